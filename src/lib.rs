@@ -1,0 +1,3 @@
+//! Rollbook mirrors what other services say about a school into one local SQLite file.
+
+pub mod sandbox;
