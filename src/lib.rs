@@ -1,3 +1,6 @@
 //! Rollbook mirrors what other services say about a school into one local SQLite file.
 
+pub mod clock;
+pub mod model;
 pub mod sandbox;
+pub mod vendor;

@@ -1,0 +1,153 @@
+//! The one door to time and sleep.
+//!
+//! Nothing else in the program asks what time it is or waits by itself, so a test can hold the
+//! clock still, let a day pass in a microsecond, or set the wall clock back while the monotonic
+//! one goes on. Not a scheduler: that is `daemon/`.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+
+/// A future that ends when the time has passed.
+pub type Nap<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// What a clock can be asked.
+trait Time: Send + Sync {
+    fn now(&self) -> Timestamp;
+    fn running(&self) -> Duration;
+    fn sleep(&self, length: Duration) -> Nap<'_>;
+}
+
+/// Wall time, monotonic time and sleep, handed down from the top.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Time>);
+
+impl Clock {
+    /// The machine's own clock.
+    pub fn system() -> Self {
+        Self(Arc::new(System { started: Instant::now() }))
+    }
+
+    /// Wall time. It may jump: never measure a duration with it.
+    pub fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    /// Monotonic time since this clock was made; it never goes back and ignores a set wall clock.
+    pub fn running(&self) -> Duration {
+        self.0.running()
+    }
+
+    /// Waits. Zero returns at once.
+    pub fn sleep(&self, length: Duration) -> Nap<'_> {
+        self.0.sleep(length)
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Clock({})", self.now())
+    }
+}
+
+struct System {
+    started: Instant,
+}
+
+impl Time for System {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn running(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn sleep(&self, length: Duration) -> Nap<'_> {
+        Box::pin(tokio::time::sleep(length))
+    }
+}
+
+/// A clock that stands still until somebody sleeps or moves it; every nap is over at once.
+///
+/// Works beside real sockets, unlike the runtime's paused time, because no timer is involved.
+#[derive(Clone, Debug)]
+pub struct TestClock(Arc<Mutex<Moment>>);
+
+#[derive(Debug)]
+struct Moment {
+    wall: Timestamp,
+    running: Duration,
+    naps: Vec<Duration>,
+}
+
+impl TestClock {
+    /// A clock that shows this time.
+    pub fn at(wall: Timestamp) -> Self {
+        Self(Arc::new(Mutex::new(Moment { wall, running: Duration::ZERO, naps: Vec::new() })))
+    }
+
+    /// The handle that the code under test is given.
+    pub fn clock(&self) -> Clock {
+        Clock(Arc::new(self.clone()))
+    }
+
+    /// Lets time pass, wall and monotonic alike.
+    pub fn pass(&self, length: Duration) {
+        self.with(|moment| {
+            moment.wall += SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
+            moment.running += length;
+        });
+    }
+
+    /// Sets the wall clock, as an admin or a time server would; the monotonic clock does not notice.
+    pub fn set_wall(&self, wall: Timestamp) {
+        self.with(|moment| moment.wall = wall);
+    }
+
+    /// Every nap taken so far, in order.
+    pub fn naps(&self) -> Vec<Duration> {
+        self.with(|moment| moment.naps.clone())
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Moment) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Time for TestClock {
+    fn now(&self) -> Timestamp {
+        self.with(|moment| moment.wall)
+    }
+
+    fn running(&self) -> Duration {
+        self.with(|moment| moment.running)
+    }
+
+    fn sleep(&self, length: Duration) -> Nap<'_> {
+        self.with(|moment| moment.naps.push(length));
+        self.pass(length);
+        Box::pin(tokio::task::yield_now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_nap_moves_both_clocks_and_a_set_wall_clock_only_one() {
+        let test = TestClock::at("2026-03-02T06:00:00Z".parse().expect("a time"));
+        let clock = test.clock();
+        clock.sleep(Duration::from_secs(90)).await;
+        assert_eq!(clock.now().to_string(), "2026-03-02T06:01:30Z");
+        assert_eq!(clock.running(), Duration::from_secs(90));
+        test.set_wall("2027-01-01T00:00:00Z".parse().expect("a time"));
+        assert_eq!(clock.running(), Duration::from_secs(90));
+        assert_eq!(test.naps(), [Duration::from_secs(90)]);
+    }
+}

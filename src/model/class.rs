@@ -1,0 +1,35 @@
+//! What a failure means for the run: who branches on it, and how.
+//!
+//! Not the failures themselves: each floor has its own error enum with a `class()`.
+
+use std::fmt;
+
+/// The six kinds of failure, as the table in `docs/ARCHITECTURE.md` explains them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// A hiccup: timeout, cut connection, 429, 5xx. Waited out and tried again, then the next tick.
+    Transient,
+    /// The vendor does not accept who we are. One new token, then the job is parked.
+    Auth,
+    /// The vendor says no, and would again: other 4xx, a redirect, a bad certificate.
+    Permanent,
+    /// The answer is not what the contract says: HTML for JSON, a member missing, a body too large.
+    Contract,
+    /// Our own guard refuses an implausible difference. Waits for an admin.
+    Refused,
+    /// The store is damaged, full or read-only. The daemon ends.
+    Fatal,
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Transient => "transient",
+            Self::Auth => "auth",
+            Self::Permanent => "permanent",
+            Self::Contract => "contract",
+            Self::Refused => "refused",
+            Self::Fatal => "fatal",
+        })
+    }
+}
