@@ -29,7 +29,9 @@ pub struct Clock(Arc<dyn Time>);
 impl Clock {
     /// The machine's own clock.
     pub fn system() -> Self {
-        Self(Arc::new(System { started: Instant::now() }))
+        Self(Arc::new(System {
+            started: Instant::now(),
+        }))
     }
 
     /// Wall time. It may jump: never measure a duration with it.
@@ -88,7 +90,11 @@ struct Moment {
 impl TestClock {
     /// A clock that shows this time.
     pub fn at(wall: Timestamp) -> Self {
-        Self(Arc::new(Mutex::new(Moment { wall, running: Duration::ZERO, naps: Vec::new() })))
+        Self(Arc::new(Mutex::new(Moment {
+            wall,
+            running: Duration::ZERO,
+            naps: Vec::new(),
+        })))
     }
 
     /// The handle that the code under test is given.

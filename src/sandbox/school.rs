@@ -51,9 +51,32 @@ const GIVEN: &[&str] = &[
 ];
 
 const FAMILY: &[&str] = &[
-    "Abel", "Baumgartner", "Chen", "Dvořák", "Eder", "Fennimore", "Gruber", "Hofer", "Ito",
-    "Jansen", "Kowalski", "Lindqvist", "Marchetti", "Müller", "Nguyen", "O'Brien", "Pichler",
-    "Quast", "Rewiti", "Silva", "Tannberg", "Ünal", "van der Berg", "Wagner", "Yilmaz", "Zeller",
+    "Abel",
+    "Baumgartner",
+    "Chen",
+    "Dvořák",
+    "Eder",
+    "Fennimore",
+    "Gruber",
+    "Hofer",
+    "Ito",
+    "Jansen",
+    "Kowalski",
+    "Lindqvist",
+    "Marchetti",
+    "Müller",
+    "Nguyen",
+    "O'Brien",
+    "Pichler",
+    "Quast",
+    "Rewiti",
+    "Silva",
+    "Tannberg",
+    "Ünal",
+    "van der Berg",
+    "Wagner",
+    "Yilmaz",
+    "Zeller",
 ];
 
 impl School {
@@ -81,13 +104,24 @@ impl School {
             .chars()
             .filter(|letter| letter.is_ascii_alphanumeric() || *letter == '.')
             .collect();
-        let email = format!("{}.{}{number}@pausenhof.example", letters.to_lowercase(), &label[..1]);
+        let email = format!(
+            "{}.{}{number}@pausenhof.example",
+            letters.to_lowercase(),
+            &label[..1]
+        );
         let born = format!(
             "{:04}-{:02}-{:02}",
             youngest + random.below(span),
             1 + random.below(12),
             1 + random.below(28)
         );
-        Person { number, role, given, family, email, born }
+        Person {
+            number,
+            role,
+            given,
+            family,
+            email,
+            born,
+        }
     }
 }

@@ -504,7 +504,10 @@ impl<'de> Deserialize<'de> for Columns {
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("a table of columns")
             }
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Columns, A::Error> {
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Columns, A::Error> {
                 let mut columns = Vec::new();
                 while let Some(entry) = map.next_entry()? {
                     columns.push(entry);

@@ -1,3 +1,10 @@
 //! Floor 1: vendor descriptions, and reading a page by them. No sockets, no store.
 
+pub mod answer;
+pub mod columns;
+pub mod decode;
 pub mod description;
+pub mod json;
+pub mod slots;
+pub mod template;
+pub mod tree;

@@ -1,0 +1,286 @@
+//! A row on its way from the vendor to the table: typed cells in one run of bytes.
+//!
+//! Not a map and not a struct: a page of a thousand rows is one buffer, so reading costs no
+//! allocation a value, the fingerprint is one pass over the bytes, and putting a page aside is one write.
+//! The surprise: these bytes are only ever read by the program that wrote them, in the same run,
+//! so the form may change from release to release; the *fingerprint* of them may not (a change
+//! would rewrite every mirror once).
+
+use std::ops::Range;
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// UTF-8 text.
+    Text,
+    /// A whole number.
+    Integer,
+    /// A number.
+    Real,
+    /// 0 or 1.
+    Boolean,
+    /// Text `YYYY-MM-DD`.
+    Date,
+    /// Text `YYYY-MM-DDTHH:MM:SS.sssZ`, UTC.
+    Timestamp,
+    /// Text: JSON with sorted members and no blanks.
+    Json,
+}
+
+impl Kind {
+    /// The word in a description.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Integer => "integer",
+            Self::Real => "real",
+            Self::Boolean => "boolean",
+            Self::Date => "date",
+            Self::Timestamp => "timestamp",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// One value of a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cell<'a> {
+    /// No value.
+    Null,
+    /// Integers and booleans.
+    Integer(i64),
+    /// Reals.
+    Real(f64),
+    /// Everything that is text in the table.
+    Text(&'a str),
+}
+
+const NULL: u8 = 0;
+const INTEGER: u8 = 1;
+const REAL: u8 = 2;
+const TEXT: u8 = 3;
+
+impl<'a> Cell<'a> {
+    /// Appends the cell to a row's bytes.
+    pub fn write(self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Null => bytes.push(NULL),
+            Self::Integer(number) => {
+                bytes.push(INTEGER);
+                bytes.extend_from_slice(&number.to_le_bytes());
+            }
+            Self::Real(number) => {
+                bytes.push(REAL);
+                bytes.extend_from_slice(&number.to_le_bytes());
+            }
+            Self::Text(text) => {
+                bytes.push(TEXT);
+                bytes.extend_from_slice(&(text.len() as u32).to_le_bytes());
+                bytes.extend_from_slice(text.as_bytes());
+            }
+        }
+    }
+
+    /// The text, if it is one.
+    pub fn text(self) -> Option<&'a str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Null | Self::Integer(_) | Self::Real(_) => None,
+        }
+    }
+
+    /// The value as text, as a group's name or a variable's value; nothing for null.
+    pub fn plain(self) -> Option<String> {
+        match self {
+            Self::Null => None,
+            Self::Integer(number) => Some(number.to_string()),
+            Self::Real(number) => Some(number.to_string()),
+            Self::Text(text) => Some(text.to_owned()),
+        }
+    }
+}
+
+/// The cells of one row, in the order of the columns.
+#[derive(Clone, Copy, Debug)]
+pub struct Cells<'a>(&'a [u8]);
+
+impl<'a> Cells<'a> {
+    /// Cells in bytes that `Cell::write` made.
+    pub fn of(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes themselves.
+    pub fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// The cell of one column; null past the end.
+    pub fn at(mut self, column: usize) -> Cell<'a> {
+        self.nth(column).unwrap_or(Cell::Null)
+    }
+
+    /// A number that stays the same across releases and machines while the row does.
+    pub fn fingerprint(self) -> i64 {
+        xxhash_rust::xxh3::xxh3_64(self.0) as i64
+    }
+
+    /// The same for some of its columns: the number of a key.
+    pub fn fingerprint_of(self, columns: &[usize]) -> u64 {
+        let mut key = Vec::with_capacity(64);
+        for column in columns {
+            self.at(*column).write(&mut key);
+        }
+        xxhash_rust::xxh3::xxh3_64(&key)
+    }
+}
+
+impl<'a> Iterator for Cells<'a> {
+    type Item = Cell<'a>;
+
+    fn next(&mut self) -> Option<Cell<'a>> {
+        let (tag, rest) = self.0.split_first()?;
+        let (cell, rest) = match *tag {
+            INTEGER => {
+                let (number, rest) = rest.split_first_chunk::<8>()?;
+                (Cell::Integer(i64::from_le_bytes(*number)), rest)
+            }
+            REAL => {
+                let (number, rest) = rest.split_first_chunk::<8>()?;
+                (Cell::Real(f64::from_le_bytes(*number)), rest)
+            }
+            TEXT => {
+                let (length, rest) = rest.split_first_chunk::<4>()?;
+                let (text, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+                (Cell::Text(std::str::from_utf8(text).ok()?), rest)
+            }
+            _ => (Cell::Null, rest),
+        };
+        self.0 = rest;
+        Some(cell)
+    }
+}
+
+/// A row that could not be taken, without its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    /// Where in the row, as the description writes it.
+    pub path: String,
+    /// What was wrong: the kind of thing found, never the thing.
+    pub reason: String,
+}
+
+/// The rows of one page.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+    /// Rows that could not be taken.
+    pub rejects: Vec<Reject>,
+}
+
+impl Rows {
+    /// An empty page with room for this many bytes.
+    pub fn with_room(bytes: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(bytes),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a row: `write` appends its cells.
+    pub fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.bytes);
+        self.ends.push(self.bytes.len() as u32);
+    }
+
+    /// How many rows were taken.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether no row was taken.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// How many rows the page held, rejected ones too.
+    pub fn received(&self) -> usize {
+        self.ends.len() + self.rejects.len()
+    }
+
+    /// One row.
+    pub fn row(&self, number: usize) -> Cells<'_> {
+        Cells(&self.bytes[self.range(number)])
+    }
+
+    /// All rows in order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Cells<'_>> + ExactSizeIterator {
+        (0..self.len()).map(|number| self.row(number))
+    }
+
+    /// A number for the whole page, to notice a page that repeats.
+    pub fn fingerprint(&self) -> u64 {
+        xxhash_rust::xxh3::xxh3_64(&self.bytes)
+    }
+
+    /// Forgets all rows.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+        self.rejects.clear();
+    }
+
+    fn range(&self, number: usize) -> Range<usize> {
+        let start = if number == 0 {
+            0
+        } else {
+            self.ends[number - 1] as usize
+        };
+        start..self.ends[number] as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: [Cell<'_>; 5] = [
+        Cell::Text("Zoë"),
+        Cell::Null,
+        Cell::Integer(-7),
+        Cell::Real(0.5),
+        Cell::Text(""),
+    ];
+
+    fn rows() -> Rows {
+        let mut rows = Rows::default();
+        rows.push(|bytes| SAMPLE.iter().for_each(|cell| cell.write(bytes)));
+        rows.push(|bytes| Cell::Integer(1).write(bytes));
+        rows
+    }
+
+    #[test]
+    fn cells_come_back_as_they_went_in() {
+        let rows = rows();
+        assert_eq!(rows.row(0).collect::<Vec<_>>(), SAMPLE);
+        assert_eq!(rows.row(1).at(0), Cell::Integer(1));
+        assert_eq!(rows.row(1).at(9), Cell::Null);
+        assert_eq!(rows.len(), 2);
+    }
+
+    /// A fingerprint is stored in mirrors that outlive a release: these numbers must never change.
+    #[test]
+    fn fingerprints_stay_the_same_across_releases() {
+        let rows = rows();
+        assert_eq!(rows.row(0).fingerprint(), FIRST);
+        assert_eq!(rows.row(1).fingerprint(), SECOND);
+        assert_ne!(
+            rows.row(0).fingerprint_of(&[0]),
+            rows.row(0).fingerprint_of(&[4])
+        );
+    }
+
+    const FIRST: i64 = 3_044_878_603_996_199_395;
+    const SECOND: i64 = 0;
+}

@@ -1,0 +1,601 @@
+//! One answer as a page: where its rows stand, what total it states, what comes next.
+//!
+//! Pure: bytes and headers in, facts out. A 200 without the rows' member is a failed page, never
+//! "no rows" (webuntis-oneroster.md 3.3); `null` and an empty body are "no rows" only where the description says so.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::decode::{Decoded, Decoder, Reader, RowSeed, RowsSeed};
+use super::json::Text;
+
+/// Where a page's parts stand, from the description.
+#[derive(Clone, Debug, Default)]
+pub struct PageShape {
+    /// Places of the rows, in order of preference.
+    pub rows: Vec<Place>,
+    /// The body `null` means no rows.
+    pub null_is_empty: bool,
+    /// No body means no rows.
+    pub blank_is_empty: bool,
+    /// Header with the whole list's size.
+    pub total_header: Option<String>,
+    /// Members with it.
+    pub total_member: Vec<String>,
+    /// Dotted path of the next cursor.
+    pub cursor: Option<String>,
+}
+
+/// Where rows stand in a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The body itself is the array.
+    Body,
+    /// The body is one row.
+    One,
+    /// Whatever member holds an array.
+    AnyMember,
+    /// A member, by its path.
+    Member(Vec<String>),
+}
+
+impl Place {
+    /// Reads `"[]"`, `"{}"`, `"*"` or a dotted path.
+    pub fn read(text: &str) -> Self {
+        match text {
+            "[]" => Self::Body,
+            "{}" => Self::One,
+            "*" => Self::AnyMember,
+            path => Self::Member(path.split('.').map(str::to_owned).collect()),
+        }
+    }
+}
+
+/// What one answer said.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// Its rows.
+    pub decoded: Decoded,
+    /// The size of the whole list, if it says so in a number that can be one.
+    pub total: Option<u64>,
+    /// The next cursor, if any.
+    pub cursor: Option<String>,
+}
+
+/// Reads an answer. The error says what was wrong without showing any of it.
+pub fn read(
+    shape: &PageShape,
+    decoder: &Decoder,
+    body: &[u8],
+    total_header: Option<&str>,
+) -> Result<Page, String> {
+    let text = std::str::from_utf8(body).map_err(|_| "the answer is not UTF-8".to_owned())?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim();
+    let total = total_header.and_then(|total| total.trim().parse().ok());
+    if text.is_empty() || text == "null" {
+        let (allowed, what) = if text.is_empty() {
+            (shape.blank_is_empty, "nothing")
+        } else {
+            (shape.null_is_empty, "null")
+        };
+        return match allowed {
+            true => Ok(Page {
+                total,
+                ..Page::default()
+            }),
+            false => Err(format!("expected rows, got {what}")),
+        };
+    }
+    if text.starts_with('<') {
+        return Err("expected JSON, got a web page".to_owned());
+    }
+    let mut search = Search {
+        shape,
+        reader: decoder.reader(text.len()),
+        page: Page {
+            total,
+            ..Page::default()
+        },
+        found: None,
+        names: Vec::new(),
+    };
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    BodySeed {
+        search: &mut search,
+        at: Vec::new(),
+    }
+    .deserialize(&mut deserializer)
+    .and_then(|()| deserializer.end())
+    .map_err(|error| plain(&error))?;
+    if search.found.is_none() {
+        return Err(search.nothing_found());
+    }
+    search.page.decoded = search.reader.finish();
+    Ok(search.page)
+}
+
+/// serde_json's words for a syntax error hold no content; the words for a wrong type might.
+fn plain(error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    if error.is_eof() {
+        format!("the JSON breaks off at line {line} column {column}")
+    } else {
+        format!("the JSON is wrong at line {line} column {column}")
+    }
+}
+
+struct Search<'s, 'd> {
+    shape: &'s PageShape,
+    reader: Reader<'d>,
+    page: Page,
+    /// How good the place was where rows were found: lower is better.
+    found: Option<usize>,
+    names: Vec<String>,
+}
+
+impl Search<'_, '_> {
+    fn nothing_found(&self) -> String {
+        let wanted: Vec<String> = self
+            .shape
+            .rows
+            .iter()
+            .map(|place| match place {
+                Place::Body => "an array".to_owned(),
+                Place::One => "an object".to_owned(),
+                Place::AnyMember => "a member with an array".to_owned(),
+                Place::Member(path) => format!("the member `{}`", path.join(".")),
+            })
+            .collect();
+        let has = if self.names.is_empty() {
+            String::new()
+        } else {
+            format!("; it has {}", self.names.join(", "))
+        };
+        format!("the answer lacks {}{has}", wanted.join(" or "))
+    }
+
+    fn rank(&self, wanted: impl Fn(&Place) -> bool) -> Option<usize> {
+        let rank = self.shape.rows.iter().position(wanted)?;
+        self.found.is_none_or(|found| rank < found).then_some(rank)
+    }
+
+    fn start_rows(&mut self, rank: usize) {
+        if self.found.is_some() {
+            self.reader.restart();
+        }
+        self.found = Some(rank);
+    }
+
+    fn is_total(&self, path: &[String]) -> bool {
+        self.shape.total_member.iter().any(|wanted| {
+            if wanted == "*" {
+                let name = path
+                    .last()
+                    .map(|name| name.to_ascii_lowercase())
+                    .unwrap_or_default();
+                path.len() == 1 && (name.contains("count") || name.contains("total"))
+            } else {
+                *wanted == path.join(".")
+            }
+        })
+    }
+}
+
+/// Walks the outside of a body.
+struct BodySeed<'a, 's, 'd> {
+    search: &'a mut Search<'s, 'd>,
+    at: Vec<String>,
+}
+
+impl<'de> DeserializeSeed<'de> for BodySeed<'_, '_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        let at = &self.at;
+        if at.is_empty() && self.search.shape.rows.first() == Some(&Place::One) {
+            self.search.start_rows(0);
+            return RowSeed(&mut self.search.reader).deserialize(deserializer);
+        }
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for BodySeed<'_, '_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a page")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let Self { search, at } = self;
+        let rank = search.rank(|place| match place {
+            Place::Body => at.is_empty(),
+            Place::AnyMember => at.len() == 1,
+            Place::Member(path) => *path == at,
+            Place::One => false,
+        });
+        match rank {
+            Some(rank) => {
+                search.start_rows(rank);
+                RowsSeed(&mut search.reader).visit_seq(seq)
+            }
+            None => {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(())
+            }
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { search, at } = self;
+        while let Some(Text(name)) = map.next_key::<Text<'de>>()? {
+            if at.is_empty()
+                && search.names.len() < 5
+                && name.len() <= 40
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            {
+                search.names.push(format!("`{name}`"));
+            }
+            let mut inner = at.clone();
+            inner.push(name.into_owned());
+            map.next_value_seed(BodySeed {
+                search: &mut *search,
+                at: inner,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        if self.search.is_total(&self.at) {
+            self.search.page.total = Some(number);
+        }
+        self.visit_cursor(&number.to_string());
+        Ok(())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        if self.search.is_total(&self.at)
+            && let Ok(number) = text.trim().parse()
+        {
+            self.search.page.total = Some(number);
+        }
+        self.visit_cursor(text);
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+impl BodySeed<'_, '_, '_> {
+    fn visit_cursor(self, text: &str) {
+        if !text.is_empty()
+            && self.search.shape.cursor.as_deref() == Some(self.at.join(".").as_str())
+        {
+            self.search.page.cursor = Some(text.to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::row::Cell;
+    use crate::vendor::columns::Column;
+    use crate::vendor::description::NameMatch;
+
+    const COLUMNS: &[(&str, &str)] = &[
+        ("id", "id | Id : text"),
+        ("n", "n : integer nonzero"),
+        ("at", "at : timestamp"),
+        ("on", "on : boolean"),
+        ("school", "school.sourcedId | school : text"),
+        ("orgs", "orgs[].sourcedId | orgs[] : json"),
+        ("ids", "ids[].{type,identifier} : json"),
+        ("person", "ids[type=person-id].identifier : text"),
+        ("code", "../Relationships.Status.Code : text"),
+        ("list", "= aacs : text"),
+    ];
+
+    fn decoder(names: NameMatch) -> Decoder {
+        let columns = COLUMNS
+            .iter()
+            .map(|(name, text)| Column::read(name, text, "", None).expect(text))
+            .collect();
+        let ignored = ["wType".to_owned(), "../Relationships".to_owned()];
+        Decoder::new(
+            columns,
+            vec![0],
+            Some("Data"),
+            &ignored,
+            vec!["NULL".into()],
+            names,
+        )
+    }
+
+    fn shape(rows: &[&str]) -> PageShape {
+        PageShape {
+            rows: rows.iter().map(|text| Place::read(text)).collect(),
+            total_member: vec!["total".into(), "*".into()],
+            cursor: Some("meta.next".into()),
+            ..PageShape::default()
+        }
+    }
+
+    fn shown(page: &Page) -> String {
+        let rows: Vec<String> = page
+            .decoded
+            .rows
+            .iter()
+            .map(|row| {
+                let cells: Vec<String> = row
+                    .map(|cell| match cell {
+                        Cell::Null => "-".into(),
+                        Cell::Integer(number) => number.to_string(),
+                        Cell::Real(number) => format!("{number:?}"),
+                        Cell::Text(text) => text.to_owned(),
+                    })
+                    .collect();
+                cells.join(" ")
+            })
+            .collect();
+        rows.join("\n")
+    }
+
+    #[test]
+    fn rows_of_every_shape() {
+        for (what, body, expected) in [
+            (
+                "plain",
+                r#"{"users":[{"id":"a","n":3}]}"#,
+                "a 3 - - - - - - - aacs",
+            ),
+            (
+                "number for text, text for number",
+                r#"{"users":[{"id":7,"n":"3.0"}]}"#,
+                "7 3 - - - - - - - aacs",
+            ),
+            (
+                "zero is null",
+                r#"{"users":[{"id":"a","n":0}]}"#,
+                "a - - - - - - - - aacs",
+            ),
+            (
+                "second path",
+                r#"{"users":[{"Id":"b"}]}"#,
+                "b - - - - - - - - aacs",
+            ),
+            (
+                "first path wins in any order",
+                r#"{"users":[{"Id":"b","id":"a"},{"id":"a","Id":"b"}]}"#,
+                "a - - - - - - - - aacs\na - - - - - - - - aacs",
+            ),
+            (
+                "null lets the second path in",
+                r#"{"users":[{"id":null,"Id":"b"}]}"#,
+                "b - - - - - - - - aacs",
+            ),
+            (
+                "NULL is no value",
+                r#"{"users":[{"id":"a","school":"NULL"}]}"#,
+                "a - - - - - - - - aacs",
+            ),
+            (
+                "boolean",
+                r#"{"users":[{"id":"a","on":"TRUE"},{"id":"b","on":0},{"id":"c","on":false}]}"#,
+                "a - - 1 - - - - - aacs\nb - - 0 - - - - - aacs\nc - - 0 - - - - - aacs",
+            ),
+            (
+                "reference as object and as text",
+                r#"{"users":[{"id":"a","school":{"sourcedId":"s","href":"x"}},{"id":"b","school":"s"}]}"#,
+                "a - - - s - - - - aacs\nb - - - s - - - - aacs",
+            ),
+            (
+                "references",
+                r#"{"users":[{"id":"a","orgs":[{"sourcedId":"s","type":"org"}]},{"id":"b","orgs":["s","t"]},{"id":"c","orgs":{"sourcedId":"u"}},{"id":"d","orgs":[]}]}"#,
+                "a - - - - [\"s\"] - - - aacs\nb - - - - [\"s\",\"t\"] - - - aacs\nc - - - - [\"u\"] - - - aacs\nd - - - - [] - - - aacs",
+            ),
+            (
+                "picked and kept elements",
+                r#"{"users":[{"id":"a","ids":[{"type":"id","identifier":"1","secret":"x"},{"type":"person-id","identifier":"61"}]}]}"#,
+                r#"a - - - - - [{"identifier":"1","type":"id"},{"identifier":"61","type":"person-id"}] 61 - aacs"#,
+            ),
+            (
+                "envelope",
+                r#"{"users":[{"Data":{"id":"a","at":"2026-02-17T09:05:12.84"},"Relationships":{"Status":{"Code":"00","X":1},"Y":2}}]}"#,
+                "a - 2026-02-17T09:05:12.840Z - - - - - 00 aacs",
+            ),
+        ] {
+            let page = read(
+                &shape(&["users"]),
+                &decoder(NameMatch::Exact),
+                body.as_bytes(),
+                None,
+            )
+            .expect(what);
+            assert_eq!(shown(&page), expected, "{what}");
+            assert!(
+                page.decoded.rows.rejects.is_empty(),
+                "{what}: {:?}",
+                page.decoded.rows.rejects
+            );
+        }
+    }
+
+    #[test]
+    fn rows_are_found_where_they_stand() {
+        for (rows, body, expected) in [
+            (&["[]"][..], r#"[{"id":"a"}]"#, Ok(1)),
+            (
+                &["[]", "fluxs", "*"],
+                r#"{"wType":"C","fluxs":[{"id":"a"}],"totalCount":1}"#,
+                Ok(1),
+            ),
+            (
+                &["[]", "fluxs", "*"],
+                r#"{"odd":[{"id":"a"},{"id":"b"}]}"#,
+                Ok(2),
+            ),
+            (
+                &["[]", "fluxs", "*"],
+                r#"{"odd":[{"id":"a"},{"id":"b"}],"fluxs":[{"id":"c"}]}"#,
+                Ok(1),
+            ),
+            (&["{}"], r#"{"id":"a"}"#, Ok(1)),
+            (&["data.users"], r#"{"data":{"users":[{"id":"a"}]}}"#, Ok(1)),
+            (&["users"], r#"{"users":[]}"#, Ok(0)),
+            (
+                &["users"],
+                r#"{"statusInfoSet":[]}"#,
+                Err("the answer lacks the member `users`; it has `statusInfoSet`"),
+            ),
+            (
+                &["users"],
+                r#"{"users":{"id":"a"}}"#,
+                Err("the answer lacks the member `users`; it has `users`"),
+            ),
+            (&["users"], "null", Err("expected rows, got null")),
+            (&["users"], "", Err("expected rows, got nothing")),
+            (&["users"], "<html>", Err("expected JSON, got a web page")),
+            (
+                &["users"],
+                r#"{"users":[{"id":"a"}"#,
+                Err("the JSON breaks off at line 1 column 20"),
+            ),
+            (
+                &["users"],
+                r#"{"users":[{"id":NaN}]}"#,
+                Err("the JSON is wrong at line 1 column 17"),
+            ),
+            (
+                &["users"],
+                r#"{"users":[]} x"#,
+                Err("the JSON is wrong at line 1 column 14"),
+            ),
+        ] {
+            let seen = read(
+                &shape(rows),
+                &decoder(NameMatch::Exact),
+                body.as_bytes(),
+                None,
+            );
+            let seen = seen.map(|page| page.decoded.rows.len());
+            assert_eq!(seen, expected.map_err(str::to_owned), "{body}");
+        }
+    }
+
+    #[test]
+    fn totals_and_cursors() {
+        for (body, header, total, cursor) in [
+            (
+                r#"{"users":[],"total":3,"meta":{"next":"c2"}}"#,
+                None,
+                Some(3),
+                Some("c2"),
+            ),
+            (
+                r#"{"users":[],"totalCount":3,"meta":{"next":null}}"#,
+                None,
+                Some(3),
+                None,
+            ),
+            (r#"{"users":[],"total":"4"}"#, None, Some(4), None),
+            (r#"{"users":[]}"#, Some(" 5 "), Some(5), None),
+            (r#"{"users":[]}"#, Some("many"), None, None),
+        ] {
+            let page = read(
+                &shape(&["users"]),
+                &decoder(NameMatch::Exact),
+                body.as_bytes(),
+                header,
+            )
+            .expect(body);
+            assert_eq!(
+                (page.total, page.cursor.as_deref()),
+                (total, cursor),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn bad_rows_are_rejected_alone_and_without_their_values() {
+        let body = r#"{"users":[{"id":"a"},{"n":1},{"id":"c","n":"many"},{"id":{"x":1}},[1],{"id":"e","at":"noon"}]}"#;
+        let page = read(
+            &shape(&["users"]),
+            &decoder(NameMatch::Exact),
+            body.as_bytes(),
+            None,
+        )
+        .expect("page");
+        assert_eq!(page.decoded.rows.len(), 1);
+        let seen: Vec<String> = page
+            .decoded
+            .rows
+            .rejects
+            .iter()
+            .map(|reject| format!("{}: {}", reject.path, reject.reason))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                "id | Id : text: the key is missing",
+                "n : integer nonzero: expected integer, found a text that is no whole number",
+                "id | Id : text: expected text, found an object",
+                "(row): expected an object, found an array",
+                "at : timestamp: expected timestamp, found a text that is no timestamp",
+            ]
+        );
+    }
+
+    #[test]
+    fn unlisted_members_are_named_and_ignored_ones_are_not() {
+        let body = r#"{"users":[{"id":"a","wType":"U","phone":"1","school":{"href":"x"},"Bob said \"hi\"":1},{"Data":{"id":"b","secret":2},"Relationships":{"Z":1}}]}"#;
+        let page = read(
+            &shape(&["users"]),
+            &decoder(NameMatch::Exact),
+            body.as_bytes(),
+            None,
+        )
+        .expect("page");
+        let names: Vec<&str> = page.decoded.unlisted.iter().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "(a name with other signs)",
+                "Data.secret",
+                "phone",
+                "school.href"
+            ]
+        );
+    }
+
+    #[test]
+    fn names_in_any_case() {
+        let body = r#"{"users":[{"ID":"a","N":4}]}"#;
+        let page = read(
+            &shape(&["users"]),
+            &decoder(NameMatch::AnyCase),
+            body.as_bytes(),
+            None,
+        )
+        .expect("page");
+        assert_eq!(shown(&page), "a 4 - - - - - - - aacs");
+    }
+}

@@ -1,0 +1,249 @@
+//! JSON in one form: members sorted, no blanks, so that the same content is the same text.
+//!
+//! Vendors reorder members and change blanks from answer to answer; a mirror that kept the text as
+//! sent would see a change where there is none. Not a document model: nothing is kept but the text.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// The members of an object or the one array level, taken apart but not decoded.
+pub type Members<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
+
+/// Appends `raw` in the one form; with `keep`, objects at the top keep only these members.
+pub fn write(raw: &str, keep: Option<&[String]>, out: &mut String) -> serde_json::Result<()> {
+    let mut deserializer = serde_json::Deserializer::from_str(raw);
+    Plain { out, keep }.deserialize(&mut deserializer)
+}
+
+/// The elements of an array; anything else is one element by itself, null is none.
+pub fn elements(raw: &RawValue) -> serde_json::Result<Vec<&RawValue>> {
+    match raw.get().as_bytes().first() {
+        Some(b'[') => serde_json::from_str(raw.get()),
+        Some(b'n') => Ok(Vec::new()),
+        _ => Ok(vec![raw]),
+    }
+}
+
+/// The members of an object; nothing for anything else.
+pub fn members(raw: &RawValue) -> serde_json::Result<Members<'_>> {
+    struct Apart;
+    impl<'a> Visitor<'a> for Apart {
+        type Value = Members<'a>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Members<'a>, A::Error> {
+            let mut members = Vec::with_capacity(4);
+            while let Some((Text(name), value)) = map.next_entry::<Text<'a>, &'a RawValue>()? {
+                members.push((name, value));
+            }
+            Ok(members)
+        }
+    }
+    if !raw.get().starts_with('{') {
+        return Ok(Vec::new());
+    }
+    serde_json::Deserializer::from_str(raw.get()).deserialize_map(Apart)
+}
+
+/// A text, borrowed from the answer where it holds no escape.
+pub struct Text<'a>(pub Cow<'a, str>);
+
+impl<'de> serde::Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Borrow;
+        impl<'de> Visitor<'de> for Borrow {
+            type Value = Text<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Borrow)
+    }
+}
+
+/// Writes whatever comes next in the one form.
+struct Plain<'o, 'k> {
+    out: &'o mut String,
+    keep: Option<&'k [String]>,
+}
+
+impl<'de> DeserializeSeed<'de> for Plain<'_, '_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Plain<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.out.push_str("null");
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+        self.out.push_str(if value { "true" } else { "false" });
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<(), E> {
+        self.out.push_str(&value.to_string());
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<(), E> {
+        self.out.push_str(&value.to_string());
+        Ok(())
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
+        self.out
+            .push_str(&serde_json::to_string(&value).map_err(E::custom)?);
+        Ok(())
+    }
+
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<(), E> {
+        quote(value, self.out);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        self.out.push('[');
+        let start = self.out.len();
+        loop {
+            let before = self.out.len();
+            if before > start {
+                self.out.push(',');
+            }
+            if seq
+                .next_element_seed(Plain {
+                    out: self.out,
+                    keep: self.keep,
+                })?
+                .is_none()
+            {
+                self.out.truncate(before);
+                break;
+            }
+        }
+        self.out.push(']');
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        self.out.push('{');
+        let start = self.out.len();
+        let mut placed: Vec<(String, Range<usize>)> = Vec::new();
+        while let Some(Text(name)) = map.next_key::<Text<'de>>()? {
+            if self
+                .keep
+                .is_some_and(|keep| !keep.iter().any(|kept| *kept == name))
+            {
+                map.next_value::<serde::de::IgnoredAny>()?;
+                continue;
+            }
+            let from = self.out.len();
+            quote(&name, self.out);
+            self.out.push(':');
+            map.next_value_seed(Plain {
+                out: self.out,
+                keep: None,
+            })?;
+            placed.push((name.into_owned(), from..self.out.len()));
+        }
+        join_sorted(self.out, start, placed);
+        self.out.push('}');
+        Ok(())
+    }
+}
+
+/// Puts the members that stand behind `start` in order and commas between them.
+fn join_sorted(out: &mut String, start: usize, mut placed: Vec<(String, Range<usize>)>) {
+    placed.sort_by(|left, right| left.0.cmp(&right.0));
+    let mut sorted = String::with_capacity(out.len() - start + placed.len());
+    for (number, (_, range)) in placed.into_iter().enumerate() {
+        if number > 0 {
+            sorted.push(',');
+        }
+        sorted.push_str(&out[range]);
+    }
+    out.truncate(start);
+    out.push_str(&sorted);
+}
+
+/// Appends a JSON string; most texts hold nothing that must be escaped.
+fn quote(text: &str, out: &mut String) {
+    out.push('"');
+    if text
+        .bytes()
+        .all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\')
+    {
+        out.push_str(text);
+    } else {
+        let quoted = serde_json::Value::from(text).to_string();
+        out.push_str(&quoted[1..quoted.len() - 1]);
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_content_is_the_same_text() {
+        for (raw, keep, expected) in [
+            (
+                r#" { "b" : 1 , "a" : [ 1.50, -2, null, true ] } "#,
+                None,
+                r#"{"a":[1.5,-2,null,true],"b":1}"#,
+            ),
+            (
+                r#"[{"type":"id","identifier":"7"}]"#,
+                None,
+                r#"[{"identifier":"7","type":"id"}]"#,
+            ),
+            (
+                r#"{"x":"q\"\\\n\u00e9"}"#,
+                None,
+                "{\"x\":\"q\\\"\\\\\\né\"}",
+            ),
+            ("[]", None, "[]"),
+            ("{}", None, "{}"),
+            ("18446744073709551615", None, "18446744073709551615"),
+            (
+                r#"[{"a":1,"secret":"s","b":{"secret":1}}]"#,
+                Some(vec!["a", "b"]),
+                r#"[{"a":1,"b":{"secret":1}}]"#,
+            ),
+        ] {
+            let keep: Option<Vec<String>> =
+                keep.map(|names| names.into_iter().map(str::to_owned).collect());
+            let mut out = String::new();
+            write(raw, keep.as_deref(), &mut out).expect(raw);
+            assert_eq!(out, expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_and_does_not_overflow() {
+        let deep = "[".repeat(10_000);
+        assert!(write(&deep, None, &mut String::new()).is_err());
+    }
+}
