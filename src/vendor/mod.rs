@@ -5,6 +5,7 @@ pub mod columns;
 pub mod decode;
 pub mod description;
 pub mod json;
+pub mod paging;
 pub mod slots;
 pub mod template;
 pub mod tree;
