@@ -105,13 +105,16 @@ pub struct Pager {
     planned: Option<u64>,
     /// The end of the furthest page, and whether it was full.
     furthest: (u64, bool),
+    /// The largest offset that was asked for.
+    furthest_asked: u64,
     next: Option<At>,
     under_way: u32,
     asked: u32,
     received: u64,
     total: Option<u64>,
     doubt: Option<String>,
-    ended: bool,
+    /// Where an empty page stood.
+    ended_at: Option<u64>,
     last_page: Option<u64>,
     cursors: BTreeSet<String>,
 }
@@ -126,13 +129,14 @@ impl Pager {
             queue: VecDeque::new(),
             planned: None,
             furthest: (0, false),
+            furthest_asked: 0,
             next: None,
             under_way: 0,
             asked: 0,
             received: 0,
             total: None,
             doubt: None,
-            ended: false,
+            ended_at: None,
             last_page: None,
             cursors: BTreeSet::new(),
         };
@@ -156,6 +160,9 @@ impl Pager {
         }
         self.asked += 1;
         self.under_way += 1;
+        if let At::Offset(offset) = at {
+            self.furthest_asked = self.furthest_asked.max(offset);
+        }
         let closing = self
             .total
             .is_some_and(|total| total > 0 && self.received >= total);
@@ -221,7 +228,7 @@ impl Pager {
             .is_some_and(|total| total > 0 && self.received >= total);
         if past {
             self.under_way -= 1;
-            self.ended = true;
+            self.ended_at = Some(0);
             self.queue.clear();
         }
         past
@@ -282,7 +289,7 @@ impl Pager {
         }
         if let (Some(from), Some(total)) = (self.planned, self.total)
             && from < total
-            && !self.ended
+            && self.ended_at.is_none()
         {
             // Not cut to the rows left: a vendor that has more than it states shows it here.
             self.planned = Some(from + self.size);
@@ -312,52 +319,63 @@ impl Pager {
     }
 
     fn after_offset(&mut self, offset: u64, want: u64, received: u64) {
-        let end = offset + received;
         if received == 0 {
-            self.ended = true;
-            self.queue.clear();
+            self.ended_at = Some(self.ended_at.map_or(offset, |end| end.min(offset)));
+            self.queue.retain(|(from, _)| *from < offset);
             return;
         }
-        if self.ended {
+        if self.ended_at.is_some_and(|end| end <= offset) {
             self.doubt
                 .get_or_insert_with(|| "rows came after an empty page".to_owned());
             return;
         }
-        match self.total.filter(|total| *total >= self.received) {
-            // The vendor states fewer rows than came: its total is no guide, go on until an empty page.
-            None => {
-                self.planned = None;
-                if received >= want || !self.rules.short_ends {
-                    self.queue.push_back((end, self.size));
-                }
-            }
-            Some(total) => self.after_offset_of(total, end, want, received),
-        }
-    }
-
-    fn after_offset_of(&mut self, total: u64, end: u64, want: u64, received: u64) {
-        if self.planned.is_none() {
-            // The first answer shows how many rows this vendor really gives at a time.
-            if received != want && end < total {
-                self.size = received;
-            }
-            self.planned = Some(end);
-        } else if received < want && end < total {
-            self.queue.push_front((end, want - received));
-        }
+        let end = offset + received;
         if end > self.furthest.0 {
             self.furthest = (end, received >= want);
         }
-        // webuntis-oneroster.md 4.2 rule 9: a full last page is no end, the total may be wrong: look once more.
-        let all_came = self.received >= total && self.under_way == 0 && self.queue.is_empty();
-        if all_came && self.furthest.1 {
+        // A total smaller than what came is no guide.
+        let total = self.total.filter(|total| *total >= self.received);
+        match total {
+            Some(total) if self.planned.is_none() => {
+                // The first answer shows how many rows this vendor really gives at a time.
+                if received != want && end < total {
+                    self.size = received;
+                }
+                self.planned = Some(end);
+            }
+            Some(total) => {
+                let more_behind =
+                    offset < self.furthest_asked || self.planned.is_some_and(|from| from < total);
+                if received < want && more_behind {
+                    self.queue.push_front((end, want - received));
+                }
+            }
+            None if received < want && offset < self.furthest_asked => {
+                self.queue.push_front((end, want - received));
+            }
+            None => {}
+        }
+        if self.under_way == 0 && self.queue.is_empty() && self.ended_at.is_none() {
+            self.go_on_behind(total, received < want);
+        }
+    }
+
+    /// Nothing is under way and no hole is open: is there more behind the furthest page?
+    fn go_on_behind(&mut self, total: Option<u64>, short: bool) {
+        let more = match total {
+            // webuntis-oneroster.md 4.2 rule 9: a full last page is no end, the total may be wrong.
+            Some(total) if self.received >= total => self.furthest.1,
+            Some(total) => self.planned.is_none_or(|from| from >= total),
+            None => !(short && self.rules.short_ends),
+        };
+        if more {
             self.queue.push_back((self.furthest.0, self.size));
         }
     }
 
     fn after_number(&mut self, number: u64, want: u64, received: u64) {
         if received == 0 || (self.rules.short_ends && received < want) {
-            self.ended = true;
+            self.ended_at = Some(0);
             self.queue.clear();
             return;
         }
