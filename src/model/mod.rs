@@ -1,7 +1,15 @@
 //! Floor 0: words and rules. No I/O, no clock, no async.
 
 pub mod class;
+pub mod duration;
+pub mod name;
+pub mod nearest;
+pub mod percent;
 pub mod row;
 pub mod scalar;
+pub mod spelled;
 
 pub use class::Class;
+pub use duration::{History, Period};
+pub use name::{JobName, SourceName, StreamName, VendorName};
+pub use percent::Percent;

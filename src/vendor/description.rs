@@ -231,6 +231,9 @@ pub struct Stream {
     /// How a row is known to be gone.
     #[serde(default)]
     pub gone: Gone,
+    /// The stream is not served here; for a description that extends another.
+    #[serde(default)]
+    pub off: bool,
     /// A vendor may not serve it, or the licence may forbid it: 403, 404 and 405 are reported and the
     /// job goes on; nothing is removed.
     #[serde(default)]

@@ -1,6 +1,7 @@
 //! Floor 1: vendor descriptions, and reading a page by them. No sockets, no store.
 
 pub mod answer;
+pub mod api;
 pub mod columns;
 pub mod decode;
 pub mod description;

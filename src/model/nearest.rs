@@ -1,0 +1,100 @@
+//! What somebody may have meant: the nearest of the words that are known.
+//!
+//! Case, `-` and `_` do not count, since that is how one slips most.
+
+/// A longer word was not mistyped, it is something else; it would also cost time to compare.
+const LONGEST: usize = 60;
+
+/// Below this two words have little in common.
+const ALIKE: f64 = 0.55;
+
+/// How many words a list shows.
+const SHOWN: usize = 16;
+
+/// The nearest known word, if one is near.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > LONGEST {
+        return None;
+    }
+    let word = squashed(word);
+    known
+        .into_iter()
+        .map(|candidate| (likeness(&word, &squashed(candidate)), candidate))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, candidate)| candidate)
+}
+
+/// Advice for a word that is none of the known ones: the nearest, or all of them.
+pub fn advice<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+    match nearest(word, known.clone()) {
+        Some(meant) => format!("did you mean {}?", quoted(meant)),
+        None => format!("known here: {}", listed(known)),
+    }
+}
+
+/// A list for a sentence: `` `a`, `b` and 3 more ``; "nothing" when there is nothing.
+pub fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let words: Vec<String> = words.into_iter().map(quoted).collect();
+    match words.len() {
+        0 => "nothing".to_owned(),
+        many if many > SHOWN => format!("{} and {} more", words[..SHOWN].join(", "), many - SHOWN),
+        _ => words.join(", "),
+    }
+}
+
+/// A text from a file as it may stand in a message: in backticks, on one line, not too long.
+pub fn quoted(text: &str) -> String {
+    let mut shown: String = text.chars().take(LONGEST).flat_map(visible).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    format!("`{shown}`")
+}
+
+fn visible(letter: char) -> Vec<char> {
+    let harmless = !letter.is_control() && (letter.is_ascii() || letter.is_alphanumeric());
+    if harmless { vec![letter] } else { letter.escape_unicode().collect() }
+}
+
+fn likeness(one: &str, other: &str) -> f64 {
+    let typed = strsim::normalized_damerau_levenshtein(one, other);
+    // `zone` for `time_zone`, `schedules` for `schedule`.
+    let within = one.len() >= 3 && other.len() >= 3 && (one.contains(other) || other.contains(one));
+    if within { typed.max(0.6) } else { typed }
+}
+
+fn squashed(word: &str) -> String {
+    word.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_names_the_nearest_or_all() {
+        let known = ["schedule", "source", "streams", "time_zone", "catch_up"];
+        let rows = [
+            ("shedule", "did you mean `schedule`?"),
+            ("Schedule", "did you mean `schedule`?"),
+            ("timeZone", "did you mean `time_zone`?"),
+            ("zone", "did you mean `time_zone`?"),
+            ("catchup", "did you mean `catch_up`?"),
+            ("sorce", "did you mean `source`?"),
+            ("stream", "did you mean `streams`?"),
+            ("color", "known here: `schedule`, `source`, `streams`, `time_zone`, `catch_up`"),
+            ("", "known here: `schedule`, `source`, `streams`, `time_zone`, `catch_up`"),
+        ];
+        for (word, expected) in rows {
+            assert_eq!(advice(word, known), expected, "{word}");
+        }
+        assert_eq!(advice("x", []), "known here: nothing");
+    }
+
+    #[test]
+    fn a_text_from_a_file_cannot_break_the_line() {
+        assert_eq!(quoted("a\nb\u{1b}[31m\u{202e}ü"), "`a\\u{a}b\\u{1b}[31m\\u{202e}ü`");
+        assert_eq!(quoted(&"x".repeat(61)), format!("`{}…`", "x".repeat(60)));
+    }
+}
