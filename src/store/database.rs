@@ -1,0 +1,186 @@
+//! The mirror's file: opening it safely, one thread that writes, readers that do not wait.
+//!
+//! Settings and their reasons: reliability.md 4.4. The surprise: the file is made by us with mode
+//! 0600 before SQLite sees it, so that no umask can open it to others.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::oneshot;
+
+use super::error::StoreError;
+use super::schema;
+
+/// "ROLB" in ASCII: what `file` and we recognise a mirror by.
+const APPLICATION: i32 = 0x524F_4C42;
+
+/// SQLite before 3.51.3 can damage a database in WAL mode (reliability.md 4.4).
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// Pages of cache for the writer and for a reader, in KiB.
+const WRITER_CACHE: i32 = 4096;
+const READER_CACHE: i32 = 2048;
+
+type Task = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// The open mirror.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    tasks: mpsc::Sender<Task>,
+    _lock: File,
+}
+
+impl Store {
+    /// Opens or makes the mirror and takes its lock; a second opener is told whose it is.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        if rusqlite::version_number() < OLDEST_SQLITE {
+            return Err(file(path, format!("the linked SQLite {} is too old", rusqlite::version())));
+        }
+        let lock = take_lock(&path.with_file_name("rollbook.lock"))?;
+        make_private(path)?;
+        let mut connection = Connection::open(path).map_err(StoreError::sql("open the mirror"))?;
+        check_identity(&connection, path)?;
+        prepare_writer(&connection)?;
+        schema::upgrade(&mut connection, path)?;
+        let (tasks, inbox) = mpsc::channel::<Task>();
+        thread::Builder::new()
+            .name("store".into())
+            .spawn(move || {
+                while let Ok(task) = inbox.recv() {
+                    task(&mut connection);
+                }
+            })
+            .map_err(|error| file(path, format!("could not start the writer: {error}")))?;
+        Ok(Self { path: path.to_owned(), tasks, _lock: lock })
+    }
+
+    /// Where the mirror is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Runs something on the writer's thread.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (done, result) = oneshot::channel();
+        let task: Task = Box::new(move |connection| {
+            let _ = done.send(act(connection)); // the asker may have been stopped
+        });
+        self.tasks.send(task).map_err(|_| StoreError::WriterGone)?;
+        result.await.map_err(|_| StoreError::WriterGone)?
+    }
+
+    /// A connection that only reads.
+    pub fn reader(&self) -> Result<Connection, StoreError> {
+        reader(&self.path)
+    }
+}
+
+/// A connection that only reads a mirror, also while another process writes it.
+pub fn reader(path: &Path) -> Result<Connection, StoreError> {
+    if !path.exists() {
+        return Err(file(path, "there is no mirror yet; run `rollbook sync` first".into()));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(StoreError::sql("open the mirror to read"))?;
+    check_identity(&connection, path)?;
+    connection.pragma_update(None, "cache_size", -READER_CACHE).map_err(StoreError::sql("set up a reader"))?;
+    connection
+        .busy_timeout(std::time::Duration::from_secs(10))
+        .map_err(StoreError::sql("set up a reader"))?;
+    Ok(connection)
+}
+
+fn prepare_writer(connection: &Connection) -> Result<(), StoreError> {
+    let set = |name: &str, value: &dyn rusqlite::ToSql| {
+        connection
+            .pragma_update(None, name, value)
+            .map_err(StoreError::sql("set up the mirror"))
+    };
+    connection
+        .busy_timeout(std::time::Duration::from_secs(10))
+        .map_err(StoreError::sql("set up the mirror"))?;
+    connection
+        .pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))
+        .map_err(StoreError::sql("switch the mirror to WAL"))?;
+    set("synchronous", &"full")?;
+    set("secure_delete", &"on")?;
+    set("foreign_keys", &"off")?;
+    set("cache_size", &-WRITER_CACHE)?;
+    connection
+        .pragma_update_and_check(None, "journal_size_limit", 8 << 20, |_| Ok(()))
+        .map_err(StoreError::sql("set up the mirror"))?;
+    connection
+        .pragma_update_and_check(None, "wal_autocheckpoint", 20_000, |_| Ok(()))
+        .map_err(StoreError::sql("set up the mirror"))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// Never touches a file that is not ours (fault catalogue 121).
+fn check_identity(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let look = |name: &str| {
+        connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i32>(0)).map_err(|_| {
+            file(path, "this is no SQLite database; move it away, or name another file under [store] path".into())
+        })
+    };
+    let (application, tables) = (look("application_id")?, look("schema_version")?);
+    if application != APPLICATION && (application != 0 || tables != 0) {
+        let advice = "this database belongs to another program; name another file under [store] path";
+        return Err(file(path, advice.into()));
+    }
+    if application == 0 && !connection.is_readonly("main").unwrap_or(true) {
+        connection
+            .pragma_update(None, "application_id", APPLICATION)
+            .map_err(StoreError::sql("mark the mirror as ours"))?;
+    }
+    Ok(())
+}
+
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|error| file(folder, format!("could not make the folder: {error}")))?;
+    }
+    match OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(file(path, format!("could not open the mirror for writing: {error}"))),
+    }
+}
+
+/// The kernel frees the lock with the process, so a lock can never be stale.
+fn take_lock(path: &Path) -> Result<File, StoreError> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|error| file(folder, format!("could not make the folder: {error}")))?;
+    }
+    let mut lock = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| file(path, format!("could not open the lock file: {error}")))?;
+    if lock.try_lock().is_err() {
+        let mut pid = String::new();
+        let _ = lock.read_to_string(&mut pid); // only to name it
+        return Err(StoreError::Busy { path: path.to_owned(), pid: pid.trim().to_owned() });
+    }
+    let written = lock
+        .set_len(0)
+        .and_then(|()| lock.rewind())
+        .and_then(|()| lock.write_all(std::process::id().to_string().as_bytes()));
+    written.map_err(|error| file(path, format!("could not write the lock file: {error}")))?;
+    Ok(lock)
+}
+
+fn file(path: &Path, problem: String) -> StoreError {
+    StoreError::File { path: path.to_owned(), problem }
+}

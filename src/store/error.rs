@@ -1,0 +1,63 @@
+//! What can go wrong with the store, in an admin's words.
+
+use std::path::PathBuf;
+
+use crate::model::Class;
+
+/// A failure of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite said no.
+    #[error("{what}: {source}")]
+    Sql {
+        /// What was being done.
+        what: &'static str,
+        /// SQLite's words.
+        source: rusqlite::Error,
+    },
+    /// The file cannot be used.
+    #[error("{path}: {problem}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// Another Rollbook has the store.
+    #[error("another rollbook (pid {pid}) is using {path}; stop it, or wait for it to end")]
+    Busy {
+        /// Which lock file.
+        path: PathBuf,
+        /// Whose it is.
+        pid: String,
+    },
+    /// The description of a stream no longer fits its table.
+    #[error("the key of table {table} would change from ({old}) to ({new}); rename the source, or drop the table to start it anew")]
+    KeyChanged {
+        /// Which table.
+        table: String,
+        /// The key it has.
+        old: String,
+        /// The key the description wants.
+        new: String,
+    },
+    /// The writer thread is gone.
+    #[error("the store's writer has stopped; restart rollbook")]
+    WriterGone,
+}
+
+impl StoreError {
+    /// What it means for the run.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Sql { .. } | Self::File { .. } | Self::WriterGone => Class::Fatal,
+            Self::Busy { .. } => Class::Transient,
+            Self::KeyChanged { .. } => Class::Permanent,
+        }
+    }
+
+    /// Wraps an error of SQLite with what was being done.
+    pub fn sql(what: &'static str) -> impl Fn(rusqlite::Error) -> Self {
+        move |source| Self::Sql { what, source }
+    }
+}

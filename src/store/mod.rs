@@ -1,0 +1,21 @@
+//! Floor 1: all SQL of the program. The mirror, its history, what is put aside, checkpoints, runs.
+//!
+//! Nothing above knows that it is SQLite. One thread writes; readers are short-lived. No
+//! transaction is open while anybody waits for a vendor.
+
+pub mod apply;
+pub mod checkpoints;
+pub mod database;
+pub mod error;
+pub mod look;
+pub mod runs;
+pub mod schema;
+pub mod staging;
+pub mod table;
+mod tables;
+mod views;
+
+pub use database::Store;
+pub use error::StoreError;
+pub use staging::{Absence, Staged, Staging};
+pub use table::{Table, TableColumn};

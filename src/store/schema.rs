@@ -1,0 +1,128 @@
+//! Rollbook's own tables in the mirror, and how an older mirror becomes a newer one.
+//!
+//! The tables of streams are made from descriptions: `tables.rs`.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::error::StoreError;
+
+/// Each step makes the next schema version; a step that has shipped is never edited.
+const STEPS: &[&str] = &["
+CREATE TABLE rollbook_runs (
+  run INTEGER PRIMARY KEY,
+  job TEXT NOT NULL,
+  source TEXT NOT NULL,
+  cause TEXT NOT NULL,
+  started TEXT NOT NULL,
+  ended TEXT,
+  outcome TEXT,
+  class TEXT,
+  sentence TEXT,
+  hold TEXT
+) STRICT;
+CREATE INDEX rollbook_runs_job ON rollbook_runs (job, run);
+CREATE TABLE rollbook_run_streams (
+  run INTEGER NOT NULL,
+  stream TEXT NOT NULL,
+  reading TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  sentence TEXT,
+  pages INTEGER NOT NULL,
+  rows_read INTEGER NOT NULL,
+  new INTEGER NOT NULL,
+  changed INTEGER NOT NULL,
+  gone INTEGER NOT NULL,
+  waiting INTEGER NOT NULL,
+  unchanged INTEGER NOT NULL,
+  rejected INTEGER NOT NULL,
+  unlisted TEXT,
+  duration_ms INTEGER NOT NULL,
+  PRIMARY KEY (run, stream)
+) STRICT;
+CREATE TABLE rollbook_checkpoints (
+  source TEXT NOT NULL,
+  stream TEXT NOT NULL,
+  item TEXT NOT NULL,
+  cursor TEXT,
+  walked_from TEXT,
+  full_at TEXT,
+  again_at TEXT,
+  same TEXT,
+  PRIMARY KEY (source, stream, item)
+) STRICT;
+CREATE TABLE rollbook_rejects (
+  run INTEGER NOT NULL,
+  source TEXT NOT NULL,
+  stream TEXT NOT NULL,
+  path TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  rows INTEGER NOT NULL,
+  PRIMARY KEY (run, stream, path, reason)
+) STRICT;
+CREATE TABLE rollbook_columns (
+  source TEXT NOT NULL,
+  stream TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  \"column\" TEXT NOT NULL,
+  type TEXT NOT NULL,
+  comes_from TEXT NOT NULL,
+  meaning TEXT NOT NULL,
+  combo TEXT,
+  PRIMARY KEY (source, stream, \"column\")
+) STRICT;
+CREATE TABLE rollbook_waiting (
+  source TEXT NOT NULL,
+  stream TEXT NOT NULL,
+  key BLOB NOT NULL,
+  missed INTEGER NOT NULL,
+  first_run INTEGER NOT NULL,
+  PRIMARY KEY (source, stream, key)
+) STRICT;
+CREATE TABLE rollbook_tables (
+  source TEXT NOT NULL,
+  stream TEXT NOT NULL,
+  shape TEXT NOT NULL,
+  purged TEXT,
+  PRIMARY KEY (source, stream)
+) STRICT;
+CREATE TABLE rollbook_jobs (
+  job TEXT PRIMARY KEY,
+  last_due TEXT,
+  deferred_until TEXT,
+  parked TEXT,
+  parked_shape TEXT,
+  failures INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE rollbook_approvals (
+  run INTEGER PRIMARY KEY,
+  job TEXT NOT NULL,
+  hold TEXT NOT NULL,
+  approved TEXT NOT NULL
+) STRICT;
+"];
+
+/// Brings a mirror to this program's version; one that is newer is left alone.
+pub fn upgrade(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let version: usize = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(StoreError::sql("read the mirror's version"))?;
+    if version > STEPS.len() {
+        return Err(StoreError::File {
+            path: path.to_owned(),
+            problem: format!(
+                "the mirror was written by a newer rollbook (schema {version}, this one knows {}); install that one again",
+                STEPS.len()
+            ),
+        });
+    }
+    for (number, step) in STEPS.iter().enumerate().skip(version) {
+        let what = StoreError::sql("upgrade the mirror");
+        let transaction = connection.transaction().map_err(&what)?;
+        transaction.execute_batch(step).map_err(&what)?;
+        transaction.pragma_update(None, "user_version", number + 1).map_err(&what)?;
+        transaction.commit().map_err(&what)?;
+    }
+    Ok(())
+}

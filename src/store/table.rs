@@ -1,0 +1,165 @@
+//! What the store knows of a stream: the shape of its table, and the SQL texts made from it.
+//!
+//! Pure text. Names of columns are checked before they come here (`vendor/api.rs`), and quoted all the same.
+
+use crate::model::row::Kind;
+
+/// One column of a stream's table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableColumn {
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub kind: Kind,
+    /// Where it comes from, as the description writes it.
+    pub from: String,
+    /// What it means.
+    pub help: String,
+    /// The combo list its values come from.
+    pub combo: Option<String>,
+}
+
+/// The table of one stream of one source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// The source.
+    pub source: String,
+    /// The stream.
+    pub stream: String,
+    /// The columns in order.
+    pub columns: Vec<TableColumn>,
+    /// The key's columns.
+    pub key: Vec<usize>,
+    /// Columns that name the item a row was read for.
+    pub partition: Vec<usize>,
+    /// The column that says which version is newer.
+    pub newest: Option<usize>,
+    /// A row whose column has one of these values (lower case) is gone.
+    pub gone_status: Option<(usize, Vec<String>)>,
+    /// Whether old versions are kept.
+    pub history: bool,
+}
+
+impl Table {
+    /// `<source>_<stream>`.
+    pub fn name(&self) -> String {
+        format!("{}_{}", self.source, self.stream)
+    }
+
+    /// The quoted name.
+    pub fn quoted(&self) -> String {
+        quote(&self.name())
+    }
+
+    /// The quoted name of the history.
+    pub fn history_quoted(&self) -> String {
+        quote(&format!("{}_history", self.name()))
+    }
+
+    /// The quoted names of some columns, with commas.
+    pub fn names_of(&self, places: &[usize]) -> String {
+        joined(places.iter().map(|place| quote(&self.columns[*place].name)))
+    }
+
+    /// The quoted names of all columns, with commas.
+    pub fn all_names(&self) -> String {
+        joined(self.columns.iter().map(|column| quote(&column.name)))
+    }
+
+    /// `k1 = ?1 AND k2 = ?2`, parameters from `first` on.
+    pub fn key_is(&self, first: usize) -> String {
+        let parts: Vec<String> = self
+            .key
+            .iter()
+            .enumerate()
+            .map(|(number, place)| format!("{} = ?{}", quote(&self.columns[*place].name), first + number))
+            .collect();
+        parts.join(" AND ")
+    }
+
+    /// `_since` and `_run` with the columns of the description before them.
+    pub fn insert_sql(&self) -> String {
+        let parameters = joined((1..=self.columns.len() + 3).map(|number| format!("?{number}")));
+        format!(
+            "INSERT INTO {} ({}, _since, _run, _fingerprint) VALUES ({parameters})",
+            self.quoted(),
+            self.all_names()
+        )
+    }
+
+    /// Sets every column, `_since`, `_run` and `_fingerprint` of the row with the key that follows them.
+    pub fn update_sql(&self) -> String {
+        let count = self.columns.len();
+        let sets = joined(
+            self.columns
+                .iter()
+                .enumerate()
+                .map(|(number, column)| format!("{} = ?{}", quote(&column.name), number + 1)),
+        );
+        format!(
+            "UPDATE {} SET {sets}, _since = ?{}, _run = ?{}, _fingerprint = ?{} WHERE {}",
+            self.quoted(),
+            count + 1,
+            count + 2,
+            count + 3,
+            self.key_is(count + 4)
+        )
+    }
+
+    /// Copies a row to the history: ?1 until, ?2 ended, ?3 run, then the key.
+    pub fn retire_sql(&self) -> String {
+        format!(
+            "INSERT INTO {} ({names}, _since, _run, _until, _ended, _ended_run) \
+             SELECT {names}, _since, _run, ?1, ?2, ?3 FROM {} WHERE {}",
+            self.history_quoted(),
+            self.quoted(),
+            self.key_is(4),
+            names = self.all_names()
+        )
+    }
+
+    /// Removes the row with a key.
+    pub fn delete_sql(&self) -> String {
+        format!("DELETE FROM {} WHERE {}", self.quoted(), self.key_is(1))
+    }
+
+    /// Row number, fingerprint and key of all rows from a key on, in the key's order.
+    pub fn walk_sql(&self) -> String {
+        let key = self.names_of(&self.key);
+        let parameters = joined((1..=self.key.len()).map(|number| format!("?{number}")));
+        format!(
+            "SELECT rowid, _fingerprint, {key} FROM {} WHERE ({key}) >= ({parameters}) ORDER BY {key}",
+            self.quoted()
+        )
+    }
+
+    /// A text that changes when the table's shape does.
+    pub fn shape(&self) -> String {
+        let mut shape: Vec<String> = self
+            .columns
+            .iter()
+            .map(|column| format!("{} {} {:?} {} {}", column.name, column.kind.word(), column.combo, column.from, column.help))
+            .collect();
+        shape.push(format!("key {}", self.names_of(&self.key)));
+        shape.push(format!("history {}", self.history));
+        shape.join("\n")
+    }
+}
+
+/// A name as SQL writes it.
+pub fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The storage class of a kind in a STRICT table.
+pub fn storage(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Integer | Kind::Boolean => "INTEGER",
+        Kind::Real => "REAL",
+        Kind::Text | Kind::Date | Kind::Timestamp | Kind::Json => "TEXT",
+    }
+}
+
+fn joined(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(", ")
+}
