@@ -5,3 +5,5 @@
 
 pub mod random;
 pub mod school;
+pub mod shared;
+pub mod wisenet;
