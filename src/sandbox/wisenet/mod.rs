@@ -1,7 +1,7 @@
 //! The simulated Wisenet, written from `vendors/wisenet.md` alone.
 //!
 //! Only reading is simulated: a write is refused and counted. The surprise: no row is kept. The
-//! [`world`] knows ids, links and change times of a day, and a page is worked out field by field
+//! `world` knows ids, links and change times of a day, and a page is worked out field by field
 //! from the tables in `data/` when somebody asks for it.
 
 mod answers;

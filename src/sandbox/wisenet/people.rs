@@ -219,11 +219,12 @@ impl View<'_> {
 
     fn course_enrolment_basic(&self, row: &Entry) -> Value {
         let status = self.status(row);
+        let ended = self.drawn(Entity::CourseEnrolment, row, "ActualEndDate");
         let (start, end) = dates(row.links[1]);
         let list = self.combos.get("enrolment-statuses");
         let words = list.and_then(|list| list.rows.get(&status)?.get("Description").cloned());
         json!({ "CourseEnrolmentId": row.id, "LearnerId": row.links[0], "CourseOfferId": row.links[1],
-            "StartDate": start, "EndDate": end, "ActualEndDate": null,
+            "StartDate": start, "EndDate": end, "ActualEndDate": ended,
             "EnrolmentStatusId": status, "EnrolmentStatusDescription": words })
     }
 

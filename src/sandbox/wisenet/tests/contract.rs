@@ -154,7 +154,8 @@ async fn every_relationship_is_met() {
 async fn lookups_agree_with_their_lists() {
     let bench = Bench::new(30, 1, &[]).await;
     let statuses = bench.get("combos/enrolment-statuses").await.rows();
-    for row in bench.walk("course-enrolments", 1000).await {
+    let enrolments = bench.walk("course-enrolments", 1000).await;
+    for row in &enrolments {
         let id = &row["Data"]["EnrolmentStatusId"];
         let list = statuses
             .iter()
@@ -182,6 +183,16 @@ async fn lookups_agree_with_their_lists() {
             relations["CourseEnrolment"]["CourseOfferId"],
             relations["CourseOffer"]["CourseOfferId"]
         );
+        let whole = enrolments
+            .iter()
+            .find(|whole| whole["Data"]["CourseEnrolmentId"] == row["Data"]["CourseEnrolmentId"])
+            .expect("its course enrolment exists");
+        for name in ["StartDate", "EndDate", "ActualEndDate", "EnrolmentStatusId"] {
+            assert_eq!(
+                relations["CourseEnrolment"][name], whole["Data"][name],
+                "{name}"
+            );
+        }
         assert!(
             row["Data"].get("LearnerId").is_none(),
             "stands in relationships only"
