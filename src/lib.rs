@@ -3,4 +3,5 @@
 pub mod clock;
 pub mod model;
 pub mod sandbox;
+pub mod store;
 pub mod vendor;

@@ -2,9 +2,11 @@
 
 pub mod class;
 pub mod duration;
+pub mod guard;
 pub mod name;
 pub mod nearest;
 pub mod percent;
+pub mod plan;
 pub mod row;
 pub mod scalar;
 pub mod spelled;

@@ -1,0 +1,98 @@
+//! The difference between a vendor and the mirror, as a value.
+//!
+//! The same numbers feed the dry run, the guard, the log and the run's record. Not the rows
+//! themselves: those are put aside in the store.
+
+use std::collections::BTreeMap;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+/// What applying a reading of one stream would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Rows in the table before.
+    pub live: u64,
+    /// Rows read, rejected ones not counted.
+    pub read: u64,
+    /// Rows of the table that came.
+    pub known: u64,
+    /// Rows whose key is not in the table.
+    pub new: u64,
+    /// Rows of the table that came with another content.
+    pub changed: u64,
+    /// Rows that came as they are.
+    pub unchanged: u64,
+    /// Rows of the table whose status says they are gone.
+    pub by_status: u64,
+    /// Rows of the table that did not come, and enough readings agree (or a feed says so).
+    pub gone: u64,
+    /// Rows of the table that did not come and wait for another reading to agree.
+    pub waiting: u64,
+    /// How often a key came twice.
+    pub doubles: u64,
+    /// Rows that could not be taken.
+    pub rejected: u64,
+    /// Losses by the value of the column that the guard looks at.
+    pub groups: BTreeMap<Option<String>, GroupLoss>,
+    /// Whether absence was looked at.
+    pub full: bool,
+    /// Why absence cannot be believed.
+    pub doubt: Option<String>,
+    lost_keys: u64,
+}
+
+/// What one group would lose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GroupLoss {
+    /// Its rows in the table.
+    pub live: u64,
+    /// Those that did not come.
+    pub lost: u64,
+}
+
+impl Plan {
+    /// Different rows that came.
+    pub fn distinct(&self) -> u64 {
+        self.known + self.new
+    }
+
+    /// Rows of the table that would leave it now or after one more reading.
+    pub fn lost(&self) -> u64 {
+        self.gone + self.waiting + self.by_status
+    }
+
+    /// Whether applying it would write a row.
+    pub fn writes(&self) -> bool {
+        self.new + self.changed + self.gone + self.by_status > 0
+    }
+
+    /// Notes a row of the table that did not come.
+    pub fn missing(&mut self, key: &[u8], gone: bool) {
+        if gone {
+            self.gone += 1;
+        } else {
+            self.waiting += 1;
+        }
+        self.lost_keys = self.lost_keys.wrapping_add(xxh3_64(key));
+    }
+
+    /// A row that waited is gone after all: a feed says so.
+    pub fn confirm_missing(&mut self) {
+        self.waiting -= 1;
+        self.gone += 1;
+    }
+
+    /// Counts a loss for a group.
+    pub fn lose(&mut self, group: Option<String>) {
+        self.groups.entry(group).or_default().lost += 1;
+    }
+
+    /// A number for what is lost: an approval holds for the same loss only. The order of the rows does not matter.
+    pub fn loss_mark(&self) -> u64 {
+        let mut bytes = [0; 32];
+        for (place, number) in [self.lost_keys, self.lost(), self.by_status, self.live].into_iter().enumerate() {
+            bytes[place * 8..][..8].copy_from_slice(&number.to_le_bytes());
+        }
+        xxh3_64(&bytes)
+    }
+}

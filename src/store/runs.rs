@@ -1,0 +1,212 @@
+//! Records of runs, of jobs between runs, and of what admins approved.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::error::StoreError;
+use crate::model::row::Reject;
+
+/// One stream's part of a run, as it is recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StreamRecord {
+    /// The stream.
+    pub stream: String,
+    /// `full` or `incremental`.
+    pub reading: String,
+    /// How it ended.
+    pub outcome: String,
+    /// Why, if there is something to say.
+    pub sentence: Option<String>,
+    /// Pages asked for.
+    pub pages: u64,
+    /// Rows read.
+    pub rows_read: u64,
+    /// Rows inserted.
+    pub new: u64,
+    /// Rows replaced.
+    pub changed: u64,
+    /// Rows removed.
+    pub gone: u64,
+    /// Rows that wait for another reading to miss them.
+    pub waiting: u64,
+    /// Rows that came as they were.
+    pub unchanged: u64,
+    /// Rows that could not be taken.
+    pub rejected: u64,
+    /// Names of members that no column lists.
+    pub unlisted: Vec<String>,
+    /// How long it took.
+    pub duration_ms: u64,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunEnd {
+    /// The outcome's word.
+    pub outcome: String,
+    /// The class of the failure, if it was one.
+    pub class: Option<String>,
+    /// One sentence for the admin.
+    pub sentence: Option<String>,
+    /// What an approval of a held run is bound to.
+    pub hold: Option<String>,
+}
+
+/// What is known of a job between its runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobState {
+    /// The last tick that was acted on.
+    pub last_due: Option<String>,
+    /// A vendor asked not to be asked before this time.
+    pub deferred_until: Option<String>,
+    /// Why the job is parked.
+    pub parked: Option<String>,
+    /// The job's configuration when it was parked: another one resumes it.
+    pub parked_shape: Option<String>,
+    /// Failed runs in a row.
+    pub failures: u32,
+}
+
+/// Notes that a run begins; its number orders all runs.
+pub fn begin(connection: &Connection, job: &str, source: &str, cause: &str, now: &str) -> Result<i64, StoreError> {
+    connection
+        .query_row(
+            "INSERT INTO rollbook_runs (job, source, cause, started) VALUES (?1, ?2, ?3, ?4) RETURNING run",
+            params![job, source, cause, now],
+            |row| row.get(0),
+        )
+        .map_err(StoreError::sql("note the start of a run"))
+}
+
+/// Records one stream's part, and what was rejected of it.
+pub fn record_stream(
+    connection: &Connection,
+    run: i64,
+    source: &str,
+    record: &StreamRecord,
+    rejects: &[(Reject, u64)],
+) -> Result<(), StoreError> {
+    let what = StoreError::sql("record a stream");
+    let unlisted = (!record.unlisted.is_empty()).then(|| record.unlisted.join(", "));
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO rollbook_run_streams VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+        )
+        .and_then(|mut insert| {
+            insert.execute(params![
+                run,
+                record.stream,
+                record.reading,
+                record.outcome,
+                record.sentence,
+                record.pages as i64,
+                record.rows_read as i64,
+                record.new as i64,
+                record.changed as i64,
+                record.gone as i64,
+                record.waiting as i64,
+                record.unchanged as i64,
+                record.rejected as i64,
+                unlisted,
+                record.duration_ms as i64
+            ])
+        })
+        .map_err(&what)?;
+    for (reject, rows) in rejects {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO rollbook_rejects VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+            .and_then(|mut insert| {
+                insert.execute(params![run, source, record.stream, reject.path, reject.reason, *rows as i64])
+            })
+            .map_err(&what)?;
+    }
+    Ok(())
+}
+
+/// Notes how a run ended.
+pub fn end(connection: &Connection, run: i64, now: &str, end: &RunEnd) -> Result<(), StoreError> {
+    connection
+        .execute(
+            "UPDATE rollbook_runs SET ended = ?2, outcome = ?3, class = ?4, sentence = ?5, hold = ?6 WHERE run = ?1",
+            params![run, now, end.outcome, end.class, end.sentence, end.hold],
+        )
+        .map(drop)
+        .map_err(StoreError::sql("note the end of a run"))
+}
+
+/// Runs that a crash left open are noted as interrupted.
+pub fn close_left_open(connection: &Connection, now: &str) -> Result<usize, StoreError> {
+    connection
+        .execute(
+            "UPDATE rollbook_runs SET ended = ?1, outcome = 'interrupted', sentence = 'the program ended before the run did' \
+             WHERE ended IS NULL",
+            [now],
+        )
+        .map_err(StoreError::sql("close runs that were left open"))
+}
+
+/// What is known of a job; a job without a record is new.
+pub fn job_state(connection: &Connection, job: &str) -> Result<JobState, StoreError> {
+    connection
+        .query_row(
+            "SELECT last_due, deferred_until, parked, parked_shape, failures FROM rollbook_jobs WHERE job = ?1",
+            [job],
+            |row| {
+                Ok(JobState {
+                    last_due: row.get(0)?,
+                    deferred_until: row.get(1)?,
+                    parked: row.get(2)?,
+                    parked_shape: row.get(3)?,
+                    failures: row.get(4)?,
+                })
+            },
+        )
+        .optional()
+        .map(Option::unwrap_or_default)
+        .map_err(StoreError::sql("read a job's state"))
+}
+
+/// Writes a job's state down.
+pub fn save_job_state(connection: &Connection, job: &str, state: &JobState) -> Result<(), StoreError> {
+    connection
+        .execute(
+            "INSERT OR REPLACE INTO rollbook_jobs (job, last_due, deferred_until, parked, parked_shape, failures) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![job, state.last_due, state.deferred_until, state.parked, state.parked_shape, state.failures],
+        )
+        .map(drop)
+        .map_err(StoreError::sql("write a job's state"))
+}
+
+/// A held run: its job, and what an approval is bound to.
+pub fn held(connection: &Connection, run: i64) -> Result<Option<(String, String)>, StoreError> {
+    connection
+        .query_row("SELECT job, hold FROM rollbook_runs WHERE run = ?1 AND hold IS NOT NULL", [run], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()
+        .map_err(StoreError::sql("look for a held run"))
+}
+
+/// Notes that an admin accepts a held run's difference.
+pub fn approve(connection: &Connection, run: i64, job: &str, hold: &str, now: &str) -> Result<(), StoreError> {
+    connection
+        .execute("INSERT OR REPLACE INTO rollbook_approvals VALUES (?1, ?2, ?3, ?4)", params![run, job, hold, now])
+        .map(drop)
+        .map_err(StoreError::sql("note an approval"))
+}
+
+/// What was approved for a job since a time.
+pub fn approvals(connection: &Connection, job: &str, since: &str) -> Result<Vec<String>, StoreError> {
+    let what = StoreError::sql("look for approvals");
+    let mut statement =
+        connection.prepare_cached("SELECT hold FROM rollbook_approvals WHERE job = ?1 AND approved >= ?2").map_err(&what)?;
+    statement.query_map(params![job, since], |row| row.get(0)).and_then(Iterator::collect).map_err(&what)
+}
+
+/// An approval is good once.
+pub fn use_up_approvals(connection: &Connection, job: &str) -> Result<(), StoreError> {
+    connection
+        .execute("DELETE FROM rollbook_approvals WHERE job = ?1", [job])
+        .map(drop)
+        .map_err(StoreError::sql("use up an approval"))
+}

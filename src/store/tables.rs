@@ -1,0 +1,184 @@
+//! Making a stream's tables follow its description.
+//!
+//! A column that the description gains is added; one that it loses is erased, in the history
+//! too. Fingerprints are worked out anew where the columns changed, so that a new column by itself
+//! does not turn every row into a changed one.
+
+use rusqlite::{Connection, Transaction, params};
+
+use super::error::StoreError;
+use super::staging::read_cells;
+use super::table::{Table, quote, storage};
+use super::views;
+use crate::model::row::Cells;
+
+/// What happened to a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fitted {
+    /// It was right.
+    Same,
+    /// It was made, or gained or lost columns: the next reading is a full one.
+    Changed,
+}
+
+/// Makes or alters the tables and views of these streams, all in one transaction.
+pub fn fit(connection: &mut Connection, tables: &[Table]) -> Result<Vec<Fitted>, StoreError> {
+    let what = StoreError::sql("prepare the tables");
+    let transaction = connection.transaction().map_err(&what)?;
+    let fitted = tables.iter().map(|table| fit_one(&transaction, table)).collect::<Result<Vec<_>, _>>()?;
+    transaction.commit().map_err(&what)?;
+    Ok(fitted)
+}
+
+/// The columns that a description no longer lists, by table: what the next start would erase.
+pub fn doomed(connection: &Connection, table: &Table) -> Result<Vec<String>, StoreError> {
+    let have = columns_of(connection, &table.name()).map_err(StoreError::sql("look at a table"))?;
+    Ok(have.into_iter().map(|(name, _)| name).filter(|name| is_lost(table, name)).collect())
+}
+
+fn fit_one(transaction: &Transaction<'_>, table: &Table) -> Result<Fitted, StoreError> {
+    let what = StoreError::sql("prepare a table");
+    let known: Option<String> = transaction
+        .prepare_cached("SELECT shape FROM rollbook_tables WHERE source = ?1 AND stream = ?2")
+        .and_then(|mut statement| {
+            statement.query_map(params![table.source, table.stream], |row| row.get(0))?.next().transpose()
+        })
+        .map_err(&what)?;
+    if known.as_deref() == Some(table.shape().as_str()) {
+        return Ok(Fitted::Same);
+    }
+    views::drop_all(transaction, table).map_err(&what)?;
+    let have = columns_of(transaction, &table.name()).map_err(&what)?;
+    let changed = if have.is_empty() {
+        create(transaction, table).map_err(&what)?;
+        true
+    } else {
+        check_key(transaction, table)?;
+        let changed = alter(transaction, table, &have).map_err(&what)?;
+        if changed {
+            renew_fingerprints(transaction, table).map_err(&what)?;
+        }
+        changed
+    };
+    views::create_all(transaction, table).map_err(&what)?;
+    describe(transaction, table).map_err(&what)?;
+    transaction
+        .execute(
+            "INSERT INTO rollbook_tables (source, stream, shape) VALUES (?1, ?2, ?3) \
+             ON CONFLICT (source, stream) DO UPDATE SET shape = excluded.shape",
+            params![table.source, table.stream, table.shape()],
+        )
+        .map_err(&what)?;
+    Ok(if changed { Fitted::Changed } else { Fitted::Same })
+}
+
+fn create(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
+    let columns: Vec<String> = table
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(place, column)| {
+            let must = if table.key.contains(&place) { " NOT NULL" } else { "" };
+            format!("  {} {}{must}", quote(&column.name), storage(column.kind))
+        })
+        .collect();
+    let columns = columns.join(",\n");
+    transaction.execute_batch(&format!(
+        "CREATE TABLE {live} (\n{columns},\n  _since TEXT NOT NULL,\n  _run INTEGER NOT NULL,\n  _fingerprint INTEGER NOT NULL,\n  PRIMARY KEY ({key})\n) STRICT;\n\
+         CREATE TABLE {history} (\n{columns},\n  _since TEXT NOT NULL,\n  _run INTEGER NOT NULL,\n  _until TEXT NOT NULL,\n  _ended TEXT NOT NULL,\n  _ended_run INTEGER NOT NULL\n) STRICT;\n\
+         CREATE INDEX {index} ON {history} ({key});",
+        live = table.quoted(),
+        history = table.history_quoted(),
+        index = quote(&format!("{}_history_key", table.name())),
+        key = table.names_of(&table.key),
+    ))
+}
+
+/// Adds what is new and erases what is lost; says whether anything was.
+fn alter(transaction: &Transaction<'_>, table: &Table, have: &[(String, String)]) -> rusqlite::Result<bool> {
+    let both = [table.quoted(), table.history_quoted()];
+    let mut changed = false;
+    for (name, kind) in have {
+        let wanted = table.columns.iter().find(|column| column.name == *name);
+        let keeps = wanted.is_some_and(|column| storage(column.kind) == kind) || name.starts_with('_');
+        if !keeps {
+            changed = true;
+            for one in &both {
+                transaction.execute_batch(&format!("ALTER TABLE {one} DROP COLUMN {}", quote(name)))?;
+            }
+        }
+    }
+    for column in &table.columns {
+        let kept = have.iter().any(|(name, kind)| *name == column.name && kind == storage(column.kind));
+        if !kept {
+            changed = true;
+            for one in &both {
+                let add = format!("ALTER TABLE {one} ADD COLUMN {} {}", quote(&column.name), storage(column.kind));
+                transaction.execute_batch(&add)?;
+            }
+        }
+    }
+    Ok(changed)
+}
+
+fn check_key(connection: &Connection, table: &Table) -> Result<(), StoreError> {
+    let mut statement = connection
+        .prepare("SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk")
+        .map_err(StoreError::sql("look at a table"))?;
+    let key: Vec<String> = statement
+        .query_map([table.name()], |row| row.get(0))
+        .and_then(Iterator::collect)
+        .map_err(StoreError::sql("look at a table"))?;
+    let wanted: Vec<&str> = table.key.iter().map(|place| table.columns[*place].name.as_str()).collect();
+    if key == wanted {
+        return Ok(());
+    }
+    Err(StoreError::KeyChanged { table: table.name(), old: key.join(", "), new: wanted.join(", ") })
+}
+
+fn is_lost(table: &Table, name: &str) -> bool {
+    !name.starts_with('_') && !table.columns.iter().any(|column| column.name == name)
+}
+
+fn columns_of(connection: &Connection, table: &str) -> rusqlite::Result<Vec<(String, String)>> {
+    let mut statement = connection.prepare("SELECT name, type FROM pragma_table_info(?1)")?;
+    statement.query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+fn renew_fingerprints(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
+    let mut read = transaction.prepare(&format!("SELECT rowid, {} FROM {}", table.all_names(), table.quoted()))?;
+    let mut write = transaction.prepare(&format!("UPDATE {} SET _fingerprint = ?2 WHERE rowid = ?1", table.quoted()))?;
+    let mut rows = read.query([])?;
+    let mut bytes = Vec::new();
+    while let Some(row) = rows.next()? {
+        bytes.clear();
+        read_cells(row, 1, table.columns.len(), &mut bytes)?;
+        write.execute(params![row.get::<_, i64>(0)?, Cells::of(&bytes).fingerprint()])?;
+    }
+    Ok(())
+}
+
+/// Fills `rollbook_columns`.
+fn describe(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
+    transaction.execute(
+        "DELETE FROM rollbook_columns WHERE source = ?1 AND stream = ?2",
+        params![table.source, table.stream],
+    )?;
+    let mut insert = transaction.prepare(
+        "INSERT INTO rollbook_columns (source, stream, position, \"column\", type, comes_from, meaning, combo) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?;
+    for (number, column) in table.columns.iter().enumerate() {
+        insert.execute(params![
+            table.source,
+            table.stream,
+            number + 1,
+            column.name,
+            column.kind.word(),
+            column.from,
+            column.help,
+            column.combo
+        ])?;
+    }
+    Ok(())
+}
