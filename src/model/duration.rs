@@ -59,13 +59,17 @@ impl FromStr for History {
         if text == "off" {
             return Ok(Self::Off);
         }
-        duration(text)
-            .map(Self::Keep)
-            .map_err(|complaint| complaint.help("write a length such as `\"400 days\"`, or `\"off\"`"))
+        duration(text).map(Self::Keep).map_err(|complaint| {
+            complaint.help("write a length such as `\"400 days\"`, or `\"off\"`")
+        })
     }
 }
 
-spelled!(History, pattern = "^(off|[0-9]+ *[a-z]+)$", example = "400 days");
+spelled!(
+    History,
+    pattern = "^(off|[0-9]+ *[a-z]+)$",
+    example = "400 days"
+);
 
 /// Reads a length of time.
 pub fn duration(text: &str) -> Result<Duration, Complaint> {
@@ -78,11 +82,20 @@ pub fn duration(text: &str) -> Result<Duration, Complaint> {
         let (digits, after) = split(rest, |c| c.is_ascii_digit());
         let (unit, after) = split(after.trim_start(), char::is_alphabetic);
         whole = part(digits, unit)
-            .and_then(|part| whole.checked_add(part).filter(|whole| *whole <= LONGEST).ok_or("it is longer than 100 years"))
+            .and_then(|part| {
+                whole
+                    .checked_add(part)
+                    .filter(|whole| *whole <= LONGEST)
+                    .ok_or("it is longer than 100 years")
+            })
             .map_err(|why| wrong(text, why))?;
         rest = after.trim_start();
     }
-    if whole.is_zero() { Err(wrong(text, "it is zero")) } else { Ok(whole) }
+    if whole.is_zero() {
+        Err(wrong(text, "it is zero"))
+    } else {
+        Ok(whole)
+    }
 }
 
 fn part(digits: &str, unit: &str) -> Result<Duration, &'static str> {
@@ -111,8 +124,9 @@ fn split(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
 }
 
 fn wrong(text: &str, why: &str) -> Complaint {
-    Complaint::new(format!("{} is no length of time: {why}", quoted(text)))
-        .help("write a whole number and a unit, such as `\"180s\"`, `\"10m\"`, `\"48h\"` or `\"7 days\"`")
+    Complaint::new(format!("{} is no length of time: {why}", quoted(text))).help(
+        "write a whole number and a unit, such as `\"180s\"`, `\"10m\"`, `\"48h\"` or `\"7 days\"`",
+    )
 }
 
 #[cfg(test)]
@@ -135,25 +149,66 @@ mod tests {
             ("", Err("`` is no length of time: it is empty")),
             ("0s", Err("`0s` is no length of time: it is zero")),
             ("30", Err("`30` is no length of time: the unit is missing")),
-            ("days", Err("`days` is no length of time: a whole number comes first")),
-            ("-5m", Err("`-5m` is no length of time: a whole number comes first")),
-            ("1.5h", Err("`1.5h` is no length of time: the unit is missing")),
-            ("3 months", Err("`3 months` is no length of time: the unit is none of s, m, h, d, w")),
-            ("5M", Err("`5M` is no length of time: the unit is none of s, m, h, d, w")),
-            ("40000d", Err("`40000d` is no length of time: it is longer than 100 years")),
-            ("99999999999999999999s", Err("`99999999999999999999s` is no length of time: it is longer than 100 years")),
-            ("18446744073709551615w", Err("`18446744073709551615w` is no length of time: it is longer than 100 years")),
+            (
+                "days",
+                Err("`days` is no length of time: a whole number comes first"),
+            ),
+            (
+                "-5m",
+                Err("`-5m` is no length of time: a whole number comes first"),
+            ),
+            (
+                "1.5h",
+                Err("`1.5h` is no length of time: the unit is missing"),
+            ),
+            (
+                "3 months",
+                Err("`3 months` is no length of time: the unit is none of s, m, h, d, w"),
+            ),
+            (
+                "5M",
+                Err("`5M` is no length of time: the unit is none of s, m, h, d, w"),
+            ),
+            (
+                "40000d",
+                Err("`40000d` is no length of time: it is longer than 100 years"),
+            ),
+            (
+                "99999999999999999999s",
+                Err("`99999999999999999999s` is no length of time: it is longer than 100 years"),
+            ),
+            (
+                "18446744073709551615w",
+                Err("`18446744073709551615w` is no length of time: it is longer than 100 years"),
+            ),
         ];
         for (text, expected) in rows {
-            let found = duration(text).map(|length| length.as_secs()).map_err(|complaint| complaint.message);
-            assert_eq!(found.as_ref().copied().map_err(String::as_str), *expected, "{text}");
+            let found = duration(text)
+                .map(|length| length.as_secs())
+                .map_err(|complaint| complaint.message);
+            assert_eq!(
+                found.as_ref().copied().map_err(String::as_str),
+                *expected,
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn a_length_of_time_reads_back() {
-        for (text, shown) in [("90s", "90s"), ("600s", "10m"), ("90m", "90m"), ("48 hours", "2d"), ("1h", "1h")] {
-            assert_eq!(text.parse::<Period>().map(|period| period.to_string()).as_deref(), Ok(shown));
+        for (text, shown) in [
+            ("90s", "90s"),
+            ("600s", "10m"),
+            ("90m", "90m"),
+            ("48 hours", "2d"),
+            ("1h", "1h"),
+        ] {
+            assert_eq!(
+                text.parse::<Period>()
+                    .map(|period| period.to_string())
+                    .as_deref(),
+                Ok(shown)
+            );
         }
     }
 
@@ -162,6 +217,9 @@ mod tests {
         assert_eq!("off".parse(), Ok(History::Off));
         assert_eq!("1d".parse(), Ok(History::Keep(Duration::from_secs(86_400))));
         let complaint = "never".parse::<History>().expect_err("not a length");
-        assert_eq!(complaint.help.as_deref(), Some("write a length such as `\"400 days\"`, or `\"off\"`"));
+        assert_eq!(
+            complaint.help.as_deref(),
+            Some("write a length such as `\"400 days\"`, or `\"off\"`")
+        );
     }
 }

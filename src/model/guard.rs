@@ -42,7 +42,10 @@ pub fn refusal(plan: &Plan, rules: &GuardRules, whole: bool) -> Option<String> {
     let (live, lost) = (plan.live, plan.lost());
     let received = plan.read + plan.rejected;
     if rules.rejects.is_exceeded_by(plan.rejected, received) {
-        return Some(format!("{} of {received} rows could not be taken", plan.rejected));
+        return Some(format!(
+            "{} of {received} rows could not be taken",
+            plan.rejected
+        ));
     }
     if whole && live > 0 && received == 0 {
         return Some(format!("0 of {live} rows came"));
@@ -50,14 +53,19 @@ pub fn refusal(plan: &Plan, rules: &GuardRules, whole: bool) -> Option<String> {
     if live >= ENOUGH_ROWS {
         let replaced = lost.min(plan.new);
         if rules.changed_keys.is_exceeded_by(replaced, live) {
-            return Some(format!("the keys of {replaced} of {live} rows were replaced by others: were ids given anew?"));
+            return Some(format!(
+                "the keys of {replaced} of {live} rows were replaced by others: were ids given anew?"
+            ));
         }
         if rules.removals.is_exceeded_by(lost, live) {
             return Some(format!("{lost} of {live} rows would go"));
         }
     }
     if lost > rules.removals_max {
-        return Some(format!("{lost} of {live} rows would go, more than {}", rules.removals_max));
+        return Some(format!(
+            "{lost} of {live} rows would go, more than {}",
+            rules.removals_max
+        ));
     }
     vanished_group(plan, rules)
 }
@@ -68,7 +76,8 @@ fn vanished_group(plan: &Plan, rules: &GuardRules) -> Option<String> {
         if loss.lost >= loss.live && loss.live >= rules.group_min {
             return Some(format!("all {} rows of {name} would go", loss.live));
         }
-        let too_many = loss.live >= ENOUGH_ROWS && rules.removals.is_exceeded_by(loss.lost, loss.live);
+        let too_many =
+            loss.live >= ENOUGH_ROWS && rules.removals.is_exceeded_by(loss.lost, loss.live);
         too_many.then(|| format!("{} of {} rows of {name} would go", loss.lost, loss.live))
     })
 }
@@ -79,7 +88,14 @@ mod tests {
     use super::*;
 
     fn plan(live: u64, lost: u64, new: u64) -> Plan {
-        Plan { live, gone: lost, new, known: live - lost, read: live - lost + new, ..Plan::default() }
+        Plan {
+            live,
+            gone: lost,
+            new,
+            known: live - lost,
+            read: live - lost + new,
+            ..Plan::default()
+        }
     }
 
     #[test]
@@ -88,37 +104,82 @@ mod tests {
             groups: [(Some("9b".to_owned()), GroupLoss { live, lost })].into(),
             ..plan(1000, lost, 0)
         };
-        let waiting = Plan { gone: 0, waiting: 400, ..plan(1000, 400, 0) };
-        let rejected = Plan { rejected: 11, ..plan(1000, 0, 0) };
+        let waiting = Plan {
+            gone: 0,
+            waiting: 400,
+            ..plan(1000, 400, 0)
+        };
+        let rejected = Plan {
+            rejected: 11,
+            ..plan(1000, 0, 0)
+        };
         for (what, plan, expected) in [
             ("nothing gone", plan(812, 0, 3), None),
             ("first load", plan(0, 0, 5000), None),
             ("exactly a tenth", plan(1000, 100, 0), None),
-            ("a tenth and one", plan(1000, 101, 0), Some("101 of 1000 rows would go")),
+            (
+                "a tenth and one",
+                plan(1000, 101, 0),
+                Some("101 of 1000 rows would go"),
+            ),
             ("empty", plan(812, 812, 0), Some("0 of 812 rows came")),
             ("empty and small", plan(3, 3, 0), Some("0 of 3 rows came")),
             ("small: few of few may go", plan(12, 3, 0), None),
-            ("many of very many", plan(100_000, 501, 0), Some("501 of 100000 rows would go, more than 500")),
-            ("waiting rows count", waiting, Some("400 of 1000 rows would go")),
+            (
+                "many of very many",
+                plan(100_000, 501, 0),
+                Some("501 of 100000 rows would go, more than 500"),
+            ),
+            (
+                "waiting rows count",
+                waiting,
+                Some("400 of 1000 rows would go"),
+            ),
             (
                 "re-keyed",
                 plan(200, 200, 200),
                 Some("the keys of 200 of 200 rows were replaced by others: were ids given anew?"),
             ),
-            ("a class vanished", group(40, 40), Some("all 40 rows of 9b would go")),
-            ("a class shrank", group(40, 5), Some("5 of 40 rows of 9b would go")),
+            (
+                "a class vanished",
+                group(40, 40),
+                Some("all 40 rows of 9b would go"),
+            ),
+            (
+                "a class shrank",
+                group(40, 5),
+                Some("5 of 40 rows of 9b would go"),
+            ),
             ("a class lost its tenth", group(40, 4), None),
             ("a tiny group may vanish", group(4, 4), None),
-            ("one in a hundred rejected", Plan { rejected: 10, ..plan(990, 0, 0) }, None),
-            ("more rejected", rejected, Some("11 of 1011 rows could not be taken")),
+            (
+                "one in a hundred rejected",
+                Plan {
+                    rejected: 10,
+                    ..plan(990, 0, 0)
+                },
+                None,
+            ),
+            (
+                "more rejected",
+                rejected,
+                Some("11 of 1011 rows could not be taken"),
+            ),
         ] {
-            assert_eq!(refusal(&plan, &GuardRules::default(), true).as_deref(), expected, "{what}");
+            assert_eq!(
+                refusal(&plan, &GuardRules::default(), true).as_deref(),
+                expected,
+                "{what}"
+            );
         }
     }
 
     #[test]
     fn an_incremental_reading_may_be_empty() {
-        let nothing_new = Plan { live: 812, ..Plan::default() };
+        let nothing_new = Plan {
+            live: 812,
+            ..Plan::default()
+        };
         assert_eq!(refusal(&nothing_new, &GuardRules::default(), false), None);
     }
 }

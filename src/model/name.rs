@@ -81,10 +81,15 @@ fn check(text: &str) -> Result<(), Complaint> {
         return Err(Complaint::new("a name is empty"));
     }
     if text.len() > LONGEST {
-        return Err(Complaint::new(format!("the name {} is longer than {LONGEST} letters", quoted(text))));
+        return Err(Complaint::new(format!(
+            "the name {} is longer than {LONGEST} letters",
+            quoted(text)
+        )));
     }
     let first = text.starts_with(|c: char| c.is_ascii_lowercase());
-    let rest = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    let rest = text
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if first && rest {
         return Ok(());
     }
@@ -103,9 +108,17 @@ fn repaired(text: &str) -> Option<String> {
     let letters: String = text
         .to_lowercase()
         .chars()
-        .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_lowercase() || c.is_ascii_digit() {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect();
-    let better = letters.trim_matches('_').trim_start_matches(|c: char| !c.is_ascii_lowercase());
+    let better = letters
+        .trim_matches('_')
+        .trim_start_matches(|c: char| !c.is_ascii_lowercase());
     (!better.is_empty()).then(|| better.to_owned())
 }
 
@@ -157,7 +170,10 @@ mod tests {
             ),
             (
                 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-                Err(("the name `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa` is longer than 40 letters", None)),
+                Err((
+                    "the name `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa` is longer than 40 letters",
+                    None,
+                )),
             ),
         ];
         for (text, expected) in rows {

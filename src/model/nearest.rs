@@ -54,7 +54,11 @@ pub fn quoted(text: &str) -> String {
 
 fn visible(letter: char) -> Vec<char> {
     let harmless = !letter.is_control() && (letter.is_ascii() || letter.is_alphanumeric());
-    if harmless { vec![letter] } else { letter.escape_unicode().collect() }
+    if harmless {
+        vec![letter]
+    } else {
+        letter.escape_unicode().collect()
+    }
 }
 
 fn likeness(one: &str, other: &str) -> f64 {
@@ -65,7 +69,10 @@ fn likeness(one: &str, other: &str) -> f64 {
 }
 
 fn squashed(word: &str) -> String {
-    word.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect()
+    word.chars()
+        .filter(|c| !matches!(c, '_' | '-'))
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 #[cfg(test)]
@@ -83,8 +90,14 @@ mod tests {
             ("catchup", "did you mean `catch_up`?"),
             ("sorce", "did you mean `source`?"),
             ("stream", "did you mean `streams`?"),
-            ("color", "known here: `schedule`, `source`, `streams`, `time_zone`, `catch_up`"),
-            ("", "known here: `schedule`, `source`, `streams`, `time_zone`, `catch_up`"),
+            (
+                "color",
+                "known here: `schedule`, `source`, `streams`, `time_zone`, `catch_up`",
+            ),
+            (
+                "",
+                "known here: `schedule`, `source`, `streams`, `time_zone`, `catch_up`",
+            ),
         ];
         for (word, expected) in rows {
             assert_eq!(advice(word, known), expected, "{word}");
@@ -94,7 +107,10 @@ mod tests {
 
     #[test]
     fn a_text_from_a_file_cannot_break_the_line() {
-        assert_eq!(quoted("a\nb\u{1b}[31m\u{202e}ü"), "`a\\u{a}b\\u{1b}[31m\\u{202e}ü`");
+        assert_eq!(
+            quoted("a\nb\u{1b}[31m\u{202e}ü"),
+            "`a\\u{a}b\\u{1b}[31m\\u{202e}ü`"
+        );
         assert_eq!(quoted(&"x".repeat(61)), format!("`{}…`", "x".repeat(60)));
     }
 }

@@ -18,7 +18,9 @@ impl Percent {
     /// This many in a hundred; more than 100 is 100.
     pub const fn whole(percent: u32) -> Self {
         let percent = if percent > 100 { 100 } else { percent };
-        Self { millionths: percent * 10_000 }
+        Self {
+            millionths: percent * 10_000,
+        }
     }
 
     /// Whether `part` of `whole` is more than this share. Nothing of nothing is not.
@@ -32,10 +34,15 @@ impl FromStr for Percent {
 
     fn from_str(text: &str) -> Result<Self, Complaint> {
         let wrong = |why: &str| {
-            Complaint::new(format!("{} is no share: {why}", quoted(text)))
-                .help("write a number from 0 to 100 and a percent sign, such as `\"10%\"` or `\"0.5%\"`")
+            Complaint::new(format!("{} is no share: {why}", quoted(text))).help(
+                "write a number from 0 to 100 and a percent sign, such as `\"10%\"` or `\"0.5%\"`",
+            )
         };
-        let number = text.trim().strip_suffix('%').ok_or_else(|| wrong("the percent sign is missing"))?.trim_end();
+        let number = text
+            .trim()
+            .strip_suffix('%')
+            .ok_or_else(|| wrong("the percent sign is missing"))?
+            .trim_end();
         let (ones, decimals) = number.split_once('.').unwrap_or((number, "0"));
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         if !digits(ones) || !digits(decimals) {
@@ -44,10 +51,20 @@ impl FromStr for Percent {
         if decimals.len() > 4 {
             return Err(wrong("it has more than four decimals"));
         }
-        let ones: u32 = ones.parse().ok().filter(|ones| *ones <= 100).ok_or_else(|| wrong("it is more than 100"))?;
-        let decimals: u32 = format!("{decimals:0<4}").parse().map_err(|_| wrong("it is not a number"))?;
+        let ones: u32 = ones
+            .parse()
+            .ok()
+            .filter(|ones| *ones <= 100)
+            .ok_or_else(|| wrong("it is more than 100"))?;
+        let decimals: u32 = format!("{decimals:0<4}")
+            .parse()
+            .map_err(|_| wrong("it is not a number"))?;
         let millionths = ones * 10_000 + decimals;
-        if millionths > 1_000_000 { Err(wrong("it is more than 100")) } else { Ok(Self { millionths }) }
+        if millionths > 1_000_000 {
+            Err(wrong("it is more than 100"))
+        } else {
+            Ok(Self { millionths })
+        }
     }
 }
 
@@ -57,11 +74,19 @@ impl fmt::Display for Percent {
         if decimals == 0 {
             return write!(f, "{ones}%");
         }
-        write!(f, "{ones}.{}%", format!("{decimals:04}").trim_end_matches('0'))
+        write!(
+            f,
+            "{ones}.{}%",
+            format!("{decimals:04}").trim_end_matches('0')
+        )
     }
 }
 
-spelled!(Percent, pattern = r"^ *[0-9]{1,3}(\.[0-9]{1,4})? *% *$", example = "10%");
+spelled!(
+    Percent,
+    pattern = r"^ *[0-9]{1,3}(\.[0-9]{1,4})? *% *$",
+    example = "10%"
+);
 
 #[cfg(test)]
 mod tests {
@@ -83,12 +108,25 @@ mod tests {
             ("%", Err("`%` is no share: it is not a number")),
             ("101%", Err("`101%` is no share: it is more than 100")),
             ("100.1%", Err("`100.1%` is no share: it is more than 100")),
-            ("99999999999%", Err("`99999999999%` is no share: it is more than 100")),
-            ("0.00001%", Err("`0.00001%` is no share: it has more than four decimals")),
+            (
+                "99999999999%",
+                Err("`99999999999%` is no share: it is more than 100"),
+            ),
+            (
+                "0.00001%",
+                Err("`0.00001%` is no share: it has more than four decimals"),
+            ),
         ];
         for (text, expected) in rows {
-            let found = text.parse::<Percent>().map(|share| share.to_string()).map_err(|complaint| complaint.message);
-            assert_eq!(found.as_deref().map_err(String::as_str), *expected, "{text}");
+            let found = text
+                .parse::<Percent>()
+                .map(|share| share.to_string())
+                .map_err(|complaint| complaint.message);
+            assert_eq!(
+                found.as_deref().map_err(String::as_str),
+                *expected,
+                "{text}"
+            );
         }
     }
 
@@ -103,7 +141,11 @@ mod tests {
             (10, u64::MAX, u64::MAX, true),
         ];
         for (percent, part, whole, expected) in rows {
-            assert_eq!(Percent::whole(percent).is_exceeded_by(part, whole), expected, "{part} of {whole}");
+            assert_eq!(
+                Percent::whole(percent).is_exceeded_by(part, whole),
+                expected,
+                "{part} of {whole}"
+            );
         }
     }
 }

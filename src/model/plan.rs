@@ -51,6 +51,14 @@ pub struct GroupLoss {
 }
 
 impl Plan {
+    /// The plan of a reading that has not begun, for a table of so many rows.
+    pub fn of_table(live: u64) -> Self {
+        Self {
+            live,
+            ..Self::default()
+        }
+    }
+
     /// Different rows that came.
     pub fn distinct(&self) -> u64 {
         self.known + self.new
@@ -90,7 +98,10 @@ impl Plan {
     /// A number for what is lost: an approval holds for the same loss only. The order of the rows does not matter.
     pub fn loss_mark(&self) -> u64 {
         let mut bytes = [0; 32];
-        for (place, number) in [self.lost_keys, self.lost(), self.by_status, self.live].into_iter().enumerate() {
+        for (place, number) in [self.lost_keys, self.lost(), self.by_status, self.live]
+            .into_iter()
+            .enumerate()
+        {
             bytes[place * 8..][..8].copy_from_slice(&number.to_le_bytes());
         }
         xxh3_64(&bytes)

@@ -19,12 +19,18 @@ pub struct Complaint {
 impl Complaint {
     /// A complaint without advice.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: None }
+        Self {
+            message: message.into(),
+            help: None,
+        }
     }
 
     /// The same with advice.
     pub fn help(self, help: impl Into<String>) -> Self {
-        Self { help: Some(help.into()), ..self }
+        Self {
+            help: Some(help.into()),
+            ..self
+        }
     }
 }
 
@@ -49,7 +55,10 @@ pub struct Check {
 impl Check {
     /// The check of one kind of value.
     pub const fn of<T: Spelled>() -> Self {
-        Self { pattern: T::PATTERN, check: |text| text.parse::<T>().map(drop) }
+        Self {
+            pattern: T::PATTERN,
+            check: |text| text.parse::<T>().map(drop),
+        }
     }
 }
 

@@ -18,7 +18,11 @@ pub struct Shared {
 impl Shared {
     /// A school on a given day, with what an earlier sandbox noted (rotated refresh tokens).
     pub fn new(school: School, day: u64, notes: BTreeMap<String, String>) -> Self {
-        Self { school, day: AtomicU64::new(day), notes: Mutex::new(notes) }
+        Self {
+            school,
+            day: AtomicU64::new(day),
+            notes: Mutex::new(notes),
+        }
     }
 
     /// Days of churn since the school was invented; day zero is the first.
@@ -45,6 +49,9 @@ impl Shared {
 
     /// All notes, to be written down.
     pub fn notes(&self) -> BTreeMap<String, String> {
-        self.notes.lock().map(|notes| notes.clone()).unwrap_or_default()
+        self.notes
+            .lock()
+            .map(|notes| notes.clone())
+            .unwrap_or_default()
     }
 }

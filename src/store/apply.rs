@@ -59,9 +59,19 @@ struct Writer<'t> {
 }
 
 impl<'t> Writer<'t> {
-    fn new(transaction: &'t Transaction<'t>, table: &'t Table, stamp: &'t Stamp) -> rusqlite::Result<Self> {
-        let newest = table.newest.map_or("NULL".to_owned(), |place| table.names_of(&[place]));
-        let find = format!("SELECT _fingerprint, {newest} FROM {} WHERE {}", table.quoted(), table.key_is(1));
+    fn new(
+        transaction: &'t Transaction<'t>,
+        table: &'t Table,
+        stamp: &'t Stamp,
+    ) -> rusqlite::Result<Self> {
+        let newest = table
+            .newest
+            .map_or("NULL".to_owned(), |place| table.names_of(&[place]));
+        let find = format!(
+            "SELECT _fingerprint, {newest} FROM {} WHERE {}",
+            table.quoted(),
+            table.key_is(1)
+        );
         Ok(Self {
             transaction,
             table,
@@ -76,7 +86,9 @@ impl<'t> Writer<'t> {
     }
 
     fn put_pages(&mut self, staged: &Staged) -> rusqlite::Result<()> {
-        let mut pages = staged.stage.prepare("SELECT entries FROM page ORDER BY number")?;
+        let mut pages = staged
+            .stage
+            .prepare("SELECT entries FROM page ORDER BY number")?;
         let mut rows = pages.query([])?;
         while let Some(page) = rows.next()? {
             let entries = page.get_ref(0)?.as_blob()?;
@@ -124,7 +136,11 @@ impl<'t> Writer<'t> {
             _ => false,
         };
         drop(rows);
-        if same || known_is_newer { Ok(()) } else { self.replace(row) }
+        if same || known_is_newer {
+            Ok(())
+        } else {
+            self.replace(row)
+        }
     }
 
     fn remove(&mut self, key: &[Cell<'_>]) -> rusqlite::Result<()> {
@@ -154,7 +170,9 @@ impl<'t> Writer<'t> {
                 .prepare_cached("DELETE FROM rollbook_waiting WHERE source = ?1 AND stream = ?2")?
                 .execute(params![source, stream])?;
         }
-        let mut missing = staged.stage.prepare("SELECT key, missed, first_run, gone FROM missing")?;
+        let mut missing = staged
+            .stage
+            .prepare("SELECT key, missed, first_run, gone FROM missing")?;
         let mut rows = missing.query([])?;
         while let Some(row) = rows.next()? {
             let key: Vec<u8> = row.get(0)?;
@@ -163,7 +181,9 @@ impl<'t> Writer<'t> {
                 self.remove(&cells)?;
             } else {
                 self.transaction
-                    .prepare_cached("INSERT OR REPLACE INTO rollbook_waiting VALUES (?1, ?2, ?3, ?4, ?5)")?
+                    .prepare_cached(
+                        "INSERT OR REPLACE INTO rollbook_waiting VALUES (?1, ?2, ?3, ?4, ?5)",
+                    )?
                     .execute(params![
                         source,
                         stream,
@@ -220,6 +240,12 @@ fn bind_stamp(
     Ok(first + 3)
 }
 
-fn bind_key(statement: &mut CachedStatement<'_>, first: usize, key: &[Cell<'_>]) -> rusqlite::Result<()> {
-    key.iter().enumerate().try_for_each(|(number, cell)| statement.raw_bind_parameter(first + number, Bound(*cell)))
+fn bind_key(
+    statement: &mut CachedStatement<'_>,
+    first: usize,
+    key: &[Cell<'_>],
+) -> rusqlite::Result<()> {
+    key.iter()
+        .enumerate()
+        .try_for_each(|(number, cell)| statement.raw_bind_parameter(first + number, Bound(*cell)))
 }

@@ -25,7 +25,10 @@ pub struct Checkpoint {
 }
 
 /// All checkpoints of a stream by item; the stream's own has the empty name.
-pub fn load(connection: &Connection, table: &Table) -> Result<BTreeMap<String, Checkpoint>, StoreError> {
+pub fn load(
+    connection: &Connection,
+    table: &Table,
+) -> Result<BTreeMap<String, Checkpoint>, StoreError> {
     let what = StoreError::sql("read the checkpoints");
     let mut statement = connection
         .prepare_cached(
@@ -48,9 +51,16 @@ pub fn load(connection: &Connection, table: &Table) -> Result<BTreeMap<String, C
 }
 
 /// Writes one checkpoint.
-pub fn save(connection: &Connection, table: &Table, item: &str, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+pub fn save(
+    connection: &Connection,
+    table: &Table,
+    item: &str,
+    checkpoint: &Checkpoint,
+) -> Result<(), StoreError> {
     connection
-        .prepare_cached("INSERT OR REPLACE INTO rollbook_checkpoints VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+        .prepare_cached(
+            "INSERT OR REPLACE INTO rollbook_checkpoints VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )
         .and_then(|mut insert| {
             insert.execute(params![
                 table.source,

@@ -40,7 +40,10 @@ impl Store {
     /// Opens or makes the mirror and takes its lock; a second opener is told whose it is.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         if rusqlite::version_number() < OLDEST_SQLITE {
-            return Err(file(path, format!("the linked SQLite {} is too old", rusqlite::version())));
+            return Err(file(
+                path,
+                format!("the linked SQLite {} is too old", rusqlite::version()),
+            ));
         }
         let lock = take_lock(&path.with_file_name("rollbook.lock"))?;
         make_private(path)?;
@@ -57,7 +60,11 @@ impl Store {
                 }
             })
             .map_err(|error| file(path, format!("could not start the writer: {error}")))?;
-        Ok(Self { path: path.to_owned(), tasks, _lock: lock })
+        Ok(Self {
+            path: path.to_owned(),
+            tasks,
+            _lock: lock,
+        })
     }
 
     /// Where the mirror is.
@@ -87,12 +94,18 @@ impl Store {
 /// A connection that only reads a mirror, also while another process writes it.
 pub fn reader(path: &Path) -> Result<Connection, StoreError> {
     if !path.exists() {
-        return Err(file(path, "there is no mirror yet; run `rollbook sync` first".into()));
+        return Err(file(
+            path,
+            "there is no mirror yet; run `rollbook sync` first".into(),
+        ));
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(StoreError::sql("open the mirror to read"))?;
+    let connection = Connection::open_with_flags(path, flags)
+        .map_err(StoreError::sql("open the mirror to read"))?;
     check_identity(&connection, path)?;
-    connection.pragma_update(None, "cache_size", -READER_CACHE).map_err(StoreError::sql("set up a reader"))?;
+    connection
+        .pragma_update(None, "cache_size", -READER_CACHE)
+        .map_err(StoreError::sql("set up a reader"))?;
     connection
         .busy_timeout(std::time::Duration::from_secs(10))
         .map_err(StoreError::sql("set up a reader"))?;
@@ -134,7 +147,8 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<(), StoreError
     };
     let (application, tables) = (look("application_id")?, look("schema_version")?);
     if application != APPLICATION && (application != 0 || tables != 0) {
-        let advice = "this database belongs to another program; name another file under [store] path";
+        let advice =
+            "this database belongs to another program; name another file under [store] path";
         return Err(file(path, advice.into()));
     }
     if application == 0 && !connection.is_readonly("main").unwrap_or(true) {
@@ -146,19 +160,36 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<(), StoreError
 }
 
 fn make_private(path: &Path) -> Result<(), StoreError> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|error| file(folder, format!("could not make the folder: {error}")))?;
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| file(folder, format!("could not make the folder: {error}")))?;
     }
-    match OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path) {
+    match OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+    {
         Ok(_) => Ok(()),
-        Err(error) => Err(file(path, format!("could not open the mirror for writing: {error}"))),
+        Err(error) => Err(file(
+            path,
+            format!("could not open the mirror for writing: {error}"),
+        )),
     }
 }
 
 /// The kernel frees the lock with the process, so a lock can never be stale.
 fn take_lock(path: &Path) -> Result<File, StoreError> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|error| file(folder, format!("could not make the folder: {error}")))?;
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| file(folder, format!("could not make the folder: {error}")))?;
     }
     let mut lock = OpenOptions::new()
         .read(true)
@@ -171,7 +202,10 @@ fn take_lock(path: &Path) -> Result<File, StoreError> {
     if lock.try_lock().is_err() {
         let mut pid = String::new();
         let _ = lock.read_to_string(&mut pid); // only to name it
-        return Err(StoreError::Busy { path: path.to_owned(), pid: pid.trim().to_owned() });
+        return Err(StoreError::Busy {
+            path: path.to_owned(),
+            pid: pid.trim().to_owned(),
+        });
     }
     let written = lock
         .set_len(0)
@@ -182,5 +216,8 @@ fn take_lock(path: &Path) -> Result<File, StoreError> {
 }
 
 fn file(path: &Path, problem: String) -> StoreError {
-    StoreError::File { path: path.to_owned(), problem }
+    StoreError::File {
+        path: path.to_owned(),
+        problem,
+    }
 }

@@ -32,7 +32,9 @@ pub enum StoreError {
         pid: String,
     },
     /// The description of a stream no longer fits its table.
-    #[error("the key of table {table} would change from ({old}) to ({new}); rename the source, or drop the table to start it anew")]
+    #[error(
+        "the key of table {table} would change from ({old}) to ({new}); rename the source, or drop the table to start it anew"
+    )]
     KeyChanged {
         /// Which table.
         table: String,

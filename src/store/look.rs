@@ -35,7 +35,11 @@ pub struct RunLine {
 }
 
 /// The newest runs first; of one job, if named.
-pub fn runs(connection: &Connection, job: Option<&str>, most: u32) -> Result<Vec<RunLine>, StoreError> {
+pub fn runs(
+    connection: &Connection,
+    job: Option<&str>,
+    most: u32,
+) -> Result<Vec<RunLine>, StoreError> {
     let what = StoreError::sql("list the runs");
     let mut statement = connection
         .prepare(
@@ -74,7 +78,8 @@ pub fn run_streams(connection: &Connection, run: i64) -> Result<Vec<StreamRecord
              rejected, unlisted, duration_ms FROM rollbook_run_streams WHERE run = ?1 ORDER BY rowid",
         )
         .map_err(&what)?;
-    let count = |row: &rusqlite::Row<'_>, place| row.get::<_, i64>(place).map(|number| number as u64);
+    let count =
+        |row: &rusqlite::Row<'_>, place| row.get::<_, i64>(place).map(|number| number as u64);
     statement
         .query_map([run], |row| {
             Ok(StreamRecord {
@@ -102,11 +107,19 @@ pub fn run_streams(connection: &Connection, run: i64) -> Result<Vec<StreamRecord
 }
 
 /// The rows of a table, and of its history; nothing when it was never read.
-pub fn sizes(connection: &Connection, source: &str, stream: &str) -> Result<Option<(u64, u64)>, StoreError> {
+pub fn sizes(
+    connection: &Connection,
+    source: &str,
+    stream: &str,
+) -> Result<Option<(u64, u64)>, StoreError> {
     let what = StoreError::sql("count a table");
     let name = format!("{source}_{stream}");
     let exists: Option<i64> = connection
-        .query_row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1", [&name], |row| row.get(0))
+        .query_row(
+            "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1",
+            [&name],
+            |row| row.get(0),
+        )
         .optional()
         .map_err(&what)?;
     if exists.is_none() {
@@ -114,7 +127,11 @@ pub fn sizes(connection: &Connection, source: &str, stream: &str) -> Result<Opti
     }
     let count = |table: &str| {
         connection
-            .query_row(&format!("SELECT count(*) FROM {}", quote(table)), [], |row| row.get::<_, i64>(0))
+            .query_row(
+                &format!("SELECT count(*) FROM {}", quote(table)),
+                [],
+                |row| row.get::<_, i64>(0),
+            )
             .map(|rows| rows as u64)
             .map_err(&what)
     };
@@ -139,13 +156,23 @@ pub struct Version {
 }
 
 /// All versions of the row with this key, oldest first. `key` holds one text for each key column.
-pub fn why(connection: &Connection, table: &Table, key: &[String]) -> Result<Vec<Version>, StoreError> {
+pub fn why(
+    connection: &Connection,
+    table: &Table,
+    key: &[String],
+) -> Result<Vec<Version>, StoreError> {
     let what = StoreError::sql("look for a row's versions");
     let conditions: Vec<String> = table
         .key
         .iter()
         .enumerate()
-        .map(|(number, place)| format!("CAST({} AS TEXT) = ?{}", quote(&table.columns[*place].name), number + 1))
+        .map(|(number, place)| {
+            format!(
+                "CAST({} AS TEXT) = ?{}",
+                quote(&table.columns[*place].name),
+                number + 1
+            )
+        })
         .collect();
     let sql = format!(
         "SELECT _since, _run, _until, _ended, _ended_run, {} FROM {} WHERE {} ORDER BY _since, _until IS NULL, _until",
@@ -154,14 +181,24 @@ pub fn why(connection: &Connection, table: &Table, key: &[String]) -> Result<Vec
         conditions.join(" AND ")
     );
     let mut statement = connection.prepare(&sql).map_err(&what)?;
-    let mut rows = statement.query(rusqlite::params_from_iter(key)).map_err(&what)?;
+    let mut rows = statement
+        .query(rusqlite::params_from_iter(key))
+        .map_err(&what)?;
     let mut versions: Vec<Version> = Vec::new();
     let mut before: Option<Vec<rusqlite::types::Value>> = None;
     while let Some(row) = rows.next().map_err(&what)? {
-        let values: Vec<rusqlite::types::Value> =
-            (0..table.columns.len()).map(|place| row.get(5 + place)).collect::<rusqlite::Result<_>>().map_err(&what)?;
+        let values: Vec<rusqlite::types::Value> = (0..table.columns.len())
+            .map(|place| row.get(5 + place))
+            .collect::<rusqlite::Result<_>>()
+            .map_err(&what)?;
         let differs_in = before.as_ref().map_or_else(Vec::new, |old| {
-            table.columns.iter().zip(old.iter().zip(&values)).filter(|(_, (old, new))| old != new).map(|(column, _)| column.name.clone()).collect()
+            table
+                .columns
+                .iter()
+                .zip(old.iter().zip(&values))
+                .filter(|(_, (old, new))| old != new)
+                .map(|(column, _)| column.name.clone())
+                .collect()
         });
         let version = |row: &rusqlite::Row<'_>| -> rusqlite::Result<Version> {
             Ok(Version {
@@ -180,7 +217,11 @@ pub fn why(connection: &Connection, table: &Table, key: &[String]) -> Result<Vec
 }
 
 /// How many complete readings in a row missed this row, and since which run; nothing when it was there.
-pub fn waits(connection: &Connection, table: &Table, key: &[u8]) -> Result<Option<(u32, i64)>, StoreError> {
+pub fn waits(
+    connection: &Connection,
+    table: &Table,
+    key: &[u8],
+) -> Result<Option<(u32, i64)>, StoreError> {
     connection
         .query_row(
             "SELECT missed, first_run FROM rollbook_waiting WHERE source = ?1 AND stream = ?2 AND key = ?3",

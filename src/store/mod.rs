@@ -12,7 +12,7 @@ pub mod runs;
 pub mod schema;
 pub mod staging;
 pub mod table;
-mod tables;
+pub mod tables;
 mod views;
 
 pub use database::Store;

@@ -67,7 +67,13 @@ pub struct JobState {
 }
 
 /// Notes that a run begins; its number orders all runs.
-pub fn begin(connection: &Connection, job: &str, source: &str, cause: &str, now: &str) -> Result<i64, StoreError> {
+pub fn begin(
+    connection: &Connection,
+    job: &str,
+    source: &str,
+    cause: &str,
+    now: &str,
+) -> Result<i64, StoreError> {
     connection
         .query_row(
             "INSERT INTO rollbook_runs (job, source, cause, started) VALUES (?1, ?2, ?3, ?4) RETURNING run",
@@ -113,9 +119,18 @@ pub fn record_stream(
         .map_err(&what)?;
     for (reject, rows) in rejects {
         connection
-            .prepare_cached("INSERT OR REPLACE INTO rollbook_rejects VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+            .prepare_cached(
+                "INSERT OR REPLACE INTO rollbook_rejects VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )
             .and_then(|mut insert| {
-                insert.execute(params![run, source, record.stream, reject.path, reject.reason, *rows as i64])
+                insert.execute(params![
+                    run,
+                    source,
+                    record.stream,
+                    reject.path,
+                    reject.reason,
+                    *rows as i64
+                ])
             })
             .map_err(&what)?;
     }
@@ -166,7 +181,11 @@ pub fn job_state(connection: &Connection, job: &str) -> Result<JobState, StoreEr
 }
 
 /// Writes a job's state down.
-pub fn save_job_state(connection: &Connection, job: &str, state: &JobState) -> Result<(), StoreError> {
+pub fn save_job_state(
+    connection: &Connection,
+    job: &str,
+    state: &JobState,
+) -> Result<(), StoreError> {
     connection
         .execute(
             "INSERT OR REPLACE INTO rollbook_jobs (job, last_due, deferred_until, parked, parked_shape, failures) \
@@ -180,27 +199,46 @@ pub fn save_job_state(connection: &Connection, job: &str, state: &JobState) -> R
 /// A held run: its job, and what an approval is bound to.
 pub fn held(connection: &Connection, run: i64) -> Result<Option<(String, String)>, StoreError> {
     connection
-        .query_row("SELECT job, hold FROM rollbook_runs WHERE run = ?1 AND hold IS NOT NULL", [run], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
+        .query_row(
+            "SELECT job, hold FROM rollbook_runs WHERE run = ?1 AND hold IS NOT NULL",
+            [run],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
         .optional()
         .map_err(StoreError::sql("look for a held run"))
 }
 
 /// Notes that an admin accepts a held run's difference.
-pub fn approve(connection: &Connection, run: i64, job: &str, hold: &str, now: &str) -> Result<(), StoreError> {
+pub fn approve(
+    connection: &Connection,
+    run: i64,
+    job: &str,
+    hold: &str,
+    now: &str,
+) -> Result<(), StoreError> {
     connection
-        .execute("INSERT OR REPLACE INTO rollbook_approvals VALUES (?1, ?2, ?3, ?4)", params![run, job, hold, now])
+        .execute(
+            "INSERT OR REPLACE INTO rollbook_approvals VALUES (?1, ?2, ?3, ?4)",
+            params![run, job, hold, now],
+        )
         .map(drop)
         .map_err(StoreError::sql("note an approval"))
 }
 
 /// What was approved for a job since a time.
-pub fn approvals(connection: &Connection, job: &str, since: &str) -> Result<Vec<String>, StoreError> {
+pub fn approvals(
+    connection: &Connection,
+    job: &str,
+    since: &str,
+) -> Result<Vec<String>, StoreError> {
     let what = StoreError::sql("look for approvals");
-    let mut statement =
-        connection.prepare_cached("SELECT hold FROM rollbook_approvals WHERE job = ?1 AND approved >= ?2").map_err(&what)?;
-    statement.query_map(params![job, since], |row| row.get(0)).and_then(Iterator::collect).map_err(&what)
+    let mut statement = connection
+        .prepare_cached("SELECT hold FROM rollbook_approvals WHERE job = ?1 AND approved >= ?2")
+        .map_err(&what)?;
+    statement
+        .query_map(params![job, since], |row| row.get(0))
+        .and_then(Iterator::collect)
+        .map_err(&what)
 }
 
 /// An approval is good once.

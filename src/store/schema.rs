@@ -121,7 +121,9 @@ pub fn upgrade(connection: &mut Connection, path: &Path) -> Result<(), StoreErro
         let what = StoreError::sql("upgrade the mirror");
         let transaction = connection.transaction().map_err(&what)?;
         transaction.execute_batch(step).map_err(&what)?;
-        transaction.pragma_update(None, "user_version", number + 1).map_err(&what)?;
+        transaction
+            .pragma_update(None, "user_version", number + 1)
+            .map_err(&what)?;
         transaction.commit().map_err(&what)?;
     }
     Ok(())

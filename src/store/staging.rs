@@ -97,10 +97,14 @@ impl Staging {
             )
             .map_err(&what)?;
         let live = mirror
-            .query_row(&format!("SELECT count(*) FROM {}", table.quoted()), [], |row| row.get(0))
+            .query_row(
+                &format!("SELECT count(*) FROM {}", table.quoted()),
+                [],
+                |row| row.get(0),
+            )
             .map_err(&what)?;
         let stamp = schema_stamp(&mirror)?;
-        let plan = Plan { live, ..Plan::default() };
+        let plan = Plan::of_table(live);
         Ok(Self {
             table,
             mirror,
@@ -121,7 +125,9 @@ impl Staging {
         self.plan.read += rows.len() as u64;
         self.plan.rejected += rows.rejects.len() as u64;
         self.entries.clear();
-        let matches = self.matches(rows).map_err(StoreError::sql("compare a page"))?;
+        let matches = self
+            .matches(rows)
+            .map_err(StoreError::sql("compare a page"))?;
         for (number, known) in matches.into_iter().enumerate() {
             self.take(rows.row(number), known);
         }
@@ -157,20 +163,26 @@ impl Staging {
         let what = StoreError::sql("work out what is missing");
         if schema_stamp(&self.mirror)? != self.stamp && *absence != Absence::Nothing {
             // Row numbers may have moved (VACUUM), so the ticks cannot be believed.
-            self.plan.doubt = Some("the mirror was rebuilt by another program during the reading".into());
+            self.plan.doubt =
+                Some("the mirror was rebuilt by another program during the reading".into());
         } else {
             self.find_missing(absence, confirm, group).map_err(&what)?;
         }
         if let Some(feed) = feed {
             self.find_fed(feed, group).map_err(&what)?;
         }
-        self.plan.unchanged = self.plan.distinct() - self.plan.new - self.plan.changed - self.plan.by_status;
+        self.plan.unchanged =
+            self.plan.distinct() - self.plan.new - self.plan.changed - self.plan.by_status;
         if self.plan.lost() > 0
             && let Some(group) = group
         {
             self.count_groups(group).map_err(&what)?;
         }
-        Ok(Staged { table: self.table, plan: self.plan, stage: self.stage })
+        Ok(Staged {
+            table: self.table,
+            plan: self.plan,
+            stage: self.stage,
+        })
     }
 
     /// For each row of the page the table's row with the same key.
@@ -194,7 +206,9 @@ impl Staging {
             let mut table_rows = walk.raw_query();
             let mut stroll = 0;
             loop {
-                let Some(row) = table_rows.next()? else { return Ok(found) };
+                let Some(row) = table_rows.next()? else {
+                    return Ok(found);
+                };
                 let hit = match_row(row, &keys, &order, &mut next, &mut found)?;
                 if next >= order.len() {
                     return Ok(found);
@@ -210,11 +224,15 @@ impl Staging {
 
     fn take(&mut self, row: Cells<'_>, known: Option<(i64, i64)>) {
         let gone = self.is_gone(row);
-        let Some((number, fingerprint)) = known else { return self.take_unknown(row, gone) };
+        let Some((number, fingerprint)) = known else {
+            return self.take_unknown(row, gone);
+        };
         let first = self.seen.insert(number as u64);
         if first {
             self.plan.known += 1;
-            self.all_keys = self.all_keys.wrapping_add(row.fingerprint_of(&self.table.key));
+            self.all_keys = self
+                .all_keys
+                .wrapping_add(row.fingerprint_of(&self.table.key));
         } else {
             self.plan.doubles += 1;
         }
@@ -258,18 +276,28 @@ impl Staging {
 
     fn put(&mut self, mark: Mark, row: Cells<'_>) {
         self.entries.push(mark as u8);
-        self.entries.extend_from_slice(&(row.bytes().len() as u32).to_le_bytes());
+        self.entries
+            .extend_from_slice(&(row.bytes().len() as u32).to_le_bytes());
         self.entries.extend_from_slice(row.bytes());
     }
 
     fn is_gone(&self, row: Cells<'_>) -> bool {
-        let Some((column, words)) = &self.table.gone_status else { return false };
+        let Some((column, words)) = &self.table.gone_status else {
+            return false;
+        };
         row.at(*column).text().is_some_and(|status| {
-            words.iter().any(|word| status.eq_ignore_ascii_case(word) || status.to_lowercase() == *word)
+            words
+                .iter()
+                .any(|word| status.eq_ignore_ascii_case(word) || status.to_lowercase() == *word)
         })
     }
 
-    fn find_missing(&mut self, absence: &Absence, confirm: u32, group: Option<usize>) -> rusqlite::Result<()> {
+    fn find_missing(
+        &mut self,
+        absence: &Absence,
+        confirm: u32,
+        group: Option<usize>,
+    ) -> rusqlite::Result<()> {
         self.plan.full = *absence != Absence::Nothing;
         let items = match absence {
             Absence::Nothing => return Ok(()),
@@ -282,9 +310,15 @@ impl Staging {
         let mut columns = key.clone();
         columns.extend(partition);
         columns.extend(group);
-        let sql = format!("SELECT rowid, {} FROM {}", self.table.names_of(&columns), self.table.quoted());
+        let sql = format!(
+            "SELECT rowid, {} FROM {}",
+            self.table.names_of(&columns),
+            self.table.quoted()
+        );
         let mut statement = self.mirror.prepare(&sql)?;
-        let mut insert = self.stage.prepare("INSERT OR IGNORE INTO missing VALUES (?1, ?2, ?3, ?4)")?;
+        let mut insert = self
+            .stage
+            .prepare("INSERT OR IGNORE INTO missing VALUES (?1, ?2, ?3, ?4)")?;
         let mut rows = statement.query([])?;
         let mut bytes = Vec::new();
         while let Some(row) = rows.next()? {
@@ -295,7 +329,10 @@ impl Staging {
             read_cells(row, 1, columns.len(), &mut bytes)?;
             let cells = Cells::of(&bytes);
             let places: Vec<usize> = (key.len()..key.len() + partition.len()).collect();
-            let item: Vec<String> = places.iter().map(|place| cells.at(*place).plain().unwrap_or_default()).collect();
+            let item: Vec<String> = places
+                .iter()
+                .map(|place| cells.at(*place).plain().unwrap_or_default())
+                .collect();
             let key_bytes = key_bytes(cells, key.len());
             if items.as_ref().is_some_and(|items| !items.contains(&item)) {
                 // Its item was not read: if it waits, it goes on waiting.
@@ -304,7 +341,9 @@ impl Staging {
                 }
                 continue;
             }
-            let (missed, first_run) = waiting.get(&key_bytes).map_or((1, None), |(missed, run)| (missed + 1, Some(*run)));
+            let (missed, first_run) = waiting
+                .get(&key_bytes)
+                .map_or((1, None), |(missed, run)| (missed + 1, Some(*run)));
             let gone = missed >= confirm;
             self.plan.missing(&key_bytes, gone);
             if let Some(place) = group.map(|_| columns.len() - 1) {
@@ -320,8 +359,12 @@ impl Staging {
         let key = &self.table.key;
         let mut columns = key.clone();
         columns.extend(group);
-        let conditions: Vec<String> =
-            feed.rows.keys().enumerate().map(|(number, column)| format!("{} = ?{}", super::table::quote(column), number + 1)).collect();
+        let conditions: Vec<String> = feed
+            .rows
+            .keys()
+            .enumerate()
+            .map(|(number, column)| format!("{} = ?{}", super::table::quote(column), number + 1))
+            .collect();
         let sql = format!(
             "SELECT rowid, {} FROM {} WHERE {} IN (SELECT {} FROM {} WHERE {})",
             self.table.names_of(&columns),
@@ -329,7 +372,11 @@ impl Staging {
             self.table.names_of(key),
             super::table::quote(&feed.key),
             super::table::quote(&feed.table),
-            if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") },
+            if conditions.is_empty() {
+                "true".to_owned()
+            } else {
+                conditions.join(" AND ")
+            },
         );
         let mut statement = self.mirror.prepare(&sql)?;
         let mut insert = self.stage.prepare(
@@ -367,16 +414,22 @@ impl Staging {
     }
 
     fn waiting(&self) -> rusqlite::Result<BTreeMap<Vec<u8>, (u32, i64)>> {
-        let mut statement =
-            self.mirror.prepare("SELECT key, missed, first_run FROM rollbook_waiting WHERE source = ?1 AND stream = ?2")?;
+        let mut statement = self.mirror.prepare(
+            "SELECT key, missed, first_run FROM rollbook_waiting WHERE source = ?1 AND stream = ?2",
+        )?;
         statement
-            .query_map(params![self.table.source, self.table.stream], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?
+            .query_map(params![self.table.source, self.table.stream], |row| {
+                Ok((row.get(0)?, (row.get(1)?, row.get(2)?)))
+            })?
             .collect()
     }
 
     fn count_groups(&mut self, group: usize) -> rusqlite::Result<()> {
         let name = self.table.names_of(&[group]);
-        let mut statement = self.mirror.prepare(&format!("SELECT {name}, count(*) FROM {} GROUP BY {name}", self.table.quoted()))?;
+        let mut statement = self.mirror.prepare(&format!(
+            "SELECT {name}, count(*) FROM {} GROUP BY {name}",
+            self.table.quoted()
+        ))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let mut bytes = Vec::new();
@@ -425,7 +478,11 @@ fn key_bytes(cells: Cells<'_>, length: usize) -> Vec<u8> {
 }
 
 fn compare(left: &[Cell<'_>], right: &[Cell<'_>]) -> Ordering {
-    left.iter().zip(right).map(|(left, right)| compare_cells(*left, *right)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    left.iter()
+        .zip(right)
+        .map(|(left, right)| compare_cells(*left, *right))
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
 }
 
 /// The order that SQLite gives values: null, numbers, text by bytes.
@@ -468,7 +525,12 @@ fn cell_of(value: ValueRef<'_>) -> Cell<'_> {
 }
 
 /// Appends `count` columns of a row, from `first` on, as cells.
-pub(super) fn read_cells(row: &Row<'_>, first: usize, count: usize, bytes: &mut Vec<u8>) -> rusqlite::Result<()> {
+pub(super) fn read_cells(
+    row: &Row<'_>,
+    first: usize,
+    count: usize,
+    bytes: &mut Vec<u8>,
+) -> rusqlite::Result<()> {
     for place in first..first + count {
         cell_of(row.get_ref(place)?).write(bytes);
     }

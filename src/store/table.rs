@@ -72,7 +72,13 @@ impl Table {
             .key
             .iter()
             .enumerate()
-            .map(|(number, place)| format!("{} = ?{}", quote(&self.columns[*place].name), first + number))
+            .map(|(number, place)| {
+                format!(
+                    "{} = ?{}",
+                    quote(&self.columns[*place].name),
+                    first + number
+                )
+            })
             .collect();
         parts.join(" AND ")
     }
@@ -138,7 +144,16 @@ impl Table {
         let mut shape: Vec<String> = self
             .columns
             .iter()
-            .map(|column| format!("{} {} {:?} {} {}", column.name, column.kind.word(), column.combo, column.from, column.help))
+            .map(|column| {
+                format!(
+                    "{} {} {:?} {} {}",
+                    column.name,
+                    column.kind.word(),
+                    column.combo,
+                    column.from,
+                    column.help
+                )
+            })
             .collect();
         shape.push(format!("key {}", self.names_of(&self.key)));
         shape.push(format!("history {}", self.history));

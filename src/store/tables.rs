@@ -25,7 +25,10 @@ pub enum Fitted {
 pub fn fit(connection: &mut Connection, tables: &[Table]) -> Result<Vec<Fitted>, StoreError> {
     let what = StoreError::sql("prepare the tables");
     let transaction = connection.transaction().map_err(&what)?;
-    let fitted = tables.iter().map(|table| fit_one(&transaction, table)).collect::<Result<Vec<_>, _>>()?;
+    let fitted = tables
+        .iter()
+        .map(|table| fit_one(&transaction, table))
+        .collect::<Result<Vec<_>, _>>()?;
     transaction.commit().map_err(&what)?;
     Ok(fitted)
 }
@@ -33,7 +36,11 @@ pub fn fit(connection: &mut Connection, tables: &[Table]) -> Result<Vec<Fitted>,
 /// The columns that a description no longer lists, by table: what the next start would erase.
 pub fn doomed(connection: &Connection, table: &Table) -> Result<Vec<String>, StoreError> {
     let have = columns_of(connection, &table.name()).map_err(StoreError::sql("look at a table"))?;
-    Ok(have.into_iter().map(|(name, _)| name).filter(|name| is_lost(table, name)).collect())
+    Ok(have
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| is_lost(table, name))
+        .collect())
 }
 
 fn fit_one(transaction: &Transaction<'_>, table: &Table) -> Result<Fitted, StoreError> {
@@ -41,7 +48,10 @@ fn fit_one(transaction: &Transaction<'_>, table: &Table) -> Result<Fitted, Store
     let known: Option<String> = transaction
         .prepare_cached("SELECT shape FROM rollbook_tables WHERE source = ?1 AND stream = ?2")
         .and_then(|mut statement| {
-            statement.query_map(params![table.source, table.stream], |row| row.get(0))?.next().transpose()
+            statement
+                .query_map(params![table.source, table.stream], |row| row.get(0))?
+                .next()
+                .transpose()
         })
         .map_err(&what)?;
     if known.as_deref() == Some(table.shape().as_str()) {
@@ -69,7 +79,11 @@ fn fit_one(transaction: &Transaction<'_>, table: &Table) -> Result<Fitted, Store
             params![table.source, table.stream, table.shape()],
         )
         .map_err(&what)?;
-    Ok(if changed { Fitted::Changed } else { Fitted::Same })
+    Ok(if changed {
+        Fitted::Changed
+    } else {
+        Fitted::Same
+    })
 }
 
 fn create(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
@@ -78,7 +92,11 @@ fn create(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> 
         .iter()
         .enumerate()
         .map(|(place, column)| {
-            let must = if table.key.contains(&place) { " NOT NULL" } else { "" };
+            let must = if table.key.contains(&place) {
+                " NOT NULL"
+            } else {
+                ""
+            };
             format!("  {} {}{must}", quote(&column.name), storage(column.kind))
         })
         .collect();
@@ -95,25 +113,37 @@ fn create(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> 
 }
 
 /// Adds what is new and erases what is lost; says whether anything was.
-fn alter(transaction: &Transaction<'_>, table: &Table, have: &[(String, String)]) -> rusqlite::Result<bool> {
+fn alter(
+    transaction: &Transaction<'_>,
+    table: &Table,
+    have: &[(String, String)],
+) -> rusqlite::Result<bool> {
     let both = [table.quoted(), table.history_quoted()];
     let mut changed = false;
     for (name, kind) in have {
         let wanted = table.columns.iter().find(|column| column.name == *name);
-        let keeps = wanted.is_some_and(|column| storage(column.kind) == kind) || name.starts_with('_');
+        let keeps =
+            wanted.is_some_and(|column| storage(column.kind) == kind) || name.starts_with('_');
         if !keeps {
             changed = true;
             for one in &both {
-                transaction.execute_batch(&format!("ALTER TABLE {one} DROP COLUMN {}", quote(name)))?;
+                transaction
+                    .execute_batch(&format!("ALTER TABLE {one} DROP COLUMN {}", quote(name)))?;
             }
         }
     }
     for column in &table.columns {
-        let kept = have.iter().any(|(name, kind)| *name == column.name && kind == storage(column.kind));
+        let kept = have
+            .iter()
+            .any(|(name, kind)| *name == column.name && kind == storage(column.kind));
         if !kept {
             changed = true;
             for one in &both {
-                let add = format!("ALTER TABLE {one} ADD COLUMN {} {}", quote(&column.name), storage(column.kind));
+                let add = format!(
+                    "ALTER TABLE {one} ADD COLUMN {} {}",
+                    quote(&column.name),
+                    storage(column.kind)
+                );
                 transaction.execute_batch(&add)?;
             }
         }
@@ -129,11 +159,19 @@ fn check_key(connection: &Connection, table: &Table) -> Result<(), StoreError> {
         .query_map([table.name()], |row| row.get(0))
         .and_then(Iterator::collect)
         .map_err(StoreError::sql("look at a table"))?;
-    let wanted: Vec<&str> = table.key.iter().map(|place| table.columns[*place].name.as_str()).collect();
+    let wanted: Vec<&str> = table
+        .key
+        .iter()
+        .map(|place| table.columns[*place].name.as_str())
+        .collect();
     if key == wanted {
         return Ok(());
     }
-    Err(StoreError::KeyChanged { table: table.name(), old: key.join(", "), new: wanted.join(", ") })
+    Err(StoreError::KeyChanged {
+        table: table.name(),
+        old: key.join(", "),
+        new: wanted.join(", "),
+    })
 }
 
 fn is_lost(table: &Table, name: &str) -> bool {
@@ -142,18 +180,30 @@ fn is_lost(table: &Table, name: &str) -> bool {
 
 fn columns_of(connection: &Connection, table: &str) -> rusqlite::Result<Vec<(String, String)>> {
     let mut statement = connection.prepare("SELECT name, type FROM pragma_table_info(?1)")?;
-    statement.query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    statement
+        .query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
 }
 
 fn renew_fingerprints(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
-    let mut read = transaction.prepare(&format!("SELECT rowid, {} FROM {}", table.all_names(), table.quoted()))?;
-    let mut write = transaction.prepare(&format!("UPDATE {} SET _fingerprint = ?2 WHERE rowid = ?1", table.quoted()))?;
+    let mut read = transaction.prepare(&format!(
+        "SELECT rowid, {} FROM {}",
+        table.all_names(),
+        table.quoted()
+    ))?;
+    let mut write = transaction.prepare(&format!(
+        "UPDATE {} SET _fingerprint = ?2 WHERE rowid = ?1",
+        table.quoted()
+    ))?;
     let mut rows = read.query([])?;
     let mut bytes = Vec::new();
     while let Some(row) = rows.next()? {
         bytes.clear();
         read_cells(row, 1, table.columns.len(), &mut bytes)?;
-        write.execute(params![row.get::<_, i64>(0)?, Cells::of(&bytes).fingerprint()])?;
+        write.execute(params![
+            row.get::<_, i64>(0)?,
+            Cells::of(&bytes).fingerprint()
+        ])?;
     }
     Ok(())
 }

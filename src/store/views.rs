@@ -12,9 +12,14 @@ pub fn drop_all(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Resul
         "SELECT name FROM sqlite_schema WHERE type = 'view' AND (name = ?1 OR sql LIKE '%' || ?2 || '%')",
     )?;
     let views: Vec<String> = statement
-        .query_map([format!("{live}_versions"), format!("/* of {live} */")], |row| row.get(0))?
+        .query_map(
+            [format!("{live}_versions"), format!("/* of {live} */")],
+            |row| row.get(0),
+        )?
         .collect::<rusqlite::Result<_>>()?;
-    views.iter().try_for_each(|view| transaction.execute_batch(&format!("DROP VIEW {}", quote(view))))
+    views
+        .iter()
+        .try_for_each(|view| transaction.execute_batch(&format!("DROP VIEW {}", quote(view))))
 }
 
 /// Makes the view of all versions, and one for each array column.
@@ -28,10 +33,20 @@ pub fn create_all(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Res
         now = table.quoted(),
         past = table.history_quoted(),
     ))?;
-    for column in table.columns.iter().filter(|column| column.kind == Kind::Json) {
+    for column in table
+        .columns
+        .iter()
+        .filter(|column| column.kind == Kind::Json)
+    {
         let members: String = kept_members(&column.from)
             .iter()
-            .map(|member| format!(", element.value ->> {} AS {}", literal(&format!("$.\"{member}\"")), quote(member)))
+            .map(|member| {
+                format!(
+                    ", element.value ->> {} AS {}",
+                    literal(&format!("$.\"{member}\"")),
+                    quote(member)
+                )
+            })
             .collect();
         transaction.execute_batch(&format!(
             "CREATE VIEW {view} AS /* of {live} */\n\
@@ -47,15 +62,27 @@ pub fn create_all(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Res
 }
 
 fn key_of_row(table: &Table) -> String {
-    let names: Vec<String> = table.key.iter().map(|place| format!("row.{}", quote(&table.columns[*place].name))).collect();
+    let names: Vec<String> = table
+        .key
+        .iter()
+        .map(|place| format!("row.{}", quote(&table.columns[*place].name)))
+        .collect();
     names.join(", ")
 }
 
 /// The members that `{a,b}` at a path's end keeps: they become the view's columns.
 fn kept_members(from: &str) -> Vec<String> {
-    let Some((_, rest)) = from.split_once('{') else { return Vec::new() };
-    let Some((names, _)) = rest.split_once('}') else { return Vec::new() };
-    names.split(',').map(|name| name.trim().to_owned()).filter(|name| !["key", "position", "value"].contains(&name.as_str())).collect()
+    let Some((_, rest)) = from.split_once('{') else {
+        return Vec::new();
+    };
+    let Some((names, _)) = rest.split_once('}') else {
+        return Vec::new();
+    };
+    names
+        .split(',')
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !["key", "position", "value"].contains(&name.as_str()))
+        .collect()
 }
 
 fn literal(text: &str) -> String {

@@ -134,11 +134,19 @@ pub struct SinceRules {
 }
 
 /// All streams of a description for one source, or every flaw of it.
-pub fn streams(description: &Description, settings: &Settings) -> Result<BTreeMap<String, StreamSpec>, Vec<Flaw>> {
+pub fn streams(
+    description: &Description,
+    settings: &Settings,
+) -> Result<BTreeMap<String, StreamSpec>, Vec<Flaw>> {
     let mut flaws = Vec::new();
     let mut specs = BTreeMap::new();
     for (name, stream) in description.streams.iter().filter(|(_, stream)| !stream.off) {
-        let mut builder = Builder { description, stream, at: vec!["streams".into(), name.clone()], flaws: &mut flaws };
+        let mut builder = Builder {
+            description,
+            stream,
+            at: vec!["streams".into(), name.clone()],
+            flaws: &mut flaws,
+        };
         if let Some(spec) = builder.build(name, settings) {
             specs.insert(name.clone(), spec);
         }
@@ -146,7 +154,12 @@ pub fn streams(description: &Description, settings: &Settings) -> Result<BTreeMa
     let known: Vec<&str> = specs.keys().map(String::as_str).collect();
     for (name, spec) in &specs {
         let mut needs = |other: &str, key: &[&str]| {
-            if !known.contains(&other) && !description.streams.get(other).is_some_and(|stream| stream.off) {
+            if !known.contains(&other)
+                && !description
+                    .streams
+                    .get(other)
+                    .is_some_and(|stream| stream.off)
+            {
                 let mut at = vec!["streams".to_owned(), name.clone()];
                 at.extend(key.iter().map(|key| (*key).to_owned()));
                 flaws.push(Flaw {
@@ -156,14 +169,22 @@ pub fn streams(description: &Description, settings: &Settings) -> Result<BTreeMa
                 });
             }
         };
-        if let Some(parent) = spec.for_each.as_ref().and_then(|each| each.stream.as_deref()) {
+        if let Some(parent) = spec
+            .for_each
+            .as_ref()
+            .and_then(|each| each.stream.as_deref())
+        {
             needs(parent, &["for_each", "stream"]);
         }
         if let Some(feed) = &spec.gone.feed {
             needs(&feed.stream, &["gone", "feed", "stream"]);
         }
     }
-    if flaws.is_empty() { Ok(specs) } else { Err(flaws) }
+    if flaws.is_empty() {
+        Ok(specs)
+    } else {
+        Err(flaws)
+    }
 }
 
 impl StreamSpec {
@@ -179,35 +200,64 @@ impl StreamSpec {
             .iter()
             .map(|column| {
                 let filled = template::fill(&column.from, &[item]);
-                let read = Column::read(&column.name, &filled, &column.help, column.combo.as_deref());
+                let read =
+                    Column::read(&column.name, &filled, &column.help, column.combo.as_deref());
                 let mut read = read.unwrap_or_else(|_| column.clone());
                 read.from.clone_from(&column.from);
                 read
             })
             .collect();
         let envelope = self.envelope.as_deref();
-        Arc::new(Decoder::new(columns, self.key.clone(), envelope, &self.ignored, self.nulls.clone(), self.names))
+        Arc::new(Decoder::new(
+            columns,
+            self.key.clone(),
+            envelope,
+            &self.ignored,
+            self.nulls.clone(),
+            self.names,
+        ))
     }
 
     /// The same stream without some columns; the key stays.
     pub fn without(&self, dropped: &[String]) -> Self {
-        let kept: Vec<usize> =
-            (0..self.columns.len()).filter(|place| !dropped.contains(&self.columns[*place].name)).collect();
+        let kept: Vec<usize> = (0..self.columns.len())
+            .filter(|place| !dropped.contains(&self.columns[*place].name))
+            .collect();
         let moved = |place: usize| kept.iter().position(|old| *old == place);
         let all = |places: &[usize]| places.iter().filter_map(|place| moved(*place)).collect();
         let mut spec = self.clone();
-        spec.columns = kept.iter().map(|place| self.columns[*place].clone()).collect();
+        spec.columns = kept
+            .iter()
+            .map(|place| self.columns[*place].clone())
+            .collect();
         spec.key = all(&self.key);
         spec.partition = all(&self.partition);
         spec.watermark = self.watermark.and_then(moved);
         spec.newest = self.newest.and_then(moved);
-        spec.gone_status = self.gone_status.clone().and_then(|(place, is)| Some((moved(place)?, is)));
-        spec.since = self.since.clone().and_then(|since| Some(SinceRules { column: moved(since.column)?, ..since }));
-        spec.window = self.window.clone().and_then(|window| Some(WindowRules { column: moved(window.column)?, ..window }));
+        spec.gone_status = self
+            .gone_status
+            .clone()
+            .and_then(|(place, is)| Some((moved(place)?, is)));
+        spec.since = self.since.clone().and_then(|since| {
+            Some(SinceRules {
+                column: moved(since.column)?,
+                ..since
+            })
+        });
+        spec.window = self.window.clone().and_then(|window| {
+            Some(WindowRules {
+                column: moved(window.column)?,
+                ..window
+            })
+        });
         // A dropped column is left out on purpose: its members are not reported as unlisted.
         spec.ignored.extend(dropped.iter().filter_map(|name| {
             let column = self.columns.iter().find(|column| column.name == *name)?;
-            column.from.split([':', '|', '[']).next().map(|path| path.trim().to_owned())
+            column
+                .from
+                .split([':', '|', '['])
+                .next()
+                .map(|path| path.trim().to_owned())
         }));
         spec
     }
@@ -232,10 +282,16 @@ impl StreamSpec {
     /// The paths with every name filled, in order of preference; values are percent-encoded.
     pub fn paths(&self, item: &Variables) -> Vec<String> {
         let encoded = |variables: &Variables| -> Variables {
-            variables.iter().map(|(name, value)| (name.clone(), percent_encoded(value))).collect()
+            variables
+                .iter()
+                .map(|(name, value)| (name.clone(), percent_encoded(value)))
+                .collect()
         };
         let (settings, item) = (encoded(&self.settings), encoded(item));
-        self.paths.iter().map(|path| template::fill(path, &[&settings, &item])).collect()
+        self.paths
+            .iter()
+            .map(|path| template::fill(path, &[&settings, &item]))
+            .collect()
     }
 
     /// A template's text for an item.
@@ -254,7 +310,10 @@ impl SinceRules {
 
 /// A time as a request writes it, in UTC.
 pub fn wire_time(moment: jiff::Timestamp, format: &str) -> String {
-    moment.to_zoned(jiff::tz::TimeZone::UTC).strftime(format).to_string()
+    moment
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .strftime(format)
+        .to_string()
 }
 
 fn filled(query: &BTreeMap<String, String>, layers: &[&Variables]) -> Vec<(String, String)> {
@@ -292,22 +351,49 @@ impl Builder<'_> {
         let stream = self.stream;
         let columns = self.columns();
         let find = |name: &str| columns.iter().position(|column| column.name == name);
-        let key: Vec<usize> = stream.key.iter().filter_map(|name| self.need(find(name), name, &columns, &["key"])).collect();
+        let key: Vec<usize> = stream
+            .key
+            .iter()
+            .filter_map(|name| self.need(find(name), name, &columns, &["key"]))
+            .collect();
         if stream.key.is_empty() {
-            self.flaw(&["key"], "a stream needs a key".into(), Some("name the columns that identify a row".into()));
+            self.flaw(
+                &["key"],
+                "a stream needs a key".into(),
+                Some("name the columns that identify a row".into()),
+            );
         }
-        let since = stream.since.as_ref().and_then(|since| self.since(since, &columns));
-        let window = stream.window.as_ref().and_then(|window| self.window(window, &columns));
+        let since = stream
+            .since
+            .as_ref()
+            .and_then(|since| self.since(since, &columns));
+        let window = stream
+            .window
+            .as_ref()
+            .and_then(|window| self.window(window, &columns));
         let watermark = self.watermark(&stream.page, &columns);
-        let newest = stream.newest.as_ref().and_then(|name| self.need(find(name), name, &columns, &["newest"]));
+        let newest = stream
+            .newest
+            .as_ref()
+            .and_then(|name| self.need(find(name), name, &columns, &["newest"]));
         let gone_status = stream.gone.status.as_ref().and_then(|status| {
-            let place = self.need(find(&status.column), &status.column, &columns, &["gone", "status", "column"])?;
-            Some((place, status.is.iter().map(|word| word.to_lowercase()).collect()))
+            let place = self.need(
+                find(&status.column),
+                &status.column,
+                &columns,
+                &["gone", "status", "column"],
+            )?;
+            Some((
+                place,
+                status.is.iter().map(|word| word.to_lowercase()).collect(),
+            ))
         });
         let page = self.page(&stream.page);
         self.for_each();
         let history = self.history();
-        let partition = (0..columns.len()).filter(|place| matches!(columns[*place].origin, Origin::Constant(_))).collect();
+        let partition = (0..columns.len())
+            .filter(|place| matches!(columns[*place].origin, Origin::Constant(_)))
+            .collect();
         if self.flaws.len() > before {
             return None;
         }
@@ -344,7 +430,13 @@ impl Builder<'_> {
         self.flaws.push(Flaw { at, message, help });
     }
 
-    fn need(&mut self, place: Option<usize>, name: &str, columns: &[Column], key: &[&str]) -> Option<usize> {
+    fn need(
+        &mut self,
+        place: Option<usize>,
+        name: &str,
+        columns: &[Column],
+        key: &[&str],
+    ) -> Option<usize> {
         if place.is_none() {
             let help = advice(name, columns.iter().map(|column| column.name.as_str()));
             self.flaw(key, format!("there is no column `{name}`"), Some(help));
@@ -357,14 +449,21 @@ impl Builder<'_> {
         for (name, column) in &self.stream.columns.0 {
             let (help, combo) = match column {
                 super::description::Column::Text(_) => ("", None),
-                super::description::Column::Full(rules) => (rules.help.as_str(), rules.combo.as_deref()),
+                super::description::Column::Full(rules) => {
+                    (rules.help.as_str(), rules.combo.as_deref())
+                }
             };
-            let plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+            let plain = name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
             if name.starts_with('_') || !plain {
                 self.flaw(
                     &["columns", name],
                     format!("`{name}` cannot be a column"),
-                    Some("small letters, digits and underscores, not starting with an underscore".into()),
+                    Some(
+                        "small letters, digits and underscores, not starting with an underscore"
+                            .into(),
+                    ),
                 );
             }
             match Column::read(name, column.from(), help, combo) {
@@ -398,36 +497,61 @@ impl Builder<'_> {
     }
 
     fn since(&mut self, since: &Since, columns: &[Column]) -> Option<SinceRules> {
-        let place = columns.iter().position(|column| column.name == since.column);
+        let place = columns
+            .iter()
+            .position(|column| column.name == since.column);
         let column = self.need(place, &since.column, columns, &["since", "column"])?;
         Some(SinceRules {
             column,
             query: since.query.clone(),
-            overlap: self.period(since.overlap.as_ref(), Duration::from_secs(600), &["since", "overlap"]),
-            format: since.format.clone().unwrap_or_else(|| TIME_FORMAT.to_owned()),
+            overlap: self.period(
+                since.overlap.as_ref(),
+                Duration::from_secs(600),
+                &["since", "overlap"],
+            ),
+            format: since
+                .format
+                .clone()
+                .unwrap_or_else(|| TIME_FORMAT.to_owned()),
             default: since.default,
-            full_every: self.period(since.full_every.as_ref(), Duration::from_secs(7 * 86_400), &["since", "full_every"]),
+            full_every: self.period(
+                since.full_every.as_ref(),
+                Duration::from_secs(7 * 86_400),
+                &["since", "full_every"],
+            ),
         })
     }
 
     fn window(&mut self, window: &Window, columns: &[Column]) -> Option<WindowRules> {
-        let place = columns.iter().position(|column| column.name == window.column);
+        let place = columns
+            .iter()
+            .position(|column| column.name == window.column);
         let column = self.need(place, &window.column, columns, &["window", "column"])?;
         let hour = Duration::from_secs(3600);
         let again = window.again.as_ref().map(|Again { every, span }| {
             let every = self.period(Some(every), 7 * 24 * hour, &["window", "again", "every"]);
-            (every, self.period(Some(span), 35 * 24 * hour, &["window", "again", "span"]))
+            (
+                every,
+                self.period(Some(span), 35 * 24 * hour, &["window", "again", "span"]),
+            )
         });
         Some(WindowRules {
             from: window.from.clone(),
             to: window.to.clone(),
             column,
             start: window.start.texts().to_vec(),
-            end: window.end.as_ref().map(|end| end.texts().to_vec()).unwrap_or_default(),
+            end: window
+                .end
+                .as_ref()
+                .map(|end| end.texts().to_vec())
+                .unwrap_or_default(),
             step: self.period(Some(&window.step), 7 * 24 * hour, &["window", "step"]),
             smallest: self.period(window.smallest.as_ref(), hour, &["window", "smallest"]),
             overlap: self.period(window.overlap.as_ref(), 48 * hour, &["window", "overlap"]),
-            format: window.format.clone().unwrap_or_else(|| TIME_FORMAT.to_owned()),
+            format: window
+                .format
+                .clone()
+                .unwrap_or_else(|| TIME_FORMAT.to_owned()),
             again,
         })
     }
@@ -437,9 +561,16 @@ impl Builder<'_> {
             return None;
         }
         if self.stream.since.is_none() {
-            self.flaw(&["page"], "a watermark walk asks by `since`, which is missing".into(), Some("add `since`".into()));
+            self.flaw(
+                &["page"],
+                "a watermark walk asks by `since`, which is missing".into(),
+                Some("add `since`".into()),
+            );
         }
-        let name = page.column.as_ref().or(self.stream.since.as_ref().map(|since| &since.column))?;
+        let name =
+            page.column
+                .as_ref()
+                .or(self.stream.since.as_ref().map(|since| &since.column))?;
         let place = columns.iter().position(|column| column.name == *name);
         self.need(place, name, columns, &["page", "column"])
     }
@@ -453,7 +584,11 @@ impl Builder<'_> {
             _ => None,
         };
         if let Some(key) = needed {
-            self.flaw(&["page"], format!("this paging needs `{key}`"), Some(format!("add `{key} = \"…\"`")));
+            self.flaw(
+                &["page"],
+                format!("this paging needs `{key}`"),
+                Some(format!("add `{key} = \"…\"`")),
+            );
         }
         PageRules {
             by: page.by,
@@ -468,19 +603,34 @@ impl Builder<'_> {
     }
 
     fn for_each(&mut self) {
-        let Some(each) = &self.stream.for_each else { return };
+        let Some(each) = &self.stream.for_each else {
+            return;
+        };
         if each.list.is_empty() && each.setting.is_none() && each.stream.is_none() {
-            self.flaw(&["for_each"], "for each of what?".into(), Some("add `list`, `setting` or `stream`".into()));
+            self.flaw(
+                &["for_each"],
+                "for each of what?".into(),
+                Some("add `list`, `setting` or `stream`".into()),
+            );
         }
         if each.setting.is_some() && each.variable.is_none() {
-            self.flaw(&["for_each"], "`setting` needs `variable`".into(), Some("add `variable = \"…\"`".into()));
+            self.flaw(
+                &["for_each"],
+                "`setting` needs `variable`".into(),
+                Some("add `variable = \"…\"`".into()),
+            );
         }
     }
 }
 
 fn page_shape(stream: &Stream) -> PageShape {
     PageShape {
-        rows: stream.rows.texts().iter().map(|text| Place::read(text)).collect(),
+        rows: stream
+            .rows
+            .texts()
+            .iter()
+            .map(|text| Place::read(text))
+            .collect(),
         null_is_empty: stream.page.until.contains(&EndSign::Null),
         blank_is_empty: stream.page.until.contains(&EndSign::Blank),
         total_header: stream.page.total_header.clone(),
