@@ -10,6 +10,7 @@ pub mod plan;
 pub mod row;
 pub mod scalar;
 pub mod spelled;
+pub mod retry;
 
 pub use class::Class;
 pub use duration::{History, Period};

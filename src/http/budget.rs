@@ -1,0 +1,105 @@
+//! What a run may spend: its time, and the requests it may repeat.
+//!
+//! One budget a run, shared by everything that it asks for. When the bucket of repeats is empty a
+//! failure is final at once, so a vendor in trouble does not get five times its usual load.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::error::HttpError;
+use crate::clock::Clock;
+use crate::model::retry::{Failed, POLITE, Then, Worth, within_bucket};
+
+/// The time and the repeats that a run may spend. Clones share what is left.
+#[derive(Clone)]
+pub struct RunBudget(Arc<Budget>);
+
+struct Budget {
+    clock: Clock,
+    end: Duration,
+    pages: AtomicU64,
+    sent: AtomicU64,
+    retries: AtomicU64,
+}
+
+impl RunBudget {
+    /// How long a run may take when nothing else is said.
+    pub const USUAL: Duration = Duration::from_secs(30 * 60);
+
+    /// A budget that starts now.
+    pub fn new(clock: &Clock, length: Duration) -> Self {
+        let end = clock.running().saturating_add(length);
+        let (pages, sent, retries) = Default::default();
+        Self(Arc::new(Budget { clock: clock.clone(), end, pages, sent, retries }))
+    }
+
+    /// Requests sent to the vendor's API so far, repeats included, token requests not.
+    pub fn requests(&self) -> u64 {
+        self.0.sent.load(Ordering::Relaxed)
+    }
+
+    /// Requests repeated so far.
+    pub fn retries(&self) -> u64 {
+        self.0.retries.load(Ordering::Relaxed)
+    }
+
+    /// What is left of the run's time; zero when it is over.
+    pub fn left(&self) -> Duration {
+        self.0.end.saturating_sub(self.0.clock.running())
+    }
+
+    pub(super) fn count_page(&self) {
+        self.0.pages.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_request(&self) {
+        self.0.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What to do after a failed attempt.
+    pub(super) fn after(&self, tries: Tries, error: &HttpError, dice: f64) -> Then {
+        let kind = error.kind();
+        let failed = Failed {
+            attempt: tries.attempt,
+            mangled: tries.mangled,
+            worth: kind.worth(),
+            asked: kind.asked(),
+            left: self.left(),
+        };
+        match POLITE.after(failed, dice) {
+            Then::Wait(_) if !self.take_retry() => Then::Stop,
+            then => then,
+        }
+    }
+
+    fn take_retry(&self) -> bool {
+        let pages = self.0.pages.load(Ordering::Relaxed);
+        self.0
+            .retries
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |retries| {
+                within_bucket(pages, retries).then_some(retries + 1)
+            })
+            .is_ok()
+    }
+}
+
+/// Where the attempts at one page stand.
+#[derive(Clone, Copy)]
+pub(super) struct Tries {
+    pub attempt: u32,
+    mangled: u32,
+}
+
+impl Tries {
+    /// Before the first attempt.
+    pub fn none() -> Self {
+        Self { attempt: 0, mangled: 0 }
+    }
+
+    /// One more attempt has failed.
+    pub fn failed(&mut self, worth: Worth) {
+        self.attempt += 1;
+        self.mangled += u32::from(worth == Worth::OneMore);
+    }
+}

@@ -1,0 +1,164 @@
+//! The ways to a token, and the interface to whoever keeps a refresh token on disk.
+//!
+//! Every secret has a type that prints nothing. What a person obtains in a browser ends as a
+//! refresh token, so it has no variant of its own.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::Url;
+use secrecy::SecretString;
+
+/// How a source is let in.
+#[derive(Clone)]
+pub enum Grant {
+    /// A fixed key in a header.
+    ApiKey {
+        /// The header's name.
+        header: String,
+        /// The key.
+        key: SecretString,
+    },
+    /// OAuth 2 client credentials (RFC 6749 4.4).
+    ClientCredentials(GrantSpec),
+    /// OAuth 2 resource owner password (RFC 6749 4.3), only where the vendor offers nothing better.
+    Password {
+        /// The endpoint and its quirks.
+        spec: GrantSpec,
+        /// Whose account.
+        username: String,
+        /// And its password. A refused one is not tried again for a day, or the account is locked.
+        password: SecretString,
+    },
+    /// A refresh token that is kept in the vault and rotated.
+    RefreshToken {
+        /// The endpoint and its quirks.
+        spec: GrantSpec,
+        /// The token that an admin configured; the vault's wins once it has grown out of this one.
+        seed: Option<SecretString>,
+    },
+}
+
+/// A token endpoint and its quirks.
+#[derive(Clone)]
+pub struct GrantSpec {
+    /// The endpoint's address; https, or http on loopback.
+    pub token_url: Url,
+    /// Query parameters of the request. No secrets: servers log addresses.
+    pub token_query: Vec<(String, String)>,
+    /// Further members of the body.
+    pub token_form: Vec<(String, String)>,
+    /// Who we are.
+    pub client_id: String,
+    /// What proves it.
+    pub client_secret: Option<SecretString>,
+    /// How it is proved.
+    pub client_auth: ClientAuth,
+    /// The body's form.
+    pub body: TokenBody,
+    /// The scopes asked for, separated by blanks; empty asks for none.
+    pub scope: String,
+    /// How long a token lives when the answer does not say.
+    pub lifetime: Option<Duration>,
+    /// A key that goes beside the bearer token.
+    pub api_key: Option<ApiKeySpec>,
+}
+
+/// A key that goes beside a bearer token.
+#[derive(Clone)]
+pub struct ApiKeySpec {
+    /// The header's name.
+    pub header: String,
+    /// The member of the token answer that carries the key.
+    pub member: Option<String>,
+    /// The source's own key; it wins over the answer's.
+    pub fixed: Option<SecretString>,
+}
+
+/// How a client proves itself at the token endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// HTTP Basic, id and secret as they are.
+    #[default]
+    Basic,
+    /// HTTP Basic, id and secret form-encoded first, as RFC 6749 2.3.1 says.
+    BasicEncoded,
+    /// `client_id` and `client_secret` in the body.
+    Post,
+}
+
+/// The form of a token request's body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TokenBody {
+    /// `application/x-www-form-urlencoded`, as the standard says.
+    #[default]
+    Form,
+    /// A JSON object.
+    Json,
+}
+
+/// What is kept of a grant between two refreshes.
+#[derive(Clone, Debug)]
+pub struct KeptGrant {
+    /// The token for the next refresh.
+    pub refresh_token: SecretString,
+    /// The one before, until the new one has been proven.
+    pub previous: Option<SecretString>,
+    /// Fingerprint of the token that the admin had configured; a newly configured one wins.
+    pub seed_hash: String,
+    /// Fingerprint of the token of a refresh that was begun and never finished.
+    pub intent: Option<String>,
+    /// The key that came with the token.
+    pub api_key: Option<SecretString>,
+    /// When the refresh token was obtained.
+    pub obtained: Timestamp,
+}
+
+/// The vault does not answer as it should.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VaultError {
+    /// Why, without any secret.
+    pub reason: String,
+}
+
+impl fmt::Display for VaultError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for VaultError {}
+
+/// Keeps grants on disk. All calls may block; they are made from threads that may.
+pub trait GrantVault: Send + Sync {
+    /// The grant of a source, with a refresh that was begun and never finished.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    fn load(&self, source: &str) -> Result<Option<KeptGrant>, VaultError>;
+
+    /// Writes down durably that this token is about to be used up. The source may be unknown yet.
+    ///
+    /// # Errors
+    /// When it is not on disk for certain; then no token request is sent.
+    fn intend(&self, source: &str, old_token_hash: &str, at: Timestamp) -> Result<(), VaultError>;
+
+    /// Stores the new token, the previous one and the end of the intent in one transaction.
+    ///
+    /// # Errors
+    /// When it is not on disk for certain; then the token is held in memory and stored later.
+    fn keep(&self, source: &str, grant: &KeptGrant) -> Result<(), VaultError>;
+
+    /// The new token has worked: drops the previous one.
+    ///
+    /// # Errors
+    /// When it cannot; nothing is lost, and the next token tries again.
+    fn proven(&self, source: &str) -> Result<(), VaultError>;
+
+    /// Waits for the lock that holds back other processes; held until it is dropped.
+    ///
+    /// # Errors
+    /// When there can be no lock.
+    fn lock(&self, source: &str) -> Result<Box<dyn Send>, VaultError>;
+}

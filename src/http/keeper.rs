@@ -1,0 +1,308 @@
+//! Keeps one source's access token fresh.
+//!
+//! Ten requests that need a token at once cause one token request: whoever comes first asks, the
+//! others wait at the lock. A token request runs in a task of its own, because a caller that is
+//! stopped in its middle would throw a rotated refresh token away.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use reqwest::Url;
+use secrecy::SecretString;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::access::Access;
+use super::client::{Connections, Road};
+use super::error::{HttpError, Kind};
+use super::grant::{Grant, GrantSpec, GrantVault};
+use super::rotation::{Chain, blocking};
+use super::rules::Timeouts;
+use super::token_request::{Endpoint, Proof, Token};
+use crate::clock::Clock;
+use crate::model::Class;
+
+/// A refused password is not tried again for a day: a few tries may lock a person's account.
+const PASSWORD_REST: Duration = Duration::from_secs(24 * 3600);
+
+/// Any other refused credential rests for this long, so that a job of many streams asks once.
+const CREDENTIAL_REST: Duration = Duration::from_secs(15 * 60);
+
+/// The least that an old token must still live to be used, unless a third of its life is less.
+const MARGIN: Duration = Duration::from_secs(20);
+
+/// What a keeper is told at its start.
+#[derive(Clone)]
+pub struct KeeperRules {
+    /// The source's name; the vault knows the grant by it.
+    pub source: String,
+    /// The way to a token.
+    pub grant: Grant,
+    /// How long each step of a token request may take.
+    pub timeouts: Timeouts,
+    /// A file with further certificate authorities (PEM), beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The proxy to go through. The environment's is never used.
+    pub proxy: Option<Url>,
+}
+
+/// Hands out the access token of one source and renews it in time. Clones are the same keeper.
+#[derive(Clone)]
+pub struct TokenKeeper(Arc<Keeper>);
+
+struct Keeper {
+    source: String,
+    way: Way,
+    vault: Arc<dyn GrantVault>,
+    clock: Clock,
+    state: Arc<Mutex<State>>,
+    /// The generation of a rotated token that no request has used yet; 0 when there is none.
+    unproven: AtomicU64,
+}
+
+/// The way to a token, with its endpoint.
+enum Way {
+    Key(Access),
+    Client(Endpoint),
+    Password(Endpoint, String, SecretString),
+    Refresh(Endpoint, Option<SecretString>),
+}
+
+#[derive(Default)]
+struct State {
+    generation: u64,
+    held: Option<Held>,
+    refused: Option<(Duration, HttpError)>,
+    chain: Chain,
+}
+
+/// A token in use.
+struct Held {
+    access: Access,
+    /// When it was asked for, on the clock's running time.
+    since: Duration,
+    life: Option<Duration>,
+    /// When to ask for the next one.
+    renew: Option<Duration>,
+}
+
+impl Held {
+    fn is_fresh(&self, now: Duration) -> bool {
+        self.renew.is_none_or(|renew| now < renew)
+    }
+
+    /// When it is no longer to be used: 20 s before its end, or a third of its life when that is less.
+    fn last_use(&self) -> Option<Duration> {
+        self.life.map(|life| self.since + life - MARGIN.min(life / 3))
+    }
+}
+
+impl TokenKeeper {
+    /// A keeper that has not asked for a token yet.
+    ///
+    /// # Errors
+    /// When an address is not safe or a key cannot be a header.
+    pub fn new(
+        rules: KeeperRules,
+        vault: Arc<dyn GrantVault>,
+        clock: Clock,
+    ) -> Result<Self, HttpError> {
+        let step = || format!("prepare the tokens of {}", rules.source);
+        let way = way(&rules).map_err(|kind| kind.at(step(), ""))?;
+        let (state, unproven) = Default::default();
+        let source = rules.source;
+        Ok(Self(Arc::new(Keeper { source, way, vault, clock, state, unproven })))
+    }
+
+    /// The token to use now; asks for one when there is none or it is two thirds through its life.
+    pub(super) async fn access(&self) -> Result<Access, HttpError> {
+        if let Way::Key(access) = &self.0.way {
+            return Ok(access.clone());
+        }
+        let state = self.0.state.clone().lock_owned().await;
+        match &state.held {
+            Some(held) if held.is_fresh(self.0.clock.running()) => Ok(held.access.clone()),
+            _ => {
+                let keeper = self.0.clone();
+                let renewal = tokio::spawn(async move { keeper.renew(state).await });
+                renewal.await.unwrap_or_else(|stopped| match stopped.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => Err(Kind::OutOfTime.at(self.0.step(), "")),
+                })
+            }
+        }
+    }
+
+    /// A request was refused with this token. Is another one worth a try?
+    pub(super) async fn refused(&self, access: &Access) -> bool {
+        if matches!(self.0.way, Way::Key(_)) {
+            return false;
+        }
+        let mut state = self.0.state.lock().await;
+        if state.held.as_ref().is_some_and(|held| held.access.generation == access.generation) {
+            state.held = None;
+        }
+        true
+    }
+
+    /// A request was answered 403, where some vendors mean 401. Is another token worth a try? Only
+    /// when this one is past half its life (`vendors/webuntis-oneroster.md` 4.2 rule 4).
+    pub(super) async fn forbidden(&self, access: &Access) -> bool {
+        let mut state = self.0.state.lock().await;
+        let now = self.0.clock.running();
+        let worth = state.held.as_ref().is_some_and(|held| {
+            let is_old = held.life.is_some_and(|life| now >= held.since + life / 2);
+            is_old || held.access.generation != access.generation
+        });
+        let is_current =
+            state.held.as_ref().is_some_and(|held| held.access.generation == access.generation);
+        if worth && is_current {
+            state.held = None;
+        }
+        worth
+    }
+
+    /// A request was answered well with this token: a rotation that led to it is proven.
+    pub(super) async fn worked(&self, access: &Access) {
+        let unproven = self.0.unproven.load(Ordering::Relaxed);
+        let is_proof = unproven != 0 && access.generation >= unproven;
+        let taken = |()| {
+            self.0.unproven.compare_exchange(unproven, 0, Ordering::Relaxed, Ordering::Relaxed)
+        };
+        if !is_proof || taken(()).is_err() {
+            return;
+        }
+        let (vault, source) = (self.0.vault.clone(), self.0.source.clone());
+        if let Err(error) = blocking(move || vault.proven(&source)).await {
+            tracing::warn!(source = self.0.source, %error, "the previous refresh token stays in the vault until the next refresh");
+        }
+    }
+}
+
+impl Keeper {
+    /// Asks for a token and holds it.
+    async fn renew(&self, mut state: OwnedMutexGuard<State>) -> Result<Access, HttpError> {
+        let now = self.clock.running();
+        if let Some((until, error)) = &state.refused {
+            if now < *until {
+                return Err(error.clone());
+            }
+            state.refused = None;
+        }
+        match self.obtain(&mut state.chain).await {
+            Ok(token) => self.hold(&mut state, &token, now),
+            Err(kind) => {
+                let error = kind.at(self.step(), self.host());
+                self.after_failure(&mut state, error)
+            }
+        }
+    }
+
+    async fn obtain(&self, chain: &mut Chain) -> Result<Token, Kind> {
+        let now = self.clock.now();
+        match &self.way {
+            Way::Key(_) => Err(Kind::Setup("a key needs no token".into())),
+            Way::Client(endpoint) => endpoint.ask(&Proof::Client, now).await,
+            Way::Password(endpoint, name, password) => {
+                endpoint.ask(&Proof::Password(name, password), now).await
+            }
+            Way::Refresh(endpoint, seed) => {
+                chain
+                    .refresh(endpoint, seed.as_ref(), (&self.vault, &self.source), &self.clock)
+                    .await
+            }
+        }
+    }
+
+    /// The life counts from before the request, so that a slow answer does not lengthen it.
+    fn hold(&self, state: &mut State, token: &Token, since: Duration) -> Result<Access, HttpError> {
+        state.generation += 1;
+        let spec = self.spec().and_then(|spec| spec.api_key.as_ref());
+        let key = spec.and_then(|spec| {
+            let key = spec.fixed.as_ref().or(token.key.as_ref())?;
+            Some((spec.header.as_str(), key))
+        });
+        let access = Access::bearer(state.generation, &token.access, key)
+            .map_err(|kind| kind.at(self.step(), self.host()))?;
+        if matches!(self.way, Way::Refresh(..)) {
+            self.unproven.store(state.generation, Ordering::Relaxed);
+        }
+        let renew = token.life.map(|life| since + life * 2 / 3);
+        state.held = Some(Held { access: access.clone(), since, life: token.life, renew });
+        Ok(access)
+    }
+
+    /// An old token is used to its end while the endpoint has a hiccup; a refusal is remembered.
+    fn after_failure(&self, state: &mut State, error: HttpError) -> Result<Access, HttpError> {
+        let now = self.clock.running();
+        if let Some(held) = &mut state.held
+            && let Some(last_use) = held.last_use()
+            && now < last_use
+            && error.class() == Class::Transient
+        {
+            // Half of what is left, so an endpoint that stays away is asked a handful of times.
+            held.renew = Some(now + (last_use - now) / 2);
+            tracing::debug!(source = self.source, %error, "the old token is used on");
+            return Ok(held.access.clone());
+        }
+        if matches!(error.kind(), Kind::GrantRefused(..)) {
+            let rest = match self.way {
+                Way::Password(..) => PASSWORD_REST,
+                _ => CREDENTIAL_REST,
+            };
+            state.refused = Some((now + rest, error.clone()));
+        }
+        Err(error)
+    }
+
+    fn step(&self) -> String {
+        format!("get a token for {}", self.source)
+    }
+
+    fn host(&self) -> &str {
+        self.endpoint().map_or("", |endpoint| &endpoint.host)
+    }
+
+    fn spec(&self) -> Option<&GrantSpec> {
+        self.endpoint().map(|endpoint| &endpoint.spec)
+    }
+
+    fn endpoint(&self) -> Option<&Endpoint> {
+        match &self.way {
+            Way::Key(_) => None,
+            Way::Client(endpoint) | Way::Password(endpoint, ..) | Way::Refresh(endpoint, _) => {
+                Some(endpoint)
+            }
+        }
+    }
+}
+
+fn way(rules: &KeeperRules) -> Result<Way, Kind> {
+    let endpoint = |spec: &GrantSpec| {
+        let road = Road {
+            connections: Connections::Fresh,
+            ca_file: rules.ca_file.as_deref(),
+            proxy: rules.proxy.as_ref(),
+            timeouts: &rules.timeouts,
+        };
+        Endpoint::new(spec.clone(), &road)
+    };
+    Ok(match &rules.grant {
+        Grant::ApiKey { header, key } => Way::Key(Access::key(header, key)?),
+        Grant::ClientCredentials(spec) => Way::Client(endpoint(spec)?),
+        Grant::Password { spec, username, password } => {
+            Way::Password(endpoint(spec)?, username.clone(), password.clone())
+        }
+        Grant::RefreshToken { spec, seed } => Way::Refresh(endpoint(spec)?, seed.clone()),
+    })
+}
+
+/// The wall time that lies so far ahead; the farthest there is when it cannot be said.
+pub(super) fn ahead(clock: &Clock, wait: Duration) -> jiff::Timestamp {
+    SignedDuration::try_from(wait)
+        .ok()
+        .and_then(|wait| clock.now().checked_add(wait).ok())
+        .unwrap_or(jiff::Timestamp::MAX)
+}

@@ -1,0 +1,37 @@
+//! Asking a vendor: one session a source, and the tokens it asks with.
+//!
+//! A [`Session`] carries authorisation, pacing, retry, timeouts and limits, so nobody above can
+//! forget them. It sends GET and nothing else; the only POST goes to a token endpoint. Not here: what
+//! an answer means (`vendor/`), where a token is kept (`store/`, behind [`GrantVault`]), what a
+//! failure means for a run (`sync/`, by [`HttpError::class`]).
+
+mod access;
+mod ask;
+mod body;
+mod budget;
+mod client;
+mod deadline;
+mod error;
+mod grant;
+mod keeper;
+mod limits;
+mod pace;
+mod reply;
+mod rotation;
+mod rules;
+mod sentence;
+mod session;
+mod token_answer;
+mod token_request;
+mod verdict;
+
+pub use ask::Ask;
+pub use budget::RunBudget;
+pub use error::{HttpError, Kind, Slow, Unreachable};
+pub use grant::{
+    ApiKeySpec, ClientAuth, Grant, GrantSpec, GrantVault, KeptGrant, TokenBody, VaultError,
+};
+pub use keeper::{KeeperRules, TokenKeeper};
+pub use reply::{BadAnswer, Headers, Reply};
+pub use rules::{DayCount, ErrorWords, SessionRules, Timeouts};
+pub use session::{Decode, Session};

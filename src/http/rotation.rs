@@ -1,0 +1,195 @@
+//! Refreshing a token that is used up by being used (`reliability.md` 3.3).
+//!
+//! A crash at any instant leaves either a stored token that works or an open intent, which is tried
+//! once and then left to a person. The order of the steps must not change: lock, read, intent, one
+//! POST, store, use. Nothing is ever erased because a server said no.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::error::{Failure, Kind};
+use super::grant::{GrantVault, KeptGrant, VaultError};
+use super::keeper::ahead;
+use super::sentence::sentence;
+use super::token_request::{Endpoint, Proof, Token};
+use crate::clock::Clock;
+
+/// So many failed requests within [`TRIES_SPAN`], then a rest.
+const TRIES: usize = 3;
+const TRIES_SPAN: Duration = Duration::from_secs(10 * 60);
+
+/// What a keeper remembers of its refresh tokens.
+#[derive(Default)]
+pub(super) struct Chain {
+    /// Tokens that the server called invalid; none of them is sent again.
+    dead: Vec<String>,
+    /// A new token that could not be stored; it must not get lost.
+    unsaved: Option<(KeptGrant, Token)>,
+    /// When the last requests failed without a clear refusal.
+    failures: Vec<Duration>,
+}
+
+/// A refresh token that may be sent, and what its success would be stored with.
+struct Candidate {
+    token: SecretString,
+    seed_hash: String,
+    key: Option<SecretString>,
+}
+
+impl Chain {
+    /// Gets a new access token, and stores a new refresh token before anybody uses it.
+    pub async fn refresh(
+        &mut self,
+        endpoint: &Endpoint,
+        seed: Option<&SecretString>,
+        (vault, source): (&Arc<dyn GrantVault>, &str),
+        clock: &Clock,
+    ) -> Result<Token, Kind> {
+        let (vault, source): (_, Arc<str>) = (vault.clone(), source.into());
+        let _lock = in_vault(&vault, &source, |vault, source| vault.lock(source)).await?;
+        if let Some((grant, token)) = &self.unsaved {
+            let (grant, token) = (grant.clone(), token.clone());
+            in_vault(&vault, &source, move |vault, source| vault.keep(source, &grant)).await?;
+            self.unsaved = None;
+            return Ok(token);
+        }
+        let mut tried = false;
+        // Ends, because each round kills one token and dead ones are not offered again.
+        while let Some(candidate) = self.candidate(seed, &vault, &source).await? {
+            tried = true;
+            match self.spend(&candidate, endpoint, (&vault, &source), clock).await {
+                Err(Kind::GrantRefused(_, Some("invalid_grant"))) => {
+                    self.dead.push(fingerprint(&candidate.token));
+                }
+                outcome => return outcome,
+            }
+        }
+        tracing::debug!(source = &*source, tried, "no refresh token is left to try");
+        Err(Kind::SignInNeeded)
+    }
+
+    /// The token to send: the vault's, or the configured one when it is newer; then the previous one,
+    /// when the server took back the new one before it was proven. Reads the vault anew each time,
+    /// because another process may have rotated meanwhile.
+    async fn candidate(
+        &self,
+        seed: Option<&SecretString>,
+        vault: &Arc<dyn GrantVault>,
+        source: &Arc<str>,
+    ) -> Result<Option<Candidate>, Kind> {
+        let kept = in_vault(vault, source, |vault, source| vault.load(source)).await?;
+        let seed_hash = seed.map(fingerprint);
+        let offered = match (kept, seed, seed_hash) {
+            (Some(kept), _, seed_hash)
+                if seed_hash.as_ref().is_none_or(|hash| *hash == kept.seed_hash) =>
+            {
+                let (seed_hash, key) = (kept.seed_hash, kept.api_key);
+                [Some(kept.refresh_token), kept.previous].map(|token| {
+                    token.map(|token| Candidate {
+                        token,
+                        seed_hash: seed_hash.clone(),
+                        key: key.clone(),
+                    })
+                })
+            }
+            (_, Some(seed), Some(seed_hash)) => {
+                [Some(Candidate { token: seed.clone(), seed_hash, key: None }), None]
+            }
+            _ => [None, None],
+        };
+        Ok(offered
+            .into_iter()
+            .flatten()
+            .find(|candidate| !self.dead.contains(&fingerprint(&candidate.token))))
+    }
+
+    /// One POST between an intent and its end.
+    async fn spend(
+        &mut self,
+        candidate: &Candidate,
+        endpoint: &Endpoint,
+        (vault, source): (&Arc<dyn GrantVault>, &Arc<str>),
+        clock: &Clock,
+    ) -> Result<Token, Kind> {
+        let at = clock.now();
+        let hash = fingerprint(&candidate.token);
+        in_vault(vault, source, move |vault, source| vault.intend(source, &hash, at)).await?;
+        let mut token = match endpoint.ask(&Proof::Refresh(&candidate.token), at).await {
+            Ok(token) => token,
+            Err(kind) => return Err(self.after_failure(kind, &endpoint.host, clock)),
+        };
+        self.failures.clear();
+        token.key = token.key.or_else(|| candidate.key.clone());
+        let fresh = token.refresh.clone().unwrap_or_else(|| candidate.token.clone());
+        let is_rotated = fresh.expose_secret() != candidate.token.expose_secret();
+        let grant = KeptGrant {
+            refresh_token: fresh,
+            previous: is_rotated.then(|| candidate.token.clone()),
+            seed_hash: candidate.seed_hash.clone(),
+            intent: None,
+            api_key: token.key.clone(),
+            obtained: clock.now(),
+        };
+        let stored = grant.clone();
+        let kept = in_vault(vault, source, move |vault, source| vault.keep(source, &stored)).await;
+        if let Err(kind) = kept {
+            self.unsaved = Some((grant, token));
+            return Err(kind);
+        }
+        Ok(token)
+    }
+
+    /// A clear refusal is passed on. A failure that left the token alone may be repeated within the
+    /// run, three times in ten minutes; one that may have used it up may not.
+    fn after_failure(&mut self, kind: Kind, host: &str, clock: &Clock) -> Kind {
+        let kind = match kind {
+            Kind::Cut
+            | Kind::TooSlow(..)
+            | Kind::BadAnswer(..)
+            | Kind::TooLarge(_)
+            | Kind::Bomb
+            | Kind::Encoding => Kind::GrantUnclear,
+            Kind::Unreachable(_) | Kind::Busy(..) => kind,
+            clear => return clear,
+        };
+        let now = clock.running();
+        self.failures.retain(|failure| now.saturating_sub(*failure) < TRIES_SPAN);
+        self.failures.push(now);
+        if self.failures.len() < TRIES {
+            return kind;
+        }
+        let rest = TRIES_SPAN.saturating_sub(now.saturating_sub(self.failures[0]));
+        let failure = Failure { step: String::new(), host: host.to_owned(), attempts: 1, kind };
+        Kind::GrantPaused(ahead(clock, rest), sentence(&failure))
+    }
+}
+
+/// Tells two tokens apart. It stands beside the token itself, in the same private file, so it need
+/// not be hard to turn back.
+fn fingerprint(token: &SecretString) -> String {
+    format!("{:032x}", xxh3_128(token.expose_secret().as_bytes()))
+}
+
+async fn in_vault<T: Send + 'static>(
+    vault: &Arc<dyn GrantVault>,
+    source: &Arc<str>,
+    act: impl FnOnce(&dyn GrantVault, &str) -> Result<T, VaultError> + Send + 'static,
+) -> Result<T, Kind> {
+    let (vault, source) = (vault.clone(), source.clone());
+    blocking(move || act(&*vault, &source)).await.map_err(|error| Kind::Vault(error.reason))
+}
+
+/// Runs what may block on a thread that may; a panic in there goes on here.
+pub(super) async fn blocking<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(act).await {
+        Ok(value) => value,
+        Err(stopped) => match stopped.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // A blocking task is only cancelled when the runtime ends, and then nobody waits here.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}

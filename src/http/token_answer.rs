@@ -1,0 +1,191 @@
+//! A token endpoint's answer, made into what the standard says.
+//!
+//! Vendors send `expires_in` as text, leave `token_type` out or put a byte order mark in front. Pure: the text
+//! never gets into an error.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+/// A life beyond this is nonsense, such as milliseconds in place of seconds.
+const LONGEST_LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// An epoch number above this is in milliseconds (`vendors/wisenet.md` 2.4).
+const MILLISECONDS_FROM: f64 = 1e11;
+
+/// What the description says about an answer.
+pub(super) struct Expected<'a> {
+    /// The life of a token when the answer does not say.
+    pub lifetime: Option<Duration>,
+    /// The member with a key.
+    pub key_member: Option<&'a str>,
+    /// The server's time, or ours when it does not tell; `expires_at` counts from it.
+    pub now: Timestamp,
+}
+
+/// A standard answer: bearer, strings, and two members of ours, `life_ms` and `key`.
+pub(super) fn standard(body: &[u8], expected: &Expected<'_>) -> Result<Value, String> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Err("the token answer is empty".into());
+    }
+    let Ok(Value::Object(answer)) = serde_json::from_slice::<Value>(body) else {
+        return Err("the token answer is not a JSON object".into());
+    };
+    let Some(token) = text(&answer, "access_token") else {
+        return Err("the token answer holds no access_token".into());
+    };
+    match answer.get("token_type") {
+        None | Some(Value::Null) => {}
+        Some(Value::String(name)) if name.trim().eq_ignore_ascii_case("bearer") => {}
+        Some(_) => return Err("the token answer's token_type is not bearer".into()),
+    }
+    let mut standard = json!({ "access_token": token, "token_type": "bearer" });
+    if let Some(token) = text(&answer, "refresh_token") {
+        standard["refresh_token"] = token.into();
+    }
+    if let Some(life) = life(&answer, expected) {
+        standard["life_ms"] = u64::try_from(life.as_millis()).unwrap_or(u64::MAX).into();
+    }
+    if let Some(key) = expected.key_member.and_then(|member| text(&answer, member)) {
+        standard["key"] = key.into();
+    }
+    Ok(standard)
+}
+
+fn text<'a>(answer: &'a Map<String, Value>, member: &str) -> Option<&'a str> {
+    answer.get(member)?.as_str().filter(|text| !text.is_empty())
+}
+
+/// The first life that makes sense; `None` means: use it until it is refused.
+fn life(answer: &Map<String, Value>, expected: &Expected<'_>) -> Option<Duration> {
+    let at = || until(answer.get("expires_at")?, expected.now);
+    let length = || {
+        let seconds = number(answer.get("expires_in")?)?;
+        Duration::try_from_secs_f64(seconds).ok()
+    };
+    let sane = |life: &Duration| !life.is_zero() && *life <= LONGEST_LIFE;
+    at().filter(sane).or_else(|| length().filter(sane)).or(expected.lifetime).filter(sane)
+}
+
+fn until(value: &Value, now: Timestamp) -> Option<Duration> {
+    let end = match number(value) {
+        Some(millis) if millis > MILLISECONDS_FROM => timestamp(millis / 1000.0)?,
+        Some(seconds) => timestamp(seconds)?,
+        None => value.as_str()?.trim().parse().ok()?,
+    };
+    Duration::try_from(end.duration_since(now)).ok()
+}
+
+fn timestamp(seconds: f64) -> Option<Timestamp> {
+    Timestamp::from_duration(jiff::SignedDuration::try_from_secs_f64(seconds).ok()?).ok()
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str, lifetime: Option<u64>) -> Result<Value, String> {
+        let expected = Expected {
+            lifetime: lifetime.map(Duration::from_secs),
+            key_member: Some("api_key"),
+            now: "2026-03-02T06:00:00Z".parse().expect("a time"),
+        };
+        standard(body.as_bytes(), &expected)
+    }
+
+    #[test]
+    fn lenient_where_vendors_are_sloppy() {
+        for (body, refresh, key) in [
+            (r#"{"access_token":"a","token_type":"Bearer"}"#, None, None),
+            (r#"{"access_token":"a","token_type":"BEARER","scope":"x y"}"#, None, None),
+            (r#"{"access_token":"a"}"#, None, None),
+            (r#"{"access_token":"a","token_type":null,"scope":["x","y"]}"#, None, None),
+            ("\u{feff}{\"access_token\":\"a\"}\n", None, None),
+            (r#"{"access_token":"a","refresh_token":"r","api_key":"k"}"#, Some("r"), Some("k")),
+            (r#"{"access_token":"a","refresh_token":"","api_key":null}"#, None, None),
+            (r#"{"access_token":"a","refresh_token":7}"#, None, None),
+        ] {
+            let answer = read(body, None).expect(body);
+            assert_eq!(answer["access_token"], "a", "{body}");
+            assert_eq!(answer["token_type"], "bearer", "{body}");
+            assert_eq!(answer.get("refresh_token").and_then(Value::as_str), refresh, "{body}");
+            assert_eq!(answer.get("key").and_then(Value::as_str), key, "{body}");
+        }
+    }
+
+    #[test]
+    fn strict_where_it_must_be_and_silent_about_the_text() {
+        for body in [
+            "",
+            " \n",
+            "<html>s3cret</html>",
+            r#"{"access_token":"s3cret","#,
+            r#"["s3cret"]"#,
+            "null",
+            r#"{"token":"s3cret"}"#,
+            r#"{"access_token":""}"#,
+            r#"{"access_token":{"s3cret":1}}"#,
+            r#"{"access_token":"s3cret","token_type":"mac"}"#,
+            r#"{"access_token":"s3cret","token_type":["s3cret"]}"#,
+        ] {
+            let reason = read(body, None).expect_err(body);
+            assert!(reason.starts_with("the token answer"), "{reason}");
+            assert!(!reason.contains("s3cret"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn the_life_in_every_form() {
+        let hour = Some(3_600_000);
+        for (members, lifetime, millis) in [
+            (r#""expires_in":3600"#, None, hour),
+            (r#""expires_in":"3600""#, None, hour),
+            (r#""expires_in":" 3600 ""#, None, hour),
+            (r#""expires_in":3600.0"#, None, hour),
+            (r#""expires_in":0.5"#, None, Some(500)),
+            (r#""expires_at":"2026-03-02T07:00:00Z""#, None, hour),
+            (r#""expires_at":"2026-03-02T08:00:00+01:00""#, None, hour),
+            (r#""expires_at":1772434800"#, None, hour),
+            (r#""expires_at":"1772434800""#, None, hour),
+            (r#""expires_at":1772434800000"#, None, hour),
+            (r#""expires_at":1772434800000,"expires_in":5"#, None, hour),
+            // A time that has passed is a wrong clock, not a dead token.
+            (r#""expires_at":"2020-01-01T00:00:00Z","expires_in":3600"#, None, hour),
+            (r#""expires_at":"soon","expires_in":3600"#, None, hour),
+            (r#""expires_in":3600"#, Some(180), hour),
+            ("", Some(180), Some(180_000)),
+            (r#""expires_in":null"#, Some(180), Some(180_000)),
+            (r#""expires_in":0"#, Some(180), Some(180_000)),
+            (r#""expires_in":0"#, None, None),
+            (r#""expires_in":-1"#, None, None),
+            (r#""expires_in":"text""#, None, None),
+            (r#""expires_in":"NaN""#, None, None),
+            (r#""expires_in":"inf""#, None, None),
+            (r#""expires_in":1e12"#, None, None),
+            (r#""expires_in":1e300"#, None, None),
+            (r#""expires_in":true"#, None, None),
+            (r#""expires_at":1e300"#, None, None),
+            ("", None, None),
+            ("", Some(0), None),
+        ] {
+            let comma = if members.is_empty() { "" } else { "," };
+            let body = format!(r#"{{"access_token":"a"{comma}{members}}}"#);
+            let answer = read(&body, lifetime).expect(&body);
+            assert_eq!(
+                answer.get("life_ms").and_then(Value::as_u64),
+                millis,
+                "{members} {lifetime:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! One POST to a token endpoint.
+//!
+//! The `oauth2` crate writes the standard request and reads the standard answer; the adapter between
+//! it and our client bends both to the vendor's habits: parameters in the query, a JSON body, Basic
+//! without encoding, an answer that is almost right. No redirect is followed, nothing is repeated
+//! here.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use jiff::Timestamp;
+use oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
+    BasicTokenType,
+};
+use oauth2::{
+    AsyncHttpClient, AuthType, Client, ClientId, ClientSecret, EndpointNotSet, EndpointSet,
+    ExtraTokenFields, HttpRequest, HttpResponse, RefreshToken, RequestTokenError,
+    ResourceOwnerPassword, ResourceOwnerUsername, Scope, StandardRevocableToken,
+    StandardTokenResponse, TokenResponse, TokenUrl,
+};
+use reqwest::Url;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::access;
+use super::body::{self, Beyond};
+use super::client::{self, Road, fault, host_of};
+use super::deadline::Deadline;
+use super::error::Kind;
+use super::grant::{ClientAuth, GrantSpec, TokenBody};
+use super::limits::TOKEN_BODY;
+use super::reply::Headers;
+use super::rules::{Timeouts, must_be_safe};
+use super::token_answer::{Expected, standard};
+use super::verdict::{asked_wait, is_passing};
+
+/// What a token request is made with.
+pub(super) enum Proof<'a> {
+    /// The client alone.
+    Client,
+    /// A user's name and password.
+    Password(&'a str, &'a SecretString),
+    /// A refresh token.
+    Refresh(&'a SecretString),
+}
+
+/// What came of it.
+#[derive(Clone)]
+pub(super) struct Token {
+    pub access: SecretString,
+    pub refresh: Option<SecretString>,
+    /// `None`: use it until it is refused.
+    pub life: Option<Duration>,
+    pub key: Option<SecretString>,
+}
+
+/// A token endpoint with its client.
+pub(super) struct Endpoint {
+    pub spec: GrantSpec,
+    pub host: String,
+    client: reqwest::Client,
+    timeouts: Timeouts,
+}
+
+type Oauth = Client<
+    BasicErrorResponse,
+    StandardTokenResponse<Ours, BasicTokenType>,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
+
+/// The members that `token_answer.rs` adds.
+#[derive(Serialize, Deserialize)]
+struct Ours {
+    life_ms: Option<u64>,
+    key: Option<String>,
+}
+
+impl ExtraTokenFields for Ours {}
+
+impl fmt::Debug for Ours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ours")
+    }
+}
+
+/// Carries our kind of failure through the `oauth2` crate.
+#[derive(Debug)]
+struct Refusal(Kind);
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the token request failed")
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// The `oauth2` crate's idea of an HTTP client.
+struct Adapter<'a> {
+    endpoint: &'a Endpoint,
+    now: Timestamp,
+}
+
+impl<'c> AsyncHttpClient<'c> for Adapter<'_> {
+    type Error = Refusal;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Refusal>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async move {
+            let body = self.endpoint.post(request, self.now).await.map_err(Refusal)?;
+            let mut answer = HttpResponse::new(body);
+            answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            Ok(answer)
+        })
+    }
+}
+
+impl Endpoint {
+    pub fn new(spec: GrantSpec, road: &Road<'_>) -> Result<Self, Kind> {
+        must_be_safe(&spec.token_url, "token_url")?;
+        if let Some(key) = &spec.api_key {
+            access::name(&key.header)?;
+        }
+        let client = client::client(road, &spec.token_url)?;
+        let host = host_of(&spec.token_url);
+        Ok(Self { spec, host, client, timeouts: *road.timeouts })
+    }
+
+    /// Sends one request.
+    pub async fn ask(&self, proof: &Proof<'_>, now: Timestamp) -> Result<Token, Kind> {
+        let oauth = self.oauth();
+        let adapter = Adapter { endpoint: self, now };
+        let scopes = || self.spec.scope.split_whitespace().map(|scope| Scope::new(scope.into()));
+        // The three requests are three types, alike in nothing but their methods' names.
+        macro_rules! finish {
+            ($request:expr) => {{
+                let mut request = $request.add_scopes(scopes());
+                for (name, value) in &self.spec.token_form {
+                    request = request.add_extra_param(name, value);
+                }
+                request.request_async(&adapter).await
+            }};
+        }
+        let answer = match proof {
+            Proof::Client => finish!(oauth.exchange_client_credentials()),
+            Proof::Password(name, password) => {
+                let name = ResourceOwnerUsername::new((*name).into());
+                let password = ResourceOwnerPassword::new(password.expose_secret().into());
+                finish!(oauth.exchange_password(&name, &password))
+            }
+            Proof::Refresh(token) => {
+                let token = RefreshToken::new(token.expose_secret().into());
+                finish!(oauth.exchange_refresh_token(&token))
+            }
+        };
+        let answer = answer.map_err(|error| match error {
+            RequestTokenError::Request(Refusal(kind)) => kind,
+            // Its texts hold the whole answer; the adapter lets only readable ones through anyway.
+            _ => Kind::BadAnswer(200, "the token answer is not understood".into()),
+        })?;
+        let extra = answer.extra_fields();
+        Ok(Token {
+            access: answer.access_token().secret().as_str().into(),
+            refresh: answer.refresh_token().map(|token| token.secret().as_str().into()),
+            life: extra.life_ms.map(Duration::from_millis),
+            key: extra.key.as_deref().map(SecretString::from),
+        })
+    }
+
+    fn oauth(&self) -> Oauth {
+        let auth = match self.spec.client_auth {
+            ClientAuth::Post => AuthType::RequestBody,
+            ClientAuth::Basic | ClientAuth::BasicEncoded => AuthType::BasicAuth,
+        };
+        let client = Client::new(ClientId::new(self.spec.client_id.clone()))
+            .set_token_uri(TokenUrl::from_url(self.address()))
+            .set_auth_type(auth);
+        match &self.spec.client_secret {
+            Some(secret) => {
+                client.set_client_secret(ClientSecret::new(secret.expose_secret().into()))
+            }
+            None => client,
+        }
+    }
+
+    fn address(&self) -> Url {
+        let mut address = self.spec.token_url.clone();
+        if !self.spec.token_query.is_empty() {
+            address.query_pairs_mut().extend_pairs(&self.spec.token_query);
+        }
+        address
+    }
+
+    /// Bends the request, sends it, and makes the answer a standard one.
+    async fn post(&self, request: HttpRequest, now: Timestamp) -> Result<Vec<u8>, Kind> {
+        let (mut parts, mut content) = request.into_parts();
+        if self.spec.body == TokenBody::Json {
+            content = form_to_json(&content);
+            parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        if let (ClientAuth::Basic, Some(secret)) = (self.spec.client_auth, &self.spec.client_secret)
+        {
+            parts.headers.insert(AUTHORIZATION, basic(&self.spec.client_id, secret)?);
+        }
+        if let Some(authorization) = parts.headers.get_mut(AUTHORIZATION) {
+            authorization.set_sensitive(true);
+        }
+        let mut deadline = Deadline::start(&self.timeouts, self.timeouts.token);
+        let sending = self.client.post(self.address()).headers(parts.headers).body(content).send();
+        let broken = |error: &reqwest::Error| fault(error, &self.host, &self.timeouts);
+        let response = deadline.first_byte(sending).await?.map_err(|error| broken(&error))?;
+        let (status, headers) =
+            (response.status().as_u16(), Headers::from(response.headers().clone()));
+        let target = headers.get("location").and_then(|to| self.spec.token_url.join(to).ok());
+        let body = body::read(
+            response,
+            &headers,
+            (TOKEN_BODY, Beyond::Refuse),
+            &mut deadline,
+            (&self.host, &self.timeouts),
+        )
+        .await;
+        if !(200..300).contains(&status) {
+            return Err(refusal(status, &headers, &body.unwrap_or_default(), target.as_ref(), now));
+        }
+        let expected = Expected {
+            lifetime: self.spec.lifetime,
+            key_member: self.spec.api_key.as_ref().and_then(|key| key.member.as_deref()),
+            now: headers.date().unwrap_or(now),
+        };
+        standard(&body?, &expected)
+            .map(|answer| answer.to_string().into_bytes())
+            .map_err(|reason| Kind::BadAnswer(status, reason))
+    }
+}
+
+/// What a refused token request means.
+fn refusal(
+    status: u16,
+    headers: &Headers,
+    body: &[u8],
+    target: Option<&Url>,
+    now: Timestamp,
+) -> Kind {
+    let word = error_word(body);
+    let passing_word =
+        matches!(word, Some("temporarily_unavailable" | "server_error" | "slow_down"));
+    match status {
+        300..=399 => Kind::Redirect(status, target.map(host_of)),
+        _ if is_passing(status) || passing_word => Kind::Busy(status, asked_wait(headers, now)),
+        400..=499 => Kind::GrantRefused(status, word),
+        _ => Kind::Rejected(status),
+    }
+}
+
+/// The standard's error words (RFC 6749 5.2, 4.1.2.1; RFC 8628); any other text stays unsaid.
+fn error_word(body: &[u8]) -> Option<&'static str> {
+    const WORDS: [&str; 11] = [
+        "invalid_grant",
+        "invalid_client",
+        "invalid_request",
+        "invalid_scope",
+        "invalid_token",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "access_denied",
+        "temporarily_unavailable",
+        "server_error",
+        "slow_down",
+    ];
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let said = body.get("error")?.as_str()?;
+    WORDS.into_iter().find(|word| word.eq_ignore_ascii_case(said.trim()))
+}
+
+fn form_to_json(form: &[u8]) -> Vec<u8> {
+    let members: serde_json::Map<String, Value> = oauth2::url::form_urlencoded::parse(form)
+        .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
+        .collect();
+    Value::Object(members).to_string().into_bytes()
+}
+
+fn basic(id: &str, secret: &SecretString) -> Result<HeaderValue, Kind> {
+    let pair = BASE64_STANDARD.encode(format!("{id}:{}", secret.expose_secret()));
+    access::value(&SecretString::from(format!("Basic {pair}")), "the client's secret")
+}
