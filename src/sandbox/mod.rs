@@ -3,7 +3,33 @@
 //! Apart from the floors: it shares no decoding, paging or token code with the client, so that a
 //! shared mistake cannot hide. It knows vendors by name; nothing else in `src/` does.
 
+pub mod calendar;
+pub mod clock;
+pub mod control;
+pub mod describe;
+pub mod edits;
+pub mod faults;
+pub mod options;
+mod query;
 pub mod random;
+pub mod roll;
+pub mod run;
 pub mod school;
 pub mod shared;
 pub mod wisenet;
+mod server;
+mod state;
+pub mod switches;
+mod tamper;
+#[cfg(test)]
+mod testing;
+pub mod tokens;
+pub mod vendor;
+pub mod webuntis;
+pub use control::{Control, Counters};
+pub use describe::{Description, Endpoint};
+pub use edits::{Change, Edits};
+pub use faults::{Fault, Faults, Scripted};
+pub use options::Options;
+pub use run::Sandbox;
+pub use shared::Shared;

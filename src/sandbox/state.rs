@@ -1,0 +1,81 @@
+//! What a sandbox remembers on disk: the day, and what the vendors noted.
+//!
+//! Without a file it remembers nothing. The seed is not in it: a file belongs to the school it
+//! was started with.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use serde::{Deserialize, Serialize};
+
+use super::shared::Shared;
+
+/// The content of the state file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Remembered {
+    pub(crate) day: u64,
+    pub(crate) notes: BTreeMap<String, String>,
+}
+
+/// Reads a state file; none when there is no file yet.
+pub(crate) fn read(path: &Path) -> io::Result<Option<Remembered>> {
+    match std::fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(io::Error::from),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes the shared state down, each time it differs from what is written.
+#[derive(Debug)]
+pub(crate) struct Notebook {
+    path: Option<PathBuf>,
+    shared: Arc<Shared>,
+    written: Mutex<Option<Remembered>>,
+}
+
+impl Notebook {
+    pub(crate) fn new(path: Option<PathBuf>, shared: Arc<Shared>) -> Self {
+        Self {
+            path,
+            shared,
+            written: Mutex::default(),
+        }
+    }
+
+    /// Replaces the file in one step when there is something new to remember.
+    pub(crate) fn write_when_changed(&self) -> io::Result<()> {
+        let Some(path) = &self.path else {
+            return Ok(());
+        };
+        let mut written = self
+            .written
+            .lock()
+            .map_err(|_| io::Error::other("the notebook is broken"))?;
+        let now = Some(Remembered {
+            day: self.shared.day(),
+            notes: self.shared.notes(),
+        });
+        if *written == now {
+            return Ok(());
+        }
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let draft = folder.join(format!(
+            ".{}.new",
+            path.file_name().unwrap_or_default().display()
+        ));
+        let mut file = std::fs::File::create(&draft)?;
+        file.write_all(&serde_json::to_vec_pretty(&now)?)?;
+        file.sync_all()?;
+        std::fs::rename(&draft, path)?;
+        *written = now;
+        Ok(())
+    }
+}

@@ -1,0 +1,117 @@
+//! Access tokens of one simulated vendor: who holds which, and until when.
+//!
+//! Texts come from the seed and a counter that outlives the process, so that a restarted sandbox
+//! never hands out a text a client may still have in its pocket.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::clock::Clock;
+use super::random::Random;
+use super::shared::Shared;
+
+/// Whom a token speaks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The tenant or account the token opens.
+    pub realm: String,
+    /// The person behind it; none for a token without user context.
+    pub user: Option<String>,
+}
+
+#[derive(Debug)]
+struct Token {
+    holder: Holder,
+    until: Duration,
+    uses_left: Option<u64>,
+}
+
+/// All tokens of one vendor.
+#[derive(Debug)]
+pub struct Tokens {
+    vendor: &'static str,
+    shared: Arc<Shared>,
+    clock: Arc<Clock>,
+    live: Mutex<BTreeMap<String, Token>>,
+    uses: Mutex<Option<u64>>,
+}
+
+const LETTERS: &[char] = &[
+    'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'J', 'K', 'L', 'M', 'N', 'P', 'Q', 'R', 'S', 'T', 'U',
+    'V', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'k', 'm', 'n', 'p', 'q', 'r', 's', 't', 'u', 'v',
+    '2', '3', '4', '5', '6', '7', '8', '9', '-', '_',
+];
+
+impl Tokens {
+    /// No tokens yet.
+    pub fn new(vendor: &'static str, shared: Arc<Shared>, clock: Arc<Clock>) -> Self {
+        Self {
+            vendor,
+            shared,
+            clock,
+            live: Mutex::default(),
+            uses: Mutex::default(),
+        }
+    }
+
+    /// A text nobody has seen before, noted as used.
+    pub fn fresh_text(&self) -> String {
+        let name = format!("{}.issued", self.vendor);
+        let number: u64 = self
+            .shared
+            .note(&name)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0);
+        self.shared.set_note(&name, &(number + 1).to_string());
+        let mut random = Random::of(self.shared.school.seed, self.vendor, number);
+        (0..40).map(|_| *random.pick(LETTERS)).collect()
+    }
+
+    /// Issues a token for some seconds.
+    pub fn issue(&self, holder: Holder, seconds: u64) -> String {
+        let text = self.fresh_text();
+        let until = self.clock.now() + Duration::from_secs(seconds);
+        let uses_left = self.uses.lock().ok().and_then(|uses| *uses);
+        if let Ok(mut live) = self.live.lock() {
+            live.insert(
+                text.clone(),
+                Token {
+                    holder,
+                    until,
+                    uses_left,
+                },
+            );
+        }
+        text
+    }
+
+    /// Who holds a token, when it is good for one more request.
+    pub fn check(&self, text: &str) -> Option<Holder> {
+        let mut live = self.live.lock().ok()?;
+        let token = live.get_mut(text)?;
+        if token.until <= self.clock.now() || token.uses_left == Some(0) {
+            live.remove(text);
+            return None;
+        }
+        token.uses_left = token.uses_left.map(|uses| uses - 1);
+        Some(token.holder.clone())
+    }
+
+    /// Forgets all access tokens, as when the vendor revokes them.
+    pub fn revoke_all(&self) {
+        if let Ok(mut live) = self.live.lock() {
+            live.clear();
+        }
+    }
+
+    /// Lets every token, old and new, be good for this many more requests.
+    pub fn expire_after(&self, requests: u64) {
+        if let (Ok(mut uses), Ok(mut live)) = (self.uses.lock(), self.live.lock()) {
+            *uses = Some(requests);
+            for token in live.values_mut() {
+                token.uses_left = Some(requests);
+            }
+        }
+    }
+}
