@@ -25,6 +25,7 @@ mod tamper;
 mod testing;
 pub mod tokens;
 pub mod vendor;
+pub mod wapi;
 pub mod webuntis;
 pub use control::{Control, Counters};
 pub use describe::{Description, Endpoint};

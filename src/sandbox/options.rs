@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::faults::Faults;
-use super::webuntis;
+use super::{wapi, webuntis};
 
 /// Everything a sandbox can be told at its start.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct Options {
     pub faults: Faults,
     /// Quirks of WebUntis and of the plain OneRoster standard.
     pub webuntis: webuntis::Switches,
+    /// Quirks of WAPI.
+    pub wapi: wapi::Switches,
 }
 
 impl Default for Options {
@@ -34,6 +36,7 @@ impl Default for Options {
             port: None,
             faults: Faults::default(),
             webuntis: webuntis::Switches::default(),
+            wapi: wapi::Switches::default(),
         }
     }
 }

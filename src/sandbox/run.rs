@@ -12,6 +12,7 @@ use super::server::{Server, bind};
 use super::shared::Shared;
 use super::state::{Notebook, Remembered, read};
 use super::vendor::{Simulated, Vendor};
+use super::wapi::Wapi;
 use super::webuntis::WebUntis;
 
 /// Simulated vendors on loopback, until stopped.
@@ -137,9 +138,8 @@ impl Sandbox {
 /// The vendors in the order of their ports.
 fn vendors(shared: &Arc<Shared>, options: &Options) -> Vec<Vendor> {
     let control = |name| Control::new(name, shared, options.faults.clone());
-    vec![WebUntis::vendor(
-        shared,
-        options.webuntis.clone(),
-        control("webuntis"),
-    )]
+    vec![
+        WebUntis::vendor(shared, options.webuntis.clone(), control("webuntis")),
+        Wapi::vendor(shared, options.wapi.clone(), control("wapi")),
+    ]
 }

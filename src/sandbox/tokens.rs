@@ -105,6 +105,13 @@ impl Tokens {
         }
     }
 
+    /// Forgets refresh tokens too, as when a person withdraws the consent in the vendor's console.
+    pub fn revoke_consent(&self) {
+        self.revoke_all();
+        self.shared
+            .set_note(&format!("{}.refresh", self.vendor), "");
+    }
+
     /// Lets every token, old and new, be good for this many more requests.
     pub fn expire_after(&self, requests: u64) {
         if let (Ok(mut uses), Ok(mut live)) = (self.uses.lock(), self.live.lock()) {

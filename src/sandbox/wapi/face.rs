@@ -1,0 +1,117 @@
+//! The account an admin would write down, and its rows today.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+
+use super::oauth::{CLIENT_SECRET, PASSWORD};
+use super::points::Series;
+use super::{Switches, WAC, WOC, Wapi, serve};
+use crate::sandbox::control::Control;
+use crate::sandbox::shared::Shared;
+use crate::sandbox::vendor::{Simulated, Vendor};
+
+/// Stream and word of the seven reference lists.
+const WUM_LISTS: &[(&str, &str)] = &[
+    ("wum_unit_items", "UnitItem"),
+    ("wum_units", "Unit"),
+    ("wum_unit_families", "UnitFamily"),
+    ("wum_unit_categories", "UnitCategory"),
+    ("wum_functions", "Function"),
+    ("wum_materials", "Material"),
+    ("wum_types", "Type"),
+];
+
+impl Wapi {
+    /// The platform, ready to be served on one port.
+    pub(crate) fn vendor(
+        shared: &Arc<Shared>,
+        switches: Switches,
+        control: Arc<Control>,
+    ) -> Vendor {
+        if let Some(requests) = switches.token_requests {
+            control.tokens.expire_after(requests);
+        }
+        let wapi = Arc::new(Self {
+            shared: Arc::clone(shared),
+            switches,
+            control: Arc::clone(&control),
+            refreshes_lost: Default::default(),
+            refresh_issued: Default::default(),
+        });
+        let router = Router::new()
+            .fallback(serve::serve)
+            .with_state(Arc::clone(&wapi));
+        Vendor {
+            router,
+            control,
+            faces: vec![("wapi", wapi)],
+        }
+    }
+
+    /// What the platform knows today.
+    pub(super) fn series(&self) -> Series<'_> {
+        Series {
+            seed: self.shared.school.seed,
+            day: self.shared.day(),
+            switches: &self.switches,
+        }
+    }
+}
+
+impl Simulated for Wapi {
+    fn describe(&self) -> BTreeMap<String, u64> {
+        let series = self.series();
+        let lists = [
+            ("organizations", series.organizations()),
+            ("business_accounts", series.business_accounts()),
+            ("infrastructures", series.infrastructures()),
+            ("ltus", series.ltus()),
+            ("fluxes", series.fluxes()),
+            ("datas", series.datas(None)),
+            ("reflections", series.reflections()),
+            ("reflection_states", series.reflection_states()),
+            ("wevents", series.events()),
+            ("wevent_categories", series.event_categories()),
+            ("wevent_types", series.event_types()),
+        ];
+        let mut rows: BTreeMap<String, u64> = lists
+            .into_iter()
+            .map(|(stream, mut rows)| {
+                self.moved(if stream == "fluxes" { "fluxs" } else { stream }, &mut rows);
+                (stream.to_owned(), rows.len() as u64)
+            })
+            .collect();
+        let wums = WUM_LISTS
+            .iter()
+            .map(|(stream, list)| ((*stream).to_owned(), series.wums(list).len() as u64));
+        rows.extend(wums);
+        let points: i64 = series.served_datas().map(|data| series.count(data)).sum();
+        rows.insert("points".to_owned(), points.unsigned_abs());
+        rows
+    }
+
+    fn settings(&self, origin: &str) -> BTreeMap<String, String> {
+        [
+            ("base_url", origin.to_owned()),
+            ("authorize_url", format!("{origin}/OAuth/authorize")),
+            ("token_url", format!("{origin}/OAuth/token")),
+            ("wac", WAC.to_owned()),
+            ("woc", WOC.to_owned()),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+    }
+
+    fn secrets(&self) -> BTreeMap<String, String> {
+        [
+            ("wapi_client_secret", CLIENT_SECRET),
+            ("wapi_password", PASSWORD),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+    }
+}

@@ -1,0 +1,45 @@
+//! WAPI of WIT-DataCenter: building telemetry of the invented school.
+//!
+//! Written from `vendors/wapi.md`; where that file says ASSUMPTION there is a switch. One port
+//! plays both hosts, the authorization server and the API.
+
+mod answers;
+mod errors;
+mod face;
+mod flat;
+mod formats;
+mod oauth;
+mod operations;
+mod plant;
+mod points;
+mod record;
+mod serve;
+pub mod switches;
+#[cfg(test)]
+mod tests;
+mod world;
+mod xml;
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::sandbox::control::Control;
+use crate::sandbox::shared::Shared;
+pub use switches::Switches;
+
+/// Code of the business account that owns everything.
+pub const WAC: &str = "WAC240017003311";
+/// Code of the organization that owns the account.
+pub const WOC: &str = "WOC240017000042";
+
+/// The simulated platform.
+#[derive(Debug)]
+pub struct Wapi {
+    shared: Arc<Shared>,
+    switches: Switches,
+    control: Arc<Control>,
+    refreshes_lost: AtomicU64,
+    /// When the current refresh token was issued, by the sandbox's clock.
+    refresh_issued: Mutex<Option<Duration>>,
+}

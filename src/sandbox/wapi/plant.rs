@@ -1,0 +1,460 @@
+//! The building services of the invented school: what is where and measures what.
+
+/// A controller on site.
+pub(super) struct Ltu {
+    pub(super) id: i64,
+    pub(super) wid: &'static str,
+    pub(super) code: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) name: &'static str,
+    pub(super) infrastructure: i64,
+    pub(super) late_minutes: Option<i64>,
+}
+
+/// A stream record; one without LTU is derived on the platform.
+pub(super) struct Flux {
+    pub(super) id: i64,
+    pub(super) ltu: Option<i64>,
+    pub(super) parent: Option<i64>,
+    pub(super) infrastructure: i64,
+    pub(super) name: &'static str,
+    pub(super) description: Option<&'static str>,
+}
+
+/// How a measured value behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rhythm {
+    /// Up by noon, down by midnight.
+    Swings,
+    /// A meter that only grows.
+    Counts,
+    /// On or off.
+    Switches,
+}
+
+/// A measured variable; `base` and `swing` in hundredths of its unit.
+pub(super) struct Data {
+    pub(super) id: i64,
+    pub(super) flux: i64,
+    pub(super) name: &'static str,
+    /// Unit item, function, material, type.
+    pub(super) wum: Option<[i64; 4]>,
+    /// None has no points at all.
+    pub(super) rhythm: Option<Rhythm>,
+    pub(super) base: i64,
+    pub(super) swing: i64,
+}
+
+pub(super) const LTUS: &[Ltu] = &[
+    Ltu {
+        id: 412,
+        wid: "20731-04418",
+        code: "HSC-BLR",
+        kind: "WIT",
+        name: "Boiler house controller",
+        infrastructure: 31,
+        late_minutes: Some(90),
+    },
+    Ltu {
+        id: 415,
+        wid: "20731-05120",
+        code: "HSC-AHU",
+        kind: "WIT",
+        name: "Ventilation controller",
+        infrastructure: 32,
+        late_minutes: Some(720),
+    },
+    Ltu {
+        id: 417,
+        wid: "31877-00204",
+        code: "HSC-WTR",
+        kind: "eWon",
+        name: "Water meter gateway",
+        infrastructure: 33,
+        late_minutes: None,
+    },
+];
+
+pub(super) const FLUXES: &[Flux] = &[
+    Flux {
+        id: 2107,
+        ltu: Some(412),
+        parent: None,
+        infrastructure: 31,
+        name: "Boiler house log",
+        description: Some("Boilers 1 and 2, primary loop"),
+    },
+    Flux {
+        id: 2112,
+        ltu: Some(415),
+        parent: None,
+        infrastructure: 32,
+        name: "Ventilation log",
+        description: Some("Main hall, air handling unit 1"),
+    },
+    Flux {
+        id: 2120,
+        ltu: Some(417),
+        parent: None,
+        infrastructure: 33,
+        name: "Water meters",
+        description: None,
+    },
+    Flux {
+        id: 2188,
+        ltu: None,
+        parent: Some(2107),
+        infrastructure: 33,
+        name: "Heat share, gymnasium",
+        description: None,
+    },
+];
+
+use Rhythm::{Counts, Swings, Switches};
+
+pub(super) const DATAS: &[Data] = &[
+    Data {
+        id: 9001,
+        flux: 2107,
+        name: "Supply temperature",
+        wum: Some([58, 4, 2, 1]),
+        rhythm: Some(Swings),
+        base: 5200,
+        swing: 1400,
+    },
+    Data {
+        id: 9002,
+        flux: 2107,
+        name: "Gas meter index",
+        wum: Some([61, 9, 7, 3]),
+        rhythm: Some(Counts),
+        base: 18_400_000,
+        swing: 21,
+    },
+    Data {
+        id: 9003,
+        flux: 2107,
+        name: "Burner 2 running",
+        wum: None,
+        rhythm: Some(Switches),
+        base: 0,
+        swing: 100,
+    },
+    Data {
+        id: 9004,
+        flux: 2107,
+        name: "Return temperature",
+        wum: Some([58, 4, 2, 1]),
+        rhythm: Some(Swings),
+        base: 4100,
+        swing: 900,
+    },
+    Data {
+        id: 9005,
+        flux: 2107,
+        name: "Heat meter",
+        wum: Some([40, 9, 2, 3]),
+        rhythm: Some(Counts),
+        base: 92_000_000,
+        swing: 340,
+    },
+    Data {
+        id: 9011,
+        flux: 2112,
+        name: "Room temperature, hall",
+        wum: Some([58, 4, 1, 1]),
+        rhythm: Some(Swings),
+        base: 1850,
+        swing: 350,
+    },
+    Data {
+        id: 9012,
+        flux: 2112,
+        name: "CO₂, hall",
+        wum: Some([71, 5, 1, 1]),
+        rhythm: Some(Swings),
+        base: 42_000,
+        swing: 80_000,
+    },
+    Data {
+        id: 9013,
+        flux: 2112,
+        name: "Humidity, hall",
+        wum: Some([70, 6, 1, 1]),
+        rhythm: Some(Swings),
+        base: 3500,
+        swing: 1500,
+    },
+    Data {
+        id: 9014,
+        flux: 2112,
+        name: "Fan running",
+        wum: None,
+        rhythm: Some(Switches),
+        base: 0,
+        swing: 100,
+    },
+    Data {
+        id: 9021,
+        flux: 2120,
+        name: "Cold water, main",
+        wum: Some([61, 9, 3, 3]),
+        rhythm: Some(Counts),
+        base: 810_000,
+        swing: 12,
+    },
+    Data {
+        id: 9022,
+        flux: 2120,
+        name: "Cold water, kitchen",
+        wum: Some([61, 9, 3, 3]),
+        rhythm: Some(Counts),
+        base: 120_000,
+        swing: 5,
+    },
+    Data {
+        id: 9023,
+        flux: 2120,
+        name: "Cold water, gymnasium",
+        wum: Some([61, 9, 3, 3]),
+        rhythm: Some(Counts),
+        base: 95_000,
+        swing: 3,
+    },
+    Data {
+        id: 9031,
+        flux: 2188,
+        name: "Share",
+        wum: Some([70, 8, 2, 1]),
+        rhythm: None,
+        base: 0,
+        swing: 0,
+    },
+    Data {
+        id: 9032,
+        flux: 2188,
+        name: "Heat, gymnasium",
+        wum: Some([40, 9, 2, 3]),
+        rhythm: None,
+        base: 0,
+        swing: 0,
+    },
+];
+
+/// Class of a place, id, parent, surface in square metres, code, name.
+pub(super) type Place = (
+    &'static str,
+    i64,
+    Option<i64>,
+    Option<i64>,
+    &'static str,
+    &'static str,
+);
+
+pub(super) const PLACES: &[Place] = &[
+    ("Site", 30, None, None, "HSC", "Pausenhof campus"),
+    ("Building", 31, Some(30), Some(2840), "B", "Building B"),
+    ("Building", 32, Some(30), Some(5120), "A", "Building A"),
+    ("Zone", 33, Some(31), None, "GYM", "Gymnasium"),
+    ("Zone", 34, Some(32), None, "HALL", "Main hall"),
+];
+
+/// Class, id, LTU, place, description, name.
+pub(super) type Reflection = (
+    &'static str,
+    i64,
+    i64,
+    i64,
+    Option<&'static str>,
+    &'static str,
+);
+
+pub(super) const REFLECTIONS: &[Reflection] = &[
+    (
+        "ReflectionAnalogic",
+        640,
+        415,
+        32,
+        Some("Air handling unit, main hall"),
+        "AHU-1 supply set-point",
+    ),
+    ("ReflectionDigital", 641, 415, 32, None, "AHU-1 release"),
+    ("ReflectionText", 642, 412, 31, None, "Boiler message"),
+    (
+        "ReflectionState",
+        643,
+        412,
+        31,
+        Some("Boiler 1"),
+        "Boiler 1 state",
+    ),
+    (
+        "ReflectionSystem",
+        644,
+        412,
+        31,
+        None,
+        "Controller software",
+    ),
+];
+
+pub(super) const REFLECTION_STATES: &[(i64, &str)] = &[
+    (1, "Waiting"),
+    (2, "Sent"),
+    (3, "Executed"),
+    (4, "Refused"),
+    (5, "Expired"),
+];
+
+pub(super) const EVENT_CATEGORIES: &[(i64, &str)] =
+    &[(1, "Technical"), (2, "Communication"), (3, "Comfort")];
+
+/// Id, short name, name, category, message.
+pub(super) const EVENT_TYPES: &[(i64, &str, &str, i64, &str)] = &[
+    (
+        4,
+        "High",
+        "Value too high",
+        3,
+        "CO₂ in the hall above 1200 ppm",
+    ),
+    (5, "Fault", "Burner fault", 1, "Burner 2 locked out"),
+    (6, "Late", "LTU late", 2, "Water meter gateway did not call"),
+];
+
+/// Name of a reference list, class, id, name, symbol, field that points on, and where it points.
+pub(super) type Wum = (
+    &'static str,
+    &'static str,
+    i64,
+    &'static str,
+    Option<&'static str>,
+    Option<(&'static str, i64)>,
+);
+
+pub(super) const WUMS: &[Wum] = &[
+    (
+        "UnitItem",
+        "WUMUnitItem",
+        58,
+        "Degree Celsius",
+        Some("°C"),
+        Some(("WUMUnitID", 11)),
+    ),
+    (
+        "UnitItem",
+        "WUMUnitItem",
+        61,
+        "Cubic metre",
+        Some("m³"),
+        Some(("WUMUnitID", 14)),
+    ),
+    (
+        "UnitItem",
+        "WUMUnitItem",
+        40,
+        "Kilowatt-hour",
+        Some("kWh"),
+        Some(("WUMUnitID", 9)),
+    ),
+    (
+        "UnitItem",
+        "WUMUnitItem",
+        70,
+        "Per cent",
+        Some("%"),
+        Some(("WUMUnitID", 3)),
+    ),
+    (
+        "UnitItem",
+        "WUMUnitItem",
+        71,
+        "Parts per million",
+        Some("ppm"),
+        Some(("WUMUnitID", 3)),
+    ),
+    (
+        "Unit",
+        "WUMUnit",
+        3,
+        "Ratio",
+        None,
+        Some(("WUMUnitFamilyID", 1)),
+    ),
+    (
+        "Unit",
+        "WUMUnit",
+        9,
+        "Energy",
+        None,
+        Some(("WUMUnitFamilyID", 2)),
+    ),
+    (
+        "Unit",
+        "WUMUnit",
+        11,
+        "Temperature",
+        None,
+        Some(("WUMUnitFamilyID", 3)),
+    ),
+    (
+        "Unit",
+        "WUMUnit",
+        14,
+        "Volume",
+        None,
+        Some(("WUMUnitFamilyID", 4)),
+    ),
+    (
+        "UnitFamily",
+        "WUMUnitFamily",
+        1,
+        "Ratios",
+        None,
+        Some(("WUMUnitCategoryID", 1)),
+    ),
+    (
+        "UnitFamily",
+        "WUMUnitFamily",
+        2,
+        "Energies",
+        None,
+        Some(("WUMUnitCategoryID", 2)),
+    ),
+    (
+        "UnitFamily",
+        "WUMUnitFamily",
+        3,
+        "Temperatures",
+        None,
+        Some(("WUMUnitCategoryID", 2)),
+    ),
+    (
+        "UnitFamily",
+        "WUMUnitFamily",
+        4,
+        "Volumes",
+        None,
+        Some(("WUMUnitCategoryID", 2)),
+    ),
+    (
+        "UnitCategory",
+        "WUMUnitCategory",
+        1,
+        "Dimensionless",
+        None,
+        None,
+    ),
+    ("UnitCategory", "WUMUnitCategory", 2, "Physical", None, None),
+    ("Function", "WUMFunction", 4, "Temperature", None, None),
+    ("Function", "WUMFunction", 5, "Air quality", None, None),
+    ("Function", "WUMFunction", 6, "Humidity", None, None),
+    ("Function", "WUMFunction", 8, "Share", None, None),
+    ("Function", "WUMFunction", 9, "Consumption", None, None),
+    ("Material", "WUMMaterial", 1, "Air", None, None),
+    ("Material", "WUMMaterial", 2, "Heating water", None, None),
+    ("Material", "WUMMaterial", 3, "Drinking water", None, None),
+    ("Material", "WUMMaterial", 7, "Natural gas", None, None),
+    ("Type", "WUMType", 1, "Measured", None, None),
+    ("Type", "WUMType", 3, "Index", None, None),
+];

@@ -1,0 +1,425 @@
+//! Everything the platform knows on one day, as records.
+
+use super::plant::{
+    DATAS, Data, EVENT_CATEGORIES, EVENT_TYPES, FLUXES, Flux, LTUS, PLACES, REFLECTION_STATES,
+    REFLECTIONS, WUMS,
+};
+use super::points::{Series, last_call};
+use super::record::{Field, Record};
+use super::switches::{FluxFate, GmtOffset, Period, Substitution, UnsetDates};
+use super::{WAC, WOC};
+use crate::sandbox::calendar::{DAY, morning};
+use crate::sandbox::random::Random;
+
+/// When the installation was set up: 2021-09-02T08:14:51.217Z, in milliseconds since 1970.
+const SET_UP: i64 = 1_630_570_491_217;
+/// Events a day, and days of events before day zero.
+const EVENTS: i64 = 4;
+const EVENT_DAYS: i64 = 30;
+
+/// The Flux whose fate is a switch.
+const DOOMED: i64 = 2112;
+
+impl Series<'_> {
+    fn base(&self, id: i64, name: impl Into<Field>) -> Vec<(&'static str, Field)> {
+        vec![
+            ("ID", id.into()),
+            ("Picture", Field::Null),
+            ("Name", name.into()),
+        ]
+    }
+
+    fn unset(&self) -> Field {
+        match self.switches.unset_dates {
+            UnsetDates::Min => Field::Unset,
+            UnsetDates::Null => Field::Null,
+        }
+    }
+
+    fn date(&self, seconds: Option<i64>) -> Field {
+        seconds.map_or_else(|| self.unset(), |seconds| Field::Date(seconds * 1000))
+    }
+
+    pub(super) fn ltus(&self) -> Vec<Record> {
+        LTUS.iter()
+            .map(|ltu| {
+                let (wid, waiting) = match self.switches.substitution {
+                    Substitution::Pending if ltu.id == 417 => (ltu.wid, Some("31877-00999")),
+                    Substitution::Done if ltu.id == 417 => ("31877-00999", None),
+                    _ => (ltu.wid, None),
+                };
+                let property = Record::new(
+                    "ExtendedPropertyValue",
+                    vec![
+                        ("Value", "Room B-014".into()),
+                        ("ExtendedPropertyID", 3.into()),
+                    ],
+                );
+                let offset: i64 = if self.switches.gmt_offset == GmtOffset::Hours {
+                    1
+                } else {
+                    60
+                };
+                let mut fields: Vec<(&'static str, Field)> = vec![
+                    ("WID", wid.into()),
+                    ("WIDSubsitution", waiting.into()),
+                    ("Status", "Enabled".into()),
+                    ("LateDuration", ltu.late_minutes.into()),
+                    ("Code", ltu.code.into()),
+                    ("Type", ltu.kind.into()),
+                    ("Hard", "REDY".into()),
+                    ("SoftName", "REDY".into()),
+                    ("SoftVersion", "13.2.1".into()),
+                    ("SoftDate", Field::Date(1_716_249_600_000)),
+                    ("Url", Field::Null),
+                    ("InfrastructureID", ltu.infrastructure.into()),
+                    (
+                        "ExchangeDate",
+                        Field::Date(last_call(ltu.id, self.day) * 1000),
+                    ),
+                    ("CreationDate", Field::Date(SET_UP - 1000)),
+                    ("CommunicationMedia", "LAN".into()),
+                    ("CommunicationType", "0".into()),
+                    ("GMTOffset", offset.into()),
+                    (
+                        "ExtendedProperties",
+                        if ltu.id == 412 {
+                            Field::Many(vec![property])
+                        } else {
+                            Field::Null
+                        },
+                    ),
+                ];
+                fields.extend(self.base(ltu.id, self.ltu_name(ltu.id, ltu.name)));
+                Record::new(if ltu.kind == "eWon" { "LTUeWon" } else { "LTU" }, fields)
+            })
+            .collect()
+    }
+
+    /// One LTU a day gets a new name, in turn; a name stays until its next turn.
+    fn ltu_name(&self, id: i64, name: &str) -> String {
+        let turn = LTUS.iter().position(|ltu| ltu.id == id).unwrap_or(0) as u64;
+        let named = (1..=self.day)
+            .rev()
+            .find(|day| day % LTUS.len() as u64 == turn);
+        match named.filter(|_| self.switches.renames) {
+            Some(day) => format!("{name} ({day})"),
+            None => name.to_owned(),
+        }
+    }
+
+    fn served_fluxes(&self) -> impl Iterator<Item = &'static Flux> + use<> {
+        let gone = self.switches.flux_fate == FluxFate::Deleted;
+        FLUXES
+            .iter()
+            .filter(move |flux| !(gone && flux.id == DOOMED))
+    }
+
+    /// All Data that are served.
+    pub(super) fn served_datas(&self) -> impl Iterator<Item = &'static Data> + use<> {
+        let gone = self.switches.flux_fate == FluxFate::Deleted;
+        DATAS
+            .iter()
+            .filter(move |data| !(gone && data.flux == DOOMED))
+    }
+
+    pub(super) fn fluxes(&self) -> Vec<Record> {
+        self.served_fluxes().map(|flux| self.flux(flux)).collect()
+    }
+
+    /// The short form that lists may hold.
+    pub(super) fn short_flux(&self, flux: &Record) -> Record {
+        let names = [
+            "Description",
+            "InfrastructureID",
+            "Period",
+            "LastDataDate",
+            "FirstDataDate",
+            "ID",
+            "Picture",
+            "Name",
+        ];
+        let fields = flux
+            .fields
+            .iter()
+            .filter(|(name, _)| names.contains(name))
+            .cloned()
+            .collect();
+        Record::new("FluxShort", fields)
+    }
+
+    fn flux(&self, flux: &Flux) -> Record {
+        let datas = || DATAS.iter().filter(|data| data.flux == flux.id);
+        let points: i64 = datas().map(|data| self.count(data)).sum();
+        let call = flux.ltu.map(|ltu| last_call(ltu, self.day));
+        let status = match (self.switches.flux_fate, flux.id) {
+            (FluxFate::Obsolete, DOOMED) => "Obsolete",
+            (_, 2188) => "EnabledAuto",
+            _ => "Enabled",
+        };
+        let period = match self.switches.period {
+            Period::Iso => "PT10M",
+            Period::Clock => "00:10:00",
+            Period::Seconds => "600",
+        };
+        let mut fields: Vec<(&'static str, Field)> = vec![
+            ("LTUID", flux.ltu.into()),
+            ("ParentFluxID", flux.parent.into()),
+            (
+                "Level",
+                if flux.ltu.is_some() {
+                    "Raw"
+                } else {
+                    "Ventilated"
+                }
+                .into(),
+            ),
+            ("ClassID", if flux.ltu.is_some() { 14 } else { 0 }.into()),
+            ("CreationDate", Field::Date(SET_UP)),
+            (
+                "UpdateDate",
+                call.map_or(Field::Date(SET_UP), |call| Field::Date(call * 1000)),
+            ),
+            ("ExchangeDate", self.date(call)),
+            ("Status", status.into()),
+            ("WCI", flux.ltu.map(|_| "CH01").into()),
+            ("PointsCount", points.into()),
+            ("Size", (points * 12).into()),
+            ("Description", flux.description.into()),
+            ("InfrastructureID", flux.infrastructure.into()),
+            ("Period", flux.ltu.map(|_| period).into()),
+            (
+                "LastDataDate",
+                self.date(datas().filter_map(|data| self.last(data)).max()),
+            ),
+            (
+                "FirstDataDate",
+                self.date(datas().filter_map(|data| self.first(data)).min()),
+            ),
+        ];
+        fields.extend(self.base(flux.id, flux.name));
+        Record::new("Flux", fields)
+    }
+
+    /// Data of one Flux, or of all.
+    pub(super) fn datas(&self, flux: Option<i64>) -> Vec<Record> {
+        self.served_datas()
+            .filter(|data| flux.is_none_or(|flux| data.flux == flux))
+            .map(|data| {
+                let wum = data.wum.map(|[item, function, material, kind]| {
+                    Field::One(Record::new(
+                        "WUM",
+                        vec![
+                            ("WUMUnitItemID", item.into()),
+                            ("WUMFunctionID", function.into()),
+                            ("WUMMaterialID", material.into()),
+                            ("WUMTypeID", kind.into()),
+                        ],
+                    ))
+                });
+                let mut fields: Vec<(&'static str, Field)> = vec![
+                    ("FirstDataDate", self.date(self.first(data))),
+                    ("LastDataDate", self.date(self.last(data))),
+                    ("Description", Field::Null),
+                    ("Label", Field::Null),
+                    ("FluxID", data.flux.into()),
+                    ("WUM", wum.unwrap_or(Field::Null)),
+                ];
+                fields.extend(self.base(data.id, data.name));
+                Record::new("Data", fields)
+            })
+            .collect()
+    }
+
+    pub(super) fn reflections(&self) -> Vec<Record> {
+        REFLECTIONS
+            .iter()
+            .map(|(class, id, ltu, place, description, name)| {
+                let call = last_call(*ltu, self.day);
+                let records = self.reflection_datas(*id).len() as i64;
+                let mut fields: Vec<(&'static str, Field)> = vec![
+                    ("InfrastructureID", (*place).into()),
+                    ("Description", (*description).into()),
+                    ("Class", "Default".into()),
+                    ("Status", "Enabled".into()),
+                    ("LTUID", (*ltu).into()),
+                    ("CreationDate", Field::Date(SET_UP)),
+                    ("UpdateDate", Field::Date(SET_UP)),
+                    ("ExchangeDate", Field::Date(call * 1000)),
+                    ("CanEvent", true.into()),
+                    ("CanCommand", (*id != 642).into()),
+                    ("NextCall", Field::Date((call + DAY / 4) * 1000)),
+                    ("DatasCount", records.into()),
+                    ("Size", (records * 50).into()),
+                ];
+                fields.extend(self.base(*id, *name));
+                Record::new(class, fields)
+            })
+            .collect()
+    }
+
+    /// History of a Reflection: one record a day.
+    pub(super) fn reflection_datas(&self, reflection: i64) -> Vec<Record> {
+        let days = EVENT_DAYS + self.day as i64;
+        let class = match reflection {
+            640 => "ReflectionDataAnalogic",
+            641 => "ReflectionDataDigital",
+            642 => "ReflectionDataText",
+            643 => "ReflectionDataState",
+            _ => return Vec::new(),
+        };
+        (0..days)
+            .map(|day| {
+                let at = (morning(0) + (day - EVENT_DAYS) * DAY) * 1000;
+                let mut random = Random::of(self.seed, class, day as u64);
+                let value = match reflection {
+                    640 => Field::Real(18.0 + random.below(10) as f64 / 2.0),
+                    641 => Field::Bool(random.chance(50)),
+                    642 => (*random.pick(&["ready", "heating", "low pressure"])).into(),
+                    _ => Field::Null,
+                };
+                let mut fields: Vec<(&'static str, Field)> = vec![
+                    ("Value", value),
+                    ("ValueDate", Field::Date(at)),
+                    ("CreationDate", Field::Date(at + 12_000)),
+                    ("Phase", "Received".into()),
+                    ("State", if reflection == 643 { 3 } else { 0 }.into()),
+                ];
+                fields.extend(self.base(70_000 + reflection * 1_000_000 + day, Field::Null));
+                Record::new(class, fields)
+            })
+            .collect()
+    }
+
+    /// All events so far; yesterday's have ended and are acknowledged.
+    pub(super) fn events(&self) -> Vec<Record> {
+        let today = EVENT_DAYS + self.day as i64;
+        (0..(today + 1) * EVENTS)
+            .map(|number| {
+                let day = number / EVENTS;
+                let mut random = Random::of(self.seed, "wapi.event", number as u64);
+                let (kind, short, name, category, message) = *random.pick(EVENT_TYPES);
+                let at = morning(0)
+                    + (day - EVENT_DAYS - 1) * DAY
+                    + (number % EVENTS) * 6 * 3600
+                    + random.below(3600) as i64;
+                let over = day < today;
+                let mut fields: Vec<(&'static str, Field)> = vec![
+                    ("NameShort", short.into()),
+                    ("Date", Field::Date(at * 1000)),
+                    (
+                        "EndDate",
+                        if over {
+                            Field::Date((at + 7200) * 1000)
+                        } else {
+                            Field::Null
+                        },
+                    ),
+                    ("LTUID", if kind == 6 { 417 } else { 412 }.into()),
+                    ("WEventTypeID", kind.into()),
+                    ("WEventCategoryID", category.into()),
+                    ("Message", message.into()),
+                    ("Acknowledged", over.into()),
+                ];
+                fields.extend(self.base(330_000 + number, name));
+                Record::new("WEvent", fields)
+            })
+            .collect()
+    }
+
+    pub(super) fn infrastructures(&self) -> Vec<Record> {
+        PLACES
+            .iter()
+            .map(|(class, id, parent, surface, code, name)| {
+                let mut fields: Vec<(&'static str, Field)> = vec![
+                    ("Surface", (*surface).into()),
+                    ("ParentInfrastructureID", (*parent).into()),
+                    ("Description", Field::Null),
+                    ("Code", (*code).into()),
+                    ("CreationDate", Field::Date(1_627_776_000_000)),
+                    ("UpdateDate", Field::Date(1_706_745_600_000)),
+                ];
+                fields.extend(self.base(*id, *name));
+                Record::new(class, fields)
+            })
+            .collect()
+    }
+
+    pub(super) fn organizations(&self) -> Vec<Record> {
+        [
+            (
+                88,
+                WOC,
+                "Pausenhof Schools Trust",
+                "Collectivity",
+                "Pausenhof Schools",
+            ),
+            (91, "WOC240017000057", "Warmwerk OG", "Other", "Warmwerk"),
+        ]
+        .into_iter()
+        .map(|(id, woc, legal, kind, name)| {
+            let mut fields: Vec<(&'static str, Field)> = vec![
+                ("WOC", woc.into()),
+                ("LegalName", legal.into()),
+                ("OrganizationType", kind.into()),
+            ];
+            fields.extend(self.base(id, name));
+            Record::new("Organization", fields)
+        })
+        .collect()
+    }
+
+    pub(super) fn business_accounts(&self) -> Vec<Record> {
+        let mut fields: Vec<(&'static str, Field)> = vec![
+            ("WAC", WAC.into()),
+            ("AutoValidLTU", true.into()),
+            ("AutoValidFlux", false.into()),
+            ("AutoValidReflection", false.into()),
+            ("OwnerWOC", WOC.into()),
+            ("OperatorWOC", "WOC240017000057".into()),
+            ("Url", Field::Null),
+            ("Description", "All school buildings".into()),
+        ];
+        fields.extend(self.base(3311, "Pausenhof campus"));
+        vec![Record::new("BusinessAccount", fields)]
+    }
+
+    pub(super) fn reflection_states(&self) -> Vec<Record> {
+        let row = |(id, name): &(i64, &str)| {
+            Record::new("ReflectionStateReference", self.base(*id, *name))
+        };
+        REFLECTION_STATES.iter().map(row).collect()
+    }
+
+    pub(super) fn event_categories(&self) -> Vec<Record> {
+        let row = |(id, name): &(i64, &str)| Record::new("WEventCategory", self.base(*id, *name));
+        EVENT_CATEGORIES.iter().map(row).collect()
+    }
+
+    pub(super) fn event_types(&self) -> Vec<Record> {
+        EVENT_TYPES
+            .iter()
+            .map(|(id, short, name, category, _)| {
+                let mut fields: Vec<(&'static str, Field)> = vec![
+                    ("NameShort", (*short).into()),
+                    ("WEventCategoryID", (*category).into()),
+                ];
+                fields.extend(self.base(*id, *name));
+                Record::new("WEventType", fields)
+            })
+            .collect()
+    }
+
+    /// One of the seven reference lists, by the word after `WUM`.
+    pub(super) fn wums(&self, list: &str) -> Vec<Record> {
+        WUMS.iter()
+            .filter(|wum| wum.0.eq_ignore_ascii_case(list))
+            .map(|(_, class, id, name, symbol, parent)| {
+                let mut fields: Vec<(&'static str, Field)> = vec![("Symbol", (*symbol).into())];
+                fields.extend(parent.map(|(field, id)| (field, Field::from(id))));
+                fields.extend(self.base(*id, *name));
+                Record::new(class, fields)
+            })
+            .collect()
+    }
+}
