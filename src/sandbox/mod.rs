@@ -23,6 +23,8 @@ pub mod switches;
 mod tamper;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 pub mod tokens;
 pub mod vendor;
 pub mod wapi;

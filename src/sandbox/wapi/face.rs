@@ -87,6 +87,12 @@ impl Simulated for Wapi {
             .iter()
             .map(|(stream, list)| ((*stream).to_owned(), series.wums(list).len() as u64));
         rows.extend(wums);
+        let records: usize = series
+            .reflections()
+            .iter()
+            .map(|row| series.reflection_datas(row.id()).len())
+            .sum();
+        rows.insert("reflection_datas".to_owned(), records as u64);
         let points: i64 = series.served_datas().map(|data| series.count(data)).sum();
         rows.insert("points".to_owned(), points.unsigned_abs());
         rows

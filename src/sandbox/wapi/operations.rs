@@ -9,6 +9,10 @@ use super::switches::{PointsRoute, Routes, Switches};
 use crate::sandbox::query::words;
 
 /// What can be read.
+#[expect(
+    clippy::enum_variant_names,
+    reason = "they are called so at the vendor, and only reads may stand here"
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
     GetFluxs,

@@ -120,6 +120,22 @@ async fn every_described_row_is_served_once() {
 }
 
 #[tokio::test]
+async fn every_record_of_every_reflection_is_served() {
+    let bench = signed_in(with(Switches::default())).await;
+    let mut records = 0;
+    for reflection in rows(&bench.get(&format!("/{WAC}/Reflection")).await) {
+        let id = reflection["id"].as_i64().unwrap();
+        let found = walk(&bench, &format!("/{WAC}/Reflection/{id}/Data"), 11).await;
+        assert_eq!(reflection["datasCount"], found.len(), "{id}");
+        records += found.len() as u64;
+    }
+    assert_eq!(
+        bench.sandbox.describe().vendors["wapi"]["reflection_datas"],
+        records
+    );
+}
+
+#[tokio::test]
 async fn windows_together_give_every_point_once() {
     let bench = signed_in(with(Switches::default())).await;
     let mut points = 0;

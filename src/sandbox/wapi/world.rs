@@ -198,7 +198,14 @@ impl Series<'_> {
             ),
         ];
         fields.extend(self.base(flux.id, flux.name));
-        Record::new("Flux", fields)
+        let mut record = Record::new("Flux", fields);
+        if flux.ltu.is_none() {
+            record.set(
+                "Picture",
+                Field::Guid(0x7d0c_1e52_a4b9_4f0f_8a6d_0b6f_3c55_18e2),
+            );
+        }
+        record
     }
 
     /// Data of one Flux, or of all.

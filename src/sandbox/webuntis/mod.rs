@@ -31,13 +31,17 @@ pub const TENANT: &str = "4711";
 /// Both tenants; the second one is another, smaller school.
 pub const TENANTS: [&str; 2] = [TENANT, "4712"];
 
+/// A day, and what a tenant serves on it.
+type DatedRoster = (u64, Arc<Roster>);
+
 /// The simulated WebUntis platform.
 #[derive(Debug)]
 pub struct WebUntis {
     shared: Arc<Shared>,
     switches: Switches,
     control: Arc<Control>,
-    rosters: Mutex<BTreeMap<(String, Face), (u64, Arc<Roster>)>>,
+    /// The last day's rows by tenant and face.
+    rosters: Mutex<BTreeMap<(String, Face), DatedRoster>>,
     /// Lists asked for so far, by name: for troubles that strike the nth page.
     pages: Mutex<BTreeMap<String, u64>>,
 }
