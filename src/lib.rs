@@ -2,6 +2,8 @@
 
 pub mod clock;
 pub mod http;
+pub mod config;
+pub mod folder;
 pub mod model;
 pub mod sandbox;
 pub mod store;

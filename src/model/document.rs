@@ -31,32 +31,17 @@ pub struct Document<T> {
 impl<T: DeserializeOwned + JsonSchema> Document<T> {
     /// Reads a text. `checks` holds every [`super::spelled::Spelled`] type that `T` uses.
     pub fn read(file: &Arc<FileText>, checks: &[Check]) -> Result<Self, Problems> {
-        let (tree, problems) = checked_tree::<T>(file, checks, Extent::Whole);
-        if problems.has_errors() {
-            Err(problems)
-        } else {
-            Self::of_checked(tree).map_err(Problems::from)
-        }
+        let (tree, value) = read_with_tree(file, checks);
+        Ok(Self { value: value?, tree })
     }
 
     /// Makes the value of a tree that was put together of several files.
     pub fn of_merged(tree: Node, checks: &[Check]) -> Result<Self, Problems> {
         let problems = walk(&tree, &schema::<T>(), checks, Extent::Whole);
         if problems.has_errors() {
-            Err(problems)
-        } else {
-            Self::of_checked(tree).map_err(Problems::from)
+            return Err(problems);
         }
-    }
-
-    fn of_checked(tree: Node) -> Result<Self, Problem> {
-        match T::deserialize(&tree) {
-            Ok(value) => Ok(Self { value, tree }),
-            Err(refusal) => {
-                let place = refusal.place.unwrap_or_else(|| Place::whole(tree.file()));
-                Err(Problem::error(place, refusal.message))
-            }
-        }
+        Ok(Self { value: value_of(&tree)?, tree })
     }
 }
 
@@ -70,6 +55,23 @@ impl<T> Document<T> {
     pub fn place(&self, path: &[&str]) -> Place {
         self.tree.nearest_place(path)
     }
+}
+
+/// Reads a text, and gives its tree also when it makes no value, for checks that can go on without.
+pub fn read_with_tree<T: DeserializeOwned + JsonSchema>(
+    file: &Arc<FileText>,
+    checks: &[Check],
+) -> (Node, Result<T, Problems>) {
+    let (tree, problems) = checked_tree::<T>(file, checks, Extent::Whole);
+    let value = if problems.has_errors() { Err(problems) } else { value_of(&tree) };
+    (tree, value)
+}
+
+fn value_of<T: DeserializeOwned>(tree: &Node) -> Result<T, Problems> {
+    T::deserialize(tree).map_err(|refusal| {
+        let place = refusal.place.unwrap_or_else(|| Place::whole(tree.file()));
+        Problem::error(place, refusal.message).into()
+    })
 }
 
 /// The tree of a text and everything that is wrong with it, without making a value.

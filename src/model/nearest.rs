@@ -13,16 +13,26 @@ const SHOWN: usize = 16;
 
 /// The nearest known word, if one is near.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    nearest_some(word, known, 1).pop()
+}
+
+/// The nearest known words, the nearest first, as many as are wanted and near.
+pub fn nearest_some<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str>,
+    wanted: usize,
+) -> Vec<&'a str> {
     if word.len() > LONGEST {
-        return None;
+        return Vec::new();
     }
     let word = squashed(word);
-    known
+    let mut near: Vec<(f64, &str)> = known
         .into_iter()
         .map(|candidate| (likeness(&word, &squashed(candidate)), candidate))
         .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, candidate)| candidate)
+        .collect();
+    near.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    near.into_iter().take(wanted).map(|(_, candidate)| candidate).collect()
 }
 
 /// Advice for a word that is none of the known ones: the nearest, or all of them.

@@ -119,6 +119,14 @@ impl Node {
         }
     }
 
+    /// The values of a list; nothing for any other value.
+    pub fn items(&self) -> &[Node] {
+        match &self.kind {
+            Kind::List(values) => values,
+            _ => &[],
+        }
+    }
+
     /// The text, if it is one.
     pub fn text(&self) -> Option<&str> {
         match &self.kind {

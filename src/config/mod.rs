@@ -1,0 +1,16 @@
+//! Floor 1: the admin's files, read into checked values; every problem at once.
+//!
+//! Knows no vendor: whether a setting, a stream or a grant exists is asked where both are known.
+
+pub mod grants;
+pub mod job;
+pub mod load;
+pub mod rollbook;
+pub mod schedule;
+pub mod secrets;
+
+pub use job::{Apply, Guard, JobConfig, Mode, StreamOptions};
+pub use load::Config;
+pub use rollbook::{Auth, Grant, Proxy, Rollbook, SettingValue, SourceConfig, SourceLimits, StoreConfig};
+pub use schedule::{Schedule, Zone};
+pub use secrets::{SecretError, SecretRef, Secrets};

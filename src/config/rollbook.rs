@@ -1,0 +1,195 @@
+//! `rollbook.toml` as it is written: the store, and one table for each account at a vendor.
+//!
+//! Data only. The doc comments are the reference text: `rollbook schema rollbook` is made from them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::secrets::SecretRef;
+use crate::model::spelled::{Complaint, spelled};
+use crate::model::{SourceName, VendorName};
+
+/// The daemon and its sources.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rollbook {
+    /// Where the mirror is kept.
+    #[serde(default)]
+    pub store: StoreConfig,
+    /// The accounts at vendors, by a name that you choose. A table of the mirror is named
+    /// `<source>_<stream>`, so a new name is a new mirror.
+    #[serde(default)]
+    pub sources: BTreeMap<SourceName, SourceConfig>,
+}
+
+/// Where the mirror is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoreConfig {
+    /// The mirror's file; a relative path starts at the state directory. Default `"mirror.db"`.
+    #[serde(default = "mirror")]
+    #[schemars(length(min = 1))]
+    pub path: PathBuf,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { path: mirror() }
+    }
+}
+
+fn mirror() -> PathBuf {
+    PathBuf::from("mirror.db")
+}
+
+/// One account at a vendor.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceConfig {
+    /// The description that says how to read it: one that is built in, or a file in `vendors/`.
+    pub vendor: VendorName,
+    /// What the description asks for.
+    #[serde(default)]
+    pub settings: BTreeMap<String, SettingValue>,
+    /// How to sign in.
+    pub auth: Option<Auth>,
+    /// Politeness, where it shall differ from the description's.
+    #[serde(default)]
+    pub limits: SourceLimits,
+    /// A PEM file with certificates to trust besides the system's; a relative path starts at this file's folder.
+    #[schemars(length(min = 1))]
+    pub ca_file: Option<PathBuf>,
+    /// The proxy that every request of this source goes through.
+    pub proxy: Option<Proxy>,
+}
+
+/// What a setting may be.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum SettingValue {
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// True or false.
+    Boolean(bool),
+    /// A list of texts.
+    List(Vec<String>),
+}
+
+/// How to sign in. The secrets stand elsewhere; here stands where.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    /// The way to a token; the description says which ones the vendor offers.
+    pub grant: Grant,
+    /// The client's public name at the vendor.
+    #[schemars(length(min = 1))]
+    pub client_id: Option<String>,
+    /// The client's secret.
+    pub client_secret: Option<SecretRef>,
+    /// The user that the client acts for (`password`).
+    #[schemars(length(min = 1))]
+    pub username: Option<String>,
+    /// That user's password (`password`).
+    pub password: Option<SecretRef>,
+    /// The first refresh token (`refresh_token`); later ones are kept in the vault. Without one, sign in by `rollbook login`.
+    pub refresh_token: Option<SecretRef>,
+    /// A fixed key, alone (`api_key`) or beside a token where the vendor wants both.
+    pub api_key: Option<SecretRef>,
+}
+
+/// The ways to a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Grant {
+    /// OAuth 2 client credentials.
+    ClientCredentials,
+    /// OAuth 2 resource owner password.
+    Password,
+    /// A refresh token that a person obtained once.
+    RefreshToken,
+    /// OAuth 2 authorization code with PKCE: a person signs in by `rollbook login`.
+    AuthorizationCode,
+    /// A fixed key in a header.
+    ApiKey,
+}
+
+impl Grant {
+    /// Every one.
+    pub const ALL: [Self; 5] =
+        [Self::ClientCredentials, Self::Password, Self::RefreshToken, Self::AuthorizationCode, Self::ApiKey];
+
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "client_credentials",
+            Self::Password => "password",
+            Self::RefreshToken => "refresh_token",
+            Self::AuthorizationCode => "authorization_code",
+            Self::ApiKey => "api_key",
+        }
+    }
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Politeness towards one account; a key that is missing is taken from the description.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceLimits {
+    /// Requests under way at once.
+    pub in_flight: Option<NonZeroU32>,
+    /// Requests started in a second.
+    #[schemars(range(min = 0.001, max = 1000.0))]
+    pub per_second: Option<f64>,
+    /// Requests in a day (UTC), counted on disk.
+    pub per_day: Option<NonZeroU32>,
+    /// Largest answer in MiB, unpacked.
+    pub body_mib: Option<NonZeroU32>,
+}
+
+/// The address of a proxy, without a user's name or password in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy(String);
+
+impl Proxy {
+    /// The address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Proxy {
+    type Err = Complaint;
+
+    /// Never repeats the text: there may be a password in it.
+    fn from_str(text: &str) -> Result<Self, Complaint> {
+        let form = "write scheme, host and port, such as `\"http://proxy.school.example:3128\"`";
+        let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+        let Some(rest) = rest else {
+            return Err(Complaint::new("a proxy's address starts with `http://` or `https://`").help(form));
+        };
+        if rest.contains('@') {
+            return Err(Complaint::new("a proxy's address must not hold a name or a password").help(form));
+        }
+        let host = rest.strip_suffix('/').unwrap_or(rest);
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+        if host.is_empty() || !host.chars().all(fits) {
+            return Err(Complaint::new("a proxy's address is scheme, host and port, and nothing else").help(form));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+spelled!(Proxy, pattern = r"^https?://[A-Za-z0-9._:\[\]-]+/?$", example = "http://proxy.school.example:3128");

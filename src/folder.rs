@@ -1,0 +1,124 @@
+//! The one door to files that people edit: reads a TOML file, or all of a folder.
+//!
+//! Not a watcher, and it understands nothing of what it reads. Hidden files and editors' backups are
+//! passed over in silence, other names with a note, so that `rosters.tml` is not missed for months.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::model::document::{LARGEST, text_of};
+use crate::model::{FileText, Place, Problem, Problems};
+
+/// What a folder holds.
+#[derive(Debug, Default)]
+pub struct Folder {
+    /// Each `.toml` file that could be read, with its name before the dot, by name.
+    pub files: Vec<(String, Arc<FileText>)>,
+    /// Files that could not be read, and notes on those that were passed over.
+    pub problems: Problems,
+}
+
+/// Reads one file.
+pub fn read_file(path: &Path) -> Result<Arc<FileText>, Problem> {
+    let unreadable = |error: &io::Error| {
+        Problem::error(Place::whole(&FileText::unread(path)), format!("cannot read this file: {}", plain(error)))
+    };
+    // A pipe or a device would never end.
+    if !std::fs::metadata(path).map_err(|error| unreadable(&error))?.is_file() {
+        return Err(Problem::error(Place::whole(&FileText::unread(path)), "this is not a file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(LARGEST as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|error| unreadable(&error))?;
+    text_of(&path.display().to_string(), bytes)
+}
+
+/// Reads every `.toml` file directly in a folder.
+pub fn read_folder(path: &Path) -> Result<Folder, Problem> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(|error| folder_problem(path, &error))? {
+        let entry = entry.map_err(|error| folder_problem(path, &error))?;
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    let mut folder = Folder::default();
+    for name in names.iter().filter(|name| !is_leftover(name)) {
+        let file = path.join(name);
+        match name.strip_suffix(".toml") {
+            Some(stem) => match read_file(&file) {
+                Ok(text) => folder.files.push((stem.to_owned(), text)),
+                Err(problem) => folder.problems.push(problem),
+            },
+            None => {
+                let note = Problem::note(Place::whole(&FileText::unread(&file)), "this is passed over");
+                folder.problems.push(note.help("only files of this folder that end in `.toml` are read"));
+            }
+        }
+    }
+    Ok(folder)
+}
+
+fn folder_problem(path: &Path, error: &io::Error) -> Problem {
+    let place = Place::whole(&FileText::unread(path));
+    Problem::error(place, format!("cannot read this folder: {}", plain(error)))
+}
+
+/// What editors, package managers and people leave beside a file.
+fn is_leftover(name: &str) -> bool {
+    const ENDINGS: [&str; 10] =
+        ["~", "#", ".bak", ".orig", ".swp", ".tmp", ".rpmsave", ".rpmnew", ".dpkg-old", ".dpkg-dist"];
+    name.starts_with(['.', '#']) || ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+/// The reason in words that fit into a sentence.
+pub fn plain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "it does not exist".to_owned(),
+        io::ErrorKind::PermissionDenied => "no permission; let the user that rollbook runs as read it".to_owned(),
+        io::ErrorKind::NotADirectory => "it is not a folder".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_gives_its_toml_files_by_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["b.toml", "a.toml", ".a.toml.swp", "a.toml~", "#a.toml#", "a.toml.bak", "c.tml", "d.toml.dpkg-old"] {
+            fs::write(folder.path().join(name), "x = 1").expect("written");
+        }
+        fs::create_dir(folder.path().join("e.toml")).expect("made");
+        fs::write(folder.path().join("f.toml"), b"\xff").expect("written");
+        let found = read_folder(folder.path()).expect("readable");
+        let names: Vec<&str> = found.files.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["a", "b"]);
+        let prefix = format!("{}/", folder.path().display());
+        let problems: Vec<String> = found.problems.iter().map(|one| one.to_string().replace(&prefix, "")).collect();
+        assert_eq!(
+            problems,
+            [
+                "c.tml: this is passed over (only files of this folder that end in `.toml` are read)",
+                "e.toml: this is not a file",
+                "f.toml:1:1: this is not UTF-8 (save the file as UTF-8)",
+            ]
+        );
+        assert_eq!(found.problems.errors(), 2);
+    }
+
+    #[test]
+    fn what_is_not_there_is_said_plainly() {
+        let missing = Path::new("/nowhere/at/all.toml");
+        let found = read_file(missing).expect_err("missing").to_string();
+        assert_eq!(found, "/nowhere/at/all.toml: cannot read this file: it does not exist");
+        let found = read_folder(missing).expect_err("missing").to_string();
+        assert_eq!(found, "/nowhere/at/all.toml: cannot read this folder: it does not exist");
+    }
+}
