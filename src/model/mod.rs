@@ -1,28 +1,29 @@
 //! Floor 0: words and rules. No I/O, no clock, no async.
 
 pub mod class;
+pub mod document;
 pub mod duration;
+pub mod file_text;
 pub mod guard;
+mod hidden;
 pub mod name;
 pub mod nearest;
+pub mod node;
 pub mod percent;
 pub mod plan;
+pub mod problem;
+pub mod retry;
 pub mod row;
 pub mod scalar;
-pub mod spelled;
-pub mod retry;
-pub use class::Class;
-pub use duration::{History, Period};
-pub use name::{JobName, SourceName, StreamName, VendorName};
-pub use percent::Percent;
-pub mod document;
-pub mod file_text;
-mod hidden;
-pub mod node;
-pub mod problem;
 mod schema;
 mod schema_walk;
+pub mod spelled;
+
+pub use class::Class;
 pub use document::Document;
+pub use duration::{History, Period};
 pub use file_text::{FileText, Place};
+pub use name::{JobName, SourceName, StreamName, VendorName};
 pub use node::Node;
+pub use percent::Percent;
 pub use problem::{Look, Problem, Problems, Severity};
