@@ -23,11 +23,20 @@ pub struct Folder {
 /// Reads one file.
 pub fn read_file(path: &Path) -> Result<Arc<FileText>, Problem> {
     let unreadable = |error: &io::Error| {
-        Problem::error(Place::whole(&FileText::unread(path)), format!("cannot read this file: {}", plain(error)))
+        Problem::error(
+            Place::whole(&FileText::unread(path)),
+            format!("cannot read this file: {}", plain(error)),
+        )
     };
     // A pipe or a device would never end.
-    if !std::fs::metadata(path).map_err(|error| unreadable(&error))?.is_file() {
-        return Err(Problem::error(Place::whole(&FileText::unread(path)), "this is not a file"));
+    if !std::fs::metadata(path)
+        .map_err(|error| unreadable(&error))?
+        .is_file()
+    {
+        return Err(Problem::error(
+            Place::whole(&FileText::unread(path)),
+            "this is not a file",
+        ));
     }
     let mut bytes = Vec::new();
     File::open(path)
@@ -53,8 +62,13 @@ pub fn read_folder(path: &Path) -> Result<Folder, Problem> {
                 Err(problem) => folder.problems.push(problem),
             },
             None => {
-                let note = Problem::note(Place::whole(&FileText::unread(&file)), "this is passed over");
-                folder.problems.push(note.help("only files of this folder that end in `.toml` are read"));
+                let note = Problem::note(
+                    Place::whole(&FileText::unread(&file)),
+                    "this is passed over",
+                );
+                folder
+                    .problems
+                    .push(note.help("only files of this folder that end in `.toml` are read"));
             }
         }
     }
@@ -68,8 +82,18 @@ fn folder_problem(path: &Path, error: &io::Error) -> Problem {
 
 /// What editors, package managers and people leave beside a file.
 fn is_leftover(name: &str) -> bool {
-    const ENDINGS: [&str; 10] =
-        ["~", "#", ".bak", ".orig", ".swp", ".tmp", ".rpmsave", ".rpmnew", ".dpkg-old", ".dpkg-dist"];
+    const ENDINGS: [&str; 10] = [
+        "~",
+        "#",
+        ".bak",
+        ".orig",
+        ".swp",
+        ".tmp",
+        ".rpmsave",
+        ".rpmnew",
+        ".dpkg-old",
+        ".dpkg-dist",
+    ];
     name.starts_with(['.', '#']) || ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
@@ -77,7 +101,9 @@ fn is_leftover(name: &str) -> bool {
 pub fn plain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "it does not exist".to_owned(),
-        io::ErrorKind::PermissionDenied => "no permission; let the user that rollbook runs as read it".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "no permission; let the user that rollbook runs as read it".to_owned()
+        }
         io::ErrorKind::NotADirectory => "it is not a folder".to_owned(),
         _ => error.to_string(),
     }
@@ -92,7 +118,16 @@ mod tests {
     #[test]
     fn a_folder_gives_its_toml_files_by_name() {
         let folder = tempfile::tempdir().expect("a folder");
-        for name in ["b.toml", "a.toml", ".a.toml.swp", "a.toml~", "#a.toml#", "a.toml.bak", "c.tml", "d.toml.dpkg-old"] {
+        for name in [
+            "b.toml",
+            "a.toml",
+            ".a.toml.swp",
+            "a.toml~",
+            "#a.toml#",
+            "a.toml.bak",
+            "c.tml",
+            "d.toml.dpkg-old",
+        ] {
             fs::write(folder.path().join(name), "x = 1").expect("written");
         }
         fs::create_dir(folder.path().join("e.toml")).expect("made");
@@ -101,7 +136,11 @@ mod tests {
         let names: Vec<&str> = found.files.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
         let prefix = format!("{}/", folder.path().display());
-        let problems: Vec<String> = found.problems.iter().map(|one| one.to_string().replace(&prefix, "")).collect();
+        let problems: Vec<String> = found
+            .problems
+            .iter()
+            .map(|one| one.to_string().replace(&prefix, ""))
+            .collect();
         assert_eq!(
             problems,
             [
@@ -117,8 +156,14 @@ mod tests {
     fn what_is_not_there_is_said_plainly() {
         let missing = Path::new("/nowhere/at/all.toml");
         let found = read_file(missing).expect_err("missing").to_string();
-        assert_eq!(found, "/nowhere/at/all.toml: cannot read this file: it does not exist");
+        assert_eq!(
+            found,
+            "/nowhere/at/all.toml: cannot read this file: it does not exist"
+        );
         let found = read_folder(missing).expect_err("missing").to_string();
-        assert_eq!(found, "/nowhere/at/all.toml: cannot read this folder: it does not exist");
+        assert_eq!(
+            found,
+            "/nowhere/at/all.toml: cannot read this folder: it does not exist"
+        );
     }
 }

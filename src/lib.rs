@@ -1,9 +1,9 @@
 //! Rollbook mirrors what other services say about a school into one local SQLite file.
 
 pub mod clock;
-pub mod http;
 pub mod config;
 pub mod folder;
+pub mod http;
 pub mod model;
 pub mod sandbox;
 pub mod store;

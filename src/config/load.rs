@@ -16,7 +16,8 @@ use crate::model::document::read_with_tree;
 use crate::model::nearest::{advice, quoted};
 use crate::model::spelled::Check;
 use crate::model::{
-    FileText, History, JobName, Node, Percent, Period, Place, Problem, Problems, SourceName, VendorName,
+    FileText, History, JobName, Node, Percent, Period, Place, Problem, Problems, SourceName,
+    VendorName,
 };
 
 /// Everything in these files that is a text with rules. The names share one.
@@ -52,7 +53,9 @@ impl Config {
     pub fn load(config: &Path, jobs: &Path) -> Result<Self, Problems> {
         let mut problems = Problems::new();
         let rollbook = load_rollbook(config, &mut problems);
-        let known = rollbook.as_ref().and_then(|(tree, _)| tree.at(&["sources"]));
+        let known = rollbook
+            .as_ref()
+            .and_then(|(tree, _)| tree.at(&["sources"]));
         let (job_files, jobs) = load_jobs(jobs, known, &mut problems);
         match rollbook {
             Some((tree, Some(rollbook))) if !problems.has_errors() => Ok(Self {
@@ -69,7 +72,8 @@ impl Config {
 
     /// Where a key of a source stands; the nearest key above it when it is not there.
     pub fn source_place(&self, source: &SourceName, path: &[&str]) -> Place {
-        self.rollbook.nearest_place(&[&["sources", source.as_str()], path].concat())
+        self.rollbook
+            .nearest_place(&[&["sources", source.as_str()], path].concat())
     }
 
     /// Where a key of a job stands; the nearest key above it, or the file, when it is not there.
@@ -105,7 +109,10 @@ fn load_rollbook(config: &Path, problems: &mut Problems) -> Option<(Node, Option
         problems.append(grants::check(&source.value));
         problems.extend(missing_ca_file(config, &source.value));
     }
-    for source in rollbook.iter_mut().flat_map(|rollbook| rollbook.sources.values_mut()) {
+    for source in rollbook
+        .iter_mut()
+        .flat_map(|rollbook| rollbook.sources.values_mut())
+    {
         source.ca_file = source.ca_file.take().map(|path| config.join(path));
     }
     Some((tree, rollbook))
@@ -119,7 +126,10 @@ fn missing_ca_file(config: &Path, source: &Node) -> Option<Problem> {
         Ok(_) => "it is not a file".to_owned(),
         Err(error) => plain(&error),
     };
-    Some(Problem::error(node.place(), format!("cannot read {}: {reason}", path.display())))
+    Some(Problem::error(
+        node.place(),
+        format!("cannot read {}: {reason}", path.display()),
+    ))
 }
 
 type Jobs = (BTreeMap<JobName, Node>, BTreeMap<JobName, JobConfig>);
@@ -138,22 +148,38 @@ fn load_jobs(folder: &Path, sources: Option<&Node>, problems: &mut Problems) -> 
         }
     };
     if files.is_empty() {
-        let note = Problem::note(Place::whole(&FileText::unread(folder)), "there is no job in this folder");
+        let note = Problem::note(
+            Place::whole(&FileText::unread(folder)),
+            "there is no job in this folder",
+        );
         problems.push(note.help("a job is a file such as `rosters.toml`"));
     }
     for (name, file) in files {
         let (tree, job) = read_with_tree::<JobConfig>(&file, CHECKS);
         let job = job.map_err(|found| problems.append(found)).ok();
         let checks = [unknown_source(&tree, sources)].into_iter().flatten();
-        problems.extend(checks.chain(doubled_streams(&tree)).chain(idle_options(&tree)));
+        problems.extend(
+            checks
+                .chain(doubled_streams(&tree))
+                .chain(idle_options(&tree)),
+        );
         match name.parse::<JobName>() {
             Ok(name) => {
                 jobs.extend(job.map(|job| (name.clone(), job)));
                 trees.insert(name, tree);
             }
             Err(complaint) => {
-                let problem = Problem::error(Place::whole(&file), format!("a job is named like its file, and {complaint}"));
-                problems.push(problem.maybe_help(complaint.help.map(|help| format!("rename the file, {help}"))));
+                let problem = Problem::error(
+                    Place::whole(&file),
+                    format!("a job is named like its file, and {complaint}"),
+                );
+                problems.push(
+                    problem.maybe_help(
+                        complaint
+                            .help
+                            .map(|help| format!("rename the file, {help}")),
+                    ),
+                );
             }
         }
     }
@@ -164,11 +190,18 @@ fn load_jobs(folder: &Path, sources: Option<&Node>, problems: &mut Problems) -> 
 fn unknown_source(job: &Node, sources: Option<&Node>) -> Option<Problem> {
     let node = job.at(&["source"])?;
     let name = node.text()?;
-    let known: Vec<&str> = sources?.entries().iter().map(|entry| entry.name.as_str()).collect();
+    let known: Vec<&str> = sources?
+        .entries()
+        .iter()
+        .map(|entry| entry.name.as_str())
+        .collect();
     if known.contains(&name) {
         return None;
     }
-    let problem = Problem::error(node.place(), format!("there is no source {} in rollbook.toml", quoted(name)));
+    let problem = Problem::error(
+        node.place(),
+        format!("there is no source {} in rollbook.toml", quoted(name)),
+    );
     Some(problem.help(advice(name, known)))
 }
 
@@ -178,7 +211,10 @@ fn doubled_streams(job: &Node) -> Vec<Problem> {
     for stream in job.at(&["streams"]).map(Node::items).unwrap_or_default() {
         match stream.text() {
             Some(name) if seen.contains(&name) => {
-                let problem = Problem::error(stream.place(), format!("the stream {} stands here twice", quoted(name)));
+                let problem = Problem::error(
+                    stream.place(),
+                    format!("the stream {} stands here twice", quoted(name)),
+                );
                 doubled.push(problem.help("remove one"));
             }
             Some(name) => seen.push(name),
@@ -190,14 +226,22 @@ fn doubled_streams(job: &Node) -> Vec<Problem> {
 
 /// Options of a stream that the job does not read.
 fn idle_options(job: &Node) -> Vec<Problem> {
-    let Some(streams) = job.at(&["streams"]) else { return Vec::new() };
+    let Some(streams) = job.at(&["streams"]) else {
+        return Vec::new();
+    };
     let read: Vec<&str> = streams.items().iter().filter_map(Node::text).collect();
     let options = job.at(&["stream"]).map(Node::entries).unwrap_or_default();
-    let idle = options.iter().filter(|entry| !read.contains(&entry.name.as_str())).map(|entry| {
-        let place = Place::within(entry.value.file(), entry.key.clone());
-        let problem = Problem::error(place, format!("this job does not read the stream {}", quoted(&entry.name)));
-        problem.help(advice(&entry.name, read.iter().copied()))
-    });
+    let idle = options
+        .iter()
+        .filter(|entry| !read.contains(&entry.name.as_str()))
+        .map(|entry| {
+            let place = Place::within(entry.value.file(), entry.key.clone());
+            let problem = Problem::error(
+                place,
+                format!("this job does not read the stream {}", quoted(&entry.name)),
+            );
+            problem.help(advice(&entry.name, read.iter().copied()))
+        });
     idle.collect()
 }
 

@@ -11,6 +11,8 @@ pub mod secrets;
 
 pub use job::{Apply, Guard, JobConfig, Mode, StreamOptions};
 pub use load::Config;
-pub use rollbook::{Auth, Grant, Proxy, Rollbook, SettingValue, SourceConfig, SourceLimits, StoreConfig};
+pub use rollbook::{
+    Auth, Grant, Proxy, Rollbook, SettingValue, SourceConfig, SourceLimits, StoreConfig,
+};
 pub use schedule::{Schedule, Zone};
 pub use secrets::{SecretError, SecretRef, Secrets};

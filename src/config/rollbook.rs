@@ -123,8 +123,13 @@ pub enum Grant {
 
 impl Grant {
     /// Every one.
-    pub const ALL: [Self; 5] =
-        [Self::ClientCredentials, Self::Password, Self::RefreshToken, Self::AuthorizationCode, Self::ApiKey];
+    pub const ALL: [Self; 5] = [
+        Self::ClientCredentials,
+        Self::Password,
+        Self::RefreshToken,
+        Self::AuthorizationCode,
+        Self::ApiKey,
+    ];
 
     /// As it is written.
     pub const fn as_str(self) -> &'static str {
@@ -176,20 +181,34 @@ impl FromStr for Proxy {
     /// Never repeats the text: there may be a password in it.
     fn from_str(text: &str) -> Result<Self, Complaint> {
         let form = "write scheme, host and port, such as `\"http://proxy.school.example:3128\"`";
-        let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+        let rest = text
+            .strip_prefix("http://")
+            .or_else(|| text.strip_prefix("https://"));
         let Some(rest) = rest else {
-            return Err(Complaint::new("a proxy's address starts with `http://` or `https://`").help(form));
+            return Err(
+                Complaint::new("a proxy's address starts with `http://` or `https://`").help(form),
+            );
         };
         if rest.contains('@') {
-            return Err(Complaint::new("a proxy's address must not hold a name or a password").help(form));
+            return Err(
+                Complaint::new("a proxy's address must not hold a name or a password").help(form),
+            );
         }
         let host = rest.strip_suffix('/').unwrap_or(rest);
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+        let fits =
+            |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
         if host.is_empty() || !host.chars().all(fits) {
-            return Err(Complaint::new("a proxy's address is scheme, host and port, and nothing else").help(form));
+            return Err(Complaint::new(
+                "a proxy's address is scheme, host and port, and nothing else",
+            )
+            .help(form));
         }
         Ok(Self(text.to_owned()))
     }
 }
 
-spelled!(Proxy, pattern = r"^https?://[A-Za-z0-9._:\[\]-]+/?$", example = "http://proxy.school.example:3128");
+spelled!(
+    Proxy,
+    pattern = r"^https?://[A-Za-z0-9._:\[\]-]+/?$",
+    example = "http://proxy.school.example:3128"
+);

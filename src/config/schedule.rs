@@ -32,8 +32,14 @@ impl Schedule {
 }
 
 /// The fields of a pattern of six, and what each may hold.
-const FIELDS: [(&str, &str); 6] =
-    [("second", "0-59"), ("minute", "0-59"), ("hour", "0-23"), ("day", "1-31"), ("month", "1-12"), ("weekday", "Sun-Sat")];
+const FIELDS: [(&str, &str); 6] = [
+    ("second", "0-59"),
+    ("minute", "0-59"),
+    ("hour", "0-23"),
+    ("day", "1-31"),
+    ("month", "1-12"),
+    ("weekday", "Sun-Sat"),
+];
 
 impl FromStr for Schedule {
     type Err = Complaint;
@@ -41,24 +47,37 @@ impl FromStr for Schedule {
     fn from_str(text: &str) -> Result<Self, Complaint> {
         let fields: Vec<&str> = text.split_whitespace().collect();
         if !matches!(fields.len(), 5 | 6) {
-            let complaint = Complaint::new(format!("a schedule has five fields, or six with seconds; this has {}", fields.len()));
+            let complaint = Complaint::new(format!(
+                "a schedule has five fields, or six with seconds; this has {}",
+                fields.len()
+            ));
             return Err(complaint.help(match nickname(text.trim()) {
                 Some(pattern) => format!("write `\"{pattern}\"`"),
-                None => "minute, hour, day, month, weekday, such as `\"*/20 6-18 * * Mon-Fri\"`".to_owned(),
+                None => "minute, hour, day, month, weekday, such as `\"*/20 6-18 * * Mon-Fri\"`"
+                    .to_owned(),
             }));
         }
         let cron = parse(text).map_err(|_| wrong_field(&fields))?;
         let start = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
         match cron.find_next_occurrence::<Zoned>(&start, false) {
-            Ok(_) => Ok(Self { text: text.to_owned(), cron }),
-            Err(_) => Err(Complaint::new(format!("the schedule {} never comes", quoted(text)))
-                .help("no year has such a day; look at day and month")),
+            Ok(_) => Ok(Self {
+                text: text.to_owned(),
+                cron,
+            }),
+            Err(_) => Err(
+                Complaint::new(format!("the schedule {} never comes", quoted(text)))
+                    .help("no year has such a day; look at day and month"),
+            ),
         }
     }
 }
 
 fn parse(text: &str) -> Result<Cron, croner::errors::CronError> {
-    CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build().parse(text)
+    CronParser::builder()
+        .seconds(Seconds::Optional)
+        .year(Year::Disallowed)
+        .build()
+        .parse(text)
 }
 
 /// Which field cannot be read, found by trying each alone.
@@ -68,8 +87,13 @@ fn wrong_field(fields: &[&str]) -> Complaint {
         let mut alone = vec!["*"; fields.len()];
         alone[at] = field;
         if parse(&alone.join(" ")).is_err() {
-            return Complaint::new(format!("the {name} {} of the schedule cannot be used", quoted(field)))
-                .help(format!("{range}, `*`, `*/STEP`, or several with commas between"));
+            return Complaint::new(format!(
+                "the {name} {} of the schedule cannot be used",
+                quoted(field)
+            ))
+            .help(format!(
+                "{range}, `*`, `*/STEP`, or several with commas between"
+            ));
         }
     }
     Complaint::new("the schedule cannot be read").help("such as `\"*/20 6-18 * * Mon-Fri\"`")
@@ -86,7 +110,11 @@ fn nickname(text: &str) -> Option<&'static str> {
     })
 }
 
-spelled!(Schedule, pattern = r"^ *\S+( +\S+){4,5} *$", example = "*/20 6-18 * * Mon-Fri");
+spelled!(
+    Schedule,
+    pattern = r"^ *\S+( +\S+){4,5} *$",
+    example = "*/20 6-18 * * Mon-Fri"
+);
 
 /// A time zone by its name in the IANA database, such as `Europe/Vienna`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +144,10 @@ impl FromStr for Zone {
         if let Ok(zone) = jiff::tz::db().get(text) {
             return Ok(Self(zone));
         }
-        let names: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+        let names: Vec<String> = jiff::tz::db()
+            .available()
+            .map(|name| name.to_string())
+            .collect();
         Err(unknown_zone(text, &names))
     }
 }
@@ -135,7 +166,11 @@ fn unknown_zone(text: &str, names: &[String]) -> Complaint {
     complaint.help(format!("{near}; all of them: `timedatectl list-timezones`"))
 }
 
-spelled!(Zone, pattern = "^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$", example = "Europe/Vienna");
+spelled!(
+    Zone,
+    pattern = "^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$",
+    example = "Europe/Vienna"
+);
 
 #[cfg(test)]
 mod tests {
@@ -150,12 +185,33 @@ mod tests {
             ("15 0 3 * * *", Ok(())),
             ("0 0 29 2 *", Ok(())),
             ("0 0 L * *", Ok(())),
-            ("", Err(("a schedule has five fields, or six with seconds; this has 0", five))),
-            ("* * * *", Err(("a schedule has five fields, or six with seconds; this has 4", five))),
-            ("0 0 0 1 1 * 2030", Err(("a schedule has five fields, or six with seconds; this has 7", five))),
+            (
+                "",
+                Err((
+                    "a schedule has five fields, or six with seconds; this has 0",
+                    five,
+                )),
+            ),
+            (
+                "* * * *",
+                Err((
+                    "a schedule has five fields, or six with seconds; this has 4",
+                    five,
+                )),
+            ),
+            (
+                "0 0 0 1 1 * 2030",
+                Err((
+                    "a schedule has five fields, or six with seconds; this has 7",
+                    five,
+                )),
+            ),
             (
                 "@daily",
-                Err(("a schedule has five fields, or six with seconds; this has 1", "write `\"0 0 * * *\"`")),
+                Err((
+                    "a schedule has five fields, or six with seconds; this has 1",
+                    "write `\"0 0 * * *\"`",
+                )),
             ),
             (
                 "61 * * * *",
@@ -180,30 +236,62 @@ mod tests {
             ),
             (
                 "0 0 30 2 *",
-                Err(("the schedule `0 0 30 2 *` never comes", "no year has such a day; look at day and month")),
+                Err((
+                    "the schedule `0 0 30 2 *` never comes",
+                    "no year has such a day; look at day and month",
+                )),
             ),
         ];
         for (text, expected) in rows {
             let found = text.parse::<Schedule>().map(drop);
-            let found = found.as_ref().map_err(|complaint| (complaint.message.as_str(), complaint.help.as_deref().unwrap_or("")));
-            assert_eq!(found, expected.as_ref().map_err(|expected| *expected), "{text}");
+            let found = found.as_ref().map_err(|complaint| {
+                (
+                    complaint.message.as_str(),
+                    complaint.help.as_deref().unwrap_or(""),
+                )
+            });
+            assert_eq!(
+                found,
+                expected.as_ref().map_err(|expected| *expected),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn an_unknown_zone_is_told_the_nearest() {
-        let names = ["Europe/Vienna", "Europe/Vilnius", "Australia/Sydney", "UTC"].map(str::to_owned);
+        let names =
+            ["Europe/Vienna", "Europe/Vilnius", "Australia/Sydney", "UTC"].map(str::to_owned);
         let rows = [
-            ("Europe/Viena", "nearest: `Europe/Vienna`, `Europe/Vilnius`; all of them: `timedatectl list-timezones`"),
-            ("Europe/Wien", "nearest: `Europe/Vienna`, `Europe/Vilnius`; all of them: `timedatectl list-timezones`"),
-            ("Sydney", "nearest: `Australia/Sydney`; all of them: `timedatectl list-timezones`"),
-            ("CEST", "such as `Europe/Vienna`; all of them: `timedatectl list-timezones`"),
+            (
+                "Europe/Viena",
+                "nearest: `Europe/Vienna`, `Europe/Vilnius`; all of them: `timedatectl list-timezones`",
+            ),
+            (
+                "Europe/Wien",
+                "nearest: `Europe/Vienna`, `Europe/Vilnius`; all of them: `timedatectl list-timezones`",
+            ),
+            (
+                "Sydney",
+                "nearest: `Australia/Sydney`; all of them: `timedatectl list-timezones`",
+            ),
+            (
+                "CEST",
+                "such as `Europe/Vienna`; all of them: `timedatectl list-timezones`",
+            ),
         ];
         for (text, expected) in rows {
-            assert_eq!(unknown_zone(text, &names).help.as_deref(), Some(expected), "{text}");
+            assert_eq!(
+                unknown_zone(text, &names).help.as_deref(),
+                Some(expected),
+                "{text}"
+            );
         }
         let help = unknown_zone("Europe/Vienna", &[]).help;
-        assert_eq!(help.as_deref(), Some("this system has no time zones; install the package `tzdata`"));
+        assert_eq!(
+            help.as_deref(),
+            Some("this system has no time zones; install the package `tzdata`")
+        );
     }
 
     #[test]

@@ -82,7 +82,10 @@ impl FromStr for CredentialName {
     /// Never repeats the text: somebody may have put the secret itself here.
     fn from_str(text: &str) -> Result<Self, Complaint> {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-        if text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.len() <= 80 && text.chars().all(fits) {
+        if text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.len() <= 80
+            && text.chars().all(fits)
+        {
             return Ok(Self(text.to_owned()));
         }
         Err(Complaint::new("this is not the name of a credential")
@@ -90,7 +93,11 @@ impl FromStr for CredentialName {
     }
 }
 
-spelled!(CredentialName, pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$", example = "webuntis_password");
+spelled!(
+    CredentialName,
+    pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$",
+    example = "webuntis_password"
+);
 
 /// The name of an environment variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +109,10 @@ impl FromStr for VariableName {
     /// Never repeats the text: somebody may have put the secret itself here.
     fn from_str(text: &str) -> Result<Self, Complaint> {
         let fits = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-        if text.starts_with(|c: char| c.is_ascii_uppercase()) && text.len() <= 80 && text.chars().all(fits) {
+        if text.starts_with(|c: char| c.is_ascii_uppercase())
+            && text.len() <= 80
+            && text.chars().all(fits)
+        {
             return Ok(Self(text.to_owned()));
         }
         Err(Complaint::new("this is not the name of an environment variable")
@@ -110,7 +120,11 @@ impl FromStr for VariableName {
     }
 }
 
-spelled!(VariableName, pattern = "^[A-Z][A-Z0-9_]{0,79}$", example = "WEBUNTIS_PASSWORD");
+spelled!(
+    VariableName,
+    pattern = "^[A-Z][A-Z0-9_]{0,79}$",
+    example = "WEBUNTIS_PASSWORD"
+);
 
 /// Fetches secrets.
 #[derive(Debug)]
@@ -134,21 +148,30 @@ impl Secrets {
             Some(folder) => Credentials::Systemd(folder),
             None => Credentials::Folder(config.join("credentials")),
         };
-        Self { config: config.to_owned(), credentials }
+        Self {
+            config: config.to_owned(),
+            credentials,
+        }
     }
 
     /// Secrets that are given: every reference is looked up by its name, path or variable, and nowhere else.
     pub fn in_memory(secrets: BTreeMap<String, SecretString>) -> Self {
-        Self { config: PathBuf::new(), credentials: Credentials::Memory(secrets) }
+        Self {
+            config: PathBuf::new(),
+            credentials: Credentials::Memory(secrets),
+        }
     }
 
     /// The secret. One line end at its end is cut off, because editors add it.
     pub fn fetch(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
         if let Credentials::Memory(secrets) = &self.credentials {
-            return secrets.get(&name_of(reference)).cloned().ok_or_else(|| SecretError::Missing {
-                what: described(reference),
-                advice: "it was not given".to_owned(),
-            });
+            return secrets
+                .get(&name_of(reference))
+                .cloned()
+                .ok_or_else(|| SecretError::Missing {
+                    what: described(reference),
+                    advice: "it was not given".to_owned(),
+                });
         }
         let bytes = match reference {
             SecretRef::Credential(CredentialName(name)) => self.credential(name)?,
@@ -156,13 +179,20 @@ impl Secrets {
                 let path = self.config.join(path);
                 private(&path)?;
                 let advice = format!("write it into {} and run `chmod 600 {0}`", path.display());
-                read(&path).map_err(|error| unreadable(format!("secret file {}", path.display()), &error, advice))?
+                read(&path).map_err(|error| {
+                    unreadable(format!("secret file {}", path.display()), &error, advice)
+                })?
             }
             SecretRef::Env(VariableName(name)) => match std::env::var_os(name) {
                 Some(value) => value.into_encoded_bytes(),
                 None => {
-                    let advice = format!("set {name} in the daemon's environment, or better use a credential");
-                    return Err(SecretError::Missing { what: described(reference), advice });
+                    let advice = format!(
+                        "set {name} in the daemon's environment, or better use a credential"
+                    );
+                    return Err(SecretError::Missing {
+                        what: described(reference),
+                        advice,
+                    });
                 }
             },
         };
@@ -191,7 +221,9 @@ impl Secrets {
 
 fn name_of(reference: &SecretRef) -> String {
     match reference {
-        SecretRef::Credential(CredentialName(name)) | SecretRef::Env(VariableName(name)) => name.clone(),
+        SecretRef::Credential(CredentialName(name)) | SecretRef::Env(VariableName(name)) => {
+            name.clone()
+        }
         SecretRef::File(path) => path.display().to_string(),
     }
 }
@@ -207,14 +239,18 @@ fn described(reference: &SecretRef) -> String {
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(LARGEST as u64 + 1).read_to_end(&mut bytes)?;
+    File::open(path)?
+        .take(LARGEST as u64 + 1)
+        .read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 /// Refuses a file that others can read; one that is not there is found out by reading it.
 fn private(path: &Path) -> Result<(), SecretError> {
     match fs::metadata(path) {
-        Ok(found) if found.permissions().mode() & 0o077 != 0 => Err(SecretError::Open { path: path.display().to_string() }),
+        Ok(found) if found.permissions().mode() & 0o077 != 0 => Err(SecretError::Open {
+            path: path.display().to_string(),
+        }),
         _ => Ok(()),
     }
 }
@@ -222,27 +258,42 @@ fn private(path: &Path) -> Result<(), SecretError> {
 fn unreadable(what: String, error: &io::Error, advice: String) -> SecretError {
     match error.kind() {
         io::ErrorKind::NotFound => SecretError::Missing { what, advice },
-        _ => SecretError::Unreadable { what, reason: plain(error) },
+        _ => SecretError::Unreadable {
+            what,
+            reason: plain(error),
+        },
     }
 }
 
 fn checked(bytes: Vec<u8>, what: &str) -> Result<SecretString, SecretError> {
     let what = || what.to_owned();
     if bytes.len() > LARGEST {
-        return Err(SecretError::Odd { what: what(), why: "is longer than 64 KiB" });
+        return Err(SecretError::Odd {
+            what: what(),
+            why: "is longer than 64 KiB",
+        });
     }
     let mut text = String::from_utf8(bytes).map_err(|error| {
         error.into_bytes().zeroize();
-        SecretError::Odd { what: what(), why: "is not UTF-8" }
+        SecretError::Odd {
+            what: what(),
+            why: "is not UTF-8",
+        }
     })?;
-    let value = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    let value = text.strip_suffix('\n').map_or(text.as_str(), |line| {
+        line.strip_suffix('\r').unwrap_or(line)
+    });
     let result = match value {
         "" => Err(SecretError::Empty { what: what() }),
         PLACEHOLDER => Err(SecretError::Placeholder { what: what() }),
-        _ if value.contains(['\n', '\r']) => Err(SecretError::Odd { what: what(), why: "has more than one line" }),
-        _ if value.contains(char::is_control) => {
-            Err(SecretError::Odd { what: what(), why: "has a control character in it" })
-        }
+        _ if value.contains(['\n', '\r']) => Err(SecretError::Odd {
+            what: what(),
+            why: "has more than one line",
+        }),
+        _ if value.contains(char::is_control) => Err(SecretError::Odd {
+            what: what(),
+            why: "has a control character in it",
+        }),
         value => Ok(SecretString::from(value)),
     };
     text.zeroize();
@@ -267,7 +318,9 @@ pub enum SecretError {
         what: String,
     },
     /// The unit's fallback was never replaced.
-    #[error("{what} is still the placeholder `{PLACEHOLDER}`: put the secret into it and restart the service")]
+    #[error(
+        "{what} is still the placeholder `{PLACEHOLDER}`: put the secret into it and restart the service"
+    )]
     Placeholder {
         /// Which.
         what: String,
@@ -319,8 +372,14 @@ mod tests {
     fn check(secrets: &Secrets, reference: &SecretRef, expected: Result<&str, &str>) {
         let found = secrets.fetch(reference);
         assert!(!format!("{found:?}").contains("hunter2"));
-        let found = found.map(|secret| secret.expose_secret().to_owned()).map_err(|error| error.to_string());
-        assert_eq!(found.as_deref().map_err(String::as_str), expected, "{reference:?}");
+        let found = found
+            .map(|secret| secret.expose_secret().to_owned())
+            .map_err(|error| error.to_string());
+        assert_eq!(
+            found.as_deref().map_err(String::as_str),
+            expected,
+            "{reference:?}"
+        );
     }
 
     fn credential(name: &str) -> SecretRef {
@@ -342,21 +401,38 @@ mod tests {
             (b"hunter2\r\n", Ok("hunter2")),
             (b" hunter2 ", Ok(" hunter2 ")),
             (b"", Err("credential `x` is empty: put the secret into it")),
-            (b"\n", Err("credential `x` is empty: put the secret into it")),
+            (
+                b"\n",
+                Err("credential `x` is empty: put the secret into it"),
+            ),
             (
                 b"unset\n",
-                Err("credential `x` is still the placeholder `unset`: put the secret into it and restart the service"),
+                Err(
+                    "credential `x` is still the placeholder `unset`: put the secret into it and restart the service",
+                ),
             ),
             (
                 b"hunter2\n\n",
-                Err("credential `x` has more than one line: put the bare secret into it, on one line"),
+                Err(
+                    "credential `x` has more than one line: put the bare secret into it, on one line",
+                ),
             ),
-            (b"hunter2\xff", Err("credential `x` is not UTF-8: put the bare secret into it, on one line")),
+            (
+                b"hunter2\xff",
+                Err("credential `x` is not UTF-8: put the bare secret into it, on one line"),
+            ),
             (
                 b"hunter2\0",
-                Err("credential `x` has a control character in it: put the bare secret into it, on one line"),
+                Err(
+                    "credential `x` has a control character in it: put the bare secret into it, on one line",
+                ),
             ),
-            (&[b'x'; LARGEST + 1], Err("credential `x` is longer than 64 KiB: put the bare secret into it, on one line")),
+            (
+                &[b'x'; LARGEST + 1],
+                Err(
+                    "credential `x` is longer than 64 KiB: put the bare secret into it, on one line",
+                ),
+            ),
         ];
         for (bytes, expected) in rows {
             written(&folder.path().join("x"), bytes, 0o440);
@@ -365,8 +441,10 @@ mod tests {
         check(
             &secrets,
             &credential("y"),
-            Err("credential `y` is missing: encrypt it by `systemd-creds encrypt --name=y`, add \
-                 `LoadCredentialEncrypted=y` to the unit and restart it"),
+            Err(
+                "credential `y` is missing: encrypt it by `systemd-creds encrypt --name=y`, add \
+                 `LoadCredentialEncrypted=y` to the unit and restart it",
+            ),
         );
     }
 
@@ -377,12 +455,25 @@ mod tests {
         let path = folder.path().join("secret");
         let shown = path.display();
         let reference = SecretRef::File("secret".into());
-        let missing = format!("secret file {shown} is missing: write it into {shown} and run `chmod 600 {shown}`");
+        let missing = format!(
+            "secret file {shown} is missing: write it into {shown} and run `chmod 600 {shown}`"
+        );
         check(&secrets, &reference, Err(&missing));
-        for (mode, private) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false), (0o644, false)] {
+        for (mode, private) in [
+            (0o600, true),
+            (0o400, true),
+            (0o640, false),
+            (0o604, false),
+            (0o644, false),
+        ] {
             written(&path, b"hunter2\n", mode);
-            let open = format!("secret file {shown} can be read by others: run `chmod 600 {shown}`");
-            check(&secrets, &reference, if private { Ok("hunter2") } else { Err(&open) });
+            let open =
+                format!("secret file {shown} can be read by others: run `chmod 600 {shown}`");
+            check(
+                &secrets,
+                &reference,
+                if private { Ok("hunter2") } else { Err(&open) },
+            );
         }
     }
 
@@ -393,7 +484,8 @@ mod tests {
         fs::create_dir(folder.path().join("credentials")).expect("made");
         let path = folder.path().join("credentials/x");
         let shown = path.display();
-        let missing = format!("credential `x` is missing: write it into {shown} and run `chmod 600 {shown}`");
+        let missing =
+            format!("credential `x` is missing: write it into {shown} and run `chmod 600 {shown}`");
         check(&secrets, &credential("x"), Err(&missing));
         written(&path, b"hunter2", 0o600);
         check(&secrets, &credential("x"), Ok("hunter2"));
@@ -410,17 +502,26 @@ mod tests {
         check(
             &secrets,
             &reference("ROLLBOOK_TEST_NOT_SET"),
-            Err("environment variable `ROLLBOOK_TEST_NOT_SET` is missing: set ROLLBOOK_TEST_NOT_SET in the daemon's \
-                 environment, or better use a credential"),
+            Err(
+                "environment variable `ROLLBOOK_TEST_NOT_SET` is missing: set ROLLBOOK_TEST_NOT_SET in the daemon's \
+                 environment, or better use a credential",
+            ),
         );
     }
 
     #[test]
     fn given_secrets_are_the_only_ones() {
-        let secrets = Secrets::in_memory(BTreeMap::from([("x".to_owned(), SecretString::from("hunter2"))]));
+        let secrets = Secrets::in_memory(BTreeMap::from([(
+            "x".to_owned(),
+            SecretString::from("hunter2"),
+        )]));
         assert!(!format!("{secrets:?}").contains("hunter2"));
         check(&secrets, &credential("x"), Ok("hunter2"));
-        check(&secrets, &credential("y"), Err("credential `y` is missing: it was not given"));
+        check(
+            &secrets,
+            &credential("y"),
+            Err("credential `y` is missing: it was not given"),
+        );
         check(
             &secrets,
             &SecretRef::Env("CARGO_PKG_NAME".parse().expect("a name")),
@@ -436,7 +537,10 @@ mod tests {
         }
         for text in ["hunter2", "lower", "", "A-B", "1A"] {
             let complaint = text.parse::<VariableName>().expect_err("not a name");
-            assert_eq!(complaint.message, "this is not the name of an environment variable");
+            assert_eq!(
+                complaint.message,
+                "this is not the name of an environment variable"
+            );
         }
     }
 }

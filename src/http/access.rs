@@ -27,12 +27,18 @@ impl Access {
         if let Some((header, key)) = key {
             headers.push((name(header)?, value(key, "the API key")?));
         }
-        Ok(Self { generation, headers: headers.into() })
+        Ok(Self {
+            generation,
+            headers: headers.into(),
+        })
     }
 
     /// A key alone.
     pub fn key(header: &str, key: &SecretString) -> Result<Self, Kind> {
-        Ok(Self { generation: 0, headers: [(name(header)?, value(key, "the API key")?)].into() })
+        Ok(Self {
+            generation: 0,
+            headers: [(name(header)?, value(key, "the API key")?)].into(),
+        })
     }
 
     /// Puts the headers onto a request.

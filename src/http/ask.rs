@@ -42,7 +42,11 @@ pub(super) fn address(base: &Url, ask: &Ask) -> Result<Url, Kind> {
     ));
     address.set_query((!query.is_empty()).then_some(query.as_str()));
     address.set_fragment(None);
-    if is_below(base, &address) { Ok(address) } else { Err(Kind::Astray) }
+    if is_below(base, &address) {
+        Ok(address)
+    } else {
+        Err(Kind::Astray)
+    }
 }
 
 /// Turns a link that the server gave, absolute or relative, into a question.
@@ -57,9 +61,19 @@ pub(super) fn follow(base: &Url, link: &str, what: String) -> Result<Ask, Kind> 
     if has_user || target.origin() != base.origin() || !is_below(base, &target) {
         return Err(Kind::Astray);
     }
-    let path = target.path().strip_prefix(base.path().trim_end_matches('/')).unwrap_or_default();
-    let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
-    Ok(Ask { path: format!("{path}{query}"), query: Vec::new(), what })
+    let path = target
+        .path()
+        .strip_prefix(base.path().trim_end_matches('/'))
+        .unwrap_or_default();
+    let query = target
+        .query()
+        .map(|query| format!("?{query}"))
+        .unwrap_or_default();
+    Ok(Ask {
+        path: format!("{path}{query}"),
+        query: Vec::new(),
+        what,
+    })
 }
 
 /// The parser has resolved `..` by now, also when it was written as `%2e%2e`.
@@ -107,15 +121,39 @@ mod tests {
                 &[("n", "1")],
                 "https://api.example.org/ims/v1/users?c=a+b%2F=&n=1",
             ),
-            ("/a%20b/%C3%A9", &[], "https://api.example.org/ims/v1/a%20b/%C3%A9"),
+            (
+                "/a%20b/%C3%A9",
+                &[],
+                "https://api.example.org/ims/v1/a%20b/%C3%A9",
+            ),
             ("/a#b", &[], "https://api.example.org/ims/v1/a%23b"),
         ] {
-            let query = query.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-            let ask = Ask { path: path.into(), query, what: String::new() };
-            assert_eq!(address(&base(), &ask).map(String::from), Ok(should.to_owned()), "{path}");
+            let query = query
+                .iter()
+                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+                .collect();
+            let ask = Ask {
+                path: path.into(),
+                query,
+                what: String::new(),
+            };
+            assert_eq!(
+                address(&base(), &ask).map(String::from),
+                Ok(should.to_owned()),
+                "{path}"
+            );
         }
-        for path in ["/../v2/users", "/%2e%2e/v2", "/a/../../../etc", "/..\\..\\x"] {
-            let ask = Ask { path: path.into(), query: Vec::new(), what: String::new() };
+        for path in [
+            "/../v2/users",
+            "/%2e%2e/v2",
+            "/a/../../../etc",
+            "/..\\..\\x",
+        ] {
+            let ask = Ask {
+                path: path.into(),
+                query: Vec::new(),
+                what: String::new(),
+            };
             assert_eq!(address(&base(), &ask), Err(Kind::Astray), "{path}");
         }
     }
@@ -123,8 +161,14 @@ mod tests {
     #[test]
     fn links_are_followed_only_at_home() {
         for (link, should) in [
-            ("https://api.example.org/ims/v1/users?offset=100", Some("/users?offset=100")),
-            ("https://API.example.org:443/ims/v1/users?a=b+c%2b", Some("/users?a=b+c%2b")),
+            (
+                "https://api.example.org/ims/v1/users?offset=100",
+                Some("/users?offset=100"),
+            ),
+            (
+                "https://API.example.org:443/ims/v1/users?a=b+c%2b",
+                Some("/users?a=b+c%2b"),
+            ),
             ("/ims/v1/users?offset=100#x", Some("/users?offset=100")),
             ("users?offset=100", Some("/users?offset=100")),
             ("?offset=100", Some("/?offset=100")),
@@ -154,6 +198,9 @@ mod tests {
     fn a_followed_link_comes_out_as_it_was() {
         let link = "https://api.example.org/ims/v1/users?cursor=ab+c%2F==&limit=5";
         let ask = follow(&base(), link, String::new()).expect("at home");
-        assert_eq!(address(&base(), &ask).map(String::from), Ok(link.to_owned()));
+        assert_eq!(
+            address(&base(), &ask).map(String::from),
+            Ok(link.to_owned())
+        );
     }
 }

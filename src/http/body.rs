@@ -41,11 +41,15 @@ pub(super) async fn read(
     loop {
         let piece = deadline
             .piece(response.chunk(), |piece| {
-                piece.as_ref().map_or(0, |piece| piece.as_ref().map_or(0, |bytes| bytes.len()))
+                piece
+                    .as_ref()
+                    .map_or(0, |piece| piece.as_ref().map_or(0, |bytes| bytes.len()))
             })
             .await?
             .map_err(|error| fault(&error, host, timeouts))?;
-        let Some(piece) = piece else { return body.finish() };
+        let Some(piece) = piece else {
+            return body.finish();
+        };
         match body.take(&piece) {
             Err(Kind::TooLarge(_)) if beyond == Beyond::Cut => return Ok(body.cut()),
             taken => taken?,
@@ -72,21 +76,34 @@ fn packing(headers: &Headers) -> Result<Packing, Kind> {
 /// A body under way.
 enum Body {
     Plain(Bounded),
-    Packed { decoder: Box<MultiGzDecoder<Bounded>>, began: bool },
+    Packed {
+        decoder: Box<MultiGzDecoder<Bounded>>,
+        began: bool,
+    },
 }
 
 impl Body {
     fn new(packing: Packing, stated: u64, limit: u64) -> Self {
         // JSON packs to about a twelfth; a guess that is too small only costs a copy or two.
-        let expected = if packing == Packing::Gzip { stated.saturating_mul(8) } else { stated };
+        let expected = if packing == Packing::Gzip {
+            stated.saturating_mul(8)
+        } else {
+            stated
+        };
         let capacity = usize::try_from(expected.min(limit)).unwrap_or(0);
-        let inside =
-            Bounded { bytes: Vec::with_capacity(capacity), packed: 0, limit, packing, full: None };
+        let inside = Bounded {
+            bytes: Vec::with_capacity(capacity),
+            packed: 0,
+            limit,
+            packing,
+            full: None,
+        };
         match packing {
             Packing::None => Self::Plain(inside),
-            Packing::Gzip => {
-                Self::Packed { decoder: Box::new(MultiGzDecoder::new(inside)), began: false }
-            }
+            Packing::Gzip => Self::Packed {
+                decoder: Box::new(MultiGzDecoder::new(inside)),
+                began: false,
+            },
         }
     }
 
@@ -167,7 +184,10 @@ mod tests {
 
     fn packed(text: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(text).and_then(|()| encoder.finish()).expect("memory does not fail")
+        encoder
+            .write_all(text)
+            .and_then(|()| encoder.finish())
+            .expect("memory does not fail")
     }
 
     fn unpack(bytes: &[u8], limit: u64, piece: usize) -> Result<Vec<u8>, Kind> {
@@ -190,7 +210,11 @@ mod tests {
         let limit = 1 << 20;
         for (name, bytes, should) in [
             ("whole", &whole, Ok(text.clone())),
-            ("two members", &twice, Ok([text.clone(), text.clone()].concat())),
+            (
+                "two members",
+                &twice,
+                Ok([text.clone(), text.clone()].concat()),
+            ),
             ("empty", &Vec::new(), Ok(Vec::new())),
             ("cut in the check sum", &cut, Err(broken_packing())),
             ("cut in the middle", &half, Err(broken_packing())),
@@ -199,10 +223,17 @@ mod tests {
             ("not gzip", &text, Err(broken_packing())),
         ] {
             for piece in [1, 7, 1 << 20] {
-                assert_eq!(unpack(bytes, limit, piece), should, "{name}, {piece} bytes a piece");
+                assert_eq!(
+                    unpack(bytes, limit, piece),
+                    should,
+                    "{name}, {piece} bytes a piece"
+                );
             }
         }
         assert_eq!(unpack(&whole, 1000, 64), Err(Kind::TooLarge(1000)));
-        assert_eq!(unpack(&packed(&vec![0; 3 << 20]), 64 << 20, 512), Err(Kind::Bomb));
+        assert_eq!(
+            unpack(&packed(&vec![0; 3 << 20]), 64 << 20, 512),
+            Err(Kind::Bomb)
+        );
     }
 }

@@ -31,7 +31,13 @@ impl RunBudget {
     pub fn new(clock: &Clock, length: Duration) -> Self {
         let end = clock.running().saturating_add(length);
         let (pages, sent, retries) = Default::default();
-        Self(Arc::new(Budget { clock: clock.clone(), end, pages, sent, retries }))
+        Self(Arc::new(Budget {
+            clock: clock.clone(),
+            end,
+            pages,
+            sent,
+            retries,
+        }))
     }
 
     /// Requests sent to the vendor's API so far, repeats included, token requests not.
@@ -94,7 +100,10 @@ pub(super) struct Tries {
 impl Tries {
     /// Before the first attempt.
     pub fn none() -> Self {
-        Self { attempt: 0, mangled: 0 }
+        Self {
+            attempt: 0,
+            mangled: 0,
+        }
     }
 
     /// One more attempt has failed.

@@ -63,8 +63,14 @@ fn proxy(address: &Url) -> Result<Proxy, Kind> {
 
 /// An admin who has set a proxy for everything may wonder why we do not use it.
 fn mention_the_environment() {
-    const NAMES: [&str; 6] =
-        ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    const NAMES: [&str; 6] = [
+        "HTTP_PROXY",
+        "http_proxy",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ];
     if let Some(name) = NAMES.iter().find(|name| std::env::var_os(name).is_some()) {
         tracing::info!(
             variable = name,
@@ -79,7 +85,9 @@ fn authorities(file: &Path) -> Result<Vec<Certificate>, Kind> {
         .map_err(|error| Kind::Setup(format!("ca_file {name} cannot be read: {}", error.kind())))?;
     match Certificate::from_pem_bundle(&text) {
         Ok(authorities) if !authorities.is_empty() => Ok(authorities),
-        _ => Err(Kind::Setup(format!("ca_file {name} holds no certificate in PEM form"))),
+        _ => Err(Kind::Setup(format!(
+            "ca_file {name} holds no certificate in PEM form"
+        ))),
     }
 }
 
@@ -108,7 +116,9 @@ pub(super) fn fault(error: &reqwest::Error, host: &str, timeouts: &Timeouts) -> 
 }
 
 fn causes<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(error.source(), |cause: &&'a (dyn Error + 'static)| (*cause).source())
+    std::iter::successors(error.source(), |cause: &&'a (dyn Error + 'static)| {
+        (*cause).source()
+    })
 }
 
 /// TLS errors travel inside an I/O error, which hides them from the chain of sources.
@@ -156,5 +166,7 @@ fn certificate_sentence(problem: &CertificateError, host: &str) -> String {
 /// The host and port of an address, for messages.
 pub(super) fn host_of(address: &Url) -> String {
     let host = address.host_str().unwrap_or("the server");
-    address.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    address
+        .port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }

@@ -25,7 +25,13 @@ impl Deadline {
     pub fn start(timeouts: &Timeouts, whole: Duration) -> Self {
         let started = Instant::now();
         let window_end = started + timeouts.pace_after + timeouts.pace_window;
-        Self { started, whole, timeouts: *timeouts, window_end, window_bytes: 0 }
+        Self {
+            started,
+            whole,
+            timeouts: *timeouts,
+            window_end,
+            window_bytes: 0,
+        }
     }
 
     /// Waits for an answer's headers; the pace of the body counts from then.

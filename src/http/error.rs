@@ -150,7 +150,12 @@ impl Kind {
     /// Puts the kind beside what was tried and whom was asked.
     pub(super) fn at(self, step: impl Into<String>, host: impl Into<String>) -> HttpError {
         let (step, host) = (step.into(), host.into());
-        HttpError(Box::new(Failure { step, host, attempts: 1, kind: self }))
+        HttpError(Box::new(Failure {
+            step,
+            host,
+            attempts: 1,
+            kind: self,
+        }))
     }
 }
 

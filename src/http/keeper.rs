@@ -95,7 +95,8 @@ impl Held {
 
     /// When it is no longer to be used: 20 s before its end, or a third of its life when that is less.
     fn last_use(&self) -> Option<Duration> {
-        self.life.map(|life| self.since + life - MARGIN.min(life / 3))
+        self.life
+            .map(|life| self.since + life - MARGIN.min(life / 3))
     }
 }
 
@@ -113,7 +114,14 @@ impl TokenKeeper {
         let way = way(&rules).map_err(|kind| kind.at(step(), ""))?;
         let (state, unproven) = Default::default();
         let source = rules.source;
-        Ok(Self(Arc::new(Keeper { source, way, vault, clock, state, unproven })))
+        Ok(Self(Arc::new(Keeper {
+            source,
+            way,
+            vault,
+            clock,
+            state,
+            unproven,
+        })))
     }
 
     /// The token to use now; asks for one when there is none or it is two thirds through its life.
@@ -127,10 +135,12 @@ impl TokenKeeper {
             _ => {
                 let keeper = self.0.clone();
                 let renewal = tokio::spawn(async move { keeper.renew(state).await });
-                renewal.await.unwrap_or_else(|stopped| match stopped.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    Err(_) => Err(Kind::OutOfTime.at(self.0.step(), "")),
-                })
+                renewal
+                    .await
+                    .unwrap_or_else(|stopped| match stopped.try_into_panic() {
+                        Ok(panic) => std::panic::resume_unwind(panic),
+                        Err(_) => Err(Kind::OutOfTime.at(self.0.step(), "")),
+                    })
             }
         }
     }
@@ -141,7 +151,11 @@ impl TokenKeeper {
             return false;
         }
         let mut state = self.0.state.lock().await;
-        if state.held.as_ref().is_some_and(|held| held.access.generation == access.generation) {
+        if state
+            .held
+            .as_ref()
+            .is_some_and(|held| held.access.generation == access.generation)
+        {
             state.held = None;
         }
         true
@@ -156,8 +170,10 @@ impl TokenKeeper {
             let is_old = held.life.is_some_and(|life| now >= held.since + life / 2);
             is_old || held.access.generation != access.generation
         });
-        let is_current =
-            state.held.as_ref().is_some_and(|held| held.access.generation == access.generation);
+        let is_current = state
+            .held
+            .as_ref()
+            .is_some_and(|held| held.access.generation == access.generation);
         if worth && is_current {
             state.held = None;
         }
@@ -169,7 +185,9 @@ impl TokenKeeper {
         let unproven = self.0.unproven.load(Ordering::Relaxed);
         let is_proof = unproven != 0 && access.generation >= unproven;
         let taken = |()| {
-            self.0.unproven.compare_exchange(unproven, 0, Ordering::Relaxed, Ordering::Relaxed)
+            self.0
+                .unproven
+                .compare_exchange(unproven, 0, Ordering::Relaxed, Ordering::Relaxed)
         };
         if !is_proof || taken(()).is_err() {
             return;
@@ -210,7 +228,12 @@ impl Keeper {
             }
             Way::Refresh(endpoint, seed) => {
                 chain
-                    .refresh(endpoint, seed.as_ref(), (&self.vault, &self.source), &self.clock)
+                    .refresh(
+                        endpoint,
+                        seed.as_ref(),
+                        (&self.vault, &self.source),
+                        &self.clock,
+                    )
                     .await
             }
         }
@@ -230,7 +253,12 @@ impl Keeper {
             self.unproven.store(state.generation, Ordering::Relaxed);
         }
         let renew = token.life.map(|life| since + life * 2 / 3);
-        state.held = Some(Held { access: access.clone(), since, life: token.life, renew });
+        state.held = Some(Held {
+            access: access.clone(),
+            since,
+            life: token.life,
+            renew,
+        });
         Ok(access)
     }
 
@@ -292,9 +320,11 @@ fn way(rules: &KeeperRules) -> Result<Way, Kind> {
     Ok(match &rules.grant {
         Grant::ApiKey { header, key } => Way::Key(Access::key(header, key)?),
         Grant::ClientCredentials(spec) => Way::Client(endpoint(spec)?),
-        Grant::Password { spec, username, password } => {
-            Way::Password(endpoint(spec)?, username.clone(), password.clone())
-        }
+        Grant::Password {
+            spec,
+            username,
+            password,
+        } => Way::Password(endpoint(spec)?, username.clone(), password.clone()),
         Grant::RefreshToken { spec, seed } => Way::Refresh(endpoint(spec)?, seed.clone()),
     })
 }

@@ -31,8 +31,16 @@ impl Pace {
     /// A pace of so many requests a second.
     pub fn new(per_second: f64) -> Self {
         let interval = Duration::try_from_secs_f64(1.0 / per_second).unwrap_or_default();
-        let slack = if interval < TOO_CLOSE_TO_SPREAD { SLACK } else { Duration::ZERO };
-        Self { interval, slack, state: Mutex::default() }
+        let slack = if interval < TOO_CLOSE_TO_SPREAD {
+            SLACK
+        } else {
+            Duration::ZERO
+        };
+        Self {
+            interval,
+            slack,
+            state: Mutex::default(),
+        }
     }
 
     /// Takes the next free slot; gives the wait until it.
@@ -82,7 +90,10 @@ mod tests {
                 .iter()
                 .map(|from| {
                     let end = *from + Duration::from_secs(1);
-                    starts.iter().filter(|start| (*from..end).contains(*start)).count()
+                    starts
+                        .iter()
+                        .filter(|start| (*from..end).contains(*start))
+                        .count()
                 })
                 .max();
             assert_eq!(busiest, Some(most), "{per_second}");

@@ -33,7 +33,10 @@ impl Headers {
     /// All values of a header in one text, as RFC 9110 5.3 joins them; `?` where one is not text.
     pub(super) fn all(&self, name: &str) -> String {
         let values = self.0.get_all(name).iter();
-        values.map(|value| value.to_str().unwrap_or("?").trim()).collect::<Vec<_>>().join(",")
+        values
+            .map(|value| value.to_str().unwrap_or("?").trim())
+            .collect::<Vec<_>>()
+            .join(",")
     }
 
     /// The server's own time, from `Date`.
@@ -58,6 +61,8 @@ pub struct BadAnswer {
 impl BadAnswer {
     /// A contract fault with its reason.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into() }
+        Self {
+            reason: reason.into(),
+        }
     }
 }

@@ -52,7 +52,10 @@ impl Chain {
         let _lock = in_vault(&vault, &source, |vault, source| vault.lock(source)).await?;
         if let Some((grant, token)) = &self.unsaved {
             let (grant, token) = (grant.clone(), token.clone());
-            in_vault(&vault, &source, move |vault, source| vault.keep(source, &grant)).await?;
+            in_vault(&vault, &source, move |vault, source| {
+                vault.keep(source, &grant)
+            })
+            .await?;
             self.unsaved = None;
             return Ok(token);
         }
@@ -60,7 +63,10 @@ impl Chain {
         // Ends, because each round kills one token and dead ones are not offered again.
         while let Some(candidate) = self.candidate(seed, &vault, &source).await? {
             tried = true;
-            match self.spend(&candidate, endpoint, (&vault, &source), clock).await {
+            match self
+                .spend(&candidate, endpoint, (&vault, &source), clock)
+                .await
+            {
                 Err(Kind::GrantRefused(_, Some("invalid_grant"))) => {
                     self.dead.push(fingerprint(&candidate.token));
                 }
@@ -84,7 +90,9 @@ impl Chain {
         let seed_hash = seed.map(fingerprint);
         let offered = match (kept, seed, seed_hash) {
             (Some(kept), _, seed_hash)
-                if seed_hash.as_ref().is_none_or(|hash| *hash == kept.seed_hash) =>
+                if seed_hash
+                    .as_ref()
+                    .is_none_or(|hash| *hash == kept.seed_hash) =>
             {
                 let (seed_hash, key) = (kept.seed_hash, kept.api_key);
                 [Some(kept.refresh_token), kept.previous].map(|token| {
@@ -95,9 +103,14 @@ impl Chain {
                     })
                 })
             }
-            (_, Some(seed), Some(seed_hash)) => {
-                [Some(Candidate { token: seed.clone(), seed_hash, key: None }), None]
-            }
+            (_, Some(seed), Some(seed_hash)) => [
+                Some(Candidate {
+                    token: seed.clone(),
+                    seed_hash,
+                    key: None,
+                }),
+                None,
+            ],
             _ => [None, None],
         };
         Ok(offered
@@ -116,14 +129,20 @@ impl Chain {
     ) -> Result<Token, Kind> {
         let at = clock.now();
         let hash = fingerprint(&candidate.token);
-        in_vault(vault, source, move |vault, source| vault.intend(source, &hash, at)).await?;
+        in_vault(vault, source, move |vault, source| {
+            vault.intend(source, &hash, at)
+        })
+        .await?;
         let mut token = match endpoint.ask(&Proof::Refresh(&candidate.token), at).await {
             Ok(token) => token,
             Err(kind) => return Err(self.after_failure(kind, &endpoint.host, clock)),
         };
         self.failures.clear();
         token.key = token.key.or_else(|| candidate.key.clone());
-        let fresh = token.refresh.clone().unwrap_or_else(|| candidate.token.clone());
+        let fresh = token
+            .refresh
+            .clone()
+            .unwrap_or_else(|| candidate.token.clone());
         let is_rotated = fresh.expose_secret() != candidate.token.expose_secret();
         let grant = KeptGrant {
             refresh_token: fresh,
@@ -134,7 +153,10 @@ impl Chain {
             obtained: clock.now(),
         };
         let stored = grant.clone();
-        let kept = in_vault(vault, source, move |vault, source| vault.keep(source, &stored)).await;
+        let kept = in_vault(vault, source, move |vault, source| {
+            vault.keep(source, &stored)
+        })
+        .await;
         if let Err(kind) = kept {
             self.unsaved = Some((grant, token));
             return Err(kind);
@@ -156,13 +178,19 @@ impl Chain {
             clear => return clear,
         };
         let now = clock.running();
-        self.failures.retain(|failure| now.saturating_sub(*failure) < TRIES_SPAN);
+        self.failures
+            .retain(|failure| now.saturating_sub(*failure) < TRIES_SPAN);
         self.failures.push(now);
         if self.failures.len() < TRIES {
             return kind;
         }
         let rest = TRIES_SPAN.saturating_sub(now.saturating_sub(self.failures[0]));
-        let failure = Failure { step: String::new(), host: host.to_owned(), attempts: 1, kind };
+        let failure = Failure {
+            step: String::new(),
+            host: host.to_owned(),
+            attempts: 1,
+            kind,
+        };
         Kind::GrantPaused(ahead(clock, rest), sentence(&failure))
     }
 }
@@ -179,7 +207,9 @@ async fn in_vault<T: Send + 'static>(
     act: impl FnOnce(&dyn GrantVault, &str) -> Result<T, VaultError> + Send + 'static,
 ) -> Result<T, Kind> {
     let (vault, source) = (vault.clone(), source.clone());
-    blocking(move || act(&*vault, &source)).await.map_err(|error| Kind::Vault(error.reason))
+    blocking(move || act(&*vault, &source))
+        .await
+        .map_err(|error| Kind::Vault(error.reason))
 }
 
 /// Runs what may block on a thread that may; a panic in there goes on here.

@@ -111,12 +111,17 @@ pub(super) fn must_be_safe(address: &Url, name: &str) -> Result<(), Kind> {
         (!address.username().is_empty() || address.password().is_some())
             .then_some("must not hold a user or a password; configure them as a credential")
     });
-    problem.map_or(Ok(()), |problem| Err(Kind::Setup(format!("{name} {problem}"))))
+    problem.map_or(Ok(()), |problem| {
+        Err(Kind::Setup(format!("{name} {problem}")))
+    })
 }
 
 fn is_loopback(address: &Url) -> bool {
     let host = address.host_str().unwrap_or_default();
-    let number = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    let number = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<std::net::IpAddr>();
     number.map_or(host == "localhost", |number| number.is_loopback())
 }
 

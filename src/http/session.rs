@@ -101,7 +101,11 @@ impl Session {
     ) -> Result<T, HttpError> {
         let address = ask::address(&self.0.rules.base_url, ask)
             .map_err(|kind| kind.at(step(&ask.what), &self.0.host))?;
-        let question = Question { address, ask, budget };
+        let question = Question {
+            address,
+            ask,
+            budget,
+        };
         let mut second_token = SecondToken::Open;
         let mut tries = Tries::none();
         budget.count_page();
@@ -176,14 +180,20 @@ impl Inner {
                     return Err(failed(kind));
                 }
                 Verdict::Token => {
-                    self.is_token_worth_replacing(access.as_ref(), second_token, Doubt::None).await
+                    self.is_token_worth_replacing(access.as_ref(), second_token, Doubt::None)
+                        .await
                 }
                 Verdict::Forbidden => {
-                    self.is_token_worth_replacing(access.as_ref(), second_token, Doubt::Right).await
+                    self.is_token_worth_replacing(access.as_ref(), second_token, Doubt::Right)
+                        .await
                 }
             };
             if !may_repeat {
-                let kind = if status == 403 { Kind::Forbidden } else { Kind::Unauthorised(status) };
+                let kind = if status == 403 {
+                    Kind::Forbidden
+                } else {
+                    Kind::Unauthorised(status)
+                };
                 return Err(failed(kind));
             }
             *second_token = SecondToken::Used;
@@ -217,16 +227,23 @@ impl Inner {
 
     /// Counts the request before it is sent, so a crash never makes the count too small.
     async fn count_day(&self) -> Result<(), Kind> {
-        let Some(limit) = self.rules.per_day else { return Ok(()) };
+        let Some(limit) = self.rules.per_day else {
+            return Ok(());
+        };
         let now = self.clock.now();
         let day = now.strftime("%Y-%m-%d").to_string();
         let over = || Kind::Quota(limit, next_midnight(now));
         if self.spent_day().as_ref() == Some(&day) {
             return Err(over());
         }
-        let (count, source, today) =
-            (self.day_count.clone(), self.rules.source.clone(), day.clone());
-        let total = blocking(move || count.add(&source, &today, 1)).await.map_err(Kind::Count)?;
+        let (count, source, today) = (
+            self.day_count.clone(),
+            self.rules.source.clone(),
+            day.clone(),
+        );
+        let total = blocking(move || count.add(&source, &today, 1))
+            .await
+            .map_err(Kind::Count)?;
         if total > limit {
             *self.spent_day() = Some(day);
             return Err(over());
@@ -235,7 +252,9 @@ impl Inner {
     }
 
     fn spent_day(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        self.spent_day.lock().unwrap_or_else(PoisonError::into_inner)
+        self.spent_day
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends one GET and reads the answer.
@@ -246,7 +265,11 @@ impl Inner {
             access.put_on(&mut headers);
         }
         let mut deadline = Deadline::start(timeouts, timeouts.whole);
-        let sending = self.client.get(question.address.clone()).headers(headers).send();
+        let sending = self
+            .client
+            .get(question.address.clone())
+            .headers(headers)
+            .send();
         let mut response = deadline
             .first_byte(sending)
             .await?
@@ -268,7 +291,12 @@ impl Inner {
             }
             _ => Vec::new(),
         };
-        Ok(Reply { status, date: headers.date(), headers, body })
+        Ok(Reply {
+            status,
+            date: headers.date(),
+            headers,
+            body,
+        })
     }
 
     fn judge(&self, reply: &Reply, question: &Question<'_>) -> Verdict {

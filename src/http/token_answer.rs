@@ -66,7 +66,10 @@ fn life(answer: &Map<String, Value>, expected: &Expected<'_>) -> Option<Duration
         Duration::try_from_secs_f64(seconds).ok()
     };
     let sane = |life: &Duration| !life.is_zero() && *life <= LONGEST_LIFE;
-    at().filter(sane).or_else(|| length().filter(sane)).or(expected.lifetime).filter(sane)
+    at().filter(sane)
+        .or_else(|| length().filter(sane))
+        .or(expected.lifetime)
+        .filter(sane)
 }
 
 fn until(value: &Value, now: Timestamp) -> Option<Duration> {
@@ -107,18 +110,38 @@ mod tests {
     fn lenient_where_vendors_are_sloppy() {
         for (body, refresh, key) in [
             (r#"{"access_token":"a","token_type":"Bearer"}"#, None, None),
-            (r#"{"access_token":"a","token_type":"BEARER","scope":"x y"}"#, None, None),
+            (
+                r#"{"access_token":"a","token_type":"BEARER","scope":"x y"}"#,
+                None,
+                None,
+            ),
             (r#"{"access_token":"a"}"#, None, None),
-            (r#"{"access_token":"a","token_type":null,"scope":["x","y"]}"#, None, None),
+            (
+                r#"{"access_token":"a","token_type":null,"scope":["x","y"]}"#,
+                None,
+                None,
+            ),
             ("\u{feff}{\"access_token\":\"a\"}\n", None, None),
-            (r#"{"access_token":"a","refresh_token":"r","api_key":"k"}"#, Some("r"), Some("k")),
-            (r#"{"access_token":"a","refresh_token":"","api_key":null}"#, None, None),
+            (
+                r#"{"access_token":"a","refresh_token":"r","api_key":"k"}"#,
+                Some("r"),
+                Some("k"),
+            ),
+            (
+                r#"{"access_token":"a","refresh_token":"","api_key":null}"#,
+                None,
+                None,
+            ),
             (r#"{"access_token":"a","refresh_token":7}"#, None, None),
         ] {
             let answer = read(body, None).expect(body);
             assert_eq!(answer["access_token"], "a", "{body}");
             assert_eq!(answer["token_type"], "bearer", "{body}");
-            assert_eq!(answer.get("refresh_token").and_then(Value::as_str), refresh, "{body}");
+            assert_eq!(
+                answer.get("refresh_token").and_then(Value::as_str),
+                refresh,
+                "{body}"
+            );
             assert_eq!(answer.get("key").and_then(Value::as_str), key, "{body}");
         }
     }
@@ -160,7 +183,11 @@ mod tests {
             (r#""expires_at":1772434800000"#, None, hour),
             (r#""expires_at":1772434800000,"expires_in":5"#, None, hour),
             // A time that has passed is a wrong clock, not a dead token.
-            (r#""expires_at":"2020-01-01T00:00:00Z","expires_in":3600"#, None, hour),
+            (
+                r#""expires_at":"2020-01-01T00:00:00Z","expires_in":3600"#,
+                None,
+                hour,
+            ),
             (r#""expires_at":"soon","expires_in":3600"#, None, hour),
             (r#""expires_in":3600"#, Some(180), hour),
             ("", Some(180), Some(180_000)),

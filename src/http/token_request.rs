@@ -121,9 +121,15 @@ impl<'c> AsyncHttpClient<'c> for Adapter<'_> {
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
-            let body = self.endpoint.post(request, self.now).await.map_err(Refusal)?;
+            let body = self
+                .endpoint
+                .post(request, self.now)
+                .await
+                .map_err(Refusal)?;
             let mut answer = HttpResponse::new(body);
-            answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            answer
+                .headers_mut()
+                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             Ok(answer)
         })
     }
@@ -137,14 +143,27 @@ impl Endpoint {
         }
         let client = client::client(road, &spec.token_url)?;
         let host = host_of(&spec.token_url);
-        Ok(Self { spec, host, client, timeouts: *road.timeouts })
+        Ok(Self {
+            spec,
+            host,
+            client,
+            timeouts: *road.timeouts,
+        })
     }
 
     /// Sends one request.
     pub async fn ask(&self, proof: &Proof<'_>, now: Timestamp) -> Result<Token, Kind> {
         let oauth = self.oauth();
-        let adapter = Adapter { endpoint: self, now };
-        let scopes = || self.spec.scope.split_whitespace().map(|scope| Scope::new(scope.into()));
+        let adapter = Adapter {
+            endpoint: self,
+            now,
+        };
+        let scopes = || {
+            self.spec
+                .scope
+                .split_whitespace()
+                .map(|scope| Scope::new(scope.into()))
+        };
         // The three requests are three types, alike in nothing but their methods' names.
         macro_rules! finish {
             ($request:expr) => {{
@@ -175,7 +194,9 @@ impl Endpoint {
         let extra = answer.extra_fields();
         Ok(Token {
             access: answer.access_token().secret().as_str().into(),
-            refresh: answer.refresh_token().map(|token| token.secret().as_str().into()),
+            refresh: answer
+                .refresh_token()
+                .map(|token| token.secret().as_str().into()),
             life: extra.life_ms.map(Duration::from_millis),
             key: extra.key.as_deref().map(SecretString::from),
         })
@@ -200,7 +221,9 @@ impl Endpoint {
     fn address(&self) -> Url {
         let mut address = self.spec.token_url.clone();
         if !self.spec.token_query.is_empty() {
-            address.query_pairs_mut().extend_pairs(&self.spec.token_query);
+            address
+                .query_pairs_mut()
+                .extend_pairs(&self.spec.token_query);
         }
         address
     }
@@ -210,22 +233,38 @@ impl Endpoint {
         let (mut parts, mut content) = request.into_parts();
         if self.spec.body == TokenBody::Json {
             content = form_to_json(&content);
-            parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            parts
+                .headers
+                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         if let (ClientAuth::Basic, Some(secret)) = (self.spec.client_auth, &self.spec.client_secret)
         {
-            parts.headers.insert(AUTHORIZATION, basic(&self.spec.client_id, secret)?);
+            parts
+                .headers
+                .insert(AUTHORIZATION, basic(&self.spec.client_id, secret)?);
         }
         if let Some(authorization) = parts.headers.get_mut(AUTHORIZATION) {
             authorization.set_sensitive(true);
         }
         let mut deadline = Deadline::start(&self.timeouts, self.timeouts.token);
-        let sending = self.client.post(self.address()).headers(parts.headers).body(content).send();
+        let sending = self
+            .client
+            .post(self.address())
+            .headers(parts.headers)
+            .body(content)
+            .send();
         let broken = |error: &reqwest::Error| fault(error, &self.host, &self.timeouts);
-        let response = deadline.first_byte(sending).await?.map_err(|error| broken(&error))?;
-        let (status, headers) =
-            (response.status().as_u16(), Headers::from(response.headers().clone()));
-        let target = headers.get("location").and_then(|to| self.spec.token_url.join(to).ok());
+        let response = deadline
+            .first_byte(sending)
+            .await?
+            .map_err(|error| broken(&error))?;
+        let (status, headers) = (
+            response.status().as_u16(),
+            Headers::from(response.headers().clone()),
+        );
+        let target = headers
+            .get("location")
+            .and_then(|to| self.spec.token_url.join(to).ok());
         let body = body::read(
             response,
             &headers,
@@ -235,11 +274,21 @@ impl Endpoint {
         )
         .await;
         if !(200..300).contains(&status) {
-            return Err(refusal(status, &headers, &body.unwrap_or_default(), target.as_ref(), now));
+            return Err(refusal(
+                status,
+                &headers,
+                &body.unwrap_or_default(),
+                target.as_ref(),
+                now,
+            ));
         }
         let expected = Expected {
             lifetime: self.spec.lifetime,
-            key_member: self.spec.api_key.as_ref().and_then(|key| key.member.as_deref()),
+            key_member: self
+                .spec
+                .api_key
+                .as_ref()
+                .and_then(|key| key.member.as_deref()),
             now: headers.date().unwrap_or(now),
         };
         standard(&body?, &expected)
@@ -257,8 +306,10 @@ fn refusal(
     now: Timestamp,
 ) -> Kind {
     let word = error_word(body);
-    let passing_word =
-        matches!(word, Some("temporarily_unavailable" | "server_error" | "slow_down"));
+    let passing_word = matches!(
+        word,
+        Some("temporarily_unavailable" | "server_error" | "slow_down")
+    );
     match status {
         300..=399 => Kind::Redirect(status, target.map(host_of)),
         _ if is_passing(status) || passing_word => Kind::Busy(status, asked_wait(headers, now)),
@@ -285,7 +336,9 @@ fn error_word(body: &[u8]) -> Option<&'static str> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let body: Value = serde_json::from_slice(body).ok()?;
     let said = body.get("error")?.as_str()?;
-    WORDS.into_iter().find(|word| word.eq_ignore_ascii_case(said.trim()))
+    WORDS
+        .into_iter()
+        .find(|word| word.eq_ignore_ascii_case(said.trim()))
 }
 
 fn form_to_json(form: &[u8]) -> Vec<u8> {
@@ -297,5 +350,8 @@ fn form_to_json(form: &[u8]) -> Vec<u8> {
 
 fn basic(id: &str, secret: &SecretString) -> Result<HeaderValue, Kind> {
     let pair = BASE64_STANDARD.encode(format!("{id}:{}", secret.expose_secret()));
-    access::value(&SecretString::from(format!("Basic {pair}")), "the client's secret")
+    access::value(
+        &SecretString::from(format!("Basic {pair}")),
+        "the client's secret",
+    )
 }

@@ -54,9 +54,10 @@ pub(super) fn judge(words: &ErrorWords, answer: &Answer<'_>) -> Verdict {
         return Verdict::Token;
     }
     match status {
-        200 if is_web_page(answer.body) => {
-            Verdict::Failed(Kind::BadAnswer(status, "expected JSON, got a web page".into()))
-        }
+        200 if is_web_page(answer.body) => Verdict::Failed(Kind::BadAnswer(
+            status,
+            "expected JSON, got a web page".into(),
+        )),
         200 | 204 => Verdict::Fine,
         401 => Verdict::Token,
         403 => Verdict::Forbidden,
@@ -98,9 +99,14 @@ fn is_web_page(body: &[u8]) -> bool {
 
 /// RFC 6750 puts `error="invalid_token"` into the challenge.
 fn challenge_names_token(words: &ErrorWords, headers: &Headers) -> bool {
-    let Some(challenge) = headers.get("www-authenticate") else { return false };
+    let Some(challenge) = headers.get("www-authenticate") else {
+        return false;
+    };
     let challenge = normal(challenge);
-    words.token.iter().any(|word| challenge.contains(&normal(word)))
+    words
+        .token
+        .iter()
+        .any(|word| challenge.contains(&normal(word)))
 }
 
 #[derive(Clone, Copy)]
@@ -137,8 +143,12 @@ fn known_code(words: &ErrorWords, answer: &Answer<'_>) -> Option<(Meaning, Strin
 
 /// Every code at a dotted path; member names without regard to case, `[]` is each element.
 fn collect(value: &Value, path: &str, codes: &mut Vec<String>) {
-    let (step, rest) = path.split_once('.').map_or((path, None), |(step, rest)| (step, Some(rest)));
-    let (name, each) = step.strip_suffix("[]").map_or((step, false), |name| (name, true));
+    let (step, rest) = path
+        .split_once('.')
+        .map_or((path, None), |(step, rest)| (step, Some(rest)));
+    let (name, each) = step
+        .strip_suffix("[]")
+        .map_or((step, false), |name| (name, true));
     let found: Vec<&Value> = match value {
         _ if name.is_empty() => vec![value],
         Value::Object(members) => members
@@ -196,14 +206,23 @@ mod tests {
     fn judged(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Verdict {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            map.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+            map.insert(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
         }
         let address = Url::parse("https://api.example.org/v1/users").expect("an address");
         let now = "2026-03-02T06:00:00Z".parse().expect("a time");
         let headers = Headers::from(map);
         judge(
             &words(),
-            &Answer { status, headers: &headers, body: body.as_bytes(), address: &address, now },
+            &Answer {
+                status,
+                headers: &headers,
+                body: body.as_bytes(),
+                address: &address,
+                now,
+            },
         )
     }
 
@@ -241,7 +260,10 @@ mod tests {
         }
         for status in [201, 202, 203, 206] {
             assert!(
-                matches!(judged(status, &[], "[]"), Verdict::Failed(Kind::BadAnswer(..))),
+                matches!(
+                    judged(status, &[], "[]"),
+                    Verdict::Failed(Kind::BadAnswer(..))
+                ),
                 "{status}"
             );
         }
@@ -257,7 +279,11 @@ mod tests {
                 r#"{"responseStatus":{"errorCode":"NotExist","message":"Flux 9021"}}"#,
                 missing(500, "NotExist"),
             ),
-            (400, r#"{"ResponseStatus":{"ErrorCode":"notexist"}}"#, missing(400, "NotExist")),
+            (
+                400,
+                r#"{"ResponseStatus":{"ErrorCode":"notexist"}}"#,
+                missing(400, "NotExist"),
+            ),
             (
                 404,
                 r#"{"statusInfoSet":[{"imsx_codeMinor":"x"},{"imsx_codeMinor":"unknownobject"}]}"#,
@@ -268,16 +294,32 @@ mod tests {
                 r#"{"code":"TooManyRequested"}"#,
                 Verdict::Failed(Kind::TooMany(400, Some("TooManyRequested".into()))),
             ),
-            (200, r#"{"responseStatus":{"errorCode":"Invalid_Token"}}"#, Verdict::Token),
+            (
+                200,
+                r#"{"responseStatus":{"errorCode":"Invalid_Token"}}"#,
+                Verdict::Token,
+            ),
             (403, r#"[{"code":"invalid_token"}]"#, Verdict::Token),
-            (400, r#"{"code":"SomethingElse"}"#, Verdict::Failed(Kind::Rejected(400))),
-            (400, r#"{"code":{"deep":1}}"#, Verdict::Failed(Kind::Rejected(400))),
+            (
+                400,
+                r#"{"code":"SomethingElse"}"#,
+                Verdict::Failed(Kind::Rejected(400)),
+            ),
+            (
+                400,
+                r#"{"code":{"deep":1}}"#,
+                Verdict::Failed(Kind::Rejected(400)),
+            ),
             (
                 200,
                 r#"{"users":[],"statusInfoSet":[{"imsx_codeMinor":"invalid_sort_field"}]}"#,
                 Verdict::Fine,
             ),
-            (502, "<html>Bad Gateway</html>", Verdict::Failed(Kind::Busy(502, None))),
+            (
+                502,
+                "<html>Bad Gateway</html>",
+                Verdict::Failed(Kind::Busy(502, None)),
+            ),
             (200, "[1]", Verdict::Fine),
             (200, "", Verdict::Fine),
         ] {
@@ -285,7 +327,10 @@ mod tests {
         }
         for page in ["<!doctype html>", "\u{feff}\n <html>"] {
             assert!(
-                matches!(judged(200, &[], page), Verdict::Failed(Kind::BadAnswer(200, _))),
+                matches!(
+                    judged(200, &[], page),
+                    Verdict::Failed(Kind::BadAnswer(200, _))
+                ),
                 "{page}"
             );
         }
@@ -294,7 +339,11 @@ mod tests {
     #[test]
     fn headers_speak_too() {
         assert_eq!(
-            judged(403, &[("www-authenticate", "Bearer error=\"invalid_token\"")], ""),
+            judged(
+                403,
+                &[("www-authenticate", "Bearer error=\"invalid_token\"")],
+                ""
+            ),
             Verdict::Token
         );
         assert_eq!(
@@ -316,7 +365,11 @@ mod tests {
             ("https://", None),
         ] {
             let should = Verdict::Failed(Kind::Redirect(302, host.map(str::to_owned)));
-            assert_eq!(judged(302, &[("location", location)], ""), should, "{location}");
+            assert_eq!(
+                judged(302, &[("location", location)], ""),
+                should,
+                "{location}"
+            );
         }
     }
 }

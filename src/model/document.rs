@@ -32,7 +32,10 @@ impl<T: DeserializeOwned + JsonSchema> Document<T> {
     /// Reads a text. `checks` holds every [`super::spelled::Spelled`] type that `T` uses.
     pub fn read(file: &Arc<FileText>, checks: &[Check]) -> Result<Self, Problems> {
         let (tree, value) = read_with_tree(file, checks);
-        Ok(Self { value: value?, tree })
+        Ok(Self {
+            value: value?,
+            tree,
+        })
     }
 
     /// Makes the value of a tree that was put together of several files.
@@ -41,7 +44,10 @@ impl<T: DeserializeOwned + JsonSchema> Document<T> {
         if problems.has_errors() {
             return Err(problems);
         }
-        Ok(Self { value: value_of(&tree)?, tree })
+        Ok(Self {
+            value: value_of(&tree)?,
+            tree,
+        })
     }
 }
 
@@ -63,7 +69,11 @@ pub fn read_with_tree<T: DeserializeOwned + JsonSchema>(
     checks: &[Check],
 ) -> (Node, Result<T, Problems>) {
     let (tree, problems) = checked_tree::<T>(file, checks, Extent::Whole);
-    let value = if problems.has_errors() { Err(problems) } else { value_of(&tree) };
+    let value = if problems.has_errors() {
+        Err(problems)
+    } else {
+        value_of(&tree)
+    };
     (tree, value)
 }
 

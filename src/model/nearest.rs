@@ -32,7 +32,10 @@ pub fn nearest_some<'a>(
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .collect();
     near.sort_by(|(one, _), (other, _)| other.total_cmp(one));
-    near.into_iter().take(wanted).map(|(_, candidate)| candidate).collect()
+    near.into_iter()
+        .take(wanted)
+        .map(|(_, candidate)| candidate)
+        .collect()
 }
 
 /// Advice for a word that is none of the known ones: the nearest, or all of them.

@@ -38,7 +38,7 @@ pub struct Plan {
     pub full: bool,
     /// Why absence cannot be believed.
     pub doubt: Option<String>,
-    lost_keys: u64,
+    pub(super) lost_keys: u64,
 }
 
 /// What one group would lose.

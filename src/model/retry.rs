@@ -59,8 +59,11 @@ pub struct RetryPolicy {
 }
 
 /// Five attempts with waits of up to 1, 2, 4 and 8 seconds.
-pub const POLITE: RetryPolicy =
-    RetryPolicy { attempts: 5, first: Duration::from_secs(1), longest: Duration::from_secs(60) };
+pub const POLITE: RetryPolicy = RetryPolicy {
+    attempts: 5,
+    first: Duration::from_secs(1),
+    longest: Duration::from_secs(60),
+};
 
 impl RetryPolicy {
     /// What to do after a failure; `dice` is uniform in `[0, 1)`.
@@ -77,8 +80,15 @@ impl RetryPolicy {
         if failed.worth != Worth::Nothing && asked > failed.left {
             return Then::Defer(asked);
         }
-        let wait = self.ceiling(failed.attempt).mul_f64(dice.clamp(0.0, 1.0)).max(asked);
-        if last || wait > failed.left { Then::Stop } else { Then::Wait(wait) }
+        let wait = self
+            .ceiling(failed.attempt)
+            .mul_f64(dice.clamp(0.0, 1.0))
+            .max(asked);
+        if last || wait > failed.left {
+            Then::Stop
+        } else {
+            Then::Wait(wait)
+        }
     }
 
     /// Upper end of the wait after this attempt.
@@ -112,10 +122,16 @@ pub fn retry_after(text: &str, server_now: Timestamp) -> Option<Duration> {
     if let Ok(seconds) = text.parse::<f64>() {
         // Also takes "1.5", which some gateways send.
         let longest = LONGEST_WISH.as_secs_f64();
-        return seconds.is_finite().then(|| Duration::from_secs_f64(seconds.clamp(0.0, longest)));
+        return seconds
+            .is_finite()
+            .then(|| Duration::from_secs_f64(seconds.clamp(0.0, longest)));
     }
     let wait = http_date(text)?.duration_since(server_now);
-    Some(Duration::try_from(wait).unwrap_or_default().min(LONGEST_WISH))
+    Some(
+        Duration::try_from(wait)
+            .unwrap_or_default()
+            .min(LONGEST_WISH),
+    )
 }
 
 /// Reads an HTTP date in any of the three forms of RFC 9110 5.6.7, without recursion or backtracking.
@@ -123,7 +139,10 @@ pub fn http_date(text: &str) -> Option<Timestamp> {
     if text.len() > LONGEST_HEADER {
         return None;
     }
-    let words: Vec<&str> = text.split([' ', ',', '-']).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = text
+        .split([' ', ',', '-'])
+        .filter(|word| !word.is_empty())
+        .collect();
     let (day, month, year, time) = match words[..] {
         [_, day, month, year, time, "GMT" | "UTC" | "Z"] => (day, month, year, time),
         [_, month, day, time, year] => (day, month, year, time),
@@ -134,7 +153,12 @@ pub fn http_date(text: &str) -> Option<Timestamp> {
     let date = civil::Date::new(full_year(year)?, month_number(month)?, day.parse().ok()?).ok()?;
     // A leap second is the last second before it.
     let time = civil::Time::new(hour, minute, second.min(59), 0).ok()?;
-    Some(date.to_datetime(time).to_zoned(TimeZone::UTC).ok()?.timestamp())
+    Some(
+        date.to_datetime(time)
+            .to_zoned(TimeZone::UTC)
+            .ok()?
+            .timestamp(),
+    )
 }
 
 fn full_year(text: &str) -> Option<i16> {
@@ -148,10 +172,14 @@ fn full_year(text: &str) -> Option<i16> {
 }
 
 fn month_number(name: &str) -> Option<i8> {
-    const MONTHS: [&str; 12] =
-        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+    const MONTHS: [&str; 12] = [
+        "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+    ];
     let name = name.to_ascii_lowercase();
-    MONTHS.iter().zip(1..).find_map(|(month, number)| (*month == name).then_some(number))
+    MONTHS
+        .iter()
+        .zip(1..)
+        .find_map(|(month, number)| (*month == name).then_some(number))
 }
 
 #[cfg(test)]
@@ -203,20 +231,69 @@ mod tests {
         let long = Duration::from_secs(1800);
         let one = |attempt, worth, asked: Option<u64>, left, dice| {
             let asked = asked.map(Duration::from_secs);
-            POLITE.after(Failed { attempt, mangled: attempt.min(2), worth, asked, left }, dice)
+            POLITE.after(
+                Failed {
+                    attempt,
+                    mangled: attempt.min(2),
+                    worth,
+                    asked,
+                    left,
+                },
+                dice,
+            )
         };
         let wait = |millis| Then::Wait(Duration::from_millis(millis));
         for (name, is, should) in [
-            ("first wait", one(1, Worth::Several, None, long, 0.5), wait(500)),
-            ("second wait", one(2, Worth::Several, None, long, 0.5), wait(1000)),
-            ("fourth wait", one(4, Worth::Several, None, long, 0.5), wait(4000)),
-            ("fifth attempt", one(5, Worth::Several, None, long, 0.5), Then::Stop),
-            ("worth nothing", one(1, Worth::Nothing, Some(9), long, 0.5), Then::Stop),
-            ("one more", one(1, Worth::OneMore, None, long, 0.5), wait(500)),
-            ("no third", one(2, Worth::OneMore, None, long, 0.5), Then::Stop),
-            ("a wish wins", one(1, Worth::Several, Some(120), long, 0.5), wait(120_000)),
-            ("a wish for nothing does not", one(1, Worth::Several, Some(0), long, 0.5), wait(500)),
-            ("our wait wins when longer", one(4, Worth::Several, Some(1), long, 0.5), wait(4000)),
+            (
+                "first wait",
+                one(1, Worth::Several, None, long, 0.5),
+                wait(500),
+            ),
+            (
+                "second wait",
+                one(2, Worth::Several, None, long, 0.5),
+                wait(1000),
+            ),
+            (
+                "fourth wait",
+                one(4, Worth::Several, None, long, 0.5),
+                wait(4000),
+            ),
+            (
+                "fifth attempt",
+                one(5, Worth::Several, None, long, 0.5),
+                Then::Stop,
+            ),
+            (
+                "worth nothing",
+                one(1, Worth::Nothing, Some(9), long, 0.5),
+                Then::Stop,
+            ),
+            (
+                "one more",
+                one(1, Worth::OneMore, None, long, 0.5),
+                wait(500),
+            ),
+            (
+                "no third",
+                one(2, Worth::OneMore, None, long, 0.5),
+                Then::Stop,
+            ),
+            (
+                "a wish wins",
+                one(1, Worth::Several, Some(120), long, 0.5),
+                wait(120_000),
+            ),
+            (
+                "a wish for nothing does not",
+                one(1, Worth::Several, Some(0), long, 0.5),
+                wait(500),
+            ),
+            (
+                "our wait wins when longer",
+                one(4, Worth::Several, Some(1), long, 0.5),
+                wait(4000),
+            ),
             (
                 "a wish beyond the run",
                 one(1, Worth::Several, Some(3600), long, 0.5),
@@ -241,7 +318,11 @@ mod tests {
                 ),
                 wait(2000),
             ),
-            ("no time left", one(1, Worth::Several, None, Duration::ZERO, 0.5), Then::Stop),
+            (
+                "no time left",
+                one(1, Worth::Several, None, Duration::ZERO, 0.5),
+                Then::Stop,
+            ),
         ] {
             assert_eq!(is, should, "{name}");
         }
@@ -249,10 +330,18 @@ mod tests {
 
     #[test]
     fn the_bucket_gives_a_fifth_and_ten() {
-        for (requests, retries, may) in
-            [(0, 0, true), (1, 9, true), (1, 10, false), (100, 29, true), (100, 30, false)]
-        {
-            assert_eq!(within_bucket(requests, retries), may, "{requests} {retries}");
+        for (requests, retries, may) in [
+            (0, 0, true),
+            (1, 9, true),
+            (1, 10, false),
+            (100, 29, true),
+            (100, 30, false),
+        ] {
+            assert_eq!(
+                within_bucket(requests, retries),
+                may,
+                "{requests} {retries}"
+            );
         }
     }
 

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::decode::{Decoded, Decoder, Reader, RowSeed, RowsSeed};
+use super::description::NameMatch;
 use super::json::Text;
 
 /// Where a page's parts stand, from the description.
@@ -25,6 +26,21 @@ pub struct PageShape {
     pub total_member: Vec<String>,
     /// Dotted path of the next cursor.
     pub cursor: Option<String>,
+    /// How member names are matched.
+    pub names: NameMatch,
+}
+
+impl PageShape {
+    fn is_path(&self, wanted: &[String], at: &[String]) -> bool {
+        wanted.len() == at.len()
+            && wanted
+                .iter()
+                .zip(at)
+                .all(|(wanted, name)| match self.names {
+                    NameMatch::Exact => wanted == name,
+                    NameMatch::AnyCase => wanted.eq_ignore_ascii_case(name),
+                })
+    }
 }
 
 /// Where rows stand in a body.
@@ -210,10 +226,11 @@ impl<'de> Visitor<'de> for BodySeed<'_, '_, '_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let Self { search, at } = self;
+        let shape = search.shape;
         let rank = search.rank(|place| match place {
             Place::Body => at.is_empty(),
             Place::AnyMember => at.len() == 1,
-            Place::Member(path) => *path == at,
+            Place::Member(path) => shape.is_path(path, &at),
             Place::One => false,
         });
         match rank {
@@ -298,7 +315,6 @@ mod tests {
     use super::*;
     use crate::model::row::Cell;
     use crate::vendor::columns::Column;
-    use crate::vendor::description::NameMatch;
 
     const COLUMNS: &[(&str, &str)] = &[
         ("id", "id | Id : text"),

@@ -402,7 +402,7 @@ impl Builder<'_> {
             title: stream.title.clone(),
             paths: stream.path.texts().to_vec(),
             query: stream.query.clone(),
-            shape: page_shape(stream),
+            shape: page_shape(stream, self.description.names),
             page,
             watermark,
             columns,
@@ -599,6 +599,7 @@ impl Builder<'_> {
             first: u64::from(page.first.unwrap_or(1)),
             cursor: page.cursor.clone(),
             short_ends: page.until.contains(&EndSign::Short),
+            repeat_ends: page.until.contains(&EndSign::Repeat),
         }
     }
 
@@ -623,7 +624,7 @@ impl Builder<'_> {
     }
 }
 
-fn page_shape(stream: &Stream) -> PageShape {
+fn page_shape(stream: &Stream, names: NameMatch) -> PageShape {
     PageShape {
         rows: stream
             .rows
@@ -636,5 +637,6 @@ fn page_shape(stream: &Stream) -> PageShape {
         total_header: stream.page.total_header.clone(),
         total_member: stream.page.total_member.clone(),
         cursor: stream.page.next.clone(),
+        names,
     }
 }

@@ -17,7 +17,7 @@ use super::description::NameMatch;
 use super::json;
 use super::slots::Slots;
 use super::tree::{Leaf, Node, Tree, What};
-use crate::model::row::{Cell, Rows};
+use crate::model::row::{Cell, Kind, Rows};
 
 /// At most so many names of unlisted members are kept of a reading.
 const MOST_UNLISTED: usize = 50;
@@ -125,7 +125,7 @@ impl Reader<'_> {
                 self.out.rows.push(|bytes| {
                     for (number, column) in columns.iter().enumerate() {
                         match &column.origin {
-                            Origin::Constant(text) => Cell::Text(text).write(bytes),
+                            Origin::Constant(text) => constant(text, column.kind).write(bytes),
                             Origin::Paths(_) => slots.cell(number).write(bytes),
                         }
                     }
@@ -154,6 +154,15 @@ impl Reader<'_> {
             format!("{}.{name}", node.path)
         };
         self.out.unlisted.insert(whole);
+    }
+}
+
+/// A constant in its column's kind; a text that is no whole number has no value there.
+fn constant(text: &str, kind: Kind) -> Cell<'_> {
+    match kind {
+        Kind::Integer | Kind::Boolean => text.parse().map_or(Cell::Null, Cell::Integer),
+        Kind::Real => text.parse().map_or(Cell::Null, Cell::Real),
+        Kind::Text | Kind::Date | Kind::Timestamp | Kind::Json => Cell::Text(text),
     }
 }
 

@@ -212,8 +212,8 @@ pub struct Stream {
     /// Query parameters; templates. One that comes out empty is left out.
     #[serde(default)]
     pub query: BTreeMap<String, String>,
-    /// Where the array of rows stands: a member's path, `"[]"` the body itself, `"{}"` the body is
-    /// one row, `"*"` the only member that holds an array. Several are tried in turn.
+    /// Where the array of rows stands: a member's path, `"[]"` the body itself, `"*"` the only member that
+    /// holds an array; several are tried in turn. `"{}"`, alone, says that the body is one row.
     pub rows: OneOrMany,
     /// The member that a row is wrapped in, such as `"Data"`; rows without it are taken as they are.
     pub envelope: Option<String>,
@@ -293,7 +293,8 @@ pub struct Page {
     /// The column that the list is sorted by (`watermark`); asked for with `since.query`.
     pub column: Option<String>,
     /// What ends a list besides an empty array. `short` believes a page with fewer rows than asked
-    /// for; `null` and `blank` accept the body `null`, or no body (204), as no rows.
+    /// for; `null` and `blank` accept the body `null`, or no body (204), as no rows; `repeat` takes the page
+    /// before once more as the end.
     #[serde(default)]
     pub until: Vec<EndSign>,
     /// Header with the number of rows of the whole list.
@@ -334,6 +335,8 @@ pub enum EndSign {
     Null,
     /// No body at all: 204, or an empty 200.
     Blank,
+    /// The page before once more: a vendor that ignores paging gives all rows each time (wapi.md 9.3).
+    Repeat,
 }
 
 /// A time span that is walked step by step.

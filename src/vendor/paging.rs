@@ -30,6 +30,8 @@ pub struct PageRules {
     pub cursor: Option<String>,
     /// A page with fewer rows than asked for ends the list.
     pub short_ends: bool,
+    /// The page before once more ends the list.
+    pub repeat_ends: bool,
 }
 
 /// What to ask for next.
@@ -83,6 +85,15 @@ pub struct PageFacts {
     pub fingerprint: u64,
     /// The change time of its first and last row (watermark).
     pub span: Option<(String, String)>,
+}
+
+/// What to do with a page's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// They belong to the list.
+    Take,
+    /// They came before: the vendor gave its last page again.
+    Leave,
 }
 
 /// How a walk ended.
@@ -175,11 +186,20 @@ impl Pager {
     }
 
     /// Takes what a page said. The error names a list that goes in circles.
-    pub fn answer(&mut self, ask: &PageAsk, facts: &PageFacts) -> Result<(), String> {
+    pub fn answer(&mut self, ask: &PageAsk, facts: &PageFacts) -> Result<Use, String> {
         self.under_way -= 1;
+        if self.repeats(ask, facts) {
+            if !self.rules.repeat_ends {
+                return Err(
+                    "the same page came twice in a row: the vendor does not move on".to_owned(),
+                );
+            }
+            self.ended_at = Some(0);
+            self.queue.clear();
+            return Ok(Use::Leave);
+        }
         self.received += facts.received;
         self.note_total(facts.total);
-        self.refuse_repetition(ask, facts)?;
         match (self.rules.by, &ask.at) {
             (PageBy::Offset, At::Offset(offset)) => {
                 self.after_offset(*offset, ask.want, facts.received)
@@ -194,11 +214,11 @@ impl Pager {
                     .filter(|_| facts.received > 0)
                     .map(At::Link)
             }
-            (PageBy::Cursor, _) => return self.after_cursor(facts),
-            (PageBy::Watermark, at) => return self.after_watermark(&at.clone(), ask.want, facts),
+            (PageBy::Cursor, _) => self.after_cursor(facts)?,
+            (PageBy::Watermark, at) => self.after_watermark(&at.clone(), ask.want, facts)?,
             (PageBy::None | PageBy::Offset | PageBy::Number, _) => {}
         }
-        Ok(())
+        Ok(Use::Take)
     }
 
     /// The vendor says a page is too large: asks for a smaller one at the same place, if that makes sense.
@@ -269,18 +289,14 @@ impl Pager {
     }
 
     /// webuntis-oneroster.md 4.1 Q9: an ignored parameter brings the same page for ever.
-    fn refuse_repetition(&mut self, ask: &PageAsk, facts: &PageFacts) -> Result<(), String> {
+    fn repeats(&mut self, ask: &PageAsk, facts: &PageFacts) -> bool {
+        if facts.received == 0 {
+            return false;
+        }
         // The rows of a watermark's last moment come again by design, once.
         let by_design = matches!(ask.at, At::Since { skip: 0, .. });
-        if facts.received > 0 && !by_design && self.last_page == Some(facts.fingerprint) {
-            return Err(
-                "the same page came twice in a row: the vendor does not move on".to_owned(),
-            );
-        }
-        if facts.received > 0 {
-            self.last_page = Some(facts.fingerprint);
-        }
-        Ok(())
+        let same = self.last_page.replace(facts.fingerprint) == Some(facts.fingerprint);
+        same && !by_design
     }
 
     fn take_next(&mut self) -> Option<(At, u64)> {
