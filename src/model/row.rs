@@ -282,5 +282,5 @@ mod tests {
     }
 
     const FIRST: i64 = 3_044_878_603_996_199_395;
-    const SECOND: i64 = 0;
+    const SECOND: i64 = -6_897_062_943_652_436_617;
 }

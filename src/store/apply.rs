@@ -30,18 +30,29 @@ pub struct Stamp {
     pub now: String,
 }
 
-/// Applies a reading; without `removals` no row leaves and none starts to wait.
+/// Which of the missing rows leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removals {
+    /// None, and none starts to wait: absence is not believed.
+    None,
+    /// Those that enough readings missed; the others wait.
+    Confirmed,
+    /// All: an admin has seen them.
+    All,
+}
+
+/// Applies a reading.
 pub fn apply(
     transaction: &Transaction<'_>,
     staged: &Staged,
     stamp: &Stamp,
-    removals: bool,
+    removals: Removals,
 ) -> Result<Applied, StoreError> {
     let what = StoreError::sql("apply a reading");
     let mut writer = Writer::new(transaction, &staged.table, stamp).map_err(&what)?;
     writer.put_pages(staged).map_err(&what)?;
-    if removals {
-        writer.remove_missing(staged).map_err(&what)?;
+    if removals != Removals::None {
+        writer.remove_missing(staged, removals).map_err(&what)?;
     }
     Ok(writer.applied)
 }
@@ -163,7 +174,7 @@ impl<'t> Writer<'t> {
     }
 
     /// Rows that enough readings missed leave; the others are noted as waiting, and nobody else is.
-    fn remove_missing(&mut self, staged: &Staged) -> rusqlite::Result<()> {
+    fn remove_missing(&mut self, staged: &Staged, removals: Removals) -> rusqlite::Result<()> {
         let (source, stream) = (&self.table.source, &self.table.stream);
         if staged.plan.full {
             self.transaction
@@ -172,11 +183,12 @@ impl<'t> Writer<'t> {
         }
         let mut missing = staged
             .stage
-            .prepare("SELECT key, missed, first_run, gone FROM missing")?;
+            .prepare("SELECT key, missed, first_run, gone, here FROM missing")?;
         let mut rows = missing.query([])?;
         while let Some(row) = rows.next()? {
             let key: Vec<u8> = row.get(0)?;
-            if row.get(3)? {
+            let (gone, here): (bool, bool) = (row.get(3)?, row.get(4)?);
+            if gone || (here && removals == Removals::All) {
                 let cells: Vec<Cell<'_>> = Cells::of(&key).collect();
                 self.remove(&cells)?;
             } else {

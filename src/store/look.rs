@@ -216,6 +216,22 @@ pub fn why(
     Ok(versions)
 }
 
+/// Some columns of all rows of a table as text, in the order of its key; nothing while it was never made.
+pub fn columns_of_rows(
+    connection: &Connection,
+    table: &Table,
+    columns: &[&str],
+) -> Result<Vec<Vec<Option<String>>>, StoreError> {
+    let what = StoreError::sql("read the rows that a stream is read for");
+    let names: Vec<String> = columns.iter().map(|column| format!("CAST({} AS TEXT)", quote(column))).collect();
+    let sql = format!("SELECT {} FROM {} ORDER BY {}", names.join(", "), table.quoted(), table.names_of(&table.key));
+    let mut statement = connection.prepare(&sql).map_err(&what)?;
+    statement
+        .query_map([], |row| (0..columns.len()).map(|place| row.get(place)).collect())
+        .and_then(Iterator::collect)
+        .map_err(&what)
+}
+
 /// How many complete readings in a row missed this row, and since which run; nothing when it was there.
 pub fn waits(
     connection: &Connection,

@@ -17,5 +17,5 @@ mod views;
 
 pub use database::Store;
 pub use error::StoreError;
-pub use staging::{Absence, Staged, Staging};
+pub use staging::{Absence, Size, Staged, Staging};
 pub use table::{Table, TableColumn};

@@ -22,6 +22,15 @@ use crate::model::row::{Cell, Cells, Rows};
 /// Rows of the table that may lie between two rows of a page before the walk jumps instead of steps.
 const LONGEST_STROLL: u32 = 16;
 
+/// How the table's size is found before a reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Row by row: what absence and the guard need.
+    Counted,
+    /// From the largest row number, which costs nothing: for a time series, which loses no rows.
+    Guessed,
+}
+
 /// What absence may mean when the reading has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Absence {
@@ -85,7 +94,7 @@ pub struct Staged {
 
 impl Staging {
     /// Starts a reading of one stream.
-    pub fn open(store: &Store, table: Arc<Table>) -> Result<Self, StoreError> {
+    pub fn open(store: &Store, table: Arc<Table>, size: Size) -> Result<Self, StoreError> {
         let what = StoreError::sql("start a reading");
         let mirror = store.reader()?;
         let stage = Connection::open("").map_err(&what)?;
@@ -93,7 +102,7 @@ impl Staging {
             .execute_batch(
                 "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -1024;\
                  CREATE TABLE page (number INTEGER PRIMARY KEY, entries BLOB NOT NULL);\
-                 CREATE TABLE missing (key BLOB PRIMARY KEY, missed INTEGER NOT NULL, first_run INTEGER, gone INTEGER NOT NULL);",
+                 CREATE TABLE missing (key BLOB PRIMARY KEY, missed INTEGER NOT NULL, first_run INTEGER, gone INTEGER NOT NULL, here INTEGER NOT NULL);",
             )
             .map_err(&what)?;
         let live = mirror
@@ -318,7 +327,7 @@ impl Staging {
         let mut statement = self.mirror.prepare(&sql)?;
         let mut insert = self
             .stage
-            .prepare("INSERT OR IGNORE INTO missing VALUES (?1, ?2, ?3, ?4)")?;
+            .prepare("INSERT OR IGNORE INTO missing VALUES (?1, ?2, ?3, ?4, ?5)")?;
         let mut rows = statement.query([])?;
         let mut bytes = Vec::new();
         while let Some(row) = rows.next()? {
@@ -337,7 +346,7 @@ impl Staging {
             if items.as_ref().is_some_and(|items| !items.contains(&item)) {
                 // Its item was not read: if it waits, it goes on waiting.
                 if let Some((missed, first_run)) = waiting.get(&key_bytes) {
-                    insert.execute(params![key_bytes, missed, first_run, false])?;
+                    insert.execute(params![key_bytes, missed, first_run, false, false])?;
                 }
                 continue;
             }
@@ -349,7 +358,7 @@ impl Staging {
             if let Some(place) = group.map(|_| columns.len() - 1) {
                 self.plan.lose(cells.at(place).plain());
             }
-            insert.execute(params![key_bytes, missed, first_run, gone])?;
+            insert.execute(params![key_bytes, missed, first_run, gone, true])?;
         }
         Ok(())
     }
@@ -380,7 +389,7 @@ impl Staging {
         );
         let mut statement = self.mirror.prepare(&sql)?;
         let mut insert = self.stage.prepare(
-            "INSERT INTO missing VALUES (?1, 1, NULL, 1) ON CONFLICT (key) DO UPDATE SET gone = 1 WHERE gone = 0",
+            "INSERT INTO missing VALUES (?1, 1, NULL, 1, 1) ON CONFLICT (key) DO UPDATE SET gone = 1 WHERE gone = 0",
         )?;
         let mut rows = statement.query(rusqlite::params_from_iter(feed.rows.values()))?;
         let mut bytes = Vec::new();

@@ -1,0 +1,70 @@
+//! What a stream is read for: once, or once for each item of a list, a setting, or another stream's rows.
+
+use super::error::Failure;
+use super::job::{Source, StreamJob};
+use crate::store::{Store, look};
+use crate::vendor::columns::Origin;
+use crate::vendor::template::Variables;
+
+/// One item of `for_each`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Item {
+    /// Its name in checkpoints and messages; empty for a stream that is read once.
+    pub name: String,
+    /// The values of the columns that say which item a row belongs to.
+    pub partition: Vec<String>,
+    /// What it fills into templates.
+    pub variables: Variables,
+    /// The values that mean "nothing new" while they stay; nothing when the description names none.
+    pub same: Option<String>,
+    /// Its row says that there is nothing to read.
+    pub is_empty: bool,
+}
+
+/// All items of a stream, in order.
+pub fn items(job: &StreamJob, source: &Source, store: &Store) -> Result<Vec<Item>, Failure> {
+    let Some(each) = &job.spec.for_each else { return Ok(vec![Item::default()]) };
+    if !each.list.is_empty() {
+        return Ok(each.list.iter().map(|variables| item(job, variables.clone(), false)).collect());
+    }
+    let listed = each.setting.as_ref().and_then(|name| source.lists.get(name)).filter(|list| !list.is_empty());
+    if let (Some(list), Some(variable)) = (listed, &each.variable) {
+        let one = |value: &String| item(job, Variables::from([(variable.clone(), value.clone())]), false);
+        return Ok(list.iter().map(one).collect());
+    }
+    let Some(table) = each.stream.as_ref().and_then(|stream| job.parents.get(stream)) else { return Ok(Vec::new()) };
+    let columns: Vec<&str> = each.take.values().map(String::as_str).collect();
+    let rows = look::columns_of_rows(&store.reader()?, table, &columns)?;
+    let variables = |row: Vec<Option<String>>| -> Variables {
+        each.take.keys().cloned().zip(row.into_iter().map(Option::unwrap_or_default)).collect()
+    };
+    Ok(rows.into_iter().map(|row| item(job, variables(row), true)).collect())
+}
+
+fn item(job: &StreamJob, variables: Variables, from_row: bool) -> Item {
+    let partition = partition(job, &variables);
+    let watched = job.spec.for_each.as_ref().map(|each| each.skip_while_same.as_slice()).unwrap_or_default();
+    let values: Vec<&str> = watched.iter().filter_map(|name| variables.get(name).map(String::as_str)).collect();
+    let name = if partition.is_empty() {
+        let kept = variables.iter().filter(|(name, _)| !watched.contains(name));
+        kept.map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(" ")
+    } else {
+        partition.join(" ")
+    };
+    Item {
+        name,
+        same: (!values.is_empty()).then(|| values.join(" ")),
+        is_empty: from_row && !values.is_empty() && values.iter().all(|value| value.is_empty()),
+        partition,
+        variables,
+    }
+}
+
+/// The values of the columns that say which item a row belongs to.
+fn partition(job: &StreamJob, variables: &Variables) -> Vec<String> {
+    let constant = |place: &usize| match &job.spec.columns[*place].origin {
+        Origin::Constant(text) => job.spec.fill(text, variables),
+        Origin::Paths(_) => String::new(),
+    };
+    job.spec.partition.iter().map(constant).collect()
+}

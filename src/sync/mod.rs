@@ -1,0 +1,19 @@
+//! Floor 2: reading a stream, the plan, the guard, the apply; one run of a job.
+//!
+//! A run takes no hint of what changed: it looks, so that after a crash the same code does the
+//! same thing. It knows no vendor and no SQL.
+
+pub mod error;
+pub mod items;
+pub mod job;
+pub mod read;
+pub mod report;
+pub mod run;
+pub mod stream;
+pub mod timeline;
+mod walk;
+
+pub use error::Failure;
+pub use job::{ApplyMode, Job, Source, StreamJob};
+pub use report::{Outcome, Progress, RunReport, StreamReport, Watch};
+pub use run::{Order, Runner};

@@ -1,0 +1,253 @@
+//! Time series: each item is walked through time, and each step is committed when it is complete.
+//!
+//! The same way as any stream (walk, compare, guard, apply), a step at a time, so that a stop
+//! keeps what was complete and a first run of years can be resumed. Absence means nothing here. Rules: wapi.md 7.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::mpsc;
+
+use super::error::Failure;
+use super::items::{Item, items};
+use super::job::StreamJob;
+use super::read::{Context, compare, is_refused_item, teller};
+use super::walk::{Road, WalkFacts, walk};
+use crate::http::HttpError;
+use crate::model::guard::{self, GuardRules};
+use crate::model::{Class, scalar};
+use crate::store::apply::{Applied, Removals, Stamp, apply};
+use crate::store::checkpoints::{self, Checkpoint};
+use crate::store::{Absence, Size, Staged, Staging, StoreError};
+use crate::vendor::api::{WindowRules, wire_time};
+use crate::vendor::windows::{WindowWalk, first_time};
+
+/// A point may lie this far ahead of our clock and still move the checkpoint (wapi.md 7.6).
+const AHEAD: SignedDuration = SignedDuration::from_hours(24);
+
+/// What reading a time series did.
+#[derive(Default)]
+pub struct TimelineReport {
+    /// What was found besides rows.
+    pub facts: WalkFacts,
+    /// What was written, or would be.
+    pub applied: Applied,
+    /// Rows that came as they were.
+    pub unchanged: u64,
+    /// Items that the vendor refuses.
+    pub left_out: Vec<(String, String)>,
+    /// The first item that failed; the others were read all the same.
+    pub failure: Option<Failure>,
+    /// Why a step was not applied, if the guard refused one.
+    pub refusal: Option<String>,
+}
+
+/// Whether steps are applied, and by which run.
+#[derive(Clone)]
+pub enum Writing {
+    /// By this run.
+    Run(i64),
+    /// Not at all.
+    Dry,
+}
+
+/// Reads all items of a time series, several at once.
+pub async fn read(
+    context: &Context<'_>,
+    job: &StreamJob,
+    guard: &GuardRules,
+    writing: &Writing,
+    full: bool,
+) -> Result<TimelineReport, Failure> {
+    let Some(window) = &job.spec.window else { return Ok(TimelineReport::default()) };
+    let known = checkpoints::load(&context.store.reader()?, &job.table)?;
+    let items = items(job, context.source, context.store)?;
+    let one = |item| {
+        let before = if full { None } else { known.get(&key_of(item)).cloned() };
+        let walk = ItemWalk { context, job, window, guard, writing, item };
+        async move { (item, walk.read(before).await) }
+    };
+    let mut walks = stream::iter(&items).map(one).buffer_unordered(context.source.in_flight.max(1));
+    let mut report = TimelineReport::default();
+    while let Some((item, (part, result))) = walks.next().await {
+        report.add(part);
+        match result {
+            Ok(()) => {}
+            Err(error) if is_refused_item(job, &error) => report.left_out.push((item.name.clone(), error.to_string())),
+            Err(error @ Failure::Store(_)) => return Err(error),
+            Err(error) => {
+                report.failure.get_or_insert(error);
+            }
+        }
+    }
+    Ok(report)
+}
+
+impl TimelineReport {
+    fn add(&mut self, part: Self) {
+        self.facts.add(part.facts);
+        self.applied.new += part.applied.new;
+        self.applied.changed += part.applied.changed;
+        self.unchanged += part.unchanged;
+        self.refusal = self.refusal.take().or(part.refusal);
+    }
+}
+
+/// A stream that is read once still needs a name that is not the stream's own checkpoint.
+fn key_of(item: &Item) -> String {
+    if item.name.is_empty() { "*".to_owned() } else { item.name.clone() }
+}
+
+struct ItemWalk<'a> {
+    context: &'a Context<'a>,
+    job: &'a StreamJob,
+    window: &'a WindowRules,
+    guard: &'a GuardRules,
+    writing: &'a Writing,
+    item: &'a Item,
+}
+
+impl ItemWalk<'_> {
+    /// Walks one item from where it was left; what was done is told even when it fails.
+    async fn read(&self, before: Option<Checkpoint>) -> (TimelineReport, Result<(), Failure>) {
+        let mut report = TimelineReport::default();
+        let now = self.context.clock.now();
+        let again_due = self.again_due(before.as_ref(), now);
+        let nothing_new = before.as_ref().is_some_and(|before| before.same.is_some() && before.same == self.item.same);
+        if self.item.is_empty || (nothing_new && !again_due) {
+            return (report, Ok(()));
+        }
+        let Some((start, end)) = self.span(before.as_ref(), again_due, now) else { return (report, Ok(())) };
+        let mut checkpoint = before.unwrap_or_default();
+        checkpoint.walked_from = checkpoint.walked_from.take().min(Some(scalar::written(start))).or_else(|| Some(scalar::written(start)));
+        let mut walk = WindowWalk::new(start, end, self.window.step, self.window.smallest);
+        while let Some((from, to)) = walk.span() {
+            let last_step = to >= end;
+            match self.step(from, to).await {
+                Ok((staged, facts)) => {
+                    self.note(&mut checkpoint, &facts, end, now, last_step, again_due);
+                    let done = self.write(staged, &checkpoint, &mut report).await;
+                    report.facts.add(facts);
+                    if let Err(error) = done {
+                        return (report, Err(error));
+                    }
+                    walk.done();
+                }
+                Err(error) if can_shrink(&error) && walk.shrink() => {}
+                // wapi.md 3.3: the smallest span that cannot be read is passed over, and said.
+                Err(error) if error.class() == Class::Contract && error.http().is_some() => {
+                    let path = format!("{} {} to {}", self.item.name, scalar::written(from), scalar::written(to));
+                    report.facts.rejects.insert((path, error.to_string()), 1);
+                    walk.done();
+                }
+                Err(error) => return (report, Err(error)),
+            }
+        }
+        (report, Ok(()))
+    }
+
+    /// From where to where: the overlap before the last point, or all of it when an older start shows up.
+    fn span(&self, before: Option<&Checkpoint>, again_due: bool, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let filled = |texts: &[String]| -> Vec<String> {
+            texts.iter().map(|text| self.job.spec.fill(text, &self.item.variables)).collect()
+        };
+        let first = first_time(&filled(&self.window.start), now)?;
+        let hour = SignedDuration::from_hours(1);
+        let end = first_time(&filled(&self.window.end), now).unwrap_or_else(|| scalar::moved(now, hour));
+        let known = before.and_then(|before| {
+            let cursor = scalar::parse(before.cursor.as_deref()?)?;
+            let walked_from = scalar::parse(before.walked_from.as_deref()?)?;
+            (walked_from <= first).then_some(cursor)
+        });
+        let back = match (&self.window.again, again_due) {
+            (Some((_, span)), true) => (*span).max(self.window.overlap),
+            _ => self.window.overlap,
+        };
+        let back = SignedDuration::try_from(back).ok()?;
+        Some((known.map_or(first, |cursor| scalar::moved(cursor, -back).max(first)), end))
+    }
+
+    fn again_due(&self, before: Option<&Checkpoint>, now: Timestamp) -> bool {
+        let (Some((every, _)), Some(before)) = (&self.window.again, before) else { return false };
+        let last = before.again_at.as_deref().and_then(scalar::parse);
+        let every = SignedDuration::try_from(*every).unwrap_or(SignedDuration::MAX);
+        last.is_none_or(|last| scalar::moved(last, every) <= now)
+    }
+
+    /// Moves the checkpoint to the newest point, not past the walk's end nor into the future.
+    fn note(&self, checkpoint: &mut Checkpoint, facts: &WalkFacts, end: Timestamp, now: Timestamp, last_step: bool, again: bool) {
+        let limit = scalar::written(end.min(scalar::moved(now, AHEAD)));
+        let newest = facts.newest.clone().map(|newest| newest.min(limit));
+        checkpoint.cursor = checkpoint.cursor.take().max(newest);
+        if last_step {
+            checkpoint.same.clone_from(&self.item.same);
+            if again || checkpoint.again_at.is_none() {
+                checkpoint.again_at = Some(scalar::written(now));
+            }
+        }
+    }
+
+    /// Reads one step and compares it.
+    async fn step(&self, from: Timestamp, to: Timestamp) -> Result<(Staged, WalkFacts), Failure> {
+        let extra = vec![
+            (self.window.from.clone(), wire_time(from, &self.window.format)),
+            (self.window.to.clone(), wire_time(to, &self.window.format)),
+        ];
+        let road = Road {
+            source: self.context.source,
+            spec: &self.job.spec,
+            item: self.item,
+            decoder: self.job.spec.decoder(&self.item.variables),
+            extra,
+            since: None,
+            budget: self.context.budget,
+        };
+        let staging = Staging::open(self.context.store, Arc::clone(&self.job.table), Size::Guessed)?;
+        let (rows, inbox) = mpsc::channel(1);
+        let tell = teller(self.context, self.job);
+        let walking = async {
+            let result = walk(&road, &rows, &tell).await;
+            drop(rows);
+            result
+        };
+        let (walked, staging) = tokio::join!(walking, compare(inbox, staging, &self.job.spec.name));
+        let (staging, (facts, _)) = (staging?, walked?);
+        Ok((staging.finish(&Absence::Nothing, 1, None, None)?, facts))
+    }
+
+    /// Applies one step with its checkpoint.
+    async fn write(&self, staged: Staged, checkpoint: &Checkpoint, report: &mut TimelineReport) -> Result<(), Failure> {
+        report.unchanged += staged.plan.unchanged;
+        if let Some(refusal) = guard::refusal(&staged.plan, self.guard, false) {
+            report.refusal = Some(refusal);
+            return Ok(());
+        }
+        let applied = match self.writing {
+            Writing::Dry => Applied { new: staged.plan.new, changed: staged.plan.changed, gone: 0 },
+            Writing::Run(run) => {
+                let stamp = Stamp { run: *run, now: scalar::written(self.context.clock.now()) };
+                let (table, item, checkpoint) = (Arc::clone(&self.job.table), key_of(self.item), checkpoint.clone());
+                self.context
+                    .store
+                    .write(move |connection| {
+                        let what = StoreError::sql("apply a step of a time series");
+                        let transaction = connection.transaction().map_err(&what)?;
+                        let applied = apply(&transaction, &staged, &stamp, Removals::None)?;
+                        checkpoints::save(&transaction, &table, &item, &checkpoint)?;
+                        transaction.commit().map_err(&what)?;
+                        Ok(applied)
+                    })
+                    .await?
+            }
+        };
+        report.applied.new += applied.new;
+        report.applied.changed += applied.changed;
+        Ok(())
+    }
+}
+
+fn can_shrink(error: &Failure) -> bool {
+    error.http().is_some_and(HttpError::is_too_many) || (error.class() == Class::Contract && error.http().is_some())
+}
