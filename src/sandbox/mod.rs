@@ -29,6 +29,7 @@ pub mod vendor;
 pub mod wapi;
 pub mod webuntis;
 pub mod wisenet;
+
 pub use control::{Control, Counters};
 pub use describe::{Description, Endpoint};
 pub use edits::{Change, Edits};

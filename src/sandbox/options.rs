@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::faults::Faults;
-use super::{wapi, webuntis};
+use super::{wapi, webuntis, wisenet};
 
 /// Everything a sandbox can be told at its start.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Options {
     pub webuntis: webuntis::Switches,
     /// Quirks of WAPI.
     pub wapi: wapi::Switches,
+    /// Quirks of Wisenet.
+    pub wisenet: wisenet::Switches,
 }
 
 impl Default for Options {
@@ -37,6 +39,7 @@ impl Default for Options {
             faults: Faults::default(),
             webuntis: webuntis::Switches::default(),
             wapi: wapi::Switches::default(),
+            wisenet: wisenet::Switches::default(),
         }
     }
 }

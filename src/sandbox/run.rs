@@ -14,6 +14,7 @@ use super::state::{Notebook, Remembered, read};
 use super::vendor::{Simulated, Vendor};
 use super::wapi::Wapi;
 use super::webuntis::WebUntis;
+use super::wisenet::Wisenet;
 
 /// Simulated vendors on loopback, until stopped.
 pub struct Sandbox {
@@ -22,6 +23,7 @@ pub struct Sandbox {
     servers: Vec<Server>,
     endpoints: Vec<Endpoint>,
     faces: Vec<(&'static str, Arc<dyn Simulated>, Arc<Control>)>,
+    wisenet: Arc<Wisenet>,
 }
 
 impl Sandbox {
@@ -45,14 +47,17 @@ impl Sandbox {
         let notebook = Arc::new(Notebook::new(options.state.clone(), Arc::clone(&shared)));
         notebook.write_when_changed()?;
 
+        let wisenet = Wisenet::new(Arc::clone(&shared), options.wisenet.clone());
+        let vendors = vendors(&shared, &options, &wisenet);
         let mut sandbox = Self {
             shared,
             notebook,
             servers: Vec::new(),
             endpoints: Vec::new(),
             faces: Vec::new(),
+            wisenet,
         };
-        for (place, vendor) in vendors(&sandbox.shared, &options).into_iter().enumerate() {
+        for (place, vendor) in vendors.into_iter().enumerate() {
             let port = options.port.map(|first| first.saturating_add(place as u16));
             sandbox.open(vendor, port).await?;
         }
@@ -103,6 +108,11 @@ impl Sandbox {
         Some(Arc::clone(control))
     }
 
+    /// Wisenet's own handle: it keeps its tokens and counts by itself.
+    pub fn wisenet(&self) -> &Arc<Wisenet> {
+        &self.wisenet
+    }
+
     /// What a complete reading finds today.
     pub fn describe(&self) -> Description {
         let vendors: BTreeMap<_, _> = self
@@ -136,10 +146,29 @@ impl Sandbox {
 }
 
 /// The vendors in the order of their ports.
-fn vendors(shared: &Arc<Shared>, options: &Options) -> Vec<Vendor> {
+fn vendors(shared: &Arc<Shared>, options: &Options, wisenet: &Arc<Wisenet>) -> Vec<Vendor> {
     let control = |name| Control::new(name, shared, options.faults.clone());
     vec![
         WebUntis::vendor(shared, options.webuntis.clone(), control("webuntis")),
         Wapi::vendor(shared, options.wapi.clone(), control("wapi")),
+        Vendor {
+            router: Arc::clone(wisenet).router(),
+            control: control("wisenet"),
+            faces: vec![("wisenet", Arc::clone(wisenet) as Arc<dyn Simulated>)],
+        },
     ]
+}
+
+impl Simulated for Wisenet {
+    fn describe(&self) -> BTreeMap<String, u64> {
+        self.describe()
+    }
+
+    fn settings(&self, origin: &str) -> BTreeMap<String, String> {
+        self.settings(origin)
+    }
+
+    fn secrets(&self) -> BTreeMap<String, String> {
+        self.secrets()
+    }
 }

@@ -249,6 +249,21 @@ async fn endpoints_carry_what_an_admin_would_write_down() {
             &["authorize_url", "base_url", "token_url", "wac", "woc"],
             &["wapi_client_secret", "wapi_password"],
         ),
+        (
+            "wisenet",
+            &[
+                "authorize_url",
+                "base_url",
+                "metadata_url",
+                "region",
+                "token_url",
+            ],
+            &[
+                "wisenet_api_key",
+                "wisenet_client_secret",
+                "wisenet_refresh_token",
+            ],
+        ),
     ] {
         let endpoint = sandbox.endpoint(vendor).unwrap();
         assert_eq!(endpoint.settings.keys().collect::<Vec<_>>(), settings);
