@@ -8,11 +8,13 @@ mod errors;
 mod face;
 mod flat;
 mod formats;
+mod history;
 mod oauth;
 mod operations;
 mod plant;
 mod points;
 mod record;
+mod reference;
 mod serve;
 pub mod switches;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use serde_json::json;
 
+use super::order::Served;
 use super::roster::{Face, Roster, build};
 use super::routes::{Rows, Target, target};
 use super::sso::{STANDARD_SECRET, password};
@@ -52,7 +53,7 @@ impl WebUntis {
     }
 
     /// What a tenant serves today.
-    pub(super) fn roster(&self, tenant: &str, face: Face) -> Arc<Roster> {
+    pub(super) fn roster(&self, tenant: &str, face: Face) -> Arc<Served> {
         let day = self.shared.day();
         let make = || {
             let school = &self.shared.school;
@@ -61,7 +62,13 @@ impl WebUntis {
                 students: school.students / 2,
             };
             let school = if tenant == TENANT { school } else { &other };
-            Arc::new(build(school, tenant, day, face, &self.switches))
+            Arc::new(Served::new(build(
+                school,
+                tenant,
+                day,
+                face,
+                &self.switches,
+            )))
         };
         let Ok(mut rosters) = self.rosters.lock() else {
             return make();
@@ -119,7 +126,7 @@ impl Simulated for Account {
         let roster = self.platform.roster(TENANT, self.face);
         lists
             .into_iter()
-            .map(|(stream, list)| (stream.to_owned(), self.count(&roster, list)))
+            .map(|(stream, list)| (stream.to_owned(), self.count(&roster.rows, list)))
             .collect()
     }
 

@@ -192,10 +192,9 @@ pub(super) fn compare(left: &str, right: &str) -> std::cmp::Ordering {
 }
 
 fn instant(text: &str) -> Option<jiff::Timestamp> {
-    // Only what looks like `2026-…` is worth a try; ids never do.
-    if text.as_bytes().get(4) != Some(&b'-')
-        || !text.as_bytes().iter().take(4).all(u8::is_ascii_digit)
-    {
+    // Only what looks like `2026-02-03…` is worth a try; ids never do.
+    let bytes = text.as_bytes();
+    if bytes.get(4) != Some(&b'-') || bytes.get(7) != Some(&b'-') {
         return None;
     }
     text.parse()

@@ -7,6 +7,8 @@ pub mod choices;
 mod errors;
 mod faces;
 mod filter;
+mod lessons;
+mod order;
 mod page;
 mod people;
 mod render;
@@ -23,7 +25,8 @@ use std::sync::{Arc, Mutex};
 
 use crate::sandbox::control::Control;
 use crate::sandbox::shared::Shared;
-use roster::{Face, Roster};
+use order::Served;
+use roster::Face;
 pub use switches::Switches;
 
 /// The tenant the sandbox's settings speak of.
@@ -32,7 +35,7 @@ pub const TENANT: &str = "4711";
 pub const TENANTS: [&str; 2] = [TENANT, "4712"];
 
 /// A day, and what a tenant serves on it.
-type DatedRoster = (u64, Arc<Roster>);
+type DatedRoster = (u64, Arc<Served>);
 
 /// The simulated WebUntis platform.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::errors::{Problem, status_info};
-use super::filter::{Filter, Refused, compare, plain};
+use super::filter::{Filter, Refused, plain};
 use super::roster::Face;
 use super::routes::fields;
 use super::switches::{self, AboveCap, Link, Offset, Order, Sort, Switches, Total};
@@ -119,22 +119,34 @@ impl Asked {
         Ok(())
     }
 
-    /// Filters and sorts; `turn` shuffles differently for each request when the order is random.
+    /// The field the list is sorted by, if it is.
+    pub(super) fn sort_field(&self) -> Option<&str> {
+        self.sort.as_ref().map(|(field, _)| field.as_str())
+    }
+
+    /// Filters the rows at these places, which are in ascending order, and turns them round if
+    /// asked to; `turn` shuffles differently for each request when the order is random.
     pub(super) fn arrange<'a>(
         &self,
-        rows: impl Iterator<Item = &'a Value>,
+        all: &'a [Value],
+        places: &[usize],
         switches: &Switches,
         turn: u64,
     ) -> Vec<Cow<'a, Value>> {
         let fits = |row: &&Value| self.filter.as_ref().is_none_or(|filter| filter.fits(row));
-        let mut rows: Vec<&Value> = rows.filter(fits).collect();
-        if let Some((field, descending)) = &self.sort {
-            sort_by(&mut rows, field);
-            if *descending {
-                rows.reverse();
+        let mut rows: Vec<&Value> = places
+            .iter()
+            .map(|place| &all[*place])
+            .filter(fits)
+            .collect();
+        match &self.sort {
+            Some((_, true)) => rows.reverse(),
+            None if switches.order == Order::Random => {
+                rows.sort_by_cached_key(|row| {
+                    Random::of(turn, &plain(&row["sourcedId"]), 0).next()
+                });
             }
-        } else if switches.order == Order::Random {
-            rows.sort_by_cached_key(|row| Random::of(turn, &plain(&row["sourcedId"]), 0).next());
+            Some((_, false)) | None => {}
         }
         rows.into_iter().map(Cow::Borrowed).collect()
     }
@@ -273,15 +285,6 @@ fn read_filter(
 
 fn known(collection: &str, field: &str) -> bool {
     fields(collection).contains(&field)
-}
-
-fn sort_by(rows: &mut [&Value], field: &str) {
-    // Ids are many and unlike times; comparing them as text is what makes large lists bearable.
-    if field == "sourcedId" {
-        rows.sort_by(|left, right| left[field].as_str().cmp(&right[field].as_str()));
-    } else {
-        rows.sort_by(|left, right| compare(&plain(&left[field]), &plain(&right[field])));
-    }
 }
 
 fn number(text: Option<&str>, usual: usize, least: usize) -> Result<usize, Problem> {

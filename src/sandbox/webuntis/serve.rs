@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::WebUntis;
 use super::errors::Problem;
+use super::order::Served;
 use super::page::Asked;
 use super::render::Renderer;
 use super::roster::Face;
@@ -131,7 +132,7 @@ impl WebUntis {
                 "no such object or collection",
             )
         };
-        let target = target(face, &words, &roster).ok_or_else(unknown)?;
+        let target = target(face, &words, &roster.rows).ok_or_else(unknown)?;
         let name = match &target {
             Target::List(selection) => selection.collection,
             Target::One(collection, _) => collection,
@@ -158,19 +159,14 @@ impl WebUntis {
         };
         match target {
             Target::One(collection, id) => {
-                let rows = roster.get(collection).into_iter().flatten();
+                let rows = roster.rows.get(collection).into_iter().flatten();
                 let row = rows
                     .into_iter()
                     .find(|row| row["sourcedId"] == id.as_str())
                     .ok_or_else(unknown)?;
                 Ok(self.single(&renderer, collection, row.clone()))
             }
-            Target::List(selection) => {
-                let rows = roster
-                    .get(selection.collection)
-                    .map_or(&[][..], Vec::as_slice);
-                self.list(face, parts, &renderer, &selection, rows)
-            }
+            Target::List(selection) => self.list(face, parts, &renderer, &selection, &roster),
         }
     }
 
@@ -197,13 +193,18 @@ impl WebUntis {
         parts: &Parts,
         renderer: &Renderer<'_>,
         selection: &Selection,
-        all: &[Value],
+        served: &Served,
     ) -> Result<Response<Body>, Problem> {
         let query = parts.uri.query().unwrap_or_default();
         let asked = Asked::read(query, selection.collection, &self.switches)?;
         let turn = self.turn(&selection.name);
-        let chosen = || all.iter().filter(|row| selection.rows.hold(row));
-        let mut rows = asked.arrange(chosen(), &self.switches, turn);
+        let all = served
+            .rows
+            .get(selection.collection)
+            .map_or(&[][..], Vec::as_slice);
+        let belongs = |row: &Value| selection.rows.hold(row);
+        let places = served.order(parts.uri.path(), asked.sort_field(), all, belongs);
+        let mut rows = asked.arrange(all, &places, &self.switches, turn);
         self.moved(&selection.name, &mut rows);
         let trouble = if turn == self.switches.trouble_page {
             self.switches.trouble
@@ -230,7 +231,7 @@ impl WebUntis {
         let body = asked.body(key, page.collect(), self.switches.wrapper);
         let mut response = answer(StatusCode::OK, "application/json", body.to_string());
         let address = format!("{}{}", origin(parts), parts.uri.path());
-        let total = asked.total(face, rows.len(), chosen().count(), &self.switches);
+        let total = asked.total(face, rows.len(), places.len(), &self.switches);
         let link = asked.link(face, &address, rows.len(), &self.switches);
         for (name, value) in [("x-total-count", total), ("link", link)] {
             if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
