@@ -7,4 +7,5 @@ pub mod http;
 pub mod model;
 pub mod sandbox;
 pub mod store;
+pub mod sync;
 pub mod vendor;

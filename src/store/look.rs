@@ -223,11 +223,21 @@ pub fn columns_of_rows(
     columns: &[&str],
 ) -> Result<Vec<Vec<Option<String>>>, StoreError> {
     let what = StoreError::sql("read the rows that a stream is read for");
-    let names: Vec<String> = columns.iter().map(|column| format!("CAST({} AS TEXT)", quote(column))).collect();
-    let sql = format!("SELECT {} FROM {} ORDER BY {}", names.join(", "), table.quoted(), table.names_of(&table.key));
+    let names: Vec<String> = columns
+        .iter()
+        .map(|column| format!("CAST({} AS TEXT)", quote(column)))
+        .collect();
+    let sql = format!(
+        "SELECT {} FROM {} ORDER BY {}",
+        names.join(", "),
+        table.quoted(),
+        table.names_of(&table.key)
+    );
     let mut statement = connection.prepare(&sql).map_err(&what)?;
     statement
-        .query_map([], |row| (0..columns.len()).map(|place| row.get(place)).collect())
+        .query_map([], |row| {
+            (0..columns.len()).map(|place| row.get(place)).collect()
+        })
         .and_then(Iterator::collect)
         .map_err(&what)
 }

@@ -8,14 +8,17 @@ pub mod checkpoints;
 pub mod database;
 pub mod error;
 pub mod look;
+pub mod purge;
 pub mod runs;
 pub mod schema;
 pub mod staging;
 pub mod table;
 pub mod tables;
+pub mod vault;
 mod views;
 
 pub use database::Store;
 pub use error::StoreError;
 pub use staging::{Absence, Size, Staged, Staging};
 pub use table::{Table, TableColumn};
+pub use vault::Vault;

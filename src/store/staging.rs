@@ -105,12 +105,13 @@ impl Staging {
                  CREATE TABLE missing (key BLOB PRIMARY KEY, missed INTEGER NOT NULL, first_run INTEGER, gone INTEGER NOT NULL, here INTEGER NOT NULL);",
             )
             .map_err(&what)?;
+        let size = match size {
+            Size::Counted => "count(*)",
+            Size::Guessed => "coalesce(max(rowid), 0)",
+        };
+        let count = format!("SELECT {size} FROM {}", table.quoted());
         let live = mirror
-            .query_row(
-                &format!("SELECT count(*) FROM {}", table.quoted()),
-                [],
-                |row| row.get(0),
-            )
+            .query_row(&count, [], |row| row.get(0))
             .map_err(&what)?;
         let stamp = schema_stamp(&mirror)?;
         let plan = Plan::of_table(live);

@@ -23,31 +23,70 @@ pub struct Item {
 
 /// All items of a stream, in order.
 pub fn items(job: &StreamJob, source: &Source, store: &Store) -> Result<Vec<Item>, Failure> {
-    let Some(each) = &job.spec.for_each else { return Ok(vec![Item::default()]) };
+    let Some(each) = &job.spec.for_each else {
+        return Ok(vec![Item::default()]);
+    };
     if !each.list.is_empty() {
-        return Ok(each.list.iter().map(|variables| item(job, variables.clone(), false)).collect());
+        return Ok(each
+            .list
+            .iter()
+            .map(|variables| item(job, variables.clone(), false))
+            .collect());
     }
-    let listed = each.setting.as_ref().and_then(|name| source.lists.get(name)).filter(|list| !list.is_empty());
+    let listed = each
+        .setting
+        .as_ref()
+        .and_then(|name| source.lists.get(name))
+        .filter(|list| !list.is_empty());
     if let (Some(list), Some(variable)) = (listed, &each.variable) {
-        let one = |value: &String| item(job, Variables::from([(variable.clone(), value.clone())]), false);
+        let one = |value: &String| {
+            item(
+                job,
+                Variables::from([(variable.clone(), value.clone())]),
+                false,
+            )
+        };
         return Ok(list.iter().map(one).collect());
     }
-    let Some(table) = each.stream.as_ref().and_then(|stream| job.parents.get(stream)) else { return Ok(Vec::new()) };
+    let Some(table) = each
+        .stream
+        .as_ref()
+        .and_then(|stream| job.parents.get(stream))
+    else {
+        return Ok(Vec::new());
+    };
     let columns: Vec<&str> = each.take.values().map(String::as_str).collect();
     let rows = look::columns_of_rows(&store.reader()?, table, &columns)?;
     let variables = |row: Vec<Option<String>>| -> Variables {
-        each.take.keys().cloned().zip(row.into_iter().map(Option::unwrap_or_default)).collect()
+        each.take
+            .keys()
+            .cloned()
+            .zip(row.into_iter().map(Option::unwrap_or_default))
+            .collect()
     };
-    Ok(rows.into_iter().map(|row| item(job, variables(row), true)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| item(job, variables(row), true))
+        .collect())
 }
 
 fn item(job: &StreamJob, variables: Variables, from_row: bool) -> Item {
     let partition = partition(job, &variables);
-    let watched = job.spec.for_each.as_ref().map(|each| each.skip_while_same.as_slice()).unwrap_or_default();
-    let values: Vec<&str> = watched.iter().filter_map(|name| variables.get(name).map(String::as_str)).collect();
+    let watched = job
+        .spec
+        .for_each
+        .as_ref()
+        .map(|each| each.skip_while_same.as_slice())
+        .unwrap_or_default();
+    let values: Vec<&str> = watched
+        .iter()
+        .filter_map(|name| variables.get(name).map(String::as_str))
+        .collect();
     let name = if partition.is_empty() {
         let kept = variables.iter().filter(|(name, _)| !watched.contains(name));
-        kept.map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(" ")
+        kept.map(|(_, value)| value.as_str())
+            .collect::<Vec<_>>()
+            .join(" ")
     } else {
         partition.join(" ")
     };

@@ -27,18 +27,38 @@ pub struct Source {
 
 impl Source {
     /// A source that has not been asked anything yet.
-    pub fn new(name: String, session: Session, in_flight: usize, lists: BTreeMap<String, Vec<String>>) -> Self {
-        Self { name, session, in_flight, lists, routes: Mutex::default(), busy: Mutex::default() }
+    pub fn new(
+        name: String,
+        session: Session,
+        in_flight: usize,
+        lists: BTreeMap<String, Vec<String>>,
+    ) -> Self {
+        Self {
+            name,
+            session,
+            in_flight,
+            lists,
+            routes: Mutex::default(),
+            busy: Mutex::default(),
+        }
     }
 
     /// Which of a stream's paths worked last.
     pub fn route(&self, stream: &str) -> usize {
-        self.routes.lock().unwrap_or_else(PoisonError::into_inner).get(stream).copied().unwrap_or(0)
+        self.routes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(stream)
+            .copied()
+            .unwrap_or(0)
     }
 
     /// Remembers which of a stream's paths works.
     pub fn set_route(&self, stream: &str, path: usize) {
-        self.routes.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.to_owned(), path);
+        self.routes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(stream.to_owned(), path);
     }
 
     /// A stream is read by one run at a time, whatever jobs name it.

@@ -9,9 +9,9 @@ pub mod job;
 pub mod read;
 pub mod report;
 pub mod run;
-pub mod stream;
 pub mod timeline;
 mod walk;
+mod work;
 
 pub use error::Failure;
 pub use job::{ApplyMode, Job, Source, StreamJob};

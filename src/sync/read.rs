@@ -69,19 +69,30 @@ struct Attempt {
 
 /// Reads a stream: all of it when `full`, else what changed where that is known and due.
 pub async fn read(context: &Context<'_>, job: &StreamJob, full: bool) -> Result<Reading, Failure> {
-    let before = checkpoints::load(&context.store.reader()?, &job.table)?.remove("").unwrap_or_default();
-    let since = if full { None } else { incremental_from(job, &before, context.clock.now()) };
+    let before = checkpoints::load(&context.store.reader()?, &job.table)?
+        .remove("")
+        .unwrap_or_default();
+    let since = if full {
+        None
+    } else {
+        incremental_from(job, &before, context.clock.now())
+    };
     let items = items(job, context.source, context.store)?;
     let mut attempt = try_once(context, job, &items, since).await?;
     let is_full = since.is_none();
     if is_full && let Some(first_doubt) = attempt.doubt.clone() {
-        tracing::warn!(stream = job.spec.name, doubt = first_doubt, "the reading does not hold together; reading again");
+        tracing::warn!(
+            stream = job.spec.name,
+            doubt = first_doubt,
+            "the reading does not hold together; reading again"
+        );
         let identity = attempt.staging.identity();
         let doubles = attempt.staging.doubles();
         drop(attempt);
         attempt = try_once(context, job, &items, since).await?;
         // webuntis-oneroster.md 4.2 rule 11: the same rows twice, each once, outweigh a wrong total.
-        if doubles == 0 && attempt.staging.doubles() == 0 && attempt.staging.identity() == identity {
+        if doubles == 0 && attempt.staging.doubles() == 0 && attempt.staging.identity() == identity
+        {
             attempt.doubt = None;
             attempt.proved = false;
         }
@@ -105,7 +116,9 @@ fn finish(
     let walked = matches!(job.spec.page.by, PageBy::Offset | PageBy::Number) && !attempt.proved;
     let usual = if walked { 2 } else { 1 };
     let confirm = job.confirm.or(job.spec.gone.confirm).unwrap_or(usual);
-    let staged = attempt.staging.finish(&absence, confirm, job.group, job.feed.as_ref())?;
+    let staged = attempt
+        .staging
+        .finish(&absence, confirm, job.group, job.feed.as_ref())?;
     let doubt = attempt.doubt.or_else(|| staged.plan.doubt.clone());
     let now = scalar::written(context.clock.now());
     let mut checkpoint = before.clone();
@@ -115,7 +128,14 @@ fn finish(
             checkpoint.full_at = Some(now);
         }
     }
-    Ok(Reading { staged, facts: attempt.facts, left_out: attempt.left_out, full, doubt, checkpoint })
+    Ok(Reading {
+        staged,
+        facts: attempt.facts,
+        left_out: attempt.left_out,
+        full,
+        doubt,
+        checkpoint,
+    })
 }
 
 /// Never past the server's own time when the reading began: a row that was changed meanwhile may have
@@ -138,7 +158,12 @@ fn incremental_from(job: &StreamJob, before: &Checkpoint, now: Timestamp) -> Opt
     let full_at = before.full_at.as_deref().and_then(scalar::parse)?;
     let due = scalar::moved(full_at, SignedDuration::try_from(since.full_every).ok()?);
     let cursor = before.cursor.as_deref().and_then(scalar::parse)?;
-    (now < due && full_at <= now).then(|| scalar::moved(cursor, -SignedDuration::try_from(since.overlap).unwrap_or_default()))
+    (now < due && full_at <= now).then(|| {
+        scalar::moved(
+            cursor,
+            -SignedDuration::try_from(since.overlap).unwrap_or_default(),
+        )
+    })
 }
 
 async fn try_once(
@@ -149,20 +174,40 @@ async fn try_once(
 ) -> Result<Attempt, Failure> {
     let staging = Staging::open(context.store, Arc::clone(&job.table), Size::Counted)?;
     let (rows, inbox) = mpsc::channel(WAITING_PAGES);
-    let (walked, staging) = tokio::join!(walk_all(context, job, items, since, rows), compare(inbox, staging, &job.spec.name));
+    let (walked, staging) = tokio::join!(
+        walk_all(context, job, items, since, rows),
+        compare(inbox, staging, &job.spec.name)
+    );
     let (staging, walked) = (staging?, walked?);
     // A watermark walk reads the rows of one moment more than once, by design.
     let doubles = staging.doubles();
     let doubled = doubles > 0 && job.spec.page.by != PageBy::Watermark;
-    let doubt = walked.doubt.or_else(|| doubled.then(|| format!("{doubles} rows came twice")));
-    Ok(Attempt { staging, facts: walked.facts, left_out: walked.left_out, read: walked.read, proved: walked.proved, doubt })
+    let doubt = walked
+        .doubt
+        .or_else(|| doubled.then(|| format!("{doubles} rows came twice")));
+    Ok(Attempt {
+        staging,
+        facts: walked.facts,
+        left_out: walked.left_out,
+        read: walked.read,
+        proved: walked.proved,
+        doubt,
+    })
 }
 
 /// Compares pages as they come, on threads that may block.
-pub(super) async fn compare(mut inbox: mpsc::Receiver<Rows>, mut staging: Staging, stream: &str) -> Result<Staging, Failure> {
+pub(super) async fn compare(
+    mut inbox: mpsc::Receiver<Rows>,
+    mut staging: Staging,
+    stream: &str,
+) -> Result<Staging, Failure> {
     while let Some(rows) = inbox.recv().await {
         let work = move || staging.add(&rows).map(|()| staging);
-        staging = tokio::task::spawn_blocking(work).await.map_err(|_| Failure::Broken { stream: stream.to_owned() })??;
+        staging = tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| Failure::Broken {
+                stream: stream.to_owned(),
+            })??;
     }
     Ok(staging)
 }
@@ -203,8 +248,13 @@ async fn walk_all(
         let (rows, tell) = (&rows, &tell);
         async move { (item, walk(&road, rows, tell).await) }
     };
-    let mut walks = stream::iter(items).map(one).buffer_unordered(context.source.in_flight.max(1));
-    let mut walked = Walked { proved: true, ..Walked::default() };
+    let mut walks = stream::iter(items)
+        .map(one)
+        .buffer_unordered(context.source.in_flight.max(1));
+    let mut walked = Walked {
+        proved: true,
+        ..Walked::default()
+    };
     while let Some((item, result)) = walks.next().await {
         match result {
             Ok((facts, end)) => {
@@ -213,11 +263,15 @@ async fn walk_all(
                 walked.doubt = walked.doubt.or(end.doubt);
                 walked.read.push(item.partition.clone());
             }
-            Err(error) if is_refused_item(job, &error) => walked.left_out.push((item.name.clone(), error.to_string())),
+            Err(error) if is_refused_item(job, &error) => {
+                walked.left_out.push((item.name.clone(), error.to_string()))
+            }
             Err(error) => return Err(error),
         }
     }
-    if walked.read.is_empty() && let Some((_, reason)) = walked.left_out.first() {
+    if walked.read.is_empty()
+        && let Some((_, reason)) = walked.left_out.first()
+    {
         walked.doubt = Some(reason.clone());
     }
     Ok(walked)
@@ -227,12 +281,31 @@ async fn walk_all(
 /// description says that it may be refused.
 pub(super) fn is_refused_item(job: &StreamJob, error: &Failure) -> bool {
     let refused = |error: &HttpError| error.is_forbidden() || error.is_missing();
-    (job.spec.optional || job.spec.for_each.as_ref().is_some_and(|each| each.stream.is_some()))
+    (job.spec.optional
+        || job
+            .spec
+            .for_each
+            .as_ref()
+            .is_some_and(|each| each.stream.is_some()))
         && error.http().is_some_and(refused)
 }
 
 /// Tells the watcher of pages.
-pub(super) fn teller(context: &Context<'_>, job: &StreamJob) -> impl Fn(u64, Option<u64>) + Send + Sync + use<> {
-    let (watch, source, stream) = (Arc::clone(context.watch), context.source.name.clone(), job.spec.name.clone());
-    move |rows, total| watch(Progress::Page { source: source.clone(), stream: stream.clone(), rows, total })
+pub(super) fn teller(
+    context: &Context<'_>,
+    job: &StreamJob,
+) -> impl Fn(u64, Option<u64>) + Send + Sync + use<> {
+    let (watch, source, stream) = (
+        Arc::clone(context.watch),
+        context.source.name.clone(),
+        job.spec.name.clone(),
+    );
+    move |rows, total| {
+        watch(Progress::Page {
+            source: source.clone(),
+            stream: stream.clone(),
+            rows,
+            total,
+        })
+    }
 }

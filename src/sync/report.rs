@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::job::Job;
 use crate::model::Class;
+use crate::model::row::Reject;
+use crate::store::StoreError;
 use crate::store::runs::StreamRecord;
 
 /// How a run or a stream ended.
@@ -61,6 +64,12 @@ pub struct StreamReport {
     pub record: StreamRecord,
     /// How it ended.
     pub outcome: Outcome,
+    /// What an approval would be bound to, if the guard refused it.
+    pub hold: Option<String>,
+    /// Rows that could not be taken, by reason.
+    pub rejects: Vec<(Reject, u64)>,
+    /// Whether its record was written together with its rows.
+    pub written: bool,
 }
 
 /// A whole run.
@@ -80,6 +89,78 @@ pub struct RunReport {
     pub streams: Vec<StreamReport>,
     /// The vendor asked to be left alone until then.
     pub deferred_until: Option<jiff::Timestamp>,
+}
+
+impl RunReport {
+    /// A run that has not read anything yet.
+    pub fn begun(job: &Job, run: Option<i64>) -> Self {
+        Self {
+            run,
+            job: job.name.clone(),
+            source: job.source.name.clone(),
+            outcome: Outcome::Ok,
+            sentence: None,
+            streams: Vec::new(),
+            deferred_until: None,
+        }
+    }
+
+    /// A run that somebody stopped.
+    pub fn stopped(job: &Job, run: Option<i64>) -> Self {
+        let sentence = Some("stopped before it ended; nothing half was kept".to_owned());
+        Self {
+            outcome: Outcome::Interrupted,
+            sentence,
+            ..Self::begun(job, run)
+        }
+    }
+
+    /// A run that the mirror itself would not take.
+    pub fn of_store_error(job: &Job, run: Option<i64>, error: &StoreError) -> Self {
+        Self {
+            outcome: Outcome::Failed(error.class()),
+            sentence: Some(error.to_string()),
+            ..Self::begun(job, run)
+        }
+    }
+
+    /// The run's outcome is that of its worst stream.
+    pub fn conclude(mut self) -> Self {
+        let rank = |outcome: &Outcome| match outcome {
+            Outcome::Ok => 0,
+            Outcome::LeftOut => 1,
+            Outcome::OkWithRejects => 2,
+            Outcome::Interrupted => 3,
+            Outcome::Held => 4,
+            Outcome::Failed(_) => 5,
+            Outcome::Parked => 6,
+        };
+        if let Some(worst) = self
+            .streams
+            .iter()
+            .max_by_key(|stream| rank(&stream.outcome))
+        {
+            self.outcome = match &worst.outcome {
+                Outcome::LeftOut => Outcome::Ok,
+                outcome => outcome.clone(),
+            };
+            let said = self
+                .streams
+                .iter()
+                .filter(|stream| rank(&stream.outcome) == rank(&worst.outcome));
+            let sentences: Vec<String> = said
+                .filter_map(|stream| {
+                    Some(format!(
+                        "{}: {}",
+                        stream.record.stream,
+                        stream.record.sentence.as_deref()?
+                    ))
+                })
+                .collect();
+            self.sentence = (!sentences.is_empty()).then(|| sentences.join("; "));
+        }
+        self
+    }
 }
 
 /// News from a run that goes on.

@@ -61,21 +61,38 @@ pub async fn read(
     writing: &Writing,
     full: bool,
 ) -> Result<TimelineReport, Failure> {
-    let Some(window) = &job.spec.window else { return Ok(TimelineReport::default()) };
+    let Some(window) = &job.spec.window else {
+        return Ok(TimelineReport::default());
+    };
     let known = checkpoints::load(&context.store.reader()?, &job.table)?;
     let items = items(job, context.source, context.store)?;
     let one = |item| {
-        let before = if full { None } else { known.get(&key_of(item)).cloned() };
-        let walk = ItemWalk { context, job, window, guard, writing, item };
+        let before = if full {
+            None
+        } else {
+            known.get(&key_of(item)).cloned()
+        };
+        let walk = ItemWalk {
+            context,
+            job,
+            window,
+            guard,
+            writing,
+            item,
+        };
         async move { (item, walk.read(before).await) }
     };
-    let mut walks = stream::iter(&items).map(one).buffer_unordered(context.source.in_flight.max(1));
+    let mut walks = stream::iter(&items)
+        .map(one)
+        .buffer_unordered(context.source.in_flight.max(1));
     let mut report = TimelineReport::default();
     while let Some((item, (part, result))) = walks.next().await {
         report.add(part);
         match result {
             Ok(()) => {}
-            Err(error) if is_refused_item(job, &error) => report.left_out.push((item.name.clone(), error.to_string())),
+            Err(error) if is_refused_item(job, &error) => {
+                report.left_out.push((item.name.clone(), error.to_string()))
+            }
             Err(error @ Failure::Store(_)) => return Err(error),
             Err(error) => {
                 report.failure.get_or_insert(error);
@@ -97,7 +114,11 @@ impl TimelineReport {
 
 /// A stream that is read once still needs a name that is not the stream's own checkpoint.
 fn key_of(item: &Item) -> String {
-    if item.name.is_empty() { "*".to_owned() } else { item.name.clone() }
+    if item.name.is_empty() {
+        "*".to_owned()
+    } else {
+        item.name.clone()
+    }
 }
 
 struct ItemWalk<'a> {
@@ -115,13 +136,21 @@ impl ItemWalk<'_> {
         let mut report = TimelineReport::default();
         let now = self.context.clock.now();
         let again_due = self.again_due(before.as_ref(), now);
-        let nothing_new = before.as_ref().is_some_and(|before| before.same.is_some() && before.same == self.item.same);
+        let nothing_new = before
+            .as_ref()
+            .is_some_and(|before| before.same.is_some() && before.same == self.item.same);
         if self.item.is_empty || (nothing_new && !again_due) {
             return (report, Ok(()));
         }
-        let Some((start, end)) = self.span(before.as_ref(), again_due, now) else { return (report, Ok(())) };
+        let Some((start, end)) = self.span(before.as_ref(), again_due, now) else {
+            return (report, Ok(()));
+        };
         let mut checkpoint = before.unwrap_or_default();
-        checkpoint.walked_from = checkpoint.walked_from.take().min(Some(scalar::written(start))).or_else(|| Some(scalar::written(start)));
+        checkpoint.walked_from = checkpoint
+            .walked_from
+            .take()
+            .min(Some(scalar::written(start)))
+            .or_else(|| Some(scalar::written(start)));
         let mut walk = WindowWalk::new(start, end, self.window.step, self.window.smallest);
         while let Some((from, to)) = walk.span() {
             let last_step = to >= end;
@@ -138,7 +167,12 @@ impl ItemWalk<'_> {
                 Err(error) if can_shrink(&error) && walk.shrink() => {}
                 // wapi.md 3.3: the smallest span that cannot be read is passed over, and said.
                 Err(error) if error.class() == Class::Contract && error.http().is_some() => {
-                    let path = format!("{} {} to {}", self.item.name, scalar::written(from), scalar::written(to));
+                    let path = format!(
+                        "{} {} to {}",
+                        self.item.name,
+                        scalar::written(from),
+                        scalar::written(to)
+                    );
                     report.facts.rejects.insert((path, error.to_string()), 1);
                     walk.done();
                 }
@@ -149,13 +183,22 @@ impl ItemWalk<'_> {
     }
 
     /// From where to where: the overlap before the last point, or all of it when an older start shows up.
-    fn span(&self, before: Option<&Checkpoint>, again_due: bool, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
+    fn span(
+        &self,
+        before: Option<&Checkpoint>,
+        again_due: bool,
+        now: Timestamp,
+    ) -> Option<(Timestamp, Timestamp)> {
         let filled = |texts: &[String]| -> Vec<String> {
-            texts.iter().map(|text| self.job.spec.fill(text, &self.item.variables)).collect()
+            texts
+                .iter()
+                .map(|text| self.job.spec.fill(text, &self.item.variables))
+                .collect()
         };
         let first = first_time(&filled(&self.window.start), now)?;
         let hour = SignedDuration::from_hours(1);
-        let end = first_time(&filled(&self.window.end), now).unwrap_or_else(|| scalar::moved(now, hour));
+        let end =
+            first_time(&filled(&self.window.end), now).unwrap_or_else(|| scalar::moved(now, hour));
         let known = before.and_then(|before| {
             let cursor = scalar::parse(before.cursor.as_deref()?)?;
             let walked_from = scalar::parse(before.walked_from.as_deref()?)?;
@@ -166,18 +209,31 @@ impl ItemWalk<'_> {
             _ => self.window.overlap,
         };
         let back = SignedDuration::try_from(back).ok()?;
-        Some((known.map_or(first, |cursor| scalar::moved(cursor, -back).max(first)), end))
+        Some((
+            known.map_or(first, |cursor| scalar::moved(cursor, -back).max(first)),
+            end,
+        ))
     }
 
     fn again_due(&self, before: Option<&Checkpoint>, now: Timestamp) -> bool {
-        let (Some((every, _)), Some(before)) = (&self.window.again, before) else { return false };
+        let (Some((every, _)), Some(before)) = (&self.window.again, before) else {
+            return false;
+        };
         let last = before.again_at.as_deref().and_then(scalar::parse);
         let every = SignedDuration::try_from(*every).unwrap_or(SignedDuration::MAX);
         last.is_none_or(|last| scalar::moved(last, every) <= now)
     }
 
     /// Moves the checkpoint to the newest point, not past the walk's end nor into the future.
-    fn note(&self, checkpoint: &mut Checkpoint, facts: &WalkFacts, end: Timestamp, now: Timestamp, last_step: bool, again: bool) {
+    fn note(
+        &self,
+        checkpoint: &mut Checkpoint,
+        facts: &WalkFacts,
+        end: Timestamp,
+        now: Timestamp,
+        last_step: bool,
+        again: bool,
+    ) {
         let limit = scalar::written(end.min(scalar::moved(now, AHEAD)));
         let newest = facts.newest.clone().map(|newest| newest.min(limit));
         checkpoint.cursor = checkpoint.cursor.take().max(newest);
@@ -192,7 +248,10 @@ impl ItemWalk<'_> {
     /// Reads one step and compares it.
     async fn step(&self, from: Timestamp, to: Timestamp) -> Result<(Staged, WalkFacts), Failure> {
         let extra = vec![
-            (self.window.from.clone(), wire_time(from, &self.window.format)),
+            (
+                self.window.from.clone(),
+                wire_time(from, &self.window.format),
+            ),
             (self.window.to.clone(), wire_time(to, &self.window.format)),
         ];
         let road = Road {
@@ -204,7 +263,11 @@ impl ItemWalk<'_> {
             since: None,
             budget: self.context.budget,
         };
-        let staging = Staging::open(self.context.store, Arc::clone(&self.job.table), Size::Guessed)?;
+        let staging = Staging::open(
+            self.context.store,
+            Arc::clone(&self.job.table),
+            Size::Guessed,
+        )?;
         let (rows, inbox) = mpsc::channel(1);
         let tell = teller(self.context, self.job);
         let walking = async {
@@ -218,17 +281,33 @@ impl ItemWalk<'_> {
     }
 
     /// Applies one step with its checkpoint.
-    async fn write(&self, staged: Staged, checkpoint: &Checkpoint, report: &mut TimelineReport) -> Result<(), Failure> {
+    async fn write(
+        &self,
+        staged: Staged,
+        checkpoint: &Checkpoint,
+        report: &mut TimelineReport,
+    ) -> Result<(), Failure> {
         report.unchanged += staged.plan.unchanged;
         if let Some(refusal) = guard::refusal(&staged.plan, self.guard, false) {
             report.refusal = Some(refusal);
             return Ok(());
         }
         let applied = match self.writing {
-            Writing::Dry => Applied { new: staged.plan.new, changed: staged.plan.changed, gone: 0 },
+            Writing::Dry => Applied {
+                new: staged.plan.new,
+                changed: staged.plan.changed,
+                gone: 0,
+            },
             Writing::Run(run) => {
-                let stamp = Stamp { run: *run, now: scalar::written(self.context.clock.now()) };
-                let (table, item, checkpoint) = (Arc::clone(&self.job.table), key_of(self.item), checkpoint.clone());
+                let stamp = Stamp {
+                    run: *run,
+                    now: scalar::written(self.context.clock.now()),
+                };
+                let (table, item, checkpoint) = (
+                    Arc::clone(&self.job.table),
+                    key_of(self.item),
+                    checkpoint.clone(),
+                );
                 self.context
                     .store
                     .write(move |connection| {
@@ -249,5 +328,6 @@ impl ItemWalk<'_> {
 }
 
 fn can_shrink(error: &Failure) -> bool {
-    error.http().is_some_and(HttpError::is_too_many) || (error.class() == Class::Contract && error.http().is_some())
+    error.http().is_some_and(HttpError::is_too_many)
+        || (error.class() == Class::Contract && error.http().is_some())
 }

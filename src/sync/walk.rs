@@ -84,7 +84,15 @@ impl WalkFacts {
     pub fn rejects(&self) -> Vec<(Reject, u64)> {
         self.rejects
             .iter()
-            .map(|((path, reason), rows)| (Reject { path: path.clone(), reason: reason.clone() }, *rows))
+            .map(|((path, reason), rows)| {
+                (
+                    Reject {
+                        path: path.clone(),
+                        reason: reason.clone(),
+                    },
+                    *rows,
+                )
+            })
             .collect()
     }
 }
@@ -107,19 +115,32 @@ pub async fn walk(
     let mut pager = Pager::start(road.spec.page.clone(), road.since.clone());
     let mut facts = WalkFacts::default();
     let mut under_way = FuturesOrdered::new();
-    let fail = |problem: String| Failure::List { stream: road.spec.name.clone(), problem };
+    let fail = |problem: String| Failure::List {
+        stream: road.spec.name.clone(),
+        problem,
+    };
     loop {
-        while under_way.is_empty() || (pager.may_overlap() && under_way.len() < road.source.in_flight) {
+        while under_way.is_empty()
+            || (pager.may_overlap() && under_way.len() < road.source.in_flight)
+        {
             match pager.ask().map_err(fail)? {
                 Some(ask) => under_way.push_back(fetch(road, ask)),
                 None => break,
             }
         }
-        let Some((ask, answer)) = under_way.next().await else { break };
+        let Some((ask, answer)) = under_way.next().await else {
+            break;
+        };
         let batch = match answer {
             Ok(batch) => batch,
-            Err(error) if error.http().is_some_and(HttpError::is_too_many) && pager.too_many(&ask) => continue,
-            Err(error) if ask.closing && error.http().is_some() && pager.refused_past_the_end() => break,
+            Err(error)
+                if error.http().is_some_and(HttpError::is_too_many) && pager.too_many(&ask) =>
+            {
+                continue;
+            }
+            Err(error) if ask.closing && error.http().is_some() && pager.refused_past_the_end() => {
+                break;
+            }
             Err(error) => return Err(error),
         };
         let used = pager.answer(&ask, &batch.facts).map_err(fail)?;
@@ -132,7 +153,10 @@ pub async fn walk(
         }
         facts.received += batch.facts.received;
         for reject in &batch.rows.rejects {
-            *facts.rejects.entry((reject.path.clone(), reject.reason.clone())).or_default() += 1;
+            *facts
+                .rejects
+                .entry((reject.path.clone(), reject.reason.clone()))
+                .or_default() += 1;
         }
         tell(batch.facts.received, facts.total);
         if batch.rows.received() > 0 && rows.send(batch.rows).await.is_err() {
@@ -152,7 +176,11 @@ async fn fetch(road: &Road<'_>, page: PageAsk) -> (PageAsk, Result<Batch, Failur
         let result = fetch_at(road, &page, &paths[route]).await;
         let wrong_path = page.number == 1
             && paths.len() > 1
-            && result.as_ref().is_err_and(|error| error.http().is_some_and(|error| matches!(error.status(), Some(404 | 405))));
+            && result.as_ref().is_err_and(|error| {
+                error
+                    .http()
+                    .is_some_and(|error| matches!(error.status(), Some(404 | 405)))
+            });
         if result.is_ok() && route != first {
             road.source.set_route(&road.spec.name, route);
         }
@@ -169,7 +197,11 @@ async fn fetch_at(road: &Road<'_>, page: &PageAsk, path: &str) -> Result<Batch, 
     let what = what(spec, &road.item.name, page.number);
     let ask = match &page.at {
         At::Link(link) => road.source.session.follow(link, what)?,
-        at => Ask { path: path.to_owned(), query: query(road, at, page.want), what },
+        at => Ask {
+            path: path.to_owned(),
+            query: query(road, at, page.want),
+            what,
+        },
     };
     let (spec, decoder) = (Arc::clone(spec), Arc::clone(&road.decoder));
     let decode: Decode<Batch> = Arc::new(move |reply| read_page(&spec, &decoder, &reply));
@@ -211,29 +243,53 @@ fn query(road: &Road<'_>, at: &At, want: u64) -> Vec<(String, String)> {
 }
 
 fn read_page(spec: &StreamSpec, decoder: &Decoder, reply: &Reply) -> Result<Batch, BadAnswer> {
-    let total = spec.shape.total_header.as_deref().and_then(|name| reply.headers.get(name));
+    let total = spec
+        .shape
+        .total_header
+        .as_deref()
+        .and_then(|name| reply.headers.get(name));
     let page = if reply.status == 204 {
         answer::Page::default() // reliability.md 2.1: an empty list, and the guard decides
     } else {
         answer::read(&spec.shape, decoder, &reply.body, total).map_err(BadAnswer::new)?
     };
     let rows = page.decoded.rows;
-    let change = spec.since.as_ref().map(|since| since.column).or(spec.window.as_ref().map(|window| window.column));
+    let change = spec
+        .since
+        .as_ref()
+        .map(|since| since.column)
+        .or(spec.window.as_ref().map(|window| window.column));
     let text_at = |column: usize, row: usize| rows.row(row).at(column).text().map(str::to_owned);
-    let span = spec.watermark.filter(|_| !rows.is_empty()).and_then(|column| {
-        let last = text_at(column, rows.len() - 1)?;
-        Some((text_at(column, 0).unwrap_or_default(), last))
-    });
+    let span = spec
+        .watermark
+        .filter(|_| !rows.is_empty())
+        .and_then(|column| {
+            let last = text_at(column, rows.len() - 1)?;
+            Some((text_at(column, 0).unwrap_or_default(), last))
+        });
     let facts = PageFacts {
         received: rows.received() as u64,
         total: page.total,
         cursor: page.cursor,
-        link: reply.headers.get("link").and_then(link::next).map(str::to_owned),
+        link: reply
+            .headers
+            .get("link")
+            .and_then(link::next)
+            .map(str::to_owned),
         fingerprint: rows.fingerprint(),
         span,
     };
     let newest = change.and_then(|column| {
-        rows.iter().filter_map(|row| row.at(column).text()).max().map(str::to_owned)
+        rows.iter()
+            .filter_map(|row| row.at(column).text())
+            .max()
+            .map(str::to_owned)
     });
-    Ok(Batch { facts, newest, unlisted: page.decoded.unlisted, server_time: reply.date, rows })
+    Ok(Batch {
+        facts,
+        newest,
+        unlisted: page.decoded.unlisted,
+        server_time: reply.date,
+        rows,
+    })
 }
