@@ -100,6 +100,8 @@ fn encode(text: &str, into: &mut String) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn base() -> Url {
@@ -202,5 +204,22 @@ mod tests {
             address(&base(), &ask).map(String::from),
             Ok(link.to_owned())
         );
+    }
+
+    proptest! {
+        #[test]
+        fn no_link_leads_away(
+            start in "(https?:)?[/\\\\]{0,3}|\\?|\\.\\./|",
+            host in "(user:word@)?(api\\.example\\.org|evil\\.example|127\\.0\\.0\\.1|)(:443|:80|@evil\\.example|)",
+            rest in "(/ims/v1|/ims|/ims/v2|)(/\\.\\.|/%2e%2e|/\\\\\\.\\.|/users|\\PC){0,4}(\\?\\PC{0,9}|)",
+        ) {
+            let link = format!("{start}{host}{rest}");
+            if let Ok(ask) = follow(&base(), &link, String::new()) {
+                let to = address(&base(), &ask).expect("what was followed can be asked");
+                prop_assert_eq!(to.origin(), base().origin());
+                prop_assert!(to.path() == "/ims/v1" || to.path().starts_with("/ims/v1/"), "{}", to);
+                prop_assert!(to.username().is_empty() && to.password().is_none());
+            }
+        }
     }
 }

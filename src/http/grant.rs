@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::Url;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use xxhash_rust::xxh3::xxh3_128;
 
 /// How a source is let in.
 #[derive(Clone)]
@@ -105,7 +106,8 @@ pub struct KeptGrant {
     pub refresh_token: SecretString,
     /// The one before, until the new one has been proven.
     pub previous: Option<SecretString>,
-    /// Fingerprint of the token that the admin had configured; a newly configured one wins.
+    /// [`KeptGrant::fingerprint`] of the token that the admin had configured when this chain began,
+    /// empty when there was none; a newly configured one wins.
     pub seed_hash: String,
     /// Fingerprint of the token of a refresh that was begun and never finished.
     pub intent: Option<String>,
@@ -113,6 +115,14 @@ pub struct KeptGrant {
     pub api_key: Option<SecretString>,
     /// When the refresh token was obtained.
     pub obtained: Timestamp,
+}
+
+impl KeptGrant {
+    /// Tells two tokens apart. It stands beside the token itself, in the same private file, so it
+    /// need not be hard to turn back.
+    pub fn fingerprint(token: &SecretString) -> String {
+        format!("{:032x}", xxh3_128(token.expose_secret().as_bytes()))
+    }
 }
 
 /// The vault does not answer as it should.

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use xxhash_rust::xxh3::xxh3_128;
 
 use super::error::{Failure, Kind};
 use super::grant::{GrantVault, KeptGrant, VaultError};
@@ -30,6 +29,8 @@ pub(super) struct Chain {
     unsaved: Option<(KeptGrant, Token)>,
     /// When the last requests failed without a clear refusal.
     failures: Vec<Duration>,
+    /// No request before this time, and what to say until then.
+    rest: Option<(Duration, Kind)>,
 }
 
 /// A refresh token that may be sent, and what its success would be stored with.
@@ -48,6 +49,10 @@ impl Chain {
         (vault, source): (&Arc<dyn GrantVault>, &str),
         clock: &Clock,
     ) -> Result<Token, Kind> {
+        match &self.rest {
+            Some((until, kind)) if clock.running() < *until => return Err(kind.clone()),
+            _ => self.rest = None,
+        }
         let (vault, source): (_, Arc<str>) = (vault.clone(), source.into());
         let _lock = in_vault(&vault, &source, |vault, source| vault.lock(source)).await?;
         if let Some((grant, token)) = &self.unsaved {
@@ -59,21 +64,18 @@ impl Chain {
             self.unsaved = None;
             return Ok(token);
         }
-        let mut tried = false;
         // Ends, because each round kills one token and dead ones are not offered again.
         while let Some(candidate) = self.candidate(seed, &vault, &source).await? {
-            tried = true;
             match self
                 .spend(&candidate, endpoint, (&vault, &source), clock)
                 .await
             {
                 Err(Kind::GrantRefused(_, Some("invalid_grant"))) => {
-                    self.dead.push(fingerprint(&candidate.token));
+                    self.dead.push(KeptGrant::fingerprint(&candidate.token));
                 }
                 outcome => return outcome,
             }
         }
-        tracing::debug!(source = &*source, tried, "no refresh token is left to try");
         Err(Kind::SignInNeeded)
     }
 
@@ -87,7 +89,13 @@ impl Chain {
         source: &Arc<str>,
     ) -> Result<Option<Candidate>, Kind> {
         let kept = in_vault(vault, source, |vault, source| vault.load(source)).await?;
-        let seed_hash = seed.map(fingerprint);
+        if kept.as_ref().is_some_and(|kept| kept.intent.is_some()) {
+            tracing::warn!(
+                source = &**source,
+                "an earlier token refresh was never finished; the old token is tried once"
+            );
+        }
+        let seed_hash = seed.map(KeptGrant::fingerprint);
         let offered = match (kept, seed, seed_hash) {
             (Some(kept), _, seed_hash)
                 if seed_hash
@@ -113,10 +121,11 @@ impl Chain {
             ],
             _ => [None, None],
         };
-        Ok(offered
-            .into_iter()
-            .flatten()
-            .find(|candidate| !self.dead.contains(&fingerprint(&candidate.token))))
+        Ok(offered.into_iter().flatten().find(|candidate| {
+            !self
+                .dead
+                .contains(&KeptGrant::fingerprint(&candidate.token))
+        }))
     }
 
     /// One POST between an intent and its end.
@@ -128,7 +137,7 @@ impl Chain {
         clock: &Clock,
     ) -> Result<Token, Kind> {
         let at = clock.now();
-        let hash = fingerprint(&candidate.token);
+        let hash = KeptGrant::fingerprint(&candidate.token);
         in_vault(vault, source, move |vault, source| {
             vault.intend(source, &hash, at)
         })
@@ -184,21 +193,17 @@ impl Chain {
         if self.failures.len() < TRIES {
             return kind;
         }
-        let rest = TRIES_SPAN.saturating_sub(now.saturating_sub(self.failures[0]));
+        let until = self.failures[0] + TRIES_SPAN;
         let failure = Failure {
             step: String::new(),
             host: host.to_owned(),
             attempts: 1,
             kind,
         };
-        Kind::GrantPaused(ahead(clock, rest), sentence(&failure))
+        let paused = Kind::GrantPaused(ahead(clock, until - now), sentence(&failure));
+        self.rest = Some((until, paused.clone()));
+        paused
     }
-}
-
-/// Tells two tokens apart. It stands beside the token itself, in the same private file, so it need
-/// not be hard to turn back.
-fn fingerprint(token: &SecretString) -> String {
-    format!("{:032x}", xxh3_128(token.expose_secret().as_bytes()))
 }
 
 async fn in_vault<T: Send + 'static>(

@@ -32,7 +32,7 @@ pub(super) fn sentence(failure: &Failure) -> String {
         Kind::TooSlow(limit, length) => too_slow(*limit, *length, host),
         Kind::Busy(status, _) => format!("{host} answered {status}{}", passing(*status)),
         Kind::Unauthorised(status) => format!(
-            "{host} answered {status} and does not accept our token, a new one neither; check the credential \
+            "{host} answered {status} and does not accept our token or key; check the credential, \
              and whether the vendor has switched it off"
         ),
         Kind::Forbidden => format!(
@@ -40,41 +40,76 @@ pub(super) fn sentence(failure: &Failure) -> String {
              ask the vendor's administrator for it"
         ),
         Kind::Missing(status, code) => format!(
-            "{host} answered {status}{}: there is nothing at this path; check the path and the settings of the source",
+            "{host} answered {status}{}: there is nothing at this path; \
+             check the path and the settings of the source",
             named(code.as_deref())
         ),
-        Kind::TooMany(status, code) => {
-            format!("{host} answered {status}{}: too much was asked for at once", named(code.as_deref()))
-        }
+        Kind::TooMany(status, code) => format!(
+            "{host} answered {status}{}: too much was asked for at once",
+            named(code.as_deref())
+        ),
         Kind::Redirect(status, target) => format!(
-            "{host} answered {status} and points to {}, which is not followed; if the vendor has moved, change the address",
+            "{host} answered {status} and points to {}, which is not followed; \
+             if the vendor has moved, change the address",
             target.as_deref().unwrap_or("another place")
         ),
-        Kind::Rejected(status) => format!("{host} answered {status} and would again; {}", advice(*status)),
-        Kind::BadAnswer(status, reason) => format!("the answer of {host} ({status}) is not what it should be: {reason}"),
+        Kind::Rejected(status) => {
+            format!(
+                "{host} answered {status} and would again; {}",
+                advice(*status)
+            )
+        }
+        Kind::BadAnswer(status, reason) => {
+            format!("the answer of {host} ({status}) is not what it should be: {reason}")
+        }
         Kind::TooLarge(limit) => format!(
-            "the answer of {host} is larger than {} MiB; ask for smaller pages, or raise body_mib in the source's limits",
+            "the answer of {host} is larger than {} MiB; \
+             ask for smaller pages, or raise body_mib in the source's limits",
             limit.div_ceil(1024 * 1024)
         ),
-        Kind::Bomb => format!("the answer of {host} unpacks to more than a hundred times its size and was not read on"),
-        Kind::Encoding => format!("{host} packed its answer in a way that was not asked for; only gzip is read"),
-        Kind::Deferred(status, until) => format!("{host} answered {status} and asks not to be asked before {}", minute(*until)),
+        Kind::Bomb => format!(
+            "the answer of {host} unpacks to more than a hundred times its size and was not read on"
+        ),
+        Kind::Encoding => {
+            format!("{host} packed its answer in a way that was not asked for; only gzip is read")
+        }
+        Kind::Deferred(status, until) => {
+            format!(
+                "{host} answered {status} and asks not to be asked before {}",
+                second(*until)
+            )
+        }
         Kind::Quota(limit, until) => format!(
-            "the {limit} requests of today are used up; the count starts anew at {}, or raise per_day in the source's limits",
-            minute(*until)
+            "the {limit} requests of today are used up; the count starts anew at {}, \
+             or raise per_day in the source's limits",
+            second(*until)
         ),
         Kind::OutOfTime => "the run's time is over; it goes on at the next tick".into(),
         Kind::GrantRefused(status, word) => format!(
-            "{host} refused the credential ({status}{}); it is not tried again for now: check it, store the right one and resume the job",
+            "{host} refused the credential ({status}{}); it is not tried again for now: \
+             check it, store the right one and resume the job",
             word.map(|word| format!(", {word}")).unwrap_or_default()
         ),
-        Kind::SignInNeeded => "the kept sign-in is no longer accepted; a person must sign in anew with `rollbook login`".into(),
+        Kind::SignInNeeded => {
+            "there is no sign-in that still works; a person must sign in with `rollbook login`"
+                .into()
+        }
         Kind::GrantUnclear => format!(
-            "the answer of {host} to a token refresh is lost or unreadable; the old token is tried once more at the next tick"
+            "the answer of {host} to a token refresh is lost or unreadable; \
+             the old token is tried once more at the next tick"
         ),
-        Kind::GrantPaused(until, cause) => format!("{cause}; the next token request waits until {}", minute(*until)),
-        Kind::Vault(problem) => format!("the vault cannot keep a new token, so none was asked for: {problem}"),
-        Kind::Count(problem) => format!("today's requests cannot be counted, so none was sent: {problem}"),
+        Kind::GrantPaused(until, cause) => {
+            format!(
+                "{cause}; the next token request waits until {}",
+                second(*until)
+            )
+        }
+        Kind::Vault(problem) => format!(
+            "the vault does not work, and without it no new token is asked for or used: {problem}"
+        ),
+        Kind::Count(problem) => {
+            format!("today's requests cannot be counted, so none was sent: {problem}")
+        }
     }
 }
 
@@ -127,6 +162,6 @@ fn named(code: Option<&str>) -> String {
     code.map(|code| format!(" ({code})")).unwrap_or_default()
 }
 
-fn minute(time: jiff::Timestamp) -> String {
+fn second(time: jiff::Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

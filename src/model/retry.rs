@@ -112,8 +112,9 @@ const LONGEST_HEADER: usize = 64;
 
 /// Reads a `Retry-After` header: seconds, or an HTTP date.
 ///
-/// A wish for longer than [`LONGEST_WISH`] is cut to it. A date is compared with `server_now`, the `Date` of the same answer where there is one. Negative
-/// and past ones are zero; text that is neither is `None`, as if the header were not there.
+/// A date is compared with `server_now`, the `Date` of the same answer where there is one. Negative
+/// and past ones are zero; a wish for longer than [`LONGEST_WISH`] is cut to it; text that is
+/// neither is `None`, as if the header were not there.
 pub fn retry_after(text: &str, server_now: Timestamp) -> Option<Duration> {
     let text = text.trim();
     if text.is_empty() || text.len() > LONGEST_HEADER {

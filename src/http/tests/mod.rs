@@ -1,0 +1,212 @@
+//! The session and the keeper against real sockets on loopback.
+//!
+//! The clock stands still and naps are over at once, so attempts follow each other without a wait
+//! and the waits can be read off; limits of time on a peer are real and short.
+
+mod faults;
+mod pages;
+mod roads;
+mod rotation;
+mod tokens;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::Url;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::*;
+use crate::clock::{Clock, TestClock};
+
+/// A clock that stands at a Monday morning.
+fn monday() -> TestClock {
+    TestClock::at("2026-03-02T06:00:00Z".parse().expect("a time"))
+}
+
+/// Limits of time that a test can wait for, each far from the others.
+fn quick() -> Timeouts {
+    let millis = Duration::from_millis;
+    Timeouts {
+        connect: millis(2000),
+        first_byte: millis(250),
+        idle: millis(250),
+        whole: millis(5000),
+        pace_after: millis(2000),
+        pace_window: millis(2000),
+        pace_bytes: 1024,
+        token: millis(2000),
+    }
+}
+
+/// Limits of time that no test reaches.
+fn slow() -> Timeouts {
+    Timeouts::default()
+}
+
+fn rules(base: &str) -> SessionRules {
+    SessionRules {
+        source: "school".into(),
+        base_url: Url::parse(base).expect("an address"),
+        headers: Vec::new(),
+        in_flight: 2,
+        per_second: f64::INFINITY,
+        per_day: None,
+        body_limit: 4 << 20,
+        timeouts: slow(),
+        errors: ErrorWords {
+            code: vec!["error".into(), "responseStatus.errorCode".into()],
+            too_many: vec!["TooManyRequested".into()],
+            missing: vec!["NotExist".into()],
+            token: vec!["invalid_token".into()],
+        },
+        ca_file: None,
+        proxy: None,
+    }
+}
+
+fn session(rules: SessionRules, keeper: Option<TokenKeeper>, clock: &Clock) -> Session {
+    Session::new(rules, keeper, Arc::new(Days::default()), clock.clone())
+        .expect("the rules are right")
+}
+
+/// Asks for one page with a fresh budget.
+async fn page(session: &Session, clock: &Clock) -> Result<String, HttpError> {
+    let budget = RunBudget::new(clock, RunBudget::USUAL);
+    let ask = Ask { path: "/users".into(), query: Vec::new(), what: "page 1 of users".into() };
+    session.get(&ask, &budget, as_json()).await
+}
+
+/// A decoder that takes any JSON, and nothing as null.
+fn as_json() -> Decode<String> {
+    Arc::new(|reply: Reply| {
+        if reply.body.is_empty() {
+            return Ok("null".into());
+        }
+        let value: Value =
+            serde_json::from_slice(&reply.body).map_err(|_| BadAnswer::new("it is not JSON"))?;
+        Ok(value.to_string())
+    })
+}
+
+/// Counts days in memory.
+#[derive(Default)]
+struct Days(Mutex<HashMap<String, u32>>);
+
+impl DayCount for Days {
+    fn add(&self, source: &str, day: &str, requests: u32) -> Result<u32, String> {
+        let mut days = self.0.lock().expect("no test panics in here");
+        let count = days.entry(format!("{source} {day}")).or_default();
+        *count += requests;
+        Ok(*count)
+    }
+}
+
+/// A vault in memory that can be told to fail, and writes down what it was asked.
+#[derive(Default)]
+struct MemoryVault(Mutex<Memory>);
+
+#[derive(Default)]
+struct Memory {
+    kept: Option<KeptGrant>,
+    intent: Option<String>,
+    calls: Vec<&'static str>,
+    full: bool,
+    keep_fails: u32,
+}
+
+impl MemoryVault {
+    fn with<T>(&self, act: impl FnOnce(&mut Memory) -> T) -> T {
+        act(&mut self.0.lock().expect("no test panics in here"))
+    }
+
+    /// The calls since the last look.
+    fn calls(&self) -> Vec<&'static str> {
+        self.with(|memory| std::mem::take(&mut memory.calls))
+    }
+}
+
+fn disk_full() -> VaultError {
+    VaultError { reason: "the disk is full".into() }
+}
+
+impl GrantVault for MemoryVault {
+    fn load(&self, _: &str) -> Result<Option<KeptGrant>, VaultError> {
+        self.with(|memory| {
+            memory.calls.push("load");
+            let intent = memory.intent.clone();
+            Ok(memory.kept.clone().map(|kept| KeptGrant { intent, ..kept }))
+        })
+    }
+
+    fn intend(&self, _: &str, hash: &str, _: Timestamp) -> Result<(), VaultError> {
+        self.with(|memory| {
+            memory.calls.push("intend");
+            if memory.full {
+                return Err(disk_full());
+            }
+            memory.intent = Some(hash.into());
+            Ok(())
+        })
+    }
+
+    fn keep(&self, _: &str, grant: &KeptGrant) -> Result<(), VaultError> {
+        self.with(|memory| {
+            memory.calls.push("keep");
+            if memory.keep_fails > 0 {
+                memory.keep_fails -= 1;
+                return Err(disk_full());
+            }
+            memory.kept = Some(grant.clone());
+            memory.intent = None;
+            Ok(())
+        })
+    }
+
+    fn proven(&self, _: &str) -> Result<(), VaultError> {
+        self.with(|memory| {
+            memory.calls.push("proven");
+            if let Some(kept) = &mut memory.kept {
+                kept.previous = None;
+            }
+            Ok(())
+        })
+    }
+
+    fn lock(&self, _: &str) -> Result<Box<dyn Send>, VaultError> {
+        self.with(|memory| memory.calls.push("lock"));
+        Ok(Box::new(()))
+    }
+}
+
+fn spec(token_url: &str) -> GrantSpec {
+    GrantSpec {
+        token_url: Url::parse(token_url).expect("an address"),
+        token_query: Vec::new(),
+        token_form: Vec::new(),
+        client_id: "school-client".into(),
+        client_secret: Some(SecretString::from("cl1ent+s3cret")),
+        client_auth: ClientAuth::Basic,
+        body: TokenBody::Form,
+        scope: String::new(),
+        lifetime: None,
+        api_key: None,
+    }
+}
+
+fn keeper(grant: Grant, vault: &Arc<MemoryVault>, clock: &Clock) -> TokenKeeper {
+    keeper_with(grant, vault, clock, slow())
+}
+
+fn keeper_with(
+    grant: Grant,
+    vault: &Arc<MemoryVault>,
+    clock: &Clock,
+    timeouts: Timeouts,
+) -> TokenKeeper {
+    let rules =
+        KeeperRules { source: "school".into(), grant, timeouts, ca_file: None, proxy: None };
+    TokenKeeper::new(rules, vault.clone(), clock.clone()).expect("the rules are right")
+}
