@@ -25,6 +25,11 @@ mod token_answer;
 mod token_request;
 mod verdict;
 
+#[cfg(test)]
+mod fault_server;
+#[cfg(test)]
+mod tests;
+
 pub use ask::Ask;
 pub use budget::RunBudget;
 pub use error::{HttpError, Kind, Slow, Unreachable};

@@ -11,7 +11,10 @@ use crate::model::Class;
 
 fn packed(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(text).and_then(|()| encoder.finish()).expect("memory does not fail")
+    encoder
+        .write_all(text)
+        .and_then(|()| encoder.finish())
+        .expect("memory does not fail")
 }
 
 fn good() -> Vec<Step> {
@@ -22,7 +25,10 @@ fn good() -> Vec<Step> {
 async fn check(name: &str, fault: Vec<Step>, timeouts: Timeouts, sentence: &str, requests: usize) {
     let clock = monday().clock();
     let with = |server: &FaultServer| {
-        let rules = SessionRules { timeouts, ..rules(&server.url("/v1")) };
+        let rules = SessionRules {
+            timeouts,
+            ..rules(&server.url("/v1"))
+        };
         session(rules, None, &clock)
     };
     let server = FaultServer::start(vec![fault.clone(), good()]).await;
@@ -38,7 +44,11 @@ async fn check(name: &str, fault: Vec<Step>, timeouts: Timeouts, sentence: &str,
         count => format!(" (after {count} attempts)"),
     };
     let sentence = sentence.replace("HOST", &server.address.to_string());
-    assert_eq!(error.to_string(), format!("read page 1 of users: {sentence}{after}"), "{name}");
+    assert_eq!(
+        error.to_string(),
+        format!("read page 1 of users: {sentence}{after}"),
+        "{name}"
+    );
     assert_eq!(server.requests().len(), requests, "{name}");
 }
 
@@ -47,17 +57,28 @@ const CUT: &str = "the connection to HOST broke before the answer was whole";
 #[tokio::test]
 async fn a_broken_connection_is_tried_again() {
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n[1]\r\n";
-    let many: String = (0..200).map(|number| format!("X-{number}: 1\r\n")).collect();
+    let many: String = (0..200)
+        .map(|number| format!("X-{number}: 1\r\n"))
+        .collect();
     for (name, fault) in [
         ("closed without an answer", vec![]),
         ("reset without an answer", vec![Step::Reset]),
         (
             "reset after the headers",
-            vec![say("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"), Step::Reset],
+            vec![
+                say("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"),
+                Step::Reset,
+            ],
         ),
-        ("a length beyond the body", vec![say("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[1]")]),
+        (
+            "a length beyond the body",
+            vec![say("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[1]")],
+        ),
         ("no last chunk", vec![say(chunked)]),
-        ("two hundred headers", vec![say(format!("HTTP/1.1 200 OK\r\n{many}\r\n"))]),
+        (
+            "two hundred headers",
+            vec![say(format!("HTTP/1.1 200 OK\r\n{many}\r\n"))],
+        ),
         ("no HTTP", vec![say("SSH-2.0-OpenSSH_9.2\r\n")]),
     ] {
         check(name, fault, slow(), CUT, 5).await;
@@ -69,7 +90,11 @@ async fn a_peer_that_takes_its_time_is_left() {
     let millis = Duration::from_millis;
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n";
     let drip = |pause| vec![say(head), Step::Drip(b" ".to_vec(), millis(pause))];
-    let whole = Timeouts { whole: millis(300), idle: millis(5000), ..quick() };
+    let whole = Timeouts {
+        whole: millis(300),
+        idle: millis(5000),
+        ..quick()
+    };
     let pace = Timeouts {
         pace_after: millis(50),
         pace_window: millis(250),
@@ -77,14 +102,24 @@ async fn a_peer_that_takes_its_time_is_left() {
         ..quick()
     };
     let rows = [
-        ("never answers", vec![Step::FallSilent], quick(), "HOST sent no answer within 250 ms"),
+        (
+            "never answers",
+            vec![Step::FallSilent],
+            quick(),
+            "HOST sent no answer within 250 ms",
+        ),
         (
             "stalls after three bytes",
             vec![say(head), say("[1,"), Step::FallSilent],
             quick(),
             "HOST fell silent in mid-answer for 250 ms",
         ),
-        ("drips beyond the whole", drip(10), whole, "the answer of HOST took longer than 300 ms"),
+        (
+            "drips beyond the whole",
+            drip(10),
+            whole,
+            "the answer of HOST took longer than 300 ms",
+        ),
         (
             "drips below the pace",
             drip(10),
@@ -112,7 +147,12 @@ async fn a_body_is_read_within_its_limits() {
     let bad = "the answer of HOST (200) is not what it should be: it is not JSON";
     let endless = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
     for (name, fault, sentence, requests) in [
-        ("no gzip tail", vec![answer("200 OK", gzip, &tailless)], broken, 2),
+        (
+            "no gzip tail",
+            vec![answer("200 OK", gzip, &tailless)],
+            broken,
+            2,
+        ),
         (
             "a bomb",
             vec![answer("200 OK", gzip, &bomb)],
@@ -121,15 +161,32 @@ async fn a_body_is_read_within_its_limits() {
         ),
         (
             "stated too large",
-            vec![say("HTTP/1.1 200 OK\r\nContent-Length: 104857600\r\n\r\n"), Step::FallSilent],
+            vec![
+                say("HTTP/1.1 200 OK\r\nContent-Length: 104857600\r\n\r\n"),
+                Step::FallSilent,
+            ],
             large,
             1,
         ),
-        ("unstated too large", vec![say(endless), say(vec![b' '; 5 << 20])], large, 1),
-        ("unknown packing", vec![answer("200 OK", "Content-Encoding: br\r\n", "x")], packing, 1),
+        (
+            "unstated too large",
+            vec![say(endless), say(vec![b' '; 5 << 20])],
+            large,
+            1,
+        ),
+        (
+            "unknown packing",
+            vec![answer("200 OK", "Content-Encoding: br\r\n", "x")],
+            packing,
+            1,
+        ),
         (
             "nested packing",
-            vec![answer("200 OK", "Content-Encoding: gzip, gzip\r\n", packed(&good))],
+            vec![answer(
+                "200 OK",
+                "Content-Encoding: gzip, gzip\r\n",
+                packed(&good),
+            )],
             packing,
             1,
         ),
@@ -139,8 +196,18 @@ async fn a_body_is_read_within_its_limits() {
             packing,
             1,
         ),
-        ("a login page", vec![answer("200 OK", "Content-Type: text/html\r\n", "<html>")], html, 2),
-        ("cut JSON that is closed properly", vec![say(endless), say("[1,")], bad, 2),
+        (
+            "a login page",
+            vec![answer("200 OK", "Content-Type: text/html\r\n", "<html>")],
+            html,
+            2,
+        ),
+        (
+            "cut JSON that is closed properly",
+            vec![say(endless), say("[1,")],
+            bad,
+            2,
+        ),
     ] {
         check(name, fault, slow(), sentence, requests).await;
     }
@@ -151,20 +218,29 @@ async fn packed_and_plain_answers_arrive_alike() {
     let clock = monday().clock();
     for (name, script) in [
         ("plain", answer("200 OK", "", "[1]")),
-        ("gzip", answer("200 OK", "Content-Encoding: gzip\r\n", packed(b"[1]"))),
+        (
+            "gzip",
+            answer("200 OK", "Content-Encoding: gzip\r\n", packed(b"[1]")),
+        ),
         (
             "chunked",
             say(
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n[\r\n2\r\n1]\r\n0\r\n\r\n",
             ),
         ),
-        ("identity", answer("200 OK", "Content-Encoding: identity\r\n", "[1]")),
+        (
+            "identity",
+            answer("200 OK", "Content-Encoding: identity\r\n", "[1]"),
+        ),
     ] {
         let server = FaultServer::start(vec![vec![script]]).await;
         let session = session(rules(&server.url("/v1")), None, &clock);
         assert_eq!(page(&session, &clock).await.expect(name), "[1]");
         let request = server.requests().remove(0).to_ascii_lowercase();
-        assert!(request.starts_with("get /v1/users http/1.1\r\n"), "{request}");
+        assert!(
+            request.starts_with("get /v1/users http/1.1\r\n"),
+            "{request}"
+        );
         assert!(request.contains("accept-encoding: gzip\r\n"), "{request}");
     }
 }
@@ -172,13 +248,24 @@ async fn packed_and_plain_answers_arrive_alike() {
 #[tokio::test]
 async fn a_kept_connection_that_was_closed_is_no_failure() {
     let clock = monday().clock();
-    let twice = vec![answer("200 OK", "", "[1]"), Step::NextRequest, answer("200 OK", "", "[2]")];
+    let twice = vec![
+        answer("200 OK", "", "[1]"),
+        Step::NextRequest,
+        answer("200 OK", "", "[2]"),
+    ];
     let server = FaultServer::start(vec![twice, good()]).await;
     let session = session(rules(&server.url("/v1")), None, &clock);
     let budget = RunBudget::new(&clock, RunBudget::USUAL);
-    let ask = Ask { path: "/users".into(), query: Vec::new(), what: "users".into() };
+    let ask = Ask {
+        path: "/users".into(),
+        query: Vec::new(),
+        what: "users".into(),
+    };
     for should in ["[1]", "[2]", "[1]"] {
-        assert_eq!(session.get(&ask, &budget, as_json()).await.expect("fine"), should);
+        assert_eq!(
+            session.get(&ask, &budget, as_json()).await.expect("fine"),
+            should
+        );
     }
     assert_eq!((budget.requests(), budget.retries()), (3, 0));
 }

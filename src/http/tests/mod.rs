@@ -6,8 +6,12 @@
 mod faults;
 mod pages;
 mod roads;
+mod rotating;
 mod rotation;
+mod token_requests;
 mod tokens;
+mod vendor;
+mod waits;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -75,7 +79,11 @@ fn session(rules: SessionRules, keeper: Option<TokenKeeper>, clock: &Clock) -> S
 /// Asks for one page with a fresh budget.
 async fn page(session: &Session, clock: &Clock) -> Result<String, HttpError> {
     let budget = RunBudget::new(clock, RunBudget::USUAL);
-    let ask = Ask { path: "/users".into(), query: Vec::new(), what: "page 1 of users".into() };
+    let ask = Ask {
+        path: "/users".into(),
+        query: Vec::new(),
+        what: "page 1 of users".into(),
+    };
     session.get(&ask, &budget, as_json()).await
 }
 
@@ -129,7 +137,9 @@ impl MemoryVault {
 }
 
 fn disk_full() -> VaultError {
-    VaultError { reason: "the disk is full".into() }
+    VaultError {
+        reason: "the disk is full".into(),
+    }
 }
 
 impl GrantVault for MemoryVault {
@@ -206,7 +216,12 @@ fn keeper_with(
     clock: &Clock,
     timeouts: Timeouts,
 ) -> TokenKeeper {
-    let rules =
-        KeeperRules { source: "school".into(), grant, timeouts, ca_file: None, proxy: None };
+    let rules = KeeperRules {
+        source: "school".into(),
+        grant,
+        timeouts,
+        ca_file: None,
+        proxy: None,
+    };
     TokenKeeper::new(rules, vault.clone(), clock.clone()).expect("the rules are right")
 }

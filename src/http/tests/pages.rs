@@ -1,4 +1,4 @@
-//! Fault catalogue B: statuses, waits and budgets.
+//! Fault catalogue B: statuses, and what is sent.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,7 +9,7 @@ use super::*;
 use crate::model::Class;
 
 /// A server that answers in turn, and with the last answer from then on.
-async fn server(answers: Vec<ResponseTemplate>) -> MockServer {
+pub(super) async fn server(answers: Vec<ResponseTemplate>) -> MockServer {
     let server = MockServer::start().await;
     let turn = AtomicUsize::new(0);
     let answer = move |_: &Request| {
@@ -20,15 +20,15 @@ async fn server(answers: Vec<ResponseTemplate>) -> MockServer {
     server
 }
 
-fn status(status: u16) -> ResponseTemplate {
+pub(super) fn status(status: u16) -> ResponseTemplate {
     ResponseTemplate::new(status)
 }
 
-fn fine() -> ResponseTemplate {
+pub(super) fn fine() -> ResponseTemplate {
     status(200).set_body_string("[1]")
 }
 
-async fn requests(server: &MockServer) -> usize {
+pub(super) async fn requests(server: &MockServer) -> usize {
     server.received_requests().await.unwrap_or_default().len()
 }
 
@@ -38,19 +38,49 @@ async fn a_status_by_rows() {
         format!(r#"{{"responseStatus":{{"errorCode":"{code}","message":"Ada Lovelace"}}}}"#)
     };
     for (answer, class, requested, told) in [
-        (status(400), Class::Permanent, 1, "answered 400 and would again"),
+        (
+            status(400),
+            Class::Permanent,
+            1,
+            "answered 400 and would again",
+        ),
         (status(401), Class::Auth, 1, "does not accept our token"),
         (status(403), Class::Auth, 1, "lacks the right to read this"),
-        (status(404), Class::Permanent, 1, "there is nothing at this path"),
+        (
+            status(404),
+            Class::Permanent,
+            1,
+            "there is nothing at this path",
+        ),
         (status(408), Class::Transient, 5, "it took too long itself"),
-        (status(413), Class::Permanent, 1, "too much was asked for at once"),
+        (
+            status(413),
+            Class::Permanent,
+            1,
+            "too much was asked for at once",
+        ),
         (status(429), Class::Transient, 5, "too many requests"),
         (status(500), Class::Transient, 5, "a fault on its side"),
-        (status(501), Class::Permanent, 1, "answered 501 and would again"),
+        (
+            status(501),
+            Class::Permanent,
+            1,
+            "answered 501 and would again",
+        ),
         (status(503), Class::Transient, 5, "closed for maintenance"),
         (status(206), Class::Contract, 2, "only 200 and 204"),
-        (status(200).set_body_string("{"), Class::Contract, 2, "it is not JSON"),
-        (status(500).set_body_string(error_body("NotExist")), Class::Permanent, 1, "(NotExist)"),
+        (
+            status(200).set_body_string("{"),
+            Class::Contract,
+            2,
+            "it is not JSON",
+        ),
+        (
+            status(500).set_body_string(error_body("NotExist")),
+            Class::Permanent,
+            1,
+            "(NotExist)",
+        ),
         (
             status(400).set_body_string(error_body("TooManyRequested")),
             Class::Permanent,
@@ -72,7 +102,10 @@ async fn a_status_by_rows() {
         let text = error.to_string();
         assert_eq!(error.class(), class, "{text}");
         assert_eq!(requests(&server).await, requested, "{text}");
-        assert!(text.starts_with("read page 1 of users: ") && text.contains(told), "{text}");
+        assert!(
+            text.starts_with("read page 1 of users: ") && text.contains(told),
+            "{text}"
+        );
         assert!(!text.contains("Ada") && !text.contains("t0ken"), "{text}");
         assert_eq!(error.attempts() as usize, requested, "{text}");
     }
@@ -85,17 +118,28 @@ async fn what_a_caller_may_ask_an_error() {
         (status(404), true, false, false, None),
         (status(405), true, false, false, None),
         (code("NotExist"), true, false, false, Some("NotExist")),
-        (code("TooManyRequested"), false, true, false, Some("TooManyRequested")),
+        (
+            code("TooManyRequested"),
+            false,
+            true,
+            false,
+            Some("TooManyRequested"),
+        ),
         (status(413), false, true, false, None),
         (status(403), false, false, true, None),
         (status(400), false, false, false, None),
     ] {
         let clock = monday().clock();
         let server = server(vec![answer]).await;
-        let error =
-            page(&session(rules(&server.uri()), None, &clock), &clock).await.expect_err("an error");
+        let error = page(&session(rules(&server.uri()), None, &clock), &clock)
+            .await
+            .expect_err("an error");
         assert_eq!(
-            (error.is_missing(), error.is_too_many(), error.is_forbidden()),
+            (
+                error.is_missing(),
+                error.is_too_many(),
+                error.is_forbidden()
+            ),
             (missing, too_many, forbidden),
             "{error}"
         );
@@ -105,151 +149,42 @@ async fn what_a_caller_may_ask_an_error() {
 }
 
 #[tokio::test]
-async fn hiccups_pass() {
-    let clock = monday();
-    let answers = vec![status(408), status(425), status(502), status(504), fine()];
-    let server = server(answers).await;
-    let session = session(rules(&server.uri()), None, &clock.clock());
-    assert_eq!(page(&session, &clock.clock()).await.expect("it passes"), "[1]");
-    let naps = clock.naps();
-    assert_eq!(naps.len(), 4);
-    for (nap, most) in naps.iter().zip([1, 2, 4, 8]) {
-        assert!(*nap <= Duration::from_secs(most), "{naps:?}");
-    }
-}
-
-#[tokio::test]
-async fn no_request_before_the_time_that_was_asked_for() {
-    for (wish, least) in [
-        ("120", 120),
-        ("Mon, 02 Mar 2026 06:02:00 GMT", 120),
-        ("Sun, 01 Mar 2026 06:02:00 GMT", 0),
-        ("-3", 0),
-        ("tomorrow", 0),
-    ] {
-        let clock = monday();
-        // wiremock's own Date is today's; ours is the one to compare with.
-        let date = "Mon, 02 Mar 2026 06:00:00 GMT";
-        let busy = status(429).insert_header("Retry-After", wish).insert_header("Date", date);
-        let server = server(vec![busy, fine()]).await;
-        let session = session(rules(&server.uri()), None, &clock.clock());
-        assert_eq!(page(&session, &clock.clock()).await.expect("it passes"), "[1]");
-        let waited: Duration = clock.naps().iter().sum();
-        let bounds = Duration::from_secs(least)..=Duration::from_secs(least + 1);
-        assert!(bounds.contains(&waited), "{wish}: {waited:?}");
-    }
-}
-
-#[tokio::test]
-async fn the_others_of_the_session_wait_too() {
-    let clock = monday();
-    let server = server(vec![status(503).insert_header("Retry-After", "3600"), fine()]).await;
-    let session = session(rules(&server.uri()), None, &clock.clock());
-    let error = page(&session, &clock.clock()).await.expect_err("beyond the run");
-    let until: Timestamp = "2026-03-02T07:00:00Z".parse().expect("a time");
-    assert_eq!(error.deferred_until(), Some(until), "{error}");
-    assert_eq!(error.class(), Class::Transient);
-    assert!(
-        error
-            .to_string()
-            .ends_with("answered 503 and asks not to be asked before 2026-03-02 07:00:00 UTC"),
-        "{error}"
-    );
-
-    let other = page(&session, &clock.clock()).await.expect_err("nobody asks");
-    assert_eq!(other.deferred_until(), Some(until), "{other}");
-    assert_eq!(requests(&server).await, 1);
-
-    clock.pass(Duration::from_secs(3590));
-    assert_eq!(page(&session, &clock.clock()).await.expect("waits for the rest"), "[1]");
-    assert_eq!(clock.naps(), [Duration::from_secs(10)]);
-}
-
-#[tokio::test]
-async fn a_vendor_in_trouble_is_not_hit_five_times() {
-    let clock = monday().clock();
-    let server = server(vec![status(500)]).await;
-    let session = session(rules(&server.uri()), None, &clock);
-    let budget = RunBudget::new(&clock, RunBudget::USUAL);
-    let ask = Ask { path: "/users".into(), query: Vec::new(), what: "users".into() };
-    for _ in 0..50 {
-        session.get(&ask, &budget, as_json()).await.expect_err("it stays broken");
-    }
-    assert_eq!(requests(&server).await, 50 + 50 / 5 + 10);
-    assert_eq!((budget.requests(), budget.retries()), (70, 20));
-}
-
-#[tokio::test]
-async fn a_run_ends_at_its_time() {
-    let clock = monday();
-    let server = server(vec![fine()]).await;
-    let session = session(rules(&server.uri()), None, &clock.clock());
-    let budget = RunBudget::new(&clock.clock(), Duration::from_secs(60));
-    clock.pass(Duration::from_secs(60));
-    let ask = Ask { path: "/users".into(), query: Vec::new(), what: "users".into() };
-    let error = session.get(&ask, &budget, as_json()).await.expect_err("too late");
-    assert_eq!(
-        error.to_string(),
-        "read users: the run's time is over; it goes on at the next tick"
-    );
-    assert_eq!(requests(&server).await, 0);
-}
-
-#[tokio::test]
-async fn the_days_requests_are_counted_before_they_are_sent() {
-    let clock = monday();
-    let server = server(vec![fine()]).await;
-    let rules = SessionRules { per_day: Some(2), ..rules(&server.uri()) };
-    let session = session(rules, None, &clock.clock());
-    for _ in 0..2 {
-        page(&session, &clock.clock()).await.expect("within the day");
-    }
-    for _ in 0..2 {
-        let error = page(&session, &clock.clock()).await.expect_err("used up");
-        assert_eq!(
-            error.deferred_until().map(|until| until.to_string()).as_deref(),
-            Some("2026-03-03T00:00:00Z")
-        );
-        assert!(error.to_string().contains("the 2 requests of today are used up"), "{error}");
-    }
-    assert_eq!(requests(&server).await, 2);
-    clock.pass(Duration::from_secs(18 * 3600));
-    page(&session, &clock.clock()).await.expect("a new day");
-}
-
-#[tokio::test]
-async fn requests_are_paced() {
-    let clock = monday();
-    let server = server(vec![fine()]).await;
-    let rules = SessionRules { per_second: 4.0, ..rules(&server.uri()) };
-    let session = session(rules, None, &clock.clock());
-    for _ in 0..5 {
-        page(&session, &clock.clock()).await.expect("fine");
-    }
-    assert_eq!(clock.naps(), [Duration::from_millis(250); 4]);
-}
-
-#[tokio::test]
 async fn what_is_sent() {
     let clock = monday().clock();
     let server = server(vec![status(204), fine()]).await;
     let base = format!("{}/ims/v1?x=1", server.uri());
-    let rules = SessionRules { headers: vec![("X-School".into(), "4711".into())], ..rules(&base) };
+    let rules = SessionRules {
+        headers: vec![("X-School".into(), "4711".into())],
+        ..rules(&base)
+    };
     let session = session(rules, None, &clock);
-    assert_eq!(page(&session, &clock).await.expect("nothing is an answer"), "null");
+    assert_eq!(
+        page(&session, &clock).await.expect("nothing is an answer"),
+        "null"
+    );
     let budget = RunBudget::new(&clock, RunBudget::USUAL);
     let query = vec![("filter".into(), "a>='b c'".into())];
-    let ask = Ask { path: "/a%20b".into(), query, what: "users".into() };
+    let ask = Ask {
+        path: "/a%20b".into(),
+        query,
+        what: "users".into(),
+    };
     session.get(&ask, &budget, as_json()).await.expect("fine");
     let link = format!("{}/ims/v1/users?cursor=a+b%2B", server.uri());
-    let next = session.follow(&link, "page 2 of users".into()).expect("at home");
+    let next = session
+        .follow(&link, "page 2 of users".into())
+        .expect("at home");
     session.get(&next, &budget, as_json()).await.expect("fine");
     let sent = server.received_requests().await.expect("recorded");
     let path = |request: &Request| request.url.as_str().replace("http://localhost", "");
     let paths: Vec<String> = sent.iter().map(path).collect();
     assert_eq!(
         paths,
-        ["/ims/v1/users", "/ims/v1/a%20b?filter=a%3E%3D%27b%20c%27", "/ims/v1/users?cursor=a+b%2B"]
+        [
+            "/ims/v1/users",
+            "/ims/v1/a%20b?filter=a%3E%3D%27b%20c%27",
+            "/ims/v1/users?cursor=a+b%2B"
+        ]
     );
     for request in &sent {
         assert_eq!(request.method.as_str(), "GET");
@@ -260,7 +195,10 @@ async fn what_is_sent() {
         );
     }
     let error = session
-        .follow("https://evil.example/ims/v1/users", "page 2 of users".into())
+        .follow(
+            "https://evil.example/ims/v1/users",
+            "page 2 of users".into(),
+        )
         .expect_err("astray");
     assert_eq!(error.class(), Class::Contract);
     assert!(!error.to_string().contains("evil"), "{error}");
@@ -278,24 +216,54 @@ fn wrong_rules_are_refused_at_once() {
                 ..good.clone()
             },
         ),
-        ("in_flight must be", SessionRules { in_flight: 0, ..good.clone() }),
-        ("per_second must be", SessionRules { per_second: 0.0, ..good.clone() }),
-        ("per_second must be", SessionRules { per_second: f64::NAN, ..good.clone() }),
+        (
+            "in_flight must be",
+            SessionRules {
+                in_flight: 0,
+                ..good.clone()
+            },
+        ),
+        (
+            "per_second must be",
+            SessionRules {
+                per_second: 0.0,
+                ..good.clone()
+            },
+        ),
+        (
+            "per_second must be",
+            SessionRules {
+                per_second: f64::NAN,
+                ..good.clone()
+            },
+        ),
         (
             "is no name of a header",
-            SessionRules { headers: vec![("a b".into(), String::new())], ..good.clone() },
+            SessionRules {
+                headers: vec![("a b".into(), String::new())],
+                ..good.clone()
+            },
         ),
         (
             "no header can carry",
-            SessionRules { headers: vec![("a".into(), "s3cret\n".into())], ..good.clone() },
+            SessionRules {
+                headers: vec![("a".into(), "s3cret\n".into())],
+                ..good.clone()
+            },
         ),
         (
             "cannot be read",
-            SessionRules { ca_file: Some("/nowhere/ca.pem".into()), ..good.clone() },
+            SessionRules {
+                ca_file: Some("/nowhere/ca.pem".into()),
+                ..good.clone()
+            },
         ),
     ] {
         let made = Session::new(wrong, None, Arc::new(Days::default()), monday().clock());
-        let text = made.err().map(|error| error.to_string()).unwrap_or_default();
+        let text = made
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default();
         assert!(
             text.starts_with("prepare the requests of school: ") && text.contains(name),
             "{text}"

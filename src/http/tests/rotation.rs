@@ -1,120 +1,29 @@
-//! Refresh tokens that are used up by being used, against a server that notices re-use.
-
-use std::collections::HashSet;
+//! Refresh tokens that are used up by being used (`reliability.md` 3.3).
 
 use secrecy::ExposeSecret;
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
+use super::rotating::World;
 use super::*;
 use crate::http::fault_server::{FaultServer, Step, answer, say};
 use crate::model::Class;
-
-/// A token endpoint that rotates: `r1` gives `r2`, and so on; an old one is `invalid_grant`.
-#[derive(Default)]
-struct Rotating {
-    current: usize,
-    /// Old tokens that are taken again, once each, as servers with a grace period do.
-    grace: bool,
-    taken_again: HashSet<String>,
-    /// What the next requests are answered instead: status and body.
-    failing: Vec<(u16, &'static str)>,
-    /// The endpoint keeps the same token.
-    steady: bool,
-    asked: Vec<String>,
-}
-
-impl Rotating {
-    fn answer(&mut self, sent: &str) -> ResponseTemplate {
-        self.asked.push(sent.to_owned());
-        if let Some((status, body)) = self.failing.pop() {
-            return ResponseTemplate::new(status).set_body_string(body);
-        }
-        let is_current = sent == format!("r{}", self.current);
-        let forgiven = self.grace && self.taken_again.insert(sent.to_owned());
-        if !is_current && !forgiven {
-            return ResponseTemplate::new(400).set_body_string(r#"{"error":"invalid_grant"}"#);
-        }
-        let number = self.asked.len();
-        if self.steady {
-            return ResponseTemplate::new(200)
-                .set_body_string(format!(r#"{{"access_token":"a{number}","expires_in":"3600"}}"#));
-        }
-        self.current += 1;
-        ResponseTemplate::new(200).set_body_string(format!(
-            r#"{{"access_token":"a{number}","refresh_token":"r{}","expires_in":3600,"api_key":"k{number}"}}"#,
-            self.current
-        ))
-    }
-}
-
-struct World {
-    server: MockServer,
-    endpoint: Arc<Mutex<Rotating>>,
-    vault: Arc<MemoryVault>,
-    clock: TestClock,
-}
-
-impl World {
-    async fn new() -> Self {
-        let server = MockServer::start().await;
-        let endpoint = Arc::new(Mutex::new(Rotating { current: 1, ..Rotating::default() }));
-        let inside = endpoint.clone();
-        let give = move |request: &Request| {
-            let form: HashMap<String, String> =
-                oauth2::url::form_urlencoded::parse(&request.body).into_owned().collect();
-            inside.lock().expect("no test panics in here").answer(&form["refresh_token"])
-        };
-        Mock::given(method("POST")).respond_with(give).mount(&server).await;
-        Mock::given(method("GET"))
-            .respond_with(ResponseTemplate::new(200).set_body_string("[1]"))
-            .mount(&server)
-            .await;
-        Self { server, endpoint, vault: Arc::default(), clock: monday() }
-    }
-
-    /// A process that starts with this configured token.
-    fn start(&self, seed: Option<&str>) -> Session {
-        let spec = spec(&format!("{}/token", self.server.uri()));
-        let grant = Grant::RefreshToken { spec, seed: seed.map(SecretString::from) };
-        let keeper = keeper(grant, &self.vault, &self.clock.clock());
-        session(rules(&self.server.uri()), Some(keeper), &self.clock.clock())
-    }
-
-    async fn page(&self, session: &Session) -> Result<String, HttpError> {
-        page(session, &self.clock.clock()).await
-    }
-
-    fn hour_later(&self) {
-        self.clock.pass(Duration::from_secs(3600));
-    }
-
-    fn endpoint<T>(&self, act: impl FnOnce(&mut Rotating) -> T) -> T {
-        act(&mut self.endpoint.lock().expect("no test panics in here"))
-    }
-
-    /// The refresh tokens that were sent since the last look.
-    fn asked(&self) -> Vec<String> {
-        self.endpoint(|endpoint| std::mem::take(&mut endpoint.asked))
-    }
-
-    /// The token in the vault, and the one before it.
-    fn kept(&self) -> (String, Option<String>) {
-        let kept = self.vault.with(|memory| memory.kept.clone()).expect("something is kept");
-        let text = |token: &SecretString| token.expose_secret().to_owned();
-        (text(&kept.refresh_token), kept.previous.as_ref().map(text))
-    }
-}
 
 #[tokio::test]
 async fn the_steps_of_a_rotation_in_order() {
     let world = World::new().await;
     let session = world.start(Some("r1"));
     world.page(&session).await.expect("fine");
-    assert_eq!(world.vault.calls(), ["lock", "load", "intend", "keep", "proven"]);
+    assert_eq!(
+        world.vault.calls(),
+        ["lock", "load", "intend", "keep", "proven"]
+    );
     assert_eq!(world.kept(), ("r2".into(), None));
     world.page(&session).await.expect("fine");
-    assert!(world.vault.calls().is_empty(), "a token in use does not touch the vault");
+    assert!(
+        world.vault.calls().is_empty(),
+        "a token in use does not touch the vault"
+    );
     world.hour_later();
     world.page(&session).await.expect("fine");
     assert_eq!(world.asked(), ["r1", "r2"]);
@@ -136,7 +45,10 @@ async fn the_steps_of_a_rotation_in_order() {
     world.endpoint(|endpoint| endpoint.current = 10);
     world.page(&world.start(Some("r10"))).await.expect("fine");
     assert_eq!(world.asked(), ["r10"]);
-    world.page(&world.start(None)).await.expect("the vault is enough");
+    world
+        .page(&world.start(None))
+        .await
+        .expect("the vault is enough");
     assert_eq!(world.asked(), ["r11"]);
 }
 
@@ -144,11 +56,18 @@ async fn the_steps_of_a_rotation_in_order() {
 async fn a_new_token_stays_unproven_until_it_has_worked() {
     let world = World::new().await;
     let spec = spec(&format!("{}/token", world.server.uri()));
-    let grant = Grant::RefreshToken { spec, seed: Some("r1".into()) };
+    let grant = Grant::RefreshToken {
+        spec,
+        seed: Some("r1".into()),
+    };
     let keeper = keeper(grant, &world.vault, &world.clock.clock());
     keeper.access().await.expect("a token");
     assert_eq!(world.kept(), ("r2".into(), Some("r1".into())));
-    let session = session(rules(&world.server.uri()), Some(keeper), &world.clock.clock());
+    let session = session(
+        rules(&world.server.uri()),
+        Some(keeper),
+        &world.clock.clock(),
+    );
     world.page(&session).await.expect("fine");
     assert_eq!(world.kept(), ("r2".into(), None));
 }
@@ -187,7 +106,10 @@ async fn a_new_token_that_cannot_be_stored_is_not_lost() {
     let world = World::new().await;
     world.vault.with(|memory| memory.keep_fails = 1);
     let session = world.start(Some("r1"));
-    world.page(&session).await.expect_err("not stored, not used");
+    world
+        .page(&session)
+        .await
+        .expect_err("not stored, not used");
     assert_eq!(world.vault.calls(), ["lock", "load", "intend", "keep"]);
     world.page(&session).await.expect("stored later, then used");
     assert_eq!(world.vault.calls(), ["lock", "keep", "proven"]);
@@ -202,7 +124,9 @@ async fn a_crash_between_answer_and_store_is_survived_or_needs_a_sign_in() {
         world.page(&world.start(Some("r1"))).await.expect("fine");
         // The process died after the server had rotated r2 and before the vault had r3.
         world.endpoint(|endpoint| (endpoint.current, endpoint.grace) = (3, grace));
-        world.vault.with(|memory| memory.intent = Some("of r2".into()));
+        world
+            .vault
+            .with(|memory| memory.intent = Some("of r2".into()));
         world.asked();
         let session = world.start(Some("r1"));
         for _ in 0..3 {
@@ -214,7 +138,10 @@ async fn a_crash_between_answer_and_store_is_survived_or_needs_a_sign_in() {
             }
         }
         assert_eq!(world.asked(), ["r2"], "the old token goes out once");
-        assert!(world.vault.with(|memory| memory.kept.is_some()), "nothing is erased");
+        assert!(
+            world.vault.with(|memory| memory.kept.is_some()),
+            "nothing is erased"
+        );
     }
 }
 
@@ -234,8 +161,14 @@ async fn somebody_else_rotated_meanwhile() {
 async fn a_sign_in_elsewhere_ends_the_trouble() {
     let world = World::new().await;
     let session = world.start(None);
-    let error = world.page(&session).await.expect_err("nobody has signed in");
-    assert!(error.is_sign_in_needed() && error.to_string().contains("rollbook login"), "{error}");
+    let error = world
+        .page(&session)
+        .await
+        .expect_err("nobody has signed in");
+    assert!(
+        error.is_sign_in_needed() && error.to_string().contains("rollbook login"),
+        "{error}"
+    );
     assert!(world.asked().is_empty());
     let grant = KeptGrant {
         refresh_token: "r1".into(),
@@ -246,7 +179,10 @@ async fn a_sign_in_elsewhere_ends_the_trouble() {
         obtained: world.clock.clock().now(),
     };
     world.vault.with(|memory| memory.kept = Some(grant));
-    world.page(&session).await.expect("signed in by another process");
+    world
+        .page(&session)
+        .await
+        .expect("signed in by another process");
 }
 
 #[tokio::test]
@@ -254,8 +190,14 @@ async fn a_new_token_that_is_taken_back_gives_way_to_the_previous_one() {
     for grace in [true, false] {
         let world = World::new().await;
         let spec = spec(&format!("{}/token", world.server.uri()));
-        let grant = Grant::RefreshToken { spec, seed: Some("r1".into()) };
-        keeper(grant, &world.vault, &world.clock.clock()).access().await.expect("a token");
+        let grant = Grant::RefreshToken {
+            spec,
+            seed: Some("r1".into()),
+        };
+        keeper(grant, &world.vault, &world.clock.clock())
+            .access()
+            .await
+            .expect("a token");
         world.asked();
         world.endpoint(|endpoint| {
             endpoint.current = 7;
@@ -283,7 +225,10 @@ async fn a_clear_hiccup_is_repeated_three_times_in_ten_minutes() {
     }
     assert_eq!(world.asked(), ["r1"; 3]);
     world.clock.pass(Duration::from_secs(600));
-    world.page(&session).await.expect("one more hiccup, then fine");
+    world
+        .page(&session)
+        .await
+        .expect("one more hiccup, then fine");
     assert_eq!(world.asked(), ["r1"; 2]);
 }
 
@@ -297,17 +242,30 @@ async fn a_refresh_whose_fate_is_unknown_is_not_repeated_in_the_run() {
         ("html", vec![answer("200 OK", "", "<html>")]),
     ] {
         let world = World::new().await;
-        let good = answer("200 OK", "", r#"{"access_token":"a1","refresh_token":"r9"}"#);
+        let good = answer(
+            "200 OK",
+            "",
+            r#"{"access_token":"a1","refresh_token":"r9"}"#,
+        );
         let server = FaultServer::start(vec![fault, vec![good]]).await;
-        let grant =
-            Grant::RefreshToken { spec: spec(&server.url("/token")), seed: Some("r1".into()) };
+        let grant = Grant::RefreshToken {
+            spec: spec(&server.url("/token")),
+            seed: Some("r1".into()),
+        };
         let keeper = keeper_with(
             grant,
             &world.vault,
             &world.clock.clock(),
-            Timeouts { token: Duration::from_millis(250), ..slow() },
+            Timeouts {
+                token: Duration::from_millis(250),
+                ..slow()
+            },
         );
-        let session = session(rules(&world.server.uri()), Some(keeper), &world.clock.clock());
+        let session = session(
+            rules(&world.server.uri()),
+            Some(keeper),
+            &world.clock.clock(),
+        );
         let error = world.page(&session).await.expect_err(name);
         assert_eq!(error.kind(), &Kind::GrantUnclear, "{name}");
         assert_eq!(error.class(), Class::Transient, "{name}");
@@ -316,7 +274,10 @@ async fn a_refresh_whose_fate_is_unknown_is_not_repeated_in_the_run() {
             world.vault.with(|memory| memory.intent.is_some()),
             "{name}: the intent stays open"
         );
-        world.page(&session).await.expect("the next run tries the old one once more");
+        world
+            .page(&session)
+            .await
+            .expect("the next run tries the old one once more");
         assert_eq!(server.requests().len(), 2, "{name}");
         assert!(world.vault.with(|memory| memory.intent.is_none()), "{name}");
     }
@@ -336,7 +297,10 @@ async fn a_caller_that_is_stopped_does_not_lose_a_rotated_token() {
             .set_body_string(r#"{"access_token":"a1","refresh_token":"r2"}"#)
             .set_delay(Duration::from_millis(30))
     };
-    Mock::given(method("POST")).respond_with(give).mount(&server).await;
+    Mock::given(method("POST"))
+        .respond_with(give)
+        .mount(&server)
+        .await;
     let grant = Grant::RefreshToken {
         spec: spec(&format!("{}/token", server.uri())),
         seed: Some("r1".into()),
@@ -347,7 +311,10 @@ async fn a_caller_that_is_stopped_does_not_lose_a_rotated_token() {
         _ = asked => {}
         _ = keeper.access() => panic!("the endpoint was asked before it answered"),
     }
-    keeper.access().await.expect("the request went on without its caller");
+    keeper
+        .access()
+        .await
+        .expect("the request went on without its caller");
     assert_eq!(world.kept().0, "r2");
     assert_eq!(server.received_requests().await.expect("recorded").len(), 1);
 }

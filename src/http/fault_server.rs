@@ -1,0 +1,159 @@
+//! A server that says exactly the bytes it is told, and breaks connections where it is told.
+//!
+//! For what a proper HTTP server cannot do: lie about a length, leave out the last chunk, fall
+//! silent. One connection a script; every request is written down.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// What the server does on one connection, step by step, after it has read a request.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// Sends these bytes.
+    Say(Vec<u8>),
+    /// Sends these bytes again and again, with a pause before each.
+    Drip(Vec<u8>, Duration),
+    /// Says nothing more and keeps the connection open.
+    FallSilent,
+    /// Closes the connection with a reset.
+    Reset,
+    /// Reads the next request on the same connection.
+    NextRequest,
+}
+
+/// Sends text.
+pub(super) fn say(text: impl AsRef<[u8]>) -> Step {
+    Step::Say(text.as_ref().to_vec())
+}
+
+/// A whole answer: status line, headers, length, body.
+pub(super) fn answer(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Step {
+    let body = body.as_ref();
+    let head = format!(
+        "HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    Step::Say([head.as_bytes(), body].concat())
+}
+
+/// A listening server; it ends with the test.
+pub(super) struct FaultServer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    requests: Arc<Mutex<Vec<String>>>,
+    task: JoinHandle<()>,
+}
+
+impl FaultServer {
+    /// Plays one script a connection; the last one is played for all further ones.
+    pub async fn start(scripts: Vec<Vec<Step>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("loopback has ports");
+        let address = listener.local_addr().expect("bound");
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = requests.clone();
+        let task = tokio::spawn(async move {
+            let mut connections = Vec::new();
+            for number in 0.. {
+                let Ok((stream, _)) = listener.accept().await else {
+                    return;
+                };
+                let script = scripts[number.min(scripts.len() - 1)].clone();
+                let seen = seen.clone();
+                connections.push(tokio::spawn(
+                    async move { play(stream, script, &seen).await },
+                ));
+            }
+        });
+        Self {
+            address,
+            requests,
+            task,
+        }
+    }
+
+    /// Its address as a base address.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The requests so far, heads and bodies.
+    pub fn requests(&self) -> Vec<String> {
+        self.requests
+            .lock()
+            .expect("no test panics in here")
+            .clone()
+    }
+}
+
+impl Drop for FaultServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn play(mut stream: TcpStream, script: Vec<Step>, seen: &Mutex<Vec<String>>) {
+    if !hear(&mut stream, seen).await {
+        return;
+    }
+    for step in script {
+        let went = match step {
+            Step::Say(bytes) => stream.write_all(&bytes).await.is_ok(),
+            Step::Drip(bytes, pause) => loop {
+                tokio::time::sleep(pause).await;
+                if stream.write_all(&bytes).await.is_err() {
+                    break false;
+                }
+            },
+            Step::FallSilent => std::future::pending().await,
+            Step::Reset => {
+                // A socket closed with zero linger resets.
+                let _ = stream.set_zero_linger();
+                false
+            }
+            Step::NextRequest => hear(&mut stream, seen).await,
+        };
+        if !went {
+            return;
+        }
+    }
+    let _ = stream.shutdown().await;
+}
+
+/// Reads one request, with the body that its length announces.
+async fn hear(stream: &mut TcpStream, seen: &Mutex<Vec<String>>) -> bool {
+    let mut request = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        match stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => return false,
+            Ok(count) => request.extend_from_slice(&buffer[..count]),
+        }
+        // A TLS greeting never ends in a blank line; a plain server takes it for a bad request.
+        if request.first() == Some(&0x16) {
+            return true;
+        }
+        let text = String::from_utf8_lossy(&request).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let length = head
+            .lines()
+            .filter_map(|line| {
+                line.to_ascii_lowercase()
+                    .strip_prefix("content-length:")
+                    .map(str::to_owned)
+            })
+            .find_map(|length| length.trim().parse::<usize>().ok());
+        if body.len() >= length.unwrap_or(0) {
+            seen.lock().expect("no test panics in here").push(text);
+            return true;
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A vendor for tests: tokens `t1`, `t2`, ... by POST, pages by GET, and what each answers is a rule.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use wiremock::matchers::method;
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
+
+use super::*;
+
+/// A vendor: tokens `t1`, `t2`, ... by POST, pages by GET. Rules decide what each answers.
+pub(super) struct Vendor {
+    pub(super) server: MockServer,
+    pub(super) tokens: Arc<AtomicUsize>,
+}
+
+/// What a vendor answers to the n-th token request, from 1.
+pub(super) type TokenRule = Box<dyn Fn(usize) -> ResponseTemplate + Send + Sync>;
+/// What it answers to a page that is asked for with this token.
+pub(super) type PageRule = Box<dyn Fn(&str) -> ResponseTemplate + Send + Sync>;
+
+pub(super) fn status(status: u16) -> ResponseTemplate {
+    ResponseTemplate::new(status)
+}
+
+pub(super) fn fine() -> ResponseTemplate {
+    status(200).set_body_string("[1]")
+}
+
+pub(super) fn token(members: &'static str) -> TokenRule {
+    Box::new(move |number| token_answer(number, members))
+}
+
+pub(super) fn token_answer(number: usize, members: &str) -> ResponseTemplate {
+    status(200).set_body_string(format!(
+        r#"{{"access_token":"t{number}","token_type":"bearer"{members}}}"#
+    ))
+}
+
+impl Vendor {
+    pub(super) async fn start(token_rule: TokenRule, page_rule: PageRule) -> Self {
+        let server = MockServer::start().await;
+        let tokens = Arc::new(AtomicUsize::new(0));
+        let count = tokens.clone();
+        let give = move |_: &Request| token_rule(count.fetch_add(1, Ordering::Relaxed) + 1);
+        Mock::given(method("POST"))
+            .respond_with(give)
+            .mount(&server)
+            .await;
+        let show = move |request: &Request| {
+            let header = request
+                .headers
+                .get("authorization")
+                .and_then(|value| value.to_str().ok());
+            page_rule(
+                header
+                    .and_then(|value| value.strip_prefix("Bearer "))
+                    .unwrap_or_default(),
+            )
+        };
+        Mock::given(method("GET"))
+            .respond_with(show)
+            .mount(&server)
+            .await;
+        Self { server, tokens }
+    }
+
+    pub(super) fn spec(&self) -> GrantSpec {
+        spec(&format!("{}/token", self.server.uri()))
+    }
+
+    pub(super) fn session(&self, grant: Grant, clock: &Clock) -> Session {
+        let keeper = keeper(grant, &Arc::default(), clock);
+        session(
+            SessionRules {
+                in_flight: 10,
+                ..rules(&self.server.uri())
+            },
+            Some(keeper),
+            clock,
+        )
+    }
+
+    pub(super) fn client_credentials(&self, clock: &Clock) -> Session {
+        self.session(Grant::ClientCredentials(self.spec()), clock)
+    }
+
+    /// Token requests and page requests so far.
+    pub(super) async fn counts(&self) -> (usize, usize) {
+        let all = self
+            .server
+            .received_requests()
+            .await
+            .unwrap_or_default()
+            .len();
+        let tokens = self.tokens.load(Ordering::Relaxed);
+        (tokens, all - tokens)
+    }
+}
+
+pub(super) fn open() -> PageRule {
+    Box::new(|_| fine())
+}
+
+pub(super) fn password(spec: GrantSpec) -> Grant {
+    Grant::Password {
+        spec,
+        username: "ada".into(),
+        password: "pa55 w&rd".into(),
+    }
+}

@@ -1,0 +1,181 @@
+//! Fault catalogue B: waits, paces and budgets.
+
+use super::pages::{fine, requests, server, status};
+use super::*;
+use crate::model::Class;
+
+#[tokio::test]
+async fn hiccups_pass() {
+    let clock = monday();
+    let answers = vec![status(408), status(425), status(502), status(504), fine()];
+    let server = server(answers).await;
+    let session = session(rules(&server.uri()), None, &clock.clock());
+    assert_eq!(
+        page(&session, &clock.clock()).await.expect("it passes"),
+        "[1]"
+    );
+    let naps = clock.naps();
+    assert_eq!(naps.len(), 4);
+    for (nap, most) in naps.iter().zip([1, 2, 4, 8]) {
+        assert!(*nap <= Duration::from_secs(most), "{naps:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_request_before_the_time_that_was_asked_for() {
+    for (wish, least) in [
+        ("120", 120),
+        ("Mon, 02 Mar 2026 06:02:00 GMT", 120),
+        ("Sun, 01 Mar 2026 06:02:00 GMT", 0),
+        ("-3", 0),
+        ("tomorrow", 0),
+    ] {
+        let clock = monday();
+        // wiremock's own Date is today's; ours is the one to compare with.
+        let date = "Mon, 02 Mar 2026 06:00:00 GMT";
+        let busy = status(429)
+            .insert_header("Retry-After", wish)
+            .insert_header("Date", date);
+        let server = server(vec![busy, fine()]).await;
+        let session = session(rules(&server.uri()), None, &clock.clock());
+        assert_eq!(
+            page(&session, &clock.clock()).await.expect("it passes"),
+            "[1]"
+        );
+        let waited: Duration = clock.naps().iter().sum();
+        let bounds = Duration::from_secs(least)..=Duration::from_secs(least + 1);
+        assert!(bounds.contains(&waited), "{wish}: {waited:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_others_of_the_session_wait_too() {
+    let clock = monday();
+    let server = server(vec![
+        status(503).insert_header("Retry-After", "3600"),
+        fine(),
+    ])
+    .await;
+    let session = session(rules(&server.uri()), None, &clock.clock());
+    let error = page(&session, &clock.clock())
+        .await
+        .expect_err("beyond the run");
+    let until: Timestamp = "2026-03-02T07:00:00Z".parse().expect("a time");
+    assert_eq!(error.deferred_until(), Some(until), "{error}");
+    assert_eq!(error.class(), Class::Transient);
+    assert!(
+        error
+            .to_string()
+            .ends_with("answered 503 and asks not to be asked before 2026-03-02 07:00:00 UTC"),
+        "{error}"
+    );
+
+    let other = page(&session, &clock.clock())
+        .await
+        .expect_err("nobody asks");
+    assert_eq!(other.deferred_until(), Some(until), "{other}");
+    assert_eq!(requests(&server).await, 1);
+
+    clock.pass(Duration::from_secs(3590));
+    assert_eq!(
+        page(&session, &clock.clock())
+            .await
+            .expect("waits for the rest"),
+        "[1]"
+    );
+    assert_eq!(clock.naps(), [Duration::from_secs(10)]);
+}
+
+#[tokio::test]
+async fn a_vendor_in_trouble_is_not_hit_five_times() {
+    let clock = monday().clock();
+    let server = server(vec![status(500)]).await;
+    let session = session(rules(&server.uri()), None, &clock);
+    let budget = RunBudget::new(&clock, RunBudget::USUAL);
+    let ask = Ask {
+        path: "/users".into(),
+        query: Vec::new(),
+        what: "users".into(),
+    };
+    for _ in 0..50 {
+        session
+            .get(&ask, &budget, as_json())
+            .await
+            .expect_err("it stays broken");
+    }
+    assert_eq!(requests(&server).await, 50 + 50 / 5 + 10);
+    assert_eq!((budget.requests(), budget.retries()), (70, 20));
+}
+
+#[tokio::test]
+async fn a_run_ends_at_its_time() {
+    let clock = monday();
+    let server = server(vec![fine()]).await;
+    let session = session(rules(&server.uri()), None, &clock.clock());
+    let budget = RunBudget::new(&clock.clock(), Duration::from_secs(60));
+    clock.pass(Duration::from_secs(60));
+    let ask = Ask {
+        path: "/users".into(),
+        query: Vec::new(),
+        what: "users".into(),
+    };
+    let error = session
+        .get(&ask, &budget, as_json())
+        .await
+        .expect_err("too late");
+    assert_eq!(
+        error.to_string(),
+        "read users: the run's time is over; it goes on at the next tick"
+    );
+    assert_eq!(requests(&server).await, 0);
+}
+
+#[tokio::test]
+async fn the_days_requests_are_counted_before_they_are_sent() {
+    let clock = monday();
+    let server = server(vec![fine()]).await;
+    let rules = SessionRules {
+        per_day: Some(2),
+        ..rules(&server.uri())
+    };
+    let session = session(rules, None, &clock.clock());
+    for _ in 0..2 {
+        page(&session, &clock.clock())
+            .await
+            .expect("within the day");
+    }
+    for _ in 0..2 {
+        let error = page(&session, &clock.clock()).await.expect_err("used up");
+        assert_eq!(
+            error
+                .deferred_until()
+                .map(|until| until.to_string())
+                .as_deref(),
+            Some("2026-03-03T00:00:00Z")
+        );
+        assert!(
+            error
+                .to_string()
+                .contains("the 2 requests of today are used up"),
+            "{error}"
+        );
+    }
+    assert_eq!(requests(&server).await, 2);
+    clock.pass(Duration::from_secs(18 * 3600));
+    page(&session, &clock.clock()).await.expect("a new day");
+}
+
+#[tokio::test]
+async fn requests_are_paced() {
+    let clock = monday();
+    let server = server(vec![fine()]).await;
+    let rules = SessionRules {
+        per_second: 4.0,
+        ..rules(&server.uri())
+    };
+    let session = session(rules, None, &clock.clock());
+    for _ in 0..5 {
+        page(&session, &clock.clock()).await.expect("fine");
+    }
+    assert_eq!(clock.naps(), [Duration::from_millis(250); 4]);
+}
