@@ -1,0 +1,62 @@
+//! Lends the vault to whoever keeps tokens and counts requests; `http` and `store` do not know each other.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::http::{DayCount, GrantVault, KeptGrant, VaultError};
+use crate::store::vault::VaultGrant;
+use crate::store::{StoreError, Vault};
+
+/// The vault, as tokens see it.
+pub struct Keeping(pub Arc<Vault>);
+
+fn failed(error: StoreError) -> VaultError {
+    VaultError { reason: error.to_string() }
+}
+
+impl GrantVault for Keeping {
+    fn load(&self, source: &str) -> Result<Option<KeptGrant>, VaultError> {
+        let (grant, intent) = self.0.load(source).map_err(failed)?;
+        // An intent without a grant is the very first refresh, of the token that the admin configured.
+        Ok(grant.map(|grant| KeptGrant {
+            refresh_token: SecretString::from(grant.refresh_token),
+            previous: grant.previous.map(SecretString::from),
+            seed_hash: grant.seed_hash,
+            intent,
+            api_key: grant.api_key.map(SecretString::from),
+            obtained: grant.obtained,
+        }))
+    }
+
+    fn intend(&self, source: &str, old_token_hash: &str, at: Timestamp) -> Result<(), VaultError> {
+        self.0.intend(source, old_token_hash, at).map_err(failed)
+    }
+
+    fn keep(&self, source: &str, grant: &KeptGrant) -> Result<(), VaultError> {
+        let exposed = |secret: &SecretString| secret.expose_secret().to_owned();
+        let grant = VaultGrant {
+            refresh_token: exposed(&grant.refresh_token),
+            previous: grant.previous.as_ref().map(exposed),
+            seed_hash: grant.seed_hash.clone(),
+            api_key: grant.api_key.as_ref().map(exposed),
+            obtained: grant.obtained,
+        };
+        self.0.keep(source, &grant).map_err(failed)
+    }
+
+    fn proven(&self, source: &str) -> Result<(), VaultError> {
+        self.0.proven(source).map_err(failed)
+    }
+
+    fn lock(&self, source: &str) -> Result<Box<dyn Send>, VaultError> {
+        self.0.lock(source).map(|lock| Box::new(lock) as Box<dyn Send>).map_err(failed)
+    }
+}
+
+impl DayCount for Keeping {
+    fn add(&self, source: &str, day: &str, requests: u32) -> Result<u32, String> {
+        self.0.count(source, day, requests).map_err(|error| error.to_string())
+    }
+}

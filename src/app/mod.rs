@@ -1,0 +1,135 @@
+//! Builds everything from the configuration and hands it down; introduces the floors to each other.
+//!
+//! Nothing here reads a page or writes a row. `setup.rs` checks what admins wrote against the
+//! descriptions, `sources.rs` makes sessions, `tables.rs` makes tables, `keeping.rs` lends the vault to the
+//! tokens, `engine.rs` lets the daemon run jobs.
+
+mod engine;
+mod keeping;
+mod overlay;
+mod settings;
+mod setup;
+mod sources;
+mod tables;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+pub use engine::DaemonEngine;
+pub use overlay::Overlay;
+pub use setup::{JobSetup, Setup, SourceSetup};
+
+use crate::clock::Clock;
+use crate::config::Secrets;
+use crate::model::scalar;
+use crate::store::runs;
+use crate::store::{Store, StoreError, Vault};
+use crate::sync::{Job, Order, Outcome, RunReport, Runner, Source, Watch};
+
+/// The folders that everything is found in.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// Holds `rollbook.toml`, `vendors/` and `credentials/`.
+    pub config: PathBuf,
+    /// Holds the jobs.
+    pub jobs: PathBuf,
+    /// Where a relative `[store] path` starts.
+    pub state: PathBuf,
+}
+
+impl Places {
+    /// The mirror's file.
+    pub fn mirror(&self, setup: &Setup) -> PathBuf {
+        self.state.join(&setup.config.store.path)
+    }
+}
+
+/// The running program: the configuration in force, the mirror, the vault.
+pub struct App {
+    setup: Mutex<Arc<Setup>>,
+    runner: Runner,
+    vault: Arc<Vault>,
+    secrets: Secrets,
+    config_folder: PathBuf,
+    clock: Clock,
+    sources: Mutex<BTreeMap<String, Arc<Source>>>,
+}
+
+impl App {
+    /// Opens the mirror and the vault, and makes the tables of all jobs.
+    pub async fn open(places: &Places, setup: Setup, secrets: Secrets, clock: Clock) -> Result<Self, StoreError> {
+        let mirror = places.mirror(&setup);
+        let store = Arc::new(Store::open(&mirror)?);
+        let vault = Arc::new(Vault::open(mirror.parent().unwrap_or(Path::new(".")))?);
+        let now = scalar::written(clock.now());
+        store.write(move |connection| runs::close_left_open(connection, &now)).await?;
+        tables::fit(&store, &setup).await?;
+        Ok(Self {
+            setup: Mutex::new(Arc::new(setup)),
+            runner: Runner { store, clock: clock.clone() },
+            vault,
+            secrets,
+            config_folder: places.config.clone(),
+            clock,
+            sources: Mutex::default(),
+        })
+    }
+
+    /// The configuration in force.
+    pub fn setup(&self) -> Arc<Setup> {
+        Arc::clone(&self.setup.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The mirror.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.runner.store
+    }
+
+    /// Puts another configuration in force; runs that go on keep the one they started with.
+    pub async fn replace(&self, setup: Setup) -> Result<(), StoreError> {
+        tables::fit(self.store(), &setup).await?;
+        *self.setup.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(())
+    }
+
+    /// Runs a job once. What goes wrong before it can begin becomes a report too.
+    pub async fn run(&self, job: &str, order: Order, stop: &CancellationToken, watch: &Watch) -> RunReport {
+        match self.job(job) {
+            Ok(job) => self.runner.run(&job, order, stop, watch).await,
+            Err(sentence) => RunReport {
+                run: None,
+                job: job.to_owned(),
+                source: String::new(),
+                outcome: Outcome::Parked,
+                sentence: Some(sentence),
+                streams: Vec::new(),
+                deferred_until: None,
+            },
+        }
+    }
+
+    /// A job, ready to run. The error is a sentence for the admin: a secret is missing, an address is wrong.
+    fn job(&self, name: &str) -> Result<Arc<Job>, String> {
+        let setup = self.setup();
+        let job = setup.job(name).ok_or_else(|| format!("there is no job {name}"))?;
+        let source = self.source(&setup, job.source.as_str())?;
+        Ok(Arc::new(tables::job(&setup, name, job, source)))
+    }
+
+    /// The source's session: made once, shared by its jobs, so that they share its limits and its token.
+    fn source(&self, setup: &Setup, name: &str) -> Result<Arc<Source>, String> {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(source) = sources.get(name) {
+            return Ok(Arc::clone(source));
+        }
+        let source = setup.source(name).ok_or_else(|| format!("there is no source {name}"))?;
+        let made = sources::make(name, source, self)?;
+        let made = Arc::new(made);
+        sources.insert(name.to_owned(), Arc::clone(&made));
+        Ok(made)
+    }
+}
