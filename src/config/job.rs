@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::schedule::{Schedule, Zone};
-use crate::model::{History, Percent, Period, SourceName, StreamName};
+use crate::model::{ColumnName, History, Percent, Period, SourceName, StreamName};
 
 /// What is read, and when.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -74,7 +74,7 @@ pub enum Mode {
 pub struct StreamOptions {
     /// Columns that are not kept; they are erased where they are.
     #[serde(default)]
-    pub drop: Vec<String>,
+    pub drop: Vec<ColumnName>,
     /// How long old versions are kept, or `"off"`. Default: as the description says.
     pub history: Option<History>,
     /// How much is asked for. Default: as the description says.
@@ -94,8 +94,7 @@ pub struct Guard {
     /// More of the rows read than this do not fit their types. Default `"1%"`.
     pub rejects: Percent,
     /// A column by which the removals are looked at group by group, such as `"school_id"`. Default none.
-    #[schemars(length(min = 1))]
-    pub per: Option<String>,
+    pub per: Option<ColumnName>,
     /// How many complete readings in a row must miss a row before it leaves. Default: as the description says.
     pub confirm: Option<NonZeroU32>,
     /// Groups with fewer rows than this are not looked at by themselves. Default 5.

@@ -16,13 +16,14 @@ use crate::model::document::read_with_tree;
 use crate::model::nearest::{advice, quoted};
 use crate::model::spelled::Check;
 use crate::model::{
-    FileText, History, JobName, Node, Percent, Period, Place, Problem, Problems, SourceName,
-    VendorName,
+    ColumnName, FileText, History, JobName, Node, Percent, Period, Place, Problem, Problems,
+    SourceName, VendorName,
 };
 
 /// Everything in these files that is a text with rules. The names share one.
 const CHECKS: &[Check] = &[
     Check::of::<VendorName>(),
+    Check::of::<ColumnName>(),
     Check::of::<Schedule>(),
     Check::of::<Zone>(),
     Check::of::<Period>(),
@@ -156,7 +157,9 @@ fn load_jobs(folder: &Path, sources: Option<&Node>, problems: &mut Problems) -> 
     }
     for (name, file) in files {
         let (tree, job) = read_with_tree::<JobConfig>(&file, CHECKS);
-        let job = job.map_err(|found| problems.append(found)).ok();
+        let job = job
+            .map_err(|found| problems.extend(found.into_iter().map(told_of_options)))
+            .ok();
         let checks = [unknown_source(&tree, sources)].into_iter().flatten();
         problems.extend(
             checks
@@ -184,6 +187,21 @@ fn load_jobs(folder: &Path, sources: Option<&Node>, problems: &mut Problems) -> 
         }
     }
     (trees, jobs)
+}
+
+/// `[streams.users]` beside `streams = […]` is tempting, and TOML itself forbids it.
+fn told_of_options(problem: Problem) -> Problem {
+    let place = &problem.place;
+    let said_of = place
+        .span
+        .clone()
+        .and_then(|span| place.file.text().get(span));
+    if problem.message.contains("cannot extend") && said_of == Some("streams") {
+        return problem.help(
+            "the options of one stream stand in a table such as `[stream.users]`, without s",
+        );
+    }
+    problem
 }
 
 /// A job of a source that nobody described. Says nothing when `rollbook.toml` could not be read.

@@ -10,7 +10,7 @@ pub mod schedule;
 pub mod secrets;
 
 pub use job::{Apply, Guard, JobConfig, Mode, StreamOptions};
-pub use load::Config;
+pub use load::{Config, job_schema, rollbook_schema};
 pub use rollbook::{
     Auth, Grant, Proxy, Rollbook, SettingValue, SourceConfig, SourceLimits, StoreConfig,
 };

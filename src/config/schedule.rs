@@ -179,7 +179,8 @@ mod tests {
     #[test]
     fn schedules() {
         let five = "minute, hour, day, month, weekday, such as `\"*/20 6-18 * * Mon-Fri\"`";
-        let rows: &[(&str, Result<(), (&str, &str)>)] = &[
+        type Row<'a> = (&'a str, Result<(), (&'a str, &'a str)>);
+        let rows: &[Row<'_>] = &[
             ("*/20 6-18 * * Mon-Fri", Ok(())),
             ("0 3 * * *", Ok(())),
             ("15 0 3 * * *", Ok(())),

@@ -164,58 +164,37 @@ impl Secrets {
 
     /// The secret. One line end at its end is cut off, because editors add it.
     pub fn fetch(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
-        if let Credentials::Memory(secrets) = &self.credentials {
-            return secrets
-                .get(&name_of(reference))
-                .cloned()
-                .ok_or_else(|| SecretError::Missing {
-                    what: described(reference),
-                    advice: "it was not given".to_owned(),
-                });
-        }
-        let bytes = match reference {
-            SecretRef::Credential(CredentialName(name)) => self.credential(name)?,
-            SecretRef::File(path) => {
-                let path = self.config.join(path);
-                private(&path)?;
-                let advice = format!("write it into {} and run `chmod 600 {0}`", path.display());
-                read(&path).map_err(|error| {
-                    unreadable(format!("secret file {}", path.display()), &error, advice)
-                })?
+        let what = described(reference);
+        let bytes = match (&self.credentials, reference) {
+            (Credentials::Memory(secrets), _) => {
+                let advice = "it was not given".to_owned();
+                return secrets
+                    .get(&name_of(reference))
+                    .cloned()
+                    .ok_or(SecretError::Missing { what, advice });
             }
-            SecretRef::Env(VariableName(name)) => match std::env::var_os(name) {
+            (Credentials::Systemd(folder), SecretRef::Credential(CredentialName(name))) => {
+                let advice = format!(
+                    "encrypt it by `systemd-creds encrypt --name={name}`, add `LoadCredentialEncrypted={name}` \
+                     to the unit and restart it"
+                );
+                read(&folder.join(name)).map_err(|error| unreadable(&what, &error, advice))?
+            }
+            (Credentials::Folder(folder), SecretRef::Credential(CredentialName(name))) => {
+                read_private(&folder.join(name), &what)?
+            }
+            (_, SecretRef::File(path)) => read_private(&self.config.join(path), &what)?,
+            (_, SecretRef::Env(VariableName(name))) => match std::env::var_os(name) {
                 Some(value) => value.into_encoded_bytes(),
                 None => {
                     let advice = format!(
                         "set {name} in the daemon's environment, or better use a credential"
                     );
-                    return Err(SecretError::Missing {
-                        what: described(reference),
-                        advice,
-                    });
+                    return Err(SecretError::Missing { what, advice });
                 }
             },
         };
-        checked(bytes, &described(reference))
-    }
-
-    fn credential(&self, name: &str) -> Result<Vec<u8>, SecretError> {
-        let what = format!("credential `{name}`");
-        match &self.credentials {
-            Credentials::Systemd(folder) => read(&folder.join(name)).map_err(|error| {
-                let advice = format!(
-                    "encrypt it by `systemd-creds encrypt --name={name}`, add `LoadCredentialEncrypted={name}` to the unit and restart it"
-                );
-                unreadable(what, &error, advice)
-            }),
-            Credentials::Folder(folder) => {
-                let path = folder.join(name);
-                private(&path)?;
-                let advice = format!("write it into {} and run `chmod 600 {0}`", path.display());
-                read(&path).map_err(|error| unreadable(what, &error, advice))
-            }
-            Credentials::Memory(_) => unreachable!("answered before"),
-        }
+        checked(bytes, &what)
     }
 }
 
@@ -245,17 +224,20 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Refuses a file that others can read; one that is not there is found out by reading it.
-fn private(path: &Path) -> Result<(), SecretError> {
-    match fs::metadata(path) {
-        Ok(found) if found.permissions().mode() & 0o077 != 0 => Err(SecretError::Open {
-            path: path.display().to_string(),
-        }),
-        _ => Ok(()),
+/// Reads a file that must not be readable by others.
+fn read_private(path: &Path, what: &str) -> Result<Vec<u8>, SecretError> {
+    let shown = path.display();
+    if fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o077 != 0) {
+        return Err(SecretError::Open {
+            path: shown.to_string(),
+        });
     }
+    let advice = format!("write it into {shown} and run `chmod 600 {shown}`");
+    read(path).map_err(|error| unreadable(what, &error, advice))
 }
 
-fn unreadable(what: String, error: &io::Error, advice: String) -> SecretError {
+fn unreadable(what: &str, error: &io::Error, advice: String) -> SecretError {
+    let what = what.to_owned();
     match error.kind() {
         io::ErrorKind::NotFound => SecretError::Missing { what, advice },
         _ => SecretError::Unreadable {
@@ -364,183 +346,5 @@ impl SecretError {
 }
 
 #[cfg(test)]
-mod tests {
-    use secrecy::ExposeSecret;
-
-    use super::*;
-
-    fn check(secrets: &Secrets, reference: &SecretRef, expected: Result<&str, &str>) {
-        let found = secrets.fetch(reference);
-        assert!(!format!("{found:?}").contains("hunter2"));
-        let found = found
-            .map(|secret| secret.expose_secret().to_owned())
-            .map_err(|error| error.to_string());
-        assert_eq!(
-            found.as_deref().map_err(String::as_str),
-            expected,
-            "{reference:?}"
-        );
-    }
-
-    fn credential(name: &str) -> SecretRef {
-        SecretRef::Credential(name.parse().expect("a name"))
-    }
-
-    fn written(path: &Path, bytes: &[u8], mode: u32) {
-        fs::write(path, bytes).expect("written");
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
-    }
-
-    #[test]
-    fn what_a_credential_holds() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let secrets = Secrets::new(Path::new("/nowhere"), Some(folder.path().to_owned()));
-        let rows: &[(&[u8], Result<&str, &str>)] = &[
-            (b"hunter2", Ok("hunter2")),
-            (b"hunter2\n", Ok("hunter2")),
-            (b"hunter2\r\n", Ok("hunter2")),
-            (b" hunter2 ", Ok(" hunter2 ")),
-            (b"", Err("credential `x` is empty: put the secret into it")),
-            (
-                b"\n",
-                Err("credential `x` is empty: put the secret into it"),
-            ),
-            (
-                b"unset\n",
-                Err(
-                    "credential `x` is still the placeholder `unset`: put the secret into it and restart the service",
-                ),
-            ),
-            (
-                b"hunter2\n\n",
-                Err(
-                    "credential `x` has more than one line: put the bare secret into it, on one line",
-                ),
-            ),
-            (
-                b"hunter2\xff",
-                Err("credential `x` is not UTF-8: put the bare secret into it, on one line"),
-            ),
-            (
-                b"hunter2\0",
-                Err(
-                    "credential `x` has a control character in it: put the bare secret into it, on one line",
-                ),
-            ),
-            (
-                &[b'x'; LARGEST + 1],
-                Err(
-                    "credential `x` is longer than 64 KiB: put the bare secret into it, on one line",
-                ),
-            ),
-        ];
-        for (bytes, expected) in rows {
-            written(&folder.path().join("x"), bytes, 0o440);
-            check(&secrets, &credential("x"), *expected);
-        }
-        check(
-            &secrets,
-            &credential("y"),
-            Err(
-                "credential `y` is missing: encrypt it by `systemd-creds encrypt --name=y`, add \
-                 `LoadCredentialEncrypted=y` to the unit and restart it",
-            ),
-        );
-    }
-
-    #[test]
-    fn a_file_must_be_private() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let secrets = Secrets::new(folder.path(), None);
-        let path = folder.path().join("secret");
-        let shown = path.display();
-        let reference = SecretRef::File("secret".into());
-        let missing = format!(
-            "secret file {shown} is missing: write it into {shown} and run `chmod 600 {shown}`"
-        );
-        check(&secrets, &reference, Err(&missing));
-        for (mode, private) in [
-            (0o600, true),
-            (0o400, true),
-            (0o640, false),
-            (0o604, false),
-            (0o644, false),
-        ] {
-            written(&path, b"hunter2\n", mode);
-            let open =
-                format!("secret file {shown} can be read by others: run `chmod 600 {shown}`");
-            check(
-                &secrets,
-                &reference,
-                if private { Ok("hunter2") } else { Err(&open) },
-            );
-        }
-    }
-
-    #[test]
-    fn without_systemd_credentials_are_files_beside_the_configuration() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let secrets = Secrets::new(folder.path(), None);
-        fs::create_dir(folder.path().join("credentials")).expect("made");
-        let path = folder.path().join("credentials/x");
-        let shown = path.display();
-        let missing =
-            format!("credential `x` is missing: write it into {shown} and run `chmod 600 {shown}`");
-        check(&secrets, &credential("x"), Err(&missing));
-        written(&path, b"hunter2", 0o600);
-        check(&secrets, &credential("x"), Ok("hunter2"));
-        written(&path, b"hunter2", 0o644);
-        let open = format!("secret file {shown} can be read by others: run `chmod 600 {shown}`");
-        check(&secrets, &credential("x"), Err(&open));
-    }
-
-    #[test]
-    fn a_variable_may_be_missing() {
-        let secrets = Secrets::new(Path::new("/nowhere"), None);
-        let reference = |name: &str| SecretRef::Env(name.parse().expect("a name"));
-        check(&secrets, &reference("CARGO_PKG_NAME"), Ok("rollbook"));
-        check(
-            &secrets,
-            &reference("ROLLBOOK_TEST_NOT_SET"),
-            Err(
-                "environment variable `ROLLBOOK_TEST_NOT_SET` is missing: set ROLLBOOK_TEST_NOT_SET in the daemon's \
-                 environment, or better use a credential",
-            ),
-        );
-    }
-
-    #[test]
-    fn given_secrets_are_the_only_ones() {
-        let secrets = Secrets::in_memory(BTreeMap::from([(
-            "x".to_owned(),
-            SecretString::from("hunter2"),
-        )]));
-        assert!(!format!("{secrets:?}").contains("hunter2"));
-        check(&secrets, &credential("x"), Ok("hunter2"));
-        check(
-            &secrets,
-            &credential("y"),
-            Err("credential `y` is missing: it was not given"),
-        );
-        check(
-            &secrets,
-            &SecretRef::Env("CARGO_PKG_NAME".parse().expect("a name")),
-            Err("environment variable `CARGO_PKG_NAME` is missing: it was not given"),
-        );
-    }
-
-    #[test]
-    fn names_that_may_be_the_secret_itself_are_not_repeated() {
-        for text in ["../etc/passwd", "", "hunter2 !", ".hidden", "a/b"] {
-            let complaint = text.parse::<CredentialName>().expect_err("not a name");
-            assert_eq!(complaint.message, "this is not the name of a credential");
-        }
-        for text in ["hunter2", "lower", "", "A-B", "1A"] {
-            let complaint = text.parse::<VariableName>().expect_err("not a name");
-            assert_eq!(
-                complaint.message,
-                "this is not the name of an environment variable"
-            );
-        }
-    }
-}
+#[path = "secrets_tests.rs"]
+mod tests;

@@ -68,7 +68,7 @@ pub fn read_with_tree<T: DeserializeOwned + JsonSchema>(
     file: &Arc<FileText>,
     checks: &[Check],
 ) -> (Node, Result<T, Problems>) {
-    let (tree, problems) = checked_tree::<T>(file, checks, Extent::Whole);
+    let (tree, problems) = checked_tree::<T>(file, checks, |_| Extent::Whole);
     let value = if problems.has_errors() {
         Err(problems)
     } else {
@@ -90,12 +90,12 @@ fn value_of<T: DeserializeOwned>(tree: &Node) -> Result<T, Problems> {
 pub fn checked_tree<T: JsonSchema>(
     file: &Arc<FileText>,
     checks: &[Check],
-    extent: Extent,
+    extent: impl FnOnce(&Node) -> Extent,
 ) -> (Node, Problems) {
     let (tree, mut problems) = Node::parse(file);
     let broken: Vec<usize> = problems.iter().filter_map(Problem::line).collect();
     let extent = if problems.is_empty() {
-        extent
+        extent(&tree)
     } else {
         Extent::Part
     };

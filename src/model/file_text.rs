@@ -12,14 +12,13 @@ use super::hidden::hidden_places;
 /// A line is shown up to so many bytes before and after the caret.
 const EXCERPT: usize = 120;
 
-/// What a hidden value looks like in an excerpt.
-const HIDDEN: &str = "\"…\"";
-
 /// A file's text as it may be shown: with its name, and with the places that are not shown.
 #[derive(Debug)]
 pub struct FileText {
     name: String,
     text: String,
+    /// Where each line starts.
+    lines: Vec<usize>,
     hidden: Mutex<Vec<Range<usize>>>,
 }
 
@@ -28,7 +27,10 @@ impl FileText {
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
         let text = text.into();
         let hidden = Mutex::new(hidden_places(&text));
+        let ends = text.match_indices('\n').map(|(end, _)| end + 1);
+        let lines = std::iter::once(0).chain(ends).collect();
         Arc::new(Self {
+            lines,
             name: name.into(),
             text,
             hidden,
@@ -61,18 +63,25 @@ impl FileText {
     /// The number of the line that a place starts in, from 1, and its column in letters, from 1.
     pub(super) fn position(&self, place: &Range<usize>) -> (usize, usize) {
         let line = self.line_of(place.start);
-        let number = self.text[..line.start].matches('\n').count() + 1;
-        let start = self.boundary(place.start).min(line.end);
+        let number = self.line_number(&line);
+        let start = self.boundary(place.start).clamp(line.start, line.end);
         (number, self.text[line.start..start].chars().count() + 1)
+    }
+
+    /// The number of the line that a place starts in, from 1.
+    pub(super) fn line_number(&self, place: &Range<usize>) -> usize {
+        self.lines.partition_point(|start| *start <= place.start)
     }
 
     /// The line around an offset, without its end.
     fn line_of(&self, offset: usize) -> Range<usize> {
         let offset = self.boundary(offset);
-        let start = self.text[..offset].rfind('\n').map_or(0, |end| end + 1);
-        let end = self.text[offset..]
-            .find('\n')
-            .map_or(self.text.len(), |length| offset + length);
+        let number = self.lines.partition_point(|start| *start <= offset);
+        let start = self.lines[number - 1];
+        let end = self
+            .lines
+            .get(number)
+            .map_or(self.text.len(), |next| next - 1);
         let ending = usize::from(self.text[start..end].ends_with('\r'));
         start..end - ending
     }
@@ -92,11 +101,12 @@ impl FileText {
         let (mut start, mut end) = (None, None);
         for piece in self.pieces(&around) {
             let offset = shown.len();
-            shown.push_str(if piece.hidden {
-                HIDDEN
-            } else {
-                &self.text[piece.source.clone()]
-            });
+            let text = &self.text[piece.source.clone()];
+            match text.chars().next() {
+                Some(quote @ ('"' | '\'')) if piece.hidden => shown.extend([quote, '…', quote]),
+                _ if piece.hidden => shown.push('…'),
+                _ => shown.push_str(text),
+            }
             if piece.source.contains(&from) {
                 start = Some(if piece.hidden {
                     offset
@@ -202,12 +212,18 @@ mod tests {
             ("a = 1\nbc = 2\n", 6..8, "bc = 2", "bc"),
             ("a = 1\r\nbc = 2\r\n", 12..13, "bc = 2", "2"),
             ("a = '''x\ny'''", 4..13, "a = '''x", "'''x"),
-            ("password = 'p'", 11..14, "password = \"…\"", "\"…\""),
+            ("password = 'p'", 11..14, "password = '…'", "'…'"),
             (
                 "password = 'p', b = 2",
                 20..21,
-                "password = \"…\", b = 2",
+                "password = '…', b = 2",
                 "2",
+            ),
+            (
+                "a = 'http://me:p@b'",
+                4..19,
+                "a = 'http://…@b'",
+                "'http://…@b'",
             ),
             ("ü = 1", 5..6, "ü = 1", "1"),
             ("", 0..0, "", ""),
@@ -227,7 +243,7 @@ mod tests {
         file.hide(5..7);
         assert_eq!(
             file.excerpt(&(13..17)),
-            ("a = \"…\", b = 'yy'".to_owned(), 15..19)
+            ("a = '…', b = 'yy'".to_owned(), 15..19)
         );
     }
 

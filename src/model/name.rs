@@ -1,7 +1,6 @@
-//! The names that people choose: of vendors, sources, streams and jobs.
+//! The names that people choose: of vendors, sources, streams, columns and jobs.
 //!
-//! They become parts of table names and file names, hence the narrow alphabet. Columns are not here:
-//! they are the description's business.
+//! They become parts of table, column and file names, hence the narrow alphabet.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,11 +13,16 @@ const LONGEST: usize = 40;
 
 const PATTERN: &str = "^[a-z][a-z0-9_]{0,39}$";
 
+/// What every SQL database takes.
+const LONGEST_COLUMN: usize = 63;
+
+const COLUMN_PATTERN: &str = "^[a-z][a-z0-9_]{0,62}$";
+
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $example:literal) => {
+    ($(#[$doc:meta])* $name:ident, $longest:ident, $pattern:ident, $example:literal) => {
         $(#[$doc])*
         ///
-        /// A small letter, then small letters, digits and underscores; at most 40 in all.
+        /// A small letter, then small letters, digits and underscores.
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(String);
 
@@ -33,7 +37,7 @@ macro_rules! name {
             type Err = Complaint;
 
             fn from_str(text: &str) -> Result<Self, Complaint> {
-                check(text).map(|()| Self(text.to_owned()))
+                check(text, $longest).map(|()| Self(text.to_owned()))
             }
         }
 
@@ -55,34 +59,38 @@ macro_rules! name {
             }
         }
 
-        spelled!($name, pattern = PATTERN, example = $example);
+        spelled!($name, pattern = $pattern, example = $example);
     };
 }
 
 name! {
     /// The short name of a vendor description; the name of its file.
-    VendorName, "webuntis"
+    VendorName, LONGEST, PATTERN, "webuntis"
 }
 name! {
     /// The name of one account at a vendor, chosen in `rollbook.toml`.
-    SourceName, "webuntis"
+    SourceName, LONGEST, PATTERN, "webuntis"
 }
 name! {
     /// The name of one kind of row of a vendor.
-    StreamName, "users"
+    StreamName, LONGEST, PATTERN, "users"
+}
+name! {
+    /// The name of a column of a stream.
+    ColumnName, LONGEST_COLUMN, COLUMN_PATTERN, "given_name"
 }
 name! {
     /// The name of a job; the name of its file.
-    JobName, "rosters"
+    JobName, LONGEST, PATTERN, "rosters"
 }
 
-fn check(text: &str) -> Result<(), Complaint> {
+fn check(text: &str, longest: usize) -> Result<(), Complaint> {
     if text.is_empty() {
         return Err(Complaint::new("a name is empty"));
     }
-    if text.len() > LONGEST {
+    if text.len() > longest {
         return Err(Complaint::new(format!(
-            "the name {} is longer than {LONGEST} letters",
+            "the name {} is longer than {longest} letters",
             quoted(text)
         )));
     }
@@ -128,7 +136,8 @@ mod tests {
 
     #[test]
     fn names_are_narrow_and_say_a_better_one() {
-        let rows: &[(&str, Result<(), (&str, Option<&str>)>)] = &[
+        type Row<'a> = (&'a str, Result<(), (&'a str, Option<&'a str>)>);
+        let rows: &[Row<'_>] = &[
             ("users", Ok(())),
             ("a", Ok(())),
             ("north_school_2", Ok(())),
@@ -184,5 +193,11 @@ mod tests {
             });
             assert_eq!(found, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_column_may_be_longer() {
+        assert!("x".repeat(63).parse::<ColumnName>().is_ok());
+        assert!("x".repeat(64).parse::<ColumnName>().is_err());
     }
 }

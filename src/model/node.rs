@@ -13,6 +13,9 @@ use toml::de::{DeTable, DeValue};
 use super::file_text::{FileText, Place};
 use super::problem::{Problem, Problems};
 
+/// Mistakes of a file that are looked for; more are noise.
+pub const MOST: usize = 200;
+
 /// A value and where it stands.
 #[derive(Clone, Debug)]
 pub struct Node {
@@ -59,7 +62,7 @@ impl Node {
         let (table, errors) = DeTable::parse_recoverable(file.text());
         let mut problems = Problems::new();
         let mut lines = Vec::new();
-        for error in errors {
+        for error in errors.into_iter().take(MOST) {
             let place = match error.span() {
                 Some(span) => Place::within(file, span),
                 None => Place::whole(file),
@@ -195,10 +198,26 @@ impl Node {
         }
     }
 
-    /// Keeps only the entries of a table that this function wants; nothing happens to any other value.
-    pub fn retain(&mut self, wanted: impl FnMut(&mut Entry) -> bool) {
+    /// The keys of a table, to change them; nothing for any other value.
+    pub fn entries_mut(&mut self) -> &mut [Entry] {
+        match &mut self.kind {
+            Kind::Table(entries) => entries,
+            _ => &mut [],
+        }
+    }
+
+    /// The value of one key of a table, to change it.
+    pub fn entry_mut(&mut self, name: &str) -> Option<&mut Node> {
+        self.entries_mut()
+            .iter_mut()
+            .find(|entry| entry.name == name)
+            .map(|entry| &mut entry.value)
+    }
+
+    /// Keeps only the entries of a table that are wanted; nothing happens to any other value.
+    pub fn retain(&mut self, wanted: impl FnMut(&Entry) -> bool) {
         if let Kind::Table(entries) = &mut self.kind {
-            entries.retain_mut(wanted);
+            entries.retain(wanted);
         }
     }
 

@@ -82,7 +82,7 @@ impl Problem {
         self.place
             .span
             .as_ref()
-            .map(|span| self.place.file.position(span).0)
+            .map(|span| self.place.file.line_number(span))
     }
 
     /// Several lines with the excerpt, without an end of line.

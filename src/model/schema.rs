@@ -42,7 +42,8 @@ impl<'a> Schema<'a> {
             return Some(format!("such as `{name} = {example}`"));
         }
         let meaning = schema.get("description")?.as_str()?;
-        let sentence = meaning.split("\n\n").next()?.replace('\n', " ");
+        let first = meaning.split("\n\n").next()?.replace('\n', " ");
+        let sentence = first.split(". ").next()?;
         Some(format!(
             "{}: {}",
             quoted(name),

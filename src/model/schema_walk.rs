@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::file_text::Place;
 use super::nearest::{advice, listed, nearest, quoted};
-use super::node::{Entry, Kind, Node};
+use super::node::{Entry, Kind, MOST, Node};
 use super::problem::{Problem, Problems};
 use super::schema::{Schema, example, in_words, others, properties, types, words};
 use super::spelled::{Check, Complaint};
@@ -189,6 +189,9 @@ impl<'a> Walk<'a> {
         let mut meant = Vec::new();
         let secret = subject.secret || known.values().any(|schema| self.schema.is_secret(schema));
         for entry in entries {
+            if self.problems.iter().len() >= MOST {
+                return;
+            }
             let place = Place::within(entry.value.file(), entry.key.clone());
             let inner = Subject {
                 name: &entry.name,
