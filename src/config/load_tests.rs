@@ -146,6 +146,15 @@ fn everything_that_is_written_is_read() {
 }
 
 #[test]
+fn the_shipped_configuration_is_right() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let config = Config::load(&root.join("config"), &root.join("jobs"))
+        .unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(!config.jobs.is_empty());
+    assert!(config.notes.is_empty(), "{}", config.notes);
+}
+
+#[test]
 fn a_later_check_can_point_at_what_it_speaks_of() {
     let config = load(ROLLBOOK, &[("rosters.toml", JOB)]).expect("right");
     let job: JobName = "rosters".parse().expect("a name");

@@ -2,13 +2,17 @@
 
 pub mod answer;
 pub mod api;
+pub mod builtin;
 pub mod columns;
 pub mod decode;
 pub mod description;
 pub mod json;
 pub mod link;
+pub mod load;
 pub mod paging;
 pub mod slots;
 pub mod template;
 pub mod tree;
 pub mod windows;
+
+pub use load::{Descriptions, description_schema};
