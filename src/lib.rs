@@ -1,5 +1,7 @@
 //! Rollbook mirrors what other services say about a school into one local SQLite file.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod folder;

@@ -13,7 +13,9 @@ use crate::store::{StoreError, Vault};
 pub struct Keeping(pub Arc<Vault>);
 
 fn failed(error: StoreError) -> VaultError {
-    VaultError { reason: error.to_string() }
+    VaultError {
+        reason: error.to_string(),
+    }
 }
 
 impl GrantVault for Keeping {
@@ -51,12 +53,17 @@ impl GrantVault for Keeping {
     }
 
     fn lock(&self, source: &str) -> Result<Box<dyn Send>, VaultError> {
-        self.0.lock(source).map(|lock| Box::new(lock) as Box<dyn Send>).map_err(failed)
+        self.0
+            .lock(source)
+            .map(|lock| Box::new(lock) as Box<dyn Send>)
+            .map_err(failed)
     }
 }
 
 impl DayCount for Keeping {
     fn add(&self, source: &str, day: &str, requests: u32) -> Result<u32, String> {
-        self.0.count(source, day, requests).map_err(|error| error.to_string())
+        self.0
+            .count(source, day, requests)
+            .map_err(|error| error.to_string())
     }
 }

@@ -4,7 +4,6 @@
 //! descriptions, `sources.rs` makes sessions, `tables.rs` makes tables, `keeping.rs` lends the vault to the
 //! tokens, `engine.rs` lets the daemon run jobs.
 
-mod engine;
 mod keeping;
 mod overlay;
 mod settings;
@@ -18,7 +17,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-pub use engine::DaemonEngine;
 pub use overlay::Overlay;
 pub use setup::{JobSetup, Setup, SourceSetup};
 
@@ -60,16 +58,26 @@ pub struct App {
 
 impl App {
     /// Opens the mirror and the vault, and makes the tables of all jobs.
-    pub async fn open(places: &Places, setup: Setup, secrets: Secrets, clock: Clock) -> Result<Self, StoreError> {
+    pub async fn open(
+        places: &Places,
+        setup: Setup,
+        secrets: Secrets,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
         let mirror = places.mirror(&setup);
         let store = Arc::new(Store::open(&mirror)?);
         let vault = Arc::new(Vault::open(mirror.parent().unwrap_or(Path::new(".")))?);
         let now = scalar::written(clock.now());
-        store.write(move |connection| runs::close_left_open(connection, &now)).await?;
+        store
+            .write(move |connection| runs::close_left_open(connection, &now))
+            .await?;
         tables::fit(&store, &setup).await?;
         Ok(Self {
             setup: Mutex::new(Arc::new(setup)),
-            runner: Runner { store, clock: clock.clone() },
+            runner: Runner {
+                store,
+                clock: clock.clone(),
+            },
             vault,
             secrets,
             config_folder: places.config.clone(),
@@ -92,12 +100,21 @@ impl App {
     pub async fn replace(&self, setup: Setup) -> Result<(), StoreError> {
         tables::fit(self.store(), &setup).await?;
         *self.setup.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
-        self.sources.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.sources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
         Ok(())
     }
 
     /// Runs a job once. What goes wrong before it can begin becomes a report too.
-    pub async fn run(&self, job: &str, order: Order, stop: &CancellationToken, watch: &Watch) -> RunReport {
+    pub async fn run(
+        &self,
+        job: &str,
+        order: Order,
+        stop: &CancellationToken,
+        watch: &Watch,
+    ) -> RunReport {
         match self.job(job) {
             Ok(job) => self.runner.run(&job, order, stop, watch).await,
             Err(sentence) => RunReport {
@@ -115,7 +132,9 @@ impl App {
     /// A job, ready to run. The error is a sentence for the admin: a secret is missing, an address is wrong.
     fn job(&self, name: &str) -> Result<Arc<Job>, String> {
         let setup = self.setup();
-        let job = setup.job(name).ok_or_else(|| format!("there is no job {name}"))?;
+        let job = setup
+            .job(name)
+            .ok_or_else(|| format!("there is no job {name}"))?;
         let source = self.source(&setup, job.source.as_str())?;
         Ok(Arc::new(tables::job(&setup, name, job, source)))
     }
@@ -126,7 +145,9 @@ impl App {
         if let Some(source) = sources.get(name) {
             return Ok(Arc::clone(source));
         }
-        let source = setup.source(name).ok_or_else(|| format!("there is no source {name}"))?;
+        let source = setup
+            .source(name)
+            .ok_or_else(|| format!("there is no source {name}"))?;
         let made = sources::make(name, source, self)?;
         let made = Arc::new(made);
         sources.insert(name.to_owned(), Arc::clone(&made));

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use secrecy::SecretString;
 
 use crate::config::{Config, Secrets, SettingValue, SourceLimits};
+use crate::vendor::Descriptions;
 
 /// Settings by vendor, secrets by credential name, and the politeness that loopback needs.
 #[derive(Clone, Debug, Default)]
@@ -21,12 +22,22 @@ pub struct Overlay {
 }
 
 impl Overlay {
-    /// Puts the settings and limits over a configuration.
-    pub fn lay_over(&self, config: &mut Config) {
+    /// Puts the settings that a description knows, and the limits, over a configuration.
+    pub fn lay_over(&self, config: &mut Config, descriptions: &Descriptions) {
         for source in config.sources.values_mut() {
-            let Some(settings) = self.settings.get(source.vendor.as_str()) else { continue };
-            for (name, value) in settings {
-                source.settings.insert(name.clone(), SettingValue::Text(value.clone()));
+            let vendor = source.vendor.as_str();
+            let (Some(settings), Some(description)) =
+                (self.settings.get(vendor), descriptions.get(vendor))
+            else {
+                continue;
+            };
+            for (name, value) in settings
+                .iter()
+                .filter(|(name, _)| description.settings.contains_key(*name))
+            {
+                source
+                    .settings
+                    .insert(name.clone(), SettingValue::Text(value.clone()));
             }
             source.limits = self.limits.clone();
         }
@@ -35,7 +46,10 @@ impl Overlay {
     /// The secrets, in memory.
     pub fn secrets(&self) -> Secrets {
         Secrets::in_memory(
-            self.secrets.iter().map(|(name, secret)| (name.clone(), SecretString::from(secret.clone()))).collect(),
+            self.secrets
+                .iter()
+                .map(|(name, secret)| (name.clone(), SecretString::from(secret.clone())))
+                .collect(),
         )
     }
 }

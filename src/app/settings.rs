@@ -47,9 +47,17 @@ pub fn resolve(
         }
     }
     // A default may be made of other settings.
-    let filled = settings.texts.iter().map(|(name, text)| (name.clone(), template::fill(text, &[&settings.texts]))).collect();
+    let filled = settings
+        .texts
+        .iter()
+        .map(|(name, text)| (name.clone(), template::fill(text, &[&settings.texts])))
+        .collect();
     settings.texts = filled;
-    if wrong.is_empty() { Ok(settings) } else { Err(wrong) }
+    if wrong.is_empty() {
+        Ok(settings)
+    } else {
+        Err(wrong)
+    }
 }
 
 enum Value {
@@ -59,32 +67,61 @@ enum Value {
 
 fn rules(setting: &Setting) -> SettingRules {
     match setting {
-        Setting::Default(text) => SettingRules { default: Some(text.clone()), ..SettingRules::default() },
+        Setting::Default(text) => SettingRules {
+            default: Some(text.clone()),
+            ..SettingRules::default()
+        },
         Setting::Full(rules) => rules.clone(),
     }
 }
 
-fn value(name: &str, rules: &SettingRules, given: Option<&SettingValue>) -> Result<Value, WrongSetting> {
-    let wrong = |message: String, help: Option<String>| WrongSetting { name: name.to_owned(), message, help };
+fn value(
+    name: &str,
+    rules: &SettingRules,
+    given: Option<&SettingValue>,
+) -> Result<Value, WrongSetting> {
+    let wrong = |message: String, help: Option<String>| WrongSetting {
+        name: name.to_owned(),
+        message,
+        help,
+    };
     let text = match (given, rules.list) {
         (Some(SettingValue::List(list)), true) => return Ok(Value::List(list.clone())),
         (None, true) => return Ok(Value::List(Vec::new())),
-        (Some(_), true) => return Err(wrong(format!("`{name}` is a list"), Some("write `[\"1\", \"2\"]`".into()))),
+        (Some(_), true) => {
+            return Err(wrong(
+                format!("`{name}` is a list"),
+                Some("write `[\"1\", \"2\"]`".into()),
+            ));
+        }
         (Some(SettingValue::List(_)), false) => {
             return Err(wrong(format!("`{name}` is one value, not a list"), None));
         }
         (Some(SettingValue::Text(text)), false) => text.clone(),
         (Some(SettingValue::Integer(number)), false) => number.to_string(),
         (Some(SettingValue::Boolean(truth)), false) => truth.to_string(),
-        (None, false) if rules.required && rules.default.as_deref().unwrap_or_default().is_empty() => {
-            let help = if rules.help.is_empty() { None } else { Some(rules.help.clone()) };
-            return Err(WrongSetting { name: String::new(), message: format!("the setting `{name}` is missing"), help });
+        (None, false)
+            if rules.required && rules.default.as_deref().unwrap_or_default().is_empty() =>
+        {
+            let help = if rules.help.is_empty() {
+                None
+            } else {
+                Some(rules.help.clone())
+            };
+            return Err(WrongSetting {
+                name: String::new(),
+                message: format!("the setting `{name}` is missing"),
+                help,
+            });
         }
         (None, false) => rules.default.clone().unwrap_or_default(),
     };
     if !rules.choices.is_empty() && !rules.choices.contains(&text) {
         let choices = listed(rules.choices.iter().map(String::as_str));
-        return Err(wrong(format!("`{name}` cannot be that"), Some(format!("known: {choices}"))));
+        return Err(wrong(
+            format!("`{name}` cannot be that"),
+            Some(format!("known: {choices}")),
+        ));
     }
     Ok(Value::Text(text))
 }

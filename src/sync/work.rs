@@ -337,9 +337,13 @@ impl Work<'_> {
     }
 }
 
+/// A refused sign-in parks the job. A right that is missing for one stream does not: the others go on.
 fn outcome_of(error: &Failure) -> Outcome {
+    let lacks_right = error
+        .http()
+        .is_some_and(crate::http::HttpError::is_forbidden);
     match error.class() {
-        Class::Auth => Outcome::Parked,
+        Class::Auth if !lacks_right => Outcome::Parked,
         class => Outcome::Failed(class),
     }
 }

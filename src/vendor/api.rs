@@ -446,6 +446,12 @@ impl Builder<'_> {
 
     fn columns(&mut self) -> Vec<Column> {
         let mut columns = Vec::new();
+        let variables = self
+            .stream
+            .for_each
+            .as_ref()
+            .map(item_variables)
+            .unwrap_or_default();
         for (name, column) in &self.stream.columns.0 {
             let (help, combo) = match column {
                 super::description::Column::Text(_) => ("", None),
@@ -466,8 +472,18 @@ impl Builder<'_> {
                     ),
                 );
             }
-            match Column::read(name, column.from(), help, combo) {
-                Ok(column) => columns.push(column),
+            // A path may hold variables of an item: any name does to understand the rest of it.
+            let is_constant = column.from().trim_start().starts_with('=');
+            let text = if is_constant {
+                column.from().to_owned()
+            } else {
+                template::fill(column.from(), &[&variables])
+            };
+            match Column::read(name, &text, help, combo) {
+                Ok(read) => columns.push(Column {
+                    from: column.from().to_owned(),
+                    ..read
+                }),
                 Err(message) => self.flaw(&["columns", name], message, None),
             }
         }
@@ -622,6 +638,15 @@ impl Builder<'_> {
             );
         }
     }
+}
+
+/// Every variable that an item can fill, with a stand-in.
+fn item_variables(each: &ForEach) -> Variables {
+    let listed = each.list.iter().flat_map(|item| item.keys());
+    let names = listed.chain(&each.variable).chain(each.take.keys());
+    names
+        .map(|name| (name.clone(), "member".to_owned()))
+        .collect()
 }
 
 fn page_shape(stream: &Stream, names: NameMatch) -> PageShape {

@@ -1,0 +1,1 @@
+//! Lets the daemon run jobs of the configuration in force.

@@ -1,0 +1,484 @@
+//! What admins wrote, checked against the descriptions: every problem of every file at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::overlay::Overlay;
+use super::settings;
+use super::{Places, tables};
+use crate::config::{Apply, Config, Grant, JobConfig, SourceConfig};
+use crate::model::nearest::{advice, listed};
+use crate::model::{JobName, Problem, Problems, SourceName};
+use crate::vendor::api::{Settings, StreamSpec, streams};
+use crate::vendor::description::Description;
+use crate::vendor::load::Descriptions;
+
+/// A checked configuration.
+pub struct Setup {
+    /// What admins wrote.
+    pub config: Config,
+    /// The sources, by name.
+    pub sources: BTreeMap<SourceName, SourceSetup>,
+    /// The jobs, by name.
+    pub jobs: BTreeMap<JobName, JobSetup>,
+    /// What is worth knowing and not in the way.
+    pub notes: Problems,
+}
+
+/// A source with its vendor's description made ready.
+pub struct SourceSetup {
+    /// What the admin wrote.
+    pub config: SourceConfig,
+    /// The vendor's description.
+    pub description: Description,
+    /// All settings with their values.
+    pub settings: Settings,
+    /// All streams.
+    pub streams: BTreeMap<String, Arc<StreamSpec>>,
+}
+
+/// A job with its streams made ready.
+pub struct JobSetup {
+    /// What the admin wrote.
+    pub config: JobConfig,
+    /// The source.
+    pub source: SourceName,
+    /// Its streams without the columns that the job drops.
+    pub streams: Vec<Arc<StreamSpec>>,
+}
+
+impl Setup {
+    /// Loads and checks everything.
+    pub fn load(places: &Places, overlay: &Overlay) -> Result<Self, Problems> {
+        let mut problems = Problems::new();
+        let config = Config::load(&places.config, &places.jobs);
+        let descriptions = Descriptions::load(&places.config.join("vendors"));
+        let (mut config, descriptions) = match (config, descriptions) {
+            (Ok(config), Ok(descriptions)) => (config, descriptions),
+            (config, descriptions) => {
+                problems.extend(
+                    config
+                        .err()
+                        .into_iter()
+                        .chain(descriptions.err())
+                        .flat_map(|found| found.iter().cloned().collect::<Vec<_>>()),
+                );
+                return Err(problems);
+            }
+        };
+        overlay.lay_over(&mut config, &descriptions);
+        problems.append(config.notes.clone());
+        problems.append(descriptions.notes.clone());
+        let mut checks = Checks {
+            config: &config,
+            descriptions: &descriptions,
+            problems,
+        };
+        let sources = checks.sources();
+        let jobs = checks.jobs(&sources);
+        let problems = checks.problems;
+        if problems.has_errors() {
+            return Err(problems);
+        }
+        Ok(Self {
+            config,
+            sources,
+            jobs,
+            notes: problems,
+        })
+    }
+
+    /// A source by its name.
+    pub fn source(&self, name: &str) -> Option<&SourceSetup> {
+        self.sources.get(name)
+    }
+
+    /// A job by its name.
+    pub fn job(&self, name: &str) -> Option<&JobSetup> {
+        self.jobs.get(name)
+    }
+
+    /// The stream of a source as its jobs keep it, whichever of them reads it.
+    pub fn kept(&self, source: &SourceName, stream: &str) -> Option<Arc<StreamSpec>> {
+        self.jobs
+            .values()
+            .filter(|job| job.source == *source)
+            .find_map(|job| job.streams.iter().find(|spec| spec.name == stream).cloned())
+    }
+}
+
+struct Checks<'a> {
+    config: &'a Config,
+    descriptions: &'a Descriptions,
+    problems: Problems,
+}
+
+impl Checks<'_> {
+    fn sources(&mut self) -> BTreeMap<SourceName, SourceSetup> {
+        let mut sources = BTreeMap::new();
+        for (name, source) in &self.config.sources {
+            let Some(description) = self.descriptions.get(source.vendor.as_str()) else {
+                let help = advice(source.vendor.as_str(), self.descriptions.names());
+                self.source_problem(
+                    name,
+                    &["vendor"],
+                    format!("there is no description of `{}`", source.vendor),
+                    Some(help),
+                );
+                continue;
+            };
+            self.grant(name, source, description);
+            let settings = match settings::resolve(description, &source.settings) {
+                Ok(settings) => settings,
+                Err(wrong) => {
+                    for setting in wrong {
+                        let path: &[&str] = if setting.name.is_empty() {
+                            &[]
+                        } else {
+                            &["settings", &setting.name]
+                        };
+                        self.source_problem(name, path, setting.message, setting.help);
+                    }
+                    continue;
+                }
+            };
+            match streams(description, &settings) {
+                Ok(streams) => {
+                    let streams = streams
+                        .into_iter()
+                        .map(|(name, spec)| (name, Arc::new(spec)))
+                        .collect();
+                    let setup = SourceSetup {
+                        config: source.clone(),
+                        description: description.clone(),
+                        settings,
+                        streams,
+                    };
+                    sources.insert(name.clone(), setup);
+                }
+                Err(flaws) => {
+                    for flaw in flaws {
+                        let at: Vec<&str> = flaw.at.iter().map(String::as_str).collect();
+                        self.problems.push(self.descriptions.problem(
+                            source.vendor.as_str(),
+                            &at,
+                            flaw.message,
+                            flaw.help,
+                        ));
+                    }
+                }
+            }
+        }
+        sources
+    }
+
+    /// Does the vendor offer the grant that the source picks?
+    fn grant(&mut self, name: &SourceName, source: &SourceConfig, description: &Description) {
+        let offered = &description.auth;
+        let offers = |grant: Grant| match grant {
+            Grant::ClientCredentials => offered.client_credentials.is_some(),
+            Grant::Password => offered.password.is_some(),
+            Grant::RefreshToken => offered.refresh_token.is_some(),
+            Grant::AuthorizationCode => offered.authorization_code.is_some(),
+            Grant::ApiKey => offered.api_key.is_some(),
+        };
+        let known: Vec<&str> = Grant::ALL
+            .into_iter()
+            .filter(|grant| offers(*grant))
+            .map(Grant::as_str)
+            .collect();
+        match &source.auth {
+            Some(auth) if !offers(auth.grant) => {
+                let message = format!("{} does not offer `{}`", description.title, auth.grant);
+                self.source_problem(
+                    name,
+                    &["auth", "grant"],
+                    message,
+                    Some(format!("it offers {}", listed(known))),
+                );
+            }
+            None if !known.is_empty() => {
+                let help = format!(
+                    "add [sources.{name}.auth] with grant = one of {}",
+                    listed(known)
+                );
+                self.source_problem(
+                    name,
+                    &[],
+                    format!("{} wants to know who asks", description.title),
+                    Some(help),
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn jobs(&mut self, sources: &BTreeMap<SourceName, SourceSetup>) -> BTreeMap<JobName, JobSetup> {
+        let mut jobs: BTreeMap<JobName, JobSetup> = BTreeMap::new();
+        for (name, job) in &self.config.jobs {
+            let Some(source) = sources.get(&job.source) else {
+                if !self.config.sources.contains_key(&job.source) {
+                    let help = advice(
+                        job.source.as_str(),
+                        self.config.sources.keys().map(SourceName::as_str),
+                    );
+                    self.job_problem(
+                        name,
+                        &["source"],
+                        format!("there is no source `{}`", job.source),
+                        Some(help),
+                    );
+                }
+                continue;
+            };
+            let streams = self.job_streams(name, job, source);
+            self.group(name, job, &streams);
+            self.parents(name, job, &streams);
+            for other in jobs.iter().filter(|(_, other)| other.source == job.source) {
+                self.same_shape(name, &streams, other);
+            }
+            jobs.insert(
+                name.clone(),
+                JobSetup {
+                    config: job.clone(),
+                    source: job.source.clone(),
+                    streams,
+                },
+            );
+        }
+        self.read_parents(&jobs);
+        jobs
+    }
+
+    fn job_streams(
+        &mut self,
+        name: &JobName,
+        job: &JobConfig,
+        source: &SourceSetup,
+    ) -> Vec<Arc<StreamSpec>> {
+        let known: Vec<&str> = source.streams.keys().map(String::as_str).collect();
+        let mut streams: Vec<Arc<StreamSpec>> = Vec::new();
+        for (number, stream) in job.streams.iter().enumerate() {
+            let place = number.to_string();
+            let Some(spec) = source.streams.get(stream.as_str()) else {
+                let message = format!("{} has no stream `{stream}`", source.description.title);
+                self.job_problem(
+                    name,
+                    &["streams", &place],
+                    message,
+                    Some(advice(stream.as_str(), known.iter().copied())),
+                );
+                continue;
+            };
+            if streams.iter().any(|other| other.name == spec.name) {
+                self.job_problem(
+                    name,
+                    &["streams", &place],
+                    format!("`{stream}` stands here twice"),
+                    None,
+                );
+                continue;
+            }
+            let dropped: Vec<String> = job
+                .stream
+                .get(stream)
+                .map(|options| options.drop.iter().map(ToString::to_string).collect())
+                .unwrap_or_default();
+            for (place, column) in dropped.iter().enumerate() {
+                self.dropped(name, spec, column, place);
+            }
+            streams.push(Arc::new(spec.without(&dropped)));
+        }
+        for stream in job
+            .stream
+            .keys()
+            .filter(|stream| !job.streams.contains(stream))
+        {
+            self.job_problem(
+                name,
+                &["stream", stream.as_str()],
+                format!("`{stream}` is not in `streams`"),
+                None,
+            );
+        }
+        streams
+    }
+
+    fn dropped(&mut self, name: &JobName, spec: &StreamSpec, column: &str, place: usize) {
+        let path = ["stream", &spec.name, "drop", &place.to_string()].map(str::to_owned);
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        match spec.column(column) {
+            None => {
+                let help = advice(
+                    column,
+                    spec.columns.iter().map(|column| column.name.as_str()),
+                );
+                self.job_problem(
+                    name,
+                    &path,
+                    format!("{} has no column `{column}`", spec.name),
+                    Some(help),
+                );
+            }
+            Some(place) if spec.needed().contains(&place) => {
+                self.job_problem(
+                    name,
+                    &path,
+                    format!("`{column}` cannot be dropped: {} is read by it", spec.name),
+                    None,
+                );
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn group(&mut self, name: &JobName, job: &JobConfig, streams: &[Arc<StreamSpec>]) {
+        let Some(column) = job.guard.per.as_ref().map(ToString::to_string) else {
+            return;
+        };
+        if streams.iter().all(|spec| spec.column(&column).is_none()) {
+            let known: Vec<&str> = streams
+                .iter()
+                .flat_map(|spec| spec.columns.iter().map(|column| column.name.as_str()))
+                .collect();
+            self.job_problem(
+                name,
+                &["guard", "per"],
+                format!("no stream of this job has a column `{column}`"),
+                Some(advice(&column, known)),
+            );
+        }
+    }
+
+    /// Streams that are read for the rows of another one cannot wait for it in the same transaction.
+    fn parents(&mut self, name: &JobName, job: &JobConfig, streams: &[Arc<StreamSpec>]) {
+        if job.apply != Apply::Together {
+            return;
+        }
+        for spec in streams {
+            let parent = spec
+                .for_each
+                .as_ref()
+                .and_then(|each| each.stream.as_deref());
+            let beside = parent.filter(|parent| streams.iter().any(|other| other.name == *parent));
+            let in_the_way = match (beside, spec.window.is_some()) {
+                (Some(parent), _) => Some(format!(
+                    "`{}` is read for each row of `{parent}`, so they cannot be applied together",
+                    spec.name
+                )),
+                (None, true) => Some(format!(
+                    "`{}` is a time series: its steps are applied one by one",
+                    spec.name
+                )),
+                (None, false) => None,
+            };
+            if let Some(message) = in_the_way {
+                self.job_problem(
+                    name,
+                    &["apply"],
+                    message,
+                    Some("write `apply = \"each\"`".into()),
+                );
+            }
+        }
+    }
+
+    /// Two jobs that read one stream must keep the same columns of it.
+    fn same_shape(
+        &mut self,
+        name: &JobName,
+        streams: &[Arc<StreamSpec>],
+        other: (&JobName, &JobSetup),
+    ) {
+        for spec in streams {
+            let twin = other.1.streams.iter().find(|twin| twin.name == spec.name);
+            let columns = |spec: &StreamSpec| {
+                spec.columns
+                    .iter()
+                    .map(|column| column.name.clone())
+                    .collect::<Vec<_>>()
+            };
+            if twin.is_some_and(|twin| columns(twin) != columns(spec)) {
+                let message = format!(
+                    "the job `{}` keeps other columns of `{}`",
+                    other.0, spec.name
+                );
+                self.job_problem(
+                    name,
+                    &["stream", &spec.name, "drop"],
+                    message,
+                    Some("drop the same columns in both".into()),
+                );
+            }
+        }
+    }
+
+    /// A stream that is read for the rows of another one, or whose deletions another one lists, needs that one read.
+    fn read_parents(&mut self, jobs: &BTreeMap<JobName, JobSetup>) {
+        let mut notes = Vec::new();
+        for (name, job) in jobs {
+            let read = |stream: &str| {
+                jobs.values().any(|other| {
+                    other.source == job.source
+                        && other.streams.iter().any(|spec| spec.name == stream)
+                })
+            };
+            for spec in &job.streams {
+                let each = spec.for_each.as_ref();
+                let listed = each
+                    .and_then(|each| each.setting.as_ref())
+                    .and_then(|setting| {
+                        let settings = &self.config.sources.get(&job.source)?.settings;
+                        settings.get(setting)
+                    });
+                let parent = each
+                    .and_then(|each| each.stream.as_deref())
+                    .filter(|_| listed.is_none());
+                let feed = spec.gone.feed.as_ref().map(|feed| feed.stream.as_str());
+                for (needed, why) in [
+                    (parent, "is read for each row of"),
+                    (feed, "learns of deletions from"),
+                ] {
+                    if let Some(needed) = needed.filter(|needed| !read(needed)) {
+                        notes.push((
+                            name.clone(),
+                            format!(
+                                "`{}` {why} `{needed}`, which no job of this source reads",
+                                spec.name
+                            ),
+                        ));
+                    }
+                }
+            }
+        }
+        for (name, message) in notes {
+            let place = self.config.job_place(&name, &["streams"]);
+            self.problems.push(Problem::note(place, message));
+        }
+    }
+
+    fn source_problem(
+        &mut self,
+        source: &SourceName,
+        path: &[&str],
+        message: String,
+        help: Option<String>,
+    ) {
+        let place = self.config.source_place(source, path);
+        self.problems
+            .push(Problem::error(place, message).maybe_help(help));
+    }
+
+    fn job_problem(&mut self, job: &JobName, path: &[&str], message: String, help: Option<String>) {
+        let place = self.config.job_place(job, path);
+        self.problems
+            .push(Problem::error(place, message).maybe_help(help));
+    }
+}
+
+impl Setup {
+    /// The tables of all streams that jobs read.
+    pub fn tables(&self) -> Vec<crate::store::Table> {
+        tables::all(self)
+    }
+}

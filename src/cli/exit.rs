@@ -1,0 +1,70 @@
+//! How a command ends when it does not end well.
+
+use std::process::ExitCode;
+
+use crate::model::{Look, Problems};
+use crate::store::StoreError;
+
+/// Why a command ends, and with which code.
+#[derive(Debug)]
+pub struct Exit {
+    code: u8,
+    text: String,
+}
+
+impl Exit {
+    /// A run did not end well; what there is to say was said.
+    pub fn unwell() -> Self {
+        Self {
+            code: 1,
+            text: String::new(),
+        }
+    }
+
+    /// The command failed.
+    pub fn failed(text: impl Into<String>) -> Self {
+        Self {
+            code: 1,
+            text: text.into(),
+        }
+    }
+
+    /// The command line makes no sense.
+    pub fn usage(text: impl Into<String>) -> Self {
+        Self {
+            code: 2,
+            text: text.into(),
+        }
+    }
+
+    /// Says why, and gives the code.
+    pub fn tell(self) -> ExitCode {
+        if !self.text.is_empty() {
+            anstream::eprintln!("{}", self.text.trim_end());
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<Problems> for Exit {
+    fn from(problems: Problems) -> Self {
+        Self {
+            code: 78,
+            text: problems.render(Look::Coloured),
+        }
+    }
+}
+
+impl From<StoreError> for Exit {
+    fn from(error: StoreError) -> Self {
+        let code = match &error {
+            StoreError::Busy { .. } => 75,
+            StoreError::File { .. } | StoreError::KeyChanged { .. } => 78,
+            StoreError::Sql { .. } | StoreError::WriterGone => 1,
+        };
+        Self {
+            code,
+            text: format!("rollbook: {error}"),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The command line: one file a command, and the only place that writes to the terminal.
+//!
+//! Exit codes: 0 fine, 1 a run did not end well, 2 usage, 75 busy, 78 configuration.
+
+mod args;
+mod demo;
+mod exit;
+mod lines;
+mod progress;
+mod sandbox;
+mod start;
+mod sync;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Args, Command};
+use exit::Exit;
+
+/// Runs the command that the command line names.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    start::log(&args);
+    let runtime = match start::runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => return Exit::failed(format!("could not start: {error}")).tell(),
+    };
+    let done = runtime.block_on(run(args));
+    runtime.shutdown_background();
+    done.map_or_else(|exit| exit.tell(), |()| ExitCode::SUCCESS)
+}
+
+async fn run(args: Args) -> Result<(), Exit> {
+    let places = args.places();
+    match args.command {
+        Command::Demo(options) => demo::run(&places, options).await,
+        Command::Sync(options) => sync::run(&places, options).await,
+        Command::Sandbox(options) => sandbox::run(options).await,
+    }
+}

@@ -1,0 +1,54 @@
+//! What every command starts with: the log, the runtime, the program itself.
+
+use std::path::PathBuf;
+
+use tokio::runtime::Runtime;
+use tracing_subscriber::EnvFilter;
+
+use super::args::Args;
+use super::exit::Exit;
+use crate::app::{App, Overlay, Places, Setup};
+use crate::clock::Clock;
+use crate::config::Secrets;
+
+/// Threads that may block: SQLite, decoding, reading secrets.
+const BLOCKING_THREADS: usize = 16;
+
+/// Log lines go to standard error, so that standard output is for results.
+pub fn log(args: &Args) {
+    // What becomes of a run is told by the command itself; the log is for those who want more.
+    let level = match args.verbose {
+        0 => "off",
+        1 => "info",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_env("ROLLBOOK_LOG")
+        .unwrap_or_else(|_| EnvFilter::new(format!("off,rollbook={level}")));
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    let _ = lines.try_init(); // a second log is no reason to stop
+}
+
+/// The threads that everything runs on.
+pub fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build()
+}
+
+/// The program with the configuration of these folders.
+pub async fn app(places: &Places, overlay: &Overlay) -> Result<App, Exit> {
+    let setup = Setup::load(places, overlay)?;
+    let secrets = if overlay.secrets.is_empty() {
+        Secrets::new(
+            &places.config,
+            std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+        )
+    } else {
+        overlay.secrets()
+    };
+    Ok(App::open(places, setup, secrets, Clock::system()).await?)
+}

@@ -1,0 +1,111 @@
+//! `rollbook sync`: run jobs now.
+
+use tokio_util::sync::CancellationToken;
+
+use super::exit::Exit;
+use super::progress::Bars;
+use super::{lines, start, table};
+use crate::app::{App, Overlay, Places};
+use crate::model::nearest::advice;
+use crate::sync::{Order, RunReport};
+
+/// Options of `sync`.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The jobs to run; all without a name
+    jobs: Vec<String>,
+    /// Show what would be new, changed and gone, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Read everything, also where only changes are due
+    #[arg(long)]
+    full: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the jobs one after another.
+pub async fn run(places: &Places, options: Options) -> Result<(), Exit> {
+    let app = start::app(places, &Overlay::default()).await?;
+    let jobs = jobs(&app, &options.jobs)?;
+    let order = Order {
+        cause: "command",
+        full: options.full,
+        dry: options.dry_run,
+    };
+    let reports = run_all(&app, &jobs, order, &stop_on_signal()).await;
+    if options.json {
+        println!("{}", lines::json(&reports));
+    } else {
+        show(&reports, options.dry_run);
+    }
+    if reports.iter().all(|report| report.outcome.is_good()) {
+        Ok(())
+    } else {
+        Err(Exit::unwell())
+    }
+}
+
+/// Runs jobs in order with progress on the terminal.
+pub async fn run_all(
+    app: &App,
+    jobs: &[String],
+    order: Order,
+    stop: &CancellationToken,
+) -> Vec<RunReport> {
+    let bars = Bars::default();
+    let mut reports = Vec::new();
+    for job in jobs {
+        if stop.is_cancelled() {
+            break;
+        }
+        reports.push(app.run(job, order, stop, &bars.watch()).await);
+    }
+    reports
+}
+
+/// A token that Ctrl-C or a stop of the service cancels.
+pub fn stop_on_signal() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        let mut term =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
+        let terminated = async {
+            match &mut term {
+                Some(term) => term.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated => {}
+        }
+        told.cancel();
+    });
+    stop
+}
+
+fn jobs(app: &App, named: &[String]) -> Result<Vec<String>, Exit> {
+    let setup = app.setup();
+    if named.is_empty() {
+        return Ok(setup.jobs.keys().map(ToString::to_string).collect());
+    }
+    for name in named.iter().filter(|name| setup.job(name).is_none()) {
+        let help = advice(name, setup.jobs.keys().map(|name| name.as_str()));
+        return Err(Exit::usage(format!("there is no job `{name}`; {help}")));
+    }
+    Ok(named.to_vec())
+}
+
+/// The table and what needs saying.
+pub fn show(reports: &[RunReport], dry: bool) {
+    anstream::println!("{}", table::of_runs(reports));
+    for remark in lines::remarks(reports) {
+        anstream::println!("• {remark}");
+    }
+    if dry {
+        anstream::println!("Nothing was written: this was a dry run.");
+    }
+}
