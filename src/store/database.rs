@@ -49,8 +49,9 @@ impl Store {
         make_private(path)?;
         let mut connection = Connection::open(path).map_err(StoreError::sql("open the mirror"))?;
         check_identity(&connection, path)?;
+        schema::refuse_newer(&connection, path)?;
         prepare_writer(&connection)?;
-        schema::upgrade(&mut connection, path)?;
+        schema::upgrade(&mut connection)?;
         let (tasks, inbox) = mpsc::channel::<Task>();
         thread::Builder::new()
             .name("store".into())

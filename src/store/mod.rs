@@ -17,6 +17,9 @@ pub mod tables;
 pub mod vault;
 mod views;
 
+#[cfg(test)]
+mod tests;
+
 pub use database::Store;
 pub use error::StoreError;
 pub use staging::{Absence, Size, Staged, Staging};

@@ -103,22 +103,25 @@ CREATE TABLE rollbook_approvals (
 ) STRICT;
 "];
 
-/// Brings a mirror to this program's version; one that is newer is left alone.
-pub fn upgrade(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    let version: usize = connection
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .map_err(StoreError::sql("read the mirror's version"))?;
-    if version > STEPS.len() {
-        return Err(StoreError::File {
-            path: path.to_owned(),
-            problem: format!(
-                "the mirror was written by a newer rollbook (schema {version}, this one knows {}); install that one again",
-                STEPS.len()
-            ),
-        });
+/// A mirror that a newer program wrote is left exactly as it is.
+pub fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let version = version(connection)?;
+    if version <= STEPS.len() {
+        return Ok(());
     }
-    for (number, step) in STEPS.iter().enumerate().skip(version) {
-        let what = StoreError::sql("upgrade the mirror");
+    Err(StoreError::File {
+        path: path.to_owned(),
+        problem: format!(
+            "the mirror was written by a newer rollbook (schema {version}, this one knows {}); install that one again",
+            STEPS.len()
+        ),
+    })
+}
+
+/// Brings a mirror to this program's version.
+pub fn upgrade(connection: &mut Connection) -> Result<(), StoreError> {
+    let what = StoreError::sql("upgrade the mirror");
+    for (number, step) in STEPS.iter().enumerate().skip(version(connection)?) {
         let transaction = connection.transaction().map_err(&what)?;
         transaction.execute_batch(step).map_err(&what)?;
         transaction
@@ -127,4 +130,10 @@ pub fn upgrade(connection: &mut Connection, path: &Path) -> Result<(), StoreErro
         transaction.commit().map_err(&what)?;
     }
     Ok(())
+}
+
+fn version(connection: &Connection) -> Result<usize, StoreError> {
+    connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(StoreError::sql("read the mirror's version"))
 }

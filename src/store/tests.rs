@@ -1,0 +1,476 @@
+//! The mirror against a vendor that changes at random: after each complete reading they are equal,
+//! nothing is written where nothing changed, and every old version stands in the history.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use rusqlite::Connection;
+
+use super::apply::{Applied, Removals, Stamp, apply};
+use super::staging::{Feed, read_cells};
+use super::tables::{Fitted, fit};
+use super::*;
+use crate::model::plan::Plan;
+use crate::model::row::{Cell, Cells, Kind, Rows};
+
+type Vendor = BTreeMap<String, (String, Option<i64>)>;
+
+struct Mirror {
+    _folder: tempfile::TempDir,
+    store: Store,
+    table: Arc<Table>,
+    run: i64,
+}
+
+fn column(name: &str, kind: Kind) -> TableColumn {
+    TableColumn {
+        name: name.into(),
+        kind,
+        from: format!("{name} : {}", kind.word()),
+        help: String::new(),
+        combo: None,
+    }
+}
+
+fn users() -> Table {
+    Table {
+        source: "north".into(),
+        stream: "users".into(),
+        columns: vec![
+            column("id", Kind::Text),
+            column("status", Kind::Text),
+            column("age", Kind::Integer),
+        ],
+        key: vec![0],
+        partition: Vec::new(),
+        newest: None,
+        gone_status: Some((1, vec!["tobedeleted".into()])),
+        history: true,
+    }
+}
+
+impl Mirror {
+    async fn new(table: Table) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("mirror.db")).expect("a new mirror");
+        let tables = vec![table.clone()];
+        let fitted = store
+            .write(move |connection| fit(connection, &tables))
+            .await
+            .expect("tables");
+        assert_eq!(fitted, [Fitted::Changed]);
+        Self {
+            _folder: folder,
+            store,
+            table: Arc::new(table),
+            run: 0,
+        }
+    }
+
+    /// Reads pages of the vendor, all of them believed complete, and applies what differs.
+    async fn read(
+        &mut self,
+        pages: &[Vec<(String, String, Option<i64>)>],
+        absence: Absence,
+        confirm: u32,
+    ) -> (Plan, Applied) {
+        let mut staging =
+            Staging::open(&self.store, Arc::clone(&self.table), Size::Counted).expect("a reading");
+        for page in pages {
+            let mut rows = Rows::default();
+            for (id, status, age) in page {
+                rows.push(|bytes| {
+                    Cell::Text(id).write(bytes);
+                    Cell::Text(status).write(bytes);
+                    age.map_or(Cell::Null, Cell::Integer).write(bytes);
+                });
+            }
+            staging.add(&rows).expect("compared");
+        }
+        self.apply(
+            staging
+                .finish(&absence, confirm, None, None)
+                .expect("finished"),
+        )
+        .await
+    }
+
+    async fn apply(&mut self, staged: Staged) -> (Plan, Applied) {
+        self.run += 1;
+        let stamp = Stamp {
+            run: self.run,
+            now: format!("2026-01-{:02}T00:00:00.000Z", self.run),
+        };
+        let plan = staged.plan.clone();
+        let write = move |connection: &mut Connection| {
+            let transaction = connection.transaction().expect("a transaction");
+            let applied = apply(&transaction, &staged, &stamp, Removals::Confirmed)?;
+            transaction.commit().expect("committed");
+            Ok(applied)
+        };
+        (plan, self.store.write(write).await.expect("applied"))
+    }
+
+    fn rows(&self) -> Vendor {
+        let reader = self.store.reader().expect("a reader");
+        let mut statement = reader
+            .prepare("SELECT id, status, age FROM north_users")
+            .expect("the table");
+        let rows = statement
+            .query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))
+            .expect("rows");
+        rows.collect::<rusqlite::Result<_>>().expect("rows")
+    }
+
+    fn texts(&self, sql: &str) -> Vec<String> {
+        let reader = self.store.reader().expect("a reader");
+        let mut statement = reader.prepare(sql).expect("sql");
+        let count = statement.column_count();
+        let mut rows = statement.query([]).expect("rows");
+        let mut texts = Vec::new();
+        while let Some(row) = rows.next().expect("a row") {
+            let mut bytes = Vec::new();
+            read_cells(row, 0, count, &mut bytes).expect("cells");
+            let cells: Vec<String> = Cells::of(&bytes)
+                .map(|cell| cell.plain().unwrap_or("-".into()))
+                .collect();
+            texts.push(cells.join(" "));
+        }
+        texts
+    }
+}
+
+fn pages(vendor: &Vendor, size: usize) -> Vec<Vec<(String, String, Option<i64>)>> {
+    let rows: Vec<_> = vendor
+        .iter()
+        .map(|(id, (status, age))| (id.clone(), status.clone(), *age))
+        .collect();
+    rows.chunks(size.max(1)).map(<[_]>::to_vec).collect()
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime")
+}
+
+fn vendors() -> impl Strategy<Value = Vec<Vendor>> {
+    let row = (
+        prop::sample::select(vec!["active", "x"]),
+        prop::option::of(0i64..5),
+    );
+    let vendor = prop::collection::btree_map("[a-dä]{1,2}", row, 0..12);
+    let vendor = vendor.prop_map(|rows| {
+        rows.into_iter()
+            .map(|(id, (status, age))| (id, (status.to_owned(), age)))
+            .collect()
+    });
+    prop::collection::vec(vendor, 1..5)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn after_a_complete_reading_the_mirror_equals_the_vendor(states in vendors(), size in 1usize..5) {
+        runtime().block_on(async {
+            let mut mirror = Mirror::new(users()).await;
+            let mut before = Vendor::new();
+            let mut versions = 0;
+            for vendor in states {
+                let (plan, applied) = mirror.read(&pages(&vendor, size), Absence::All, 1).await;
+                assert_eq!(mirror.rows(), vendor);
+                let gone = before.keys().filter(|id| !vendor.contains_key(*id)).count() as u64;
+                let changed = before.iter().filter(|(id, row)| vendor.get(*id).is_some_and(|now| now != *row)).count() as u64;
+                assert_eq!((applied.gone, applied.changed), (gone, changed));
+                assert_eq!((plan.new, plan.changed, plan.gone), (applied.new, applied.changed, applied.gone));
+                versions += gone + changed;
+                assert_eq!(mirror.texts("SELECT count(*) FROM north_users_history"), [versions.to_string()]);
+                // The same once more writes nothing.
+                let (_, applied) = mirror.read(&pages(&vendor, size + 1), Absence::All, 1).await;
+                assert_eq!(applied, Applied::default());
+                before = vendor;
+            }
+        });
+    }
+}
+
+fn row(id: &str, status: &str, age: i64) -> (String, String, Option<i64>) {
+    (id.into(), status.into(), Some(age))
+}
+
+#[tokio::test]
+async fn a_row_must_be_missed_as_often_as_asked() {
+    let mut mirror = Mirror::new(users()).await;
+    mirror
+        .read(&[vec![row("a", "x", 1), row("b", "x", 2)]], Absence::All, 2)
+        .await;
+    let (plan, applied) = mirror
+        .read(&[vec![row("a", "x", 1)]], Absence::All, 2)
+        .await;
+    assert_eq!((plan.waiting, plan.gone, applied.gone), (1, 0, 0));
+    // It comes back: it does not wait any more.
+    mirror
+        .read(&[vec![row("a", "x", 1), row("b", "x", 2)]], Absence::All, 2)
+        .await;
+    let (plan, _) = mirror
+        .read(&[vec![row("a", "x", 1)]], Absence::All, 2)
+        .await;
+    assert_eq!((plan.waiting, plan.gone), (1, 0));
+    let (plan, applied) = mirror
+        .read(&[vec![row("a", "x", 1)]], Absence::All, 2)
+        .await;
+    assert_eq!((plan.waiting, plan.gone, applied.gone), (0, 1, 1));
+    assert_eq!(
+        mirror.texts("SELECT id, _since, _until, _ended, _ended_run FROM north_users_history"),
+        ["b 2026-01-01T00:00:00.000Z 2026-01-05T00:00:00.000Z gone 5"]
+    );
+    assert_eq!(mirror.texts("SELECT count(*) FROM rollbook_waiting"), ["0"]);
+}
+
+#[tokio::test]
+async fn a_status_removes_a_row_and_never_brings_one() {
+    let mut mirror = Mirror::new(users()).await;
+    mirror
+        .read(
+            &[vec![row("a", "x", 1), row("b", "x", 2)]],
+            Absence::Nothing,
+            1,
+        )
+        .await;
+    let (plan, applied) = mirror
+        .read(
+            &[vec![row("a", "ToBeDeleted", 1), row("c", "tobedeleted", 3)]],
+            Absence::Nothing,
+            1,
+        )
+        .await;
+    assert_eq!(
+        (plan.by_status, plan.new, applied.gone, applied.new),
+        (1, 0, 1, 0)
+    );
+    assert_eq!(mirror.texts("SELECT id FROM north_users"), ["b"]);
+}
+
+#[tokio::test]
+async fn of_two_versions_in_one_reading_the_newer_or_the_later_stays() {
+    let mut by_age = users();
+    by_age.columns[2] = column("age", Kind::Timestamp);
+    by_age.newest = Some(2);
+    let mut mirror = Mirror::new(users()).await;
+    mirror
+        .read(&[vec![row("a", "old", 1)]], Absence::All, 1)
+        .await;
+    let (plan, applied) = mirror
+        .read(
+            &[
+                vec![row("a", "new", 2)],
+                vec![row("a", "newer", 3), row("b", "x", 1), row("b", "y", 2)],
+            ],
+            Absence::Nothing,
+            1,
+        )
+        .await;
+    assert_eq!(plan.doubles, 2);
+    assert_eq!((applied.changed, applied.new), (3, 1));
+    assert_eq!(
+        mirror.texts("SELECT id, status FROM north_users ORDER BY id"),
+        ["a newer", "b y"]
+    );
+}
+
+#[tokio::test]
+async fn a_feed_removes_rows_that_did_not_come() {
+    let mut mirror = Mirror::new(users()).await;
+    mirror
+        .read(
+            &[vec![row("1", "x", 1), row("2", "x", 2), row("3", "x", 3)]],
+            Absence::All,
+            1,
+        )
+        .await;
+    let fill = |connection: &mut Connection| {
+        connection
+            .execute_batch("CREATE TABLE north_log (record TEXT, entity TEXT); INSERT INTO north_log VALUES ('1', 'User'), ('2', 'Other'), ('3', 'User')")
+            .map_err(StoreError::sql("fill"))
+    };
+    mirror.store.write(fill).await.expect("a feed");
+    let feed = Feed {
+        table: "north_log".into(),
+        key: "record".into(),
+        rows: [("entity".into(), "User".into())].into(),
+    };
+    let mut staging =
+        Staging::open(&mirror.store, Arc::clone(&mirror.table), Size::Counted).expect("a reading");
+    let mut rows = Rows::default();
+    // The third is listed as deleted and comes all the same: it stays.
+    rows.push(|bytes| {
+        [Cell::Text("3"), Cell::Text("x"), Cell::Integer(3)]
+            .iter()
+            .for_each(|cell| cell.write(bytes))
+    });
+    staging.add(&rows).expect("compared");
+    let staged = staging
+        .finish(&Absence::Nothing, 1, None, Some(&feed))
+        .expect("finished");
+    let (plan, applied) = mirror.apply(staged).await;
+    assert_eq!((plan.gone, applied.gone), (1, 1));
+    assert_eq!(
+        mirror.texts("SELECT id FROM north_users ORDER BY id"),
+        ["2", "3"]
+    );
+}
+
+#[tokio::test]
+async fn a_vacuum_during_a_reading_makes_absence_unbelievable() {
+    let mut mirror = Mirror::new(users()).await;
+    mirror
+        .read(&[vec![row("a", "x", 1), row("b", "x", 2)]], Absence::All, 1)
+        .await;
+    let staging =
+        Staging::open(&mirror.store, Arc::clone(&mirror.table), Size::Counted).expect("a reading");
+    mirror
+        .store
+        .write(|connection| {
+            connection
+                .execute_batch("VACUUM")
+                .map_err(StoreError::sql("vacuum"))
+        })
+        .await
+        .expect("vacuumed");
+    let staged = staging
+        .finish(&Absence::All, 1, None, None)
+        .expect("finished");
+    assert_eq!(staged.plan.gone, 0);
+    assert!(staged.plan.doubt.is_some());
+}
+
+#[tokio::test]
+async fn a_column_more_or_less_changes_no_row() {
+    let mut mirror = Mirror::new(users()).await;
+    mirror
+        .read(&[vec![row("a", "x", 1), row("b", "y", 2)]], Absence::All, 1)
+        .await;
+    let mut wider = users();
+    wider.columns.insert(1, column("email", Kind::Text));
+    wider.gone_status = None;
+    let tables = vec![wider.clone()];
+    let fitted = mirror
+        .store
+        .write(move |connection| fit(connection, &tables))
+        .await
+        .expect("tables");
+    assert_eq!(fitted, [Fitted::Changed]);
+    let mut staging =
+        Staging::open(&mirror.store, Arc::new(wider), Size::Counted).expect("a reading");
+    let mut rows = Rows::default();
+    for (id, status, age) in [("a", "x", 1), ("b", "y", 2)] {
+        let cells = [
+            Cell::Text(id),
+            Cell::Null,
+            Cell::Text(status),
+            Cell::Integer(age),
+        ];
+        rows.push(|bytes| cells.iter().for_each(|cell| cell.write(bytes)));
+    }
+    staging.add(&rows).expect("compared");
+    assert_eq!(
+        staging
+            .finish(&Absence::All, 1, None, None)
+            .expect("finished")
+            .plan
+            .unchanged,
+        2
+    );
+    let back = vec![users()];
+    mirror
+        .store
+        .write(move |connection| fit(connection, &back))
+        .await
+        .expect("tables");
+    assert_eq!(
+        mirror.texts(
+            "SELECT name FROM pragma_table_info('north_users_history') WHERE name = 'email'"
+        ),
+        Vec::<String>::new()
+    );
+    let (plan, _) = mirror
+        .read(&[vec![row("a", "x", 1), row("b", "y", 2)]], Absence::All, 1)
+        .await;
+    assert_eq!(plan.unchanged, 2);
+}
+
+#[tokio::test]
+async fn another_key_is_refused_and_another_program_is_kept_out() {
+    let mirror = Mirror::new(users()).await;
+    let mut other = users();
+    other.key = vec![1];
+    let tables = vec![other];
+    let error = mirror
+        .store
+        .write(move |connection| fit(connection, &tables))
+        .await
+        .expect_err("a key change");
+    assert_eq!(
+        error.to_string(),
+        "the key of table north_users would change from (id) to (status); rename the source, or drop the table to start it anew"
+    );
+    let second = Store::open(mirror.store.path()).expect_err("a second opener");
+    assert!(
+        matches!(second, StoreError::Busy { pid, .. } if pid == std::process::id().to_string())
+    );
+}
+
+#[test]
+fn foreign_and_newer_files_are_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let check = |name: &str, make: &dyn Fn(&std::path::Path), expected: &str| {
+        let path = folder.path().join(name).join("mirror.db");
+        std::fs::create_dir(path.parent().expect("a folder")).expect("made");
+        make(&path);
+        let before = std::fs::read(&path).expect("bytes");
+        let error = Store::open(&path).expect_err(name).to_string();
+        assert!(error.contains(expected), "{name}: {error}");
+        assert!(
+            std::fs::read(&path).expect("bytes") == before,
+            "{name} was changed"
+        );
+    };
+    check(
+        "text",
+        &|path| {
+            std::fs::write(
+                path,
+                "no database, but long enough to look like a page of one",
+            )
+            .expect("written")
+        },
+        "this is no SQLite database",
+    );
+    check(
+        "foreign",
+        &|path| {
+            Connection::open(path)
+                .expect("opened")
+                .execute_batch("CREATE TABLE t (x)")
+                .expect("made")
+        },
+        "belongs to another program",
+    );
+    check(
+        "newer",
+        &|path| {
+            drop(Store::open(path).expect("opened"));
+            // The writer's thread closes the file a moment later.
+            let connection = Connection::open(path).expect("opened");
+            connection
+                .busy_timeout(std::time::Duration::from_secs(5))
+                .expect("set");
+            connection
+                .execute_batch("PRAGMA user_version = 999; PRAGMA journal_mode = delete")
+                .expect("set");
+        },
+        "written by a newer rollbook",
+    );
+}
