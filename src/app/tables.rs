@@ -111,7 +111,7 @@ fn stream(setup: &Setup, job: &JobSetup, spec: &Arc<StreamSpec>) -> StreamJob {
             .guard
             .per
             .as_ref()
-            .and_then(|column| spec.column(&column.to_string())),
+            .and_then(|column| spec.column(column.as_ref())),
         confirm: job.config.guard.confirm.map(u32::from),
         feed,
         spec: Arc::clone(spec),

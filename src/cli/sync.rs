@@ -92,7 +92,7 @@ fn jobs(app: &App, named: &[String]) -> Result<Vec<String>, Exit> {
     if named.is_empty() {
         return Ok(setup.jobs.keys().map(ToString::to_string).collect());
     }
-    for name in named.iter().filter(|name| setup.job(name).is_none()) {
+    if let Some(name) = named.iter().find(|name| setup.job(name).is_none()) {
         let help = advice(name, setup.jobs.keys().map(|name| name.as_str()));
         return Err(Exit::usage(format!("there is no job `{name}`; {help}")));
     }

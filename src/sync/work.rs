@@ -263,7 +263,7 @@ impl Work<'_> {
     async fn apply(&self, ready: Vec<Ready>) -> Result<Vec<StreamReport>, Failure> {
         let now = self.clock.now();
         let Some(run) = self.run else {
-            return Ok(ready.into_iter().map(|part| as_planned(part)).collect());
+            return Ok(ready.into_iter().map(as_planned).collect());
         };
         let (source, stamp) = (
             self.job.source.name.clone(),
