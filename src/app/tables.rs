@@ -53,10 +53,6 @@ pub fn job(setup: &Setup, name: &str, job: &JobSetup, source: Arc<Source>) -> Jo
         .iter()
         .map(|spec| Arc::new(stream(setup, job, spec)))
         .collect();
-    let written = format!(
-        "{config:?} {:?}",
-        setup.sources.get(&job.source).map(|source| &source.config)
-    );
     Job {
         name: name.to_owned(),
         source,
@@ -73,8 +69,17 @@ pub fn job(setup: &Setup, name: &str, job: &JobSetup, source: Arc<Source>) -> Jo
             group_min: u64::from(config.guard.group_min.get()),
         },
         timeout: config.timeout.0,
-        shape: format!("{:016x}", xxh3_64(written.as_bytes())),
+        shape: shape(setup, job),
     }
+}
+
+/// A text that changes when the configuration of a job or of its source does.
+pub fn shape(setup: &Setup, job: &JobSetup) -> String {
+    let source = setup.sources.get(&job.source).map(|source| &source.config);
+    format!(
+        "{:016x}",
+        xxh3_64(format!("{:?} {source:?}", job.config).as_bytes())
+    )
 }
 
 fn stream(setup: &Setup, job: &JobSetup, spec: &Arc<StreamSpec>) -> StreamJob {

@@ -17,6 +17,18 @@ pub struct Ask {
     pub query: Vec<(String, String)>,
     /// What it is, for messages: `page 3 of users`.
     pub what: String,
+    /// How much trouble it is worth.
+    pub effort: Effort,
+}
+
+/// How much trouble a question is worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Effort {
+    /// Asked again while that may help and the budget allows it.
+    #[default]
+    Usual,
+    /// Asked once: without an answer the asker knows enough.
+    Once,
 }
 
 /// The full address of a question.
@@ -73,6 +85,7 @@ pub(super) fn follow(base: &Url, link: &str, what: String) -> Result<Ask, Kind> 
         path: format!("{path}{query}"),
         query: Vec::new(),
         what,
+        effort: Effort::Usual,
     })
 }
 
@@ -138,6 +151,7 @@ mod tests {
                 path: path.into(),
                 query,
                 what: String::new(),
+                effort: Effort::Usual,
             };
             assert_eq!(
                 address(&base(), &ask).map(String::from),
@@ -155,6 +169,7 @@ mod tests {
                 path: path.into(),
                 query: Vec::new(),
                 what: String::new(),
+                effort: Effort::Usual,
             };
             assert_eq!(address(&base(), &ask), Err(Kind::Astray), "{path}");
         }

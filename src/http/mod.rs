@@ -30,7 +30,7 @@ mod fault_server;
 #[cfg(test)]
 mod tests;
 
-pub use ask::Ask;
+pub use ask::{Ask, Effort};
 pub use budget::RunBudget;
 pub use error::{HttpError, Kind, Slow, Unreachable};
 pub use grant::{

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::access::{self, Access};
-use super::ask::{self, Ask};
+use super::ask::{self, Ask, Effort};
 use super::body::{self, Beyond};
 use super::budget::{RunBudget, Tries};
 use super::client::{Connections, Road, client, fault, host_of};
@@ -116,6 +116,9 @@ impl Session {
             };
             tries.failed(error.kind().worth());
             let error = error.after_attempts(tries.attempt);
+            if ask.effort == Effort::Once {
+                return Err(error);
+            }
             let delay = match budget.after(tries, &error, fastrand::f64()) {
                 Then::Wait(delay) => delay,
                 Then::Stop => return Err(error),

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::error::Failure;
 use super::items::Item;
 use super::job::Source;
-use crate::http::{Ask, BadAnswer, Decode, HttpError, Reply, RunBudget};
+use crate::http::{Ask, BadAnswer, Decode, Effort, HttpError, Reply, RunBudget};
 use crate::model::row::{Reject, Rows};
 use crate::model::scalar;
 use crate::vendor::answer;
@@ -201,6 +201,11 @@ async fn fetch_at(road: &Road<'_>, page: &PageAsk, path: &str) -> Result<Batch, 
             path: path.to_owned(),
             query: query(road, at, page.want),
             what,
+            effort: if page.closing {
+                Effort::Once
+            } else {
+                Effort::Usual
+            },
         },
     };
     let (spec, decoder) = (Arc::clone(spec), Arc::clone(&road.decoder));

@@ -260,6 +260,7 @@ async fn a_kept_connection_that_was_closed_is_no_failure() {
         path: "/users".into(),
         query: Vec::new(),
         what: "users".into(),
+        effort: Effort::Usual,
     };
     for should in ["[1]", "[2]", "[1]"] {
         assert_eq!(

@@ -83,6 +83,7 @@ async fn page(session: &Session, clock: &Clock) -> Result<String, HttpError> {
         path: "/users".into(),
         query: Vec::new(),
         what: "page 1 of users".into(),
+        effort: Effort::Usual,
     };
     session.get(&ask, &budget, as_json()).await
 }

@@ -321,6 +321,7 @@ async fn no_secret_shows_in_any_text() {
             path: "/users".into(),
             query,
             what: "users".into(),
+            effort: Effort::Usual,
         };
         let error = session
             .get(&ask, &budget, as_json())

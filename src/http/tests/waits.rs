@@ -96,6 +96,7 @@ async fn a_vendor_in_trouble_is_not_hit_five_times() {
         path: "/users".into(),
         query: Vec::new(),
         what: "users".into(),
+        effort: Effort::Usual,
     };
     for _ in 0..50 {
         session
@@ -118,6 +119,7 @@ async fn a_run_ends_at_its_time() {
         path: "/users".into(),
         query: Vec::new(),
         what: "users".into(),
+        effort: Effort::Usual,
     };
     let error = session
         .get(&ask, &budget, as_json())

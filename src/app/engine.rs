@@ -1,1 +1,0 @@
-//! Lets the daemon run jobs of the configuration in force.
