@@ -15,8 +15,13 @@ pub struct Args {
     #[arg(long, global = true, value_name = "DIR", env = "ROLLBOOK_CONFIG")]
     config: Option<PathBuf>,
     /// Folder with the jobs [default: jobs/ in the configuration folder, else beside it]
-    #[arg(long, global = true, value_name = "DIR", env = "ROLLBOOK_JOBS")]
-    jobs: Option<PathBuf>,
+    #[arg(
+        long = "jobs",
+        global = true,
+        value_name = "DIR",
+        env = "ROLLBOOK_JOBS"
+    )]
+    jobs_folder: Option<PathBuf>,
     /// Folder of the mirror [default: systemd's state directory, else this one]
     #[arg(long, global = true, value_name = "DIR", env = "ROLLBOOK_STATE")]
     state: Option<PathBuf>,
@@ -50,7 +55,7 @@ impl Args {
                 PathBuf::from("/etc/rollbook")
             }
         });
-        let jobs = self.jobs.clone().unwrap_or_else(|| {
+        let jobs = self.jobs_folder.clone().unwrap_or_else(|| {
             let inside = config.join("jobs");
             if inside.is_dir() {
                 inside
@@ -69,6 +74,24 @@ impl Args {
             config,
             jobs,
             state: state.unwrap_or_default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Args::command().debug_assert();
+        for line in [
+            &["rollbook", "sync", "one", "--dry-run"][..],
+            &["rollbook", "demo", "--json"],
+        ] {
+            assert!(Args::try_parse_from(line).is_ok(), "{line:?}");
         }
     }
 }

@@ -113,6 +113,13 @@ pub fn reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Moves the write-ahead log into the mirror after a run, without waiting for readers.
+pub fn tidy(connection: &Connection) -> Result<(), StoreError> {
+    connection
+        .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+        .map_err(StoreError::sql("tidy the mirror"))
+}
+
 fn prepare_writer(connection: &Connection) -> Result<(), StoreError> {
     let set = |name: &str, value: &dyn rusqlite::ToSql| {
         connection

@@ -13,7 +13,7 @@ use super::work::Work;
 use crate::clock::Clock;
 use crate::model::{Class, scalar};
 use crate::store::runs::{self, RunEnd};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, database};
 
 /// What is asked of a run.
 #[derive(Clone, Copy, Debug)]
@@ -158,7 +158,8 @@ impl Runner {
                 if outcome.is_good() {
                     runs::use_up_approvals(&transaction, &job.name)?;
                 }
-                transaction.commit().map_err(&what)
+                transaction.commit().map_err(&what)?;
+                database::tidy(connection)
             })
             .await
     }
