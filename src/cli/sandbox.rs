@@ -24,7 +24,7 @@ pub struct Options {
     /// Let one more day of churn pass before serving
     #[arg(long)]
     advance: bool,
-    /// A quirk, such as webuntis.total_header=on
+    /// A quirk of a vendor, as vendor.name=value; a wrong name lists the known ones
     #[arg(long = "quirk", value_name = "VENDOR.NAME=VALUE")]
     quirks: Vec<String>,
     /// Requests of a hundred that fail in some way
@@ -50,7 +50,9 @@ pub async fn run(options: Options) -> Result<(), Exit> {
     };
     sandbox.faults.percent = options.faults;
     for quirk in &options.quirks {
-        set_quirk(&mut sandbox, quirk)?;
+        sandbox
+            .set_quirk(quirk)
+            .map_err(|problem| Exit::usage(format!("{quirk}: {problem}")))?;
     }
     let sandbox = Sandbox::start(sandbox)
         .await
@@ -63,24 +65,6 @@ pub async fn run(options: Options) -> Result<(), Exit> {
     }
     sandbox.stop().await;
     Ok(())
-}
-
-fn set_quirk(options: &mut SandboxOptions, quirk: &str) -> Result<(), Exit> {
-    let parts = quirk
-        .split_once('=')
-        .and_then(|(name, value)| Some((name.split_once('.')?, value)));
-    let Some(((vendor, name), value)) = parts else {
-        return Err(Exit::usage(format!(
-            "write a quirk as vendor.name=value, not `{quirk}`"
-        )));
-    };
-    let set = match vendor {
-        "webuntis" => options.webuntis.set(name, value),
-        "wapi" => options.wapi.set(name, value),
-        "wisenet" => options.wisenet.set(name, value),
-        _ => Err("the vendors are webuntis, wapi, wisenet".to_owned()),
-    };
-    set.map_err(|problem| Exit::usage(format!("{quirk}: {problem}")))
 }
 
 fn describe(sandbox: &Sandbox, json: bool) {

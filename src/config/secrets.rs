@@ -89,14 +89,14 @@ impl FromStr for CredentialName {
             return Ok(Self(text.to_owned()));
         }
         Err(Complaint::new("this is not the name of a credential")
-            .help("letters, digits, `_`, `-` and dots, such as `\"webuntis_password\"`; the secret itself goes into the credential"))
+            .help("letters, digits, `_`, `-` and dots, such as `\"roster_password\"`; the secret itself goes into the credential"))
     }
 }
 
 spelled!(
     CredentialName,
     pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$",
-    example = "webuntis_password"
+    example = "roster_password"
 );
 
 /// The name of an environment variable.
@@ -116,14 +116,14 @@ impl FromStr for VariableName {
             return Ok(Self(text.to_owned()));
         }
         Err(Complaint::new("this is not the name of an environment variable")
-            .help("capital letters, digits and `_`, such as `\"WEBUNTIS_PASSWORD\"`; the secret itself goes into the variable"))
+            .help("capital letters, digits and `_`, such as `\"ROSTER_PASSWORD\"`; the secret itself goes into the variable"))
     }
 }
 
 spelled!(
     VariableName,
     pattern = "^[A-Z][A-Z0-9_]{0,79}$",
-    example = "WEBUNTIS_PASSWORD"
+    example = "ROSTER_PASSWORD"
 );
 
 /// Fetches secrets.

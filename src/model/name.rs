@@ -65,11 +65,11 @@ macro_rules! name {
 
 name! {
     /// The short name of a vendor description; the name of its file.
-    VendorName, LONGEST, PATTERN, "webuntis"
+    VendorName, LONGEST, PATTERN, "rosters"
 }
 name! {
     /// The name of one account at a vendor, chosen in `rollbook.toml`.
-    SourceName, LONGEST, PATTERN, "webuntis"
+    SourceName, LONGEST, PATTERN, "rosters"
 }
 name! {
     /// The name of one kind of row of a vendor.

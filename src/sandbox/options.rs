@@ -43,3 +43,22 @@ impl Default for Options {
         }
     }
 }
+
+impl Options {
+    /// Sets a quirk that is written `vendor.name=value`, such as `wapi.point_keys=long`.
+    ///
+    /// # Errors
+    /// What is known instead.
+    pub fn set_quirk(&mut self, quirk: &str) -> Result<(), String> {
+        let parts = quirk
+            .split_once('=')
+            .and_then(|(name, value)| Some((name.split_once('.')?, value)));
+        let ((vendor, name), value) = parts.ok_or("write a quirk as vendor.name=value")?;
+        match vendor {
+            "webuntis" => self.webuntis.set(name, value),
+            "wapi" => self.wapi.set(name, value),
+            "wisenet" => self.wisenet.set(name, value),
+            _ => Err("the vendors are webuntis, wapi and wisenet".to_owned()),
+        }
+    }
+}
