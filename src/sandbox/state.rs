@@ -67,6 +67,7 @@ impl Notebook {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
         let draft = folder.join(format!(
             ".{}.new",
             path.file_name().unwrap_or_default().display()

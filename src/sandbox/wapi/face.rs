@@ -8,6 +8,7 @@ use axum::Router;
 use super::oauth::{CLIENT_SECRET, PASSWORD};
 use super::points::Series;
 use super::{Switches, WAC, WOC, Wapi, serve};
+use crate::sandbox::calendar::{DAY, morning, stamp};
 use crate::sandbox::control::Control;
 use crate::sandbox::shared::Shared;
 use crate::sandbox::vendor::{Simulated, Vendor};
@@ -105,6 +106,8 @@ impl Simulated for Wapi {
             ("token_url", format!("{origin}/OAuth/token")),
             ("wac", WAC.to_owned()),
             ("woc", WOC.to_owned()),
+            // The school's days do not go on with the reader's, so "a year back" would miss them some day.
+            ("events_since", stamp((morning(0) - 60 * DAY) * 1000)),
         ]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))

@@ -107,6 +107,8 @@ fn source(entity: Entity, region: Region) -> &'static str {
         (Entity::Workplace, _) => include_str!("data/workplaces.txt"),
         (Entity::Location, _) => include_str!("data/locations.txt"),
         (Entity::AuditLog, _) => include_str!("data/audit_logs.txt"),
+        (Entity::Staff, _) => include_str!("data/staff.txt"),
+        (Entity::EntityName, _) => include_str!("data/entities.txt"),
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::rows::View;
 use super::stamps::{self, DAY, now_of};
-use super::world::{Entity, Entry};
+use super::world::{ENTITY_NAMES, Entity, Entry};
 use crate::sandbox::random::Random;
 use crate::sandbox::school::{Person, Role};
 
@@ -32,7 +32,7 @@ const ROLES: &[(&str, &str, u64)] = &[
     ("trainer", "TrainerId", 40),
     ("assessor", "AssessorId", 140),
     ("sales-person", "SalesPersonId", 500),
-    ("staff", "StaffId", 700),
+    ("staff", "StaffId", 700), // the first of Entity::Staff
 ];
 
 impl View<'_> {
@@ -56,11 +56,7 @@ impl View<'_> {
 
     /// An id of somebody on the staff, in a role.
     pub(super) fn any_staff(&self, role: &str, random: &mut Random) -> u64 {
-        let first = ROLES
-            .iter()
-            .find(|(name, ..)| *name == role)
-            .map_or(0, |(.., first)| *first);
-        first + random.below(self.school.teachers())
+        first_in_role(role) + random.below(self.school.teachers())
     }
 
     /// An id of some row, or of a thing without a list of its own.
@@ -132,8 +128,30 @@ impl View<'_> {
                 ("RecordId", json!(links[0])),
                 ("EntityName", json!(row.of.name())),
             ],
+            Entity::Staff => self.given_staff(row),
+            Entity::EntityName => {
+                let (name, words) = ENTITY_NAMES[row.number as usize % ENTITY_NAMES.len()];
+                vec![("EntityName", json!(name)), ("DisplayName", json!(words))]
+            }
             Entity::Agent | Entity::Workplace | Entity::Location => Vec::new(),
         }
+    }
+
+    /// The same people as in the short forms; everybody is a trainer, every other one assesses too.
+    fn given_staff(&self, row: &Entry) -> Vec<(&'static str, Value)> {
+        let person = self.school.person(Role::Teacher, row.number);
+        let assesses = row.number.is_multiple_of(2);
+        let assessor = assesses.then(|| first_in_role("assessor") + row.number);
+        vec![
+            ("FirstName", json!(person.given)),
+            ("LastName", json!(person.family)),
+            ("Email", json!(person.email)),
+            ("ArchivedFlag", json!(has_left(row.number))),
+            ("TrainerFlag", json!(true)),
+            ("TrainerId", json!(first_in_role("trainer") + row.number)),
+            ("AssessorFlag", json!(assesses)),
+            ("AssessorId", json!(assessor)),
+        ]
     }
 
     fn given_learner(&self, row: &Entry) -> Vec<(&'static str, Value)> {
@@ -240,14 +258,13 @@ impl View<'_> {
             "Description": self.one(entity, row, words) }))
     }
 
-    /// Every fifth of the staff has left; rows still point at them (section 10, quirk 14).
     fn staff(&self, role: &str, id: u64) -> Option<Value> {
         let (_, property, first) = ROLES.iter().find(|(name, ..)| *name == role)?;
         let number = id.checked_sub(*first)?;
         let person = self.school.person(Role::Teacher, number);
         Some(
             json!({ *property: id, "FirstName": person.given, "LastName": person.family,
-            "IsActive": number % 5 != 3 }),
+            "IsActive": !has_left(number) }),
         )
     }
 
@@ -258,6 +275,19 @@ impl View<'_> {
             .map_or(0, |unit| unit.links[0]);
         format!("{}{}", term(links[0]), unit(links[1], course).0)
     }
+}
+
+/// Every fifth of the staff has left; rows still point at them (section 10, quirk 14).
+fn has_left(staff: u64) -> bool {
+    staff % 5 == 3
+}
+
+/// The id in a role of the first of the staff; zero for a role nobody knows.
+fn first_in_role(role: &str) -> u64 {
+    ROLES
+        .iter()
+        .find(|(name, ..)| *name == role)
+        .map_or(0, |(.., first)| *first)
 }
 
 /// Every thirtieth learner has left.

@@ -157,4 +157,18 @@ pub const RESOURCES: &[Resource] = &[
         &[("search", &["Code", "Description"])],
         &["Description", "Code", "LastModifiedTimeStamp"],
     ),
+    resource(
+        "staff",
+        Entity::Staff,
+        &[
+            ("search", &["FirstName", "LastName"]),
+            ("archivedFlagFilter", &["ArchivedFlag"]),
+            ("trainerIdFilter", &["TrainerId"]),
+            ("assessorIdFilter", &["AssessorId"]),
+            ("coordinatorIdFilter", &["CoordinatorId"]),
+            ("salesPersonIdFilter", &["SalesPersonId"]),
+        ],
+        &[],
+    ),
+    resource("entities", Entity::EntityName, &[], &[]),
 ];

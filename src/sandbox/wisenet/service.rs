@@ -95,6 +95,8 @@ impl Wisenet {
             ("agents", rows(Entity::Agent)),
             ("workplaces", rows(Entity::Workplace)),
             ("locations", rows(Entity::Location)),
+            ("staff", rows(Entity::Staff)),
+            ("entities", rows(Entity::EntityName)),
             ("audit_logs", deletions.count() as u64),
             ("combos", today.combos.count()),
         ]

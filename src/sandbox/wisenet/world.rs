@@ -8,6 +8,25 @@ use super::values;
 use crate::sandbox::random::Random;
 use crate::sandbox::school::School;
 
+/// How many kinds of rows there are.
+const KINDS: usize = 13;
+
+/// Names that the audit log may use (section 5.9), and what people call them.
+pub const ENTITY_NAMES: &[(&str, &str)] = &[
+    ("Learner", "Learner"),
+    ("Course", "Course"),
+    ("Unit", "Unit"),
+    ("CourseOffer", "Course Offer"),
+    ("UnitOffer", "Unit Offer"),
+    ("CourseEnrolment", "Course Enrolment"),
+    ("UnitEnrolment", "Unit Enrolment"),
+    ("Agent", "Agent"),
+    ("Workplace", "Workplace"),
+    ("Location", "Location"),
+    ("Staff", "Staff"),
+    ("Opportunity", "Opportunity"),
+];
+
 /// What kinds of rows there are; also what the audit log calls them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entity {
@@ -33,11 +52,15 @@ pub enum Entity {
     Location,
     /// What happened to a row.
     AuditLog,
+    /// Somebody who works at the school; trainers and assessors have ids of their own.
+    Staff,
+    /// A name that the audit log calls a kind of row by.
+    EntityName,
 }
 
 impl Entity {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; KINDS] = [
         Self::Learner,
         Self::Course,
         Self::Unit,
@@ -49,6 +72,8 @@ impl Entity {
         Self::Workplace,
         Self::Location,
         Self::AuditLog,
+        Self::Staff,
+        Self::EntityName,
     ];
 
     /// The id of the row with number zero; ids of kinds overlap as little as they can.
@@ -65,6 +90,8 @@ impl Entity {
             Self::Workplace => 300,
             Self::Location => 1,
             Self::AuditLog => 990_000,
+            Self::Staff => 700,
+            Self::EntityName => 1,
         }
     }
 
@@ -82,6 +109,8 @@ impl Entity {
             Self::Workplace => "Workplace",
             Self::Location => "Location",
             Self::AuditLog => "AuditLog",
+            Self::Staff => "Staff",
+            Self::EntityName => "Entity",
         }
     }
 }
@@ -136,8 +165,8 @@ pub struct World {
     /// The day.
     pub day: u64,
     pub(super) seed: u64,
-    pub(super) tables: [Vec<Entry>; 11],
-    pub(super) made: [u64; 11],
+    pub(super) tables: [Vec<Entry>; KINDS],
+    pub(super) made: [u64; KINDS],
 }
 
 const COURSES: u64 = 8;
@@ -152,7 +181,7 @@ impl World {
             day: 0,
             seed: school.seed,
             tables: Default::default(),
-            made: [0; 11],
+            made: [0; KINDS],
         };
         world.fill(Entity::Course, COURSES, |_| [0; 3]);
         world.fill(Entity::Unit, UNITS, |number| {
@@ -179,6 +208,8 @@ impl World {
         world.fill(Entity::Agent, 12, |_| [0; 3]);
         world.fill(Entity::Workplace, 25, |_| [0; 3]);
         world.fill(Entity::Location, 6, |_| [0; 3]);
+        world.fill(Entity::Staff, school.teachers(), |_| [0; 3]);
+        world.fill(Entity::EntityName, ENTITY_NAMES.len() as u64, |_| [0; 3]);
         world.fill(Entity::Learner, school.students, |_| [0; 3]);
         for learner in 0..school.students {
             world.enrol_first(learner);

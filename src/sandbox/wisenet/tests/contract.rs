@@ -91,7 +91,14 @@ async fn every_field_is_filled_in_some_row() {
             "course-offers",
             "unit-offers",
         ];
-        let more = [learners, "agents", "workplaces", "locations"];
+        let more = [
+            learners,
+            "agents",
+            "workplaces",
+            "locations",
+            "staff",
+            "entities",
+        ];
         for path in others.iter().filter(|_| region == "AU").chain(&more) {
             let rows = bench.walk(path, 1000).await;
             let empty = rows
