@@ -255,6 +255,7 @@ async fn walk_all(
         proved: true,
         ..Walked::default()
     };
+    let mut refusal = None;
     while let Some((item, result)) = walks.next().await {
         match result {
             Ok((facts, end)) => {
@@ -264,17 +265,17 @@ async fn walk_all(
                 walked.read.push(item.partition.clone());
             }
             Err(error) if is_refused_item(job, &error) => {
-                walked.left_out.push((item.name.clone(), error.to_string()))
+                walked.left_out.push((item.name.clone(), error.to_string()));
+                refusal.get_or_insert(error);
             }
             Err(error) => return Err(error),
         }
     }
-    if walked.read.is_empty()
-        && let Some((_, reason)) = walked.left_out.first()
-    {
-        walked.doubt = Some(reason.clone());
+    // Nothing but refusals is no reading at all.
+    match refusal {
+        Some(error) if walked.read.is_empty() => Err(error),
+        _ => Ok(walked),
     }
-    Ok(walked)
 }
 
 /// One item of many that the licence forbids or that is gone at the vendor; and a whole stream where the

@@ -86,18 +86,24 @@ pub async fn read(
         .map(one)
         .buffer_unordered(context.source.in_flight.max(1));
     let mut report = TimelineReport::default();
+    let mut refusal = None;
     while let Some((item, (part, result))) = walks.next().await {
         report.add(part);
         match result {
             Ok(()) => {}
             Err(error) if is_refused_item(job, &error) => {
-                report.left_out.push((item.name.clone(), error.to_string()))
+                report.left_out.push((item.name.clone(), error.to_string()));
+                refusal.get_or_insert(error);
             }
             Err(error @ Failure::Store(_)) => return Err(error),
             Err(error) => {
                 report.failure.get_or_insert(error);
             }
         }
+    }
+    // Nothing but refusals is no reading at all.
+    if report.left_out.len() == items.len() && report.failure.is_none() {
+        report.failure = refusal;
     }
     Ok(report)
 }
