@@ -15,6 +15,7 @@ pub mod problem;
 pub mod retry;
 pub mod row;
 pub mod scalar;
+pub mod schedule;
 mod schema;
 mod schema_walk;
 pub mod spelled;
