@@ -1,0 +1,133 @@
+//! What the loop needs from the rest of the program, and what it tells it.
+//!
+//! Only types. The program that builds everything implements [`Engine`]; tests play one.
+
+use std::fmt;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::schedule::{Schedule, Zone};
+use crate::store::runs::JobState;
+use crate::sync::Outcome;
+
+/// Why a run began, as it is recorded: its time had come.
+pub const TICK: &str = "tick";
+
+/// Why a run began, as it is recorded: a tick was missed, and the job wants it made up for.
+pub const CATCH_UP: &str = "catch-up";
+
+/// What the loop knows of a job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The job's name.
+    pub name: String,
+    /// When it ticks.
+    pub schedule: Schedule,
+    /// The zone that the schedule's times are in.
+    pub zone: Zone,
+    /// Whether a missed tick is made up for.
+    pub catch_up: bool,
+    /// The job's configuration as a text to compare: a parked job whose shape has changed is tried anew.
+    pub shape: String,
+}
+
+/// The jobs, what is known of them, and how one runs.
+pub trait Engine: Send + Sync + 'static {
+    /// All jobs of the configuration in force.
+    fn jobs(&self) -> Vec<Entry>;
+
+    /// What is known of a job between its runs; the error is a sentence.
+    fn state(&self, job: &str) -> Result<JobState, String>;
+
+    /// Writes down that this tick is acted on, durably, before anything of its run happens.
+    fn note_due(&self, job: &str, due: Timestamp) -> BoxFuture<'_, Result<(), String>>;
+
+    /// Runs a job once and records how it ended, until the token stops it.
+    fn run(
+        &self,
+        job: &str,
+        cause: &'static str,
+        stop: CancellationToken,
+    ) -> BoxFuture<'static, Outcome>;
+
+    /// Puts the configuration on disk in force; the error is a text for the admin, and the old one stays.
+    fn reload(&self) -> Result<(), String>;
+
+    /// What tells this machine from others with the same jobs, so that they do not start together.
+    fn host(&self) -> String {
+        String::new()
+    }
+}
+
+/// What the loop tells while it goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The jobs are known and their ticks planned.
+    Ready,
+    /// A new configuration is in force.
+    Reloaded,
+    /// A new configuration was wrong, the old one stays; this is what was wrong.
+    ReloadRefused(String),
+    /// A run begins.
+    RunStarted {
+        /// The job.
+        job: String,
+        /// [`TICK`] or [`CATCH_UP`].
+        cause: &'static str,
+    },
+    /// A run has ended.
+    RunEnded {
+        /// The job.
+        job: String,
+        /// How.
+        outcome: Outcome,
+    },
+    /// A run has ended in a panic; its record in the store is still open.
+    RunCrashed {
+        /// The job.
+        job: String,
+    },
+    /// A tick came and nothing was run.
+    TickDropped {
+        /// The job.
+        job: String,
+        /// Why.
+        reason: Dropped,
+    },
+    /// No more ticks; runs are being stopped.
+    Stopping,
+}
+
+/// Why a tick was passed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dropped {
+    /// The job's last run still goes on.
+    Overlap,
+    /// The vendor asked to be left alone until then.
+    Deferred(Timestamp),
+    /// The job waits for a person; it is tried once a day.
+    Parked,
+    /// So many runs in a row have failed that the next one waits until then.
+    BackOff(Timestamp),
+    /// The clock was put forward over it, and the job does not catch up.
+    Jumped,
+    /// The job's state could not be read, or the tick not be written down.
+    Store(String),
+}
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overlap => f.write_str("the last run still goes on"),
+            Self::Deferred(until) => write!(f, "the vendor asked to be left alone until {until}"),
+            Self::Parked => f.write_str("the job is parked and tried once a day"),
+            Self::BackOff(until) => {
+                write!(f, "too many runs in a row failed, waiting until {until}")
+            }
+            Self::Jumped => f.write_str("the clock was put forward over it"),
+            Self::Store(sentence) => f.write_str(sentence),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! A played engine, and a daemon around it whose clock's naps are over at once.
+//!
+//! Only for tests. A run that takes long looks at the clock and gives way; the loop's own naps move
+//! it. The surprise: what starts in the very nap that reaches the end may be stopped before it starts.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tokio::task::yield_now;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::clock::{Clock, TestClock};
+use crate::model::{Class, scalar};
+use crate::store::runs::JobState;
+use crate::sync::Outcome;
+
+pub(super) fn time(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+pub(super) fn entry(name: &str, schedule: &str) -> Entry {
+    Entry {
+        name: name.to_owned(),
+        schedule: schedule.parse().expect("a schedule"),
+        zone: "Europe/Vienna".parse().expect("a zone"),
+        catch_up: false,
+        shape: "shape".to_owned(),
+    }
+}
+
+/// How a played run goes.
+#[derive(Clone, Copy)]
+pub(super) enum Run {
+    Ends(Class),
+    Takes(Duration),
+    UntilStopped,
+    Deaf,
+    Panics,
+}
+
+/// Jobs in memory, and what happened to them.
+pub(super) struct Played {
+    clock: Clock,
+    entries: Mutex<Vec<Entry>>,
+    pub(super) on_disk: Mutex<Result<Vec<Entry>, String>>,
+    pub(super) states: Mutex<BTreeMap<String, JobState>>,
+    runs: Mutex<BTreeMap<String, Run>>,
+    said: Arc<Mutex<Vec<String>>>,
+    pub(super) at_once: Arc<Mutex<(usize, usize)>>,
+    pub(super) full: Mutex<bool>,
+}
+
+impl Played {
+    fn say(&self, text: String) {
+        self.said.lock().expect("said").push(text);
+    }
+
+    fn edit(&self, job: &str, edit: impl FnOnce(&mut JobState)) {
+        edit(
+            self.states
+                .lock()
+                .expect("states")
+                .entry(job.to_owned())
+                .or_default(),
+        );
+    }
+}
+
+impl Engine for Played {
+    fn jobs(&self) -> Vec<Entry> {
+        self.entries.lock().expect("entries").clone()
+    }
+
+    fn state(&self, job: &str) -> Result<JobState, String> {
+        let states = self.states.lock().expect("states");
+        Ok(states.get(job).cloned().unwrap_or_default())
+    }
+
+    fn note_due(&self, job: &str, due: Timestamp) -> BoxFuture<'_, Result<(), String>> {
+        if *self.full.lock().expect("full") {
+            return async { Err("the disk is full".to_owned()) }.boxed();
+        }
+        self.say(format!("{job} due {}", due.strftime("%dT%H:%M:%S")));
+        self.edit(job, |state| state.last_due = Some(scalar::written(due)));
+        async { Ok(()) }.boxed()
+    }
+
+    fn run(
+        &self,
+        job: &str,
+        _cause: &'static str,
+        stop: CancellationToken,
+    ) -> BoxFuture<'static, Outcome> {
+        let run = self.runs.lock().expect("runs").get(job).copied();
+        let (clock, at_once) = (self.clock.clone(), Arc::clone(&self.at_once));
+        let end = move |ends: bool| ends || stop.is_cancelled();
+        async move {
+            {
+                let mut at_once = at_once.lock().expect("at once");
+                at_once.0 += 1;
+                at_once.1 = at_once.1.max(at_once.0);
+            }
+            let begun = clock.running();
+            let outcome = match run {
+                None => Outcome::Ok,
+                Some(Run::Ends(class)) => Outcome::Failed(class),
+                Some(Run::Panics) => panic!("a fault of ours, played"),
+                Some(Run::Deaf) => std::future::pending().await,
+                Some(Run::Takes(length)) => {
+                    while !end(clock.running() - begun >= length) {
+                        yield_now().await;
+                    }
+                    Outcome::Ok
+                }
+                Some(Run::UntilStopped) => {
+                    while !end(false) {
+                        yield_now().await;
+                    }
+                    Outcome::Interrupted
+                }
+            };
+            at_once.lock().expect("at once").0 -= 1;
+            outcome
+        }
+        .boxed()
+    }
+
+    fn reload(&self) -> Result<(), String> {
+        let new = self.on_disk.lock().expect("on disk").clone()?;
+        *self.entries.lock().expect("entries") = new;
+        Ok(())
+    }
+}
+
+/// A daemon with its clock.
+pub(super) struct Play {
+    pub(super) clock: TestClock,
+    pub(super) orders: Orders,
+    pub(super) engine: Arc<Played>,
+}
+
+/// What somebody does from outside.
+pub(super) type Act = Box<dyn Fn(&Play)>;
+
+impl Play {
+    pub(super) fn new(now: &str, entries: &[Entry]) -> Self {
+        let clock = TestClock::at(time(now));
+        let engine = Arc::new(Played {
+            clock: clock.clock(),
+            entries: Mutex::new(entries.to_vec()),
+            on_disk: Mutex::new(Ok(entries.to_vec())),
+            states: Mutex::default(),
+            runs: Mutex::default(),
+            said: Arc::default(),
+            at_once: Arc::default(),
+            full: Mutex::default(),
+        });
+        let orders = Orders::default();
+        Self {
+            clock,
+            orders,
+            engine,
+        }
+    }
+
+    pub(super) fn goes(self, job: &str, run: Run) -> Self {
+        self.engine
+            .runs
+            .lock()
+            .expect("runs")
+            .insert(job.to_owned(), run);
+        self
+    }
+
+    pub(super) fn knows(self, job: &str, edit: impl FnOnce(&mut JobState)) -> Self {
+        self.engine.edit(job, edit);
+        self
+    }
+
+    /// Lets the loop go on until a time, then stops it; acts are done at their times, in order.
+    pub(super) async fn until(&self, end: &str, acts: Vec<(&str, Act)>) -> Vec<String> {
+        let said = Arc::clone(&self.engine.said);
+        let events = move |event| {
+            let text = match event {
+                Event::RunStarted { job, cause } => format!("{job} {cause}"),
+                Event::RunEnded { job, outcome } => format!("{job} {outcome}"),
+                Event::RunCrashed { job } => format!("{job} crashed"),
+                Event::TickDropped { job, reason } => format!("{job} dropped: {reason}"),
+                Event::ReloadRefused(problem) => format!("refused: {problem}"),
+                Event::Ready => "ready".to_owned(),
+                Event::Reloaded => "reloaded".to_owned(),
+                Event::Stopping => "stopping".to_owned(),
+            };
+            said.lock().expect("said").push(text);
+        };
+        let engine: Arc<dyn Engine> = Arc::<Played>::clone(&self.engine);
+        let outside = async {
+            for (at, act) in acts {
+                self.wait(at).await;
+                act(self);
+            }
+            self.wait(end).await;
+            self.orders.stop.cancel();
+        };
+        let daemon = follow(engine, self.clock.clock(), self.orders.clone(), events);
+        tokio::join!(daemon, outside);
+        std::mem::take(&mut *self.engine.said.lock().expect("said"))
+    }
+
+    async fn wait(&self, until: &str) {
+        while self.clock.clock().now() < time(until) {
+            yield_now().await;
+        }
+    }
+
+    /// The same, and only what was written down as due.
+    pub(super) async fn dues(&self, end: &str) -> Vec<String> {
+        let mut said = self.until(end, Vec::new()).await;
+        said.retain(|text| text.contains(" due "));
+        said
+    }
+}
+
+/// Sends this process a signal, as an admin would.
+pub(super) fn send(name: &str) {
+    let process = std::process::id().to_string();
+    let sent = std::process::Command::new("sh")
+        .args(["-c", "kill -s \"$0\" \"$1\"", name, &process])
+        .status();
+    assert!(sent.expect("a shell").success(), "{name}");
+}

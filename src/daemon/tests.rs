@@ -1,0 +1,391 @@
+//! The loop on a clock whose naps are over at once: weeks in milliseconds.
+//!
+//! No sockets, no files, no waiting: `played.rs` has the engine.
+
+use std::time::Duration;
+
+use super::played::{Act, Play, Run, entry, send, time};
+use super::*;
+use crate::clock::Clock;
+use crate::model::Class;
+use crate::store::runs::JobState;
+
+#[tokio::test]
+async fn every_step_of_one_run() {
+    let play = Play::new("2026-03-02T07:00:00Z", &[entry("job", "30 8 * * *")]);
+    let said = play.until("2026-03-02T08:00:00Z", Vec::new()).await;
+    assert_eq!(
+        said,
+        [
+            "ready",
+            "job due 02T07:30:00",
+            "job tick",
+            "job ok",
+            "stopping"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn half_past_eight_is_half_past_eight_all_year() {
+    for (from, to, expected) in [
+        (
+            "2026-10-23T12:00:00Z",
+            "2026-10-27T12:00:00Z",
+            ["24T06:30", "25T07:30", "26T07:30", "27T07:30"],
+        ),
+        (
+            "2027-03-26T12:00:00Z",
+            "2027-03-30T12:00:00Z",
+            ["27T07:30", "28T06:30", "29T06:30", "30T06:30"],
+        ),
+    ] {
+        let play = Play::new(from, &[entry("job", "30 8 * * *")]);
+        assert_eq!(
+            play.dues(to).await,
+            expected.map(|due| format!("job due {due}:00")),
+            "{from}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn intervals_go_on_through_a_change_by_real_time() {
+    let play = Play::new("2026-10-24T12:00:10Z", &[entry("job", "*/15 * * * *")]);
+    assert_eq!(play.dues("2026-10-25T12:01:00Z").await.len(), 24 * 4);
+    let play = Play::new("2026-03-02T07:00:00Z", &[entry("job", "*/10 * * * * *")]);
+    let dues = play.dues("2026-03-02T08:01:00Z").await;
+    let first_hour = dues
+        .iter()
+        .filter(|due| due.as_str() <= "job due 02T08:00:00");
+    assert_eq!(first_hour.count(), 6 * 60);
+}
+
+#[tokio::test]
+async fn a_tick_during_a_run_is_dropped() {
+    let play = Play::new("2026-03-02T07:00:30Z", &[entry("job", "*/10 * * * *")])
+        .goes("job", Run::Takes(Duration::from_secs(15 * 60)));
+    let said = play.until("2026-03-02T07:37:00Z", Vec::new()).await;
+    assert_eq!(
+        said,
+        [
+            "ready",
+            "job due 02T07:10:00",
+            "job tick",
+            "job dropped: the last run still goes on",
+            "job ok",
+            "job due 02T07:30:00",
+            "job tick",
+            "stopping",
+            "job ok",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_was_missed_runs_once_after_start() {
+    let jobs = ["catches_up", "new"].map(|name| Entry {
+        catch_up: true,
+        ..entry(name, "30 8 * * *")
+    });
+    let last = |state: &mut JobState| state.last_due = Some("2026-02-27T07:30:00.000Z".to_owned());
+    let play = Play::new(
+        "2026-03-02T12:00:00Z",
+        &[
+            jobs[0].clone(),
+            jobs[1].clone(),
+            entry("waits", "30 8 * * *"),
+        ],
+    )
+    .knows("catches_up", last)
+    .knows("waits", last);
+    let said = play.until("2026-03-02T13:00:00Z", Vec::new()).await;
+    assert_eq!(
+        said,
+        [
+            "ready",
+            "new due 02T07:30:00",
+            "catches_up due 02T07:30:00",
+            "catches_up catch-up",
+            "catches_up ok",
+            "stopping"
+        ]
+    );
+    let again = Play::new("2026-03-02T13:01:00Z", &jobs);
+    *again.engine.states.lock().expect("states") =
+        play.engine.states.lock().expect("states").clone();
+    assert_eq!(
+        again.until("2026-03-02T14:00:00Z", Vec::new()).await,
+        ["ready", "stopping"]
+    );
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_runs_nothing_twice() {
+    let set = |to: &'static str| -> Act { Box::new(move |play| play.clock.set_wall(time(to))) };
+    let play = Play::new("2026-03-02T10:05:00Z", &[entry("job", "0 * * * *")]);
+    let acts = vec![
+        ("2026-03-02T12:30:00Z", set("2026-03-02T06:30:00Z")),
+        ("2026-03-02T13:30:00Z", set("2026-03-02T15:30:00Z")),
+    ];
+    let mut said = play.until("2026-03-02T17:30:00Z", acts).await;
+    said.retain(|text| text.contains(" due "));
+    let expected = ["11", "12", "13", "15", "16", "17"];
+    assert_eq!(
+        said,
+        expected.map(|hour| format!("job due 02T{hour}:00:00"))
+    );
+}
+
+#[tokio::test]
+async fn a_deferred_job_waits_and_a_failing_one_slows_down() {
+    let play = Play::new("2026-03-02T07:01:00Z", &[entry("job", "*/10 * * * *")])
+        .knows("job", |state| {
+            state.deferred_until = Some("2026-03-02T07:25:00.000Z".to_owned())
+        });
+    assert_eq!(
+        play.dues("2026-03-02T07:45:00Z").await,
+        ["job due 02T07:30:00", "job due 02T07:40:00"]
+    );
+    let play =
+        Play::new("2026-03-02T07:01:00Z", &[entry("job", "*/10 * * * *")]).knows("job", |state| {
+            state.failures = 7;
+            state.last_due = Some("2026-03-02T07:00:00.000Z".to_owned());
+        });
+    assert_eq!(
+        play.dues("2026-03-02T08:15:00Z").await,
+        ["job due 02T07:30:00", "job due 02T08:00:00"]
+    );
+}
+
+#[tokio::test]
+async fn a_parked_job_is_tried_once_a_day_until_its_file_changes() {
+    let play =
+        Play::new("2026-03-02T07:01:00Z", &[entry("job", "0 * * * *")]).knows("job", |state| {
+            state.parked = Some("sign in again".to_owned());
+            state.parked_shape = Some("shape".to_owned());
+            state.last_due = Some("2026-03-02T07:00:00.000Z".to_owned());
+        });
+    let change: Act = Box::new(|play| {
+        let entry = Entry {
+            shape: "another".to_owned(),
+            ..entry("job", "0 * * * *")
+        };
+        *play.engine.on_disk.lock().expect("on disk") = Ok(vec![entry]);
+        play.orders.reload.notify_one();
+    });
+    let mut said = play
+        .until(
+            "2026-03-04T09:30:00Z",
+            vec![("2026-03-04T07:30:00Z", change)],
+        )
+        .await;
+    said.retain(|text| text.contains(" due "));
+    let expected = ["03T06", "04T05", "04T08", "04T09"];
+    assert_eq!(said, expected.map(|hour| format!("job due {hour}:00:00")));
+}
+
+#[tokio::test]
+async fn new_configuration_comes_and_a_broken_one_does_not() {
+    let play = Play::new(
+        "2026-03-02T07:01:00Z",
+        &[entry("goes", "10 * * * *"), entry("stays", "50 * * * *")],
+    )
+    .goes("goes", Run::UntilStopped);
+    let reload = |new: Result<Vec<Entry>, String>| -> Act {
+        Box::new(move |play| {
+            *play.engine.on_disk.lock().expect("on disk") = new.clone();
+            for _ in 0..100 {
+                play.orders.reload.notify_one();
+            }
+        })
+    };
+    let new = vec![entry("comes", "45 * * * *"), entry("stays", "50 * * * *")];
+    let acts = vec![
+        (
+            "2026-03-02T07:20:00Z",
+            reload(Err("line 3: unknown key".to_owned())),
+        ),
+        ("2026-03-02T07:30:00Z", reload(Ok(new))),
+    ];
+    assert_eq!(
+        play.until("2026-03-02T08:30:00Z", acts).await,
+        [
+            "ready",
+            "goes due 02T07:10:00",
+            "goes tick",
+            "refused: line 3: unknown key",
+            "reloaded",
+            "goes interrupted",
+            "comes due 02T07:45:00",
+            "comes tick",
+            "comes ok",
+            "stays due 02T07:50:00",
+            "stays tick",
+            "stays ok",
+            "stopping",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_panic_ends_its_run_only() {
+    let play = Play::new(
+        "2026-03-02T07:01:00Z",
+        &[entry("broken", "10 * * * *"), entry("whole", "20 * * * *")],
+    )
+    .goes("broken", Run::Panics)
+    .goes("whole", Run::Ends(Class::Transient));
+    let mut said = play.until("2026-03-02T08:30:00Z", Vec::new()).await;
+    said.retain(|text| !text.contains(" due ") && !text.contains(" tick"));
+    assert_eq!(
+        said,
+        [
+            "ready",
+            "broken crashed",
+            "whole failed",
+            "broken crashed",
+            "whole failed",
+            "stopping"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_full_disk_costs_ticks_and_nothing_else() {
+    let full = |full: bool| -> Act {
+        Box::new(move |play| *play.engine.full.lock().expect("full") = full)
+    };
+    let play = Play::new("2026-03-02T07:01:00Z", &[entry("job", "*/10 * * * *")]);
+    let acts = vec![
+        ("2026-03-02T07:05:00Z", full(true)),
+        ("2026-03-02T07:15:00Z", full(false)),
+    ];
+    assert_eq!(
+        play.until("2026-03-02T07:25:00Z", acts).await,
+        [
+            "ready",
+            "job dropped: the disk is full",
+            "job due 02T07:20:00",
+            "job tick",
+            "job ok",
+            "stopping"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_stop_takes_four_seconds_at_most() {
+    let play = Play::new(
+        "2026-03-02T07:01:00Z",
+        &[entry("deaf", "10 * * * *"), entry("polite", "10 * * * *")],
+    )
+    .goes("deaf", Run::Deaf)
+    .goes("polite", Run::UntilStopped);
+    let mut said = play.until("2026-03-02T07:20:00Z", Vec::new()).await;
+    said.retain(|text| !text.contains(" due ") && !text.contains(" tick"));
+    assert_eq!(said, ["ready", "stopping", "polite interrupted"]);
+    let naps = play.clock.naps();
+    assert_eq!(naps.last(), Some(&Duration::from_secs(4)));
+}
+
+#[tokio::test]
+async fn thousands_of_jobs_due_at_once_all_run_a_few_at_a_time() {
+    let jobs: Vec<Entry> = (0..2000)
+        .map(|number| entry(&format!("school_{number}"), "0 30 8 * * *"))
+        .collect();
+    let mut play = Play::new("2026-03-02T07:29:00Z", &jobs);
+    for job in &jobs {
+        play = play.goes(&job.name, Run::Takes(Duration::ZERO));
+    }
+    let said = play.until("2026-03-02T08:30:00Z", Vec::new()).await;
+    assert_eq!(
+        said.iter().filter(|text| text.ends_with(" ok")).count(),
+        2000
+    );
+    let most = play.engine.at_once.lock().expect("at once").1;
+    assert!((1..=8).contains(&most), "{most} at once");
+}
+
+#[tokio::test]
+async fn idle_jobs_wake_nobody_between_naps() {
+    let jobs: Vec<Entry> = (0..200)
+        .map(|number| entry(&format!("school_{number}"), "30 8 * * *"))
+        .collect();
+    let play = Play::new("2026-03-02T08:00:00Z", &jobs);
+    play.until("2026-03-02T10:00:00Z", Vec::new()).await;
+    let naps = play.clock.naps();
+    assert!(
+        naps.iter()
+            .rev()
+            .skip(1)
+            .all(|nap| *nap == Duration::from_secs(30)),
+        "{naps:?}"
+    );
+    assert!(naps.len() <= 2 * 120 + 2, "{}", naps.len());
+}
+
+#[tokio::test]
+async fn a_clock_in_1970_is_waited_for() {
+    let job = [Entry {
+        catch_up: true,
+        ..entry("job", "30 8 * * *")
+    }];
+    let play = Play::new("1970-01-01T00:00:05Z", &job).knows("job", |state| {
+        state.last_due = Some("2026-03-01T07:30:00.000Z".to_owned())
+    });
+    let set: Act = Box::new(|play| play.clock.set_wall(time("2026-03-02T12:00:00Z")));
+    let said = play
+        .until("2026-03-02T13:00:00Z", vec![("1970-01-01T00:01:00Z", set)])
+        .await;
+    assert_eq!(
+        said,
+        [
+            "ready",
+            "job due 02T07:30:00",
+            "job catch-up",
+            "job ok",
+            "stopping"
+        ]
+    );
+    let play = Play::new("1970-01-01T00:00:05Z", &[]);
+    assert_eq!(
+        play.until("1970-01-01T00:01:30Z", Vec::new()).await,
+        ["ready", "stopping"]
+    );
+    let play = Play::new("1970-01-01T00:00:05Z", &[entry("job", "30 8 * * *")]);
+    let dues = play.dues("1970-01-01T08:00:00Z").await;
+    assert_eq!(
+        dues,
+        ["job due 01T07:30:00"],
+        "it goes on after two minutes"
+    );
+}
+
+/// The one test with signals: they reach the whole process, so two at a time would disturb each other.
+#[tokio::test]
+async fn signals_reload_and_stop() {
+    // The one that is sent twice comes last, because the second may arrive late.
+    for (name, times) in [("INT", 1), ("TERM", 2)] {
+        let play = Play::new("2026-03-02T07:00:00Z", &[]);
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let stopped = std::sync::Once::new();
+        let events = move |event| {
+            match &event {
+                Event::Ready => (0..5).for_each(|_| send("HUP")),
+                Event::Reloaded => stopped.call_once(|| (0..times).for_each(|_| send(name))),
+                _ => {}
+            }
+            tell.send(event).expect("an open channel");
+        };
+        serve(play.engine, Clock::system(), play.orders.stop, events).await;
+        let mut all = Vec::new();
+        while let Ok(event) = told.try_recv() {
+            all.push(event);
+        }
+        // The system may hand over a storm in parts; each part is one reload.
+        all.dedup();
+        let once = [Event::Ready, Event::Reloaded, Event::Stopping];
+        assert_eq!(all, once, "{name}");
+    }
+}

@@ -1,0 +1,264 @@
+//! What is due when, told in short stories: looks at a clock that passes, jumps and is set back.
+
+use super::*;
+
+fn time(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+fn entry(name: &str, schedule: &str, catch_up: bool) -> Entry {
+    Entry {
+        name: name.to_owned(),
+        schedule: schedule.parse().expect("a schedule"),
+        zone: "Europe/Vienna".parse().expect("a zone"),
+        catch_up,
+        shape: "shape".to_owned(),
+    }
+}
+
+/// A clock on the wall and one that only runs.
+struct Story {
+    table: Timetable,
+    now: Timestamp,
+    running: Duration,
+}
+
+impl Story {
+    /// Begins at a time with one job, whose last tick is known or not. Times are UTC of March 2026: `02T10:00`.
+    fn begin(now: &str, schedule: &str, catch_up: bool, last_due: Option<&str>) -> Self {
+        let mut table = Timetable::new("a server".to_owned());
+        let now = moment(now);
+        let jobs = vec![entry("job", schedule, catch_up)];
+        table.load(jobs, |_| last_due.map(moment), Occasion::Start, now);
+        let mut story = Self {
+            table,
+            now,
+            running: Duration::ZERO,
+        };
+        assert_eq!(story.look(), [] as [String; 0], "nothing runs at once");
+        story
+    }
+
+    /// Naps as the loop does until a time, and says what ran.
+    fn until(&mut self, end: &str) -> Vec<String> {
+        let end = moment(end);
+        let mut ran = Vec::new();
+        while self.now < end {
+            let left = Duration::try_from(end.duration_since(self.now)).expect("a length");
+            let nap = self.table.nap(self.now).min(left);
+            assert!(!nap.is_zero(), "a loop without naps at {}", self.now);
+            self.running += nap;
+            self.now += nap;
+            ran.extend(self.look());
+        }
+        ran
+    }
+
+    /// The wall clock is set.
+    fn set(&mut self, now: &str) -> Vec<String> {
+        self.now = moment(now);
+        self.look()
+    }
+
+    /// `due cause` of what runs now, and `jumped` for what is lost.
+    fn look(&mut self) -> Vec<String> {
+        let seen = self.table.look(self.now, self.running);
+        let mut said: Vec<String> = seen.jumped.iter().map(|_| "jumped".to_owned()).collect();
+        for tick in seen.due {
+            assert_eq!((&*tick.job, tick.now), ("job", self.now));
+            said.push(format!("{} {}", tick.due.strftime("%dT%H:%M"), tick.cause));
+        }
+        said
+    }
+}
+
+fn moment(text: &str) -> Timestamp {
+    time(&format!("2026-03-{text}Z"))
+}
+
+const EVERY_20_MIN: &str = "*/20 * * * *";
+/// 07:30 UTC while it is winter in Vienna.
+const DAILY: &str = "30 8 * * *";
+
+#[test]
+fn an_ordinary_day() {
+    let mut story = Story::begin("02T06:00", DAILY, false, None);
+    assert_eq!(
+        story.until("04T12:00"),
+        ["02T07:30 tick", "03T07:30 tick", "04T07:30 tick"]
+    );
+}
+
+/// The cells of a table's rows.
+fn rows<const CELLS: usize>(table: &'static str) -> impl Iterator<Item = [&'static str; CELLS]> {
+    table.trim().lines().map(|row| {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        cells.try_into().expect("a row with all its cells")
+    })
+}
+
+fn pattern(name: &str) -> &str {
+    match name {
+        "daily" => DAILY,
+        "every 20 min" => EVERY_20_MIN,
+        other => other,
+    }
+}
+
+/// Schedule, whether it catches up, last due, and what runs within an hour after 12:00.
+const STARTS: &str = "
+daily     | yes | nothing  |
+daily     | yes | 27T07:30 |
+daily     | yes | 01T07:30 | 02T07:30 catch-up
+daily     | no  | 01T07:30 |
+daily     | yes | 02T07:30 |
+0 14 * * * | yes | 01T07:30 | 01T13:00 catch-up, 02T13:00 tick
+0 * * * * | yes | 02T10:00 | 02T12:00 tick, 02T13:00 tick
+";
+
+#[test]
+fn a_start_of_the_loop() {
+    for [schedule, catch_up, last_due, expected] in rows(STARTS) {
+        let last_due = Some(last_due).filter(|known| *known != "nothing");
+        let mut story = Story::begin("02T12:00", pattern(schedule), catch_up == "yes", last_due);
+        let ran = story.until("02T13:00:30").join(", ");
+        assert_eq!(ran, expected, "{schedule}, {last_due:?}");
+    }
+}
+
+#[test]
+fn a_tick_whose_spread_is_not_over_survives_a_restart() {
+    // Vienna's 13:00 is 12:00; the job's own offset is some of the 20 seconds after it.
+    let schedule = "0 13 * * *";
+    let offset = Duration::try_from(start_of(schedule).duration_since(moment("02T12:00")));
+    assert!(
+        offset.expect("an offset") > Duration::from_secs(2),
+        "pick another name for the host"
+    );
+    let mut story = Story::begin("02T12:00:01", schedule, false, Some("01T12:00"));
+    assert_eq!(story.until("02T12:30"), ["02T12:00 tick"]);
+    let mut story = Story::begin("02T12:00:01", schedule, false, Some("02T12:00"));
+    assert_eq!(story.until("02T12:30"), [] as [String; 0], "it ran already");
+}
+
+/// When the first run after 2026-03-02T11:00Z really starts.
+fn start_of(schedule: &str) -> Timestamp {
+    let story = Story::begin("02T11:00", schedule, false, None);
+    let plan = story.table.jobs["job"].plan;
+    plan.expect("a plan").at
+}
+
+/// Schedule, whether it catches up, the clock set from and to, and what runs until when.
+///
+/// Forward by less than three hours: what was skipped runs once. By more: it counts as missed. Back:
+/// nothing runs twice, but a clock that was days ahead does not silence a job for days.
+const SETS: &str = "
+every 20 min | no  | 02T10:05    | 02T12:05 | 02T12:15 | 02T12:00 tick
+daily        | no  | 02T10:05    | 02T12:05 | 02T13:00 |
+every 20 min | no  | 02T10:05    | 02T16:05 | 02T16:25 | jumped, 02T16:20 tick
+every 20 min | yes | 02T10:05    | 02T16:05 | 02T16:25 | 02T16:00 catch-up, 02T16:20 tick
+daily        | yes | 02T10:05    | 05T10:05 | 06T10:00 | 05T07:30 catch-up, 06T07:30 tick
+every 20 min | yes | 02T16:05    | 02T10:05 | 02T16:25 | 02T16:20 tick
+daily        | yes | 02T10:05    | 02T04:05 | 03T10:00 | 03T07:30 tick
+daily        | no  | 05T10:05    | 02T10:05 | 04T10:00 | 03T07:30 tick, 04T07:30 tick
+every 20 min | no  | 02T10:05:01 | 02T10:05 | 02T10:25 | 02T10:20 tick
+";
+
+#[test]
+fn a_clock_that_is_set() {
+    for [schedule, catch_up, from, to, until, expected] in rows(SETS) {
+        let mut story = Story::begin("01T00:05", pattern(schedule), catch_up == "yes", None);
+        story.until(from);
+        let mut ran = story.set(to);
+        ran.extend(story.until(until));
+        assert_eq!(ran.join(", "), expected, "{schedule} from {from} to {to}");
+    }
+}
+
+#[test]
+fn a_clock_that_was_wrong_at_start_misses_nothing() {
+    // It shows 09:00 and is set to 06:00, before the tick of today that nothing has run for.
+    let mut story = Story::begin("02T09:00", DAILY, false, Some("01T07:30"));
+    assert_eq!(story.set("02T06:00"), [] as [String; 0]);
+    assert_eq!(story.until("02T08:00"), ["02T07:30 tick"]);
+}
+
+#[test]
+fn what_waits_to_be_caught_up_survives_a_set_clock() {
+    let begin = || Story::begin("02T12:00", DAILY, true, Some("01T07:30"));
+    let mut story = begin();
+    assert_eq!(story.set("02T08:00"), [] as [String; 0]);
+    assert_eq!(story.until("02T08:10"), ["02T07:30 catch-up"]);
+    let mut story = begin();
+    story.set("02T07:00");
+    assert_eq!(
+        story.until("02T08:00"),
+        ["02T07:30 tick"],
+        "it is not missed any more"
+    );
+    let mut story = begin();
+    assert_eq!(story.set("02T17:00"), ["02T07:30 catch-up"]);
+}
+
+#[test]
+fn a_loop_that_was_held_up_runs_what_is_due_once() {
+    // Both clocks went on: the process was stopped.
+    let mut story = Story::begin("02T10:05", EVERY_20_MIN, false, None);
+    story.now = moment("02T18:05");
+    story.running += Duration::from_secs(8 * 3600);
+    assert_eq!(story.look(), ["02T18:00 tick"]);
+    assert_eq!(story.look(), [] as [String; 0]);
+}
+
+#[test]
+fn new_configuration() {
+    let now = moment("02T12:00");
+    let mut table = Timetable::new(String::new());
+    let last_due = |_: &str| Some(moment("01T07:30"));
+    let jobs = ["stays", "goes", "changes"].map(|name| entry(name, DAILY, true));
+    table.load(jobs.to_vec(), last_due, Occasion::Start, now);
+    let before = table.jobs["stays"].plan;
+    assert_eq!(before.expect("a plan").cause, CATCH_UP);
+
+    let changed = entry("changes", "0 20 * * *", true);
+    let new = [jobs[0].clone(), changed, entry("comes", DAILY, true)];
+    let first_seen = table.load(new.to_vec(), |_| None, Occasion::Reload, now);
+    assert_eq!(table.jobs["stays"].plan, before, "a reload loses nothing");
+    assert!(!table.has("goes"));
+    let due = |name: &str| table.jobs[name].plan.expect("a plan").due;
+    assert_eq!(
+        due("changes"),
+        moment("02T19:00"),
+        "a new time is not a missed one"
+    );
+    assert_eq!(due("comes"), moment("03T07:30"));
+    assert_eq!(first_seen, [("comes".to_owned(), moment("02T07:30"))]);
+}
+
+#[test]
+fn jobs_due_together_start_apart_and_naps_stay_short() {
+    let mut table = Timetable::new("a server".to_owned());
+    let jobs = (0..200).map(|number| entry(&format!("school_{number}"), DAILY, false));
+    let now = moment("02T07:00");
+    table.load(jobs.collect(), |_| None, Occasion::Start, now);
+    assert_eq!(table.nap(now), LONGEST_NAP);
+    let mut starts: Vec<_> = table
+        .jobs
+        .values()
+        .map(|job| job.plan.expect("a plan").at)
+        .collect();
+    starts.sort_unstable();
+    starts.dedup();
+    let range = moment("02T07:30")..moment("02T07:30:20");
+    assert!(starts.iter().all(|at| range.contains(at)), "{starts:?}");
+    assert!(starts.len() > 190, "{}", starts.len());
+    assert_eq!(
+        table.nap(moment("02T07:29:50")),
+        Duration::try_from(starts[0].duration_since(moment("02T07:29:50"))).expect("a length")
+    );
+    assert_eq!(
+        Timetable::new(String::new()).nap(now),
+        LONGEST_NAP,
+        "no jobs"
+    );
+}

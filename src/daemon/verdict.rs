@@ -1,0 +1,192 @@
+//! Whether a tick may become a run: deferred, parked and failing jobs wait.
+//!
+//! Arithmetic only. Everything is measured from due time to due time, because the last due time is
+//! in the database: a restart, or many, does not make a waiting job run sooner. A time that only a
+//! wrong clock can have written is not believed, or a year ahead would silence a job for a year.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::engine::Dropped;
+use crate::model::retry::LONGEST_WISH;
+use crate::model::scalar;
+use crate::store::runs::JobState;
+
+/// A parked job is tried once a day. A day has 23 hours when clocks go forward.
+const PROBE: SignedDuration = SignedDuration::from_hours(23);
+
+/// A last tick that lies further ahead than this was written by a wrong clock.
+///
+/// More than a clock set back by hours, less than what would leave a school without a night's run.
+const AHEAD: SignedDuration = SignedDuration::from_hours(24);
+
+/// Failures in a row, and how long after the last try the next one comes (`reliability.md` 2.2).
+const STEPS: [(u32, u64); 7] = [
+    (11, 6 * 3600),
+    (10, 3 * 3600),
+    (9, 2 * 3600),
+    (8, 3600),
+    (7, 30 * 60),
+    (6, 20 * 60),
+    (5, 10 * 60),
+];
+
+/// How long a job waits after this many failed runs in a row: nothing below five, six hours at most.
+pub fn back_off(failures: u32) -> Duration {
+    let step = STEPS.iter().find(|(least, _)| failures >= *least);
+    Duration::from_secs(step.map_or(0, |(_, seconds)| *seconds))
+}
+
+/// The last tick that was acted on, if it can be believed at this time.
+pub(super) fn believed(last_due: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    last_due.filter(|last_due| last_due.duration_since(now) <= AHEAD)
+}
+
+/// The last tick that was acted on, as it is recorded.
+pub(super) fn last_due(state: &JobState) -> Option<Timestamp> {
+    state.last_due.as_deref().and_then(scalar::parse)
+}
+
+/// Whether the tick that was due then may run now.
+pub(super) fn may_run(
+    state: &JobState,
+    shape: &str,
+    due: Timestamp,
+    now: Timestamp,
+) -> Result<(), Dropped> {
+    let longest = SignedDuration::try_from(LONGEST_WISH).unwrap_or(SignedDuration::MAX);
+    if let Some(until) = state.deferred_until.as_deref().and_then(scalar::parse)
+        && until > now
+        && until.duration_since(now) <= longest
+    {
+        return Err(Dropped::Deferred(until));
+    }
+    let Some(last) = believed(last_due(state), now) else {
+        return Ok(());
+    };
+    if state.parked.is_some()
+        && state.parked_shape.as_deref() == Some(shape)
+        && due.duration_since(last) < PROBE
+    {
+        return Err(Dropped::Parked);
+    }
+    let pause = SignedDuration::try_from(back_off(state.failures)).unwrap_or(SignedDuration::MAX);
+    let again = scalar::moved(last, pause);
+    if !pause.is_zero() && due < again {
+        return Err(Dropped::BackOff(again));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(text: &str) -> Timestamp {
+        text.parse().expect("a time")
+    }
+
+    #[test]
+    fn the_pause_grows_to_six_hours() {
+        for (failures, minutes) in [
+            (0, 0),
+            (4, 0),
+            (5, 10),
+            (6, 20),
+            (7, 30),
+            (8, 60),
+            (9, 120),
+            (10, 180),
+            (11, 360),
+            (12, 360),
+            (u32::MAX, 360),
+        ] {
+            assert_eq!(
+                back_off(failures),
+                Duration::from_secs(minutes * 60),
+                "{failures}"
+            );
+        }
+    }
+
+    /// Whether the tick of 2026-03-02T10:00Z, looked at nine seconds later, runs.
+    fn check(name: &str, state: JobState, expected: Result<(), Dropped>) {
+        let (due, now) = (time("2026-03-02T10:00:00Z"), time("2026-03-02T10:00:09Z"));
+        assert_eq!(may_run(&state, "shape", due, now), expected, "{name}");
+    }
+
+    #[test]
+    fn ticks_that_may_run_and_ticks_that_may_not() {
+        let at = |text: &str| Some(format!("{text}:00.000Z"));
+        let deferred = |until: &str| JobState {
+            deferred_until: at(until),
+            ..JobState::default()
+        };
+        check("a new job", JobState::default(), Ok(()));
+        check("deferred, over", deferred("2026-03-02T10:00"), Ok(()));
+        let until = time("2026-03-02T10:01:00Z");
+        check(
+            "deferred",
+            deferred("2026-03-02T10:01"),
+            Err(Dropped::Deferred(until)),
+        );
+        check(
+            "deferred by a clock a year ahead",
+            deferred("2027-03-02T10:00"),
+            Ok(()),
+        );
+
+        let parked = |last_due: &str, shape: &str| JobState {
+            last_due: at(last_due),
+            parked: Some("sign in again".to_owned()),
+            parked_shape: Some(shape.to_owned()),
+            ..JobState::default()
+        };
+        check(
+            "parked this morning",
+            parked("2026-03-02T06:00", "shape"),
+            Err(Dropped::Parked),
+        );
+        check(
+            "parked, tried 22 hours and 59 minutes ago",
+            parked("2026-03-01T11:01", "shape"),
+            Err(Dropped::Parked),
+        );
+        check(
+            "parked, tried on the short day before",
+            parked("2026-03-01T11:00", "shape"),
+            Ok(()),
+        );
+        check(
+            "parked, changed since",
+            parked("2026-03-02T09:40", "other"),
+            Ok(()),
+        );
+        check(
+            "parked by a clock a year ahead",
+            parked("2027-03-02T10:00", "shape"),
+            Ok(()),
+        );
+
+        let failing = |last_due: &str, failures| JobState {
+            last_due: at(last_due),
+            failures,
+            ..JobState::default()
+        };
+        check("four failures", failing("2026-03-02T09:59", 4), Ok(()));
+        check("five, ten minutes", failing("2026-03-02T09:50", 5), Ok(()));
+        let until = time("2026-03-02T10:01:00Z");
+        check(
+            "five, nine minutes",
+            failing("2026-03-02T09:51", 5),
+            Err(Dropped::BackOff(until)),
+        );
+        let until = time("2026-03-02T15:40:00Z");
+        check(
+            "fifty",
+            failing("2026-03-02T09:40", 50),
+            Err(Dropped::BackOff(until)),
+        );
+    }
+}
