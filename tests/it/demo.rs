@@ -1,0 +1,1 @@
+//! The shipped demonstration, from an empty folder.

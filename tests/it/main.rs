@@ -1,0 +1,16 @@
+//! The program from outside: the real binary, temporary folders, a small vendor of the tests' own.
+//!
+//! Nothing here shares code with the program's decoding or its simulated vendors, so that a mistake
+//! both would make shows up. Every wait is for a state and has a limit.
+
+mod accidents;
+mod binary;
+mod churn;
+mod demo;
+mod floors;
+mod guard;
+mod look;
+mod people;
+mod place;
+mod privacy;
+mod server;

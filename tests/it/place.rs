@@ -1,0 +1,316 @@
+//! A temporary folder with a configuration, jobs and a state folder, and the program run in it.
+//!
+//! The environment is empty, so that neither the machine's proxy nor its Rollbook gets in the way.
+
+use std::fs;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::server::{PATIENCE, Server, Way};
+
+/// The client's secret at the vendor.
+pub const SECRET: &str = "s3cr3t-of-the-client-0123456789";
+
+/// How the program is set up.
+pub struct Plan<'a> {
+    /// The job's streams.
+    pub streams: &'a [&'a str],
+    /// Rows on a page.
+    pub page: usize,
+    /// Requests at once.
+    pub in_flight: u32,
+    /// Further lines of the job, such as `apply = "together"`; tables come last.
+    pub job: &'a str,
+    /// The lines below `[sources.own.auth]`.
+    pub auth: &'a str,
+}
+
+impl Default for Plan<'_> {
+    fn default() -> Self {
+        Self {
+            streams: &["users"],
+            page: 200,
+            in_flight: 4,
+            job: "",
+            auth: "grant = \"client_credentials\"\nclient_id = \"rollbook\"\nclient_secret = { file = \"secret\" }\n",
+        }
+    }
+}
+
+/// The folder.
+pub struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    /// A folder in which a job `roster` reads this vendor.
+    pub fn new(server: &Server, plan: &Plan<'_>) -> Self {
+        let place = Self::empty();
+        place.write("config/vendors/own.toml", &description(server, plan));
+        place.write("config/rollbook.toml", &rollbook(server, plan));
+        place.secret("secret", SECRET);
+        let streams: Vec<String> = plan
+            .streams
+            .iter()
+            .map(|name| format!("{name:?}"))
+            .collect();
+        let job = format!(
+            "source = \"own\"\nstreams = [{}]\nschedule = \"0 * * * *\"\n{}",
+            streams.join(", "),
+            plan.job
+        );
+        place.write("jobs/roster.toml", &job);
+        place
+    }
+
+    /// A folder with nothing in it.
+    pub fn empty() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a folder"),
+        }
+    }
+
+    /// A path in it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The mirror.
+    pub fn mirror(&self) -> PathBuf {
+        self.path("state/mirror.db")
+    }
+
+    /// Writes a file of the configuration.
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::write(path, text).expect("written");
+    }
+
+    /// Writes a secret that only we can read.
+    pub fn secret(&self, name: &str, text: &str) {
+        use std::io::Write as _;
+        let path = self.path("config").join(name);
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path)
+            .expect("a file");
+        file.write_all(text.as_bytes()).expect("written");
+    }
+
+    /// The program with these arguments, not started yet; its output goes to files.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rollbook"));
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        self.folders(&mut command);
+        command.args(arguments);
+        command
+    }
+
+    /// Adds the folders to a command.
+    pub fn folders(&self, command: &mut Command) {
+        for (name, folder) in [
+            ("--config", "config"),
+            ("--jobs", "jobs"),
+            ("--state", "state"),
+        ] {
+            command.arg(name).arg(self.path(folder));
+        }
+    }
+
+    /// Starts a command.
+    pub fn start(&self, mut command: Command) -> Running {
+        let output = tempfile::tempdir_in(self.folder.path()).expect("a folder");
+        let file = |name: &str| fs::File::create(output.path().join(name)).expect("a file");
+        let child = command
+            .stdout(file("out"))
+            .stderr(file("err"))
+            .stdin(std::process::Stdio::null())
+            .spawn();
+        Running {
+            child: child.expect("started"),
+            output,
+        }
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        self.start(self.command(arguments)).end()
+    }
+
+    /// `rollbook sync --json` to its end.
+    pub fn sync(&self) -> Ran {
+        self.run(&["sync", "--json"])
+    }
+}
+
+/// The program while it runs.
+pub struct Running {
+    child: Child,
+    output: TempDir,
+}
+
+impl Running {
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it as a power cut would.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("gone");
+    }
+
+    /// Asks it to stop, as systemd does.
+    pub fn terminate(&self) {
+        let killed = Command::new("kill")
+            .args(["-TERM", &self.pid().to_string()])
+            .status();
+        assert!(killed.expect("kill runs").success());
+    }
+
+    /// Waits for its end.
+    pub fn end(mut self) -> Ran {
+        let started = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                break status;
+            }
+            if started.elapsed() > PATIENCE {
+                self.kill();
+                panic!(
+                    "the program did not end within {PATIENCE:?}: {}",
+                    read(&self.output.path().join("err"))
+                );
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
+        Ran {
+            code: status.code(),
+            out: read(&self.output.path().join("out")),
+            err: read(&self.output.path().join("err")),
+            took: started.elapsed(),
+        }
+    }
+}
+
+fn read(path: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(path).expect("read")).into_owned()
+}
+
+/// The program when it has ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+    pub took: Duration,
+}
+
+impl Ran {
+    /// The only job's report.
+    pub fn report(&self) -> Value {
+        let reports: Value =
+            serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("no JSON: {self:?}"));
+        reports[0].clone()
+    }
+
+    /// One stream of the only job's report.
+    pub fn stream(&self, name: &str) -> Value {
+        let report = self.report();
+        let streams = report["streams"].as_array().expect("streams");
+        streams
+            .iter()
+            .find(|stream| stream["stream"] == name)
+            .unwrap_or_else(|| panic!("no {name}: {self:?}"))
+            .clone()
+    }
+
+    /// A number of a stream.
+    pub fn number(&self, stream: &str, name: &str) -> u64 {
+        self.stream(stream)[name]
+            .as_u64()
+            .unwrap_or_else(|| panic!("no {name}: {self:?}"))
+    }
+
+    /// The only job's outcome and what it says.
+    pub fn said(&self) -> (String, String) {
+        let report = self.report();
+        let text = |name: &str| report[name].as_str().unwrap_or_default().to_owned();
+        (text("outcome"), text("sentence"))
+    }
+
+    /// Asserts an end without a flaw.
+    pub fn fine(self, what: &str) -> Self {
+        assert_eq!(
+            (self.code, self.said().0.as_str()),
+            (Some(0), "ok"),
+            "{what}: {self:?}"
+        );
+        self
+    }
+
+    /// Asserts a run that was held and says why.
+    pub fn held(self, why: &str) -> Self {
+        let (outcome, sentence) = self.said();
+        assert_eq!(
+            (self.code, outcome.as_str()),
+            (Some(1), "held"),
+            "{why}: {self:?}"
+        );
+        assert!(sentence.contains(why), "{why:?} is not in {sentence:?}");
+        self
+    }
+}
+
+fn description(server: &Server, plan: &Plan<'_>) -> String {
+    let page = match server.way() {
+        Way::TotalInHeader => "total_header = \"X-Total-Count\"",
+        Way::TotalInBody => "total_member = [\"total\"]",
+        Way::Silent => "",
+        Way::Linked => "by = \"link\", total_header = \"X-Total-Count\"",
+    };
+    let streams: String = [
+        "academic_sessions",
+        "orgs",
+        "users",
+        "classes",
+        "enrollments",
+    ]
+    .iter()
+    .map(|name| {
+        let comma = if page.is_empty() { "" } else { ", " };
+        format!(
+            "[streams.{name}]\npage = {{ size = {}{comma}{page} }}\n",
+            plan.page
+        )
+    })
+    .collect();
+    let grant = format!("token_url = \"{}/token\"", server.origin());
+    format!(
+        "vendor = \"own\"\ntitle = \"the tests' own vendor\"\nextends = \"oneroster\"\n\
+         [limits]\nin_flight = {}\nper_second = 1000.0\n\
+         [auth.password]\n{grant}\n[auth.refresh_token]\n{grant}\n[auth.api_key]\nheader = \"X-Api-Key\"\n{streams}",
+        plan.in_flight
+    )
+}
+
+fn rollbook(server: &Server, plan: &Plan<'_>) -> String {
+    format!(
+        "[sources.own]\nvendor = \"own\"\n[sources.own.settings]\nbase_url = \"{0}/v1p1\"\ntoken_url = \"{0}/token\"\n[sources.own.auth]\n{1}",
+        server.origin(),
+        plan.auth
+    )
+}

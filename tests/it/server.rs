@@ -1,0 +1,543 @@
+//! A small OneRoster vendor over plain sockets: lists, tokens, totals, links, and accidents by script.
+//!
+//! Written by hand, so that it can answer what no well-behaved server would. Its log says who asked
+//! what and when. The surprise: it has no clock of its own; a script decides by the number of the request.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// No state is waited for any longer.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How this vendor pages and what it states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Offset and limit, and the size of the list in `X-Total-Count`.
+    TotalInHeader,
+    /// Offset and limit, and the size of the list in the body.
+    TotalInBody,
+    /// Offset and limit, and no word about the size.
+    Silent,
+    /// A `Link` header to the next page, and `X-Total-Count`.
+    Linked,
+}
+
+/// What goes wrong with one answer.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// This status; with 429 and 503 a `Retry-After` of one second.
+    Status(u16),
+    /// This status, and a body and headers that repeat every secret the vendor has seen or given.
+    Echo(u16),
+    /// 200 with the first half of the page.
+    Half,
+    /// 200 with no rows at all.
+    Empty,
+    /// The page's first row stands in it twice.
+    Twice,
+    /// This total instead of the right one.
+    Total(usize),
+    /// No answer until the test says so.
+    Wait,
+}
+
+/// What is asked, as a script sees it.
+pub struct Asked<'a> {
+    /// The list: `users`.
+    pub list: &'a str,
+    /// The how-manieth request of this list since the script was set, from one.
+    pub nth: u32,
+    /// The rows to skip.
+    pub offset: usize,
+}
+
+/// One request of the log.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub path: String,
+    pub query: BTreeMap<String, String>,
+    pub status: u16,
+    pub came: Instant,
+    pub answered: Instant,
+}
+
+type Script = Box<dyn Fn(&Asked<'_>) -> Option<Fault> + Send>;
+
+/// A list in the order of its keys, with each row as it is sent and its stamp.
+#[derive(Default)]
+struct List {
+    rows: Vec<Value>,
+    sent: Vec<(String, String)>,
+}
+
+impl List {
+    fn of(mut rows: Vec<Value>) -> Self {
+        let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        rows.sort_by_cached_key(|row| text(row, "sourcedId"));
+        let sent = rows
+            .iter()
+            .map(|row| (text(row, "dateLastModified"), row.to_string()))
+            .collect();
+        Self { rows, sent }
+    }
+
+    /// The rows as they are sent; those changed since the filter's time where there is one.
+    fn asked_for(&self, filter: Option<&String>) -> Vec<&str> {
+        let since = filter.and_then(|filter| {
+            filter
+                .strip_prefix("dateLastModified>='")?
+                .strip_suffix('\'')
+        });
+        let is_asked = |stamp: &str| since.is_none_or(|since| stamp >= since);
+        self.sent
+            .iter()
+            .filter(|(stamp, _)| is_asked(stamp))
+            .map(|(_, row)| row.as_str())
+            .collect()
+    }
+}
+
+struct State {
+    lists: BTreeMap<String, List>,
+    script: Script,
+    asked: BTreeMap<String, u32>,
+    log: Vec<Seen>,
+    /// Data requests that a token is good for.
+    token_lasts: Option<u32>,
+    tokens: u32,
+    uses: u32,
+    /// Everything secret that came or went, for `Echo`.
+    secrets: Vec<String>,
+    refuse_tokens: Option<u16>,
+    waiting: u32,
+    released: bool,
+}
+
+struct Shared {
+    way: Way,
+    origin: String,
+    state: Mutex<State>,
+    changed: Condvar,
+    closed: AtomicBool,
+}
+
+/// The vendor, up until it is dropped.
+pub struct Server {
+    shared: Arc<Shared>,
+}
+
+impl Server {
+    /// A vendor with these lists.
+    pub fn start(way: Way, lists: impl IntoIterator<Item = (&'static str, Vec<Value>)>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let origin = format!("http://{}", listener.local_addr().expect("an address"));
+        let state = State {
+            lists: lists
+                .into_iter()
+                .map(|(name, rows)| (name.to_owned(), List::of(rows)))
+                .collect(),
+            script: Box::new(|_| None),
+            asked: BTreeMap::new(),
+            log: Vec::new(),
+            token_lasts: None,
+            tokens: 0,
+            uses: 0,
+            secrets: Vec::new(),
+            refuse_tokens: None,
+            waiting: 0,
+            released: false,
+        };
+        let shared = Arc::new(Shared {
+            way,
+            origin,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            closed: AtomicBool::new(false),
+        });
+        let for_all = Arc::clone(&shared);
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                if for_all.closed.load(Ordering::SeqCst) {
+                    break;
+                }
+                let shared = Arc::clone(&for_all);
+                thread::spawn(move || shared.serve(stream));
+            }
+        });
+        Self { shared }
+    }
+
+    /// A vendor with users only.
+    pub fn of_users(way: Way, users: Vec<Value>) -> Self {
+        Self::start(way, [("users", users)])
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn origin(&self) -> &str {
+        &self.shared.origin
+    }
+
+    /// How it pages.
+    pub fn way(&self) -> Way {
+        self.shared.way
+    }
+
+    /// Changes a list.
+    pub fn edit(&self, list: &str, change: impl FnOnce(&mut Vec<Value>)) {
+        let mut state = self.shared.state();
+        let mut rows = std::mem::take(state.lists.entry(list.to_owned()).or_default()).rows;
+        change(&mut rows);
+        state.lists.insert(list.to_owned(), List::of(rows));
+    }
+
+    /// What goes wrong from now on; requests are counted anew.
+    pub fn script(&self, script: impl Fn(&Asked<'_>) -> Option<Fault> + Send + 'static) {
+        let mut state = self.shared.state();
+        state.script = Box::new(script);
+        state.asked.clear();
+        (state.waiting, state.released) = (0, false);
+    }
+
+    /// From now on nothing goes wrong.
+    pub fn behave(&self) {
+        self.script(|_| None);
+    }
+
+    /// A token is good for so many data requests.
+    pub fn token_lasts(&self, requests: u32) {
+        self.shared.state().token_lasts = Some(requests);
+    }
+
+    /// The token endpoint answers with this status and repeats what it was sent.
+    pub fn refuse_tokens(&self, status: u16) {
+        self.shared.state().refuse_tokens = Some(status);
+    }
+
+    /// Waits until a request is held by `Fault::Wait`.
+    pub fn until_somebody_waits(&self) {
+        let state = self.shared.state();
+        let waited = self
+            .shared
+            .changed
+            .wait_timeout_while(state, PATIENCE, |state| state.waiting == 0)
+            .unwrap_or_else(PoisonError::into_inner);
+        assert!(
+            !waited.1.timed_out(),
+            "nobody asked for the page that waits"
+        );
+    }
+
+    /// Answers what was held, and holds nothing any more.
+    pub fn release(&self) {
+        self.shared.state().released = true;
+        self.shared.changed.notify_all();
+    }
+
+    /// The log of the data requests.
+    pub fn log(&self) -> Vec<Seen> {
+        let state = self.shared.state();
+        state
+            .log
+            .iter()
+            .filter(|seen| seen.path != "/token")
+            .cloned()
+            .collect()
+    }
+
+    /// Everything that was secret between the vendor and its client so far.
+    pub fn secrets(&self) -> Vec<String> {
+        self.shared.state().secrets.clone()
+    }
+
+    /// How many tokens it gave.
+    pub fn tokens(&self) -> u32 {
+        self.shared.state().tokens
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.closed.store(true, Ordering::SeqCst);
+        self.release();
+        let _ = TcpStream::connect(self.shared.origin.trim_start_matches("http://"));
+    }
+}
+
+/// A request as it came.
+struct Request {
+    method: String,
+    path: String,
+    query: BTreeMap<String, String>,
+    headers: BTreeMap<String, String>,
+    body: String,
+}
+
+/// An answer before it is written.
+struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl Answer {
+    fn new(status: u16, body: impl Into<String>) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serve(&self, stream: TcpStream) {
+        let _ = stream.set_nodelay(true);
+        let Ok(mut writer) = stream.try_clone() else {
+            return;
+        };
+        let mut reader = BufReader::new(stream);
+        while let Some(request) = read_request(&mut reader) {
+            let came = Instant::now();
+            let answer = self.answer(&request);
+            let mut head = format!(
+                "HTTP/1.1 {} X\r\ncontent-length: {}\r\n",
+                answer.status,
+                answer.body.len()
+            );
+            for (name, value) in &answer.headers {
+                head.push_str(&format!("{name}: {value}\r\n"));
+            }
+            let seen = Seen {
+                path: request.path,
+                query: request.query,
+                status: answer.status,
+                came,
+                answered: Instant::now(),
+            };
+            self.state().log.push(seen);
+            let whole = format!("{head}\r\n{}", answer.body);
+            if writer.write_all(whole.as_bytes()).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn answer(&self, request: &Request) -> Answer {
+        if request.path == "/token" {
+            return self.token(request);
+        }
+        assert_eq!(request.method, "GET", "nothing but a GET may be sent");
+        let list = request
+            .path
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        let number = |name: &str| request.query.get(name).and_then(|text| text.parse().ok());
+        let (offset, limit) = (
+            number("offset").unwrap_or(0),
+            number("limit").unwrap_or(100),
+        );
+        let mut state = self.state();
+        if !state.is_good(request) {
+            return Answer::new(401, json!({"error": "invalid_token"}).to_string());
+        }
+        let nth = state.asked.entry(list.clone()).or_default();
+        *nth += 1;
+        let asked = Asked {
+            list: &list,
+            nth: *nth,
+            offset,
+        };
+        let fault = (state.script)(&asked);
+        if matches!(fault, Some(Fault::Wait)) {
+            state.waiting += 1;
+            self.changed.notify_all();
+            state = self
+                .changed
+                .wait_timeout_while(state, PATIENCE, |state| !state.released)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        let Some(rows) = state.lists.get(&list) else {
+            return Answer::new(404, "{}");
+        };
+        match fault {
+            Some(Fault::Status(status)) => {
+                let mut answer = Answer::new(status, "{}");
+                answer.headers = vec![("retry-after".into(), "1".into())];
+                return answer;
+            }
+            Some(Fault::Echo(status)) => return echo(status, &state.secrets),
+            _ => {}
+        }
+        let filter = request.query.get("filter");
+        let rows = rows.asked_for(filter);
+        let mut answer = self.page(&list, &rows, (offset, limit), fault.as_ref());
+        let next = offset + limit;
+        if self.way == Way::Linked && next < rows.len() {
+            let filter = filter
+                .map(|filter| {
+                    format!(
+                        "&filter={}",
+                        filter.replace('>', "%3E").replace('\'', "%27")
+                    )
+                })
+                .unwrap_or_default();
+            let link = format!(
+                "<{}/v1p1/{list}?offset={next}&limit={limit}{filter}>; rel=\"next\"",
+                self.origin
+            );
+            answer.headers.push(("link".into(), link));
+        }
+        answer
+    }
+
+    fn page(&self, list: &str, rows: &[&str], at: (usize, usize), fault: Option<&Fault>) -> Answer {
+        let mut page: Vec<&str> = rows.iter().skip(at.0).take(at.1).copied().collect();
+        let mut total = rows.len();
+        match fault {
+            Some(Fault::Half) => page.truncate(page.len() / 2),
+            Some(Fault::Empty) => page.clear(),
+            Some(Fault::Twice) => page.extend(page.first().copied()),
+            Some(Fault::Total(wrong)) => total = *wrong,
+            _ => {}
+        }
+        let size = match self.way {
+            Way::TotalInBody => format!("\"total\":{total},"),
+            _ => String::new(),
+        };
+        let body = format!("{{{size}\"{list}\":[{}]}}", page.join(","));
+        let mut answer = Answer::new(200, body);
+        answer
+            .headers
+            .push(("content-type".into(), "application/json".into()));
+        if matches!(self.way, Way::TotalInHeader | Way::Linked) {
+            answer
+                .headers
+                .push(("x-total-count".into(), total.to_string()));
+        }
+        answer
+    }
+
+    fn token(&self, request: &Request) -> Answer {
+        let mut state = self.state();
+        state
+            .secrets
+            .extend(request.headers.get("authorization").cloned());
+        state.secrets.push(request.body.clone());
+        if let Some(status) = state.refuse_tokens {
+            return echo(status, &state.secrets);
+        }
+        state.tokens += 1;
+        state.uses = 0;
+        let token = format!("access-{}-{}", state.tokens, "k9".repeat(20));
+        state.secrets.push(token.clone());
+        let mut given = json!({"access_token": token, "token_type": "Bearer", "expires_in": 3600});
+        if request.body.contains("refresh_token") {
+            let refresh = format!("refresh-{}-{}", state.tokens, "r7".repeat(20));
+            given["refresh_token"] = json!(refresh);
+            state.secrets.push(refresh);
+        }
+        let mut answer = Answer::new(200, given.to_string());
+        answer
+            .headers
+            .push(("content-type".into(), "application/json".into()));
+        answer
+    }
+}
+
+impl State {
+    fn is_good(&mut self, request: &Request) -> bool {
+        if let Some(key) = request.headers.get("x-api-key") {
+            self.secrets.push(key.clone());
+            return true;
+        }
+        let newest = format!("Bearer access-{}-{}", self.tokens, "k9".repeat(20));
+        let spent = self.token_lasts.is_some_and(|lasts| self.uses >= lasts);
+        self.uses += 1;
+        !spent && request.headers.get("authorization") == Some(&newest)
+    }
+}
+
+fn echo(status: u16, secrets: &[String]) -> Answer {
+    let all = secrets.join(" ");
+    let body = json!({"error": all.clone(), "error_description": all.clone(), "message": all.clone(), "code": all});
+    let mut answer = Answer::new(status, body.to_string());
+    let last = secrets.last().cloned().unwrap_or_default();
+    answer.headers = vec![
+        ("content-type".into(), "application/json".into()),
+        (
+            "www-authenticate".into(),
+            format!("Bearer realm=\"{last}\", error=\"{last}\""),
+        ),
+        (
+            "location".into(),
+            format!("http://127.0.0.1:9/?token={last}"),
+        ),
+        ("x-echo".into(), last),
+    ];
+    answer
+}
+
+fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Request> {
+    let mut first = String::new();
+    reader.read_line(&mut first).ok().filter(|read| *read > 0)?;
+    let mut words = first.split_whitespace();
+    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut headers = BTreeMap::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
+        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+    }
+    let length = headers
+        .get("content-length")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    Some(Request {
+        method,
+        path: path.to_owned(),
+        query: query
+            .split('&')
+            .filter_map(|part| part.split_once('='))
+            .map(|(name, value)| (unescaped(name), unescaped(value)))
+            .collect(),
+        headers,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    })
+}
+
+/// `%27` and `+` as they were meant.
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits: String = rest.by_ref().take(2).map(char::from).collect();
+                u8::from_str_radix(&digits, 16).expect("two hex digits")
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).expect("UTF-8")
+}
