@@ -1,1 +1,121 @@
-//! The shipped demonstration, from an empty folder.
+//! The shipped demonstration end to end: invented vendors, shipped descriptions, shipped jobs, from an empty folder.
+//!
+//! Each day of the invented school the mirror must count as many rows as the sandbox says a
+//! complete reading finds; from the second day on only churn is written.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::look;
+use crate::place::{Place, Ran};
+
+/// Pupils; enough for several pages of the larger lists.
+const STUDENTS: &str = "150";
+
+fn rollbook(place: &Place, arguments: &[&str]) -> Ran {
+    let shipped = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let mut command = place.bare();
+    command
+        .arg("--config")
+        .arg(shipped.join("config"))
+        .arg("--jobs")
+        .arg(shipped.join("jobs"));
+    command
+        .arg("--state")
+        .arg(place.path("state"))
+        .args(arguments);
+    place.start(command).end()
+}
+
+/// Every stream of every job, with its source.
+fn streams(demo: &Value) -> Vec<(String, Value)> {
+    let runs = demo.as_array().expect("runs");
+    let of_run = |run: &Value| -> Vec<(String, Value)> {
+        let source = run["source"].as_str().expect("a source").to_owned();
+        let streams = run["streams"].as_array().expect("streams");
+        streams
+            .iter()
+            .map(|stream| (source.clone(), stream.clone()))
+            .collect()
+    };
+    runs.iter().flat_map(of_run).collect()
+}
+
+#[test]
+fn the_mirror_is_what_the_sandbox_serves_day_after_day() {
+    let place = Place::empty();
+    let mirror = place.mirror();
+    let mut counts_before: Vec<u64> = Vec::new();
+    for day in 1..=3 {
+        let ran = rollbook(&place, &["demo", "--json", "--students", STUDENTS]);
+        assert_eq!(ran.code, Some(0), "day {day}: {}\n{}", ran.out, ran.err);
+        let demo: Value = serde_json::from_str(&ran.out).expect("JSON");
+        let file = place.path("state/sandbox.json");
+        let file = file.to_str().expect("a path");
+        let told = rollbook(
+            &place,
+            &[
+                "sandbox",
+                "--describe",
+                "--json",
+                "--students",
+                STUDENTS,
+                "--file",
+                file,
+            ],
+        );
+        let told: Value = serde_json::from_str(&told.out).expect("JSON");
+        let mut wrong = Vec::new();
+        let mut counts = Vec::new();
+        for (source, stream) in streams(&demo) {
+            let name = stream["stream"].as_str().expect("a name");
+            let there = look::count(&mirror, &format!("{source}_{name}"));
+            let waiting = stream["waiting"].as_u64().expect("a number");
+            counts.push(there);
+            let served = told["vendors"][&source][name].as_u64();
+            if served != Some(there - waiting) {
+                wrong.push(format!("{source}.{name}: {there} rows, {waiting} of them wait, the vendor has {served:?}"));
+            }
+            let outcome = stream["outcome"].as_str().expect("an outcome");
+            assert!(
+                ["ok", "left_out"].contains(&outcome),
+                "day {day} {source}.{name}: {stream}"
+            );
+        }
+        assert!(wrong.is_empty(), "day {day}: {wrong:#?}");
+        assert!(
+            counts.len() > 30 && counts.iter().sum::<u64>() > 10_000,
+            "day {day}: {counts:?}"
+        );
+        let number = |name: &str| -> u64 {
+            streams(&demo)
+                .iter()
+                .map(|(_, stream)| stream[name].as_u64().expect("a number"))
+                .sum()
+        };
+        let written = number("new") + number("changed") + number("gone");
+        let all: u64 = counts.iter().sum();
+        if day == 1 {
+            assert_eq!(
+                (number("new"), number("changed"), number("gone")),
+                (all, 0, 0)
+            );
+        } else {
+            assert!(written > 0, "day {day}: the school does not change");
+            assert!(
+                written < all / 5,
+                "day {day}: {written} of {all} rows written"
+            );
+            assert_eq!(
+                all + number("gone"),
+                counts_before.iter().sum::<u64>() + number("new"),
+                "day {day}"
+            );
+        }
+        counts_before = counts;
+        let ended: Vec<Option<String>> =
+            look::list(&mirror, "SELECT DISTINCT outcome FROM rollbook_runs");
+        assert_eq!(ended, [Some("ok".to_owned())], "day {day}");
+    }
+}

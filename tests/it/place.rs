@@ -107,12 +107,19 @@ impl Place {
         file.write_all(text.as_bytes()).expect("written");
     }
 
-    /// The program with these arguments, not started yet; its output goes to files.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    /// The program with nothing said to it yet.
+    pub fn bare(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollbook"));
         command
+            .current_dir(self.folder.path())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command
+    }
+
+    /// The program with these arguments, not started yet; its output goes to files.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.bare();
         self.folders(&mut command);
         command.args(arguments);
         command
