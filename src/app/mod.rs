@@ -4,6 +4,7 @@
 //! descriptions, `sources.rs` makes sessions, `tables.rs` makes tables, `keeping.rs` lends the vault to the
 //! tokens, `engine.rs` lets the daemon run jobs.
 
+mod engine;
 mod keeping;
 mod overlay;
 mod settings;
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
+pub use engine::DaemonEngine;
 pub use overlay::Overlay;
 pub use setup::{JobSetup, Setup, SourceSetup};
 

@@ -235,22 +235,24 @@ async fn walk_all(
         _ => Vec::new(),
     };
     let tell = teller(context, job);
+    let since = since.filter(|_| watermark).map(scalar::written);
     let one = |item| {
-        let road = Road {
-            source: context.source,
-            spec: &job.spec,
-            item,
-            decoder: job.spec.decoder(&item.variables),
-            extra: extra.clone(),
-            since: since.filter(|_| watermark).map(scalar::written),
-            budget: context.budget,
-        };
-        let (rows, tell) = (&rows, &tell);
-        async move { (item, walk(&road, rows, tell).await) }
+        let (rows, tell, extra, since) = (&rows, &tell, extra.clone(), since.clone());
+        async move {
+            let road = Road {
+                source: context.source,
+                spec: &job.spec,
+                item,
+                decoder: job.spec.decoder(&item.variables),
+                extra,
+                since,
+                budget: context.budget,
+            };
+            (item, walk(&road, rows, tell).await)
+        }
     };
-    let mut walks = stream::iter(items)
-        .map(one)
-        .buffer_unordered(context.source.in_flight.max(1));
+    let walks: Vec<_> = items.iter().map(one).collect();
+    let mut walks = stream::iter(walks).buffer_unordered(context.source.in_flight.max(1));
     let mut walked = Walked {
         proved: true,
         ..Walked::default()

@@ -82,9 +82,8 @@ pub async fn read(
         };
         async move { (item, walk.read(before).await) }
     };
-    let mut walks = stream::iter(&items)
-        .map(one)
-        .buffer_unordered(context.source.in_flight.max(1));
+    let walks: Vec<_> = items.iter().map(one).collect();
+    let mut walks = stream::iter(walks).buffer_unordered(context.source.in_flight.max(1));
     let mut report = TimelineReport::default();
     let mut refusal = None;
     while let Some((item, (part, result))) = walks.next().await {

@@ -1,0 +1,90 @@
+//! Lets the daemon run the jobs of the configuration in force, and put another one in force.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use super::{App, Overlay, Places, Setup, tables};
+use crate::daemon::{Engine, Entry};
+use crate::model::{Look, scalar};
+use crate::store::runs::{self, JobState};
+use crate::sync::{Order, Outcome};
+
+/// The program, as the daemon sees it.
+pub struct DaemonEngine {
+    app: Arc<App>,
+    places: Places,
+    overlay: Overlay,
+}
+
+impl DaemonEngine {
+    /// Runs the jobs of this program; a reload reads the same folders again.
+    pub fn new(app: Arc<App>, places: Places, overlay: Overlay) -> Self {
+        Self {
+            app,
+            places,
+            overlay,
+        }
+    }
+}
+
+impl Engine for DaemonEngine {
+    fn jobs(&self) -> Vec<Entry> {
+        let setup = self.app.setup();
+        let entry = |(name, job): (&crate::model::JobName, &super::JobSetup)| Entry {
+            name: name.to_string(),
+            schedule: job.config.schedule.clone(),
+            zone: job.config.time_zone.clone(),
+            catch_up: job.config.catch_up,
+            shape: tables::shape(&setup, job),
+        };
+        setup.jobs.iter().map(entry).collect()
+    }
+
+    fn state(&self, job: &str) -> Result<JobState, String> {
+        let reader = self
+            .app
+            .store()
+            .reader()
+            .map_err(|error| error.to_string())?;
+        runs::job_state(&reader, job).map_err(|error| error.to_string())
+    }
+
+    fn note_due(&self, job: &str, due: Timestamp) -> BoxFuture<'_, Result<(), String>> {
+        let job = job.to_owned();
+        let note = self.app.store().write(move |connection| {
+            let mut state = runs::job_state(connection, &job)?;
+            state.last_due = Some(scalar::written(due));
+            runs::save_job_state(connection, &job, &state)
+        });
+        async move { note.await.map_err(|error| error.to_string()) }.boxed()
+    }
+
+    fn run(
+        &self,
+        job: &str,
+        cause: &'static str,
+        stop: CancellationToken,
+    ) -> BoxFuture<'static, Outcome> {
+        let (app, job) = (Arc::clone(&self.app), job.to_owned());
+        let order = Order {
+            cause,
+            full: false,
+            dry: false,
+        };
+        let nobody: crate::sync::Watch = Arc::new(|_| {});
+        async move { app.run(&job, order, &stop, &nobody).await.outcome }.boxed()
+    }
+
+    fn reload(&self) -> Result<(), String> {
+        let setup = Setup::load(&self.places, &self.overlay)
+            .map_err(|problems| problems.render(Look::Plain))?;
+        let replaced = self.app.replace(setup);
+        tokio::task::block_in_place(|| Handle::current().block_on(replaced))
+            .map_err(|error| error.to_string())
+    }
+}
