@@ -38,6 +38,8 @@ pub struct Args {
 pub enum Command {
     /// Start simulated vendors, run every job once, show what is in the mirror
     Demo(demo::Options),
+    /// Run every job on its schedule, until it is stopped
+    Run,
     /// Run jobs now
     Sync(sync::Options),
     /// Serve the simulated vendors on loopback

@@ -1,17 +1,23 @@
 //! `rollbook demo`: simulated vendors, every shipped job once, and a look at the mirror.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::exit::Exit;
 use super::sync::{run_all, stop_on_signal};
 use super::{lines, start, table};
 use crate::app::{App, Overlay, Places};
+use crate::clock::Clock;
 use crate::config::SourceLimits;
 use crate::sandbox::{Options as SandboxOptions, Sandbox};
 use crate::sync::{Order, RunReport};
 
 /// Politeness towards a vendor on loopback, which has nobody else to serve.
 const DEMO_PER_SECOND: f64 = 1000.0;
+
+/// How long a day lasts at the invented school with `--serve`.
+const DAY: Duration = Duration::from_secs(60);
 
 /// Options of `demo`.
 #[derive(Debug, clap::Args)]
@@ -62,11 +68,33 @@ pub async fn run(places: &Places, options: Options) -> Result<(), Exit> {
     } else {
         show(&reports, app.store().path());
     }
+    if options.serve && !stop.is_cancelled() {
+        serve(app, places, overlay(&sandbox), &sandbox).await;
+    }
     sandbox.stop().await;
     if reports.iter().all(|report| report.outcome.is_good()) {
         Ok(())
     } else {
         Err(Exit::unwell())
+    }
+}
+
+/// The daemon on the jobs' own schedules, while a day passes at the vendors every minute.
+async fn serve(app: App, places: &Places, overlay: Overlay, sandbox: &Sandbox) {
+    anstream::println!(
+        "\nThe daemon runs on the jobs' schedules, and every minute is a day at the school. Ctrl-C stops it."
+    );
+    let days = async {
+        loop {
+            Clock::system().sleep(DAY).await;
+            if let Err(error) = sandbox.advance() {
+                tracing::warn!("the sandbox could not let a day pass: {error}");
+            }
+        }
+    };
+    tokio::select! {
+        () = super::run::serve(Arc::new(app), places, overlay) => {}
+        () = days => {}
     }
 }
 

@@ -7,6 +7,7 @@ mod demo;
 mod exit;
 mod lines;
 mod progress;
+mod run;
 mod sandbox;
 mod start;
 mod sync;
@@ -27,15 +28,16 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return Exit::failed(format!("could not start: {error}")).tell(),
     };
-    let done = runtime.block_on(run(args));
+    let done = runtime.block_on(command(args));
     runtime.shutdown_background();
     done.map_or_else(|exit| exit.tell(), |()| ExitCode::SUCCESS)
 }
 
-async fn run(args: Args) -> Result<(), Exit> {
+async fn command(args: Args) -> Result<(), Exit> {
     let places = args.places();
     match args.command {
         Command::Demo(options) => demo::run(&places, options).await,
+        Command::Run => run::run(&places).await,
         Command::Sync(options) => sync::run(&places, options).await,
         Command::Sandbox(options) => sandbox::run(options).await,
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
-use super::args::Args;
+use super::args::{Args, Command};
 use super::exit::Exit;
 use crate::app::{App, Overlay, Places, Setup};
 use crate::clock::Clock;
@@ -17,9 +17,9 @@ const BLOCKING_THREADS: usize = 16;
 /// Log lines go to standard error, so that standard output is for results.
 pub fn log(args: &Args) {
     // What becomes of a run is told by the command itself; the log is for those who want more.
-    let level = match args.verbose {
-        0 => "off",
-        1 => "info",
+    let level = match (&args.command, args.verbose) {
+        (Command::Run, 0) | (_, 1) => "info",
+        (_, 0) => "off",
         _ => "debug",
     };
     let filter = EnvFilter::try_from_env("ROLLBOOK_LOG")
