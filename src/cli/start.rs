@@ -1,5 +1,6 @@
 //! What every command starts with: the log, the runtime, the program itself.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use tokio::runtime::Runtime;
@@ -27,7 +28,8 @@ pub fn log(args: &Args) {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_target(false);
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal());
     let _ = lines.try_init(); // a second log is no reason to stop
 }
 
