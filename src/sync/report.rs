@@ -115,6 +115,17 @@ impl RunReport {
         }
     }
 
+    /// A run in which a part of the program broke; what it had not committed is gone.
+    pub fn broken(job: &Job, run: Option<i64>) -> Self {
+        let sentence =
+            Some("a part of rollbook broke; nothing half was kept; please report it".to_owned());
+        Self {
+            outcome: Outcome::Failed(Class::Fatal),
+            sentence,
+            ..Self::begun(job, run)
+        }
+    }
+
     /// A run that the mirror itself would not take.
     pub fn of_store_error(job: &Job, run: Option<i64>, error: &StoreError) -> Self {
         Self {

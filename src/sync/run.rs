@@ -3,8 +3,10 @@
 //! For each stream in the job's order: read, guard, apply; together or each by itself. Rows, history,
 //! checkpoint and record go into one transaction. A stop leaves nothing half.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 
 use super::job::Job;
@@ -60,7 +62,9 @@ impl Runner {
         let mut report = tokio::select! {
             biased;
             () = stop.cancelled() => RunReport::stopped(job, run),
-            report = work.all_streams() => report,
+            report = AssertUnwindSafe(work.all_streams()).catch_unwind() => {
+                report.unwrap_or_else(|_| RunReport::broken(job, run))
+            }
         };
         if let Err(error) = self.end(job, &mut report).await {
             report = RunReport::of_store_error(job, run, &error);
