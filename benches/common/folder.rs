@@ -1,0 +1,98 @@
+//! A configuration of rollbook in a folder of its own: sources, jobs and the state beside them.
+
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// The secret of every source; the server takes any.
+const SECRET: &str = "ROLLBOOK_BENCH_SECRET";
+
+/// Folders that vanish with the value.
+pub struct Folder(TempDir);
+
+/// How the roster is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'a> {
+    /// Where the lists are.
+    pub base_url: &'a str,
+    /// Where tokens are.
+    pub token_url: &'a str,
+    /// Rows a page.
+    pub page: usize,
+    /// Requests under way at once.
+    pub in_flight: usize,
+}
+
+impl Folder {
+    /// An empty one.
+    pub fn new() -> Self {
+        let folder = TempDir::with_prefix("rollbook-bench-").expect("a temporary folder");
+        for name in ["config/vendors", "config/jobs", "state"] {
+            std::fs::create_dir_all(folder.path().join(name)).expect("a folder in it");
+        }
+        Self(folder)
+    }
+
+    /// Writes a file of the configuration.
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.0.path().join("config").join(name), text).expect("a small file");
+    }
+
+    /// Describes the vendor, and so many sources named `bench1`, `bench2` ... with a job each, due once a year.
+    pub fn describe(&self, reading: Reading<'_>, sources: usize) {
+        let Reading {
+            base_url,
+            token_url,
+            page,
+            in_flight,
+        } = reading;
+        self.write(
+            "vendors/bench.toml",
+            &format!(
+                "vendor = \"bench\"\nextends = \"oneroster\"\n\
+                 [limits]\nin_flight = {in_flight}\nper_second = 1000\n\
+                 [streams.users.page]\nsize = {page}\n"
+            ),
+        );
+        let mut rollbook = String::new();
+        for number in 1..=sources {
+            rollbook.push_str(&format!(
+                "[sources.bench{number}]\nvendor = \"bench\"\n\
+                 [sources.bench{number}.settings]\nbase_url = \"{base_url}\"\ntoken_url = \"{token_url}\"\n\
+                 [sources.bench{number}.auth]\ngrant = \"client_credentials\"\nclient_id = \"bench\"\n\
+                 client_secret = {{ env = \"{SECRET}\" }}\n"
+            ));
+            self.write(
+                &format!("jobs/bench{number}.toml"),
+                &format!(
+                    "source = \"bench{number}\"\nstreams = [\"users\"]\nschedule = \"0 3 1 1 *\"\n"
+                ),
+            );
+        }
+        self.write("rollbook.toml", &rollbook);
+    }
+
+    /// Forgets the mirror and all beside it.
+    pub fn forget(&self) {
+        let state = self.state();
+        std::fs::remove_dir_all(&state).expect("the state can be removed");
+        std::fs::create_dir(&state).expect("and made anew");
+    }
+
+    /// The folder of the mirror.
+    pub fn state(&self) -> std::path::PathBuf {
+        self.0.path().join("state")
+    }
+
+    /// The release binary on this configuration; the command's own words are still to come.
+    pub fn rollbook(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rollbook"));
+        command
+            .env_clear()
+            .env(SECRET, "bench")
+            .args([Path::new("--config"), &self.0.path().join("config")])
+            .args([Path::new("--state"), &self.state()]);
+        command
+    }
+}

@@ -1,0 +1,291 @@
+//! What a roster of 200,000 users costs, beside what the same work costs at least.
+//!
+//! One program in several roles: without one it measures; it starts itself again as the vendor's
+//! server and as the two floors, and rollbook's own binary as what is measured. All CPU and memory
+//! are those of whole processes. Nothing here fails for being slow: docs/performance.md says how to read it.
+//!
+//! `cargo bench --bench roster` measures; `-- --quick`, and every run that is not `cargo bench`, is tiny and
+//! only shows that all of it still works.
+
+#[path = "../common/folder.rs"]
+mod folder;
+#[path = "../common/measure.rs"]
+mod measure;
+
+mod floors;
+mod people;
+mod server;
+mod table;
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use folder::{Folder, Reading};
+use measure::Cost;
+use table::{Bar, Line};
+
+/// As in rollbook itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Requests under way at once, in every measurement.
+const IN_FLIGHT: usize = 8;
+
+/// How much is measured.
+struct Size {
+    people: usize,
+    page: usize,
+    large_page: usize,
+    rounds: usize,
+    latency_ms: u64,
+}
+
+const FULL: Size = Size {
+    people: 200_000,
+    page: 1_000,
+    large_page: 5_000,
+    rounds: 3,
+    latency_ms: 50,
+};
+
+const QUICK: Size = Size {
+    people: 2_000,
+    page: 100,
+    large_page: 500,
+    rounds: 1,
+    latency_ms: 1,
+};
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let role: Vec<&str> = words.iter().map(String::as_str).collect();
+    let number = |word: &str| word.parse().expect("a number");
+    match role[..] {
+        ["server", people] => server::serve(number(people)),
+        ["floor-fetch", base_url, people, page] => {
+            floors::fetch(base_url, number(people), number(page), IN_FLIGHT);
+        }
+        ["floor-insert", folder, people] => floors::insert(Path::new(folder), number(people)),
+        _ => {
+            let quick = role.contains(&"--quick") || !role.contains(&"--bench");
+            measure_all(if quick { QUICK } else { FULL }, quick);
+        }
+    }
+}
+
+/// The runtime of the server and of the floor: one thread, because more would only cost more.
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+fn role(words: &[&str]) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this program's own place"));
+    command.args(words);
+    command
+}
+
+/// The server's process, which ends with this value.
+struct Server {
+    process: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(people: usize) -> Self {
+        let mut process = role(&["server", &people.to_string()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
+        let mut address = String::new();
+        BufReader::new(process.stdout.take().expect("its output was piped"))
+            .read_line(&mut address)
+            .expect("it says where it is");
+        Self {
+            process,
+            address: format!("http://{}", address.trim()),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill(); // it has nothing to lose
+        let _ = self.process.wait();
+    }
+}
+
+/// What a run must say about its rows: new, changed, unchanged.
+type Counts = (usize, usize, usize);
+
+/// Everything that one measurement needs.
+struct Bench {
+    size: Size,
+    server: Server,
+    folder: Folder,
+}
+
+impl Bench {
+    fn people(&self) -> usize {
+        self.size.people
+    }
+
+    /// One run of `rollbook sync` against a list; what it says about the rows must be right.
+    fn sync(&self, list: &str, latency_ms: u64, page: usize, expected: Counts) -> Cost {
+        let address = &self.server.address;
+        self.folder.describe(
+            Reading {
+                base_url: &format!("{address}/{list}/{latency_ms}"),
+                token_url: &format!("{address}/token"),
+                page,
+                in_flight: IN_FLIGHT,
+            },
+            1,
+        );
+        let cost = measure::run(self.folder.rollbook().args(["sync", "--json"]));
+        let report: serde_json::Value =
+            serde_json::from_str(&cost.output).expect("sync --json prints JSON");
+        let stream = &report[0]["streams"][0];
+        let count = |name: &str| stream[name].as_u64().unwrap_or(u64::MAX) as usize;
+        let counts = (count("new"), count("changed"), count("unchanged"));
+        assert_eq!(counts, expected, "{list}: {report:#}");
+        assert_eq!(count("rejected"), 0, "{list}: {report:#}");
+        assert_eq!(stream["unlisted"], serde_json::json!([]), "{list}");
+        cost
+    }
+
+    fn first_load(&self, latency_ms: u64, page: usize) -> Cost {
+        self.folder.forget();
+        self.sync("plain", latency_ms, page, (self.people(), 0, 0))
+    }
+
+    fn rerun(&self, list: &str, page: usize) -> Cost {
+        self.sync(list, 0, page, (0, 0, self.people()))
+    }
+
+    fn changed(&self, page: usize) -> Cost {
+        let changed = people::changed(self.people());
+        self.sync("changed", 0, page, (0, changed, self.people() - changed))
+    }
+
+    fn floor_fetch(&self) -> Cost {
+        measure::run(&mut role(&[
+            "floor-fetch",
+            &format!("{}/plain/0", self.server.address),
+            &self.people().to_string(),
+            &self.size.page.to_string(),
+        ]))
+    }
+
+    fn floor_insert(&self) -> Cost {
+        let folder = tempfile::TempDir::new().expect("a temporary folder");
+        let place = folder.path().to_str().expect("a plain path");
+        let mut cost = measure::run(&mut role(&[
+            "floor-insert",
+            place,
+            &self.people().to_string(),
+        ]));
+        let making: u64 = cost.output.trim().parse().expect("milliseconds");
+        cost.cpu = cost.cpu.saturating_sub(Duration::from_millis(making));
+        cost
+    }
+}
+
+/// What was measured of one thing: the least CPU and wall time, the most memory.
+fn best(costs: &[Cost]) -> Cost {
+    let least = |of: fn(&Cost) -> Duration| costs.iter().map(of).min().unwrap_or_default();
+    Cost {
+        cpu: least(|cost| cost.cpu),
+        wall: least(|cost| cost.wall),
+        peak_kib: costs.iter().map(|cost| cost.peak_kib).max().unwrap_or(0),
+        output: String::new(),
+    }
+}
+
+/// Measures everything, in turns, so that a busy moment of the machine does not meet one thing only.
+fn measure_all(size: Size, quick: bool) {
+    let bench = Bench {
+        server: Server::start(size.people),
+        folder: Folder::new(),
+        size,
+    };
+    let (page, large) = (bench.size.page, bench.size.large_page);
+    let mut costs: [Vec<Cost>; 8] = std::array::from_fn(|_| Vec::new());
+    for _ in 0..bench.size.rounds {
+        let round = [
+            bench.floor_fetch(),
+            bench.floor_insert(),
+            bench.first_load(0, page),
+            bench.rerun("plain", page),
+            bench.changed(page),
+            bench.first_load(0, large),
+            bench.rerun("shuffled", page),
+            bench.first_load(bench.size.latency_ms, page),
+        ];
+        costs
+            .iter_mut()
+            .zip(round)
+            .for_each(|(all, one)| all.push(one));
+    }
+    let [
+        fetch,
+        insert,
+        first,
+        rerun,
+        changed,
+        large_pages,
+        shuffled,
+        latency,
+    ] = costs.each_ref().map(|costs| best(costs));
+    let both = fetch.cpu + insert.cpu;
+    let lines = [
+        Line::new("floor 1: fetched and decoded", &fetch, None, vec![]),
+        Line::new("floor 2: inserted", &insert, None, vec![]),
+        Line::new(
+            "first load",
+            &first,
+            Some(both),
+            vec![Bar::Ratio(2.0), Bar::Cpu(2.0), Bar::Peak(40)],
+        ),
+        Line::new(
+            "again, nothing changed",
+            &rerun,
+            Some(fetch.cpu),
+            vec![Bar::Ratio(1.5), Bar::Peak(40)],
+        ),
+        Line::new(
+            "again, 1 % changed",
+            &changed,
+            Some(fetch.cpu),
+            vec![Bar::Peak(40)],
+        ),
+        Line::new(
+            "again, rows in any order",
+            &shuffled,
+            Some(fetch.cpu),
+            vec![Bar::Peak(40)],
+        ),
+        Line::new(
+            &format!("first load, {large} a page"),
+            &large_pages,
+            Some(both),
+            vec![Bar::Peak(80)],
+        ),
+        Line::new(
+            &format!("first load, {} ms a page", bench.size.latency_ms),
+            &latency,
+            Some(both),
+            vec![Bar::Wall(3.0), Bar::Peak(40)],
+        ),
+    ];
+    println!(
+        "{} users, {page} a page, {IN_FLIGHT} requests in flight, best of {}\n",
+        bench.people(),
+        bench.size.rounds
+    );
+    table::print(&lines, quick);
+}
