@@ -26,7 +26,7 @@ use crate::clock::Clock;
 use crate::config::Secrets;
 use crate::model::scalar;
 use crate::store::runs;
-use crate::store::{Store, StoreError, Vault};
+use crate::store::{Rehearsal, Store, StoreError, Vault};
 use crate::sync::{Job, Order, Outcome, RunReport, Runner, Source, Watch};
 
 /// The folders that everything is found in.
@@ -56,6 +56,8 @@ pub struct App {
     config_folder: PathBuf,
     clock: Clock,
     sources: Mutex<BTreeMap<String, Arc<Source>>>,
+    /// Removed with the program, after everything that uses it.
+    rehearsal: Option<Rehearsal>,
 }
 
 impl App {
@@ -67,12 +69,39 @@ impl App {
         clock: Clock,
     ) -> Result<Self, StoreError> {
         let mirror = places.mirror(&setup);
-        let store = Arc::new(Store::open(&mirror)?);
-        let vault = Arc::new(Vault::open(mirror.parent().unwrap_or(Path::new(".")))?);
-        let now = scalar::written(clock.now());
-        store
-            .write(move |connection| runs::close_left_open(connection, &now))
-            .await?;
+        let app = Self::on(&mirror, &mirror, places, setup, secrets, clock).await?;
+        let now = scalar::written(app.clock.now());
+        let close = move |connection: &mut _| runs::close_left_open(connection, &now);
+        app.store().write(close).await?;
+        Ok(app)
+    }
+
+    /// The same on a private copy of the mirror, for a dry run: nothing that a run writes stays, and a
+    /// running daemon is not disturbed. Only the vault is the real one, because a token may be renewed.
+    pub async fn rehearse(
+        places: &Places,
+        setup: Setup,
+        secrets: Secrets,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
+        let mirror = places.mirror(&setup);
+        let copy = Rehearsal::of(&mirror)?;
+        let mut app = Self::on(&copy.mirror(), &mirror, places, setup, secrets, clock).await?;
+        app.rehearsal = Some(copy);
+        Ok(app)
+    }
+
+    /// On the mirror `file`, with the vault beside `home`.
+    async fn on(
+        file: &Path,
+        home: &Path,
+        places: &Places,
+        setup: Setup,
+        secrets: Secrets,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
+        let store = Arc::new(Store::open(file)?);
+        let vault = Arc::new(Vault::open(home.parent().unwrap_or(Path::new(".")))?);
         tables::fit(&store, &setup).await?;
         Ok(Self {
             setup: Mutex::new(Arc::new(setup)),
@@ -85,6 +114,7 @@ impl App {
             config_folder: places.config.clone(),
             clock,
             sources: Mutex::default(),
+            rehearsal: None,
         })
     }
 

@@ -44,13 +44,23 @@ pub fn runtime() -> std::io::Result<Runtime> {
 /// The program with the configuration of these folders.
 pub async fn app(places: &Places, overlay: &Overlay) -> Result<App, Exit> {
     let setup = Setup::load(places, overlay)?;
-    let secrets = if overlay.secrets.is_empty() {
+    Ok(App::open(places, setup, secrets(places, overlay), Clock::system()).await?)
+}
+
+/// The same on a copy of the mirror.
+pub async fn rehearsal(places: &Places) -> Result<App, Exit> {
+    let overlay = Overlay::default();
+    let setup = Setup::load(places, &overlay)?;
+    Ok(App::rehearse(places, setup, secrets(places, &overlay), Clock::system()).await?)
+}
+
+fn secrets(places: &Places, overlay: &Overlay) -> Secrets {
+    if overlay.secrets.is_empty() {
         Secrets::new(
             &places.config,
             std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
         )
     } else {
         overlay.secrets()
-    };
-    Ok(App::open(places, setup, secrets, Clock::system()).await?)
+    }
 }

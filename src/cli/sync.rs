@@ -27,7 +27,11 @@ pub struct Options {
 
 /// Runs the jobs one after another.
 pub async fn run(places: &Places, options: Options) -> Result<(), Exit> {
-    let app = start::app(places, &Overlay::default()).await?;
+    let app = if options.dry_run {
+        start::rehearsal(places).await?
+    } else {
+        start::app(places, &Overlay::default()).await?
+    };
     let jobs = jobs(&app, &options.jobs)?;
     let order = Order {
         cause: "command",

@@ -99,7 +99,7 @@ pub struct Auth {
     pub username: Option<String>,
     /// That user's password (`password`).
     pub password: Option<SecretRef>,
-    /// The first refresh token (`refresh_token`); later ones are kept in the vault. Without one, sign in by `rollbook login`.
+    /// The first refresh token (`refresh_token`); later ones are kept in the vault.
     pub refresh_token: Option<SecretRef>,
     /// A fixed key, alone (`api_key`) or beside a token where the vendor wants both.
     pub api_key: Option<SecretRef>,
@@ -115,7 +115,7 @@ pub enum Grant {
     Password,
     /// A refresh token that a person obtained once.
     RefreshToken,
-    /// OAuth 2 authorization code with PKCE: a person signs in by `rollbook login`.
+    /// OAuth 2 authorization code with PKCE: a person signs in by a browser; not built yet.
     AuthorizationCode,
     /// A fixed key in a header.
     ApiKey,

@@ -91,7 +91,7 @@ pub(super) fn sentence(failure: &Failure) -> String {
             word.map(|word| format!(", {word}")).unwrap_or_default()
         ),
         Kind::SignInNeeded => {
-            "there is no sign-in that still works; a person must sign in with `rollbook login`"
+            "there is no sign-in that still works; a person must sign in at the vendor again and put the new refresh token where the source looks for it"
                 .into()
         }
         Kind::GrantUnclear => format!(

@@ -1,4 +1,4 @@
-//! The sandbox: three simulated vendors on loopback, written from `vendors/*.md` alone.
+//! The sandbox: three simulated vendors on loopback, written from the notes on each vendor's API alone.
 //!
 //! Apart from the floors: it shares no decoding, paging or token code with the client, so that a
 //! shared mistake cannot hide. It knows vendors by name; nothing else in `src/` does.

@@ -9,6 +9,7 @@ pub mod database;
 pub mod error;
 pub mod look;
 pub mod purge;
+mod rehearsal;
 pub mod runs;
 pub mod schema;
 pub mod staging;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use database::Store;
 pub use error::StoreError;
+pub use rehearsal::Rehearsal;
 pub use staging::{Absence, Size, Staged, Staging};
 pub use table::{Table, TableColumn};
 pub use vault::Vault;

@@ -1,4 +1,4 @@
-//! What a run works with: a source with its session, a job with its streams. Built by `app.rs`.
+//! What a run works with: a source with its session, a job with its streams. Built by `app/`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

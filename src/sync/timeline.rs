@@ -164,10 +164,12 @@ impl ItemWalk<'_> {
                     self.note(&mut checkpoint, &facts, end, now, last_step, again_due);
                     let done = self.write(staged, &checkpoint, &mut report).await;
                     report.facts.add(facts);
-                    if let Err(error) = done {
-                        return (report, Err(error));
+                    match done {
+                        Ok(Step::Taken) => walk.done(),
+                        // Going on would move the checkpoint past rows that were not taken.
+                        Ok(Step::Refused) => return (report, Ok(())),
+                        Err(error) => return (report, Err(error)),
                     }
-                    walk.done();
                 }
                 Err(error) if can_shrink(&error) && walk.shrink() => {}
                 // wapi.md 3.3: the smallest span that cannot be read is passed over, and said.
@@ -291,11 +293,11 @@ impl ItemWalk<'_> {
         staged: Staged,
         checkpoint: &Checkpoint,
         report: &mut TimelineReport,
-    ) -> Result<(), Failure> {
+    ) -> Result<Step, Failure> {
         report.unchanged += staged.plan.unchanged;
         if let Some(refusal) = guard::refusal(&staged.plan, self.guard, false) {
             report.refusal = Some(refusal);
-            return Ok(());
+            return Ok(Step::Refused);
         }
         let applied = match self.writing {
             Writing::Dry => Applied {
@@ -328,8 +330,16 @@ impl ItemWalk<'_> {
         };
         report.applied.new += applied.new;
         report.applied.changed += applied.changed;
-        Ok(())
+        Ok(Step::Taken)
     }
+}
+
+/// What the guard made of a step.
+enum Step {
+    /// Its rows are in the mirror, and the checkpoint with them.
+    Taken,
+    /// Nothing of it was taken.
+    Refused,
 }
 
 fn can_shrink(error: &Failure) -> bool {

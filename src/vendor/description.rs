@@ -2,7 +2,7 @@
 //!
 //! Data only. What a text in here means (a template, a path, a duration) is worked out by its
 //! neighbours: `columns.rs`, `template.rs`, `api.rs`. The doc comments are the reference text:
-//! `rollbook schema vendor` and `docs/reference/vendor.md` are made from them.
+//! `rollbook schema vendor` prints them.
 //!
 //! A *template* is a text with `{name}` in it: a setting, or a variable of `for_each`.
 
@@ -424,8 +424,8 @@ pub struct Gone {
     /// A complete full reading did not hold it.
     #[serde(default)]
     pub absence: bool,
-    /// How many complete readings in a row must miss it; default 1 where a stated total proved the
-    /// reading or the list came in one answer, else 2.
+    /// How many complete readings in a row must miss it; default 2 where the list was walked by offset or
+    /// page number without a stated total, which can lose a row unseen, else 1.
     pub confirm: Option<u32>,
     /// Another stream lists the deletions.
     pub feed: Option<GoneFeed>,

@@ -166,7 +166,10 @@ async fn a_sign_in_elsewhere_ends_the_trouble() {
         .await
         .expect_err("nobody has signed in");
     assert!(
-        error.is_sign_in_needed() && error.to_string().contains("rollbook login"),
+        error.is_sign_in_needed()
+            && error
+                .to_string()
+                .contains("a person must sign in at the vendor again"),
         "{error}"
     );
     assert!(world.asked().is_empty());

@@ -1,0 +1,56 @@
+//! A private copy of the mirror that a dry run may write to; it goes when its owner does.
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use super::database::reader;
+use super::error::StoreError;
+
+/// A folder of its own beside the mirror, with mode 0700.
+#[derive(Debug)]
+pub struct Rehearsal {
+    folder: PathBuf,
+}
+
+impl Rehearsal {
+    /// Copies a mirror as one moment of it; of a mirror that does not exist yet the copy does not either.
+    pub fn of(mirror: &Path) -> Result<Self, StoreError> {
+        let beside = mirror
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let folder = beside.join(format!(".rehearsal-{}", std::process::id()));
+        let failed = |error: std::io::Error| StoreError::File {
+            path: folder.clone(),
+            problem: format!("could not make a folder for the dry run: {error}"),
+        };
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(&failed)?; // of a process that had our number
+        }
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .map_err(&failed)?;
+        let copy = Self { folder };
+        if mirror.exists() {
+            let into = copy.mirror();
+            reader(mirror)?
+                .execute("VACUUM INTO ?1", [into.to_string_lossy()])
+                .map_err(StoreError::sql("copy the mirror for a dry run"))?;
+        }
+        Ok(copy)
+    }
+
+    /// Where the copy is.
+    pub fn mirror(&self) -> PathBuf {
+        self.folder.join("mirror.db")
+    }
+}
+
+impl Drop for Rehearsal {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder); // nothing more can be done about it here
+    }
+}
