@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::hidden::hidden_places;
 
@@ -19,21 +19,25 @@ pub struct FileText {
     text: String,
     /// Where each line starts.
     lines: Vec<usize>,
+    /// Places that the schema knows of.
     hidden: Mutex<Vec<Range<usize>>>,
+    /// Places that look like secrets: looked for only when something is shown, because it is the
+    /// dearest part of reading a file that is right.
+    secretive: OnceLock<Vec<Range<usize>>>,
 }
 
 impl FileText {
     /// A text and the name that problems show for it.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
         let text = text.into();
-        let hidden = Mutex::new(hidden_places(&text));
         let ends = text.match_indices('\n').map(|(end, _)| end + 1);
         let lines = std::iter::once(0).chain(ends).collect();
         Arc::new(Self {
             lines,
             name: name.into(),
             text,
-            hidden,
+            hidden: Mutex::default(),
+            secretive: OnceLock::new(),
         })
     }
 
@@ -138,6 +142,8 @@ impl FileText {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
+        let secretive = self.secretive.get_or_init(|| hidden_places(&self.text));
+        hidden.extend_from_slice(secretive);
         hidden.sort_by_key(|place| place.start);
         let mut pieces = Vec::new();
         let mut at = around.start;
