@@ -63,8 +63,19 @@ struct Attempt {
     facts: WalkFacts,
     left_out: Vec<(String, String)>,
     read: Vec<Vec<String>>,
-    proved: bool,
+    proof: Proof,
     doubt: Option<String>,
+}
+
+/// What a stated total says of a reading.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    /// It agrees, or one answer held all.
+    Agrees,
+    /// Nothing is stated.
+    Unstated,
+    /// It never agreed, but two readings saw the same rows.
+    Outweighed,
 }
 
 /// Reads a stream: all of it when `full`, else what changed where that is known and due.
@@ -94,7 +105,7 @@ pub async fn read(context: &Context<'_>, job: &StreamJob, full: bool) -> Result<
         if doubles == 0 && attempt.staging.doubles() == 0 && attempt.staging.identity() == identity
         {
             attempt.doubt = None;
-            attempt.proved = false;
+            attempt.proof = Proof::Outweighed;
         }
     }
     finish(context, job, attempt, &before, is_full)
@@ -113,8 +124,12 @@ fn finish(
         (None, true) if !job.spec.partition.is_empty() => Absence::Of(attempt.read),
         _ => Absence::Nothing,
     };
-    let walked = matches!(job.spec.page.by, PageBy::Offset | PageBy::Number) && !attempt.proved;
-    let usual = if walked { 2 } else { 1 };
+    let by_place = matches!(job.spec.page.by, PageBy::Offset | PageBy::Number);
+    let usual = match attempt.proof {
+        Proof::Agrees => 1,
+        Proof::Unstated if !by_place => 1,
+        Proof::Unstated | Proof::Outweighed => 2,
+    };
     let confirm = job.confirm.or(job.spec.gone.confirm).unwrap_or(usual);
     let staged = attempt
         .staging
@@ -190,7 +205,11 @@ async fn try_once(
         facts: walked.facts,
         left_out: walked.left_out,
         read: walked.read,
-        proved: walked.proved,
+        proof: if walked.proved {
+            Proof::Agrees
+        } else {
+            Proof::Unstated
+        },
         doubt,
     })
 }
