@@ -97,6 +97,7 @@ impl Place {
     pub fn secret(&self, name: &str, text: &str) {
         use std::io::Write as _;
         let path = self.path("config").join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
         let mut file = fs::OpenOptions::new()
             .write(true)
             .create(true)
