@@ -4,7 +4,9 @@
 //! was started with.
 
 use std::collections::BTreeMap;
+use std::fs::DirBuilder;
 use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -67,7 +69,11 @@ impl Notebook {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)?;
+        // A demonstration keeps its mirror in the same folder, so nobody else looks into it.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
         let draft = folder.join(format!(
             ".{}.new",
             path.file_name().unwrap_or_default().display()

@@ -3,9 +3,9 @@
 //! Settings and their reasons: reliability.md 4.4. The surprise: the file is made by us with mode
 //! 0600 before SQLite sees it, so that no umask can open it to others.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -167,14 +167,23 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<(), StoreError
     Ok(())
 }
 
-fn make_private(path: &Path) -> Result<(), StoreError> {
-    if let Some(folder) = path
+/// Makes the folder of a file; nobody else can look into one that is made here.
+fn make_folder(path: &Path) -> Result<(), StoreError> {
+    let Some(folder) = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| file(folder, format!("could not make the folder: {error}")))?;
-    }
+    else {
+        return Ok(());
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| file(folder, format!("could not make the folder: {error}")))
+}
+
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    make_folder(path)?;
     match OpenOptions::new()
         .write(true)
         .create(true)
@@ -192,13 +201,7 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
 
 /// The kernel frees the lock with the process, so a lock can never be stale.
 fn take_lock(path: &Path) -> Result<File, StoreError> {
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| file(folder, format!("could not make the folder: {error}")))?;
-    }
+    make_folder(path)?;
     let mut lock = OpenOptions::new()
         .read(true)
         .write(true)
