@@ -234,6 +234,18 @@ impl Server {
         );
     }
 
+    /// Waits until a request was answered.
+    pub fn until_somebody_asked(&self) {
+        let state = self.shared.state();
+        let is_silent = |state: &mut State| state.log.iter().all(|seen| seen.path == "/token");
+        let waited = self
+            .shared
+            .changed
+            .wait_timeout_while(state, PATIENCE, is_silent)
+            .unwrap_or_else(PoisonError::into_inner);
+        assert!(!waited.1.timed_out(), "nobody asked for anything");
+    }
+
     /// Answers what was held, and holds nothing any more.
     pub fn release(&self) {
         self.shared.state().released = true;
@@ -326,6 +338,7 @@ impl Shared {
                 answered: Instant::now(),
             };
             self.state().log.push(seen);
+            self.changed.notify_all();
             let whole = format!("{head}\r\n{}", answer.body);
             if writer.write_all(whole.as_bytes()).is_err() {
                 return;
