@@ -51,6 +51,7 @@ fn is_secretive(word: &str) -> bool {
     NAMES.iter().any(|name| {
         word == *name
             || (name.len() >= LONG_ENOUGH_TO_MISTYPE
+                && name.len().abs_diff(word.len()) <= 2 // the distance is dear, and every word comes here
                 && strsim::damerau_levenshtein(&word, name) <= 2)
     })
 }
