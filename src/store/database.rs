@@ -9,6 +9,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
@@ -25,6 +26,9 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 /// Pages of cache for the writer and for a reader, in KiB.
 const WRITER_CACHE: i32 = 4096;
 const READER_CACHE: i32 = 2048;
+
+/// How long a connection waits for another one's lock.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 type Task = Box<dyn FnOnce(&mut Connection) + Send>;
 
@@ -108,16 +112,20 @@ pub fn reader(path: &Path) -> Result<Connection, StoreError> {
         .pragma_update(None, "cache_size", -READER_CACHE)
         .map_err(StoreError::sql("set up a reader"))?;
     connection
-        .busy_timeout(std::time::Duration::from_secs(10))
+        .busy_timeout(PATIENCE)
         .map_err(StoreError::sql("set up a reader"))?;
     Ok(connection)
 }
 
-/// Moves the write-ahead log into the mirror after a run, without waiting for readers.
+/// Moves the write-ahead log into the mirror after a run and empties it, without waiting for readers.
+///
+/// A log that is left full is read again, with check sums, by the next process that opens the mirror.
 pub fn tidy(connection: &Connection) -> Result<(), StoreError> {
-    connection
-        .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
-        .map_err(StoreError::sql("tidy the mirror"))
+    let what = StoreError::sql("tidy the mirror");
+    connection.busy_timeout(Duration::ZERO).map_err(&what)?;
+    let moved = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    connection.busy_timeout(PATIENCE).map_err(&what)?;
+    moved.map_err(&what)
 }
 
 fn prepare_writer(connection: &Connection) -> Result<(), StoreError> {
@@ -127,7 +135,7 @@ fn prepare_writer(connection: &Connection) -> Result<(), StoreError> {
             .map_err(StoreError::sql("set up the mirror"))
     };
     connection
-        .busy_timeout(std::time::Duration::from_secs(10))
+        .busy_timeout(PATIENCE)
         .map_err(StoreError::sql("set up the mirror"))?;
     connection
         .pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))
