@@ -201,16 +201,12 @@ impl Staging {
         if self.live == 0 || rows.is_empty() {
             return Ok(found);
         }
-        let key = &self.table.key;
-        let keys: Vec<Vec<Cell<'_>>> = rows.iter().map(|row| key_cells(row, key)).collect();
-        let mut order: Vec<usize> = (0..rows.len()).collect();
-        if !keys.is_sorted_by(|left, right| compare(left, right) != Ordering::Greater) {
-            order.sort_by(|left, right| compare(&keys[*left], &keys[*right]));
-        }
+        let keys = Keys::of(rows, &self.table.key);
+        let order = keys.order();
         let mut walk = self.mirror.prepare_cached(&self.table.walk_sql())?;
         let mut next = 0;
         while next < order.len() {
-            for (number, cell) in keys[order[next]].iter().enumerate() {
+            for (number, cell) in keys.at(order[next]).iter().enumerate() {
                 walk.raw_bind_parameter(number + 1, Bound(*cell))?;
             }
             let mut table_rows = walk.raw_query();
@@ -296,9 +292,10 @@ impl Staging {
             return false;
         };
         row.at(*column).text().is_some_and(|status| {
-            words
-                .iter()
-                .any(|word| status.eq_ignore_ascii_case(word) || status.to_lowercase() == *word)
+            words.iter().any(|word| {
+                status.eq_ignore_ascii_case(word)
+                    || (!status.is_ascii() && status.to_lowercase() == *word)
+            })
         })
     }
 
@@ -457,14 +454,14 @@ impl Staging {
 /// Notes which rows of a page the table's row answers; says whether it answered one.
 fn match_row(
     row: &Row<'_>,
-    keys: &[Vec<Cell<'_>>],
+    keys: &Keys<'_>,
     order: &[usize],
     next: &mut usize,
     found: &mut [Option<(i64, i64)>],
 ) -> rusqlite::Result<bool> {
     let mut hit = false;
     while let Some(place) = order.get(*next) {
-        match compare_row(&keys[*place], row)? {
+        match compare_row(keys.at(*place), row)? {
             Ordering::Less => *next += 1,
             Ordering::Equal => {
                 found[*place] = Some((row.get(0)?, row.get(1)?));
@@ -477,8 +474,41 @@ fn match_row(
     Ok(hit)
 }
 
-fn key_cells<'a>(row: Cells<'a>, key: &[usize]) -> Vec<Cell<'a>> {
-    key.iter().map(|place| row.at(*place)).collect()
+/// The keys of a page's rows, one behind the other.
+struct Keys<'a> {
+    cells: Vec<Cell<'a>>,
+    /// Cells of one key.
+    width: usize,
+}
+
+impl<'a> Keys<'a> {
+    fn of(rows: &'a Rows, key: &[usize]) -> Self {
+        let mut cells = Vec::with_capacity(rows.len() * key.len());
+        for row in rows.iter() {
+            cells.extend(key.iter().map(|place| row.at(*place)));
+        }
+        Self {
+            cells,
+            width: key.len(),
+        }
+    }
+
+    fn at(&self, row: usize) -> &[Cell<'a>] {
+        &self.cells[row * self.width..][..self.width]
+    }
+
+    /// The rows' numbers in the keys' order; most lists come in it.
+    fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.cells.len() / self.width).collect();
+        let is_sorted = self
+            .cells
+            .chunks_exact(self.width)
+            .is_sorted_by(|left, right| compare(left, right) != Ordering::Greater);
+        if !is_sorted {
+            order.sort_by(|left, right| compare(self.at(*left), self.at(*right)));
+        }
+        order
+    }
 }
 
 fn key_bytes(cells: Cells<'_>, length: usize) -> Vec<u8> {
