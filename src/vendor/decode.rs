@@ -376,7 +376,7 @@ impl<'d> Reader<'d> {
                 })?,
                 What::Each { path, keep } => {
                     self.take_json(take.leaf, raw, |out| {
-                        write_each(raw, path, keep.as_deref(), out)
+                        json::write_each(raw.get(), path, keep.as_deref(), out)
                     })?;
                 }
                 What::Pick { member, is, path } => {
@@ -428,33 +428,6 @@ impl<'d> Reader<'d> {
         }
         Ok(())
     }
-}
-
-/// Writes an array of what stands at `path` in each element; nothing at all when elements exist and none has it.
-fn write_each(
-    raw: &RawValue,
-    path: &[String],
-    keep: Option<&[String]>,
-    out: &mut String,
-) -> serde_json::Result<()> {
-    let elements = json::elements(raw)?;
-    let mut found = 0;
-    out.push('[');
-    for element in &elements {
-        let Some(value) = at_path(element, path)? else {
-            continue;
-        };
-        if found > 0 {
-            out.push(',');
-        }
-        json::write(value.get(), keep, out)?;
-        found += 1;
-    }
-    out.push(']');
-    if found == 0 && !elements.is_empty() {
-        out.clear();
-    }
-    Ok(())
 }
 
 fn at_path<'a>(raw: &'a RawValue, path: &[String]) -> serde_json::Result<Option<&'a RawValue>> {

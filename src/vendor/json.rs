@@ -4,10 +4,10 @@
 //! sent would see a change where there is none. Not a document model: nothing is kept but the text.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The members of an object or the one array level, taken apart but not decoded.
@@ -17,6 +17,32 @@ pub type Members<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
 pub fn write(raw: &str, keep: Option<&[String]>, out: &mut String) -> serde_json::Result<()> {
     let mut deserializer = serde_json::Deserializer::from_str(raw);
     Plain { out, keep }.deserialize(&mut deserializer)
+}
+
+/// Appends an array of what stands at `path` in each element of `raw`; nothing at all when elements exist
+/// and none has it. What is no array is one element by itself, null is none.
+pub fn write_each(
+    raw: &str,
+    path: &[String],
+    keep: Option<&[String]>,
+    out: &mut String,
+) -> serde_json::Result<()> {
+    let start = out.len();
+    let mut deserializer = serde_json::Deserializer::from_str(raw);
+    out.push('[');
+    let (elements, found) = match raw.as_bytes().first() {
+        Some(b'[') => deserializer.deserialize_seq(Each { out, path, keep })?,
+        Some(b'n') => (0, 0),
+        _ => {
+            let found = At { out, path, keep }.deserialize(&mut deserializer)?;
+            (1, usize::from(found))
+        }
+    };
+    out.push(']');
+    if found == 0 && elements > 0 {
+        out.truncate(start);
+    }
+    Ok(())
 }
 
 /// The elements of an array; anything else is one element by itself, null is none.
@@ -72,6 +98,114 @@ impl<'de> serde::Deserialize<'de> for Text<'de> {
     }
 }
 
+/// Writes what stands at a path in each element; counts the elements and those that have it.
+struct Each<'o, 'p> {
+    out: &'o mut String,
+    path: &'p [String],
+    keep: Option<&'p [String]>,
+}
+
+impl<'de> Visitor<'de> for Each<'_, '_> {
+    type Value = (usize, usize);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(usize, usize), A::Error> {
+        let Self { out, path, keep } = self;
+        let (mut elements, mut found) = (0, 0);
+        loop {
+            let before = out.len();
+            if found > 0 {
+                out.push(',');
+            }
+            match seq.next_element_seed(At { out, path, keep })? {
+                Some(true) => found += 1,
+                Some(false) => out.truncate(before),
+                None => {
+                    out.truncate(before);
+                    return Ok((elements, found));
+                }
+            }
+            elements += 1;
+        }
+    }
+}
+
+/// Writes what stands at a path; says whether something does. Of two members with one name the first counts.
+struct At<'o, 'p> {
+    out: &'o mut String,
+    path: &'p [String],
+    keep: Option<&'p [String]>,
+}
+
+impl<'de> DeserializeSeed<'de> for At<'_, '_> {
+    type Value = bool;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        if !self.path.is_empty() {
+            return deserializer.deserialize_any(self);
+        }
+        let Self { out, keep, .. } = self;
+        Plain { out, keep }.deserialize(deserializer)?;
+        Ok(true)
+    }
+}
+
+impl<'de> Visitor<'de> for At<'_, '_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+        let Self { out, path, keep } = self;
+        let Some((first, path)) = path.split_first() else {
+            return Ok(false); // deserialize has dealt with it
+        };
+        let mut found = None;
+        while let Some(Text(name)) = map.next_key::<Text<'de>>()? {
+            if found.is_none() && name == *first {
+                let out = &mut *out;
+                found = Some(map.next_value_seed(At { out, path, keep })?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found.unwrap_or(false))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(false)
+    }
+
+    fn visit_unit<E>(self) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<bool, E> {
+        Ok(false)
+    }
+}
+
 /// Writes whatever comes next in the one form.
 struct Plain<'o, 'k> {
     out: &'o mut String,
@@ -103,12 +237,12 @@ impl<'de> Visitor<'de> for Plain<'_, '_> {
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<(), E> {
-        self.out.push_str(&value.to_string());
+        let _ = write!(self.out, "{value}"); // memory does not fail
         Ok(())
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        self.out.push_str(&value.to_string());
+        let _ = write!(self.out, "{value}"); // memory does not fail
         Ok(())
     }
 
@@ -149,13 +283,13 @@ impl<'de> Visitor<'de> for Plain<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         self.out.push('{');
         let start = self.out.len();
-        let mut placed: Vec<(String, Range<usize>)> = Vec::new();
+        let mut placed: Vec<(Cow<'de, str>, Range<usize>)> = Vec::new();
         while let Some(Text(name)) = map.next_key::<Text<'de>>()? {
             if self
                 .keep
                 .is_some_and(|keep| !keep.iter().any(|kept| *kept == name))
             {
-                map.next_value::<serde::de::IgnoredAny>()?;
+                map.next_value::<IgnoredAny>()?;
                 continue;
             }
             let from = self.out.len();
@@ -165,7 +299,7 @@ impl<'de> Visitor<'de> for Plain<'_, '_> {
                 out: self.out,
                 keep: None,
             })?;
-            placed.push((name.into_owned(), from..self.out.len()));
+            placed.push((name, from..self.out.len()));
         }
         join_sorted(self.out, start, placed);
         self.out.push('}');
@@ -174,7 +308,10 @@ impl<'de> Visitor<'de> for Plain<'_, '_> {
 }
 
 /// Puts the members that stand behind `start` in order and commas between them.
-fn join_sorted(out: &mut String, start: usize, mut placed: Vec<(String, Range<usize>)>) {
+fn join_sorted(out: &mut String, start: usize, mut placed: Vec<(Cow<'_, str>, Range<usize>)>) {
+    if placed.len() < 2 {
+        return;
+    }
     placed.sort_by(|left, right| left.0.cmp(&right.0));
     let mut sorted = String::with_capacity(out.len() - start + placed.len());
     for (number, (_, range)) in placed.into_iter().enumerate() {
@@ -190,10 +327,9 @@ fn join_sorted(out: &mut String, start: usize, mut placed: Vec<(String, Range<us
 /// Appends a JSON string; most texts hold nothing that must be escaped.
 fn quote(text: &str, out: &mut String) {
     out.push('"');
-    if text
-        .bytes()
-        .all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\')
-    {
+    // Without a way out in the middle, so that many bytes are looked at at once.
+    let odd = |byte: u8| (byte < 0x20) | (byte == b'"') | (byte == b'\\');
+    if !text.bytes().fold(false, |found, byte| found | odd(byte)) {
         out.push_str(text);
     } else {
         let quoted = serde_json::Value::from(text).to_string();
@@ -238,6 +374,51 @@ mod tests {
             let mut out = String::new();
             write(raw, keep.as_deref(), &mut out).expect(raw);
             assert_eq!(out, expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn each_element_gives_what_stands_at_a_path() {
+        for (raw, path, keep, expected) in [
+            (
+                r#"[{"id":"a","x":1},{"x":2},{"id":"b"}]"#,
+                "id",
+                None,
+                r#"["a","b"]"#,
+            ),
+            (r#"[{"id":"a","id":"b"}]"#, "id", None, r#"["a"]"#),
+            (
+                r#"[{"x":{"id":1}},{"x":2},{"x":[{"id":3}]}]"#,
+                "x.id",
+                None,
+                "[1]",
+            ),
+            (r#"[{"x":1},"a",[1],null,true,2,-2,0.5]"#, "id", None, ""),
+            (
+                r#"["a",{"b":1,"a":[ ]}]"#,
+                "",
+                None,
+                r#"["a",{"a":[],"b":1}]"#,
+            ),
+            (r#"{"id":"a"}"#, "id", None, r#"["a"]"#),
+            (r#"{"x":"a"}"#, "id", None, ""),
+            (r#""a""#, "", None, r#"["a"]"#),
+            (r#""a""#, "id", None, ""),
+            ("[]", "id", None, "[]"),
+            ("null", "id", None, "[]"),
+            (
+                r#"[{"c":1,"b":2,"a":3}]"#,
+                "",
+                Some("ac"),
+                r#"[{"a":3,"c":1}]"#,
+            ),
+        ] {
+            let path: Vec<String> = path.split_terminator('.').map(str::to_owned).collect();
+            let keep: Option<Vec<String>> =
+                keep.map(|names: &str| names.chars().map(String::from).collect());
+            let mut out = String::new();
+            write_each(raw, &path, keep.as_deref(), &mut out).expect(raw);
+            assert_eq!(out, expected, "{raw} at {path:?}");
         }
     }
 

@@ -200,7 +200,15 @@ impl<'d> Slots<'d> {
     fn plain_text(&mut self, leaf: Leaf, text: &str) {
         let shaping = self.columns[leaf.column].shaping;
         if shaping.lower {
-            self.put_text(leaf, &text.trim().to_lowercase());
+            let text = text.trim();
+            if text
+                .bytes()
+                .all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
+            {
+                self.put_text(leaf, text); // as most vendors send it
+            } else {
+                self.put_text(leaf, &text.to_lowercase());
+            }
         } else if shaping.guid {
             let digits: String = text.chars().filter(|letter| *letter != '-').collect();
             if digits.bytes().any(|digit| digit != b'0') {
