@@ -1,0 +1,20 @@
+//! Questions that people and scripts ask the mirror: only reading, each one short.
+//!
+//! They take what `database::reader` gives, so that they work beside a daemon that writes. Values of
+//! rows leave only through `ask` and through `columns_of_rows`; the others tell names, counts and times.
+
+mod ask;
+mod rows;
+mod runs;
+mod streams;
+
+pub use ask::{Answer, ask};
+pub use rows::{Version, columns_of_rows, waits, why};
+pub use runs::{RejectLine, RunLine, held, jobs, rejects, run, run_streams, runs};
+pub use streams::{LastRead, last_read, mirrored, sizes, table};
+
+/// A connection that only reads.
+pub type Reader = rusqlite::Connection;
+
+#[cfg(test)]
+mod tests;
