@@ -4,29 +4,35 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::{demo, sandbox, sync};
+use super::{
+    approve, check, demo, jobs, reset, resume, runs, sandbox, schema, status, streams, sync, why,
+};
 use crate::app::Places;
+
+/// The heading of options that every command takes.
+const EVERYWHERE: &str = "Options of every command";
 
 /// Mirrors what other services say about a school into one local SQLite file.
 #[derive(Debug, Parser)]
 #[command(name = "rollbook", version, about, max_term_width = 100)]
 pub struct Args {
     /// Folder with rollbook.toml and vendors/ [default: ./config, else /etc/rollbook]
-    #[arg(long, global = true, value_name = "DIR", env = "ROLLBOOK_CONFIG")]
+    #[arg(long, global = true, value_name = "DIR", env = "ROLLBOOK_CONFIG", help_heading = EVERYWHERE)]
     config: Option<PathBuf>,
     /// Folder with the jobs [default: jobs/ in the configuration folder, else beside it]
     #[arg(
         long = "jobs",
         global = true,
         value_name = "DIR",
-        env = "ROLLBOOK_JOBS"
+        env = "ROLLBOOK_JOBS",
+        help_heading = EVERYWHERE
     )]
     jobs_folder: Option<PathBuf>,
     /// Folder of the mirror [default: systemd's state directory, else this one]
-    #[arg(long, global = true, value_name = "DIR", env = "ROLLBOOK_STATE")]
+    #[arg(long, global = true, value_name = "DIR", env = "ROLLBOOK_STATE", help_heading = EVERYWHERE)]
     state: Option<PathBuf>,
     /// Log more: -v what happens, -vv each request
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = EVERYWHERE)]
     pub verbose: u8,
     /// What to do.
     #[command(subcommand)]
@@ -42,6 +48,26 @@ pub enum Command {
     Run,
     /// Run jobs now
     Sync(sync::Options),
+    /// Check all files, and say what the next start would do to the mirror
+    Check(check::Options),
+    /// How each job fares, what waits for you, how large the mirror is
+    Status(status::Options),
+    /// What ran, when and how it ended; `runs show RUN` shows one run
+    Runs(runs::Options),
+    /// What each job reads, and when it runs next
+    Jobs(jobs::Options),
+    /// What can be mirrored, what is, and how it is read
+    Streams(streams::Options),
+    /// Which run brought, changed or removed a row
+    Why(why::Options),
+    /// Accept what a run held back, and run its job now
+    Approve(approve::Options),
+    /// Let a job run again that is parked, deferred or slowed down by failures
+    Resume(resume::Options),
+    /// Forget how far a stream was read, so that the next run reads it in full
+    Reset(reset::Options),
+    /// Print the JSON Schema of a kind of file, for editors
+    Schema(schema::Options),
     /// Serve the simulated vendors on loopback
     Sandbox(sandbox::Options),
 }
@@ -92,8 +118,22 @@ mod tests {
         for line in [
             &["rollbook", "sync", "one", "--dry-run"][..],
             &["rollbook", "demo", "--json"],
+            &["rollbook", "runs", "rosters", "--limit", "3", "--json"],
+            &["rollbook", "runs", "show", "12", "--json"],
+            &["rollbook", "why", "north_grades", "17", "2026-01-01"],
+            &["rollbook", "streams", "north"],
+            &["rollbook", "streams", "--columns", "north.users"],
+            &["rollbook", "schema", "job"],
         ] {
             assert!(Args::try_parse_from(line).is_ok(), "{line:?}");
+        }
+        for line in [
+            &["rollbook", "why", "north_users"][..],
+            &["rollbook", "approve"],
+            &["rollbook", "streams", "north", "--columns", "north.users"],
+            &["rollbook", "schema", "mirror"],
+        ] {
+            assert!(Args::try_parse_from(line).is_err(), "{line:?}");
         }
     }
 }

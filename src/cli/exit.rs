@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use crate::model::{Look, Problems};
 use crate::store::StoreError;
 
+/// What to do when somebody else writes.
+const BUSY: &str = "\nThe daemon keeps the mirror to itself while it runs: `systemctl stop rollbook`, then this command, \
+     then `systemctl start rollbook`. Commands that only read work beside it.";
+
 /// Why a command ends, and with which code.
 #[derive(Debug)]
 pub struct Exit {
@@ -37,6 +41,20 @@ impl Exit {
         }
     }
 
+    /// The configuration cannot be used; what there is to say was said.
+    pub fn wrong_configuration() -> Self {
+        Self {
+            code: 78,
+            text: String::new(),
+        }
+    }
+
+    /// What would be said, for tests.
+    #[cfg(test)]
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
     /// Says why, and gives the code.
     pub fn tell(self) -> ExitCode {
         if !self.text.is_empty() {
@@ -62,9 +80,13 @@ impl From<StoreError> for Exit {
             StoreError::File { .. } | StoreError::KeyChanged { .. } => 78,
             StoreError::Sql { .. } | StoreError::WriterGone => 1,
         };
+        let help = match &error {
+            StoreError::Busy { .. } => BUSY,
+            _ => "",
+        };
         Self {
             code,
-            text: format!("rollbook: {error}"),
+            text: format!("rollbook: {error}{help}"),
         }
     }
 }

@@ -2,16 +2,30 @@
 //!
 //! Exit codes: 0 fine, 1 a run did not end well, 2 usage, 75 busy, 78 configuration.
 
+mod approve;
 mod args;
+mod check;
 mod demo;
 mod exit;
+mod jobs;
 mod lines;
+mod out;
 mod progress;
+mod reading;
+mod reset;
+mod resume;
 mod run;
+mod runs;
 mod sandbox;
+mod schema;
 mod start;
+mod status;
+mod streams;
 mod sync;
 mod table;
+mod ticks;
+mod why;
+mod words;
 
 use std::process::ExitCode;
 
@@ -39,6 +53,19 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Demo(options) => demo::run(&places, options).await,
         Command::Run => run::run(&places).await,
         Command::Sync(options) => sync::run(&places, options).await,
+        Command::Check(options) => check::run(&places, &options),
+        Command::Status(options) => status::run(&places, &options),
+        Command::Runs(options) => runs::run(&places, &options),
+        Command::Jobs(options) => jobs::run(&places, &options),
+        Command::Streams(options) => streams::run(&places, &options),
+        Command::Why(options) => why::run(&places, &options),
+        Command::Approve(options) => approve::run(&places, &options).await,
+        Command::Resume(options) => resume::run(&places, options).await,
+        Command::Reset(options) => reset::run(&places, options).await,
+        Command::Schema(options) => {
+            schema::run(&options);
+            Ok(())
+        }
         Command::Sandbox(options) => sandbox::run(options).await,
     }
 }

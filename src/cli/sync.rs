@@ -4,8 +4,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
 use super::progress::Bars;
-use super::{lines, start, table};
-use crate::app::{App, Overlay, Places};
+use super::{lines, out, start, table};
+use crate::app::{App, JobSetup, Overlay, Places, Setup};
+use crate::model::JobName;
 use crate::model::nearest::advice;
 use crate::sync::{Order, RunReport};
 
@@ -40,7 +41,7 @@ pub async fn run(places: &Places, options: Options) -> Result<(), Exit> {
     };
     let reports = run_all(&app, &jobs, order, &stop_on_signal()).await;
     if options.json {
-        println!("{}", lines::json(&reports));
+        out::json(&lines::json(&reports));
     } else {
         show(&reports, options.dry_run);
     }
@@ -96,20 +97,31 @@ fn jobs(app: &App, named: &[String]) -> Result<Vec<String>, Exit> {
     if named.is_empty() {
         return Ok(setup.jobs.keys().map(ToString::to_string).collect());
     }
-    if let Some(name) = named.iter().find(|name| setup.job(name).is_none()) {
-        let help = advice(name, setup.jobs.keys().map(|name| name.as_str()));
-        return Err(Exit::usage(format!("there is no job `{name}`; {help}")));
+    for name in named {
+        known_job(&setup, name)?;
     }
     Ok(named.to_vec())
 }
 
+/// A job by the name that the admin typed.
+pub fn known_job<'a>(setup: &'a Setup, name: &str) -> Result<&'a JobSetup, Exit> {
+    setup.job(name).ok_or_else(|| {
+        let help = advice(name, setup.jobs.keys().map(JobName::as_str));
+        Exit::usage(format!("there is no job `{name}`; {help}"))
+    })
+}
+
 /// The table and what needs saying.
 pub fn show(reports: &[RunReport], dry: bool) {
-    anstream::println!("{}", table::of_runs(reports));
+    let mut text = String::new();
+    if reports.iter().any(|report| !report.streams.is_empty()) {
+        text.push_str(&format!("{}\n", table::of_runs(reports)));
+    }
     for remark in lines::remarks(reports) {
-        anstream::println!("• {remark}");
+        text.push_str(&format!("• {remark}\n"));
     }
     if dry {
-        anstream::println!("Nothing was written: this was a dry run.");
+        text.push_str("Nothing was written: this was a dry run.\n");
     }
+    out::text(text);
 }

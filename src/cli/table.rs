@@ -5,6 +5,7 @@ use std::time::Duration;
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 
+use crate::store::runs::StreamRecord;
 use crate::sync::RunReport;
 
 /// A table with lines between its heads and its rows.
@@ -24,6 +25,11 @@ pub fn count(number: u64) -> Cell {
     } else {
         grouped(number)
     };
+    Cell::new(text).set_alignment(CellAlignment::Right)
+}
+
+/// A text at the right.
+pub fn right(text: impl ToString) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
 
@@ -55,8 +61,36 @@ pub fn length(duration: Duration) -> String {
     }
 }
 
+/// Lines of texts in columns without lines between, this far from the left.
+pub fn indented<const N: usize>(by: usize, rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let rows: Vec<[String; N]> = rows.into_iter().collect();
+    let width = |place: usize| {
+        let widths = rows.iter().map(|row| row[place].chars().count());
+        widths.max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = " ".repeat(by);
+        for (cell, width) in row.iter().zip(&widths) {
+            line.push_str(&format!("{cell:<width$}  "));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
 /// What runs did, a line a stream.
 pub fn of_runs(reports: &[RunReport]) -> Table {
+    of_streams(reports.iter().flat_map(|report| {
+        let streams = report.streams.iter();
+        streams.map(|stream| (report.source.as_str(), &stream.record))
+    }))
+}
+
+/// What was recorded of streams, a line each with its source.
+pub fn of_streams<'a>(records: impl IntoIterator<Item = (&'a str, &'a StreamRecord)>) -> Table {
     let heads = [
         "source",
         "stream",
@@ -72,25 +106,57 @@ pub fn of_runs(reports: &[RunReport]) -> Table {
         "outcome",
     ];
     let mut table = table(&heads);
-    for report in reports {
-        for stream in &report.streams {
-            let record = &stream.record;
-            table.add_row([
-                Cell::new(&report.source),
-                Cell::new(&record.stream),
-                figure(record.pages),
-                figure(record.rows_read),
-                count(record.new),
-                count(record.changed),
-                count(record.gone),
-                count(record.unchanged),
-                count(record.waiting),
-                count(record.rejected),
-                Cell::new(length(Duration::from_millis(record.duration_ms)))
-                    .set_alignment(CellAlignment::Right),
-                Cell::new(stream.outcome.word()),
-            ]);
-        }
+    for (source, record) in records {
+        table.add_row([
+            Cell::new(source),
+            Cell::new(&record.stream),
+            figure(record.pages),
+            figure(record.rows_read),
+            count(record.new),
+            count(record.changed),
+            count(record.gone),
+            count(record.unchanged),
+            count(record.waiting),
+            count(record.rejected),
+            Cell::new(length(Duration::from_millis(record.duration_ms)))
+                .set_alignment(CellAlignment::Right),
+            Cell::new(&record.outcome),
+        ]);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_grouped_and_lengths_are_short() {
+        let numbers = [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (51_612, "51,612"),
+            (1_234_567, "1,234,567"),
+        ];
+        for (number, expected) in numbers {
+            assert_eq!(grouped(number), expected);
+        }
+        let lengths = [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1000, "1.0 s"),
+            (5230, "5.2 s"),
+        ];
+        for (ms, expected) in lengths {
+            assert_eq!(length(Duration::from_millis(ms)), expected);
+        }
+    }
+
+    #[test]
+    fn columns_without_lines_are_aligned_by_letters_and_end_without_blanks() {
+        let rows = [["é", "one", ""], ["long", "x", "last"]].map(|row| row.map(str::to_owned));
+        assert_eq!(indented(2, rows), "  é     one\n  long  x    last\n");
+        assert_eq!(indented::<1>(2, []), "");
+    }
 }

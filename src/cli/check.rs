@@ -1,0 +1,248 @@
+//! `rollbook check`: is everything that admins wrote right, and what would the next start do to the mirror?
+
+use serde::Serialize;
+
+use super::exit::Exit;
+use super::reading::{Reading, errors};
+use super::words::many;
+use super::{out, table::indented};
+use crate::app::{Places, Setup};
+use crate::model::{Look, Problem, Problems, Severity};
+use crate::store::look::{self, Reader};
+use crate::store::table::storage;
+use crate::store::{StoreError, Table, tables};
+
+/// Options of `check`.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Checks all files; ends with 78 when a daemon would not start with them.
+pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
+    let reading = Reading::open_quietly(places)?;
+    let view = match &reading.setup {
+        Ok(setup) => view(setup, reading.mirror_if_made())?,
+        Err(problems) => View {
+            problems: problems.iter().map(ProblemLine::of).collect(),
+            ..View::default()
+        },
+    };
+    if options.json {
+        out::json(&view);
+    } else {
+        match &reading.setup {
+            Ok(setup) => out::text(setup.notes.render(Look::Coloured) + &text(&view)),
+            Err(problems) => anstream::eprintln!("{}", refused(problems)),
+        }
+    }
+    if view.ok {
+        Ok(())
+    } else {
+        Err(Exit::wrong_configuration())
+    }
+}
+
+/// What `check` found.
+#[derive(Debug, Default, Serialize)]
+struct View {
+    ok: bool,
+    sources: usize,
+    jobs: usize,
+    streams: usize,
+    problems: Vec<ProblemLine>,
+    erased_at_next_start: Vec<Erased>,
+    keys_changed: Vec<String>,
+    tables_without_a_job: Vec<String>,
+}
+
+/// One problem, for a script.
+#[derive(Debug, Serialize)]
+struct ProblemLine {
+    severity: &'static str,
+    file: String,
+    line: Option<usize>,
+    message: String,
+    help: Option<String>,
+}
+
+impl ProblemLine {
+    fn of(problem: &Problem) -> Self {
+        Self {
+            severity: match problem.severity {
+                Severity::Error => "error",
+                Severity::Note => "note",
+            },
+            file: problem.place.file.name().to_owned(),
+            line: problem.line(),
+            message: problem.message.clone(),
+            help: problem.help.clone(),
+        }
+    }
+}
+
+/// Columns of a table that the next start erases, in its history too.
+#[derive(Debug, Serialize)]
+struct Erased {
+    table: String,
+    /// No longer listed.
+    columns: Vec<String>,
+    /// Listed with a type that is stored in another way: erased, and read anew.
+    retyped: Vec<String>,
+}
+
+fn view(setup: &Setup, mirror: Option<&Reader>) -> Result<View, Exit> {
+    let mut view = View {
+        sources: setup.sources.len(),
+        jobs: setup.jobs.len(),
+        problems: setup.notes.iter().map(ProblemLine::of).collect(),
+        ..View::default()
+    };
+    let wanted = setup.tables();
+    view.streams = wanted.len();
+    if let Some(mirror) = mirror {
+        for table in &wanted {
+            compare(mirror, table, &mut view)?;
+        }
+        view.tables_without_a_job = look::mirrored(mirror)?
+            .into_iter()
+            .map(|(source, stream)| format!("{source}_{stream}"))
+            .filter(|name| wanted.iter().all(|table| table.name() != *name))
+            .collect();
+    }
+    view.ok = view.keys_changed.is_empty();
+    Ok(view)
+}
+
+/// What the next start would do to one table.
+fn compare(mirror: &Reader, wanted: &Table, view: &mut View) -> Result<(), StoreError> {
+    let Some(have) = look::table(mirror, &wanted.source, &wanted.stream)? else {
+        return Ok(());
+    };
+    let key = |table: &Table| -> Vec<String> {
+        table
+            .key
+            .iter()
+            .map(|place| table.columns[*place].name.clone())
+            .collect()
+    };
+    let (old, new) = (key(&have), key(wanted));
+    if old != new {
+        let error = StoreError::KeyChanged {
+            table: wanted.name(),
+            old: old.join(", "),
+            new: new.join(", "),
+        };
+        view.keys_changed.push(error.to_string());
+        return Ok(());
+    }
+    let retyped = have.columns.iter().filter(|old| {
+        let new = wanted.columns.iter().find(|new| new.name == old.name);
+        new.is_some_and(|new| storage(new.kind) != storage(old.kind))
+    });
+    let erased = Erased {
+        table: wanted.name(),
+        columns: tables::doomed(mirror, wanted)?,
+        retyped: retyped.map(|column| column.name.clone()).collect(),
+    };
+    if !(erased.columns.is_empty() && erased.retyped.is_empty()) {
+        view.erased_at_next_start.push(erased);
+    }
+    Ok(())
+}
+
+fn refused(problems: &Problems) -> String {
+    format!("{}\n{}.", problems.render(Look::Coloured), errors(problems))
+}
+
+fn text(view: &View) -> String {
+    let mut text = format!(
+        "{}, {}, {}",
+        many(view.sources as u64, "source", "sources"),
+        many(view.jobs as u64, "job", "jobs"),
+        many(view.streams as u64, "stream", "streams"),
+    );
+    text.push_str(if view.ok {
+        ": all right.\n"
+    } else {
+        ": the next start would refuse them.\n"
+    });
+    for sentence in &view.keys_changed {
+        text.push_str(&format!("• {sentence}\n"));
+    }
+    if !view.erased_at_next_start.is_empty() {
+        text.push_str("The next start erases these columns, with their history:\n");
+        let rows = view.erased_at_next_start.iter().flat_map(|erased| {
+            let line = |columns: &[String], why: &str| {
+                (!columns.is_empty())
+                    .then(|| [erased.table.clone(), format!("{}{why}", columns.join(", "))])
+            };
+            [
+                line(&erased.columns, ""),
+                line(&erased.retyped, " (another type: read anew)"),
+            ]
+        });
+        text.push_str(&indented(2, rows.flatten()));
+    }
+    if !view.tables_without_a_job.is_empty() {
+        text.push_str(&format!(
+            "No job reads these any more; they stay as they are: {}\n",
+            view.tables_without_a_job.join(", ")
+        ));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_next_start_would_do() {
+        let plain = || View {
+            ok: true,
+            sources: 3,
+            jobs: 1,
+            streams: 38,
+            ..View::default()
+        };
+        let erased = |table: &str, columns: &[&str], retyped: &[&str]| Erased {
+            table: table.to_owned(),
+            columns: columns.iter().map(|name| (*name).to_owned()).collect(),
+            retyped: retyped.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let rows = [
+            (plain(), "3 sources, 1 job, 38 streams: all right.\n"),
+            (
+                View {
+                    erased_at_next_start: vec![
+                        erased("north_users", &["email", "uuid"], &[]),
+                        erased("north_orgs", &["code"], &["level"]),
+                    ],
+                    ..plain()
+                },
+                "3 sources, 1 job, 38 streams: all right.\n\
+                 The next start erases these columns, with their history:\n\
+                 \x20 north_users  email, uuid\n\
+                 \x20 north_orgs   code\n\
+                 \x20 north_orgs   level (another type: read anew)\n",
+            ),
+            (
+                View {
+                    ok: false,
+                    keys_changed: vec!["the key of table north_users would change".to_owned()],
+                    tables_without_a_job: vec!["old_users".to_owned(), "old_orgs".to_owned()],
+                    ..plain()
+                },
+                "3 sources, 1 job, 38 streams: the next start would refuse them.\n\
+                 • the key of table north_users would change\n\
+                 No job reads these any more; they stay as they are: old_users, old_orgs\n",
+            ),
+        ];
+        for (view, expected) in rows {
+            assert_eq!(text(&view), expected);
+        }
+    }
+}

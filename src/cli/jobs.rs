@@ -1,0 +1,140 @@
+//! `rollbook jobs`: what each job reads, and when it runs next.
+
+use serde::Serialize;
+
+use super::exit::Exit;
+use super::reading::Reading;
+use super::table::indented;
+use super::ticks::{Tick, ticks};
+use super::{out, words};
+use crate::app::{JobSetup, Places};
+use crate::clock::Clock;
+use crate::config::Apply;
+use crate::model::JobName;
+
+/// How many ticks are shown.
+const SHOWN: usize = 3;
+
+/// Options of `jobs`.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Lists all jobs.
+pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
+    let reading = Reading::open_quietly(places)?;
+    let now = Clock::system().now();
+    let jobs: Vec<Job> = reading
+        .setup()?
+        .jobs
+        .iter()
+        .map(|(name, job)| Job::of(name, job, ticks(&job.config, now, SHOWN)))
+        .collect();
+    if options.json {
+        out::json(&jobs);
+    } else {
+        out::text(text(&jobs));
+    }
+    Ok(())
+}
+
+#[derive(Debug, Serialize)]
+struct Job {
+    job: String,
+    source: String,
+    streams: Vec<String>,
+    schedule: String,
+    time_zone: String,
+    apply: &'static str,
+    catch_up: bool,
+    next_ticks: Vec<Tick>,
+}
+
+impl Job {
+    fn of(name: &JobName, job: &JobSetup, next_ticks: Vec<Tick>) -> Self {
+        let zone = job.config.time_zone.zone();
+        Self {
+            job: name.to_string(),
+            source: job.source.to_string(),
+            streams: job.streams.iter().map(|spec| spec.name.clone()).collect(),
+            schedule: job.config.schedule.as_str().to_owned(),
+            time_zone: zone.iana_name().unwrap_or("UTC").to_owned(),
+            apply: match job.config.apply {
+                Apply::Together => "together",
+                Apply::Each => "each",
+            },
+            catch_up: job.config.catch_up,
+            next_ticks,
+        }
+    }
+}
+
+fn text(jobs: &[Job]) -> String {
+    if jobs.is_empty() {
+        return "There is no job: write one into the folder of jobs; `rollbook schema job` says how.".to_owned();
+    }
+    let mut text = String::new();
+    for job in jobs {
+        let count = words::many(job.streams.len() as u64, "stream", "streams");
+        let apply = match job.apply {
+            "together" => "applied together",
+            _ => "applied each by itself",
+        };
+        let missed = if job.catch_up {
+            "a missed run is made up for"
+        } else {
+            "a missed run is left out"
+        };
+        text.push_str(&format!(
+            "{}: reads {count} of {}, {apply}; {missed}\n",
+            job.job, job.source
+        ));
+        text.push_str(&format!("  {}\n", job.streams.join(", ")));
+        text.push_str(&format!("  {}  ({})\n", job.schedule, job.time_zone));
+        let rows = job.next_ticks.iter().enumerate().map(|(place, tick)| {
+            let head = if place == 0 { "next" } else { "" };
+            [
+                head.to_owned(),
+                tick.in_zone(),
+                format!("= {}", tick.in_utc()),
+            ]
+        });
+        text.push_str(&indented(2, rows));
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_four_lines_and_its_ticks() {
+        let config = serde_json::from_value(serde_json::json!({
+            "source": "north", "streams": ["orgs", "users"], "schedule": "0 6 * * *",
+            "time_zone": "Australia/Sydney", "apply": "together",
+        }))
+        .expect("a job");
+        let after = "2026-02-01T12:00:00Z".parse().expect("a time");
+        let next_ticks = ticks(&config, after, 2);
+        let setup = JobSetup {
+            source: config.source.clone(),
+            config,
+            streams: Vec::new(),
+        };
+        let mut job = Job::of(&"rosters".parse().expect("a name"), &setup, next_ticks);
+        job.streams = vec!["orgs".to_owned(), "users".to_owned()];
+        assert_eq!(
+            text(&[job]),
+            "rosters: reads 2 streams of north, applied together; a missed run is left out\n  \
+             orgs, users\n  \
+             0 6 * * *  (Australia/Sydney)\n  \
+             next  Mon 2026-02-02 06:00 AEDT  = 2026-02-01 19:00 UTC\n        \
+             Tue 2026-02-03 06:00 AEDT  = 2026-02-02 19:00 UTC\n\n"
+        );
+    }
+}

@@ -1,0 +1,202 @@
+//! `rollbook runs`: what ran, when and how it ended; `runs show`: one run's streams and what it could not take.
+
+use std::collections::BTreeSet;
+
+use comfy_table::Cell;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::exit::Exit;
+use super::reading::Reading;
+use super::words::{many, moment};
+use super::{lines, out, table};
+use crate::app::Places;
+use crate::model::nearest::advice;
+use crate::model::scalar;
+use crate::store::look::{self, Reader, RejectLine, RunLine};
+use crate::store::runs::StreamRecord;
+
+/// Options of `runs`.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Options {
+    /// Only this job's
+    job: Option<String>,
+    /// How many, the newest first
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    limit: u32,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// One run's streams, and the rows it could not take by place and reason
+    Show {
+        /// The run's number
+        run: i64,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Lists runs, or shows one.
+pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
+    let reading = Reading::open(places)?;
+    let mirror = reading.mirror()?;
+    if let Some(Command::Show { run, json }) = options.command {
+        return show(mirror, run, json);
+    }
+    let runs = look::runs(mirror, options.job.as_deref(), options.limit)?;
+    if let (true, Some(job)) = (runs.is_empty(), &options.job) {
+        known_job(&reading, mirror, job)?;
+    }
+    if options.json {
+        out::json(&runs);
+    } else {
+        out::text(list(&runs));
+    }
+    Ok(())
+}
+
+/// Refuses a job that neither ran nor is configured.
+fn known_job(reading: &Reading, mirror: &Reader, job: &str) -> Result<(), Exit> {
+    let ran = look::jobs(mirror)?.into_iter().map(|(job, _)| job);
+    let configured = reading.setup.iter().flat_map(|setup| setup.jobs.keys());
+    let known: BTreeSet<String> = ran.chain(configured.map(ToString::to_string)).collect();
+    if known.contains(job) {
+        return Ok(());
+    }
+    let help = advice(job, known.iter().map(String::as_str));
+    Err(Exit::usage(format!("there is no job `{job}`; {help}")))
+}
+
+fn list(runs: &[RunLine]) -> String {
+    if runs.is_empty() {
+        return "No run yet.".to_owned();
+    }
+    let heads = [
+        "run",
+        "job",
+        "by",
+        "started (UTC)",
+        "time",
+        "new",
+        "changed",
+        "gone",
+        "outcome",
+    ];
+    let mut table = table::table(&heads);
+    for run in runs {
+        table.add_row([
+            table::figure(run.run as u64),
+            Cell::new(&run.job),
+            Cell::new(&run.cause),
+            Cell::new(moment(&run.started)),
+            table::right(took(run)),
+            table::count(run.new as u64),
+            table::count(run.changed as u64),
+            table::count(run.gone as u64),
+            Cell::new(run.outcome.as_deref().unwrap_or("no end recorded")),
+        ]);
+    }
+    let mut text = format!("{table}\n");
+    for run in runs {
+        if let Some(sentence) = &run.sentence {
+            text.push_str(&format!("• run {}: {sentence}\n", run.run));
+        }
+    }
+    text
+}
+
+fn took(run: &RunLine) -> String {
+    let ended = run.ended.as_deref().and_then(scalar::parse);
+    match (scalar::parse(&run.started), ended) {
+        (Some(started), Some(ended)) => {
+            let length = ended.duration_since(started).max(SignedDuration::ZERO);
+            table::length(length.unsigned_abs())
+        }
+        _ => String::new(),
+    }
+}
+
+fn show(mirror: &Reader, number: i64, json: bool) -> Result<(), Exit> {
+    let Some(run) = look::run(mirror, number)? else {
+        let newest = look::runs(mirror, None, 1)?;
+        let known = newest
+            .first()
+            .map_or("nothing ran yet".to_owned(), |newest| {
+                format!("the newest is {}", newest.run)
+            });
+        return Err(Exit::usage(format!("there is no run {number}; {known}")));
+    };
+    let streams = look::run_streams(mirror, number)?;
+    let rejects = look::rejects(mirror, number)?;
+    let held = look::held(mirror, &run.job)?.is_some_and(|held| held.run == number);
+    if json {
+        out::json(&detail(&run, &streams, &rejects, held));
+    } else {
+        out::text(detail_text(&run, &streams, &rejects, held));
+    }
+    Ok(())
+}
+
+fn detail(run: &RunLine, streams: &[StreamRecord], rejects: &[RejectLine], held: bool) -> Value {
+    let streams: Vec<Value> = streams.iter().map(lines::stream_json).collect();
+    json!({ "run": run, "streams": streams, "rejects": rejects, "waits_for_approval": held })
+}
+
+fn detail_text(
+    run: &RunLine,
+    streams: &[StreamRecord],
+    rejects: &[RejectLine],
+    held: bool,
+) -> String {
+    let mut text = format!(
+        "Run {} of {} ({}), by {}, started {} UTC: {}\n",
+        run.run,
+        run.job,
+        run.source,
+        run.cause,
+        moment(&run.started),
+        run.outcome.as_deref().unwrap_or("no end recorded"),
+    );
+    if !streams.is_empty() {
+        let records = streams.iter().map(|record| (run.source.as_str(), record));
+        text.push_str(&format!("{}\n", table::of_streams(records)));
+    }
+    let mut remarks: Vec<String> = streams
+        .iter()
+        .flat_map(|record| lines::of_stream(&run.source, record))
+        .collect();
+    if streams.is_empty() {
+        remarks.extend(run.sentence.clone());
+    }
+    if held {
+        remarks.push(lines::to_approve(run.run));
+    }
+    for remark in remarks {
+        text.push_str(&format!("• {remark}\n"));
+    }
+    if !rejects.is_empty() {
+        text.push_str("Rows that could not be taken:\n");
+        let rows = rejects.iter().map(|reject| {
+            [
+                reject.stream.clone(),
+                many(reject.rows as u64, "row", "rows"),
+                reject.path.clone(),
+                reject.reason.clone(),
+            ]
+        });
+        text.push_str(&table::indented(2, rows));
+    }
+    text
+}
+
+#[cfg(test)]
+#[path = "runs_tests.rs"]
+mod tests;

@@ -1,0 +1,135 @@
+//! Runs as text.
+
+use super::*;
+
+fn run(number: i64, ended: Option<&str>, outcome: Option<&str>) -> RunLine {
+    RunLine {
+        run: number,
+        job: "rosters".to_owned(),
+        source: "north".to_owned(),
+        cause: "schedule".to_owned(),
+        started: "2026-02-01T06:00:00.250Z".to_owned(),
+        ended: ended.map(str::to_owned),
+        outcome: outcome.map(str::to_owned),
+        sentence: None,
+        new: 1200,
+        changed: 0,
+        gone: 3,
+    }
+}
+
+#[test]
+fn the_list_says_how_long_and_how() {
+    assert_eq!(list(&[]), "No run yet.");
+    let rows = [
+        (
+            run(7, Some("2026-02-01T06:00:02.500Z"), Some("ok")),
+            [
+                "7",
+                "rosters",
+                "schedule",
+                "2026-02-01 06:00:00",
+                "2.2 s",
+                "1,200",
+                "·",
+                "3",
+                "ok",
+            ],
+            "",
+        ),
+        (
+            run(8, None, None),
+            [
+                "8",
+                "rosters",
+                "schedule",
+                "2026-02-01 06:00:00",
+                "",
+                "1,200",
+                "·",
+                "3",
+                "no end recorded",
+            ],
+            "",
+        ),
+        (
+            RunLine {
+                sentence: Some("users: timed out".to_owned()),
+                ..run(9, Some("2026-02-01T05:59:00.000Z"), Some("failed"))
+            },
+            [
+                "9",
+                "rosters",
+                "schedule",
+                "2026-02-01 06:00:00",
+                "0 ms",
+                "1,200",
+                "·",
+                "3",
+                "failed",
+            ],
+            "• run 9: users: timed out\n",
+        ),
+    ];
+    for (run, cells, remarks) in rows {
+        let text = list(&[run]);
+        let line = text.lines().nth(3).expect("a row");
+        // Three blanks or more part two cells; an empty cell is only more of them.
+        let found: Vec<&str> = line
+            .trim_matches(['│', ' '])
+            .split("   ")
+            .map(str::trim)
+            .filter(|cell| !cell.is_empty())
+            .collect();
+        let expected: Vec<&str> = cells.into_iter().filter(|cell| !cell.is_empty()).collect();
+        assert_eq!(found, expected);
+        assert_eq!(text.split_once("┘\n").expect("an end").1, remarks);
+    }
+}
+
+#[test]
+fn one_run_names_what_it_could_not_take() {
+    let record = StreamRecord {
+        stream: "users".to_owned(),
+        outcome: "held".to_owned(),
+        sentence: Some("held back: 9 of 20 rows would go".to_owned()),
+        unlisted: vec!["nickname".to_owned()],
+        ..StreamRecord::default()
+    };
+    let rejects = [(1, "dateOfBirth"), (12, "sourcedId")].map(|(rows, path)| RejectLine {
+        stream: "users".to_owned(),
+        path: path.to_owned(),
+        reason: "missing".to_owned(),
+        rows,
+    });
+    let held = run(7, Some("2026-02-01T06:00:02.500Z"), Some("held"));
+    let text = detail_text(&held, &[record], &rejects, true);
+    let (head, rest) = text.split_once('\n').expect("lines");
+    assert_eq!(
+        head,
+        "Run 7 of rosters (north), by schedule, started 2026-02-01 06:00:00 UTC: held"
+    );
+    assert_eq!(
+        rest.split_once("┘\n").expect("a table").1,
+        "• north.users: held back: 9 of 20 rows would go\n\
+         • north.users: not mirrored, because no column lists them: nickname\n\
+         • to accept what run 7 held back: rollbook approve 7\n\
+         Rows that could not be taken:\n  \
+         users  1 row    dateOfBirth  missing\n  \
+         users  12 rows  sourcedId    missing\n"
+    );
+}
+
+#[test]
+fn a_run_without_streams_says_its_own_sentence() {
+    let failed = RunLine {
+        sentence: Some("the disk is full".to_owned()),
+        ..run(7, None, None)
+    };
+    let text = detail_text(&failed, &[], &[], false);
+    assert_eq!(
+        text,
+        "Run 7 of rosters (north), by schedule, started 2026-02-01 06:00:00 UTC: no end recorded\n\
+         • the disk is full\n"
+    );
+}

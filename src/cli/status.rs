@@ -1,0 +1,310 @@
+//! `rollbook status`: how each job fares, what waits for an admin, how large the mirror is.
+//!
+//! Reads only, also while the daemon runs. Its exit code is 0 whatever it shows.
+
+use std::path::Path;
+
+use comfy_table::Cell;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::approve::is_too_old;
+use super::exit::Exit;
+use super::reading::{Reading, errors};
+use super::resume::waits_for;
+use super::ticks::{Tick, ticks};
+use super::words::moment;
+use super::{out, table};
+use crate::app::{Places, Setup};
+use crate::clock::Clock;
+use crate::model::scalar;
+use crate::store::look::{self, Reader, RunLine};
+use crate::store::runs::{self, JobState};
+
+/// Options of `status`.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows the status.
+pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
+    let reading = Reading::open_quietly(places)?;
+    if reading.mirror_if_made().is_none() {
+        reading.setup()?;
+    }
+    let view = view(&reading, Clock::system().now())?;
+    if options.json {
+        out::json(&view);
+    } else {
+        out::text(text(&view));
+    }
+    Ok(())
+}
+
+#[derive(Debug, Serialize)]
+struct View {
+    mirror: Mirror,
+    /// What is wrong with the files on disk; nothing when they are right.
+    configuration: Option<String>,
+    jobs: Vec<Job>,
+    sources: Vec<Source>,
+}
+
+#[derive(Debug, Serialize)]
+struct Mirror {
+    path: String,
+    /// Nothing while there is none.
+    bytes: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Job {
+    job: String,
+    source: String,
+    last_run: Option<RunLine>,
+    failures_in_a_row: u32,
+    parked: Option<String>,
+    deferred_until: Option<String>,
+    held: Option<Held>,
+    next_tick: Option<Tick>,
+    #[serde(skip)]
+    waits: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Held {
+    run: i64,
+    sentence: Option<String>,
+    /// The command that accepts it, or that reads again where it is too old to be accepted.
+    command: String,
+    too_old: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Source {
+    source: String,
+    vendor: Option<String>,
+    tables: u64,
+    rows: u64,
+    history_rows: u64,
+}
+
+fn view(reading: &Reading, now: Timestamp) -> Result<View, Exit> {
+    let mirror = reading.mirror_if_made();
+    let setup = reading.setup.as_ref().ok();
+    let mut names: Vec<(String, String)> = match (setup, mirror) {
+        (Some(setup), _) => setup
+            .jobs
+            .iter()
+            .map(|(name, job)| (name.to_string(), job.source.to_string()))
+            .collect(),
+        (None, Some(mirror)) => look::jobs(mirror)?,
+        (None, None) => Vec::new(),
+    };
+    names.sort();
+    let jobs = names
+        .into_iter()
+        .map(|(name, source)| job(mirror, setup, name, source, now))
+        .collect::<Result<_, Exit>>()?;
+    Ok(View {
+        mirror: Mirror {
+            path: reading.path.display().to_string(),
+            bytes: bytes(&reading.path),
+        },
+        configuration: reading.setup.as_ref().err().map(errors),
+        jobs,
+        sources: sources(mirror, setup)?,
+    })
+}
+
+/// The file and its write-ahead log, which holds what the last runs wrote.
+fn bytes(mirror: &Path) -> Option<u64> {
+    let length = |path: &Path| std::fs::metadata(path).ok().map(|file| file.len());
+    let mut log = mirror.as_os_str().to_owned();
+    log.push("-wal");
+    Some(length(mirror)? + length(Path::new(&log)).unwrap_or(0))
+}
+
+fn job(
+    mirror: Option<&Reader>,
+    setup: Option<&Setup>,
+    name: String,
+    source: String,
+    now: Timestamp,
+) -> Result<Job, Exit> {
+    let (last_run, state, held) = match mirror {
+        Some(mirror) => (
+            look::runs(mirror, Some(&name), 1)?.pop(),
+            runs::job_state(mirror, &name)?,
+            look::held(mirror, &name)?,
+        ),
+        None => (None, JobState::default(), None),
+    };
+    let after = state.deferred_until.as_deref().and_then(scalar::parse);
+    let after = after.unwrap_or(now).max(now);
+    let next_tick = setup
+        .and_then(|setup| setup.job(&name))
+        .and_then(|job| ticks(&job.config, after, 1).pop());
+    Ok(Job {
+        last_run,
+        failures_in_a_row: state.failures,
+        waits: waits_for(&state),
+        parked: state.parked,
+        deferred_until: state.deferred_until,
+        held: held.map(|run| held_line(&name, run, now)),
+        next_tick,
+        job: name,
+        source,
+    })
+}
+
+fn held_line(job: &str, run: RunLine, now: Timestamp) -> Held {
+    let too_old = is_too_old(&run, now);
+    Held {
+        run: run.run,
+        command: if too_old {
+            format!("rollbook sync {job}")
+        } else {
+            format!("rollbook approve {}", run.run)
+        },
+        sentence: run.sentence,
+        too_old,
+    }
+}
+
+fn sources(mirror: Option<&Reader>, setup: Option<&Setup>) -> Result<Vec<Source>, Exit> {
+    let mirrored = mirror.map_or(Ok(Vec::new()), look::mirrored)?;
+    let configured = setup.iter().flat_map(|setup| &setup.sources);
+    let mut sources: Vec<Source> = configured
+        .map(|(name, source)| Source {
+            source: name.to_string(),
+            vendor: Some(source.config.vendor.to_string()),
+            tables: 0,
+            rows: 0,
+            history_rows: 0,
+        })
+        .collect();
+    for (name, stream) in mirrored {
+        let sizes = mirror.map_or(Ok(None), |mirror| look::sizes(mirror, &name, &stream))?;
+        let Some((rows, history_rows)) = sizes else {
+            continue;
+        };
+        let place = sources.iter().position(|source| source.source == name);
+        let place = place.unwrap_or_else(|| {
+            sources.push(Source {
+                source: name.clone(),
+                vendor: None,
+                tables: 0,
+                rows: 0,
+                history_rows: 0,
+            });
+            sources.len() - 1
+        });
+        let source = &mut sources[place];
+        source.tables += 1;
+        source.rows += rows;
+        source.history_rows += history_rows;
+    }
+    Ok(sources)
+}
+
+fn text(view: &View) -> String {
+    let mut text = String::new();
+    if let Some(problems) = &view.configuration {
+        text.push_str(&format!(
+            "The configuration on disk has {problems} (`rollbook check` shows all); a running daemon goes on with the one before.\n"
+        ));
+    }
+    text.push_str(&format!("{}\n", job_table(&view.jobs)));
+    for remark in view.jobs.iter().flat_map(remarks) {
+        text.push_str(&format!("• {remark}\n"));
+    }
+    let unknown = if view.configuration.is_none() {
+        "not configured"
+    } else {
+        ""
+    };
+    let mut table = table::table(&["source", "vendor", "tables", "rows", "old versions"]);
+    for source in &view.sources {
+        table.add_row([
+            Cell::new(&source.source),
+            Cell::new(source.vendor.as_deref().unwrap_or(unknown)),
+            table::figure(source.tables),
+            table::figure(source.rows),
+            table::count(source.history_rows),
+        ]);
+    }
+    text.push_str(&format!("{table}\n"));
+    let path = &view.mirror.path;
+    text.push_str(&match view.mirror.bytes {
+        Some(bytes) => format!("The mirror is {path}, {}.\n", size(bytes)),
+        None => {
+            format!("There is no mirror at {path} yet; `rollbook sync` makes it.\n")
+        }
+    });
+    text
+}
+
+fn job_table(jobs: &[Job]) -> comfy_table::Table {
+    let mut table = table::table(&["job", "run", "started (UTC)", "outcome", "next tick"]);
+    for job in jobs {
+        let next = job.next_tick.as_ref().map_or(String::new(), |tick| {
+            format!("{} = {}", tick.in_zone(), tick.in_utc())
+        });
+        let run = job.last_run.as_ref();
+        table.add_row([
+            Cell::new(&job.job),
+            table::right(run.map_or(String::new(), |run| run.run.to_string())),
+            Cell::new(run.map_or("never".to_owned(), |run| moment(&run.started))),
+            Cell::new(run.map_or("", |run| {
+                run.outcome.as_deref().unwrap_or("no end recorded")
+            })),
+            Cell::new(next),
+        ]);
+    }
+    table
+}
+
+/// What an admin may want to know or do about a job.
+fn remarks(job: &Job) -> Vec<String> {
+    let mut remarks = Vec::new();
+    let last = job.last_run.as_ref();
+    // What parked the job is said with that.
+    if let (Some(sentence), None) = (last.and_then(|run| run.sentence.as_ref()), &job.parked) {
+        remarks.push(format!("{}: {sentence}", job.job));
+    }
+    if let Some(held) = &job.held {
+        let (run, command) = (held.run, &held.command);
+        remarks.push(if held.too_old {
+            format!(
+                "{}: run {run} was held more than a day ago and can no longer be approved; to read again: {command}",
+                job.job
+            )
+        } else {
+            format!("{}: to accept what run {run} held back: {command}", job.job)
+        });
+    }
+    if !job.waits.is_empty() {
+        let mut remark = format!("{}: {}", job.job, job.waits.join("; "));
+        if job.parked.is_some() {
+            remark.push_str(&format!(
+                "; when that is put right: rollbook resume {}",
+                job.job
+            ));
+        }
+        remarks.push(remark);
+    }
+    remarks
+}
+
+fn size(bytes: u64) -> String {
+    const MIB: f64 = 1_048_576.0;
+    format!("{:.1} MiB", bytes as f64 / MIB)
+}
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;

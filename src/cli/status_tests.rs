@@ -1,0 +1,123 @@
+//! What the status says about a job.
+
+use super::*;
+
+fn now() -> Timestamp {
+    "2026-02-02T06:00:00Z".parse().expect("a time")
+}
+
+fn run(ended: &str, outcome: &str, sentence: &str) -> RunLine {
+    RunLine {
+        run: 7,
+        job: "rosters".to_owned(),
+        source: "north".to_owned(),
+        cause: "schedule".to_owned(),
+        started: ended.to_owned(),
+        ended: Some(ended.to_owned()),
+        outcome: Some(outcome.to_owned()),
+        sentence: (!sentence.is_empty()).then(|| sentence.to_owned()),
+        new: 0,
+        changed: 0,
+        gone: 0,
+    }
+}
+
+fn job(last_run: Option<RunLine>, held: Option<RunLine>, state: JobState) -> Job {
+    Job {
+        job: "rosters".to_owned(),
+        source: "north".to_owned(),
+        last_run,
+        failures_in_a_row: state.failures,
+        waits: waits_for(&state),
+        parked: state.parked,
+        deferred_until: state.deferred_until,
+        held: held.map(|run| held_line("rosters", run, now())),
+        next_tick: None,
+    }
+}
+
+#[test]
+fn what_waits_for_an_admin_is_said_with_the_command() {
+    let soon = "2026-02-02T05:00:00.000Z";
+    let old = "2026-02-01T05:00:00.000Z";
+    let plain = JobState::default;
+    let rows: [(&str, Job, &[&str]); 6] = [
+        ("never", job(None, None, plain()), &[]),
+        ("well", job(Some(run(soon, "ok", "")), None, plain()), &[]),
+        (
+            "failing",
+            job(
+                Some(run(soon, "failed", "users: timed out")),
+                None,
+                JobState {
+                    failures: 6,
+                    ..plain()
+                },
+            ),
+            &[
+                "rosters: users: timed out",
+                "rosters: 6 runs in a row did not end well",
+            ],
+        ),
+        (
+            "held",
+            job(
+                Some(run(soon, "held", "users: 9 of 20 rows would go")),
+                Some(run(soon, "held", "")),
+                plain(),
+            ),
+            &[
+                "rosters: users: 9 of 20 rows would go",
+                "rosters: to accept what run 7 held back: rollbook approve 7",
+            ],
+        ),
+        (
+            "held long ago",
+            job(None, Some(run(old, "held", "")), plain()),
+            &[
+                "rosters: run 7 was held more than a day ago and can no longer be approved; \
+                 to read again: rollbook sync rosters",
+            ],
+        ),
+        (
+            "parked",
+            job(
+                Some(run(soon, "parked", "the vendor refused the credential")),
+                None,
+                JobState {
+                    parked: Some("the vendor refused the credential".to_owned()),
+                    failures: 1,
+                    ..plain()
+                },
+            ),
+            &["rosters: parked: the vendor refused the credential; \
+                 when that is put right: rollbook resume rosters"],
+        ),
+    ];
+    for (name, job, expected) in rows {
+        assert_eq!(remarks(&job), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_broken_configuration_and_a_missing_mirror_are_said() {
+    let view = View {
+        mirror: Mirror {
+            path: "mirror.db".to_owned(),
+            bytes: None,
+        },
+        configuration: Some("2 problems".to_owned()),
+        jobs: Vec::new(),
+        sources: Vec::new(),
+    };
+    let text = text(&view);
+    assert!(
+        text.starts_with("The configuration on disk has 2 problems (`rollbook check` shows all);"),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("There is no mirror at mirror.db yet; `rollbook sync` makes it.\n"),
+        "{text}"
+    );
+    assert_eq!(size(3_670_016), "3.5 MiB");
+}

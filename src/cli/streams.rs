@@ -1,0 +1,252 @@
+//! `rollbook streams`: what can be mirrored, what is, and how; `--columns`: what one table's columns mean.
+
+use serde::Serialize;
+
+use super::exit::Exit;
+use super::reading::{Reading, find};
+use super::table::{grouped, indented};
+use super::words::{Rules, moment, rules};
+use super::{out, table};
+use crate::app::{Places, Setup, SourceSetup};
+use crate::model::SourceName;
+use crate::model::nearest::advice;
+use crate::store::look::{self, LastRead, Reader};
+use crate::vendor::api::StreamSpec;
+
+/// Options of `streams`.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Only this source's
+    source: Option<String>,
+    /// The columns of one stream (SOURCE_STREAM): type, where they come from, what they mean
+    #[arg(long, value_name = "STREAM", conflicts_with = "source")]
+    columns: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Lists streams, or the columns of one.
+pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
+    let reading = Reading::open_quietly(places)?;
+    let setup = reading.setup()?;
+    if let Some(stream) = &options.columns {
+        return show_columns(setup, stream, options.json);
+    }
+    if let Some(name) = options
+        .source
+        .as_deref()
+        .filter(|name| setup.source(name).is_none())
+    {
+        let help = advice(name, setup.sources.keys().map(SourceName::as_str));
+        return Err(Exit::usage(format!("there is no source `{name}`; {help}")));
+    }
+    let mut streams = Vec::new();
+    let named = |name: &SourceName| {
+        options
+            .source
+            .as_ref()
+            .is_none_or(|only| only == name.as_str())
+    };
+    for (name, source) in setup.sources.iter().filter(|(name, _)| named(name)) {
+        for spec in source.streams.values() {
+            streams.push(stream(setup, reading.mirror_if_made(), name, spec)?);
+        }
+    }
+    if options.json {
+        out::json(&streams);
+    } else {
+        out::text(text(&streams));
+    }
+    Ok(())
+}
+
+#[derive(Debug, Serialize)]
+struct Stream {
+    source: String,
+    stream: String,
+    table: String,
+    title: String,
+    /// The jobs that read it.
+    jobs: Vec<String>,
+    /// Rows of the table and of its history; nothing while it was never made.
+    rows: Option<u64>,
+    history_rows: Option<u64>,
+    last_read: Option<LastRead>,
+    #[serde(flatten)]
+    rules: Rules,
+}
+
+fn stream(
+    setup: &Setup,
+    mirror: Option<&Reader>,
+    source: &SourceName,
+    spec: &StreamSpec,
+) -> Result<Stream, Exit> {
+    let readers: Vec<_> = setup
+        .jobs
+        .iter()
+        .filter(|(_, job)| job.source == *source)
+        .filter(|(_, job)| job.streams.iter().any(|other| other.name == spec.name))
+        .collect();
+    let (sizes, last_read) = match mirror {
+        Some(mirror) => (
+            look::sizes(mirror, source.as_str(), &spec.name)?,
+            look::last_read(mirror, source.as_str(), &spec.name)?,
+        ),
+        None => (None, None),
+    };
+    Ok(Stream {
+        source: source.to_string(),
+        stream: spec.name.clone(),
+        table: format!("{source}_{}", spec.name),
+        title: spec.title.clone(),
+        jobs: readers.iter().map(|(name, _)| name.to_string()).collect(),
+        rows: sizes.map(|(rows, _)| rows),
+        history_rows: sizes.map(|(_, rows)| rows),
+        last_read,
+        rules: rules(spec, readers.first().map(|(_, job)| &job.config)),
+    })
+}
+
+/// Two lines a stream: what is there, and how it is read.
+fn text(streams: &[Stream]) -> String {
+    let figure = |number: Option<u64>| number.map_or("·".to_owned(), grouped);
+    let wide = |numbers: fn(&Stream) -> Option<u64>| {
+        let widths = streams
+            .iter()
+            .map(|stream| figure(numbers(stream)).chars().count());
+        widths.max().unwrap_or_default()
+    };
+    let (rows, old) = (
+        wide(|stream| stream.rows),
+        wide(|stream| stream.history_rows),
+    );
+    let heads = indented(
+        0,
+        streams.iter().map(|stream| {
+            [
+                stream.table.clone(),
+                format!("{:>rows$} rows", figure(stream.rows)),
+                format!("{:>old$} old", figure(stream.history_rows)),
+                if stream.jobs.is_empty() {
+                    "no job".to_owned()
+                } else {
+                    stream.jobs.join(", ")
+                },
+                stream.last_read.as_ref().map_or(String::new(), |last| {
+                    format!("{} UTC {}", moment(&last.started), last.outcome)
+                }),
+            ]
+        }),
+    );
+    let mut text = String::new();
+    for (head, stream) in heads.lines().zip(streams) {
+        let rules = &stream.rules;
+        let read_for = rules
+            .read_for
+            .as_ref()
+            .map_or(String::new(), |items| format!(" for {items}"));
+        text.push_str(&format!(
+            "{head}\n    key {}; {}{read_for}; {}; gone {}; old versions {}\n",
+            rules.key.join(", "),
+            rules.paging,
+            rules.changes,
+            rules.gone,
+            rules.history
+        ));
+    }
+    text
+}
+
+#[derive(Debug, Serialize)]
+struct ColumnLine {
+    column: String,
+    r#type: &'static str,
+    key: bool,
+    comes_from: String,
+    meaning: String,
+    combo: Option<String>,
+    /// Whether a job leaves it out.
+    dropped: bool,
+}
+
+fn show_columns(setup: &Setup, name: &str, json: bool) -> Result<(), Exit> {
+    let all = setup.sources.iter().flat_map(|(name, source)| {
+        let streams = source.streams.keys();
+        streams.map(move |stream| (name.as_str(), stream.as_str()))
+    });
+    let (source, stream) = find(name, all)?;
+    let Some((name, source)) = setup.sources.get_key_value(source) else {
+        return Err(Exit::usage(format!("there is no source `{source}`")));
+    };
+    let columns = columns(setup, name, source, stream);
+    if json {
+        out::json(&columns);
+    } else {
+        out::text(columns_text(&columns));
+    }
+    Ok(())
+}
+
+fn columns(
+    setup: &Setup,
+    name: &SourceName,
+    source: &SourceSetup,
+    stream: &str,
+) -> Vec<ColumnLine> {
+    let Some(spec) = source.streams.get(stream) else {
+        return Vec::new();
+    };
+    let kept = setup.kept(name, stream);
+    spec.columns
+        .iter()
+        .enumerate()
+        .map(|(place, column)| ColumnLine {
+            column: column.name.clone(),
+            r#type: column.kind.word(),
+            key: spec.key.contains(&place),
+            comes_from: column
+                .from
+                .rsplit_once(':')
+                .map_or(column.from.as_str(), |(path, _)| path)
+                .trim()
+                .to_owned(),
+            meaning: column.help.clone(),
+            combo: column.combo.clone(),
+            dropped: kept
+                .as_ref()
+                .is_some_and(|kept| kept.column(&column.name).is_none()),
+        })
+        .collect()
+}
+
+fn columns_text(columns: &[ColumnLine]) -> String {
+    let mut table = table::table(&["column", "type", "comes from", "meaning"]);
+    for column in columns {
+        let mut meaning = Vec::new();
+        if column.key {
+            meaning.push("key".to_owned());
+        }
+        if column.dropped {
+            meaning.push("dropped by the job".to_owned());
+        }
+        if !column.meaning.is_empty() {
+            meaning.push(column.meaning.clone());
+        }
+        if let Some(combo) = &column.combo {
+            meaning.push(format!("combo list {combo}"));
+        }
+        table.add_row([
+            column.column.clone(),
+            column.r#type.to_owned(),
+            column.comes_from.clone(),
+            meaning.join("; "),
+        ]);
+    }
+    format!("{table}\n")
+}
+
+#[cfg(test)]
+#[path = "streams_tests.rs"]
+mod tests;

@@ -1,0 +1,78 @@
+//! Streams as text.
+
+use super::*;
+
+fn stream(name: &str, rows: Option<u64>, jobs: &[&str], read: bool) -> Stream {
+    Stream {
+        source: "north".to_owned(),
+        stream: name.to_owned(),
+        table: format!("north_{name}"),
+        title: String::new(),
+        jobs: jobs.iter().map(|job| (*job).to_owned()).collect(),
+        rows,
+        history_rows: rows.map(|_| 3),
+        last_read: read.then(|| LastRead {
+            run: 9,
+            job: "rosters".to_owned(),
+            started: "2026-02-02T06:00:00.000Z".to_owned(),
+            reading: "full".to_owned(),
+            outcome: "ok".to_owned(),
+            rejected: 0,
+        }),
+        rules: Rules {
+            key: vec!["list".to_owned(), "id".to_owned()],
+            paging: "one answer".to_owned(),
+            read_for: read.then(|| "each row of lists".to_owned()),
+            changes: "all each time".to_owned(),
+            gone: "when absent".to_owned(),
+            history: "kept 400d".to_owned(),
+        },
+    }
+}
+
+#[test]
+fn two_lines_a_stream() {
+    let streams = [
+        stream("users", Some(12_345), &["rosters", "nightly"], true),
+        stream("staff", None, &[], false),
+    ];
+    assert_eq!(
+        text(&streams),
+        "north_users  12,345 rows  3 old  rosters, nightly  2026-02-02 06:00:00 UTC ok\n    \
+         key list, id; one answer for each row of lists; all each time; gone when absent; old versions kept 400d\n\
+         north_staff       · rows  · old  no job\n    \
+         key list, id; one answer; all each time; gone when absent; old versions kept 400d\n"
+    );
+}
+
+#[test]
+fn a_column_says_what_an_admin_may_ask() {
+    let line = |key, dropped, meaning: &str, combo: Option<&str>| ColumnLine {
+        column: "status_id".to_owned(),
+        r#type: "integer",
+        key,
+        comes_from: "StatusId".to_owned(),
+        meaning: meaning.to_owned(),
+        combo: combo.map(str::to_owned),
+        dropped,
+    };
+    let rows = [
+        (line(true, false, "", None), "key"),
+        (
+            line(false, true, "how it stands", None),
+            "dropped by the job; how it stands",
+        ),
+        (
+            line(false, false, "how it stands", Some("17")),
+            "how it stands; combo list 17",
+        ),
+    ];
+    for (line, expected) in rows {
+        let text = columns_text(&[line]);
+        let row = text.lines().nth(3).expect("a row");
+        assert!(
+            row.trim_end_matches([' ', '│']).ends_with(expected),
+            "{row}"
+        );
+    }
+}

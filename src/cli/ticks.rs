@@ -1,0 +1,129 @@
+//! When a job runs next, in its own zone and in UTC.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use crate::config::JobConfig;
+use crate::model::schedule::next_tick;
+
+/// One tick, for a script and for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Tick {
+    /// In UTC: `2026-02-02T05:00:00Z`.
+    pub utc: String,
+    /// On the clock of the job's zone: `2026-02-02T06:00:00+01:00`.
+    pub local: String,
+    #[serde(skip)]
+    at: Timestamp,
+    #[serde(skip)]
+    zone: TimeZone,
+}
+
+/// The next ticks of a job, later than a time, as many as are wanted and come.
+pub fn ticks(job: &JobConfig, after: Timestamp, wanted: usize) -> Vec<Tick> {
+    let (cron, zone) = (job.schedule.cron(), job.time_zone.zone());
+    let next = |from: &Timestamp| next_tick(cron, zone, *from);
+    std::iter::successors(next(&after), next)
+        .take(wanted)
+        .map(|at| Tick {
+            utc: at.to_string(),
+            local: at
+                .to_zoned(zone.clone())
+                .strftime("%Y-%m-%dT%H:%M:%S%:z")
+                .to_string(),
+            at,
+            zone: zone.clone(),
+        })
+        .collect()
+}
+
+impl Tick {
+    /// `Mon 2026-02-02 06:00 CET`, with seconds where there are some.
+    pub fn in_zone(&self) -> String {
+        self.written(&self.zone, "%a %Y-%m-%d %H:%M", "%Z")
+    }
+
+    /// `05:00 UTC`, with the date where it is another day there.
+    pub fn in_utc(&self) -> String {
+        let day = |zone: &TimeZone| self.at.to_zoned(zone.clone()).date();
+        let head = if day(&self.zone) == day(&TimeZone::UTC) {
+            "%H:%M"
+        } else {
+            "%Y-%m-%d %H:%M"
+        };
+        self.written(&TimeZone::UTC, head, "UTC")
+    }
+
+    fn written(&self, zone: &TimeZone, head: &str, tail: &str) -> String {
+        let zoned = self.at.to_zoned(zone.clone());
+        let seconds = if zoned.second() == 0 { "" } else { ":%S" };
+        zoned
+            .strftime(&format!("{head}{seconds} {tail}"))
+            .to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(schedule: &str, zone: &str) -> JobConfig {
+        let text = serde_json::json!({
+            "source": "north", "streams": ["users"], "schedule": schedule, "time_zone": zone,
+        });
+        serde_json::from_value(text).expect("a job")
+    }
+
+    #[test]
+    fn ticks_are_told_on_both_clocks() {
+        let after: Timestamp = "2026-02-01T12:00:00Z".parse().expect("a time");
+        let rows = [
+            (
+                "0 6 * * Mon-Fri",
+                "Europe/Vienna",
+                "2026-02-02T06:00:00+01:00",
+                "Mon 2026-02-02 06:00 CET",
+                "05:00 UTC",
+            ),
+            (
+                "0 6 * * *",
+                "Australia/Sydney",
+                "2026-02-02T06:00:00+11:00",
+                "Mon 2026-02-02 06:00 AEDT",
+                "2026-02-01 19:00 UTC",
+            ),
+            (
+                "15 0 3 * * *",
+                "UTC",
+                "2026-02-02T03:00:15+00:00",
+                "Mon 2026-02-02 03:00:15 UTC",
+                "03:00:15 UTC",
+            ),
+        ];
+        for (schedule, zone, local, in_zone, in_utc) in rows {
+            let found = ticks(&job(schedule, zone), after, 1);
+            let found: Vec<_> = found
+                .iter()
+                .map(|tick| (tick.local.as_str(), tick.in_zone(), tick.in_utc()))
+                .collect();
+            let expected = (local, in_zone.to_owned(), in_utc.to_owned());
+            assert_eq!(found, [expected], "{schedule} {zone}");
+        }
+    }
+
+    #[test]
+    fn as_many_as_are_wanted() {
+        let after: Timestamp = "2026-02-06T17:50:00Z".parse().expect("a time");
+        let found = ticks(&job("*/20 6-18 * * Mon-Fri", "UTC"), after, 3);
+        let utc: Vec<_> = found.iter().map(|tick| tick.utc.as_str()).collect();
+        assert_eq!(
+            utc,
+            [
+                "2026-02-06T18:00:00Z",
+                "2026-02-06T18:20:00Z",
+                "2026-02-06T18:40:00Z"
+            ]
+        );
+    }
+}

@@ -1,0 +1,156 @@
+//! The story of a row.
+
+use super::*;
+
+fn version(since: &str, run: i64, ended: Option<(&str, &str, i64)>, differs: &[&str]) -> Version {
+    Version {
+        since: since.to_owned(),
+        run,
+        until: ended.map(|(until, _, _)| until.to_owned()),
+        ended: ended.map(|(_, how, _)| how.to_owned()),
+        ended_run: ended.map(|(_, _, run)| run),
+        differs_in: differs.iter().map(|name| (*name).to_owned()).collect(),
+    }
+}
+
+#[test]
+fn versions_become_events() {
+    let versions = [
+        version("1", 1, Some(("2", "changed", 2)), &[]),
+        version("2", 2, Some(("3", "gone", 3)), &["email"]),
+        version("5", 5, None, &["role"]),
+    ];
+    let found: Vec<String> = events(&versions)
+        .iter()
+        .map(|event| {
+            format!(
+                "{} {:?} {} {}",
+                event.at,
+                event.what,
+                event.run,
+                event.columns.join(",")
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "1 Came 1 ",
+            "2 Changed 2 email",
+            "3 Gone 3 ",
+            "5 CameBack 5 role"
+        ]
+    );
+    assert_eq!(events(&[]), []);
+}
+
+fn view(state: State, events: Vec<Event>) -> View {
+    View {
+        table: "north_users".to_owned(),
+        key: vec![("id".to_owned(), "17".to_owned())],
+        state,
+        events,
+        waiting: None,
+        last_read: Some(LastRead {
+            run: 9,
+            job: "rosters".to_owned(),
+            started: "2026-02-02T06:00:00.000Z".to_owned(),
+            reading: "full".to_owned(),
+            outcome: "ok_with_rejects".to_owned(),
+            rejected: 0,
+        }),
+    }
+}
+
+fn event(at: &str, what: What, run: i64, job: Option<&str>, columns: &[&str]) -> Event {
+    Event {
+        at: at.to_owned(),
+        what,
+        run,
+        job: job.map(str::to_owned),
+        outcome: job.map(|_| "ok".to_owned()),
+        columns: columns.iter().map(|name| (*name).to_owned()).collect(),
+    }
+}
+
+#[test]
+fn the_story_is_told() {
+    let read = "north_users was last read by run 9 of rosters, 2026-02-02 06:00:00 UTC (full, ok_with_rejects).\n";
+    let came = || event("2026-02-01T06:00:00.000Z", What::Came, 1, None, &[]);
+    let changed = || {
+        let columns = ["email", "role"];
+        event(
+            "2026-02-01T07:00:00.000Z",
+            What::Changed,
+            4,
+            Some("rosters"),
+            &columns,
+        )
+    };
+    let waiting = View {
+        waiting: Some(Waiting {
+            missed: 1,
+            first_run: 9,
+        }),
+        ..view(State::InTheMirror, vec![came(), changed()])
+    };
+    let mut unknown = view(State::Unknown, Vec::new());
+    if let Some(last) = &mut unknown.last_read {
+        last.rejected = 1;
+    }
+    let never = View {
+        last_read: None,
+        ..view(State::Unknown, Vec::new())
+    };
+    let rows = [
+        (
+            waiting,
+            format!(
+                "A row of north_users with id = 17:\n  \
+                 2026-02-01 06:00:00 UTC  came     run 1             (no longer recorded)\n  \
+                 2026-02-01 07:00:00 UTC  changed  run 4 of rosters  ok                    email, role\n\
+                 It is in the mirror now. 1 complete reading missed it, run 9 first: it waits for another one before it leaves.\n{read}"
+            ),
+        ),
+        (
+            view(State::Gone, vec![came()]),
+            format!(
+                "A row of north_users with id = 17:\n  \
+                 2026-02-01 06:00:00 UTC  came  run 1  (no longer recorded)\n\
+                 It is not in the mirror now.\n{read}"
+            ),
+        ),
+        (
+            unknown,
+            format!(
+                "There is no row of north_users with id = 17, neither now nor in the history.\n{read}\
+                 That run could not take 1 row; `rollbook runs show 9` says why.\n"
+            ),
+        ),
+        (
+            never,
+            "There is no row of north_users with id = 17, neither now nor in the history.\n\
+             north_users was never read.\n"
+                .to_owned(),
+        ),
+    ];
+    for (view, expected) in rows {
+        assert_eq!(text(&view), expected);
+    }
+}
+
+#[test]
+fn the_key_keeps_its_order_in_json() {
+    let view = View {
+        key: vec![
+            ("z".to_owned(), "1".to_owned()),
+            ("a".to_owned(), "2".to_owned()),
+        ],
+        ..view(State::Unknown, Vec::new())
+    };
+    let written = serde_json::to_string(&view).expect("JSON");
+    assert!(
+        written.contains(r#""key":{"z":"1","a":"2"},"state":"unknown""#),
+        "{written}"
+    );
+}

@@ -1,0 +1,158 @@
+//! Configuration and times in words: pure texts, no terminal.
+
+use crate::config::{JobConfig, Mode};
+use crate::model::{History, Period, StreamName};
+use crate::vendor::api::StreamSpec;
+use crate::vendor::description::PageBy;
+
+/// A time of the mirror for people: `2026-01-31 06:00:14`, still UTC.
+pub fn moment(written: &str) -> String {
+    match (written.get(..10), written.get(11..19)) {
+        (Some(date), Some(time)) => format!("{date} {time}"),
+        _ => written.to_owned(),
+    }
+}
+
+/// A number and its noun: `1 row`, `2 rows`.
+pub fn many(number: u64, one: &str, more: &str) -> String {
+    let noun = if number == 1 { one } else { more };
+    format!("{} {noun}", super::table::grouped(number))
+}
+
+/// How a stream is read, as `rollbook streams` says it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Rules {
+    /// The columns that identify a row.
+    pub key: Vec<String>,
+    /// How pages are asked for.
+    pub paging: String,
+    /// What it is read for; nothing when it is one list.
+    pub read_for: Option<String>,
+    /// How much is asked for.
+    pub changes: String,
+    /// How a row is known to be gone.
+    pub gone: String,
+    /// How long old versions are kept.
+    pub history: String,
+}
+
+/// The rules of a stream, as the job that reads it has them.
+pub fn rules(spec: &StreamSpec, job: Option<&JobConfig>) -> Rules {
+    let options = spec
+        .name
+        .parse::<StreamName>()
+        .ok()
+        .and_then(|name| job?.stream.get(&name));
+    let mode = options.and_then(|options| options.mode);
+    let confirm = job
+        .and_then(|job| job.guard.confirm)
+        .map(u32::from)
+        .or(spec.gone.confirm);
+    Rules {
+        key: spec
+            .key
+            .iter()
+            .map(|place| spec.columns[*place].name.clone())
+            .collect(),
+        paging: paging(spec),
+        read_for: read_for(spec),
+        changes: changes(spec, mode),
+        gone: gone(spec, confirm),
+        history: match options
+            .and_then(|options| options.history)
+            .unwrap_or(spec.history)
+        {
+            History::Off => "not kept".to_owned(),
+            History::Keep(length) => format!("kept {}", Period(length)),
+        },
+    }
+}
+
+fn paging(spec: &StreamSpec) -> String {
+    let size = spec.page.size;
+    match spec.page.by {
+        PageBy::None => "one answer".to_owned(),
+        PageBy::Offset => format!("pages of {size} by offset"),
+        PageBy::Number => format!("pages of {size} by number"),
+        PageBy::Link => "pages by link".to_owned(),
+        PageBy::Cursor => "pages by cursor".to_owned(),
+        PageBy::Watermark => {
+            let column = spec.watermark.map_or("", |place| &spec.columns[place].name);
+            format!("pages of {size} along {column}")
+        }
+    }
+}
+
+fn read_for(spec: &StreamSpec) -> Option<String> {
+    let each = spec.for_each.as_ref()?;
+    if !each.list.is_empty() {
+        return Some(format!("each of {} items", each.list.len()));
+    }
+    match (&each.setting, &each.stream) {
+        (Some(setting), Some(stream)) => Some(format!(
+            "each of the setting {setting}, else each row of {stream}"
+        )),
+        (Some(setting), None) => Some(format!("each of the setting {setting}")),
+        (None, Some(stream)) => Some(format!("each row of {stream}")),
+        (None, None) => None,
+    }
+}
+
+fn changes(spec: &StreamSpec, mode: Option<Mode>) -> String {
+    if let Some(window) = &spec.window {
+        let column = &spec.columns[window.column].name;
+        let mut text = format!("new {column}, {} at a time", Period(window.step));
+        if let Some((every, span)) = window.again {
+            text.push_str(&format!(
+                ", the last {} again every {}",
+                Period(span),
+                Period(every)
+            ));
+        }
+        return text;
+    }
+    let Some(since) = &spec.since else {
+        return "all each time".to_owned();
+    };
+    let incremental = mode.map_or(since.default, |mode| mode == Mode::Incremental);
+    let column = &spec.columns[since.column].name;
+    if incremental {
+        format!(
+            "changes by {column}, all every {}",
+            Period(since.full_every)
+        )
+    } else {
+        format!("all each time, could be changes by {column}")
+    }
+}
+
+fn gone(spec: &StreamSpec, confirm: Option<u32>) -> String {
+    let mut ways = Vec::new();
+    if let Some((place, values)) = &spec.gone_status {
+        ways.push(format!(
+            "{} = {}",
+            spec.columns[*place].name,
+            values.join("/")
+        ));
+    }
+    if let Some(feed) = &spec.gone.feed {
+        ways.push(format!("listed in {}", feed.stream));
+    }
+    if spec.gone.absence {
+        let walked = matches!(spec.page.by, PageBy::Offset | PageBy::Number);
+        ways.push(match (confirm, walked) {
+            (Some(1), _) | (None, false) => "absent".to_owned(),
+            (Some(times), _) => format!("absent {times} times in a row"),
+            (None, true) => "absent (twice, where no total is stated)".to_owned(),
+        });
+    }
+    if ways.is_empty() {
+        "never".to_owned()
+    } else {
+        format!("when {}", ways.join(", "))
+    }
+}
+
+#[cfg(test)]
+#[path = "words_tests.rs"]
+mod tests;
