@@ -131,6 +131,8 @@ mod tests {
             &["rollbook", "why", "north_users"][..],
             &["rollbook", "approve"],
             &["rollbook", "streams", "north", "--columns", "north.users"],
+            &["rollbook", "sandbox", "--faults", "101"],
+            &["rollbook", "sandbox", "--advance"],
             &["rollbook", "schema", "mirror"],
         ] {
             assert!(Args::try_parse_from(line).is_err(), "{line:?}");

@@ -5,19 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::exit::Exit;
-use super::sync::{run_all, stop_on_signal};
-use super::{lines, start, table};
-use crate::app::{App, Overlay, Places};
+use super::sandbox::not_started;
+use super::sync::{run_all, show, stop_on_signal};
+use super::{demo_questions, lines, out, start};
+use crate::app::{App, Overlay, Places, Setup};
 use crate::clock::Clock;
 use crate::config::SourceLimits;
 use crate::sandbox::{Options as SandboxOptions, Sandbox};
-use crate::sync::{Order, RunReport};
+use crate::sync::Order;
 
 /// Politeness towards a vendor on loopback, which has nobody else to serve.
 const DEMO_PER_SECOND: f64 = 1000.0;
 
 /// How long a day lasts at the invented school with `--serve`.
 const DAY: Duration = Duration::from_secs(60);
+
+/// Where the sandbox remembers its day; it also says that a mirror beside it is the demo's.
+const NOTEBOOK: &str = "sandbox.json";
 
 /// Options of `demo`.
 #[derive(Debug, clap::Args)]
@@ -38,25 +42,26 @@ pub struct Options {
 
 /// Runs the demo in the state folder; a second run there sees one more day of the invented school.
 pub async fn run(places: &Places, options: Options) -> Result<(), Exit> {
+    let setup = Setup::load(places, &Overlay::default())?;
+    let notebook = places.state.join(NOTEBOOK);
+    check_folder(&places.state, &places.mirror(&setup), &notebook)?;
     let sandbox = SandboxOptions {
         students: options.students,
         seed: options.seed,
-        state: Some(places.state.join("sandbox.json")),
+        state: Some(notebook),
         advance: true,
         ..SandboxOptions::default()
     };
-    let sandbox = Sandbox::start(sandbox)
-        .await
-        .map_err(|error| Exit::failed(format!("could not start the sandbox: {error}")))?;
+    let sandbox = Sandbox::start(sandbox).await.map_err(not_started)?;
     let app = start::app(places, &overlay(&sandbox)).await?;
     let stop = stop_on_signal();
     if !options.json {
         let day = sandbox.describe().day;
-        anstream::println!(
-            "Three simulated vendors are up; it is day {day} at the invented school.\n"
-        );
+        out::text(format!(
+            "Simulated vendors are up on loopback; it is day {day} at the invented school.\n"
+        ));
     }
-    let jobs: Vec<String> = jobs_in_order(&app);
+    let jobs: Vec<String> = app.setup().jobs.keys().map(ToString::to_string).collect();
     let order = Order {
         cause: "demo",
         full: false,
@@ -64,9 +69,10 @@ pub async fn run(places: &Places, options: Options) -> Result<(), Exit> {
     };
     let reports = run_all(&app, &jobs, order, &stop).await;
     if options.json {
-        println!("{}", lines::json(&reports));
+        out::json(&lines::json(&reports));
     } else {
-        show(&reports, app.store().path());
+        show(&reports, false);
+        out::text(invitation(&app)?);
     }
     if options.serve && !stop.is_cancelled() {
         serve(app, places, overlay(&sandbox), &sandbox).await;
@@ -81,8 +87,8 @@ pub async fn run(places: &Places, options: Options) -> Result<(), Exit> {
 
 /// The daemon on the jobs' own schedules, while a day passes at the vendors every minute.
 async fn serve(app: App, places: &Places, overlay: Overlay, sandbox: &Sandbox) {
-    anstream::println!(
-        "\nThe daemon runs on the jobs' schedules, and every minute is a day at the school. Ctrl-C stops it."
+    out::text(
+        "\nThe daemon runs on the jobs' schedules, and every minute is a day at the school. Ctrl-C stops it.",
     );
     let days = async {
         loop {
@@ -96,13 +102,6 @@ async fn serve(app: App, places: &Places, overlay: Overlay, sandbox: &Sandbox) {
         () = super::run::serve(Arc::new(app), places, overlay) => {}
         () = days => {}
     }
-}
-
-/// Slow things last, so that a viewer sees rosters first.
-fn jobs_in_order(app: &App) -> Vec<String> {
-    let mut jobs: Vec<String> = app.setup().jobs.keys().map(ToString::to_string).collect();
-    jobs.sort_by_key(|name| (name.starts_with("wisenet_c"), name.clone()));
-    jobs
 }
 
 /// The sandbox's addresses and secrets over the shipped configuration.
@@ -124,10 +123,59 @@ fn overlay(sandbox: &Sandbox) -> Overlay {
     overlay
 }
 
-fn show(reports: &[RunReport], mirror: &Path) {
-    anstream::println!("{}", table::of_runs(reports));
-    for remark in lines::remarks(reports) {
-        anstream::println!("• {remark}");
+/// The demo never writes into a mirror that it did not make.
+fn check_folder(state: &Path, mirror: &Path, notebook: &Path) -> Result<(), Exit> {
+    if mirror.exists() && !notebook.exists() {
+        return Err(Exit::usage(format!(
+            "{} is not the demo's; name a folder of its own: rollbook --state DIR demo",
+            mirror.display()
+        )));
     }
-    anstream::println!("\nThe mirror is {}. Try:", mirror.display());
+    if state.as_os_str().is_empty() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(state)
+        .map_err(|error| Exit::failed(format!("could not make {}: {error}", state.display())))
+}
+
+/// Where the mirror is, and what to ask it.
+fn invitation(app: &App) -> Result<String, Exit> {
+    let mirror = app.store().path().display();
+    let mut text =
+        format!("\nThe mirror is {mirror}. Run the demo again: a day has passed at the school.\n");
+    let questions = demo_questions::shown(&app.store().reader()?);
+    if !questions.is_empty() {
+        text.push_str(&format!(
+            "Ask it, for example with `sqlite3 -readonly {mirror}`:\n{questions}"
+        ));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_mirror_that_the_demo_made_is_written() {
+        for (mirror, notebook, fine) in [
+            (false, false, true),
+            (true, true, true),
+            (false, true, true),
+            (true, false, false),
+        ] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let state = folder.path().join("state");
+            let paths = [(mirror, "mirror.db"), (notebook, NOTEBOOK)].map(|(there, name)| {
+                if there {
+                    std::fs::create_dir_all(&state).expect("a folder");
+                    std::fs::write(state.join(name), "").expect("a file");
+                }
+                state.join(name)
+            });
+            let found = check_folder(&state, &paths[0], &paths[1]);
+            assert_eq!(found.is_ok(), fine, "mirror {mirror}, notebook {notebook}");
+            assert_eq!(state.is_dir(), fine || mirror);
+        }
+    }
 }

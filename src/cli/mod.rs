@@ -6,6 +6,7 @@ mod approve;
 mod args;
 mod check;
 mod demo;
+mod demo_questions;
 mod exit;
 mod jobs;
 mod lines;

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use super::exit::Exit;
+use super::out;
 use super::sync::stop_on_signal;
-use crate::sandbox::{Options as SandboxOptions, Sandbox};
+use super::table::{grouped, indented};
+use crate::sandbox::{Endpoint, Options as SandboxOptions, Sandbox};
 
 /// Options of `sandbox`.
 #[derive(Debug, clap::Args)]
@@ -15,22 +17,22 @@ pub struct Options {
     /// Another number, another school
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// First of the ports; free ones without
+    /// First of the ports, one for each vendor [default: free ones]
     #[arg(long)]
     port: Option<u16>,
-    /// File that remembers the day and the tokens
+    /// File that remembers the day and the tokens between starts [default: none]
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Let one more day of churn pass before serving
-    #[arg(long)]
+    /// Let a day pass at the school since the file was written
+    #[arg(long, requires = "file")]
     advance: bool,
     /// A quirk of a vendor, as vendor.name=value; a wrong name lists the known ones
     #[arg(long = "quirk", value_name = "VENDOR.NAME=VALUE")]
     quirks: Vec<String>,
     /// Requests of a hundred that fail in some way
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_name = "PERCENT", value_parser = clap::value_parser!(u64).range(..=100))]
     faults: u64,
-    /// Say what a complete reading finds, and end
+    /// Say how many rows a complete reading finds, and end
     #[arg(long)]
     describe: bool,
     /// Print JSON
@@ -54,9 +56,7 @@ pub async fn run(options: Options) -> Result<(), Exit> {
             .set_quirk(quirk)
             .map_err(|problem| Exit::usage(format!("{quirk}: {problem}")))?;
     }
-    let sandbox = Sandbox::start(sandbox)
-        .await
-        .map_err(|error| Exit::failed(format!("could not start the sandbox: {error}")))?;
+    let sandbox = Sandbox::start(sandbox).await.map_err(not_started)?;
     if options.describe {
         describe(&sandbox, options.json);
     } else {
@@ -67,32 +67,60 @@ pub async fn run(options: Options) -> Result<(), Exit> {
     Ok(())
 }
 
+/// Why a sandbox did not start, and what to look at.
+pub fn not_started(error: std::io::Error) -> Exit {
+    Exit::failed(format!(
+        "could not start the sandbox: {error}; is the port taken, or the folder of its file missing?"
+    ))
+}
+
 fn describe(sandbox: &Sandbox, json: bool) {
     let description = sandbox.describe();
     if json {
-        println!("{}", serde_json::json!(description));
+        out::json(&description);
         return;
     }
-    for (vendor, streams) in &description.vendors {
-        for (stream, rows) in streams {
-            anstream::println!("{vendor:<10} {stream:<24} {rows:>8}");
-        }
-    }
+    let rows = description.vendors.iter().flat_map(|(vendor, streams)| {
+        streams.iter().map(|(stream, rows)| {
+            let rows = grouped(*rows);
+            [vendor.clone(), stream.clone(), format!("{rows:>9} rows")]
+        })
+    });
+    out::text(format!(
+        "Day {} at the invented school:\n{}",
+        description.day,
+        indented(2, rows)
+    ));
 }
 
 fn greet(sandbox: &Sandbox, json: bool) {
+    let endpoints = sandbox.endpoints();
     if json {
-        println!("{}", serde_json::json!(sandbox.endpoints()));
+        // One line, because whoever starts it waits for the line's end and not for the program's.
+        out::text(serde_json::json!(endpoints).to_string());
         return;
     }
-    for endpoint in sandbox.endpoints() {
-        anstream::println!("{} at {}", endpoint.vendor, endpoint.origin);
-        for (name, value) in &endpoint.settings {
-            anstream::println!("  {name} = \"{value}\"");
-        }
-        for (name, value) in &endpoint.secrets {
-            anstream::println!("  credential {name}: {value}");
-        }
+    let mut text = format!(
+        "Simulated vendors, on day {} at the invented school. To read them, give a source these settings, and put each\n\
+         credential into a file of its name, readable only by you, in credentials/ of the configuration folder.\n",
+        sandbox.describe().day
+    );
+    for endpoint in endpoints {
+        text.push_str(&greeting(endpoint));
     }
-    anstream::println!("Ctrl-C stops it.");
+    out::text(text + "\nCtrl-C stops them.");
+}
+
+fn greeting(endpoint: &Endpoint) -> String {
+    let mut text = format!("\nvendor {} at {}\n", endpoint.vendor, endpoint.origin);
+    let settings = endpoint
+        .settings
+        .iter()
+        .map(|(name, value)| ["setting".to_owned(), format!("{name} = {value:?}")]);
+    let secrets = endpoint
+        .secrets
+        .iter()
+        .map(|(name, value)| ["credential".to_owned(), format!("{name}: {value}")]);
+    text.push_str(&indented(2, settings.chain(secrets)));
+    text
 }
