@@ -1,7 +1,7 @@
 //! Loads the vendor descriptions: those built in, those of the configuration, and what each extends.
 //!
 //! Says what is wrong with their shape; what their texts mean is worked out elsewhere, which points at the
-//! right line by [`Descriptions::problem`]. The surprise: an own `wapi.toml` may extend `wapi`, and means
+//! right line by [`Descriptions::problem`]. The surprise: an own `x.toml` may extend `x`, and means
 //! the one built in.
 
 use std::collections::BTreeMap;
