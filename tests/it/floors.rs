@@ -1,1 +1,470 @@
-//! x
+//! What the sources themselves must keep to: floors look down only, one door to each thing, files of a readable size.
+//!
+//! Reads the text of `src/`, so it is coarse: names are looked for, not resolved. Tests inside `src/`
+//! may do what the code beside them may not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rollbook::app::{Overlay, Places, Setup};
+use rollbook::vendor::load::Descriptions;
+
+/// Whom each part of the program may name; a part always knows itself. `lib.rs` and `main.rs` know all.
+const FLOORS: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("clock", &[]),
+    ("folder", &["model"]),
+    ("config", &["model", "clock", "folder"]),
+    ("vendor", &["model", "clock", "folder"]),
+    ("http", &["model", "clock", "folder"]),
+    ("store", &["model", "clock", "folder"]),
+    (
+        "sync",
+        &[
+            "model", "clock", "folder", "config", "vendor", "http", "store",
+        ],
+    ),
+    (
+        "daemon",
+        &[
+            "model", "clock", "folder", "config", "vendor", "http", "store", "sync",
+        ],
+    ),
+    (
+        "web",
+        &[
+            "model", "clock", "folder", "config", "vendor", "http", "store", "sync",
+        ],
+    ),
+    (
+        "app",
+        &[
+            "model", "clock", "folder", "config", "vendor", "http", "store", "sync", "daemon",
+            "web",
+        ],
+    ),
+    // Simulated vendors share nothing with the program: a shared mistake could not show.
+    ("sandbox", &[]),
+    (
+        "cli",
+        &[
+            "model", "clock", "folder", "config", "vendor", "http", "store", "sync", "daemon",
+            "web", "app", "sandbox",
+        ],
+    ),
+];
+
+/// No file is longer, so that one can be read in one go. Tests that are tables of cases may be.
+const LONGEST: usize = 400;
+
+/// Files that are longer all the same, and why. One that became shorter leaves this list.
+const LONGER: &[(&str, &str)] = &[
+    (
+        "app/setup.rs",
+        "every check of a configuration against the descriptions, side by side",
+    ),
+    (
+        "store/staging.rs",
+        "one reading's comparison from its start to its end, with its tests",
+    ),
+    (
+        "sync/work.rs",
+        "one run's streams: reading, judging and applying share their reports",
+    ),
+    (
+        "vendor/answer.rs",
+        "one pass through an answer's bytes, with its table of answers",
+    ),
+    (
+        "vendor/api.rs",
+        "a description made ready: one step a key, with every flaw it can have",
+    ),
+    (
+        "vendor/decode.rs",
+        "one row through its columns, with its table of rows",
+    ),
+    (
+        "vendor/description.rs",
+        "the types of one file; their comments are its reference text",
+    ),
+    (
+        "vendor/paging.rs",
+        "all paging strategies in one state, half of it the table of walks",
+    ),
+];
+
+/// Files and folders below `src/` that may name a vendor: the list of what is built in, and the simulated vendors.
+const VENDORS_NAMED_IN: &[&str] = &["vendor/builtin.rs", "sandbox/"];
+
+/// One file of `src/`, without its tests.
+struct Source {
+    /// Its path below `src/`.
+    name: String,
+    /// Its lines with their numbers, up to the tests at its end.
+    lines: Vec<(usize, String)>,
+    /// All its lines.
+    length: usize,
+}
+
+impl Source {
+    /// The part of the program it belongs to.
+    fn part(&self) -> &str {
+        let part = self.name.split('/').next().unwrap_or_default();
+        part.strip_suffix(".rs").unwrap_or(part)
+    }
+
+    fn is_below(&self, places: &[&str]) -> bool {
+        places.iter().any(|place| {
+            self.name == *place || (place.ends_with('/') && self.name.starts_with(place))
+        })
+    }
+}
+
+fn is_comment(line: &str) -> bool {
+    line.trim_start().starts_with("//")
+}
+
+fn src() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// Every file of `src/` that is not a test.
+fn sources() -> Vec<Source> {
+    let mut paths = Vec::new();
+    collect(&src(), &mut paths);
+    let texts: BTreeMap<String, String> = paths
+        .iter()
+        .map(|path| {
+            let name = path
+                .strip_prefix(src())
+                .expect("below src")
+                .display()
+                .to_string();
+            (name, fs::read_to_string(path).expect("read"))
+        })
+        .collect();
+    let tests: BTreeSet<String> = texts
+        .iter()
+        .flat_map(|(name, text)| test_files(name, text))
+        .collect();
+    let is_test = |name: &str| {
+        tests
+            .iter()
+            .any(|test| name == format!("{test}.rs") || name.starts_with(&format!("{test}/")))
+    };
+    texts
+        .iter()
+        .filter(|(name, _)| !is_test(name))
+        .map(|(name, text)| Source {
+            name: name.clone(),
+            length: text.lines().count(),
+            lines: code(text),
+        })
+        .collect()
+}
+
+fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            collect(&path, paths);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            paths.push(path);
+        }
+    }
+}
+
+/// The modules that a file declares under `#[cfg(test)]`, as paths without an ending.
+fn test_files(name: &str, text: &str) -> Vec<String> {
+    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let mut found = Vec::new();
+    for (number, _) in lines
+        .iter()
+        .enumerate()
+        .filter(|(_, line)| line.starts_with("#[cfg(test)]"))
+    {
+        let next: Vec<&str> = lines[number + 1..].iter().take(2).copied().collect();
+        let path = next[0]
+            .strip_prefix("#[path = \"")
+            .and_then(|rest| rest.strip_suffix(".rs\"]"));
+        let module = next[0]
+            .strip_suffix(';')
+            .and_then(|line| line.split("mod ").nth(1));
+        if let Some(file) = path.or(module) {
+            found.push(if folder.is_empty() {
+                file.to_owned()
+            } else {
+                format!("{folder}/{file}")
+            });
+        }
+    }
+    found
+}
+
+/// The numbered lines before the tests at a file's end.
+fn code(text: &str) -> Vec<(usize, String)> {
+    let end = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+    text[..end]
+        .lines()
+        .enumerate()
+        .map(|(number, line)| (number + 1, line.to_owned()))
+        .collect()
+}
+
+/// Every line of code (comments too, where wanted) that `is_wrong` says something about.
+fn complaints(comments: bool, is_wrong: impl Fn(&Source, &str) -> Option<String>) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in sources() {
+        for (number, line) in source
+            .lines
+            .iter()
+            .filter(|(_, line)| comments || !is_comment(line))
+        {
+            if let Some(complaint) = is_wrong(&source, line) {
+                found.push(format!(
+                    "src/{}:{number}: {complaint}: {}",
+                    source.name,
+                    line.trim()
+                ));
+            }
+        }
+    }
+    found
+}
+
+fn none(found: Vec<String>) {
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+/// The parts of the program that a line names by `crate::part`, also in braces.
+fn named_parts(line: &str) -> Vec<&str> {
+    line.match_indices("crate::")
+        .flat_map(|(at, word)| {
+            let rest = &line[at + word.len()..];
+            let names = rest
+                .strip_prefix('{')
+                .map_or(rest, |names| names.split('}').next().unwrap_or_default());
+            let several = rest.starts_with('{');
+            names
+                .split(',')
+                .take(if several { usize::MAX } else { 1 })
+                .map(|name| {
+                    name.trim()
+                        .split(|c: char| !c.is_ascii_lowercase() && c != '_')
+                        .next()
+                        .unwrap_or_default()
+                })
+        })
+        .filter(|name| FLOORS.iter().any(|(part, _)| part == name))
+        .collect()
+}
+
+#[test]
+fn floors_look_down_only() {
+    none(complaints(false, |source, line| {
+        let (_, below) = FLOORS.iter().find(|(part, _)| *part == source.part())?;
+        let named = named_parts(line);
+        let wrong = named
+            .iter()
+            .find(|name| **name != source.part() && !below.contains(name))?;
+        Some(format!("{} must not know {wrong}", source.part()))
+    }));
+    let parts: BTreeSet<String> = sources()
+        .iter()
+        .map(|source| source.part().to_owned())
+        .collect();
+    let unknown: Vec<&String> = parts
+        .iter()
+        .filter(|part| {
+            !["lib", "main"].contains(&part.as_str())
+                && FLOORS.iter().all(|(known, _)| known != part)
+        })
+        .collect();
+    assert!(
+        unknown.is_empty(),
+        "say on which floor these stand: {unknown:?}"
+    );
+}
+
+#[test]
+fn the_names_in_a_line_are_found() {
+    for (line, names) in [
+        ("use crate::store::Store;", vec!["store"]),
+        ("use crate::{app, cli::Exit};", vec!["app", "cli"]),
+        (
+            "let x = crate::http::error() + crate::sync::work();",
+            vec!["http", "sync"],
+        ),
+        ("use crate::model::{store, sync};", vec!["model"]),
+        ("use super::store;", vec![]),
+    ] {
+        assert_eq!(named_parts(line), names, "{line}");
+    }
+}
+
+#[test]
+fn there_is_one_door_to_time() {
+    let words = [
+        "Timestamp::now",
+        "Zoned::now",
+        "Instant::now",
+        "SystemTime::now",
+        "time::sleep",
+        "thread::sleep",
+        ".elapsed()",
+    ];
+    none(complaints(false, |source, line| {
+        let may = source.is_below(&["clock.rs", "http/deadline.rs", "sandbox/"]);
+        let word = words.iter().find(|word| line.contains(**word))?;
+        (!may).then(|| format!("`{word}` belongs into clock.rs"))
+    }));
+}
+
+#[test]
+fn sql_stands_in_the_store_only() {
+    let words = [
+        "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "PRAGMA", "VACUUM",
+        "ATTACH",
+    ];
+    none(complaints(false, |source, line| {
+        let word = words.iter().find(|word| {
+            line.contains(&format!("\"{word} "))
+                || line.trim_start().starts_with(&format!("{word} "))
+        })?;
+        let crates = source.part() != "store" && source.part() != "sandbox";
+        crates.then(|| format!("`{word}` belongs into store/"))
+    }));
+    none(complaints(false, |source, line| {
+        (source.part() != "store" && line.contains("rusqlite"))
+            .then(|| "only the store knows SQLite".to_owned())
+    }));
+}
+
+#[test]
+fn the_terminal_belongs_to_the_command_line() {
+    let words = [
+        "println!(",
+        "print!(",
+        "eprintln!(",
+        "eprint!(",
+        "stdout()",
+        "stderr()",
+    ];
+    none(complaints(false, |source, line| {
+        let word = words.iter().find(|word| line.contains(**word))?;
+        (source.part() != "cli").then(|| format!("`{word}` belongs into cli/"))
+    }));
+}
+
+#[test]
+fn no_code_names_a_vendor() {
+    none(complaints(true, |source, line| {
+        let low = line.to_ascii_lowercase();
+        let name = ["wisenet", "wapi", "webuntis"]
+            .into_iter()
+            .find(|name| low.contains(name))?;
+        let cites = low
+            .split_once("//")
+            .is_some_and(|(code, comment)| !code.contains(name) && comment.contains(".md"));
+        (!cites && !source.is_below(VENDORS_NAMED_IN))
+            .then(|| format!("the engine knows no vendor, not even {name}"))
+    }));
+}
+
+#[test]
+fn nothing_but_the_session_and_the_keeper_sends() {
+    none(complaints(false, |source, line| {
+        let writes = [
+            ".post(",
+            ".put(",
+            ".patch(",
+            ".delete(",
+            "Method::POST",
+            "Method::PUT",
+            "Method::PATCH",
+            "Method::DELETE",
+        ];
+        let word = writes.iter().find(|word| line.contains(**word))?;
+        let may = source.part() != "http" || source.is_below(&["http/token_request.rs"]);
+        (!may).then(|| format!("`{word}`: nothing but a token request is anything but a GET"))
+    }));
+    none(complaints(false, |source, line| {
+        let client = line.contains("Client::builder")
+            || line.contains("ClientBuilder")
+            || line.contains("reqwest::get");
+        (client && !source.is_below(&["http/client.rs", "sandbox/"]))
+            .then(|| "clients are made in http/client.rs".to_owned())
+    }));
+}
+
+#[test]
+fn files_are_of_a_readable_size() {
+    for source in sources() {
+        let is_listed = LONGER.iter().any(|(name, _)| *name == source.name);
+        let is_long = source.length > LONGEST;
+        assert!(
+            is_listed || !is_long,
+            "src/{} has {} lines: split it, or say why it is better whole",
+            source.name,
+            source.length
+        );
+        assert!(
+            is_long || !is_listed,
+            "src/{} has {} lines and needs no exception any more",
+            source.name,
+            source.length
+        );
+    }
+    let names: BTreeSet<String> = sources().into_iter().map(|source| source.name).collect();
+    assert!(
+        LONGER
+            .iter()
+            .all(|(name, why)| names.contains(*name) && !why.is_empty()),
+        "an exception for a file that is not there"
+    );
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    for source in sources() {
+        let first = source
+            .lines
+            .first()
+            .map(|(_, line)| line.as_str())
+            .unwrap_or_default();
+        assert!(
+            first.starts_with("//! "),
+            "src/{} does not say what it is",
+            source.name
+        );
+    }
+}
+
+#[test]
+fn all_shipped_files_load() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let places = Places {
+        config: root.join("config"),
+        jobs: root.join("jobs"),
+        state: root.join("no-such-folder"),
+    };
+    let setup = match Setup::load(&places, &Overlay::default()) {
+        Ok(setup) => setup,
+        Err(problems) => panic!("{}", problems.render(rollbook::model::Look::Plain)),
+    };
+    let shipped = |folder: &str| fs::read_dir(root.join(folder)).expect("a folder").count();
+    assert_eq!(setup.jobs.len(), shipped("jobs"));
+    assert!(
+        setup.notes.iter().next().is_none(),
+        "{}",
+        setup.notes.render(rollbook::model::Look::Plain)
+    );
+    let descriptions = Descriptions::built_in().expect("the descriptions that are built in");
+    assert_eq!(
+        descriptions.names().count(),
+        shipped("config/vendors"),
+        "a file in config/vendors/ is not built in"
+    );
+}
