@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::look;
 use crate::people::{class, roster, user, users};
 use crate::place::{Place, Plan, Ran};
-use crate::server::{Fault, Server, Way};
+use crate::server::{Asked, Fault, Server, Way};
 
 /// A vendor with users `0..count`, mirrored.
 fn mirrored(way: Way, count: usize, job: &str) -> (Server, Place) {
@@ -329,9 +329,10 @@ fn a_row_that_waits_and_comes_back_has_never_left() {
 
 #[test]
 fn a_reading_that_does_not_hold_together_is_made_once_more_and_removes_nothing() {
-    let moving = |asked: &crate::server::Asked<'_>| Some(Fault::Total(200 + asked.nth as usize));
-    let twice = |asked: &crate::server::Asked<'_>| (asked.offset == 50).then_some(Fault::Twice);
-    let cases: [(&str, Way, fn(&crate::server::Asked<'_>) -> Option<Fault>); 4] = [
+    type Script = fn(&Asked<'_>) -> Option<Fault>;
+    let moving = |asked: &Asked<'_>| Some(Fault::Total(200 + asked.nth as usize));
+    let twice = |asked: &Asked<'_>| (asked.offset == 50).then_some(Fault::Twice);
+    let cases: [(&str, Way, Script); 4] = [
         ("the total moves", Way::TotalInHeader, moving),
         ("the total moves", Way::TotalInBody, moving),
         ("a row comes twice", Way::TotalInHeader, twice),

@@ -14,3 +14,5 @@ mod people;
 mod place;
 mod privacy;
 mod server;
+mod sources;
+mod wire;

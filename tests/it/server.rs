@@ -4,7 +4,7 @@
 //! what and when. The surprise: it has no clock of its own; a script decides by the number of the request.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,6 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+
+use crate::wire::{Answer, Request, read_request};
 
 /// No state is waited for any longer.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -282,32 +284,6 @@ impl Drop for Server {
     }
 }
 
-/// A request as it came.
-struct Request {
-    method: String,
-    path: String,
-    query: BTreeMap<String, String>,
-    headers: BTreeMap<String, String>,
-    body: String,
-}
-
-/// An answer before it is written.
-struct Answer {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: String,
-}
-
-impl Answer {
-    fn new(status: u16, body: impl Into<String>) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: body.into(),
-        }
-    }
-}
-
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -322,14 +298,6 @@ impl Shared {
         while let Some(request) = read_request(&mut reader) {
             let came = Instant::now();
             let answer = self.answer(&request);
-            let mut head = format!(
-                "HTTP/1.1 {} X\r\ncontent-length: {}\r\n",
-                answer.status,
-                answer.body.len()
-            );
-            for (name, value) in &answer.headers {
-                head.push_str(&format!("{name}: {value}\r\n"));
-            }
             let seen = Seen {
                 path: request.path,
                 query: request.query,
@@ -339,8 +307,7 @@ impl Shared {
             };
             self.state().log.push(seen);
             self.changed.notify_all();
-            let whole = format!("{head}\r\n{}", answer.body);
-            if writer.write_all(whole.as_bytes()).is_err() {
+            if writer.write_all(&answer.wire()).is_err() {
                 return;
             }
         }
@@ -502,55 +469,4 @@ fn echo(status: u16, secrets: &[String]) -> Answer {
         ("x-echo".into(), last),
     ];
     answer
-}
-
-fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Request> {
-    let mut first = String::new();
-    reader.read_line(&mut first).ok().filter(|read| *read > 0)?;
-    let mut words = first.split_whitespace();
-    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let mut headers = BTreeMap::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.trim_end().split_once(':') else {
-            break;
-        };
-        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
-    }
-    let length = headers
-        .get("content-length")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0);
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-    Some(Request {
-        method,
-        path: path.to_owned(),
-        query: query
-            .split('&')
-            .filter_map(|part| part.split_once('='))
-            .map(|(name, value)| (unescaped(name), unescaped(value)))
-            .collect(),
-        headers,
-        body: String::from_utf8_lossy(&body).into_owned(),
-    })
-}
-
-/// `%27` and `+` as they were meant.
-fn unescaped(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let digits: String = rest.by_ref().take(2).map(char::from).collect();
-                u8::from_str_radix(&digits, 16).expect("two hex digits")
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).expect("UTF-8")
 }

@@ -1,0 +1,123 @@
+//! The program's own sources, file by file, without the tests inside them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// One file of `src/`, without its tests.
+pub struct Source {
+    /// Its path below `src/`.
+    pub name: String,
+    /// Its lines with their numbers, up to the tests at its end.
+    pub lines: Vec<(usize, String)>,
+    /// All its lines.
+    pub length: usize,
+}
+
+impl Source {
+    /// The part of the program it belongs to.
+    pub fn part(&self) -> &str {
+        let part = self.name.split('/').next().unwrap_or_default();
+        part.strip_suffix(".rs").unwrap_or(part)
+    }
+
+    /// Whether it is one of these files, or below one of these folders, which end in `/`.
+    pub fn is_below(&self, places: &[&str]) -> bool {
+        places.iter().any(|place| {
+            self.name == *place || (place.ends_with('/') && self.name.starts_with(place))
+        })
+    }
+}
+
+/// Whether a line is nothing but a comment.
+pub fn is_comment(line: &str) -> bool {
+    line.trim_start().starts_with("//")
+}
+
+fn src() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// Every file of `src/` that is not a test.
+pub fn sources() -> Vec<Source> {
+    let mut paths = Vec::new();
+    collect(&src(), &mut paths);
+    let texts: BTreeMap<String, String> = paths
+        .iter()
+        .map(|path| {
+            let name = path
+                .strip_prefix(src())
+                .expect("below src")
+                .display()
+                .to_string();
+            (name, fs::read_to_string(path).expect("read"))
+        })
+        .collect();
+    let tests: BTreeSet<String> = texts
+        .iter()
+        .flat_map(|(name, text)| test_files(name, text))
+        .collect();
+    let is_test = |name: &str| {
+        tests
+            .iter()
+            .any(|test| name == format!("{test}.rs") || name.starts_with(&format!("{test}/")))
+    };
+    texts
+        .iter()
+        .filter(|(name, _)| !is_test(name))
+        .map(|(name, text)| Source {
+            name: name.clone(),
+            length: text.lines().count(),
+            lines: code(text),
+        })
+        .collect()
+}
+
+fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            collect(&path, paths);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            paths.push(path);
+        }
+    }
+}
+
+/// The modules that a file declares under `#[cfg(test)]`, as paths without an ending.
+fn test_files(name: &str, text: &str) -> Vec<String> {
+    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let mut found = Vec::new();
+    for (number, _) in lines
+        .iter()
+        .enumerate()
+        .filter(|(_, line)| line.starts_with("#[cfg(test)]"))
+    {
+        let next: Vec<&str> = lines[number + 1..].iter().take(2).copied().collect();
+        let path = next[0]
+            .strip_prefix("#[path = \"")
+            .and_then(|rest| rest.strip_suffix(".rs\"]"));
+        let module = next[0]
+            .strip_suffix(';')
+            .and_then(|line| line.split("mod ").nth(1));
+        if let Some(file) = path.or(module) {
+            found.push(if folder.is_empty() {
+                file.to_owned()
+            } else {
+                format!("{folder}/{file}")
+            });
+        }
+    }
+    found
+}
+
+/// The numbered lines before the tests at a file's end.
+fn code(text: &str) -> Vec<(usize, String)> {
+    let end = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+    text[..end]
+        .lines()
+        .enumerate()
+        .map(|(number, line)| (number + 1, line.to_owned()))
+        .collect()
+}
