@@ -285,6 +285,9 @@ impl Work<'_> {
                 } = part;
                 let applied = apply(&transaction, &reading.staged, &stamp, removals)?;
                 write_counts(&mut report.record, applied);
+                if removals == Removals::All {
+                    report.record.waiting = 0; // an admin has let them go
+                }
                 report.written = true;
                 checkpoints::save(&transaction, &job.table, "", &reading.checkpoint)?;
                 purge::history(&transaction, &job.table, job.history, now)?;
