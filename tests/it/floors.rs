@@ -91,6 +91,10 @@ const LONGER: &[(&str, &str)] = &[
         "the types of one file; their comments are its reference text",
     ),
     (
+        "vendor/json.rs",
+        "JSON in one form and lists taken apart, each in one pass, with their tables of texts",
+    ),
+    (
         "vendor/paging.rs",
         "all paging strategies in one state, half of it the table of walks",
     ),

@@ -13,6 +13,7 @@ mod look;
 mod people;
 mod place;
 mod privacy;
+mod script;
 mod server;
 mod sources;
 mod wire;

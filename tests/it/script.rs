@@ -1,0 +1,93 @@
+//! What the tests' own vendor is made of: its way of paging, its accidents, its log, its lists.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use serde_json::Value;
+
+/// How this vendor pages and what it states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Offset and limit, and the size of the list in `X-Total-Count`.
+    TotalInHeader,
+    /// Offset and limit, and the size of the list in the body.
+    TotalInBody,
+    /// Offset and limit, and no word about the size.
+    Silent,
+    /// A `Link` header to the next page, and `X-Total-Count`.
+    Linked,
+}
+
+/// What goes wrong with one answer.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// This status; with 429 and 503 a `Retry-After` of one second.
+    Status(u16),
+    /// This status, and a body and headers that repeat every secret the vendor has seen or given.
+    Echo(u16),
+    /// 200 with the first half of the page.
+    Half,
+    /// 200 with no rows at all.
+    Empty,
+    /// The page's first row stands in it twice.
+    Twice,
+    /// This total instead of the right one.
+    Total(usize),
+    /// No answer until the test says so.
+    Wait,
+}
+
+/// What is asked, as a script sees it.
+pub struct Asked<'a> {
+    /// The list: `users`.
+    pub list: &'a str,
+    /// The how-manieth request of this list since the script was set, from one.
+    pub nth: u32,
+    /// The rows to skip.
+    pub offset: usize,
+}
+
+/// One request of the log.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub path: String,
+    pub query: BTreeMap<String, String>,
+    pub status: u16,
+    pub came: Instant,
+    pub answered: Instant,
+}
+
+/// A list in the order of its keys, with each row as it is sent and its stamp.
+#[derive(Default)]
+pub struct List {
+    pub rows: Vec<Value>,
+    sent: Vec<(String, String)>,
+}
+
+impl List {
+    /// These rows, put in order.
+    pub fn of(mut rows: Vec<Value>) -> Self {
+        let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        rows.sort_by_cached_key(|row| text(row, "sourcedId"));
+        let sent = rows
+            .iter()
+            .map(|row| (text(row, "dateLastModified"), row.to_string()))
+            .collect();
+        Self { rows, sent }
+    }
+
+    /// The rows as they are sent: those changed since the filter's time where there is one.
+    pub fn asked_for(&self, filter: Option<&String>) -> Vec<&str> {
+        let since = filter.and_then(|filter| {
+            filter
+                .strip_prefix("dateLastModified>='")?
+                .strip_suffix('\'')
+        });
+        let is_asked = |stamp: &str| since.is_none_or(|since| stamp >= since);
+        self.sent
+            .iter()
+            .filter(|(stamp, _)| is_asked(stamp))
+            .map(|(_, row)| row.as_str())
+            .collect()
+    }
+}
