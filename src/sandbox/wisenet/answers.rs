@@ -68,7 +68,7 @@ pub fn understand<'p>(path: &'p str, region: &str) -> Asked<'p> {
         (Entity::Location, ["list"]) => Asked::List(resource, Shape::WrappedShort),
         (Entity::CourseOffer, ["list", id]) => row(id, Shape::WrappedShort),
         (Entity::Learner, [id, "personal"]) => row(id, Shape::Personal),
-        (Entity::AuditLog | Entity::EntityName, _) => Asked::Nothing,
+        (Entity::AuditLog | Entity::NameOfEntities, _) => Asked::Nothing,
         (_, [id]) => row(id, Shape::Wrapped),
         _ => Asked::Nothing,
     }

@@ -108,7 +108,7 @@ fn source(entity: Entity, region: Region) -> &'static str {
         (Entity::Location, _) => include_str!("data/locations.txt"),
         (Entity::AuditLog, _) => include_str!("data/audit_logs.txt"),
         (Entity::Staff, _) => include_str!("data/staff.txt"),
-        (Entity::EntityName, _) => include_str!("data/entities.txt"),
+        (Entity::NameOfEntities, _) => include_str!("data/entities.txt"),
     }
 }
 

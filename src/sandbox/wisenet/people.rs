@@ -129,7 +129,7 @@ impl View<'_> {
                 ("EntityName", json!(row.of.name())),
             ],
             Entity::Staff => self.given_staff(row),
-            Entity::EntityName => {
+            Entity::NameOfEntities => {
                 let (name, words) = ENTITY_NAMES[row.number as usize % ENTITY_NAMES.len()];
                 vec![("EntityName", json!(name)), ("DisplayName", json!(words))]
             }

@@ -170,5 +170,5 @@ pub const RESOURCES: &[Resource] = &[
         ],
         &[],
     ),
-    resource("entities", Entity::EntityName, &[], &[]),
+    resource("entities", Entity::NameOfEntities, &[], &[]),
 ];

@@ -96,7 +96,7 @@ impl Wisenet {
             ("workplaces", rows(Entity::Workplace)),
             ("locations", rows(Entity::Location)),
             ("staff", rows(Entity::Staff)),
-            ("entities", rows(Entity::EntityName)),
+            ("entities", rows(Entity::NameOfEntities)),
             ("audit_logs", deletions.count() as u64),
             ("combos", today.combos.count()),
         ]

@@ -55,7 +55,7 @@ pub enum Entity {
     /// Somebody who works at the school; trainers and assessors have ids of their own.
     Staff,
     /// A name that the audit log calls a kind of row by.
-    EntityName,
+    NameOfEntities,
 }
 
 impl Entity {
@@ -73,7 +73,7 @@ impl Entity {
         Self::Location,
         Self::AuditLog,
         Self::Staff,
-        Self::EntityName,
+        Self::NameOfEntities,
     ];
 
     /// The id of the row with number zero; ids of kinds overlap as little as they can.
@@ -91,11 +91,11 @@ impl Entity {
             Self::Location => 1,
             Self::AuditLog => 990_000,
             Self::Staff => 700,
-            Self::EntityName => 1,
+            Self::NameOfEntities => 1,
         }
     }
 
-    /// The name in `EntityName`.
+    /// The name in `EntityName` of an audit log row.
     pub fn name(self) -> &'static str {
         match self {
             Self::Learner => "Learner",
@@ -110,7 +110,7 @@ impl Entity {
             Self::Location => "Location",
             Self::AuditLog => "AuditLog",
             Self::Staff => "Staff",
-            Self::EntityName => "Entity",
+            Self::NameOfEntities => "Entity",
         }
     }
 }
@@ -209,7 +209,7 @@ impl World {
         world.fill(Entity::Workplace, 25, |_| [0; 3]);
         world.fill(Entity::Location, 6, |_| [0; 3]);
         world.fill(Entity::Staff, school.teachers(), |_| [0; 3]);
-        world.fill(Entity::EntityName, ENTITY_NAMES.len() as u64, |_| [0; 3]);
+        world.fill(Entity::NameOfEntities, ENTITY_NAMES.len() as u64, |_| [0; 3]);
         world.fill(Entity::Learner, school.students, |_| [0; 3]);
         for learner in 0..school.students {
             world.enrol_first(learner);
