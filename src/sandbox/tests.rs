@@ -246,7 +246,14 @@ async fn endpoints_carry_what_an_admin_would_write_down() {
         ),
         (
             "wapi",
-            &["authorize_url", "base_url", "token_url", "wac", "woc"],
+            &[
+                "authorize_url",
+                "base_url",
+                "events_since",
+                "token_url",
+                "wac",
+                "woc",
+            ],
             &["wapi_client_secret", "wapi_password"],
         ),
         (

@@ -209,7 +209,9 @@ impl World {
         world.fill(Entity::Workplace, 25, |_| [0; 3]);
         world.fill(Entity::Location, 6, |_| [0; 3]);
         world.fill(Entity::Staff, school.teachers(), |_| [0; 3]);
-        world.fill(Entity::NameOfEntities, ENTITY_NAMES.len() as u64, |_| [0; 3]);
+        world.fill(Entity::NameOfEntities, ENTITY_NAMES.len() as u64, |_| {
+            [0; 3]
+        });
         world.fill(Entity::Learner, school.students, |_| [0; 3]);
         for learner in 0..school.students {
             world.enrol_first(learner);
