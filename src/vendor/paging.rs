@@ -126,6 +126,10 @@ pub struct Pager {
     doubt: Option<String>,
     /// Where an empty page stood.
     ended_at: Option<u64>,
+    /// The end that is being looked at from half a page before; nothing else is under way then.
+    looks_at: Option<u64>,
+    /// The end that turned out to be none.
+    more_behind: Option<u64>,
     last_page: Option<u64>,
     cursors: BTreeSet<String>,
 }
@@ -148,6 +152,8 @@ impl Pager {
             total: None,
             doubt: None,
             ended_at: None,
+            looks_at: None,
+            more_behind: None,
             last_page: None,
             cursors: BTreeSet::new(),
         };
@@ -188,6 +194,10 @@ impl Pager {
     /// Takes what a page said. The error names a list that goes in circles.
     pub fn answer(&mut self, ask: &PageAsk, facts: &PageFacts) -> Result<Use, String> {
         self.under_way -= 1;
+        if let Some(end) = self.looks_at.take() {
+            self.after_look(end, ask.want, facts.received)?;
+            return Ok(Use::Leave);
+        }
         if self.repeats(ask, facts) {
             if !self.rules.repeat_ends {
                 return Err(
@@ -202,7 +212,7 @@ impl Pager {
         self.note_total(facts.total);
         match (self.rules.by, &ask.at) {
             (PageBy::Offset, At::Offset(offset)) => {
-                self.after_offset(*offset, ask.want, facts.received)
+                self.after_offset(*offset, ask.want, facts.received)?
             }
             (PageBy::Number, At::Number(number)) => {
                 self.after_number(*number, ask.want, facts.received)
@@ -224,7 +234,7 @@ impl Pager {
     /// The vendor says a page is too large: asks for a smaller one at the same place, if that makes sense.
     pub fn too_many(&mut self, ask: &PageAsk) -> bool {
         const SMALLEST: u64 = 50;
-        if self.rules.limit.is_none() || ask.want <= SMALLEST {
+        if self.rules.limit.is_none() || ask.want <= SMALLEST || self.looks_at.is_some() {
             return false;
         }
         self.under_way -= 1;
@@ -334,16 +344,16 @@ impl Pager {
         }
     }
 
-    fn after_offset(&mut self, offset: u64, want: u64, received: u64) {
+    fn after_offset(&mut self, offset: u64, want: u64, received: u64) -> Result<(), String> {
         if received == 0 {
             self.ended_at = Some(self.ended_at.map_or(offset, |end| end.min(offset)));
             self.queue.retain(|(from, _)| *from < offset);
-            return;
+            return self.look_at_end(offset, want);
         }
         if self.ended_at.is_some_and(|end| end <= offset) {
             self.doubt
                 .get_or_insert_with(|| "rows came after an empty page".to_owned());
-            return;
+            return Ok(());
         }
         let end = offset + received;
         if end > self.furthest.0 {
@@ -374,6 +384,41 @@ impl Pager {
         if self.under_way == 0 && self.queue.is_empty() && self.ended_at.is_none() {
             self.go_on_behind(total, received < want);
         }
+        Ok(())
+    }
+
+    /// An empty page behind a full one may be the end, or a hiccup, or a vendor that counts pages
+    /// where rows are asked for (webuntis-oneroster.md 4.1 Q9, Q11): half a page before it tells.
+    fn look_at_end(&mut self, end: u64, want: u64) -> Result<(), String> {
+        if self.more_behind == Some(end) {
+            return Err(self.counts_otherwise(end));
+        }
+        let in_doubt = self.total.is_none() && self.furthest == (end, true);
+        if in_doubt && want > 1 && self.under_way == 0 && self.queue.is_empty() {
+            self.looks_at = Some(end);
+            self.queue.push_back((end - want / 2, want));
+        }
+        Ok(())
+    }
+
+    /// The rows came before, all but those behind a false end.
+    fn after_look(&mut self, end: u64, want: u64, received: u64) -> Result<(), String> {
+        if received == 0 {
+            return Err(self.counts_otherwise(end - want / 2));
+        }
+        if received > want / 2 {
+            self.more_behind = Some(end);
+            self.ended_at = None;
+            self.queue.push_back((end, self.size));
+        }
+        Ok(())
+    }
+
+    fn counts_otherwise(&self, row: u64) -> String {
+        let offset = self.rules.offset.as_deref().unwrap_or_default();
+        format!(
+            "no rows come from row {row} on, where there are some: the vendor counts something else in `{offset}`"
+        )
     }
 
     /// Nothing is under way and no hole is open: is there more behind the furthest page?
@@ -512,7 +557,7 @@ mod tests {
             };
             let mut want = ask.want.min(self.cap);
             if let Some(torn) = self.torn.get(&ask.number) {
-                want = want.min(*torn).max(1);
+                want = want.min(*torn);
             }
             let rows: Vec<u64> = (from.min(self.rows)..self.rows.min(from + want)).collect();
             let facts = PageFacts {
@@ -545,8 +590,9 @@ mod tests {
                 break;
             };
             let (rows, facts) = list.page(&ask, rules.first);
-            seen.extend(rows);
-            pager.answer(&ask, &facts).expect("no circle");
+            if pager.answer(&ask, &facts).expect("no circle") == Use::Take {
+                seen.extend(rows);
+            }
         }
         seen.sort_unstable();
         (seen, pager.pages(), pager.end())
@@ -584,7 +630,23 @@ mod tests {
                 2,
                 walked.clone(),
             ),
-            ("full pages", offset(10), List::of(20), 3, walked.clone()),
+            (
+                "full pages, and a look at the end",
+                offset(10),
+                List::of(20),
+                4,
+                walked.clone(),
+            ),
+            (
+                "an empty page in the middle",
+                offset(10),
+                List {
+                    torn: [(3, 0)].into(),
+                    ..List::of(35)
+                },
+                7,
+                walked.clone(),
+            ),
             (
                 "total, short last page",
                 offset(10),
@@ -696,6 +758,32 @@ mod tests {
                 ((0..rows).collect(), pages, end),
                 "{what}"
             );
+        }
+    }
+
+    /// webuntis-oneroster.md 4.1 Q9: "page 10" is empty, and half a page before it there is nothing, or too much.
+    #[test]
+    fn a_vendor_that_counts_pages_is_found_out() {
+        for (rows, asked, row) in [(45, vec![0, 10, 5], 5), (95, vec![0, 10, 5, 10], 10)] {
+            let (list, mut pager) = (List::of(rows), Pager::start(offset(10), None));
+            let mut seen = Vec::new();
+            let problem = loop {
+                let ask = pager.ask().expect("not too many").expect("not ended");
+                let At::Offset(page) = ask.at else {
+                    panic!("an offset")
+                };
+                seen.push(page);
+                let at = At::Offset(page * ask.want);
+                let (_, facts) = list.page(&PageAsk { at, ..ask.clone() }, 0);
+                if let Err(problem) = pager.answer(&ask, &facts) {
+                    break problem;
+                }
+            };
+            assert_eq!(seen, asked);
+            let expected = format!(
+                "no rows come from row {row} on, where there are some: the vendor counts something else in ``"
+            );
+            assert_eq!(problem, expected);
         }
     }
 
