@@ -14,8 +14,7 @@ use super::error::Failure;
 use super::items::{Item, items};
 use super::job::StreamJob;
 use super::read::{Context, compare, is_refused_item, teller};
-use super::walk::{Road, WalkFacts, walk};
-use crate::http::HttpError;
+use super::walk::{Road, WalkFacts, asked_too_much, walk};
 use crate::model::guard::{self, GuardRules};
 use crate::model::{Class, scalar};
 use crate::store::apply::{Applied, Removals, Stamp, apply};
@@ -342,7 +341,10 @@ enum Step {
     Refused,
 }
 
+/// wapi.md 7.2: the vendor says so, or a server error may mean it (also one that hides its code), or
+/// one row of the span spoils the answer.
 fn can_shrink(error: &Failure) -> bool {
-    error.http().is_some_and(HttpError::is_too_many)
-        || (error.class() == Class::Contract && error.http().is_some())
+    error.http().is_some_and(|http| {
+        asked_too_much(http) || http.status() == Some(500) || error.class() == Class::Contract
+    })
 }

@@ -133,9 +133,7 @@ pub async fn walk(
         };
         let batch = match answer {
             Ok(batch) => batch,
-            Err(error)
-                if error.http().is_some_and(HttpError::is_too_many) && pager.too_many(&ask) =>
-            {
+            Err(error) if error.http().is_some_and(asked_too_much) && pager.too_many(&ask) => {
                 continue;
             }
             Err(error) if ask.closing && error.http().is_some() && pager.refused_past_the_end() => {
@@ -165,6 +163,11 @@ pub async fn walk(
     }
     facts.pages = u64::from(pager.pages());
     Ok((facts, pager.end()))
+}
+
+/// The vendor says so, or its gateway gave up waiting for the answer (wisenet.md 3.7).
+pub(super) fn asked_too_much(error: &HttpError) -> bool {
+    error.is_too_many() || error.status() == Some(504)
 }
 
 /// Asks for one page; a stream with several paths moves on to the next one while none is known to work.
