@@ -322,7 +322,7 @@ mod tests {
         ("at", "at : timestamp"),
         ("on", "on : boolean"),
         ("school", "school.sourcedId | school : text"),
-        ("orgs", "orgs[].sourcedId | orgs[] : json"),
+        ("orgs", "orgs[].sourcedId | orgs[] : json texts"),
         ("ids", "ids[].{type,identifier} : json"),
         ("person", "ids[type=person-id].identifier : text"),
         ("code", "../Relationships.Status.Code : text"),
@@ -424,8 +424,8 @@ mod tests {
             ),
             (
                 "references",
-                r#"{"users":[{"id":"a","orgs":[{"sourcedId":"s","type":"org"}]},{"id":"b","orgs":["s","t"]},{"id":"c","orgs":{"sourcedId":"u"}},{"id":"d","orgs":[]}]}"#,
-                "a - - - - [\"s\"] - - - aacs\nb - - - - [\"s\",\"t\"] - - - aacs\nc - - - - [\"u\"] - - - aacs\nd - - - - [] - - - aacs",
+                r#"{"users":[{"id":"a","orgs":[{"sourcedId":"s","type":"org"}]},{"id":"b","orgs":["s","t"]},{"id":"c","orgs":{"sourcedId":"u"}},{"id":"d","orgs":[]},{"id":"e","orgs":[{"sourcedId":7},"s"]},{"id":"f","orgs":[-1,true]}]}"#,
+                "a - - - - [\"s\"] - - - aacs\nb - - - - [\"s\",\"t\"] - - - aacs\nc - - - - [\"u\"] - - - aacs\nd - - - - [] - - - aacs\ne - - - - [\"7\"] - - - aacs\nf - - - - [\"-1\",true] - - - aacs",
             ),
             (
                 "picked and kept elements",

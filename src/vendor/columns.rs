@@ -32,6 +32,8 @@ pub struct Shaping {
     pub guid: bool,
     /// 0 is null (wapi.md A50).
     pub nonzero: bool,
+    /// Numbers in an array become texts: ids are texts (webuntis-oneroster.md 4.3).
+    pub texts: bool,
 }
 
 /// Where a column's value comes from.
@@ -115,9 +117,10 @@ fn read_kind(text: &str) -> Result<(Kind, Shaping), String> {
             "lower" => shaping.lower = true,
             "guid" => shaping.guid = true,
             "nonzero" => shaping.nonzero = true,
+            "texts" => shaping.texts = true,
             other => {
                 return Err(format!(
-                    "`{other}` is no modifier; known are lower, guid, nonzero"
+                    "`{other}` is no modifier; known are lower, guid, nonzero, texts"
                 ));
             }
         }
@@ -305,7 +308,7 @@ mod tests {
             ),
             (
                 "a : text upper",
-                "`upper` is no modifier; known are lower, guid, nonzero",
+                "`upper` is no modifier; known are lower, guid, nonzero, texts",
             ),
             (
                 "a[0] : text",

@@ -375,8 +375,13 @@ impl<'d> Reader<'d> {
                     json::write(raw.get(), keep.as_deref(), out)
                 })?,
                 What::Each { path, keep } => {
+                    let texts = self.decoder.columns[take.leaf.column].shaping.texts;
                     self.take_json(take.leaf, raw, |out| {
-                        json::write_each(raw.get(), path, keep.as_deref(), out)
+                        let form = json::Form {
+                            keep: keep.as_deref(),
+                            texts,
+                        };
+                        json::write_each(raw.get(), path, form, out)
                     })?;
                 }
                 What::Pick { member, is, path } => {

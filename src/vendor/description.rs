@@ -469,7 +469,8 @@ pub struct Columns(pub Vec<(String, Column)>);
 /// constant template, such as `"= {list} : text"`; name parts may be templates of `for_each` variables.
 ///
 /// A *type* is one of `text integer real boolean date timestamp json`. A *modifier*: `lower` (text in lower case),
-/// `guid` (32 hex digits without dashes, all zeros is null), `nonzero` (0 is null).
+/// `guid` (32 hex digits without dashes, all zeros is null), `nonzero` (0 is null), `texts` (numbers in an array
+/// of `json` become texts).
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Column {

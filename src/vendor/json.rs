@@ -19,22 +19,31 @@ pub fn write(raw: &str, keep: Option<&[String]>, out: &mut String) -> serde_json
     Plain { out, keep }.deserialize(&mut deserializer)
 }
 
+/// How the elements of a list are written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Form<'k> {
+    /// Objects keep only these members.
+    pub keep: Option<&'k [String]>,
+    /// Numbers become texts: ids are texts (webuntis-oneroster.md 4.3).
+    pub texts: bool,
+}
+
 /// Appends an array of what stands at `path` in each element of `raw`; nothing at all when elements exist
 /// and none has it. What is no array is one element by itself, null is none.
 pub fn write_each(
     raw: &str,
     path: &[String],
-    keep: Option<&[String]>,
+    form: Form<'_>,
     out: &mut String,
 ) -> serde_json::Result<()> {
     let start = out.len();
     let mut deserializer = serde_json::Deserializer::from_str(raw);
     out.push('[');
     let (elements, found) = match raw.as_bytes().first() {
-        Some(b'[') => deserializer.deserialize_seq(Each { out, path, keep })?,
+        Some(b'[') => deserializer.deserialize_seq(Each { out, path, form })?,
         Some(b'n') => (0, 0),
         _ => {
-            let found = At { out, path, keep }.deserialize(&mut deserializer)?;
+            let found = At { out, path, form }.deserialize(&mut deserializer)?;
             (1, usize::from(found))
         }
     };
@@ -102,7 +111,7 @@ impl<'de> serde::Deserialize<'de> for Text<'de> {
 struct Each<'o, 'p> {
     out: &'o mut String,
     path: &'p [String],
-    keep: Option<&'p [String]>,
+    form: Form<'p>,
 }
 
 impl<'de> Visitor<'de> for Each<'_, '_> {
@@ -113,14 +122,14 @@ impl<'de> Visitor<'de> for Each<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(usize, usize), A::Error> {
-        let Self { out, path, keep } = self;
+        let Self { out, path, form } = self;
         let (mut elements, mut found) = (0, 0);
         loop {
             let before = out.len();
             if found > 0 {
                 out.push(',');
             }
-            match seq.next_element_seed(At { out, path, keep })? {
+            match seq.next_element_seed(At { out, path, form })? {
                 Some(true) => found += 1,
                 Some(false) => out.truncate(before),
                 None => {
@@ -137,7 +146,7 @@ impl<'de> Visitor<'de> for Each<'_, '_> {
 struct At<'o, 'p> {
     out: &'o mut String,
     path: &'p [String],
-    keep: Option<&'p [String]>,
+    form: Form<'p>,
 }
 
 impl<'de> DeserializeSeed<'de> for At<'_, '_> {
@@ -146,8 +155,16 @@ impl<'de> DeserializeSeed<'de> for At<'_, '_> {
         if !self.path.is_empty() {
             return deserializer.deserialize_any(self);
         }
-        let Self { out, keep, .. } = self;
-        Plain { out, keep }.deserialize(deserializer)?;
+        let Self { out, form, .. } = self;
+        let start = out.len();
+        let (plain, keep) = (&mut *out, form.keep);
+        Plain { out: plain, keep }.deserialize(deserializer)?;
+        let is_number =
+            out[start..].starts_with(|first: char| first == '-' || first.is_ascii_digit());
+        if form.texts && is_number {
+            out.insert(start, '"');
+            out.push('"');
+        }
         Ok(true)
     }
 }
@@ -160,7 +177,7 @@ impl<'de> Visitor<'de> for At<'_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
-        let Self { out, path, keep } = self;
+        let Self { out, path, form } = self;
         let Some((first, path)) = path.split_first() else {
             return Ok(false); // deserialize has dealt with it
         };
@@ -168,7 +185,7 @@ impl<'de> Visitor<'de> for At<'_, '_> {
         while let Some(Text(name)) = map.next_key::<Text<'de>>()? {
             if found.is_none() && name == *first {
                 let out = &mut *out;
-                found = Some(map.next_value_seed(At { out, path, keep })?);
+                found = Some(map.next_value_seed(At { out, path, form })?);
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -417,7 +434,16 @@ mod tests {
             let keep: Option<Vec<String>> =
                 keep.map(|names: &str| names.chars().map(String::from).collect());
             let mut out = String::new();
-            write_each(raw, &path, keep.as_deref(), &mut out).expect(raw);
+            write_each(
+                raw,
+                &path,
+                Form {
+                    keep: keep.as_deref(),
+                    texts: false,
+                },
+                &mut out,
+            )
+            .expect(raw);
             assert_eq!(out, expected, "{raw} at {path:?}");
         }
     }
