@@ -153,6 +153,7 @@ fn table(source: &SourceName, spec: &StreamSpec, history: History) -> Table {
         partition: spec.partition.clone(),
         newest: spec.newest,
         gone_status: spec.gone_status.clone(),
+        keep: spec.keep,
         history: history != History::Off,
     }
 }

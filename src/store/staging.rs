@@ -139,7 +139,16 @@ impl Staging {
             .matches(rows)
             .map_err(StoreError::sql("compare a page"))?;
         for (number, known) in matches.into_iter().enumerate() {
-            self.take(rows.row(number), known);
+            let row = rows.row(number);
+            match known.filter(|_| self.table.keep) {
+                Some((number, _)) => {
+                    let whole = self
+                        .completed(row, number)
+                        .map_err(StoreError::sql("complete a short row"))?;
+                    self.take(Cells::of(&whole), known);
+                }
+                None => self.take(row, known),
+            }
         }
         if !self.entries.is_empty() {
             self.stage
@@ -226,6 +235,21 @@ impl Staging {
             }
         }
         Ok(found)
+    }
+
+    /// The row with the table's values where it has none.
+    fn completed(&self, row: Cells<'_>, number: i64) -> rusqlite::Result<Vec<u8>> {
+        let mut statement = self.mirror.prepare_cached(&self.table.row_sql())?;
+        statement.query_row([number], |stored| {
+            let mut whole = Vec::with_capacity(row.bytes().len());
+            for (place, cell) in row.enumerate() {
+                match cell {
+                    Cell::Null => cell_of(stored.get_ref(place)?).write(&mut whole),
+                    cell => cell.write(&mut whole),
+                }
+            }
+            Ok(whole)
+        })
     }
 
     fn take(&mut self, row: Cells<'_>, known: Option<(i64, i64)>) {

@@ -36,6 +36,8 @@ pub struct Table {
     pub newest: Option<usize>,
     /// A row whose column has one of these values (lower case) is gone.
     pub gone_status: Option<(usize, Vec<String>)>,
+    /// A null that comes for a row keeps the value that the row has (wapi.md 6).
+    pub keep: bool,
     /// Whether old versions are kept.
     pub history: bool,
 }
@@ -135,6 +137,15 @@ impl Table {
         let parameters = joined((1..=self.key.len()).map(|number| format!("?{number}")));
         format!(
             "SELECT rowid, _fingerprint, {key} FROM {} WHERE ({key}) >= ({parameters}) ORDER BY {key}",
+            self.quoted()
+        )
+    }
+
+    /// All columns of the row with a row number.
+    pub fn row_sql(&self) -> String {
+        format!(
+            "SELECT {} FROM {} WHERE rowid = ?1",
+            self.all_names(),
             self.quoted()
         )
     }

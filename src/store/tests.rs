@@ -46,6 +46,7 @@ fn users() -> Table {
         partition: Vec::new(),
         newest: None,
         gone_status: Some((1, vec!["tobedeleted".into()])),
+        keep: false,
         history: true,
     }
 }
@@ -473,4 +474,32 @@ fn foreign_and_newer_files_are_left_alone() {
         },
         "written by a newer rollbook",
     );
+}
+
+/// wapi.md 6: a short form of a row takes nothing away, and what it says counts.
+#[test]
+fn a_short_form_keeps_what_it_lacks() {
+    runtime().block_on(async {
+        let row = |age| vec![vec![("a".to_owned(), "active".to_owned(), age)]];
+        let mut mirror = Mirror::new(Table {
+            keep: true,
+            ..users()
+        })
+        .await;
+        mirror.read(&row(None), Absence::All, 1).await;
+        for (age, changed, stored) in [
+            (Some(3), 1, Some(3)),
+            (None, 0, Some(3)),
+            (Some(4), 1, Some(4)),
+            (None, 0, Some(4)),
+        ] {
+            let (plan, applied) = mirror.read(&row(age), Absence::All, 1).await;
+            assert_eq!(
+                (plan.changed, applied.changed),
+                (changed, changed),
+                "{age:?}"
+            );
+            assert_eq!(mirror.rows()["a"].1, stored, "{age:?}");
+        }
+    });
 }

@@ -80,6 +80,8 @@ pub struct StreamSpec {
     pub gone_status: Option<(usize, Vec<String>)>,
     /// The vendor may refuse it.
     pub optional: bool,
+    /// A row may come in a short form: what it lacks keeps its last value.
+    pub keep: bool,
     /// The column that says which version is newer.
     pub newest: Option<usize>,
     /// How long old versions are kept.
@@ -414,6 +416,7 @@ impl Builder<'_> {
             gone: stream.gone.clone(),
             gone_status,
             optional: stream.optional,
+            keep: stream.keep,
             newest,
             history,
             envelope: stream.envelope.clone(),

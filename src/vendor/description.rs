@@ -238,6 +238,9 @@ pub struct Stream {
     /// job goes on; nothing is removed.
     #[serde(default)]
     pub optional: bool,
+    /// The vendor may send a short form of a row: what it lacks keeps its last value.
+    #[serde(default)]
+    pub keep: bool,
     /// The column that says which of two versions of a row is newer.
     pub newest: Option<String>,
     /// Members that are left out on purpose and not reported.
