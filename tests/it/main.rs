@@ -14,6 +14,7 @@ mod people;
 mod place;
 mod privacy;
 mod script;
+mod quirks;
 mod server;
 mod sources;
 mod wire;

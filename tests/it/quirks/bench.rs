@@ -1,0 +1,335 @@
+//! A vendor with a quirk, a mirror of it, and the shipped jobs between them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use rollbook::app::{App, JobSetup, Overlay, Places, Setup, SourceSetup};
+use rollbook::clock::{Clock, TestClock};
+use rollbook::config::{Secrets, SourceLimits};
+use rollbook::sandbox::{Options, Sandbox};
+use rollbook::sync::{Order, RunReport};
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use secrecy::SecretString;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+/// Enough for several pages of everything, and quick.
+const STUDENTS: u64 = 24;
+
+/// Smaller pages than shipped; and what is looked at once a week is looked at each day.
+const SMALLER: &[(&str, &str)] = &[
+    ("size = 1000", "size = 20"),
+    ("size = 200", "size = 6"),
+    ("again = { every = \"7d\"", "again = { every = \"20h\""),
+];
+
+/// The morning of day zero at the invented school.
+const MORNING: &str = "2026-03-02T06:00:00Z";
+
+/// Name and value of a sandbox switch, or of a source's setting.
+pub type Pairs = &'static [(&'static str, &'static str)];
+
+/// A row's values by column, as text.
+pub type Row = BTreeMap<String, String>;
+
+/// What the mirror holds of a source: rows by table.
+pub type Content = BTreeMap<String, Vec<Row>>;
+
+/// Which clock the program is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// The school's time, and no nap takes any: nobody waits for a vendor that is down.
+    School,
+    /// The real one, for what the vendor measures in real time.
+    Real,
+}
+
+/// The shipped configuration with small pages; the same for all tests.
+static CONFIG: LazyLock<TempDir> = LazyLock::new(|| {
+    let folder = TempDir::new().expect("a folder");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let vendors = folder.path().join("vendors");
+    fs::create_dir(&vendors).expect("a folder for descriptions");
+    fs::copy(
+        shipped.join("rollbook.toml"),
+        folder.path().join("rollbook.toml"),
+    )
+    .expect("rollbook.toml");
+    for file in fs::read_dir(shipped.join("vendors")).expect("the shipped descriptions") {
+        let path = file.expect("an entry").path();
+        let mut text = fs::read_to_string(&path).expect("a description");
+        for (large, small) in SMALLER {
+            text = text.replace(large, small);
+        }
+        fs::write(vendors.join(path.file_name().expect("a name")), text).expect("a copy");
+    }
+    folder
+});
+
+/// The checked configuration for one vendor, whose addresses each sandbox puts in anew.
+///
+/// Checking takes a second without optimisation, so it is done once and not for every quirk.
+pub struct Checked {
+    /// The vendor.
+    pub vendor: &'static str,
+    setup: Setup,
+    places: Places,
+    switches: Pairs,
+    watch: Watch,
+}
+
+impl Checked {
+    /// Loads and checks the shipped files, with settings of the source as an admin would write them.
+    pub fn load(vendor: &'static str, settings: Pairs, switches: Pairs, watch: Watch) -> Self {
+        let mut overlay = Overlay::default();
+        overlay.limits = SourceLimits {
+            in_flight: 4.try_into().ok(),
+            per_second: Some(1000.0),
+            ..SourceLimits::default()
+        };
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        overlay
+            .settings
+            .insert(vendor.to_owned(), settings.iter().map(owned).collect());
+        let places = Places {
+            config: CONFIG.path().to_owned(),
+            jobs: Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs"),
+            state: PathBuf::new(),
+        };
+        let setup =
+            Setup::load(&places, &overlay).unwrap_or_else(|problems| panic!("{problems:?}"));
+        Self {
+            vendor,
+            setup,
+            places,
+            switches,
+            watch,
+        }
+    }
+
+    /// The same with the addresses of a sandbox; only this vendor's jobs.
+    fn at(&self, sandbox: &Sandbox) -> Setup {
+        let sources = self
+            .setup
+            .sources
+            .iter()
+            .filter(|(name, _)| name.as_str() == self.vendor)
+            .map(|(name, source)| {
+                let mut settings = source.settings.clone();
+                let there = sandbox
+                    .endpoint(self.vendor)
+                    .expect("the vendor")
+                    .settings
+                    .clone();
+                let addresses = there.into_iter().filter(|(name, _)| name.ends_with("_url"));
+                settings.texts.extend(addresses);
+                let source = SourceSetup {
+                    config: source.config.clone(),
+                    description: source.description.clone(),
+                    settings,
+                    streams: source.streams.clone(),
+                };
+                (name.clone(), source)
+            });
+        let jobs = self
+            .setup
+            .jobs
+            .iter()
+            .filter(|(_, job)| job.source.as_str() == self.vendor)
+            .map(|(name, job)| {
+                (
+                    name.clone(),
+                    JobSetup {
+                        config: job.config.clone(),
+                        source: job.source.clone(),
+                        streams: job.streams.clone(),
+                    },
+                )
+            });
+        Setup {
+            config: self.setup.config.clone(),
+            sources: sources.collect(),
+            jobs: jobs.collect(),
+            notes: self.setup.notes.clone(),
+        }
+    }
+}
+
+/// A running vendor and the program beside it.
+pub struct Bench {
+    /// The simulated vendors.
+    pub sandbox: Sandbox,
+    /// The program.
+    pub app: App,
+    state: PathBuf,
+}
+
+impl Bench {
+    /// Starts both on a state folder; a folder that was used before sees the next day of the school.
+    pub async fn open(checked: &Checked, state: &Path, switches: Pairs) -> Self {
+        let options = options(checked, switches, state.join("sandbox.json"));
+        let sandbox = Sandbox::start(options).await.expect("a sandbox");
+        let app = program(checked, &sandbox, state).await;
+        Self {
+            sandbox,
+            app,
+            state: state.to_owned(),
+        }
+    }
+
+    /// The same vendors, read into another mirror.
+    pub async fn beside(self, checked: &Checked, state: &Path) -> Self {
+        let app = program(checked, &self.sandbox, state).await;
+        Self {
+            sandbox: self.sandbox,
+            app,
+            state: state.to_owned(),
+        }
+    }
+
+    /// Runs all jobs of the vendor once; `full` reads everything.
+    pub async fn run(&self, full: bool) -> Vec<RunReport> {
+        let setup = self.app.setup();
+        let mut reports = Vec::new();
+        for job in setup.jobs.keys().map(|name| name.as_str()) {
+            let order = Order {
+                cause: "test",
+                full,
+                dry: false,
+            };
+            reports.push(
+                self.app
+                    .run(
+                        job,
+                        order,
+                        &CancellationToken::new(),
+                        &(Arc::new(|_| {}) as _),
+                    )
+                    .await,
+            );
+        }
+        reports
+    }
+
+    /// What the mirror holds now, without when and by which run it came.
+    pub fn content(&self) -> Content {
+        let setup = self.app.setup();
+        let source = setup.sources.keys().next().expect("one source");
+        content(&self.state.join("mirror.db"), source.as_str())
+    }
+
+    /// Stops the vendors.
+    pub async fn close(self) {
+        self.sandbox.stop().await;
+    }
+}
+
+/// The program on a state folder, with the vendor's addresses.
+async fn program(checked: &Checked, sandbox: &Sandbox, state: &Path) -> App {
+    let day = sandbox.describe().day;
+    let school = TestClock::at(MORNING.parse().expect("a time"));
+    school.pass(Duration::from_secs(day * 86_400 + 60));
+    let clock = match checked.watch {
+        Watch::School => school.clock(),
+        Watch::Real => Clock::system(),
+    };
+    let places = Places {
+        state: state.to_owned(),
+        ..checked.places.clone()
+    };
+    let endpoint = sandbox.endpoint(checked.vendor).expect("the vendor");
+    let secrets = endpoint.secrets.clone().into_iter();
+    let secrets = secrets.map(|(name, secret)| (name, SecretString::from(secret)));
+    let secrets = Secrets::in_memory(secrets.collect());
+    App::open(&places, checked.at(sandbox), secrets, clock)
+        .await
+        .expect("the program")
+}
+
+fn options(checked: &Checked, switches: Pairs, file: PathBuf) -> Options {
+    let vendor = checked.vendor;
+    let mut options = Options {
+        students: STUDENTS,
+        seed: 5,
+        state: Some(file),
+        advance: true,
+        ..Options::default()
+    };
+    for (name, value) in checked.switches.iter().chain(switches) {
+        match vendor {
+            "webuntis" => options.webuntis.set(name, value),
+            "wapi" => options.wapi.set(name, value),
+            _ => options.wisenet.set(name, value),
+        }
+        .unwrap_or_else(|error| panic!("{vendor} {name} = {value}: {error}"));
+    }
+    options
+}
+
+fn content(mirror: &Path, source: &str) -> Content {
+    let reader = Connection::open(mirror).expect("the mirror");
+    let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE ?1 AND name NOT LIKE '%\\_history' ESCAPE '\\'";
+    let mut statement = reader.prepare(names).expect("the tables");
+    let tables: Vec<String> = statement
+        .query_map([format!("{source}\\_%").replace('\\', "")], |row| {
+            row.get(0)
+        })
+        .and_then(Iterator::collect)
+        .expect("their names");
+    let prefix = format!("{source}_");
+    tables
+        .iter()
+        .filter_map(|table| {
+            Some((
+                table.strip_prefix(&prefix)?.to_owned(),
+                rows(&reader, table),
+            ))
+        })
+        .collect()
+}
+
+fn rows(reader: &Connection, table: &str) -> Vec<Row> {
+    let mut statement = reader
+        .prepare(&format!("SELECT * FROM \"{table}\""))
+        .expect("a table");
+    let names: Vec<String> = statement
+        .column_names()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    let mut rows: Vec<Row> = statement
+        .query_map([], |row| {
+            names
+                .iter()
+                .enumerate()
+                .filter(|(_, name)| !name.starts_with('_'))
+                .map(|(place, name)| {
+                    let text = match row.get(place)? {
+                        Value::Null | Value::Blob(_) => "-".to_owned(),
+                        Value::Integer(number) => number.to_string(),
+                        Value::Real(number) => number.to_string(),
+                        Value::Text(text) => format!("'{text}'"),
+                    };
+                    Ok((name.clone(), text))
+                })
+                .collect()
+        })
+        .and_then(Iterator::collect)
+        .expect("its rows");
+    rows.sort_unstable();
+    rows
+}
+
+/// Copies a state folder that no program has open.
+pub fn copied(from: &Path) -> TempDir {
+    let folder = TempDir::new().expect("a folder");
+    for file in fs::read_dir(from).expect("a state folder") {
+        let path = file.expect("an entry").path();
+        fs::copy(&path, folder.path().join(path.file_name().expect("a name"))).expect("a copy");
+    }
+    folder
+}

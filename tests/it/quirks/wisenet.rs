@@ -1,0 +1,114 @@
+//! The switches of `wisenet.md` 13.
+
+use super::bench::Watch;
+use super::expect::Then::{self, Counts, Doubted, Except, Fails, LeftOut, Same};
+use super::expect::{Quirk, Table, check, quirk};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_switch_of_wisenet() {
+    check(Table {
+        vendor: "wisenet",
+        settings: &[],
+        switches: &[],
+        watch: Watch::School,
+        quirks: quirks(),
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_region_of_wisenet() {
+    for region in [
+        &[("region", "NZ")],
+        &[("region", "SG")],
+        &[("region", "SA")],
+    ] {
+        let quirks = vec![quirk(&[("past_end", "empty")], Same)];
+        check(Table {
+            vendor: "wisenet",
+            settings: region,
+            switches: region,
+            watch: Watch::School,
+            quirks,
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_wisenet_measures_in_real_time() {
+    let quirks = vec![
+        quirk(&[("token_seconds", "2")], Same),
+        quirk(&[("rate_per_second", "50")], Same),
+        quirk(&[("rate_per_second", "50"), ("retry_after", "1")], Same),
+    ];
+    check(Table {
+        vendor: "wisenet",
+        settings: &[],
+        switches: &[],
+        watch: Watch::Real,
+        quirks,
+    })
+    .await;
+}
+
+/// Change times, which these quirks write less exactly.
+const CHANGED: Then = Except(&[
+    "*.last_modified_time_stamp",
+    "*.last_audit_time_stamp",
+    "*.created_on",
+]);
+
+fn quirks() -> Vec<Quirk> {
+    vec![
+        quirk(&[("required", "bearer")], Same),
+        quirk(&[("required", "key")], Same),
+        quirk(&[("past_end", "null")], Same),
+        quirk(&[("past_end", "empty")], Same),
+        quirk(&[("past_end", "no_content")], Same),
+        quirk(&[("unset", "null")], Same),
+        quirk(&[("key_order", "mixed")], Same),
+        quirk(&[("fraction_digits", "none")], CHANGED),
+        quirk(&[("fraction_digits", "one")], CHANGED),
+        quirk(&[("fraction_digits", "two")], CHANGED),
+        quirk(&[("fraction_digits", "three")], Same),
+        quirk(&[("names", "strict")], Same),
+        quirk(&[("unknown", "refused")], Same),
+        Quirk {
+            switches: &[("unstable_order", "on")],
+            carried: Same,
+            fresh: Doubted("rows came twice"),
+        },
+        quirk(&[("touch_between_pages", "on")], Counts),
+        quirk(&[("same_stamp", "150")], CHANGED),
+        quirk(&[("extra_fields", "on")], Same),
+        quirk(&[("unknown_combo_ids", "on")], Counts),
+        quirk(&[("quota_per_day", "20")], Fails("answered 429")),
+        quirk(&[("fail_call", "9"), ("fail_status", "502")], Same),
+        quirk(&[("fail_call", "9"), ("fail_status", "503")], Same),
+        quirk(&[("fail_call", "9"), ("fail_status", "504")], Same),
+        quirk(&[("truncate_call", "9")], Same),
+        quirk(&[("slow_ms", "20")], Same),
+        quirk(&[("forbid", "unit-enrolments")], Fails("lacks the right")),
+        quirk(&[("forbid", "audit-logs")], LeftOut("lacks the right")),
+        quirk(&[("forbid", "combos")], LeftOut("lacks the right")),
+        quirk(&[("forbid", "entities")], LeftOut("lacks the right")),
+        // Asked for changes only, nothing is nothing new; a full reading is another matter (moving.rs).
+        quirk(&[("empty", "learners")], Except(&["learners"])),
+        quirk(&[("expires_at", "seconds")], Same),
+        quirk(&[("expires_at", "milliseconds")], Same),
+        quirk(&[("expires_at", "absent")], Same),
+        quirk(&[("rotation", "none")], Same),
+        quirk(&[("rotation", "detect_reuse")], Same),
+        Quirk {
+            switches: &[("hide_api_key", "on")],
+            carried: Same,
+            fresh: Fails("lacks the right"),
+        },
+        quirk(
+            &[("invalid_client", "on")],
+            Fails("refused the credential (401, invalid_client)"),
+        ),
+        quirk(&[("revoked", "on")], Fails("a person must sign in")),
+    ]
+}
