@@ -66,6 +66,7 @@ pub fn table(reader: &Reader, source: &str, stream: &str) -> Result<Option<Table
         partition: Vec::new(),
         newest: None,
         gone_status: None,
+        keep: false,
         history: true,
     }))
 }

@@ -29,6 +29,7 @@ fn grades() -> Table {
         partition: Vec::new(),
         newest: None,
         gone_status: None,
+        keep: false,
         history: true,
     }
 }
