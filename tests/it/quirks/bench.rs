@@ -85,16 +85,17 @@ pub struct Checked {
 impl Checked {
     /// Loads and checks the shipped files, with settings of the source as an admin would write them.
     pub fn load(vendor: &'static str, settings: Pairs, switches: Pairs, watch: Watch) -> Self {
-        let mut overlay = Overlay::default();
-        overlay.limits = SourceLimits {
-            in_flight: 4.try_into().ok(),
-            per_second: Some(1000.0),
-            ..SourceLimits::default()
-        };
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        overlay
-            .settings
-            .insert(vendor.to_owned(), settings.iter().map(owned).collect());
+        let settings = settings.iter().map(owned).collect();
+        let overlay = Overlay {
+            settings: [(vendor.to_owned(), settings)].into(),
+            limits: SourceLimits {
+                in_flight: 4.try_into().ok(),
+                per_second: Some(1000.0),
+                ..SourceLimits::default()
+            },
+            ..Overlay::default()
+        };
         let places = Places {
             config: CONFIG.path().to_owned(),
             jobs: Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs"),
@@ -275,9 +276,7 @@ fn content(mirror: &Path, source: &str) -> Content {
     let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE ?1 AND name NOT LIKE '%\\_history' ESCAPE '\\'";
     let mut statement = reader.prepare(names).expect("the tables");
     let tables: Vec<String> = statement
-        .query_map([format!("{source}\\_%").replace('\\', "")], |row| {
-            row.get(0)
-        })
+        .query_map([format!("{source}_%")], |row| row.get(0))
         .and_then(Iterator::collect)
         .expect("their names");
     let prefix = format!("{source}_");
@@ -296,11 +295,8 @@ fn rows(reader: &Connection, table: &str) -> Vec<Row> {
     let mut statement = reader
         .prepare(&format!("SELECT * FROM \"{table}\""))
         .expect("a table");
-    let names: Vec<String> = statement
-        .column_names()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let names = statement.column_names();
+    let names: Vec<String> = names.map(str::to_owned).collect();
     let mut rows: Vec<Row> = statement
         .query_map([], |row| {
             names

@@ -26,8 +26,6 @@ pub enum Then {
     Doubted(&'static str),
     /// At most so many rows cannot be taken; all others are.
     Rejects(usize),
-    /// The guard holds it back at first with this part of a sentence; the next reading is fine.
-    HeldOnce(&'static str),
     /// The guard holds it back with this part of a sentence, and nothing is lost.
     Held(&'static str),
     /// It fails with this part of a sentence, and what it could not read is as it was.
@@ -196,7 +194,6 @@ fn complaint(
         Then::Rejects(most) => {
             unsaid("", "ok_with_rejects").or_else(|| lacks(after, content, most))
         }
-        Then::HeldOnce(part) => unsaid(part, "held").or_else(|| differs(after, content, &[])),
         Then::Held(part) => unsaid(part, "held").or_else(|| untouched(good, content, reports)),
         Then::Fails(part) => {
             let failed = unsaid(part, "failed").and_then(|_| unsaid(part, "parked"));

@@ -1,7 +1,7 @@
 //! The quirks of `webuntis-oneroster.md` 4.1 and the switches of its 4.4.
 
 use super::bench::Watch;
-use super::expect::Then::{self, Counts, Doubted, Except, Fails, Held, HeldOnce, Same};
+use super::expect::Then::{self, Counts, Doubted, Except, Fails, Held, Same};
 use super::expect::{Quirk, Table, check, quirk};
 
 #[tokio::test(flavor = "multi_thread")]
