@@ -2,10 +2,6 @@
 
 use std::process::ExitCode;
 
-/// A page of rows is many small values that come and go together; see docs/dependencies.md.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     rollbook::cli::main()
 }

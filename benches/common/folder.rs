@@ -73,13 +73,6 @@ impl Folder {
         self.write("rollbook.toml", &rollbook);
     }
 
-    /// Forgets the mirror and all beside it.
-    pub fn forget(&self) {
-        let state = self.state();
-        std::fs::remove_dir_all(&state).expect("the state can be removed");
-        std::fs::create_dir(&state).expect("and made anew");
-    }
-
     /// The folder of the mirror.
     pub fn state(&self) -> std::path::PathBuf {
         self.0.path().join("state")

@@ -8,6 +8,8 @@ use std::io::Read as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::process;
+
 /// How often a child's memory is looked at. Its high-water mark never falls, so only what it takes in
 /// its last moments can be missed.
 const LOOK: Duration = Duration::from_millis(4);
@@ -39,7 +41,7 @@ pub fn run(command: &mut Command) -> Cost {
         .expect("the command starts");
     let mut peak_kib = 0;
     let status = loop {
-        peak_kib = peak_kib.max(status_number(child.id(), "VmHWM").unwrap_or_default());
+        peak_kib = peak_kib.max(process::number(child.id(), "VmHWM").unwrap_or_default());
         match child.try_wait().expect("a child can be waited for") {
             Some(status) => break status,
             None => std::thread::sleep(LOOK),
@@ -83,18 +85,4 @@ fn account() -> [u32; 4] {
         .skip(11)
         .map(|field| field.parse().expect("ticks are a number"));
     std::array::from_fn(|_| ticks.next().expect("stat has at least 17 fields"))
-}
-
-/// A number of /proc/PID/status; nothing when the process is gone.
-pub fn status_number(process: u32, name: &str) -> Option<u64> {
-    number_in(&format!("/proc/{process}/status"), name)
-}
-
-/// A number of a status file of /proc.
-pub fn number_in(file: &str, name: &str) -> Option<u64> {
-    let status = std::fs::read_to_string(file).ok()?;
-    let rest = status
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-    rest.split_whitespace().next()?.parse().ok()
 }

@@ -11,6 +11,8 @@
 mod folder;
 #[path = "../common/measure.rs"]
 mod measure;
+#[path = "../common/process.rs"]
+mod process;
 
 mod floors;
 mod people;
@@ -159,7 +161,9 @@ impl Bench {
     }
 
     fn first_load(&self, latency_ms: u64, page: usize) -> Cost {
-        self.folder.forget();
+        let state = self.folder.state();
+        std::fs::remove_dir_all(&state).expect("the mirror can be removed");
+        std::fs::create_dir(&state).expect("and its folder made anew");
         self.sync("plain", latency_ms, page, (self.people(), 0, 0))
     }
 

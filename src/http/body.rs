@@ -24,10 +24,11 @@ pub(super) enum Beyond {
     Cut,
 }
 
-/// Reads a body to its end. The headers come apart from the response, which has given them away.
+/// Reads a body to its end, into `room`, which is empty. The headers come apart from the response, which has given them away.
 pub(super) async fn read(
     mut response: Response,
     headers: &Headers,
+    room: Vec<u8>,
     (limit, beyond): (u64, Beyond),
     deadline: &mut Deadline,
     (host, timeouts): (&str, &Timeouts),
@@ -37,7 +38,7 @@ pub(super) async fn read(
     if packing == Packing::None && stated > limit && beyond == Beyond::Refuse {
         return Err(Kind::TooLarge(limit));
     }
-    let mut body = Body::new(packing, stated, limit);
+    let mut body = Body::new(packing, room, stated, limit);
     loop {
         let piece = deadline
             .piece(response.chunk(), |piece| {
@@ -83,7 +84,7 @@ enum Body {
 }
 
 impl Body {
-    fn new(packing: Packing, stated: u64, limit: u64) -> Self {
+    fn new(packing: Packing, mut room: Vec<u8>, stated: u64, limit: u64) -> Self {
         // JSON packs to about a twelfth; a guess that is too small only costs a copy or two.
         let expected = if packing == Packing::Gzip {
             stated.saturating_mul(8)
@@ -91,8 +92,9 @@ impl Body {
             stated
         };
         let capacity = usize::try_from(expected.min(limit)).unwrap_or(0);
+        room.reserve(capacity);
         let inside = Bounded {
-            bytes: Vec::with_capacity(capacity),
+            bytes: room,
             packed: 0,
             limit,
             packing,
@@ -191,7 +193,7 @@ mod tests {
     }
 
     fn unpack(bytes: &[u8], limit: u64, piece: usize) -> Result<Vec<u8>, Kind> {
-        let mut body = Body::new(Packing::Gzip, bytes.len() as u64, limit);
+        let mut body = Body::new(Packing::Gzip, Vec::new(), bytes.len() as u64, limit);
         bytes.chunks(piece).try_for_each(|piece| body.take(piece))?;
         body.finish()
     }

@@ -3,8 +3,8 @@
 //! One budget a run, shared by everything that it asks for. When the bucket of repeats is empty a
 //! failure is final at once, so a vendor in trouble does not get five times its usual load.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::error::HttpError;
@@ -21,7 +21,12 @@ struct Budget {
     pages: AtomicU64,
     sent: AtomicU64,
     retries: AtomicU64,
+    spare: Mutex<Vec<Vec<u8>>>,
 }
+
+/// At most so many bodies are kept to be filled again, and none with more room than this.
+const SPARE_BODIES: usize = 16;
+const LARGEST_SPARE: usize = 4 << 20;
 
 impl RunBudget {
     /// How long a run may take when nothing else is said.
@@ -37,6 +42,7 @@ impl RunBudget {
             pages,
             sent,
             retries,
+            spare: Mutex::default(),
         }))
     }
 
@@ -53,6 +59,25 @@ impl RunBudget {
     /// What is left of the run's time; zero when it is over.
     pub fn left(&self) -> Duration {
         self.0.end.saturating_sub(self.0.clock.running())
+    }
+
+    /// Memory of a body that was decoded, empty: taking each body's anew costs the kernel as much as the network does.
+    pub(super) fn spare(&self) -> Vec<u8> {
+        self.with_spare(Vec::pop).unwrap_or_default()
+    }
+
+    /// Keeps a body's memory for the next one of this run.
+    pub(super) fn reuse(&self, mut body: Vec<u8>) {
+        body.clear();
+        self.with_spare(|spare| {
+            if spare.len() < SPARE_BODIES && (1..=LARGEST_SPARE).contains(&body.capacity()) {
+                spare.push(body);
+            }
+        });
+    }
+
+    fn with_spare<T>(&self, act: impl FnOnce(&mut Vec<Vec<u8>>) -> T) -> T {
+        act(&mut self.0.spare.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn count_page(&self) {

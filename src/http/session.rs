@@ -43,13 +43,18 @@ struct Inner {
     day_count: Arc<dyn DayCount>,
     clock: Clock,
     turns: Semaphore,
+    decoders: Semaphore,
     pace: Pace,
     /// The day whose requests are used up.
     spent_day: Mutex<Option<String>>,
 }
 
+/// Answers of a source that are decoded at once. The decoder is faster than any vendor; more threads would
+/// only hold more memory, each its own.
+const DECODERS: usize = 2;
+
 /// Turns a fine answer into what the caller wants.
-pub type Decode<T> = Arc<dyn Fn(Reply) -> Result<T, BadAnswer> + Send + Sync>;
+pub type Decode<T> = Arc<dyn Fn(&Reply) -> Result<T, BadAnswer> + Send + Sync>;
 
 /// May a request be repeated with another token?
 #[derive(PartialEq, Eq)]
@@ -80,6 +85,7 @@ impl Session {
             day_count,
             clock,
             turns: Semaphore::new(rules.in_flight as usize),
+            decoders: Semaphore::new(DECODERS),
             pace: Pace::new(rules.per_second),
             spent_day: Mutex::default(),
             rules,
@@ -173,8 +179,16 @@ impl Inner {
                     if let (Some(keeper), Some(access)) = (&self.keeper, &access) {
                         keeper.worked(access).await;
                     }
-                    let decode = decode.clone();
-                    return blocking(move || decode(reply))
+                    // The semaphore is never closed.
+                    let seat = self.decoders.acquire().await;
+                    let _seat = seat.map_err(|_| failed(Kind::OutOfTime))?;
+                    let (decode, budget) = (decode.clone(), question.budget.clone());
+                    let act = move || {
+                        let decoded = decode(&reply);
+                        budget.reuse(reply.body);
+                        decoded
+                    };
+                    return blocking(act)
                         .await
                         .map_err(|bad| failed(Kind::BadAnswer(status, bad.reason)));
                 }
@@ -283,12 +297,13 @@ impl Inner {
         let body = match status {
             200 => {
                 let limit = (self.rules.body_limit, Beyond::Refuse);
-                body::read(response, &headers, limit, &mut deadline, place).await?
+                let room = question.budget.spare();
+                body::read(response, &headers, room, limit, &mut deadline, place).await?
             }
             // A refusal is a refusal, however much of its text arrives.
             400.. => {
                 let limit = (ERROR_BODY, Beyond::Cut);
-                body::read(response, &headers, limit, &mut deadline, place)
+                body::read(response, &headers, Vec::new(), limit, &mut deadline, place)
                     .await
                     .unwrap_or_default()
             }

@@ -268,6 +268,7 @@ impl Endpoint {
         let body = body::read(
             response,
             &headers,
+            Vec::new(),
             (TOKEN_BODY, Beyond::Refuse),
             &mut deadline,
             (&self.host, &self.timeouts),

@@ -212,7 +212,7 @@ async fn fetch_at(road: &Road<'_>, page: &PageAsk, path: &str) -> Result<Batch, 
         },
     };
     let (spec, decoder) = (Arc::clone(spec), Arc::clone(&road.decoder));
-    let decode: Decode<Batch> = Arc::new(move |reply| read_page(&spec, &decoder, &reply));
+    let decode: Decode<Batch> = Arc::new(move |reply| read_page(&spec, &decoder, reply));
     Ok(road.source.session.get(&ask, road.budget, decode).await?)
 }
 

@@ -68,7 +68,8 @@ impl Decoder {
             shapes: vec![Vec::new(); self.tree.nodes],
             memos: vec![Memo::default(); self.columns.len()],
             out: Decoded {
-                rows: Rows::with_room(bytes / 2),
+                // Rows are smaller than their JSON; room that is not filled costs nothing, growing does.
+                rows: Rows::with_room(bytes / 4 * 3),
                 unlisted: BTreeSet::new(),
             },
         }
@@ -112,7 +113,7 @@ impl Reader<'_> {
     fn end_row(&mut self) {
         let key_missing = self.decoder.key.iter().find(|place| {
             let constant = matches!(self.decoder.columns[**place].origin, Origin::Constant(_));
-            !constant && self.slots.cell(**place) == Cell::Null
+            !constant && self.slots.is_null(**place)
         });
         if let Some(place) = key_missing {
             let path = self.decoder.columns[*place].from.clone();
@@ -126,7 +127,7 @@ impl Reader<'_> {
                     for (number, column) in columns.iter().enumerate() {
                         match &column.origin {
                             Origin::Constant(text) => constant(text, column.kind).write(bytes),
-                            Origin::Paths(_) => slots.cell(number).write(bytes),
+                            Origin::Paths(_) => slots.write(number, bytes),
                         }
                     }
                 });

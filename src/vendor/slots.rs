@@ -1,7 +1,7 @@
 //! The cells of the row that is being read: what was found so far for each column.
 //!
 //! A value may come before or after a better one, and members come in any order; a slot keeps the
-//! best. Each kind accepts every spelling that the contracts list and rejects the rest:
+//! best, already in the bytes that the row will have. Each kind accepts every spelling that the contracts list and rejects the rest:
 //! webuntis-oneroster.md 4.3, wapi.md 9, wisenet.md 7.
 
 use super::columns::Column;
@@ -18,16 +18,16 @@ const UNSET: u8 = u8::MAX;
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     rank: u8,
-    value: Value,
+    /// Where its cell stands among the row's bytes; nothing there means null.
+    start: usize,
+    end: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Value {
-    Null,
-    Integer(i64),
-    Real(f64),
-    Text { start: usize, end: usize },
-}
+const EMPTY: Slot = Slot {
+    rank: UNSET,
+    start: 0,
+    end: 0,
+};
 
 /// The row that is being read.
 #[derive(Debug)]
@@ -35,33 +35,27 @@ pub struct Slots<'d> {
     columns: &'d [Column],
     nulls: &'d [String],
     slots: Vec<Slot>,
-    text: String,
+    /// Cells as [`Cell::write`] makes them, in the order in which they were found.
+    bytes: Vec<u8>,
     reject: Option<Reject>,
 }
 
 impl<'d> Slots<'d> {
     /// Empty slots for these columns; `nulls` are texts that mean "no value".
     pub fn new(columns: &'d [Column], nulls: &'d [String]) -> Self {
-        let empty = Slot {
-            rank: UNSET,
-            value: Value::Null,
-        };
         Self {
             columns,
             nulls,
-            slots: vec![empty; columns.len()],
-            text: String::new(),
+            slots: vec![EMPTY; columns.len()],
+            bytes: Vec::new(),
             reject: None,
         }
     }
 
     /// Forgets the row.
     pub fn clear(&mut self) {
-        self.slots.fill(Slot {
-            rank: UNSET,
-            value: Value::Null,
-        });
-        self.text.clear();
+        self.slots.fill(EMPTY);
+        self.bytes.clear();
         self.reject = None;
     }
 
@@ -80,13 +74,19 @@ impl<'d> Slots<'d> {
         }
     }
 
-    /// The cell of a column.
-    pub fn cell(&self, column: usize) -> Cell<'_> {
-        match self.slots[column].value {
-            Value::Null => Cell::Null,
-            Value::Integer(number) => Cell::Integer(number),
-            Value::Real(number) => Cell::Real(number),
-            Value::Text { start, end } => Cell::Text(&self.text[start..end]),
+    /// Whether nothing was found for a column.
+    pub fn is_null(&self, column: usize) -> bool {
+        let slot = self.slots[column];
+        slot.start == slot.end
+    }
+
+    /// Appends the cell of a column to a row's bytes.
+    pub fn write(&self, column: usize, bytes: &mut Vec<u8>) {
+        let slot = self.slots[column];
+        if slot.start == slot.end {
+            Cell::Null.write(bytes);
+        } else {
+            bytes.extend_from_slice(&self.bytes[slot.start..slot.end]);
         }
     }
 
@@ -101,7 +101,7 @@ impl<'d> Slots<'d> {
             return;
         }
         let column = &self.columns[leaf.column];
-        if self.nulls.iter().any(|null| null == text) {
+        if self.nulls.iter().any(|null| is_same(null, text)) {
             return;
         }
         match column.kind {
@@ -113,12 +113,12 @@ impl<'d> Slots<'d> {
                 None => self.mismatch(leaf, "a text that is no whole number"),
             },
             Kind::Real => match text.trim().parse::<f64>() {
-                Ok(number) if number.is_finite() => self.put(leaf, Value::Real(number)),
+                Ok(number) if number.is_finite() => self.put(leaf, Cell::Real(number)),
                 Ok(_) => {} // wapi.md 9.8: not a number is no value
                 Err(_) => self.mismatch(leaf, "a text that is no number"),
             },
             Kind::Boolean => match truth(text.trim()) {
-                Some(truth) => self.put(leaf, Value::Integer(i64::from(truth))),
+                Some(truth) => self.put(leaf, Cell::Integer(i64::from(truth))),
                 None => self.mismatch(leaf, "a text that is neither true nor false"),
             },
             Kind::Date => self.moment(leaf, scalar::date(text), "a text that is no date"),
@@ -135,8 +135,8 @@ impl<'d> Slots<'d> {
         }
         match self.columns[leaf.column].kind {
             Kind::Integer => self.integer_cell(leaf, number),
-            Kind::Real => self.put(leaf, Value::Real(number as f64)),
-            Kind::Boolean if number == 0 || number == 1 => self.put(leaf, Value::Integer(number)),
+            Kind::Real => self.put(leaf, Cell::Real(number as f64)),
+            Kind::Boolean if number == 0 || number == 1 => self.put(leaf, Cell::Integer(number)),
             Kind::Text => self.put_text(leaf, &number.to_string()),
             Kind::Boolean | Kind::Date | Kind::Timestamp | Kind::Json => {
                 self.mismatch(leaf, "a number")
@@ -158,7 +158,7 @@ impl<'d> Slots<'d> {
             return;
         }
         match self.columns[leaf.column].kind {
-            Kind::Real => self.put(leaf, Value::Real(number)),
+            Kind::Real => self.put(leaf, Cell::Real(number)),
             Kind::Integer | Kind::Boolean if number.fract() == 0.0 && number.abs() < 9e15 => {
                 self.integer(leaf, number as i64);
             }
@@ -173,7 +173,7 @@ impl<'d> Slots<'d> {
             return;
         }
         match self.columns[leaf.column].kind {
-            Kind::Boolean => self.put(leaf, Value::Integer(i64::from(truth))),
+            Kind::Boolean => self.put(leaf, Cell::Integer(i64::from(truth))),
             Kind::Text => self.put_text(leaf, if truth { "true" } else { "false" }),
             _ => self.mismatch(leaf, "true or false"),
         }
@@ -221,7 +221,7 @@ impl<'d> Slots<'d> {
 
     fn integer_cell(&mut self, leaf: Leaf, number: i64) {
         if number != 0 || !self.columns[leaf.column].shaping.nonzero {
-            self.put(leaf, Value::Integer(number));
+            self.put(leaf, Cell::Integer(number));
         }
     }
 
@@ -237,23 +237,24 @@ impl<'d> Slots<'d> {
         if text.len() > LONGEST_TEXT {
             return self.mismatch(leaf, "a text of more than 1 MiB");
         }
-        let start = self.text.len();
-        self.text.push_str(text);
-        self.put(
-            leaf,
-            Value::Text {
-                start,
-                end: self.text.len(),
-            },
-        );
+        self.put(leaf, Cell::Text(text));
     }
 
-    fn put(&mut self, leaf: Leaf, value: Value) {
+    fn put(&mut self, leaf: Leaf, cell: Cell<'_>) {
+        let start = self.bytes.len();
+        cell.write(&mut self.bytes);
         self.slots[leaf.column] = Slot {
             rank: leaf.rank,
-            value,
+            start,
+            end: self.bytes.len(),
         };
     }
+}
+
+/// Whether two texts are the same. The processor stumbles over the address of an empty text, where no
+/// memory is, when they are compared byte by byte; so they are not.
+fn is_same(left: &str, right: &str) -> bool {
+    left.len() == right.len() && (right.is_empty() || left == right)
 }
 
 /// A whole number, also written `3.0`.

@@ -90,7 +90,7 @@ async fn page(session: &Session, clock: &Clock) -> Result<String, HttpError> {
 
 /// A decoder that takes any JSON, and nothing as null.
 fn as_json() -> Decode<String> {
-    Arc::new(|reply: Reply| {
+    Arc::new(|reply: &Reply| {
         if reply.body.is_empty() {
             return Ok("null".into());
         }

@@ -1,0 +1,15 @@
+//! Numbers that Linux tells of a process or a thread, by their names in its status file.
+
+/// A number of /proc/PID/status; nothing when the process is gone.
+pub fn number(process: u32, name: &str) -> Option<u64> {
+    number_in(&format!("/proc/{process}/status"), name)
+}
+
+/// A number of a status file of /proc.
+pub fn number_in(file: &str, name: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(file).ok()?;
+    let rest = status
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    rest.split_whitespace().next()?.parse().ok()
+}
