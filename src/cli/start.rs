@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::config::Secrets;
 
 /// Threads that may block: SQLite, decoding, reading secrets.
-const BLOCKING_THREADS: usize = 16;
+const BLOCKING_THREADS: usize = 4;
 
 /// Log lines go to standard error, so that standard output is for results.
 pub fn log(args: &Args) {
