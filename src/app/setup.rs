@@ -29,8 +29,8 @@ pub struct Setup {
 pub struct SourceSetup {
     /// What the admin wrote.
     pub config: SourceConfig,
-    /// The vendor's description.
-    pub description: Description,
+    /// The vendor's description, the same for all its sources.
+    pub description: Arc<Description>,
     /// All settings with their values.
     pub settings: Settings,
     /// All streams.
@@ -116,6 +116,7 @@ struct Checks<'a> {
 impl Checks<'_> {
     fn sources(&mut self) -> BTreeMap<SourceName, SourceSetup> {
         let mut sources = BTreeMap::new();
+        let mut shared: BTreeMap<&str, Arc<Description>> = BTreeMap::new();
         for (name, source) in &self.config.sources {
             let Some(description) = self.descriptions.get(source.vendor.as_str()) else {
                 let help = advice(source.vendor.as_str(), self.descriptions.names());
@@ -150,7 +151,11 @@ impl Checks<'_> {
                         .collect();
                     let setup = SourceSetup {
                         config: source.clone(),
-                        description: description.clone(),
+                        description: Arc::clone(
+                            shared
+                                .entry(source.vendor.as_str())
+                                .or_insert_with(|| Arc::new(description.clone())),
+                        ),
                         settings,
                         streams,
                     };
