@@ -1,6 +1,6 @@
 //! What a session is told at its start: where to ask, how politely, and within which limits.
 //!
-//! Plain data, filled by `app.rs` from a vendor description and a source. Not a place for defaults
+//! Plain data, filled by `app/` from a vendor description and a source. Not a place for defaults
 //! that a vendor decides; those stand in its description.
 
 use std::path::PathBuf;
