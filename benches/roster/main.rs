@@ -28,10 +28,6 @@ use folder::{Folder, Reading};
 use measure::Cost;
 use table::{Bar, Line};
 
-/// As in rollbook itself.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Requests under way at once, in every measurement.
 const IN_FLIGHT: usize = 8;
 

@@ -12,8 +12,8 @@ use crate::app::{App, Overlay, Places, Setup};
 use crate::clock::Clock;
 use crate::config::Secrets;
 
-/// Threads that may block: SQLite, decoding, reading secrets.
-const BLOCKING_THREADS: usize = 4;
+/// Threads that may block: SQLite, decoding, reading secrets. Each keeps memory of its own, so there are few.
+const BLOCKING_THREADS: usize = 3;
 
 /// Log lines go to standard error, so that standard output is for results.
 pub fn log(args: &Args) {
@@ -33,9 +33,13 @@ pub fn log(args: &Args) {
     let _ = lines.try_init(); // a second log is no reason to stop
 }
 
+/// Threads for sockets and timers. One is enough for any vendor, and each keeps memory of its own.
+const WORKERS: usize = 1;
+
 /// The threads that everything runs on.
 pub fn runtime() -> std::io::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
         .build()

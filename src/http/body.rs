@@ -92,7 +92,10 @@ impl Body {
             stated
         };
         let capacity = usize::try_from(expected.min(limit)).unwrap_or(0);
-        room.reserve(capacity);
+        if room.capacity() < capacity {
+            // A little more than asked for, so that the next page fits too; growing would double it.
+            room = Vec::with_capacity(capacity + capacity / 16);
+        }
         let inside = Bounded {
             bytes: room,
             packed: 0,

@@ -51,7 +51,7 @@ struct Inner {
 
 /// Answers of a source that are decoded at once. The decoder is faster than any vendor; more threads would
 /// only hold more memory, each its own.
-const DECODERS: usize = 2;
+const DECODERS: usize = 1;
 
 /// Turns a fine answer into what the caller wants.
 pub type Decode<T> = Arc<dyn Fn(&Reply) -> Result<T, BadAnswer> + Send + Sync>;

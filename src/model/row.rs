@@ -116,8 +116,8 @@ impl<'a> Cells<'a> {
     }
 
     /// The cell of one column; null past the end.
-    pub fn at(mut self, column: usize) -> Cell<'a> {
-        self.nth(column).unwrap_or(Cell::Null)
+    pub fn at(self, column: usize) -> Cell<'a> {
+        self.after(column).next().unwrap_or(Cell::Null)
     }
 
     /// A number that stays the same across releases and machines while the row does.
@@ -125,14 +125,34 @@ impl<'a> Cells<'a> {
         xxhash_rust::xxh3::xxh3_64(self.0) as i64
     }
 
-    /// The same for some of its columns: the number of a key.
+    /// The same for some of its columns: the number of a key, in this run only.
     pub fn fingerprint_of(self, columns: &[usize]) -> u64 {
-        let mut key = Vec::with_capacity(64);
-        for column in columns {
-            self.at(*column).write(&mut key);
-        }
-        xxhash_rust::xxh3::xxh3_64(&key)
+        columns.iter().fold(0, |so_far, column| {
+            let rest = self.after(*column).0;
+            let cell = &rest[..length_of_first(rest).unwrap_or(0)];
+            xxhash_rust::xxh3::xxh3_64_with_seed(cell, so_far)
+        })
     }
+
+    /// Without its first cells, which are stepped over unread.
+    fn after(self, cells: usize) -> Self {
+        let mut rest = self.0;
+        for _ in 0..cells {
+            rest = &rest[length_of_first(rest).unwrap_or(0)..];
+        }
+        Self(rest)
+    }
+}
+
+/// How many bytes the first cell takes; none when there is no whole one.
+fn length_of_first(bytes: &[u8]) -> Option<usize> {
+    let (tag, rest) = bytes.split_first()?;
+    let length = match *tag {
+        INTEGER | REAL => 9,
+        TEXT => 5 + u32::from_le_bytes(*rest.first_chunk::<4>()?) as usize,
+        _ => 1,
+    };
+    (length <= bytes.len()).then_some(length)
 }
 
 impl<'a> Iterator for Cells<'a> {
@@ -222,6 +242,12 @@ impl Rows {
     /// A number for the whole page, to notice a page that repeats.
     pub fn fingerprint(&self) -> u64 {
         xxhash_rust::xxh3::xxh3_64(&self.bytes)
+    }
+
+    /// Gives back the room that was not filled: rows wait for those before them.
+    pub fn shrink(&mut self) {
+        self.bytes.shrink_to_fit();
+        self.ends.shrink_to_fit();
     }
 
     /// Forgets all rows.

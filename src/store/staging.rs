@@ -5,6 +5,9 @@
 //! that SQLite keeps on disk and deletes by itself. So memory is bounded by a page; what grows with the
 //! table is one bit a row. Nothing in the mirror is touched: that is `apply.rs`.
 
+mod keys;
+mod missing;
+
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -13,6 +16,7 @@ use roaring::RoaringTreemap;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 
+use self::keys::{Keys, cell_of, compare_row};
 use super::database::Store;
 use super::error::StoreError;
 use super::table::Table;
@@ -322,157 +326,6 @@ impl Staging {
             })
         })
     }
-
-    fn find_missing(
-        &mut self,
-        absence: &Absence,
-        confirm: u32,
-        group: Option<usize>,
-    ) -> rusqlite::Result<()> {
-        self.plan.full = *absence != Absence::Nothing;
-        let items = match absence {
-            Absence::Nothing => return Ok(()),
-            Absence::All if self.plan.known == self.live => return Ok(()),
-            Absence::All => None,
-            Absence::Of(items) => Some(items.iter().collect::<HashSet<_>>()),
-        };
-        let waiting = self.waiting()?;
-        let (key, partition) = (&self.table.key, &self.table.partition);
-        let mut columns = key.clone();
-        columns.extend(partition);
-        columns.extend(group);
-        let sql = format!(
-            "SELECT rowid, {} FROM {}",
-            self.table.names_of(&columns),
-            self.table.quoted()
-        );
-        let mut statement = self.mirror.prepare(&sql)?;
-        let mut insert = self
-            .stage
-            .prepare("INSERT OR IGNORE INTO missing VALUES (?1, ?2, ?3, ?4, ?5)")?;
-        let mut rows = statement.query([])?;
-        let mut bytes = Vec::new();
-        while let Some(row) = rows.next()? {
-            if self.seen.contains(row.get::<_, i64>(0)? as u64) {
-                continue;
-            }
-            bytes.clear();
-            read_cells(row, 1, columns.len(), &mut bytes)?;
-            let cells = Cells::of(&bytes);
-            let places: Vec<usize> = (key.len()..key.len() + partition.len()).collect();
-            let item: Vec<String> = places
-                .iter()
-                .map(|place| cells.at(*place).plain().unwrap_or_default())
-                .collect();
-            let key_bytes = key_bytes(cells, key.len());
-            if items.as_ref().is_some_and(|items| !items.contains(&item)) {
-                // Its item was not read: if it waits, it goes on waiting.
-                if let Some((missed, first_run)) = waiting.get(&key_bytes) {
-                    insert.execute(params![key_bytes, missed, first_run, false, false])?;
-                }
-                continue;
-            }
-            let (missed, first_run) = waiting
-                .get(&key_bytes)
-                .map_or((1, None), |(missed, run)| (missed + 1, Some(*run)));
-            let gone = missed >= confirm;
-            self.plan.missing(&key_bytes, gone);
-            if let Some(place) = group.map(|_| columns.len() - 1) {
-                self.plan.lose(cells.at(place).plain());
-            }
-            insert.execute(params![key_bytes, missed, first_run, gone, true])?;
-        }
-        Ok(())
-    }
-
-    /// Rows that another stream lists as deleted and that this reading did not see.
-    fn find_fed(&mut self, feed: &Feed, group: Option<usize>) -> rusqlite::Result<()> {
-        let key = &self.table.key;
-        let mut columns = key.clone();
-        columns.extend(group);
-        let conditions: Vec<String> = feed
-            .rows
-            .keys()
-            .enumerate()
-            .map(|(number, column)| format!("{} = ?{}", super::table::quote(column), number + 1))
-            .collect();
-        let sql = format!(
-            "SELECT rowid, {} FROM {} WHERE {} IN (SELECT {} FROM {} WHERE {})",
-            self.table.names_of(&columns),
-            self.table.quoted(),
-            self.table.names_of(key),
-            super::table::quote(&feed.key),
-            super::table::quote(&feed.table),
-            if conditions.is_empty() {
-                "true".to_owned()
-            } else {
-                conditions.join(" AND ")
-            },
-        );
-        let mut statement = self.mirror.prepare(&sql)?;
-        let mut insert = self.stage.prepare(
-            "INSERT INTO missing VALUES (?1, 1, NULL, 1, 1) ON CONFLICT (key) DO UPDATE SET gone = 1 WHERE gone = 0",
-        )?;
-        let mut rows = statement.query(rusqlite::params_from_iter(feed.rows.values()))?;
-        let mut bytes = Vec::new();
-        while let Some(row) = rows.next()? {
-            if self.seen.contains(row.get::<_, i64>(0)? as u64) {
-                continue;
-            }
-            bytes.clear();
-            read_cells(row, 1, columns.len(), &mut bytes)?;
-            let cells = Cells::of(&bytes);
-            let key_bytes = key_bytes(cells, key.len());
-            let known: Option<bool> = self
-                .stage
-                .prepare_cached("SELECT gone FROM missing WHERE key = ?1")?
-                .query_map([&key_bytes], |row| row.get(0))?
-                .next()
-                .transpose()?;
-            match known {
-                Some(true) => continue,
-                Some(false) => self.plan.confirm_missing(),
-                None => {
-                    self.plan.missing(&key_bytes, true);
-                    if group.is_some() {
-                        self.plan.lose(cells.at(columns.len() - 1).plain());
-                    }
-                }
-            }
-            insert.execute([&key_bytes])?;
-        }
-        Ok(())
-    }
-
-    fn waiting(&self) -> rusqlite::Result<BTreeMap<Vec<u8>, (u32, i64)>> {
-        let mut statement = self.mirror.prepare(
-            "SELECT key, missed, first_run FROM rollbook_waiting WHERE source = ?1 AND stream = ?2",
-        )?;
-        statement
-            .query_map(params![self.table.source, self.table.stream], |row| {
-                Ok((row.get(0)?, (row.get(1)?, row.get(2)?)))
-            })?
-            .collect()
-    }
-
-    fn count_groups(&mut self, group: usize) -> rusqlite::Result<()> {
-        let name = self.table.names_of(&[group]);
-        let mut statement = self.mirror.prepare(&format!(
-            "SELECT {name}, count(*) FROM {} GROUP BY {name}",
-            self.table.quoted()
-        ))?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let mut bytes = Vec::new();
-            read_cells(row, 0, 1, &mut bytes)?;
-            let value = Cells::of(&bytes).at(0).plain();
-            let live: u64 = row.get(1)?;
-            if let Some(loss) = self.plan.groups.get_mut(&value) {
-                *loss = GroupLoss { live, ..*loss };
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Notes which rows of a page the table's row answers; says whether it answered one.
@@ -496,96 +349,6 @@ fn match_row(
         }
     }
     Ok(hit)
-}
-
-/// The keys of a page's rows, one behind the other.
-struct Keys<'a> {
-    cells: Vec<Cell<'a>>,
-    /// Cells of one key.
-    width: usize,
-}
-
-impl<'a> Keys<'a> {
-    fn of(rows: &'a Rows, key: &[usize]) -> Self {
-        let mut cells = Vec::with_capacity(rows.len() * key.len());
-        for row in rows.iter() {
-            cells.extend(key.iter().map(|place| row.at(*place)));
-        }
-        Self {
-            cells,
-            width: key.len(),
-        }
-    }
-
-    fn at(&self, row: usize) -> &[Cell<'a>] {
-        &self.cells[row * self.width..][..self.width]
-    }
-
-    /// The rows' numbers in the keys' order; most lists come in it.
-    fn order(&self) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.cells.len() / self.width).collect();
-        let is_sorted = self
-            .cells
-            .chunks_exact(self.width)
-            .is_sorted_by(|left, right| compare(left, right) != Ordering::Greater);
-        if !is_sorted {
-            order.sort_by(|left, right| compare(self.at(*left), self.at(*right)));
-        }
-        order
-    }
-}
-
-fn key_bytes(cells: Cells<'_>, length: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    cells.take(length).for_each(|cell| cell.write(&mut bytes));
-    bytes
-}
-
-fn compare(left: &[Cell<'_>], right: &[Cell<'_>]) -> Ordering {
-    left.iter()
-        .zip(right)
-        .map(|(left, right)| compare_cells(*left, *right))
-        .find(|order| order.is_ne())
-        .unwrap_or(Ordering::Equal)
-}
-
-/// The order that SQLite gives values: null, numbers, text by bytes.
-fn compare_cells(left: Cell<'_>, right: Cell<'_>) -> Ordering {
-    let class = |cell: Cell<'_>| match cell {
-        Cell::Null => 0,
-        Cell::Integer(_) | Cell::Real(_) => 1,
-        Cell::Text(_) => 2,
-    };
-    match (left, right) {
-        (Cell::Integer(left), Cell::Integer(right)) => left.cmp(&right),
-        (Cell::Real(left), Cell::Real(right)) => left.total_cmp(&right),
-        (Cell::Text(left), Cell::Text(right)) => left.as_bytes().cmp(right.as_bytes()),
-        _ => class(left).cmp(&class(right)),
-    }
-}
-
-fn compare_row(key: &[Cell<'_>], row: &Row<'_>) -> rusqlite::Result<Ordering> {
-    for (number, cell) in key.iter().enumerate() {
-        let order = match (*cell, row.get_ref(number + 2)?) {
-            (Cell::Text(left), ValueRef::Text(right)) => left.as_bytes().cmp(right),
-            (Cell::Integer(left), ValueRef::Integer(right)) => left.cmp(&right),
-            (left, right) => compare_cells(left, cell_of(right)),
-        };
-        if order.is_ne() {
-            return Ok(order);
-        }
-    }
-    Ok(Ordering::Equal)
-}
-
-/// A value of SQLite as a cell; a mirror holds no blobs.
-fn cell_of(value: ValueRef<'_>) -> Cell<'_> {
-    match value {
-        ValueRef::Null | ValueRef::Blob(_) => Cell::Null,
-        ValueRef::Integer(number) => Cell::Integer(number),
-        ValueRef::Real(number) => Cell::Real(number),
-        ValueRef::Text(text) => std::str::from_utf8(text).map_or(Cell::Null, Cell::Text),
-    }
 }
 
 /// Appends `count` columns of a row, from `first` on, as cells.

@@ -85,6 +85,11 @@ impl Table {
         parts.join(" AND ")
     }
 
+    /// The name of the index that a reading is compared by.
+    pub fn walk_index(&self) -> String {
+        quote(&format!("{}_walk", self.name()))
+    }
+
     /// `_since` and `_run` with the columns of the description before them.
     pub fn insert_sql(&self) -> String {
         let parameters = joined((1..=self.columns.len() + 3).map(|number| format!("?{number}")));
@@ -131,7 +136,8 @@ impl Table {
         format!("DELETE FROM {} WHERE {}", self.quoted(), self.key_is(1))
     }
 
-    /// Row number, fingerprint and key of all rows from a key on, in the key's order.
+    /// Row number, fingerprint and key of all rows from a key on, in the key's order: all of it
+    /// stands in [`Table::walk_index`], so that the rows themselves are not looked at.
     pub fn walk_sql(&self) -> String {
         let key = self.names_of(&self.key);
         let parameters = joined((1..=self.key.len()).map(|number| format!("?{number}")));
@@ -168,6 +174,7 @@ impl Table {
             .collect();
         shape.push(format!("key {}", self.names_of(&self.key)));
         shape.push(format!("history {}", self.history));
+        shape.push(format!("index {}", self.walk_index()));
         shape.join("\n")
     }
 }

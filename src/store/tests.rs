@@ -503,3 +503,36 @@ fn a_short_form_keeps_what_it_lacks() {
         }
     });
 }
+
+#[test]
+fn a_reading_looks_at_keys_and_fingerprints_only() {
+    let mut pair = users();
+    pair.stream = "pairs".into();
+    pair.key = vec![0, 2];
+    for table in [users(), pair] {
+        let mut mirror = Connection::open_in_memory().expect("memory");
+        schema::upgrade(&mut mirror).expect("a new mirror");
+        fit(&mut mirror, std::slice::from_ref(&table)).expect("tables");
+        // A mirror of an earlier release has no such index, and gets it.
+        mirror
+            .execute_batch(&format!(
+                "DROP INDEX {}; UPDATE rollbook_tables SET shape = ''",
+                table.walk_index()
+            ))
+            .expect("as it was");
+        let fitted = fit(&mut mirror, std::slice::from_ref(&table)).expect("tables");
+        assert_eq!(
+            fitted,
+            [Fitted::Same],
+            "an index alone asks for no full reading"
+        );
+        let plan: String = mirror
+            .query_row(
+                &format!("EXPLAIN QUERY PLAN {}", table.walk_sql()),
+                rusqlite::params_from_iter(table.key.iter().map(|_| "a")),
+                |row| row.get("detail"),
+            )
+            .expect("a plan");
+        assert!(plan.contains("COVERING INDEX"), "{plan}");
+    }
+}

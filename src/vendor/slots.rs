@@ -4,7 +4,7 @@
 //! best, already in the bytes that the row will have. Each kind accepts every spelling that the contracts list and rejects the rest:
 //! webuntis-oneroster.md 4.3, wapi.md 9, wisenet.md 7.
 
-use super::columns::Column;
+use super::columns::{Column, Origin};
 use super::tree::Leaf;
 use crate::model::row::{Cell, Kind, Reject};
 use crate::model::scalar::{self, Moment};
@@ -80,14 +80,28 @@ impl<'d> Slots<'d> {
         slot.start == slot.end
     }
 
-    /// Appends the cell of a column to a row's bytes.
-    pub fn write(&self, column: usize, bytes: &mut Vec<u8>) {
-        let slot = self.slots[column];
-        if slot.start == slot.end {
-            Cell::Null.write(bytes);
-        } else {
-            bytes.extend_from_slice(&self.bytes[slot.start..slot.end]);
+    /// Appends the cells of all columns to a row's bytes.
+    pub fn write(&self, bytes: &mut Vec<u8>) {
+        // Members mostly come in the columns' order, so neighbours are copied in one go.
+        let mut run = 0..0;
+        for (slot, column) in self.slots.iter().zip(self.columns) {
+            let constant = match &column.origin {
+                Origin::Constant(text) => constant(text, column.kind),
+                Origin::Paths(_) if slot.start < slot.end => {
+                    if slot.start != run.end {
+                        bytes.extend_from_slice(&self.bytes[run]);
+                        run = slot.start..slot.start;
+                    }
+                    run.end = slot.end;
+                    continue;
+                }
+                Origin::Paths(_) => Cell::Null,
+            };
+            bytes.extend_from_slice(&self.bytes[run]);
+            run = 0..0;
+            constant.write(bytes);
         }
+        bytes.extend_from_slice(&self.bytes[run]);
     }
 
     /// Whether this place is no better than what the column has.
@@ -248,6 +262,15 @@ impl<'d> Slots<'d> {
             start,
             end: self.bytes.len(),
         };
+    }
+}
+
+/// A constant in its column's kind; a text that is no whole number has no value there.
+fn constant(text: &str, kind: Kind) -> Cell<'_> {
+    match kind {
+        Kind::Integer | Kind::Boolean => text.parse().map_or(Cell::Null, Cell::Integer),
+        Kind::Real => text.parse().map_or(Cell::Null, Cell::Real),
+        Kind::Text | Kind::Date | Kind::Timestamp | Kind::Json => Cell::Text(text),
     }
 }
 

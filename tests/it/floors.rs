@@ -61,44 +61,10 @@ const FLOORS: &[(&str, &[&str])] = &[
 const LONGEST: usize = 400;
 
 /// Files that are longer all the same, and why. One that became shorter leaves this list.
-const LONGER: &[(&str, &str)] = &[
-    (
-        "app/setup.rs",
-        "every check of a configuration against the descriptions, side by side",
-    ),
-    (
-        "store/staging.rs",
-        "one reading's comparison from its start to its end, with its tests",
-    ),
-    (
-        "sync/work.rs",
-        "one run's streams: reading, judging and applying share their reports",
-    ),
-    (
-        "vendor/answer.rs",
-        "one pass through an answer's bytes, with its table of answers",
-    ),
-    (
-        "vendor/api.rs",
-        "a description made ready: one step a key, with every flaw it can have",
-    ),
-    (
-        "vendor/decode.rs",
-        "one row through its columns, with its table of rows",
-    ),
-    (
-        "vendor/description.rs",
-        "the types of one file; their comments are its reference text",
-    ),
-    (
-        "vendor/json.rs",
-        "JSON in one form and lists taken apart, each in one pass, with their tables of texts",
-    ),
-    (
-        "vendor/paging.rs",
-        "all paging strategies in one state, half of it the table of walks",
-    ),
-];
+const LONGER: &[(&str, &str)] = &[(
+    "vendor/description.rs",
+    "the types of one file; their comments are its reference text",
+)];
 
 /// Files and folders below `src/` that may name a vendor: the list of what is built in, and the simulated vendors.
 const VENDORS_NAMED_IN: &[&str] = &["vendor/builtin.rs", "sandbox/"];

@@ -1,0 +1,93 @@
+//! The keys of a page beside those of the table: their order is the one that SQLite gives values.
+
+use super::*;
+
+/// The keys of a page's rows, one behind the other.
+pub(super) struct Keys<'a> {
+    cells: Vec<Cell<'a>>,
+    /// Cells of one key.
+    width: usize,
+}
+
+impl<'a> Keys<'a> {
+    pub(super) fn of(rows: &'a Rows, key: &[usize]) -> Self {
+        let mut cells = Vec::with_capacity(rows.len() * key.len());
+        for row in rows.iter() {
+            cells.extend(key.iter().map(|place| row.at(*place)));
+        }
+        Self {
+            cells,
+            width: key.len(),
+        }
+    }
+
+    pub(super) fn at(&self, row: usize) -> &[Cell<'a>] {
+        &self.cells[row * self.width..][..self.width]
+    }
+
+    /// The rows' numbers in the keys' order; most lists come in it.
+    pub(super) fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.cells.len() / self.width).collect();
+        let is_sorted = self
+            .cells
+            .chunks_exact(self.width)
+            .is_sorted_by(|left, right| compare(left, right) != Ordering::Greater);
+        if !is_sorted {
+            order.sort_by(|left, right| compare(self.at(*left), self.at(*right)));
+        }
+        order
+    }
+}
+
+pub(super) fn key_bytes(cells: Cells<'_>, length: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    cells.take(length).for_each(|cell| cell.write(&mut bytes));
+    bytes
+}
+
+fn compare(left: &[Cell<'_>], right: &[Cell<'_>]) -> Ordering {
+    left.iter()
+        .zip(right)
+        .map(|(left, right)| compare_cells(*left, *right))
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
+}
+
+/// The order that SQLite gives values: null, numbers, text by bytes.
+fn compare_cells(left: Cell<'_>, right: Cell<'_>) -> Ordering {
+    let class = |cell: Cell<'_>| match cell {
+        Cell::Null => 0,
+        Cell::Integer(_) | Cell::Real(_) => 1,
+        Cell::Text(_) => 2,
+    };
+    match (left, right) {
+        (Cell::Integer(left), Cell::Integer(right)) => left.cmp(&right),
+        (Cell::Real(left), Cell::Real(right)) => left.total_cmp(&right),
+        (Cell::Text(left), Cell::Text(right)) => left.as_bytes().cmp(right.as_bytes()),
+        _ => class(left).cmp(&class(right)),
+    }
+}
+
+pub(super) fn compare_row(key: &[Cell<'_>], row: &Row<'_>) -> rusqlite::Result<Ordering> {
+    for (number, cell) in key.iter().enumerate() {
+        let order = match (*cell, row.get_ref(number + 2)?) {
+            (Cell::Text(left), ValueRef::Text(right)) => left.as_bytes().cmp(right),
+            (Cell::Integer(left), ValueRef::Integer(right)) => left.cmp(&right),
+            (left, right) => compare_cells(left, cell_of(right)),
+        };
+        if order.is_ne() {
+            return Ok(order);
+        }
+    }
+    Ok(Ordering::Equal)
+}
+
+/// A value of SQLite as a cell; a mirror holds no blobs.
+pub(super) fn cell_of(value: ValueRef<'_>) -> Cell<'_> {
+    match value {
+        ValueRef::Null | ValueRef::Blob(_) => Cell::Null,
+        ValueRef::Integer(number) => Cell::Integer(number),
+        ValueRef::Real(number) => Cell::Real(number),
+        ValueRef::Text(text) => std::str::from_utf8(text).map_or(Cell::Null, Cell::Text),
+    }
+}

@@ -1,0 +1,159 @@
+//! What a reading did not see: rows that are missing, rows that a deletion feed names, and how many
+//! each group loses.
+
+use super::keys::key_bytes;
+use super::*;
+use crate::store::table::quote;
+
+impl Staging {
+    pub(super) fn find_missing(
+        &mut self,
+        absence: &Absence,
+        confirm: u32,
+        group: Option<usize>,
+    ) -> rusqlite::Result<()> {
+        self.plan.full = *absence != Absence::Nothing;
+        let items = match absence {
+            Absence::Nothing => return Ok(()),
+            Absence::All if self.plan.known == self.live => return Ok(()),
+            Absence::All => None,
+            Absence::Of(items) => Some(items.iter().collect::<HashSet<_>>()),
+        };
+        let waiting = self.waiting()?;
+        let (key, partition) = (&self.table.key, &self.table.partition);
+        let mut columns = key.clone();
+        columns.extend(partition);
+        columns.extend(group);
+        let sql = format!(
+            "SELECT rowid, {} FROM {}",
+            self.table.names_of(&columns),
+            self.table.quoted()
+        );
+        let mut statement = self.mirror.prepare(&sql)?;
+        let mut insert = self
+            .stage
+            .prepare("INSERT OR IGNORE INTO missing VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        let mut rows = statement.query([])?;
+        let mut bytes = Vec::new();
+        while let Some(row) = rows.next()? {
+            if self.seen.contains(row.get::<_, i64>(0)? as u64) {
+                continue;
+            }
+            bytes.clear();
+            read_cells(row, 1, columns.len(), &mut bytes)?;
+            let cells = Cells::of(&bytes);
+            let places: Vec<usize> = (key.len()..key.len() + partition.len()).collect();
+            let item: Vec<String> = places
+                .iter()
+                .map(|place| cells.at(*place).plain().unwrap_or_default())
+                .collect();
+            let key_bytes = key_bytes(cells, key.len());
+            if items.as_ref().is_some_and(|items| !items.contains(&item)) {
+                // Its item was not read: if it waits, it goes on waiting.
+                if let Some((missed, first_run)) = waiting.get(&key_bytes) {
+                    insert.execute(params![key_bytes, missed, first_run, false, false])?;
+                }
+                continue;
+            }
+            let (missed, first_run) = waiting
+                .get(&key_bytes)
+                .map_or((1, None), |(missed, run)| (missed + 1, Some(*run)));
+            let gone = missed >= confirm;
+            self.plan.missing(&key_bytes, gone);
+            if let Some(place) = group.map(|_| columns.len() - 1) {
+                self.plan.lose(cells.at(place).plain());
+            }
+            insert.execute(params![key_bytes, missed, first_run, gone, true])?;
+        }
+        Ok(())
+    }
+
+    /// Rows that another stream lists as deleted and that this reading did not see.
+    pub(super) fn find_fed(&mut self, feed: &Feed, group: Option<usize>) -> rusqlite::Result<()> {
+        let key = &self.table.key;
+        let mut columns = key.clone();
+        columns.extend(group);
+        let conditions: Vec<String> = feed
+            .rows
+            .keys()
+            .enumerate()
+            .map(|(number, column)| format!("{} = ?{}", quote(column), number + 1))
+            .collect();
+        let sql = format!(
+            "SELECT rowid, {} FROM {} WHERE {} IN (SELECT {} FROM {} WHERE {})",
+            self.table.names_of(&columns),
+            self.table.quoted(),
+            self.table.names_of(key),
+            quote(&feed.key),
+            quote(&feed.table),
+            if conditions.is_empty() {
+                "true".to_owned()
+            } else {
+                conditions.join(" AND ")
+            },
+        );
+        let mut statement = self.mirror.prepare(&sql)?;
+        let mut insert = self.stage.prepare(
+            "INSERT INTO missing VALUES (?1, 1, NULL, 1, 1) ON CONFLICT (key) DO UPDATE SET gone = 1 WHERE gone = 0",
+        )?;
+        let mut rows = statement.query(rusqlite::params_from_iter(feed.rows.values()))?;
+        let mut bytes = Vec::new();
+        while let Some(row) = rows.next()? {
+            if self.seen.contains(row.get::<_, i64>(0)? as u64) {
+                continue;
+            }
+            bytes.clear();
+            read_cells(row, 1, columns.len(), &mut bytes)?;
+            let cells = Cells::of(&bytes);
+            let key_bytes = key_bytes(cells, key.len());
+            let known: Option<bool> = self
+                .stage
+                .prepare_cached("SELECT gone FROM missing WHERE key = ?1")?
+                .query_map([&key_bytes], |row| row.get(0))?
+                .next()
+                .transpose()?;
+            match known {
+                Some(true) => continue,
+                Some(false) => self.plan.confirm_missing(),
+                None => {
+                    self.plan.missing(&key_bytes, true);
+                    if group.is_some() {
+                        self.plan.lose(cells.at(columns.len() - 1).plain());
+                    }
+                }
+            }
+            insert.execute([&key_bytes])?;
+        }
+        Ok(())
+    }
+
+    fn waiting(&self) -> rusqlite::Result<BTreeMap<Vec<u8>, (u32, i64)>> {
+        let mut statement = self.mirror.prepare(
+            "SELECT key, missed, first_run FROM rollbook_waiting WHERE source = ?1 AND stream = ?2",
+        )?;
+        statement
+            .query_map(params![self.table.source, self.table.stream], |row| {
+                Ok((row.get(0)?, (row.get(1)?, row.get(2)?)))
+            })?
+            .collect()
+    }
+
+    pub(super) fn count_groups(&mut self, group: usize) -> rusqlite::Result<()> {
+        let name = self.table.names_of(&[group]);
+        let mut statement = self.mirror.prepare(&format!(
+            "SELECT {name}, count(*) FROM {} GROUP BY {name}",
+            self.table.quoted()
+        ))?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let mut bytes = Vec::new();
+            read_cells(row, 0, 1, &mut bytes)?;
+            let value = Cells::of(&bytes).at(0).plain();
+            let live: u64 = row.get(1)?;
+            if let Some(loss) = self.plan.groups.get_mut(&value) {
+                *loss = GroupLoss { live, ..*loss };
+            }
+        }
+        Ok(())
+    }
+}
