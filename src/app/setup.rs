@@ -109,6 +109,12 @@ impl Setup {
     }
 }
 
+/// A description made ready once, whatever number of sources have it.
+struct Vendor {
+    description: Arc<Description>,
+    streams: BTreeMap<String, StreamSpec>,
+}
+
 struct Checks<'a> {
     config: &'a Config,
     descriptions: &'a Descriptions,
@@ -118,7 +124,7 @@ struct Checks<'a> {
 impl Checks<'_> {
     fn sources(&mut self) -> BTreeMap<SourceName, SourceSetup> {
         let mut sources = BTreeMap::new();
-        let mut shared: BTreeMap<&str, Arc<Description>> = BTreeMap::new();
+        let mut shared: BTreeMap<&str, Option<Vendor>> = BTreeMap::new();
         for (name, source) in &self.config.sources {
             let Some(description) = self.descriptions.get(source.vendor.as_str()) else {
                 let help = advice(source.vendor.as_str(), self.descriptions.names());
@@ -145,38 +151,47 @@ impl Checks<'_> {
                     continue;
                 }
             };
-            match streams(description, &settings) {
-                Ok(streams) => {
-                    let streams = streams
-                        .into_iter()
-                        .map(|(name, spec)| (name, Arc::new(spec)))
-                        .collect();
-                    let setup = SourceSetup {
-                        config: source.clone(),
-                        description: Arc::clone(
-                            shared
-                                .entry(source.vendor.as_str())
-                                .or_insert_with(|| Arc::new(description.clone())),
-                        ),
-                        settings,
-                        streams,
-                    };
-                    sources.insert(name.clone(), setup);
-                }
-                Err(flaws) => {
-                    for flaw in flaws {
-                        let at: Vec<&str> = flaw.at.iter().map(String::as_str).collect();
-                        self.problems.push(self.descriptions.problem(
-                            source.vendor.as_str(),
-                            &at,
-                            flaw.message,
-                            flaw.help,
-                        ));
-                    }
-                }
-            }
+            let vendor = shared
+                .entry(source.vendor.as_str())
+                .or_insert_with(|| self.vendor(source, description));
+            let Some(vendor) = vendor else { continue };
+            let texts = Arc::new(settings.texts.clone());
+            let streams = vendor
+                .streams
+                .iter()
+                .map(|(name, spec)| (name.clone(), Arc::new(spec.of_source(&texts))))
+                .collect();
+            let setup = SourceSetup {
+                config: source.clone(),
+                description: Arc::clone(&vendor.description),
+                settings,
+                streams,
+            };
+            sources.insert(name.clone(), setup);
         }
         sources
+    }
+
+    /// The description of a source's vendor made ready, unless it has flaws.
+    fn vendor(&mut self, source: &SourceConfig, description: &Description) -> Option<Vendor> {
+        match streams(description) {
+            Ok(streams) => Some(Vendor {
+                description: Arc::new(description.clone()),
+                streams,
+            }),
+            Err(flaws) => {
+                for flaw in flaws {
+                    let at: Vec<&str> = flaw.at.iter().map(String::as_str).collect();
+                    self.problems.push(self.descriptions.problem(
+                        source.vendor.as_str(),
+                        &at,
+                        flaw.message,
+                        flaw.help,
+                    ));
+                }
+                None
+            }
+        }
     }
 
     /// Does the vendor offer the grant that the source picks?
@@ -294,7 +309,11 @@ impl Checks<'_> {
             for (place, column) in dropped.iter().enumerate() {
                 self.dropped(name, spec, column, place);
             }
-            streams.push(Arc::new(spec.without(&dropped)));
+            streams.push(if dropped.is_empty() {
+                Arc::clone(spec)
+            } else {
+                Arc::new(spec.without(&dropped))
+            });
         }
         for stream in job
             .stream

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::vendor::api::{Settings, streams};
+use crate::vendor::api::streams;
 use crate::vendor::description::Description;
 
 fn specs() -> BTreeMap<String, StreamSpec> {
@@ -53,7 +53,7 @@ gone = { feed = { stream = "deleted", key = "id", where = { kind = "class" } } }
 columns = { id = "id : text", changed = "changed : timestamp" }
 "#;
     let description: Description = toml::from_str(text).expect("a description");
-    streams(&description, &Settings::default()).expect("right")
+    streams(&description).expect("right")
 }
 
 fn job(rest: serde_json::Value) -> JobConfig {

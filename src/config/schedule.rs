@@ -4,6 +4,8 @@
 
 use std::str::FromStr;
 
+use std::sync::Arc;
+
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::tz::TimeZone;
@@ -16,7 +18,8 @@ use crate::model::spelled::{Complaint, spelled};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     text: String,
-    cron: Cron,
+    /// Shared, for it is five kilobytes, and every copy of a job has one.
+    cron: Arc<Cron>,
 }
 
 impl Schedule {
@@ -62,7 +65,7 @@ impl FromStr for Schedule {
         match cron.find_next_occurrence::<Zoned>(&start, false) {
             Ok(_) => Ok(Self {
                 text: text.to_owned(),
-                cron,
+                cron: Arc::new(cron),
             }),
             Err(_) => Err(
                 Complaint::new(format!("the schedule {} never comes", quoted(text)))

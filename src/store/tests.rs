@@ -462,15 +462,14 @@ fn foreign_and_newer_files_are_left_alone() {
     check(
         "newer",
         &|path| {
-            drop(Store::open(path).expect("opened"));
-            // The writer's thread closes the file a moment later.
-            let connection = Connection::open(path).expect("opened");
-            connection
-                .busy_timeout(std::time::Duration::from_secs(5))
-                .expect("set");
-            connection
-                .execute_batch("PRAGMA user_version = 999; PRAGMA journal_mode = delete")
-                .expect("set");
+            // By the writer itself, which closes the file a moment after the store is gone.
+            let store = Store::open(path).expect("opened");
+            let age = |connection: &mut Connection| {
+                connection
+                    .execute_batch("PRAGMA user_version = 999; PRAGMA journal_mode = delete")
+                    .map_err(StoreError::sql("make it newer"))
+            };
+            runtime().block_on(store.write(age)).expect("set");
         },
         "written by a newer rollbook",
     );

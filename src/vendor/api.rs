@@ -1,4 +1,4 @@
-//! A description made ready for one source: templates filled, columns and durations understood.
+//! A description made ready: its columns and durations understood, its templates filled with a source's settings.
 //!
 //! This is where a description's texts get their meaning, and where those that mean nothing are
 //! found. Not the reading itself. Every problem is told, with the place of its key, before anything is sent.
@@ -67,7 +67,7 @@ pub struct StreamSpec {
     /// The column that a watermark walk follows.
     pub watermark: Option<usize>,
     /// The columns in the table's order.
-    pub columns: Vec<Column>,
+    pub columns: Arc<[Column]>,
     /// The key's columns.
     pub key: Vec<usize>,
     /// Columns that name the item of `for_each` a row belongs to.
@@ -94,7 +94,7 @@ pub struct StreamSpec {
     ignored: Vec<String>,
     nulls: Vec<String>,
     names: NameMatch,
-    settings: Variables,
+    settings: Arc<Variables>,
 }
 
 /// A walk through time, understood.
@@ -139,11 +139,8 @@ pub struct SinceRules {
     pub full_every: Duration,
 }
 
-/// All streams of a description for one source, or every flaw of it.
-pub fn streams(
-    description: &Description,
-    settings: &Settings,
-) -> Result<BTreeMap<String, StreamSpec>, Vec<Flaw>> {
+/// All streams of a description, as no source has set them yet, or every flaw of it.
+pub fn streams(description: &Description) -> Result<BTreeMap<String, StreamSpec>, Vec<Flaw>> {
     let mut flaws = Vec::new();
     let mut specs = BTreeMap::new();
     for (name, stream) in description.streams.iter().filter(|(_, stream)| !stream.off) {
@@ -153,7 +150,7 @@ pub fn streams(
             at: vec!["streams".into(), name.clone()],
             flaws: &mut flaws,
         };
-        if let Some(spec) = builder.build(name, settings) {
+        if let Some(spec) = builder.build(name) {
             specs.insert(name.clone(), spec);
         }
     }
@@ -194,6 +191,14 @@ pub fn streams(
 }
 
 impl StreamSpec {
+    /// The same stream for a source with these settings.
+    pub fn of_source(&self, settings: &Arc<Variables>) -> Self {
+        Self {
+            settings: Arc::clone(settings),
+            ..self.clone()
+        }
+    }
+
     /// The number of a column.
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
@@ -282,7 +287,7 @@ impl StreamSpec {
 
     /// Query parameters with every name filled; those that come out empty are left out.
     pub fn query(&self, item: &Variables) -> Vec<(String, String)> {
-        filled(&self.query, &[&self.settings, item])
+        filled(&self.query, &[self.settings.as_ref(), item])
     }
 
     /// The paths with every name filled, in order of preference; values are percent-encoded.
@@ -302,7 +307,7 @@ impl StreamSpec {
 
     /// A template's text for an item.
     pub fn fill(&self, text: &str, item: &Variables) -> String {
-        template::fill(text, &[&self.settings, item])
+        template::fill(text, &[self.settings.as_ref(), item])
     }
 }
 

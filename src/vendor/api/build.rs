@@ -13,7 +13,7 @@ pub(super) struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    pub(super) fn build(&mut self, name: &str, settings: &Settings) -> Option<StreamSpec> {
+    pub(super) fn build(&mut self, name: &str) -> Option<StreamSpec> {
         let before = self.flaws.len();
         let stream = self.stream;
         let columns = self.columns();
@@ -72,7 +72,7 @@ impl Builder<'_> {
             shape: page_shape(stream, self.description.names),
             page,
             watermark,
-            columns,
+            columns: columns.into(),
             key,
             partition,
             window,
@@ -88,7 +88,7 @@ impl Builder<'_> {
             ignored: stream.ignore.clone(),
             nulls: self.description.nulls.clone(),
             names: self.description.names,
-            settings: settings.texts.clone(),
+            settings: Arc::default(),
         })
     }
 
