@@ -24,7 +24,12 @@ impl Default for Clock {
 impl Clock {
     /// Time since the start, with everything that was added.
     pub fn now(&self) -> Duration {
-        self.started.elapsed() + self.ahead.lock().map(|ahead| *ahead).unwrap_or_default()
+        self.started.elapsed() + self.ahead()
+    }
+
+    /// What was added to real time.
+    pub fn ahead(&self) -> Duration {
+        self.ahead.lock().map(|ahead| *ahead).unwrap_or_default()
     }
 
     /// Lets time pass at once.

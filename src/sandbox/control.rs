@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::authorization::Authorization;
 use super::clock::Clock;
 use super::edits::Edits;
 use super::faults::{FaultPlan, Faults};
@@ -112,6 +113,8 @@ pub struct Control {
     pub faults: FaultPlan,
     /// The vendor's access tokens.
     pub tokens: Arc<Tokens>,
+    /// The vendor's authorization server: codes, grants, its switches and its counts.
+    pub authorization: Authorization,
     /// The clock by which tokens grow old.
     pub clock: Arc<Clock>,
     /// Rows that move while they are read.
@@ -122,10 +125,17 @@ impl Control {
     /// A vendor nobody has spoken to yet.
     pub fn new(vendor: &'static str, shared: &Arc<Shared>, faults: Faults) -> Arc<Self> {
         let clock = Arc::new(Clock::default());
+        let tokens = Arc::new(Tokens::new(vendor, Arc::clone(shared), Arc::clone(&clock)));
         Arc::new(Self {
             counters: Arc::default(),
             faults: FaultPlan::new(faults),
-            tokens: Arc::new(Tokens::new(vendor, Arc::clone(shared), Arc::clone(&clock))),
+            authorization: Authorization::new(
+                vendor,
+                Arc::clone(shared),
+                Arc::clone(&clock),
+                Arc::clone(&tokens),
+            ),
+            tokens,
             clock,
             edits: Edits::default(),
         })

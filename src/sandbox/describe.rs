@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::authorization::Login;
+
 /// One face of a vendor: where it answers, and what an admin would write down about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Endpoint {
@@ -15,6 +17,9 @@ pub struct Endpoint {
     pub settings: BTreeMap<String, String>,
     /// Invented secrets by credential name.
     pub secrets: BTreeMap<String, String>,
+    /// What a login by browser needs; none where the vendor has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login: Option<Login>,
 }
 
 /// How many rows a complete reading finds today.
@@ -26,4 +31,6 @@ pub struct Description {
     pub day: u64,
     /// Rows that are there (not marked as deleted) by vendor and stream.
     pub vendors: BTreeMap<String, BTreeMap<String, u64>>,
+    /// What a login by browser needs, by vendor; with free ports it holds for this start only.
+    pub logins: BTreeMap<String, Login>,
 }

@@ -3,6 +3,7 @@
 //! Apart from the floors: it shares no decoding, paging or token code with the client, so that a
 //! shared mistake cannot hide. It knows vendors by name; nothing else in `src/` does.
 
+pub mod authorization;
 pub mod calendar;
 pub mod clock;
 pub mod control;
@@ -30,6 +31,7 @@ pub mod wapi;
 pub mod webuntis;
 pub mod wisenet;
 
+pub use authorization::{Authorization, Login, Tally};
 pub use control::{Control, Counters};
 pub use describe::{Description, Endpoint};
 pub use edits::{Change, Edits};

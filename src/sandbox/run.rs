@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
+use super::authorization::Login;
 use super::control::Control;
 use super::describe::{Description, Endpoint};
 use super::options::Options;
@@ -47,8 +48,13 @@ impl Sandbox {
         let notebook = Arc::new(Notebook::new(options.state.clone(), Arc::clone(&shared)));
         notebook.write_when_changed()?;
 
-        let wisenet = Wisenet::new(Arc::clone(&shared), options.wisenet.clone());
-        let vendors = vendors(&shared, &options, &wisenet);
+        let control = Control::new("wisenet", &shared, options.faults.clone());
+        let wisenet = Wisenet::new(
+            Arc::clone(&shared),
+            options.wisenet.clone(),
+            Arc::clone(&control),
+        );
+        let vendors = vendors(&shared, &options, (&wisenet, control));
         let mut sandbox = Self {
             shared,
             notebook,
@@ -83,6 +89,7 @@ impl Sandbox {
                 origin: server.origin.clone(),
                 settings: face.settings(&server.origin),
                 secrets: face.secrets(),
+                login: face.login(&server.origin),
             });
             self.faces.push((name, face, Arc::clone(&control)));
         }
@@ -108,7 +115,7 @@ impl Sandbox {
         Some(Arc::clone(control))
     }
 
-    /// Wisenet's own handle: it keeps its tokens and counts by itself.
+    /// Wisenet's own handle: it takes switches while it runs, and counts by itself.
     pub fn wisenet(&self) -> &Arc<Wisenet> {
         &self.wisenet
     }
@@ -120,10 +127,15 @@ impl Sandbox {
             .iter()
             .map(|(name, face, _)| ((*name).to_owned(), face.describe()))
             .collect();
+        let logins = self.endpoints.iter().filter_map(|endpoint| {
+            let login = endpoint.login.clone()?;
+            Some((endpoint.vendor.clone(), login))
+        });
         Description {
             seed: self.shared.school.seed,
             day: self.shared.day(),
             vendors,
+            logins: logins.collect(),
         }
     }
 
@@ -146,14 +158,18 @@ impl Sandbox {
 }
 
 /// The vendors in the order of their ports.
-fn vendors(shared: &Arc<Shared>, options: &Options, wisenet: &Arc<Wisenet>) -> Vec<Vendor> {
+fn vendors(
+    shared: &Arc<Shared>,
+    options: &Options,
+    (wisenet, of_wisenet): (&Arc<Wisenet>, Arc<Control>),
+) -> Vec<Vendor> {
     let control = |name| Control::new(name, shared, options.faults.clone());
     vec![
         WebUntis::vendor(shared, options.webuntis.clone(), control("webuntis")),
         Wapi::vendor(shared, options.wapi.clone(), control("wapi")),
         Vendor {
             router: Arc::clone(wisenet).router(),
-            control: control("wisenet"),
+            control: of_wisenet,
             faces: vec![("wisenet", Arc::clone(wisenet) as Arc<dyn Simulated>)],
         },
     ]
@@ -166,6 +182,10 @@ impl Simulated for Wisenet {
 
     fn settings(&self, origin: &str) -> BTreeMap<String, String> {
         self.settings(origin)
+    }
+
+    fn login(&self, origin: &str) -> Option<Login> {
+        Some(self.login(origin))
     }
 
     fn secrets(&self) -> BTreeMap<String, String> {

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::control::Control;
 use super::faults::Fault;
 use super::state::Notebook;
-use super::tamper::{LoseAnswer, Scissors, instead, mutilate};
+use super::tamper::{Late, LoseAnswer, Scissors, instead, mutilate};
 
 /// Put into a response by a vendor whose read route was asked for a write operation.
 #[derive(Clone, Copy, Debug)]
@@ -91,10 +91,10 @@ async fn attend(State(watch): State<Watch>, request: Request, next: Next) -> Res
     let _inside = counters.enter();
     let path = request.uri().path().to_owned();
     let query = request.uri().query().unwrap_or_default().to_owned();
-    let for_token = path
-        .to_ascii_lowercase()
-        .trim_end_matches('/')
-        .ends_with("/token");
+    let low = path.to_ascii_lowercase();
+    let for_token = low.trim_end_matches('/').ends_with("/token");
+    // To give a token back changes nothing that a mirror reads.
+    let gives_back = low.ends_with("/revoke");
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let scissors = request
         .extensions()
@@ -114,7 +114,8 @@ async fn attend(State(watch): State<Watch>, request: Request, next: Next) -> Res
         Some(response) => response,
         None => next.run(request).await,
     };
-    if (!reads && !for_token) || response.extensions().get::<WriteAttempt>().is_some() {
+    if !(reads || for_token || gives_back) || response.extensions().get::<WriteAttempt>().is_some()
+    {
         counters.saw_write();
     }
     if response.status() == StatusCode::UNAUTHORIZED {
@@ -125,6 +126,9 @@ async fn attend(State(watch): State<Watch>, request: Request, next: Next) -> Res
         tracing::error!(%error, "could not write the sandbox's state file");
         response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    }
+    if let Some(Late(milliseconds)) = response.extensions().get::<Late>() {
+        tokio::time::sleep(Duration::from_millis(*milliseconds)).await;
     }
     let lose = response.extensions().get::<LoseAnswer>().is_some();
     match (fault, scissors) {

@@ -33,6 +33,10 @@ impl Scissors {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LoseAnswer;
 
+/// Put into a response that shall leave so many milliseconds after the work was done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Late(pub(crate) u64);
+
 const LOGIN_PAGE: &str = "<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Please sign in</h1></body></html>";
 const GATEWAY_PAGE: &str = "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>";
 
@@ -69,6 +73,15 @@ pub(crate) fn instead(fault: Fault) -> Option<Response<Body>> {
 /// 200 with a sign-in page, as gateways serve it.
 pub(crate) fn login_page() -> Response<Body> {
     answer(StatusCode::OK, "text/html; charset=utf-8", LOGIN_PAGE)
+}
+
+/// 307 to another place.
+pub(crate) fn moved(place: &str) -> Response<Body> {
+    let mut response = answer(StatusCode::TEMPORARY_REDIRECT, "text/plain", "");
+    if let Ok(place) = HeaderValue::from_str(place) {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    response
 }
 
 /// A right answer as the fault leaves it. `stop` ends a stalled body when the sandbox stops.

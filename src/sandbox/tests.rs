@@ -237,7 +237,11 @@ async fn endpoints_carry_what_an_admin_would_write_down() {
         (
             "webuntis",
             &["api_url", "tenant"][..],
-            &["webuntis_password", "webuntis_password_4712"][..],
+            &[
+                "webuntis_oidc_secret",
+                "webuntis_password",
+                "webuntis_password_4712",
+            ][..],
         ),
         (
             "oneroster",

@@ -7,22 +7,28 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::clock::Clock;
 use super::random::Random;
 use super::shared::Shared;
 
 /// Whom a token speaks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// The tenant or account the token opens.
     pub realm: String,
     /// The person behind it; none for a token without user context.
     pub user: Option<String>,
+    /// What was granted, with blanks between the words; empty where the vendor knows no scopes.
+    pub scope: String,
 }
 
 #[derive(Debug)]
 struct Token {
     holder: Holder,
+    /// The consent it came from; none for client credentials.
+    grant: Option<u64>,
     until: Duration,
     uses_left: Option<u64>,
 }
@@ -42,6 +48,11 @@ const LETTERS: &[char] = &[
     'V', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'k', 'm', 'n', 'p', 'q', 'r', 's', 't', 'u', 'v',
     '2', '3', '4', '5', '6', '7', '8', '9', '-', '_',
 ];
+
+/// Forty letters that need no escape anywhere.
+pub(crate) fn text_of(random: &mut Random) -> String {
+    (0..40).map(|_| *random.pick(LETTERS)).collect()
+}
 
 impl Tokens {
     /// No tokens yet.
@@ -64,12 +75,20 @@ impl Tokens {
             .and_then(|text| text.parse().ok())
             .unwrap_or(0);
         self.shared.set_note(&name, &(number + 1).to_string());
-        let mut random = Random::of(self.shared.school.seed, self.vendor, number);
-        (0..40).map(|_| *random.pick(LETTERS)).collect()
+        text_of(&mut Random::of(
+            self.shared.school.seed,
+            self.vendor,
+            number,
+        ))
     }
 
     /// Issues a token for some seconds.
     pub fn issue(&self, holder: Holder, seconds: u64) -> String {
+        self.issue_under(None, holder, seconds)
+    }
+
+    /// Issues a token for some seconds, or for as long as its grant lasts.
+    pub(crate) fn issue_under(&self, grant: Option<u64>, holder: Holder, seconds: u64) -> String {
         let text = self.fresh_text();
         let until = self.clock.now() + Duration::from_secs(seconds);
         let uses_left = self.uses.lock().ok().and_then(|uses| *uses);
@@ -78,6 +97,7 @@ impl Tokens {
                 text.clone(),
                 Token {
                     holder,
+                    grant,
                     until,
                     uses_left,
                 },
@@ -105,11 +125,18 @@ impl Tokens {
         }
     }
 
-    /// Forgets refresh tokens too, as when a person withdraws the consent in the vendor's console.
-    pub fn revoke_consent(&self) {
-        self.revoke_all();
-        self.shared
-            .set_note(&format!("{}.refresh", self.vendor), "");
+    /// Forgets one access token.
+    pub(crate) fn revoke(&self, text: &str) {
+        if let Ok(mut live) = self.live.lock() {
+            live.remove(text);
+        }
+    }
+
+    /// Forgets the access tokens of one grant.
+    pub(crate) fn revoke_grant(&self, grant: u64) {
+        if let Ok(mut live) = self.live.lock() {
+            live.retain(|_, token| token.grant != Some(grant));
+        }
     }
 
     /// Lets every token, old and new, be good for this many more requests.

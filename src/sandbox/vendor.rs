@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 
+use super::authorization::Login;
 use super::control::Control;
 
 /// One account an admin could write down: a vendor as its description names it.
@@ -14,6 +15,9 @@ pub trait Simulated: Send + Sync {
 
     /// Settings of the vendor's description, with the address it is served at.
     fn settings(&self, origin: &str) -> BTreeMap<String, String>;
+
+    /// What somebody who signs in by browser has to know; none where nobody can.
+    fn login(&self, origin: &str) -> Option<Login>;
 
     /// Invented secrets by credential name.
     fn secrets(&self) -> BTreeMap<String, String>;

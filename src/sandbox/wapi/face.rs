@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use axum::Router;
 
-use super::oauth::{CLIENT_SECRET, PASSWORD};
+use super::oauth::{self, CLIENT_SECRET, PASSWORD};
 use super::points::Series;
 use super::{Switches, WAC, WOC, Wapi, serve};
+use crate::sandbox::authorization::Login;
 use crate::sandbox::calendar::{DAY, morning, stamp};
 use crate::sandbox::control::Control;
 use crate::sandbox::shared::Shared;
@@ -34,12 +35,11 @@ impl Wapi {
         if let Some(requests) = switches.token_requests {
             control.tokens.expire_after(requests);
         }
+        control.authorization.switch(switches.auth.clone());
         let wapi = Arc::new(Self {
             shared: Arc::clone(shared),
             switches,
             control: Arc::clone(&control),
-            refreshes_lost: Default::default(),
-            refresh_issued: Default::default(),
         });
         let router = Router::new()
             .fallback(serve::serve)
@@ -112,6 +112,10 @@ impl Simulated for Wapi {
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
+    }
+
+    fn login(&self, origin: &str) -> Option<Login> {
+        Some(oauth::login(origin))
     }
 
     fn secrets(&self) -> BTreeMap<String, String> {

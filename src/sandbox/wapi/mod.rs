@@ -22,9 +22,7 @@ mod tests;
 mod world;
 mod xml;
 
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
 use crate::sandbox::control::Control;
 use crate::sandbox::shared::Shared;
@@ -41,7 +39,4 @@ pub struct Wapi {
     shared: Arc<Shared>,
     switches: Switches,
     control: Arc<Control>,
-    refreshes_lost: AtomicU64,
-    /// When the current refresh token was issued, by the sandbox's clock.
-    refresh_issued: Mutex<Option<Duration>>,
 }

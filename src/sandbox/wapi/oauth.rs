@@ -1,145 +1,162 @@
-//! The authorization server: password, client credentials and a refresh token that rotates
-//! (`wapi.md` 2).
+//! The authorization server: rules, and the grants that only WAPI has (`wapi.md` 2).
 //!
-//! The current refresh token is noted on disk, so it survives a restart as it does at the vendor.
 //! Client credentials count only in the body; HTTP Basic is refused.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Response, StatusCode};
-use serde_json::json;
 
 use super::Wapi;
-use super::switches::{PasswordGrant, Rotation};
-use crate::sandbox::query::{basic, pairs, value};
-use crate::sandbox::tamper::{LoseAnswer, answer};
+use super::switches::PasswordGrant;
+use crate::sandbox::authorization::switches::{ClientAuth, Pkce};
+use crate::sandbox::authorization::{
+    ANOTHER_CLIENT, Ask, Authorization, Client, Granted, Login, Posted, RedirectRule, Refusal,
+    Rules, origin,
+};
 use crate::sandbox::tokens::Holder;
 
 pub(super) const CLIENT: &str = "rollbook";
 pub(super) const CLIENT_SECRET: &str = "wapi-client-secret-of-the-sandbox";
 pub(super) const USER: &str = "mirror";
 pub(super) const PASSWORD: &str = "wapi-password-of-the-sandbox";
+/// The registered callback; any other at its domain will do (2.1).
+const REDIRECT_URL: &str = "http://127.0.0.1:8911/callback";
 /// The one scope there is (A3).
 const SCOPE: &str = "https://api.wit-datacenter.com";
-/// Where the current and the spent refresh token are noted.
-const CURRENT: &str = "wapi.refresh";
-const SPENT: &str = "wapi.spent";
 
-impl Wapi {
-    /// `POST /OAuth/token`.
-    pub(super) fn token(&self, origin: &str, headers: &HeaderMap, body: &str) -> Response<Body> {
-        let form = pairs(body);
-        let field = |name| value(&form, name);
-        let known =
-            field("client_id") == Some(CLIENT) && field("client_secret") == Some(CLIENT_SECRET);
-        if basic(headers).is_some() || !known {
-            return refused(
-                "invalid_client",
-                "send client_id and client_secret in the body",
-            );
-        }
-        if field("scope")
-            .is_some_and(|scope| !scope.is_empty() && scope != SCOPE && scope != origin)
-        {
-            return refused("invalid_scope", "unknown scope");
-        }
-        match field("grant_type") {
-            Some("password") if self.switches.password_grant == PasswordGrant::Unauthorized => {
-                refused(
-                    "unauthorized_client",
-                    "this App may not use the password grant",
-                )
-            }
-            Some("password")
-                if field("username") == Some(USER) && field("password") == Some(PASSWORD) =>
-            {
-                let refresh = self.new_refresh();
-                self.grant(Some(USER), Some(refresh))
-            }
-            Some("password") => refused("invalid_grant", "wrong user name or password"),
-            Some("client_credentials") => {
-                let refresh = self.switches.client_refresh.then(|| self.new_refresh());
-                self.grant(None, refresh)
-            }
-            Some("refresh_token") => self.refresh(field("refresh_token").unwrap_or_default()),
-            _ => refused("unsupported_grant_type", "unknown grant type"),
-        }
-    }
-
-    fn refresh(&self, presented: &str) -> Response<Body> {
-        let shared = &self.shared;
-        if presented.is_empty()
-            || shared.note(CURRENT).as_deref() != Some(presented)
-            || self.refresh_too_old()
-        {
-            if self.switches.rotation == Rotation::Family
-                && shared.note(SPENT).as_deref() == Some(presented)
-            {
-                shared.set_note(CURRENT, "");
-                self.control.tokens.revoke_all();
-            }
-            return refused("invalid_grant", "the refresh token is not valid");
-        }
-        let refresh = match self.switches.rotation {
-            Rotation::Keep => presented.to_owned(),
-            Rotation::Rotate | Rotation::Family => {
-                shared.set_note(SPENT, presented);
-                self.new_refresh()
-            }
-        };
-        let mut response = self.grant(Some(USER), Some(refresh));
-        let lost = self
-            .refreshes_lost
-            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        if lost < self.switches.refresh_lost {
-            response.extensions_mut().insert(LoseAnswer);
-        }
-        response
-    }
-
-    fn refresh_too_old(&self) -> bool {
-        let issued = self.refresh_issued.lock().ok().and_then(|issued| *issued);
-        let age = self
-            .control
-            .clock
-            .now()
-            .saturating_sub(issued.unwrap_or_default());
-        self.switches
-            .refresh_seconds
-            .is_some_and(|seconds| age.as_secs() >= seconds)
-    }
-
-    fn new_refresh(&self) -> String {
-        // Tokens are opaque and may hold such letters; a client that parses or trims them fails here.
-        let text = format!("{}!IAAAA-_", self.control.tokens.fresh_text());
-        self.shared.set_note(CURRENT, &text);
-        if let Ok(mut issued) = self.refresh_issued.lock() {
-            *issued = Some(self.control.clock.now());
-        }
-        text
-    }
-
-    fn grant(&self, user: Option<&str>, refresh: Option<String>) -> Response<Body> {
-        let holder = Holder {
-            realm: "wapi".to_owned(),
-            user: user.map(str::to_owned),
-        };
-        let seconds = self.switches.token_seconds;
-        let mut body = json!({
-            "access_token": self.control.tokens.issue(holder, seconds), "token_type": "bearer",
-            "expires_in": seconds, "scope": SCOPE,
-        });
-        if let Some(refresh) = refresh {
-            body["refresh_token"] = json!(refresh);
-        }
-        answer(StatusCode::OK, "application/json", body.to_string())
+/// What a person who signs in has to know; there is no metadata document.
+pub(super) fn login(origin: &str) -> Login {
+    Login {
+        issuer: origin.to_owned(),
+        metadata_url: None,
+        authorize_url: format!("{origin}/OAuth/authorize"),
+        token_url: format!("{origin}/OAuth/token"),
+        client_id: CLIENT.to_owned(),
+        client_secret: "wapi_client_secret".to_owned(),
+        redirect_url: REDIRECT_URL.to_owned(),
+        scope: SCOPE.to_owned(),
     }
 }
 
-fn refused(error: &str, text: &str) -> Response<Body> {
-    let body = json!({ "error": error, "error_description": text });
-    answer(
-        StatusCode::BAD_REQUEST,
-        "application/json",
-        body.to_string(),
-    )
+impl Wapi {
+    /// Answers a path of the authorization server; none when it is not one of its.
+    pub(super) fn authorization(
+        &self,
+        method: &str,
+        path: &str,
+        query: &str,
+        headers: &HeaderMap,
+        body: &str,
+    ) -> Option<Response<Body>> {
+        let server = &self.control.authorization;
+        let rules = self.rules(&origin(headers));
+        let posted = Posted {
+            path,
+            headers,
+            body,
+        };
+        Some(match (method, path.to_ascii_lowercase().as_str()) {
+            ("GET", "/oauth/authorize") => server.authorize(&rules, path, query, Some(implicit)),
+            ("POST", "/oauth/token") => server.token(&rules, posted, |ask| self.token(&rules, ask)),
+            ("POST", "/oauth/revoke") if server.switches().revocation => {
+                server.revocation(&rules, posted)
+            }
+            _ => return None,
+        })
+    }
+
+    fn rules(&self, origin: &str) -> Rules {
+        let client = |id, secret: &str| Client {
+            id,
+            secret: secret.to_owned(),
+        };
+        Rules {
+            issuer: origin.to_owned(),
+            clients: vec![
+                client(CLIENT, CLIENT_SECRET),
+                client(ANOTHER_CLIENT, "wapi-secret-of-another-app"),
+            ],
+            client_auth: ClientAuth::Post,
+            // A8: every refusal is a 400.
+            client_refused: StatusCode::BAD_REQUEST,
+            redirect: RedirectRule::Domain,
+            redirect_url: REDIRECT_URL,
+            redirect_refused: "invalid_request",
+            repeats_redirect: true,
+            pkce: Pkce::Optional,
+            scopes: vec![SCOPE.to_owned()],
+            default_scope: Some(SCOPE),
+            holder: holder(Some(USER)),
+            seconds: self.switches.token_seconds,
+            token_type: "bearer",
+            refresh: true,
+            // One access token a person and App (2.1): the refresh token before ends.
+            one_grant: true,
+        }
+    }
+
+    fn token(&self, rules: &Rules, ask: &Ask) -> Result<Granted, Refusal> {
+        let server = &self.control.authorization;
+        let client = server.client(rules, ask)?;
+        match ask.field("grant_type") {
+            Some("authorization_code") => server.redeem(rules, client, ask),
+            Some("refresh_token") => server.refresh(rules, client, ask),
+            Some("password") => self.password(rules, client, ask),
+            Some("client_credentials") => {
+                let holder = scoped(rules, server, ask, holder(None))?;
+                if self.switches.client_refresh {
+                    return Ok(server.begin(rules, client, holder, true).1);
+                }
+                Ok(server.without_grant(holder, rules.seconds))
+            }
+            other => Err(Refusal::grant_type(other)),
+        }
+    }
+
+    fn password(&self, rules: &Rules, client: &str, ask: &Ask) -> Result<Granted, Refusal> {
+        if self.switches.password_grant == PasswordGrant::Unauthorized {
+            return Err(Refusal::new(
+                "unauthorized_client",
+                "this App may not use the password grant",
+            ));
+        }
+        let right = ask.field("username") == Some(USER) && ask.field("password") == Some(PASSWORD);
+        if !right {
+            return Err(Refusal::grant("wrong user name or password"));
+        }
+        let server = &self.control.authorization;
+        let holder = scoped(rules, server, ask, holder(Some(USER)))?;
+        Ok(server.begin(rules, client, holder, true).1)
+    }
+}
+
+fn holder(user: Option<&str>) -> Holder {
+    Holder {
+        realm: "wapi".to_owned(),
+        user: user.map(str::to_owned),
+        scope: String::new(),
+    }
+}
+
+/// The holder with what the request asked for: the one scope, or nothing, which means it (A3).
+fn scoped(
+    rules: &Rules,
+    server: &Authorization,
+    ask: &Ask,
+    holder: Holder,
+) -> Result<Holder, Refusal> {
+    rules
+        .granted(&server.switches(), ask.field("scope"))
+        .map(|scope| Holder { scope, ..holder })
+        .ok_or_else(|| Refusal::new("invalid_scope", "unknown scope"))
+}
+
+/// The implicit workflow: a token in the query string, where the RFC wants the fragment, and never a
+/// refresh token (2.3).
+fn implicit(server: &Authorization, rules: &Rules, holder: Holder) -> Vec<(&'static str, String)> {
+    let granted = server.without_grant(holder, rules.seconds);
+    vec![
+        ("access_token", granted.access),
+        ("expires_in", granted.seconds.to_string()),
+        ("scope", granted.scope),
+    ]
 }

@@ -2,37 +2,28 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{Method, Response, StatusCode, header};
+use axum::http::{Method, Response, StatusCode};
 
 use super::Wapi;
 use super::answers::Answer;
 use super::errors::Failure;
 use super::formats::{Format, spell};
 use super::operations::{Asked, Params, find};
+use crate::sandbox::authorization::form_body;
 use crate::sandbox::query::{bearer, pairs};
 use crate::sandbox::tamper::answer;
-
-/// Largest form body of a token request, in bytes.
-const LARGEST_FORM: usize = 64 * 1024;
 
 /// Answers every request to the platform's port, which plays both of its hosts.
 pub(super) async fn serve(State(wapi): State<Arc<Wapi>>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    if parts.uri.path().eq_ignore_ascii_case("/oauth/token") && parts.method == Method::POST {
-        let bytes = to_bytes(body, LARGEST_FORM).await.unwrap_or_default();
-        let host = parts
-            .headers
-            .get(header::HOST)
-            .and_then(|host| host.to_str().ok())
-            .unwrap_or_default();
-        return wapi.token(
-            &format!("http://{host}"),
-            &parts.headers,
-            &String::from_utf8_lossy(&bytes),
-        );
+    let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
+    let body = form_body(body).await;
+    let signed_in = wapi.authorization(parts.method.as_str(), path, query, &parts.headers, &body);
+    if let Some(response) = signed_in {
+        return response;
     }
     match wapi.api(&parts) {
         Ok((format, rows)) => {

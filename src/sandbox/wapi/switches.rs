@@ -2,16 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use super::record::DateStyle;
+use crate::sandbox::authorization;
+use crate::sandbox::switches::choice;
 
-macro_rules! choice {
-    ($(#[$about:meta])* $name:ident { $($(#[$what:meta])* $value:ident),+ $(,)? }) => {
-        $(#[$about])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        pub enum $name { $($(#[$what])* $value),+ }
-    };
-}
+pub use super::record::DateStyle;
 
 choice! { /// What stands around a list (A32).
     Container {
@@ -102,16 +96,6 @@ choice! { /// Where points are found by REST (A12).
         DataPoint,
     }
 }
-choice! { /// What becomes of a refresh token that was used (A6).
-    Rotation {
-        /// A new one; the old one is dead at once.
-        #[default] Rotate,
-        /// The same one stays.
-        Keep,
-        /// A new one; using the old one again kills both.
-        Family,
-    }
-}
 choice! { /// Whether the application may use the password grant (2.3).
     PasswordGrant {
         /// It may.
@@ -177,12 +161,6 @@ pub struct Switches {
     pub token_requests: Option<u64>,
     /// Whether client credentials bring a refresh token (A5).
     pub client_refresh: bool,
-    /// A6.
-    pub rotation: Rotation,
-    /// Life of a refresh token in seconds; none is unlimited (A7).
-    pub refresh_seconds: Option<u64>,
-    /// How many refresh answers are lost after the old token was spent.
-    pub refresh_lost: u64,
     /// Whether the password grant is allowed.
     pub password_grant: PasswordGrant,
     /// Status for a bad or expired token (A9).
@@ -243,6 +221,8 @@ pub struct Switches {
     pub renames: bool,
     /// What becomes of the second Flux.
     pub flux_fate: FluxFate,
+    /// The authorization server, as `auth.name`; A4, A6, A7 and A8 are there.
+    pub auth: authorization::Switches,
 }
 
 impl Default for Switches {
@@ -251,9 +231,6 @@ impl Default for Switches {
             token_seconds: 3600,
             token_requests: None,
             client_refresh: false,
-            rotation: Rotation::default(),
-            refresh_seconds: None,
-            refresh_lost: 0,
             password_grant: PasswordGrant::default(),
             bad_token: 401,
             no_user: 403,
@@ -284,6 +261,7 @@ impl Default for Switches {
             substitution: Substitution::default(),
             renames: true,
             flux_fate: FluxFate::default(),
+            auth: authorization::Switches::default(),
         }
     }
 }

@@ -4,15 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Declares an enum whose values a command line writes in snake case.
-macro_rules! choice {
-    ($(#[$about:meta])* $name:ident { $($(#[$what:meta])* $value:ident),+ $(,)? }) => {
-        $(#[$about])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        pub enum $name { $($(#[$what])* $value),+ }
-    };
-}
+use crate::sandbox::switches::choice;
 
 choice! { /// How the token endpoint says that the password is wrong (1.2).
     TokenRefusal {
@@ -20,16 +12,6 @@ choice! { /// How the token endpoint says that the password is wrong (1.2).
         #[default] InvalidClient,
         /// 400 `invalid_grant`.
         InvalidGrant,
-    }
-}
-choice! { /// How the token answer tells its lifetime (Q24).
-    ExpiresIn {
-        /// A number of seconds.
-        #[default] Number,
-        /// The number as a string.
-        Text,
-        /// Not at all.
-        Missing,
     }
 }
 choice! { /// Shape of an error body (3.8).

@@ -9,8 +9,9 @@ use serde_json::json;
 use super::order::Served;
 use super::roster::{Face, Roster, build};
 use super::routes::{Rows, Target, target};
-use super::sso::{STANDARD_SECRET, password};
+use super::sso::{self, STANDARD_SECRET, oidc_secret, password};
 use super::{TENANT, TENANTS, WebUntis, serve};
+use crate::sandbox::authorization::Login;
 use crate::sandbox::calendar::{morning, stamp};
 use crate::sandbox::control::Control;
 use crate::sandbox::school::School;
@@ -27,6 +28,7 @@ impl WebUntis {
         if let Some(requests) = switches.token_requests {
             control.tokens.expire_after(requests);
         }
+        control.authorization.switch(switches.auth.clone());
         let platform = Arc::new(Self {
             shared: Arc::clone(shared),
             switches,
@@ -147,9 +149,14 @@ impl Simulated for Account {
             .collect()
     }
 
+    fn login(&self, origin: &str) -> Option<Login> {
+        (self.face == Face::Untis).then(|| sso::login(origin, TENANT))
+    }
+
     fn secrets(&self) -> BTreeMap<String, String> {
         match self.face {
             Face::Untis => [
+                ("webuntis_oidc_secret".to_owned(), oidc_secret(TENANT)),
                 ("webuntis_password".to_owned(), password(TENANT)),
                 (
                     format!("webuntis_password_{}", TENANTS[1]),

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, Response, StatusCode, header};
+use axum::http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::WebUntis;
@@ -16,11 +16,9 @@ use super::render::Renderer;
 use super::roster::Face;
 use super::routes::{Selection, Target, target, wrapper};
 use super::switches::{Redirect, Total, Trouble, Wrapper};
+use crate::sandbox::authorization::{Posted, form_body, origin};
 use crate::sandbox::query::{bearer, words};
-use crate::sandbox::tamper::{answer, instead, login_page};
-
-/// Largest form body of a token request, in bytes.
-const LARGEST_FORM: usize = 64 * 1024;
+use crate::sandbox::tamper::{answer, instead, login_page, moved};
 
 /// Answers every request to the platform's port.
 pub(super) async fn serve(
@@ -31,46 +29,37 @@ pub(super) async fn serve(
     let words = words(parts.uri.path());
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let post = parts.method == Method::POST;
+    let body = form_body(body).await;
+    let posted = Posted {
+        path: parts.uri.path(),
+        headers: &parts.headers,
+        body: &body,
+    };
     match words.as_slice() {
-        ["WebUntis", "api", "sso", "v3", tenant, "token"] if post => {
-            let query = parts.uri.query().unwrap_or_default();
-            platform.untis_token(tenant, query, &parts.headers, &form(body).await)
-        }
-        [
-            "WebUntis",
-            "api",
-            "sso",
-            "v3",
-            tenant,
-            ".well-known",
-            "openid-configuration",
-        ] if !post => platform.discovery(&origin(&parts), tenant),
-        ["standard", "token"] if post => platform.standard_token(&parts.headers, &form(body).await),
+        ["WebUntis", "api", "sso", "v3", tenant, rest @ ..] => platform
+            .sign_on(
+                parts.method.as_str(),
+                (tenant, rest),
+                &origin(&parts.headers),
+                parts.uri.query().unwrap_or_default(),
+                posted,
+            )
+            .unwrap_or_else(|| platform.not_served()),
+        ["standard", "token"] if post => platform.standard_token(posted),
         ["ims", "oneroster", "v1p1", rest @ ..] => platform.oneroster(Face::Untis, &parts, rest),
         ["standard", "ims", "oneroster", "v1p1", rest @ ..] => {
             platform.oneroster(Face::Standard, &parts, rest)
         }
-        _ => Problem::new(StatusCode::NOT_FOUND, "unknown object", "not served here")
-            .answer(&platform.switches),
+        _ => platform.not_served(),
     }
 }
 
-async fn form(body: Body) -> String {
-    let bytes = to_bytes(body, LARGEST_FORM).await.unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// `http://` and the host the client asked for.
-fn origin(parts: &Parts) -> String {
-    let host = parts
-        .headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or("127.0.0.1");
-    format!("http://{host}")
-}
-
 impl WebUntis {
+    fn not_served(&self) -> Response<Body> {
+        Problem::new(StatusCode::NOT_FOUND, "unknown object", "not served here")
+            .answer(&self.switches)
+    }
+
     fn oneroster(&self, face: Face, parts: &Parts, words: &[&str]) -> Response<Body> {
         if !matches!(parts.method, Method::GET | Method::HEAD) {
             return Problem::new(StatusCode::METHOD_NOT_ALLOWED, "invalid data", "read only")
@@ -105,15 +94,11 @@ impl WebUntis {
             }
             Redirect::Host => format!(
                 "{}{path}{query}",
-                origin(parts).replacen("127.0.0.1", "localhost", 1)
+                origin(&parts.headers).replacen("127.0.0.1", "localhost", 1)
             ),
             Redirect::Slash | Redirect::Never => return None,
         };
-        let mut response = answer(StatusCode::TEMPORARY_REDIRECT, "text/plain", "");
-        response
-            .headers_mut()
-            .insert(header::LOCATION, HeaderValue::from_str(&place).ok()?);
-        Some(response)
+        Some(moved(&place))
     }
 
     fn collection(
@@ -152,7 +137,7 @@ impl WebUntis {
             ));
         }
         let prefix = if face == Face::Untis { "" } else { "/standard" };
-        let base = format!("{}{prefix}/ims/oneroster/v1p1", origin(parts));
+        let base = format!("{}{prefix}/ims/oneroster/v1p1", origin(&parts.headers));
         let renderer = Renderer {
             base,
             switches: &self.switches,
@@ -230,7 +215,7 @@ impl WebUntis {
         };
         let body = asked.body(key, page.collect(), self.switches.wrapper);
         let mut response = answer(StatusCode::OK, "application/json", body.to_string());
-        let address = format!("{}{}", origin(parts), parts.uri.path());
+        let address = format!("{}{}", origin(&parts.headers), parts.uri.path());
         let total = asked.total(face, rows.len(), places.len(), &self.switches);
         let link = asked.link(face, &address, rows.len(), &self.switches);
         for (name, value) in [("x-total-count", total), ("link", link)] {

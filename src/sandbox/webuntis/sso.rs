@@ -1,12 +1,20 @@
-//! Tokens and discovery: WebUntis's single sign-on (1.2, 1.3) and the plain standard's endpoint.
+//! Single sign-on: rules, and the server-to-server token (1.2 to 1.5); and the plain standard's endpoint.
+//!
+//! Two secrets, not to be mixed up: the password is for client credentials, the OIDC secret for a
+//! person's code.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Response, StatusCode};
-use serde_json::{Value, json};
 
 use super::WebUntis;
-use super::switches::{ExpiresIn, TokenRefusal};
-use crate::sandbox::query::{basic, pairs, percent_decoded, value};
+use super::roster::Face;
+use super::switches::TokenRefusal;
+use crate::sandbox::authorization::switches::{ClientAuth, Pkce};
+use crate::sandbox::authorization::{
+    ANOTHER_CLIENT, Addresses, Ask, Client, Granted, Login, Posted, RedirectRule, Refusal, Rules,
+    key_set,
+};
+use crate::sandbox::query::{basic, pairs, percent_decoded};
 use crate::sandbox::tamper::answer;
 use crate::sandbox::tokens::Holder;
 
@@ -16,105 +24,215 @@ pub(super) const CLIENT: &str = "rollbook";
 pub(super) const STANDARD_SECRET: &str = "standard-secret-of-the-sandbox";
 /// Life of a token of the plain standard, in seconds.
 const STANDARD_SECONDS: u64 = 3600;
+/// The registered redirect; domain and path count (1.4).
+const REDIRECT_URL: &str = "http://127.0.0.1:8910/callback";
+/// What an application may ask for (1.5).
+const SCOPES: &[&str] = &[
+    "openid",
+    "roster-core.readonly",
+    "untis-profile",
+    "https://purl.imsglobal.org/spec/or/v1p1/scope/roster-core.readonly",
+];
 
-/// The platform-generated password of a tenant; the OIDC secret is another text and refused.
+/// The platform-generated password of a tenant, for client credentials.
 pub(super) fn password(tenant: &str) -> String {
     format!("q1V9-Zebra-77x-{tenant}")
 }
 
+/// The OIDC secret of a tenant, for codes; as a password it is refused.
+pub(super) fn oidc_secret(tenant: &str) -> String {
+    format!("oidc-Okapi-31k-{tenant}")
+}
+
+fn issuer(origin: &str, tenant: &str) -> String {
+    format!("{origin}/WebUntis/api/sso/v3/{tenant}")
+}
+
+fn addresses(issuer: &str) -> Addresses {
+    Addresses {
+        metadata: format!("{issuer}/.well-known/openid-configuration"),
+        authorize: format!("{issuer}/authorize"),
+        token: format!("{issuer}/token"),
+        revocation: format!("{issuer}/revoke"),
+        keys: Some(format!("{issuer}/jwks")),
+    }
+}
+
+/// What a person who signs in has to know.
+pub(super) fn login(origin: &str, tenant: &str) -> Login {
+    let issuer = issuer(origin, tenant);
+    let Addresses {
+        metadata,
+        authorize,
+        token,
+        ..
+    } = addresses(&issuer);
+    Login {
+        issuer,
+        metadata_url: Some(metadata),
+        authorize_url: authorize,
+        token_url: token,
+        client_id: CLIENT.to_owned(),
+        client_secret: "webuntis_oidc_secret".to_owned(),
+        redirect_url: REDIRECT_URL.to_owned(),
+        scope: "openid roster-core.readonly".to_owned(),
+    }
+}
+
 impl WebUntis {
-    /// `POST /WebUntis/api/sso/v3/{tenant}/token`.
-    pub(super) fn untis_token(
+    /// Answers a path below `/WebUntis/api/sso/v3/{tenant}`; none when there is nothing.
+    pub(super) fn sign_on(
         &self,
-        tenant: &str,
+        method: &str,
+        (tenant, rest): (&str, &[&str]),
+        origin: &str,
         query: &str,
-        headers: &HeaderMap,
-        body: &str,
-    ) -> Response<Body> {
+        posted: Posted<'_>,
+    ) -> Option<Response<Body>> {
+        let server = &self.control.authorization;
+        let addresses = addresses(&issuer(origin, tenant));
         if !super::TENANTS.contains(&tenant) {
             let status =
                 StatusCode::from_u16(self.switches.unknown_tenant).unwrap_or(StatusCode::NOT_FOUND);
-            return refused(status, "invalid_client");
+            let body = r#"{"error":"invalid_client"}"#;
+            return Some(answer(status, "application/json", body));
         }
-        let (body, query) = (pairs(body), pairs(query));
-        let in_body = value(&body, "grant_type");
-        let in_query = value(&query, "grant_type").filter(|_| !self.switches.token_needs_body);
-        match in_body.or(in_query) {
-            Some("client_credentials") => {}
-            Some(_) => return refused(StatusCode::BAD_REQUEST, "unsupported_grant_type"),
-            None => return refused(StatusCode::BAD_REQUEST, "invalid_request"),
+        let rules = self.rules(&issuer(origin, tenant), tenant);
+        Some(match (method, rest) {
+            ("GET", ["authorize"]) => server.authorize(&rules, posted.path, query, None),
+            ("GET", [".well-known", "openid-configuration"]) => server.metadata(&rules, &addresses),
+            ("GET", ["jwks"]) => answer(StatusCode::OK, "application/json", key_set().to_string()),
+            ("POST", ["token"]) => server.token(&rules, posted, |ask| {
+                self.untis_token(&rules, tenant, query, posted.headers, ask)
+            }),
+            ("POST", ["revoke"]) if server.switches().revocation => {
+                server.revocation(&rules, posted)
+            }
+            _ => return None,
+        })
+    }
+
+    fn rules(&self, issuer: &str, tenant: &str) -> Rules {
+        let client = |id, secret| Client { id, secret };
+        Rules {
+            issuer: issuer.to_owned(),
+            clients: vec![
+                client(CLIENT, oidc_secret(tenant)),
+                client(ANOTHER_CLIENT, format!("another-{}", oidc_secret(tenant))),
+            ],
+            client_auth: ClientAuth::Post,
+            client_refused: match self.switches.token_refusal {
+                TokenRefusal::InvalidClient => StatusCode::UNAUTHORIZED,
+                TokenRefusal::InvalidGrant => StatusCode::BAD_REQUEST,
+            },
+            redirect: RedirectRule::DomainAndPath,
+            redirect_url: REDIRECT_URL,
+            // The vendor's spelling (1.4).
+            redirect_refused: "invalid_ressource",
+            repeats_redirect: false,
+            pkce: Pkce::Optional,
+            scopes: SCOPES.iter().map(|scope| (*scope).to_owned()).collect(),
+            default_scope: Some("roster-core.readonly"),
+            holder: Holder {
+                realm: format!("untis/{tenant}"),
+                user: self.somebody(tenant),
+                scope: String::new(),
+            },
+            seconds: self.switches.token_seconds,
+            token_type: "Bearer",
+            // None is documented (1.2).
+            refresh: false,
+            one_grant: false,
         }
+    }
+
+    /// Who signs in at a tenant: the first teacher of its roster, by `sourcedId`.
+    fn somebody(&self, tenant: &str) -> Option<String> {
+        let roster = self.roster(tenant, Face::Untis);
+        let mut users = roster.rows.get("users")?.iter();
+        let teacher = users.find(|user| user["role"] == "teacher")?;
+        teacher["sourcedId"].as_str().map(str::to_owned)
+    }
+
+    fn untis_token(
+        &self,
+        rules: &Rules,
+        tenant: &str,
+        query: &str,
+        headers: &HeaderMap,
+        ask: &Ask,
+    ) -> Result<Granted, Refusal> {
+        let server = &self.control.authorization;
+        // The vendor shows parameters in the query and says they must be in the body (5, 3 and 4).
+        let in_query = pairs(query);
+        let ask = if self.switches.token_needs_body {
+            ask.clone()
+        } else {
+            ask.clone().or_in_query(&in_query)
+        };
+        match ask.field("grant_type") {
+            Some("client_credentials") => self.client_credentials(rules, tenant, headers),
+            Some("authorization_code") => {
+                let client = server.client(rules, &ask)?;
+                server.redeem(rules, client, &ask)
+            }
+            Some("refresh_token") => {
+                let client = server.client(rules, &ask)?;
+                server.refresh(rules, client, &ask)
+            }
+            other => Err(Refusal::grant_type(other)),
+        }
+    }
+
+    fn client_credentials(
+        &self,
+        rules: &Rules,
+        tenant: &str,
+        headers: &HeaderMap,
+    ) -> Result<Granted, Refusal> {
         let expected = password(tenant);
         let right = basic(headers).is_some_and(|(client, secret)| {
             percent_decoded(&client) == CLIENT
                 && (secret == expected || percent_decoded(&secret) == expected)
         });
         if !right {
-            return match self.switches.token_refusal {
-                TokenRefusal::InvalidClient => refused(StatusCode::UNAUTHORIZED, "invalid_client"),
-                TokenRefusal::InvalidGrant => refused(StatusCode::BAD_REQUEST, "invalid_grant"),
+            let error = match self.switches.token_refusal {
+                TokenRefusal::InvalidClient => "invalid_client",
+                TokenRefusal::InvalidGrant => "invalid_grant",
             };
+            let words = "client authentication failed";
+            return Err(Refusal::with(rules.client_refused, error, words));
         }
-        self.grant(&format!("untis/{tenant}"), self.switches.token_seconds)
+        let holder = Holder {
+            realm: format!("untis/{tenant}"),
+            ..Holder::default()
+        };
+        let server = &self.control.authorization;
+        Ok(server.without_grant(holder, rules.seconds))
     }
 
     /// `POST /standard/token`: client credentials by Basic or in the body.
-    pub(super) fn standard_token(&self, headers: &HeaderMap, body: &str) -> Response<Body> {
-        let body = pairs(body);
-        if value(&body, "grant_type") != Some("client_credentials") {
-            return refused(StatusCode::BAD_REQUEST, "unsupported_grant_type");
-        }
-        let in_body = || {
-            Some((
-                value(&body, "client_id")?.to_owned(),
-                value(&body, "client_secret")?.to_owned(),
-            ))
+    pub(super) fn standard_token(&self, posted: Posted<'_>) -> Response<Body> {
+        let server = &self.control.authorization;
+        let rules = Rules {
+            clients: vec![Client {
+                id: CLIENT,
+                secret: STANDARD_SECRET.to_owned(),
+            }],
+            client_auth: ClientAuth::Either,
+            seconds: STANDARD_SECONDS,
+            ..self.rules("", super::TENANT)
         };
-        match basic(headers).or_else(in_body) {
-            Some((client, secret))
-                if client == CLIENT && percent_decoded(&secret) == STANDARD_SECRET =>
-            {
-                self.grant("standard", STANDARD_SECONDS)
+        server.token(&rules, posted, |ask| {
+            if ask.field("grant_type") != Some("client_credentials") {
+                return Err(Refusal::grant_type(Some("other")));
             }
-            _ => refused(StatusCode::UNAUTHORIZED, "invalid_client"),
-        }
+            server.client(&rules, ask)?;
+            let holder = Holder {
+                realm: "standard".to_owned(),
+                ..Holder::default()
+            };
+            Ok(server.without_grant(holder, rules.seconds))
+        })
     }
-
-    fn grant(&self, realm: &str, seconds: u64) -> Response<Body> {
-        let token = self.control.tokens.issue(
-            Holder {
-                realm: realm.to_owned(),
-                user: None,
-            },
-            seconds,
-        );
-        let mut body =
-            json!({ "access_token": token, "token_type": "Bearer", "expires_in": seconds });
-        match self.switches.expires_in {
-            ExpiresIn::Number => {}
-            ExpiresIn::Text => body["expires_in"] = json!(seconds.to_string()),
-            ExpiresIn::Missing => body["expires_in"] = Value::Null,
-        }
-        if let Some(members) = body.as_object_mut() {
-            members.retain(|_, value| !value.is_null());
-        }
-        answer(StatusCode::OK, "application/json", body.to_string())
-    }
-
-    /// `GET /WebUntis/api/sso/v3/{tenant}/.well-known/openid-configuration`, without authentication.
-    pub(super) fn discovery(&self, origin: &str, tenant: &str) -> Response<Body> {
-        let base = format!("{origin}/WebUntis/api/sso/v3/{tenant}");
-        let body = json!({
-            "issuer": base, "authorization_endpoint": format!("{base}/authorize"),
-            "token_endpoint": format!("{base}/token"), "jwks_uri": format!("{base}/jwks"),
-            "response_types_supported": ["code"], "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["RS256"],
-        });
-        answer(StatusCode::OK, "application/json", body.to_string())
-    }
-}
-
-fn refused(status: StatusCode, error: &str) -> Response<Body> {
-    let body = json!({ "error": error, "error_description": "client authentication failed" });
-    answer(status, "application/json", body.to_string())
 }

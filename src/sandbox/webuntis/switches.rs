@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 pub use super::choices::*;
+use crate::sandbox::authorization;
 
 /// All switches of the OneRoster server; the defaults are those of 4.4.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,8 +22,6 @@ pub struct Switches {
     pub token_needs_body: bool,
     /// Status for a tenant nobody knows: 404 or 401.
     pub unknown_tenant: u16,
-    /// Q24: how the token answer tells its lifetime.
-    pub expires_in: ExpiresIn,
     /// Status for a bad or expired token: 401, or 403 (Q19).
     pub bad_token: u16,
     /// Shape of error bodies.
@@ -91,6 +90,8 @@ pub struct Switches {
     pub past_year: PastYear,
     /// Day on which the next school year becomes the current one; none is never.
     pub roll_over: Option<u64>,
+    /// The authorization server, as `auth.name`; Q24 is there.
+    pub auth: authorization::Switches,
 }
 
 impl Default for Switches {
@@ -101,7 +102,6 @@ impl Default for Switches {
             token_refusal: TokenRefusal::default(),
             token_needs_body: false,
             unknown_tenant: 404,
-            expires_in: ExpiresIn::default(),
             bad_token: 401,
             error_body: ErrorBody::default(),
             forbidden: Vec::new(),
@@ -136,6 +136,7 @@ impl Default for Switches {
             deletion: Deletion::default(),
             past_year: PastYear::default(),
             roll_over: None,
+            auth: authorization::Switches::default(),
         }
     }
 }

@@ -40,6 +40,17 @@ pub enum Asked<'p> {
     Nothing,
 }
 
+impl Asked<'_> {
+    /// The resource, whose scope the call needs; none where there is nothing to read.
+    pub fn resource(&self) -> Option<&'static str> {
+        match self {
+            Self::Combos(_) => Some("combos"),
+            Self::List(resource, _) | Self::Row(resource, ..) => Some(resource.path),
+            Self::Abroad | Self::Nothing => None,
+        }
+    }
+}
+
 /// Understands a path such as `learnersAU/list`, for an account in `region`.
 pub fn understand<'p>(path: &'p str, region: &str) -> Asked<'p> {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();

@@ -25,6 +25,5 @@ mod tests;
 
 pub use service::{Counters, Wisenet};
 pub use switches::{
-    ExpiresAt, FractionDigits, KeyOrder, Names, PastEnd, Region, Required, Rotation, Switches,
-    Unknown, Unset,
+    ExpiresAt, FractionDigits, KeyOrder, Names, PastEnd, Region, Required, Switches, Unknown, Unset,
 };

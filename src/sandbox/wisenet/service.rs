@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use axum::Form;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{FromRequest, Query, Request};
+use axum::extract::{Query, Request};
 use axum::http::{HeaderMap, Method, Response, header};
 use serde_json::json;
 
@@ -19,17 +18,18 @@ use super::faults::{Fate, Meter};
 use super::rows::View;
 use super::stamps::now_of;
 use super::switches::{Required, Switches};
-use super::tokens::{self, Tokens};
+use super::tokens;
 use super::world::{Action, Entity, World};
+use crate::sandbox::authorization::{Login, first_refresh_token, form_body};
+use crate::sandbox::control::Control;
 use crate::sandbox::shared::Shared;
+use crate::sandbox::tokens::Holder;
 
 /// What was asked of the service so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Requests by path, without the token endpoint.
+    /// Requests by path, without those of the authorization server.
     pub requests: BTreeMap<String, u64>,
-    /// Token requests, also refused ones.
-    pub token_requests: u64,
     /// Answers with status 429.
     pub too_many: u64,
     /// Requests that were no GET.
@@ -42,7 +42,7 @@ pub struct Wisenet {
     shared: Arc<Shared>,
     switches: RwLock<Switches>,
     today: Mutex<Option<Arc<Today>>>,
-    tokens: Tokens,
+    control: Arc<Control>,
     meter: Meter,
     counters: Mutex<Counters>,
 }
@@ -56,18 +56,20 @@ struct Today {
 
 impl Wisenet {
     /// A Wisenet that speaks about the shared school.
-    pub fn new(shared: Arc<Shared>, switches: Switches) -> Arc<Self> {
+    pub fn new(shared: Arc<Shared>, switches: Switches, control: Arc<Control>) -> Arc<Self> {
+        control.authorization.switch(switches.auth.clone());
+        tokens::consent_once(&control);
         Arc::new(Self {
             shared,
             switches: RwLock::new(switches),
             today: Mutex::default(),
-            tokens: Tokens::default(),
+            control,
             meter: Meter::default(),
             counters: Mutex::default(),
         })
     }
 
-    /// The HTTP service: `/v1` and `/api/oauth/token`.
+    /// The HTTP service: `/v1`, and the authorization server below `/api`.
     pub fn router(self: Arc<Self>) -> Router {
         Router::new().fallback(move |request: Request| {
             let wisenet = Arc::clone(&self);
@@ -106,14 +108,12 @@ impl Wisenet {
 
     /// Settings of a source that reads this service at `origin`, such as `http://127.0.0.1:8080`.
     pub fn settings(&self, origin: &str) -> BTreeMap<String, String> {
+        let addresses = tokens::addresses(origin);
         [
             ("base_url", format!("{origin}/v1")),
-            ("token_url", format!("{origin}/api/oauth/token")),
-            ("authorize_url", format!("{origin}/api/oauth/authorize")),
-            (
-                "metadata_url",
-                format!("{origin}/api/.well-known/oauth-authorization-server"),
-            ),
+            ("token_url", addresses.token),
+            ("authorize_url", addresses.authorize),
+            ("metadata_url", addresses.metadata),
             ("region", self.switches().region.letters().to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
@@ -124,30 +124,39 @@ impl Wisenet {
     pub fn secrets(&self) -> BTreeMap<String, String> {
         let seed = self.shared.school.seed;
         [
-            ("wisenet_client_secret", tokens::client_secret(seed)),
-            ("wisenet_refresh_token", tokens::seed_refresh_token(seed)),
+            (
+                "wisenet_client_secret",
+                tokens::client_secret(seed, tokens::CLIENT_ID),
+            ),
+            (
+                "wisenet_refresh_token",
+                first_refresh_token("wisenet", seed),
+            ),
             ("wisenet_api_key", tokens::api_key(seed)),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
     }
 
+    /// What somebody who signs in at this service has to know.
+    pub fn login(&self, origin: &str) -> Login {
+        tokens::login(origin)
+    }
+
     /// Sets a switch while the service runs; `region` and `same_stamp` count from the start only.
     pub fn set(&self, name: &str, value: &str) -> Result<(), String> {
+        if let Some(name) = name.strip_prefix("auth.") {
+            return self.control.authorization.set(name, value);
+        }
         self.switches
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .set(name, value)
     }
 
-    /// Ends all access tokens at once.
-    pub fn expire_tokens(&self) {
-        self.tokens.expire();
-    }
-
-    /// Ends all tokens, as when an administrator disconnects the app.
-    pub fn revoke(&self) {
-        self.tokens.revoke(&self.shared);
+    /// Tokens, counts, faults and time of this service.
+    pub fn control(&self) -> &Control {
+        &self.control
     }
 
     /// What was asked so far.
@@ -161,8 +170,8 @@ impl Wisenet {
     /// Answers one request.
     pub(super) async fn answer(&self, request: Request) -> Response<Body> {
         let path = request.uri().path().to_owned();
-        if path == "/api/oauth/token" {
-            return self.token(request).await;
+        if path.starts_with("/api/") {
+            return self.sign_in(request).await;
         }
         let number = self.count(|counters| {
             *counters.requests.entry(path.clone()).or_default() += 1;
@@ -179,7 +188,7 @@ impl Wisenet {
             self.count(|counters| counters.refused_writes += 1);
             return message(405, "Method Not Allowed");
         }
-        if let Some(refused) = self.refuse(&switches, request.headers()) {
+        if let Some(refused) = self.refuse(&switches, request.headers(), &asked) {
             return refused;
         }
         if switches.slow_ms > 0 {
@@ -236,7 +245,12 @@ impl Wisenet {
     }
 
     /// The bodies of section 3.7: a bad key is 403, a bad bearer 401.
-    fn refuse(&self, switches: &Switches, headers: &HeaderMap) -> Option<Response<Body>> {
+    fn refuse(
+        &self,
+        switches: &Switches,
+        headers: &HeaderMap,
+        asked: &Asked<'_>,
+    ) -> Option<Response<Body>> {
         let text = |name: &str| {
             headers
                 .get(name)
@@ -246,15 +260,22 @@ impl Wisenet {
         let bearer = text(header::AUTHORIZATION.as_str())
             .strip_prefix("Bearer ")
             .unwrap_or_default();
-        let bearer_good = self.tokens.accepts(bearer) && !switches.revoked;
+        let holder = self.control.tokens.check(bearer);
+        let holder = holder.filter(|_| !switches.revoked);
         let key_good = text("x-api-key") == tokens::api_key(self.shared.school.seed);
         match switches.required {
-            Required::BearerAndKey | Required::Bearer if !bearer_good => {
-                Some(message(401, "Unauthorized"))
+            Required::BearerAndKey | Required::Bearer if holder.is_none() => {
+                return Some(message(401, "Unauthorized"));
             }
-            Required::BearerAndKey | Required::Key if !key_good => Some(message(403, "Forbidden")),
-            Required::BearerAndKey | Required::Bearer | Required::Key => None,
+            Required::BearerAndKey | Required::Key if !key_good => {
+                return Some(message(403, "Forbidden"));
+            }
+            Required::BearerAndKey | Required::Bearer | Required::Key => {}
         }
+        // Without a bearer, in the legacy mode, a key opens everything.
+        let scope = tokens::scope_of(asked.resource()?);
+        let opens = |holder: &Holder| holder.scope.split(' ').any(|word| word == scope);
+        (!holder.as_ref().is_none_or(opens)).then(|| message(403, "Forbidden"))
     }
 
     fn too_many(&self, switches: &Switches, words: &str) -> Response<Body> {
@@ -268,19 +289,15 @@ impl Wisenet {
         answer
     }
 
-    async fn token(&self, request: Request) -> Response<Body> {
-        self.count(|counters| counters.token_requests += 1);
-        if request.method() != Method::POST {
-            return message(405, "Method Not Allowed");
-        }
-        let Ok(Form(form)) = Form::<Vec<(String, String)>>::from_request(request, &()).await else {
-            let refusal = tokens::Refusal(400, "invalid_request", "the body must be a form");
-            return json_answer(refusal.0, refusal.body().to_string());
-        };
-        match self.tokens.grant(&self.shared, &self.switches(), &form) {
-            Ok(answer) => json_answer(200, answer.to_string()),
-            Err(refusal) => json_answer(refusal.0, refusal.body().to_string()),
-        }
+    async fn sign_in(&self, request: Request) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
+        let body = form_body(body).await;
+        self.authorization(parts.method.as_str(), path, query, &parts.headers, &body)
+            .unwrap_or_else(|| match path {
+                "/api/oauth/authorize" | "/api/oauth/token" => message(405, "Method Not Allowed"),
+                _ => message(404, "Not Found"),
+            })
     }
 
     /// The rows of today, carried on from the day last asked for.
@@ -324,7 +341,11 @@ impl Wisenet {
         }
     }
 
-    fn switches(&self) -> Switches {
+    pub(super) fn seed(&self) -> u64 {
+        self.shared.school.seed
+    }
+
+    pub(super) fn switches(&self) -> Switches {
         self.switches
             .read()
             .unwrap_or_else(PoisonError::into_inner)

@@ -4,7 +4,8 @@
 //! defaults are the contract's base behaviour, so a switch nobody sets changes nothing.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+
+use crate::sandbox::authorization;
 
 /// The country of the account, which decides the learner family that answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,19 +120,6 @@ pub enum Unknown {
     Refused,
 }
 
-/// What happens to a refresh token when it is used (section 2.5).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Rotation {
-    /// It stays, and the answer holds none.
-    None,
-    /// A new one comes; the old one is refused.
-    #[default]
-    Rotate,
-    /// As `Rotate`, and whoever uses the old one ends the whole family.
-    DetectReuse,
-}
-
 /// The spelling of `expires_at` in a token answer (section 2.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -139,8 +127,12 @@ pub enum ExpiresAt {
     /// ISO 8601 in UTC.
     #[default]
     Iso,
+    /// ISO 8601 with the hours that New Zealand is ahead.
+    Offset,
     /// Seconds since 1970.
     Seconds,
+    /// The same as a string.
+    SecondsText,
     /// Milliseconds since 1970.
     Milliseconds,
     /// Not there.
@@ -199,14 +191,12 @@ pub struct Switches {
     pub token_seconds: u64,
     /// Spelling of `expires_at`.
     pub expires_at: ExpiresAt,
-    /// What becomes of a used refresh token.
-    pub rotation: Rotation,
     /// The token answer does not hold `api_key`.
     pub hide_api_key: bool,
-    /// Every token request ends with `invalid_client`.
-    pub invalid_client: bool,
     /// The administrator has disconnected the app: no token is good.
     pub revoked: bool,
+    /// The authorization server, as `auth.name`.
+    pub auth: authorization::Switches,
 }
 
 impl Default for Switches {
@@ -236,41 +226,20 @@ impl Default for Switches {
             empty: String::new(),
             token_seconds: 3600,
             expires_at: ExpiresAt::default(),
-            rotation: Rotation::default(),
             hide_api_key: false,
-            invalid_client: false,
             revoked: false,
+            auth: authorization::Switches::default(),
         }
     }
 }
 
 impl Switches {
-    /// Sets one switch by its name; an unknown name is refused with the list of known ones.
+    /// Sets one switch by its name, as a command line gives it.
     ///
-    /// Values are variants in snake case, numbers, `on` and `off`, or a resource's name.
+    /// # Errors
+    ///
+    /// Names the known switches, or the known values.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
-        let all = serde_json::to_value(&*self).map_err(|error| error.to_string())?;
-        let Value::Object(mut all) = all else {
-            return Err("switches are no object".to_owned());
-        };
-        let Some(old) = all.get(name) else {
-            let known: Vec<&str> = all.keys().map(String::as_str).collect();
-            return Err(format!(
-                "unknown wisenet switch `{name}`; known are {}",
-                known.join(", ")
-            ));
-        };
-        let new = match (old, value) {
-            (Value::Bool(_), "on") => Value::Bool(true),
-            (Value::Bool(_), "off") => Value::Bool(false),
-            (Value::Bool(_) | Value::Number(_), text) => {
-                serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
-            }
-            (_, text) => Value::String(text.to_owned()),
-        };
-        all.insert(name.to_owned(), new);
-        *self = serde_json::from_value(Value::Object(all))
-            .map_err(|error| format!("wisenet switch `{name}` cannot be `{value}`: {error}"))?;
-        Ok(())
+        crate::sandbox::switches::set(self, name, value)
     }
 }

@@ -1,205 +1,224 @@
-//! The authorisation server: the token endpoint with its refresh grant (sections 2.4, 2.5, 2.9).
+//! The authorization server: addresses, rules and what only Wisenet's token answers hold
+//! (sections 2.1 to 2.6, 2.9).
 //!
-//! Tokens are worked out from the seed, so a restarted sandbox accepts the token that an earlier
-//! one handed out; the current one is noted for that. Only here does real time count.
+//! One consent was given before the sandbox began, so that a mirror can start from a refresh token.
 
-use std::sync::Mutex;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use axum::body::Body;
+use axum::http::{HeaderMap, Response, StatusCode};
+use serde_json::{Map, Value, json};
 
-use super::switches::{ExpiresAt, Rotation, Switches};
+use super::service::Wisenet;
+use super::switches::{ExpiresAt, Switches};
+use crate::sandbox::authorization::switches::{ClientAuth, Pkce};
+use crate::sandbox::authorization::{
+    ANOTHER_CLIENT, Addresses, Client, Login, Posted, RedirectRule, Refusal, Rules, origin,
+};
+use crate::sandbox::control::Control;
 use crate::sandbox::random::Random;
-use crate::sandbox::shared::Shared;
+use crate::sandbox::tokens::Holder;
 
 /// The client id that is known here.
 pub const CLIENT_ID: &str = "rollbook";
-/// Under this name the current refresh token outlives the process.
-const NOTE: &str = "wisenet.refresh_token";
-/// What is noted when the family has ended.
-const ENDED: &str = "ended";
+/// Where the registered application is sent back to, letter by letter (2.1).
+pub const REDIRECT_URL: &str = "http://127.0.0.1:8912/callback";
+/// Who consents: the administrator of the account.
+const ADMINISTRATOR: &str = "administrator";
+/// The resources with a scope each, `<resource>_read`; writing was not asked for (2.6).
+const RESOURCES: &[&str] = &[
+    "learner",
+    "course",
+    "unit",
+    "course_offer",
+    "unit_offer",
+    "course_enrolment",
+    "unit_enrolment",
+    "agent",
+    "workplace",
+    "location",
+    "staff",
+    "audit_log",
+    "entity",
+    "combo",
+];
 
-/// A refusal: status and the body's `error` and `error_description`.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Refusal(pub u16, pub &'static str, pub &'static str);
-
-impl Refusal {
-    /// The body of RFC 6749.
-    pub fn body(&self) -> Value {
-        json!({ "error": self.1, "error_description": self.2 })
+/// Where the server answers.
+pub(super) fn addresses(origin: &str) -> Addresses {
+    Addresses {
+        metadata: format!("{origin}/api/.well-known/oauth-authorization-server"),
+        authorize: format!("{origin}/api/oauth/authorize"),
+        token: format!("{origin}/api/oauth/token"),
+        revocation: format!("{origin}/api/oauth/revoke"),
+        keys: None,
     }
 }
 
-/// Which tokens are good.
-#[derive(Debug, Default)]
-pub struct Tokens(Mutex<Good>);
-
-#[derive(Debug, Default)]
-struct Good {
-    access: Vec<(String, Instant)>,
-    used: Vec<String>,
-    issued: u64,
+/// What a person who signs in has to know.
+pub(super) fn login(origin: &str) -> Login {
+    let Addresses {
+        metadata,
+        authorize,
+        token,
+        ..
+    } = addresses(origin);
+    Login {
+        issuer: issuer(origin),
+        metadata_url: Some(metadata),
+        authorize_url: authorize,
+        token_url: token,
+        client_id: CLIENT_ID.to_owned(),
+        client_secret: "wisenet_client_secret".to_owned(),
+        redirect_url: REDIRECT_URL.to_owned(),
+        scope: scopes().join(" "),
+    }
 }
 
-impl Tokens {
-    /// The refresh token that is accepted now; none when the family has ended.
-    fn current(shared: &Shared) -> Option<String> {
-        let noted = shared
-            .note(NOTE)
-            .unwrap_or_else(|| seed_refresh_token(shared.school.seed));
-        (noted != ENDED).then_some(noted)
+/// What the vendor says about its server.
+pub(super) fn rules(origin: &str, seed: u64, switches: &Switches) -> Rules {
+    let client = |id: &'static str| Client {
+        id,
+        secret: client_secret(seed, id),
+    };
+    Rules {
+        issuer: issuer(origin),
+        clients: vec![client(CLIENT_ID), client(ANOTHER_CLIENT)],
+        client_auth: ClientAuth::Post,
+        client_refused: StatusCode::UNAUTHORIZED,
+        redirect: RedirectRule::Exact,
+        redirect_url: REDIRECT_URL,
+        redirect_refused: "invalid_request",
+        repeats_redirect: true,
+        pkce: Pkce::Required,
+        scopes: scopes(),
+        // "All scopes" is refused; an application says which ones it means (2.1).
+        default_scope: None,
+        holder: administrator(),
+        seconds: switches.token_seconds,
+        token_type: "Bearer",
+        refresh: true,
+        one_grant: false,
     }
+}
 
-    /// Answers a token request made of form fields.
-    pub fn grant(
+/// The consent that was given before; what `withhold` names was not granted then either.
+pub(super) fn consent_once(control: &Control) {
+    let withheld = control.authorization.switches().withhold;
+    let mut scopes = scopes();
+    scopes.retain(|scope| !withheld.contains(scope));
+    let holder = Holder {
+        scope: scopes.join(" "),
+        ..administrator()
+    };
+    control.authorization.consent_before(CLIENT_ID, holder);
+}
+
+/// The scope that a resource of `/v1` needs, such as `course_enrolment_read` for `course-enrolments`.
+pub(super) fn scope_of(resource: &str) -> String {
+    let plural = resource.replace('-', "_");
+    let singular = match plural.strip_suffix("ies") {
+        Some(stem) => format!("{stem}y"),
+        None => plural.trim_end_matches('s').to_owned(),
+    };
+    format!("{singular}_read")
+}
+
+impl Wisenet {
+    /// Answers a path of the authorization server; none when it is not one of its.
+    pub(super) fn authorization(
         &self,
-        shared: &Shared,
-        switches: &Switches,
-        form: &[(String, String)],
-    ) -> Result<Value, Refusal> {
-        let field = |name: &str| {
-            form.iter()
-                .find(|(key, _)| key == name)
-                .map(|(_, value)| value.as_str())
+        method: &str,
+        path: &str,
+        query: &str,
+        headers: &HeaderMap,
+        body: &str,
+    ) -> Option<Response<Body>> {
+        let server = &self.control().authorization;
+        let switches = self.switches();
+        let origin = origin(headers);
+        let rules = rules(&origin, self.seed(), &switches);
+        let posted = Posted {
+            path,
+            headers,
+            body,
         };
-        let client_known = field("client_id") == Some(CLIENT_ID)
-            && field("client_secret") == Some(client_secret(shared.school.seed).as_str());
-        if !client_known || switches.invalid_client {
-            return Err(Refusal(
-                401,
-                "invalid_client",
-                "client authentication failed",
-            ));
-        }
-        match field("grant_type") {
-            Some("refresh_token") => {}
-            Some(_) => {
-                return Err(Refusal(
-                    400,
-                    "unsupported_grant_type",
-                    "only refresh_token is offered here",
-                ));
+        Some(match (method, path) {
+            ("GET", "/api/oauth/authorize") => server.authorize(&rules, path, query, None),
+            ("GET", "/api/.well-known/oauth-authorization-server") => {
+                server.metadata(&rules, &addresses(&origin))
             }
-            None => return Err(Refusal(400, "invalid_request", "grant_type is missing")),
-        }
-        let Some(offered) = field("refresh_token") else {
-            return Err(Refusal(400, "invalid_request", "refresh_token is missing"));
-        };
-        self.refresh(shared, switches, offered)
-    }
-
-    fn refresh(
-        &self,
-        shared: &Shared,
-        switches: &Switches,
-        offered: &str,
-    ) -> Result<Value, Refusal> {
-        let refused = Refusal(
-            400,
-            "invalid_grant",
-            "the refresh token is expired, revoked or already used",
-        );
-        let Ok(mut good) = self.0.lock() else {
-            return Err(refused);
-        };
-        let current = Self::current(shared).filter(|_| !switches.revoked);
-        if current.as_deref() != Some(offered) {
-            if switches.rotation == Rotation::DetectReuse && was_ours(shared, &good, offered) {
-                shared.set_note(NOTE, ENDED);
-                good.access.clear();
+            ("POST", "/api/oauth/token") => server.token(&rules, posted, |ask| {
+                let client = server.client(&rules, ask)?;
+                let mut granted = match ask.field("grant_type") {
+                    _ if switches.revoked => {
+                        return Err(Refusal::grant("the administrator has disconnected the app"));
+                    }
+                    Some("authorization_code") => server.redeem(&rules, client, ask)?,
+                    Some("refresh_token") => server.refresh(&rules, client, ask)?,
+                    other => return Err(Refusal::grant_type(other)),
+                };
+                granted.more = more(&switches, granted.seconds, self.seed());
+                Ok(granted)
+            }),
+            ("POST", "/api/oauth/revoke") if server.switches().revocation => {
+                server.revocation(&rules, posted)
             }
-            return Err(refused);
-        }
-        let seed = shared.school.seed;
-        let life = Duration::from_secs(switches.token_seconds);
-        good.issued += 1;
-        let access = token("wn_at_", seed, offered, good.issued);
-        good.access.push((access.clone(), Instant::now() + life));
-        let mut answer = json!({
-            "access_token": access, "token_type": "Bearer", "expires_in": life.as_secs(),
-            "scope": "learner_read course_read unit_read course_enrolment_read unit_enrolment_read audit_log_read",
-        });
-        if let Some(at) = expires_at(switches, life) {
-            answer["expires_at"] = at;
-        }
-        if !switches.hide_api_key {
-            answer["api_key"] = json!(api_key(seed));
-        }
-        if switches.rotation != Rotation::None {
-            let next = token("wn_rt_", seed, offered, 0);
-            shared.set_note(NOTE, &next);
-            good.used.push(offered.to_owned());
-            answer["refresh_token"] = json!(next);
-        }
-        Ok(answer)
-    }
-
-    /// Whether this bearer token may read now.
-    pub fn accepts(&self, bearer: &str) -> bool {
-        let now = Instant::now();
-        self.0.lock().is_ok_and(|good| {
-            good.access
-                .iter()
-                .any(|(token, until)| token == bearer && now < *until)
+            _ => return None,
         })
     }
-
-    /// Ends every access token, as when their life is over.
-    pub fn expire(&self) {
-        if let Ok(mut good) = self.0.lock() {
-            good.access.clear();
-        }
-    }
-
-    /// Ends the family: the administrator has disconnected the app.
-    pub fn revoke(&self, shared: &Shared) {
-        self.expire();
-        shared.set_note(NOTE, ENDED);
-    }
 }
 
-/// Whether a token was handed out before, by this process or by one that ran earlier.
-fn was_ours(shared: &Shared, good: &Good, offered: &str) -> bool {
-    let mut token_then = seed_refresh_token(shared.school.seed);
-    // The chain from the seed is short in practice; the bound only guards against a foreign note.
-    for _ in 0..10_000 {
-        if token_then == offered {
-            return true;
-        }
-        if Tokens::current(shared).as_deref() == Some(token_then.as_str()) {
-            break;
-        }
-        token_then = token("wn_rt_", shared.school.seed, &token_then, 0);
+/// What a token answer holds here and nowhere else.
+fn more(switches: &Switches, seconds: u64, seed: u64) -> Map<String, Value> {
+    let mut more = Map::new();
+    if let Some(at) = expires_at(switches, Duration::from_secs(seconds)) {
+        more.insert("expires_at".to_owned(), at);
     }
-    good.used.iter().any(|used| used == offered)
+    if !switches.hide_api_key {
+        more.insert("api_key".to_owned(), json!(api_key(seed)));
+    }
+    more
 }
 
 fn expires_at(switches: &Switches, life: Duration) -> Option<Value> {
     let at = (SystemTime::now() + life).duration_since(UNIX_EPOCH).ok()?;
+    let time = jiff::Timestamp::from_second(at.as_secs() as i64).ok()?;
     match switches.expires_at {
-        ExpiresAt::Iso => {
-            let time = jiff::Timestamp::from_second(at.as_secs() as i64).ok()?;
-            Some(json!(time.to_string()))
+        ExpiresAt::Iso => Some(json!(time.to_string())),
+        ExpiresAt::Offset => {
+            let zone = jiff::tz::Offset::constant(13);
+            Some(json!(time.display_with_offset(zone).to_string()))
         }
         ExpiresAt::Seconds => Some(json!(at.as_secs())),
+        ExpiresAt::SecondsText => Some(json!(at.as_secs().to_string())),
         ExpiresAt::Milliseconds => Some(json!(at.as_millis() as u64)),
         ExpiresAt::Absent => None,
     }
 }
 
-fn token(prefix: &str, seed: u64, from: &str, number: u64) -> String {
-    let mut random = Random::of(seed, from, number ^ prefix.len() as u64);
-    format!("{prefix}{:016x}{:08x}", random.next(), random.next() >> 32)
+fn issuer(origin: &str) -> String {
+    format!("{origin}/api")
 }
 
-/// The secret of the client `rollbook`.
-pub fn client_secret(seed: u64) -> String {
-    token("wn_cs_", seed, "wisenet.client", 0)
+fn scopes() -> Vec<String> {
+    RESOURCES
+        .iter()
+        .map(|resource| format!("{resource}_read"))
+        .collect()
 }
 
-/// The refresh token that the first consent gave.
-pub fn seed_refresh_token(seed: u64) -> String {
-    token("wn_rt_", seed, "wisenet.consent", 0)
+fn administrator() -> Holder {
+    Holder {
+        realm: "wisenet".to_owned(),
+        user: Some(ADMINISTRATOR.to_owned()),
+        scope: String::new(),
+    }
+}
+
+/// The secret of an application.
+pub fn client_secret(seed: u64, client: &str) -> String {
+    let mut random = Random::of(seed, &format!("wisenet.client.{client}"), 0);
+    format!("wn_cs_{:016x}{:08x}", random.next(), random.next() >> 32)
 }
 
 /// The key that goes beside the bearer: forty letters and digits (section 2.8).

@@ -36,10 +36,16 @@ fn knobs() -> Vec<Quirk> {
         quirk(&[("token_requests", "20")], Same),
         quirk(&[("bad_token", "400"), ("token_requests", "20")], Same),
         quirk(&[("bad_token", "403"), ("token_requests", "20")], Same),
-        quirk(&[("rotation", "keep"), ("token_requests", "20")], Same),
-        quirk(&[("rotation", "family"), ("token_requests", "20")], Same),
-        quirk(&[("refresh_lost", "1"), ("token_requests", "20")], Same),
-        quirk(&[("refresh_seconds", "1")], Same),
+        quirk(&[("auth.rotation", "keep"), ("token_requests", "20")], Same),
+        quirk(
+            &[("auth.rotation", "detect_reuse"), ("token_requests", "20")],
+            Same,
+        ),
+        quirk(
+            &[("auth.refresh_lost", "1"), ("token_requests", "20")],
+            Same,
+        ),
+        quirk(&[("auth.refresh_seconds", "1")], Same),
         quirk(&[("client_refresh", "true")], Same),
         quirk(
             &[("password_grant", "unauthorized")],

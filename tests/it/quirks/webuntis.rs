@@ -41,8 +41,8 @@ fn quirks() -> Vec<Quirk> {
     vec![
         quirk(&[("token_requests", "3")], Same),
         quirk(&[("token_needs_body", "true")], Same),
-        quirk(&[("expires_in", "text")], Same),
-        quirk(&[("expires_in", "missing")], Same),
+        quirk(&[("auth.expires_in", "text")], Same),
+        quirk(&[("auth.expires_in", "missing")], Same),
         // Rule 4: a young token that is refused with 403 is taken at its word.
         quirk(
             &[("bad_token", "403"), ("token_requests", "3")],

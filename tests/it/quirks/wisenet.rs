@@ -98,15 +98,15 @@ fn quirks() -> Vec<Quirk> {
         quirk(&[("expires_at", "seconds")], Same),
         quirk(&[("expires_at", "milliseconds")], Same),
         quirk(&[("expires_at", "absent")], Same),
-        quirk(&[("rotation", "none")], Same),
-        quirk(&[("rotation", "detect_reuse")], Same),
+        quirk(&[("auth.rotation", "none")], Same),
+        quirk(&[("auth.rotation", "detect_reuse")], Same),
         Quirk {
             switches: &[("hide_api_key", "on")],
             carried: Same,
             fresh: Fails("lacks the right"),
         },
         quirk(
-            &[("invalid_client", "on")],
+            &[("auth.token_error", "invalid_client")],
             Fails("refused the credential (401, invalid_client)"),
         ),
         quirk(&[("revoked", "on")], Fails("a person must sign in")),

@@ -36,7 +36,7 @@ async fn a_refresh_token_rotates_and_refuses_to_be_used_again() {
         .sandbox
         .control("wapi")
         .unwrap()
-        .tokens
+        .authorization
         .revoke_consent();
     assert_eq!(bench.get("/BusinessAccount").await.status, 401);
 }

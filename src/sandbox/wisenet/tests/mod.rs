@@ -14,6 +14,8 @@ use axum::http::Request;
 use serde_json::Value;
 
 use super::{Switches, Wisenet};
+use crate::sandbox::control::Control;
+use crate::sandbox::faults::Faults;
 use crate::sandbox::school::School;
 use crate::sandbox::shared::Shared;
 
@@ -67,7 +69,8 @@ impl Bench {
         for (name, value) in switches {
             set.set(name, value).expect("a known switch");
         }
-        let wisenet = Wisenet::new(Arc::clone(&shared), set);
+        let control = Control::new("wisenet", &shared, Faults::default());
+        let wisenet = Wisenet::new(Arc::clone(&shared), set, control);
         let key = wisenet.secrets()["wisenet_api_key"].clone();
         Self {
             wisenet,
@@ -85,8 +88,15 @@ impl Bench {
             .await
     }
 
+    /// The refresh token that is good now.
+    fn current(&self) -> String {
+        let tokens = self.wisenet.control().authorization.refresh_tokens();
+        tokens.first().cloned().expect("a live consent")
+    }
+
     async fn refresh(&self, token: &str) -> Got {
         let secret = &self.wisenet.secrets()["wisenet_client_secret"];
+        let token = token.replace('!', "%21");
         self.form(&format!(
             "grant_type=refresh_token&refresh_token={token}&client_id=rollbook&client_secret={secret}"
         ))

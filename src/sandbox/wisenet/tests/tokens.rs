@@ -58,7 +58,7 @@ async fn a_used_refresh_token_is_refused() {
         ("detect_reuse", 400, 400),
     ];
     for (mode, again, afterwards) in rows {
-        let bench = Bench::unsigned(shared(), &[("rotation", mode)]);
+        let bench = Bench::unsigned(shared(), &[("auth.rotation", mode)]);
         let first = bench.wisenet.secrets()["wisenet_refresh_token"].clone();
         let answer = bench.refresh(&first).await.json();
         let second = answer["refresh_token"]
@@ -82,7 +82,7 @@ async fn a_used_refresh_token_is_refused() {
 #[tokio::test]
 async fn the_current_token_outlives_the_process_and_a_restart_knows_the_old_one() {
     let shared = shared();
-    let bench = Bench::unsigned(Arc::clone(&shared), &[("rotation", "detect_reuse")]);
+    let bench = Bench::unsigned(Arc::clone(&shared), &[("auth.rotation", "detect_reuse")]);
     let first = bench.wisenet.secrets()["wisenet_refresh_token"].clone();
     let second = bench.refresh(&first).await.json()["refresh_token"]
         .as_str()
@@ -90,7 +90,7 @@ async fn the_current_token_outlives_the_process_and_a_restart_knows_the_old_one(
     let second = second.expect("a rotated token");
     let school = shared.school.clone();
     let restarted = Arc::new(Shared::new(school, 0, shared.notes()));
-    let bench = Bench::unsigned(restarted, &[("rotation", "detect_reuse")]);
+    let bench = Bench::unsigned(restarted, &[("auth.rotation", "detect_reuse")]);
     let third = bench.refresh(&second).await.json()["refresh_token"]
         .as_str()
         .map(str::to_owned);
@@ -152,23 +152,25 @@ async fn token_requests_are_refused_with_their_reason() {
             "{body}"
         );
     }
-    assert_eq!(bench.wisenet.counters().token_requests, rows.len() as u64);
+    let tallies = bench.wisenet.control().authorization.tallies();
+    let asked = tallies.values().map(|tally| (tally.asked, tally.refused));
+    assert_eq!(asked.collect::<Vec<_>>(), [(1, 1), (1, 1), (4, 4)]);
 }
 
 #[tokio::test]
 async fn expiry_and_revocation_can_be_brought_about() {
     let bench = Bench::new(3, 0, &[]).await;
     assert_eq!(bench.get("courses").await.status, 200);
-    bench.wisenet.expire_tokens();
+    bench.wisenet.control().tokens.revoke_all();
     assert_eq!(bench.get("courses").await.status, 401);
-    let current = bench.shared.note("wisenet.refresh_token").expect("noted");
+    let current = bench.current();
     assert_eq!(
         bench.refresh(&current).await.status,
         200,
         "the family lives"
     );
-    let current = bench.shared.note("wisenet.refresh_token").expect("noted");
-    bench.wisenet.revoke();
+    let current = bench.current();
+    bench.wisenet.control().authorization.revoke_consent();
     assert_eq!(
         bench.refresh(&current).await.json()["error"],
         "invalid_grant"
