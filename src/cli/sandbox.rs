@@ -121,6 +121,15 @@ fn greeting(endpoint: &Endpoint) -> String {
         .secrets
         .iter()
         .map(|(name, value)| ["credential".to_owned(), format!("{name}: {value}")]);
-    text.push_str(&indented(2, settings.chain(secrets)));
+    let login = endpoint.login.iter().flat_map(|login| {
+        [
+            ("authorize_url", &login.authorize_url),
+            ("client_id", &login.client_id),
+            ("client_secret", &login.client_secret),
+            ("redirect_url", &login.redirect_url),
+        ]
+    });
+    let login = login.map(|(name, value)| ["login".to_owned(), format!("{name} = {value:?}")]);
+    text.push_str(&indented(2, settings.chain(secrets).chain(login)));
     text
 }

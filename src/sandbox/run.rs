@@ -83,13 +83,18 @@ impl Sandbox {
             Arc::clone(&control),
             Arc::clone(&self.notebook),
         )?;
+        let registered = control.authorization.switches().redirect_urls;
         for (name, face) in faces {
+            let login = face.login(&server.origin).map(|login| Login {
+                redirect_url: registered.first().cloned().unwrap_or(login.redirect_url),
+                ..login
+            });
             self.endpoints.push(Endpoint {
                 vendor: name.to_owned(),
                 origin: server.origin.clone(),
                 settings: face.settings(&server.origin),
                 secrets: face.secrets(),
-                login: face.login(&server.origin),
+                login,
             });
             self.faces.push((name, face, Arc::clone(&control)));
         }

@@ -147,7 +147,7 @@ fn holder(rules: &Rules, switches: &Switches, asked: &Asked<'_>) -> Result<Holde
             "switched on in the sandbox",
         ));
     }
-    if switches.consent == Consent::Denied || asked.field(consent::BUTTON) == Some("denied") {
+    if switches.consent == Consent::Deny || asked.field(consent::BUTTON) == Some("deny") {
         return Err(Denied::new("access_denied", "the person said no"));
     }
     let scope = rules.granted(switches, asked.field("scope"));

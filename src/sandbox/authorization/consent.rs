@@ -23,8 +23,8 @@ pub(super) fn page(path: &str, client: &str, pairs: &[(String, String)]) -> Resp
         &format!(
             "<h1>A simulated vendor</h1><p>May the application <b>{client}</b> read for you?</p>\
              <form method=\"get\" action=\"{path}\">{hidden}\
-             <button name=\"{BUTTON}\" value=\"given\">Yes</button> \
-             <button name=\"{BUTTON}\" value=\"denied\">No</button></form>"
+             <button name=\"{BUTTON}\" value=\"give\">Yes</button> \
+             <button name=\"{BUTTON}\" value=\"deny\">No</button></form>"
         ),
     )
 }

@@ -11,9 +11,9 @@ use crate::sandbox::switches::choice;
 choice! { /// What the person at the authorize address does.
     Consent {
         /// Consents at once.
-        #[default] Given,
+        #[default] Give,
         /// Refuses: `access_denied`.
-        Denied,
+        Deny,
         /// Is shown a page with two buttons, for a demonstration in a browser.
         Page,
     }

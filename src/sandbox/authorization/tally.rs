@@ -11,7 +11,8 @@ pub struct Tally {
     pub asked: u64,
     /// Those that brought tokens, also when the answer was lost.
     pub granted: u64,
-    /// Those that were refused; what is neither was answered with nonsense.
+    /// Those that were refused. What is neither was answered with nonsense; with the switch
+    /// `trouble_after`, one can be both.
     pub refused: u64,
 }
 

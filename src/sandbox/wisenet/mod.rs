@@ -27,3 +27,5 @@ pub use service::{Counters, Wisenet};
 pub use switches::{
     ExpiresAt, FractionDigits, KeyOrder, Names, PastEnd, Region, Required, Switches, Unknown, Unset,
 };
+#[cfg(test)]
+pub(crate) use tokens::client_secret;

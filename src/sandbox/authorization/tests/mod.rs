@@ -2,6 +2,11 @@
 
 mod codes;
 mod happy;
+mod id_tokens;
+mod pages;
+mod refresh;
+mod rows;
+mod switches;
 
 use std::collections::BTreeMap;
 

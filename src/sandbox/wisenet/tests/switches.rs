@@ -134,9 +134,15 @@ const ROWS: &[Row] = &[
     ),
     row(
         &[("expires_at", "seconds_text")],
-        "TOKEN expires_in",
-        "3600",
-        "3600",
+        "TOKENKIND expires_at",
+        "text",
+        "text of digits",
+    ),
+    row(
+        &[("expires_at", "offset")],
+        "TOKENKIND expires_at",
+        "text",
+        "text with an offset",
     ),
     row(
         &[("expires_at", "milliseconds")],
@@ -283,6 +289,8 @@ async fn look(bench: &Bench, what: &str) -> String {
             .to_string(),
         "TOKEN" => token(bench).await[rest].to_string(),
         "TOKENKIND" => match &token(bench).await[rest] {
+            Value::String(text) if text.ends_with("+13:00") => "text with an offset".to_owned(),
+            Value::String(text) if text.parse::<u64>().is_ok() => "text of digits".to_owned(),
             Value::String(_) => "text".to_owned(),
             Value::Number(number) => format!("{} digits", number.to_string().len()),
             _ => "absent".to_owned(),
