@@ -52,6 +52,19 @@ impl GrantVault for Keeping {
         self.0.proven(source).map_err(failed)
     }
 
+    fn refused(&self, source: &str, credential: &str) -> Result<Option<Timestamp>, VaultError> {
+        self.0.refused(source, credential).map_err(failed)
+    }
+
+    fn note_refusal(
+        &self,
+        source: &str,
+        credential: &str,
+        at: Timestamp,
+    ) -> Result<(), VaultError> {
+        self.0.note_refusal(source, credential, at).map_err(failed)
+    }
+
     fn lock(&self, source: &str) -> Result<Box<dyn Send>, VaultError> {
         self.0
             .lock(source)

@@ -71,6 +71,8 @@ pub enum Kind {
     OutOfTime,
     /// The token endpoint refused the credential: status, and the standard's word for it.
     GrantRefused(u16, Option<&'static str>),
+    /// The password was refused less than a day ago, maybe by another process; not asked before this time.
+    PasswordRests(Timestamp),
     /// A person has to sign in anew.
     SignInNeeded,
     /// A refresh was sent and its answer is lost or unreadable, so the token may be used up.
@@ -131,6 +133,7 @@ impl Kind {
             | Self::Quota(..)
             | Self::OutOfTime
             | Self::GrantRefused(..)
+            | Self::PasswordRests(_)
             | Self::SignInNeeded
             | Self::GrantUnclear
             | Self::GrantPaused(..)
@@ -177,6 +180,7 @@ impl HttpError {
             Kind::Unauthorised(_)
             | Kind::Forbidden
             | Kind::GrantRefused(..)
+            | Kind::PasswordRests(_)
             | Kind::SignInNeeded => Class::Auth,
             Kind::Setup(_)
             | Kind::Certificate(_)

@@ -166,6 +166,20 @@ pub trait GrantVault: Send + Sync {
     /// When it cannot; nothing is lost, and the next token tries again.
     fn proven(&self, source: &str) -> Result<(), VaultError>;
 
+    /// When this credential of the source was refused, if that is remembered; `None` for any other
+    /// credential.
+    ///
+    /// # Errors
+    /// When the vault cannot be read; then no token request is sent.
+    fn refused(&self, source: &str, credential: &str) -> Result<Option<Timestamp>, VaultError>;
+
+    /// Remembers durably that this credential was refused, in place of an earlier one.
+    ///
+    /// # Errors
+    /// When it is not on disk for certain; then only this process remembers.
+    fn note_refusal(&self, source: &str, credential: &str, at: Timestamp)
+    -> Result<(), VaultError>;
+
     /// Waits for the lock that holds back other processes; held until it is dropped.
     ///
     /// # Errors

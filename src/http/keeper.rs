@@ -9,18 +9,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
 use secrecy::SecretString;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::access::Access;
-use super::client::{Connections, Road};
 use super::error::{HttpError, Kind};
 use super::grant::{Grant, GrantSpec, GrantVault};
 use super::rotation::{Chain, blocking};
 use super::rules::Timeouts;
-use super::token_request::{Endpoint, Proof, Token};
+use super::token_request::{Proof, Token};
+use super::way::{Way, mark_of_password};
 use crate::clock::Clock;
 use crate::model::Class;
 
@@ -60,14 +60,6 @@ struct Keeper {
     state: Arc<Mutex<State>>,
     /// The generation of a rotated token that no request has used yet; 0 when there is none.
     unproven: AtomicU64,
-}
-
-/// The way to a token, with its endpoint.
-enum Way {
-    Key(Access),
-    Client(Endpoint),
-    Password(Endpoint, String, SecretString),
-    Refresh(Endpoint, Option<SecretString>),
 }
 
 #[derive(Default)]
@@ -111,7 +103,7 @@ impl TokenKeeper {
         clock: Clock,
     ) -> Result<Self, HttpError> {
         let step = || format!("prepare the tokens of {}", rules.source);
-        let way = way(&rules).map_err(|kind| kind.at(step(), ""))?;
+        let way = Way::of(&rules).map_err(|kind| kind.at(step(), ""))?;
         let (state, unproven) = Default::default();
         let source = rules.source;
         Ok(Self(Arc::new(Keeper {
@@ -213,7 +205,7 @@ impl Keeper {
             Ok(token) => self.hold(&mut state, &token, now),
             Err(kind) => {
                 let error = kind.at(self.step(), self.host());
-                self.after_failure(&mut state, error)
+                self.after_failure(&mut state, error).await
             }
         }
     }
@@ -224,6 +216,7 @@ impl Keeper {
             Way::Key(_) => Err(Kind::Setup("a key needs no token".into())),
             Way::Client(endpoint) => endpoint.ask(&Proof::Client, now).await,
             Way::Password(endpoint, name, password) => {
+                self.must_not_rest(now).await?;
                 endpoint.ask(&Proof::Password(name, password), now).await
             }
             Way::Refresh(endpoint, seed) => {
@@ -262,8 +255,54 @@ impl Keeper {
         Ok(access)
     }
 
+    /// A refused password rests for a day, also when the process that saw the refusal is gone.
+    async fn must_not_rest(&self, now: Timestamp) -> Result<(), Kind> {
+        let Some(mark) = self.password_mark() else {
+            return Ok(());
+        };
+        let (vault, source) = (self.vault.clone(), self.source.clone());
+        let refused = blocking(move || vault.refused(&source, &mark)).await;
+        let refused = refused.map_err(|error| Kind::Vault(error.reason))?;
+        let Some(until) = refused.and_then(|at| at.checked_add(PASSWORD_REST).ok()) else {
+            return Ok(());
+        };
+        // A refusal that lies in the future was noted by a wrong clock; it must not last for years.
+        let left = until.duration_since(now);
+        let is_believed = left.is_positive() && left.unsigned_abs() <= 2 * PASSWORD_REST;
+        if is_believed {
+            Err(Kind::PasswordRests(until))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What a password that was just refused is recognised by; `None` with any other grant.
+    fn password_mark(&self) -> Option<String> {
+        match &self.way {
+            Way::Password(endpoint, name, password) => {
+                Some(mark_of_password(&endpoint.spec, name, password))
+            }
+            Way::Key(_) | Way::Client(_) | Way::Refresh(..) => None,
+        }
+    }
+
+    async fn remember_refusal(&self) {
+        let Some(mark) = self.password_mark() else {
+            return;
+        };
+        let (vault, source, at) = (self.vault.clone(), self.source.clone(), self.clock.now());
+        let noted = blocking(move || vault.note_refusal(&source, &mark, at)).await;
+        if let Err(error) = noted {
+            tracing::warn!(source = self.source, %error, "a refused password could not be noted; a restart would try it again");
+        }
+    }
+
     /// An old token is used to its end while the endpoint has a hiccup; a refusal is remembered.
-    fn after_failure(&self, state: &mut State, error: HttpError) -> Result<Access, HttpError> {
+    async fn after_failure(
+        &self,
+        state: &mut State,
+        error: HttpError,
+    ) -> Result<Access, HttpError> {
         let now = self.clock.running();
         if let Some(held) = &mut state.held
             && let Some(last_use) = held.last_use()
@@ -281,6 +320,7 @@ impl Keeper {
                 _ => CREDENTIAL_REST,
             };
             state.refused = Some((now + rest, error.clone()));
+            self.remember_refusal().await;
         }
         Err(error)
     }
@@ -290,49 +330,18 @@ impl Keeper {
     }
 
     fn host(&self) -> &str {
-        self.endpoint().map_or("", |endpoint| &endpoint.host)
+        self.way.endpoint().map_or("", |endpoint| &endpoint.host)
     }
 
     fn spec(&self) -> Option<&GrantSpec> {
-        self.endpoint().map(|endpoint| &endpoint.spec)
+        self.way.endpoint().map(|endpoint| &endpoint.spec)
     }
-
-    fn endpoint(&self) -> Option<&Endpoint> {
-        match &self.way {
-            Way::Key(_) => None,
-            Way::Client(endpoint) | Way::Password(endpoint, ..) | Way::Refresh(endpoint, _) => {
-                Some(endpoint)
-            }
-        }
-    }
-}
-
-fn way(rules: &KeeperRules) -> Result<Way, Kind> {
-    let endpoint = |spec: &GrantSpec| {
-        let road = Road {
-            connections: Connections::Fresh,
-            ca_file: rules.ca_file.as_deref(),
-            proxy: rules.proxy.as_ref(),
-            timeouts: &rules.timeouts,
-        };
-        Endpoint::new(spec.clone(), &road)
-    };
-    Ok(match &rules.grant {
-        Grant::ApiKey { header, key } => Way::Key(Access::key(header, key)?),
-        Grant::ClientCredentials(spec) => Way::Client(endpoint(spec)?),
-        Grant::Password {
-            spec,
-            username,
-            password,
-        } => Way::Password(endpoint(spec)?, username.clone(), password.clone()),
-        Grant::RefreshToken { spec, seed } => Way::Refresh(endpoint(spec)?, seed.clone()),
-    })
 }
 
 /// The wall time that lies so far ahead; the farthest there is when it cannot be said.
-pub(super) fn ahead(clock: &Clock, wait: Duration) -> jiff::Timestamp {
+pub(super) fn ahead(clock: &Clock, wait: Duration) -> Timestamp {
     SignedDuration::try_from(wait)
         .ok()
         .and_then(|wait| clock.now().checked_add(wait).ok())
-        .unwrap_or(jiff::Timestamp::MAX)
+        .unwrap_or(Timestamp::MAX)
 }

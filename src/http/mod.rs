@@ -24,6 +24,7 @@ mod session;
 mod token_answer;
 mod token_request;
 mod verdict;
+mod way;
 
 #[cfg(test)]
 mod fault_server;

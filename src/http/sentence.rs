@@ -90,6 +90,11 @@ pub(super) fn sentence(failure: &Failure) -> String {
              check it, store the right one and resume the job",
             word.map(|word| format!(", {word}")).unwrap_or_default()
         ),
+        Kind::PasswordRests(until) => format!(
+            "{host} refused the password, and it is not tried again before {}, or the account may be \
+             locked; put the right one where the source looks for it and resume the job",
+            second(*until)
+        ),
         Kind::SignInNeeded => {
             "there is no sign-in that still works; a person must sign in at the vendor again and put the new refresh token where the source looks for it"
                 .into()

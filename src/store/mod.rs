@@ -9,6 +9,7 @@ pub mod database;
 pub mod error;
 pub mod look;
 pub mod purge;
+mod refusals;
 mod rehearsal;
 pub mod runs;
 pub mod schema;

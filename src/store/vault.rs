@@ -38,6 +38,11 @@ CREATE TABLE IF NOT EXISTS intents (
   token_hash TEXT NOT NULL,
   at TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS refusals (
+  source TEXT PRIMARY KEY,
+  credential TEXT NOT NULL,
+  at TEXT NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS requests (
   source TEXT NOT NULL,
   day TEXT NOT NULL,
@@ -237,7 +242,7 @@ impl Vault {
         Ok(total)
     }
 
-    fn connection(&self) -> MutexGuard<'_, Connection> {
+    pub(super) fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -121,6 +121,7 @@ struct MemoryVault(Mutex<Memory>);
 struct Memory {
     kept: Option<KeptGrant>,
     intent: Option<String>,
+    refusal: Option<(String, Timestamp)>,
     calls: Vec<&'static str>,
     full: bool,
     keep_fails: u32,
@@ -182,6 +183,23 @@ impl GrantVault for MemoryVault {
             if let Some(kept) = &mut memory.kept {
                 kept.previous = None;
             }
+            Ok(())
+        })
+    }
+
+    fn refused(&self, _: &str, credential: &str) -> Result<Option<Timestamp>, VaultError> {
+        self.with(|memory| {
+            let noted = memory.refusal.as_ref();
+            Ok(noted.and_then(|(mark, at)| (mark == credential).then_some(*at)))
+        })
+    }
+
+    fn note_refusal(&self, _: &str, credential: &str, at: Timestamp) -> Result<(), VaultError> {
+        self.with(|memory| {
+            if memory.full {
+                return Err(disk_full());
+            }
+            memory.refusal = Some((credential.to_owned(), at));
             Ok(())
         })
     }

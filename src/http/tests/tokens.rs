@@ -165,6 +165,49 @@ async fn a_wrong_password_is_tried_once_a_day() {
 }
 
 #[tokio::test]
+async fn a_refused_password_is_remembered_across_restarts() {
+    let clock = monday();
+    let refuse: TokenRule =
+        Box::new(|_| status(400).set_body_string(r#"{"error":"invalid_grant"}"#));
+    let vendor = Vendor::start(refuse, open()).await;
+    let vault = Arc::new(MemoryVault::default());
+    // Each line is a process of its own: the password that it finds, hours later, and token requests so far.
+    for (name, secret, hours, tokens) in [
+        ("first", "wrong", 0, 1),
+        ("restarted", "wrong", 0, 1),
+        ("restarted before the day is over", "wrong", 23, 1),
+        ("put right, and wrong again", "also wrong", 0, 2),
+        ("restarted", "also wrong", 1, 2),
+        ("a day later", "also wrong", 23, 3),
+    ] {
+        clock.pass(Duration::from_secs(hours * 3600));
+        let grant = Grant::Password {
+            spec: vendor.spec(),
+            username: "ada".into(),
+            password: secret.into(),
+        };
+        let keeper = keeper(grant, &vault, &clock.clock());
+        let session = session(rules(&vendor.server.uri()), Some(keeper), &clock.clock());
+        let error = page(&session, &clock.clock()).await.expect_err(name);
+        assert_eq!(error.class(), Class::Auth, "{name}");
+        assert_eq!(vendor.counts().await, (tokens, 0), "{name}: {error}");
+        assert!(!error.to_string().contains("wrong"), "{name}: {error}");
+    }
+    // A clock that was years ahead must not silence the source for years.
+    clock.set_wall("2020-01-01T00:00:00Z".parse().expect("a time"));
+    let spec = vendor.spec();
+    let password = |word: &str| Grant::Password {
+        spec: spec.clone(),
+        username: "ada".into(),
+        password: word.into(),
+    };
+    let keeper = keeper(password("also wrong"), &vault, &clock.clock());
+    let session = session(rules(&vendor.server.uri()), Some(keeper), &clock.clock());
+    page(&session, &clock.clock()).await.expect_err("wrong");
+    assert_eq!(vendor.counts().await.0, 4);
+}
+
+#[tokio::test]
 async fn an_old_token_bridges_a_hiccup_of_the_endpoint() {
     let clock = monday();
     let first_only: TokenRule = Box::new(|number| match number {
