@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::http::{DayCount, GrantVault, KeptGrant, VaultError};
-use crate::store::vault::VaultGrant;
+use crate::http::{DayCount, GrantVault, KeptAccess, KeptGrant, VaultError};
+use crate::store::vault::{VaultAccess, VaultGrant};
 use crate::store::{StoreError, Vault};
 
 /// The vault, as tokens see it.
@@ -15,6 +14,7 @@ pub struct Keeping(pub Arc<Vault>);
 fn failed(error: StoreError) -> VaultError {
     VaultError {
         reason: error.to_string(),
+        shut: false,
     }
 }
 
@@ -23,11 +23,15 @@ impl GrantVault for Keeping {
         let (grant, intent) = self.0.load(source).map_err(failed)?;
         // An intent without a grant is the very first refresh, of the token that the admin configured.
         Ok(grant.map(|grant| KeptGrant {
-            refresh_token: SecretString::from(grant.refresh_token),
-            previous: grant.previous.map(SecretString::from),
+            refresh_token: grant.refresh_token,
+            previous: grant.previous,
             seed_hash: grant.seed_hash,
             intent,
-            api_key: grant.api_key.map(SecretString::from),
+            api_key: grant.api_key,
+            access: grant.access.map(|access| KeptAccess {
+                token: access.token,
+                life: access.life,
+            }),
             obtained: grant.obtained,
         }))
     }
@@ -37,12 +41,16 @@ impl GrantVault for Keeping {
     }
 
     fn keep(&self, source: &str, grant: &KeptGrant) -> Result<(), VaultError> {
-        let exposed = |secret: &SecretString| secret.expose_secret().to_owned();
+        let grant = grant.clone();
         let grant = VaultGrant {
-            refresh_token: exposed(&grant.refresh_token),
-            previous: grant.previous.as_ref().map(exposed),
-            seed_hash: grant.seed_hash.clone(),
-            api_key: grant.api_key.as_ref().map(exposed),
+            refresh_token: grant.refresh_token,
+            previous: grant.previous,
+            seed_hash: grant.seed_hash,
+            api_key: grant.api_key,
+            access: grant.access.map(|access| VaultAccess {
+                token: access.token,
+                life: access.life,
+            }),
             obtained: grant.obtained,
         };
         self.0.keep(source, &grant).map_err(failed)

@@ -81,6 +81,8 @@ pub enum Kind {
     GrantPaused(Timestamp, String),
     /// The vault could not be read or written.
     Vault(String),
+    /// The vault is sealed and its key is not there; nothing was sent.
+    VaultShut(String),
     /// The day's count could not be kept.
     Count(String),
 }
@@ -138,6 +140,7 @@ impl Kind {
             | Self::GrantUnclear
             | Self::GrantPaused(..)
             | Self::Vault(_)
+            | Self::VaultShut(_)
             | Self::Count(_) => Worth::Nothing,
         }
     }
@@ -181,7 +184,8 @@ impl HttpError {
             | Kind::Forbidden
             | Kind::GrantRefused(..)
             | Kind::PasswordRests(_)
-            | Kind::SignInNeeded => Class::Auth,
+            | Kind::SignInNeeded
+            | Kind::VaultShut(_) => Class::Auth,
             Kind::Setup(_)
             | Kind::Certificate(_)
             | Kind::Missing(..)

@@ -113,8 +113,19 @@ pub struct KeptGrant {
     pub intent: Option<String>,
     /// The key that came with the token.
     pub api_key: Option<SecretString>,
-    /// When the refresh token was obtained.
+    /// The access token that came with it, so that another process need not ask for one.
+    pub access: Option<KeptAccess>,
+    /// When the tokens were asked for.
     pub obtained: Timestamp,
+}
+
+/// An access token that came with a refresh token.
+#[derive(Clone, Debug)]
+pub struct KeptAccess {
+    /// The token.
+    pub token: SecretString,
+    /// How long it lives from when it was asked for; nothing where the vendor does not say.
+    pub life: Option<Duration>,
 }
 
 impl KeptGrant {
@@ -130,6 +141,8 @@ impl KeptGrant {
 pub struct VaultError {
     /// Why, without any secret.
     pub reason: String,
+    /// Waiting does not help: what is in the vault is sealed, and its key is not there.
+    pub shut: bool,
 }
 
 impl fmt::Display for VaultError {

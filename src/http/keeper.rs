@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
-use secrecy::SecretString;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::access::Access;
@@ -75,6 +74,8 @@ struct Held {
     access: Access,
     /// When it was asked for, on the clock's running time.
     since: Duration,
+    /// How old it was then: a token of another process has lived before.
+    age: Duration,
     life: Option<Duration>,
     /// When to ask for the next one.
     renew: Option<Duration>,
@@ -88,7 +89,7 @@ impl Held {
     /// When it is no longer to be used: 20 s before its end, or a third of its life when that is less.
     fn last_use(&self) -> Option<Duration> {
         self.life
-            .map(|life| self.since + life - MARGIN.min(life / 3))
+            .map(|life| self.since + (life - MARGIN.min(life / 3)).saturating_sub(self.age))
     }
 }
 
@@ -159,7 +160,9 @@ impl TokenKeeper {
         let mut state = self.0.state.lock().await;
         let now = self.0.clock.running();
         let worth = state.held.as_ref().is_some_and(|held| {
-            let is_old = held.life.is_some_and(|life| now >= held.since + life / 2);
+            let is_old = held
+                .life
+                .is_some_and(|life| now + held.age >= held.since + life / 2);
             is_old || held.access.generation != access.generation
         });
         let is_current = state
@@ -245,10 +248,13 @@ impl Keeper {
         if matches!(self.way, Way::Refresh(..)) {
             self.unproven.store(state.generation, Ordering::Relaxed);
         }
-        let renew = token.life.map(|life| since + life * 2 / 3);
+        let renew = token
+            .life
+            .map(|life| since + (life * 2 / 3).saturating_sub(token.age));
         state.held = Some(Held {
             access: access.clone(),
             since,
+            age: token.age,
             life: token.life,
             renew,
         });

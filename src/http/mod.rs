@@ -35,7 +35,8 @@ pub use ask::{Ask, Effort};
 pub use budget::RunBudget;
 pub use error::{HttpError, Kind, Slow, Unreachable};
 pub use grant::{
-    ApiKeySpec, ClientAuth, Grant, GrantSpec, GrantVault, KeptGrant, TokenBody, VaultError,
+    ApiKeySpec, ClientAuth, Grant, GrantSpec, GrantVault, KeptAccess, KeptGrant, TokenBody,
+    VaultError,
 };
 pub use keeper::{KeeperRules, TokenKeeper};
 pub use reply::{BadAnswer, Headers, Reply};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::{Failure, Kind};
-use super::grant::{GrantVault, KeptGrant, VaultError};
+use super::grant::{GrantVault, KeptAccess, KeptGrant, VaultError};
 use super::keeper::ahead;
 use super::sentence::sentence;
 use super::token_request::{Endpoint, Proof, Token};
@@ -20,17 +20,29 @@ use crate::clock::Clock;
 const TRIES: usize = 3;
 const TRIES_SPAN: Duration = Duration::from_secs(10 * 60);
 
+/// An access token of unknown life is taken over from another process for so long: it has just come.
+const JUST_COME: Duration = Duration::from_secs(60);
+
 /// What a keeper remembers of its refresh tokens.
 #[derive(Default)]
 pub(super) struct Chain {
     /// Tokens that the server called invalid; none of them is sent again.
     dead: Vec<String>,
+    /// Fingerprint of the access token that this keeper has; it asks because that one is used up.
+    used_up: Option<String>,
     /// A new token that could not be stored; it must not get lost.
     unsaved: Option<(KeptGrant, Token)>,
     /// When the last requests failed without a clear refusal.
     failures: Vec<Duration>,
     /// No request before this time, and what to say until then.
     rest: Option<(Duration, Kind)>,
+}
+
+/// How the next access token is had.
+enum Next {
+    /// Another process has got one.
+    Adopt(Token),
+    Spend(Candidate),
 }
 
 /// A refresh token that may be sent, and what its success would be stored with.
@@ -55,17 +67,25 @@ impl Chain {
         }
         let (vault, source): (_, Arc<str>) = (vault.clone(), source.into());
         let _lock = in_vault(&vault, &source, |vault, source| vault.lock(source)).await?;
-        if let Some((grant, token)) = &self.unsaved {
-            let (grant, token) = (grant.clone(), token.clone());
-            in_vault(&vault, &source, move |vault, source| {
-                vault.keep(source, &grant)
-            })
-            .await?;
+        if let Some((grant, token)) = self.unsaved.clone() {
+            let kept = in_vault(&vault, &source, |vault, source| vault.load(source)).await?;
+            // Whoever signed in anew meanwhile has the better token.
+            let is_newest = kept.is_none_or(|kept| kept.obtained <= grant.obtained);
+            if is_newest {
+                let store = move |vault: &dyn GrantVault, source: &str| vault.keep(source, &grant);
+                in_vault(&vault, &source, store).await?;
+            }
             self.unsaved = None;
-            return Ok(token);
+            if is_newest {
+                return Ok(self.handed_out(token));
+            }
         }
         // Ends, because each round kills one token and dead ones are not offered again.
-        while let Some(candidate) = self.candidate(seed, &vault, &source).await? {
+        while let Some(next) = self.next(seed, (&vault, &source), clock).await? {
+            let candidate = match next {
+                Next::Adopt(token) => return Ok(self.handed_out(token)),
+                Next::Spend(candidate) => candidate,
+            };
             match self
                 .spend(&candidate, endpoint, (&vault, &source), clock)
                 .await
@@ -73,21 +93,26 @@ impl Chain {
                 Err(Kind::GrantRefused(_, Some("invalid_grant"))) => {
                     self.dead.push(KeptGrant::fingerprint(&candidate.token));
                 }
-                outcome => return outcome,
+                outcome => return outcome.map(|token| self.handed_out(token)),
             }
         }
         Err(Kind::SignInNeeded)
     }
 
-    /// The token to send: the vault's, or the configured one when it is newer; then the previous one,
-    /// when the server took back the new one before it was proven. Reads the vault anew each time,
-    /// because another process may have rotated meanwhile.
-    async fn candidate(
+    fn handed_out(&mut self, token: Token) -> Token {
+        self.used_up = Some(KeptGrant::fingerprint(&token.access));
+        token
+    }
+
+    /// What another process has got meanwhile, or the token to send: the vault's, or the configured one
+    /// when it is newer; then the previous one, when the server took back the new one before it was
+    /// proven. Reads the vault anew each time.
+    async fn next(
         &self,
         seed: Option<&SecretString>,
-        vault: &Arc<dyn GrantVault>,
-        source: &Arc<str>,
-    ) -> Result<Option<Candidate>, Kind> {
+        (vault, source): (&Arc<dyn GrantVault>, &Arc<str>),
+        clock: &Clock,
+    ) -> Result<Option<Next>, Kind> {
         let kept = in_vault(vault, source, |vault, source| vault.load(source)).await?;
         if kept.as_ref().is_some_and(|kept| kept.intent.is_some()) {
             tracing::warn!(
@@ -102,6 +127,9 @@ impl Chain {
                     .as_ref()
                     .is_none_or(|hash| *hash == kept.seed_hash) =>
             {
+                if let Some(token) = self.adopted(&kept, clock) {
+                    return Ok(Some(Next::Adopt(token)));
+                }
                 let (seed_hash, key) = (kept.seed_hash, kept.api_key);
                 [Some(kept.refresh_token), kept.previous].map(|token| {
                     token.map(|token| Candidate {
@@ -121,11 +149,30 @@ impl Chain {
             ],
             _ => [None, None],
         };
-        Ok(offered.into_iter().flatten().find(|candidate| {
+        let alive = |candidate: &Candidate| {
             !self
                 .dead
                 .contains(&KeptGrant::fingerprint(&candidate.token))
-        }))
+        };
+        Ok(offered.into_iter().flatten().find(alive).map(Next::Spend))
+    }
+
+    /// The access token in the vault, while it is fresh and not the one that this keeper has used up.
+    fn adopted(&self, kept: &KeptGrant, clock: &Clock) -> Option<Token> {
+        let access = kept.access.as_ref().filter(|_| kept.intent.is_none())?;
+        if self.used_up == Some(KeptGrant::fingerprint(&access.token)) {
+            return None;
+        }
+        // Fails for a time ahead of ours, which a wrong clock has written.
+        let age = Duration::try_from(clock.now().duration_since(kept.obtained)).ok()?;
+        let fresh = access.life.map_or(JUST_COME, |life| life * 2 / 3);
+        (age < fresh).then(|| Token {
+            access: access.token.clone(),
+            refresh: None,
+            life: access.life,
+            age,
+            key: kept.api_key.clone(),
+        })
     }
 
     /// One POST between an intent and its end.
@@ -159,7 +206,11 @@ impl Chain {
             seed_hash: candidate.seed_hash.clone(),
             intent: None,
             api_key: token.key.clone(),
-            obtained: clock.now(),
+            access: Some(KeptAccess {
+                token: token.access.clone(),
+                life: token.life,
+            }),
+            obtained: at,
         };
         let stored = grant.clone();
         let kept = in_vault(vault, source, move |vault, source| {
@@ -214,7 +265,10 @@ async fn in_vault<T: Send + 'static>(
     let (vault, source) = (vault.clone(), source.clone());
     blocking(move || act(&*vault, &source))
         .await
-        .map_err(|error| Kind::Vault(error.reason))
+        .map_err(|error| match error.shut {
+            true => Kind::VaultShut(error.reason),
+            false => Kind::Vault(error.reason),
+        })
 }
 
 /// Runs what may block on a thread that may; a panic in there goes on here.

@@ -112,6 +112,7 @@ pub(super) fn sentence(failure: &Failure) -> String {
         Kind::Vault(problem) => format!(
             "the vault does not work, and without it no new token is asked for or used: {problem}"
         ),
+        Kind::VaultShut(problem) => problem.clone(),
         Kind::Count(problem) => {
             format!("today's requests cannot be counted, so none was sent: {problem}")
         }

@@ -58,6 +58,8 @@ pub(super) struct Token {
     pub refresh: Option<SecretString>,
     /// `None`: use it until it is refused.
     pub life: Option<Duration>,
+    /// How old it is already; zero unless another process asked for it.
+    pub age: Duration,
     pub key: Option<SecretString>,
 }
 
@@ -198,6 +200,7 @@ impl Endpoint {
                 .refresh_token()
                 .map(|token| token.secret().as_str().into()),
             life: extra.life_ms.map(Duration::from_millis),
+            age: Duration::ZERO,
             key: extra.key.as_deref().map(SecretString::from),
         })
     }

@@ -9,7 +9,6 @@ pub mod database;
 pub mod error;
 pub mod look;
 pub mod purge;
-mod refusals;
 mod rehearsal;
 pub mod runs;
 pub mod schema;

@@ -3,6 +3,7 @@
 //! The clock stands still and naps are over at once, so attempts follow each other without a wait
 //! and the waits can be read off; limits of time on a peer are real and short.
 
+mod adoption;
 mod faults;
 mod pages;
 mod roads;
@@ -124,6 +125,7 @@ struct Memory {
     refusal: Option<(String, Timestamp)>,
     calls: Vec<&'static str>,
     full: bool,
+    shut: bool,
     keep_fails: u32,
 }
 
@@ -141,6 +143,7 @@ impl MemoryVault {
 fn disk_full() -> VaultError {
     VaultError {
         reason: "the disk is full".into(),
+        shut: false,
     }
 }
 
@@ -148,6 +151,12 @@ impl GrantVault for MemoryVault {
     fn load(&self, _: &str) -> Result<Option<KeptGrant>, VaultError> {
         self.with(|memory| {
             memory.calls.push("load");
+            if memory.shut {
+                return Err(VaultError {
+                    reason: "the vault is sealed".into(),
+                    shut: true,
+                });
+            }
             let intent = memory.intent.clone();
             Ok(memory.kept.clone().map(|kept| KeptGrant { intent, ..kept }))
         })

@@ -20,6 +20,8 @@ pub(super) struct Rotating {
     /// The endpoint keeps the same token.
     pub(super) steady: bool,
     pub(super) asked: Vec<String>,
+    /// Access tokens given so far; no two are the same.
+    pub(super) given: usize,
 }
 
 impl Rotating {
@@ -33,7 +35,8 @@ impl Rotating {
         if !is_current && !forgiven {
             return ResponseTemplate::new(400).set_body_string(r#"{"error":"invalid_grant"}"#);
         }
-        let number = self.asked.len();
+        self.given += 1;
+        let number = self.given;
         if self.steady {
             return ResponseTemplate::new(200).set_body_string(format!(
                 r#"{{"access_token":"a{number}","expires_in":"3600"}}"#

@@ -39,12 +39,14 @@ async fn the_steps_of_a_rotation_in_order() {
     );
 
     // A new process with the same configured token goes on with the vault's.
+    world.hour_later();
     world.page(&world.start(Some("r1"))).await.expect("fine");
     assert_eq!(world.asked(), ["r3"]);
     // One whose token is configured anew takes that.
     world.endpoint(|endpoint| endpoint.current = 10);
     world.page(&world.start(Some("r10"))).await.expect("fine");
     assert_eq!(world.asked(), ["r10"]);
+    world.hour_later();
     world
         .page(&world.start(None))
         .await
@@ -112,7 +114,7 @@ async fn a_new_token_that_cannot_be_stored_is_not_lost() {
         .expect_err("not stored, not used");
     assert_eq!(world.vault.calls(), ["lock", "load", "intend", "keep"]);
     world.page(&session).await.expect("stored later, then used");
-    assert_eq!(world.vault.calls(), ["lock", "keep", "proven"]);
+    assert_eq!(world.vault.calls(), ["lock", "load", "keep", "proven"]);
     assert_eq!(world.asked(), ["r1"], "the old one was not sent again");
     assert_eq!(world.kept(), ("r2".into(), None));
 }
@@ -146,15 +148,19 @@ async fn a_crash_between_answer_and_store_is_survived_or_needs_a_sign_in() {
 }
 
 #[tokio::test]
-async fn somebody_else_rotated_meanwhile() {
+async fn a_sealed_vault_without_its_key_sends_nothing_and_needs_a_person() {
     let world = World::new().await;
-    let (mine, other) = (world.start(Some("r1")), world.start(Some("r1")));
-    world.page(&mine).await.expect("fine");
-    world.page(&other).await.expect("reads the vault first");
-    world.hour_later();
-    world.page(&mine).await.expect("reads the vault first");
-    world.page(&other).await.expect("reads the vault first");
-    assert_eq!(world.asked(), ["r1", "r2", "r3", "r4"]);
+    world.vault.with(|memory| memory.shut = true);
+    let error = world
+        .page(&world.start(Some("r1")))
+        .await
+        .expect_err("no key");
+    assert_eq!(error.class(), Class::Auth);
+    assert_eq!(
+        error.to_string(),
+        "get a token for school: the vault is sealed"
+    );
+    assert!(world.asked().is_empty());
 }
 
 #[tokio::test]
@@ -179,6 +185,7 @@ async fn a_sign_in_elsewhere_ends_the_trouble() {
         seed_hash: String::new(),
         intent: None,
         api_key: None,
+        access: None,
         obtained: world.clock.clock().now(),
     };
     world.vault.with(|memory| memory.kept = Some(grant));
@@ -202,6 +209,7 @@ async fn a_new_token_that_is_taken_back_gives_way_to_the_previous_one() {
             .await
             .expect("a token");
         world.asked();
+        world.hour_later();
         world.endpoint(|endpoint| {
             endpoint.current = 7;
             endpoint.grace = grace;

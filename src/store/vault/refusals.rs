@@ -5,9 +5,9 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, params};
 
-use super::error::StoreError;
-use super::vault::Vault;
+use super::Vault;
 use crate::model::scalar;
+use crate::store::StoreError;
 
 impl Vault {
     /// When the credential with this mark was refused; `None` when another one was, or none.

@@ -1,0 +1,118 @@
+//! The vault's tables, and bringing an older vault up to them.
+
+use std::path::Path;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::file;
+use crate::store::StoreError;
+
+/// "RBVT" in ASCII.
+const APPLICATION: i32 = 0x5242_5654;
+
+/// The version of the tables below.
+const VERSION: i32 = 1;
+
+/// What is secret stands in a BLOB: the text itself while `key_id` is NULL, else sealed with that key.
+const TABLES: &str = "
+CREATE TABLE grants (
+  source TEXT PRIMARY KEY,
+  key_id TEXT,
+  refresh_token BLOB NOT NULL,
+  previous BLOB,
+  seed_hash BLOB NOT NULL,
+  api_key BLOB,
+  access_token BLOB,
+  access_life_ms INTEGER,
+  obtained TEXT NOT NULL
+) STRICT;
+CREATE TABLE intents (
+  source TEXT PRIMARY KEY,
+  key_id TEXT,
+  token_hash BLOB NOT NULL,
+  at TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS refusals (
+  source TEXT PRIMARY KEY,
+  credential TEXT NOT NULL,
+  at TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS requests (
+  source TEXT NOT NULL,
+  day TEXT NOT NULL,
+  requests INTEGER NOT NULL,
+  PRIMARY KEY (source, day)
+) STRICT;
+";
+
+/// The tables of a vault that knew no keys, put aside under other names.
+const PUT_ASIDE: &str = "
+ALTER TABLE grants RENAME TO old_grants;
+ALTER TABLE intents RENAME TO old_intents;
+";
+
+const TAKE_OVER: &str = "
+INSERT INTO grants (source, refresh_token, previous, seed_hash, api_key, obtained)
+  SELECT source, CAST(refresh_token AS BLOB), CAST(previous AS BLOB), CAST(seed_hash AS BLOB), CAST(api_key AS BLOB), obtained
+  FROM old_grants;
+INSERT INTO intents (source, token_hash, at) SELECT source, CAST(token_hash AS BLOB), at FROM old_intents;
+DROP TABLE old_grants;
+DROP TABLE old_intents;
+";
+
+/// Never touches a file that is not ours (fault catalogue 121).
+pub(super) fn refuse_others(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let application = number(connection, "application_id")
+        .map_err(|_| file(path, "this is no vault; move it away".into()))?;
+    let tables = number(connection, "schema_version").map_err(StoreError::sql("open the vault"))?;
+    if application != APPLICATION && (application != 0 || tables != 0) {
+        let problem = "this database belongs to another program; move it away";
+        return Err(file(path, problem.into()));
+    }
+    let version = number(connection, "user_version").map_err(StoreError::sql("open the vault"))?;
+    if version > VERSION {
+        let problem = format!(
+            "this vault was written by a newer rollbook (its version {version}, known here {VERSION}); install that one"
+        );
+        return Err(file(path, problem));
+    }
+    Ok(())
+}
+
+/// Makes the tables, in one transaction; another process may be at it too.
+pub(super) fn upgrade(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let what = StoreError::sql("make the vault's tables");
+    if number(connection, "user_version").map_err(&what)? == VERSION {
+        return Ok(());
+    }
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(&what)?;
+    refuse_others(&transaction, path)?;
+    step(&transaction).map_err(&what)?;
+    transaction.commit().map_err(&what)
+}
+
+fn step(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    if number(transaction, "user_version")? == VERSION {
+        return Ok(());
+    }
+    let is_old = transaction.query_row(
+        "SELECT count(*) FROM sqlite_schema WHERE name = 'grants'",
+        [],
+        |row| row.get::<_, bool>(0),
+    )?;
+    if is_old {
+        transaction.execute_batch(PUT_ASIDE)?;
+    }
+    transaction.execute_batch(TABLES)?;
+    if is_old {
+        transaction.execute_batch(TAKE_OVER)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", VERSION)
+}
+
+fn number(connection: &Connection, pragma: &str) -> rusqlite::Result<i32> {
+    connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0))
+}

@@ -1,0 +1,140 @@
+//! The vault as a file: what it keeps, and vaults that others wrote.
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+use secrecy::{ExposeSecret as _, SecretString};
+use tempfile::TempDir;
+
+use super::*;
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+fn monday() -> Timestamp {
+    "2026-03-02T06:00:00Z".parse().expect("a time")
+}
+
+fn grant(token: &str) -> VaultGrant {
+    VaultGrant {
+        refresh_token: token.into(),
+        previous: Some(format!("before-{token}").into()),
+        seed_hash: "seed".to_owned(),
+        api_key: Some("key".into()),
+        access: Some(VaultAccess {
+            token: format!("access-{token}").into(),
+            life: Some(Duration::from_millis(3_600_500)),
+        }),
+        obtained: monday(),
+    }
+}
+
+/// Everything that a grant says, as one text.
+fn told(grant: &VaultGrant) -> String {
+    let text = |secret: &Option<SecretString>| {
+        let secret = secret.as_ref().map(|secret| secret.expose_secret());
+        secret.unwrap_or("-").to_owned()
+    };
+    let access = grant.access.as_ref();
+    format!(
+        "{} {} {} {} {} {:?} {}",
+        grant.refresh_token.expose_secret(),
+        text(&grant.previous),
+        grant.seed_hash,
+        text(&grant.api_key),
+        text(&access.map(|access| access.token.clone())),
+        access.and_then(|access| access.life),
+        grant.obtained
+    )
+}
+
+#[test]
+fn what_is_kept_is_there_for_the_next_process() {
+    let folder = folder();
+    let vault = Vault::open(folder.path()).expect("opens");
+    assert!(matches!(vault.load("north"), Ok((None, None))));
+    vault.intend("north", "hash", monday()).expect("noted");
+    let other = Vault::open(folder.path()).expect("opens beside");
+    assert_eq!(
+        other.load("north").expect("reads").1.as_deref(),
+        Some("hash")
+    );
+    vault.keep("north", &grant("r2")).expect("kept");
+    let (kept, intent) = other.load("north").expect("reads");
+    assert_eq!(
+        (kept.map(|kept| told(&kept)), intent),
+        (Some(told(&grant("r2"))), None)
+    );
+    vault.proven("north").expect("noted");
+    let kept = other.load("north").expect("reads").0.expect("a grant");
+    assert!(kept.previous.is_none());
+    assert!(matches!(vault.load("south"), Ok((None, None))));
+}
+
+#[test]
+fn a_vault_that_knew_no_keys_keeps_its_tokens() {
+    let folder = folder();
+    let old = Connection::open(folder.path().join("vault.db")).expect("a database");
+    old.execute_batch(
+        "PRAGMA application_id = 1380079188;
+         CREATE TABLE grants (source TEXT PRIMARY KEY, refresh_token TEXT NOT NULL, previous TEXT,
+           seed_hash TEXT NOT NULL, api_key TEXT, obtained TEXT NOT NULL) STRICT;
+         CREATE TABLE intents (source TEXT PRIMARY KEY, token_hash TEXT NOT NULL, at TEXT NOT NULL) STRICT;
+         CREATE TABLE requests (source TEXT NOT NULL, day TEXT NOT NULL, requests INTEGER NOT NULL,
+           PRIMARY KEY (source, day)) STRICT;
+         INSERT INTO grants VALUES ('north', 'r7', NULL, 'seed', 'key', '2026-03-01T05:00:00.000Z');
+         INSERT INTO intents VALUES ('north', 'of r7', '2026-03-01T06:00:00.000Z');
+         INSERT INTO requests VALUES ('north', '2026-03-02', 41);",
+    )
+    .expect("an old vault");
+    drop(old);
+    for _ in 0..2 {
+        let vault = Vault::open(folder.path()).expect("opens");
+        let (kept, intent) = vault.load("north").expect("reads");
+        assert_eq!(
+            told(&kept.expect("a grant")),
+            "r7 - seed key - None 2026-03-01T05:00:00Z"
+        );
+        assert_eq!(intent.as_deref(), Some("of r7"));
+    }
+    let vault = Vault::open(folder.path()).expect("opens");
+    assert_eq!(vault.count("north", "2026-03-02", 1).expect("counts"), 42);
+}
+
+#[test]
+fn files_that_are_no_vault_of_ours_are_left_alone() {
+    for (made_by, expected) in [
+        ("", "this is no vault; move it away"),
+        (
+            "PRAGMA application_id = 7; CREATE TABLE theirs (x);",
+            "this database belongs to another program; move it away",
+        ),
+        (
+            "CREATE TABLE grants (x);",
+            "this database belongs to another program; move it away",
+        ),
+        (
+            "PRAGMA application_id = 1380079188; PRAGMA user_version = 2;",
+            "this vault was written by a newer rollbook (its version 2, known here 1); install that one",
+        ),
+    ] {
+        let folder = folder();
+        let path = folder.path().join("vault.db");
+        if made_by.is_empty() {
+            std::fs::write(
+                &path,
+                "a text that is no database, long enough for a header of one",
+            )
+            .expect("written");
+        } else {
+            let theirs = Connection::open(&path).expect("a database");
+            theirs.execute_batch(made_by).expect("made");
+        }
+        let before = std::fs::read(&path).expect("read");
+        let error = Vault::open(folder.path())
+            .expect_err("not ours")
+            .to_string();
+        assert!(error.ends_with(expected), "{error}");
+        assert_eq!(std::fs::read(&path).expect("read"), before);
+    }
+}
