@@ -1,10 +1,11 @@
 //! Builds everything from the configuration and hands it down; introduces the floors to each other.
 //!
 //! Nothing here reads a page or writes a row. `setup.rs` checks what admins wrote against the
-//! descriptions, `sources.rs` makes sessions, `tables.rs` makes tables, `keeping.rs` lends the vault to the
-//! tokens, `engine.rs` lets the daemon run jobs.
+//! descriptions, `sources.rs` makes sessions and `granting.rs` their ways to a token, `tables.rs` makes
+//! tables, `keeping.rs` lends the vault to the tokens, `engine.rs` lets the daemon run jobs.
 
 mod engine;
+mod granting;
 mod keeping;
 mod overlay;
 mod settings;

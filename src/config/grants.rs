@@ -1,13 +1,13 @@
-//! Which keys of `auth` belong to which grant.
+//! Which keys of `auth` belong to which grant, and which grants are not for us.
 //!
 //! What the vendor offers is not known here. Works on the tree, so that it also speaks when something else
 //! in the file is wrong.
 
-use super::rollbook::Grant;
+use super::auth::Grant;
 use crate::model::nearest::{listed, quoted};
 use crate::model::{Node, Place, Problem, Problems};
 
-/// Keys that a grant cannot do without, and keys that it may use.
+/// Keys that a grant cannot do without, and keys that it may use besides its endpoint's quirks.
 fn keys(grant: Grant) -> (&'static [&'static str], &'static [&'static str]) {
     match grant {
         Grant::ClientCredentials => (&["client_id", "client_secret"], &["api_key"]),
@@ -20,11 +20,25 @@ fn keys(grant: Grant) -> (&'static [&'static str], &'static [&'static str]) {
             &["client_secret", "refresh_token", "api_key"],
         ),
         Grant::AuthorizationCode => (&["client_id"], &["client_secret", "api_key"]),
-        Grant::ApiKey => (&["api_key"], &[]),
+        Grant::ApiKey => (&["api_key"], &["api_key_header"]),
     }
 }
 
-const ALL_KEYS: [&str; 6] = [
+/// The quirks of a token endpoint, for every grant that asks one.
+const ENDPOINT: [&str; 10] = [
+    "token_url",
+    "token_query",
+    "token_form",
+    "client_auth",
+    "body",
+    "scope",
+    "lifetime",
+    "members",
+    "api_key_header",
+    "api_key_member",
+];
+
+const CREDENTIALS: [&str; 6] = [
     "client_id",
     "client_secret",
     "username",
@@ -33,6 +47,9 @@ const ALL_KEYS: [&str; 6] = [
     "api_key",
 ];
 
+/// Known, and no [`Grant`]: it is never used.
+const IMPLICIT: &str = "implicit";
+
 /// What is missing from a source's `auth`, and what has no use in it.
 pub fn check(source: &Node) -> Problems {
     let mut problems = Problems::new();
@@ -40,12 +57,20 @@ pub fn check(source: &Node) -> Problems {
         return problems;
     };
     let written = auth.at(&["grant"]).and_then(Node::text);
+    let place = || source.nearest_place(&["auth", "grant"]);
+    if written == Some(IMPLICIT) {
+        problems.push(implicit(place()));
+        return problems;
+    }
     let Some(grant) = Grant::ALL
         .into_iter()
         .find(|grant| written == Some(grant.as_str()))
     else {
         return problems;
     };
+    if grant == Grant::Password {
+        problems.push(legacy(place()));
+    }
     let (needed, useful) = keys(grant);
     for key in needed.iter().filter(|key| auth.at(&[key]).is_none()) {
         let message = format!("the grant `{grant}` needs the key {}", quoted(key));
@@ -53,14 +78,15 @@ pub fn check(source: &Node) -> Problems {
             "client_id" | "username" => format!("{key} = \"…\""),
             _ => format!("{key} = {{ credential = \"NAME\" }}"),
         };
-        problems.push(
-            Problem::error(source.nearest_place(&["auth", "grant"]), message)
-                .help(format!("add `{example}`")),
-        );
+        problems.push(Problem::error(place(), message).help(format!("add `{example}`")));
     }
+    let asks_endpoint = grant != Grant::ApiKey;
     for entry in auth.entries() {
         let key = entry.name.as_str();
-        if ALL_KEYS.contains(&key) && !needed.contains(&key) && !useful.contains(&key) {
+        let has_use = needed.contains(&key)
+            || useful.contains(&key)
+            || asks_endpoint && ENDPOINT.contains(&key);
+        if !has_use && (CREDENTIALS.contains(&key) || ENDPOINT.contains(&key)) {
             let place = Place::within(entry.value.file(), entry.key.clone());
             let message = format!("{} has no use with the grant `{grant}`", quoted(key));
             let help = format!(
@@ -71,4 +97,22 @@ pub fn check(source: &Node) -> Problems {
         }
     }
     problems
+}
+
+/// Some vendors describe it (`wapi.md` 2.3); RFC 9700 2.1.2 advises against it everywhere.
+fn implicit(place: Place) -> Problem {
+    let message = "the grant `implicit` is for scripts in browsers: the token passes through the address bar \
+                   and cannot be renewed, so nothing could run unattended";
+    Problem::error(place, message).help(
+        "write `grant = \"authorization_code\"` and run `rollbook login` once for this source",
+    )
+}
+
+/// RFC 9700 2.4 forbids it; some vendors offer little else.
+fn legacy(place: Place) -> Problem {
+    let message = "the grant `password` is legacy: it needs a person's password on this machine, and ends \
+                   when that person changes it or leaves";
+    Problem::note(place, message).help(
+        "where the vendor offers another grant, such as `authorization_code` or `client_credentials`, use that",
+    )
 }

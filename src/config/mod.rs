@@ -2,6 +2,7 @@
 //!
 //! Knows no vendor: whether a setting, a stream or a grant exists is asked where both are known.
 
+pub mod auth;
 pub mod grants;
 pub mod job;
 pub mod load;
@@ -9,10 +10,9 @@ pub mod rollbook;
 pub mod schedule;
 pub mod secrets;
 
+pub use auth::{Auth, ClientAuth, Grant, TokenBody, TokenMembers};
 pub use job::{Apply, Guard, JobConfig, Mode, StreamOptions};
 pub use load::{Config, job_schema, rollbook_schema};
-pub use rollbook::{
-    Auth, Grant, Proxy, Rollbook, SettingValue, SourceConfig, SourceLimits, StoreConfig,
-};
+pub use rollbook::{Proxy, Rollbook, SettingValue, SourceConfig, SourceLimits, StoreConfig};
 pub use schedule::{Schedule, Zone};
 pub use secrets::{SecretError, SecretRef, Secrets};

@@ -3,7 +3,6 @@
 //! Data only. The doc comments are the reference text: `rollbook schema rollbook` is made from them.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -11,7 +10,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::secrets::SecretRef;
+use super::auth::Auth;
 use crate::model::spelled::{Complaint, spelled};
 use crate::model::{SourceName, VendorName};
 
@@ -81,72 +80,6 @@ pub enum SettingValue {
     Boolean(bool),
     /// A list of texts.
     List(Vec<String>),
-}
-
-/// How to sign in. The secrets stand elsewhere; here stands where.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Auth {
-    /// The way to a token; the description says which ones the vendor offers.
-    pub grant: Grant,
-    /// The client's public name at the vendor.
-    #[schemars(length(min = 1))]
-    pub client_id: Option<String>,
-    /// The client's secret.
-    pub client_secret: Option<SecretRef>,
-    /// The user that the client acts for (`password`).
-    #[schemars(length(min = 1))]
-    pub username: Option<String>,
-    /// That user's password (`password`).
-    pub password: Option<SecretRef>,
-    /// The first refresh token (`refresh_token`); later ones are kept in the vault.
-    pub refresh_token: Option<SecretRef>,
-    /// A fixed key, alone (`api_key`) or beside a token where the vendor wants both.
-    pub api_key: Option<SecretRef>,
-}
-
-/// The ways to a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Grant {
-    /// OAuth 2 client credentials.
-    ClientCredentials,
-    /// OAuth 2 resource owner password.
-    Password,
-    /// A refresh token that a person obtained once.
-    RefreshToken,
-    /// OAuth 2 authorization code with PKCE: a person signs in by a browser; not built yet.
-    AuthorizationCode,
-    /// A fixed key in a header.
-    ApiKey,
-}
-
-impl Grant {
-    /// Every one.
-    pub const ALL: [Self; 5] = [
-        Self::ClientCredentials,
-        Self::Password,
-        Self::RefreshToken,
-        Self::AuthorizationCode,
-        Self::ApiKey,
-    ];
-
-    /// As it is written.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ClientCredentials => "client_credentials",
-            Self::Password => "password",
-            Self::RefreshToken => "refresh_token",
-            Self::AuthorizationCode => "authorization_code",
-            Self::ApiKey => "api_key",
-        }
-    }
-}
-
-impl fmt::Display for Grant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 /// Politeness towards one account; a key that is missing is taken from the description.

@@ -73,8 +73,8 @@ pub enum Kind {
     GrantRefused(u16, Option<&'static str>),
     /// The password was refused less than a day ago, maybe by another process; not asked before this time.
     PasswordRests(Timestamp),
-    /// A person has to sign in anew.
-    SignInNeeded,
+    /// A person has to sign in anew: to this source by command, or with a new token where none is named.
+    SignInNeeded(Option<String>),
     /// A refresh was sent and its answer is lost or unreadable, so the token may be used up.
     GrantUnclear,
     /// Too many token requests failed; the next one may go out then; the last failure's sentence.
@@ -136,7 +136,7 @@ impl Kind {
             | Self::OutOfTime
             | Self::GrantRefused(..)
             | Self::PasswordRests(_)
-            | Self::SignInNeeded
+            | Self::SignInNeeded(_)
             | Self::GrantUnclear
             | Self::GrantPaused(..)
             | Self::Vault(_)
@@ -184,7 +184,7 @@ impl HttpError {
             | Kind::Forbidden
             | Kind::GrantRefused(..)
             | Kind::PasswordRests(_)
-            | Kind::SignInNeeded
+            | Kind::SignInNeeded(_)
             | Kind::VaultShut(_) => Class::Auth,
             Kind::Setup(_)
             | Kind::Certificate(_)
@@ -262,7 +262,7 @@ impl HttpError {
 
     /// Only a person who signs in can help.
     pub fn is_sign_in_needed(&self) -> bool {
-        matches!(self.0.kind, Kind::SignInNeeded)
+        matches!(self.0.kind, Kind::SignInNeeded(_))
     }
 
     pub(super) fn after_attempts(mut self, attempts: u32) -> Self {

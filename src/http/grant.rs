@@ -1,7 +1,6 @@
 //! The ways to a token, and the interface to whoever keeps a refresh token on disk.
 //!
-//! Every secret has a type that prints nothing. What a person obtains in a browser ends as a
-//! refresh token, so it has no variant of its own.
+//! Every secret has a type that prints nothing.
 
 use std::fmt;
 use std::time::Duration;
@@ -39,6 +38,8 @@ pub enum Grant {
         /// The token that an admin configured; the vault's wins once it has grown out of this one.
         seed: Option<SecretString>,
     },
+    /// What a person obtained by signing in once (`rollbook login`): the vault's refresh token, and no other.
+    SignedIn(GrantSpec),
 }
 
 /// A token endpoint and its quirks.
@@ -62,8 +63,34 @@ pub struct GrantSpec {
     pub scope: String,
     /// How long a token lives when the answer does not say.
     pub lifetime: Option<Duration>,
+    /// Names of the answer's members.
+    pub members: TokenMembers,
     /// A key that goes beside the bearer token.
     pub api_key: Option<ApiKeySpec>,
+}
+
+/// Names of the token answer's members; the standard's unless somebody says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenMembers {
+    /// The access token.
+    pub access_token: String,
+    /// The refresh token.
+    pub refresh_token: String,
+    /// The life in seconds.
+    pub expires_in: String,
+    /// The time of its end.
+    pub expires_at: String,
+}
+
+impl Default for TokenMembers {
+    fn default() -> Self {
+        Self {
+            access_token: "access_token".into(),
+            refresh_token: "refresh_token".into(),
+            expires_in: "expires_in".into(),
+            expires_at: "expires_at".into(),
+        }
+    }
 }
 
 /// A key that goes beside a bearer token.

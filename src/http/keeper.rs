@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
+use secrecy::SecretString;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::access::Access;
@@ -18,7 +19,7 @@ use super::error::{HttpError, Kind};
 use super::grant::{Grant, GrantSpec, GrantVault};
 use super::rotation::{Chain, blocking};
 use super::rules::Timeouts;
-use super::token_request::{Proof, Token};
+use super::token_request::{Endpoint, Proof, Token};
 use super::way::{Way, mark_of_password};
 use crate::clock::Clock;
 use crate::model::Class;
@@ -222,17 +223,25 @@ impl Keeper {
                 self.must_not_rest(now).await?;
                 endpoint.ask(&Proof::Password(name, password), now).await
             }
-            Way::Refresh(endpoint, seed) => {
-                chain
-                    .refresh(
-                        endpoint,
-                        seed.as_ref(),
-                        (&self.vault, &self.source),
-                        &self.clock,
-                    )
-                    .await
+            Way::Refresh(endpoint, seed) => self.refresh(endpoint, seed.as_ref(), chain).await,
+            Way::SignedIn(endpoint) => {
+                let outcome = self.refresh(endpoint, None, chain).await;
+                outcome.map_err(|kind| match kind {
+                    Kind::SignInNeeded(_) => Kind::SignInNeeded(Some(self.source.clone())),
+                    kind => kind,
+                })
             }
         }
+    }
+
+    async fn refresh(
+        &self,
+        endpoint: &Endpoint,
+        seed: Option<&SecretString>,
+        chain: &mut Chain,
+    ) -> Result<Token, Kind> {
+        let keeping = (&self.vault, self.source.as_str());
+        chain.refresh(endpoint, seed, keeping, &self.clock).await
     }
 
     /// The life counts from before the request, so that a slow answer does not lengthen it.
@@ -245,7 +254,7 @@ impl Keeper {
         });
         let access = Access::bearer(state.generation, &token.access, key)
             .map_err(|kind| kind.at(self.step(), self.host()))?;
-        if matches!(self.way, Way::Refresh(..)) {
+        if matches!(self.way, Way::Refresh(..) | Way::SignedIn(_)) {
             self.unproven.store(state.generation, Ordering::Relaxed);
         }
         let renew = token
@@ -288,7 +297,7 @@ impl Keeper {
             Way::Password(endpoint, name, password) => {
                 Some(mark_of_password(&endpoint.spec, name, password))
             }
-            Way::Key(_) | Way::Client(_) | Way::Refresh(..) => None,
+            Way::Key(_) | Way::Client(_) | Way::Refresh(..) | Way::SignedIn(_) => None,
         }
     }
 

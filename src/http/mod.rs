@@ -36,7 +36,7 @@ pub use budget::RunBudget;
 pub use error::{HttpError, Kind, Slow, Unreachable};
 pub use grant::{
     ApiKeySpec, ClientAuth, Grant, GrantSpec, GrantVault, KeptAccess, KeptGrant, TokenBody,
-    VaultError,
+    TokenMembers, VaultError,
 };
 pub use keeper::{KeeperRules, TokenKeeper};
 pub use reply::{BadAnswer, Headers, Reply};

@@ -96,7 +96,7 @@ impl Chain {
                 outcome => return outcome.map(|token| self.handed_out(token)),
             }
         }
-        Err(Kind::SignInNeeded)
+        Err(Kind::SignInNeeded(None))
     }
 
     fn handed_out(&mut self, token: Token) -> Token {

@@ -95,7 +95,11 @@ pub(super) fn sentence(failure: &Failure) -> String {
              locked; put the right one where the source looks for it and resume the job",
             second(*until)
         ),
-        Kind::SignInNeeded => {
+        Kind::SignInNeeded(Some(source)) => format!(
+            "sign-in needed: nobody is signed in to this source, or the sign-in no longer works; \
+             run `rollbook login {source}`"
+        ),
+        Kind::SignInNeeded(None) => {
             "there is no sign-in that still works; a person must sign in at the vendor again and put the new refresh token where the source looks for it"
                 .into()
         }

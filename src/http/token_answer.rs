@@ -8,6 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::grant::TokenMembers;
+
 /// A life beyond this is nonsense, such as milliseconds in place of seconds.
 const LONGEST_LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
@@ -18,6 +20,8 @@ const MILLISECONDS_FROM: f64 = 1e11;
 pub(super) struct Expected<'a> {
     /// The life of a token when the answer does not say.
     pub lifetime: Option<Duration>,
+    /// The names of its members.
+    pub members: &'a TokenMembers,
     /// The member with a key.
     pub key_member: Option<&'a str>,
     /// The server's time, or ours when it does not tell; `expires_at` counts from it.
@@ -33,8 +37,12 @@ pub(super) fn standard(body: &[u8], expected: &Expected<'_>) -> Result<Value, St
     let Ok(Value::Object(answer)) = serde_json::from_slice::<Value>(body) else {
         return Err("the token answer is not a JSON object".into());
     };
-    let Some(token) = text(&answer, "access_token") else {
-        return Err("the token answer holds no access_token".into());
+    let members = expected.members;
+    let Some(token) = text(&answer, &members.access_token) else {
+        return Err(format!(
+            "the token answer holds no {}",
+            members.access_token
+        ));
     };
     match answer.get("token_type") {
         None | Some(Value::Null) => {}
@@ -42,7 +50,7 @@ pub(super) fn standard(body: &[u8], expected: &Expected<'_>) -> Result<Value, St
         Some(_) => return Err("the token answer's token_type is not bearer".into()),
     }
     let mut standard = json!({ "access_token": token, "token_type": "bearer" });
-    if let Some(token) = text(&answer, "refresh_token") {
+    if let Some(token) = text(&answer, &members.refresh_token) {
         standard["refresh_token"] = token.into();
     }
     if let Some(life) = life(&answer, expected) {
@@ -60,9 +68,9 @@ fn text<'a>(answer: &'a Map<String, Value>, member: &str) -> Option<&'a str> {
 
 /// The first life that makes sense; `None` means: use it until it is refused.
 fn life(answer: &Map<String, Value>, expected: &Expected<'_>) -> Option<Duration> {
-    let at = || until(answer.get("expires_at")?, expected.now);
+    let at = || until(answer.get(&expected.members.expires_at)?, expected.now);
     let length = || {
-        let seconds = number(answer.get("expires_in")?)?;
+        let seconds = number(answer.get(&expected.members.expires_in)?)?;
         Duration::try_from_secs_f64(seconds).ok()
     };
     let sane = |life: &Duration| !life.is_zero() && *life <= LONGEST_LIFE;
@@ -100,6 +108,7 @@ mod tests {
     fn read(body: &str, lifetime: Option<u64>) -> Result<Value, String> {
         let expected = Expected {
             lifetime: lifetime.map(Duration::from_secs),
+            members: &TokenMembers::default(),
             key_member: Some("api_key"),
             now: "2026-03-02T06:00:00Z".parse().expect("a time"),
         };
@@ -144,6 +153,42 @@ mod tests {
             );
             assert_eq!(answer.get("key").and_then(Value::as_str), key, "{body}");
         }
+    }
+
+    #[test]
+    fn members_by_other_names() {
+        let members = TokenMembers {
+            access_token: "token".into(),
+            refresh_token: "renewal".into(),
+            expires_in: "ttl".into(),
+            expires_at: "until".into(),
+        };
+        let expected = Expected {
+            lifetime: None,
+            members: &members,
+            key_member: None,
+            now: "2026-03-02T06:00:00Z".parse().expect("a time"),
+        };
+        for (body, life) in [
+            (
+                r#"{"token":"a","renewal":"r","ttl":60,"access_token":"x","expires_in":5}"#,
+                60_000,
+            ),
+            (
+                r#"{"token":"a","renewal":"r","until":"2026-03-02T06:02:00Z"}"#,
+                120_000,
+            ),
+        ] {
+            let answer = standard(body.as_bytes(), &expected).expect(body);
+            assert_eq!(answer["access_token"], "a", "{body}");
+            assert_eq!(answer["refresh_token"], "r", "{body}");
+            assert_eq!(answer["life_ms"], life, "{body}");
+        }
+        let standard_names = br#"{"access_token":"a"}"#;
+        assert_eq!(
+            standard(standard_names, &expected).expect_err("another name"),
+            "the token answer holds no token"
+        );
     }
 
     #[test]

@@ -288,6 +288,7 @@ impl Endpoint {
         }
         let expected = Expected {
             lifetime: self.spec.lifetime,
+            members: &self.spec.members,
             key_member: self
                 .spec
                 .api_key

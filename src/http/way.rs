@@ -20,6 +20,8 @@ pub(super) enum Way {
     Password(Endpoint, String, SecretString),
     /// A refresh token: the vault's, or the configured one where it is newer.
     Refresh(Endpoint, Option<SecretString>),
+    /// The vault's refresh token, and no other: a person signed in for it.
+    SignedIn(Endpoint),
 }
 
 impl Way {
@@ -43,6 +45,7 @@ impl Way {
                 password,
             } => Self::Password(endpoint(spec)?, username.clone(), password.clone()),
             Grant::RefreshToken { spec, seed } => Self::Refresh(endpoint(spec)?, seed.clone()),
+            Grant::SignedIn(spec) => Self::SignedIn(endpoint(spec)?),
         })
     }
 
@@ -50,9 +53,10 @@ impl Way {
     pub fn endpoint(&self) -> Option<&Endpoint> {
         match self {
             Self::Key(_) => None,
-            Self::Client(endpoint) | Self::Password(endpoint, ..) | Self::Refresh(endpoint, _) => {
-                Some(endpoint)
-            }
+            Self::Client(endpoint)
+            | Self::Password(endpoint, ..)
+            | Self::Refresh(endpoint, _)
+            | Self::SignedIn(endpoint) => Some(endpoint),
         }
     }
 }

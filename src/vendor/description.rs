@@ -119,8 +119,25 @@ pub struct GrantRules {
     pub scope: String,
     /// How long a token lives when the answer does not say, such as `"180s"`.
     pub lifetime: Option<String>,
+    /// Names of the token answer's members, where they are not the standard's.
+    #[serde(default)]
+    pub members: TokenMembers,
     /// A key that goes beside the bearer token.
     pub api_key: Option<ApiKeyRules>,
+}
+
+/// Names of the token answer's members; a key that is missing means the member of the same name.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenMembers {
+    /// The access token.
+    pub access_token: Option<String>,
+    /// The refresh token.
+    pub refresh_token: Option<String>,
+    /// The life in seconds.
+    pub expires_in: Option<String>,
+    /// The time of its end: RFC 3339, or seconds or milliseconds since 1970.
+    pub expires_at: Option<String>,
 }
 
 /// How a client proves itself at the token endpoint.

@@ -230,6 +230,7 @@ fn spec(token_url: &str) -> GrantSpec {
         body: TokenBody::Form,
         scope: String::new(),
         lifetime: None,
+        members: TokenMembers::default(),
         api_key: None,
     }
 }

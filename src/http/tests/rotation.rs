@@ -196,6 +196,25 @@ async fn a_sign_in_elsewhere_ends_the_trouble() {
 }
 
 #[tokio::test]
+async fn a_source_that_a_person_signs_in_to_names_the_command() {
+    let world = World::new().await;
+    let grant = Grant::SignedIn(spec(&format!("{}/token", world.server.uri())));
+    let keeper = keeper(grant, &world.vault, &world.clock.clock());
+    let session = session(
+        rules(&world.server.uri()),
+        Some(keeper),
+        &world.clock.clock(),
+    );
+    let error = world.page(&session).await.expect_err("nobody is signed in");
+    assert!(error.is_sign_in_needed());
+    assert!(
+        error.to_string().ends_with("run `rollbook login school`"),
+        "{error}"
+    );
+    assert!(world.asked().is_empty());
+}
+
+#[tokio::test]
 async fn a_new_token_that_is_taken_back_gives_way_to_the_previous_one() {
     for grace in [true, false] {
         let world = World::new().await;

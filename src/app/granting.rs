@@ -1,0 +1,204 @@
+//! The way to a token, put together from the description's rules, the source's choices and the secrets.
+//!
+//! A quirk that the source writes wins over the description's. The errors are sentences for the admin.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use reqwest::Url;
+use secrecy::SecretString;
+
+use super::setup::SourceSetup;
+use crate::config::{
+    Auth, ClientAuth as ChosenAuth, Grant as GrantKind, SecretRef, Secrets, TokenBody as ChosenBody,
+};
+use crate::http::{ApiKeySpec, ClientAuth, Grant, GrantSpec, TokenBody, TokenMembers};
+use crate::model::duration::duration;
+use crate::vendor::description::{
+    ApiKeyRules, ClientAuth as DescribedAuth, GrantRules, TokenBody as DescribedBody,
+};
+use crate::vendor::template;
+
+/// One source's grant.
+pub struct Granting<'a> {
+    /// The source, with its description.
+    pub source: &'a SourceSetup,
+    /// What the admin chose.
+    pub auth: &'a Auth,
+    /// Where the secrets are.
+    pub secrets: &'a Secrets,
+}
+
+impl Granting<'_> {
+    /// The grant that the source picks.
+    pub fn grant(&self) -> Result<Grant, String> {
+        let offered = &self.source.description.auth;
+        match self.auth.grant {
+            GrantKind::ApiKey => {
+                let rules = offered.api_key.as_ref().ok_or_else(|| self.not_offered())?;
+                let header = self.auth.api_key_header.as_ref();
+                Ok(Grant::ApiKey {
+                    header: header.unwrap_or(&rules.header).clone(),
+                    key: self
+                        .secret(self.auth.api_key.as_ref())?
+                        .ok_or("api_key is missing")?,
+                })
+            }
+            GrantKind::ClientCredentials => Ok(Grant::ClientCredentials(
+                self.spec(&self.rules(&offered.client_credentials)?)?,
+            )),
+            GrantKind::Password => Ok(Grant::Password {
+                spec: self.spec(&self.rules(&offered.password)?)?,
+                username: self.auth.username.clone().unwrap_or_default(),
+                password: self
+                    .secret(self.auth.password.as_ref())?
+                    .ok_or("password is missing")?,
+            }),
+            GrantKind::RefreshToken => Ok(Grant::RefreshToken {
+                spec: self.spec(&self.rules(&offered.refresh_token)?)?,
+                seed: self.secret(self.auth.refresh_token.as_ref())?,
+            }),
+            GrantKind::AuthorizationCode => {
+                // A refresh that asks for more than was granted would be refused (RFC 6749 6), so it
+                // asks for nothing and gets what there is.
+                let scope = String::new();
+                let spec = self.spec(&self.rules(&offered.authorization_code)?)?;
+                Ok(Grant::SignedIn(GrantSpec { scope, ..spec }))
+            }
+        }
+    }
+
+    fn not_offered(&self) -> String {
+        let title = &self.source.description.title;
+        format!("{title} does not offer the grant {}", self.auth.grant)
+    }
+
+    /// The description's rules with the source's own over them.
+    fn rules(&self, offered: &Option<GrantRules>) -> Result<GrantRules, String> {
+        let mut rules = offered.clone().ok_or_else(|| self.not_offered())?;
+        let auth = self.auth;
+        over(&mut rules.token_url, &auth.token_url);
+        over(&mut rules.token_query, &auth.token_query);
+        over(&mut rules.token_form, &auth.token_form);
+        over(&mut rules.scope, &auth.scope);
+        if let Some(chosen) = auth.client_auth {
+            rules.client_auth = match chosen {
+                ChosenAuth::Basic => DescribedAuth::Basic,
+                ChosenAuth::BasicEncoded => DescribedAuth::BasicEncoded,
+                ChosenAuth::Post => DescribedAuth::Post,
+            };
+        }
+        if let Some(chosen) = auth.body {
+            rules.body = match chosen {
+                ChosenBody::Form => DescribedBody::Form,
+                ChosenBody::Json => DescribedBody::Json,
+            };
+        }
+        let (described, chosen) = (&mut rules.members, &auth.members);
+        maybe_over(&mut described.access_token, &chosen.access_token);
+        maybe_over(&mut described.refresh_token, &chosen.refresh_token);
+        maybe_over(&mut described.expires_in, &chosen.expires_in);
+        maybe_over(&mut described.expires_at, &chosen.expires_at);
+        match (&mut rules.api_key, &auth.api_key_header) {
+            (Some(key), header) => {
+                over(&mut key.header, header);
+                maybe_over(&mut key.member, &auth.api_key_member);
+            }
+            (None, Some(header)) => {
+                let (header, member) = (header.clone(), auth.api_key_member.clone());
+                rules.api_key = Some(ApiKeyRules { header, member });
+            }
+            (None, None) => {}
+        }
+        Ok(rules)
+    }
+
+    fn spec(&self, rules: &GrantRules) -> Result<GrantSpec, String> {
+        let members = &rules.members;
+        let standard = TokenMembers::default();
+        let named = |name: &Option<String>, usual: String| name.clone().unwrap_or(usual);
+        Ok(GrantSpec {
+            token_url: address("the token address", &self.fill(&rules.token_url))?,
+            token_query: self.filled(&rules.token_query),
+            token_form: self.filled(&rules.token_form),
+            client_id: self.auth.client_id.clone().unwrap_or_default(),
+            client_secret: self.secret(self.auth.client_secret.as_ref())?,
+            client_auth: match rules.client_auth {
+                DescribedAuth::Basic => ClientAuth::Basic,
+                DescribedAuth::BasicEncoded => ClientAuth::BasicEncoded,
+                DescribedAuth::Post => ClientAuth::Post,
+            },
+            body: match rules.body {
+                DescribedBody::Form => TokenBody::Form,
+                DescribedBody::Json => TokenBody::Json,
+            },
+            scope: self.fill(&rules.scope),
+            lifetime: match &self.auth.lifetime {
+                Some(chosen) => Some(chosen.0),
+                None => rules.lifetime.as_deref().map(lifetime).transpose()?,
+            },
+            members: TokenMembers {
+                access_token: named(&members.access_token, standard.access_token),
+                refresh_token: named(&members.refresh_token, standard.refresh_token),
+                expires_in: named(&members.expires_in, standard.expires_in),
+                expires_at: named(&members.expires_at, standard.expires_at),
+            },
+            api_key: rules
+                .api_key
+                .as_ref()
+                .map(|rules| self.key_beside(rules))
+                .transpose()?,
+        })
+    }
+
+    fn key_beside(&self, rules: &ApiKeyRules) -> Result<ApiKeySpec, String> {
+        let fixed = self.secret(self.auth.api_key.as_ref())?;
+        Ok(ApiKeySpec {
+            header: rules.header.clone(),
+            member: rules.member.clone(),
+            fixed,
+        })
+    }
+
+    fn secret(&self, reference: Option<&SecretRef>) -> Result<Option<SecretString>, String> {
+        reference
+            .map(|reference| self.secrets.fetch(reference))
+            .transpose()
+            .map_err(|error| error.to_string())
+    }
+
+    fn fill(&self, text: &str) -> String {
+        template::fill(text, &[&self.source.settings.texts])
+    }
+
+    fn filled(&self, map: &BTreeMap<String, String>) -> Vec<(String, String)> {
+        map.iter()
+            .map(|(name, value)| (name.clone(), self.fill(value)))
+            .collect()
+    }
+}
+
+/// An address of the configuration.
+pub fn address(what: &str, text: &str) -> Result<Url, String> {
+    Url::parse(text).map_err(|_| format!("{what} is no address; look at the source's settings"))
+}
+
+fn lifetime(text: &str) -> Result<Duration, String> {
+    duration(text).map_err(|complaint| complaint.message)
+}
+
+fn over<T: Clone>(described: &mut T, chosen: &Option<T>) {
+    if let Some(chosen) = chosen {
+        described.clone_from(chosen);
+    }
+}
+
+fn maybe_over<T: Clone>(described: &mut Option<T>, chosen: &Option<T>) {
+    if chosen.is_some() {
+        described.clone_from(chosen);
+    }
+}
+
+#[cfg(test)]
+#[path = "granting_tests.rs"]
+mod tests;

@@ -1,0 +1,139 @@
+//! `[sources.NAME.auth]` as it is written: the grant, where its secrets are, and the endpoint's quirks.
+//!
+//! Data only. A quirk that stands here wins over the description's of the same name. Which keys go with
+//! which grant is checked in `grants.rs`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::secrets::SecretRef;
+use crate::model::Period;
+
+/// How to sign in. The secrets stand elsewhere; here stands where.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    /// The way to a token; the description says which ones the vendor offers.
+    pub grant: Grant,
+    /// The client's public name at the vendor.
+    #[schemars(length(min = 1))]
+    pub client_id: Option<String>,
+    /// The client's secret.
+    pub client_secret: Option<SecretRef>,
+    /// The user that the client acts for (`password`).
+    #[schemars(length(min = 1))]
+    pub username: Option<String>,
+    /// That user's password (`password`).
+    pub password: Option<SecretRef>,
+    /// The first refresh token (`refresh_token`); later ones are kept in the vault.
+    pub refresh_token: Option<SecretRef>,
+    /// A fixed key, alone (`api_key`) or beside a token where the vendor wants both.
+    pub api_key: Option<SecretRef>,
+    /// The header that carries the key, where it shall differ from the description's.
+    #[schemars(length(min = 1))]
+    pub api_key_header: Option<String>,
+    /// The member of the token answer that carries the key, where it shall differ.
+    #[schemars(length(min = 1))]
+    pub api_key_member: Option<String>,
+    /// The token endpoint's address, where it shall differ; a template, as in the description.
+    #[schemars(length(min = 1))]
+    pub token_url: Option<String>,
+    /// Query parameters of the token request, in place of the description's; templates.
+    pub token_query: Option<BTreeMap<String, String>>,
+    /// Further members of the token request's body, in place of the description's; templates.
+    pub token_form: Option<BTreeMap<String, String>>,
+    /// How the client proves itself, where it shall differ.
+    pub client_auth: Option<ClientAuth>,
+    /// The form of the token request's body, where it shall differ.
+    pub body: Option<TokenBody>,
+    /// The scopes asked for, separated by blanks, where they shall differ; a template.
+    pub scope: Option<String>,
+    /// How long a token lives when the answer does not say, where it shall differ, such as `"180s"`.
+    pub lifetime: Option<Period>,
+    /// Names of the token answer's members, where they shall differ.
+    #[serde(default)]
+    pub members: TokenMembers,
+}
+
+/// The ways to a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Grant {
+    /// OAuth 2 client credentials.
+    ClientCredentials,
+    /// OAuth 2 resource owner password. Legacy: only where the vendor offers nothing better.
+    Password,
+    /// A refresh token that a person obtained once.
+    RefreshToken,
+    /// OAuth 2 authorization code with PKCE: a person signs in once by `rollbook login`.
+    AuthorizationCode,
+    /// A fixed key in a header.
+    ApiKey,
+}
+
+impl Grant {
+    /// Every one.
+    pub const ALL: [Self; 5] = [
+        Self::ClientCredentials,
+        Self::Password,
+        Self::RefreshToken,
+        Self::AuthorizationCode,
+        Self::ApiKey,
+    ];
+
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "client_credentials",
+            Self::Password => "password",
+            Self::RefreshToken => "refresh_token",
+            Self::AuthorizationCode => "authorization_code",
+            Self::ApiKey => "api_key",
+        }
+    }
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How a client proves itself at the token endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuth {
+    /// HTTP Basic, id and secret as they are.
+    Basic,
+    /// HTTP Basic, id and secret form-encoded first, as RFC 6749 2.3.1 says.
+    BasicEncoded,
+    /// `client_id` and `client_secret` in the body.
+    Post,
+}
+
+/// The form of a token request's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenBody {
+    /// `application/x-www-form-urlencoded`, as the standard says.
+    Form,
+    /// A JSON object.
+    Json,
+}
+
+/// Names of the token answer's members that differ from the description's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenMembers {
+    /// The access token.
+    pub access_token: Option<String>,
+    /// The refresh token.
+    pub refresh_token: Option<String>,
+    /// The life in seconds.
+    pub expires_in: Option<String>,
+    /// The time of its end: RFC 3339, or seconds or milliseconds since 1970.
+    pub expires_at: Option<String>,
+}
