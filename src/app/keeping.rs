@@ -4,9 +4,25 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::config::{Secrets, StoreConfig};
 use crate::http::{DayCount, GrantVault, KeptAccess, KeptGrant, VaultError};
-use crate::store::vault::{VaultAccess, VaultGrant};
+use crate::store::vault::{Keys, VaultAccess, VaultGrant, VaultKey};
 use crate::store::{StoreError, Vault};
+
+/// What the configuration gives to open the vault with. A key that cannot be had is a state of the vault, so
+/// that sources without a kept token are not in its way.
+///
+/// # Errors
+/// When the cipher does not work on this machine.
+pub fn keys(config: &StoreConfig, secrets: &Secrets) -> Result<Keys, StoreError> {
+    let Some(reference) = &config.vault_key else {
+        return Ok(Keys::None);
+    };
+    match secrets.fetch_key(reference) {
+        Ok(key) => VaultKey::new(&key).map(Keys::Given),
+        Err(why) => Ok(Keys::Missing(why.to_string())),
+    }
+}
 
 /// The vault, as tokens see it.
 pub struct Keeping(pub Arc<Vault>);
@@ -14,7 +30,7 @@ pub struct Keeping(pub Arc<Vault>);
 fn failed(error: StoreError) -> VaultError {
     VaultError {
         reason: error.to_string(),
-        shut: false,
+        shut: matches!(error, StoreError::Shut { .. }),
     }
 }
 

@@ -102,7 +102,8 @@ impl App {
         clock: Clock,
     ) -> Result<Self, StoreError> {
         let store = Arc::new(Store::open(file)?);
-        let vault = Arc::new(Vault::open(home.parent().unwrap_or(Path::new(".")))?);
+        let keys = keeping::keys(&setup.config.store, &secrets)?;
+        let vault = Arc::new(Vault::open(home.parent().unwrap_or(Path::new(".")), keys)?);
         tables::fit(&store, &setup).await?;
         Ok(Self {
             setup: Mutex::new(Arc::new(setup)),

@@ -77,8 +77,8 @@ impl From<StoreError> for Exit {
     fn from(error: StoreError) -> Self {
         let code = match &error {
             StoreError::Busy { .. } => 75,
-            StoreError::File { .. } | StoreError::KeyChanged { .. } => 78,
-            StoreError::Sql { .. } | StoreError::WriterGone => 1,
+            StoreError::File { .. } | StoreError::KeyChanged { .. } | StoreError::Shut { .. } => 78,
+            StoreError::Sql { .. } | StoreError::Sealing | StoreError::WriterGone => 1,
         };
         let help = match &error {
             StoreError::Busy { .. } => BUSY,

@@ -5,6 +5,7 @@
 pub mod auth;
 pub mod grants;
 pub mod job;
+mod key;
 pub mod load;
 pub mod rollbook;
 pub mod schedule;

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::auth::Auth;
+use super::secrets::SecretRef;
 use crate::model::spelled::{Complaint, spelled};
 use crate::model::{SourceName, VendorName};
 
@@ -35,11 +36,17 @@ pub struct StoreConfig {
     #[serde(default = "mirror")]
     #[schemars(length(min = 1))]
     pub path: PathBuf,
+    /// Where the key is that seals the tokens in the vault (`rollbook vault key` makes one). Without it they
+    /// are protected by the file's mode alone. Read at the start of the program.
+    pub vault_key: Option<SecretRef>,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { path: mirror() }
+        Self {
+            path: mirror(),
+            vault_key: None,
+        }
     }
 }
 

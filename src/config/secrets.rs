@@ -4,17 +4,18 @@
 //! stands in an error, a log or `{:?}`. systemd's credentials do not change while a service runs.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use schemars::JsonSchema;
-use secrecy::SecretString;
 use secrecy::zeroize::Zeroize;
+use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use serde::Deserialize;
 
+use super::key::key_of;
 use crate::folder::plain;
 use crate::model::Class;
 use crate::model::spelled::{Complaint, Spelled, spelled};
@@ -163,38 +164,57 @@ impl Secrets {
     }
 
     /// The secret. One line end at its end is cut off, because editors add it.
+    ///
+    /// # Errors
+    /// When it is not there, cannot be read, can be read by others, or cannot be a secret.
     pub fn fetch(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
+        checked(self.bytes(reference)?, &described(reference))
+    }
+
+    /// A key of 32 bytes, bare or as base64 or hexadecimal text.
+    ///
+    /// # Errors
+    /// As for [`Secrets::fetch`], and when it is no such key.
+    pub fn fetch_key(&self, reference: &SecretRef) -> Result<SecretBox<[u8; 32]>, SecretError> {
+        let bytes = self.bytes(reference)?;
         let what = described(reference);
-        let bytes = match (&self.credentials, reference) {
+        if bytes.strip_suffix(b"\n").unwrap_or(&bytes) == PLACEHOLDER.as_bytes() {
+            return Err(SecretError::Placeholder { what });
+        }
+        key_of(bytes).map_err(|why| SecretError::NoKey { what, why })
+    }
+
+    fn bytes(&self, reference: &SecretRef) -> Result<Vec<u8>, SecretError> {
+        let what = described(reference);
+        match (&self.credentials, reference) {
             (Credentials::Memory(secrets), _) => {
                 let advice = "it was not given".to_owned();
-                return secrets
+                secrets
                     .get(&name_of(reference))
-                    .cloned()
-                    .ok_or(SecretError::Missing { what, advice });
+                    .map(|secret| secret.expose_secret().as_bytes().to_vec())
+                    .ok_or(SecretError::Missing { what, advice })
             }
             (Credentials::Systemd(folder), SecretRef::Credential(CredentialName(name))) => {
                 let advice = format!(
                     "encrypt it by `systemd-creds encrypt --name={name}`, add `LoadCredentialEncrypted={name}` \
                      to the unit and restart it"
                 );
-                read(&folder.join(name)).map_err(|error| unreadable(&what, &error, advice))?
+                read(&folder.join(name)).map_err(|error| unreadable(&what, &error, advice))
             }
             (Credentials::Folder(folder), SecretRef::Credential(CredentialName(name))) => {
-                read_private(&folder.join(name), &what)?
+                read_private(&folder.join(name), &what)
             }
-            (_, SecretRef::File(path)) => read_private(&self.config.join(path), &what)?,
+            (_, SecretRef::File(path)) => read_private(&self.config.join(path), &what),
             (_, SecretRef::Env(VariableName(name))) => match std::env::var_os(name) {
-                Some(value) => value.into_encoded_bytes(),
+                Some(value) => Ok(value.into_encoded_bytes()),
                 None => {
                     let advice = format!(
                         "set {name} in the daemon's environment, or better use a credential"
                     );
-                    return Err(SecretError::Missing { what, advice });
+                    Err(SecretError::Missing { what, advice })
                 }
             },
-        };
-        checked(bytes, &what)
+        }
     }
 }
 
@@ -217,23 +237,29 @@ fn described(reference: &SecretRef) -> String {
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
+    read_all(&File::open(path)?)
+}
+
+fn read_all(file: &File) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?
-        .take(LARGEST as u64 + 1)
-        .read_to_end(&mut bytes)?;
+    file.take(LARGEST as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 /// Reads a file that must not be readable by others.
 fn read_private(path: &Path, what: &str) -> Result<Vec<u8>, SecretError> {
     let shown = path.display();
-    if fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o077 != 0) {
+    let advice = format!("write it into {shown} and run `chmod 600 {shown}`");
+    let unreadable = |error: io::Error| unreadable(what, &error, advice.clone());
+    let file = File::open(path).map_err(unreadable)?;
+    // The rights of the file that is read, not of what stands at its place a moment before.
+    let rights = file.metadata().map_err(unreadable)?.permissions().mode();
+    if rights & 0o077 != 0 {
         return Err(SecretError::Open {
             path: shown.to_string(),
         });
     }
-    let advice = format!("write it into {shown} and run `chmod 600 {shown}`");
-    read(path).map_err(|error| unreadable(what, &error, advice))
+    read_all(&file).map_err(unreadable)
 }
 
 fn unreadable(what: &str, error: &io::Error, advice: String) -> SecretError {
@@ -268,6 +294,10 @@ fn checked(bytes: Vec<u8>, what: &str) -> Result<SecretString, SecretError> {
     let result = match value {
         "" => Err(SecretError::Empty { what: what() }),
         PLACEHOLDER => Err(SecretError::Placeholder { what: what() }),
+        _ if value.starts_with('\u{feff}') => Err(SecretError::Odd {
+            what: what(),
+            why: "begins with an invisible mark that an editor put there (a byte order mark)",
+        }),
         _ if value.contains(['\n', '\r']) => Err(SecretError::Odd {
             what: what(),
             why: "has more than one line",
@@ -321,6 +351,14 @@ pub enum SecretError {
         /// The system's reason.
         reason: String,
     },
+    /// It is no key.
+    #[error("{what} {why}: `rollbook vault key` makes a key")]
+    NoKey {
+        /// Which.
+        what: String,
+        /// Why not.
+        why: &'static str,
+    },
     /// It cannot be a secret as vendors give them.
     #[error("{what} {why}: put the bare secret into it, on one line")]
     Odd {
@@ -340,6 +378,7 @@ impl SecretError {
             | Self::Placeholder { .. }
             | Self::Open { .. }
             | Self::Unreadable { .. }
+            | Self::NoKey { .. }
             | Self::Odd { .. } => Class::Auth,
         }
     }

@@ -1,5 +1,7 @@
 //! Secrets found, and the words for those that are not.
 
+use std::fs;
+
 use secrecy::ExposeSecret;
 
 use super::*;
@@ -35,6 +37,13 @@ fn what_a_credential_holds() {
         (b"hunter2\n", Ok("hunter2")),
         (b"hunter2\r\n", Ok("hunter2")),
         (b" hunter2 ", Ok(" hunter2 ")),
+        (
+            b"\xef\xbb\xbfhunter2",
+            Err(
+                "credential `x` begins with an invisible mark that an editor put there (a byte order mark): \
+                 put the bare secret into it, on one line",
+            ),
+        ),
         (b"", Err("credential `x` is empty: put the secret into it")),
         (
             b"\n",
@@ -172,4 +181,32 @@ fn names_that_may_be_the_secret_itself_are_not_repeated() {
             "this is not the name of an environment variable"
         );
     }
+}
+
+#[test]
+fn a_key_is_read_like_a_secret_and_judged_as_a_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let secrets = Secrets::new(folder.path(), None);
+    let reference = SecretRef::File("vault.key".into());
+    let path = folder.path().join("vault.key");
+    let key = [201; 32];
+    let shown = path.display();
+    for (bytes, mode, expected) in [
+        (&key[..], 0o600, Ok(())),
+        (b"unset", 0o600, Err("secret file `vault.key` is still the placeholder `unset`: put the secret into it and restart the service".to_owned())),
+        (b"hunter2", 0o600, Err("secret file `vault.key` is a text, but not 32 bytes as base64 or hexadecimal: `rollbook vault key` makes a key".to_owned())),
+        (&key[..], 0o640, Err(format!("secret file {shown} can be read by others: run `chmod 600 {shown}`"))),
+    ] {
+        written(&path, bytes, mode);
+        let found = secrets.fetch_key(&reference);
+        assert!(!format!("{found:?}").contains("201"));
+        assert_eq!(found.map(drop).map_err(|error| error.to_string()), expected);
+    }
+    fs::remove_file(&path).expect("removed");
+    let error = secrets.fetch_key(&reference).expect_err("gone");
+    assert!(
+        error
+            .to_string()
+            .starts_with("secret file `vault.key` is missing: write it into")
+    );
 }

@@ -3,9 +3,8 @@
 //! Settings and their reasons: reliability.md 4.4. The surprise: the file is made by us with mode
 //! 0600 before SQLite sees it, so that no umask can open it to others.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -15,7 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
 use super::error::StoreError;
-use super::schema;
+use super::{private, schema};
 
 /// "ROLB" in ASCII: what `file` and we recognise a mirror by.
 const APPLICATION: i32 = 0x524F_4C42;
@@ -177,46 +176,25 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<(), StoreError
 
 /// Makes the folder of a file; nobody else can look into one that is made here.
 fn make_folder(path: &Path) -> Result<(), StoreError> {
-    let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    else {
-        return Ok(());
-    };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
+    let folder = path.parent().unwrap_or(Path::new(""));
+    private::make_folder(folder)
         .map_err(|error| file(folder, format!("could not make the folder: {error}")))
 }
 
 fn make_private(path: &Path) -> Result<(), StoreError> {
     make_folder(path)?;
-    match OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-    {
-        Ok(_) => Ok(()),
-        Err(error) => Err(file(
+    private::open_file(path).map(drop).map_err(|error| {
+        file(
             path,
             format!("could not open the mirror for writing: {error}"),
-        )),
-    }
+        )
+    })
 }
 
 /// The kernel frees the lock with the process, so a lock can never be stale.
 fn take_lock(path: &Path) -> Result<File, StoreError> {
     make_folder(path)?;
-    let mut lock = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
+    let mut lock = private::open_file(path)
         .map_err(|error| file(path, format!("could not open the lock file: {error}")))?;
     if lock.try_lock().is_err() {
         let mut pid = String::new();

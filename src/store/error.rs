@@ -43,6 +43,15 @@ pub enum StoreError {
         /// The key the description wants.
         new: String,
     },
+    /// The vault is sealed, and its key is not there.
+    #[error("{problem}")]
+    Shut {
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// The cipher or the operating system's random numbers do not work.
+    #[error("the vault cannot seal what it keeps: this machine's random numbers or cipher fail")]
+    Sealing,
     /// The writer thread is gone.
     #[error("the store's writer has stopped; restart rollbook")]
     WriterGone,
@@ -52,7 +61,8 @@ impl StoreError {
     /// What it means for the run.
     pub fn class(&self) -> Class {
         match self {
-            Self::Sql { .. } | Self::File { .. } | Self::WriterGone => Class::Fatal,
+            Self::Sql { .. } | Self::File { .. } | Self::Sealing | Self::WriterGone => Class::Fatal,
+            Self::Shut { .. } => Class::Auth,
             Self::Busy { .. } => Class::Transient,
             Self::KeyChanged { .. } => Class::Permanent,
         }

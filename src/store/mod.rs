@@ -8,6 +8,7 @@ pub mod checkpoints;
 pub mod database;
 pub mod error;
 pub mod look;
+mod private;
 pub mod purge;
 mod rehearsal;
 pub mod runs;

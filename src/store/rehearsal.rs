@@ -1,11 +1,11 @@
 //! A private copy of the mirror that a dry run may write to; it goes when its owner does.
 
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::database::reader;
 use super::error::StoreError;
+use super::private;
 
 /// A folder of its own beside the mirror, with mode 0700.
 #[derive(Debug)]
@@ -28,11 +28,7 @@ impl Rehearsal {
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(&failed)?; // of a process that had our number
         }
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .map_err(&failed)?;
+        private::make_folder(&folder).map_err(&failed)?;
         let copy = Self { folder };
         if mirror.exists() {
             let into = copy.mirror();

@@ -250,43 +250,67 @@ fn files_and_folders_are_private_under_any_umask() {
         auth: "grant = \"refresh_token\"\nclient_id = \"rollbook\"\nrefresh_token = { file = \"secret\" }\n",
         ..Plan::default()
     };
-    let place = Place::new(&server, &plan);
-    server.script(|asked| (asked.nth == 2).then_some(Fault::Wait));
-    let mut command = Command::new("sh");
-    command.args([
-        "-c",
-        "umask 000; exec \"$0\" \"$@\"",
-        env!("CARGO_BIN_EXE_rollbook"),
-    ]);
-    place.folders(&mut command);
-    command.args(["sync", "--json"]);
-    let running = place.start(command);
-    server.until_somebody_waits();
-    let during = modes(&place.path("state"));
-    server.release();
-    running.end().fine("under umask 000");
-    let after = modes(&place.path("state"));
-    for (name, mode) in during.iter().chain(&after) {
-        let should = if name.ends_with('/') { 0o700 } else { 0o600 };
-        assert_eq!(
-            mode & 0o777,
-            should,
-            "{name} has the mode {:o}",
-            mode & 0o777
-        );
+    // One leaves every right to others, one takes every right from us.
+    for umask in ["000", "022", "777"] {
+        let place = Place::new(&server, &plan);
+        server.script(|asked| (asked.nth == 2).then_some(Fault::Wait));
+        let mut command = Command::new("sh");
+        let script = format!("umask {umask}; exec \"$0\" \"$@\"");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_rollbook")]);
+        place.folders(&mut command);
+        command.args(["sync", "--json"]);
+        let running = place.start(command);
+        server.until_somebody_waits();
+        let during = modes(&place.path("state"));
+        server.release();
+        running.end().fine("under any umask");
+        let after = modes(&place.path("state"));
+        for (name, mode) in during.iter().chain(&after) {
+            let (mode, should) = (
+                mode & 0o777,
+                if name.ends_with('/') { 0o700 } else { 0o600 },
+            );
+            assert_eq!(mode, should, "umask {umask}: {name} has the mode {mode:o}");
+        }
+        for name in [
+            "mirror.db",
+            "mirror.db-wal",
+            "vault.db",
+            "vault.db-wal",
+            "vault.db-shm",
+            "vault-own.lock",
+            "rollbook.lock",
+            "state/",
+        ] {
+            assert!(
+                during.iter().any(|(file, _)| file.ends_with(name)),
+                "{name} was not looked at: {during:?}"
+            );
+        }
     }
-    for name in [
-        "mirror.db",
-        "mirror.db-wal",
-        "vault.db",
-        "rollbook.lock",
-        "state/",
-    ] {
-        assert!(
-            during.iter().any(|(file, _)| file.ends_with(name)),
-            "{name} was not looked at: {during:?}"
-        );
-    }
+}
+
+#[test]
+fn a_vault_that_others_could_reach_is_shut_or_refused() {
+    let server = Server::of_users(Way::TotalInHeader, users(60));
+    let place = Place::new(&server, &Plan::default());
+    place.sync().fine("the first time");
+    let (state, vault) = (place.path("state"), place.path("state/vault.db"));
+    fs::set_permissions(&vault, fs::Permissions::from_mode(0o644)).expect("set");
+    // The admin lets others read the mirror: that is theirs to decide.
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o755)).expect("set");
+    fs::set_permissions(place.mirror(), fs::Permissions::from_mode(0o644)).expect("set");
+    place.sync().fine("others may look into the folder");
+    let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!(
+        (mode(&state), mode(&place.mirror()), mode(&vault)),
+        (0o755, 0o644, 0o600)
+    );
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o777)).expect("set");
+    let ran = place.sync();
+    assert_eq!(ran.code, Some(78), "{ran:?}");
+    let words = "everybody on this machine can put files into this folder; run `chmod o-w ";
+    assert!(ran.err.contains(words), "{ran:?}");
 }
 
 /// The modes of a folder and of everything in it.

@@ -3,12 +3,24 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Vault;
+use super::keys::{self, Cell, Keys};
+use super::seal::Spot;
 use crate::model::scalar;
 use crate::store::StoreError;
+
+/// The secret columns of a grant; their names are part of what is sealed.
+pub(super) const REFRESH_TOKEN: &str = "grants.refresh_token";
+pub(super) const PREVIOUS: &str = "grants.previous";
+pub(super) const SEED_HASH: &str = "grants.seed_hash";
+pub(super) const API_KEY: &str = "grants.api_key";
+pub(super) const ACCESS_TOKEN: &str = "grants.access_token";
+
+/// The secret column of an intent.
+pub(super) const TOKEN_HASH: &str = "intents.token_hash";
 
 /// A grant as the vault holds it.
 #[derive(Clone, Debug)]
@@ -36,77 +48,105 @@ pub struct VaultAccess {
     pub life: Option<Duration>,
 }
 
+/// A row of `grants` as it stands in the file.
+struct Kept {
+    key_id: Option<String>,
+    refresh_token: Vec<u8>,
+    previous: Option<Vec<u8>>,
+    seed_hash: Vec<u8>,
+    api_key: Option<Vec<u8>>,
+    access_token: Option<Vec<u8>>,
+    access_life_ms: Option<u64>,
+    obtained: String,
+}
+
 impl Vault {
     /// The grant of a source, and the fingerprint of a token whose refresh was begun and never finished.
     ///
     /// # Errors
-    /// When the vault cannot be read.
+    /// When the vault cannot be read, or its key is missing or another one.
     pub fn load(&self, source: &str) -> Result<(Option<VaultGrant>, Option<String>), StoreError> {
         let what = StoreError::sql("read the vault");
         let connection = self.connection();
-        let grant = connection
+        let kept = connection
             .query_row(
-                "SELECT refresh_token, previous, seed_hash, api_key, access_token, access_life_ms, obtained \
+                "SELECT key_id, refresh_token, previous, seed_hash, api_key, access_token, access_life_ms, obtained \
                  FROM grants WHERE source = ?1",
                 [source],
-                grant,
+                Kept::of,
             )
             .optional()
             .map_err(&what)?;
-        let intent = connection
+        let intent: Option<Cell> = connection
             .query_row(
-                "SELECT token_hash FROM intents WHERE source = ?1",
+                "SELECT key_id, token_hash FROM intents WHERE source = ?1",
                 [source],
-                |row| text(row.get(0)?),
+                |row| Ok((row.get(0)?, row.get(1)?)),
             )
             .optional()
             .map_err(&what)?;
-        Ok((grant, intent))
+        let spot = Spot {
+            source,
+            column: TOKEN_HASH,
+        };
+        Ok((
+            kept.map(|kept| kept.opened(source, &self.keys))
+                .transpose()?,
+            intent.map(|cell| self.keys.text(spot, &cell)).transpose()?,
+        ))
     }
 
     /// Notes durably that a token is about to be used up.
     ///
     /// # Errors
-    /// When it is not on disk for certain.
+    /// When it is not on disk for certain, or may not be written without the vault's key.
     pub fn intend(&self, source: &str, token_hash: &str, at: Timestamp) -> Result<(), StoreError> {
-        self.connection()
+        let what = StoreError::sql("note in the vault that a token will be renewed");
+        let spot = Spot {
+            source,
+            column: TOKEN_HASH,
+        };
+        let hash = self.keys.seal(spot, token_hash.as_bytes())?;
+        let connection = self.connection();
+        self.may_write(&connection)?;
+        connection
             .execute(
-                "INSERT OR REPLACE INTO intents (source, token_hash, at) VALUES (?1, ?2, ?3)",
-                params![source, token_hash.as_bytes(), scalar::written(at)],
+                "INSERT OR REPLACE INTO intents (source, key_id, token_hash, at) VALUES (?1, ?2, ?3, ?4)",
+                params![source, self.keys.id(), hash, scalar::written(at)],
             )
             .map(drop)
-            .map_err(StoreError::sql(
-                "note in the vault that a token will be renewed",
-            ))
+            .map_err(what)
     }
 
     /// Stores a grant and ends its intent, in one transaction.
     ///
     /// # Errors
-    /// When it is not on disk for certain.
+    /// When it is not on disk for certain, or may not be written without the vault's key.
     pub fn keep(&self, source: &str, grant: &VaultGrant) -> Result<(), StoreError> {
         let what = StoreError::sql("save a token in the vault");
-        let bytes = |secret: &SecretString| secret.expose_secret().as_bytes().to_vec();
+        let seal = |column, text: &str| self.keys.seal(Spot { source, column }, text.as_bytes());
+        let secret = |column, secret: Option<&SecretString>| {
+            secret
+                .map(|secret| seal(column, secret.expose_secret()))
+                .transpose()
+        };
         let access = grant.access.as_ref();
+        let row = Kept {
+            key_id: self.keys.id().map(str::to_owned),
+            refresh_token: seal(REFRESH_TOKEN, grant.refresh_token.expose_secret())?,
+            previous: secret(PREVIOUS, grant.previous.as_ref())?,
+            seed_hash: seal(SEED_HASH, &grant.seed_hash)?,
+            api_key: secret(API_KEY, grant.api_key.as_ref())?,
+            access_token: secret(ACCESS_TOKEN, access.map(|access| &access.token))?,
+            access_life_ms: access
+                .and_then(|access| access.life)
+                .map(|life| u64::try_from(life.as_millis()).unwrap_or(u64::MAX >> 1)),
+            obtained: scalar::written(grant.obtained),
+        };
         let mut connection = self.connection();
+        self.may_write(&connection)?;
         let transaction = connection.transaction().map_err(&what)?;
-        transaction
-            .execute(
-                "INSERT OR REPLACE INTO grants \
-                 (source, refresh_token, previous, seed_hash, api_key, access_token, access_life_ms, obtained) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                params![
-                    source,
-                    bytes(&grant.refresh_token),
-                    grant.previous.as_ref().map(bytes),
-                    grant.seed_hash.as_bytes(),
-                    grant.api_key.as_ref().map(bytes),
-                    access.map(|access| bytes(&access.token)),
-                    access.and_then(|access| access.life).map(millis),
-                    scalar::written(grant.obtained)
-                ],
-            )
-            .map_err(&what)?;
+        row.insert(source, &transaction).map_err(&what)?;
         transaction
             .execute("DELETE FROM intents WHERE source = ?1", [source])
             .map_err(&what)?;
@@ -126,33 +166,78 @@ impl Vault {
             .map(drop)
             .map_err(StoreError::sql("drop a used token from the vault"))
     }
+
+    /// Without a key nothing is written in clear beside what is sealed: somebody wanted it sealed.
+    fn may_write(&self, connection: &Connection) -> Result<(), StoreError> {
+        let Keys::None = self.keys else {
+            return Ok(());
+        };
+        let sealed: Option<String> = connection
+            .query_row(
+                "SELECT key_id FROM grants WHERE key_id IS NOT NULL \
+                 UNION ALL SELECT key_id FROM intents WHERE key_id IS NOT NULL LIMIT 1",
+                [],
+                |row| row.get(0),
+            )
+            .optional()
+            .map_err(StoreError::sql("read the vault"))?;
+        sealed.map_or(Ok(()), |id| Err(keys::wrong(&id, None)))
+    }
 }
 
-fn grant(row: &Row<'_>) -> rusqlite::Result<VaultGrant> {
-    let secret = |bytes: Vec<u8>| text(bytes).map(SecretString::from);
-    let (life, obtained): (Option<u64>, String) = (row.get(5)?, row.get(6)?);
-    let access: Option<Vec<u8>> = row.get(4)?;
-    Ok(VaultGrant {
-        refresh_token: secret(row.get(0)?)?,
-        previous: row.get::<_, Option<_>>(1)?.map(secret).transpose()?,
-        seed_hash: text(row.get(2)?)?,
-        api_key: row.get::<_, Option<_>>(3)?.map(secret).transpose()?,
-        access: access
-            .map(|token| {
-                secret(token).map(|token| VaultAccess {
-                    token,
-                    life: life.map(Duration::from_millis),
-                })
-            })
-            .transpose()?,
-        obtained: scalar::parse(&obtained).unwrap_or(Timestamp::UNIX_EPOCH),
-    })
-}
+impl Kept {
+    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            key_id: row.get(0)?,
+            refresh_token: row.get(1)?,
+            previous: row.get(2)?,
+            seed_hash: row.get(3)?,
+            api_key: row.get(4)?,
+            access_token: row.get(5)?,
+            access_life_ms: row.get(6)?,
+            obtained: row.get(7)?,
+        })
+    }
 
-fn text(bytes: Vec<u8>) -> rusqlite::Result<String> {
-    String::from_utf8(bytes).map_err(|error| rusqlite::Error::Utf8Error(0, error.utf8_error()))
-}
+    fn insert(&self, source: &str, connection: &Connection) -> rusqlite::Result<()> {
+        connection
+            .execute(
+                "INSERT OR REPLACE INTO grants (source, key_id, refresh_token, previous, seed_hash, api_key, \
+                 access_token, access_life_ms, obtained) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                params![
+                    source,
+                    self.key_id,
+                    self.refresh_token,
+                    self.previous,
+                    self.seed_hash,
+                    self.api_key,
+                    self.access_token,
+                    self.access_life_ms,
+                    self.obtained
+                ],
+            )
+            .map(drop)
+    }
 
-fn millis(life: Duration) -> u64 {
-    u64::try_from(life.as_millis()).unwrap_or(u64::MAX)
+    fn opened(self, source: &str, keys: &Keys) -> Result<VaultGrant, StoreError> {
+        let cell = |bytes| (self.key_id.clone(), bytes);
+        let secret = |column, bytes| keys.secret(Spot { source, column }, &cell(bytes));
+        let maybe =
+            |column, bytes: Option<Vec<u8>>| bytes.map(|bytes| secret(column, bytes)).transpose();
+        let seed = Spot {
+            source,
+            column: SEED_HASH,
+        };
+        Ok(VaultGrant {
+            refresh_token: secret(REFRESH_TOKEN, self.refresh_token)?,
+            previous: maybe(PREVIOUS, self.previous)?,
+            seed_hash: keys.text(seed, &cell(self.seed_hash))?,
+            api_key: maybe(API_KEY, self.api_key)?,
+            access: maybe(ACCESS_TOKEN, self.access_token)?.map(|token| VaultAccess {
+                token,
+                life: self.access_life_ms.map(Duration::from_millis),
+            }),
+            obtained: scalar::parse(&self.obtained).unwrap_or(Timestamp::UNIX_EPOCH),
+        })
+    }
 }

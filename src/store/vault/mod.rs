@@ -1,16 +1,19 @@
 //! The vault: rotating tokens, begun rotations and counts of requests, private beside the mirror.
 //!
-//! Its own small database, so that a full mirror cannot lock a token out: its write-ahead log is
-//! never cut below one spare update (reliability.md 3.3). Not encrypted yet: whoever can read the
-//! service's files can use its tokens.
+//! Its own small database, so that a full mirror cannot lock a token out; its write-ahead log keeps room for
+//! one more token (`room.rs`). Mode 0600 under any umask. Sealed where the configuration gives a key
+//! (`seal.rs`); without one, whoever can read the service's files can use its tokens.
 
 mod grants;
+mod keys;
 mod refusals;
+mod rekey;
 mod requests;
+mod room;
 mod schema;
+mod seal;
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,48 +21,50 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::error::StoreError;
+use super::private;
 
 pub use grants::{VaultAccess, VaultGrant};
+pub use keys::Keys;
+pub use seal::{KEY, VaultKey};
 
 /// How long a connection waits for another process that writes.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The write-ahead log keeps this much, so that a token can be saved on a full disk.
-const SPARE_LOG: i32 = 256 * 1024;
 
 /// The open vault.
 #[derive(Debug)]
 pub struct Vault {
     folder: PathBuf,
     connection: Mutex<Connection>,
+    keys: Keys,
 }
 
 impl Vault {
-    /// Opens or makes `vault.db` in the folder of the mirror.
+    /// Opens or makes `vault.db` in the folder of the mirror. What stands there in clear is sealed, if
+    /// there is a key. A missing or wrong key is no error here: only what is sealed cannot be had.
     ///
     /// # Errors
     /// When the file cannot be written, is no vault, or is one of a newer Rollbook.
-    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+    pub fn open(folder: &Path, keys: Keys) -> Result<Self, StoreError> {
         let path = folder.join("vault.db");
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| {
-                file(
-                    &path,
-                    format!("could not open the vault for writing: {error}"),
-                )
-            })?;
+        refuse_open_folder(folder)?;
+        private::open_private_file(&path).map_err(|error| {
+            file(
+                &path,
+                format!("could not open the vault for writing: {error}"),
+            )
+        })?;
         let mut connection = Connection::open(&path).map_err(StoreError::sql("open the vault"))?;
         schema::refuse_others(&connection, &path)?;
         prepare(&connection).map_err(StoreError::sql("open the vault"))?;
         schema::upgrade(&mut connection, &path)?;
+        rekey::seal_what_is_clear(&mut connection, &keys)?;
+        if let Err(error) = room::make(&connection, &path) {
+            tracing::warn!(%error, "a token may not fit when the disk is full");
+        }
         Ok(Self {
             folder: folder.to_owned(),
             connection: Mutex::new(connection),
+            keys,
         })
     }
 
@@ -70,15 +75,18 @@ impl Vault {
     pub fn lock(&self, source: &str) -> Result<File, StoreError> {
         let path = self.folder.join(format!("vault-{source}.lock"));
         let broken = |error: std::io::Error| file(&path, format!("could not lock it: {error}"));
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(broken)?;
+        let lock = private::open_private_file(&path).map_err(broken)?;
         lock.lock().map_err(broken)?;
         Ok(lock)
+    }
+
+    /// Brings everything that is kept from the keys that open it to another one, or to none, in one
+    /// transaction, and says how many rows that were.
+    ///
+    /// # Errors
+    /// When something opens with none of the keys; then nothing is changed.
+    pub fn rekey(&self, from: &[&Keys], to: &Keys) -> Result<usize, StoreError> {
+        rekey::rekey(&mut self.connection(), from, to)
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -91,9 +99,26 @@ impl Vault {
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
-    connection.pragma_update_and_check(None, "journal_size_limit", SPARE_LOG, |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "full")?;
-    connection.pragma_update(None, "secure_delete", "on")
+    connection.pragma_update(None, "secure_delete", "on")?;
+    room::prepare(connection)
+}
+
+/// Somebody who can put files into the vault's folder could put another vault there.
+fn refuse_open_folder(folder: &Path) -> Result<(), StoreError> {
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    if private::is_open_to_all(folder) {
+        let problem = format!(
+            "everybody on this machine can put files into this folder; run `chmod o-w {}`",
+            folder.display()
+        );
+        return Err(file(folder, problem));
+    }
+    Ok(())
 }
 
 fn file(path: &Path, problem: String) -> StoreError {
@@ -103,5 +128,9 @@ fn file(path: &Path, problem: String) -> StoreError {
     }
 }
 
+#[cfg(test)]
+mod key_tests;
+#[cfg(test)]
+mod room_tests;
 #[cfg(test)]
 mod tests;

@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn a_refusal_outlasts_the_process_and_gives_way_to_the_next() {
         let folder = tempfile::tempdir().expect("a folder");
-        let open = || Vault::open(folder.path()).expect("a vault");
+        let open = || Vault::open(folder.path(), crate::store::vault::Keys::None).expect("a vault");
         let time = |text: &str| text.parse::<Timestamp>().expect("a time");
         let (first, second) = (time("2026-03-02T06:00:00Z"), time("2026-03-03T06:00:00Z"));
         open().note_refusal("school", "abc", first).expect("noted");

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::file;
+use super::{file, room};
 use crate::store::StoreError;
 
 /// "RBVT" in ASCII.
@@ -106,6 +106,7 @@ fn step(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         transaction.execute_batch(PUT_ASIDE)?;
     }
     transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(room::TABLE)?;
     if is_old {
         transaction.execute_batch(TAKE_OVER)?;
     }

@@ -7,19 +7,19 @@ use tempfile::TempDir;
 
 use super::*;
 
-fn folder() -> TempDir {
+pub(super) fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
-fn monday() -> Timestamp {
+pub(super) fn monday() -> Timestamp {
     "2026-03-02T06:00:00Z".parse().expect("a time")
 }
 
-fn grant(token: &str) -> VaultGrant {
+pub(super) fn grant(token: &str) -> VaultGrant {
     VaultGrant {
         refresh_token: token.into(),
         previous: Some(format!("before-{token}").into()),
-        seed_hash: "seed".to_owned(),
+        seed_hash: "canary-seed".to_owned(),
         api_key: Some("key".into()),
         access: Some(VaultAccess {
             token: format!("access-{token}").into(),
@@ -30,7 +30,7 @@ fn grant(token: &str) -> VaultGrant {
 }
 
 /// Everything that a grant says, as one text.
-fn told(grant: &VaultGrant) -> String {
+pub(super) fn told(grant: &VaultGrant) -> String {
     let text = |secret: &Option<SecretString>| {
         let secret = secret.as_ref().map(|secret| secret.expose_secret());
         secret.unwrap_or("-").to_owned()
@@ -51,10 +51,10 @@ fn told(grant: &VaultGrant) -> String {
 #[test]
 fn what_is_kept_is_there_for_the_next_process() {
     let folder = folder();
-    let vault = Vault::open(folder.path()).expect("opens");
+    let vault = Vault::open(folder.path(), Keys::None).expect("opens");
     assert!(matches!(vault.load("north"), Ok((None, None))));
     vault.intend("north", "hash", monday()).expect("noted");
-    let other = Vault::open(folder.path()).expect("opens beside");
+    let other = Vault::open(folder.path(), Keys::None).expect("opens beside");
     assert_eq!(
         other.load("north").expect("reads").1.as_deref(),
         Some("hash")
@@ -89,7 +89,7 @@ fn a_vault_that_knew_no_keys_keeps_its_tokens() {
     .expect("an old vault");
     drop(old);
     for _ in 0..2 {
-        let vault = Vault::open(folder.path()).expect("opens");
+        let vault = Vault::open(folder.path(), Keys::None).expect("opens");
         let (kept, intent) = vault.load("north").expect("reads");
         assert_eq!(
             told(&kept.expect("a grant")),
@@ -97,7 +97,7 @@ fn a_vault_that_knew_no_keys_keeps_its_tokens() {
         );
         assert_eq!(intent.as_deref(), Some("of r7"));
     }
-    let vault = Vault::open(folder.path()).expect("opens");
+    let vault = Vault::open(folder.path(), Keys::None).expect("opens");
     assert_eq!(vault.count("north", "2026-03-02", 1).expect("counts"), 42);
 }
 
@@ -131,7 +131,7 @@ fn files_that_are_no_vault_of_ours_are_left_alone() {
             theirs.execute_batch(made_by).expect("made");
         }
         let before = std::fs::read(&path).expect("read");
-        let error = Vault::open(folder.path())
+        let error = Vault::open(folder.path(), Keys::None)
             .expect_err("not ours")
             .to_string();
         assert!(error.ends_with(expected), "{error}");
