@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::{App, Overlay, Places, Setup, tables};
+use super::{App, Overlay, Places, Setup};
 use crate::daemon::{Engine, Entry};
 use crate::model::{Look, scalar};
 use crate::store::runs::{self, JobState};
@@ -40,7 +40,7 @@ impl Engine for DaemonEngine {
             schedule: job.config.schedule.clone(),
             zone: job.config.time_zone.clone(),
             catch_up: job.config.catch_up,
-            shape: tables::shape(&setup, job),
+            shape: self.app.shape(&setup, job),
         };
         setup.jobs.iter().map(entry).collect()
     }

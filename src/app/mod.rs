@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 pub use engine::DaemonEngine;
+pub use keeping::keys;
 pub use overlay::Overlay;
 pub use setup::{JobSetup, Setup, SourceSetup};
 
@@ -46,6 +47,15 @@ impl Places {
     pub fn mirror(&self, setup: &Setup) -> PathBuf {
         self.state.join(&setup.config.store.path)
     }
+
+    /// The folder of the vault: the mirror's.
+    pub fn vault(&self, setup: &Setup) -> PathBuf {
+        beside(&self.mirror(setup)).to_owned()
+    }
+}
+
+fn beside(mirror: &Path) -> &Path {
+    mirror.parent().unwrap_or(Path::new("."))
 }
 
 /// The running program: the configuration in force, the mirror, the vault.
@@ -103,7 +113,7 @@ impl App {
     ) -> Result<Self, StoreError> {
         let store = Arc::new(Store::open(file)?);
         let keys = keeping::keys(&setup.config.store, &secrets)?;
-        let vault = Arc::new(Vault::open(home.parent().unwrap_or(Path::new(".")), keys)?);
+        let vault = Arc::new(Vault::open(beside(home), keys)?);
         tables::fit(&store, &setup).await?;
         Ok(Self {
             setup: Mutex::new(Arc::new(setup)),
@@ -170,7 +180,17 @@ impl App {
             .job(name)
             .ok_or_else(|| format!("there is no job {name}"))?;
         let source = self.source(&setup, job.source.as_str())?;
-        Ok(Arc::new(tables::job(&setup, name, job, source)))
+        Ok(Arc::new(Job {
+            shape: self.shape(&setup, job),
+            ..tables::job(&setup, name, job, source)
+        }))
+    }
+
+    /// A text that changes when there is reason to try a parked job again: its configuration, its source's, or
+    /// the vault's key is another one.
+    fn shape(&self, setup: &Setup, job: &JobSetup) -> String {
+        let key = self.vault.key_id().unwrap_or_default();
+        format!("{}{key}", tables::shape(setup, job))
     }
 
     /// The source's session: made once, shared by its jobs, so that they share its limits and its token.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    approve, check, demo, jobs, reset, resume, runs, sandbox, schema, status, streams, sync, why,
+    approve, check, demo, jobs, logout, reset, resume, runs, sandbox, schema, status, streams,
+    sync, tokens, vault, why,
 };
 use crate::app::Places;
 
@@ -60,6 +61,12 @@ pub enum Command {
     Streams(streams::Options),
     /// Which run brought, changed or removed a row
     Why(why::Options),
+    /// How each source is let in, and what is kept of it; never a value
+    Tokens(tokens::Options),
+    /// Forget the sign-in of a source
+    Logout(logout::Options),
+    /// Make a key for the vault, or give the vault another one
+    Vault(vault::Options),
     /// Accept what a run held back, and run its job now
     Approve(approve::Options),
     /// Let a job run again that is parked, deferred or slowed down by failures
@@ -124,6 +131,7 @@ mod tests {
             &["rollbook", "streams", "north"],
             &["rollbook", "streams", "--columns", "north.users"],
             &["rollbook", "schema", "job"],
+            &["rollbook", "vault", "rekey", "--new-key", "new.key"],
         ] {
             assert!(Args::try_parse_from(line).is_ok(), "{line:?}");
         }
@@ -134,6 +142,15 @@ mod tests {
             &["rollbook", "sandbox", "--faults", "101"],
             &["rollbook", "sandbox", "--advance"],
             &["rollbook", "schema", "mirror"],
+            &[
+                "rollbook",
+                "vault",
+                "rekey",
+                "--new-key",
+                "new.key",
+                "--plain",
+            ],
+            &["rollbook", "logout"],
         ] {
             assert!(Args::try_parse_from(line).is_err(), "{line:?}");
         }

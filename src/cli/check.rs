@@ -1,15 +1,18 @@
 //! `rollbook check`: is everything that admins wrote right, and what would the next start do to the mirror?
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::exit::Exit;
 use super::reading::{Reading, errors};
 use super::words::many;
-use super::{out, table::indented};
-use crate::app::{Places, Setup};
+use super::{out, start, table::indented};
+use crate::app::{Overlay, Places, Setup, keys};
 use crate::model::{Look, Problem, Problems, Severity};
 use crate::store::look::{self, Reader};
 use crate::store::table::storage;
+use crate::store::vault::kept;
 use crate::store::{StoreError, Table, tables};
 
 /// Options of `check`.
@@ -24,7 +27,12 @@ pub struct Options {
 pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
     let reading = Reading::open_quietly(places)?;
     let view = match &reading.setup {
-        Ok(setup) => view(setup, reading.mirror_if_made())?,
+        Ok(setup) => {
+            let mut view = view(setup, reading.mirror_if_made())?;
+            view.vault = vault(places, setup)?;
+            view.ok &= view.vault.is_empty();
+            view
+        }
         Err(problems) => View {
             problems: problems.iter().map(ProblemLine::of).collect(),
             ..View::default()
@@ -56,6 +64,8 @@ struct View {
     erased_at_next_start: Vec<Erased>,
     keys_changed: Vec<String>,
     tables_without_a_job: Vec<String>,
+    /// Why what the vault keeps cannot be had.
+    vault: Vec<String>,
 }
 
 /// One problem, for a script.
@@ -116,6 +126,27 @@ fn view(setup: &Setup, mirror: Option<&Reader>) -> Result<View, Exit> {
     Ok(view)
 }
 
+/// Why what is kept of a source cannot be opened, each reason once with all its sources.
+fn vault(places: &Places, setup: &Setup) -> Result<Vec<String>, Exit> {
+    let secrets = start::secrets(places, &Overlay::default());
+    let keys = keys(&setup.config.store, &secrets)?;
+    let mut reasons: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in kept(&places.vault(setup))? {
+        let is_secret = line.obtained.is_some() || line.intent.is_some();
+        if let (true, Some(refusal)) = (is_secret, keys.refusal(line.key_id.as_deref())) {
+            let sources = reasons.entry(refusal.to_string()).or_default();
+            sources.push(line.source);
+        }
+    }
+    let sentence = |(reason, sources): (String, Vec<String>)| {
+        format!(
+            "the sign-in of {} cannot be used: {reason}",
+            sources.join(", ")
+        )
+    };
+    Ok(reasons.into_iter().map(sentence).collect())
+}
+
 /// What the next start would do to one table.
 fn compare(mirror: &Reader, wanted: &Table, view: &mut View) -> Result<(), StoreError> {
     let Some(have) = look::table(mirror, &wanted.source, &wanted.stream)? else {
@@ -164,12 +195,12 @@ fn text(view: &View) -> String {
         many(view.jobs as u64, "job", "jobs"),
         many(view.streams as u64, "stream", "streams"),
     );
-    text.push_str(if view.ok {
-        ": all right.\n"
-    } else {
-        ": the next start would refuse them.\n"
+    text.push_str(match (view.ok, view.keys_changed.is_empty()) {
+        (true, _) => ": all right.\n",
+        (false, true) => ": the vault does not open.\n",
+        (false, false) => ": the next start would refuse them.\n",
     });
-    for sentence in &view.keys_changed {
+    for sentence in view.keys_changed.iter().chain(&view.vault) {
         text.push_str(&format!("• {sentence}\n"));
     }
     if !view.erased_at_next_start.is_empty() {
@@ -239,6 +270,15 @@ mod tests {
                 "3 sources, 1 job, 38 streams: the next start would refuse them.\n\
                  • the key of table north_users would change\n\
                  No job reads these any more; they stay as they are: old_users, old_orgs\n",
+            ),
+            (
+                View {
+                    ok: false,
+                    vault: vec!["the sign-in of north cannot be used: no key".to_owned()],
+                    ..plain()
+                },
+                "3 sources, 1 job, 38 streams: the vault does not open.\n\
+                 • the sign-in of north cannot be used: no key\n",
             ),
         ];
         for (view, expected) in rows {

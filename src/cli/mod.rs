@@ -10,6 +10,7 @@ mod demo_questions;
 mod exit;
 mod jobs;
 mod lines;
+mod logout;
 mod out;
 mod progress;
 mod reading;
@@ -25,6 +26,8 @@ mod streams;
 mod sync;
 mod table;
 mod ticks;
+mod tokens;
+mod vault;
 mod why;
 mod words;
 
@@ -60,6 +63,9 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Jobs(options) => jobs::run(&places, &options),
         Command::Streams(options) => streams::run(&places, &options),
         Command::Why(options) => why::run(&places, &options),
+        Command::Tokens(options) => tokens::run(&places, &options),
+        Command::Logout(options) => logout::run(&places, &options),
+        Command::Vault(options) => vault::run(&places, &options),
         Command::Approve(options) => approve::run(&places, &options).await,
         Command::Resume(options) => resume::run(&places, options).await,
         Command::Reset(options) => reset::run(&places, options).await,

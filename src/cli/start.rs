@@ -58,7 +58,8 @@ pub async fn rehearsal(places: &Places) -> Result<App, Exit> {
     Ok(App::rehearse(places, setup, secrets(places, &overlay), Clock::system()).await?)
 }
 
-fn secrets(places: &Places, overlay: &Overlay) -> Secrets {
+/// The secrets that the configuration may name.
+pub fn secrets(places: &Places, overlay: &Overlay) -> Secrets {
     if overlay.secrets.is_empty() {
         Secrets::new(
             &places.config,

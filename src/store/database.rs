@@ -48,7 +48,7 @@ impl Store {
                 format!("the linked SQLite {} is too old", rusqlite::version()),
             ));
         }
-        let lock = take_lock(&path.with_file_name("rollbook.lock"))?;
+        let lock = hold(path)?;
         make_private(path)?;
         let mut connection = Connection::open(path).map_err(StoreError::sql("open the mirror"))?;
         check_identity(&connection, path)?;
@@ -93,6 +93,14 @@ impl Store {
     pub fn reader(&self) -> Result<Connection, StoreError> {
         reader(&self.path)
     }
+}
+
+/// The lock that whoever writes a mirror holds, without the mirror: for what must not happen beside a daemon.
+///
+/// # Errors
+/// When another process has it.
+pub fn hold(mirror: &Path) -> Result<File, StoreError> {
+    take_lock(&mirror.with_file_name("rollbook.lock"))
 }
 
 /// A connection that only reads a mirror, also while another process writes it.

@@ -17,4 +17,5 @@ mod quirks;
 mod script;
 mod server;
 mod sources;
+mod vault;
 mod wire;

@@ -30,6 +30,15 @@ impl Keys {
         }
     }
 
+    /// Why what is sealed with the key of this name, or not sealed, cannot be had.
+    pub fn refusal(&self, sealed: Option<&str>) -> Option<StoreError> {
+        match (self, sealed) {
+            (Self::Missing(why), _) => Some(missing(why)),
+            (keys, Some(id)) if keys.id() != Some(id) => Some(wrong(id, keys.id())),
+            _ => None,
+        }
+    }
+
     /// Seals a text, or leaves it as it is where no key is wanted.
     pub(super) fn seal(&self, spot: Spot<'_>, text: &[u8]) -> Result<Vec<u8>, StoreError> {
         match self {
@@ -45,13 +54,14 @@ impl Keys {
         spot: Spot<'_>,
         (id, bytes): &Cell,
     ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        if let Some(refusal) = self.refusal(id.as_deref()) {
+            return Err(refusal);
+        }
         match (id, self) {
-            (_, Self::Missing(why)) => Err(missing(why)),
-            (None, _) => Ok(Zeroizing::new(bytes.clone())),
-            (Some(id), Self::Given(key)) if *id == key.id() => {
+            (Some(_), Self::Given(key)) => {
                 key.open(spot, bytes).ok_or_else(|| damaged(spot.source))
             }
-            (Some(id), _) => Err(wrong(id, self.id())),
+            _ => Ok(Zeroizing::new(bytes.clone())),
         }
     }
 

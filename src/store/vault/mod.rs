@@ -6,6 +6,7 @@
 
 mod grants;
 mod keys;
+mod look;
 mod refusals;
 mod rekey;
 mod requests;
@@ -25,7 +26,8 @@ use super::private;
 
 pub use grants::{VaultAccess, VaultGrant};
 pub use keys::Keys;
-pub use seal::{KEY, VaultKey};
+pub use look::{KeptLine, kept};
+pub use seal::{KEY, VaultKey, fresh_key};
 
 /// How long a connection waits for another process that writes.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -78,6 +80,11 @@ impl Vault {
         let lock = private::open_private_file(&path).map_err(broken)?;
         lock.lock().map_err(broken)?;
         Ok(lock)
+    }
+
+    /// The name of the key that everything is sealed with, if one is given.
+    pub fn key_id(&self) -> Option<&str> {
+        self.keys.id()
     }
 
     /// Brings everything that is kept from the keys that open it to another one, or to none, in one

@@ -79,10 +79,15 @@ pub(super) fn refuse_others(connection: &Connection, path: &Path) -> Result<(), 
     Ok(())
 }
 
+/// Whether the tables are those of this version.
+pub(super) fn is_current(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(number(connection, "user_version")? == VERSION)
+}
+
 /// Makes the tables, in one transaction; another process may be at it too.
 pub(super) fn upgrade(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let what = StoreError::sql("make the vault's tables");
-    if number(connection, "user_version").map_err(&what)? == VERSION {
+    if is_current(connection).map_err(&what)? {
         return Ok(());
     }
     let transaction = connection
@@ -94,7 +99,7 @@ pub(super) fn upgrade(connection: &mut Connection, path: &Path) -> Result<(), St
 }
 
 fn step(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-    if number(transaction, "user_version")? == VERSION {
+    if is_current(transaction)? {
         return Ok(());
     }
     let is_old = transaction.query_row(

@@ -4,7 +4,7 @@
 //! key's name. Sealed = nonce (12 bytes), then the text as long as it was, then the tag (16 bytes).
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
-use aws_lc_rs::hmac;
+use aws_lc_rs::{hmac, rand};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret as _, SecretBox};
 
@@ -29,6 +29,16 @@ pub(super) struct Spot<'a> {
     pub source: &'a str,
     /// Table and column.
     pub column: &'static str,
+}
+
+/// The bytes of a key that nobody has had before, from the operating system's generator.
+///
+/// # Errors
+/// When that does not work.
+pub fn fresh_key() -> Result<SecretBox<[u8; KEY]>, StoreError> {
+    let mut filled = Ok(());
+    let key = SecretBox::init_with_mut(|key: &mut [u8; KEY]| filled = rand::fill(key));
+    filled.map(|()| key).map_err(|_| StoreError::Sealing)
 }
 
 impl VaultKey {
