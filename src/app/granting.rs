@@ -12,7 +12,7 @@ use super::setup::SourceSetup;
 use crate::config::{
     Auth, ClientAuth as ChosenAuth, Grant as GrantKind, SecretRef, Secrets, TokenBody as ChosenBody,
 };
-use crate::http::{ApiKeySpec, ClientAuth, Grant, GrantSpec, TokenBody, TokenMembers};
+use crate::http::{ApiKeySpec, ClientAuth, Grant, GrantSpec, Redirect, TokenBody, TokenMembers};
 use crate::model::duration::duration;
 use crate::vendor::description::{
     ApiKeyRules, ClientAuth as DescribedAuth, GrantRules, TokenBody as DescribedBody,
@@ -68,6 +68,23 @@ impl Granting<'_> {
         }
     }
 
+    /// What a sign-in to this source needs: the endpoint with the scopes to ask for, where a browser
+    /// starts, and where it comes back to, if that is registered.
+    pub fn browser(&self) -> Result<Browser, String> {
+        let rules = self.rules(&self.source.description.auth.authorization_code)?;
+        let start = rules.authorize_url.as_deref().unwrap_or_default();
+        let redirect = self.fill(rules.redirect_url.as_deref().unwrap_or_default());
+        Ok(Browser {
+            spec: self.spec(&rules)?,
+            authorize_url: address("authorize_url", &self.fill(start))?,
+            authorize_query: self.filled(&rules.authorize_query),
+            redirect: (!redirect.is_empty())
+                .then(|| Redirect::registered(&redirect))
+                .transpose()?,
+            pkce: rules.pkce.unwrap_or(true),
+        })
+    }
+
     fn not_offered(&self) -> String {
         let title = &self.source.description.title;
         format!("{title} does not offer the grant {}", self.auth.grant)
@@ -94,11 +111,16 @@ impl Granting<'_> {
                 ChosenBody::Json => DescribedBody::Json,
             };
         }
+        maybe_over(&mut rules.authorize_url, &auth.authorize_url);
+        over(&mut rules.authorize_query, &auth.authorize_query);
+        maybe_over(&mut rules.redirect_url, &auth.redirect_url);
+        maybe_over(&mut rules.pkce, &auth.pkce);
         let (described, chosen) = (&mut rules.members, &auth.members);
         maybe_over(&mut described.access_token, &chosen.access_token);
         maybe_over(&mut described.refresh_token, &chosen.refresh_token);
         maybe_over(&mut described.expires_in, &chosen.expires_in);
         maybe_over(&mut described.expires_at, &chosen.expires_at);
+        maybe_over(&mut described.scope, &chosen.scope);
         match (&mut rules.api_key, &auth.api_key_header) {
             (Some(key), header) => {
                 over(&mut key.header, header);
@@ -142,6 +164,7 @@ impl Granting<'_> {
                 refresh_token: named(&members.refresh_token, standard.refresh_token),
                 expires_in: named(&members.expires_in, standard.expires_in),
                 expires_at: named(&members.expires_at, standard.expires_at),
+                scope: named(&members.scope, standard.scope),
             },
             api_key: rules
                 .api_key
@@ -176,6 +199,20 @@ impl Granting<'_> {
             .map(|(name, value)| (name.clone(), self.fill(value)))
             .collect()
     }
+}
+
+/// What a sign-in by browser needs.
+pub struct Browser {
+    /// The token endpoint, the client, and the scopes to ask for.
+    pub spec: GrantSpec,
+    /// Where a browser starts.
+    pub authorize_url: Url,
+    /// Further parameters of that address.
+    pub authorize_query: Vec<(String, String)>,
+    /// Where it comes back to, if that is registered at the vendor.
+    pub redirect: Option<Redirect>,
+    /// Whether a proof key is sent.
+    pub pkce: bool,
 }
 
 /// An address of the configuration.

@@ -7,6 +7,7 @@
 mod engine;
 mod granting;
 mod keeping;
+mod login;
 mod overlay;
 mod settings;
 mod setup;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use engine::DaemonEngine;
 pub use keeping::keys;
+pub use login::{Login, NoLogin};
 pub use overlay::Overlay;
 pub use setup::{JobSetup, Setup, SourceSetup};
 

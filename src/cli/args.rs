@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    approve, check, demo, jobs, logout, reset, resume, runs, sandbox, schema, status, streams,
-    sync, tokens, vault, why,
+    approve, check, demo, jobs, login, logout, reset, resume, runs, sandbox, schema, status,
+    streams, sync, tokens, vault, why,
 };
 use crate::app::Places;
 
@@ -73,6 +73,8 @@ pub enum Command {
     Resume(resume::Options),
     /// Forget how far a stream was read, so that the next run reads it in full
     Reset(reset::Options),
+    /// Sign in to a source once by a browser; from then on it renews itself
+    Login(login::Options),
     /// Print the JSON Schema of a kind of file, for editors
     Schema(schema::Options),
     /// Serve the simulated vendors on loopback

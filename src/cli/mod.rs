@@ -10,6 +10,7 @@ mod demo_questions;
 mod exit;
 mod jobs;
 mod lines;
+mod login;
 mod logout;
 mod out;
 mod progress;
@@ -69,6 +70,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Approve(options) => approve::run(&places, &options).await,
         Command::Resume(options) => resume::run(&places, options).await,
         Command::Reset(options) => reset::run(&places, options).await,
+        Command::Login(options) => login::run(&places, &options).await,
         Command::Schema(options) => {
             schema::run(&options);
             Ok(())

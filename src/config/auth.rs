@@ -41,6 +41,16 @@ pub struct Auth {
     /// The token endpoint's address, where it shall differ; a template, as in the description.
     #[schemars(length(min = 1))]
     pub token_url: Option<String>,
+    /// The address where a browser starts (`authorization_code`), where it shall differ; a template.
+    #[schemars(length(min = 1))]
+    pub authorize_url: Option<String>,
+    /// Further parameters of that address, in place of the description's; templates.
+    pub authorize_query: Option<BTreeMap<String, String>>,
+    /// The address that the browser is sent back to (`authorization_code`), exactly as it is registered at
+    /// the vendor; empty for a free port of loopback.
+    pub redirect_url: Option<String>,
+    /// Whether the sign-in carries a proof key (`authorization_code`), where it shall differ.
+    pub pkce: Option<bool>,
     /// Query parameters of the token request, in place of the description's; templates.
     pub token_query: Option<BTreeMap<String, String>>,
     /// Further members of the token request's body, in place of the description's; templates.
@@ -136,4 +146,6 @@ pub struct TokenMembers {
     pub expires_in: Option<String>,
     /// The time of its end: RFC 3339, or seconds or milliseconds since 1970.
     pub expires_at: Option<String>,
+    /// The scopes that were granted.
+    pub scope: Option<String>,
 }

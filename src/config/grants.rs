@@ -38,6 +38,9 @@ const ENDPOINT: [&str; 10] = [
     "api_key_member",
 ];
 
+/// The quirks of a sign-in by browser.
+const BROWSER: [&str; 4] = ["authorize_url", "authorize_query", "redirect_url", "pkce"];
+
 const CREDENTIALS: [&str; 6] = [
     "client_id",
     "client_secret",
@@ -81,12 +84,17 @@ pub fn check(source: &Node) -> Problems {
         problems.push(Problem::error(place(), message).help(format!("add `{example}`")));
     }
     let asks_endpoint = grant != Grant::ApiKey;
+    let asks_person = grant == Grant::AuthorizationCode;
     for entry in auth.entries() {
         let key = entry.name.as_str();
         let has_use = needed.contains(&key)
             || useful.contains(&key)
-            || asks_endpoint && ENDPOINT.contains(&key);
-        if !has_use && (CREDENTIALS.contains(&key) || ENDPOINT.contains(&key)) {
+            || asks_endpoint && ENDPOINT.contains(&key)
+            || asks_person && BROWSER.contains(&key);
+        let is_known = [&CREDENTIALS[..], &ENDPOINT, &BROWSER]
+            .iter()
+            .any(|keys| keys.contains(&key));
+        if !has_use && is_known {
             let place = Place::within(entry.value.file(), entry.key.clone());
             let message = format!("{} has no use with the grant `{grant}`", quoted(key));
             let help = format!(

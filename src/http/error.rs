@@ -75,6 +75,8 @@ pub enum Kind {
     PasswordRests(Timestamp),
     /// A person has to sign in anew: to this source by command, or with a new token where none is named.
     SignInNeeded(Option<String>),
+    /// A sign-in by browser came to nothing; the sentence says why.
+    SignInFailed(String),
     /// A refresh was sent and its answer is lost or unreadable, so the token may be used up.
     GrantUnclear,
     /// Too many token requests failed; the next one may go out then; the last failure's sentence.
@@ -137,6 +139,7 @@ impl Kind {
             | Self::GrantRefused(..)
             | Self::PasswordRests(_)
             | Self::SignInNeeded(_)
+            | Self::SignInFailed(_)
             | Self::GrantUnclear
             | Self::GrantPaused(..)
             | Self::Vault(_)
@@ -185,6 +188,7 @@ impl HttpError {
             | Kind::GrantRefused(..)
             | Kind::PasswordRests(_)
             | Kind::SignInNeeded(_)
+            | Kind::SignInFailed(_)
             | Kind::VaultShut(_) => Class::Auth,
             Kind::Setup(_)
             | Kind::Certificate(_)

@@ -80,6 +80,8 @@ pub struct TokenMembers {
     pub expires_in: String,
     /// The time of its end.
     pub expires_at: String,
+    /// The scopes that were granted.
+    pub scope: String,
 }
 
 impl Default for TokenMembers {
@@ -89,6 +91,7 @@ impl Default for TokenMembers {
             refresh_token: "refresh_token".into(),
             expires_in: "expires_in".into(),
             expires_at: "expires_at".into(),
+            scope: "scope".into(),
         }
     }
 }
@@ -129,12 +132,12 @@ pub enum TokenBody {
 /// What is kept of a grant between two refreshes.
 #[derive(Clone, Debug)]
 pub struct KeptGrant {
-    /// The token for the next refresh.
+    /// The token for the next refresh; empty after a sign-in that gave none.
     pub refresh_token: SecretString,
     /// The one before, until the new one has been proven.
     pub previous: Option<SecretString>,
-    /// [`KeptGrant::fingerprint`] of the token that the admin had configured when this chain began,
-    /// empty when there was none; a newly configured one wins.
+    /// What this chain of tokens grew out of: [`KeptGrant::fingerprint`] of the token that the admin had
+    /// configured, where a newly configured one wins; [`SignInMark`] of a sign-in; or nothing.
     pub seed_hash: String,
     /// Fingerprint of the token of a refresh that was begun and never finished.
     pub intent: Option<String>,
@@ -161,6 +164,48 @@ impl KeptGrant {
     pub fn fingerprint(token: &SecretString) -> String {
         format!("{:032x}", xxh3_128(token.expose_secret().as_bytes()))
     }
+}
+
+/// The mark of a chain that began when a person signed in: at which endpoint, by which client, and when.
+///
+/// A token is never sent to another endpoint than the one that gave it, whatever the configuration says
+/// by then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInMark {
+    endpoint: String,
+    /// When the person signed in.
+    pub at: Timestamp,
+}
+
+impl SignInMark {
+    /// The mark of a sign-in at this endpoint.
+    pub fn new(spec: &GrantSpec, at: Timestamp) -> Self {
+        let endpoint = endpoint_mark(spec);
+        Self { endpoint, at }
+    }
+
+    /// The mark in a kept grant; `None` when its chain began in another way.
+    pub fn of(kept: &KeptGrant) -> Option<Self> {
+        let mut words = kept.seed_hash.strip_prefix("sign-in ")?.split(' ');
+        let (endpoint, at) = (words.next()?.to_owned(), words.next()?.parse().ok()?);
+        Some(Self { endpoint, at })
+    }
+
+    /// Whether it was this endpoint, and this client.
+    pub fn is_for(&self, spec: &GrantSpec) -> bool {
+        self.endpoint == endpoint_mark(spec)
+    }
+}
+
+impl fmt::Display for SignInMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sign-in {} {}", self.endpoint, self.at)
+    }
+}
+
+fn endpoint_mark(spec: &GrantSpec) -> String {
+    let text = format!("{}\n{}", spec.token_url, spec.client_id);
+    format!("{:032x}", xxh3_128(text.as_bytes()))
 }
 
 /// The vault does not answer as it should.

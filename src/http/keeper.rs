@@ -11,13 +11,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
-use secrecy::SecretString;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::access::Access;
 use super::error::{HttpError, Kind};
 use super::grant::{Grant, GrantSpec, GrantVault};
-use super::rotation::{Chain, blocking};
+use super::rotation::{Chain, Root, blocking};
 use super::rules::Timeouts;
 use super::token_request::{Endpoint, Proof, Token};
 use super::way::{Way, mark_of_password};
@@ -87,11 +86,16 @@ impl Held {
         self.renew.is_none_or(|renew| now < renew)
     }
 
-    /// When it is no longer to be used: 20 s before its end, or a third of its life when that is less.
+    /// When it is no longer to be used, on the clock's running time.
     fn last_use(&self) -> Option<Duration> {
         self.life
-            .map(|life| self.since + (life - MARGIN.min(life / 3)).saturating_sub(self.age))
+            .map(|life| self.since + last_use(life).saturating_sub(self.age))
     }
+}
+
+/// How old a token may become in use: to 20 s before its end, or a third of its life when that is less.
+pub(super) fn last_use(life: Duration) -> Duration {
+    life - MARGIN.min(life / 3)
 }
 
 impl TokenKeeper {
@@ -223,9 +227,12 @@ impl Keeper {
                 self.must_not_rest(now).await?;
                 endpoint.ask(&Proof::Password(name, password), now).await
             }
-            Way::Refresh(endpoint, seed) => self.refresh(endpoint, seed.as_ref(), chain).await,
+            Way::Refresh(endpoint, seed) => {
+                self.refresh(endpoint, Root::Seed(seed.as_ref()), chain)
+                    .await
+            }
             Way::SignedIn(endpoint) => {
-                let outcome = self.refresh(endpoint, None, chain).await;
+                let outcome = self.refresh(endpoint, Root::SignIn, chain).await;
                 outcome.map_err(|kind| match kind {
                     Kind::SignInNeeded(_) => Kind::SignInNeeded(Some(self.source.clone())),
                     kind => kind,
@@ -237,11 +244,11 @@ impl Keeper {
     async fn refresh(
         &self,
         endpoint: &Endpoint,
-        seed: Option<&SecretString>,
+        root: Root<'_>,
         chain: &mut Chain,
     ) -> Result<Token, Kind> {
         let keeping = (&self.vault, self.source.as_str());
-        chain.refresh(endpoint, seed, keeping, &self.clock).await
+        chain.refresh(endpoint, root, keeping, &self.clock).await
     }
 
     /// The life counts from before the request, so that a slow answer does not lengthen it.
@@ -312,7 +319,8 @@ impl Keeper {
         }
     }
 
-    /// An old token is used to its end while the endpoint has a hiccup; a refusal is remembered.
+    /// An old token is used to its end while the endpoint has a hiccup, and where nothing renews it; a
+    /// refusal is remembered.
     async fn after_failure(
         &self,
         state: &mut State,
@@ -322,7 +330,7 @@ impl Keeper {
         if let Some(held) = &mut state.held
             && let Some(last_use) = held.last_use()
             && now < last_use
-            && error.class() == Class::Transient
+            && (error.class() == Class::Transient || error.is_sign_in_needed())
         {
             // Half of what is left, so an endpoint that stays away is asked a handful of times.
             held.renew = Some(now + (last_use - now) / 2);

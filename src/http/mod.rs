@@ -15,6 +15,7 @@ mod error;
 mod grant;
 mod keeper;
 mod limits;
+mod login;
 mod pace;
 mod reply;
 mod rotation;
@@ -22,6 +23,7 @@ mod rules;
 mod sentence;
 mod session;
 mod token_answer;
+mod token_refusal;
 mod token_request;
 mod verdict;
 mod way;
@@ -35,10 +37,11 @@ pub use ask::{Ask, Effort};
 pub use budget::RunBudget;
 pub use error::{HttpError, Kind, Slow, Unreachable};
 pub use grant::{
-    ApiKeySpec, ClientAuth, Grant, GrantSpec, GrantVault, KeptAccess, KeptGrant, TokenBody,
-    TokenMembers, VaultError,
+    ApiKeySpec, ClientAuth, Grant, GrantSpec, GrantVault, KeptAccess, KeptGrant, SignInMark,
+    TokenBody, TokenMembers, VaultError,
 };
 pub use keeper::{KeeperRules, TokenKeeper};
+pub use login::{Attempt, Code, Ends, Listener, LoginRules, PATIENCE, Redirect, SignedIn};
 pub use reply::{BadAnswer, Headers, Reply};
 pub use rules::{DayCount, ErrorWords, SessionRules, Timeouts};
 pub use session::{Decode, Session};

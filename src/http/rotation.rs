@@ -10,8 +10,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::{Failure, Kind};
-use super::grant::{GrantVault, KeptAccess, KeptGrant, VaultError};
-use super::keeper::ahead;
+use super::grant::{GrantVault, KeptAccess, KeptGrant, SignInMark, VaultError};
+use super::keeper::{ahead, last_use};
 use super::sentence::sentence;
 use super::token_request::{Endpoint, Proof, Token};
 use crate::clock::Clock;
@@ -38,6 +38,25 @@ pub(super) struct Chain {
     rest: Option<(Duration, Kind)>,
 }
 
+/// Where a chain of refresh tokens may have begun.
+#[derive(Clone, Copy)]
+pub(super) enum Root<'a> {
+    /// With a configured token; without one, anywhere.
+    Seed(Option<&'a SecretString>),
+    /// With a person's sign-in at this endpoint.
+    SignIn,
+}
+
+impl Root<'_> {
+    fn is_of(self, kept: &KeptGrant, endpoint: &Endpoint) -> bool {
+        match self {
+            Self::Seed(None) => true,
+            Self::Seed(Some(seed)) => kept.seed_hash == KeptGrant::fingerprint(seed),
+            Self::SignIn => SignInMark::of(kept).is_some_and(|mark| mark.is_for(&endpoint.spec)),
+        }
+    }
+}
+
 /// How the next access token is had.
 enum Next {
     /// Another process has got one.
@@ -57,7 +76,7 @@ impl Chain {
     pub async fn refresh(
         &mut self,
         endpoint: &Endpoint,
-        seed: Option<&SecretString>,
+        root: Root<'_>,
         (vault, source): (&Arc<dyn GrantVault>, &str),
         clock: &Clock,
     ) -> Result<Token, Kind> {
@@ -81,7 +100,7 @@ impl Chain {
             }
         }
         // Ends, because each round kills one token and dead ones are not offered again.
-        while let Some(next) = self.next(seed, (&vault, &source), clock).await? {
+        while let Some(next) = self.next(root, endpoint, (&vault, &source), clock).await? {
             let candidate = match next {
                 Next::Adopt(token) => return Ok(self.handed_out(token)),
                 Next::Spend(candidate) => candidate,
@@ -109,7 +128,8 @@ impl Chain {
     /// proven. Reads the vault anew each time.
     async fn next(
         &self,
-        seed: Option<&SecretString>,
+        root: Root<'_>,
+        endpoint: &Endpoint,
         (vault, source): (&Arc<dyn GrantVault>, &Arc<str>),
         clock: &Clock,
     ) -> Result<Option<Next>, Kind> {
@@ -120,13 +140,9 @@ impl Chain {
                 "an earlier token refresh was never finished; the old token is tried once"
             );
         }
-        let seed_hash = seed.map(KeptGrant::fingerprint);
-        let offered = match (kept, seed, seed_hash) {
-            (Some(kept), _, seed_hash)
-                if seed_hash
-                    .as_ref()
-                    .is_none_or(|hash| *hash == kept.seed_hash) =>
-            {
+        let kept = kept.filter(|kept| root.is_of(kept, endpoint));
+        let offered = match (kept, root) {
+            (Some(kept), _) => {
                 if let Some(token) = self.adopted(&kept, clock) {
                     return Ok(Some(Next::Adopt(token)));
                 }
@@ -139,20 +155,21 @@ impl Chain {
                     })
                 })
             }
-            (_, Some(seed), Some(seed_hash)) => [
+            (None, Root::Seed(Some(seed))) => [
                 Some(Candidate {
                     token: seed.clone(),
-                    seed_hash,
+                    seed_hash: KeptGrant::fingerprint(seed),
                     key: None,
                 }),
                 None,
             ],
-            _ => [None, None],
+            (None, Root::Seed(None) | Root::SignIn) => [None, None],
         };
         let alive = |candidate: &Candidate| {
-            !self
+            let is_dead = self
                 .dead
-                .contains(&KeptGrant::fingerprint(&candidate.token))
+                .contains(&KeptGrant::fingerprint(&candidate.token));
+            !is_dead && !candidate.token.expose_secret().is_empty()
         };
         Ok(offered.into_iter().flatten().find(alive).map(Next::Spend))
     }
@@ -165,13 +182,21 @@ impl Chain {
         }
         // Fails for a time ahead of ours, which a wrong clock has written.
         let age = Duration::try_from(clock.now().duration_since(kept.obtained)).ok()?;
-        let fresh = access.life.map_or(JUST_COME, |life| life * 2 / 3);
+        // A sign-in that cannot be renewed is good to its end; nothing better will come.
+        let is_last = kept.refresh_token.expose_secret().is_empty();
+        let fresh = match (access.life, is_last) {
+            (Some(life), false) => life * 2 / 3,
+            (Some(life), true) => last_use(life),
+            (None, false) => JUST_COME,
+            (None, true) => Duration::MAX,
+        };
         (age < fresh).then(|| Token {
             access: access.token.clone(),
             refresh: None,
             life: access.life,
             age,
             key: kept.api_key.clone(),
+            scope: None,
         })
     }
 

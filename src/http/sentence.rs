@@ -22,7 +22,7 @@ impl fmt::Display for HttpError {
 pub(super) fn sentence(failure: &Failure) -> String {
     let host = &failure.host;
     match &failure.kind {
-        Kind::Setup(problem) => problem.clone(),
+        Kind::Setup(problem) | Kind::SignInFailed(problem) => problem.clone(),
         Kind::Astray => "the address leads out of the source's base address and was not asked; \
                          if the vendor has moved, change base_url"
             .into(),

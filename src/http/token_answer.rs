@@ -53,6 +53,9 @@ pub(super) fn standard(body: &[u8], expected: &Expected<'_>) -> Result<Value, St
     if let Some(token) = text(&answer, &members.refresh_token) {
         standard["refresh_token"] = token.into();
     }
+    if let Some(scope) = answer.get(&members.scope).and_then(scope) {
+        standard["scope"] = scope.into();
+    }
     if let Some(life) = life(&answer, expected) {
         standard["life_ms"] = u64::try_from(life.as_millis()).unwrap_or(u64::MAX).into();
     }
@@ -64,6 +67,18 @@ pub(super) fn standard(body: &[u8], expected: &Expected<'_>) -> Result<Value, St
 
 fn text<'a>(answer: &'a Map<String, Value>, member: &str) -> Option<&'a str> {
     answer.get(member)?.as_str().filter(|text| !text.is_empty())
+}
+
+/// The scopes in one text with blanks between; some servers send a list.
+fn scope(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(list) => {
+            let texts: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
+            texts.map(|texts| texts.join(" "))
+        }
+        _ => None,
+    }
 }
 
 /// The first life that makes sense; `None` means: use it until it is refused.
@@ -162,6 +177,7 @@ mod tests {
             refresh_token: "renewal".into(),
             expires_in: "ttl".into(),
             expires_at: "until".into(),
+            scope: "rights".into(),
         };
         let expected = Expected {
             lifetime: None,
@@ -175,7 +191,7 @@ mod tests {
                 60_000,
             ),
             (
-                r#"{"token":"a","renewal":"r","until":"2026-03-02T06:02:00Z"}"#,
+                r#"{"token":"a","renewal":"r","until":"2026-03-02T06:02:00Z","rights":["x","y"]}"#,
                 120_000,
             ),
         ] {

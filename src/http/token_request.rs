@@ -5,6 +5,7 @@
 //! without encoding, an answer that is almost right. No redirect is followed, nothing is repeated
 //! here.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -18,10 +19,10 @@ use oauth2::basic::{
     BasicTokenType,
 };
 use oauth2::{
-    AsyncHttpClient, AuthType, Client, ClientId, ClientSecret, EndpointNotSet, EndpointSet,
-    ExtraTokenFields, HttpRequest, HttpResponse, RefreshToken, RequestTokenError,
-    ResourceOwnerPassword, ResourceOwnerUsername, Scope, StandardRevocableToken,
-    StandardTokenResponse, TokenResponse, TokenUrl,
+    AsyncHttpClient, AuthType, AuthorizationCode, Client, ClientId, ClientSecret, EndpointNotSet,
+    EndpointSet, ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeVerifier, RedirectUrl,
+    RefreshToken, RequestTokenError, ResourceOwnerPassword, ResourceOwnerUsername, Scope,
+    StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
 };
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -39,7 +40,7 @@ use super::limits::TOKEN_BODY;
 use super::reply::Headers;
 use super::rules::{Timeouts, must_be_safe};
 use super::token_answer::{Expected, standard};
-use super::verdict::{asked_wait, is_passing};
+use super::token_refusal::refusal;
 
 /// What a token request is made with.
 pub(super) enum Proof<'a> {
@@ -49,6 +50,17 @@ pub(super) enum Proof<'a> {
     Password(&'a str, &'a SecretString),
     /// A refresh token.
     Refresh(&'a SecretString),
+    /// What a person's browser brought back.
+    Code(CodeProof<'a>),
+}
+
+/// An authorization code with what ties it to its attempt.
+pub(super) struct CodeProof<'a> {
+    pub code: &'a SecretString,
+    /// The proof key (RFC 7636).
+    pub verifier: Option<&'a SecretString>,
+    /// Exactly as in the address that the browser started at.
+    pub redirect: &'a str,
 }
 
 /// What came of it.
@@ -61,6 +73,8 @@ pub(super) struct Token {
     /// How old it is already; zero unless another process asked for it.
     pub age: Duration,
     pub key: Option<SecretString>,
+    /// The scopes granted; `None` where the answer does not say.
+    pub scope: Option<Vec<String>>,
 }
 
 /// A token endpoint with its client.
@@ -166,10 +180,10 @@ impl Endpoint {
                 .split_whitespace()
                 .map(|scope| Scope::new(scope.into()))
         };
-        // The three requests are three types, alike in nothing but their methods' names.
+        // The requests are types of their own, alike in nothing but their methods' names.
         macro_rules! finish {
             ($request:expr) => {{
-                let mut request = $request.add_scopes(scopes());
+                let mut request = $request;
                 for (name, value) in &self.spec.token_form {
                     request = request.add_extra_param(name, value);
                 }
@@ -177,15 +191,37 @@ impl Endpoint {
             }};
         }
         let answer = match proof {
-            Proof::Client => finish!(oauth.exchange_client_credentials()),
+            Proof::Client => {
+                finish!(oauth.exchange_client_credentials().add_scopes(scopes()))
+            }
             Proof::Password(name, password) => {
                 let name = ResourceOwnerUsername::new((*name).into());
                 let password = ResourceOwnerPassword::new(password.expose_secret().into());
-                finish!(oauth.exchange_password(&name, &password))
+                finish!(
+                    oauth
+                        .exchange_password(&name, &password)
+                        .add_scopes(scopes())
+                )
             }
             Proof::Refresh(token) => {
                 let token = RefreshToken::new(token.expose_secret().into());
-                finish!(oauth.exchange_refresh_token(&token))
+                finish!(oauth.exchange_refresh_token(&token).add_scopes(scopes()))
+            }
+            Proof::Code(proof) => {
+                // The scopes were asked for at the browser's address (RFC 6749 4.1.3).
+                let code = AuthorizationCode::new(proof.code.expose_secret().into());
+                let redirect = RedirectUrl::new(proof.redirect.into())
+                    .map_err(|_| Kind::Setup("redirect_url is no address".into()))?;
+                let request = oauth
+                    .exchange_code(code)
+                    .set_redirect_uri(Cow::Owned(redirect));
+                match proof.verifier {
+                    Some(verifier) => {
+                        let verifier = PkceCodeVerifier::new(verifier.expose_secret().into());
+                        finish!(request.set_pkce_verifier(verifier))
+                    }
+                    None => finish!(request),
+                }
             }
         };
         let answer = answer.map_err(|error| match error {
@@ -202,6 +238,10 @@ impl Endpoint {
             life: extra.life_ms.map(Duration::from_millis),
             age: Duration::ZERO,
             key: extra.key.as_deref().map(SecretString::from),
+            scope: answer.scopes().map(|scopes| {
+                let texts = scopes.iter().map(|scope| scope.to_string());
+                texts.filter(|scope| !scope.is_empty()).collect()
+            }),
         })
     }
 
@@ -300,50 +340,6 @@ impl Endpoint {
             .map(|answer| answer.to_string().into_bytes())
             .map_err(|reason| Kind::BadAnswer(status, reason))
     }
-}
-
-/// What a refused token request means.
-fn refusal(
-    status: u16,
-    headers: &Headers,
-    body: &[u8],
-    target: Option<&Url>,
-    now: Timestamp,
-) -> Kind {
-    let word = error_word(body);
-    let passing_word = matches!(
-        word,
-        Some("temporarily_unavailable" | "server_error" | "slow_down")
-    );
-    match status {
-        300..=399 => Kind::Redirect(status, target.map(host_of)),
-        _ if is_passing(status) || passing_word => Kind::Busy(status, asked_wait(headers, now)),
-        400..=499 => Kind::GrantRefused(status, word),
-        _ => Kind::Rejected(status),
-    }
-}
-
-/// The standard's error words (RFC 6749 5.2, 4.1.2.1; RFC 8628); any other text stays unsaid.
-fn error_word(body: &[u8]) -> Option<&'static str> {
-    const WORDS: [&str; 11] = [
-        "invalid_grant",
-        "invalid_client",
-        "invalid_request",
-        "invalid_scope",
-        "invalid_token",
-        "unauthorized_client",
-        "unsupported_grant_type",
-        "access_denied",
-        "temporarily_unavailable",
-        "server_error",
-        "slow_down",
-    ];
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let body: Value = serde_json::from_slice(body).ok()?;
-    let said = body.get("error")?.as_str()?;
-    WORDS
-        .into_iter()
-        .find(|word| word.eq_ignore_ascii_case(said.trim()))
 }
 
 fn form_to_json(form: &[u8]) -> Vec<u8> {

@@ -102,6 +102,15 @@ pub struct GrantRules {
     pub token_url: String,
     /// Template of the address where a browser starts (authorization code only).
     pub authorize_url: Option<String>,
+    /// Further parameters of that address; the values are templates.
+    #[serde(default)]
+    pub authorize_query: BTreeMap<String, String>,
+    /// Template of the address that the browser is sent back to, exactly as it is registered at the vendor.
+    /// Without one, or empty: a free port of loopback.
+    pub redirect_url: Option<String>,
+    /// Whether the sign-in carries a proof key (RFC 7636). Default true; false only for a vendor that
+    /// refuses the parameter.
+    pub pkce: Option<bool>,
     /// Query parameters of the token request; the values are templates.
     #[serde(default)]
     pub token_query: BTreeMap<String, String>,
@@ -138,6 +147,8 @@ pub struct TokenMembers {
     pub expires_in: Option<String>,
     /// The time of its end: RFC 3339, or seconds or milliseconds since 1970.
     pub expires_at: Option<String>,
+    /// The scopes that were granted.
+    pub scope: Option<String>,
 }
 
 /// How a client proves itself at the token endpoint.

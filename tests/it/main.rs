@@ -4,11 +4,14 @@
 //! both would make shows up. Every wait is for a state and has a limit.
 
 mod accidents;
+mod authority;
 mod binary;
+mod browser;
 mod churn;
 mod demo;
 mod floors;
 mod guard;
+mod login;
 mod look;
 mod people;
 mod place;

@@ -48,7 +48,8 @@ fn spellings(text: &str) -> Vec<Vec<u8>> {
     spellings
 }
 
-fn is_in(text: &str, bytes: &[u8]) -> bool {
+/// Whether a text is in there, in any spelling.
+pub fn is_in(text: &str, bytes: &[u8]) -> bool {
     spellings(text).iter().any(|spelling| {
         bytes
             .windows(spelling.len())

@@ -65,14 +65,18 @@ pub fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     Some(Request {
         method,
         path: path.to_owned(),
-        query: query
-            .split('&')
-            .filter_map(|part| part.split_once('='))
-            .map(|(name, value)| (unescaped(name), unescaped(value)))
-            .collect(),
+        query: self::query(query),
         headers,
         body: String::from_utf8_lossy(&body).into_owned(),
     })
+}
+
+/// The parameters of an address or of a form.
+pub fn query(text: &str) -> BTreeMap<String, String> {
+    text.split('&')
+        .filter_map(|part| part.split_once('='))
+        .map(|(name, value)| (unescaped(name), unescaped(value)))
+        .collect()
 }
 
 /// `%27` and `+` as they were meant.

@@ -1,0 +1,289 @@
+//! A small authorization server of the tests' own, with one list to read: strict, single-use, rotating.
+//!
+//! Shares nothing with the program's simulated vendors. What it does wrong is said by [`Wrong`]. The surprise: a
+//! person's consent is given at once, so the browser only follows a redirect.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use oauth2::{PkceCodeChallenge, PkceCodeVerifier};
+use serde_json::{Value, json};
+
+use crate::place::SECRET;
+use crate::wire::{Answer, Request, read_request};
+
+/// The client that the server knows.
+pub const CLIENT: &str = "rollbook";
+
+/// What goes wrong.
+#[derive(Clone, Debug, Default)]
+pub struct Wrong {
+    /// The browser comes back with this error instead of a code.
+    pub error: Option<&'static str>,
+    /// The browser comes back with these parameters as they are, `{code}` and `{state}` filled in.
+    pub back: Option<&'static str>,
+    /// The code is answered by this; `{all}` is everything secret that came and went.
+    pub token: Option<(u16, &'static str)>,
+    /// The scopes granted.
+    pub scope: Option<&'static str>,
+    /// No refresh token comes.
+    pub no_refresh: bool,
+}
+
+/// A code that was given and not used yet.
+struct Given {
+    redirect: String,
+    challenge: String,
+    scope: String,
+}
+
+#[derive(Default)]
+struct State {
+    wrong: Wrong,
+    given: BTreeMap<String, Given>,
+    refresh: Option<String>,
+    access: BTreeSet<String>,
+    secrets: Vec<String>,
+    /// The `grant_type` of each token request, with the status of its answer.
+    asked: Vec<(String, u16)>,
+    numbers: u32,
+}
+
+struct Shared {
+    origin: String,
+    /// Redirect addresses that are registered, to the letter; `*` for any port of loopback.
+    redirects: Vec<String>,
+    state: Mutex<State>,
+    closed: AtomicBool,
+}
+
+/// The server, up until it is dropped.
+pub struct Authority(Arc<Shared>);
+
+impl Authority {
+    /// A server that knows the client with these redirect addresses; none for any port of loopback.
+    pub fn start(redirects: &[&str]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let shared = Arc::new(Shared {
+            origin: format!("http://{}", listener.local_addr().expect("an address")),
+            redirects: redirects.iter().map(|text| (*text).to_owned()).collect(),
+            state: Mutex::default(),
+            closed: AtomicBool::new(false),
+        });
+        let for_all = Arc::clone(&shared);
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                if for_all.closed.load(Ordering::SeqCst) {
+                    break;
+                }
+                let shared = Arc::clone(&for_all);
+                thread::spawn(move || shared.serve(stream));
+            }
+        });
+        Self(shared)
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn origin(&self) -> &str {
+        &self.0.origin
+    }
+
+    /// What goes wrong from now on.
+    pub fn goes_wrong(&self, wrong: Wrong) {
+        self.0.state().wrong = wrong;
+    }
+
+    /// All tokens are worth nothing any more.
+    pub fn revoke(&self) {
+        let mut state = self.0.state();
+        state.refresh = None;
+        state.access.clear();
+    }
+
+    /// Everything secret between the server and its client so far.
+    pub fn secrets(&self) -> Vec<String> {
+        self.0.state().secrets.clone()
+    }
+
+    /// The kinds of the token requests so far, with the status of each answer.
+    pub fn asked(&self) -> Vec<(String, u16)> {
+        self.0.state().asked.clone()
+    }
+}
+
+impl Drop for Authority {
+    fn drop(&mut self) {
+        self.0.closed.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.0.origin.trim_start_matches("http://"));
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serve(&self, stream: TcpStream) {
+        let Ok(mut writer) = stream.try_clone() else {
+            return;
+        };
+        let mut reader = BufReader::new(stream);
+        while let Some(request) = read_request(&mut reader) {
+            let answer = match (request.method.as_str(), request.path.as_str()) {
+                ("GET", "/authorize") => self.authorize(&request),
+                ("POST", "/token") => self.token(&request),
+                ("GET", "/v1p1/users") => self.users(&request),
+                _ => Answer::new(404, "{}"),
+            };
+            if writer.write_all(&answer.wire()).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The consent is given at once.
+    fn authorize(&self, request: &Request) -> Answer {
+        let said = |name: &str| request.query.get(name).cloned().unwrap_or_default();
+        let (redirect, challenge, sent_state) =
+            (said("redirect_uri"), said("code_challenge"), said("state"));
+        let is_loopback = redirect
+            .strip_prefix("http://127.0.0.1:")
+            .and_then(|rest| rest.strip_suffix("/callback"))
+            .is_some_and(|port| port.parse::<u16>().is_ok());
+        let is_registered = match self.redirects.is_empty() {
+            true => is_loopback,
+            false => self.redirects.contains(&redirect),
+        };
+        let is_right = said("response_type") == "code"
+            && said("client_id") == CLIENT
+            && said("code_challenge_method") == "S256"
+            && challenge.len() == 43
+            && sent_state.len() >= 22;
+        if !is_registered || !is_right {
+            return Answer::new(400, format!("<html>{:?}", request.query));
+        }
+        let mut state = self.state();
+        state.numbers += 1;
+        let code = format!("c0de-{}-with-%-and-+/=", state.numbers);
+        state.secrets.extend([code.clone(), sent_state.clone()]);
+        let given = Given {
+            redirect: redirect.clone(),
+            challenge,
+            scope: said("scope"),
+        };
+        state.given.insert(code.clone(), given);
+        let (code, sent_state) = (escaped(&code), escaped(&sent_state));
+        let back = match (state.wrong.error, state.wrong.back) {
+            (Some(error), _) => format!("error={error}&state={sent_state}"),
+            (None, Some(back)) => back
+                .replace("{code}", &code)
+                .replace("{state}", &sent_state),
+            (None, None) => format!("code={code}&state={sent_state}"),
+        };
+        let mut answer = Answer::new(302, "");
+        answer
+            .headers
+            .push(("location".into(), format!("{redirect}?{back}")));
+        answer
+    }
+
+    fn token(&self, request: &Request) -> Answer {
+        let form = crate::wire::query(&request.body);
+        let said = |name: &str| form.get(name).cloned().unwrap_or_default();
+        let kind = said("grant_type");
+        let mut state = self.state();
+        let secret = ["code", "code_verifier", "refresh_token", "client_secret"];
+        let sent: Vec<String> = secret.iter().map(|name| said(name)).collect();
+        state
+            .secrets
+            .extend(sent.into_iter().filter(|text| !text.is_empty()));
+        let answer = match (said("client_secret") == SECRET, kind.as_str()) {
+            (false, _) => error(401, "invalid_client"),
+            (true, "authorization_code") => state.exchange(&form),
+            (true, "refresh_token") if state.refresh == form.get("refresh_token").cloned() => {
+                let scope = "a_read b_read".to_owned();
+                state.tokens(scope)
+            }
+            (true, "refresh_token") => error(400, "invalid_grant"),
+            (true, _) => error(400, "unsupported_grant_type"),
+        };
+        state.asked.push((kind, answer.status));
+        answer
+    }
+
+    fn users(&self, request: &Request) -> Answer {
+        let bearer = request.headers.get("authorization").cloned();
+        let token = bearer
+            .as_deref()
+            .and_then(|text| text.strip_prefix("Bearer "));
+        if !token.is_some_and(|token| self.state().access.contains(token)) {
+            return Answer::new(401, json!({"error": "invalid_token"}).to_string());
+        }
+        let is_first = request.query.get("offset").is_none_or(|text| text == "0");
+        let users: Vec<Value> = is_first
+            .then(|| json!({"sourcedId": "u1", "status": "active", "username": "ada"}))
+            .into_iter()
+            .collect();
+        let mut answer = Answer::new(200, json!({ "users": users }).to_string());
+        answer.headers.push(("x-total-count".into(), "1".into()));
+        answer
+    }
+}
+
+impl State {
+    /// A code works once, for its redirect address and its proof key.
+    fn exchange(&mut self, form: &BTreeMap<String, String>) -> Answer {
+        let said = |name: &str| form.get(name).cloned().unwrap_or_default();
+        let Some(given) = self.given.remove(&said("code")) else {
+            return error(400, "invalid_grant");
+        };
+        let verifier = PkceCodeVerifier::new(said("code_verifier"));
+        let is_long = (43..=128).contains(&verifier.secret().len());
+        let challenge = is_long.then(|| PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+        let is_proven = challenge.is_some_and(|proof| proof.as_str() == given.challenge);
+        if !is_proven || said("redirect_uri") != given.redirect {
+            return error(400, "invalid_grant");
+        }
+        if let Some((status, body)) = self.wrong.token {
+            return Answer::new(status, body.replace("{all}", &self.secrets.join(" ")));
+        }
+        self.tokens(given.scope)
+    }
+
+    /// New tokens; the refresh token before is dead from now on.
+    fn tokens(&mut self, asked: String) -> Answer {
+        self.numbers += 1;
+        let (access, refresh) = (
+            format!("acce55-{}", self.numbers),
+            format!("refre5h-{}", self.numbers),
+        );
+        self.access.insert(access.clone());
+        self.secrets.extend([access.clone(), refresh.clone()]);
+        let mut body = json!({"access_token": access, "token_type": "Bearer", "expires_in": 3600});
+        body["scope"] = self.wrong.scope.map_or(asked, str::to_owned).into();
+        if !self.wrong.no_refresh {
+            body["refresh_token"] = refresh.clone().into();
+            self.refresh = Some(refresh);
+        }
+        Answer::new(200, body.to_string())
+    }
+}
+
+fn error(status: u16, word: &str) -> Answer {
+    Answer::new(status, json!({ "error": word }).to_string())
+}
+
+/// A value as it stands in an address.
+pub fn escaped(text: &str) -> String {
+    let escape = |byte: u8| match byte {
+        byte if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+            char::from(byte).to_string()
+        }
+        byte => format!("%{byte:02X}"),
+    };
+    text.bytes().map(escape).collect()
+}

@@ -1,0 +1,566 @@
+//! `rollbook login` from outside: the real program, a browser of our own, an authorization server of our own.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+
+use serde_json::Value;
+
+use crate::authority::{Authority, CLIENT, Wrong};
+use crate::browser::get;
+use crate::place::{Place, Ran, SECRET};
+use crate::privacy::is_in;
+
+/// A folder whose source signs in at this server, with further lines of its `auth`.
+fn place(authority: &Authority, auth: &str) -> Place {
+    let (place, origin) = (Place::empty(), authority.origin());
+    place.write(
+        "config/vendors/own.toml",
+        &format!(
+            "vendor = \"own\"\ntitle = \"the tests' own vendor\"\nextends = \"oneroster\"\n\
+             [auth.authorization_code]\nauthorize_url = \"{origin}/authorize\"\ntoken_url = \"{origin}/token\"\n\
+             client_auth = \"post\"\nscope = \"a_read b_read\"\n"
+        ),
+    );
+    place.write(
+        "config/rollbook.toml",
+        &format!(
+            "[sources.own]\nvendor = \"own\"\n[sources.own.settings]\nbase_url = \"{origin}/v1p1\"\n\
+             token_url = \"{origin}/token\"\n[sources.own.auth]\ngrant = \"authorization_code\"\n\
+             client_id = \"{CLIENT}\"\nclient_secret = {{ file = \"secret\" }}\n{auth}"
+        ),
+    );
+    place.write(
+        "jobs/roster.toml",
+        "source = \"own\"\nstreams = [\"users\"]\nschedule = \"0 * * * *\"\n",
+    );
+    place.secret("secret", SECRET);
+    std::fs::create_dir_all(place.path("state")).expect("made");
+    place
+}
+
+/// `rollbook login own` while it waits.
+struct Waiting {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+    printed: String,
+    /// The address to open.
+    address: String,
+}
+
+impl Waiting {
+    fn start(place: &Place, options: &[&str]) -> Self {
+        let arguments = [&["login", "own"], options].concat();
+        let mut child = place
+            .command(&arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("started");
+        let stdin = child.stdin.take().expect("piped");
+        let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+        let mut printed = String::new();
+        let address = loop {
+            let mut line = String::new();
+            if stdout.read_line(&mut line).expect("read") == 0 {
+                let mut err = String::new();
+                let _ = child.stderr.take().expect("piped").read_to_string(&mut err);
+                panic!("no address was printed: {printed}{err}");
+            }
+            printed.push_str(&line);
+            let start = line
+                .find("http://127.0.0.1")
+                .filter(|_| line.contains("/authorize?"));
+            if let Some(start) = start {
+                let end = |c: char| c.is_whitespace() || c == '"';
+                break line[start..]
+                    .split(end)
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned();
+            }
+        };
+        Self {
+            child,
+            stdin,
+            stdout,
+            printed,
+            address,
+        }
+    }
+
+    /// The address that the browser ends at.
+    fn browse(&self) -> String {
+        get(&self.address).location().to_owned()
+    }
+
+    /// Pastes a line, and waits for the end.
+    fn paste(mut self, line: &str) -> Ran {
+        let _ = writeln!(self.stdin, "{line}"); // it may have ended already
+        self.end()
+    }
+
+    /// Waits for the end; what was printed before counts as output without the address itself.
+    fn end(mut self) -> Ran {
+        drop(self.stdin);
+        self.stdout.read_to_string(&mut self.printed).expect("read");
+        let mut err = String::new();
+        let mut stderr = self.child.stderr.take().expect("piped");
+        stderr.read_to_string(&mut err).expect("read");
+        let status = self.child.wait().expect("ended");
+        Ran {
+            code: status.code(),
+            out: self.printed.replace(&self.address, ""),
+            err,
+            took: std::time::Duration::ZERO,
+        }
+    }
+}
+
+/// No secret of the server, of the client or of the attempt stands in what was printed.
+fn tells_no_secret(name: &str, ran: &Ran, authority: &Authority) {
+    for secret in authority
+        .secrets()
+        .iter()
+        .map(String::as_str)
+        .chain([SECRET])
+    {
+        for (stream, text) in [("out", &ran.out), ("err", &ran.err)] {
+            assert!(
+                !is_in(secret, text.as_bytes()),
+                "{name}: {secret} in {stream}: {text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn by_paste_of_all_that_a_person_may_paste() {
+    let authority = Authority::start(&[]);
+    let parts = |ended: &str| -> (String, String) {
+        let (_, query) = ended.split_once('?').expect("parameters");
+        let code = crate::wire::query(query)["code"].clone();
+        (query.to_owned(), code)
+    };
+    for what in [
+        "address",
+        "quoted address",
+        "parameters",
+        "code",
+        "code, no secret in the log",
+    ] {
+        let place = place(&authority, "");
+        let options: &[&str] = match what {
+            "code, no secret in the log" => &["--paste", "-vv"],
+            _ => &["--paste"],
+        };
+        let waiting = Waiting::start(&place, options);
+        let ended = waiting.browse();
+        assert!(
+            ended.starts_with("http://127.0.0.1:8765/callback?"),
+            "{ended}"
+        );
+        let (query, code) = parts(&ended);
+        let ran = waiting.paste(&match what {
+            "address" => ended.clone(),
+            "quoted address" => format!("  '{ended}' "),
+            "parameters" => query,
+            _ => code,
+        });
+        assert_eq!(ran.code, Some(0), "{what}: {ran:?}");
+        assert!(
+            ran.out.contains("Signed in to own at 127.0.0.1:"),
+            "{what}: {ran:?}"
+        );
+        assert!(
+            ran.out.contains("Granted: a_read b_read\n"),
+            "{what}: {ran:?}"
+        );
+        assert!(
+            ran.out.contains("It renews itself from now on"),
+            "{what}: {ran:?}"
+        );
+        tells_no_secret(what, &ran, &authority);
+        // The token of the sign-in is used as it is; nothing more is asked for.
+        place.sync().fine(what);
+    }
+    let asked = authority.asked();
+    assert_eq!(asked, vec![("authorization_code".to_owned(), 200); 5]);
+}
+
+#[test]
+fn for_a_script() {
+    let authority = Authority::start(&["https://school.example/rollbook/"]);
+    authority.goes_wrong(Wrong {
+        scope: Some("b_read c_read"),
+        ..Wrong::default()
+    });
+    let place = place(
+        &authority,
+        "redirect_url = \"https://school.example/rollbook/\"\n",
+    );
+    let waiting = Waiting::start(&place, &["--paste", "--json"]);
+    let ended = waiting.browse();
+    assert!(
+        ended.starts_with("https://school.example/rollbook/?"),
+        "{ended}"
+    );
+    let ran = waiting.paste(&ended);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let mut objects = serde_json::Deserializer::from_str(&ran.out).into_iter::<Value>();
+    let mut next = || objects.next().expect("an object").expect("JSON");
+    let (start, end) = (next(), next());
+    assert_eq!(start["redirect_url"], "https://school.example/rollbook/");
+    assert_eq!(end["source"], "own");
+    assert_eq!(end["client_id"], CLIENT);
+    assert_eq!(end["granted"], serde_json::json!(["b_read", "c_read"]));
+    assert_eq!(end["not_granted"], serde_json::json!(["a_read"]));
+    assert_eq!(
+        (&end["renews"], &end["ends"]),
+        (&Value::Bool(true), &Value::Null)
+    );
+    tells_no_secret("json", &ran, &authority);
+}
+
+#[test]
+fn a_sign_in_that_cannot_be_renewed_says_so_and_lasts_to_its_end() {
+    let authority = Authority::start(&[]);
+    authority.goes_wrong(Wrong {
+        no_refresh: true,
+        ..Wrong::default()
+    });
+    let place = place(&authority, "");
+    let waiting = Waiting::start(&place, &["--paste"]);
+    let ended = waiting.browse();
+    let ran = waiting.paste(&ended);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(
+        ran.out
+            .contains("cannot be renewed, because the vendor gave no refresh token"),
+        "{ran:?}"
+    );
+    place.sync().fine("while it lasts");
+    authority.revoke();
+    let (outcome, sentence) = place.sync().said();
+    assert_eq!(outcome, "parked", "{sentence}");
+    assert!(sentence.ends_with("run `rollbook login own`"), "{sentence}");
+}
+
+#[test]
+fn nobody_is_signed_in_until_somebody_is() {
+    let authority = Authority::start(&[]);
+    let place = place(&authority, "");
+    let parked = |why: &str| {
+        let (outcome, sentence) = place.sync().said();
+        assert_eq!(outcome, "parked", "{why}: {sentence}");
+        assert!(
+            sentence.ends_with("run `rollbook login own`"),
+            "{why}: {sentence}"
+        );
+    };
+    parked("before the first sign-in");
+    let sign_in = || {
+        let waiting = Waiting::start(&place, &["--paste"]);
+        let ended = waiting.browse();
+        assert_eq!(waiting.paste(&ended).code, Some(0));
+    };
+    sign_in();
+    place.sync().fine("signed in");
+    authority.revoke();
+    parked("revoked at the vendor");
+    let refused = [("refresh_token".to_owned(), 400)];
+    assert!(
+        authority.asked().ends_with(&refused),
+        "{:?}",
+        authority.asked()
+    );
+    sign_in();
+    place.sync().fine("signed in again");
+
+    // The client is another one now: its predecessor's token is not for it.
+    let text = std::fs::read_to_string(place.path("config/rollbook.toml")).expect("read");
+    place.write(
+        "config/rollbook.toml",
+        &text.replace("\"rollbook\"", "\"other\""),
+    );
+    let before = authority.asked().len();
+    parked("another client");
+    assert_eq!(authority.asked().len(), before, "no token goes anywhere");
+}
+
+#[test]
+fn what_comes_back_wrong_by_rows() {
+    let error = |error| Wrong {
+        error: Some(error),
+        ..Wrong::default()
+    };
+    let back = |back| Wrong {
+        back: Some(back),
+        ..Wrong::default()
+    };
+    let token = |status, body| Wrong {
+        token: Some((status, body)),
+        ..Wrong::default()
+    };
+    for (name, wrong, told) in [
+        (
+            "denied",
+            error("access_denied"),
+            "refused the sign-in (access_denied): somebody said no",
+        ),
+        ("scope", error("invalid_scope"), "change `scope`"),
+        (
+            "redirect",
+            error("invalid_ressource"),
+            "`redirect_url` is not the one that is registered",
+        ),
+        (
+            "a word of its own",
+            error("canary_word"),
+            "for a reason that is no standard word",
+        ),
+        (
+            "another state",
+            back("code={code}&state=other"),
+            "its state is that of another sign-in",
+        ),
+        ("no state", back("code={code}"), "it carries no state"),
+        (
+            "no code",
+            back("state={state}"),
+            "neither a code nor an error",
+        ),
+        (
+            "two codes",
+            back("code={code}&code=x&state={state}"),
+            "says one thing twice",
+        ),
+        (
+            "two states",
+            back("code={code}&state={state}&state={state}"),
+            "says one thing twice",
+        ),
+        (
+            "a code of blanks",
+            back("code=a%20b&state={state}"),
+            "no usable code",
+        ),
+        (
+            "another code",
+            back("code=0ther-c0de-of-nobody&state={state}"),
+            "(400, invalid_grant): the code is used up",
+        ),
+        (
+            "unknown client",
+            token(
+                401,
+                r#"{"error":"invalid_client","error_description":"{all}"}"#,
+            ),
+            "check client_id, client_secret",
+        ),
+        (
+            "an odd refusal",
+            token(400, r#"{"error":"{all}"}"#),
+            "did not exchange the code for a token (400)",
+        ),
+        ("html", token(200, "<html>{all}"), "is not a JSON object"),
+        ("empty", token(200, ""), "the token answer is empty"),
+        (
+            "no token",
+            token(200, r#"{"refresh_token":"{all}"}"#),
+            "holds no access_token",
+        ),
+        ("a fault", token(500, "{all}"), "answered 500"),
+        ("redirected", token(302, "{all}"), "answered 302"),
+    ] {
+        let authority = Authority::start(&[]);
+        authority.goes_wrong(wrong);
+        let place = place(&authority, "");
+        let waiting = Waiting::start(&place, &["--paste", "-vv"]);
+        let ended = waiting.browse();
+        let ran = waiting.paste(&ended);
+        assert_eq!(ran.code, Some(1), "{name}: {ran:?}");
+        assert!(ran.err.contains(told), "{name}: {ran:?}");
+        assert!(ran.err.contains("sign in to own: "), "{name}: {ran:?}");
+        assert!(!ran.err.contains("canary"), "{name}: {ran:?}");
+        tells_no_secret(name, &ran, &authority);
+        assert!(authority.asked().len() <= 1, "{name}: a code is sent once");
+        let (outcome, _) = place.sync().said();
+        assert_eq!(outcome, "parked", "{name}: nothing was kept");
+    }
+}
+
+#[test]
+fn by_a_browser_on_this_machine() {
+    let free = || {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        socket.local_addr().expect("an address").port()
+    };
+    let registered = format!("http://127.0.0.1:{}", free());
+    for (name, redirects, auth, options) in [
+        ("any port", vec![], String::new(), vec![]),
+        (
+            "a port of the command",
+            vec![],
+            String::new(),
+            vec!["--port".to_owned(), free().to_string()],
+        ),
+        (
+            "a registered address, to the letter",
+            vec![registered.as_str()],
+            format!("redirect_url = \"{registered}\"\n"),
+            vec![],
+        ),
+    ] {
+        let authority = Authority::start(&redirects);
+        let place = place(&authority, &auth);
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let waiting = Waiting::start(&place, &options);
+        let ended = waiting.browse();
+        let origin = ended[..ended.find('?').expect("parameters")].to_owned();
+        // Whoever else knocks changes nothing.
+        let rest = origin.trim_start_matches("http://");
+        let host = rest.split('/').next().expect("a host").to_owned();
+        let icon = get(&format!("http://{host}/favicon.ico"));
+        assert_eq!(icon.status, 404, "{name}");
+        let (_, query) = ended.split_once('?').expect("parameters");
+        let wrong_state = query.replace("state=", "state=x");
+        let without_code = "error=access_denied";
+        for parameters in [wrong_state.as_str(), without_code, "", "code=a"] {
+            let shown = get(&format!("{origin}?{parameters}"));
+            assert_eq!(shown.status, 400, "{name}: {shown:?}");
+            assert!(
+                shown.body.contains("It belongs to another sign-in"),
+                "{name}: {shown:?}"
+            );
+        }
+        assert_eq!(crate::browser::send(&ended, "POST").status, 405, "{name}");
+        let shown = get(&ended);
+        assert_eq!(shown.status, 200, "{name}: {shown:?}");
+        assert!(shown.body.contains("Sign-in finished"), "{name}: {shown:?}");
+        assert_eq!(shown.headers["cache-control"], "no-store");
+        assert!(
+            !shown.body.contains("http"),
+            "nothing from outside: {shown:?}"
+        );
+        let ran = waiting.end();
+        assert_eq!(ran.code, Some(0), "{name}: {ran:?}");
+        assert!(
+            ran.out.contains("Granted: a_read b_read\n"),
+            "{name}: {ran:?}"
+        );
+        tells_no_secret(name, &ran, &authority);
+        assert!(
+            std::net::TcpStream::connect(host).is_err(),
+            "{name}: the listener is closed"
+        );
+        place.sync().fine(name);
+    }
+}
+
+#[test]
+fn a_refusal_by_the_browser_ends_the_wait() {
+    let authority = Authority::start(&[]);
+    authority.goes_wrong(Wrong {
+        error: Some("access_denied"),
+        ..Wrong::default()
+    });
+    let place = place(&authority, "");
+    let waiting = Waiting::start(&place, &["-vv"]);
+    let shown = get(&waiting.browse());
+    assert!(shown.body.contains("Sign-in refused"), "{shown:?}");
+    let ran = waiting.end();
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(
+        ran.err.contains("refused the sign-in (access_denied)"),
+        "{ran:?}"
+    );
+    tells_no_secret("refused", &ran, &authority);
+    assert!(authority.asked().is_empty());
+}
+
+#[test]
+fn a_port_that_is_taken() {
+    let authority = Authority::start(&[]);
+    let place = place(&authority, "");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let ran = place.run(&["login", "own", "--port", &port]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(
+        ran.err
+            .contains("end the program that has it, or add --paste"),
+        "{ran:?}"
+    );
+    let config = std::fs::read_to_string(place.path("config/rollbook.toml")).expect("read");
+    let elsewhere = "redirect_url = \"https://school.example/\"\n";
+    place.write("config/rollbook.toml", &format!("{config}{elsewhere}"));
+    let ran = place.run(&["login", "own"]);
+    assert!(
+        ran.err
+            .contains("which is not this machine's loopback; add --paste"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn what_cannot_be_signed_in_to() {
+    let authority = Authority::start(&[]);
+    let place = place(&authority, "");
+    for (name, arguments, code, told) in [
+        (
+            "unknown",
+            &["login", "owm"][..],
+            2,
+            "there is no source `owm`: did you mean `own`",
+        ),
+        ("port 0", &["login", "own", "--port", "0"], 2, "--port"),
+    ] {
+        let ran = place.run(arguments);
+        assert_eq!(ran.code, Some(code), "{name}: {ran:?}");
+        assert!(ran.err.contains(told), "{name}: {ran:?}");
+    }
+    let config = std::fs::read_to_string(place.path("config/rollbook.toml")).expect("read");
+    for (name, from, to, told) in [
+        (
+            "parameters",
+            "client_id",
+            "redirect_url = \"https://school.example/?a=b\"\nclient_id",
+            "must not have parameters",
+        ),
+        (
+            "plain http",
+            "client_id",
+            "redirect_url = \"http://school.example/\"\nclient_id",
+            "must be https",
+        ),
+        (
+            "a missing secret",
+            "\"secret\"",
+            "\"nowhere\"",
+            "secret file `nowhere` is missing",
+        ),
+        (
+            "a plain address",
+            "client_id",
+            "authorize_url = \"http://school.example/\"\nclient_id",
+            "authorize_url must be https",
+        ),
+        (
+            "two ports",
+            "client_id",
+            "redirect_url = \"http://127.0.0.1:4711/\"\nclient_id",
+            "redirect_url says the port",
+        ),
+    ] {
+        place.write("config/rollbook.toml", &config.replacen(from, to, 1));
+        let ran = place.run(&["login", "own", "--paste", "--port", "4712"]);
+        assert!(
+            ran.code == Some(1) || ran.code == Some(2),
+            "{name}: {ran:?}"
+        );
+        assert!(ran.err.contains(told), "{name}: {ran:?}");
+    }
+    assert!(authority.asked().is_empty());
+}
