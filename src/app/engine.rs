@@ -32,6 +32,24 @@ impl DaemonEngine {
     }
 }
 
+impl DaemonEngine {
+    /// A parked job waits no longer once a person has signed in to its source, which another process does:
+    /// `rollbook login` writes to the vault and cannot write to the mirror, where the job is parked.
+    fn unless_signed_in_since(&self, job: &str, state: JobState) -> JobState {
+        let tried = state.last_due.as_deref().and_then(scalar::parse);
+        let (Some(tried), Some(_)) = (tried, &state.parked) else {
+            return state;
+        };
+        match self.app.signed_in(job) {
+            Some(signed_in) if signed_in > tried => JobState {
+                last_due: state.last_due,
+                ..JobState::default()
+            },
+            _ => state,
+        }
+    }
+}
+
 impl Engine for DaemonEngine {
     fn jobs(&self) -> Vec<Entry> {
         let setup = self.app.setup();
@@ -51,7 +69,8 @@ impl Engine for DaemonEngine {
             .store()
             .reader()
             .map_err(|error| error.to_string())?;
-        runs::job_state(&reader, job).map_err(|error| error.to_string())
+        let state = runs::job_state(&reader, job).map_err(|error| error.to_string())?;
+        Ok(self.unless_signed_in_since(job, state))
     }
 
     fn note_due(&self, job: &str, due: Timestamp) -> BoxFuture<'_, Result<(), String>> {

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 pub use engine::DaemonEngine;
@@ -26,8 +27,11 @@ pub use login::{Login, NoLogin};
 pub use overlay::Overlay;
 pub use setup::{JobSetup, Setup, SourceSetup};
 
+use keeping::Keeping;
+
 use crate::clock::Clock;
 use crate::config::Secrets;
+use crate::http::{GrantVault as _, SignInMark};
 use crate::model::scalar;
 use crate::store::runs;
 use crate::store::{Rehearsal, Store, StoreError, Vault};
@@ -193,6 +197,16 @@ impl App {
     fn shape(&self, setup: &Setup, job: &JobSetup) -> String {
         let key = self.vault.key_id().unwrap_or_default();
         format!("{}{key}", tables::shape(setup, job))
+    }
+
+    /// When a person last signed in to the job's source, if the source's tokens come from that.
+    fn signed_in(&self, job: &str) -> Option<Timestamp> {
+        let source = self.setup().job(job)?.source.clone();
+        let kept = Keeping(Arc::clone(&self.vault)).load(source.as_str());
+        let kept = kept
+            .inspect_err(|error| tracing::debug!(job, %error, "nobody knows who is signed in"))
+            .ok()??;
+        SignInMark::of(&kept).map(|mark| mark.at)
     }
 
     /// The source's session: made once, shared by its jobs, so that they share its limits and its token.

@@ -7,8 +7,10 @@ use serde_json::Value;
 
 use crate::authority::{Authority, CLIENT, Wrong};
 use crate::browser::get;
+use crate::look;
 use crate::place::{Place, Ran, SECRET};
 use crate::privacy::is_in;
+use crate::server::PATIENCE;
 
 /// A folder whose source signs in at this server, with further lines of its `auth`.
 fn place(authority: &Authority, auth: &str) -> Place {
@@ -287,6 +289,38 @@ fn nobody_is_signed_in_until_somebody_is() {
     let before = authority.asked().len();
     parked("another client");
     assert_eq!(authority.asked().len(), before, "no token goes anywhere");
+}
+
+#[test]
+fn a_daemon_goes_on_by_itself_after_a_sign_in() {
+    let authority = Authority::start(&[]);
+    let place = place(&authority, "");
+    place.write(
+        "jobs/roster.toml",
+        "source = \"own\"\nstreams = [\"users\"]\nschedule = \"* * * * * *\"\n",
+    );
+    let daemon = place.start(place.command(&["run"]));
+    let until = |sql: &str, what: &str| {
+        let started = std::time::Instant::now();
+        while !place.mirror().exists() || look::maybe(&place.mirror(), sql) != Some(1) {
+            assert!(started.elapsed() < PATIENCE, "{what}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    };
+    let parked = "SELECT count(*) FROM rollbook_jobs WHERE parked LIKE '%`rollbook login own`'";
+    until(parked, "the job is parked");
+    assert!(authority.asked().is_empty());
+    let waiting = Waiting::start(&place, &["--paste"]);
+    let ended = waiting.browse();
+    assert_eq!(waiting.paste(&ended).code, Some(0));
+    until("SELECT count(*) FROM own_users", "the job reads again");
+    until(
+        "SELECT count(*) FROM rollbook_jobs WHERE parked IS NULL",
+        "nothing is parked",
+    );
+    daemon.terminate();
+    assert_eq!(daemon.end().code, Some(0));
+    assert_eq!(authority.asked(), [("authorization_code".to_owned(), 200)]);
 }
 
 #[test]

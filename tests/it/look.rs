@@ -25,6 +25,13 @@ pub fn one<T: FromSql>(mirror: &Path, sql: &str) -> T {
         .unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
+/// The one number that a query gives; nothing while there is no such table, or a writer is in the way.
+pub fn maybe(mirror: &Path, sql: &str) -> Option<u64> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let connection = Connection::open_with_flags(mirror, flags).ok()?;
+    connection.query_row(sql, [], |row| row.get(0)).ok()
+}
+
 /// The first column of all rows.
 pub fn list<T: FromSql>(mirror: &Path, sql: &str) -> Vec<T> {
     let connection = open(mirror);
