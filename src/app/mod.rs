@@ -22,12 +22,10 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 pub use engine::DaemonEngine;
-pub use keeping::keys;
+pub use keeping::{Keeping, keys};
 pub use login::{Login, NoLogin};
 pub use overlay::Overlay;
 pub use setup::{JobSetup, Setup, SourceSetup};
-
-use keeping::Keeping;
 
 use crate::clock::Clock;
 use crate::config::Secrets;

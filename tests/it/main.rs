@@ -17,6 +17,8 @@ mod people;
 mod place;
 mod privacy;
 mod quirks;
+mod rotating;
+mod rotation;
 mod script;
 mod server;
 mod sources;

@@ -1,0 +1,440 @@
+//! Tokens that are used up by being used: two at once, killed at every step, and a vault that cannot be written.
+//!
+//! Always a token that works or *sign in needed*, at most two token requests, never a loop
+//! (reliability.md 3.3, fault catalogue 89 to 95).
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::Url;
+use rollbook::app::Keeping;
+use rollbook::clock::{Clock, TestClock};
+use rollbook::http::{
+    Ask, ClientAuth, DayCount, Effort, ErrorWords, Grant, GrantSpec, GrantVault, HttpError,
+    KeeperRules, KeptGrant, RunBudget, Session, SessionRules, Timeouts, TokenBody, TokenKeeper,
+    TokenMembers, VaultError,
+};
+use rollbook::store::Vault;
+use rollbook::store::vault::Keys;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::people::users;
+use crate::place::{Place, Ran, Running};
+use crate::rotating::{Moment, Reuse, Rotating, refresh_token};
+
+/// Rounds in which two keepers, and two processes, need a token at once.
+const ROUNDS: usize = 1000;
+const ROUNDS_OF_PROCESSES: usize = 30;
+
+/// A folder in memory where there is one: nothing here is about the disk's speed.
+fn quick_folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .expect("a folder")
+}
+
+fn keeping(folder: &Path) -> Keeping {
+    Keeping(Arc::new(
+        Vault::open(folder, Keys::None).expect("the vault opens"),
+    ))
+}
+
+struct NoCount;
+
+impl DayCount for NoCount {
+    fn add(&self, _: &str, _: &str, _: u32) -> Result<u32, String> {
+        Ok(0)
+    }
+}
+
+/// A session as a process has it.
+fn session(server: &Rotating, vault: Arc<dyn GrantVault>, clock: &Clock) -> Session {
+    let address = |path: &str| Url::parse(&format!("{}{path}", server.origin())).expect("one");
+    let spec = GrantSpec {
+        token_url: address("/token"),
+        token_query: Vec::new(),
+        token_form: Vec::new(),
+        client_id: "rollbook".into(),
+        client_secret: None,
+        client_auth: ClientAuth::Post,
+        body: TokenBody::Form,
+        scope: String::new(),
+        lifetime: None,
+        members: TokenMembers::default(),
+        api_key: None,
+    };
+    let rules = KeeperRules {
+        source: "own".into(),
+        grant: Grant::RefreshToken {
+            spec,
+            seed: Some(refresh_token(0).into()),
+        },
+        timeouts: Timeouts::default(),
+        ca_file: None,
+        proxy: None,
+    };
+    let keeper = TokenKeeper::new(rules, vault, clock.clone()).expect("the rules are right");
+    let rules = SessionRules {
+        source: "own".into(),
+        base_url: address("/v1p1"),
+        headers: Vec::new(),
+        in_flight: 2,
+        per_second: f64::INFINITY,
+        per_day: None,
+        body_limit: 1 << 20,
+        timeouts: Timeouts::default(),
+        errors: ErrorWords::default(),
+        ca_file: None,
+        proxy: None,
+    };
+    Session::new(rules, Some(keeper), Arc::new(NoCount), clock.clone())
+        .expect("the rules are right")
+}
+
+async fn page(session: &Session, clock: &Clock) -> Result<(), HttpError> {
+    let ask = Ask {
+        path: "/users".into(),
+        query: Vec::new(),
+        what: "a page".into(),
+        effort: Effort::Usual,
+    };
+    let budget = RunBudget::new(clock, Duration::from_secs(3600));
+    session.get(&ask, &budget, Arc::new(|_| Ok(()))).await
+}
+
+fn monday() -> TestClock {
+    TestClock::at("2026-03-02T06:00:00Z".parse().expect("a time"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_keepers_at_once_make_one_request_a_round() {
+    let server = Rotating::start(Reuse::EndsAll, Vec::new());
+    let (folder, clock) = (quick_folder(), monday());
+    let keeper = || {
+        let vault = Arc::new(keeping(folder.path()));
+        session(&server, vault, &clock.clock())
+    };
+    let (one, two) = (keeper(), keeper());
+    for round in 0..ROUNDS {
+        // By turns their tokens are over by the clock, and by the vendor's word.
+        if round % 2 == 0 {
+            clock.pass(Duration::from_secs(3600));
+        }
+        server.expire(2);
+        let times = (clock.clock(), clock.clock());
+        let (first, second) = tokio::join!(page(&one, &times.0), page(&two, &times.1));
+        first.unwrap_or_else(|error| panic!("round {round}: {error}"));
+        second.unwrap_or_else(|error| panic!("round {round}: {error}"));
+        let number = u32::try_from(round).expect("few");
+        assert_eq!(server.asked(), [(Some(number), true)], "round {round}");
+    }
+    assert!(server.is_alive(), "no token was sent twice");
+}
+
+/// A vault whose process dies at one point: what comes after it never happens.
+struct Dying {
+    vault: Keeping,
+    /// Points that have been passed: two a call, before and after what it does.
+    passed: AtomicUsize,
+    dies_at: usize,
+}
+
+impl Dying {
+    fn step<T>(
+        &self,
+        act: impl FnOnce(&Keeping) -> Result<T, VaultError>,
+    ) -> Result<T, VaultError> {
+        self.point()?;
+        let done = act(&self.vault)?;
+        self.point()?;
+        Ok(done)
+    }
+
+    fn point(&self) -> Result<(), VaultError> {
+        if self.passed.fetch_add(1, Ordering::SeqCst) < self.dies_at {
+            return Ok(());
+        }
+        Err(VaultError {
+            reason: "the process is dead".into(),
+            shut: false,
+        })
+    }
+}
+
+impl GrantVault for Dying {
+    fn load(&self, source: &str) -> Result<Option<KeptGrant>, VaultError> {
+        self.step(|vault| vault.load(source))
+    }
+
+    fn intend(&self, source: &str, hash: &str, at: Timestamp) -> Result<(), VaultError> {
+        self.step(|vault| vault.intend(source, hash, at))
+    }
+
+    fn keep(&self, source: &str, grant: &KeptGrant) -> Result<(), VaultError> {
+        self.step(|vault| vault.keep(source, grant))
+    }
+
+    fn proven(&self, source: &str) -> Result<(), VaultError> {
+        self.step(|vault| vault.proven(source))
+    }
+
+    fn refused(&self, source: &str, credential: &str) -> Result<Option<Timestamp>, VaultError> {
+        self.vault.refused(source, credential)
+    }
+
+    fn note_refusal(&self, source: &str, mark: &str, at: Timestamp) -> Result<(), VaultError> {
+        self.vault.note_refusal(source, mark, at)
+    }
+
+    fn lock(&self, source: &str) -> Result<Box<dyn Send>, VaultError> {
+        self.step(|vault| vault.lock(source))
+    }
+}
+
+/// The points of a rotation: before and after each of its calls, and one behind them all.
+const POINTS: [&str; 11] = [
+    "before the lock",
+    "after the lock",
+    "before reading",
+    "after reading",
+    "before the intent",
+    "after the intent",
+    "before storing",
+    "after storing",
+    "before proving",
+    "after proving",
+    "never",
+];
+
+#[tokio::test]
+async fn a_death_at_each_step_leaves_a_token_or_asks_for_a_person() {
+    for reuse in [Reuse::Forgiven, Reuse::EndsAll] {
+        for (dies_at, point) in POINTS.into_iter().enumerate() {
+            let what = format!("{point}, {reuse:?}");
+            let server = Rotating::start(reuse, Vec::new());
+            let (folder, clock) = (quick_folder(), monday());
+            let alive = || session(&server, Arc::new(keeping(folder.path())), &clock.clock());
+            page(&alive(), &clock.clock()).await.expect("signed in");
+            clock.pass(Duration::from_secs(3600));
+            server.expire(1);
+            server.asked();
+            let dying = Dying {
+                vault: keeping(folder.path()),
+                passed: AtomicUsize::new(0),
+                dies_at,
+            };
+            let dying = Arc::new(dying);
+            let died = page(
+                &session(&server, dying.clone(), &clock.clock()),
+                &clock.clock(),
+            )
+            .await;
+            assert_eq!(
+                dying.passed.load(Ordering::SeqCst) > dies_at,
+                point != "never",
+                "{what}: there is no such point"
+            );
+            assert_eq!(died.is_ok(), dies_at >= 8, "{what}: {died:?}");
+            // The answer was lost with the process: only a server with a grace can help.
+            let lost = point == "before storing" && reuse == Reuse::EndsAll;
+            let next = alive();
+            for _ in 0..3 {
+                match page(&next, &clock.clock()).await {
+                    Ok(()) => assert!(!lost, "{what}"),
+                    Err(error) => assert!(lost && error.is_sign_in_needed(), "{what}: {error}"),
+                }
+            }
+            let asked = server.asked();
+            let two = point == "before storing";
+            assert_eq!(asked.len(), if two { 2 } else { 1 }, "{what}: {asked:?}");
+            let kept = keeping(folder.path()).load("own").expect("reads");
+            assert!(kept.is_some(), "{what}: nothing is erased");
+        }
+    }
+}
+
+/// A folder whose job reads this server with a rotating token.
+fn place(server: &Rotating) -> Place {
+    let (place, origin) = (Place::empty(), server.origin());
+    place.write(
+        "config/vendors/own.toml",
+        &format!(
+            "vendor = \"own\"\ntitle = \"the tests' own vendor\"\nextends = \"oneroster\"\n\
+             [limits]\nper_second = 1000.0\n\
+             [auth.refresh_token]\ntoken_url = \"{origin}/token\"\nclient_auth = \"post\"\n"
+        ),
+    );
+    place.write(
+        "config/rollbook.toml",
+        &format!(
+            "[sources.own]\nvendor = \"own\"\n[sources.own.settings]\nbase_url = \"{origin}/v1p1\"\n\
+             token_url = \"{origin}/token\"\n[sources.own.auth]\ngrant = \"refresh_token\"\n\
+             client_id = \"rollbook\"\nrefresh_token = {{ file = \"first\" }}\n"
+        ),
+    );
+    place.write(
+        "jobs/roster.toml",
+        "source = \"own\"\nstreams = [\"users\"]\nschedule = \"0 * * * *\"\n",
+    );
+    place.secret("first", &refresh_token(0));
+    place
+}
+
+fn start(place: &Place, arguments: &[&str]) -> Running {
+    place.start(place.command(arguments))
+}
+
+#[test]
+fn two_processes_at_once_make_one_request_a_round() {
+    let server = Rotating::start(Reuse::EndsAll, users(20));
+    let place = place(&server);
+    place.sync().fine("signed in");
+    server.asked();
+    for round in 1..=ROUNDS_OF_PROCESSES {
+        // Both are told in the same moment that their token is over.
+        server.expire(2);
+        let one = start(&place, &["sync", "--json"]);
+        let two = start(&place, &["sync", "--dry-run", "--json"]);
+        one.end().fine("the first process");
+        two.end().fine("the second process");
+        let number = u32::try_from(round).expect("few");
+        assert_eq!(server.asked(), [(Some(number), true)], "round {round}");
+    }
+}
+
+#[test]
+fn a_kill_at_each_moment_leaves_a_token_or_asks_for_a_person() {
+    for (moment, reuse, recovers, requests) in [
+        (Moment::BeforeRotating, Reuse::EndsAll, true, 1),
+        (Moment::BeforeAnswering, Reuse::EndsAll, false, 1),
+        (Moment::BeforeAnswering, Reuse::Forgiven, true, 1),
+        (Moment::BeforeFirstPage, Reuse::EndsAll, true, 0),
+    ] {
+        let what = format!("{moment:?}, {reuse:?}");
+        let server = Rotating::start(reuse, users(20));
+        let place = place(&server);
+        place.sync().fine("signed in");
+        server.expire(1);
+        server.hold(moment);
+        let mut running = start(&place, &["sync", "--json"]);
+        server.until_it_holds();
+        running.kill();
+        match moment {
+            Moment::BeforeRotating => server.give_up(),
+            _ => server.release(),
+        }
+        server.asked();
+        let ran = place.sync();
+        assert_eq!(server.asked().len(), requests, "{what}: {ran:?}");
+        if recovers {
+            ran.fine(&what);
+            continue;
+        }
+        let (outcome, sentence) = ran.said();
+        assert_eq!(
+            (ran.code, outcome.as_str()),
+            (Some(1), "parked"),
+            "{what}: {ran:?}"
+        );
+        assert!(sentence.contains("sign in"), "{what}: {sentence}");
+        let shown = place.run(&["tokens", "--json"]);
+        assert!(
+            shown.out.contains("\"kept\": true"),
+            "{what}: nothing is erased: {shown:?}"
+        );
+    }
+}
+
+#[test]
+fn a_kill_right_after_the_answer_never_locks_the_school_out() {
+    let server = Rotating::start(Reuse::Forgiven, users(20));
+    let place = place(&server);
+    place.sync().fine("signed in");
+    for round in 0..10 {
+        server.asked();
+        server.expire(1);
+        server.hold(Moment::Answered);
+        let mut running = start(&place, &["sync", "--json"]);
+        server.until_it_holds();
+        // Somewhere between reading the answer and using the token; where, the machine decides.
+        running.kill();
+        place.sync().fine(&format!("round {round}"));
+        let asked = server.asked();
+        assert!(
+            asked.len() <= 2 && asked.iter().all(|(_, taken)| *taken),
+            "round {round}: {asked:?}"
+        );
+    }
+}
+
+/// Makes the vault refuse to write this table, as a full disk would.
+fn full(place: &Place, table: &str) {
+    vault(
+        place,
+        &format!(
+            "CREATE TRIGGER full BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        ),
+    );
+}
+
+fn vault(place: &Place, sql: &str) {
+    let vault = Connection::open(place.path("state/vault.db")).expect("a vault");
+    vault.execute_batch(sql).expect("done");
+}
+
+fn failed(ran: &Ran) {
+    let (outcome, sentence) = ran.said();
+    assert_eq!((ran.code, outcome.as_str()), (Some(1), "failed"), "{ran:?}");
+    assert!(
+        sentence
+            .contains("the vault does not work, and without it no new token is asked for or used")
+            && sentence.contains("database or disk is full"),
+        "{sentence}"
+    );
+}
+
+#[test]
+fn no_token_is_asked_for_while_the_vault_cannot_be_written() {
+    let server = Rotating::start(Reuse::EndsAll, users(20));
+    let place = place(&server);
+    place.sync().fine("signed in");
+    server.expire(1);
+    server.asked();
+    full(&place, "intents");
+    for _ in 0..2 {
+        failed(&place.sync());
+    }
+    assert_eq!(server.asked(), [], "nothing was sent");
+    vault(&place, "DROP TRIGGER full");
+    place.sync().fine("there is space again");
+    assert_eq!(server.asked(), [(Some(1), true)]);
+}
+
+#[test]
+fn a_token_that_cannot_be_stored_is_not_used_and_is_tried_once_more() {
+    for reuse in [Reuse::Forgiven, Reuse::EndsAll] {
+        let server = Rotating::start(reuse, users(20));
+        let place = place(&server);
+        place.sync().fine("signed in");
+        server.expire(1);
+        server.asked();
+        full(&place, "grants");
+        failed(&place.sync());
+        assert_eq!(server.asked(), [(Some(1), true)], "{reuse:?}: one request");
+        let shown = place.run(&["tokens"]);
+        assert!(shown.out.contains("a refresh was begun at"), "{shown:?}");
+        vault(&place, "DROP TRIGGER full");
+        let ran = place.sync();
+        let forgiven = reuse == Reuse::Forgiven;
+        assert_eq!(
+            ran.said().0,
+            if forgiven { "ok" } else { "parked" },
+            "{ran:?}"
+        );
+        assert_eq!(server.asked(), [(Some(1), forgiven)]);
+    }
+}
