@@ -25,7 +25,7 @@ struct Budget {
 }
 
 /// At most so many bodies are kept to be filled again, and none with more room than this.
-const SPARE_BODIES: usize = 2;
+const SPARE_BODIES: usize = 1;
 const LARGEST_SPARE: usize = 4 << 20;
 
 impl RunBudget {
