@@ -12,7 +12,9 @@ use super::setup::SourceSetup;
 use crate::config::{
     Auth, ClientAuth as ChosenAuth, Grant as GrantKind, SecretRef, Secrets, TokenBody as ChosenBody,
 };
-use crate::http::{ApiKeySpec, ClientAuth, Grant, GrantSpec, Redirect, TokenBody, TokenMembers};
+use crate::http::{
+    ApiKeySpec, ClientAuth, Grant, GrantSpec, IssuerSpec, Redirect, TokenBody, TokenMembers,
+};
 use crate::model::duration::duration;
 use crate::vendor::description::{
     ApiKeyRules, ClientAuth as DescribedAuth, GrantRules, TokenBody as DescribedBody,
@@ -76,7 +78,7 @@ impl Granting<'_> {
         let redirect = self.fill(rules.redirect_url.as_deref().unwrap_or_default());
         Ok(Browser {
             spec: self.spec(&rules)?,
-            authorize_url: address("authorize_url", &self.fill(start))?,
+            authorize_url: self.maybe_address("authorize_url", start)?,
             authorize_query: self.filled(&rules.authorize_query),
             redirect: (!redirect.is_empty())
                 .then(|| Redirect::registered(&redirect))
@@ -95,6 +97,9 @@ impl Granting<'_> {
         let mut rules = offered.clone().ok_or_else(|| self.not_offered())?;
         let auth = self.auth;
         over(&mut rules.token_url, &auth.token_url);
+        maybe_over(&mut rules.issuer, &auth.issuer);
+        maybe_over(&mut rules.metadata_url, &auth.metadata_url);
+        over(&mut rules.allow_origins, &auth.allow_origins);
         over(&mut rules.token_query, &auth.token_query);
         over(&mut rules.token_form, &auth.token_form);
         over(&mut rules.scope, &auth.scope);
@@ -140,7 +145,8 @@ impl Granting<'_> {
         let standard = TokenMembers::default();
         let named = |name: &Option<String>, usual: String| name.clone().unwrap_or(usual);
         Ok(GrantSpec {
-            token_url: address("the token address", &self.fill(&rules.token_url))?,
+            token_url: self.maybe_address("token_url", &rules.token_url)?,
+            issuer: self.issuer(rules)?,
             token_query: self.filled(&rules.token_query),
             token_form: self.filled(&rules.token_form),
             client_id: self.auth.client_id.clone().unwrap_or_default(),
@@ -174,6 +180,29 @@ impl Granting<'_> {
         })
     }
 
+    /// The issuer, where the description or the source names one.
+    fn issuer(&self, rules: &GrantRules) -> Result<Option<IssuerSpec>, String> {
+        let issuer = self.fill(rules.issuer.as_deref().unwrap_or_default());
+        let place = rules.metadata_url.as_deref().unwrap_or_default();
+        let origins = rules.allow_origins.iter();
+        if issuer.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(IssuerSpec {
+            issuer,
+            metadata_url: self.maybe_address("metadata_url", place)?,
+            allow_origins: origins
+                .map(|origin| address("an entry of allow_origins", &self.fill(origin)))
+                .collect::<Result<_, _>>()?,
+        }))
+    }
+
+    /// An address that may be left out.
+    fn maybe_address(&self, what: &str, text: &str) -> Result<Option<Url>, String> {
+        let text = self.fill(text);
+        (!text.is_empty()).then(|| address(what, &text)).transpose()
+    }
+
     fn key_beside(&self, rules: &ApiKeyRules) -> Result<ApiKeySpec, String> {
         let fixed = self.secret(self.auth.api_key.as_ref())?;
         Ok(ApiKeySpec {
@@ -205,8 +234,8 @@ impl Granting<'_> {
 pub struct Browser {
     /// The token endpoint, the client, and the scopes to ask for.
     pub spec: GrantSpec,
-    /// Where a browser starts.
-    pub authorize_url: Url,
+    /// Where a browser starts, unless the issuer's document says it.
+    pub authorize_url: Option<Url>,
     /// Further parameters of that address.
     pub authorize_query: Vec<(String, String)>,
     /// Where it comes back to, if that is registered at the vendor.

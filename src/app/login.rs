@@ -88,8 +88,8 @@ impl Login {
     /// An attempt whose answer a person will paste.
     ///
     /// # Errors
-    /// When an address is wrong.
-    pub fn by_paste(&self, port: Option<u16>) -> Result<Attempt, NoLogin> {
+    /// When an address is wrong, or the issuer's document cannot be had or believed.
+    pub async fn by_paste(&self, port: Option<u16>) -> Result<Attempt, NoLogin> {
         let redirect = match (&self.registered, port) {
             (Some(_), Some(_)) => return Err(two_ports()),
             (Some(registered), None) => registered.clone(),
@@ -97,7 +97,7 @@ impl Login {
                 Redirect::on_loopback(port.unwrap_or(PASTE_PORT)).map_err(NoLogin::Setup)?
             }
         };
-        self.attempt(redirect)
+        self.attempt(redirect).await
     }
 
     /// An attempt whose answer a listener on loopback takes; it is bound already.
@@ -110,7 +110,7 @@ impl Login {
         }
         let listener = Listener::bind(self.registered.as_ref(), port);
         let listener = listener.await.map_err(NoLogin::Setup)?;
-        let attempt = self.attempt(listener.redirect().clone())?;
+        let attempt = self.attempt(listener.redirect().clone()).await?;
         Ok((attempt, listener))
     }
 
@@ -123,8 +123,9 @@ impl Login {
         waited.map_err(|error| NoLogin::Failed(error.to_string()))
     }
 
-    fn attempt(&self, redirect: Redirect) -> Result<Attempt, NoLogin> {
-        Attempt::new(&self.rules, redirect).map_err(|error| NoLogin::Setup(error.to_string()))
+    async fn attempt(&self, redirect: Redirect) -> Result<Attempt, NoLogin> {
+        let attempt = Attempt::begin(&self.rules, redirect, &self.clock).await;
+        attempt.map_err(|error| NoLogin::Setup(error.to_string()))
     }
 
     /// Exchanges the code and keeps what comes, in one transaction of the vault.

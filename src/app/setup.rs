@@ -8,11 +8,11 @@ use std::sync::Arc;
 use super::overlay::Overlay;
 use super::settings;
 use super::{Places, tables};
-use crate::config::{Apply, Config, Grant, JobConfig, SourceConfig};
+use crate::config::{Apply, Auth, Config, Grant, JobConfig, SourceConfig};
 use crate::model::nearest::{advice, listed};
 use crate::model::{JobName, Problem, Problems, SourceName};
 use crate::vendor::api::{Settings, StreamSpec, streams};
-use crate::vendor::description::Description;
+use crate::vendor::description::{Description, GrantRules, Grants};
 use crate::vendor::load::Descriptions;
 
 /// A checked configuration.
@@ -113,6 +113,19 @@ impl Setup {
 struct Vendor {
     description: Arc<Description>,
     streams: BTreeMap<String, StreamSpec>,
+}
+
+/// Whether neither the description nor the source says where this grant's tokens are had.
+fn has_no_endpoint(auth: &Auth, offered: &Grants) -> bool {
+    let rules = match auth.grant {
+        Grant::ClientCredentials => &offered.client_credentials,
+        Grant::Password => &offered.password,
+        Grant::RefreshToken => &offered.refresh_token,
+        Grant::AuthorizationCode => &offered.authorization_code,
+        Grant::ApiKey => return false,
+    };
+    let is_silent = |rules: &GrantRules| rules.token_url.is_empty() && rules.issuer.is_none();
+    rules.as_ref().is_some_and(is_silent) && auth.token_url.is_none() && auth.issuer.is_none()
 }
 
 struct Checks<'a> {
@@ -217,6 +230,15 @@ impl Checks<'_> {
                     &["auth", "grant"],
                     message,
                     Some(format!("it offers {}", listed(known))),
+                );
+            }
+            Some(auth) if has_no_endpoint(auth, offered) => {
+                let help = "add `token_url`, or `issuer` where the vendor publishes its endpoints";
+                self.source_problem(
+                    name,
+                    &["auth"],
+                    "nothing says where tokens are asked for".into(),
+                    Some(help.into()),
                 );
             }
             None if !known.is_empty() => {

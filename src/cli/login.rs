@@ -35,7 +35,7 @@ pub async fn run(places: &Places, options: &Options) -> Result<(), Exit> {
     let secrets = start::secrets(places, &overlay);
     let login = Login::of((places, &setup), &options.source, &secrets, Clock::system())?;
     let (attempt, code) = if options.paste {
-        let attempt = login.by_paste(options.port)?;
+        let attempt = login.by_paste(options.port).await?;
         show_address(&attempt, options);
         let pasted = read_line().await?;
         let code = attempt.read(&pasted);

@@ -38,11 +38,18 @@ pub struct Auth {
     /// The member of the token answer that carries the key, where it shall differ.
     #[schemars(length(min = 1))]
     pub api_key_member: Option<String>,
-    /// The token endpoint's address, where it shall differ; a template, as in the description.
-    #[schemars(length(min = 1))]
+    /// The token endpoint's address, where it shall differ; a template, as in the description. Empty to take it
+    /// from the issuer's document.
     pub token_url: Option<String>,
-    /// The address where a browser starts (`authorization_code`), where it shall differ; a template.
+    /// The issuer's name, exactly as it calls itself, where it shall differ; empty for none. Its document says
+    /// where its endpoints are.
+    pub issuer: Option<String>,
+    /// The address of the issuer's document, where it is not at the standards' places.
     #[schemars(length(min = 1))]
+    pub metadata_url: Option<String>,
+    /// Further origins that the issuer's endpoints may lie on, such as `["https://login.example"]`.
+    pub allow_origins: Option<Vec<String>>,
+    /// The address where a browser starts (`authorization_code`), where it shall differ; a template.
     pub authorize_url: Option<String>,
     /// Further parameters of that address, in place of the description's; templates.
     pub authorize_query: Option<BTreeMap<String, String>>,

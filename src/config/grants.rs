@@ -25,7 +25,10 @@ fn keys(grant: Grant) -> (&'static [&'static str], &'static [&'static str]) {
 }
 
 /// The quirks of a token endpoint, for every grant that asks one.
-const ENDPOINT: [&str; 10] = [
+const ENDPOINT: [&str; 13] = [
+    "issuer",
+    "metadata_url",
+    "allow_origins",
     "token_url",
     "token_query",
     "token_form",

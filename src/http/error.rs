@@ -75,6 +75,8 @@ pub enum Kind {
     PasswordRests(Timestamp),
     /// A person has to sign in anew: to this source by command, or with a new token where none is named.
     SignInNeeded(Option<String>),
+    /// The issuer's document says what it may not; the sentence fits after "its document".
+    DocumentRefused(String),
     /// A sign-in by browser came to nothing; the sentence says why.
     SignInFailed(String),
     /// A refresh was sent and its answer is lost or unreadable, so the token may be used up.
@@ -140,6 +142,7 @@ impl Kind {
             | Self::PasswordRests(_)
             | Self::SignInNeeded(_)
             | Self::SignInFailed(_)
+            | Self::DocumentRefused(_)
             | Self::GrantUnclear
             | Self::GrantPaused(..)
             | Self::Vault(_)
@@ -198,6 +201,7 @@ impl HttpError {
             | Kind::Rejected(_) => Class::Permanent,
             Kind::Astray
             | Kind::BadAnswer(..)
+            | Kind::DocumentRefused(_)
             | Kind::TooLarge(_)
             | Kind::Bomb
             | Kind::Encoding => Class::Contract,

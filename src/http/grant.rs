@@ -10,6 +10,8 @@ use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::discovery::IssuerSpec;
+
 /// How a source is let in.
 #[derive(Clone)]
 pub enum Grant {
@@ -45,8 +47,10 @@ pub enum Grant {
 /// A token endpoint and its quirks.
 #[derive(Clone)]
 pub struct GrantSpec {
-    /// The endpoint's address; https, or http on loopback.
-    pub token_url: Url,
+    /// The endpoint's address; https, or http on loopback. `None`: the issuer's document says it.
+    pub token_url: Option<Url>,
+    /// Who gives the tokens, where somebody says so; needed without a `token_url`.
+    pub issuer: Option<IssuerSpec>,
     /// Query parameters of the request. No secrets: servers log addresses.
     pub token_query: Vec<(String, String)>,
     /// Further members of the body.
@@ -204,7 +208,12 @@ impl fmt::Display for SignInMark {
 }
 
 fn endpoint_mark(spec: &GrantSpec) -> String {
-    let text = format!("{}\n{}", spec.token_url, spec.client_id);
+    let place = match (&spec.token_url, &spec.issuer) {
+        (Some(url), _) => url.as_str(),
+        (None, Some(issuer)) => &issuer.issuer,
+        (None, None) => "",
+    };
+    let text = format!("{place}\n{}", spec.client_id);
     format!("{:032x}", xxh3_128(text.as_bytes()))
 }
 

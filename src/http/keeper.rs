@@ -222,10 +222,12 @@ impl Keeper {
         let now = self.clock.now();
         match &self.way {
             Way::Key(_) => Err(Kind::Setup("a key needs no token".into())),
-            Way::Client(endpoint) => endpoint.ask(&Proof::Client, now).await,
+            Way::Client(endpoint) => endpoint.ask(&Proof::Client, &self.clock).await,
             Way::Password(endpoint, name, password) => {
                 self.must_not_rest(now).await?;
-                endpoint.ask(&Proof::Password(name, password), now).await
+                endpoint
+                    .ask(&Proof::Password(name, password), &self.clock)
+                    .await
             }
             Way::Refresh(endpoint, seed) => {
                 self.refresh(endpoint, Root::Seed(seed.as_ref()), chain)
@@ -247,6 +249,8 @@ impl Keeper {
         root: Root<'_>,
         chain: &mut Chain,
     ) -> Result<Token, Kind> {
+        // Asked for first, so that no token is spent towards an address that is not known.
+        endpoint.place(&self.clock).await?;
         let keeping = (&self.vault, self.source.as_str());
         chain.refresh(endpoint, root, keeping, &self.clock).await
     }

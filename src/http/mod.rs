@@ -11,6 +11,7 @@ mod body;
 mod budget;
 mod client;
 mod deadline;
+mod discovery;
 mod error;
 mod grant;
 mod keeper;
@@ -23,6 +24,7 @@ mod rules;
 mod sentence;
 mod session;
 mod token_answer;
+mod token_form;
 mod token_refusal;
 mod token_request;
 mod verdict;
@@ -35,6 +37,7 @@ mod tests;
 
 pub use ask::{Ask, Effort};
 pub use budget::RunBudget;
+pub use discovery::IssuerSpec;
 pub use error::{HttpError, Kind, Slow, Unreachable};
 pub use grant::{
     ApiKeySpec, ClientAuth, Grant, GrantSpec, GrantVault, KeptAccess, KeptGrant, SignInMark,

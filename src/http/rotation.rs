@@ -197,6 +197,8 @@ impl Chain {
             age,
             key: kept.api_key.clone(),
             scope: None,
+            id_token: None,
+            made: kept.obtained,
         })
     }
 
@@ -214,7 +216,7 @@ impl Chain {
             vault.intend(source, &hash, at)
         })
         .await?;
-        let mut token = match endpoint.ask(&Proof::Refresh(&candidate.token), at).await {
+        let mut token = match endpoint.ask(&Proof::Refresh(&candidate.token), clock).await {
             Ok(token) => token,
             Err(kind) => return Err(self.after_failure(kind, &endpoint.host, clock)),
         };

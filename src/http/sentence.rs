@@ -23,6 +23,9 @@ pub(super) fn sentence(failure: &Failure) -> String {
     let host = &failure.host;
     match &failure.kind {
         Kind::Setup(problem) | Kind::SignInFailed(problem) => problem.clone(),
+        Kind::DocumentRefused(problem) => {
+            format!("the document that says where {host} has its endpoints {problem}")
+        }
         Kind::Astray => "the address leads out of the source's base address and was not asked; \
                          if the vendor has moved, change base_url"
             .into(),

@@ -28,7 +28,7 @@ pub(super) struct Expected<'a> {
     pub now: Timestamp,
 }
 
-/// A standard answer: bearer, strings, and two members of ours, `life_ms` and `key`.
+/// A standard answer: bearer, strings, and members of ours: `life_ms`, `made_ms` and `key`.
 pub(super) fn standard(body: &[u8], expected: &Expected<'_>) -> Result<Value, String> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     if body.iter().all(u8::is_ascii_whitespace) {
@@ -56,6 +56,10 @@ pub(super) fn standard(body: &[u8], expected: &Expected<'_>) -> Result<Value, St
     if let Some(scope) = answer.get(&members.scope).and_then(scope) {
         standard["scope"] = scope.into();
     }
+    if let Some(token) = text(&answer, "id_token") {
+        standard["id_token"] = token.into();
+    }
+    standard["made_ms"] = expected.now.as_millisecond().into();
     if let Some(life) = life(&answer, expected) {
         standard["life_ms"] = u64::try_from(life.as_millis()).unwrap_or(u64::MAX).into();
     }

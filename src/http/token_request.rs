@@ -11,8 +11,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
@@ -28,19 +26,24 @@ use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::access;
 use super::body::{self, Beyond};
 use super::client::{self, Road, fault, host_of};
 use super::deadline::Deadline;
+use super::discovery::Discovery;
 use super::error::Kind;
 use super::grant::{ClientAuth, GrantSpec, TokenBody};
 use super::limits::TOKEN_BODY;
 use super::reply::Headers;
 use super::rules::{Timeouts, must_be_safe};
 use super::token_answer::{Expected, standard};
+use super::token_form::{basic, form_to_json};
 use super::token_refusal::refusal;
+use crate::clock::Clock;
+
+/// What is missing when nobody says where tokens are had.
+const NO_ADDRESS: &str = "neither token_url nor issuer says where tokens are asked for";
 
 /// What a token request is made with.
 pub(super) enum Proof<'a> {
@@ -75,12 +78,17 @@ pub(super) struct Token {
     pub key: Option<SecretString>,
     /// The scopes granted; `None` where the answer does not say.
     pub scope: Option<Vec<String>>,
+    /// Who signed in, as OpenID Connect says it.
+    pub id_token: Option<SecretString>,
+    /// When the answer was made, by the server's clock where it tells.
+    pub made: Timestamp,
 }
 
 /// A token endpoint with its client.
 pub(super) struct Endpoint {
     pub spec: GrantSpec,
     pub host: String,
+    discovery: Option<Discovery>,
     client: reqwest::Client,
     timeouts: Timeouts,
 }
@@ -103,6 +111,8 @@ type Oauth = Client<
 struct Ours {
     life_ms: Option<u64>,
     key: Option<String>,
+    id_token: Option<String>,
+    made_ms: Option<i64>,
 }
 
 impl ExtraTokenFields for Ours {}
@@ -128,6 +138,7 @@ impl std::error::Error for Refusal {}
 /// The `oauth2` crate's idea of an HTTP client.
 struct Adapter<'a> {
     endpoint: &'a Endpoint,
+    address: &'a Url,
     now: Timestamp,
 }
 
@@ -139,7 +150,7 @@ impl<'c> AsyncHttpClient<'c> for Adapter<'_> {
         Box::pin(async move {
             let body = self
                 .endpoint
-                .post(request, self.now)
+                .post(request, self.address, self.now)
                 .await
                 .map_err(Refusal)?;
             let mut answer = HttpResponse::new(body);
@@ -153,25 +164,60 @@ impl<'c> AsyncHttpClient<'c> for Adapter<'_> {
 
 impl Endpoint {
     pub fn new(spec: GrantSpec, road: &Road<'_>) -> Result<Self, Kind> {
-        must_be_safe(&spec.token_url, "token_url")?;
+        let discovery = match &spec.issuer {
+            Some(issuer) => Some(Discovery::new(issuer.clone(), road)?),
+            None => None,
+        };
+        let known = match (&spec.token_url, &discovery) {
+            (Some(url), _) => url,
+            (None, Some(discovery)) => discovery.document(),
+            (None, None) => return Err(Kind::Setup(NO_ADDRESS.into())),
+        };
+        let (host, client) = (host_of(known), client::client(road, known)?);
+        if let Some(url) = &spec.token_url {
+            must_be_safe(url, "token_url")?;
+        }
         if let Some(key) = &spec.api_key {
             access::name(&key.header)?;
         }
-        let client = client::client(road, &spec.token_url)?;
-        let host = host_of(&spec.token_url);
         Ok(Self {
             spec,
             host,
+            discovery,
             client,
             timeouts: *road.timeouts,
         })
     }
 
+    /// The issuer's document, where an issuer is named.
+    pub fn discovery(&self) -> Option<&Discovery> {
+        self.discovery.as_ref()
+    }
+
+    /// Where tokens are asked for. Asks the issuer, where the configuration does not say it, and so belongs
+    /// before everything that cannot be taken back.
+    pub async fn place(&self, clock: &Clock) -> Result<Url, Kind> {
+        let said = match (&self.spec.token_url, &self.discovery) {
+            (Some(url), _) => Some(url.clone()),
+            (None, Some(discovery)) => discovery.metadata(clock).await?.token_url.clone(),
+            (None, None) => return Err(Kind::Setup(NO_ADDRESS.into())),
+        };
+        let mut place =
+            said.ok_or_else(|| Kind::DocumentRefused("names no token_endpoint".into()))?;
+        if !self.spec.token_query.is_empty() {
+            place.query_pairs_mut().extend_pairs(&self.spec.token_query);
+        }
+        Ok(place)
+    }
+
     /// Sends one request.
-    pub async fn ask(&self, proof: &Proof<'_>, now: Timestamp) -> Result<Token, Kind> {
-        let oauth = self.oauth();
+    pub async fn ask(&self, proof: &Proof<'_>, clock: &Clock) -> Result<Token, Kind> {
+        let address = self.place(clock).await?;
+        let now = clock.now();
+        let oauth = self.oauth(&address);
         let adapter = Adapter {
             endpoint: self,
+            address: &address,
             now,
         };
         let scopes = || {
@@ -238,6 +284,11 @@ impl Endpoint {
             life: extra.life_ms.map(Duration::from_millis),
             age: Duration::ZERO,
             key: extra.key.as_deref().map(SecretString::from),
+            id_token: extra.id_token.as_deref().map(SecretString::from),
+            made: extra
+                .made_ms
+                .and_then(|millis| Timestamp::from_millisecond(millis).ok())
+                .unwrap_or(now),
             scope: answer.scopes().map(|scopes| {
                 let texts = scopes.iter().map(|scope| scope.to_string());
                 texts.filter(|scope| !scope.is_empty()).collect()
@@ -245,13 +296,13 @@ impl Endpoint {
         })
     }
 
-    fn oauth(&self) -> Oauth {
+    fn oauth(&self, address: &Url) -> Oauth {
         let auth = match self.spec.client_auth {
             ClientAuth::Post => AuthType::RequestBody,
             ClientAuth::Basic | ClientAuth::BasicEncoded => AuthType::BasicAuth,
         };
         let client = Client::new(ClientId::new(self.spec.client_id.clone()))
-            .set_token_uri(TokenUrl::from_url(self.address()))
+            .set_token_uri(TokenUrl::from_url(address.clone()))
             .set_auth_type(auth);
         match &self.spec.client_secret {
             Some(secret) => {
@@ -261,18 +312,13 @@ impl Endpoint {
         }
     }
 
-    fn address(&self) -> Url {
-        let mut address = self.spec.token_url.clone();
-        if !self.spec.token_query.is_empty() {
-            address
-                .query_pairs_mut()
-                .extend_pairs(&self.spec.token_query);
-        }
-        address
-    }
-
     /// Bends the request, sends it, and makes the answer a standard one.
-    async fn post(&self, request: HttpRequest, now: Timestamp) -> Result<Vec<u8>, Kind> {
+    async fn post(
+        &self,
+        request: HttpRequest,
+        address: &Url,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, Kind> {
         let (mut parts, mut content) = request.into_parts();
         if self.spec.body == TokenBody::Json {
             content = form_to_json(&content);
@@ -292,7 +338,7 @@ impl Endpoint {
         let mut deadline = Deadline::start(&self.timeouts, self.timeouts.token);
         let sending = self
             .client
-            .post(self.address())
+            .post(address.clone())
             .headers(parts.headers)
             .body(content)
             .send();
@@ -305,9 +351,7 @@ impl Endpoint {
             response.status().as_u16(),
             Headers::from(response.headers().clone()),
         );
-        let target = headers
-            .get("location")
-            .and_then(|to| self.spec.token_url.join(to).ok());
+        let target = headers.get("location").and_then(|to| address.join(to).ok());
         let body = body::read(
             response,
             &headers,
@@ -340,19 +384,4 @@ impl Endpoint {
             .map(|answer| answer.to_string().into_bytes())
             .map_err(|reason| Kind::BadAnswer(status, reason))
     }
-}
-
-fn form_to_json(form: &[u8]) -> Vec<u8> {
-    let members: serde_json::Map<String, Value> = oauth2::url::form_urlencoded::parse(form)
-        .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
-        .collect();
-    Value::Object(members).to_string().into_bytes()
-}
-
-fn basic(id: &str, secret: &SecretString) -> Result<HeaderValue, Kind> {
-    let pair = BASE64_STANDARD.encode(format!("{id}:{}", secret.expose_secret()));
-    access::value(
-        &SecretString::from(format!("Basic {pair}")),
-        "the client's secret",
-    )
 }

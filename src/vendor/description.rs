@@ -98,8 +98,17 @@ pub struct Grants {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GrantRules {
-    /// Template of the token endpoint's address.
+    /// Template of the token endpoint's address. May be left out, or empty, where `issuer` leads to it.
+    #[serde(default)]
     pub token_url: String,
+    /// Template of the issuer's name, exactly as it calls itself. Its document says where endpoints are that no
+    /// key here names. Without an issuer, or with an empty one, no document is read.
+    pub issuer: Option<String>,
+    /// Template of the address of the issuer's document, where it is not at the standards' places.
+    pub metadata_url: Option<String>,
+    /// Templates of further origins that the issuer's endpoints may lie on, such as `"https://login.example"`.
+    #[serde(default)]
+    pub allow_origins: Vec<String>,
     /// Template of the address where a browser starts (authorization code only).
     pub authorize_url: Option<String>,
     /// Further parameters of that address; the values are templates.

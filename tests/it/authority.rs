@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use oauth2::{PkceCodeChallenge, PkceCodeVerifier};
 use serde_json::{Value, json};
 
@@ -32,6 +34,12 @@ pub struct Wrong {
     pub scope: Option<&'static str>,
     /// No refresh token comes.
     pub no_refresh: bool,
+    /// A member of the issuer's document is another; `{origin}` filled in.
+    pub document: Option<(&'static str, &'static str)>,
+    /// A claim of the id token is another; `null` leaves it out.
+    pub claim: Option<(&'static str, &'static str)>,
+    /// No id token comes.
+    pub no_id_token: bool,
 }
 
 /// A code that was given and not used yet.
@@ -39,6 +47,7 @@ struct Given {
     redirect: String,
     challenge: String,
     scope: String,
+    nonce: String,
 }
 
 #[derive(Default)]
@@ -135,6 +144,7 @@ impl Shared {
         while let Some(request) = read_request(&mut reader) {
             let answer = match (request.method.as_str(), request.path.as_str()) {
                 ("GET", "/authorize") => self.authorize(&request),
+                ("GET", "/op/.well-known/openid-configuration") => self.document(),
                 ("POST", "/token") => self.token(&request),
                 ("GET", "/v1p1/users") => self.users(&request),
                 _ => Answer::new(404, "{}"),
@@ -143,6 +153,23 @@ impl Shared {
                 return;
             }
         }
+    }
+
+    /// What the issuer `…/op` says of itself.
+    fn document(&self) -> Answer {
+        let origin = &self.origin;
+        let mut document = json!({
+            "issuer": format!("{origin}/op"),
+            "authorization_endpoint": format!("{origin}/authorize"),
+            "token_endpoint": format!("{origin}/token"),
+            "authorization_response_iss_parameter_supported": true,
+            "code_challenge_methods_supported": ["S256"],
+        });
+        if let Some((name, text)) = self.state().wrong.document {
+            let text = text.replace("{origin}", origin);
+            document[name] = serde_json::from_str(&text).expect("JSON");
+        }
+        Answer::new(200, document.to_string())
     }
 
     /// The consent is given at once.
@@ -174,15 +201,21 @@ impl Shared {
             redirect: redirect.clone(),
             challenge,
             scope: said("scope"),
+            nonce: said("nonce"),
         };
+        if !given.nonce.is_empty() {
+            state.secrets.push(given.nonce.clone());
+        }
         state.given.insert(code.clone(), given);
         let (code, sent_state) = (escaped(&code), escaped(&sent_state));
+        let iss = escaped(&format!("{}/op", self.origin));
         let back = match (state.wrong.error, state.wrong.back) {
-            (Some(error), _) => format!("error={error}&state={sent_state}"),
+            (Some(error), _) => format!("error={error}&state={sent_state}&iss={iss}"),
             (None, Some(back)) => back
                 .replace("{code}", &code)
-                .replace("{state}", &sent_state),
-            (None, None) => format!("code={code}&state={sent_state}"),
+                .replace("{state}", &sent_state)
+                .replace("{iss}", &iss),
+            (None, None) => format!("code={code}&state={sent_state}&iss={iss}"),
         };
         let mut answer = Answer::new(302, "");
         answer
@@ -203,10 +236,10 @@ impl Shared {
             .extend(sent.into_iter().filter(|text| !text.is_empty()));
         let answer = match (said("client_secret") == SECRET, kind.as_str()) {
             (false, _) => error(401, "invalid_client"),
-            (true, "authorization_code") => state.exchange(&form),
+            (true, "authorization_code") => state.exchange(&form, &self.origin),
             (true, "refresh_token") if state.refresh == form.get("refresh_token").cloned() => {
                 let scope = "a_read b_read".to_owned();
-                state.tokens(scope)
+                state.tokens(scope, None)
             }
             (true, "refresh_token") => error(400, "invalid_grant"),
             (true, _) => error(400, "unsupported_grant_type"),
@@ -236,7 +269,7 @@ impl Shared {
 
 impl State {
     /// A code works once, for its redirect address and its proof key.
-    fn exchange(&mut self, form: &BTreeMap<String, String>) -> Answer {
+    fn exchange(&mut self, form: &BTreeMap<String, String>, origin: &str) -> Answer {
         let said = |name: &str| form.get(name).cloned().unwrap_or_default();
         let Some(given) = self.given.remove(&said("code")) else {
             return error(400, "invalid_grant");
@@ -251,11 +284,24 @@ impl State {
         if let Some((status, body)) = self.wrong.token {
             return Answer::new(status, body.replace("{all}", &self.secrets.join(" ")));
         }
-        self.tokens(given.scope)
+        let is_asked = given.scope.split(' ').any(|scope| scope == "openid");
+        let id_token = (is_asked && !self.wrong.no_id_token).then(|| {
+            let mut claims = json!({
+                "iss": format!("{origin}/op"), "aud": CLIENT, "sub": "p3rson-of-the-school",
+                "exp": 4_102_444_800_u64, "nonce": given.nonce,
+            });
+            if let Some((name, text)) = self.wrong.claim {
+                claims[name] = serde_json::from_str(text).expect("JSON");
+            }
+            let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+            let header = json!({"alg": "RS256", "typ": "JWT"});
+            format!("{}.{}.c2lnbmF0dXJl", part(&header), part(&claims))
+        });
+        self.tokens(given.scope, id_token)
     }
 
     /// New tokens; the refresh token before is dead from now on.
-    fn tokens(&mut self, asked: String) -> Answer {
+    fn tokens(&mut self, asked: String, id_token: Option<String>) -> Answer {
         self.numbers += 1;
         let (access, refresh) = (
             format!("acce55-{}", self.numbers),
@@ -265,6 +311,11 @@ impl State {
         self.secrets.extend([access.clone(), refresh.clone()]);
         let mut body = json!({"access_token": access, "token_type": "Bearer", "expires_in": 3600});
         body["scope"] = self.wrong.scope.map_or(asked, str::to_owned).into();
+        if let Some(token) = id_token {
+            self.secrets
+                .extend([token.clone(), "p3rson-of-the-school".to_owned()]);
+            body["id_token"] = token.into();
+        }
         if !self.wrong.no_refresh {
             body["refresh_token"] = refresh.clone().into();
             self.refresh = Some(refresh);

@@ -538,6 +538,131 @@ fn a_port_that_is_taken() {
     );
 }
 
+/// A folder whose source knows its issuer and nothing else.
+fn place_of_issuer(authority: &Authority) -> Place {
+    let place = place(
+        authority,
+        "token_url = \"\"\nauthorize_url = \"\"\nscope = \"openid a_read\"\n",
+    );
+    let config = std::fs::read_to_string(place.path("config/rollbook.toml")).expect("read");
+    let issuer = format!("issuer = \"{}/op\"\n", authority.origin());
+    place.write("config/rollbook.toml", &format!("{config}{issuer}"));
+    place
+}
+
+#[test]
+fn by_an_issuers_document() {
+    let authority = Authority::start(&[]);
+    let place = place_of_issuer(&authority);
+    let waiting = Waiting::start(&place, &[]);
+    let shown = get(&waiting.browse());
+    assert!(shown.body.contains("Sign-in finished"), "{shown:?}");
+    let ran = waiting.end();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("Granted: openid a_read\n"), "{ran:?}");
+    tells_no_secret("issuer", &ran, &authority);
+    place.sync().fine("signed in");
+}
+
+#[test]
+fn what_an_issuer_does_wrong_by_rows() {
+    let document = |name, text| Wrong {
+        document: Some((name, text)),
+        ..Wrong::default()
+    };
+    let claim = |name, text| Wrong {
+        claim: Some((name, text)),
+        ..Wrong::default()
+    };
+    let back = |back| Wrong {
+        back: Some(back),
+        ..Wrong::default()
+    };
+    let before = [
+        (
+            "another issuer",
+            document("issuer", r#""{origin}/OP""#),
+            "they must be the same to the letter",
+        ),
+        (
+            "a foreign endpoint",
+            document("token_endpoint", r#""https://evil.example/token""#),
+            "puts token_endpoint at `https://evil.example`",
+        ),
+        (
+            "no proof keys",
+            document("code_challenge_methods_supported", r#"["plain"]"#),
+            "names no proof key of the kind S256",
+        ),
+        (
+            "no start",
+            document("authorization_endpoint", "null"),
+            "says where a browser starts",
+        ),
+    ];
+    for (name, wrong, told) in before {
+        let authority = Authority::start(&[]);
+        authority.goes_wrong(wrong);
+        let ran = place_of_issuer(&authority).run(&["login", "own"]);
+        assert_eq!(ran.code, Some(1), "{name}: {ran:?}");
+        assert!(ran.err.contains(told), "{name}: {ran:?}");
+    }
+    for (name, wrong, told) in [
+        (
+            "another issuer",
+            claim("iss", r#""https://evil.example""#),
+            "the id token is not from",
+        ),
+        (
+            "another client",
+            claim("aud", r#""other""#),
+            "for another client",
+        ),
+        ("out of date", claim("exp", "1000000000"), "out of date"),
+        (
+            "another nonce",
+            claim("nonce", r#""other""#),
+            "its nonce is not ours",
+        ),
+        ("no nonce", claim("nonce", "null"), "has no nonce"),
+        (
+            "no id token",
+            Wrong {
+                no_id_token: true,
+                ..Wrong::default()
+            },
+            "none came",
+        ),
+        (
+            "a mix-up",
+            back("code={code}&state={state}&iss=https%3A%2F%2Fevil.example"),
+            "but from another server",
+        ),
+        (
+            "no iss",
+            back("code={code}&state={state}"),
+            "which that server always does",
+        ),
+    ] {
+        let authority = Authority::start(&[]);
+        authority.goes_wrong(wrong);
+        let place = place_of_issuer(&authority);
+        let waiting = Waiting::start(&place, &["--paste", "-vv"]);
+        let ended = waiting.browse();
+        let ran = waiting.paste(&ended);
+        assert_eq!(ran.code, Some(1), "{name}: {ran:?}");
+        assert!(ran.err.contains(told), "{name}: {ran:?}");
+        tells_no_secret(name, &ran, &authority);
+        assert_eq!(place.sync().said().0, "parked", "{name}: nothing was kept");
+    }
+    let authority = Authority::start(&[]);
+    let waiting = Waiting::start(&place_of_issuer(&authority), &["--paste"]);
+    let ended = waiting.browse();
+    let (_, query) = ended.split_once('?').expect("parameters");
+    let ran = waiting.paste(&crate::wire::query(query)["code"]);
+    assert!(ran.err.contains("paste the whole address"), "{ran:?}");
+}
+
 #[test]
 fn what_cannot_be_signed_in_to() {
     let authority = Authority::start(&[]);

@@ -55,7 +55,8 @@ impl DayCount for NoCount {
 fn session(server: &Rotating, vault: Arc<dyn GrantVault>, clock: &Clock) -> Session {
     let address = |path: &str| Url::parse(&format!("{}{path}", server.origin())).expect("one");
     let spec = GrantSpec {
-        token_url: address("/token"),
+        token_url: Some(address("/token")),
+        issuer: None,
         token_query: Vec::new(),
         token_form: Vec::new(),
         client_id: "rollbook".into(),

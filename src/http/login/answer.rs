@@ -29,6 +29,17 @@ pub(super) struct Expected {
     pub state: SecretString,
     /// Where the browser is sent back to.
     pub redirect: Redirect,
+    /// Who answers, where somebody names an issuer.
+    pub issuer: Option<Issuer>,
+}
+
+/// Who answers (RFC 9207): one server's answer must not pass for another's.
+#[derive(Clone)]
+pub(super) struct Issuer {
+    /// Its name, to the letter.
+    pub name: String,
+    /// It says that it names itself in every answer.
+    pub names_itself: bool,
 }
 
 /// What an answer means.
@@ -65,6 +76,21 @@ pub(super) fn judge(query: &str, expected: &Expected) -> Verdict {
         }
         Some(_) => {}
     }
+    match (one("iss"), &expected.issuer) {
+        (Some(named), Some(issuer)) if named != issuer.name => {
+            return Verdict::Refused(format!(
+                "the answer is not from `{}`, but from another server",
+                issuer.name
+            ));
+        }
+        (None, Some(issuer)) if issuer.names_itself => {
+            return Verdict::Refused(format!(
+                "the answer does not say that it is from `{}`, which that server always does",
+                issuer.name
+            ));
+        }
+        _ => {}
+    }
     match (one("error"), one("code")) {
         (Some(word), _) => Verdict::Refused(refusal(word)),
         (None, Some(code)) => match bare_code(code) {
@@ -99,6 +125,15 @@ pub(super) fn judge_pasted(text: &str, expected: &Expected) -> Verdict {
             judge(url.query().unwrap_or_default(), expected)
         }
         _ if text.contains("code=") || text.contains("error=") => judge(text, expected),
+        _ if expected
+            .issuer
+            .as_ref()
+            .is_some_and(|issuer| issuer.names_itself) =>
+        {
+            Verdict::Refused(
+                "paste the whole address: it also says which server the answer is from".into(),
+            )
+        }
         _ => bare_code(text).map_or_else(
             || Verdict::Refused("this is neither an address nor a code".into()),
             Verdict::Code,

@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use oauth2::{CsrfToken, PkceCodeChallenge};
 use reqwest::Url;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
-use super::answer::{Code, Expected, Verdict, judge_pasted};
+use super::answer::{Code, Expected, Issuer, Verdict, judge_pasted};
+use super::id_token;
 use super::redirect::Redirect;
 use crate::clock::Clock;
 use crate::http::client::{Connections, Road};
@@ -22,6 +23,18 @@ use crate::http::token_request::{CodeProof, Endpoint, Proof, Token};
 /// Random bytes in a state: as many as in a proof key.
 const STATE_BYTES: u32 = 32;
 
+/// The one kind of proof key that we send.
+const S256: &str = "S256";
+
+const NO_START: &str =
+    "neither authorize_url nor the issuer's document says where a browser starts";
+const NO_PROOFS: &str = "the issuer's document names no proof key of the kind S256; write `pkce = false` only when \
+                         the vendor says that it has none";
+const NO_ISSUER: &str = "the scope openid asks for an id token, and it cannot be checked without `issuer`; say it, \
+                         or leave openid out";
+const NO_ID_TOKEN: &str = "the scope openid asks for an id token, and none came; leave openid out of `scope` where \
+                           the vendor does not know it";
+
 /// What an attempt is told.
 #[derive(Clone)]
 pub struct LoginRules {
@@ -29,8 +42,8 @@ pub struct LoginRules {
     pub source: String,
     /// The token endpoint, the client, and the scopes to ask for.
     pub spec: GrantSpec,
-    /// Where the browser starts; https, or http on loopback.
-    pub authorize_url: Url,
+    /// Where the browser starts; https, or http on loopback. `None`: the issuer's document says it.
+    pub authorize_url: Option<Url>,
     /// Further parameters of that address.
     pub authorize_query: Vec<(String, String)>,
     /// Whether a proof key is sent (RFC 7636). Only a vendor that refuses the parameter goes without.
@@ -49,6 +62,8 @@ pub struct Attempt {
     endpoint: Endpoint,
     address: Url,
     verifier: Option<SecretString>,
+    /// Ties the id token to the attempt; sent where the vendor is asked for one.
+    nonce: Option<SecretString>,
     expected: Expected,
 }
 
@@ -76,53 +91,76 @@ pub enum Ends {
 }
 
 impl Attempt {
-    /// A new attempt, with a state and a proof key of its own.
+    /// A new attempt, with a state and a proof key of its own. Asks the issuer for its document, where one is
+    /// named.
     ///
     /// # Errors
-    /// When an address is not safe.
-    pub fn new(rules: &LoginRules, redirect: Redirect) -> Result<Self, HttpError> {
-        Self::make(rules, redirect).map_err(|kind| kind.at(step(&rules.source), ""))
+    /// When an address is not safe, or the issuer's document cannot be had or believed.
+    pub async fn begin(
+        rules: &LoginRules,
+        redirect: Redirect,
+        clock: &Clock,
+    ) -> Result<Self, HttpError> {
+        let at = |kind: Kind, host: &str| kind.at(step(&rules.source), host);
+        let endpoint = endpoint(rules).map_err(|kind| at(kind, ""))?;
+        let host = endpoint.host.clone();
+        let attempt = Self::make(rules, endpoint, redirect, clock).await;
+        attempt.map_err(|kind| at(kind, &host))
     }
 
-    fn make(rules: &LoginRules, redirect: Redirect) -> Result<Self, Kind> {
-        must_be_safe(&rules.authorize_url, "authorize_url")?;
-        let road = Road {
-            connections: Connections::Fresh,
-            ca_file: rules.ca_file.as_deref(),
-            proxy: rules.proxy.as_ref(),
-            timeouts: &rules.timeouts,
+    async fn make(
+        rules: &LoginRules,
+        endpoint: Endpoint,
+        redirect: Redirect,
+        clock: &Clock,
+    ) -> Result<Self, Kind> {
+        let metadata = match endpoint.discovery() {
+            Some(discovery) => Some(discovery.metadata(clock).await?),
+            None => None,
         };
-        let endpoint = Endpoint::new(rules.spec.clone(), &road)?;
-        let state = CsrfToken::new_random_len(STATE_BYTES);
-        let proof = rules.pkce.then(PkceCodeChallenge::new_random_sha256);
-        let mut address = rules.authorize_url.clone();
-        {
-            let mut query = address.query_pairs_mut();
-            query
-                .append_pair("response_type", "code")
-                .append_pair("client_id", &rules.spec.client_id)
-                .append_pair("redirect_uri", redirect.as_str())
-                .append_pair("state", state.secret());
-            let scopes = asked(&rules.spec).join(" ");
-            if !scopes.is_empty() {
-                query.append_pair("scope", &scopes);
-            }
-            if let Some((challenge, _)) = &proof {
-                query
-                    .append_pair("code_challenge", challenge.as_str())
-                    .append_pair("code_challenge_method", "S256");
-            }
-            query.extend_pairs(&rules.authorize_query);
+        let start = metadata
+            .as_deref()
+            .and_then(|found| found.authorize_url.clone());
+        let start = rules.authorize_url.clone().or(start);
+        let start = start.ok_or_else(|| Kind::Setup(NO_START.into()))?;
+        must_be_safe(&start, "authorize_url")?;
+        let methods = metadata
+            .as_deref()
+            .and_then(|found| found.pkce_methods.as_ref());
+        let knows_proofs = methods.is_none_or(|words| words.iter().any(|word| word == S256));
+        if rules.pkce && !knows_proofs {
+            return Err(Kind::Setup(NO_PROOFS.into()));
         }
+        let issuer = endpoint.discovery().map(|discovery| Issuer {
+            name: discovery.issuer().to_owned(),
+            names_itself: metadata.is_some_and(|found| found.names_itself),
+        });
+        let asks_who = asked(&rules.spec).iter().any(|scope| scope == "openid");
+        if asks_who && issuer.is_none() {
+            return Err(Kind::Setup(NO_ISSUER.into()));
+        }
+        let nonce = asks_who.then(random);
+        let state = random();
+        let proof = rules.pkce.then(PkceCodeChallenge::new_random_sha256);
+        let sent = Sent {
+            start,
+            redirect: &redirect,
+            state: &state,
+            nonce: nonce.as_ref(),
+            challenge: proof.as_ref().map(|(challenge, _)| challenge),
+        };
+        let address = sent.address(rules);
         let verifier = proof.map(|(_, verifier)| SecretString::from(verifier.secret().as_str()));
         Ok(Self {
             source: rules.source.clone(),
             endpoint,
             address,
             verifier,
+            nonce,
             expected: Expected {
-                state: SecretString::from(state.secret().as_str()),
+                state,
                 redirect,
+                issuer,
             },
         })
     }
@@ -162,13 +200,32 @@ impl Attempt {
             verifier: self.verifier.as_ref(),
             redirect: self.expected.redirect.as_str(),
         });
-        match self.endpoint.ask(&proof, at).await {
-            Ok(token) => Ok(self.signed_in(token, at)),
+        match self.endpoint.ask(&proof, clock).await {
+            Ok(token) => {
+                self.is_ours(&token)
+                    .map_err(|sentence| self.failed(sentence))?;
+                Ok(self.signed_in(token, at))
+            }
             Err(kind) => {
                 let host = self.endpoint.host.clone();
                 Err(exchange_failed(kind, &host).at(step(&self.source), host))
             }
         }
+    }
+
+    /// Where an id token was asked for, it must come and be of this attempt.
+    fn is_ours(&self, token: &Token) -> Result<(), String> {
+        let (Some(nonce), Some(issuer)) = (&self.nonce, &self.expected.issuer) else {
+            return Ok(());
+        };
+        let id_token = token.id_token.as_ref().ok_or(NO_ID_TOKEN)?;
+        let expected = id_token::Expected {
+            issuer: &issuer.name,
+            client_id: &self.endpoint.spec.client_id,
+            nonce,
+            now: token.made,
+        };
+        id_token::check(id_token, &expected)
     }
 
     fn signed_in(&self, token: Token, at: Timestamp) -> SignedIn {
@@ -208,6 +265,61 @@ impl Attempt {
     }
 }
 
+/// What goes into the address for the browser.
+struct Sent<'a> {
+    start: Url,
+    redirect: &'a Redirect,
+    state: &'a SecretString,
+    nonce: Option<&'a SecretString>,
+    challenge: Option<&'a PkceCodeChallenge>,
+}
+
+impl Sent<'_> {
+    /// RFC 6749 4.1.1, RFC 7636 4.3, OpenID Connect Core 3.1.2.1.
+    fn address(&self, rules: &LoginRules) -> Url {
+        let mut address = self.start.clone();
+        let mut query = address.query_pairs_mut();
+        query
+            .append_pair("response_type", "code")
+            .append_pair("client_id", &rules.spec.client_id)
+            .append_pair("redirect_uri", self.redirect.as_str())
+            .append_pair("state", self.state.expose_secret());
+        let scopes = asked(&rules.spec).join(" ");
+        if !scopes.is_empty() {
+            query.append_pair("scope", &scopes);
+        }
+        if let Some(nonce) = self.nonce {
+            query.append_pair("nonce", nonce.expose_secret());
+        }
+        if let Some(challenge) = self.challenge {
+            query
+                .append_pair("code_challenge", challenge.as_str())
+                .append_pair("code_challenge_method", S256);
+        }
+        query.extend_pairs(&rules.authorize_query);
+        drop(query);
+        address
+    }
+}
+
+/// A text that nobody can guess.
+fn random() -> SecretString {
+    CsrfToken::new_random_len(STATE_BYTES)
+        .secret()
+        .as_str()
+        .into()
+}
+
+fn endpoint(rules: &LoginRules) -> Result<Endpoint, Kind> {
+    let road = Road {
+        connections: Connections::Fresh,
+        ca_file: rules.ca_file.as_deref(),
+        proxy: rules.proxy.as_ref(),
+        timeouts: &rules.timeouts,
+    };
+    Endpoint::new(rules.spec.clone(), &road)
+}
+
 fn step(source: &str) -> String {
     format!("sign in to {source}")
 }
@@ -226,8 +338,12 @@ fn compared(
     let Some(told) = told else {
         return (asked, Vec::new());
     };
-    // Few servers repeat this one; the token that it is for says it.
-    let came = |scope: &str| scope == "offline_access" && token.refresh.is_some();
+    // Few servers repeat these; the token that each is for says it.
+    let came = |scope: &str| match scope {
+        "offline_access" => token.refresh.is_some(),
+        "openid" => token.id_token.is_some(),
+        _ => false,
+    };
     let missing = asked
         .into_iter()
         .filter(|scope| !told.contains(scope) && !came(scope))

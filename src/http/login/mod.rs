@@ -6,6 +6,7 @@
 
 mod answer;
 mod attempt;
+mod id_token;
 mod listener;
 mod page;
 mod redirect;

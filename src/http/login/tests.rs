@@ -17,7 +17,8 @@ fn rules(pkce: bool) -> LoginRules {
     LoginRules {
         source: "school".into(),
         spec: GrantSpec {
-            token_url: url("https://auth.example/token"),
+            token_url: Some(url("https://auth.example/token")),
+            issuer: None,
             token_query: Vec::new(),
             token_form: Vec::new(),
             client_id: "our client".into(),
@@ -29,7 +30,7 @@ fn rules(pkce: bool) -> LoginRules {
             members: TokenMembers::default(),
             api_key: None,
         },
-        authorize_url: url("https://auth.example/authorize?tenant=4711"),
+        authorize_url: Some(url("https://auth.example/authorize?tenant=4711")),
         authorize_query: vec![("prompt".into(), "consent".into())],
         pkce,
         timeouts: Timeouts::default(),
@@ -38,13 +39,18 @@ fn rules(pkce: bool) -> LoginRules {
     }
 }
 
-fn attempt(pkce: bool) -> Attempt {
+async fn attempt(pkce: bool) -> Attempt {
     let redirect = Redirect::registered("https://school.example/cb").expect("an address");
-    Attempt::new(&rules(pkce), redirect).expect("the rules are right")
+    begin(&rules(pkce), redirect).await
 }
 
-#[test]
-fn the_address_says_everything_once_and_never_the_same_twice() {
+async fn begin(rules: &LoginRules, redirect: Redirect) -> Attempt {
+    let attempt = Attempt::begin(rules, redirect, &Clock::system()).await;
+    attempt.expect("the rules are right")
+}
+
+#[tokio::test]
+async fn the_address_says_everything_once_and_never_the_same_twice() {
     let parameters = |attempt: &Attempt| -> BTreeMap<String, String> {
         let pairs: Vec<_> = attempt.address().query_pairs().into_owned().collect();
         let names = pairs.len();
@@ -52,7 +58,10 @@ fn the_address_says_everything_once_and_never_the_same_twice() {
         assert_eq!(map.len(), names, "each once");
         map
     };
-    let (one, two) = (parameters(&attempt(true)), parameters(&attempt(true)));
+    let (one, two) = (
+        parameters(&attempt(true).await),
+        parameters(&attempt(true).await),
+    );
     for (name, value) in [
         ("tenant", "4711"),
         ("response_type", "code"),
@@ -68,9 +77,9 @@ fn the_address_says_everything_once_and_never_the_same_twice() {
         assert_eq!(one[name].len(), 43, "32 bytes");
         assert_ne!(one[name], two[name], "{name}");
     }
-    let without = parameters(&attempt(false));
+    let without = parameters(&attempt(false).await);
     assert!(!without.contains_key("code_challenge") && without.contains_key("state"));
-    assert!(!format!("{:?}", attempt(true).address()).contains("s3cret"));
+    assert!(!format!("{:?}", attempt(true).await.address()).contains("s3cret"));
 }
 
 /// The example of RFC 7636, appendix B: what we and the tests' own server believe of a proof key is the standard's.
@@ -87,6 +96,7 @@ fn expected() -> Expected {
     Expected {
         state: SecretString::from("right"),
         redirect: Redirect::registered("https://school.example/cb").expect("an address"),
+        issuer: None,
     }
 }
 
@@ -160,7 +170,7 @@ async fn a_browser_that_never_comes_back_is_waited_for_five_minutes() {
     let test = TestClock::at("2026-03-02T06:00:00Z".parse().expect("a time"));
     let listener = Listener::bind(None, None).await.expect("a port");
     let address = listener.redirect().loopback().expect("loopback");
-    let attempt = Attempt::new(&rules(true), listener.redirect().clone()).expect("right");
+    let attempt = begin(&rules(true), listener.redirect().clone()).await;
     let error = listener
         .wait(&attempt, &test.clock())
         .await
@@ -177,7 +187,7 @@ async fn a_browser_that_never_comes_back_is_waited_for_five_minutes() {
 #[tokio::test]
 async fn the_second_answer_of_one_attempt_finds_nobody() {
     let listener = Listener::bind(None, None).await.expect("a port");
-    let attempt = Attempt::new(&rules(true), listener.redirect().clone()).expect("right");
+    let attempt = begin(&rules(true), listener.redirect().clone()).await;
     let (clock, back) = (Clock::system(), listener.redirect().as_str().to_owned());
     let state = attempt.expected().state.expose_secret().to_owned();
     let client = reqwest::Client::builder()

@@ -5,6 +5,7 @@
 
 mod adoption;
 mod faults;
+mod issuers;
 mod pages;
 mod roads;
 mod rotating;
@@ -221,7 +222,8 @@ impl GrantVault for MemoryVault {
 
 fn spec(token_url: &str) -> GrantSpec {
     GrantSpec {
-        token_url: Url::parse(token_url).expect("an address"),
+        token_url: Some(Url::parse(token_url).expect("an address")),
+        issuer: None,
         token_query: Vec::new(),
         token_form: Vec::new(),
         client_id: "school-client".into(),

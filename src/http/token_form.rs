@@ -1,0 +1,27 @@
+//! Two habits of token endpoints that the standard does not have: a JSON body, and Basic without encoding.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use super::access;
+use super::error::Kind;
+
+/// The members of a form as a JSON object of texts.
+pub(super) fn form_to_json(form: &[u8]) -> Vec<u8> {
+    let members: serde_json::Map<String, Value> = oauth2::url::form_urlencoded::parse(form)
+        .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
+        .collect();
+    Value::Object(members).to_string().into_bytes()
+}
+
+/// HTTP Basic with id and secret as they are.
+pub(super) fn basic(id: &str, secret: &SecretString) -> Result<HeaderValue, Kind> {
+    let pair = BASE64_STANDARD.encode(format!("{id}:{}", secret.expose_secret()));
+    access::value(
+        &SecretString::from(format!("Basic {pair}")),
+        "the client's secret",
+    )
+}
