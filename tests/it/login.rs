@@ -36,7 +36,6 @@ fn place(authority: &Authority, auth: &str) -> Place {
         "source = \"own\"\nstreams = [\"users\"]\nschedule = \"0 * * * *\"\n",
     );
     place.secret("secret", SECRET);
-    std::fs::create_dir_all(place.path("state")).expect("made");
     place
 }
 

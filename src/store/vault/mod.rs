@@ -41,13 +41,15 @@ pub struct Vault {
 }
 
 impl Vault {
-    /// Opens or makes `vault.db` in the folder of the mirror. What stands there in clear is sealed, if
-    /// there is a key. A missing or wrong key is no error here: only what is sealed cannot be had.
+    /// Opens or makes `vault.db` in the folder of the mirror, and the folder too where a sign-in comes before
+    /// the first run. What stands there in clear is sealed, if there is a key. A missing or wrong key is no error here: only what is sealed cannot be had.
     ///
     /// # Errors
     /// When the file cannot be written, is no vault, or is one of a newer Rollbook.
     pub fn open(folder: &Path, keys: Keys) -> Result<Self, StoreError> {
         let path = folder.join("vault.db");
+        private::make_folder(folder)
+            .map_err(|error| file(folder, format!("could not make the folder: {error}")))?;
         refuse_open_folder(folder)?;
         private::open_private_file(&path).map_err(|error| {
             file(
