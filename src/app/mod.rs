@@ -8,6 +8,7 @@ mod engine;
 mod granting;
 mod keeping;
 mod login;
+mod online;
 mod overlay;
 mod settings;
 mod setup;
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 pub use engine::DaemonEngine;
 pub use keeping::{Keeping, keys};
 pub use login::{Login, NoLogin};
+pub use online::{Answered, SourceOnline, StreamOnline};
 pub use overlay::Overlay;
 pub use setup::{JobSetup, Setup, SourceSetup};
 
@@ -103,6 +105,20 @@ impl App {
         let copy = Rehearsal::of(&mirror)?;
         let mut app = Self::on(&copy.mirror(), &mirror, places, setup, secrets, clock).await?;
         app.rehearsal = Some(copy);
+        Ok(app)
+    }
+
+    /// The same with nothing in the mirror, for a look at the vendors.
+    pub async fn look(
+        places: &Places,
+        setup: Setup,
+        secrets: Secrets,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
+        let mirror = places.mirror(&setup);
+        let empty = Rehearsal::empty(&mirror)?;
+        let mut app = Self::on(&empty.mirror(), &mirror, places, setup, secrets, clock).await?;
+        app.rehearsal = Some(empty);
         Ok(app)
     }
 

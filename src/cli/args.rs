@@ -49,7 +49,7 @@ pub enum Command {
     Run,
     /// Run jobs now
     Sync(sync::Options),
-    /// Check all files, and say what the next start would do to the mirror
+    /// Check all files, and say what the next start would do to the mirror; `--online` asks the vendors too
     Check(check::Options),
     /// How each job fares, what waits for you, how large the mirror is
     Status(status::Options),
@@ -133,6 +133,7 @@ mod tests {
             &["rollbook", "streams", "north"],
             &["rollbook", "streams", "--columns", "north.users"],
             &["rollbook", "schema", "job"],
+            &["rollbook", "check", "--online", "--json"],
             &["rollbook", "vault", "rekey", "--new-key", "new.key"],
         ] {
             assert!(Args::try_parse_from(line).is_ok(), "{line:?}");

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::exit::Exit;
 use super::reading::{Reading, errors};
 use super::words::many;
-use super::{out, start, table::indented};
-use crate::app::{Overlay, Places, Setup, keys};
+use super::{online, out, start, table::indented};
+use crate::app::{Overlay, Places, Setup, SourceOnline, keys};
 use crate::model::{Look, Problem, Problems, Severity};
 use crate::store::look::{self, Reader};
 use crate::store::table::storage;
@@ -18,15 +18,18 @@ use crate::store::{StoreError, Table, tables};
 /// Options of `check`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
+    /// Sign in to every source and ask for one row of each stream; nothing is written to the mirror
+    #[arg(long)]
+    online: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Checks all files; ends with 78 when a daemon would not start with them.
-pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
+/// Checks all files; ends with 78 when a daemon would not start with them, with 1 when a vendor does not answer.
+pub async fn run(places: &Places, options: &Options) -> Result<(), Exit> {
     let reading = Reading::open_quietly(places)?;
-    let view = match &reading.setup {
+    let mut view = match &reading.setup {
         Ok(setup) => {
             let mut view = view(setup, reading.mirror_if_made())?;
             view.vault = vault(places, setup)?;
@@ -38,6 +41,10 @@ pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
             ..View::default()
         },
     };
+    if options.online && reading.setup.is_ok() {
+        let mirror = reading.mirror_if_made().map(|_| reading.path.as_path());
+        view.online = Some(online::ask_all(places, mirror).await?);
+    }
     if options.json {
         out::json(&view);
     } else {
@@ -46,10 +53,10 @@ pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
             Err(problems) => anstream::eprintln!("{}", refused(problems)),
         }
     }
-    if view.ok {
-        Ok(())
-    } else {
-        Err(Exit::wrong_configuration())
+    match &view.online {
+        _ if !view.ok => Err(Exit::wrong_configuration()),
+        Some(sources) if !sources.iter().all(SourceOnline::is_fine) => Err(Exit::unwell()),
+        _ => Ok(()),
     }
 }
 
@@ -66,6 +73,9 @@ struct View {
     tables_without_a_job: Vec<String>,
     /// Why what the vault keeps cannot be had.
     vault: Vec<String>,
+    /// What the vendors said, if they were asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    online: Option<Vec<SourceOnline>>,
 }
 
 /// One problem, for a script.
@@ -222,6 +232,9 @@ fn text(view: &View) -> String {
             "No job reads these any more; they stay as they are: {}\n",
             view.tables_without_a_job.join(", ")
         ));
+    }
+    if let Some(sources) = &view.online {
+        text.push_str(&online::text(sources));
     }
     text
 }

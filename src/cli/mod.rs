@@ -12,6 +12,7 @@ mod jobs;
 mod lines;
 mod login;
 mod logout;
+mod online;
 mod out;
 mod progress;
 mod reading;
@@ -58,7 +59,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Demo(options) => demo::run(&places, options).await,
         Command::Run => run::run(&places).await,
         Command::Sync(options) => sync::run(&places, options).await,
-        Command::Check(options) => check::run(&places, &options),
+        Command::Check(options) => check::run(&places, &options).await,
         Command::Status(options) => status::run(&places, &options),
         Command::Runs(options) => runs::run(&places, &options),
         Command::Jobs(options) => jobs::run(&places, &options),

@@ -58,6 +58,13 @@ pub async fn rehearsal(places: &Places) -> Result<App, Exit> {
     Ok(App::rehearse(places, setup, secrets(places, &overlay), Clock::system()).await?)
 }
 
+/// The same with nothing in the mirror, beside the one that is there.
+pub async fn look(places: &Places) -> Result<App, Exit> {
+    let overlay = Overlay::default();
+    let setup = Setup::load(places, &overlay)?;
+    Ok(App::look(places, setup, secrets(places, &overlay), Clock::system()).await?)
+}
+
 /// The secrets that the configuration may name.
 pub fn secrets(places: &Places, overlay: &Overlay) -> Secrets {
     if overlay.secrets.is_empty() {

@@ -15,7 +15,25 @@ pub struct Rehearsal {
 
 impl Rehearsal {
     /// Copies a mirror as one moment of it; of a mirror that does not exist yet the copy does not either.
+    ///
+    /// # Errors
+    /// When there is no room for it.
     pub fn of(mirror: &Path) -> Result<Self, StoreError> {
+        let copy = Self::empty(mirror)?;
+        if mirror.exists() {
+            let into = copy.mirror();
+            reader(mirror)?
+                .execute("VACUUM INTO ?1", [into.to_string_lossy()])
+                .map_err(StoreError::sql("copy the mirror for a dry run"))?;
+        }
+        Ok(copy)
+    }
+
+    /// A place beside a mirror for one with nothing in it.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn empty(mirror: &Path) -> Result<Self, StoreError> {
         let beside = mirror
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty())
@@ -29,14 +47,7 @@ impl Rehearsal {
             fs::remove_dir_all(&folder).map_err(&failed)?; // of a process that had our number
         }
         private::make_folder(&folder).map_err(&failed)?;
-        let copy = Self { folder };
-        if mirror.exists() {
-            let into = copy.mirror();
-            reader(mirror)?
-                .execute("VACUUM INTO ?1", [into.to_string_lossy()])
-                .map_err(StoreError::sql("copy the mirror for a dry run"))?;
-        }
-        Ok(copy)
+        Ok(Self { folder })
     }
 
     /// Where the copy is.

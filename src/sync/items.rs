@@ -2,7 +2,8 @@
 
 use super::error::Failure;
 use super::job::{Source, StreamJob};
-use crate::store::{Store, look};
+use crate::store::StoreError;
+use crate::store::look::{self, Reader};
 use crate::vendor::columns::Origin;
 use crate::vendor::template::Variables;
 
@@ -21,17 +22,26 @@ pub struct Item {
     pub is_empty: bool,
 }
 
-/// All items of a stream, in order.
-pub fn items(job: &StreamJob, source: &Source, store: &Store) -> Result<Vec<Item>, Failure> {
+/// All items of a stream, in order. The mirror is looked at only where they are the rows of another stream.
+pub fn items(
+    job: &StreamJob,
+    source: &Source,
+    mirror: impl FnOnce() -> Result<Reader, StoreError>,
+) -> Result<Vec<Item>, Failure> {
+    match listed(job, source) {
+        Some(items) => Ok(items),
+        None => rows_of_another(job, &mirror()?),
+    }
+}
+
+/// The items of a stream that the configuration alone says; nothing where they are the rows of another stream.
+pub fn listed(job: &StreamJob, source: &Source) -> Option<Vec<Item>> {
     let Some(each) = &job.spec.for_each else {
-        return Ok(vec![Item::default()]);
+        return Some(vec![Item::default()]);
     };
     if !each.list.is_empty() {
-        return Ok(each
-            .list
-            .iter()
-            .map(|variables| item(job, variables.clone(), false))
-            .collect());
+        let one = |variables: &Variables| item(job, variables.clone(), false);
+        return Some(each.list.iter().map(one).collect());
     }
     let listed = each
         .setting
@@ -40,23 +50,23 @@ pub fn items(job: &StreamJob, source: &Source, store: &Store) -> Result<Vec<Item
         .filter(|list| !list.is_empty());
     if let (Some(list), Some(variable)) = (listed, &each.variable) {
         let one = |value: &String| {
-            item(
-                job,
-                Variables::from([(variable.clone(), value.clone())]),
-                false,
-            )
+            let variables = Variables::from([(variable.clone(), value.clone())]);
+            item(job, variables, false)
         };
-        return Ok(list.iter().map(one).collect());
+        return Some(list.iter().map(one).collect());
     }
-    let Some(table) = each
-        .stream
-        .as_ref()
-        .and_then(|stream| job.parents.get(stream))
-    else {
+    None
+}
+
+/// An item for each row of the stream that this one is read for; none while it has no table.
+pub fn rows_of_another(job: &StreamJob, mirror: &Reader) -> Result<Vec<Item>, Failure> {
+    let each = job.spec.for_each.as_ref();
+    let parent = each.and_then(|each| Some((each, job.parents.get(each.stream.as_deref()?)?)));
+    let Some((each, table)) = parent else {
         return Ok(Vec::new());
     };
     let columns: Vec<&str> = each.take.values().map(String::as_str).collect();
-    let rows = look::columns_of_rows(&store.reader()?, table, &columns)?;
+    let rows = look::columns_of_rows(mirror, table, &columns)?;
     let variables = |row: Vec<Option<String>>| -> Variables {
         each.take
             .keys()

@@ -6,6 +6,7 @@
 pub mod error;
 pub mod items;
 pub mod job;
+pub mod probe;
 pub mod read;
 pub mod report;
 pub mod run;

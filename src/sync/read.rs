@@ -88,7 +88,7 @@ pub async fn read(context: &Context<'_>, job: &StreamJob, full: bool) -> Result<
     } else {
         incremental_from(job, &before, context.clock.now())
     };
-    let items = items(job, context.source, context.store)?;
+    let items = items(job, context.source, || context.store.reader())?;
     let mut attempt = try_once(context, job, &items, since).await?;
     let is_full = since.is_none();
     if is_full && let Some(first_doubt) = attempt.doubt.clone() {

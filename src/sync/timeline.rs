@@ -64,7 +64,7 @@ pub async fn read(
         return Ok(TimelineReport::default());
     };
     let known = checkpoints::load(&context.store.reader()?, &job.table)?;
-    let items = items(job, context.source, context.store)?;
+    let items = items(job, context.source, || context.store.reader())?;
     let one = |item| {
         let before = if full {
             None

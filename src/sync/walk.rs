@@ -98,8 +98,8 @@ impl WalkFacts {
 }
 
 /// One page, decoded.
-struct Batch {
-    rows: Rows,
+pub(super) struct Batch {
+    pub rows: Rows,
     unlisted: BTreeSet<String>,
     facts: PageFacts,
     newest: Option<String>,
@@ -171,7 +171,7 @@ pub(super) fn asked_too_much(error: &HttpError) -> bool {
 }
 
 /// Asks for one page; a stream with several paths moves on to the next one while none is known to work.
-async fn fetch(road: &Road<'_>, page: PageAsk) -> (PageAsk, Result<Batch, Failure>) {
+pub(super) async fn fetch(road: &Road<'_>, page: PageAsk) -> (PageAsk, Result<Batch, Failure>) {
     let paths = road.spec.paths(&road.item.variables);
     let mut route = road.source.route(&road.spec.name).min(paths.len() - 1);
     let first = route;

@@ -183,10 +183,38 @@ pub fn streams(description: &Description) -> Result<BTreeMap<String, StreamSpec>
             needs(&feed.stream, &["gone", "feed", "stream"]);
         }
     }
+    flaws.extend(identity_flaw(description, &specs));
     if flaws.is_empty() {
         Ok(specs)
     } else {
         Err(flaws)
+    }
+}
+
+/// The name of an account must stand in a column that is there; a stream that is off is nobody's mistake.
+fn identity_flaw(description: &Description, specs: &BTreeMap<String, StreamSpec>) -> Option<Flaw> {
+    let identity = description.identity.as_ref()?;
+    let flaw = |key: &str, message: String, help: String| Flaw {
+        at: vec!["identity".to_owned(), key.to_owned()],
+        message,
+        help: Some(help),
+    };
+    match specs.get(&identity.stream) {
+        None if description.streams.contains_key(&identity.stream) => None,
+        None => Some(flaw(
+            "stream",
+            format!("there is no stream `{}`", identity.stream),
+            advice(&identity.stream, specs.keys().map(String::as_str)),
+        )),
+        Some(spec) if spec.column(&identity.column).is_none() => Some(flaw(
+            "column",
+            format!("{} has no column `{}`", spec.name, identity.column),
+            advice(
+                &identity.column,
+                spec.columns.iter().map(|column| column.name.as_str()),
+            ),
+        )),
+        Some(_) => None,
     }
 }
 

@@ -44,8 +44,21 @@ pub struct Description {
     /// How member names are matched.
     #[serde(default)]
     pub names: NameMatch,
+    /// Where the vendor says whose account it is; `rollbook check --online` shows it.
+    pub identity: Option<Identity>,
     /// The kinds of rows, by name. A stream is the table `<source>_<stream>`.
     pub streams: BTreeMap<String, Stream>,
+}
+
+/// Where a name stands that tells an admin whose data an account shows: a school's or an organisation's, never a
+/// person's.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// The stream; its first row is asked for.
+    pub stream: String,
+    /// The column with the name.
+    pub column: String,
 }
 
 /// A setting: its default text, or a table.

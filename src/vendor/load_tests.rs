@@ -1,5 +1,6 @@
 //! Descriptions put together, and what is said where they do not fit.
 
+use super::super::api::streams;
 use super::*;
 use crate::model::Look;
 use crate::vendor::description::Setting;
@@ -381,3 +382,38 @@ error: unknown key `pasword`
 "#,
     ),
 ];
+
+#[test]
+fn an_accounts_name_stands_in_a_column_that_is_there() {
+    for (identity, off, expected) in [
+        ("stream = \"users\", column = \"name\"", "", None),
+        (
+            "stream = \"user\", column = \"name\"",
+            "",
+            Some("identity.stream: there is no stream `user` (did you mean `users`?)"),
+        ),
+        (
+            "stream = \"users\", column = \"nam\"",
+            "",
+            Some("identity.column: users has no column `nam` (did you mean `name`?)"),
+        ),
+        (
+            "stream = \"users\", column = \"nam\"",
+            "[streams.users]\noff = true\n",
+            None,
+        ),
+    ] {
+        let own = format!(
+            "vendor = \"own\"\nextends = \"base\"\ntitle = \"Own\"\nidentity = {{ {identity} }}\n{off}"
+        );
+        let descriptions = load(&[("own", &own)]).unwrap_or_else(|problems| panic!("{problems}"));
+        let description = descriptions.get("own").expect("there");
+        let found = streams(description).map(drop);
+        let told = found.err().map(|flaws| {
+            let flaw = &flaws[0];
+            let help = flaw.help.as_deref().unwrap_or_default();
+            format!("{}: {} ({help})", flaw.at.join("."), flaw.message)
+        });
+        assert_eq!(told.as_deref(), expected, "{identity}");
+    }
+}

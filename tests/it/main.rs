@@ -13,6 +13,7 @@ mod floors;
 mod guard;
 mod login;
 mod look;
+mod online;
 mod people;
 mod place;
 mod privacy;

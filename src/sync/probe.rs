@@ -1,0 +1,92 @@
+//! One page of one row of a stream, asked for as a run would: for a look whether the vendor answers.
+//!
+//! The same request, decoding and errors as in a run, and one attempt. Nothing is compared or written.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::error::Failure;
+use super::items::{Item, listed, rows_of_another};
+use super::job::{Source, StreamJob};
+use super::walk::{Road, fetch};
+use crate::clock::Clock;
+use crate::http::RunBudget;
+use crate::model::row::Rows;
+use crate::model::scalar;
+use crate::store::look::{self, Reader};
+use crate::vendor::api::{StreamSpec, wire_time};
+use crate::vendor::paging::Pager;
+
+/// An item that a stream is read for, such as one row of another stream; nothing when the mirror has none yet.
+///
+/// # Errors
+/// When the mirror cannot be read.
+pub fn one_item(
+    job: &StreamJob,
+    source: &Source,
+    mirror: impl FnOnce() -> Option<Reader>,
+) -> Result<Option<Item>, Failure> {
+    if let Some(items) = listed(job, source) {
+        return Ok(items.into_iter().next());
+    }
+    let parent = job
+        .spec
+        .for_each
+        .as_ref()
+        .and_then(|each| each.stream.as_deref());
+    let (Some(parent), Some(mirror)) = (parent, mirror()) else {
+        return Ok(None);
+    };
+    if look::table(&mirror, &source.name, parent)?.is_none() {
+        return Ok(None);
+    }
+    let all = rows_of_another(job, &mirror)?;
+    Ok(all.into_iter().find(|item| !item.is_empty))
+}
+
+/// Asks for the first page of a stream with one row in it, where the vendor lets one say so.
+///
+/// # Errors
+/// What a run would fail with.
+pub async fn probe(
+    source: &Source,
+    spec: &Arc<StreamSpec>,
+    item: &Item,
+    clock: &Clock,
+    budget: &RunBudget,
+) -> Result<Rows, Failure> {
+    let mut pager = Pager::start(spec.page.clone(), None);
+    let fail = |problem: String| Failure::List {
+        stream: spec.name.clone(),
+        problem,
+    };
+    let Some(mut page) = pager.ask().map_err(fail)? else {
+        return Ok(Rows::default());
+    };
+    (page.want, page.closing) = (1, true); // one attempt: whoever looks wants to know now
+    let road = Road {
+        source,
+        spec,
+        item,
+        decoder: spec.decoder(&item.variables),
+        extra: last_step(spec, clock),
+        since: None,
+        budget,
+    };
+    fetch(&road, page).await.1.map(|batch| batch.rows)
+}
+
+/// The newest step of a walk through time.
+fn last_step(spec: &StreamSpec, clock: &Clock) -> Vec<(String, String)> {
+    let Some(window) = &spec.window else {
+        return Vec::new();
+    };
+    let now = clock.now();
+    let step = SignedDuration::try_from(window.step).unwrap_or_default();
+    let wire = |moment| wire_time(moment, &window.format);
+    vec![
+        (window.from.clone(), wire(scalar::moved(now, -step))),
+        (window.to.clone(), wire(now)),
+    ]
+}
