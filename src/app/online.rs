@@ -111,9 +111,7 @@ impl App {
             let rows = match item {
                 Ok(Some(item)) => probe(&source, &spec, &item, &self.clock, &budget).await,
                 Ok(None) => {
-                    let sentence =
-                        "it is read for the rows of another stream, and the mirror has none yet";
-                    found.add(&spec.name, Answered::NotAsked, Some(sentence.to_owned()));
+                    found.add(&spec.name, Answered::NotAsked, Some(no_rows_yet(&spec)));
                     continue;
                 }
                 Err(error) => Err(error),
@@ -180,6 +178,15 @@ fn asks(
     });
     asks.extend(names_the_account.map(|spec| (spec, None)));
     asks
+}
+
+fn no_rows_yet(spec: &StreamSpec) -> String {
+    let each = spec.for_each.as_ref();
+    let parent = each.and_then(|each| each.stream.as_deref());
+    format!(
+        "it is read for the rows of {}, and the mirror has none yet",
+        parent.unwrap_or("another stream")
+    )
 }
 
 /// The account's name in the first row, if this is the stream where it stands.

@@ -26,12 +26,12 @@ const TAKE_OVER: u32 = 16;
 /// Nobody reads the vault for longer than a moment.
 const PATIENCE_WITH_READERS: Duration = Duration::from_secs(1);
 
-/// The row of noise. `wipe` says that the log may still hold what was sealed or forgotten since. It is longer at
-/// first, so that the file has pages to spare too: a token that replaces another needs some for a moment.
+/// The row of noise. `wipe` says that the log may still hold what was sealed or forgotten since. A second row
+/// leaves pages to spare in the file when it goes: a token that replaces another needs some for a moment.
 pub(super) const TABLE: &str = "
 CREATE TABLE spare (noise BLOB NOT NULL, wipe INTEGER NOT NULL) STRICT;
-INSERT INTO spare VALUES (zeroblob(327680), 0);
-UPDATE spare SET noise = zeroblob(262144);
+INSERT INTO spare VALUES (zeroblob(262144), 0), (zeroblob(65536), 2);
+DELETE FROM spare WHERE wipe = 2;
 ";
 
 /// Says how the log is kept. A connection that closes leaves it, else the last one would remove it.
