@@ -15,6 +15,15 @@ fn kept() -> KeptLine {
     }
 }
 
+/// A name, what is configured, what is kept, what the table shows, what is remarked.
+type Row<'a> = (
+    &'a str,
+    Option<&'a Auth>,
+    KeptLine,
+    &'a [&'a str],
+    &'a [&'a str],
+);
+
 #[test]
 fn a_line_a_source_and_what_to_do() {
     let now = "2026-02-04T07:00:00Z".parse().expect("a time");
@@ -24,7 +33,7 @@ fn a_line_a_source_and_what_to_do() {
         ..kept()
     };
     let empty = KeptLine::default;
-    let rows: [(&str, Option<&Auth>, KeptLine, &[&str], &[&str]); 7] = [
+    let rows: [Row<'_>; 7] = [
         (
             "signed in",
             Some(&signed_in),

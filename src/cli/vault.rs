@@ -97,7 +97,8 @@ fn rekey(places: &Places, options: &Rekey) -> Result<(), Exit> {
 
 fn given(file: Option<&Path>, secrets: &Secrets) -> Result<Option<Keys>, Exit> {
     let Some(file) = file else { return Ok(None) };
-    let whole = absolute(file).map_err(|error| Exit::usage(format!("--key: {error}")))?;
+    let whole =
+        absolute(file).map_err(|error| Exit::usage(format!("{}: {error}", file.display())))?;
     let config = StoreConfig {
         vault_key: Some(SecretRef::File(whole)),
         ..StoreConfig::default()

@@ -63,6 +63,9 @@ mod tests {
 
     use super::*;
 
+    /// A name, what stands in the file, and the key or why it is none.
+    type Row<'a> = (&'a str, Vec<u8>, Result<&'a [u8], &'a str>);
+
     #[test]
     fn every_spelling_of_a_key() {
         let key: Vec<u8> = (200..232).collect();
@@ -70,7 +73,7 @@ mod tests {
         ends_like_a_line[31] = b'\n';
         let hex = "c8c9cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedfe0e1e2e3e4e5e6e7";
         let base64 = "yMnKy8zNzs/Q0dLT1NXW19jZ2tvc3d7f4OHi4+Tl5uc=";
-        let rows: [(&str, Vec<u8>, Result<&[u8], &str>); 15] = [
+        let rows: [Row<'_>; 15] = [
             ("bare", key.clone(), Ok(&key)),
             (
                 "bare, and a line's end",

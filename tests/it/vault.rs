@@ -65,7 +65,7 @@ fn clear(place: &Place, server: &Server) -> Vec<String> {
         let entry = entry.expect("an entry");
         let bytes = fs::read(entry.path()).expect("read");
         let is_in = |token: &&[u8]| bytes.windows(token.len()).any(|part| part == *token);
-        if tokens.iter().any(|token| is_in(token)) {
+        if tokens.iter().any(is_in) {
             found.push(entry.file_name().to_string_lossy().into_owned());
         }
     }
