@@ -6,7 +6,7 @@
 use rusqlite::{CachedStatement, Transaction, params};
 
 use super::error::StoreError;
-use super::staging::{Bound, Mark, Staged};
+use super::staging::{Bound, Mark, Staged, entries_of};
 use super::table::Table;
 use crate::model::row::{Cell, Cells};
 
@@ -207,23 +207,6 @@ impl<'t> Writer<'t> {
         }
         Ok(())
     }
-}
-
-/// The rows of one page that was put aside.
-fn entries_of(mut bytes: &[u8]) -> impl Iterator<Item = (Mark, Cells<'_>)> {
-    std::iter::from_fn(move || {
-        let (mark, rest) = bytes.split_first()?;
-        let (length, rest) = rest.split_first_chunk::<4>()?;
-        let (row, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-        bytes = rest;
-        let mark = match *mark {
-            b'n' => Mark::New,
-            b'c' => Mark::Changed,
-            b'g' => Mark::Gone,
-            _ => Mark::Again,
-        };
-        Some((mark, Cells::of(row)))
-    })
 }
 
 fn key_of<'a>(row: Cells<'a>, table: &Table) -> Vec<Cell<'a>> {

@@ -7,6 +7,7 @@
 
 mod keys;
 mod missing;
+mod new_keys;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};
@@ -16,7 +17,10 @@ use roaring::RoaringTreemap;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 
+pub(super) use self::new_keys::entries_of;
+
 use self::keys::{Keys, cell_of, compare_row};
+use self::new_keys::NewKeys;
 use super::database::Store;
 use super::error::StoreError;
 use super::table::Table;
@@ -81,7 +85,7 @@ pub struct Staging {
     /// Row numbers that were seen; ids may be sparse, hence no plain array of bits.
     seen: RoaringTreemap,
     changed: RoaringTreemap,
-    new_keys: HashSet<u64>,
+    new_keys: NewKeys,
     all_keys: u64,
     plan: Plan,
     entries: Vec<u8>,
@@ -127,7 +131,7 @@ impl Staging {
             stamp,
             seen: RoaringTreemap::new(),
             changed: RoaringTreemap::new(),
-            new_keys: HashSet::new(),
+            new_keys: NewKeys::default(),
             all_keys: 0,
             plan,
             entries: Vec::new(),
@@ -149,10 +153,11 @@ impl Staging {
                     let whole = self
                         .completed(row, number)
                         .map_err(StoreError::sql("complete a short row"))?;
-                    self.take(Cells::of(&whole), known);
+                    self.take(Cells::of(&whole), known)
                 }
                 None => self.take(row, known),
             }
+            .map_err(StoreError::sql("look for a key that came before"))?;
         }
         if !self.entries.is_empty() {
             self.stage
@@ -256,7 +261,7 @@ impl Staging {
         })
     }
 
-    fn take(&mut self, row: Cells<'_>, known: Option<(i64, i64)>) {
+    fn take(&mut self, row: Cells<'_>, known: Option<(i64, i64)>) -> rusqlite::Result<()> {
         let gone = self.is_gone(row);
         let Some((number, fingerprint)) = known else {
             return self.take_unknown(row, gone);
@@ -287,16 +292,15 @@ impl Staging {
             (false, true) => self.put(Mark::Gone, row),
             (false, false) => self.put(Mark::Again, row),
         }
+        Ok(())
     }
 
-    fn take_unknown(&mut self, row: Cells<'_>, gone: bool) {
-        let key = row.fingerprint_of(&self.table.key);
-        let first = self.new_keys.insert(key);
+    fn take_unknown(&mut self, row: Cells<'_>, gone: bool) -> rusqlite::Result<()> {
+        let first = self.is_first(row, gone)?;
         match (first, gone) {
-            (true, true) => {
-                self.new_keys.remove(&key);
-            }
+            (true, true) => {}
             (true, false) => {
+                let key = row.fingerprint_of(&self.table.key);
                 self.plan.new += 1;
                 self.all_keys = self.all_keys.wrapping_add(key);
                 self.put(Mark::New, row);
@@ -306,6 +310,7 @@ impl Staging {
                 self.put(if gone { Mark::Gone } else { Mark::Again }, row);
             }
         }
+        Ok(())
     }
 
     fn put(&mut self, mark: Mark, row: Cells<'_>) {

@@ -202,6 +202,39 @@ fn row(id: &str, status: &str, age: i64) -> (String, String, Option<i64>) {
 }
 
 #[tokio::test]
+async fn a_new_key_that_comes_twice_is_noticed_in_any_order() {
+    // A page is a text; a row is a letter, and a row whose status says it is gone is a capital one.
+    for (pages, new, doubles) in [
+        (vec!["abc", "def"], "abcdef", 0),
+        (vec!["ab", "bc"], "abc", 1),
+        (vec!["aa"], "a", 1),
+        (vec!["bc", "a", "c", "d"], "abcd", 1),
+        (vec!["cba"], "abc", 0),
+        (vec!["Aa", "b"], "ab", 0),
+        (vec!["b", "Aa", "a"], "ab", 1),
+        (vec!["ab", "B"], "a", 1),
+    ] {
+        let mut mirror = Mirror::new(users()).await;
+        let read: Vec<Vec<_>> = pages
+            .iter()
+            .map(|page| {
+                page.chars()
+                    .map(|letter| {
+                        let gone = letter.is_uppercase();
+                        let status = if gone { "tobedeleted" } else { "x" };
+                        row(&letter.to_ascii_lowercase().to_string(), status, 1)
+                    })
+                    .collect()
+            })
+            .collect();
+        let (plan, _) = mirror.read(&read, Absence::Nothing, 1).await;
+        assert_eq!(plan.doubles, doubles, "{pages:?}");
+        let ids: String = mirror.rows().into_keys().collect();
+        assert_eq!(ids, new, "{pages:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_row_must_be_missed_as_often_as_asked() {
     let mut mirror = Mirror::new(users()).await;
     mirror

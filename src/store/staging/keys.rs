@@ -54,7 +54,7 @@ fn compare(left: &[Cell<'_>], right: &[Cell<'_>]) -> Ordering {
 }
 
 /// The order that SQLite gives values: null, numbers, text by bytes.
-fn compare_cells(left: Cell<'_>, right: Cell<'_>) -> Ordering {
+pub(super) fn compare_cells(left: Cell<'_>, right: Cell<'_>) -> Ordering {
     let class = |cell: Cell<'_>| match cell {
         Cell::Null => 0,
         Cell::Integer(_) | Cell::Real(_) => 1,
@@ -90,4 +90,10 @@ pub(super) fn cell_of(value: ValueRef<'_>) -> Cell<'_> {
         ValueRef::Real(number) => Cell::Real(number),
         ValueRef::Text(text) => std::str::from_utf8(text).map_or(Cell::Null, Cell::Text),
     }
+}
+
+/// The cells of a row's key, in place of what `bytes` held.
+pub(super) fn key_bytes_of(row: Cells<'_>, key: &[usize], bytes: &mut Vec<u8>) {
+    bytes.clear();
+    key.iter().for_each(|place| row.at(*place).write(bytes));
 }
