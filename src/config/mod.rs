@@ -7,6 +7,7 @@ pub mod grants;
 pub mod job;
 mod key;
 pub mod load;
+pub mod people;
 pub mod rollbook;
 pub mod schedule;
 pub mod secrets;
@@ -15,5 +16,9 @@ pub use auth::{Auth, ClientAuth, Grant, TokenBody, TokenMembers};
 pub use job::{Apply, Guard, JobConfig, Mode, StreamOptions};
 pub use load::{Config, job_schema, rollbook_schema};
 pub use rollbook::{Proxy, Rollbook, SettingValue, SourceConfig, SourceLimits, StoreConfig};
+pub use people::{People, people_schema};
+pub use rollbook::{
+    Auth, Grant, Proxy, Rollbook, SettingValue, SourceConfig, SourceLimits, StoreConfig,
+};
 pub use schedule::{Schedule, Zone};
 pub use secrets::{SecretError, SecretRef, Secrets};

@@ -26,7 +26,7 @@ pub use class::Class;
 pub use document::Document;
 pub use duration::{History, Period};
 pub use file_text::{FileText, Place};
-pub use name::{ColumnName, JobName, SourceName, StreamName, VendorName};
+pub use name::{ColumnName, JobName, MatchName, SourceName, StreamName, VendorName};
 pub use node::Node;
 pub use percent::Percent;
 pub use problem::{Look, Problem, Problems, Severity};

@@ -83,6 +83,10 @@ name! {
     /// The name of a job; the name of its file.
     JobName, LONGEST, PATTERN, "rosters"
 }
+name! {
+    /// The name under which people of two streams are matched.
+    MatchName, LONGEST, PATTERN, "pupils"
+}
 
 fn check(text: &str, longest: usize) -> Result<(), Complaint> {
     if text.is_empty() {
