@@ -15,6 +15,7 @@ use crate::model::{JobName, Problem, Problems, SourceName};
 use crate::vendor::api::{Settings, StreamSpec, streams};
 use crate::vendor::description::{Description, GrantRules, Grants};
 use crate::vendor::load::Descriptions;
+use crate::vendor::template::Variables;
 
 /// A checked configuration.
 pub struct Setup {
@@ -116,6 +117,14 @@ struct Vendor {
     streams: BTreeMap<String, StreamSpec>,
 }
 
+/// The combo lists that a source's settings pick, as variables.
+fn picked_lists(description: &Description, settings: &Settings) -> Variables {
+    let combos = description.combos.as_ref();
+    combos
+        .map(|combos| combos.picked(&settings.texts))
+        .unwrap_or_default()
+}
+
 struct Checks<'a> {
     config: &'a Config,
     descriptions: &'a Descriptions,
@@ -156,7 +165,9 @@ impl Checks<'_> {
                 .entry(source.vendor.as_str())
                 .or_insert_with(|| self.vendor(source, description));
             let Some(vendor) = vendor else { continue };
-            let texts = Arc::new(settings.texts.clone());
+            let mut texts = settings.texts.clone();
+            texts.extend(picked_lists(&vendor.description, &settings));
+            let texts = Arc::new(texts);
             let streams = vendor
                 .streams
                 .iter()

@@ -146,7 +146,7 @@ fn table(source: &SourceName, spec: &StreamSpec, history: History) -> Table {
                 kind: column.kind,
                 from: column.from.clone(),
                 help: column.help.clone(),
-                combo: column.combo.clone(),
+                combo: spec.reference(column),
             })
             .collect(),
         key: spec.key.clone(),

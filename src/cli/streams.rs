@@ -213,7 +213,7 @@ fn columns(
                 .trim()
                 .to_owned(),
             meaning: column.help.clone(),
-            combo: column.combo.clone(),
+            combo: spec.reference(column).map(|combo| combo.list),
             dropped: kept
                 .as_ref()
                 .is_some_and(|kept| kept.column(&column.name).is_none()),

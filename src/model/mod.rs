@@ -1,6 +1,7 @@
 //! Floor 0: words and rules. No I/O, no clock, no async.
 
 pub mod class;
+pub mod combo;
 pub mod document;
 pub mod duration;
 pub mod file_text;
@@ -23,6 +24,7 @@ mod schema_walk;
 pub mod spelled;
 
 pub use class::Class;
+pub use combo::{By, Reference};
 pub use document::Document;
 pub use duration::{History, Period};
 pub use file_text::{FileText, Place};

@@ -9,7 +9,8 @@ use rusqlite::Connection;
 use super::error::StoreError;
 
 /// Each step makes the next schema version; a step that has shipped is never edited.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
 CREATE TABLE rollbook_runs (
   run INTEGER PRIMARY KEY,
   job TEXT NOT NULL,
@@ -101,7 +102,41 @@ CREATE TABLE rollbook_approvals (
   hold TEXT NOT NULL,
   approved TEXT NOT NULL
 ) STRICT;
-"];
+",
+    "
+ALTER TABLE rollbook_columns ADD COLUMN combo_by TEXT;
+CREATE TABLE rollbook_unlabelled (
+  source TEXT NOT NULL,
+  stream TEXT NOT NULL,
+  \"column\" TEXT NOT NULL,
+  list TEXT NOT NULL,
+  codes INTEGER NOT NULL,
+  rows INTEGER NOT NULL,
+  PRIMARY KEY (source, stream, \"column\")
+) STRICT;
+CREATE TABLE rollbook_crosswalk (
+  crosswalk TEXT NOT NULL,
+  value TEXT,
+  source TEXT NOT NULL,
+  list TEXT NOT NULL,
+  target TEXT NOT NULL,
+  state TEXT NOT NULL,
+  id ANY,
+  code TEXT,
+  label TEXT
+) STRICT;
+CREATE UNIQUE INDEX rollbook_crosswalk_value ON rollbook_crosswalk (crosswalk, value);
+CREATE TABLE rollbook_unmapped (
+  crosswalk TEXT NOT NULL,
+  source TEXT NOT NULL,
+  stream TEXT NOT NULL,
+  \"column\" TEXT NOT NULL,
+  codes INTEGER NOT NULL,
+  rows INTEGER NOT NULL,
+  PRIMARY KEY (crosswalk, source, stream, \"column\")
+) STRICT;
+",
+];
 
 /// A mirror that a newer program wrote is left exactly as it is.
 pub fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreError> {

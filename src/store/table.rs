@@ -2,6 +2,7 @@
 //!
 //! Pure text. Names of columns are checked before they come here (`vendor/api.rs`), and quoted all the same.
 
+use crate::model::Reference;
 use crate::model::row::Kind;
 
 /// One column of a stream's table.
@@ -16,7 +17,7 @@ pub struct TableColumn {
     /// What it means.
     pub help: String,
     /// The combo list its values come from.
-    pub combo: Option<String>,
+    pub combo: Option<Reference>,
 }
 
 /// The table of one stream of one source.

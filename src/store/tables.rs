@@ -226,8 +226,8 @@ fn describe(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()
         params![table.source, table.stream],
     )?;
     let mut insert = transaction.prepare(
-        "INSERT INTO rollbook_columns (source, stream, position, \"column\", type, comes_from, meaning, combo) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO rollbook_columns (source, stream, position, \"column\", type, comes_from, meaning, combo, combo_by) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     for (number, column) in table.columns.iter().enumerate() {
         insert.execute(params![
@@ -238,7 +238,8 @@ fn describe(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()
             column.kind.word(),
             column.from,
             column.help,
-            column.combo
+            column.combo.as_ref().map(|combo| &combo.list),
+            column.combo.as_ref().map(|combo| combo.by.as_str())
         ])?;
     }
     Ok(())

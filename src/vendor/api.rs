@@ -13,15 +13,16 @@ use std::time::Duration;
 
 use super::answer::{PageShape, Place};
 use super::columns::{Column, Origin};
+use super::combos::{self, ComboColumns};
 use super::decode::Decoder;
 use super::description::{
     Again, Description, EndSign, ForEach, Gone, NameMatch, Page, PageBy, Since, Stream, Window,
 };
 use super::paging::PageRules;
 use super::template::{self, Variables};
-use crate::model::History;
 use crate::model::duration::duration;
 use crate::model::nearest::advice;
+use crate::model::{History, Reference};
 
 /// How times are written in a request unless a description says otherwise.
 const TIME_FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
@@ -90,6 +91,8 @@ pub struct StreamSpec {
     pub newest: Option<usize>,
     /// How long old versions are kept.
     pub history: History,
+    /// The columns of a combo list's entry, where this stream mirrors the combo lists.
+    pub combos: Option<ComboColumns>,
     envelope: Option<String>,
     ignored: Vec<String>,
     nulls: Vec<String>,
@@ -184,6 +187,7 @@ pub fn streams(description: &Description) -> Result<BTreeMap<String, StreamSpec>
         }
     }
     flaws.extend(identity_flaw(description, &specs));
+    combos::connect(description, &mut specs, &mut flaws);
     if flaws.is_empty() {
         Ok(specs)
     } else {
@@ -239,8 +243,7 @@ impl StreamSpec {
             .iter()
             .map(|column| {
                 let filled = template::fill(&column.from, &[item]);
-                let read =
-                    Column::read(&column.name, &filled, &column.help, column.combo.as_deref());
+                let read = Column::read(&column.name, &filled, &column.help, column.combo.as_ref());
                 let mut read = read.unwrap_or_else(|_| column.clone());
                 read.from.clone_from(&column.from);
                 read
@@ -273,6 +276,7 @@ impl StreamSpec {
         spec.partition = all(&self.partition);
         spec.watermark = self.watermark.and_then(moved);
         spec.newest = self.newest.and_then(moved);
+        spec.combos = self.combos.and_then(|combos| combos.moved(moved));
         spec.gone_status = self
             .gone_status
             .clone()
@@ -310,6 +314,7 @@ impl StreamSpec {
         needed.extend(self.gone_status.as_ref().map(|status| status.0));
         needed.extend(self.since.as_ref().map(|since| since.column));
         needed.extend(self.window.as_ref().map(|window| window.column));
+        needed.extend(self.combos.into_iter().flat_map(ComboColumns::all));
         needed
     }
 
@@ -331,6 +336,16 @@ impl StreamSpec {
             .iter()
             .map(|path| template::fill(path, &[&settings, &item]))
             .collect()
+    }
+
+    /// The combo list that a column refers to with this source's settings; none where they pick none.
+    pub fn reference(&self, column: &Column) -> Option<Reference> {
+        let reference = column.combo.as_ref()?;
+        let list = template::fill(&reference.list, &[self.settings.as_ref()]);
+        (!list.is_empty() && template::names(&list).is_empty()).then_some(Reference {
+            list,
+            by: reference.by,
+        })
     }
 
     /// A template's text for an item.

@@ -2,6 +2,7 @@
 //!
 //! Pure text work; walking a row by these paths is `tree.rs` and `decode.rs`.
 
+use crate::model::Reference;
 use crate::model::row::Kind;
 
 /// One column, understood.
@@ -19,8 +20,8 @@ pub struct Column {
     pub from: String,
     /// What it means.
     pub help: String,
-    /// The combo list its values come from.
-    pub combo: Option<String>,
+    /// The combo list its values come from; the name is a template.
+    pub combo: Option<Reference>,
 }
 
 /// What is done to a value before it is kept.
@@ -74,7 +75,12 @@ pub enum Step {
 
 impl Column {
     /// Reads `"path | path : type modifier"`. The error says what is wrong and what is known instead.
-    pub fn read(name: &str, text: &str, help: &str, combo: Option<&str>) -> Result<Self, String> {
+    pub fn read(
+        name: &str,
+        text: &str,
+        help: &str,
+        combo: Option<&Reference>,
+    ) -> Result<Self, String> {
         let (origin, kind) = text
             .rsplit_once(':')
             .ok_or_else(|| "a column is written \"path : type\"".to_owned())?;
@@ -90,7 +96,7 @@ impl Column {
             origin,
             from: text.to_owned(),
             help: help.to_owned(),
-            combo: combo.map(str::to_owned),
+            combo: combo.cloned(),
         })
     }
 }

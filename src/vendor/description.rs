@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use super::combos::{ComboRules, Combos};
+
 /// All that is known of one vendor's API.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -46,6 +48,8 @@ pub struct Description {
     pub names: NameMatch,
     /// Where the vendor says whose account it is; `rollbook check --online` shows it.
     pub identity: Option<Identity>,
+    /// Where the combo lists are mirrored that columns of other streams refer to.
+    pub combos: Option<Combos>,
     /// The kinds of rows, by name. A stream is the table `<source>_<stream>`.
     pub streams: BTreeMap<String, Stream>,
 }
@@ -542,8 +546,9 @@ pub struct ColumnRules {
     /// What it means, for `rollbook_columns`.
     #[serde(default)]
     pub help: String,
-    /// The combo list that its values come from.
-    pub combo: Option<String>,
+    /// The combo list that its values come from: its name, a template; or a table that also says what
+    /// the column holds.
+    pub combo: Option<ComboRules>,
 }
 
 impl Column {

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod api;
 pub mod builtin;
 pub mod columns;
+pub mod combos;
 pub mod decode;
 pub mod description;
 pub mod json;

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::Reader;
 use crate::model::row::Kind;
+use crate::model::{By, Reference};
 use crate::store::error::StoreError;
 use crate::store::table::{Table, TableColumn, quote};
 
@@ -27,7 +28,7 @@ pub fn table(reader: &Reader, source: &str, stream: &str) -> Result<Option<Table
     let what = StoreError::sql("look at a table");
     let mut statement = reader
         .prepare(
-            "SELECT \"column\", type, comes_from, meaning, combo FROM rollbook_columns \
+            "SELECT \"column\", type, comes_from, meaning, combo, combo_by FROM rollbook_columns \
              WHERE source = ?1 AND stream = ?2 ORDER BY position",
         )
         .map_err(&what)?;
@@ -38,7 +39,7 @@ pub fn table(reader: &Reader, source: &str, stream: &str) -> Result<Option<Table
                 kind: kind(&row.get::<_, String>(1)?),
                 from: row.get(2)?,
                 help: row.get(3)?,
-                combo: row.get(4)?,
+                combo: reference(row)?,
             })
         })
         .and_then(Iterator::collect)
@@ -69,6 +70,12 @@ pub fn table(reader: &Reader, source: &str, stream: &str) -> Result<Option<Table
         keep: false,
         history: true,
     }))
+}
+
+fn reference(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Reference>> {
+    let (list, by): (Option<String>, Option<String>) = (row.get(4)?, row.get(5)?);
+    let by = by.and_then(|by| By::of_word(&by)).unwrap_or_default();
+    Ok(list.map(|list| Reference { list, by }))
 }
 
 fn kind(word: &str) -> Kind {

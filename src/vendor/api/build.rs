@@ -1,6 +1,7 @@
 //! A description made ready, one step a key, with every flaw it can have.
 
 use super::*;
+use crate::vendor::combos::ComboRules;
 use crate::vendor::description;
 
 /// Builds one stream and notes what is wrong with it.
@@ -84,6 +85,7 @@ impl Builder<'_> {
             keep: stream.keep,
             newest,
             history,
+            combos: None,
             envelope: stream.envelope.clone(),
             ignored: stream.ignore.clone(),
             nulls: self.description.nulls.clone(),
@@ -123,7 +125,10 @@ impl Builder<'_> {
         for (name, column) in &self.stream.columns.0 {
             let (help, combo) = match column {
                 description::Column::Text(_) => ("", None),
-                description::Column::Full(rules) => (rules.help.as_str(), rules.combo.as_deref()),
+                description::Column::Full(rules) => (
+                    rules.help.as_str(),
+                    rules.combo.as_ref().map(ComboRules::reference),
+                ),
             };
             let plain = name
                 .bytes()
@@ -145,7 +150,7 @@ impl Builder<'_> {
             } else {
                 template::fill(column.from(), &[&variables])
             };
-            match Column::read(name, &text, help, combo) {
+            match Column::read(name, &text, help, combo.as_ref()) {
                 Ok(read) => columns.push(Column {
                     from: column.from().to_owned(),
                     ..read
