@@ -153,6 +153,17 @@ struct Candidates {
     right: Vec<usize>,
 }
 
+/// What a rule compares, of the values of all its keys; nothing as soon as one is empty.
+pub fn all_of(values: impl IntoIterator<Item = Option<String>>) -> Option<String> {
+    let mut whole = String::new();
+    for value in values {
+        let value = value?;
+        // With its length in front, no value can end where another one begins.
+        whole.push_str(&format!("{}:{value}", value.len()));
+    }
+    (!whole.is_empty()).then_some(whole)
+}
+
 /// Applies the rules in order. What it gives depends on the order of the rules and of nothing else: pairs and
 /// conflicts come by rule, and within a rule in the order of the people on the left.
 pub fn matching(rules: &[Ambiguous], left: &[Person], right: &[Person]) -> Matching {

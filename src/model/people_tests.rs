@@ -151,6 +151,16 @@ fn a_value_is_empty_as_soon_as_a_part_is() {
     }
 }
 
+#[test]
+fn keys_of_one_rule_stay_apart() {
+    let of = |values: &[&str]| all_of(values.iter().map(|value| Some((*value).to_owned())));
+    assert_ne!(of(&["ab", "c"]), of(&["a", "bc"]));
+    assert_ne!(of(&["a", "1:b"]), of(&["a1:b"]));
+    assert_eq!(of(&["a", "b"]), of(&["a", "b"]));
+    assert_eq!(all_of([Some("a".to_owned()), None]), None);
+    assert_eq!(all_of([]), None);
+}
+
 fn crowd(prefix: &'static str) -> impl Strategy<Value = Vec<Person>> {
     let value = prop_oneof![
         Just(None),

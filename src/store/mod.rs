@@ -9,6 +9,7 @@ pub mod database;
 pub mod error;
 pub mod look;
 mod private;
+pub mod matches;
 pub mod purge;
 mod rehearsal;
 pub mod runs;

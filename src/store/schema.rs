@@ -136,6 +136,27 @@ CREATE TABLE rollbook_unmapped (
   PRIMARY KEY (crosswalk, source, stream, \"column\")
 ) STRICT;
 ",
+    "
+CREATE TABLE rollbook_matches (
+  match_set TEXT NOT NULL,
+  left_key TEXT NOT NULL,
+  right_key TEXT NOT NULL,
+  rule TEXT NOT NULL,
+  since TEXT NOT NULL,
+  since_run INTEGER,
+  PRIMARY KEY (match_set, left_key)
+) STRICT;
+CREATE UNIQUE INDEX rollbook_matches_right ON rollbook_matches (match_set, right_key);
+CREATE TABLE rollbook_match_sets (
+  match_set TEXT PRIMARY KEY,
+  left_table TEXT NOT NULL,
+  right_table TEXT NOT NULL,
+  matched INTEGER NOT NULL,
+  conflicts INTEGER NOT NULL,
+  left_only INTEGER NOT NULL,
+  right_only INTEGER NOT NULL
+) STRICT;
+",
 ];
 
 /// A mirror that a newer program wrote is left exactly as it is.
