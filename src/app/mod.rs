@@ -10,6 +10,7 @@ mod keeping;
 mod login;
 mod online;
 mod overlay;
+mod people;
 mod settings;
 mod setup;
 mod sources;
@@ -32,7 +33,9 @@ pub use setup::{JobSetup, Setup, SourceSetup};
 use crate::clock::Clock;
 use crate::config::Secrets;
 use crate::http::{GrantVault as _, SignInMark};
+use crate::model::people::MatchSet;
 use crate::model::scalar;
+use crate::store::matches::{self, Difference, Since};
 use crate::store::runs;
 use crate::store::{Rehearsal, Store, StoreError, Vault};
 use crate::sync::{Job, Order, Outcome, RunReport, Runner, Source, Watch};
@@ -87,6 +90,7 @@ impl App {
     ) -> Result<Self, StoreError> {
         let mirror = places.mirror(&setup);
         let app = Self::on(&mirror, &mirror, places, setup, secrets, clock).await?;
+        app.match_all().await?;
         let now = scalar::written(app.clock.now());
         let close = move |connection: &mut _| runs::close_left_open(connection, &now);
         app.store().write(close).await?;
@@ -168,7 +172,47 @@ impl App {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
-        Ok(())
+        self.match_all().await
+    }
+
+    /// Matches the people of all sets, because the rules may be others, or a run was cut off before it did.
+    async fn match_all(&self) -> Result<(), StoreError> {
+        let (sets, since) = (self.setup().matches.clone(), self.since(None));
+        let act = move |connection: &mut _| {
+            matches::forget_others(connection, &sets)?;
+            matches::refresh(connection, &sets, &since)
+        };
+        self.store().write(act).await.map(drop)
+    }
+
+    /// Matches the people of the sets of which a run changed a table. What a run wrote stays also when this fails.
+    async fn match_after(&self, run: i64) {
+        let (sets, since) = (self.setup().matches.clone(), self.since(Some(run)));
+        if sets.is_empty() {
+            return;
+        }
+        let act = move |connection: &mut _| {
+            let changed = runs::changed_tables(connection, run)?;
+            let touched = |set: &MatchSet| {
+                changed.contains(&set.left.table) || changed.contains(&set.right.table)
+            };
+            let sets: Vec<MatchSet> = sets.into_iter().filter(touched).collect();
+            matches::refresh(connection, &sets, &since)
+        };
+        match self.store().write(act).await {
+            Ok(done) if done == Difference::default() => {}
+            Ok(Difference { new, gone }) => {
+                tracing::info!(run, new, gone, "people are matched anew")
+            }
+            Err(error) => tracing::error!(run, %error, "could not match people after the run"),
+        }
+    }
+
+    fn since(&self, run: Option<i64>) -> Since {
+        Since {
+            now: scalar::written(self.clock.now()),
+            run,
+        }
     }
 
     /// Runs a job once. What goes wrong before it can begin becomes a report too.
@@ -180,7 +224,13 @@ impl App {
         watch: &Watch,
     ) -> RunReport {
         match self.job(job) {
-            Ok(job) => self.runner.run(&job, order, stop, watch).await,
+            Ok(job) => {
+                let report = self.runner.run(&job, order, stop, watch).await;
+                if let Some(run) = report.run {
+                    self.match_after(run).await;
+                }
+                report
+            }
             Err(sentence) => RunReport {
                 run: None,
                 job: job.to_owned(),

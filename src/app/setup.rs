@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use super::overlay::Overlay;
 use super::settings;
-use super::{Places, tables};
-use crate::config::{Apply, Auth, Config, Grant, JobConfig, SourceConfig};
+use super::{Places, people, tables};
+use crate::config::{Apply, Auth, Config, Grant, JobConfig, People, SourceConfig};
 use crate::model::nearest::{advice, listed};
+use crate::model::people::MatchSet;
 use crate::model::{JobName, Problem, Problems, SourceName};
 use crate::vendor::api::{Settings, StreamSpec, streams};
 use crate::vendor::description::{Description, GrantRules, Grants};
@@ -25,6 +26,8 @@ pub struct Setup {
     pub sources: BTreeMap<SourceName, SourceSetup>,
     /// The jobs, by name.
     pub jobs: BTreeMap<JobName, JobSetup>,
+    /// Whose people are matched, and how.
+    pub matches: Vec<MatchSet>,
     /// What is worth knowing and not in the way.
     pub notes: Problems,
 }
@@ -57,14 +60,16 @@ impl Setup {
         let mut problems = Problems::new();
         let config = Config::load(&places.config, &places.jobs);
         let descriptions = Descriptions::load(&places.config.join("vendors"));
-        let (mut config, descriptions) = match (config, descriptions) {
-            (Ok(config), Ok(descriptions)) => (config, descriptions),
-            (config, descriptions) => {
+        let people = People::load(&places.config);
+        let (mut config, descriptions, people) = match (config, descriptions, people) {
+            (Ok(config), Ok(descriptions), Ok(people)) => (config, descriptions, people),
+            (config, descriptions, people) => {
                 problems.extend(
                     config
                         .err()
                         .into_iter()
                         .chain(descriptions.err())
+                        .chain(people.err())
                         .flat_map(|found| found.iter().cloned().collect::<Vec<_>>()),
                 );
                 return Err(problems);
@@ -80,7 +85,8 @@ impl Setup {
         };
         let sources = checks.sources();
         let jobs = checks.jobs(&sources);
-        let problems = checks.problems;
+        let mut problems = checks.problems;
+        let matches = people::sets(&people, &sources, &jobs, &mut problems);
         if problems.has_errors() {
             return Err(problems);
         }
@@ -88,6 +94,7 @@ impl Setup {
             config,
             sources,
             jobs,
+            matches,
             notes: problems,
         })
     }

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::setup::{JobSetup, Setup};
 use crate::config::{Apply, Mode};
 use crate::model::guard::GuardRules;
-use crate::model::{History, SourceName, StreamName};
+use crate::model::{History, JobName, SourceName, StreamName};
 use crate::store::staging::Feed;
 use crate::store::tables::{Fitted, fit as fit_tables};
 use crate::store::{Store, StoreError, Table, TableColumn, checkpoints};
@@ -35,8 +35,13 @@ pub async fn fit(store: &Arc<Store>, setup: &Setup) -> Result<(), StoreError> {
 
 /// The tables of all streams that jobs read, each once.
 pub fn all(setup: &Setup) -> Vec<Table> {
+    of_jobs(&setup.jobs)
+}
+
+/// The same of jobs that are no whole configuration yet.
+pub fn of_jobs(jobs: &BTreeMap<JobName, JobSetup>) -> Vec<Table> {
     let mut tables: BTreeMap<String, Table> = BTreeMap::new();
-    for job in setup.jobs.values() {
+    for job in jobs.values() {
         for spec in &job.streams {
             let table = table(&job.source, spec, history(job, spec));
             tables.entry(table.name()).or_insert(table);

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    approve, check, demo, jobs, login, logout, reset, resume, runs, sandbox, schema, status,
-    streams, sync, tokens, vault, why,
+    approve, check, demo, jobs, login, logout, matches, reset, resume, runs, sandbox, schema,
+    status, streams, sync, tokens, vault, why,
 };
 use crate::app::Places;
 
@@ -67,6 +67,8 @@ pub enum Command {
     Logout(logout::Options),
     /// Make a key for the vault, or give the vault another one
     Vault(vault::Options),
+    /// Who is who in two sources: how many are matched, in doubt and left over
+    Matches(matches::Options),
     /// Accept what a run held back, and run its job now
     Approve(approve::Options),
     /// Let a job run again that is parked, deferred or slowed down by failures
@@ -135,6 +137,8 @@ mod tests {
             &["rollbook", "schema", "job"],
             &["rollbook", "check", "--online", "--json"],
             &["rollbook", "vault", "rekey", "--new-key", "new.key"],
+            &["rollbook", "schema", "people"],
+            &["rollbook", "matches", "pupils", "--show", "--json"],
         ] {
             assert!(Args::try_parse_from(line).is_ok(), "{line:?}");
         }

@@ -12,6 +12,7 @@ mod jobs;
 mod lines;
 mod login;
 mod logout;
+mod matches;
 mod online;
 mod out;
 mod progress;
@@ -68,6 +69,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Tokens(options) => tokens::run(&places, &options),
         Command::Logout(options) => logout::run(&places, &options),
         Command::Vault(options) => vault::run(&places, &options),
+        Command::Matches(options) => matches::run(&places, &options).await,
         Command::Approve(options) => approve::run(&places, &options).await,
         Command::Resume(options) => resume::run(&places, options).await,
         Command::Reset(options) => reset::run(&places, options).await,

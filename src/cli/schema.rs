@@ -1,7 +1,7 @@
 //! `rollbook schema`: the JSON Schema of each kind of file, for editors that complete and check.
 
 use super::out;
-use crate::config::{job_schema, rollbook_schema};
+use crate::config::{job_schema, people_schema, rollbook_schema};
 use crate::vendor::description_schema;
 
 /// Options of `schema`.
@@ -19,6 +19,8 @@ enum Kind {
     Rollbook,
     /// A job in jobs/
     Job,
+    /// config/crosswalks/people.toml
+    People,
 }
 
 /// Prints the schema.
@@ -27,5 +29,6 @@ pub fn run(options: &Options) {
         Kind::Vendor => description_schema(),
         Kind::Rollbook => rollbook_schema(),
         Kind::Job => job_schema(),
+        Kind::People => people_schema(),
     });
 }

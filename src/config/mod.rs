@@ -15,7 +15,7 @@ pub mod secrets;
 pub use auth::{Auth, ClientAuth, Grant, TokenBody, TokenMembers};
 pub use job::{Apply, Guard, JobConfig, Mode, StreamOptions};
 pub use load::{Config, job_schema, rollbook_schema};
-pub use rollbook::{Proxy, Rollbook, SettingValue, SourceConfig, SourceLimits, StoreConfig};
 pub use people::{People, people_schema};
+pub use rollbook::{Proxy, Rollbook, SettingValue, SourceConfig, SourceLimits, StoreConfig};
 pub use schedule::{Schedule, Zone};
 pub use secrets::{SecretError, SecretRef, Secrets};

@@ -34,7 +34,7 @@ pub struct Difference {
 type Line = (String, String, String);
 
 /// What the rules of a set say now. In a table that is not made yet there is nobody.
-pub fn work_out(connection: &Connection, set: &MatchSet) -> Result<Matching, StoreError> {
+fn work_out(connection: &Connection, set: &MatchSet) -> Result<Matching, StoreError> {
     let what = StoreError::sql("match people");
     let left = people(connection, set, Which::Left).map_err(&what)?;
     let right = people(connection, set, Which::Right).map_err(&what)?;
@@ -84,18 +84,17 @@ pub fn forget_others(connection: &mut Connection, sets: &[MatchSet]) -> Result<(
     transaction.commit().map_err(&what)
 }
 
-/// How the table differs from what was worked out; writes nothing.
-pub fn difference(
-    connection: &Connection,
-    set: &MatchSet,
-    found: &Matching,
-) -> Result<Difference, StoreError> {
-    let (new, gone) =
-        compare(connection, set, found).map_err(StoreError::sql("look at who is who"))?;
-    Ok(Difference {
+/// What the rules of a set say of one moment of the mirror, and how the table differs from it; writes nothing.
+pub fn look(reader: &Connection, set: &MatchSet) -> Result<(Matching, Difference), StoreError> {
+    let what = StoreError::sql("look at who is who");
+    let moment = reader.unchecked_transaction().map_err(&what)?;
+    let found = work_out(&moment, set)?;
+    let (new, gone) = compare(&moment, set, &found).map_err(&what)?;
+    let difference = Difference {
         new: new.len(),
         gone: gone.len(),
-    })
+    };
+    Ok((found, difference))
 }
 
 #[derive(Clone, Copy)]

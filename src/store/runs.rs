@@ -137,6 +137,18 @@ pub fn record_stream(
     Ok(())
 }
 
+/// The tables that a run changed, by what was recorded together with their rows.
+pub fn changed_tables(connection: &Connection, run: i64) -> Result<Vec<String>, StoreError> {
+    let what = StoreError::sql("look what a run changed");
+    connection
+        .prepare_cached(
+            "SELECT r.source || '_' || s.stream FROM rollbook_run_streams AS s JOIN rollbook_runs AS r USING (run) \
+             WHERE run = ?1 AND s.new + s.changed + s.gone > 0",
+        )
+        .and_then(|mut statement| statement.query_map([run], |row| row.get(0))?.collect())
+        .map_err(&what)
+}
+
 /// Notes how a run ended.
 pub fn end(connection: &Connection, run: i64, now: &str, end: &RunEnd) -> Result<(), StoreError> {
     connection

@@ -155,6 +155,7 @@ impl Checked {
             config: self.setup.config.clone(),
             sources: sources.collect(),
             jobs: jobs.collect(),
+            matches: Vec::new(),
             notes: self.setup.notes.clone(),
         }
     }

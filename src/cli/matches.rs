@@ -1,0 +1,211 @@
+//! `rollbook matches`: who is who in two sources. Counts by default; keys of people only with `--show`.
+//!
+//! Works out anew what the rules say of the mirror as it is, also beside a running daemon, and says so where the
+//! table differs. Only `--update` writes.
+
+use serde_json::{Value, json};
+
+use super::exit::Exit;
+use super::reading::Reading;
+use super::table::{grouped, indented};
+use super::words::many;
+use super::{out, start};
+use crate::app::{Overlay, Places};
+use crate::model::nearest::advice;
+use crate::model::people::{MatchSet, Matching};
+use crate::store::matches::{self, Difference};
+
+/// Options of `matches`.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Only this set of crosswalks/people.toml
+    set: Option<String>,
+    /// List the keys of those in conflict and of those left over
+    #[arg(long)]
+    show: bool,
+    /// Write the table anew first, as the next run would; not while the daemon runs
+    #[arg(long)]
+    update: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is said of one set.
+struct View<'a> {
+    set: &'a MatchSet,
+    found: Matching,
+    differs: Difference,
+}
+
+/// Shows the sets.
+pub async fn run(places: &Places, options: &Options) -> Result<(), Exit> {
+    if options.update {
+        drop(start::app(places, &Overlay::default()).await?); // opening matches all sets
+    }
+    let reading = Reading::open(places)?;
+    let sets = &reading.setup()?.matches;
+    if let Some(name) = &options.set
+        && sets.iter().all(|set| set.name != *name)
+    {
+        let help = advice(name, sets.iter().map(|set| set.name.as_str()));
+        return Err(Exit::usage(format!("there is no set `{name}`; {help}")));
+    }
+    let mirror = reading.mirror()?;
+    let mut views = Vec::new();
+    for set in sets {
+        if options.set.as_ref().is_none_or(|name| set.name == *name) {
+            let (found, differs) = matches::look(mirror, set)?;
+            views.push(View {
+                set,
+                found,
+                differs,
+            });
+        }
+    }
+    if options.json {
+        let all: Vec<Value> = views
+            .iter()
+            .map(|view| of_set(view, options.show))
+            .collect();
+        out::json(&all);
+    } else if views.is_empty() {
+        out::text("Nobody is matched: there is no set in crosswalks/people.toml.");
+    } else {
+        let all: Vec<String> = views.iter().map(|view| text(view, options.show)).collect();
+        out::text(all.join("\n"));
+    }
+    Ok(())
+}
+
+/// How many pairs each rule found, in the order of the rules.
+fn by_rule(view: &View<'_>) -> Vec<(String, usize)> {
+    let rules = view.set.rules.iter().enumerate();
+    rules
+        .map(|(number, rule)| {
+            let pairs = view.found.pairs.iter();
+            let count = pairs.filter(|pair| pair.rule == number).count();
+            (rule.name.clone(), count)
+        })
+        .collect()
+}
+
+/// Rows in conflict on each side.
+fn in_conflict(found: &Matching) -> (usize, usize) {
+    let conflicts = found.conflicts.iter();
+    conflicts.fold((0, 0), |(left, right), one| {
+        (left + one.left.len(), right + one.right.len())
+    })
+}
+
+fn of_set(view: &View<'_>, show: bool) -> Value {
+    let View {
+        set,
+        found,
+        differs,
+    } = view;
+    let rules: Vec<Value> = by_rule(view)
+        .into_iter()
+        .map(|(rule, matched)| json!({ "rule": rule, "matched": matched }))
+        .collect();
+    let (left, right) = in_conflict(found);
+    let mut told = json!({
+        "set": set.name, "left": set.left.table, "right": set.right.table,
+        "matched": found.pairs.len(), "rules": rules,
+        "conflicts": found.conflicts.len(), "left_in_conflict": left, "right_in_conflict": right,
+        "left_only": found.left_only.len(), "right_only": found.right_only.len(),
+        "not_written_yet": differs,
+    });
+    if show {
+        let conflicts = found.conflicts.iter().map(|one| {
+            let rule = &set.rules[one.rule].name;
+            json!({ "rule": rule, "left": one.left, "right": one.right })
+        });
+        told["keys"] = json!({
+            "conflicts": conflicts.collect::<Vec<_>>(),
+            "left_only": found.left_only, "right_only": found.right_only,
+        });
+    }
+    told
+}
+
+fn text(view: &View<'_>, show: bool) -> String {
+    let View {
+        set,
+        found,
+        differs,
+    } = view;
+    let (left, right) = (&set.left.table, &set.right.table);
+    let number = |count: usize| grouped(count as u64);
+    let rules: Vec<String> = by_rule(view)
+        .into_iter()
+        .map(|(rule, count)| format!("{rule}: {}", number(count)))
+        .collect();
+    let (left_doubt, right_doubt) = in_conflict(found);
+    let doubt = match found.conflicts.len() {
+        0 => String::new(),
+        _ => format!("{} and {} rows", number(left_doubt), number(right_doubt)),
+    };
+    let rows = [
+        [
+            "matched".to_owned(),
+            number(found.pairs.len()),
+            rules.join(", "),
+        ],
+        ["conflicts".to_owned(), number(found.conflicts.len()), doubt],
+        [
+            format!("only in {left}"),
+            number(found.left_only.len()),
+            String::new(),
+        ],
+        [
+            format!("only in {right}"),
+            number(found.right_only.len()),
+            String::new(),
+        ],
+    ];
+    let mut text = format!("{}: {left} and {right}\n{}", set.name, indented(2, rows));
+    if *differs != Difference::default() {
+        text.push_str(&format!(
+            "• rollbook_matches lacks {} and has {} too many; the next run that changes one of the tables writes it, \
+             or `rollbook matches --update`\n",
+            many(differs.new as u64, "match", "matches"),
+            number(differs.gone)
+        ));
+    }
+    if show {
+        text.push_str(&keys(set, found));
+    }
+    text
+}
+
+fn keys(set: &MatchSet, found: &Matching) -> String {
+    let mut text = String::new();
+    if !found.conflicts.is_empty() {
+        text.push_str("Conflicts, by their keys:\n");
+        let rows = found.conflicts.iter().map(|one| {
+            let rule = set.rules[one.rule].name.clone();
+            [
+                rule,
+                one.left.join(" "),
+                "–".to_owned(),
+                one.right.join(" "),
+            ]
+        });
+        text.push_str(&indented(2, rows));
+    }
+    for (table, only) in [
+        (&set.left.table, &found.left_only),
+        (&set.right.table, &found.right_only),
+    ] {
+        if !only.is_empty() {
+            text.push_str(&format!("Only in {table}:\n"));
+            text.push_str(&indented(2, only.iter().map(|key| [key.clone()])));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+#[path = "matches_tests.rs"]
+mod tests;
