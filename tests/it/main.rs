@@ -14,6 +14,7 @@ mod guard;
 mod login;
 mod look;
 mod online;
+mod matches;
 mod people;
 mod place;
 mod privacy;

@@ -1,0 +1,211 @@
+//! Who is who, end to end: after runs, after edits of the file, and among the invented people of the demonstration.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::look;
+use crate::people::{key, roster};
+use crate::place::{Place, Plan, Ran};
+use crate::server::{Server, Way};
+
+const PEOPLE: &str = r#"
+[match.pupils]
+left  = { stream = "own.users", where = { role = "student", enabled_user = "true" } }
+right = { stream = "own.enrollments", where = { role = ["student", "pupil"] } }
+
+[[match.pupils.rule]]
+name = "id"
+same = [{ left = "sourced_id", right = "user_id" }]
+"#;
+
+const LINES: &str = "SELECT left_key || ' ' || right_key || ' ' || rule || ' ' || since_run FROM rollbook_matches ORDER BY 1";
+
+/// A school of 60 with an enrolment each; every tenth is a teacher.
+fn mirrored() -> (Server, Place) {
+    let server = Server::start(Way::TotalInHeader, roster(60));
+    let place = Place::new(
+        &server,
+        &Plan {
+            streams: &["users", "enrollments"],
+            ..Plan::default()
+        },
+    );
+    place.write("config/crosswalks/people.toml", PEOPLE);
+    place.sync().fine("the first time");
+    (server, place)
+}
+
+/// What `rollbook matches --json` says of the only set.
+fn told(place: &Place, options: &[&str]) -> (Value, String) {
+    let ran = place.run(&[&["matches", "--json"], options].concat());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let sets: Value = serde_json::from_str(&ran.out).expect("JSON");
+    (sets[0].clone(), ran.out)
+}
+
+fn counts(told: &Value) -> [u64; 4] {
+    ["matched", "conflicts", "left_only", "right_only"]
+        .map(|name| told[name].as_u64().expect("a number"))
+}
+
+#[test]
+fn a_run_that_changes_a_side_matches_anew_and_another_writes_nothing() {
+    let (server, place) = mirrored();
+    let mirror = place.mirror();
+    let before: Vec<String> = look::list(&mirror, LINES);
+    assert_eq!(before.len(), 54);
+    assert!(before[0].ends_with(" enrollment-000001 id 1"), "{before:?}");
+    assert_eq!(counts(&told(&place, &[]).0), [54, 0, 0, 6]);
+
+    place.sync().fine("without a change");
+    assert_eq!(look::list::<String>(&mirror, LINES), before);
+
+    server.edit("enrollments", |rows| {
+        let mut twin = rows[1].clone();
+        twin["sourcedId"] = "enrollment-900000".into();
+        rows.push(twin);
+    });
+    place.sync().fine("with a second candidate");
+    let after: Vec<String> = look::list(&mirror, LINES);
+    assert_eq!(
+        after,
+        before[1..],
+        "one match ends, the others hold since the first run"
+    );
+    let (counted, text) = told(&place, &[]);
+    assert_eq!(counts(&counted), [53, 1, 0, 6]);
+    assert!(
+        !text.contains("user-0") && !text.contains("enrollment-"),
+        "{text}"
+    );
+    let (shown, _) = told(&place, &["--show"]);
+    let conflict = &shown["keys"]["conflicts"][0];
+    assert_eq!(conflict["left"], serde_json::json!([key(1)]));
+    assert_eq!(conflict["right"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn other_rules_are_told_first_and_written_by_the_command() {
+    let (_server, place) = mirrored();
+    let mirror = place.mirror();
+    place.write(
+        "config/crosswalks/people.toml",
+        &PEOPLE.replace("name = \"id\"", "name = \"number\""),
+    );
+    let (counted, _) = told(&place, &["pupils"]);
+    assert_eq!(
+        counted["not_written_yet"],
+        serde_json::json!({ "new": 54, "gone": 54 })
+    );
+    let rules = "SELECT DISTINCT rule FROM rollbook_matches";
+    assert_eq!(
+        look::list::<String>(&mirror, rules),
+        ["id"],
+        "looking writes nothing"
+    );
+    let (counted, _) = told(&place, &["--update"]);
+    assert_eq!(
+        counted["not_written_yet"],
+        serde_json::json!({ "new": 0, "gone": 0 })
+    );
+    assert_eq!(look::list::<String>(&mirror, rules), ["number"]);
+    place.write("config/crosswalks/people.toml", "");
+    place.sync().fine("without a set");
+    assert_eq!(look::count(&mirror, "rollbook_matches"), 0);
+    assert_eq!(look::count(&mirror, "rollbook_match_sets"), 0);
+    let ran = place.run(&["matches", "pupils"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+}
+
+#[test]
+fn what_does_not_fit_the_streams_is_refused_with_its_place() {
+    let (_server, place) = mirrored();
+    let mirror = place.mirror();
+    let before: Vec<String> = look::list(&mirror, LINES);
+    let wrong = PEOPLE
+        .replace(
+            "role = \"student\", enabled_user = \"true\"",
+            "rolle = \"student\", enabled_user = \"yes\"",
+        )
+        .replace("right = \"user_id\"", "right = [\"user\", \"role\"]")
+        + "[match.others]\nleft = { stream = \"owl.users\" }\nright = { stream = \"own.user\" }\n\
+           rule = [{ name = \"id\", same = [{ left = \"a\", right = \"b\" }] }]\n";
+    place.write("config/crosswalks/people.toml", &wrong);
+    for command in [&["check"][..], &["sync"], &["matches", "--update"]] {
+        let Ran { code, out, err, .. } = place.run(command);
+        assert_eq!(code, Some(78), "{command:?}: {out}{err}");
+        let said = format!("{out}{err}");
+        for (line, words) in [
+            (3, "has no column `rolle`"),
+            (3, "this column is true or false"),
+            (8, "has no column `user`"),
+            (10, "there is no source `owl`"),
+            (11, "has no stream `user`"),
+        ] {
+            assert!(
+                said.contains(words),
+                "{command:?}: {words} is not in {said}"
+            );
+            assert!(
+                said.contains(&format!("people.toml:{line}:")),
+                "{line}: {said}"
+            );
+        }
+        for advice in [
+            "did you mean `role`?",
+            "did you mean `user_id`?",
+            "did you mean `own`?",
+            "did you mean `users`?",
+        ] {
+            assert!(
+                said.contains(advice),
+                "{command:?}: {advice} is not in {said}"
+            );
+        }
+    }
+    assert_eq!(look::list::<String>(&mirror, LINES), before);
+}
+
+#[test]
+fn pupils_of_the_demonstration_are_found_in_both_systems() {
+    let place = Place::empty();
+    let shipped = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let mut command = place.bare();
+    command.arg("--config").arg(shipped.join("config"));
+    command.arg("--jobs").arg(shipped.join("jobs"));
+    command.arg("--state").arg(place.path("state"));
+    command.args(["demo", "--json", "--students", "120"]);
+    let ran = place.start(command).end();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let mirror = place.mirror();
+    // Addresses that stand once on each side, as SQL by itself says it.
+    let expected: u64 = look::one(
+        &mirror,
+        "SELECT count(*) FROM \
+         (SELECT lower(email) AS mail FROM wisenet_learners WHERE email <> '' GROUP BY 1 HAVING count(*) = 1) \
+         JOIN (SELECT lower(email) AS mail FROM webuntis_users WHERE role = 'student' AND email <> '' \
+         GROUP BY 1 HAVING count(*) = 1) USING (mail)",
+    );
+    assert!(
+        expected > 90,
+        "the two systems hardly share an address: {expected}"
+    );
+    assert_eq!(look::count(&mirror, "rollbook_matches"), expected);
+    let same_name: u64 = look::one(
+        &mirror,
+        "SELECT count(*) FROM rollbook_matches AS m \
+         JOIN wisenet_learners AS l ON l.learner_id = m.left_key \
+         JOIN webuntis_users AS u ON u.sourced_id = m.right_key \
+         WHERE l.first_name = u.given_name AND l.last_name = u.family_name",
+    );
+    assert_eq!(same_name, expected, "a pupil was taken for another one");
+    let (conflicts, left_only): (u64, u64) = (
+        look::one(&mirror, "SELECT conflicts FROM rollbook_match_sets"),
+        look::one(&mirror, "SELECT left_only FROM rollbook_match_sets"),
+    );
+    assert!(
+        conflicts > 0 && left_only > 0,
+        "some share an address, some have none"
+    );
+}
