@@ -1,7 +1,7 @@
 //! `rollbook schema`: the JSON Schema of each kind of file, for editors that complete and check.
 
 use super::out;
-use crate::config::{job_schema, people_schema, rollbook_schema};
+use crate::config::{crosswalk_schema, job_schema, people_schema, rollbook_schema};
 use crate::vendor::description_schema;
 
 /// Options of `schema`.
@@ -21,6 +21,8 @@ enum Kind {
     Job,
     /// config/crosswalks/people.toml
     People,
+    /// A crosswalk in config/crosswalks/
+    Crosswalk,
 }
 
 /// Prints the schema.
@@ -30,5 +32,6 @@ pub fn run(options: &Options) {
         Kind::Rollbook => rollbook_schema(),
         Kind::Job => job_schema(),
         Kind::People => people_schema(),
+        Kind::Crosswalk => crosswalk_schema(),
     });
 }

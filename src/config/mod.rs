@@ -3,6 +3,7 @@
 //! Knows no vendor: whether a setting, a stream or a grant exists is asked where both are known.
 
 pub mod auth;
+pub mod crosswalk;
 pub mod grants;
 pub mod job;
 mod key;
@@ -13,6 +14,7 @@ pub mod schedule;
 pub mod secrets;
 
 pub use auth::{Auth, ClientAuth, Grant, TokenBody, TokenMembers};
+pub use crosswalk::{CrosswalkConfig, Crosswalks, crosswalk_schema};
 pub use job::{Apply, Guard, JobConfig, Mode, StreamOptions};
 pub use load::{Config, job_schema, rollbook_schema};
 pub use people::{People, people_schema};

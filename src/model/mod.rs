@@ -1,5 +1,6 @@
 //! Floor 0: words and rules. No I/O, no clock, no async.
 
+pub mod alike;
 pub mod class;
 pub mod combo;
 pub mod document;
@@ -28,7 +29,7 @@ pub use combo::{By, Reference};
 pub use document::Document;
 pub use duration::{History, Period};
 pub use file_text::{FileText, Place};
-pub use name::{ColumnName, JobName, MatchName, SourceName, StreamName, VendorName};
+pub use name::{ColumnName, CrosswalkName, JobName, MatchName, SourceName, StreamName, VendorName};
 pub use node::Node;
 pub use percent::Percent;
 pub use problem::{Look, Problem, Problems, Severity};

@@ -87,6 +87,10 @@ name! {
     /// The name under which people of two streams are matched.
     MatchName, LONGEST, PATTERN, "pupils"
 }
+name! {
+    /// The name of a crosswalk; the name of its file.
+    CrosswalkName, LONGEST, PATTERN, "roles"
+}
 
 fn check(text: &str, longest: usize) -> Result<(), Complaint> {
     if text.is_empty() {
