@@ -8,6 +8,7 @@ mod engine;
 mod granting;
 mod keeping;
 mod login;
+mod lookups;
 mod online;
 mod overlay;
 mod people;
@@ -15,6 +16,7 @@ mod settings;
 mod setup;
 mod sources;
 mod tables;
+mod targets;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,6 +31,7 @@ pub use login::{Login, NoLogin};
 pub use online::{Answered, SourceOnline, StreamOnline};
 pub use overlay::Overlay;
 pub use setup::{JobSetup, Setup, SourceSetup};
+pub use targets::{check_targets, crosswalk, mirrored_lists};
 
 use crate::clock::Clock;
 use crate::config::Secrets;
@@ -139,6 +142,7 @@ impl App {
         let keys = keeping::keys(&setup.config.store, &secrets)?;
         let vault = Arc::new(Vault::open(beside(home), keys)?);
         tables::fit(&store, &setup).await?;
+        targets::tell(&setup, &store.reader()?)?;
         Ok(Self {
             setup: Mutex::new(Arc::new(setup)),
             runner: Runner {
@@ -167,6 +171,7 @@ impl App {
     /// Puts another configuration in force; runs that go on keep the one they started with.
     pub async fn replace(&self, setup: Setup) -> Result<(), StoreError> {
         tables::fit(self.store(), &setup).await?;
+        targets::tell(&setup, &self.store().reader()?)?;
         *self.setup.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
         self.sources
             .lock()
@@ -238,6 +243,7 @@ impl App {
                 outcome: Outcome::Parked,
                 sentence: Some(sentence),
                 streams: Vec::new(),
+                gaps: Vec::new(),
                 deferred_until: None,
             },
         }

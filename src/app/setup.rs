@@ -1,5 +1,6 @@
 //! What admins wrote, checked against the descriptions: every problem of every file at once.
 
+mod crosswalks;
 mod grants;
 mod parents;
 
@@ -9,7 +10,8 @@ use std::sync::Arc;
 use super::overlay::Overlay;
 use super::settings;
 use super::{Places, people, tables};
-use crate::config::{Apply, Auth, Config, Grant, JobConfig, People, SourceConfig};
+use crate::config::crosswalk::{CROSSWALKS, load_crosswalks};
+use crate::config::{Apply, Auth, Config, Crosswalks, Grant, JobConfig, People, SourceConfig};
 use crate::model::nearest::{advice, listed};
 use crate::model::people::MatchSet;
 use crate::model::{JobName, Problem, Problems, SourceName};
@@ -28,6 +30,8 @@ pub struct Setup {
     pub jobs: BTreeMap<JobName, JobSetup>,
     /// Whose people are matched, and how.
     pub matches: Vec<MatchSet>,
+    /// The crosswalks, by name.
+    pub crosswalks: Crosswalks,
     /// What is worth knowing and not in the way.
     pub notes: Problems,
 }
@@ -61,6 +65,8 @@ impl Setup {
         let config = Config::load(&places.config, &places.jobs);
         let descriptions = Descriptions::load(&places.config.join("vendors"));
         let people = People::load(&places.config);
+        let (crosswalks, odd_crosswalks) = load_crosswalks(&places.config.join(CROSSWALKS));
+        problems.append(odd_crosswalks);
         let (mut config, descriptions, people) = match (config, descriptions, people) {
             (Ok(config), Ok(descriptions), Ok(people)) => (config, descriptions, people),
             (config, descriptions, people) => {
@@ -85,6 +91,7 @@ impl Setup {
         };
         let sources = checks.sources();
         let jobs = checks.jobs(&sources);
+        checks.crosswalks(&crosswalks, &sources, &jobs);
         let mut problems = checks.problems;
         let matches = people::sets(&people, &sources, &jobs, &mut problems);
         if problems.has_errors() {
@@ -95,6 +102,7 @@ impl Setup {
             sources,
             jobs,
             matches,
+            crosswalks,
             notes: problems,
         })
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::lookups;
 use super::setup::{JobSetup, Setup};
 use crate::config::{Apply, Mode};
 use crate::model::guard::GuardRules;
@@ -17,10 +18,10 @@ use crate::vendor::api::StreamSpec;
 
 /// Makes the tables of all jobs; a table that changed is read in full next.
 pub async fn fit(store: &Arc<Store>, setup: &Setup) -> Result<(), StoreError> {
-    let tables = all(setup);
+    let (tables, lookups) = (all(setup), lookups::of(setup, None));
     store
         .write(move |connection| {
-            let fitted = fit_tables(connection, &tables)?;
+            let fitted = fit_tables(connection, &tables, &lookups)?;
             for (table, _) in tables
                 .iter()
                 .zip(fitted)
@@ -74,6 +75,7 @@ pub fn job(setup: &Setup, name: &str, job: &JobSetup, source: Arc<Source>) -> Jo
             group_min: u64::from(config.guard.group_min.get()),
         },
         timeout: config.timeout.0,
+        lookups: Arc::new(lookups::of(setup, Some(&job.source))),
         shape: shape(setup, job),
     }
 }

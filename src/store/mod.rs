@@ -8,6 +8,7 @@ pub mod checkpoints;
 pub mod database;
 pub mod error;
 pub mod look;
+pub mod lookups;
 pub mod matches;
 mod private;
 pub mod purge;

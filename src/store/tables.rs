@@ -4,9 +4,10 @@
 //! too. Fingerprints are worked out anew where the columns changed, so that a new column by itself
 //! does not turn every row into a changed one.
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::error::StoreError;
+use super::lookups::{self, Lookups};
 use super::staging::read_cells;
 use super::table::{Table, quote, storage};
 use super::views;
@@ -21,14 +22,31 @@ pub enum Fitted {
     Changed,
 }
 
-/// Makes or alters the tables and views of these streams, all in one transaction.
-pub fn fit(connection: &mut Connection, tables: &[Table]) -> Result<Vec<Fitted>, StoreError> {
+/// Makes or alters the tables and views of these streams, and what is added to their codes, all in one transaction.
+pub fn fit(
+    connection: &mut Connection,
+    tables: &[Table],
+    lookups: &Lookups,
+) -> Result<Vec<Fitted>, StoreError> {
     let what = StoreError::sql("prepare the tables");
     let transaction = connection.transaction().map_err(&what)?;
+    let mut stale = Vec::new();
+    for table in tables {
+        if known_shape(&transaction, table).map_err(&what)? != Some(table.shape()) {
+            stale.push(table.name());
+        }
+    }
+    if !stale.is_empty() {
+        lookups::drop_views(&transaction).map_err(&what)?; // they look at several tables
+    }
     let fitted = tables
         .iter()
-        .map(|table| fit_one(&transaction, table))
+        .map(|table| match stale.contains(&table.name()) {
+            true => fit_one(&transaction, table),
+            false => Ok(Fitted::Same),
+        })
         .collect::<Result<Vec<_>, _>>()?;
+    lookups::fit(&transaction, tables, lookups, &stale)?;
     transaction.commit().map_err(&what)?;
     Ok(fitted)
 }
@@ -43,20 +61,17 @@ pub fn doomed(connection: &Connection, table: &Table) -> Result<Vec<String>, Sto
         .collect())
 }
 
+/// The shape that a table was made with; none when it was never made.
+fn known_shape(connection: &Connection, table: &Table) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT shape FROM rollbook_tables WHERE source = ?1 AND stream = ?2")?
+        .query_row(params![table.source, table.stream], |row| row.get(0))
+        .optional()
+}
+
+/// A table whose shape is not the one it was made with.
 fn fit_one(transaction: &Transaction<'_>, table: &Table) -> Result<Fitted, StoreError> {
     let what = StoreError::sql("prepare a table");
-    let known: Option<String> = transaction
-        .prepare_cached("SELECT shape FROM rollbook_tables WHERE source = ?1 AND stream = ?2")
-        .and_then(|mut statement| {
-            statement
-                .query_map(params![table.source, table.stream], |row| row.get(0))?
-                .next()
-                .transpose()
-        })
-        .map_err(&what)?;
-    if known.as_deref() == Some(table.shape().as_str()) {
-        return Ok(Fitted::Same);
-    }
     views::drop_all(transaction, table).map_err(&what)?;
     let have = columns_of(transaction, &table.name()).map_err(&what)?;
     let changed = if have.is_empty() {

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 
 use super::apply::{Applied, Removals, Stamp, apply};
+use super::lookups::Lookups;
 use super::staging::{Feed, read_cells};
 use super::tables::{Fitted, fit};
 use super::*;
@@ -57,7 +58,7 @@ impl Mirror {
         let store = Store::open(&folder.path().join("mirror.db")).expect("a new mirror");
         let tables = vec![table.clone()];
         let fitted = store
-            .write(move |connection| fit(connection, &tables))
+            .write(move |connection| fit(connection, &tables, &Lookups::default()))
             .await
             .expect("tables");
         assert_eq!(fitted, [Fitted::Changed]);
@@ -392,7 +393,7 @@ async fn a_column_more_or_less_changes_no_row() {
     let tables = vec![wider.clone()];
     let fitted = mirror
         .store
-        .write(move |connection| fit(connection, &tables))
+        .write(move |connection| fit(connection, &tables, &Lookups::default()))
         .await
         .expect("tables");
     assert_eq!(fitted, [Fitted::Changed]);
@@ -420,7 +421,7 @@ async fn a_column_more_or_less_changes_no_row() {
     let back = vec![users()];
     mirror
         .store
-        .write(move |connection| fit(connection, &back))
+        .write(move |connection| fit(connection, &back, &Lookups::default()))
         .await
         .expect("tables");
     assert_eq!(
@@ -443,7 +444,7 @@ async fn another_key_is_refused_and_another_program_is_kept_out() {
     let tables = vec![other];
     let error = mirror
         .store
-        .write(move |connection| fit(connection, &tables))
+        .write(move |connection| fit(connection, &tables, &Lookups::default()))
         .await
         .expect_err("a key change");
     assert_eq!(
@@ -544,7 +545,12 @@ fn a_reading_looks_at_keys_and_fingerprints_only() {
     for table in [users(), pair] {
         let mut mirror = Connection::open_in_memory().expect("memory");
         schema::upgrade(&mut mirror).expect("a new mirror");
-        fit(&mut mirror, std::slice::from_ref(&table)).expect("tables");
+        fit(
+            &mut mirror,
+            std::slice::from_ref(&table),
+            &Lookups::default(),
+        )
+        .expect("tables");
         // A mirror of an earlier release has no such index, and gets it.
         mirror
             .execute_batch(&format!(
@@ -552,7 +558,12 @@ fn a_reading_looks_at_keys_and_fingerprints_only() {
                 table.walk_index()
             ))
             .expect("as it was");
-        let fitted = fit(&mut mirror, std::slice::from_ref(&table)).expect("tables");
+        let fitted = fit(
+            &mut mirror,
+            std::slice::from_ref(&table),
+            &Lookups::default(),
+        )
+        .expect("tables");
         assert_eq!(
             fitted,
             [Fitted::Same],

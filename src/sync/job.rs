@@ -8,6 +8,7 @@ use crate::http::Session;
 use crate::model::History;
 use crate::model::guard::GuardRules;
 use crate::store::Table;
+use crate::store::lookups::Lookups;
 use crate::store::staging::Feed;
 use crate::vendor::api::StreamSpec;
 
@@ -91,6 +92,8 @@ pub struct Job {
     pub guard: GuardRules,
     /// How long a run may take.
     pub timeout: Duration,
+    /// What is added to the codes of the source's tables.
+    pub lookups: Arc<Lookups>,
     /// A text that changes when the job's or the source's configuration does.
     pub shape: String,
 }

@@ -9,6 +9,7 @@ use super::job::Job;
 use crate::model::Class;
 use crate::model::row::Reject;
 use crate::store::StoreError;
+use crate::store::look::Gap;
 use crate::store::runs::StreamRecord;
 
 /// How a run or a stream ended.
@@ -87,6 +88,8 @@ pub struct RunReport {
     pub sentence: Option<String>,
     /// Its streams in order.
     pub streams: Vec<StreamReport>,
+    /// Values in its streams that have no label or no line in a crosswalk.
+    pub gaps: Vec<Gap>,
     /// The vendor asked to be left alone until then.
     pub deferred_until: Option<jiff::Timestamp>,
 }
@@ -101,6 +104,7 @@ impl RunReport {
             outcome: Outcome::Ok,
             sentence: None,
             streams: Vec::new(),
+            gaps: Vec::new(),
             deferred_until: None,
         }
     }

@@ -14,6 +14,7 @@ use super::report::{Outcome, RunReport, Watch};
 use super::work::Work;
 use crate::clock::Clock;
 use crate::model::{Class, scalar};
+use crate::store::look::{self, Gap};
 use crate::store::runs::{self, RunEnd};
 use crate::store::{Store, StoreError, database};
 
@@ -78,6 +79,9 @@ impl Runner {
             report.outcome.word(),
             report.sentence.as_deref().unwrap_or_default(),
         );
+        for gap in &report.gaps {
+            tracing::warn!(job = job.name, run, "{gap}");
+        }
         match report.outcome {
             Outcome::Ok | Outcome::OkWithRejects | Outcome::LeftOut => {
                 tracing::info!(job = job.name, run, outcome, rows, "run ends")
@@ -134,7 +138,8 @@ impl Runner {
             .filter(|stream| !stream.written)
             .cloned()
             .collect();
-        self.store
+        report.gaps = self
+            .store
             .write(move |connection| {
                 let what = StoreError::sql("end a run");
                 let transaction = connection.transaction().map_err(&what)?;
@@ -163,8 +168,22 @@ impl Runner {
                     runs::use_up_approvals(&transaction, &job.name)?;
                 }
                 transaction.commit().map_err(&what)?;
-                database::tidy(connection)
+                let gaps = look::gaps(connection)?;
+                database::tidy(connection)?;
+                Ok(gaps.into_iter().filter(|gap| concerns(gap, &job)).collect())
             })
-            .await
+            .await?;
+        Ok(())
     }
+}
+
+/// Whether a gap is about what a job reads: a stream of it, or the lists that crosswalks lead to.
+fn concerns(gap: &Gap, job: &Job) -> bool {
+    let lists = job.lookups.combos_of(&job.source.name);
+    let stream = match gap {
+        Gap::Unmapped { stream, .. } | Gap::Unlabelled { stream, .. } => Some(stream),
+        Gap::Targets { .. } => lists.map(|combos| &combos.stream),
+    };
+    let mut read = job.streams.iter().map(|one| &one.spec.name);
+    gap.source() == job.source.name && stream.is_some_and(|stream| read.any(|one| one == stream))
 }

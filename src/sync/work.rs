@@ -28,7 +28,7 @@ use crate::http::RunBudget;
 use crate::model::{Class, guard, scalar};
 use crate::store::apply::{Applied, Removals, Stamp, apply};
 use crate::store::runs::{self, StreamRecord};
-use crate::store::{Store, StoreError, checkpoints, purge};
+use crate::store::{Store, StoreError, checkpoints, lookups, purge};
 
 /// An approval is good for a day (reliability.md 4.2).
 const APPROVAL: SignedDuration = SignedDuration::from_hours(24);
@@ -279,10 +279,12 @@ impl Work<'_> {
                 now: scalar::written(now),
             },
         );
+        let lookups = Arc::clone(&self.job.lookups);
         let parts = self.store.write(move |connection| {
             let what = StoreError::sql("apply a run");
             let transaction = connection.transaction().map_err(&what)?;
             let mut reports = Vec::with_capacity(ready.len());
+            let mut changed = Vec::new();
             for part in ready {
                 let Ready {
                     job,
@@ -292,6 +294,9 @@ impl Work<'_> {
                 } = part;
                 let applied = apply(&transaction, &reading.staged, &stamp, removals)?;
                 write_counts(&mut report.record, applied);
+                if applied != Applied::default() {
+                    changed.push(job.spec.name.clone());
+                }
                 if removals == Removals::All {
                     report.record.waiting = 0; // an admin has let them go
                 }
@@ -300,6 +305,9 @@ impl Work<'_> {
                 purge::history(&transaction, &job.table, job.history, now)?;
                 runs::record_stream(&transaction, run, &source, &report.record, &report.rejects)?;
                 reports.push(report);
+            }
+            if !changed.is_empty() {
+                lookups::after_rows(&transaction, &lookups, &source, &changed)?;
             }
             transaction.commit().map_err(&what)?;
             Ok(reports)

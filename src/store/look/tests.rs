@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::model::row::{Cell, Kind, Rows};
 use crate::store::apply::{Removals, Stamp, apply};
+use crate::store::lookups::Lookups;
 use crate::store::runs::{self, RunEnd, StreamRecord};
 use crate::store::tables::fit;
 use crate::store::{Absence, Size, Staging, Store, StoreError, Table, TableColumn};
@@ -48,7 +49,7 @@ impl Mirror {
         let store = Store::open(&folder.path().join("mirror.db")).expect("a mirror");
         let tables = vec![grades()];
         store
-            .write(move |connection| fit(connection, &tables))
+            .write(move |connection| fit(connection, &tables, &Lookups::default()))
             .await
             .expect("tables");
         Self {

@@ -156,6 +156,7 @@ impl Checked {
             sources: sources.collect(),
             jobs: jobs.collect(),
             matches: Vec::new(),
+            crosswalks: self.setup.crosswalks.clone(),
             notes: self.setup.notes.clone(),
         }
     }

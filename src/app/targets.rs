@@ -1,0 +1,138 @@
+//! The targets of crosswalks against the mirrored lists: every line that leads nowhere, with its place.
+//!
+//! Not a part of loading the configuration: what a vendor takes off a list must not keep a daemon from starting.
+
+use super::lookups;
+use super::setup::Setup;
+use crate::config::CrosswalkConfig;
+use crate::model::alike::{Candidate, suggestions};
+use crate::model::nearest::{advice, quoted};
+use crate::model::{CrosswalkName, Document, Problem, Problems, SourceName};
+use crate::store::StoreError;
+use crate::store::look::Reader;
+use crate::store::lookups::{
+    ComboEntry, ComboTable, Crosswalk, State, entries_of, left_at, resolve,
+};
+
+pub use lookups::crosswalk;
+
+/// Every target that its list does not hold, or holds no more, of every crosswalk or of one.
+///
+/// Missing and ambiguous ones are errors; retired ones, and lists that were not read yet, are notes.
+pub fn check_targets(
+    setup: &Setup,
+    mirror: &Reader,
+    only: Option<&CrosswalkName>,
+) -> Result<Problems, StoreError> {
+    let mut problems = Problems::new();
+    let crosswalks = setup.crosswalks.iter();
+    for (name, document) in crosswalks.filter(|(name, _)| only.is_none_or(|only| only == *name)) {
+        let combos = mirrored_lists(setup, mirror, &document.value.to.source)?;
+        problems.extend(of_crosswalk(
+            setup,
+            mirror,
+            combos.as_ref(),
+            (name, document),
+        )?);
+    }
+    Ok(problems)
+}
+
+/// The same as warnings in the log: at a start they are in nobody's way.
+pub(super) fn tell(setup: &Setup, mirror: &Reader) -> Result<(), StoreError> {
+    for problem in check_targets(setup, mirror, None)?.iter() {
+        tracing::warn!("{problem}");
+    }
+    Ok(())
+}
+
+/// Where the combo lists of a source are, if a job reads them and their table was made.
+pub fn mirrored_lists(
+    setup: &Setup,
+    mirror: &Reader,
+    source: &SourceName,
+) -> Result<Option<ComboTable>, StoreError> {
+    let Some(combos) = lookups::combos(setup, source) else {
+        return Ok(None);
+    };
+    let sizes = crate::store::look::sizes(mirror, &combos.source, &combos.stream)?;
+    Ok(sizes.map(|_| combos))
+}
+
+fn of_crosswalk(
+    setup: &Setup,
+    mirror: &Reader,
+    combos: Option<&ComboTable>,
+    (name, document): (&CrosswalkName, &Document<CrosswalkConfig>),
+) -> Result<Vec<Problem>, StoreError> {
+    let crosswalk = lookups::crosswalk(setup, name, &document.value);
+    let mut problems = Vec::new();
+    for (value, target) in &crosswalk.lines {
+        let path: &[&str] = match value {
+            Some(value) => &["map", value],
+            None => &["otherwise"],
+        };
+        let place = || document.place(path);
+        let (list, shown) = (quoted(&crosswalk.list), quoted(target));
+        let by = crosswalk.by.as_str();
+        match (resolve(mirror, combos, &crosswalk, target)?.state, combos) {
+            (State::Ok, _) => {}
+            (State::Retired, _) => {
+                let message = format!("{shown} is retired in the list {list}");
+                let help = "the vendor keeps it for old rows; map to an entry in use";
+                problems.push(Problem::note(place(), message).help(help));
+            }
+            (State::Ambiguous, _) => {
+                let message = format!("several entries of the list {list} have the {by} {shown}");
+                let help = "name the entries by `id`, or by `code` where codes differ";
+                problems.push(Problem::error(place(), message).help(help));
+            }
+            (State::Missing, Some(combos)) => {
+                let message = format!("the list {list} has no entry with the {by} {shown}");
+                let help = instead(mirror, combos, &crosswalk, target)?;
+                problems.push(Problem::error(place(), message).help(help));
+            }
+            (State::Unread | State::Missing, _) => {
+                let message =
+                    format!("the list {list} is not mirrored yet, so the targets are not checked");
+                let place = document.place(&["to", "list"]);
+                problems
+                    .push(Problem::note(place, message).help("run the job that reads the lists"));
+                break; // said once
+            }
+        }
+    }
+    Ok(problems)
+}
+
+/// When it left the list, and what may be meant now.
+fn instead(
+    mirror: &Reader,
+    combos: &ComboTable,
+    crosswalk: &Crosswalk,
+    target: &str,
+) -> Result<String, StoreError> {
+    let entries = entries_of(mirror, combos, &crosswalk.list)?;
+    let left = left_at(mirror, combos, crosswalk, target)?;
+    let left = left.map(|(label, until)| {
+        let label = label
+            .map(|label| format!(" as {}", quoted(&label)))
+            .unwrap_or_default();
+        format!("it stood there{label} until {until}; ")
+    });
+    let candidates: Vec<Candidate<'_>> = entries.iter().map(ComboEntry::candidate).collect();
+    let near: Vec<String> = suggestions(target, &candidates)
+        .into_iter()
+        .map(|(place, _)| entries[place].shown(crosswalk.by))
+        .collect();
+    let near = if near.is_empty() {
+        let names: Vec<String> = entries
+            .iter()
+            .filter_map(|entry| entry.name(crosswalk.by))
+            .collect();
+        advice(target, names.iter().map(String::as_str))
+    } else {
+        format!("did you mean {}?", near.join(" or "))
+    };
+    Ok(left.unwrap_or_default() + &near)
+}

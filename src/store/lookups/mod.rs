@@ -1,0 +1,125 @@
+//! What the mirror adds to codes: views with labels, crosswalks to combo lists, and counts of what has neither.
+//!
+//! Everything here is worked out of rows that are mirrored and of files that admins wrote; it can be made
+//! anew at any time. It is kept right in the transaction that changes the rows, and only where they did change.
+
+mod count;
+mod crosswalk;
+mod entries;
+mod keep;
+mod views;
+
+use crate::model::{By, Reference};
+
+pub use count::{unmapped_values, values_of};
+pub use crosswalk::{Resolved, State, resolve, resolve_all};
+pub use entries::{ComboEntry, entries_of, left_at, lists_of};
+pub use keep::{after_rows, fit};
+pub(super) use views::drop_views;
+
+/// Where the combo lists of a source are mirrored: the names of a table and of its columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComboTable {
+    /// The source.
+    pub source: String,
+    /// The stream.
+    pub stream: String,
+    /// The column with the list's name.
+    pub list: String,
+    /// The column with the entry's id.
+    pub id: String,
+    /// The column with the entry's code.
+    pub code: String,
+    /// The column with what the entry means.
+    pub label: String,
+    /// The boolean column that is 0 when the entry is retired.
+    pub active: Option<String>,
+}
+
+impl ComboTable {
+    /// `<source>_<stream>`.
+    pub fn name(&self) -> String {
+        format!("{}_{}", self.source, self.stream)
+    }
+
+    /// The column that an entry is found by.
+    pub fn column(&self, by: By) -> &str {
+        match by {
+            By::Id => &self.id,
+            By::Code => &self.code,
+            By::Description => &self.label,
+        }
+    }
+}
+
+/// The columns of a table that refer to combo lists of its source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct References {
+    /// The source.
+    pub source: String,
+    /// The stream.
+    pub stream: String,
+    /// Columns, in the table's order, and what they refer to.
+    pub columns: Vec<(String, Reference)>,
+}
+
+/// One column of a stream that a crosswalk maps.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MappedColumn {
+    /// The source.
+    pub source: String,
+    /// The stream.
+    pub stream: String,
+    /// The column.
+    pub column: String,
+}
+
+impl MappedColumn {
+    /// The table's name.
+    pub fn table(&self) -> String {
+        format!("{}_{}", self.source, self.stream)
+    }
+}
+
+/// A crosswalk: values of columns, and the entries of a combo list that they mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crosswalk {
+    /// Its name: the file's.
+    pub name: String,
+    /// The columns whose values it maps.
+    pub columns: Vec<MappedColumn>,
+    /// The source whose list is meant.
+    pub source: String,
+    /// The list.
+    pub list: String,
+    /// By what the targets name an entry.
+    pub by: By,
+    /// A value, or none for every value that no line names; and its target.
+    pub lines: Vec<(Option<String>, String)>,
+}
+
+/// All that is added to the codes of some sources.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lookups {
+    /// Where combo lists are mirrored, at most one a source.
+    pub combos: Vec<ComboTable>,
+    /// Tables with columns that refer to them.
+    pub references: Vec<References>,
+    /// The crosswalks.
+    pub crosswalks: Vec<Crosswalk>,
+}
+
+impl Lookups {
+    /// The combo lists of a source.
+    pub fn combos_of(&self, source: &str) -> Option<&ComboTable> {
+        self.combos.iter().find(|combos| combos.source == source)
+    }
+}
+
+/// A text as SQL writes it.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! The views with labels: `<source>_<stream>_labelled` and `<source>_<stream>_mapped`.
+//!
+//! Each label is a question of its own, not a join: SQLite joins 64 tables at most, a row may have more
+//! references than that, and a column that nobody selects costs nothing.
+
+use rusqlite::{Connection, Transaction};
+
+use super::{ComboTable, Crosswalk, Lookups, References, literal};
+use crate::model::By;
+use crate::store::table::{Table, quote};
+
+/// By this our views are known again, whatever the configuration says by then.
+const MARK: &str = "/* lookup */";
+
+/// Drops all views of labels and their indexes, so that the tables below them can be altered.
+pub fn drop_views(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    for (name, _) in made(transaction)? {
+        transaction.execute_batch(&format!("DROP VIEW {}", quote(&name)))?;
+    }
+    let mut statement = transaction.prepare(
+        "SELECT name FROM sqlite_schema WHERE type = 'index' AND name = tbl_name || '_codes'",
+    )?;
+    let indexes: Vec<String> = statement
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for name in indexes {
+        transaction.execute_batch(&format!("DROP INDEX {}", quote(&name)))?;
+    }
+    Ok(())
+}
+
+/// Makes the views that are missing, and drops those that are wrong or that nobody wants any more.
+pub fn fit(
+    transaction: &Transaction<'_>,
+    tables: &[Table],
+    lookups: &Lookups,
+) -> rusqlite::Result<()> {
+    let wanted = wanted(tables, lookups);
+    let made = made(transaction)?;
+    for (name, _) in made.iter().filter(|view| !wanted.contains(view)) {
+        transaction.execute_batch(&format!("DROP VIEW {}", quote(name)))?;
+    }
+    for (_, sql) in wanted.iter().filter(|view| !made.contains(view)) {
+        transaction.execute_batch(sql)?;
+    }
+    Ok(())
+}
+
+fn made(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
+    let mut statement = connection.prepare(
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'view' AND instr(sql, ?1) ORDER BY name",
+    )?;
+    statement
+        .query_map([MARK], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+/// Name and text of every view, for tables whose columns refer to something.
+fn wanted(tables: &[Table], lookups: &Lookups) -> Vec<(String, String)> {
+    let mut views = Vec::new();
+    for table in tables {
+        let references = lookups
+            .references
+            .iter()
+            .find(|one| one.source == table.source && one.stream == table.stream);
+        if let (Some(references), Some(combos)) = (references, lookups.combos_of(&table.source)) {
+            views.push(labelled(table, references, combos));
+        }
+        views.extend(mapped(table, &lookups.crosswalks));
+    }
+    views
+}
+
+fn labelled(table: &Table, references: &References, combos: &ComboTable) -> (String, String) {
+    let beside = |column: &str| {
+        let found = references.columns.iter().find(|(name, _)| name == column);
+        let Some((_, reference)) = found else {
+            return Vec::new();
+        };
+        let parts = [("code", &combos.code), ("label", &combos.label)];
+        let question = |(part, answer): (&str, &String)| {
+            let question = entry(combos, reference, answer, column);
+            (format!("{column}_{part}"), question)
+        };
+        parts.map(question).to_vec()
+    };
+    view(table, "labelled", beside)
+}
+
+/// One column of the entry that a row's column names.
+fn entry(
+    combos: &ComboTable,
+    reference: &crate::model::Reference,
+    answer: &str,
+    column: &str,
+) -> String {
+    let (table, list) = (quote(&combos.name()), quote(&combos.list));
+    let value = format!("row.{}", quote(column));
+    // A code is compared as text: `01` is not `1`. An id is a number, however the row writes it.
+    let value = match reference.by {
+        By::Id => value,
+        By::Code | By::Description => format!("CAST({value} AS TEXT)"),
+    };
+    // An id is unique; of two entries with one code the one in use counts.
+    let order = match (reference.by, &combos.active) {
+        (By::Id, _) => String::new(),
+        (_, Some(active)) => format!(
+            " ORDER BY coalesce(entry.{}, 1) DESC, entry.{} LIMIT 1",
+            quote(active),
+            quote(&combos.id)
+        ),
+        (_, None) => format!(" ORDER BY entry.{} LIMIT 1", quote(&combos.id)),
+    };
+    format!(
+        "(SELECT entry.{answer} FROM {table} AS entry WHERE entry.{list} = {name} AND entry.{by} = {value}{order})",
+        answer = quote(answer),
+        name = literal(&reference.list),
+        by = quote(combos.column(reference.by)),
+    )
+}
+
+fn mapped(table: &Table, crosswalks: &[Crosswalk]) -> Option<(String, String)> {
+    let maps = |crosswalk: &Crosswalk, column: &str| {
+        crosswalk.columns.iter().any(|one| {
+            one.source == table.source && one.stream == table.stream && one.column == column
+        })
+    };
+    let any = table
+        .columns
+        .iter()
+        .any(|column| crosswalks.iter().any(|one| maps(one, &column.name)));
+    if !any {
+        return None;
+    }
+    let beside = |column: &str| {
+        let mut parts = Vec::new();
+        for crosswalk in crosswalks.iter().filter(|one| maps(one, column)) {
+            for part in ["code", "label"] {
+                let question = line(crosswalk, part, column);
+                parts.push((format!("{column}_{}_{part}", crosswalk.name), question));
+            }
+        }
+        parts
+    };
+    Some(view(table, "mapped", beside))
+}
+
+/// What a crosswalk says of a row's value: its own line first, then `otherwise`; nothing of null.
+fn line(crosswalk: &Crosswalk, part: &str, column: &str) -> String {
+    let value = format!("row.{}", quote(column));
+    format!(
+        "(SELECT line.{part} FROM rollbook_crosswalk AS line WHERE line.crosswalk = {name} AND {value} IS NOT NULL \
+         AND (line.value = CAST({value} AS TEXT) OR line.value IS NULL) ORDER BY line.value IS NULL LIMIT 1)",
+        name = literal(&crosswalk.name),
+    )
+}
+
+/// Every column of a table, and what stands beside some.
+fn view(
+    table: &Table,
+    ending: &str,
+    beside: impl Fn(&str) -> Vec<(String, String)>,
+) -> (String, String) {
+    let mut columns = Vec::new();
+    for column in &table.columns {
+        columns.push(format!("row.{}", quote(&column.name)));
+        for (name, question) in beside(&column.name) {
+            columns.push(format!("{question} AS {}", quote(&name)));
+        }
+    }
+    columns.extend(["row._since".to_owned(), "row._run".to_owned()]);
+    let name = format!("{}_{ending}", table.name());
+    let sql = format!(
+        "CREATE VIEW {} AS {MARK}\nSELECT {}\nFROM {} AS row",
+        quote(&name),
+        columns.join(",\n  "),
+        table.quoted()
+    );
+    (name, sql)
+}
