@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    approve, check, demo, jobs, login, logout, matches, reset, resume, runs, sandbox, schema,
-    status, streams, sync, tokens, vault, why,
+    approve, check, crosswalk, demo, jobs, login, logout, matches, reset, resume, runs, sandbox,
+    schema, status, streams, sync, tokens, vault, why,
 };
 use crate::app::Places;
 
@@ -51,6 +51,8 @@ pub enum Command {
     Sync(sync::Options),
     /// Check all files, and say what the next start would do to the mirror; `--online` asks the vendors too
     Check(check::Options),
+    /// Show what crosswalks leave unmapped, or draft a new one
+    Crosswalk(crosswalk::Options),
     /// How each job fares, what waits for you, how large the mirror is
     Status(status::Options),
     /// What ran, when and how it ended; `runs show RUN` shows one run
@@ -139,6 +141,14 @@ mod tests {
             &["rollbook", "vault", "rekey", "--new-key", "new.key"],
             &["rollbook", "schema", "people"],
             &["rollbook", "matches", "pupils", "--show", "--json"],
+            &["rollbook", "crosswalk", "check", "roles", "--json"],
+            &[
+                "rollbook",
+                "crosswalk",
+                "suggest",
+                "rosters_users.role",
+                "genders",
+            ],
         ] {
             assert!(Args::try_parse_from(line).is_ok(), "{line:?}");
         }

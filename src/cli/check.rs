@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::exit::Exit;
+use super::problems::ProblemLine;
 use super::reading::{Reading, errors};
 use super::words::many;
 use super::{online, out, start, table::indented};
-use crate::app::{Overlay, Places, Setup, SourceOnline, keys};
-use crate::model::{Look, Problem, Problems, Severity};
+use crate::app::{Overlay, Places, Setup, SourceOnline, check_targets, keys};
+use crate::model::{Look, Problems};
 use crate::store::look::{self, Reader};
 use crate::store::table::storage;
 use crate::store::vault::kept;
@@ -29,9 +30,14 @@ pub struct Options {
 /// Checks all files; ends with 78 when a daemon would not start with them, with 1 when a vendor does not answer.
 pub async fn run(places: &Places, options: &Options) -> Result<(), Exit> {
     let reading = Reading::open_quietly(places)?;
+    let mut notes = Problems::new();
     let mut view = match &reading.setup {
         Ok(setup) => {
-            let mut view = view(setup, reading.mirror_if_made())?;
+            notes.append(setup.notes.clone());
+            if let Some(mirror) = reading.mirror_if_made() {
+                notes.append(check_targets(setup, mirror, None)?);
+            }
+            let mut view = view(setup, reading.mirror_if_made(), &notes)?;
             view.vault = vault(places, setup)?;
             view.ok &= view.vault.is_empty();
             view
@@ -49,7 +55,7 @@ pub async fn run(places: &Places, options: &Options) -> Result<(), Exit> {
         out::json(&view);
     } else {
         match &reading.setup {
-            Ok(setup) => out::text(setup.notes.render(Look::Coloured) + &text(&view)),
+            Ok(_) => out::text(notes.render(Look::Coloured) + &text(&view)),
             Err(problems) => anstream::eprintln!("{}", refused(problems)),
         }
     }
@@ -67,6 +73,9 @@ struct View {
     sources: usize,
     jobs: usize,
     streams: usize,
+    crosswalks: usize,
+    /// Targets of crosswalks that their lists do not hold.
+    wrong_targets: usize,
     problems: Vec<ProblemLine>,
     erased_at_next_start: Vec<Erased>,
     keys_changed: Vec<String>,
@@ -76,31 +85,6 @@ struct View {
     /// What the vendors said, if they were asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     online: Option<Vec<SourceOnline>>,
-}
-
-/// One problem, for a script.
-#[derive(Debug, Serialize)]
-struct ProblemLine {
-    severity: &'static str,
-    file: String,
-    line: Option<usize>,
-    message: String,
-    help: Option<String>,
-}
-
-impl ProblemLine {
-    fn of(problem: &Problem) -> Self {
-        Self {
-            severity: match problem.severity {
-                Severity::Error => "error",
-                Severity::Note => "note",
-            },
-            file: problem.place.file.name().to_owned(),
-            line: problem.line(),
-            message: problem.message.clone(),
-            help: problem.help.clone(),
-        }
-    }
 }
 
 /// Columns of a table that the next start erases, in its history too.
@@ -113,11 +97,13 @@ struct Erased {
     retyped: Vec<String>,
 }
 
-fn view(setup: &Setup, mirror: Option<&Reader>) -> Result<View, Exit> {
+fn view(setup: &Setup, mirror: Option<&Reader>, notes: &Problems) -> Result<View, Exit> {
     let mut view = View {
         sources: setup.sources.len(),
         jobs: setup.jobs.len(),
-        problems: setup.notes.iter().map(ProblemLine::of).collect(),
+        crosswalks: setup.crosswalks.len(),
+        problems: notes.iter().map(ProblemLine::of).collect(),
+        wrong_targets: notes.errors(),
         ..View::default()
     };
     let wanted = setup.tables();
@@ -132,7 +118,7 @@ fn view(setup: &Setup, mirror: Option<&Reader>) -> Result<View, Exit> {
             .filter(|name| wanted.iter().all(|table| table.name() != *name))
             .collect();
     }
-    view.ok = view.keys_changed.is_empty();
+    view.ok = view.keys_changed.is_empty() && view.wrong_targets == 0;
     Ok(view)
 }
 
@@ -205,10 +191,18 @@ fn text(view: &View) -> String {
         many(view.jobs as u64, "job", "jobs"),
         many(view.streams as u64, "stream", "streams"),
     );
-    text.push_str(match (view.ok, view.keys_changed.is_empty()) {
-        (true, _) => ": all right.\n",
-        (false, true) => ": the vault does not open.\n",
-        (false, false) => ": the next start would refuse them.\n",
+    if view.crosswalks > 0 {
+        let crosswalks = many(view.crosswalks as u64, "crosswalk", "crosswalks");
+        text.push_str(&format!(", {crosswalks}"));
+    }
+    text.push_str(if view.ok {
+        ": all right.\n"
+    } else if !view.keys_changed.is_empty() {
+        ": the next start would refuse them.\n"
+    } else if !view.vault.is_empty() {
+        ": the vault does not open.\n"
+    } else {
+        ": a daemon would start, and leave out the targets that are not there.\n"
     });
     for sentence in view.keys_changed.iter().chain(&view.vault) {
         text.push_str(&format!("• {sentence}\n"));

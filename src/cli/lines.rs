@@ -23,6 +23,7 @@ pub fn remarks(reports: &[RunReport]) -> Vec<String> {
         ) {
             remarks.push(to_approve(run));
         }
+        remarks.extend(report.gaps.iter().map(ToString::to_string));
         if let Some(until) = report.deferred_until {
             remarks.push(format!(
                 "{}: the vendor asks to be left alone until {until}",
@@ -89,6 +90,7 @@ pub fn json(reports: &[RunReport]) -> Value {
             "outcome": report.outcome.word(),
             "sentence": report.sentence,
             "streams": streams,
+            "gaps": report.gaps,
             "deferred_until": report.deferred_until.map(|until| until.to_string()),
         })
     };

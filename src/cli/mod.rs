@@ -5,6 +5,7 @@
 mod approve;
 mod args;
 mod check;
+mod crosswalk;
 mod demo;
 mod demo_questions;
 mod exit;
@@ -15,6 +16,7 @@ mod logout;
 mod matches;
 mod online;
 mod out;
+mod problems;
 mod progress;
 mod reading;
 mod reset;
@@ -61,6 +63,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Run => run::run(&places).await,
         Command::Sync(options) => sync::run(&places, options).await,
         Command::Check(options) => check::run(&places, &options).await,
+        Command::Crosswalk(options) => crosswalk::run(&places, &options),
         Command::Status(options) => status::run(&places, &options),
         Command::Runs(options) => runs::run(&places, &options),
         Command::Jobs(options) => jobs::run(&places, &options),

@@ -18,7 +18,7 @@ use super::{out, table};
 use crate::app::{Places, Setup};
 use crate::clock::Clock;
 use crate::model::scalar;
-use crate::store::look::{self, Reader, RunLine};
+use crate::store::look::{self, Gap, Reader, RunLine};
 use crate::store::runs::{self, JobState};
 
 /// Options of `status`.
@@ -51,6 +51,8 @@ struct View {
     configuration: Option<String>,
     jobs: Vec<Job>,
     sources: Vec<Source>,
+    /// Codes without a label, without a line in a crosswalk, or with a line that leads nowhere.
+    gaps: Vec<Gap>,
 }
 
 #[derive(Debug, Serialize)]
@@ -117,6 +119,7 @@ fn view(reading: &Reading, now: Timestamp) -> Result<View, Exit> {
         configuration: reading.setup.as_ref().err().map(errors),
         jobs,
         sources: sources(mirror, setup)?,
+        gaps: mirror.map_or(Ok(Vec::new()), look::gaps)?,
     })
 }
 
@@ -221,6 +224,9 @@ fn text(view: &View) -> String {
     text.push_str(&format!("{}\n", job_table(&view.jobs)));
     for remark in view.jobs.iter().flat_map(remarks) {
         text.push_str(&format!("• {remark}\n"));
+    }
+    for gap in &view.gaps {
+        text.push_str(&format!("• {gap}\n"));
     }
     let unknown = if view.configuration.is_none() {
         "not configured"

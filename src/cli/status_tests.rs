@@ -108,6 +108,7 @@ fn a_broken_configuration_and_a_missing_mirror_are_said() {
         },
         configuration: Some("2 problems".to_owned()),
         jobs: Vec::new(),
+        gaps: Vec::new(),
         sources: Vec::new(),
     };
     let text = text(&view);

@@ -1,0 +1,188 @@
+//! `rollbook crosswalk suggest`: the draft of a crosswalk, written to standard output for an admin to finish.
+//!
+//! Only sure lines are in force; a guess stands in a comment, so that nobody maps by it unseen.
+
+use super::super::exit::Exit;
+use super::super::out;
+use super::super::reading::Reading;
+use super::super::words::many;
+use crate::app::{Places, Setup, mirrored_lists};
+use crate::model::By;
+use crate::model::alike::{Candidate, Why, suggestions};
+use crate::model::nearest::{advice, listed};
+use crate::store::look::Reader;
+use crate::store::lookups::{
+    ComboEntry, ComboTable, MappedColumn, entries_of, lists_of, values_of,
+};
+
+/// A column with more values than this holds no codes; the rest is left out with a word.
+const MOST: usize = 500;
+
+pub fn run(places: &Places, column: &str, list: &str) -> Result<(), Exit> {
+    let reading = Reading::open_quietly(places)?;
+    let setup = reading.setup()?;
+    let mirror = reading.mirror()?;
+    let column = column_of(&reading, column)?;
+    let (combos, list) = list_of(setup, mirror, list)?;
+    let entries = entries_of(mirror, &combos, &list)?;
+    let values = values_of(mirror, &column)?;
+    out::text(draft(&column, &combos.source, &list, &entries, &values));
+    Ok(())
+}
+
+/// The column that `rosters_users.role` or `rosters.users.role` means.
+fn column_of(reading: &Reading, text: &str) -> Result<MappedColumn, Exit> {
+    let Some((stream, name)) = text.rsplit_once('.') else {
+        return Err(Exit::usage(format!(
+            "`{text}` names no column; write SOURCE_STREAM.COLUMN, such as `rosters_users.role`"
+        )));
+    };
+    let table = reading.table(stream)?;
+    if !table.columns.iter().any(|column| column.name == name) {
+        let help = advice(
+            name,
+            table.columns.iter().map(|column| column.name.as_str()),
+        );
+        let table = table.name();
+        return Err(Exit::usage(format!(
+            "{table} has no column `{name}`; {help}"
+        )));
+    }
+    Ok(MappedColumn {
+        source: table.source,
+        stream: table.stream,
+        column: name.to_owned(),
+    })
+}
+
+/// The list that `genders` or `north.genders` means, and where it is mirrored.
+fn list_of(setup: &Setup, mirror: &Reader, text: &str) -> Result<(ComboTable, String), Exit> {
+    let mut known: Vec<(ComboTable, String)> = Vec::new();
+    for source in setup.sources.keys() {
+        if let Some(combos) = mirrored_lists(setup, mirror, source)? {
+            let lists = lists_of(mirror, &combos)?;
+            known.extend(lists.into_iter().map(|list| (combos.clone(), list)));
+        }
+    }
+    if known.is_empty() {
+        return Err(Exit::failed(
+            "no combo list is mirrored yet; run the job that reads them",
+        ));
+    }
+    let dotted = |(combos, list): &(ComboTable, String)| format!("{}.{list}", combos.source);
+    let (mut found, others): (Vec<_>, Vec<_>) = known
+        .into_iter()
+        .partition(|one| one.1 == text || dotted(one) == text);
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 => {
+            let help = advice(text, others.iter().map(|(_, list)| list.as_str()));
+            Err(Exit::usage(format!(
+                "there is no combo list `{text}`; {help}"
+            )))
+        }
+        _ => {
+            let names: Vec<String> = found.iter().map(dotted).collect();
+            let names = listed(names.iter().map(String::as_str));
+            Err(Exit::usage(format!(
+                "several sources have a list `{text}`; write one of {names}"
+            )))
+        }
+    }
+}
+
+/// Codes name entries where each has one of its own; else descriptions; else ids.
+fn best(entries: &[ComboEntry]) -> By {
+    let tells = |by: By| {
+        let mut names: Vec<Option<String>> = entries.iter().map(|entry| entry.name(by)).collect();
+        names.sort();
+        names.iter().all(Option::is_some) && names.windows(2).all(|pair| pair[0] != pair[1])
+    };
+    [By::Code, By::Description]
+        .into_iter()
+        .find(|by| tells(*by))
+        .unwrap_or(By::Id)
+}
+
+fn draft(
+    column: &MappedColumn,
+    source: &str,
+    list: &str,
+    entries: &[ComboEntry],
+    values: &[(String, u64)],
+) -> String {
+    let by = best(entries);
+    let used: Vec<&ComboEntry> = entries.iter().filter(|entry| entry.active).collect();
+    let candidates: Vec<Candidate<'_>> = used.iter().map(|entry| entry.candidate()).collect();
+    let from = format!("{}.{}.{}", column.source, column.stream, column.column);
+    let mut text = format!(
+        "# A draft: what the values of {} mean in the combo list {list} of {source}.\n\
+         # Look at every line, then save it as crosswalks/NAME.toml beside rollbook.toml; `rollbook check` tells mistakes.\n\n\
+         from = {}\nto = {{ source = {}, list = {}, by = \"{}\" }}\n\
+         # otherwise = \"\"    # for every value without a line; without it they are reported as unmapped\n\n[map]\n",
+        column.table() + "." + &column.column,
+        quoted(&from),
+        quoted(source),
+        quoted(list),
+        by.as_str(),
+    );
+    for (value, rows) in values.iter().take(MOST) {
+        let found = suggestions(value, &candidates);
+        let rows = many(*rows, "row", "rows");
+        let shown: Vec<String> = found
+            .iter()
+            .map(|(place, _)| comment(&used[*place].shown(by)))
+            .collect();
+        let key = quoted(value);
+        let sure = match found.as_slice() {
+            [(place, why)] if *why != Why::CloseSpelling => {
+                used[*place].name(by).map(|name| (name, why))
+            }
+            _ => None,
+        };
+        text.push_str(&match (sure, found.first()) {
+            (Some((name, why)), _) => {
+                format!(
+                    "{key} = {}    # {rows}; {}: {}\n",
+                    quoted(&name),
+                    why.as_str(),
+                    shown.join(", ")
+                )
+            }
+            (None, Some((_, why))) => {
+                format!(
+                    "# {key} = \"\"    # {rows}; {}: {}\n",
+                    why.as_str(),
+                    shown.join(", ")
+                )
+            }
+            (None, None) => format!("# {key} = \"\"    # {rows}\n"),
+        });
+    }
+    if let Some(more @ 1..) = values.len().checked_sub(MOST) {
+        text.push_str(&format!(
+            "# and {more} more values: is this a column of codes?\n"
+        ));
+    }
+    text.push_str(&format!("\n# The entries of {list}:\n"));
+    for entry in &used {
+        text.push_str(&format!("#   {}\n", comment(&entry.shown(by))));
+    }
+    text
+}
+
+/// A text as TOML writes it on one line.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// A text that stays on its line, whatever a vendor wrote.
+fn comment(text: &str) -> String {
+    text.chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "draft_tests.rs"]
+mod tests;

@@ -1,0 +1,207 @@
+//! `rollbook crosswalk check`: unmapped values with suggestions, and targets that lead nowhere.
+//!
+//! Counts on the spot, also in streams whose counts a run does not keep. Ends with 78 when a target is wrong,
+//! with 1 when a value is unmapped.
+
+use serde::Serialize;
+
+use super::super::exit::Exit;
+use super::super::out;
+use super::super::problems::ProblemLine;
+use super::super::reading::Reading;
+use super::super::table::{grouped, indented};
+use super::super::words::many;
+use crate::app::{Places, Setup, check_targets, crosswalk, mirrored_lists};
+use crate::model::alike::{Candidate, Why, suggestions};
+use crate::model::nearest::advice;
+use crate::model::{CrosswalkName, Look, Problems};
+use crate::store::look::{self, Reader};
+use crate::store::lookups::{ComboEntry, Crosswalk, MappedColumn, entries_of, unmapped_values};
+
+/// So many unmapped values of a column are shown to people; scripts get all.
+const SHOWN: usize = 25;
+
+pub fn run(places: &Places, names: &[String], json: bool) -> Result<(), Exit> {
+    let reading = Reading::open_quietly(places)?;
+    let setup = reading.setup()?;
+    known(setup, names)?;
+    let mirror = reading.mirror()?;
+    let (view, problems) = view(setup, mirror, names)?;
+    if json {
+        out::json(&view);
+    } else {
+        out::text(problems.render(Look::Coloured) + &text(&view));
+    }
+    if problems.has_errors() {
+        Err(Exit::wrong_configuration())
+    } else if view
+        .columns
+        .iter()
+        .any(|column| !column.unmapped.is_empty())
+    {
+        Err(Exit::unwell())
+    } else {
+        Ok(())
+    }
+}
+
+fn known(setup: &Setup, names: &[String]) -> Result<(), Exit> {
+    let is_known = |name: &str| setup.crosswalks.keys().any(|known| known.as_str() == name);
+    match names.iter().find(|name| !is_known(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let help = advice(name, setup.crosswalks.keys().map(CrosswalkName::as_str));
+            Err(Exit::usage(format!(
+                "there is no crosswalk `{name}`; {help}"
+            )))
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct View {
+    ok: bool,
+    crosswalks: usize,
+    problems: Vec<ProblemLine>,
+    columns: Vec<Column>,
+}
+
+/// One column that a crosswalk maps.
+#[derive(Debug, Serialize)]
+struct Column {
+    crosswalk: String,
+    column: String,
+    list: String,
+    unmapped: Vec<Unmapped>,
+}
+
+#[derive(Debug, Serialize)]
+struct Unmapped {
+    value: String,
+    rows: u64,
+    suggestions: Vec<Suggestion>,
+}
+
+/// An entry that may be meant.
+#[derive(Debug, Serialize)]
+struct Suggestion {
+    why: Why,
+    target: String,
+    label: Option<String>,
+    #[serde(skip)]
+    shown: String,
+}
+
+fn view(setup: &Setup, mirror: &Reader, names: &[String]) -> Result<(View, Problems), Exit> {
+    let wanted = |name: &str| names.is_empty() || names.iter().any(|one| one == name);
+    let mut columns = Vec::new();
+    let mut problems = Problems::new();
+    let mut crosswalks = 0;
+    for (name, document) in setup
+        .crosswalks
+        .iter()
+        .filter(|(name, _)| wanted(name.as_str()))
+    {
+        crosswalks += 1;
+        problems.append(check_targets(setup, mirror, Some(name))?);
+        let crosswalk = crosswalk(setup, name, &document.value);
+        let entries = match mirrored_lists(setup, mirror, &document.value.to.source)? {
+            Some(combos) => entries_of(mirror, &combos, &crosswalk.list)?,
+            None => Vec::new(),
+        };
+        for column in &crosswalk.columns {
+            if look::sizes(mirror, &column.source, &column.stream)?.is_some() {
+                columns.push(of_column(mirror, &crosswalk, column, &entries)?);
+            }
+        }
+    }
+    let mapped = columns.iter().all(|column| column.unmapped.is_empty());
+    let view = View {
+        ok: mapped && !problems.has_errors(),
+        crosswalks,
+        problems: problems.iter().map(ProblemLine::of).collect(),
+        columns,
+    };
+    Ok((view, problems))
+}
+
+fn of_column(
+    mirror: &Reader,
+    crosswalk: &Crosswalk,
+    column: &MappedColumn,
+    entries: &[ComboEntry],
+) -> Result<Column, Exit> {
+    let used: Vec<&ComboEntry> = entries.iter().filter(|entry| entry.active).collect();
+    let candidates: Vec<Candidate<'_>> = used.iter().map(|entry| entry.candidate()).collect();
+    let suggestion = |(place, why): (usize, Why)| {
+        let entry = used[place];
+        Some(Suggestion {
+            why,
+            target: entry.name(crosswalk.by)?,
+            label: entry.label.clone(),
+            shown: entry.shown(crosswalk.by),
+        })
+    };
+    let unmapped = unmapped_values(mirror, crosswalk, column)?;
+    let unmapped = unmapped.into_iter().map(|(value, rows)| Unmapped {
+        suggestions: suggestions(&value, &candidates)
+            .into_iter()
+            .filter_map(suggestion)
+            .collect(),
+        value,
+        rows,
+    });
+    Ok(Column {
+        crosswalk: crosswalk.name.clone(),
+        column: format!("{}.{}", column.table(), column.column),
+        list: format!("{}.{}", crosswalk.source, crosswalk.list),
+        unmapped: unmapped.collect(),
+    })
+}
+
+fn text(view: &View) -> String {
+    if view.crosswalks == 0 {
+        return "There is no crosswalk; `rollbook crosswalk suggest` drafts one.\n".to_owned();
+    }
+    let mut text = String::new();
+    for column in &view.columns {
+        let head = format!("{}: {} to {}", column.crosswalk, column.column, column.list);
+        if column.unmapped.is_empty() {
+            text.push_str(&format!("{head}: every value is mapped.\n"));
+            continue;
+        }
+        let values = many(
+            column.unmapped.len() as u64,
+            "unmapped value",
+            "unmapped values",
+        );
+        text.push_str(&format!("{head}: {values}\n"));
+        let lines = column.unmapped.iter().take(SHOWN).map(|unmapped| {
+            [
+                toml::Value::String(unmapped.value.clone()).to_string(),
+                many(unmapped.rows, "row", "rows"),
+                suggested(&unmapped.suggestions),
+            ]
+        });
+        text.push_str(&indented(2, lines));
+        if let Some(more @ 1..) = column.unmapped.len().checked_sub(SHOWN) {
+            text.push_str(&format!(
+                "  and {} more (--json shows all)\n",
+                grouped(more as u64)
+            ));
+        }
+    }
+    text
+}
+
+fn suggested(suggestions: &[Suggestion]) -> String {
+    let Some(first) = suggestions.first() else {
+        return String::new();
+    };
+    let shown: Vec<&str> = suggestions.iter().map(|one| one.shown.as_str()).collect();
+    format!("{}: {}", first.why.as_str(), shown.join(", "))
+}
+
+#[cfg(test)]
+#[path = "gaps_tests.rs"]
+mod tests;
