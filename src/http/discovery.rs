@@ -108,17 +108,20 @@ impl Discovery {
 
     /// The first of the document's possible places that has one.
     async fn fetch(&self, clock: &Clock) -> Result<Metadata, Kind> {
-        let mut missing = Kind::Setup("the issuer has no place for its document".into());
         for place in places(&self.spec, &self.issuer) {
             match self.get(&place, clock).await {
                 Ok(body) => {
                     return read(&body, &self.spec, &self.issuer).map_err(Kind::DocumentRefused);
                 }
-                Err(kind @ Kind::Missing(..)) => missing = kind,
+                Err(Kind::Missing(..)) => {}
+                Err(Kind::TooLarge(_)) => {
+                    return Err(Kind::DocumentRefused("is larger than any real one".into()));
+                }
                 Err(kind) => return Err(kind),
             }
         }
-        Err(missing)
+        let missing = "is not there; check `issuer`, or say by `metadata_url` where it is";
+        Err(Kind::DocumentRefused(missing.into()))
     }
 
     async fn get(&self, place: &Url, clock: &Clock) -> Result<Vec<u8>, Kind> {

@@ -239,7 +239,16 @@ async fn what_a_server_may_answer_instead() {
             ResponseTemplate::new(302).insert_header("Location", "https://evil.example/x?s3cret"),
             Kind::Redirect(302, Some("evil.example".into())),
         ),
-        (ResponseTemplate::new(404), Kind::Missing(404, None)),
+        (
+            ResponseTemplate::new(404),
+            Kind::DocumentRefused(
+                "is not there; check `issuer`, or say by `metadata_url` where it is".into(),
+            ),
+        ),
+        (
+            ResponseTemplate::new(200).set_body_bytes(vec![b' '; 2 << 20]),
+            Kind::DocumentRefused("is larger than any real one".into()),
+        ),
         (ResponseTemplate::new(503), Kind::Busy(503, None)),
         (ResponseTemplate::new(401), Kind::Rejected(401)),
         (

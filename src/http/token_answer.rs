@@ -73,10 +73,11 @@ fn text<'a>(answer: &'a Map<String, Value>, member: &str) -> Option<&'a str> {
     answer.get(member)?.as_str().filter(|text| !text.is_empty())
 }
 
-/// The scopes in one text with blanks between; some servers send a list.
+/// The scopes in one text with blanks between; some servers send a list, or put commas between them.
 fn scope(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => Some(text.clone()),
+        Value::String(text) if text.contains(' ') => Some(text.clone()),
+        Value::String(text) => Some(text.replace(',', " ")),
         Value::Array(list) => {
             let texts: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
             texts.map(|texts| texts.join(" "))
@@ -171,6 +172,28 @@ mod tests {
                 "{body}"
             );
             assert_eq!(answer.get("key").and_then(Value::as_str), key, "{body}");
+        }
+    }
+
+    #[test]
+    fn scopes_in_every_form() {
+        for (scope, expected) in [
+            (r#""a b""#, Some("a b")),
+            (r#""a,b""#, Some("a b")),
+            (r#""a,b c""#, Some("a,b c")),
+            (r#"["a","b"]"#, Some("a b")),
+            (r#""""#, Some("")),
+            (r#"["a",1]"#, None),
+            ("7", None),
+            ("null", None),
+        ] {
+            let body = format!(r#"{{"access_token":"a","scope":{scope}}}"#);
+            let answer = read(&body, None).expect(&body);
+            assert_eq!(
+                answer.get("scope").and_then(Value::as_str),
+                expected,
+                "{scope}"
+            );
         }
     }
 

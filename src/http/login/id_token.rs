@@ -37,19 +37,31 @@ pub(super) fn check(token: &SecretString, expected: &Expected<'_>) -> Result<(),
     if !is_for(&claims, expected.client_id) {
         return Err("the id token is for another client".into());
     }
-    let end = claims.get("exp").and_then(Value::as_f64);
-    let end = end
-        .and_then(|seconds| SignedDuration::try_from_secs_f64(seconds).ok())
-        .and_then(|end| Timestamp::from_duration(end).ok())
-        .ok_or("the id token does not say when it ends")?;
+    if text("sub").is_none_or(str::is_empty) {
+        return Err("the id token does not say who signed in".into());
+    }
+    let end = time(&claims, "exp").ok_or("the id token does not say when it ends")?;
     if expected.now.duration_since(end) > LEEWAY {
         return Err("the id token is out of date".into());
+    }
+    let is_ahead = |name: &str| {
+        let begins = time(&claims, name);
+        begins.is_some_and(|begins| begins.duration_since(expected.now) > LEEWAY)
+    };
+    if is_ahead("nbf") || is_ahead("iat") {
+        return Err("the id token is from the future".into());
     }
     match text("nonce") {
         Some(nonce) if nonce == expected.nonce.expose_secret() => Ok(()),
         Some(_) => Err("the id token is of another sign-in: its nonce is not ours".into()),
         None => Err("the id token has no nonce, so it may be of another sign-in".into()),
     }
+}
+
+/// A claim in seconds since 1970.
+fn time(claims: &Map<String, Value>, name: &str) -> Option<Timestamp> {
+    let seconds = claims.get(name)?.as_f64()?;
+    Timestamp::from_duration(SignedDuration::try_from_secs_f64(seconds).ok()?).ok()
 }
 
 /// One audience, or several with us as the authorized party.
@@ -113,7 +125,7 @@ mod tests {
     #[test]
     fn claims_by_rows() {
         // 06:00 is 1772431200.
-        let right = r#""iss":"https://auth.example/4711","aud":"me","exp":1772431260,"nonce":"n1""#;
+        let right = r#""iss":"https://auth.example/4711","aud":"me","sub":"u1","exp":1772431260,"nonce":"n1""#;
         for (from, to, expected) in [
             ("", "", ""),
             (r#""aud":"me""#, r#""aud":["me"]"#, ""),
@@ -142,6 +154,23 @@ mod tests {
             ),
             (r#""iss":"https://auth.example/4711","#, "", "not from"),
             ("1772431260", "1772431139", "out of date"),
+            (
+                r#""sub":"u1""#,
+                r#""sub":"s3cret","iat":1772431200,"nbf":1772431260"#,
+                "",
+            ),
+            (r#""sub":"u1","#, "", "who signed in"),
+            (r#""sub":"u1""#, r#""sub":"""#, "who signed in"),
+            (
+                r#""sub":"u1""#,
+                r#""sub":"u1","iat":1772431261"#,
+                "from the future",
+            ),
+            (
+                r#""sub":"u1""#,
+                r#""sub":"u1","nbf":1772431261"#,
+                "from the future",
+            ),
             (r#""exp":1772431260,"#, "", "does not say when it ends"),
             ("1772431260", r#""soon""#, "does not say when it ends"),
             ("1772431260", "1e300", "does not say when it ends"),
@@ -160,8 +189,7 @@ mod tests {
 
     #[test]
     fn what_is_no_signed_token() {
-        let claims =
-            r#"{"iss":"https://auth.example/4711","aud":"me","exp":1772431260,"nonce":"n1"}"#;
+        let claims = r#"{"iss":"https://auth.example/4711","aud":"me","sub":"u1","exp":1772431260,"nonce":"n1"}"#;
         for odd in [
             token(r#"{"alg":"none"}"#, claims, "c2ln"),
             token(r#"{"alg":"NONE"}"#, claims, "c2ln"),
