@@ -5,8 +5,10 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 use crate::model::document::{LARGEST, text_of};
 use crate::model::{FileText, Place, Problem, Problems};
@@ -73,6 +75,31 @@ pub fn read_folder(path: &Path) -> Result<Folder, Problem> {
         }
     }
     Ok(folder)
+}
+
+/// A number that is another one when any `.toml` file directly in one of these folders holds something else, has
+/// another name, comes or goes. A folder or file that cannot be read counts as not there.
+pub fn fingerprint(folders: &[PathBuf]) -> u64 {
+    let mut hash = Xxh3Default::new();
+    for folder in folders {
+        hash.update(folder.as_os_str().as_encoded_bytes());
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        files.retain(|file| {
+            file.extension().is_some_and(|ending| ending == "toml") && file.is_file()
+        });
+        files.sort();
+        for file in files {
+            let held = File::open(&file).and_then(|file| {
+                let mut held = Vec::new();
+                file.take(LARGEST as u64 + 1).read_to_end(&mut held)?;
+                Ok(held)
+            });
+            hash.update(file.as_os_str().as_encoded_bytes());
+            hash.update(&held.map_or([0; 8], |held| xxh3_64(&held).to_le_bytes()));
+        }
+    }
+    hash.digest()
 }
 
 fn folder_problem(path: &Path, error: &io::Error) -> Problem {

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::{App, Overlay, Places, Setup};
-use crate::daemon::{Engine, Entry};
-use crate::model::{Look, scalar};
+use crate::daemon::{Engine, Entry, Refusal};
+use crate::model::{Look, Problems, Severity, scalar};
 use crate::store::runs::{self, JobState};
-use crate::sync::{Order, Outcome};
+use crate::sync::{Order, Outcome, Watch};
 
 /// The program, as the daemon sees it.
 pub struct DaemonEngine {
@@ -88,6 +87,7 @@ impl Engine for DaemonEngine {
         job: &str,
         cause: &'static str,
         stop: CancellationToken,
+        watch: Watch,
     ) -> BoxFuture<'static, Outcome> {
         let (app, job) = (Arc::clone(&self.app), job.to_owned());
         let order = Order {
@@ -95,8 +95,7 @@ impl Engine for DaemonEngine {
             full: false,
             dry: false,
         };
-        let nobody: crate::sync::Watch = Arc::new(|_| {});
-        async move { app.run(&job, order, &stop, &nobody).await.outcome }.boxed()
+        async move { app.run(&job, order, &stop, &watch).await.outcome }.boxed()
     }
 
     fn host(&self) -> String {
@@ -104,11 +103,35 @@ impl Engine for DaemonEngine {
         std::fs::read_to_string("/etc/machine-id").unwrap_or_default()
     }
 
-    fn reload(&self) -> Result<(), String> {
-        let setup = Setup::load(&self.places, &self.overlay)
-            .map_err(|problems| problems.render(Look::Plain))?;
-        let replaced = self.app.replace(setup);
-        tokio::task::block_in_place(|| Handle::current().block_on(replaced))
-            .map_err(|error| error.to_string())
+    fn reload(&self) -> BoxFuture<'static, Result<(), Refusal>> {
+        let (app, places, overlay) = (
+            Arc::clone(&self.app),
+            self.places.clone(),
+            self.overlay.clone(),
+        );
+        async move {
+            let setup = Setup::load(&places, &overlay).map_err(|problems| refusal(&problems))?;
+            app.replace(setup).await.map_err(|error| Refusal {
+                problems: 0,
+                first: error.to_string(),
+                text: error.to_string(),
+            })
+        }
+        .boxed()
+    }
+
+    fn writer_steps(&self) -> u64 {
+        self.app.store().steps()
+    }
+}
+
+fn refusal(problems: &Problems) -> Refusal {
+    let first = problems
+        .iter()
+        .find(|problem| problem.severity == Severity::Error);
+    Refusal {
+        problems: problems.errors(),
+        first: first.map(ToString::to_string).unwrap_or_default(),
+        text: problems.render(Look::Plain),
     }
 }

@@ -60,6 +60,12 @@ impl Places {
         self.state.join(&setup.config.store.path)
     }
 
+    /// The folders whose files are the configuration.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let vendors = self.config.join("vendors");
+        vec![self.config.clone(), vendors, self.jobs.clone()]
+    }
+
     /// The folder of the vault: the mirror's.
     pub fn vault(&self, setup: &Setup) -> PathBuf {
         beside(&self.mirror(setup)).to_owned()

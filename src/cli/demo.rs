@@ -11,6 +11,7 @@ use super::{demo_questions, lines, out, start};
 use crate::app::{App, Overlay, Places, Setup};
 use crate::clock::Clock;
 use crate::config::SourceLimits;
+use crate::daemon::Changes;
 use crate::sandbox::{Options as SandboxOptions, Sandbox};
 use crate::sync::Order;
 
@@ -90,6 +91,7 @@ async fn serve(app: App, places: &Places, overlay: Overlay, sandbox: &Sandbox) {
     out::text(
         "\nThe daemon runs on the jobs' schedules, and every minute is a day at the school. Ctrl-C stops it.",
     );
+    let changes = Changes::of(&places.folders());
     let days = async {
         loop {
             Clock::system().sleep(DAY).await;
@@ -99,7 +101,7 @@ async fn serve(app: App, places: &Places, overlay: Overlay, sandbox: &Sandbox) {
         }
     };
     tokio::select! {
-        () = super::run::serve(Arc::new(app), places, overlay) => {}
+        () = super::run::serve(Arc::new(app), places, overlay, changes) => {}
         () = days => {}
     }
 }

@@ -6,6 +6,7 @@ mod approve;
 mod args;
 mod check;
 mod crosswalk;
+mod daemon_lines;
 mod demo;
 mod demo_questions;
 mod exit;

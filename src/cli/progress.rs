@@ -57,6 +57,7 @@ impl Bars {
                 bar.tick();
                 bar.set_message(format!("{} rows", grouped(*so_far)));
             }
+            Progress::Quiet(_) => {}
             Progress::End { source, stream, .. } => {
                 if let Some((bar, _)) = state.bars.remove(&(source, stream)) {
                     bar.finish_and_clear();

@@ -2,47 +2,80 @@
 
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
 use super::exit::Exit;
 use super::start;
 use crate::app::{App, DaemonEngine, Overlay, Places};
 use crate::clock::Clock;
-use crate::daemon::{self, Event};
+use crate::daemon::{self, Changes, Event, Front, Orders};
 
-/// Runs until SIGTERM or Ctrl-C; SIGHUP loads the configuration again.
+/// Runs until SIGTERM or Ctrl-C; SIGHUP, or a change of its files, loads the configuration again.
 pub async fn run(places: &Places) -> Result<(), Exit> {
     let overlay = Overlay::default();
+    // Before the files are read, so that no change is missed.
+    let changes = Changes::of(&places.folders());
     let app = Arc::new(start::app(places, &overlay).await?);
-    serve(app, places, overlay).await;
+    serve(app, places, overlay, changes).await;
     Ok(())
 }
 
 /// The daemon for a program that is open already.
-pub async fn serve(app: Arc<App>, places: &Places, overlay: Overlay) {
+pub async fn serve(app: Arc<App>, places: &Places, overlay: Overlay, changes: Changes) {
     let jobs = app.setup().jobs.len();
-    tracing::info!(jobs, mirror = %app.store().path().display(), "rollbook runs");
+    let mirror = app.store().path().to_owned();
+    tracing::info!(jobs, mirror = %mirror.display(), "rollbook runs");
+    let clock = Clock::system();
+    let folder = start::runtime_folder(&mirror);
+    let front = Arc::new(Front::new(&mirror, &folder, clock.clone()));
+    let orders = Orders {
+        alive_every: front.alive_every(),
+        ..Orders::default()
+    };
+    let reload = Arc::clone(&orders.reload);
     let engine = Arc::new(DaemonEngine::new(app, places.clone(), overlay));
-    daemon::serve(engine, Clock::system(), CancellationToken::new(), tell).await;
+    let hearing = Arc::clone(&front);
+    let tell = move |event: Event| {
+        log(&event);
+        hearing.hear(&event);
+    };
+    tokio::select! {
+        () = daemon::serve(engine, clock.clone(), orders, tell) => {}
+        () = front.keep_file() => {}
+        () = changes.follow(clock, reload) => {}
+    }
+    front.close();
     tracing::info!("rollbook has stopped");
 }
 
 /// One line for what a run does not say itself.
-fn tell(event: Event) {
+fn log(event: &Event) {
     match event {
-        Event::Ready => tracing::info!("all ticks are planned"),
-        Event::Reloaded => tracing::info!("the new configuration is in force"),
-        Event::ReloadRefused(problems) => {
-            tracing::error!("the new configuration is wrong, the old one stays:\n{problems}");
+        Event::Ready => tracing::info!("ready"),
+        Event::ClockUnset(shown) => {
+            tracing::warn!("the clock shows {shown} and is waited for to be set");
         }
+        Event::ClockBelieved(shown) => {
+            tracing::warn!("the clock still shows {shown}, going on all the same");
+        }
+        Event::ClockSet => tracing::info!("the clock is set"),
+        Event::Planned(_) => tracing::debug!("ticks are planned"),
+        Event::Stuck(who) => {
+            tracing::error!("{who} does not get on, the watchdog is no longer told that we live");
+        }
+        Event::Reloaded => tracing::info!("the new configuration is in force"),
+        Event::ReloadRefused(refusal) => tracing::error!(
+            problems = refusal.problems,
+            "the new configuration is wrong, the old one stays:\n{}",
+            refusal.text
+        ),
         Event::RunStarted { job, cause } => tracing::debug!(job, cause, "tick"),
         Event::RunEnded { job, outcome } => {
-            tracing::debug!(job, outcome = outcome.word(), "run is over")
+            tracing::debug!(job, outcome = outcome.word(), "run is over");
         }
         Event::RunCrashed { job } => {
-            tracing::error!(job, "the run broke a part of rollbook; please report it")
+            tracing::error!(job, "the run broke a part of rollbook; please report it");
         }
-        Event::TickDropped { job, reason } => tracing::warn!(job, %reason, "tick passed over"),
+        // Passed-over ticks are logged where they are passed over.
+        Event::TickDropped { .. } | Event::RunMoved { .. } | Event::Alive | Event::Reloading => {}
         Event::Stopping => tracing::info!("stopping"),
     }
 }

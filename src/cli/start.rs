@@ -1,7 +1,7 @@
 //! What every command starts with: the log, the runtime, the program itself.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
@@ -14,6 +14,9 @@ use crate::config::Secrets;
 
 /// Threads that may block: SQLite, decoding, reading secrets. Each keeps memory of its own, so there are few.
 const BLOCKING_THREADS: usize = 3;
+
+/// The folder that systemd makes for the shipped unit.
+const USUAL_RUNTIME_FOLDER: &str = "/run/rollbook";
 
 /// Log lines go to standard error, so that standard output is for results.
 pub fn log(args: &Args) {
@@ -63,6 +66,29 @@ pub async fn look(places: &Places) -> Result<App, Exit> {
     let overlay = Overlay::default();
     let setup = Setup::load(places, &overlay)?;
     Ok(App::look(places, setup, secrets(places, &overlay), Clock::system()).await?)
+}
+
+/// The folder for what lasts as long as the daemon: systemd's, else one beside the mirror.
+pub fn runtime_folder(mirror: &Path) -> PathBuf {
+    systemd_runtime_folder().unwrap_or_else(|| beside(mirror))
+}
+
+/// Where a daemon that writes this mirror may have put it, for another process to look.
+pub fn runtime_folders(mirror: &Path) -> Vec<PathBuf> {
+    let folders = systemd_runtime_folder().into_iter();
+    folders
+        .chain([beside(mirror), PathBuf::from(USUAL_RUNTIME_FOLDER)])
+        .collect()
+}
+
+fn beside(mirror: &Path) -> PathBuf {
+    mirror.with_file_name("run")
+}
+
+/// The first of those that the unit asks for.
+fn systemd_runtime_folder() -> Option<PathBuf> {
+    let folders = std::env::var_os("RUNTIME_DIRECTORY")?;
+    std::env::split_paths(&folders).next()
 }
 
 /// The secrets that the configuration may name.

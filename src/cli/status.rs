@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::approve::is_too_old;
+use super::daemon_lines::{daemon_of, of_daemon, of_jobs};
 use super::exit::Exit;
 use super::reading::{Reading, errors};
 use super::resume::waits_for;
@@ -17,6 +18,7 @@ use super::words::moment;
 use super::{out, table};
 use crate::app::{Places, Setup};
 use crate::clock::Clock;
+use crate::daemon::status::Status;
 use crate::model::scalar;
 use crate::store::look::{self, Gap, Reader, RunLine};
 use crate::store::runs::{self, JobState};
@@ -47,6 +49,8 @@ pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
 #[derive(Debug, Serialize)]
 struct View {
     mirror: Mirror,
+    /// What the daemon that writes it says of itself, as in its status file; nothing when none runs.
+    daemon: Option<Status>,
     /// What is wrong with the files on disk; nothing when they are right.
     configuration: Option<String>,
     jobs: Vec<Job>,
@@ -97,6 +101,7 @@ struct Source {
 fn view(reading: &Reading, now: Timestamp) -> Result<View, Exit> {
     let mirror = reading.mirror_if_made();
     let setup = reading.setup.as_ref().ok();
+    let daemon = daemon_of(&reading.path);
     let mut names: Vec<(String, String)> = match (setup, mirror) {
         (Some(setup), _) => setup
             .jobs
@@ -107,20 +112,33 @@ fn view(reading: &Reading, now: Timestamp) -> Result<View, Exit> {
         (None, None) => Vec::new(),
     };
     names.sort();
-    let jobs = names
+    let mut jobs = names
         .into_iter()
         .map(|(name, source)| job(mirror, setup, name, source, now))
-        .collect::<Result<_, Exit>>()?;
+        .collect::<Result<Vec<_>, Exit>>()?;
+    plan_as_the_daemon(&mut jobs, daemon.as_ref());
     Ok(View {
         mirror: Mirror {
             path: reading.path.display().to_string(),
             bytes: bytes(&reading.path),
         },
+        daemon,
         configuration: reading.setup.as_ref().err().map(errors),
         jobs,
         sources: sources(mirror, setup)?,
         gaps: mirror.map_or(Ok(Vec::new()), look::gaps)?,
     })
+}
+
+/// Where the files on disk say nothing because they are broken, the daemon's own plan counts.
+fn plan_as_the_daemon(jobs: &mut [Job], daemon: Option<&Status>) {
+    let planned = daemon
+        .map(|daemon| daemon.jobs.as_slice())
+        .unwrap_or_default();
+    for job in jobs.iter_mut().filter(|job| job.next_tick.is_none()) {
+        let known = planned.iter().find(|known| known.job == job.job);
+        job.next_tick = known.and_then(Tick::planned);
+    }
 }
 
 /// The file and its write-ahead log, which holds what the last runs wrote.
@@ -221,8 +239,10 @@ fn text(view: &View) -> String {
             "The configuration on disk has {problems} (`rollbook check` shows all); a running daemon goes on with the one before.\n"
         ));
     }
+    text.push_str(&of_daemon(view.daemon.as_ref()));
     text.push_str(&format!("{}\n", job_table(&view.jobs)));
-    for remark in view.jobs.iter().flat_map(remarks) {
+    let of_jobs = of_jobs(view.daemon.as_ref());
+    for remark in view.jobs.iter().flat_map(remarks).chain(of_jobs) {
         text.push_str(&format!("• {remark}\n"));
     }
     for gap in &view.gaps {

@@ -106,6 +106,7 @@ fn a_broken_configuration_and_a_missing_mirror_are_said() {
             path: "mirror.db".to_owned(),
             bytes: None,
         },
+        daemon: None,
         configuration: Some("2 problems".to_owned()),
         jobs: Vec::new(),
         gaps: Vec::new(),

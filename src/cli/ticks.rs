@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::config::JobConfig;
+use crate::daemon::status::Job;
 use crate::model::schedule::next_tick;
 
 /// One tick, for a script and for people.
@@ -26,19 +27,29 @@ pub fn ticks(job: &JobConfig, after: Timestamp, wanted: usize) -> Vec<Tick> {
     let next = |from: &Timestamp| next_tick(cron, zone, *from);
     std::iter::successors(next(&after), next)
         .take(wanted)
-        .map(|at| Tick {
-            utc: at.to_string(),
-            local: at
-                .to_zoned(zone.clone())
-                .strftime("%Y-%m-%dT%H:%M:%S%:z")
-                .to_string(),
-            at,
-            zone: zone.clone(),
-        })
+        .map(|at| Tick::at(at, zone))
         .collect()
 }
 
 impl Tick {
+    /// A tick at this time.
+    fn at(at: Timestamp, zone: &TimeZone) -> Self {
+        let local = at.to_zoned(zone.clone());
+        Self {
+            utc: at.to_string(),
+            local: local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+            at,
+            zone: zone.clone(),
+        }
+    }
+
+    /// The tick that a running daemon has planned for a job; nothing when it has none.
+    pub fn planned(job: &Job) -> Option<Self> {
+        let at: Timestamp = job.next_tick.as_ref()?.parse().ok()?;
+        let zone = TimeZone::get(&job.time_zone).ok()?;
+        Some(Self::at(at, &zone))
+    }
+
     /// `Mon 2026-02-02 06:00 CET`, with seconds where there are some.
     pub fn in_zone(&self) -> String {
         self.written(&self.zone, "%a %Y-%m-%d %H:%M", "%Z")

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::schedule::{Schedule, Zone};
 use crate::store::runs::JobState;
-use crate::sync::Outcome;
+use crate::sync::{Outcome, Progress, Watch};
 
 /// Why a run began, as it is recorded: its time had come.
 pub const TICK: &str = "tick";
@@ -50,10 +50,16 @@ pub trait Engine: Send + Sync + 'static {
         job: &str,
         cause: &'static str,
         stop: CancellationToken,
+        watch: Watch,
     ) -> BoxFuture<'static, Outcome>;
 
-    /// Puts the configuration on disk in force; the error is a text for the admin, and the old one stays.
-    fn reload(&self) -> Result<(), String>;
+    /// Puts the configuration on disk in force; on an error the old one stays.
+    fn reload(&self) -> BoxFuture<'static, Result<(), Refusal>>;
+
+    /// How often the mirror's writer has begun or ended something; odd while it works.
+    fn writer_steps(&self) -> u64 {
+        0
+    }
 
     /// What tells this machine from others with the same jobs, so that they do not start together.
     fn host(&self) -> String {
@@ -61,21 +67,64 @@ pub trait Engine: Send + Sync + 'static {
     }
 }
 
+/// Why a new configuration was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// How many problems are in the way; zero when it is not the files that are wrong.
+    pub problems: usize,
+    /// The first of them in one line: file, line, what, advice.
+    pub first: String,
+    /// All of them, with excerpts.
+    pub text: String,
+}
+
+/// When a job ticks next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// The job.
+    pub job: String,
+    /// The zone of its schedule, as `Europe/Vienna`.
+    pub zone: String,
+    /// When it is due; nothing when it never is.
+    pub due: Option<Timestamp>,
+}
+
 /// What the loop tells while it goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The jobs are known and their ticks planned.
+    /// The configuration is right, the mirror open, the jobs known.
     Ready,
+    /// The clock shows a time before this program was made; nothing is started until it is set, for two minutes at most.
+    ClockUnset(Timestamp),
+    /// The clock was not set; all goes on by the time that it shows.
+    ClockBelieved(Timestamp),
+    /// The clock shows a time that can be right.
+    ClockSet,
+    /// When the jobs tick next, because that has changed; all of them, by name.
+    Planned(Vec<Next>),
+    /// The loop has come round, and every run and the mirror's writer get on.
+    Alive,
+    /// Somebody does not get on: a run, or the mirror's writer. No [`Event::Alive`] comes while that lasts.
+    Stuck(String),
+    /// The configuration is read again.
+    Reloading,
     /// A new configuration is in force.
     Reloaded,
-    /// A new configuration was wrong, the old one stays; this is what was wrong.
-    ReloadRefused(String),
+    /// A new configuration was wrong, the old one stays.
+    ReloadRefused(Refusal),
     /// A run begins.
     RunStarted {
         /// The job.
         job: String,
         /// [`TICK`] or [`CATCH_UP`].
         cause: &'static str,
+    },
+    /// A run gets on.
+    RunMoved {
+        /// The job.
+        job: String,
+        /// How.
+        progress: Progress,
     },
     /// A run has ended.
     RunEnded {

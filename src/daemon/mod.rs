@@ -3,16 +3,26 @@
 //! One loop with one timer for all jobs. It knows no vendor, no source and no SQL: what a job is
 //! and how it runs, an [`Engine`] says. What a tick is, `model/schedule.rs` says.
 
+mod board;
+mod changes;
 mod engine;
+mod front;
+mod pulse;
 mod runs;
 mod serve;
+mod service;
 mod signals;
+pub mod status;
+mod status_file;
 mod timetable;
 mod verdict;
 
-pub use engine::{CATCH_UP, Dropped, Engine, Entry, Event, TICK};
+pub use changes::Changes;
+pub use engine::{CATCH_UP, Dropped, Engine, Entry, Event, Next, Refusal, TICK};
+pub use front::{Front, absolute};
 pub use serve::{Orders, follow, serve};
 pub use signals::Signals;
+pub use status_file::StatusFile;
 pub use verdict::back_off;
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use super::*;
 use crate::clock::{Clock, TestClock};
 use crate::model::{Class, scalar};
 use crate::store::runs::JobState;
-use crate::sync::Outcome;
+use crate::sync::{Outcome, Progress, Watch};
 
 pub(super) fn time(text: &str) -> Timestamp {
     text.parse().expect("a time")
@@ -39,6 +39,8 @@ pub(super) enum Run {
     Ends(Class),
     Takes(Duration),
     UntilStopped,
+    /// Says at once that nothing will be heard for so long, and nothing more.
+    Quiet(Duration),
     Deaf,
     Panics,
 }
@@ -53,6 +55,7 @@ pub(super) struct Played {
     said: Arc<Mutex<Vec<String>>>,
     pub(super) at_once: Arc<Mutex<(usize, usize)>>,
     pub(super) full: Mutex<bool>,
+    pub(super) writer: Mutex<u64>,
 }
 
 impl Played {
@@ -95,10 +98,17 @@ impl Engine for Played {
         job: &str,
         _cause: &'static str,
         stop: CancellationToken,
+        watch: Watch,
     ) -> BoxFuture<'static, Outcome> {
         let run = self.runs.lock().expect("runs").get(job).copied();
         let (clock, at_once) = (self.clock.clone(), Arc::clone(&self.at_once));
-        let end = move |ends: bool| ends || stop.is_cancelled();
+        let end = {
+            let watch = Arc::clone(&watch);
+            move |ends: bool| {
+                watch(Progress::Quiet(Duration::ZERO));
+                ends || stop.is_cancelled()
+            }
+        };
         async move {
             {
                 let mut at_once = at_once.lock().expect("at once");
@@ -111,6 +121,10 @@ impl Engine for Played {
                 Some(Run::Ends(class)) => Outcome::Failed(class),
                 Some(Run::Panics) => panic!("a fault of ours, played"),
                 Some(Run::Deaf) => std::future::pending().await,
+                Some(Run::Quiet(length)) => {
+                    watch(Progress::Quiet(length));
+                    std::future::pending().await
+                }
                 Some(Run::Takes(length)) => {
                     while !end(clock.running() - begun >= length) {
                         yield_now().await;
@@ -130,10 +144,19 @@ impl Engine for Played {
         .boxed()
     }
 
-    fn reload(&self) -> Result<(), String> {
-        let new = self.on_disk.lock().expect("on disk").clone()?;
-        *self.entries.lock().expect("entries") = new;
-        Ok(())
+    fn reload(&self) -> BoxFuture<'static, Result<(), Refusal>> {
+        let new = self.on_disk.lock().expect("on disk").clone();
+        let done = new.map(|new| *self.entries.lock().expect("entries") = new);
+        let refusal = |text: String| Refusal {
+            problems: 1,
+            first: text.clone(),
+            text,
+        };
+        async move { done.map_err(refusal) }.boxed()
+    }
+
+    fn writer_steps(&self) -> u64 {
+        *self.writer.lock().expect("writer")
     }
 }
 
@@ -142,6 +165,8 @@ pub(super) struct Play {
     pub(super) clock: TestClock,
     pub(super) orders: Orders,
     pub(super) engine: Arc<Played>,
+    /// When the loop last said that all get on.
+    pub(super) alive: Arc<Mutex<Timestamp>>,
 }
 
 /// What somebody does from outside.
@@ -159,12 +184,14 @@ impl Play {
             said: Arc::default(),
             at_once: Arc::default(),
             full: Mutex::default(),
+            writer: Mutex::default(),
         });
         let orders = Orders::default();
         Self {
             clock,
             orders,
             engine,
+            alive: Arc::default(),
         }
     }
 
@@ -185,16 +212,26 @@ impl Play {
     /// Lets the loop go on until a time, then stops it; acts are done at their times, in order.
     pub(super) async fn until(&self, end: &str, acts: Vec<(&str, Act)>) -> Vec<String> {
         let said = Arc::clone(&self.engine.said);
+        let (alive, clock) = (Arc::clone(&self.alive), self.clock.clock());
         let events = move |event| {
             let text = match event {
                 Event::RunStarted { job, cause } => format!("{job} {cause}"),
                 Event::RunEnded { job, outcome } => format!("{job} {outcome}"),
                 Event::RunCrashed { job } => format!("{job} crashed"),
                 Event::TickDropped { job, reason } => format!("{job} dropped: {reason}"),
-                Event::ReloadRefused(problem) => format!("refused: {problem}"),
+                Event::ReloadRefused(refusal) => format!("refused: {}", refusal.first),
+                Event::Stuck(who) => format!("stuck: {who}"),
+                Event::ClockUnset(_) => "clock unset".to_owned(),
+                Event::ClockBelieved(_) => "clock believed".to_owned(),
+                Event::ClockSet => "clock set".to_owned(),
                 Event::Ready => "ready".to_owned(),
                 Event::Reloaded => "reloaded".to_owned(),
                 Event::Stopping => "stopping".to_owned(),
+                Event::Alive => {
+                    *alive.lock().expect("alive") = clock.now();
+                    return;
+                }
+                Event::Planned(_) | Event::Reloading | Event::RunMoved { .. } => return,
             };
             said.lock().expect("said").push(text);
         };

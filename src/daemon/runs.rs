@@ -3,7 +3,7 @@
 //! A panic ends its run only. The tick is written down in the task, before its run, so that a slow
 //! disk does not hold up the loop.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,11 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::engine::{Dropped, Engine, Event};
+use super::pulse::{Pulse, Writer, Writes};
 use super::timetable::Tick;
 use super::verdict::may_run;
 use crate::clock::Clock;
-use crate::sync::Outcome;
+use crate::sync::{Outcome, Progress, Watch};
 
 /// So many runs at once; more wait. A run holds a few pages in memory.
 const AT_ONCE: usize = 8;
@@ -33,53 +34,94 @@ type Ended = Option<Outcome>;
 /// All runs that go on or wait for a place.
 pub(super) struct Runs {
     engine: Arc<dyn Engine>,
+    clock: Clock,
     tell: Tell,
     stop: CancellationToken,
     places: Arc<Semaphore>,
     tasks: JoinSet<Ended>,
     jobs: HashMap<Id, String>,
-    stops: HashMap<String, CancellationToken>,
+    going: BTreeMap<String, Going>,
+    writer: Writer,
+}
+
+/// A run that goes on or waits for a place.
+struct Going {
+    stop: CancellationToken,
+    pulse: Arc<Pulse>,
 }
 
 impl Runs {
     /// None yet; `stop` stops all of them.
-    pub(super) fn new(engine: Arc<dyn Engine>, tell: Tell, stop: CancellationToken) -> Self {
+    pub(super) fn new(
+        engine: Arc<dyn Engine>,
+        clock: Clock,
+        tell: Tell,
+        stop: CancellationToken,
+    ) -> Self {
         Self {
             engine,
+            clock,
             tell,
             stop,
             places: Arc::new(Semaphore::new(AT_ONCE)),
             tasks: JoinSet::new(),
             jobs: HashMap::new(),
-            stops: HashMap::new(),
+            going: BTreeMap::new(),
+            writer: Writer::default(),
         }
     }
 
     /// Makes a run of a tick, unless the job's last one goes on.
     pub(super) fn start(&mut self, tick: Tick) {
-        if self.stops.contains_key(&tick.job) {
+        if self.going.contains_key(&tick.job) {
             drop_tick(&self.tell, &tick.job, Dropped::Overlap);
             return;
         }
         let (job, stop) = (tick.job.clone(), self.stop.child_token());
-        self.stops.insert(job.clone(), stop.clone());
-        let task = one_run(
-            Arc::clone(&self.engine),
-            Arc::clone(&self.tell),
-            Arc::clone(&self.places),
-            tick,
+        let pulse = Arc::new(Pulse::default());
+        pulse.rest();
+        let going = Going {
+            stop: stop.clone(),
+            pulse: Arc::clone(&pulse),
+        };
+        self.going.insert(job.clone(), going);
+        let run = Run {
+            engine: Arc::clone(&self.engine),
+            clock: self.clock.clone(),
+            tell: Arc::clone(&self.tell),
+            places: Arc::clone(&self.places),
+            pulse,
             stop,
-        );
-        let handle = self.tasks.spawn(task);
+        };
+        let handle = self.tasks.spawn(run.go(tick));
         self.jobs.insert(handle.id(), job);
     }
 
     /// Stops the runs of jobs that are no more.
     pub(super) fn stop_all_but(&self, stays: impl Fn(&str) -> bool) {
-        for (job, stop) in &self.stops {
+        for (job, going) in &self.going {
             if !stays(job) {
-                stop.cancel();
+                going.stop.cancel();
             }
+        }
+    }
+
+    /// Who does not get on, in words; nothing when all do.
+    pub(super) fn stuck(&self) -> Option<String> {
+        let running = self.clock.running();
+        match self.writer.look(self.engine.writer_steps(), running) {
+            Writes::ForTooLong => Some("the mirror's writer".to_owned()),
+            Writes::Something => {
+                for going in self.going.values() {
+                    going.pulse.moved(running, Duration::ZERO);
+                }
+                None
+            }
+            Writes::Nothing => self
+                .going
+                .iter()
+                .find(|(_, going)| going.pulse.is_late(running))
+                .map(|(job, _)| format!("the run of {job}")),
         }
     }
 
@@ -99,7 +141,8 @@ impl Runs {
     }
 
     /// Waits a while for runs that were told to stop; then they are cut off.
-    pub(super) async fn finish(mut self, clock: &Clock) {
+    pub(super) async fn finish(mut self) {
+        let clock = self.clock.clone();
         let mut limit = clock.sleep(STOPPING);
         while !self.tasks.is_empty() {
             tokio::select! {
@@ -108,7 +151,7 @@ impl Runs {
                 () = &mut limit => break,
             }
         }
-        for job in self.stops.keys() {
+        for job in self.going.keys() {
             tracing::warn!(job, "the run did not stop in time and was cut off");
         }
     }
@@ -121,7 +164,7 @@ impl Runs {
         let Some(job) = self.jobs.remove(&id) else {
             return;
         };
-        self.stops.remove(&job);
+        self.going.remove(&job);
         match ended {
             Ok((_, Some(outcome))) => (self.tell)(Event::RunEnded { job, outcome }),
             Ok((_, None)) => {}
@@ -136,40 +179,64 @@ impl Runs {
     }
 }
 
-/// From a tick to the end of its run.
-async fn one_run(
+/// What a run's task needs.
+struct Run {
     engine: Arc<dyn Engine>,
+    clock: Clock,
     tell: Tell,
     places: Arc<Semaphore>,
-    tick: Tick,
+    pulse: Arc<Pulse>,
     stop: CancellationToken,
-) -> Ended {
-    let _place = tokio::select! {
-        biased;
-        () = stop.cancelled() => return None,
-        place = places.acquire() => place.ok()?,
-    };
-    let may = match engine.state(&tick.job) {
-        Ok(state) => may_run(&state, &tick.shape, tick.due, tick.now),
-        Err(sentence) => Err(Dropped::Store(sentence)),
-    };
-    let noted = match may {
-        Ok(()) => engine.note_due(&tick.job, tick.due).await,
-        Err(reason) => {
-            drop_tick(&tell, &tick.job, reason);
+}
+
+impl Run {
+    /// From a tick to the end of its run.
+    async fn go(self, tick: Tick) -> Ended {
+        let (engine, tell) = (&self.engine, &self.tell);
+        let _place = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return None,
+            place = self.places.acquire() => place.ok()?,
+        };
+        self.pulse.begin(self.clock.running());
+        let may = match engine.state(&tick.job) {
+            Ok(state) => may_run(&state, &tick.shape, tick.due, tick.now),
+            Err(sentence) => Err(Dropped::Store(sentence)),
+        };
+        let noted = match may {
+            Ok(()) => engine.note_due(&tick.job, tick.due).await,
+            Err(reason) => {
+                drop_tick(tell, &tick.job, reason);
+                return None;
+            }
+        };
+        if let Err(sentence) = noted {
+            drop_tick(tell, &tick.job, Dropped::Store(sentence));
             return None;
         }
-    };
-    if let Err(sentence) = noted {
-        drop_tick(&tell, &tick.job, Dropped::Store(sentence));
-        return None;
+        let (job, cause) = (tick.job, tick.cause);
+        tell(Event::RunStarted {
+            job: job.clone(),
+            cause,
+        });
+        let watch = self.watch(&job);
+        Some(engine.run(&job, cause, self.stop.clone(), watch).await)
     }
-    let (job, cause) = (tick.job, tick.cause);
-    tell(Event::RunStarted {
-        job: job.clone(),
-        cause,
-    });
-    Some(engine.run(&job, cause, stop).await)
+
+    /// Hears the run, notes that it gets on, and tells what is worth telling.
+    fn watch(&self, job: &str) -> Watch {
+        let (tell, pulse) = (Arc::clone(&self.tell), Arc::clone(&self.pulse));
+        let (clock, job) = (self.clock.clone(), job.to_owned());
+        Arc::new(move |progress| {
+            if let Progress::Quiet(length) = progress {
+                pulse.moved(clock.running(), length);
+                return;
+            }
+            pulse.moved(clock.running(), Duration::ZERO);
+            let job = job.clone();
+            tell(Event::RunMoved { job, progress });
+        })
+    }
 }
 
 /// Says that a tick is passed over, and why.

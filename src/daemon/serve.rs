@@ -3,6 +3,7 @@
 //! One timer for all jobs. It naps half a minute at most and then looks at the wall clock again,
 //! so that a set clock or a host that slept is noticed; between naps nothing wakes up.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::engine::{Dropped, Engine, Event};
+use super::engine::{Dropped, Engine, Event, Next};
 use super::runs::{Runs, Tell, drop_tick};
 use super::signals::Signals;
 use super::timetable::{LONGEST_NAP, Occasion, Timetable};
@@ -31,21 +32,19 @@ pub struct Orders {
     pub stop: CancellationToken,
     /// Loads the configuration again; many at once are one.
     pub reload: Arc<Notify>,
+    /// How often the loop must come round at least, where somebody waits for its sign of life.
+    pub alive_every: Option<Duration>,
 }
 
-/// Runs every job at its times until the token or a signal stops it, which takes five seconds at most.
+/// Runs every job at its times until an order or a signal stops it, which takes five seconds at most.
 ///
-/// SIGTERM and SIGINT cancel the token, SIGHUP reloads. `events` is called from the loop and from runs; it must not block.
+/// SIGTERM and SIGINT stop, SIGHUP reloads. `events` is called from the loop and from runs; it must not block.
 pub async fn serve(
     engine: Arc<dyn Engine>,
     clock: Clock,
-    stop: CancellationToken,
+    orders: Orders,
     events: impl Fn(Event) + Send + Sync + 'static,
 ) {
-    let orders = Orders {
-        stop,
-        ..Orders::default()
-    };
     let signals = Signals::listen();
     let told = async {
         match signals {
@@ -70,7 +69,12 @@ pub async fn follow(
     events: impl Fn(Event) + Send + Sync + 'static,
 ) {
     let tell: Tell = Arc::new(events);
-    let runs = Runs::new(Arc::clone(&engine), Arc::clone(&tell), orders.stop.clone());
+    let runs = Runs::new(
+        Arc::clone(&engine),
+        clock.clone(),
+        Arc::clone(&tell),
+        orders.stop.clone(),
+    );
     let timetable = Timetable::new(engine.host());
     let daemon = Daemon {
         engine,
@@ -79,6 +83,9 @@ pub async fn follow(
         tell,
         runs,
         timetable,
+        told: Vec::new(),
+        stuck: None,
+        clock_is_wrong: false,
     };
     daemon.run().await;
 }
@@ -90,20 +97,30 @@ struct Daemon {
     tell: Tell,
     runs: Runs,
     timetable: Timetable,
+    /// The plans that were told last.
+    told: Vec<Next>,
+    /// Who did not get on when the loop last came round.
+    stuck: Option<String>,
+    /// Whether it was told that the clock is wrong.
+    clock_is_wrong: bool,
 }
 
 impl Daemon {
     async fn run(mut self) {
+        (self.tell)(Event::Ready);
         self.wait_for_a_plausible_clock().await;
         let first_seen = self.load(Occasion::Start);
-        (self.tell)(Event::Ready);
+        self.tell_plans();
         self.note(first_seen).await;
         let stop = self.orders.stop.clone();
         let reload = Arc::clone(&self.orders.reload);
         while !stop.is_cancelled() {
             self.runs.note_ended();
+            self.doubt_the_clock_no_longer();
             self.look();
-            let nap = self.timetable.nap(self.clock.now());
+            self.tell_plans();
+            self.tell_alive();
+            let nap = self.nap();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
@@ -113,28 +130,46 @@ impl Daemon {
             }
         }
         (self.tell)(Event::Stopping);
-        self.runs.finish(&self.clock).await;
+        self.runs.finish().await;
     }
 
     /// A small computer without a battery starts in 1970 and is told the time a little later.
-    async fn wait_for_a_plausible_clock(&self) {
+    async fn wait_for_a_plausible_clock(&mut self) {
         let begun = self.clock.running();
         while self.clock.now() < PLAUSIBLE {
+            let shown = self.clock.now();
             let waited = self.clock.running().saturating_sub(begun);
             let left = UNSET_CLOCK.saturating_sub(waited);
             if left.is_zero() {
-                tracing::warn!(
-                    "the clock shows {}, going on all the same",
-                    self.clock.now()
-                );
+                (self.tell)(Event::ClockBelieved(shown));
                 return;
             }
+            if !std::mem::replace(&mut self.clock_is_wrong, true) {
+                (self.tell)(Event::ClockUnset(shown));
+            }
+            self.tell_alive();
             tokio::select! {
                 biased;
                 () = self.orders.stop.cancelled() => return,
-                () = self.clock.sleep(left.min(LONGEST_NAP)) => {}
+                () = self.clock.sleep(left.min(self.longest_nap())) => {}
             }
         }
+    }
+
+    fn doubt_the_clock_no_longer(&mut self) {
+        if self.clock_is_wrong && self.clock.now() >= PLAUSIBLE {
+            self.clock_is_wrong = false;
+            (self.tell)(Event::ClockSet);
+        }
+    }
+
+    fn longest_nap(&self) -> Duration {
+        let alive_every = self.orders.alive_every.unwrap_or(LONGEST_NAP);
+        alive_every.min(LONGEST_NAP)
+    }
+
+    fn nap(&self) -> Duration {
+        self.timetable.nap(self.clock.now()).min(self.longest_nap())
     }
 
     fn look(&mut self) {
@@ -147,20 +182,56 @@ impl Daemon {
         }
     }
 
+    fn tell_plans(&mut self) {
+        let plans = self.timetable.nexts();
+        if plans != self.told {
+            self.told.clone_from(&plans);
+            (self.tell)(Event::Planned(plans));
+        }
+    }
+
+    /// Says that all get on; or, once, who does not.
+    fn tell_alive(&mut self) {
+        let stuck = self.runs.stuck();
+        match &stuck {
+            None => (self.tell)(Event::Alive),
+            Some(who) if self.stuck != stuck => (self.tell)(Event::Stuck(who.clone())),
+            Some(_) => {}
+        }
+        self.stuck = stuck;
+    }
+
     async fn reload(&mut self) {
         // An order that came up to now is carried out by what follows.
         let _ = self.orders.reload.notified().now_or_never();
-        match self.engine.reload() {
-            Ok(()) => {
+        (self.tell)(Event::Reloading);
+        let reloading = self.engine.reload();
+        match self.patiently(reloading).await {
+            Some(Ok(())) => {
                 let first_seen = self.load(Occasion::Reload);
                 self.runs.stop_all_but(|job| self.timetable.has(job));
-                tracing::info!("the new configuration is in force");
                 (self.tell)(Event::Reloaded);
                 self.note(first_seen).await;
             }
-            Err(problem) => {
-                tracing::error!("the configuration is wrong and the old one stays: {problem}");
-                (self.tell)(Event::ReloadRefused(problem));
+            Some(Err(refusal)) => (self.tell)(Event::ReloadRefused(refusal)),
+            None => {}
+        }
+    }
+
+    /// Waits for something that the mirror's writer does, which may be busy for minutes, and comes round meanwhile.
+    /// Nothing when the loop is to stop.
+    async fn patiently<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        loop {
+            if let Some(done) = (&mut work).now_or_never() {
+                return Some(done);
+            }
+            let nap = self.longest_nap();
+            tokio::select! {
+                biased;
+                () = self.orders.stop.cancelled() => return None,
+                done = &mut work => return Some(done),
+                () = self.clock.sleep(nap) => self.tell_alive(),
             }
         }
     }
@@ -180,16 +251,15 @@ impl Daemon {
     }
 
     /// Writes down from when on jobs that are new can miss ticks.
-    async fn note(&self, first_seen: Vec<(String, Timestamp)>) {
+    async fn note(&mut self, first_seen: Vec<(String, Timestamp)>) {
+        let engine = Arc::clone(&self.engine);
         for (job, due) in first_seen {
-            tokio::select! {
-                biased;
-                () = self.orders.stop.cancelled() => return,
-                noted = self.engine.note_due(&job, due) => {
-                    if let Err(sentence) = noted {
-                        tracing::warn!(job, "what the job misses will not be known: {sentence}");
-                    }
+            match self.patiently(engine.note_due(&job, due)).await {
+                Some(Ok(())) => {}
+                Some(Err(sentence)) => {
+                    tracing::warn!(job, "what the job misses will not be known: {sentence}");
                 }
+                None => return,
             }
         }
     }

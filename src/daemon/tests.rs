@@ -282,7 +282,7 @@ async fn a_stop_takes_four_seconds_at_most() {
     )
     .goes("deaf", Run::Deaf)
     .goes("polite", Run::UntilStopped);
-    let mut said = play.until("2026-03-02T07:20:00Z", Vec::new()).await;
+    let mut said = play.until("2026-03-02T07:14:00Z", Vec::new()).await;
     said.retain(|text| !text.contains(" due ") && !text.contains(" tick"));
     assert_eq!(said, ["ready", "stopping", "polite interrupted"]);
     let naps = play.clock.naps();
@@ -342,6 +342,8 @@ async fn a_clock_in_1970_is_waited_for() {
         said,
         [
             "ready",
+            "clock unset",
+            "clock set",
             "job due 02T07:30:00",
             "job catch-up",
             "job ok",
@@ -351,7 +353,7 @@ async fn a_clock_in_1970_is_waited_for() {
     let play = Play::new("1970-01-01T00:00:05Z", &[]);
     assert_eq!(
         play.until("1970-01-01T00:01:30Z", Vec::new()).await,
-        ["ready", "stopping"]
+        ["ready", "clock unset", "stopping"]
     );
     let play = Play::new("1970-01-01T00:00:05Z", &[entry("job", "30 8 * * *")]);
     let dues = play.dues("1970-01-01T08:00:00Z").await;
@@ -378,14 +380,74 @@ async fn signals_reload_and_stop() {
             }
             tell.send(event).expect("an open channel");
         };
-        serve(play.engine, Clock::system(), play.orders.stop, events).await;
+        serve(play.engine, Clock::system(), play.orders, events).await;
         let mut all = Vec::new();
         while let Ok(event) = told.try_recv() {
             all.push(event);
         }
         // The system may hand over a storm in parts; each part is one reload.
+        let told = [Event::Ready, Event::Reloaded, Event::Stopping];
+        all.retain(|event| told.contains(event));
         all.dedup();
-        let once = [Event::Ready, Event::Reloaded, Event::Stopping];
+        let once = told;
         assert_eq!(all, once, "{name}");
     }
+}
+
+#[tokio::test]
+async fn nobody_is_told_that_we_live_while_a_run_is_stuck() {
+    let last = |play: &Play| play.alive.lock().expect("alive").to_string();
+    for (name, run, alive) in [
+        ("a run that says nothing", Run::Deaf, "2026-03-02T07:15:"),
+        (
+            "a run that said it would be silent",
+            Run::Quiet(Duration::from_secs(20 * 60)),
+            "2026-03-02T07:35:",
+        ),
+        (
+            "a run that ends",
+            Run::Ends(Class::Transient),
+            "2026-03-02T07:59:",
+        ),
+    ] {
+        let play = Play::new("2026-03-02T07:01:00Z", &[entry("job", "10 * * * *")]);
+        let play = play.goes("job", run);
+        let said = play.until("2026-03-02T08:00:00Z", Vec::new()).await;
+        let stuck = said.iter().filter(|text| *text == "stuck: the run of job");
+        let is_stuck = !matches!(run, Run::Ends(_));
+        assert_eq!(stuck.count(), usize::from(is_stuck), "{name}: {said:?}");
+        assert!(last(&play).starts_with(alive), "{name}: {}", last(&play));
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_told_that_we_live_while_the_writer_is_stuck() {
+    let works = |steps: u64| -> Act {
+        Box::new(move |play| *play.engine.writer.lock().expect("writer") = steps)
+    };
+    let play = Play::new("2026-03-02T07:01:00Z", &[entry("job", "10 * * * *")]);
+    // A run that waits for the writer is as alive as the writer.
+    let play = play.goes("job", Run::Deaf);
+    let acts = vec![
+        ("2026-03-02T07:12:00Z", works(1)),
+        ("2026-03-02T07:22:00Z", works(3)),
+    ];
+    let said = play.until("2026-03-02T08:00:00Z", acts).await;
+    let stuck: Vec<&String> = said
+        .iter()
+        .filter(|text| text.starts_with("stuck"))
+        .collect();
+    assert_eq!(stuck, ["stuck: the mirror's writer"], "{said:?}");
+    let alive = play.alive.lock().expect("alive").to_string();
+    assert!(alive.starts_with("2026-03-02T07:37:"), "{alive}");
+}
+
+#[tokio::test]
+async fn a_watchdog_in_a_hurry_is_told_more_often() {
+    let mut play = Play::new("2026-03-02T07:00:00Z", &[entry("job", "30 8 * * *")]);
+    play.orders.alive_every = Some(Duration::from_secs(5));
+    play.until("2026-03-02T07:10:00Z", Vec::new()).await;
+    let naps = play.clock.naps();
+    let longest = naps.iter().rev().skip(1).max();
+    assert_eq!(longest, Some(&Duration::from_secs(5)));
 }

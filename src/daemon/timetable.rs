@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::engine::{CATCH_UP, Entry, TICK};
+use super::engine::{CATCH_UP, Entry, Next, TICK};
 use super::verdict::believed;
 use crate::model::scalar::moved;
 use crate::model::schedule::{TOGETHER, missed, next_tick, room, spread};
@@ -141,6 +141,22 @@ impl Timetable {
     /// Whether there is such a job.
     pub fn has(&self, job: &str) -> bool {
         self.jobs.contains_key(job)
+    }
+
+    /// When each job is due next, by name.
+    pub fn nexts(&self) -> Vec<Next> {
+        let next = |(name, timed): (&String, &Timed)| Next {
+            job: name.clone(),
+            zone: timed
+                .entry
+                .zone
+                .zone()
+                .iana_name()
+                .unwrap_or("UTC")
+                .to_owned(),
+            due: timed.plan.map(|plan| plan.due),
+        };
+        self.jobs.iter().map(next).collect()
     }
 
     /// Tells what is due, and plans what comes after it. `running` is monotonic.

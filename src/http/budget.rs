@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
+
 use super::error::HttpError;
 use crate::clock::Clock;
 use crate::model::retry::{Failed, POLITE, Then, Worth, within_bucket};
@@ -15,8 +17,12 @@ use crate::model::retry::{Failed, POLITE, Then, Worth, within_bucket};
 #[derive(Clone)]
 pub struct RunBudget(Arc<Budget>);
 
+/// Somebody who is told that the run lives, and for how long nothing more may be heard of it.
+pub type Ear = Arc<dyn Fn(Duration) + Send + Sync>;
+
 struct Budget {
     clock: Clock,
+    ear: Ear,
     end: Duration,
     pages: AtomicU64,
     sent: AtomicU64,
@@ -34,10 +40,16 @@ impl RunBudget {
 
     /// A budget that starts now.
     pub fn new(clock: &Clock, length: Duration) -> Self {
+        Self::told(clock, length, Arc::new(|_| {}))
+    }
+
+    /// The same; `ear` hears of every request and every wait, and must not block.
+    pub fn told(clock: &Clock, length: Duration, ear: Ear) -> Self {
         let end = clock.running().saturating_add(length);
         let (pages, sent, retries) = Default::default();
         Self(Arc::new(Budget {
             clock: clock.clone(),
+            ear,
             end,
             pages,
             sent,
@@ -84,8 +96,28 @@ impl RunBudget {
         self.0.pages.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn count_request(&self) {
+    /// A request is sent; its answer takes this long at most.
+    pub(super) fn count_request(&self, longest: Duration) {
+        (self.0.ear)(longest);
         self.0.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Waits, and says so.
+    pub(super) async fn sleep(&self, length: Duration) {
+        (self.0.ear)(length);
+        self.0.clock.sleep(length).await;
+    }
+
+    /// A free place. Whoever has one may keep it for as long as a vendor wants peace, so a wait is told.
+    pub(super) async fn place<'a>(
+        &self,
+        places: &'a Semaphore,
+    ) -> Result<SemaphorePermit<'a>, AcquireError> {
+        if let Ok(place) = places.try_acquire() {
+            return Ok(place);
+        }
+        (self.0.ear)(self.left());
+        places.acquire().await
     }
 
     /// What to do after a failed attempt.

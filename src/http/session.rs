@@ -132,7 +132,7 @@ impl Session {
             };
             let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
             tracing::debug!(source = self.0.rules.source, attempt = tries.attempt, delay_ms, %error, "will try again");
-            self.0.clock.sleep(delay).await;
+            budget.sleep(delay).await;
         }
     }
 
@@ -170,7 +170,7 @@ impl Inner {
                 None => None,
             };
             self.count_day().await.map_err(failed)?;
-            question.budget.count_request();
+            question.budget.count_request(self.rules.timeouts.whole);
             let reply = self.send(question, access.as_ref()).await.map_err(failed)?;
             drop(turn);
             let status = reply.status;
@@ -220,7 +220,8 @@ impl Inner {
     /// Waits for a free place and the next slot of the pace, and for as long as the vendor wants peace.
     async fn turn(&self, budget: &RunBudget) -> Result<SemaphorePermit<'_>, Kind> {
         // The semaphore is never closed.
-        let permit = self.turns.acquire().await.map_err(|_| Kind::OutOfTime)?;
+        let permit = budget.place(&self.turns).await;
+        let permit = permit.map_err(|_| Kind::OutOfTime)?;
         if budget.left().is_zero() {
             return Err(Kind::OutOfTime);
         }
@@ -237,7 +238,7 @@ impl Inner {
             if wait > budget.left() {
                 return Err(Kind::OutOfTime);
             }
-            self.clock.sleep(wait).await;
+            budget.sleep(wait).await;
             wait = std::time::Duration::ZERO;
         }
     }

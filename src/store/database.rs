@@ -6,7 +6,8 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ type Task = Box<dyn FnOnce(&mut Connection) + Send>;
 pub struct Store {
     path: PathBuf,
     tasks: mpsc::Sender<Task>,
+    steps: Arc<AtomicU64>,
     _lock: File,
 }
 
@@ -56,17 +58,22 @@ impl Store {
         prepare_writer(&connection)?;
         schema::upgrade(&mut connection)?;
         let (tasks, inbox) = mpsc::channel::<Task>();
+        let steps = Arc::new(AtomicU64::new(0));
+        let stepped = Arc::clone(&steps);
         thread::Builder::new()
             .name("store".into())
             .spawn(move || {
                 while let Ok(task) = inbox.recv() {
+                    stepped.fetch_add(1, Ordering::Relaxed);
                     task(&mut connection);
+                    stepped.fetch_add(1, Ordering::Relaxed);
                 }
             })
             .map_err(|error| file(path, format!("could not start the writer: {error}")))?;
         Ok(Self {
             path: path.to_owned(),
             tasks,
+            steps,
             _lock: lock,
         })
     }
@@ -87,6 +94,11 @@ impl Store {
         });
         self.tasks.send(task).map_err(|_| StoreError::WriterGone)?;
         result.await.map_err(|_| StoreError::WriterGone)?
+    }
+
+    /// How often the writer has begun or ended something; odd while it works.
+    pub fn steps(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
     }
 
     /// A connection that only reads.

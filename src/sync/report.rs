@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -179,7 +180,7 @@ impl RunReport {
 }
 
 /// News from a run that goes on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// A stream begins.
     Start {
@@ -199,6 +200,8 @@ pub enum Progress {
         /// Rows of the whole list, where known.
         total: Option<u64>,
     },
+    /// Nothing more may be heard for this long: a request, a pause, another run that is in the way.
+    Quiet(Duration),
     /// A stream has ended.
     End {
         /// The source.

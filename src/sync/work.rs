@@ -71,7 +71,9 @@ struct Ready {
 impl Work<'_> {
     /// Reads and applies all streams.
     pub async fn all_streams(&self) -> RunReport {
-        let budget = RunBudget::new(self.clock, self.job.timeout);
+        let watch = Arc::clone(self.watch);
+        let ear = Arc::new(move |length| watch(Progress::Quiet(length)));
+        let budget = RunBudget::told(self.clock, self.job.timeout, ear);
         let (source, store, clock, watch) = (&*self.job.source, self.store, self.clock, self.watch);
         let context = Context {
             source,
@@ -342,7 +344,13 @@ impl Work<'_> {
     }
 
     async fn turn(&self, stream: &StreamJob) -> OwnedMutexGuard<()> {
-        self.job.source.turn(&stream.spec.name).lock_owned().await
+        let turn = self.job.source.turn(&stream.spec.name);
+        if let Ok(turn) = Arc::clone(&turn).try_lock_owned() {
+            return turn;
+        }
+        // Another run reads the same table. It is watched too, and its time ends it.
+        (self.watch)(Progress::Quiet(self.job.timeout));
+        turn.lock_owned().await
     }
 
     fn tell_end(&self, part: &StreamReport) {

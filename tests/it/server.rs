@@ -34,6 +34,7 @@ struct State {
     /// Everything secret that came or went, for `Echo`.
     secrets: Vec<String>,
     refuse_tokens: Option<u16>,
+    hold_tokens: bool,
     waiting: u32,
     released: bool,
 }
@@ -69,6 +70,7 @@ impl Server {
             uses: 0,
             secrets: Vec::new(),
             refuse_tokens: None,
+            hold_tokens: false,
             waiting: 0,
             released: false,
         };
@@ -136,6 +138,11 @@ impl Server {
     /// The token endpoint answers with this status and repeats what it was sent.
     pub fn refuse_tokens(&self, status: u16) {
         self.shared.state().refuse_tokens = Some(status);
+    }
+
+    /// From now on a token request waits until everything is released.
+    pub fn hold_tokens(&self) {
+        self.shared.state().hold_tokens = true;
     }
 
     /// Waits until a request is held by `Fault::Wait`.
@@ -258,13 +265,7 @@ impl Shared {
         };
         let fault = (state.script)(&asked);
         if matches!(fault, Some(Fault::Wait)) {
-            state.waiting += 1;
-            self.changed.notify_all();
-            state = self
-                .changed
-                .wait_timeout_while(state, PATIENCE, |state| !state.released)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            state = self.hold(state);
         }
         let Some(rows) = state.lists.get(&list) else {
             return Answer::new(404, "{}");
@@ -300,6 +301,16 @@ impl Shared {
         answer
     }
 
+    /// Lets a request wait until everything is released.
+    fn hold<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        state.waiting += 1;
+        self.changed.notify_all();
+        self.changed
+            .wait_timeout_while(state, PATIENCE, |state| !state.released)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
+    }
+
     fn page(&self, list: &str, rows: &[&str], at: (usize, usize), fault: Option<&Fault>) -> Answer {
         let mut page: Vec<&str> = rows.iter().skip(at.0).take(at.1).copied().collect();
         let mut total = rows.len();
@@ -333,6 +344,9 @@ impl Shared {
             .secrets
             .extend(request.headers.get("authorization").cloned());
         state.secrets.push(request.body.clone());
+        if state.hold_tokens {
+            state = self.hold(state);
+        }
         if let Some(status) = state.refuse_tokens {
             return echo(status, &state.secrets);
         }

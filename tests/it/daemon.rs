@@ -1,0 +1,312 @@
+//! `rollbook run` as systemd sees it: a notify socket of the test's own, signals, files that change, a status file.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::people::users;
+use crate::place::{Place, Plan, Running};
+use crate::server::{Fault, PATIENCE, Server, Way};
+
+/// How long the program may take to stop (reliability.md R11).
+const STOPS_WITHIN: Duration = Duration::from_secs(5);
+
+/// A daemon, and what it tells the service manager.
+struct Service {
+    place: Place,
+    running: Running,
+    socket: UnixDatagram,
+    heard: Vec<String>,
+}
+
+impl Service {
+    /// Starts `rollbook run` with the environment of a unit, and further variables.
+    fn start(place: Place, environment: &[(&str, &str)]) -> Self {
+        let path = place.path("notify");
+        let socket = UnixDatagram::bind(&path).expect("a socket");
+        socket.set_read_timeout(Some(PATIENCE)).expect("set");
+        let mut command = place.command(&["run"]);
+        command.env("NOTIFY_SOCKET", &path);
+        command.env("RUNTIME_DIRECTORY", place.path("runtime"));
+        command.envs(environment.iter().copied());
+        let running = place.start(command);
+        Self {
+            place,
+            running,
+            socket,
+            heard: Vec::new(),
+        }
+    }
+
+    /// Waits for a message with a line that begins like this, and gives the whole message.
+    fn hear(&mut self, line: &str) -> String {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            let mut room = [0; 8192];
+            let Ok(length) = self.socket.recv(&mut room) else {
+                break;
+            };
+            let message = String::from_utf8_lossy(&room[..length]).into_owned();
+            self.heard.push(message.clone());
+            if message.lines().any(|found| found.starts_with(line)) {
+                return message;
+            }
+        }
+        panic!("{line} was not heard: {:#?}", self.heard);
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.running.pid().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    fn status_file(&self) -> PathBuf {
+        self.place.path("runtime/status.json")
+    }
+
+    /// Waits until the status file shows something.
+    fn shows(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let begun = Instant::now();
+        let mut last = String::new();
+        while begun.elapsed() < PATIENCE {
+            if let Ok(text) = fs::read_to_string(self.status_file()) {
+                let status = serde_json::from_str(&text);
+                let status: Value = status.unwrap_or_else(|error| panic!("{error} in {text:?}"));
+                if is_so(&status) {
+                    return status;
+                }
+                last = text;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("the status file never showed {what}: {last}");
+    }
+
+    /// Stops it as systemd does; it must say so, be quick, and leave no status behind.
+    fn stop(mut self) -> (Place, String) {
+        self.running.terminate();
+        self.hear("STOPPING=1");
+        let file = self.status_file();
+        let ran = self.running.end();
+        assert!(ran.took < STOPS_WITHIN, "{:?}", ran.took);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(!file.exists(), "a status of nobody");
+        (self.place, ran.err)
+    }
+}
+
+fn school() -> (Server, Place) {
+    let server = Server::of_users(Way::TotalInHeader, users(60));
+    let place = Place::new(
+        &server,
+        &Plan {
+            page: 20,
+            ..Plan::default()
+        },
+    );
+    (server, place)
+}
+
+/// A job that ticks every second.
+fn hurry(place: &Place) {
+    let job = "source = \"own\"\nstreams = [\"users\"]\nschedule = \"* * * * * *\"\n";
+    place.write("jobs/roster.toml", job);
+}
+
+#[test]
+fn systemd_hears_ready_status_reloads_and_the_end() {
+    let (_server, place) = school();
+    let mut service = Service::start(place, &[]);
+    let ready = service.hear("READY=1");
+    assert!(ready.contains("STATUS="), "{ready}");
+    service.hear("STATUS=next tick roster at ");
+    service.signal("HUP");
+    let reloading = service.hear("RELOADING=1");
+    assert!(reloading.contains("MONOTONIC_USEC="), "{reloading}");
+    service.hear("READY=1");
+    let (_, log) = service.stop();
+    assert!(!log.contains("WATCHDOG"), "{log}");
+}
+
+#[test]
+fn a_broken_file_is_shown_everywhere_and_the_old_configuration_stays() {
+    let (_server, place) = school();
+    let mut service = Service::start(place, &[]);
+    service.hear("STATUS=next tick roster at ");
+    let good = fs::read_to_string(service.place.path("jobs/roster.toml")).expect("read");
+    // No signal: the change itself is noticed.
+    service
+        .place
+        .write("jobs/roster.toml", &format!("schedul = 1\n{good}"));
+    service.hear("RELOADING=1");
+    let told = service.hear("READY=1");
+    assert!(
+        told.contains("STATUS=the configuration on disk is refused"),
+        "{told}"
+    );
+    assert!(told.contains("roster.toml:1:1: "), "{told}");
+    let status = service.shows("the refusal", |status| {
+        !status["configuration"]["refused"].is_null()
+    });
+    assert_eq!(
+        status["configuration"]["refused"]["problems"], 1,
+        "{status}"
+    );
+    assert_eq!(
+        status["jobs"][0]["job"], "roster",
+        "the job goes on: {status}"
+    );
+    let mut command = service.place.command(&["status"]);
+    command.env("RUNTIME_DIRECTORY", service.place.path("runtime"));
+    let shown = service.place.start(command).end();
+    assert!(shown.out.contains("The daemon runs since "), "{shown:?}");
+    assert!(
+        shown.out.contains("goes on with the one before"),
+        "{shown:?}"
+    );
+    assert!(shown.out.contains("roster.toml:1:1: "), "{shown:?}");
+
+    service.place.write("jobs/roster.toml", &good);
+    service.hear("RELOADING=1");
+    let told = service.hear("READY=1");
+    assert!(told.contains("STATUS=next tick roster at "), "{told}");
+    service.shows("no refusal", |status| {
+        status["configuration"]["refused"].is_null()
+    });
+    let (_, log) = service.stop();
+    assert!(log.contains("the old one stays"), "{log}");
+    assert!(log.contains("schedul"), "{log}");
+}
+
+#[test]
+fn the_watchdog_is_told_by_the_loop_and_only_if_it_is_meant_for_us() {
+    for (pid, is_told) in [(None, true), (Some("1"), false)] {
+        let (_server, place) = school();
+        // A tick every second lets the loop come round often enough for either answer.
+        hurry(&place);
+        let mut environment = vec![("WATCHDOG_USEC", "2000000")];
+        environment.extend(pid.map(|pid| ("WATCHDOG_PID", pid)));
+        let mut service = Service::start(place, &environment);
+        service.hear("READY=1");
+        if is_told {
+            (0..3).for_each(|_| drop(service.hear("WATCHDOG=1")));
+        }
+        service.hear("STATUS=next tick roster at ");
+        (0..3).for_each(|_| drop(service.hear("STATUS=roster runs")));
+        let told = service
+            .heard
+            .iter()
+            .any(|message| message.contains("WATCHDOG=1"));
+        assert_eq!(told, is_told, "{:?}", service.heard);
+        service.stop();
+    }
+}
+
+#[test]
+fn the_status_file_shows_a_run_while_it_goes_on_and_how_it_ended() {
+    let (server, place) = school();
+    hurry(&place);
+    server.script(|asked| (asked.nth == 2).then_some(Fault::Wait));
+    let service = Service::start(place, &[]);
+    server.until_somebody_waits();
+    let status = service.shows("a run", |status| {
+        status["jobs"][0]["running"]["stream"] == "users"
+    });
+    assert_eq!(status["jobs"][0]["running"]["cause"], "tick", "{status}");
+    assert_eq!(status["schema"], 1);
+    assert_eq!(status["state"], "running");
+    assert_eq!(status["process"]["pid"], service.running.pid());
+    let mode = fs::metadata(service.status_file())
+        .expect("there")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o640);
+    server.release();
+    let status = service.shows("an end", |status| !status["jobs"][0]["last"].is_null());
+    assert_eq!(status["jobs"][0]["last"]["outcome"], "ok", "{status}");
+    assert!(status["jobs"][0]["next_tick"].is_string(), "{status}");
+    service.stop();
+}
+
+#[test]
+fn a_status_of_a_daemon_that_was_killed_is_not_believed() {
+    let (_server, place) = school();
+    let mut service = Service::start(place, &[]);
+    service.hear("STATUS=next tick roster at ");
+    service.shows("a job", |status| status["jobs"][0]["job"] == "roster");
+    let status = |service: &Service| {
+        let mut command = service.place.command(&["status", "--json"]);
+        command.env("RUNTIME_DIRECTORY", service.place.path("runtime"));
+        let ran = service.place.start(command).end();
+        let shown: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
+        shown["daemon"].clone()
+    };
+    assert_eq!(status(&service)["process"]["pid"], service.running.pid());
+    service.running.kill();
+    assert!(service.status_file().exists(), "nobody took it away");
+    assert_eq!(status(&service), Value::Null);
+}
+
+#[test]
+fn a_stop_is_quick_whatever_goes_on() {
+    type Trouble = fn(&Server);
+    let troubles: [(&str, Trouble); 3] = [
+        ("a slow page", |server| {
+            server.script(|asked| (asked.nth == 2).then_some(Fault::Wait));
+        }),
+        ("a pause before another try", |server| {
+            server.script(|_| Some(Fault::Status(503)));
+        }),
+        ("a token request", Server::hold_tokens),
+    ];
+    for (name, trouble) in troubles {
+        let (server, place) = school();
+        hurry(&place);
+        trouble(&server);
+        let mut service = Service::start(place, &[]);
+        service.hear("STATUS=roster runs");
+        match name {
+            "a pause before another try" => server.until_somebody_asked(),
+            _ => server.until_somebody_waits(),
+        }
+        let (place, _) = service.stop();
+        server.release();
+        let ended: String = crate::look::one(
+            &place.mirror(),
+            "SELECT outcome FROM rollbook_runs ORDER BY run DESC LIMIT 1",
+        );
+        assert_eq!(ended, "interrupted", "{name}");
+    }
+}
+
+#[test]
+fn a_second_daemon_is_told_who_was_first() {
+    let (_server, place) = school();
+    let mut service = Service::start(place, &[]);
+    service.hear("READY=1");
+    let second = service.place.run(&["run"]);
+    assert_eq!(second.code, Some(75), "{second:?}");
+    let named = format!("pid {}", service.running.pid());
+    assert!(second.err.contains(&named), "{second:?}");
+    service.stop();
+}
+
+#[test]
+fn a_broken_configuration_is_never_ready() {
+    let (_server, place) = school();
+    place.write("jobs/roster.toml", "source = \"own\"\n");
+    let service = Service::start(place, &[]);
+    let ran = service.running.end();
+    assert_eq!(ran.code, Some(78), "{ran:?}");
+    service.socket.set_nonblocking(true).expect("set");
+    assert!(
+        service.socket.recv(&mut [0; 64]).is_err(),
+        "systemd was told something"
+    );
+}
