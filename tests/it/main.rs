@@ -25,5 +25,6 @@ mod rotation;
 mod script;
 mod server;
 mod sources;
+mod unit;
 mod vault;
 mod wire;
