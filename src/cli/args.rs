@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use super::log::Form;
 use super::{
     approve, check, crosswalk, demo, jobs, login, logout, matches, reset, resume, runs, sandbox,
     schema, status, streams, sync, tokens, vault, why,
@@ -35,6 +36,9 @@ pub struct Args {
     /// Log more: -v what happens, -vv each request
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = EVERYWHERE)]
     pub verbose: u8,
+    /// How the log on standard error is written [default: the journal's way where that is it, else text]
+    #[arg(long, global = true, value_name = "FORM", env = "ROLLBOOK_LOG_FORM", help_heading = EVERYWHERE)]
+    pub log: Option<Form>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -149,6 +153,7 @@ mod tests {
                 "rosters_users.role",
                 "genders",
             ],
+            &["rollbook", "run", "--log", "json"],
         ] {
             assert!(Args::try_parse_from(line).is_ok(), "{line:?}");
         }

@@ -12,6 +12,7 @@ mod demo_questions;
 mod exit;
 mod jobs;
 mod lines;
+mod log;
 mod login;
 mod logout;
 mod matches;
@@ -47,7 +48,7 @@ use exit::Exit;
 /// Runs the command that the command line names.
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    start::log(&args);
+    log::begin(&args);
     let runtime = match start::runtime() {
         Ok(runtime) => runtime,
         Err(error) => return Exit::failed(format!("could not start: {error}")).tell(),

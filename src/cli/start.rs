@@ -1,40 +1,18 @@
-//! What every command starts with: the log, the runtime, the program itself.
+//! What every command starts with: the runtime, the program itself. The log is in `log.rs`.
 
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
-use tokio::runtime::Runtime;
-use tracing_subscriber::EnvFilter;
-
-use super::args::{Args, Command};
 use super::exit::Exit;
 use crate::app::{App, Overlay, Places, Setup};
 use crate::clock::Clock;
 use crate::config::Secrets;
+use tokio::runtime::Runtime;
 
 /// Threads that may block: SQLite, decoding, reading secrets. Each keeps memory of its own, so there are few.
 const BLOCKING_THREADS: usize = 3;
 
 /// The folder that systemd makes for the shipped unit.
 const USUAL_RUNTIME_FOLDER: &str = "/run/rollbook";
-
-/// Log lines go to standard error, so that standard output is for results.
-pub fn log(args: &Args) {
-    // What becomes of a run is told by the command itself; the log is for those who want more.
-    let level = match (&args.command, args.verbose) {
-        (Command::Run, 0) | (_, 1) => "info",
-        (_, 0) => "off",
-        _ => "debug",
-    };
-    let filter = EnvFilter::try_from_env("ROLLBOOK_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("off,rollbook={level}")));
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal());
-    let _ = lines.try_init(); // a second log is no reason to stop
-}
 
 /// Threads for sockets and timers. One is enough for any vendor, and each keeps memory of its own.
 const WORKERS: usize = 1;

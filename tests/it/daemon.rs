@@ -310,3 +310,31 @@ fn a_broken_configuration_is_never_ready() {
         "systemd was told something"
     );
 }
+
+#[test]
+fn the_log_is_text_or_json_and_a_foreign_journal_is_not_written_to() {
+    let form = |environment: &[(&str, &str)]| {
+        let (_server, place) = school();
+        let mut service = Service::start(place, environment);
+        service.hear("READY=1");
+        service.stop().1
+    };
+    // Device and inode of nobody's standard error: inherited from a unit that started somebody else.
+    let text = form(&[("JOURNAL_STREAM", "9:1")]);
+    assert!(
+        text.contains(" INFO rollbook runs jobs=1 mirror="),
+        "{text}"
+    );
+    let lines = form(&[("ROLLBOOK_LOG_FORM", "json")]);
+    for line in lines.lines() {
+        let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
+        assert!(
+            line["level"].is_string() && line["message"].is_string(),
+            "{line}"
+        );
+    }
+    assert!(
+        lines.lines().any(|line| line.contains("\"jobs\":1")),
+        "{lines}"
+    );
+}

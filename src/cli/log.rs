@@ -1,0 +1,119 @@
+//! The log: to the journal with its fields, else to standard error, as text or as JSON.
+//!
+//! Standard output is for results. The surprise: `JOURNAL_STREAM` is inherited by everything that a unit starts,
+//! so it counts only if it names the very file that our standard error is.
+
+use std::fs::File;
+use std::io::IsTerminal as _;
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::MetadataExt as _;
+
+use tracing::Subscriber;
+use tracing_journald::{Priority, PriorityMappings};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
+
+use super::args::{Args, Command};
+
+/// The journal's fields of ours begin with this: `ROLLBOOK_JOB`, `ROLLBOOK_RUN`.
+const PREFIX: &str = "ROLLBOOK";
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Form {
+    /// One line for people
+    Text,
+    /// One JSON object a line
+    Json,
+    /// To systemd's journal, with fields
+    Journal,
+}
+
+/// Begins the log.
+pub fn begin(args: &Args) {
+    // What becomes of a run is told by the command itself; the log is for those who want more.
+    let level = match (&args.command, args.verbose) {
+        (Command::Run, 0) | (_, 1) => "info",
+        (_, 0) => "off",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_env("ROLLBOOK_LOG")
+        .unwrap_or_else(|_| EnvFilter::new(format!("off,rollbook={level}")));
+    let form = args.log.unwrap_or_else(form_of_the_place);
+    let lines = tracing_subscriber::registry()
+        .with(filter)
+        .with(layer(form));
+    let _ = lines.try_init(); // a second log is no reason to stop
+}
+
+fn layer<S>(form: Form) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a> + Send + Sync,
+{
+    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    match form {
+        Form::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        Form::Json => lines.json().flatten_event(true).boxed(),
+        // A journal that cannot be reached reads standard error all the same.
+        Form::Journal => match journal() {
+            Some(journal) => journal.boxed(),
+            None => layer(Form::Text),
+        },
+    }
+}
+
+fn journal() -> Option<tracing_journald::Layer> {
+    let priorities = PriorityMappings {
+        error: Priority::Error,
+        warn: Priority::Warning,
+        info: Priority::Informational,
+        debug: Priority::Debug,
+        trace: Priority::Debug,
+    };
+    let journal = tracing_journald::layer().ok()?;
+    let journal = journal
+        .with_field_prefix(Some(PREFIX.to_owned()))
+        .with_syslog_identifier("rollbook".to_owned());
+    Some(journal.with_priority_mappings(priorities))
+}
+
+fn form_of_the_place() -> Form {
+    let stream = std::env::var("JOURNAL_STREAM").ok();
+    // A copy of the handle, because a file that is dropped is closed.
+    let stderr = std::io::stderr().as_fd().try_clone_to_owned();
+    let place = stderr.and_then(|stderr| File::from(stderr).metadata()).ok();
+    match (stream, place) {
+        (Some(stream), Some(place)) if is_journal(&stream, place.dev(), place.ino()) => {
+            Form::Journal
+        }
+        _ => Form::Text,
+    }
+}
+
+/// Whether `JOURNAL_STREAM`, which is `DEVICE:INODE`, names this file.
+fn is_journal(stream: &str, device: u64, inode: u64) -> bool {
+    let numbers = stream.split_once(':');
+    let numbers = numbers.map(|(device, inode)| (device.parse(), inode.parse()));
+    numbers == Some((Ok(device), Ok(inode)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_stream_is_the_journal() {
+        for (stream, expected) in [
+            ("9:1234", true),
+            ("9:1235", false),
+            ("8:1234", false),
+            ("9", false),
+            ("9:", false),
+            ("nine:1234", false),
+            ("", false),
+        ] {
+            assert_eq!(is_journal(stream, 9, 1234), expected, "{stream:?}");
+        }
+    }
+}
