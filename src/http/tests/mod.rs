@@ -32,21 +32,6 @@ fn monday() -> TestClock {
     TestClock::at("2026-03-02T06:00:00Z".parse().expect("a time"))
 }
 
-/// Limits of time that a test can wait for, each far from the others.
-fn quick() -> Timeouts {
-    let millis = Duration::from_millis;
-    Timeouts {
-        connect: millis(2000),
-        first_byte: millis(250),
-        idle: millis(250),
-        whole: millis(5000),
-        pace_after: millis(2000),
-        pace_window: millis(2000),
-        pace_bytes: 1024,
-        token: millis(2000),
-    }
-}
-
 /// Limits of time that no test reaches.
 fn slow() -> Timeouts {
     Timeouts::default()
