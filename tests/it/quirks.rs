@@ -6,6 +6,7 @@
 //! small here, so that a small school has several of each list.
 
 mod bench;
+mod combos;
 mod expect;
 mod moving;
 mod wapi;

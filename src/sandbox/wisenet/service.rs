@@ -225,7 +225,9 @@ impl Wisenet {
         };
         let forbidden = |name: &str| switches.forbid == name;
         match asked {
-            Asked::Combos(_) if forbidden("combos") => message(403, "Forbidden"),
+            Asked::Combos(name) if forbidden("combos") || forbidden(&format!("combos/{name}")) => {
+                message(403, "Forbidden")
+            }
             Asked::Combos(name) => answers::combos(&view, name, query)
                 .unwrap_or_else(|| message(403, "Missing Authentication Token")),
             Asked::List(resource, _) | Asked::Row(resource, ..) if forbidden(resource.path) => {

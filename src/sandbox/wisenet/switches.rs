@@ -183,7 +183,7 @@ pub struct Switches {
     pub truncate_call: u64,
     /// Milliseconds every answer waits.
     pub slow_ms: u64,
-    /// The resource, such as `unit-enrolments`, whose scope is missing: 403.
+    /// The resource, such as `unit-enrolments` or `combos/genders`, whose scope is missing: 403.
     pub forbid: String,
     /// The resource that suddenly has no rows.
     pub empty: String,

@@ -218,6 +218,11 @@ impl Bench {
         reports
     }
 
+    /// The mirror's file.
+    pub fn mirror(&self) -> PathBuf {
+        self.state.join("mirror.db")
+    }
+
     /// What the mirror holds now, without when and by which run it came.
     pub fn content(&self) -> Content {
         let setup = self.app.setup();

@@ -1,0 +1,269 @@
+//! Combo lists of the simulated Wisenet, from the request to the label: every list, every row, every region.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use super::bench::{Bench, Checked, Pairs, Watch};
+use crate::look;
+
+const COMBOS: &str = "wisenet_combos";
+
+async fn mirrored(region: Pairs, switches: Pairs) -> (TempDir, Bench) {
+    let checked = Checked::load("wisenet", region, region, Watch::School);
+    let state = TempDir::new().expect("a folder");
+    let bench = Bench::open(&checked, state.path(), switches).await;
+    for report in bench.run(true).await {
+        let outcome = report.outcome.word();
+        assert!(outcome.starts_with("ok"), "{report:?}");
+    }
+    (state, bench)
+}
+
+/// Stream, column and list of every reference of the mirror.
+fn references(mirror: &Path) -> Vec<(String, String, String)> {
+    let sql = "SELECT stream || '|' || \"column\" || '|' || combo FROM rollbook_columns \
+               WHERE combo IS NOT NULL AND combo_by = 'id' ORDER BY 1";
+    let split = |line: String| -> (String, String, String) {
+        let parts: Vec<&str> = line.split('|').collect();
+        (
+            parts[0].to_owned(),
+            parts[1].to_owned(),
+            parts[2].to_owned(),
+        )
+    };
+    look::list::<String>(mirror, sql)
+        .into_iter()
+        .map(split)
+        .collect()
+}
+
+/// The label beside each reference is what the list says; where the vendor sends the description beside
+/// the id, it is that too.
+#[tokio::test(flavor = "multi_thread")]
+async fn labels_are_right_for_every_list_and_row_in_every_region() {
+    for (region, at_least) in [
+        (&[("region", "AU")], 150),
+        (&[("region", "NZ")], 150),
+        (&[("region", "SG")], 150),
+        (&[("region", "SA")], 150),
+    ] {
+        let (_state, bench) = mirrored(region, &[]).await;
+        let mirror = bench.mirror();
+        let references = references(&mirror);
+        assert!(
+            references.len() > at_least,
+            "{region:?}: {}",
+            references.len()
+        );
+        let (mut labels, mut compared) = (0u64, 0u64);
+        for (stream, column, list) in &references {
+            let view = format!("wisenet_{stream}_labelled");
+            let wrong = format!(
+                "SELECT count(*) FROM {view} AS row LEFT JOIN wisenet_combos AS entry \
+                 ON entry.list = '{list}' AND entry.id = row.{column} \
+                 WHERE entry.description IS NOT row.{column}_label OR entry.code IS NOT row.{column}_code"
+            );
+            assert_eq!(
+                look::one::<u64>(&mirror, &wrong),
+                0,
+                "{region:?} {stream}.{column}"
+            );
+            labels += look::one::<u64>(
+                &mirror,
+                &format!("SELECT count({column}_label) FROM {view}"),
+            );
+            let beside = format!("{}_description", column.trim_end_matches("_id"));
+            let sent = format!(
+                "SELECT count(*) FROM rollbook_columns WHERE stream = '{stream}' AND \"column\" = '{beside}'"
+            );
+            if look::one::<u64>(&mirror, &sent) == 1 {
+                let other = format!(
+                    "SELECT count(*) FROM {view} WHERE {beside} IS NOT NULL AND {beside} IS NOT {column}_label"
+                );
+                assert_eq!(
+                    look::one::<u64>(&mirror, &other),
+                    0,
+                    "{region:?} {stream}.{beside}"
+                );
+                compared +=
+                    look::one::<u64>(&mirror, &format!("SELECT count({beside}) FROM {view}"));
+            }
+        }
+        assert!(
+            labels > 3_000 && compared > 3_000,
+            "{region:?}: {labels}, {compared}"
+        );
+        assert_eq!(look::count(&mirror, "rollbook_unlabelled"), 0, "{region:?}");
+        bench.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_region_picks_its_own_lists() {
+    for (region, gender, country) in [
+        (&[("region", "AU")], "genders", "countries"),
+        (&[("region", "NZ")], "nz-genders", "nz-countries"),
+    ] {
+        let (_state, bench) = mirrored(region, &[]).await;
+        let list = |column: &str| -> String {
+            let sql = format!(
+                "SELECT combo FROM rollbook_columns WHERE stream = 'learners' AND \"column\" = '{column}'"
+            );
+            look::one(&bench.mirror(), &sql)
+        };
+        assert_eq!(
+            (list("gender_id").as_str(), list("nationality_id").as_str()),
+            (gender, country)
+        );
+        bench.close().await;
+    }
+}
+
+/// 168 requests, whatever changes; codes are texts; a second run writes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_lists_are_read_with_a_request_each_and_an_unchanged_one_writes_nothing() {
+    let (_state, bench) = mirrored(&[], &[("quota_per_day", "1000"), ("past_end", "empty")]).await;
+    let mirror = bench.mirror();
+    let lists = format!("SELECT count(DISTINCT list) FROM {COMBOS}");
+    assert_eq!(look::one::<u64>(&mirror, &lists), 168);
+    let kinds: Vec<String> = look::list(
+        &mirror,
+        &format!("SELECT DISTINCT typeof(code) FROM {COMBOS} WHERE code IS NOT NULL"),
+    );
+    assert_eq!(kinds, ["text"]);
+    for code in ["@@", "NS", "01", "008"] {
+        let found = format!("SELECT count(*) FROM {COMBOS} WHERE code = '{code}'");
+        assert!(look::one::<u64>(&mirror, &found) > 0, "{code}");
+    }
+    let (rows, kept) = (look::data(&mirror), look::content(&mirror, is_derived));
+    let before = bench.sandbox.describe();
+    let report = combos(&bench).await;
+    let record = &report.streams[0].record;
+    assert_eq!(
+        (record.pages, record.new, record.changed, record.gone),
+        (168, 0, 0, 0)
+    );
+    assert_eq!(record.unchanged, before.vendors["wisenet"]["combos"]);
+    assert_eq!(look::data(&mirror), rows);
+    assert_eq!(look::content(&mirror, is_derived), kept);
+    bench.close().await;
+}
+
+fn is_derived(table: &str) -> bool {
+    [
+        "rollbook_crosswalk",
+        "rollbook_unmapped",
+        "rollbook_unlabelled",
+    ]
+    .contains(&table)
+}
+
+async fn combos(bench: &Bench) -> rollbook::sync::RunReport {
+    let order = rollbook::sync::Order {
+        cause: "test",
+        full: true,
+        dry: false,
+    };
+    let nobody: rollbook::sync::Watch = std::sync::Arc::new(|_| {});
+    bench
+        .app
+        .run(COMBOS, order, &CancellationToken::new(), &nobody)
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_forbidden_is_named_and_keeps_what_it_had() {
+    let checked = Checked::load("wisenet", &[], &[], Watch::School);
+    let state = TempDir::new().expect("a folder");
+    let bench = Bench::open(&checked, state.path(), &[]).await;
+    combos(&bench).await;
+    let before = look::content(&bench.mirror(), |table| table == COMBOS);
+    bench.close().await;
+    let forbidden: Pairs = &[("forbid", "combos/genders")];
+    let bench = Bench::open(&checked, state.path(), forbidden).await;
+    let report = combos(&bench).await;
+    let record = &report.streams[0].record;
+    assert_eq!(
+        (record.outcome.as_str(), record.pages, record.gone),
+        ("ok", 167, 0),
+        "{record:?}"
+    );
+    let sentence = record.sentence.as_deref().unwrap_or_default();
+    assert!(sentence.starts_with("left out genders: "), "{sentence}");
+    assert_eq!(
+        look::content(&bench.mirror(), |table| table == COMBOS),
+        before
+    );
+    bench.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_that_no_list_holds_are_counted_and_have_no_label() {
+    let (_state, bench) = mirrored(&[], &[("unknown_combo_ids", "on")]).await;
+    let mirror = bench.mirror();
+    let mut missed = Vec::new();
+    for (stream, column, list) in references(&mirror) {
+        let sql = format!(
+            "SELECT count(DISTINCT {column}) || '|' || count(*) FROM wisenet_{stream}_labelled AS row \
+             WHERE {column} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {COMBOS} AS entry WHERE entry.list = '{list}' AND entry.id = row.{column})"
+        );
+        let counts: String = look::one(&mirror, &sql);
+        if counts != "0|0" {
+            missed.push(format!("{stream}|{column}|{list}|{counts}"));
+        }
+    }
+    let counted = "SELECT stream || '|' || \"column\" || '|' || list || '|' || codes || '|' || rows FROM rollbook_unlabelled ORDER BY stream, \"column\"";
+    missed.sort();
+    let mut counted: Vec<String> = look::list(&mirror, counted);
+    counted.sort();
+    assert!(missed.len() > 20, "{missed:?}");
+    assert_eq!(counted, missed);
+    bench.close().await;
+}
+
+/// On the third day the vendor rewords an entry: the views say it anew, and the history as it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_label_can_be_read_as_it_was() {
+    let checked = Checked::load("wisenet", &[], &[], Watch::School);
+    let state = TempDir::new().expect("a folder");
+    let mut moments: Vec<String> = Vec::new();
+    for _ in 0..=3 {
+        let bench = Bench::open(&checked, state.path(), &[]).await;
+        bench.run(true).await;
+        let now = "SELECT max(ended) FROM rollbook_runs";
+        moments.push(look::one(&bench.mirror(), now));
+        bench.close().await;
+    }
+    let mirror = state.path().join("mirror.db");
+    let reworded = "FROM wisenet_combos_history WHERE list = 'results' AND _ended = 'changed'";
+    let (id, old): (i64, String) = look::open(&mirror)
+        .query_row(&format!("SELECT id, description {reworded}"), [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .expect("one that was reworded");
+    let labels =
+        |sql: &str| -> Vec<String> { look::list(&mirror, &sql.replace("{id}", &id.to_string())) };
+    let now = labels(
+        "SELECT DISTINCT result_id_label FROM wisenet_unit_enrolments_labelled WHERE result_id = {id}",
+    );
+    assert_eq!(now, ["Reworded on day 3"]);
+    // The queries of docs/reference/mirror.md.
+    let then = AS_OF.replace("2026-03-01T08:00:00.000Z", &moments[2]);
+    assert_eq!(labels(&then), std::slice::from_ref(&old));
+    let then = AS_OF.replace("2026-03-01T08:00:00.000Z", &moments[3]);
+    assert_eq!(labels(&then), ["Reworded on day 3"]);
+    let first = labels(&format!("{ARRIVED} AND row._run < 7"));
+    assert_eq!(first, [old]);
+}
+
+const AS_OF: &str = "SELECT DISTINCT entry.description FROM wisenet_unit_enrolments_versions AS row \
+    LEFT JOIN wisenet_combos_versions AS entry ON entry.list = 'results' AND entry.id = row.result_id \
+    AND entry._since <= '2026-03-01T08:00:00.000Z' AND (entry._until IS NULL OR entry._until > '2026-03-01T08:00:00.000Z') \
+    WHERE row._since <= '2026-03-01T08:00:00.000Z' AND (row._until IS NULL OR row._until > '2026-03-01T08:00:00.000Z') \
+    AND row.result_id = {id}";
+
+const ARRIVED: &str = "SELECT DISTINCT (SELECT entry.description FROM wisenet_combos_versions AS entry \
+    WHERE entry.list = 'results' AND entry.id = row.result_id AND (entry._until IS NULL OR entry._until > row._since) \
+    ORDER BY entry._since LIMIT 1) FROM wisenet_unit_enrolments_versions AS row WHERE row.result_id = {id}";
