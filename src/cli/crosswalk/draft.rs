@@ -171,9 +171,10 @@ fn draft(
     text
 }
 
-/// A text as TOML writes it on one line.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+/// A text as TOML writes it on one line: as JSON does, but for the one sign that TOML escapes besides.
+pub fn quoted(text: &str) -> String {
+    let json = serde_json::Value::from(text).to_string();
+    json.replace('\u{7f}', "\\u007f")
 }
 
 /// A text that stays on its line, whatever a vendor wrote.

@@ -11,6 +11,7 @@ use super::super::problems::ProblemLine;
 use super::super::reading::Reading;
 use super::super::table::{grouped, indented};
 use super::super::words::many;
+use super::draft::quoted;
 use crate::app::{Places, Setup, check_targets, crosswalk, mirrored_lists};
 use crate::model::alike::{Candidate, Why, suggestions};
 use crate::model::nearest::advice;
@@ -178,7 +179,7 @@ fn text(view: &View) -> String {
         text.push_str(&format!("{head}: {values}\n"));
         let lines = column.unmapped.iter().take(SHOWN).map(|unmapped| {
             [
-                toml::Value::String(unmapped.value.clone()).to_string(),
+                quoted(&unmapped.value),
                 many(unmapped.rows, "row", "rows"),
                 suggested(&unmapped.suggestions),
             ]

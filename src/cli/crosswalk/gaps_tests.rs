@@ -1,1 +1,71 @@
+//! What `rollbook crosswalk check` says to people.
 
+use super::*;
+
+fn unmapped(value: &str, rows: u64, shown: &[&str]) -> Unmapped {
+    let suggestion = |shown: &&str| Suggestion {
+        why: Why::SameWords,
+        target: String::new(),
+        label: None,
+        shown: (*shown).to_owned(),
+    };
+    Unmapped {
+        value: value.to_owned(),
+        rows,
+        suggestions: shown.iter().map(suggestion).collect(),
+    }
+}
+
+fn said(unmapped: Vec<Unmapped>) -> String {
+    let column = Column {
+        crosswalk: "roles".to_owned(),
+        column: "rosters_users.role".to_owned(),
+        list: "north.positions".to_owned(),
+        unmapped,
+    };
+    text(&View {
+        ok: false,
+        crosswalks: 1,
+        problems: Vec::new(),
+        columns: vec![column],
+    })
+}
+
+#[test]
+fn values_stand_in_columns_and_odd_ones_stay_on_their_line() {
+    assert_eq!(
+        said(Vec::new()),
+        "roles: rosters_users.role to north.positions: every value is mapped.\n"
+    );
+    let values = vec![
+        unmapped("aide", 1200, &["`A` (Aide)"]),
+        unmapped("a\nb", 1, &[]),
+    ];
+    assert_eq!(
+        said(values),
+        "roles: rosters_users.role to north.positions: 2 unmapped values\n\
+         \x20 \"aide\"  1,200 rows  same words: `A` (Aide)\n\
+         \x20 \"a\\nb\"  1 row\n"
+    );
+    let many = (0..SHOWN + 2).map(|number| unmapped(&number.to_string(), 1, &[]));
+    let said = said(many.collect());
+    assert!(
+        said.ends_with("  and 2 more (--json shows all)\n"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), SHOWN + 2);
+}
+
+#[test]
+fn without_a_crosswalk_one_is_told_how_to_get_one() {
+    let view = View {
+        ok: true,
+        crosswalks: 0,
+        problems: Vec::new(),
+        columns: Vec::new(),
+    };
+    assert_eq!(
+        text(&view),
+        "There is no crosswalk; `rollbook crosswalk suggest` drafts one.\n"
+    );
+}
