@@ -4,6 +4,7 @@
 //! may do what the code beside them may not.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::PathBuf;
 
@@ -314,6 +315,13 @@ fn all_shipped_files_load() {
     assert_eq!(setup.jobs.len(), shipped("jobs"));
     // One vendor offers little else than a password, and the example says so.
     let is_expected = |note: &str| note.starts_with("the grant `password` is legacy");
+    let is_crosswalk = |name: &OsStr| name != "people.toml"; // who is who has a loader of its own
+    let crosswalks = fs::read_dir(root.join("config/crosswalks")).expect("a folder");
+    let crosswalks = crosswalks.map(|entry| entry.expect("an entry").file_name());
+    assert_eq!(
+        setup.crosswalks.len(),
+        crosswalks.filter(|name| is_crosswalk(name)).count()
+    );
     assert!(
         setup.notes.iter().all(|note| is_expected(&note.message)),
         "{}",

@@ -8,6 +8,7 @@ mod authority;
 mod binary;
 mod browser;
 mod churn;
+mod crosswalk;
 mod daemon;
 mod demo;
 mod floors;

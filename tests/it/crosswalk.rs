@@ -1,0 +1,216 @@
+//! Crosswalks from outside: files beside the shipped configuration, the commands, and what a run says.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::look;
+use crate::place::{Place, Ran};
+
+/// Codes of another system for genders: two right, one that the list does not have.
+const GENDERS: &str = r#"
+from = "wisenet.learners.title"
+to = { source = "wisenet", list = "genders" }
+
+[map]
+Ms = "F"
+Mr = "Male"
+Mx = "x"
+"#;
+
+fn copied(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let target = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            copied(&path, &target);
+        } else {
+            fs::copy(&path, target).expect("copied");
+        }
+    }
+}
+
+/// The shipped configuration, in a place where files can be added.
+fn place() -> Place {
+    let (place, shipped) = (Place::empty(), PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+    for folder in ["config", "jobs"] {
+        copied(&shipped.join(folder), &place.path(folder));
+    }
+    place
+}
+
+fn json(ran: &Ran) -> Value {
+    serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("no JSON: {ran:?}"))
+}
+
+fn told(problems: &Value) -> Vec<String> {
+    let problems = problems.as_array().expect("problems").iter();
+    let line = |problem: &Value| {
+        let text = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
+        let file = text("file");
+        let file = file.rsplit('/').next().unwrap_or_default();
+        format!(
+            "{} {file}:{} {} ({})",
+            text("severity"),
+            problem["line"],
+            text("message"),
+            text("help")
+        )
+    };
+    problems.map(line).collect()
+}
+
+#[test]
+fn mistakes_are_found_before_anything_is_read_or_written() {
+    let place = place();
+    place.write("config/crosswalks/a.toml", "from = 'wisenet.learner.title'\nto = { source = 'wisenet', list = 'gender' }\nmap = { a = 'b' }\n");
+    place.write("config/crosswalks/b.toml", "from = ['wisent.learners.title', 'wisenet.learners.titel', 'wisenet.learners.citizenships']\nto = { source = 'webuntis', list = 'genders' }\nmap = { a = 1 }\n");
+    let ran = place.run(&["check", "--json"]);
+    assert_eq!(ran.code, Some(78), "{ran:?}");
+    assert_eq!(
+        told(&json(&ran)["problems"]),
+        [
+            "error b.toml:3 a code is a text, and this is a number (write `\"1\"`, with the zeros in front that it has in the list)",
+            "error a.toml:1 Wisenet has no stream `learner` (did you mean `learners`?)",
+            "error a.toml:2 Wisenet has no combo list `gender` (did you mean `genders`?)",
+            "error b.toml:1 there is no source `wisent` (did you mean `wisenet`?)",
+            "error b.toml:1 learners has no column `titel` (did you mean `title`?)",
+            "error b.toml:1 `citizenships` holds JSON, and a crosswalk maps single values ()",
+            "error b.toml:2 WebUntis, OneRoster 1.1 has no combo lists (its description says where they are: `[combos]`)",
+        ]
+    );
+    for command in [&["sync"][..], &["demo"], &["run"]] {
+        let ran = place.run(command);
+        assert_eq!(ran.code, Some(78), "{command:?} {ran:?}");
+        assert!(!place.mirror().exists(), "{command:?}");
+    }
+}
+
+#[test]
+fn a_crosswalk_is_checked_against_the_mirrored_list_and_its_gaps_are_told() {
+    let place = place();
+    place.write("config/crosswalks/sex.toml", GENDERS);
+    let demo = place.run(&["demo", "--json", "--students", "40"]);
+    assert_eq!(demo.code, Some(0), "{demo:?}");
+    let mirror = place.mirror();
+
+    let checked = place.run(&["crosswalk", "check", "--json"]);
+    assert_eq!(checked.code, Some(78), "{checked:?}");
+    let view = json(&checked);
+    assert_eq!(
+        told(&view["problems"]),
+        [
+            "error sex.toml:7 the list `genders` has no entry with the code `Male` (did you mean `M` (Male)?)",
+            "error sex.toml:8 the list `genders` has no entry with the code `x` (did you mean `X` (Other)?)",
+        ]
+    );
+    let of_all = json(&place.run(&["check", "--json"]));
+    assert_eq!(
+        (of_all["ok"].as_bool(), told(&of_all["problems"]).len()),
+        (Some(false), 2)
+    );
+
+    place.write(
+        "config/crosswalks/sex.toml",
+        &GENDERS
+            .replace("Male", "M")
+            .replace("Mr", "Sir")
+            .replace("\"x\"", "\"X\""),
+    );
+    let demo = json(&place.run(&["demo", "--json", "--students", "40"]));
+    let titles: Vec<String> = look::list(
+        &mirror,
+        "SELECT title FROM wisenet_learners WHERE title NOT IN ('Ms', 'Sir', 'Mx') GROUP BY 1 ORDER BY count(*) DESC, 1",
+    );
+    assert!(titles.contains(&"Mr".to_owned()), "{titles:?}");
+    let checked = place.run(&["crosswalk", "check", "sex", "--json"]);
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    let unmapped = json(&checked)["columns"][0]["unmapped"].clone();
+    let values: Vec<&str> = unmapped
+        .as_array()
+        .expect("values")
+        .iter()
+        .filter_map(|one| one["value"].as_str())
+        .collect();
+    assert_eq!(values, titles);
+
+    let said = format!(
+        "{} in wisenet_learners.title (crosswalk sex, ",
+        match titles.len() {
+            1 => "1 unmapped value".to_owned(),
+            many => format!("{many} unmapped values"),
+        }
+    );
+    let status = place.run(&["status"]).out;
+    assert!(status.contains(&said), "{said}\n{status}");
+    let of_runs = demo
+        .as_array()
+        .expect("runs")
+        .iter()
+        .map(|run| run["gaps"].to_string());
+    assert!(
+        of_runs
+            .filter(|gaps| gaps.contains("\"crosswalk\":\"sex\""))
+            .count()
+            == 1,
+        "{demo}"
+    );
+
+    let mapped = "SELECT count(*) FROM wisenet_learners_mapped WHERE title_sex_label IS NOT CASE title WHEN 'Ms' THEN 'Female' WHEN 'Mx' THEN 'Other' END";
+    assert_eq!(look::one::<u64>(&mirror, mapped), 0);
+    let by_example =
+        "SELECT DISTINCT type_session_length_label FROM webuntis_academic_sessions_mapped";
+    assert_eq!(look::list::<String>(&mirror, by_example), ["Years"]);
+}
+
+#[test]
+fn a_draft_is_a_crosswalk_when_it_is_saved() {
+    let place = place();
+    assert_eq!(
+        place.run(&["demo", "--json", "--students", "40"]).code,
+        Some(0)
+    );
+    let draft = place.run(&[
+        "crosswalk",
+        "suggest",
+        "wisenet_learners.gender_description",
+        "wisenet.genders",
+    ]);
+    assert_eq!(draft.code, Some(0), "{draft:?}");
+    assert!(
+        draft.out.contains("\n\"Female\" = \"F\"    # "),
+        "{}",
+        draft.out
+    );
+    place.write("config/crosswalks/draft.toml", &draft.out);
+    let checked = place.run(&["crosswalk", "check", "draft"]);
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    assert_eq!(
+        checked.out,
+        "draft: wisenet_learners.gender_description to wisenet.genders: every value is mapped.\n"
+    );
+    for (arguments, says) in [
+        (
+            ["suggest", "wisenet_learners.gendr", "genders"],
+            "wisenet_learners has no column `gendr`",
+        ),
+        (
+            ["suggest", "learners", "genders"],
+            "`learners` names no column",
+        ),
+        (
+            ["suggest", "wisenet_learners.title", "gendres"],
+            "there is no combo list `gendres`; did you mean `genders`?",
+        ),
+        (
+            ["check", "draff", "--json"],
+            "there is no crosswalk `draff`; did you mean `draft`?",
+        ),
+    ] {
+        let ran = place.run(&[&["crosswalk"][..], &arguments].concat());
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.err.starts_with(says), "{says}: {ran:?}");
+    }
+}
