@@ -116,3 +116,7 @@ fn references(source: &SourceName, spec: &Arc<StreamSpec>) -> References {
             .collect(),
     }
 }
+
+#[cfg(test)]
+#[path = "lookups_tests.rs"]
+mod tests;

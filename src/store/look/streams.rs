@@ -28,17 +28,17 @@ pub fn table(reader: &Reader, source: &str, stream: &str) -> Result<Option<Table
     let what = StoreError::sql("look at a table");
     let mut statement = reader
         .prepare(
-            "SELECT \"column\", type, comes_from, meaning, combo, combo_by FROM rollbook_columns \
+            "SELECT * FROM rollbook_columns \
              WHERE source = ?1 AND stream = ?2 ORDER BY position",
         )
         .map_err(&what)?;
     let columns: Vec<TableColumn> = statement
         .query_map([source, stream], |row| {
             Ok(TableColumn {
-                name: row.get(0)?,
-                kind: kind(&row.get::<_, String>(1)?),
-                from: row.get(2)?,
-                help: row.get(3)?,
+                name: row.get("column")?,
+                kind: kind(&row.get::<_, String>("type")?),
+                from: row.get("comes_from")?,
+                help: row.get("meaning")?,
                 combo: reference(row)?,
             })
         })
@@ -73,7 +73,9 @@ pub fn table(reader: &Reader, source: &str, stream: &str) -> Result<Option<Table
 }
 
 fn reference(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Reference>> {
-    let (list, by): (Option<String>, Option<String>) = (row.get(4)?, row.get(5)?);
+    let list: Option<String> = row.get("combo")?;
+    // A mirror that has not been brought to this program's version yet does not say.
+    let by: Option<String> = row.get("combo_by").unwrap_or_default();
     let by = by.and_then(|by| By::of_word(&by)).unwrap_or_default();
     Ok(list.map(|list| Reference { list, by }))
 }

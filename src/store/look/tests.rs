@@ -187,6 +187,28 @@ async fn a_table_is_known_from_the_mirror_alone() {
     );
 }
 
+/// Commands that only read come before the daemon has brought the mirror to this version.
+#[tokio::test]
+async fn an_older_mirror_can_be_looked_at() {
+    let mirror = Mirror::new().await;
+    let older = "ALTER TABLE rollbook_columns DROP COLUMN combo_by; DROP TABLE rollbook_unmapped;";
+    mirror
+        .store
+        .write(move |connection| {
+            connection
+                .execute_batch(older)
+                .map_err(StoreError::sql("go back"))
+        })
+        .await
+        .expect("went back");
+    let reader = mirror.reader();
+    assert_eq!(
+        table(&reader, "north", "grades").expect("asked"),
+        Some(grades())
+    );
+    assert_eq!(gaps(&reader).expect("asked"), []);
+}
+
 #[tokio::test]
 async fn what_waits_for_an_approval_is_the_last_judgement() {
     let mirror = Mirror::new().await;
