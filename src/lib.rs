@@ -9,6 +9,7 @@
 //! daemon     when jobs run, reload, shutdown
 //! sync       one run: read, plan, guard, apply
 //! config   vendor   http   store      the admin's files, the vendors' descriptions, asking, keeping
+//! sheets     spreadsheets and CSV that people bring and take
 //! model      words and rules: no I/O, no clock, no async
 //! clock, folder      the doors to time and to files that people edit
 //! sandbox    apart: simulated vendors on loopback
@@ -40,6 +41,7 @@ pub mod folder;
 pub mod http;
 pub mod model;
 pub mod sandbox;
+pub mod sheets;
 pub mod store;
 pub mod sync;
 pub mod vendor;

@@ -22,6 +22,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("vendor", &["model", "clock", "folder"]),
     ("http", &["model", "clock", "folder"]),
     ("store", &["model", "clock", "folder"]),
+    ("sheets", &["model", "clock", "folder"]),
     (
         "sync",
         &[
@@ -53,7 +54,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "model", "clock", "folder", "config", "vendor", "http", "store", "sync", "daemon",
-            "web", "app", "sandbox",
+            "web", "app", "sandbox", "sheets",
         ],
     ),
 ];
