@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 
 use super::log::Form;
 use super::{
-    approve, check, crosswalk, demo, jobs, login, logout, matches, reset, resume, runs, sandbox,
-    schema, status, streams, sync, tokens, vault, why,
+    approve, check, combos, crosswalk, demo, jobs, login, logout, matches, reset, resume, runs,
+    sandbox, schema, status, streams, sync, tokens, vault, why,
 };
 use crate::app::Places;
 
@@ -65,6 +65,8 @@ pub enum Command {
     Jobs(jobs::Options),
     /// What can be mirrored, what is, and how it is read
     Streams(streams::Options),
+    /// Combo lists: what is mirrored, what a code means, what a spreadsheet says differently
+    Combos(combos::Options),
     /// Which run brought, changed or removed a row
     Why(why::Options),
     /// How each source is let in, and what is kept of it; never a value
@@ -145,6 +147,16 @@ mod tests {
             &["rollbook", "vault", "rekey", "--new-key", "new.key"],
             &["rollbook", "schema", "people"],
             &["rollbook", "matches", "pupils", "--show", "--json"],
+            &["rollbook", "combos", "genders", "--csv"],
+            &["rollbook", "combos", "--search", "@@", "--json"],
+            &[
+                "rollbook",
+                "combos",
+                "import",
+                "lists.xlsx",
+                "--source",
+                "north",
+            ],
             &["rollbook", "crosswalk", "check", "roles", "--json"],
             &[
                 "rollbook",
@@ -160,6 +172,7 @@ mod tests {
         for line in [
             &["rollbook", "why", "north_users"][..],
             &["rollbook", "approve"],
+            &["rollbook", "combos", "--csv", "--json"],
             &["rollbook", "streams", "north", "--columns", "north.users"],
             &["rollbook", "sandbox", "--faults", "101"],
             &["rollbook", "sandbox", "--advance"],

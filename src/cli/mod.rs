@@ -5,6 +5,7 @@
 mod approve;
 mod args;
 mod check;
+mod combos;
 mod crosswalk;
 mod daemon_lines;
 mod demo;
@@ -65,6 +66,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Run => run::run(&places).await,
         Command::Sync(options) => sync::run(&places, options).await,
         Command::Check(options) => check::run(&places, &options).await,
+        Command::Combos(options) => combos::run(&places, &options),
         Command::Crosswalk(options) => crosswalk::run(&places, &options),
         Command::Status(options) => status::run(&places, &options),
         Command::Runs(options) => runs::run(&places, &options),

@@ -9,9 +9,19 @@ use serde::Serialize;
 
 use super::grid::Place;
 use super::lists::{Code, FileEntry, FileList, FileLists, Note};
-use crate::model::ComboEntry;
 use crate::model::folded;
 use crate::model::nearest::nearest;
+
+/// One entry of a list as the mirror has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MirrorEntry {
+    /// Its code; some lists have none.
+    pub code: Option<String>,
+    /// What it means.
+    pub label: Option<String>,
+    /// Whether it is in use.
+    pub active: bool,
+}
 
 /// Everything that differs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -142,7 +152,7 @@ impl Comparison {
 }
 
 /// Compares a file with the lists of one source.
-pub fn compare(file: FileLists, mirror: &BTreeMap<String, Vec<ComboEntry>>) -> Comparison {
+pub fn compare(file: FileLists, mirror: &BTreeMap<String, Vec<MirrorEntry>>) -> Comparison {
     let mut found = Comparison {
         passed_over: file.notes,
         ..Comparison::default()
@@ -181,14 +191,14 @@ pub fn compare(file: FileLists, mirror: &BTreeMap<String, Vec<ComboEntry>>) -> C
 
 /// The mirror's side of a list while the file's entries come by.
 struct Met<'a> {
-    entries: &'a [ComboEntry],
+    entries: &'a [MirrorEntry],
     codes: BTreeMap<&'a str, Vec<usize>>,
     labels: BTreeMap<String, Vec<usize>>,
     met: Vec<bool>,
     difference: ListDifference,
 }
 
-fn of_list(list: &FileList, entries: &[ComboEntry]) -> ListDifference {
+fn of_list(list: &FileList, entries: &[MirrorEntry]) -> ListDifference {
     let mut met = Met {
         entries,
         codes: BTreeMap::new(),
@@ -210,24 +220,31 @@ fn of_list(list: &FileList, entries: &[ComboEntry]) -> ListDifference {
                 .push(place);
         }
     }
-    let mut codes = BTreeSet::new();
+    let mut times: BTreeMap<&str, usize> = BTreeMap::new();
     for entry in &list.entries {
-        let doubled = entry
-            .code
-            .as_ref()
-            .filter(|code| !codes.insert(code.text()));
-        match doubled {
-            Some(code) => met.difference.doubled.push(Doubled {
-                code: code.text().to_owned(),
+        if met.is_doubled(entry, &mut times) {
+            met.difference.doubled.push(Doubled {
+                code: entry.code.as_ref().map_or("", Code::text).to_owned(),
                 place: entry.place.clone(),
-            }),
-            None => met.meet(entry),
+            });
+        } else {
+            met.meet(entry);
         }
     }
     met.rest()
 }
 
 impl Met<'_> {
+    /// A code that stands in the file more often than in the mirror, where one may be retired and come anew.
+    fn is_doubled<'f>(&self, entry: &'f FileEntry, times: &mut BTreeMap<&'f str, usize>) -> bool {
+        let Some(code) = entry.code.as_ref().map(Code::text) else {
+            return false;
+        };
+        let so_far = times.entry(code).or_default();
+        *so_far += 1;
+        *so_far > self.codes.get(code).map_or(1, Vec::len)
+    }
+
     fn meet(&mut self, entry: &FileEntry) {
         let code = entry.code.as_ref();
         if let Some(found) = code.and_then(|code| self.codes.get(code.text())).cloned() {

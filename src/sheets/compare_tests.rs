@@ -5,25 +5,18 @@ use crate::sheets::commas;
 use crate::sheets::lists::find_lists;
 
 /// `code=label`, one a line; a dash is no code, `(old)` is retired.
-fn mirror(lists: &[(&str, &[&str])]) -> BTreeMap<String, Vec<ComboEntry>> {
-    let entry = |(number, line): (usize, &&str)| {
+fn mirror(lists: &[(&str, &[&str])]) -> BTreeMap<String, Vec<MirrorEntry>> {
+    let entry = |line: &&str| {
         let (code, label) = line.split_once('=').expect("code=label");
-        ComboEntry {
-            id: number.to_string(),
+        MirrorEntry {
             code: (code != "-").then(|| code.to_owned()),
             label: Some(label.trim_end_matches("(old)").to_owned()),
             active: !label.ends_with("(old)"),
-            since: String::new(),
         }
     };
     lists
         .iter()
-        .map(|(name, lines)| {
-            (
-                (*name).to_owned(),
-                lines.iter().enumerate().map(entry).collect(),
-            )
-        })
+        .map(|(name, lines)| ((*name).to_owned(), lines.iter().map(entry).collect()))
         .collect()
 }
 
@@ -144,6 +137,7 @@ fn entries_meet_by_code_and_else_by_what_they_mean() {
             &["+007=A at 2", "-07=A"],
         ),
         ("twice", "20,A\n20,A\n", &["20=A"], &["2x20 at 3"]),
+        ("twice in both", "20,A\n20,B\n", &["20=A(old)", "20=B"], &[]),
         (
             "two ids with one code",
             "20,B\n",

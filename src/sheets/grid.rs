@@ -76,12 +76,20 @@ impl fmt::Display for Place {
 
 /// Why a file cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {message}")]
+#[error("{}{message}", in_front(place))]
 pub struct SheetError {
     /// Where.
     pub place: Place,
     /// What is wrong, and what to do.
     pub message: String,
+}
+
+/// The place, where it is not the whole file.
+fn in_front(place: &Place) -> String {
+    if *place == Place::default() {
+        return String::new();
+    }
+    format!("{place}: ")
 }
 
 impl SheetError {

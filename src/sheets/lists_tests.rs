@@ -151,7 +151,7 @@ fn what_is_passed_over_is_told() {
         .expect_err("no list")
         .to_string();
     assert!(
-        none.starts_with("the file: no combo list was found; a sheet needs"),
+        none.starts_with("no combo list was found; a sheet needs"),
         "{none}"
     );
 }

@@ -9,6 +9,6 @@ pub mod grid;
 pub mod lists;
 pub mod xlsx;
 
-pub use compare::{Comparison, compare};
+pub use compare::{Comparison, MirrorEntry, compare};
 pub use grid::{Place, SheetError, read};
 pub use lists::{FileLists, find_lists};

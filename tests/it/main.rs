@@ -9,6 +9,7 @@ mod binary;
 mod browser;
 mod churn;
 mod crosswalk;
+mod combos;
 mod daemon;
 mod demo;
 mod floors;

@@ -4,12 +4,14 @@
 //! rows leave only through `ask` and through `columns_of_rows`; the others tell names, counts and times.
 
 mod ask;
+mod combos;
 mod gaps;
 mod rows;
 mod runs;
 mod streams;
 
 pub use ask::{Answer, ask};
+pub use combos::{ListLine, combo_lists};
 pub use gaps::{Gap, gaps};
 pub use rows::{Version, columns_of_rows, waits, why};
 pub use runs::{RejectLine, RunLine, held, jobs, rejects, run, run_streams, runs};

@@ -1,0 +1,162 @@
+//! `rollbook combos import FILE`: what a spreadsheet or CSV says differently from the mirror. Writes nothing.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::{shown, tables};
+use crate::cli::exit::Exit;
+use crate::cli::out;
+use crate::cli::reading::Reading;
+use crate::cli::table::indented;
+use crate::cli::words::many;
+use crate::model::nearest::quoted;
+use crate::sheets::compare::ListDifference;
+use crate::sheets::{Comparison, MirrorEntry, compare, find_lists, read};
+use crate::store::lookups::{entries_of, lists_of};
+
+/// Options of `combos import`.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// A workbook (.xlsx) or CSV
+    file: PathBuf,
+    /// The source whose lists it is compared with; needed where several have any
+    #[arg(long, value_name = "SOURCE")]
+    source: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Compares and tells.
+pub fn run(reading: &Reading, options: &Options) -> Result<(), Exit> {
+    let mut tables = tables(reading, options.source.as_deref())?;
+    let combos = tables.remove(0);
+    if let Some(other) = tables.first() {
+        return Err(Exit::usage(format!(
+            "`{}` and `{}` both have combo lists; choose one with --source",
+            combos.source, other.source
+        )));
+    }
+    let mirror = reading.mirror()?;
+    let mut lists = BTreeMap::new();
+    for name in lists_of(mirror, &combos)? {
+        let entries = entries_of(mirror, &combos, &name)?;
+        let entry = |entry: crate::store::lookups::ComboEntry| MirrorEntry {
+            code: entry.code,
+            label: entry.label,
+            active: entry.active,
+        };
+        lists.insert(name, entries.into_iter().map(entry).collect());
+    }
+    let file = options.file.display();
+    let known: Vec<String> = lists.keys().cloned().collect();
+    let found = read(&options.file)
+        .and_then(|sheets| find_lists(&sheets, &known))
+        .map_err(|error| Exit::failed(format!("{file}: {}", shown(&error.to_string()))))?;
+    let found = compare(found, &lists);
+    if options.json {
+        out::json(&json!({
+            "file": file.to_string(), "source": combos.source, "same": found.is_same(), "differences": found,
+        }));
+    } else {
+        out::text(format!("{file} and {}: {}", combos.name(), text(&found)));
+    }
+    Ok(())
+}
+
+fn text(found: &Comparison) -> String {
+    let lists = |number: usize| many(number as u64, "list", "lists");
+    let mut text = format!(
+        "{} the same, {} different, {} only in the file, {} only in the mirror\n",
+        lists(found.same_lists),
+        found.lists.len(),
+        found.only_in_file.len(),
+        found.only_in_mirror.len()
+    );
+    for list in &found.lists {
+        text.push_str(&of_list(list));
+    }
+    for list in &found.only_in_file {
+        let entries = many(list.entries as u64, "entry", "entries");
+        let name = quoted(&list.list);
+        let near = list.nearest.as_ref();
+        let near = near.map_or(String::new(), |near| {
+            format!("; did you mean {}?", quoted(near))
+        });
+        let place = shown(&list.place.to_string());
+        text.push_str(&format!(
+            "• only in the file: {name} ({entries} from {place}{near})\n"
+        ));
+    }
+    if !found.only_in_mirror.is_empty() {
+        let names = found.only_in_mirror.iter().map(|list| shown(&list.list));
+        let names: Vec<String> = names.collect();
+        text.push_str(&format!("• only in the mirror: {}\n", names.join(", ")));
+    }
+    for note in &found.passed_over {
+        let place = shown(&note.place.to_string());
+        text.push_str(&format!("• {place}: {}\n", note.message));
+    }
+    text
+}
+
+/// One list: what differs, code, words, where.
+fn of_list(list: &ListDifference) -> String {
+    let word = |text: &Option<String>| shown(text.as_deref().unwrap_or("–"));
+    let mut rows: Vec<[String; 4]> = Vec::new();
+    let mut row = |what: &str, code: String, words: String, place: String| {
+        rows.push([what.to_owned(), code, words, place]);
+    };
+    for one in &list.only_in_file {
+        let place = shown(&one.place.to_string());
+        row("only in the file", word(&one.code), word(&one.label), place);
+    }
+    for one in &list.only_in_mirror {
+        let state = if one.active { "" } else { "retired" };
+        row(
+            "only in the mirror",
+            word(&one.code),
+            word(&one.label),
+            state.to_owned(),
+        );
+    }
+    for one in &list.labels {
+        let words = format!(
+            "{} – in the mirror {}",
+            shown(&one.file),
+            shown(&one.mirror)
+        );
+        row(
+            "other words",
+            word(&one.code),
+            words,
+            shown(&one.place.to_string()),
+        );
+    }
+    for one in &list.lost_zeros {
+        let codes: Vec<String> = one.mirror.iter().map(|code| shown(code)).collect();
+        let words = format!("a number in the file; may have been {}", codes.join(" or "));
+        row(
+            "zeros lost?",
+            one.number.clone(),
+            words,
+            shown(&one.place.to_string()),
+        );
+    }
+    for one in &list.doubled {
+        let place = shown(&one.place.to_string());
+        row("twice in the file", shown(&one.code), String::new(), place);
+    }
+    let same = many(list.same as u64, "entry", "entries");
+    format!(
+        "{} ({same} the same)\n{}",
+        shown(&list.list),
+        indented(2, rows)
+    )
+}
+
+#[cfg(test)]
+#[path = "import_tests.rs"]
+mod tests;
