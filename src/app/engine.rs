@@ -7,8 +7,8 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{App, Overlay, Places, Setup};
-use crate::daemon::{Engine, Entry, Refusal};
+use super::{App, Granted, Overlay, Places, Setup};
+use crate::daemon::{Engine, Entry, Refusal, Reply};
 use crate::model::{Look, Problems, Severity, scalar};
 use crate::store::runs::{self, JobState};
 use crate::sync::{Order, Outcome, Watch};
@@ -116,6 +116,23 @@ impl Engine for DaemonEngine {
                 first: error.to_string(),
                 text: error.to_string(),
             })
+        }
+        .boxed()
+    }
+
+    fn wish(&self, wish: String) -> BoxFuture<'static, Reply> {
+        let app = Arc::clone(&self.app);
+        async move {
+            let granted = match serde_json::from_str(&wish) {
+                Ok(wish) => app.grant(&wish).await,
+                Err(_) => Granted::Refused("this daemon does not know such a wish".to_owned()),
+            };
+            let run_now = match &granted {
+                Granted::Approved { job } => Some(job.clone()),
+                _ => None,
+            };
+            let answer = serde_json::to_string(&granted).unwrap_or_default();
+            Reply { answer, run_now }
         }
         .boxed()
     }

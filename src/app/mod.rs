@@ -2,7 +2,8 @@
 //!
 //! Nothing here reads a page or writes a row. `setup.rs` checks what admins wrote against the
 //! descriptions, `sources.rs` makes sessions and `granting.rs` their ways to a token, `tables.rs` makes
-//! tables, `keeping.rs` lends the vault to the tokens, `engine.rs` lets the daemon run jobs.
+//! tables, `keeping.rs` lends the vault to the tokens, `engine.rs` lets the daemon run jobs,
+//! `wishes.rs` does what admins ask for.
 
 mod engine;
 mod granting;
@@ -17,6 +18,7 @@ mod setup;
 mod sources;
 mod tables;
 mod targets;
+mod wishes;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,6 +34,7 @@ pub use online::{Answered, SourceOnline, StreamOnline};
 pub use overlay::Overlay;
 pub use setup::{JobSetup, Setup, SourceSetup};
 pub use targets::{check_targets, crosswalk, mirrored_lists};
+pub use wishes::{Granted, Wish, is_too_old, known_job, waits_for};
 
 use crate::clock::Clock;
 use crate::config::Secrets;

@@ -5,9 +5,12 @@ use std::process::ExitCode;
 use crate::model::{Look, Problems};
 use crate::store::StoreError;
 
+/// The code for that somebody else has the mirror, EX_TEMPFAIL of sysexits.
+const BUSY_CODE: u8 = 75;
+
 /// What to do when somebody else writes.
 const BUSY: &str = "\nThe daemon keeps the mirror to itself while it runs: `systemctl stop rollbook`, then this command, \
-     then `systemctl start rollbook`. Commands that only read work beside it.";
+     then `systemctl start rollbook`. Commands that only read work beside it, and so do approve, resume and reset.";
 
 /// Why a command ends, and with which code.
 #[derive(Debug)]
@@ -49,6 +52,11 @@ impl Exit {
         }
     }
 
+    /// Whether somebody else has the mirror.
+    pub fn is_busy(&self) -> bool {
+        self.code == BUSY_CODE
+    }
+
     /// What would be said, for tests.
     #[cfg(test)]
     pub fn into_text(self) -> String {
@@ -76,7 +84,7 @@ impl From<Problems> for Exit {
 impl From<StoreError> for Exit {
     fn from(error: StoreError) -> Self {
         let code = match &error {
-            StoreError::Busy { .. } => 75,
+            StoreError::Busy { .. } => BUSY_CODE,
             StoreError::File { .. } | StoreError::KeyChanged { .. } | StoreError::Shut { .. } => 78,
             StoreError::Sql { .. } | StoreError::Sealing | StoreError::WriterGone => 1,
         };

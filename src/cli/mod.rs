@@ -4,6 +4,7 @@
 
 mod approve;
 mod args;
+mod asking;
 mod check;
 mod combos;
 mod crosswalk;

@@ -1,11 +1,9 @@
 //! `rollbook resume JOB`: a job that waits for a person, for a vendor or after failures runs at its next tick again.
 
+use super::asking::{By, asked};
 use super::exit::Exit;
-use super::sync::known_job;
-use super::words::moment;
-use super::{out, start};
-use crate::app::{Overlay, Places};
-use crate::store::runs::{self, JobState};
+use super::out;
+use crate::app::{Granted, Places, Wish};
 
 /// Options of `resume`.
 #[derive(Debug, clap::Args)]
@@ -16,57 +14,33 @@ pub struct Options {
 
 /// Clears what makes the job wait.
 pub async fn run(places: &Places, options: Options) -> Result<(), Exit> {
-    let app = start::app(places, &Overlay::default()).await?;
-    known_job(&app.setup(), &options.job)?;
-    let job = options.job.clone();
-    let before = app
-        .store()
-        .write(move |connection| {
-            let state = runs::job_state(connection, &job)?;
-            let cleared = JobState {
-                last_due: state.last_due.clone(),
-                ..JobState::default()
-            };
-            runs::save_job_state(connection, &job, &cleared)?;
-            Ok(state)
-        })
-        .await?;
-    out::text(text(&options.job, &before));
+    let job = options.job;
+    let (granted, by) = asked(places, &Wish::Resume { job: job.clone() }).await?;
+    let Granted::Resumed { waits } = granted else {
+        return Err(Exit::failed(format!(
+            "an answer that makes no sense: {granted:?}"
+        )));
+    };
+    out::text(text(&job, &waits, &by));
     Ok(())
 }
 
-fn text(job: &str, before: &JobState) -> String {
-    let waits = waits_for(before);
+fn text(job: &str, waits: &[String], by: &By) -> String {
     if waits.is_empty() {
         return format!("{job} was not waiting for anything.");
     }
     format!(
-        "{job} no longer waits ({}). It runs at its next tick; `rollbook sync {job}` runs it now.",
-        waits.join("; ")
+        "{job} no longer waits ({}). It runs at its next tick.{}",
+        waits.join("; "),
+        by.run_it_now(job)
     )
-}
-
-/// What makes a job wait, in words.
-pub fn waits_for(state: &JobState) -> Vec<String> {
-    let mut waits = Vec::new();
-    if let Some(reason) = &state.parked {
-        waits.push(format!("parked: {reason}"));
-    }
-    if let Some(until) = &state.deferred_until {
-        waits.push(format!(
-            "deferred: the vendor asked to be left alone until {} UTC",
-            moment(until)
-        ));
-    }
-    if state.failures > 1 {
-        waits.push(format!("{} runs in a row did not end well", state.failures));
-    }
-    waits
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::waits_for;
+    use crate::store::runs::JobState;
 
     #[test]
     fn what_was_cleared_is_told() {
@@ -78,7 +52,7 @@ mod tests {
                     ..JobState::default()
                 },
                 "rosters no longer waits (2 runs in a row did not end well). \
-                 It runs at its next tick; `rollbook sync rosters` runs it now.",
+                 It runs at its next tick.",
             ),
             (
                 JobState {
@@ -90,11 +64,11 @@ mod tests {
                 "rosters no longer waits (parked: the vendor refused the credential; \
                  deferred: the vendor asked to be left alone until 2026-02-01 12:30:00 UTC; \
                  12 runs in a row did not end well). \
-                 It runs at its next tick; `rollbook sync rosters` runs it now.",
+                 It runs at its next tick.",
             ),
         ];
         for (state, expected) in rows {
-            assert_eq!(text("rosters", &state), expected);
+            assert_eq!(text("rosters", &waits_for(&state), &By::Daemon), expected);
         }
     }
 }

@@ -1,12 +1,14 @@
 //! `rollbook run`: the daemon. Every job on its schedule, until a signal ends it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::exit::Exit;
 use super::start;
 use crate::app::{App, DaemonEngine, Overlay, Places};
 use crate::clock::Clock;
-use crate::daemon::{self, Changes, Event, Front, Orders};
+use crate::daemon::control::Control;
+use crate::daemon::{self, AtOnce, Changes, Engine, Event, Front, Orders, absolute};
 
 /// Runs until SIGTERM or Ctrl-C; SIGHUP, or a change of its files, loads the configuration again.
 pub async fn run(places: &Places) -> Result<(), Exit> {
@@ -30,8 +32,15 @@ pub async fn serve(app: Arc<App>, places: &Places, overlay: Overlay, changes: Ch
         alive_every: front.alive_every(),
         ..Orders::default()
     };
-    let reload = Arc::clone(&orders.reload);
-    let engine = Arc::new(DaemonEngine::new(app, places.clone(), overlay));
+    let (reload, at_once) = (Arc::clone(&orders.reload), Arc::clone(&orders.at_once));
+    let engine: Arc<dyn Engine> = Arc::new(DaemonEngine::new(app, places.clone(), overlay));
+    let wishes = hear_wishes(
+        &folder,
+        &mirror,
+        Arc::clone(&engine),
+        at_once,
+        clock.clone(),
+    );
     let hearing = Arc::clone(&front);
     let tell = move |event: Event| {
         log(&event);
@@ -40,10 +49,31 @@ pub async fn serve(app: Arc<App>, places: &Places, overlay: Overlay, changes: Ch
     tokio::select! {
         () = daemon::serve(engine, clock.clone(), orders, tell) => {}
         () = front.keep_file() => {}
+        () = wishes => {}
         () = changes.follow(clock, reload) => {}
     }
     front.close();
     tracing::info!("rollbook has stopped");
+}
+
+/// Lets admins approve, resume and reset while the daemon runs.
+async fn hear_wishes(
+    folder: &Path,
+    mirror: &Path,
+    engine: Arc<dyn Engine>,
+    at_once: Arc<AtOnce>,
+    clock: Clock,
+) {
+    match Control::listen(folder, &absolute(mirror)) {
+        Ok(control) => control.serve(engine, at_once, clock).await,
+        Err(error) => {
+            let folder = folder.display();
+            tracing::warn!(
+                "approve, resume and reset cannot reach this daemon, no socket in {folder}: {error}"
+            );
+            std::future::pending().await
+        }
+    }
 }
 
 /// One line for what a run does not say itself.

@@ -8,15 +8,13 @@ use comfy_table::Cell;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::approve::is_too_old;
 use super::daemon_lines::{daemon_of, of_daemon, of_jobs};
 use super::exit::Exit;
 use super::reading::{Reading, errors};
-use super::resume::waits_for;
 use super::ticks::{Tick, ticks};
 use super::words::moment;
 use super::{out, table};
-use crate::app::{Places, Setup};
+use crate::app::{Places, Setup, is_too_old, waits_for};
 use crate::clock::Clock;
 use crate::daemon::status::Status;
 use crate::model::scalar;

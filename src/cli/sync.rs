@@ -5,9 +5,7 @@ use tokio_util::sync::CancellationToken;
 use super::exit::Exit;
 use super::progress::Bars;
 use super::{lines, out, start, table};
-use crate::app::{App, JobSetup, Overlay, Places, Setup};
-use crate::model::JobName;
-use crate::model::nearest::advice;
+use crate::app::{App, Overlay, Places, known_job};
 use crate::sync::{Order, RunReport};
 
 /// Options of `sync`.
@@ -98,17 +96,9 @@ fn jobs(app: &App, named: &[String]) -> Result<Vec<String>, Exit> {
         return Ok(setup.jobs.keys().map(ToString::to_string).collect());
     }
     for name in named {
-        known_job(&setup, name)?;
+        known_job(&setup, name).map_err(Exit::usage)?;
     }
     Ok(named.to_vec())
-}
-
-/// A job by the name that the admin typed.
-pub fn known_job<'a>(setup: &'a Setup, name: &str) -> Result<&'a JobSetup, Exit> {
-    setup.job(name).ok_or_else(|| {
-        let help = advice(name, setup.jobs.keys().map(JobName::as_str));
-        Exit::usage(format!("there is no job `{name}`; {help}"))
-    })
 }
 
 /// The table and what needs saying.

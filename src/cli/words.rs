@@ -5,13 +5,7 @@ use crate::model::{History, Period, StreamName};
 use crate::vendor::api::StreamSpec;
 use crate::vendor::description::PageBy;
 
-/// A time of the mirror for people: `2026-01-31 06:00:14`, still UTC.
-pub fn moment(written: &str) -> String {
-    match (written.get(..10), written.get(11..19)) {
-        (Some(date), Some(time)) => format!("{date} {time}"),
-        _ => written.to_owned(),
-    }
-}
+pub use crate::model::scalar::moment;
 
 /// A number and its noun: `1 row`, `2 rows`.
 pub fn many(number: u64, one: &str, more: &str) -> String {

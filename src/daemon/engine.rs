@@ -18,6 +18,9 @@ pub const TICK: &str = "tick";
 /// Why a run began, as it is recorded: a tick was missed, and the job wants it made up for.
 pub const CATCH_UP: &str = "catch-up";
 
+/// Why a run began, as it is recorded: an admin has approved what its job held back.
+pub const APPROVAL: &str = "approval";
+
 /// What the loop knows of a job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
@@ -56,6 +59,9 @@ pub trait Engine: Send + Sync + 'static {
     /// Puts the configuration on disk in force; on an error the old one stays.
     fn reload(&self) -> BoxFuture<'static, Result<(), Refusal>>;
 
+    /// Does what an admin asks for, in the engine's own language.
+    fn wish(&self, wish: String) -> BoxFuture<'static, Reply>;
+
     /// How often the mirror's writer has begun or ended something; odd while it works.
     fn writer_steps(&self) -> u64 {
         0
@@ -65,6 +71,15 @@ pub trait Engine: Send + Sync + 'static {
     fn host(&self) -> String {
         String::new()
     }
+}
+
+/// What became of a wish.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// What the asker is told, one line.
+    pub answer: String,
+    /// A job that is to run at once because an admin has approved its loss.
+    pub run_now: Option<String>,
 }
 
 /// Why a new configuration was not taken.

@@ -1,10 +1,11 @@
-//! Floor 3: when jobs run, reload, shutdown.
+//! Floor 3: when jobs run, reload, shutdown, and what systemd, status and admins see of it.
 //!
 //! One loop with one timer for all jobs. It knows no vendor, no source and no SQL: what a job is
 //! and how it runs, an [`Engine`] says. What a tick is, `model/schedule.rs` says.
 
 mod board;
 mod changes;
+pub mod control;
 mod engine;
 mod front;
 mod pulse;
@@ -18,9 +19,9 @@ mod timetable;
 mod verdict;
 
 pub use changes::Changes;
-pub use engine::{CATCH_UP, Dropped, Engine, Entry, Event, Next, Refusal, TICK};
+pub use engine::{APPROVAL, CATCH_UP, Dropped, Engine, Entry, Event, Next, Refusal, Reply, TICK};
 pub use front::{Front, absolute};
-pub use serve::{Orders, follow, serve};
+pub use serve::{AtOnce, Orders, follow, serve};
 pub use signals::Signals;
 pub use status_file::StatusFile;
 pub use verdict::back_off;

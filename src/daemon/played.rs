@@ -155,6 +155,14 @@ impl Engine for Played {
         async move { done.map_err(refusal) }.boxed()
     }
 
+    fn wish(&self, wish: String) -> BoxFuture<'static, Reply> {
+        let reply = Reply {
+            answer: format!("heard {wish}"),
+            run_now: wish.strip_prefix("approve ").map(str::to_owned),
+        };
+        async { reply }.boxed()
+    }
+
     fn writer_steps(&self) -> u64 {
         *self.writer.lock().expect("writer")
     }

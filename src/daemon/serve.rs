@@ -4,7 +4,7 @@
 //! so that a set clock or a host that slept is noticed; between naps nothing wakes up.
 
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::engine::{Dropped, Engine, Event, Next};
+use super::engine::{APPROVAL, Dropped, Engine, Event, Next};
 use super::runs::{Runs, Tell, drop_tick};
 use super::signals::Signals;
 use super::timetable::{LONGEST_NAP, Occasion, Timetable};
@@ -32,8 +32,29 @@ pub struct Orders {
     pub stop: CancellationToken,
     /// Loads the configuration again; many at once are one.
     pub reload: Arc<Notify>,
+    /// Jobs to run at once.
+    pub at_once: Arc<AtOnce>,
     /// How often the loop must come round at least, where somebody waits for its sign of life.
     pub alive_every: Option<Duration>,
+}
+
+/// Jobs that are to run at once, whatever their schedule.
+#[derive(Debug, Default)]
+pub struct AtOnce {
+    jobs: Mutex<Vec<String>>,
+    asked: Notify,
+}
+
+impl AtOnce {
+    /// One more; the loop sees it at once.
+    pub fn ask(&self, job: String) {
+        self.jobs().push(job);
+        self.asked.notify_one();
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, Vec<String>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Runs every job at its times until an order or a signal stops it, which takes five seconds at most.
@@ -114,6 +135,7 @@ impl Daemon {
         self.note(first_seen).await;
         let stop = self.orders.stop.clone();
         let reload = Arc::clone(&self.orders.reload);
+        let at_once = Arc::clone(&self.orders.at_once);
         while !stop.is_cancelled() {
             self.runs.note_ended();
             self.doubt_the_clock_no_longer();
@@ -125,6 +147,7 @@ impl Daemon {
                 biased;
                 () = stop.cancelled() => {}
                 () = reload.notified() => self.reload().await,
+                () = at_once.asked.notified() => {}
                 () = self.runs.ended() => {}
                 () = self.clock.sleep(nap) => {}
             }
@@ -179,6 +202,12 @@ impl Daemon {
         }
         for tick in seen.due {
             self.runs.start(tick);
+        }
+        let now = self.clock.now();
+        for job in std::mem::take(&mut *self.orders.at_once.jobs()) {
+            if let Some(tick) = self.timetable.at_once(&job, APPROVAL, now) {
+                self.runs.start(tick);
+            }
         }
     }
 

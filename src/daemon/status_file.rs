@@ -34,11 +34,8 @@ impl StatusFile {
     /// # Errors
     /// When it cannot be written; the old one stays.
     pub fn write(&self, status: &Status) -> io::Result<()> {
-        if let Some(folder) = self.0.parent().filter(|folder| !folder.is_dir()) {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(FOLDER_MODE)
-                .create(folder)?;
+        if let Some(folder) = self.0.parent() {
+            make_folder(folder)?;
         }
         let new = self.0.with_extension("new");
         let mut file = OpenOptions::new()
@@ -70,6 +67,15 @@ impl StatusFile {
         let is_ours = status.schema == SCHEMA && Path::new(&status.mirror) == mirror;
         (is_ours && lives(&status.process)).then_some(status)
     }
+}
+
+/// Makes the runtime folder where systemd did not.
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let mut private = DirBuilder::new();
+    private.recursive(true).mode(FOLDER_MODE).create(folder)
 }
 
 /// This process.

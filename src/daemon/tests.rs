@@ -451,3 +451,22 @@ async fn a_watchdog_in_a_hurry_is_told_more_often() {
     let longest = naps.iter().rev().skip(1).max();
     assert_eq!(longest, Some(&Duration::from_secs(5)));
 }
+
+#[tokio::test]
+async fn what_was_approved_runs_at_once_whatever_the_job_waits_for() {
+    let approve = |job: &'static str| -> Act {
+        Box::new(move |play| play.orders.at_once.ask(job.to_owned()))
+    };
+    let play = Play::new("2026-03-02T07:01:00Z", &[entry("job", "0 * * * *")]);
+    let play = play.knows("job", |state| {
+        state.failures = 11;
+        state.last_due = Some("2026-03-02T07:00:00.000Z".to_owned());
+    });
+    let acts = vec![
+        ("2026-03-02T07:20:00Z", approve("job")),
+        ("2026-03-02T07:30:00Z", approve("a job that is gone")),
+    ];
+    let mut said = play.until("2026-03-02T07:50:00Z", acts).await;
+    said.retain(|text| !text.contains(" due "));
+    assert_eq!(said, ["ready", "job approval", "job ok", "stopping"]);
+}

@@ -143,6 +143,17 @@ impl Timetable {
         self.jobs.contains_key(job)
     }
 
+    /// A tick out of turn, which changes no plan; nothing when there is no such job.
+    pub fn at_once(&self, job: &str, cause: &'static str, now: Timestamp) -> Option<Tick> {
+        self.jobs.get(job).map(|timed| Tick {
+            job: job.to_owned(),
+            shape: timed.entry.shape.clone(),
+            due: now,
+            cause,
+            now,
+        })
+    }
+
     /// When each job is due next, by name.
     pub fn nexts(&self) -> Vec<Next> {
         let next = |(name, timed): (&String, &Timed)| Next {

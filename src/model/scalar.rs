@@ -149,6 +149,14 @@ fn from_milliseconds(inner: &str) -> Moment<'static> {
     }
 }
 
+/// A time of the mirror for people: `2026-01-31 06:00:14`, still UTC.
+pub fn moment(written: &str) -> String {
+    match (written.get(..10), written.get(11..19)) {
+        (Some(date), Some(time)) => format!("{date} {time}"),
+        _ => written.to_owned(),
+    }
+}
+
 /// A timestamp moved by a span, staying inside what can be written.
 pub fn moved(moment: Timestamp, by: SignedDuration) -> Timestamp {
     moment.checked_add(by).unwrap_or(if by.is_negative() {

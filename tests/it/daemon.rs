@@ -338,3 +338,70 @@ fn the_log_is_text_or_json_and_a_foreign_journal_is_not_written_to() {
         "{lines}"
     );
 }
+
+/// Runs a command beside the daemon, with the folder that systemd would have given the daemon.
+fn beside(service: &Service, arguments: &[&str]) -> crate::place::Ran {
+    let mut command = service.place.command(arguments);
+    command.env("RUNTIME_DIRECTORY", service.place.path("runtime"));
+    service.place.start(command).end()
+}
+
+#[test]
+fn what_a_run_held_back_is_approved_while_the_daemon_runs() {
+    let (server, place) = school();
+    place.sync().fine("the first time");
+    server.edit("users", |users| users.truncate(30));
+    let held = place.sync().held("30 of 60 rows");
+    let run = held.report()["run"].to_string();
+    let mut service = Service::start(place, &[]);
+    service.hear("STATUS=next tick roster at ");
+
+    let unknown = beside(&service, &["approve", "999"]);
+    assert_eq!(unknown.code, Some(2), "{unknown:?}");
+    assert!(unknown.err.contains("there is no run 999"), "{unknown:?}");
+    let approved = beside(&service, &["approve", &run]);
+    assert_eq!(approved.code, Some(0), "{approved:?}");
+    assert!(
+        approved.out.contains("The daemon runs roster now"),
+        "{approved:?}"
+    );
+    let told = service.hear("STATUS=next tick roster at ");
+    assert!(told.contains("last roster ok at "), "{told}");
+    assert_eq!(crate::look::count(&service.place.mirror(), "own_users"), 30);
+    let cause: String = crate::look::one(
+        &service.place.mirror(),
+        "SELECT cause FROM rollbook_runs ORDER BY run DESC LIMIT 1",
+    );
+    assert_eq!(cause, "approval");
+    service.stop();
+}
+
+#[test]
+fn a_job_is_resumed_and_a_stream_reset_while_the_daemon_runs() {
+    let (server, place) = school();
+    place.sync().fine("the first time");
+    server.refuse_tokens(401);
+    assert_eq!(place.sync().said().0, "parked");
+    let mut service = Service::start(place, &[]);
+    service.hear("STATUS=next tick roster at ");
+    let resumed = beside(&service, &["resume", "roster"]);
+    assert_eq!(resumed.code, Some(0), "{resumed:?}");
+    assert!(
+        resumed.out.contains("roster no longer waits (parked: "),
+        "{resumed:?}"
+    );
+    let again = beside(&service, &["resume", "roster"]);
+    assert_eq!(again.out, "roster was not waiting for anything.\n");
+    let reset = beside(&service, &["reset", "roster", "users"]);
+    assert_eq!(
+        reset.out, "The next run of roster reads own_users in full; no row was touched.\n",
+        "{reset:?}"
+    );
+    let wrong = beside(&service, &["reset", "roster", "user"]);
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    assert!(wrong.err.contains("did you mean `users`?"), "{wrong:?}");
+    // Whoever looks in the wrong folder is told to stop the daemon first.
+    let lost = service.place.run(&["resume", "roster"]);
+    assert_eq!(lost.code, Some(75), "{lost:?}");
+    service.stop();
+}
