@@ -364,6 +364,39 @@ async fn a_clock_in_1970_is_waited_for() {
     );
 }
 
+#[tokio::test]
+async fn fifty_years_between_two_clocks_are_one_run() {
+    let job = |name: &str, catch_up| Entry {
+        catch_up,
+        ..entry(name, "30 8 * * *")
+    };
+    let play = Play::new(
+        "1970-01-01T00:00:05Z",
+        &[job("catches_up", true), job("waits", false)],
+    );
+    let last = |state: &mut JobState| state.last_due = Some("2026-03-01T07:30:00.000Z".to_owned());
+    let play = play.knows("catches_up", last).knows("waits", last);
+    // The clock is set long after it was believed.
+    let set: Act = Box::new(|play| play.clock.set_wall(time("2026-03-02T12:00:00Z")));
+    let mut said = play
+        .until("2026-03-02T13:00:00Z", vec![("1970-01-01T05:00:00Z", set)])
+        .await;
+    said.retain(|text| !text.contains(" due "));
+    assert_eq!(
+        said,
+        [
+            "ready",
+            "clock unset",
+            "clock believed",
+            "clock set",
+            "waits dropped: the clock was put forward over it",
+            "catches_up catch-up",
+            "catches_up ok",
+            "stopping"
+        ]
+    );
+}
+
 /// The one test with signals: they reach the whole process, so two at a time would disturb each other.
 #[tokio::test]
 async fn signals_reload_and_stop() {

@@ -52,3 +52,7 @@ pub fn history(
         .map(drop)
         .map_err(&what)
 }
+
+#[cfg(test)]
+#[path = "purge_tests.rs"]
+mod tests;
