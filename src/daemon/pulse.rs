@@ -67,7 +67,7 @@ impl Writer {
         if seen.0 != steps {
             *seen = (steps, running);
         }
-        if steps % 2 == 0 {
+        if steps.is_multiple_of(2) {
             Writes::Nothing
         } else if running.saturating_sub(seen.1) <= TRANSACTION {
             Writes::Something
