@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::row::Kind;
+use crate::store::lookups::Lookups;
 use crate::store::tables::fit;
 use crate::store::{Store, TableColumn};
 
@@ -35,7 +36,7 @@ async fn left(purged: Option<&str>, now: &str) -> u32 {
     let keep = History::Keep(Duration::from_secs(30 * 86_400));
     let counted = store.write(move |connection| {
         let table = users();
-        fit(connection, std::slice::from_ref(&table))?;
+        fit(connection, std::slice::from_ref(&table), &Lookups::default())?;
         let what = StoreError::sql("prepare a test");
         for (id, until) in [("a", "2026-01-01"), ("b", "2026-06-01")] {
             let sql = format!(
