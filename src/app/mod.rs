@@ -38,6 +38,7 @@ pub use wishes::{Granted, Wish, is_too_old, known_job, waits_for};
 
 use crate::clock::Clock;
 use crate::config::Secrets;
+use crate::config::crosswalk::CROSSWALKS;
 use crate::http::{GrantVault as _, SignInMark};
 use crate::model::people::MatchSet;
 use crate::model::scalar;
@@ -65,8 +66,10 @@ impl Places {
 
     /// The folders whose files are the configuration.
     pub fn folders(&self) -> Vec<PathBuf> {
-        let vendors = self.config.join("vendors");
-        vec![self.config.clone(), vendors, self.jobs.clone()]
+        let inside = ["vendors", CROSSWALKS].map(|name| self.config.join(name));
+        let mut folders = vec![self.config.clone(), self.jobs.clone()];
+        folders.extend(inside);
+        folders
     }
 
     /// The folder of the vault: the mirror's.
