@@ -59,7 +59,9 @@ fn told(problems: &Value) -> Vec<String> {
             text("help")
         )
     };
-    problems.map(line).collect()
+    // What the shipped configuration is told anyway is about a password, not about crosswalks.
+    let is_ours = |line: &String| !line.contains("the grant `password` is legacy");
+    problems.map(line).filter(is_ours).collect()
 }
 
 #[test]
