@@ -7,11 +7,11 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{App, Granted, Overlay, Places, Setup};
+use super::{App, Granted, Overlay, Places, Setup, care};
 use crate::daemon::{Engine, Entry, Refusal, Reply};
 use crate::model::{Look, Problems, Severity, scalar};
 use crate::store::runs::{self, JobState};
-use crate::sync::{Order, Outcome, Watch};
+use crate::sync::{Order, Outcome, Progress, Watch};
 
 /// The program, as the daemon sees it.
 pub struct DaemonEngine {
@@ -59,7 +59,8 @@ impl Engine for DaemonEngine {
             catch_up: job.config.catch_up,
             shape: self.app.shape(&setup, job),
         };
-        setup.jobs.iter().map(entry).collect()
+        let jobs = setup.jobs.iter().map(entry);
+        jobs.chain(care::entry(&setup)).collect()
     }
 
     fn state(&self, job: &str) -> Result<JobState, String> {
@@ -95,6 +96,10 @@ impl Engine for DaemonEngine {
             full: false,
             dry: false,
         };
+        if job == care::BACKUP {
+            watch(Progress::Quiet(care::LONGEST_BACKUP));
+            return async move { app.scheduled_backup().await }.boxed();
+        }
         async move { app.run(&job, order, &stop, &watch).await.outcome }.boxed()
     }
 

@@ -5,6 +5,7 @@
 //! tables, `keeping.rs` lends the vault to the tokens, `engine.rs` lets the daemon run jobs,
 //! `wishes.rs` does what admins ask for.
 
+mod care;
 mod engine;
 mod granting;
 mod keeping;
@@ -27,6 +28,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+pub use care::{BACKUP, BackupWish, backup_of};
 pub use engine::DaemonEngine;
 pub use keeping::{Keeping, keys};
 pub use login::{Login, NoLogin};
@@ -240,7 +242,7 @@ impl App {
         stop: &CancellationToken,
         watch: &Watch,
     ) -> RunReport {
-        match self.job(job) {
+        let report = match self.job(job) {
             Ok(job) => {
                 let report = self.runner.run(&job, order, stop, watch).await;
                 if let Some(run) = report.run {
@@ -258,7 +260,11 @@ impl App {
                 gaps: Vec::new(),
                 deferred_until: None,
             },
+        };
+        if !order.dry {
+            self.purge().await;
         }
+        report
     }
 
     /// A job, ready to run. The error is a sentence for the admin: a secret is missing, an address is wrong.

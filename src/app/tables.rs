@@ -130,7 +130,8 @@ fn stream(setup: &Setup, job: &JobSetup, spec: &Arc<StreamSpec>) -> StreamJob {
     }
 }
 
-fn history(job: &JobSetup, spec: &StreamSpec) -> History {
+/// How long old versions of a stream are kept by a job that reads it.
+pub fn history(job: &JobSetup, spec: &StreamSpec) -> History {
     let options = spec
         .name
         .parse::<StreamName>()

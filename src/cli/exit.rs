@@ -86,7 +86,10 @@ impl From<StoreError> for Exit {
         let code = match &error {
             StoreError::Busy { .. } => BUSY_CODE,
             StoreError::File { .. } | StoreError::KeyChanged { .. } | StoreError::Shut { .. } => 78,
-            StoreError::Sql { .. } | StoreError::Sealing | StoreError::WriterGone => 1,
+            StoreError::Sql { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::Sealing
+            | StoreError::WriterGone => 1,
         };
         let help = match &error {
             StoreError::Busy { .. } => BUSY,

@@ -5,6 +5,7 @@
 mod approve;
 mod args;
 mod asking;
+mod backup;
 mod check;
 mod combos;
 mod crosswalk;
@@ -24,6 +25,7 @@ mod problems;
 mod progress;
 mod reading;
 mod reset;
+mod restore;
 mod resume;
 mod run;
 mod runs;
@@ -37,6 +39,7 @@ mod table;
 mod ticks;
 mod tokens;
 mod vault;
+mod verify;
 mod why;
 mod words;
 
@@ -81,6 +84,9 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Approve(options) => approve::run(&places, &options).await,
         Command::Resume(options) => resume::run(&places, options).await,
         Command::Reset(options) => reset::run(&places, options).await,
+        Command::Backup(options) => backup::run(&places, options),
+        Command::Verify(options) => verify::run(&places, &options),
+        Command::Restore(options) => restore::run(&places, &options),
         Command::Login(options) => login::run(&places, &options).await,
         Command::Schema(options) => {
             schema::run(&options);

@@ -18,6 +18,8 @@ pub use crosswalk::{CrosswalkConfig, Crosswalks, crosswalk_schema};
 pub use job::{Apply, Guard, JobConfig, Mode, StreamOptions};
 pub use load::{Config, job_schema, rollbook_schema};
 pub use people::{People, people_schema};
-pub use rollbook::{Proxy, Rollbook, SettingValue, SourceConfig, SourceLimits, StoreConfig};
+pub use rollbook::{
+    BackupConfig, Proxy, Rollbook, SettingValue, SourceConfig, SourceLimits, StoreConfig,
+};
 pub use schedule::{Schedule, Zone};
 pub use secrets::{SecretError, SecretRef, Secrets};

@@ -6,14 +6,16 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::auth::Auth;
+use super::schedule::{Schedule, Zone};
 use super::secrets::SecretRef;
 use crate::model::spelled::{Complaint, spelled};
-use crate::model::{SourceName, VendorName};
+use crate::model::{Period, SourceName, VendorName};
 
 /// The daemon and its sources.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -39,6 +41,14 @@ pub struct StoreConfig {
     /// Where the key is that seals the tokens in the vault (`rollbook vault key` makes one). Without it they
     /// are protected by the file's mode alone. Read at the start of the program.
     pub vault_key: Option<SecretRef>,
+    /// How long the records of runs are kept; a job's last ones stay. Default `"400 days"`.
+    #[serde(default = "four_hundred_days")]
+    pub runs: Period,
+    /// How long it is kept why rows could not be taken; no longer than their run. Default `"90 days"`.
+    #[serde(default = "ninety_days")]
+    pub rejects: Period,
+    /// Backups that the daemon makes; without this table it makes none.
+    pub backup: Option<BackupConfig>,
 }
 
 impl Default for StoreConfig {
@@ -46,8 +56,60 @@ impl Default for StoreConfig {
         Self {
             path: mirror(),
             vault_key: None,
+            runs: four_hundred_days(),
+            rejects: ninety_days(),
+            backup: None,
         }
     }
+}
+
+const fn days(number: u64) -> Period {
+    Period(Duration::from_secs(number * 24 * 60 * 60))
+}
+
+fn four_hundred_days() -> Period {
+    days(400)
+}
+
+fn ninety_days() -> Period {
+    days(90)
+}
+
+/// Backups of the mirror.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BackupConfig {
+    /// When the daemon makes one: a cron pattern of five fields, or six with seconds in front.
+    pub schedule: Schedule,
+    /// The zone that the schedule's times are in. Default `"UTC"`.
+    #[serde(default)]
+    pub time_zone: Zone,
+    /// How many are kept. Default 7.
+    #[serde(default = "seven")]
+    pub keep: NonZeroU32,
+    /// The folder they go to; a relative path starts at the mirror's folder. Default `"backups"`.
+    #[serde(default = "backups")]
+    #[schemars(length(min = 1))]
+    pub path: PathBuf,
+    /// Whether the vault, which holds tokens, is copied too. Default false.
+    #[serde(default)]
+    pub vault: bool,
+}
+
+impl BackupConfig {
+    /// How many are kept unless somebody says otherwise.
+    pub const KEEP: NonZeroU32 = const { NonZeroU32::new(7).expect("7 is not 0") };
+
+    /// The folder unless somebody names one.
+    pub const FOLDER: &str = "backups";
+}
+
+fn seven() -> NonZeroU32 {
+    BackupConfig::KEEP
+}
+
+fn backups() -> PathBuf {
+    PathBuf::from(BackupConfig::FOLDER)
 }
 
 fn mirror() -> PathBuf {

@@ -11,11 +11,11 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
 
 use super::error::StoreError;
-use super::{private, schema};
+use super::{care, private, schema};
 
 /// "ROLB" in ASCII: what `file` and we recognise a mirror by.
 const APPLICATION: i32 = 0x524F_4C42;
@@ -56,6 +56,9 @@ impl Store {
         check_identity(&connection, path)?;
         schema::refuse_newer(&connection, path)?;
         prepare_writer(&connection)?;
+        if let Some(version) = schema::outdated(&connection)? {
+            care::before_upgrade(path, version)?;
+        }
         schema::upgrade(&mut connection)?;
         let (tasks, inbox) = mpsc::channel::<Task>();
         let steps = Arc::new(AtomicU64::new(0));
@@ -176,8 +179,14 @@ fn prepare_writer(connection: &Connection) -> Result<(), StoreError> {
 /// Never touches a file that is not ours (fault catalogue 121).
 fn check_identity(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let look = |name: &str| {
-        connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i32>(0)).map_err(|_| {
-            file(path, "this is no SQLite database; move it away, or name another file under [store] path".into())
+        let answer =
+            connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i32>(0));
+        answer.map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => {
+                let advice = "this is no SQLite database; move it away, or name another file under [store] path";
+                file(path, advice.into())
+            }
+            _ => StoreError::sql("look whose database it is")(error),
         })
     };
     let (application, tables) = (look("application_id")?, look("schema_version")?);

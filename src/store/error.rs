@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
+use rusqlite::ErrorCode;
+
 use crate::model::Class;
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// SQLite said no.
-    #[error("{what}: {source}")]
+    #[error("{what}: {}", plain(source))]
     Sql {
         /// What was being done.
         what: &'static str,
@@ -43,6 +45,14 @@ pub enum StoreError {
         /// The key the description wants.
         new: String,
     },
+    /// A mirror, or a copy of one, is not what was written.
+    #[error("{path} is damaged: {problem}")]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What was found first, and what follows.
+        problem: String,
+    },
     /// The vault is sealed, and its key is not there.
     #[error("{problem}")]
     Shut {
@@ -61,7 +71,11 @@ impl StoreError {
     /// What it means for the run.
     pub fn class(&self) -> Class {
         match self {
-            Self::Sql { .. } | Self::File { .. } | Self::Sealing | Self::WriterGone => Class::Fatal,
+            Self::Sql { .. }
+            | Self::File { .. }
+            | Self::Damaged { .. }
+            | Self::Sealing
+            | Self::WriterGone => Class::Fatal,
             Self::Shut { .. } => Class::Auth,
             Self::Busy { .. } => Class::Transient,
             Self::KeyChanged { .. } => Class::Permanent,
@@ -72,4 +86,27 @@ impl StoreError {
     pub fn sql(what: &'static str) -> impl Fn(rusqlite::Error) -> Self {
         move |source| Self::Sql { what, source }
     }
+}
+
+/// SQLite's words, where an admin can do something about it in other words.
+fn plain(error: &rusqlite::Error) -> String {
+    let words = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => {
+            "the disk or a quota is full; the mirror is as it was, and the next tick goes on when there is room"
+        }
+        Some(ErrorCode::ReadOnly) => {
+            "the mirror cannot be written; is its file system mounted read-only, or is it somebody else's file"
+        }
+        Some(ErrorCode::SystemIoFailure) => {
+            "the disk reports an error; look at the kernel's messages (`journalctl -k`)"
+        }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            "the file is damaged; `rollbook verify` says where, `rollbook restore` brings a backup back"
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "another program keeps the mirror locked; close what writes to it"
+        }
+        _ => return error.to_string(),
+    };
+    words.to_owned()
 }

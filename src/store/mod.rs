@@ -4,6 +4,7 @@
 //! transaction is open while anybody waits for a vendor.
 
 pub mod apply;
+pub mod care;
 pub mod checkpoints;
 pub mod database;
 pub mod error;
@@ -21,6 +22,8 @@ pub mod tables;
 pub mod vault;
 mod views;
 
+#[cfg(test)]
+mod room_tests;
 #[cfg(test)]
 mod tests;
 

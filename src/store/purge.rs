@@ -1,18 +1,58 @@
-//! Really removing old versions, once a day and a stream.
+//! Really removing what is kept no longer: old versions of rows, records of runs. Once a day each.
+//!
+//! Not when the clock stands before the last purge or lies months behind it: then it was set, and a wrong
+//! clock must not delete (fault catalogue 146, 147).
+
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::StoreError;
+use super::look::{mirrored, table};
 use super::table::Table;
 use crate::model::{History, scalar};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
+/// A longer pause than this since the last purge is rather a clock that was set.
+const PAUSE: SignedDuration = SignedDuration::from_hours(60 * 24);
+
+/// The name of the records' purge in `rollbook_care`.
+const RECORDS: &str = "records purged";
+
+/// How long records are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Records {
+    /// Runs and their streams.
+    pub runs: Duration,
+    /// What runs could not take.
+    pub rejects: Duration,
+}
+
+/// What a look at the last purge says.
+enum Due {
+    No,
+    /// It is time, and the clock can be believed.
+    Delete,
+    /// The clock was set: count from now on.
+    Restart,
+}
+
+fn due(last: Option<&str>, now: Timestamp) -> Due {
+    match last.and_then(scalar::parse) {
+        Some(last) if now < scalar::moved(last, DAY) => Due::No,
+        Some(last) if now > scalar::moved(last, PAUSE) => Due::Restart,
+        Some(_) | None => Due::Delete,
+    }
+}
+
+fn before(now: Timestamp, length: Duration) -> Option<String> {
+    let length = SignedDuration::try_from(length).ok()?;
+    Some(scalar::written(scalar::moved(now, -length)))
+}
+
 /// Purges the versions of a stream that ended longer ago than they are kept.
-///
-/// Not when the clock stands more than a day before the last purge or lies months behind it: then
-/// it was set, and a wrong clock must not delete (fault catalogue 146, 147).
 pub fn history(
     connection: &Connection,
     table: &Table,
@@ -29,15 +69,13 @@ pub fn history(
         })
         .map_err(&what)?
         .flatten();
-    let last = last.as_deref().and_then(scalar::parse);
-    if last.is_some_and(|last| now < scalar::moved(last, DAY)) {
+    let due = due(last.as_deref(), now);
+    if matches!(due, Due::No) {
         return Ok(());
     }
-    let jumped = last.is_some_and(|last| now > scalar::moved(last, DAY * 60));
-    if let (History::Keep(length), false) = (keep, jumped)
-        && let Ok(length) = SignedDuration::try_from(length)
+    if let (History::Keep(length), Due::Delete) = (keep, due)
+        && let Some(oldest) = before(now, length)
     {
-        let oldest = scalar::written(scalar::moved(now, -length));
         let sql = format!("DELETE FROM {} WHERE _until < ?1", table.history_quoted());
         connection
             .prepare_cached(&sql)
@@ -53,6 +91,84 @@ pub fn history(
         .map_err(&what)
 }
 
+/// Purges old versions of every table, also of those that no job reads any more or whose runs fail: `keep`
+/// says how long by source and stream.
+pub fn all_history(
+    connection: &Connection,
+    keep: impl Fn(&str, &str) -> History,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for (source, stream) in mirrored(connection)? {
+        if let Some(table) = table(connection, &source, &stream)? {
+            history(connection, &table, keep(&source, &stream), now)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether records were not purged within the last day; a reader is enough to ask.
+pub fn records_due(connection: &Connection, now: Timestamp) -> Result<bool, StoreError> {
+    Ok(!matches!(
+        due(last_records(connection)?.as_deref(), now),
+        Due::No
+    ))
+}
+
+/// Purges records of runs. The last run of a job stays, and its last one that came to a judgement.
+pub fn records(connection: &Connection, keep: Records, now: Timestamp) -> Result<(), StoreError> {
+    let what = StoreError::sql("purge old records");
+    let due = due(last_records(connection)?.as_deref(), now);
+    if matches!(due, Due::No) {
+        return Ok(());
+    }
+    if let (Due::Delete, Some(runs), Some(rejects)) =
+        (due, before(now, keep.runs), before(now, keep.rejects))
+    {
+        connection
+            .execute(
+                "DELETE FROM rollbook_runs WHERE started < ?1 \
+                 AND run NOT IN (SELECT max(run) FROM rollbook_runs GROUP BY job) \
+                 AND run NOT IN (SELECT max(run) FROM rollbook_runs \
+                   WHERE hold IS NOT NULL OR outcome IN ('ok', 'ok_with_rejects') GROUP BY job)",
+                [runs],
+            )
+            .and_then(|_| {
+                connection.execute(
+                    "DELETE FROM rollbook_rejects WHERE run NOT IN (SELECT run FROM rollbook_runs WHERE started >= ?1)",
+                    [rejects],
+                )
+            })
+            .and_then(|_| {
+                connection.execute(
+                    "DELETE FROM rollbook_run_streams WHERE run NOT IN (SELECT run FROM rollbook_runs)",
+                    [],
+                )
+            })
+            .map_err(&what)?;
+    }
+    connection
+        .execute(
+            "INSERT OR REPLACE INTO rollbook_care (what, done) VALUES (?1, ?2)",
+            params![RECORDS, scalar::written(now)],
+        )
+        .map(drop)
+        .map_err(&what)
+}
+
+fn last_records(connection: &Connection) -> Result<Option<String>, StoreError> {
+    connection
+        .query_row(
+            "SELECT done FROM rollbook_care WHERE what = ?1",
+            [RECORDS],
+            |row| row.get(0),
+        )
+        .optional()
+        .map_err(StoreError::sql("look for the last purge"))
+}
+
+#[cfg(test)]
+#[path = "purge_records_tests.rs"]
+mod records_tests;
 #[cfg(test)]
 #[path = "purge_tests.rs"]
 mod tests;

@@ -157,6 +157,12 @@ CREATE TABLE rollbook_match_sets (
   right_only INTEGER NOT NULL
 ) STRICT;
 ",
+    "
+CREATE TABLE rollbook_care (
+  what TEXT PRIMARY KEY,
+  done TEXT NOT NULL
+) STRICT;
+",
 ];
 
 /// A mirror that a newer program wrote is left exactly as it is.
@@ -174,6 +180,12 @@ pub fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreErr
     })
 }
 
+/// The version of a mirror that `upgrade` would change; nothing for one that is new or as it should be.
+pub fn outdated(connection: &Connection) -> Result<Option<usize>, StoreError> {
+    let version = version(connection)?;
+    Ok((1..STEPS.len()).contains(&version).then_some(version))
+}
+
 /// Brings a mirror to this program's version.
 pub fn upgrade(connection: &mut Connection) -> Result<(), StoreError> {
     let what = StoreError::sql("upgrade the mirror");
@@ -188,7 +200,8 @@ pub fn upgrade(connection: &mut Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn version(connection: &Connection) -> Result<usize, StoreError> {
+/// Which version a mirror has; 0 when there is nothing in it.
+pub fn version(connection: &Connection) -> Result<usize, StoreError> {
     connection
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .map_err(StoreError::sql("read the mirror's version"))

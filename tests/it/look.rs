@@ -53,10 +53,12 @@ pub fn content(mirror: &Path, which: impl Fn(&str) -> bool) -> BTreeMap<String, 
     );
     let connection = open(mirror);
     let of_table = |table: &String| {
+        let text = format!("SELECT * FROM \"{table}\"");
+        let columns = connection.prepare(&text).expect("a query").column_count();
+        let order = ["1", "2", "3"][..columns.min(3)].join(", ");
         let mut statement = connection
-            .prepare(&format!("SELECT * FROM \"{table}\" ORDER BY 1, 2, 3"))
+            .prepare(&format!("{text} ORDER BY {order}"))
             .expect("a query");
-        let columns = statement.column_count();
         let mut hasher = DefaultHasher::new();
         let mut rows = statement.query([]).expect("rows");
         let mut count = 0;

@@ -7,6 +7,7 @@ mod accidents;
 mod authority;
 mod binary;
 mod browser;
+mod care;
 mod churn;
 mod combos;
 mod crosswalk;

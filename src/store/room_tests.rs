@@ -1,0 +1,121 @@
+//! A full disk, a failing one, and a log that a reader keeps from shrinking.
+//!
+//! No disk is filled: SQLite's own limit on pages gives the error that a full disk gives.
+
+use std::fs;
+
+use rusqlite::{Connection, ffi};
+
+use super::database::tidy;
+use super::{Store, StoreError};
+
+/// Rows of a page each.
+fn fill(connection: &Connection, rows: u32) -> rusqlite::Result<()> {
+    connection.execute_batch("CREATE TABLE IF NOT EXISTS big (b BLOB); BEGIN;")?;
+    let filled = (0..rows).try_for_each(|_| {
+        connection
+            .execute("INSERT INTO big VALUES (randomblob(4000))", [])
+            .map(drop)
+    });
+    // As a transaction that is dropped does; SQLite may have rolled back by itself.
+    let end = if filled.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    if !connection.is_autocommit() {
+        connection.execute_batch(end)?;
+    }
+    filled
+}
+
+fn rows(store: &Store) -> i64 {
+    let reader = store.reader().expect("a reader");
+    reader
+        .query_row("SELECT count(*) FROM big", [], |row| row.get(0))
+        .expect("counted")
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_and_over_when_there_is_room() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&folder.path().join("mirror.db")).expect("a mirror");
+    let write = |rows| {
+        store
+            .write(move |connection| fill(connection, rows).map_err(StoreError::sql("apply a run")))
+    };
+    write(10).await.expect("room");
+    let limit = |pages: u32| {
+        store.write(move |connection| {
+            let pragma = format!("PRAGMA max_page_count = {pages}");
+            connection
+                .query_row(&pragma, [], |_| Ok(()))
+                .map_err(StoreError::sql("limit"))
+        })
+    };
+    limit(100).await.expect("limited");
+    let full = write(500).await.expect_err("no room").to_string();
+    assert!(
+        full.starts_with("apply a run: the disk or a quota is full"),
+        "{full}"
+    );
+    assert_eq!(rows(&store), 10, "readers see the state before");
+    limit(10_000).await.expect("unlimited");
+    write(500).await.expect("room again, without a restart");
+    assert_eq!(rows(&store), 510);
+}
+
+#[test]
+fn what_sqlite_says_is_told_in_words_to_act_on() {
+    for (code, expected) in [
+        (ffi::SQLITE_FULL, "is full"),
+        (ffi::SQLITE_READONLY, "read-only"),
+        (ffi::SQLITE_IOERR_FSYNC, "journalctl -k"),
+        (ffi::SQLITE_CORRUPT, "rollbook restore"),
+        (ffi::SQLITE_NOTADB, "rollbook verify"),
+        (ffi::SQLITE_BUSY, "locked"),
+        (ffi::SQLITE_MISUSE, "could not be bound"),
+    ] {
+        let text = Some("could not be bound".to_owned());
+        let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), text);
+        let said = StoreError::sql("apply a run")(error).to_string();
+        assert!(
+            said.starts_with("apply a run: ") && said.contains(expected),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_stays_lets_the_log_grow_and_the_next_run_empties_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mirror.db");
+    let store = Store::open(&path).expect("a mirror");
+    let log = || fs::metadata(folder.path().join("mirror.db-wal")).map_or(0, |log| log.len());
+    let run = |rows| {
+        store.write(move |connection| {
+            fill(connection, rows).map_err(StoreError::sql("apply a run"))?;
+            tidy(connection)
+        })
+    };
+    run(3000).await.expect("a run");
+    assert_eq!(log(), 0, "twelve MiB went through it");
+
+    let reader = store.reader().expect("a reader");
+    let stays = reader.unchecked_transaction().expect("begun");
+    let seen: i64 = stays
+        .query_row("SELECT count(*) FROM big", [], |row| row.get(0))
+        .expect("read");
+    for _ in 0..3 {
+        run(500).await.expect("the writer is not held up");
+    }
+    let grown = log();
+    assert!(
+        (6_000_000..9_000_000).contains(&grown),
+        "what was written, once: {grown}"
+    );
+    let again: i64 = stays
+        .query_row("SELECT count(*) FROM big", [], |row| row.get(0))
+        .expect("read");
+    assert_eq!((seen, again), (3000, 3000), "the reader's moment");
+    drop(stays);
+    run(1).await.expect("a run");
+    assert_eq!(log(), 0);
+    assert_eq!(rows(&store), 4501);
+}
