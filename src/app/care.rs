@@ -91,10 +91,13 @@ impl App {
                 Outcome::Failed(error.class())
             }
         };
-        let is_good = outcome.is_good();
+        let (is_good, now) = (outcome.is_good(), self.clock.now());
         let noted = self.store().write(move |connection| {
             let mut state = runs::job_state(connection, BACKUP)?;
             state.failures = if is_good { 0 } else { state.failures + 1 };
+            if is_good {
+                runs::note_done(connection, BACKUP, now)?;
+            }
             runs::save_job_state(connection, BACKUP, &state)
         });
         if let Err(error) = noted.await {

@@ -15,7 +15,7 @@ use crate::sync::{Order, Outcome, Progress, Watch};
 
 /// The program, as the daemon sees it.
 pub struct DaemonEngine {
-    app: Arc<App>,
+    pub(super) app: Arc<App>,
     places: Places,
     overlay: Overlay,
 }

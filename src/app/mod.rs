@@ -5,6 +5,7 @@
 //! tables, `keeping.rs` lends the vault to the tokens, `engine.rs` lets the daemon run jobs,
 //! `wishes.rs` does what admins ask for.
 
+mod alerts;
 mod care;
 mod engine;
 mod granting;

@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 
 use super::log::Form;
 use super::{
-    approve, backup, check, combos, crosswalk, demo, jobs, login, logout, matches, reset, restore,
-    resume, runs, sandbox, schema, status, streams, sync, tokens, vault, verify, why,
+    alerts, approve, backup, check, combos, crosswalk, demo, jobs, login, logout, matches, reset,
+    restore, resume, runs, sandbox, schema, status, streams, sync, tokens, vault, verify, why,
 };
 use crate::app::Places;
 
@@ -83,6 +83,8 @@ pub enum Command {
     Resume(resume::Options),
     /// Forget how far a stream was read, so that the next run reads it in full
     Reset(reset::Options),
+    /// Try whether alerts arrive
+    Alerts(alerts::Options),
     /// Make a verified copy of the mirror, also while the daemon runs; the oldest copies go
     Backup(backup::Options),
     /// Check that the mirror, or a backup, is what was written to it

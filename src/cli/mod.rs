@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 fine, 1 a run did not end well, 2 usage, 75 busy, 78 configuration.
 
+mod alerts;
 mod approve;
 mod args;
 mod asking;
@@ -84,6 +85,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Approve(options) => approve::run(&places, &options).await,
         Command::Resume(options) => resume::run(&places, options).await,
         Command::Reset(options) => reset::run(&places, options).await,
+        Command::Alerts(options) => alerts::run(&places, &options).await,
         Command::Backup(options) => backup::run(&places, options),
         Command::Verify(options) => verify::run(&places, &options),
         Command::Restore(options) => restore::run(&places, &options),

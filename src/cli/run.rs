@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use super::exit::Exit;
 use super::start;
 use crate::app::{App, DaemonEngine, Overlay, Places};
@@ -33,7 +35,8 @@ pub async fn serve(app: Arc<App>, places: &Places, overlay: Overlay, changes: Ch
         ..Orders::default()
     };
     let (reload, at_once) = (Arc::clone(&orders.reload), Arc::clone(&orders.at_once));
-    let engine: Arc<dyn Engine> = Arc::new(DaemonEngine::new(app, places.clone(), overlay));
+    let own = Arc::new(DaemonEngine::new(app, places.clone(), overlay));
+    let engine: Arc<dyn Engine> = Arc::clone(&own) as Arc<dyn Engine>;
     let wishes = hear_wishes(
         &folder,
         &mirror,
@@ -41,15 +44,20 @@ pub async fn serve(app: Arc<App>, places: &Places, overlay: Overlay, changes: Ch
         at_once,
         clock.clone(),
     );
-    let hearing = Arc::clone(&front);
+    let (hearing, wake) = (Arc::clone(&front), Arc::new(Notify::new()));
+    let waking = Arc::clone(&wake);
     let tell = move |event: Event| {
         log(&event);
+        if may_alert(&event) {
+            waking.notify_one();
+        }
         hearing.hear(&event);
     };
     tokio::select! {
         () = daemon::serve(engine, clock.clone(), orders, tell) => {}
         () = front.keep_file() => {}
         () = wishes => {}
+        () = own.watch_alerts(&wake) => {}
         () = changes.follow(clock, reload) => {}
     }
     front.close();
@@ -74,6 +82,14 @@ async fn hear_wishes(
             std::future::pending().await
         }
     }
+}
+
+/// Whether there may be something to tell people after this.
+fn may_alert(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Ready | Event::Reloaded | Event::RunEnded { .. } | Event::RunCrashed { .. }
+    )
 }
 
 /// One line for what a run does not say itself.

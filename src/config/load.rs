@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::alerts::{self, AlertsConfig, MailAddress};
 use super::grants;
 use super::job::JobConfig;
 use super::rollbook::{Proxy, Rollbook, SourceConfig, StoreConfig};
@@ -30,6 +31,7 @@ const CHECKS: &[Check] = &[
     Check::of::<History>(),
     Check::of::<Percent>(),
     Check::of::<Proxy>(),
+    Check::of::<MailAddress>(),
     Check::of::<CredentialName>(),
     Check::of::<VariableName>(),
 ];
@@ -39,6 +41,8 @@ const CHECKS: &[Check] = &[
 pub struct Config {
     /// Where the mirror is kept.
     pub store: StoreConfig,
+    /// Whom to tell when a job needs a person.
+    pub alerts: Option<AlertsConfig>,
     /// The accounts at vendors.
     pub sources: BTreeMap<SourceName, SourceConfig>,
     /// The jobs, by their file's name.
@@ -61,6 +65,7 @@ impl Config {
         match rollbook {
             Some((tree, Some(rollbook))) if !problems.has_errors() => Ok(Self {
                 store: rollbook.store,
+                alerts: rollbook.alerts,
                 sources: rollbook.sources,
                 jobs,
                 notes: problems,
@@ -106,6 +111,9 @@ fn load_rollbook(config: &Path, problems: &mut Problems) -> Option<(Node, Option
     };
     let (tree, found) = read_with_tree::<Rollbook>(&file, CHECKS);
     let mut rollbook = found.map_err(|found| problems.append(found)).ok();
+    if let Some(node) = tree.at(&["alerts"]) {
+        problems.extend(alerts::check(node));
+    }
     for source in tree.at(&["sources"]).map(Node::entries).unwrap_or_default() {
         problems.append(grants::check(&source.value));
         problems.extend(missing_ca_file(config, &source.value));

@@ -2,6 +2,7 @@
 //!
 //! Knows no vendor: whether a setting, a stream or a grant exists is asked where both are known.
 
+pub mod alerts;
 pub mod auth;
 pub mod crosswalk;
 pub mod grants;
@@ -13,6 +14,7 @@ pub mod rollbook;
 pub mod schedule;
 pub mod secrets;
 
+pub use alerts::AlertsConfig;
 pub use auth::{Auth, ClientAuth, Grant, TokenBody, TokenMembers};
 pub use crosswalk::{CrosswalkConfig, Crosswalks, crosswalk_schema};
 pub use job::{Apply, Guard, JobConfig, Mode, StreamOptions};

@@ -11,6 +11,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::alerts::AlertsConfig;
 use super::auth::Auth;
 use super::schedule::{Schedule, Zone};
 use super::secrets::SecretRef;
@@ -24,6 +25,8 @@ pub struct Rollbook {
     /// Where the mirror is kept.
     #[serde(default)]
     pub store: StoreConfig,
+    /// Whom to tell when a job needs a person. Default nobody.
+    pub alerts: Option<AlertsConfig>,
     /// The accounts at vendors, by a name that you choose. A table of the mirror is named
     /// `<source>_<stream>`, so a new name is a new mirror.
     #[serde(default)]

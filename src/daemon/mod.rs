@@ -3,6 +3,7 @@
 //! One loop with one timer for all jobs. It knows no vendor, no source and no SQL: what a job is
 //! and how it runs, an [`Engine`] says. What a tick is, `model/schedule.rs` says.
 
+pub mod alerts;
 mod board;
 mod changes;
 pub mod control;

@@ -1,7 +1,7 @@
 //! Asking a vendor: one session a source, and the tokens it asks with.
 //!
 //! A [`Session`] carries authorisation, pacing, retry, timeouts and limits, so nobody above can
-//! forget them. It sends GET and nothing else; the only POST goes to a token endpoint. Not here: what
+//! forget them. It sends GET and nothing else; a POST goes to a token endpoint, or to an admin's own webhook. Not here: what
 //! an answer means (`vendor/`), where a token is kept (`store/`, behind [`GrantVault`]), what a
 //! failure means for a run (`sync/`, by [`HttpError::class`]).
 
@@ -17,6 +17,7 @@ mod grant;
 mod keeper;
 mod limits;
 mod login;
+mod note;
 mod pace;
 mod reply;
 mod rotation;
@@ -45,6 +46,7 @@ pub use grant::{
 };
 pub use keeper::{KeeperRules, TokenKeeper};
 pub use login::{Attempt, Code, Ends, Listener, LoginRules, PATIENCE, Redirect, SignedIn};
+pub use note::{Note, post_note};
 pub use reply::{BadAnswer, Headers, Reply};
 pub use rules::{DayCount, ErrorWords, SessionRules, Timeouts};
 pub use session::{Decode, Session};

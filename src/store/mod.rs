@@ -3,6 +3,7 @@
 //! Nothing above knows that it is SQLite. One thread writes; readers are short-lived. No
 //! transaction is open while anybody waits for a vendor.
 
+pub mod alerts;
 pub mod apply;
 pub mod care;
 pub mod checkpoints;

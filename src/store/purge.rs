@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::StoreError;
 use super::look::{mirrored, table};
+use super::runs;
 use super::table::Table;
 use crate::model::{History, scalar};
 
@@ -39,8 +40,8 @@ enum Due {
     Restart,
 }
 
-fn due(last: Option<&str>, now: Timestamp) -> Due {
-    match last.and_then(scalar::parse) {
+fn due(last: Option<Timestamp>, now: Timestamp) -> Due {
+    match last {
         Some(last) if now < scalar::moved(last, DAY) => Due::No,
         Some(last) if now > scalar::moved(last, PAUSE) => Due::Restart,
         Some(_) | None => Due::Delete,
@@ -69,7 +70,7 @@ pub fn history(
         })
         .map_err(&what)?
         .flatten();
-    let due = due(last.as_deref(), now);
+    let due = due(last.as_deref().and_then(scalar::parse), now);
     if matches!(due, Due::No) {
         return Ok(());
     }
@@ -109,7 +110,7 @@ pub fn all_history(
 /// Whether records were not purged within the last day; a reader is enough to ask.
 pub fn records_due(connection: &Connection, now: Timestamp) -> Result<bool, StoreError> {
     Ok(!matches!(
-        due(last_records(connection)?.as_deref(), now),
+        due(runs::done(connection, RECORDS)?, now),
         Due::No
     ))
 }
@@ -117,7 +118,7 @@ pub fn records_due(connection: &Connection, now: Timestamp) -> Result<bool, Stor
 /// Purges records of runs. The last run of a job stays, and its last one that came to a judgement.
 pub fn records(connection: &Connection, keep: Records, now: Timestamp) -> Result<(), StoreError> {
     let what = StoreError::sql("purge old records");
-    let due = due(last_records(connection)?.as_deref(), now);
+    let due = due(runs::done(connection, RECORDS)?, now);
     if matches!(due, Due::No) {
         return Ok(());
     }
@@ -146,24 +147,7 @@ pub fn records(connection: &Connection, keep: Records, now: Timestamp) -> Result
             })
             .map_err(&what)?;
     }
-    connection
-        .execute(
-            "INSERT OR REPLACE INTO rollbook_care (what, done) VALUES (?1, ?2)",
-            params![RECORDS, scalar::written(now)],
-        )
-        .map(drop)
-        .map_err(&what)
-}
-
-fn last_records(connection: &Connection) -> Result<Option<String>, StoreError> {
-    connection
-        .query_row(
-            "SELECT done FROM rollbook_care WHERE what = ?1",
-            [RECORDS],
-            |row| row.get(0),
-        )
-        .optional()
-        .map_err(StoreError::sql("look for the last purge"))
+    runs::note_done(connection, RECORDS, now)
 }
 
 #[cfg(test)]

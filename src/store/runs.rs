@@ -1,9 +1,11 @@
 //! Records of runs, of jobs between runs, and of what admins approved.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::StoreError;
 use crate::model::row::Reject;
+use crate::model::scalar;
 
 /// One stream's part of a run, as it is recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -206,6 +208,30 @@ pub fn save_job_state(
         )
         .map(drop)
         .map_err(StoreError::sql("write a job's state"))
+}
+
+/// When something that is done now and then was done last.
+pub fn done(connection: &Connection, what: &str) -> Result<Option<Timestamp>, StoreError> {
+    let done: Option<String> = connection
+        .query_row(
+            "SELECT done FROM rollbook_care WHERE what = ?1",
+            [what],
+            |row| row.get(0),
+        )
+        .optional()
+        .map_err(StoreError::sql("look when something was done last"))?;
+    Ok(done.as_deref().and_then(scalar::parse))
+}
+
+/// Notes that something was done now.
+pub fn note_done(connection: &Connection, what: &str, now: Timestamp) -> Result<(), StoreError> {
+    connection
+        .execute(
+            "INSERT OR REPLACE INTO rollbook_care (what, done) VALUES (?1, ?2)",
+            params![what, scalar::written(now)],
+        )
+        .map(drop)
+        .map_err(StoreError::sql("note that something was done"))
 }
 
 /// A held run: its job, and what an approval is bound to.

@@ -162,6 +162,22 @@ CREATE TABLE rollbook_care (
   what TEXT PRIMARY KEY,
   done TEXT NOT NULL
 ) STRICT;
+CREATE TABLE rollbook_alerts (
+  job TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  told TEXT NOT NULL,
+  PRIMARY KEY (job, kind)
+) STRICT;
+CREATE TABLE rollbook_outbox (
+  id INTEGER PRIMARY KEY,
+  way TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  job TEXT NOT NULL,
+  sentence TEXT NOT NULL,
+  written TEXT NOT NULL,
+  tries INTEGER NOT NULL,
+  due TEXT NOT NULL
+) STRICT;
 ",
 ];
 

@@ -4,6 +4,7 @@
 //! both would make shows up. Every wait is for a state and has a limit.
 
 mod accidents;
+mod alerts;
 mod authority;
 mod binary;
 mod browser;

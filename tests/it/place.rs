@@ -175,6 +175,11 @@ impl Running {
         self.child.id()
     }
 
+    /// What it has said on standard error so far.
+    pub fn log(&self) -> String {
+        read(&self.output.path().join("err"))
+    }
+
     /// Kills it as a power cut would.
     pub fn kill(&mut self) {
         self.child.kill().expect("killed");

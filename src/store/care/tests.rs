@@ -380,7 +380,7 @@ async fn nothing_is_changed_for_a_backup_that_is_none() {
 async fn an_older_mirror_is_kept_before_its_tables_are_changed() {
     let place = Place::new().await;
     let open = Connection::open(place.mirror()).expect("open");
-    open.execute_batch("DROP TABLE rollbook_care; PRAGMA user_version = 3;")
+    open.execute_batch("DROP TABLE rollbook_care; DROP TABLE rollbook_alerts; DROP TABLE rollbook_outbox; PRAGMA user_version = 3;")
         .expect("as an older program left it");
     drop(open);
     drop(Store::open(&place.mirror()).expect("upgraded"));

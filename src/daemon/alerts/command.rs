@@ -1,0 +1,42 @@
+//! An alert by a program: run without a shell, the alert in its environment and as JSON on its input.
+//!
+//! It inherits nothing but `PATH`: our environment names where credentials are.
+
+use std::process::Stdio;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+use super::Alert;
+use crate::config::alerts::CommandConfig;
+
+/// Runs the program to its end; one that takes too long is killed with the future that is dropped.
+pub(super) async fn run(config: &CommandConfig, alert: &Alert) -> Result<(), String> {
+    let name = config.program.display();
+    let body = serde_json::to_vec(alert).map_err(|error| error.to_string())?;
+    let mut child = Command::new(&config.program)
+        .args(&config.arguments)
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("ROLLBOOK_KIND", &alert.kind)
+        .env("ROLLBOOK_JOB", &alert.job)
+        .env("ROLLBOOK_TITLE", alert.title())
+        .env("ROLLBOOK_TEXT", &alert.sentence)
+        .env("ROLLBOOK_AT", &alert.at)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| {
+            format!("{name} could not be started ({error}); the unit's ExecPaths= must name it and what it runs")
+        })?;
+    if let Some(mut input) = child.stdin.take() {
+        let _ = input.write_all(&body).await; // a program need not read it
+    }
+    match child.wait().await {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{name} ended with {status}")),
+        Err(error) => Err(format!("{name}: {error}")),
+    }
+}

@@ -1,0 +1,91 @@
+//! An alert as a request: the body that each kind of receiver takes.
+
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+
+use super::{Alert, Kind};
+use crate::config::Secrets;
+use crate::config::alerts::{WebhookConfig, WebhookForm};
+use crate::http::{Note, post_note};
+
+/// Sends it.
+pub(super) async fn send(
+    config: &WebhookConfig,
+    secrets: &Secrets,
+    alert: &Alert,
+) -> Result<(), String> {
+    let address = secrets
+        .fetch(&config.url)
+        .map_err(|error| error.to_string())?;
+    let token = match &config.token {
+        Some(token) => Some(secrets.fetch(token).map_err(|error| error.to_string())?),
+        None => None,
+    };
+    let (body, headers) = message(config.form, alert);
+    let note = Note {
+        address: address.expose_secret(),
+        bearer: token.as_ref(),
+        headers: &headers,
+        content_type: match config.form {
+            WebhookForm::Ntfy => "text/plain; charset=utf-8",
+            WebhookForm::Json | WebhookForm::Teams | WebhookForm::Slack => "application/json",
+        },
+        body,
+    };
+    post_note(note).await
+}
+
+type Headers = Vec<(&'static str, String)>;
+
+fn message(form: WebhookForm, alert: &Alert) -> (String, Headers) {
+    let body = match form {
+        WebhookForm::Ntfy => {
+            let is_good = alert.kind == Kind::Recovered.word();
+            let tag = if is_good {
+                "white_check_mark"
+            } else {
+                "warning"
+            };
+            let headers = vec![("Title", alert.title()), ("Tags", tag.to_owned())];
+            return (alert.sentence.clone(), headers);
+        }
+        WebhookForm::Json => json!({
+            "program": "rollbook",
+            "kind": alert.kind,
+            "job": alert.job,
+            "title": alert.title(),
+            "text": alert.sentence,
+            "at": alert.at,
+        }),
+        WebhookForm::Slack => {
+            // The three characters that Slack gives a meaning.
+            let plain = |text: &str| {
+                text.replace('&', "&amp;")
+                    .replace('<', "&lt;")
+                    .replace('>', "&gt;")
+            };
+            json!({ "text": format!("*{}*\n{}", plain(&alert.title()), plain(&alert.sentence)) })
+        }
+        WebhookForm::Teams => card(alert),
+    };
+    (body.to_string(), Vec::new())
+}
+
+fn card(alert: &Alert) -> Value {
+    json!({
+        "type": "message",
+        "attachments": [{
+            "contentType": "application/vnd.microsoft.card.adaptive",
+            "contentUrl": null,
+            "content": {
+                "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+                "type": "AdaptiveCard",
+                "version": "1.4",
+                "body": [
+                    { "type": "TextBlock", "text": alert.title(), "weight": "bolder", "wrap": true },
+                    { "type": "TextBlock", "text": alert.sentence, "wrap": true },
+                ],
+            },
+        }],
+    })
+}
