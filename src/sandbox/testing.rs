@@ -1,8 +1,10 @@
 //! A plain HTTP client for the sandbox's own tests; it follows nothing and retries nothing.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Endpoint, Options, Sandbox};
+use super::{Endpoint, Options, Sandbox, switches};
 
 /// What came back.
 #[derive(Clone, Debug)]
@@ -80,4 +82,34 @@ impl Bench {
             .await
             .unwrap()
     }
+}
+
+/// Every row is a switch, a value, and a text that appears in the transcript with it; with a leading `!` one that
+/// disappears, and an empty one for a transcript that is another in any way.
+pub(crate) async fn assert_effects<S: Default + Serialize + DeserializeOwned>(
+    rows: &[(&str, &str, &str)],
+    transcript: impl AsyncFn(S) -> String,
+) {
+    let usual = transcript(S::default()).await;
+    let again = transcript(S::default()).await;
+    assert_eq!(usual, again, "the same questions get the same answers");
+    let mut wrong = Vec::new();
+    for (name, value, wanted) in rows {
+        let mut set = S::default();
+        switches::set(&mut set, name, value).unwrap();
+        let text = transcript(set).await;
+        let (with, without, needle) = match wanted.strip_prefix('!') {
+            Some(gone) => (&usual, &text, gone),
+            None => (&text, &usual, *wanted),
+        };
+        let seen = if needle.is_empty() {
+            text != usual
+        } else {
+            with.contains(needle) && !without.contains(needle)
+        };
+        if !seen {
+            wrong.push(format!("{name}={value}: {wanted}"));
+        }
+    }
+    assert!(wrong.is_empty(), "without the promised effect: {wrong:#?}");
 }

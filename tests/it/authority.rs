@@ -5,10 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -16,7 +14,7 @@ use oauth2::{PkceCodeChallenge, PkceCodeVerifier};
 use serde_json::{Value, json};
 
 use crate::place::SECRET;
-use crate::wire::{Answer, Request, read_request};
+use crate::wire::{Answer, Port, Request, Served, read_request};
 
 /// The client that the server knows.
 pub const CLIENT: &str = "rollbook";
@@ -67,33 +65,26 @@ struct Shared {
     /// Redirect addresses that are registered, to the letter; `*` for any port of loopback.
     redirects: Vec<String>,
     state: Mutex<State>,
-    closed: AtomicBool,
 }
 
 /// The server, up until it is dropped.
-pub struct Authority(Arc<Shared>);
+pub struct Authority(
+    Arc<Shared>,
+    #[expect(dead_code, reason = "kept for its end")] Served,
+);
 
 impl Authority {
     /// A server that knows the client with these redirect addresses; none for any port of loopback.
     pub fn start(redirects: &[&str]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = Port::open();
         let shared = Arc::new(Shared {
-            origin: format!("http://{}", listener.local_addr().expect("an address")),
+            origin: port.origin(),
             redirects: redirects.iter().map(|text| (*text).to_owned()).collect(),
             state: Mutex::default(),
-            closed: AtomicBool::new(false),
         });
         let for_all = Arc::clone(&shared);
-        thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                if for_all.closed.load(Ordering::SeqCst) {
-                    break;
-                }
-                let shared = Arc::clone(&for_all);
-                thread::spawn(move || shared.serve(stream));
-            }
-        });
-        Self(shared)
+        let served = port.serve(move |stream| for_all.serve(stream));
+        Self(shared, served)
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -121,13 +112,6 @@ impl Authority {
     /// The kinds of the token requests so far, with the status of each answer.
     pub fn asked(&self) -> Vec<(String, u16)> {
         self.0.state().asked.clone()
-    }
-}
-
-impl Drop for Authority {
-    fn drop(&mut self) {
-        self.0.closed.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect(self.0.origin.trim_start_matches("http://"));
     }
 }
 

@@ -5,15 +5,13 @@
 //! it tells them that their token is over, so that they race.
 
 use std::io::{BufReader, Write as _};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use serde_json::{Value, json};
 
 use crate::server::PATIENCE;
-use crate::wire::{Answer, Request, read_request};
+use crate::wire::{Answer, Port, Request, Served, read_request};
 
 /// Where the server stands still until the test lets it go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,11 +59,13 @@ struct Shared {
     reuse: Reuse,
     state: Mutex<State>,
     changed: Condvar,
-    closed: AtomicBool,
 }
 
 /// The server, up until it is dropped.
-pub struct Rotating(Arc<Shared>);
+pub struct Rotating(
+    Arc<Shared>,
+    #[expect(dead_code, reason = "kept for its end")] Served,
+);
 
 /// The refresh token of this number.
 pub fn refresh_token(number: u32) -> String {
@@ -79,9 +79,9 @@ fn access_token(number: u32) -> String {
 impl Rotating {
     /// A server whose first refresh token has the number 0.
     pub fn start(reuse: Reuse, rows: Vec<Value>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = Port::open();
         let shared = Arc::new(Shared {
-            origin: format!("http://{}", listener.local_addr().expect("an address")),
+            origin: port.origin(),
             reuse,
             state: Mutex::new(State {
                 current: 0,
@@ -97,19 +97,10 @@ impl Rotating {
                 rows,
             }),
             changed: Condvar::new(),
-            closed: AtomicBool::new(false),
         });
         let for_all = Arc::clone(&shared);
-        thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                if for_all.closed.load(Ordering::SeqCst) {
-                    break;
-                }
-                let shared = Arc::clone(&for_all);
-                thread::spawn(move || shared.serve(stream));
-            }
-        });
-        Self(shared)
+        let served = port.serve(move |stream| for_all.serve(stream));
+        Self(shared, served)
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -169,9 +160,7 @@ impl Rotating {
 
 impl Drop for Rotating {
     fn drop(&mut self) {
-        self.0.closed.store(true, Ordering::SeqCst);
-        self.release();
-        let _ = TcpStream::connect(self.0.origin.trim_start_matches("http://"));
+        self.release(); // who stands still
     }
 }
 

@@ -5,17 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufReader, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::TcpStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::script::List;
 pub use crate::script::{Asked, Fault, Seen, Way};
-use crate::wire::{Answer, Request, read_request};
+use crate::wire::{Answer, Port, Request, Served, read_request};
 
 /// No state is waited for any longer.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -44,19 +42,19 @@ struct Shared {
     origin: String,
     state: Mutex<State>,
     changed: Condvar,
-    closed: AtomicBool,
 }
 
 /// The vendor, up until it is dropped.
 pub struct Server {
     shared: Arc<Shared>,
+    _served: Served,
 }
 
 impl Server {
     /// A vendor with these lists.
     pub fn start(way: Way, lists: impl IntoIterator<Item = (&'static str, Vec<Value>)>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let origin = format!("http://{}", listener.local_addr().expect("an address"));
+        let port = Port::open();
+        let origin = port.origin();
         let state = State {
             lists: lists
                 .into_iter()
@@ -79,19 +77,13 @@ impl Server {
             origin,
             state: Mutex::new(state),
             changed: Condvar::new(),
-            closed: AtomicBool::new(false),
         });
         let for_all = Arc::clone(&shared);
-        thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                if for_all.closed.load(Ordering::SeqCst) {
-                    break;
-                }
-                let shared = Arc::clone(&for_all);
-                thread::spawn(move || shared.serve(stream));
-            }
-        });
-        Self { shared }
+        let served = port.serve(move |stream| for_all.serve(stream));
+        Self {
+            shared,
+            _served: served,
+        }
     }
 
     /// A vendor with users only.
@@ -201,9 +193,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.shared.closed.store(true, Ordering::SeqCst);
-        self.release();
-        let _ = TcpStream::connect(self.shared.origin.trim_start_matches("http://"));
+        self.release(); // who stands still
     }
 }
 

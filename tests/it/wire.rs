@@ -2,7 +2,59 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+/// A port of loopback before anybody is served on it.
+pub struct Port(TcpListener);
+
+impl Port {
+    /// A free one.
+    pub fn open() -> Self {
+        Self(TcpListener::bind("127.0.0.1:0").expect("a port"))
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.0.local_addr().expect("an address")
+    }
+
+    /// Serves each connection in a thread of its own, until the answer is dropped.
+    pub fn serve(self, each: impl Fn(TcpStream) + Send + Sync + 'static) -> Served {
+        let address = self.address();
+        let closed = Arc::new(AtomicBool::new(false));
+        let (is_closed, each) = (Arc::clone(&closed), Arc::new(each));
+        thread::spawn(move || {
+            for stream in self.0.incoming().map_while(Result::ok) {
+                if is_closed.load(Ordering::SeqCst) {
+                    break;
+                }
+                let each = Arc::clone(&each);
+                thread::spawn(move || each(stream));
+            }
+        });
+        Served { address, closed }
+    }
+}
+
+/// Connections are taken for as long as this lives.
+pub struct Served {
+    address: SocketAddr,
+    closed: Arc<AtomicBool>,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.closed.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address); // wakes the thread that accepts
+    }
+}
 
 /// A request as it came.
 pub struct Request {

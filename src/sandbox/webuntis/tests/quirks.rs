@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::{BASE, TOKEN, ask_token, signed_in, small, standard};
 use crate::sandbox::switches;
-use crate::sandbox::testing::{Bench, Reply};
+use crate::sandbox::testing::{Bench, Reply, assert_effects};
 use crate::sandbox::webuntis::Switches;
 use crate::sandbox::webuntis::people;
 
@@ -103,7 +103,7 @@ async fn transcript(webuntis: Switches) -> String {
     text
 }
 
-/// Switch, value, and text that appears with it; with a leading `!`, text that disappears.
+/// As [`assert_effects`] takes them.
 const ROWS: &[(&str, &str, &str)] = &[
     ("token_seconds", "60", "\"expires_in\":60"),
     ("token_requests", "1", "users.2 401"),
@@ -208,28 +208,7 @@ const ROWS: &[(&str, &str, &str)] = &[
 
 #[tokio::test]
 async fn every_switch_does_something() {
-    let usual = transcript(Switches::default()).await;
-    let again = transcript(Switches::default()).await;
-    assert_eq!(usual, again, "the same questions get the same answers");
-    let mut wrong = Vec::new();
-    for (name, value, wanted) in ROWS {
-        let mut switches = Switches::default();
-        switches.set(name, value).unwrap();
-        let text = transcript(switches).await;
-        let (with, without, needle) = match wanted.strip_prefix('!') {
-            Some(gone) => (&usual, &text, gone),
-            None => (&text, &usual, *wanted),
-        };
-        let seen = if needle.is_empty() {
-            text != usual
-        } else {
-            with.contains(needle) && !without.contains(needle)
-        };
-        if !seen {
-            wrong.push(format!("{name}={value}: {wanted}"));
-        }
-    }
-    assert!(wrong.is_empty(), "without the promised effect: {wrong:#?}");
+    assert_effects(ROWS, transcript).await;
 }
 
 #[test]
