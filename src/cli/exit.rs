@@ -85,11 +85,8 @@ impl From<StoreError> for Exit {
     fn from(error: StoreError) -> Self {
         let code = match &error {
             StoreError::Busy { .. } => BUSY_CODE,
-            StoreError::File { .. } | StoreError::KeyChanged { .. } | StoreError::Shut { .. } => 78,
-            StoreError::Sql { .. }
-            | StoreError::Damaged { .. }
-            | StoreError::Sealing
-            | StoreError::WriterGone => 1,
+            error if error.needs_a_person() => 78,
+            _ => 1,
         };
         let help = match &error {
             StoreError::Busy { .. } => BUSY,

@@ -72,7 +72,7 @@ impl Store {
                     stepped.fetch_add(1, Ordering::Relaxed);
                 }
             })
-            .map_err(|error| file(path, format!("could not start the writer: {error}")))?;
+            .map_err(StoreError::disk(path, "start the writer"))?;
         Ok(Self {
             path: path.to_owned(),
             tasks,
@@ -206,25 +206,21 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<(), StoreError
 /// Makes the folder of a file; nobody else can look into one that is made here.
 fn make_folder(path: &Path) -> Result<(), StoreError> {
     let folder = path.parent().unwrap_or(Path::new(""));
-    private::make_folder(folder)
-        .map_err(|error| file(folder, format!("could not make the folder: {error}")))
+    private::make_folder(folder).map_err(StoreError::disk(folder, "make the folder"))
 }
 
 fn make_private(path: &Path) -> Result<(), StoreError> {
     make_folder(path)?;
-    private::open_file(path).map(drop).map_err(|error| {
-        file(
-            path,
-            format!("could not open the mirror for writing: {error}"),
-        )
-    })
+    private::open_file(path)
+        .map(drop)
+        .map_err(StoreError::disk(path, "open the mirror for writing"))
 }
 
 /// The kernel frees the lock with the process, so a lock can never be stale.
 fn take_lock(path: &Path) -> Result<File, StoreError> {
     make_folder(path)?;
-    let mut lock = private::open_file(path)
-        .map_err(|error| file(path, format!("could not open the lock file: {error}")))?;
+    let mut lock =
+        private::open_file(path).map_err(StoreError::disk(path, "open the lock file"))?;
     if lock.try_lock().is_err() {
         let mut pid = String::new();
         let _ = lock.read_to_string(&mut pid); // only to name it
@@ -237,7 +233,7 @@ fn take_lock(path: &Path) -> Result<File, StoreError> {
         .set_len(0)
         .and_then(|()| lock.rewind())
         .and_then(|()| lock.write_all(std::process::id().to_string().as_bytes()));
-    written.map_err(|error| file(path, format!("could not write the lock file: {error}")))?;
+    written.map_err(StoreError::disk(path, "write the lock file"))?;
     Ok(lock)
 }
 

@@ -1,6 +1,7 @@
 //! What can go wrong with the store, in an admin's words.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
@@ -24,6 +25,16 @@ pub enum StoreError {
         path: PathBuf,
         /// What is wrong and what to do.
         problem: String,
+    },
+    /// The operating system refused something of a file.
+    #[error("{path}: could not {what}: {source}")]
+    Disk {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What was being done.
+        what: &'static str,
+        /// The system's words.
+        source: io::Error,
     },
     /// Another Rollbook has the store.
     #[error("another rollbook (pid {pid}) is using {path}; stop it, or wait for it to end")]
@@ -73,6 +84,7 @@ impl StoreError {
         match self {
             Self::Sql { .. }
             | Self::File { .. }
+            | Self::Disk { .. }
             | Self::Damaged { .. }
             | Self::Sealing
             | Self::WriterGone => Class::Fatal,
@@ -86,6 +98,36 @@ impl StoreError {
     pub fn sql(what: &'static str) -> impl Fn(rusqlite::Error) -> Self {
         move |source| Self::Sql { what, source }
     }
+
+    /// Wraps an error of the operating system with the file and what was being done, as "could not …" goes on.
+    pub fn disk(path: &Path, what: &'static str) -> impl Fn(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Disk {
+            path: path.clone(),
+            what,
+            source,
+        }
+    }
+
+    /// Whether only a person can mend it: a wrong file or folder, or one that is not ours. A full or failing
+    /// disk may be well again at the next try.
+    pub fn needs_a_person(&self) -> bool {
+        use io::ErrorKind::{
+            InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied,
+        };
+        match self {
+            Self::File { .. } | Self::KeyChanged { .. } | Self::Shut { .. } => true,
+            Self::Disk { source, .. } => matches!(
+                source.kind(),
+                InvalidInput | IsADirectory | NotADirectory | NotFound | PermissionDenied
+            ),
+            Self::Sql { .. }
+            | Self::Busy { .. }
+            | Self::Damaged { .. }
+            | Self::Sealing
+            | Self::WriterGone => false,
+        }
+    }
 }
 
 /// SQLite's words, where an admin can do something about it in other words.
@@ -96,6 +138,10 @@ fn plain(error: &rusqlite::Error) -> String {
         }
         Some(ErrorCode::ReadOnly) => {
             "the mirror cannot be written; is its file system mounted read-only, or is it somebody else's file"
+        }
+        // Where no file can grow, the memory that readers share with the writer cannot be made.
+        Some(ErrorCode::SystemIoFailure) if is_shared_memory(error) => {
+            "the file beside it that readers share could not be made; is the disk full?"
         }
         Some(ErrorCode::SystemIoFailure) => {
             "the disk reports an error; look at the kernel's messages (`journalctl -k`)"
@@ -109,4 +155,17 @@ fn plain(error: &rusqlite::Error) -> String {
         _ => return error.to_string(),
     };
     words.to_owned()
+}
+
+fn is_shared_memory(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_IOERR_SHMMAP, SQLITE_IOERR_SHMOPEN, SQLITE_IOERR_SHMSIZE};
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code.is_some_and(|code| {
+        [
+            SQLITE_IOERR_SHMMAP,
+            SQLITE_IOERR_SHMOPEN,
+            SQLITE_IOERR_SHMSIZE,
+        ]
+        .contains(&code)
+    })
 }

@@ -39,10 +39,7 @@ impl Rehearsal {
             .filter(|folder| !folder.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
         let folder = beside.join(format!(".rehearsal-{}", std::process::id()));
-        let failed = |error: std::io::Error| StoreError::File {
-            path: folder.clone(),
-            problem: format!("could not make a folder for the dry run: {error}"),
-        };
+        let failed = StoreError::disk(&folder, "make a folder for the dry run");
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(&failed)?; // of a process that had our number
         }

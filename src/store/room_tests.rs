@@ -2,7 +2,8 @@
 //!
 //! No disk is filled: SQLite's own limit on pages gives the error that a full disk gives.
 
-use std::fs;
+use std::path::Path;
+use std::{fs, io};
 
 use rusqlite::{Connection, ffi};
 
@@ -67,6 +68,7 @@ fn what_sqlite_says_is_told_in_words_to_act_on() {
         (ffi::SQLITE_FULL, "is full"),
         (ffi::SQLITE_READONLY, "read-only"),
         (ffi::SQLITE_IOERR_FSYNC, "journalctl -k"),
+        (ffi::SQLITE_IOERR_SHMSIZE, "is the disk full"),
         (ffi::SQLITE_CORRUPT, "rollbook restore"),
         (ffi::SQLITE_NOTADB, "rollbook verify"),
         (ffi::SQLITE_BUSY, "locked"),
@@ -79,6 +81,24 @@ fn what_sqlite_says_is_told_in_words_to_act_on() {
             said.starts_with("apply a run: ") && said.contains(expected),
             "{said}"
         );
+    }
+}
+
+#[test]
+fn a_full_disk_is_tried_again_and_a_wrong_folder_is_not() {
+    use io::ErrorKind::{
+        NotADirectory, NotFound, Other, PermissionDenied, QuotaExceeded, StorageFull,
+    };
+    for (kind, needs_a_person) in [
+        (StorageFull, false),
+        (QuotaExceeded, false),
+        (Other, false),
+        (PermissionDenied, true),
+        (NotFound, true),
+        (NotADirectory, true),
+    ] {
+        let error = StoreError::disk(Path::new("mirror.db"), "open it")(kind.into());
+        assert_eq!(error.needs_a_person(), needs_a_person, "{error}");
     }
 }
 

@@ -50,11 +50,9 @@ pub struct Made {
 /// When there is no room, another process makes one, or the copy is not whole; then no older one is touched.
 pub fn make(wanted: &Wanted) -> Result<Made, StoreError> {
     let folder = &wanted.folder;
-    private::make_folder(folder)
-        .map_err(|error| file(folder, format!("could not make the folder: {error}")))?;
+    private::make_folder(folder).map_err(StoreError::disk(folder, "make the folder"))?;
     let _lock = take_turn(folder)?;
-    remove_leftovers(folder)
-        .map_err(|error| file(folder, format!("could not tidy up: {error}")))?;
+    remove_leftovers(folder).map_err(StoreError::disk(folder, "tidy up"))?;
     let stamp = wanted.now.strftime("%Y%m%dT%H%M%SZ").to_string();
     let stem = stem_of(&wanted.mirror);
 
@@ -107,8 +105,7 @@ fn part(folder: &Path, stem: &str, stamp: &str) -> PathBuf {
 /// One at a time; the kernel frees the lock with the process.
 fn take_turn(folder: &Path) -> Result<fs::File, StoreError> {
     let path = folder.join(".lock");
-    let lock = private::open_file(&path)
-        .map_err(|error| file(&path, format!("could not open it: {error}")))?;
+    let lock = private::open_file(&path).map_err(StoreError::disk(&path, "open it"))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(_) => Err(file(
@@ -133,15 +130,10 @@ fn remove_leftovers(folder: &Path) -> io::Result<()> {
 
 /// Removes the oldest backups; only files that are named as ours are counted and touched.
 fn rotate(folder: &Path, stem: &str, keep: NonZeroU32) -> Result<Vec<PathBuf>, StoreError> {
-    let failed = |error: io::Error| {
-        file(
-            folder,
-            format!("the backup is made, but old ones could not be removed: {error}"),
-        )
-    };
+    let failed = StoreError::disk(folder, "remove old backups; the new one is made");
     let mut ours = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
+    for entry in fs::read_dir(folder).map_err(&failed)? {
+        let path = entry.map_err(&failed)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if is_backup(&name, stem) {
             ours.push(path);
@@ -151,9 +143,9 @@ fn rotate(folder: &Path, stem: &str, keep: NonZeroU32) -> Result<Vec<PathBuf>, S
     let many = ours.len().saturating_sub(keep.get() as usize);
     ours.truncate(many);
     for old in &ours {
-        remove(old).map_err(failed)?;
+        remove(old).map_err(&failed)?;
     }
-    settle(&folder.join(stem)).map_err(failed)?;
+    settle(&folder.join(stem)).map_err(&failed)?;
     Ok(ours)
 }
 

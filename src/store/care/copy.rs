@@ -25,10 +25,10 @@ impl Copy {
     /// # Errors
     /// When there is no room, or the database cannot be read.
     pub(super) fn of(database: &Path, path: PathBuf) -> Result<Self, StoreError> {
-        let failed = |error: io::Error| file(&path, format!("could not make the copy: {error}"));
-        remove_with_journal(&path).map_err(failed)?;
+        let failed = StoreError::disk(&path, "make the copy");
+        remove_with_journal(&path).map_err(&failed)?;
         // Made by us, so that SQLite finds an empty file that nobody else can read.
-        private::open_file(&path).map_err(failed)?;
+        private::open_file(&path).map_err(&failed)?;
         let copy = Self { path };
         let connection = Connection::open_with_flags(
             database,
@@ -43,7 +43,7 @@ impl Copy {
             .map_err(StoreError::sql("copy the database"))?;
         File::open(&copy.path)
             .and_then(|file| file.sync_all())
-            .map_err(|error| file(&copy.path, format!("could not write the copy out: {error}")))?;
+            .map_err(StoreError::disk(&copy.path, "write the copy out"))?;
         Ok(copy)
     }
 
@@ -59,7 +59,7 @@ impl Copy {
     pub(super) fn name(self, name: &Path) -> Result<(), StoreError> {
         fs::rename(&self.path, name)
             .and_then(|()| settle(name))
-            .map_err(|error| file(name, format!("could not name the copy: {error}")))
+            .map_err(StoreError::disk(name, "name the copy"))
     }
 }
 

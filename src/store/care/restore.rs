@@ -52,10 +52,8 @@ pub fn restore(backup: &Path, mirror: &Path, now: Timestamp) -> Result<Restored,
         });
     }
     prepare(copy.path())?;
-    let aside = set_aside(mirror, now).map_err(|error| {
-        let problem = format!("could not keep what is there now beside it: {error}");
-        file(mirror, problem)
-    })?;
+    let aside = set_aside(mirror, now)
+        .map_err(StoreError::disk(mirror, "keep what is there now beside it"))?;
     copy.name(mirror)?;
     Ok(Restored { aside, verified })
 }
@@ -94,7 +92,7 @@ fn prepare(copy: &Path) -> Result<(), StoreError> {
         .map_err(|(_, error)| StoreError::sql("prepare the copy")(error))?;
     fs::File::open(copy)
         .and_then(|written| written.sync_all())
-        .map_err(|error| file(copy, format!("could not write the copy out: {error}")))
+        .map_err(StoreError::disk(copy, "write the copy out"))
 }
 
 /// Gives the old mirror a second name, its log too, and takes the log's first name away.

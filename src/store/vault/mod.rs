@@ -48,15 +48,10 @@ impl Vault {
     /// When the file cannot be written, is no vault, or is one of a newer Rollbook.
     pub fn open(folder: &Path, keys: Keys) -> Result<Self, StoreError> {
         let path = folder.join("vault.db");
-        private::make_folder(folder)
-            .map_err(|error| file(folder, format!("could not make the folder: {error}")))?;
+        private::make_folder(folder).map_err(StoreError::disk(folder, "make the folder"))?;
         refuse_open_folder(folder)?;
-        private::open_private_file(&path).map_err(|error| {
-            file(
-                &path,
-                format!("could not open the vault for writing: {error}"),
-            )
-        })?;
+        private::open_private_file(&path)
+            .map_err(StoreError::disk(&path, "open the vault for writing"))?;
         let mut connection = Connection::open(&path).map_err(StoreError::sql("open the vault"))?;
         schema::refuse_others(&connection, &path)?;
         prepare(&connection).map_err(StoreError::sql("open the vault"))?;
@@ -78,9 +73,9 @@ impl Vault {
     /// When the lock file cannot be made.
     pub fn lock(&self, source: &str) -> Result<File, StoreError> {
         let path = self.folder.join(format!("vault-{source}.lock"));
-        let broken = |error: std::io::Error| file(&path, format!("could not lock it: {error}"));
-        let lock = private::open_private_file(&path).map_err(broken)?;
-        lock.lock().map_err(broken)?;
+        let broken = StoreError::disk(&path, "lock it");
+        let lock = private::open_private_file(&path).map_err(&broken)?;
+        lock.lock().map_err(&broken)?;
         Ok(lock)
     }
 

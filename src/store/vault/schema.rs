@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::{file, room};
 use crate::store::StoreError;
@@ -62,14 +62,18 @@ DROP TABLE old_intents;
 
 /// Never touches a file that is not ours (fault catalogue 121).
 pub(super) fn refuse_others(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let application = number(connection, "application_id")
-        .map_err(|_| file(path, "this is no vault; move it away".into()))?;
-    let tables = number(connection, "schema_version").map_err(StoreError::sql("open the vault"))?;
+    let what = StoreError::sql("open the vault");
+    let application =
+        number(connection, "application_id").map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => file(path, "this is no vault; move it away".into()),
+            _ => what(error),
+        })?;
+    let tables = number(connection, "schema_version").map_err(&what)?;
     if application != APPLICATION && (application != 0 || tables != 0) {
         let problem = "this database belongs to another program; move it away";
         return Err(file(path, problem.into()));
     }
-    let version = number(connection, "user_version").map_err(StoreError::sql("open the vault"))?;
+    let version = number(connection, "user_version").map_err(&what)?;
     if version > VERSION {
         let problem = format!(
             "this vault was written by a newer rollbook (its version {version}, known here {VERSION}); install that one"

@@ -102,6 +102,19 @@ fn a_vault_that_knew_no_keys_keeps_its_tokens() {
 }
 
 #[test]
+fn a_vault_that_cannot_be_read_is_not_taken_for_a_foreign_file() {
+    let folder = folder();
+    drop(Vault::open(folder.path(), Keys::None).expect("opens"));
+    // The memory that readers share cannot be made, as on a full disk.
+    let shared = folder.path().join("vault.db-shm");
+    std::fs::remove_file(&shared).expect("removed");
+    std::os::unix::fs::symlink("nowhere", &shared).expect("made");
+    let error = Vault::open(folder.path(), Keys::None).expect_err("no shared memory");
+    assert!(!error.needs_a_person(), "{error}");
+    assert!(!error.to_string().contains("move it away"), "{error}");
+}
+
+#[test]
 fn files_that_are_no_vault_of_ours_are_left_alone() {
     for (made_by, expected) in [
         ("", "this is no vault; move it away"),
