@@ -107,9 +107,9 @@ fn folder_problem(path: &Path, error: &io::Error) -> Problem {
     Problem::error(place, format!("cannot read this folder: {}", plain(error)))
 }
 
-/// What editors, package managers and people leave beside a file.
+/// What editors, package managers and people leave beside a file; packages put a README into such folders.
 fn is_leftover(name: &str) -> bool {
-    const ENDINGS: [&str; 10] = [
+    const ENDINGS: [&str; 11] = [
         "~",
         "#",
         ".bak",
@@ -120,8 +120,11 @@ fn is_leftover(name: &str) -> bool {
         ".rpmnew",
         ".dpkg-old",
         ".dpkg-dist",
+        ".dpkg-new",
     ];
-    name.starts_with(['.', '#']) || ENDINGS.iter().any(|ending| name.ends_with(ending))
+    name == "README"
+        || name.starts_with(['.', '#'])
+        || ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
 /// The reason in words that fit into a sentence.
@@ -154,6 +157,8 @@ mod tests {
             "a.toml.bak",
             "c.tml",
             "d.toml.dpkg-old",
+            "d.toml.dpkg-new",
+            "README",
         ] {
             fs::write(folder.path().join(name), "x = 1").expect("written");
         }
