@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
-use super::granting::{Browser, Granting, address};
+use super::granting::{Browser, Granting};
 use super::keeping::{Keeping, keys};
 use super::setup::{Setup, SourceSetup};
+use super::sources::route;
 use super::{Places, beside};
 use crate::clock::Clock;
 use crate::config::{Grant, Secrets};
@@ -197,8 +198,6 @@ fn rules(
     browser: &Browser,
     places: &Places,
 ) -> Result<LoginRules, String> {
-    let config = &source.config;
-    let proxy = config.proxy.as_ref();
     Ok(LoginRules {
         source: name.to_owned(),
         spec: browser.spec.clone(),
@@ -206,9 +205,6 @@ fn rules(
         authorize_query: browser.authorize_query.clone(),
         pkce: browser.pkce,
         timeouts: Timeouts::default(),
-        ca_file: config.ca_file.as_ref().map(|file| places.config.join(file)),
-        proxy: proxy
-            .map(|proxy| address("the proxy", proxy.as_str()))
-            .transpose()?,
+        route: route(&source.config, &places.config)?,
     })
 }

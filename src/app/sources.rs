@@ -1,12 +1,16 @@
 //! Makes a source's session: the description's limits, the admin's choices, the way to a token.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::App;
 use super::granting::{Granting, address};
 use super::keeping::Keeping;
 use super::setup::SourceSetup;
-use crate::http::{ErrorWords, KeeperRules, Session, SessionRules, Timeouts, TokenKeeper};
+use crate::config::SourceConfig;
+use crate::http::{
+    ErrorWords, KeeperRules, Reach, Route, Session, SessionRules, Timeouts, TokenKeeper,
+};
 use crate::sync::Source;
 use crate::vendor::template;
 
@@ -14,6 +18,21 @@ use crate::vendor::template;
 const IN_FLIGHT: u32 = 2;
 const PER_SECOND: f64 = 5.0;
 const BODY_MIB: u32 = 64;
+
+/// How a source's requests leave the machine. The error is a sentence for the admin.
+pub fn route(source: &SourceConfig, config_folder: &Path) -> Result<Route, String> {
+    let proxy = source.proxy.as_ref();
+    Ok(Route {
+        ca_file: source.ca_file.as_ref().map(|file| config_folder.join(file)),
+        proxy: proxy
+            .map(|proxy| address("the proxy", proxy.as_str()))
+            .transpose()?,
+        reach: match source.allow_private {
+            true => Reach::Anywhere,
+            false => Reach::Internet,
+        },
+    })
+}
 
 /// A source, ready to be asked. The error is a sentence for the admin.
 pub fn make(name: &str, source: &SourceSetup, app: &App) -> Result<Source, String> {
@@ -26,17 +45,7 @@ pub fn make(name: &str, source: &SourceSetup, app: &App) -> Result<Source, Strin
         .unwrap_or(IN_FLIGHT)
         .max(1);
     let fill = |text: &str| template::fill(text, &[&source.settings.texts]);
-    let proxy = source
-        .config
-        .proxy
-        .as_ref()
-        .map(|proxy| address("the proxy", proxy.as_str()))
-        .transpose()?;
-    let ca_file = source
-        .config
-        .ca_file
-        .as_ref()
-        .map(|file| app.config_folder.join(file));
+    let route = route(&source.config, &app.config_folder)?;
     let errors = &source.description.errors;
     let rules = SessionRules {
         source: name.to_owned(),
@@ -69,8 +78,7 @@ pub fn make(name: &str, source: &SourceSetup, app: &App) -> Result<Source, Strin
             missing: errors.missing.clone(),
             token: errors.token.clone(),
         },
-        ca_file: ca_file.clone(),
-        proxy: proxy.clone(),
+        route: route.clone(),
     };
     let keeping = Arc::new(Keeping(Arc::clone(&app.vault)));
     let keeper = match &source.config.auth {
@@ -86,8 +94,7 @@ pub fn make(name: &str, source: &SourceSetup, app: &App) -> Result<Source, Strin
                 source: name.to_owned(),
                 grant,
                 timeouts: Timeouts::default(),
-                ca_file,
-                proxy,
+                route,
             };
             Some(
                 TokenKeeper::new(rules, keeping.clone(), app.clock.clone())
@@ -103,4 +110,23 @@ pub fn make(name: &str, source: &SourceSetup, app: &App) -> Result<Source, Strin
         in_flight as usize,
         source.settings.lists.clone(),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_source_that_says_so_reaches_inward() {
+        for (line, reach) in [
+            ("", Reach::Internet),
+            ("allow_private = false", Reach::Internet),
+            ("allow_private = true", Reach::Anywhere),
+        ] {
+            let source: SourceConfig =
+                toml::from_str(&format!("vendor = \"own\"\n{line}")).expect("a source");
+            let route = route(&source, Path::new("/etc/rollbook")).expect("a route");
+            assert_eq!(route.reach, reach, "{line}");
+        }
+    }
 }

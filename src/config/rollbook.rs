@@ -138,6 +138,11 @@ pub struct SourceConfig {
     pub ca_file: Option<PathBuf>,
     /// The proxy that every request of this source goes through.
     pub proxy: Option<Proxy>,
+    /// Whether names of this source may lead into your own network or to this machine. Default false: a name of
+    /// the internet has no business there. An address that is written as a number needs no leave. With a
+    /// `proxy` the proxy looks names up, and this has no use.
+    #[serde(default)]
+    pub allow_private: bool,
 }
 
 /// What a setting may be.

@@ -10,7 +10,8 @@ use reqwest::{Certificate, Client, Proxy, Url, redirect, tls};
 use rustls::CertificateError;
 
 use super::error::{Kind, Unreachable};
-use super::rules::Timeouts;
+use super::reach::{NameFault, Names, Reach};
+use super::rules::{Route, Timeouts};
 
 /// What becomes of a connection after an answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,16 +22,25 @@ pub(super) enum Connections {
     Fresh,
 }
 
-/// How a source's requests leave the machine.
+/// How the requests of one client leave the machine.
 pub(super) struct Road<'a> {
     pub connections: Connections,
-    pub ca_file: Option<&'a Path>,
-    pub proxy: Option<&'a Url>,
+    pub route: &'a Route,
     pub timeouts: &'a Timeouts,
 }
 
 /// Makes a client for one address; https stays https.
 pub(super) fn client(road: &Road<'_>, address: &Url) -> Result<Client, Kind> {
+    // Behind a proxy, ours is the only name that is looked up here, and proxies stand in the school's own network.
+    let reach = match road.route.proxy {
+        None => road.route.reach,
+        Some(_) => Reach::Anywhere,
+    };
+    client_by(Names::new(reach), road, address)
+}
+
+/// The same, with names looked up in another way.
+pub(super) fn client_by(names: Names, road: &Road<'_>, address: &Url) -> Result<Client, Kind> {
     let mut builder = Client::builder()
         .user_agent(concat!("rollbook/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
@@ -39,15 +49,16 @@ pub(super) fn client(road: &Road<'_>, address: &Url) -> Result<Client, Kind> {
         .https_only(address.scheme() == "https")
         .tls_version_min(tls::Version::TLS_1_2)
         .connect_timeout(road.timeouts.connect)
+        .dns_resolver(names)
         .no_proxy();
     if road.connections == Connections::Fresh {
         builder = builder.pool_max_idle_per_host(0);
     }
-    match road.proxy {
+    match &road.route.proxy {
         None => mention_the_environment(),
         Some(address) => builder = builder.proxy(proxy(address)?),
     }
-    if let Some(file) = road.ca_file {
+    if let Some(file) = &road.route.ca_file {
         builder = builder.tls_certs_merge(authorities(file)?);
     }
     builder.build().map_err(|_| {
@@ -99,6 +110,12 @@ pub(super) fn fault(error: &reqwest::Error, host: &str, timeouts: &Timeouts) -> 
     if let Some(problem) = causes(error).find_map(certificate_problem) {
         return Kind::Certificate(certificate_sentence(problem, host));
     }
+    let name = causes(error).find_map(|cause| cause.downcast_ref::<NameFault>());
+    match name {
+        Some(NameFault::Unknown) => return Kind::Unreachable(Unreachable::NoSuchHost),
+        Some(NameFault::Inward { name, range }) => return Kind::Inward(name.clone(), range),
+        None => {}
+    }
     if !error.is_connect() {
         return if error.is_timeout() {
             Kind::TooSlow(super::error::Slow::Whole, timeouts.whole)
@@ -108,7 +125,6 @@ pub(super) fn fault(error: &reqwest::Error, host: &str, timeouts: &Timeouts) -> 
     }
     let handshake = causes(error).any(|cause| tls_error(cause).is_some());
     Kind::Unreachable(match error {
-        _ if error.is_dns() => Unreachable::NoSuchHost,
         _ if handshake => Unreachable::Handshake,
         _ if error.is_timeout() => Unreachable::Silent,
         _ => Unreachable::Refused,

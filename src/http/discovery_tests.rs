@@ -5,6 +5,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use super::*;
 use crate::clock::TestClock;
 use crate::http::client::Connections;
+use crate::http::rules::Route;
 
 fn url(text: &str) -> Url {
     Url::parse(text).expect("an address")
@@ -22,8 +23,7 @@ fn discovery(spec: IssuerSpec) -> Result<Discovery, Kind> {
     let timeouts = Timeouts::default();
     let road = Road {
         connections: Connections::Fresh,
-        ca_file: None,
-        proxy: None,
+        route: &Route::default(),
         timeouts: &timeouts,
     };
     Discovery::new(spec, &road)

@@ -33,6 +33,8 @@ pub enum Kind {
     Setup(String),
     /// An address leads out of the source's base address; nothing was sent.
     Astray,
+    /// A name leads into this machine's own network, which nobody allowed: the name, and the range in words.
+    Inward(String, &'static str),
     /// No connection.
     Unreachable(Unreachable),
     /// The server's certificate is not accepted; the sentence says why.
@@ -125,6 +127,7 @@ impl Kind {
             Self::BadAnswer(..) => Worth::OneMore,
             Self::Setup(_)
             | Self::Astray
+            | Self::Inward(..)
             | Self::Certificate(_)
             | Self::Unauthorised(_)
             | Self::Forbidden
@@ -194,6 +197,7 @@ impl HttpError {
             | Kind::SignInFailed(_)
             | Kind::VaultShut(_) => Class::Auth,
             Kind::Setup(_)
+            | Kind::Inward(..)
             | Kind::Certificate(_)
             | Kind::Missing(..)
             | Kind::TooMany(..)

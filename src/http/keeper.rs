@@ -4,20 +4,18 @@
 //! others wait at the lock. A token request runs in a task of its own, because a caller that is
 //! stopped in its middle would throw a rotated refresh token away.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use reqwest::Url;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::access::Access;
 use super::error::{HttpError, Kind};
 use super::grant::{Grant, GrantSpec, GrantVault};
 use super::rotation::{Chain, Root, blocking};
-use super::rules::Timeouts;
+use super::rules::{Route, Timeouts};
 use super::token_request::{Endpoint, Proof, Token};
 use super::way::{Way, mark_of_password};
 use crate::clock::Clock;
@@ -41,10 +39,8 @@ pub struct KeeperRules {
     pub grant: Grant,
     /// How long each step of a token request may take.
     pub timeouts: Timeouts,
-    /// A file with further certificate authorities (PEM), beside the system's.
-    pub ca_file: Option<PathBuf>,
-    /// The proxy to go through. The environment's is never used.
-    pub proxy: Option<Url>,
+    /// How the requests leave the machine.
+    pub route: Route,
 }
 
 /// Hands out the access token of one source and renews it in time. Clones are the same keeper.

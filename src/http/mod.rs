@@ -19,6 +19,7 @@ mod limits;
 mod login;
 mod note;
 mod pace;
+mod reach;
 mod reply;
 mod rotation;
 mod rules;
@@ -47,6 +48,7 @@ pub use grant::{
 pub use keeper::{KeeperRules, TokenKeeper};
 pub use login::{Attempt, Code, Ends, Listener, LoginRules, PATIENCE, Redirect, SignedIn};
 pub use note::{Note, post_note};
+pub use reach::Reach;
 pub use reply::{BadAnswer, Headers, Reply};
-pub use rules::{DayCount, ErrorWords, SessionRules, Timeouts};
+pub use rules::{DayCount, ErrorWords, Route, SessionRules, Timeouts};
 pub use session::{Decode, Session};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use reqwest::Url;
 
 use super::error::Kind;
+use super::reach::Reach;
 
 /// All that a session of one source has to know. No `Debug`: a header's value may be a secret.
 #[derive(Clone)]
@@ -31,10 +32,19 @@ pub struct SessionRules {
     pub timeouts: Timeouts,
     /// How the vendor says in a body what went wrong.
     pub errors: ErrorWords,
+    /// How the requests leave the machine.
+    pub route: Route,
+}
+
+/// How a source's requests leave the machine, and whom they trust.
+#[derive(Clone, Debug, Default)]
+pub struct Route {
     /// A file with further certificate authorities (PEM), beside the system's.
     pub ca_file: Option<PathBuf>,
-    /// The proxy to go through. The environment's is never used.
+    /// The proxy to go through; it looks the names up then. The environment's is never used.
     pub proxy: Option<Url>,
+    /// Where names may lead.
+    pub reach: Reach,
 }
 
 /// How long each step of a request may take (`reliability.md` 2.3).

@@ -29,6 +29,10 @@ pub(super) fn sentence(failure: &Failure) -> String {
         Kind::Astray => "the address leads out of the source's base address and was not asked; \
                          if the vendor has moved, change base_url"
             .into(),
+        Kind::Inward(name, range) => format!(
+            "the name {name} leads to {range} and was not asked; if the server stands there, in your own network, \
+             write `allow_private = true` at the source"
+        ),
         Kind::Unreachable(why) => unreachable(*why, host),
         Kind::Certificate(problem) => problem.clone(),
         Kind::Cut => format!("the connection to {host} broke before the answer was whole"),

@@ -390,8 +390,7 @@ fn prepare(rules: &SessionRules) -> Result<(Client, HeaderMap), Kind> {
     }
     let road = Road {
         connections: Connections::Kept,
-        ca_file: rules.ca_file.as_deref(),
-        proxy: rules.proxy.as_ref(),
+        route: &rules.route,
         timeouts: &rules.timeouts,
     };
     Ok((client(&road, &rules.base_url)?, headers))

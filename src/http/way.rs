@@ -30,8 +30,7 @@ impl Way {
         let endpoint = |spec: &GrantSpec| {
             let road = Road {
                 connections: Connections::Fresh,
-                ca_file: rules.ca_file.as_deref(),
-                proxy: rules.proxy.as_ref(),
+                route: &rules.route,
                 timeouts: &rules.timeouts,
             };
             Endpoint::new(spec.clone(), &road)

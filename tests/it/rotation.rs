@@ -14,8 +14,8 @@ use rollbook::app::Keeping;
 use rollbook::clock::{Clock, TestClock};
 use rollbook::http::{
     Ask, ClientAuth, DayCount, Effort, ErrorWords, Grant, GrantSpec, GrantVault, HttpError,
-    KeeperRules, KeptGrant, RunBudget, Session, SessionRules, Timeouts, TokenBody, TokenKeeper,
-    TokenMembers, VaultError,
+    KeeperRules, KeptGrant, Route, RunBudget, Session, SessionRules, Timeouts, TokenBody,
+    TokenKeeper, TokenMembers, VaultError,
 };
 use rollbook::store::Vault;
 use rollbook::store::vault::Keys;
@@ -75,8 +75,7 @@ fn session(server: &Rotating, vault: Arc<dyn GrantVault>, clock: &Clock) -> Sess
             seed: Some(refresh_token(0).into()),
         },
         timeouts: Timeouts::default(),
-        ca_file: None,
-        proxy: None,
+        route: Route::default(),
     };
     let keeper = TokenKeeper::new(rules, vault, clock.clone()).expect("the rules are right");
     let rules = SessionRules {
@@ -89,8 +88,7 @@ fn session(server: &Rotating, vault: Arc<dyn GrantVault>, clock: &Clock) -> Sess
         body_limit: 1 << 20,
         timeouts: Timeouts::default(),
         errors: ErrorWords::default(),
-        ca_file: None,
-        proxy: None,
+        route: Route::default(),
     };
     Session::new(rules, Some(keeper), Arc::new(NoCount), clock.clone())
         .expect("the rules are right")

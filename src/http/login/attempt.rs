@@ -3,8 +3,6 @@
 //! State and proof key are made here, live in memory, and die with the attempt. The code goes out once:
 //! whether its answer was lost cannot be known, so a person signs in again instead.
 
-use std::path::PathBuf;
-
 use jiff::Timestamp;
 use oauth2::{CsrfToken, PkceCodeChallenge};
 use reqwest::Url;
@@ -17,7 +15,7 @@ use crate::clock::Clock;
 use crate::http::client::{Connections, Road};
 use crate::http::error::{HttpError, Kind};
 use crate::http::grant::{GrantSpec, KeptAccess, KeptGrant, SignInMark};
-use crate::http::rules::{Timeouts, must_be_safe};
+use crate::http::rules::{Route, Timeouts, must_be_safe};
 use crate::http::token_request::{CodeProof, Endpoint, Proof, Token};
 
 /// Random bytes in a state: as many as in a proof key.
@@ -50,10 +48,8 @@ pub struct LoginRules {
     pub pkce: bool,
     /// How long each step of the token request may take.
     pub timeouts: Timeouts,
-    /// A file with further certificate authorities (PEM), beside the system's.
-    pub ca_file: Option<PathBuf>,
-    /// The proxy to go through.
-    pub proxy: Option<Url>,
+    /// How the token request leaves the machine.
+    pub route: Route,
 }
 
 /// One try to sign in.
@@ -313,8 +309,7 @@ fn random() -> SecretString {
 fn endpoint(rules: &LoginRules) -> Result<Endpoint, Kind> {
     let road = Road {
         connections: Connections::Fresh,
-        ca_file: rules.ca_file.as_deref(),
-        proxy: rules.proxy.as_ref(),
+        route: &rules.route,
         timeouts: &rules.timeouts,
     };
     Endpoint::new(rules.spec.clone(), &road)

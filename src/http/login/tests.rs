@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::answer::{Expected, Verdict, judge, judge_pasted};
 use super::*;
 use crate::clock::{Clock, TestClock};
-use crate::http::{ClientAuth, GrantSpec, Timeouts, TokenBody, TokenMembers};
+use crate::http::{ClientAuth, GrantSpec, Route, Timeouts, TokenBody, TokenMembers};
 
 fn rules(pkce: bool) -> LoginRules {
     let url = |text: &str| Url::parse(text).expect("an address");
@@ -34,8 +34,7 @@ fn rules(pkce: bool) -> LoginRules {
         authorize_query: vec![("prompt".into(), "consent".into())],
         pkce,
         timeouts: Timeouts::default(),
-        ca_file: None,
-        proxy: None,
+        route: Route::default(),
     }
 }
 

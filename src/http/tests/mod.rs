@@ -53,8 +53,7 @@ fn rules(base: &str) -> SessionRules {
             missing: vec!["NotExist".into()],
             token: vec!["invalid_token".into()],
         },
-        ca_file: None,
-        proxy: None,
+        route: Route::default(),
     }
 }
 
@@ -236,8 +235,7 @@ fn keeper_with(
         source: "school".into(),
         grant,
         timeouts,
-        ca_file: None,
-        proxy: None,
+        route: Route::default(),
     };
     TokenKeeper::new(rules, vault.clone(), clock.clone()).expect("the rules are right")
 }

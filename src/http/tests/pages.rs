@@ -255,7 +255,10 @@ fn wrong_rules_are_refused_at_once() {
         (
             "cannot be read",
             SessionRules {
-                ca_file: Some("/nowhere/ca.pem".into()),
+                route: Route {
+                    ca_file: Some("/nowhere/ca.pem".into()),
+                    ..Route::default()
+                },
                 ..good.clone()
             },
         ),

@@ -78,7 +78,10 @@ async fn a_configured_proxy_is_used_and_never_passed_by() {
         let proxy = Some(Url::parse(&address).expect("an address"));
         session(
             SessionRules {
-                proxy,
+                route: Route {
+                    proxy,
+                    ..Route::default()
+                },
                 ..rules(&server.url(""))
             },
             None,
@@ -219,7 +222,10 @@ async fn a_certificate_by_rows() {
         let clock = monday().clock();
         let host = tls_server(name).await;
         let rules = SessionRules {
-            ca_file: ca_file.map(file),
+            route: Route {
+                ca_file: ca_file.map(file),
+                ..Route::default()
+            },
             ..rules(&format!("https://{host}/v1"))
         };
         let outcome = page(&session(rules, None, &clock), &clock).await;
