@@ -1,4 +1,4 @@
-//! Alerts while the daemon runs: what the mirror knows of each job, judged, written down, sent.
+//! Alerts while the daemon runs: what the mirror knows of each job and source, judged, written down, sent.
 //!
 //! Beside the runs and never in their way. It looks after each run and now and then, because a job that
 //! does not run at all tells nothing by itself.
@@ -8,14 +8,18 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
-use super::{App, DaemonEngine, care};
+use super::{App, DaemonEngine, Setup, care};
 use crate::config::AlertsConfig;
-use crate::daemon::alerts::{Alert, Facts, Judged, Kind, Limits, TRIES, judge, pause, send, ways};
+use crate::daemon::alerts::{
+    About, Alert, Facts, Judged, Kind, Limits, SourceFacts, TRIES, judge, judge_source, pause,
+    send, ways,
+};
 use crate::daemon::{Engine as _, Entry};
-use crate::model::scalar;
 use crate::model::schedule::next_tick;
+use crate::model::{SourceName, scalar};
 use crate::store::alerts::{self, Letter};
 use crate::store::{StoreError, look, runs};
+use crate::sync::Outcome;
 
 /// Nothing that only time brings is noticed later than this.
 const LONGEST_NAP: Duration = Duration::from_secs(15 * 60);
@@ -39,15 +43,16 @@ impl DaemonEngine {
         }
     }
 
-    /// Looks at every job and sends what is due; says how long there is nothing to do.
+    /// Looks at every job and every source, and sends what is due; says how long there is nothing to do.
     async fn tell(&self, config: &AlertsConfig) -> Duration {
         for entry in self.jobs() {
-            if let Err(error) = self.app.look_at(config, &entry).await {
-                tracing::warn!(
-                    job = entry.name,
-                    "what is to be told of it is not known: {error}"
-                );
-            }
+            let looked = self.look_at_job(config, &entry).await;
+            complain(About::Job(&entry.name), looked);
+        }
+        let setup = self.app.setup();
+        for source in setup.sources.keys().map(SourceName::as_str) {
+            let looked = self.look_at_source(config, &setup, source).await;
+            complain(About::Source(source), looked);
         }
         match self.app.send_due(config).await {
             Ok(nap) => nap,
@@ -57,19 +62,9 @@ impl DaemonEngine {
             }
         }
     }
-}
 
-impl App {
-    async fn look_at(&self, config: &AlertsConfig, entry: &Entry) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        let reader = self.store().reader()?;
-        let before = alerts::told(&reader, &entry.name)?;
-        let facts = facts(&reader, entry)?;
-        drop(reader);
-        let told: Vec<(Kind, Timestamp)> = before
-            .iter()
-            .filter_map(|(kind, at)| Some((Kind::of(kind)?, *at)))
-            .collect();
+    async fn look_at_job(&self, config: &AlertsConfig, entry: &Entry) -> Result<(), StoreError> {
+        let facts = self.facts(&self.app.store().reader()?, entry)?;
         let limits = Limits {
             failures: match entry.name.as_str() {
                 care::BACKUP => BACKUP_FAILURES,
@@ -77,11 +72,92 @@ impl App {
             },
             stale: SignedDuration::try_from(config.stale_after.0).unwrap_or(SignedDuration::MAX),
         };
-        let judged = judge(&entry.name, &facts, &told, limits, now);
+        let judge = |told: &[_], now| judge(&entry.name, &facts, told, limits, now);
+        self.app.judge(config, About::Job(&entry.name), judge).await
+    }
+
+    async fn look_at_source(
+        &self,
+        config: &AlertsConfig,
+        setup: &Setup,
+        source: &str,
+    ) -> Result<(), StoreError> {
+        let facts = self.source_facts(&self.app.store().reader()?, setup, source)?;
+        let judge = |told: &[_], now| judge_source(source, &facts, told, now);
+        self.app.judge(config, About::Source(source), judge).await
+    }
+
+    fn facts(&self, reader: &look::Reader, entry: &Entry) -> Result<Facts, StoreError> {
+        let job = entry.name.as_str();
+        let state = self.state_by(reader, job)?;
+        let (good, first) = match job {
+            care::BACKUP => (runs::done(reader, care::BACKUP)?, None),
+            _ => alerts::ends(reader, job)?,
+        };
+        let last = look::runs(reader, Some(job), 1)?.pop();
+        // A run that was parked is told of its source; what it did not bring is missed from the tick after it.
+        let parked = last
+            .as_ref()
+            .filter(|run| run.outcome.as_deref() == Some(Outcome::Parked.word()))
+            .and_then(|run| scalar::parse(run.ended.as_deref()?));
+        let from = good.or(first).max(parked);
+        let (cron, zone) = (entry.schedule.cron(), entry.zone.zone());
+        Ok(Facts {
+            parked: state.parked.is_some(),
+            held: look::held(reader, job)?.map(|run| run.run),
+            failures: state.failures,
+            sentence: last.and_then(|run| run.sentence),
+            good,
+            due: from.and_then(|from| next_tick(cron, zone, from)),
+        })
+    }
+
+    fn source_facts(
+        &self,
+        reader: &look::Reader,
+        setup: &Setup,
+        source: &str,
+    ) -> Result<SourceFacts, StoreError> {
+        let mut facts = SourceFacts::default();
+        let jobs = setup.jobs.iter();
+        for (job, _) in jobs.filter(|(_, job)| job.source.as_str() == source) {
+            let job = job.as_str();
+            facts.jobs.push(job.to_owned());
+            if let Some(why) = self.state_by(reader, job)?.parked {
+                facts.parked.push((job.to_owned(), why));
+            }
+            facts.good = facts.good.max(alerts::ends(reader, job)?.0);
+        }
+        Ok(facts)
+    }
+}
+
+fn complain(about: About<'_>, looked: Result<(), StoreError>) {
+    if let Err(error) = looked {
+        let about = about.key();
+        tracing::warn!(about, "what is to be told of it is not known: {error}");
+    }
+}
+
+impl App {
+    /// Judges by what was told before, and writes down what is told from now on.
+    async fn judge(
+        &self,
+        config: &AlertsConfig,
+        about: About<'_>,
+        judge: impl FnOnce(&[(Kind, Timestamp)], Timestamp) -> Judged,
+    ) -> Result<(), StoreError> {
+        let (now, key) = (self.clock.now(), about.key());
+        let before = alerts::told(&self.store().reader()?, &key)?;
+        let told: Vec<(Kind, Timestamp)> = before
+            .iter()
+            .filter_map(|(kind, at)| Some((Kind::of(kind)?, *at)))
+            .collect();
+        let judged = judge(&told, now);
         if judged.told == told && judged.tell.is_empty() {
             return Ok(());
         }
-        let (job, ways) = (entry.name.clone(), ways(config));
+        let ways = ways(config);
         self.store()
             .write(move |connection| {
                 let Judged { tell, told } = judged;
@@ -90,7 +166,7 @@ impl App {
                     .into_iter()
                     .map(|(kind, text)| (kind.word(), text))
                     .collect();
-                alerts::note(connection, &job, &told, &tell, &ways, now)
+                alerts::note(connection, &key, &told, &tell, &ways, now)
             })
             .await
     }
@@ -110,27 +186,32 @@ impl App {
     }
 
     async fn deliver(&self, config: &AlertsConfig, letter: Letter) -> Result<(), StoreError> {
+        let (job, source) = match About::of(&letter.job) {
+            About::Job(job) => (job.to_owned(), String::new()),
+            About::Source(source) => (String::new(), source.to_owned()),
+        };
         let alert = Alert {
             kind: letter.kind,
-            job: letter.job,
+            job,
+            source,
             sentence: letter.sentence,
             at: letter.written,
         };
         let (id, tries) = (letter.id, letter.tries + 1);
-        let (way, job, kind) = (&letter.way, &alert.job, &alert.kind);
+        let (way, about, kind) = (&letter.way, &letter.job, &alert.kind);
         let again = match send(way, config, &self.secrets, &alert).await {
             Ok(()) => {
-                tracing::info!(way, job, kind, "alert sent");
+                tracing::info!(way, about, kind, "alert sent");
                 None
             }
             Err(why) if tries >= TRIES => {
-                tracing::error!(way, job, kind, tries, "an alert is given up: {why}");
+                tracing::error!(way, about, kind, tries, "an alert is given up: {why}");
                 None
             }
             Err(why) => {
                 tracing::warn!(
                     way,
-                    job,
+                    about,
                     kind,
                     tries,
                     "an alert could not be sent and is tried again: {why}"
@@ -149,25 +230,4 @@ impl App {
             })
             .await
     }
-}
-
-fn facts(reader: &look::Reader, entry: &Entry) -> Result<Facts, StoreError> {
-    let job = entry.name.as_str();
-    let state = runs::job_state(reader, job)?;
-    let (good, first) = match job {
-        care::BACKUP => (runs::done(reader, care::BACKUP)?, None),
-        _ => alerts::ends(reader, job)?,
-    };
-    let last = look::runs(reader, Some(job), 1)?.pop();
-    let (cron, zone) = (entry.schedule.cron(), entry.zone.zone());
-    Ok(Facts {
-        parked: state.parked.clone(),
-        held: look::held(reader, job)?.map(|run| run.run),
-        failures: state.failures,
-        sentence: state.parked.or(last
-            .and_then(|run| run.sentence)
-            .filter(|_| state.failures > 0)),
-        good,
-        due: good.or(first).and_then(|from| next_tick(cron, zone, from)),
-    })
 }

@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::{App, Granted, Overlay, Places, Setup, care};
 use crate::daemon::{Engine, Entry, Refusal, Reply};
 use crate::model::{Look, Problems, Severity, scalar};
+use crate::store::StoreError;
+use crate::store::look::Reader;
 use crate::store::runs::{self, JobState};
 use crate::sync::{Order, Outcome, Progress, Watch};
 
@@ -32,6 +34,12 @@ impl DaemonEngine {
 }
 
 impl DaemonEngine {
+    /// What is known of a job between its runs.
+    pub(super) fn state_by(&self, reader: &Reader, job: &str) -> Result<JobState, StoreError> {
+        let state = runs::job_state(reader, job)?;
+        Ok(self.unless_signed_in_since(job, state))
+    }
+
     /// A parked job waits no longer once a person has signed in to its source, which another process does:
     /// `rollbook login` writes to the vault and cannot write to the mirror, where the job is parked.
     fn unless_signed_in_since(&self, job: &str, state: JobState) -> JobState {
@@ -69,8 +77,8 @@ impl Engine for DaemonEngine {
             .store()
             .reader()
             .map_err(|error| error.to_string())?;
-        let state = runs::job_state(&reader, job).map_err(|error| error.to_string())?;
-        Ok(self.unless_signed_in_since(job, state))
+        self.state_by(&reader, job)
+            .map_err(|error| error.to_string())
     }
 
     fn note_due(&self, job: &str, due: Timestamp) -> BoxFuture<'_, Result<(), String>> {

@@ -110,7 +110,10 @@ impl App {
     }
 
     async fn resume(&self, job: &str) -> Result<Granted, Granted> {
-        known_job(&self.setup(), job).map_err(Granted::Refused)?;
+        let source = known_job(&self.setup(), job)
+            .map_err(Granted::Refused)?
+            .source
+            .clone();
         let job = job.to_owned();
         let before = self
             .store()
@@ -124,6 +127,9 @@ impl App {
                 Ok(state)
             })
             .await?;
+        if before.parked.is_some() {
+            self.prepare_anew(source.as_str());
+        }
         let waits = waits_for(&before);
         Ok(Granted::Resumed { waits })
     }
@@ -155,6 +161,13 @@ impl App {
 }
 
 impl App {
+    /// A credential was put right, so it is fetched anew and not held back as one that was refused; a run that
+    /// goes on keeps what it has.
+    fn prepare_anew(&self, name: &str) {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.remove(name);
+    }
+
     /// A source that some job has read since the configuration is in force.
     fn known_source(&self, name: &str) -> Option<Arc<Source>> {
         let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);

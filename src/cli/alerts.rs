@@ -35,6 +35,7 @@ pub async fn run(places: &Places, options: &Options) -> Result<(), Exit> {
     let alert = Alert {
         kind: Kind::Test.word().to_owned(),
         job: "alerts".to_owned(),
+        source: String::new(),
         sentence: "this is a test; when you can read it, alerts arrive".to_owned(),
         at: scalar::written(Clock::system().now()),
     };

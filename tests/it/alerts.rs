@@ -13,7 +13,7 @@ use crate::place::{Place, Plan};
 use crate::server::{Fault, PATIENCE, Server, Way};
 
 /// An admin's webhook: answers the first `refused` requests with 503, and hands on the bodies of the others.
-fn hook(refused: u32) -> (String, Receiver<Value>) {
+pub fn hook(refused: u32) -> (String, Receiver<Value>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}/hook", listener.local_addr().expect("bound"));
     let (say, heard) = mpsc::channel();
@@ -67,7 +67,7 @@ fn place(server: &Server, address: &str) -> Place {
     place
 }
 
-fn next(heard: &Receiver<Value>) -> (String, String) {
+pub fn next(heard: &Receiver<Value>) -> (String, String) {
     let told = heard.recv_timeout(PATIENCE).expect("an alert");
     let text = |name: &str| told[name].as_str().expect("a text").to_owned();
     (text("kind"), text("text"))

@@ -13,7 +13,7 @@ use crate::privacy::is_in;
 use crate::server::PATIENCE;
 
 /// A folder whose source signs in at this server, with further lines of its `auth`.
-fn place(authority: &Authority, auth: &str) -> Place {
+pub fn place(authority: &Authority, auth: &str) -> Place {
     let (place, origin) = (Place::empty(), authority.origin());
     place.write(
         "config/vendors/own.toml",
@@ -40,7 +40,7 @@ fn place(authority: &Authority, auth: &str) -> Place {
 }
 
 /// `rollbook login own` while it waits.
-struct Waiting {
+pub struct Waiting {
     child: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
@@ -50,7 +50,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn start(place: &Place, options: &[&str]) -> Self {
+    pub fn start(place: &Place, options: &[&str]) -> Self {
         let arguments = [&["login", "own"], options].concat();
         let mut child = place
             .command(&arguments)
@@ -92,12 +92,12 @@ impl Waiting {
     }
 
     /// The address that the browser ends at.
-    fn browse(&self) -> String {
+    pub fn browse(&self) -> String {
         get(&self.address).location().to_owned()
     }
 
     /// Pastes a line, and waits for the end.
-    fn paste(mut self, line: &str) -> Ran {
+    pub fn paste(mut self, line: &str) -> Ran {
         let _ = writeln!(self.stdin, "{line}"); // it may have ended already
         self.end()
     }

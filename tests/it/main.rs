@@ -18,6 +18,7 @@ mod floors;
 mod guard;
 mod login;
 mod look;
+mod lost;
 mod matches;
 mod online;
 mod people;

@@ -132,6 +132,11 @@ impl Server {
         self.shared.state().refuse_tokens = Some(status);
     }
 
+    /// And now it gives tokens again.
+    pub fn give_tokens(&self) {
+        self.shared.state().refuse_tokens = None;
+    }
+
     /// From now on a token request waits until everything is released.
     pub fn hold_tokens(&self) {
         self.shared.state().hold_tokens = true;

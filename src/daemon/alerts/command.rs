@@ -20,6 +20,7 @@ pub(super) async fn run(config: &CommandConfig, alert: &Alert) -> Result<(), Str
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .env("ROLLBOOK_KIND", &alert.kind)
         .env("ROLLBOOK_JOB", &alert.job)
+        .env("ROLLBOOK_SOURCE", &alert.source)
         .env("ROLLBOOK_TITLE", alert.title())
         .env("ROLLBOOK_TEXT", &alert.sentence)
         .env("ROLLBOOK_AT", &alert.at)

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use rules::{Facts, Judged, Kind, Limits, judge};
+pub use rules::{About, Facts, Judged, Kind, Limits, SourceFacts, judge, judge_source};
 
 use crate::config::{AlertsConfig, Secrets};
 
@@ -42,8 +42,10 @@ pub fn pause(tries: u32) -> Duration {
 pub struct Alert {
     /// [`Kind::word`].
     pub kind: String,
-    /// Which job.
+    /// Which job; empty when it is about a source.
     pub job: String,
+    /// Which source; empty when it is about a job.
+    pub source: String,
     /// What happened, and what to do.
     pub sentence: String,
     /// When it was seen, as the mirror writes times.
@@ -53,7 +55,11 @@ pub struct Alert {
 impl Alert {
     /// A line for a subject or a heading.
     pub fn title(&self) -> String {
-        format!("rollbook: {} {}", self.job, self.kind)
+        let about = match self.source.as_str() {
+            "" => self.job.clone(),
+            source => About::Source(source).key(),
+        };
+        format!("rollbook: {about} {}", self.kind)
     }
 }
 

@@ -1,14 +1,43 @@
-//! What is worth telling: pure rules over what is known of a job and what was told before.
+//! What is worth telling: pure rules over what is known of a job or a source, and what was told before.
 //!
 //! They look at states and not at events, so a restart, a lost event or a run by hand changes nothing: what
 //! holds and was not told is told, once, and when all of it is over and a good run came after, that is told.
+//! A lost sign-in parks every job of a source one after the other; that is one story, and the source's.
 
 use jiff::Timestamp;
 
-/// What is wrong with a job, or that nothing is any more.
+/// What an alert is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About<'a> {
+    /// A job.
+    Job(&'a str),
+    /// A source, with all its jobs.
+    Source(&'a str),
+}
+
+/// Tells a source from a job of the same name; no name has a blank.
+const SOURCE: &str = "source ";
+
+impl<'a> About<'a> {
+    /// What a key says.
+    pub fn of(key: &'a str) -> Self {
+        key.strip_prefix(SOURCE)
+            .map_or(Self::Job(key), Self::Source)
+    }
+
+    /// How it is written down, and how people read it.
+    pub fn key(self) -> String {
+        match self {
+            Self::Job(name) => name.to_owned(),
+            Self::Source(name) => format!("{SOURCE}{name}"),
+        }
+    }
+}
+
+/// What is wrong, or that nothing is any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// It needs a person to sign in or to grant a right.
+    /// A source needs a person to sign in or to put a credential right.
     Parked,
     /// The guard refused a difference.
     Held,
@@ -53,8 +82,8 @@ impl Kind {
 /// What is known of a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Why it is parked.
-    pub parked: Option<String>,
+    /// It waits for a person, which is told of its source.
+    pub parked: bool,
     /// The run that waits for an approval.
     pub held: Option<i64>,
     /// Runs in a row that did not end well.
@@ -63,8 +92,19 @@ pub struct Facts {
     pub sentence: Option<String>,
     /// When its last good run ended.
     pub good: Option<Timestamp>,
-    /// The first tick after its last good run, or after its first run of all.
+    /// The first tick after its last good run, after one that was parked, or after its first run of all.
     pub due: Option<Timestamp>,
+}
+
+/// What is known of a source's jobs together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceFacts {
+    /// All its jobs.
+    pub jobs: Vec<String>,
+    /// Those that wait for a person, each with the reason.
+    pub parked: Vec<(String, String)>,
+    /// When the last good run of one of them ended.
+    pub good: Option<Timestamp>,
 }
 
 /// When something is worth telling.
@@ -93,18 +133,48 @@ pub fn judge(
     limits: Limits,
     now: Timestamp,
 ) -> Judged {
-    let wrong = wrong(job, facts, limits, now);
+    if facts.parked {
+        // Whatever was told of it before: it is its source's story now, which ends by itself.
+        return Judged::default();
+    }
+    let over = format!("{job} runs well again");
+    settle(wrong(job, facts, limits, now), facts.good, over, told, now)
+}
+
+/// Judges a source by its jobs.
+pub fn judge_source(
+    source: &str,
+    facts: &SourceFacts,
+    told: &[(Kind, Timestamp)],
+    now: Timestamp,
+) -> Judged {
+    let wrong = facts.parked.first().map(|(_, why)| {
+        let parked = facts.parked.iter().map(|(job, _)| job.as_str());
+        (Kind::Parked, stands_still(source, why, parked, &facts.jobs))
+    });
+    let over = format!("{source} lets us in again");
+    settle(wrong.into_iter().collect(), facts.good, over, told, now)
+}
+
+/// Tells what is new of what is wrong, and the end of it once a good run shows it.
+fn settle(
+    wrong: Vec<(Kind, String)>,
+    good: Option<Timestamp>,
+    over: String,
+    told: &[(Kind, Timestamp)],
+    now: Timestamp,
+) -> Judged {
     if wrong.is_empty() {
         let first = told.iter().map(|(_, at)| *at).min();
         return match first {
             None => Judged::default(),
             // Nothing is wrong because somebody cleared it: wait for a run that shows it.
-            Some(first) if facts.good.is_none_or(|good| good <= first) => Judged {
+            Some(first) if good.is_none_or(|good| good <= first) => Judged {
                 tell: Vec::new(),
                 told: told.to_vec(),
             },
             Some(_) => Judged {
-                tell: vec![(Kind::Recovered, format!("{job} runs well again"))],
+                tell: vec![(Kind::Recovered, over)],
                 told: Vec::new(),
             },
         };
@@ -123,35 +193,22 @@ pub fn judge(
     judged
 }
 
-/// What is wrong now. A held run's own sentence may name a class, so only its number leaves the machine.
+/// What is wrong with a job now. A held run's own sentence may name a class, so only its number leaves the
+/// machine.
 fn wrong(job: &str, facts: &Facts, limits: Limits, now: Timestamp) -> Vec<(Kind, String)> {
     let mut wrong = Vec::new();
-    let said = |sentence: &Option<String>| {
-        sentence
-            .as_deref()
-            .map_or(String::new(), |text| format!(": {text}"))
-    };
-    if facts.parked.is_some() {
-        wrong.push((
-            Kind::Parked,
-            format!(
-                "{job} waits for a person{}; afterwards `rollbook resume {job}`",
-                said(&facts.parked)
-            ),
-        ));
-    } else if let Some(run) = facts.held {
+    if let Some(run) = facts.held {
         wrong.push((
             Kind::Held,
             format!("run {run} of {job} was held back; `rollbook runs show {run}` says why, `rollbook approve {run}` accepts it"),
         ));
     } else if facts.failures >= limits.failures {
         let failures = facts.failures;
+        let said = facts.sentence.as_deref();
+        let said = said.map_or(String::new(), |text| format!(": {text}"));
         wrong.push((
             Kind::Failing,
-            format!(
-                "{failures} runs of {job} in a row did not end well{}",
-                said(&facts.sentence)
-            ),
+            format!("{failures} runs of {job} in a row did not end well{said}"),
         ));
     }
     if let Some(due) = facts.due
@@ -169,6 +226,47 @@ fn wrong(job: &str, facts: &Facts, limits: Limits, now: Timestamp) -> Vec<(Kind,
         ));
     }
     wrong
+}
+
+/// Why a source's jobs stand still, and the way back. After a sign-in they go on by themselves (`app/engine.rs`).
+fn stands_still<'a>(
+    source: &str,
+    why: &str,
+    parked: impl Iterator<Item = &'a str>,
+    jobs: &'a [String],
+) -> String {
+    let login = format!("rollbook login {source}");
+    if why.contains(&login) {
+        let all = listed(jobs.iter().map(String::as_str));
+        return format!(
+            "sign in needed: nobody is signed in to {source}, or the sign-in no longer works; run `{login}`, and {all} \
+             will go on"
+        );
+    }
+    let resume: Vec<String> = parked
+        .map(|job| format!("`rollbook resume {job}`"))
+        .collect();
+    let resume = listed(resume.iter().map(String::as_str));
+    format!("{source} waits for a person: {why}; afterwards {resume}")
+}
+
+/// So many names are said; the rest is counted.
+const NAMED: usize = 12;
+
+/// `a, b and c`.
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut names: Vec<&str> = names.collect();
+    let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
+    let rest = format!("{more} more");
+    if more > 0 {
+        names.push(&rest);
+    }
+    match names.as_slice() {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
 }
 
 #[cfg(test)]

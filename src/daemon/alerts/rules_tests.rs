@@ -46,7 +46,8 @@ fn walk(states: &[Facts]) -> Vec<Vec<&'static str>> {
 #[test]
 fn a_problem_is_told_once_and_its_end_once() {
     let parked = Facts {
-        parked: Some("sign in again".into()),
+        parked: true,
+        due: Some(time(-100)),
         ..failed(5)
     };
     let held = |run| Facts {
@@ -71,18 +72,133 @@ fn a_problem_is_told_once_and_its_end_once() {
             vec![vec!["held"], vec![], vec!["recovered"]],
         ),
         (
-            "failing, then parked, then good",
-            vec![failed(3), parked.clone(), parked.clone(), good(4)],
-            vec![vec!["failing"], vec!["parked"], vec![], vec!["recovered"]],
+            "cleared by hand is not yet good",
+            vec![held(7), good(0), held(8), good(4)],
+            vec![vec!["held"], vec![], vec![], vec!["recovered"]],
         ),
         (
-            "cleared by hand is not yet good",
-            vec![parked.clone(), good(0), parked, good(4)],
-            vec![vec!["parked"], vec![], vec![], vec!["recovered"]],
+            "parked is told of the source, and nothing else of the job meanwhile",
+            vec![parked.clone(), parked.clone(), good(3)],
+            vec![none.clone(); 3],
+        ),
+        (
+            "failing, then parked: the source's story ends it",
+            vec![failed(3), parked.clone(), parked, good(4)],
+            vec![vec!["failing"], vec![], vec![], vec![]],
         ),
     ] {
         assert_eq!(walk(&states), expected, "{name}");
     }
+}
+
+const LOST: &str = "users: get a token for own: sign-in needed; run `rollbook login own`";
+
+/// A source of two jobs, of which these are parked, and whose last good run ended at this hour.
+fn source(parked: &[&str], hour: i64) -> SourceFacts {
+    let why = |job: &&str| ((*job).to_owned(), LOST.to_owned());
+    SourceFacts {
+        jobs: vec!["rosters".into(), "lessons".into()],
+        parked: parked.iter().map(why).collect(),
+        good: Some(time(hour)),
+    }
+}
+
+#[test]
+fn a_source_that_lets_nobody_in_is_one_story_of_all_its_jobs() {
+    let both = ["rosters", "lessons"];
+    for (name, states, expected) in [
+        (
+            "one job after the other",
+            vec![source(&["rosters"], 0), source(&both, 0), source(&both, 0)],
+            vec![vec!["parked"], vec![], vec![]],
+        ),
+        (
+            "signed in again, and one job has run",
+            vec![
+                source(&both, 0),
+                source(&[], 0),
+                source(&[], 3),
+                source(&[], 4),
+            ],
+            vec![vec!["parked"], vec![], vec!["recovered"], vec![]],
+        ),
+        (
+            "a job that runs well while another waits ends nothing",
+            vec![source(&both, 0), source(&["lessons"], 2), source(&[], 3)],
+            vec![vec!["parked"], vec![], vec!["recovered"]],
+        ),
+        (
+            "lost again before anything ran",
+            vec![
+                source(&both, 0),
+                source(&[], 0),
+                source(&both, 0),
+                source(&[], 4),
+            ],
+            vec![vec!["parked"], vec![], vec![], vec!["recovered"]],
+        ),
+    ] {
+        let mut told = Vec::new();
+        let kinds: Vec<Vec<&str>> = (states.iter().zip(1..))
+            .map(|(facts, hour)| {
+                let judged = judge_source("own", facts, &told, time(hour));
+                told = judged.told;
+                judged.tell.iter().map(|(kind, _)| kind.word()).collect()
+            })
+            .collect();
+        assert_eq!(kinds, expected, "{name}");
+    }
+}
+
+#[test]
+fn the_way_back_is_said_as_it_is() {
+    let say = |facts: &SourceFacts| judge_source("own", facts, &[], time(1)).tell.remove(0).1;
+    assert_eq!(
+        say(&source(&["lessons"], 0)),
+        "sign in needed: nobody is signed in to own, or the sign-in no longer works; run `rollbook login own`, \
+         and rosters and lessons will go on"
+    );
+    let refused = |jobs: &[&str]| SourceFacts {
+        parked: (jobs.iter())
+            .map(|job| {
+                (
+                    (*job).to_owned(),
+                    "the vendor refused the credential".to_owned(),
+                )
+            })
+            .collect(),
+        ..source(&[], 0)
+    };
+    assert_eq!(
+        say(&refused(&["lessons"])),
+        "own waits for a person: the vendor refused the credential; afterwards `rollbook resume lessons`"
+    );
+    assert_eq!(
+        say(&refused(&["lessons", "rosters"])),
+        "own waits for a person: the vendor refused the credential; afterwards `rollbook resume lessons` and \
+         `rollbook resume rosters`"
+    );
+}
+
+#[test]
+fn many_names_are_counted() {
+    for (number, expected) in [(0, ""), (1, "a"), (2, "a and a"), (3, "a, a and a")] {
+        assert_eq!(listed(vec!["a"; number].into_iter()), expected);
+    }
+    let many = listed(vec!["a"; 300].into_iter());
+    assert!(many.ends_with("a, a and 288 more"), "{many}");
+}
+
+#[test]
+fn a_source_and_a_job_of_one_name_are_two() {
+    for about in [
+        About::Job("own"),
+        About::Source("own"),
+        About::Job("store.backup"),
+    ] {
+        assert_eq!(About::of(&about.key()), about);
+    }
+    assert_ne!(About::Job("own").key(), About::Source("own").key());
 }
 
 #[test]
@@ -119,11 +235,6 @@ fn sentences_say_what_to_do() {
     assert_eq!(
         say(&facts),
         "run 42 of roster was held back; `rollbook runs show 42` says why, `rollbook approve 42` accepts it"
-    );
-    facts.parked = Some("the vendor refused the credential".into());
-    assert_eq!(
-        say(&facts),
-        "roster waits for a person: the vendor refused the credential; afterwards `rollbook resume roster`"
     );
 }
 

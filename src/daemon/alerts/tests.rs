@@ -22,6 +22,7 @@ fn alert() -> Alert {
     Alert {
         kind: "failing".into(),
         job: "roster".into(),
+        source: String::new(),
         sentence: "3 runs of roster in a row did not end well: <500> & more".into(),
         at: "2026-03-02T06:00:00.000Z".into(),
     }
@@ -101,7 +102,7 @@ async fn each_receiver_gets_the_form_that_it_takes() {
     assert_eq!(
         parsed(&body),
         json!({
-            "program": "rollbook", "kind": "failing", "job": "roster", "title": "rollbook: roster failing",
+            "program": "rollbook", "kind": "failing", "job": "roster", "source": "", "title": "rollbook: roster failing",
             "text": alert().sentence, "at": "2026-03-02T06:00:00.000Z",
         })
     );

@@ -53,6 +53,7 @@ fn message(form: WebhookForm, alert: &Alert) -> (String, Headers) {
             "program": "rollbook",
             "kind": alert.kind,
             "job": alert.job,
+            "source": alert.source,
             "title": alert.title(),
             "text": alert.sentence,
             "at": alert.at,

@@ -1,0 +1,106 @@
+//! A sign-in that is lost while the daemon runs: one alert for a source with many jobs, and one when it is back.
+
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
+use crate::alerts::{hook, next};
+use crate::authority::Authority;
+use crate::login::{Waiting, place};
+use crate::look;
+use crate::people::users;
+use crate::place::{Place, Plan};
+use crate::server::{PATIENCE, Server, Way};
+
+const JOBS: [&str; 10] = [
+    "job_0", "job_1", "job_2", "job_3", "job_4", "job_5", "job_6", "job_7", "job_8", "job_9",
+];
+
+fn until(place: &Place, what: &str, sql: &str, number: u64) {
+    let started = Instant::now();
+    while !place.mirror().exists() || look::maybe(&place.mirror(), sql) != Some(number) {
+        assert!(started.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn sign_in(place: &Place) {
+    let waiting = Waiting::start(place, &["--paste"]);
+    let ended = waiting.browse();
+    assert_eq!(waiting.paste(&ended).code, Some(0));
+}
+
+#[test]
+fn ten_jobs_that_lose_their_sign_in_are_one_alert_and_its_end_one_more() {
+    let authority = Authority::start(&[]);
+    let (address, heard) = hook(0);
+    let place = place(&authority, "");
+    std::fs::remove_file(place.path("jobs/roster.toml")).expect("removed");
+    for job in JOBS {
+        place.write(
+            &format!("jobs/{job}.toml"),
+            "source = \"own\"\nstreams = [\"users\"]\nschedule = \"* * * * * *\"\n",
+        );
+    }
+    let rollbook = std::fs::read_to_string(place.path("config/rollbook.toml")).expect("read");
+    let alerts = "[alerts]\nafter_failures = 1\n[alerts.webhook]\nurl = { file = \"hook\" }\n";
+    place.write("config/rollbook.toml", &format!("{rollbook}{alerts}"));
+    place.secret("hook", &address);
+    sign_in(&place);
+
+    let daemon = place.start(place.command(&["run"]));
+    let good = "SELECT count(DISTINCT job) FROM rollbook_runs WHERE outcome = 'ok'";
+    until(&place, "every job runs well", good, 10);
+    authority.revoke();
+    let parked = "SELECT count(*) FROM rollbook_jobs WHERE parked IS NOT NULL";
+    until(&place, "every job is parked", parked, 10);
+    sign_in(&place);
+    until(&place, "no job is parked", parked, 0);
+
+    let (kind, text) = next(&heard);
+    assert_eq!(kind, "parked", "{text}");
+    assert_eq!(
+        text,
+        "sign in needed: nobody is signed in to own, or the sign-in no longer works; run `rollbook login own`, \
+         and job_0, job_1, job_2, job_3, job_4, job_5, job_6, job_7, job_8 and job_9 will go on"
+    );
+    let (kind, text) = next(&heard);
+    assert_eq!(
+        (kind.as_str(), text.as_str()),
+        ("recovered", "own lets us in again")
+    );
+    let told = "SELECT count(*) FROM rollbook_alerts";
+    until(&place, "nothing is told any more", told, 0);
+    daemon.terminate();
+    assert_eq!(daemon.end().code, Some(0));
+    assert_eq!(look::count(&place.mirror(), "rollbook_outbox"), 0);
+    assert!(heard.try_recv().is_err(), "nothing else was told");
+}
+
+#[test]
+fn a_credential_that_is_put_right_works_at_once_after_a_resume() {
+    let server = Server::of_users(Way::TotalInHeader, users(10));
+    let place = Place::new(&server, &Plan::default());
+    place.write(
+        "jobs/roster.toml",
+        "source = \"own\"\nstreams = [\"users\"]\nschedule = \"* * * * * *\"\n",
+    );
+    server.refuse_tokens(401);
+    let daemon = place.start(place.command(&["run"]));
+    let parked = "SELECT count(*) FROM rollbook_jobs WHERE parked IS NOT NULL";
+    until(&place, "the job is parked", parked, 1);
+    server.give_tokens();
+    place.secret("secret", "another-s3cret");
+    let ran = place.run(&["resume", "roster"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let good = "SELECT count(*) > 0 FROM rollbook_runs WHERE outcome = 'ok'";
+    until(&place, "the job reads again", good, 1);
+    let basic = format!(
+        "Basic {}",
+        BASE64_STANDARD.encode("rollbook:another-s3cret")
+    );
+    assert!(server.secrets().contains(&basic), "the new secret is sent");
+    daemon.terminate();
+    assert_eq!(daemon.end().code, Some(0));
+}
