@@ -20,6 +20,7 @@ mod setup;
 mod sources;
 mod tables;
 mod targets;
+mod waiting;
 mod wishes;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ pub use online::{Answered, SourceOnline, StreamOnline};
 pub use overlay::Overlay;
 pub use setup::{JobSetup, Setup, SourceSetup};
 pub use targets::{check_targets, crosswalk, mirrored_lists};
+pub use waiting::{Waiting, waiting};
 pub use wishes::{Granted, Wish, is_too_old, known_job, waits_for};
 
 use crate::clock::Clock;

@@ -4,6 +4,7 @@ use super::asking::{By, asked};
 use super::exit::Exit;
 use super::out;
 use crate::app::{Granted, Places, Wish};
+use crate::model::sign_in;
 
 /// Options of `resume`.
 #[derive(Debug, clap::Args)]
@@ -29,8 +30,17 @@ fn text(job: &str, waits: &[String], by: &By) -> String {
     if waits.is_empty() {
         return format!("{job} was not waiting for anything.");
     }
+    // It was of no use where a sign-in is wanted, and is not needed after one.
+    let is_sign_in = waits
+        .iter()
+        .any(|wait| wait.contains(&sign_in::command("")));
+    let hint = if is_sign_in {
+        " Without the sign-in it will wait again; after one it goes on by itself."
+    } else {
+        ""
+    };
     format!(
-        "{job} no longer waits ({}). It runs at its next tick.{}",
+        "{job} no longer waits ({}). It runs at its next tick.{}{hint}",
         waits.join("; "),
         by.run_it_now(job)
     )
@@ -53,6 +63,14 @@ mod tests {
                 },
                 "rosters no longer waits (2 runs in a row did not end well). \
                  It runs at its next tick.",
+            ),
+            (
+                JobState {
+                    parked: Some("run `rollbook login north`".to_owned()),
+                    ..JobState::default()
+                },
+                "rosters no longer waits (parked: run `rollbook login north`). It runs at its next tick. \
+                 Without the sign-in it will wait again; after one it goes on by itself.",
             ),
             (
                 JobState {

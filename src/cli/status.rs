@@ -14,12 +14,13 @@ use super::reading::{Reading, errors};
 use super::ticks::{Tick, ticks};
 use super::words::moment;
 use super::{out, table};
-use crate::app::{Places, Setup, is_too_old, waits_for};
+use crate::app::{Places, Setup, Waiting, is_too_old, waiting, waits_for};
 use crate::clock::Clock;
 use crate::daemon::status::Status;
 use crate::model::scalar;
 use crate::store::look::{self, Gap, Reader, RunLine};
 use crate::store::runs::{self, JobState};
+use crate::store::vault::{KeptLine, kept};
 
 /// Options of `status`.
 #[derive(Debug, clap::Args)]
@@ -76,6 +77,8 @@ struct Job {
     next_tick: Option<Tick>,
     #[serde(skip)]
     waits: Vec<String>,
+    #[serde(skip)]
+    waiting: Option<Waiting>,
 }
 
 #[derive(Debug, Serialize)]
@@ -110,9 +113,12 @@ fn view(reading: &Reading, now: Timestamp) -> Result<View, Exit> {
         (None, None) => Vec::new(),
     };
     names.sort();
+    // A vault that cannot be read is for `rollbook tokens` to tell.
+    let folder = reading.path.parent();
+    let kept = folder.map_or(Ok(Vec::new()), kept).unwrap_or_default();
     let mut jobs = names
         .into_iter()
-        .map(|(name, source)| job(mirror, setup, name, source, now))
+        .map(|(name, source)| job(mirror, setup, name, source, &kept, now))
         .collect::<Result<Vec<_>, Exit>>()?;
     plan_as_the_daemon(&mut jobs, daemon.as_ref());
     Ok(View {
@@ -147,11 +153,18 @@ fn bytes(mirror: &Path) -> Option<u64> {
     Some(length(mirror)? + length(Path::new(&log)).unwrap_or(0))
 }
 
+/// When a source last got tokens that are kept.
+fn obtained<'a>(kept: &'a [KeptLine], source: &str) -> Option<&'a str> {
+    let line = kept.iter().find(|line| line.source == source);
+    line?.obtained.as_deref()
+}
+
 fn job(
     mirror: Option<&Reader>,
     setup: Option<&Setup>,
     name: String,
     source: String,
+    kept: &[KeptLine],
     now: Timestamp,
 ) -> Result<Job, Exit> {
     let (last_run, state, held) = match mirror {
@@ -171,6 +184,7 @@ fn job(
         last_run,
         failures_in_a_row: state.failures,
         waits: waits_for(&state),
+        waiting: waiting(&state, &source, obtained(kept, &source)),
         parked: state.parked,
         deferred_until: state.deferred_until,
         held: held.map(|run| held_line(&name, run, now)),
@@ -311,15 +325,21 @@ fn remarks(job: &Job) -> Vec<String> {
             format!("{}: to accept what run {run} held back: {command}", job.job)
         });
     }
-    if !job.waits.is_empty() {
-        let mut remark = format!("{}: {}", job.job, job.waits.join("; "));
-        if job.parked.is_some() {
-            remark.push_str(&format!(
-                "; when that is put right: rollbook resume {}",
-                job.job
-            ));
+    let name = &job.job;
+    let waits = job.waits.join("; ");
+    match job.waiting {
+        None if waits.is_empty() => {}
+        None => remarks.push(format!("{name}: {waits}")),
+        Some(Waiting::SignIn) => {
+            remarks.push(format!("{name}: {waits}; after that it goes on by itself"))
         }
-        remarks.push(remark);
+        Some(Waiting::Tick) => remarks.push(format!(
+            "{name}: somebody has signed in to {} since its last try; it goes on at its next tick",
+            job.source
+        )),
+        Some(Waiting::Resume) => remarks.push(format!(
+            "{name}: {waits}; when that is put right: rollbook resume {name}"
+        )),
     }
     remarks
 }

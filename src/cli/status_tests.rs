@@ -29,10 +29,19 @@ fn job(last_run: Option<RunLine>, held: Option<RunLine>, state: JobState) -> Job
         last_run,
         failures_in_a_row: state.failures,
         waits: waits_for(&state),
+        waiting: waiting(&state, "north", Some("2026-02-02T05:30:00.000Z")),
         parked: state.parked,
         deferred_until: state.deferred_until,
         held: held.map(|run| held_line("rosters", run, now())),
         next_tick: None,
+    }
+}
+
+fn wants_sign_in(last_due: &str) -> JobState {
+    JobState {
+        parked: Some("run `rollbook login north`".to_owned()),
+        last_due: Some(last_due.to_owned()),
+        ..JobState::default()
     }
 }
 
@@ -41,7 +50,7 @@ fn what_waits_for_an_admin_is_said_with_the_command() {
     let soon = "2026-02-02T05:00:00.000Z";
     let old = "2026-02-01T05:00:00.000Z";
     let plain = JobState::default;
-    let rows: [(&str, Job, &[&str]); 6] = [
+    let rows: [(&str, Job, &[&str]); 8] = [
         ("never", job(None, None, plain()), &[]),
         ("well", job(Some(run(soon, "ok", "")), None, plain()), &[]),
         (
@@ -92,6 +101,18 @@ fn what_waits_for_an_admin_is_said_with_the_command() {
             ),
             &["rosters: parked: the vendor refused the credential; \
                  when that is put right: rollbook resume rosters"],
+        ),
+        (
+            "nobody is signed in",
+            job(None, None, wants_sign_in("2026-02-02T05:40:00.000Z")),
+            &["rosters: parked: run `rollbook login north`; after that it goes on by itself"],
+        ),
+        (
+            "somebody has signed in since",
+            job(None, None, wants_sign_in("2026-02-02T05:20:00.000Z")),
+            &[
+                "rosters: somebody has signed in to north since its last try; it goes on at its next tick",
+            ],
         ),
     ];
     for (name, job, expected) in rows {

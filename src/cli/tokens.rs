@@ -8,10 +8,11 @@ use super::exit::Exit;
 use super::reading::Reading;
 use super::words::moment;
 use super::{out, start, table};
-use crate::app::{Overlay, Places, Setup, keys};
+use crate::app::{Overlay, Places, Setup, Waiting, keys, waiting};
 use crate::clock::Clock;
 use crate::config::{Auth, Grant};
-use crate::model::scalar;
+use crate::model::nearest::joined;
+use crate::model::{scalar, sign_in};
 use crate::store::runs;
 use crate::store::vault::{KeptLine, Keys, kept};
 
@@ -31,12 +32,9 @@ pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
         &setup.config.store,
         &start::secrets(places, &Overlay::default()),
     )?;
-    let view = view(
-        setup,
-        kept(&places.vault(setup))?,
-        &keys,
-        &parked(&reading)?,
-    );
+    let kept = kept(&places.vault(setup))?;
+    let parked = parked(&reading, &kept)?;
+    let view = view(setup, kept, &keys, &parked);
     if options.json {
         out::json(&view);
     } else {
@@ -77,19 +75,28 @@ struct Parked {
     #[serde(skip)]
     source: String,
     reason: String,
+    #[serde(skip)]
+    waiting: Waiting,
 }
 
-fn parked(reading: &Reading) -> Result<Vec<Parked>, Exit> {
+fn parked(reading: &Reading, kept: &[KeptLine]) -> Result<Vec<Parked>, Exit> {
     let Some(mirror) = reading.mirror_if_made() else {
         return Ok(Vec::new());
     };
     let mut parked = Vec::new();
     for (name, job) in &reading.setup()?.jobs {
-        if let Some(reason) = runs::job_state(mirror, name.as_str())?.parked {
+        let (source, state) = (
+            job.source.to_string(),
+            runs::job_state(mirror, name.as_str())?,
+        );
+        let line = kept.iter().find(|line| line.source == source);
+        let obtained = line.and_then(|line| line.obtained.as_deref());
+        if let (Some(waiting), Some(reason)) = (waiting(&state, &source, obtained), state.parked) {
             parked.push(Parked {
                 job: name.to_string(),
-                source: job.source.to_string(),
+                source,
                 reason,
+                waiting,
             });
         }
     }
@@ -205,7 +212,8 @@ fn age(line: &Line, now: Timestamp) -> String {
 fn remarks(line: &Line) -> Vec<String> {
     let source = &line.source;
     let mut remarks = Vec::new();
-    if line.sign_in_needed {
+    let is_said = (line.parked.iter()).any(|parked| parked.waiting == Waiting::SignIn);
+    if line.sign_in_needed && !is_said {
         remarks.push(match line.grant {
             Some("authorization_code") => {
                 format!("{source}: nobody has signed in yet: rollbook login {source}")
@@ -235,12 +243,37 @@ fn remarks(line: &Line) -> Vec<String> {
             moment(refused)
         ));
     }
-    for Parked { job, reason, .. } in &line.parked {
-        remarks.push(format!(
-            "{job} is parked: {reason}; when that is put right: rollbook resume {job}"
+    remarks.extend(waits(line));
+    remarks
+}
+
+/// What parked jobs wait for; those that a sign-in concerns are said together.
+fn waits(line: &Line) -> Vec<String> {
+    let source = &line.source;
+    let jobs = |what: Waiting| -> Vec<&str> {
+        let parked = line.parked.iter().filter(|parked| parked.waiting == what);
+        parked.map(|parked| parked.job.as_str()).collect()
+    };
+    let mut waits = Vec::new();
+    let (sign_in, tick) = (jobs(Waiting::SignIn), jobs(Waiting::Tick));
+    if !sign_in.is_empty() {
+        waits.push(format!(
+            "{source}: sign in: {}; after that {} will go on",
+            sign_in::command(source),
+            joined(sign_in)
         ));
     }
-    remarks
+    if !tick.is_empty() {
+        waits.push(format!(
+            "{source}: somebody has signed in; {} will go on at the next tick",
+            joined(tick)
+        ));
+    }
+    let others = (line.parked.iter()).filter(|parked| parked.waiting == Waiting::Resume);
+    waits.extend(others.map(|Parked { job, reason, .. }| {
+        format!("{job} is parked: {reason}; when that is put right: rollbook resume {job}")
+    }));
+    waits
 }
 
 #[cfg(test)]

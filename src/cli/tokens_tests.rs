@@ -127,3 +127,43 @@ fn the_next_renewal_is_at_two_thirds_of_the_life() {
         Some("2026-02-01T07:00:00.000Z")
     );
 }
+
+#[test]
+fn what_parked_jobs_wait_for_is_said_as_it_is() {
+    let parked = |job: &str, waiting| Parked {
+        job: job.to_owned(),
+        source: "north".to_owned(),
+        reason: "the reason".to_owned(),
+        waiting,
+    };
+    let signs_in = auth("grant = \"authorization_code\"\nclient_id = \"c\"");
+    for (jobs, expected) in [
+        (
+            vec![],
+            vec!["north: nobody has signed in yet: rollbook login north"],
+        ),
+        (
+            vec![
+                parked("rosters", Waiting::SignIn),
+                parked("lessons", Waiting::SignIn),
+            ],
+            vec!["north: sign in: rollbook login north; after that rosters and lessons will go on"],
+        ),
+    ] {
+        let mut line = line("north", Some(&signs_in), KeptLine::default(), &Keys::None);
+        line.parked = jobs;
+        assert_eq!(remarks(&line), expected);
+    }
+    let mut line = line("north", Some(&signs_in), kept(), &Keys::None);
+    line.parked = vec![
+        parked("rosters", Waiting::Tick),
+        parked("lessons", Waiting::Resume),
+    ];
+    assert_eq!(
+        remarks(&line),
+        [
+            "north: somebody has signed in; rosters will go on at the next tick",
+            "lessons is parked: the reason; when that is put right: rollbook resume lessons",
+        ]
+    );
+}

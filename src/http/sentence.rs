@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::error::{Failure, HttpError, Kind, Slow, Unreachable};
+use crate::model::sign_in;
 
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -104,7 +105,8 @@ pub(super) fn sentence(failure: &Failure) -> String {
         ),
         Kind::SignInNeeded(Some(source)) => format!(
             "sign-in needed: nobody is signed in to this source, or the sign-in no longer works; \
-             run `rollbook login {source}`"
+             run `{}`",
+            sign_in::command(source)
         ),
         Kind::SignInNeeded(None) => {
             "there is no sign-in that still works; a person must sign in at the vendor again and put the new refresh token where the source looks for it"

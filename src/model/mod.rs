@@ -22,6 +22,7 @@ pub mod scalar;
 pub mod schedule;
 mod schema;
 mod schema_walk;
+pub mod sign_in;
 pub mod spelled;
 
 pub use class::Class;

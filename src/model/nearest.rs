@@ -56,6 +56,22 @@ pub fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
+/// Names in a sentence: `a, b and c`; many of them are counted.
+pub fn joined<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let mut names: Vec<&str> = names.into_iter().collect();
+    let more = names.len().saturating_sub(SHOWN);
+    names.truncate(SHOWN);
+    let rest = format!("{more} more");
+    if more > 0 {
+        names.push(&rest);
+    }
+    match names.as_slice() {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
 /// A text from a file as it may stand in a message: in backticks, on one line, not too long.
 pub fn quoted(text: &str) -> String {
     let mut shown: String = text.chars().take(LONGEST).flat_map(visible).collect();
@@ -125,5 +141,14 @@ mod tests {
             "`a\\u{a}b\\u{1b}[31m\\u{202e}ü`"
         );
         assert_eq!(quoted(&"x".repeat(61)), format!("`{}…`", "x".repeat(60)));
+    }
+
+    #[test]
+    fn many_names_are_counted() {
+        for (number, expected) in [(0, ""), (1, "a"), (2, "a and a"), (3, "a, a and a")] {
+            assert_eq!(joined(vec!["a"; number].into_iter()), expected);
+        }
+        let many = joined(vec!["a"; 300].into_iter());
+        assert!(many.ends_with("a, a and 284 more"), "{many}");
     }
 }

@@ -6,6 +6,9 @@
 
 use jiff::Timestamp;
 
+use crate::model::nearest::joined;
+use crate::model::sign_in;
+
 /// What an alert is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About<'a> {
@@ -235,9 +238,9 @@ fn stands_still<'a>(
     parked: impl Iterator<Item = &'a str>,
     jobs: &'a [String],
 ) -> String {
-    let login = format!("rollbook login {source}");
-    if why.contains(&login) {
-        let all = listed(jobs.iter().map(String::as_str));
+    if sign_in::is_wanted(why, source) {
+        let login = sign_in::command(source);
+        let all = joined(jobs.iter().map(String::as_str));
         return format!(
             "sign in needed: nobody is signed in to {source}, or the sign-in no longer works; run `{login}`, and {all} \
              will go on"
@@ -246,27 +249,8 @@ fn stands_still<'a>(
     let resume: Vec<String> = parked
         .map(|job| format!("`rollbook resume {job}`"))
         .collect();
-    let resume = listed(resume.iter().map(String::as_str));
+    let resume = joined(resume.iter().map(String::as_str));
     format!("{source} waits for a person: {why}; afterwards {resume}")
-}
-
-/// So many names are said; the rest is counted.
-const NAMED: usize = 12;
-
-/// `a, b and c`.
-fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let mut names: Vec<&str> = names.collect();
-    let more = names.len().saturating_sub(NAMED);
-    names.truncate(NAMED);
-    let rest = format!("{more} more");
-    if more > 0 {
-        names.push(&rest);
-    }
-    match names.as_slice() {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
 }
 
 #[cfg(test)]

@@ -181,15 +181,6 @@ fn the_way_back_is_said_as_it_is() {
 }
 
 #[test]
-fn many_names_are_counted() {
-    for (number, expected) in [(0, ""), (1, "a"), (2, "a and a"), (3, "a, a and a")] {
-        assert_eq!(listed(vec!["a"; number].into_iter()), expected);
-    }
-    let many = listed(vec!["a"; 300].into_iter());
-    assert!(many.ends_with("a, a and 288 more"), "{many}");
-}
-
-#[test]
 fn a_source_and_a_job_of_one_name_are_two() {
     for about in [
         About::Job("own"),
