@@ -94,9 +94,10 @@ pub(super) fn sentence(failure: &Failure) -> String {
         ),
         Kind::OutOfTime => "the run's time is over; it goes on at the next tick".into(),
         Kind::GrantRefused(status, word) => format!(
-            "{host} refused the credential ({status}{}); it is not tried again for now: \
-             check it, store the right one and resume the job",
-            word.map(|word| format!(", {word}")).unwrap_or_default()
+            "{host} refused the credential ({status}{}); it is not tried again for now: {}, \
+             and resume the job",
+            word.map(|word| format!(", {word}")).unwrap_or_default(),
+            repair(*word)
         ),
         Kind::PasswordRests(until) => format!(
             "{host} refused the password, and it is not tried again before {}, or the account may be \
@@ -154,6 +155,22 @@ fn too_slow(limit: Slow, length: Duration, host: &str) -> String {
         Slow::Idle => format!("{host} fell silent in mid-answer for {length}"),
         Slow::Whole => format!("the answer of {host} took longer than {length}"),
         Slow::Pace => format!("the answer of {host} trickles: almost nothing came within {length}"),
+    }
+}
+
+/// What to do about a refused token request, by the standard's word for it.
+fn repair(word: Option<&str>) -> &'static str {
+    match word {
+        Some("mfa_required" | "interaction_required") => {
+            "it wants a second factor, which nobody can give at night; choose another grant, such as \
+             authorization_code, or have the vendor exempt this account"
+        }
+        Some("invalid_scope") => "change `scope` at the source, or have the vendor allow it",
+        Some("unauthorized_client" | "unsupported_grant_type") => {
+            "choose another `grant` at the source, or have the vendor allow this one"
+        }
+        Some("invalid_request") => "compare the quirks of the grant with what the vendor says",
+        _ => "check it, store the right one",
     }
 }
 

@@ -32,9 +32,12 @@ pub(super) fn refusal(
     }
 }
 
-/// The standard's error words (RFC 6749 5.2, 4.1.2.1; RFC 8628); any other text stays unsaid.
+/// The standard's error words (RFC 6749 5.2, 4.1.2.1; RFC 8628; OpenID Connect Core 3.1.2.6) and the usual one for
+/// a second factor; any other text stays unsaid.
 fn error_word(body: &[u8]) -> Option<&'static str> {
-    const WORDS: [&str; 11] = [
+    const WORDS: [&str; 13] = [
+        "mfa_required",
+        "interaction_required",
         "invalid_grant",
         "invalid_client",
         "invalid_request",

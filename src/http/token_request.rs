@@ -45,6 +45,9 @@ use crate::clock::Clock;
 /// What is missing when nobody says where tokens are had.
 const NO_ADDRESS: &str = "neither token_url nor issuer says where tokens are asked for";
 
+/// Of a token answer beyond its limit.
+const TOO_LARGE: &str = "the token answer is larger than 1 MiB; check token_url";
+
 /// What a token request is made with.
 pub(super) enum Proof<'a> {
     /// The client alone.
@@ -380,7 +383,12 @@ impl Endpoint {
                 .and_then(|key| key.member.as_deref()),
             now: headers.date().unwrap_or(now),
         };
-        standard(&body?, &expected)
+        // Smaller pages, as with other answers, would be no help.
+        let body = body.map_err(|kind| match kind {
+            Kind::TooLarge(_) => Kind::BadAnswer(status, TOO_LARGE.into()),
+            kind => kind,
+        })?;
+        standard(&body, &expected)
             .map(|answer| answer.to_string().into_bytes())
             .map_err(|reason| Kind::BadAnswer(status, reason))
     }

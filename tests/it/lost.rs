@@ -104,3 +104,50 @@ fn a_credential_that_is_put_right_works_at_once_after_a_resume() {
     daemon.terminate();
     assert_eq!(daemon.end().code, Some(0));
 }
+
+#[test]
+fn a_refused_password_is_sent_once_whatever_is_started_reloaded_or_resumed() {
+    let server = Server::of_users(Way::TotalInHeader, users(10));
+    let plan = Plan {
+        auth: "grant = \"password\"\nusername = \"ada\"\npassword = { file = \"secret\" }\n",
+        ..Plan::default()
+    };
+    let place = Place::new(&server, &plan);
+    place.write(
+        "jobs/roster.toml",
+        "source = \"own\"\nstreams = [\"users\"]\nschedule = \"* * * * * *\"\n",
+    );
+    server.refuse_tokens(400);
+    let sent = || {
+        let secrets = server.secrets();
+        let is_password = |text: &&String| text.contains("grant_type=password");
+        secrets.iter().filter(is_password).count()
+    };
+    for _ in 0..2 {
+        assert_eq!(place.sync().said().0, "parked");
+        assert_eq!(sent(), 1);
+    }
+    let daemon = place.start(place.command(&["run"]));
+    let runs = |number: u64| {
+        let sql =
+            format!("SELECT count(*) >= {number} FROM rollbook_runs WHERE outcome = 'parked'");
+        until(&place, "another run was parked", &sql, 1);
+    };
+    runs(3);
+    daemon.signal("HUP");
+    let started = Instant::now();
+    while !daemon.log().contains("the new configuration is in force") {
+        assert!(started.elapsed() < PATIENCE, "{}", daemon.log());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(place.run(&["resume", "roster"]).code, Some(0));
+    runs(4);
+    daemon.terminate();
+    assert_eq!(daemon.end().code, Some(0));
+    assert_eq!(sent(), 1);
+
+    server.give_tokens();
+    place.secret("secret", "the right one");
+    place.sync().fine("another password is tried at once");
+    assert_eq!(sent(), 2);
+}

@@ -188,8 +188,13 @@ impl Running {
 
     /// Asks it to stop, as systemd does.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal by its short name.
+    pub fn signal(&self, name: &str) {
         let killed = Command::new("kill")
-            .args(["-TERM", &self.pid().to_string()])
+            .args(["-s", name, &self.pid().to_string()])
             .status();
         assert!(killed.expect("kill runs").success());
     }

@@ -227,8 +227,8 @@ async fn a_token_request_that_fails() {
             "10 MiB",
             status(200).set_body_bytes(ten_mib),
             Class::Contract,
-            1,
-            "larger than 1 MiB",
+            2,
+            "the token answer is larger than 1 MiB; check token_url",
         ),
         (
             "busy",
@@ -250,6 +250,20 @@ async fn a_token_request_that_fails() {
             Class::Auth,
             1,
             "(401, invalid_client)",
+        ),
+        (
+            "a second factor",
+            status(400).set_body_string(word("mfa_required")),
+            Class::Auth,
+            1,
+            "it wants a second factor, which nobody can give at night",
+        ),
+        (
+            "a scope",
+            status(400).set_body_string(word("invalid_scope")),
+            Class::Auth,
+            1,
+            "(400, invalid_scope); it is not tried again for now: change `scope` at the source",
         ),
         (
             "tenant",

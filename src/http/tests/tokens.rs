@@ -36,6 +36,7 @@ async fn a_life_that_makes_no_sense_lasts_until_it_is_refused() {
         r#","expires_in":0"#,
         r#","expires_in":-5"#,
         r#","expires_in":"x""#,
+        r#","expires_in":1e12"#,
     ] {
         let clock = monday();
         let revoked = Arc::new(AtomicUsize::new(0));
@@ -139,10 +140,15 @@ async fn a_403_may_be_an_old_token() {
 #[tokio::test]
 async fn a_wrong_password_is_tried_once_a_day() {
     let hour = Duration::from_secs(3600);
-    for (is_password, rest) in [(true, 24 * hour), (false, hour / 4)] {
+    for (word, is_password, rest) in [
+        ("invalid_grant", true, 24 * hour),
+        ("mfa_required", true, 24 * hour),
+        ("of_its_own", true, 24 * hour),
+        ("invalid_grant", false, hour / 4),
+    ] {
         let clock = monday();
-        let refuse: TokenRule =
-            Box::new(|_| status(400).set_body_string(r#"{"error":"invalid_grant"}"#));
+        let refused = format!(r#"{{"error":"{word}"}}"#);
+        let refuse: TokenRule = Box::new(move |_| status(400).set_body_string(refused.clone()));
         let vendor = Vendor::start(refuse, open()).await;
         let grant = if is_password {
             password(vendor.spec())
