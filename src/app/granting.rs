@@ -61,11 +61,9 @@ impl Granting<'_> {
                 seed: self.secret(self.auth.refresh_token.as_ref())?,
             }),
             GrantKind::AuthorizationCode => {
-                // A refresh that asks for more than was granted would be refused (RFC 6749 6), so it
-                // asks for nothing and gets what there is.
-                let scope = String::new();
-                let spec = self.spec(&self.rules(&offered.authorization_code)?)?;
-                Ok(Grant::SignedIn(GrantSpec { scope, ..spec }))
+                let mut spec = self.spec(&self.rules(&offered.authorization_code)?)?;
+                let wanted = std::mem::take(&mut spec.scope);
+                Ok(Grant::SignedIn { spec, wanted })
             }
         }
     }

@@ -64,7 +64,7 @@ fn grant(auth: &str) -> Result<Grant, String> {
 
 fn signed_in(auth: &str) -> GrantSpec {
     match grant(auth).unwrap_or_else(|error| panic!("{error}")) {
-        Grant::SignedIn(spec) => spec,
+        Grant::SignedIn { spec, .. } => spec,
         _ => panic!("another grant"),
     }
 }

@@ -49,6 +49,9 @@ impl GrantVault for Keeping {
                 life: access.life,
             }),
             obtained: grant.obtained,
+            scope: grant
+                .scope
+                .map(|scopes| scopes.split_whitespace().map(str::to_owned).collect()),
         }))
     }
 
@@ -68,6 +71,7 @@ impl GrantVault for Keeping {
                 life: access.life,
             }),
             obtained: grant.obtained,
+            scope: grant.scope.map(|scopes| scopes.join(" ")),
         };
         self.0.keep(source, &grant).map_err(failed)
     }

@@ -29,6 +29,8 @@ pub struct SourceOnline {
     pub source: String,
     /// What the vendor calls the account, where its description says how to learn that.
     pub account: Option<String>,
+    /// Scopes that were asked for and not granted, as far as the vendor says.
+    pub missing_scopes: Vec<String>,
     /// Why nothing, or nothing more, was asked of it.
     pub sentence: Option<String>,
     /// Its streams, in the order of its jobs.
@@ -83,6 +85,7 @@ impl App {
         let mut found = SourceOnline {
             source: name.to_owned(),
             account: None,
+            missing_scopes: Vec::new(),
             sentence: None,
             streams: Vec::new(),
         };
@@ -116,7 +119,8 @@ impl App {
                 }
                 Err(error) => Err(error),
             };
-            found.note(&spec, &rows);
+            // One that only names the account is not missed by any run.
+            found.note(&spec, spec.optional || job.is_none(), &rows);
             if let Ok(rows) = rows {
                 found.account = found
                     .account
@@ -124,13 +128,14 @@ impl App {
                     .or_else(|| account(config, &spec, &rows));
             }
         }
+        found.missing_scopes = source.session.missing_scopes().await;
         found
     }
 }
 
 impl SourceOnline {
     /// What a stream's answer says of it, and of the whole source.
-    fn note(&mut self, spec: &StreamSpec, rows: &Result<Rows, Failure>) {
+    fn note(&mut self, spec: &StreamSpec, is_optional: bool, rows: &Result<Rows, Failure>) {
         let error = match rows {
             Ok(_) => return self.add(&spec.name, Answered::Ok, None),
             Err(error) => error,
@@ -138,7 +143,7 @@ impl SourceOnline {
         let is_refused = error
             .http()
             .is_some_and(|error| error.is_forbidden() || error.is_missing());
-        let result = if spec.optional && is_refused {
+        let result = if is_optional && is_refused {
             Answered::LeftOut
         } else {
             Answered::Failed

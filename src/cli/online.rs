@@ -25,6 +25,12 @@ pub fn text(sources: &[SourceOnline]) -> String {
     for source in sources {
         let name = &source.source;
         let account = source.account.as_deref().unwrap_or("");
+        if !source.missing_scopes.is_empty() {
+            remarks.push_str(&format!(
+                "• {name}: asked for and not granted: {}; an administrator at the vendor may grant it\n",
+                source.missing_scopes.join(" ")
+            ));
+        }
         for stream in &source.streams {
             let row = [name, account, &stream.stream, word(stream.result)];
             table.add_row(row.map(Cell::new));

@@ -56,6 +56,8 @@ struct Line {
     /// When the access token is renewed, and when it ends, where the vendor says so.
     renewed_from: Option<String>,
     access_until: Option<String>,
+    /// The scopes that were granted, where the vendor said so.
+    granted: Option<String>,
     /// The name of the key that it is sealed with.
     sealed_with: Option<String>,
     /// Why it cannot be opened.
@@ -142,6 +144,7 @@ fn line(source: &str, auth: Option<&Auth>, kept: KeptLine, keys: &Keys) -> Line 
             .then(|| keys.refusal(kept.key_id.as_deref()))
             .flatten()
             .map(|error| error.to_string()),
+        granted: kept.scope,
         sealed_with: kept.key_id,
         refresh_begun: kept.intent,
         password_refused: kept.refused,

@@ -41,7 +41,13 @@ pub enum Grant {
         seed: Option<SecretString>,
     },
     /// What a person obtained by signing in once (`rollbook login`): the vault's refresh token, and no other.
-    SignedIn(GrantSpec),
+    SignedIn {
+        /// The endpoint and its quirks. It asks for no scopes: a refresh that asks for more than was granted
+        /// would be refused (RFC 6749 6), and one that asks for nothing gets what there is.
+        spec: GrantSpec,
+        /// The scopes that the sign-in asks for, separated by blanks.
+        wanted: String,
+    },
 }
 
 /// A token endpoint and its quirks.
@@ -151,6 +157,8 @@ pub struct KeptGrant {
     pub access: Option<KeptAccess>,
     /// When the tokens were asked for.
     pub obtained: Timestamp,
+    /// The scopes that were granted; `None` where the vendor does not say.
+    pub scope: Option<Vec<String>>,
 }
 
 /// An access token that came with a refresh token.

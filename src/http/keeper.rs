@@ -4,6 +4,8 @@
 //! others wait at the lock. A token request runs in a task of its own, because a caller that is
 //! stopped in its middle would throw a rotated refresh token away.
 
+mod passwords;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,18 +13,17 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use self::passwords::PASSWORD_REST;
 use super::access::Access;
 use super::error::{HttpError, Kind};
 use super::grant::{Grant, GrantSpec, GrantVault};
 use super::rotation::{Chain, Root, blocking};
 use super::rules::{Route, Timeouts};
+use super::scopes;
 use super::token_request::{Endpoint, Proof, Token};
-use super::way::{Way, mark_of_password};
+use super::way::Way;
 use crate::clock::Clock;
 use crate::model::Class;
-
-/// A refused password is not tried again for a day: a few tries may lock a person's account.
-const PASSWORD_REST: Duration = Duration::from_secs(24 * 3600);
 
 /// Any other refused credential rests for this long, so that a job of many streams asks once.
 const CREDENTIAL_REST: Duration = Duration::from_secs(15 * 60);
@@ -63,6 +64,8 @@ struct State {
     held: Option<Held>,
     refused: Option<(Duration, HttpError)>,
     chain: Chain,
+    /// Scopes that were asked for and not granted, by the last answer that said.
+    missing: Vec<String>,
 }
 
 /// A token in use.
@@ -139,6 +142,11 @@ impl TokenKeeper {
         }
     }
 
+    /// The scopes that were asked for and not granted, as far as the vendor said.
+    pub(super) async fn missing_scopes(&self) -> Vec<String> {
+        self.0.state.lock().await.missing.clone()
+    }
+
     /// A request was refused with this token. Is another one worth a try?
     pub(super) async fn refused(&self, access: &Access) -> bool {
         if matches!(self.0.way, Way::Key(_)) {
@@ -206,7 +214,10 @@ impl Keeper {
             state.refused = None;
         }
         match self.obtain(&mut state.chain).await {
-            Ok(token) => self.hold(&mut state, &token, now),
+            Ok(token) => {
+                self.compare_scopes(&mut state, &token);
+                self.hold(&mut state, &token, now)
+            }
             Err(kind) => {
                 let error = kind.at(self.step(), self.host());
                 self.after_failure(&mut state, error).await
@@ -229,7 +240,7 @@ impl Keeper {
                 self.refresh(endpoint, Root::Seed(seed.as_ref()), chain)
                     .await
             }
-            Way::SignedIn(endpoint) => {
+            Way::SignedIn(endpoint, _) => {
                 let outcome = self.refresh(endpoint, Root::SignIn, chain).await;
                 outcome.map_err(|kind| match kind {
                     Kind::SignInNeeded(_) => Kind::SignInNeeded(Some(self.source.clone())),
@@ -251,6 +262,24 @@ impl Keeper {
         chain.refresh(endpoint, root, keeping, &self.clock).await
     }
 
+    /// Names what is missing before the first page is asked for, and again when it is something else.
+    fn compare_scopes(&self, state: &mut State, token: &Token) {
+        let Some(told) = token.scope.as_deref() else {
+            return;
+        };
+        let came = scopes::is_for_another_token;
+        let missing = scopes::missing(&self.way.wanted(), Some(told), came);
+        if missing != state.missing && !missing.is_empty() {
+            let scopes = missing.join(" ");
+            tracing::warn!(
+                source = self.source,
+                scopes,
+                "asked for and not granted; an administrator at the vendor may grant it"
+            );
+        }
+        state.missing = missing;
+    }
+
     /// The life counts from before the request, so that a slow answer does not lengthen it.
     fn hold(&self, state: &mut State, token: &Token, since: Duration) -> Result<Access, HttpError> {
         state.generation += 1;
@@ -261,7 +290,7 @@ impl Keeper {
         });
         let access = Access::bearer(state.generation, &token.access, key)
             .map_err(|kind| kind.at(self.step(), self.host()))?;
-        if matches!(self.way, Way::Refresh(..) | Way::SignedIn(_)) {
+        if matches!(self.way, Way::Refresh(..) | Way::SignedIn(..)) {
             self.unproven.store(state.generation, Ordering::Relaxed);
         }
         let renew = token
@@ -275,48 +304,6 @@ impl Keeper {
             renew,
         });
         Ok(access)
-    }
-
-    /// A refused password rests for a day, also when the process that saw the refusal is gone.
-    async fn must_not_rest(&self, now: Timestamp) -> Result<(), Kind> {
-        let Some(mark) = self.password_mark() else {
-            return Ok(());
-        };
-        let (vault, source) = (self.vault.clone(), self.source.clone());
-        let refused = blocking(move || vault.refused(&source, &mark)).await;
-        let refused = refused.map_err(|error| Kind::Vault(error.reason))?;
-        let Some(until) = refused.and_then(|at| at.checked_add(PASSWORD_REST).ok()) else {
-            return Ok(());
-        };
-        // A refusal that lies in the future was noted by a wrong clock; it must not last for years.
-        let left = until.duration_since(now);
-        let is_believed = left.is_positive() && left.unsigned_abs() <= 2 * PASSWORD_REST;
-        if is_believed {
-            Err(Kind::PasswordRests(until))
-        } else {
-            Ok(())
-        }
-    }
-
-    /// What a password that was just refused is recognised by; `None` with any other grant.
-    fn password_mark(&self) -> Option<String> {
-        match &self.way {
-            Way::Password(endpoint, name, password) => {
-                Some(mark_of_password(&endpoint.spec, name, password))
-            }
-            Way::Key(_) | Way::Client(_) | Way::Refresh(..) | Way::SignedIn(_) => None,
-        }
-    }
-
-    async fn remember_refusal(&self) {
-        let Some(mark) = self.password_mark() else {
-            return;
-        };
-        let (vault, source, at) = (self.vault.clone(), self.source.clone(), self.clock.now());
-        let noted = blocking(move || vault.note_refusal(&source, &mark, at)).await;
-        if let Err(error) = noted {
-            tracing::warn!(source = self.source, %error, "a refused password could not be noted; a restart would try it again");
-        }
     }
 
     /// An old token is used to its end while the endpoint has a hiccup, and where nothing renews it; a

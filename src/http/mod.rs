@@ -23,6 +23,7 @@ mod reach;
 mod reply;
 mod rotation;
 mod rules;
+mod scopes;
 mod sentence;
 mod session;
 mod token_answer;

@@ -69,6 +69,7 @@ struct Candidate {
     token: SecretString,
     seed_hash: String,
     key: Option<SecretString>,
+    scope: Option<Vec<String>>,
 }
 
 impl Chain {
@@ -146,12 +147,13 @@ impl Chain {
                 if let Some(token) = self.adopted(&kept, clock) {
                     return Ok(Some(Next::Adopt(token)));
                 }
-                let (seed_hash, key) = (kept.seed_hash, kept.api_key);
+                let (seed_hash, key, scope) = (kept.seed_hash, kept.api_key, kept.scope);
                 [Some(kept.refresh_token), kept.previous].map(|token| {
                     token.map(|token| Candidate {
                         token,
                         seed_hash: seed_hash.clone(),
                         key: key.clone(),
+                        scope: scope.clone(),
                     })
                 })
             }
@@ -160,6 +162,7 @@ impl Chain {
                     token: seed.clone(),
                     seed_hash: KeptGrant::fingerprint(seed),
                     key: None,
+                    scope: None,
                 }),
                 None,
             ],
@@ -196,7 +199,7 @@ impl Chain {
             life: access.life,
             age,
             key: kept.api_key.clone(),
-            scope: None,
+            scope: kept.scope.clone(),
             id_token: None,
             made: kept.obtained,
         })
@@ -222,6 +225,8 @@ impl Chain {
         };
         self.failures.clear();
         token.key = token.key.or_else(|| candidate.key.clone());
+        // An answer that says nothing of scopes leaves them as they were (RFC 6749 6).
+        token.scope = token.scope.or_else(|| candidate.scope.clone());
         let fresh = token
             .refresh
             .clone()
@@ -238,6 +243,7 @@ impl Chain {
                 life: token.life,
             }),
             obtained: at,
+            scope: token.scope.clone(),
         };
         let stored = grant.clone();
         let kept = in_vault(vault, source, move |vault, source| {

@@ -4,20 +4,21 @@
 //! answer, has it decoded on a blocking thread, and tries again where that may help. It does not
 //! know what a page is, nor what comes after it.
 
+mod prepare;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue};
+use reqwest::header::HeaderMap;
 use reqwest::{Client, Url};
-use secrecy::SecretString;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::access::{self, Access};
+use super::access::Access;
 use super::ask::{self, Ask, Effort};
 use super::body::{self, Beyond};
 use super::budget::{RunBudget, Tries};
-use super::client::{Connections, Road, client, fault, host_of};
+use super::client::{fault, host_of};
 use super::deadline::Deadline;
 use super::error::{HttpError, Kind};
 use super::keeper::{TokenKeeper, ahead};
@@ -25,7 +26,7 @@ use super::limits::ERROR_BODY;
 use super::pace::Pace;
 use super::reply::{BadAnswer, Headers, Reply};
 use super::rotation::blocking;
-use super::rules::{DayCount, SessionRules, must_be_safe};
+use super::rules::{DayCount, SessionRules};
 use super::verdict::{Answer, Verdict, judge};
 use crate::clock::Clock;
 use crate::model::retry::Then;
@@ -76,7 +77,7 @@ impl Session {
     ) -> Result<Self, HttpError> {
         let host = host_of(&rules.base_url);
         let step = format!("prepare the requests of {}", rules.source);
-        let (client, headers) = prepare(&rules).map_err(|kind| kind.at(step, ""))?;
+        let (client, headers) = prepare::prepare(&rules).map_err(|kind| kind.at(step, ""))?;
         Ok(Self(Arc::new(Inner {
             host,
             client,
@@ -133,6 +134,14 @@ impl Session {
             let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
             tracing::debug!(source = self.0.rules.source, attempt = tries.attempt, delay_ms, %error, "will try again");
             budget.sleep(delay).await;
+        }
+    }
+
+    /// The scopes that were asked for and not granted, as far as the vendor said; nothing before the first token.
+    pub async fn missing_scopes(&self) -> Vec<String> {
+        match &self.0.keeper {
+            Some(keeper) => keeper.missing_scopes().await,
+            None => Vec::new(),
         }
     }
 
@@ -371,27 +380,4 @@ fn next_midnight(now: Timestamp) -> Timestamp {
         .tomorrow()
         .and_then(|tomorrow| tomorrow.start_of_day())
         .map_or(Timestamp::MAX, |midnight| midnight.timestamp())
-}
-
-fn prepare(rules: &SessionRules) -> Result<(Client, HeaderMap), Kind> {
-    must_be_safe(&rules.base_url, "base_url")?;
-    if rules.in_flight == 0 {
-        return Err(Kind::Setup("in_flight must be at least 1".into()));
-    }
-    if rules.per_second.is_nan() || rules.per_second <= 0.0 {
-        return Err(Kind::Setup("per_second must be more than 0".into()));
-    }
-    let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-    for (name, value) in &rules.headers {
-        let value = access::value(&SecretString::from(value.as_str()), name)?;
-        headers.insert(access::name(name)?, value);
-    }
-    let road = Road {
-        connections: Connections::Kept,
-        route: &rules.route,
-        timeouts: &rules.timeouts,
-    };
-    Ok((client(&road, &rules.base_url)?, headers))
 }

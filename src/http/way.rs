@@ -8,6 +8,7 @@ use super::client::{Connections, Road};
 use super::error::Kind;
 use super::grant::{Grant, GrantSpec};
 use super::keeper::KeeperRules;
+use super::scopes;
 use super::token_request::Endpoint;
 
 /// The way to a token, with its endpoint.
@@ -21,7 +22,7 @@ pub(super) enum Way {
     /// A refresh token: the vault's, or the configured one where it is newer.
     Refresh(Endpoint, Option<SecretString>),
     /// The vault's refresh token, and no other: a person signed in for it.
-    SignedIn(Endpoint),
+    SignedIn(Endpoint, String),
 }
 
 impl Way {
@@ -44,7 +45,7 @@ impl Way {
                 password,
             } => Self::Password(endpoint(spec)?, username.clone(), password.clone()),
             Grant::RefreshToken { spec, seed } => Self::Refresh(endpoint(spec)?, seed.clone()),
-            Grant::SignedIn(spec) => Self::SignedIn(endpoint(spec)?),
+            Grant::SignedIn { spec, wanted } => Self::SignedIn(endpoint(spec)?, wanted.clone()),
         })
     }
 
@@ -55,7 +56,19 @@ impl Way {
             Self::Client(endpoint)
             | Self::Password(endpoint, ..)
             | Self::Refresh(endpoint, _)
-            | Self::SignedIn(endpoint) => Some(endpoint),
+            | Self::SignedIn(endpoint, _) => Some(endpoint),
+        }
+    }
+}
+
+impl Way {
+    /// The scopes that the source wants.
+    pub fn wanted(&self) -> Vec<String> {
+        match self {
+            Self::SignedIn(_, wanted) => scopes::split(wanted),
+            way => way
+                .endpoint()
+                .map_or_else(Vec::new, |endpoint| scopes::split(&endpoint.spec.scope)),
         }
     }
 }

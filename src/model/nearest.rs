@@ -146,9 +146,9 @@ mod tests {
     #[test]
     fn many_names_are_counted() {
         for (number, expected) in [(0, ""), (1, "a"), (2, "a and a"), (3, "a, a and a")] {
-            assert_eq!(joined(vec!["a"; number].into_iter()), expected);
+            assert_eq!(joined(vec!["a"; number]), expected);
         }
-        let many = joined(vec!["a"; 300].into_iter());
+        let many = joined(vec!["a"; 300]);
         assert!(many.ends_with("a, a and 284 more"), "{many}");
     }
 }

@@ -4,6 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::authority::{Authority, Wrong};
+use crate::login::Waiting;
 use crate::people::roster;
 use crate::place::{Place, Plan, Ran};
 use crate::server::{Fault, Server, Way};
@@ -179,4 +181,24 @@ fn it_works_beside_a_running_program_and_leaves_the_mirror_as_it_is() {
     assert_eq!(crate::look::data(&place.mirror()), before);
     server.release();
     running.end().fine("the run");
+}
+
+#[test]
+fn what_a_sign_in_was_not_granted_is_named() {
+    let authority = Authority::start(&[]);
+    authority.goes_wrong(Wrong {
+        scope: Some("a_read"),
+        ..Wrong::default()
+    });
+    let place = crate::login::place(&authority, "");
+    let waiting = Waiting::start(&place, &["--paste"]);
+    let ended = waiting.browse();
+    assert_eq!(waiting.paste(&ended).code, Some(0));
+    let ran = place.run(&["check", "--online"]);
+    assert_eq!(ran.code, Some(0), "what is read is granted: {ran:?}");
+    let told =
+        "own: asked for and not granted: b_read; an administrator at the vendor may grant it";
+    assert!(ran.out.contains(told), "{ran:?}");
+    let ran = place.run(&["check", "--online", "--json"]);
+    assert_eq!(found(&ran)["missing_scopes"], serde_json::json!(["b_read"]));
 }

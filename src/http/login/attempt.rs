@@ -16,6 +16,7 @@ use crate::http::client::{Connections, Road};
 use crate::http::error::{HttpError, Kind};
 use crate::http::grant::{GrantSpec, KeptAccess, KeptGrant, SignInMark};
 use crate::http::rules::{Route, Timeouts, must_be_safe};
+use crate::http::scopes;
 use crate::http::token_request::{CodeProof, Endpoint, Proof, Token};
 
 /// Random bytes in a state: as many as in a proof key.
@@ -226,7 +227,13 @@ impl Attempt {
 
     fn signed_in(&self, token: Token, at: Timestamp) -> SignedIn {
         let spec = &self.endpoint.spec;
-        let (granted, missing) = compared(asked(spec), token.scope.clone(), &token);
+        let asked = asked(spec);
+        let missing = scopes::missing(&asked, token.scope.as_deref(), |scope| match scope {
+            "offline_access" => token.refresh.is_some(),
+            "openid" => token.id_token.is_some(),
+            _ => false,
+        });
+        let granted = token.scope.clone().unwrap_or(asked);
         let ends = token.refresh.is_none().then(|| {
             let end = token.life.and_then(|life| at.checked_add(life).ok());
             end.map_or(Ends::Unknown, Ends::At)
@@ -242,6 +249,7 @@ impl Attempt {
                 life: token.life,
             }),
             obtained: at,
+            scope: token.scope,
         };
         SignedIn {
             grant,
@@ -321,29 +329,7 @@ fn step(source: &str) -> String {
 
 /// The scopes asked for.
 fn asked(spec: &GrantSpec) -> Vec<String> {
-    spec.scope.split_whitespace().map(str::to_owned).collect()
-}
-
-/// What was granted, and what was asked for and not granted.
-fn compared(
-    asked: Vec<String>,
-    told: Option<Vec<String>>,
-    token: &Token,
-) -> (Vec<String>, Vec<String>) {
-    let Some(told) = told else {
-        return (asked, Vec::new());
-    };
-    // Few servers repeat these; the token that each is for says it.
-    let came = |scope: &str| match scope {
-        "offline_access" => token.refresh.is_some(),
-        "openid" => token.id_token.is_some(),
-        _ => false,
-    };
-    let missing = asked
-        .into_iter()
-        .filter(|scope| !told.contains(scope) && !came(scope))
-        .collect();
-    (told, missing)
+    scopes::split(&spec.scope)
 }
 
 /// A refusal of the code in words that help; everything else speaks for itself.

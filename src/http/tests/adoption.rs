@@ -53,6 +53,7 @@ async fn a_token_of_another_process_is_taken_over_only_while_it_is_fresh() {
                 life,
             }),
             obtained: now - SignedDuration::from_secs(age),
+            scope: None,
         };
         world
             .vault
@@ -113,6 +114,7 @@ async fn a_new_token_that_was_not_stored_gives_way_to_a_later_sign_in() {
         api_key: None,
         access: None,
         obtained: world.clock.clock().now(),
+        scope: None,
     };
     world.vault.with(|memory| memory.kept = Some(grant));
     world.page(&session).await.expect("signed in meanwhile");

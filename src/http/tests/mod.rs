@@ -10,6 +10,7 @@ mod pages;
 mod roads;
 mod rotating;
 mod rotation;
+mod scopes;
 mod token_requests;
 mod tokens;
 mod vendor;

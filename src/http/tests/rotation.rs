@@ -187,6 +187,7 @@ async fn a_sign_in_elsewhere_ends_the_trouble() {
         api_key: None,
         access: None,
         obtained: world.clock.clock().now(),
+        scope: None,
     };
     world.vault.with(|memory| memory.kept = Some(grant));
     world
@@ -198,7 +199,10 @@ async fn a_sign_in_elsewhere_ends_the_trouble() {
 #[tokio::test]
 async fn a_source_that_a_person_signs_in_to_names_the_command() {
     let world = World::new().await;
-    let grant = Grant::SignedIn(spec(&format!("{}/token", world.server.uri())));
+    let grant = Grant::SignedIn {
+        spec: spec(&format!("{}/token", world.server.uri())),
+        wanted: String::new(),
+    };
     let keeper = keeper(grant, &world.vault, &world.clock.clock());
     let session = session(
         rules(&world.server.uri()),
@@ -270,6 +274,20 @@ async fn a_refresh_whose_fate_is_unknown_is_not_repeated_in_the_run() {
         ("closed", vec![]),
         ("silent", vec![Step::FallSilent]),
         ("html", vec![answer("200 OK", "", "<html>")]),
+        ("empty", vec![answer("200 OK", "", "")]),
+        (
+            "cut JSON",
+            vec![answer("200 OK", "", r#"{"access_token":"a1","#)],
+        ),
+        (
+            "another kind of token",
+            vec![answer(
+                "200 OK",
+                "",
+                r#"{"access_token":"a1","token_type":"mac"}"#,
+            )],
+        ),
+        ("10 MiB", vec![answer("200 OK", "", vec![b' '; 10 << 20])]),
     ] {
         let world = World::new().await;
         let good = answer(

@@ -37,6 +37,8 @@ pub struct VaultGrant {
     pub access: Option<VaultAccess>,
     /// When the tokens were asked for.
     pub obtained: Timestamp,
+    /// The scopes that were granted, with blanks between them, where the vendor said so. No secret.
+    pub scope: Option<String>,
 }
 
 /// An access token as the vault holds it.
@@ -58,6 +60,7 @@ struct Kept {
     access_token: Option<Vec<u8>>,
     access_life_ms: Option<u64>,
     obtained: String,
+    scope: Option<String>,
 }
 
 impl Vault {
@@ -70,7 +73,7 @@ impl Vault {
         let connection = self.connection();
         let kept = connection
             .query_row(
-                "SELECT key_id, refresh_token, previous, seed_hash, api_key, access_token, access_life_ms, obtained \
+                "SELECT key_id, refresh_token, previous, seed_hash, api_key, access_token, access_life_ms, obtained, scope \
                  FROM grants WHERE source = ?1",
                 [source],
                 Kept::of,
@@ -142,6 +145,7 @@ impl Vault {
                 .and_then(|access| access.life)
                 .map(|life| u64::try_from(life.as_millis()).unwrap_or(u64::MAX >> 1)),
             obtained: scalar::written(grant.obtained),
+            scope: grant.scope.clone(),
         };
         let mut connection = self.connection();
         self.may_write(&connection)?;
@@ -196,6 +200,7 @@ impl Kept {
             access_token: row.get(5)?,
             access_life_ms: row.get(6)?,
             obtained: row.get(7)?,
+            scope: row.get(8)?,
         })
     }
 
@@ -203,7 +208,7 @@ impl Kept {
         connection
             .execute(
                 "INSERT OR REPLACE INTO grants (source, key_id, refresh_token, previous, seed_hash, api_key, \
-                 access_token, access_life_ms, obtained) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                 access_token, access_life_ms, obtained, scope) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                 params![
                     source,
                     self.key_id,
@@ -213,7 +218,8 @@ impl Kept {
                     self.api_key,
                     self.access_token,
                     self.access_life_ms,
-                    self.obtained
+                    self.obtained,
+                    self.scope
                 ],
             )
             .map(drop)
@@ -238,6 +244,7 @@ impl Kept {
                 life: self.access_life_ms.map(Duration::from_millis),
             }),
             obtained: scalar::parse(&self.obtained).unwrap_or(Timestamp::UNIX_EPOCH),
+            scope: self.scope,
         })
     }
 }

@@ -16,6 +16,8 @@ pub struct KeptLine {
     pub obtained: Option<String>,
     /// How long the access token lives from then, in milliseconds, where the vendor says so.
     pub access_life_ms: Option<u64>,
+    /// The scopes that were granted, where the vendor said so.
+    pub scope: Option<String>,
     /// The name of the key that it is sealed with; nothing when it stands in clear.
     pub key_id: Option<String>,
     /// When a refresh was begun that has not ended.
@@ -48,7 +50,7 @@ pub fn kept(folder: &Path) -> Result<Vec<KeptLine>, StoreError> {
 fn lines(connection: &Connection) -> rusqlite::Result<Vec<KeptLine>> {
     let mut statement = connection.prepare(
         "SELECT source, grants.obtained, grants.access_life_ms, \
-                coalesce(grants.key_id, intents.key_id), intents.at, refusals.at \
+                coalesce(grants.key_id, intents.key_id), intents.at, refusals.at, grants.scope \
          FROM (SELECT source FROM grants UNION SELECT source FROM intents UNION SELECT source FROM refusals) \
          LEFT JOIN grants USING (source) LEFT JOIN intents USING (source) LEFT JOIN refusals USING (source) \
          ORDER BY source",
@@ -61,6 +63,7 @@ fn lines(connection: &Connection) -> rusqlite::Result<Vec<KeptLine>> {
             key_id: row.get(3)?,
             intent: row.get(4)?,
             refused: row.get(5)?,
+            scope: row.get(6)?,
         })
     };
     statement.query_map([], line)?.collect()

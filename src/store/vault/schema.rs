@@ -11,7 +11,7 @@ use crate::store::StoreError;
 const APPLICATION: i32 = 0x5242_5654;
 
 /// The version of the tables below.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 
 /// What is secret stands in a BLOB: the text itself while `key_id` is NULL, else sealed with that key.
 const TABLES: &str = "
@@ -24,7 +24,8 @@ CREATE TABLE grants (
   api_key BLOB,
   access_token BLOB,
   access_life_ms INTEGER,
-  obtained TEXT NOT NULL
+  obtained TEXT NOT NULL,
+  scope TEXT
 ) STRICT;
 CREATE TABLE intents (
   source TEXT PRIMARY KEY,
@@ -44,6 +45,9 @@ CREATE TABLE IF NOT EXISTS requests (
   PRIMARY KEY (source, day)
 ) STRICT;
 ";
+
+/// What version 1 did not keep: the scopes that were granted.
+const WITH_SCOPES: &str = "ALTER TABLE grants ADD COLUMN scope TEXT";
 
 /// The tables of a vault that knew no keys, put aside under other names.
 const PUT_ASIDE: &str = "
@@ -103,9 +107,16 @@ pub(super) fn upgrade(connection: &mut Connection, path: &Path) -> Result<(), St
 }
 
 fn step(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-    if is_current(transaction)? {
-        return Ok(());
+    match number(transaction, "user_version")? {
+        VERSION => return Ok(()),
+        1 => transaction.execute_batch(WITH_SCOPES)?,
+        _ => first(transaction)?,
     }
+    transaction.pragma_update(None, "user_version", VERSION)
+}
+
+/// Makes the tables, and takes over what a vault without keys holds.
+fn first(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     let is_old = transaction.query_row(
         "SELECT count(*) FROM sqlite_schema WHERE name = 'grants'",
         [],
@@ -119,8 +130,7 @@ fn step(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     if is_old {
         transaction.execute_batch(TAKE_OVER)?;
     }
-    transaction.pragma_update(None, "application_id", APPLICATION)?;
-    transaction.pragma_update(None, "user_version", VERSION)
+    transaction.pragma_update(None, "application_id", APPLICATION)
 }
 
 fn number(connection: &Connection, pragma: &str) -> rusqlite::Result<i32> {

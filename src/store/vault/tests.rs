@@ -26,6 +26,7 @@ pub(super) fn grant(token: &str) -> VaultGrant {
             life: Some(Duration::from_millis(3_600_500)),
         }),
         obtained: monday(),
+        scope: None,
     }
 }
 
@@ -69,6 +70,28 @@ fn what_is_kept_is_there_for_the_next_process() {
     let kept = other.load("north").expect("reads").0.expect("a grant");
     assert!(kept.previous.is_none());
     assert!(matches!(vault.load("south"), Ok((None, None))));
+}
+
+#[test]
+fn a_vault_that_knew_no_scopes_keeps_its_tokens() {
+    let folder = folder();
+    let vault = Vault::open(folder.path(), Keys::None).expect("opens");
+    vault.keep("north", &grant("r2")).expect("kept");
+    vault
+        .connection()
+        .execute_batch("ALTER TABLE grants DROP COLUMN scope; PRAGMA user_version = 1;")
+        .expect("as version 1 was");
+    drop(vault);
+    let vault = Vault::open(folder.path(), Keys::None).expect("opens");
+    let kept = vault.load("north").expect("reads").0.expect("a grant");
+    assert_eq!((told(&kept), kept.scope), (told(&grant("r2")), None));
+    let scoped = VaultGrant {
+        scope: Some("a_read b_read".to_owned()),
+        ..grant("r3")
+    };
+    vault.keep("north", &scoped).expect("kept");
+    let kept = vault.load("north").expect("reads").0.expect("a grant");
+    assert_eq!(kept.scope, scoped.scope);
 }
 
 #[test]
@@ -127,8 +150,8 @@ fn files_that_are_no_vault_of_ours_are_left_alone() {
             "this database belongs to another program; move it away",
         ),
         (
-            "PRAGMA application_id = 1380079188; PRAGMA user_version = 2;",
-            "this vault was written by a newer rollbook (its version 2, known here 1); install that one",
+            "PRAGMA application_id = 1380079188; PRAGMA user_version = 3;",
+            "this vault was written by a newer rollbook (its version 3, known here 2); install that one",
         ),
     ] {
         let folder = folder();
