@@ -50,7 +50,7 @@ use crate::model::scalar;
 use crate::store::matches::{self, Difference, Since};
 use crate::store::runs;
 use crate::store::{Rehearsal, Store, StoreError, Vault};
-use crate::sync::{Job, Order, Outcome, RunReport, Runner, Source, Watch};
+use crate::sync::{Job, Order, RunReport, Runner, Source, Watch};
 
 /// The folders that everything is found in.
 #[derive(Clone, Debug)]
@@ -253,16 +253,12 @@ impl App {
                 }
                 report
             }
-            Err(sentence) => RunReport {
-                run: None,
-                job: job.to_owned(),
-                source: String::new(),
-                outcome: Outcome::Parked,
-                sentence: Some(sentence),
-                streams: Vec::new(),
-                gaps: Vec::new(),
-                deferred_until: None,
-            },
+            Err(sentence) => {
+                let setup = self.setup();
+                let source = setup.job(job).map(|job| job.source.as_str());
+                let source = source.unwrap_or_default();
+                self.runner.not_ready(job, source, order, sentence).await
+            }
         };
         if !order.dry {
             self.purge().await;

@@ -11,6 +11,7 @@ pub mod read;
 pub mod report;
 pub mod run;
 pub mod timeline;
+mod unready;
 mod walk;
 mod work;
 
