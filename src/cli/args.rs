@@ -6,8 +6,9 @@ use clap::{Parser, Subcommand};
 
 use super::log::Form;
 use super::{
-    alerts, approve, backup, check, combos, crosswalk, demo, jobs, login, logout, matches, reset,
-    restore, resume, runs, sandbox, schema, status, streams, sync, tokens, vault, verify, why,
+    alerts, approve, backup, check, combos, completions, crosswalk, demo, jobs, login, logout, man,
+    matches, reset, restore, resume, runs, sandbox, schema, status, streams, sync, tokens, vault,
+    verify, why,
 };
 use crate::app::Places;
 
@@ -95,6 +96,11 @@ pub enum Command {
     Login(login::Options),
     /// Print the JSON Schema of a kind of file, for editors
     Schema(schema::Options),
+    /// Print what a shell needs to complete this command line
+    Completions(completions::Options),
+    /// Write the manual
+    #[command(hide = true)]
+    Man(man::Options),
     /// Serve the simulated vendors on loopback
     Sandbox(sandbox::Options),
 }

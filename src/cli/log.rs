@@ -10,9 +10,10 @@ use std::os::unix::fs::MetadataExt as _;
 
 use tracing::Subscriber;
 use tracing_journald::{Priority, PriorityMappings};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer, fmt};
+use tracing_subscriber::{Layer, fmt};
 
 use super::args::{Args, Command};
 
@@ -34,17 +35,22 @@ pub enum Form {
 pub fn begin(args: &Args) {
     // What becomes of a run is told by the command itself; the log is for those who want more.
     let level = match (&args.command, args.verbose) {
-        (Command::Run, 0) | (_, 1) => "info",
-        (_, 0) => "off",
-        _ => "debug",
+        (Command::Run, 0) | (_, 1) => LevelFilter::INFO,
+        (_, 0) => LevelFilter::OFF,
+        _ => LevelFilter::DEBUG,
     };
-    let filter = EnvFilter::try_from_env("ROLLBOOK_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("off,rollbook={level}")));
+    let filter = wanted(std::env::var("ROLLBOOK_LOG").ok(), level);
     let form = args.log.unwrap_or_else(form_of_the_place);
     let lines = tracing_subscriber::registry()
         .with(filter)
         .with(layer(form));
     let _ = lines.try_init(); // a second log is no reason to stop
+}
+
+/// What is logged: as the environment says where that makes sense, else our own lines from this level on.
+fn wanted(said: Option<String>, level: LevelFilter) -> Targets {
+    let said = said.and_then(|text| text.parse().ok());
+    said.unwrap_or_else(|| Targets::new().with_target("rollbook", level))
 }
 
 fn layer<S>(form: Form) -> Box<dyn Layer<S> + Send + Sync>
@@ -101,6 +107,23 @@ fn is_journal(stream: &str, device: u64, inode: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_environment_says_what_is_logged() {
+        use tracing::Level;
+        for (said, ours, others) in [
+            (None, true, false),
+            (Some("rollbook=warn"), false, false),
+            (Some("debug"), true, true),
+            (Some("off,rollbook=debug"), true, false),
+            (Some("rollbook=loud"), true, false),
+        ] {
+            let wanted = wanted(said.map(str::to_owned), LevelFilter::INFO);
+            let found =
+                ["rollbook::http", "hyper"].map(|target| wanted.would_enable(target, &Level::INFO));
+            assert_eq!(found, [ours, others], "{said:?}");
+        }
+    }
 
     #[test]
     fn only_our_own_stream_is_the_journal() {

@@ -9,6 +9,7 @@ mod asking;
 mod backup;
 mod check;
 mod combos;
+mod completions;
 mod crosswalk;
 mod daemon_lines;
 mod demo;
@@ -19,6 +20,8 @@ mod lines;
 mod log;
 mod login;
 mod logout;
+mod man;
+mod man_files;
 mod matches;
 mod online;
 mod out;
@@ -94,6 +97,11 @@ async fn command(args: Args) -> Result<(), Exit> {
             schema::run(&options);
             Ok(())
         }
+        Command::Completions(options) => {
+            completions::run(&options);
+            Ok(())
+        }
+        Command::Man(options) => man::run(&options),
         Command::Sandbox(options) => sandbox::run(options).await,
     }
 }

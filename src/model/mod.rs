@@ -20,7 +20,7 @@ pub mod retry;
 pub mod row;
 pub mod scalar;
 pub mod schedule;
-mod schema;
+pub mod schema;
 mod schema_walk;
 pub mod sign_in;
 pub mod spelled;

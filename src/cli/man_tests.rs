@@ -1,0 +1,75 @@
+//! Tests of `man.rs` and `man_files.rs`.
+
+use std::process::Command as Program;
+
+use super::*;
+
+#[test]
+fn every_command_has_a_page() {
+    let pages = pages().expect("pages");
+    let files: Vec<&str> = pages.iter().map(|page| page.file.as_str()).collect();
+    for file in [
+        "rollbook.1",
+        "rollbook-sync.1",
+        "rollbook-vault-rekey.1",
+        "rollbook.toml.5",
+        "rollbook-job.5",
+    ] {
+        assert!(files.contains(&file), "{file} is missing from {files:?}");
+    }
+    assert!(
+        !files.iter().any(|file| file.contains("-man.")),
+        "what is hidden has a page"
+    );
+}
+
+#[test]
+fn pages_say_how_commands_end_and_what_the_files_are() {
+    for page in pages().expect("pages") {
+        let wanted: &[&str] = match page.file.ends_with(".1") {
+            true => &[".SH NAME", ".SH \"EXIT STATUS\"", ".SH FILES"],
+            false => &[".SH NAME", ".SH KEYS", ".SH FILES"],
+        };
+        for section in wanted {
+            let found = page.text.lines().any(|line| line == *section);
+            assert!(found, "{} lacks {section}:\n{}", page.file, page.text);
+        }
+    }
+}
+
+#[test]
+fn the_files_page_has_the_reference_of_each_key() {
+    let pages = pages().expect("pages");
+    let page = pages.iter().find(|page| page.file == "rollbook.toml.5");
+    let text = &page.expect("the page").text;
+    for words in [
+        ".SS [store]",
+        ".SS [sources.NAME]",
+        ".SS [sources.NAME.auth]",
+        "\\fBclient_secret\\fR (where a secret is)",
+        "The client\\*(Aqs secret.",
+    ] {
+        assert!(text.contains(words), "{words} is not in:\n{text}");
+    }
+}
+
+/// groff says what it does not understand; passed over where there is none, and said so.
+#[test]
+fn groff_has_nothing_to_say() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pages = pages().expect("pages");
+    write(folder.path(), &pages).expect("written");
+    for page in pages {
+        let mut groff = Program::new("groff");
+        groff.args(["-man", "-Tutf8", "-Kutf8", "-ww", "-rLL=100n"]);
+        let output = match groff.arg(folder.path().join(&page.file)).output() {
+            Ok(output) => output,
+            Err(error) => {
+                println!("passed over: groff cannot be run here: {error}");
+                return;
+            }
+        };
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(said, "", "{}", page.file);
+    }
+}
