@@ -98,6 +98,7 @@ impl Granting<'_> {
         maybe_over(&mut rules.issuer, &auth.issuer);
         maybe_over(&mut rules.metadata_url, &auth.metadata_url);
         over(&mut rules.allow_origins, &auth.allow_origins);
+        maybe_over(&mut rules.revocation_url, &auth.revocation_url);
         over(&mut rules.token_query, &auth.token_query);
         over(&mut rules.token_form, &auth.token_form);
         over(&mut rules.scope, &auth.scope);
@@ -145,6 +146,10 @@ impl Granting<'_> {
         Ok(GrantSpec {
             token_url: self.maybe_address("token_url", &rules.token_url)?,
             issuer: self.issuer(rules)?,
+            revocation_url: self.maybe_address(
+                "revocation_url",
+                rules.revocation_url.as_deref().unwrap_or_default(),
+            )?,
             token_query: self.filled(&rules.token_query),
             token_form: self.filled(&rules.token_form),
             client_id: self.auth.client_id.clone().unwrap_or_default(),

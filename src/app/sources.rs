@@ -7,7 +7,7 @@ use super::App;
 use super::granting::{Granting, address};
 use super::keeping::Keeping;
 use super::setup::SourceSetup;
-use crate::config::SourceConfig;
+use crate::config::{Secrets, SourceConfig};
 use crate::http::{
     ErrorWords, KeeperRules, Reach, Route, Session, SessionRules, Timeouts, TokenKeeper,
 };
@@ -34,6 +34,29 @@ pub fn route(source: &SourceConfig, config_folder: &Path) -> Result<Route, Strin
     })
 }
 
+/// What keeps a source's token; nothing where its vendor asks for none. The error is a sentence for the admin.
+pub fn keeper_rules(
+    name: &str,
+    source: &SourceSetup,
+    secrets: &Secrets,
+    config_folder: &Path,
+) -> Result<Option<KeeperRules>, String> {
+    let Some(auth) = &source.config.auth else {
+        return Ok(None);
+    };
+    let granting = Granting {
+        source,
+        auth,
+        secrets,
+    };
+    Ok(Some(KeeperRules {
+        source: name.to_owned(),
+        grant: granting.grant()?,
+        timeouts: Timeouts::default(),
+        route: route(&source.config, config_folder)?,
+    }))
+}
+
 /// A source, ready to be asked. The error is a sentence for the admin.
 pub fn make(name: &str, source: &SourceSetup, app: &App) -> Result<Source, String> {
     let limits = (&source.config.limits, &source.description.limits);
@@ -45,7 +68,6 @@ pub fn make(name: &str, source: &SourceSetup, app: &App) -> Result<Source, Strin
         .unwrap_or(IN_FLIGHT)
         .max(1);
     let fill = |text: &str| template::fill(text, &[&source.settings.texts]);
-    let route = route(&source.config, &app.config_folder)?;
     let errors = &source.description.errors;
     let rules = SessionRules {
         source: name.to_owned(),
@@ -78,30 +100,13 @@ pub fn make(name: &str, source: &SourceSetup, app: &App) -> Result<Source, Strin
             missing: errors.missing.clone(),
             token: errors.token.clone(),
         },
-        route: route.clone(),
+        route: route(&source.config, &app.config_folder)?,
     };
     let keeping = Arc::new(Keeping(Arc::clone(&app.vault)));
-    let keeper = match &source.config.auth {
-        None => None,
-        Some(auth) => {
-            let grant = Granting {
-                source,
-                auth,
-                secrets: &app.secrets,
-            }
-            .grant()?;
-            let rules = KeeperRules {
-                source: name.to_owned(),
-                grant,
-                timeouts: Timeouts::default(),
-                route,
-            };
-            Some(
-                TokenKeeper::new(rules, keeping.clone(), app.clock.clone())
-                    .map_err(|error| error.to_string())?,
-            )
-        }
-    };
+    let keeper = keeper_rules(name, source, &app.secrets, &app.config_folder)?
+        .map(|rules| TokenKeeper::new(rules, keeping.clone(), app.clock.clone()))
+        .transpose()
+        .map_err(|error| error.to_string())?;
     let session = Session::new(rules, keeper, keeping, app.clock.clone())
         .map_err(|error| error.to_string())?;
     Ok(Source::new(

@@ -1,12 +1,12 @@
-//! `rollbook logout SOURCE`: forget what is kept of a sign-in. Works beside a running daemon.
+//! `rollbook logout SOURCE`: have a sign-in revoked, and forget it. Works beside a running daemon.
 
 use super::exit::Exit;
-use super::out;
-use crate::app::{Overlay, Places, Setup};
+use super::{out, start};
+use crate::app::{AtVendor, Overlay, Places, Setup, sign_out};
+use crate::clock::Clock;
 use crate::config::{Grant, SourceConfig};
 use crate::model::nearest::advice;
-use crate::store::Vault;
-use crate::store::vault::{Keys, kept};
+use crate::store::vault::kept;
 
 /// Options of `logout`.
 #[derive(Debug, clap::Args)]
@@ -16,8 +16,9 @@ pub struct Options {
 }
 
 /// Forgets the sign-in once no refresh of it is under way.
-pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
-    let setup = Setup::load(places, &Overlay::default())?;
+pub async fn run(places: &Places, options: &Options) -> Result<(), Exit> {
+    let overlay = Overlay::default();
+    let setup = Setup::load(places, &overlay)?;
     let (folder, name) = (places.vault(&setup), options.source.as_str());
     let lines = kept(&folder)?;
     let source = setup.source(name).map(|source| &source.config);
@@ -31,11 +32,9 @@ pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
             .collect();
         return Err(Exit::usage(nothing_kept(name, source, &known)));
     }
-    // No key: what is forgotten need not be opened, so a lost key is no hindrance.
-    let vault = Vault::open(&folder, Keys::None)?;
-    let _lock = vault.lock(name)?;
-    vault.forget(name)?;
-    out::text(text(name, source));
+    let secrets = start::secrets(places, &overlay);
+    let at_vendor = sign_out((places, &setup), name, &secrets, &Clock::system()).await?;
+    out::text(text(name, source, &at_vendor));
     Ok(())
 }
 
@@ -49,7 +48,7 @@ fn nothing_kept(name: &str, source: Option<&SourceConfig>, known: &[&str]) -> St
     }
 }
 
-fn text(name: &str, source: Option<&SourceConfig>) -> String {
+fn text(name: &str, source: Option<&SourceConfig>, at_vendor: &AtVendor) -> String {
     let next = match source
         .and_then(|source| source.auth.as_ref())
         .map(|auth| auth.grant)
@@ -60,16 +59,42 @@ fn text(name: &str, source: Option<&SourceConfig>) -> String {
         }
         _ => "Nothing in the configuration asks for it any more.".to_owned(),
     };
-    format!(
-        "Forgot the sign-in of {name}.\n\
-         The vendor still honours its tokens until they expire or somebody revokes them there, and a running \
-         daemon uses the access token that it holds to its end.\n{next}"
-    )
+    let honoured = "until its tokens expire or somebody revokes them there; a running daemon uses the access token \
+                    that it holds to its end.";
+    let there = match at_vendor {
+        AtVendor::Revoked(host) => format!("{host} has revoked it."),
+        AtVendor::NoPlace => format!("The vendor still honours it {honoured}"),
+        AtVendor::Failed(why) => {
+            format!(
+                "It could not be revoked at the vendor: {why}.\nThe vendor still honours it {honoured}"
+            )
+        }
+    };
+    format!("Forgot the sign-in of {name}.\n{there}\n{next}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_became_of_it_at_the_vendor_is_said() {
+        for (at_vendor, expected) in [
+            (
+                AtVendor::Revoked("auth.example".into()),
+                "auth.example has revoked it.\n",
+            ),
+            (AtVendor::NoPlace, "The vendor still honours it until"),
+            (
+                AtVendor::Failed("auth.example answered 503".into()),
+                "could not be revoked at the vendor: auth.example answered 503.\nThe vendor still honours it",
+            ),
+        ] {
+            let text = text("north", None, &at_vendor);
+            assert!(text.starts_with("Forgot the sign-in of north.\n"), "{text}");
+            assert!(text.contains(expected), "{text}");
+        }
+    }
 
     #[test]
     fn what_is_not_kept_is_said_with_a_hint() {

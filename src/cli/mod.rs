@@ -82,7 +82,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Streams(options) => streams::run(&places, &options),
         Command::Why(options) => why::run(&places, &options),
         Command::Tokens(options) => tokens::run(&places, &options),
-        Command::Logout(options) => logout::run(&places, &options),
+        Command::Logout(options) => logout::run(&places, &options).await,
         Command::Vault(options) => vault::run(&places, &options),
         Command::Matches(options) => matches::run(&places, &options).await,
         Command::Approve(options) => approve::run(&places, &options).await,

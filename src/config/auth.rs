@@ -49,6 +49,9 @@ pub struct Auth {
     pub metadata_url: Option<String>,
     /// Further origins that the issuer's endpoints may lie on, such as `["https://login.example"]`.
     pub allow_origins: Option<Vec<String>>,
+    /// The address where `rollbook logout` revokes tokens (RFC 7009), where it shall differ; a template. Without
+    /// one, the issuer's document may say it.
+    pub revocation_url: Option<String>,
     /// The address where a browser starts (`authorization_code`), where it shall differ; a template.
     pub authorize_url: Option<String>,
     /// Further parameters of that address, in place of the description's; templates.

@@ -25,10 +25,11 @@ fn keys(grant: Grant) -> (&'static [&'static str], &'static [&'static str]) {
 }
 
 /// The quirks of a token endpoint, for every grant that asks one.
-const ENDPOINT: [&str; 13] = [
+const ENDPOINT: [&str; 14] = [
     "issuer",
     "metadata_url",
     "allow_origins",
+    "revocation_url",
     "token_url",
     "token_query",
     "token_form",

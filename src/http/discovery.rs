@@ -45,6 +45,8 @@ pub(super) struct Metadata {
     pub authorize_url: Option<Url>,
     /// Where tokens are asked for.
     pub token_url: Option<Url>,
+    /// Where tokens are revoked; nothing where that is not on an origin that is allowed.
+    pub revocation_url: Option<Url>,
     /// The server names itself in every answer to a browser (RFC 9207).
     pub names_itself: bool,
     /// The kinds of proof keys that it knows; `None` where it does not say.
@@ -203,6 +205,8 @@ fn read(body: &[u8], spec: &IssuerSpec, issuer: &Url) -> Result<Metadata, String
     Ok(Metadata {
         authorize_url: endpoint("authorization_endpoint")?,
         token_url: endpoint("token_endpoint")?,
+        // A sign-out is not worth refusing a sign-in for.
+        revocation_url: endpoint("revocation_endpoint").unwrap_or_default(),
         names_itself: document.get("authorization_response_iss_parameter_supported")
             == Some(&Value::Bool(true)),
         pkce_methods: document

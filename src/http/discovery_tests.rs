@@ -168,6 +168,7 @@ fn what_else_is_read() {
         "issuer": "https://auth.example",
         "authorization_endpoint": "https://auth.example/start",
         "token_endpoint": "https://auth.example/token",
+        "revocation_endpoint": "https://auth.example/revoke",
         "authorization_response_iss_parameter_supported": true,
         "code_challenge_methods_supported": ["plain", "S256"],
     });
@@ -176,10 +177,32 @@ fn what_else_is_read() {
     let expected = Metadata {
         authorize_url: Some(url("https://auth.example/start")),
         token_url: Some(url("https://auth.example/token")),
+        revocation_url: Some(url("https://auth.example/revoke")),
         names_itself: true,
         pkce_methods: Some(vec!["plain".into(), "S256".into()]),
     };
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_place_to_revoke_that_is_not_allowed_is_none_and_nothing_else_suffers() {
+    let issuer = "https://auth.example";
+    for place in [
+        "https://evil.example/revoke",
+        "http://auth.example/revoke",
+        "revoke",
+        "",
+    ] {
+        let document = json!({
+            "issuer": issuer,
+            "token_endpoint": "https://auth.example/token",
+            "revocation_endpoint": place,
+        });
+        let found = read(document.to_string().as_bytes(), &spec(issuer), &url(issuer));
+        let found = found.expect("the rest is fine");
+        assert_eq!(found.revocation_url, None, "{place}");
+        assert!(found.token_url.is_some());
+    }
 }
 
 #[test]

@@ -57,6 +57,8 @@ pub struct GrantSpec {
     pub token_url: Option<Url>,
     /// Who gives the tokens, where somebody says so; needed without a `token_url`.
     pub issuer: Option<IssuerSpec>,
+    /// Where tokens are revoked (RFC 7009), unless the issuer's document says it.
+    pub revocation_url: Option<Url>,
     /// Query parameters of the request. No secrets: servers log addresses.
     pub token_query: Vec<(String, String)>,
     /// Further members of the body.

@@ -21,6 +21,7 @@ mod note;
 mod pace;
 mod reach;
 mod reply;
+mod revocation;
 mod rotation;
 mod rules;
 mod scopes;
@@ -51,5 +52,6 @@ pub use login::{Attempt, Code, Ends, Listener, LoginRules, PATIENCE, Redirect, S
 pub use note::{Note, post_note};
 pub use reach::Reach;
 pub use reply::{BadAnswer, Headers, Reply};
+pub use revocation::{Revocation, revoke};
 pub use rules::{DayCount, ErrorWords, Route, SessionRules, Timeouts};
 pub use session::{Decode, Session};

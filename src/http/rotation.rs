@@ -48,7 +48,8 @@ pub(super) enum Root<'a> {
 }
 
 impl Root<'_> {
-    fn is_of(self, kept: &KeptGrant, endpoint: &Endpoint) -> bool {
+    /// Whether what is kept grew out of this.
+    pub fn is_of(self, kept: &KeptGrant, endpoint: &Endpoint) -> bool {
         match self {
             Self::Seed(None) => true,
             Self::Seed(Some(seed)) => kept.seed_hash == KeptGrant::fingerprint(seed),

@@ -1,4 +1,4 @@
-//! Two habits of token endpoints that the standard does not have: a JSON body, and Basic without encoding.
+//! Forms of token requests, and two habits that the standard does not have: a JSON body, Basic without encoding.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -15,6 +15,11 @@ pub(super) fn form_to_json(form: &[u8]) -> Vec<u8> {
         .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
         .collect();
     Value::Object(members).to_string().into_bytes()
+}
+
+/// A text as a form writes it.
+pub(super) fn form_encoded(text: &str) -> String {
+    oauth2::url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 /// HTTP Basic with id and secret as they are.

@@ -23,7 +23,7 @@ use oauth2::{
     StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
 };
 use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -335,43 +335,11 @@ impl Endpoint {
                 .headers
                 .insert(AUTHORIZATION, basic(&self.spec.client_id, secret)?);
         }
-        if let Some(authorization) = parts.headers.get_mut(AUTHORIZATION) {
-            authorization.set_sensitive(true);
-        }
-        let mut deadline = Deadline::start(&self.timeouts, self.timeouts.token);
-        let sending = self
-            .client
-            .post(address.clone())
-            .headers(parts.headers)
-            .body(content)
-            .send();
-        let broken = |error: &reqwest::Error| fault(error, &self.host, &self.timeouts);
-        let response = deadline
-            .first_byte(sending)
-            .await?
-            .map_err(|error| broken(&error))?;
-        let (status, headers) = (
-            response.status().as_u16(),
-            Headers::from(response.headers().clone()),
-        );
-        let target = headers.get("location").and_then(|to| address.join(to).ok());
-        let body = body::read(
-            response,
-            &headers,
-            Vec::new(),
-            (TOKEN_BODY, Beyond::Refuse),
-            &mut deadline,
-            (&self.host, &self.timeouts),
-        )
-        .await;
+        let (status, headers, body) = self.send(address, parts.headers, content).await?;
         if !(200..300).contains(&status) {
-            return Err(refusal(
-                status,
-                &headers,
-                &body.unwrap_or_default(),
-                target.as_ref(),
-                now,
-            ));
+            let target = headers.get("location").and_then(|to| address.join(to).ok());
+            let body = body.unwrap_or_default();
+            return Err(refusal(status, &headers, &body, target.as_ref(), now));
         }
         let expected = Expected {
             lifetime: self.spec.lifetime,
@@ -391,5 +359,36 @@ impl Endpoint {
         standard(&body, &expected)
             .map(|answer| answer.to_string().into_bytes())
             .map_err(|reason| Kind::BadAnswer(status, reason))
+    }
+
+    /// Sends a POST, once, and reads the answer.
+    pub(super) async fn send(
+        &self,
+        address: &Url,
+        mut headers: HeaderMap,
+        content: Vec<u8>,
+    ) -> Result<(u16, Headers, Result<Vec<u8>, Kind>), Kind> {
+        if let Some(authorization) = headers.get_mut(AUTHORIZATION) {
+            authorization.set_sensitive(true);
+        }
+        let mut deadline = Deadline::start(&self.timeouts, self.timeouts.token);
+        let sending = self
+            .client
+            .post(address.clone())
+            .headers(headers)
+            .body(content)
+            .send();
+        let response = deadline
+            .first_byte(sending)
+            .await?
+            .map_err(|error| fault(&error, &self.host, &self.timeouts))?;
+        let (status, headers) = (
+            response.status().as_u16(),
+            Headers::from(response.headers().clone()),
+        );
+        let limits = (TOKEN_BODY, Beyond::Refuse);
+        let peer = (self.host.as_str(), &self.timeouts);
+        let body = body::read(response, &headers, Vec::new(), limits, &mut deadline, peer).await;
+        Ok((status, headers, body))
     }
 }

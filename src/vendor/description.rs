@@ -143,6 +143,8 @@ pub struct GrantRules {
     /// Further members of the token request's body; the values are templates.
     #[serde(default)]
     pub token_form: BTreeMap<String, String>,
+    /// Template of the address where tokens are revoked (RFC 7009), where the issuer's document does not say it.
+    pub revocation_url: Option<String>,
     /// How the client proves itself.
     #[serde(default)]
     pub client_auth: ClientAuth,

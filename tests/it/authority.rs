@@ -38,6 +38,8 @@ pub struct Wrong {
     pub claim: Option<(&'static str, &'static str)>,
     /// No id token comes.
     pub no_id_token: bool,
+    /// A revocation is answered with this status.
+    pub revocation: Option<u16>,
 }
 
 /// A code that was given and not used yet.
@@ -130,6 +132,7 @@ impl Shared {
                 ("GET", "/authorize") => self.authorize(&request),
                 ("GET", "/op/.well-known/openid-configuration") => self.document(),
                 ("POST", "/token") => self.token(&request),
+                ("POST", "/revoke") => self.revoked(&request),
                 ("GET", "/v1p1/users") => self.users(&request),
                 _ => Answer::new(404, "{}"),
             };
@@ -230,6 +233,24 @@ impl Shared {
         };
         state.asked.push((kind, answer.status));
         answer
+    }
+
+    /// RFC 7009: the client proves itself, and a token that is not known is as good as revoked.
+    fn revoked(&self, request: &Request) -> Answer {
+        let form = crate::wire::query(&request.body);
+        let mut state = self.state();
+        let is_proven = form.get("client_secret").is_some_and(|text| text == SECRET);
+        let status = match (is_proven, state.wrong.revocation) {
+            (false, _) => 401,
+            (true, Some(status)) => status,
+            (true, None) => 200,
+        };
+        if status == 200 && state.refresh == form.get("token").cloned() {
+            state.refresh = None;
+            state.access.clear();
+        }
+        state.asked.push(("revocation".to_owned(), status));
+        Answer::new(status, "")
     }
 
     fn users(&self, request: &Request) -> Answer {

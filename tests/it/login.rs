@@ -538,7 +538,7 @@ fn a_port_that_is_taken() {
 }
 
 /// A folder whose source knows its issuer and nothing else.
-fn place_of_issuer(authority: &Authority) -> Place {
+pub fn place_of_issuer(authority: &Authority) -> Place {
     let place = place(
         authority,
         "token_url = \"\"\nauthorize_url = \"\"\nscope = \"openid a_read\"\n",

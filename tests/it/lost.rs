@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::alerts::{hook, next};
-use crate::authority::Authority;
-use crate::login::{Waiting, place};
+use crate::authority::{Authority, Wrong};
+use crate::login::{Waiting, place, place_of_issuer};
 use crate::look;
 use crate::people::users;
 use crate::place::{Place, Plan};
@@ -150,4 +150,92 @@ fn a_refused_password_is_sent_once_whatever_is_started_reloaded_or_resumed() {
     place.secret("secret", "the right one");
     place.sync().fine("another password is tried at once");
     assert_eq!(sent(), 2);
+}
+
+#[test]
+fn who_signs_out_is_signed_out_at_the_vendor_too_and_forgotten_in_any_case() {
+    let here = Some(("revocation_endpoint", r#""{origin}/revoke""#));
+    let away = Some(("revocation_endpoint", r#""https://evil.example/revoke""#));
+    for (name, document, revocation, asked, told) in [
+        ("revoked", here, None, Some(200), " has revoked it."),
+        (
+            "down",
+            here,
+            Some(503),
+            Some(503),
+            "could not be revoked at the vendor: revoke the sign-in of own: 127.0.0.1:",
+        ),
+        (
+            "refused",
+            here,
+            Some(400),
+            Some(400),
+            "The vendor still honours it until",
+        ),
+        (
+            "nowhere",
+            None,
+            None,
+            None,
+            "The vendor still honours it until",
+        ),
+        (
+            "elsewhere",
+            away,
+            None,
+            None,
+            "The vendor still honours it until",
+        ),
+    ] {
+        let authority = Authority::start(&[]);
+        authority.goes_wrong(Wrong {
+            document,
+            revocation,
+            ..Wrong::default()
+        });
+        let place = place_of_issuer(&authority);
+        sign_in(&place);
+        let ran = place.run(&["logout", "own"]);
+        assert_eq!(ran.code, Some(0), "{name}: {ran:?}");
+        assert!(
+            ran.out.contains("Forgot the sign-in of own."),
+            "{name}: {ran:?}"
+        );
+        assert!(ran.out.contains(told), "{name}: {ran:?}");
+        let asks = authority.asked();
+        let last = asks.last().filter(|(kind, _)| kind == "revocation");
+        assert_eq!(last.map(|(_, status)| *status), asked, "{name}");
+        for secret in authority.secrets() {
+            assert!(
+                !ran.out.contains(&secret) && !ran.err.contains(&secret),
+                "{name}"
+            );
+        }
+        assert_eq!(
+            place.run(&["logout", "own"]).code,
+            Some(2),
+            "{name}: nothing is kept"
+        );
+    }
+}
+
+#[test]
+fn a_sign_in_at_another_client_is_sent_nowhere_and_forgotten() {
+    let authority = Authority::start(&[]);
+    authority.goes_wrong(Wrong {
+        document: Some(("revocation_endpoint", r#""{origin}/revoke""#)),
+        ..Wrong::default()
+    });
+    let place = place_of_issuer(&authority);
+    sign_in(&place);
+    let config = std::fs::read_to_string(place.path("config/rollbook.toml")).expect("read");
+    let other = config.replace("client_id = \"rollbook\"", "client_id = \"another\"");
+    place.write("config/rollbook.toml", &other);
+    let ran = place.run(&["logout", "own"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(
+        ran.out.contains("it came from another server or client"),
+        "{ran:?}"
+    );
+    assert_eq!(authority.asked().len(), 1, "the sign-in alone");
 }

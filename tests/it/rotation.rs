@@ -57,6 +57,7 @@ fn session(server: &Rotating, vault: Arc<dyn GrantVault>, clock: &Clock) -> Sess
     let spec = GrantSpec {
         token_url: Some(address("/token")),
         issuer: None,
+        revocation_url: None,
         token_query: Vec::new(),
         token_form: Vec::new(),
         client_id: "rollbook".into(),

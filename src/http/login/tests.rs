@@ -19,6 +19,7 @@ fn rules(pkce: bool) -> LoginRules {
         spec: GrantSpec {
             token_url: Some(url("https://auth.example/token")),
             issuer: None,
+            revocation_url: None,
             token_query: Vec::new(),
             token_form: Vec::new(),
             client_id: "our client".into(),

@@ -7,6 +7,7 @@ mod adoption;
 mod faults;
 mod issuers;
 mod pages;
+mod revocation;
 mod roads;
 mod rotating;
 mod rotation;
@@ -209,6 +210,7 @@ fn spec(token_url: &str) -> GrantSpec {
     GrantSpec {
         token_url: Some(Url::parse(token_url).expect("an address")),
         issuer: None,
+        revocation_url: None,
         token_query: Vec::new(),
         token_form: Vec::new(),
         client_id: "school-client".into(),
