@@ -189,6 +189,8 @@ impl App {
 
     /// Puts another configuration in force; runs that go on keep the one they started with.
     pub async fn replace(&self, setup: Setup) -> Result<(), StoreError> {
+        let keys = keeping::keys(&setup.config.store, &self.secrets)?;
+        self.vault.take_key(keys)?;
         tables::fit(self.store(), &setup).await?;
         targets::tell(&setup, &self.store().reader()?)?;
         *self.setup.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);

@@ -42,7 +42,7 @@ pub struct StoreConfig {
     #[schemars(length(min = 1))]
     pub path: PathBuf,
     /// Where the key is that seals the tokens in the vault (`rollbook vault key` makes one). Without it they
-    /// are protected by the file's mode alone. Read at the start of the program.
+    /// are protected by the file's mode alone. Read at the start of the program and at a reload.
     pub vault_key: Option<SecretRef>,
     /// How long the records of runs are kept; a job's last ones stay. Default `"400 days"`.
     #[serde(default = "four_hundred_days")]

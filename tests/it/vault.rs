@@ -63,6 +63,9 @@ fn clear(place: &Place, server: &Server) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(place.path("state")).expect("a folder") {
         let entry = entry.expect("an entry");
+        if entry.path().is_dir() {
+            continue; // a daemon's folder for what lasts as long as it
+        }
         let bytes = fs::read(entry.path()).expect("read");
         let is_in = |token: &&[u8]| bytes.windows(token.len()).any(|part| part == *token);
         if tokens.iter().any(is_in) {
@@ -299,4 +302,67 @@ fn short_tokens_are_never_on_the_disk() {
         assert_eq!(clear(&place, &server), Vec::<String>::new(), "{grant}");
         assert_eq!(tokens(&place)["kept"], Value::Bool(false), "{grant}");
     }
+}
+
+#[test]
+fn a_running_daemon_takes_a_new_key_only_where_it_opens_the_vault() {
+    let server = server();
+    server.token_lasts(1);
+    let place = place(&server);
+    place.write(
+        "jobs/roster.toml",
+        "source = \"own\"\nstreams = [\"users\"]\nschedule = \"* * * * * *\"\n",
+    );
+    let daemon = place.start(place.command(&["run"]));
+    let wait = |what: &str, is_so: &dyn Fn() -> bool| {
+        let started = std::time::Instant::now();
+        while !is_so() {
+            assert!(
+                started.elapsed() < crate::server::PATIENCE,
+                "{what}: {}",
+                daemon.log()
+            );
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    };
+    let good = || {
+        let sql = "SELECT count(*) FROM rollbook_runs WHERE outcome = 'ok'";
+        let is_made = place.mirror().exists();
+        is_made
+            .then(|| crate::look::maybe(&place.mirror(), sql))
+            .flatten()
+            .unwrap_or(0)
+    };
+    let goes_on = |what: &str| {
+        let before = good();
+        wait(what, &|| good() > before + 1);
+    };
+    goes_on("in clear");
+
+    new_key(&place, "vault.key");
+    use_key(&place, "vault.key");
+    daemon.signal("HUP");
+    wait("sealed", &|| tokens(&place)["sealed_with"].is_string());
+    let key = tokens(&place)["sealed_with"].clone();
+    goes_on("sealed");
+    assert_eq!(clear(&place, &server), Vec::<String>::new(), "wiped");
+
+    new_key(&place, "other.key");
+    use_key(&place, "other.key");
+    daemon.signal("HUP");
+    wait("refused", &|| daemon.log().contains("but the key given is"));
+    goes_on("with the old key");
+    assert_eq!(tokens(&place)["sealed_with"], key);
+    let parked = crate::look::maybe(
+        &place.mirror(),
+        "SELECT count(*) FROM rollbook_runs WHERE outcome = 'parked'",
+    );
+    assert_eq!(
+        parked,
+        Some(0),
+        "nothing waited for a person: {}",
+        daemon.log()
+    );
+    daemon.terminate();
+    assert_eq!(daemon.end().code, Some(0));
 }

@@ -70,6 +70,7 @@ impl Vault {
     /// When the vault cannot be read, or its key is missing or another one.
     pub fn load(&self, source: &str) -> Result<(Option<VaultGrant>, Option<String>), StoreError> {
         let what = StoreError::sql("read the vault");
+        let keys = self.keys();
         let connection = self.connection();
         let kept = connection
             .query_row(
@@ -93,9 +94,8 @@ impl Vault {
             column: TOKEN_HASH,
         };
         Ok((
-            kept.map(|kept| kept.opened(source, &self.keys))
-                .transpose()?,
-            intent.map(|cell| self.keys.text(spot, &cell)).transpose()?,
+            kept.map(|kept| kept.opened(source, &keys)).transpose()?,
+            intent.map(|cell| keys.text(spot, &cell)).transpose()?,
         ))
     }
 
@@ -109,13 +109,14 @@ impl Vault {
             source,
             column: TOKEN_HASH,
         };
-        let hash = self.keys.seal(spot, token_hash.as_bytes())?;
+        let keys = self.keys();
+        let hash = keys.seal(spot, token_hash.as_bytes())?;
         let connection = self.connection();
-        self.may_write(&connection)?;
+        may_write(&keys, &connection)?;
         connection
             .execute(
                 "INSERT OR REPLACE INTO intents (source, key_id, token_hash, at) VALUES (?1, ?2, ?3, ?4)",
-                params![source, self.keys.id(), hash, scalar::written(at)],
+                params![source, keys.id(), hash, scalar::written(at)],
             )
             .map(drop)
             .map_err(what)
@@ -127,7 +128,8 @@ impl Vault {
     /// When it is not on disk for certain, or may not be written without the vault's key.
     pub fn keep(&self, source: &str, grant: &VaultGrant) -> Result<(), StoreError> {
         let what = StoreError::sql("save a token in the vault");
-        let seal = |column, text: &str| self.keys.seal(Spot { source, column }, text.as_bytes());
+        let keys = self.keys();
+        let seal = |column, text: &str| keys.seal(Spot { source, column }, text.as_bytes());
         let secret = |column, secret: Option<&SecretString>| {
             secret
                 .map(|secret| seal(column, secret.expose_secret()))
@@ -135,7 +137,7 @@ impl Vault {
         };
         let access = grant.access.as_ref();
         let row = Kept {
-            key_id: self.keys.id().map(str::to_owned),
+            key_id: keys.id().map(str::to_owned),
             refresh_token: seal(REFRESH_TOKEN, grant.refresh_token.expose_secret())?,
             previous: secret(PREVIOUS, grant.previous.as_ref())?,
             seed_hash: seal(SEED_HASH, &grant.seed_hash)?,
@@ -148,7 +150,7 @@ impl Vault {
             scope: grant.scope.clone(),
         };
         let mut connection = self.connection();
-        self.may_write(&connection)?;
+        may_write(&keys, &connection)?;
         let transaction = connection.transaction().map_err(&what)?;
         row.insert(source, &transaction).map_err(&what)?;
         transaction
@@ -170,23 +172,23 @@ impl Vault {
             .map(drop)
             .map_err(StoreError::sql("drop a used token from the vault"))
     }
+}
 
-    /// Without a key nothing is written in clear beside what is sealed: somebody wanted it sealed.
-    fn may_write(&self, connection: &Connection) -> Result<(), StoreError> {
-        let Keys::None = self.keys else {
-            return Ok(());
-        };
-        let sealed: Option<String> = connection
-            .query_row(
-                "SELECT key_id FROM grants WHERE key_id IS NOT NULL \
-                 UNION ALL SELECT key_id FROM intents WHERE key_id IS NOT NULL LIMIT 1",
-                [],
-                |row| row.get(0),
-            )
-            .optional()
-            .map_err(StoreError::sql("read the vault"))?;
-        sealed.map_or(Ok(()), |id| Err(keys::wrong(&id, None)))
-    }
+/// Without a key nothing is written in clear beside what is sealed: somebody wanted it sealed.
+fn may_write(keys: &Keys, connection: &Connection) -> Result<(), StoreError> {
+    let Keys::None = keys else {
+        return Ok(());
+    };
+    let sealed: Option<String> = connection
+        .query_row(
+            "SELECT key_id FROM grants WHERE key_id IS NOT NULL \
+             UNION ALL SELECT key_id FROM intents WHERE key_id IS NOT NULL LIMIT 1",
+            [],
+            |row| row.get(0),
+        )
+        .optional()
+        .map_err(StoreError::sql("read the vault"))?;
+    sealed.map_or(Ok(()), |id| Err(keys::wrong(&id, None)))
 }
 
 impl Kept {

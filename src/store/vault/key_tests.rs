@@ -205,3 +205,53 @@ fn another_key_seals_everything_or_nothing() {
     );
     assert_eq!(seen(&open(folder.path(), key(1)), "north"), north());
 }
+
+#[test]
+fn another_key_is_taken_while_the_program_runs_only_where_it_opens_everything() {
+    let missing = || Keys::Missing("no file".into());
+    for (name, sealed_with, now, given, expected) in [
+        ("the same", key(1), key(1), key(1), Ok(false)),
+        ("a first one", Keys::None, Keys::None, key(1), Ok(true)),
+        (
+            "another one",
+            key(1),
+            key(1),
+            key(2),
+            Err("but the key given is"),
+        ),
+        (
+            "none any more",
+            key(1),
+            key(1),
+            Keys::None,
+            Err("no key is given"),
+        ),
+        (
+            "one that is gone",
+            key(1),
+            key(1),
+            missing(),
+            Err("the vault's key cannot be had: no file"),
+        ),
+        ("still gone", key(1), missing(), missing(), Ok(false)),
+        ("there at last", key(1), missing(), key(1), Ok(true)),
+        ("right at last", key(1), key(2), key(1), Ok(true)),
+    ] {
+        let folder = folder();
+        drop(filled(folder.path(), sealed_with));
+        let vault = open(folder.path(), now);
+        match (vault.take_key(given), expected) {
+            (Ok(is_other), Ok(expected)) => {
+                assert_eq!(is_other, expected, "{name}");
+                if is_other {
+                    assert_eq!(all(&vault), [north(), south()], "{name}");
+                    assert!(clear(folder.path()).is_empty(), "{name}");
+                }
+            }
+            (Err(error), Err(words)) => {
+                assert!(error.to_string().contains(words), "{name}: {error}")
+            }
+            (outcome, _) => panic!("{name}: {outcome:?}"),
+        }
+    }
+}

@@ -16,7 +16,7 @@ mod seal;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -37,7 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Vault {
     folder: PathBuf,
     connection: Mutex<Connection>,
-    keys: Keys,
+    /// Taken before the connection by everybody who takes both.
+    keys: RwLock<Keys>,
 }
 
 impl Vault {
@@ -63,8 +64,39 @@ impl Vault {
         Ok(Self {
             folder: folder.to_owned(),
             connection: Mutex::new(connection),
-            keys,
+            keys: RwLock::new(keys),
         })
+    }
+
+    /// Takes a key that was given while the program runs, and seals with it what stands in clear; says whether it is
+    /// another one.
+    ///
+    /// # Errors
+    /// When the key cannot be had, or something is sealed with another one: then the key that opens it stays.
+    pub fn take_key(&self, keys: Keys) -> Result<bool, StoreError> {
+        // Held to the end, so that nobody writes in clear between the sealing and the new key.
+        let mut held = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let is_same = match (&*held, &keys) {
+            (Keys::Missing(_), Keys::Missing(_)) => true,
+            (Keys::Missing(_), _) | (_, Keys::Missing(_)) => false,
+            (before, now) => before.id() == now.id(),
+        };
+        if is_same {
+            return Ok(false);
+        }
+        if let Some(refusal) = keys.refusal(keys.id()) {
+            return Err(refusal);
+        }
+        let sealed = kept(&self.folder)?;
+        let mut names = sealed.iter().filter_map(|line| line.key_id.as_deref());
+        if let Some(refusal) = names.find_map(|id| keys.refusal(Some(id))) {
+            return Err(refusal);
+        }
+        let mut connection = self.connection();
+        rekey::seal_what_is_clear(&mut connection, &keys)?;
+        room::wipe(&connection)?;
+        *held = keys;
+        Ok(true)
     }
 
     /// Waits for the lock that holds back other processes; the kernel frees it with the process.
@@ -80,8 +112,8 @@ impl Vault {
     }
 
     /// The name of the key that everything is sealed with, if one is given.
-    pub fn key_id(&self) -> Option<&str> {
-        self.keys.id()
+    pub fn key_id(&self) -> Option<String> {
+        self.keys().id().map(str::to_owned)
     }
 
     /// Brings everything that is kept from the keys that open it to another one, or to none, in one
@@ -91,6 +123,10 @@ impl Vault {
     /// When something opens with none of the keys; then nothing is changed.
     pub fn rekey(&self, from: &[&Keys], to: &Keys) -> Result<usize, StoreError> {
         rekey::rekey(&mut self.connection(), from, to)
+    }
+
+    fn keys(&self) -> RwLockReadGuard<'_, Keys> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
