@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{App, Setup, SourceSetup, tables};
-use crate::http::RunBudget;
+use crate::http::{HttpError, RunBudget};
 use crate::model::Class;
 use crate::model::row::Rows;
 use crate::store::database::reader;
@@ -119,8 +119,7 @@ impl App {
                 }
                 Err(error) => Err(error),
             };
-            // One that only names the account is not missed by any run.
-            found.note(&spec, spec.optional || job.is_none(), &rows);
+            found.note(&spec, job.is_some(), &rows);
             if let Ok(rows) = rows {
                 found.account = found
                     .account
@@ -135,7 +134,7 @@ impl App {
 
 impl SourceOnline {
     /// What a stream's answer says of it, and of the whole source.
-    fn note(&mut self, spec: &StreamSpec, is_optional: bool, rows: &Result<Rows, Failure>) {
+    fn note(&mut self, spec: &StreamSpec, is_read: bool, rows: &Result<Rows, Failure>) {
         let error = match rows {
             Ok(_) => return self.add(&spec.name, Answered::Ok, None),
             Err(error) => error,
@@ -143,7 +142,11 @@ impl SourceOnline {
         let is_refused = error
             .http()
             .is_some_and(|error| error.is_forbidden() || error.is_missing());
-        let result = if is_optional && is_refused {
+        if !is_read && is_refused {
+            let sentence = "it was asked for the account's name alone, and no job reads it";
+            return self.add(&spec.name, Answered::LeftOut, Some(sentence.to_owned()));
+        }
+        let result = if spec.optional && is_refused {
             Answered::LeftOut
         } else {
             Answered::Failed
@@ -152,7 +155,8 @@ impl SourceOnline {
         // What is no matter of this stream would only be said again, and asked of the vendor again.
         let is_of_the_stream =
             is_refused || matches!(error.class(), Class::Permanent | Class::Contract);
-        if !is_of_the_stream {
+        let is_of_the_source = error.http().is_some_and(HttpError::is_of_the_source);
+        if !is_of_the_stream || is_of_the_source {
             self.sentence = Some(error.to_string());
         }
     }

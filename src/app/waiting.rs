@@ -14,24 +14,28 @@ pub enum Waiting {
     Resume,
 }
 
-/// What a job waits for if it is parked; `obtained` is when its source last got tokens, as the store writes times.
+/// What a job waits for if it is parked; `tried` is when its last run ended, `obtained` when its source last got
+/// tokens, both as the store writes times.
 ///
 /// A source that nobody was signed in to gets tokens only after somebody has signed in, so no secret has to be
 /// opened to know that.
-pub fn waiting(state: &JobState, source: &str, obtained: Option<&str>) -> Option<Waiting> {
+pub fn waiting(
+    state: &JobState,
+    source: &str,
+    tried: Option<&str>,
+    obtained: Option<&str>,
+) -> Option<Waiting> {
     let reason = state.parked.as_deref()?;
     if !sign_in::is_wanted(reason, source) {
         return Some(Waiting::Resume);
     }
-    // A job that never ticked is tried at its first tick in any case.
-    let tried = state.last_due.as_deref().and_then(scalar::parse);
-    let obtained = obtained.and_then(scalar::parse);
-    let is_over = obtained.is_some_and(|obtained| tried.is_none_or(|tried| obtained > tried));
-    Some(if is_over {
-        Waiting::Tick
-    } else {
-        Waiting::SignIn
-    })
+    match (
+        tried.and_then(scalar::parse),
+        obtained.and_then(scalar::parse),
+    ) {
+        (Some(tried), Some(obtained)) if obtained > tried => Some(Waiting::Tick),
+        _ => Some(Waiting::SignIn),
+    }
 }
 
 #[cfg(test)]
@@ -46,7 +50,7 @@ mod tests {
             Some("2026-03-02T07:00:00.000Z"),
             Some("2026-03-02T08:00:00.000Z"),
         );
-        for (name, reason, last_due, obtained, expected) in [
+        for (name, reason, tried, obtained, expected) in [
             ("not parked", None, tried, late, None),
             (
                 "a refused secret",
@@ -77,19 +81,18 @@ mod tests {
                 Some(Waiting::Tick),
             ),
             (
-                "run by hand only",
+                "no run is known",
                 Some(login),
                 None,
                 late,
-                Some(Waiting::Tick),
+                Some(Waiting::SignIn),
             ),
         ] {
             let state = JobState {
                 parked: reason.map(str::to_owned),
-                last_due: last_due.map(str::to_owned),
                 ..JobState::default()
             };
-            assert_eq!(waiting(&state, "own", obtained), expected, "{name}");
+            assert_eq!(waiting(&state, "own", tried, obtained), expected, "{name}");
         }
     }
 }

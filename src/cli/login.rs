@@ -10,6 +10,7 @@ use super::{out, start};
 use crate::app::{Login, NoLogin, Overlay, Places, Setup};
 use crate::clock::Clock;
 use crate::http::{Attempt, Ends, PATIENCE, SignedIn};
+use crate::model::nearest::joined;
 use crate::model::scalar;
 
 /// Options of `login`.
@@ -48,7 +49,7 @@ pub async fn run(places: &Places, options: &Options) -> Result<(), Exit> {
         (attempt, code)
     };
     let signed_in = login.finish(attempt, &code).await?;
-    let view = View::of(&options.source, login.client_id(), &signed_in);
+    let view = View::of(&setup, &options.source, login.client_id(), &signed_in);
     if options.json {
         out::json(&view);
     } else {
@@ -119,11 +120,16 @@ struct View {
     renews: bool,
     /// When it ends that does not; UTC.
     ends: Option<String>,
+    /// The jobs that read it.
+    jobs: Vec<String>,
 }
 
 impl View {
-    fn of(source: &str, client_id: &str, signed_in: &SignedIn) -> Self {
+    fn of(setup: &Setup, source: &str, client_id: &str, signed_in: &SignedIn) -> Self {
+        let jobs = setup.jobs.iter();
+        let jobs = jobs.filter(|(_, job)| job.source.as_str() == source);
         Self {
+            jobs: jobs.map(|(name, _)| name.to_string()).collect(),
             source: source.to_owned(),
             host: signed_in.host.clone(),
             client_id: client_id.to_owned(),
@@ -153,20 +159,38 @@ fn text(view: &View) -> String {
         ));
     }
     if view.renews {
-        text.push_str(
-            "It renews itself from now on; jobs that waited for it run at their next tick.\n",
-        );
-        return text;
+        text.push_str("It renews itself from now on.\n");
+    } else {
+        text.push_str(&ending(view));
     }
+    text.push_str(&next(view));
+    text
+}
+
+/// What comes after a sign-in.
+fn next(view: &View) -> String {
+    if view.jobs.is_empty() {
+        return format!(
+            "No job reads {} yet; a file in jobs/ says what is read, and when.\n",
+            view.source
+        );
+    }
+    format!(
+        "Next: {} will go on at the next tick. To see whether all can be read: rollbook check --online\n",
+        joined(view.jobs.iter().map(String::as_str))
+    )
+}
+
+/// When a sign-in ends that cannot be renewed, and what to do about that.
+fn ending(view: &View) -> String {
     let end = match &view.ends {
         Some(time) => format!("It ends at {} UTC", moment(time)),
         None => "It ends when the vendor says so".to_owned(),
     };
-    text.push_str(&format!(
+    format!(
         "{end} and cannot be renewed, because the vendor gave no refresh token. For work without a person \
          use another grant, or ask for a scope such as offline_access where the vendor knows one.\n"
-    ));
-    text
+    )
 }
 
 impl From<NoLogin> for Exit {

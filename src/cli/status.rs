@@ -180,16 +180,17 @@ fn job(
     let next_tick = setup
         .and_then(|setup| setup.job(&name))
         .and_then(|job| ticks(&job.config, after, 1).pop());
+    let tried = last_run.as_ref().and_then(|run| run.ended.as_deref());
     Ok(Job {
-        last_run,
         failures_in_a_row: state.failures,
         waits: waits_for(&state),
-        waiting: waiting(&state, &source, obtained(kept, &source)),
+        waiting: waiting(&state, &source, tried, obtained(kept, &source)),
         parked: state.parked,
         deferred_until: state.deferred_until,
         held: held.map(|run| held_line(&name, run, now)),
         next_tick,
         job: name,
+        last_run,
         source,
     })
 }

@@ -23,24 +23,24 @@ fn run(ended: &str, outcome: &str, sentence: &str) -> RunLine {
 }
 
 fn job(last_run: Option<RunLine>, held: Option<RunLine>, state: JobState) -> Job {
+    let tried = last_run.as_ref().and_then(|run| run.ended.as_deref());
     Job {
         job: "rosters".to_owned(),
         source: "north".to_owned(),
-        last_run,
         failures_in_a_row: state.failures,
         waits: waits_for(&state),
-        waiting: waiting(&state, "north", Some("2026-02-02T05:30:00.000Z")),
+        waiting: waiting(&state, "north", tried, Some("2026-02-02T05:30:00.000Z")),
         parked: state.parked,
         deferred_until: state.deferred_until,
         held: held.map(|run| held_line("rosters", run, now())),
+        last_run,
         next_tick: None,
     }
 }
 
-fn wants_sign_in(last_due: &str) -> JobState {
+fn wants_sign_in() -> JobState {
     JobState {
         parked: Some("run `rollbook login north`".to_owned()),
-        last_due: Some(last_due.to_owned()),
         ..JobState::default()
     }
 }
@@ -104,12 +104,20 @@ fn what_waits_for_an_admin_is_said_with_the_command() {
         ),
         (
             "nobody is signed in",
-            job(None, None, wants_sign_in("2026-02-02T05:40:00.000Z")),
+            job(
+                Some(run("2026-02-02T05:40:00.000Z", "parked", "")),
+                None,
+                wants_sign_in(),
+            ),
             &["rosters: parked: run `rollbook login north`; after that it goes on by itself"],
         ),
         (
             "somebody has signed in since",
-            job(None, None, wants_sign_in("2026-02-02T05:20:00.000Z")),
+            job(
+                Some(run("2026-02-02T05:20:00.000Z", "parked", "")),
+                None,
+                wants_sign_in(),
+            ),
             &[
                 "rosters: somebody has signed in to north since its last try; it goes on at its next tick",
             ],

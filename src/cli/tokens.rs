@@ -13,8 +13,8 @@ use crate::clock::Clock;
 use crate::config::{Auth, Grant};
 use crate::model::nearest::joined;
 use crate::model::{scalar, sign_in};
-use crate::store::runs;
 use crate::store::vault::{KeptLine, Keys, kept};
+use crate::store::{look, runs};
 
 /// Options of `tokens`.
 #[derive(Debug, clap::Args)]
@@ -93,7 +93,10 @@ fn parked(reading: &Reading, kept: &[KeptLine]) -> Result<Vec<Parked>, Exit> {
         );
         let line = kept.iter().find(|line| line.source == source);
         let obtained = line.and_then(|line| line.obtained.as_deref());
-        if let (Some(waiting), Some(reason)) = (waiting(&state, &source, obtained), state.parked) {
+        let last = look::runs(mirror, Some(name.as_str()), 1)?.pop();
+        let tried = last.as_ref().and_then(|run| run.ended.as_deref());
+        let waiting = waiting(&state, &source, tried, obtained);
+        if let (Some(waiting), Some(reason)) = (waiting, state.parked) {
             parked.push(Parked {
                 job: name.to_string(),
                 source,
@@ -234,7 +237,8 @@ fn remarks(line: &Line) -> Vec<String> {
     if let Some(shut) = &line.shut {
         remarks.push(format!("{source}: {shut}"));
     }
-    if let Some(begun) = &line.refresh_begun {
+    // A token that the vendor refused is not tried again by anybody who knows; the sign-in ends that too.
+    if let Some(begun) = line.refresh_begun.as_ref().filter(|_| !is_said) {
         remarks.push(format!(
             "{source}: a refresh was begun at {} UTC and has not ended; the old token is tried once more",
             moment(begun)

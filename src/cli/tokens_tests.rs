@@ -152,6 +152,8 @@ fn what_parked_jobs_wait_for_is_said_as_it_is() {
     ] {
         let mut line = line("north", Some(&signs_in), KeptLine::default(), &Keys::None);
         line.parked = jobs;
+        line.refresh_begun =
+            (!line.parked.is_empty()).then(|| "2026-02-04T06:00:00.000Z".to_owned());
         assert_eq!(remarks(&line), expected);
     }
     let mut line = line("north", Some(&signs_in), kept(), &Keys::None);

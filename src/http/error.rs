@@ -272,6 +272,14 @@ impl HttpError {
         }
     }
 
+    /// It is the same for everything that this source is asked.
+    pub fn is_of_the_source(&self) -> bool {
+        matches!(
+            self.0.kind,
+            Kind::Setup(_) | Kind::Inward(..) | Kind::Certificate(_) | Kind::DocumentRefused(_)
+        )
+    }
+
     /// Only a person who signs in can help.
     pub fn is_sign_in_needed(&self) -> bool {
         matches!(self.0.kind, Kind::SignInNeeded(_))
