@@ -5,6 +5,7 @@
 
 use super::auth::Grant;
 use crate::model::nearest::{listed, quoted};
+use crate::model::node::Kind;
 use crate::model::{Node, Place, Problem, Problems};
 
 /// Keys that a grant cannot do without, and keys that it may use besides its endpoint's quirks.
@@ -78,6 +79,12 @@ pub fn check(source: &Node) -> Problems {
     if grant == Grant::Password {
         problems.push(legacy(place()));
     }
+    if let Some(pkce) = auth
+        .at(&["pkce"])
+        .filter(|pkce| matches!(pkce.kind(), Kind::Boolean(false)))
+    {
+        problems.push(unproven(pkce.place()));
+    }
     let (needed, useful) = keys(grant);
     for key in needed.iter().filter(|key| auth.at(&[key]).is_none()) {
         let message = format!("the grant `{grant}` needs the key {}", quoted(key));
@@ -118,6 +125,14 @@ fn implicit(place: Place) -> Problem {
     Problem::error(place, message).help(
         "write `grant = \"authorization_code\"` and run `rollbook login` once for this source",
     )
+}
+
+/// RFC 9700 2.1.1 wants one; fault catalogue 102.
+fn unproven(place: Place) -> Problem {
+    let message =
+        "without a proof key whoever sees the address that the browser ends at can use its code";
+    Problem::note(place, message)
+        .help("only for a vendor that knows no proof key of the kind S256; ask it for that")
 }
 
 /// RFC 9700 2.4 forbids it; some vendors offer little else.

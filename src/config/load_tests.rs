@@ -402,6 +402,32 @@ error: `client_secret` wants exactly one key
         r#"[sources.webuntis]
 vendor = "webuntis"
 [sources.webuntis.auth]
+grant = "authorization_code"
+pkce = false
+"#,
+        &[("small.toml", SMALL_JOB)],
+        r#"
+error: the grant `authorization_code` needs the key `client_id`
+ --> rollbook.toml:4:9
+  |
+4 | grant = "authorization_code"
+  |         ^^^^^^^^^^^^^^^^^^^^
+  |
+  = help: add `client_id = "…"`
+
+note: without a proof key whoever sees the address that the browser ends at can use its code
+ --> rollbook.toml:5:8
+  |
+5 | pkce = false
+  |        ^^^^^
+  |
+  = help: only for a vendor that knows no proof key of the kind S256; ask it for that
+"#,
+    ),
+    (
+        r#"[sources.webuntis]
+vendor = "webuntis"
+[sources.webuntis.auth]
 grant = "password"
 username = "me"
 refresh_token = { file = "x" }
