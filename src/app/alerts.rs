@@ -11,8 +11,8 @@ use tokio::sync::Notify;
 use super::{App, DaemonEngine, Setup, care};
 use crate::config::AlertsConfig;
 use crate::daemon::alerts::{
-    About, Alert, Facts, Judged, Kind, Limits, SourceFacts, TRIES, judge, judge_source, pause,
-    send, ways,
+    About, Alert, Facts, Judged, Kind, Limits, ParkedJob, SourceFacts, TRIES, judge, judge_source,
+    pause, send, ways,
 };
 use crate::daemon::{Engine as _, Entry};
 use crate::model::schedule::next_tick;
@@ -123,8 +123,14 @@ impl DaemonEngine {
         for (job, _) in jobs.filter(|(_, job)| job.source.as_str() == source) {
             let job = job.as_str();
             facts.jobs.push(job.to_owned());
-            if let Some(why) = self.state_by(reader, job)?.parked {
-                facts.parked.push((job.to_owned(), why));
+            let state = self.state_by(reader, job)?;
+            if let Some(why) = state.parked {
+                facts.parked.push(ParkedJob {
+                    job: job.to_owned(),
+                    why,
+                    // As in `sync/unready.rs`: without a shape it is tried at every tick.
+                    by_itself: state.parked_shape.is_none(),
+                });
             }
             facts.good = facts.good.max(alerts::ends(reader, job)?.0);
         }

@@ -10,6 +10,8 @@ pub enum Waiting {
     SignIn,
     /// Its next tick: somebody has signed in since its last try.
     Tick,
+    /// A person who puts something on this machine right; then it goes on by itself.
+    Repair,
     /// A person who puts something right and resumes it.
     Resume,
 }
@@ -27,7 +29,11 @@ pub fn waiting(
 ) -> Option<Waiting> {
     let reason = state.parked.as_deref()?;
     if !sign_in::is_wanted(reason, source) {
-        return Some(Waiting::Resume);
+        // Without a shape it is tried at every tick (`sync/unready.rs`).
+        return Some(match state.parked_shape {
+            Some(_) => Waiting::Resume,
+            None => Waiting::Repair,
+        });
     }
     match (
         tried.and_then(scalar::parse),
@@ -90,9 +96,15 @@ mod tests {
         ] {
             let state = JobState {
                 parked: reason.map(str::to_owned),
+                parked_shape: reason.map(|_| "shape".to_owned()),
                 ..JobState::default()
             };
             assert_eq!(waiting(&state, "own", tried, obtained), expected, "{name}");
         }
+        let unready = JobState {
+            parked: Some("secret file `x` is missing".to_owned()),
+            ..JobState::default()
+        };
+        assert_eq!(waiting(&unready, "own", tried, late), Some(Waiting::Repair));
     }
 }

@@ -72,7 +72,7 @@ pub enum Command {
     Why(why::Options),
     /// How each source is let in, and what is kept of it; never a value
     Tokens(tokens::Options),
-    /// Forget the sign-in of a source
+    /// Sign out of a source: have it revoked where the vendor says how, and forget it
     Logout(logout::Options),
     /// Make a key for the vault, or give the vault another one
     Vault(vault::Options),

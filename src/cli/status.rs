@@ -331,7 +331,7 @@ fn remarks(job: &Job) -> Vec<String> {
     match job.waiting {
         None if waits.is_empty() => {}
         None => remarks.push(format!("{name}: {waits}")),
-        Some(Waiting::SignIn) => {
+        Some(Waiting::SignIn | Waiting::Repair) => {
             remarks.push(format!("{name}: {waits}; after that it goes on by itself"))
         }
         Some(Waiting::Tick) => remarks.push(format!(

@@ -95,6 +95,7 @@ fn what_waits_for_an_admin_is_said_with_the_command() {
                 None,
                 JobState {
                     parked: Some("the vendor refused the credential".to_owned()),
+                    parked_shape: Some("shape".to_owned()),
                     failures: 1,
                     ..plain()
                 },

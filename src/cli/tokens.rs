@@ -276,10 +276,23 @@ fn waits(line: &Line) -> Vec<String> {
             joined(tick)
         ));
     }
-    let others = (line.parked.iter()).filter(|parked| parked.waiting == Waiting::Resume);
-    waits.extend(others.map(|Parked { job, reason, .. }| {
-        format!("{job} is parked: {reason}; when that is put right: rollbook resume {job}")
-    }));
+    for Parked {
+        job,
+        reason,
+        waiting,
+        ..
+    } in &line.parked
+    {
+        match waiting {
+            Waiting::SignIn | Waiting::Tick => {}
+            Waiting::Repair => waits.push(format!(
+                "{job} is parked: {reason}; after that it goes on by itself"
+            )),
+            Waiting::Resume => waits.push(format!(
+                "{job} is parked: {reason}; when that is put right: rollbook resume {job}"
+            )),
+        }
+    }
     waits
 }
 

@@ -160,12 +160,14 @@ fn what_parked_jobs_wait_for_is_said_as_it_is() {
     line.parked = vec![
         parked("rosters", Waiting::Tick),
         parked("lessons", Waiting::Resume),
+        parked("marks", Waiting::Repair),
     ];
     assert_eq!(
         remarks(&line),
         [
             "north: somebody has signed in; rosters will go on at the next tick",
             "lessons is parked: the reason; when that is put right: rollbook resume lessons",
+            "marks is parked: the reason; after that it goes on by itself",
         ]
     );
 }

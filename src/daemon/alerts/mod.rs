@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use rules::{About, Facts, Judged, Kind, Limits, SourceFacts, judge, judge_source};
+pub use rules::{About, Facts, Judged, Kind, Limits, ParkedJob, SourceFacts, judge, judge_source};
 
 use crate::config::{AlertsConfig, Secrets};
 

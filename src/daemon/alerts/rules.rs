@@ -99,13 +99,24 @@ pub struct Facts {
     pub due: Option<Timestamp>,
 }
 
+/// A job that waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParkedJob {
+    /// The job.
+    pub job: String,
+    /// Why it waits.
+    pub why: String,
+    /// Whether it goes on by itself once that is put right.
+    pub by_itself: bool,
+}
+
 /// What is known of a source's jobs together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceFacts {
     /// All its jobs.
     pub jobs: Vec<String>,
-    /// Those that wait for a person, each with the reason.
-    pub parked: Vec<(String, String)>,
+    /// Those that wait for a person.
+    pub parked: Vec<ParkedJob>,
     /// When the last good run of one of them ended.
     pub good: Option<Timestamp>,
 }
@@ -151,10 +162,8 @@ pub fn judge_source(
     told: &[(Kind, Timestamp)],
     now: Timestamp,
 ) -> Judged {
-    let wrong = facts.parked.first().map(|(_, why)| {
-        let parked = facts.parked.iter().map(|(job, _)| job.as_str());
-        (Kind::Parked, stands_still(source, why, parked, &facts.jobs))
-    });
+    let wrong = facts.parked.first();
+    let wrong = wrong.map(|first| (Kind::Parked, stands_still(source, &first.why, facts)));
     let over = format!("{source} lets us in again");
     settle(wrong.into_iter().collect(), facts.good, over, told, now)
 }
@@ -232,25 +241,24 @@ fn wrong(job: &str, facts: &Facts, limits: Limits, now: Timestamp) -> Vec<(Kind,
 }
 
 /// Why a source's jobs stand still, and the way back. After a sign-in they go on by themselves (`app/engine.rs`).
-fn stands_still<'a>(
-    source: &str,
-    why: &str,
-    parked: impl Iterator<Item = &'a str>,
-    jobs: &'a [String],
-) -> String {
+fn stands_still(source: &str, why: &str, facts: &SourceFacts) -> String {
+    let all = joined(facts.jobs.iter().map(String::as_str));
     if sign_in::is_wanted(why, source) {
         let login = sign_in::command(source);
-        let all = joined(jobs.iter().map(String::as_str));
         return format!(
             "sign in needed: nobody is signed in to {source}, or the sign-in no longer works; run `{login}`, and {all} \
              will go on"
         );
     }
-    let resume: Vec<String> = parked
-        .map(|job| format!("`rollbook resume {job}`"))
+    let resume: Vec<String> = (facts.parked.iter())
+        .filter(|parked| !parked.by_itself)
+        .map(|parked| format!("`rollbook resume {}`", parked.job))
         .collect();
-    let resume = joined(resume.iter().map(String::as_str));
-    format!("{source} waits for a person: {why}; afterwards {resume}")
+    let after = match resume.is_empty() {
+        true => format!("{all} will go on"),
+        false => joined(resume.iter().map(String::as_str)),
+    };
+    format!("{source} waits for a person: {why}; afterwards {after}")
 }
 
 #[cfg(test)]

@@ -93,9 +93,17 @@ fn a_problem_is_told_once_and_its_end_once() {
 
 const LOST: &str = "users: get a token for own: sign-in needed; run `rollbook login own`";
 
+fn waits(job: &str, why: &str, by_itself: bool) -> ParkedJob {
+    ParkedJob {
+        job: job.to_owned(),
+        why: why.to_owned(),
+        by_itself,
+    }
+}
+
 /// A source of two jobs, of which these are parked, and whose last good run ended at this hour.
 fn source(parked: &[&str], hour: i64) -> SourceFacts {
-    let why = |job: &&str| ((*job).to_owned(), LOST.to_owned());
+    let why = |job: &&str| waits(job, LOST, false);
     SourceFacts {
         jobs: vec!["rosters".into(), "lessons".into()],
         parked: parked.iter().map(why).collect(),
@@ -160,15 +168,18 @@ fn the_way_back_is_said_as_it_is() {
     );
     let refused = |jobs: &[&str]| SourceFacts {
         parked: (jobs.iter())
-            .map(|job| {
-                (
-                    (*job).to_owned(),
-                    "the vendor refused the credential".to_owned(),
-                )
-            })
+            .map(|job| waits(job, "the vendor refused the credential", false))
             .collect(),
         ..source(&[], 0)
     };
+    let unready = SourceFacts {
+        parked: vec![waits("lessons", "secret file `x` is missing", true)],
+        ..source(&[], 0)
+    };
+    assert_eq!(
+        say(&unready),
+        "own waits for a person: secret file `x` is missing; afterwards rosters and lessons will go on"
+    );
     assert_eq!(
         say(&refused(&["lessons"])),
         "own waits for a person: the vendor refused the credential; afterwards `rollbook resume lessons`"
