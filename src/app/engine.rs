@@ -72,12 +72,11 @@ impl Engine for DaemonEngine {
     }
 
     fn state(&self, job: &str) -> Result<JobState, String> {
-        let reader = self
-            .app
-            .store()
+        let store = self.app.store();
+        store
             .reader()
-            .map_err(|error| error.to_string())?;
-        self.state_by(&reader, job)
+            .and_then(|reader| self.state_by(&reader, job))
+            .inspect_err(|error| store.judge(error))
             .map_err(|error| error.to_string())
     }
 
@@ -148,6 +147,10 @@ impl Engine for DaemonEngine {
             Reply { answer, run_now }
         }
         .boxed()
+    }
+
+    fn lost(&self) -> Option<String> {
+        self.app.store().lost().map(str::to_owned)
     }
 
     fn writer_steps(&self) -> u64 {

@@ -76,7 +76,8 @@ pub async fn run(places: &Places, options: Options) -> Result<(), Exit> {
         out::text(invitation(&app)?);
     }
     if options.serve && !stop.is_cancelled() {
-        serve(app, places, overlay(&sandbox), &sandbox).await;
+        let served = serve(app, places, overlay(&sandbox), &sandbox).await;
+        served.map_err(|why| Exit::failed(format!("rollbook: {why}")))?;
     }
     sandbox.stop().await;
     if reports.iter().all(|report| report.outcome.is_good()) {
@@ -87,7 +88,12 @@ pub async fn run(places: &Places, options: Options) -> Result<(), Exit> {
 }
 
 /// The daemon on the jobs' own schedules, while a day passes at the vendors every minute.
-async fn serve(app: App, places: &Places, overlay: Overlay, sandbox: &Sandbox) {
+async fn serve(
+    app: App,
+    places: &Places,
+    overlay: Overlay,
+    sandbox: &Sandbox,
+) -> Result<(), String> {
     out::text(
         "\nThe daemon runs on the jobs' schedules, and every minute is a day at the school. Ctrl-C stops it.",
     );
@@ -101,8 +107,8 @@ async fn serve(app: App, places: &Places, overlay: Overlay, sandbox: &Sandbox) {
         }
     };
     tokio::select! {
-        () = super::run::serve(Arc::new(app), places, overlay, changes) => {}
-        () = days => {}
+        served = super::run::serve(Arc::new(app), places, overlay, changes) => served,
+        () = days => Ok(()),
     }
 }
 

@@ -18,12 +18,20 @@ pub async fn run(places: &Places) -> Result<(), Exit> {
     // Before the files are read, so that no change is missed.
     let changes = Changes::of(&places.folders());
     let app = Arc::new(start::app(places, &overlay).await?);
-    serve(app, places, overlay, changes).await;
-    Ok(())
+    let ended = serve(app, places, overlay, changes).await;
+    ended.map_err(|why| Exit::failed(format!("rollbook: {why}")))
 }
 
 /// The daemon for a program that is open already.
-pub async fn serve(app: Arc<App>, places: &Places, overlay: Overlay, changes: Changes) {
+///
+/// # Errors
+/// Why the mirror cannot be kept by this process any more.
+pub async fn serve(
+    app: Arc<App>,
+    places: &Places,
+    overlay: Overlay,
+    changes: Changes,
+) -> Result<(), String> {
     let jobs = app.setup().jobs.len();
     let mirror = app.store().path().to_owned();
     tracing::info!(jobs, mirror = %mirror.display(), "rollbook runs");
@@ -53,15 +61,16 @@ pub async fn serve(app: Arc<App>, places: &Places, overlay: Overlay, changes: Ch
         }
         hearing.hear(&event);
     };
-    tokio::select! {
-        () = daemon::serve(engine, clock.clone(), orders, tell) => {}
-        () = front.keep_file() => {}
-        () = wishes => {}
-        () = own.watch_alerts(&wake) => {}
-        () = changes.follow(clock, reload) => {}
-    }
+    let ended = tokio::select! {
+        ended = daemon::serve(engine, clock.clone(), orders, tell) => ended,
+        () = front.keep_file() => Ok(()),
+        () = wishes => Ok(()),
+        () = own.watch_alerts(&wake) => Ok(()),
+        () = changes.follow(clock, reload) => Ok(()),
+    };
     front.close();
     tracing::info!("rollbook has stopped");
+    ended
 }
 
 /// Lets admins approve, resume and reset while the daemon runs.
@@ -119,6 +128,9 @@ fn log(event: &Event) {
         }
         Event::RunCrashed { job } => {
             tracing::error!(job, "the run broke a part of rollbook; please report it");
+        }
+        Event::Lost(why) => {
+            tracing::error!("the mirror cannot be kept any more, rollbook ends: {why}")
         }
         // Passed-over ticks are logged where they are passed over.
         Event::TickDropped { .. } | Event::RunMoved { .. } | Event::Alive | Event::Reloading => {}

@@ -6,6 +6,7 @@ use super::exit::Exit;
 use crate::app::{App, Overlay, Places, Setup};
 use crate::clock::Clock;
 use crate::config::Secrets;
+use crate::daemon::Signals;
 use tokio::runtime::Runtime;
 
 /// Threads that may block: SQLite, decoding, reading secrets. Each keeps memory of its own, so there are few.
@@ -19,11 +20,15 @@ const WORKERS: usize = 1;
 
 /// The threads that everything runs on.
 pub fn runtime() -> std::io::Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
-        .build()
+        .build()?;
+    let inside = runtime.enter();
+    Signals::outlive_file_limits()?;
+    drop(inside);
+    Ok(runtime)
 }
 
 /// The program with the configuration of these folders.

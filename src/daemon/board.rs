@@ -77,6 +77,7 @@ pub(super) fn take(status: &mut Status, event: &Event, now: Timestamp) -> Change
             let reason = reason.to_string();
             job.passed_over = Some(PassedOver { at, reason });
         }),
+        Event::Lost(why) => status.lost = Some(why.clone()),
         Event::Stopping => status.state = State::Stopping,
     }
     Change::State

@@ -67,6 +67,11 @@ pub trait Engine: Send + Sync + 'static {
         0
     }
 
+    /// Why nothing can be written down any more, if so: the loop ends.
+    fn lost(&self) -> Option<String> {
+        None
+    }
+
     /// What tells this machine from others with the same jobs, so that they do not start together.
     fn host(&self) -> String {
         String::new()
@@ -160,6 +165,8 @@ pub enum Event {
         /// Why.
         reason: Dropped,
     },
+    /// Nothing can be written down any more, and why: the daemon ends by itself.
+    Lost(String),
     /// No more ticks; runs are being stopped.
     Stopping,
 }

@@ -28,6 +28,8 @@ pub use status_file::StatusFile;
 pub use verdict::back_off;
 
 #[cfg(test)]
+mod lost_tests;
+#[cfg(test)]
 mod played;
 #[cfg(test)]
 mod tests;

@@ -56,6 +56,7 @@ pub(super) struct Played {
     pub(super) at_once: Arc<Mutex<(usize, usize)>>,
     pub(super) full: Mutex<bool>,
     pub(super) writer: Mutex<u64>,
+    pub(super) lost: Mutex<Option<String>>,
 }
 
 impl Played {
@@ -163,6 +164,10 @@ impl Engine for Played {
         async { reply }.boxed()
     }
 
+    fn lost(&self) -> Option<String> {
+        self.lost.lock().expect("lost").clone()
+    }
+
     fn writer_steps(&self) -> u64 {
         *self.writer.lock().expect("writer")
     }
@@ -193,6 +198,7 @@ impl Play {
             at_once: Arc::default(),
             full: Mutex::default(),
             writer: Mutex::default(),
+            lost: Mutex::default(),
         });
         let orders = Orders::default();
         Self {
@@ -234,6 +240,7 @@ impl Play {
                 Event::ClockSet => "clock set".to_owned(),
                 Event::Ready => "ready".to_owned(),
                 Event::Reloaded => "reloaded".to_owned(),
+                Event::Lost(why) => format!("lost: {why}"),
                 Event::Stopping => "stopping".to_owned(),
                 Event::Alive => {
                     *alive.lock().expect("alive") = clock.now();
@@ -249,11 +256,16 @@ impl Play {
                 self.wait(at).await;
                 act(self);
             }
-            self.wait(end).await;
-            self.orders.stop.cancel();
+            tokio::select! {
+                biased;
+                () = self.orders.stop.cancelled() => {}
+                () = self.wait(end) => self.orders.stop.cancel(),
+            }
         };
         let daemon = follow(engine, self.clock.clock(), self.orders.clone(), events);
-        tokio::join!(daemon, outside);
+        if let (Err(why), ()) = tokio::join!(daemon, outside) {
+            self.engine.say(format!("ended: {why}"));
+        }
         std::mem::take(&mut *self.engine.said.lock().expect("said"))
     }
 

@@ -60,12 +60,15 @@ impl AtOnce {
 /// Runs every job at its times until an order or a signal stops it, which takes five seconds at most.
 ///
 /// SIGTERM and SIGINT stop, SIGHUP reloads. `events` is called from the loop and from runs; it must not block.
+///
+/// # Errors
+/// Why nothing can be written down any more: the engine's [`Engine::lost`].
 pub async fn serve(
     engine: Arc<dyn Engine>,
     clock: Clock,
     orders: Orders,
     events: impl Fn(Event) + Send + Sync + 'static,
-) {
+) -> Result<(), String> {
     let signals = Signals::listen();
     let told = async {
         match signals {
@@ -77,18 +80,21 @@ pub async fn serve(
         }
     };
     tokio::select! {
-        () = follow(engine, clock, orders.clone(), events) => {}
-        () = told => {}
+        ended = follow(engine, clock, orders.clone(), events) => ended,
+        () = told => Ok(()),
     }
 }
 
 /// The loop itself, which hears orders and no signals.
+///
+/// # Errors
+/// As [`serve`].
 pub async fn follow(
     engine: Arc<dyn Engine>,
     clock: Clock,
     orders: Orders,
     events: impl Fn(Event) + Send + Sync + 'static,
-) {
+) -> Result<(), String> {
     let tell: Tell = Arc::new(events);
     let runs = Runs::new(
         Arc::clone(&engine),
@@ -108,7 +114,7 @@ pub async fn follow(
         stuck: None,
         clock_is_wrong: false,
     };
-    daemon.run().await;
+    daemon.run().await
 }
 
 struct Daemon {
@@ -127,7 +133,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    async fn run(mut self) {
+    async fn run(mut self) -> Result<(), String> {
         (self.tell)(Event::Ready);
         self.wait_for_a_plausible_clock().await;
         let first_seen = self.load(Occasion::Start);
@@ -136,8 +142,15 @@ impl Daemon {
         let stop = self.orders.stop.clone();
         let reload = Arc::clone(&self.orders.reload);
         let at_once = Arc::clone(&self.orders.at_once);
+        let mut lost = None;
         while !stop.is_cancelled() {
             self.runs.note_ended();
+            lost = self.engine.lost();
+            if let Some(why) = &lost {
+                (self.tell)(Event::Lost(why.clone()));
+                stop.cancel();
+                break;
+            }
             self.doubt_the_clock_no_longer();
             self.look();
             self.tell_plans();
@@ -154,6 +167,7 @@ impl Daemon {
         }
         (self.tell)(Event::Stopping);
         self.runs.finish().await;
+        lost.map_or(Ok(()), Err)
     }
 
     /// A small computer without a battery starts in 1970 and is told the time a little later.

@@ -10,6 +10,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::serve::Orders;
 
+/// SIGXFSZ, on Linux everywhere but on MIPS, which is not built for.
+const FILE_TOO_LARGE: i32 = 25;
+
 /// Listens for signals from the moment it is made.
 #[derive(Debug)]
 pub struct Signals {
@@ -26,6 +29,12 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
+    }
+
+    /// Lets a write beyond a limit on file sizes fail as any write may, instead of ending the process.
+    /// Needs a runtime; holds for ever.
+    pub fn outlive_file_limits() -> io::Result<()> {
+        signal(SignalKind::from_raw(FILE_TOO_LARGE)).map(drop)
     }
 
     /// Gives an order for every signal, for ever.

@@ -31,6 +31,8 @@ pub struct Status {
     pub clock: Option<String>,
     /// Who does not get on, in words; nothing when all do.
     pub stuck: Option<String>,
+    /// Why the daemon ends by itself, in words; nothing when it does not.
+    pub lost: Option<String>,
     /// All jobs in force, by name.
     pub jobs: Vec<Job>,
 }
@@ -133,6 +135,11 @@ impl Status {
     /// One line: what is wrong, what goes on, what comes next, how the last run ended.
     pub fn line(&self) -> String {
         let mut parts = Vec::new();
+        parts.extend(
+            self.lost
+                .as_ref()
+                .map(|why| format!("ended by itself: {why}")),
+        );
         if let Some(refused) = &self.configuration.refused {
             parts.push(format!(
                 "the configuration on disk is refused, the old one stays: {}",

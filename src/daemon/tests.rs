@@ -413,7 +413,8 @@ async fn signals_reload_and_stop() {
             }
             tell.send(event).expect("an open channel");
         };
-        serve(play.engine, Clock::system(), play.orders, events).await;
+        let ended = serve(play.engine, Clock::system(), play.orders, events).await;
+        assert_eq!(ended, Ok(()), "{name}");
         let mut all = Vec::new();
         while let Ok(event) = told.try_recv() {
             all.push(event);

@@ -17,7 +17,7 @@ pub enum Class {
     Contract,
     /// Our own guard refuses an implausible difference. Waits for an admin.
     Refused,
-    /// The store is damaged, full or read-only. The daemon ends.
+    /// The mirror is damaged or read-only, or the disk lost what was written. The daemon ends.
     Fatal,
 }
 

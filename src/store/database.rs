@@ -6,16 +6,16 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
-use std::thread;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
 
 use super::error::StoreError;
-use super::{care, private, schema};
+use super::writer::{Task, Writer};
+use super::{care, private, schema, writer};
+use crate::model::Class;
 
 /// "ROLB" in ASCII: what `file` and we recognise a mirror by.
 const APPLICATION: i32 = 0x524F_4C42;
@@ -30,15 +30,12 @@ const READER_CACHE: i32 = 2048;
 /// How long a connection waits for another one's lock.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-type Task = Box<dyn FnOnce(&mut Connection) + Send>;
-
 /// The open mirror.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
-    tasks: mpsc::Sender<Task>,
-    steps: Arc<AtomicU64>,
-    _lock: File,
+    writer: Writer,
+    lost: OnceLock<String>,
 }
 
 impl Store {
@@ -60,24 +57,12 @@ impl Store {
             care::before_upgrade(path, version)?;
         }
         schema::upgrade(&mut connection)?;
-        let (tasks, inbox) = mpsc::channel::<Task>();
-        let steps = Arc::new(AtomicU64::new(0));
-        let stepped = Arc::clone(&steps);
-        thread::Builder::new()
-            .name("store".into())
-            .spawn(move || {
-                while let Ok(task) = inbox.recv() {
-                    stepped.fetch_add(1, Ordering::Relaxed);
-                    task(&mut connection);
-                    stepped.fetch_add(1, Ordering::Relaxed);
-                }
-            })
-            .map_err(StoreError::disk(path, "start the writer"))?;
+        let writer =
+            Writer::start(connection, lock).map_err(StoreError::disk(path, "start the writer"))?;
         Ok(Self {
             path: path.to_owned(),
-            tasks,
-            steps,
-            _lock: lock,
+            writer,
+            lost: OnceLock::new(),
         })
     }
 
@@ -86,22 +71,39 @@ impl Store {
         &self.path
     }
 
-    /// Runs something on the writer's thread.
+    /// Runs something on the writer's thread. What breaks there ends this one task and undoes what it began.
     pub async fn write<T: Send + 'static>(
         &self,
         act: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (done, result) = oneshot::channel();
         let task: Task = Box::new(move |connection| {
-            let _ = done.send(act(connection)); // the asker may have been stopped
+            let written = writer::guarded(connection, act);
+            Box::new(move || drop(done.send(written))) // the asker may have been stopped
         });
-        self.tasks.send(task).map_err(|_| StoreError::WriterGone)?;
-        result.await.map_err(|_| StoreError::WriterGone)?
+        let written = if self.writer.ask(task) {
+            result.await.unwrap_or(Err(StoreError::WriterGone))
+        } else {
+            Err(StoreError::WriterGone)
+        };
+        written.inspect_err(|error| self.judge(error))
+    }
+
+    /// Takes note of a failure after which nothing that the mirror says or takes can be trusted.
+    pub fn judge(&self, error: &StoreError) {
+        if error.class() == Class::Fatal {
+            let _ = self.lost.set(error.to_string()); // the first one counts
+        }
+    }
+
+    /// Why the mirror cannot be kept by this process any more, if so; the daemon ends.
+    pub fn lost(&self) -> Option<&str> {
+        self.lost.get().map(String::as_str)
     }
 
     /// How often the writer has begun or ended something; odd while it works.
     pub fn steps(&self) -> u64 {
-        self.steps.load(Ordering::Relaxed)
+        self.writer.steps()
     }
 
     /// A connection that only reads.

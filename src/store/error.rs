@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 use crate::model::Class;
 
@@ -73,6 +73,9 @@ pub enum StoreError {
     /// The cipher or the operating system's random numbers do not work.
     #[error("the vault cannot seal what it keeps: this machine's random numbers or cipher fail")]
     Sealing,
+    /// A part of the program broke while it wrote.
+    #[error("a part of rollbook broke while it wrote; nothing half was kept; please report it")]
+    Broken,
     /// The writer thread is gone.
     #[error("the store's writer has stopped; restart rollbook")]
     WriterGone,
@@ -82,15 +85,15 @@ impl StoreError {
     /// What it means for the run.
     pub fn class(&self) -> Class {
         match self {
-            Self::Sql { .. }
-            | Self::File { .. }
-            | Self::Disk { .. }
+            Self::Sql { source, .. } => class_of(source),
+            Self::WriterGone => Class::Fatal,
+            Self::Shut { .. } => Class::Auth,
+            Self::Busy { .. } | Self::Disk { .. } => Class::Transient,
+            Self::File { .. }
+            | Self::KeyChanged { .. }
             | Self::Damaged { .. }
             | Self::Sealing
-            | Self::WriterGone => Class::Fatal,
-            Self::Shut { .. } => Class::Auth,
-            Self::Busy { .. } => Class::Transient,
-            Self::KeyChanged { .. } => Class::Permanent,
+            | Self::Broken => Class::Permanent,
         }
     }
 
@@ -125,8 +128,39 @@ impl StoreError {
             | Self::Busy { .. }
             | Self::Damaged { .. }
             | Self::Sealing
+            | Self::Broken
             | Self::WriterGone => false,
         }
+    }
+}
+
+/// What SQLite's refusal means (decision 0031): fatal is what no later transaction can be trusted after.
+fn class_of(error: &rusqlite::Error) -> Class {
+    let extended = error.sqlite_error().map(|error| error.extended_code);
+    match error.sqlite_error_code() {
+        Some(
+            ErrorCode::DiskFull
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::CannotOpen
+            | ErrorCode::OutOfMemory,
+        ) => Class::Transient,
+        // A write or a read that failed is its transaction's. A sync that failed is not: the kernel has thrown
+        // the pages away, and the next sync says that all is well (fault catalogue 117).
+        Some(ErrorCode::SystemIoFailure)
+            if is_shared_memory(error)
+                || extended == Some(ffi::SQLITE_IOERR_WRITE)
+                || extended == Some(ffi::SQLITE_IOERR_READ) =>
+        {
+            Class::Transient
+        }
+        Some(
+            ErrorCode::SystemIoFailure
+            | ErrorCode::ReadOnly
+            | ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase,
+        ) => Class::Fatal,
+        _ => Class::Permanent,
     }
 }
 
@@ -144,7 +178,7 @@ fn plain(error: &rusqlite::Error) -> String {
             "the file beside it that readers share could not be made; is the disk full?"
         }
         Some(ErrorCode::SystemIoFailure) => {
-            "the disk reports an error; look at the kernel's messages (`journalctl -k`)"
+            "the disk reports an error, or a limit on the size of files is reached; look at the kernel's messages (`journalctl -k`)"
         }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             "the file is damaged; `rollbook verify` says where, `rollbook restore` brings a backup back"
@@ -168,4 +202,36 @@ fn is_shared_memory(error: &rusqlite::Error) -> bool {
         ]
         .contains(&code)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_cannot_be_trusted_any_more_is_fatal() {
+        for (code, expected) in [
+            (ffi::SQLITE_FULL, Class::Transient),
+            (ffi::SQLITE_BUSY, Class::Transient),
+            (ffi::SQLITE_LOCKED, Class::Transient),
+            (ffi::SQLITE_CANTOPEN, Class::Transient),
+            (ffi::SQLITE_NOMEM, Class::Transient),
+            (ffi::SQLITE_IOERR_WRITE, Class::Transient),
+            (ffi::SQLITE_IOERR_READ, Class::Transient),
+            (ffi::SQLITE_IOERR_SHMSIZE, Class::Transient),
+            (ffi::SQLITE_IOERR_FSYNC, Class::Fatal),
+            (ffi::SQLITE_IOERR_DIR_FSYNC, Class::Fatal),
+            (ffi::SQLITE_READONLY, Class::Fatal),
+            (ffi::SQLITE_CORRUPT, Class::Fatal),
+            (ffi::SQLITE_NOTADB, Class::Fatal),
+            (ffi::SQLITE_MISUSE, Class::Permanent),
+            (ffi::SQLITE_CONSTRAINT, Class::Permanent),
+        ] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            let error = StoreError::sql("apply a run")(error);
+            assert_eq!(error.class(), expected, "{code}: {error}");
+        }
+        assert_eq!(StoreError::WriterGone.class(), Class::Fatal);
+        assert_eq!(StoreError::Broken.class(), Class::Permanent);
+    }
 }

@@ -22,6 +22,7 @@ pub mod table;
 pub mod tables;
 pub mod vault;
 mod views;
+mod writer;
 
 #[cfg(test)]
 mod room_tests;

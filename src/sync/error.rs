@@ -36,7 +36,7 @@ impl Failure {
             Self::Http(error) => error.class(),
             Self::Store(error) => error.class(),
             Self::List { .. } => Class::Contract,
-            Self::Broken { .. } => Class::Fatal,
+            Self::Broken { .. } => Class::Permanent,
         }
     }
 

@@ -125,7 +125,7 @@ impl RunReport {
         let sentence =
             Some("a part of rollbook broke; nothing half was kept; please report it".to_owned());
         Self {
-            outcome: Outcome::Failed(Class::Fatal),
+            outcome: Outcome::Failed(Class::Permanent),
             sentence,
             ..Self::begun(job, run)
         }

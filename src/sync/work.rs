@@ -328,6 +328,9 @@ impl Work<'_> {
             Ok(part) => return (part, false),
             Err(error) => error,
         };
+        if let Failure::Store(error) = &error {
+            self.store.judge(error);
+        }
         let mut failed = base_report(stream, &WalkFacts::default(), "", Duration::ZERO);
         failed.outcome = outcome_of(&error);
         failed.record.outcome = failed.outcome.word().to_owned();
@@ -336,10 +339,14 @@ impl Work<'_> {
             .http()
             .and_then(crate::http::HttpError::deferred_until);
         report.deferred_until = report.deferred_until.or(deferred);
+        // A mirror that is full or locked is that for every stream.
+        let is_stores =
+            matches!(&error, Failure::Store(error) if error.class() == Class::Transient);
         let is_last = matches!(
             failed.outcome,
             Outcome::Parked | Outcome::Failed(Class::Fatal)
-        ) || deferred.is_some();
+        ) || deferred.is_some()
+            || is_stores;
         (failed, is_last)
     }
 

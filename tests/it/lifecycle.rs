@@ -1,8 +1,13 @@
 //! What a service bears: secrets that are not there, a stop at a bad moment, a journal that nobody reads.
 
 use std::fs;
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::process::Command;
 
 use crate::look;
+use crate::people::users;
+use crate::place::{Place, Plan};
+use crate::server::{Server, Way};
 use crate::service::{Service, hurry, school};
 
 #[test]
@@ -40,4 +45,63 @@ fn a_missing_secret_is_recorded_and_tried_again_when_it_is_there() {
         look::one(&service.place.mirror(), "SELECT parked FROM rollbook_jobs");
     assert_eq!(parked, None);
     service.stop();
+}
+
+#[test]
+fn a_damaged_mirror_ends_the_daemon_and_says_why() {
+    let (_server, place) = school();
+    hurry(&place);
+    let mut service = Service::start(place, &[]);
+    service.shows("a good run", |status| {
+        status["jobs"][0]["last"]["outcome"] == "ok"
+    });
+    // Behind the first page, as a failing disk does it.
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .open(service.place.mirror())
+        .expect("the mirror");
+    let length = file.metadata().expect("a length").len();
+    file.seek(SeekFrom::Start(4096)).expect("sought");
+    let garbage = vec![0xA5; usize::try_from(length).expect("small") - 4096];
+    file.write_all(&garbage).expect("damaged");
+    let told = service.hear("STATUS=ended by itself: ");
+    assert!(
+        told.contains("`rollbook restore` brings a backup back"),
+        "{told}"
+    );
+    service.hear("STOPPING=1");
+    let ran = service.running.end();
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(
+        ran.err
+            .contains("ERROR the mirror cannot be kept any more, rollbook ends: "),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn a_limit_on_file_sizes_fails_a_run_and_ends_nothing() {
+    let server = Server::of_users(Way::TotalInHeader, users(3000));
+    let plan = Plan {
+        page: 1000,
+        ..Plan::default()
+    };
+    let place = Place::new(&server, &plan);
+    let sync = place.command(&["sync", "--json"]);
+    let mut limited = Command::new("sh");
+    // Half a MiB: enough for empty tables, not for the users.
+    limited.args(["-c", "ulimit -f 1024 && exec \"$0\" \"$@\""]);
+    limited.arg(sync.get_program()).args(sync.get_args());
+    let ran = place.start(limited).end();
+    assert_eq!(
+        (ran.code, ran.said().0.as_str()),
+        (Some(1), "failed"),
+        "{ran:?}"
+    );
+    assert!(
+        ran.said().1.contains("a limit on the size of files"),
+        "{ran:?}"
+    );
+    let again = place.sync().fine("without a limit");
+    assert_eq!(again.number("users", "new"), 3000);
 }

@@ -1,0 +1,114 @@
+//! The one thread that writes the mirror: it does what is asked, one thing after the other.
+//!
+//! It owns the connection and the lock, so that whoever gets the lock finds a file that nobody has open. The surprise:
+//! who drops it waits until the file is closed, but not for a transaction, because a stop must be quick; the kernel
+//! ends that with the process, and SQLite's log makes it undone.
+
+use std::fs::File;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+
+use rusqlite::Connection;
+
+use super::error::StoreError;
+
+/// Something to do with the mirror; what it gives tells the asker how that went.
+pub(super) type Task = Box<dyn FnOnce(&mut Connection) -> Answer + Send>;
+
+/// Called when the writer has done with the task, so that an asker who has heard finds it idle.
+pub(super) type Answer = Box<dyn FnOnce() + Send>;
+
+/// The thread, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Writer {
+    tasks: Option<mpsc::Sender<Task>>,
+    thread: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// How often something was begun or ended; odd while something is done.
+    steps: AtomicU64,
+    /// Nobody waits any more for what was asked.
+    closing: AtomicBool,
+}
+
+impl Writer {
+    /// Starts on an open mirror whose lock is held.
+    pub(super) fn start(mut connection: Connection, lock: File) -> std::io::Result<Self> {
+        let (tasks, inbox) = mpsc::channel();
+        let shared = Arc::new(Shared::default());
+        let seen = Arc::clone(&shared);
+        let thread = thread::Builder::new().name("store".into()).spawn(move || {
+            work(&mut connection, &inbox, &seen);
+            // In this order, see above.
+            drop(connection);
+            drop(lock);
+        })?;
+        Ok(Self {
+            tasks: Some(tasks),
+            thread: Some(thread),
+            shared,
+        })
+    }
+
+    /// Whether the thread lives to do this.
+    pub(super) fn ask(&self, task: Task) -> bool {
+        self.tasks
+            .as_ref()
+            .is_some_and(|tasks| tasks.send(task).is_ok())
+    }
+
+    /// How often it has begun or ended something; odd while it works.
+    pub(super) fn steps(&self) -> u64 {
+        self.shared.steps.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.shared.closing.store(true, Ordering::SeqCst);
+        drop(self.tasks.take());
+        let is_idle = self.steps().is_multiple_of(2);
+        if let (true, Some(thread)) = (is_idle, self.thread.take()) {
+            let _ = thread.join(); // what broke in it was caught
+        }
+    }
+}
+
+fn work(connection: &mut Connection, inbox: &mpsc::Receiver<Task>, shared: &Shared) {
+    while let Ok(task) = inbox.recv() {
+        shared.steps.fetch_add(1, Ordering::SeqCst);
+        // Looked at after the step, so that who drops the writer knows: an even number is followed by no task.
+        let is_wanted = !shared.closing.load(Ordering::SeqCst);
+        let answer = is_wanted.then(|| task(connection));
+        shared.steps.fetch_add(1, Ordering::SeqCst);
+        if let Some(answer) = answer {
+            answer();
+        }
+    }
+}
+
+/// Does something that may break: then that ends alone, and what it began is undone.
+pub(super) fn guarded<T>(
+    connection: &mut Connection,
+    act: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let Ok(done) = panic::catch_unwind(AssertUnwindSafe(|| act(connection))) else {
+        // A transaction undoes itself when it is dropped, one that was begun by hand does not.
+        if !connection.is_autocommit()
+            && let Err(error) = connection.execute_batch("ROLLBACK")
+        {
+            tracing::error!("what a broken task had begun could not be undone: {error}");
+        }
+        return Err(StoreError::Broken);
+    };
+    done
+}
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;
