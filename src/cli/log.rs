@@ -1,24 +1,29 @@
 //! The log: to the journal with its fields, else to standard error, as text or as JSON.
 //!
 //! Standard output is for results. The surprise: `JOURNAL_STREAM` is inherited by everything that a unit starts,
-//! so it counts only if it names the very file that our standard error is.
+//! so it counts only if it names the very file that our standard error is. Nobody who logs waits for a reader.
+
+mod journal;
+mod queue;
 
 use std::fs::File;
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
+use std::time::Duration;
 
 use tracing::Subscriber;
-use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer, fmt};
 
+use self::journal::Journal;
+use self::queue::Queue;
 use super::args::{Args, Command};
 
-/// The journal's fields of ours begin with this: `ROLLBOOK_JOB`, `ROLLBOOK_RUN`.
-const PREFIX: &str = "ROLLBOOK";
+/// So long the last lines may take at the end: a stop must be quick.
+const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -31,8 +36,21 @@ pub enum Form {
     Journal,
 }
 
+/// The log of this process.
+#[derive(Debug)]
+pub struct Log(Option<Queue>);
+
+impl Log {
+    /// Waits a moment until the last lines are out, so that what is said after them stands after them.
+    pub fn flush(&self) {
+        if let Some(queue) = &self.0 {
+            queue.flush(LAST_LINES);
+        }
+    }
+}
+
 /// Begins the log.
-pub fn begin(args: &Args) {
+pub fn begin(args: &Args) -> Log {
     // What becomes of a run is told by the command itself; the log is for those who want more.
     let level = match (&args.command, args.verbose) {
         (Command::Run, 0) | (_, 1) => LevelFilter::INFO,
@@ -41,10 +59,16 @@ pub fn begin(args: &Args) {
     };
     let filter = wanted(std::env::var("ROLLBOOK_LOG").ok(), level);
     let form = args.log.unwrap_or_else(form_of_the_place);
+    let (form, queue) = match queue(form) {
+        Ok(begun) => begun,
+        // Without a thread of its own there is no log; that is no reason to stop.
+        Err(_) => return Log(None),
+    };
     let lines = tracing_subscriber::registry()
         .with(filter)
-        .with(layer(form));
+        .with(layer(form, queue.clone()));
     let _ = lines.try_init(); // a second log is no reason to stop
+    Log(Some(queue))
 }
 
 /// What is logged: as the environment says where that makes sense, else our own lines from this level on.
@@ -53,35 +77,52 @@ fn wanted(said: Option<String>, level: LevelFilter) -> Targets {
     said.unwrap_or_else(|| Targets::new().with_target("rollbook", level))
 }
 
-fn layer<S>(form: Form) -> Box<dyn Layer<S> + Send + Sync>
-where
-    S: Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a> + Send + Sync,
-{
-    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
+/// The way out, and the form that goes there: a journal that cannot be reached reads standard error all the same.
+fn queue(form: Form) -> io::Result<(Form, Queue)> {
+    let sink = match form {
+        Form::Journal => journal::sink(),
+        Form::Text | Form::Json => None,
+    };
+    if let Some(sink) = sink {
+        return Ok((Form::Journal, Queue::start(sink, journal::loss)?));
+    }
+    let stderr: queue::Sink = Box::new(|line| {
+        let _ = io::stderr().write_all(line); // there is nobody else to tell
+    });
     match form {
-        Form::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
-        Form::Json => lines.json().flatten_event(true).boxed(),
-        // A journal that cannot be reached reads standard error all the same.
-        Form::Journal => match journal() {
-            Some(journal) => journal.boxed(),
-            None => layer(Form::Text),
-        },
+        Form::Json => Ok((form, Queue::start(stderr, loss_in_json)?)),
+        Form::Text | Form::Journal => Ok((Form::Text, Queue::start(stderr, loss_in_text)?)),
     }
 }
 
-fn journal() -> Option<tracing_journald::Layer> {
-    let priorities = PriorityMappings {
-        error: Priority::Error,
-        warn: Priority::Warning,
-        info: Priority::Informational,
-        debug: Priority::Debug,
-        trace: Priority::Debug,
+fn loss_of(lost: u64) -> String {
+    format!("{lost} lines of the log were lost because nobody took them")
+}
+
+fn loss_in_text(lost: u64) -> Vec<u8> {
+    format!("{}\n", loss_of(lost)).into_bytes()
+}
+
+fn loss_in_json(lost: u64) -> Vec<u8> {
+    let line = serde_json::json!({ "level": "WARN", "message": loss_of(lost) });
+    format!("{line}\n").into_bytes()
+}
+
+fn layer<S>(form: Form, queue: Queue) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a> + Send + Sync,
+{
+    let lines = || {
+        let queue = queue.clone();
+        fmt::layer()
+            .with_writer(move || queue.clone())
+            .with_target(false)
     };
-    let journal = tracing_journald::layer().ok()?;
-    let journal = journal
-        .with_field_prefix(Some(PREFIX.to_owned()))
-        .with_syslog_identifier("rollbook".to_owned());
-    Some(journal.with_priority_mappings(priorities))
+    match form {
+        Form::Text => lines().with_ansi(io::stderr().is_terminal()).boxed(),
+        Form::Json => lines().json().flatten_event(true).boxed(),
+        Form::Journal => Journal(queue).boxed(),
+    }
 }
 
 fn form_of_the_place() -> Form {

@@ -57,13 +57,14 @@ use exit::Exit;
 /// Runs the command that the command line names.
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    log::begin(&args);
+    let log = log::begin(&args);
     let runtime = match start::runtime() {
         Ok(runtime) => runtime,
         Err(error) => return Exit::failed(format!("could not start: {error}")).tell(),
     };
     let done = runtime.block_on(command(args));
     runtime.shutdown_background();
+    log.flush();
     done.map_or_else(|exit| exit.tell(), |()| ExitCode::SUCCESS)
 }
 

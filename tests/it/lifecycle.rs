@@ -44,7 +44,11 @@ fn a_missing_secret_is_recorded_and_tried_again_when_it_is_there() {
     let parked: Option<String> =
         look::one(&service.place.mirror(), "SELECT parked FROM rollbook_jobs");
     assert_eq!(parked, None);
-    service.stop();
+    let (_, log) = service.stop();
+    assert!(
+        log.contains("ERROR run ends") && log.contains("`secret` is missing"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -104,4 +108,25 @@ fn a_limit_on_file_sizes_fails_a_run_and_ends_nothing() {
     );
     let again = place.sync().fine("without a limit");
     assert_eq!(again.number("users", "new"), 3000);
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    let (_server, place) = school();
+    hurry(&place);
+    // A pipe of ours that is full: the first line would wait for ever.
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let full = writer.try_clone().expect("another end");
+    let fill = std::thread::spawn(move || writer.write_all(&[b'x'; 1 << 20]));
+    let mut service = Service::start_with(place, &[("ROLLBOOK_LOG", "debug")], Some(full.into()));
+    service.hear("READY=1");
+    service.shows("a good run", |status| {
+        status["jobs"][0]["last"]["outcome"] == "ok"
+    });
+    service.stop();
+    drop(reader);
+    assert!(
+        fill.join().expect("it ends").is_err(),
+        "nobody read the pipe"
+    );
 }

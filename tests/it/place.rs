@@ -5,7 +5,7 @@
 use std::fs;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -138,13 +138,23 @@ impl Place {
     }
 
     /// Starts a command.
-    pub fn start(&self, mut command: Command) -> Running {
+    pub fn start(&self, command: Command) -> Running {
+        self.spawn(command, None)
+    }
+
+    /// The same with another place for its standard error, which then is empty in what is kept.
+    pub fn start_into(&self, command: Command, log: Stdio) -> Running {
+        self.spawn(command, Some(log))
+    }
+
+    fn spawn(&self, mut command: Command, log: Option<Stdio>) -> Running {
         let output = tempfile::tempdir_in(self.folder.path()).expect("a folder");
         let file = |name: &str| fs::File::create(output.path().join(name)).expect("a file");
+        let err = file("err");
         let child = command
             .stdout(file("out"))
-            .stderr(file("err"))
-            .stdin(std::process::Stdio::null())
+            .stderr(log.unwrap_or_else(|| err.into()))
+            .stdin(Stdio::null())
             .spawn();
         Running {
             child: child.expect("started"),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -30,6 +30,11 @@ pub struct Service {
 impl Service {
     /// Starts `rollbook run` with the environment of a unit, and further variables.
     pub fn start(place: Place, environment: &[(&str, &str)]) -> Self {
+        Self::start_with(place, environment, None)
+    }
+
+    /// The same, with a place for its log.
+    pub fn start_with(place: Place, environment: &[(&str, &str)], log: Option<Stdio>) -> Self {
         let path = place.path("notify");
         let socket = UnixDatagram::bind(&path).expect("a socket");
         socket.set_read_timeout(Some(PATIENCE)).expect("set");
@@ -37,7 +42,10 @@ impl Service {
         command.env("NOTIFY_SOCKET", &path);
         command.env("RUNTIME_DIRECTORY", place.path("runtime"));
         command.envs(environment.iter().copied());
-        let running = place.start(command);
+        let running = match log {
+            Some(log) => place.start_into(command, log),
+            None => place.start(command),
+        };
         Self {
             place,
             running,

@@ -6,6 +6,7 @@ TROUBLE=(
     a_missing_credential_is_said_in_plain_words
     the_watchdog_replaces_a_stuck_daemon
     a_daemon_that_is_killed_again_and_again_is_always_started_anew
+    a_journal_that_hangs_stops_nothing
     a_stop_in_mid_run_takes_five_seconds_at_most
     a_broken_configuration_is_not_started_again
 )
@@ -70,6 +71,17 @@ a_daemon_that_is_killed_again_and_again_is_always_started_anew() {
         within 10 pid_is_new "$pid" || return 1
     done
     is NRestarts 7 && mirror_says "PRAGMA integrity_check" ok
+}
+
+a_journal_that_hangs_stops_nothing() {
+    local journal end=0
+    journal=$(systemctl show --property=MainPID --value systemd-journald.service)
+    kill -STOP "$journal"
+    # As many lines as its socket takes, and one that waits.
+    timeout 5 bash -c 'while echo MESSAGE=full | logger --journald; do :; done'
+    timeout 15 systemctl restart rollbook.service && is ActiveState active || end=1
+    kill -CONT "$journal"
+    return $end
 }
 
 a_stop_in_mid_run_takes_five_seconds_at_most() {

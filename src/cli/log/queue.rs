@@ -1,0 +1,161 @@
+//! Log lines on their way out: whoever logs never waits for whoever reads.
+//!
+//! A journal that hangs or a pipe that nobody empties would stop the daemon at its next line. So lines wait in a
+//! short queue, one thread writes them, and when the queue is full further lines are counted and not kept; how many
+//! were lost is said as soon as there is room. At the end the queue is given a moment to empty.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// Lines that may wait. A run says two, so this is hours of a daemon, or a second of debugging.
+const LONGEST: usize = 1024;
+
+/// Where lines go: writes one, and may take as long as it likes.
+pub type Sink = Box<dyn FnMut(&[u8]) + Send>;
+
+/// How the loss of so many lines is said, as a line of the same form.
+pub type Loss = fn(u64) -> Vec<u8>;
+
+/// The way in; copies lead to the same queue.
+#[derive(Clone, Debug)]
+pub struct Queue(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    more: Condvar,
+    written: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    lines: VecDeque<Vec<u8>>,
+    /// A line is being written, which may never end.
+    is_writing: bool,
+    lost: u64,
+}
+
+impl Queue {
+    /// Starts the thread that writes.
+    pub fn start(sink: Sink, loss: Loss) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let theirs = Arc::clone(&shared);
+        thread::Builder::new()
+            .name("log".into())
+            .spawn(move || theirs.write(sink, loss))?;
+        Ok(Self(shared))
+    }
+
+    /// Takes a line, or counts it as lost.
+    pub fn push(&self, line: Vec<u8>) {
+        let mut state = self.0.state();
+        if state.lines.len() < LONGEST {
+            state.lines.push_back(line);
+            self.0.more.notify_one();
+        } else {
+            state.lost += 1;
+        }
+    }
+
+    /// Waits until all lines are written, for so long at most.
+    pub fn flush(&self, longest: Duration) {
+        let state = self.0.state();
+        let is_at_work = |state: &mut State| state.is_writing || !state.lines.is_empty();
+        let waited = self
+            .0
+            .written
+            .wait_timeout_while(state, longest, is_at_work);
+        drop(waited);
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For ever: the log lives as long as the process.
+    fn write(&self, mut sink: Sink, loss: Loss) {
+        loop {
+            let (line, lost) = self.next();
+            sink(&line);
+            if lost > 0 {
+                sink(&loss(lost));
+            }
+            self.state().is_writing = false;
+            self.written.notify_all();
+        }
+    }
+
+    /// The next line, and how many were lost since the last one.
+    fn next(&self) -> (Vec<u8>, u64) {
+        let mut state = self.state();
+        loop {
+            if let Some(line) = state.lines.pop_front() {
+                state.is_writing = true;
+                return (line, std::mem::take(&mut state.lost));
+            }
+            state = self
+                .more
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// For layers that format lines themselves: each write is one line.
+impl io::Write for Queue {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.push(line.to_vec());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    /// A queue whose sink writes when it is let, and what it has written.
+    fn held() -> (Queue, mpsc::Sender<()>, mpsc::Receiver<String>) {
+        let ((go, may_go), (wrote, written)) = (mpsc::channel(), mpsc::channel());
+        let sink: Sink = Box::new(move |line| {
+            if may_go.recv().is_ok() {
+                let _ = wrote.send(String::from_utf8_lossy(line).into_owned());
+            }
+        });
+        let loss: Loss = |lost| format!("{lost} lost").into_bytes();
+        (Queue::start(sink, loss).expect("a thread"), go, written)
+    }
+
+    #[test]
+    fn whoever_logs_does_not_wait_and_what_is_lost_is_counted() {
+        let (queue, go, written) = held();
+        let total = 3 * LONGEST;
+        for line in 0..total {
+            queue.push(line.to_string().into_bytes());
+        }
+        queue.flush(Duration::from_millis(1)); // nothing can be written; it ends all the same
+        (0..=total).for_each(|_| go.send(()).expect("it waits"));
+        queue.flush(Duration::from_secs(60));
+        let written: Vec<String> = written.try_iter().collect();
+        let lost: usize = written
+            .iter()
+            .filter_map(|line| line.strip_suffix(" lost")?.parse::<usize>().ok())
+            .sum();
+        let kept: Vec<usize> = written
+            .iter()
+            .filter_map(|line| line.parse().ok())
+            .collect();
+        assert!(kept.len() >= LONGEST, "{}", kept.len());
+        assert!(kept.is_sorted(), "in order");
+        assert_eq!(kept.len() + lost, total);
+    }
+}
