@@ -5,7 +5,7 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 use std::process::Command;
 
 use crate::look;
-use crate::people::users;
+use crate::people::{user, users};
 use crate::place::{Place, Plan};
 use crate::server::{Server, Way};
 use crate::service::{Service, hurry, school};
@@ -129,4 +129,44 @@ fn a_log_that_nobody_reads_stops_nothing() {
         fill.join().expect("it ends").is_err(),
         "nobody read the pipe"
     );
+}
+
+#[test]
+fn a_stop_in_the_middle_of_a_large_transaction_is_quick_and_leaves_it_whole_or_undone() {
+    const ROWS: usize = 20_000;
+    let server = Server::of_users(Way::TotalInHeader, users(ROWS));
+    let plan = Plan {
+        page: 4000,
+        ..Plan::default()
+    };
+    let place = Place::new(&server, &plan);
+    place.sync().fine("the first time");
+    server.edit("users", |users| {
+        (0..ROWS).for_each(|number| users[number] = user(number, 2));
+    });
+    hurry(&place);
+    let service = Service::start(place, &[]);
+    // More than the writer keeps in memory has gone to the log of a transaction that is not over.
+    let log = service.place.path("state/mirror.db-wal");
+    service.until("the transaction is under way", || {
+        fs::metadata(&log).is_ok_and(|log| log.len() > 2 << 20)
+    });
+    let (place, _) = service.stop();
+    let state = || {
+        let of = |sql: &str| look::one::<u64>(&place.mirror(), sql);
+        let new = of("SELECT count(*) FROM own_users WHERE date_last_modified >= '2026-03-02'");
+        let old = of("SELECT count(*) FROM own_users_history WHERE _ended = 'changed'");
+        let sound: String = look::one(&place.mirror(), "PRAGMA integrity_check");
+        assert_eq!(sound, "ok");
+        (new as usize, old as usize)
+    };
+    let stopped = state();
+    assert!([(0, 0), (ROWS, ROWS)].contains(&stopped), "{stopped:?}");
+    let ended: String = look::one(
+        &place.mirror(),
+        "SELECT coalesce(outcome, 'open') FROM rollbook_runs ORDER BY run DESC LIMIT 1",
+    );
+    assert!(["interrupted", "open"].contains(&ended.as_str()), "{ended}");
+    place.sync().fine("the next time");
+    assert_eq!(state(), (ROWS, ROWS));
 }

@@ -81,6 +81,19 @@ impl Service {
         self.place.path("runtime/status.json")
     }
 
+    /// Waits for a state.
+    pub fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !is_so() {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "never so: {what}: {}",
+                self.running.log()
+            );
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Waits until the status file shows something.
     pub fn shows(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let begun = Instant::now();
