@@ -1,7 +1,8 @@
 //! Really removing what is kept no longer: old versions of rows, records of runs. Once a day each.
 //!
-//! Not when the clock stands before the last purge or lies months behind it: then it was set, and a wrong
-//! clock must not delete (fault catalogue 146, 147).
+//! A wrong clock must not delete (fault catalogue 146, 147): nothing goes while our clock and the time that a vendor
+//! last stated are more than a day apart. Where no vendor states one, the last purge is the only witness: then nothing
+//! goes at the first time, nor when the clock stands before the last purge or lies months behind it.
 
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ const PAUSE: SignedDuration = SignedDuration::from_hours(60 * 24);
 /// The name of the records' purge in `rollbook_care`.
 const RECORDS: &str = "records purged";
 
+/// The name of the time that a vendor stated last in `rollbook_care`.
+const VENDOR_TIME: &str = "vendor's time";
+
 /// How long records are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Records {
@@ -40,11 +44,21 @@ enum Due {
     Restart,
 }
 
-fn due(last: Option<Timestamp>, now: Timestamp) -> Due {
-    match last {
-        Some(last) if now < scalar::moved(last, DAY) => Due::No,
-        Some(last) if now > scalar::moved(last, PAUSE) => Due::Restart,
-        Some(_) | None => Due::Delete,
+/// Takes note of the time that a vendor states, which is what our own clock is held against.
+pub fn note_vendor_time(connection: &Connection, stated: Timestamp) -> Result<(), StoreError> {
+    runs::note_done(connection, VENDOR_TIME, stated)
+}
+
+fn due(last: Option<Timestamp>, now: Timestamp, stated: Option<Timestamp>) -> Due {
+    let is_today = |last| now < scalar::moved(last, DAY);
+    match (stated, last) {
+        (Some(stated), _) if now.duration_since(stated).abs() > DAY => Due::No,
+        // A last purge that lies ahead was written by a wrong clock.
+        (Some(_), Some(last)) if last <= now && is_today(last) => Due::No,
+        (Some(_), _) => Due::Delete,
+        (None, Some(last)) if is_today(last) => Due::No,
+        (None, Some(last)) if now <= scalar::moved(last, PAUSE) => Due::Delete,
+        (None, _) => Due::Restart,
     }
 }
 
@@ -70,7 +84,8 @@ pub fn history(
         })
         .map_err(&what)?
         .flatten();
-    let due = due(last.as_deref().and_then(scalar::parse), now);
+    let stated = runs::done(connection, VENDOR_TIME)?;
+    let due = due(last.as_deref().and_then(scalar::parse), now, stated);
     if matches!(due, Due::No) {
         return Ok(());
     }
@@ -109,16 +124,18 @@ pub fn all_history(
 
 /// Whether records were not purged within the last day; a reader is enough to ask.
 pub fn records_due(connection: &Connection, now: Timestamp) -> Result<bool, StoreError> {
-    Ok(!matches!(
-        due(runs::done(connection, RECORDS)?, now),
-        Due::No
-    ))
+    Ok(!matches!(records_now(connection, now)?, Due::No))
+}
+
+fn records_now(connection: &Connection, now: Timestamp) -> Result<Due, StoreError> {
+    let stated = runs::done(connection, VENDOR_TIME)?;
+    Ok(due(runs::done(connection, RECORDS)?, now, stated))
 }
 
 /// Purges records of runs. The last run of a job stays, and its last one that came to a judgement.
 pub fn records(connection: &Connection, keep: Records, now: Timestamp) -> Result<(), StoreError> {
     let what = StoreError::sql("purge old records");
-    let due = due(runs::done(connection, RECORDS)?, now);
+    let due = records_now(connection, now)?;
     if matches!(due, Due::No) {
         return Ok(());
     }

@@ -29,10 +29,11 @@ fn users() -> Table {
 }
 
 /// Versions that are left of two, one that ended on 1 January and one on 1 June, when thirty days are kept.
-async fn left(purged: Option<&str>, now: &str) -> u32 {
+async fn left(purged: Option<&str>, stated: Option<&str>, now: &str) -> u32 {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(&folder.path().join("mirror.db")).expect("a mirror");
     let (purged, now) = (purged.map(str::to_owned), now.parse().expect("a time"));
+    let stated = stated.map(|stated| stated.parse().expect("a time"));
     let keep = History::Keep(Duration::from_secs(30 * 86_400));
     let counted = store.write(move |connection| {
         let table = users();
@@ -49,6 +50,9 @@ async fn left(purged: Option<&str>, now: &str) -> u32 {
         connection
             .execute("UPDATE rollbook_tables SET purged = ?1", [purged])
             .map_err(&what)?;
+        if let Some(stated) = stated {
+            note_vendor_time(connection, stated)?;
+        }
         history(connection, &table, keep, now)?;
         let sql = format!("SELECT count(*) FROM {}", table.history_quoted());
         connection.query_row(&sql, [], |row| row.get(0)).map_err(&what)
@@ -56,41 +60,57 @@ async fn left(purged: Option<&str>, now: &str) -> u32 {
     counted.await.expect("counted")
 }
 
+const YESTERDAY: Option<&str> = Some("2026-06-09T00:00:00.000Z");
+const NOW: &str = "2026-06-10T00:00:00Z";
+const A_YEAR_AHEAD: &str = "2027-06-10T00:00:00Z";
+
 #[tokio::test]
 async fn a_clock_that_looks_wrong_purges_nothing() {
     for (name, purged, now, expected) in [
-        ("never before", None, "2026-06-10T00:00:00Z", 1),
+        ("never before", None, NOW, 2),
+        ("yesterday", YESTERDAY, NOW, 1),
+        ("today already", Some("2026-06-09T12:00:00.000Z"), NOW, 2),
+        ("in 1970", YESTERDAY, "1970-01-01T00:02:00Z", 2),
+        ("a year ahead", YESTERDAY, A_YEAR_AHEAD, 2),
+        ("a year ahead, at the first time", None, A_YEAR_AHEAD, 2),
+    ] {
+        assert_eq!(left(purged, None, now).await, expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_vendor_that_states_another_time_keeps_everything() {
+    let ahead = Some("2027-06-09T00:00:00.000Z");
+    for (name, purged, stated, now, expected) in [
+        ("agreed, never before", None, NOW, NOW, 1),
+        ("agreed, yesterday", YESTERDAY, NOW, NOW, 1),
         (
-            "yesterday",
-            Some("2026-06-09T00:00:00.000Z"),
-            "2026-06-10T00:00:00Z",
+            "agreed within a day",
+            YESTERDAY,
+            "2026-06-09T01:00:00Z",
+            NOW,
             1,
         ),
         (
-            "today already",
+            "agreed, today already",
             Some("2026-06-09T12:00:00.000Z"),
-            "2026-06-10T00:00:00Z",
+            NOW,
+            NOW,
             2,
         ),
         (
-            "in 1970",
-            Some("2026-06-09T00:00:00.000Z"),
-            "1970-01-01T00:02:00Z",
-            2,
+            "agreed, after months",
+            Some("2026-01-09T00:00:00.000Z"),
+            NOW,
+            NOW,
+            1,
         ),
-        (
-            "a year ahead",
-            Some("2026-06-09T00:00:00.000Z"),
-            "2027-06-10T00:00:00Z",
-            2,
-        ),
-        (
-            "a year ahead, at the first time",
-            None,
-            "2027-06-10T00:00:00Z",
-            0,
-        ),
+        ("agreed, purged by a clock ahead", ahead, NOW, NOW, 1),
+        ("a year ahead, the first time", None, NOW, A_YEAR_AHEAD, 2),
+        ("a year ahead for a day", ahead, NOW, A_YEAR_AHEAD, 2),
+        ("two days ahead", YESTERDAY, NOW, "2026-06-12T00:01:00Z", 2),
+        ("in 1970", YESTERDAY, NOW, "1970-01-01T00:02:00Z", 2),
     ] {
-        assert_eq!(left(purged, now).await, expected, "{name}");
+        assert_eq!(left(purged, Some(stated), now).await, expected, "{name}");
     }
 }

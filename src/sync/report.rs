@@ -72,6 +72,8 @@ pub struct StreamReport {
     pub rejects: Vec<(Reject, u64)>,
     /// Whether its record was written together with its rows.
     pub written: bool,
+    /// The vendor's time when it was asked first, if it says.
+    pub stated: Option<jiff::Timestamp>,
 }
 
 /// A whole run.

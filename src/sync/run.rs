@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::model::{Class, scalar};
 use crate::store::look::{self, Gap};
 use crate::store::runs::{self, RunEnd};
-use crate::store::{Store, StoreError, database};
+use crate::store::{Store, StoreError, database, purge};
 
 /// What is asked of a run.
 #[derive(Clone, Copy, Debug)]
@@ -130,6 +130,11 @@ impl Runner {
             sentence: report.sentence.clone(),
             hold: (!holds.is_empty()).then(|| holds.join(",")),
         };
+        let stated = report
+            .streams
+            .iter()
+            .filter_map(|stream| stream.stated)
+            .max();
         let (job, outcome) = (Arc::clone(job), report.outcome.clone());
         let deferred = report.deferred_until.map(scalar::written);
         let unwritten: Vec<_> = report
@@ -153,6 +158,9 @@ impl Runner {
                     )?;
                 }
                 runs::end(&transaction, run, &now, &end)?;
+                if let Some(stated) = stated {
+                    purge::note_vendor_time(&transaction, stated)?;
+                }
                 let mut state = runs::job_state(&transaction, &job.name)?;
                 state.deferred_until = deferred;
                 state.failures = if outcome.is_good() {

@@ -285,6 +285,10 @@ impl Work<'_> {
         let parts = self.store.write(move |connection| {
             let what = StoreError::sql("apply a run");
             let transaction = connection.transaction().map_err(&what)?;
+            // Before anything is purged by our own clock.
+            if let Some(stated) = ready.iter().filter_map(|part| part.report.stated).max() {
+                purge::note_vendor_time(&transaction, stated)?;
+            }
             let mut reports = Vec::with_capacity(ready.len());
             let mut changed = Vec::new();
             for part in ready {

@@ -51,6 +51,7 @@ pub(super) fn base_report(
         hold: None,
         rejects: facts.rejects(),
         written: false,
+        stated: facts.server_time,
     }
 }
 
