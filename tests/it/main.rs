@@ -7,6 +7,7 @@ mod accidents;
 mod alerts;
 mod authority;
 mod binary;
+mod breaking;
 mod browser;
 mod care;
 mod churn;
