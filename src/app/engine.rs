@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{App, Granted, Overlay, Places, Setup, care};
-use crate::daemon::{Engine, Entry, Refusal, Reply};
+use crate::daemon::{Engine, Entry, Refusal, Reply, Waiting};
 use crate::model::{Look, Problems, Severity, scalar};
 use crate::store::StoreError;
-use crate::store::look::Reader;
+use crate::store::look::{self, Reader};
 use crate::store::runs::{self, JobState};
 use crate::sync::{Order, Outcome, Progress, Watch};
 
@@ -147,6 +147,32 @@ impl Engine for DaemonEngine {
             Reply { answer, run_now }
         }
         .boxed()
+    }
+
+    fn waiting(&self) -> Result<Vec<Waiting>, String> {
+        let setup = self.app.setup();
+        let reader = self
+            .app
+            .store()
+            .reader()
+            .map_err(|error| error.to_string())?;
+        let mut waiting = Vec::new();
+        for name in setup.jobs.keys() {
+            let state = self.state_by(&reader, name.as_str());
+            let held = look::held(&reader, name.as_str());
+            let (state, held) = state
+                .and_then(|state| Ok((state, held?)))
+                .map_err(|error| error.to_string())?;
+            let one = Waiting {
+                parked: state.parked.is_some(),
+                held: held.map(|run| run.run),
+                job: name.to_string(),
+            };
+            if one.parked || one.held.is_some() {
+                waiting.push(one);
+            }
+        }
+        Ok(waiting)
     }
 
     fn lost(&self) -> Option<String> {

@@ -44,6 +44,22 @@ pub fn of_daemon(status: Option<&Status>) -> String {
     text
 }
 
+/// Remarks about jobs that wait for a person and how they ended last, for who may not read the mirror.
+pub fn of_unread_jobs(status: Option<&Status>) -> Vec<String> {
+    let jobs = status
+        .map(|status| status.jobs.as_slice())
+        .unwrap_or_default();
+    let ended = |job: &Job| {
+        let last = job.last.as_ref()?;
+        let (job, outcome, ended) = (&job.job, &last.outcome, moment(&last.ended));
+        Some(format!("{job}: last run {outcome} at {ended} UTC"))
+    };
+    jobs.iter()
+        .flat_map(|job| [job.waits(), ended(job)])
+        .flatten()
+        .collect()
+}
+
 /// Remarks about jobs that run now, and about ticks that became no run.
 pub fn of_jobs(status: Option<&Status>) -> Vec<String> {
     let jobs = status
@@ -74,7 +90,7 @@ fn of_job(job: &Job) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::status::{Configuration, PassedOver, Process, Refused, Running};
+    use crate::daemon::status::{Configuration, Last, PassedOver, Process, Refused, Running};
 
     const AT: &str = "2026-03-02T06:20:00.000Z";
 
@@ -141,5 +157,37 @@ mod tests {
         );
         assert!(of_daemon(None).starts_with("No daemon runs here"));
         assert!(of_jobs(None).is_empty());
+    }
+
+    #[test]
+    fn what_waits_is_told_from_the_file_alone() {
+        let last = |outcome: &str| Last {
+            outcome: outcome.to_owned(),
+            ended: AT.to_owned(),
+        };
+        let status = Status {
+            jobs: vec![
+                Job {
+                    job: "grades".to_owned(),
+                    parked: true,
+                    ..Job::default()
+                },
+                Job {
+                    job: "rosters".to_owned(),
+                    held: Some(12),
+                    last: Some(last("held")),
+                    ..Job::default()
+                },
+            ],
+            ..Status::default()
+        };
+        assert_eq!(
+            of_unread_jobs(Some(&status)),
+            [
+                "grades is parked and waits for a person",
+                "rosters holds run 12 back",
+                "rosters: last run held at 2026-03-02 06:20:00 UTC",
+            ]
+        );
     }
 }

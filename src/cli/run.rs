@@ -113,6 +113,7 @@ fn log(event: &Event) {
         }
         Event::ClockSet => tracing::info!("the clock is set"),
         Event::Planned(_) => tracing::debug!("ticks are planned"),
+        Event::Waiting(_) => tracing::debug!("jobs wait for a person, or no longer do"),
         Event::Stuck(who) => {
             tracing::error!("{who} does not get on, the watchdog is no longer told that we live");
         }

@@ -8,7 +8,7 @@ use comfy_table::Cell;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::daemon_lines::{daemon_of, of_daemon, of_jobs};
+use super::daemon_lines::{daemon_of, of_daemon, of_jobs, of_unread_jobs};
 use super::exit::Exit;
 use super::reading::{Reading, errors};
 use super::ticks::{Tick, ticks};
@@ -254,6 +254,11 @@ fn text(view: &View) -> String {
     }
     text.push_str(&of_daemon(view.daemon.as_ref()));
     text.push_str(&format!("{}\n", job_table(&view.jobs)));
+    if view.mirror.bytes.is_none() {
+        for remark in of_unread_jobs(view.daemon.as_ref()) {
+            text.push_str(&format!("• {remark}\n"));
+        }
+    }
     let of_jobs = of_jobs(view.daemon.as_ref());
     for remark in view.jobs.iter().flat_map(remarks).chain(of_jobs) {
         text.push_str(&format!("• {remark}\n"));

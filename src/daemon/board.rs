@@ -35,6 +35,13 @@ pub(super) fn take(status: &mut Status, event: &Event, now: Timestamp) -> Change
         }
         Event::ClockSet => status.clock = None,
         Event::Planned(nexts) => plan(status, nexts),
+        Event::Waiting(all) => {
+            for job in &mut status.jobs {
+                let found = all.iter().find(|waiting| waiting.job == job.job);
+                job.parked = found.is_some_and(|waiting| waiting.parked);
+                job.held = found.and_then(|waiting| waiting.held);
+            }
+        }
         Event::Alive if status.stuck.is_none() => return Change::None,
         Event::Alive => status.stuck = None,
         Event::Stuck(who) => status.stuck = Some(who.clone()),

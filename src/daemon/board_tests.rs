@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::daemon::{Dropped, Refusal, TICK};
+use crate::daemon::{Dropped, Refusal, TICK, Waiting};
 use crate::model::Class;
 use crate::sync::Outcome;
 
@@ -156,4 +156,27 @@ fn only_what_changes_something_is_worth_writing() {
     };
     assert_eq!(take(&mut status, &stream, now), Change::State);
     assert_eq!(take(&mut status, &Event::Stopping, now), Change::State);
+}
+
+#[test]
+fn who_waits_for_a_person_is_shown_until_nobody_does() {
+    let waits = |parked, held| {
+        let job = "rosters".to_owned();
+        Event::Waiting(vec![Waiting { job, parked, held }])
+    };
+    for (event, line) in [
+        (
+            waits(true, None),
+            Some("rosters is parked and waits for a person; "),
+        ),
+        (waits(false, Some(12)), Some("rosters holds run 12 back; ")),
+        (Event::Waiting(Vec::new()), None),
+    ] {
+        let status = after(&[two_jobs(), waits(true, Some(3)), event]);
+        let said = status.line();
+        let rest = said
+            .strip_prefix(line.unwrap_or_default())
+            .unwrap_or_else(|| panic!("{said}"));
+        assert!(rest.starts_with("next tick rosters at "), "{said}");
+    }
 }

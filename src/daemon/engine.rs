@@ -67,6 +67,11 @@ pub trait Engine: Send + Sync + 'static {
         0
     }
 
+    /// The jobs that wait for a person, by name; the error is a sentence.
+    fn waiting(&self) -> Result<Vec<Waiting>, String> {
+        Ok(Vec::new())
+    }
+
     /// Why nothing can be written down any more, if so: the loop ends.
     fn lost(&self) -> Option<String> {
         None
@@ -109,6 +114,17 @@ pub struct Next {
     pub due: Option<Timestamp>,
 }
 
+/// A job that waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The job.
+    pub job: String,
+    /// Somebody must sign in, grant a right or bring a secret.
+    pub parked: bool,
+    /// The run whose difference waits for an approval.
+    pub held: Option<i64>,
+}
+
 /// What the loop tells while it goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -122,6 +138,8 @@ pub enum Event {
     ClockSet,
     /// When the jobs tick next, because that has changed; all of them, by name.
     Planned(Vec<Next>),
+    /// Which jobs wait for a person, because that has changed; all of them.
+    Waiting(Vec<Waiting>),
     /// The loop has come round, and every run and the mirror's writer get on.
     Alive,
     /// Somebody does not get on: a run, or the mirror's writer. No [`Event::Alive`] comes while that lasts.

@@ -246,7 +246,10 @@ impl Play {
                     *alive.lock().expect("alive") = clock.now();
                     return;
                 }
-                Event::Planned(_) | Event::Reloading | Event::RunMoved { .. } => return,
+                Event::Planned(_)
+                | Event::Waiting(_)
+                | Event::Reloading
+                | Event::RunMoved { .. } => return,
             };
             said.lock().expect("said").push(text);
         };

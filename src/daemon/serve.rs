@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::engine::{APPROVAL, Dropped, Engine, Event, Next};
+use super::engine::{APPROVAL, Dropped, Engine, Event, Next, Waiting};
 use super::runs::{Runs, Tell, drop_tick};
 use super::signals::Signals;
 use super::timetable::{LONGEST_NAP, Occasion, Timetable};
@@ -111,6 +111,7 @@ pub async fn follow(
         runs,
         timetable,
         told: Vec::new(),
+        waiting: (None, Vec::new()),
         stuck: None,
         clock_is_wrong: false,
     };
@@ -126,6 +127,8 @@ struct Daemon {
     timetable: Timetable,
     /// The plans that were told last.
     told: Vec<Next>,
+    /// Who waited for a person when it was told last, and what the writer had done when it was looked at.
+    waiting: (Option<u64>, Vec<Waiting>),
     /// Who did not get on when the loop last came round.
     stuck: Option<String>,
     /// Whether it was told that the clock is wrong.
@@ -154,6 +157,7 @@ impl Daemon {
             self.doubt_the_clock_no_longer();
             self.look();
             self.tell_plans();
+            self.tell_waiting();
             self.tell_alive();
             let nap = self.nap();
             tokio::select! {
@@ -230,6 +234,23 @@ impl Daemon {
         if plans != self.told {
             self.told.clone_from(&plans);
             (self.tell)(Event::Planned(plans));
+        }
+    }
+
+    /// Says who waits for a person. Only what is written to the mirror changes that, so else nobody is asked.
+    fn tell_waiting(&mut self) {
+        let steps = Some(self.engine.writer_steps());
+        if self.waiting.0 == steps {
+            return;
+        }
+        self.waiting.0 = steps;
+        match self.engine.waiting() {
+            Ok(waiting) if waiting != self.waiting.1 => {
+                self.waiting.1.clone_from(&waiting);
+                (self.tell)(Event::Waiting(waiting));
+            }
+            Ok(_) => {}
+            Err(sentence) => tracing::debug!("who waits for a person is not known: {sentence}"),
         }
     }
 

@@ -96,6 +96,12 @@ pub struct Job {
     pub last: Option<Last>,
     /// Why a tick after that was passed over.
     pub passed_over: Option<PassedOver>,
+    /// Whether it waits for a person who signs in, grants a right or brings a secret.
+    #[serde(default)]
+    pub parked: bool,
+    /// The run whose difference waits for an approval.
+    #[serde(default)]
+    pub held: Option<i64>,
 }
 
 /// A run that goes on.
@@ -163,6 +169,7 @@ impl Status {
             [job] => parts.push(format!("{job} runs")),
             many => parts.push(format!("{} jobs run", many.len())),
         }
+        parts.extend(self.jobs.iter().filter_map(Job::waits));
         let next = self
             .jobs
             .iter()
@@ -184,6 +191,18 @@ impl Status {
             ));
         }
         parts.join("; ")
+    }
+}
+
+impl Job {
+    /// What it waits for a person to do, if so.
+    pub fn waits(&self) -> Option<String> {
+        let job = &self.job;
+        match (self.parked, self.held) {
+            (true, _) => Some(format!("{job} is parked and waits for a person")),
+            (false, Some(run)) => Some(format!("{job} holds run {run} back")),
+            (false, None) => None,
+        }
     }
 }
 

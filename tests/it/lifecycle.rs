@@ -22,6 +22,7 @@ fn a_missing_secret_is_recorded_and_tried_again_when_it_is_there() {
         false => service.hear("STATUS=next tick roster at "),
     };
     assert!(told.contains("last roster parked at "), "{told}");
+    service.shows("who waits", |status| status["jobs"][0]["parked"] == true);
     let sentence: String = look::one(
         &service.place.mirror(),
         "SELECT sentence FROM rollbook_runs WHERE outcome = 'parked' ORDER BY run LIMIT 1",
@@ -40,6 +41,9 @@ fn a_missing_secret_is_recorded_and_tried_again_when_it_is_there() {
     service.place.secret("secret", crate::place::SECRET);
     service.shows("a good run", |status| {
         status["jobs"][0]["last"]["outcome"] == "ok"
+    });
+    service.shows("nobody who waits", |status| {
+        status["jobs"][0]["parked"] == false
     });
     let parked: Option<String> =
         look::one(&service.place.mirror(), "SELECT parked FROM rollbook_jobs");
