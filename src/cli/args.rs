@@ -1,19 +1,25 @@
 //! The words of the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
 use super::log::Form;
 use super::{
-    alerts, approve, backup, check, combos, completions, crosswalk, demo, jobs, login, logout, man,
-    matches, reset, restore, resume, runs, sandbox, schema, status, streams, sync, tokens, vault,
-    verify, why,
+    alerts, approve, backup, check, combos, completions, crosswalk, demo, init, jobs, login,
+    logout, man, matches, reset, restore, resume, runs, sandbox, schema, status, streams, sync,
+    tokens, vault, verify, why,
 };
 use crate::app::Places;
 
 /// The heading of options that every command takes.
 const EVERYWHERE: &str = "Options of every command";
+
+/// Where a package puts the configuration.
+const INSTALLED_CONFIG: &str = "/etc/rollbook";
+
+/// Where the shipped unit keeps the mirror.
+const INSTALLED_STATE: &str = "/var/lib/rollbook";
 
 /// Mirrors what other services say about a school into one local SQLite file.
 #[derive(Debug, Parser)]
@@ -31,7 +37,7 @@ pub struct Args {
         help_heading = EVERYWHERE
     )]
     jobs_folder: Option<PathBuf>,
-    /// Folder of the mirror [default: systemd's state directory, else this one]
+    /// Folder of the mirror [default: systemd's state directory, else /var/lib/rollbook beside /etc/rollbook, else this one]
     #[arg(long, global = true, value_name = "DIR", env = "ROLLBOOK_STATE", help_heading = EVERYWHERE)]
     state: Option<PathBuf>,
     /// Log more: -v what happens, -vv each request
@@ -50,6 +56,8 @@ pub struct Args {
 pub enum Command {
     /// Start simulated vendors, run every job once, show what is in the mirror
     Demo(demo::Options),
+    /// Write a commented configuration to start with
+    Init(init::Options),
     /// Run every job on its schedule, until it is stopped
     Run,
     /// Run jobs now
@@ -113,7 +121,7 @@ impl Args {
             if here.is_dir() {
                 here
             } else {
-                PathBuf::from("/etc/rollbook")
+                PathBuf::from(INSTALLED_CONFIG)
             }
         });
         let jobs = self.jobs_folder.clone().unwrap_or_else(|| {
@@ -130,12 +138,21 @@ impl Args {
         let state = self
             .state
             .clone()
-            .or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from));
+            .or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from))
+            .or_else(|| self.installed_state(&config));
         Places {
             config,
             jobs,
             state: state.unwrap_or_default(),
         }
+    }
+
+    /// Where the service keeps the mirror of the installed configuration. Never the demo's, which is invented.
+    fn installed_state(&self, config: &Path) -> Option<PathBuf> {
+        let is_meant = config == Path::new(INSTALLED_CONFIG)
+            && !matches!(self.command, Command::Demo(_))
+            && Path::new(INSTALLED_STATE).is_dir();
+        is_meant.then(|| PathBuf::from(INSTALLED_STATE))
     }
 }
 
@@ -180,6 +197,10 @@ mod tests {
                 "genders",
             ],
             &["rollbook", "run", "--log", "json"],
+            &["rollbook", "init"],
+            &["rollbook", "init", "--dir", "new", "north", "south"],
+            &["rollbook", "completions", "bash"],
+            &["rollbook", "man", "--out", "pages"],
         ] {
             assert!(Args::try_parse_from(line).is_ok(), "{line:?}");
         }

@@ -15,6 +15,7 @@ mod daemon_lines;
 mod demo;
 mod demo_questions;
 mod exit;
+mod init;
 mod jobs;
 mod lines;
 mod log;
@@ -36,6 +37,8 @@ mod runs;
 mod sandbox;
 mod schema;
 mod start;
+mod starter;
+mod starter_derived;
 mod status;
 mod streams;
 mod sync;
@@ -77,6 +80,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Check(options) => check::run(&places, &options).await,
         Command::Combos(options) => combos::run(&places, &options),
         Command::Crosswalk(options) => crosswalk::run(&places, &options),
+        Command::Init(options) => init::run(&places, &options),
         Command::Status(options) => status::run(&places, &options),
         Command::Runs(options) => runs::run(&places, &options),
         Command::Jobs(options) => jobs::run(&places, &options),

@@ -1,6 +1,6 @@
-//! The descriptions that are part of the program. The only place that names vendors.
+//! The descriptions and examples that are part of the program. The only place that names vendors.
 //!
-//! A file of the same name in the configuration's `vendors/` replaces one of these.
+//! A file of the same name in the configuration's `vendors/` replaces a description.
 
 /// Each description's name and its text.
 pub const BUILT_IN: &[(&str, &str)] = &[
@@ -14,4 +14,28 @@ pub const BUILT_IN: &[(&str, &str)] = &[
         include_str!("../../config/vendors/webuntis.toml"),
     ),
     ("wisenet", include_str!("../../config/vendors/wisenet.toml")),
+];
+
+/// The shipped `rollbook.toml`, in which a line of dashes begins each source.
+pub const EXAMPLE: &str = include_str!("../../config/rollbook.toml");
+
+/// Each shipped job's name and its text.
+pub const EXAMPLE_JOBS: &[(&str, &str)] = &[
+    (
+        "wapi_reference",
+        include_str!("../../jobs/wapi_reference.toml"),
+    ),
+    (
+        "wapi_telemetry",
+        include_str!("../../jobs/wapi_telemetry.toml"),
+    ),
+    ("webuntis", include_str!("../../jobs/webuntis.toml")),
+    (
+        "wisenet_combos",
+        include_str!("../../jobs/wisenet_combos.toml"),
+    ),
+    (
+        "wisenet_enrolments",
+        include_str!("../../jobs/wisenet_enrolments.toml"),
+    ),
 ];

@@ -17,6 +17,7 @@ mod daemon;
 mod demo;
 mod floors;
 mod guard;
+mod init;
 mod lifecycle;
 mod login;
 mod look;
