@@ -4,7 +4,7 @@
 //! runs are is written once a second at most. While nothing changes, nothing wakes up.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -25,6 +25,8 @@ const PROGRESS: Duration = Duration::from_secs(1);
 pub struct Front {
     clock: Clock,
     file: StatusFile,
+    /// Whether the file was taken away for good; held while it is written, so that no write comes after that.
+    closed: Arc<Mutex<bool>>,
     changed: Notify,
     shown: Mutex<Shown>,
 }
@@ -55,6 +57,7 @@ impl Front {
         Self {
             clock,
             file: StatusFile::in_folder(folder),
+            closed: Arc::default(),
             changed: Notify::new(),
             shown: Mutex::new(Shown {
                 status,
@@ -93,7 +96,12 @@ impl Front {
         loop {
             self.changed.notified().await;
             let (file, status) = (self.file.clone(), self.status());
-            let written = tokio::task::spawn_blocking(move || file.write(&status)).await;
+            let closed = Arc::clone(&self.closed);
+            let write = move || match *closed.lock().unwrap_or_else(PoisonError::into_inner) {
+                true => Ok(()),
+                false => file.write(&status),
+            };
+            let written = tokio::task::spawn_blocking(write).await;
             match written {
                 Ok(Ok(())) => is_told = false,
                 Ok(Err(error)) if !std::mem::replace(&mut is_told, true) => {
@@ -106,6 +114,8 @@ impl Front {
 
     /// The daemon has ended: no file says otherwise.
     pub fn close(&self) {
+        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        *closed = true;
         self.file.remove();
     }
 
