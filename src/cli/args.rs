@@ -51,21 +51,25 @@ pub struct Args {
     pub command: Command,
 }
 
-/// What rollbook can do.
+/// What rollbook can do, in the order in which an admin comes by it.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Start simulated vendors, run every job once, show what is in the mirror
     Demo(demo::Options),
     /// Write a commented configuration to start with
     Init(init::Options),
+    /// Sign in to a source once by a browser; from then on it renews itself
+    Login(login::Options),
+    /// Sign out of a source: have it revoked where the vendor says how, and forget it
+    Logout(logout::Options),
+    /// How each source is let in, and what is kept of it; never a value
+    Tokens(tokens::Options),
+    /// Check all files, and say what the next start would do to the mirror; `--online` asks the vendors too
+    Check(check::Options),
     /// Run every job on its schedule, until it is stopped
     Run,
     /// Run jobs now
     Sync(sync::Options),
-    /// Check all files, and say what the next start would do to the mirror; `--online` asks the vendors too
-    Check(check::Options),
-    /// Show what crosswalks leave unmapped, or draft a new one
-    Crosswalk(crosswalk::Options),
     /// How each job fares, what waits for you, how large the mirror is
     Status(status::Options),
     /// What ran, when and how it ended; `runs show RUN` shows one run
@@ -74,16 +78,12 @@ pub enum Command {
     Jobs(jobs::Options),
     /// What can be mirrored, what is, and how it is read
     Streams(streams::Options),
-    /// Combo lists: what is mirrored, what a code means, what a spreadsheet says differently
-    Combos(combos::Options),
     /// Which run brought, changed or removed a row
     Why(why::Options),
-    /// How each source is let in, and what is kept of it; never a value
-    Tokens(tokens::Options),
-    /// Sign out of a source: have it revoked where the vendor says how, and forget it
-    Logout(logout::Options),
-    /// Make a key for the vault, or give the vault another one
-    Vault(vault::Options),
+    /// Combo lists: what is mirrored, what a code means, what a spreadsheet says differently
+    Combos(combos::Options),
+    /// Show what crosswalks leave unmapped, or draft a new one
+    Crosswalk(crosswalk::Options),
     /// Who is who in two sources: how many are matched, in doubt and left over
     Matches(matches::Options),
     /// Accept what a run held back, and run its job now
@@ -100,8 +100,8 @@ pub enum Command {
     Verify(verify::Options),
     /// Put a backup in the mirror's place; what is there now is kept aside
     Restore(restore::Options),
-    /// Sign in to a source once by a browser; from then on it renews itself
-    Login(login::Options),
+    /// Make a key for the vault, or give the vault another one
+    Vault(vault::Options),
     /// Print the JSON Schema of a kind of file, for editors
     Schema(schema::Options),
     /// Print what a shell needs to complete this command line

@@ -117,7 +117,7 @@ fn known(descriptions: &Descriptions) -> String {
 
 fn unknown(vendor: &str, descriptions: &Descriptions) -> Exit {
     Exit::usage(format!(
-        "no vendor is called {}: {}; a description of your own goes into vendors/ first",
+        "no vendor is called {}: {} (a description of your own goes into vendors/ first)",
         quoted(vendor),
         advice(vendor, descriptions.names())
     ))
