@@ -12,6 +12,7 @@ use crate::app::{BackupWish, Overlay, Places, Setup, backup_of};
 use crate::clock::Clock;
 use crate::store::StoreError;
 use crate::store::care::{self, Made};
+use crate::store::database::is_made;
 
 /// Options of `backup`.
 #[derive(Debug, clap::Args)]
@@ -34,7 +35,7 @@ pub struct Options {
 pub fn run(places: &Places, options: Options) -> Result<(), Exit> {
     let setup = Setup::load(places, &Overlay::default())?;
     let mirror = places.mirror(&setup);
-    if !mirror.exists() {
+    if !is_made(&mirror)? {
         return Err(StoreError::File {
             path: mirror,
             problem: "there is no mirror yet; `rollbook sync` makes it".into(),

@@ -10,7 +10,7 @@ use crate::app::{Overlay, Places, Setup};
 use crate::config::StoreConfig;
 use crate::model::Problems;
 use crate::model::nearest::advice;
-use crate::store::database::reader;
+use crate::store::database::{is_made, reader};
 use crate::store::look::{self, Reader};
 use crate::store::{StoreError, Table};
 
@@ -44,7 +44,7 @@ impl Reading {
             Ok(setup) => places.mirror(setup),
             Err(_) => places.state.join(StoreConfig::default().path),
         };
-        let mirror = if path.exists() {
+        let mirror = if is_made(&path)? {
             Some(reader(&path)?)
         } else {
             None

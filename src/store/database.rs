@@ -120,9 +120,20 @@ pub fn hold(mirror: &Path) -> Result<File, StoreError> {
     take_lock(&mirror.with_file_name("rollbook.lock"))
 }
 
+/// Whether there is a mirror.
+///
+/// # Errors
+/// When nobody lets us look, which says nothing about what is there.
+pub fn is_made(path: &Path) -> Result<bool, StoreError> {
+    path.try_exists().map_err(StoreError::disk(
+        path,
+        "look for the mirror as this user; the service's may (`runuser -u rollbook -- rollbook ...`)",
+    ))
+}
+
 /// A connection that only reads a mirror, also while another process writes it.
 pub fn reader(path: &Path) -> Result<Connection, StoreError> {
-    if !path.exists() {
+    if !is_made(path)? {
         return Err(file(
             path,
             "there is no mirror yet; run `rollbook sync` first".into(),

@@ -139,3 +139,16 @@ async fn a_reader_that_stays_lets_the_log_grow_and_the_next_run_empties_it() {
     assert_eq!(log(), 0);
     assert_eq!(rows(&store), 4501);
 }
+
+#[test]
+fn a_mirror_that_cannot_be_looked_for_is_not_said_to_be_missing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = super::database::reader(&folder.path().join("mirror.db"));
+    let said = missing.expect_err("none yet").to_string();
+    assert!(said.contains("no mirror yet"), "{said}");
+    // A file where the folder should be, as nothing is forbidden to root.
+    fs::write(folder.path().join("state"), "").expect("written");
+    let hidden = super::database::reader(&folder.path().join("state/mirror.db"));
+    let said = hidden.expect_err("no folder").to_string();
+    assert!(said.contains("could not look for the mirror"), "{said}");
+}
