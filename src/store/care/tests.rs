@@ -205,6 +205,24 @@ fn flip(path: &Path, from: &str, to: &str) {
 }
 
 #[tokio::test]
+async fn a_flipped_time_of_ours_is_found() {
+    let place = Place::new().await;
+    let writer = rusqlite::Connection::open(place.mirror()).expect("opened");
+    writer
+        .execute(
+            "UPDATE north_users SET _since = replace(_since, 'Z', '=') WHERE rowid = 7",
+            [],
+        )
+        .expect("changed");
+    let found = verify(&place.mirror(), Extent::All).expect("looked at");
+    assert_eq!(found.problems.len(), 1, "{found:?}");
+    assert!(
+        found.problems[0].ends_with("the first is row number 7"),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_flipped_value_is_found_and_does_not_push_out_a_good_backup() {
     let place = Place::new().await;
     place.back_up("2026-03-01T02:17:00Z", 1).expect("made");
