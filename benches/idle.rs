@@ -66,6 +66,7 @@ fn main() {
     folder.describe(
         Reading {
             base_url: "http://127.0.0.1:9",
+            path: "/users",
             token_url: "http://127.0.0.1:9/token",
             page: 1_000,
             in_flight: 2,

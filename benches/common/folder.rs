@@ -14,8 +14,10 @@ pub struct Folder(TempDir);
 /// How the roster is read.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading<'a> {
-    /// Where the lists are.
+    /// The account: always the same, so that a mirror is read on with another list.
     pub base_url: &'a str,
+    /// Where the list of users is, behind that.
+    pub path: &'a str,
     /// Where tokens are.
     pub token_url: &'a str,
     /// Rows a page.
@@ -43,6 +45,7 @@ impl Folder {
     pub fn describe(&self, reading: Reading<'_>, sources: usize) {
         let Reading {
             base_url,
+            path,
             token_url,
             page,
             in_flight,
@@ -52,7 +55,7 @@ impl Folder {
             &format!(
                 "vendor = \"bench\"\nextends = \"oneroster\"\n\
                  [limits]\nin_flight = {in_flight}\nper_second = 1000\n\
-                 [streams.users.page]\nsize = {page}\n"
+                 [streams.users]\npath = \"{path}\"\n[streams.users.page]\nsize = {page}\n"
             ),
         );
         let mut rollbook = String::new();

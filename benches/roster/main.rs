@@ -137,7 +137,8 @@ impl Bench {
         let address = &self.server.address;
         self.folder.describe(
             Reading {
-                base_url: &format!("{address}/{list}/{latency_ms}"),
+                base_url: address,
+                path: &format!("/{list}/{latency_ms}/users"),
                 token_url: &format!("{address}/token"),
                 page,
                 in_flight: IN_FLIGHT,

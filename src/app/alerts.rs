@@ -16,16 +16,18 @@ use crate::daemon::alerts::{
 };
 use crate::daemon::{Engine as _, Entry};
 use crate::model::schedule::next_tick;
-use crate::model::{SourceName, scalar};
+use crate::model::{Outcome, SourceName, scalar};
 use crate::store::alerts::{self, Letter};
 use crate::store::{StoreError, look, runs};
-use crate::sync::Outcome;
 
 /// Nothing that only time brings is noticed later than this.
 const LONGEST_NAP: Duration = Duration::from_secs(15 * 60);
 
 /// A backup is missed at once: it comes once a day.
 const BACKUP_FAILURES: u32 = 1;
+
+/// A list may move while it is read once; one that is short three times is short.
+const INCOMPLETE_RUNS: u32 = 3;
 
 impl DaemonEngine {
     /// Tells whom the configuration names, for ever; `wake` says that a run has ended or the configuration is another.
@@ -70,6 +72,7 @@ impl DaemonEngine {
                 care::BACKUP => BACKUP_FAILURES,
                 _ => config.after_failures.get(),
             },
+            incomplete_runs: INCOMPLETE_RUNS,
             stale: SignedDuration::try_from(config.stale_after.0).unwrap_or(SignedDuration::MAX),
         };
         let judge = |told: &[_], now| judge(&entry.name, &facts, told, limits, now);
@@ -98,7 +101,7 @@ impl DaemonEngine {
         // A run that was parked is told of its source; what it did not bring is missed from the tick after it.
         let parked = last
             .as_ref()
-            .filter(|run| run.outcome.as_deref() == Some(Outcome::Parked.word()))
+            .filter(|run| run.outcome == Some(Outcome::Parked))
             .and_then(|run| scalar::parse(run.ended.as_deref()?));
         let from = good.or(first).max(parked);
         let (cron, zone) = (entry.schedule.cron(), entry.zone.zone());
@@ -106,6 +109,7 @@ impl DaemonEngine {
             parked: state.parked.is_some(),
             held: look::held(reader, job)?.map(|run| run.run),
             failures: state.failures,
+            incomplete_runs: state.incomplete_runs,
             sentence: last.and_then(|run| run.sentence),
             good,
             due: from.and_then(|from| next_tick(cron, zone, from)),
@@ -124,12 +128,11 @@ impl DaemonEngine {
             let job = job.as_str();
             facts.jobs.push(job.to_owned());
             let state = self.state_by(reader, job)?;
-            if let Some(why) = state.parked {
+            if let Some(parked) = state.parked {
                 facts.parked.push(ParkedJob {
                     job: job.to_owned(),
-                    why,
-                    // As in `sync/unready.rs`: without a shape it is tried at every tick.
-                    by_itself: state.parked_shape.is_none(),
+                    reason: parked.reason,
+                    why: parked.message,
                 });
             }
             facts.good = facts.good.max(alerts::ends(reader, job)?.0);

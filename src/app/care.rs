@@ -9,10 +9,9 @@ use jiff::Timestamp;
 use super::{App, Setup, beside, tables};
 use crate::config::BackupConfig;
 use crate::daemon::Entry;
-use crate::model::{History, SourceName, scalar};
+use crate::model::{History, Outcome, SourceName, scalar};
 use crate::store::care::{self, Made, Wanted};
 use crate::store::{StoreError, purge, runs};
-use crate::sync::Outcome;
 
 /// The name under which the backup ticks; no job can have it, for it has a dot.
 pub const BACKUP: &str = "store.backup";
@@ -60,7 +59,7 @@ pub(super) fn entry(setup: &Setup) -> Option<Entry> {
         schedule: config.schedule.clone(),
         zone: config.time_zone.clone(),
         catch_up: true,
-        shape: format!("{config:?}"),
+        config_fingerprint: String::new(), // it is never parked
     })
 }
 

@@ -9,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{App, Granted, Overlay, Places, Setup, care};
 use crate::daemon::{Engine, Entry, Refusal, Reply, Waiting};
-use crate::model::{Look, Problems, Severity, scalar};
+use crate::model::{Cause, Look, Outcome, Problems, Severity};
 use crate::store::StoreError;
 use crate::store::look::{self, Reader};
 use crate::store::runs::{self, JobState};
-use crate::sync::{Order, Outcome, Progress, Watch};
+use crate::sync::{Order, Progress, Watch};
 
 /// The program, as the daemon sees it.
 pub struct DaemonEngine {
@@ -43,8 +43,7 @@ impl DaemonEngine {
     /// A parked job waits no longer once a person has signed in to its source, which another process does:
     /// `rollbook login` writes to the vault and cannot write to the mirror, where the job is parked.
     fn unless_signed_in_since(&self, job: &str, state: JobState) -> JobState {
-        let tried = state.last_due.as_deref().and_then(scalar::parse);
-        let (Some(tried), Some(_)) = (tried, &state.parked) else {
+        let (Some(tried), Some(_)) = (state.last_due, &state.parked) else {
             return state;
         };
         match self.app.signed_in(job) {
@@ -65,7 +64,7 @@ impl Engine for DaemonEngine {
             schedule: job.config.schedule.clone(),
             zone: job.config.time_zone.clone(),
             catch_up: job.config.catch_up,
-            shape: self.app.shape(&setup, job),
+            config_fingerprint: self.app.config_fingerprint(&setup, job),
         };
         let jobs = setup.jobs.iter().map(entry);
         jobs.chain(care::entry(&setup)).collect()
@@ -84,7 +83,7 @@ impl Engine for DaemonEngine {
         let job = job.to_owned();
         let note = self.app.store().write(move |connection| {
             let mut state = runs::job_state(connection, &job)?;
-            state.last_due = Some(scalar::written(due));
+            state.last_due = Some(due);
             runs::save_job_state(connection, &job, &state)
         });
         async move { note.await.map_err(|error| error.to_string()) }.boxed()
@@ -93,7 +92,7 @@ impl Engine for DaemonEngine {
     fn run(
         &self,
         job: &str,
-        cause: &'static str,
+        cause: Cause,
         stop: CancellationToken,
         watch: Watch,
     ) -> BoxFuture<'static, Outcome> {

@@ -26,7 +26,7 @@ mod wishes;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -49,6 +49,7 @@ use crate::config::crosswalk::CROSSWALKS;
 use crate::http::{GrantVault as _, SignInMark};
 use crate::model::people::MatchSet;
 use crate::model::scalar;
+use crate::store::fitting::Layout;
 use crate::store::matches::{self, Difference, Since};
 use crate::store::runs;
 use crate::store::{Rehearsal, Store, StoreError, Vault};
@@ -91,15 +92,37 @@ fn beside(mirror: &Path) -> &Path {
 
 /// The running program: the configuration in force, the mirror, the vault.
 pub struct App {
-    setup: Mutex<Arc<Setup>>,
+    in_force: Mutex<InForce>,
     runner: Runner,
     vault: Arc<Vault>,
     secrets: Secrets,
     config_folder: PathBuf,
     clock: Clock,
-    sources: Mutex<BTreeMap<String, Arc<Source>>>,
+    sources: Mutex<BTreeMap<String, MadeSource>>,
     /// Removed with the program, after everything that uses it.
     rehearsal: Option<Rehearsal>,
+}
+
+/// A configuration and the tables that it wants.
+#[derive(Clone)]
+struct InForce {
+    setup: Arc<Setup>,
+    layout: Arc<Layout>,
+}
+
+impl InForce {
+    fn new(setup: Setup) -> Self {
+        Self {
+            layout: Arc::new(tables::layout(&setup)),
+            setup: Arc::new(setup),
+        }
+    }
+}
+
+/// A source with its session, and a fingerprint of everything that the session was made of.
+struct MadeSource {
+    of: u64,
+    source: Arc<Source>,
 }
 
 impl App {
@@ -160,10 +183,11 @@ impl App {
         let store = Arc::new(Store::open(file)?);
         let keys = keeping::keys(&setup.config.store, &secrets)?;
         let vault = Arc::new(Vault::open(beside(home), keys)?);
-        tables::fit(&store, &setup).await?;
-        targets::tell(&setup, &store.reader()?)?;
+        let in_force = InForce::new(setup);
+        tables::fit(&store, &in_force.layout).await?;
+        targets::tell(&in_force.setup, &store.reader()?)?;
         Ok(Self {
-            setup: Mutex::new(Arc::new(setup)),
+            in_force: Mutex::new(in_force),
             runner: Runner {
                 store,
                 clock: clock.clone(),
@@ -179,7 +203,12 @@ impl App {
 
     /// The configuration in force.
     pub fn setup(&self) -> Arc<Setup> {
-        Arc::clone(&self.setup.lock().unwrap_or_else(PoisonError::into_inner))
+        self.in_force().setup
+    }
+
+    fn in_force(&self) -> InForce {
+        let in_force = self.in_force.lock();
+        in_force.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The mirror.
@@ -187,18 +216,31 @@ impl App {
         &self.runner.store
     }
 
-    /// Puts another configuration in force; runs that go on keep the one they started with.
+    /// Puts another configuration in force; runs that go on keep the one they started with. A source that is as it was
+    /// keeps its session: its pace, the time until which its vendor wants peace, and what it has learned.
     pub async fn replace(&self, setup: Setup) -> Result<(), StoreError> {
         let keys = keeping::keys(&setup.config.store, &self.secrets)?;
         self.vault.take_key(keys)?;
-        tables::fit(self.store(), &setup).await?;
-        targets::tell(&setup, &self.store().reader()?)?;
-        *self.setup.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
-        self.sources
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        let in_force = InForce::new(setup);
+        tables::fit(self.store(), &in_force.layout).await?;
+        targets::tell(&in_force.setup, &self.store().reader()?)?;
+        let setup = Arc::clone(&in_force.setup);
+        *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = in_force;
+        self.made_sources().retain(|name, made| {
+            let source = setup.source(name);
+            source.is_some_and(|source| self.made_of(source) == made.of)
+        });
         self.match_all().await
+    }
+
+    fn made_sources(&self) -> MutexGuard<'_, BTreeMap<String, MadeSource>> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Another one when a session that is made of a source now would differ from one made before.
+    fn made_of(&self, source: &SourceSetup) -> u64 {
+        let key = self.vault.key_id().unwrap_or_default();
+        sources::fingerprint(source, &self.secrets, &key)
     }
 
     /// Matches the people of all sets, because the rules may be others, or a run was cut off before it did.
@@ -272,22 +314,22 @@ impl App {
 
     /// A job, ready to run. The error is a sentence for the admin: a secret is missing, an address is wrong.
     fn job(&self, name: &str) -> Result<Arc<Job>, String> {
-        let setup = self.setup();
+        let InForce { setup, layout } = self.in_force();
         let job = setup
             .job(name)
             .ok_or_else(|| format!("there is no job {name}"))?;
         let source = self.source(&setup, job.source.as_str())?;
         Ok(Arc::new(Job {
-            shape: self.shape(&setup, job),
-            ..tables::job(&setup, name, job, source)
+            config_fingerprint: self.config_fingerprint(&setup, job),
+            ..tables::job(&setup, &layout, name, job, source)
         }))
     }
 
-    /// A text that changes when there is reason to try a parked job again: its configuration, its source's, or
-    /// the vault's key is another one.
-    fn shape(&self, setup: &Setup, job: &JobSetup) -> String {
+    /// Another one when there is reason to try a parked job again: its configuration, its source's, the vendor's
+    /// description or the vault's key says something else. A release of ours by itself is no reason.
+    fn config_fingerprint(&self, setup: &Setup, job: &JobSetup) -> String {
         let key = self.vault.key_id().unwrap_or_default();
-        format!("{}{key}", tables::shape(setup, job))
+        format!("{}{key}", tables::config_fingerprint(setup, job))
     }
 
     /// When a person last signed in to the job's source, if the source's tokens come from that.
@@ -302,16 +344,21 @@ impl App {
 
     /// The source's session: made once, shared by its jobs, so that they share its limits and its token.
     fn source(&self, setup: &Setup, name: &str) -> Result<Arc<Source>, String> {
-        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(source) = sources.get(name) {
-            return Ok(Arc::clone(source));
+        let mut sources = self.made_sources();
+        if let Some(made) = sources.get(name) {
+            return Ok(Arc::clone(&made.source));
         }
         let source = setup
             .source(name)
             .ok_or_else(|| format!("there is no source {name}"))?;
-        let made = sources::make(name, source, self)?;
-        let made = Arc::new(made);
-        sources.insert(name.to_owned(), Arc::clone(&made));
-        Ok(made)
+        // First the fingerprint: what changes in between is seen by the next reload.
+        let of = self.made_of(source);
+        let source = Arc::new(sources::make(name, source, self)?);
+        let made = MadeSource {
+            of,
+            source: Arc::clone(&source),
+        };
+        sources.insert(name.to_owned(), made);
+        Ok(source)
     }
 }

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{App, Setup, SourceSetup, tables};
+use super::{App, InForce, Setup, SourceSetup, tables};
 use crate::http::{HttpError, RunBudget};
 use crate::model::Class;
 use crate::model::row::Rows;
 use crate::store::database::reader;
+use crate::store::fitting::Layout;
 use crate::sync::items::Item;
 use crate::sync::probe::{one_item, probe};
 use crate::sync::{Failure, Source, StreamJob};
@@ -55,7 +56,7 @@ pub enum Answered {
     /// It did.
     Ok,
     /// Not served here, which the description allows.
-    LeftOut,
+    NotServed,
     /// There was nothing to ask for, or no way to.
     NotAsked,
     /// It did not.
@@ -81,7 +82,7 @@ impl SourceOnline {
 impl App {
     /// Asks a source. `mirror` is looked at for streams that are read for the rows of another one.
     pub async fn ask_online(&self, name: &str, mirror: Option<&Path>) -> SourceOnline {
-        let setup = self.setup();
+        let InForce { setup, layout } = self.in_force();
         let mut found = SourceOnline {
             source: name.to_owned(),
             account: None,
@@ -98,7 +99,7 @@ impl App {
             (Ok(_), None) => return found,
         };
         let budget = RunBudget::new(&self.clock, PATIENCE);
-        let asks = asks(&setup, config, &source);
+        let asks = asks(&setup, &layout, config, &source);
         if asks.is_empty() {
             found.sentence = Some("no job reads it, so there was nothing to ask for".to_owned());
         }
@@ -127,7 +128,7 @@ impl App {
                     .or_else(|| account(config, &spec, &rows));
             }
         }
-        found.missing_scopes = source.session.missing_scopes().await;
+        found.missing_scopes = source.client.missing_scopes().await;
         found
     }
 }
@@ -144,10 +145,10 @@ impl SourceOnline {
             .is_some_and(|error| error.is_forbidden() || error.is_missing());
         if !is_read && is_refused {
             let sentence = "it was asked for the account's name alone, and no job reads it";
-            return self.add(&spec.name, Answered::LeftOut, Some(sentence.to_owned()));
+            return self.add(&spec.name, Answered::NotServed, Some(sentence.to_owned()));
         }
         let result = if spec.optional && is_refused {
-            Answered::LeftOut
+            Answered::NotServed
         } else {
             Answered::Failed
         };
@@ -165,6 +166,7 @@ impl SourceOnline {
 /// The streams to ask for: those of the source's jobs, each once, and the one that names the account.
 fn asks(
     setup: &Setup,
+    layout: &Arc<Layout>,
     config: &SourceSetup,
     source: &Arc<Source>,
 ) -> Vec<(Arc<StreamSpec>, Option<Arc<StreamJob>>)> {
@@ -174,7 +176,7 @@ fn asks(
         .iter()
         .filter(|(_, job)| job.source.as_str() == source.name);
     for (name, job) in jobs {
-        for stream in tables::job(setup, name.as_str(), job, Arc::clone(source)).streams {
+        for stream in tables::job(setup, layout, name.as_str(), job, Arc::clone(source)).streams {
             if asks.iter().all(|(spec, _)| spec.name != stream.spec.name) {
                 asks.push((Arc::clone(&stream.spec), Some(stream)));
             }

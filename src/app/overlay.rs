@@ -40,6 +40,7 @@ impl Overlay {
                     .insert(name.clone(), SettingValue::Text(value.clone()));
             }
             source.limits = self.limits.clone();
+            source.is_simulated = true;
         }
     }
 

@@ -15,10 +15,10 @@ use crate::config::{Apply, Auth, Config, Crosswalks, Grant, JobConfig, People, S
 use crate::model::nearest::{advice, listed};
 use crate::model::people::MatchSet;
 use crate::model::{JobName, Problem, Problems, SourceName};
-use crate::vendor::api::{Settings, StreamSpec, streams};
+use crate::vendor::api::{Settings, StreamSpec, bad_time_zone, streams};
 use crate::vendor::description::{Description, GrantRules, Grants};
 use crate::vendor::load::Descriptions;
-use crate::vendor::template::Variables;
+use crate::vendor::template::{self, Variables};
 
 /// A checked configuration.
 pub struct Setup {
@@ -46,6 +46,8 @@ pub struct SourceSetup {
     pub settings: Settings,
     /// All streams.
     pub streams: BTreeMap<String, Arc<StreamSpec>>,
+    /// Of what the admin wrote and of the vendor's description: another one when either says something else.
+    pub fingerprint: String,
 }
 
 /// A job with its streams made ready.
@@ -56,6 +58,8 @@ pub struct JobSetup {
     pub source: SourceName,
     /// Its streams without the columns that the job drops.
     pub streams: Vec<Arc<StreamSpec>>,
+    /// Of what the admin wrote: another one when it says something else.
+    pub fingerprint: String,
 }
 
 impl Setup {
@@ -182,6 +186,7 @@ impl Checks<'_> {
             let Some(vendor) = vendor else { continue };
             let mut texts = settings.texts.clone();
             texts.extend(picked_lists(&vendor.description, &settings));
+            self.time_zone(name, &vendor.description, &texts);
             let texts = Arc::new(texts);
             let streams = vendor
                 .streams
@@ -193,6 +198,11 @@ impl Checks<'_> {
                 description: Arc::clone(&vendor.description),
                 settings,
                 streams,
+                fingerprint: format!(
+                    "{:016x}{:016x}",
+                    self.config.source_fingerprint(name),
+                    self.descriptions.fingerprint(source.vendor.as_str())
+                ),
             };
             sources.insert(name.clone(), setup);
         }
@@ -251,6 +261,7 @@ impl Checks<'_> {
                     config: job.clone(),
                     source: job.source.clone(),
                     streams,
+                    fingerprint: format!("{:016x}", self.config.job_fingerprint(name)),
                 },
             );
         }
@@ -360,6 +371,18 @@ impl Checks<'_> {
                 Some(advice(&column, known)),
             );
         }
+    }
+
+    /// The time zone that a source fills into its vendor's description.
+    fn time_zone(&mut self, source: &SourceName, vendor: &Description, texts: &Variables) {
+        let zone = template::fill(&vendor.time_zone, &[texts]);
+        let Some(message) = bad_time_zone(&zone) else {
+            return;
+        };
+        let setting = template::names(&vendor.time_zone).into_iter().next();
+        let path: Vec<&str> = setting.map_or(vec!["settings"], |name| vec!["settings", name]);
+        let help = "write it as in \"Europe/Vienna\"".to_owned();
+        self.source_problem(source, &path, message, Some(help));
     }
 
     fn source_problem(

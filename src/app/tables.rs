@@ -3,35 +3,44 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use xxhash_rust::xxh3::xxh3_64;
-
 use super::lookups;
 use super::setup::{JobSetup, Setup};
 use crate::config::{Apply, Mode};
 use crate::model::guard::GuardRules;
 use crate::model::{History, JobName, SourceName, StreamName};
+use crate::store::fitting::{self, Layout};
+use crate::store::references::Reference;
 use crate::store::staging::Feed;
-use crate::store::tables::{Fitted, fit as fit_tables};
-use crate::store::{Store, StoreError, Table, TableColumn, checkpoints};
+use crate::store::table_locks::ColumnsFree;
+use crate::store::{Store, StoreError, Table, TableColumn};
 use crate::sync::{ApplyMode, Job, Source, StreamJob};
 use crate::vendor::api::StreamSpec;
+use crate::vendor::columns::Column;
 
-/// Makes the tables of all jobs; a table that changed is read in full next.
-pub async fn fit(store: &Arc<Store>, setup: &Setup) -> Result<(), StoreError> {
-    let (tables, lookups) = (all(setup), lookups::of(setup, None));
-    store
-        .write(move |connection| {
-            let fitted = fit_tables(connection, &tables, &lookups)?;
-            for (table, _) in tables
-                .iter()
-                .zip(fitted)
-                .filter(|(_, fitted)| *fitted == Fitted::Changed)
-            {
-                checkpoints::forget(connection, table)?;
-            }
-            Ok(())
-        })
-        .await
+/// Makes the tables of all jobs that no run uses; a run that uses one later makes it fit before it reads. A table that
+/// changed is read in full next.
+pub async fn fit(store: &Arc<Store>, layout: &Arc<Layout>) -> Result<(), StoreError> {
+    let free: Vec<(String, ColumnsFree)> = layout
+        .names()
+        .filter_map(|table| Some((table.to_owned(), store.try_free_columns(table)?)))
+        .collect();
+    let layout = Arc::clone(layout);
+    let act = move |connection: &mut _| {
+        let names: Vec<&str> = free.iter().map(|(table, _)| table.as_str()).collect();
+        fitting::fit(connection, &layout, &names)
+    };
+    for table in store.write(act).await? {
+        tracing::info!(
+            table,
+            "a run uses the table; its columns are changed when the next one begins"
+        );
+    }
+    Ok(())
+}
+
+/// The tables of a configuration, and what is added to their codes.
+pub fn layout(setup: &Setup) -> Layout {
+    Layout::new(all(setup), lookups::of(setup, None))
 }
 
 /// The tables of all streams that jobs read, each once.
@@ -52,7 +61,13 @@ pub fn of_jobs(jobs: &BTreeMap<JobName, JobSetup>) -> Vec<Table> {
 }
 
 /// A job as a run knows it.
-pub fn job(setup: &Setup, name: &str, job: &JobSetup, source: Arc<Source>) -> Job {
+pub fn job(
+    setup: &Setup,
+    layout: &Arc<Layout>,
+    name: &str,
+    job: &JobSetup,
+    source: Arc<Source>,
+) -> Job {
     let config = &job.config;
     let streams = job
         .streams
@@ -76,17 +91,16 @@ pub fn job(setup: &Setup, name: &str, job: &JobSetup, source: Arc<Source>) -> Jo
         },
         timeout: config.timeout.0,
         lookups: Arc::new(lookups::of(setup, Some(&job.source))),
-        shape: shape(setup, job),
+        layout: Arc::clone(layout),
+        config_fingerprint: config_fingerprint(setup, job),
     }
 }
 
-/// A text that changes when the configuration of a job or of its source does.
-pub fn shape(setup: &Setup, job: &JobSetup) -> String {
-    let source = setup.sources.get(&job.source).map(|source| &source.config);
-    format!(
-        "{:016x}",
-        xxh3_64(format!("{:?} {source:?}", job.config).as_bytes())
-    )
+/// Another one when a job, its source or the vendor's description says something else.
+pub fn config_fingerprint(setup: &Setup, job: &JobSetup) -> String {
+    let source = setup.sources.get(&job.source);
+    let source = source.map_or("", |source| source.fingerprint.as_str());
+    format!("{}{source}", job.fingerprint)
 }
 
 fn stream(setup: &Setup, job: &JobSetup, spec: &Arc<StreamSpec>) -> StreamJob {
@@ -126,8 +140,26 @@ fn stream(setup: &Setup, job: &JobSetup, spec: &Arc<StreamSpec>) -> StreamJob {
             .and_then(|column| spec.column(column.as_ref())),
         confirm: job.config.guard.confirm.map(u32::from),
         feed,
+        references: references(setup, job, spec),
         spec: Arc::clone(spec),
     }
+}
+
+/// The columns whose values are keys of other streams that the jobs of the source keep.
+fn references(setup: &Setup, job: &JobSetup, spec: &StreamSpec) -> Vec<Reference> {
+    let columns = spec.columns.iter().enumerate();
+    let reference = |(column, rules): (usize, &Column)| {
+        let stream = rules.references.clone()?;
+        let target = setup.kept(&job.source, &stream)?;
+        let key = target.columns[*target.key.first()?].name.clone();
+        Some(Reference {
+            column,
+            table: format!("{}_{stream}", job.source),
+            stream,
+            key,
+        })
+    };
+    columns.filter_map(reference).collect()
 }
 
 /// How long old versions of a stream are kept by a job that reads it.
@@ -161,7 +193,6 @@ fn table(source: &SourceName, spec: &StreamSpec, history: History) -> Table {
         partition: spec.partition.clone(),
         newest: spec.newest,
         gone_status: spec.gone_status.clone(),
-        keep: spec.keep,
         history: history != History::Off,
     }
 }

@@ -1,6 +1,6 @@
 //! What a parked job waits for, as commands that only look see it. The daemon's own view stands in `engine.rs`.
 
-use crate::model::{scalar, sign_in};
+use crate::model::{ParkReason, scalar};
 use crate::store::runs::JobState;
 
 /// What ends the waiting of a parked job.
@@ -21,19 +21,11 @@ pub enum Waiting {
 ///
 /// A source that nobody was signed in to gets tokens only after somebody has signed in, so no secret has to be
 /// opened to know that.
-pub fn waiting(
-    state: &JobState,
-    source: &str,
-    tried: Option<&str>,
-    obtained: Option<&str>,
-) -> Option<Waiting> {
-    let reason = state.parked.as_deref()?;
-    if !sign_in::is_wanted(reason, source) {
-        // Without a shape it is tried at every tick (`sync/unready.rs`).
-        return Some(match state.parked_shape {
-            Some(_) => Waiting::Resume,
-            None => Waiting::Repair,
-        });
+pub fn waiting(state: &JobState, tried: Option<&str>, obtained: Option<&str>) -> Option<Waiting> {
+    match state.parked.as_ref()?.reason {
+        ParkReason::SignInNeeded => {}
+        ParkReason::Unready => return Some(Waiting::Repair),
+        ParkReason::CredentialRefused | ParkReason::VaultShut => return Some(Waiting::Resume),
     }
     match (
         tried.and_then(scalar::parse),
@@ -47,10 +39,11 @@ pub fn waiting(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::runs::Parked;
 
     #[test]
     fn the_way_back_by_rows() {
-        let login = "get a token for own: sign-in needed; run `rollbook login own`";
+        let login = ParkReason::SignInNeeded;
         let (early, tried, late) = (
             Some("2026-03-02T06:00:00.000Z"),
             Some("2026-03-02T07:00:00.000Z"),
@@ -60,10 +53,24 @@ mod tests {
             ("not parked", None, tried, late, None),
             (
                 "a refused secret",
-                Some("refused"),
+                Some(ParkReason::CredentialRefused),
                 tried,
                 late,
                 Some(Waiting::Resume),
+            ),
+            (
+                "a vault without its key",
+                Some(ParkReason::VaultShut),
+                tried,
+                late,
+                Some(Waiting::Resume),
+            ),
+            (
+                "a secret that is missing",
+                Some(ParkReason::Unready),
+                tried,
+                late,
+                Some(Waiting::Repair),
             ),
             (
                 "nobody signed in",
@@ -95,16 +102,14 @@ mod tests {
             ),
         ] {
             let state = JobState {
-                parked: reason.map(str::to_owned),
-                parked_shape: reason.map(|_| "shape".to_owned()),
+                parked: reason.map(|reason| Parked {
+                    reason,
+                    message: String::new(),
+                    config_fingerprint: None,
+                }),
                 ..JobState::default()
             };
-            assert_eq!(waiting(&state, "own", tried, obtained), expected, "{name}");
+            assert_eq!(waiting(&state, tried, obtained), expected, "{name}");
         }
-        let unready = JobState {
-            parked: Some("secret file `x` is missing".to_owned()),
-            ..JobState::default()
-        };
-        assert_eq!(waiting(&unready, "own", tried, late), Some(Waiting::Repair));
     }
 }

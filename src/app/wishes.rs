@@ -3,18 +3,15 @@
 //! Here, and not in the commands, because either the command does it or a daemon that has the mirror. The words of an
 //! answer are the same for both. What comes after it, such as running the job, is the asker's.
 
-use std::sync::{Arc, PoisonError};
-
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{App, JobSetup, Setup};
 use crate::model::nearest::advice;
-use crate::model::{JobName, scalar};
+use crate::model::{JobName, Outcome, ParkReason, scalar};
 use crate::store::look::{self, RunLine};
 use crate::store::runs::{self, JobState};
 use crate::store::{StoreError, checkpoints};
-use crate::sync::Source;
 
 /// A held run can be approved for a day (reliability.md 4.2): later the vendor says something else.
 const GOOD_FOR: SignedDuration = SignedDuration::from_hours(24);
@@ -55,6 +52,8 @@ pub enum Granted {
     Resumed {
         /// What it waited for, in words; empty when for nothing.
         waits: Vec<String>,
+        /// Why it was parked, if it was.
+        park_reason: Option<ParkReason>,
     },
     /// The stream is read in full next time.
     Forgotten {
@@ -120,7 +119,7 @@ impl App {
             .write(move |connection| {
                 let state = runs::job_state(connection, &job)?;
                 let cleared = JobState {
-                    last_due: state.last_due.clone(),
+                    last_due: state.last_due,
                     ..JobState::default()
                 };
                 runs::save_job_state(connection, &job, &cleared)?;
@@ -130,8 +129,10 @@ impl App {
         if before.parked.is_some() {
             self.prepare_anew(source.as_str());
         }
-        let waits = waits_for(&before);
-        Ok(Granted::Resumed { waits })
+        Ok(Granted::Resumed {
+            waits: waits_for(&before),
+            park_reason: before.parked.map(|parked| parked.reason),
+        })
     }
 
     async fn reset(&self, name: &str, stream: &str) -> Result<Granted, Granted> {
@@ -144,15 +145,12 @@ impl App {
         let Some(table) = tables.find(|table| table.name() == table_name) else {
             return Err(Granted::Failed(format!("no job has a table {table_name}")));
         };
-        let turn = self
-            .known_source(source)
-            .map(|source| source.turn(stream).try_lock_owned());
         // What a run is about to write would undo it.
-        if let Some(Err(_)) = turn {
+        let Some(_lock) = self.store().try_lock_table(&table_name) else {
             return Err(Granted::Refused(format!(
                 "a run reads {table_name} now; ask again when it has ended"
             )));
-        }
+        };
         self.store()
             .write(move |connection| checkpoints::forget(connection, &table))
             .await?;
@@ -164,14 +162,7 @@ impl App {
     /// A credential was put right, so it is fetched anew and not held back as one that was refused; a run that
     /// goes on keeps what it has.
     fn prepare_anew(&self, name: &str) {
-        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        sources.remove(name);
-    }
-
-    /// A source that some job has read since the configuration is in force.
-    fn known_source(&self, name: &str) -> Option<Arc<Source>> {
-        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        sources.get(name).cloned()
+        self.made_sources().remove(name);
     }
 }
 
@@ -209,8 +200,8 @@ fn approvable(
     })?;
     let job = &run.job;
     let Some(hold) = hold else {
-        return Err(match run.outcome.as_deref() {
-            Some("held") => format!(
+        return Err(match run.outcome {
+            Some(Outcome::Held) => format!(
                 "what run {number} of {job} held back is part of a time series and cannot be approved; \
                  change [guard] of the job, then `rollbook sync {job}`"
             ),
@@ -239,13 +230,13 @@ pub fn is_too_old(run: &RunLine, now: Timestamp) -> bool {
 /// What makes a job wait, in words.
 pub fn waits_for(state: &JobState) -> Vec<String> {
     let mut waits = Vec::new();
-    if let Some(reason) = &state.parked {
-        waits.push(format!("parked: {reason}"));
+    if let Some(parked) = &state.parked {
+        waits.push(format!("parked: {}", parked.message));
     }
-    if let Some(until) = &state.deferred_until {
+    if let Some(until) = state.deferred_until {
         waits.push(format!(
             "deferred: the vendor asked to be left alone until {} UTC",
-            scalar::moment(until)
+            scalar::moment(&scalar::written(until))
         ));
     }
     if state.failures > 1 {

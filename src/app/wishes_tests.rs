@@ -1,17 +1,18 @@
 //! What may be approved.
 
 use super::*;
+use crate::model::Cause;
 
 #[test]
 fn what_may_be_approved() {
-    let line = |outcome: Option<&str>| RunLine {
+    let line = |outcome: Option<Outcome>| RunLine {
         run: 7,
         job: "rosters".to_owned(),
         source: "north".to_owned(),
-        cause: "schedule".to_owned(),
+        cause: Cause::Schedule,
         started: "2026-02-01T06:00:00.000Z".to_owned(),
         ended: outcome.map(|_| "2026-02-01T06:00:09.000Z".to_owned()),
-        outcome: outcome.map(str::to_owned),
+        outcome,
         sentence: None,
         new: 0,
         changed: 0,
@@ -21,9 +22,9 @@ fn what_may_be_approved() {
     let soon = "2026-02-02T06:00:09Z";
     let late = "2026-02-02T06:00:10Z";
     let rows = [
-        (line(Some("held")), hold(), soon, Ok("users:00")),
+        (line(Some(Outcome::Held)), hold(), soon, Ok("users:00")),
         (
-            line(Some("held")),
+            line(Some(Outcome::Held)),
             hold(),
             late,
             Err(
@@ -32,7 +33,7 @@ fn what_may_be_approved() {
             ),
         ),
         (
-            line(Some("held")),
+            line(Some(Outcome::Held)),
             None,
             soon,
             Err(
@@ -41,7 +42,7 @@ fn what_may_be_approved() {
             ),
         ),
         (
-            line(Some("ok")),
+            line(Some(Outcome::Ok)),
             None,
             soon,
             Err(

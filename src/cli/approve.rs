@@ -9,6 +9,7 @@ use super::progress::Bars;
 use super::sync::{show, stop_on_signal};
 use super::{lines, out};
 use crate::app::{Granted, Places, Wish};
+use crate::model::Cause;
 use crate::sync::Order;
 
 /// Options of `approve`.
@@ -42,7 +43,7 @@ pub async fn run(places: &Places, options: &Options) -> Result<(), Exit> {
         return Ok(());
     };
     let order = Order {
-        cause: "approval",
+        cause: Cause::Approval,
         full: false,
         dry: false,
     };

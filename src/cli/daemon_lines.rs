@@ -99,7 +99,7 @@ mod tests {
         let at = || AT.to_owned();
         let running = Running {
             since: at(),
-            cause: "tick".to_owned(),
+            cause: "schedule".to_owned(),
             stream: Some("users".to_owned()),
             pages: 1,
             rows: 12_000,

@@ -12,6 +12,7 @@ use crate::app::{App, Overlay, Places, Setup};
 use crate::clock::Clock;
 use crate::config::SourceLimits;
 use crate::daemon::Changes;
+use crate::model::Cause;
 use crate::sandbox::{Options as SandboxOptions, Sandbox};
 use crate::sync::Order;
 
@@ -64,7 +65,7 @@ pub async fn run(places: &Places, options: Options) -> Result<(), Exit> {
     }
     let jobs: Vec<String> = app.setup().jobs.keys().map(ToString::to_string).collect();
     let order = Order {
-        cause: "demo",
+        cause: Cause::Command,
         full: false,
         dry: false,
     };

@@ -125,6 +125,7 @@ mod tests {
             source: config.source.clone(),
             config,
             streams: Vec::new(),
+            fingerprint: String::new(),
         };
         let mut job = Job::of(&"rosters".parse().expect("a name"), &setup, next_ticks);
         job.streams = vec!["orgs".to_owned(), "users".to_owned()];

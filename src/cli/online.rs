@@ -56,7 +56,7 @@ pub fn text(sources: &[SourceOnline]) -> String {
 fn word(result: Answered) -> &'static str {
     match result {
         Answered::Ok => "ok",
-        Answered::LeftOut => "not served here",
+        Answered::NotServed => "not served here",
         Answered::NotAsked => "not asked",
         Answered::Failed => "failed",
     }

@@ -12,6 +12,7 @@ use crate::model::Problems;
 use crate::model::nearest::advice;
 use crate::store::database::{is_made, reader};
 use crate::store::look::{self, Reader};
+use crate::store::schema::refuse_outdated;
 use crate::store::{StoreError, Table};
 
 /// The configuration and the mirror, as far as they are there.
@@ -44,16 +45,23 @@ impl Reading {
             Ok(setup) => places.mirror(setup),
             Err(_) => places.state.join(StoreConfig::default().path),
         };
-        let mirror = if is_made(&path)? {
-            Some(reader(&path)?)
-        } else {
-            None
+        let mirror = match is_made(&path)? {
+            true => Some(reader(&path)?),
+            false => None,
         };
         Ok(Self {
             setup,
             path,
             mirror,
         })
+    }
+
+    /// Refuses a mirror whose records of runs are those of an older program, for commands that show them.
+    pub fn up_to_date(self) -> Result<Self, Exit> {
+        if let Some(mirror) = &self.mirror {
+            refuse_outdated(mirror, &self.path)?;
+        }
+        Ok(self)
     }
 
     /// The configuration; the error shows everything that is wrong with it.

@@ -4,7 +4,7 @@ use super::asking::{By, asked};
 use super::exit::Exit;
 use super::out;
 use crate::app::{Granted, Places, Wish};
-use crate::model::sign_in;
+use crate::model::ParkReason;
 
 /// Options of `resume`.
 #[derive(Debug, clap::Args)]
@@ -17,24 +17,21 @@ pub struct Options {
 pub async fn run(places: &Places, options: Options) -> Result<(), Exit> {
     let job = options.job;
     let (granted, by) = asked(places, &Wish::Resume { job: job.clone() }).await?;
-    let Granted::Resumed { waits } = granted else {
+    let Granted::Resumed { waits, park_reason } = granted else {
         return Err(Exit::failed(format!(
             "an answer that makes no sense: {granted:?}"
         )));
     };
-    out::text(text(&job, &waits, &by));
+    out::text(text(&job, &waits, park_reason, &by));
     Ok(())
 }
 
-fn text(job: &str, waits: &[String], by: &By) -> String {
+fn text(job: &str, waits: &[String], park_reason: Option<ParkReason>, by: &By) -> String {
     if waits.is_empty() {
         return format!("{job} was not waiting for anything.");
     }
     // It was of no use where a sign-in is wanted, and is not needed after one.
-    let is_sign_in = waits
-        .iter()
-        .any(|wait| wait.contains(&sign_in::command("")));
-    let hint = if is_sign_in {
+    let hint = if park_reason == Some(ParkReason::SignInNeeded) {
         " Without the sign-in it will wait again; after one it goes on by itself."
     } else {
         ""
@@ -50,7 +47,15 @@ fn text(job: &str, waits: &[String], by: &By) -> String {
 mod tests {
     use super::*;
     use crate::app::waits_for;
-    use crate::store::runs::JobState;
+    use crate::store::runs::{JobState, Parked};
+
+    fn parked(reason: ParkReason, message: &str) -> Option<Parked> {
+        Some(Parked {
+            reason,
+            message: message.to_owned(),
+            config_fingerprint: None,
+        })
+    }
 
     #[test]
     fn what_was_cleared_is_told() {
@@ -66,7 +71,7 @@ mod tests {
             ),
             (
                 JobState {
-                    parked: Some("run `rollbook login north`".to_owned()),
+                    parked: parked(ParkReason::SignInNeeded, "run `rollbook login north`"),
                     ..JobState::default()
                 },
                 "rosters no longer waits (parked: run `rollbook login north`). It runs at its next tick. \
@@ -74,8 +79,11 @@ mod tests {
             ),
             (
                 JobState {
-                    parked: Some("the vendor refused the credential".to_owned()),
-                    deferred_until: Some("2026-02-01T12:30:00.000Z".to_owned()),
+                    parked: parked(
+                        ParkReason::CredentialRefused,
+                        "the vendor refused the credential",
+                    ),
+                    deferred_until: "2026-02-01T12:30:00Z".parse().ok(),
                     failures: 12,
                     ..JobState::default()
                 },
@@ -86,7 +94,9 @@ mod tests {
             ),
         ];
         for (state, expected) in rows {
-            assert_eq!(text("rosters", &waits_for(&state), &By::Daemon), expected);
+            let waits = waits_for(&state);
+            let reason = state.parked.map(|parked| parked.reason);
+            assert_eq!(text("rosters", &waits, reason, &By::Daemon), expected);
         }
     }
 }

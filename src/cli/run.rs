@@ -123,9 +123,9 @@ fn log(event: &Event) {
             "the new configuration is wrong, the old one stays:\n{}",
             refusal.text
         ),
-        Event::RunStarted { job, cause } => tracing::debug!(job, cause, "tick"),
+        Event::RunStarted { job, cause } => tracing::debug!(job, cause = cause.as_str(), "tick"),
         Event::RunEnded { job, outcome } => {
-            tracing::debug!(job, outcome = outcome.word(), "run is over");
+            tracing::debug!(job, outcome = outcome.as_str(), "run is over");
         }
         Event::RunCrashed { job } => {
             tracing::error!(job, "the run broke a part of rollbook; please report it");

@@ -1,4 +1,4 @@
-//! `rollbook runs`: what ran, when and how it ended; `runs show`: one run's streams and what it could not take.
+//! `rollbook runs`: what ran, when and how it ended; `runs show`: one run's streams and what it could not read.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use super::words::{many, moment};
 use super::{lines, out, table};
 use crate::app::Places;
 use crate::model::nearest::advice;
-use crate::model::scalar;
+use crate::model::{Outcome, scalar};
 use crate::store::look::{self, Reader, RejectLine, RunLine};
 use crate::store::runs::StreamRecord;
 
@@ -34,7 +34,7 @@ pub struct Options {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// One run's streams, and the rows it could not take by place and reason
+    /// One run's streams, and what it could not read by column and reason
     Show {
         /// The run's number
         run: i64,
@@ -46,7 +46,7 @@ enum Command {
 
 /// Lists runs, or shows one.
 pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
-    let reading = Reading::open(places)?;
+    let reading = Reading::open(places)?.up_to_date()?;
     let mirror = reading.mirror()?;
     if let Some(Command::Show { run, json }) = options.command {
         return show(mirror, run, json);
@@ -58,7 +58,12 @@ pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
     if options.json {
         out::json(&runs);
     } else {
-        out::text(list(&runs));
+        let rejects = |run: &RunLine| match run.outcome {
+            Some(Outcome::OkWithRejects) => look::rejects(mirror, run.run),
+            _ => Ok(Vec::new()),
+        };
+        let rejects: Vec<Vec<RejectLine>> = runs.iter().map(rejects).collect::<Result<_, _>>()?;
+        out::text(list(&runs, &rejects));
     }
     Ok(())
 }
@@ -75,7 +80,8 @@ fn known_job(reading: &Reading, mirror: &Reader, job: &str) -> Result<(), Exit> 
     Err(Exit::usage(format!("there is no job `{job}`; {help}")))
 }
 
-fn list(runs: &[RunLine]) -> String {
+/// `rejects` holds what could not be read of each run.
+fn list(runs: &[RunLine], rejects: &[Vec<RejectLine>]) -> String {
     if runs.is_empty() {
         return "No run yet.".to_owned();
     }
@@ -95,19 +101,27 @@ fn list(runs: &[RunLine]) -> String {
         table.add_row([
             table::figure(run.run as u64),
             Cell::new(&run.job),
-            Cell::new(&run.cause),
+            Cell::new(run.cause),
             Cell::new(moment(&run.started)),
             table::right(took(run)),
             table::count(run.new as u64),
             table::count(run.changed as u64),
             table::count(run.gone as u64),
-            Cell::new(run.outcome.as_deref().unwrap_or("no end recorded")),
+            Cell::new(run.outcome.map_or("no end recorded", Outcome::as_str)),
         ]);
     }
     let mut text = format!("{table}\n");
-    for run in runs {
+    for (run, rejects) in runs.iter().zip(rejects) {
         if let Some(sentence) = &run.sentence {
             text.push_str(&format!("• run {}: {sentence}\n", run.run));
+        }
+        for rejects in rejects.chunk_by(|one, other| one.stream == other.stream) {
+            let told = lines::of_rejects(rejects).unwrap_or_default();
+            let stream = &rejects[0].stream;
+            text.push_str(&format!(
+                "• run {}: {stream}: could not read {told}\n",
+                run.run
+            ));
         }
     }
     text
@@ -163,7 +177,7 @@ fn detail_text(
         run.source,
         run.cause,
         moment(&run.started),
-        run.outcome.as_deref().unwrap_or("no end recorded"),
+        run.outcome.map_or("no end recorded", Outcome::as_str),
     );
     if !streams.is_empty() {
         let records = streams.iter().map(|record| (run.source.as_str(), record));
@@ -183,7 +197,7 @@ fn detail_text(
         text.push_str(&format!("• {remark}\n"));
     }
     if !rejects.is_empty() {
-        text.push_str("Rows that could not be taken:\n");
+        text.push_str("Could not be read:\n");
         let rows = rejects.iter().map(|reject| {
             [
                 reject.stream.clone(),

@@ -1,16 +1,17 @@
 //! Runs as text.
 
 use super::*;
+use crate::model::{Cause, Class};
 
-fn run(number: i64, ended: Option<&str>, outcome: Option<&str>) -> RunLine {
+fn run(number: i64, ended: Option<&str>, outcome: Option<Outcome>) -> RunLine {
     RunLine {
         run: number,
         job: "rosters".to_owned(),
         source: "north".to_owned(),
-        cause: "schedule".to_owned(),
+        cause: Cause::Schedule,
         started: "2026-02-01T06:00:00.250Z".to_owned(),
         ended: ended.map(str::to_owned),
-        outcome: outcome.map(str::to_owned),
+        outcome,
         sentence: None,
         new: 1200,
         changed: 0,
@@ -20,10 +21,10 @@ fn run(number: i64, ended: Option<&str>, outcome: Option<&str>) -> RunLine {
 
 #[test]
 fn the_list_says_how_long_and_how() {
-    assert_eq!(list(&[]), "No run yet.");
+    assert_eq!(list(&[], &[]), "No run yet.");
     let rows = [
         (
-            run(7, Some("2026-02-01T06:00:02.500Z"), Some("ok")),
+            run(7, Some("2026-02-01T06:00:02.500Z"), Some(Outcome::Ok)),
             [
                 "7",
                 "rosters",
@@ -55,7 +56,11 @@ fn the_list_says_how_long_and_how() {
         (
             RunLine {
                 sentence: Some("users: timed out".to_owned()),
-                ..run(9, Some("2026-02-01T05:59:00.000Z"), Some("failed"))
+                ..run(
+                    9,
+                    Some("2026-02-01T05:59:00.000Z"),
+                    Some(Outcome::Failed(Class::Transient)),
+                )
             },
             [
                 "9",
@@ -72,7 +77,7 @@ fn the_list_says_how_long_and_how() {
         ),
     ];
     for (run, cells, remarks) in rows {
-        let text = list(&[run]);
+        let text = list(&[run], &[Vec::new()]);
         let line = text.lines().nth(3).expect("a row");
         // Three blanks or more part two cells; an empty cell is only more of them.
         let found: Vec<&str> = line
@@ -88,10 +93,32 @@ fn the_list_says_how_long_and_how() {
 }
 
 #[test]
+fn the_list_names_what_could_not_be_read() {
+    let reject = |stream: &str, path: &str, rows| RejectLine {
+        stream: stream.to_owned(),
+        path: path.to_owned(),
+        reason: "missing".to_owned(),
+        rows,
+    };
+    let rejects = vec![
+        reject("classes", "title", 1),
+        reject("users", "sourcedId", 12),
+        reject("users", "email", 2),
+    ];
+    let run = run(9, None, Some(Outcome::OkWithRejects));
+    let text = list(&[run], &[rejects]);
+    assert_eq!(
+        text.split_once("┘\n").expect("an end").1,
+        "• run 9: classes: could not read `title`: missing (1 row)\n\
+         • run 9: users: could not read `sourcedId`: missing (12 rows); `email`: missing (2 rows)\n"
+    );
+}
+
+#[test]
 fn one_run_names_what_it_could_not_take() {
     let record = StreamRecord {
         stream: "users".to_owned(),
-        outcome: "held".to_owned(),
+        outcome: Outcome::Held,
         sentence: Some("held back: 9 of 20 rows would go".to_owned()),
         unlisted: vec!["nickname".to_owned()],
         ..StreamRecord::default()
@@ -102,7 +129,7 @@ fn one_run_names_what_it_could_not_take() {
         reason: "missing".to_owned(),
         rows,
     });
-    let held = run(7, Some("2026-02-01T06:00:02.500Z"), Some("held"));
+    let held = run(7, Some("2026-02-01T06:00:02.500Z"), Some(Outcome::Held));
     let text = detail_text(&held, &[record], &rejects, true);
     let (head, rest) = text.split_once('\n').expect("lines");
     assert_eq!(
@@ -114,7 +141,7 @@ fn one_run_names_what_it_could_not_take() {
         "• north.users: held back: 9 of 20 rows would go\n\
          • north.users: not mirrored, because no column lists them: nickname\n\
          • to accept what run 7 held back: rollbook approve 7\n\
-         Rows that could not be taken:\n  \
+         Could not be read:\n  \
          users  1 row    dateOfBirth  missing\n  \
          users  12 rows  sourcedId    missing\n"
     );

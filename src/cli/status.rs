@@ -13,12 +13,12 @@ use super::exit::Exit;
 use super::reading::{Reading, errors};
 use super::ticks::{Tick, ticks};
 use super::words::moment;
-use super::{out, table};
+use super::{lines, out, table};
 use crate::app::{Places, Setup, Waiting, is_too_old, waiting, waits_for};
 use crate::clock::Clock;
 use crate::daemon::status::Status;
-use crate::model::scalar;
-use crate::store::look::{self, Gap, Reader, RunLine};
+use crate::model::{Outcome, ParkReason, scalar};
+use crate::store::look::{self, Gap, Reader, RejectLine, RunLine};
 use crate::store::runs::{self, JobState};
 use crate::store::vault::{KeptLine, kept};
 
@@ -32,7 +32,7 @@ pub struct Options {
 
 /// Shows the status.
 pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
-    let reading = Reading::open_quietly(places)?;
+    let reading = Reading::open_quietly(places)?.up_to_date()?;
     if reading.mirror_if_made().is_none() {
         reading.setup()?;
     }
@@ -71,6 +71,11 @@ struct Job {
     source: String,
     last_run: Option<RunLine>,
     failures_in_a_row: u32,
+    incomplete_in_a_row: u32,
+    /// What the last run could not read.
+    rejects: Vec<RejectLine>,
+    /// Why it waits for a person, as a word and in words.
+    park_reason: Option<ParkReason>,
     parked: Option<String>,
     deferred_until: Option<String>,
     held: Option<Held>,
@@ -175,7 +180,11 @@ fn job(
         ),
         None => (None, JobState::default(), None),
     };
-    let after = state.deferred_until.as_deref().and_then(scalar::parse);
+    let rejects = match (mirror, &last_run) {
+        (Some(mirror), Some(run)) => look::rejects(mirror, run.run)?,
+        _ => Vec::new(),
+    };
+    let after = state.deferred_until;
     let after = after.unwrap_or(now).max(now);
     let next_tick = setup
         .and_then(|setup| setup.job(&name))
@@ -183,10 +192,13 @@ fn job(
     let tried = last_run.as_ref().and_then(|run| run.ended.as_deref());
     Ok(Job {
         failures_in_a_row: state.failures,
+        incomplete_in_a_row: state.incomplete_runs,
+        rejects,
         waits: waits_for(&state),
-        waiting: waiting(&state, &source, tried, obtained(kept, &source)),
-        parked: state.parked,
-        deferred_until: state.deferred_until,
+        waiting: waiting(&state, tried, obtained(kept, &source)),
+        park_reason: state.parked.as_ref().map(|parked| parked.reason),
+        parked: state.parked.map(|parked| parked.message),
+        deferred_until: state.deferred_until.map(scalar::written),
         held: held.map(|run| held_line(&name, run, now)),
         next_tick,
         job: name,
@@ -304,7 +316,7 @@ fn job_table(jobs: &[Job]) -> comfy_table::Table {
             table::right(run.map_or(String::new(), |run| run.run.to_string())),
             Cell::new(run.map_or("never".to_owned(), |run| moment(&run.started))),
             Cell::new(run.map_or("", |run| {
-                run.outcome.as_deref().unwrap_or("no end recorded")
+                run.outcome.map_or("no end recorded", Outcome::as_str)
             })),
             Cell::new(next),
         ]);
@@ -319,6 +331,20 @@ fn remarks(job: &Job) -> Vec<String> {
     // What parked the job is said with that.
     if let (Some(sentence), None) = (last.and_then(|run| run.sentence.as_ref()), &job.parked) {
         remarks.push(format!("{}: {sentence}", job.job));
+    }
+    for rejects in job
+        .rejects
+        .chunk_by(|one, other| one.stream == other.stream)
+    {
+        let told = lines::of_rejects(rejects).unwrap_or_default();
+        let stream = &rejects[0].stream;
+        remarks.push(format!("{}: {stream}: could not read {told}", job.job));
+    }
+    if job.incomplete_in_a_row > 1 {
+        remarks.push(format!(
+            "{}: {} runs in a row were incomplete",
+            job.job, job.incomplete_in_a_row
+        ));
     }
     if let Some(held) = &job.held {
         let (run, command) = (held.run, &held.command);

@@ -1,20 +1,22 @@
 //! What the status says about a job.
 
 use super::*;
+use crate::model::{Cause, Class};
+use crate::store::runs::Parked;
 
 fn now() -> Timestamp {
     "2026-02-02T06:00:00Z".parse().expect("a time")
 }
 
-fn run(ended: &str, outcome: &str, sentence: &str) -> RunLine {
+fn run(ended: &str, outcome: Outcome, sentence: &str) -> RunLine {
     RunLine {
         run: 7,
         job: "rosters".to_owned(),
         source: "north".to_owned(),
-        cause: "schedule".to_owned(),
+        cause: Cause::Schedule,
         started: ended.to_owned(),
         ended: Some(ended.to_owned()),
-        outcome: Some(outcome.to_owned()),
+        outcome: Some(outcome),
         sentence: (!sentence.is_empty()).then(|| sentence.to_owned()),
         new: 0,
         changed: 0,
@@ -28,10 +30,13 @@ fn job(last_run: Option<RunLine>, held: Option<RunLine>, state: JobState) -> Job
         job: "rosters".to_owned(),
         source: "north".to_owned(),
         failures_in_a_row: state.failures,
+        incomplete_in_a_row: state.incomplete_runs,
+        rejects: Vec::new(),
         waits: waits_for(&state),
-        waiting: waiting(&state, "north", tried, Some("2026-02-02T05:30:00.000Z")),
-        parked: state.parked,
-        deferred_until: state.deferred_until,
+        waiting: waiting(&state, tried, Some("2026-02-02T05:30:00.000Z")),
+        park_reason: None,
+        parked: state.parked.map(|parked| parked.message),
+        deferred_until: None,
         held: held.map(|run| held_line("rosters", run, now())),
         last_run,
         next_tick: None,
@@ -40,7 +45,11 @@ fn job(last_run: Option<RunLine>, held: Option<RunLine>, state: JobState) -> Job
 
 fn wants_sign_in() -> JobState {
     JobState {
-        parked: Some("run `rollbook login north`".to_owned()),
+        parked: Some(Parked {
+            reason: ParkReason::SignInNeeded,
+            message: "run `rollbook login north`".to_owned(),
+            config_fingerprint: None,
+        }),
         ..JobState::default()
     }
 }
@@ -50,13 +59,21 @@ fn what_waits_for_an_admin_is_said_with_the_command() {
     let soon = "2026-02-02T05:00:00.000Z";
     let old = "2026-02-01T05:00:00.000Z";
     let plain = JobState::default;
-    let rows: [(&str, Job, &[&str]); 8] = [
+    let rows: [(&str, Job, &[&str]); 10] = [
         ("never", job(None, None, plain()), &[]),
-        ("well", job(Some(run(soon, "ok", "")), None, plain()), &[]),
+        (
+            "well",
+            job(Some(run(soon, Outcome::Ok, "")), None, plain()),
+            &[],
+        ),
         (
             "failing",
             job(
-                Some(run(soon, "failed", "users: timed out")),
+                Some(run(
+                    soon,
+                    Outcome::Failed(Class::Transient),
+                    "users: timed out",
+                )),
                 None,
                 JobState {
                     failures: 6,
@@ -69,10 +86,38 @@ fn what_waits_for_an_admin_is_said_with_the_command() {
             ],
         ),
         (
+            "incomplete",
+            job(
+                Some(run(soon, Outcome::Incomplete, "users: 90 of 100 rows came")),
+                None,
+                JobState {
+                    incomplete_runs: 2,
+                    ..plain()
+                },
+            ),
+            &[
+                "rosters: users: 90 of 100 rows came",
+                "rosters: 2 runs in a row were incomplete",
+            ],
+        ),
+        (
+            "some values could not be read",
+            Job {
+                rejects: vec![RejectLine {
+                    stream: "users".to_owned(),
+                    path: "email".to_owned(),
+                    reason: "expected text, found an array".to_owned(),
+                    rows: 3,
+                }],
+                ..job(Some(run(soon, Outcome::OkWithRejects, "")), None, plain())
+            },
+            &["rosters: users: could not read `email`: expected text, found an array (3 rows)"],
+        ),
+        (
             "held",
             job(
-                Some(run(soon, "held", "users: 9 of 20 rows would go")),
-                Some(run(soon, "held", "")),
+                Some(run(soon, Outcome::Held, "users: 9 of 20 rows would go")),
+                Some(run(soon, Outcome::Held, "")),
                 plain(),
             ),
             &[
@@ -82,7 +127,7 @@ fn what_waits_for_an_admin_is_said_with_the_command() {
         ),
         (
             "held long ago",
-            job(None, Some(run(old, "held", "")), plain()),
+            job(None, Some(run(old, Outcome::Held, "")), plain()),
             &[
                 "rosters: run 7 was held more than a day ago and can no longer be approved; \
                  to read again: rollbook sync rosters",
@@ -91,11 +136,18 @@ fn what_waits_for_an_admin_is_said_with_the_command() {
         (
             "parked",
             job(
-                Some(run(soon, "parked", "the vendor refused the credential")),
+                Some(run(
+                    soon,
+                    Outcome::Parked,
+                    "the vendor refused the credential",
+                )),
                 None,
                 JobState {
-                    parked: Some("the vendor refused the credential".to_owned()),
-                    parked_shape: Some("shape".to_owned()),
+                    parked: Some(Parked {
+                        reason: ParkReason::CredentialRefused,
+                        message: "the vendor refused the credential".to_owned(),
+                        config_fingerprint: None,
+                    }),
                     failures: 1,
                     ..plain()
                 },
@@ -106,7 +158,7 @@ fn what_waits_for_an_admin_is_said_with_the_command() {
         (
             "nobody is signed in",
             job(
-                Some(run("2026-02-02T05:40:00.000Z", "parked", "")),
+                Some(run("2026-02-02T05:40:00.000Z", Outcome::Parked, "")),
                 None,
                 wants_sign_in(),
             ),
@@ -115,7 +167,7 @@ fn what_waits_for_an_admin_is_said_with_the_command() {
         (
             "somebody has signed in since",
             job(
-                Some(run("2026-02-02T05:20:00.000Z", "parked", "")),
+                Some(run("2026-02-02T05:20:00.000Z", Outcome::Parked, "")),
                 None,
                 wants_sign_in(),
             ),

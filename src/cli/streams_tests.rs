@@ -1,6 +1,7 @@
 //! Streams as text.
 
 use super::*;
+use crate::model::Outcome;
 
 fn stream(name: &str, rows: Option<u64>, jobs: &[&str], read: bool) -> Stream {
     Stream {
@@ -16,7 +17,7 @@ fn stream(name: &str, rows: Option<u64>, jobs: &[&str], read: bool) -> Stream {
             job: "rosters".to_owned(),
             started: "2026-02-02T06:00:00.000Z".to_owned(),
             reading: "full".to_owned(),
-            outcome: "ok".to_owned(),
+            outcome: Outcome::Ok,
             rejected: 0,
         }),
         rules: Rules {

@@ -6,6 +6,7 @@ use super::exit::Exit;
 use super::progress::Bars;
 use super::{lines, out, start, table};
 use crate::app::{App, Overlay, Places, known_job};
+use crate::model::Cause;
 use crate::sync::{Order, RunReport};
 
 /// Options of `sync`.
@@ -33,7 +34,7 @@ pub async fn run(places: &Places, options: Options) -> Result<(), Exit> {
     };
     let jobs = jobs(&app, &options.jobs)?;
     let order = Order {
-        cause: "command",
+        cause: Cause::Command,
         full: options.full,
         dry: options.dry_run,
     };

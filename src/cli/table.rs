@@ -120,7 +120,7 @@ pub fn of_streams<'a>(records: impl IntoIterator<Item = (&'a str, &'a StreamReco
             count(record.rejected),
             Cell::new(length(Duration::from_millis(record.duration_ms)))
                 .set_alignment(CellAlignment::Right),
-            Cell::new(&record.outcome),
+            Cell::new(record.outcome),
         ]);
     }
     table

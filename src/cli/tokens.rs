@@ -26,7 +26,7 @@ pub struct Options {
 
 /// Shows what is kept.
 pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
-    let reading = Reading::open(places)?;
+    let reading = Reading::open(places)?.up_to_date()?;
     let setup = reading.setup()?;
     let keys = keys(
         &setup.config.store,
@@ -95,12 +95,12 @@ fn parked(reading: &Reading, kept: &[KeptLine]) -> Result<Vec<Parked>, Exit> {
         let obtained = line.and_then(|line| line.obtained.as_deref());
         let last = look::runs(mirror, Some(name.as_str()), 1)?.pop();
         let tried = last.as_ref().and_then(|run| run.ended.as_deref());
-        let waiting = waiting(&state, &source, tried, obtained);
-        if let (Some(waiting), Some(reason)) = (waiting, state.parked) {
+        let waiting = waiting(&state, tried, obtained);
+        if let (Some(waiting), Some(known)) = (waiting, state.parked) {
             parked.push(Parked {
                 job: name.to_string(),
                 source,
-                reason,
+                reason: known.message,
                 waiting,
             });
         }

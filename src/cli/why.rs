@@ -10,8 +10,9 @@ use super::reading::Reading;
 use super::table::indented;
 use super::words::{many, moment};
 use crate::app::Places;
+use crate::model::Outcome;
 use crate::store::Table;
-use crate::store::look::{self, LastRead, Reader, Version};
+use crate::store::look::{self, LastRead, Reader, RowProblem, Version};
 
 /// Options of `why`.
 #[derive(Debug, clap::Args)]
@@ -28,7 +29,7 @@ pub struct Options {
 
 /// Tells the story of one row.
 pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
-    let reading = Reading::open(places)?;
+    let reading = Reading::open(places)?.up_to_date()?;
     let table = reading.table(&options.stream)?;
     check_key(&table, &options.key)?;
     let view = view(reading.mirror()?, &table, &options.key)?;
@@ -68,6 +69,8 @@ struct View {
     state: State,
     events: Vec<Event>,
     waiting: Option<Waiting>,
+    /// What could not be read of it when it was received last.
+    problems: Vec<RowProblem>,
     last_read: Option<LastRead>,
 }
 
@@ -92,7 +95,7 @@ struct Event {
     /// Nothing when the run is no longer recorded.
     job: Option<String>,
     /// How this stream's part of the run ended.
-    outcome: Option<String>,
+    outcome: Option<Outcome>,
     /// Names of the columns that differ from before.
     columns: Vec<String>,
 }
@@ -138,6 +141,7 @@ fn view(mirror: &Reader, table: &Table, key: &[String]) -> Result<View, Exit> {
         },
         events,
         waiting: waiting.map(|(missed, first_run)| Waiting { missed, first_run }),
+        problems: look::row_problems(mirror, table, key)?,
         last_read: look::last_read(mirror, &table.source, &table.stream)?,
     })
 }
@@ -195,10 +199,13 @@ fn text(view: &View) -> String {
         ),
         None => format!("{} was never read", view.table),
     };
+    let problems = problems(&view.problems);
     if view.state == State::Unknown {
-        let mut text =
-            format!("There is no row of {name}, neither now nor in the history.\n{last}.\n");
-        if let Some(last) = view.last_read.as_ref().filter(|last| last.rejected > 0) {
+        let mut text = format!(
+            "There is no row of {name}, neither now nor in the history.\n{problems}{last}.\n"
+        );
+        let rejected = view.last_read.as_ref().filter(|last| last.rejected > 0);
+        if let (Some(last), true) = (rejected, view.problems.is_empty()) {
             text.push_str(&format!(
                 "That run could not take {}; `rollbook runs show {}` says why.\n",
                 many(last.rejected as u64, "row", "rows"),
@@ -224,7 +231,36 @@ fn text(view: &View) -> String {
             waiting.first_run
         ));
     }
-    format!("{text}\n{last}.\n")
+    format!("{text}\n{problems}{last}.\n")
+}
+
+/// A line for each run that rejected the row, and for each column that keeps its last value.
+fn problems(problems: &[RowProblem]) -> String {
+    let (rejected, kept): (Vec<&RowProblem>, Vec<&RowProblem>) =
+        problems.iter().partition(|problem| problem.rejected);
+    let mut text = String::new();
+    for of_run in rejected.chunk_by(|one, other| one.run == other.run) {
+        let why: Vec<String> = of_run
+            .iter()
+            .map(|problem| format!("`{}`: {}", problem.column, problem.reason))
+            .collect();
+        let (run, why) = (of_run[0].run, why.join("; "));
+        text.push_str(&format!(
+            "Run {run} received this row but rejected it: {why}.\n"
+        ));
+    }
+    for RowProblem {
+        column,
+        reason,
+        run,
+        ..
+    } in kept
+    {
+        text.push_str(&format!(
+            "`{column}` keeps its last value since run {run}: {reason}.\n"
+        ));
+    }
+    text
 }
 
 fn line(event: &Event) -> [String; 5] {
@@ -235,7 +271,7 @@ fn line(event: &Event) -> [String; 5] {
         What::Gone => "gone",
     };
     let outcome = match (&event.job, &event.outcome) {
-        (Some(_), Some(outcome)) => outcome.clone(),
+        (Some(_), Some(outcome)) => outcome.to_string(),
         (Some(_), None) => "no end recorded".to_owned(),
         (None, _) => "(no longer recorded)".to_owned(),
     };

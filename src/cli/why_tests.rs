@@ -51,12 +51,13 @@ fn view(state: State, events: Vec<Event>) -> View {
         state,
         events,
         waiting: None,
+        problems: Vec::new(),
         last_read: Some(LastRead {
             run: 9,
             job: "rosters".to_owned(),
             started: "2026-02-02T06:00:00.000Z".to_owned(),
             reading: "full".to_owned(),
-            outcome: "ok_with_rejects".to_owned(),
+            outcome: Outcome::OkWithRejects,
             rejected: 0,
         }),
     }
@@ -68,8 +69,17 @@ fn event(at: &str, what: What, run: i64, job: Option<&str>, columns: &[&str]) ->
         what,
         run,
         job: job.map(str::to_owned),
-        outcome: job.map(|_| "ok".to_owned()),
+        outcome: job.map(|_| Outcome::Ok),
         columns: columns.iter().map(|name| (*name).to_owned()).collect(),
+    }
+}
+
+fn problem(column: &str, reason: &str, rejected: bool) -> RowProblem {
+    RowProblem {
+        column: column.to_owned(),
+        reason: reason.to_owned(),
+        rejected,
+        run: 12,
     }
 }
 
@@ -125,6 +135,31 @@ fn the_story_is_told() {
             format!(
                 "There is no row of north_users with id = 17, neither now nor in the history.\n{read}\
                  That run could not take 1 row; `rollbook runs show 9` says why.\n"
+            ),
+        ),
+        (
+            View {
+                problems: vec![
+                    problem("birth_date", "expected a date, found text", true),
+                    problem("email", "missing", true),
+                ],
+                ..view(State::Unknown, Vec::new())
+            },
+            format!(
+                "There is no row of north_users with id = 17, neither now nor in the history.\n\
+                 Run 12 received this row but rejected it: `birth_date`: expected a date, found text; `email`: missing.\n{read}"
+            ),
+        ),
+        (
+            View {
+                problems: vec![problem("email", "expected text, found an array", false)],
+                ..view(State::InTheMirror, vec![came()])
+            },
+            format!(
+                "A row of north_users with id = 17:\n  \
+                 2026-02-01 06:00:00 UTC  came  run 1  (no longer recorded)\n\
+                 It is in the mirror now.\n\
+                 `email` keeps its last value since run 12: expected text, found an array.\n{read}"
             ),
         ),
         (

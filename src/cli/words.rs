@@ -70,6 +70,7 @@ fn paging(spec: &StreamSpec) -> String {
         PageBy::Number => format!("pages of {size} by number"),
         PageBy::Link => "pages by link".to_owned(),
         PageBy::Cursor => "pages by cursor".to_owned(),
+        PageBy::NextUrl => "pages by address".to_owned(),
         PageBy::Watermark => {
             let column = spec.watermark.map_or("", |place| &spec.columns[place].name);
             format!("pages of {size} along {column}")
@@ -133,11 +134,10 @@ fn gone(spec: &StreamSpec, confirm: Option<u32>) -> String {
         ways.push(format!("listed in {}", feed.stream));
     }
     if spec.gone.absence {
-        let walked = matches!(spec.page.by, PageBy::Offset | PageBy::Number);
-        ways.push(match (confirm, walked) {
-            (Some(1), _) | (None, false) => "absent".to_owned(),
+        ways.push(match (confirm, spec.page.by) {
+            (Some(1), _) | (None, PageBy::None) => "absent".to_owned(),
             (Some(times), _) => format!("absent {times} times in a row"),
-            (None, true) => "absent (twice, where no total is stated)".to_owned(),
+            (None, _) => "absent (twice in a row, where it takes several pages)".to_owned(),
         });
     }
     if ways.is_empty() {

@@ -82,7 +82,7 @@ fn rules_in_words() {
             "users",
             &plain,
             "id / pages of 200 by offset / - / all each time, could be changes by changed / \
-             when status = gone/inactive, absent (twice, where no total is stated) / kept 400d",
+             when status = gone/inactive, absent (twice in a row, where it takes several pages) / kept 400d",
         ),
         (
             "users",

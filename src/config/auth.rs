@@ -78,6 +78,19 @@ pub struct Auth {
     pub members: TokenMembers,
 }
 
+impl Auth {
+    /// Where its secrets are.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        let secrets = [
+            &self.client_secret,
+            &self.password,
+            &self.refresh_token,
+            &self.api_key,
+        ];
+        secrets.into_iter().flatten()
+    }
+}
+
 /// The ways to a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -76,6 +76,17 @@ impl Config {
         }
     }
 
+    /// The fingerprint of a source as it is written; 0 where no file says it.
+    pub fn source_fingerprint(&self, source: &SourceName) -> u64 {
+        let written = self.rollbook.at(&["sources", source.as_str()]);
+        written.map_or(0, Node::fingerprint)
+    }
+
+    /// The fingerprint of a job as it is written; 0 where no file says it.
+    pub fn job_fingerprint(&self, job: &JobName) -> u64 {
+        self.job_files.get(job).map_or(0, Node::fingerprint)
+    }
+
     /// Where a key of a source stands; the nearest key above it when it is not there.
     pub fn source_place(&self, source: &SourceName, path: &[&str]) -> Place {
         self.rollbook

@@ -125,6 +125,10 @@ fn mirror() -> PathBuf {
 pub struct SourceConfig {
     /// The description that says how to read it: one that is built in, or a file in `vendors/`.
     pub vendor: VendorName,
+    /// Its vendor is simulated and has another address each time, which says nothing of whose account it is.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub is_simulated: bool,
     /// What the description asks for.
     #[serde(default)]
     pub settings: BTreeMap<String, SettingValue>,

@@ -63,7 +63,7 @@ pub(super) fn take(status: &mut Status, event: &Event, now: Timestamp) -> Change
             job.passed_over = None;
             job.running = Some(Running {
                 since: at,
-                cause: (*cause).to_owned(),
+                cause: cause.to_string(),
                 ..Running::default()
             });
         }),
@@ -77,7 +77,7 @@ pub(super) fn take(status: &mut Status, event: &Event, now: Timestamp) -> Change
             };
         }
         Event::RunEnded { job, outcome } => {
-            with(status, job, |job| ended(job, outcome.word(), at));
+            with(status, job, |job| ended(job, outcome.as_str(), at));
         }
         Event::RunCrashed { job } => with(status, job, |job| ended(job, "crashed", at)),
         Event::TickDropped { job, reason } => with(status, job, |job| {

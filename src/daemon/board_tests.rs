@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::daemon::{Dropped, Refusal, TICK, Waiting};
-use crate::model::Class;
-use crate::sync::Outcome;
+use crate::daemon::{Dropped, Refusal, Waiting};
+use crate::model::{Cause, Class, Outcome};
 
 const NOW: &str = "2026-03-02T06:20:00.000Z";
 
@@ -38,7 +37,10 @@ fn page(rows: u64) -> Event {
 
 fn started() -> Event {
     let job = "rosters".to_owned();
-    Event::RunStarted { job, cause: TICK }
+    Event::RunStarted {
+        job,
+        cause: Cause::Schedule,
+    }
 }
 
 fn after(events: &[Event]) -> Status {
@@ -119,7 +121,7 @@ fn a_run_is_followed_and_a_reload_keeps_what_is_known() {
     let running = job.running.as_ref().expect("it still runs");
     assert_eq!(
         (running.pages, running.rows, running.cause.as_str()),
-        (2, 1017, TICK)
+        (2, 1017, "schedule")
     );
     assert_eq!(job.next_tick.as_deref(), Some("2026-03-02T09:00:00.000Z"));
 }

@@ -9,17 +9,9 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::schedule::{Schedule, Zone};
+use crate::model::{Cause, Outcome};
 use crate::store::runs::JobState;
-use crate::sync::{Outcome, Progress, Watch};
-
-/// Why a run began, as it is recorded: its time had come.
-pub const TICK: &str = "tick";
-
-/// Why a run began, as it is recorded: a tick was missed, and the job wants it made up for.
-pub const CATCH_UP: &str = "catch-up";
-
-/// Why a run began, as it is recorded: an admin has approved what its job held back.
-pub const APPROVAL: &str = "approval";
+use crate::sync::{Progress, Watch};
 
 /// What the loop knows of a job.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,8 +24,8 @@ pub struct Entry {
     pub zone: Zone,
     /// Whether a missed tick is made up for.
     pub catch_up: bool,
-    /// The job's configuration as a text to compare: a parked job whose shape has changed is tried anew.
-    pub shape: String,
+    /// Another one when the job's configuration says something else: a parked job is then tried again.
+    pub config_fingerprint: String,
 }
 
 /// The jobs, what is known of them, and how one runs.
@@ -51,7 +43,7 @@ pub trait Engine: Send + Sync + 'static {
     fn run(
         &self,
         job: &str,
-        cause: &'static str,
+        cause: Cause,
         stop: CancellationToken,
         watch: Watch,
     ) -> BoxFuture<'static, Outcome>;
@@ -63,24 +55,16 @@ pub trait Engine: Send + Sync + 'static {
     fn wish(&self, wish: String) -> BoxFuture<'static, Reply>;
 
     /// How often the mirror's writer has begun or ended something; odd while it works.
-    fn writer_steps(&self) -> u64 {
-        0
-    }
+    fn writer_steps(&self) -> u64;
 
     /// The jobs that wait for a person, by name; the error is a sentence.
-    fn waiting(&self) -> Result<Vec<Waiting>, String> {
-        Ok(Vec::new())
-    }
+    fn waiting(&self) -> Result<Vec<Waiting>, String>;
 
     /// Why nothing can be written down any more, if so: the loop ends.
-    fn lost(&self) -> Option<String> {
-        None
-    }
+    fn lost(&self) -> Option<String>;
 
     /// What tells this machine from others with the same jobs, so that they do not start together.
-    fn host(&self) -> String {
-        String::new()
-    }
+    fn host(&self) -> String;
 }
 
 /// What became of a wish.
@@ -154,8 +138,8 @@ pub enum Event {
     RunStarted {
         /// The job.
         job: String,
-        /// [`TICK`] or [`CATCH_UP`].
-        cause: &'static str,
+        /// What started it.
+        cause: Cause,
     },
     /// A run gets on.
     RunMoved {

@@ -17,7 +17,7 @@ async fn a_lost_mirror_stops_the_runs_and_ends_the_daemon() {
         [
             "ready",
             "job due 02T07:10:00",
-            "job tick",
+            "job schedule",
             "lost: the disk reports an error",
             "stopping",
             "job interrupted",

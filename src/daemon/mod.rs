@@ -20,9 +20,7 @@ mod timetable;
 mod verdict;
 
 pub use changes::Changes;
-pub use engine::{
-    APPROVAL, CATCH_UP, Dropped, Engine, Entry, Event, Next, Refusal, Reply, TICK, Waiting,
-};
+pub use engine::{Dropped, Engine, Entry, Event, Next, Refusal, Reply, Waiting};
 pub use front::{Front, absolute};
 pub use serve::{AtOnce, Orders, follow, serve};
 pub use signals::Signals;

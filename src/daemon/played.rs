@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::clock::{Clock, TestClock};
-use crate::model::{Class, scalar};
+use crate::model::{Cause, Class, Outcome};
 use crate::store::runs::JobState;
-use crate::sync::{Outcome, Progress, Watch};
+use crate::sync::{Progress, Watch};
 
 pub(super) fn time(text: &str) -> Timestamp {
     text.parse().expect("a time")
@@ -29,7 +29,7 @@ pub(super) fn entry(name: &str, schedule: &str) -> Entry {
         schedule: schedule.parse().expect("a schedule"),
         zone: "Europe/Vienna".parse().expect("a zone"),
         catch_up: false,
-        shape: "shape".to_owned(),
+        config_fingerprint: "same".to_owned(),
     }
 }
 
@@ -90,14 +90,14 @@ impl Engine for Played {
             return async { Err("the disk is full".to_owned()) }.boxed();
         }
         self.say(format!("{job} due {}", due.strftime("%dT%H:%M:%S")));
-        self.edit(job, |state| state.last_due = Some(scalar::written(due)));
+        self.edit(job, |state| state.last_due = Some(due));
         async { Ok(()) }.boxed()
     }
 
     fn run(
         &self,
         job: &str,
-        _cause: &'static str,
+        _cause: Cause,
         stop: CancellationToken,
         watch: Watch,
     ) -> BoxFuture<'static, Outcome> {
@@ -162,6 +162,14 @@ impl Engine for Played {
             run_now: wish.strip_prefix("approve ").map(str::to_owned),
         };
         async { reply }.boxed()
+    }
+
+    fn waiting(&self) -> Result<Vec<Waiting>, String> {
+        Ok(Vec::new())
+    }
+
+    fn host(&self) -> String {
+        String::new()
     }
 
     fn lost(&self) -> Option<String> {

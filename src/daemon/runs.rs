@@ -12,12 +12,13 @@ use tokio::sync::Semaphore;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::engine::{APPROVAL, Dropped, Engine, Event};
+use super::engine::{Dropped, Engine, Event};
 use super::pulse::{Pulse, Writer, Writes};
 use super::timetable::Tick;
 use super::verdict::may_run;
 use crate::clock::Clock;
-use crate::sync::{Outcome, Progress, Watch};
+use crate::model::{Cause, Outcome};
+use crate::sync::{Progress, Watch};
 
 /// So many runs at once; more wait. A run holds a few pages in memory.
 const AT_ONCE: usize = 8;
@@ -201,8 +202,8 @@ impl Run {
         self.pulse.begin(self.clock.running());
         let may = match engine.state(&tick.job) {
             // A person asked for it, and knows what the job waits for.
-            Ok(_) if tick.cause == APPROVAL => Ok(()),
-            Ok(state) => may_run(&state, &tick.shape, tick.due, tick.now),
+            Ok(_) if tick.cause == Cause::Approval => Ok(()),
+            Ok(state) => may_run(&state, &tick.config_fingerprint, tick.due, tick.now),
             Err(sentence) => Err(Dropped::Store(sentence)),
         };
         let noted = match may {

@@ -12,12 +12,12 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::engine::{APPROVAL, Dropped, Engine, Event, Next, Waiting};
+use super::engine::{Dropped, Engine, Event, Next, Waiting};
 use super::runs::{Runs, Tell, drop_tick};
 use super::signals::Signals;
 use super::timetable::{LONGEST_NAP, Occasion, Timetable};
-use super::verdict::last_due;
 use crate::clock::Clock;
+use crate::model::Cause;
 
 /// 2026-01-01T00:00:00Z: a clock that shows less has not been set since the machine was switched on.
 const PLAUSIBLE: Timestamp = Timestamp::constant(1_767_225_600, 0);
@@ -223,7 +223,7 @@ impl Daemon {
         }
         let now = self.clock.now();
         for job in std::mem::take(&mut *self.orders.at_once.jobs()) {
-            if let Some(tick) = self.timetable.at_once(&job, APPROVAL, now) {
+            if let Some(tick) = self.timetable.at_once(&job, Cause::Approval, now) {
                 self.runs.start(tick);
             }
         }
@@ -304,7 +304,7 @@ impl Daemon {
         let now = self.clock.now();
         let engine = Arc::clone(&self.engine);
         let known = |job: &str| match engine.state(job) {
-            Ok(state) => last_due(&state),
+            Ok(state) => state.last_due,
             Err(sentence) => {
                 tracing::warn!(job, "what the job missed is not known: {sentence}");
                 Some(now)

@@ -109,7 +109,7 @@ pub struct Job {
 pub struct Running {
     /// Since when, UTC.
     pub since: String,
-    /// Why: `tick`, `catch-up`.
+    /// What started it: `schedule`, `catch_up`, `approval`.
     pub cause: String,
     /// The stream that it reads, once it reads one.
     pub stream: Option<String>,

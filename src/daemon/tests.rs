@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::played::{Act, Play, Run, entry, send, time};
 use super::*;
 use crate::clock::Clock;
-use crate::model::Class;
-use crate::store::runs::JobState;
+use crate::model::{Class, ParkReason};
+use crate::store::runs::{JobState, Parked};
 
 #[tokio::test]
 async fn every_step_of_one_run() {
@@ -19,7 +19,7 @@ async fn every_step_of_one_run() {
         [
             "ready",
             "job due 02T07:30:00",
-            "job tick",
+            "job schedule",
             "job ok",
             "stopping"
         ]
@@ -71,11 +71,11 @@ async fn a_tick_during_a_run_is_dropped() {
         [
             "ready",
             "job due 02T07:10:00",
-            "job tick",
+            "job schedule",
             "job dropped: the last run still goes on",
             "job ok",
             "job due 02T07:30:00",
-            "job tick",
+            "job schedule",
             "stopping",
             "job ok",
         ]
@@ -88,7 +88,7 @@ async fn what_was_missed_runs_once_after_start() {
         catch_up: true,
         ..entry(name, "30 8 * * *")
     });
-    let last = |state: &mut JobState| state.last_due = Some("2026-02-27T07:30:00.000Z".to_owned());
+    let last = |state: &mut JobState| state.last_due = Some(time("2026-02-27T07:30:00.000Z"));
     let play = Play::new(
         "2026-03-02T12:00:00Z",
         &[
@@ -106,7 +106,7 @@ async fn what_was_missed_runs_once_after_start() {
             "ready",
             "new due 02T07:30:00",
             "catches_up due 02T07:30:00",
-            "catches_up catch-up",
+            "catches_up catch_up",
             "catches_up ok",
             "stopping"
         ]
@@ -141,7 +141,7 @@ async fn a_clock_that_is_set_runs_nothing_twice() {
 async fn a_deferred_job_waits_and_a_failing_one_slows_down() {
     let play = Play::new("2026-03-02T07:01:00Z", &[entry("job", "*/10 * * * *")])
         .knows("job", |state| {
-            state.deferred_until = Some("2026-03-02T07:25:00.000Z".to_owned())
+            state.deferred_until = Some(time("2026-03-02T07:25:00.000Z"))
         });
     assert_eq!(
         play.dues("2026-03-02T07:45:00Z").await,
@@ -150,7 +150,7 @@ async fn a_deferred_job_waits_and_a_failing_one_slows_down() {
     let play =
         Play::new("2026-03-02T07:01:00Z", &[entry("job", "*/10 * * * *")]).knows("job", |state| {
             state.failures = 7;
-            state.last_due = Some("2026-03-02T07:00:00.000Z".to_owned());
+            state.last_due = Some(time("2026-03-02T07:00:00.000Z"));
         });
     assert_eq!(
         play.dues("2026-03-02T08:15:00Z").await,
@@ -162,13 +162,16 @@ async fn a_deferred_job_waits_and_a_failing_one_slows_down() {
 async fn a_parked_job_is_tried_once_a_day_until_its_file_changes() {
     let play =
         Play::new("2026-03-02T07:01:00Z", &[entry("job", "0 * * * *")]).knows("job", |state| {
-            state.parked = Some("sign in again".to_owned());
-            state.parked_shape = Some("shape".to_owned());
-            state.last_due = Some("2026-03-02T07:00:00.000Z".to_owned());
+            state.parked = Some(Parked {
+                reason: ParkReason::CredentialRefused,
+                message: "sign in again".to_owned(),
+                config_fingerprint: Some("same".to_owned()),
+            });
+            state.last_due = Some(time("2026-03-02T07:00:00.000Z"));
         });
     let change: Act = Box::new(|play| {
         let entry = Entry {
-            shape: "another".to_owned(),
+            config_fingerprint: "another".to_owned(),
             ..entry("job", "0 * * * *")
         };
         *play.engine.on_disk.lock().expect("on disk") = Ok(vec![entry]);
@@ -213,15 +216,15 @@ async fn new_configuration_comes_and_a_broken_one_does_not() {
         [
             "ready",
             "goes due 02T07:10:00",
-            "goes tick",
+            "goes schedule",
             "refused: line 3: unknown key",
             "reloaded",
             "goes interrupted",
             "comes due 02T07:45:00",
-            "comes tick",
+            "comes schedule",
             "comes ok",
             "stays due 02T07:50:00",
-            "stays tick",
+            "stays schedule",
             "stays ok",
             "stopping",
         ]
@@ -237,7 +240,7 @@ async fn a_panic_ends_its_run_only() {
     .goes("broken", Run::Panics)
     .goes("whole", Run::Ends(Class::Transient));
     let mut said = play.until("2026-03-02T08:30:00Z", Vec::new()).await;
-    said.retain(|text| !text.contains(" due ") && !text.contains(" tick"));
+    said.retain(|text| !text.contains(" due ") && !text.contains(" schedule"));
     assert_eq!(
         said,
         [
@@ -267,7 +270,7 @@ async fn a_full_disk_costs_ticks_and_nothing_else() {
             "ready",
             "job dropped: the disk is full",
             "job due 02T07:20:00",
-            "job tick",
+            "job schedule",
             "job ok",
             "stopping"
         ]
@@ -283,7 +286,7 @@ async fn a_stop_takes_four_seconds_at_most() {
     .goes("deaf", Run::Deaf)
     .goes("polite", Run::UntilStopped);
     let mut said = play.until("2026-03-02T07:14:00Z", Vec::new()).await;
-    said.retain(|text| !text.contains(" due ") && !text.contains(" tick"));
+    said.retain(|text| !text.contains(" due ") && !text.contains(" schedule"));
     assert_eq!(said, ["ready", "stopping", "polite interrupted"]);
     let naps = play.clock.naps();
     assert_eq!(naps.last(), Some(&Duration::from_secs(4)));
@@ -332,7 +335,7 @@ async fn a_clock_in_1970_is_waited_for() {
         ..entry("job", "30 8 * * *")
     }];
     let play = Play::new("1970-01-01T00:00:05Z", &job).knows("job", |state| {
-        state.last_due = Some("2026-03-01T07:30:00.000Z".to_owned())
+        state.last_due = Some(time("2026-03-01T07:30:00.000Z"))
     });
     let set: Act = Box::new(|play| play.clock.set_wall(time("2026-03-02T12:00:00Z")));
     let said = play
@@ -345,7 +348,7 @@ async fn a_clock_in_1970_is_waited_for() {
             "clock unset",
             "clock set",
             "job due 02T07:30:00",
-            "job catch-up",
+            "job catch_up",
             "job ok",
             "stopping"
         ]
@@ -374,7 +377,7 @@ async fn fifty_years_between_two_clocks_are_one_run() {
         "1970-01-01T00:00:05Z",
         &[job("catches_up", true), job("waits", false)],
     );
-    let last = |state: &mut JobState| state.last_due = Some("2026-03-01T07:30:00.000Z".to_owned());
+    let last = |state: &mut JobState| state.last_due = Some(time("2026-03-01T07:30:00.000Z"));
     let play = play.knows("catches_up", last).knows("waits", last);
     // The clock is set long after it was believed.
     let set: Act = Box::new(|play| play.clock.set_wall(time("2026-03-02T12:00:00Z")));
@@ -390,7 +393,7 @@ async fn fifty_years_between_two_clocks_are_one_run() {
             "clock believed",
             "clock set",
             "waits dropped: the clock was put forward over it",
-            "catches_up catch-up",
+            "catches_up catch_up",
             "catches_up ok",
             "stopping"
         ]
@@ -494,7 +497,7 @@ async fn what_was_approved_runs_at_once_whatever_the_job_waits_for() {
     let play = Play::new("2026-03-02T07:01:00Z", &[entry("job", "0 * * * *")]);
     let play = play.knows("job", |state| {
         state.failures = 11;
-        state.last_due = Some("2026-03-02T07:00:00.000Z".to_owned());
+        state.last_due = Some(time("2026-03-02T07:00:00.000Z"));
     });
     let acts = vec![
         ("2026-03-02T07:20:00Z", approve("job")),

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::engine::{CATCH_UP, Entry, Next, TICK};
+use super::engine::{Entry, Next};
 use super::verdict::believed;
+use crate::model::Cause;
 use crate::model::scalar::moved;
 use crate::model::schedule::{TOGETHER, missed, next_tick, room, spread};
 
@@ -34,12 +35,12 @@ const EIGHT_YEARS: SignedDuration = SignedDuration::from_hours(8 * 366 * 24);
 pub struct Tick {
     /// The job.
     pub job: String,
-    /// Its configuration, as in [`Entry::shape`].
-    pub shape: String,
+    /// As in [`Entry::config_fingerprint`].
+    pub config_fingerprint: String,
     /// When it was due; the spread is not in it.
     pub due: Timestamp,
     /// Why it runs.
-    pub cause: &'static str,
+    pub cause: Cause,
     /// When that was seen.
     pub now: Timestamp,
 }
@@ -66,7 +67,7 @@ pub enum Occasion {
 struct Plan {
     due: Timestamp,
     at: Timestamp,
-    cause: &'static str,
+    cause: Cause,
 }
 
 #[derive(Debug)]
@@ -144,10 +145,10 @@ impl Timetable {
     }
 
     /// A tick out of turn, which changes no plan; nothing when there is no such job.
-    pub fn at_once(&self, job: &str, cause: &'static str, now: Timestamp) -> Option<Tick> {
+    pub fn at_once(&self, job: &str, cause: Cause, now: Timestamp) -> Option<Tick> {
         self.jobs.get(job).map(|timed| Tick {
             job: job.to_owned(),
-            shape: timed.entry.shape.clone(),
+            config_fingerprint: timed.entry.config_fingerprint.clone(),
             due: now,
             cause,
             now,
@@ -219,7 +220,7 @@ impl Timetable {
         timed.plan = next;
         Some(Tick {
             job: name.to_owned(),
-            shape: timed.entry.shape.clone(),
+            config_fingerprint: timed.entry.config_fingerprint.clone(),
             due,
             cause: plan.cause,
             now,
@@ -231,10 +232,12 @@ impl Timetable {
         let latest = moved(now, signed(CATCH_UP_SPREAD));
         self.replan(
             |timed| match timed.plan {
-                Some(plan) if plan.cause == CATCH_UP && plan.due <= now => Replan::Keep(Plan {
-                    at: plan.at.min(latest),
-                    ..plan
-                }),
+                Some(plan) if plan.cause == Cause::CatchUp && plan.due <= now => {
+                    Replan::Keep(Plan {
+                        at: plan.at.min(latest),
+                        ..plan
+                    })
+                }
                 _ => Replan::Anew,
             },
             now,
@@ -249,7 +252,7 @@ impl Timetable {
                 Some(plan) if before < plan.due && plan.due <= now => {
                     if timed.entry.catch_up {
                         Replan::Keep(Plan {
-                            cause: CATCH_UP,
+                            cause: Cause::CatchUp,
                             ..plan
                         })
                     } else {
@@ -296,7 +299,7 @@ impl Timetable {
         Some(Plan {
             due,
             at,
-            cause: TICK,
+            cause: Cause::Schedule,
         })
     }
 
@@ -315,7 +318,7 @@ impl Timetable {
             .map(|due| Plan {
                 due,
                 at: moved(now, signed(self.offset(entry, CATCH_UP_SPREAD))),
-                cause: CATCH_UP,
+                cause: Cause::CatchUp,
             });
         match (late, next) {
             (Some(late), Some(next)) => Some(if late.at < next.at { late } else { next }),

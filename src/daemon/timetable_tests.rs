@@ -12,7 +12,7 @@ fn entry(name: &str, schedule: &str, catch_up: bool) -> Entry {
         schedule: schedule.parse().expect("a schedule"),
         zone: "Europe/Vienna".parse().expect("a zone"),
         catch_up,
-        shape: "shape".to_owned(),
+        config_fingerprint: "same".to_owned(),
     }
 }
 
@@ -85,7 +85,11 @@ fn an_ordinary_day() {
     let mut story = Story::begin("02T06:00", DAILY, false, None);
     assert_eq!(
         story.until("04T12:00"),
-        ["02T07:30 tick", "03T07:30 tick", "04T07:30 tick"]
+        [
+            "02T07:30 schedule",
+            "03T07:30 schedule",
+            "04T07:30 schedule"
+        ]
     );
 }
 
@@ -109,11 +113,11 @@ fn pattern(name: &str) -> &str {
 const STARTS: &str = "
 daily     | yes | nothing  |
 daily     | yes | 27T07:30 |
-daily     | yes | 01T07:30 | 02T07:30 catch-up
+daily     | yes | 01T07:30 | 02T07:30 catch_up
 daily     | no  | 01T07:30 |
 daily     | yes | 02T07:30 |
-0 14 * * * | yes | 01T07:30 | 01T13:00 catch-up, 02T13:00 tick
-0 * * * * | yes | 02T10:00 | 02T12:00 tick, 02T13:00 tick
+0 14 * * * | yes | 01T07:30 | 01T13:00 catch_up, 02T13:00 schedule
+0 * * * * | yes | 02T10:00 | 02T12:00 schedule, 02T13:00 schedule
 ";
 
 #[test]
@@ -136,7 +140,7 @@ fn a_tick_whose_spread_is_not_over_survives_a_restart() {
         "pick another name for the host"
     );
     let mut story = Story::begin("02T12:00:01", schedule, false, Some("01T12:00"));
-    assert_eq!(story.until("02T12:30"), ["02T12:00 tick"]);
+    assert_eq!(story.until("02T12:30"), ["02T12:00 schedule"]);
     let mut story = Story::begin("02T12:00:01", schedule, false, Some("02T12:00"));
     assert_eq!(story.until("02T12:30"), [] as [String; 0], "it ran already");
 }
@@ -153,15 +157,15 @@ fn start_of(schedule: &str) -> Timestamp {
 /// Forward by less than three hours: what was skipped runs once. By more: it counts as missed. Back:
 /// nothing runs twice, but a clock that was days ahead does not silence a job for days.
 const SETS: &str = "
-every 20 min | no  | 02T10:05    | 02T12:05 | 02T12:15 | 02T12:00 tick
+every 20 min | no  | 02T10:05    | 02T12:05 | 02T12:15 | 02T12:00 schedule
 daily        | no  | 02T10:05    | 02T12:05 | 02T13:00 |
-every 20 min | no  | 02T10:05    | 02T16:05 | 02T16:25 | jumped, 02T16:20 tick
-every 20 min | yes | 02T10:05    | 02T16:05 | 02T16:25 | 02T16:00 catch-up, 02T16:20 tick
-daily        | yes | 02T10:05    | 05T10:05 | 06T10:00 | 05T07:30 catch-up, 06T07:30 tick
-every 20 min | yes | 02T16:05    | 02T10:05 | 02T16:25 | 02T16:20 tick
-daily        | yes | 02T10:05    | 02T04:05 | 03T10:00 | 03T07:30 tick
-daily        | no  | 05T10:05    | 02T10:05 | 04T10:00 | 03T07:30 tick, 04T07:30 tick
-every 20 min | no  | 02T10:05:01 | 02T10:05 | 02T10:25 | 02T10:20 tick
+every 20 min | no  | 02T10:05    | 02T16:05 | 02T16:25 | jumped, 02T16:20 schedule
+every 20 min | yes | 02T10:05    | 02T16:05 | 02T16:25 | 02T16:00 catch_up, 02T16:20 schedule
+daily        | yes | 02T10:05    | 05T10:05 | 06T10:00 | 05T07:30 catch_up, 06T07:30 schedule
+every 20 min | yes | 02T16:05    | 02T10:05 | 02T16:25 | 02T16:20 schedule
+daily        | yes | 02T10:05    | 02T04:05 | 03T10:00 | 03T07:30 schedule
+daily        | no  | 05T10:05    | 02T10:05 | 04T10:00 | 03T07:30 schedule, 04T07:30 schedule
+every 20 min | no  | 02T10:05:01 | 02T10:05 | 02T10:25 | 02T10:20 schedule
 ";
 
 #[test]
@@ -180,7 +184,7 @@ fn a_clock_that_was_wrong_at_start_misses_nothing() {
     // It shows 09:00 and is set to 06:00, before the tick of today that nothing has run for.
     let mut story = Story::begin("02T09:00", DAILY, false, Some("01T07:30"));
     assert_eq!(story.set("02T06:00"), [] as [String; 0]);
-    assert_eq!(story.until("02T08:00"), ["02T07:30 tick"]);
+    assert_eq!(story.until("02T08:00"), ["02T07:30 schedule"]);
 }
 
 #[test]
@@ -188,16 +192,16 @@ fn what_waits_to_be_caught_up_survives_a_set_clock() {
     let begin = || Story::begin("02T12:00", DAILY, true, Some("01T07:30"));
     let mut story = begin();
     assert_eq!(story.set("02T08:00"), [] as [String; 0]);
-    assert_eq!(story.until("02T08:10"), ["02T07:30 catch-up"]);
+    assert_eq!(story.until("02T08:10"), ["02T07:30 catch_up"]);
     let mut story = begin();
     story.set("02T07:00");
     assert_eq!(
         story.until("02T08:00"),
-        ["02T07:30 tick"],
+        ["02T07:30 schedule"],
         "it is not missed any more"
     );
     let mut story = begin();
-    assert_eq!(story.set("02T17:00"), ["02T07:30 catch-up"]);
+    assert_eq!(story.set("02T17:00"), ["02T07:30 catch_up"]);
 }
 
 #[test]
@@ -206,7 +210,7 @@ fn a_loop_that_was_held_up_runs_what_is_due_once() {
     let mut story = Story::begin("02T10:05", EVERY_20_MIN, false, None);
     story.now = moment("02T18:05");
     story.running += Duration::from_secs(8 * 3600);
-    assert_eq!(story.look(), ["02T18:00 tick"]);
+    assert_eq!(story.look(), ["02T18:00 schedule"]);
     assert_eq!(story.look(), [] as [String; 0]);
 }
 
@@ -218,7 +222,7 @@ fn new_configuration() {
     let jobs = ["stays", "goes", "changes"].map(|name| entry(name, DAILY, true));
     table.load(jobs.to_vec(), last_due, Occasion::Start, now);
     let before = table.jobs["stays"].plan;
-    assert_eq!(before.expect("a plan").cause, CATCH_UP);
+    assert_eq!(before.expect("a plan").cause, Cause::CatchUp);
 
     let changed = entry("changes", "0 20 * * *", true);
     let new = [jobs[0].clone(), changed, entry("comes", DAILY, true)];

@@ -43,30 +43,26 @@ pub(super) fn believed(last_due: Option<Timestamp>, now: Timestamp) -> Option<Ti
     last_due.filter(|last_due| last_due.duration_since(now) <= AHEAD)
 }
 
-/// The last tick that was acted on, as it is recorded.
-pub(super) fn last_due(state: &JobState) -> Option<Timestamp> {
-    state.last_due.as_deref().and_then(scalar::parse)
-}
-
 /// Whether the tick that was due then may run now.
 pub(super) fn may_run(
     state: &JobState,
-    shape: &str,
+    config_fingerprint: &str,
     due: Timestamp,
     now: Timestamp,
 ) -> Result<(), Dropped> {
     let longest = SignedDuration::try_from(LONGEST_WISH).unwrap_or(SignedDuration::MAX);
-    if let Some(until) = state.deferred_until.as_deref().and_then(scalar::parse)
+    if let Some(until) = state.deferred_until
         && until > now
         && until.duration_since(now) <= longest
     {
         return Err(Dropped::Deferred(until));
     }
-    let Some(last) = believed(last_due(state), now) else {
+    let Some(last) = believed(state.last_due, now) else {
         return Ok(());
     };
-    if state.parked.is_some()
-        && state.parked_shape.as_deref() == Some(shape)
+    if let Some(parked) = &state.parked
+        && !parked.reason.costs_nothing_to_try()
+        && parked.config_fingerprint.as_deref() == Some(config_fingerprint)
         && due.duration_since(last) < PROBE
     {
         return Err(Dropped::Parked);
@@ -82,6 +78,8 @@ pub(super) fn may_run(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ParkReason;
+    use crate::store::runs::Parked;
 
     fn time(text: &str) -> Timestamp {
         text.parse().expect("a time")
@@ -113,12 +111,12 @@ mod tests {
     /// Whether the tick of 2026-03-02T10:00Z, looked at nine seconds later, runs.
     fn check(name: &str, state: JobState, expected: Result<(), Dropped>) {
         let (due, now) = (time("2026-03-02T10:00:00Z"), time("2026-03-02T10:00:09Z"));
-        assert_eq!(may_run(&state, "shape", due, now), expected, "{name}");
+        assert_eq!(may_run(&state, "same", due, now), expected, "{name}");
     }
 
     #[test]
     fn ticks_that_may_run_and_ticks_that_may_not() {
-        let at = |text: &str| Some(format!("{text}:00.000Z"));
+        let at = |text: &str| Some(time(&format!("{text}:00Z")));
         let deferred = |until: &str| JobState {
             deferred_until: at(until),
             ..JobState::default()
@@ -137,25 +135,36 @@ mod tests {
             Ok(()),
         );
 
-        let parked = |last_due: &str, shape: &str| JobState {
+        let parked_for = |last_due: &str, fingerprint: &str, reason| JobState {
             last_due: at(last_due),
-            parked: Some("sign in again".to_owned()),
-            parked_shape: Some(shape.to_owned()),
+            parked: Some(Parked {
+                reason,
+                message: "sign in again".to_owned(),
+                config_fingerprint: Some(fingerprint.to_owned()),
+            }),
             ..JobState::default()
         };
+        let parked = |last_due: &str, fingerprint: &str| {
+            parked_for(last_due, fingerprint, ParkReason::SignInNeeded)
+        };
+        check(
+            "parked because something on this machine is missing",
+            parked_for("2026-03-02T06:00", "same", ParkReason::Unready),
+            Ok(()),
+        );
         check(
             "parked this morning",
-            parked("2026-03-02T06:00", "shape"),
+            parked("2026-03-02T06:00", "same"),
             Err(Dropped::Parked),
         );
         check(
             "parked, tried 22 hours and 59 minutes ago",
-            parked("2026-03-01T11:01", "shape"),
+            parked("2026-03-01T11:01", "same"),
             Err(Dropped::Parked),
         );
         check(
             "parked, tried on the short day before",
-            parked("2026-03-01T11:00", "shape"),
+            parked("2026-03-01T11:00", "same"),
             Ok(()),
         );
         check(
@@ -165,7 +174,7 @@ mod tests {
         );
         check(
             "parked by a clock a year ahead",
-            parked("2027-03-02T10:00", "shape"),
+            parked("2027-03-02T10:00", "same"),
             Ok(()),
         );
 

@@ -1,13 +1,15 @@
 //! Reading a body into one piece of memory, within every limit.
 //!
 //! gzip is unpacked here and not by the client, because only here the unpacked size, the ratio and
-//! a missing end can be seen while the bytes arrive.
+//! a missing end can be seen while the bytes arrive. Whether a body is gzip its first two bytes say: a proxy may lose the
+//! header, or leave it on a body that it has unpacked. Text in another charset than UTF-8 is turned into it.
 
 use std::io::{self, Write};
 
 use flate2::write::MultiGzDecoder;
 use reqwest::Response;
 
+use super::charset;
 use super::client::fault;
 use super::deadline::Deadline;
 use super::error::Kind;
@@ -49,7 +51,8 @@ pub(super) async fn read(
             .await?
             .map_err(|error| fault(&error, host, timeouts))?;
         let Some(piece) = piece else {
-            return body.finish();
+            let body = body.finish()?;
+            return Ok(charset::to_utf8(body, headers.get("content-type")));
         };
         match body.take(&piece) {
             Err(Kind::TooLarge(_)) if beyond == Beyond::Cut => return Ok(body.cut()),
@@ -76,15 +79,44 @@ fn packing(headers: &Headers) -> Result<Packing, Kind> {
 
 /// A body under way.
 enum Body {
-    Plain(Bounded),
-    Packed {
-        decoder: Box<MultiGzDecoder<Bounded>>,
-        began: bool,
+    /// Too little has come to see whether it is packed.
+    Begun {
+        declared: Packing,
+        room: Vec<u8>,
+        stated: u64,
+        limit: u64,
+        head: Vec<u8>,
     },
+    Plain(Bounded),
+    Packed(Box<MultiGzDecoder<Bounded>>),
+}
+
+/// How gzip begins (RFC 1952 2.3.1).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// What a body is by its first bytes; where they say nothing, what its header says.
+fn packing_of(head: &[u8], declared: Packing) -> Packing {
+    match *head {
+        [first, second, ..] if [first, second] == GZIP => Packing::Gzip,
+        // The text of an answer, or a web page: the header was left on it.
+        [b'{' | b'[' | b'<' | b'"' | b' ' | b'\t' | b'\r' | b'\n', ..] => Packing::None,
+        [0xef, 0xbb, ..] => Packing::None,
+        _ => declared,
+    }
 }
 
 impl Body {
-    fn new(packing: Packing, mut room: Vec<u8>, stated: u64, limit: u64) -> Self {
+    fn new(declared: Packing, room: Vec<u8>, stated: u64, limit: u64) -> Self {
+        Self::Begun {
+            declared,
+            room,
+            stated,
+            limit,
+            head: Vec::new(),
+        }
+    }
+
+    fn open(packing: Packing, mut room: Vec<u8>, stated: u64, limit: u64) -> Self {
         // JSON packs to about a twelfth; a guess that is too small only costs a copy or two.
         let expected = if packing == Packing::Gzip {
             stated.saturating_mul(8)
@@ -105,18 +137,28 @@ impl Body {
         };
         match packing {
             Packing::None => Self::Plain(inside),
-            Packing::Gzip => Self::Packed {
-                decoder: Box::new(MultiGzDecoder::new(inside)),
-                began: false,
-            },
+            Packing::Gzip => Self::Packed(Box::new(MultiGzDecoder::new(inside))),
         }
     }
 
     fn take(&mut self, piece: &[u8]) -> Result<(), Kind> {
         let (written, inside) = match self {
+            Self::Begun { head, .. } if head.len() + piece.len() < GZIP.len() => {
+                head.extend_from_slice(piece);
+                return Ok(());
+            }
+            Self::Begun { head, .. } => {
+                let mut start = std::mem::take(head);
+                if start.is_empty() {
+                    self.decide(piece);
+                    return self.take(piece);
+                }
+                start.extend_from_slice(piece);
+                self.decide(&start);
+                return self.take(&start);
+            }
             Self::Plain(inside) => (inside.write_all(piece), inside),
-            Self::Packed { decoder, began } => {
-                *began = true;
+            Self::Packed(decoder) => {
                 decoder.get_mut().packed += piece.len() as u64;
                 (decoder.write_all(piece), decoder.get_mut())
             }
@@ -124,24 +166,47 @@ impl Body {
         written.map_err(|_| inside.full.take().unwrap_or_else(broken_packing))
     }
 
-    fn finish(self) -> Result<Vec<u8>, Kind> {
+    fn decide(&mut self, head: &[u8]) {
+        if let Self::Begun {
+            declared,
+            room,
+            stated,
+            limit,
+            ..
+        } = self
+        {
+            let packing = packing_of(head, *declared);
+            *self = Self::open(packing, std::mem::take(room), *stated, *limit);
+        }
+    }
+
+    fn finish(mut self) -> Result<Vec<u8>, Kind> {
+        if let Self::Begun { head, .. } = &mut self {
+            let head = std::mem::take(head);
+            if head.is_empty() {
+                // An empty body with the header is what some servers send beside 204.
+                return Ok(head);
+            }
+            self.decide(&head);
+            self.take(&head)?;
+        }
         match self {
             Self::Plain(inside) => Ok(inside.bytes),
-            // An empty body with the header is what some servers send beside 204.
-            Self::Packed { began: false, .. } => Ok(Vec::new()),
-            Self::Packed { mut decoder, .. } => {
+            Self::Packed(mut decoder) => {
                 if decoder.try_finish().is_err() {
                     return Err(decoder.get_mut().full.take().unwrap_or_else(broken_packing));
                 }
                 Ok(std::mem::take(&mut decoder.get_mut().bytes))
             }
+            Self::Begun { head, .. } => Ok(head),
         }
     }
 
     fn cut(self) -> Vec<u8> {
         match self {
+            Self::Begun { head, .. } => head,
             Self::Plain(inside) => inside.bytes,
-            Self::Packed { mut decoder, .. } => std::mem::take(&mut decoder.get_mut().bytes),
+            Self::Packed(mut decoder) => std::mem::take(&mut decoder.get_mut().bytes),
         }
     }
 }
@@ -196,7 +261,11 @@ mod tests {
     }
 
     fn unpack(bytes: &[u8], limit: u64, piece: usize) -> Result<Vec<u8>, Kind> {
-        let mut body = Body::new(Packing::Gzip, Vec::new(), bytes.len() as u64, limit);
+        take(Packing::Gzip, bytes, limit, piece)
+    }
+
+    fn take(declared: Packing, bytes: &[u8], limit: u64, piece: usize) -> Result<Vec<u8>, Kind> {
+        let mut body = Body::new(declared, Vec::new(), bytes.len() as u64, limit);
         bytes.chunks(piece).try_for_each(|piece| body.take(piece))?;
         body.finish()
     }
@@ -225,7 +294,10 @@ mod tests {
             ("cut in the middle", &half, Err(broken_packing())),
             ("wrong check sum", &flipped, Err(broken_packing())),
             ("garbage behind", &tail, Err(broken_packing())),
-            ("not gzip", &text, Err(broken_packing())),
+            ("not gzip but text", &text, Ok(text.clone())),
+            ("one letter", &b"1".to_vec(), Err(broken_packing())),
+            ("half a beginning", &vec![0x1f], Err(broken_packing())),
+            ("neither", &b"\x00\x01\x02".to_vec(), Err(broken_packing())),
         ] {
             for piece in [1, 7, 1 << 20] {
                 assert_eq!(
@@ -239,6 +311,65 @@ mod tests {
         assert_eq!(
             unpack(&packed(&vec![0; 3 << 20]), 64 << 20, 512),
             Err(Kind::Bomb)
+        );
+    }
+
+    #[test]
+    fn the_first_bytes_outweigh_the_header() {
+        let text = br#"{"users":[{"sourcedId":"u1"}]}"#.repeat(400);
+        let whole = packed(&text);
+        let marked = [b"\xef\xbb\xbf".to_vec(), text.clone()].concat();
+        let page = b"<html>busy</html>".to_vec();
+        let cut = whole[..whole.len() / 2].to_vec();
+        for (name, declared, bytes, should) in [
+            (
+                "gzip without its header",
+                Packing::None,
+                &whole,
+                Ok(text.clone()),
+            ),
+            (
+                "cut gzip without its header",
+                Packing::None,
+                &cut,
+                Err(broken_packing()),
+            ),
+            ("the header on text", Packing::Gzip, &text, Ok(text.clone())),
+            (
+                "the header on text with a mark",
+                Packing::Gzip,
+                &marked,
+                Ok(marked.clone()),
+            ),
+            (
+                "the header on a web page",
+                Packing::Gzip,
+                &page,
+                Ok(page.clone()),
+            ),
+            ("text", Packing::None, &text, Ok(text.clone())),
+            (
+                "one letter",
+                Packing::None,
+                &b"1".to_vec(),
+                Ok(b"1".to_vec()),
+            ),
+            ("nothing", Packing::None, &Vec::new(), Ok(Vec::new())),
+        ] {
+            for piece in [1, 2, 7, 1 << 20] {
+                let seen = take(declared, bytes, 1 << 20, piece);
+                assert_eq!(seen, should, "{name}, {piece} bytes a piece");
+            }
+        }
+        let bomb = packed(&vec![0; 3 << 20]);
+        assert_eq!(take(Packing::None, &bomb, 64 << 20, 512), Err(Kind::Bomb));
+        assert_eq!(
+            take(Packing::None, &whole, 1000, 64),
+            Err(Kind::TooLarge(1000))
+        );
+        assert_eq!(
+            take(Packing::Gzip, &text, 1000, 64),
+            Err(Kind::TooLarge(1000))
         );
     }
 }

@@ -163,7 +163,7 @@ impl Kind {
     }
 
     /// Puts the kind beside what was tried and whom was asked.
-    pub(super) fn at(self, step: impl Into<String>, host: impl Into<String>) -> HttpError {
+    pub(crate) fn at(self, step: impl Into<String>, host: impl Into<String>) -> HttpError {
         let (step, host) = (step.into(), host.into());
         HttpError(Box::new(Failure {
             step,
@@ -270,6 +270,11 @@ impl HttpError {
             }
             _ => None,
         }
+    }
+
+    /// The run's time is over.
+    pub fn is_out_of_time(&self) -> bool {
+        matches!(self.0.kind, Kind::OutOfTime)
     }
 
     /// It is the same for everything that this source is asked.

@@ -9,6 +9,7 @@ mod access;
 mod ask;
 mod body;
 mod budget;
+mod charset;
 mod client;
 mod deadline;
 mod discovery;

@@ -30,11 +30,11 @@ impl Headers {
         self.0.get(name)?.to_str().ok()
     }
 
-    /// All values of a header in one text, as RFC 9110 5.3 joins them; `?` where one is not text.
-    pub(super) fn all(&self, name: &str) -> String {
+    /// All values of a header in one text, as RFC 9110 5.3 joins them; `?` where one is not UTF-8.
+    pub fn all(&self, name: &str) -> String {
         let values = self.0.get_all(name).iter();
         values
-            .map(|value| value.to_str().unwrap_or("?").trim())
+            .map(|value| std::str::from_utf8(value.as_bytes()).unwrap_or("?").trim())
             .collect::<Vec<_>>()
             .join(",")
     }

@@ -21,15 +21,36 @@ pub enum Class {
     Fatal,
 }
 
-impl fmt::Display for Class {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Class {
+    const ALL: [Self; 6] = [
+        Self::Transient,
+        Self::Auth,
+        Self::Permanent,
+        Self::Contract,
+        Self::Refused,
+        Self::Fatal,
+    ];
+
+    /// The word in tables and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
             Self::Transient => "transient",
             Self::Auth => "auth",
             Self::Permanent => "permanent",
             Self::Contract => "contract",
             Self::Refused => "refused",
             Self::Fatal => "fatal",
-        })
+        }
+    }
+
+    /// The class that a word of a table means.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == word)
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }

@@ -1,17 +1,25 @@
 //! Floor 0: words and rules. No I/O, no clock, no async.
 
+pub mod absence;
+pub mod account;
 pub mod alike;
+pub mod cause;
 pub mod class;
 pub mod combo;
+pub mod completeness;
+pub mod decision;
 pub mod document;
 pub mod duration;
 pub mod file_text;
+mod fingerprint;
 pub mod folded;
 pub mod guard;
 mod hidden;
 pub mod name;
 pub mod nearest;
 pub mod node;
+pub mod outcome;
+pub mod park;
 pub mod people;
 pub mod percent;
 pub mod plan;
@@ -25,12 +33,16 @@ mod schema_walk;
 pub mod sign_in;
 pub mod spelled;
 
+pub use cause::Cause;
 pub use class::Class;
 pub use combo::{By, Reference};
+pub use completeness::{Completeness, Inconsistency};
 pub use document::Document;
 pub use duration::{History, Period};
 pub use file_text::{FileText, Place};
 pub use name::{ColumnName, CrosswalkName, JobName, MatchName, SourceName, StreamName, VendorName};
 pub use node::Node;
+pub use outcome::Outcome;
+pub use park::ParkReason;
 pub use percent::Percent;
 pub use problem::{Look, Problem, Problems, Severity};

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::absence::Duplicates;
+use super::row::Repair;
+
 /// What applying a reading of one stream would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
@@ -28,17 +31,38 @@ pub struct Plan {
     pub gone: u64,
     /// Rows of the table that did not come and wait for another reading to agree.
     pub waiting: u64,
-    /// How often a key came twice.
-    pub doubles: u64,
+    /// Keys that were received more than once.
+    pub duplicates: Duplicates,
     /// Rows that could not be taken.
     pub rejected: u64,
+    /// Those of them without a readable key.
+    pub unidentified: u64,
+    /// Rows that were received in an older version than the stored one, for the first time.
+    pub older: u64,
+    /// Cells that could not be read, by column.
+    pub unreadable: BTreeMap<String, CellLoss>,
+    /// Values that were put right before they were taken, by column.
+    pub repaired: BTreeMap<(String, Repair), u64>,
+    /// Columns that had values in most rows and have none in this reading.
+    pub emptied: Vec<String>,
     /// Losses by the value of the column that the guard looks at.
     pub groups: BTreeMap<Option<String>, GroupLoss>,
     /// Whether absence was looked at.
     pub full: bool,
-    /// Why absence cannot be believed.
-    pub doubt: Option<String>,
+    /// Whether all rows were asked for, and not changes only.
+    pub was_read_in_full: bool,
+    /// Another program rebuilt the mirror's file meanwhile, so that nobody knows which rows were received.
+    pub rebuilt: bool,
     pub(super) lost_keys: u64,
+}
+
+/// The cells of a column that could not be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CellLoss {
+    /// How many.
+    pub unreadable: u64,
+    /// How many values of the column could be read.
+    pub readable: u64,
 }
 
 /// What one group would lose.
@@ -96,13 +120,14 @@ impl Plan {
     }
 
     /// A number for what is lost: an approval holds for the same loss only. The order of the rows does not matter.
-    pub fn loss_mark(&self) -> u64 {
-        let mut bytes = [0; 32];
-        for (place, number) in [self.lost_keys, self.lost(), self.by_status, self.live]
-            .into_iter()
-            .enumerate()
-        {
-            bytes[place * 8..][..8].copy_from_slice(&number.to_le_bytes());
+    pub fn loss_fingerprint(&self) -> u64 {
+        let mut bytes = Vec::new();
+        for number in [self.lost_keys, self.lost(), self.by_status, self.live] {
+            bytes.extend_from_slice(&number.to_le_bytes());
+        }
+        for column in self.emptied.iter().chain(self.unreadable.keys()) {
+            bytes.extend_from_slice(column.as_bytes());
+            bytes.push(0);
         }
         xxh3_64(&bytes)
     }

@@ -6,6 +6,7 @@
 //! so the form may change from release to release; the *fingerprint* of them may not (a change
 //! would rewrite every mirror once).
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// What a column holds.
@@ -53,18 +54,22 @@ pub enum Cell<'a> {
     Real(f64),
     /// Everything that is text in the table.
     Text(&'a str),
+    /// The row says nothing usable here: the stored value stays, and a new row has none. It never reaches a table.
+    Keep,
 }
 
 const NULL: u8 = 0;
 const INTEGER: u8 = 1;
 const REAL: u8 = 2;
 const TEXT: u8 = 3;
+const KEEP: u8 = 4;
 
 impl<'a> Cell<'a> {
     /// Appends the cell to a row's bytes.
     pub fn write(self, bytes: &mut Vec<u8>) {
         match self {
             Self::Null => bytes.push(NULL),
+            Self::Keep => bytes.push(KEEP),
             Self::Integer(number) => {
                 bytes.push(INTEGER);
                 bytes.extend_from_slice(&number.to_le_bytes());
@@ -85,14 +90,14 @@ impl<'a> Cell<'a> {
     pub fn text(self) -> Option<&'a str> {
         match self {
             Self::Text(text) => Some(text),
-            Self::Null | Self::Integer(_) | Self::Real(_) => None,
+            Self::Null | Self::Keep | Self::Integer(_) | Self::Real(_) => None,
         }
     }
 
     /// The value as text, as a group's name or a variable's value; nothing for null.
     pub fn plain(self) -> Option<String> {
         match self {
-            Self::Null => None,
+            Self::Null | Self::Keep => None,
             Self::Integer(number) => Some(number.to_string()),
             Self::Real(number) => Some(number.to_string()),
             Self::Text(text) => Some(text.to_owned()),
@@ -174,6 +179,7 @@ impl<'a> Iterator for Cells<'a> {
                 let (text, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
                 (Cell::Text(std::str::from_utf8(text).ok()?), rest)
             }
+            KEEP => (Cell::Keep, rest),
             _ => (Cell::Null, rest),
         };
         self.0 = rest;
@@ -184,10 +190,55 @@ impl<'a> Iterator for Cells<'a> {
 /// A row that could not be taken, without its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reject {
-    /// Where in the row, as the description writes it.
+    /// Where in the row, as the connector writes it.
     pub path: String,
     /// What was wrong: the kind of thing found, never the thing.
     pub reason: String,
+    /// The row of the page that stands for it, where its key could be read: it is present, and nothing else is known of it.
+    pub row: Option<u32>,
+}
+
+/// A cell that could not be read. Its row is taken, and the column keeps its last value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The row's number in the page.
+    pub row: u32,
+    /// The column's number.
+    pub column: u32,
+    /// What was wrong: the kind of thing found, never the thing.
+    pub reason: String,
+}
+
+/// A value that was taken although something about it had to be put right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Repair {
+    /// Signs that no text can hold (half a surrogate pair, U+0000, bytes that are not UTF-8) became U+FFFD.
+    Replaced,
+    /// The row has the member more than once with different values; the last one was taken.
+    Repeated,
+    /// NaN or Infinity where a number is expected: no value.
+    NotANumber,
+    /// A time with a zone where a day is expected, and not at midnight: the day as written was taken.
+    UnclearDay,
+}
+
+impl Repair {
+    /// Whether something of what the vendor sent is not in the mirror.
+    pub fn loses_something(self) -> bool {
+        matches!(self, Self::Replaced | Self::Repeated)
+    }
+
+    /// The words for reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Replaced => "damaged signs in a text were replaced by U+FFFD",
+            Self::Repeated => "the member is there more than once; the last one was taken",
+            Self::NotANumber => "NaN or Infinity was taken as no value",
+            Self::UnclearDay => {
+                "a time with a zone that is not midnight was cut to its day as written; the connector's `time_zone` would decide"
+            }
+        }
+    }
 }
 
 /// The rows of one page.
@@ -197,6 +248,16 @@ pub struct Rows {
     ends: Vec<u32>,
     /// Rows that could not be taken.
     pub rejects: Vec<Reject>,
+    /// Cells that could not be read, of rows that were taken.
+    pub unreadable: Vec<Unreadable>,
+    /// How many values other than null each column has in the rows that were taken; empty for an answer without a list.
+    pub values: Vec<u32>,
+    /// Values that were put right before they were taken: how many, by column number and what was done.
+    pub repaired: BTreeMap<(u32, Repair), u64>,
+    /// Rows that hold at least one [`Cell::Keep`], ascending.
+    partial: Vec<u32>,
+    /// Rows that stand for a reject: only their key means anything. Ascending.
+    present_only: Vec<u32>,
 }
 
 impl Rows {
@@ -214,19 +275,56 @@ impl Rows {
         self.ends.push(self.bytes.len() as u32);
     }
 
-    /// How many rows were taken.
+    /// Adds a row with at least one [`Cell::Keep`].
+    pub fn push_partial(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.partial.push(self.ends.len() as u32);
+        self.push(write);
+    }
+
+    /// Adds what is known of a reject whose key could be read, and says which row it is: its key's cells, all others [`Cell::Keep`].
+    pub fn push_present(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> u32 {
+        let number = self.ends.len() as u32;
+        self.present_only.push(number);
+        self.push(write);
+        number
+    }
+
+    /// Whether a row holds a [`Cell::Keep`].
+    pub fn is_partial(&self, number: usize) -> bool {
+        self.partial.binary_search(&(number as u32)).is_ok()
+    }
+
+    /// Whether a row only says that its key is in the list.
+    pub fn is_present_only(&self, number: usize) -> bool {
+        self.present_only.binary_search(&(number as u32)).is_ok()
+    }
+
+    /// How many rows stand for a reject whose key could be read.
+    pub fn present_only(&self) -> usize {
+        self.present_only.len()
+    }
+
+    /// How many rejects have no readable key.
+    pub fn unidentified(&self) -> usize {
+        self.rejects
+            .iter()
+            .filter(|reject| reject.row.is_none())
+            .count()
+    }
+
+    /// How many rows there are, those that stand for a reject included.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether no row was taken.
+    /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
     /// How many rows the page held, rejected ones too.
     pub fn received(&self) -> usize {
-        self.ends.len() + self.rejects.len()
+        self.ends.len() + self.unidentified()
     }
 
     /// One row.
@@ -255,6 +353,11 @@ impl Rows {
         self.bytes.clear();
         self.ends.clear();
         self.rejects.clear();
+        self.unreadable.clear();
+        self.values.clear();
+        self.repaired.clear();
+        self.partial.clear();
+        self.present_only.clear();
     }
 
     fn range(&self, number: usize) -> Range<usize> {

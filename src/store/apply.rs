@@ -3,11 +3,14 @@
 //! All in one transaction that the caller opens and commits, so a checkpoint is never ahead of its
 //! data and a reader sees the old roster or the new one. Counts say what was done, not what was meant.
 
+use std::collections::HashMap;
+
 use rusqlite::{CachedStatement, Transaction, params};
 
 use super::error::StoreError;
 use super::staging::{Bound, Mark, Staged, entries_of};
 use super::table::Table;
+pub use crate::model::decision::Removals;
 use crate::model::row::{Cell, Cells};
 
 /// What was written for one stream.
@@ -30,17 +33,6 @@ pub struct Stamp {
     pub now: String,
 }
 
-/// Which of the missing rows leave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Removals {
-    /// None, and none starts to wait: absence is not believed.
-    None,
-    /// Those that enough readings missed; the others wait.
-    Confirmed,
-    /// All: an admin has seen them.
-    All,
-}
-
 /// Applies a reading.
 pub fn apply(
     transaction: &Transaction<'_>,
@@ -51,9 +43,8 @@ pub fn apply(
     let what = StoreError::sql("apply a reading");
     let mut writer = Writer::new(transaction, &staged.table, stamp).map_err(&what)?;
     writer.put_pages(staged).map_err(&what)?;
-    if removals != Removals::None {
-        writer.remove_missing(staged, removals).map_err(&what)?;
-    }
+    writer.settle_missing(staged, removals).map_err(&what)?;
+    writer.note_problems(staged).map_err(&what)?;
     Ok(writer.applied)
 }
 
@@ -97,6 +88,7 @@ impl<'t> Writer<'t> {
     }
 
     fn put_pages(&mut self, staged: &Staged) -> rusqlite::Result<()> {
+        let mut last = self.last_versions(staged)?;
         let mut pages = staged
             .stage
             .prepare("SELECT entries FROM page ORDER BY number")?;
@@ -105,14 +97,84 @@ impl<'t> Writer<'t> {
             let entries = page.get_ref(0)?.as_blob()?;
             for (mark, row) in entries_of(entries) {
                 match mark {
+                    Mark::New | Mark::Changed if !last.is_empty() => {
+                        let later = last.remove(&self.key_bytes(row));
+                        self.put_last(mark, row, later.as_deref())?;
+                    }
                     Mark::New => self.insert(row)?,
                     Mark::Changed => self.replace(row)?,
-                    Mark::Again => self.put_again(row)?,
+                    Mark::Again => {
+                        if let Some(later) = last.remove(&self.key_bytes(row)) {
+                            self.put_again(Cells::of(&later))?;
+                        }
+                    }
                     Mark::Gone => self.remove(&key_of(row, self.table))?,
                 }
             }
         }
         Ok(())
+    }
+
+    /// The version that stays of each key that was received more than once: the newer, the later one where nothing tells.
+    fn last_versions(&self, staged: &Staged) -> rusqlite::Result<HashMap<Vec<u8>, Vec<u8>>> {
+        let mut last: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
+        if staged.plan.duplicates.rows == 0 {
+            return Ok(last);
+        }
+        let mut pages = staged
+            .stage
+            .prepare("SELECT entries FROM page ORDER BY number")?;
+        let mut rows = pages.query([])?;
+        while let Some(page) = rows.next()? {
+            for (mark, row) in entries_of(page.get_ref(0)?.as_blob()?) {
+                if mark != Mark::Again {
+                    continue;
+                }
+                let key = self.key_bytes(row);
+                let stays = last
+                    .get(&key)
+                    .is_some_and(|so_far| self.is_newer(so_far, row));
+                if !stays {
+                    last.insert(key, row.bytes().to_vec());
+                }
+            }
+        }
+        Ok(last)
+    }
+
+    /// Whether what was received first is newer than what was received later.
+    fn is_newer(&self, first: &[u8], later: Cells<'_>) -> bool {
+        let text = |row: Cells<'_>| {
+            let newest = self.table.newest?;
+            row.at(newest).text().map(str::to_owned)
+        };
+        matches!((text(Cells::of(first)), text(later)), (Some(first), Some(later)) if first > later)
+    }
+
+    /// A row that was received first, and the version of it that was received later and may stay instead.
+    fn put_last(
+        &mut self,
+        mark: Mark,
+        first: Cells<'_>,
+        later: Option<&[u8]>,
+    ) -> rusqlite::Result<()> {
+        let row = match later.map(Cells::of) {
+            Some(later) if !self.is_newer(first.bytes(), later) => later,
+            _ => first,
+        };
+        match mark {
+            Mark::New => self.insert(row),
+            _ if later.is_some() => self.put_again(row),
+            _ => self.replace(row),
+        }
+    }
+
+    fn key_bytes(&self, row: Cells<'_>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        key_of(row, self.table)
+            .into_iter()
+            .for_each(|cell| cell.write(&mut bytes));
+        bytes
     }
 
     fn insert(&mut self, row: Cells<'_>) -> rusqlite::Result<()> {
@@ -173,37 +235,92 @@ impl<'t> Writer<'t> {
         Ok(())
     }
 
-    /// Rows that enough readings missed leave; the others are noted as waiting, and nobody else is.
-    fn remove_missing(&mut self, staged: &Staged, removals: Removals) -> rusqlite::Result<()> {
-        let (source, stream) = (&self.table.source, &self.table.stream);
-        if staged.plan.full {
-            self.transaction
-                .prepare_cached("DELETE FROM rollbook_waiting WHERE source = ?1 AND stream = ?2")?
-                .execute(params![source, stream])?;
-        }
+    /// Rows that enough readings missed are removed; the others are noted as unconfirmed, and no others are.
+    fn settle_missing(&mut self, staged: &Staged, removals: Removals) -> rusqlite::Result<()> {
+        self.forget_unconfirmed(staged)?;
         let mut missing = staged
             .stage
-            .prepare("SELECT key, missed, first_run, gone, here FROM missing")?;
+            .prepare("SELECT key, missed, first_run, gone, here, version FROM missing")?;
         let mut rows = missing.query([])?;
         while let Some(row) = rows.next()? {
             let key: Vec<u8> = row.get(0)?;
             let (gone, here): (bool, bool) = (row.get(3)?, row.get(4)?);
+            let version: Option<i64> = row.get(5)?;
+            if version.is_none() && removals == Removals::None {
+                continue;
+            }
             if gone || (here && removals == Removals::All) {
                 let cells: Vec<Cell<'_>> = Cells::of(&key).collect();
                 self.remove(&cells)?;
-            } else {
-                self.transaction
-                    .prepare_cached(
-                        "INSERT OR REPLACE INTO rollbook_waiting VALUES (?1, ?2, ?3, ?4, ?5)",
-                    )?
-                    .execute(params![
-                        source,
-                        stream,
-                        key,
-                        row.get::<_, i64>(1)?,
-                        row.get::<_, Option<i64>>(2)?.unwrap_or(self.stamp.run)
-                    ])?;
+                continue;
             }
+            let first_run = row.get::<_, Option<i64>>(2)?.unwrap_or(self.stamp.run);
+            self.transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO rollbook_waiting (source, stream, key, missed, first_run, version) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )?
+                .execute(params![
+                    self.table.source,
+                    self.table.stream,
+                    key,
+                    row.get::<_, i64>(1)?,
+                    first_run,
+                    version
+                ])?;
+        }
+        Ok(())
+    }
+
+    /// What this reading answered: rows that it received, and where absence counts all of them.
+    fn forget_unconfirmed(&self, staged: &Staged) -> rusqlite::Result<()> {
+        let (source, stream) = (&self.table.source, &self.table.stream);
+        let forget = |condition: &str| {
+            let sql = format!(
+                "DELETE FROM rollbook_waiting WHERE source = ?1 AND stream = ?2 AND {condition}"
+            );
+            let mut delete = self.transaction.prepare_cached(&sql)?;
+            delete.execute(params![source, stream])
+        };
+        if staged.plan.full {
+            forget("version IS NULL")?;
+        }
+        if staged.plan.was_read_in_full {
+            forget("version IS NOT NULL")?;
+        }
+        let mut found = self.transaction.prepare_cached(
+            "DELETE FROM rollbook_waiting WHERE source = ?1 AND stream = ?2 AND key = ?3 AND version IS NULL",
+        )?;
+        for key in staged.found_again.iter().filter(|_| !staged.plan.full) {
+            found.execute(params![source, stream, key])?;
+        }
+        Ok(())
+    }
+
+    /// Which rows and cells keep what they had, and why: `rollbook why` tells it.
+    fn note_problems(&self, staged: &Staged) -> rusqlite::Result<()> {
+        let (source, stream) = (&self.table.source, &self.table.stream);
+        if staged.plan.was_read_in_full {
+            self.transaction
+                .prepare_cached(
+                    "DELETE FROM rollbook_row_problems WHERE source = ?1 AND stream = ?2",
+                )?
+                .execute(params![source, stream])?;
+        }
+        for problem in &staged.problems {
+            self.transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO rollbook_row_problems VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                )?
+                .execute(params![
+                    source,
+                    stream,
+                    problem.key,
+                    problem.column,
+                    problem.reason,
+                    problem.rejected,
+                    self.stamp.run
+                ])?;
         }
         Ok(())
     }

@@ -8,6 +8,8 @@ use rusqlite::{Connection, params};
 
 use super::error::StoreError;
 use super::table::Table;
+use crate::model::absence::{Memory, TotalOff};
+use crate::model::scalar;
 
 /// How far a stream, or one item of `for_each`, was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,32 +24,57 @@ pub struct Checkpoint {
     pub again_at: Option<String>,
     /// The values that, as long as they stay, mean nothing new.
     pub same: Option<String>,
+    /// What is remembered of the stream's full readings.
+    pub memory: Memory,
+    /// What the stream was read for in full: another number means other items.
+    pub items: i64,
+    /// The generation of the source's account that it belongs to ([`super::accounts`]).
+    pub account: i64,
 }
 
-/// All checkpoints of a stream by item; the stream's own has the empty name.
+/// All checkpoints of a stream by item; the stream's own has the empty name. Those of another account are left out: they
+/// say nothing of this one.
 pub fn load(
     connection: &Connection,
     table: &Table,
+    account: i64,
 ) -> Result<BTreeMap<String, Checkpoint>, StoreError> {
     let what = StoreError::sql("read the checkpoints");
     let mut statement = connection
         .prepare_cached(
-            "SELECT item, cursor, walked_from, full_at, again_at, same FROM rollbook_checkpoints WHERE source = ?1 AND stream = ?2",
+            "SELECT item, cursor, walked_from, full_at, again_at, same, duplicates, largest_page, total_off, total_off_since, account, items \
+             FROM rollbook_checkpoints WHERE source = ?1 AND stream = ?2 AND account = ?3",
         )
         .map_err(&what)?;
     statement
-        .query_map(params![table.source, table.stream], |row| {
+        .query_map(params![table.source, table.stream, account], |row| {
             let checkpoint = Checkpoint {
                 cursor: row.get(1)?,
                 walked_from: row.get(2)?,
                 full_at: row.get(3)?,
                 again_at: row.get(4)?,
                 same: row.get(5)?,
+                memory: memory_of(row)?,
+                account: row.get(10)?,
+                items: row.get(11)?,
             };
             Ok((row.get(0)?, checkpoint))
         })
         .and_then(Iterator::collect)
         .map_err(&what)
+}
+
+fn memory_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Memory> {
+    let difference: Option<i64> = row.get(8)?;
+    let since: Option<String> = row.get(9)?;
+    let since = since.as_deref().and_then(scalar::parse);
+    Ok(Memory {
+        duplicates: row.get::<_, i64>(6)? as u64,
+        largest_page: row.get::<_, i64>(7)? as u64,
+        total_off: difference
+            .zip(since)
+            .map(|(difference, since)| TotalOff { difference, since }),
+    })
 }
 
 /// Writes one checkpoint.
@@ -57,9 +84,12 @@ pub fn save(
     item: &str,
     checkpoint: &Checkpoint,
 ) -> Result<(), StoreError> {
+    let memory = &checkpoint.memory;
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO rollbook_checkpoints VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT OR REPLACE INTO rollbook_checkpoints \
+             (source, stream, item, cursor, walked_from, full_at, again_at, same, duplicates, largest_page, total_off, total_off_since, account, items) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )
         .and_then(|mut insert| {
             insert.execute(params![
@@ -70,7 +100,13 @@ pub fn save(
                 checkpoint.walked_from,
                 checkpoint.full_at,
                 checkpoint.again_at,
-                checkpoint.same
+                checkpoint.same,
+                memory.duplicates as i64,
+                memory.largest_page as i64,
+                memory.total_off.map(|off| off.difference),
+                memory.total_off.map(|off| scalar::written(off.since)),
+                checkpoint.account,
+                checkpoint.items
             ])
         })
         .map(drop)

@@ -13,6 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
 
 use super::error::StoreError;
+use super::table_locks::TableLocks;
 use super::writer::{Task, Writer};
 use super::{care, private, schema, writer};
 use crate::model::Class;
@@ -36,6 +37,7 @@ pub struct Store {
     path: PathBuf,
     writer: Writer,
     lost: OnceLock<String>,
+    locks: TableLocks,
 }
 
 impl Store {
@@ -63,7 +65,13 @@ impl Store {
             path: path.to_owned(),
             writer,
             lost: OnceLock::new(),
+            locks: TableLocks::default(),
         })
+    }
+
+    /// Who may use which table now.
+    pub(super) fn locks(&self) -> &TableLocks {
+        &self.locks
     }
 
     /// Where the mirror is.

@@ -17,14 +17,14 @@ fn time(text: &str) -> Timestamp {
 /// A mirror with runs of two jobs, all of which rejected something; the second job has only failed lately.
 const RUNS: &str = "
 INSERT INTO rollbook_runs (run, job, source, cause, started, outcome) VALUES
-  (1, 'a', 's', 'tick', '2024-01-01T00:00:00.000Z', 'ok'),
-  (2, 'b', 's', 'tick', '2024-02-01T00:00:00.000Z', 'ok'),
-  (3, 'b', 's', 'tick', '2024-03-01T00:00:00.000Z', 'failed'),
-  (4, 'b', 's', 'tick', '2024-04-01T00:00:00.000Z', 'failed'),
-  (5, 'a', 's', 'tick', '2025-09-01T00:00:00.000Z', 'ok'),
-  (6, 'a', 's', 'tick', '2026-02-20T00:00:00.000Z', 'ok');
+  (1, 'a', 's', 'schedule', '2024-01-01T00:00:00.000Z', 'ok'),
+  (2, 'b', 's', 'schedule', '2024-02-01T00:00:00.000Z', 'ok'),
+  (3, 'b', 's', 'schedule', '2024-03-01T00:00:00.000Z', 'failed'),
+  (4, 'b', 's', 'schedule', '2024-04-01T00:00:00.000Z', 'failed'),
+  (5, 'a', 's', 'schedule', '2025-09-01T00:00:00.000Z', 'ok'),
+  (6, 'a', 's', 'schedule', '2026-02-20T00:00:00.000Z', 'ok');
 INSERT INTO rollbook_rejects SELECT run, source, 't', 'p', 'r', 1 FROM rollbook_runs;
-INSERT INTO rollbook_run_streams SELECT run, 't', 'full', 'ok', NULL, 1, 1, 0, 0, 0, 0, 1, 1, NULL, 1 FROM rollbook_runs;
+INSERT INTO rollbook_run_streams SELECT run, 't', 'full', 'ok', NULL, 1, 1, 0, 0, 0, 0, 1, 1, NULL, 1, NULL, 0, NULL FROM rollbook_runs;
 ";
 
 async fn mirror() -> (tempfile::TempDir, Store) {

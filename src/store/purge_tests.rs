@@ -23,7 +23,6 @@ fn users() -> Table {
         partition: Vec::new(),
         newest: None,
         gone_status: None,
-        keep: false,
         history: true,
     }
 }

@@ -1,11 +1,12 @@
 //! Records of runs, of jobs between runs, and of what admins approved.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::error::StoreError;
+use super::words::damaged;
 use crate::model::row::Reject;
-use crate::model::scalar;
+use crate::model::{Cause, Class, Outcome, ParkReason, scalar};
 
 /// One stream's part of a run, as it is recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,9 +16,11 @@ pub struct StreamRecord {
     /// `full` or `incremental`.
     pub reading: String,
     /// How it ended.
-    pub outcome: String,
+    pub outcome: Outcome,
     /// Why, if there is something to say.
     pub sentence: Option<String>,
+    /// What the reading says of completeness, as its word; nothing for a time series and for a stream that was not read.
+    pub completeness: Option<String>,
     /// Pages asked for.
     pub pages: u64,
     /// Rows read.
@@ -38,15 +41,15 @@ pub struct StreamRecord {
     pub unlisted: Vec<String>,
     /// How long it took.
     pub duration_ms: u64,
+    /// Where it failed: how often the request was tried that made it fail; 0 where no request did.
+    pub attempts: u64,
 }
 
 /// How a run ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunEnd {
-    /// The outcome's word.
-    pub outcome: String,
-    /// The class of the failure, if it was one.
-    pub class: Option<String>,
+    /// With the class of a failure.
+    pub outcome: Outcome,
     /// One sentence for the admin.
     pub sentence: Option<String>,
     /// What an approval of a held run is bound to.
@@ -57,15 +60,26 @@ pub struct RunEnd {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobState {
     /// The last tick that was acted on.
-    pub last_due: Option<String>,
+    pub last_due: Option<Timestamp>,
     /// A vendor asked not to be asked before this time.
-    pub deferred_until: Option<String>,
-    /// Why the job is parked.
-    pub parked: Option<String>,
-    /// The job's configuration when it was parked: another one resumes it.
-    pub parked_shape: Option<String>,
+    pub deferred_until: Option<Timestamp>,
+    /// Why the job is parked, if it is.
+    pub parked: Option<Parked>,
     /// Failed runs in a row.
     pub failures: u32,
+    /// Runs in a row that ended incomplete.
+    pub incomplete_runs: u32,
+}
+
+/// A job waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parked {
+    /// What code may ask.
+    pub reason: ParkReason,
+    /// What people read.
+    pub message: String,
+    /// Of the job's configuration when it was parked: another one resumes it. `None` where the job could not be built.
+    pub config_fingerprint: Option<String>,
 }
 
 /// Notes that a run begins; its number orders all runs.
@@ -73,13 +87,13 @@ pub fn begin(
     connection: &Connection,
     job: &str,
     source: &str,
-    cause: &str,
+    cause: Cause,
     now: &str,
 ) -> Result<i64, StoreError> {
     connection
         .query_row(
             "INSERT INTO rollbook_runs (job, source, cause, started) VALUES (?1, ?2, ?3, ?4) RETURNING run",
-            params![job, source, cause, now],
+            params![job, source, cause.as_str(), now],
             |row| row.get(0),
         )
         .map_err(StoreError::sql("note the start of a run"))
@@ -97,14 +111,17 @@ pub fn record_stream(
     let unlisted = (!record.unlisted.is_empty()).then(|| record.unlisted.join(", "));
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO rollbook_run_streams VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+            "INSERT OR REPLACE INTO rollbook_run_streams (run, stream, reading, outcome, class, sentence, pages, rows_read, \
+             new, changed, gone, waiting, unchanged, rejected, unlisted, duration_ms, attempts, completeness) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
         )
         .and_then(|mut insert| {
             insert.execute(params![
                 run,
                 record.stream,
                 record.reading,
-                record.outcome,
+                record.outcome.as_str(),
+                record.outcome.class().map(Class::as_str),
                 record.sentence,
                 record.pages as i64,
                 record.rows_read as i64,
@@ -115,7 +132,9 @@ pub fn record_stream(
                 record.unchanged as i64,
                 record.rejected as i64,
                 unlisted,
-                record.duration_ms as i64
+                record.duration_ms as i64,
+                record.attempts as i64,
+                record.completeness
             ])
         })
         .map_err(&what)?;
@@ -156,7 +175,7 @@ pub fn end(connection: &Connection, run: i64, now: &str, end: &RunEnd) -> Result
     connection
         .execute(
             "UPDATE rollbook_runs SET ended = ?2, outcome = ?3, class = ?4, sentence = ?5, hold = ?6 WHERE run = ?1",
-            params![run, now, end.outcome, end.class, end.sentence, end.hold],
+            params![run, now, end.outcome.as_str(), end.outcome.class().map(Class::as_str), end.sentence, end.hold],
         )
         .map(drop)
         .map_err(StoreError::sql("note the end of a run"))
@@ -177,21 +196,38 @@ pub fn close_left_open(connection: &Connection, now: &str) -> Result<usize, Stor
 pub fn job_state(connection: &Connection, job: &str) -> Result<JobState, StoreError> {
     connection
         .query_row(
-            "SELECT last_due, deferred_until, parked, parked_shape, failures FROM rollbook_jobs WHERE job = ?1",
+            "SELECT last_due, deferred_until, parked, park_reason, config_fingerprint, failures, incomplete_runs \
+             FROM rollbook_jobs WHERE job = ?1",
             [job],
-            |row| {
-                Ok(JobState {
-                    last_due: row.get(0)?,
-                    deferred_until: row.get(1)?,
-                    parked: row.get(2)?,
-                    parked_shape: row.get(3)?,
-                    failures: row.get(4)?,
-                })
-            },
+            state_of,
         )
         .optional()
         .map(Option::unwrap_or_default)
         .map_err(StoreError::sql("read a job's state"))
+}
+
+fn state_of(row: &Row<'_>) -> rusqlite::Result<JobState> {
+    // A time that cannot be read is as good as none: the job runs at its next tick.
+    let time = |place| -> rusqlite::Result<Option<Timestamp>> {
+        let text: Option<String> = row.get(place)?;
+        Ok(text.as_deref().and_then(scalar::parse))
+    };
+    let (message, reason): (Option<String>, Option<String>) = (row.get(2)?, row.get(3)?);
+    let parked = match (message, reason) {
+        (Some(message), Some(word)) => Some(Parked {
+            reason: ParkReason::parse(&word).ok_or_else(|| damaged(3, "park reason", &word))?,
+            message,
+            config_fingerprint: row.get(4)?,
+        }),
+        _ => None,
+    };
+    Ok(JobState {
+        last_due: time(0)?,
+        deferred_until: time(1)?,
+        parked,
+        failures: row.get(5)?,
+        incomplete_runs: row.get(6)?,
+    })
 }
 
 /// Writes a job's state down.
@@ -200,11 +236,21 @@ pub fn save_job_state(
     job: &str,
     state: &JobState,
 ) -> Result<(), StoreError> {
+    let parked = state.parked.as_ref();
     connection
         .execute(
-            "INSERT OR REPLACE INTO rollbook_jobs (job, last_due, deferred_until, parked, parked_shape, failures) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![job, state.last_due, state.deferred_until, state.parked, state.parked_shape, state.failures],
+            "INSERT OR REPLACE INTO rollbook_jobs (job, last_due, deferred_until, parked, park_reason, \
+             config_fingerprint, failures, incomplete_runs) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                job,
+                state.last_due.map(scalar::written),
+                state.deferred_until.map(scalar::written),
+                parked.map(|parked| &parked.message),
+                parked.map(|parked| parked.reason.as_str()),
+                parked.and_then(|parked| parked.config_fingerprint.as_ref()),
+                state.failures,
+                state.incomplete_runs
+            ],
         )
         .map(drop)
         .map_err(StoreError::sql("write a job's state"))
@@ -267,14 +313,14 @@ pub fn approve(
 pub fn approvals(
     connection: &Connection,
     job: &str,
-    since: &str,
+    since: Timestamp,
 ) -> Result<Vec<String>, StoreError> {
     let what = StoreError::sql("look for approvals");
     let mut statement = connection
         .prepare_cached("SELECT hold FROM rollbook_approvals WHERE job = ?1 AND approved >= ?2")
         .map_err(&what)?;
     statement
-        .query_map(params![job, since], |row| row.get(0))
+        .query_map(params![job, scalar::written(since)], |row| row.get(0))
         .and_then(Iterator::collect)
         .map_err(&what)
 }

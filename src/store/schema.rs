@@ -179,6 +179,45 @@ CREATE TABLE rollbook_outbox (
   due TEXT NOT NULL
 ) STRICT;
 ",
+    // A job that is parked is tried once more: why it is parked was only kept as a message.
+    "
+ALTER TABLE rollbook_jobs RENAME COLUMN parked_shape TO config_fingerprint;
+ALTER TABLE rollbook_jobs ADD COLUMN park_reason TEXT;
+ALTER TABLE rollbook_jobs ADD COLUMN incomplete_runs INTEGER NOT NULL DEFAULT 0;
+UPDATE rollbook_jobs SET parked = NULL, config_fingerprint = NULL;
+ALTER TABLE rollbook_run_streams ADD COLUMN class TEXT;
+ALTER TABLE rollbook_run_streams ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+UPDATE rollbook_run_streams SET outcome = 'not_served' WHERE outcome = 'left_out';
+UPDATE rollbook_runs SET cause = CASE cause WHEN 'tick' THEN 'schedule' WHEN 'catch-up' THEN 'catch_up' \
+  WHEN 'demo' THEN 'command' ELSE cause END;
+CREATE TABLE rollbook_row_problems (
+  source TEXT NOT NULL,
+  stream TEXT NOT NULL,
+  key BLOB NOT NULL,
+  \"column\" TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  rejected INTEGER NOT NULL,
+  run INTEGER NOT NULL,
+  PRIMARY KEY (source, stream, key, \"column\")
+) STRICT;
+",
+    "
+ALTER TABLE rollbook_waiting ADD COLUMN version INTEGER;
+ALTER TABLE rollbook_run_streams ADD COLUMN completeness TEXT;
+ALTER TABLE rollbook_checkpoints ADD COLUMN duplicates INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rollbook_checkpoints ADD COLUMN largest_page INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rollbook_checkpoints ADD COLUMN total_off INTEGER;
+ALTER TABLE rollbook_checkpoints ADD COLUMN total_off_since TEXT;
+ALTER TABLE rollbook_checkpoints ADD COLUMN account INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rollbook_checkpoints ADD COLUMN items INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE rollbook_accounts (
+  source TEXT PRIMARY KEY,
+  generation INTEGER NOT NULL,
+  address TEXT NOT NULL,
+  name TEXT,
+  keys TEXT NOT NULL
+) STRICT;
+",
 ];
 
 /// A mirror that a newer program wrote is left exactly as it is.
@@ -202,6 +241,21 @@ pub fn outdated(connection: &Connection) -> Result<Option<usize>, StoreError> {
     Ok((1..STEPS.len()).contains(&version).then_some(version))
 }
 
+/// For who only reads: a mirror that was not brought to this program's version yet lacks what is asked for.
+pub fn refuse_outdated(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    match outdated(connection)? {
+        None => Ok(()),
+        Some(version) => Err(StoreError::File {
+            path: path.to_owned(),
+            problem: format!(
+                "the mirror was written by an older rollbook (schema {version}, this one knows {}); the service brings it \
+                 up to date when it starts, and so does `rollbook sync`",
+                STEPS.len()
+            ),
+        }),
+    }
+}
+
 /// Brings a mirror to this program's version.
 pub fn upgrade(connection: &mut Connection) -> Result<(), StoreError> {
     let what = StoreError::sql("upgrade the mirror");
@@ -214,6 +268,15 @@ pub fn upgrade(connection: &mut Connection) -> Result<(), StoreError> {
         transaction.commit().map_err(&what)?;
     }
     Ok(())
+}
+
+/// Makes our own tables as they were at a version, for tests of older mirrors.
+#[cfg(test)]
+pub fn make_version(connection: &Connection, version: usize) -> rusqlite::Result<()> {
+    for step in &STEPS[..version] {
+        connection.execute_batch(step)?;
+    }
+    connection.pragma_update(None, "user_version", version)
 }
 
 /// Which version a mirror has; 0 when there is nothing in it.

@@ -5,12 +5,14 @@
 //! that SQLite keeps on disk and deletes by itself. So memory is bounded by a page; what grows with the
 //! table is one bit a row. Nothing in the mirror is touched: that is `apply.rs`.
 
+mod columns;
 mod keys;
 mod missing;
 mod new_keys;
+mod older;
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use roaring::RoaringTreemap;
@@ -24,7 +26,8 @@ use self::new_keys::NewKeys;
 use super::database::Store;
 use super::error::StoreError;
 use super::table::Table;
-use crate::model::plan::{GroupLoss, Plan};
+use crate::model::absence::Duplicates;
+use crate::model::plan::{CellLoss, GroupLoss, Plan};
 use crate::model::row::{Cell, Cells, Rows};
 
 /// Rows of the table that may lie between two rows of a page before the walk jumps instead of steps.
@@ -37,6 +40,34 @@ pub enum Size {
     Counted,
     /// From the largest row number, which costs nothing: for a time series, which loses no rows.
     Guessed,
+}
+
+/// How a reading ended.
+pub struct Ending<'a> {
+    /// What absence means.
+    pub absence: Absence,
+    /// All rows were asked for, and not changes only.
+    pub full: bool,
+    /// In how many readings in a row a row must be missing before it is removed.
+    pub confirm: u32,
+    /// The column that the guard looks at one value at a time.
+    pub group: Option<usize>,
+    /// The stream that lists deletions.
+    pub feed: Option<&'a Feed>,
+}
+
+#[cfg(test)]
+impl Ending<'_> {
+    /// A reading that was full where absence means something.
+    pub fn of(absence: Absence, confirm: u32) -> Self {
+        Self {
+            full: absence != Absence::Nothing,
+            absence,
+            confirm,
+            group: None,
+            feed: None,
+        }
+    }
 }
 
 /// What absence may mean when the reading has ended.
@@ -87,9 +118,39 @@ pub struct Staging {
     changed: RoaringTreemap,
     new_keys: NewKeys,
     all_keys: u64,
+    /// Rows that were seen and whose answer was rejected: they stay as they are.
+    present: u64,
+    /// Values other than null by column; empty until a page says so.
+    values: Vec<u64>,
+    unreadable: BTreeMap<u32, u64>,
+    /// Keys of rows that are not in the table and whose status says that they are removed: they leave no other trace.
+    unknown_gone: HashSet<u64>,
+    /// Columns of which some row keeps its value.
+    kept: BTreeSet<usize>,
+    /// A time series: rows are added and hardly ever changed.
+    only_grows: bool,
+    /// The item of a time series that the rows belong to: the cells of the partition columns.
+    item: Vec<u8>,
+    problems: Vec<RowProblem>,
     plan: Plan,
     entries: Vec<u8>,
+    /// Made once: each row that changed asks it.
+    older_sql: String,
 }
+
+/// Why a row, or a cell of it, keeps what it had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowProblem {
+    /// The row's key, as cells.
+    pub(super) key: Vec<u8>,
+    pub(super) column: String,
+    pub(super) reason: String,
+    /// The whole row was rejected.
+    pub(super) rejected: bool,
+}
+
+/// At most so many are kept of one reading; the counts in the report are whole.
+const MOST_PROBLEMS: usize = 1000;
 
 /// A reading that has ended: what differs, ready to be applied.
 pub struct Staged {
@@ -98,6 +159,9 @@ pub struct Staged {
     /// What it would do.
     pub plan: Plan,
     pub(super) stage: Connection,
+    pub(super) problems: Vec<RowProblem>,
+    /// Keys of unconfirmed removals that this reading received.
+    pub(super) found_again: Vec<Vec<u8>>,
 }
 
 impl Staging {
@@ -110,14 +174,14 @@ impl Staging {
             .execute_batch(
                 "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -1024;\
                  CREATE TABLE page (number INTEGER PRIMARY KEY, entries BLOB NOT NULL);\
-                 CREATE TABLE missing (key BLOB PRIMARY KEY, missed INTEGER NOT NULL, first_run INTEGER, gone INTEGER NOT NULL, here INTEGER NOT NULL);",
+                 CREATE TABLE missing (key BLOB PRIMARY KEY, missed INTEGER NOT NULL, first_run INTEGER, gone INTEGER NOT NULL, here INTEGER NOT NULL, version INTEGER);",
             )
             .map_err(&what)?;
-        let size = match size {
+        let counted = match size {
             Size::Counted => "count(*)",
             Size::Guessed => "coalesce(max(rowid), 0)",
         };
-        let count = format!("SELECT {size} FROM {}", table.quoted());
+        let count = format!("SELECT {counted} FROM {}", table.quoted());
         let live = mirror
             .query_row(&count, [], |row| row.get(0))
             .map_err(&what)?;
@@ -133,31 +197,36 @@ impl Staging {
             changed: RoaringTreemap::new(),
             new_keys: NewKeys::default(),
             all_keys: 0,
+            present: 0,
+            values: Vec::new(),
+            unreadable: BTreeMap::new(),
+            unknown_gone: HashSet::new(),
+            kept: BTreeSet::new(),
+            only_grows: size == Size::Guessed,
+            item: Vec::new(),
+            problems: Vec::new(),
             plan,
             entries: Vec::new(),
+            older_sql: String::new(),
         })
     }
 
     /// Compares a page with the table and puts aside what differs.
     pub fn add(&mut self, rows: &Rows) -> Result<(), StoreError> {
-        self.plan.read += rows.len() as u64;
-        self.plan.rejected += rows.rejects.len() as u64;
+        let what = StoreError::sql("compare a page");
+        self.count(rows);
         self.entries.clear();
-        let matches = self
-            .matches(rows)
-            .map_err(StoreError::sql("compare a page"))?;
+        let matches = self.matches(rows).map_err(&what)?;
         for (number, known) in matches.into_iter().enumerate() {
             let row = rows.row(number);
-            match known.filter(|_| self.table.keep) {
-                Some((number, _)) => {
-                    let whole = self
-                        .completed(row, number)
-                        .map_err(StoreError::sql("complete a short row"))?;
-                    self.take(Cells::of(&whole), known)
-                }
-                None => self.take(row, known),
+            if rows.is_present_only(number) {
+                self.take_present(row, known);
+            } else if rows.is_partial(number) {
+                let whole = self.completed(row, known).map_err(&what)?;
+                self.take(Cells::of(&whole), known).map_err(&what)?;
+            } else {
+                self.take(row, known).map_err(&what)?;
             }
-            .map_err(StoreError::sql("look for a key that came before"))?;
         }
         if !self.entries.is_empty() {
             self.stage
@@ -174,42 +243,46 @@ impl Staging {
         (self.plan.distinct(), self.all_keys)
     }
 
-    /// How often a key came twice.
-    pub fn doubles(&self) -> u64 {
-        self.plan.doubles
+    /// The keys that were received more than once.
+    pub fn duplicates(&self) -> Duplicates {
+        self.plan.duplicates
     }
 
-    /// Ends the reading. `confirm` readings in a row must miss a row before it is gone; `group` is the
-    /// column that the guard looks at one value at a time.
-    pub fn finish(
-        mut self,
-        absence: &Absence,
-        confirm: u32,
-        group: Option<usize>,
-        feed: Option<&Feed>,
-    ) -> Result<Staged, StoreError> {
+    /// Ends the reading: works out what is missing and how much each group and column loses.
+    pub fn finish(mut self, ending: &Ending<'_>) -> Result<Staged, StoreError> {
         let what = StoreError::sql("work out what is missing");
-        if schema_stamp(&self.mirror)? != self.stamp && *absence != Absence::Nothing {
-            // Row numbers may have moved (VACUUM), so the ticks cannot be believed.
-            self.plan.doubt =
-                Some("the mirror was rebuilt by another program during the reading".into());
-        } else {
-            self.find_missing(absence, confirm, group).map_err(&what)?;
+        self.plan.was_read_in_full = ending.full;
+        self.plan.rebuilt = schema_stamp(&self.mirror)? != self.stamp;
+        let unconfirmed = self.unconfirmed().map_err(&what)?;
+        let found_again = match self.plan.rebuilt {
+            true => Vec::new(),
+            false => self.found_again(&unconfirmed).map_err(&what)?,
+        };
+        // Row numbers may have moved (VACUUM), so that nobody knows which ones were seen.
+        if !self.plan.rebuilt {
+            self.find_missing(ending, &unconfirmed).map_err(&what)?;
         }
-        if let Some(feed) = feed {
-            self.find_fed(feed, group).map_err(&what)?;
+        if let Some(feed) = ending.feed {
+            self.find_fed(feed, ending.group).map_err(&what)?;
         }
-        self.plan.unchanged =
-            self.plan.distinct() - self.plan.new - self.plan.changed - self.plan.by_status;
+        self.plan.unchanged = self.plan.distinct()
+            - self.plan.new
+            - self.plan.changed
+            - self.plan.by_status
+            - self.plan.older
+            - self.present;
         if self.plan.lost() > 0
-            && let Some(group) = group
+            && let Some(group) = ending.group
         {
             self.count_groups(group).map_err(&what)?;
         }
+        self.count_columns().map_err(&what)?;
         Ok(Staged {
             table: self.table,
             plan: self.plan,
             stage: self.stage,
+            problems: self.problems,
+            found_again,
         })
     }
 
@@ -246,14 +319,29 @@ impl Staging {
         Ok(found)
     }
 
-    /// The row with the table's values where it has none.
-    fn completed(&self, row: Cells<'_>, number: i64) -> rusqlite::Result<Vec<u8>> {
+    /// The row with the table's values where it keeps them; a new row has none there.
+    fn completed(
+        &mut self,
+        row: Cells<'_>,
+        known: Option<(i64, i64)>,
+    ) -> rusqlite::Result<Vec<u8>> {
+        let kept = row.enumerate().filter(|(_, cell)| *cell == Cell::Keep);
+        self.kept.extend(kept.map(|(column, _)| column));
+        let mut whole = Vec::with_capacity(row.bytes().len());
+        let Some((number, _)) = known else {
+            for cell in row {
+                match cell {
+                    Cell::Keep => Cell::Null.write(&mut whole),
+                    cell => cell.write(&mut whole),
+                }
+            }
+            return Ok(whole);
+        };
         let mut statement = self.mirror.prepare_cached(&self.table.row_sql())?;
         statement.query_row([number], |stored| {
-            let mut whole = Vec::with_capacity(row.bytes().len());
-            for (place, cell) in row.enumerate() {
+            for (column, cell) in row.enumerate() {
                 match cell {
-                    Cell::Null => cell_of(stored.get_ref(place)?).write(&mut whole),
+                    Cell::Keep => cell_of(stored.get_ref(column)?).write(&mut whole),
                     cell => cell.write(&mut whole),
                 }
             }
@@ -261,21 +349,43 @@ impl Staging {
         })
     }
 
+    /// A row that was rejected is in the list all the same: it stays as it is.
+    fn take_present(&mut self, row: Cells<'_>, known: Option<(i64, i64)>) {
+        let Some((number, _)) = known else { return };
+        if self.see(row, number) {
+            self.present += 1;
+        }
+    }
+
+    /// Notes that the table's row was received; says whether for the first time.
+    fn see(&mut self, row: Cells<'_>, number: i64) -> bool {
+        let key = row.fingerprint_of(&self.table.key);
+        let first = self.seen.insert(number as u64);
+        if first {
+            self.plan.known += 1;
+            self.all_keys = self.all_keys.wrapping_add(key);
+        } else {
+            self.note_duplicate(key);
+        }
+        first
+    }
+
+    fn note_duplicate(&mut self, key: u64) {
+        self.plan.duplicates.rows += 1;
+        self.plan.duplicates.fingerprint = self.plan.duplicates.fingerprint.wrapping_add(key);
+    }
+
     fn take(&mut self, row: Cells<'_>, known: Option<(i64, i64)>) -> rusqlite::Result<()> {
         let gone = self.is_gone(row);
         let Some((number, fingerprint)) = known else {
             return self.take_unknown(row, gone);
         };
-        let first = self.seen.insert(number as u64);
-        if first {
-            self.plan.known += 1;
-            self.all_keys = self
-                .all_keys
-                .wrapping_add(row.fingerprint_of(&self.table.key));
-        } else {
-            self.plan.doubles += 1;
-        }
+        let first = self.see(row, number);
         let same = row.fingerprint() == fingerprint;
+        if first && !same && self.is_older(row, number)? {
+            self.plan.older += 1;
+            return Ok(());
+        }
         match (first, gone) {
             (true, true) => {
                 self.plan.by_status += 1;
@@ -296,7 +406,18 @@ impl Staging {
     }
 
     fn take_unknown(&mut self, row: Cells<'_>, gone: bool) -> rusqlite::Result<()> {
+        let mut was_gone = false;
+        if gone || !self.unknown_gone.is_empty() {
+            let key = row.fingerprint_of(&self.table.key);
+            was_gone = match gone {
+                true => !self.unknown_gone.insert(key),
+                false => self.unknown_gone.remove(&key),
+            };
+        }
         let first = self.is_first(row, gone)?;
+        if first && was_gone {
+            self.note_duplicate(row.fingerprint_of(&self.table.key));
+        }
         match (first, gone) {
             (true, true) => {}
             (true, false) => {
@@ -306,7 +427,7 @@ impl Staging {
                 self.put(Mark::New, row);
             }
             (false, gone) => {
-                self.plan.doubles += 1;
+                self.note_duplicate(row.fingerprint_of(&self.table.key));
                 self.put(if gone { Mark::Gone } else { Mark::Again }, row);
             }
         }
@@ -382,7 +503,7 @@ pub(super) struct Bound<'a>(pub Cell<'a>);
 impl rusqlite::ToSql for Bound<'_> {
     fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
         Ok(rusqlite::types::ToSqlOutput::Borrowed(match self.0 {
-            Cell::Null => ValueRef::Null,
+            Cell::Null | Cell::Keep => ValueRef::Null,
             Cell::Integer(number) => ValueRef::Integer(number),
             Cell::Real(number) => ValueRef::Real(number),
             Cell::Text(text) => ValueRef::Text(text.as_bytes()),

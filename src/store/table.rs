@@ -37,8 +37,6 @@ pub struct Table {
     pub newest: Option<usize>,
     /// A row whose column has one of these values (lower case) is gone.
     pub gone_status: Option<(usize, Vec<String>)>,
-    /// A null that comes for a row keeps the value that the row has (wapi.md 6).
-    pub keep: bool,
     /// Whether old versions are kept.
     pub history: bool,
 }
@@ -47,6 +45,11 @@ impl Table {
     /// `<source>_<stream>`.
     pub fn name(&self) -> String {
         format!("{}_{}", self.source, self.stream)
+    }
+
+    /// Whether there is such a column.
+    pub fn has(&self, column: &str) -> bool {
+        self.columns.iter().any(|one| one.name == column)
     }
 
     /// The quoted name.

@@ -62,7 +62,10 @@ pub fn doomed(connection: &Connection, table: &Table) -> Result<Vec<String>, Sto
 }
 
 /// The shape that a table was made with; none when it was never made.
-fn known_shape(connection: &Connection, table: &Table) -> rusqlite::Result<Option<String>> {
+pub(super) fn known_shape(
+    connection: &Connection,
+    table: &Table,
+) -> rusqlite::Result<Option<String>> {
     connection
         .prepare_cached("SELECT shape FROM rollbook_tables WHERE source = ?1 AND stream = ?2")?
         .query_row(params![table.source, table.stream], |row| row.get(0))
@@ -70,7 +73,7 @@ fn known_shape(connection: &Connection, table: &Table) -> rusqlite::Result<Optio
 }
 
 /// A table whose shape is not the one it was made with.
-fn fit_one(transaction: &Transaction<'_>, table: &Table) -> Result<Fitted, StoreError> {
+pub(super) fn fit_one(transaction: &Transaction<'_>, table: &Table) -> Result<Fitted, StoreError> {
     let what = StoreError::sql("prepare a table");
     views::drop_all(transaction, table).map_err(&what)?;
     let have = columns_of(transaction, &table.name()).map_err(&what)?;

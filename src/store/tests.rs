@@ -13,7 +13,7 @@ use super::staging::{Feed, read_cells};
 use super::tables::{Fitted, fit};
 use super::*;
 use crate::model::plan::Plan;
-use crate::model::row::{Cell, Cells, Kind, Rows};
+use crate::model::row::{Cell, Cells, Kind, Reject, Rows, Unreadable};
 
 type Vendor = BTreeMap<String, (String, Option<i64>)>;
 
@@ -47,7 +47,6 @@ fn users() -> Table {
         partition: Vec::new(),
         newest: None,
         gone_status: Some((1, vec!["tobedeleted".into()])),
-        keep: false,
         history: true,
     }
 }
@@ -92,7 +91,7 @@ impl Mirror {
         }
         self.apply(
             staging
-                .finish(&absence, confirm, None, None)
+                .finish(&Ending::of(absence, confirm))
                 .expect("finished"),
         )
         .await
@@ -211,8 +210,9 @@ async fn a_new_key_that_comes_twice_is_noticed_in_any_order() {
         (vec!["aa"], "a", 1),
         (vec!["bc", "a", "c", "d"], "abcd", 1),
         (vec!["cba"], "abc", 0),
-        (vec!["Aa", "b"], "ab", 0),
-        (vec!["b", "Aa", "a"], "ab", 1),
+        (vec!["Aa", "b"], "ab", 1),
+        (vec!["AA", "b"], "b", 1),
+        (vec!["b", "Aa", "a"], "ab", 2),
         (vec!["ab", "B"], "a", 1),
     ] {
         let mut mirror = Mirror::new(users()).await;
@@ -229,7 +229,7 @@ async fn a_new_key_that_comes_twice_is_noticed_in_any_order() {
             })
             .collect();
         let (plan, _) = mirror.read(&read, Absence::Nothing, 1).await;
-        assert_eq!(plan.doubles, doubles, "{pages:?}");
+        assert_eq!(plan.duplicates.rows, doubles, "{pages:?}");
         let ids: String = mirror.rows().into_keys().collect();
         assert_eq!(ids, new, "{pages:?}");
     }
@@ -307,8 +307,9 @@ async fn of_two_versions_in_one_reading_the_newer_or_the_later_stays() {
             1,
         )
         .await;
-    assert_eq!(plan.doubles, 2);
-    assert_eq!((applied.changed, applied.new), (3, 1));
+    assert_eq!(plan.duplicates.rows, 2);
+    // One version of each: what came first in the same reading never was.
+    assert_eq!((applied.changed, applied.new), (1, 1));
     assert_eq!(
         mirror.texts("SELECT id, status FROM north_users ORDER BY id"),
         ["a newer", "b y"]
@@ -347,7 +348,10 @@ async fn a_feed_removes_rows_that_did_not_come() {
     });
     staging.add(&rows).expect("compared");
     let staged = staging
-        .finish(&Absence::Nothing, 1, None, Some(&feed))
+        .finish(&Ending {
+            feed: Some(&feed),
+            ..Ending::of(Absence::Nothing, 1)
+        })
         .expect("finished");
     let (plan, applied) = mirror.apply(staged).await;
     assert_eq!((plan.gone, applied.gone), (1, 1));
@@ -375,10 +379,10 @@ async fn a_vacuum_during_a_reading_makes_absence_unbelievable() {
         .await
         .expect("vacuumed");
     let staged = staging
-        .finish(&Absence::All, 1, None, None)
+        .finish(&Ending::of(Absence::All, 1))
         .expect("finished");
     assert_eq!(staged.plan.gone, 0);
-    assert!(staged.plan.doubt.is_some());
+    assert!(staged.plan.rebuilt);
 }
 
 #[tokio::test]
@@ -412,7 +416,7 @@ async fn a_column_more_or_less_changes_no_row() {
     staging.add(&rows).expect("compared");
     assert_eq!(
         staging
-            .finish(&Absence::All, 1, None, None)
+            .finish(&Ending::of(Absence::All, 1))
             .expect("finished")
             .plan
             .unchanged,
@@ -509,32 +513,243 @@ fn foreign_and_newer_files_are_left_alone() {
     );
 }
 
-/// wapi.md 6: a short form of a row takes nothing away, and what it says counts.
-#[test]
-fn a_short_form_keeps_what_it_lacks() {
-    runtime().block_on(async {
-        let row = |age| vec![vec![("a".to_owned(), "active".to_owned(), age)]];
+/// A page of rows `(id, status, age)`, of which `None` is a cell that keeps what it had.
+fn partial(rows: &[(&str, Option<&str>, Option<i64>)]) -> Rows {
+    let mut page = Rows::default();
+    for (id, status, age) in rows {
+        let write = |bytes: &mut Vec<u8>| {
+            Cell::Text(id).write(bytes);
+            status.map_or(Cell::Keep, Cell::Text).write(bytes);
+            age.map_or(Cell::Keep, Cell::Integer).write(bytes);
+        };
+        match status.is_none() || age.is_none() {
+            true => page.push_partial(write),
+            false => page.push(write),
+        }
+    }
+    page
+}
+
+impl Mirror {
+    async fn read_page(&mut self, page: Rows, ending: Ending<'_>) -> (Plan, Applied) {
+        let mut staging =
+            Staging::open(&self.store, Arc::clone(&self.table), Size::Counted).expect("a reading");
+        staging.add(&page).expect("compared");
+        let staged = staging.finish(&ending).expect("finished");
+        self.apply(staged).await
+    }
+}
+
+#[tokio::test]
+async fn a_cell_that_says_nothing_usable_keeps_its_value() {
+    let mut mirror = Mirror::new(users()).await;
+    for (name, age, changed, stored) in [
+        ("new", None, 0, None),
+        ("read", Some(3), 1, Some(3)),
+        ("unreadable", None, 0, Some(3)),
+        ("another one", Some(4), 1, Some(4)),
+        ("unreadable again", None, 0, Some(4)),
+    ] {
+        let page = partial(&[("a", Some("x"), age)]);
+        let (plan, applied) = mirror.read_page(page, Ending::of(Absence::All, 1)).await;
+        assert_eq!(
+            (plan.changed, applied.changed),
+            (changed, changed),
+            "{name}"
+        );
+        assert_eq!(mirror.rows()["a"].1, stored, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_reject_whose_key_is_known_is_present_and_one_that_is_new_is_not_made() {
+    let mut mirror = Mirror::new(users()).await;
+    mirror
+        .read(&[vec![row("a", "x", 1), row("b", "x", 2)]], Absence::All, 1)
+        .await;
+    let mut page = partial(&[("a", Some("x"), Some(1))]);
+    for id in ["b", "c"] {
+        let number = page.push_present(|bytes| {
+            Cell::Text(id).write(bytes);
+            Cell::Keep.write(bytes);
+            Cell::Keep.write(bytes);
+        });
+        page.rejects.push(Reject {
+            path: "name".to_owned(),
+            reason: "missing".to_owned(),
+            row: Some(number),
+        });
+    }
+    let (plan, applied) = mirror.read_page(page, Ending::of(Absence::All, 1)).await;
+    assert_eq!((plan.rejected, plan.unchanged, plan.gone), (2, 1, 0));
+    assert_eq!(applied, Applied::default());
+    assert_eq!(
+        mirror.texts("SELECT id FROM north_users ORDER BY id"),
+        ["a", "b"]
+    );
+    assert_eq!(
+        mirror.texts("SELECT reason FROM rollbook_row_problems"),
+        ["missing", "missing"]
+    );
+    mirror
+        .read(&[vec![row("a", "x", 1), row("b", "x", 2)]], Absence::All, 1)
+        .await;
+    assert!(
+        mirror
+            .texts("SELECT reason FROM rollbook_row_problems")
+            .is_empty()
+    );
+}
+
+/// A row that any reading received in between was not missing in readings in a row.
+#[tokio::test]
+async fn an_unconfirmed_removal_starts_again_when_the_row_is_received() {
+    let mut mirror = Mirror::new(users()).await;
+    let both = || vec![row("a", "x", 1), row("b", "x", 2)];
+    let one = || vec![row("a", "x", 1)];
+    mirror.read(&[both()], Absence::All, 2).await;
+    for (name, page, absence, unconfirmed, gone) in [
+        ("missed", one(), Absence::All, 1, 0),
+        (
+            "received by a reading that proves nothing",
+            both(),
+            Absence::Nothing,
+            0,
+            0,
+        ),
+        ("missed", one(), Absence::All, 1, 0),
+        (
+            "a reading that proves nothing missed it",
+            one(),
+            Absence::Nothing,
+            1,
+            0,
+        ),
+        ("missed again", one(), Absence::All, 0, 1),
+    ] {
+        let (plan, _) = mirror.read(&[page], absence, 2).await;
+        let noted = mirror.texts("SELECT stream FROM rollbook_waiting").len();
+        assert_eq!((noted, plan.gone), (unconfirmed, gone), "{name}");
+    }
+}
+
+/// A stale answer takes nothing back; two readings that say the same do.
+#[tokio::test]
+async fn an_older_version_is_taken_when_two_readings_say_the_same() {
+    let newest = Table {
+        newest: Some(1),
+        ..users()
+    };
+    let mut mirror = Mirror::new(newest).await;
+    for (name, version, age, older, stored) in [
+        ("new", "2026-03-01", 1, 0, 1),
+        ("stale", "2026-02-01", 9, 1, 1),
+        ("as it was", "2026-03-01", 1, 0, 1),
+        ("stale", "2026-02-01", 9, 1, 1),
+        ("stale in another way", "2026-02-02", 8, 1, 1),
+        ("the same again", "2026-02-02", 8, 0, 8),
+        ("newer", "2026-04-01", 2, 0, 2),
+    ] {
+        let (plan, _) = mirror
+            .read(&[vec![row("a", version, age)]], Absence::All, 1)
+            .await;
+        assert_eq!(plan.older, older, "{name}");
+        assert_eq!(mirror.rows()["a"].1, Some(stored), "{name}");
+        assert_eq!(
+            plan.unchanged + plan.changed + plan.new + plan.older,
+            1,
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_column_that_loses_all_its_values_is_named() {
+    let ids: Vec<String> = (10..60).map(|number| number.to_string()).collect();
+    let page = |with: usize, unreadable: bool| {
+        let mut page = Rows::default();
+        for (number, id) in ids.iter().enumerate() {
+            page.push(|bytes| {
+                Cell::Text(id).write(bytes);
+                Cell::Text("x").write(bytes);
+                let age = if number < with {
+                    Cell::Integer(7)
+                } else {
+                    Cell::Null
+                };
+                age.write(bytes);
+            });
+        }
+        page.values = vec![50, 50, with as u32];
+        if unreadable {
+            page.unreadable.push(Unreadable {
+                row: 0,
+                column: 2,
+                reason: "expected integer".to_owned(),
+            });
+        }
+        page
+    };
+    for (name, had, has, unreadable, emptied) in [
+        ("all of all", 50, 0, false, true),
+        ("all but one", 50, 1, false, true),
+        ("all but two", 50, 2, false, false),
+        ("most had one", 26, 0, false, true),
+        ("half had none", 20, 0, false, false),
+        ("unreadable is not emptied", 50, 0, true, false),
+        ("nothing changed", 50, 50, false, false),
+    ] {
+        let mut mirror = Mirror::new(users()).await;
+        mirror
+            .read_page(page(had, false), Ending::of(Absence::All, 1))
+            .await;
+        let (plan, _) = mirror
+            .read_page(page(has, unreadable), Ending::of(Absence::All, 1))
+            .await;
+        assert_eq!(
+            plan.emptied == ["age"],
+            emptied,
+            "{name}: {:?}",
+            plan.emptied
+        );
+    }
+}
+
+/// A series of states beside one of measurements: what the one never had did not go from the other.
+#[tokio::test]
+async fn a_column_of_a_time_series_is_compared_within_its_item() {
+    let page = |item: &str, days: std::ops::Range<u32>, age: Cell<'_>| {
+        let mut page = Rows::default();
+        for day in days {
+            page.push(|bytes| {
+                Cell::Text(&format!("{item}{day}")).write(bytes);
+                Cell::Text(item).write(bytes);
+                age.write(bytes);
+            });
+        }
+        let rows = page.len() as u32;
+        page.values = vec![rows, rows, if age == Cell::Null { 0 } else { rows }];
+        page
+    };
+    for (name, item, emptied) in [("another item", "b", false), ("the same", "a", true)] {
         let mut mirror = Mirror::new(Table {
-            keep: true,
+            partition: vec![1],
             ..users()
         })
         .await;
-        mirror.read(&row(None), Absence::All, 1).await;
-        for (age, changed, stored) in [
-            (Some(3), 1, Some(3)),
-            (None, 0, Some(3)),
-            (Some(4), 1, Some(4)),
-            (None, 0, Some(4)),
-        ] {
-            let (plan, applied) = mirror.read(&row(age), Absence::All, 1).await;
-            assert_eq!(
-                (plan.changed, applied.changed),
-                (changed, changed),
-                "{age:?}"
-            );
-            assert_eq!(mirror.rows()["a"].1, stored, "{age:?}");
-        }
-    });
+        let known = page("a", 10..60, Cell::Integer(7));
+        mirror
+            .read_page(known, Ending::of(Absence::Nothing, 1))
+            .await;
+        let mut staging =
+            Staging::open(&mirror.store, Arc::clone(&mirror.table), Size::Guessed).expect("begun");
+        staging
+            .add(&page(item, 60..90, Cell::Null))
+            .expect("compared");
+        let staged = staging.finish(&Ending::of(Absence::Nothing, 1));
+        let plan = staged.expect("finished").plan;
+        assert_eq!(plan.emptied == ["age"], emptied, "{name}");
+    }
 }
 
 #[test]

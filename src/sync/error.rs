@@ -1,7 +1,7 @@
 //! Why a stream or a run could not be finished.
 
-use crate::http::HttpError;
-use crate::model::Class;
+use crate::http::{HttpError, Kind};
+use crate::model::{Class, Outcome, ParkReason};
 use crate::store::StoreError;
 
 /// A failure of a stream.
@@ -21,6 +21,16 @@ pub enum Failure {
         /// What is wrong.
         problem: String,
     },
+    /// Another run holds the stream's table.
+    #[error("another run still reads `{stream}` of {source_name}; waited {waited}")]
+    Busy {
+        /// The stream.
+        stream: String,
+        /// The source.
+        source_name: String,
+        /// How long, in words.
+        waited: String,
+    },
     /// A part of the program broke.
     #[error("a part of rollbook broke while reading {stream}; please report it")]
     Broken {
@@ -35,16 +45,42 @@ impl Failure {
         match self {
             Self::Http(error) => error.class(),
             Self::Store(error) => error.class(),
+            Self::Busy { .. } => Class::Transient,
             Self::List { .. } => Class::Contract,
             Self::Broken { .. } => Class::Permanent,
         }
+    }
+
+    /// How the stream ended. A refused sign-in parks the job. A right that is missing for one stream does not: the
+    /// others go on.
+    pub fn outcome(&self) -> Outcome {
+        match self.park_reason() {
+            Some(_) => Outcome::Parked,
+            None => Outcome::Failed(self.class()),
+        }
+    }
+
+    /// Why the job is parked after it, if it is.
+    pub fn park_reason(&self) -> Option<ParkReason> {
+        let error = self.http()?;
+        match error.kind() {
+            Kind::SignInNeeded(_) => Some(ParkReason::SignInNeeded),
+            Kind::VaultShut(_) => Some(ParkReason::VaultShut),
+            Kind::Forbidden => None,
+            _ => (error.class() == Class::Auth).then_some(ParkReason::CredentialRefused),
+        }
+    }
+
+    /// How often the request was tried that made it fail; 0 where no request did.
+    pub fn attempts(&self) -> u64 {
+        self.http().map_or(0, |error| u64::from(error.attempts()))
     }
 
     /// The vendor's error, if it was one.
     pub fn http(&self) -> Option<&HttpError> {
         match self {
             Self::Http(error) => Some(error),
-            Self::Store(_) | Self::List { .. } | Self::Broken { .. } => None,
+            Self::Store(_) | Self::List { .. } | Self::Busy { .. } | Self::Broken { .. } => None,
         }
     }
 }

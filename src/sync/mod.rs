@@ -3,7 +3,11 @@
 //! A run takes no hint of what changed: it looks, so that after a crash the same code does the
 //! same thing. It knows no vendor and no SQL.
 
+mod account;
+pub mod adapt;
+pub mod client;
 pub mod error;
+mod holds;
 pub mod items;
 pub mod job;
 pub mod probe;
@@ -15,7 +19,9 @@ mod unready;
 mod walk;
 mod work;
 
+pub use crate::model::{Cause, Outcome};
+pub use client::PageClient;
 pub use error::Failure;
-pub use job::{ApplyMode, Job, Source, StreamJob};
-pub use report::{Outcome, Progress, RunReport, StreamReport, Watch};
+pub use job::{ApplyMode, Identity, Job, Source, StreamJob};
+pub use report::{Progress, RunReport, StreamReport, Watch};
 pub use run::{Order, Runner};

@@ -56,15 +56,37 @@ pub async fn probe(
     clock: &Clock,
     budget: &RunBudget,
 ) -> Result<Rows, Failure> {
+    ask(source, spec, item, Some(1), clock, budget).await
+}
+
+/// Asks for the first page of a stream as a run does.
+///
+/// # Errors
+/// What a run would fail with.
+pub async fn first_page(
+    source: &Source,
+    spec: &Arc<StreamSpec>,
+    item: &Item,
+    clock: &Clock,
+    budget: &RunBudget,
+) -> Result<Rows, Failure> {
+    ask(source, spec, item, None, clock, budget).await
+}
+
+async fn ask(
+    source: &Source,
+    spec: &Arc<StreamSpec>,
+    item: &Item,
+    want: Option<u64>,
+    clock: &Clock,
+    budget: &RunBudget,
+) -> Result<Rows, Failure> {
     let mut pager = Pager::start(spec.page.clone(), None);
-    let fail = |problem: String| Failure::List {
-        stream: spec.name.clone(),
-        problem,
-    };
-    let Some(mut page) = pager.ask().map_err(fail)? else {
+    let Some(mut page) = pager.ask() else {
         return Ok(Rows::default());
     };
-    (page.want, page.closing) = (1, true); // one attempt: whoever looks wants to know now
+    page.want = want.unwrap_or(page.want);
+    page.closing = want.is_some(); // one attempt: whoever looks wants to know now
     let road = Road {
         source,
         spec,
@@ -72,9 +94,14 @@ pub async fn probe(
         decoder: spec.decoder(&item.variables),
         extra: last_step(spec, clock),
         since: None,
+        learned: None,
         budget,
     };
-    fetch(&road, page).await.1.map(|batch| batch.rows)
+    let known = source.learned(&spec.name).unwrap_or_default();
+    fetch(&road, Arc::new(known), page)
+        .await
+        .1
+        .map(|batch| batch.rows)
 }
 
 /// The newest step of a walk through time.

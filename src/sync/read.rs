@@ -1,8 +1,8 @@
 //! Reading one stream and comparing it with the mirror: everything up to the plan.
 //!
-//! Pages are fetched while the one before is compared. A reading that does not hold together is
-//! made once more; if it still does not, its rows are taken and nothing is removed. Time series are read by
-//! `timeline.rs`.
+//! Pages are fetched while the one before is compared. A reading that contradicts itself is made again, up to
+//! twice; if it still does, its rows are taken, nothing is removed and the checkpoint stays. What a reading proves is decided in
+//! `model/absence.rs`. Time series are read by `timeline.rs`.
 
 use std::sync::Arc;
 
@@ -18,14 +18,20 @@ use super::report::{Progress, Watch};
 use super::walk::{Road, WalkFacts, walk};
 use crate::clock::Clock;
 use crate::http::{HttpError, RunBudget};
+use crate::model::absence::{self, Examined, Memory, Missing};
+use crate::model::account::Account;
 use crate::model::row::Rows;
-use crate::model::scalar;
+use crate::model::{Class, Completeness, Inconsistency, scalar};
 use crate::store::checkpoints::{self, Checkpoint};
-use crate::store::{Absence, Size, Staged, Staging, Store};
+use crate::store::{Absence, Ending, Size, Staged, Staging, Store, look, unconfirmed};
 use crate::vendor::description::PageBy;
+use crate::vendor::paging::End;
 
 /// Pages that may wait to be compared.
 const WAITING_PAGES: usize = 1;
+
+/// A reading that contradicts itself is made again twice at most.
+pub(super) const MOST_READINGS: u32 = 3;
 
 /// Everything a reading needs.
 pub struct Context<'a> {
@@ -39,6 +45,8 @@ pub struct Context<'a> {
     pub budget: &'a RunBudget,
     /// Who is told how it goes.
     pub watch: &'a Watch,
+    /// The account that is read; checkpoints of another one are not used.
+    pub account: &'a Account,
 }
 
 /// A stream that was read.
@@ -48,11 +56,15 @@ pub struct Reading {
     /// What was found besides rows.
     pub facts: WalkFacts,
     /// Items that the vendor refuses, with its reason.
-    pub left_out: Vec<(String, String)>,
+    pub refused: Vec<(String, String)>,
+    /// Items that could not be read, with the reason.
+    pub failed: Vec<(String, String)>,
     /// Whether all rows were asked for, or changes only.
     pub full: bool,
-    /// Why nothing is removed, if something speaks against it.
-    pub doubt: Option<String>,
+    /// Whether all rows were received, as far as the reading says.
+    pub completeness: Completeness,
+    /// A declared total that is wrong by habit and does not count: received, declared.
+    pub ignored_total: Option<(u64, u64)>,
     /// What to write down together with the rows.
     pub checkpoint: Checkpoint,
 }
@@ -60,107 +72,237 @@ pub struct Reading {
 /// One go at a stream.
 struct Attempt {
     staging: Staging,
-    facts: WalkFacts,
-    left_out: Vec<(String, String)>,
-    read: Vec<Vec<String>>,
-    proof: Proof,
-    doubt: Option<String>,
+    walked: Walked,
 }
 
-/// What a stated total says of a reading.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Proof {
-    /// It agrees, or one answer held all.
-    Agrees,
-    /// Nothing is stated.
-    Unstated,
-    /// It never agreed, but two readings saw the same rows.
-    Outweighed,
-}
-
-/// Reads a stream: all of it when `full`, else what changed where that is known and due.
+/// Reads a stream: all of it when `full`, else what changed where that is known and no full reading is due.
 pub async fn read(context: &Context<'_>, job: &StreamJob, full: bool) -> Result<Reading, Failure> {
-    let before = checkpoints::load(&context.store.reader()?, &job.table)?
+    let reader = context.store.reader()?;
+    let before = checkpoints::load(&reader, &job.table, context.account.generation)?
         .remove("")
         .unwrap_or_default();
-    let since = if full {
-        None
-    } else {
-        incremental_from(job, &before, context.clock.now())
+    let started = context.clock.now();
+    // A removal that is not confirmed yet needs a reading that can confirm it.
+    let since = match full || unconfirmed::is_any(&reader, &job.table)? {
+        true => None,
+        false => incremental_from(job, &before, started),
     };
+    drop(reader);
     let items = items(job, context.source, || context.store.reader())?;
-    let mut attempt = try_once(context, job, &items, since).await?;
-    let is_full = since.is_none();
-    if is_full && let Some(first_doubt) = attempt.doubt.clone() {
-        tracing::warn!(
-            stream = job.spec.name,
-            doubt = first_doubt,
-            "the reading does not hold together; reading again"
-        );
-        let identity = attempt.staging.identity();
-        let doubles = attempt.staging.doubles();
-        drop(attempt);
-        attempt = try_once(context, job, &items, since).await?;
-        // webuntis-oneroster.md 4.2 rule 11: the same rows twice, each once, outweigh a wrong total.
-        if doubles == 0 && attempt.staging.doubles() == 0 && attempt.staging.identity() == identity
-        {
-            attempt.doubt = None;
-            attempt.proof = Proof::Outweighed;
-        }
+    let items_mark = items_mark(&items);
+    // Changes alone say nothing of what an item that is new had before, nor of one that is no longer there.
+    let since = since.filter(|_| before.items == items_mark);
+    match since {
+        None => read_in_full(context, job, &items, &before, started).await,
+        Some(since) => read_changes(context, job, &items, &before, since, started).await,
     }
-    finish(context, job, attempt, &before, is_full)
 }
 
-/// Works out what is missing, and how far the stream is known now.
-fn finish(
+async fn read_in_full(
     context: &Context<'_>,
     job: &StreamJob,
-    attempt: Attempt,
+    items: &[Item],
     before: &Checkpoint,
-    full: bool,
+    started: Timestamp,
 ) -> Result<Reading, Failure> {
-    let absence = match (&attempt.doubt, full && job.spec.gone.absence) {
-        (None, true) if attempt.left_out.is_empty() => Absence::All,
-        (None, true) if !job.spec.partition.is_empty() => Absence::Of(attempt.read),
-        _ => Absence::Nothing,
-    };
-    let by_place = matches!(job.spec.page.by, PageBy::Offset | PageBy::Number);
-    let usual = match attempt.proof {
-        Proof::Agrees => 1,
-        Proof::Unstated if !by_place => 1,
-        Proof::Unstated | Proof::Outweighed => 2,
-    };
-    let confirm = job.confirm.or(job.spec.gone.confirm).unwrap_or(usual);
-    let staged = attempt
-        .staging
-        .finish(&absence, confirm, job.group, job.feed.as_ref())?;
-    let doubt = attempt.doubt.or_else(|| staged.plan.doubt.clone());
-    let now = scalar::written(context.clock.now());
-    let mut checkpoint = before.clone();
-    if doubt.is_none() {
-        checkpoint.cursor = cursor_after(before, &attempt.facts);
-        if full {
-            checkpoint.full_at = Some(now);
+    let mut memory = before.memory;
+    let mut last_rows = None;
+    let mut readings = 1;
+    loop {
+        let attempt = try_once(context, job, items, None).await?;
+        let rows = attempt.staging.identity();
+        let mut facts = facts_of(&attempt, job);
+        facts.other_rows = last_rows.is_some_and(|last| last != rows);
+        let examined = absence::examine(&facts, &memory, started);
+        let is_last = readings >= MOST_READINGS;
+        if !is_last && examined.read_again {
+            say_again(job, &examined.completeness);
+            // Duplicates may be a habit that this run sees for the first time; a total is one only after days.
+            memory.duplicates = examined.memory.duplicates;
+            last_rows = Some(rows);
+            readings += 1;
+            continue;
         }
+        let ending = Ending {
+            absence: absence_of(job, &attempt.walked, &examined),
+            full: true,
+            confirm: job
+                .confirm
+                .or(job.spec.gone.confirm)
+                .unwrap_or(examined.confirm),
+            group: job.group,
+            feed: job.feed.as_ref(),
+        };
+        let staged = attempt.staging.finish(&ending)?;
+        if !is_last && staged.plan.rebuilt {
+            readings += 1;
+            continue;
+        }
+        let completeness = examined.completeness.and(file_of(&staged));
+        let mut checkpoint = Checkpoint {
+            account: context.account.generation,
+            memory: examined.memory,
+            ..before.clone()
+        };
+        if attempt.walked.failed.is_empty() {
+            checkpoint.items = items_mark(items);
+        }
+        if !completeness.is_contradicted() && attempt.walked.failed.is_empty() {
+            checkpoint.cursor = cursor_after(before, &attempt.walked.facts, started);
+            checkpoint.full_at = Some(scalar::written(context.clock.now()));
+        }
+        return Ok(reading(
+            attempt.walked,
+            staged,
+            true,
+            completeness,
+            examined.ignored_total,
+            checkpoint,
+        ));
     }
-    Ok(Reading {
-        staged,
-        facts: attempt.facts,
-        left_out: attempt.left_out,
-        full,
-        doubt,
-        checkpoint,
-    })
 }
 
-/// Never past the server's own time when the reading began: a row that was changed meanwhile may have
-/// been passed already (dlt-hub/dlt#2269), and a stamp may lie in the future.
-fn cursor_after(before: &Checkpoint, facts: &WalkFacts) -> Option<String> {
-    let server_time = facts.server_time.map(scalar::written);
-    let newest = match (&facts.newest, server_time) {
-        (Some(newest), Some(server)) => Some(newest.clone().min(server)),
-        (newest, _) => newest.clone(),
+/// Changes that fill several pages may lose one at a border without a sign, when one of them leaves the set
+/// meanwhile. They are looked at until two looks agree.
+async fn read_changes(
+    context: &Context<'_>,
+    job: &StreamJob,
+    items: &[Item],
+    before: &Checkpoint,
+    since: Timestamp,
+    started: Timestamp,
+) -> Result<Reading, Failure> {
+    let mut memory = Memory::default();
+    let mut last_look = None;
+    let mut looks = 1;
+    loop {
+        let attempt = try_once(context, job, items, Some(since)).await?;
+        let examined = absence::examine(&facts_of(&attempt, job), &memory, started);
+        let look = attempt.staging.identity();
+        let agrees = !moves_by_place(job, &attempt.walked) || last_look == Some(look);
+        let is_last = looks >= MOST_READINGS;
+        if !is_last && (examined.read_again || !agrees) {
+            if examined.read_again {
+                say_again(job, &examined.completeness);
+            }
+            memory.duplicates = examined.memory.duplicates;
+            last_look = Some(look);
+            looks += 1;
+            continue;
+        }
+        let staged = attempt.staging.finish(&Ending {
+            absence: Absence::Nothing,
+            full: false,
+            confirm: 1,
+            group: job.group,
+            feed: job.feed.as_ref(),
+        })?;
+        let looks = match agrees {
+            true => Completeness::Proven,
+            false => Completeness::Contradicted(Inconsistency::Unsteady),
+        };
+        let completeness = examined.completeness.and(file_of(&staged)).and(looks);
+        let mut checkpoint = before.clone();
+        let is_whole = attempt.walked.failed.is_empty() && attempt.walked.refused.is_empty();
+        if !completeness.is_contradicted() && is_whole {
+            checkpoint.cursor = cursor_after(before, &attempt.walked.facts, started);
+        }
+        return Ok(reading(
+            attempt.walked,
+            staged,
+            false,
+            completeness,
+            None,
+            checkpoint,
+        ));
+    }
+}
+
+fn reading(
+    walked: Walked,
+    staged: Staged,
+    full: bool,
+    completeness: Completeness,
+    ignored_total: Option<(u64, u64)>,
+    checkpoint: Checkpoint,
+) -> Reading {
+    Reading {
+        staged,
+        facts: walked.facts,
+        refused: walked.refused,
+        failed: walked.failed,
+        full,
+        completeness,
+        ignored_total,
+        checkpoint,
+    }
+}
+
+/// A number that is the same while a stream is read for the same items.
+fn items_mark(items: &[Item]) -> i64 {
+    let one = |item: &Item| xxhash_rust::xxh3::xxh3_64(item.name.as_bytes());
+    items
+        .iter()
+        .fold(0_u64, |sum, item| sum.wrapping_add(one(item))) as i64
+}
+
+fn say_again(job: &StreamJob, completeness: &Completeness) {
+    if let Completeness::Contradicted(why) = completeness {
+        tracing::warn!(stream = job.spec.name, %why, "the reading contradicts itself; reading again");
+    }
+}
+
+/// What the mirror's own file says: rows that were received are known by their row numbers.
+fn file_of(staged: &Staged) -> Completeness {
+    match staged.plan.rebuilt {
+        true => Completeness::Contradicted(Inconsistency::MirrorRebuilt),
+        false => Completeness::Proven,
+    }
+}
+
+/// What absence means in a full reading: rows of items that could not be read are left alone.
+fn absence_of(job: &StreamJob, walked: &Walked, examined: &Examined) -> Absence {
+    let believed = examined.missing == Missing::NotReceived && job.spec.gone.absence;
+    match believed {
+        false => Absence::Nothing,
+        true if walked.read.len() == walked.lists => Absence::All,
+        true if !job.spec.partition.is_empty() => Absence::Of(walked.read.clone()),
+        true => Absence::Nothing,
+    }
+}
+
+/// What the walks showed, as `model/absence.rs` looks at it.
+fn facts_of(attempt: &Attempt, job: &StreamJob) -> absence::Reading {
+    let walked = &attempt.walked;
+    // A watermark walk reads the rows of one moment more than once, by design.
+    let duplicates = match job.spec.page.by {
+        PageBy::Watermark => absence::Duplicates::default(),
+        _ => attempt.staging.duplicates(),
     };
+    absence::Reading {
+        completeness: walked.completeness.clone(),
+        duplicates,
+        one_answer: walked.one_answer,
+        pages_with_rows: walked.pages_with_rows,
+        largest_page: walked.largest_page,
+        page_size: job.spec.page.size,
+        lists: walked.lists,
+        unidentified: walked.facts.unidentified,
+        other_rows: false,
+    }
+}
+
+/// Whether rows that are skipped by their place filled more than one page.
+fn moves_by_place(job: &StreamJob, walked: &Walked) -> bool {
+    !matches!(job.spec.page.by, PageBy::None | PageBy::Watermark)
+        && walked.pages_with_rows > walked.lists as u64
+}
+
+/// Never past the server's own time when the reading began, or ours where it does not say: a row that was changed meanwhile
+/// may have been passed already (dlt-hub/dlt#2269), and a stamp may lie in the future.
+fn cursor_after(before: &Checkpoint, facts: &WalkFacts, started: Timestamp) -> Option<String> {
+    let limit = scalar::written(facts.server_time.unwrap_or(started));
+    let newest = facts.newest.clone().map(|newest| newest.min(limit));
     newest.max(before.cursor.clone())
 }
 
@@ -194,24 +336,7 @@ async fn try_once(
         compare(inbox, staging, &job.spec.name)
     );
     let (staging, walked) = (staging?, walked?);
-    // A watermark walk reads the rows of one moment more than once, by design.
-    let doubles = staging.doubles();
-    let doubled = doubles > 0 && job.spec.page.by != PageBy::Watermark;
-    let doubt = walked
-        .doubt
-        .or_else(|| doubled.then(|| format!("{doubles} rows came twice")));
-    Ok(Attempt {
-        staging,
-        facts: walked.facts,
-        left_out: walked.left_out,
-        read: walked.read,
-        proof: if walked.proved {
-            Proof::Agrees
-        } else {
-            Proof::Unstated
-        },
-        doubt,
-    })
+    Ok(Attempt { staging, walked })
 }
 
 /// Compares pages as they come, on threads that may block.
@@ -231,13 +356,45 @@ pub(super) async fn compare(
     Ok(staging)
 }
 
-#[derive(Default)]
+/// What the walks of a stream's lists found.
 struct Walked {
     facts: WalkFacts,
-    left_out: Vec<(String, String)>,
+    refused: Vec<(String, String)>,
+    failed: Vec<(String, String)>,
+    /// Items whose list was read, by the values of their partition columns.
     read: Vec<Vec<String>>,
-    proved: bool,
-    doubt: Option<String>,
+    /// How many items there are.
+    lists: usize,
+    completeness: Completeness,
+    one_answer: bool,
+    pages_with_rows: u64,
+    largest_page: u64,
+}
+
+impl Walked {
+    fn of_items(lists: usize) -> Self {
+        Self {
+            facts: WalkFacts::default(),
+            refused: Vec::new(),
+            failed: Vec::new(),
+            read: Vec::new(),
+            lists,
+            completeness: Completeness::Proven,
+            one_answer: true,
+            pages_with_rows: 0,
+            largest_page: 0,
+        }
+    }
+
+    fn add(&mut self, item: &Item, facts: WalkFacts, end: End) {
+        self.facts.add(facts);
+        self.one_answer &= end.one_answer;
+        self.pages_with_rows += end.pages_with_rows;
+        self.largest_page = self.largest_page.max(end.largest_page);
+        self.read.push(item.partition.clone());
+        let so_far = std::mem::replace(&mut self.completeness, Completeness::Proven);
+        self.completeness = so_far.and(end.completeness);
+    }
 }
 
 /// Walks the list of each item, several at once.
@@ -265,6 +422,7 @@ async fn walk_all(
                 decoder: job.spec.decoder(&item.variables),
                 extra,
                 since,
+                learned: None,
                 budget: context.budget,
             };
             (item, walk(&road, rows, tell).await)
@@ -272,35 +430,49 @@ async fn walk_all(
     };
     let walks: Vec<_> = items.iter().map(one).collect();
     let mut walks = stream::iter(walks).buffer_unordered(context.source.in_flight.max(1));
-    let mut walked = Walked {
-        proved: true,
-        ..Walked::default()
-    };
-    let mut refusal = None;
+    let mut walked = Walked::of_items(items.len());
+    let mut first_failure = None;
     while let Some((item, result)) = walks.next().await {
         match result {
-            Ok((facts, end)) => {
-                walked.facts.add(facts);
-                walked.proved &= end.proved;
-                walked.doubt = walked.doubt.or(end.doubt);
-                walked.read.push(item.partition.clone());
-            }
+            Ok((facts, end)) => walked.add(item, facts, end),
             Err(error) if is_refused_item(job, &error) => {
-                walked.left_out.push((item.name.clone(), error.to_string()));
-                refusal.get_or_insert(error);
+                let reason = (item.name.clone(), error.to_string());
+                match is_stale(context, job, item, &error)? {
+                    true => walked.failed.push(reason),
+                    false => walked.refused.push(reason),
+                }
+                first_failure.get_or_insert(error);
+            }
+            Err(error) if items.len() > 1 && is_of_the_item(&error) => {
+                walked.failed.push((item.name.clone(), error.to_string()));
+                first_failure.get_or_insert(error);
             }
             Err(error) => return Err(error),
         }
     }
-    // Nothing but refusals is no reading at all.
-    match refusal {
-        Some(error) if walked.read.is_empty() => Err(error),
+    // Nothing but failures is no reading at all.
+    match first_failure {
+        Some(error) if walked.refused.len() + walked.failed.len() == items.len() => Err(error),
         _ => Ok(walked),
     }
 }
 
-/// One item of many that the licence forbids or that is gone at the vendor; and a whole stream where the
-/// description says that it may be refused.
+/// What had rows and may not be read any more is stale; what is not there any more is about to be removed.
+pub(super) fn is_stale(
+    context: &Context<'_>,
+    job: &StreamJob,
+    item: &Item,
+    error: &Failure,
+) -> Result<bool, Failure> {
+    if !error.http().is_some_and(HttpError::is_forbidden) {
+        return Ok(false);
+    }
+    let reader = context.store.reader()?;
+    Ok(look::has_rows_of(&reader, &job.table, &item.partition)?)
+}
+
+/// One item of many that the licence forbids or that is not there at the vendor; and a whole stream where the
+/// connector says that it may be refused.
 pub(super) fn is_refused_item(job: &StreamJob, error: &Failure) -> bool {
     let refused = |error: &HttpError| error.is_forbidden() || error.is_missing();
     (job.spec.optional
@@ -310,6 +482,17 @@ pub(super) fn is_refused_item(job: &StreamJob, error: &Failure) -> bool {
             .as_ref()
             .is_some_and(|each| each.stream.is_some()))
         && error.http().is_some_and(refused)
+}
+
+/// A failure that says nothing of the items beside it: those are read all the same.
+fn is_of_the_item(error: &Failure) -> bool {
+    error.http().is_some_and(|http| {
+        let is_run_over = http.deferred_until().is_some() || http.is_out_of_time();
+        !http.is_of_the_source()
+            && http.status() != Some(429)
+            && !is_run_over
+            && (error.class() != Class::Auth || http.is_forbidden())
+    })
 }
 
 /// Tells the watcher of pages.

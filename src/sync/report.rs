@@ -1,71 +1,22 @@
 //! What a run says of itself: while it goes on, and when it has ended.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
-
 use super::job::Job;
-use crate::model::Class;
 use crate::model::row::Reject;
+use crate::model::{Class, Outcome, ParkReason};
 use crate::store::StoreError;
 use crate::store::look::Gap;
 use crate::store::runs::StreamRecord;
 
-/// How a run or a stream ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// All is as the vendor says.
-    Ok,
-    /// The same, but for rows that could not be taken.
-    OkWithRejects,
-    /// The guard refused; an admin may approve.
-    Held,
-    /// It could not be read.
-    Failed(#[serde(skip)] Class),
-    /// A person must act: sign in, grant a right.
-    Parked,
-    /// It was stopped.
-    Interrupted,
-    /// The vendor does not serve it here, which is allowed.
-    LeftOut,
-}
-
-impl Outcome {
-    /// The word in tables and JSON.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::OkWithRejects => "ok_with_rejects",
-            Self::Held => "held",
-            Self::Failed(_) => "failed",
-            Self::Parked => "parked",
-            Self::Interrupted => "interrupted",
-            Self::LeftOut => "left_out",
-        }
-    }
-
-    /// Whether the mirror is now as the vendor says.
-    pub fn is_good(&self) -> bool {
-        matches!(self, Self::Ok | Self::OkWithRejects | Self::LeftOut)
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
 /// One stream's part of a run.
 #[derive(Clone, Debug)]
 pub struct StreamReport {
-    /// What is recorded of it.
+    /// What is recorded of it, with how it ended.
     pub record: StreamRecord,
-    /// How it ended.
-    pub outcome: Outcome,
+    /// Why it parks its job, if its outcome says so.
+    pub park: Option<ParkReason>,
     /// What an approval would be bound to, if the guard refused it.
     pub hold: Option<String>,
     /// Rows that could not be taken, by reason.
@@ -87,6 +38,8 @@ pub struct RunReport {
     pub source: String,
     /// How it ended.
     pub outcome: Outcome,
+    /// Why it parks its job, if its outcome says so.
+    pub park: Option<ParkReason>,
     /// What there is to say.
     pub sentence: Option<String>,
     /// Its streams in order.
@@ -105,6 +58,7 @@ impl RunReport {
             job: job.name.clone(),
             source: job.source.name.clone(),
             outcome: Outcome::Ok,
+            park: None,
             sentence: None,
             streams: Vec::new(),
             gaps: Vec::new(),
@@ -142,43 +96,54 @@ impl RunReport {
         }
     }
 
-    /// The run's outcome is that of its worst stream.
+    /// The run's outcome is that of its worst stream. One in which no stream could be read has failed, also where each
+    /// of them may be missing.
     pub fn conclude(mut self) -> Self {
-        let rank = |outcome: &Outcome| match outcome {
-            Outcome::Ok => 0,
-            Outcome::LeftOut => 1,
-            Outcome::OkWithRejects => 2,
-            Outcome::Interrupted => 3,
-            Outcome::Held => 4,
-            Outcome::Failed(_) => 5,
-            Outcome::Parked => 6,
+        let severity = |stream: &StreamReport| stream.record.outcome.severity();
+        let Some(worst) = self.streams.iter().max_by_key(|stream| severity(stream)) else {
+            return self;
         };
-        if let Some(worst) = self
-            .streams
-            .iter()
-            .max_by_key(|stream| rank(&stream.outcome))
-        {
-            self.outcome = match &worst.outcome {
-                Outcome::LeftOut => Outcome::Ok,
-                outcome => outcome.clone(),
-            };
-            let said = self
-                .streams
-                .iter()
-                .filter(|stream| rank(&stream.outcome) == rank(&worst.outcome));
-            let sentences: Vec<String> = said
-                .filter_map(|stream| {
-                    Some(format!(
-                        "{}: {}",
-                        stream.record.stream,
-                        stream.record.sentence.as_deref()?
-                    ))
-                })
-                .collect();
-            self.sentence = (!sentences.is_empty()).then(|| sentences.join("; "));
+        let (outcome, park) = (worst.record.outcome, worst.park);
+        let is_all = |outcome| self.streams.iter().all(|one| one.record.outcome == outcome);
+        if is_all(Outcome::NotServed) {
+            self.outcome = Outcome::Failed(Class::Permanent);
+            self.sentence = Some(nothing_served(&self.source, &self.streams));
+            return self;
         }
+        let said = self.streams.iter();
+        let said: Vec<String> = said
+            .filter(|stream| severity(stream) == outcome.severity())
+            .filter_map(|stream| {
+                let record = &stream.record;
+                Some(format!(
+                    "{}: {}",
+                    record.stream,
+                    record.sentence.as_deref()?
+                ))
+            })
+            .collect();
+        self.outcome = match outcome {
+            Outcome::NotServed => Outcome::Ok,
+            outcome => outcome,
+        };
+        self.park = park.filter(|_| outcome == Outcome::Parked);
+        self.sentence = (!said.is_empty()).then(|| said.join("; "));
         self
     }
+}
+
+/// Each stream of a job may be missing, and all of them are.
+fn nothing_served(source: &str, streams: &[StreamReport]) -> String {
+    let first = streams.first();
+    let why = first.and_then(|stream| {
+        let why = stream.record.sentence.as_deref()?;
+        Some(format!(" ({}: {why})", stream.record.stream))
+    });
+    format!(
+        "nothing could be read: {source} serves no stream of this job{}; see whether its credential still has the rights, \
+         or leave out of the job what this account does not have",
+        why.unwrap_or_default()
+    )
 }
 
 /// News from a run that goes on.
@@ -217,3 +182,74 @@ pub enum Progress {
 
 /// Somebody who is told.
 pub type Watch = Arc<dyn Fn(Progress) + Send + Sync>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(name: &str, outcome: Outcome, sentence: &str) -> StreamReport {
+        StreamReport {
+            record: StreamRecord {
+                stream: name.to_owned(),
+                outcome,
+                sentence: (!sentence.is_empty()).then(|| sentence.to_owned()),
+                ..StreamRecord::default()
+            },
+            park: (outcome == Outcome::Parked).then_some(ParkReason::SignInNeeded),
+            hold: None,
+            rejects: Vec::new(),
+            written: false,
+            stated: None,
+        }
+    }
+
+    /// Concludes a run of streams `a`, `b`, … that ended like this, each saying its own name.
+    fn check(outcomes: &[Outcome], expected: Outcome, said: Option<&str>) {
+        let names = ["a", "b", "c"];
+        let streams = outcomes.iter().zip(names).map(|(outcome, name)| {
+            let sentence = if *outcome == Outcome::Ok { "" } else { name };
+            stream(name, *outcome, sentence)
+        });
+        let report = RunReport {
+            run: None,
+            job: "job".to_owned(),
+            source: "north".to_owned(),
+            outcome: Outcome::Ok,
+            park: None,
+            sentence: None,
+            streams: streams.collect(),
+            gaps: Vec::new(),
+            deferred_until: None,
+        };
+        let report = report.conclude();
+        assert_eq!(report.outcome, expected, "{outcomes:?}");
+        assert_eq!(report.sentence.as_deref(), said, "{outcomes:?}");
+        let is_parked = expected == Outcome::Parked;
+        assert_eq!(report.park.is_some(), is_parked, "{outcomes:?}");
+    }
+
+    #[test]
+    fn a_run_is_as_bad_as_its_worst_stream() {
+        use Outcome::*;
+        let failed = Failed(Class::Contract);
+        check(&[], Ok, None);
+        check(&[Ok, Ok], Ok, None);
+        check(&[Ok, NotServed], Ok, Some("b: b"));
+        check(&[OkWithRejects, NotServed], OkWithRejects, Some("a: a"));
+        check(&[Incomplete, OkWithRejects], Incomplete, Some("a: a"));
+        check(&[Interrupted, Incomplete], Incomplete, Some("b: b"));
+        check(&[Held, Incomplete, Held], Held, Some("a: a; c: c"));
+        check(&[failed, Held], failed, Some("a: a"));
+        check(&[NotServed, failed], failed, Some("b: b"));
+        check(&[failed, Parked], Parked, Some("b: b"));
+    }
+
+    #[test]
+    fn a_run_in_which_nothing_could_be_read_has_failed() {
+        let said = "nothing could be read: north serves no stream of this job (a: a); see whether its credential still has \
+                    the rights, or leave out of the job what this account does not have";
+        for outcomes in [&[Outcome::NotServed; 1][..], &[Outcome::NotServed; 3]] {
+            check(outcomes, Outcome::Failed(Class::Permanent), Some(said));
+        }
+    }
+}

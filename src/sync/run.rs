@@ -7,22 +7,24 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::holds::Holds;
 use super::job::Job;
-use super::report::{Outcome, RunReport, Watch};
+use super::report::{RunReport, Watch};
 use super::work::Work;
 use crate::clock::Clock;
-use crate::model::{Class, scalar};
+use crate::model::{Cause, Outcome, ParkReason, scalar};
 use crate::store::look::{self, Gap};
-use crate::store::runs::{self, RunEnd};
+use crate::store::runs::{self, JobState, Parked, RunEnd};
 use crate::store::{Store, StoreError, database, purge};
 
 /// What is asked of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Order {
-    /// Who asks: `schedule`, `catch_up`, `command`, `approval`.
-    pub cause: &'static str,
+    /// What starts it.
+    pub cause: Cause,
     /// Read everything, whatever the checkpoints say.
     pub full: bool,
     /// Work out the plan and write nothing.
@@ -51,19 +53,16 @@ impl Runner {
             Ok(run) => run,
             Err(error) => return RunReport::of_store_error(job, None, &error),
         };
-        tracing::info!(job = job.name, run, cause = order.cause, "run starts");
-        let work = Work {
-            store: &self.store,
-            clock: &self.clock,
-            job,
-            order,
+        tracing::info!(
+            job = job.name,
             run,
-            watch,
-        };
+            cause = order.cause.as_str(),
+            "run starts"
+        );
         let mut report = tokio::select! {
             biased;
             () = stop.cancelled() => RunReport::stopped(job, run),
-            report = AssertUnwindSafe(work.all_streams()).catch_unwind() => {
+            report = AssertUnwindSafe(self.read(job, order, run, watch)).catch_unwind() => {
                 report.unwrap_or_else(|_| RunReport::broken(job, run))
             }
         };
@@ -76,24 +75,50 @@ impl Runner {
             .map(|stream| stream.record.rows_read)
             .sum();
         let (outcome, sentence) = (
-            report.outcome.word(),
+            report.outcome.as_str(),
             report.sentence.as_deref().unwrap_or_default(),
         );
         for gap in &report.gaps {
             tracing::warn!(job = job.name, run, "{gap}");
         }
         match report.outcome {
-            Outcome::Ok | Outcome::OkWithRejects | Outcome::LeftOut => {
+            Outcome::Ok | Outcome::OkWithRejects | Outcome::NotServed => {
                 tracing::info!(job = job.name, run, outcome, rows, "run ends")
             }
             Outcome::Interrupted => {
                 tracing::warn!(job = job.name, run, outcome, rows, "run was stopped")
+            }
+            Outcome::Incomplete => {
+                tracing::warn!(job = job.name, run, outcome, rows, sentence, "run ends");
             }
             Outcome::Held | Outcome::Failed(_) | Outcome::Parked => {
                 tracing::error!(job = job.name, run, outcome, rows, sentence, "run ends");
             }
         }
         report
+    }
+
+    async fn read(
+        &self,
+        job: &Arc<Job>,
+        order: Order,
+        run: Option<i64>,
+        watch: &Watch,
+    ) -> RunReport {
+        let holds = match Holds::begin(&self.store, &self.clock, job, watch).await {
+            Ok(holds) => holds,
+            Err(error) => return RunReport::of_store_error(job, run, &error),
+        };
+        let work = Work {
+            store: &self.store,
+            clock: &self.clock,
+            job,
+            order,
+            run,
+            watch,
+            holds: &holds,
+        };
+        work.all_streams().await
     }
 
     async fn begin(&self, job: &Arc<Job>, order: Order) -> Result<Option<i64>, StoreError> {
@@ -113,20 +138,13 @@ impl Runner {
     async fn end(&self, job: &Arc<Job>, report: &mut RunReport) -> Result<(), StoreError> {
         let Some(run) = report.run else { return Ok(()) };
         let now = scalar::written(self.clock.now());
-        let class = match report.outcome {
-            Outcome::Failed(class) => Some(class.to_string()),
-            Outcome::Parked => Some(Class::Auth.to_string()),
-            Outcome::Held => Some(Class::Refused.to_string()),
-            Outcome::Ok | Outcome::OkWithRejects | Outcome::LeftOut | Outcome::Interrupted => None,
-        };
         let holds: Vec<String> = report
             .streams
             .iter()
             .filter_map(|stream| stream.hold.clone())
             .collect();
         let end = RunEnd {
-            outcome: report.outcome.word().to_owned(),
-            class,
+            outcome: report.outcome,
             sentence: report.sentence.clone(),
             hold: (!holds.is_empty()).then(|| holds.join(",")),
         };
@@ -135,8 +153,7 @@ impl Runner {
             .iter()
             .filter_map(|stream| stream.stated)
             .max();
-        let (job, outcome) = (Arc::clone(job), report.outcome.clone());
-        let deferred = report.deferred_until.map(scalar::written);
+        let (job, ended) = (Arc::clone(job), EndedRun::of(job, report));
         let unwritten: Vec<_> = report
             .streams
             .iter()
@@ -161,18 +178,10 @@ impl Runner {
                 if let Some(stated) = stated {
                     purge::note_vendor_time(&transaction, stated)?;
                 }
-                let mut state = runs::job_state(&transaction, &job.name)?;
-                state.deferred_until = deferred;
-                state.failures = if outcome.is_good() {
-                    0
-                } else {
-                    state.failures + u32::from(outcome != Outcome::Interrupted)
-                };
-                let parked = outcome == Outcome::Parked;
-                state.parked = parked.then(|| end.sentence.clone().unwrap_or_default());
-                state.parked_shape = parked.then(|| job.shape.clone());
-                runs::save_job_state(&transaction, &job.name, &state)?;
-                if outcome.is_good() {
+                let before = runs::job_state(&transaction, &job.name)?;
+                let is_good = end.outcome.is_good();
+                runs::save_job_state(&transaction, &job.name, &ended.state_after(before))?;
+                if is_good {
                     runs::use_up_approvals(&transaction, &job.name)?;
                 }
                 transaction.commit().map_err(&what)?;
@@ -185,6 +194,46 @@ impl Runner {
     }
 }
 
+/// What of a run counts for the job's next ticks.
+struct EndedRun {
+    outcome: Outcome,
+    deferred_until: Option<Timestamp>,
+    parked: Option<Parked>,
+}
+
+impl EndedRun {
+    fn of(job: &Job, report: &RunReport) -> Self {
+        let is_parked = report.outcome == Outcome::Parked;
+        Self {
+            outcome: report.outcome,
+            deferred_until: report.deferred_until,
+            parked: is_parked.then(|| Parked {
+                reason: report.park.unwrap_or(ParkReason::CredentialRefused),
+                message: report.sentence.clone().unwrap_or_default(),
+                config_fingerprint: Some(job.config_fingerprint.clone()),
+            }),
+        }
+    }
+
+    /// What is known of the job after the run. One that was stopped counts for nothing; one that ended incomplete is no
+    /// failure, because it may have received a lot.
+    fn state_after(self, before: JobState) -> JobState {
+        let (failures, incomplete_runs) = match self.outcome {
+            Outcome::Interrupted => return before,
+            Outcome::Ok | Outcome::OkWithRejects | Outcome::NotServed => (0, 0),
+            Outcome::Incomplete => (0, before.incomplete_runs + 1),
+            Outcome::Held | Outcome::Failed(_) | Outcome::Parked => (before.failures + 1, 0),
+        };
+        JobState {
+            last_due: before.last_due,
+            deferred_until: self.deferred_until,
+            parked: self.parked,
+            failures,
+            incomplete_runs,
+        }
+    }
+}
+
 /// Whether a gap is about what a job reads: a stream of it, or the lists that crosswalks lead to.
 fn concerns(gap: &Gap, job: &Job) -> bool {
     let lists = job.lookups.combos_of(&job.source.name);
@@ -194,4 +243,44 @@ fn concerns(gap: &Gap, job: &Job) -> bool {
     };
     let mut read = job.streams.iter().map(|one| &one.spec.name);
     gap.source() == job.source.name && stream.is_some_and(|stream| read.any(|one| one == stream))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Class;
+
+    #[test]
+    fn what_a_run_leaves_for_the_next_tick() {
+        let parked = Parked {
+            reason: ParkReason::SignInNeeded,
+            message: "sign in".to_owned(),
+            config_fingerprint: None,
+        };
+        let before = JobState {
+            failures: 2,
+            incomplete_runs: 3,
+            parked: Some(parked.clone()),
+            ..JobState::default()
+        };
+        for (outcome, failures, incomplete_runs, stays_parked) in [
+            (Outcome::Ok, 0, 0, false),
+            (Outcome::OkWithRejects, 0, 0, false),
+            (Outcome::Incomplete, 0, 4, false),
+            (Outcome::Interrupted, 2, 3, true),
+            (Outcome::Held, 3, 0, false),
+            (Outcome::Failed(Class::Transient), 3, 0, false),
+            (Outcome::Parked, 3, 0, true),
+        ] {
+            let ended = EndedRun {
+                outcome,
+                deferred_until: None,
+                parked: (outcome == Outcome::Parked).then(|| parked.clone()),
+            };
+            let after = ended.state_after(before.clone());
+            let counts = (after.failures, after.incomplete_runs);
+            assert_eq!(counts, (failures, incomplete_runs), "{outcome}");
+            assert_eq!(after.parked.is_some(), stays_parked, "{outcome}");
+        }
+    }
 }

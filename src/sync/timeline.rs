@@ -3,6 +3,7 @@
 //! The same way as any stream (walk, compare, guard, apply), a step at a time, so that a stop
 //! keeps what was complete and a first run of years can be resumed. Absence means nothing here. Rules: wapi.md 7.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
@@ -13,14 +14,19 @@ use tokio::sync::mpsc;
 use super::error::Failure;
 use super::items::{Item, items};
 use super::job::StreamJob;
-use super::read::{Context, compare, is_refused_item, teller};
+use super::read::{Context, MOST_READINGS, compare, is_refused_item, is_stale, teller};
 use super::walk::{Road, WalkFacts, asked_too_much, walk};
-use crate::model::guard::{self, GuardRules};
-use crate::model::{Class, scalar};
+use crate::model::absence::{self, Memory};
+use crate::model::decision;
+use crate::model::guard::{self, GuardRules, Hold};
+use crate::model::plan::CellLoss;
+use crate::model::row::Repair;
+use crate::model::{Class, Completeness, Inconsistency, scalar};
 use crate::store::apply::{Applied, Removals, Stamp, apply};
 use crate::store::checkpoints::{self, Checkpoint};
-use crate::store::{Absence, Size, Staged, Staging, StoreError};
+use crate::store::{Absence, Ending, Size, Staged, Staging, StoreError, accounts};
 use crate::vendor::api::{WindowRules, wire_time};
+use crate::vendor::paging::End;
 use crate::vendor::windows::{WindowWalk, first_time};
 
 /// A point may lie this far ahead of our clock and still move the checkpoint (wapi.md 7.6).
@@ -36,11 +42,17 @@ pub struct TimelineReport {
     /// Rows that came as they were.
     pub unchanged: u64,
     /// Items that the vendor refuses.
-    pub left_out: Vec<(String, String)>,
+    pub refused: Vec<(String, String)>,
     /// The first item that failed; the others were read all the same.
     pub failure: Option<Failure>,
-    /// Why a step was not applied, if the guard refused one.
-    pub refusal: Option<String>,
+    /// Why a step was not applied, if the guard held one, and what an approval is bound to.
+    pub held: Option<(Hold, String)>,
+    /// Items whose step contradicts itself, with the reason: they are read again from there.
+    pub incomplete: Vec<(String, String)>,
+    /// Cells that could not be read, by column.
+    pub unreadable: BTreeMap<String, CellLoss>,
+    /// Values that were put right before they were taken.
+    pub repaired: BTreeMap<(String, Repair), u64>,
 }
 
 /// Whether steps are applied, and by which run.
@@ -57,13 +69,18 @@ pub async fn read(
     context: &Context<'_>,
     job: &StreamJob,
     guard: &GuardRules,
+    approved: &[String],
     writing: &Writing,
     full: bool,
 ) -> Result<TimelineReport, Failure> {
     let Some(window) = &job.spec.window else {
         return Ok(TimelineReport::default());
     };
-    let known = checkpoints::load(&context.store.reader()?, &job.table)?;
+    let known = checkpoints::load(
+        &context.store.reader()?,
+        &job.table,
+        context.account.generation,
+    )?;
     let items = items(job, context.source, || context.store.reader())?;
     let one = |item| {
         let before = if full {
@@ -76,6 +93,7 @@ pub async fn read(
             job,
             window,
             guard,
+            approved,
             writing,
             item,
         };
@@ -89,8 +107,10 @@ pub async fn read(
         report.add(part);
         match result {
             Ok(()) => {}
-            Err(error) if is_refused_item(job, &error) => {
-                report.left_out.push((item.name.clone(), error.to_string()));
+            Err(error)
+                if is_refused_item(job, &error) && !is_stale(context, job, item, &error)? =>
+            {
+                report.refused.push((item.name.clone(), error.to_string()));
                 refusal.get_or_insert(error);
             }
             Err(error @ Failure::Store(_)) => return Err(error),
@@ -100,7 +120,7 @@ pub async fn read(
         }
     }
     // Nothing but refusals is no reading at all.
-    if report.left_out.len() == items.len() && report.failure.is_none() {
+    if report.refused.len() == items.len() && report.failure.is_none() {
         report.failure = refusal;
     }
     Ok(report)
@@ -112,7 +132,26 @@ impl TimelineReport {
         self.applied.new += part.applied.new;
         self.applied.changed += part.applied.changed;
         self.unchanged += part.unchanged;
-        self.refusal = self.refusal.take().or(part.refusal);
+        self.held = self.held.take().or(part.held);
+        self.incomplete.extend(part.incomplete);
+        self.add_cells(&part.unreadable, &part.repaired);
+    }
+}
+
+impl TimelineReport {
+    fn add_cells(
+        &mut self,
+        unreadable: &BTreeMap<String, CellLoss>,
+        repaired: &BTreeMap<(String, Repair), u64>,
+    ) {
+        for (cell, values) in repaired {
+            *self.repaired.entry(cell.clone()).or_default() += values;
+        }
+        for (column, loss) in unreadable {
+            let sum = self.unreadable.entry(column.clone()).or_default();
+            sum.unreadable += loss.unreadable;
+            sum.readable += loss.readable;
+        }
     }
 }
 
@@ -130,6 +169,7 @@ struct ItemWalk<'a> {
     job: &'a StreamJob,
     window: &'a WindowRules,
     guard: &'a GuardRules,
+    approved: &'a [String],
     writing: &'a Writing,
     item: &'a Item,
 }
@@ -150,6 +190,7 @@ impl ItemWalk<'_> {
             return (report, Ok(()));
         };
         let mut checkpoint = before.unwrap_or_default();
+        checkpoint.account = self.context.account.generation;
         checkpoint.walked_from = checkpoint
             .walked_from
             .take()
@@ -159,10 +200,23 @@ impl ItemWalk<'_> {
         while let Some((from, to)) = walk.span() {
             let last_step = to >= end;
             match self.step(from, to).await {
-                Ok((staged, facts)) => {
-                    self.note(&mut checkpoint, &facts, end, now, last_step, again_due);
+                Ok(Read {
+                    staged,
+                    facts,
+                    contradiction,
+                }) => {
+                    // What was received is kept, and nothing counts as known before the step is whole.
+                    if contradiction.is_none() {
+                        self.note(&mut checkpoint, &facts, end, now, last_step, again_due);
+                    }
                     let done = self.write(staged, &checkpoint, &mut report).await;
                     report.facts.add(facts);
+                    if let Some(why) = contradiction {
+                        let place = format!("{} {}", self.item.name, scalar::written(from));
+                        let place = place.trim().to_owned();
+                        report.incomplete.push((place, why.to_string()));
+                        return (report, done.map(|_| ()));
+                    }
                     match done {
                         Ok(Step::Taken) => walk.done(),
                         // Going on would move the checkpoint past rows that were not taken.
@@ -251,8 +305,52 @@ impl ItemWalk<'_> {
         }
     }
 
-    /// Reads one step and compares it.
-    async fn step(&self, from: Timestamp, to: Timestamp) -> Result<(Staged, WalkFacts), Failure> {
+    /// Reads one step and compares it; one that contradicts itself is read again, up to twice.
+    async fn step(&self, from: Timestamp, to: Timestamp) -> Result<Read, Failure> {
+        let (mut memory, mut readings) = (Memory::default(), 1);
+        loop {
+            let (staging, facts, end) = self.try_step(from, to).await?;
+            let reading = absence::Reading {
+                completeness: end.completeness,
+                duplicates: staging.duplicates(),
+                one_answer: end.one_answer,
+                pages_with_rows: end.pages_with_rows,
+                largest_page: end.largest_page,
+                page_size: self.job.spec.page.size,
+                lists: 1,
+                unidentified: facts.unidentified,
+                other_rows: false,
+            };
+            let examined = absence::examine(&reading, &memory, self.context.clock.now());
+            if examined.read_again && readings < MOST_READINGS {
+                memory.duplicates = examined.memory.duplicates;
+                readings += 1;
+                continue;
+            }
+            let staged = staging.finish(&Ending {
+                absence: Absence::Nothing,
+                full: false,
+                confirm: 1,
+                group: None,
+                feed: None,
+            })?;
+            let contradiction = match examined.completeness {
+                Completeness::Contradicted(why) => Some(why),
+                Completeness::Proven | Completeness::Unproven => None,
+            };
+            return Ok(Read {
+                staged,
+                facts,
+                contradiction,
+            });
+        }
+    }
+
+    async fn try_step(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<(Staging, WalkFacts, End), Failure> {
         let extra = vec![
             (
                 self.window.from.clone(),
@@ -267,6 +365,7 @@ impl ItemWalk<'_> {
             decoder: self.job.spec.decoder(&self.item.variables),
             extra,
             since: None,
+            learned: None,
             budget: self.context.budget,
         };
         let staging = Staging::open(
@@ -282,8 +381,8 @@ impl ItemWalk<'_> {
             result
         };
         let (walked, staging) = tokio::join!(walking, compare(inbox, staging, &self.job.spec.name));
-        let (staging, (facts, _)) = (staging?, walked?);
-        Ok((staging.finish(&Absence::Nothing, 1, None, None)?, facts))
+        let (staging, (facts, end)) = (staging?, walked?);
+        Ok((staging, facts, end))
     }
 
     /// Applies one step with its checkpoint.
@@ -294,10 +393,14 @@ impl ItemWalk<'_> {
         report: &mut TimelineReport,
     ) -> Result<Step, Failure> {
         report.unchanged += staged.plan.unchanged;
-        if let Some(refusal) = guard::refusal(&staged.plan, self.guard, false) {
-            report.refusal = Some(refusal);
-            return Ok(Step::Refused);
+        if let Some(hold) = guard::check(&staged.plan, self.guard, false) {
+            let approval = decision::series_approval(&self.job.spec.name, &hold);
+            if !self.approved.contains(&approval) {
+                report.held = Some((hold, approval));
+                return Ok(Step::Refused);
+            }
         }
+        report.add_cells(&staged.plan.unreadable, &staged.plan.repaired);
         let applied = match self.writing {
             Writing::Dry => Applied {
                 new: staged.plan.new,
@@ -309,6 +412,10 @@ impl ItemWalk<'_> {
                     run: *run,
                     now: scalar::written(self.context.clock.now()),
                 };
+                let (source, account) = (
+                    self.context.source.name.clone(),
+                    self.context.account.clone(),
+                );
                 let (table, item, checkpoint) = (
                     Arc::clone(&self.job.table),
                     key_of(self.item),
@@ -321,6 +428,7 @@ impl ItemWalk<'_> {
                         let transaction = connection.transaction().map_err(&what)?;
                         let applied = apply(&transaction, &staged, &stamp, Removals::None)?;
                         checkpoints::save(&transaction, &table, &item, &checkpoint)?;
+                        accounts::save(&transaction, &source, &account)?;
                         transaction.commit().map_err(&what)?;
                         Ok(applied)
                     })
@@ -331,6 +439,13 @@ impl ItemWalk<'_> {
         report.applied.changed += applied.changed;
         Ok(Step::Taken)
     }
+}
+
+/// A step that was read.
+struct Read {
+    staged: Staged,
+    facts: WalkFacts,
+    contradiction: Option<Inconsistency>,
 }
 
 /// What the guard made of a step.

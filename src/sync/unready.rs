@@ -3,11 +3,11 @@
 //! It is recorded like any other, or nobody would be told. Nobody was asked anything, so it costs nobody anything to
 //! look again: unlike a job that a vendor has refused, this one is tried at every tick and counts no failures.
 
-use super::report::{Outcome, RunReport};
+use super::report::RunReport;
 use super::run::{Order, Runner};
-use crate::model::{Class, scalar};
+use crate::model::{Outcome, ParkReason, scalar};
 use crate::store::StoreError;
-use crate::store::runs::{self, RunEnd};
+use crate::store::runs::{self, Parked, RunEnd};
 
 impl Runner {
     /// Records that a job could not begin, and why; `sentence` says what to do. A dry run records nothing.
@@ -23,6 +23,7 @@ impl Runner {
             job: job.to_owned(),
             source: source.to_owned(),
             outcome: Outcome::Parked,
+            park: Some(ParkReason::Unready),
             sentence: Some(sentence.clone()),
             streams: Vec::new(),
             gaps: Vec::new(),
@@ -33,7 +34,7 @@ impl Runner {
         }
         match self.record(job, source, order, sentence.clone()).await {
             Ok(run) => {
-                let outcome = report.outcome.word();
+                let outcome = report.outcome.as_str();
                 tracing::error!(job, run, outcome, sentence, "run ends");
                 report.run = Some(run);
             }
@@ -54,8 +55,7 @@ impl Runner {
         let now = scalar::written(self.clock.now());
         let (job, source) = (job.to_owned(), source.to_owned());
         let end = RunEnd {
-            outcome: Outcome::Parked.word().to_owned(),
-            class: Some(Class::Auth.to_string()),
+            outcome: Outcome::Parked,
             sentence: Some(sentence.clone()),
             hold: None,
         };
@@ -65,9 +65,12 @@ impl Runner {
             let run = runs::begin(&transaction, &job, &source, order.cause, &now)?;
             runs::end(&transaction, run, &now, &end)?;
             let mut state = runs::job_state(&transaction, &job)?;
-            state.parked = Some(sentence);
-            // No shape: what is missing may come without a change of the configuration.
-            state.parked_shape = None;
+            state.parked = Some(Parked {
+                reason: ParkReason::Unready,
+                message: sentence,
+                // What is missing may come without a change of the configuration.
+                config_fingerprint: None,
+            });
             runs::save_job_state(&transaction, &job, &state)?;
             transaction.commit().map_err(&what)?;
             Ok(run)

@@ -3,7 +3,9 @@
 //! Several requests may be under way where the pager allows it; their answers are taken in the
 //! order of asking. Not the retry (that is the session), not the meaning of a page (`vendor/`).
 
-use std::collections::{BTreeMap, BTreeSet};
+mod facts;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
@@ -11,17 +13,20 @@ use futures_util::stream::FuturesOrdered;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+pub use self::facts::WalkFacts;
+use super::adapt::{self, Learned};
 use super::error::Failure;
 use super::items::Item;
 use super::job::Source;
 use crate::http::{Ask, BadAnswer, Decode, Effort, HttpError, Reply, RunBudget};
-use crate::model::row::{Reject, Rows};
+use crate::model::row::Rows;
 use crate::model::scalar;
 use crate::vendor::answer;
 use crate::vendor::api::StreamSpec;
 use crate::vendor::decode::Decoder;
+use crate::vendor::description::PageBy;
 use crate::vendor::link;
-use crate::vendor::paging::{At, End, PageAsk, PageFacts, Pager, Use};
+use crate::vendor::paging::{At, End, Next, PageAsk, PageFacts, Pager, Use};
 
 /// What is walked.
 pub struct Road<'a> {
@@ -37,73 +42,21 @@ pub struct Road<'a> {
     pub extra: Vec<(String, String)>,
     /// Where a watermark walk starts.
     pub since: Option<String>,
+    /// What earlier processes found out of the stream's parameters; what this one knows is better.
+    pub learned: Option<Learned>,
     /// The run's deadline and counts.
     pub budget: &'a RunBudget,
 }
 
-/// What a walk found, besides the rows.
-#[derive(Debug, Default)]
-pub struct WalkFacts {
-    /// Pages asked for.
-    pub pages: u64,
-    /// Rows that came.
-    pub received: u64,
-    /// The greatest value of the stream's change column, or of its window's.
-    pub newest: Option<String>,
-    /// The server's time when it was asked first.
-    pub server_time: Option<Timestamp>,
-    /// Members that no column lists.
-    pub unlisted: BTreeSet<String>,
-    /// Rows that could not be taken, by reason.
-    pub rejects: BTreeMap<(String, String), u64>,
-    /// The list's stated size.
-    pub total: Option<u64>,
-}
-
-impl WalkFacts {
-    /// Adds another walk's facts.
-    pub fn add(&mut self, other: Self) {
-        self.pages += other.pages;
-        self.received += other.received;
-        self.newest = self.newest.take().max(other.newest);
-        self.server_time = match (self.server_time, other.server_time) {
-            (Some(one), Some(two)) => Some(one.min(two)),
-            (one, two) => one.or(two),
-        };
-        self.unlisted.extend(other.unlisted);
-        for (reason, rows) in other.rejects {
-            *self.rejects.entry(reason).or_default() += rows;
-        }
-        self.total = match (self.total, other.total) {
-            (Some(one), Some(two)) => Some(one + two),
-            (one, two) => one.or(two),
-        };
-    }
-
-    /// The rejects as the store records them.
-    pub fn rejects(&self) -> Vec<(Reject, u64)> {
-        self.rejects
-            .iter()
-            .map(|((path, reason), rows)| {
-                (
-                    Reject {
-                        path: path.clone(),
-                        reason: reason.clone(),
-                    },
-                    *rows,
-                )
-            })
-            .collect()
-    }
-}
-
 /// One page, decoded.
-pub(super) struct Batch {
-    pub rows: Rows,
+pub struct Batch {
+    pub(super) rows: Rows,
     unlisted: BTreeSet<String>,
     facts: PageFacts,
     newest: Option<String>,
     server_time: Option<Timestamp>,
+    /// What all spellings of its own address have in common, where the server says the address of the next.
+    asked: Option<String>,
 }
 
 /// Walks the list and sends each page's rows on; says how it ended.
@@ -112,19 +65,17 @@ pub async fn walk(
     rows: &mpsc::Sender<Rows>,
     tell: &(dyn Fn(u64, Option<u64>) + Sync),
 ) -> Result<(WalkFacts, End), Failure> {
-    let mut pager = Pager::start(road.spec.page.clone(), road.since.clone());
+    let (source, name, rules) = (road.source, &road.spec.name, &road.spec.page);
+    let known = source.learned(name).or_else(|| road.learned.clone());
+    let mut known = Arc::new(known.unwrap_or_default());
+    let mut search: Option<Search> = None;
+    let mut pager = Pager::start(known.apply(rules), road.since.clone());
     let mut facts = WalkFacts::default();
     let mut under_way = FuturesOrdered::new();
-    let fail = |problem: String| Failure::List {
-        stream: road.spec.name.clone(),
-        problem,
-    };
     loop {
-        while under_way.is_empty()
-            || (pager.may_overlap() && under_way.len() < road.source.in_flight)
-        {
-            match pager.ask().map_err(fail)? {
-                Some(ask) => under_way.push_back(fetch(road, ask)),
+        while under_way.is_empty() || (pager.may_overlap() && under_way.len() < source.in_flight) {
+            match pager.ask() {
+                Some(ask) => under_way.push_back(fetch(road, Arc::clone(&known), ask)),
                 None => break,
             }
         }
@@ -137,32 +88,71 @@ pub async fn walk(
                 continue;
             }
             Err(error) if ask.closing && error.http().is_some() && pager.refused_past_the_end() => {
-                break;
+                continue;
+            }
+            Err(error) if is_missing(&error) && pager.missing(&ask) => continue,
+            Err(error) if is_refused_as_asked(&pager, &ask, &error) => {
+                let mut tried = match search.take() {
+                    Some(tried) => tried,
+                    None if source.may_search(name) => {
+                        let left = adapt::variants(rules, &known).into_iter();
+                        Search { error, left }
+                    }
+                    None => return Err(error),
+                };
+                let Some(next) = tried.left.next() else {
+                    source.search_failed(name);
+                    return Err(tried.error);
+                };
+                known = Arc::new(next);
+                pager = Pager::start(known.apply(rules), road.since.clone());
+                search = Some(tried);
+                continue;
             }
             Err(error) => return Err(error),
         };
-        let used = pager.answer(&ask, &batch.facts).map_err(fail)?;
+        if search.take().is_some() {
+            source.set_learned(name, Learned::clone(&known));
+            facts.notes.push(known.note(rules));
+            facts.learned = Some(Learned::clone(&known));
+        }
+        if let Some(asked) = batch.asked {
+            pager.begin_at(asked);
+        }
+        let used = pager.answer(&ask, &batch.facts);
         facts.unlisted.extend(batch.unlisted);
         facts.newest = facts.newest.take().max(batch.newest);
         facts.server_time = facts.server_time.or(batch.server_time);
-        facts.total = batch.facts.total.or(facts.total);
+        facts.total = pager.declared();
         if used == Use::Leave {
             continue;
         }
         facts.received += batch.facts.received;
-        for reject in &batch.rows.rejects {
-            *facts
-                .rejects
-                .entry((reject.path.clone(), reject.reason.clone()))
-                .or_default() += 1;
-        }
+        facts.count(&batch.rows);
         tell(batch.facts.received, facts.total);
         if batch.rows.received() > 0 && rows.send(batch.rows).await.is_err() {
             break; // the other side has failed and says why
         }
     }
-    facts.pages = u64::from(pager.pages());
-    Ok((facts, pager.end()))
+    let end = pager.end();
+    facts.pages = end.pages_with_rows;
+    Ok((facts, end))
+}
+
+/// Finding out which parameters a server refuses.
+struct Search {
+    /// The refusal of what the connector says.
+    error: Failure,
+    left: std::vec::IntoIter<Learned>,
+}
+
+fn is_missing(error: &Failure) -> bool {
+    error.http().is_some_and(HttpError::is_missing)
+}
+
+/// The first page was refused in a way that may be about a parameter.
+fn is_refused_as_asked(pager: &Pager, ask: &PageAsk, error: &Failure) -> bool {
+    ask.number == 1 && pager.is_at_start() && error.http().is_some_and(adapt::is_about_parameters)
 }
 
 /// The vendor says so, or its gateway gave up waiting for the answer (wisenet.md 3.7).
@@ -171,12 +161,16 @@ pub(super) fn asked_too_much(error: &HttpError) -> bool {
 }
 
 /// Asks for one page; a stream with several paths moves on to the next one while none is known to work.
-pub(super) async fn fetch(road: &Road<'_>, page: PageAsk) -> (PageAsk, Result<Batch, Failure>) {
+pub(super) async fn fetch(
+    road: &Road<'_>,
+    known: Arc<Learned>,
+    page: PageAsk,
+) -> (PageAsk, Result<Batch, Failure>) {
     let paths = road.spec.paths(&road.item.variables);
     let mut route = road.source.route(&road.spec.name).min(paths.len() - 1);
     let first = route;
     loop {
-        let result = fetch_at(road, &page, &paths[route]).await;
+        let result = fetch_at(road, &known, &page, &paths[route]).await;
         let wrong_path = page.number == 1
             && paths.len() > 1
             && result.as_ref().is_err_and(|error| {
@@ -195,14 +189,19 @@ pub(super) async fn fetch(road: &Road<'_>, page: PageAsk) -> (PageAsk, Result<Ba
     }
 }
 
-async fn fetch_at(road: &Road<'_>, page: &PageAsk, path: &str) -> Result<Batch, Failure> {
+async fn fetch_at(
+    road: &Road<'_>,
+    known: &Learned,
+    page: &PageAsk,
+    path: &str,
+) -> Result<Batch, Failure> {
     let spec = road.spec;
     let what = what(spec, &road.item.name, page.number);
     let ask = match &page.at {
-        At::Link(link) => road.source.session.follow(link, what)?,
+        At::Link(link) => road.source.client.follow(link, what)?,
         at => Ask {
             path: path.to_owned(),
-            query: query(road, at, page.want),
+            query: query(road, known, at, page.want),
             what,
             effort: if page.closing {
                 Effort::Once
@@ -212,8 +211,25 @@ async fn fetch_at(road: &Road<'_>, page: &PageAsk, path: &str) -> Result<Batch, 
         },
     };
     let (spec, decoder) = (Arc::clone(spec), Arc::clone(&road.decoder));
-    let decode: Decode<Batch> = Arc::new(move |reply| read_page(&spec, &decoder, reply));
-    Ok(road.source.session.get(&ask, road.budget, decode).await?)
+    let is_first = page.number == 1;
+    let decode: Decode<Batch> = Arc::new(move |reply| read_page(&spec, &decoder, reply, is_first));
+    let mut batch = road.source.client.get(&ask, road.budget, decode).await?;
+    if matches!(road.spec.page.by, PageBy::Link | PageBy::NextUrl) {
+        locate_next(road, &ask, &mut batch);
+    }
+    Ok(batch)
+}
+
+/// The next page's address as it is meant, and what all its spellings have in common. One that may not be followed is
+/// kept: following it says why.
+fn locate_next(road: &Road<'_>, ask: &Ask, batch: &mut Batch) {
+    batch.asked = Some(link::identity(&ask.path, &ask.query));
+    if let Next::To(next) = &mut batch.facts.next {
+        *next = link::beside(&ask.path, next);
+        if let Ok(to) = road.source.client.follow(next, String::new()) {
+            batch.facts.next_identity = link::identity(&to.path, &to.query);
+        }
+    }
 }
 
 /// Words for messages: which page of what, for which item.
@@ -224,7 +240,7 @@ fn what(spec: &StreamSpec, item: &str, page: u32) -> String {
     }
 }
 
-fn query(road: &Road<'_>, at: &At, want: u64) -> Vec<(String, String)> {
+fn query(road: &Road<'_>, known: &Learned, at: &At, want: u64) -> Vec<(String, String)> {
     let page = &road.spec.page;
     let mut query = road.spec.query(&road.item.variables);
     query.extend(road.extra.iter().cloned());
@@ -247,17 +263,25 @@ fn query(road: &Road<'_>, at: &At, want: u64) -> Vec<(String, String)> {
     {
         query.extend(since.query_from(moment));
     }
+    query.retain(|(name, _)| !known.without.contains(name));
     query
 }
 
-fn read_page(spec: &StreamSpec, decoder: &Decoder, reply: &Reply) -> Result<Batch, BadAnswer> {
+fn read_page(
+    spec: &StreamSpec,
+    decoder: &Decoder,
+    reply: &Reply,
+    is_first: bool,
+) -> Result<Batch, BadAnswer> {
     let total = spec
         .shape
         .total_header
         .as_deref()
         .and_then(|name| reply.headers.get(name));
-    let page = if reply.status == 204 {
-        answer::Page::default() // reliability.md 2.1: an empty list, and the guard decides
+    let is_blank = || reply.body.iter().all(u8::is_ascii_whitespace);
+    // reliability.md 2.1: suspect. What it means depends on what was promised, which the pager knows.
+    let page = if reply.status == 204 || (!is_first && is_blank()) {
+        answer::Page::without_content()
     } else {
         answer::read(&spec.shape, decoder, &reply.body, total).map_err(BadAnswer::new)?
     };
@@ -278,13 +302,16 @@ fn read_page(spec: &StreamSpec, decoder: &Decoder, reply: &Reply) -> Result<Batc
     let facts = PageFacts {
         received: rows.received() as u64,
         total: page.total,
-        cursor: page.cursor,
-        link: reply
-            .headers
-            .get("link")
-            .and_then(link::next)
-            .map(str::to_owned),
-        fingerprint: rows.fingerprint(),
+        next: match spec.page.by {
+            PageBy::Link => link::next(&reply.headers.all("link")),
+            _ => page.next,
+        },
+        next_identity: String::new(),
+        more: page.more,
+        no_content: page.no_content,
+        odd_empty: page.odd_empty,
+        fingerprint: (!rows.is_empty()).then(|| rows.fingerprint()),
+        last_row: rows.iter().next_back().map(|row| row.fingerprint() as u64),
         span,
     };
     let newest = change.and_then(|column| {
@@ -298,6 +325,11 @@ fn read_page(spec: &StreamSpec, decoder: &Decoder, reply: &Reply) -> Result<Batc
         newest,
         unlisted: page.decoded.unlisted,
         server_time: reply.date,
+        asked: None,
         rows,
     })
 }
+
+#[cfg(test)]
+#[path = "walk_tests.rs"]
+mod tests;

@@ -1,15 +1,20 @@
 //! One answer as a page: where its rows stand, what total it states, what comes next.
 //!
 //! Pure: bytes and headers in, facts out. A 200 without the rows' member is a failed page, never
-//! "no rows" (webuntis-oneroster.md 3.3); `null` and an empty body are "no rows" only where the description says so.
+//! "no rows" (webuntis-oneroster.md 3.3); `null` and an empty body are "no rows" only where the description says so. What servers
+//! put in an empty or one-row list's place (`null`, `{}`, `{"0": {…}}`, one object) is read as what it means.
 
-use std::fmt;
+mod body;
+mod scalar;
+mod search;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::DeserializeSeed as _;
 
-use super::decode::{Decoded, Decoder, Reader, RowSeed, RowsSeed};
+use self::body::BodySeed;
+use super::decode::{Decoded, Decoder, Reader};
 use super::description::NameMatch;
-use super::json::Text;
+use super::link::Next;
+use super::repair;
 
 /// Where a page's parts stand, from the description.
 #[derive(Clone, Debug, Default)]
@@ -24,8 +29,12 @@ pub struct PageShape {
     pub total_header: Option<String>,
     /// Members with it.
     pub total_member: Vec<String>,
-    /// Dotted path of the next cursor.
-    pub cursor: Option<String>,
+    /// Where the next cursor or address is.
+    pub next: Option<NextPlace>,
+    /// It is an address: only a text can be one.
+    pub next_is_address: bool,
+    /// Dotted path of the member that says whether there is another page.
+    pub more: Option<String>,
     /// How member names are matched.
     pub names: NameMatch,
 }
@@ -36,10 +45,63 @@ impl PageShape {
             && wanted
                 .iter()
                 .zip(at)
-                .all(|(wanted, name)| match self.names {
-                    NameMatch::Exact => wanted == name,
-                    NameMatch::AnyCase => wanted.eq_ignore_ascii_case(name),
-                })
+                .all(|(wanted, name)| self.same(wanted, name))
+    }
+
+    fn same(&self, wanted: &str, name: &str) -> bool {
+        match self.names {
+            NameMatch::Exact => wanted == name,
+            NameMatch::AnyCase => wanted.eq_ignore_ascii_case(name),
+        }
+    }
+
+    /// Rows may be somewhere below.
+    fn leads_to_rows(&self, at: &[String]) -> bool {
+        self.rows.iter().any(|place| match place {
+            Place::Member(path) => path.len() > at.len() && self.is_path(&path[..at.len()], at),
+            Place::Body | Place::One | Place::AnyMember => false,
+        })
+    }
+}
+
+/// Where the next cursor or address is in a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NextPlace {
+    /// A member's dotted path; a name may hold dots itself.
+    Member(String),
+    /// One element of a list, and a member of it.
+    Picked {
+        /// The list's dotted path.
+        list: String,
+        /// The member that says which element it is.
+        by: String,
+        /// Its value there.
+        is: String,
+        /// The member with the cursor or address.
+        member: String,
+    },
+}
+
+impl NextPlace {
+    /// Reads `"meta.next"`, `"@odata.nextLink"` or `"links[rel=next].uri"`; nothing when it is none of them.
+    pub fn read(text: &str) -> Option<Self> {
+        let Some((list, rest)) = text.split_once('[') else {
+            let plain = !text.is_empty() && !text.contains(']');
+            return plain.then(|| Self::Member(text.to_owned()));
+        };
+        let (test, member) = rest.split_once("].")?;
+        let (by, is) = test.split_once('=')?;
+        let parts = [list, by, is, member].map(|part| part.trim().to_owned());
+        if parts.iter().any(String::is_empty) {
+            return None;
+        }
+        let [list, by, is, member] = parts;
+        Some(Self::Picked {
+            list,
+            by,
+            is,
+            member,
+        })
     }
 }
 
@@ -75,8 +137,24 @@ pub struct Page {
     pub decoded: Decoded,
     /// The size of the whole list, if it says so in a number that can be one.
     pub total: Option<u64>,
-    /// The next cursor, if any.
-    pub cursor: Option<String>,
+    /// The next cursor or address, as far as the body says it.
+    pub next: Next,
+    /// Whether there is another page, if the body says so.
+    pub more: Option<bool>,
+    /// There was no body.
+    pub no_content: bool,
+    /// It has no rows, and not in the form of an empty list.
+    pub odd_empty: bool,
+}
+
+impl Page {
+    /// An answer with status 204.
+    pub fn without_content() -> Self {
+        Self {
+            no_content: true,
+            ..Self::default()
+        }
+    }
 }
 
 /// Reads an answer. The error says what was wrong without showing any of it.
@@ -86,9 +164,10 @@ pub fn read(
     body: &[u8],
     total_header: Option<&str>,
 ) -> Result<Page, String> {
-    let text = std::str::from_utf8(body).map_err(|_| "the answer is not UTF-8".to_owned())?;
+    let (text, is_damaged) = repair::utf8(body);
+    let text = &*text;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim();
-    let total = total_header.and_then(|total| total.trim().parse().ok());
+    let total = total_header.and_then(header_total);
     if text.is_empty() || text == "null" {
         let (allowed, what) = if text.is_empty() {
             (shape.blank_is_empty, "nothing")
@@ -98,6 +177,7 @@ pub fn read(
         return match allowed {
             true => Ok(Page {
                 total,
+                no_content: text.is_empty(),
                 ..Page::default()
             }),
             false => Err(format!("expected rows, got {what}")),
@@ -106,14 +186,49 @@ pub fn read(
     if text.starts_with('<') {
         return Err("expected JSON, got a web page".to_owned());
     }
+    let as_it_is = match is_damaged || decoder.needs_digits() {
+        true => None,
+        false => match parse(shape, decoder, (text, false), total) {
+            Ok(Some(page)) => return Ok(page),
+            Err(Fault::NotJson(error)) if error.is_eof() => return Err(plain(&error)),
+            Err(Fault::Lacks(message)) => return Err(message),
+            Err(Fault::NotJson(error)) => Some(error),
+            Ok(None) => None,
+        },
+    };
+    let repaired = repair::repaired(text);
+    match parse(shape, decoder, (&repaired, true), total) {
+        Ok(Some(page)) => Ok(page),
+        Ok(None) => Err("the answer holds a number that cannot be read".to_owned()),
+        Err(Fault::Lacks(message)) => Err(message),
+        // The place is that in the answer as it came, where that is known.
+        Err(Fault::NotJson(error)) => Err(plain(&as_it_is.unwrap_or(error))),
+    }
+}
+
+/// Why a text gave no page.
+enum Fault {
+    NotJson(serde_json::Error),
+    Lacks(String),
+}
+
+/// One reading of a text; nothing where it has to be repaired first.
+fn parse(
+    shape: &PageShape,
+    decoder: &Decoder,
+    (text, repaired): (&str, bool),
+    total: Option<u64>,
+) -> Result<Option<Page>, Fault> {
     let mut search = Search {
         shape,
-        reader: decoder.reader(text.len()),
-        page: Page {
-            total,
-            ..Page::default()
-        },
+        decoder,
+        repaired,
+        reader: decoder.reader(text.len(), repaired),
+        page: Page::default(),
+        total: None,
         found: None,
+        empty: None,
+        wrong: None,
         names: Vec::new(),
     };
     let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -123,12 +238,25 @@ pub fn read(
     }
     .deserialize(&mut deserializer)
     .and_then(|()| deserializer.end())
-    .map_err(|error| plain(&error))?;
-    if search.found.is_none() {
-        return Err(search.nothing_found());
+    .map_err(Fault::NotJson)?;
+    match (search.found, search.empty) {
+        (Some(_), _) => {}
+        (None, Some(odd)) => search.page.odd_empty = odd,
+        (None, None) => return Err(Fault::Lacks(search.nothing_found())),
     }
-    search.page.decoded = search.reader.finish();
-    Ok(search.page)
+    // Where header and body disagree, the larger one is not agreed with by mistake.
+    search.page.total = total.max(search.total.map(|(_, total)| total));
+    let Some(decoded) = search.reader.finish() else {
+        return Ok(None);
+    };
+    search.page.decoded = decoded;
+    Ok(Some(search.page))
+}
+
+/// A number, or the end of a `Content-Range`: `0-19/60`.
+fn header_total(text: &str) -> Option<u64> {
+    let text = text.rsplit('/').next().unwrap_or(text);
+    text.trim().parse().ok()
 }
 
 /// serde_json's words for a syntax error hold no content; the words for a wrong type might.
@@ -143,171 +271,20 @@ fn plain(error: &serde_json::Error) -> String {
 
 struct Search<'s, 'd> {
     shape: &'s PageShape,
+    decoder: &'d Decoder,
+    /// The text went through `repair.rs`.
+    repaired: bool,
     reader: Reader<'d>,
     page: Page,
+    /// The declared total, and how good the member was that said it: lower is better.
+    total: Option<(usize, u64)>,
+    /// Something that stands for an empty list is in a rows' place; whether it is an odd one.
+    empty: Option<bool>,
+    /// What is in a rows' place instead of rows.
+    wrong: Option<String>,
     /// How good the place was where rows were found: lower is better.
     found: Option<usize>,
     names: Vec<String>,
-}
-
-impl Search<'_, '_> {
-    fn nothing_found(&self) -> String {
-        let wanted: Vec<String> = self
-            .shape
-            .rows
-            .iter()
-            .map(|place| match place {
-                Place::Body => "an array".to_owned(),
-                Place::One => "an object".to_owned(),
-                Place::AnyMember => "a member with an array".to_owned(),
-                Place::Member(path) => format!("the member `{}`", path.join(".")),
-            })
-            .collect();
-        let has = if self.names.is_empty() {
-            String::new()
-        } else {
-            format!("; it has {}", self.names.join(", "))
-        };
-        format!("the answer lacks {}{has}", wanted.join(" or "))
-    }
-
-    fn rank(&self, wanted: impl Fn(&Place) -> bool) -> Option<usize> {
-        let rank = self.shape.rows.iter().position(wanted)?;
-        self.found.is_none_or(|found| rank < found).then_some(rank)
-    }
-
-    fn start_rows(&mut self, rank: usize) {
-        if self.found.is_some() {
-            self.reader.restart();
-        }
-        self.found = Some(rank);
-    }
-
-    fn is_total(&self, path: &[String]) -> bool {
-        self.shape.total_member.iter().any(|wanted| {
-            if wanted == "*" {
-                let name = path
-                    .last()
-                    .map(|name| name.to_ascii_lowercase())
-                    .unwrap_or_default();
-                path.len() == 1 && (name.contains("count") || name.contains("total"))
-            } else {
-                *wanted == path.join(".")
-            }
-        })
-    }
-}
-
-/// Walks the outside of a body.
-struct BodySeed<'a, 's, 'd> {
-    search: &'a mut Search<'s, 'd>,
-    at: Vec<String>,
-}
-
-impl<'de> DeserializeSeed<'de> for BodySeed<'_, '_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        let at = &self.at;
-        if at.is_empty() && self.search.shape.rows.first() == Some(&Place::One) {
-            self.search.start_rows(0);
-            return RowSeed(&mut self.search.reader).deserialize(deserializer);
-        }
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for BodySeed<'_, '_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a page")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Self { search, at } = self;
-        let shape = search.shape;
-        let rank = search.rank(|place| match place {
-            Place::Body => at.is_empty(),
-            Place::AnyMember => at.len() == 1,
-            Place::Member(path) => shape.is_path(path, &at),
-            Place::One => false,
-        });
-        match rank {
-            Some(rank) => {
-                search.start_rows(rank);
-                RowsSeed(&mut search.reader).visit_seq(seq)
-            }
-            None => {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(())
-            }
-        }
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { search, at } = self;
-        while let Some(Text(name)) = map.next_key::<Text<'de>>()? {
-            if at.is_empty()
-                && search.names.len() < 5
-                && name.len() <= 40
-                && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
-            {
-                search.names.push(format!("`{name}`"));
-            }
-            let mut inner = at.clone();
-            inner.push(name.into_owned());
-            map.next_value_seed(BodySeed {
-                search: &mut *search,
-                at: inner,
-            })?;
-        }
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
-        if self.search.is_total(&self.at) {
-            self.search.page.total = Some(number);
-        }
-        self.visit_cursor(&number.to_string());
-        Ok(())
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        if self.search.is_total(&self.at)
-            && let Ok(number) = text.trim().parse()
-        {
-            self.search.page.total = Some(number);
-        }
-        self.visit_cursor(text);
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-}
-
-impl BodySeed<'_, '_, '_> {
-    fn visit_cursor(self, text: &str) {
-        if !text.is_empty()
-            && self.search.shape.cursor.as_deref() == Some(self.at.join(".").as_str())
-        {
-            self.search.page.cursor = Some(text.to_owned());
-        }
-    }
 }
 
 #[cfg(test)]

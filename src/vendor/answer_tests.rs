@@ -3,6 +3,7 @@
 use super::*;
 use crate::model::row::Cell;
 use crate::vendor::columns::Column;
+use crate::vendor::decode::DecoderRules;
 
 const COLUMNS: &[(&str, &str)] = &[
     ("id", "id | Id : text"),
@@ -22,22 +23,21 @@ fn decoder(names: NameMatch) -> Decoder {
         .iter()
         .map(|(name, text)| Column::read(name, text, "", None).expect(text))
         .collect();
-    let ignored = ["wType".to_owned(), "../Relationships".to_owned()];
-    Decoder::new(
-        columns,
-        vec![0],
-        Some("Data"),
-        &ignored,
-        vec!["NULL".into()],
+    let rules = DecoderRules {
+        envelope: Some("Data".to_owned()),
+        ignored: vec!["wType".to_owned(), "../Relationships".to_owned()],
+        nulls: vec!["NULL".into()],
         names,
-    )
+        ..DecoderRules::default()
+    };
+    Decoder::new(columns, vec![0], rules)
 }
 
 fn shape(rows: &[&str]) -> PageShape {
     PageShape {
         rows: rows.iter().map(|text| Place::read(text)).collect(),
         total_member: vec!["total".into(), "*".into()],
-        cursor: Some("meta.next".into()),
+        next: NextPlace::read("meta.next"),
         ..PageShape::default()
     }
 }
@@ -51,6 +51,7 @@ fn shown(page: &Page) -> String {
             let cells: Vec<String> = row
                 .map(|cell| match cell {
                     Cell::Null => "-".into(),
+                    Cell::Keep => "~".into(),
                     Cell::Integer(number) => number.to_string(),
                     Cell::Real(number) => format!("{number:?}"),
                     Cell::Text(text) => text.to_owned(),
@@ -169,10 +170,68 @@ fn rows_are_found_where_they_stand() {
             r#"{"statusInfoSet":[]}"#,
             Err("the answer lacks the member `users`; it has `statusInfoSet`"),
         ),
+        // In a list's place: null, nothing, one row, numbered rows, and what is none of them.
+        (&["users"], r#"{"users":null}"#, Ok(0)),
+        (&["users"], r#"{"users":{}}"#, Ok(0)),
+        (&["users"], r#"{"users":{"id":"a"}}"#, Ok(1)),
+        (&["users"], r#"{"users":{"n":1,"id":"a\"b"}}"#, Ok(1)),
         (
             &["users"],
-            r#"{"users":{"id":"a"}}"#,
-            Err("the answer lacks the member `users`; it has `users`"),
+            r#"{"users":{"0":{"id":"a"},"1":{"id":"b"}}}"#,
+            Ok(2),
+        ),
+        (
+            &["users"],
+            r#"{"users":{"3":{"id":"a"},"7":{"id":"b"},"more":false}}"#,
+            Ok(2),
+        ),
+        (&["[]"], r#"{"0":{"id":"a"}}"#, Ok(1)),
+        (&["[]"], "{}", Ok(0)),
+        (
+            &["data", "data.users"],
+            r#"{"data":{"users":[{"id":"a"}]}}"#,
+            Ok(1),
+        ),
+        (
+            &["users", "*"],
+            r#"{"users":null,"odd":[{"id":"a"}]}"#,
+            Ok(1),
+        ),
+        (&["data.users"], r#"{"data":{"users":null}}"#, Ok(0)),
+        (
+            &["[]", "fluxs", "*"],
+            "{}",
+            Err("the answer lacks an array or the member `fluxs` or a member with an array"),
+        ),
+        (
+            &["data.users"],
+            r#"{"data":null}"#,
+            Err("the answer lacks the member `data.users`; it has `data`"),
+        ),
+        (
+            &["users"],
+            r#"{"users":{"message":"x"}}"#,
+            Err("`users` is an object, not a list"),
+        ),
+        (
+            &["users"],
+            r#"{"users":"none"}"#,
+            Err("`users` is a text, not a list"),
+        ),
+        (
+            &["users"],
+            r#"{"users":false}"#,
+            Err("`users` is true or false, not a list"),
+        ),
+        (
+            &["users"],
+            r#"{"users":0}"#,
+            Err("`users` is a number, not a list"),
+        ),
+        (
+            &["data.users"],
+            r#"{"data":{"users":""}}"#,
+            Err("`data.users` is a text, not a list"),
         ),
         (&["users"], "null", Err("expected rows, got null")),
         (&["users"], "", Err("expected rows, got nothing")),
@@ -184,9 +243,15 @@ fn rows_are_found_where_they_stand() {
         ),
         (
             &["users"],
-            r#"{"users":[{"id":NaN}]}"#,
+            r#"{"users":[{"id":NONE}]}"#,
             Err("the JSON is wrong at line 1 column 17"),
         ),
+        (
+            &["users"],
+            r#"{"users":[{"id":NaN},{"id":"b","n":NONE}]}"#,
+            Err("the JSON is wrong at line 1 column 17"),
+        ),
+        (&["users"], r#"{"users":[{"id":NaN},{"id":"b"}]}"#, Ok(1)),
         (
             &["users"],
             r#"{"users":[]} x"#,
@@ -205,23 +270,86 @@ fn rows_are_found_where_they_stand() {
 }
 
 #[test]
+fn an_empty_list_in_an_odd_form_is_told() {
+    for (body, odd) in [
+        (r#"{"users":[]}"#, false),
+        (r#"{"users":null}"#, false),
+        (r#"{"users":{}}"#, true),
+        (r#"{"users":{"0":{"id":"a"}}}"#, false),
+    ] {
+        let page = read(
+            &shape(&["users"]),
+            &decoder(NameMatch::Exact),
+            body.as_bytes(),
+            None,
+        )
+        .expect(body);
+        assert_eq!(page.odd_empty, odd, "{body}");
+    }
+}
+
+#[test]
 fn totals_and_cursors() {
-    for (body, header, total, cursor) in [
+    let to = |text: &str| Next::To(text.to_owned());
+    for (body, header, total, next) in [
         (
             r#"{"users":[],"total":3,"meta":{"next":"c2"}}"#,
             None,
             Some(3),
-            Some("c2"),
+            to("c2"),
         ),
         (
             r#"{"users":[],"totalCount":3,"meta":{"next":null}}"#,
             None,
             Some(3),
-            None,
+            Next::None,
         ),
-        (r#"{"users":[],"total":"4"}"#, None, Some(4), None),
-        (r#"{"users":[]}"#, Some(" 5 "), Some(5), None),
-        (r#"{"users":[]}"#, Some("many"), None, None),
+        (
+            r#"{"users":[],"total":3,"pageCount":1}"#,
+            None,
+            Some(3),
+            Next::None,
+        ),
+        (
+            r#"{"pageCount":1,"users":[],"total":3}"#,
+            None,
+            Some(3),
+            Next::None,
+        ),
+        (r#"{"users":[],"total":"4"}"#, None, Some(4), Next::None),
+        (r#"{"users":[],"total":4.0}"#, None, Some(4), Next::None),
+        (r#"{"users":[],"total":-1}"#, None, None, Next::None),
+        (r#"{"users":[],"total":null}"#, None, None, Next::None),
+        (r#"{"users":[]}"#, Some(" 5 "), Some(5), Next::None),
+        (r#"{"users":[]}"#, Some("items 0-4/5"), Some(5), Next::None),
+        (r#"{"users":[]}"#, Some("0-4/*"), None, Next::None),
+        (r#"{"users":[]}"#, Some("many"), None, Next::None),
+        (r#"{"users":[],"total":6}"#, Some("5"), Some(6), Next::None),
+        (r#"{"users":[],"total":4}"#, Some("5"), Some(5), Next::None),
+        (
+            r#"{"users":[],"meta":{"next":123456789012345678901234}}"#,
+            None,
+            None,
+            Next::To("123456789012345678901234".to_owned()),
+        ),
+        (
+            r#"{"users":[],"meta":{"next":1736835000.120}}"#,
+            None,
+            None,
+            Next::To("1736835000.120".to_owned()),
+        ),
+        (
+            r#"{"users":[{"id":"a","n":NaN}],"total":"4","meta":{"next":"c\u0032"}}"#,
+            None,
+            Some(4),
+            Next::To("c2".to_owned()),
+        ),
+        (
+            r#"{"users":[{"id":"a"}],"total":NaN,"meta":{"next":NaN}}"#,
+            None,
+            None,
+            Next::None,
+        ),
     ] {
         let page = read(
             &shape(&["users"]),
@@ -230,11 +358,152 @@ fn totals_and_cursors() {
             header,
         )
         .expect(body);
-        assert_eq!(
-            (page.total, page.cursor.as_deref()),
-            (total, cursor),
-            "{body}"
-        );
+        assert_eq!((page.total, page.next), (total, next), "{body}");
+    }
+}
+
+/// L4, L9 in a body: an address, a cursor, nothing, and what is neither; by member, by a dotted name, by element.
+#[test]
+fn what_comes_next_is_read_from_the_body() {
+    let to = |text: &str| Next::To(text.to_owned());
+    for (place, members, cursor, address) in [
+        ("next", r#""next":"a""#, to("a"), to("a")),
+        ("next", r#""next":"""#, Next::None, Next::None),
+        ("next", r#""next":" ""#, Next::None, Next::None),
+        ("next", r#""next":null"#, Next::None, Next::None),
+        ("next", r#""other":1"#, Next::None, Next::None),
+        ("next", r#""next":17"#, to("17"), Next::Unclear),
+        ("next", r#""next":-17"#, to("-17"), Next::Unclear),
+        ("next", r#""next":0"#, Next::None, Next::Unclear),
+        ("next", r#""next":"0""#, Next::None, to("0")),
+        ("next", r#""next":false"#, Next::Unclear, Next::Unclear),
+        ("next", r#""next":true"#, Next::Unclear, Next::Unclear),
+        (
+            "next",
+            r#""next":{"href":"a"}"#,
+            Next::Unclear,
+            Next::Unclear,
+        ),
+        ("next", r#""next":["a"]"#, Next::Unclear, Next::Unclear),
+        ("meta.next", r#""meta":{"next":"a"}"#, to("a"), to("a")),
+        (
+            "meta.next",
+            r#""meta":{"next":null}"#,
+            Next::None,
+            Next::None,
+        ),
+        ("meta.next", r#""meta":null"#, Next::None, Next::None),
+        ("meta.next", r#""meta":{}"#, Next::None, Next::None),
+        ("meta.next", r#""meta":"a""#, Next::Unclear, Next::Unclear),
+        ("meta.next", r#""metal":"a""#, Next::None, Next::None),
+        (
+            "links.next.href",
+            r#""links":{"next":{"href":"a"}}"#,
+            to("a"),
+            to("a"),
+        ),
+        (
+            "links.next.href",
+            r#""links":{"next":null}"#,
+            Next::None,
+            Next::None,
+        ),
+        (
+            "@odata.nextLink",
+            r#""@odata.nextLink":"a""#,
+            to("a"),
+            to("a"),
+        ),
+        (
+            "links[rel=next].uri",
+            r#""links":[{"rel":"prev","uri":"b"},{"uri":"a","rel":"next"}]"#,
+            to("a"),
+            to("a"),
+        ),
+        (
+            "links[rel=next].uri",
+            r#""links":[{"rel":["self","next"],"uri":"a"}]"#,
+            to("a"),
+            to("a"),
+        ),
+        (
+            "links[rel=next].uri",
+            r#""links":[{"rel":"prev","uri":"b"}]"#,
+            Next::None,
+            Next::None,
+        ),
+        (
+            "links[rel=next].uri",
+            r#""links":[{"rel":"next","uri":null}]"#,
+            Next::None,
+            Next::None,
+        ),
+        (
+            "links[rel=next].uri",
+            r#""links":[{"rel":"next","uri":{}}]"#,
+            Next::Unclear,
+            Next::Unclear,
+        ),
+        (
+            "links[rel=next].uri",
+            r#""links":[]"#,
+            Next::None,
+            Next::None,
+        ),
+        (
+            "links[rel=next].uri",
+            r#""links":null"#,
+            Next::None,
+            Next::None,
+        ),
+        (
+            "paging.links[rel=next].uri",
+            r#""paging":{"links":[{"rel":"next","uri":"a"}]}"#,
+            to("a"),
+            to("a"),
+        ),
+    ] {
+        for (next_is_address, expected) in [(false, cursor), (true, address)] {
+            let shape = PageShape {
+                next: NextPlace::read(place),
+                next_is_address,
+                ..shape(&["users"])
+            };
+            let body = format!(r#"{{"users":[{{"id":"a"}}],{members}}}"#);
+            let decoder = decoder(NameMatch::Exact);
+            let page = read(&shape, &decoder, body.as_bytes(), None).expect(&body);
+            assert_eq!(page.next, expected, "{place} {members} {next_is_address}");
+        }
+    }
+    for text in [
+        "",
+        "links[rel=next]",
+        "links[next].uri",
+        "[rel=next].uri",
+        "a]",
+    ] {
+        assert_eq!(NextPlace::read(text), None, "{text}");
+    }
+}
+
+#[test]
+fn a_flag_says_whether_there_is_more() {
+    for (members, more) in [
+        (r#""page":{"more":true}"#, Some(true)),
+        (r#""page":{"more":false}"#, Some(false)),
+        (r#""page":{"more":"False"}"#, Some(false)),
+        (r#""page":{"more":0}"#, Some(false)),
+        (r#""page":{"more":null}"#, None),
+        (r#""page":{}"#, None),
+    ] {
+        let shape = PageShape {
+            more: Some("page.more".into()),
+            ..shape(&["users"])
+        };
+        let body = format!(r#"{{"users":[],{members}}}"#);
+        let decoder = decoder(NameMatch::Exact);
+        let page = read(&shape, &decoder, body.as_bytes(), None).expect(&body);
+        assert_eq!(page.more, more, "{members}");
     }
 }
 
@@ -248,22 +517,29 @@ fn bad_rows_are_rejected_alone_and_without_their_values() {
         None,
     )
     .expect("page");
-    assert_eq!(page.decoded.rows.len(), 1);
-    let seen: Vec<String> = page
-        .decoded
-        .rows
+    let rows = &page.decoded.rows;
+    assert_eq!(
+        (rows.len(), rows.unidentified(), rows.received()),
+        (3, 3, 6)
+    );
+    let seen: Vec<String> = rows
         .rejects
         .iter()
         .map(|reject| format!("{}: {}", reject.path, reject.reason))
+        .chain(
+            rows.unreadable
+                .iter()
+                .map(|cell| format!("{} {}: {}", cell.row, cell.column, cell.reason)),
+        )
         .collect();
     assert_eq!(
         seen,
         [
             "id | Id : text: the key is missing",
-            "n : integer nonzero: expected integer, found a text that is no whole number",
             "id | Id : text: expected text, found an object",
             "(row): expected an object, found an array",
-            "at : timestamp: expected timestamp, found a text that is no timestamp",
+            "1 1: expected integer, found a text that is no whole number",
+            "2 2: expected timestamp, found a text that is no timestamp",
         ]
     );
 }

@@ -3,23 +3,30 @@
 //! This is where a description's texts get their meaning, and where those that mean nothing are
 //! found. Not the reading itself. Every problem is told, with the place of its key, before anything is sent.
 
+mod across;
 mod build;
+mod page;
 
+pub use self::across::bad_time_zone;
+use self::across::{identity_flaw, reference_flaws, time_zone_flaw};
 use self::build::Builder;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::answer::{PageShape, Place};
-use super::columns::{Column, Origin};
+use super::answer::{NextPlace, PageShape, Place};
+use super::columns::{Column, Origin, Path};
 use super::combos::{self, ComboColumns};
-use super::decode::Decoder;
+use super::decode::{Decoder, DecoderRules};
 use super::description::{
-    Again, Description, EndSign, ForEach, Gone, NameMatch, Page, PageBy, Since, Stream, Window,
+    Again, Description, EndSign, ForEach, Gone, NameMatch, Page, PageBy, Since, Stream, TotalRule,
+    Window,
 };
 use super::paging::PageRules;
 use super::template::{self, Variables};
+use jiff::tz::TimeZone;
+
 use crate::model::duration::duration;
 use crate::model::nearest::advice;
 use crate::model::{History, Reference};
@@ -85,8 +92,11 @@ pub struct StreamSpec {
     pub gone_status: Option<(usize, Vec<String>)>,
     /// The vendor may refuse it.
     pub optional: bool,
-    /// A row may come in a short form: what it lacks keeps its last value.
-    pub keep: bool,
+    /// The members that a row in its short form has none of: what it lacks keeps its last value. Empty where
+    /// every row is full.
+    pub lacks: Vec<Path>,
+    /// Template of the time zone in which a time with a zone is a day; may be empty.
+    pub time_zone: String,
     /// The column that says which version is newer.
     pub newest: Option<usize>,
     /// How long old versions are kept.
@@ -185,40 +195,24 @@ pub fn streams(description: &Description) -> Result<BTreeMap<String, StreamSpec>
         if let Some(feed) = &spec.gone.feed {
             needs(&feed.stream, &["gone", "feed", "stream"]);
         }
+        for column in spec.columns.iter() {
+            if let Some(other) = &column.references {
+                needs(other, &["columns", &column.name, "references"]);
+            }
+        }
     }
+    flaws.extend(
+        specs
+            .values()
+            .flat_map(|spec| reference_flaws(spec, &specs)),
+    );
+    flaws.extend(time_zone_flaw(description));
     flaws.extend(identity_flaw(description, &specs));
     combos::connect(description, &mut specs, &mut flaws);
     if flaws.is_empty() {
         Ok(specs)
     } else {
         Err(flaws)
-    }
-}
-
-/// The name of an account must stand in a column that is there; a stream that is off is nobody's mistake.
-fn identity_flaw(description: &Description, specs: &BTreeMap<String, StreamSpec>) -> Option<Flaw> {
-    let identity = description.identity.as_ref()?;
-    let flaw = |key: &str, message: String, help: String| Flaw {
-        at: vec!["identity".to_owned(), key.to_owned()],
-        message,
-        help: Some(help),
-    };
-    match specs.get(&identity.stream) {
-        None if description.streams.contains_key(&identity.stream) => None,
-        None => Some(flaw(
-            "stream",
-            format!("there is no stream `{}`", identity.stream),
-            advice(&identity.stream, specs.keys().map(String::as_str)),
-        )),
-        Some(spec) if spec.column(&identity.column).is_none() => Some(flaw(
-            "column",
-            format!("{} has no column `{}`", spec.name, identity.column),
-            advice(
-                &identity.column,
-                spec.columns.iter().map(|column| column.name.as_str()),
-            ),
-        )),
-        Some(_) => None,
     }
 }
 
@@ -246,18 +240,20 @@ impl StreamSpec {
                 let read = Column::read(&column.name, &filled, &column.help, column.combo.as_ref());
                 let mut read = read.unwrap_or_else(|_| column.clone());
                 read.from.clone_from(&column.from);
+                read.references.clone_from(&column.references);
                 read
             })
             .collect();
-        let envelope = self.envelope.as_deref();
-        Arc::new(Decoder::new(
-            columns,
-            self.key.clone(),
-            envelope,
-            &self.ignored,
-            self.nulls.clone(),
-            self.names,
-        ))
+        let zone = template::fill(&self.time_zone, &[self.settings.as_ref()]);
+        let rules = DecoderRules {
+            envelope: self.envelope.clone(),
+            ignored: self.ignored.clone(),
+            nulls: self.nulls.clone(),
+            names: self.names,
+            lacks: self.lacks.clone(),
+            zone: TimeZone::get(&zone).ok(), // `check` has complained of one that is none
+        };
+        Arc::new(Decoder::new(columns, self.key.clone(), rules))
     }
 
     /// The same stream without some columns; the key stays.

@@ -22,6 +22,8 @@ pub struct Column {
     pub help: String,
     /// The combo list its values come from; the name is a template.
     pub combo: Option<Reference>,
+    /// The stream, keyed by one column, whose key this column holds.
+    pub references: Option<String>,
 }
 
 /// What is done to a value before it is kept.
@@ -35,6 +37,12 @@ pub struct Shaping {
     pub nonzero: bool,
     /// Numbers in an array become texts: ids are texts (webuntis-oneroster.md 4.3).
     pub texts: bool,
+    /// An array whose order means nothing: elements are sorted, equal ones kept once.
+    pub set: bool,
+    /// A row without a readable value here is a reject. Key columns always are.
+    pub required: bool,
+    /// The connector's words for "no value" are values here: `NULL` is a family name.
+    pub verbatim: bool,
 }
 
 /// Where a column's value comes from.
@@ -97,8 +105,22 @@ impl Column {
             from: text.to_owned(),
             help: help.to_owned(),
             combo: combo.cloned(),
+            references: None,
         })
     }
+}
+
+/// A path that names a member and nothing inside an array. The error says what is wrong.
+pub fn read_member_path(text: &str) -> Result<Path, String> {
+    let path = read_path(text.trim())?;
+    if path
+        .steps
+        .iter()
+        .any(|step| !matches!(step, Step::Member(_)))
+    {
+        return Err(format!("`{text}` must name a member, without brackets"));
+    }
+    Ok(path)
 }
 
 fn read_kind(text: &str) -> Result<(Kind, Shaping), String> {
@@ -124,12 +146,27 @@ fn read_kind(text: &str) -> Result<(Kind, Shaping), String> {
             "guid" => shaping.guid = true,
             "nonzero" => shaping.nonzero = true,
             "texts" => shaping.texts = true,
+            "set" => shaping.set = true,
+            "required" => shaping.required = true,
+            "verbatim" => shaping.verbatim = true,
             other => {
                 return Err(format!(
-                    "`{other}` is no modifier; known are lower, guid, nonzero, texts"
+                    "`{other}` is no modifier; known are lower, guid, nonzero, texts, set, required, verbatim"
                 ));
             }
         }
+    }
+    if shaping.set && kind != Kind::Json {
+        return Err(format!(
+            "`set` is for arrays: the type must be json, not {}",
+            kind.word()
+        ));
+    }
+    if shaping.verbatim && kind != Kind::Text {
+        return Err(format!(
+            "`verbatim` is for texts: the type must be text, not {}",
+            kind.word()
+        ));
     }
     Ok((kind, shaping))
 }
@@ -314,7 +351,15 @@ mod tests {
             ),
             (
                 "a : text upper",
-                "`upper` is no modifier; known are lower, guid, nonzero, texts",
+                "`upper` is no modifier; known are lower, guid, nonzero, texts, set, required, verbatim",
+            ),
+            (
+                "a : text set",
+                "`set` is for arrays: the type must be json, not text",
+            ),
+            (
+                "a : date verbatim",
+                "`verbatim` is for texts: the type must be text, not date",
             ),
             (
                 "a[0] : text",

@@ -2,24 +2,30 @@
 //!
 //! One pass over the text, no document in between: members that no column names are skipped
 //! where they stand, so they never reach the program's memory as values, let alone the disk (only
-//! their names are told). One bad row is put among the rejects and loses nobody else's.
+//! their names are told). Only a row's key, and what the connector requires, decide whether the row is taken;
+//! any other value that cannot be read costs its own cell. An answer that is not quite JSON, or whose numbers must
+//! not be rounded, is read a second time as `repair.rs` puts it.
 //! Not paging: what the facts of a page mean for the next request is `paging.rs`.
 
+mod seeds;
 mod takes;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use self::seeds::{RowSeed, RowsSeed};
+use jiff::tz::TimeZone;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::columns::{Column, Origin};
+use super::columns::{Column, Origin, Path};
 use super::description::NameMatch;
 use super::json;
-use super::slots::Slots;
+use super::slots::{Before, Empty, Slots};
 use super::tree::{Leaf, Node, Tree, What};
-use crate::model::row::Rows;
+use crate::model::row::{Reject, Rows, Unreadable};
 
 /// At most so many names of unlisted members are kept of a reading.
 const MOST_UNLISTED: usize = 50;
@@ -31,7 +37,31 @@ pub struct Decoder {
     pub columns: Vec<Column>,
     tree: Tree,
     key: Vec<usize>,
+    /// Columns without which a row is a reject: the key first.
+    required: Vec<usize>,
     nulls: Vec<String>,
+    zone: Option<TimeZone>,
+    /// A row that has no member of `short.lacks` is in its short form.
+    has_short_rows: bool,
+    /// An answer before needed its numbers' own digits; so will the next.
+    needs_digits: AtomicBool,
+}
+
+/// What a decoder knows besides columns and key.
+#[derive(Clone, Debug, Default)]
+pub struct DecoderRules {
+    /// The member that a row is wrapped in.
+    pub envelope: Option<String>,
+    /// Paths whose unknown members are not reported.
+    pub ignored: Vec<String>,
+    /// Texts that mean "no value".
+    pub nulls: Vec<String>,
+    /// How member names are matched.
+    pub names: NameMatch,
+    /// The members that a row in its short form has none of; empty where every row is full.
+    pub lacks: Vec<Path>,
+    /// Where a time with a zone belongs to a day.
+    pub zone: Option<TimeZone>,
 }
 
 /// Rows of one answer and what was noticed on the way.
@@ -45,36 +75,57 @@ pub struct Decoded {
 
 impl Decoder {
     /// A decoder for columns, of which `key` must have a value.
-    pub fn new(
-        columns: Vec<Column>,
-        key: Vec<usize>,
-        envelope: Option<&str>,
-        ignored: &[String],
-        nulls: Vec<String>,
-        names: NameMatch,
-    ) -> Self {
-        let tree = Tree::of(&columns, envelope, ignored, names);
+    pub fn new(mut columns: Vec<Column>, key: Vec<usize>, rules: DecoderRules) -> Self {
+        for place in &key {
+            columns[*place].shaping.required = true;
+        }
+        let others = (0..columns.len())
+            .filter(|place| columns[*place].shaping.required && !key.contains(place));
+        let required = key.iter().copied().chain(others).collect();
+        let tree = Tree::of(
+            &columns,
+            rules.envelope.as_deref(),
+            (&rules.ignored, &rules.lacks),
+            rules.names,
+        );
         Self {
             columns,
             tree,
             key,
-            nulls,
+            required,
+            nulls: rules.nulls,
+            zone: rules.zone,
+            has_short_rows: !rules.lacks.is_empty(),
+            needs_digits: AtomicBool::new(false),
         }
     }
 
-    /// Starts reading one answer of about this many bytes.
-    pub fn reader(&self, bytes: usize) -> Reader<'_> {
+    /// Starts reading one answer of about this many bytes; `repaired` says that it went through `repair.rs`.
+    pub fn reader(&self, bytes: usize, repaired: bool) -> Reader<'_> {
+        let mut slots = Slots::new(&self.columns, &self.nulls, self.zone.as_ref());
+        slots.repaired = repaired;
         Reader {
             decoder: self,
-            slots: Slots::new(&self.columns, &self.nulls),
+            slots,
             shapes: vec![Vec::new(); self.tree.nodes],
+            seen: vec![0; self.tree.nodes],
+            row: 1,
+            is_full: false,
+            no_object: None,
             memos: vec![Memo::default(); self.columns.len()],
+            nulls: vec![0; self.columns.len()],
+            taken: 0,
             out: Decoded {
                 // Rows are smaller than their JSON; room that is not filled costs nothing, growing does.
                 rows: Rows::with_room(bytes / 4 * 3),
                 unlisted: BTreeSet::new(),
             },
         }
+    }
+
+    /// Whether answers should be repaired before they are read, as one before had to be.
+    pub fn needs_digits(&self) -> bool {
+        self.needs_digits.load(Ordering::Relaxed)
     }
 }
 
@@ -84,7 +135,18 @@ pub struct Reader<'d> {
     slots: Slots<'d>,
     /// For each node the names in the order of the last row: the next row mostly has the same.
     shapes: Vec<Vec<(String, Found)>>,
+    /// For each node the last row that had it: a member may come twice.
+    seen: Vec<u32>,
+    /// The number of this row among all that were begun, from 1.
+    row: u32,
+    /// The row has a member that its short form lacks.
+    is_full: bool,
+    /// What stands in the row's place, where that is no object.
+    no_object: Option<&'static str>,
     memos: Vec<Memo>,
+    /// How many rows that were taken have no value in a column: the rarer case.
+    nulls: Vec<u32>,
+    taken: u32,
     out: Decoded,
 }
 
@@ -92,7 +154,8 @@ pub struct Reader<'d> {
 #[derive(Clone, Debug, Default)]
 struct Memo {
     raw: String,
-    json: String,
+    json: json::Written,
+    marks: json::Marks,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -102,31 +165,127 @@ enum Found {
 }
 
 impl Reader<'_> {
-    /// What was read.
-    pub fn finish(mut self) -> Decoded {
+    /// What was read, unless the answer has to be repaired and read once more.
+    pub fn finish(mut self) -> Option<Decoded> {
+        if self.slots.needs_digits {
+            self.decoder.needs_digits.store(true, Ordering::Relaxed);
+        }
+        if self.slots.needs_digits || self.slots.needs_repair {
+            return None;
+        }
+        let values = self.nulls.iter().map(|nulls| self.taken - nulls);
+        self.out.rows.values = values.collect();
         self.out.rows.shrink();
-        self.out
+        Some(self.out)
+    }
+
+    /// A number outside of the rows was met whose own digits are needed.
+    pub fn ask_for_digits(&mut self) {
+        self.slots.needs_digits = true;
     }
 
     /// Forgets what was read, because a better place for the rows was found in the same answer.
     pub fn restart(&mut self) {
         self.out.rows.clear();
+        self.nulls.fill(0);
+        self.taken = 0;
     }
 
     fn end_row(&mut self) {
-        let key_missing = self.decoder.key.iter().find(|place| {
+        let is_missing = |place: &&usize| {
             let constant = matches!(self.decoder.columns[**place].origin, Origin::Constant(_));
             !constant && self.slots.is_null(**place)
-        });
-        if let Some(place) = key_missing {
-            let path = self.decoder.columns[*place].from.clone();
-            self.slots.refuse(&path, "the key is missing");
-        }
-        match self.slots.take_reject() {
-            Some(reject) => self.out.rows.rejects.push(reject),
-            None => self.out.rows.push(|bytes| self.slots.write(bytes)),
+        };
+        let missing = self.decoder.required.iter().find(is_missing).copied();
+        let is_short = self.decoder.has_short_rows && !self.is_full;
+        if missing.is_some() || self.no_object.is_some() {
+            self.reject(missing);
+        } else {
+            let (slots, nulls) = (&self.slots, &mut self.nulls);
+            self.taken += 1;
+            if is_short {
+                self.out
+                    .rows
+                    .push_partial(|bytes| slots.write_partial(Empty::Keep, bytes, nulls));
+            } else if slots.has_mismatches() && !slots.all_unreadable().is_empty() {
+                self.out
+                    .rows
+                    .push_partial(|bytes| slots.write_partial(Empty::Null, bytes, nulls));
+            } else {
+                self.out.rows.push(|bytes| slots.write(bytes, nulls));
+            }
+            if self.slots.has_mismatches() || !self.slots.repairs().is_empty() {
+                self.note_cells();
+            }
         }
         self.slots.clear();
+        self.row = self.row.wrapping_add(1);
+        (self.is_full, self.no_object) = (false, None);
+    }
+
+    /// Puts the row among the rejects; where its key can be read, the row is known to be there all the same.
+    #[cold]
+    fn reject(&mut self, missing: Option<usize>) {
+        let key = &self.decoder.key;
+        let (path, reason) = match (self.no_object, missing) {
+            (Some(_), _) | (None, None) => (
+                "(row)".to_owned(),
+                format!(
+                    "expected an object, found {}",
+                    self.no_object.unwrap_or("nothing")
+                ),
+            ),
+            (None, Some(place)) => (
+                self.decoder.columns[place].from.clone(),
+                self.slots.unreadable(place).unwrap_or_else(|| {
+                    match key.contains(&place) {
+                        true => "the key is missing",
+                        false => "the required value is missing",
+                    }
+                    .to_owned()
+                }),
+            ),
+        };
+        let slots = &self.slots;
+        let has_key = missing.is_some_and(|place| !key.contains(&place));
+        let row = (has_key && self.no_object.is_none()).then(|| {
+            self.out
+                .rows
+                .push_present(|bytes| slots.write_key(key, bytes))
+        });
+        self.out.rows.rejects.push(Reject { path, reason, row });
+    }
+
+    /// Notes what could not be read, or had to be put right, in the row that was just taken.
+    #[cold]
+    fn note_cells(&mut self) {
+        let rows = &mut self.out.rows;
+        let row = rows.len() as u32 - 1;
+        for column in self.slots.all_unreadable() {
+            rows.unreadable
+                .extend(self.slots.unreadable(column).map(|reason| Unreadable {
+                    row,
+                    column: column as u32,
+                    reason,
+                }));
+        }
+        for (column, repair) in self.slots.repairs() {
+            *rows.repaired.entry((*column as u32, *repair)).or_default() += 1;
+        }
+    }
+
+    /// A member begins. Where the row had it before, that is forgotten, to be compared with what comes now.
+    fn enter(&mut self, node: &Node) -> Option<Before> {
+        self.is_full |= node.marks_full;
+        if std::mem::replace(&mut self.seen[node.id], self.row) == self.row {
+            return Some(self.forget(node));
+        }
+        None
+    }
+
+    #[cold]
+    fn forget(&mut self, node: &Node) -> Before {
+        self.slots.forget(node.all_leaves())
     }
 
     fn unlisted(&mut self, node: &Node, name: &str) {
@@ -151,198 +310,6 @@ impl Reader<'_> {
     }
 }
 
-/// Reads rows wherever serde stands: an array of them, or one.
-pub struct RowsSeed<'r, 'd>(pub &'r mut Reader<'d>);
-
-impl<'de> DeserializeSeed<'de> for RowsSeed<'_, '_> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for RowsSeed<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of rows")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(RowSeed(self.0))?.is_some() {}
-        Ok(())
-    }
-}
-
-/// Reads one row.
-pub struct RowSeed<'r, 'd>(pub &'r mut Reader<'d>);
-
-impl<'de> DeserializeSeed<'de> for RowSeed<'_, '_> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        let reader = self.0;
-        let root = &reader.decoder.tree.root;
-        ValueSeed {
-            reader: &mut *reader,
-            node: root,
-        }
-        .deserialize(deserializer)?;
-        reader.end_row();
-        Ok(())
-    }
-}
-
-/// Reads what stands at one node of the tree.
-struct ValueSeed<'r, 'd> {
-    reader: &'r mut Reader<'d>,
-    node: &'d Node,
-}
-
-impl<'de> DeserializeSeed<'de> for ValueSeed<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        if self.node.takes.is_empty() {
-            return deserializer.deserialize_any(self);
-        }
-        let raw = <&RawValue as serde::Deserialize>::deserialize(deserializer)?;
-        self.reader
-            .take(self.node, raw)
-            .map_err(serde::de::Error::custom)?;
-        if self.node.members.is_empty() && self.node.leaves.is_empty() {
-            return Ok(());
-        }
-        let mut again = serde_json::Deserializer::from_str(raw.get());
-        again
-            .deserialize_any(self)
-            .map_err(serde::de::Error::custom)
-    }
-}
-
-impl<'d> ValueSeed<'_, 'd> {
-    fn leaves(&mut self, mut act: impl FnMut(&mut Slots<'d>, Leaf)) {
-        for leaf in &self.node.leaves {
-            act(&mut self.reader.slots, *leaf);
-        }
-    }
-}
-
-impl<'de> Visitor<'de> for ValueSeed<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E>(mut self, value: bool) -> Result<(), E> {
-        self.leaves(|slots, leaf| slots.truth(leaf, value));
-        Ok(())
-    }
-
-    fn visit_i64<E>(mut self, value: i64) -> Result<(), E> {
-        self.leaves(|slots, leaf| slots.integer(leaf, value));
-        Ok(())
-    }
-
-    fn visit_u64<E>(mut self, value: u64) -> Result<(), E> {
-        self.leaves(|slots, leaf| slots.unsigned(leaf, value));
-        Ok(())
-    }
-
-    fn visit_f64<E>(mut self, value: f64) -> Result<(), E> {
-        self.leaves(|slots, leaf| slots.real(leaf, value));
-        Ok(())
-    }
-
-    fn visit_str<E>(mut self, value: &str) -> Result<(), E> {
-        self.leaves(|slots, leaf| slots.text(leaf, value));
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        self.leaves(|slots, leaf| slots.mismatch(leaf, "an array"));
-        if self.node.id == 0 {
-            self.reader
-                .slots
-                .refuse("(row)", "expected an object, found an array");
-        }
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        if self.node.members.is_empty() {
-            self.leaves(|slots, leaf| slots.mismatch(leaf, "an object"));
-        }
-        let node = self.node;
-        let mut place = 0;
-        while let Some(found) = map.next_key_seed(KeySeed {
-            reader: &mut *self.reader,
-            node,
-            place,
-        })? {
-            place += 1;
-            match found {
-                Found::Member(member) => {
-                    map.next_value_seed(ValueSeed {
-                        reader: &mut *self.reader,
-                        node: &node.members[member],
-                    })?;
-                }
-                Found::Skip => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Recognises a member's name, mostly by what stood at the same place in the row before.
-struct KeySeed<'r, 'd> {
-    reader: &'r mut Reader<'d>,
-    node: &'d Node,
-    place: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for KeySeed<'_, '_> {
-    type Value = Found;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Found, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for KeySeed<'_, '_> {
-    type Value = Found;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Found, E> {
-        let shape = &mut self.reader.shapes[self.node.id];
-        if let Some((last, found)) = shape.get(self.place)
-            && last == name
-        {
-            return Ok(*found);
-        }
-        let known = self.node.find(name, self.reader.decoder.tree.names);
-        let found = match known {
-            Some(member) if !self.node.members[member].is_nothing() => Found::Member(member),
-            Some(_) | None => Found::Skip,
-        };
-        let step = (name.to_owned(), found);
-        match shape.get_mut(self.place) {
-            Some(last) => *last = step,
-            None => shape.push(step),
-        }
-        if known.is_none() {
-            self.reader.unlisted(self.node, name);
-        }
-        Ok(found)
-    }
-}
+#[cfg(test)]
+#[path = "decode_tests.rs"]
+mod tests;

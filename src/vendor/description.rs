@@ -40,12 +40,17 @@ pub struct Description {
     /// How the vendor says in a body what went wrong.
     #[serde(default)]
     pub errors: ErrorWords,
-    /// Texts that mean "no value" wherever a text, number or date is read.
+    /// Texts that mean "no value" wherever a text, number or date is read. The empty text does in every column; a word
+    /// such as `"NULL"` does not in a `verbatim` column, and a row that has it as its key or in a `required` column is a reject.
     #[serde(default)]
     pub nulls: Vec<String>,
     /// How member names are matched.
     #[serde(default)]
     pub names: NameMatch,
+    /// Template of an IANA time zone such as `"Europe/Vienna"`: the day that a time with a zone is, where a column holds a
+    /// `date`. Empty or not there: the day is taken as written, and a time that is not midnight is reported.
+    #[serde(default)]
+    pub time_zone: String,
     /// Where the vendor says whose account it is; `rollbook check --online` shows it.
     pub identity: Option<Identity>,
     /// Where the combo lists are mirrored that columns of other streams refer to.
@@ -90,9 +95,22 @@ pub struct SettingRules {
     /// The only values accepted; empty for any.
     #[serde(default)]
     pub choices: Vec<String>,
+    /// False where another value asks for other rows of the same account. A setting that is sent with requests says by
+    /// default whose account it is, and a change of it is held until an admin approves it.
+    pub account: Option<bool>,
     /// One sentence for the admin: what it is and where to find it.
     #[serde(default)]
     pub help: String,
+}
+
+impl Setting {
+    /// Whether another value is another account.
+    pub fn chooses_account(&self) -> bool {
+        match self {
+            Self::Default(_) => true,
+            Self::Full(rules) => rules.account.unwrap_or(true) && !rules.list,
+        }
+    }
 }
 
 /// The grants that a vendor offers.
@@ -295,8 +313,7 @@ pub struct Stream {
     #[serde(default)]
     pub optional: bool,
     /// The vendor may send a short form of a row: what it lacks keeps its last value.
-    #[serde(default)]
-    pub keep: bool,
+    pub short: Option<Short>,
     /// The column that says which of two versions of a row is newer.
     pub newest: Option<String>,
     /// Members that are left out on purpose and not reported.
@@ -306,6 +323,14 @@ pub struct Stream {
     pub history: Option<String>,
     /// The columns, in the table's order.
     pub columns: Columns,
+}
+
+/// How the short form of a row is recognised.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Short {
+    /// Paths of members that only the full form has: a row with none of them is short. A member that is null is there.
+    pub lacks: Vec<String>,
 }
 
 /// One text, or several in order of preference.
@@ -347,15 +372,26 @@ pub struct Page {
     pub size: Option<u32>,
     /// Parameter with the cursor (`cursor`).
     pub cursor: Option<String>,
-    /// Where in the body the next cursor stands (`cursor`).
+    /// Where in the body the next cursor (`cursor`) or the next page's address (`next_url`) is: a member's path
+    /// (`"meta.next"`), a name with dots in it (`"@odata.nextLink"`), or one element of a list (`"links[rel=next].uri"`).
     pub next: Option<String>,
+    /// Member of the body that says `true` while there is another page and `false` on the last one (`cursor`,
+    /// `next_url`, `link`).
+    pub more: Option<String>,
+    /// Query parameters that may be left out when the server refuses the first page with 400, 422 or 501.
+    #[serde(default)]
+    pub optional: Vec<String>,
     /// The column that the list is sorted by (`watermark`); asked for with `since.query`.
     pub column: Option<String>,
     /// What ends a list besides an empty array. `short` believes a page with fewer rows than asked
     /// for; `null` and `blank` accept the body `null`, or no body (204), as no rows; `repeat` takes the page
-    /// before once more as the end.
+    /// before once more as the end. `empty` ends a list of links or cursors at an empty page that promises another one.
     #[serde(default)]
     pub until: Vec<EndSign>,
+    /// Whether the declared number of rows counts. Default `"trust"`; `"ignore"` for a server whose number never agrees:
+    /// it is reported and decides nothing.
+    #[serde(default)]
+    pub total: TotalRule,
     /// Header with the number of rows of the whole list.
     pub total_header: Option<String>,
     /// Members of the body with that number, tried in turn; `"*"` takes an integer member whose name holds "count" or "total".
@@ -378,15 +414,28 @@ pub enum PageBy {
     Link,
     /// Send the cursor that the last body gave.
     Cursor,
+    /// Follow the whole address that the last body gave, on the same origin.
+    NextUrl,
     /// The list is sorted by change time: ask again from the last time seen.
     Watermark,
+}
+
+/// Whether a declared number of rows counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TotalRule {
+    /// It has to agree with the rows received.
+    #[default]
+    Trust,
+    /// It is reported and decides nothing.
+    Ignore,
 }
 
 /// Signs of a list's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EndSign {
-    /// An empty array; always understood.
+    /// An empty array, also where a link or cursor promises another page; else always understood.
     Empty,
     /// Fewer rows than asked for, without asking again.
     Short,
@@ -529,7 +578,8 @@ pub struct Columns(pub Vec<(String, Column)>);
 ///
 /// A *type* is one of `text integer real boolean date timestamp json`. A *modifier*: `lower` (text in lower case),
 /// `guid` (32 hex digits without dashes, all zeros is null), `nonzero` (0 is null), `texts` (numbers in an array
-/// of `json` become texts).
+/// of `json` become texts), `set` (a `json` array whose order means nothing: sorted, equal elements once), `required`
+/// (a row without a readable value is a reject, as it is for a key column), `verbatim` (the words of `nulls` are values here).
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Column {
@@ -551,6 +601,8 @@ pub struct ColumnRules {
     /// The combo list that its values come from: its name, a template; or a table that also says what
     /// the column holds.
     pub combo: Option<ComboRules>,
+    /// The stream of this connector whose key the column holds. That stream has a key of one column.
+    pub references: Option<String>,
 }
 
 impl Column {

@@ -3,6 +3,10 @@
 //! Vendors reorder members and change blanks from answer to answer; a mirror that kept the text as
 //! sent would see a change where there is none. Not a document model: nothing is kept but the text.
 
+mod each;
+mod finish;
+
+use self::each::{At, Each};
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::ops::Range;
@@ -10,11 +14,53 @@ use std::ops::Range;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+pub use self::finish::{Marks, resolve_marks, sort_elements};
+
 /// The members of an object or the one array level, taken apart but not decoded.
 pub type Members<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
 
+/// JSON in the one form, and what was noticed on the way.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The JSON.
+    pub text: String,
+    /// A number with decimals, or a large one, was met: it may have been rounded.
+    pub decimals: bool,
+    /// An object has a member more than once, with different values; the last one was taken.
+    pub repeated: bool,
+    /// The elements of every array stand in order, each once.
+    pub in_order: bool,
+}
+
+impl Default for Written {
+    fn default() -> Self {
+        Self {
+            text: String::new(),
+            decimals: false,
+            repeated: false,
+            in_order: true,
+        }
+    }
+}
+
+impl Written {
+    /// Forgets what was written and keeps the room.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        (self.decimals, self.repeated, self.in_order) = (false, false, true);
+    }
+
+    /// Notes whether the element from `start` on stands in order behind the one before it; gives its own place.
+    fn note_order(&mut self, before: Option<Range<usize>>, start: usize) -> Range<usize> {
+        if let Some(before) = before {
+            self.in_order &= self.text[before] < self.text[start..];
+        }
+        start..self.text.len()
+    }
+}
+
 /// Appends `raw` in the one form; with `keep`, objects at the top keep only these members.
-pub fn write(raw: &str, keep: Option<&[String]>, out: &mut String) -> serde_json::Result<()> {
+pub fn write(raw: &str, keep: Option<&[String]>, out: &mut Written) -> serde_json::Result<()> {
     let mut deserializer = serde_json::Deserializer::from_str(raw);
     Plain { out, keep }.deserialize(&mut deserializer)
 }
@@ -34,11 +80,11 @@ pub fn write_each(
     raw: &str,
     path: &[String],
     form: Form<'_>,
-    out: &mut String,
+    out: &mut Written,
 ) -> serde_json::Result<()> {
-    let start = out.len();
+    let start = out.text.len();
     let mut deserializer = serde_json::Deserializer::from_str(raw);
-    out.push('[');
+    out.text.push('[');
     let (elements, found) = match raw.as_bytes().first() {
         Some(b'[') => deserializer.deserialize_seq(Each { out, path, form })?,
         Some(b'n') => (0, 0),
@@ -47,9 +93,9 @@ pub fn write_each(
             (1, usize::from(found))
         }
     };
-    out.push(']');
+    out.text.push(']');
     if found == 0 && elements > 0 {
-        out.truncate(start);
+        out.text.truncate(start);
     }
     Ok(())
 }
@@ -107,125 +153,9 @@ impl<'de> serde::Deserialize<'de> for Text<'de> {
     }
 }
 
-/// Writes what stands at a path in each element; counts the elements and those that have it.
-struct Each<'o, 'p> {
-    out: &'o mut String,
-    path: &'p [String],
-    form: Form<'p>,
-}
-
-impl<'de> Visitor<'de> for Each<'_, '_> {
-    type Value = (usize, usize);
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(usize, usize), A::Error> {
-        let Self { out, path, form } = self;
-        let (mut elements, mut found) = (0, 0);
-        loop {
-            let before = out.len();
-            if found > 0 {
-                out.push(',');
-            }
-            match seq.next_element_seed(At { out, path, form })? {
-                Some(true) => found += 1,
-                Some(false) => out.truncate(before),
-                None => {
-                    out.truncate(before);
-                    return Ok((elements, found));
-                }
-            }
-            elements += 1;
-        }
-    }
-}
-
-/// Writes what stands at a path; says whether something does. Of two members with one name the first counts.
-struct At<'o, 'p> {
-    out: &'o mut String,
-    path: &'p [String],
-    form: Form<'p>,
-}
-
-impl<'de> DeserializeSeed<'de> for At<'_, '_> {
-    type Value = bool;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-        if !self.path.is_empty() {
-            return deserializer.deserialize_any(self);
-        }
-        let Self { out, form, .. } = self;
-        let start = out.len();
-        let (plain, keep) = (&mut *out, form.keep);
-        Plain { out: plain, keep }.deserialize(deserializer)?;
-        let is_number =
-            out[start..].starts_with(|first: char| first == '-' || first.is_ascii_digit());
-        if form.texts && is_number {
-            out.insert(start, '"');
-            out.push('"');
-        }
-        Ok(true)
-    }
-}
-
-impl<'de> Visitor<'de> for At<'_, '_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
-        let Self { out, path, form } = self;
-        let Some((first, path)) = path.split_first() else {
-            return Ok(false); // deserialize has dealt with it
-        };
-        let mut found = None;
-        while let Some(Text(name)) = map.next_key::<Text<'de>>()? {
-            if found.is_none() && name == *first {
-                let out = &mut *out;
-                found = Some(map.next_value_seed(At { out, path, form })?);
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(found.unwrap_or(false))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(false)
-    }
-
-    fn visit_unit<E>(self) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<bool, E> {
-        Ok(false)
-    }
-}
-
 /// Writes whatever comes next in the one form.
 struct Plain<'o, 'k> {
-    out: &'o mut String,
+    out: &'o mut Written,
     keep: Option<&'k [String]>,
 }
 
@@ -244,44 +174,47 @@ impl<'de> Visitor<'de> for Plain<'_, '_> {
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
-        self.out.push_str("null");
+        self.out.text.push_str("null");
         Ok(())
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<(), E> {
-        self.out.push_str(if value { "true" } else { "false" });
+        self.out.text.push_str(if value { "true" } else { "false" });
         Ok(())
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<(), E> {
-        let _ = write!(self.out, "{value}"); // memory does not fail
+        let _ = write!(self.out.text, "{value}"); // memory does not fail
         Ok(())
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        let _ = write!(self.out, "{value}"); // memory does not fail
+        let _ = write!(self.out.text, "{value}"); // memory does not fail
         Ok(())
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
-        self.out
-            .push_str(&serde_json::to_string(&value).map_err(E::custom)?);
+        self.out.decimals = true;
+        let text = serde_json::to_string(&value).map_err(E::custom)?;
+        self.out.text.push_str(&text);
         Ok(())
     }
 
     fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<(), E> {
-        quote(value, self.out);
+        quote(value, &mut self.out.text);
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        self.out.push('[');
-        let start = self.out.len();
+        self.out.text.push('[');
+        let start = self.out.text.len();
+        let mut last = None;
         loop {
-            let before = self.out.len();
+            let before = self.out.text.len();
             if before > start {
-                self.out.push(',');
+                self.out.text.push(',');
             }
+            let element = self.out.text.len();
             if seq
                 .next_element_seed(Plain {
                     out: self.out,
@@ -289,17 +222,18 @@ impl<'de> Visitor<'de> for Plain<'_, '_> {
                 })?
                 .is_none()
             {
-                self.out.truncate(before);
+                self.out.text.truncate(before);
                 break;
             }
+            last = Some(self.out.note_order(last, element));
         }
-        self.out.push(']');
+        self.out.text.push(']');
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        self.out.push('{');
-        let start = self.out.len();
+        self.out.text.push('{');
+        let start = self.out.text.len();
         let mut placed: Vec<(Cow<'de, str>, Range<usize>)> = Vec::with_capacity(4);
         while let Some(Text(name)) = map.next_key::<Text<'de>>()? {
             if self
@@ -310,38 +244,46 @@ impl<'de> Visitor<'de> for Plain<'_, '_> {
                 continue;
             }
             if !placed.is_empty() {
-                self.out.push(',');
+                self.out.text.push(',');
             }
-            let from = self.out.len();
-            quote(&name, self.out);
-            self.out.push(':');
+            let from = self.out.text.len();
+            quote(&name, &mut self.out.text);
+            self.out.text.push(':');
             map.next_value_seed(Plain {
                 out: self.out,
                 keep: None,
             })?;
-            placed.push((name, from..self.out.len()));
+            placed.push((name, from..self.out.text.len()));
         }
         sort(self.out, start, placed);
-        self.out.push('}');
+        self.out.text.push('}');
         Ok(())
     }
 }
 
-/// Puts the members that stand behind `start` in order, where they are not.
-fn sort(out: &mut String, start: usize, mut placed: Vec<(Cow<'_, str>, Range<usize>)>) {
-    if placed.is_sorted_by(|left, right| left.0 <= right.0) {
+/// Puts the members that stand behind `start` in order, where they are not; of two with one name the last stays.
+fn sort(out: &mut Written, start: usize, mut placed: Vec<(Cow<'_, str>, Range<usize>)>) {
+    if placed.is_sorted_by(|left, right| left.0 < right.0) {
         return;
     }
-    placed.sort_by(|left, right| left.0.cmp(&right.0));
-    let mut sorted = String::with_capacity(out.len() - start + placed.len());
-    for (number, (_, range)) in placed.into_iter().enumerate() {
-        if number > 0 {
+    placed.sort_by(|left, right| left.0.cmp(&right.0)); // stable: equal names stay in the order of the answer
+    let text = &out.text;
+    let mut sorted = String::with_capacity(text.len() - start);
+    for (number, (name, range)) in placed.iter().enumerate() {
+        match placed.get(number + 1) {
+            Some((next, later)) if next == name => {
+                out.repeated |= text[range.clone()] != text[later.clone()];
+                continue;
+            }
+            _ => {}
+        }
+        if !sorted.is_empty() {
             sorted.push(',');
         }
-        sorted.push_str(&out[range]);
+        sorted.push_str(&text[range.clone()]);
     }
-    out.truncate(start);
-    out.push_str(&sorted);
+    out.text.truncate(start);
+    out.text.push_str(&sorted);
 }
 
 /// Appends a JSON string; most texts hold nothing that must be escaped.

@@ -103,6 +103,12 @@ impl Descriptions {
         self.by_name.get(vendor).map(|document| &document.value)
     }
 
+    /// The fingerprint of a vendor's description with all that it extends; 0 where there is none.
+    pub fn fingerprint(&self, vendor: &str) -> u64 {
+        let document = self.by_name.get(vendor);
+        document.map_or(0, |document| document.tree.fingerprint())
+    }
+
     /// The names of all vendors, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.by_name.keys().map(String::as_str)

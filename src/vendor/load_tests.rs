@@ -417,3 +417,127 @@ fn an_accounts_name_stands_in_a_column_that_is_there() {
         assert_eq!(told.as_deref(), expected, "{identity}");
     }
 }
+
+/// What the keys about rows and cells need: members, columns, streams and time zones that are there.
+#[test]
+fn keys_about_cells_are_looked_at() {
+    for (text, expected) in [
+        (
+            "[streams.users.short]\nlacks = ['status', 'made.at', '../Full']",
+            None,
+        ),
+        (
+            "[streams.users.short]\nlacks = []",
+            Some(
+                "streams.users.short.lacks: a short row must lack something (name members that only the full form has)",
+            ),
+        ),
+        (
+            "[streams.users.short]\nlacks = ['ids[].x']",
+            Some("streams.users.short.lacks: `ids[].x` must name a member, without brackets ()"),
+        ),
+        (
+            "[streams.users.short]\nlacks = ['a.']",
+            Some("streams.users.short.lacks: `` names no member ()"),
+        ),
+        (
+            "[streams.users.columns]\nboss = { from = 'boss : text', references = 'users' }",
+            None,
+        ),
+        (
+            "[streams.users.columns]\nboss = { from = 'boss : text', references = 'user' }",
+            Some(
+                "streams.users.columns.boss.references: there is no stream `user` (did you mean `users`?)",
+            ),
+        ),
+        (
+            "[streams.users]\nkey = ['id', 'name']\n[streams.users.columns]\nboss = { from = 'boss : text', references = 'users' }",
+            Some(
+                "streams.users.columns.boss.references: a row of users is not found by one column (name a stream whose key is one column)",
+            ),
+        ),
+        ("time_zone = 'Europe/Vienna'", None),
+        ("time_zone = ''", None),
+        ("time_zone = '{zone}'\n[settings]\nzone = ''", None),
+        (
+            "time_zone = 'Europe/Wien'",
+            Some(
+                "time_zone: there is no time zone `Europe/Wien` (write it as in \"Europe/Vienna\")",
+            ),
+        ),
+        (
+            "[streams.users.columns]\nboss = 'boss : text set'",
+            Some(
+                "streams.users.columns.boss: `set` is for arrays: the type must be json, not text ()",
+            ),
+        ),
+        (
+            "[streams.users.columns]\nboss = 'boss : text requird'",
+            Some(
+                "streams.users.columns.boss: `requird` is no modifier; known are lower, guid, nonzero, texts, set, required, verbatim ()",
+            ),
+        ),
+    ] {
+        let own = format!("vendor = 'own'\nextends = 'base'\ntitle = 'Own'\n{text}");
+        let descriptions = load(&[("own", &own)]).unwrap_or_else(|problems| panic!("{problems}"));
+        let found = streams(descriptions.get("own").expect("there")).map(drop);
+        let told = found.err().map(|flaws| {
+            let flaw = &flaws[0];
+            let help = flaw.help.as_deref().unwrap_or_default();
+            format!("{}: {} ({help})", flaw.at.join("."), flaw.message)
+        });
+        assert_eq!(told.as_deref(), expected, "{text}");
+    }
+}
+
+/// What the shipped files promise about cells.
+#[test]
+fn shipped_descriptions_name_sets_references_and_short_rows() {
+    let descriptions = Descriptions::built_in().unwrap_or_else(|problems| panic!("{problems}"));
+    let specs = |vendor: &str| {
+        let description = descriptions.get(vendor).expect("shipped");
+        streams(description).unwrap_or_else(|flaws| panic!("{vendor}: {flaws:?}"))
+    };
+    for vendor in ["oneroster", "webuntis"] {
+        let specs = specs(vendor);
+        for (stream, column, to) in [
+            ("enrollments", "user_id", Some("users")),
+            ("enrollments", "class_id", Some("classes")),
+            ("enrollments", "school_id", Some("orgs")),
+            ("classes", "school_id", Some("orgs")),
+            ("classes", "course_id", None),
+        ] {
+            let spec = &specs[stream];
+            let place = spec.column(column).expect("a column");
+            assert_eq!(
+                spec.columns[place].references.as_deref(),
+                to,
+                "{vendor} {stream}.{column}"
+            );
+        }
+        for (stream, sets) in [
+            ("users", &["orgs", "agents", "grades"][..]),
+            ("classes", &["terms", "grades", "periods"]),
+            ("orgs", &["child_ids"]),
+        ] {
+            for name in sets {
+                let spec = &specs[stream];
+                let place = spec.column(name).expect("a column");
+                assert!(spec.columns[place].shaping.set, "{vendor} {stream}.{name}");
+            }
+        }
+        let users = &specs["users"];
+        for name in ["given_name", "middle_name", "family_name", "username"] {
+            let place = users.column(name).expect("a column");
+            assert!(users.columns[place].shaping.verbatim, "{vendor} {name}");
+        }
+        assert_eq!(users.time_zone, "{time_zone}", "{vendor}");
+    }
+    let wapi = specs("wapi");
+    let short: Vec<&str> = wapi
+        .values()
+        .filter(|spec| !spec.lacks.is_empty())
+        .map(|spec| spec.name.as_str())
+        .collect();
+    assert_eq!(short, ["datas", "fluxes", "ltus", "reflections"]);
+}

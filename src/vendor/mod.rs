@@ -11,6 +11,7 @@ pub mod json;
 pub mod link;
 pub mod load;
 pub mod paging;
+pub mod repair;
 pub mod slots;
 pub mod template;
 pub mod tree;

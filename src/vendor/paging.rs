@@ -1,350 +1,370 @@
-//! How the next page is asked for: a pure value that is told what came and says what to ask.
+//! How the next page is asked for: a pure value that is told what was received and says what to ask.
 //!
 //! It does not send, wait, retry or look at the clock. Offset and number walks whose total is
 //! known may have several requests under way; all others go one by one. A short page in the
 //! middle is read on, because servers cap, tear and shift pages (webuntis-oneroster.md 4.1, Q1, Q10, Q11).
+//! The surprise: nothing that a list does is an error. Rows that were received are good; what is odd about
+//! the list is said by its end, and then nothing counts as missing from it.
 
-mod offset;
-mod others;
+mod chain;
+mod place;
+mod totals;
+mod types;
+mod watermark;
 
 use std::collections::{BTreeSet, VecDeque};
 
+use self::chain::Chain;
+use self::place::Places;
+use self::totals::Totals;
+pub use self::types::{At, End, PageAsk, PageFacts, PageRules, Use};
 use super::description::PageBy;
+pub use super::link::Next;
+use crate::model::{Completeness, Inconsistency};
 
 /// No list has more pages than this (reliability.md 2.3).
-const MOST_PAGES: u32 = 10_000;
+const MOST_REQUESTS: u32 = 10_000;
 
-/// The rules of one stream's paging.
-#[derive(Clone, Debug, Default)]
-pub struct PageRules {
-    /// The strategy.
-    pub by: PageBy,
-    /// Rows wanted on a page.
-    pub size: u64,
-    /// Parameter with the rows to skip.
-    pub offset: Option<String>,
-    /// Parameter with the rows wanted.
-    pub limit: Option<String>,
-    /// Parameter with the page's number.
-    pub number: Option<String>,
-    /// The first page's number.
-    pub first: u64,
-    /// Parameter with the cursor.
-    pub cursor: Option<String>,
-    /// A page with fewer rows than asked for ends the list.
-    pub short_ends: bool,
-    /// The page before once more ends the list.
-    pub repeat_ends: bool,
+/// A request that may be sent.
+#[derive(Clone, Debug)]
+struct Step {
+    at: At,
+    want: u64,
+    /// The page's number where it was asked for before.
+    number: Option<u32>,
 }
 
-/// What to ask for next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageAsk {
-    /// Its number in the reading, from one.
-    pub number: u32,
-    /// How many rows are wanted; what a full page holds.
-    pub want: u64,
-    /// Where it stands.
-    pub at: At,
-    /// All stated rows came; this only looks whether the list really ends there. A vendor that
-    /// answers it with an error is believed all the same, so it is not worth a second attempt.
-    pub closing: bool,
+impl Step {
+    fn new(at: At, want: u64) -> Self {
+        Self {
+            at,
+            want,
+            number: None,
+        }
+    }
 }
 
-/// Where a page stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum At {
-    /// The only page, or the first.
-    Start,
-    /// After so many rows.
-    Offset(u64),
-    /// By its number.
-    Number(u64),
-    /// What the last answer linked to.
-    Link(String),
-    /// What the last body gave.
-    Cursor(String),
-    /// Changed at or after this time, so many rows of it skipped.
-    Since {
-        /// The change time, as the mirror writes it.
-        from: String,
-        /// Rows to skip.
-        skip: u64,
-    },
-}
-
-/// What a page said.
-#[derive(Clone, Debug, Default)]
-pub struct PageFacts {
-    /// Rows in it, rejected ones too.
-    pub received: u64,
-    /// The size of the whole list, if stated.
-    pub total: Option<u64>,
-    /// The next cursor.
-    pub cursor: Option<String>,
-    /// The next link.
-    pub link: Option<String>,
-    /// The number of all its rows' bytes.
-    pub fingerprint: u64,
-    /// The change time of its first and last row (watermark).
-    pub span: Option<(String, String)>,
-}
-
-/// What to do with a page's rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
-    /// They belong to the list.
-    Take,
-    /// They came before: the vendor gave its last page again.
-    Leave,
-}
-
-/// How a walk ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct End {
-    /// A stated total agrees with what came.
-    pub proved: bool,
-    /// Why absence cannot be believed, if so.
-    pub doubt: Option<String>,
+/// The furthest page with rows.
+#[derive(Debug, Default)]
+struct Last {
+    rows: u64,
+    want: u64,
+    /// Where it ends.
+    end: u64,
 }
 
 /// A walk through one list.
 #[derive(Debug)]
 pub struct Pager {
     rules: PageRules,
-    /// The size asked for now; it shrinks when the vendor says "too many".
+    /// The size asked for now; it shrinks when the server says "too many".
     size: u64,
-    queue: VecDeque<(u64, u64)>,
-    /// Where the next planned page of a known total starts.
-    planned: Option<u64>,
-    /// The end of the furthest page, and whether it was full.
-    furthest: (u64, bool),
-    /// The largest offset that was asked for.
-    furthest_asked: u64,
-    next: Option<At>,
+    queue: VecDeque<Step>,
+    places: Places,
+    chain: Chain,
+    totals: Totals,
+    /// The filter by change time is ignored: the whole list is walked by skipping.
+    unfiltered: bool,
     under_way: u32,
-    asked: u32,
+    requests: u32,
+    /// The number of the newest page.
+    number: u32,
     received: u64,
-    total: Option<u64>,
-    doubt: Option<String>,
-    /// Where an empty page stood.
-    ended_at: Option<u64>,
-    /// The end that is being looked at from half a page before; nothing else is under way then.
-    looks_at: Option<u64>,
-    /// The end that turned out to be none.
-    more_behind: Option<u64>,
-    last_page: Option<u64>,
-    cursors: BTreeSet<String>,
+    largest_page: u64,
+    pages_with_rows: u64,
+    /// Some page held as many rows as were asked for: the server does not cap below that.
+    seen_full: bool,
+    /// Some page held just as many rows as were asked for: the server heeds the limit.
+    heeds_limit: bool,
+    /// What is not received if the server heeds the limit: pages that were longer all the same were gone on behind.
+    passed_over: Vec<Step>,
+    last: Last,
+    fingerprints: BTreeSet<u64>,
+    last_fingerprint: Option<u64>,
+    contradiction: Option<Inconsistency>,
+    /// The only answer said itself that there is no other.
+    one_answer: bool,
+    over: bool,
 }
 
 impl Pager {
     /// A walk from the start; a watermark walk from a change time, where there is one.
     pub fn start(rules: PageRules, since: Option<String>) -> Self {
         let size = rules.size.max(1);
-        let mut pager = Self {
+        let at = match (rules.by, since) {
+            (PageBy::Offset, _) => At::Offset(0),
+            (PageBy::Number, _) => At::Number(rules.first),
+            (PageBy::Watermark, Some(from)) => At::Since { from, skip: 0 },
+            _ => At::Start,
+        };
+        Self {
             rules,
             size,
-            queue: VecDeque::new(),
-            planned: None,
-            furthest: (0, false),
-            furthest_asked: 0,
-            next: None,
+            queue: VecDeque::from([Step::new(at, size)]),
+            places: Places::default(),
+            chain: Chain::default(),
+            totals: Totals::default(),
+            unfiltered: false,
             under_way: 0,
-            asked: 0,
+            requests: 0,
+            number: 0,
             received: 0,
-            total: None,
-            doubt: None,
-            ended_at: None,
-            looks_at: None,
-            more_behind: None,
-            last_page: None,
-            cursors: BTreeSet::new(),
-        };
-        match (pager.rules.by, since) {
-            (PageBy::Offset | PageBy::Number, _) => pager.queue.push_back((0, size)),
-            (PageBy::Watermark, Some(from)) => pager.next = Some(At::Since { from, skip: 0 }),
-            (PageBy::None | PageBy::Link | PageBy::Cursor | PageBy::Watermark, _) => {
-                pager.next = Some(At::Start)
-            }
+            largest_page: 0,
+            pages_with_rows: 0,
+            seen_full: false,
+            heeds_limit: false,
+            passed_over: Vec::new(),
+            last: Last::default(),
+            fingerprints: BTreeSet::new(),
+            last_fingerprint: None,
+            contradiction: None,
+            one_answer: false,
+            over: false,
         }
-        pager
     }
 
     /// The next request, if one may be sent before the ones under way are answered.
-    pub fn ask(&mut self) -> Result<Option<PageAsk>, String> {
-        let Some((at, want)) = self.take_next() else {
-            return Ok(None);
+    pub fn ask(&mut self) -> Option<PageAsk> {
+        if self.over {
+            return None;
+        }
+        let step = match self.queue.pop_front() {
+            Some(step) => step,
+            None if self.is_by_place() => self.next_place()?,
+            None => return None,
         };
-        if self.asked >= MOST_PAGES {
-            return Err(format!("the list did not end after {MOST_PAGES} pages"));
+        if self.requests >= MOST_REQUESTS {
+            self.end_with(Inconsistency::TooManyPages {
+                pages: self.requests,
+            });
+            return None;
         }
-        self.asked += 1;
+        self.requests += 1;
         self.under_way += 1;
-        if let At::Offset(offset) = at {
-            self.furthest_asked = self.furthest_asked.max(offset);
+        let number = step.number.unwrap_or_else(|| {
+            self.number += 1;
+            self.number
+        });
+        if self.is_by_place() && self.places.looks_at.is_none() {
+            self.places.ask(self.place_of(&step.at), number);
         }
-        let closing = self
-            .total
-            .is_some_and(|total| total > 0 && self.received >= total);
-        Ok(Some(PageAsk {
-            number: self.asked,
-            want,
-            at,
-            closing,
-        }))
+        Some(PageAsk {
+            number,
+            want: step.want,
+            at: step.at,
+            closing: self.is_total_received(),
+        })
     }
 
-    /// Takes what a page said. The error names a list that goes in circles.
-    pub fn answer(&mut self, ask: &PageAsk, facts: &PageFacts) -> Result<Use, String> {
+    /// Takes what a page said.
+    pub fn answer(&mut self, ask: &PageAsk, facts: &PageFacts) -> Use {
         self.under_way -= 1;
-        if let Some(end) = self.looks_at.take() {
-            self.after_look(end, ask.want, facts.received)?;
-            return Ok(Use::Leave);
+        if let Some(end) = self.places.looks_at.take() {
+            self.after_look(end, ask, facts);
+            return Use::Leave;
         }
         if self.repeats(ask, facts) {
-            if !self.rules.repeat_ends {
-                return Err(
-                    "the same page came twice in a row: the vendor does not move on".to_owned(),
-                );
+            // A chain has promised this page, whatever its total says.
+            // A single page that is full to the row may be the first of several, each of which declares its own size.
+            let is_first_of_many = self.pages_with_rows == 1 && facts.received >= ask.want;
+            let is_end = self.is_by_place() && self.is_total_received() && !is_first_of_many;
+            if self.rules.repeat_ends || is_end {
+                self.over = true;
+            } else {
+                self.end_with(Inconsistency::SamePage);
             }
-            self.ended_at = Some(0);
-            self.queue.clear();
-            return Ok(Use::Leave);
+            return Use::Leave;
         }
-        self.received += facts.received;
-        self.note_total(facts.total);
-        match (self.rules.by, &ask.at) {
-            (PageBy::Offset, At::Offset(offset)) => {
-                self.after_offset(*offset, ask.want, facts.received)?
-            }
-            (PageBy::Number, At::Number(number)) => {
-                self.after_number(*number, ask.want, facts.received)
-            }
-            (PageBy::Link, _) => {
-                self.next = facts
-                    .link
-                    .clone()
-                    .filter(|_| facts.received > 0)
-                    .map(At::Link)
-            }
-            (PageBy::Cursor, _) => self.after_cursor(facts)?,
-            (PageBy::Watermark, at) => self.after_watermark(&at.clone(), ask.want, facts)?,
-            (PageBy::None | PageBy::Offset | PageBy::Number, _) => {}
+        self.note(ask, facts);
+        match self.rules.by {
+            PageBy::Offset | PageBy::Number => self.after_place(ask, facts),
+            PageBy::Link | PageBy::Cursor | PageBy::NextUrl => self.after_chain(ask, facts),
+            PageBy::Watermark => return self.after_watermark(ask, facts),
+            PageBy::None => self.ends_in_one_answer(ask, facts),
         }
-        Ok(Use::Take)
+        Use::Take
     }
 
-    /// The vendor says a page is too large: asks for a smaller one at the same place, if that makes sense.
+    /// The server says a page is too large: asks for a smaller one at the same place, if that makes sense.
     pub fn too_many(&mut self, ask: &PageAsk) -> bool {
         const SMALLEST: u64 = 50;
-        if self.rules.limit.is_none() || ask.want <= SMALLEST || self.looks_at.is_some() {
+        let is_first = self.received == 0 && self.under_way == 1;
+        let by_number = matches!(ask.at, At::Number(_));
+        if self.rules.limit.is_none()
+            || ask.want <= SMALLEST
+            || self.places.looks_at.is_some()
+            || (by_number && !is_first)
+        {
             return false;
         }
         self.under_way -= 1;
         self.size = (ask.want / 2).max(SMALLEST);
-        match &ask.at {
-            At::Offset(offset) => {
-                self.queue
-                    .push_front((offset + self.size, ask.want - self.size));
-                self.queue.push_front((*offset, self.size));
-            }
-            At::Number(_) => return false,
-            at => self.next = Some(at.clone()),
+        let part = |at, want| Step {
+            at,
+            want,
+            number: Some(ask.number),
+        };
+        if let At::Offset(offset) = ask.at {
+            let rest = part(At::Offset(offset + self.size), ask.want - self.size);
+            self.queue.push_front(rest);
         }
+        self.queue.push_front(part(ask.at.clone(), self.size));
         true
     }
 
-    /// The vendor refuses a page past the end of a list whose stated total has come: that is the end too.
+    /// The server refuses a page past the end of a list whose declared rows were all received: that is the end too.
     pub fn refused_past_the_end(&mut self) -> bool {
-        let past = self
-            .total
-            .is_some_and(|total| total > 0 && self.received >= total);
+        let past = self.is_total_received();
         if past {
             self.under_way -= 1;
-            self.ended_at = Some(0);
-            self.queue.clear();
+            self.over = true;
         }
         past
     }
 
-    /// How many requests may be under way at once from here on.
-    pub fn may_overlap(&self) -> bool {
-        self.planned.is_some()
+    /// The server says that a page behind rows does not exist (404, 410): an end, but no proof of it.
+    pub fn missing(&mut self, ask: &PageAsk) -> bool {
+        if self.pages_with_rows == 0 {
+            return false;
+        }
+        match (self.rules.by, &ask.at) {
+            (PageBy::Offset | PageBy::Number, at) => {
+                self.places.looks_at = None;
+                let place = self.place_of(at);
+                self.places.missing(place);
+            }
+            (_, At::Link(_) | At::Cursor(_)) => self.end_with(Inconsistency::MissingPage),
+            _ => return false,
+        }
+        self.under_way -= 1;
+        true
     }
 
-    /// How many pages were asked for.
-    pub fn pages(&self) -> u32 {
-        self.asked
+    /// How many requests may be under way at once from here on.
+    pub fn may_overlap(&self) -> bool {
+        self.places.planned.is_some()
+    }
+
+    /// Whether no row was received so far.
+    pub fn is_at_start(&self) -> bool {
+        self.received == 0
+    }
+
+    /// The list's declared size, for the report: also where it decides nothing.
+    pub fn declared(&self) -> Option<u64> {
+        self.totals.of_list()
     }
 
     /// How the walk ended, when nothing is under way and nothing is left to ask.
     pub fn end(&self) -> End {
-        let (proved, doubt) = match (self.total, &self.doubt) {
-            (_, Some(doubt)) => (false, Some(doubt.clone())),
-            (None, None) => (matches!(self.rules.by, PageBy::None), None),
-            (Some(total), None) if total == self.received => (true, None),
-            (Some(total), None) => (
-                false,
-                Some(format!(
-                    "{} rows came, the vendor states {total}",
-                    self.received
-                )),
-            ),
+        let completeness = match (&self.contradiction, self.counted_total()) {
+            (Some(why), _) => Completeness::Contradicted(why.clone()),
+            (None, _) if self.places.has_holes() => {
+                Completeness::Contradicted(Inconsistency::BehindTheEnd)
+            }
+            (None, Some(total)) if total == self.received => Completeness::Proven,
+            (None, Some(total)) => Completeness::Contradicted(Inconsistency::Total {
+                received: self.received,
+                declared: total,
+                short_end: self.is_short_end(),
+            }),
+            (None, None) if self.one_answer => Completeness::Proven,
+            (None, None) => Completeness::Unproven,
         };
-        // A watermark walk reads the rows of one moment again and again: its count proves nothing.
-        match self.rules.by {
-            PageBy::Watermark => End {
-                proved: false,
-                doubt: None,
-            },
-            _ => End { proved, doubt },
+        End {
+            completeness,
+            largest_page: self.largest_page,
+            pages_with_rows: self.pages_with_rows,
+            one_answer: self.one_answer,
         }
+    }
+
+    fn is_by_place(&self) -> bool {
+        matches!(self.rules.by, PageBy::Offset | PageBy::Number)
+    }
+
+    /// A watermark walk reads the rows of one moment again and again, so a total says nothing there.
+    fn counted_total(&self) -> Option<u64> {
+        let counts = !self.rules.ignore_total && self.rules.by != PageBy::Watermark;
+        self.totals.of_list().filter(|_| counts)
+    }
+
+    fn is_total_received(&self) -> bool {
+        self.counted_total()
+            .is_some_and(|total| total > 0 && self.received >= total)
+    }
+
+    fn note(&mut self, ask: &PageAsk, facts: &PageFacts) {
+        self.totals.note(facts.received, facts.total);
+        if let (Some((from, to)), true) = (self.totals.moved(), self.counted_total().is_some()) {
+            self.contradict(Inconsistency::TotalMoved { from, to });
+        }
+        self.received += facts.received;
+        self.largest_page = self.largest_page.max(facts.received);
+        self.pages_with_rows += u64::from(facts.received > 0);
+        self.seen_full |= self.is_full(ask, facts.received) && ask.want >= self.size;
+        if facts.received > 0 {
+            let end = self.end_of(ask, facts.received);
+            if end >= self.last.end {
+                self.last = Last {
+                    rows: facts.received,
+                    want: ask.want,
+                    end,
+                };
+            }
+        }
+    }
+
+    /// As many rows as were asked for; nobody knows where the server is not told how many.
+    fn is_full(&self, ask: &PageAsk, received: u64) -> bool {
+        self.rules.limit.is_some() && received >= ask.want
+    }
+
+    /// The last page may have been cut: it is as long as was asked for, or as long as this server's pages are.
+    fn is_last_full(&self) -> bool {
+        let asked = self.rules.limit.is_some();
+        (asked && self.last.rows > 0 && self.last.rows >= self.last.want)
+            || (!self.seen_full && self.pages_with_rows > 1 && self.last.rows >= self.largest_page)
+    }
+
+    /// The list ended by itself. One page alone may be as long as this server's pages ever are, which is a round number.
+    fn is_short_end(&self) -> bool {
+        const ROUND: u64 = 50;
+        let below_asked = self.last.rows < self.last.want;
+        if self.pages_with_rows > 1 {
+            self.last.rows < self.largest_page && below_asked
+        } else {
+            self.rules.limit.is_some() && below_asked && !self.last.rows.is_multiple_of(ROUND)
+        }
+    }
+
+    fn contradict(&mut self, why: Inconsistency) {
+        self.contradiction.get_or_insert(why);
+    }
+
+    fn end_with(&mut self, why: Inconsistency) {
+        self.contradict(why);
+        self.over = true;
+    }
+
+    /// The first answer promises no other: nothing moved meanwhile, unless it was cut at the size asked for.
+    fn ends_in_one_answer(&mut self, ask: &PageAsk, facts: &PageFacts) {
+        let says_nothing = facts.odd_empty || (facts.no_content && !self.rules.blank_ends);
+        self.one_answer = !says_nothing && !self.is_full(ask, facts.received);
     }
 
     /// webuntis-oneroster.md 4.1 Q9: an ignored parameter brings the same page for ever.
     fn repeats(&mut self, ask: &PageAsk, facts: &PageFacts) -> bool {
-        if facts.received == 0 {
+        let Some(page) = facts.fingerprint.filter(|_| facts.received > 0) else {
             return false;
+        };
+        if self.rules.by != PageBy::Watermark {
+            return !self.fingerprints.insert(page);
         }
-        // The rows of a watermark's last moment come again by design, once.
+        // The rows of a watermark's last moment are received again by design, once.
         let by_design = matches!(ask.at, At::Since { skip: 0, .. });
-        let same = self.last_page.replace(facts.fingerprint) == Some(facts.fingerprint);
+        let same = self.last_fingerprint.replace(page) == Some(page);
         same && !by_design
-    }
-
-    fn take_next(&mut self) -> Option<(At, u64)> {
-        if let Some((offset, want)) = self.queue.pop_front() {
-            return Some((self.place(offset), want));
-        }
-        if let (Some(from), Some(total)) = (self.planned, self.total)
-            && from < total
-            && self.ended_at.is_none()
-        {
-            // Not cut to the rows left: a vendor that has more than it states shows it here.
-            self.planned = Some(from + self.size);
-            return Some((self.place(from), self.size));
-        }
-        self.next.take().map(|at| (at, self.size))
-    }
-
-    fn place(&self, offset: u64) -> At {
-        match self.rules.by {
-            PageBy::Number => At::Number(self.rules.first + offset / self.size),
-            _ => At::Offset(offset),
-        }
-    }
-
-    fn note_total(&mut self, stated: Option<u64>) {
-        match (self.total, stated) {
-            (Some(before), Some(now)) if before != now => {
-                self.doubt.get_or_insert_with(|| {
-                    format!("the stated total moved from {before} to {now}")
-                });
-                self.total = Some(now);
-            }
-            (None, Some(now)) => self.total = Some(now),
-            _ => {}
-        }
     }
 }
 

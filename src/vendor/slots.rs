@@ -4,13 +4,23 @@
 //! best, already in the bytes that the row will have. Each kind accepts every spelling that the contracts list and rejects the rest:
 //! webuntis-oneroster.md 4.3, wapi.md 9, wisenet.md 7.
 
+mod twice;
+mod write;
+
+pub use self::twice::Before;
+use jiff::tz::TimeZone;
+
 use super::columns::{Column, Origin};
+use super::repair;
 use super::tree::Leaf;
-use crate::model::row::{Cell, Kind, Reject};
+use crate::model::row::{Cell, Kind, Repair};
 use crate::model::scalar::{self, Moment};
 
 /// Longest text that a cell takes, in bytes (reliability.md 2.3).
 const LONGEST_TEXT: usize = 1 << 20;
+
+/// Hex digits of a GUID.
+const GUID: usize = 32;
 
 const UNSET: u8 = u8::MAX;
 
@@ -29,26 +39,55 @@ const EMPTY: Slot = Slot {
     end: 0,
 };
 
+/// Something that a column's kind cannot take.
+#[derive(Debug)]
+struct Mismatch {
+    leaf: Leaf,
+    found: &'static str,
+}
+
+/// What has no value in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Empty {
+    /// Has none in the table either.
+    Null,
+    /// Keeps what the table has: the row is in its short form.
+    Keep,
+}
+
 /// The row that is being read.
 #[derive(Debug)]
 pub struct Slots<'d> {
     columns: &'d [Column],
     nulls: &'d [String],
+    zone: Option<&'d TimeZone>,
     slots: Vec<Slot>,
     /// Cells as [`Cell::write`] makes them, in the order in which they were found.
     bytes: Vec<u8>,
-    reject: Option<Reject>,
+    mismatches: Vec<Mismatch>,
+    repairs: Vec<(usize, Repair)>,
+    /// The answer went through `repair.rs`: texts with escapes may hold its marks.
+    pub repaired: bool,
+    /// A number was met whose own digits are needed: only a repaired answer has them.
+    pub needs_digits: bool,
+    /// A damaged text was met where JSON is kept: only a repaired answer can be read there.
+    pub needs_repair: bool,
 }
 
 impl<'d> Slots<'d> {
-    /// Empty slots for these columns; `nulls` are texts that mean "no value".
-    pub fn new(columns: &'d [Column], nulls: &'d [String]) -> Self {
+    /// Empty slots for these columns; `nulls` are texts that mean "no value", `zone` is where a time belongs to a day.
+    pub fn new(columns: &'d [Column], nulls: &'d [String], zone: Option<&'d TimeZone>) -> Self {
         Self {
             columns,
             nulls,
+            zone,
             slots: vec![EMPTY; columns.len()],
             bytes: Vec::new(),
-            reject: None,
+            mismatches: Vec::new(),
+            repairs: Vec::new(),
+            repaired: false,
+            needs_digits: false,
+            needs_repair: false,
         }
     }
 
@@ -56,22 +95,13 @@ impl<'d> Slots<'d> {
     pub fn clear(&mut self) {
         self.slots.fill(EMPTY);
         self.bytes.clear();
-        self.reject = None;
+        self.mismatches.clear();
+        self.repairs.clear();
     }
 
-    /// Why the row cannot be taken, if so.
-    pub fn take_reject(&mut self) -> Option<Reject> {
-        self.reject.take()
-    }
-
-    /// Marks the row as one that cannot be taken; the first reason stays.
-    pub fn refuse(&mut self, path: &str, reason: &str) {
-        if self.reject.is_none() {
-            self.reject = Some(Reject {
-                path: path.to_owned(),
-                reason: reason.to_owned(),
-            });
-        }
+    /// What was put right in the row, by column.
+    pub fn repairs(&self) -> &[(usize, Repair)] {
+        &self.repairs
     }
 
     /// Whether nothing was found for a column.
@@ -80,28 +110,35 @@ impl<'d> Slots<'d> {
         slot.start == slot.end
     }
 
-    /// Appends the cells of all columns to a row's bytes.
-    pub fn write(&self, bytes: &mut Vec<u8>) {
-        // Members mostly come in the columns' order, so neighbours are copied in one go.
-        let mut run = 0..0;
-        for (slot, column) in self.slots.iter().zip(self.columns) {
-            let constant = match &column.origin {
-                Origin::Constant(text) => constant(text, column.kind),
-                Origin::Paths(_) if slot.start < slot.end => {
-                    if slot.start != run.end {
-                        bytes.extend_from_slice(&self.bytes[run]);
-                        run = slot.start..slot.start;
-                    }
-                    run.end = slot.end;
-                    continue;
-                }
-                Origin::Paths(_) => Cell::Null,
-            };
-            bytes.extend_from_slice(&self.bytes[run]);
-            run = 0..0;
-            constant.write(bytes);
-        }
-        bytes.extend_from_slice(&self.bytes[run]);
+    /// Why a column's value cannot be read, where something is there and nothing else gave a value.
+    pub fn unreadable(&self, column: usize) -> Option<String> {
+        let first = self
+            .mismatches
+            .iter()
+            .filter(|mismatch| mismatch.leaf.column == column)
+            .min_by_key(|mismatch| mismatch.leaf.rank)?;
+        self.is_null(column).then(|| {
+            let kind = self.columns[column].kind.word();
+            format!("expected {kind}, found {}", first.found)
+        })
+    }
+
+    /// The columns whose values cannot be read, ascending.
+    pub fn all_unreadable(&self) -> Vec<usize> {
+        let mut columns: Vec<usize> = self
+            .mismatches
+            .iter()
+            .map(|mismatch| mismatch.leaf.column)
+            .filter(|column| self.is_null(*column))
+            .collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+
+    /// Whether something was found that could not be read.
+    pub fn has_mismatches(&self) -> bool {
+        !self.mismatches.is_empty()
     }
 
     /// Whether this place is no better than what the column has.
@@ -116,15 +153,22 @@ impl<'d> Slots<'d> {
         }
         let column = &self.columns[leaf.column];
         if self.nulls.iter().any(|null| is_same(null, text)) {
-            return;
+            match column.shaping {
+                _ if text.is_empty() => return,
+                shaping if shaping.verbatim => {}
+                shaping if shaping.required => {
+                    return self.mismatch(leaf, "a word that means \"no value\"");
+                }
+                _ => return,
+            }
         }
         match column.kind {
             Kind::Text => self.plain_text(leaf, text),
             Kind::Json => self.put_text(leaf, text),
             _ if text.trim().is_empty() => {}
-            Kind::Integer => match whole(text.trim()) {
-                Some(number) => self.integer_cell(leaf, number),
-                None => self.mismatch(leaf, "a text that is no whole number"),
+            Kind::Integer => match repair::whole(text.trim()) {
+                Ok(number) => self.integer_cell(leaf, number),
+                Err(found) => self.mismatch(leaf, found),
             },
             Kind::Real => match text.trim().parse::<f64>() {
                 Ok(number) if number.is_finite() => self.put(leaf, Cell::Real(number)),
@@ -135,10 +179,71 @@ impl<'d> Slots<'d> {
                 Some(truth) => self.put(leaf, Cell::Integer(i64::from(truth))),
                 None => self.mismatch(leaf, "a text that is neither true nor false"),
             },
-            Kind::Date => self.moment(leaf, scalar::date(text), "a text that is no date"),
+            Kind::Date => {
+                let day = scalar::date(text, self.zone);
+                self.moment(leaf, day.moment, "a text that is no date");
+                if day.is_unclear {
+                    self.note(leaf, Repair::UnclearDay);
+                }
+            }
             Kind::Timestamp => {
                 self.moment(leaf, scalar::timestamp(text), "a text that is no timestamp")
             }
+        }
+    }
+
+    /// A text with escapes was found. Only these can hold U+0000 or a mark of `repair.rs`.
+    pub fn escaped_text(&mut self, leaf: Leaf, text: &str) {
+        if self.has_better(leaf) {
+            return;
+        }
+        if self.repaired {
+            if text == repair::NOT_A_NUMBER {
+                return self.no_number(leaf);
+            }
+            if let Some(digits) = text.strip_prefix(repair::DIGITS) {
+                return self.digits(leaf, digits);
+            }
+        }
+        let is_odd = text.contains('\0') || self.repaired && repair::is_odd(text);
+        if !is_odd {
+            return self.text(leaf, text);
+        }
+        self.text(leaf, &repair::plain(text));
+        self.note(leaf, Repair::Replaced);
+    }
+
+    /// A number was found as its digits.
+    fn digits(&mut self, leaf: Leaf, digits: &str) {
+        match self.columns[leaf.column].kind {
+            Kind::Text => self.plain_text(leaf, digits),
+            Kind::Json => {
+                let mut json = String::new();
+                repair::number_as_json(digits, &mut json);
+                self.put_text(leaf, &json);
+            }
+            Kind::Integer | Kind::Boolean => match repair::whole(digits) {
+                Ok(number) => self.integer(leaf, number),
+                Err(found) => self.mismatch(leaf, found),
+            },
+            Kind::Real => {
+                // By the same reader as in an answer that needs no repair: another one may round another way.
+                let number = serde_json::from_str(digits).ok().or(digits.parse().ok());
+                match number.filter(|number: &f64| number.is_finite()) {
+                    Some(number) => self.put(leaf, Cell::Real(number)),
+                    None => self.mismatch(leaf, "a number that is too large"),
+                }
+            }
+            Kind::Date | Kind::Timestamp => self.mismatch(leaf, "a number"),
+        }
+    }
+
+    /// NaN or Infinity was found.
+    fn no_number(&mut self, leaf: Leaf) {
+        match self.columns[leaf.column].kind {
+            // wapi.md 9.8: not a number is no value.
+            Kind::Real | Kind::Json => self.repairs.push((leaf.column, Repair::NotANumber)),
+            _ => self.mismatch(leaf, "NaN or Infinity"),
         }
     }
 
@@ -160,24 +265,31 @@ impl<'d> Slots<'d> {
 
     /// A number without a sign was found.
     pub fn unsigned(&mut self, leaf: Leaf, number: u64) {
-        match i64::try_from(number) {
-            Ok(number) => self.integer(leaf, number),
-            Err(_) => self.real(leaf, number as f64),
+        if let Ok(number) = i64::try_from(number) {
+            return self.integer(leaf, number);
+        }
+        if self.has_better(leaf) {
+            return;
+        }
+        match self.columns[leaf.column].kind {
+            Kind::Text => self.put_text(leaf, &number.to_string()),
+            Kind::Real => self.put(leaf, Cell::Real(number as f64)),
+            Kind::Integer => self.mismatch(leaf, "a whole number of more than 64 bits"),
+            Kind::Boolean | Kind::Date | Kind::Timestamp | Kind::Json => {
+                self.mismatch(leaf, "a number")
+            }
         }
     }
 
-    /// A number with decimals, or out of range for a whole one, was found.
+    /// A number with decimals, or beyond 64 bits, was found, perhaps rounded.
     pub fn real(&mut self, leaf: Leaf, number: f64) {
         if self.has_better(leaf) {
             return;
         }
         match self.columns[leaf.column].kind {
             Kind::Real => self.put(leaf, Cell::Real(number)),
-            Kind::Integer | Kind::Boolean if number.fract() == 0.0 && number.abs() < 9e15 => {
-                self.integer(leaf, number as i64);
-            }
-            Kind::Text => self.put_text(leaf, &number.to_string()),
-            _ => self.mismatch(leaf, "a number with decimals"),
+            Kind::Text | Kind::Integer | Kind::Boolean => self.needs_digits = true,
+            Kind::Date | Kind::Timestamp | Kind::Json => self.mismatch(leaf, "a number"),
         }
     }
 
@@ -201,14 +313,17 @@ impl<'d> Slots<'d> {
     }
 
     /// Something was found that the column's kind cannot take.
-    pub fn mismatch(&mut self, leaf: Leaf, found: &str) {
-        if self.has_better(leaf) {
-            return;
+    pub fn mismatch(&mut self, leaf: Leaf, found: &'static str) {
+        if !self.has_better(leaf) {
+            self.mismatches.push(Mismatch { leaf, found });
         }
-        let column = &self.columns[leaf.column];
-        let reason = format!("expected {}, found {found}", column.kind.word());
-        let path = column.from.clone();
-        self.refuse(&path, &reason);
+    }
+
+    /// Something about the value that was just found had to be put right.
+    pub fn note(&mut self, leaf: Leaf, repair: Repair) {
+        if self.slots[leaf.column].rank == leaf.rank {
+            self.repairs.push((leaf.column, repair));
+        }
     }
 
     fn plain_text(&mut self, leaf: Leaf, text: &str) {
@@ -224,7 +339,11 @@ impl<'d> Slots<'d> {
                 self.put_text(leaf, &text.to_lowercase());
             }
         } else if shaping.guid {
-            let digits: String = text.chars().filter(|letter| *letter != '-').collect();
+            let is_part = |letter: &char| !matches!(letter, '-' | '{' | '}');
+            let digits: String = text.trim().chars().filter(is_part).collect();
+            if digits.len() != GUID || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+                return self.mismatch(leaf, "a text that is no GUID");
+            }
             if digits.bytes().any(|digit| digit != b'0') {
                 self.put_text(leaf, &digits.to_lowercase());
             }
@@ -239,7 +358,7 @@ impl<'d> Slots<'d> {
         }
     }
 
-    fn moment(&mut self, leaf: Leaf, moment: Moment<'_>, wrong: &str) {
+    fn moment(&mut self, leaf: Leaf, moment: Moment<'_>, wrong: &'static str) {
         match moment {
             Moment::Text(text) => self.put_text(leaf, &text),
             Moment::Unset => {}
@@ -255,6 +374,10 @@ impl<'d> Slots<'d> {
     }
 
     fn put(&mut self, leaf: Leaf, cell: Cell<'_>) {
+        if !self.repairs.is_empty() {
+            // What was put right in a value that a better one replaces is nobody's concern.
+            self.repairs.retain(|(column, _)| *column != leaf.column);
+        }
         let start = self.bytes.len();
         cell.write(&mut self.bytes);
         self.slots[leaf.column] = Slot {
@@ -265,27 +388,10 @@ impl<'d> Slots<'d> {
     }
 }
 
-/// A constant in its column's kind; a text that is no whole number has no value there.
-fn constant(text: &str, kind: Kind) -> Cell<'_> {
-    match kind {
-        Kind::Integer | Kind::Boolean => text.parse().map_or(Cell::Null, Cell::Integer),
-        Kind::Real => text.parse().map_or(Cell::Null, Cell::Real),
-        Kind::Text | Kind::Date | Kind::Timestamp | Kind::Json => Cell::Text(text),
-    }
-}
-
 /// Whether two texts are the same. The processor stumbles over the address of an empty text, where no
 /// memory is, when they are compared byte by byte; so they are not.
 fn is_same(left: &str, right: &str) -> bool {
     left.len() == right.len() && (right.is_empty() || left == right)
-}
-
-/// A whole number, also written `3.0`.
-fn whole(text: &str) -> Option<i64> {
-    text.parse::<i64>().ok().or_else(|| {
-        let number = text.parse::<f64>().ok()?;
-        (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)
-    })
 }
 
 /// webuntis-oneroster.md 3.1 and wisenet.md 7: every spelling of a boolean.

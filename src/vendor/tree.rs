@@ -25,6 +25,8 @@ pub struct Node {
     pub members: Vec<Node>,
     /// Unknown members below are not reported.
     pub quiet: bool,
+    /// A row that has this member is not in its short form.
+    pub marks_full: bool,
     by_name: HashMap<String, usize>,
 }
 
@@ -81,11 +83,12 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// The tree of these columns; `ignored` are paths whose unknown members are not reported.
+    /// The tree of these columns; `ignored` are paths whose unknown members are not reported, `lacks` the
+    /// members that a row in its short form has none of.
     pub fn of(
         columns: &[Column],
         envelope: Option<&str>,
-        ignored: &[String],
+        (ignored, lacks): (&[String], &[Path]),
         names: NameMatch,
     ) -> Self {
         let mut root = Node::default();
@@ -111,6 +114,12 @@ impl Tree {
                 root.member(envelope, names).ignore(path, names);
             }
         }
+        for path in lacks {
+            root.mark_full(path, names);
+            if let (Some(envelope), false) = (envelope, path.beside) {
+                root.member(envelope, names).mark_full(path, names);
+            }
+        }
         let mut nodes = 0;
         root.number(&mut nodes, "", false);
         Self { root, nodes, names }
@@ -128,7 +137,18 @@ impl Node {
 
     /// Whether this node was put here only so that its name is not reported.
     pub fn is_nothing(&self) -> bool {
-        self.leaves.is_empty() && self.takes.is_empty() && self.members.is_empty()
+        self.leaves.is_empty()
+            && self.takes.is_empty()
+            && self.members.is_empty()
+            && !self.marks_full
+    }
+
+    /// The columns that take something here or below.
+    pub fn all_leaves(&self) -> Vec<Leaf> {
+        let takes = self.takes.iter().map(|take| take.leaf);
+        let mut leaves: Vec<Leaf> = self.leaves.iter().copied().chain(takes).collect();
+        leaves.extend(self.members.iter().flat_map(Node::all_leaves));
+        leaves
     }
 
     fn member(&mut self, name: &str, names: NameMatch) -> &mut Node {
@@ -187,6 +207,16 @@ impl Node {
         } else {
             node.leaves.push(leaf);
         }
+    }
+
+    fn mark_full(&mut self, path: &Path, names: NameMatch) {
+        let mut node = self;
+        for step in &path.steps {
+            if let Step::Member(name) = step {
+                node = node.member(name, names);
+            }
+        }
+        node.marks_full = true;
     }
 
     fn ignore(&mut self, path: &str, names: NameMatch) {

@@ -41,7 +41,7 @@ async fn a_run_that_breaks_fails_alone_and_is_recorded() {
     let (tell, mut told) = unbounded_channel();
     let events = move |event: Event| match event {
         Event::RunMoved { job, .. } if job == "breaks" => panic!("a fault of ours, played"),
-        Event::RunEnded { job, outcome } => drop(tell.send((job, outcome.word()))),
+        Event::RunEnded { job, outcome } => drop(tell.send((job, outcome.as_str()))),
         _ => {}
     };
     let orders = Orders::default();

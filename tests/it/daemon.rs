@@ -107,7 +107,10 @@ fn the_status_file_shows_a_run_while_it_goes_on_and_how_it_ended() {
     let status = service.shows("a run", |status| {
         status["jobs"][0]["running"]["stream"] == "users"
     });
-    assert_eq!(status["jobs"][0]["running"]["cause"], "tick", "{status}");
+    assert_eq!(
+        status["jobs"][0]["running"]["cause"], "schedule",
+        "{status}"
+    );
     assert_eq!(status["schema"], 1);
     assert_eq!(status["state"], "running");
     assert_eq!(status["process"]["pid"], service.running.pid());

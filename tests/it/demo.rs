@@ -79,7 +79,7 @@ fn the_mirror_is_what_the_sandbox_serves_day_after_day() {
             }
             let outcome = stream["outcome"].as_str().expect("an outcome");
             assert!(
-                ["ok", "left_out"].contains(&outcome),
+                ["ok", "not_served"].contains(&outcome),
                 "day {day} {source}.{name}: {stream}"
             );
         }

@@ -6,6 +6,7 @@
 mod accidents;
 mod alerts;
 mod authority;
+mod beside;
 mod binary;
 mod breaking;
 mod browser;

@@ -292,13 +292,27 @@ impl Ran {
 
     /// Asserts a run that was held and says why.
     pub fn held(self, why: &str) -> Self {
-        let (outcome, sentence) = self.said();
+        self.ended((1, "held"), why)
+    }
+
+    /// Asserts a run that may have missed rows and says why.
+    pub fn incomplete(self, why: &str) -> Self {
+        self.ended((1, "incomplete"), why)
+    }
+
+    /// Asserts a run that took all rows, some of them not whole, and says so.
+    pub fn with_rejects(self, what: &str) -> Self {
+        self.ended((0, "ok_with_rejects"), what)
+    }
+
+    fn ended(self, (code, outcome): (i32, &str), why: &str) -> Self {
+        let (got, said) = self.said();
         assert_eq!(
-            (self.code, outcome.as_str()),
-            (Some(1), "held"),
+            (self.code, got.as_str()),
+            (Some(code), outcome),
             "{why}: {self:?}"
         );
-        assert!(sentence.contains(why), "{why:?} is not in {sentence:?}");
+        assert!(said.contains(why), "{why:?} is not in {said:?}");
         self
     }
 }

@@ -23,6 +23,8 @@ pub enum Way {
 pub enum Fault {
     /// This status; with 429 and 503 a `Retry-After` of one second.
     Status(u16),
+    /// 429 with a `Retry-After` of so many seconds.
+    Later(u32),
     /// This status, and a body and headers that repeat every secret the vendor has seen or given.
     Echo(u16),
     /// 200 with the first half of the page.

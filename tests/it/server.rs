@@ -271,6 +271,11 @@ impl Shared {
                 answer.headers = vec![("retry-after".into(), "1".into())];
                 return answer;
             }
+            Some(Fault::Later(seconds)) => {
+                let mut answer = Answer::new(429, "{}");
+                answer.headers = vec![("retry-after".into(), seconds.to_string())];
+                return answer;
+            }
             Some(Fault::Echo(status)) => return echo(status, &state.secrets),
             _ => {}
         }

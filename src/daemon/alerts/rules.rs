@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 
 use crate::model::nearest::joined;
-use crate::model::sign_in;
+use crate::model::{ParkReason, sign_in};
 
 /// What an alert is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub enum Kind {
     Held,
     /// So many runs in a row failed.
     Failing,
+    /// So many runs in a row ended incomplete.
+    Incomplete,
     /// No good run for too long.
     Stale,
     /// All of it is over.
@@ -55,10 +57,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Parked,
         Self::Held,
         Self::Failing,
+        Self::Incomplete,
         Self::Stale,
         Self::Recovered,
         Self::Test,
@@ -70,6 +73,7 @@ impl Kind {
             Self::Parked => "parked",
             Self::Held => "held",
             Self::Failing => "failing",
+            Self::Incomplete => "incomplete",
             Self::Stale => "stale",
             Self::Recovered => "recovered",
             Self::Test => "test",
@@ -91,7 +95,9 @@ pub struct Facts {
     pub held: Option<i64>,
     /// Runs in a row that did not end well.
     pub failures: u32,
-    /// What the last of them says.
+    /// Runs in a row that ended incomplete.
+    pub incomplete_runs: u32,
+    /// What the last run says.
     pub sentence: Option<String>,
     /// When its last good run ended.
     pub good: Option<Timestamp>,
@@ -104,10 +110,10 @@ pub struct Facts {
 pub struct ParkedJob {
     /// The job.
     pub job: String,
-    /// Why it waits.
+    /// Why it waits, for code.
+    pub reason: ParkReason,
+    /// Why it waits, for people.
     pub why: String,
-    /// Whether it goes on by itself once that is put right.
-    pub by_itself: bool,
 }
 
 /// What is known of a source's jobs together.
@@ -126,6 +132,8 @@ pub struct SourceFacts {
 pub struct Limits {
     /// Failed runs in a row.
     pub failures: u32,
+    /// Incomplete runs in a row.
+    pub incomplete_runs: u32,
     /// How long after it was due a good run may be missing.
     pub stale: jiff::SignedDuration,
 }
@@ -163,7 +171,7 @@ pub fn judge_source(
     now: Timestamp,
 ) -> Judged {
     let wrong = facts.parked.first();
-    let wrong = wrong.map(|first| (Kind::Parked, stands_still(source, &first.why, facts)));
+    let wrong = wrong.map(|first| (Kind::Parked, stands_still(source, first, facts)));
     let over = format!("{source} lets us in again");
     settle(wrong.into_iter().collect(), facts.good, over, told, now)
 }
@@ -209,15 +217,23 @@ fn settle(
 /// machine.
 fn wrong(job: &str, facts: &Facts, limits: Limits, now: Timestamp) -> Vec<(Kind, String)> {
     let mut wrong = Vec::new();
+    let said = facts.sentence.as_deref();
+    let said = said.map_or(String::new(), |text| format!(": {text}"));
     if let Some(run) = facts.held {
         wrong.push((
             Kind::Held,
             format!("run {run} of {job} was held back; `rollbook runs show {run}` says why, `rollbook approve {run}` accepts it"),
         ));
+    } else if facts.incomplete_runs >= limits.incomplete_runs {
+        wrong.push((
+            Kind::Incomplete,
+            format!(
+                "{} runs of {job} in a row were incomplete, so the mirror may lack rows{said}",
+                facts.incomplete_runs
+            ),
+        ));
     } else if facts.failures >= limits.failures {
         let failures = facts.failures;
-        let said = facts.sentence.as_deref();
-        let said = said.map_or(String::new(), |text| format!(": {text}"));
         wrong.push((
             Kind::Failing,
             format!("{failures} runs of {job} in a row did not end well{said}"),
@@ -241,9 +257,9 @@ fn wrong(job: &str, facts: &Facts, limits: Limits, now: Timestamp) -> Vec<(Kind,
 }
 
 /// Why a source's jobs stand still, and the way back. After a sign-in they go on by themselves (`app/engine.rs`).
-fn stands_still(source: &str, why: &str, facts: &SourceFacts) -> String {
+fn stands_still(source: &str, first: &ParkedJob, facts: &SourceFacts) -> String {
     let all = joined(facts.jobs.iter().map(String::as_str));
-    if sign_in::is_wanted(why, source) {
+    if first.reason == ParkReason::SignInNeeded {
         let login = sign_in::command(source);
         return format!(
             "sign in needed: nobody is signed in to {source}, or the sign-in no longer works; run `{login}`, and {all} \
@@ -251,14 +267,17 @@ fn stands_still(source: &str, why: &str, facts: &SourceFacts) -> String {
         );
     }
     let resume: Vec<String> = (facts.parked.iter())
-        .filter(|parked| !parked.by_itself)
+        .filter(|parked| !parked.reason.costs_nothing_to_try())
         .map(|parked| format!("`rollbook resume {}`", parked.job))
         .collect();
     let after = match resume.is_empty() {
         true => format!("{all} will go on"),
         false => joined(resume.iter().map(String::as_str)),
     };
-    format!("{source} waits for a person: {why}; afterwards {after}")
+    format!(
+        "{source} waits for a person: {}; afterwards {after}",
+        first.why
+    )
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::*;
 
 const LIMITS: Limits = Limits {
     failures: 3,
+    incomplete_runs: 3,
     stale: SignedDuration::from_hours(24),
 };
 
@@ -18,6 +19,15 @@ fn failed(failures: u32) -> Facts {
     Facts {
         failures,
         sentence: Some("users: the vendor answered 500".into()),
+        good: Some(time(0)),
+        ..Facts::default()
+    }
+}
+
+fn incomplete(incomplete_runs: u32) -> Facts {
+    Facts {
+        incomplete_runs,
+        sentence: Some("users: 90 of 100 rows were received".into()),
         good: Some(time(0)),
         ..Facts::default()
     }
@@ -67,6 +77,26 @@ fn a_problem_is_told_once_and_its_end_once() {
             vec![vec!["failing"], vec![], vec![], vec!["recovered"], vec![]],
         ),
         (
+            "two incomplete runs are nothing",
+            vec![incomplete(1), incomplete(2), good(3)],
+            vec![none.clone(); 3],
+        ),
+        (
+            "three are, once, until a run that is not",
+            vec![incomplete(3), incomplete(4), good(3), good(4)],
+            vec![vec!["incomplete"], vec![], vec!["recovered"], vec![]],
+        ),
+        (
+            "incomplete, then failing, then incomplete: each is told",
+            vec![incomplete(3), failed(3), incomplete(3), good(4)],
+            vec![
+                vec!["incomplete"],
+                vec!["failing"],
+                vec!["incomplete"],
+                vec!["recovered"],
+            ],
+        ),
+        (
             "a new plan held each time is one story",
             vec![held(7), held(8), good(3)],
             vec![vec!["held"], vec![], vec!["recovered"]],
@@ -93,17 +123,17 @@ fn a_problem_is_told_once_and_its_end_once() {
 
 const LOST: &str = "users: get a token for own: sign-in needed; run `rollbook login own`";
 
-fn waits(job: &str, why: &str, by_itself: bool) -> ParkedJob {
+fn waits(job: &str, why: &str, reason: ParkReason) -> ParkedJob {
     ParkedJob {
         job: job.to_owned(),
         why: why.to_owned(),
-        by_itself,
+        reason,
     }
 }
 
 /// A source of two jobs, of which these are parked, and whose last good run ended at this hour.
 fn source(parked: &[&str], hour: i64) -> SourceFacts {
-    let why = |job: &&str| waits(job, LOST, false);
+    let why = |job: &&str| waits(job, LOST, ParkReason::SignInNeeded);
     SourceFacts {
         jobs: vec!["rosters".into(), "lessons".into()],
         parked: parked.iter().map(why).collect(),
@@ -168,12 +198,22 @@ fn the_way_back_is_said_as_it_is() {
     );
     let refused = |jobs: &[&str]| SourceFacts {
         parked: (jobs.iter())
-            .map(|job| waits(job, "the vendor refused the credential", false))
+            .map(|job| {
+                waits(
+                    job,
+                    "the vendor refused the credential",
+                    ParkReason::CredentialRefused,
+                )
+            })
             .collect(),
         ..source(&[], 0)
     };
     let unready = SourceFacts {
-        parked: vec![waits("lessons", "secret file `x` is missing", true)],
+        parked: vec![waits(
+            "lessons",
+            "secret file `x` is missing",
+            ParkReason::Unready,
+        )],
         ..source(&[], 0)
     };
     assert_eq!(

@@ -13,7 +13,7 @@ mod streams;
 pub use ask::{Answer, ask};
 pub use combos::{ListLine, combo_lists};
 pub use gaps::{Gap, gaps};
-pub use rows::{Version, columns_of_rows, waits, why};
+pub use rows::{RowProblem, Version, columns_of_rows, has_rows_of, row_problems, waits, why};
 pub use runs::{RejectLine, RunLine, held, jobs, rejects, run, run_streams, runs};
 pub use streams::{LastRead, last_read, mirrored, sizes, table};
 

@@ -101,23 +101,15 @@ fn key_value(kind: Kind, text: &str) -> Option<Value> {
         },
         Kind::Real => text.trim().parse().ok().map(Value::Real),
         Kind::Timestamp => moment(scalar::timestamp(text)),
-        Kind::Date => moment(scalar::date(text)),
+        Kind::Date => moment(scalar::date(text, None).moment),
         Kind::Text | Kind::Json => Some(Value::Text(text.to_owned())),
     }
 }
 
-/// How many complete readings in a row missed this row, and since which run; nothing when it was there.
-pub fn waits(
-    reader: &Reader,
-    table: &Table,
-    key: &[String],
-) -> Result<Option<(u32, i64)>, StoreError> {
-    let Some(values) = key_values(table, key) else {
-        return Ok(None);
-    };
-    // The form in which a reading puts the keys of missing rows aside.
+/// The key in the form in which a reading puts keys aside; nothing when a text does not fit its column.
+fn key_bytes(table: &Table, key: &[String]) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
-    for value in &values {
+    for value in &key_values(table, key)? {
         let cell = match value {
             Value::Integer(number) => Cell::Integer(*number),
             Value::Real(number) => Cell::Real(*number),
@@ -126,9 +118,63 @@ pub fn waits(
         };
         cell.write(&mut bytes);
     }
+    Some(bytes)
+}
+
+/// What the last reading of a row could not read of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RowProblem {
+    /// The column.
+    pub column: String,
+    /// What was wrong; never the value.
+    pub reason: String,
+    /// Whether the whole row was rejected for it; else its other columns were taken, and this one keeps its last value.
+    pub rejected: bool,
+    /// The run that found it first.
+    pub run: i64,
+}
+
+/// What could not be read of the row with this key; those that reject it first.
+pub fn row_problems(
+    reader: &Reader,
+    table: &Table,
+    key: &[String],
+) -> Result<Vec<RowProblem>, StoreError> {
+    let what = StoreError::sql("look for what could not be read of a row");
+    let Some(bytes) = key_bytes(table, key) else {
+        return Ok(Vec::new());
+    };
+    let mut statement = reader
+        .prepare(
+            "SELECT \"column\", reason, rejected, run FROM rollbook_row_problems \
+             WHERE source = ?1 AND stream = ?2 AND key = ?3 ORDER BY rejected DESC, \"column\"",
+        )
+        .map_err(&what)?;
+    statement
+        .query_map(params![table.source, table.stream, bytes], |row| {
+            Ok(RowProblem {
+                column: row.get(0)?,
+                reason: row.get(1)?,
+                rejected: row.get(2)?,
+                run: row.get(3)?,
+            })
+        })
+        .and_then(Iterator::collect)
+        .map_err(&what)
+}
+
+/// How many complete readings in a row missed this row, and since which run; nothing when it was there.
+pub fn waits(
+    reader: &Reader,
+    table: &Table,
+    key: &[String],
+) -> Result<Option<(u32, i64)>, StoreError> {
+    let Some(bytes) = key_bytes(table, key) else {
+        return Ok(None);
+    };
     reader
         .query_row(
-            "SELECT missed, first_run FROM rollbook_waiting WHERE source = ?1 AND stream = ?2 AND key = ?3",
+            "SELECT missed, first_run FROM rollbook_waiting WHERE source = ?1 AND stream = ?2 AND key = ?3 AND version IS NULL",
             params![table.source, table.stream, bytes],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
@@ -160,4 +206,25 @@ pub fn columns_of_rows(
         })
         .and_then(Iterator::collect)
         .map_err(&what)
+}
+
+/// Whether a table has a row of one item, by the values of the columns that say which item a row belongs to. Where no
+/// column says it, any row may be the item's.
+pub fn has_rows_of(reader: &Reader, table: &Table, item: &[String]) -> Result<bool, StoreError> {
+    let columns = table.partition.iter().zip(1..);
+    let conditions: Vec<String> = columns
+        .map(|(place, number)| format!("CAST({} AS TEXT) = ?{number}", table.names_of(&[*place])))
+        .collect();
+    let condition = match conditions.is_empty() {
+        true => "true".to_owned(),
+        false => conditions.join(" AND "),
+    };
+    let sql = format!(
+        "SELECT EXISTS (SELECT 1 FROM {} WHERE {condition})",
+        table.quoted()
+    );
+    let values = item.iter().take(table.partition.len());
+    reader
+        .query_row(&sql, rusqlite::params_from_iter(values), |row| row.get(0))
+        .map_err(StoreError::sql("look whether an item has rows"))
 }

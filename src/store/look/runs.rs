@@ -4,8 +4,10 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use serde::Serialize;
 
 use super::Reader;
+use crate::model::{Cause, Outcome};
 use crate::store::error::StoreError;
 use crate::store::runs::StreamRecord;
+use crate::store::words::{ended, outcome_of};
 
 /// A run as `rollbook runs` shows it.
 #[derive(Clone, Debug, Serialize)]
@@ -17,13 +19,13 @@ pub struct RunLine {
     /// Its source.
     pub source: String,
     /// What started it.
-    pub cause: String,
+    pub cause: Cause,
     /// When it started.
     pub started: String,
     /// When it ended; nothing while it runs.
     pub ended: Option<String>,
     /// How it ended.
-    pub outcome: Option<String>,
+    pub outcome: Option<Outcome>,
     /// What there is to say.
     pub sentence: Option<String>,
     /// Rows inserted.
@@ -35,7 +37,7 @@ pub struct RunLine {
 }
 
 const LINE: &str = "SELECT r.run, r.job, r.source, r.cause, r.started, r.ended, r.outcome, r.sentence, \
-     coalesce(sum(s.new), 0), coalesce(sum(s.changed), 0), coalesce(sum(s.gone), 0) \
+     coalesce(sum(s.new), 0), coalesce(sum(s.changed), 0), coalesce(sum(s.gone), 0), r.class \
      FROM rollbook_runs AS r LEFT JOIN rollbook_run_streams AS s USING (run)";
 
 fn line(row: &Row<'_>) -> rusqlite::Result<RunLine> {
@@ -46,7 +48,7 @@ fn line(row: &Row<'_>) -> rusqlite::Result<RunLine> {
         cause: row.get(3)?,
         started: row.get(4)?,
         ended: row.get(5)?,
-        outcome: row.get(6)?,
+        outcome: outcome_of(row, 6, 11)?,
         sentence: row.get(7)?,
         new: row.get(8)?,
         changed: row.get(9)?,
@@ -118,7 +120,7 @@ pub fn run_streams(reader: &Reader, run: i64) -> Result<Vec<StreamRecord>, Store
     let mut statement = reader
         .prepare(
             "SELECT stream, reading, outcome, sentence, pages, rows_read, new, changed, gone, waiting, unchanged, \
-             rejected, unlisted, duration_ms FROM rollbook_run_streams WHERE run = ?1 ORDER BY rowid",
+             rejected, unlisted, duration_ms, class, attempts, completeness FROM rollbook_run_streams WHERE run = ?1 ORDER BY rowid",
         )
         .map_err(&what)?;
     let count = |row: &Row<'_>, place| row.get::<_, i64>(place).map(|number| number as u64);
@@ -127,7 +129,7 @@ pub fn run_streams(reader: &Reader, run: i64) -> Result<Vec<StreamRecord>, Store
             Ok(StreamRecord {
                 stream: row.get(0)?,
                 reading: row.get(1)?,
-                outcome: row.get(2)?,
+                outcome: ended(row, 2, 14)?,
                 sentence: row.get(3)?,
                 pages: count(row, 4)?,
                 rows_read: count(row, 5)?,
@@ -142,6 +144,8 @@ pub fn run_streams(reader: &Reader, run: i64) -> Result<Vec<StreamRecord>, Store
                     .map(|names| names.split(", ").map(str::to_owned).collect())
                     .unwrap_or_default(),
                 duration_ms: count(row, 13)?,
+                attempts: count(row, 15)?,
+                completeness: row.get(16)?,
             })
         })
         .and_then(Iterator::collect)

@@ -5,9 +5,10 @@ use serde::Serialize;
 
 use super::Reader;
 use crate::model::row::Kind;
-use crate::model::{By, Reference};
+use crate::model::{By, Outcome, Reference};
 use crate::store::error::StoreError;
 use crate::store::table::{Table, TableColumn, quote};
+use crate::store::words::ended;
 
 /// Source and stream of every table that was made for one, also of those that no job reads any more.
 pub fn mirrored(reader: &Reader) -> Result<Vec<(String, String)>, StoreError> {
@@ -67,7 +68,6 @@ pub fn table(reader: &Reader, source: &str, stream: &str) -> Result<Option<Table
         partition: Vec::new(),
         newest: None,
         gone_status: None,
-        keep: false,
         history: true,
     }))
 }
@@ -138,7 +138,7 @@ pub struct LastRead {
     /// `full`, `incremental` or `by time`.
     pub reading: String,
     /// How the stream's part of it ended.
-    pub outcome: String,
+    pub outcome: Outcome,
     /// Rows that could not be taken.
     pub rejected: i64,
 }
@@ -151,7 +151,7 @@ pub fn last_read(
 ) -> Result<Option<LastRead>, StoreError> {
     reader
         .query_row(
-            "SELECT r.run, r.job, r.started, s.reading, s.outcome, s.rejected \
+            "SELECT r.run, r.job, r.started, s.reading, s.outcome, s.rejected, s.class \
              FROM rollbook_run_streams AS s JOIN rollbook_runs AS r USING (run) \
              WHERE r.source = ?1 AND s.stream = ?2 ORDER BY run DESC LIMIT 1",
             params![source, stream],
@@ -161,7 +161,7 @@ pub fn last_read(
                     job: row.get(1)?,
                     started: row.get(2)?,
                     reading: row.get(3)?,
-                    outcome: row.get(4)?,
+                    outcome: ended(row, 4, 6)?,
                     rejected: row.get(5)?,
                 })
             },

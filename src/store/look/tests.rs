@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use rusqlite::Connection;
+
 use super::*;
 use crate::model::row::{Cell, Kind, Rows};
+use crate::model::{Cause, Class, Outcome};
 use crate::store::apply::{Removals, Stamp, apply};
 use crate::store::lookups::Lookups;
 use crate::store::runs::{self, RunEnd, StreamRecord};
 use crate::store::tables::fit;
-use crate::store::{Absence, Size, Staging, Store, StoreError, Table, TableColumn};
+use crate::store::{Absence, Ending, Size, Staging, Store, StoreError, Table, TableColumn};
 
 fn grades() -> Table {
     let column = |name: &str, kind| TableColumn {
@@ -30,7 +33,6 @@ fn grades() -> Table {
         partition: Vec::new(),
         newest: None,
         gone_status: None,
-        keep: false,
         history: true,
     }
 }
@@ -77,10 +79,10 @@ impl Mirror {
             Staging::open(&self.store, Arc::clone(&self.table), Size::Counted).expect("a reading");
         staging.add(&page).expect("compared");
         let staged = staging
-            .finish(&Absence::All, 2, None, None)
+            .finish(&Ending::of(Absence::All, 2))
             .expect("finished");
         let write = move |connection: &mut rusqlite::Connection| {
-            let run = runs::begin(connection, "rosters", "north", "command", AT)?;
+            let run = runs::begin(connection, "rosters", "north", Cause::Command, AT)?;
             let stamp = Stamp {
                 run,
                 now: format!("2026-02-0{run}T00:00:00.000Z"),
@@ -91,13 +93,13 @@ impl Mirror {
             Ok(run)
         };
         let run = self.store.write(write).await.expect("applied");
-        self.end(run, "ok", None).await;
+        self.end(run, Outcome::Ok, None).await;
         run
     }
 
-    async fn end(&self, run: i64, outcome: &str, hold: Option<&str>) {
+    async fn end(&self, run: i64, outcome: Outcome, hold: Option<&str>) {
         let end = RunEnd {
-            outcome: outcome.to_owned(),
+            outcome,
             hold: hold.map(str::to_owned),
             ..RunEnd::default()
         };
@@ -213,18 +215,19 @@ async fn an_older_mirror_can_be_looked_at() {
 async fn what_waits_for_an_approval_is_the_last_judgement() {
     let mirror = Mirror::new().await;
     let reader = mirror.reader();
+    let failed = Outcome::Failed(Class::Contract);
     let rows = [
-        ("ok", None, None),
-        ("held", Some("users:01"), Some(2)),
-        ("failed", None, Some(2)),
-        ("interrupted", None, Some(2)),
-        ("failed", Some("users:02"), Some(5)),
-        ("ok_with_rejects", None, None),
+        (Outcome::Ok, None, None),
+        (Outcome::Held, Some("users:01"), Some(2)),
+        (failed, None, Some(2)),
+        (Outcome::Interrupted, None, Some(2)),
+        (failed, Some("users:02"), Some(5)),
+        (Outcome::OkWithRejects, None, None),
     ];
     for (outcome, hold, expected) in rows {
         let run = mirror
             .store
-            .write(|connection| runs::begin(connection, "rosters", "north", "schedule", AT))
+            .write(|connection| runs::begin(connection, "rosters", "north", Cause::Schedule, AT))
             .await
             .expect("begun");
         mirror.end(run, outcome, hold).await;
@@ -249,17 +252,22 @@ async fn the_last_reading_of_a_stream_is_its_newest_record() {
     let mirror = Mirror::new().await;
     let reader = mirror.reader();
     assert_eq!(last_read(&reader, "north", "grades").expect("asked"), None);
-    for (source, outcome) in [("north", "ok"), ("north", "failed"), ("south", "ok")] {
+    let failed = Outcome::Failed(Class::Contract);
+    for (source, outcome) in [
+        ("north", Outcome::Ok),
+        ("north", failed),
+        ("south", Outcome::Ok),
+    ] {
         let record = StreamRecord {
             stream: "grades".to_owned(),
             reading: "full".to_owned(),
-            outcome: outcome.to_owned(),
+            outcome,
             ..StreamRecord::default()
         };
         mirror
             .store
             .write(move |connection| {
-                let run = runs::begin(connection, "rosters", source, "command", AT)?;
+                let run = runs::begin(connection, "rosters", source, Cause::Command, AT)?;
                 runs::record_stream(connection, run, source, &record, &[])
             })
             .await
@@ -267,7 +275,7 @@ async fn the_last_reading_of_a_stream_is_its_newest_record() {
     }
     let last = last_read(&reader, "north", "grades").expect("asked");
     let last = last.map(|last| (last.run, last.outcome));
-    assert_eq!(last, Some((2, "failed".to_owned())));
+    assert_eq!(last, Some((2, failed)));
 }
 
 #[tokio::test]
@@ -291,4 +299,44 @@ async fn a_question_is_answered_in_texts_and_cannot_write() {
         sizes(&reader, "north", "grades").expect("asked"),
         Some((1, 0))
     );
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_of_a_row_is_found_by_its_key() {
+    let mirror = Mirror::new().await;
+    let write = |connection: &mut Connection| {
+        let mut rows: Vec<(i64, &str, i64)> = vec![(17, "mark", 0), (17, "at", 1), (18, "mark", 1)];
+        for (user, column, rejected) in rows.drain(..) {
+            let mut key = Vec::new();
+            Cell::Integer(user).write(&mut key);
+            Cell::Text(AT).write(&mut key);
+            connection
+                .execute(
+                    "INSERT INTO rollbook_row_problems VALUES ('north', 'grades', ?1, ?2, 'odd', ?3, 12)",
+                    rusqlite::params![key, column, rejected],
+                )
+                .expect("written");
+        }
+        Ok(())
+    };
+    mirror.store.write(write).await.expect("written");
+    let reader = mirror.reader();
+    let found = |user: &str| -> Vec<(String, bool)> {
+        let found = row_problems(&reader, &mirror.table, &key(user, AT)).expect("asked");
+        assert!(
+            found
+                .iter()
+                .all(|one| (&*one.reason, one.run) == ("odd", 12))
+        );
+        let found = found.into_iter().map(|one| (one.column, one.rejected));
+        found.collect()
+    };
+    assert_eq!(
+        found("17"),
+        [("at".to_owned(), true), ("mark".to_owned(), false)]
+    );
+    assert_eq!(found("18"), [("mark".to_owned(), true)]);
+    for user in ["19", "no number"] {
+        assert_eq!(found(user), [], "{user}");
+    }
 }

@@ -44,6 +44,8 @@ pub fn fit(
 }
 
 /// After rows of some streams of a source changed, in the same transaction.
+///
+/// A run keeps the configuration that it started with, so a column of another job's stream may have been erased since.
 pub fn after_rows(
     transaction: &Transaction<'_>,
     lookups: &Lookups,
@@ -59,12 +61,18 @@ pub fn after_rows(
         }
         let columns = crosswalk.columns.iter();
         for column in columns.filter(|one| one.source == source && streams.contains(&one.stream)) {
-            count_unmapped(transaction, crosswalk, column)?;
+            let has = columns_of(transaction, &column.table()).map_err(&what)?;
+            if has.contains(&column.column) {
+                count_unmapped(transaction, crosswalk, column)?;
+            }
         }
     }
     for references in lookups.references.iter().filter(|one| one.source == source) {
         if lists_changed || streams.contains(&references.stream) {
-            count_unlabelled(transaction, lookups, references).map_err(&what)?;
+            let table = format!("{}_{}", references.source, references.stream);
+            let has = columns_of(transaction, &table).map_err(&what)?;
+            let references = references.within(|column| has.iter().any(|one| one == column));
+            count_unlabelled(transaction, lookups, &references).map_err(&what)?;
         }
     }
     Ok(())
@@ -139,6 +147,12 @@ fn forget_others(transaction: &Transaction<'_>, lookups: &Lookups) -> rusqlite::
         }
     }
     Ok(())
+}
+
+/// The columns that a table has now; none when it was never made.
+fn columns_of(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare_cached("SELECT name FROM pragma_table_info(?1)")?;
+    statement.query_map([table], |row| row.get(0))?.collect()
 }
 
 fn texts(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<String>> {

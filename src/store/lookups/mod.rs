@@ -9,6 +9,7 @@ mod entries;
 mod keep;
 mod views;
 
+use super::table::Table;
 use crate::model::{By, Reference};
 
 pub use count::{unmapped_values, values_of};
@@ -63,6 +64,19 @@ pub struct References {
     pub columns: Vec<(String, Reference)>,
 }
 
+impl References {
+    /// Only the columns that there are.
+    fn within(&self, is_there: impl Fn(&str) -> bool) -> Self {
+        Self {
+            columns: (self.columns.iter())
+                .filter(|(name, _)| is_there(name))
+                .cloned()
+                .collect(),
+            ..self.clone()
+        }
+    }
+}
+
 /// One column of a stream that a crosswalk maps.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MappedColumn {
@@ -110,6 +124,36 @@ pub struct Lookups {
 }
 
 impl Lookups {
+    /// Without what refers to tables or columns that are not among these.
+    pub(super) fn of_tables(&self, tables: &[Table]) -> Self {
+        let table = |source: &str, stream: &str| {
+            let mut tables = tables.iter();
+            tables.find(|one| one.source == source && one.stream == stream)
+        };
+        let combos = self.combos.iter();
+        let references = self.references.iter().filter_map(|one| {
+            let table = table(&one.source, &one.stream)?;
+            Some(one.within(|column| table.has(column)))
+        });
+        let crosswalks = self.crosswalks.iter().map(|crosswalk| Crosswalk {
+            columns: (crosswalk.columns.iter())
+                .filter(|one| {
+                    table(&one.source, &one.stream).is_some_and(|table| table.has(&one.column))
+                })
+                .cloned()
+                .collect(),
+            ..crosswalk.clone()
+        });
+        Self {
+            combos: combos
+                .filter(|one| table(&one.source, &one.stream).is_some())
+                .cloned()
+                .collect(),
+            references: references.collect(),
+            crosswalks: crosswalks.collect(),
+        }
+    }
+
     /// The combo lists of a source.
     pub fn combos_of(&self, source: &str) -> Option<&ComboTable> {
         self.combos.iter().find(|combos| combos.source == source)

@@ -76,7 +76,6 @@ fn table(
         partition: Vec::new(),
         newest: None,
         gone_status: None,
-        keep: false,
         history: true,
     }
 }

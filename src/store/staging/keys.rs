@@ -56,7 +56,7 @@ fn compare(left: &[Cell<'_>], right: &[Cell<'_>]) -> Ordering {
 /// The order that SQLite gives values: null, numbers, text by bytes.
 pub(super) fn compare_cells(left: Cell<'_>, right: Cell<'_>) -> Ordering {
     let class = |cell: Cell<'_>| match cell {
-        Cell::Null => 0,
+        Cell::Null | Cell::Keep => 0,
         Cell::Integer(_) | Cell::Real(_) => 1,
         Cell::Text(_) => 2,
     };

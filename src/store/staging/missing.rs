@@ -5,21 +5,23 @@ use super::keys::key_bytes;
 use super::*;
 use crate::store::table::quote;
 
+/// By key: how many readings in a row missed the row, and the first run that did.
+pub(super) type Unconfirmed = BTreeMap<Vec<u8>, (u32, i64)>;
+
 impl Staging {
     pub(super) fn find_missing(
         &mut self,
-        absence: &Absence,
-        confirm: u32,
-        group: Option<usize>,
+        ending: &Ending<'_>,
+        unconfirmed: &Unconfirmed,
     ) -> rusqlite::Result<()> {
-        self.plan.full = *absence != Absence::Nothing;
-        let items = match absence {
+        let (confirm, group) = (ending.confirm, ending.group);
+        self.plan.full = ending.absence != Absence::Nothing;
+        let items = match &ending.absence {
             Absence::Nothing => return Ok(()),
             Absence::All if self.plan.known == self.live => return Ok(()),
             Absence::All => None,
             Absence::Of(items) => Some(items.iter().collect::<HashSet<_>>()),
         };
-        let waiting = self.waiting()?;
         let (key, partition) = (&self.table.key, &self.table.partition);
         let mut columns = key.clone();
         columns.extend(partition);
@@ -32,7 +34,7 @@ impl Staging {
         let mut statement = self.mirror.prepare(&sql)?;
         let mut insert = self
             .stage
-            .prepare("INSERT OR IGNORE INTO missing VALUES (?1, ?2, ?3, ?4, ?5)")?;
+            .prepare("INSERT OR IGNORE INTO missing VALUES (?1, ?2, ?3, ?4, ?5, NULL)")?;
         let mut rows = statement.query([])?;
         let mut bytes = Vec::new();
         while let Some(row) = rows.next()? {
@@ -50,12 +52,12 @@ impl Staging {
             let key_bytes = key_bytes(cells, key.len());
             if items.as_ref().is_some_and(|items| !items.contains(&item)) {
                 // Its item was not read: if it waits, it goes on waiting.
-                if let Some((missed, first_run)) = waiting.get(&key_bytes) {
+                if let Some((missed, first_run)) = unconfirmed.get(&key_bytes) {
                     insert.execute(params![key_bytes, missed, first_run, false, false])?;
                 }
                 continue;
             }
-            let (missed, first_run) = waiting
+            let (missed, first_run) = unconfirmed
                 .get(&key_bytes)
                 .map_or((1, None), |(missed, run)| (missed + 1, Some(*run)));
             let gone = missed >= confirm;
@@ -94,7 +96,7 @@ impl Staging {
         );
         let mut statement = self.mirror.prepare(&sql)?;
         let mut insert = self.stage.prepare(
-            "INSERT INTO missing VALUES (?1, 1, NULL, 1, 1) ON CONFLICT (key) DO UPDATE SET gone = 1 WHERE gone = 0",
+            "INSERT INTO missing VALUES (?1, 1, NULL, 1, 1, NULL) ON CONFLICT (key) DO UPDATE SET gone = 1 WHERE gone = 0",
         )?;
         let mut rows = statement.query(rusqlite::params_from_iter(feed.rows.values()))?;
         let mut bytes = Vec::new();
@@ -127,15 +129,42 @@ impl Staging {
         Ok(())
     }
 
-    fn waiting(&self) -> rusqlite::Result<BTreeMap<Vec<u8>, (u32, i64)>> {
-        let mut statement = self.mirror.prepare(
-            "SELECT key, missed, first_run FROM rollbook_waiting WHERE source = ?1 AND stream = ?2",
+    /// The removals of this stream that are not confirmed yet.
+    pub(super) fn unconfirmed(&self) -> rusqlite::Result<Unconfirmed> {
+        let mut statement = self.mirror.prepare_cached(
+            "SELECT key, missed, first_run FROM rollbook_waiting WHERE source = ?1 AND stream = ?2 AND version IS NULL",
         )?;
         statement
             .query_map(params![self.table.source, self.table.stream], |row| {
                 Ok((row.get(0)?, (row.get(1)?, row.get(2)?)))
             })?
             .collect()
+    }
+
+    /// Those of them that this reading received: they count from the start again, whatever else the reading says.
+    pub(super) fn found_again(&self, unconfirmed: &Unconfirmed) -> rusqlite::Result<Vec<Vec<u8>>> {
+        if unconfirmed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT rowid FROM {} WHERE {}",
+            self.table.quoted(),
+            self.table.key_is(1)
+        );
+        let mut find = self.mirror.prepare_cached(&sql)?;
+        let mut found = Vec::new();
+        for key in unconfirmed.keys() {
+            for (number, cell) in Cells::of(key).enumerate() {
+                find.raw_bind_parameter(number + 1, Bound(cell))?;
+            }
+            let mut rows = find.raw_query();
+            if let Some(row) = rows.next()?
+                && self.seen.contains(row.get::<_, i64>(0)? as u64)
+            {
+                found.push(key.clone());
+            }
+        }
+        Ok(found)
     }
 
     pub(super) fn count_groups(&mut self, group: usize) -> rusqlite::Result<()> {

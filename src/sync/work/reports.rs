@@ -1,30 +1,17 @@
-//! What is said of each stream of a run, from what was read, planned and written.
+//! What is said of each stream of a run, from what was read, planned and written. Pure.
+
+use std::collections::BTreeMap;
 
 use super::*;
+use crate::model::guard::Hold;
+use crate::model::plan::CellLoss;
+use crate::model::row::{Reject, Repair};
+use crate::model::{Completeness, Inconsistency};
+use crate::sync::timeline::TimelineReport;
 
-/// A refused sign-in parks the job. A right that is missing for one stream does not: the others go on.
-pub(super) fn outcome_of(error: &Failure) -> Outcome {
-    let lacks_right = error
-        .http()
-        .is_some_and(crate::http::HttpError::is_forbidden);
-    match error.class() {
-        Class::Auth if !lacks_right => Outcome::Parked,
-        class => Outcome::Failed(class),
-    }
-}
-
-/// The description says that a vendor may not serve this stream.
-pub(super) fn is_left_out(stream: &StreamJob, error: &Failure) -> bool {
-    stream.spec.optional
-        && error
-            .http()
-            .is_some_and(|error| error.is_forbidden() || error.is_missing())
-}
-
-pub(super) fn left_out(stream: &StreamJob, error: &Failure, duration: Duration) -> StreamReport {
+pub(super) fn not_served(stream: &StreamJob, error: &Failure, duration: Duration) -> StreamReport {
     let mut report = base_report(stream, &WalkFacts::default(), "full", duration);
-    report.outcome = Outcome::LeftOut;
-    report.record.outcome = Outcome::LeftOut.word().to_owned();
+    report.record.outcome = Outcome::NotServed;
     report.record.sentence = Some(error.to_string());
     report
 }
@@ -38,7 +25,6 @@ pub(super) fn base_report(
     let record = StreamRecord {
         stream: stream.spec.name.clone(),
         reading: reading.to_owned(),
-        outcome: Outcome::Ok.word().to_owned(),
         pages: facts.pages,
         rows_read: facts.received,
         unlisted: facts.unlisted.iter().cloned().collect(),
@@ -47,7 +33,7 @@ pub(super) fn base_report(
     };
     StreamReport {
         record,
-        outcome: Outcome::Ok,
+        park: None,
         hold: None,
         rejects: facts.rejects(),
         written: false,
@@ -64,17 +50,269 @@ pub(super) fn report_of(stream: &StreamJob, reading: &Reading, duration: Duratio
         (plan.new, plan.changed, plan.gone + plan.by_status);
     (record.waiting, record.unchanged, record.rejected) =
         (plan.waiting, plan.unchanged, plan.rejected);
-    record.sentence = match &reading.doubt {
-        Some(doubt) => Some(format!(
-            "nothing was removed, because the reading does not hold together: {doubt}"
-        )),
-        None => named(&reading.left_out),
-    };
-    if plan.rejected > 0 {
-        report.outcome = Outcome::OkWithRejects;
-        record.outcome = Outcome::OkWithRejects.word().to_owned();
-    }
     report
+        .rejects
+        .extend(unreadable_cells(stream, &reading.facts));
+    let record = &mut report.record;
+    let seen = Seen::of(reading);
+    record.completeness = Some(reading.completeness.as_str().to_owned());
+    record.outcome = seen.outcome();
+    record.sentence = seen.message();
+    report
+}
+
+/// Cells that could not be read, recorded like rejects.
+pub(super) fn unreadable_cells(
+    stream: &StreamJob,
+    facts: &WalkFacts,
+) -> impl Iterator<Item = (Reject, u64)> {
+    facts
+        .unreadable
+        .iter()
+        .filter_map(|((column, reason), cells)| {
+            let column = stream.spec.columns.get(*column as usize)?;
+            let reject = Reject {
+                path: column.from.clone(),
+                reason: format!("{reason}; `{}` keeps its last value", column.name),
+                row: None,
+            };
+            Some((reject, *cells))
+        })
+}
+
+/// What there is to say of a reading besides its counts.
+#[derive(Default)]
+pub(super) struct Seen<'a> {
+    contradiction: Option<&'a Inconsistency>,
+    ignored_total: Option<(u64, u64)>,
+    failed: &'a [(String, String)],
+    refused: &'a [(String, String)],
+    rejects: Vec<(&'a str, &'a str, u64)>,
+    unidentified: u64,
+    unreadable: Option<&'a BTreeMap<String, CellLoss>>,
+    repaired: Option<&'a BTreeMap<(String, Repair), u64>>,
+    older: u64,
+    notes: &'a [String],
+}
+
+impl<'a> Seen<'a> {
+    fn of(reading: &'a Reading) -> Self {
+        let plan = &reading.staged.plan;
+        Self {
+            contradiction: match &reading.completeness {
+                Completeness::Contradicted(why) => Some(why),
+                Completeness::Proven | Completeness::Unproven => None,
+            },
+            ignored_total: reading.ignored_total,
+            failed: &reading.failed,
+            refused: &reading.refused,
+            rejects: rejects_of(&reading.facts),
+            unidentified: plan.unidentified,
+            unreadable: Some(&plan.unreadable),
+            repaired: Some(&plan.repaired),
+            older: plan.older,
+            notes: &reading.facts.notes,
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        let unreadable = self.unreadable.is_some_and(|cells| !cells.is_empty());
+        let lossy = |(_, repair): &(String, Repair)| repair.loses_something();
+        let unreadable = unreadable || self.repaired.is_some_and(|all| all.keys().any(lossy));
+        if self.contradiction.is_some() || !self.failed.is_empty() {
+            Outcome::Incomplete
+        } else if !self.rejects.is_empty() || unreadable {
+            Outcome::OkWithRejects
+        } else {
+            Outcome::Ok
+        }
+    }
+
+    fn message(&self) -> Option<String> {
+        let said = [
+            self.contradiction.map(contradicted),
+            named("could not read", self.failed)
+                .map(|said| format!("{said}; its rows stay as they are")),
+            named("not served:", self.refused),
+            rejected(&self.rejects, self.unidentified, true),
+            self.unreadable.and_then(cells),
+            self.repaired.and_then(repaired),
+            self.ignored_total.map(|(received, declared)| {
+                format!(
+                    "received {received} rows, the server declares {declared}; the difference has been the same for \
+                     days and does not count (`page.total = \"ignore\"` in the connector says so for good)"
+                )
+            }),
+            (self.older > 0).then(|| {
+                format!(
+                    "{} received in an older version than the one kept, which is taken when the next reading says the same",
+                    rows(self.older)
+                )
+            }),
+        ];
+        let said: Vec<String> = said
+            .into_iter()
+            .flatten()
+            .chain(self.notes.iter().cloned())
+            .collect();
+        (!said.is_empty()).then(|| said.join("; "))
+    }
+}
+
+/// Rejected rows by path and reason.
+fn rejects_of(facts: &WalkFacts) -> Vec<(&str, &str, u64)> {
+    let rejects = facts.rejects.iter();
+    rejects
+        .map(|((path, reason), rows)| (path.as_str(), reason.as_str(), *rows))
+        .collect()
+}
+
+fn rejected(rejects: &[(&str, &str, u64)], unidentified: u64, removes: bool) -> Option<String> {
+    let all: u64 = rejects.iter().map(|(.., count)| count).sum();
+    if all == 0 {
+        return None;
+    }
+    let shown: Vec<String> = rejects
+        .iter()
+        .take(NAMED_ITEMS)
+        .map(|(path, reason, count)| format!("`{path}`: {reason} ({count})"))
+        .collect();
+    let absence = match unidentified > 0 && removes {
+        true => {
+            "; nothing is removed, because a row without a readable key may be any that is missing"
+        }
+        false => "",
+    };
+    Some(format!(
+        "{} rejected: {}{absence}",
+        rows(all),
+        shown.join(", ")
+    ))
+}
+
+fn rows(count: u64) -> String {
+    match count {
+        1 => "1 row".to_owned(),
+        count => format!("{count} rows"),
+    }
+}
+
+/// How many rows may be missing, and what to do.
+fn contradicted(why: &Inconsistency) -> String {
+    let missing = match why {
+        Inconsistency::Total {
+            received, declared, ..
+        } if declared > received => format!("; {} may be missing", rows(declared - received)),
+        _ => String::new(),
+    };
+    format!("{why}{missing}; what was received is applied, no missing row is removed")
+}
+
+fn cells(unreadable: &BTreeMap<String, CellLoss>) -> Option<String> {
+    let all: u64 = unreadable.values().map(|loss| loss.unreadable).sum();
+    if all == 0 {
+        return None;
+    }
+    let shown: Vec<String> = unreadable
+        .iter()
+        .take(NAMED_ITEMS)
+        .map(|(column, loss)| format!("`{column}` ({})", loss.unreadable))
+        .collect();
+    let (values, keep) = match all {
+        1 => ("1 value", "keeps its last value"),
+        _ => ("values", "keep their last value"),
+    };
+    let number = if all == 1 {
+        String::new()
+    } else {
+        format!("{all} ")
+    };
+    Some(format!(
+        "{number}{values} cannot be read and {keep}: {}",
+        shown.join(", ")
+    ))
+}
+
+fn repaired(all: &BTreeMap<(String, Repair), u64>) -> Option<String> {
+    let shown: Vec<String> = all
+        .iter()
+        .take(NAMED_ITEMS)
+        .map(|((column, repair), values)| format!("`{column}`: {} ({values})", repair.as_str()))
+        .collect();
+    (!shown.is_empty()).then(|| shown.join(", "))
+}
+
+/// Why a reading is held, and what it would have done.
+pub(super) fn held(why: &Hold, reading: &Reading) -> String {
+    let plan = &reading.staged.plan;
+    let declared = reading
+        .facts
+        .total
+        .map(|total| format!(", the server declares {total}"))
+        .unwrap_or_default();
+    let replaced = match why {
+        Hold::Account { .. } => "; once approved, its rows are replaced",
+        _ => "",
+    };
+    format!(
+        "held: {why}{replaced}; it would add {}, change {} and remove {}; received {} rows{declared}; the mirror keeps what it had",
+        plan.new,
+        plan.changed,
+        plan.lost(),
+        reading.facts.received,
+    )
+}
+
+/// A time series of another account is not asked for before it is approved.
+pub(super) fn held_unread(stream: &StreamJob, why: &Hold, approval: String) -> StreamReport {
+    let mut report = base_report(stream, &WalkFacts::default(), "by time", Duration::ZERO);
+    report.record.outcome = Outcome::Held;
+    report.record.sentence = Some(format!(
+        "held: {why}; nothing was asked for; once approved, new values are added beside the old ones"
+    ));
+    report.hold = Some(approval);
+    report
+}
+
+pub(super) fn timeline_outcome(done: &TimelineReport) -> Outcome {
+    let lossy = |(_, repair): &(String, Repair)| repair.loses_something();
+    let has_rejects = !done.facts.rejects.is_empty()
+        || !done.unreadable.is_empty()
+        || done.repaired.keys().any(lossy);
+    match (&done.failure, &done.held) {
+        (Some(error), _) => error.outcome(),
+        (None, Some(_)) => Outcome::Held,
+        (None, None) if !done.incomplete.is_empty() => Outcome::Incomplete,
+        (None, None) if has_rejects => Outcome::OkWithRejects,
+        (None, None) => Outcome::Ok,
+    }
+}
+
+pub(super) fn timeline_message(stream: &StreamJob, done: &TimelineReport) -> Option<String> {
+    let failure = done
+        .failure
+        .as_ref()
+        .map(|error| format!("{error}; what was complete is kept"));
+    let held = done.held.as_ref().map(|(why, _)| {
+        format!(
+            "held a step of {}: {why}; the mirror keeps what it had",
+            stream.spec.name
+        )
+    });
+    let incomplete = named("stopped before", &done.incomplete)
+        .map(|said| format!("{said}; it is read again from there"));
+    let said = [
+        failure,
+        held,
+        incomplete,
+        named("not served:", &done.refused),
+        rejected(&rejects_of(&done.facts), done.facts.unidentified, false),
+        cells(&done.unreadable),
+        repaired(&done.repaired),
+    ];
+    let notes = done.facts.notes.iter().cloned();
+    let said: Vec<String> = said.into_iter().flatten().chain(notes).collect();
+    (!said.is_empty()).then(|| said.join("; "))
 }
 
 /// What a dry run says it would do.
@@ -93,10 +331,9 @@ pub(super) fn nothing_written(mut report: StreamReport) -> StreamReport {
     report
 }
 
-pub(super) fn not_applied(report: StreamReport, name: &str, outcome: &Outcome) -> StreamReport {
+pub(super) fn not_applied(report: StreamReport, name: &str, outcome: Outcome) -> StreamReport {
     let mut report = nothing_written(report);
-    report.outcome = outcome.clone();
-    report.record.outcome = outcome.word().to_owned();
+    report.record.outcome = outcome;
     report.record.sentence = Some(format!("not applied, because {name} was not"));
     report.record.waiting = 0;
     report
@@ -106,10 +343,28 @@ pub(super) fn write_counts(record: &mut StreamRecord, applied: Applied) {
     (record.new, record.changed, record.gone) = (applied.new, applied.changed, applied.gone);
 }
 
-/// A few names of what the vendor refuses, and why the first one was.
-pub(super) fn named(left_out: &[(String, String)]) -> Option<String> {
-    let (_, reason) = left_out.first()?;
-    let mut names: Vec<&str> = left_out.iter().map(|(name, _)| name.as_str()).collect();
+/// Adds how many rows point to rows that are not there, by the stream that they point to.
+pub(super) fn say_dangling(
+    record: &mut StreamRecord,
+    counts: &BTreeMap<String, u64>,
+    together: bool,
+) {
+    let again = if together { ", in two readings" } else { "" };
+    let said = counts.iter().map(|(stream, count)| {
+        let point = if *count == 1 { "points" } else { "point" };
+        format!(
+            "{} {point} to rows of {stream} that are not there{again}",
+            rows(*count)
+        )
+    });
+    let said: Vec<String> = record.sentence.take().into_iter().chain(said).collect();
+    record.sentence = (!said.is_empty()).then(|| said.join("; "));
+}
+
+/// A few names of items, and why the first one is named.
+pub(super) fn named(what: &str, items: &[(String, String)]) -> Option<String> {
+    let (_, reason) = items.first()?;
+    let mut names: Vec<&str> = items.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
     let more = names.len().saturating_sub(NAMED_ITEMS);
     let shown = names[..names.len() - more].join(", ");
@@ -118,5 +373,122 @@ pub(super) fn named(left_out: &[(String, String)]) -> Option<String> {
     } else {
         String::new()
     };
-    Some(format!("left out {shown}{more}: {reason}"))
+    let named = format!("{what} {shown}{more}");
+    Some(format!(
+        "{}: {reason}",
+        named.trim_end().trim_end_matches(':')
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn items(count: usize) -> Vec<(String, String)> {
+        (0..count)
+            .map(|number| (format!("i{number}"), "403".to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn how_a_reading_ended() {
+        let cut = Inconsistency::Total {
+            received: 1000,
+            declared: 1060,
+            short_end: false,
+        };
+        let moved = Inconsistency::Duplicates { rows: 2 };
+        let (one, seven) = (items(1), items(7));
+        let email: BTreeMap<String, CellLoss> = [(
+            "email".to_owned(),
+            CellLoss {
+                unreadable: 2,
+                readable: 98,
+            },
+        )]
+        .into();
+        let no_key = vec![("sourcedId : text", "the key is missing", 1)];
+        for (name, seen, outcome, message) in [
+            ("all well", Seen::default(), Outcome::Ok, None),
+            (
+                "cut",
+                Seen {
+                    contradiction: Some(&cut),
+                    ..Seen::default()
+                },
+                Outcome::Incomplete,
+                Some(
+                    "received 1000 of 1060 rows that the server declares; a total that never agrees is ignored by \
+                     `page.total = \"ignore\"` in the connector; 60 rows may be missing; what was received is applied, \
+                     no missing row is removed",
+                ),
+            ),
+            (
+                "moved",
+                Seen {
+                    contradiction: Some(&moved),
+                    ..Seen::default()
+                },
+                Outcome::Incomplete,
+                Some(
+                    "2 rows were received twice, so as many others may be missing: the list moved while it was read; \
+                     what was received is applied, no missing row is removed",
+                ),
+            ),
+            (
+                "an item failed",
+                Seen {
+                    failed: &one,
+                    ..Seen::default()
+                },
+                Outcome::Incomplete,
+                Some("could not read i0: 403; its rows stay as they are"),
+            ),
+            (
+                "items are refused",
+                Seen {
+                    refused: &seven,
+                    ..Seen::default()
+                },
+                Outcome::Ok,
+                Some("not served: i0, i1, i2, i3, i4 and 2 more: 403"),
+            ),
+            (
+                "a row without a key",
+                Seen {
+                    rejects: no_key,
+                    unidentified: 1,
+                    ..Seen::default()
+                },
+                Outcome::OkWithRejects,
+                Some(
+                    "1 row rejected: `sourcedId : text`: the key is missing (1); nothing is removed, because a row without a \
+                     readable key may be any that is missing",
+                ),
+            ),
+            (
+                "unreadable cells",
+                Seen {
+                    unreadable: Some(&email),
+                    ..Seen::default()
+                },
+                Outcome::OkWithRejects,
+                Some("2 values cannot be read and keep their last value: `email` (2)"),
+            ),
+            (
+                "an older version",
+                Seen {
+                    older: 1,
+                    ..Seen::default()
+                },
+                Outcome::Ok,
+                Some(
+                    "1 row received in an older version than the one kept, which is taken when the next reading says the same",
+                ),
+            ),
+        ] {
+            assert_eq!(seen.outcome(), outcome, "{name}");
+            assert_eq!(seen.message().as_deref(), message, "{name}");
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! A description made ready, one step a key, with every flaw it can have.
 
+use super::page::page_shape;
 use super::*;
+use crate::vendor::columns::read_member_path;
 use crate::vendor::combos::ComboRules;
 use crate::vendor::description;
 
@@ -58,6 +60,7 @@ impl Builder<'_> {
         });
         let page = self.page(&stream.page);
         self.for_each();
+        let lacks = self.lacks();
         let history = self.history();
         let partition = (0..columns.len())
             .filter(|place| matches!(columns[*place].origin, Origin::Constant(_)))
@@ -82,7 +85,8 @@ impl Builder<'_> {
             gone: stream.gone.clone(),
             gone_status,
             optional: stream.optional,
-            keep: stream.keep,
+            lacks,
+            time_zone: self.description.time_zone.clone(),
             newest,
             history,
             combos: None,
@@ -94,7 +98,7 @@ impl Builder<'_> {
         })
     }
 
-    fn flaw(&mut self, key: &[&str], message: String, help: Option<String>) {
+    pub(super) fn flaw(&mut self, key: &[&str], message: String, help: Option<String>) {
         let mut at = self.at.clone();
         at.extend(key.iter().map(|key| (*key).to_owned()));
         self.flaws.push(Flaw { at, message, help });
@@ -123,11 +127,12 @@ impl Builder<'_> {
             .map(item_variables)
             .unwrap_or_default();
         for (name, column) in &self.stream.columns.0 {
-            let (help, combo) = match column {
-                description::Column::Text(_) => ("", None),
+            let (help, combo, references) = match column {
+                description::Column::Text(_) => ("", None, None),
                 description::Column::Full(rules) => (
                     rules.help.as_str(),
                     rules.combo.as_ref().map(ComboRules::reference),
+                    rules.references.clone(),
                 ),
             };
             let plain = name
@@ -153,6 +158,7 @@ impl Builder<'_> {
             match Column::read(name, &text, help, combo.as_ref()) {
                 Ok(read) => columns.push(Column {
                     from: column.from().to_owned(),
+                    references,
                     ..read
                 }),
                 Err(message) => self.flaw(&["columns", name], message, None),
@@ -262,32 +268,25 @@ impl Builder<'_> {
         self.need(place, name, columns, &["page", "column"])
     }
 
-    fn page(&mut self, page: &Page) -> PageRules {
-        let needed = match page.by {
-            PageBy::Offset if page.offset.is_none() => Some("offset"),
-            PageBy::Number if page.number.is_none() => Some("number"),
-            PageBy::Cursor if page.cursor.is_none() => Some("cursor"),
-            PageBy::Cursor if page.next.is_none() => Some("next"),
-            _ => None,
+    fn lacks(&mut self) -> Vec<Path> {
+        let Some(short) = &self.stream.short else {
+            return Vec::new();
         };
-        if let Some(key) = needed {
+        if short.lacks.is_empty() {
             self.flaw(
-                &["page"],
-                format!("this paging needs `{key}`"),
-                Some(format!("add `{key} = \"…\"`")),
+                &["short", "lacks"],
+                "a short row must lack something".into(),
+                Some("name members that only the full form has".into()),
             );
         }
-        PageRules {
-            by: page.by,
-            size: u64::from(page.size.unwrap_or(1000)),
-            offset: page.offset.clone(),
-            limit: page.limit.clone(),
-            number: page.number.clone(),
-            first: u64::from(page.first.unwrap_or(1)),
-            cursor: page.cursor.clone(),
-            short_ends: page.until.contains(&EndSign::Short),
-            repeat_ends: page.until.contains(&EndSign::Repeat),
+        let mut lacks = Vec::new();
+        for path in &short.lacks {
+            match read_member_path(path) {
+                Ok(path) => lacks.push(path),
+                Err(message) => self.flaw(&["short", "lacks"], message, None),
+            }
         }
+        lacks
     }
 
     fn for_each(&mut self) {
@@ -318,21 +317,4 @@ fn item_variables(each: &ForEach) -> Variables {
     names
         .map(|name| (name.clone(), "member".to_owned()))
         .collect()
-}
-
-fn page_shape(stream: &Stream, names: NameMatch) -> PageShape {
-    PageShape {
-        rows: stream
-            .rows
-            .texts()
-            .iter()
-            .map(|text| Place::read(text))
-            .collect(),
-        null_is_empty: stream.page.until.contains(&EndSign::Null),
-        blank_is_empty: stream.page.until.contains(&EndSign::Blank),
-        total_header: stream.page.total_header.clone(),
-        total_member: stream.page.total_member.clone(),
-        cursor: stream.page.next.clone(),
-        names,
-    }
 }

@@ -1,57 +1,86 @@
 //! Columns that take JSON: a value whole, something of each element, or one element picked by a member.
 
 use super::*;
+use crate::model::row::Repair;
+use crate::vendor::repair;
 
 impl<'d> Reader<'d> {
-    /// Gives each column that takes JSON or an array's element its part of `raw`.
-    pub(super) fn take(&mut self, node: &'d Node, raw: &RawValue) -> serde_json::Result<()> {
+    /// Gives each column that takes JSON or an array's element its part of `raw`, which is JSON as far as its
+    /// brackets and quotes go.
+    pub(super) fn take(&mut self, node: &'d Node, raw: &RawValue) {
         if raw.get() == "null" {
-            return Ok(());
+            return;
         }
         let mut apart: Option<Vec<json::Members<'_>>> = None;
         for take in &node.takes {
-            match &take.what {
-                What::Whole(keep) => self.take_json(take.leaf, raw, |out| {
-                    json::write(raw.get(), keep.as_deref(), out)
-                })?,
+            let taken = match &take.what {
+                What::Whole(keep) => self.take_json(take.leaf, raw, |raw, out| {
+                    json::write(raw, keep.as_deref(), out)
+                }),
                 What::Each { path, keep } => {
                     let texts = self.decoder.columns[take.leaf.column].shaping.texts;
-                    self.take_json(take.leaf, raw, |out| {
+                    self.take_json(take.leaf, raw, |raw, out| {
                         let form = json::Form {
                             keep: keep.as_deref(),
                             texts,
                         };
-                        json::write_each(raw.get(), path, form, out)
-                    })?;
+                        json::write_each(raw, path, form, out)
+                    })
                 }
-                What::Pick { member, is, path } => {
-                    if apart.is_none() {
-                        apart = Some(
-                            json::elements(raw)?
-                                .into_iter()
-                                .map(json::members)
-                                .collect::<Result<_, _>>()?,
-                        );
-                    }
-                    let elements = apart.as_deref().unwrap_or_default();
-                    if let Some(value) = pick(elements, member, is, path)? {
-                        ScalarSeed {
-                            slots: &mut self.slots,
-                            leaf: take.leaf,
-                        }
-                        .deserialize(&mut serde_json::Deserializer::from_str(value.get()))?;
-                    }
-                }
+                What::Pick { member, is, path } => self.take_one(
+                    take.leaf,
+                    raw,
+                    &mut apart,
+                    (member.as_str(), is.as_str(), path.as_slice()),
+                ),
+            };
+            if taken.is_err() {
+                self.take_failed(take.leaf);
             }
         }
-        Ok(())
+    }
+
+    /// A text inside is damaged: read once more, repaired. What even then cannot be read lies too deep.
+    #[cold]
+    fn take_failed(&mut self, leaf: Leaf) {
+        if self.slots.repaired {
+            self.slots.mismatch(leaf, "JSON that is nested too deep");
+        } else {
+            self.slots.needs_repair = true;
+        }
+    }
+
+    fn take_one<'r>(
+        &mut self,
+        leaf: Leaf,
+        raw: &'r RawValue,
+        apart: &mut Option<Vec<json::Members<'r>>>,
+        (member, is, path): (&str, &str, &[String]),
+    ) -> serde_json::Result<()> {
+        let elements = match apart {
+            Some(elements) => elements,
+            None => apart.insert(
+                json::elements(raw)?
+                    .into_iter()
+                    .map(json::members)
+                    .collect::<Result<_, _>>()?,
+            ),
+        };
+        let Some(value) = pick(elements, member, is, path)? else {
+            return Ok(());
+        };
+        ScalarSeed {
+            slots: &mut self.slots,
+            leaf,
+        }
+        .deserialize(&mut serde_json::Deserializer::from_str(value.get()))
     }
 
     fn take_json(
         &mut self,
         leaf: Leaf,
         raw: &RawValue,
-        write: impl FnOnce(&mut String) -> serde_json::Result<()>,
+        write: impl Fn(&str, &mut json::Written) -> serde_json::Result<()>,
     ) -> serde_json::Result<()> {
         if self.slots.has_better(leaf) {
             return Ok(());
@@ -59,17 +88,40 @@ impl<'d> Reader<'d> {
         let memo = &mut self.memos[leaf.column];
         // A memo of one rank may not answer for another, so only a column's first path has one.
         if leaf.rank > 0 || memo.raw != raw.get() {
-            let mut text = std::mem::take(&mut memo.json);
-            text.clear();
-            write(&mut text)?;
-            memo.json = text;
             memo.raw.clear();
+            memo.json.clear();
+            write(raw.get(), &mut memo.json)?;
+            if memo.json.decimals {
+                // The digits as they were sent, where they say more than the number that was read.
+                memo.json.clear();
+                write(&repair::repaired(raw.get()), &mut memo.json)?;
+                json::resolve_marks(&mut memo.json.text);
+                memo.json.in_order = false;
+            }
+            memo.marks = match self.slots.repaired {
+                true => json::resolve_marks(&mut memo.json.text),
+                false => json::Marks::default(),
+            };
+            // Marks that were resolved may have changed the order.
+            let is_sorted = memo.json.in_order && !self.slots.repaired;
+            if self.decoder.columns[leaf.column].shaping.set && !is_sorted {
+                json::sort_elements(&mut memo.json.text);
+            }
             if leaf.rank == 0 {
                 memo.raw.push_str(raw.get());
             }
         }
-        if !memo.json.is_empty() {
-            self.slots.json(leaf, &memo.json);
+        if !memo.json.text.is_empty() {
+            self.slots.json(leaf, &memo.json.text);
+            for (is_so, repair) in [
+                (memo.marks.replaced, Repair::Replaced),
+                (memo.marks.no_number, Repair::NotANumber),
+                (memo.json.repeated, Repair::Repeated),
+            ] {
+                if is_so {
+                    self.slots.note(leaf, repair);
+                }
+            }
         }
         Ok(())
     }
@@ -150,8 +202,12 @@ impl<'de> Visitor<'de> for ScalarSeed<'_, '_> {
         self.slots.real(self.leaf, value);
         Ok(())
     }
-    fn visit_str<E>(self, value: &str) -> Result<(), E> {
+    fn visit_borrowed_str<E>(self, value: &str) -> Result<(), E> {
         self.slots.text(self.leaf, value);
+        Ok(())
+    }
+    fn visit_str<E>(self, value: &str) -> Result<(), E> {
+        self.slots.escaped_text(self.leaf, value);
         Ok(())
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {

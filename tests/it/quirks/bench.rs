@@ -133,6 +133,7 @@ impl Checked {
                     description: source.description.clone(),
                     settings,
                     streams: source.streams.clone(),
+                    fingerprint: source.fingerprint.clone(),
                 };
                 (name.clone(), source)
             });
@@ -148,6 +149,7 @@ impl Checked {
                         config: job.config.clone(),
                         source: job.source.clone(),
                         streams: job.streams.clone(),
+                        fingerprint: job.fingerprint.clone(),
                     },
                 )
             });
@@ -200,7 +202,7 @@ impl Bench {
         let mut reports = Vec::new();
         for job in setup.jobs.keys().map(|name| name.as_str()) {
             let order = Order {
-                cause: "test",
+                cause: rollbook::sync::Cause::Command,
                 full,
                 dry: false,
             };

@@ -1,0 +1,64 @@
+//! What starts a run.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// What starts a run. Stored as its word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The job's schedule.
+    Schedule,
+    /// A tick was missed, and the job wants it made up for.
+    CatchUp,
+    /// `rollbook sync` or another command.
+    Command,
+    /// An admin has approved what the job held back.
+    Approval,
+}
+
+impl Cause {
+    const ALL: [Self; 4] = [Self::Schedule, Self::CatchUp, Self::Command, Self::Approval];
+
+    /// The word in tables and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Schedule => "schedule",
+            Self::CatchUp => "catch_up",
+            Self::Command => "command",
+            Self::Approval => "approval",
+        }
+    }
+
+    /// The cause that a word of a table means.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.as_str() == word)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Cause {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_back() {
+        for cause in Cause::ALL {
+            assert_eq!(Cause::parse(cause.as_str()), Some(cause));
+        }
+        for word in ["", "tick", "catch-up"] {
+            assert_eq!(Cause::parse(word), None, "{word}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! A number by which it is known again that a file still says the same.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::node::{Entry, Kind, Node};
+
+impl Node {
+    /// A number that is the same for everything that says the same, whatever the order of keys, the layout and the
+    /// comments; it does not change with a release.
+    pub fn fingerprint(&self) -> u64 {
+        let mut text = String::new();
+        self.write_canonical(&mut text);
+        xxh3_64(text.as_bytes())
+    }
+
+    /// Every text with its length before it, so that no two trees are written alike.
+    fn write_canonical(&self, out: &mut String) {
+        let text = |out: &mut String, text: &str| {
+            out.push_str(&format!("{}:{text}", text.len()));
+        };
+        match self.kind() {
+            Kind::Text(value) => text(out, value),
+            Kind::Integer(number) => out.push_str(&format!("i{number};")),
+            Kind::Real(number) => out.push_str(&format!("r{:016x};", number.to_bits())),
+            Kind::Boolean(value) => out.push_str(if *value { "t" } else { "f" }),
+            Kind::Datetime => out.push('d'),
+            Kind::Unreadable => out.push('u'),
+            Kind::List(values) => {
+                out.push('[');
+                values.iter().for_each(|value| value.write_canonical(out));
+                out.push(']');
+            }
+            Kind::Table(entries) => {
+                let mut entries: Vec<&Entry> = entries.iter().collect();
+                entries.sort_by(|one, other| one.name.cmp(&other.name));
+                out.push('{');
+                for entry in entries {
+                    text(out, &entry.name);
+                    entry.value.write_canonical(out);
+                }
+                out.push('}');
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::FileText;
+
+    #[test]
+    fn a_fingerprint_is_of_what_is_said_and_not_of_how() {
+        let of = |text: &str| Node::parse(&FileText::new("a.toml", text)).0.fingerprint();
+        let first = of("a = 1\nb = [\"x\", true]\n[t]\nc = 2.5\n");
+        let rows = [
+            ("# a comment\nb = ['x', true]\na = 1\nt.c = 2.5", true),
+            ("a = 2\nb = [\"x\", true]\n[t]\nc = 2.5\n", false),
+            ("a = 1\nb = [true, \"x\"]\n[t]\nc = 2.5\n", false),
+            ("a = \"1\"\nb = [\"x\", true]\n[t]\nc = 2.5\n", false),
+            ("a = 1\nb = [\"x\", true]\n[t]\nc = 2.5\nd = 1", false),
+            ("a = 1\nb = [\"x\", true]\nc = 2.5\n[t]", false),
+        ];
+        for (text, is_same) in rows {
+            assert_eq!(of(text) == first, is_same, "{text}");
+        }
+        // What is stored must not move from release to release.
+        assert_eq!(format!("{first:016x}"), "46e40433fa772b75");
+    }
+}

@@ -1,0 +1,199 @@
+//! What a reading says of whole columns: values that cannot be read, and columns that have no values any more.
+
+use super::keys::key_bytes_of;
+use super::*;
+use crate::store::table::quote;
+
+/// Rows that a reading must have before a column without values means anything.
+const ENOUGH_ROWS: u64 = 20;
+
+/// A column counts as emptied when at most one in so many rows still has a value.
+const NEARLY_NONE: u64 = 50;
+
+/// Rows that are looked at to see what a column had.
+const SAMPLE: u64 = 200;
+
+/// The newest rows of a table that only grows, among which those of one item are looked for.
+const NEWEST: u64 = 2_000;
+
+impl Staging {
+    /// Counts a page's rows, rejects and cells.
+    pub(super) fn count(&mut self, rows: &Rows) {
+        self.plan.read += rows.len() as u64;
+        self.plan.rejected += rows.rejects.len() as u64;
+        self.plan.unidentified += rows.unidentified() as u64;
+        if self.only_grows && self.item.is_empty() && !rows.is_empty() {
+            let first = rows.row(0);
+            let cells = self.table.partition.iter().map(|column| first.at(*column));
+            cells.for_each(|cell| cell.write(&mut self.item));
+        }
+        if self.values.len() < rows.values.len() {
+            self.values.resize(rows.values.len(), 0);
+        }
+        for (sum, values) in self.values.iter_mut().zip(&rows.values) {
+            *sum += u64::from(*values);
+        }
+        for ((column, repair), values) in &rows.repaired {
+            let name = self.table.columns.get(*column as usize);
+            let name = name.map(|column| column.name.clone()).unwrap_or_default();
+            *self.plan.repaired.entry((name, *repair)).or_default() += values;
+        }
+        for cell in &rows.unreadable {
+            *self.unreadable.entry(cell.column).or_default() += 1;
+            self.note_problem(rows, cell.row, cell.column as usize, &cell.reason);
+        }
+        for reject in &rows.rejects {
+            if let Some(row) = reject.row {
+                self.note_reject(rows, row, reject.path.clone(), &reject.reason);
+            }
+        }
+    }
+
+    fn note_problem(&mut self, rows: &Rows, row: u32, column: usize, reason: &str) {
+        let name = self
+            .table
+            .columns
+            .get(column)
+            .map(|column| column.name.clone());
+        self.push_problem(rows, row, name.unwrap_or_default(), reason, false);
+    }
+
+    fn note_reject(&mut self, rows: &Rows, row: u32, path: String, reason: &str) {
+        self.push_problem(rows, row, path, reason, true);
+    }
+
+    fn push_problem(
+        &mut self,
+        rows: &Rows,
+        row: u32,
+        column: String,
+        reason: &str,
+        rejected: bool,
+    ) {
+        if self.problems.len() >= MOST_PROBLEMS {
+            return;
+        }
+        let mut key = Vec::new();
+        key_bytes_of(rows.row(row as usize), &self.table.key, &mut key);
+        self.problems.push(RowProblem {
+            key,
+            column,
+            reason: reason.to_owned(),
+            rejected,
+        });
+    }
+
+    /// Fills the plan's losses by column.
+    pub(super) fn count_columns(&mut self) -> rusqlite::Result<()> {
+        for (column, unreadable) in &self.unreadable {
+            let place = *column as usize;
+            let Some(known) = self.table.columns.get(place) else {
+                continue;
+            };
+            let loss = CellLoss {
+                unreadable: *unreadable,
+                readable: self.values.get(place).copied().unwrap_or_default(),
+            };
+            self.plan.unreadable.insert(known.name.clone(), loss);
+        }
+        self.find_emptied()
+    }
+
+    /// Columns that had values in most of the rows, and have none in this reading.
+    fn find_emptied(&mut self) -> rusqlite::Result<()> {
+        let rows = self.plan.read;
+        if rows < ENOUGH_ROWS {
+            return Ok(());
+        }
+        let suspects: Vec<usize> = (0..self.values.len().min(self.table.columns.len()))
+            .filter(|column| self.values[*column] * NEARLY_NONE <= rows)
+            .filter(|column| !self.unreadable.contains_key(&(*column as u32)))
+            .filter(|column| !self.kept.contains(column))
+            .filter(|column| !self.table.key.contains(column))
+            .collect();
+        if suspects.is_empty() {
+            return Ok(());
+        }
+        let (rows, had) = self.sample(&suspects)?;
+        let emptied = suspects
+            .iter()
+            .zip(had)
+            .filter(|(_, had)| rows >= ENOUGH_ROWS && had * 2 > rows);
+        self.plan.emptied = emptied
+            .map(|(column, _)| self.table.columns[*column].name.clone())
+            .collect();
+        Ok(())
+    }
+
+    /// Some of the newest rows of the item that is read. Where the key begins with the item, its index leads to them.
+    fn newest_of_item(&self, tests: &[String]) -> String {
+        let (table, partition) = (&self.table, &self.table.partition);
+        let conditions: Vec<String> = partition
+            .iter()
+            .zip(1..)
+            .map(|(column, number)| format!("{} IS ?{number}", table.names_of(&[*column])))
+            .collect();
+        let of_item = match conditions.is_empty() {
+            true => "true".to_owned(),
+            false => conditions.join(" AND "),
+        };
+        let (from, order) = match table.key.starts_with(partition) && !partition.is_empty() {
+            true => (
+                table.quoted(),
+                format!("{} DESC", table.names_of(&[table.key[table.key.len() - 1]])),
+            ),
+            false => (
+                format!(
+                    "(SELECT * FROM {} ORDER BY rowid DESC LIMIT {NEWEST})",
+                    table.quoted()
+                ),
+                "1".to_owned(),
+            ),
+        };
+        format!(
+            "SELECT {} FROM {from} WHERE {of_item} ORDER BY {order} LIMIT {}",
+            tests.join(", "),
+            SAMPLE
+        )
+    }
+
+    /// How many rows were looked at, and how many of them have a value in each of the columns: rows that were received again,
+    /// and in a table that only grows the newest ones of the same item, because another item may be of another kind.
+    fn sample(&self, columns: &[usize]) -> rusqlite::Result<(u64, Vec<u64>)> {
+        let tests: Vec<String> = columns
+            .iter()
+            .map(|column| format!("{} IS NOT NULL", quote(&self.table.columns[*column].name)))
+            .collect();
+        let mut had = vec![0; columns.len()];
+        let mut looked_at = 0;
+        let mut look = |row: &Row<'_>| -> rusqlite::Result<()> {
+            looked_at += 1;
+            for (place, had) in had.iter_mut().enumerate() {
+                *had += row.get::<_, u64>(place)?;
+            }
+            Ok(())
+        };
+        let what = format!("SELECT {} FROM {}", tests.join(", "), self.table.quoted());
+        if self.only_grows && self.plan.new >= ENOUGH_ROWS {
+            let mut newest = self.mirror.prepare_cached(&self.newest_of_item(&tests))?;
+            for (number, cell) in Cells::of(&self.item).enumerate() {
+                newest.raw_bind_parameter(number + 1, Bound(cell))?;
+            }
+            let mut rows = newest.raw_query();
+            while let Some(row) = rows.next()? {
+                look(row)?;
+            }
+        } else if self.changed.len() >= ENOUGH_ROWS {
+            let mut one = self
+                .mirror
+                .prepare_cached(&format!("{what} WHERE rowid = ?1"))?;
+            for number in self.seen.iter().take(SAMPLE as usize) {
+                let mut rows = one.query([number as i64])?;
+                if let Some(row) = rows.next()? {
+                    look(row)?;
+                }
+            }
+        }
+        Ok((looked_at, had))
+    }
+}

@@ -1,0 +1,171 @@
+//! What to try when a server refuses the first page of a list as it is asked for: without parameters that are not needed, then smaller.
+//!
+//! Pure. A refusal of this kind (400, 422, 501) says nothing of which parameter it is about, so a few requests find it out; what worked is
+//! remembered, and the search is not repeated by every walk of a list that refuses for another reason.
+
+use crate::http::{HttpError, Kind};
+use crate::vendor::paging::PageRules;
+
+/// No page is made smaller than this to please a server.
+const SMALLEST: u64 = 100;
+
+/// How often a page is halved to please a server.
+const HALVINGS: usize = 3;
+
+/// What a server turned out to accept, for later walks of the same list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Learned {
+    /// Query parameters to leave out.
+    pub without: Vec<String>,
+    /// Rows to ask for on a page, where it is not what the connector says.
+    pub size: Option<u64>,
+}
+
+impl Learned {
+    /// The rules of a walk that knows it.
+    pub fn apply(&self, rules: &PageRules) -> PageRules {
+        PageRules {
+            size: self.size.map_or(rules.size, |size| size.min(rules.size)),
+            ..rules.clone()
+        }
+    }
+
+    /// What was learned, for the report.
+    pub fn note(&self, rules: &PageRules) -> String {
+        let mut parts = Vec::new();
+        if !self.without.is_empty() {
+            let names: Vec<String> = self
+                .without
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect();
+            parts.push(format!("without {}", names.join(", ")));
+        }
+        if let Some(size) = self.size {
+            parts.push(format!("in pages of {size} rows instead of {}", rules.size));
+        }
+        format!(
+            "the server refuses the list as the connector asks for it; it is read {}",
+            parts.join(" and ")
+        )
+    }
+}
+
+/// A refusal that may be about a parameter.
+pub fn is_about_parameters(error: &HttpError) -> bool {
+    matches!(error.kind(), Kind::Rejected(400 | 422 | 501))
+}
+
+/// What to try next, in order, when `known` was refused.
+pub fn variants(rules: &PageRules, known: &Learned) -> Vec<Learned> {
+    let lighter = rules
+        .optional
+        .iter()
+        .any(|name| !known.without.contains(name));
+    let sizes = smaller(rules, known.size.unwrap_or(rules.size));
+    let mut variants = Vec::new();
+    if lighter {
+        variants.push(Learned {
+            without: rules.optional.clone(),
+            size: known.size,
+        });
+    }
+    variants.extend(sizes.iter().map(|size| Learned {
+        without: known.without.clone(),
+        size: Some(*size),
+    }));
+    if let (true, Some(size)) = (lighter, sizes.last()) {
+        variants.push(Learned {
+            without: rules.optional.clone(),
+            size: Some(*size),
+        });
+    }
+    variants
+}
+
+fn smaller(rules: &PageRules, from: u64) -> Vec<u64> {
+    if rules.limit.is_none() {
+        return Vec::new();
+    }
+    let halved = std::iter::successors(Some(from), |size| {
+        (*size > SMALLEST).then(|| (size / 2).max(SMALLEST))
+    });
+    let mut sizes: Vec<u64> = halved.skip(1).take(HALVINGS).collect();
+    // A server that takes pages of a hundred only is more common than one that takes an eighth of a thousand.
+    if let Some(last) = sizes.get_mut(HALVINGS - 1) {
+        *last = SMALLEST;
+    }
+    sizes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(optional: &[&str], limit: bool, size: u64) -> PageRules {
+        PageRules {
+            optional: optional.iter().map(|name| (*name).to_owned()).collect(),
+            limit: limit.then(|| "limit".to_owned()),
+            size,
+            ..PageRules::default()
+        }
+    }
+
+    /// Kinds: a refused parameter, a refused size, both, neither can be changed, one is known already.
+    #[test]
+    fn what_is_tried_and_in_which_order() {
+        let known = |without: &[&str], size| Learned {
+            without: without.iter().map(|name| (*name).to_owned()).collect(),
+            size,
+        };
+        for (rules, before, expected) in [
+            (
+                rules(&["sort"], true, 1000),
+                known(&[], None),
+                "sort -, - 500, - 250, - 100, sort 100",
+            ),
+            (
+                rules(&[], true, 1000),
+                known(&[], None),
+                "- 500, - 250, - 100",
+            ),
+            (rules(&[], true, 300), known(&[], None), "- 150, - 100"),
+            (rules(&[], true, 100), known(&[], None), ""),
+            (rules(&["sort"], true, 50), known(&[], None), "sort -"),
+            (rules(&["sort"], false, 1000), known(&[], None), "sort -"),
+            (rules(&[], false, 1000), known(&[], None), ""),
+            (
+                rules(&["sort"], true, 1000),
+                known(&["sort"], None),
+                "sort 500, sort 250, sort 100",
+            ),
+            (
+                rules(&["sort"], true, 1000),
+                known(&[], Some(250)),
+                "sort 250, - 125, - 100, sort 100",
+            ),
+        ] {
+            let seen: Vec<String> = variants(&rules, &before)
+                .iter()
+                .map(|variant| {
+                    let size = variant.size.map_or("-".to_owned(), |size| size.to_string());
+                    let without = variant.without.join("+");
+                    format!("{} {size}", if without.is_empty() { "-" } else { &without })
+                })
+                .collect();
+            assert_eq!(seen.join(", "), expected, "{rules:?} {before:?}");
+        }
+    }
+
+    #[test]
+    fn it_is_said_in_words() {
+        let learned = Learned {
+            without: vec!["sort".into(), "orderBy".into()],
+            size: Some(500),
+        };
+        assert_eq!(
+            learned.note(&rules(&[], true, 1000)),
+            "the server refuses the list as the connector asks for it; it is read without `sort`, `orderBy` and in pages of 500 rows instead of 1000"
+        );
+    }
+}

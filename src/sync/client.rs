@@ -1,0 +1,46 @@
+//! Where pages are received from: a source's HTTP session, or a script in a test of the engine.
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
+use super::walk::Batch;
+use crate::http::{Ask, Decode, HttpError, RunBudget, Session};
+
+/// Sends one request for a page and decodes its answer; retries, pace and limits are its own business.
+pub trait PageClient: Send + Sync {
+    /// The page that the request gives.
+    fn get<'a>(
+        &'a self,
+        ask: &'a Ask,
+        budget: &'a RunBudget,
+        decode: Decode<Batch>,
+    ) -> BoxFuture<'a, Result<Batch, HttpError>>;
+
+    /// The request for a link that the server gave.
+    ///
+    /// # Errors
+    /// When it leaves the source's base address.
+    fn follow(&self, link: &str, what: String) -> Result<Ask, HttpError>;
+
+    /// The scopes that were asked for and not granted, as far as the server said.
+    fn missing_scopes(&self) -> BoxFuture<'_, Vec<String>>;
+}
+
+impl PageClient for Session {
+    fn get<'a>(
+        &'a self,
+        ask: &'a Ask,
+        budget: &'a RunBudget,
+        decode: Decode<Batch>,
+    ) -> BoxFuture<'a, Result<Batch, HttpError>> {
+        Self::get(self, ask, budget, decode).boxed()
+    }
+
+    fn follow(&self, link: &str, what: String) -> Result<Ask, HttpError> {
+        Self::follow(self, link, what)
+    }
+
+    fn missing_scopes(&self) -> BoxFuture<'_, Vec<String>> {
+        Self::missing_scopes(self).boxed()
+    }
+}

@@ -1,0 +1,109 @@
+//! What a walk found besides the rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::model::row::{Reject, Rows};
+use crate::sync::adapt::Learned;
+
+/// What a walk found, besides the rows.
+#[derive(Debug, Default)]
+pub struct WalkFacts {
+    /// Answers that held rows.
+    pub pages: u64,
+    /// Rows received, equal duplicates and rejected ones too.
+    pub received: u64,
+    /// The greatest value of the stream's change column, or of its window's.
+    pub newest: Option<String>,
+    /// The server's time when it was asked first.
+    pub server_time: Option<Timestamp>,
+    /// Members that no column lists.
+    pub unlisted: BTreeSet<String>,
+    /// Rows that could not be taken, by reason.
+    pub rejects: BTreeMap<(String, String), u64>,
+    /// Rejects whose key could not be read.
+    pub unidentified: u64,
+    /// Cells that could not be read, by column and reason.
+    pub unreadable: BTreeMap<(u32, String), u64>,
+    /// How many values other than null each column has.
+    pub values: Vec<u64>,
+    /// The list's declared size.
+    pub total: Option<u64>,
+    /// What this walk found out of the stream's parameters.
+    pub learned: Option<Learned>,
+    /// What an admin should know of the list.
+    pub notes: Vec<String>,
+}
+
+impl WalkFacts {
+    /// Adds another walk's facts.
+    pub fn add(&mut self, other: Self) {
+        self.pages += other.pages;
+        self.received += other.received;
+        self.unidentified += other.unidentified;
+        self.newest = self.newest.take().max(other.newest);
+        self.server_time = match (self.server_time, other.server_time) {
+            (Some(one), Some(two)) => Some(one.min(two)),
+            (one, two) => one.or(two),
+        };
+        self.unlisted.extend(other.unlisted);
+        for (reason, rows) in other.rejects {
+            *self.rejects.entry(reason).or_default() += rows;
+        }
+        self.total = match (self.total, other.total) {
+            (Some(one), Some(two)) => Some(one + two),
+            (one, two) => one.or(two),
+        };
+        for (cell, times) in other.unreadable {
+            *self.unreadable.entry(cell).or_default() += times;
+        }
+        self.add_values(other.values);
+        self.learned = other.learned.or(self.learned.take());
+        for note in other.notes {
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
+    }
+
+    /// Counts a page's rejects, unreadable cells and values.
+    pub(super) fn count(&mut self, rows: &Rows) {
+        self.unidentified += rows.unidentified() as u64;
+        for reject in &rows.rejects {
+            let reason = (reject.path.clone(), reject.reason.clone());
+            *self.rejects.entry(reason).or_default() += 1;
+        }
+        for cell in &rows.unreadable {
+            let cell = (cell.column, cell.reason.clone());
+            *self.unreadable.entry(cell).or_default() += 1;
+        }
+        self.add_values(rows.values.iter().map(|values| u64::from(*values)));
+    }
+
+    fn add_values(&mut self, values: impl IntoIterator<Item = u64>) {
+        for (column, values) in values.into_iter().enumerate() {
+            match self.values.get_mut(column) {
+                Some(so_far) => *so_far += values,
+                None => self.values.push(values),
+            }
+        }
+    }
+
+    /// The rejects as the store records them.
+    pub fn rejects(&self) -> Vec<(Reject, u64)> {
+        self.rejects
+            .iter()
+            .map(|((path, reason), rows)| {
+                (
+                    Reject {
+                        path: path.clone(),
+                        reason: reason.clone(),
+                        row: None,
+                    },
+                    *rows,
+                )
+            })
+            .collect()
+    }
+}

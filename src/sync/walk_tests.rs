@@ -1,0 +1,484 @@
+//! Tests of `walk.rs`: one walk against answers by script, without sockets.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::*;
+use crate::clock::Clock;
+use crate::http::{Headers, Kind};
+use crate::model::Completeness;
+use crate::sync::client::PageClient;
+use crate::vendor::api;
+use crate::vendor::description::Description;
+
+/// Answers in order: a status, header lines, a body, each on a line of its own.
+struct Script {
+    answers: Mutex<VecDeque<String>>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Script {
+    fn reply(&self, ask: &Ask, decode: &Decode<Batch>) -> Result<Batch, HttpError> {
+        let query: Vec<String> = ask
+            .query
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let joint = if query.is_empty() { "" } else { "?" };
+        let asked = format!("{}{joint}{}", ask.path, query.join("&"));
+        self.asked.lock().expect("a lock").push(asked);
+        let answer = self.answers.lock().expect("a lock").pop_front();
+        let answer = answer.expect("no more requests than answers");
+        let mut lines: Vec<&str> = answer.lines().map(str::trim).collect();
+        let status: u16 = lines.remove(0).parse().expect("a status");
+        let kind = match status {
+            404 | 410 => Some(Kind::Missing(status, None)),
+            413 => Some(Kind::TooMany(status, None)),
+            400.. => Some(Kind::Rejected(status)),
+            _ => None,
+        };
+        let failed = |kind: Kind| kind.at(format!("read {}", ask.what), "vendor.test");
+        if let Some(kind) = kind {
+            return Err(failed(kind));
+        }
+        let is_body = |line: &&str| line.starts_with(['{', '[']);
+        let body = lines.iter().copied().find(is_body).unwrap_or_default();
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines
+            .iter()
+            .filter(|line| !is_body(line))
+            .filter_map(|line| line.split_once(": "))
+        {
+            headers.append(
+                HeaderName::from_bytes(name.as_bytes()).expect("a name"),
+                HeaderValue::from_str(value).expect("a value"),
+            );
+        }
+        let reply = Reply {
+            status,
+            headers: Headers::from(headers),
+            date: None,
+            body: body.into(),
+        };
+        decode(&reply).map_err(|bad| failed(Kind::BadAnswer(status, bad.reason)))
+    }
+}
+
+impl PageClient for Script {
+    fn get<'a>(
+        &'a self,
+        ask: &'a Ask,
+        _: &'a RunBudget,
+        decode: Decode<Batch>,
+    ) -> BoxFuture<'a, Result<Batch, HttpError>> {
+        async move { self.reply(ask, &decode) }.boxed()
+    }
+
+    fn follow(&self, link: &str, what: String) -> Result<Ask, HttpError> {
+        let path = match link.split_once("://") {
+            None => Some(link.trim_start_matches('/')),
+            Some(_) => link.strip_prefix("https://vendor.test/"),
+        };
+        let Some(path) = path else {
+            return Err(Kind::Astray.at(format!("read {what}"), "vendor.test"));
+        };
+        Ok(Ask {
+            path: format!("/{path}"),
+            query: Vec::new(),
+            what,
+            effort: Effort::Usual,
+        })
+    }
+
+    fn missing_scopes(&self) -> BoxFuture<'_, Vec<String>> {
+        async { Vec::new() }.boxed()
+    }
+}
+
+/// How a walk went, in words.
+struct Walked {
+    asked: Vec<String>,
+    rows: usize,
+    result: Result<(WalkFacts, End), Failure>,
+}
+
+impl Walked {
+    fn end(&self) -> String {
+        match &self.result {
+            Err(error) => error.to_string(),
+            Ok((_, end)) => match &end.completeness {
+                Completeness::Contradicted(why) => why.to_string(),
+                completeness => format!("{completeness:?}").to_lowercase(),
+            },
+        }
+    }
+
+    fn facts(&self) -> &WalkFacts {
+        &self.result.as_ref().expect("it was read").0
+    }
+}
+
+struct Stage {
+    source: Source,
+    script: Arc<Script>,
+    spec: Arc<StreamSpec>,
+}
+
+impl Stage {
+    fn new(page: &str) -> Self {
+        let text = format!(
+            "vendor = \"v\"\ntitle = \"V\"\nbase_url = \"https://vendor.test\"\n[streams.users]\npath = \"/users\"\n\
+             query = {{ sort = \"id\", orderBy = \"asc\" }}\nrows = \"users\"\nkey = [\"id\"]\npage = {{ {page} }}\n\
+             [streams.users.columns]\nid = \"id : text\"\nn = \"n : integer\"\n"
+        );
+        let description: Description = toml::from_str(&text).expect("a connector");
+        let spec = api::streams(&description)
+            .expect("no flaws")
+            .remove("users");
+        let script = Arc::new(Script {
+            answers: Mutex::default(),
+            asked: Mutex::default(),
+        });
+        Self {
+            source: Source::new(
+                "own".into(),
+                Arc::clone(&script) as Arc<dyn PageClient>,
+                1,
+                BTreeMap::new(),
+            ),
+            script,
+            spec: Arc::new(spec.expect("the stream")),
+        }
+    }
+
+    fn walk(&self, learned: Option<Learned>, answers: &[&str]) -> Walked {
+        *self.script.answers.lock().expect("a lock") =
+            answers.iter().map(|answer| (*answer).to_owned()).collect();
+        self.script.asked.lock().expect("a lock").clear();
+        let item = Item::default();
+        let budget = RunBudget::new(&Clock::system(), Duration::from_secs(60));
+        let road = Road {
+            source: &self.source,
+            spec: &self.spec,
+            item: &item,
+            decoder: self.spec.decoder(&item.variables),
+            extra: Vec::new(),
+            since: None,
+            learned,
+            budget: &budget,
+        };
+        let (sender, mut inbox) = mpsc::channel(100);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        let result = runtime.block_on(walk(&road, &sender, &|_, _| {}));
+        let mut rows = 0;
+        while let Ok(page) = inbox.try_recv() {
+            rows += page.received();
+        }
+        let left = self.script.answers.lock().expect("a lock").len();
+        assert_eq!(left, 0, "an answer was not asked for");
+        Walked {
+            asked: self.script.asked.lock().expect("a lock").clone(),
+            rows,
+            result,
+        }
+    }
+}
+
+/// A page with rows from one id on; further members behind them.
+fn page(first: usize, rows: usize, members: &str) -> String {
+    let rows: Vec<String> = (first..first + rows)
+        .map(|id| format!(r#"{{"id":"{id}"}}"#))
+        .collect();
+    format!(r#"{{"users":[{}]{members}}}"#, rows.join(","))
+}
+
+fn check(page: &str, answers: &[String], rows: usize, end: &str) {
+    let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+    let walked = Stage::new(page).walk(None, &answers);
+    assert_eq!(
+        (walked.rows, walked.end().as_str()),
+        (rows, end),
+        "{page} {answers:?}"
+    );
+}
+
+const NEXT_LINK: &str = "the link to the next page cannot be understood, so its rows were not received; compare `page` \
+                         of the connector with an answer";
+
+/// L4: several lines, relative addresses, what cannot be understood, what leads away, what leads back.
+#[test]
+fn link_headers() {
+    let by_link = r#"by = "link", limit = "limit", size = 10"#;
+    let linked = |lines: &str, first| format!("200\n{lines}\n{}", page(first, 10, ""));
+    let last = || format!("200\n{}", page(10, 3, ""));
+    for (lines, rows, end) in [
+        (
+            r#"link: <https://vendor.test/users?page=2>; rel="next""#,
+            13,
+            "unproven",
+        ),
+        (
+            "link: <https://vendor.test/users>; rel=\"first\"\nlink: <https://vendor.test/users?page=2>; rel=\"next\"",
+            13,
+            "unproven",
+        ),
+        ("Link: </users?page=2>; REL=Next", 13, "unproven"),
+        ("link: <?page=2>; rel='next'", 13, "unproven"),
+        ("link: <users?page=2>; rel=next", 13, "unproven"),
+    ] {
+        check(by_link, &[linked(lines, 0), last()], rows, end);
+    }
+    for (lines, rows, end) in [
+        ("link: <>; rel=next", 10, NEXT_LINK),
+        (
+            "link: <https://vendor.test/users?page=2; rel=next",
+            10,
+            NEXT_LINK,
+        ),
+        (
+            r#"link: <https://vendor.test/users?orderBy=asc&sort=id&limit=10>; rel="next""#,
+            10,
+            "the link to the next page leads back to a page that was read",
+        ),
+        (
+            "link: </users?sort=id&orderBy=%61sc&limit=10>; rel=next",
+            10,
+            "the link to the next page leads back to a page that was read",
+        ),
+    ] {
+        check(by_link, &[linked(lines, 0)], rows, end);
+    }
+    let away = [linked(
+        "link: <https://other.test/users?page=2>; rel=next",
+        0,
+    )];
+    let walked = Stage::new(by_link).walk(None, &[&away[0]]);
+    let error = walked.result.expect_err("never followed");
+    assert_eq!(error.http().map(HttpError::kind), Some(&Kind::Astray));
+}
+
+/// L8: two pages whose next links point at each other.
+#[test]
+fn two_pages_that_point_at_each_other() {
+    let first = format!(
+        "200\nlink: <https://vendor.test/users?page=2>; rel=next\n{}",
+        page(0, 10, "")
+    );
+    let second = format!(
+        "200\nlink: <https://vendor.test/users?limit=10&sort=id&orderBy=asc>; rel=next\n{}",
+        page(10, 10, "")
+    );
+    let end = "the link to the next page leads back to a page that was read";
+    check(
+        r#"by = "link", limit = "limit", size = 10"#,
+        &[first, second],
+        20,
+        end,
+    );
+}
+
+/// L9: the next page's address in the body.
+#[test]
+fn addresses_in_the_body() {
+    for (next, second) in [
+        ("next", r#","next":"https://vendor.test/users?page=2""#),
+        ("next", r#","next":"/users?page=2""#),
+        ("next", r#","next":"?page=2""#),
+        (
+            "@odata.nextLink",
+            r#","@odata.nextLink":"https://vendor.test/users?$skiptoken=a%20b""#,
+        ),
+        (
+            "meta.next",
+            r#","meta":{"next":"https://vendor.test/users?page=2"}"#,
+        ),
+        (
+            "links[rel=next].uri",
+            r#","links":[{"rel":"next","uri":"/users?page=2"}]"#,
+        ),
+    ] {
+        let rules = format!(r#"by = "next_url", next = "{next}""#);
+        let answers = [
+            format!("200\n{}", page(0, 10, second)),
+            format!("200\n{}", page(10, 3, "")),
+        ];
+        check(&rules, &answers, 13, "unproven");
+    }
+    let rules = r#"by = "next_url", next = "next""#;
+    for (members, end) in [
+        (r#","next":null"#, "proven"),
+        (r#","next":"""#, "proven"),
+        ("", "proven"),
+        (r#","next":false"#, NEXT_LINK),
+        (r#","next":2"#, NEXT_LINK),
+        (r#","next":{}"#, NEXT_LINK),
+    ] {
+        check(rules, &[format!("200\n{}", page(0, 10, members))], 10, end);
+    }
+    let asked = Stage::new(rules).walk(
+        None,
+        &[
+            &format!(
+                "200\n{}",
+                page(0, 2, r#","next":"https://vendor.test/users?a=b+c%2B""#)
+            ),
+            &format!("200\n{}", page(2, 2, "")),
+        ],
+    );
+    assert_eq!(
+        asked.asked,
+        ["/users?orderBy=asc&sort=id", "/users?a=b+c%2B"]
+    );
+}
+
+/// L14: 204 and empty bodies, at first and where a page was promised.
+#[test]
+fn answers_without_content() {
+    let by_cursor = r#"by = "cursor", cursor = "after", next = "next""#;
+    let first = || format!("200\n{}", page(0, 10, r#","next":"c""#));
+    let last = || format!("200\n{}", page(10, 3, ""));
+    let none = || "204".to_owned();
+    let empty = || "200".to_owned();
+    let contradicted =
+        "an answer without content was received twice where the server promised another page";
+    check(by_cursor, &[first(), none(), last()], 13, "unproven");
+    check(by_cursor, &[first(), empty(), last()], 13, "unproven");
+    check(by_cursor, &[first(), none(), empty()], 10, contradicted);
+    check(by_cursor, &[none()], 0, "unproven");
+    check(
+        &format!("{by_cursor}, until = [\"blank\"]"),
+        &[none()],
+        0,
+        "proven",
+    );
+    check(
+        &format!("{by_cursor}, until = [\"blank\"]"),
+        &[empty()],
+        0,
+        "proven",
+    );
+    check("", &[none()], 0, "unproven");
+    check("", &[format!("200\n{}", page(0, 0, ""))], 0, "proven");
+    check("", &["200\n{\"users\":{}}".to_owned()], 0, "unproven");
+    check("", &["200\n{\"users\":null}".to_owned()], 0, "proven");
+    let walked = Stage::new("").walk(None, &["200"]);
+    assert!(
+        walked.end().contains("expected rows, got nothing"),
+        "{}",
+        walked.end()
+    );
+}
+
+/// L6: `sort` refused, `limit` refused, both, neither; 404 behind rows and at first.
+#[test]
+fn refused_parameters_are_found_out_once() {
+    let rules = r#"by = "offset", offset = "offset", limit = "limit", size = 1000, optional = ["sort", "orderBy"]"#;
+    let (full, end) = (format!("200\n{}", page(0, 3, "")), "200\n{\"users\":[]}");
+    let lean = "/users?offset=0&limit=1000";
+    let half = "/users?orderBy=asc&sort=id&offset=0&limit=500";
+    let as_it_is = "/users?orderBy=asc&sort=id&offset=0&limit=1000";
+    let learned = |without: &[&str], size| {
+        Some(Learned {
+            without: without.iter().map(|name| (*name).to_owned()).collect(),
+            size,
+        })
+    };
+    for (what, statuses, last, expected) in [
+        ("nothing", &[][..], as_it_is, None),
+        ("sort", &["400"], lean, learned(&["sort", "orderBy"], None)),
+        (
+            "sort, 422",
+            &["422"],
+            lean,
+            learned(&["sort", "orderBy"], None),
+        ),
+        (
+            "sort, 501",
+            &["501"],
+            lean,
+            learned(&["sort", "orderBy"], None),
+        ),
+        ("limit", &["400", "400"], half, learned(&[], Some(500))),
+        (
+            "both",
+            &["400", "400", "400", "400", "400"],
+            "/users?offset=0&limit=100",
+            learned(&["sort", "orderBy"], Some(100)),
+        ),
+    ] {
+        let stage = Stage::new(rules);
+        let mut answers = statuses.to_vec();
+        answers.extend([full.as_str(), end]);
+        let walked = stage.walk(None, &answers);
+        assert_eq!(
+            (walked.rows, walked.end().as_str()),
+            (3, "unproven"),
+            "{what}"
+        );
+        assert_eq!(walked.asked[statuses.len()], last, "{what}");
+        assert_eq!(walked.facts().learned, expected, "{what}");
+        assert_eq!(
+            walked.facts().notes.len(),
+            usize::from(expected.is_some()),
+            "{what}"
+        );
+        // The next walk of this process begins with it and says nothing; so does another process that is told.
+        let again = stage.walk(None, &[&full, end]);
+        assert_eq!(
+            (again.asked[0].as_str(), again.facts().notes.len()),
+            (last, 0),
+            "{what}"
+        );
+        let told = Stage::new(rules).walk(expected, &[&full, end]);
+        assert_eq!(told.asked[0], last, "{what}");
+    }
+    let stage = Stage::new(rules);
+    let walked = stage.walk(None, &["400"; 6]);
+    assert!(walked.end().contains("400"), "{}", walked.end());
+    // For a while nothing else is tried: it is not about parameters.
+    assert_eq!(stage.walk(None, &["400"]).asked, [as_it_is]);
+    for status in ["404", "410"] {
+        let walked = Stage::new(rules).walk(None, &[status]);
+        assert!(walked.result.is_err(), "{status}");
+        let walked = Stage::new(rules).walk(None, &[&full, status]);
+        assert_eq!(
+            (walked.rows, walked.end().as_str()),
+            (3, "unproven"),
+            "{status}"
+        );
+    }
+}
+
+/// Issue item 8: messages name the page's place in the list.
+#[test]
+fn a_page_is_named_by_its_place() {
+    let rules = r#"by = "offset", offset = "offset", limit = "limit", size = 100"#;
+    let full = format!("200\n{}", page(0, 100, ""));
+    let walked = Stage::new(rules).walk(None, &[&full, "413", "400"]);
+    assert!(walked.end().contains("page 2 of users"), "{}", walked.end());
+    let by_cursor = r#"by = "cursor", cursor = "after", next = "next""#;
+    let first = format!("200\n{}", page(0, 10, r#","next":"c""#));
+    let walked = Stage::new(by_cursor).walk(None, &[&first, "204", "400"]);
+    assert!(walked.end().contains("page 2 of users"), "{}", walked.end());
+}
+
+#[test]
+fn what_is_counted() {
+    let rules = r#"by = "offset", offset = "offset", limit = "limit", size = 2, total_member = ["total"], total = "ignore""#;
+    let first = r#"200
+        {"users":[{"id":"a","n":1},{"id":"b"}],"total":9}"#;
+    let second = r#"200
+        {"users":[{"n":5}],"total":9}"#;
+    let walked = Stage::new(rules).walk(None, &[first, second, "200\n{\"users\":[]}"]);
+    let facts = walked.facts();
+    assert_eq!((facts.pages, facts.received, facts.total), (2, 3, Some(9)));
+    assert_eq!((facts.unidentified, facts.rejects.len()), (1, 1));
+    assert_eq!(walked.end(), "unproven");
+}
