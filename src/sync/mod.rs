@@ -14,6 +14,8 @@ pub mod probe;
 pub mod read;
 pub mod report;
 pub mod run;
+#[cfg(test)]
+mod simulation;
 pub mod timeline;
 mod unready;
 mod walk;

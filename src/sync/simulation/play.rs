@@ -1,0 +1,282 @@
+//! Plays one plan from an empty mirror to the quiet runs at its end, and asks the laws after every run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::laws::{Law, Laws, Seen, Violation, difference};
+use super::mirror::{Mirror, Part, STREAMS, Shown};
+use super::plan::{Change, Plan, Run, Second, Step};
+use super::script::{Script, Shared};
+use super::vendor::World;
+use crate::clock::TestClock;
+use crate::sync::{Cause, Job, Order, Runner, Watch};
+
+/// Quiet runs after which an honest vendor and its mirror are equal; approvals of held runs aside.
+const QUIET_RUNS: u32 = 6;
+
+/// The time between them. Every third one is a full one where the job reads changes.
+const QUIET: Duration = Duration::from_secs(25 * 3600);
+
+/// How long an approval is good for, with the length of a run.
+const APPROVAL: SignedDuration = SignedDuration::from_hours(25);
+
+/// What a history was worth.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    pub runs: u64,
+    pub requests: u64,
+    /// Losses that nobody could have noticed.
+    pub unobservable: u64,
+}
+
+/// Plays a plan; says which law it breaks.
+pub(super) async fn play(plan: &Plan, mirror: &mut Mirror) -> Result<Tally, Violation> {
+    mirror.clear().await;
+    let start: Timestamp = "2026-03-02T06:00:00Z".parse().expect("a time");
+    let clock = TestClock::at(start);
+    let world = World::new(&plan.vendor, &plan.rows, start);
+    let script: Shared = Arc::new(Script::new(world, clock.clone()));
+    let streams: Vec<&'static str> = STREAMS
+        .into_iter()
+        .filter(|stream| match plan.job.second {
+            Second::Alone => *stream == "users",
+            Second::Notes => *stream != "marks",
+            Second::Marks => *stream != "notes",
+        })
+        .collect();
+    let mut stage = Stage {
+        plan,
+        job: mirror.job(plan, &script),
+        script,
+        clock,
+        mirror,
+        shown: streams
+            .into_iter()
+            .map(|stream| (stream, Shown::default()))
+            .collect(),
+        laws: Laws::wanted(),
+        tally: Tally::default(),
+        approved: None,
+    };
+    for step in &plan.steps {
+        stage.step(step).await?;
+    }
+    stage.quiet().await?;
+    stage.tally.unobservable = stage.laws.unobservable;
+    Ok(stage.tally)
+}
+
+struct Stage<'a> {
+    plan: &'a Plan,
+    script: Shared,
+    job: Arc<Job>,
+    clock: TestClock,
+    mirror: &'a mut Mirror,
+    shown: BTreeMap<&'static str, Shown>,
+    laws: Laws,
+    tally: Tally,
+    /// When an admin approved something that no good run has used yet.
+    approved: Option<Timestamp>,
+}
+
+impl Stage<'_> {
+    async fn step(&mut self, step: &Step) -> Result<(), Violation> {
+        match step {
+            Step::Then(change) => self.change(*change),
+            Step::Minutes(minutes) => {
+                self.clock
+                    .pass(Duration::from_secs(u64::from(*minutes) * 60));
+            }
+            Step::Run(run) => self.run(run, Cause::Schedule).await?,
+            Step::Approve => self.approve().await?,
+        }
+        Ok(())
+    }
+
+    async fn approve(&mut self) -> Result<(), Violation> {
+        let now = self.clock.clock().now();
+        if self.mirror.approve(now).await {
+            self.approved = Some(now);
+            self.run(&Run::default(), Cause::Approval).await?;
+        }
+        Ok(())
+    }
+
+    fn change(&self, change: Change) {
+        self.clock.pass(Duration::from_secs(1));
+        let now = self.clock.clock().now();
+        self.script.lock().world.change(change, now);
+    }
+
+    /// One run of the job, and the laws.
+    async fn run(&mut self, run: &Run, cause: Cause) -> Result<(), Violation> {
+        let from = self.script.lock().world.tick();
+        let (stop, kill) = self.script.begin(run);
+        let script = Arc::clone(&self.script);
+        let watch: Watch = Arc::new(move |_| script.hear());
+        let runner = Runner {
+            store: self.mirror.store(),
+            clock: self.clock.clock(),
+        };
+        let order = Order {
+            cause,
+            full: run.full,
+            dry: false,
+        };
+        let killed = tokio::select! {
+            biased;
+            () = kill.cancelled() => true,
+            _ = runner.run(&self.job, order, &stop, &watch) => false,
+        };
+        drop(runner);
+        if killed {
+            self.mirror.kill(self.clock.clock().now()).await;
+        }
+        self.judge(from)
+    }
+
+    fn judge(&mut self, from: usize) -> Result<(), Violation> {
+        let look = |stream: &&'static str| (*stream, self.mirror.look(stream));
+        let after: BTreeMap<_, _> = self.shown.keys().map(look).collect();
+        let count = |stream: &&'static str| (*stream, self.mirror.unconfirmed(stream));
+        let unconfirmed = self.shown.keys().map(count).collect();
+        let last = self.mirror.last_run();
+        let now = self.clock.clock().now();
+        let state = self.script.lock();
+        self.tally.runs += 1;
+        self.tally.requests += state.served.len() as u64;
+        let seen = Seen {
+            world: &state.world,
+            ticks: (from, state.world.tick()),
+            served: &state.served,
+            before: &self.shown,
+            after: &after,
+            unconfirmed: &unconfirmed,
+            last: &last,
+            approved: self
+                .approved
+                .is_some_and(|at| now.duration_since(at) <= APPROVAL),
+        };
+        if let Err(violation) = self.laws.after_run(self.plan, &seen) {
+            let messages: Vec<String> = last
+                .parts
+                .iter()
+                .map(|(stream, part)| format!("{stream} {} {}", part.outcome, part.message))
+                .collect();
+            let text = format!(
+                "{}\n  run {} of the history: {} ({})",
+                violation.text,
+                self.tally.runs,
+                last.outcome,
+                messages.join("; ")
+            );
+            return Err(Violation { text, ..violation });
+        }
+        drop(state);
+        self.shown = after;
+        if last.parts.values().all(Part::is_good) {
+            self.approved = None;
+        }
+        Ok(())
+    }
+
+    /// Nothing happens any more: the mirror becomes what the vendor lists, and stays so.
+    async fn quiet(&mut self) -> Result<(), Violation> {
+        let all: Vec<u16> = {
+            let state = self.script.lock();
+            state.world.now().iter().map(|row| row.key).collect()
+        };
+        for key in all {
+            self.change(Change::Mend { key });
+        }
+        // Soon after each other, so that what is read incrementally stays so.
+        if self.plan.job.incremental {
+            self.clock.pass(Duration::from_secs(3600));
+            self.run(&Run::default(), Cause::Schedule).await?;
+        }
+        let mut left = None;
+        for _ in 0..QUIET_RUNS {
+            self.clock.pass(QUIET);
+            self.run(&Run::default(), Cause::Schedule).await?;
+            self.approve().await?;
+            left = self.unsettled();
+            if left.is_none() {
+                break;
+            }
+        }
+        match left {
+            Some(text) if self.can_settle() => self.laws.of_interest(Err(Violation {
+                law: Law::QuietSettles,
+                text: format!("after {QUIET_RUNS} quiet runs: {text}"),
+            })),
+            Some(_) => Ok(()),
+            None if self.can_settle() => self.writes_nothing().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Rows that are in another order at each request never come all at once.
+    fn can_settle(&self) -> bool {
+        use super::plan::{Leaves, Order, Style};
+        let vendor = &self.plan.vendor;
+        // A user whose status was never seen stays, and there is no list of the user's entries.
+        let forgotten = |step: &Step| matches!(step, Step::Then(Change::Forget { .. }));
+        let stays = vendor.leaves == Leaves::WithStatus && self.plan.steps.iter().any(forgotten);
+        !stays && (vendor.order != Order::Shuffled || vendor.style == Style::OneAnswer)
+    }
+
+    fn unsettled(&self) -> Option<String> {
+        let honest = self.plan.is_honest();
+        let state = self.script.lock();
+        let difference = difference(self.plan, &state.world, &self.shown, honest);
+        if difference.is_some() || !honest {
+            return difference;
+        }
+        let waiting: Vec<&str> = self
+            .shown
+            .keys()
+            .filter(|stream| self.mirror.unconfirmed(stream) > 0)
+            .copied()
+            .collect();
+        if !waiting.is_empty() {
+            return Some(format!("{waiting:?} have unconfirmed rows"));
+        }
+        let last = self.mirror.last_run();
+        let message = last.parts.values().find(|part| part.outcome != "ok");
+        let message = message.map_or("", |part| part.message.as_str());
+        (last.outcome != "ok").then(|| format!("the outcome is {}: {message}", last.outcome))
+    }
+
+    async fn writes_nothing(&mut self) -> Result<(), Violation> {
+        let before = self.shown.clone();
+        self.clock.pass(Duration::from_secs(3600));
+        self.run(&Run::default(), Cause::Schedule).await?;
+        let written: i64 = self
+            .mirror
+            .last_run()
+            .parts
+            .values()
+            .map(|part| part.written)
+            .sum();
+        if before == self.shown && written == 0 {
+            return Ok(());
+        }
+        // Where totals lie, a removal may take longer than the quiet runs.
+        let listed = |shown: &BTreeMap<&'static str, Shown>| {
+            let state = self.script.lock();
+            let all = shown.values().flat_map(|shown| shown.live.clone());
+            all.filter(|(key, _)| state.world.now().iter().any(|row| row.key == *key))
+                .collect::<Vec<_>>()
+        };
+        if !self.plan.is_honest() && listed(&before) == listed(&self.shown) {
+            return Ok(());
+        }
+        self.laws.of_interest(Err(Violation {
+            law: Law::QuietWritesNothing,
+            text: format!("a quiet run wrote; rows told of: {written}"),
+        }))
+    }
+}
