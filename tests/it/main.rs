@@ -16,6 +16,7 @@ mod combos;
 mod crosswalk;
 mod daemon;
 mod demo;
+mod field;
 mod floors;
 mod guard;
 mod init;

@@ -1,0 +1,469 @@
+//! J1, J2, J3: jobs beside each other, reloads in the middle of a run, lists that belong together.
+
+use std::time::Duration;
+
+use rollbook::app::{Overlay, Places, Setup};
+use serde_json::{Value, json};
+
+use super::bench::{Bench, Plan, each, id, once, people, persons, until};
+use super::server::{Ask, Gate, Reply, Shared};
+use rollbook::sync::Cause;
+
+/// Nothing takes longer beside a vendor that answers at once.
+const LIMIT: Duration = Duration::from_secs(4);
+
+/// A stream of this name with a name.
+fn stream(name: &str) -> String {
+    people("page = { by = \"none\" }", "", "name = \"name : text\"\n").replace("people", name)
+}
+
+/// Streams, and jobs that read some of them in their own order.
+fn plan(streams: &[&str], jobs: &[(&str, &[&str], &str)]) -> Plan {
+    let text: String = streams.iter().map(|name| stream(name)).collect();
+    let mut plan = Plan::of(&text);
+    plan.in_flight = 4;
+    plan.real_time = true;
+    plan.jobs = jobs
+        .iter()
+        .map(|(name, streams, more)| {
+            (
+                (*name).to_owned(),
+                format!("{}{more}", super::bench::reads(streams)),
+            )
+        })
+        .collect();
+    plan
+}
+
+const TOGETHER: &str = "apply = \"together\"\ntimeout = \"30s\"\n";
+
+/// J1: jobs that read the same streams in other orders all end.
+#[test]
+fn j1_jobs_that_read_the_same_streams_in_other_orders() {
+    type Jobs = &'static [(&'static str, &'static [&'static str], &'static str)];
+    let cases: [(&str, Jobs); 5] = [
+        (
+            "two, the other way round",
+            &[
+                ("one", &["users", "classes"], TOGETHER),
+                ("two", &["classes", "users"], TOGETHER),
+            ],
+        ),
+        (
+            "two in the same order",
+            &[
+                ("one", &["users", "classes"], TOGETHER),
+                ("two", &["users", "classes"], TOGETHER),
+            ],
+        ),
+        (
+            "three in a ring",
+            &[
+                ("one", &["users", "classes"], TOGETHER),
+                ("two", &["classes", "orgs"], TOGETHER),
+                ("three", &["orgs", "users"], TOGETHER),
+            ],
+        ),
+        (
+            "one together, one each",
+            &[
+                ("one", &["users", "classes"], TOGETHER),
+                ("two", &["classes", "users"], ""),
+            ],
+        ),
+        (
+            "all of three, every way",
+            &[
+                ("one", &["users", "classes", "orgs"], TOGETHER),
+                ("two", &["orgs", "classes", "users"], TOGETHER),
+                ("three", &["classes", "orgs", "users"], TOGETHER),
+            ],
+        ),
+    ];
+    each(
+        &cases,
+        |(name, _)| (*name).to_owned(),
+        |(name, jobs)| {
+            let mut bench = Bench::new(&plan(&["users", "classes", "orgs"], jobs));
+            bench.vendor.answers(super::bench::all(&persons(20)));
+            let names: Vec<&str> = jobs.iter().map(|(name, ..)| *name).collect();
+            for round in 1..=2 {
+                let runs = bench.beside(&names, LIMIT);
+                let runs = runs
+                    .unwrap_or_else(|| panic!("{name}: they wait for each other, round {round}"));
+                runs.into_iter().for_each(|ran| drop(ran.ended("ok", name)));
+            }
+        },
+    );
+}
+
+/// J1: a job waits for another one no longer than its own timeout, and says what it waited for.
+#[test]
+fn j1_a_wait_is_bounded_by_the_timeout() {
+    let short = "apply = \"together\"\ntimeout = \"1s\"\n";
+    let mut bench = Bench::new(&plan(
+        &["users", "classes"],
+        &[
+            ("one", &["users", "classes"], TOGETHER),
+            ("two", &["classes", "users"], short),
+        ],
+    ));
+    let gate = Gate::default();
+    let held = gate.clone();
+    bench.vendor.answers(move |ask| {
+        let reply = Reply::json(&json!({"rows": persons(20)}));
+        if ask.list() == "users" {
+            reply.behind(&held)
+        } else {
+            reply
+        }
+    });
+    let (one, two) = bench.run_with("one", &gate, async |app, _| {
+        once(app, "two", Cause::Command, false).await
+    });
+    one.ended("ok", "who was first");
+    let two = two.expect("it does not wait for ever");
+    bench
+        .of(two)
+        .ended("failed", "who waited")
+        .says(&["another run still reads `classes`"], "who waited");
+}
+
+fn loaded(places: &Places) -> Setup {
+    Setup::load(places, &Overlay::default()).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn places(bench: &Bench) -> Places {
+    Places {
+        config: bench.place.path("config"),
+        jobs: bench.place.path("jobs"),
+        state: bench.place.path("state"),
+    }
+}
+
+/// J2: two jobs read the same stream, and a reload comes between: they take turns all the same.
+#[test]
+fn j2_a_reload_while_two_jobs_read_the_same_stream() {
+    let jobs: &[(&str, &[&str], &str)] = &[("one", &["users"], ""), ("two", &["users"], "")];
+    let mut bench = Bench::new(&plan(&["users"], jobs));
+    let gate = Gate::default();
+    let held = gate.clone();
+    bench.vendor.answers(move |ask| {
+        let reply = Reply::json(&json!({"rows": persons(20)}));
+        if ask.nth == 1 {
+            reply.behind(&held)
+        } else {
+            reply
+        }
+    });
+    // Any file that changed makes a reload; this one has nothing to do with the source.
+    bench.place.write(
+        "jobs/three.toml",
+        "source = \"own\"\nstreams = [\"users\"]\nschedule = \"0 4 * * *\"\n",
+    );
+    let setup = loaded(&places(&bench));
+    let opens = gate.clone();
+    let (one, two) = bench.run_with("one", &gate, async |app, vendor| {
+        app.replace(setup).await.expect("taken");
+        let open = async {
+            until(|| vendor.requests() > 1).await;
+            opens.open();
+        };
+        futures_util::future::join(once(app, "two", Cause::Command, false), open)
+            .await
+            .0
+    });
+    one.ended("ok", "the run of before the reload");
+    let two = bench
+        .of(two.expect("it ends"))
+        .ended("ok", "the run of after it");
+    assert_eq!(
+        two.part("users").new,
+        0,
+        "the first one brought the rows: {two:?}"
+    );
+    assert_eq!(crate::look::count(&bench.place.mirror(), "own_users"), 20);
+}
+
+/// J2: a source that did not change keeps its limits through a reload: one request at once stays one.
+#[test]
+fn j2_a_reload_does_not_double_what_is_under_way() {
+    let jobs: &[(&str, &[&str], &str)] = &[("one", &["users"], ""), ("two", &["classes"], "")];
+    for reloads in [false, true] {
+        let mut plan = plan(&["users", "classes"], jobs);
+        plan.in_flight = 1;
+        let mut bench = Bench::new(&plan);
+        let gate = Gate::default();
+        let held = gate.clone();
+        bench.vendor.answers(move |ask| {
+            let reply = Reply::json(&json!({"rows": persons(20)}));
+            if ask.list() == "users" {
+                reply.behind(&held)
+            } else {
+                reply
+            }
+        });
+        bench.place.write(
+            "jobs/three.toml",
+            "source = \"own\"\nstreams = [\"users\"]\nschedule = \"0 4 * * *\"\n",
+        );
+        let setup = loaded(&places(&bench));
+        let opens = gate.clone();
+        let (one, two) = bench.run_with("one", &gate, async |app, vendor| {
+            if reloads {
+                app.replace(setup).await.expect("taken");
+            }
+            let look = async {
+                until(|| vendor.requests() > 1).await;
+                let requests = vendor.requests();
+                opens.open();
+                requests
+            };
+            futures_util::future::join(once(app, "two", Cause::Command, false), look).await
+        });
+        one.ended("ok", reloads);
+        let (two, under_way) = two.expect("it ends");
+        bench.of(two).ended("ok", reloads);
+        assert_eq!(under_way, 1, "with a reload: {reloads}");
+    }
+}
+
+/// J2: a vendor that asked to be left alone for a day is left alone after a reload too.
+#[test]
+fn j2_a_reload_does_not_forget_that_the_vendor_wants_to_be_left_alone() {
+    let jobs: &[(&str, &[&str], &str)] = &[("one", &["users"], ""), ("two", &["classes"], "")];
+    for reloads in [false, true] {
+        let mut plan = plan(&["users", "classes"], jobs);
+        plan.real_time = false;
+        let mut bench = Bench::new(&plan);
+        bench
+            .vendor
+            .answers(|_| Reply::status(429).header("retry-after", "86400"));
+        bench
+            .run("one", Cause::Command, false)
+            .ended_in(&["failed", "incomplete"], "429");
+        bench.vendor.answers(super::bench::all(&persons(20)));
+        if reloads {
+            bench.place.write(
+                "jobs/three.toml",
+                "source = \"own\"\nstreams = [\"users\"]\nschedule = \"0 4 * * *\"\n",
+            );
+            bench.reload();
+        }
+        bench
+            .run("two", Cause::Command, false)
+            .ended_in(&["failed", "incomplete"], reloads);
+        assert_eq!(bench.vendor.requests(), 0, "with a reload: {reloads}");
+        bench.pass(Duration::from_secs(86_401));
+        bench
+            .run("two", Cause::Command, false)
+            .ended("ok", "a day later");
+    }
+}
+
+/// J2: a run keeps the columns that it started with, whatever a reload brings.
+#[test]
+fn j2_a_reload_that_changes_the_columns_of_a_run() {
+    let columns = |more: &str| {
+        let mut plan = plan(&["users"], &[("one", &["users"], "")]);
+        plan.streams.push_str(more);
+        plan
+    };
+    let (less, more) = (columns(""), columns("email = \"email : text\"\n"));
+    let other = columns("email = \"mail : integer\"\n");
+    let cases = [
+        ("one is dropped", &more, &less),
+        ("one is added", &less, &more),
+        ("one is another", &more, &other),
+    ];
+    each(
+        &cases,
+        |(name, ..)| (*name).to_owned(),
+        |(name, before, after)| {
+            let mut bench = Bench::new(before);
+            let mut rows = persons(20);
+            rows.iter_mut().for_each(|row| row["email"] = json!("a@x"));
+            bench.vendor.answers(super::bench::all(&rows));
+            bench.run("one", Cause::Command, false).ended("ok", "first");
+            rows.push(json!({"id": id(20), "name": "New", "email": "b@x"}));
+            let gate = Gate::default();
+            let (held, body) = (gate.clone(), json!({"rows": rows}));
+            bench
+                .vendor
+                .answers(move |_| Reply::json(&body).behind(&held));
+            // The files change under the program, which is not started anew.
+            let written = Bench::new(after);
+            let text = std::fs::read_to_string(written.place.path("config/vendors/own.toml"))
+                .expect("a file");
+            bench.place.write("config/vendors/own.toml", &text);
+            let setup = loaded(&places(&bench));
+            let opens = gate.clone();
+            let (one, taken) = bench.run_with("one", &gate, async |app, _| {
+                let opens = async {
+                    until(|| false).await;
+                    opens.open();
+                };
+                futures_util::future::join(app.replace(setup), opens)
+                    .await
+                    .0
+            });
+            one.ended("ok", name);
+            assert!(matches!(taken, Some(Ok(()))), "{name}: the reload is taken");
+            bench
+                .run("one", Cause::Command, false)
+                .ended("ok", "with the new columns");
+            let table = crate::look::count(&bench.place.mirror(), "own_users");
+            assert_eq!(table, 21, "{name}");
+        },
+    );
+}
+
+/// Users and enrolments of them, applied together.
+fn roster(order: &[&str], apply: &str) -> Plan {
+    let mut plan = Plan::of(&format!(
+        "{}{}user_id = {{ from = \"user.id : text\", references = \"users\" }}\n",
+        stream("users"),
+        stream("enrolments")
+    ));
+    plan.jobs = vec![(
+        "job".to_owned(),
+        format!("{}apply = \"{apply}\"\n", super::bench::reads(order)),
+    )];
+    plan
+}
+
+fn enrolment(number: usize, user: Option<usize>) -> Value {
+    json!({"id": format!("e{number:04}"), "name": "E", "user": {"id": user.map(id)}})
+}
+
+/// Both lists from what the test shares; `between` happens before the second list of the first set is answered.
+fn answers(
+    users: &Shared,
+    enrolments: &Shared,
+    between: impl Fn(&Shared, &Shared) + Send + 'static,
+) -> impl FnMut(&Ask) -> Reply + Send + 'static {
+    let (users, enrolments) = (users.clone(), enrolments.clone());
+    let mut lists = 0;
+    move |ask| {
+        lists += 1;
+        if lists == 2 {
+            between(&users, &enrolments);
+        }
+        let rows = match ask.list() {
+            "users" => users.rows(),
+            _ => enrolments.rows(),
+        };
+        Reply::json(&json!({"rows": rows}))
+    }
+}
+
+/// J3: the vendor changes between two lists of a set: the set is read once more, and then it holds together.
+#[test]
+fn j3_the_vendor_changes_between_two_lists() {
+    type Between = fn(&Shared, &Shared);
+    let joins: Between = |users, enrolments| {
+        users.edit(|rows| rows.push(super::bench::person(20)));
+        enrolments.edit(|rows| rows.push(enrolment(20, Some(20))));
+    };
+    let leaves: Between = |users, enrolments| {
+        users.edit(|rows| drop(rows.remove(3)));
+        enrolments.edit(|rows| drop(rows.remove(3)));
+    };
+    let cases: [(&str, &[&str], Between); 2] = [
+        ("somebody joins", &["users", "enrolments"], joins),
+        ("somebody leaves", &["enrolments", "users"], leaves),
+    ];
+    for is_first_load in [true, false] {
+        each(
+            &cases,
+            |(name, ..)| format!("{name}, first load: {is_first_load}"),
+            |(name, order, between)| {
+                let mut bench = Bench::new(&roster(order, "together"));
+                let users = Shared::of(persons(20));
+                let enrolments = Shared::of(
+                    (0..20)
+                        .map(|number| enrolment(number, Some(number)))
+                        .collect(),
+                );
+                if !is_first_load {
+                    bench
+                        .vendor
+                        .answers(answers(&users, &enrolments, |_, _| {}));
+                    bench.sync().ended("ok", "first");
+                }
+                bench.vendor.answers(answers(&users, &enrolments, *between));
+                bench.sync().ended("ok", name);
+                assert_eq!(
+                    bench.vendor.requests(),
+                    4,
+                    "{name}: the set is read once more"
+                );
+                let dangling = "SELECT count(*) FROM own_enrolments WHERE user_id NOT IN (SELECT id FROM own_users)";
+                assert_eq!(
+                    crate::look::one::<u64>(&bench.place.mirror(), dangling),
+                    0,
+                    "{name}"
+                );
+            },
+        );
+    }
+}
+
+/// J3: references that dangle at the vendor are said with their number, and cost a second reading once.
+#[test]
+fn j3_references_that_always_dangle() {
+    let mut bench = Bench::new(&roster(&["users", "enrolments"], "together"));
+    let users = Shared::of(persons(20));
+    let mut rows: Vec<Value> = (0..20)
+        .map(|number| enrolment(number, Some(number)))
+        .collect();
+    // Nobody is meant by no reference at all.
+    rows.push(enrolment(20, None));
+    let enrolments = Shared::of(rows);
+    bench
+        .vendor
+        .answers(answers(&users, &enrolments, |_, _| {}));
+    let ran = bench.sync().ended("ok", "nothing dangles");
+    assert!(!ran.said.contains("users"), "{ran:?}");
+    assert_eq!(bench.vendor.log().len(), 2);
+    enrolments.edit(|rows| rows.extend((30..37).map(|number| enrolment(number, Some(number)))));
+    let ran = bench.sync().says(&["7", "users"], "seven dangle");
+    assert_eq!(bench.vendor.log().len(), 4, "read once more: {ran:?}");
+    assert_eq!(
+        crate::look::count(&bench.place.mirror(), "own_enrolments"),
+        28,
+        "they are there all the same"
+    );
+    for reading in 1..=2 {
+        bench.sync();
+        assert_eq!(
+            bench.vendor.log().len(),
+            2,
+            "what dangled before costs nothing, reading {reading}"
+        );
+    }
+    enrolments.edit(|rows| rows.push(enrolment(40, Some(40))));
+    bench.sync().says(&["1 row", "users"], "one more");
+    assert_eq!(bench.vendor.log().len(), 4);
+}
+
+/// J3: where each stream is applied by itself nothing is read again; a reference to no stream is refused.
+#[test]
+fn j3_only_what_is_applied_together_is_looked_at() {
+    let mut bench = Bench::new(&roster(&["users", "enrolments"], "each"));
+    let (users, enrolments) = (
+        Shared::of(persons(20)),
+        Shared::of(vec![enrolment(1, Some(99))]),
+    );
+    bench
+        .vendor
+        .answers(answers(&users, &enrolments, |_, _| {}));
+    bench.sync().ended("ok", "each");
+    assert_eq!(bench.vendor.log().len(), 2);
+    let mut plan = roster(&["users", "enrolments"], "together");
+    plan.streams = plan
+        .streams
+        .replace("references = \"users\"", "references = \"pupils\"");
+    let problems = Bench::new(&plan).check().err().unwrap_or_default();
+    assert!(problems.contains("pupils"), "{problems}");
+}

@@ -1,0 +1,379 @@
+//! L15, T10 and what a run calls itself: approvals, `why`, exit codes, what is not served.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::bench::{Bench, Plan, each, id, people, person, persons};
+use super::server::{Ask, Pages, Reply, Shared, Style, pages};
+
+const CHANGES: &str = "name = \"name : text\"\nchanged = \"changed : timestamp\"\n";
+
+/// A stream that is asked for its changes.
+fn changes(style: Pages, default: bool, job: &str) -> Plan {
+    let since = format!(
+        "since = {{ column = \"changed\", query = {{ since = \"{{since}}\" }}, overlap = \"1s\", default = {default}, full_every = \"30d\" }}"
+    );
+    Plan::of(&people(&style.toml(), &since, CHANGES)).job(job)
+}
+
+fn stamped(number: usize) -> Value {
+    json!({"id": id(number), "name": "N", "changed": "2026-03-01T01:00:00Z"})
+}
+
+fn changed_since(style: Pages, ask: &Ask, list: &Shared) -> Reply {
+    let since = ask.query.get("since").cloned().unwrap_or_default();
+    let rows: Vec<Value> = list
+        .rows()
+        .into_iter()
+        .filter(|row| row["changed"].as_str().unwrap_or_default() >= since.as_str())
+        .collect();
+    style.page(ask, &rows)
+}
+
+/// L15: an approval of a full reading of a stream that is read by its changes reads it in full.
+#[test]
+fn l15_an_approved_run_reads_in_full_what_was_held() {
+    let one = pages(Style::None, 0);
+    let cases = [
+        ("by the description", changes(one, true, ""), one),
+        (
+            "by the job",
+            changes(one, false, "[stream.people]\nmode = \"incremental\"\n"),
+            one,
+        ),
+        (
+            "in pages",
+            changes(pages(Style::Offset, 15), true, "[guard]\nconfirm = 1\n"),
+            pages(Style::Offset, 15),
+        ),
+        (
+            "together",
+            changes(one, true, "apply = \"together\"\n"),
+            one,
+        ),
+    ];
+    each(
+        &cases,
+        |(name, ..)| (*name).to_owned(),
+        |(name, plan, style)| {
+            let style = *style;
+            let mut bench = Bench::new(plan);
+            let list = Shared::of((0..40).map(stamped).collect());
+            let ours = list.clone();
+            bench
+                .vendor
+                .answers(move |ask| changed_since(style, ask, &ours));
+            bench.sync().ended("ok", "first");
+            list.edit(|rows| rows.truncate(20));
+            bench.pass(Duration::from_secs(60));
+            let held = bench.full().ended("held", name).says(&["20", "40"], name);
+            bench.pass(Duration::from_secs(60));
+            let ran = bench.approve(&held).ended("ok", name);
+            assert_eq!(
+                (ran.people().reading.as_str(), ran.people().gone),
+                ("full", 20),
+                "{ran:?}"
+            );
+            assert_eq!(bench.ids().len(), 20);
+            for _ in 0..2 {
+                bench.pass(Duration::from_secs(60));
+                bench.full().ended("ok", "the next full one is not held");
+            }
+            bench.pass(Duration::from_secs(60));
+            assert_eq!(
+                bench.sync().ended("ok", name).people().reading,
+                "incremental"
+            );
+        },
+    );
+}
+
+/// L15: only what was held is read in full; and a difference that is another one is held anew.
+#[test]
+fn l15_an_approval_is_for_what_was_held() {
+    let since = "since = { column = \"changed\", query = { since = \"{since}\" }, overlap = \"1s\", default = true, full_every = \"30d\" }";
+    let stream =
+        |name: &str| people("page = { by = \"none\" }", since, CHANGES).replace("people", name);
+    let mut bench = Bench::new(&Plan::of(&[stream("people"), stream("pupils")].concat()));
+    let (style, list, other) = (
+        pages(Style::None, 0),
+        Shared::of((0..40).map(stamped).collect()),
+        Shared::of((0..40).map(stamped).collect()),
+    );
+    let (ours, others) = (list.clone(), other.clone());
+    bench.vendor.answers(move |ask| match ask.list() {
+        "people" => changed_since(style, ask, &ours),
+        _ => changed_since(style, ask, &others),
+    });
+    bench.sync().ended("ok", "first");
+    list.edit(|rows| rows.truncate(20));
+    bench.pass(Duration::from_secs(60));
+    let held = bench.full().ended("held", "half of them");
+    list.edit(|rows| rows.truncate(19));
+    bench.pass(Duration::from_secs(60));
+    let again = bench.approve(&held).ended("held", "one more");
+    assert_eq!(again.part("pupils").reading, "incremental", "{again:?}");
+    assert_eq!(bench.ids().len(), 40);
+    bench.pass(Duration::from_secs(60));
+    bench.approve(&again).ended("ok", "what was approved");
+    assert_eq!(bench.ids().len(), 19);
+}
+
+/// T10: `why` of a row whose answer was rejected, or of which a cell was, tells column and reason.
+#[test]
+fn t10_why_of_a_row_that_was_rejected() {
+    // Columns, what comes the second time, who is asked about, what is told.
+    let cases = [
+        (
+            "name = \"name : text required\"\n",
+            json!({"name": null}),
+            3,
+            "name",
+        ),
+        (
+            "name = \"name : text required\"\n",
+            json!({"name": ["a"]}),
+            3,
+            "name",
+        ),
+        (
+            "name = \"name : text\"\nday = \"day : date\"\n",
+            json!({"name": "N", "day": "2025-02-30"}),
+            3,
+            "day",
+        ),
+        (
+            "name = \"name : text required\"\n",
+            json!({"name": null}),
+            50,
+            "name",
+        ),
+    ];
+    let style = pages(Style::None, 0);
+    each(
+        &cases,
+        |(columns, odd, number, _)| format!("{columns:?} {odd} {number}"),
+        |(columns, odd, number, told)| {
+            let (mut bench, list) =
+                Bench::of_list(style, &Plan::people(&style.toml(), columns), persons(40));
+            bench.sync().ended("ok", "first");
+            let mut row = odd.clone();
+            row["id"] = json!(id(*number));
+            list.edit(|rows| match *number < rows.len() {
+                true => rows[*number] = row,
+                false => rows.push(row),
+            });
+            let ran = bench.sync().ended("ok_with_rejects", told);
+            let (_, reason, _) = ran.rejects.first().expect("a reject").clone();
+            let why = bench.binary(&["why", "own.people", &id(*number)]);
+            assert!(why.out.contains(told), "{told}: {why:?}");
+            let first_words: String = reason.split(',').next().unwrap_or_default().to_owned();
+            assert!(why.out.contains(&first_words), "{reason}: {why:?}");
+            assert!(
+                !why.out.contains("gone") && !why.out.contains("removed"),
+                "{why:?}"
+            );
+            assert!(!why.out.contains("2025-02-30"), "never a value: {why:?}");
+        },
+    );
+}
+
+/// What a run calls itself, and what it ends with.
+#[test]
+fn outcomes_and_exit_codes() {
+    type Second = fn(&Ask) -> Reply;
+    let good: Second = |_| Reply::json(&json!({"rows": persons(40)}));
+    // Whether the stream is optional, whether it had rows, what is answered then, outcome of stream and job, exit code.
+    let cases: [(&str, bool, bool, Second, &str, &str, i32); 13] = [
+        ("well", false, true, good, "ok", "ok", 0),
+        ("optional and served", true, true, good, "ok", "ok", 0),
+        (
+            "an odd cell",
+            false,
+            true,
+            |_| {
+                let mut rows = persons(40);
+                rows[3]["day"] = json!("soon");
+                Reply::json(&json!({"rows": rows}))
+            },
+            "ok_with_rejects",
+            "ok_with_rejects",
+            0,
+        ),
+        (
+            "too few",
+            false,
+            true,
+            |_| Reply::json(&json!({"rows": persons(3)})),
+            "held",
+            "held",
+            1,
+        ),
+        (
+            "400",
+            false,
+            true,
+            |_| Reply::status(400),
+            "failed",
+            "failed",
+            1,
+        ),
+        (
+            "404, not optional",
+            false,
+            false,
+            |_| Reply::status(404),
+            "failed",
+            "failed",
+            1,
+        ),
+        (
+            "404, optional, never had rows",
+            true,
+            false,
+            |_| Reply::status(404),
+            "not_served",
+            "not_served",
+            0,
+        ),
+        (
+            "403, optional, never had rows",
+            true,
+            false,
+            |_| Reply::status(403),
+            "not_served",
+            "not_served",
+            0,
+        ),
+        (
+            "405, optional, never had rows",
+            true,
+            false,
+            |_| Reply::status(405),
+            "not_served",
+            "not_served",
+            0,
+        ),
+        (
+            "404, optional, had rows",
+            true,
+            true,
+            |_| Reply::status(404),
+            "failed",
+            "failed",
+            1,
+        ),
+        (
+            "403, optional, had rows",
+            true,
+            true,
+            |_| Reply::status(403),
+            "failed",
+            "failed",
+            1,
+        ),
+        (
+            "405, optional, had rows",
+            true,
+            true,
+            |_| Reply::status(405),
+            "failed",
+            "failed",
+            1,
+        ),
+        (
+            "400, optional, never had rows",
+            true,
+            false,
+            |_| Reply::status(400),
+            "failed",
+            "failed",
+            1,
+        ),
+    ];
+    each(
+        &cases,
+        |(name, ..)| (*name).to_owned(),
+        |(name, optional, had_rows, second, stream, job, code)| {
+            // A sibling that is always well, so that a job of nothing but refusals is another matter.
+            let mut plan = Plan::of(&format!(
+                "{}{}",
+                people(
+                    "page = { by = \"none\" }",
+                    &format!("optional = {optional}"),
+                    "name = \"name : text\"\nday = \"day : date\"\n"
+                ),
+                people("page = { by = \"none\" }", "", "name = \"name : text\"\n")
+                    .replace("people", "schools")
+            ));
+            plan.jobs[0].1 = super::bench::reads(&["schools", "people"]);
+            let mut bench = Bench::new(&plan);
+            let always = |ask: &Ask| {
+                (ask.list() == "schools").then(|| Reply::json(&json!({"rows": persons(5)})))
+            };
+            bench
+                .vendor
+                .answers(move |ask| always(ask).unwrap_or_else(|| good(ask)));
+            if *had_rows {
+                bench.sync().ended("ok", "first");
+            }
+            let second = *second;
+            bench
+                .vendor
+                .answers(move |ask| always(ask).unwrap_or_else(|| second(ask)));
+            let ran = bench.sync();
+            assert_eq!(ran.people().outcome, *stream, "{name}: {ran:?}");
+            let jobs = if *job == "not_served" {
+                &["ok", "not_served"][..]
+            } else {
+                std::slice::from_ref(job)
+            };
+            let ran = ran.ended_in(jobs, name).removed_none(name);
+            assert_eq!(ran.part("schools").outcome, "ok");
+            assert_eq!(bench.binary(&["sync"]).code, Some(*code), "{name}");
+        },
+    );
+}
+
+/// A job in which nothing could be read is failed, also when all its streams may be refused.
+#[test]
+fn a_job_in_which_nothing_could_be_read_is_failed() {
+    for status in [403, 404] {
+        let stream = |name: &str| {
+            people(
+                "page = { by = \"none\" }",
+                "optional = true",
+                "name = \"name : text\"\n",
+            )
+            .replace("people", name)
+        };
+        let streams = ["people", "schools", "courses"];
+        let mut bench = Bench::new(&Plan::of(&streams.map(stream).concat()));
+        bench.vendor.answers(move |_| Reply::status(status));
+        bench.sync().ended("failed", status);
+        assert_eq!(bench.binary(&["sync"]).code, Some(1), "{status}");
+    }
+}
+
+/// What a run says is in `sync`, `runs` and `status` alike.
+#[test]
+fn commands_tell_of_an_incomplete_run() {
+    let style = pages(Style::Offset, 10).with(super::server::Total::InBody);
+    let mut bench = Bench::new(&Plan::people(&style.toml(), "name = \"name : text\"\n"));
+    bench
+        .vendor
+        .answers(move |ask| style.page_of(ask, &persons(50), 53));
+    bench.sync().ended("incomplete", "cut");
+    for command in [&["status"][..], &["runs"], &["sync"]] {
+        let ran = bench.binary(command);
+        assert!(ran.out.contains("incomplete"), "{command:?}: {ran:?}");
+    }
+    let held = Shared::of(persons(50));
+    held.edit(|rows| rows.push(person(50)));
+    bench
+        .vendor
+        .answers(move |ask| style.page(ask, &held.rows()));
+    bench.sync().ended("ok", "whole again");
+    assert!(!bench.binary(&["status"]).out.contains("incomplete"));
+}

@@ -1,0 +1,431 @@
+//! A vendor whose answers come from a closure: the request in, status, headers and bytes out.
+//!
+//! It has no idea of its own of lists; the second half of this file cuts lists into pages in every style.
+//! Requests are answered one at a time, so that a list that moves moves at a known request.
+
+use std::collections::BTreeMap;
+use std::io::{BufReader, Write as _};
+use std::net::TcpStream;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Value, json};
+
+use crate::server::PATIENCE;
+use crate::wire::{Port, Served, read_request};
+
+/// One request, as a closure sees it.
+pub struct Ask {
+    /// The how-manieth request of this path since the vendor was told its answers, from one.
+    pub nth: usize,
+    /// The path, with what the base address holds of it.
+    pub path: String,
+    /// The parameters.
+    pub query: BTreeMap<String, String>,
+    /// `http://127.0.0.1:PORT`, for links.
+    pub origin: String,
+}
+
+impl Ask {
+    /// A parameter as a number.
+    pub fn number(&self, name: &str) -> Option<usize> {
+        let text = self.query.get(name)?;
+        text.trim_start_matches('c').parse().ok()
+    }
+
+    /// The last part of the path: the list.
+    pub fn list(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+/// One answer.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    /// It is sent once this is open.
+    pub gate: Option<Gate>,
+}
+
+/// Holds answers back until a test opens it.
+#[derive(Clone, Debug, Default)]
+pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    /// Lets everything through, now and later.
+    pub fn open(&self) {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.0.1.notify_all();
+    }
+
+    fn wait(&self) {
+        let closed = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(
+            self.0
+                .1
+                .wait_timeout_while(closed, PATIENCE, |is_open| !*is_open),
+        );
+    }
+}
+
+impl Reply {
+    /// This status and these bytes, said to be JSON.
+    pub fn raw(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        Self {
+            status,
+            headers,
+            body: body.into(),
+            gate: None,
+        }
+    }
+
+    /// The same once the gate is open.
+    pub fn behind(self, gate: &Gate) -> Self {
+        Self {
+            gate: Some(gate.clone()),
+            ..self
+        }
+    }
+
+    /// 200 with JSON.
+    pub fn json(body: &Value) -> Self {
+        Self::raw(200, body.to_string())
+    }
+
+    /// A status with an empty object.
+    pub fn status(status: u16) -> Self {
+        match status {
+            204 => Self {
+                headers: Vec::new(),
+                ..Self::raw(204, "")
+            },
+            status => Self::raw(status, "{}"),
+        }
+    }
+
+    /// With one more header line.
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    fn wire(&self) -> Vec<u8> {
+        let mut head = format!("HTTP/1.1 {} X\r\n", self.status);
+        if self.status != 204 {
+            head.push_str(&format!("content-length: {}\r\n", self.body.len()));
+        }
+        for (name, value) in &self.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        [head.into_bytes(), self.body.clone()].concat()
+    }
+}
+
+/// One request of the log and the status of its answer.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub path: String,
+    pub query: BTreeMap<String, String>,
+    pub status: u16,
+}
+
+type Answers = Box<dyn FnMut(&Ask) -> Reply + Send>;
+
+struct State {
+    answers: Answers,
+    asked: BTreeMap<String, usize>,
+    log: Vec<Seen>,
+}
+
+/// The vendor, up until it is dropped.
+pub struct Vendor {
+    origin: String,
+    state: Arc<Mutex<State>>,
+    _served: Served,
+}
+
+impl Vendor {
+    /// A vendor that knows nothing yet.
+    pub fn start() -> Self {
+        let port = Port::open();
+        let origin = port.origin();
+        let state = Arc::new(Mutex::new(State {
+            answers: Box::new(|_| Reply::status(404)),
+            asked: BTreeMap::new(),
+            log: Vec::new(),
+        }));
+        let (ours, base) = (Arc::clone(&state), origin.clone());
+        let served = port.serve(move |stream| serve(stream, &ours, &base));
+        Self {
+            origin,
+            state,
+            _served: served,
+        }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// What it answers from now on; requests are counted and logged anew.
+    pub fn answers(&self, answers: impl FnMut(&Ask) -> Reply + Send + 'static) {
+        let mut state = lock(&self.state);
+        state.answers = Box::new(answers);
+        state.asked.clear();
+        state.log.clear();
+    }
+
+    /// How many requests came since then, answered or not.
+    pub fn requests(&self) -> usize {
+        let state = lock(&self.state);
+        state
+            .log
+            .iter()
+            .filter(|seen| seen.path != "/token")
+            .count()
+    }
+
+    /// Every request since the answers were set or the log was taken, but for tokens; the log is empty afterwards.
+    pub fn log(&self) -> Vec<Seen> {
+        let log = std::mem::take(&mut lock(&self.state).log);
+        log.into_iter()
+            .filter(|seen| seen.path != "/token")
+            .collect()
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn serve(stream: TcpStream, state: &Mutex<State>, origin: &str) {
+    let _ = stream.set_nodelay(true);
+    let Ok(mut writer) = stream.try_clone() else {
+        return;
+    };
+    let mut reader = BufReader::new(stream);
+    while let Some(request) = read_request(&mut reader) {
+        let reply = {
+            let mut state = lock(state);
+            let nth = state.asked.entry(request.path.clone()).or_default();
+            *nth += 1;
+            let ask = Ask {
+                nth: *nth,
+                path: request.path,
+                query: request.query,
+                origin: origin.to_owned(),
+            };
+            let reply = if ask.path == "/token" {
+                Reply::json(
+                    &json!({"access_token": "a-token", "token_type": "Bearer", "expires_in": 3600}),
+                )
+            } else {
+                (state.answers)(&ask)
+            };
+            state.log.push(Seen {
+                path: ask.path,
+                query: ask.query,
+                status: reply.status,
+            });
+            reply
+        };
+        if let Some(gate) = &reply.gate {
+            gate.wait();
+        }
+        if writer.write_all(&reply.wire()).is_err() {
+            return;
+        }
+    }
+}
+
+/// How a list is cut into pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// One answer.
+    None,
+    /// Skip and take.
+    Offset,
+    /// The page's number, from one.
+    Number,
+    /// A cursor in the body, which is an offset inside.
+    Cursor,
+    /// A `Link` header, with an offset inside.
+    Link,
+    /// A whole address in the body, with an offset inside.
+    NextUrl,
+}
+
+/// Every style with more than one page.
+pub const PAGED: [Style; 5] = [
+    Style::Offset,
+    Style::Number,
+    Style::Cursor,
+    Style::Link,
+    Style::NextUrl,
+];
+
+/// Where the size of the whole list is stated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Total {
+    Unsaid,
+    InHeader,
+    InBody,
+}
+
+/// One way to give a list out, and the lines of a description that read it.
+#[derive(Clone, Copy, Debug)]
+pub struct Pages {
+    pub style: Style,
+    pub size: usize,
+    pub total: Total,
+}
+
+/// Pages of this style and size without a total.
+pub const fn pages(style: Style, size: usize) -> Pages {
+    Pages {
+        style,
+        size,
+        total: Total::Unsaid,
+    }
+}
+
+impl Pages {
+    /// With a total.
+    pub const fn with(self, total: Total) -> Self {
+        Self { total, ..self }
+    }
+
+    /// The key `page` of a stream.
+    pub fn toml(&self) -> String {
+        self.toml_and("")
+    }
+
+    /// The same with more keys in it.
+    pub fn toml_and(&self, more: &str) -> String {
+        let size = self.size;
+        let by = match self.style {
+            Style::None => "by = \"none\"".to_owned(),
+            Style::Offset => {
+                format!("by = \"offset\", offset = \"offset\", limit = \"limit\", size = {size}")
+            }
+            Style::Number => {
+                format!("by = \"number\", number = \"page\", limit = \"limit\", size = {size}")
+            }
+            Style::Cursor => format!(
+                "by = \"cursor\", cursor = \"after\", next = \"next\", limit = \"limit\", size = {size}"
+            ),
+            Style::Link => format!("by = \"link\", limit = \"limit\", size = {size}"),
+            Style::NextUrl => {
+                format!("by = \"next_url\", next = \"next\", limit = \"limit\", size = {size}")
+            }
+        };
+        let total = match self.total {
+            Total::Unsaid => "",
+            Total::InHeader => ", total_header = \"X-Total-Count\"",
+            Total::InBody => ", total_member = [\"total\"]",
+        };
+        let more = if more.is_empty() {
+            String::new()
+        } else {
+            format!(", {more}")
+        };
+        format!("page = {{ {by}{total}{more} }}")
+    }
+
+    /// Where the page that is asked for begins.
+    pub fn start(&self, ask: &Ask) -> usize {
+        match self.style {
+            Style::None => 0,
+            Style::Number => (ask.number("page").unwrap_or(1) - 1) * self.limit(ask),
+            Style::Cursor => ask.number("after").unwrap_or(0),
+            Style::Offset | Style::Link | Style::NextUrl => ask.number("offset").unwrap_or(0),
+        }
+    }
+
+    fn limit(&self, ask: &Ask) -> usize {
+        ask.number("limit").unwrap_or(self.size)
+    }
+
+    /// The page of an honest vendor.
+    pub fn page(&self, ask: &Ask, rows: &[Value]) -> Reply {
+        self.page_of(ask, rows, rows.len())
+    }
+
+    /// The page of a vendor that states another total.
+    pub fn page_of(&self, ask: &Ask, rows: &[Value], total: usize) -> Reply {
+        let start = self.start(ask).min(rows.len());
+        let end = match self.style {
+            Style::None => rows.len(),
+            _ => (start + self.limit(ask)).min(rows.len()),
+        };
+        self.answer(
+            ask,
+            &rows[start..end],
+            (end < rows.len()).then_some(end),
+            total,
+        )
+    }
+
+    /// These rows, a way to the row `next` where there is one, and a total.
+    pub fn answer(&self, ask: &Ask, rows: &[Value], next: Option<usize>, total: usize) -> Reply {
+        let mut body = json!({"rows": rows});
+        if self.total == Total::InBody {
+            body["total"] = json!(total);
+        }
+        let address = next.map(|next| self.address(ask, next));
+        match self.style {
+            Style::Cursor => {
+                body["next"] = next.map_or(Value::Null, |next| json!(format!("c{next}")))
+            }
+            Style::NextUrl => body["next"] = address.clone().map_or(Value::Null, Value::from),
+            _ => {}
+        }
+        let mut reply = Reply::json(&body);
+        if self.total == Total::InHeader {
+            reply = reply.header("x-total-count", total.to_string());
+        }
+        match (self.style, address) {
+            (Style::Link, Some(address)) => {
+                reply.header("link", format!("<{address}>; rel=\"next\""))
+            }
+            _ => reply,
+        }
+    }
+
+    /// The address of the page that begins at this row; everything else that was asked for stays.
+    pub fn address(&self, ask: &Ask, next: usize) -> String {
+        let mut query = ask.query.clone();
+        query.insert("offset".to_owned(), next.to_string());
+        query.insert("limit".to_owned(), self.limit(ask).to_string());
+        let query: Vec<String> = query
+            .iter()
+            .map(|(name, value)| format!("{name}={}", value.replace(':', "%3A")))
+            .collect();
+        format!("{}{}?{}", ask.origin, ask.path, query.join("&"))
+    }
+}
+
+/// A list that a test and the vendor share.
+#[derive(Clone, Default)]
+pub struct Shared(Arc<Mutex<Vec<Value>>>);
+
+impl Shared {
+    pub fn of(rows: Vec<Value>) -> Self {
+        Self(Arc::new(Mutex::new(rows)))
+    }
+
+    pub fn rows(&self) -> Vec<Value> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub fn edit(&self, change: impl FnOnce(&mut Vec<Value>)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
