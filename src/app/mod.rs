@@ -136,8 +136,8 @@ impl App {
         let mirror = places.mirror(&setup);
         let app = Self::on(&mirror, &mirror, places, setup, secrets, clock).await?;
         app.match_all().await?;
-        let now = scalar::written(app.clock.now());
-        let close = move |connection: &mut _| runs::close_left_open(connection, &now);
+        let now = app.clock.now();
+        let close = move |connection: &mut _| runs::close_left_open(connection, now);
         app.store().write(close).await?;
         Ok(app)
     }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::error::StoreError;
@@ -14,14 +15,14 @@ use crate::model::scalar;
 /// How far a stream, or one item of `for_each`, was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// The change time, or the last point's time, up to which all is known; as the mirror writes it.
-    pub cursor: Option<String>,
+    /// The change time, or the last point's time, up to which all is known.
+    pub cursor: Option<Timestamp>,
     /// Where the first walk through time started.
-    pub walked_from: Option<String>,
+    pub walked_from: Option<Timestamp>,
     /// When it was last read in full.
-    pub full_at: Option<String>,
+    pub full_at: Option<Timestamp>,
     /// When an older span was last read again.
-    pub again_at: Option<String>,
+    pub again_at: Option<Timestamp>,
     /// The values that, as long as they stay, mean nothing new.
     pub same: Option<String>,
     /// What is remembered of the stream's full readings.
@@ -49,10 +50,10 @@ pub fn load(
     statement
         .query_map(params![table.source, table.stream, account], |row| {
             let checkpoint = Checkpoint {
-                cursor: row.get(1)?,
-                walked_from: row.get(2)?,
-                full_at: row.get(3)?,
-                again_at: row.get(4)?,
+                cursor: time(row, 1)?,
+                walked_from: time(row, 2)?,
+                full_at: time(row, 3)?,
+                again_at: time(row, 4)?,
                 same: row.get(5)?,
                 memory: memory_of(row)?,
                 account: row.get(10)?,
@@ -64,10 +65,15 @@ pub fn load(
         .map_err(&what)
 }
 
+/// A time as the mirror writes it; one that cannot be read is none.
+fn time(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    let text: Option<String> = row.get(column)?;
+    Ok(text.as_deref().and_then(scalar::parse))
+}
+
 fn memory_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Memory> {
     let difference: Option<i64> = row.get(8)?;
-    let since: Option<String> = row.get(9)?;
-    let since = since.as_deref().and_then(scalar::parse);
+    let since = time(row, 9)?;
     Ok(Memory {
         duplicates: row.get::<_, i64>(6)? as u64,
         largest_page: row.get::<_, i64>(7)? as u64,
@@ -96,10 +102,10 @@ pub fn save(
                 table.source,
                 table.stream,
                 item,
-                checkpoint.cursor,
-                checkpoint.walked_from,
-                checkpoint.full_at,
-                checkpoint.again_at,
+                checkpoint.cursor.map(scalar::written),
+                checkpoint.walked_from.map(scalar::written),
+                checkpoint.full_at.map(scalar::written),
+                checkpoint.again_at.map(scalar::written),
                 checkpoint.same,
                 memory.duplicates as i64,
                 memory.largest_page as i64,

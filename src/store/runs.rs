@@ -88,12 +88,12 @@ pub fn begin(
     job: &str,
     source: &str,
     cause: Cause,
-    now: &str,
+    now: Timestamp,
 ) -> Result<i64, StoreError> {
     connection
         .query_row(
             "INSERT INTO rollbook_runs (job, source, cause, started) VALUES (?1, ?2, ?3, ?4) RETURNING run",
-            params![job, source, cause.as_str(), now],
+            params![job, source, cause.as_str(), scalar::written(now)],
             |row| row.get(0),
         )
         .map_err(StoreError::sql("note the start of a run"))
@@ -171,23 +171,28 @@ pub fn changed_tables(connection: &Connection, run: i64) -> Result<Vec<String>, 
 }
 
 /// Notes how a run ended.
-pub fn end(connection: &Connection, run: i64, now: &str, end: &RunEnd) -> Result<(), StoreError> {
+pub fn end(
+    connection: &Connection,
+    run: i64,
+    now: Timestamp,
+    end: &RunEnd,
+) -> Result<(), StoreError> {
     connection
         .execute(
             "UPDATE rollbook_runs SET ended = ?2, outcome = ?3, class = ?4, sentence = ?5, hold = ?6 WHERE run = ?1",
-            params![run, now, end.outcome.as_str(), end.outcome.class().map(Class::as_str), end.sentence, end.hold],
+            params![run, scalar::written(now), end.outcome.as_str(), end.outcome.class().map(Class::as_str), end.sentence, end.hold],
         )
         .map(drop)
         .map_err(StoreError::sql("note the end of a run"))
 }
 
 /// Runs that a crash left open are noted as interrupted.
-pub fn close_left_open(connection: &Connection, now: &str) -> Result<usize, StoreError> {
+pub fn close_left_open(connection: &Connection, now: Timestamp) -> Result<usize, StoreError> {
     connection
         .execute(
             "UPDATE rollbook_runs SET ended = ?1, outcome = 'interrupted', sentence = 'the program ended before the run did' \
              WHERE ended IS NULL",
-            [now],
+            [scalar::written(now)],
         )
         .map_err(StoreError::sql("close runs that were left open"))
 }

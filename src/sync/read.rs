@@ -149,7 +149,7 @@ async fn read_in_full(
         }
         if !completeness.is_contradicted() && attempt.walked.failed.is_empty() {
             checkpoint.cursor = cursor_after(before, &attempt.walked.facts, started);
-            checkpoint.full_at = Some(scalar::written(context.clock.now()));
+            checkpoint.full_at = Some(context.clock.now());
         }
         return Ok(reading(
             attempt.walked,
@@ -300,10 +300,10 @@ fn moves_by_place(job: &StreamJob, walked: &Walked) -> bool {
 
 /// Never past the server's own time when the reading began, or ours where it does not say: a row that was changed meanwhile
 /// may have been passed already (dlt-hub/dlt#2269), and a stamp may lie in the future.
-fn cursor_after(before: &Checkpoint, facts: &WalkFacts, started: Timestamp) -> Option<String> {
-    let limit = scalar::written(facts.server_time.unwrap_or(started));
-    let newest = facts.newest.clone().map(|newest| newest.min(limit));
-    newest.max(before.cursor.clone())
+fn cursor_after(before: &Checkpoint, facts: &WalkFacts, started: Timestamp) -> Option<Timestamp> {
+    let limit = facts.server_time.unwrap_or(started);
+    let newest = facts.newest.map(|newest| newest.min(limit));
+    newest.max(before.cursor)
 }
 
 /// The time to ask for changes from; nothing when a full reading is due.
@@ -312,9 +312,9 @@ fn incremental_from(job: &StreamJob, before: &Checkpoint, now: Timestamp) -> Opt
     if !job.incremental.unwrap_or(since.default) {
         return None;
     }
-    let full_at = before.full_at.as_deref().and_then(scalar::parse)?;
+    let full_at = before.full_at?;
     let due = scalar::moved(full_at, SignedDuration::try_from(since.full_every).ok()?);
-    let cursor = before.cursor.as_deref().and_then(scalar::parse)?;
+    let cursor = before.cursor?;
     (now < due && full_at <= now).then(|| {
         scalar::moved(
             cursor,

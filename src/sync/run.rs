@@ -15,7 +15,7 @@ use super::job::Job;
 use super::report::{RunReport, Watch};
 use super::work::Work;
 use crate::clock::Clock;
-use crate::model::{Cause, Outcome, ParkReason, scalar};
+use crate::model::{Cause, Outcome, ParkReason};
 use crate::store::look::{self, Gap};
 use crate::store::runs::{self, JobState, Parked, RunEnd};
 use crate::store::{Store, StoreError, database, purge};
@@ -125,10 +125,10 @@ impl Runner {
         if order.dry {
             return Ok(None);
         }
-        let (job, now) = (Arc::clone(job), scalar::written(self.clock.now()));
+        let (job, now) = (Arc::clone(job), self.clock.now());
         self.store
             .write(move |connection| {
-                runs::begin(connection, &job.name, &job.source.name, order.cause, &now)
+                runs::begin(connection, &job.name, &job.source.name, order.cause, now)
             })
             .await
             .map(Some)
@@ -137,7 +137,7 @@ impl Runner {
     /// Notes how the run ended, and what follows for the job's next ticks.
     async fn end(&self, job: &Arc<Job>, report: &mut RunReport) -> Result<(), StoreError> {
         let Some(run) = report.run else { return Ok(()) };
-        let now = scalar::written(self.clock.now());
+        let now = self.clock.now();
         let holds: Vec<String> = report
             .streams
             .iter()
@@ -174,7 +174,7 @@ impl Runner {
                         &stream.rejects,
                     )?;
                 }
-                runs::end(&transaction, run, &now, &end)?;
+                runs::end(&transaction, run, now, &end)?;
                 if let Some(stated) = stated {
                     purge::note_vendor_time(&transaction, stated)?;
                 }

@@ -191,11 +191,7 @@ impl ItemWalk<'_> {
         };
         let mut checkpoint = before.unwrap_or_default();
         checkpoint.account = self.context.account.generation;
-        checkpoint.walked_from = checkpoint
-            .walked_from
-            .take()
-            .min(Some(scalar::written(start)))
-            .or_else(|| Some(scalar::written(start)));
+        checkpoint.walked_from = checkpoint.walked_from.min(Some(start)).or(Some(start));
         let mut walk = WindowWalk::new(start, end, self.window.step, self.window.smallest);
         while let Some((from, to)) = walk.span() {
             let last_step = to >= end;
@@ -260,8 +256,7 @@ impl ItemWalk<'_> {
         let end =
             first_time(&filled(&self.window.end), now).unwrap_or_else(|| scalar::moved(now, hour));
         let known = before.and_then(|before| {
-            let cursor = scalar::parse(before.cursor.as_deref()?)?;
-            let walked_from = scalar::parse(before.walked_from.as_deref()?)?;
+            let (cursor, walked_from) = (before.cursor?, before.walked_from?);
             (walked_from <= first).then_some(cursor)
         });
         let back = match (&self.window.again, again_due) {
@@ -279,7 +274,7 @@ impl ItemWalk<'_> {
         let (Some((every, _)), Some(before)) = (&self.window.again, before) else {
             return false;
         };
-        let last = before.again_at.as_deref().and_then(scalar::parse);
+        let last = before.again_at;
         let every = SignedDuration::try_from(*every).unwrap_or(SignedDuration::MAX);
         last.is_none_or(|last| scalar::moved(last, every) <= now)
     }
@@ -294,13 +289,13 @@ impl ItemWalk<'_> {
         last_step: bool,
         again: bool,
     ) {
-        let limit = scalar::written(end.min(scalar::moved(now, AHEAD)));
-        let newest = facts.newest.clone().map(|newest| newest.min(limit));
-        checkpoint.cursor = checkpoint.cursor.take().max(newest);
+        let limit = end.min(scalar::moved(now, AHEAD));
+        let newest = facts.newest.map(|newest| newest.min(limit));
+        checkpoint.cursor = checkpoint.cursor.max(newest);
         if last_step {
             checkpoint.same.clone_from(&self.item.same);
             if again || checkpoint.again_at.is_none() {
-                checkpoint.again_at = Some(scalar::written(now));
+                checkpoint.again_at = Some(now);
             }
         }
     }

@@ -5,7 +5,7 @@
 
 use super::report::RunReport;
 use super::run::{Order, Runner};
-use crate::model::{Outcome, ParkReason, scalar};
+use crate::model::{Outcome, ParkReason};
 use crate::store::StoreError;
 use crate::store::runs::{self, Parked, RunEnd};
 
@@ -52,7 +52,7 @@ impl Runner {
         order: Order,
         sentence: String,
     ) -> Result<i64, StoreError> {
-        let now = scalar::written(self.clock.now());
+        let now = self.clock.now();
         let (job, source) = (job.to_owned(), source.to_owned());
         let end = RunEnd {
             outcome: Outcome::Parked,
@@ -62,8 +62,8 @@ impl Runner {
         let act = self.store.write(move |connection| {
             let what = StoreError::sql("note that a run did not begin");
             let transaction = connection.transaction().map_err(&what)?;
-            let run = runs::begin(&transaction, &job, &source, order.cause, &now)?;
-            runs::end(&transaction, run, &now, &end)?;
+            let run = runs::begin(&transaction, &job, &source, order.cause, now)?;
+            runs::end(&transaction, run, now, &end)?;
             let mut state = runs::job_state(&transaction, &job)?;
             state.parked = Some(Parked {
                 reason: ParkReason::Unready,

@@ -53,7 +53,7 @@ pub struct Batch {
     pub(super) rows: Rows,
     unlisted: BTreeSet<String>,
     facts: PageFacts,
-    newest: Option<String>,
+    newest: Option<Timestamp>,
     server_time: Option<Timestamp>,
     /// What all spellings of its own address have in common, where the server says the address of the next.
     asked: Option<String>,
@@ -121,7 +121,7 @@ pub async fn walk(
         }
         let used = pager.answer(&ask, &batch.facts);
         facts.unlisted.extend(batch.unlisted);
-        facts.newest = facts.newest.take().max(batch.newest);
+        facts.newest = facts.newest.max(batch.newest);
         facts.server_time = facts.server_time.or(batch.server_time);
         facts.total = pager.declared();
         if used == Use::Leave {
@@ -318,7 +318,7 @@ fn read_page(
         rows.iter()
             .filter_map(|row| row.at(column).text())
             .max()
-            .map(str::to_owned)
+            .and_then(scalar::parse)
     });
     Ok(Batch {
         facts,

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use jiff::Timestamp;
+
 use super::*;
 use crate::model::row::{Cell, Kind, Rows};
 use crate::model::{Cause, Class, Outcome};
@@ -45,6 +47,10 @@ struct Mirror {
 
 const AT: &str = "2026-01-01T08:00:00.000Z";
 
+fn at() -> Timestamp {
+    AT.parse().expect("a time")
+}
+
 impl Mirror {
     async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
@@ -82,7 +88,7 @@ impl Mirror {
             .finish(&Ending::of(Absence::All, 2))
             .expect("finished");
         let write = move |connection: &mut rusqlite::Connection| {
-            let run = runs::begin(connection, "rosters", "north", Cause::Command, AT)?;
+            let run = runs::begin(connection, "rosters", "north", Cause::Command, at())?;
             let stamp = Stamp {
                 run,
                 now: format!("2026-02-0{run}T00:00:00.000Z"),
@@ -104,7 +110,7 @@ impl Mirror {
             ..RunEnd::default()
         };
         self.store
-            .write(move |connection| runs::end(connection, run, AT, &end))
+            .write(move |connection| runs::end(connection, run, at(), &end))
             .await
             .expect("ended");
     }
@@ -227,7 +233,7 @@ async fn what_waits_for_an_approval_is_the_last_judgement() {
     for (outcome, hold, expected) in rows {
         let run = mirror
             .store
-            .write(|connection| runs::begin(connection, "rosters", "north", Cause::Schedule, AT))
+            .write(|connection| runs::begin(connection, "rosters", "north", Cause::Schedule, at()))
             .await
             .expect("begun");
         mirror.end(run, outcome, hold).await;
@@ -267,7 +273,7 @@ async fn the_last_reading_of_a_stream_is_its_newest_record() {
         mirror
             .store
             .write(move |connection| {
-                let run = runs::begin(connection, "rosters", source, Cause::Command, AT)?;
+                let run = runs::begin(connection, "rosters", source, Cause::Command, at())?;
                 runs::record_stream(connection, run, source, &record, &[])
             })
             .await

@@ -117,9 +117,8 @@ impl Mirror {
     pub(super) async fn kill(&mut self, now: jiff::Timestamp) {
         (self.reader, self.store) = (None, None);
         self.open();
-        let now = scalar::written(now);
         let close =
-            move |connection: &mut Connection| runs::close_left_open(connection, &now).map(drop);
+            move |connection: &mut Connection| runs::close_left_open(connection, now).map(drop);
         self.store().write(close).await.expect("closed runs");
     }
 

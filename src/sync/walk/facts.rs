@@ -15,7 +15,7 @@ pub struct WalkFacts {
     /// Rows received, equal duplicates and rejected ones too.
     pub received: u64,
     /// The greatest value of the stream's change column, or of its window's.
-    pub newest: Option<String>,
+    pub newest: Option<Timestamp>,
     /// The server's time when it was asked first.
     pub server_time: Option<Timestamp>,
     /// Members that no column lists.
@@ -42,7 +42,7 @@ impl WalkFacts {
         self.pages += other.pages;
         self.received += other.received;
         self.unidentified += other.unidentified;
-        self.newest = self.newest.take().max(other.newest);
+        self.newest = self.newest.max(other.newest);
         self.server_time = match (self.server_time, other.server_time) {
             (Some(one), Some(two)) => Some(one.min(two)),
             (one, two) => one.or(two),
