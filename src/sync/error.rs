@@ -13,14 +13,6 @@ pub enum Failure {
     /// The mirror.
     #[error("{0}")]
     Store(#[from] StoreError),
-    /// The vendor's lists do not hold together.
-    #[error("could not read {stream}: {problem}")]
-    List {
-        /// The stream.
-        stream: String,
-        /// What is wrong.
-        problem: String,
-    },
     /// Another run holds the stream's table.
     #[error("another run still reads `{stream}` of {source_name}; waited {waited}")]
     Busy {
@@ -46,7 +38,6 @@ impl Failure {
             Self::Http(error) => error.class(),
             Self::Store(error) => error.class(),
             Self::Busy { .. } => Class::Transient,
-            Self::List { .. } => Class::Contract,
             Self::Broken { .. } => Class::Permanent,
         }
     }
@@ -80,7 +71,7 @@ impl Failure {
     pub fn http(&self) -> Option<&HttpError> {
         match self {
             Self::Http(error) => Some(error),
-            Self::Store(_) | Self::List { .. } | Self::Busy { .. } | Self::Broken { .. } => None,
+            Self::Store(_) | Self::Busy { .. } | Self::Broken { .. } => None,
         }
     }
 }
