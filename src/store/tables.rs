@@ -7,6 +7,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::error::StoreError;
+#[cfg(test)]
 use super::lookups::{self, Lookups};
 use super::staging::read_cells;
 use super::table::{Table, quote, storage};
@@ -22,7 +23,9 @@ pub enum Fitted {
     Changed,
 }
 
-/// Makes or alters the tables and views of these streams, and what is added to their codes, all in one transaction.
+/// Makes or alters the tables and views of these streams, and what is added to their codes, all in one transaction; for
+/// tests, where nothing runs beside it (`fitting.rs` looks which tables a run uses).
+#[cfg(test)]
 pub fn fit(
     connection: &mut Connection,
     tables: &[Table],
