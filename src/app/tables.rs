@@ -121,6 +121,7 @@ fn stream(setup: &Setup, job: &JobSetup, spec: &Arc<StreamSpec>) -> StreamJob {
         .as_ref()
         .filter(|feed| setup.kept(&job.source, &feed.stream).is_some())
         .map(|feed| Feed {
+            stream: feed.stream.clone(),
             table: format!("{}_{}", job.source, feed.stream),
             key: feed.key.clone(),
             rows: feed.rows.clone(),

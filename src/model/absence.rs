@@ -33,6 +33,8 @@ pub struct Reading {
     pub unidentified: u64,
     /// The reading before, a moment ago, received other rows.
     pub other_rows: bool,
+    /// Rows that only a second look at the end of the list showed: they had been passed.
+    pub slipped: u64,
 }
 
 /// The keys that a reading received more than once.
@@ -157,6 +159,9 @@ fn weigh(reading: &Reading, habit: bool, off: Option<TotalOff>, now: Timestamp) 
         };
     }
     match &reading.completeness {
+        Completeness::Proven | Completeness::Unproven if reading.slipped > 0 => {
+            Completeness::Contradicted(Inconsistency::Shrunk)
+        }
         // A row that is always listed twice is one row to some servers' count.
         Completeness::Contradicted(Inconsistency::Total {
             received, declared, ..
@@ -213,6 +218,7 @@ mod tests {
             lists: 1,
             unidentified: 0,
             other_rows: false,
+            slipped: 0,
         }
     }
 
@@ -247,6 +253,10 @@ mod tests {
             other_rows: true,
             ..twice(2, 7, Unproven)
         };
+        let slipped = Reading {
+            slipped: 1,
+            ..paged(Unproven)
+        };
         let unidentified = Reading {
             unidentified: 1,
             ..paged(Proven)
@@ -254,6 +264,14 @@ mod tests {
         for (name, reading, before, completeness, counts, again) in [
             ("totals agree", paged(Proven), none, Proven, true, false),
             ("no total", paged(Unproven), none, Unproven, true, false),
+            (
+                "a second look at the end shows another row",
+                slipped,
+                none,
+                Completeness::Contradicted(Inconsistency::Shrunk),
+                false,
+                true,
+            ),
             (
                 "a row without a key",
                 unidentified,

@@ -327,6 +327,16 @@ impl Rows {
         self.ends.len() + self.unidentified()
     }
 
+    /// Leaves out all rows but the first `count`.
+    pub fn truncate(&mut self, count: usize) {
+        if count < self.ends.len() {
+            self.bytes.truncate(self.range(count).start);
+            self.ends.truncate(count);
+            self.partial.retain(|row| (*row as usize) < count);
+            self.present_only.retain(|row| (*row as usize) < count);
+        }
+    }
+
     /// One row.
     pub fn row(&self, number: usize) -> Cells<'_> {
         Cells(&self.bytes[self.range(number)])

@@ -98,6 +98,8 @@ pub enum Mark {
 /// A deletion feed: which rows of another stream's table name this one's keys.
 #[derive(Clone, Debug)]
 pub struct Feed {
+    /// The feed's stream, of the same source.
+    pub stream: String,
     /// The feed's table.
     pub table: String,
     /// The feed's column with the key.
@@ -118,6 +120,7 @@ pub struct Staging {
     changed: RoaringTreemap,
     new_keys: NewKeys,
     all_keys: u64,
+    slipped: u64,
     /// Rows that were seen and whose answer was rejected: they stay as they are.
     present: u64,
     /// Values other than null by column; empty until a page says so.
@@ -197,6 +200,7 @@ impl Staging {
             changed: RoaringTreemap::new(),
             new_keys: NewKeys::default(),
             all_keys: 0,
+            slipped: 0,
             present: 0,
             values: Vec::new(),
             unreadable: BTreeMap::new(),
@@ -213,8 +217,21 @@ impl Staging {
 
     /// Compares a page with the table and puts aside what differs.
     pub fn add(&mut self, rows: &Rows) -> Result<(), StoreError> {
-        let what = StoreError::sql("compare a page");
         self.count(rows);
+        self.compare(rows)
+    }
+
+    /// Compares a page whose rows were received before, unless the list moved.
+    pub fn add_seen_before(&mut self, rows: &Rows) -> Result<(), StoreError> {
+        let (distinct, duplicates) = (self.plan.distinct(), self.plan.duplicates);
+        self.compare(rows)?;
+        self.plan.duplicates = duplicates;
+        self.slipped += self.plan.distinct() - distinct;
+        Ok(())
+    }
+
+    fn compare(&mut self, rows: &Rows) -> Result<(), StoreError> {
+        let what = StoreError::sql("compare a page");
         self.entries.clear();
         let matches = self.matches(rows).map_err(&what)?;
         for (number, known) in matches.into_iter().enumerate() {
@@ -246,6 +263,11 @@ impl Staging {
     /// The keys that were received more than once.
     pub fn duplicates(&self) -> Duplicates {
         self.plan.duplicates
+    }
+
+    /// Rows that only a second look showed.
+    pub fn slipped(&self) -> u64 {
+        self.slipped
     }
 
     /// Ends the reading: works out what is missing and how much each group and column loses.

@@ -333,6 +333,7 @@ async fn a_feed_removes_rows_that_did_not_come() {
     };
     mirror.store.write(fill).await.expect("a feed");
     let feed = Feed {
+        stream: "audit".to_owned(),
         table: "north_log".into(),
         key: "record".into(),
         rows: [("entity".into(), "User".into())].into(),

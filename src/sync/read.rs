@@ -15,15 +15,14 @@ use super::error::Failure;
 use super::items::{Item, items};
 use super::job::{Source, StreamJob};
 use super::report::{Progress, Watch};
-use super::walk::{Road, WalkFacts, walk};
+use super::walk::{Page, Road, WalkFacts, walk};
 use crate::clock::Clock;
 use crate::http::{HttpError, RunBudget};
 use crate::model::absence::{self, Examined, Memory, Missing};
 use crate::model::account::Account;
-use crate::model::row::Rows;
 use crate::model::{Class, Completeness, Inconsistency, scalar};
 use crate::store::checkpoints::{self, Checkpoint};
-use crate::store::{Absence, Ending, Size, Staged, Staging, Store, look, unconfirmed};
+use crate::store::{Absence, Ending, Size, Staged, Staging, Store, StoreError, look, unconfirmed};
 use crate::vendor::description::PageBy;
 use crate::vendor::paging::End;
 
@@ -289,6 +288,7 @@ fn facts_of(attempt: &Attempt, job: &StreamJob) -> absence::Reading {
         lists: walked.lists,
         unidentified: walked.facts.unidentified,
         other_rows: false,
+        slipped: attempt.staging.slipped(),
     }
 }
 
@@ -341,12 +341,18 @@ async fn try_once(
 
 /// Compares pages as they come, on threads that may block.
 pub(super) async fn compare(
-    mut inbox: mpsc::Receiver<Rows>,
+    mut inbox: mpsc::Receiver<Page>,
     mut staging: Staging,
     stream: &str,
 ) -> Result<Staging, Failure> {
-    while let Some(rows) = inbox.recv().await {
-        let work = move || staging.add(&rows).map(|()| staging);
+    while let Some(page) = inbox.recv().await {
+        let work = move || {
+            match page {
+                Page::Listed(rows) => staging.add(&rows),
+                Page::SeenBefore(rows) => staging.add_seen_before(&rows),
+            }?;
+            Ok::<_, StoreError>(staging)
+        };
         staging = tokio::task::spawn_blocking(work)
             .await
             .map_err(|_| Failure::Broken {
@@ -403,7 +409,7 @@ async fn walk_all(
     job: &StreamJob,
     items: &[Item],
     since: Option<Timestamp>,
-    rows: mpsc::Sender<Rows>,
+    rows: mpsc::Sender<Page>,
 ) -> Result<Walked, Failure> {
     let watermark = job.spec.page.by == PageBy::Watermark;
     let extra = match (&job.spec.since, since) {

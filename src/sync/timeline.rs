@@ -315,6 +315,7 @@ impl ItemWalk<'_> {
                 lists: 1,
                 unidentified: facts.unidentified,
                 other_rows: false,
+                slipped: staging.slipped(),
             };
             let examined = absence::examine(&reading, &memory, self.context.clock.now());
             if examined.read_again && readings < MOST_READINGS {

@@ -59,10 +59,18 @@ pub struct Batch {
     asked: Option<String>,
 }
 
+/// Rows that were received.
+pub enum Page {
+    /// The next rows of the list.
+    Listed(Rows),
+    /// Rows that were received before, unless the list moved.
+    SeenBefore(Rows),
+}
+
 /// Walks the list and sends each page's rows on; says how it ended.
 pub async fn walk(
     road: &Road<'_>,
-    rows: &mpsc::Sender<Rows>,
+    rows: &mpsc::Sender<Page>,
     tell: &(dyn Fn(u64, Option<u64>) + Sync),
 ) -> Result<(WalkFacts, End), Failure> {
     let (source, name, rules) = (road.source, &road.spec.name, &road.spec.page);
@@ -124,13 +132,21 @@ pub async fn walk(
         facts.newest = facts.newest.max(batch.newest);
         facts.server_time = facts.server_time.or(batch.server_time);
         facts.total = pager.declared();
-        if used == Use::Leave {
-            continue;
-        }
-        facts.received += batch.facts.received;
-        facts.count(&batch.rows);
-        tell(batch.facts.received, facts.total);
-        if batch.rows.received() > 0 && rows.send(batch.rows).await.is_err() {
+        let mut page = batch.rows;
+        let page = match used {
+            Use::Take => {
+                facts.received += batch.facts.received;
+                facts.count(&page);
+                tell(batch.facts.received, facts.total);
+                Page::Listed(page)
+            }
+            Use::Compare(known) if page.rejects.is_empty() => {
+                page.truncate(known as usize);
+                Page::SeenBefore(page)
+            }
+            Use::Compare(_) | Use::Leave => continue,
+        };
+        if batch.facts.received > 0 && rows.send(page).await.is_err() {
             break; // the other side has failed and says why
         }
     }

@@ -179,7 +179,9 @@ impl Stage {
         let result = runtime.block_on(walk(&road, &sender, &|_, _| {}));
         let mut rows = 0;
         while let Ok(page) = inbox.try_recv() {
-            rows += page.received();
+            if let Page::Listed(listed) = page {
+                rows += listed.received();
+            }
         }
         let left = self.script.answers.lock().expect("a lock").len();
         assert_eq!(left, 0, "an answer was not asked for");

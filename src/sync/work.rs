@@ -6,8 +6,9 @@
 mod reports;
 
 use self::reports::{
-    as_planned, base_report, held, held_unread, not_applied, not_served, nothing_written,
-    report_of, say_dangling, timeline_message, timeline_outcome, unreadable_cells, write_counts,
+    as_planned, base_report, failed_feed, held, held_unread, not_applied, not_served,
+    nothing_written, removals_unknown, report_of, say_dangling, timeline_message, timeline_outcome,
+    unreadable_cells, write_counts,
 };
 
 use std::sync::Arc;
@@ -169,7 +170,8 @@ impl Work<'_> {
         let mut report = RunReport::begun(self.job, self.run);
         for stream in &self.job.streams {
             let started = self.clock.running();
-            let part = self.one(context, terms, stream).await;
+            let feed = failed_feed(stream, &report.streams);
+            let part = self.one(context, terms, stream, feed).await;
             let (part, is_last) = self.settle(stream, part, started, &mut report);
             self.tell_end(&part);
             report.streams.push(part);
@@ -186,10 +188,14 @@ impl Work<'_> {
         context: &Context<'_>,
         terms: &Terms,
         stream: &Arc<StreamJob>,
+        failed_feed: Option<(String, Outcome)>,
     ) -> Result<StreamReport, Failure> {
         let _lock = self.holds.lock(context.budget, stream).await?;
         match self.read(context, terms, stream).await? {
-            Part::Ready(ready) => {
+            Part::Ready(mut ready) => {
+                if let Some((feed, outcome)) = failed_feed.filter(|_| !ready.reading.full) {
+                    removals_unknown(&mut ready.report, &feed, outcome);
+                }
                 let parts = self.apply(terms, vec![*ready], Dangling::Taken).await?;
                 let part = parts.and_then(|mut parts| parts.pop());
                 part.ok_or_else(|| Failure::Broken {

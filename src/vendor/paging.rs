@@ -160,8 +160,7 @@ impl Pager {
     pub fn answer(&mut self, ask: &PageAsk, facts: &PageFacts) -> Use {
         self.under_way -= 1;
         if let Some(end) = self.places.looks_at.take() {
-            self.after_look(end, ask, facts);
-            return Use::Leave;
+            return self.after_look(end, ask, facts);
         }
         if self.repeats(ask, facts) {
             // A chain has promised this page, whatever its total says.

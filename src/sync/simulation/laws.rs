@@ -140,7 +140,7 @@ impl<'a> Reading<'a> {
         let pages: Vec<&Served> = self
             .pages
             .iter()
-            .filter(|page| page.list == list && !page.looks_back)
+            .filter(|page| page.list == list)
             .copied()
             .collect();
         // An answer that fails makes the run fail, unless it is one behind the end, where nothing is missing.
@@ -150,8 +150,9 @@ impl<'a> Reading<'a> {
         let may_end = |page: &Served| {
             by_place && page.total.is_some() && page.rows.len() < plan.vendor.size as usize
         };
-        let tells = |page: &&Served| match page.odd {
-            Some(Odd::NoContent) => is_chain && !page.first,
+        let tells = |(number, page): (usize, &&Served)| match page.odd {
+            // Not where it was asked for again and then had rows.
+            Some(Odd::NoContent) => is_chain && !page.first && number + 1 == pages.len(),
             Some(Odd::SamePage) => {
                 plan.vendor.style != Style::Watermark
                     && !page.first
@@ -161,17 +162,23 @@ impl<'a> Reading<'a> {
             Some(Odd::BadNext) => is_chain,
             _ => false,
         };
-        let odd = pages.iter().any(tells);
+        let odd = pages.iter().enumerate().any(tells);
         if plan.vendor.style == Style::Watermark {
             return odd; // rows of one time are read again and again, by design
         }
         let mut keys = BTreeSet::new();
-        let mut rows = pages.iter().flat_map(|page| &page.rows);
+        let walked = pages.iter().filter(|page| !page.looks_back);
+        let rows: Vec<&Row> = walked.flat_map(|page| &page.rows).collect();
+        let mut is_again = |row: &&Row| !keys.insert(row.key);
+        let again = rows.iter().copied().filter(&mut is_again);
+        let doubled = again.filter(|row| !row.twice && !row.bad_key).count() > 0;
+        // A look at what was received says something only where it shows another row.
+        let looked = pages.iter().filter(|page| page.looks_back);
+        let shown = looked.flat_map(|page| &page.rows);
+        let received = rows.len() + shown.filter(|row| !is_again(row)).count();
         // In a list in random order the same rows may come twice in two readings in a row, as if that were a habit.
-        let doubled = plan.vendor.order != Order::Shuffled
-            && rows.any(|row| !row.twice && !row.bad_key && !keys.insert(row.key));
+        let doubled = doubled && plan.vendor.order != Order::Shuffled;
         let totals: BTreeSet<i64> = pages.iter().filter_map(|page| page.total).collect();
-        let received: usize = pages.iter().map(|page| page.rows.len()).sum();
         let total = plan.is_honest()
             && (totals.len() > 1 || totals.iter().any(|total| *total != received as i64));
         odd || doubled || total

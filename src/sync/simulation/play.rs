@@ -59,6 +59,7 @@ pub(super) async fn play(plan: &Plan, mirror: &mut Mirror) -> Result<Tally, Viol
             .collect(),
         laws: Laws::wanted(),
         tally: Tally::default(),
+        answers: String::new(),
         approved: None,
     };
     for step in &plan.steps {
@@ -78,6 +79,8 @@ struct Stage<'a> {
     shown: BTreeMap<&'static str, Shown>,
     laws: Laws,
     tally: Tally,
+    /// What was answered so far, as a violation shows it.
+    answers: String,
     /// When an admin approved something that no good run has used yet.
     approved: Option<Timestamp>,
 }
@@ -148,6 +151,9 @@ impl Stage<'_> {
         let state = self.script.lock();
         self.tally.runs += 1;
         self.tally.requests += state.served.len() as u64;
+        let answers = state.served.iter().map(|served| format!("    {served}\n"));
+        let run = format!("  run {}: {}\n", self.tally.runs, last.outcome);
+        self.answers.extend(std::iter::once(run).chain(answers));
         let seen = Seen {
             world: &state.world,
             ticks: (from, state.world.tick()),
@@ -167,11 +173,12 @@ impl Stage<'_> {
                 .map(|(stream, part)| format!("{stream} {} {}", part.outcome, part.message))
                 .collect();
             let text = format!(
-                "{}\n  run {} of the history: {} ({})",
+                "{}\n  run {} of the history: {} ({})\n{}",
                 violation.text,
                 self.tally.runs,
                 last.outcome,
-                messages.join("; ")
+                messages.join("; "),
+                self.answers
             );
             return Err(Violation { text, ..violation });
         }

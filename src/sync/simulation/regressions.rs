@@ -5,7 +5,7 @@
 use super::plan::Change::{Double, Join, Leave, Move, Rekey, SpoilCell, SpoilKey};
 use super::plan::Inside::{Frozen, Key, Skip};
 use super::plan::Leaves::{Silently, WithStatus};
-use super::plan::Odd::{Empty, NoContent, NoNext, SamePage};
+use super::plan::Odd::{Empty, EmptyWithNext, NoContent, NoNext, SamePage, Stale};
 use super::plan::Order::{ByKey, Placed, Shuffled};
 use super::plan::Second::{Alone, Marks, Notes};
 use super::plan::Step::{Minutes, Run as Reads, Then};
@@ -331,6 +331,71 @@ pub(super) fn all() -> Vec<(&'static str, Plan)> {
                     odd: vec![(2, SamePage)],
                     ..Run::default()
                 })],
+            },
+        ),
+        (
+            "a second look at the end that shows a row which was passed contradicts the reading",
+            Plan {
+                vendor: Vendor {
+                    size: 4,
+                    cap: 4,
+                    order: Placed,
+                    ..PLAIN
+                },
+                job: JOB,
+                rows: vec![
+                    (5, 74),
+                    (14, 8),
+                    (20, 3),
+                    (23, 69),
+                    (26, 80),
+                    (29, 96),
+                    (32, 10),
+                    (35, 25),
+                    (38, 95),
+                    (41, 48),
+                ],
+                steps: vec![
+                    Then(Leave { key: 14 }),
+                    Then(Leave { key: 5 }),
+                    Reads(Run {
+                        odd: vec![(2, Stale(4))],
+                        ..Run::default()
+                    }),
+                ],
+            },
+        ),
+        (
+            "the same, where the empty page was no end",
+            Plan {
+                vendor: Vendor {
+                    size: 4,
+                    cap: 4,
+                    order: Placed,
+                    ..PLAIN
+                },
+                job: JOB,
+                rows: vec![
+                    (5, 74),
+                    (14, 8),
+                    (17, 86),
+                    (20, 3),
+                    (23, 69),
+                    (26, 80),
+                    (29, 96),
+                    (32, 10),
+                    (35, 25),
+                    (38, 95),
+                    (41, 48),
+                ],
+                steps: vec![
+                    Then(Leave { key: 14 }),
+                    Then(Leave { key: 5 }),
+                    Reads(Run {
+                        odd: vec![(3, EmptyWithNext), (2, Stale(4))],
+                        ..Run::default()
+                    }),
+                ],
             },
         ),
     ]

@@ -3,6 +3,7 @@
 //! What happens during a reading is bound to requests, so that a plan gives the same history each time.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -57,6 +58,26 @@ pub(super) struct Served {
     pub odd: Option<Odd>,
     /// It starts before the end of a page that was received: only a look.
     pub looks_back: bool,
+}
+
+impl fmt::Display for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<String> = self.rows.iter().map(|row| row.key.to_string()).collect();
+        write!(f, "{:?} [{}]", self.list, keys.join(" "))?;
+        for (what, holds) in [
+            ("first", self.first),
+            ("changes", !self.full),
+            ("looks back", self.looks_back),
+        ] {
+            if holds {
+                write!(f, ", {what}")?;
+            }
+        }
+        if let Some(total) = self.total {
+            write!(f, ", total {total}")?;
+        }
+        self.odd.map_or(Ok(()), |odd| write!(f, ", {odd:?}"))
+    }
 }
 
 enum Play {

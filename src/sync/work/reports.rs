@@ -331,6 +331,32 @@ pub(super) fn nothing_written(mut report: StreamReport) -> StreamReport {
     report
 }
 
+/// The deletion feed of a stream, where this run tried to read it and did not receive all of it: its name and outcome.
+pub(super) fn failed_feed(stream: &StreamJob, done: &[StreamReport]) -> Option<(String, Outcome)> {
+    let feed = stream.feed.as_ref()?;
+    let report = done
+        .iter()
+        .find(|report| report.record.stream == feed.stream)?;
+    let outcome = report.record.outcome;
+    (!outcome.is_good()).then(|| (feed.stream.clone(), outcome))
+}
+
+/// A reading of changes shows no removals by itself: without its deletion feed the mirror may hold rows that the vendor has
+/// removed.
+pub(super) fn removals_unknown(report: &mut StreamReport, feed: &str, outcome: Outcome) {
+    if report.record.outcome.is_good() {
+        report.record.outcome = Outcome::Incomplete;
+    }
+    let why = format!(
+        "removals of this stream come from {feed}, which was {outcome}; they follow when {feed} is read again"
+    );
+    let message = &mut report.record.sentence;
+    *message = Some(match message.take() {
+        Some(before) => format!("{before}; {why}"),
+        None => why,
+    });
+}
+
 pub(super) fn not_applied(report: StreamReport, name: &str, outcome: Outcome) -> StreamReport {
     let mut report = nothing_written(report);
     report.record.outcome = outcome;

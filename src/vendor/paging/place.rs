@@ -245,7 +245,7 @@ impl Pager {
     }
 
     /// The rows were received before, all but those behind a false end.
-    pub(super) fn after_look(&mut self, end: u64, ask: &PageAsk, facts: &PageFacts) {
+    pub(super) fn after_look(&mut self, end: u64, ask: &PageAsk, facts: &PageFacts) -> Use {
         let (known, received) = (end - self.place_of(&ask.at), facts.received);
         let is_other_row = received == known && facts.last_row != self.places.last_row.1;
         if received == 0 {
@@ -259,6 +259,7 @@ impl Pager {
         } else {
             self.over = true;
         }
+        Use::Compare(known)
     }
 
     fn counts_otherwise(&self) -> Inconsistency {

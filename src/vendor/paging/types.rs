@@ -101,6 +101,9 @@ pub struct PageFacts {
 pub enum Use {
     /// They belong to the list.
     Take,
+    /// The first so many were received before, unless the list moved: what is new among them is kept and contradicts the
+    /// reading. The others are asked for again.
+    Compare(u64),
     /// They were received before.
     Leave,
 }

@@ -377,3 +377,61 @@ fn commands_tell_of_an_incomplete_run() {
     bench.sync().ended("ok", "whole again");
     assert!(!bench.binary(&["status"]).out.contains("incomplete"));
 }
+
+/// A stream whose removals come from another stream is not `ok` while that one fails: as a refusal, cut, or garbage.
+#[test]
+fn without_its_deletion_feed_a_stream_is_not_ok() {
+    let since = "since = { column = \"changed\", query = { since = \"{since}\" }, overlap = \"1s\", default = true, full_every = \"30d\" }\n\
+        gone = { absence = true, feed = { stream = \"audit\", key = \"person\", where = { action = \"D\" } } }";
+    let none = "page = { by = \"none\" }";
+    let audit = people(
+        none,
+        "",
+        "person = \"person : text\"\naction = \"action : text\"\n",
+    )
+    .replace("people", "audit")
+    .replace("gone = { absence = true }", "");
+    let fed = people(none, since, CHANGES).replacen("gone = { absence = true }", "", 1);
+    let plan = Plan::of(&[audit, fed].concat());
+    let deleted = json!({"rows": [{"id": "A1", "person": id(7), "action": "D"}]});
+    type Answer = fn() -> Reply;
+    let bad: [(&str, Answer); 3] = [
+        ("refused", || Reply::status(403)),
+        ("an error", || Reply::status(500)),
+        ("no rows in it", || Reply::json(&json!({"error": "later"}))),
+    ];
+    each(
+        &bad,
+        |(name, _)| (*name).to_owned(),
+        |(name, answer)| {
+            let mut bench = Bench::new(&plan);
+            let list = Shared::of((0..40).map(stamped).collect());
+            let ours = list.clone();
+            bench.vendor.answers(move |ask| match ask.list() {
+                "audit" => Reply::json(&json!({"rows": []})),
+                _ => changed_since(pages(Style::None, 0), ask, &ours),
+            });
+            bench.sync().ended("ok", "first");
+            list.edit(|rows| drop(rows.remove(7)));
+            let (ours, answer) = (list.clone(), *answer);
+            bench.vendor.answers(move |ask| match ask.list() {
+                "audit" => answer(),
+                _ => changed_since(pages(Style::None, 0), ask, &ours),
+            });
+            bench.pass(Duration::from_secs(60));
+            let ran = bench.sync();
+            assert_eq!(ran.people().reading, "incremental", "{ran:?}");
+            assert_eq!(ran.people().outcome, "incomplete", "{name}: {ran:?}");
+            assert!(ran.people().said.contains("audit"), "{ran:?}");
+            assert_eq!(bench.ids().len(), 40);
+            let (ours, deleted) = (list.clone(), deleted.clone());
+            bench.vendor.answers(move |ask| match ask.list() {
+                "audit" => Reply::json(&deleted),
+                _ => changed_since(pages(Style::None, 0), ask, &ours),
+            });
+            bench.pass(Duration::from_secs(60));
+            bench.sync().ended("ok", name);
+            assert_eq!(bench.ids().len(), 39);
+        },
+    );
+}
