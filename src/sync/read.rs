@@ -105,13 +105,14 @@ async fn read_in_full(
     started: Timestamp,
 ) -> Result<Reading, Failure> {
     let mut memory = before.memory;
-    let mut last_rows = None;
+    let (mut last_rows, mut most_rows) = (None, 0);
     let mut readings = 1;
     loop {
         let attempt = try_once(context, job, items, None).await?;
         let rows = attempt.staging.identity();
         let mut facts = facts_of(&attempt, job);
-        facts.other_rows = last_rows.is_some_and(|last| last != rows);
+        most_rows = most_rows.max(rows.0);
+        facts.other_rows = last_rows.is_some_and(|last| last != rows) || rows.0 < most_rows;
         let examined = absence::examine(&facts, &memory, started);
         let is_last = readings >= MOST_READINGS;
         if !is_last && examined.read_again {
@@ -172,13 +173,16 @@ async fn read_changes(
     started: Timestamp,
 ) -> Result<Reading, Failure> {
     let mut memory = Memory::default();
-    let mut last_look = None;
+    let (mut last_look, mut most_rows) = (None, 0);
     let mut looks = 1;
     loop {
         let attempt = try_once(context, job, items, Some(since)).await?;
         let examined = absence::examine(&facts_of(&attempt, job), &memory, started);
         let look = attempt.staging.identity();
-        let agrees = !moves_by_place(job, &attempt.walked) || last_look == Some(look);
+        most_rows = most_rows.max(look.0);
+        // Fewer rows than a look before them had: what that one showed would be lost.
+        let agrees = last_look == Some(look) && look.0 == most_rows;
+        let agrees = agrees || !moves_by_place(job, &attempt.walked);
         let is_last = looks >= MOST_READINGS;
         if !is_last && (examined.read_again || !agrees) {
             if examined.read_again {

@@ -167,7 +167,10 @@ impl Pager {
             // A single page that is full to the row may be the first of several, each of which declares its own size.
             let is_first_of_many = self.pages_with_rows == 1 && facts.received >= ask.want;
             let is_end = self.is_by_place() && self.is_total_received() && !is_first_of_many;
-            if self.rules.repeat_ends || is_end {
+            let moved = self.counted_total().zip(facts.total);
+            if let Some((from, to)) = moved.filter(|(from, to)| from != to) {
+                self.end_with(Inconsistency::TotalMoved { from, to });
+            } else if self.rules.repeat_ends || is_end {
                 self.over = true;
             } else {
                 self.end_with(Inconsistency::SamePage);

@@ -130,12 +130,7 @@ impl<'a> Reading<'a> {
         self.pages.iter().any(|page| page.odd.is_some())
     }
 
-    /// Something in the answers says that not all can have been received.
-    fn contradicts_itself(&self, plan: &Plan) -> bool {
-        self.lists.iter().any(|list| self.is_doubtful(*list, plan))
-    }
-
-    /// The same of one list.
+    /// Something in the answers says that not all of a list can have been received.
     fn is_doubtful(&self, list: List, plan: &Plan) -> bool {
         let pages: Vec<&Served> = self
             .pages
@@ -143,13 +138,29 @@ impl<'a> Reading<'a> {
             .filter(|page| page.list == list)
             .copied()
             .collect();
+        let mut keys = BTreeSet::new();
+        let mut is_again = |row: &&Row| !keys.insert(row.key);
+        // What is the last page once more adds nothing.
+        let walked = pages
+            .iter()
+            .filter(|page| !page.looks_back && !page.is_repeated());
+        let rows: Vec<&Row> = walked.flat_map(|page| &page.rows).collect();
+        let again = rows.iter().copied().filter(&mut is_again);
+        let doubled = again.filter(|row| !row.twice && !row.bad_key).count() > 0;
+        // A look at what was received says something only where it shows another row.
+        let looked = pages.iter().filter(|page| page.looks_back);
+        let shown = looked.flat_map(|page| &page.rows);
+        let received = rows.len() + shown.filter(|row| !is_again(row)).count();
+        // Some servers count the rows of an empty page behind the end.
+        let counted = pages
+            .iter()
+            .filter(|page| page.first || !page.rows.is_empty() || page.total != Some(0));
+        let totals: BTreeSet<i64> = counted.filter_map(|page| page.total).collect();
         // An answer that fails makes the run fail, unless it is one behind the end, where nothing is missing.
         let is_chain = matches!(plan.vendor.style, Style::Link(_) | Style::Cursor(_));
         // A server that repeats its last page behind the declared end has no more.
         let by_place = matches!(plan.vendor.style, Style::Offset | Style::Number);
-        let may_end = |page: &Served| {
-            by_place && page.total.is_some() && page.rows.len() < plan.vendor.size as usize
-        };
+        let may_end = |page: &Served| by_place && page.total == Some(received as i64);
         let tells = |(number, page): (usize, &&Served)| match page.odd {
             // Not where it was asked for again and then had rows.
             Some(Odd::NoContent) => is_chain && !page.first && number + 1 == pages.len(),
@@ -166,19 +177,8 @@ impl<'a> Reading<'a> {
         if plan.vendor.style == Style::Watermark {
             return odd; // rows of one time are read again and again, by design
         }
-        let mut keys = BTreeSet::new();
-        let walked = pages.iter().filter(|page| !page.looks_back);
-        let rows: Vec<&Row> = walked.flat_map(|page| &page.rows).collect();
-        let mut is_again = |row: &&Row| !keys.insert(row.key);
-        let again = rows.iter().copied().filter(&mut is_again);
-        let doubled = again.filter(|row| !row.twice && !row.bad_key).count() > 0;
-        // A look at what was received says something only where it shows another row.
-        let looked = pages.iter().filter(|page| page.looks_back);
-        let shown = looked.flat_map(|page| &page.rows);
-        let received = rows.len() + shown.filter(|row| !is_again(row)).count();
         // In a list in random order the same rows may come twice in two readings in a row, as if that were a habit.
         let doubled = doubled && plan.vendor.order != Order::Shuffled;
-        let totals: BTreeSet<i64> = pages.iter().filter_map(|page| page.total).collect();
         let total = plan.is_honest()
             && (totals.len() > 1 || totals.iter().any(|total| *total != received as i64));
         odd || doubled || total
@@ -201,7 +201,8 @@ impl<'a> Reading<'a> {
 
     /// How many readings must miss a row of a list.
     fn confirm(&self, list: List) -> u32 {
-        let of = |page: &&&Served| page.list == list && !page.rows.is_empty();
+        let of =
+            |page: &&&Served| page.list == list && !page.rows.is_empty() && !page.is_repeated();
         match self.pages.iter().filter(of).count() {
             0 | 1 => 1,
             _ => 2,
@@ -372,7 +373,10 @@ impl Laws {
             "notes" => key >= 1000,
             _ => key >= 1000 && users.contains_key(&owner(key)),
         };
-        let noticed = reading.contradicts_itself(plan);
+        let noticed = |key: u16| {
+            let mut lists = reading.lists.iter();
+            lists.any(|list| list.holds(key) && reading.is_doubtful(*list, plan))
+        };
         for row in seen.world.now() {
             let throughout = during.iter().all(|rows| listed(rows, row.key).is_some());
             let was_bad = during
@@ -408,7 +412,7 @@ impl Laws {
                     let text = "was received and is not in the mirror";
                     return Err(broken(Law::GoodHasAll, stream, key, text));
                 }
-                None if reading.full && noticed => {
+                None if reading.full && noticed(key) => {
                     self.lost.insert(key);
                     let text = "was listed throughout and not received; the reading contradicts itself, and is good";
                     return Err(broken(Law::GoodHasAll, stream, key, text));

@@ -60,6 +60,13 @@ pub(super) struct Served {
     pub looks_back: bool,
 }
 
+impl Served {
+    /// The page before once more.
+    pub(super) fn is_repeated(&self) -> bool {
+        self.odd == Some(Odd::SamePage) && !self.first
+    }
+}
+
 impl fmt::Display for Served {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys: Vec<String> = self.rows.iter().map(|row| row.key.to_string()).collect();
@@ -199,7 +206,7 @@ impl State {
             *furthest = 0;
         }
         let looks_back = vendor_skips && offset < *furthest;
-        if !looks_back {
+        if !looks_back && has_rows {
             *furthest = offset + answer.rows.len() as u64;
         }
         self.served.push(Served {
