@@ -269,5 +269,4 @@ fn maybe_over<T: Clone>(described: &mut Option<T>, chosen: &Option<T>) {
 }
 
 #[cfg(test)]
-#[path = "granting_tests.rs"]
 mod tests;

@@ -118,5 +118,4 @@ fn references(source: &SourceName, spec: &Arc<StreamSpec>) -> References {
 }
 
 #[cfg(test)]
-#[path = "lookups_tests.rs"]
 mod tests;

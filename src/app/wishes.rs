@@ -246,5 +246,4 @@ pub fn waits_for(state: &JobState) -> Vec<String> {
 }
 
 #[cfg(test)]
-#[path = "wishes_tests.rs"]
 mod tests;

@@ -271,5 +271,4 @@ fn shown(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "combos_tests.rs"]
 mod tests;

@@ -152,5 +152,4 @@ fn written(folder: &Path, starter: &Starter) -> String {
 }
 
 #[cfg(test)]
-#[path = "init_tests.rs"]
 mod tests;

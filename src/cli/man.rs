@@ -204,5 +204,4 @@ pub fn marked(text: &str) -> Vec<Inline> {
 }
 
 #[cfg(test)]
-#[path = "man_tests.rs"]
 mod tests;

@@ -207,5 +207,4 @@ fn keys(set: &MatchSet, found: &Matching) -> String {
 }
 
 #[cfg(test)]
-#[path = "matches_tests.rs"]
 mod tests;

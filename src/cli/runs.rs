@@ -212,5 +212,4 @@ fn detail_text(
 }
 
 #[cfg(test)]
-#[path = "runs_tests.rs"]
 mod tests;

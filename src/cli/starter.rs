@@ -159,5 +159,4 @@ fn drop_in(secrets: &[String], folder: &Path) -> String {
 }
 
 #[cfg(test)]
-#[path = "starter_tests.rs"]
 mod tests;

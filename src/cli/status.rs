@@ -382,5 +382,4 @@ fn size(bytes: u64) -> String {
 }
 
 #[cfg(test)]
-#[path = "status_tests.rs"]
 mod tests;

@@ -248,5 +248,4 @@ fn columns_text(columns: &[ColumnLine]) -> String {
 }
 
 #[cfg(test)]
-#[path = "streams_tests.rs"]
 mod tests;

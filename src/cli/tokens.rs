@@ -297,5 +297,4 @@ fn waits(line: &Line) -> Vec<String> {
 }
 
 #[cfg(test)]
-#[path = "tokens_tests.rs"]
 mod tests;

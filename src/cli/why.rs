@@ -289,5 +289,4 @@ fn line(event: &Event) -> [String; 5] {
 }
 
 #[cfg(test)]
-#[path = "why_tests.rs"]
 mod tests;

@@ -148,5 +148,4 @@ fn gone(spec: &StreamSpec, confirm: Option<u32>) -> String {
 }
 
 #[cfg(test)]
-#[path = "words_tests.rs"]
 mod tests;

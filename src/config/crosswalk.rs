@@ -225,5 +225,4 @@ fn odd_entries(document: &Document<CrosswalkConfig>) -> Vec<Problem> {
 }
 
 #[cfg(test)]
-#[path = "crosswalk_tests.rs"]
 mod tests;

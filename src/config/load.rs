@@ -283,5 +283,4 @@ fn idle_options(job: &Node) -> Vec<Problem> {
 }
 
 #[cfg(test)]
-#[path = "load_tests.rs"]
 mod tests;

@@ -278,5 +278,4 @@ fn empty_columns(set: &Node) -> Vec<Problem> {
 }
 
 #[cfg(test)]
-#[path = "people_tests.rs"]
 mod tests;

@@ -385,5 +385,4 @@ impl SecretError {
 }
 
 #[cfg(test)]
-#[path = "secrets_tests.rs"]
 mod tests;

@@ -135,5 +135,4 @@ fn ended(job: &mut Job, outcome: &str, ended: String) {
 }
 
 #[cfg(test)]
-#[path = "board_tests.rs"]
 mod tests;

@@ -134,5 +134,4 @@ fn concerns(event: &notify::Event, folders: &[PathBuf]) -> bool {
 }
 
 #[cfg(test)]
-#[path = "changes_tests.rs"]
 mod tests;

@@ -139,5 +139,4 @@ pub async fn ask(folder: &Path, mirror: &Path, wish: &str) -> io::Result<Option<
 }
 
 #[cfg(test)]
-#[path = "control_tests.rs"]
 mod tests;

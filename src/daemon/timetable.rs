@@ -346,5 +346,4 @@ fn signed(length: Duration) -> SignedDuration {
 }
 
 #[cfg(test)]
-#[path = "timetable_tests.rs"]
 mod tests;

@@ -270,5 +270,4 @@ fn shown(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "discovery_tests.rs"]
 mod tests;

@@ -234,5 +234,4 @@ fn carried(address: Ipv6Addr) -> Option<Ipv4Addr> {
 }
 
 #[cfg(test)]
-#[path = "reach_tests.rs"]
 mod tests;

@@ -145,5 +145,4 @@ pub fn text_of(name: &str, bytes: Vec<u8>) -> Result<Arc<FileText>, Problem> {
 }
 
 #[cfg(test)]
-#[path = "document_tests.rs"]
 mod tests;

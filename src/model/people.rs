@@ -241,5 +241,4 @@ fn rest(people: &[Person], done: &[bool]) -> Vec<String> {
 }
 
 #[cfg(test)]
-#[path = "people_tests.rs"]
 mod tests;

@@ -130,5 +130,4 @@ fn even(cron: &Cron, moved: SignedDuration) -> bool {
 }
 
 #[cfg(test)]
-#[path = "schedule_tests.rs"]
 mod tests;

@@ -161,5 +161,4 @@ fn looks_like_a_formula(text: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "commas_tests.rs"]
 mod tests;

@@ -350,5 +350,4 @@ fn plain(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "compare_tests.rs"]
 mod tests;

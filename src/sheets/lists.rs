@@ -382,5 +382,4 @@ fn written(number: f64) -> String {
 }
 
 #[cfg(test)]
-#[path = "lists_tests.rs"]
 mod tests;

@@ -148,5 +148,4 @@ fn words(error: &XlsxError) -> String {
 }
 
 #[cfg(test)]
-#[path = "xlsx_tests.rs"]
 mod tests;

@@ -283,5 +283,4 @@ fn names(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 }
 
 #[cfg(test)]
-#[path = "matches_tests.rs"]
 mod tests;

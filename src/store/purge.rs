@@ -168,8 +168,6 @@ pub fn records(connection: &Connection, keep: Records, now: Timestamp) -> Result
 }
 
 #[cfg(test)]
-#[path = "purge_records_tests.rs"]
 mod records_tests;
 #[cfg(test)]
-#[path = "purge_tests.rs"]
 mod tests;

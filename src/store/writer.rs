@@ -110,5 +110,4 @@ pub(super) fn guarded<T>(
 }
 
 #[cfg(test)]
-#[path = "writer_tests.rs"]
 mod tests;

@@ -347,5 +347,4 @@ fn read_page(
 }
 
 #[cfg(test)]
-#[path = "walk_tests.rs"]
 mod tests;

@@ -288,5 +288,4 @@ struct Search<'s, 'd> {
 }
 
 #[cfg(test)]
-#[path = "answer_tests.rs"]
 mod tests;

@@ -299,5 +299,4 @@ fn reference_flaws(
 }
 
 #[cfg(test)]
-#[path = "combos_tests.rs"]
 mod tests;

@@ -301,5 +301,4 @@ fn quote(text: &str, out: &mut String) {
 }
 
 #[cfg(test)]
-#[path = "json_tests.rs"]
 mod tests;

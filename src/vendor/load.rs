@@ -346,5 +346,4 @@ fn is_left_out(column: &Entry) -> bool {
 }
 
 #[cfg(test)]
-#[path = "load_tests.rs"]
 mod tests;

@@ -371,5 +371,4 @@ impl Pager {
 }
 
 #[cfg(test)]
-#[path = "paging_tests.rs"]
 mod tests;

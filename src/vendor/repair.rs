@@ -287,5 +287,4 @@ pub fn whole(text: &str) -> Result<i64, &'static str> {
 }
 
 #[cfg(test)]
-#[path = "repair_tests.rs"]
 mod tests;

@@ -158,5 +158,4 @@ fn of_list(list: &ListDifference) -> String {
 }
 
 #[cfg(test)]
-#[path = "import_tests.rs"]
 mod tests;

@@ -185,5 +185,4 @@ fn comment(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "draft_tests.rs"]
 mod tests;

@@ -204,5 +204,4 @@ fn suggested(suggestions: &[Suggestion]) -> String {
 }
 
 #[cfg(test)]
-#[path = "gaps_tests.rs"]
 mod tests;

@@ -113,5 +113,4 @@ impl Visit for Line {
 }
 
 #[cfg(test)]
-#[path = "journal_tests.rs"]
 mod tests;

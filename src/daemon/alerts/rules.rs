@@ -281,5 +281,4 @@ fn stands_still(source: &str, first: &ParkedJob, facts: &SourceFacts) -> String 
 }
 
 #[cfg(test)]
-#[path = "rules_tests.rs"]
 mod tests;
