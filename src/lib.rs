@@ -12,7 +12,6 @@
 //! sheets     spreadsheets and CSV that people bring and take
 //! model      words and rules: no I/O, no clock, no async
 //! clock, folder      the doors to time and to files that people edit
-//! sandbox    apart: simulated vendors on loopback
 //! ```
 //!
 //! Floors look down only, and neighbours on a floor do not know each other.
@@ -40,7 +39,6 @@ pub mod daemon;
 pub mod folder;
 pub mod http;
 pub mod model;
-pub mod sandbox;
 pub mod sheets;
 pub mod store;
 pub mod sync;

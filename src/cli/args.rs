@@ -6,9 +6,9 @@ use clap::{Parser, Subcommand};
 
 use super::log::Form;
 use super::{
-    alerts, approve, backup, check, combos, completions, crosswalk, demo, init, jobs, login,
-    logout, man, matches, reset, restore, resume, runs, sandbox, schema, status, streams, sync,
-    tokens, vault, verify, why,
+    alerts, approve, backup, check, combos, completions, crosswalk, init, jobs, login, logout, man,
+    matches, reset, restore, resume, runs, schema, status, streams, sync, tokens, vault, verify,
+    why,
 };
 use crate::app::Places;
 
@@ -55,7 +55,8 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Start simulated vendors, run every job once, show what is in the mirror
-    Demo(demo::Options),
+    #[cfg(feature = "demo")]
+    Demo(super::demo::Options),
     /// Write a commented configuration to start with
     Init(init::Options),
     /// Sign in to a source once by a browser; from then on it renews itself
@@ -110,7 +111,8 @@ pub enum Command {
     #[command(hide = true)]
     Man(man::Options),
     /// Serve the simulated vendors on loopback
-    Sandbox(sandbox::Options),
+    #[cfg(feature = "demo")]
+    Sandbox(super::sandbox::Options),
 }
 
 impl Args {
@@ -150,9 +152,16 @@ impl Args {
     /// Where the service keeps the mirror of the installed configuration. Never the demo's, which is invented.
     fn installed_state(&self, config: &Path) -> Option<PathBuf> {
         let is_meant = config == Path::new(INSTALLED_CONFIG)
-            && !matches!(self.command, Command::Demo(_))
+            && !self.is_demo()
             && Path::new(INSTALLED_STATE).is_dir();
         is_meant.then(|| PathBuf::from(INSTALLED_STATE))
+    }
+
+    fn is_demo(&self) -> bool {
+        #[cfg(feature = "demo")]
+        return matches!(self.command, Command::Demo(_));
+        #[cfg(not(feature = "demo"))]
+        false
     }
 }
 
@@ -167,6 +176,7 @@ mod tests {
         Args::command().debug_assert();
         for line in [
             &["rollbook", "sync", "one", "--dry-run"][..],
+            #[cfg(feature = "demo")]
             &["rollbook", "demo", "--json"],
             &["rollbook", "runs", "rosters", "--limit", "3", "--json"],
             &["rollbook", "runs", "show", "12", "--json"],

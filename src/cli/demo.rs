@@ -13,8 +13,8 @@ use crate::clock::Clock;
 use crate::config::SourceLimits;
 use crate::daemon::Changes;
 use crate::model::Cause;
-use crate::sandbox::{Options as SandboxOptions, Sandbox};
 use crate::sync::Order;
+use rollbook_sandbox::{Options as SandboxOptions, Sandbox};
 
 /// Politeness towards a vendor on loopback, which has nobody else to serve.
 const DEMO_PER_SECOND: f64 = 1000.0;

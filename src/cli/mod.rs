@@ -12,7 +12,9 @@ mod combos;
 mod completions;
 mod crosswalk;
 mod daemon_lines;
+#[cfg(feature = "demo")]
 mod demo;
+#[cfg(feature = "demo")]
 mod demo_questions;
 mod exit;
 mod init;
@@ -34,6 +36,7 @@ mod restore;
 mod resume;
 mod run;
 mod runs;
+#[cfg(feature = "demo")]
 mod sandbox;
 mod schema;
 mod start;
@@ -74,6 +77,7 @@ pub fn main() -> ExitCode {
 async fn command(args: Args) -> Result<(), Exit> {
     let places = args.places();
     match args.command {
+        #[cfg(feature = "demo")]
         Command::Demo(options) => demo::run(&places, options).await,
         Command::Run => run::run(&places).await,
         Command::Sync(options) => sync::run(&places, options).await,
@@ -107,6 +111,7 @@ async fn command(args: Args) -> Result<(), Exit> {
             Ok(())
         }
         Command::Man(options) => man::run(&options),
+        #[cfg(feature = "demo")]
         Command::Sandbox(options) => sandbox::run(options).await,
     }
 }

@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::out;
 use super::sync::stop_on_signal;
 use super::table::{grouped, indented};
-use crate::sandbox::{Endpoint, Options as SandboxOptions, Sandbox};
+use rollbook_sandbox::{Endpoint, Options as SandboxOptions, Sandbox};
 
 /// Options of `sandbox`.
 #[derive(Debug, clap::Args)]

@@ -327,14 +327,19 @@ impl Rows {
         self.ends.len() + self.unidentified()
     }
 
-    /// Leaves out all rows but the first `count`.
-    pub fn truncate(&mut self, count: usize) {
+    /// The rows from `count` on, which this page then lacks; of a page without rejects. What is counted by column stays here.
+    pub fn split_off(&mut self, count: usize) -> Self {
+        let mut rest = Self::default();
         if count < self.ends.len() {
-            self.bytes.truncate(self.range(count).start);
-            self.ends.truncate(count);
-            self.partial.retain(|row| (*row as usize) < count);
-            self.present_only.retain(|row| (*row as usize) < count);
+            let start = self.range(count).start;
+            rest.bytes = self.bytes.split_off(start);
+            let ends = self.ends.split_off(count).into_iter();
+            rest.ends = ends.map(|end| end - start as u32).collect();
+            let at = self.partial.partition_point(|row| (*row as usize) < count);
+            let partial = self.partial.split_off(at).into_iter();
+            rest.partial = partial.map(|row| row - count as u32).collect();
         }
+        rest
     }
 
     /// One row.

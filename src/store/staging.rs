@@ -121,6 +121,10 @@ pub struct Staging {
     new_keys: NewKeys,
     all_keys: u64,
     slipped: u64,
+    /// The rows are those of a look ahead.
+    looks_ahead: bool,
+    /// The keys of rows that a look ahead showed, until they are received again.
+    ahead: HashSet<u64>,
     /// Rows that were seen and whose answer was rejected: they stay as they are.
     present: u64,
     /// Values other than null by column; empty until a page says so.
@@ -201,6 +205,8 @@ impl Staging {
             new_keys: NewKeys::default(),
             all_keys: 0,
             slipped: 0,
+            looks_ahead: false,
+            ahead: HashSet::new(),
             present: 0,
             values: Vec::new(),
             unreadable: BTreeMap::new(),
@@ -221,12 +227,15 @@ impl Staging {
         self.compare(rows)
     }
 
-    /// Compares a page whose rows were received before, unless the list moved.
-    pub fn add_seen_before(&mut self, rows: &Rows) -> Result<(), StoreError> {
+    /// Compares rows that were received before, unless the list moved, and rows that are received again later.
+    pub fn add_look(&mut self, before: &Rows, ahead: &Rows) -> Result<(), StoreError> {
         let (distinct, duplicates) = (self.plan.distinct(), self.plan.duplicates);
-        self.compare(rows)?;
+        self.compare(before)?;
         self.plan.duplicates = duplicates;
         self.slipped += self.plan.distinct() - distinct;
+        self.looks_ahead = true;
+        self.compare(ahead)?;
+        self.looks_ahead = false;
         Ok(())
     }
 
@@ -267,7 +276,7 @@ impl Staging {
 
     /// Rows that only a second look showed.
     pub fn slipped(&self) -> u64 {
-        self.slipped
+        self.slipped + self.ahead.len() as u64
     }
 
     /// Ends the reading: works out what is missing and how much each group and column loses.
@@ -385,14 +394,24 @@ impl Staging {
         let first = self.seen.insert(number as u64);
         if first {
             self.plan.known += 1;
-            self.all_keys = self.all_keys.wrapping_add(key);
+            self.note_first(key);
         } else {
             self.note_duplicate(key);
         }
         first
     }
 
+    fn note_first(&mut self, key: u64) {
+        self.all_keys = self.all_keys.wrapping_add(key);
+        if self.looks_ahead {
+            self.ahead.insert(key);
+        }
+    }
+
     fn note_duplicate(&mut self, key: u64) {
+        if !self.ahead.is_empty() && self.ahead.remove(&key) {
+            return;
+        }
         self.plan.duplicates.rows += 1;
         self.plan.duplicates.fingerprint = self.plan.duplicates.fingerprint.wrapping_add(key);
     }
@@ -445,7 +464,7 @@ impl Staging {
             (true, false) => {
                 let key = row.fingerprint_of(&self.table.key);
                 self.plan.new += 1;
-                self.all_keys = self.all_keys.wrapping_add(key);
+                self.note_first(key);
                 self.put(Mark::New, row);
             }
             (false, gone) => {

@@ -182,7 +182,7 @@ async fn read_changes(
         most_rows = most_rows.max(look.0);
         // Fewer rows than a look before them had: what that one showed would be lost.
         let agrees = last_look == Some(look) && look.0 == most_rows;
-        let agrees = agrees || !moves_by_place(job, &attempt.walked);
+        let agrees = agrees || !may_have_moved(job, &attempt.walked);
         let is_last = looks >= MOST_READINGS;
         if !is_last && (examined.read_again || !agrees) {
             if examined.read_again {
@@ -296,10 +296,9 @@ fn facts_of(attempt: &Attempt, job: &StreamJob) -> absence::Reading {
     }
 }
 
-/// Whether rows that are skipped by their place filled more than one page.
-fn moves_by_place(job: &StreamJob, walked: &Walked) -> bool {
-    !matches!(job.spec.page.by, PageBy::None | PageBy::Watermark)
-        && walked.pages_with_rows > walked.lists as u64
+/// Whether rows may have moved from a page that was not read yet to one that was.
+fn may_have_moved(job: &StreamJob, walked: &Walked) -> bool {
+    !matches!(job.spec.page.by, PageBy::None | PageBy::Watermark) && walked.several_answers
 }
 
 /// Never past the server's own time when the reading began, or ours where it does not say: a row that was changed meanwhile
@@ -353,7 +352,7 @@ pub(super) async fn compare(
         let work = move || {
             match page {
                 Page::Listed(rows) => staging.add(&rows),
-                Page::SeenBefore(rows) => staging.add_seen_before(&rows),
+                Page::SecondLook { before, ahead } => staging.add_look(&before, &ahead),
             }?;
             Ok::<_, StoreError>(staging)
         };
@@ -377,6 +376,7 @@ struct Walked {
     lists: usize,
     completeness: Completeness,
     one_answer: bool,
+    several_answers: bool,
     pages_with_rows: u64,
     largest_page: u64,
 }
@@ -391,6 +391,7 @@ impl Walked {
             lists,
             completeness: Completeness::Proven,
             one_answer: true,
+            several_answers: false,
             pages_with_rows: 0,
             largest_page: 0,
         }
@@ -399,6 +400,7 @@ impl Walked {
     fn add(&mut self, item: &Item, facts: WalkFacts, end: End) {
         self.facts.add(facts);
         self.one_answer &= end.one_answer;
+        self.several_answers |= end.several_answers;
         self.pages_with_rows += end.pages_with_rows;
         self.largest_page = self.largest_page.max(end.largest_page);
         self.read.push(item.partition.clone());

@@ -63,8 +63,13 @@ pub struct Batch {
 pub enum Page {
     /// The next rows of the list.
     Listed(Rows),
-    /// Rows that were received before, unless the list moved.
-    SeenBefore(Rows),
+    /// Rows of a second look at the end of the list.
+    SecondLook {
+        /// They were received before, unless the list moved.
+        before: Rows,
+        /// They are asked for again.
+        ahead: Rows,
+    },
 }
 
 /// Walks the list and sends each page's rows on; says how it ended.
@@ -141,8 +146,11 @@ pub async fn walk(
                 Page::Listed(page)
             }
             Use::Compare(known) if page.rejects.is_empty() => {
-                page.truncate(known as usize);
-                Page::SeenBefore(page)
+                let ahead = page.split_off(known as usize);
+                Page::SecondLook {
+                    before: page,
+                    ahead,
+                }
             }
             Use::Compare(_) | Use::Leave => continue,
         };

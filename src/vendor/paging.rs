@@ -278,7 +278,17 @@ impl Pager {
             largest_page: self.largest_page,
             pages_with_rows: self.pages_with_rows,
             one_answer: self.one_answer,
+            several_answers: self.has_several_answers(),
         }
+    }
+
+    fn has_several_answers(&self) -> bool {
+        let promised = match self.rules.by {
+            PageBy::None | PageBy::Watermark => false,
+            PageBy::Offset | PageBy::Number => self.is_last_full(),
+            PageBy::Link | PageBy::Cursor | PageBy::NextUrl => true,
+        };
+        self.pages_with_rows > 1 || (promised && self.requests > 1)
     }
 
     fn is_by_place(&self) -> bool {

@@ -176,6 +176,7 @@ impl State {
         if let List::Marks(user) = request.list
             && !self.world.now().iter().any(|row| row.key == user)
         {
+            self.served.retain(|page| page.list != request.list); // what was read of it before was for nothing
             return Play::Fail(Kind::Missing(404, None));
         }
         let mut answer = match (&self.last, odd) {

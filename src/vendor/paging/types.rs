@@ -101,8 +101,8 @@ pub struct PageFacts {
 pub enum Use {
     /// They belong to the list.
     Take,
-    /// The first so many were received before, unless the list moved: what is new among them is kept and contradicts the
-    /// reading. The others are asked for again.
+    /// The first so many were received before, and the others are asked for again, unless the list moved: what is new among
+    /// the first, and what does not come again of the others, is kept and contradicts the reading.
     Compare(u64),
     /// They were received before.
     Leave,
@@ -119,4 +119,7 @@ pub struct End {
     pub pages_with_rows: u64,
     /// The server itself said with the only page that there is no other: nothing can have moved between two answers.
     pub one_answer: bool,
+    /// More than one answer decides what the list holds, an empty one behind a full page too: rows may have moved from one
+    /// to the other.
+    pub several_answers: bool,
 }

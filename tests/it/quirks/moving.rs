@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use rollbook::sandbox::Change;
 use rollbook::sync::{Outcome, RunReport};
+use rollbook_sandbox::Change;
 use tempfile::TempDir;
 
 use super::bench::{Bench, Checked, Content, Pairs, Watch};

@@ -1,0 +1,216 @@
+//! A row for every switch: what changes on the wire when it is set.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use super::rows::ROWS;
+use super::{Changes, Play, text};
+use crate::authorization::Switches;
+use crate::switches;
+use crate::testing::Reply;
+
+/// Signs in, refreshes, asks in unusual ways, and writes all answers down, one a line.
+async fn transcript(vendor: &str, switches: Changes<'_>) -> String {
+    let play = Play::with(vendor, switches).await;
+    let mut lines = String::new();
+    let mut note = |label: &str, what: String| writeln!(lines, "{label} {what}").unwrap();
+    let back = play.open(&[]).await;
+    let code = code_of(&back);
+    note("back", seen(&play, &back));
+    note("odd", code.contains('+').to_string());
+    let bare = [("code_challenge", ""), ("code_challenge_method", "")];
+    note("bare", seen(&play, &play.open(&bare).await));
+    let elsewhere = [("redirect_uri", "http://localhost/x")];
+    note("place", play.open(&elsewhere).await.status.to_string());
+    play.control().clock.advance(Duration::from_secs(30));
+
+    let answer = play.exchange(&code, &[]).await;
+    note("answer", seen(&play, &answer));
+    let parsed = serde_json::from_str(&answer.body).unwrap_or(Value::Null);
+    note("id", id_token(&play, &parsed["id_token"]));
+    let refresh = parsed["refresh_token"]
+        .as_str()
+        .unwrap_or("none")
+        .to_owned();
+    play.control().clock.advance(Duration::from_secs(30));
+    let mut latest = refresh.clone();
+    for label in ["refresh.1", "refresh.again", "refresh.2"] {
+        let token = if label == "refresh.2" {
+            &latest
+        } else {
+            &refresh
+        };
+        let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
+        match play.try_ask(&form).await {
+            Ok(reply) => {
+                note(label, seen(&play, &reply));
+                let next = serde_json::from_str::<Value>(&reply.body).ok();
+                let next = next.and_then(|body| Some(body["refresh_token"].as_str()?.to_owned()));
+                if label == "refresh.1" {
+                    let kept = next.as_ref() == Some(&refresh);
+                    note("kept", kept.to_string());
+                }
+                latest = next.unwrap_or(latest);
+            }
+            Err(_) => note(label, "lost".to_owned()),
+        }
+    }
+    let access = parsed["access_token"].as_str().unwrap_or("none");
+    note("reads", play.reads(access).await.to_string());
+    unusual(&play, &mut note).await;
+    lines
+}
+
+/// Other ways to ask: by Basic, in JSON, for the metadata, to give a token back.
+async fn unusual(play: &Play, note: &mut impl FnMut(&str, String)) {
+    let client = &play.bench.client;
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", "made-up"),
+    ];
+    let basic = client
+        .post(&play.login.token_url)
+        .basic_auth(&play.login.client_id, Some(&play.secret))
+        .form(&form);
+    let whole: BTreeMap<&str, &str> = form
+        .iter()
+        .copied()
+        .chain([
+            ("client_id", play.login.client_id.as_str()),
+            ("client_secret", &play.secret),
+        ])
+        .collect();
+    let json = client
+        .post(&play.login.token_url)
+        .header("content-type", "application/json")
+        .body(serde_json::to_string(&whole).unwrap());
+    let revoke = client
+        .post(play.login.token_url.replace("/token", "/revoke"))
+        .form(&whole);
+    let metadata = client.get(
+        play.login
+            .metadata_url
+            .as_ref()
+            .unwrap_or(&play.login.issuer),
+    );
+    for (label, request) in [
+        ("basic", basic),
+        ("json", json),
+        ("revoke", revoke),
+        ("metadata", metadata),
+    ] {
+        note(label, seen(play, &play.bench.send(request).await.unwrap()));
+    }
+}
+
+/// The code of a redirect; empty where there is none.
+fn code_of(reply: &Reply) -> String {
+    let place = url::Url::parse(reply.header("location"));
+    let code = place.ok().and_then(|place| {
+        let mut pairs = place.query_pairs();
+        Some(pairs.find(|(name, _)| name == "code")?.1.into_owned())
+    });
+    code.unwrap_or_default()
+}
+
+/// Status, where it points, and the body without its secrets.
+fn seen(play: &Play, reply: &Reply) -> String {
+    let body = match serde_json::from_str::<Value>(&reply.body) {
+        Ok(mut body) => {
+            for name in ["access_token", "refresh_token", "id_token", "expires_at"] {
+                if body[name]
+                    .as_str()
+                    .is_some_and(|text| text.len() < 1_000_000)
+                {
+                    body[name] = "HIDDEN".into();
+                }
+            }
+            if let Some(members) = body.as_object_mut() {
+                members.retain(|_, value| !value.is_null());
+            }
+            body.to_string()
+        }
+        Err(_) => reply.body.clone(),
+    };
+    let huge = if body.len() > 1_000_000 { "HUGE" } else { "" };
+    let body: String = body.chars().take(2000).collect();
+    format!(
+        "{} {} {} {huge} {body}",
+        reply.status,
+        reply.header("location"),
+        reply.header("retry-after")
+    )
+    .replace(&play.bench.endpoint.origin, "ORIGIN")
+    .replace(&format!("code={}", code_of(reply)), "code=CODE")
+}
+
+/// The claims, with times as before or after now.
+fn id_token(play: &Play, token: &Value) -> String {
+    let Some(token) = token.as_str() else {
+        return "absent".to_owned();
+    };
+    let parts: Vec<&str> = token.split('.').collect();
+    let decoded = |part: &str| String::from_utf8(URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
+    let Ok(mut claims) = serde_json::from_str::<Value>(&decoded(parts[1])) else {
+        return "no claims".to_owned();
+    };
+    let now = jiff::Timestamp::now().as_second();
+    for time in ["iat", "exp"] {
+        // The sandbox's clock is a minute ahead by now, and a test takes its time.
+        let ahead = claims[time].as_i64().unwrap() - now > 300;
+        claims[time] = ahead.to_string().into();
+    }
+    let signed = !parts[2].is_empty();
+    let line = format!("{} {claims} signed={signed}", decoded(parts[0]));
+    line.replace(&play.bench.endpoint.origin, "ORIGIN")
+}
+
+/// Switches that only show in time or in a series, with the test that tries them.
+const ELSEWHERE: &[&str] = &["grace", "slow_ms", "trouble_after"];
+
+#[tokio::test]
+async fn every_switch_does_something() {
+    let mut usual = BTreeMap::new();
+    for vendor in super::VENDORS {
+        let first = transcript(vendor, &[]).await;
+        let again = transcript(vendor, &[]).await;
+        assert_eq!(first, again, "{vendor}");
+        usual.insert(vendor, first);
+    }
+    let mut wrong = Vec::new();
+    for (vendor, switches, wanted) in ROWS {
+        let text = transcript(vendor, switches).await;
+        let (with, without, needle) = match wanted.strip_prefix('!') {
+            Some(gone) => (&usual[vendor], &text, gone),
+            None => (&text, &usual[vendor], *wanted),
+        };
+        if !with.contains(needle) || without.contains(needle) {
+            wrong.push(format!("{vendor} {switches:?}: {wanted}\n{text}"));
+        }
+    }
+    assert!(wrong.is_empty(), "without effect:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_switch_has_a_row() {
+    for name in switches::names(&Switches::default()) {
+        let met = |set: &(&str, &str)| set.0.strip_prefix("auth.") == Some(&name);
+        let met = ROWS.iter().any(|(_, switches, _)| switches.iter().any(met));
+        assert!(met || ELSEWHERE.contains(&name.as_str()), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_late_answer_is_late() {
+    let play = Play::with("wapi", &[("auth.slow_ms", "60")]).await;
+    let code = play.code().await;
+    let before = std::time::Instant::now();
+    let answer = play.exchange(&code, &[]).await;
+    assert!(before.elapsed() >= Duration::from_millis(60));
+    assert!(!text(&answer, "access_token").is_empty());
+}

@@ -1,0 +1,334 @@
+//! What each operation returns: one record, a bare list, a container, or points.
+
+use super::errors::Failure;
+use super::operations::{Operation, Params};
+use super::points::{Point, Reading, Series};
+use super::record::{Field, Record};
+use super::switches::{Container, PointIdKey, PointKeys, Switches};
+use super::{WAC, WOC, Wapi};
+use crate::calendar::morning;
+
+/// An answer before it is spelled in a format.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Answer {
+    One(Record),
+    List(Vec<Record>),
+}
+
+/// Groups in one answer at most (`wapi.md` 4.1).
+const MOST_GROUPS: i64 = 2000;
+
+impl Wapi {
+    /// Carries a read out.
+    pub(super) fn read(&self, operation: Operation, params: &Params) -> Result<Answer, Failure> {
+        let series = self.series();
+        if params
+            .get("WAC")
+            .is_some_and(|wac| !wac.eq_ignore_ascii_case(WAC))
+            && needs_account(operation)
+        {
+            return Err(Failure::Forbidden);
+        }
+        Ok(match operation {
+            Operation::GetFluxs => {
+                let mut rows = series.fluxes();
+                if self.switches.short_lists {
+                    rows = rows.iter().map(|flux| series.short_flux(flux)).collect();
+                }
+                self.container("fluxs", "Fluxs", "FluxContainer", rows, params)?
+            }
+            Operation::GetFlux => one(series.fluxes(), params, "FluxID")?,
+            Operation::GetDatas => {
+                let flux = params
+                    .get("FluxID")
+                    .map(|_| id(params, "FluxID"))
+                    .transpose()?;
+                if flux.is_some_and(|flux| !series.fluxes().iter().any(|row| row.id() == flux)) {
+                    return Err(Failure::NotExist);
+                }
+                self.container(
+                    "datas",
+                    "Datas",
+                    "DataContainer",
+                    series.datas(flux),
+                    params,
+                )?
+            }
+            Operation::GetData => one(series.datas(None), params, "DataID")?,
+            Operation::GetPoints => self.points(&series, params)?,
+            Operation::GetPointGroups => groups(&series, params)?,
+            Operation::GetLtus => {
+                self.container("ltus", "Ltus", "LTUContainer", series.ltus(), params)?
+            }
+            Operation::GetLtu => one(series.ltus(), params, "LTUID")?,
+            Operation::GetReflections => self.container(
+                "reflections",
+                "Reflections",
+                "ReflectionContainer",
+                series.reflections(),
+                params,
+            )?,
+            Operation::GetReflection => one(series.reflections(), params, "ReflectionID")?,
+            Operation::GetReflectionDatas => {
+                one(series.reflections(), params, "ReflectionID")?;
+                let rows = within(
+                    series.reflection_datas(id(params, "ReflectionID")?),
+                    "ValueDate",
+                    params,
+                )?;
+                self.container(
+                    "reflection_datas",
+                    "ReflectionDatas",
+                    "ReflectionDataContainer",
+                    rows,
+                    params,
+                )?
+            }
+            Operation::GetWEvents | Operation::GetWEventsOrganization => {
+                if params
+                    .get("WOC")
+                    .is_some_and(|woc| !woc.eq_ignore_ascii_case(WOC))
+                {
+                    return Err(Failure::Forbidden);
+                }
+                let rows = within(series.events(), "Date", params)?;
+                if rows.len() > self.switches.max_events {
+                    return Err(Failure::TooManyRequested);
+                }
+                self.container("wevents", "WEvents", "WEventsContainer", rows, params)?
+            }
+            Operation::GetOrganization => {
+                let woc = params.get("WOC").unwrap_or_default().to_ascii_uppercase();
+                let row = series
+                    .organizations()
+                    .into_iter()
+                    .find(|row| row.field("WOC") == Some(&woc.as_str().into()));
+                Answer::One(row.ok_or(Failure::NotExist)?)
+            }
+            Operation::GetBusinessAccount => Answer::One(
+                series
+                    .business_accounts()
+                    .into_iter()
+                    .next()
+                    .ok_or(Failure::NotExist)?,
+            ),
+            Operation::GetInfrastructures => Answer::List(series.infrastructures()),
+            Operation::GetOrganizationsMy => Answer::List(series.organizations()),
+            Operation::GetBusinessAccounts => Answer::List(series.business_accounts()),
+            Operation::GetReflectionStates => Answer::List(series.reflection_states()),
+            Operation::GetWEventCategories => Answer::List(series.event_categories()),
+            Operation::GetWEventTypes => Answer::List(series.event_types()),
+            Operation::GetWums => match series.wums(params.get("kind").unwrap_or_default()) {
+                rows if rows.is_empty() => return Err(Failure::NoRoute),
+                rows => Answer::List(rows),
+            },
+        })
+    }
+
+    /// One page of a list, with `Skip` and `Take` (A33), in what stands around it (A32).
+    fn container(
+        &self,
+        name: &str,
+        member: &'static str,
+        class: &'static str,
+        mut rows: Vec<Record>,
+        params: &Params,
+    ) -> Result<Answer, Failure> {
+        self.moved(name, &mut rows);
+        self.control.edits.page_served(name);
+        let total = rows.len() as i64;
+        let skip = number(params, "Skip")?.unwrap_or(0);
+        let take = number(params, "Take")?.unwrap_or(self.switches.default_take);
+        let page: Vec<Record> = rows.into_iter().skip(skip).take(take).collect();
+        Ok(match self.switches.container {
+            Container::Array => Answer::List(page),
+            Container::Container => Answer::One(Record::new(
+                class,
+                vec![(member, Field::Many(page)), ("TotalCount", total.into())],
+            )),
+            Container::OddNames => Answer::One(Record::new(
+                class,
+                vec![("Items", Field::Many(page)), ("CountOfAll", total.into())],
+            )),
+        })
+    }
+
+    /// Lays on what happened to a list between two pages.
+    pub(super) fn moved(&self, name: &str, rows: &mut Vec<Record>) {
+        self.control.edits.apply(
+            name,
+            rows,
+            |row, number| row.set("ID", Field::Int(800_000 + number as i64)),
+            |row, number| row.set("Name", format!("changed {number}").into()),
+        );
+    }
+
+    fn points(&self, series: &Series<'_>, params: &Params) -> Result<Answer, Failure> {
+        let ids = params
+            .get("DataIDs")
+            .or(params.get("DataID"))
+            .ok_or(Failure::Argument)?;
+        let ids: Vec<i64> = ids
+            .split(self.switches.separator.as_str())
+            .map(|id| id.trim().parse().map_err(|_| Failure::Argument))
+            .collect::<Result<_, _>>()?;
+        let (from, to) = window(params, series.day)?;
+        let mut rows = Vec::new();
+        for id in &ids {
+            let data = series
+                .served_datas()
+                .find(|data| data.id == *id)
+                .ok_or(Failure::NotExist)?;
+            let named = (ids.len() > 1).then_some(*id);
+            let points = series.between(data, from, to);
+            rows.extend(
+                points
+                    .iter()
+                    .map(|point| point_record(point, named, &self.switches)),
+            );
+        }
+        if rows.len() > self.switches.max_points {
+            return Err(Failure::TooManyRequested);
+        }
+        if self.switches.duplicate_point {
+            rows.extend(rows.last().cloned());
+        }
+        Ok(Answer::List(rows))
+    }
+}
+
+fn needs_account(operation: Operation) -> bool {
+    use Operation::{
+        GetBusinessAccounts, GetOrganization, GetOrganizationsMy, GetWEventsOrganization,
+    };
+    operation.needs_user()
+        && !matches!(
+            operation,
+            GetOrganization | GetOrganizationsMy | GetWEventsOrganization | GetBusinessAccounts
+        )
+}
+
+fn point_record(point: &Point, data: Option<i64>, switches: &Switches) -> Record {
+    let (time, value) = match switches.point_keys {
+        PointKeys::Upper => ("T", "V"),
+        PointKeys::Lower => ("t", "v"),
+        PointKeys::Long => ("date", "value"),
+    };
+    let value = (
+        value,
+        match point.value {
+            Reading::Number(number) => Field::Real(number),
+            Reading::NotANumber => Field::NotANumber,
+            Reading::Missing => Field::Null,
+        },
+    );
+    let mut fields = vec![(time, Field::Date(point.at * 1000)), value];
+    if let Some(id) = data {
+        let key = match switches.point_id_key {
+            PointIdKey::Upper => "D",
+            PointIdKey::Lower => "d",
+            PointIdKey::Pascal => "DataID",
+            PointIdKey::Camel => "dataID",
+            PointIdKey::Plain => "dataId",
+        };
+        fields.insert(0, (key, id.into()));
+    }
+    Record::new("Point", fields)
+}
+
+/// Equal slices of a window, each with its statistics.
+fn groups(series: &Series<'_>, params: &Params) -> Result<Answer, Failure> {
+    let wanted = id(params, "DataID")?;
+    let data = series
+        .served_datas()
+        .find(|data| data.id == wanted)
+        .ok_or(Failure::NotExist)?;
+    let split = number(params, "Split")?.unwrap_or(100) as i64;
+    if !(1..=MOST_GROUPS).contains(&split) {
+        return Err(Failure::TooManyRequested);
+    }
+    let (from, to) = window(params, series.day)?;
+    let from = from.max(series.first(data).unwrap_or(to));
+    let slice = ((to - from) / split).max(1);
+    let rows = (0..split).filter_map(|place| {
+        let start = from + place * slice;
+        group(&series.between(data, start, start + slice - 1))
+    });
+    Ok(Answer::List(rows.collect()))
+}
+
+fn group(points: &[Point]) -> Option<Record> {
+    let values: Vec<f64> = points
+        .iter()
+        .filter_map(|point| {
+            if let Reading::Number(number) = point.value {
+                Some(number)
+            } else {
+                None
+            }
+        })
+        .collect();
+    let (first, last) = (values.first()?, values.last()?);
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let average = values.iter().sum::<f64>() / values.len() as f64;
+    Some(Record::new(
+        "PointGroup",
+        vec![
+            ("A", Field::Real(average)),
+            ("I", Field::Real(*first)),
+            ("L", Field::Real(least)),
+            ("N", (values.len() as i64).into()),
+            ("O", Field::Real(*last)),
+            ("T", Field::Date(points.first()?.at * 1000)),
+            ("U", Field::Real(most)),
+        ],
+    ))
+}
+
+fn one(rows: Vec<Record>, params: &Params, name: &str) -> Result<Answer, Failure> {
+    let wanted = id(params, name)?;
+    rows.into_iter()
+        .find(|row| row.id() == wanted)
+        .map(Answer::One)
+        .ok_or(Failure::NotExist)
+}
+
+fn id(params: &Params, name: &str) -> Result<i64, Failure> {
+    params
+        .get(name)
+        .and_then(|text| text.parse().ok())
+        .ok_or(Failure::Argument)
+}
+
+fn number(params: &Params, name: &str) -> Result<Option<usize>, Failure> {
+    params
+        .get(name)
+        .map(|text| text.parse().map_err(|_| Failure::Argument))
+        .transpose()
+}
+
+/// `From` and `To` in seconds since 1970; without them everything up to now.
+fn window(params: &Params, day: u64) -> Result<(i64, i64), Failure> {
+    let time = |name: &str| {
+        let text = params.get(name);
+        text.map(|text| {
+            text.parse::<jiff::Timestamp>()
+                .map_err(|_| Failure::Argument)
+        })
+        .transpose()
+    };
+    let from = time("From")?.map_or(0, |from| {
+        from.as_millisecond().div_euclid(1000) + i64::from(from.subsec_nanosecond() > 0)
+    });
+    Ok((from, time("To")?.map_or(morning(day), |to| to.as_second())))
+}
+
+fn within(rows: Vec<Record>, date: &str, params: &Params) -> Result<Vec<Record>, Failure> {
+    let (from, to) = window(params, u64::from(u32::MAX))?;
+    let inside = |row: &Record| match row.field(date) {
+        Some(Field::Date(millis)) => (from * 1000..=to.saturating_mul(1000)).contains(millis),
+        _ => false,
+    };
+    Ok(rows.into_iter().filter(inside).collect())
+}

@@ -1,0 +1,130 @@
+//! The account an admin would write down, and its rows today.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+
+use super::oauth::{self, CLIENT_SECRET, PASSWORD};
+use super::points::Series;
+use super::{Switches, WAC, WOC, Wapi, serve};
+use crate::authorization::Login;
+use crate::calendar::{DAY, morning, stamp};
+use crate::control::Control;
+use crate::shared::Shared;
+use crate::vendor::{Simulated, Vendor};
+
+/// Stream and word of the seven reference lists.
+const WUM_LISTS: &[(&str, &str)] = &[
+    ("wum_unit_items", "UnitItem"),
+    ("wum_units", "Unit"),
+    ("wum_unit_families", "UnitFamily"),
+    ("wum_unit_categories", "UnitCategory"),
+    ("wum_functions", "Function"),
+    ("wum_materials", "Material"),
+    ("wum_types", "Type"),
+];
+
+impl Wapi {
+    /// The platform, ready to be served on one port.
+    pub(crate) fn vendor(
+        shared: &Arc<Shared>,
+        switches: Switches,
+        control: Arc<Control>,
+    ) -> Vendor {
+        if let Some(requests) = switches.token_requests {
+            control.tokens.expire_after(requests);
+        }
+        control.authorization.switch(switches.auth.clone());
+        let wapi = Arc::new(Self {
+            shared: Arc::clone(shared),
+            switches,
+            control: Arc::clone(&control),
+        });
+        let router = Router::new()
+            .fallback(serve::serve)
+            .with_state(Arc::clone(&wapi));
+        Vendor {
+            router,
+            control,
+            faces: vec![("wapi", wapi)],
+        }
+    }
+
+    /// What the platform knows today.
+    pub(super) fn series(&self) -> Series<'_> {
+        Series {
+            seed: self.shared.school.seed,
+            day: self.shared.day(),
+            switches: &self.switches,
+        }
+    }
+}
+
+impl Simulated for Wapi {
+    fn describe(&self) -> BTreeMap<String, u64> {
+        let series = self.series();
+        let lists = [
+            ("organizations", series.organizations()),
+            ("business_accounts", series.business_accounts()),
+            ("infrastructures", series.infrastructures()),
+            ("ltus", series.ltus()),
+            ("fluxes", series.fluxes()),
+            ("datas", series.datas(None)),
+            ("reflections", series.reflections()),
+            ("reflection_states", series.reflection_states()),
+            ("wevents", series.events()),
+            ("wevent_categories", series.event_categories()),
+            ("wevent_types", series.event_types()),
+        ];
+        let mut rows: BTreeMap<String, u64> = lists
+            .into_iter()
+            .map(|(stream, mut rows)| {
+                self.moved(if stream == "fluxes" { "fluxs" } else { stream }, &mut rows);
+                (stream.to_owned(), rows.len() as u64)
+            })
+            .collect();
+        let wums = WUM_LISTS
+            .iter()
+            .map(|(stream, list)| ((*stream).to_owned(), series.wums(list).len() as u64));
+        rows.extend(wums);
+        let records: usize = series
+            .reflections()
+            .iter()
+            .map(|row| series.reflection_datas(row.id()).len())
+            .sum();
+        rows.insert("reflection_datas".to_owned(), records as u64);
+        let points: i64 = series.served_datas().map(|data| series.count(data)).sum();
+        rows.insert("points".to_owned(), points.unsigned_abs());
+        rows
+    }
+
+    fn settings(&self, origin: &str) -> BTreeMap<String, String> {
+        [
+            ("base_url", origin.to_owned()),
+            ("authorize_url", format!("{origin}/OAuth/authorize")),
+            ("token_url", format!("{origin}/OAuth/token")),
+            ("wac", WAC.to_owned()),
+            ("woc", WOC.to_owned()),
+            // The school's days do not go on with the reader's, so "a year back" would miss them some day.
+            ("events_since", stamp((morning(0) - 60 * DAY) * 1000)),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+    }
+
+    fn login(&self, origin: &str) -> Option<Login> {
+        Some(oauth::login(origin))
+    }
+
+    fn secrets(&self) -> BTreeMap<String, String> {
+        [
+            ("wapi_client_secret", CLIENT_SECRET),
+            ("wapi_password", PASSWORD),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+    }
+}

@@ -1,0 +1,162 @@
+//! The authorization server: rules, and the grants that only WAPI has (`wapi.md` 2).
+//!
+//! Client credentials count only in the body; HTTP Basic is refused.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Response, StatusCode};
+
+use super::Wapi;
+use super::switches::PasswordGrant;
+use crate::authorization::switches::{ClientAuth, Pkce};
+use crate::authorization::{
+    ANOTHER_CLIENT, Ask, Authorization, Client, Granted, Login, Posted, RedirectRule, Refusal,
+    Rules, origin,
+};
+use crate::tokens::Holder;
+
+pub(super) const CLIENT: &str = "rollbook";
+pub(super) const CLIENT_SECRET: &str = "wapi-client-secret-of-the-sandbox";
+pub(super) const USER: &str = "mirror";
+pub(super) const PASSWORD: &str = "wapi-password-of-the-sandbox";
+/// The registered callback; any other at its domain will do (2.1).
+const REDIRECT_URL: &str = "http://127.0.0.1:8911/callback";
+/// The one scope there is (A3).
+const SCOPE: &str = "https://api.wit-datacenter.com";
+
+/// What a person who signs in has to know; there is no metadata document.
+pub(super) fn login(origin: &str) -> Login {
+    Login {
+        issuer: origin.to_owned(),
+        metadata_url: None,
+        authorize_url: format!("{origin}/OAuth/authorize"),
+        token_url: format!("{origin}/OAuth/token"),
+        client_id: CLIENT.to_owned(),
+        client_secret: "wapi_client_secret".to_owned(),
+        redirect_url: REDIRECT_URL.to_owned(),
+        scope: SCOPE.to_owned(),
+    }
+}
+
+impl Wapi {
+    /// Answers a path of the authorization server; none when it is not one of its.
+    pub(super) fn authorization(
+        &self,
+        method: &str,
+        path: &str,
+        query: &str,
+        headers: &HeaderMap,
+        body: &str,
+    ) -> Option<Response<Body>> {
+        let server = &self.control.authorization;
+        let rules = self.rules(&origin(headers));
+        let posted = Posted {
+            path,
+            headers,
+            body,
+        };
+        Some(match (method, path.to_ascii_lowercase().as_str()) {
+            ("GET", "/oauth/authorize") => server.authorize(&rules, path, query, Some(implicit)),
+            ("POST", "/oauth/token") => server.token(&rules, posted, |ask| self.token(&rules, ask)),
+            ("POST", "/oauth/revoke") if server.switches().revocation => {
+                server.revocation(&rules, posted)
+            }
+            _ => return None,
+        })
+    }
+
+    fn rules(&self, origin: &str) -> Rules {
+        let client = |id, secret: &str| Client {
+            id,
+            secret: secret.to_owned(),
+        };
+        Rules {
+            issuer: origin.to_owned(),
+            clients: vec![
+                client(CLIENT, CLIENT_SECRET),
+                client(ANOTHER_CLIENT, "wapi-secret-of-another-app"),
+            ],
+            client_auth: ClientAuth::Post,
+            // A8: every refusal is a 400.
+            client_refused: StatusCode::BAD_REQUEST,
+            redirect: RedirectRule::Domain,
+            redirect_url: REDIRECT_URL,
+            redirect_refused: "invalid_request",
+            repeats_redirect: true,
+            pkce: Pkce::Optional,
+            scopes: vec![SCOPE.to_owned()],
+            default_scope: Some(SCOPE),
+            holder: holder(Some(USER)),
+            seconds: self.switches.token_seconds,
+            token_type: "bearer",
+            refresh: true,
+            // One access token a person and App (2.1): the refresh token before ends.
+            one_grant: true,
+        }
+    }
+
+    fn token(&self, rules: &Rules, ask: &Ask) -> Result<Granted, Refusal> {
+        let server = &self.control.authorization;
+        let client = server.client(rules, ask)?;
+        match ask.field("grant_type") {
+            Some("authorization_code") => server.redeem(rules, client, ask),
+            Some("refresh_token") => server.refresh(rules, client, ask),
+            Some("password") => self.password(rules, client, ask),
+            Some("client_credentials") => {
+                let holder = scoped(rules, server, ask, holder(None))?;
+                if self.switches.client_refresh {
+                    return Ok(server.begin(rules, client, holder, true).1);
+                }
+                Ok(server.without_grant(holder, rules.seconds))
+            }
+            other => Err(Refusal::grant_type(other)),
+        }
+    }
+
+    fn password(&self, rules: &Rules, client: &str, ask: &Ask) -> Result<Granted, Refusal> {
+        if self.switches.password_grant == PasswordGrant::Unauthorized {
+            return Err(Refusal::new(
+                "unauthorized_client",
+                "this App may not use the password grant",
+            ));
+        }
+        let right = ask.field("username") == Some(USER) && ask.field("password") == Some(PASSWORD);
+        if !right {
+            return Err(Refusal::grant("wrong user name or password"));
+        }
+        let server = &self.control.authorization;
+        let holder = scoped(rules, server, ask, holder(Some(USER)))?;
+        Ok(server.begin(rules, client, holder, true).1)
+    }
+}
+
+fn holder(user: Option<&str>) -> Holder {
+    Holder {
+        realm: "wapi".to_owned(),
+        user: user.map(str::to_owned),
+        scope: String::new(),
+    }
+}
+
+/// The holder with what the request asked for: the one scope, or nothing, which means it (A3).
+fn scoped(
+    rules: &Rules,
+    server: &Authorization,
+    ask: &Ask,
+    holder: Holder,
+) -> Result<Holder, Refusal> {
+    rules
+        .granted(&server.switches(), ask.field("scope"))
+        .map(|scope| Holder { scope, ..holder })
+        .ok_or_else(|| Refusal::new("invalid_scope", "unknown scope"))
+}
+
+/// The implicit workflow: a token in the query string, where the RFC wants the fragment, and never a
+/// refresh token (2.3).
+fn implicit(server: &Authorization, rules: &Rules, holder: Holder) -> Vec<(&'static str, String)> {
+    let granted = server.without_grant(holder, rules.seconds);
+    vec![
+        ("access_token", granted.access),
+        ("expires_in", granted.seconds.to_string()),
+        ("scope", granted.scope),
+    ]
+}

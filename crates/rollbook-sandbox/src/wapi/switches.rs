@@ -1,0 +1,278 @@
+//! Every knob of `wapi.md` 10, and the assumptions of its section 12 that show on the wire.
+
+use serde::{Deserialize, Serialize};
+
+use crate::authorization;
+use crate::switches::choice;
+
+pub use super::record::DateStyle;
+
+choice! { /// What stands around a list (A32).
+    Container {
+        /// An object with the rows and a total.
+        #[default] Container,
+        /// A bare array.
+        Array,
+        /// An object with unforeseen names.
+        OddNames,
+    }
+}
+/// Names of a point's time and value in JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PointKeys {
+    /// `T` and `V`.
+    #[default]
+    #[serde(rename = "TV")]
+    Upper,
+    /// `t` and `v`.
+    #[serde(rename = "tv")]
+    Lower,
+    /// `date` and `value`.
+    #[serde(rename = "long")]
+    Long,
+}
+/// Name of the Data id in a point, where more than one Data was asked for (A40).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PointIdKey {
+    /// `D`.
+    #[default]
+    #[serde(rename = "D")]
+    Upper,
+    /// `d`.
+    #[serde(rename = "d")]
+    Lower,
+    /// `DataID`.
+    #[serde(rename = "DataID")]
+    Pascal,
+    /// `dataID`.
+    #[serde(rename = "dataID")]
+    Camel,
+    /// `dataId`.
+    #[serde(rename = "dataId")]
+    Plain,
+}
+choice! { /// Whether points at the very bounds belong to a window (A44).
+    Bounds {
+        /// Both do.
+        #[default] Inclusive,
+        /// The one at `From` does not.
+        FromExclusive,
+        /// The one at `To` does not.
+        ToExclusive,
+        /// Neither does.
+        Exclusive,
+    }
+}
+/// Shape of error bodies (A48).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ErrorBody {
+    /// `{"responseStatus":{"errorCode":…}}`.
+    #[default]
+    #[serde(rename = "responseStatus")]
+    Lower,
+    /// `{"ResponseStatus":{"ErrorCode":…}}`.
+    #[serde(rename = "ResponseStatus")]
+    Upper,
+    /// `{"wType":"WCAExceptionResource",…}`.
+    #[serde(rename = "wca")]
+    Wca,
+    /// A page for people.
+    #[serde(rename = "html")]
+    Html,
+}
+choice! { /// Which addresses are served.
+    Routes {
+        /// The REST routes of 4.1 and 4.2, and `/json/reply/…`.
+        #[default] Rest,
+        /// `/json/reply/…` alone.
+        ReplyOnly,
+    }
+}
+choice! { /// Where points are found by REST (A12).
+    PointsRoute {
+        /// `/{WAC}/Point/{DataIDs}`.
+        #[default] Point,
+        /// `/{WAC}/Data/{DataID}/Point`.
+        DataPoint,
+    }
+}
+choice! { /// Whether the application may use the password grant (2.3).
+    PasswordGrant {
+        /// It may.
+        #[default] Allowed,
+        /// `unauthorized_client`.
+        Unauthorized,
+    }
+}
+choice! { /// How a date that was never set is sent.
+    UnsetDates {
+        /// The first moment of the year one.
+        #[default] Min,
+        /// Left out.
+        Null,
+    }
+}
+choice! { /// Unit of an LTU's `gmtOffset` (A42).
+    GmtOffset {
+        /// Hours.
+        #[default] Hours,
+        /// Minutes.
+        Minutes,
+    }
+}
+choice! { /// Form of a Flux's `period` (A35).
+    Period {
+        /// `PT10M`.
+        #[default] Iso,
+        /// `00:10:00`.
+        Clock,
+        /// `600`.
+        Seconds,
+    }
+}
+choice! { /// Hardware of the third LTU.
+    Substitution {
+        /// As it was.
+        #[default] Never,
+        /// A new `wid` waits.
+        Pending,
+        /// The new `wid` is in; the `id` stays.
+        Done,
+    }
+}
+choice! { /// What becomes of the second Flux.
+    FluxFate {
+        /// It stays.
+        #[default] Stays,
+        /// Its status is `Obsolete`.
+        Obsolete,
+        /// It is gone, with its Data.
+        Deleted,
+    }
+}
+
+/// All switches of the simulated platform; the defaults are those of `wapi.md` 10 and 12.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Switches {
+    /// Life of an access token in seconds.
+    pub token_seconds: u64,
+    /// How many requests a token is good for; none is no bound.
+    pub token_requests: Option<u64>,
+    /// Whether client credentials bring a refresh token (A5).
+    pub client_refresh: bool,
+    /// Whether the password grant is allowed.
+    pub password_grant: PasswordGrant,
+    /// Status for a bad or expired token (A9).
+    pub bad_token: u16,
+    /// Status for a token without user where one is needed (A10).
+    pub no_user: u16,
+    /// A32.
+    pub container: Container,
+    /// A33: rows of a page when `Take` is not given.
+    pub default_take: usize,
+    /// Names of a point's members.
+    pub point_keys: PointKeys,
+    /// A40: name of the Data id in a point.
+    pub point_id_key: PointIdKey,
+    /// A13: what stands between several Data ids.
+    pub separator: String,
+    /// A44.
+    pub bounds: Bounds,
+    /// A48.
+    pub error_body: ErrorBody,
+    /// Status of `NotExist`: 400, 404 or 500.
+    pub not_exist: u16,
+    /// Status of `TooManyRequested`.
+    pub too_many: u16,
+    /// More points than this in one answer are too many.
+    pub max_points: usize,
+    /// More events than this in one answer are too many.
+    pub max_events: usize,
+    /// Which addresses are served.
+    pub routes: Routes,
+    /// A12.
+    pub points_route: PointsRoute,
+    /// Whether the list of Flux holds the short form.
+    pub short_lists: bool,
+    /// Spelling of dates in JSON.
+    pub dates: DateStyle,
+    /// Spelling of dates never set.
+    pub unset_dates: UnsetDates,
+    /// A42.
+    pub gmt_offset: GmtOffset,
+    /// A35.
+    pub period: Period,
+    /// Whether the third LTU delivers two hours of each day a day late.
+    pub late_batch: bool,
+    /// Day on which a day of older points appears at one Data.
+    pub back_dated: Option<u64>,
+    /// Day from which ten old values of one Data are others.
+    pub corrected: Option<u64>,
+    /// One point dated two days ahead.
+    pub future_point: bool,
+    /// The last point of every answer stands in it twice.
+    pub duplicate_point: bool,
+    /// One value that is a bare `NaN`.
+    pub nan: bool,
+    /// Hardware of the third LTU.
+    pub substitution: Substitution,
+    /// Whether one LTU a day gets a new name.
+    pub renames: bool,
+    /// What becomes of the second Flux.
+    pub flux_fate: FluxFate,
+    /// The authorization server, as `auth.name`; A4, A6, A7 and A8 are there.
+    pub auth: authorization::Switches,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            token_seconds: 3600,
+            token_requests: None,
+            client_refresh: false,
+            password_grant: PasswordGrant::default(),
+            bad_token: 401,
+            no_user: 403,
+            container: Container::default(),
+            default_take: 200,
+            point_keys: PointKeys::default(),
+            point_id_key: PointIdKey::default(),
+            separator: ",".to_owned(),
+            bounds: Bounds::default(),
+            error_body: ErrorBody::default(),
+            not_exist: 404,
+            too_many: 400,
+            max_points: 50_000,
+            max_events: 5_000,
+            routes: Routes::default(),
+            points_route: PointsRoute::default(),
+            short_lists: true,
+            dates: DateStyle::default(),
+            unset_dates: UnsetDates::default(),
+            gmt_offset: GmtOffset::default(),
+            period: Period::default(),
+            late_batch: true,
+            back_dated: None,
+            corrected: None,
+            future_point: false,
+            duplicate_point: false,
+            nan: false,
+            substitution: Substitution::default(),
+            renames: true,
+            flux_fate: FluxFate::default(),
+            auth: authorization::Switches::default(),
+        }
+    }
+}
+
+impl Switches {
+    /// Sets one switch by its name, as a command line gives it.
+    ///
+    /// # Errors
+    ///
+    /// Names the known switches, or the known values.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+        crate::switches::set(self, name, value)
+    }
+}

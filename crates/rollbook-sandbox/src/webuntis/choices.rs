@@ -1,0 +1,276 @@
+//! The values that the OneRoster server's switches can take.
+//!
+//! `Q1` to `Q25` are the rows of `webuntis-oneroster.md` 4.1; sections are of the same file.
+
+use serde::{Deserialize, Serialize};
+
+use crate::switches::choice;
+
+choice! { /// How the token endpoint says that the password is wrong (1.2).
+    TokenRefusal {
+        /// 401 `invalid_client`.
+        #[default] InvalidClient,
+        /// 400 `invalid_grant`.
+        InvalidGrant,
+    }
+}
+choice! { /// Shape of an error body (3.8).
+    ErrorBody {
+        /// a: `statusInfoSet`.
+        #[default] StatusInfo,
+        /// b: `errors`.
+        Errors,
+        /// c: flat members.
+        Flat,
+        /// d: `imsx_StatusInfo`.
+        Imsx,
+        /// e: a framework's JSON.
+        Framework,
+        /// e: a gateway's HTML.
+        Html,
+        /// e: nothing.
+        Empty,
+        /// f: the vendor's own format.
+        Untis,
+    }
+}
+choice! { /// What a limit above the cap draws (Q1).
+    AboveCap {
+        /// A page as large as the cap.
+        #[default] Clamp,
+        /// 400.
+        Reject,
+    }
+}
+choice! { /// What happens to `filter` (Q3).
+    Filter {
+        /// The full grammar of 3.6.
+        #[default] Honoured,
+        /// Everything is returned.
+        Ignored,
+        /// 400, always.
+        Rejected,
+    }
+}
+choice! { /// What happens to `sort`, `orderBy` and `fields` (Q4).
+    Sort {
+        /// As asked.
+        #[default] Honoured,
+        /// Ignored.
+        Ignored,
+    }
+}
+choice! { /// The order of rows when none is asked for (Q10).
+    Order {
+        /// Order of arrival.
+        #[default] Insertion,
+        /// Another one for each request.
+        Random,
+    }
+}
+choice! { /// What `X-Total-Count` says (Q5, Q6).
+    Total {
+        /// Absent at WebUntis, right at the plain standard.
+        #[default] Usual,
+        /// Absent.
+        Absent,
+        /// Rows of the whole filtered result.
+        Right,
+        /// Rows before the filter.
+        Unfiltered,
+        /// Also on single records, where it is 1.
+        One,
+        /// Right, with blanks around.
+        Blanks,
+    }
+}
+choice! { /// What `Link` says (Q5, Q7, Q8).
+    Link {
+        /// Absent at WebUntis, right at the plain standard.
+        #[default] Usual,
+        /// Absent.
+        Absent,
+        /// As in 3.4.
+        Right,
+        /// `next` also on the last page.
+        AlwaysNext,
+        /// A comma too many.
+        TrailingComma,
+        /// Addresses without angle brackets.
+        NoBrackets,
+        /// Another port and scheme.
+        WrongHost,
+        /// A `last` with an odd limit.
+        OddLast,
+        /// No `next` though more follows.
+        NoNext,
+        /// `next` although offset and limit reach the total exactly.
+        NextAtEnd,
+    }
+}
+choice! { /// How `offset` is read (Q9).
+    Offset {
+        /// A number of records.
+        #[default] Records,
+        /// A number of pages.
+        Pages,
+        /// Not at all.
+        Ignored,
+    }
+}
+choice! { /// What befalls page `trouble_page` of every collection, once (Q11, Q20, Q23).
+    Trouble {
+        /// Nothing.
+        #[default] Never,
+        /// 200 and an empty list.
+        EmptyPage,
+        /// 200 and half of the rows.
+        PartialPage,
+        /// 200 without the wrapper key.
+        NoKey,
+        /// 200 and a login page.
+        Html,
+        /// 429 without `Retry-After`.
+        Busy,
+        /// 429 with seconds.
+        BusySeconds,
+        /// 429 with an HTTP date.
+        BusyDate,
+        /// 502 with HTML.
+        BadGateway,
+        /// 503.
+        Unavailable,
+    }
+}
+choice! { /// What stands around the rows (Q12).
+    Wrapper {
+        /// The key of 3.3.
+        #[default] Right,
+        /// Nothing: a bare array or object.
+        Bare,
+        /// `school` for a single `org`.
+        WrongSingle,
+    }
+}
+choice! { /// How optional text that is not there is written (Q13).
+    AbsentText {
+        /// Left out.
+        #[default] Omitted,
+        /// `""`.
+        Empty,
+        /// `"NULL"`.
+        NullWord,
+        /// `null`.
+        Null,
+    }
+}
+choice! { /// Whether a member is sent.
+    Presence {
+        /// It is.
+        #[default] Present,
+        /// It is not.
+        Absent,
+    }
+}
+choice! { /// How booleans are written (3.1, Q14).
+    Booleans {
+        /// JSON `true` and `false`.
+        #[default] Json,
+        /// `"true"` and `"false"`, which conforms as well.
+        Text,
+        /// `"TRUE"` and `"FALSE"`.
+        Upper,
+        /// `1` and `0`.
+        Number,
+        /// `"1"` and `"0"`.
+        NumberText,
+    }
+}
+choice! { /// How times are written (Q15).
+    Timestamps {
+        /// `2026-02-03T07:15:42.000Z`.
+        #[default] Utc,
+        /// `2026-02-03 07:15:42.000Z`.
+        Blank,
+        /// `2026-02-03T07:15:42Z`.
+        NoFraction,
+        /// `2026-02-03T08:15:42.000+01:00`.
+        Offset,
+    }
+}
+choice! { /// How dates are written (Q15).
+    Dates {
+        /// `2026-02-03`.
+        #[default] Plain,
+        /// `2026-02-03T00:00:00.000Z`.
+        Datetimes,
+    }
+}
+choice! { /// How references are written (Q16).
+    Refs {
+        /// `href`, `sourcedId`, `type`.
+        #[default] Full,
+        /// `sourcedId` alone.
+        BareId,
+        /// Full, and a `parent` that is an empty object.
+        EmptyParent,
+        /// The id as a string.
+        Plain,
+    }
+}
+choice! { /// How roles are written (Q17).
+    Roles {
+        /// As in the standard.
+        #[default] Standard,
+        /// `Teacher`.
+        Capital,
+        /// Role names of 1.2.
+        Newer,
+        /// Enrollment roles outside the four of the standard.
+        OddEnrollment,
+    }
+}
+choice! { /// How numeric ids are written (Q22).
+    Ids {
+        /// As strings.
+        #[default] Text,
+        /// As JSON numbers, where they are numeric.
+        Numbers,
+    }
+}
+choice! { /// What a request is redirected to (Q25).
+    Redirect {
+        /// Nothing.
+        #[default] Never,
+        /// A trailing slash is redirected away.
+        Slash,
+        /// Every OneRoster request goes to another host.
+        Host,
+    }
+}
+choice! { /// `class.course` at WebUntis (4.4).
+    ClassCourse {
+        /// Left out.
+        #[default] Absent,
+        /// Points to a course nobody serves.
+        Dangling,
+    }
+}
+choice! { /// How a record that is gone looks (4.4).
+    Deletion {
+        /// It is not there.
+        #[default] Disappears,
+        /// It stays, `tobedeleted`, with a new time of change.
+        Marked,
+    }
+}
+choice! { /// Status of the past school year (4.4).
+    PastYear {
+        /// `active`, as a record that is there.
+        #[default] Active,
+        /// `inactive`, the deprecated word.
+        Inactive,
+        /// `tobedeleted`.
+        Tobedeleted,
+    }
+}

@@ -1,0 +1,153 @@
+//! Every known way in which a OneRoster server may differ, as a switch.
+//!
+//! `Q1` to `Q25` are the rows of `webuntis-oneroster.md` 4.1; the others come from its 4.4. The
+//! defaults are those of 4.4. They hold for WebUntis and for the plain standard alike.
+
+use serde::{Deserialize, Serialize};
+
+pub use super::choices::*;
+use crate::authorization;
+
+/// All switches of the OneRoster server; the defaults are those of 4.4.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Switches {
+    /// Life of a WebUntis token in seconds (1.2).
+    pub token_seconds: u64,
+    /// How many requests a token is good for; none is no bound.
+    pub token_requests: Option<u64>,
+    /// How a wrong password is refused.
+    pub token_refusal: TokenRefusal,
+    /// Whether a grant type in the query alone is refused.
+    pub token_needs_body: bool,
+    /// Status for a tenant nobody knows: 404 or 401.
+    pub unknown_tenant: u16,
+    /// Status for a bad or expired token: 401, or 403 (Q19).
+    pub bad_token: u16,
+    /// Shape of error bodies.
+    pub error_body: ErrorBody,
+    /// Collections the application has no right to.
+    pub forbidden: Vec<String>,
+    /// Status for a missing right: 403, or 401 (Q19).
+    pub forbidden_status: u16,
+    /// Q1: largest page; none is no cap.
+    pub limit_cap: Option<usize>,
+    /// Q1: what a larger limit draws.
+    pub above_cap: AboveCap,
+    /// Q2: page size when none is asked for.
+    pub default_limit: usize,
+    /// Q3.
+    pub filter: Filter,
+    /// Q4.
+    pub sort: Sort,
+    /// Q10.
+    pub order: Order,
+    /// Q5, Q6.
+    pub total: Total,
+    /// Q5, Q7, Q8.
+    pub link: Link,
+    /// Q9.
+    pub offset: Offset,
+    /// Q11, Q20, Q23.
+    pub trouble: Trouble,
+    /// Which page of a collection is in trouble, counted from one.
+    pub trouble_page: u64,
+    /// Q12.
+    pub wrapper: Wrapper,
+    /// Q13.
+    pub absent_text: AbsentText,
+    /// Q13: `dateLastModified`.
+    pub modified: Presence,
+    /// Q14.
+    pub booleans: Booleans,
+    /// Q15.
+    pub timestamps: Timestamps,
+    /// Q15.
+    pub dates: Dates,
+    /// Q16.
+    pub refs: Refs,
+    /// Q17.
+    pub roles: Roles,
+    /// Q18: enrollments of users and classes that no list holds (users without account).
+    pub dangling: bool,
+    /// Q18: a second enrollment for the same user and class.
+    pub duplicates: bool,
+    /// Q21: single users carry a password and a phone.
+    pub secrets: bool,
+    /// Q22.
+    pub ids: Ids,
+    /// Q25.
+    pub redirect: Redirect,
+    /// `class.course` at WebUntis.
+    pub class_course: ClassCourse,
+    /// `class.terms`.
+    pub class_terms: Presence,
+    /// `enrollment.beginDate` and `endDate`.
+    pub enrollment_dates: Presence,
+    /// How deletions look.
+    pub deletion: Deletion,
+    /// Status of the past school year.
+    pub past_year: PastYear,
+    /// Day on which the next school year becomes the current one; none is never.
+    pub roll_over: Option<u64>,
+    /// The authorization server, as `auth.name`; Q24 is there.
+    pub auth: authorization::Switches,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            token_seconds: 180,
+            token_requests: None,
+            token_refusal: TokenRefusal::default(),
+            token_needs_body: false,
+            unknown_tenant: 404,
+            bad_token: 401,
+            error_body: ErrorBody::default(),
+            forbidden: Vec::new(),
+            forbidden_status: 403,
+            limit_cap: None,
+            above_cap: AboveCap::default(),
+            default_limit: 100,
+            filter: Filter::default(),
+            sort: Sort::default(),
+            order: Order::default(),
+            total: Total::default(),
+            link: Link::default(),
+            offset: Offset::default(),
+            trouble: Trouble::default(),
+            trouble_page: 2,
+            wrapper: Wrapper::default(),
+            absent_text: AbsentText::default(),
+            modified: Presence::default(),
+            booleans: Booleans::default(),
+            timestamps: Timestamps::default(),
+            dates: Dates::default(),
+            refs: Refs::default(),
+            roles: Roles::default(),
+            dangling: false,
+            duplicates: false,
+            secrets: false,
+            ids: Ids::default(),
+            redirect: Redirect::default(),
+            class_course: ClassCourse::default(),
+            class_terms: Presence::default(),
+            enrollment_dates: Presence::default(),
+            deletion: Deletion::default(),
+            past_year: PastYear::default(),
+            roll_over: None,
+            auth: authorization::Switches::default(),
+        }
+    }
+}
+
+impl Switches {
+    /// Sets one switch by its name, as a command line gives it.
+    ///
+    /// # Errors
+    ///
+    /// Names the known switches, or the known values.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+        crate::switches::set(self, name, value)
+    }
+}

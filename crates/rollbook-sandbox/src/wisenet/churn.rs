@@ -1,0 +1,104 @@
+//! What happens to the simulated Wisenet in one day.
+//!
+//! About one enrolment in a hundred changes, a few come, one or two unit enrolments and one course
+//! enrolment go. Every event has its row in the audit log, so a mirror can follow without a full walk.
+
+use super::stamps::{DAY, now_of, tick};
+use super::world::{Action, Entity, World};
+use crate::random::Random;
+
+impl World {
+    /// Lets one day pass; all change times fall into that day.
+    pub fn pass_a_day(&mut self) {
+        self.day += 1;
+        let mut random = Random::of(self.seed, "wisenet.churn", self.day);
+        for entity in [Entity::CourseEnrolment, Entity::UnitEnrolment] {
+            self.change_some(
+                entity,
+                self.rows(entity).len() as u64 / 100 + 1,
+                &mut random,
+            );
+        }
+        let learners = 1 + random.below(3);
+        self.change_some(Entity::Learner, learners, &mut random);
+        self.add_some(&mut random);
+        for _ in 0..1 + random.below(2) {
+            if let Some(unit) = self.any(Entity::UnitEnrolment, &mut random) {
+                let at = self.moment(&mut random);
+                self.remove(Entity::UnitEnrolment, unit, at);
+            }
+        }
+        if let Some(course) = self.any(Entity::CourseEnrolment, &mut random) {
+            let at = self.moment(&mut random);
+            self.remove_course_enrolment(course, at);
+        }
+    }
+
+    /// Somebody saves a row once more, now.
+    pub(super) fn touch(&mut self, entity: Entity, id: u64, at: i64) {
+        let rows = &mut self.tables[entity as usize];
+        if let Ok(place) = rows.binary_search_by_key(&id, |row| row.id) {
+            rows[place].stamp = at;
+            rows[place].version += 1;
+            rows[place].action = Action::Update;
+            self.log(entity, id, Action::Update, at);
+        }
+    }
+
+    pub(super) fn remove(&mut self, entity: Entity, id: u64, at: i64) {
+        self.tables[entity as usize].retain(|row| row.id != id);
+        self.log(entity, id, Action::Delete, at);
+    }
+
+    /// The unit enrolments go first, as the vendor demands (section 8, rule 4).
+    pub(super) fn remove_course_enrolment(&mut self, id: u64, at: i64) {
+        let units: Vec<u64> = self
+            .rows(Entity::UnitEnrolment)
+            .iter()
+            .filter(|row| row.links[0] == id)
+            .map(|row| row.id)
+            .collect();
+        for unit in units {
+            self.remove(Entity::UnitEnrolment, unit, at);
+        }
+        self.remove(Entity::CourseEnrolment, id, at);
+    }
+
+    fn change_some(&mut self, entity: Entity, count: u64, random: &mut Random) {
+        for _ in 0..count {
+            if let Some(id) = self.any(entity, random) {
+                let at = self.moment(random);
+                self.touch(entity, id, at);
+            }
+        }
+    }
+
+    fn add_some(&mut self, random: &mut Random) {
+        let learners = self.rows(Entity::Learner).len() as u64;
+        let offers = self.rows(Entity::CourseOffer).len() as u64;
+        for _ in 0..if learners == 0 { 0 } else { 1 + learners / 300 } {
+            let (learner, offer) = (random.below(learners), random.below(offers));
+            let at = self.moment(random);
+            let id = self.enrol(learner, offer, random, at, at);
+            self.log(Entity::CourseEnrolment, id, Action::Insert, at);
+            let rows = self.rows(Entity::UnitEnrolment).iter().rev();
+            let units: Vec<u64> = rows
+                .take_while(|row| row.links[0] == id)
+                .map(|row| row.id)
+                .collect();
+            for unit in units {
+                self.log(Entity::UnitEnrolment, unit, Action::Insert, at);
+            }
+        }
+    }
+
+    fn any(&self, entity: Entity, random: &mut Random) -> Option<u64> {
+        let rows = self.rows(entity);
+        rows.get(random.below(rows.len() as u64) as usize)
+            .map(|row| row.id)
+    }
+
+    fn moment(&self, random: &mut Random) -> i64 {
+        tick(now_of(self.day) - random.below(DAY as u64) as i64)
+    }
+}

@@ -1,0 +1,374 @@
+//! The simulated service: its router, who may call it, and the handle tests hold.
+//!
+//! Order of a call, as at a gateway: route, method, authorisation, limits and accidents, answer.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Query, Request};
+use axum::http::{HeaderMap, Method, Response, header};
+use serde_json::json;
+
+use super::answers::{self, Asked, json_answer, understand};
+use super::combos::Combos;
+use super::faults::{Fate, Meter};
+use super::rows::View;
+use super::stamps::now_of;
+use super::switches::{Required, Switches};
+use super::tokens;
+use super::world::{Action, Entity, World};
+use crate::authorization::{Login, first_refresh_token, form_body};
+use crate::control::Control;
+use crate::shared::Shared;
+use crate::tokens::Holder;
+
+/// What was asked of the service so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Requests by path, without those of the authorization server.
+    pub requests: BTreeMap<String, u64>,
+    /// Answers with status 429.
+    pub too_many: u64,
+    /// Requests that were no GET.
+    pub refused_writes: u64,
+}
+
+/// The simulated Wisenet; also the handle by which a test looks at it and changes its mood.
+#[derive(Debug)]
+pub struct Wisenet {
+    shared: Arc<Shared>,
+    switches: RwLock<Switches>,
+    today: Mutex<Option<Arc<Today>>>,
+    control: Arc<Control>,
+    meter: Meter,
+    counters: Mutex<Counters>,
+}
+
+#[derive(Clone, Debug)]
+struct Today {
+    world: World,
+    combos: Combos,
+    touched: bool,
+}
+
+impl Wisenet {
+    /// A Wisenet that speaks about the shared school.
+    pub fn new(shared: Arc<Shared>, switches: Switches, control: Arc<Control>) -> Arc<Self> {
+        control.authorization.switch(switches.auth.clone());
+        tokens::consent_once(&control);
+        Arc::new(Self {
+            shared,
+            switches: RwLock::new(switches),
+            today: Mutex::default(),
+            control,
+            meter: Meter::default(),
+            counters: Mutex::default(),
+        })
+    }
+
+    /// The HTTP service: `/v1`, and the authorization server below `/api`.
+    pub fn router(self: Arc<Self>) -> Router {
+        Router::new().fallback(move |request: Request| {
+            let wisenet = Arc::clone(&self);
+            async move { wisenet.answer(request).await }
+        })
+    }
+
+    /// Rows of every stream today, by stream; audit logs are the deletions only.
+    pub fn describe(&self) -> BTreeMap<String, u64> {
+        let today = self.today();
+        let rows = |entity| today.world.rows(entity).len() as u64;
+        let deletions = today
+            .world
+            .rows(Entity::AuditLog)
+            .iter()
+            .filter(|row| row.action == Action::Delete);
+        [
+            ("learners", rows(Entity::Learner)),
+            ("courses", rows(Entity::Course)),
+            ("units", rows(Entity::Unit)),
+            ("course_offers", rows(Entity::CourseOffer)),
+            ("unit_offers", rows(Entity::UnitOffer)),
+            ("course_enrolments", rows(Entity::CourseEnrolment)),
+            ("unit_enrolments", rows(Entity::UnitEnrolment)),
+            ("agents", rows(Entity::Agent)),
+            ("workplaces", rows(Entity::Workplace)),
+            ("locations", rows(Entity::Location)),
+            ("staff", rows(Entity::Staff)),
+            ("entities", rows(Entity::NameOfEntities)),
+            ("audit_logs", deletions.count() as u64),
+            ("combos", today.combos.count()),
+        ]
+        .map(|(name, count)| (name.to_owned(), count))
+        .into()
+    }
+
+    /// Settings of a source that reads this service at `origin`, such as `http://127.0.0.1:8080`.
+    pub fn settings(&self, origin: &str) -> BTreeMap<String, String> {
+        let addresses = tokens::addresses(origin);
+        [
+            ("base_url", format!("{origin}/v1")),
+            ("token_url", addresses.token),
+            ("authorize_url", addresses.authorize),
+            ("metadata_url", addresses.metadata),
+            ("region", self.switches().region.letters().to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+
+    /// The secrets this service accepts at its first start.
+    pub fn secrets(&self) -> BTreeMap<String, String> {
+        let seed = self.shared.school.seed;
+        [
+            (
+                "wisenet_client_secret",
+                tokens::client_secret(seed, tokens::CLIENT_ID),
+            ),
+            (
+                "wisenet_refresh_token",
+                first_refresh_token("wisenet", seed),
+            ),
+            ("wisenet_api_key", tokens::api_key(seed)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+
+    /// What somebody who signs in at this service has to know.
+    pub fn login(&self, origin: &str) -> Login {
+        tokens::login(origin)
+    }
+
+    /// Sets a switch while the service runs; `region` and `same_stamp` count from the start only.
+    pub fn set(&self, name: &str, value: &str) -> Result<(), String> {
+        if let Some(name) = name.strip_prefix("auth.") {
+            return self.control.authorization.set(name, value);
+        }
+        self.switches
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .set(name, value)
+    }
+
+    /// Tokens, counts, faults and time of this service.
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// What was asked so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Answers one request.
+    pub(super) async fn answer(&self, request: Request) -> Response<Body> {
+        let path = request.uri().path().to_owned();
+        if path.starts_with("/api/") {
+            return self.sign_in(request).await;
+        }
+        let number = self.count(|counters| {
+            *counters.requests.entry(path.clone()).or_default() += 1;
+            counters.requests.values().sum()
+        });
+        let switches = self.switches();
+        let asked = path.strip_prefix("/v1/").map_or(Asked::Nothing, |path| {
+            understand(path, switches.region.letters())
+        });
+        if matches!(asked, Asked::Nothing) {
+            return message(403, "Missing Authentication Token");
+        }
+        if request.method() != Method::GET {
+            self.count(|counters| counters.refused_writes += 1);
+            return message(405, "Method Not Allowed");
+        }
+        if let Some(refused) = self.refuse(&switches, request.headers(), &asked) {
+            return refused;
+        }
+        if switches.slow_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(switches.slow_ms)).await;
+        }
+        let fate = self.meter.fate(&switches, self.shared.day());
+        let query =
+            Query::<Vec<(String, String)>>::try_from_uri(request.uri()).map(|query| query.0);
+        let Ok(query) = query else {
+            return message(400, "Bad Request");
+        };
+        match fate {
+            Fate::TooMany(words) => self.too_many(&switches, words),
+            Fate::Failed(504) => message(504, "Endpoint request timed out"),
+            Fate::Failed(status) => message(status, "Internal server error"),
+            Fate::Answered => self.read(&switches, asked, &query, number),
+            Fate::Truncated => cut(self.read(&switches, asked, &query, number)).await,
+        }
+    }
+
+    fn read(
+        &self,
+        switches: &Switches,
+        asked: Asked<'_>,
+        query: &[(String, String)],
+        number: u64,
+    ) -> Response<Body> {
+        let today = self.today();
+        let view = View {
+            world: &today.world,
+            combos: &today.combos,
+            school: &self.shared.school,
+            switches,
+        };
+        let forbidden = |name: &str| switches.forbid == name;
+        match asked {
+            Asked::Combos(name) if forbidden("combos") || forbidden(&format!("combos/{name}")) => {
+                message(403, "Forbidden")
+            }
+            Asked::Combos(name) => answers::combos(&view, name, query)
+                .unwrap_or_else(|| message(403, "Missing Authentication Token")),
+            Asked::List(resource, _) | Asked::Row(resource, ..) if forbidden(resource.path) => {
+                message(403, "Forbidden")
+            }
+            Asked::List(resource, shape) => {
+                let (answer, ids) = answers::list(&view, resource, shape, query, number);
+                if switches.touch_between_pages && resource.entity == Entity::CourseEnrolment {
+                    self.touch_once(&ids);
+                }
+                answer
+            }
+            Asked::Row(resource, shape, id) => answers::row(&view, resource.entity, shape, id),
+            Asked::Abroad => message(403, "Forbidden"),
+            Asked::Nothing => message(403, "Missing Authentication Token"),
+        }
+    }
+
+    /// The bodies of section 3.7: a bad key is 403, a bad bearer 401.
+    fn refuse(
+        &self,
+        switches: &Switches,
+        headers: &HeaderMap,
+        asked: &Asked<'_>,
+    ) -> Option<Response<Body>> {
+        let text = |name: &str| {
+            headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+        };
+        let bearer = text(header::AUTHORIZATION.as_str())
+            .strip_prefix("Bearer ")
+            .unwrap_or_default();
+        let holder = self.control.tokens.check(bearer);
+        let holder = holder.filter(|_| !switches.revoked);
+        let key_good = text("x-api-key") == tokens::api_key(self.shared.school.seed);
+        match switches.required {
+            Required::BearerAndKey | Required::Bearer if holder.is_none() => {
+                return Some(message(401, "Unauthorized"));
+            }
+            Required::BearerAndKey | Required::Key if !key_good => {
+                return Some(message(403, "Forbidden"));
+            }
+            Required::BearerAndKey | Required::Bearer | Required::Key => {}
+        }
+        // Without a bearer, in the legacy mode, a key opens everything.
+        let scope = tokens::scope_of(asked.resource()?);
+        let opens = |holder: &Holder| holder.scope.split(' ').any(|word| word == scope);
+        (!holder.as_ref().is_none_or(opens)).then(|| message(403, "Forbidden"))
+    }
+
+    fn too_many(&self, switches: &Switches, words: &str) -> Response<Body> {
+        self.count(|counters| counters.too_many += 1);
+        let mut answer = message(429, words);
+        if switches.retry_after > 0 {
+            answer
+                .headers_mut()
+                .insert(header::RETRY_AFTER, switches.retry_after.into());
+        }
+        answer
+    }
+
+    async fn sign_in(&self, request: Request) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
+        let body = form_body(body).await;
+        self.authorization(parts.method.as_str(), path, query, &parts.headers, &body)
+            .unwrap_or_else(|| match path {
+                "/api/oauth/authorize" | "/api/oauth/token" => message(405, "Method Not Allowed"),
+                _ => message(404, "Not Found"),
+            })
+    }
+
+    /// The rows of today, carried on from the day last asked for.
+    fn today(&self) -> Arc<Today> {
+        let day = self.shared.day();
+        let mut kept = self.today.lock().unwrap_or_else(PoisonError::into_inner);
+        match kept.as_ref() {
+            Some(today) if today.world.day == day => Arc::clone(today),
+            earlier => {
+                let mut world = earlier
+                    .filter(|earlier| earlier.world.day < day)
+                    .map_or_else(
+                        || World::new(&self.shared.school, self.switches().same_stamp),
+                        |earlier| earlier.world.clone(),
+                    );
+                while world.day < day {
+                    world.pass_a_day();
+                }
+                let today = Arc::new(Today {
+                    world,
+                    combos: Combos::of(day),
+                    touched: false,
+                });
+                *kept = Some(Arc::clone(&today));
+                today
+            }
+        }
+    }
+
+    /// Somebody saves the first row of a full page just after it was served; once a day.
+    fn touch_once(&self, ids: &[u64]) {
+        let mut kept = self.today.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(today), Some(first)) = (kept.as_mut(), ids.first())
+            && !today.touched
+            && ids.len() > 1
+        {
+            let today = Arc::make_mut(today);
+            today.touched = true;
+            let at = now_of(today.world.day);
+            today.world.touch(Entity::CourseEnrolment, *first, at);
+        }
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.shared.school.seed
+    }
+
+    pub(super) fn switches(&self) -> Switches {
+        self.switches
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn count<T>(&self, note: impl FnOnce(&mut Counters) -> T) -> T {
+        note(&mut self.counters.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The body of a gateway's refusal.
+fn message(status: u16, words: &str) -> Response<Body> {
+    json_answer(status, json!({ "message": words }).to_string())
+}
+
+/// The first half of an answer, with the headers of a whole one.
+async fn cut(answer: Response<Body>) -> Response<Body> {
+    let (parts, body) = answer.into_parts();
+    let whole = axum::body::to_bytes(body, usize::MAX)
+        .await
+        .unwrap_or_default();
+    Response::from_parts(parts, Body::from(whole.slice(..whole.len() / 2)))
+}
