@@ -19,7 +19,7 @@ use crate::sync::{Identity, Source};
 use crate::vendor::description::{Description, Setting};
 use crate::vendor::template;
 
-/// Requests at once, requests a second and MiB in an answer, unless somebody says otherwise (wapi.md A49).
+/// Requests at once, requests a second and MiB in an answer, unless somebody says otherwise (wapi.md 12 A49).
 const IN_FLIGHT: u32 = 2;
 const PER_SECOND: f64 = 5.0;
 const BODY_MIB: u32 = 64;

@@ -118,7 +118,7 @@ pub fn check(source: &Node) -> Problems {
     problems
 }
 
-/// Some vendors describe it (`wapi.md` 2.3); RFC 9700 2.1.2 advises against it everywhere.
+/// Some vendors describe it (wapi.md 2.3); RFC 9700 2.1.2 advises against it everywhere.
 fn implicit(place: Place) -> Problem {
     let message = "the grant `implicit` is for scripts in browsers: the token passes through the address bar \
                    and cannot be renewed, so nothing could run unattended";
@@ -127,7 +127,7 @@ fn implicit(place: Place) -> Problem {
     )
 }
 
-/// RFC 9700 2.1.1 wants one; fault catalogue 102.
+/// RFC 9700 2.1.1 wants one; fault-catalogue.md 102.
 fn unproven(place: Place) -> Problem {
     let message =
         "without a proof key whoever sees the address that the browser ends at can use its code";

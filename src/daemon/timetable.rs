@@ -15,7 +15,7 @@ use crate::model::Cause;
 use crate::model::scalar::moved;
 use crate::model::schedule::{TOGETHER, missed, next_tick, room, spread};
 
-/// The wall clock is looked at again after this long at most (`reliability.md` 4.6).
+/// The wall clock is looked at again after this long at most (reliability.md 4.6).
 pub const LONGEST_NAP: Duration = Duration::from_secs(30);
 
 /// What was missed while the machine was off is spread over this long.

@@ -21,7 +21,7 @@ const PROBE: SignedDuration = SignedDuration::from_hours(23);
 /// More than a clock set back by hours, less than what would leave a school without a night's run.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
-/// Failures in a row, and how long after the last try the next one comes (`reliability.md` 2.2).
+/// Failures in a row, and how long after the last try the next one comes (reliability.md 2.2).
 const STEPS: [(u32, u64); 7] = [
     (11, 6 * 3600),
     (10, 3 * 3600),

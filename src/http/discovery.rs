@@ -1,7 +1,7 @@
 //! Where an issuer's endpoints are, from the document that it publishes (OpenID Connect Discovery 1.0, RFC 8414).
 //!
 //! Optional: only where somebody names an issuer. The document is believed as far as the configuration goes
-//! (`reliability.md` 2.4): its issuer is the configured one byte for byte, and its endpoints lie on that origin, or
+//! (reliability.md 2.4): its issuer is the configured one byte for byte, and its endpoints lie on that origin, or
 //! on one that is allowed by name. Never redirected, kept for a day at most.
 
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::rules::{Timeouts, must_be_safe};
 use super::verdict::{asked_wait, is_passing};
 use crate::clock::Clock;
 
-/// A document is read anew after this (`reliability.md` 3.1).
+/// A document is read anew after this (reliability.md 3.1).
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 
 /// The longest text of a document that is repeated to an admin.

@@ -164,7 +164,7 @@ impl TokenKeeper {
     }
 
     /// A request was answered 403, where some vendors mean 401. Is another token worth a try? Only
-    /// when this one is past half its life (`webuntis-oneroster.md` 4.2 rule 4).
+    /// when this one is past half its life (webuntis-oneroster.md 4.2 rule 4).
     pub(super) async fn forbidden(&self, access: &Access) -> bool {
         let mut state = self.0.state.lock().await;
         let now = self.0.clock.running();

@@ -1,4 +1,4 @@
-//! Which addresses a name may lead to (`reliability.md` 2.4).
+//! Which addresses a name may lead to (reliability.md 2.4).
 //!
 //! A name is looked up once for each connection, and the connection is made to what was looked at; so a name that
 //! stands for another address the next time (rebinding) is judged anew. An address that is written as a number is

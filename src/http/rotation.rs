@@ -1,4 +1,4 @@
-//! Refreshing a token that is used up by being used (`reliability.md` 3.3).
+//! Refreshing a token that is used up by being used (reliability.md 3.3).
 //!
 //! A crash at any instant leaves either a stored token that works or an open intent, which is tried
 //! once and then left to a person. The order of the steps must not change: lock, read, intent, one

@@ -47,7 +47,7 @@ pub struct Route {
     pub reach: Reach,
 }
 
-/// How long each step of a request may take (`reliability.md` 2.3).
+/// How long each step of a request may take (reliability.md 2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// Name lookup, connection and TLS.
@@ -87,7 +87,7 @@ impl Default for Timeouts {
 /// How a vendor says in a body what went wrong.
 ///
 /// Words are compared without regard to case, blanks and underscores, because vendors spell them
-/// differently in documents and answers (`webuntis-oneroster.md` 3).
+/// differently in documents and answers (webuntis-oneroster.md 3).
 #[derive(Clone, Debug, Default)]
 pub struct ErrorWords {
     /// Where a code may stand, as member names joined by dots; `[]` behind a name means each element.

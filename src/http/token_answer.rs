@@ -13,7 +13,7 @@ use super::grant::TokenMembers;
 /// A life beyond this is nonsense, such as milliseconds in place of seconds.
 const LONGEST_LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// An epoch number above this is in milliseconds (`wisenet.md` 2.4).
+/// An epoch number above this is in milliseconds (wisenet.md 2.4).
 const MILLISECONDS_FROM: f64 = 1e11;
 
 /// What the description says about an answer.

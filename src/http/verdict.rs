@@ -1,4 +1,4 @@
-//! What an answer means: the table of `reliability.md` 2.1, with the vendor's own words first.
+//! What an answer means: the table of reliability.md 2.1, with the vendor's own words first.
 //!
 //! Pure. The surprise: a word in the body outweighs the status, because vendors send "no such
 //! thing" as 400, 404 or 500, and "this token is old" as 200.

@@ -2,8 +2,8 @@
 //!
 //! Pure. Three questions, in this order: is the reading complete ([`examine`]), which missing rows count
 //! ([`Missing`]), and how many readings in a row must miss one ([`Examined::confirm`]). The guard then
-//! looks at what would be removed (`model/guard.rs`), and `model/decision.rs` says what is done. Rules: `design.md`, "What a run may
-//! believe".
+//! looks at what would be removed (`model/guard.rs`), and `model/decision.rs` says what is done. All rules in one table:
+//! `docs/ARCHITECTURE.md`, "Is the reading complete?".
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -1,6 +1,6 @@
 //! What a reading of a list says about completeness: whether a row that was not received may count as missing.
 //!
-//! Pure. Rules: `design.md`, "What a run may believe". The walk (`vendor/paging.rs`) says what it saw of its list;
+//! Pure. All rules in one table: `docs/ARCHITECTURE.md`, "Is the reading complete?". The walk (`vendor/paging.rs`) says what it saw of its list;
 //! what follows for the rows of the mirror is decided in `model/absence.rs`.
 
 use std::fmt;

@@ -47,7 +47,7 @@ pub struct Failed {
     pub left: Duration,
 }
 
-/// How attempts are bounded and spread (`reliability.md` 2.2).
+/// How attempts are bounded and spread (reliability.md 2.2).
 #[derive(Clone, Copy, Debug)]
 pub struct RetryPolicy {
     /// Attempts for one request, the first one included.

@@ -2,7 +2,7 @@
 //!
 //! Pure text work. Far-away ends ("9999-12-31T23:59:59.9999999") are days like others: what lies behind the last
 //! moment that the mirror can write becomes that moment.
-//! Sources: wisenet.md 7, wapi.md 3.3 and 9.4, webuntis-oneroster.md 3.1.
+//! Sources: wisenet.md 7, wapi.md 3.3, wapi.md 9 rule 4, webuntis-oneroster.md 3.1.
 
 mod spellings;
 

@@ -197,7 +197,7 @@ fn prepare_writer(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Never touches a file that is not ours (fault catalogue 121).
+/// Never touches a file that is not ours (fault-catalogue.md 121).
 fn check_identity(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let look = |name: &str| {
         let answer =

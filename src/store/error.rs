@@ -146,7 +146,7 @@ fn class_of(error: &rusqlite::Error) -> Class {
             | ErrorCode::OutOfMemory,
         ) => Class::Transient,
         // A write or a read that failed is its transaction's. A sync that failed is not: the kernel has thrown
-        // the pages away, and the next sync says that all is well (fault catalogue 117).
+        // the pages away, and the next sync says that all is well (fault-catalogue.md 117).
         Some(ErrorCode::SystemIoFailure)
             if is_shared_memory(error)
                 || extended == Some(ffi::SQLITE_IOERR_WRITE)

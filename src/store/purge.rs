@@ -1,6 +1,6 @@
 //! Really removing what is kept no longer: old versions of rows, records of runs. Once a day each.
 //!
-//! A wrong clock must not delete (fault catalogue 146, 147): nothing goes while our clock and the time that a vendor
+//! A wrong clock must not delete (fault-catalogue.md 146, 147): nothing goes while our clock and the time that a vendor
 //! last stated are more than a day apart. Where no vendor states one, the last purge is the only witness: then nothing
 //! goes at the first time, nor when the clock stands before the last purge or lies months behind it.
 

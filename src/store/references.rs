@@ -2,7 +2,7 @@
 //!
 //! Looked at after the rows are written and before they are committed. Only rows that a run added or changed, and those
 //! that point to what it removed, can dangle newly; a reference that dangled before is the vendor's habit
-//! (webuntis-oneroster.md Q18).
+//! (webuntis-oneroster.md 4.1 Q18).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -29,7 +29,7 @@ use crate::vendor::api::{WindowRules, wire_time};
 use crate::vendor::paging::End;
 use crate::vendor::windows::{WindowWalk, first_time};
 
-/// A point may lie this far ahead of our clock and still move the checkpoint (wapi.md 7.6).
+/// A point may lie this far ahead of our clock and still move the checkpoint (wapi.md 7 rule 6).
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
 /// What reading a time series did.
@@ -452,7 +452,7 @@ enum Step {
     Refused,
 }
 
-/// wapi.md 7.2: the vendor says so, or a server error may mean it (also one that hides its code), or
+/// wapi.md 7 rule 2: the vendor says so, or a server error may mean it (also one that hides its code), or
 /// one row of the span spoils the answer.
 fn can_shrink(error: &Failure) -> bool {
     error.http().is_some_and(|http| {

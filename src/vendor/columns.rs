@@ -31,9 +31,9 @@ pub struct Column {
 pub struct Shaping {
     /// Text in lower case, without blanks around it.
     pub lower: bool,
-    /// 32 hex digits without dashes; all zeros is null (wapi.md 9.6).
+    /// 32 hex digits without dashes; all zeros is null (wapi.md 9 rule 6).
     pub guid: bool,
-    /// 0 is null (wapi.md A50).
+    /// 0 is null (wapi.md 12 A50).
     pub nonzero: bool,
     /// Numbers in an array become texts: ids are texts (webuntis-oneroster.md 4.3).
     pub texts: bool,

@@ -443,7 +443,7 @@ pub enum EndSign {
     Null,
     /// No body at all: 204, or an empty 200.
     Blank,
-    /// The page before once more: a vendor that ignores paging gives all rows each time (wapi.md 9.3).
+    /// The page before once more: a vendor that ignores paging gives all rows each time (wapi.md 9 rule 3).
     Repeat,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It does not send, wait, retry or look at the clock. Offset and number walks whose total is
 //! known may have several requests under way; all others go one by one. A short page in the
-//! middle is read on, because servers cap, tear and shift pages (webuntis-oneroster.md 4.1, Q1, Q10, Q11).
+//! middle is read on, because servers cap, tear and shift pages (webuntis-oneroster.md 4.1 Q1, Q10, Q11).
 //! The surprise: nothing that a list does is an error. Rows that were received are good; what is odd about
 //! the list is said by its end, and then nothing counts as missing from it.
 

@@ -172,7 +172,7 @@ impl<'d> Slots<'d> {
             },
             Kind::Real => match text.trim().parse::<f64>() {
                 Ok(number) if number.is_finite() => self.put(leaf, Cell::Real(number)),
-                Ok(_) => {} // wapi.md 9.8: not a number is no value
+                Ok(_) => {} // wapi.md 9 rule 8: not a number is no value
                 Err(_) => self.mismatch(leaf, "a text that is no number"),
             },
             Kind::Boolean => match truth(text.trim()) {
@@ -241,7 +241,7 @@ impl<'d> Slots<'d> {
     /// NaN or Infinity was found.
     fn no_number(&mut self, leaf: Leaf) {
         match self.columns[leaf.column].kind {
-            // wapi.md 9.8: not a number is no value.
+            // wapi.md 9 rule 8: not a number is no value.
             Kind::Real | Kind::Json => self.repairs.push((leaf.column, Repair::NotANumber)),
             _ => self.mismatch(leaf, "NaN or Infinity"),
         }

@@ -1,6 +1,6 @@
 //! A walk through time in steps that shrink and grow: a pure value, like the pager.
 //!
-//! Whether a vendor's bounds include their ends is mostly unknown (wapi.md A44), so each step starts a
+//! Whether a vendor's bounds include their ends is mostly unknown (wapi.md 12 A44), so each step starts a
 //! second before the last one ended, and the whole walk a minute early and ends a minute late.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::scalar;
 
-/// After so many good steps a shrunk step grows again (wapi.md A45).
+/// After so many good steps a shrunk step grows again (wapi.md 12 A45).
 const GOOD_STEPS: u32 = 10;
 
 const SLACK: SignedDuration = SignedDuration::from_secs(60);

@@ -11,7 +11,7 @@ use crate::people::{roster, user, users};
 use crate::place::{Place, Plan};
 use crate::server::{Fault, Server, Way};
 
-/// How long the program may take to stop (reliability.md R11).
+/// How long the program may take to stop (reliability.md 9 R11).
 const STOPS_WITHIN: Duration = Duration::from_secs(5);
 
 #[test]

@@ -13,6 +13,7 @@ mod browser;
 mod care;
 mod churn;
 mod combos;
+mod contracts;
 mod crosswalk;
 mod daemon;
 mod demo;

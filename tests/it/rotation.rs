@@ -1,7 +1,7 @@
 //! Tokens that are used up by being used: two at once, killed at every step, and a vault that cannot be written.
 //!
 //! Always a token that works or *sign in needed*, at most two token requests, never a loop
-//! (reliability.md 3.3, fault catalogue 89 to 95).
+//! (reliability.md 3.3, fault-catalogue.md 89 to 95).
 
 use std::path::Path;
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use crate::people::users;
 use crate::place::{Place, Plan, Running};
 use crate::server::{PATIENCE, Server, Way};
 
-/// How long the program may take to stop (reliability.md R11).
+/// How long the program may take to stop (reliability.md 9 R11).
 pub const STOPS_WITHIN: Duration = Duration::from_secs(5);
 
 /// A daemon, and what it tells the service manager.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-/// Ten times the exposure that the unit may have: 1.2 (reliability.md S1).
+/// Ten times the exposure that the unit may have: 1.2 (reliability.md 9 S1).
 const EXPOSURE: &str = "12";
 
 /// The unit as it is shipped.

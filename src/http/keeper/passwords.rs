@@ -1,4 +1,4 @@
-//! A refused password rests for a day, so that no account is locked (fault catalogue 104).
+//! A refused password rests for a day, so that no account is locked (fault-catalogue.md 104).
 
 use std::time::Duration;
 

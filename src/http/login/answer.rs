@@ -153,7 +153,7 @@ fn refusal(word: &str) -> String {
         "invalid_request" | "unsupported_response_type" => {
             (word, "it does not understand the request; ask the vendor")
         }
-        // Spelled by one vendor with two s (`webuntis-oneroster.md` 1.4).
+        // Spelled by one vendor with two s (webuntis-oneroster.md 1.4).
         "invalid_ressource" | "invalid_resource" => {
             (word, "`redirect_url` is not the one that is registered")
         }

@@ -21,7 +21,7 @@ use super::redirect::Redirect;
 use crate::clock::Clock;
 use crate::http::error::HttpError;
 
-/// How long the browser is waited for (`reliability.md` 3.1).
+/// How long the browser is waited for (reliability.md 3.1).
 pub const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// How long the last page may take to get out once the answer is there.

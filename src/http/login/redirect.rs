@@ -1,7 +1,7 @@
 //! The address that the vendor sends the browser back to.
 //!
-//! Kept as it is written: vendors compare it byte by byte with what was registered (`wisenet.md` 2.1,
-//! `webuntis-oneroster.md` 1.4).
+//! Kept as it is written: vendors compare it byte by byte with what was registered (wisenet.md 2.1,
+//! webuntis-oneroster.md 1.4).
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! Fault catalogue A: connections that break, stall, lie and bomb.
+//! fault-catalogue.md A: connections that break, stall, lie and bomb.
 
 use std::io::Write;
 

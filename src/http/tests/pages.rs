@@ -1,4 +1,4 @@
-//! Fault catalogue B: statuses, and what is sent.
+//! fault-catalogue.md B: statuses, and what is sent.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,4 +1,4 @@
-//! Refresh tokens that are used up by being used (`reliability.md` 3.3).
+//! Refresh tokens that are used up by being used (reliability.md 3.3).
 
 use secrecy::ExposeSecret;
 use wiremock::matchers::method;

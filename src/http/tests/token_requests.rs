@@ -1,4 +1,4 @@
-//! Fault catalogue D: what is sent to a token endpoint, and what its refusals mean.
+//! fault-catalogue.md D: what is sent to a token endpoint, and what its refusals mean.
 
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer};

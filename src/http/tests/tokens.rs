@@ -1,4 +1,4 @@
-//! Fault catalogue D: keeping and replacing an access token.
+//! fault-catalogue.md D: keeping and replacing an access token.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

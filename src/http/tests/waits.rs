@@ -1,4 +1,4 @@
-//! Fault catalogue B: waits, paces and budgets.
+//! fault-catalogue.md B: waits, paces and budgets.
 
 use super::pages::{fine, requests, server, status};
 use super::*;

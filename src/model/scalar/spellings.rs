@@ -64,7 +64,7 @@ pub(super) fn read(text: &str) -> Option<Spelled> {
     month_by_name(text)
 }
 
-/// wapi.md 9.4 and wisenet.md 7: the older JSON form of .NET.
+/// wapi.md 9 rule 4 and wisenet.md 7: the older JSON form of .NET.
 fn milliseconds(inner: &str) -> Option<Spelled> {
     let (digits, zone) = match inner.get(1..).and_then(|rest| rest.find(['+', '-'])) {
         Some(sign) => {

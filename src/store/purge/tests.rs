@@ -1,4 +1,4 @@
-//! Old versions go when their time is over, and never by a clock that looks wrong (fault catalogue 146, 147).
+//! Old versions go when their time is over, and never by a clock that looks wrong (fault-catalogue.md 146, 147).
 
 use std::time::Duration;
 

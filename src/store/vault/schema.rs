@@ -64,7 +64,7 @@ DROP TABLE old_grants;
 DROP TABLE old_intents;
 ";
 
-/// Never touches a file that is not ours (fault catalogue 121).
+/// Never touches a file that is not ours (fault-catalogue.md 121).
 pub(super) fn refuse_others(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let what = StoreError::sql("open the vault");
     let application =

@@ -3,7 +3,7 @@
 use super::*;
 
 impl Pager {
-    /// wisenet.md 8.1: from the last time seen; only a page of one single time is walked by skipping.
+    /// wisenet.md 8 rule 1: from the last time seen; only a page of one single time is walked by skipping.
     pub(super) fn after_watermark(&mut self, ask: &PageAsk, facts: &PageFacts) -> Use {
         let (from, skip) = match &ask.at {
             At::Since { from, skip } => (Some(from.as_str()), *skip),

@@ -108,7 +108,7 @@ async fn a_flux_that_nobody_knows() {
     }
 }
 
-/// wapi.md 6.10 and 7: a flux that goes takes its datas with it; what was measured stays. One answer
+/// wapi.md 6.10, wapi.md 7: a flux that goes takes its datas with it; what was measured stays. One answer
 /// holds all fluxes, so one that misses it is enough; the datas are listed flux by flux, and two must miss them.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flux_that_goes_leaves_its_points() {

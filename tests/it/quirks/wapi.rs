@@ -1,4 +1,4 @@
-//! The knobs of `wapi.md` 10, and the assumptions of its section 12 that show on the wire.
+//! The knobs of wapi.md 10, and the assumptions of wapi.md 12 that show on the wire.
 
 use super::bench::{Pairs, Watch};
 use super::expect::Then::{Except, Fails, Noted, Same};

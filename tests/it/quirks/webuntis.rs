@@ -1,4 +1,4 @@
-//! The quirks of `webuntis-oneroster.md` 4.1 and the switches of its 4.4.
+//! The quirks of webuntis-oneroster.md 4.1 and the switches of webuntis-oneroster.md 4.4.
 
 use super::bench::{Pairs, Watch};
 use super::expect::Then::{self, Counts, Except, Fails, Held, Incomplete, Noted, Same};

@@ -1,4 +1,4 @@
-//! The switches of `wisenet.md` 13.
+//! The switches of wisenet.md 13.
 
 use super::bench::{Pairs, Watch};
 use super::expect::Then::{

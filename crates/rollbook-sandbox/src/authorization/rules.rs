@@ -18,11 +18,11 @@ pub(crate) struct Client {
 /// When a redirect URL counts as registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RedirectRule {
-    /// Letter by letter, and registered without parameters (`wisenet.md` 2.1).
+    /// Letter by letter, and registered without parameters (wisenet.md 2.1).
     Exact,
-    /// At the same domain (`wapi.md` 2.1).
+    /// At the same domain (wapi.md 2.1).
     Domain,
-    /// At the same domain and path (`webuntis-oneroster.md` 1.4).
+    /// At the same domain and path (webuntis-oneroster.md 1.4).
     DomainAndPath,
 }
 

@@ -15,7 +15,7 @@ pub(super) enum Answer {
     List(Vec<Record>),
 }
 
-/// Groups in one answer at most (`wapi.md` 4.1).
+/// Groups in one answer at most (wapi.md 4.1).
 const MOST_GROUPS: i64 = 2000;
 
 impl Wapi {
@@ -125,7 +125,7 @@ impl Wapi {
         })
     }
 
-    /// One page of a list, with `Skip` and `Take` (A33), in what stands around it (A32).
+    /// One page of a list, with `Skip` and `Take` (wapi.md 12 A33), in what stands around it (wapi.md 12 A32).
     fn container(
         &self,
         name: &str,

@@ -1,4 +1,4 @@
-//! Error answers of the platform (`wapi.md` 8); none of them is documented, so all shapes exist.
+//! Error answers of the platform (wapi.md 8); none of them is documented, so all shapes exist.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};

@@ -1,4 +1,4 @@
-//! Records as JSV and as CSV (`wapi.md` 3.4). CSV is lossy on purpose: of a record that holds
+//! Records as JSV and as CSV (wapi.md 3.4). CSV is lossy on purpose: of a record that holds
 //! another one, only the inner one is printed, as the platform does.
 
 use super::answers::Answer;

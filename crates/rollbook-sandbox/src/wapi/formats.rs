@@ -1,4 +1,4 @@
-//! Choosing and spelling the format of an answer (`wapi.md` 3.2 to 3.4).
+//! Choosing and spelling the format of an answer (wapi.md 3.2 to 3.4).
 
 use axum::http::{HeaderMap, header};
 
@@ -23,7 +23,7 @@ const WORDS: &[(&str, Format)] = &[
 ];
 
 impl Format {
-    /// The format asked for: by suffix, `format=`, prefix, `Accept`, `Content-Type`, else JSON (A11).
+    /// The format asked for: by suffix, `format=`, prefix, `Accept`, `Content-Type`, else JSON (wapi.md 12 A11).
     /// Also the path without its suffix.
     pub(super) fn chosen<'a>(
         path: &'a str,

@@ -1,6 +1,6 @@
 //! WAPI of WIT-DataCenter: building telemetry of the invented school.
 //!
-//! Written from `wapi.md`; where that file says ASSUMPTION there is a switch. One port
+//! Written from `docs/contracts/wapi.md`; where that file says ASSUMPTION there is a switch. One port
 //! plays both hosts, the authorization server and the API.
 
 mod answers;

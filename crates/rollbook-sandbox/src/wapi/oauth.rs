@@ -1,4 +1,4 @@
-//! The authorization server: rules, and the grants that only WAPI has (`wapi.md` 2).
+//! The authorization server: rules, and the grants that only WAPI has (wapi.md 2).
 //!
 //! Client credentials count only in the body; HTTP Basic is refused.
 
@@ -18,9 +18,9 @@ pub(super) const CLIENT: &str = "rollbook";
 pub(super) const CLIENT_SECRET: &str = "wapi-client-secret-of-the-sandbox";
 pub(super) const USER: &str = "mirror";
 pub(super) const PASSWORD: &str = "wapi-password-of-the-sandbox";
-/// The registered callback; any other at its domain will do (2.1).
+/// The registered callback; any other at its domain will do (wapi.md 2.1).
 const REDIRECT_URL: &str = "http://127.0.0.1:8911/callback";
-/// The one scope there is (A3).
+/// The one scope there is (wapi.md 12 A3).
 const SCOPE: &str = "https://api.wit-datacenter.com";
 
 /// What a person who signs in has to know; there is no metadata document.
@@ -76,7 +76,7 @@ impl Wapi {
                 client(ANOTHER_CLIENT, "wapi-secret-of-another-app"),
             ],
             client_auth: ClientAuth::Post,
-            // A8: every refusal is a 400.
+            // wapi.md 12 A8: every refusal is a 400.
             client_refused: StatusCode::BAD_REQUEST,
             redirect: RedirectRule::Domain,
             redirect_url: REDIRECT_URL,
@@ -89,7 +89,7 @@ impl Wapi {
             seconds: self.switches.token_seconds,
             token_type: "bearer",
             refresh: true,
-            // One access token a person and App (2.1): the refresh token before ends.
+            // One access token a person and App (wapi.md 2.1): the refresh token before ends.
             one_grant: true,
         }
     }
@@ -137,7 +137,7 @@ fn holder(user: Option<&str>) -> Holder {
     }
 }
 
-/// The holder with what the request asked for: the one scope, or nothing, which means it (A3).
+/// The holder with what the request asked for: the one scope, or nothing, which means it (wapi.md 12 A3).
 fn scoped(
     rules: &Rules,
     server: &Authorization,
@@ -151,7 +151,7 @@ fn scoped(
 }
 
 /// The implicit workflow: a token in the query string, where the RFC wants the fragment, and never a
-/// refresh token (2.3).
+/// refresh token (wapi.md 2.3).
 fn implicit(server: &Authorization, rules: &Rules, holder: Holder) -> Vec<(&'static str, String)> {
     let granted = server.without_grant(holder, rules.seconds);
     vec![

@@ -1,4 +1,4 @@
-//! From an address to an operation with its parameters (`wapi.md` 3.1 and 4).
+//! From an address to an operation with its parameters (wapi.md 3.1, wapi.md 4).
 //!
 //! Paths and parameter names are matched without regard to case; parameters nobody knows are
 //! ignored, as the platform's framework does.

@@ -1,7 +1,7 @@
 //! Entities as the platform's framework sees them: a class name, and fields with Pascal names.
 //!
 //! Each format spells the same record differently; JSON puts `wType` first and camel-cases names
-//! by an algorithm of its own (`wapi.md` 3.3).
+//! by an algorithm of its own (wapi.md 3.3).
 
 use std::fmt::Write as _;
 
@@ -44,7 +44,7 @@ pub enum DateStyle {
     /// `2025-01-14T06:10:00.0000000Z`.
     #[default]
     SevenDigits,
-    /// The same without `Z`, and still UTC (A38).
+    /// The same without `Z`, and still UTC (wapi.md 12 A38).
     NoZone,
     /// `/Date(1736835000000+0000)/`, the framework's other form.
     Framework,

@@ -1,4 +1,4 @@
-//! Every knob of `wapi.md` 10, and the assumptions of its section 12 that show on the wire.
+//! Every knob of wapi.md 10, and the assumptions of wapi.md 12 that show on the wire.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::switches::choice;
 
 pub use super::record::DateStyle;
 
-choice! { /// What stands around a list (A32).
+choice! { /// What stands around a list (wapi.md 12 A32).
     Container {
         /// An object with the rows and a total.
         #[default] Container,
@@ -31,7 +31,7 @@ pub enum PointKeys {
     #[serde(rename = "long")]
     Long,
 }
-/// Name of the Data id in a point, where more than one Data was asked for (A40).
+/// Name of the Data id in a point, where more than one Data was asked for (wapi.md 12 A40).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PointIdKey {
     /// `D`.
@@ -51,7 +51,7 @@ pub enum PointIdKey {
     #[serde(rename = "dataId")]
     Plain,
 }
-choice! { /// Whether points at the very bounds belong to a window (A44).
+choice! { /// Whether points at the very bounds belong to a window (wapi.md 12 A44).
     Bounds {
         /// Both do.
         #[default] Inclusive,
@@ -63,7 +63,7 @@ choice! { /// Whether points at the very bounds belong to a window (A44).
         Exclusive,
     }
 }
-/// Shape of error bodies (A48).
+/// Shape of error bodies (wapi.md 12 A48).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ErrorBody {
     /// `{"responseStatus":{"errorCode":…}}`.
@@ -82,13 +82,13 @@ pub enum ErrorBody {
 }
 choice! { /// Which addresses are served.
     Routes {
-        /// The REST routes of 4.1 and 4.2, and `/json/reply/…`.
+        /// The REST routes of wapi.md 4.1 and 4.2, and `/json/reply/…`.
         #[default] Rest,
         /// `/json/reply/…` alone.
         ReplyOnly,
     }
 }
-choice! { /// Where points are found by REST (A12).
+choice! { /// Where points are found by REST (wapi.md 12 A12).
     PointsRoute {
         /// `/{WAC}/Point/{DataIDs}`.
         #[default] Point,
@@ -96,7 +96,7 @@ choice! { /// Where points are found by REST (A12).
         DataPoint,
     }
 }
-choice! { /// Whether the application may use the password grant (2.3).
+choice! { /// Whether the application may use the password grant (wapi.md 2.3).
     PasswordGrant {
         /// It may.
         #[default] Allowed,
@@ -112,7 +112,7 @@ choice! { /// How a date that was never set is sent.
         Null,
     }
 }
-choice! { /// Unit of an LTU's `gmtOffset` (A42).
+choice! { /// Unit of an LTU's `gmtOffset` (wapi.md 12 A42).
     GmtOffset {
         /// Hours.
         #[default] Hours,
@@ -120,7 +120,7 @@ choice! { /// Unit of an LTU's `gmtOffset` (A42).
         Minutes,
     }
 }
-choice! { /// Form of a Flux's `period` (A35).
+choice! { /// Form of a Flux's `period` (wapi.md 12 A35).
     Period {
         /// `PT10M`.
         #[default] Iso,
@@ -151,7 +151,7 @@ choice! { /// What becomes of the second Flux.
     }
 }
 
-/// All switches of the simulated platform; the defaults are those of `wapi.md` 10 and 12.
+/// All switches of the simulated platform; the defaults are those of wapi.md 10, wapi.md 12.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Switches {
@@ -159,27 +159,27 @@ pub struct Switches {
     pub token_seconds: u64,
     /// How many requests a token is good for; none is no bound.
     pub token_requests: Option<u64>,
-    /// Whether client credentials bring a refresh token (A5).
+    /// Whether client credentials bring a refresh token (wapi.md 12 A5).
     pub client_refresh: bool,
     /// Whether the password grant is allowed.
     pub password_grant: PasswordGrant,
-    /// Status for a bad or expired token (A9).
+    /// Status for a bad or expired token (wapi.md 12 A9).
     pub bad_token: u16,
-    /// Status for a token without user where one is needed (A10).
+    /// Status for a token without user where one is needed (wapi.md 12 A10).
     pub no_user: u16,
-    /// A32.
+    /// wapi.md 12 A32.
     pub container: Container,
-    /// A33: rows of a page when `Take` is not given.
+    /// wapi.md 12 A33: rows of a page when `Take` is not given.
     pub default_take: usize,
     /// Names of a point's members.
     pub point_keys: PointKeys,
-    /// A40: name of the Data id in a point.
+    /// wapi.md 12 A40: name of the Data id in a point.
     pub point_id_key: PointIdKey,
-    /// A13: what stands between several Data ids.
+    /// wapi.md 12 A13: what stands between several Data ids.
     pub separator: String,
-    /// A44.
+    /// wapi.md 12 A44.
     pub bounds: Bounds,
-    /// A48.
+    /// wapi.md 12 A48.
     pub error_body: ErrorBody,
     /// Status of `NotExist`: 400, 404 or 500.
     pub not_exist: u16,
@@ -191,7 +191,7 @@ pub struct Switches {
     pub max_events: usize,
     /// Which addresses are served.
     pub routes: Routes,
-    /// A12.
+    /// wapi.md 12 A12.
     pub points_route: PointsRoute,
     /// Whether the list of Flux holds the short form.
     pub short_lists: bool,
@@ -199,9 +199,9 @@ pub struct Switches {
     pub dates: DateStyle,
     /// Spelling of dates never set.
     pub unset_dates: UnsetDates,
-    /// A42.
+    /// wapi.md 12 A42.
     pub gmt_offset: GmtOffset,
-    /// A35.
+    /// wapi.md 12 A35.
     pub period: Period,
     /// Whether the third LTU delivers two hours of each day a day late.
     pub late_batch: bool,
@@ -221,7 +221,7 @@ pub struct Switches {
     pub renames: bool,
     /// What becomes of the second Flux.
     pub flux_fate: FluxFate,
-    /// The authorization server, as `auth.name`; A4, A6, A7 and A8 are there.
+    /// The authorization server, as `auth.name`; wapi.md 12 A4, A6, A7 and A8 are there.
     pub auth: authorization::Switches,
 }
 

@@ -1,4 +1,4 @@
-//! Records as XML by data contract (`wapi.md` 3.4): Pascal names, base class first, the rest of
+//! Records as XML by data contract (wapi.md 3.4): Pascal names, base class first, the rest of
 //! each class in alphabetical order, nulls as `i:nil`.
 
 use std::fmt::Write as _;

@@ -1,12 +1,12 @@
 //! The values that the OneRoster server's switches can take.
 //!
-//! `Q1` to `Q25` are the rows of `webuntis-oneroster.md` 4.1; sections are of the same file.
+//! `Q1` to `Q25` are the rows of webuntis-oneroster.md 4.1.
 
 use serde::{Deserialize, Serialize};
 
 use crate::switches::choice;
 
-choice! { /// How the token endpoint says that the password is wrong (1.2).
+choice! { /// How the token endpoint says that the password is wrong (webuntis-oneroster.md 1.2).
     TokenRefusal {
         /// 401 `invalid_client`.
         #[default] InvalidClient,
@@ -14,7 +14,7 @@ choice! { /// How the token endpoint says that the password is wrong (1.2).
         InvalidGrant,
     }
 }
-choice! { /// Shape of an error body (3.8).
+choice! { /// Shape of an error body (webuntis-oneroster.md 3.8).
     ErrorBody {
         /// a: `statusInfoSet`.
         #[default] StatusInfo,
@@ -34,7 +34,7 @@ choice! { /// Shape of an error body (3.8).
         Untis,
     }
 }
-choice! { /// What a limit above the cap draws (Q1).
+choice! { /// What a limit above the cap draws (webuntis-oneroster.md 4.1 Q1).
     AboveCap {
         /// A page as large as the cap.
         #[default] Clamp,
@@ -42,9 +42,9 @@ choice! { /// What a limit above the cap draws (Q1).
         Reject,
     }
 }
-choice! { /// What happens to `filter` (Q3).
+choice! { /// What happens to `filter` (webuntis-oneroster.md 4.1 Q3).
     Filter {
-        /// The full grammar of 3.6.
+        /// The full grammar of webuntis-oneroster.md 3.6.
         #[default] Honoured,
         /// Everything is returned.
         Ignored,
@@ -52,7 +52,7 @@ choice! { /// What happens to `filter` (Q3).
         Rejected,
     }
 }
-choice! { /// What happens to `sort`, `orderBy` and `fields` (Q4).
+choice! { /// What happens to `sort`, `orderBy` and `fields` (webuntis-oneroster.md 4.1 Q4).
     Sort {
         /// As asked.
         #[default] Honoured,
@@ -60,7 +60,7 @@ choice! { /// What happens to `sort`, `orderBy` and `fields` (Q4).
         Ignored,
     }
 }
-choice! { /// The order of rows when none is asked for (Q10).
+choice! { /// The order of rows when none is asked for (webuntis-oneroster.md 4.1 Q10).
     Order {
         /// Order of arrival.
         #[default] Insertion,
@@ -68,7 +68,7 @@ choice! { /// The order of rows when none is asked for (Q10).
         Random,
     }
 }
-choice! { /// What `X-Total-Count` says (Q5, Q6).
+choice! { /// What `X-Total-Count` says (webuntis-oneroster.md 4.1 Q5, Q6).
     Total {
         /// Absent at WebUntis, right at the plain standard.
         #[default] Usual,
@@ -84,13 +84,13 @@ choice! { /// What `X-Total-Count` says (Q5, Q6).
         Blanks,
     }
 }
-choice! { /// What `Link` says (Q5, Q7, Q8).
+choice! { /// What `Link` says (webuntis-oneroster.md 4.1 Q5, Q7, Q8).
     Link {
         /// Absent at WebUntis, right at the plain standard.
         #[default] Usual,
         /// Absent.
         Absent,
-        /// As in 3.4.
+        /// As in webuntis-oneroster.md 3.4.
         Right,
         /// `next` also on the last page.
         AlwaysNext,
@@ -108,7 +108,7 @@ choice! { /// What `Link` says (Q5, Q7, Q8).
         NextAtEnd,
     }
 }
-choice! { /// How `offset` is read (Q9).
+choice! { /// How `offset` is read (webuntis-oneroster.md 4.1 Q9).
     Offset {
         /// A number of records.
         #[default] Records,
@@ -118,7 +118,7 @@ choice! { /// How `offset` is read (Q9).
         Ignored,
     }
 }
-choice! { /// What befalls page `trouble_page` of every collection, once (Q11, Q20, Q23).
+choice! { /// What befalls page `trouble_page` of every collection, once (webuntis-oneroster.md 4.1 Q11, Q20, Q23).
     Trouble {
         /// Nothing.
         #[default] Never,
@@ -142,9 +142,9 @@ choice! { /// What befalls page `trouble_page` of every collection, once (Q11, Q
         Unavailable,
     }
 }
-choice! { /// What stands around the rows (Q12).
+choice! { /// What stands around the rows (webuntis-oneroster.md 4.1 Q12).
     Wrapper {
-        /// The key of 3.3.
+        /// The key of webuntis-oneroster.md 3.3.
         #[default] Right,
         /// Nothing: a bare array or object.
         Bare,
@@ -152,7 +152,7 @@ choice! { /// What stands around the rows (Q12).
         WrongSingle,
     }
 }
-choice! { /// How optional text that is not there is written (Q13).
+choice! { /// How optional text that is not there is written (webuntis-oneroster.md 4.1 Q13).
     AbsentText {
         /// Left out.
         #[default] Omitted,
@@ -172,7 +172,7 @@ choice! { /// Whether a member is sent.
         Absent,
     }
 }
-choice! { /// How booleans are written (3.1, Q14).
+choice! { /// How booleans are written (webuntis-oneroster.md 3.1, webuntis-oneroster.md 4.1 Q14).
     Booleans {
         /// JSON `true` and `false`.
         #[default] Json,
@@ -186,7 +186,7 @@ choice! { /// How booleans are written (3.1, Q14).
         NumberText,
     }
 }
-choice! { /// How times are written (Q15).
+choice! { /// How times are written (webuntis-oneroster.md 4.1 Q15).
     Timestamps {
         /// `2026-02-03T07:15:42.000Z`.
         #[default] Utc,
@@ -198,7 +198,7 @@ choice! { /// How times are written (Q15).
         Offset,
     }
 }
-choice! { /// How dates are written (Q15).
+choice! { /// How dates are written (webuntis-oneroster.md 4.1 Q15).
     Dates {
         /// `2026-02-03`.
         #[default] Plain,
@@ -206,7 +206,7 @@ choice! { /// How dates are written (Q15).
         Datetimes,
     }
 }
-choice! { /// How references are written (Q16).
+choice! { /// How references are written (webuntis-oneroster.md 4.1 Q16).
     Refs {
         /// `href`, `sourcedId`, `type`.
         #[default] Full,
@@ -218,19 +218,19 @@ choice! { /// How references are written (Q16).
         Plain,
     }
 }
-choice! { /// How roles are written (Q17).
+choice! { /// How roles are written (webuntis-oneroster.md 4.1 Q17).
     Roles {
         /// As in the standard.
         #[default] Standard,
         /// `Teacher`.
         Capital,
-        /// Role names of 1.2.
+        /// Role names of OneRoster 1.2.
         Newer,
         /// Enrollment roles outside the four of the standard.
         OddEnrollment,
     }
 }
-choice! { /// How numeric ids are written (Q22).
+choice! { /// How numeric ids are written (webuntis-oneroster.md 4.1 Q22).
     Ids {
         /// As strings.
         #[default] Text,
@@ -238,7 +238,7 @@ choice! { /// How numeric ids are written (Q22).
         Numbers,
     }
 }
-choice! { /// What a request is redirected to (Q25).
+choice! { /// What a request is redirected to (webuntis-oneroster.md 4.1 Q25).
     Redirect {
         /// Nothing.
         #[default] Never,
@@ -248,7 +248,7 @@ choice! { /// What a request is redirected to (Q25).
         Host,
     }
 }
-choice! { /// `class.course` at WebUntis (4.4).
+choice! { /// `class.course` at WebUntis (webuntis-oneroster.md 4.4).
     ClassCourse {
         /// Left out.
         #[default] Absent,
@@ -256,7 +256,7 @@ choice! { /// `class.course` at WebUntis (4.4).
         Dangling,
     }
 }
-choice! { /// How a record that is gone looks (4.4).
+choice! { /// How a record that is gone looks (webuntis-oneroster.md 4.4).
     Deletion {
         /// It is not there.
         #[default] Disappears,
@@ -264,7 +264,7 @@ choice! { /// How a record that is gone looks (4.4).
         Marked,
     }
 }
-choice! { /// Status of the past school year (4.4).
+choice! { /// Status of the past school year (webuntis-oneroster.md 4.4).
     PastYear {
         /// `active`, as a record that is there.
         #[default] Active,

@@ -1,4 +1,4 @@
-//! Error answers in all the shapes that were met (`webuntis-oneroster.md` 3.8).
+//! Error answers in all the shapes that were met (webuntis-oneroster.md 3.8).
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};

@@ -1,4 +1,4 @@
-//! The filter grammar of OneRoster 1.1 (`webuntis-oneroster.md` 3.6), strictly.
+//! The filter grammar of OneRoster 1.1 (webuntis-oneroster.md 3.6), strictly.
 //!
 //! At most two clauses, joined by `AND` or `OR` outside quotes. Anything else is refused: a
 //! simulator that takes more than the standard would hide a client's mistake.

@@ -183,7 +183,7 @@ impl Maker<'_> {
         row
     }
 
-    /// Q18: users without an account, and the same user twice in a class.
+    /// webuntis-oneroster.md 4.1 Q18: users without an account, and the same user twice in a class.
     fn odd_enrollments(&self, lessons: &[Lesson], rows: &mut Vec<Value>) {
         if self.switches.dangling {
             for lesson in lessons.iter().take(3) {

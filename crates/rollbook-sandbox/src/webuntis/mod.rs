@@ -1,6 +1,6 @@
 //! WebUntis as OneRoster 1.1, and the plain standard beside it on a path of its own.
 //!
-//! Written from `webuntis-oneroster.md`. Two tenants with different schools stand behind
+//! Written from `docs/contracts/webuntis-oneroster.md`. Two tenants with different schools stand behind
 //! the same OneRoster addresses: the token decides which one is seen.
 
 pub mod choices;

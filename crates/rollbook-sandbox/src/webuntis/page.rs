@@ -13,7 +13,7 @@ use super::switches::{self, AboveCap, Link, Offset, Order, Sort, Switches, Total
 use crate::query::{pairs, value};
 use crate::random::Random;
 
-/// What a list request asks for, read by the rules of 3.4 to 3.7.
+/// What a list request asks for, read by the rules of webuntis-oneroster.md 3.4 to 3.7.
 pub(super) struct Asked {
     pub(super) limit: usize,
     start: usize,

@@ -171,7 +171,7 @@ impl Renderer<'_> {
         }
     }
 
-    /// Q21: what a single user's record gives away.
+    /// webuntis-oneroster.md 4.1 Q21: what a single user's record gives away.
     pub(super) fn reveal(&self, collection: &str, row: &mut Value) {
         if self.switches.secrets && collection == "users" {
             row["password"] = json!("{SSHA}bm90IGEgcmVhbCBvbmU=");

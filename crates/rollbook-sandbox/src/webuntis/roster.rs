@@ -16,9 +16,9 @@ use crate::school::{Role, School};
 /// Whose habits the rows follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Face {
-    /// What Untis serves (section 2).
+    /// What Untis serves (webuntis-oneroster.md 2).
     Untis,
-    /// The plain standard with courses, terms and demographics (section 3).
+    /// The plain standard with courses, terms and demographics (webuntis-oneroster.md 3).
     Standard,
 }
 

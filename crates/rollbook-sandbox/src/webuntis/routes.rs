@@ -1,4 +1,4 @@
-//! Which records an address names (`webuntis-oneroster.md` 2.1; the plain standard has more).
+//! Which records an address names (webuntis-oneroster.md 2.1; the plain standard has more).
 
 use std::collections::BTreeSet;
 
@@ -47,7 +47,7 @@ impl Rows {
     }
 }
 
-/// Wrapper keys of a collection, for lists and for single records (3.3).
+/// Wrapper keys of a collection, for lists and for single records (webuntis-oneroster.md 3.3).
 pub(super) fn wrapper(collection: &str) -> (&str, &str) {
     match collection {
         "academicSessions" => ("academicSessions", "academicSession"),

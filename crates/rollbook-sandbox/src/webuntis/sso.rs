@@ -1,4 +1,4 @@
-//! Single sign-on: rules, and the server-to-server token (1.2 to 1.5); and the plain standard's endpoint.
+//! Single sign-on: rules, and the server-to-server token (webuntis-oneroster.md 1.2 to 1.5); and the plain standard's endpoint.
 //!
 //! Two secrets, not to be mixed up: the password is for client credentials, the OIDC secret for a
 //! person's code.
@@ -24,9 +24,9 @@ pub(super) const CLIENT: &str = "rollbook";
 pub(super) const STANDARD_SECRET: &str = "standard-secret-of-the-sandbox";
 /// Life of a token of the plain standard, in seconds.
 const STANDARD_SECONDS: u64 = 3600;
-/// The registered redirect; domain and path count (1.4).
+/// The registered redirect; domain and path count (webuntis-oneroster.md 1.4).
 const REDIRECT_URL: &str = "http://127.0.0.1:8910/callback";
-/// What an application may ask for (1.5).
+/// What an application may ask for (webuntis-oneroster.md 1.5).
 const SCOPES: &[&str] = &[
     "openid",
     "roster-core.readonly",
@@ -127,7 +127,7 @@ impl WebUntis {
             },
             redirect: RedirectRule::DomainAndPath,
             redirect_url: REDIRECT_URL,
-            // The vendor's spelling (1.4).
+            // The vendor's spelling (webuntis-oneroster.md 1.4).
             redirect_refused: "invalid_ressource",
             repeats_redirect: false,
             pkce: Pkce::Optional,
@@ -140,7 +140,7 @@ impl WebUntis {
             },
             seconds: self.switches.token_seconds,
             token_type: "Bearer",
-            // None is documented (1.2).
+            // None is documented (webuntis-oneroster.md 1.2).
             refresh: false,
             one_grant: false,
         }

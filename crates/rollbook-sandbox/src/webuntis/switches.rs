@@ -1,18 +1,18 @@
 //! Every known way in which a OneRoster server may differ, as a switch.
 //!
-//! `Q1` to `Q25` are the rows of `webuntis-oneroster.md` 4.1; the others come from its 4.4. The
-//! defaults are those of 4.4. They hold for WebUntis and for the plain standard alike.
+//! `Q1` to `Q25` are the rows of webuntis-oneroster.md 4.1; the others and all defaults are those of
+//! webuntis-oneroster.md 4.4. They hold for WebUntis and for the plain standard alike.
 
 use serde::{Deserialize, Serialize};
 
 pub use super::choices::*;
 use crate::authorization;
 
-/// All switches of the OneRoster server; the defaults are those of 4.4.
+/// All switches of the OneRoster server; the defaults are those of webuntis-oneroster.md 4.4.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Switches {
-    /// Life of a WebUntis token in seconds (1.2).
+    /// Life of a WebUntis token in seconds (webuntis-oneroster.md 1.2).
     pub token_seconds: u64,
     /// How many requests a token is good for; none is no bound.
     pub token_requests: Option<u64>,
@@ -22,61 +22,61 @@ pub struct Switches {
     pub token_needs_body: bool,
     /// Status for a tenant nobody knows: 404 or 401.
     pub unknown_tenant: u16,
-    /// Status for a bad or expired token: 401, or 403 (Q19).
+    /// Status for a bad or expired token: 401, or 403 (webuntis-oneroster.md 4.1 Q19).
     pub bad_token: u16,
     /// Shape of error bodies.
     pub error_body: ErrorBody,
     /// Collections the application has no right to.
     pub forbidden: Vec<String>,
-    /// Status for a missing right: 403, or 401 (Q19).
+    /// Status for a missing right: 403, or 401 (webuntis-oneroster.md 4.1 Q19).
     pub forbidden_status: u16,
-    /// Q1: largest page; none is no cap.
+    /// webuntis-oneroster.md 4.1 Q1: largest page; none is no cap.
     pub limit_cap: Option<usize>,
-    /// Q1: what a larger limit draws.
+    /// webuntis-oneroster.md 4.1 Q1: what a larger limit draws.
     pub above_cap: AboveCap,
-    /// Q2: page size when none is asked for.
+    /// webuntis-oneroster.md 4.1 Q2: page size when none is asked for.
     pub default_limit: usize,
-    /// Q3.
+    /// webuntis-oneroster.md 4.1 Q3.
     pub filter: Filter,
-    /// Q4.
+    /// webuntis-oneroster.md 4.1 Q4.
     pub sort: Sort,
-    /// Q10.
+    /// webuntis-oneroster.md 4.1 Q10.
     pub order: Order,
-    /// Q5, Q6.
+    /// webuntis-oneroster.md 4.1 Q5, Q6.
     pub total: Total,
-    /// Q5, Q7, Q8.
+    /// webuntis-oneroster.md 4.1 Q5, Q7, Q8.
     pub link: Link,
-    /// Q9.
+    /// webuntis-oneroster.md 4.1 Q9.
     pub offset: Offset,
-    /// Q11, Q20, Q23.
+    /// webuntis-oneroster.md 4.1 Q11, Q20, Q23.
     pub trouble: Trouble,
     /// Which page of a collection is in trouble, counted from one.
     pub trouble_page: u64,
-    /// Q12.
+    /// webuntis-oneroster.md 4.1 Q12.
     pub wrapper: Wrapper,
-    /// Q13.
+    /// webuntis-oneroster.md 4.1 Q13.
     pub absent_text: AbsentText,
-    /// Q13: `dateLastModified`.
+    /// webuntis-oneroster.md 4.1 Q13: `dateLastModified`.
     pub modified: Presence,
-    /// Q14.
+    /// webuntis-oneroster.md 4.1 Q14.
     pub booleans: Booleans,
-    /// Q15.
+    /// webuntis-oneroster.md 4.1 Q15.
     pub timestamps: Timestamps,
-    /// Q15.
+    /// webuntis-oneroster.md 4.1 Q15.
     pub dates: Dates,
-    /// Q16.
+    /// webuntis-oneroster.md 4.1 Q16.
     pub refs: Refs,
-    /// Q17.
+    /// webuntis-oneroster.md 4.1 Q17.
     pub roles: Roles,
-    /// Q18: enrollments of users and classes that no list holds (users without account).
+    /// webuntis-oneroster.md 4.1 Q18: enrollments of users and classes that no list holds (users without account).
     pub dangling: bool,
-    /// Q18: a second enrollment for the same user and class.
+    /// webuntis-oneroster.md 4.1 Q18: a second enrollment for the same user and class.
     pub duplicates: bool,
-    /// Q21: single users carry a password and a phone.
+    /// webuntis-oneroster.md 4.1 Q21: single users carry a password and a phone.
     pub secrets: bool,
-    /// Q22.
+    /// webuntis-oneroster.md 4.1 Q22.
     pub ids: Ids,
-    /// Q25.
+    /// webuntis-oneroster.md 4.1 Q25.
     pub redirect: Redirect,
     /// `class.course` at WebUntis.
     pub class_course: ClassCourse,
@@ -90,7 +90,7 @@ pub struct Switches {
     pub past_year: PastYear,
     /// Day on which the next school year becomes the current one; none is never.
     pub roll_over: Option<u64>,
-    /// The authorization server, as `auth.name`; Q24 is there.
+    /// The authorization server, as `auth.name`; webuntis-oneroster.md 4.1 Q24 is there.
     pub auth: authorization::Switches,
 }
 

@@ -1,6 +1,6 @@
 //! What `/v1` answers to a permitted GET: collections, single rows, short lists and combos.
 //!
-//! Knows the envelope and its exceptions (section 3.2); authorisation and faults come before it.
+//! Knows the envelope and its exceptions (wisenet.md 3.2); authorisation and faults come before it.
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode, header};
@@ -17,7 +17,7 @@ use super::world::{Entity, Entry};
 pub enum Shape {
     /// `Data` and `Relationships`.
     Wrapped,
-    /// The bare short form (section 10, quirk 6).
+    /// The bare short form (wisenet.md 10 rule 6).
     Short,
     /// The short form as `Data`.
     WrappedShort,

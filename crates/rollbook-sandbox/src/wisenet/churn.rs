@@ -50,7 +50,7 @@ impl World {
         self.log(entity, id, Action::Delete, at);
     }
 
-    /// The unit enrolments go first, as the vendor demands (section 8, rule 4).
+    /// The unit enrolments go first, as the vendor demands (wisenet.md 8 rule 4).
     pub(super) fn remove_course_enrolment(&mut self, id: u64, at: i64) {
         let units: Vec<u64> = self
             .rows(Entity::UnitEnrolment)

@@ -1,4 +1,4 @@
-//! The 168 combo lists (section 6 of the contract): names, id properties, shapes and contents.
+//! The 168 combo lists (wisenet.md 6): names, id properties, shapes and contents.
 //!
 //! The ids are keys of a database and never the codes; a client that mistakes one for the other
 //! finds that out here. Every third day one description changes.
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 const LISTS: &str = include_str!("data/combos.txt");
 const KNOWN: &str = include_str!("data/known.txt");
 
-/// Lists that a customer edits (section 6.1), so that their descriptions may change.
+/// Lists that a customer edits (wisenet.md 6.1), so that their descriptions may change.
 const EDITED: &[&str] = &[
     "enrolment-status-reasons",
     "results",
@@ -69,11 +69,11 @@ impl Combos {
         self.0.values().map(|list| list.rows.len() as u64).sum()
     }
 
-    /// `Relationships` of a row: empty but for two lists (section 3.2).
+    /// `Relationships` of a row: empty but for two lists (wisenet.md 3.2).
     pub fn relationships(&self, name: &str, row: &Map<String, Value>) -> Value {
         let (list, property, relation) = match name {
             "alert-types" => ("event-types", "EventTypeId", "EventType"),
-            // Misspelt on the wire: section 10, quirk 8.
+            // Misspelt on the wire: wisenet.md 10 rule 8.
             "opportunity-stages" => ("win-probabilities", "WinProbablityId", "WinProbability"),
             _ => return json!({}),
         };

@@ -1,4 +1,4 @@
-//! Limits and accidents: what a call gets instead of its answer (sections 3.7 and 13).
+//! Limits and accidents: what a call gets instead of its answer (wisenet.md 3.7, wisenet.md 13).
 //!
 //! Counting is by call, so a fault strikes at the same place every time.
 

@@ -1,4 +1,4 @@
-//! The field tables of section 5, read from `data/` once.
+//! The field tables of wisenet.md 5, read from `data/` once.
 //!
 //! A line is `path kind [argument] [region] [share] [-> relationship]`. A path that begins a line
 //! stands in `Data`; a line without one says what only `Relationships` holds. `[]` behind a

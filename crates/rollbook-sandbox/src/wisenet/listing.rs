@@ -1,4 +1,4 @@
-//! From all rows to the page that was asked for: filters, order, skip and take (sections 3.4 to 3.6).
+//! From all rows to the page that was asked for: filters, order, skip and take (wisenet.md 3.4 to 3.6).
 //!
 //! The surprise: a filter that a resource does not declare changes nothing, as with the vendor,
 //! and one page never holds more than a thousand rows whatever `take` says.
@@ -12,7 +12,7 @@ use super::stamps;
 use super::switches::{Names, Unknown};
 use super::world::{Action, Entity, Entry};
 
-/// No page holds more rows than this (section 3.4).
+/// No page holds more rows than this (wisenet.md 3.4).
 pub const CEILING: usize = 1000;
 
 /// A request that cannot be understood: the message of its 400.
@@ -127,7 +127,7 @@ impl Asked {
     }
 }
 
-/// An operator and what it compares with (section 3.5).
+/// An operator and what it compares with (wisenet.md 3.5).
 struct Test {
     operator: &'static str,
     values: Vec<String>,

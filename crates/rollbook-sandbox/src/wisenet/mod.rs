@@ -1,4 +1,4 @@
-//! The simulated Wisenet, written from `wisenet.md` alone.
+//! The simulated Wisenet, written from `docs/contracts/wisenet.md` alone.
 //!
 //! Only reading is simulated: a write is refused and counted. The surprise: no row is kept. The
 //! `world` knows ids, links and change times of a day, and a page is worked out field by field

@@ -1,4 +1,4 @@
-//! What fits together: names, codes and dates of rows, and the short forms of section 5.8.
+//! What fits together: names, codes and dates of rows, and the short forms of wisenet.md 5.8.
 //!
 //! The same words stand in a row's own `Data` and in the `Relationships` of others, so both ask here.
 
@@ -39,7 +39,7 @@ impl View<'_> {
     /// The student behind a learner's number; also gives the address, which some share.
     pub(super) fn learner(&self, number: u64) -> (Person, String, Option<String>) {
         let person = self.school.person(Role::Student, number);
-        // Somebody who enrolled with an address already in use got no username (section 5.3).
+        // Somebody who enrolled with an address already in use got no username (wisenet.md 5.3).
         if number % 50 == 49 {
             let shared = self.school.person(Role::Student, number - 1).email;
             return (person, shared, None);
@@ -277,7 +277,7 @@ impl View<'_> {
     }
 }
 
-/// Every fifth of the staff has left; rows still point at them (section 10, quirk 14).
+/// Every fifth of the staff has left; rows still point at them (wisenet.md 10 rule 14).
 fn has_left(staff: u64) -> bool {
     staff % 5 == 3
 }

@@ -1,4 +1,4 @@
-//! The collections of section 4 that a mirror reads, with the exact spelling of their parameters.
+//! The collections of wisenet.md 4 that a mirror reads, with the exact spelling of their parameters.
 //!
 //! Data only; what the parameters do stands in `listing`. A field with a dot and a small letter is
 //! reached over a link: the learner or offer of an enrolment.
@@ -12,7 +12,7 @@ pub struct Resource {
     pub path: &'static str,
     /// What its rows are.
     pub entity: Entity,
-    /// Spelling of the change filter; unit enrolments have it differently (section 10, quirk 4).
+    /// Spelling of the change filter; unit enrolments have it differently (wisenet.md 10 rule 4).
     pub changed: &'static str,
     /// Other parameters and the field each looks at; `search` looks at several.
     pub filters: &'static [(&'static str, &'static [&'static str])],
@@ -52,7 +52,7 @@ const fn resource(
     }
 }
 
-/// The collections of section 4 that a mirror reads.
+/// The collections of wisenet.md 4 that a mirror reads.
 pub const RESOURCES: &[Resource] = &[
     resource("learners", Entity::Learner, LEARNER_FILTERS, &[]),
     resource(

@@ -276,7 +276,7 @@ fn place(data: &mut Map<String, Value>, field: &Field, element: usize, value: Va
     }
 }
 
-/// `DisabilityIds` is the obsolete form of `Disabilities` (section 5.3), so both say the same.
+/// `DisabilityIds` is the obsolete form of `Disabilities` (wisenet.md 5.3), so both say the same.
 fn repeat_disabilities(data: &mut Map<String, Value>) {
     let Some(Value::Object(demographics)) = data.get_mut("Demographics") else {
         return;

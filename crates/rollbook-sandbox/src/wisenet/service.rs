@@ -246,7 +246,7 @@ impl Wisenet {
         }
     }
 
-    /// The bodies of section 3.7: a bad key is 403, a bad bearer 401.
+    /// The bodies of wisenet.md 3.7: a bad key is 403, a bad bearer 401.
     fn refuse(
         &self,
         switches: &Switches,

@@ -1,4 +1,4 @@
-//! The simulated clock and the spellings of its times (section 7 of the contract).
+//! The simulated clock and the spellings of its times (wisenet.md 7).
 //!
 //! Not the real time: day zero is 2026-03-02T06:00Z for ever, so the same day has the same bytes.
 

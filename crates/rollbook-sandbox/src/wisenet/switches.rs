@@ -1,4 +1,4 @@
-//! What of the simulated Wisenet can be switched: section 13 of the contract, as far as reading goes.
+//! What of the simulated Wisenet can be switched: wisenet.md 13, as far as reading goes.
 //!
 //! Names in configuration are the field names; values are the variants in snake case. The
 //! defaults are the contract's base behaviour, so a switch nobody sets changes nothing.
@@ -37,16 +37,16 @@ impl Region {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Required {
-    /// Bearer token and `x-api-key` together (section 2.7).
+    /// Bearer token and `x-api-key` together (wisenet.md 2.7).
     #[default]
     BearerAndKey,
     /// The bearer token alone.
     Bearer,
-    /// The legacy mode: `x-api-key` alone (section 2.8).
+    /// The legacy mode: `x-api-key` alone (wisenet.md 2.8).
     Key,
 }
 
-/// How a page past the end of the data looks (section 3.4).
+/// How a page past the end of the data looks (wisenet.md 3.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PastEnd {
@@ -59,7 +59,7 @@ pub enum PastEnd {
     NoContent,
 }
 
-/// How an unset lookup looks in `Relationships` (section 3.2).
+/// How an unset lookup looks in `Relationships` (wisenet.md 3.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unset {
@@ -81,7 +81,7 @@ pub enum KeyOrder {
     Mixed,
 }
 
-/// How many digits a change time carries behind its seconds (section 7).
+/// How many digits a change time carries behind its seconds (wisenet.md 7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FractionDigits {
@@ -98,7 +98,7 @@ pub enum FractionDigits {
     Three,
 }
 
-/// Whether parameter names must be spelt as declared (section 3.5).
+/// Whether parameter names must be spelt as declared (wisenet.md 3.5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Names {
@@ -120,7 +120,7 @@ pub enum Unknown {
     Refused,
 }
 
-/// The spelling of `expires_at` in a token answer (section 2.4).
+/// The spelling of `expires_at` in a token answer (wisenet.md 2.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExpiresAt {

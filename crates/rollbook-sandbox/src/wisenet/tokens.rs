@@ -1,5 +1,5 @@
 //! The authorization server: addresses, rules and what only Wisenet's token answers hold
-//! (sections 2.1 to 2.6, 2.9).
+//! (wisenet.md 2.1 to 2.6, 2.9).
 //!
 //! One consent was given before the sandbox began, so that a mirror can start from a refresh token.
 
@@ -21,11 +21,11 @@ use crate::tokens::Holder;
 
 /// The client id that is known here.
 pub const CLIENT_ID: &str = "rollbook";
-/// Where the registered application is sent back to, letter by letter (2.1).
+/// Where the registered application is sent back to, letter by letter (wisenet.md 2.1).
 pub const REDIRECT_URL: &str = "http://127.0.0.1:8912/callback";
 /// Who consents: the administrator of the account.
 const ADMINISTRATOR: &str = "administrator";
-/// The resources with a scope each, `<resource>_read`; writing was not asked for (2.6).
+/// The resources with a scope each, `<resource>_read`; writing was not asked for (wisenet.md 2.6).
 const RESOURCES: &[&str] = &[
     "learner",
     "course",
@@ -91,7 +91,7 @@ pub(super) fn rules(origin: &str, seed: u64, switches: &Switches) -> Rules {
         repeats_redirect: true,
         pkce: Pkce::Required,
         scopes: scopes(),
-        // "All scopes" is refused; an application says which ones it means (2.1).
+        // "All scopes" is refused; an application says which ones it means (wisenet.md 2.1).
         default_scope: None,
         holder: administrator(),
         seconds: switches.token_seconds,
@@ -221,7 +221,7 @@ pub fn client_secret(seed: u64, client: &str) -> String {
     format!("wn_cs_{:016x}{:08x}", random.next(), random.next() >> 32)
 }
 
-/// The key that goes beside the bearer: forty letters and digits (section 2.8).
+/// The key that goes beside the bearer: forty letters and digits (wisenet.md 2.8).
 pub fn api_key(seed: u64) -> String {
     let mut random = Random::of(seed, "wisenet.key", 0);
     let letters = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz0123456789";

@@ -1,7 +1,7 @@
 //! Which rows exist on a day: ids, links, change times; no field beyond them.
 //!
 //! Day zero is worked out from the seed, every later day from the one before. The surprise: a row
-//! that is deleted leaves its list without a trace, and only the audit log knows (section 8).
+//! that is deleted leaves its list without a trace, and only the audit log knows (wisenet.md 8).
 
 use super::stamps::{self, now_of, tick};
 use super::values;
@@ -11,7 +11,7 @@ use crate::school::School;
 /// How many kinds of rows there are.
 const KINDS: usize = 13;
 
-/// Names that the audit log may use (section 5.9), and what people call them.
+/// Names that the audit log may use (wisenet.md 5.9), and what people call them.
 pub const ENTITY_NAMES: &[(&str, &str)] = &[
     ("Learner", "Learner"),
     ("Course", "Course"),
@@ -305,7 +305,7 @@ impl World {
         }
     }
 
-    /// Three to six enrolments a learner, so that 600 learners fill three pages (section 13).
+    /// Three to six enrolments a learner, so that 600 learners fill three pages (wisenet.md 13).
     fn enrol_first(&mut self, learner: u64) {
         let mut random = Random::of(self.seed, "wisenet.enrol", learner);
         let start = random.below(COURSE_OFFERS);

@@ -1,4 +1,4 @@
-//! The shapes of section 5 and 6: every field in every row, every relationship in some row, every list.
+//! The shapes of wisenet.md 5 and wisenet.md 6: every field in every row, every relationship in some row, every list.
 //!
 //! The names below are copied from the contract, not read from the tables the simulator uses.
 
