@@ -1,8 +1,7 @@
-//! The one door to time and sleep.
+//! The only access to time and sleep.
 //!
-//! Nothing else in the program asks what time it is or waits by itself, so a test can hold the
-//! clock still, let a day pass in a microsecond, or set the wall clock back while the monotonic
-//! one goes on. Not a scheduler: that is `daemon/`.
+//! No other code reads the time or sleeps, so a test can stop the clock, let a day pass in a microsecond, or set the wall
+//! clock back while the monotonic one continues. Not a scheduler: that is `daemon/`.
 
 use std::fmt;
 use std::future::Future;
@@ -15,14 +14,13 @@ use jiff::{SignedDuration, Timestamp};
 /// A future that ends when the time has passed.
 pub type Nap<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// What a clock can be asked.
 trait Time: Send + Sync {
     fn now(&self) -> Timestamp;
     fn running(&self) -> Duration;
     fn sleep(&self, length: Duration) -> Nap<'_>;
 }
 
-/// Wall time, monotonic time and sleep, handed down from the top.
+/// Wall time, monotonic time and sleep.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Time>);
 
@@ -39,12 +37,20 @@ impl Clock {
         self.0.now()
     }
 
-    /// Monotonic time since this clock was made; it never goes back and ignores a set wall clock.
+    /// The wall time after a wait; the latest time there is where it cannot be said.
+    pub fn wall_clock_after(&self, wait: Duration) -> Timestamp {
+        SignedDuration::try_from(wait)
+            .ok()
+            .and_then(|wait| self.now().checked_add(wait).ok())
+            .unwrap_or(Timestamp::MAX)
+    }
+
+    /// Monotonic time since this clock was created; independent of changes of the wall clock.
     pub fn running(&self) -> Duration {
         self.0.running()
     }
 
-    /// Waits. Zero returns at once.
+    /// Sleeps. Zero returns at once.
     pub fn sleep(&self, length: Duration) -> Nap<'_> {
         self.0.sleep(length)
     }
@@ -74,14 +80,14 @@ impl Time for System {
     }
 }
 
-/// A clock that stands still until somebody sleeps or moves it; every nap is over at once.
+/// A clock that moves only by sleeping or by a call; sleeping takes no real time.
 ///
 /// Works beside real sockets, unlike the runtime's paused time, because no timer is involved.
 #[derive(Clone, Debug)]
-pub struct TestClock(Arc<Mutex<Moment>>);
+pub struct TestClock(Arc<Mutex<TestTime>>);
 
 #[derive(Debug)]
-struct Moment {
+struct TestTime {
     wall: Timestamp,
     running: Duration,
     naps: Vec<Duration>,
@@ -90,52 +96,52 @@ struct Moment {
 impl TestClock {
     /// A clock that shows this time.
     pub fn at(wall: Timestamp) -> Self {
-        Self(Arc::new(Mutex::new(Moment {
+        Self(Arc::new(Mutex::new(TestTime {
             wall,
             running: Duration::ZERO,
             naps: Vec::new(),
         })))
     }
 
-    /// The handle that the code under test is given.
+    /// The [`Clock`] for the code under test.
     pub fn clock(&self) -> Clock {
         Clock(Arc::new(self.clone()))
     }
 
-    /// Lets time pass, wall and monotonic alike.
+    /// Advances wall and monotonic time.
     pub fn pass(&self, length: Duration) {
-        self.with(|moment| {
-            moment.wall += SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
-            moment.running += length;
+        self.with(|time| {
+            time.wall += SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
+            time.running += length;
         });
     }
 
-    /// Sets the wall clock, as an admin or a time server would; the monotonic clock does not notice.
+    /// Sets the wall clock, as an admin or a time server would; monotonic time is unchanged.
     pub fn set_wall(&self, wall: Timestamp) {
-        self.with(|moment| moment.wall = wall);
+        self.with(|time| time.wall = wall);
     }
 
-    /// Every nap taken so far, in order.
+    /// All sleeps so far, in order.
     pub fn naps(&self) -> Vec<Duration> {
-        self.with(|moment| moment.naps.clone())
+        self.with(|time| time.naps.clone())
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Moment) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut TestTime) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Time for TestClock {
     fn now(&self) -> Timestamp {
-        self.with(|moment| moment.wall)
+        self.with(|time| time.wall)
     }
 
     fn running(&self) -> Duration {
-        self.with(|moment| moment.running)
+        self.with(|time| time.running)
     }
 
     fn sleep(&self, length: Duration) -> Nap<'_> {
-        self.with(|moment| moment.naps.push(length));
+        self.with(|time| time.naps.push(length));
         self.pass(length);
         Box::pin(tokio::task::yield_now())
     }

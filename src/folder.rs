@@ -1,7 +1,7 @@
-//! The one door to files that people edit: reads a TOML file, or all of a folder.
+//! The only access to files that people edit: reads a TOML file, or all of a folder.
 //!
-//! Not a watcher, and it understands nothing of what it reads. Hidden files and editors' backups are
-//! passed over in silence, other names with a note, so that `rosters.tml` is not missed for months.
+//! Not a watcher, and it does not interpret the content. Hidden files and editors' backups are skipped silently, other
+//! names with a note, so that a mistyped `rosters.tml` is noticed.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,15 +10,15 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
-use crate::model::document::{LARGEST, text_of};
-use crate::model::{FileText, Place, Problem, Problems};
+use crate::document::parse::{LARGEST, text_of};
+use crate::document::{FileText, Location, Problem, Problems};
 
-/// What a folder holds.
+/// The content of a folder.
 #[derive(Debug, Default)]
 pub struct Folder {
     /// Each `.toml` file that could be read, with its name before the dot, by name.
     pub files: Vec<(String, Arc<FileText>)>,
-    /// Files that could not be read, and notes on those that were passed over.
+    /// Problems of files that could not be read, and notes on skipped ones.
     pub problems: Problems,
 }
 
@@ -26,7 +26,7 @@ pub struct Folder {
 pub fn read_file(path: &Path) -> Result<Arc<FileText>, Problem> {
     let unreadable = |error: &io::Error| {
         Problem::error(
-            Place::whole(&FileText::unread(path)),
+            Location::whole(&FileText::unread(path)),
             format!("cannot read this file: {}", plain(error)),
         )
     };
@@ -36,7 +36,7 @@ pub fn read_file(path: &Path) -> Result<Arc<FileText>, Problem> {
         .is_file()
     {
         return Err(Problem::error(
-            Place::whole(&FileText::unread(path)),
+            Location::whole(&FileText::unread(path)),
             "this is not a file",
         ));
     }
@@ -65,20 +65,20 @@ pub fn read_folder(path: &Path) -> Result<Folder, Problem> {
             },
             None => {
                 let note = Problem::note(
-                    Place::whole(&FileText::unread(&file)),
-                    "this is passed over",
+                    Location::whole(&FileText::unread(&file)),
+                    "this file is skipped",
                 );
                 folder
                     .problems
-                    .push(note.help("only files of this folder that end in `.toml` are read"));
+                    .push(note.help("only `.toml` files in this folder are read"));
             }
         }
     }
     Ok(folder)
 }
 
-/// A number that is another one when any `.toml` file directly in one of these folders holds something else, has
-/// another name, comes or goes. A folder or file that cannot be read counts as not there.
+/// Changes when a `.toml` file directly in one of these folders is changed, renamed, added or removed. A folder or file
+/// that cannot be read counts as missing.
 pub fn fingerprint(folders: &[PathBuf]) -> u64 {
     let mut hash = Xxh3Default::new();
     for folder in folders {
@@ -90,24 +90,27 @@ pub fn fingerprint(folders: &[PathBuf]) -> u64 {
         });
         files.sort();
         for file in files {
-            let held = File::open(&file).and_then(|file| {
-                let mut held = Vec::new();
-                file.take(LARGEST as u64 + 1).read_to_end(&mut held)?;
-                Ok(held)
+            let content = File::open(&file).and_then(|file| {
+                let mut bytes = Vec::new();
+                file.take(LARGEST as u64 + 1).read_to_end(&mut bytes)?;
+                Ok(bytes)
             });
             hash.update(file.as_os_str().as_encoded_bytes());
-            hash.update(&held.map_or([0; 8], |held| xxh3_64(&held).to_le_bytes()));
+            hash.update(&content.map_or([0; 8], |bytes| xxh3_64(&bytes).to_le_bytes()));
         }
     }
     hash.digest()
 }
 
 fn folder_problem(path: &Path, error: &io::Error) -> Problem {
-    let place = Place::whole(&FileText::unread(path));
-    Problem::error(place, format!("cannot read this folder: {}", plain(error)))
+    let location = Location::whole(&FileText::unread(path));
+    Problem::error(
+        location,
+        format!("cannot read this folder: {}", plain(error)),
+    )
 }
 
-/// What editors, package managers and people leave beside a file; packages put a README into such folders.
+/// Backups of editors and package managers; packages also install a README in such folders.
 fn is_leftover(name: &str) -> bool {
     const ENDINGS: [&str; 11] = [
         "~",
@@ -127,12 +130,12 @@ fn is_leftover(name: &str) -> bool {
         || ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
-/// The reason in words that fit into a sentence.
+/// The reason, for a message.
 pub fn plain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "it does not exist".to_owned(),
         io::ErrorKind::PermissionDenied => {
-            "no permission; let the user that rollbook runs as read it".to_owned()
+            "permission denied; make it readable for the user that runs rollbook".to_owned()
         }
         io::ErrorKind::NotADirectory => "it is not a folder".to_owned(),
         _ => error.to_string(),
@@ -176,7 +179,7 @@ mod tests {
         assert_eq!(
             problems,
             [
-                "c.tml: this is passed over (only files of this folder that end in `.toml` are read)",
+                "c.tml: this file is skipped (only `.toml` files in this folder are read)",
                 "e.toml: this is not a file",
                 "f.toml:1:1: this is not UTF-8 (save the file as UTF-8)",
             ]
@@ -185,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_said_plainly() {
+    fn a_missing_file_or_folder_is_reported() {
         let missing = Path::new("/nowhere/at/all.toml");
         let found = read_file(missing).expect_err("missing").to_string();
         assert_eq!(

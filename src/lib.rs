@@ -1,45 +1,50 @@
 //! Rollbook mirrors what other services say about a school into one local SQLite file.
 //!
-//! This is the map. Each folder's `mod.rs` is its contents page, and each file's first lines say what it
-//! is, what it is not, and its one surprise. The long way round is `docs/ARCHITECTURE.md`.
+//! This is the map. Each folder's `mod.rs` is its contents page; each file's first lines say what it is, what it is not, and its one
+//! surprise. `docs/ARCHITECTURE.md` describes the whole.
 //!
 //! ```text
-//! cli        one file a command; the only place that writes to the terminal
-//! app        builds everything from the configuration, introduces the floors
-//! daemon     when jobs run, reload, shutdown
-//! sync       one run: read, plan, guard, apply
-//! config   vendor   http   store      the admin's files, the vendors' descriptions, asking, keeping
-//! sheets     spreadsheets and CSV that people bring and take
-//! model      words and rules: no I/O, no clock, no async
-//! clock, folder      the doors to time and to files that people edit
+//! cli          one file a command; the only code that writes to the terminal
+//! app          composition and admin commands
+//! daemon       when jobs run, reload, shutdown, systemd, alerts
+//! sync         one run of a job: read, plan, decide, apply
+//! setup        every file -> one checked Setup, all problems at once
+//! auth         grants, token manager, rotation, discovery, browser login
+//! connector | http | store | spreadsheets
+//!              a vendor's API as data; one session a source; all SQLite; files that people bring
+//! model        values and rules: no I/O, no clock, no async
+//! document     TOML with locations
+//! clock, folder    the only access to time and to files that people edit
 //! ```
 //!
-//! Floors look down only, and neighbours on a floor do not know each other.
+//! Arrows point down only; neighbours meet in a small trait that the user of the service owns.
 //!
-//! Five thoughts carry the rest:
+//! Five ideas carry the rest:
 //!
-//! * **Vendors are data, the engine is code.** What is known of a vendor is one TOML file, read by
-//!   [`vendor`]. The engine knows a small closed set of strategies and no vendor by name.
-//! * **The difference is a value.** [`sync`] reads, works out a [`model::plan::Plan`], has it looked at by the
-//!   [`model::guard`], and only then has it applied. The same numbers feed the dry run, the log and the record.
-//! * **A checkpoint is never ahead of its data.** Both commit in one transaction of the [`store`], and none is
-//!   open while anybody waits for a vendor.
+//! * **Vendors are data, the engine is code.** A vendor's API is one TOML file, read by [`connector`]. The engine has a small closed
+//!   set of strategies and knows no vendor by name.
+//! * **The difference is a value.** [`sync`] reads and computes a [`model::plan::Plan`]; the [`model::guard`] checks it; then it is
+//!   applied. The same numbers feed the dry run, the log and the run's record.
+//! * **A checkpoint is never ahead of its data.** Both commit in one transaction of the [`store`], and none is open while a run waits
+//!   for a vendor.
 //! * **Absence is evidence only after a complete reading.** No failed, short, empty or odd answer removes a row.
-//! * **Ask politely, fail plainly, read only.** One [`http::Session`] a source waits, paces and retries; every
-//!   failure has a [`model::Class`] and ends in a sentence an admin can act on.
+//! * **Read only, polite, plain failures.** One [`http::Session`] a source paces and retries; every failure has a [`model::Class`] and
+//!   ends in a message that an admin can act on.
 //!
-//! To follow one page through the code, read in this order: [`vendor::description`], [`vendor::api`],
-//! [`sync::read`], [`http`], [`vendor::answer`], [`store::staging`], [`model::guard`], [`store::apply`].
+//! To follow one page through the code, read in this order: [`connector::file`], [`connector::api`], [`sync::read`], [`http`],
+//! [`connector::answer`], [`store::staging`], [`model::absence`], [`model::decision`], [`store::apply`].
 
 pub mod app;
+pub mod auth;
 pub mod cli;
 pub mod clock;
-pub mod config;
+pub mod connector;
 pub mod daemon;
+pub mod document;
 pub mod folder;
 pub mod http;
 pub mod model;
-pub mod sheets;
+pub mod setup;
+pub mod spreadsheets;
 pub mod store;
 pub mod sync;
-pub mod vendor;

@@ -30,7 +30,7 @@ impl Folder {
     /// An empty one.
     pub fn new() -> Self {
         let folder = TempDir::with_prefix("rollbook-bench-").expect("a temporary folder");
-        for name in ["config/vendors", "config/jobs", "state"] {
+        for name in ["config/connectors", "config/jobs", "state"] {
             std::fs::create_dir_all(folder.path().join(name)).expect("a folder in it");
         }
         Self(folder)
@@ -51,9 +51,9 @@ impl Folder {
             in_flight,
         } = reading;
         self.write(
-            "vendors/bench.toml",
+            "connectors/bench.toml",
             &format!(
-                "vendor = \"bench\"\nextends = \"oneroster\"\n\
+                "connector = \"bench\"\nextends = \"oneroster\"\n\
                  [limits]\nin_flight = {in_flight}\nper_second = 1000\n\
                  [streams.users]\npath = \"{path}\"\n[streams.users.page]\nsize = {page}\n"
             ),
@@ -61,7 +61,7 @@ impl Folder {
         let mut rollbook = String::new();
         for number in 1..=sources {
             rollbook.push_str(&format!(
-                "[sources.bench{number}]\nvendor = \"bench\"\n\
+                "[sources.bench{number}]\nconnector = \"bench\"\n\
                  [sources.bench{number}.settings]\nbase_url = \"{base_url}\"\ntoken_url = \"{token_url}\"\n\
                  [sources.bench{number}.auth]\ngrant = \"client_credentials\"\nclient_id = \"bench\"\n\
                  client_secret = {{ env = \"{SECRET}\" }}\n"

@@ -121,7 +121,7 @@ impl User {
 }
 
 /// Inserts all rows by one prepared statement in one transaction, and closes the database.
-/// Prints the CPU in milliseconds that was gone before it began, because making the rows is no part of it.
+/// Prints the CPU in milliseconds that was removed before it began, because making the rows is no part of it.
 pub fn insert(folder: &Path, people: usize) {
     let rows: Vec<Cells> = (0..people)
         .map(|number| Cells::of(Person::new(number, people, List::Plain)))

@@ -1,116 +1,121 @@
-//! Alerts while the daemon runs: what the mirror knows of each job and source, judged, written down, sent.
+//! Alerts while the daemon runs: evaluates each job and source, writes alerts to the outbox and sends them.
 //!
-//! Beside the runs and never in their way. It looks after each run and now and then, because a job that
-//! does not run at all tells nothing by itself.
+//! Independent of the runs. It evaluates after each run, and at least every 15 minutes, because a job that does not
+//! run at all triggers nothing.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
-use super::{App, DaemonEngine, Setup, care};
-use crate::config::AlertsConfig;
+use super::{App, DaemonEngine, maintenance};
 use crate::daemon::alerts::{
-    About, Alert, Facts, Judged, Kind, Limits, ParkedJob, SourceFacts, TRIES, judge, judge_source,
-    pause, send, ways,
+    Alert, AlertKind, AlertPlan, JobFacts, Limits, MAX_TRIES, ParkedJob, SourceFacts, Subject,
+    channels, evaluate_job, evaluate_source, retry_pause, send,
 };
 use crate::daemon::{Engine as _, Entry};
 use crate::model::schedule::next_tick;
 use crate::model::{Outcome, SourceName, scalar};
-use crate::store::alerts::{self, Letter};
-use crate::store::{StoreError, look, runs};
+use crate::setup::Setup;
+use crate::setup::files::AlertsConfig;
+use crate::store::alerts::{self, QueuedAlert};
+use crate::store::{StoreError, queries, runs};
 
-/// Nothing that only time brings is noticed later than this.
-const LONGEST_NAP: Duration = Duration::from_secs(15 * 60);
+/// The longest time between two evaluations: only time makes a job stale.
+const MAX_SLEEP: Duration = Duration::from_secs(15 * 60);
 
-/// A backup is missed at once: it comes once a day.
+/// One failed backup is enough: it runs once a day.
 const BACKUP_FAILURES: u32 = 1;
 
-/// A list may move while it is read once; one that is short three times is short.
+/// A list may change while it is read; after three incomplete runs it is not chance.
 const INCOMPLETE_RUNS: u32 = 3;
 
 impl DaemonEngine {
-    /// Tells whom the configuration names, for ever; `wake` says that a run has ended or the configuration is another.
+    /// Sends alerts, forever; `wake` is notified after a run and after a reload.
     pub async fn watch_alerts(&self, wake: &Notify) {
         loop {
             let config = self.app.setup().config.alerts.clone();
-            let nap = match &config {
+            let pause = match &config {
                 None => None,
-                Some(config) => Some(self.tell(config).await),
+                Some(config) => Some(self.evaluate_and_send(config).await),
             };
             tokio::select! {
                 () = wake.notified() => {}
-                () = self.app.clock.sleep(nap.unwrap_or(LONGEST_NAP)), if nap.is_some() => {}
+                () = self.app.clock.sleep(pause.unwrap_or(MAX_SLEEP)), if pause.is_some() => {}
             }
         }
     }
 
-    /// Looks at every job and every source, and sends what is due; says how long there is nothing to do.
-    async fn tell(&self, config: &AlertsConfig) -> Duration {
+    /// Evaluates every job and source and sends what is due; returns how long to wait.
+    async fn evaluate_and_send(&self, config: &AlertsConfig) -> Duration {
         for entry in self.jobs() {
-            let looked = self.look_at_job(config, &entry).await;
-            complain(About::Job(&entry.name), looked);
+            let evaluated = self.evaluate_job(config, &entry).await;
+            log_failure(Subject::Job(&entry.name), evaluated);
         }
         let setup = self.app.setup();
         for source in setup.sources.keys().map(SourceName::as_str) {
-            let looked = self.look_at_source(config, &setup, source).await;
-            complain(About::Source(source), looked);
+            let evaluated = self.evaluate_source(config, &setup, source).await;
+            log_failure(Subject::Source(source), evaluated);
         }
         match self.app.send_due(config).await {
-            Ok(nap) => nap,
+            Ok(pause) => pause,
             Err(error) => {
-                tracing::warn!("alerts could not be looked up: {error}");
-                LONGEST_NAP
+                tracing::warn!("could not read the outbox of alerts: {error}");
+                MAX_SLEEP
             }
         }
     }
 
-    async fn look_at_job(&self, config: &AlertsConfig, entry: &Entry) -> Result<(), StoreError> {
+    async fn evaluate_job(&self, config: &AlertsConfig, entry: &Entry) -> Result<(), StoreError> {
         let facts = self.facts(&self.app.store().reader()?, entry)?;
         let limits = Limits {
             failures: match entry.name.as_str() {
-                care::BACKUP => BACKUP_FAILURES,
+                maintenance::BACKUP => BACKUP_FAILURES,
                 _ => config.after_failures.get(),
             },
             incomplete_runs: INCOMPLETE_RUNS,
             stale: SignedDuration::try_from(config.stale_after.0).unwrap_or(SignedDuration::MAX),
         };
-        let judge = |told: &[_], now| judge(&entry.name, &facts, told, limits, now);
-        self.app.judge(config, About::Job(&entry.name), judge).await
+        let check = |active: &[_], now| evaluate_job(&entry.name, &facts, active, limits, now);
+        self.app
+            .evaluate(config, Subject::Job(&entry.name), check)
+            .await
     }
 
-    async fn look_at_source(
+    async fn evaluate_source(
         &self,
         config: &AlertsConfig,
         setup: &Setup,
         source: &str,
     ) -> Result<(), StoreError> {
         let facts = self.source_facts(&self.app.store().reader()?, setup, source)?;
-        let judge = |told: &[_], now| judge_source(source, &facts, told, now);
-        self.app.judge(config, About::Source(source), judge).await
+        let check = |active: &[_], now| evaluate_source(source, &facts, active, now);
+        self.app
+            .evaluate(config, Subject::Source(source), check)
+            .await
     }
 
-    fn facts(&self, reader: &look::Reader, entry: &Entry) -> Result<Facts, StoreError> {
+    fn facts(&self, reader: &queries::Reader, entry: &Entry) -> Result<JobFacts, StoreError> {
         let job = entry.name.as_str();
-        let state = self.state_by(reader, job)?;
+        let state = self.job_state(reader, job)?;
         let (good, first) = match job {
-            care::BACKUP => (runs::done(reader, care::BACKUP)?, None),
+            maintenance::BACKUP => (runs::done(reader, maintenance::BACKUP)?, None),
             _ => alerts::ends(reader, job)?,
         };
-        let last = look::runs(reader, Some(job), 1)?.pop();
-        // A run that was parked is told of its source; what it did not bring is missed from the tick after it.
+        let last = queries::runs(reader, Some(job), 1)?.pop();
+        // A parked run is alerted for its source; the job can be stale from the tick after it.
         let parked = last
             .as_ref()
             .filter(|run| run.outcome == Some(Outcome::Parked))
             .and_then(|run| scalar::parse(run.ended.as_deref()?));
         let from = good.or(first).max(parked);
         let (cron, zone) = (entry.schedule.cron(), entry.zone.zone());
-        Ok(Facts {
+        Ok(JobFacts {
             parked: state.parked.is_some(),
-            held: look::held(reader, job)?.map(|run| run.run),
+            held: queries::held(reader, job)?.map(|run| run.run),
             failures: state.failures,
             incomplete_runs: state.incomplete_runs,
-            sentence: last.and_then(|run| run.sentence),
+            message: last.and_then(|run| run.message),
             good,
             due: from.and_then(|from| next_tick(cron, zone, from)),
         })
@@ -118,7 +123,7 @@ impl DaemonEngine {
 
     fn source_facts(
         &self,
-        reader: &look::Reader,
+        reader: &queries::Reader,
         setup: &Setup,
         source: &str,
     ) -> Result<SourceFacts, StoreError> {
@@ -127,12 +132,12 @@ impl DaemonEngine {
         for (job, _) in jobs.filter(|(_, job)| job.source.as_str() == source) {
             let job = job.as_str();
             facts.jobs.push(job.to_owned());
-            let state = self.state_by(reader, job)?;
+            let state = self.job_state(reader, job)?;
             if let Some(parked) = state.parked {
                 facts.parked.push(ParkedJob {
                     job: job.to_owned(),
                     reason: parked.reason,
-                    why: parked.message,
+                    message: parked.message,
                 });
             }
             facts.good = facts.good.max(alerts::ends(reader, job)?.0);
@@ -141,101 +146,102 @@ impl DaemonEngine {
     }
 }
 
-fn complain(about: About<'_>, looked: Result<(), StoreError>) {
-    if let Err(error) = looked {
-        let about = about.key();
-        tracing::warn!(about, "what is to be told of it is not known: {error}");
+fn log_failure(subject: Subject<'_>, evaluated: Result<(), StoreError>) {
+    if let Err(error) = evaluated {
+        let about = subject.key();
+        tracing::warn!(about, "could not evaluate alerts: {error}");
     }
 }
 
 impl App {
-    /// Judges by what was told before, and writes down what is told from now on.
-    async fn judge(
+    /// Evaluates against the active alerts, and writes the result to the mirror.
+    async fn evaluate(
         &self,
         config: &AlertsConfig,
-        about: About<'_>,
-        judge: impl FnOnce(&[(Kind, Timestamp)], Timestamp) -> Judged,
+        subject: Subject<'_>,
+        evaluate: impl FnOnce(&[(AlertKind, Timestamp)], Timestamp) -> AlertPlan,
     ) -> Result<(), StoreError> {
-        let (now, key) = (self.clock.now(), about.key());
-        let before = alerts::told(&self.store().reader()?, &key)?;
-        let told: Vec<(Kind, Timestamp)> = before
+        let (now, key) = (self.clock.now(), subject.key());
+        let before = alerts::active(&self.store().reader()?, &key)?;
+        let active: Vec<(AlertKind, Timestamp)> = before
             .iter()
-            .filter_map(|(kind, at)| Some((Kind::of(kind)?, *at)))
+            .filter_map(|(kind, at)| Some((AlertKind::of(kind)?, *at)))
             .collect();
-        let judged = judge(&told, now);
-        if judged.told == told && judged.tell.is_empty() {
+        let plan = evaluate(&active, now);
+        if plan.active == active && plan.send.is_empty() {
             return Ok(());
         }
-        let ways = ways(config);
+        let channels = channels(config);
         self.store()
             .write(move |connection| {
-                let Judged { tell, told } = judged;
-                let told: Vec<_> = told.iter().map(|(kind, at)| (kind.word(), *at)).collect();
-                let tell: Vec<_> = tell
-                    .into_iter()
-                    .map(|(kind, text)| (kind.word(), text))
+                let AlertPlan { send, active } = plan;
+                let active: Vec<_> = active
+                    .iter()
+                    .map(|(kind, at)| (kind.as_str(), *at))
                     .collect();
-                alerts::note(connection, &key, &told, &tell, &ways, now)
+                let send: Vec<_> = send
+                    .into_iter()
+                    .map(|(kind, text)| (kind.as_str(), text))
+                    .collect();
+                alerts::note(connection, &key, &active, &send, &channels, now)
             })
             .await
     }
 
     async fn send_due(&self, config: &AlertsConfig) -> Result<Duration, StoreError> {
         let letters = alerts::due(&self.store().reader()?, self.clock.now())?;
-        for letter in letters {
-            self.deliver(config, letter).await?;
+        for queued in letters {
+            self.deliver(config, queued).await?;
         }
         let next = alerts::next(&self.store().reader()?)?;
         let left = next.map_or(SignedDuration::MAX, |next| {
             next.duration_since(self.clock.now())
         });
-        Ok(Duration::try_from(left)
-            .unwrap_or_default()
-            .min(LONGEST_NAP))
+        Ok(Duration::try_from(left).unwrap_or_default().min(MAX_SLEEP))
     }
 
-    async fn deliver(&self, config: &AlertsConfig, letter: Letter) -> Result<(), StoreError> {
-        let (job, source) = match About::of(&letter.job) {
-            About::Job(job) => (job.to_owned(), String::new()),
-            About::Source(source) => (String::new(), source.to_owned()),
+    async fn deliver(&self, config: &AlertsConfig, queued: QueuedAlert) -> Result<(), StoreError> {
+        let (job, source) = match Subject::of(&queued.job) {
+            Subject::Job(job) => (job.to_owned(), String::new()),
+            Subject::Source(source) => (String::new(), source.to_owned()),
         };
         let alert = Alert {
-            kind: letter.kind,
+            kind: queued.kind,
             job,
             source,
-            sentence: letter.sentence,
-            at: letter.written,
+            message: queued.message,
+            at: queued.created,
         };
-        let (id, tries) = (letter.id, letter.tries + 1);
-        let (way, about, kind) = (&letter.way, &letter.job, &alert.kind);
-        let again = match send(way, config, &self.secrets, &alert).await {
+        let (id, tries) = (queued.id, queued.attempts + 1);
+        let (channel, about, kind) = (&queued.channel, &queued.job, &alert.kind);
+        let again = match send(channel, config, &self.secrets, &alert).await {
             Ok(()) => {
-                tracing::info!(way, about, kind, "alert sent");
+                tracing::info!(channel, about, kind, "alert sent");
                 None
             }
-            Err(why) if tries >= TRIES => {
-                tracing::error!(way, about, kind, tries, "an alert is given up: {why}");
+            Err(why) if tries >= MAX_TRIES => {
+                tracing::error!(channel, about, kind, tries, "discarded an alert: {why}");
                 None
             }
             Err(why) => {
                 tracing::warn!(
-                    way,
+                    channel,
                     about,
                     kind,
                     tries,
-                    "an alert could not be sent and is tried again: {why}"
+                    "could not send an alert, it will be retried: {why}"
                 );
-                Some(pause(tries))
+                Some(retry_pause(tries))
             }
         };
         let again = again.map(|length| {
             let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
-            scalar::moved(self.clock.now(), length)
+            scalar::saturating_add(self.clock.now(), length)
         });
         self.store()
             .write(move |connection| match again {
                 None => alerts::remove(connection, id),
-                Some(due) => alerts::later(connection, id, due),
+                Some(due) => alerts::postpone(connection, id, due),
             })
             .await
     }

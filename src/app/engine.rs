@@ -1,4 +1,4 @@
-//! Lets the daemon run the jobs of the configuration in force, and put another one in force.
+//! Implements the daemon's [`Engine`]: runs the jobs of the configuration in force and reloads it.
 
 use std::sync::Arc;
 
@@ -7,41 +7,43 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{App, Granted, Overlay, Places, Setup, care};
-use crate::daemon::{Engine, Entry, Refusal, Reply, Waiting};
-use crate::model::{Cause, Look, Outcome, Problems, Severity};
+use super::{AdminResponse, App, maintenance};
+use crate::daemon::{Engine, Entry, Refusal, Reply, WaitingJob};
+use crate::document::{Problems, RenderStyle, Severity};
+use crate::model::{Cause, Outcome};
+use crate::setup::{Folders, Overlay, Setup};
 use crate::store::StoreError;
-use crate::store::look::{self, Reader};
+use crate::store::queries::{self, Reader};
 use crate::store::runs::{self, JobState};
-use crate::sync::{Order, Progress, Watch};
+use crate::sync::{Progress, ProgressSink, RunOptions};
 
-/// The program, as the daemon sees it.
+/// The application, as the daemon sees it.
 pub struct DaemonEngine {
     pub(super) app: Arc<App>,
-    places: Places,
+    folders: Folders,
     overlay: Overlay,
 }
 
 impl DaemonEngine {
-    /// Runs the jobs of this program; a reload reads the same folders again.
-    pub fn new(app: Arc<App>, places: Places, overlay: Overlay) -> Self {
+    /// Runs the jobs of `app`; a reload reads the same folders again.
+    pub fn new(app: Arc<App>, folders: Folders, overlay: Overlay) -> Self {
         Self {
             app,
-            places,
+            folders,
             overlay,
         }
     }
 }
 
 impl DaemonEngine {
-    /// What is known of a job between its runs.
-    pub(super) fn state_by(&self, reader: &Reader, job: &str) -> Result<JobState, StoreError> {
+    /// The state of a job between its runs.
+    pub(super) fn job_state(&self, reader: &Reader, job: &str) -> Result<JobState, StoreError> {
         let state = runs::job_state(reader, job)?;
         Ok(self.unless_signed_in_since(job, state))
     }
 
-    /// A parked job waits no longer once a person has signed in to its source, which another process does:
-    /// `rollbook login` writes to the vault and cannot write to the mirror, where the job is parked.
+    /// A parked job resumes once a person has signed in to its source. Another process does that: `rollbook login` writes
+    /// to the vault, and cannot write to the mirror, where the job is parked.
     fn unless_signed_in_since(&self, job: &str, state: JobState) -> JobState {
         let (Some(tried), Some(_)) = (state.last_due, &state.parked) else {
             return state;
@@ -59,7 +61,7 @@ impl DaemonEngine {
 impl Engine for DaemonEngine {
     fn jobs(&self) -> Vec<Entry> {
         let setup = self.app.setup();
-        let entry = |(name, job): (&crate::model::JobName, &super::JobSetup)| Entry {
+        let entry = |(name, job): (&crate::model::JobName, &crate::setup::JobSetup)| Entry {
             name: name.to_string(),
             schedule: job.config.schedule.clone(),
             zone: job.config.time_zone.clone(),
@@ -67,15 +69,15 @@ impl Engine for DaemonEngine {
             config_fingerprint: self.app.config_fingerprint(&setup, job),
         };
         let jobs = setup.jobs.iter().map(entry);
-        jobs.chain(care::entry(&setup)).collect()
+        jobs.chain(maintenance::entry(&setup)).collect()
     }
 
     fn state(&self, job: &str) -> Result<JobState, String> {
         let store = self.app.store();
         store
             .reader()
-            .and_then(|reader| self.state_by(&reader, job))
-            .inspect_err(|error| store.judge(error))
+            .and_then(|reader| self.job_state(&reader, job))
+            .inspect_err(|error| store.note_fatal(error))
             .map_err(|error| error.to_string())
     }
 
@@ -94,34 +96,34 @@ impl Engine for DaemonEngine {
         job: &str,
         cause: Cause,
         stop: CancellationToken,
-        watch: Watch,
+        sink: ProgressSink,
     ) -> BoxFuture<'static, Outcome> {
         let (app, job) = (Arc::clone(&self.app), job.to_owned());
-        let order = Order {
+        let run_options = RunOptions {
             cause,
             full: false,
             dry: false,
         };
-        if job == care::BACKUP {
-            watch(Progress::Quiet(care::LONGEST_BACKUP));
+        if job == maintenance::BACKUP {
+            sink(Progress::ExpectSilence(maintenance::MAX_BACKUP_TIME));
             return async move { app.scheduled_backup().await }.boxed();
         }
-        async move { app.run(&job, order, &stop, &watch).await.outcome }.boxed()
+        async move { app.run(&job, run_options, &stop, &sink).await.outcome }.boxed()
     }
 
     fn host(&self) -> String {
-        // Only to tell machines apart; a machine without one shares its offsets with others like it.
+        // Only for the spread of ticks; machines without an id share it.
         std::fs::read_to_string("/etc/machine-id").unwrap_or_default()
     }
 
     fn reload(&self) -> BoxFuture<'static, Result<(), Refusal>> {
-        let (app, places, overlay) = (
+        let (app, folders, overlay) = (
             Arc::clone(&self.app),
-            self.places.clone(),
+            self.folders.clone(),
             self.overlay.clone(),
         );
         async move {
-            let setup = Setup::load(&places, &overlay).map_err(|problems| refusal(&problems))?;
+            let setup = Setup::load(&folders, &overlay).map_err(|problems| refusal(&problems))?;
             app.replace(setup).await.map_err(|error| Refusal {
                 problems: 0,
                 first: error.to_string(),
@@ -131,24 +133,26 @@ impl Engine for DaemonEngine {
         .boxed()
     }
 
-    fn wish(&self, wish: String) -> BoxFuture<'static, Reply> {
+    fn handle_admin_request(&self, request: String) -> BoxFuture<'static, Reply> {
         let app = Arc::clone(&self.app);
         async move {
-            let granted = match serde_json::from_str(&wish) {
-                Ok(wish) => app.grant(&wish).await,
-                Err(_) => Granted::Refused("this daemon does not know such a wish".to_owned()),
+            let response = match serde_json::from_str(&request) {
+                Ok(request) => app.handle_admin_request(&request).await,
+                Err(_) => AdminResponse::Refused(
+                    "this daemon does not know this request; is it another version?".to_owned(),
+                ),
             };
-            let run_now = match &granted {
-                Granted::Approved { job } => Some(job.clone()),
+            let run_now = match &response {
+                AdminResponse::Approved { job } => Some(job.clone()),
                 _ => None,
             };
-            let answer = serde_json::to_string(&granted).unwrap_or_default();
-            Reply { answer, run_now }
+            let response = serde_json::to_string(&response).unwrap_or_default();
+            Reply { response, run_now }
         }
         .boxed()
     }
 
-    fn waiting(&self) -> Result<Vec<Waiting>, String> {
+    fn waiting_jobs(&self) -> Result<Vec<WaitingJob>, String> {
         let setup = self.app.setup();
         let reader = self
             .app
@@ -157,12 +161,12 @@ impl Engine for DaemonEngine {
             .map_err(|error| error.to_string())?;
         let mut waiting = Vec::new();
         for name in setup.jobs.keys() {
-            let state = self.state_by(&reader, name.as_str());
-            let held = look::held(&reader, name.as_str());
+            let state = self.job_state(&reader, name.as_str());
+            let held = queries::held(&reader, name.as_str());
             let (state, held) = state
                 .and_then(|state| Ok((state, held?)))
                 .map_err(|error| error.to_string())?;
-            let one = Waiting {
+            let one = WaitingJob {
                 parked: state.parked.is_some(),
                 held: held.map(|run| run.run),
                 job: name.to_string(),
@@ -174,12 +178,12 @@ impl Engine for DaemonEngine {
         Ok(waiting)
     }
 
-    fn lost(&self) -> Option<String> {
-        self.app.store().lost().map(str::to_owned)
+    fn fatal_error(&self) -> Option<String> {
+        self.app.store().fatal_error().map(str::to_owned)
     }
 
-    fn writer_steps(&self) -> u64 {
-        self.app.store().steps()
+    fn write_counter(&self) -> u64 {
+        self.app.store().write_counter()
     }
 }
 
@@ -190,6 +194,6 @@ fn refusal(problems: &Problems) -> Refusal {
     Refusal {
         problems: problems.errors(),
         first: first.map(ToString::to_string).unwrap_or_default(),
-        text: problems.render(Look::Plain),
+        text: problems.render(RenderStyle::Plain),
     }
 }

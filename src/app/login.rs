@@ -1,202 +1,203 @@
-//! Signing in to a source once: everything around an [`Attempt`] but the person.
+//! Signing in to a source by browser: everything around an [`Attempt`] except the terminal.
 //!
-//! Opens the vault and not the mirror, so it works while the daemon runs; the daemon finds the new grant in
-//! the vault by itself.
+//! Opens the vault and not the mirror, so it works while the daemon runs; the daemon detects the new grant in the vault.
 
 use std::sync::Arc;
 
-use super::granting::{Browser, Granting};
-use super::keeping::{Keeping, keys};
-use super::setup::{Setup, SourceSetup};
+use super::grant_builder::{Browser, GrantBuilder};
 use super::sources::route;
-use super::{Places, beside};
-use crate::clock::Clock;
-use crate::config::{Grant, Secrets};
-use crate::http::{
-    Attempt, Code, GrantVault as _, KeptGrant, Listener, LoginRules, Redirect, SignedIn, Timeouts,
+use super::vault_store::{VaultStore, keys};
+use crate::auth::{
+    Attempt, Code, GrantStore as _, KeptGrant, Listener, LoginRules, Redirect, SignedIn,
 };
-use crate::model::nearest::advice;
+use crate::clock::Clock;
+use crate::document::suggest::advice;
+use crate::http::Timeouts;
+use crate::setup::files::{Grant, Secrets};
+use crate::setup::{Folders, beside};
+use crate::setup::{Setup, SourceSetup};
 use crate::store::vault::Keys;
 use crate::store::{StoreError, Vault};
 
-/// The port on loopback that a pasted sign-in names where nothing is registered; nobody listens there.
+/// The loopback port in the redirect URL of a pasted sign-in, if none is registered; nothing listens there.
 const PASTE_PORT: u16 = 8765;
 
-/// A source that a person can sign in to, with the vault open.
+/// A source that supports sign-in by browser, with the vault open.
 pub struct Login {
     rules: LoginRules,
     registered: Option<Redirect>,
-    keeping: Arc<Keeping>,
+    vault_store: Arc<VaultStore>,
     clock: Clock,
 }
 
-/// Why there can be no sign-in; a sentence.
+/// Why a sign-in failed; a message.
 #[derive(Debug)]
-pub enum NoLogin {
-    /// The command line names something that cannot be signed in to.
+pub enum LoginError {
+    /// The source does not support it.
     Usage(String),
-    /// A secret is missing, an address is wrong.
+    /// A secret is missing, or a URL is wrong.
     Setup(String),
-    /// The vault cannot be used; a token could not be kept.
+    /// The vault cannot be used.
     Vault(StoreError),
-    /// The sign-in came to nothing.
+    /// The sign-in itself failed, or its token could not be stored.
     Failed(String),
 }
 
 impl Login {
-    /// Makes everything ready, and sends nothing.
+    /// Prepares the sign-in; sends nothing.
     ///
     /// # Errors
-    /// When the source has no such grant, or a secret or the vault cannot be used.
+    /// If the source has no such grant, or a secret or the vault cannot be used.
     pub fn of(
-        (places, setup): (&Places, &Setup),
+        (folders, setup): (&Folders, &Setup),
         name: &str,
         secrets: &Secrets,
         clock: Clock,
-    ) -> Result<Self, NoLogin> {
+    ) -> Result<Self, LoginError> {
         let source = find(setup, name)?;
         let auth = source.config.auth.as_ref();
         let auth = match auth {
             Some(auth) if auth.grant == Grant::AuthorizationCode => auth,
-            Some(auth) => return Err(NoLogin::Usage(no_person(name, source, auth.grant))),
+            Some(auth) => return Err(LoginError::Usage(other_grant(name, source, auth.grant))),
             None => {
-                let sentence = format!("{name} needs no sign-in: its vendor asks for none");
-                return Err(NoLogin::Usage(sentence));
+                let message =
+                    format!("{name} needs no sign-in: its connector uses no authentication");
+                return Err(LoginError::Usage(message));
             }
         };
-        let granting = Granting {
+        let builder = GrantBuilder {
             source,
             auth,
             secrets,
         };
-        let browser = granting.browser().map_err(NoLogin::Setup)?;
-        let mirror = places.mirror(setup);
-        let keys = keys(&setup.config.store, secrets).map_err(NoLogin::Vault)?;
+        let browser = builder.browser().map_err(LoginError::Setup)?;
+        let mirror = folders.mirror(setup);
+        let keys = keys(&setup.config.store, secrets).map_err(LoginError::Vault)?;
         if let Keys::Missing(why) = &keys {
-            let sentence = format!("the vault cannot keep a token without its key: {why}");
-            return Err(NoLogin::Setup(sentence));
+            let message = format!("the vault cannot store a token without its key: {why}");
+            return Err(LoginError::Setup(message));
         }
-        let vault = Vault::open(beside(&mirror), keys).map_err(NoLogin::Vault)?;
-        let rules = rules(name, source, &browser, places).map_err(NoLogin::Setup)?;
+        let vault = Vault::open(beside(&mirror), keys).map_err(LoginError::Vault)?;
+        let rules = rules(name, source, &browser, folders).map_err(LoginError::Setup)?;
         Ok(Self {
             rules,
             registered: browser.redirect,
-            keeping: Arc::new(Keeping(Arc::new(vault))),
+            vault_store: Arc::new(VaultStore(Arc::new(vault))),
             clock,
         })
     }
 
-    /// An attempt whose answer a person will paste.
+    /// An attempt for which a person pastes the redirect URL.
     ///
     /// # Errors
-    /// When an address is wrong, or the issuer's document cannot be had or believed.
-    pub async fn by_paste(&self, port: Option<u16>) -> Result<Attempt, NoLogin> {
+    /// If a URL is wrong, or the issuer's metadata cannot be fetched or is invalid.
+    pub async fn by_paste(&self, port: Option<u16>) -> Result<Attempt, LoginError> {
         let redirect = match (&self.registered, port) {
             (Some(_), Some(_)) => return Err(two_ports()),
             (Some(registered), None) => registered.clone(),
             (None, port) => {
-                Redirect::on_loopback(port.unwrap_or(PASTE_PORT)).map_err(NoLogin::Setup)?
+                Redirect::on_loopback(port.unwrap_or(PASTE_PORT)).map_err(LoginError::Setup)?
             }
         };
         self.attempt(redirect).await
     }
 
-    /// An attempt whose answer a listener on loopback takes; it is bound already.
+    /// An attempt with a listener on loopback for the redirect; it is bound already.
     ///
     /// # Errors
-    /// When the browser comes back to another machine, the port is taken, or an address is wrong.
-    pub async fn by_listener(&self, port: Option<u16>) -> Result<(Attempt, Listener), NoLogin> {
+    /// If the registered redirect URL is on another machine, the port is taken, or a URL is wrong.
+    pub async fn by_listener(&self, port: Option<u16>) -> Result<(Attempt, Listener), LoginError> {
         if let (Some(_), Some(_)) = (&self.registered, port) {
             return Err(two_ports());
         }
         let listener = Listener::bind(self.registered.as_ref(), port);
-        let listener = listener.await.map_err(NoLogin::Setup)?;
+        let listener = listener.await.map_err(LoginError::Setup)?;
         let attempt = self.attempt(listener.redirect().clone()).await?;
         Ok((attempt, listener))
     }
 
-    /// Waits for the browser.
+    /// Waits for the redirect of the browser.
     ///
     /// # Errors
-    /// When the vendor said no, or nobody came in time.
-    pub async fn wait(&self, attempt: &Attempt, listener: Listener) -> Result<Code, NoLogin> {
+    /// If the vendor denied the sign-in, or on timeout.
+    pub async fn wait(&self, attempt: &Attempt, listener: Listener) -> Result<Code, LoginError> {
         let waited = listener.wait(attempt, &self.clock).await;
-        waited.map_err(|error| NoLogin::Failed(error.to_string()))
+        waited.map_err(|error| LoginError::Failed(error.to_string()))
     }
 
-    async fn attempt(&self, redirect: Redirect) -> Result<Attempt, NoLogin> {
+    async fn attempt(&self, redirect: Redirect) -> Result<Attempt, LoginError> {
         let attempt = Attempt::begin(&self.rules, redirect, &self.clock).await;
-        attempt.map_err(|error| NoLogin::Setup(error.to_string()))
+        attempt.map_err(|error| LoginError::Setup(error.to_string()))
     }
 
-    /// Exchanges the code and keeps what comes, in one transaction of the vault.
+    /// Exchanges the code and stores the grant, in one transaction of the vault.
     ///
     /// # Errors
-    /// When the vendor refuses, or the grant cannot be kept.
-    pub async fn finish(&self, attempt: Attempt, code: &Code) -> Result<SignedIn, NoLogin> {
-        let failed = |error: crate::http::HttpError| NoLogin::Failed(error.to_string());
+    /// If the vendor refuses the code, or the grant cannot be stored.
+    pub async fn finish(&self, attempt: Attempt, code: &Code) -> Result<SignedIn, LoginError> {
+        let failed = |error: crate::http::HttpError| LoginError::Failed(error.to_string());
         let signed_in = attempt.redeem(code, &self.clock).await.map_err(failed)?;
         self.keep(signed_in.grant.clone()).await?;
         Ok(signed_in)
     }
 
-    /// Waits for a refresh that another process has begun, so that neither overwrites the other.
-    async fn keep(&self, grant: KeptGrant) -> Result<(), NoLogin> {
-        let (keeping, source) = (Arc::clone(&self.keeping), self.rules.source.clone());
-        let kept = tokio::task::spawn_blocking(move || {
-            let _lock = keeping.lock(&source)?;
-            keeping.keep(&source, &grant)
+    /// Waits for a refresh in another process, so that neither overwrites the other.
+    async fn keep(&self, grant: KeptGrant) -> Result<(), LoginError> {
+        let (vault_store, source) = (Arc::clone(&self.vault_store), self.rules.source.clone());
+        let stored = tokio::task::spawn_blocking(move || {
+            let _lock = vault_store.lock(&source)?;
+            vault_store.keep(&source, &grant)
         });
-        let lost = |reason: String| {
-            NoLogin::Failed(format!(
-                "the vendor gave a token, and it could not be kept: {reason}; put that right and sign in again"
+        let not_stored = |reason: String| {
+            LoginError::Failed(format!(
+                "the vendor issued a token, but it could not be stored: {reason}; fix that and sign in again"
             ))
         };
-        match kept.await {
-            Ok(kept) => kept.map_err(|error| lost(error.reason)),
-            Err(_) => Err(lost("a part of rollbook broke".into())),
+        match stored.await {
+            Ok(kept) => kept.map_err(|error| not_stored(error.reason)),
+            Err(_) => Err(not_stored("internal error (panic)".into())),
         }
     }
 
-    /// The client's public name.
+    /// The client id, which is public.
     pub fn client_id(&self) -> &str {
         &self.rules.spec.client_id
     }
 }
 
-fn find<'a>(setup: &'a Setup, name: &str) -> Result<&'a SourceSetup, NoLogin> {
+fn find<'a>(setup: &'a Setup, name: &str) -> Result<&'a SourceSetup, LoginError> {
     setup.source(name).ok_or_else(|| {
         let known = setup.sources.keys().map(|name| name.as_str());
-        NoLogin::Usage(format!(
+        LoginError::Usage(format!(
             "there is no source `{name}`: {}",
             advice(name, known)
         ))
     })
 }
 
-/// What to do about a grant that no person signs in for.
-fn no_person(name: &str, source: &SourceSetup, grant: Grant) -> String {
-    let sentence = format!("{name} signs in by itself, by the grant `{grant}`");
-    match &source.description.auth.authorization_code {
+/// Why a source with another grant has no sign-in by browser, and what to do.
+fn other_grant(name: &str, source: &SourceSetup, grant: Grant) -> String {
+    let message = format!("{name} uses the grant `{grant}`, which needs no person");
+    match &source.connector.auth.authorization_code {
         Some(_) => format!(
-            "{sentence}; to sign in as a person, write `grant = \"authorization_code\"` in [sources.{name}.auth]"
+            "{message}; to sign in as a person, write `grant = \"authorization_code\"` in [sources.{name}.auth]"
         ),
         None => format!(
-            "{sentence}; {} offers no sign-in by browser",
-            source.description.title
+            "{message}; {} offers no sign-in by browser",
+            source.connector.title
         ),
     }
 }
 
-fn two_ports() -> NoLogin {
-    NoLogin::Usage("redirect_url says the port; leave out --port, or change redirect_url".into())
+fn two_ports() -> LoginError {
+    LoginError::Usage("redirect_url contains the port; omit --port, or change redirect_url".into())
 }
 
 fn rules(
     name: &str,
     source: &SourceSetup,
     browser: &Browser,
-    places: &Places,
+    folders: &Folders,
 ) -> Result<LoginRules, String> {
     Ok(LoginRules {
         source: name.to_owned(),
@@ -205,6 +206,6 @@ fn rules(
         authorize_query: browser.authorize_query.clone(),
         pkce: browser.pkce,
         timeouts: Timeouts::default(),
-        route: route(&source.config, &places.config)?,
+        route: route(&source.config, &folders.config)?,
     })
 }

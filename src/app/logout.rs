@@ -1,82 +1,86 @@
-//! Signing out: the vendor is asked to take the sign-in back, and then it is forgotten, whatever the vendor says.
+//! Signing out: asks the vendor to revoke the grant, then deletes it, whatever the vendor responds.
 //!
-//! Works beside a running daemon, and without the vault's key: what is forgotten need not be opened.
+//! Works while the daemon runs, and without the vault's key: a row can be deleted unopened.
 
 use std::sync::Arc;
 
-use super::keeping::{Keeping, keys};
-use super::sources::keeper_rules;
-use super::{Places, Setup};
+use super::sources::token_rules;
+use super::vault_store::{VaultStore, keys};
+use crate::auth::{GrantStore as _, Revocation, revoke};
 use crate::clock::Clock;
-use crate::config::Secrets;
-use crate::http::{GrantVault as _, Revocation, revoke};
+use crate::setup::files::Secrets;
+use crate::setup::{Folders, Setup};
 use crate::store::vault::Keys;
 use crate::store::{StoreError, Vault};
 
-/// What became of a forgotten sign-in at the vendor.
+/// Whether the vendor revoked the grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AtVendor {
-    /// This host has revoked it.
+pub enum VendorRevocation {
+    /// This host revoked it.
     Revoked(String),
-    /// Nobody says where that could be asked for.
-    NoPlace,
-    /// It could not be asked for; why, in words.
+    /// There is no revocation endpoint, or nothing to send to it.
+    NotSupported,
+    /// Revocation failed; why.
     Failed(String),
 }
 
-/// Signs out of a source of which something is kept.
+/// Signs out of a source that has a grant in the vault.
 ///
 /// # Errors
-/// When the vault cannot be written; then nothing is forgotten.
+/// If the vault cannot be written; then nothing is deleted.
 pub async fn sign_out(
-    (places, setup): (&Places, &Setup),
+    (folders, setup): (&Folders, &Setup),
     name: &str,
     secrets: &Secrets,
     clock: &Clock,
-) -> Result<AtVendor, StoreError> {
-    // A key that does not work keeps nobody from forgetting.
+) -> Result<VendorRevocation, StoreError> {
+    // A wrong key does not prevent deletion.
     let keys = keys(&setup.config.store, secrets).unwrap_or(Keys::None);
-    let keeping = Arc::new(Keeping(Arc::new(Vault::open(&places.vault(setup), keys)?)));
-    // Held to the end, so that no refresh under way brings back what is forgotten.
-    let _lock = locked(&keeping, name).await?;
-    let asked = ask(places, setup, &keeping, name, secrets, clock).await;
-    keeping.0.forget(name)?;
-    Ok(asked.unwrap_or_else(AtVendor::Failed))
+    let vault_store = Arc::new(VaultStore(Arc::new(Vault::open(
+        &folders.vault(setup),
+        keys,
+    )?)));
+    // Held to the end, so that a refresh in progress cannot restore the grant.
+    let _lock = locked(&vault_store, name).await?;
+    let revoked = try_revoke(folders, setup, &vault_store, name, secrets, clock).await;
+    vault_store.0.forget(name)?;
+    Ok(revoked.unwrap_or_else(VendorRevocation::Failed))
 }
 
-async fn locked(keeping: &Arc<Keeping>, name: &str) -> Result<std::fs::File, StoreError> {
-    let (vault, source) = (Arc::clone(&keeping.0), name.to_owned());
+async fn locked(vault_store: &Arc<VaultStore>, name: &str) -> Result<std::fs::File, StoreError> {
+    let (vault, source) = (Arc::clone(&vault_store.0), name.to_owned());
     match tokio::task::spawn_blocking(move || vault.lock(&source)).await {
         Ok(lock) => lock,
         Err(stopped) => match stopped.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            // A blocking task is only cancelled when the runtime ends, and then nobody waits here.
+            // A blocking task is cancelled only when the runtime ends.
             Err(_) => std::future::pending().await,
         },
     }
 }
 
-async fn ask(
-    places: &Places,
+async fn try_revoke(
+    folders: &Folders,
     setup: &Setup,
-    keeping: &Keeping,
+    vault_store: &VaultStore,
     name: &str,
     secrets: &Secrets,
     clock: &Clock,
-) -> Result<AtVendor, String> {
-    let kept = keeping.load(name).map_err(|error| error.reason)?;
+) -> Result<VendorRevocation, String> {
+    let kept = vault_store.load(name).map_err(|error| error.reason)?;
     let (Some(kept), Some(source)) = (kept, setup.source(name)) else {
-        return Ok(AtVendor::NoPlace);
+        return Ok(VendorRevocation::NotSupported);
     };
-    let Some(rules) = keeper_rules(name, source, secrets, &places.config)? else {
-        return Ok(AtVendor::NoPlace);
+    let Some(rules) = token_rules(name, source, secrets, &folders.config)? else {
+        return Ok(VendorRevocation::NotSupported);
     };
     let answer = revoke(&rules, &kept, clock).await;
     Ok(match answer.map_err(|error| error.to_string())? {
-        Revocation::Done(host) => AtVendor::Revoked(host),
-        Revocation::NoPlace => AtVendor::NoPlace,
-        Revocation::Elsewhere => AtVendor::Failed(
-            "it came from another server or client than the configured one".to_owned(),
+        Revocation::Done(host) => VendorRevocation::Revoked(host),
+        Revocation::NoEndpoint => VendorRevocation::NotSupported,
+        Revocation::Elsewhere => VendorRevocation::Failed(
+            "it was issued by another server or to another client than the configured one"
+                .to_owned(),
         ),
     })
 }

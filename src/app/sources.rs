@@ -1,4 +1,4 @@
-//! Makes a source's session: the description's limits, the admin's choices, the way to a token.
+//! Builds a source's session from the connector's limits, the source's settings and its grant.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,29 +8,28 @@ use secrecy::ExposeSecret as _;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::App;
-use super::granting::{Granting, address};
-use super::keeping::Keeping;
-use super::setup::SourceSetup;
-use crate::config::{Auth, Secrets, SourceConfig};
-use crate::http::{
-    ErrorWords, KeeperRules, Reach, Route, Session, SessionRules, Timeouts, TokenKeeper,
-};
+use super::grant_builder::{GrantBuilder, url};
+use super::vault_store::VaultStore;
+use crate::auth::{TokenManager, TokenRules};
+use crate::connector::file::{Connector, Setting};
+use crate::connector::template;
+use crate::http::{Authorizer, ErrorWords, Reach, Route, Session, SessionRules, Timeouts};
+use crate::setup::SourceSetup;
+use crate::setup::files::{Auth, Secrets, SourceConfig};
 use crate::sync::{Identity, Source};
-use crate::vendor::description::{Description, Setting};
-use crate::vendor::template;
 
-/// Requests at once, requests a second and MiB in an answer, unless somebody says otherwise (wapi.md 12 A49).
+/// Defaults: concurrent requests, requests per second, MiB per response (wapi.md 12 A49).
 const IN_FLIGHT: u32 = 2;
 const PER_SECOND: f64 = 5.0;
 const BODY_MIB: u32 = 64;
 
-/// How a source's requests leave the machine. The error is a sentence for the admin.
+/// CA file, proxy and address rules for a source's requests. The error is a message for the admin.
 pub fn route(source: &SourceConfig, config_folder: &Path) -> Result<Route, String> {
     let proxy = source.proxy.as_ref();
     Ok(Route {
         ca_file: source.ca_file.as_ref().map(|file| config_folder.join(file)),
         proxy: proxy
-            .map(|proxy| address("the proxy", proxy.as_str()))
+            .map(|proxy| url("proxy", proxy.as_str()))
             .transpose()?,
         reach: match source.allow_private {
             true => Reach::Anywhere,
@@ -39,31 +38,31 @@ pub fn route(source: &SourceConfig, config_folder: &Path) -> Result<Route, Strin
     })
 }
 
-/// What keeps a source's token; nothing where its vendor asks for none. The error is a sentence for the admin.
-pub fn keeper_rules(
+/// Rules of a source's token manager; `None` without authentication. The error is a message for the admin.
+pub fn token_rules(
     name: &str,
     source: &SourceSetup,
     secrets: &Secrets,
     config_folder: &Path,
-) -> Result<Option<KeeperRules>, String> {
+) -> Result<Option<TokenRules>, String> {
     let Some(auth) = &source.config.auth else {
         return Ok(None);
     };
-    let granting = Granting {
+    let builder = GrantBuilder {
         source,
         auth,
         secrets,
     };
-    Ok(Some(KeeperRules {
+    Ok(Some(TokenRules {
         source: name.to_owned(),
-        grant: granting.grant()?,
+        grant: builder.grant()?,
         timeouts: Timeouts::default(),
         route: route(&source.config, config_folder)?,
     }))
 }
 
-/// Of everything that a source's session is made of: its configuration, its vendor's description, and what stands in
-/// the files that these name. It is kept in memory only, because secrets go into it.
+/// Covers everything that a session is built from: the source's configuration, its connector, and the content of files
+/// that these name. Never stored, because it covers secrets.
 pub fn fingerprint(source: &SourceSetup, secrets: &Secrets, vault_key: &str) -> u64 {
     let mut hash = Xxh3::new();
     let mut part = |bytes: &[u8]| {
@@ -84,9 +83,9 @@ pub fn fingerprint(source: &SourceSetup, secrets: &Secrets, vault_key: &str) -> 
     hash.digest()
 }
 
-/// A source, ready to be asked. The error is a sentence for the admin.
-pub fn make(name: &str, source: &SourceSetup, app: &App) -> Result<Source, String> {
-    let limits = (&source.config.limits, &source.description.limits);
+/// Builds a source with its session. The error is a message for the admin.
+pub fn build(name: &str, source: &SourceSetup, app: &App) -> Result<Source, String> {
+    let limits = (&source.config.limits, &source.connector.limits);
     let in_flight = limits
         .0
         .in_flight
@@ -95,12 +94,12 @@ pub fn make(name: &str, source: &SourceSetup, app: &App) -> Result<Source, Strin
         .unwrap_or(IN_FLIGHT)
         .max(1);
     let fill = |text: &str| template::fill(text, &[&source.settings.texts]);
-    let errors = &source.description.errors;
+    let errors = &source.connector.errors;
     let rules = SessionRules {
         source: name.to_owned(),
-        base_url: address("the base address", &fill(&source.description.base_url))?,
+        base_url: url("base_url", &fill(&source.connector.base_url))?,
         headers: source
-            .description
+            .connector
             .headers
             .iter()
             .map(|(name, value)| (name.clone(), fill(value)))
@@ -129,12 +128,13 @@ pub fn make(name: &str, source: &SourceSetup, app: &App) -> Result<Source, Strin
         },
         route: route(&source.config, &app.config_folder)?,
     };
-    let keeping = Arc::new(Keeping(Arc::clone(&app.vault)));
-    let keeper = keeper_rules(name, source, &app.secrets, &app.config_folder)?
-        .map(|rules| TokenKeeper::new(rules, keeping.clone(), app.clock.clone()))
+    let vault_store = Arc::new(VaultStore(Arc::clone(&app.vault)));
+    let token_manager = token_rules(name, source, &app.secrets, &app.config_folder)?
+        .map(|rules| TokenManager::new(rules, vault_store.clone(), app.clock.clone()))
         .transpose()
         .map_err(|error| error.to_string())?;
-    let session = Session::new(rules, keeper, keeping, app.clock.clone())
+    let authorizer = token_manager.map(|manager| Arc::new(manager) as Arc<dyn Authorizer>);
+    let session = Session::new(rules, authorizer, vault_store, app.clock.clone())
         .map_err(|error| error.to_string())?;
     let made = Source::new(
         name.to_owned(),
@@ -145,15 +145,15 @@ pub fn make(name: &str, source: &SourceSetup, app: &App) -> Result<Source, Strin
     Ok(made.with_account(account(source), identity(source)))
 }
 
-/// Whose account it is by the configuration, one fact a line: the address, the settings that choose an account within it,
-/// and who signs in. Never a secret.
+/// Identifies the account by the configuration, one fact a line: the base URL, the settings that choose an account, the
+/// client and the user. Never a secret.
 fn account(source: &SourceSetup) -> String {
     if source.config.is_simulated {
         return String::new();
     }
-    let base_url = template::fill(&source.description.base_url, &[&source.settings.texts]);
+    let base_url = template::fill(&source.connector.base_url, &[&source.settings.texts]);
     let mut lines = vec![base_url];
-    for name in choosing_settings(&source.description) {
+    for name in choosing_settings(&source.connector) {
         let value = source.settings.texts.get(name).map(String::as_str);
         let value = value.filter(|value| !value.is_empty() && !value.contains("://"));
         lines.extend(value.map(|value| format!("{name} {value}")));
@@ -165,9 +165,9 @@ fn account(source: &SourceSetup) -> String {
     lines.join("\n")
 }
 
-/// The settings that are sent with requests choose whose data it is, unless the connector says that one does not.
-fn choosing_settings(description: &Description) -> BTreeSet<&str> {
-    let grants = &description.auth;
+/// Settings that are sent with requests choose the account, unless the connector excludes them.
+fn choosing_settings(connector: &Connector) -> BTreeSet<&str> {
+    let grants = &connector.auth;
     let grants = [
         &grants.client_credentials,
         &grants.password,
@@ -178,15 +178,15 @@ fn choosing_settings(description: &Description) -> BTreeSet<&str> {
         let values = grant.token_query.values().chain(grant.token_form.values());
         values.chain([&grant.token_url])
     });
-    let streams = description.streams.values();
+    let streams = connector.streams.values();
     let streams =
         streams.flat_map(|stream| stream.path.texts().iter().chain(stream.query.values()));
-    let templates = tokens.chain(streams).chain(description.headers.values());
+    let templates = tokens.chain(streams).chain(connector.headers.values());
     templates
-        .chain([&description.base_url])
+        .chain([&connector.base_url])
         .flat_map(|text| template::names(text))
         .filter(|name| {
-            description
+            connector
                 .settings
                 .get(*name)
                 .is_some_and(Setting::chooses_account)
@@ -194,9 +194,9 @@ fn choosing_settings(description: &Description) -> BTreeSet<&str> {
         .collect()
 }
 
-/// Where the vendor says whose account it is, if the connector knows and the stream is served.
+/// The stream and column with the account's name, if the connector names them and the stream is served.
 fn identity(source: &SourceSetup) -> Option<Identity> {
-    let identity = source.description.identity.as_ref()?;
+    let identity = source.connector.identity.as_ref()?;
     let spec = Arc::clone(source.streams.get(&identity.stream)?);
     let column = spec.column(&identity.column)?;
     Some(Identity { spec, column })
@@ -207,14 +207,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_source_that_says_so_reaches_inward() {
+    fn only_allow_private_permits_private_addresses() {
         for (line, reach) in [
             ("", Reach::Internet),
             ("allow_private = false", Reach::Internet),
             ("allow_private = true", Reach::Anywhere),
         ] {
             let source: SourceConfig =
-                toml::from_str(&format!("vendor = \"own\"\n{line}")).expect("a source");
+                toml::from_str(&format!("connector = \"own\"\n{line}")).expect("a source");
             let route = route(&source, Path::new("/etc/rollbook")).expect("a route");
             assert_eq!(route.reach, reach, "{line}");
         }

@@ -1,24 +1,25 @@
-//! The targets of crosswalks against the mirrored lists: every line that leads nowhere, with its place.
+//! Checks the targets of crosswalks against the mirrored lists: every line with a wrong target, with its location.
 //!
-//! Not a part of loading the configuration: what a vendor takes off a list must not keep a daemon from starting.
+//! Not a part of loading the configuration: an entry that a vendor removes must not prevent a start.
 
-use super::lookups;
-use super::setup::Setup;
-use crate::config::CrosswalkConfig;
-use crate::model::alike::{Candidate, suggestions};
-use crate::model::nearest::{advice, quoted};
-use crate::model::{CrosswalkName, Document, Problem, Problems, SourceName};
+use crate::document::suggest::{advice, quoted};
+use crate::document::{Document, Problem, Problems};
+use crate::model::similarity::{Candidate, suggestions};
+use crate::model::{CrosswalkName, SourceName};
+use crate::setup::Setup;
+use crate::setup::files::CrosswalkConfig;
+use crate::setup::lookups;
 use crate::store::StoreError;
-use crate::store::look::Reader;
 use crate::store::lookups::{
     ComboEntry, ComboTable, Crosswalk, State, entries_of, left_at, resolve,
 };
+use crate::store::queries::Reader;
 
 pub use lookups::crosswalk;
 
-/// Every target that its list does not hold, or holds no more, of every crosswalk or of one.
+/// Checks the targets of every crosswalk, or of one.
 ///
-/// Missing and ambiguous ones are errors; retired ones, and lists that were not read yet, are notes.
+/// Missing and ambiguous targets are errors; retired ones, and lists that are not mirrored yet, are notes.
 pub fn check_targets(
     setup: &Setup,
     mirror: &Reader,
@@ -38,15 +39,15 @@ pub fn check_targets(
     Ok(problems)
 }
 
-/// The same as warnings in the log: at a start they are in nobody's way.
-pub(super) fn tell(setup: &Setup, mirror: &Reader) -> Result<(), StoreError> {
+/// Logs the problems as warnings; they do not prevent a start.
+pub(super) fn log_problems(setup: &Setup, mirror: &Reader) -> Result<(), StoreError> {
     for problem in check_targets(setup, mirror, None)?.iter() {
         tracing::warn!("{problem}");
     }
     Ok(())
 }
 
-/// Where the combo lists of a source are, if a job reads them and their table was made.
+/// The table with the combo lists of a source, if a job reads them and the table exists.
 pub fn mirrored_lists(
     setup: &Setup,
     mirror: &Reader,
@@ -55,7 +56,7 @@ pub fn mirrored_lists(
     let Some(combos) = lookups::combos(setup, source) else {
         return Ok(None);
     };
-    let sizes = crate::store::look::sizes(mirror, &combos.source, &combos.stream)?;
+    let sizes = crate::store::queries::sizes(mirror, &combos.source, &combos.stream)?;
     Ok(sizes.map(|_| combos))
 }
 
@@ -72,41 +73,42 @@ fn of_crosswalk(
             Some(value) => &["map", value],
             None => &["otherwise"],
         };
-        let place = || document.place(path);
+        let location = || document.location(path);
         let (list, shown) = (quoted(&crosswalk.list), quoted(target));
         let by = crosswalk.by.as_str();
         match (resolve(mirror, combos, &crosswalk, target)?.state, combos) {
             (State::Ok, _) => {}
             (State::Retired, _) => {
                 let message = format!("{shown} is retired in the list {list}");
-                let help = "the vendor keeps it for old rows; map to an entry in use";
-                problems.push(Problem::note(place(), message).help(help));
+                let help = "the vendor keeps it for old rows; map to an active entry";
+                problems.push(Problem::note(location(), message).help(help));
             }
             (State::Ambiguous, _) => {
                 let message = format!("several entries of the list {list} have the {by} {shown}");
                 let help = "name the entries by `id`, or by `code` where codes differ";
-                problems.push(Problem::error(place(), message).help(help));
+                problems.push(Problem::error(location(), message).help(help));
             }
             (State::Missing, Some(combos)) => {
                 let message = format!("the list {list} has no entry with the {by} {shown}");
-                let help = instead(mirror, combos, &crosswalk, target)?;
-                problems.push(Problem::error(place(), message).help(help));
+                let help = suggestion(mirror, combos, &crosswalk, target)?;
+                problems.push(Problem::error(location(), message).help(help));
             }
             (State::Unread | State::Missing, _) => {
                 let message =
                     format!("the list {list} is not mirrored yet, so the targets are not checked");
-                let place = document.place(&["to", "list"]);
-                problems
-                    .push(Problem::note(place, message).help("run the job that reads the lists"));
-                break; // said once
+                let location = document.location(&["to", "list"]);
+                problems.push(
+                    Problem::note(location, message).help("run the job that reads the lists"),
+                );
+                break; // one note per list
             }
         }
     }
     Ok(problems)
 }
 
-/// When it left the list, and what may be meant now.
-fn instead(
+/// When the entry was removed from the list, and what may be meant.
+fn suggestion(
     mirror: &Reader,
     combos: &ComboTable,
     crosswalk: &Crosswalk,
@@ -118,12 +120,12 @@ fn instead(
         let label = label
             .map(|label| format!(" as {}", quoted(&label)))
             .unwrap_or_default();
-        format!("it stood there{label} until {until}; ")
+        format!("it was listed{label} until {until}; ")
     });
     let candidates: Vec<Candidate<'_>> = entries.iter().map(ComboEntry::candidate).collect();
     let near: Vec<String> = suggestions(target, &candidates)
         .into_iter()
-        .map(|(place, _)| entries[place].shown(crosswalk.by))
+        .map(|(index, _)| entries[index].shown(crosswalk.by))
         .collect();
     let near = if near.is_empty() {
         let names: Vec<String> = entries

@@ -1,53 +1,56 @@
-//! `rollbook alerts test`: does an alert arrive?
+//! `rollbook alerts test`: sends a test alert over each configured channel.
 
 use super::exit::Exit;
 use super::{out, start};
-use crate::app::{Overlay, Places, Setup};
 use crate::clock::Clock;
-use crate::daemon::alerts::{Alert, Kind, send, ways};
+use crate::daemon::alerts::{Alert, AlertKind, channels, send};
 use crate::model::scalar;
+use crate::setup::{Folders, Overlay, Setup};
 
 /// Options of `alerts`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// What to do.
     #[command(subcommand)]
-    act: Act,
+    action: Action,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum Act {
-    /// Send a test by every way that [alerts] names, now; ends with 1 when one fails
+enum Action {
+    /// Send a test alert over every channel in [alerts]; the exit code is 1 if one fails
     Test,
 }
 
-/// Sends the test.
-pub async fn run(places: &Places, options: &Options) -> Result<(), Exit> {
-    let Act::Test = options.act;
+/// Sends the test alert.
+pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+    let Action::Test = options.action;
     let overlay = Overlay::default();
-    let setup = Setup::load(places, &overlay)?;
+    let setup = Setup::load(folders, &overlay)?;
     let Some(config) = &setup.config.alerts else {
         return Err(Exit::usage(
-            "rollbook.toml has no [alerts], so nobody is told of anything",
+            "rollbook.toml has no [alerts], so no alerts are sent",
         ));
     };
-    let secrets = start::secrets(places, &overlay);
+    let secrets = start::secrets(folders, &overlay);
     let alert = Alert {
-        kind: Kind::Test.word().to_owned(),
+        kind: AlertKind::Test.as_str().to_owned(),
         job: "alerts".to_owned(),
         source: String::new(),
-        sentence: "this is a test; when you can read it, alerts arrive".to_owned(),
-        at: scalar::written(Clock::system().now()),
+        message: "this is a test alert".to_owned(),
+        at: scalar::to_canonical(Clock::system().now()),
     };
-    let mut is_well = true;
-    for way in ways(config) {
-        match send(way, config, &secrets, &alert).await {
-            Ok(()) => out::text(format!("{way}: sent")),
+    let mut is_ok = true;
+    for channel in channels(config) {
+        match send(channel, config, &secrets, &alert).await {
+            Ok(()) => out::text(format!("{channel}: sent")),
             Err(why) => {
-                is_well = false;
-                out::text(format!("{way}: {why}"));
+                is_ok = false;
+                out::text(format!("{channel}: {why}"));
             }
         }
     }
-    if is_well { Ok(()) } else { Err(Exit::unwell()) }
+    if is_ok {
+        Ok(())
+    } else {
+        Err(Exit::unsuccessful())
+    }
 }

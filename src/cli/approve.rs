@@ -1,16 +1,17 @@
-//! `rollbook approve RUN`: an admin has looked at what a run held back, and wants it.
+//! `rollbook approve RUN`: accepts the changes that a run held back.
 //!
-//! The rows were not kept: the job reads again, and what it finds is applied if it would lose the
-//! same rows; else it is held anew. A daemon that runs does that by itself once it is told.
+//! The rows were not kept: the job reads again and applies the changes if it would remove the same rows; otherwise they
+//! are held again. A running daemon runs the job itself.
 
-use super::asking::{By, asked};
+use super::admin_request::{HandledBy, send_request};
 use super::exit::Exit;
 use super::progress::Bars;
 use super::sync::{show, stop_on_signal};
-use super::{lines, out};
-use crate::app::{Granted, Places, Wish};
+use super::{out, run_lines};
+use crate::app::{AdminRequest, AdminResponse};
 use crate::model::Cause;
-use crate::sync::Order;
+use crate::setup::Folders;
+use crate::sync::RunOptions;
 
 /// Options of `approve`.
 #[derive(Debug, clap::Args)]
@@ -22,40 +23,42 @@ pub struct Options {
     json: bool,
 }
 
-/// Notes the approval and has the job run at once.
-pub async fn run(places: &Places, options: &Options) -> Result<(), Exit> {
-    let wish = Wish::Approve { run: options.run };
-    let (granted, by) = asked(places, &wish).await?;
-    let Granted::Approved { job } = &granted else {
-        return Err(Exit::failed(format!(
-            "an answer that makes no sense: {granted:?}"
-        )));
+/// Records the approval and runs the job.
+pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+    let request = AdminRequest::Approve { run: options.run };
+    let (response, by) = send_request(folders, &request).await?;
+    let AdminResponse::Approved { job } = &response else {
+        return Err(Exit::failed(format!("unexpected response: {response:?}")));
     };
-    let By::Us(app) = by else {
+    let HandledBy::ThisProcess(app) = by else {
         if options.json {
-            out::json(&granted);
+            out::json(&response);
         } else {
             out::text(format!(
-                "Run {} is approved. The daemon runs {job} now; `rollbook status` shows how it goes.",
+                "Run {} is approved. The daemon runs {job} now; `rollbook status` shows its progress.",
                 options.run
             ));
         }
         return Ok(());
     };
-    let order = Order {
+    let run_options = RunOptions {
         cause: Cause::Approval,
         full: false,
         dry: false,
     };
     let report = app
-        .run(job, order, &stop_on_signal(), &Bars::default().watch())
+        .run(job, run_options, &stop_on_signal(), &Bars::default().sink())
         .await;
-    let good = report.outcome.is_good();
+    let is_good = report.outcome.is_good();
     let reports = [report];
     if options.json {
-        out::json(&lines::json(&reports));
+        out::json(&run_lines::json(&reports));
     } else {
         show(&reports, false);
     }
-    if good { Ok(()) } else { Err(Exit::unwell()) }
+    if is_good {
+        Ok(())
+    } else {
+        Err(Exit::unsuccessful())
+    }
 }

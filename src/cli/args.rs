@@ -1,32 +1,32 @@
-//! The words of the command line.
+//! The command line: global options and commands.
 
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
-use super::log::Form;
+use super::log::LogFormat;
 use super::{
     alerts, approve, backup, check, combos, completions, crosswalk, init, jobs, login, logout, man,
     matches, reset, restore, resume, runs, schema, status, streams, sync, tokens, vault, verify,
     why,
 };
-use crate::app::Places;
+use crate::setup::Folders;
 
-/// The heading of options that every command takes.
-const EVERYWHERE: &str = "Options of every command";
+/// Heading of the options of every command.
+const GLOBAL_OPTIONS: &str = "Global options";
 
-/// Where a package puts the configuration.
+/// The configuration folder of the packages.
 const INSTALLED_CONFIG: &str = "/etc/rollbook";
 
-/// Where the shipped unit keeps the mirror.
+/// The state directory of the shipped unit.
 const INSTALLED_STATE: &str = "/var/lib/rollbook";
 
-/// Mirrors what other services say about a school into one local SQLite file.
+/// Mirrors school data from other services into one local SQLite file.
 #[derive(Debug, Parser)]
 #[command(name = "rollbook", version, about, max_term_width = 100)]
 pub struct Args {
-    /// Folder with rollbook.toml and vendors/ [default: ./config, else /etc/rollbook]
-    #[arg(long, global = true, value_name = "DIR", env = "ROLLBOOK_CONFIG", help_heading = EVERYWHERE)]
+    /// Folder with rollbook.toml and connectors/ [default: ./config, else /etc/rollbook]
+    #[arg(long, global = true, value_name = "DIR", env = "ROLLBOOK_CONFIG", help_heading = GLOBAL_OPTIONS)]
     config: Option<PathBuf>,
     /// Folder with the jobs [default: jobs/ in the configuration folder, else beside it]
     #[arg(
@@ -34,80 +34,79 @@ pub struct Args {
         global = true,
         value_name = "DIR",
         env = "ROLLBOOK_JOBS",
-        help_heading = EVERYWHERE
+        help_heading = GLOBAL_OPTIONS
     )]
     jobs_folder: Option<PathBuf>,
-    /// Folder of the mirror [default: systemd's state directory, else /var/lib/rollbook beside /etc/rollbook, else this one]
-    #[arg(long, global = true, value_name = "DIR", env = "ROLLBOOK_STATE", help_heading = EVERYWHERE)]
+    /// Folder of the mirror [default: systemd's state directory, else /var/lib/rollbook for /etc/rollbook, else the current folder]
+    #[arg(long, global = true, value_name = "DIR", env = "ROLLBOOK_STATE", help_heading = GLOBAL_OPTIONS)]
     state: Option<PathBuf>,
-    /// Log more: -v what happens, -vv each request
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = EVERYWHERE)]
+    /// Log more: -v for information, -vv for each request
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL_OPTIONS)]
     pub verbose: u8,
-    /// How the log on standard error is written [default: the journal's way where that is it, else text]
-    #[arg(long, global = true, value_name = "FORM", env = "ROLLBOOK_LOG_FORM", help_heading = EVERYWHERE)]
-    pub log: Option<Form>,
-    /// What to do.
+    /// Format of the log on standard error [default: journal under systemd, else text]
+    #[arg(long, global = true, value_name = "FORMAT", env = "ROLLBOOK_LOG_FORMAT", help_heading = GLOBAL_OPTIONS)]
+    pub log: Option<LogFormat>,
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What rollbook can do, in the order in which an admin comes by it.
+/// The commands, in the order in which an admin needs them.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Start simulated vendors, run every job once, show what is in the mirror
+    /// Start simulated vendors, run every job once, show the mirror
     #[cfg(feature = "demo")]
     Demo(super::demo::Options),
-    /// Write a commented configuration to start with
+    /// Write a commented starter configuration
     Init(init::Options),
-    /// Sign in to a source once by a browser; from then on it renews itself
+    /// Sign in to a source once by browser; tokens are renewed from then on
     Login(login::Options),
-    /// Sign out of a source: have it revoked where the vendor says how, and forget it
+    /// Sign out of a source: revoke its tokens if the vendor supports that, and delete them
     Logout(logout::Options),
-    /// How each source is let in, and what is kept of it; never a value
+    /// Show how each source authenticates (never a secret)
     Tokens(tokens::Options),
-    /// Check all files, and say what the next start would do to the mirror; `--online` asks the vendors too
+    /// Check all files, and show what the next start would do to the mirror; `--online` also checks the vendors
     Check(check::Options),
-    /// Run every job on its schedule, until it is stopped
+    /// Run the daemon: every job on its schedule, until it is stopped
     Run,
     /// Run jobs now
     Sync(sync::Options),
-    /// How each job fares, what waits for you, how large the mirror is
+    /// Show every job: last run, next run, what needs your attention
     Status(status::Options),
-    /// What ran, when and how it ended; `runs show RUN` shows one run
+    /// List past runs with their outcomes; `runs show RUN` shows one run
     Runs(runs::Options),
-    /// What each job reads, and when it runs next
+    /// List jobs: what each reads, and when it runs next
     Jobs(jobs::Options),
-    /// What can be mirrored, what is, and how it is read
+    /// List streams: which are available, which are mirrored, and how they are read
     Streams(streams::Options),
-    /// Which run brought, changed or removed a row
+    /// Show which runs added, changed or removed a row
     Why(why::Options),
-    /// Combo lists: what is mirrored, what a code means, what a spreadsheet says differently
+    /// Show combo lists, look up codes, or compare a spreadsheet with the mirror
     Combos(combos::Options),
-    /// Show what crosswalks leave unmapped, or draft a new one
+    /// Show unmapped values of crosswalks, or draft a new crosswalk
     Crosswalk(crosswalk::Options),
-    /// Who is who in two sources: how many are matched, in doubt and left over
+    /// Show how people of two sources are matched: matches, conflicts, unmatched
     Matches(matches::Options),
-    /// Accept what a run held back, and run its job now
+    /// Accept the changes that a run held back, and run its job now
     Approve(approve::Options),
-    /// Let a job run again that is parked, deferred or slowed down by failures
+    /// Resume a job that is parked, deferred or backing off after failures
     Resume(resume::Options),
-    /// Forget how far a stream was read, so that the next run reads it in full
+    /// Delete a stream's checkpoint, so that the next run reads it in full
     Reset(reset::Options),
-    /// Try whether alerts arrive
+    /// Send a test alert
     Alerts(alerts::Options),
-    /// Make a verified copy of the mirror, also while the daemon runs; the oldest copies go
+    /// Create a verified backup of the mirror, also while the daemon runs, and delete the oldest ones
     Backup(backup::Options),
-    /// Check that the mirror, or a backup, is what was written to it
+    /// Check the integrity of the mirror or a backup
     Verify(verify::Options),
-    /// Put a backup in the mirror's place; what is there now is kept aside
+    /// Replace the mirror with a backup; the current mirror is kept under another name
     Restore(restore::Options),
-    /// Make a key for the vault, or give the vault another one
+    /// Generate a vault key, or re-encrypt the vault with another key
     Vault(vault::Options),
-    /// Print the JSON Schema of a kind of file, for editors
+    /// Print the JSON Schema of a configuration file, for editors
     Schema(schema::Options),
-    /// Print what a shell needs to complete this command line
+    /// Generate shell completions
     Completions(completions::Options),
-    /// Write the manual
+    /// Write the man pages
     #[command(hide = true)]
     Man(man::Options),
     /// Serve the simulated vendors on loopback
@@ -116,12 +115,12 @@ pub enum Command {
 }
 
 impl Args {
-    /// The folders to work with.
-    pub fn places(&self) -> Places {
+    /// The folders of configuration, jobs and state.
+    pub fn folders(&self) -> Folders {
         let config = self.config.clone().unwrap_or_else(|| {
-            let here = PathBuf::from("config");
-            if here.is_dir() {
-                here
+            let local = PathBuf::from("config");
+            if local.is_dir() {
+                local
             } else {
                 PathBuf::from(INSTALLED_CONFIG)
             }
@@ -142,19 +141,19 @@ impl Args {
             .clone()
             .or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from))
             .or_else(|| self.installed_state(&config));
-        Places {
+        Folders {
             config,
             jobs,
             state: state.unwrap_or_default(),
         }
     }
 
-    /// Where the service keeps the mirror of the installed configuration. Never the demo's, which is invented.
+    /// The service's state directory, for the installed configuration. Never for the demo, which has invented data.
     fn installed_state(&self, config: &Path) -> Option<PathBuf> {
-        let is_meant = config == Path::new(INSTALLED_CONFIG)
+        let is_installed = config == Path::new(INSTALLED_CONFIG)
             && !self.is_demo()
             && Path::new(INSTALLED_STATE).is_dir();
-        is_meant.then(|| PathBuf::from(INSTALLED_STATE))
+        is_installed.then(|| PathBuf::from(INSTALLED_STATE))
     }
 
     fn is_demo(&self) -> bool {
@@ -172,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_holds_together() {
+    fn the_command_line_is_valid() {
         Args::command().debug_assert();
         for line in [
             &["rollbook", "sync", "one", "--dry-run"][..],

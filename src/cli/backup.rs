@@ -1,4 +1,4 @@
-//! `rollbook backup`: a verified copy of the mirror, also while the daemon runs; the oldest ones go.
+//! `rollbook backup`: creates a verified copy of the mirror, also while the daemon runs, and deletes the oldest ones.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -8,22 +8,23 @@ use serde_json::json;
 use super::exit::Exit;
 use super::out;
 use super::words::many;
-use crate::app::{BackupWish, Overlay, Places, Setup, backup_of};
+use crate::app::{BackupRequest, backup_of};
 use crate::clock::Clock;
+use crate::setup::{Folders, Overlay, Setup};
 use crate::store::StoreError;
-use crate::store::care::{self, Made};
 use crate::store::database::is_made;
+use crate::store::maintenance::{self, Backup};
 
 /// Options of `backup`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// The folder to put it into [default: [store.backup] path, else backups/ beside the mirror]
+    /// Folder for backups [default: [store.backup] path, else backups/ beside the mirror]
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
-    /// How many to keep there, this one among them [default: [store.backup] keep, else 7]
+    /// Number of backups to keep, including this one [default: [store.backup] keep, else 7]
     #[arg(long, value_name = "N")]
     keep: Option<NonZeroU32>,
-    /// Copy the vault too: whoever has it and its key can use its tokens
+    /// Copy the vault too; with its key it gives access to all tokens
     #[arg(long)]
     with_vault: bool,
     /// Print JSON
@@ -31,23 +32,23 @@ pub struct Options {
     json: bool,
 }
 
-/// Makes a backup.
-pub fn run(places: &Places, options: Options) -> Result<(), Exit> {
-    let setup = Setup::load(places, &Overlay::default())?;
-    let mirror = places.mirror(&setup);
+/// Creates a backup.
+pub fn run(folders: &Folders, options: Options) -> Result<(), Exit> {
+    let setup = Setup::load(folders, &Overlay::default())?;
+    let mirror = folders.mirror(&setup);
     if !is_made(&mirror)? {
         return Err(StoreError::File {
             path: mirror,
-            problem: "there is no mirror yet; `rollbook sync` makes it".into(),
+            problem: "there is no mirror yet; `rollbook sync` creates it".into(),
         }
         .into());
     }
-    let wish = BackupWish {
+    let request = BackupRequest {
         to: options.to,
         keep: options.keep,
         vault: options.with_vault,
     };
-    let made = care::make(&backup_of(&setup, &mirror, wish, Clock::system().now()))?;
+    let made = maintenance::make(&backup_of(&setup, &mirror, request, Clock::system().now()))?;
     if options.json {
         out::json(&json!({
             "mirror": made.mirror,
@@ -63,15 +64,15 @@ pub fn run(places: &Places, options: Options) -> Result<(), Exit> {
     Ok(())
 }
 
-fn text(made: &Made) -> String {
+fn text(made: &Backup) -> String {
     let mut text = format!(
-        "Backup {}, {} of {} compared with their fingerprints.\n",
+        "Created the backup {}; verified the fingerprints of {} in {}.\n",
         made.mirror.display(),
         many(made.verified.rows, "row", "rows"),
         many(made.verified.tables, "table", "tables")
     );
     if let Some(vault) = &made.vault {
-        text.push_str(&format!("The vault with it: {}.\n", vault.display()));
+        text.push_str(&format!("Copied the vault to {}.\n", vault.display()));
     }
     for old in &made.removed {
         text.push_str(&format!("Removed {}.\n", old.display()));

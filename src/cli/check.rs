@@ -1,4 +1,4 @@
-//! `rollbook check`: is everything that admins wrote right, and what would the next start do to the mirror?
+//! `rollbook check`: every problem of every file, secret and address, and what the next start would do to the mirror.
 
 use std::collections::BTreeMap;
 
@@ -8,18 +8,19 @@ use super::exit::Exit;
 use super::problems::ProblemLine;
 use super::reading::{Reading, errors};
 use super::words::many;
-use super::{online, out, start, table::indented};
-use crate::app::{Overlay, Places, Setup, SourceOnline, check_targets, keys};
-use crate::model::{Look, Problems};
-use crate::store::look::{self, Reader};
+use super::{out, preflight, start, table::indented};
+use crate::app::{SourceCheck, check_targets, keys};
+use crate::document::{Problems, RenderStyle};
+use crate::setup::{self, Folders, Overlay, Setup};
+use crate::store::queries::{self, Reader};
 use crate::store::table::storage;
-use crate::store::vault::kept;
+use crate::store::vault::entries;
 use crate::store::{StoreError, Table, tables};
 
 /// Options of `check`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Sign in to every source and ask for one row of each stream; nothing is written to the mirror
+    /// Sign in to every source and request one row of each stream; nothing is written to the mirror
     #[arg(long)]
     online: bool,
     /// Print JSON
@@ -27,46 +28,48 @@ pub struct Options {
     json: bool,
 }
 
-/// Checks all files; ends with 78 when a daemon would not start with them, with 1 when a vendor does not answer.
-pub async fn run(places: &Places, options: &Options) -> Result<(), Exit> {
-    let reading = Reading::open_quietly(places)?;
-    let mut notes = Problems::new();
+/// Checks all files; ends with 78 when one has a mistake or a job could not run, with 1 when a vendor does not answer.
+pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+    let (setup, mut problems) =
+        setup::check(folders, &start::secrets(folders, &Overlay::default()));
+    let reading = Reading::of(folders, setup.ok_or_else(|| problems.clone()))?;
     let mut view = match &reading.setup {
         Ok(setup) => {
-            notes.append(setup.notes.clone());
+            let unready = problems.errors();
             if let Some(mirror) = reading.mirror_if_made() {
-                notes.append(check_targets(setup, mirror, None)?);
+                problems.append(check_targets(setup, mirror, None)?);
             }
-            let mut view = view(setup, reading.mirror_if_made(), &notes)?;
-            view.vault = vault(places, setup)?;
-            view.ok &= view.vault.is_empty();
+            let mut view = view(setup, reading.mirror_if_made())?;
+            view.unready = unready;
+            view.wrong_targets = problems.errors() - unready;
+            view.vault = vault(folders, setup)?;
+            view.ok =
+                !problems.has_errors() && view.keys_changed.is_empty() && view.vault.is_empty();
             view
         }
-        Err(problems) => View {
-            problems: problems.iter().map(ProblemLine::of).collect(),
-            ..View::default()
-        },
+        Err(_) => View::default(),
     };
+    view.problems = problems.iter().map(ProblemLine::of).collect();
     if options.online && reading.setup.is_ok() {
         let mirror = reading.mirror_if_made().map(|_| reading.path.as_path());
-        view.online = Some(online::ask_all(places, mirror).await?);
+        view.online = Some(preflight::check_all(folders, mirror).await?);
     }
     if options.json {
         out::json(&view);
     } else {
         match &reading.setup {
-            Ok(_) => out::text(notes.render(Look::Coloured) + &text(&view)),
+            Ok(_) => out::text(problems.render(RenderStyle::Coloured) + &text(&view)),
             Err(problems) => anstream::eprintln!("{}", refused(problems)),
         }
     }
     match &view.online {
         _ if !view.ok => Err(Exit::wrong_configuration()),
-        Some(sources) if !sources.iter().all(SourceOnline::is_fine) => Err(Exit::unwell()),
+        Some(sources) if !sources.iter().all(SourceCheck::is_fine) => Err(Exit::unsuccessful()),
         _ => Ok(()),
     }
 }
 
-/// What `check` found.
+/// The result of `check`.
 #[derive(Debug, Default, Serialize)]
 struct View {
     ok: bool,
@@ -74,36 +77,36 @@ struct View {
     jobs: usize,
     streams: usize,
     crosswalks: usize,
-    /// Targets of crosswalks that their lists do not hold.
+    /// Targets of crosswalks that are not in their lists.
     wrong_targets: usize,
+    /// Problems with which a daemon starts and parks jobs: secrets, addresses, values that are not filled in.
+    unready: usize,
     problems: Vec<ProblemLine>,
     erased_at_next_start: Vec<Erased>,
     keys_changed: Vec<String>,
     tables_without_a_job: Vec<String>,
-    /// Why what the vault keeps cannot be had.
+    /// Why a sign-in in the vault cannot be used.
     vault: Vec<String>,
-    /// What the vendors said, if they were asked.
+    /// What the vendors returned, if they were asked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    online: Option<Vec<SourceOnline>>,
+    online: Option<Vec<SourceCheck>>,
 }
 
-/// Columns of a table that the next start erases, in its history too.
+/// Columns of a table that the next start deletes, in its history too.
 #[derive(Debug, Serialize)]
 struct Erased {
     table: String,
     /// No longer listed.
     columns: Vec<String>,
-    /// Listed with a type that is stored in another way: erased, and read anew.
+    /// Listed with a type that is stored in another way: erased, and read again.
     retyped: Vec<String>,
 }
 
-fn view(setup: &Setup, mirror: Option<&Reader>, notes: &Problems) -> Result<View, Exit> {
+fn view(setup: &Setup, mirror: Option<&Reader>) -> Result<View, Exit> {
     let mut view = View {
         sources: setup.sources.len(),
         jobs: setup.jobs.len(),
         crosswalks: setup.crosswalks.len(),
-        problems: notes.iter().map(ProblemLine::of).collect(),
-        wrong_targets: notes.errors(),
         ..View::default()
     };
     let wanted = setup.tables();
@@ -112,47 +115,43 @@ fn view(setup: &Setup, mirror: Option<&Reader>, notes: &Problems) -> Result<View
         for table in &wanted {
             compare(mirror, table, &mut view)?;
         }
-        view.tables_without_a_job = look::mirrored(mirror)?
+        view.tables_without_a_job = queries::mirrored(mirror)?
             .into_iter()
             .map(|(source, stream)| format!("{source}_{stream}"))
             .filter(|name| wanted.iter().all(|table| table.name() != *name))
             .collect();
     }
-    view.ok = view.keys_changed.is_empty() && view.wrong_targets == 0;
     Ok(view)
 }
 
-/// Why what is kept of a source cannot be opened, each reason once with all its sources.
-fn vault(places: &Places, setup: &Setup) -> Result<Vec<String>, Exit> {
-    let secrets = start::secrets(places, &Overlay::default());
+/// Why the sign-in of a source cannot be used, each reason once with all its sources.
+fn vault(folders: &Folders, setup: &Setup) -> Result<Vec<String>, Exit> {
+    let secrets = start::secrets(folders, &Overlay::default());
     let keys = keys(&setup.config.store, &secrets)?;
     let mut reasons: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for line in kept(&places.vault(setup))? {
+    for line in entries(&folders.vault(setup))? {
         let is_secret = line.obtained.is_some() || line.intent.is_some();
         if let (true, Some(refusal)) = (is_secret, keys.refusal(line.key_id.as_deref())) {
             let sources = reasons.entry(refusal.to_string()).or_default();
             sources.push(line.source);
         }
     }
-    let sentence = |(reason, sources): (String, Vec<String>)| {
-        format!(
-            "the sign-in of {} cannot be used: {reason}",
-            sources.join(", ")
-        )
+    let message = |(reason, sources): (String, Vec<String>)| {
+        format!("cannot use the sign-in of {}: {reason}", sources.join(", "))
     };
-    Ok(reasons.into_iter().map(sentence).collect())
+    Ok(reasons.into_iter().map(message).collect())
 }
 
 /// What the next start would do to one table.
 fn compare(mirror: &Reader, wanted: &Table, view: &mut View) -> Result<(), StoreError> {
-    let Some(have) = look::table(mirror, &wanted.source, &wanted.stream)? else {
+    let Some(have) = queries::table(mirror, &wanted.source, &wanted.stream)? else {
         return Ok(());
     };
     let key = |table: &Table| -> Vec<String> {
         table
             .key
             .iter()
-            .map(|place| table.columns[*place].name.clone())
+            .map(|index| table.columns[*index].name.clone())
             .collect()
     };
     let (old, new) = (key(&have), key(wanted));
@@ -171,7 +170,7 @@ fn compare(mirror: &Reader, wanted: &Table, view: &mut View) -> Result<(), Store
     });
     let erased = Erased {
         table: wanted.name(),
-        columns: tables::doomed(mirror, wanted)?,
+        columns: tables::columns_to_drop(mirror, wanted)?,
         retyped: retyped.map(|column| column.name.clone()).collect(),
     };
     if !(erased.columns.is_empty() && erased.retyped.is_empty()) {
@@ -181,7 +180,11 @@ fn compare(mirror: &Reader, wanted: &Table, view: &mut View) -> Result<(), Store
 }
 
 fn refused(problems: &Problems) -> String {
-    format!("{}\n{}.", problems.render(Look::Coloured), errors(problems))
+    format!(
+        "{}\n{}.",
+        problems.render(RenderStyle::Coloured),
+        errors(problems)
+    )
 }
 
 fn text(view: &View) -> String {
@@ -196,19 +199,21 @@ fn text(view: &View) -> String {
         text.push_str(&format!(", {crosswalks}"));
     }
     text.push_str(if view.ok {
-        ": all right.\n"
+        ": no problems.\n"
     } else if !view.keys_changed.is_empty() {
-        ": the next start would refuse them.\n"
+        ": the next start would fail.\n"
     } else if !view.vault.is_empty() {
-        ": the vault does not open.\n"
+        ": the vault cannot be opened.\n"
+    } else if view.unready > 0 {
+        ": a daemon would start, and park the jobs that these problems concern.\n"
     } else {
-        ": a daemon would start, and leave out the targets that are not there.\n"
+        ": a daemon would start, but ignore crosswalk lines with missing targets.\n"
     });
-    for sentence in view.keys_changed.iter().chain(&view.vault) {
-        text.push_str(&format!("• {sentence}\n"));
+    for message in view.keys_changed.iter().chain(&view.vault) {
+        text.push_str(&format!("• {message}\n"));
     }
     if !view.erased_at_next_start.is_empty() {
-        text.push_str("The next start erases these columns, with their history:\n");
+        text.push_str("The next start deletes these columns and their history:\n");
         let rows = view.erased_at_next_start.iter().flat_map(|erased| {
             let line = |columns: &[String], why: &str| {
                 (!columns.is_empty())
@@ -216,19 +221,19 @@ fn text(view: &View) -> String {
             };
             [
                 line(&erased.columns, ""),
-                line(&erased.retyped, " (another type: read anew)"),
+                line(&erased.retyped, " (another type: read again)"),
             ]
         });
         text.push_str(&indented(2, rows.flatten()));
     }
     if !view.tables_without_a_job.is_empty() {
         text.push_str(&format!(
-            "No job reads these any more; they stay as they are: {}\n",
+            "No job reads these tables any more; they are kept unchanged: {}\n",
             view.tables_without_a_job.join(", ")
         ));
     }
     if let Some(sources) = &view.online {
-        text.push_str(&online::text(sources));
+        text.push_str(&preflight::text(sources));
     }
     text
 }
@@ -238,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_next_start_would_do() {
+    fn the_effects_of_the_next_start() {
         let plain = || View {
             ok: true,
             sources: 3,
@@ -252,7 +257,7 @@ mod tests {
             retyped: retyped.iter().map(|name| (*name).to_owned()).collect(),
         };
         let rows = [
-            (plain(), "3 sources, 1 job, 38 streams: all right.\n"),
+            (plain(), "3 sources, 1 job, 38 streams: no problems.\n"),
             (
                 View {
                     erased_at_next_start: vec![
@@ -261,11 +266,11 @@ mod tests {
                     ],
                     ..plain()
                 },
-                "3 sources, 1 job, 38 streams: all right.\n\
-                 The next start erases these columns, with their history:\n\
+                "3 sources, 1 job, 38 streams: no problems.\n\
+                 The next start deletes these columns and their history:\n\
                  \x20 north_users  email, uuid\n\
                  \x20 north_orgs   code\n\
-                 \x20 north_orgs   level (another type: read anew)\n",
+                 \x20 north_orgs   level (another type: read again)\n",
             ),
             (
                 View {
@@ -274,18 +279,26 @@ mod tests {
                     tables_without_a_job: vec!["old_users".to_owned(), "old_orgs".to_owned()],
                     ..plain()
                 },
-                "3 sources, 1 job, 38 streams: the next start would refuse them.\n\
+                "3 sources, 1 job, 38 streams: the next start would fail.\n\
                  • the key of table north_users would change\n\
-                 No job reads these any more; they stay as they are: old_users, old_orgs\n",
+                 No job reads these tables any more; they are kept unchanged: old_users, old_orgs\n",
             ),
             (
                 View {
                     ok: false,
-                    vault: vec!["the sign-in of north cannot be used: no key".to_owned()],
+                    unready: 2,
                     ..plain()
                 },
-                "3 sources, 1 job, 38 streams: the vault does not open.\n\
-                 • the sign-in of north cannot be used: no key\n",
+                "3 sources, 1 job, 38 streams: a daemon would start, and park the jobs that these problems concern.\n",
+            ),
+            (
+                View {
+                    ok: false,
+                    vault: vec!["cannot use the sign-in of north: no key".to_owned()],
+                    ..plain()
+                },
+                "3 sources, 1 job, 38 streams: the vault cannot be opened.\n\
+                 • cannot use the sign-in of north: no key\n",
             ),
         ];
         for (view, expected) in rows {

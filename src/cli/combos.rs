@@ -1,6 +1,6 @@
-//! `rollbook combos`: the mirrored combo lists, their entries, and what a code or a word stands for.
+//! `rollbook combos`: the mirrored combo lists, their entries, and a search for codes and descriptions.
 //!
-//! Only reads, also beside a running daemon. Where the lists are, the vendor's description says.
+//! Read-only, also while the daemon runs. The connector says which stream has the lists.
 
 mod import;
 
@@ -8,28 +8,29 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use super::reading::Reading;
-use super::words::{many, moment};
+use super::words::{display_time, many};
 use super::{out, table};
-use crate::app::{Places, mirrored_lists};
-use crate::model::folded;
-use crate::model::nearest::advice;
-use crate::sheets::commas;
-use crate::store::look::{self, ListLine, Reader};
+use crate::app::mirrored_lists;
+use crate::document::suggest::advice;
+use crate::model::normalize;
+use crate::setup::Folders;
+use crate::spreadsheets::commas;
 use crate::store::lookups::{ComboTable, entries_of, lists_of};
+use crate::store::queries::{self, ListLine, Reader};
 
 /// Options of `combos`.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Options {
-    /// A source, for its lists; or a list, for its entries
+    /// A source, to show its lists, or a list, to show its entries
     name: Option<String>,
     /// Only lists of this source
     #[arg(long, value_name = "SOURCE")]
     source: Option<String>,
-    /// Entries with this code, or whose description has all these words
+    /// Show entries with this code, or with all these words in the description
     #[arg(long, value_name = "WORDS")]
     search: Option<String>,
-    /// Print the entries as CSV: RFC 4180, UTF-8, an apostrophe before what looks like a formula
+    /// Print the entries as CSV: RFC 4180, UTF-8, with an apostrophe before text that looks like a formula
     #[arg(long, conflicts_with = "json")]
     csv: bool,
     /// Print JSON
@@ -41,19 +42,19 @@ pub struct Options {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Say what a spreadsheet or CSV of combo lists says differently; writes nothing
+    /// Compare a spreadsheet or CSV of combo lists with the mirror; read-only
     Import(import::Options),
 }
 
 /// Shows lists or entries.
-pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
-    let reading = Reading::open(places)?;
+pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+    let reading = Reading::open(folders)?;
     if let Some(Command::Import(options)) = &options.command {
         return import::run(&reading, options);
     }
     let all = tables(&reading, options.source.as_deref())?;
     let mirror = reading.mirror()?;
-    // A name is a source's where there is one, so `--source` makes it a list's.
+    // The name means a source if there is one of that name, so `--source` makes it mean a list.
     let of_source = options.name.as_ref().filter(|name| {
         options.source.is_none() && all.iter().any(|combos| combos.source == **name)
     });
@@ -67,8 +68,8 @@ pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
     }
     let mut lines = entries(mirror, &tables, list.map(String::as_str))?;
     if let Some(search) = &options.search {
-        let wanted = Search::of(search);
-        lines.retain(|line| wanted.finds(line));
+        let search = Search::of(search);
+        lines.retain(|line| search.matches(line));
     }
     if options.csv {
         out::exact(&csv(&lines)?);
@@ -80,7 +81,7 @@ pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
     Ok(())
 }
 
-/// Where the combo lists are, of all sources that have any, or of one.
+/// The tables with combo lists, of all sources or of one.
 fn tables(reading: &Reading, source: Option<&str>) -> Result<Vec<ComboTable>, Exit> {
     let setup = reading.setup()?;
     let mirror = reading.mirror()?;
@@ -94,13 +95,13 @@ fn tables(reading: &Reading, source: Option<&str>) -> Result<Vec<ComboTable>, Ex
         if tables.is_empty() {
             let help = advice(source, known.iter().map(String::as_str));
             return Err(Exit::usage(format!(
-                "no combo lists of a source `{source}` are mirrored; {help}"
+                "no combo lists of the source `{source}` are mirrored; {help}"
             )));
         }
     }
     if tables.is_empty() {
         return Err(Exit::failed(
-            "no combo lists are mirrored: no job reads the stream that a vendor keeps them in",
+            "no combo lists are mirrored: no job reads a stream with combo lists",
         ));
     }
     Ok(tables)
@@ -109,7 +110,7 @@ fn tables(reading: &Reading, source: Option<&str>) -> Result<Vec<ComboTable>, Ex
 fn lists(mirror: &Reader, tables: &[ComboTable], json: bool) -> Result<(), Exit> {
     let mut lines = Vec::new();
     for combos in tables {
-        lines.extend(look::combo_lists(mirror, combos)?);
+        lines.extend(queries::combo_lists(mirror, combos)?);
     }
     if json {
         out::json(&lines);
@@ -125,7 +126,7 @@ fn lists_text(lines: &[ListLine]) -> String {
         "list",
         "in use",
         "retired",
-        "gone",
+        "removed",
         "changed (UTC)",
     ];
     let mut table = table::table(&heads);
@@ -135,14 +136,14 @@ fn lists_text(lines: &[ListLine]) -> String {
             shown(&line.list).into(),
             table::figure(line.active as u64),
             table::count(line.retired as u64),
-            table::count(line.gone as u64),
-            moment(&line.changed).into(),
+            table::count(line.removed as u64),
+            display_time(&line.changed).into(),
         ]);
     }
     format!("{table}\n{}", many(lines.len() as u64, "list", "lists"))
 }
 
-/// An entry and where it stands.
+/// An entry with its source and list.
 #[derive(Debug, Serialize)]
 struct EntryLine {
     source: String,
@@ -153,7 +154,7 @@ struct EntryLine {
     active: bool,
 }
 
-/// The entries of one list, or of all, of these sources; an error where no source has the list.
+/// The entries of one list or of all lists of these sources; an error if no source has the list.
 fn entries(
     mirror: &Reader,
     tables: &[ComboTable],
@@ -189,7 +190,7 @@ fn entries(
     }
 }
 
-/// What is searched for.
+/// A search term.
 struct Search {
     code: String,
     words: Vec<String>,
@@ -197,20 +198,20 @@ struct Search {
 
 impl Search {
     fn of(text: &str) -> Self {
-        let words = folded::words(text);
+        let words = normalize::words(text);
         Self {
             code: text.trim().to_lowercase(),
             words: words.split_whitespace().map(str::to_owned).collect(),
         }
     }
 
-    /// The same code but for case, or all words somewhere in the description.
-    fn finds(&self, line: &EntryLine) -> bool {
+    /// The same code, ignoring case, or all words in the description.
+    fn matches(&self, line: &EntryLine) -> bool {
         let code = line.code.as_deref().map(str::to_lowercase);
         if code.is_some_and(|code| code == self.code) {
             return true;
         }
-        let description = folded::words(line.description.as_deref().unwrap_or_default());
+        let description = normalize::words(line.description.as_deref().unwrap_or_default());
         !self.words.is_empty() && self.words.iter().all(|word| description.contains(word))
     }
 }
@@ -220,7 +221,7 @@ fn csv(lines: &[EntryLine]) -> Result<String, Exit> {
         && first.source != last.source
     {
         return Err(Exit::usage(format!(
-            "`{}` and `{}` both have it, with ids of their own; choose one with --source",
+            "`{}` and `{}` both have the list, with different ids; choose one with --source",
             first.source, last.source
         )));
     }
@@ -258,7 +259,7 @@ fn entries_text(lines: &[EntryLine]) -> String {
     format!("{table}\n{}", many(lines.len() as u64, "entry", "entries"))
 }
 
-/// A text from elsewhere on one line, without anything that a terminal would obey.
+/// Foreign text on one line, without control characters.
 fn shown(text: &str) -> String {
     let harmless = |letter: char| {
         if letter.is_control() {

@@ -1,4 +1,4 @@
-//! `rollbook completions`: what a shell needs to complete our command line.
+//! `rollbook completions`: generates shell completions.
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;
@@ -9,11 +9,11 @@ use super::out;
 /// Options of `completions`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Which shell
+    /// The shell
     shell: Shell,
 }
 
-/// Prints the script; a package puts it where the shell looks.
+/// Prints the script; packages install it where the shell looks.
 pub fn run(options: &Options) {
     out::exact(&script(options.shell));
 }
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_shell_learns_our_commands() {
+    fn every_shell_gets_our_commands() {
         for shell in <Shell as clap::ValueEnum>::value_variants() {
             let script = script(*shell);
             for word in ["crosswalk", "dry-run", "rekey"] {

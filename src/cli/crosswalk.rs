@@ -1,10 +1,10 @@
-//! `rollbook crosswalk`: what crosswalks lack, and drafts of new ones.
+//! `rollbook crosswalk`: checks crosswalks, and drafts new ones.
 
 mod draft;
 mod gaps;
 
 use super::exit::Exit;
-use crate::app::Places;
+use crate::setup::Folders;
 
 /// Options of `crosswalk`.
 #[derive(Debug, clap::Args)]
@@ -15,7 +15,7 @@ pub struct Options {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Show values that no line maps, with suggestions, and targets that are not in their lists
+    /// Show unmapped values, with suggestions, and targets that are not in their lists
     Check {
         /// Only these crosswalks
         names: Vec<String>,
@@ -27,15 +27,15 @@ enum Command {
     Suggest {
         /// The column: SOURCE_STREAM.COLUMN
         column: String,
-        /// The combo list: LIST, or SOURCE.LIST where several sources have one of that name
+        /// The combo list: LIST, or SOURCE.LIST if several sources have a list of that name
         list: String,
     },
 }
 
-/// Does what the words after `crosswalk` say.
-pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
+/// Runs the subcommand.
+pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
     match &options.command {
-        Command::Check { names, json } => gaps::run(places, names, *json),
-        Command::Suggest { column, list } => draft::run(places, column, list),
+        Command::Check { names, json } => gaps::run(folders, names, *json),
+        Command::Suggest { column, list } => draft::run(folders, column, list),
     }
 }

@@ -1,57 +1,57 @@
-//! What the daemon says of itself, for people: the part of `rollbook status` that no mirror can tell.
+//! The daemon's status for people: the part of `rollbook status` that is not in the mirror.
 
 use std::path::Path;
 
 use super::start::runtime_folders;
 use super::table::grouped;
-use super::words::{many, moment};
+use super::words::{display_time, many};
 use crate::daemon::status::{Job, Status};
 use crate::daemon::{StatusFile, absolute};
 
-/// The status of the daemon that writes this mirror; nothing when none runs.
-pub fn daemon_of(mirror: &Path) -> Option<Status> {
+/// The status of the daemon that writes this mirror; `None` if no daemon runs.
+pub fn daemon_status(mirror: &Path) -> Option<Status> {
     let mirror = absolute(mirror);
     runtime_folders(&mirror)
         .iter()
         .find_map(|folder| StatusFile::in_folder(folder).read(&mirror))
 }
 
-/// Lines about the daemon itself, each with its end.
-pub fn of_daemon(status: Option<&Status>) -> String {
+/// Lines about the daemon itself.
+pub fn daemon_lines(status: Option<&Status>) -> String {
     let Some(status) = status else {
-        return "No daemon runs here; `rollbook run` starts one.\n".to_owned();
+        return "The daemon does not run; `rollbook run` starts it.\n".to_owned();
     };
     let mut text = format!(
-        "The daemon runs since {} UTC (process {}).\n",
-        moment(&status.since),
+        "The daemon has been running since {} UTC (process {}).\n",
+        display_time(&status.since),
         status.process.pid
     );
     if let Some(refused) = &status.configuration.refused {
         text.push_str(&format!(
-            "It refused the configuration on disk at {} UTC and goes on with the one before: {}\n",
-            moment(&refused.at),
+            "It refused the configuration on disk at {} UTC and keeps the previous one: {}\n",
+            display_time(&refused.at),
             refused.first
         ));
     }
     if let Some(clock) = &status.clock {
-        text.push_str(&format!("Look at this machine's clock: {clock}.\n"));
+        text.push_str(&format!("Check this machine's clock: {clock}.\n"));
     }
     if let Some(who) = &status.stuck {
         text.push_str(&format!(
-            "{who} does not get on; systemd will start the daemon anew.\n"
+            "{who} made no progress; systemd will restart the daemon.\n"
         ));
     }
     text
 }
 
-/// Remarks about jobs that wait for a person and how they ended last, for who may not read the mirror.
-pub fn of_unread_jobs(status: Option<&Status>) -> Vec<String> {
+/// Remarks about jobs that need a person, and their last outcomes, without access to the mirror.
+pub fn job_remarks_without_mirror(status: Option<&Status>) -> Vec<String> {
     let jobs = status
         .map(|status| status.jobs.as_slice())
         .unwrap_or_default();
     let ended = |job: &Job| {
         let last = job.last.as_ref()?;
-        let (job, outcome, ended) = (&job.job, &last.outcome, moment(&last.ended));
+        let (job, outcome, ended) = (&job.job, &last.outcome, display_time(&last.ended));
         Some(format!("{job}: last run {outcome} at {ended} UTC"))
     };
     jobs.iter()
@@ -60,42 +60,42 @@ pub fn of_unread_jobs(status: Option<&Status>) -> Vec<String> {
         .collect()
 }
 
-/// Remarks about jobs that run now, and about ticks that became no run.
-pub fn of_jobs(status: Option<&Status>) -> Vec<String> {
+/// Remarks about active runs and skipped ticks.
+pub fn job_remarks(status: Option<&Status>) -> Vec<String> {
     let jobs = status
         .map(|status| status.jobs.as_slice())
         .unwrap_or_default();
-    jobs.iter().filter_map(of_job).collect()
+    jobs.iter().filter_map(job_remark).collect()
 }
 
-fn of_job(job: &Job) -> Option<String> {
+fn job_remark(job: &Job) -> Option<String> {
     let name = &job.job;
     if let Some(running) = &job.running {
-        let stream = running.stream.as_deref().unwrap_or("nothing yet");
+        let stream = running.stream.as_deref().unwrap_or("no stream yet");
         return Some(format!(
-            "{name}: runs since {} UTC, reads {stream}; {} and {} rows so far",
-            moment(&running.since),
+            "{name}: running since {} UTC, reading {stream}; {} and {} rows so far",
+            display_time(&running.since),
             many(running.pages, "page", "pages"),
             grouped(running.rows)
         ));
     }
-    let passed_over = job.passed_over.as_ref()?;
+    let skipped = job.skipped.as_ref()?;
     Some(format!(
-        "{name}: its tick of {} UTC was passed over: {}",
-        moment(&passed_over.at),
-        passed_over.reason
+        "{name}: its tick at {} UTC was skipped: {}",
+        display_time(&skipped.at),
+        skipped.reason
     ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::status::{Configuration, Last, PassedOver, Process, Refused, Running};
+    use crate::daemon::status::{Configuration, Last, Process, Refused, Running, SkippedTick};
 
     const AT: &str = "2026-03-02T06:20:00.000Z";
 
     #[test]
-    fn all_that_a_daemon_can_say() {
+    fn every_line_about_a_daemon() {
         let at = || AT.to_owned();
         let running = Running {
             since: at(),
@@ -104,9 +104,9 @@ mod tests {
             pages: 1,
             rows: 12_000,
         };
-        let passed_over = PassedOver {
+        let skipped = SkippedTick {
             at: at(),
-            reason: "the last run still goes on".to_owned(),
+            reason: "the last run has not ended".to_owned(),
         };
         let job = |name: &str| Job {
             job: name.to_owned(),
@@ -134,7 +134,7 @@ mod tests {
                     ..job("rosters")
                 },
                 Job {
-                    passed_over: Some(passed_over),
+                    skipped: Some(skipped),
                     ..job("grades")
                 },
                 job("idle"),
@@ -142,25 +142,25 @@ mod tests {
             ..Status::default()
         };
         assert_eq!(
-            of_daemon(Some(&status)),
-            "The daemon runs since 2026-03-02 06:20:00 UTC (process 77).\n\
-             It refused the configuration on disk at 2026-03-02 06:20:00 UTC and goes on with the one before: a.toml:1:1: no\n\
-             Look at this machine's clock: the clock shows 1970.\n\
-             the run of rosters does not get on; systemd will start the daemon anew.\n"
+            daemon_lines(Some(&status)),
+            "The daemon has been running since 2026-03-02 06:20:00 UTC (process 77).\n\
+             It refused the configuration on disk at 2026-03-02 06:20:00 UTC and keeps the previous one: a.toml:1:1: no\n\
+             Check this machine's clock: the clock shows 1970.\n\
+             the run of rosters made no progress; systemd will restart the daemon.\n"
         );
         assert_eq!(
-            of_jobs(Some(&status)),
+            job_remarks(Some(&status)),
             [
-                "rosters: runs since 2026-03-02 06:20:00 UTC, reads users; 1 page and 12,000 rows so far",
-                "grades: its tick of 2026-03-02 06:20:00 UTC was passed over: the last run still goes on",
+                "rosters: running since 2026-03-02 06:20:00 UTC, reading users; 1 page and 12,000 rows so far",
+                "grades: its tick at 2026-03-02 06:20:00 UTC was skipped: the last run has not ended",
             ]
         );
-        assert!(of_daemon(None).starts_with("No daemon runs here"));
-        assert!(of_jobs(None).is_empty());
+        assert!(daemon_lines(None).starts_with("The daemon does not run"));
+        assert!(job_remarks(None).is_empty());
     }
 
     #[test]
-    fn what_waits_is_told_from_the_file_alone() {
+    fn waiting_jobs_are_shown_from_the_file_alone() {
         let last = |outcome: &str| Last {
             outcome: outcome.to_owned(),
             ended: AT.to_owned(),
@@ -182,10 +182,10 @@ mod tests {
             ..Status::default()
         };
         assert_eq!(
-            of_unread_jobs(Some(&status)),
+            job_remarks_without_mirror(Some(&status)),
             [
-                "grades is parked and waits for a person",
-                "rosters holds run 12 back",
+                "grades is parked and needs a person",
+                "run 12 of rosters needs approval",
                 "rosters: last run held at 2026-03-02 06:20:00 UTC",
             ]
         );

@@ -1,4 +1,4 @@
-//! `rollbook demo`: simulated vendors, every shipped job once, and a look at the mirror.
+//! `rollbook demo`: starts simulated vendors, runs every shipped job once, and shows the mirror.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,34 +7,35 @@ use std::time::Duration;
 use super::exit::Exit;
 use super::sandbox::not_started;
 use super::sync::{run_all, show, stop_on_signal};
-use super::{demo_questions, lines, out, start};
-use crate::app::{App, Overlay, Places, Setup};
+use super::{demo_questions, out, run_lines, start};
+use crate::app::App;
 use crate::clock::Clock;
-use crate::config::SourceLimits;
 use crate::daemon::Changes;
 use crate::model::Cause;
-use crate::sync::Order;
+use crate::setup::files::SourceLimits;
+use crate::setup::{Folders, Overlay, Setup};
+use crate::sync::RunOptions;
 use rollbook_sandbox::{Options as SandboxOptions, Sandbox};
 
-/// Politeness towards a vendor on loopback, which has nobody else to serve.
+/// Requests per second; a vendor on loopback serves only us.
 const DEMO_PER_SECOND: f64 = 1000.0;
 
-/// How long a day lasts at the invented school with `--serve`.
+/// Length of a simulated day with `--serve`.
 const DAY: Duration = Duration::from_secs(60);
 
-/// Where the sandbox remembers its day; it also says that a mirror beside it is the demo's.
-const NOTEBOOK: &str = "sandbox.json";
+/// The sandbox's state; its presence marks a mirror as the demo's.
+const SANDBOX_STATE: &str = "sandbox.json";
 
 /// Options of `demo`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Students of the invented school
+    /// Number of students of the simulated school
     #[arg(long, default_value_t = 600)]
     students: u64,
-    /// Another number, another school
+    /// Seed of the simulated school
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Keep vendors and daemon running on their schedules until Ctrl-C
+    /// Keep the vendors and the daemon running until Ctrl-C
     #[arg(long)]
     serve: bool,
     /// Print JSON
@@ -42,78 +43,78 @@ pub struct Options {
     json: bool,
 }
 
-/// Runs the demo in the state folder; a second run there sees one more day of the invented school.
-pub async fn run(places: &Places, options: Options) -> Result<(), Exit> {
-    let setup = Setup::load(places, &Overlay::default())?;
-    let notebook = places.state.join(NOTEBOOK);
-    check_folder(&places.state, &places.mirror(&setup), &notebook)?;
+/// Runs the demo in the state folder; each run there simulates one more day.
+pub async fn run(folders: &Folders, options: Options) -> Result<(), Exit> {
+    let setup = Setup::load(folders, &Overlay::default())?;
+    let sandbox_state = folders.state.join(SANDBOX_STATE);
+    check_folder(&folders.state, &folders.mirror(&setup), &sandbox_state)?;
     let sandbox = SandboxOptions {
         students: options.students,
         seed: options.seed,
-        state: Some(notebook),
+        state: Some(sandbox_state),
         advance: true,
         ..SandboxOptions::default()
     };
     let sandbox = Sandbox::start(sandbox).await.map_err(not_started)?;
-    let app = start::app(places, &overlay(&sandbox)).await?;
+    let app = start::app(folders, &overlay(&sandbox)).await?;
     let stop = stop_on_signal();
     if !options.json {
         let day = sandbox.describe().day;
         out::text(format!(
-            "Simulated vendors are up on loopback; it is day {day} at the invented school.\n"
+            "Simulated vendors listen on loopback; it is day {day} at the simulated school.\n"
         ));
     }
     let jobs: Vec<String> = app.setup().jobs.keys().map(ToString::to_string).collect();
-    let order = Order {
+    let run_options = RunOptions {
         cause: Cause::Command,
         full: false,
         dry: false,
     };
-    let reports = run_all(&app, &jobs, order, &stop).await;
+    let reports = run_all(&app, &jobs, run_options, &stop).await;
     if options.json {
-        out::json(&lines::json(&reports));
+        out::json(&run_lines::json(&reports));
     } else {
         show(&reports, false);
-        out::text(invitation(&app)?);
+        out::text(summary(&app)?);
     }
     if options.serve && !stop.is_cancelled() {
-        let served = serve(app, places, overlay(&sandbox), &sandbox).await;
+        let served = serve(app, folders, overlay(&sandbox), &sandbox).await;
         served.map_err(|why| Exit::failed(format!("rollbook: {why}")))?;
     }
     sandbox.stop().await;
     if reports.iter().all(|report| report.outcome.is_good()) {
         Ok(())
     } else {
-        Err(Exit::unwell())
+        Err(Exit::unsuccessful())
     }
 }
 
-/// The daemon on the jobs' own schedules, while a day passes at the vendors every minute.
+/// Runs the daemon, and simulates a day every minute.
 async fn serve(
     app: App,
-    places: &Places,
+    folders: &Folders,
     overlay: Overlay,
     sandbox: &Sandbox,
 ) -> Result<(), String> {
     out::text(
-        "\nThe daemon runs on the jobs' schedules, and every minute is a day at the school. Ctrl-C stops it.",
+        "\nThe daemon runs every job on its schedule; every minute is a day at the school. Ctrl-C stops it.",
     );
-    let changes = Changes::of(&places.folders());
+    let changes = Changes::of(&folders.folders());
     let days = async {
         loop {
             Clock::system().sleep(DAY).await;
             if let Err(error) = sandbox.advance() {
-                tracing::warn!("the sandbox could not let a day pass: {error}");
+                tracing::warn!("the sandbox could not simulate a day: {error}");
             }
         }
     };
     tokio::select! {
-        served = super::run::serve(Arc::new(app), places, overlay, changes) => served,
+        served = super::run::serve(Arc::new(app), folders, overlay, changes) => served,
         () = days => Ok(()),
     }
 }
 
-/// The sandbox's addresses and secrets over the shipped configuration.
+/// The sandbox's URLs and secrets, for the shipped configuration.
 fn overlay(sandbox: &Sandbox) -> Overlay {
     let mut overlay = Overlay {
         limits: SourceLimits {
@@ -132,11 +133,11 @@ fn overlay(sandbox: &Sandbox) -> Overlay {
     overlay
 }
 
-/// The demo never writes into a mirror that it did not make.
-fn check_folder(state: &Path, mirror: &Path, notebook: &Path) -> Result<(), Exit> {
-    if mirror.exists() && !notebook.exists() {
+/// The demo never writes to a mirror that it did not create.
+fn check_folder(state: &Path, mirror: &Path, sandbox_state: &Path) -> Result<(), Exit> {
+    if mirror.exists() && !sandbox_state.exists() {
         return Err(Exit::usage(format!(
-            "{} is not the demo's; name a folder of its own: rollbook --state DIR demo",
+            "{} was not created by the demo; choose another folder: rollbook --state DIR demo",
             mirror.display()
         )));
     }
@@ -144,18 +145,18 @@ fn check_folder(state: &Path, mirror: &Path, notebook: &Path) -> Result<(), Exit
         return Ok(());
     }
     std::fs::create_dir_all(state)
-        .map_err(|error| Exit::failed(format!("could not make {}: {error}", state.display())))
+        .map_err(|error| Exit::failed(format!("could not create {}: {error}", state.display())))
 }
 
-/// Where the mirror is, and what to ask it.
-fn invitation(app: &App) -> Result<String, Exit> {
+/// Where the mirror is, and example queries.
+fn summary(app: &App) -> Result<String, Exit> {
     let mirror = app.store().path().display();
     let mut text =
-        format!("\nThe mirror is {mirror}. Run the demo again: a day has passed at the school.\n");
+        format!("\nThe mirror is {mirror}. Run the demo again to simulate another day.\n");
     let questions = demo_questions::shown(&app.store().reader()?);
     if !questions.is_empty() {
         text.push_str(&format!(
-            "Ask it, for example with `sqlite3 -readonly {mirror}`:\n{questions}"
+            "Query it, for example with `sqlite3 -readonly {mirror}`:\n{questions}"
         ));
     }
     Ok(text)
@@ -166,8 +167,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_mirror_that_the_demo_made_is_written() {
-        for (mirror, notebook, fine) in [
+    fn only_a_mirror_of_the_demo_is_written() {
+        for (mirror, sandbox_state, fine) in [
             (false, false, true),
             (true, true, true),
             (false, true, true),
@@ -175,15 +176,20 @@ mod tests {
         ] {
             let folder = tempfile::tempdir().expect("a folder");
             let state = folder.path().join("state");
-            let paths = [(mirror, "mirror.db"), (notebook, NOTEBOOK)].map(|(there, name)| {
-                if there {
-                    std::fs::create_dir_all(&state).expect("a folder");
-                    std::fs::write(state.join(name), "").expect("a file");
-                }
-                state.join(name)
-            });
+            let paths =
+                [(mirror, "mirror.db"), (sandbox_state, SANDBOX_STATE)].map(|(there, name)| {
+                    if there {
+                        std::fs::create_dir_all(&state).expect("a folder");
+                        std::fs::write(state.join(name), "").expect("a file");
+                    }
+                    state.join(name)
+                });
             let found = check_folder(&state, &paths[0], &paths[1]);
-            assert_eq!(found.is_ok(), fine, "mirror {mirror}, notebook {notebook}");
+            assert_eq!(
+                found.is_ok(),
+                fine,
+                "mirror {mirror}, sandbox_state {sandbox_state}"
+            );
             assert_eq!(state.is_dir(), fine || mirror);
         }
     }

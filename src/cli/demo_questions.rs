@@ -1,11 +1,11 @@
-//! Questions for the demo's mirror: `demo.sql`, each after a line that says what it asks.
+//! Example queries for the demo's mirror: `demo.sql`, each after a comment with its title.
 //!
-//! Only the shipped configuration has these tables; a question that a mirror cannot answer is left out.
+//! Only the shipped configuration has these tables; queries that fail are omitted.
 
 use comfy_table::Cell;
 
 use super::table;
-use crate::store::look::{Answer, Reader, ask};
+use crate::store::queries::{Answer, Reader, ask};
 
 const QUESTIONS: &str = include_str!("demo.sql");
 
@@ -25,7 +25,7 @@ fn questions(text: &str) -> impl Iterator<Item = Question<'_>> {
     })
 }
 
-/// The questions that this mirror can answer, with the answer of the first.
+/// The queries that this mirror can answer, with the result of the first.
 pub fn shown(mirror: &Reader) -> String {
     let mut text = String::new();
     for question in questions(QUESTIONS) {

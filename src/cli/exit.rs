@@ -1,18 +1,18 @@
-//! How a command ends when it does not end well.
+//! Exit codes and error messages of commands.
 
 use std::process::ExitCode;
 
-use crate::model::{Look, Problems};
+use crate::document::{Problems, RenderStyle};
 use crate::store::StoreError;
 
-/// The code for that somebody else has the mirror, EX_TEMPFAIL of sysexits.
+/// Another process owns the mirror: EX_TEMPFAIL of sysexits.
 const BUSY_CODE: u8 = 75;
 
-/// What to do when somebody else writes.
-const BUSY: &str = "\nThe daemon keeps the mirror to itself while it runs: `systemctl stop rollbook`, then this command, \
-     then `systemctl start rollbook`. Commands that only read work beside it, and so do approve, resume and reset.";
+/// What to do if another process owns the mirror.
+const BUSY: &str = "\nThe running daemon owns the mirror: run `systemctl stop rollbook`, then this command, \
+     then `systemctl start rollbook`. Commands that only read work while it runs, and so do approve, resume and reset.";
 
-/// Why a command ends, and with which code.
+/// A failed command: exit code and message.
 #[derive(Debug)]
 pub struct Exit {
     code: u8,
@@ -20,8 +20,8 @@ pub struct Exit {
 }
 
 impl Exit {
-    /// A run did not end well; what there is to say was said.
-    pub fn unwell() -> Self {
+    /// Failure without a message: it was printed already.
+    pub fn unsuccessful() -> Self {
         Self {
             code: 1,
             text: String::new(),
@@ -36,7 +36,7 @@ impl Exit {
         }
     }
 
-    /// The command line makes no sense.
+    /// The command line is invalid.
     pub fn usage(text: impl Into<String>) -> Self {
         Self {
             code: 2,
@@ -44,7 +44,7 @@ impl Exit {
         }
     }
 
-    /// The configuration cannot be used; what there is to say was said.
+    /// The configuration is invalid; the problems were printed already.
     pub fn wrong_configuration() -> Self {
         Self {
             code: 78,
@@ -52,19 +52,19 @@ impl Exit {
         }
     }
 
-    /// Whether somebody else has the mirror.
+    /// Whether another process owns the mirror.
     pub fn is_busy(&self) -> bool {
         self.code == BUSY_CODE
     }
 
-    /// What would be said, for tests.
+    /// The message, for tests.
     #[cfg(test)]
     pub fn into_text(self) -> String {
         self.text
     }
 
-    /// Says why, and gives the code.
-    pub fn tell(self) -> ExitCode {
+    /// Prints the message and returns the code.
+    pub fn report(self) -> ExitCode {
         if !self.text.is_empty() {
             anstream::eprintln!("{}", self.text.trim_end());
         }
@@ -76,7 +76,7 @@ impl From<Problems> for Exit {
     fn from(problems: Problems) -> Self {
         Self {
             code: 78,
-            text: problems.render(Look::Coloured),
+            text: problems.render(RenderStyle::Coloured),
         }
     }
 }

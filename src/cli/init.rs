@@ -1,7 +1,7 @@
-//! `rollbook init`: a commented configuration to start with. What stands in it, `starter.rs` says.
+//! `rollbook init`: writes a commented starter configuration; `starter.rs` has its content.
 //!
-//! It writes all of its files or none, and never over one that somebody has touched. The surprise: a fresh Debian
-//! package brings a `rollbook.toml` without accounts, and that one is replaced while it is to the letter ours.
+//! It writes all files or none, and never replaces an edited one. The surprise: the Debian package installs a
+//! `rollbook.toml` without accounts, which is replaced while it is unmodified.
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -11,54 +11,54 @@ use std::path::{Path, PathBuf};
 use super::exit::Exit;
 use super::starter::{self, Draft, Starter};
 use super::{out, table::indented};
-use crate::app::Places;
-use crate::model::nearest::{advice, quoted};
-use crate::vendor::Descriptions;
+use crate::connector::Connectors;
+use crate::document::suggest::{advice, quoted};
+use crate::setup::Folders;
 
-/// What the package puts where the configuration goes, so that a fresh one asks nobody for anything.
-const OF_THE_PACKAGE: &str = include_str!("../../systemd/deb/rollbook.toml");
+/// The package's `rollbook.toml`, which has no sources.
+const PACKAGED_CONFIG: &str = include_str!("../../systemd/deb/rollbook.toml");
 
-/// Rights of what is written: no secret is in it, and the service is another user than who writes it.
-const READABLE: u32 = 0o644;
+/// Mode of the written files: they have no secrets, and the service runs as another user.
+const MODE: u32 = 0o644;
 
 /// Options of `init`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// The folder to write into, which is made [default: the configuration folder]
+    /// Folder to write to; it is created if missing [default: the configuration folder]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Whose services to read; none lists those that are known
-    #[arg(value_name = "VENDOR")]
-    vendors: Vec<String>,
+    /// Connectors to configure; without any, the known ones are listed
+    #[arg(value_name = "CONNECTOR")]
+    connectors: Vec<String>,
 }
 
-/// Writes the files, or says which vendors there are.
-pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
-    let folder = options.dir.as_ref().unwrap_or(&places.config);
-    let descriptions = Descriptions::load(&folder.join("vendors"))?;
-    if options.vendors.is_empty() {
-        out::text(known(&descriptions));
+/// Writes the files, or lists the connectors.
+pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+    let folder = options.dir.as_ref().unwrap_or(&folders.config);
+    let connectors = Connectors::load(&folder.join("connectors"))?;
+    if options.connectors.is_empty() {
+        out::text(known(&connectors));
         return Ok(());
     }
-    let mut vendors: Vec<&str> = Vec::new();
-    for vendor in &options.vendors {
-        if descriptions.get(vendor).is_none() {
-            return Err(unknown(vendor, &descriptions));
+    let mut names: Vec<&str> = Vec::new();
+    for name in &options.connectors {
+        if connectors.get(name).is_none() {
+            return Err(unknown(name, &connectors));
         }
-        if !vendors.contains(&vendor.as_str()) {
-            vendors.push(vendor);
+        if !names.contains(&name.as_str()) {
+            names.push(name);
         }
     }
-    let starter = starter::of(&vendors, &descriptions, folder);
-    let in_the_way: Vec<String> = starter
+    let starter = starter::of(&names, &connectors, folder);
+    let existing: Vec<String> = starter
         .drafts
         .iter()
         .map(|draft| folder.join(&draft.name))
         .filter(|path| path.symlink_metadata().is_ok() && !is_untouched(path))
         .map(|path| path.display().to_string())
         .collect();
-    if !in_the_way.is_empty() {
-        return Err(Exit::failed(refusal(&in_the_way, &options.vendors)));
+    if !existing.is_empty() {
+        return Err(Exit::failed(refusal(&existing, &options.connectors)));
     }
     for draft in &starter.drafts {
         let path = folder.join(&draft.name);
@@ -70,12 +70,12 @@ pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
     Ok(())
 }
 
-/// Whether this is the package's own file, as nobody has changed it.
+/// Whether this is the package's file, unmodified.
 fn is_untouched(path: &Path) -> bool {
-    fs::read(path).is_ok_and(|held| held == OF_THE_PACKAGE.as_bytes())
+    fs::read(path).is_ok_and(|held| held == PACKAGED_CONFIG.as_bytes())
 }
 
-/// Beside its place first, so that a full disk leaves no half of a file.
+/// Writes to a temporary file first, so that a full disk leaves no partial file.
 fn write(path: &Path, draft: &Draft) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new()
@@ -85,54 +85,50 @@ fn write(path: &Path, draft: &Draft) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let aside = folder.join(format!(".{name}.new"));
     let mut options = OpenOptions::new();
-    options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(READABLE);
+    options.write(true).create(true).truncate(true).mode(MODE);
     let mut file = options.open(&aside)?;
     file.write_all(draft.text.as_bytes())?;
-    // Whatever the mask of who writes: root's is often 077, and then the service could not read it.
-    file.set_permissions(Permissions::from_mode(READABLE))?;
+    // Independent of the umask: root's is often 077, and the service must read the file.
+    file.set_permissions(Permissions::from_mode(MODE))?;
     file.sync_all()?;
     if path.exists() {
         return fs::rename(&aside, path);
     }
-    // Unlike a rename, a link never replaces what has come there meanwhile.
+    // Unlike a rename, a link never replaces a file that was created meanwhile.
     let linked = fs::hard_link(&aside, path);
     fs::remove_file(&aside)?;
     linked
 }
 
-fn known(descriptions: &Descriptions) -> String {
-    let lines = descriptions.names().map(|name| {
-        let title = descriptions.get(name).map(|one| one.title.clone());
+fn known(connectors: &Connectors) -> String {
+    let lines = connectors.names().map(|name| {
+        let title = connectors.get(name).map(|one| one.title.clone());
         [name.to_owned(), title.unwrap_or_default()]
     });
     format!(
-        "Rollbook knows these vendors. `rollbook init VENDOR...` writes a configuration for some of them.\n{}",
+        "Available connectors; `rollbook init CONNECTOR...` writes a configuration for the ones you name:\n{}",
         indented(2, lines)
     )
 }
 
-fn unknown(vendor: &str, descriptions: &Descriptions) -> Exit {
+fn unknown(name: &str, connectors: &Connectors) -> Exit {
     Exit::usage(format!(
-        "no vendor is called {}: {} (a description of your own goes into vendors/ first)",
-        quoted(vendor),
-        advice(vendor, descriptions.names())
+        "there is no connector {}: {} (put a connector of your own into connectors/ first)",
+        quoted(name),
+        advice(name, connectors.names())
     ))
 }
 
-fn refusal(in_the_way: &[String], vendors: &[String]) -> String {
+fn refusal(existing: &[String], names: &[String]) -> String {
     format!(
-        "nothing was written, because what is there already is never replaced:\n{}\
-         to take over what you lack, write a set elsewhere and copy from it: rollbook init --dir DIR {}",
-        indented(2, in_the_way.iter().map(|path| [path.clone()])),
-        vendors.join(" ")
+        "nothing was written, because these files exist already:\n{}\
+         to get the missing parts, write the files to another folder and copy from it: rollbook init --dir DIR {}",
+        indented(2, existing.iter().map(|path| [path.clone()])),
+        names.join(" ")
     )
 }
 
-/// What was written, and the way from there to the first rows.
+/// The written files and the next steps.
 fn written(folder: &Path, starter: &Starter) -> String {
     let shown = folder.display();
     let files = starter
@@ -141,11 +137,11 @@ fn written(folder: &Path, starter: &Starter) -> String {
         .map(|draft| [folder.join(&draft.name).display().to_string()]);
     format!(
         "Written:\n{}\n\
-         1. Put your own values into {shown}/rollbook.toml; what stands there is invented.\n\
-         2. Make each secret once, as rollbook.toml says beside it: {}.\n\
-         3. `rollbook check` says what is wrong, `rollbook check --online` also signs in, `rollbook sync --dry-run` shows \
+         1. Put your own values into {shown}/rollbook.toml; the values there are examples.\n\
+         2. Create each secret, as the comments in rollbook.toml explain: {}.\n\
+         3. `rollbook check` finds problems, `rollbook check --online` also signs in, `rollbook sync --dry-run` shows \
          what would be mirrored.\n\
-         4. `systemctl restart rollbook` begins.",
+         4. `systemctl restart rollbook` starts the daemon with it.",
         indented(2, files),
         starter.secrets.join(", "),
     )

@@ -7,13 +7,13 @@ use super::reading::Reading;
 use super::table::indented;
 use super::ticks::{Tick, ticks};
 use super::{out, words};
-use crate::app::{JobSetup, Places};
 use crate::clock::Clock;
-use crate::config::Apply;
 use crate::model::JobName;
+use crate::setup::files::Apply;
+use crate::setup::{Folders, JobSetup};
 
-/// How many ticks are shown.
-const SHOWN: usize = 3;
+/// Number of ticks shown per job.
+const TICKS_SHOWN: usize = 3;
 
 /// Options of `jobs`.
 #[derive(Debug, clap::Args)]
@@ -24,14 +24,14 @@ pub struct Options {
 }
 
 /// Lists all jobs.
-pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
-    let reading = Reading::open_quietly(places)?;
+pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+    let reading = Reading::open_quietly(folders)?;
     let now = Clock::system().now();
     let jobs: Vec<Job> = reading
         .setup()?
         .jobs
         .iter()
-        .map(|(name, job)| Job::of(name, job, ticks(&job.config, now, SHOWN)))
+        .map(|(name, job)| Job::of(name, job, ticks(&job.config, now, TICKS_SHOWN)))
         .collect();
     if options.json {
         out::json(&jobs);
@@ -74,19 +74,19 @@ impl Job {
 
 fn text(jobs: &[Job]) -> String {
     if jobs.is_empty() {
-        return "There is no job: write one into the folder of jobs; `rollbook schema job` says how.".to_owned();
+        return "There is no job; write one in the jobs folder (`rollbook schema job` describes the file).".to_owned();
     }
     let mut text = String::new();
     for job in jobs {
         let count = words::many(job.streams.len() as u64, "stream", "streams");
         let apply = match job.apply {
             "together" => "applied together",
-            _ => "applied each by itself",
+            _ => "applied separately",
         };
         let missed = if job.catch_up {
-            "a missed run is made up for"
+            "a missed run is caught up"
         } else {
-            "a missed run is left out"
+            "a missed run is skipped"
         };
         text.push_str(&format!(
             "{}: reads {count} of {}, {apply}; {missed}\n",
@@ -94,8 +94,8 @@ fn text(jobs: &[Job]) -> String {
         ));
         text.push_str(&format!("  {}\n", job.streams.join(", ")));
         text.push_str(&format!("  {}  ({})\n", job.schedule, job.time_zone));
-        let rows = job.next_ticks.iter().enumerate().map(|(place, tick)| {
-            let head = if place == 0 { "next" } else { "" };
+        let rows = job.next_ticks.iter().enumerate().map(|(index, tick)| {
+            let head = if index == 0 { "next" } else { "" };
             [
                 head.to_owned(),
                 tick.in_zone(),
@@ -131,7 +131,7 @@ mod tests {
         job.streams = vec!["orgs".to_owned(), "users".to_owned()];
         assert_eq!(
             text(&[job]),
-            "rosters: reads 2 streams of north, applied together; a missed run is left out\n  \
+            "rosters: reads 2 streams of north, applied together; a missed run is skipped\n  \
              orgs, users\n  \
              0 6 * * *  (Australia/Sydney)\n  \
              next  Mon 2026-02-02 06:00 AEDT  = 2026-02-01 19:00 UTC\n        \

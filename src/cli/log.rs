@@ -1,7 +1,7 @@
-//! The log: to the journal with its fields, else to standard error, as text or as JSON.
+//! The log: to the journal with fields, or to standard error as text or JSON.
 //!
-//! Standard output is for results. The surprise: `JOURNAL_STREAM` is inherited by everything that a unit starts,
-//! so it counts only if it names the very file that our standard error is. Nobody who logs waits for a reader.
+//! Standard output is for results. The surprise: child processes of a unit inherit `JOURNAL_STREAM`, so it counts only
+//! if it names the file that our standard error is. Logging never blocks on a slow reader.
 
 mod journal;
 mod queue;
@@ -22,17 +22,17 @@ use self::journal::Journal;
 use self::queue::Queue;
 use super::args::{Args, Command};
 
-/// So long the last lines may take at the end: a stop must be quick.
-const LAST_LINES: Duration = Duration::from_millis(500);
+/// How long the last lines may take at exit.
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How log lines are written.
+/// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Form {
-    /// One line for people
+pub enum LogFormat {
+    /// Text for people
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
-    /// To systemd's journal, with fields
+    /// systemd's journal, with fields
     Journal,
 }
 
@@ -41,62 +41,64 @@ pub enum Form {
 pub struct Log(Option<Queue>);
 
 impl Log {
-    /// Waits a moment until the last lines are out, so that what is said after them stands after them.
+    /// Waits shortly until the last lines are written, so that later output follows them.
     pub fn flush(&self) {
         if let Some(queue) = &self.0 {
-            queue.flush(LAST_LINES);
+            queue.flush(FLUSH_TIMEOUT);
         }
     }
 }
 
-/// Begins the log.
+/// Starts the log.
 pub fn begin(args: &Args) -> Log {
-    // What becomes of a run is told by the command itself; the log is for those who want more.
+    // Commands print their results themselves; the log is for the daemon and for -v.
     let level = match (&args.command, args.verbose) {
         (Command::Run, 0) | (_, 1) => LevelFilter::INFO,
         (_, 0) => LevelFilter::OFF,
         _ => LevelFilter::DEBUG,
     };
     let filter = wanted(std::env::var("ROLLBOOK_LOG").ok(), level);
-    let form = args.log.unwrap_or_else(form_of_the_place);
-    let (form, queue) = match queue(form) {
+    let format = args.log.unwrap_or_else(detect_format);
+    let (format, queue) = match queue(format) {
         Ok(begun) => begun,
-        // Without a thread of its own there is no log; that is no reason to stop.
+        // Without its thread there is no log; the command still runs.
         Err(_) => return Log(None),
     };
     let lines = tracing_subscriber::registry()
         .with(filter)
-        .with(layer(form, queue.clone()));
-    let _ = lines.try_init(); // a second log is no reason to stop
+        .with(layer(format, queue.clone()));
+    let _ = lines.try_init(); // fails only if a log is set already
     Log(Some(queue))
 }
 
-/// What is logged: as the environment says where that makes sense, else our own lines from this level on.
+/// The filter: `ROLLBOOK_LOG` if it is valid, else our own lines from this level on.
 fn wanted(said: Option<String>, level: LevelFilter) -> Targets {
     let said = said.and_then(|text| text.parse().ok());
     said.unwrap_or_else(|| Targets::new().with_target("rollbook", level))
 }
 
-/// The way out, and the form that goes there: a journal that cannot be reached reads standard error all the same.
-fn queue(form: Form) -> io::Result<(Form, Queue)> {
-    let sink = match form {
-        Form::Journal => journal::sink(),
-        Form::Text | Form::Json => None,
+/// The queue and its format. Without the journal's socket, text on standard error reaches the journal too.
+fn queue(format: LogFormat) -> io::Result<(LogFormat, Queue)> {
+    let sink = match format {
+        LogFormat::Journal => journal::sink(),
+        LogFormat::Text | LogFormat::Json => None,
     };
     if let Some(sink) = sink {
-        return Ok((Form::Journal, Queue::start(sink, journal::loss)?));
+        return Ok((LogFormat::Journal, Queue::start(sink, journal::loss)?));
     }
     let stderr: queue::Sink = Box::new(|line| {
-        let _ = io::stderr().write_all(line); // there is nobody else to tell
+        let _ = io::stderr().write_all(line); // there is no other output
     });
-    match form {
-        Form::Json => Ok((form, Queue::start(stderr, loss_in_json)?)),
-        Form::Text | Form::Journal => Ok((Form::Text, Queue::start(stderr, loss_in_text)?)),
+    match format {
+        LogFormat::Json => Ok((format, Queue::start(stderr, loss_in_json)?)),
+        LogFormat::Text | LogFormat::Journal => {
+            Ok((LogFormat::Text, Queue::start(stderr, loss_in_text)?))
+        }
     }
 }
 
 fn loss_of(lost: u64) -> String {
-    format!("{lost} lines of the log were lost because nobody took them")
+    format!("{lost} log lines were lost because the reader was too slow")
 }
 
 fn loss_in_text(lost: u64) -> Vec<u8> {
@@ -108,7 +110,7 @@ fn loss_in_json(lost: u64) -> Vec<u8> {
     format!("{line}\n").into_bytes()
 }
 
-fn layer<S>(form: Form, queue: Queue) -> Box<dyn Layer<S> + Send + Sync>
+fn layer<S>(format: LogFormat, queue: Queue) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a> + Send + Sync,
 {
@@ -118,23 +120,23 @@ where
             .with_writer(move || queue.clone())
             .with_target(false)
     };
-    match form {
-        Form::Text => lines().with_ansi(io::stderr().is_terminal()).boxed(),
-        Form::Json => lines().json().flatten_event(true).boxed(),
-        Form::Journal => Journal(queue).boxed(),
+    match format {
+        LogFormat::Text => lines().with_ansi(io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines().json().flatten_event(true).boxed(),
+        LogFormat::Journal => Journal(queue).boxed(),
     }
 }
 
-fn form_of_the_place() -> Form {
+fn detect_format() -> LogFormat {
     let stream = std::env::var("JOURNAL_STREAM").ok();
     // A copy of the handle, because a file that is dropped is closed.
     let stderr = std::io::stderr().as_fd().try_clone_to_owned();
-    let place = stderr.and_then(|stderr| File::from(stderr).metadata()).ok();
-    match (stream, place) {
-        (Some(stream), Some(place)) if is_journal(&stream, place.dev(), place.ino()) => {
-            Form::Journal
+    let file = stderr.and_then(|stderr| File::from(stderr).metadata()).ok();
+    match (stream, file) {
+        (Some(stream), Some(file)) if is_journal(&stream, file.dev(), file.ino()) => {
+            LogFormat::Journal
         }
-        _ => Form::Text,
+        _ => LogFormat::Text,
     }
 }
 

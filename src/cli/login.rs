@@ -1,46 +1,52 @@
-//! `rollbook login SOURCE`: a person signs in once by a browser, and the source goes on from there.
+//! `rollbook login SOURCE`: a person signs in once by browser; tokens are renewed from then on.
 //!
-//! Prints the address to open, and never a token, a code or a verifier.
+//! Prints the URL to open, and never a token, a code or a verifier.
 
 use serde::Serialize;
 
 use super::exit::Exit;
-use super::words::moment;
+use super::words::display_time;
 use super::{out, start};
-use crate::app::{Login, NoLogin, Overlay, Places, Setup};
+use crate::app::{Login, LoginError};
+use crate::auth::{Attempt, Ends, SIGN_IN_TIMEOUT, SignedIn};
 use crate::clock::Clock;
-use crate::http::{Attempt, Ends, PATIENCE, SignedIn};
-use crate::model::nearest::joined;
+use crate::document::suggest::joined;
 use crate::model::scalar;
+use crate::setup::{Folders, Overlay, Setup};
 
 /// Options of `login`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// The source
     source: String,
-    /// No browser on this machine: print the address, and read the one that the browser ended at
+    /// For machines without a browser: print the URL, and read the redirect URL from standard input
     #[arg(long)]
     paste: bool,
-    /// The port on loopback that the browser comes back to [default: any free one]
+    /// Port on loopback for the redirect [default: any free port]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
-    /// Print JSON: one object with the address, one with what was granted
+    /// Print JSON: one object with the URL, one with the granted scopes
     #[arg(long)]
     json: bool,
 }
 
 /// Signs in.
-pub async fn run(places: &Places, options: &Options) -> Result<(), Exit> {
+pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
     let overlay = Overlay::default();
-    let setup = Setup::load(places, &overlay)?;
-    let secrets = start::secrets(places, &overlay);
-    let login = Login::of((places, &setup), &options.source, &secrets, Clock::system())?;
+    let setup = Setup::load(folders, &overlay)?;
+    let secrets = start::secrets(folders, &overlay);
+    let login = Login::of(
+        (folders, &setup),
+        &options.source,
+        &secrets,
+        Clock::system(),
+    )?;
     let (attempt, code) = if options.paste {
         let attempt = login.by_paste(options.port).await?;
         show_address(&attempt, options);
         let pasted = read_line().await?;
         let code = attempt.read(&pasted);
-        let code = code.map_err(|error| NoLogin::Failed(error.to_string()))?;
+        let code = code.map_err(|error| LoginError::Failed(error.to_string()))?;
         (attempt, code)
     } else {
         let (attempt, listener) = login.by_listener(options.port).await?;
@@ -58,7 +64,7 @@ pub async fn run(places: &Places, options: &Options) -> Result<(), Exit> {
     Ok(())
 }
 
-/// Says what to open, and where the answer is awaited.
+/// Prints the URL to open, and what happens next.
 fn show_address(attempt: &Attempt, options: &Options) {
     let (address, redirect) = (attempt.address().as_str(), attempt.redirect().as_str());
     if options.json {
@@ -70,14 +76,14 @@ fn show_address(attempt: &Attempt, options: &Options) {
     }
     let what_next = if options.paste {
         format!(
-            "The browser then goes to an address that begins with {redirect}; it need not find anything there.\n\
-             Paste that whole address here, or only the code in it, and press Enter:"
+            "The browser is then redirected to a URL that begins with {redirect}; that page need not load.\n\
+             Paste the whole URL here, or only its code, and press Enter:"
         )
     } else {
         format!(
-            "The browser comes back to {redirect}, which is waited for {} minutes.\n\
-             No browser on this machine? Stop this with Ctrl-C and add --paste.",
-            PATIENCE.as_secs() / 60
+            "The browser is then redirected to {redirect}; waiting up to {} minutes.\n\
+             No browser on this machine? Press Ctrl-C and use --paste.",
+            SIGN_IN_TIMEOUT.as_secs() / 60
         )
     };
     let which = if options.paste {
@@ -86,11 +92,11 @@ fn show_address(attempt: &Attempt, options: &Options) {
         "a browser on this machine"
     };
     out::text(format!(
-        "Open this address in {which} and sign in:\n\n  {address}\n\n{what_next}"
+        "Open this URL in {which} and sign in:\n\n  {address}\n\n{what_next}"
     ));
 }
 
-/// One line of standard input, read on a thread that may wait.
+/// Reads a line of standard input on a blocking thread.
 async fn read_line() -> Result<String, Exit> {
     let read = || {
         let mut line = String::new();
@@ -98,7 +104,7 @@ async fn read_line() -> Result<String, Exit> {
     };
     match tokio::task::spawn_blocking(read).await {
         Ok(Ok(line)) => Ok(line),
-        Ok(Err(_)) | Err(_) => Err(Exit::failed("rollbook: standard input cannot be read")),
+        Ok(Err(_)) | Err(_) => Err(Exit::failed("rollbook: could not read standard input")),
     }
 }
 
@@ -116,9 +122,9 @@ struct View {
     client_id: String,
     granted: Vec<String>,
     not_granted: Vec<String>,
-    /// Whether it goes on without a person.
+    /// Whether tokens are renewed without a person.
     renews: bool,
-    /// When it ends that does not; UTC.
+    /// When the token expires, if it cannot be renewed; UTC.
     ends: Option<String>,
     /// The jobs that read it.
     jobs: Vec<String>,
@@ -137,7 +143,7 @@ impl View {
             not_granted: signed_in.missing.clone(),
             renews: signed_in.ends.is_none(),
             ends: match signed_in.ends {
-                Some(Ends::At(time)) => Some(scalar::written(time)),
+                Some(Ends::At(time)) => Some(scalar::to_canonical(time)),
                 Some(Ends::Unknown) | None => None,
             },
         }
@@ -154,12 +160,12 @@ fn text(view: &View) -> String {
     }
     if !view.not_granted.is_empty() {
         text.push_str(&format!(
-            "Asked for and not granted: {}\nWhat needs them cannot be read; an administrator at the vendor may grant them.\n",
+            "Requested and not granted: {}\nStreams that need them cannot be read; an administrator at the vendor can grant them.\n",
             view.not_granted.join(" ")
         ));
     }
     if view.renews {
-        text.push_str("It renews itself from now on.\n");
+        text.push_str("Tokens are renewed automatically from now on.\n");
     } else {
         text.push_str(&ending(view));
     }
@@ -167,40 +173,40 @@ fn text(view: &View) -> String {
     text
 }
 
-/// What comes after a sign-in.
+/// What to do after a sign-in.
 fn next(view: &View) -> String {
     if view.jobs.is_empty() {
         return format!(
-            "No job reads {} yet; a file in jobs/ says what is read, and when.\n",
+            "No job reads {} yet; add one in the jobs folder.\n",
             view.source
         );
     }
     format!(
-        "Next: {} will go on at the next tick. To see whether all can be read: rollbook check --online\n",
+        "Next: {} will run at the next tick. To check access to every stream: rollbook check --online\n",
         joined(view.jobs.iter().map(String::as_str))
     )
 }
 
-/// When a sign-in ends that cannot be renewed, and what to do about that.
+/// When a token expires that cannot be renewed, and what to do.
 fn ending(view: &View) -> String {
     let end = match &view.ends {
-        Some(time) => format!("It ends at {} UTC", moment(time)),
-        None => "It ends when the vendor says so".to_owned(),
+        Some(time) => format!("The access token expires at {} UTC", display_time(time)),
+        None => "The access token expires at an unknown time".to_owned(),
     };
     format!(
-        "{end} and cannot be renewed, because the vendor gave no refresh token. For work without a person \
-         use another grant, or ask for a scope such as offline_access where the vendor knows one.\n"
+        "{end} and cannot be renewed, because the vendor issued no refresh token. To run unattended, \
+         use another grant, or request a scope such as offline_access if the vendor has one.\n"
     )
 }
 
-impl From<NoLogin> for Exit {
-    fn from(no: NoLogin) -> Self {
-        match no {
-            NoLogin::Usage(sentence) => Self::usage(format!("rollbook: {sentence}")),
-            NoLogin::Setup(sentence) | NoLogin::Failed(sentence) => {
-                Self::failed(format!("rollbook: {sentence}"))
+impl From<LoginError> for Exit {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::Usage(message) => Self::usage(format!("rollbook: {message}")),
+            LoginError::Setup(message) | LoginError::Failed(message) => {
+                Self::failed(format!("rollbook: {message}"))
             }
-            NoLogin::Vault(error) => error.into(),
+            LoginError::Vault(error) => error.into(),
         }
     }
 }

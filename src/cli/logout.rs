@@ -1,12 +1,13 @@
-//! `rollbook logout SOURCE`: have a sign-in revoked, and forget it. Works beside a running daemon.
+//! `rollbook logout SOURCE`: revokes a grant and deletes it. Works while the daemon runs.
 
 use super::exit::Exit;
 use super::{out, start};
-use crate::app::{AtVendor, Overlay, Places, Setup, sign_out};
+use crate::app::{VendorRevocation, sign_out};
 use crate::clock::Clock;
-use crate::config::{Grant, SourceConfig};
-use crate::model::nearest::advice;
-use crate::store::vault::kept;
+use crate::document::suggest::advice;
+use crate::setup::files::{Grant, SourceConfig};
+use crate::setup::{Folders, Overlay, Setup};
+use crate::store::vault::entries;
 
 /// Options of `logout`.
 #[derive(Debug, clap::Args)]
@@ -15,12 +16,12 @@ pub struct Options {
     source: String,
 }
 
-/// Forgets the sign-in once no refresh of it is under way.
-pub async fn run(places: &Places, options: &Options) -> Result<(), Exit> {
+/// Deletes the grant when no refresh is in progress.
+pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
     let overlay = Overlay::default();
-    let setup = Setup::load(places, &overlay)?;
-    let (folder, name) = (places.vault(&setup), options.source.as_str());
-    let lines = kept(&folder)?;
+    let setup = Setup::load(folders, &overlay)?;
+    let (folder, name) = (folders.vault(&setup), options.source.as_str());
+    let lines = entries(&folder)?;
     let source = setup.source(name).map(|source| &source.config);
     let is_kept = lines
         .iter()
@@ -32,9 +33,9 @@ pub async fn run(places: &Places, options: &Options) -> Result<(), Exit> {
             .collect();
         return Err(Exit::usage(nothing_kept(name, source, &known)));
     }
-    let secrets = start::secrets(places, &overlay);
-    let at_vendor = sign_out((places, &setup), name, &secrets, &Clock::system()).await?;
-    out::text(text(name, source, &at_vendor));
+    let secrets = start::secrets(folders, &overlay);
+    let revocation = sign_out((folders, &setup), name, &secrets, &Clock::system()).await?;
+    out::text(text(name, source, &revocation));
     Ok(())
 }
 
@@ -44,33 +45,33 @@ fn nothing_kept(name: &str, source: Option<&SourceConfig>, known: &[&str]) -> St
             "there is no source `{name}`; {}",
             advice(name, known.iter().copied())
         ),
-        Some(_) => format!("nothing is kept of {name}; `rollbook tokens` shows what is"),
+        Some(_) => format!("{name} has no stored sign-in; `rollbook tokens` shows all"),
     }
 }
 
-fn text(name: &str, source: Option<&SourceConfig>, at_vendor: &AtVendor) -> String {
+fn text(name: &str, source: Option<&SourceConfig>, revocation: &VendorRevocation) -> String {
     let next = match source
         .and_then(|source| source.auth.as_ref())
         .map(|auth| auth.grant)
     {
-        Some(Grant::AuthorizationCode) => format!("Sign in anew: rollbook login {name}"),
+        Some(Grant::AuthorizationCode) => format!("To sign in again: rollbook login {name}"),
         Some(Grant::RefreshToken) => {
-            "The next run tries the refresh token that the configuration names; put a fresh one there.".to_owned()
+            "The next run uses the refresh token in the configuration; put a new one there."
+                .to_owned()
         }
-        _ => "Nothing in the configuration asks for it any more.".to_owned(),
+        _ => "The configuration does not need it any more.".to_owned(),
     };
-    let honoured = "until its tokens expire or somebody revokes them there; a running daemon uses the access token \
-                    that it holds to its end.";
-    let there = match at_vendor {
-        AtVendor::Revoked(host) => format!("{host} has revoked it."),
-        AtVendor::NoPlace => format!("The vendor still honours it {honoured}"),
-        AtVendor::Failed(why) => {
+    let accepted = "until its tokens expire or are revoked there; a running daemon uses its access token until it expires.";
+    let there = match revocation {
+        VendorRevocation::Revoked(host) => format!("{host} revoked it."),
+        VendorRevocation::NotSupported => format!("The vendor still accepts it {accepted}"),
+        VendorRevocation::Failed(why) => {
             format!(
-                "It could not be revoked at the vendor: {why}.\nThe vendor still honours it {honoured}"
+                "It could not be revoked at the vendor: {why}.\nThe vendor still accepts it {accepted}"
             )
         }
     };
-    format!("Forgot the sign-in of {name}.\n{there}\n{next}")
+    format!("Deleted the sign-in of {name}.\n{there}\n{next}")
 }
 
 #[cfg(test)]
@@ -78,35 +79,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_became_of_it_at_the_vendor_is_said() {
-        for (at_vendor, expected) in [
+    fn the_vendors_response_is_shown() {
+        for (revocation, expected) in [
             (
-                AtVendor::Revoked("auth.example".into()),
-                "auth.example has revoked it.\n",
+                VendorRevocation::Revoked("auth.example".into()),
+                "auth.example revoked it.\n",
             ),
-            (AtVendor::NoPlace, "The vendor still honours it until"),
             (
-                AtVendor::Failed("auth.example answered 503".into()),
-                "could not be revoked at the vendor: auth.example answered 503.\nThe vendor still honours it",
+                VendorRevocation::NotSupported,
+                "The vendor still accepts it until",
+            ),
+            (
+                VendorRevocation::Failed("auth.example returned 503".into()),
+                "could not be revoked at the vendor: auth.example returned 503.\nThe vendor still accepts it",
             ),
         ] {
-            let text = text("north", None, &at_vendor);
-            assert!(text.starts_with("Forgot the sign-in of north.\n"), "{text}");
+            let text = text("north", None, &revocation);
+            assert!(
+                text.starts_with("Deleted the sign-in of north.\n"),
+                "{text}"
+            );
             assert!(text.contains(expected), "{text}");
         }
     }
 
     #[test]
-    fn what_is_not_kept_is_said_with_a_hint() {
+    fn a_missing_sign_in_is_reported_with_a_hint() {
         let known = ["north", "south"];
-        let source: SourceConfig = toml::from_str("vendor = \"own\"").expect("a source");
+        let source: SourceConfig = toml::from_str("connector = \"own\"").expect("a source");
         assert_eq!(
             nothing_kept("nort", None, &known),
             "there is no source `nort`; did you mean `north`?"
         );
         assert_eq!(
             nothing_kept("north", Some(&source), &known),
-            "nothing is kept of north; `rollbook tokens` shows what is"
+            "north has no stored sign-in; `rollbook tokens` shows all"
         );
     }
 }

@@ -1,6 +1,6 @@
-//! `rollbook man`: the manual, one page a command and one a kind of file. For packages, so it stands in no list.
+//! `rollbook man`: the man pages, one per command and one per kind of file. For packages, so the command is hidden.
 //!
-//! The pages are the help texts and the schemas over again, so nothing can be said in one and forgotten in the other.
+//! The pages are generated from the help texts and the schemas.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,42 +13,42 @@ use super::args::Args;
 use super::exit::Exit;
 use super::{man_files, out};
 
-/// What every page says of how a command ends; `exit.rs` is where the numbers come from.
+/// The exit codes of `exit.rs`, for every page.
 const EXIT_STATUS: &[(&str, &str)] = &[
-    ("0", "Fine."),
-    ("1", "A run did not end well, or the command failed."),
-    ("2", "The command line makes no sense."),
+    ("0", "Success."),
+    ("1", "A run or the command failed."),
+    ("2", "The command line is invalid."),
     (
         "75",
-        "Another process writes the mirror; its number is said.",
+        "Another process owns the mirror; its number is printed.",
     ),
     (
         "78",
-        "The configuration cannot be used; all its problems are said.",
+        "The configuration is invalid; all problems are printed.",
     ),
 ];
 
-/// Where the package and the unit keep things.
+/// The files of the package and the unit.
 const FILES: &[(&str, &str)] = &[
     (
         "/etc/rollbook/rollbook.toml",
-        "Where the mirror is, and which accounts are read: see `rollbook.toml`(5).",
+        "The main configuration: see `rollbook.toml`(5).",
     ),
     (
         "/etc/rollbook/jobs/*.toml",
-        "What is read and when, one file a job: see `rollbook-job`(5).",
+        "The jobs, one file each: see `rollbook-job`(5).",
     ),
     (
-        "/etc/rollbook/vendors/*.toml",
-        "Descriptions of vendors that change those built in or add to them.",
+        "/etc/rollbook/connectors/*.toml",
+        "Connectors that replace or extend the built-in ones.",
     ),
     (
         "/etc/rollbook/crosswalks/*.toml",
-        "What codes of one system mean in another, and who is who.",
+        "Crosswalks: what codes of one system mean in another, and how people are matched.",
     ),
     (
         "/etc/rollbook/credentials/",
-        "Secrets where they are no systemd credentials: one file each, mode 0600, of the user `rollbook`.",
+        "Secrets that are not systemd credentials: one file each, mode 0600, owned by the user `rollbook`.",
     ),
     (
         "/var/lib/rollbook/mirror.db",
@@ -56,29 +56,26 @@ const FILES: &[(&str, &str)] = &[
     ),
     (
         "/var/lib/rollbook/vault.db",
-        "Tokens. Nobody but the user `rollbook` may read it.",
+        "The vault with the tokens. Only the user `rollbook` may read it.",
     ),
     (
         "/run/rollbook/",
-        "The status file and the socket of a running daemon.",
+        "The status file and the control socket of the running daemon.",
     ),
 ];
 
 const ENVIRONMENT: &[(&str, &str)] = &[
-    ("ROLLBOOK_CONFIG", "As `--config`."),
-    ("ROLLBOOK_JOBS", "As `--jobs`."),
-    ("ROLLBOOK_STATE", "As `--state`."),
-    ("ROLLBOOK_LOG_FORM", "As `--log`."),
-    (
-        "ROLLBOOK_LOG",
-        "A filter of the log, such as `rollbook=debug`.",
-    ),
+    ("ROLLBOOK_CONFIG", "Same as `--config`."),
+    ("ROLLBOOK_JOBS", "Same as `--jobs`."),
+    ("ROLLBOOK_STATE", "Same as `--state`."),
+    ("ROLLBOOK_LOG_FORMAT", "Same as `--log`."),
+    ("ROLLBOOK_LOG", "Log filter, such as `rollbook=debug`."),
 ];
 
 /// Options of `man`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Write every page into this folder, which is made; without it, rollbook(1) goes to standard output
+    /// Write all pages to this folder, which is created; otherwise rollbook(1) is printed
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -109,11 +106,11 @@ fn write(folder: &Path, pages: &[Page]) -> io::Result<()> {
         .try_for_each(|page| std::fs::write(folder.join(&page.file), &page.text))
 }
 
-/// One page of the manual.
+/// One man page.
 struct Page {
     /// Such as `rollbook-sync.1`.
     file: String,
-    /// In the language of man(7).
+    /// In the man(7) format.
     text: String,
 }
 
@@ -129,7 +126,7 @@ fn pages() -> io::Result<Vec<Page>> {
     Ok(pages)
 }
 
-/// The page of a command, then those of the commands below it.
+/// The page of a command, then those of its subcommands.
 fn page_of(command: &Command, pages: &mut Vec<Page>) -> io::Result<()> {
     let is_first = pages.is_empty();
     let man = Man::new(command.clone())
@@ -155,7 +152,7 @@ fn page_of(command: &Command, pages: &mut Vec<Page>) -> io::Result<()> {
         .try_for_each(|command| page_of(command, pages))
 }
 
-/// What every page ends with.
+/// The last sections of every page.
 fn closing(is_first: bool) -> Roff {
     let mut roff = Roff::default();
     list(&mut roff, "EXIT STATUS", EXIT_STATUS);
@@ -171,7 +168,7 @@ fn closing(is_first: bool) -> Roff {
     roff
 }
 
-/// A section that says something of each of several things.
+/// A section with a list of terms.
 pub fn list(roff: &mut Roff, title: &str, lines: &[(&str, &str)]) {
     roff.control("SH", [title]);
     for (name, text) in lines {
@@ -181,20 +178,20 @@ pub fn list(roff: &mut Roff, title: &str, lines: &[(&str, &str)]) {
     }
 }
 
-/// The last section: where to read on.
+/// The section with references.
 pub fn see_also(roff: &mut Roff, pages: &[&str]) {
     roff.control("SH", ["SEE ALSO"]);
     roff.text([roman(pages.join(", "))]);
 }
 
-/// A text on one line, in which what stands between backticks is bold.
+/// A text on one line, with text in backticks in bold.
 pub fn marked(text: &str) -> Vec<Inline> {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let parts = text.split('`').enumerate();
     parts
         .filter(|(_, part)| !part.is_empty())
-        .map(|(place, part)| {
-            if place % 2 == 1 {
+        .map(|(index, part)| {
+            if index % 2 == 1 {
                 bold(part)
             } else {
                 roman(part)

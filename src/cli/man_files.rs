@@ -1,4 +1,4 @@
-//! The manual's section 5: `rollbook.toml` and a job, written from the same schemas that check them.
+//! Man pages of section 5: `rollbook.toml` and jobs, generated from the schemas that check them.
 
 use std::io;
 
@@ -6,8 +6,8 @@ use clap_mangen::roff::{Roff, bold, roman};
 use serde_json::Value;
 
 use super::man::{marked, see_also};
-use crate::config::{job_schema, rollbook_schema};
-use crate::model::schema::{Schema, in_words, others, properties, types, words};
+use crate::document::schema::{Schema, in_words, others, properties, types, words};
+use crate::setup::files::{job_schema, rollbook_schema};
 
 /// A kind of file that has a page.
 struct Kind {
@@ -27,20 +27,20 @@ fn kinds() -> [Kind; 2] {
     [
         Kind {
             page: "rollbook.toml",
-            about: "where Rollbook's mirror is, and which accounts it reads",
-            description: "The file is TOML. No secret stands in it: where one is needed, the file says where it is, such as \
-                          `{ credential = \"roster_password\" }`. An unknown key is refused; `rollbook check` says all that \
-                          is wrong. Which settings a source has, its vendor's description says: `rollbook init` writes \
-                          them with their meaning.",
+            about: "main configuration of Rollbook",
+            description: "The file is TOML and has no secrets, only references to them, such as \
+                          `{ credential = \"roster_password\" }`. Unknown keys are errors; `rollbook check` shows all \
+                          problems. The settings of a source depend on its connector: `rollbook init` writes them \
+                          with a description.",
             schema: rollbook_schema(),
             others: &["rollbook(1)", "rollbook-init(1)", "rollbook-job(5)"],
         },
         Kind {
             page: "rollbook-job",
-            about: "what a job of Rollbook reads, and when",
-            description: "A job is a TOML file in `/etc/rollbook/jobs`, and is named like it: `rosters.toml` is the job \
-                          `rosters`. `rollbook streams` lists what a source offers, and `rollbook jobs` the next times at \
-                          which each job runs.",
+            about: "a job of Rollbook: what it reads, and when",
+            description: "A job is a TOML file in `/etc/rollbook/jobs`; its name is the file's: `rosters.toml` is the job \
+                          `rosters`. `rollbook streams` lists the streams of each source, and `rollbook jobs` the next \
+                          ticks of each job.",
             schema: job_schema(),
             others: &["rollbook(1)", "rollbook-init(1)", "rollbook.toml(5)"],
         },
@@ -70,7 +70,7 @@ impl Kind {
     }
 }
 
-/// The keys of a table, then the tables in it, each under the name that it has in the file.
+/// The keys of a table, then its subtables under their full names.
 fn table(roff: &mut Roff, schema: Schema, path: &str, node: &Value) {
     let mut below = Vec::new();
     for (name, value) in properties(node) {
@@ -82,7 +82,7 @@ fn table(roff: &mut Roff, schema: Schema, path: &str, node: &Value) {
             None => key(roff, schema, name, value),
         }
     }
-    // What has no name of its own is named by the admin: a source, a stream.
+    // Tables that the admin names: sources, streams.
     if let Some((_, value)) = others(node)
         && let Some(Inner::One(inner)) = table_in(schema, value)
     {
@@ -94,8 +94,8 @@ fn table(roff: &mut Roff, schema: Schema, path: &str, node: &Value) {
             .any(|value| table_in(schema, value).is_none());
         if has_keys {
             roff.control("SS", [format!("{open}{path}{close}").as_str()]);
-            let said = [value, inner].into_iter().find_map(description);
-            roff.text(marked(said.unwrap_or_default()));
+            let text = [value, inner].into_iter().find_map(description);
+            roff.text(marked(text.unwrap_or_default()));
         }
         table(roff, schema, &path, inner);
     }
@@ -108,7 +108,7 @@ fn joined(path: &str, name: &str) -> String {
     }
 }
 
-/// What a key holds when that is no plain value.
+/// A key with a table or an array of tables.
 enum Inner<'a> {
     One(&'a Value),
     Several(&'a Value),
@@ -134,17 +134,17 @@ fn table_in<'a>(schema: Schema<'a>, value: &'a Value) -> Option<Inner<'a>> {
     }
 }
 
-/// One key: its name, what it holds, what it means.
+/// One key: name, type, description.
 fn key(roff: &mut Roff, schema: Schema, name: &str, value: &Value) {
     roff.control("TP", []);
-    roff.text([bold(name), roman(format!(" ({})", holds(schema, value)))]);
+    roff.text([bold(name), roman(format!(" ({})", type_of(schema, value)))]);
     roff.text(marked(description(value).unwrap_or_default()));
 }
 
-/// What a value may be, in a few words.
-fn holds(schema: Schema, value: &Value) -> String {
+/// The type of a value, in a few words.
+fn type_of(schema: Schema, value: &Value) -> String {
     if schema.is_secret(value) {
-        return "where a secret is".to_owned();
+        return "reference to a secret".to_owned();
     }
     let alternatives = schema.alternatives(value);
     if let Some(words) = words(&alternatives) {

@@ -1,7 +1,7 @@
-//! `rollbook matches`: who is who in two sources. Counts by default; keys of people only with `--show`.
+//! `rollbook matches`: how people of two sources are matched. Counts by default; keys of people only with `--show`.
 //!
-//! Works out anew what the rules say of the mirror as it is, also beside a running daemon, and says so where the
-//! table differs. Only `--update` writes.
+//! Applies the rules to the current mirror, also while the daemon runs, and reports if the stored matches differ. Only
+//! `--update` writes.
 
 use serde_json::{Value, json};
 
@@ -10,9 +10,9 @@ use super::reading::Reading;
 use super::table::{grouped, indented};
 use super::words::many;
 use super::{out, start};
-use crate::app::{Overlay, Places};
-use crate::model::nearest::advice;
+use crate::document::suggest::advice;
 use crate::model::people::{MatchSet, Matching};
+use crate::setup::{Folders, Overlay};
 use crate::store::matches::{self, Difference};
 
 /// Options of `matches`.
@@ -20,10 +20,10 @@ use crate::store::matches::{self, Difference};
 pub struct Options {
     /// Only this set of crosswalks/people.toml
     set: Option<String>,
-    /// List the keys of those in conflict and of those left over
+    /// List the keys of conflicts and of unmatched people
     #[arg(long)]
     show: bool,
-    /// Write the table anew first, as the next run would; not while the daemon runs
+    /// Update the stored matches first, as the next run would; not while the daemon runs
     #[arg(long)]
     update: bool,
     /// Print JSON
@@ -31,7 +31,7 @@ pub struct Options {
     json: bool,
 }
 
-/// What is said of one set.
+/// The result for one set.
 struct View<'a> {
     set: &'a MatchSet,
     found: Matching,
@@ -39,11 +39,11 @@ struct View<'a> {
 }
 
 /// Shows the sets.
-pub async fn run(places: &Places, options: &Options) -> Result<(), Exit> {
+pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
     if options.update {
-        drop(start::app(places, &Overlay::default()).await?); // opening matches all sets
+        drop(start::app(folders, &Overlay::default()).await?); // opening matches all sets
     }
-    let reading = Reading::open(places)?;
+    let reading = Reading::open(folders)?;
     let sets = &reading.setup()?.matches;
     if let Some(name) = &options.set
         && sets.iter().all(|set| set.name != *name)
@@ -55,7 +55,7 @@ pub async fn run(places: &Places, options: &Options) -> Result<(), Exit> {
     let mut views = Vec::new();
     for set in sets {
         if options.set.as_ref().is_none_or(|name| set.name == *name) {
-            let (found, differs) = matches::look(mirror, set)?;
+            let (found, differs) = matches::preview(mirror, set)?;
             views.push(View {
                 set,
                 found,
@@ -70,7 +70,7 @@ pub async fn run(places: &Places, options: &Options) -> Result<(), Exit> {
             .collect();
         out::json(&all);
     } else if views.is_empty() {
-        out::text("Nobody is matched: there is no set in crosswalks/people.toml.");
+        out::text("There are no sets in crosswalks/people.toml.");
     } else {
         let all: Vec<String> = views.iter().map(|view| text(view, options.show)).collect();
         out::text(all.join("\n"));
@@ -109,7 +109,7 @@ fn of_set(view: &View<'_>, show: bool) -> Value {
         .map(|(rule, matched)| json!({ "rule": rule, "matched": matched }))
         .collect();
     let (left, right) = in_conflict(found);
-    let mut told = json!({
+    let mut json = json!({
         "set": set.name, "left": set.left.table, "right": set.right.table,
         "matched": found.pairs.len(), "rules": rules,
         "conflicts": found.conflicts.len(), "left_in_conflict": left, "right_in_conflict": right,
@@ -121,12 +121,12 @@ fn of_set(view: &View<'_>, show: bool) -> Value {
             let rule = &set.rules[one.rule].name;
             json!({ "rule": rule, "left": one.left, "right": one.right })
         });
-        told["keys"] = json!({
+        json["keys"] = json!({
             "conflicts": conflicts.collect::<Vec<_>>(),
             "left_only": found.left_only, "right_only": found.right_only,
         });
     }
-    told
+    json
 }
 
 fn text(view: &View<'_>, show: bool) -> String {
@@ -141,10 +141,14 @@ fn text(view: &View<'_>, show: bool) -> String {
         .into_iter()
         .map(|(rule, count)| format!("{rule}: {}", number(count)))
         .collect();
-    let (left_doubt, right_doubt) = in_conflict(found);
-    let doubt = match found.conflicts.len() {
+    let (left_in_conflict, right_in_conflict) = in_conflict(found);
+    let conflict_rows = match found.conflicts.len() {
         0 => String::new(),
-        _ => format!("{} and {} rows", number(left_doubt), number(right_doubt)),
+        _ => format!(
+            "{} and {} rows",
+            number(left_in_conflict),
+            number(right_in_conflict)
+        ),
     };
     let rows = [
         [
@@ -152,7 +156,11 @@ fn text(view: &View<'_>, show: bool) -> String {
             number(found.pairs.len()),
             rules.join(", "),
         ],
-        ["conflicts".to_owned(), number(found.conflicts.len()), doubt],
+        [
+            "conflicts".to_owned(),
+            number(found.conflicts.len()),
+            conflict_rows,
+        ],
         [
             format!("only in {left}"),
             number(found.left_only.len()),
@@ -167,10 +175,10 @@ fn text(view: &View<'_>, show: bool) -> String {
     let mut text = format!("{}: {left} and {right}\n{}", set.name, indented(2, rows));
     if *differs != Difference::default() {
         text.push_str(&format!(
-            "• rollbook_matches lacks {} and has {} too many; the next run that changes one of the tables writes it, \
-             or `rollbook matches --update`\n",
+            "• rollbook_matches is outdated: {} to add, {} to remove; the next run that changes one of the tables \
+             updates it, or `rollbook matches --update`\n",
             many(differs.new as u64, "match", "matches"),
-            number(differs.gone)
+            number(differs.removed)
         ));
     }
     if show {

@@ -1,11 +1,11 @@
-//! The command line: one file a command, and the only place that writes to the terminal.
+//! The command line: one file per command, and the only code that writes to the terminal.
 //!
-//! Exit codes: 0 fine, 1 a run did not end well, 2 usage, 75 busy, 78 configuration.
+//! Exit codes: 0 success, 1 failure, 2 usage, 75 busy, 78 configuration.
 
+mod admin_request;
 mod alerts;
 mod approve;
 mod args;
-mod asking;
 mod backup;
 mod check;
 mod combos;
@@ -19,15 +19,14 @@ mod demo_questions;
 mod exit;
 mod init;
 mod jobs;
-mod lines;
 mod log;
 mod login;
 mod logout;
 mod man;
 mod man_files;
 mod matches;
-mod online;
 mod out;
+mod preflight;
 mod problems;
 mod progress;
 mod reading;
@@ -35,6 +34,7 @@ mod reset;
 mod restore;
 mod resume;
 mod run;
+mod run_lines;
 mod runs;
 #[cfg(feature = "demo")]
 mod sandbox;
@@ -60,48 +60,48 @@ use clap::Parser as _;
 use args::{Args, Command};
 use exit::Exit;
 
-/// Runs the command that the command line names.
+/// Parses the command line and runs the command.
 pub fn main() -> ExitCode {
     let args = Args::parse();
     let log = log::begin(&args);
     let runtime = match start::runtime() {
         Ok(runtime) => runtime,
-        Err(error) => return Exit::failed(format!("could not start: {error}")).tell(),
+        Err(error) => return Exit::failed(format!("could not start: {error}")).report(),
     };
-    let done = runtime.block_on(command(args));
+    let result = runtime.block_on(command(args));
     runtime.shutdown_background();
     log.flush();
-    done.map_or_else(|exit| exit.tell(), |()| ExitCode::SUCCESS)
+    result.map_or_else(|exit| exit.report(), |()| ExitCode::SUCCESS)
 }
 
 async fn command(args: Args) -> Result<(), Exit> {
-    let places = args.places();
+    let folders = args.folders();
     match args.command {
         #[cfg(feature = "demo")]
-        Command::Demo(options) => demo::run(&places, options).await,
-        Command::Run => run::run(&places).await,
-        Command::Sync(options) => sync::run(&places, options).await,
-        Command::Check(options) => check::run(&places, &options).await,
-        Command::Combos(options) => combos::run(&places, &options),
-        Command::Crosswalk(options) => crosswalk::run(&places, &options),
-        Command::Init(options) => init::run(&places, &options),
-        Command::Status(options) => status::run(&places, &options),
-        Command::Runs(options) => runs::run(&places, &options),
-        Command::Jobs(options) => jobs::run(&places, &options),
-        Command::Streams(options) => streams::run(&places, &options),
-        Command::Why(options) => why::run(&places, &options),
-        Command::Tokens(options) => tokens::run(&places, &options),
-        Command::Logout(options) => logout::run(&places, &options).await,
-        Command::Vault(options) => vault::run(&places, &options),
-        Command::Matches(options) => matches::run(&places, &options).await,
-        Command::Approve(options) => approve::run(&places, &options).await,
-        Command::Resume(options) => resume::run(&places, options).await,
-        Command::Reset(options) => reset::run(&places, options).await,
-        Command::Alerts(options) => alerts::run(&places, &options).await,
-        Command::Backup(options) => backup::run(&places, options),
-        Command::Verify(options) => verify::run(&places, &options),
-        Command::Restore(options) => restore::run(&places, &options),
-        Command::Login(options) => login::run(&places, &options).await,
+        Command::Demo(options) => demo::run(&folders, options).await,
+        Command::Run => run::run(&folders).await,
+        Command::Sync(options) => sync::run(&folders, options).await,
+        Command::Check(options) => check::run(&folders, &options).await,
+        Command::Combos(options) => combos::run(&folders, &options),
+        Command::Crosswalk(options) => crosswalk::run(&folders, &options),
+        Command::Init(options) => init::run(&folders, &options),
+        Command::Status(options) => status::run(&folders, &options),
+        Command::Runs(options) => runs::run(&folders, &options),
+        Command::Jobs(options) => jobs::run(&folders, &options),
+        Command::Streams(options) => streams::run(&folders, &options),
+        Command::Why(options) => why::run(&folders, &options),
+        Command::Tokens(options) => tokens::run(&folders, &options),
+        Command::Logout(options) => logout::run(&folders, &options).await,
+        Command::Vault(options) => vault::run(&folders, &options),
+        Command::Matches(options) => matches::run(&folders, &options).await,
+        Command::Approve(options) => approve::run(&folders, &options).await,
+        Command::Resume(options) => resume::run(&folders, options).await,
+        Command::Reset(options) => reset::run(&folders, options).await,
+        Command::Alerts(options) => alerts::run(&folders, &options).await,
+        Command::Backup(options) => backup::run(&folders, options),
+        Command::Verify(options) => verify::run(&folders, &options),
+        Command::Restore(options) => restore::run(&folders, &options),
+        Command::Login(options) => login::run(&folders, &options).await,
         Command::Schema(options) => {
             schema::run(&options);
             Ok(())

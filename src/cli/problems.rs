@@ -1,10 +1,10 @@
-//! Problems of files, for scripts.
+//! Problems of files as JSON.
 
 use serde::Serialize;
 
-use crate::model::{Problem, Severity};
+use crate::document::{Problem, Severity};
 
-/// One problem, for a script.
+/// One problem.
 #[derive(Debug, Serialize)]
 pub struct ProblemLine {
     severity: &'static str,
@@ -15,14 +15,14 @@ pub struct ProblemLine {
 }
 
 impl ProblemLine {
-    /// The same as a value that serializes.
+    /// Converts a problem.
     pub fn of(problem: &Problem) -> Self {
         Self {
             severity: match problem.severity {
                 Severity::Error => "error",
                 Severity::Note => "note",
             },
-            file: problem.place.file.name().to_owned(),
+            file: problem.location.file.name().to_owned(),
             line: problem.line(),
             message: problem.message.clone(),
             help: problem.help.clone(),

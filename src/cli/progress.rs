@@ -1,4 +1,4 @@
-//! Progress on the terminal: a bar a stream; nothing at all where nobody watches.
+//! Progress bars on the terminal, one per stream; none if standard error is no terminal.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::table::grouped;
-use crate::sync::{Progress, Watch};
+use crate::sync::{Progress, ProgressSink};
 
 /// Bars on standard error.
 #[derive(Clone, Default)]
@@ -20,16 +20,16 @@ struct State {
 }
 
 impl Bars {
-    /// Somebody to tell about runs.
-    pub fn watch(&self) -> Watch {
+    /// A sink for the progress of runs.
+    pub fn sink(&self) -> ProgressSink {
         if !std::io::stderr().is_terminal() {
             return Arc::new(|_| {});
         }
         let bars = self.clone();
-        Arc::new(move |progress| bars.take(progress))
+        Arc::new(move |progress| bars.update(progress))
     }
 
-    fn take(&self, progress: Progress) {
+    fn update(&self, progress: Progress) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match progress {
             Progress::Start { source, stream } => {
@@ -57,7 +57,7 @@ impl Bars {
                 bar.tick();
                 bar.set_message(format!("{} rows", grouped(*so_far)));
             }
-            Progress::Quiet(_) => {}
+            Progress::ExpectSilence(_) => {}
             Progress::End { source, stream, .. } => {
                 if let Some((bar, _)) = state.bars.remove(&(source, stream)) {
                     bar.finish_and_clear();

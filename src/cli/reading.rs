@@ -1,23 +1,23 @@
-//! What a command that only reads starts with: the configuration and the mirror, without the lock.
+//! The start of commands that only read: the configuration and the mirror, without the lock.
 //!
-//! It works beside a running daemon. The surprise: a broken configuration does not stop it, because
-//! the mirror knows enough by itself; the admin is told on standard error.
+//! They work while the daemon runs. The surprise: a broken configuration does not stop them, because the mirror is
+//! enough; a warning is printed on standard error.
 
 use std::path::PathBuf;
 
 use super::exit::Exit;
-use crate::app::{Overlay, Places, Setup};
-use crate::config::StoreConfig;
-use crate::model::Problems;
-use crate::model::nearest::advice;
+use crate::document::Problems;
+use crate::document::suggest::advice;
+use crate::setup::files::StoreConfig;
+use crate::setup::{Folders, Overlay, Setup};
 use crate::store::database::{is_made, reader};
-use crate::store::look::{self, Reader};
+use crate::store::queries::{self, Reader};
 use crate::store::schema::refuse_outdated;
 use crate::store::{StoreError, Table};
 
-/// The configuration and the mirror, as far as they are there.
+/// The configuration and the mirror, as far as they exist.
 pub struct Reading {
-    /// The configuration on disk, or what is wrong with it.
+    /// The configuration on disk, or its problems.
     pub setup: Result<Setup, Problems>,
     /// Where the mirror is, or would be.
     pub path: PathBuf,
@@ -25,12 +25,12 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Loads the configuration, and opens the mirror where there is one.
-    pub fn open(places: &Places) -> Result<Self, Exit> {
-        let reading = Self::open_quietly(places)?;
+    /// Loads the configuration, and opens the mirror if there is one.
+    pub fn open(folders: &Folders) -> Result<Self, Exit> {
+        let reading = Self::open_quietly(folders)?;
         if let (Err(problems), true) = (&reading.setup, reading.mirror.is_some()) {
             anstream::eprintln!(
-                "The configuration has {} (`rollbook check` shows all); this is what {} knows.",
+                "The configuration has {} (`rollbook check` shows all); using only the data in {}.",
                 errors(problems),
                 reading.path.display()
             );
@@ -38,12 +38,16 @@ impl Reading {
         Ok(reading)
     }
 
-    /// The same for a command that tells by itself what is wrong with the configuration.
-    pub fn open_quietly(places: &Places) -> Result<Self, Exit> {
-        let setup = Setup::load(places, &Overlay::default());
+    /// The same, for commands that report problems of the configuration themselves.
+    pub fn open_quietly(folders: &Folders) -> Result<Self, Exit> {
+        Self::of(folders, Setup::load(folders, &Overlay::default()))
+    }
+
+    /// The same with a configuration that is loaded already.
+    pub fn of(folders: &Folders, setup: Result<Setup, Problems>) -> Result<Self, Exit> {
         let path = match &setup {
-            Ok(setup) => places.mirror(setup),
-            Err(_) => places.state.join(StoreConfig::default().path),
+            Ok(setup) => folders.mirror(setup),
+            Err(_) => folders.state.join(StoreConfig::default().path),
         };
         let mirror = match is_made(&path)? {
             true => Some(reader(&path)?),
@@ -56,7 +60,7 @@ impl Reading {
         })
     }
 
-    /// Refuses a mirror whose records of runs are those of an older program, for commands that show them.
+    /// Refuses a mirror with run records of an older version, for commands that show them.
     pub fn up_to_date(self) -> Result<Self, Exit> {
         if let Some(mirror) = &self.mirror {
             refuse_outdated(mirror, &self.path)?;
@@ -64,44 +68,41 @@ impl Reading {
         Ok(self)
     }
 
-    /// The configuration; the error shows everything that is wrong with it.
+    /// The configuration; the error shows all problems.
     pub fn setup(&self) -> Result<&Setup, Exit> {
         self.setup
             .as_ref()
             .map_err(|problems| Exit::from(problems.clone()))
     }
 
-    /// The mirror; the error says how to get one.
+    /// The mirror; the error says how to create it.
     pub fn mirror(&self) -> Result<&Reader, Exit> {
         match (&self.mirror, &self.setup) {
             (Some(mirror), _) => Ok(mirror),
             (None, Err(problems)) => Err(problems.clone().into()),
             (None, Ok(_)) => Err(StoreError::File {
                 path: self.path.clone(),
-                problem: "there is no mirror yet; `rollbook sync` makes it".into(),
+                problem: "there is no mirror yet; `rollbook sync` creates it".into(),
             }
             .into()),
         }
     }
 
-    /// The mirror, for commands that have something to say without it.
+    /// The mirror, for commands that also work without it.
     pub fn mirror_if_made(&self) -> Option<&Reader> {
         self.mirror.as_ref()
     }
 
-    /// The table in the mirror that `rosters_users` or `rosters.users` means.
+    /// Resolves `rosters_users` or `rosters.users` to a table of the mirror.
     pub fn table(&self, stream: &str) -> Result<Table, Exit> {
         let mirror = self.mirror()?;
-        let mirrored = look::mirrored(mirror)?;
+        let mirrored = queries::mirrored(mirror)?;
         let names = mirrored
             .iter()
             .map(|(source, stream)| (source.as_str(), stream.as_str()));
         let (source, stream) = find(stream, names)?;
-        look::table(mirror, source, stream)?.ok_or_else(|| {
-            Exit::failed(format!(
-                "the mirror does not know the columns of {source}_{stream}"
-            ))
-        })
+        queries::table(mirror, source, stream)?
+            .ok_or_else(|| Exit::failed(format!("the mirror has no columns of {source}_{stream}")))
     }
 }
 
@@ -113,7 +114,7 @@ pub fn errors(problems: &Problems) -> String {
     }
 }
 
-/// The source and stream that a name means, written as its table is or with a dot between.
+/// Resolves the name of a table, or a name with a dot, to a source and stream.
 pub fn find<'a>(
     name: &str,
     known: impl Iterator<Item = (&'a str, &'a str)>,
@@ -124,12 +125,12 @@ pub fn find<'a>(
         .map(|(source, stream)| format!("{source}_{stream}"))
         .collect();
     let dotted = |(source, stream): &(&str, &str)| format!("{source}.{stream}");
-    let place = tables
+    let index = tables
         .iter()
         .position(|table| table == name)
         .or_else(|| known.iter().position(|stream| dotted(stream) == name));
-    match place {
-        Some(place) => Ok(known[place]),
+    match index {
+        Some(index) => Ok(known[index]),
         None => {
             let name = name.replacen('.', "_", 1);
             let help = advice(&name, tables.iter().map(String::as_str));
@@ -144,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_stream_is_named_as_its_table_or_with_a_dot() {
-        // Two sources whose names begin alike: only the dot can tell them apart.
+        // The names of two sources begin alike: only the dot distinguishes them.
         let known = [
             ("rosters", "users"),
             ("rosters", "classes"),
@@ -168,7 +169,7 @@ mod tests {
             (
                 "pupils",
                 Err(
-                    "there is no stream `pupils`; known here: `rosters_users`, `rosters_classes`, `north_a_b`, `north_a_c`",
+                    "there is no stream `pupils`; known: `rosters_users`, `rosters_classes`, `north_a_b`, `north_a_c`",
                 ),
             ),
         ];

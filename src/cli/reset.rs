@@ -1,11 +1,12 @@
-//! `rollbook reset JOB STREAM`: forget how far a stream was read, so that the next reading is a full one.
+//! `rollbook reset JOB STREAM`: deletes a stream's checkpoint, so that the next run reads it in full.
 //!
-//! No row is touched: the next reading compares with what is there, as always.
+//! No row is changed: the next run compares with the mirror, as always.
 
-use super::asking::asked;
+use super::admin_request::send_request;
 use super::exit::Exit;
 use super::out;
-use crate::app::{Granted, Places, Wish};
+use crate::app::{AdminRequest, AdminResponse};
+use crate::setup::Folders;
 
 /// Options of `reset`.
 #[derive(Debug, clap::Args)]
@@ -16,22 +17,20 @@ pub struct Options {
     stream: String,
 }
 
-/// Forgets the stream's checkpoints.
-pub async fn run(places: &Places, options: Options) -> Result<(), Exit> {
+/// Deletes the stream's checkpoints.
+pub async fn run(folders: &Folders, options: Options) -> Result<(), Exit> {
     let Options { job, stream } = options;
-    let wish = Wish::Reset {
+    let request = AdminRequest::Reset {
         job: job.clone(),
         stream,
     };
-    let (granted, by) = asked(places, &wish).await?;
-    let Granted::Forgotten { table } = granted else {
-        return Err(Exit::failed(format!(
-            "an answer that makes no sense: {granted:?}"
-        )));
+    let (response, by) = send_request(folders, &request).await?;
+    let AdminResponse::Reset { table } = response else {
+        return Err(Exit::failed(format!("unexpected response: {response:?}")));
     };
     out::text(format!(
-        "The next run of {job} reads {table} in full; no row was touched.{}",
-        by.run_it_now(&job)
+        "The next run of {job} reads {table} in full; no row was changed.{}",
+        by.run_now_hint(&job)
     ));
     Ok(())
 }

@@ -1,10 +1,11 @@
-//! `rollbook resume JOB`: a job that waits for a person, for a vendor or after failures runs at its next tick again.
+//! `rollbook resume JOB`: lets a parked, deferred or failing job run at its next tick.
 
-use super::asking::{By, asked};
+use super::admin_request::{HandledBy, send_request};
 use super::exit::Exit;
 use super::out;
-use crate::app::{Granted, Places, Wish};
+use crate::app::{AdminRequest, AdminResponse};
 use crate::model::ParkReason;
+use crate::setup::Folders;
 
 /// Options of `resume`.
 #[derive(Debug, clap::Args)]
@@ -13,40 +14,38 @@ pub struct Options {
     job: String,
 }
 
-/// Clears what makes the job wait.
-pub async fn run(places: &Places, options: Options) -> Result<(), Exit> {
+/// Clears the reasons why the job waits.
+pub async fn run(folders: &Folders, options: Options) -> Result<(), Exit> {
     let job = options.job;
-    let (granted, by) = asked(places, &Wish::Resume { job: job.clone() }).await?;
-    let Granted::Resumed { waits, park_reason } = granted else {
-        return Err(Exit::failed(format!(
-            "an answer that makes no sense: {granted:?}"
-        )));
+    let (response, by) = send_request(folders, &AdminRequest::Resume { job: job.clone() }).await?;
+    let AdminResponse::Resumed { waits, park_reason } = response else {
+        return Err(Exit::failed(format!("unexpected response: {response:?}")));
     };
     out::text(text(&job, &waits, park_reason, &by));
     Ok(())
 }
 
-fn text(job: &str, waits: &[String], park_reason: Option<ParkReason>, by: &By) -> String {
+fn text(job: &str, waits: &[String], park_reason: Option<ParkReason>, by: &HandledBy) -> String {
     if waits.is_empty() {
-        return format!("{job} was not waiting for anything.");
+        return format!("{job} was not waiting.");
     }
-    // It was of no use where a sign-in is wanted, and is not needed after one.
+    // Resuming does not replace a sign-in, and is not needed after one.
     let hint = if park_reason == Some(ParkReason::SignInNeeded) {
-        " Without the sign-in it will wait again; after one it goes on by itself."
+        " Without a sign-in it will be parked again; after one it resumes by itself."
     } else {
         ""
     };
     format!(
         "{job} no longer waits ({}). It runs at its next tick.{}{hint}",
         waits.join("; "),
-        by.run_it_now(job)
+        by.run_now_hint(job)
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::waits_for;
+    use crate::app::wait_reasons;
     use crate::store::runs::{JobState, Parked};
 
     fn parked(reason: ParkReason, message: &str) -> Option<Parked> {
@@ -58,15 +57,15 @@ mod tests {
     }
 
     #[test]
-    fn what_was_cleared_is_told() {
+    fn the_cleared_reasons_are_shown() {
         let rows = [
-            (JobState::default(), "rosters was not waiting for anything."),
+            (JobState::default(), "rosters was not waiting."),
             (
                 JobState {
                     failures: 2,
                     ..JobState::default()
                 },
-                "rosters no longer waits (2 runs in a row did not end well). \
+                "rosters no longer waits (2 runs in a row failed). \
                  It runs at its next tick.",
             ),
             (
@@ -75,7 +74,7 @@ mod tests {
                     ..JobState::default()
                 },
                 "rosters no longer waits (parked: run `rollbook login north`). It runs at its next tick. \
-                 Without the sign-in it will wait again; after one it goes on by itself.",
+                 Without a sign-in it will be parked again; after one it resumes by itself.",
             ),
             (
                 JobState {
@@ -88,15 +87,18 @@ mod tests {
                     ..JobState::default()
                 },
                 "rosters no longer waits (parked: the vendor refused the credential; \
-                 deferred: the vendor asked to be left alone until 2026-02-01 12:30:00 UTC; \
-                 12 runs in a row did not end well). \
+                 deferred: the vendor asked us to wait until 2026-02-01 12:30:00 UTC; \
+                 12 runs in a row failed). \
                  It runs at its next tick.",
             ),
         ];
         for (state, expected) in rows {
-            let waits = waits_for(&state);
+            let waits = wait_reasons(&state);
             let reason = state.parked.map(|parked| parked.reason);
-            assert_eq!(text("rosters", &waits, reason, &By::Daemon), expected);
+            assert_eq!(
+                text("rosters", &waits, reason, &HandledBy::Daemon),
+                expected
+            );
         }
     }
 }

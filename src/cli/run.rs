@@ -1,4 +1,4 @@
-//! `rollbook run`: the daemon. Every job on its schedule, until a signal ends it.
+//! `rollbook run`: the daemon. Runs every job on its schedule until a signal stops it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,93 +7,96 @@ use tokio::sync::Notify;
 
 use super::exit::Exit;
 use super::start;
-use crate::app::{App, DaemonEngine, Overlay, Places};
+use crate::app::{App, DaemonEngine};
 use crate::clock::Clock;
-use crate::daemon::control::Control;
-use crate::daemon::{self, AtOnce, Changes, Engine, Event, Front, Orders, absolute};
+use crate::daemon::control_server::ControlServer;
+use crate::daemon::{
+    self, Changes, ControlHandle, Engine, Event, RunNow, StatusPublisher, absolute,
+};
+use crate::setup::{Folders, Overlay};
 
-/// Runs until SIGTERM or Ctrl-C; SIGHUP, or a change of its files, loads the configuration again.
-pub async fn run(places: &Places) -> Result<(), Exit> {
+/// Runs until SIGTERM or Ctrl-C; SIGHUP, or a change of the files, reloads the configuration.
+pub async fn run(folders: &Folders) -> Result<(), Exit> {
     let overlay = Overlay::default();
     // Before the files are read, so that no change is missed.
-    let changes = Changes::of(&places.folders());
-    let app = Arc::new(start::app(places, &overlay).await?);
-    let ended = serve(app, places, overlay, changes).await;
+    let changes = Changes::of(&folders.folders());
+    let app = Arc::new(start::app(folders, &overlay).await?);
+    let ended = serve(app, folders, overlay, changes).await;
     ended.map_err(|why| Exit::failed(format!("rollbook: {why}")))
 }
 
-/// The daemon for a program that is open already.
+/// Runs the daemon with an open [`App`].
 ///
 /// # Errors
-/// Why the mirror cannot be kept by this process any more.
+/// Why this process cannot write the mirror any more.
 pub async fn serve(
     app: Arc<App>,
-    places: &Places,
+    folders: &Folders,
     overlay: Overlay,
     changes: Changes,
 ) -> Result<(), String> {
     let jobs = app.setup().jobs.len();
     let mirror = app.store().path().to_owned();
-    tracing::info!(jobs, mirror = %mirror.display(), "rollbook runs");
+    tracing::info!(jobs, mirror = %mirror.display(), "rollbook started");
     let clock = Clock::system();
     let folder = start::runtime_folder(&mirror);
-    let front = Arc::new(Front::new(&mirror, &folder, clock.clone()));
-    let orders = Orders {
-        alive_every: front.alive_every(),
-        ..Orders::default()
+    let publisher = Arc::new(StatusPublisher::new(&mirror, &folder, clock.clone()));
+    let control = ControlHandle {
+        alive_every: publisher.alive_every(),
+        ..ControlHandle::default()
     };
-    let (reload, at_once) = (Arc::clone(&orders.reload), Arc::clone(&orders.at_once));
-    let own = Arc::new(DaemonEngine::new(app, places.clone(), overlay));
+    let (reload, run_now) = (Arc::clone(&control.reload), Arc::clone(&control.run_now));
+    let own = Arc::new(DaemonEngine::new(app, folders.clone(), overlay));
     let engine: Arc<dyn Engine> = Arc::clone(&own) as Arc<dyn Engine>;
-    let wishes = hear_wishes(
+    let requests = serve_requests(
         &folder,
         &mirror,
         Arc::clone(&engine),
-        at_once,
+        run_now,
         clock.clone(),
     );
-    let (hearing, wake) = (Arc::clone(&front), Arc::new(Notify::new()));
-    let waking = Arc::clone(&wake);
-    let tell = move |event: Event| {
+    let (status, wake) = (Arc::clone(&publisher), Arc::new(Notify::new()));
+    let alerts = Arc::clone(&wake);
+    let on_event = move |event: Event| {
         log(&event);
         if may_alert(&event) {
-            waking.notify_one();
+            alerts.notify_one();
         }
-        hearing.hear(&event);
+        status.on_event(&event);
     };
     let ended = tokio::select! {
-        ended = daemon::serve(engine, clock.clone(), orders, tell) => ended,
-        () = front.keep_file() => Ok(()),
-        () = wishes => Ok(()),
+        ended = daemon::serve(engine, clock.clone(), control, on_event) => ended,
+        () = publisher.keep_file() => Ok(()),
+        () = requests => Ok(()),
         () = own.watch_alerts(&wake) => Ok(()),
         () = changes.follow(clock, reload) => Ok(()),
     };
-    front.close();
-    tracing::info!("rollbook has stopped");
+    publisher.close();
+    tracing::info!("rollbook stopped");
     ended
 }
 
-/// Lets admins approve, resume and reset while the daemon runs.
-async fn hear_wishes(
+/// Serves approve, resume and reset on the control socket.
+async fn serve_requests(
     folder: &Path,
     mirror: &Path,
     engine: Arc<dyn Engine>,
-    at_once: Arc<AtOnce>,
+    run_now: Arc<RunNow>,
     clock: Clock,
 ) {
-    match Control::listen(folder, &absolute(mirror)) {
-        Ok(control) => control.serve(engine, at_once, clock).await,
+    match ControlServer::listen(folder, &absolute(mirror)) {
+        Ok(server) => server.serve(engine, run_now, clock).await,
         Err(error) => {
             let folder = folder.display();
             tracing::warn!(
-                "approve, resume and reset cannot reach this daemon, no socket in {folder}: {error}"
+                "could not create the control socket in {folder}, so approve, resume and reset cannot reach this daemon: {error}"
             );
             std::future::pending().await
         }
     }
 }
 
-/// Whether there may be something to tell people after this.
+/// Whether alerts must be evaluated after this event.
 fn may_alert(event: &Event) -> bool {
     matches!(
         event,
@@ -101,40 +104,41 @@ fn may_alert(event: &Event) -> bool {
     )
 }
 
-/// One line for what a run does not say itself.
+/// Logs events that a run does not log itself.
 fn log(event: &Event) {
     match event {
         Event::Ready => tracing::info!("ready"),
         Event::ClockUnset(shown) => {
-            tracing::warn!("the clock shows {shown} and is waited for to be set");
+            tracing::warn!("the clock shows {shown}; waiting until it is set");
         }
-        Event::ClockBelieved(shown) => {
-            tracing::warn!("the clock still shows {shown}, going on all the same");
+        Event::ClockAccepted(shown) => {
+            tracing::warn!("the clock still shows {shown}; continuing nevertheless");
         }
         Event::ClockSet => tracing::info!("the clock is set"),
-        Event::Planned(_) => tracing::debug!("ticks are planned"),
-        Event::Waiting(_) => tracing::debug!("jobs wait for a person, or no longer do"),
+        Event::Planned(_) => tracing::debug!("ticks planned"),
+        Event::JobsWaiting(_) => tracing::debug!("the jobs that wait for a person have changed"),
         Event::Stuck(who) => {
-            tracing::error!("{who} does not get on, the watchdog is no longer told that we live");
+            tracing::error!("{who} made no progress; watchdog notifications stopped");
         }
-        Event::Reloaded => tracing::info!("the new configuration is in force"),
+        Event::Reloaded => tracing::info!("new configuration in force"),
         Event::ReloadRefused(refusal) => tracing::error!(
             problems = refusal.problems,
-            "the new configuration is wrong, the old one stays:\n{}",
+            "the new configuration was refused, the old one stays in force:\n{}",
             refusal.text
         ),
         Event::RunStarted { job, cause } => tracing::debug!(job, cause = cause.as_str(), "tick"),
         Event::RunEnded { job, outcome } => {
-            tracing::debug!(job, outcome = outcome.as_str(), "run is over");
+            tracing::debug!(job, outcome = outcome.as_str(), "run ended");
         }
         Event::RunCrashed { job } => {
-            tracing::error!(job, "the run broke a part of rollbook; please report it");
+            tracing::error!(job, "internal error (panic) in the run; please report it");
         }
-        Event::Lost(why) => {
-            tracing::error!("the mirror cannot be kept any more, rollbook ends: {why}")
+        Event::FatalError(why) => {
+            tracing::error!("cannot write the mirror any more, rollbook exits: {why}")
         }
-        // Passed-over ticks are logged where they are passed over.
-        Event::TickDropped { .. } | Event::RunMoved { .. } | Event::Alive | Event::Reloading => {}
+        // Skipped ticks are logged where they are skipped.
+        Event::TickSkipped { .. } | Event::RunProgress { .. } | Event::Alive | Event::Reloading => {
+        }
         Event::Stopping => tracing::info!("stopping"),
     }
 }

@@ -1,4 +1,4 @@
-//! `rollbook runs`: what ran, when and how it ended; `runs show`: one run's streams and what it could not read.
+//! `rollbook runs`: lists past runs; `runs show`: one run's streams and rejects.
 
 use std::collections::BTreeSet;
 
@@ -8,21 +8,21 @@ use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::reading::Reading;
-use super::words::{many, moment};
-use super::{lines, out, table};
-use crate::app::Places;
-use crate::model::nearest::advice;
+use super::words::{display_time, many};
+use super::{out, run_lines, table};
+use crate::document::suggest::advice;
 use crate::model::{Outcome, scalar};
-use crate::store::look::{self, Reader, RejectLine, RunLine};
+use crate::setup::Folders;
+use crate::store::queries::{self, Reader, RejectLine, RunLine};
 use crate::store::runs::StreamRecord;
 
 /// Options of `runs`.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Options {
-    /// Only this job's
+    /// Only runs of this job
     job: Option<String>,
-    /// How many, the newest first
+    /// Number of runs to list, newest first
     #[arg(long, default_value_t = 20, value_name = "N")]
     limit: u32,
     /// Print JSON
@@ -34,9 +34,9 @@ pub struct Options {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// One run's streams, and what it could not read by column and reason
+    /// Show one run: its streams, and its rejects by column and reason
     Show {
-        /// The run's number
+        /// The number of the run
         run: i64,
         /// Print JSON
         #[arg(long)]
@@ -45,13 +45,13 @@ enum Command {
 }
 
 /// Lists runs, or shows one.
-pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
-    let reading = Reading::open(places)?.up_to_date()?;
+pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+    let reading = Reading::open(folders)?.up_to_date()?;
     let mirror = reading.mirror()?;
     if let Some(Command::Show { run, json }) = options.command {
         return show(mirror, run, json);
     }
-    let runs = look::runs(mirror, options.job.as_deref(), options.limit)?;
+    let runs = queries::runs(mirror, options.job.as_deref(), options.limit)?;
     if let (true, Some(job)) = (runs.is_empty(), &options.job) {
         known_job(&reading, mirror, job)?;
     }
@@ -59,7 +59,7 @@ pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
         out::json(&runs);
     } else {
         let rejects = |run: &RunLine| match run.outcome {
-            Some(Outcome::OkWithRejects) => look::rejects(mirror, run.run),
+            Some(Outcome::OkWithRejects) => queries::rejects(mirror, run.run),
             _ => Ok(Vec::new()),
         };
         let rejects: Vec<Vec<RejectLine>> = runs.iter().map(rejects).collect::<Result<_, _>>()?;
@@ -70,7 +70,7 @@ pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
 
 /// Refuses a job that neither ran nor is configured.
 fn known_job(reading: &Reading, mirror: &Reader, job: &str) -> Result<(), Exit> {
-    let ran = look::jobs(mirror)?.into_iter().map(|(job, _)| job);
+    let ran = queries::jobs(mirror)?.into_iter().map(|(job, _)| job);
     let configured = reading.setup.iter().flat_map(|setup| setup.jobs.keys());
     let known: BTreeSet<String> = ran.chain(configured.map(ToString::to_string)).collect();
     if known.contains(job) {
@@ -80,10 +80,10 @@ fn known_job(reading: &Reading, mirror: &Reader, job: &str) -> Result<(), Exit> 
     Err(Exit::usage(format!("there is no job `{job}`; {help}")))
 }
 
-/// `rejects` holds what could not be read of each run.
+/// `rejects` has the rejects of each run.
 fn list(runs: &[RunLine], rejects: &[Vec<RejectLine>]) -> String {
     if runs.is_empty() {
-        return "No run yet.".to_owned();
+        return "No runs yet.".to_owned();
     }
     let heads = [
         "run",
@@ -93,7 +93,7 @@ fn list(runs: &[RunLine], rejects: &[Vec<RejectLine>]) -> String {
         "time",
         "new",
         "changed",
-        "gone",
+        "removed",
         "outcome",
     ];
     let mut table = table::table(&heads);
@@ -102,24 +102,24 @@ fn list(runs: &[RunLine], rejects: &[Vec<RejectLine>]) -> String {
             table::figure(run.run as u64),
             Cell::new(&run.job),
             Cell::new(run.cause),
-            Cell::new(moment(&run.started)),
+            Cell::new(display_time(&run.started)),
             table::right(took(run)),
             table::count(run.new as u64),
             table::count(run.changed as u64),
-            table::count(run.gone as u64),
+            table::count(run.removed as u64),
             Cell::new(run.outcome.map_or("no end recorded", Outcome::as_str)),
         ]);
     }
     let mut text = format!("{table}\n");
     for (run, rejects) in runs.iter().zip(rejects) {
-        if let Some(sentence) = &run.sentence {
-            text.push_str(&format!("• run {}: {sentence}\n", run.run));
+        if let Some(message) = &run.message {
+            text.push_str(&format!("• run {}: {message}\n", run.run));
         }
         for rejects in rejects.chunk_by(|one, other| one.stream == other.stream) {
-            let told = lines::of_rejects(rejects).unwrap_or_default();
+            let text_of_rejects = run_lines::of_rejects(rejects).unwrap_or_default();
             let stream = &rejects[0].stream;
             text.push_str(&format!(
-                "• run {}: {stream}: could not read {told}\n",
+                "• run {}: {stream}: could not read {text_of_rejects}\n",
                 run.run
             ));
         }
@@ -139,18 +139,18 @@ fn took(run: &RunLine) -> String {
 }
 
 fn show(mirror: &Reader, number: i64, json: bool) -> Result<(), Exit> {
-    let Some(run) = look::run(mirror, number)? else {
-        let newest = look::runs(mirror, None, 1)?;
+    let Some(run) = queries::run(mirror, number)? else {
+        let newest = queries::runs(mirror, None, 1)?;
         let known = newest
             .first()
-            .map_or("nothing ran yet".to_owned(), |newest| {
+            .map_or("there are no runs yet".to_owned(), |newest| {
                 format!("the newest is {}", newest.run)
             });
         return Err(Exit::usage(format!("there is no run {number}; {known}")));
     };
-    let streams = look::run_streams(mirror, number)?;
-    let rejects = look::rejects(mirror, number)?;
-    let held = look::held(mirror, &run.job)?.is_some_and(|held| held.run == number);
+    let streams = queries::run_streams(mirror, number)?;
+    let rejects = queries::rejects(mirror, number)?;
+    let held = queries::held(mirror, &run.job)?.is_some_and(|held| held.run == number);
     if json {
         out::json(&detail(&run, &streams, &rejects, held));
     } else {
@@ -160,8 +160,8 @@ fn show(mirror: &Reader, number: i64, json: bool) -> Result<(), Exit> {
 }
 
 fn detail(run: &RunLine, streams: &[StreamRecord], rejects: &[RejectLine], held: bool) -> Value {
-    let streams: Vec<Value> = streams.iter().map(lines::stream_json).collect();
-    json!({ "run": run, "streams": streams, "rejects": rejects, "waits_for_approval": held })
+    let streams: Vec<Value> = streams.iter().map(run_lines::stream_json).collect();
+    json!({ "run": run, "streams": streams, "rejects": rejects, "needs_approval": held })
 }
 
 fn detail_text(
@@ -176,7 +176,7 @@ fn detail_text(
         run.job,
         run.source,
         run.cause,
-        moment(&run.started),
+        display_time(&run.started),
         run.outcome.map_or("no end recorded", Outcome::as_str),
     );
     if !streams.is_empty() {
@@ -185,19 +185,19 @@ fn detail_text(
     }
     let mut remarks: Vec<String> = streams
         .iter()
-        .flat_map(|record| lines::of_stream(&run.source, record))
+        .flat_map(|record| run_lines::of_stream(&run.source, record))
         .collect();
     if streams.is_empty() {
-        remarks.extend(run.sentence.clone());
+        remarks.extend(run.message.clone());
     }
     if held {
-        remarks.push(lines::to_approve(run.run));
+        remarks.push(run_lines::to_approve(run.run));
     }
     for remark in remarks {
         text.push_str(&format!("• {remark}\n"));
     }
     if !rejects.is_empty() {
-        text.push_str("Could not be read:\n");
+        text.push_str("Rejects:\n");
         let rows = rejects.iter().map(|reject| {
             [
                 reject.stream.clone(),

@@ -1,4 +1,4 @@
-//! `rollbook sandbox`: the simulated vendors, to play with and to test against.
+//! `rollbook sandbox`: serves the simulated vendors, for trying things out and for tests.
 
 use std::path::PathBuf;
 
@@ -11,28 +11,28 @@ use rollbook_sandbox::{Endpoint, Options as SandboxOptions, Sandbox};
 /// Options of `sandbox`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Students of the invented school
+    /// Number of students of the simulated school
     #[arg(long, default_value_t = 600)]
     students: u64,
-    /// Another number, another school
+    /// Seed of the simulated school
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// First of the ports, one for each vendor [default: free ones]
+    /// First port; vendors use consecutive ports [default: any free ports]
     #[arg(long)]
     port: Option<u16>,
-    /// File that remembers the day and the tokens between starts [default: none]
+    /// File for the day and the tokens between starts [default: none]
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Let a day pass at the school since the file was written
+    /// Simulate one more day since the file was written
     #[arg(long, requires = "file")]
     advance: bool,
-    /// A quirk of a vendor, as vendor.name=value; a wrong name lists the known ones
+    /// Enable a quirk of a vendor, as vendor.name=value; an unknown name lists all
     #[arg(long = "quirk", value_name = "VENDOR.NAME=VALUE")]
     quirks: Vec<String>,
-    /// Requests of a hundred that fail in some way
+    /// Percentage of requests that fail
     #[arg(long, default_value_t = 0, value_name = "PERCENT", value_parser = clap::value_parser!(u64).range(..=100))]
     faults: u64,
-    /// Say how many rows a complete reading finds, and end
+    /// Print the number of rows of each stream, and exit
     #[arg(long)]
     describe: bool,
     /// Print JSON
@@ -67,10 +67,10 @@ pub async fn run(options: Options) -> Result<(), Exit> {
     Ok(())
 }
 
-/// Why a sandbox did not start, and what to look at.
+/// Why a sandbox did not start.
 pub fn not_started(error: std::io::Error) -> Exit {
     Exit::failed(format!(
-        "could not start the sandbox: {error}; is the port taken, or the folder of its file missing?"
+        "could not start the sandbox: {error}; is a port in use, or the folder of its file missing?"
     ))
 }
 
@@ -87,7 +87,7 @@ fn describe(sandbox: &Sandbox, json: bool) {
         })
     });
     out::text(format!(
-        "Day {} at the invented school:\n{}",
+        "Day {} at the simulated school:\n{}",
         description.day,
         indented(2, rows)
     ));
@@ -96,13 +96,13 @@ fn describe(sandbox: &Sandbox, json: bool) {
 fn greet(sandbox: &Sandbox, json: bool) {
     let endpoints = sandbox.endpoints();
     if json {
-        // One line, because whoever starts it waits for the line's end and not for the program's.
+        // One line, so that a caller can read it while the sandbox runs.
         out::text(serde_json::json!(endpoints).to_string());
         return;
     }
     let mut text = format!(
-        "Simulated vendors, on day {} at the invented school. To read them, give a source these settings, and put each\n\
-         credential into a file of its name, readable only by you, in credentials/ of the configuration folder.\n",
+        "Simulated vendors, day {} at the simulated school. To read them, use these settings for a source, and write each\n\
+         credential to a file of its name, readable only by you, in credentials/ of the configuration folder.\n",
         sandbox.describe().day
     );
     for endpoint in endpoints {

@@ -1,20 +1,20 @@
-//! `rollbook schema`: the JSON Schema of each kind of file, for editors that complete and check.
+//! `rollbook schema`: the JSON Schema of each kind of file, for completion and checks in editors.
 
 use super::out;
-use crate::config::{crosswalk_schema, job_schema, people_schema, rollbook_schema};
-use crate::vendor::description_schema;
+use crate::connector::connector_schema;
+use crate::setup::files::{crosswalk_schema, job_schema, people_schema, rollbook_schema};
 
 /// Options of `schema`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Which kind of file
+    /// The kind of file
     kind: Kind,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Kind {
-    /// A description in config/vendors/
-    Vendor,
+    /// A connector in config/connectors/
+    Connector,
     /// config/rollbook.toml
     Rollbook,
     /// A job in jobs/
@@ -28,7 +28,7 @@ enum Kind {
 /// Prints the schema.
 pub fn run(options: &Options) {
     out::json(&match options.kind {
-        Kind::Vendor => description_schema(),
+        Kind::Connector => connector_schema(),
         Kind::Rollbook => rollbook_schema(),
         Kind::Job => job_schema(),
         Kind::People => people_schema(),

@@ -1,24 +1,25 @@
-//! What every command starts with: the runtime, the program itself. The log is in `log.rs`.
+//! Common setup of commands: the async runtime, the application. The log is in `log.rs`.
 
 use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
-use crate::app::{App, Overlay, Places, Setup};
+use crate::app::App;
 use crate::clock::Clock;
-use crate::config::Secrets;
 use crate::daemon::Signals;
+use crate::setup::files::Secrets;
+use crate::setup::{Folders, Overlay, Setup};
 use tokio::runtime::Runtime;
 
-/// Threads that may block: SQLite, decoding, reading secrets. Each keeps memory of its own, so there are few.
+/// Blocking threads: SQLite, decoding, reading secrets. Few, because each has its own memory arena.
 const BLOCKING_THREADS: usize = 3;
 
-/// The folder that systemd makes for the shipped unit.
+/// The runtime folder of the shipped unit.
 const USUAL_RUNTIME_FOLDER: &str = "/run/rollbook";
 
-/// Threads for sockets and timers. One is enough for any vendor, and each keeps memory of its own.
+/// Threads for sockets and timers. One is enough, and each has its own memory arena.
 const WORKERS: usize = 1;
 
-/// The threads that everything runs on.
+/// Builds the async runtime.
 pub fn runtime() -> std::io::Result<Runtime> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
@@ -31,32 +32,32 @@ pub fn runtime() -> std::io::Result<Runtime> {
     Ok(runtime)
 }
 
-/// The program with the configuration of these folders.
-pub async fn app(places: &Places, overlay: &Overlay) -> Result<App, Exit> {
-    let setup = Setup::load(places, overlay)?;
-    Ok(App::open(places, setup, secrets(places, overlay), Clock::system()).await?)
+/// Opens the application with the configuration in these folders.
+pub async fn app(folders: &Folders, overlay: &Overlay) -> Result<App, Exit> {
+    let setup = Setup::load(folders, overlay)?;
+    Ok(App::open(folders, setup, secrets(folders, overlay), Clock::system()).await?)
 }
 
-/// The same on a copy of the mirror.
-pub async fn rehearsal(places: &Places) -> Result<App, Exit> {
+/// The same, on a copy of the mirror.
+pub async fn rehearsal(folders: &Folders) -> Result<App, Exit> {
     let overlay = Overlay::default();
-    let setup = Setup::load(places, &overlay)?;
-    Ok(App::rehearse(places, setup, secrets(places, &overlay), Clock::system()).await?)
+    let setup = Setup::load(folders, &overlay)?;
+    Ok(App::rehearse(folders, setup, secrets(folders, &overlay), Clock::system()).await?)
 }
 
-/// The same with nothing in the mirror, beside the one that is there.
-pub async fn look(places: &Places) -> Result<App, Exit> {
+/// The same, on an empty mirror; the real one is not opened.
+pub async fn with_empty_mirror(folders: &Folders) -> Result<App, Exit> {
     let overlay = Overlay::default();
-    let setup = Setup::load(places, &overlay)?;
-    Ok(App::look(places, setup, secrets(places, &overlay), Clock::system()).await?)
+    let setup = Setup::load(folders, &overlay)?;
+    Ok(App::open_empty(folders, setup, secrets(folders, &overlay), Clock::system()).await?)
 }
 
-/// The folder for what lasts as long as the daemon: systemd's, else one beside the mirror.
+/// The daemon's runtime folder: systemd's, else one beside the mirror.
 pub fn runtime_folder(mirror: &Path) -> PathBuf {
     systemd_runtime_folder().unwrap_or_else(|| beside(mirror))
 }
 
-/// Where a daemon that writes this mirror may have put it, for another process to look.
+/// Possible runtime folders of a daemon that writes this mirror.
 pub fn runtime_folders(mirror: &Path) -> Vec<PathBuf> {
     let folders = systemd_runtime_folder().into_iter();
     folders
@@ -68,17 +69,17 @@ fn beside(mirror: &Path) -> PathBuf {
     mirror.with_file_name("run")
 }
 
-/// The first of those that the unit asks for.
+/// The first folder in `RUNTIME_DIRECTORY`.
 fn systemd_runtime_folder() -> Option<PathBuf> {
     let folders = std::env::var_os("RUNTIME_DIRECTORY")?;
     std::env::split_paths(&folders).next()
 }
 
-/// The secrets that the configuration may name.
-pub fn secrets(places: &Places, overlay: &Overlay) -> Secrets {
+/// The secrets that the configuration may refer to.
+pub fn secrets(folders: &Folders, overlay: &Overlay) -> Secrets {
     if overlay.secrets.is_empty() {
         Secrets::new(
-            &places.config,
+            &folders.config,
             std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
         )
     } else {

@@ -1,34 +1,34 @@
-//! The texts of a configuration to start with.
+//! The files of a starter configuration.
 //!
-//! For a vendor that the shipped examples show, their very words: they are tested, and carry what only people know, such
-//! as which of several grants reads enough. For any other, what its description says of itself.
+//! For connectors with a shipped example, its text: it is tested, and contains experience, such as which of several
+//! grants can read enough. For others, text derived from the connector.
 
 use std::path::Path;
 
 use super::starter_derived as derived;
-use crate::vendor::Descriptions;
-use crate::vendor::builtin::{EXAMPLE, EXAMPLE_JOBS};
+use crate::connector::Connectors;
+use crate::connector::builtin::{EXAMPLE, EXAMPLE_JOBS};
 
-/// What begins the part of one source in the shipped `rollbook.toml`.
+/// Prefix of the line above each source in the shipped `rollbook.toml`.
 const RULER: &str = "# -----";
 
-/// A file that is not written yet.
+/// A file to write.
 pub struct Draft {
-    /// Below the configuration folder.
+    /// Path relative to the configuration folder.
     pub name: String,
-    /// What it will hold.
+    /// Its content.
     pub text: String,
 }
 
 /// A whole configuration.
 pub struct Starter {
-    /// In the order in which they are written: a job comes after the source that it names.
+    /// In the order of writing: jobs after the sources that they refer to.
     pub drafts: Vec<Draft>,
     /// The credentials that it refers to.
     pub secrets: Vec<String>,
 }
 
-/// One source of it.
+/// One source of a configuration.
 pub struct Part {
     /// Its lines in `rollbook.toml`.
     pub text: String,
@@ -36,16 +36,16 @@ pub struct Part {
     pub jobs: Vec<Draft>,
 }
 
-/// A configuration of these vendors; each is known.
-pub fn of(vendors: &[&str], descriptions: &Descriptions, folder: &Path) -> Starter {
+/// A configuration for these connectors, which exist.
+pub fn of(names: &[&str], connectors: &Connectors, folder: &Path) -> Starter {
     let mut text = head().to_owned();
     let (mut jobs, mut secrets) = (Vec::new(), Vec::new());
-    for vendor in vendors {
+    for name in names {
         let derived = || {
-            let description = descriptions.get(vendor)?;
-            Some(derived::part(vendor, description))
+            let connector = connectors.get(name)?;
+            Some(derived::part(name, connector))
         };
-        let Some(part) = example(vendor).or_else(derived) else {
+        let Some(part) = example(name).or_else(derived) else {
             continue;
         };
         let named = credentials(&part.text);
@@ -70,13 +70,13 @@ fn draft(name: &str, text: String) -> Draft {
     }
 }
 
-/// What stands above the first source of the shipped file.
+/// The text above the first source of the shipped file.
 fn head() -> &'static str {
     EXAMPLE.split(RULER).next().unwrap_or_default()
 }
 
-/// The part of the shipped files that is about a vendor.
-fn example(vendor: &str) -> Option<Part> {
+/// The part of the shipped files that is about a connector.
+fn example(connector: &str) -> Option<Part> {
     let parts = EXAMPLE
         .split_inclusive('\n')
         .fold(Vec::new(), |mut parts, line| {
@@ -91,7 +91,7 @@ fn example(vendor: &str) -> Option<Part> {
     parts.into_iter().find_map(|text| {
         let table: toml::Table = text.parse().ok()?;
         let (name, source) = table.get("sources")?.as_table()?.iter().next()?;
-        if source.get("vendor")?.as_str()? != vendor {
+        if source.get("connector")?.as_str()? != connector {
             return None;
         }
         let jobs = jobs_of(name);
@@ -128,7 +128,7 @@ fn credentials(text: &str) -> Vec<String> {
     found
 }
 
-/// How an admin makes the secrets of a source: beside it, because nobody remembers it.
+/// Comments next to a source on how to create its secrets.
 fn how_to_make(secrets: &[String], folder: &Path) -> String {
     let shown = folder.display();
     let lines = secrets.iter().map(|name| {
@@ -137,22 +137,22 @@ fn how_to_make(secrets: &[String], folder: &Path) -> String {
         )
     });
     format!(
-        "# Its secrets are typed once and kept encrypted; credentials.conf says how the service gets them:\n{}\
-         # Or, for commands by hand too: each in {shown}/credentials/NAME, mode 0600, of the user rollbook.\n\n",
+        "# Enter the secrets once; they are stored encrypted, and credentials.conf passes them to the service:\n{}\
+         # Or, if commands need them too: one file {shown}/credentials/NAME each, mode 0600, owned by the user rollbook.\n\n",
         lines.collect::<String>()
     )
 }
 
-/// What tells systemd of the secrets.
+/// A drop-in for the unit that loads the secrets.
 fn drop_in(secrets: &[String], folder: &Path) -> String {
     let shown = folder.display();
     let lines = secrets.iter().map(|name| {
         format!("LoadCredentialEncrypted={name}:{shown}/{name}.cred\nSetCredential={name}:unset\n")
     });
     format!(
-        "# How the service gets the secrets that rollbook.toml names, once they are encrypted as it says. Copy this to\n\
+        "# Passes the encrypted secrets of rollbook.toml to the service. Copy this file to\n\
          # /etc/systemd/system/rollbook.service.d/credentials.conf, then: systemctl daemon-reload\n\
-         # Leave it out if they lie in {shown}/credentials/. Where one is \"unset\", only the jobs that need it stop.\n\
+         # Not needed for secrets in {shown}/credentials/. If one is \"unset\", only the jobs that need it fail.\n\
          [Service]\n{}",
         lines.collect::<String>()
     )

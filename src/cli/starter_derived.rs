@@ -1,48 +1,48 @@
-//! A source and a job out of nothing but a vendor's description, for vendors that no shipped example shows.
+//! A source and a job derived from a connector, for those without a shipped example.
 
 use std::fmt::Write as _;
 
 use super::starter::{Draft, Part};
-use crate::config::Grant;
-use crate::vendor::description::{Description, Grants, Setting, Stream};
+use crate::connector::file::{Connector, Grants, Setting, Stream};
+use crate::setup::files::Grant;
 
-/// Stands where only the admin knows what to write.
-const YOURS: &str = "CHANGE-ME";
+/// Placeholder for a value of the admin.
+const PLACEHOLDER: &str = "CHANGE-ME";
 
-/// The same where it must be an address.
-const YOUR_ADDRESS: &str = "https://change-me.example";
+/// Placeholder for a URL.
+const PLACEHOLDER_URL: &str = "https://change-me.example";
 
-/// One source of this vendor, named like it, with one job.
-pub fn part(vendor: &str, description: &Description) -> Part {
+/// One source with the connector's name, and one job.
+pub fn part(name: &str, connector: &Connector) -> Part {
     let job = Draft {
-        name: format!("jobs/{vendor}.toml"),
-        text: job(vendor, description),
+        name: format!("jobs/{name}.toml"),
+        text: job(name, connector),
     };
     Part {
-        text: source(vendor, description),
+        text: source(name, connector),
         jobs: vec![job],
     }
 }
 
-fn source(vendor: &str, description: &Description) -> String {
+fn source(name: &str, connector: &Connector) -> String {
     let mut text = format!(
         "# ---------------------------------------------------------------- {}\n\n\
-         [sources.{vendor}]    # the name begins every table\n\
-         vendor = \"{vendor}\"    # which description reads it\n\n",
-        description.title
+         [sources.{name}]    # the name begins every table\n\
+         connector = \"{name}\"    # which connector reads it\n\n",
+        connector.title
     );
-    let settings: String = description
+    let settings: String = connector
         .settings
         .iter()
         .filter_map(|(name, rules)| setting(name, rules))
         .collect();
     if !settings.is_empty() {
-        let _ = write!(text, "[sources.{vendor}.settings]\n{settings}\n"); // a text takes anything
+        let _ = write!(text, "[sources.{name}.settings]\n{settings}\n"); // a text takes anything
     }
-    text + &auth(vendor, &description.auth)
+    text + &auth(name, &connector.auth)
 }
 
-/// A setting with what it means: as a line to fill in where it must be said, as a comment where it has a default.
+/// A setting with its description: a line to fill in if it is required, a comment if it has a default.
 fn setting(name: &str, setting: &Setting) -> Option<String> {
     let Setting::Full(rules) = setting else {
         return None;
@@ -50,8 +50,11 @@ fn setting(name: &str, setting: &Setting) -> Option<String> {
     let default = rules.default.as_deref().filter(|text| !text.is_empty());
     let (off, value) = match default {
         Some(default) => ("#", default),
-        None if rules.required && name.ends_with("_url") => ("", YOUR_ADDRESS),
-        None if rules.required => ("", rules.choices.first().map_or(YOURS, String::as_str)),
+        None if rules.required && name.ends_with("_url") => ("", PLACEHOLDER_URL),
+        None if rules.required => (
+            "",
+            rules.choices.first().map_or(PLACEHOLDER, String::as_str),
+        ),
         None => return None,
     };
     let value = toml::Value::from(value);
@@ -67,17 +70,17 @@ fn setting(name: &str, setting: &Setting) -> Option<String> {
     Some(format!("{help}{off}{name} = {value}\n"))
 }
 
-fn auth(vendor: &str, offered: &Grants) -> String {
-    let ways = ways(offered);
-    let Some(grant) = ways.first() else {
+fn auth(name: &str, offered: &Grants) -> String {
+    let grants = offered_grants(offered);
+    let Some(grant) = grants.first() else {
         return String::new();
     };
-    let mut text = format!("[sources.{vendor}.auth]\ngrant = \"{grant}\"\n");
+    let mut text = format!("[sources.{name}.auth]\ngrant = \"{grant}\"\n");
     let keys: &[&str] = match grant {
         Grant::ClientCredentials => &["client_id", "client_secret"],
         Grant::AuthorizationCode => {
             text.push_str("# Then sign in once: rollbook login ");
-            text.push_str(vendor);
+            text.push_str(name);
             text.push('\n');
             &["client_id", "client_secret"]
         }
@@ -87,19 +90,19 @@ fn auth(vendor: &str, offered: &Grants) -> String {
     };
     for key in keys {
         let _ = match *key {
-            "client_id" | "username" => writeln!(text, "{key} = \"{YOURS}\""),
-            _ => writeln!(text, "{key} = {{ credential = \"{vendor}_{key}\" }}"),
+            "client_id" | "username" => writeln!(text, "{key} = \"{PLACEHOLDER}\""),
+            _ => writeln!(text, "{key} = {{ credential = \"{name}_{key}\" }}"),
         };
     }
-    let others: Vec<&str> = ways[1..].iter().map(|grant| grant.as_str()).collect();
+    let others: Vec<&str> = grants[1..].iter().map(|grant| grant.as_str()).collect();
     if !others.is_empty() {
         let _ = writeln!(text, "# The vendor also offers: {}.", others.join(", "));
     }
     text
 }
 
-/// The grants that a vendor offers, first the one that asks least of people.
-fn ways(offered: &Grants) -> Vec<Grant> {
+/// The grants that a connector offers, in order of least manual work.
+fn offered_grants(offered: &Grants) -> Vec<Grant> {
     [
         (
             offered.client_credentials.is_some(),
@@ -118,16 +121,16 @@ fn ways(offered: &Grants) -> Vec<Grant> {
     .collect()
 }
 
-fn job(vendor: &str, description: &Description) -> String {
-    let served = || description.streams.iter().filter(|(_, stream)| !stream.off);
-    // What is read for each row of something else costs as many requests: an admin adds it knowingly.
+fn job(name: &str, connector: &Connector) -> String {
+    let served = || connector.streams.iter().filter(|(_, stream)| !stream.off);
+    // Streams that are read for each row of another cost many requests: the admin has to enable them.
     let is_plain = |stream: &Stream| stream.for_each.is_none();
     let chosen: Vec<_> = served().filter(|(_, stream)| is_plain(stream)).collect();
     let others: Vec<_> = served().filter(|(_, stream)| !is_plain(stream)).collect();
     let mut text = format!(
-        "# What is read of {}, and when. Take out what nobody needs: it then never reaches the disk.\n\n\
-         source    = \"{vendor}\"\nstreams   = [\n",
-        description.title
+        "# What is read of {}, and when. Remove streams that you do not need: they are then never stored.\n\n\
+         source    = \"{name}\"\nstreams   = [\n",
+        connector.title
     );
     for (sign, streams) in [("", chosen), ("#", others)] {
         for (name, stream) in streams {
@@ -137,9 +140,9 @@ fn job(vendor: &str, description: &Description) -> String {
     }
     text + "]\n\
         schedule  = \"40 4 * * *\"           # minute, hour, day, month, weekday: once a night\n\
-        time_zone = \"UTC\"                  # the zone that the schedule means, such as \"Europe/Vienna\"\n\
-        apply     = \"each\"                 # a stream that fails does not hold up the others\n\
-        catch_up  = true                   # a run missed while the machine was off is made up once after start\n\n\
+        time_zone = \"UTC\"                  # the schedule's time zone, such as \"Europe/Vienna\"\n\
+        apply     = \"each\"                 # a stream that fails does not stop the others\n\
+        catch_up  = true                   # a run missed while the machine was off is caught up after start\n\n\
         [guard]                            # a run that would remove more is held until `rollbook approve`\n\
         removals     = \"10%\"\n\
         removals_max = 500\n"

@@ -1,6 +1,6 @@
-//! `rollbook status`: how each job fares, what waits for an admin, how large the mirror is.
+//! `rollbook status`: every job with its last and next run, what needs attention, the size of the mirror.
 //!
-//! Reads only, also while the daemon runs. Its exit code is 0 whatever it shows.
+//! Read-only, also while the daemon runs. The exit code is 0 whatever it shows.
 
 use std::path::Path;
 
@@ -8,19 +8,20 @@ use comfy_table::Cell;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::daemon_lines::{daemon_of, of_daemon, of_jobs, of_unread_jobs};
+use super::daemon_lines::{daemon_lines, daemon_status, job_remarks, job_remarks_without_mirror};
 use super::exit::Exit;
 use super::reading::{Reading, errors};
 use super::ticks::{Tick, ticks};
-use super::words::moment;
-use super::{lines, out, table};
-use crate::app::{Places, Setup, Waiting, is_too_old, waiting, waits_for};
+use super::words::display_time;
+use super::{out, run_lines, table};
+use crate::app::{ParkedJobNeeds, is_too_old, parked_job_needs, wait_reasons};
 use crate::clock::Clock;
 use crate::daemon::status::Status;
 use crate::model::{Outcome, ParkReason, scalar};
-use crate::store::look::{self, Gap, Reader, RejectLine, RunLine};
+use crate::setup::{Folders, Setup};
+use crate::store::queries::{self, Gap, Reader, RejectLine, RunLine};
 use crate::store::runs::{self, JobState};
-use crate::store::vault::{KeptLine, kept};
+use crate::store::vault::{VaultEntry, entries};
 
 /// Options of `status`.
 #[derive(Debug, clap::Args)]
@@ -31,8 +32,8 @@ pub struct Options {
 }
 
 /// Shows the status.
-pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
-    let reading = Reading::open_quietly(places)?.up_to_date()?;
+pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+    let reading = Reading::open_quietly(folders)?.up_to_date()?;
     if reading.mirror_if_made().is_none() {
         reading.setup()?;
     }
@@ -48,20 +49,20 @@ pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
 #[derive(Debug, Serialize)]
 struct View {
     mirror: Mirror,
-    /// What the daemon that writes it says of itself, as in its status file; nothing when none runs.
+    /// The daemon's status file; `null` if no daemon runs.
     daemon: Option<Status>,
-    /// What is wrong with the files on disk; nothing when they are right.
+    /// Problems of the files on disk; `null` if there are none.
     configuration: Option<String>,
     jobs: Vec<Job>,
     sources: Vec<Source>,
-    /// Codes without a label, without a line in a crosswalk, or with a line that leads nowhere.
+    /// Codes without a label, unmapped codes, and codes mapped to a missing target.
     gaps: Vec<Gap>,
 }
 
 #[derive(Debug, Serialize)]
 struct Mirror {
     path: String,
-    /// Nothing while there is none.
+    /// `null` if there is no mirror.
     bytes: Option<u64>,
 }
 
@@ -72,9 +73,9 @@ struct Job {
     last_run: Option<RunLine>,
     failures_in_a_row: u32,
     incomplete_in_a_row: u32,
-    /// What the last run could not read.
+    /// Rejects of the last run.
     rejects: Vec<RejectLine>,
-    /// Why it waits for a person, as a word and in words.
+    /// Why it is parked: for scripts and for people.
     park_reason: Option<ParkReason>,
     parked: Option<String>,
     deferred_until: Option<String>,
@@ -83,14 +84,14 @@ struct Job {
     #[serde(skip)]
     waits: Vec<String>,
     #[serde(skip)]
-    waiting: Option<Waiting>,
+    needs: Option<ParkedJobNeeds>,
 }
 
 #[derive(Debug, Serialize)]
 struct Held {
     run: i64,
-    sentence: Option<String>,
-    /// The command that accepts it, or that reads again where it is too old to be accepted.
+    message: Option<String>,
+    /// The command that approves it, or that runs the job again if it is too old.
     command: String,
     too_old: bool,
 }
@@ -98,7 +99,7 @@ struct Held {
 #[derive(Debug, Serialize)]
 struct Source {
     source: String,
-    vendor: Option<String>,
+    connector: Option<String>,
     tables: u64,
     rows: u64,
     history_rows: u64,
@@ -107,25 +108,25 @@ struct Source {
 fn view(reading: &Reading, now: Timestamp) -> Result<View, Exit> {
     let mirror = reading.mirror_if_made();
     let setup = reading.setup.as_ref().ok();
-    let daemon = daemon_of(&reading.path);
+    let daemon = daemon_status(&reading.path);
     let mut names: Vec<(String, String)> = match (setup, mirror) {
         (Some(setup), _) => setup
             .jobs
             .iter()
             .map(|(name, job)| (name.to_string(), job.source.to_string()))
             .collect(),
-        (None, Some(mirror)) => look::jobs(mirror)?,
+        (None, Some(mirror)) => queries::jobs(mirror)?,
         (None, None) => Vec::new(),
     };
     names.sort();
-    // A vault that cannot be read is for `rollbook tokens` to tell.
+    // `rollbook tokens` reports a vault that cannot be read.
     let folder = reading.path.parent();
-    let kept = folder.map_or(Ok(Vec::new()), kept).unwrap_or_default();
+    let kept = folder.map_or(Ok(Vec::new()), entries).unwrap_or_default();
     let mut jobs = names
         .into_iter()
         .map(|(name, source)| job(mirror, setup, name, source, &kept, now))
         .collect::<Result<Vec<_>, Exit>>()?;
-    plan_as_the_daemon(&mut jobs, daemon.as_ref());
+    use_daemon_ticks(&mut jobs, daemon.as_ref());
     Ok(View {
         mirror: Mirror {
             path: reading.path.display().to_string(),
@@ -135,12 +136,12 @@ fn view(reading: &Reading, now: Timestamp) -> Result<View, Exit> {
         configuration: reading.setup.as_ref().err().map(errors),
         jobs,
         sources: sources(mirror, setup)?,
-        gaps: mirror.map_or(Ok(Vec::new()), look::gaps)?,
+        gaps: mirror.map_or(Ok(Vec::new()), queries::gaps)?,
     })
 }
 
-/// Where the files on disk say nothing because they are broken, the daemon's own plan counts.
-fn plan_as_the_daemon(jobs: &mut [Job], daemon: Option<&Status>) {
+/// Uses the daemon's next ticks if the files on disk are broken.
+fn use_daemon_ticks(jobs: &mut [Job], daemon: Option<&Status>) {
     let planned = daemon
         .map(|daemon| daemon.jobs.as_slice())
         .unwrap_or_default();
@@ -150,7 +151,7 @@ fn plan_as_the_daemon(jobs: &mut [Job], daemon: Option<&Status>) {
     }
 }
 
-/// The file and its write-ahead log, which holds what the last runs wrote.
+/// Size of the file and its write-ahead log.
 fn bytes(mirror: &Path) -> Option<u64> {
     let length = |path: &Path| std::fs::metadata(path).ok().map(|file| file.len());
     let mut log = mirror.as_os_str().to_owned();
@@ -158,8 +159,8 @@ fn bytes(mirror: &Path) -> Option<u64> {
     Some(length(mirror)? + length(Path::new(&log)).unwrap_or(0))
 }
 
-/// When a source last got tokens that are kept.
-fn obtained<'a>(kept: &'a [KeptLine], source: &str) -> Option<&'a str> {
+/// When a source last got its stored tokens.
+fn obtained<'a>(kept: &'a [VaultEntry], source: &str) -> Option<&'a str> {
     let line = kept.iter().find(|line| line.source == source);
     line?.obtained.as_deref()
 }
@@ -169,19 +170,19 @@ fn job(
     setup: Option<&Setup>,
     name: String,
     source: String,
-    kept: &[KeptLine],
+    kept: &[VaultEntry],
     now: Timestamp,
 ) -> Result<Job, Exit> {
     let (last_run, state, held) = match mirror {
         Some(mirror) => (
-            look::runs(mirror, Some(&name), 1)?.pop(),
+            queries::runs(mirror, Some(&name), 1)?.pop(),
             runs::job_state(mirror, &name)?,
-            look::held(mirror, &name)?,
+            queries::held(mirror, &name)?,
         ),
         None => (None, JobState::default(), None),
     };
     let rejects = match (mirror, &last_run) {
-        (Some(mirror), Some(run)) => look::rejects(mirror, run.run)?,
+        (Some(mirror), Some(run)) => queries::rejects(mirror, run.run)?,
         _ => Vec::new(),
     };
     let after = state.deferred_until;
@@ -194,11 +195,11 @@ fn job(
         failures_in_a_row: state.failures,
         incomplete_in_a_row: state.incomplete_runs,
         rejects,
-        waits: waits_for(&state),
-        waiting: waiting(&state, tried, obtained(kept, &source)),
+        waits: wait_reasons(&state),
+        needs: parked_job_needs(&state, tried, obtained(kept, &source)),
         park_reason: state.parked.as_ref().map(|parked| parked.reason),
         parked: state.parked.map(|parked| parked.message),
-        deferred_until: state.deferred_until.map(scalar::written),
+        deferred_until: state.deferred_until.map(scalar::to_canonical),
         held: held.map(|run| held_line(&name, run, now)),
         next_tick,
         job: name,
@@ -216,40 +217,40 @@ fn held_line(job: &str, run: RunLine, now: Timestamp) -> Held {
         } else {
             format!("rollbook approve {}", run.run)
         },
-        sentence: run.sentence,
+        message: run.message,
         too_old,
     }
 }
 
 fn sources(mirror: Option<&Reader>, setup: Option<&Setup>) -> Result<Vec<Source>, Exit> {
-    let mirrored = mirror.map_or(Ok(Vec::new()), look::mirrored)?;
+    let mirrored = mirror.map_or(Ok(Vec::new()), queries::mirrored)?;
     let configured = setup.iter().flat_map(|setup| &setup.sources);
     let mut sources: Vec<Source> = configured
         .map(|(name, source)| Source {
             source: name.to_string(),
-            vendor: Some(source.config.vendor.to_string()),
+            connector: Some(source.config.connector.to_string()),
             tables: 0,
             rows: 0,
             history_rows: 0,
         })
         .collect();
     for (name, stream) in mirrored {
-        let sizes = mirror.map_or(Ok(None), |mirror| look::sizes(mirror, &name, &stream))?;
+        let sizes = mirror.map_or(Ok(None), |mirror| queries::sizes(mirror, &name, &stream))?;
         let Some((rows, history_rows)) = sizes else {
             continue;
         };
-        let place = sources.iter().position(|source| source.source == name);
-        let place = place.unwrap_or_else(|| {
+        let index = sources.iter().position(|source| source.source == name);
+        let index = index.unwrap_or_else(|| {
             sources.push(Source {
                 source: name.clone(),
-                vendor: None,
+                connector: None,
                 tables: 0,
                 rows: 0,
                 history_rows: 0,
             });
             sources.len() - 1
         });
-        let source = &mut sources[place];
+        let source = &mut sources[index];
         source.tables += 1;
         source.rows += rows;
         source.history_rows += history_rows;
@@ -261,18 +262,18 @@ fn text(view: &View) -> String {
     let mut text = String::new();
     if let Some(problems) = &view.configuration {
         text.push_str(&format!(
-            "The configuration on disk has {problems} (`rollbook check` shows all); a running daemon goes on with the one before.\n"
+            "The configuration on disk has {problems} (`rollbook check` shows all); a running daemon keeps the previous one.\n"
         ));
     }
-    text.push_str(&of_daemon(view.daemon.as_ref()));
+    text.push_str(&daemon_lines(view.daemon.as_ref()));
     text.push_str(&format!("{}\n", job_table(&view.jobs)));
     if view.mirror.bytes.is_none() {
-        for remark in of_unread_jobs(view.daemon.as_ref()) {
+        for remark in job_remarks_without_mirror(view.daemon.as_ref()) {
             text.push_str(&format!("• {remark}\n"));
         }
     }
-    let of_jobs = of_jobs(view.daemon.as_ref());
-    for remark in view.jobs.iter().flat_map(remarks).chain(of_jobs) {
+    let daemon_remarks = job_remarks(view.daemon.as_ref());
+    for remark in view.jobs.iter().flat_map(remarks).chain(daemon_remarks) {
         text.push_str(&format!("• {remark}\n"));
     }
     for gap in &view.gaps {
@@ -283,11 +284,11 @@ fn text(view: &View) -> String {
     } else {
         ""
     };
-    let mut table = table::table(&["source", "vendor", "tables", "rows", "old versions"]);
+    let mut table = table::table(&["source", "connector", "tables", "rows", "old versions"]);
     for source in &view.sources {
         table.add_row([
             Cell::new(&source.source),
-            Cell::new(source.vendor.as_deref().unwrap_or(unknown)),
+            Cell::new(source.connector.as_deref().unwrap_or(unknown)),
             table::figure(source.tables),
             table::figure(source.rows),
             table::count(source.history_rows),
@@ -298,7 +299,7 @@ fn text(view: &View) -> String {
     text.push_str(&match view.mirror.bytes {
         Some(bytes) => format!("The mirror is {path}, {}.\n", size(bytes)),
         None => {
-            format!("There is no mirror at {path} yet; `rollbook sync` makes it.\n")
+            format!("There is no mirror at {path} yet; `rollbook sync` creates it.\n")
         }
     });
     text
@@ -314,7 +315,7 @@ fn job_table(jobs: &[Job]) -> comfy_table::Table {
         table.add_row([
             Cell::new(&job.job),
             table::right(run.map_or(String::new(), |run| run.run.to_string())),
-            Cell::new(run.map_or("never".to_owned(), |run| moment(&run.started))),
+            Cell::new(run.map_or("never".to_owned(), |run| display_time(&run.started))),
             Cell::new(run.map_or("", |run| {
                 run.outcome.map_or("no end recorded", Outcome::as_str)
             })),
@@ -324,21 +325,21 @@ fn job_table(jobs: &[Job]) -> comfy_table::Table {
     table
 }
 
-/// What an admin may want to know or do about a job.
+/// What an admin may have to know or do about a job.
 fn remarks(job: &Job) -> Vec<String> {
     let mut remarks = Vec::new();
     let last = job.last_run.as_ref();
-    // What parked the job is said with that.
-    if let (Some(sentence), None) = (last.and_then(|run| run.sentence.as_ref()), &job.parked) {
-        remarks.push(format!("{}: {sentence}", job.job));
+    // For a parked job, its park reason is shown instead.
+    if let (Some(message), None) = (last.and_then(|run| run.message.as_ref()), &job.parked) {
+        remarks.push(format!("{}: {message}", job.job));
     }
     for rejects in job
         .rejects
         .chunk_by(|one, other| one.stream == other.stream)
     {
-        let told = lines::of_rejects(rejects).unwrap_or_default();
+        let text = run_lines::of_rejects(rejects).unwrap_or_default();
         let stream = &rejects[0].stream;
-        remarks.push(format!("{}: {stream}: could not read {told}", job.job));
+        remarks.push(format!("{}: {stream}: could not read {text}", job.job));
     }
     if job.incomplete_in_a_row > 1 {
         remarks.push(format!(
@@ -350,27 +351,27 @@ fn remarks(job: &Job) -> Vec<String> {
         let (run, command) = (held.run, &held.command);
         remarks.push(if held.too_old {
             format!(
-                "{}: run {run} was held more than a day ago and can no longer be approved; to read again: {command}",
+                "{}: run {run} was held more than a day ago and can no longer be approved; to run again: {command}",
                 job.job
             )
         } else {
-            format!("{}: to accept what run {run} held back: {command}", job.job)
+            format!("{}: to accept the changes of held run {run}: {command}", job.job)
         });
     }
     let name = &job.job;
     let waits = job.waits.join("; ");
-    match job.waiting {
+    match job.needs {
         None if waits.is_empty() => {}
         None => remarks.push(format!("{name}: {waits}")),
-        Some(Waiting::SignIn | Waiting::Repair) => {
-            remarks.push(format!("{name}: {waits}; after that it goes on by itself"))
+        Some(ParkedJobNeeds::SignIn | ParkedJobNeeds::Repair) => {
+            remarks.push(format!("{name}: {waits}; then it resumes by itself"))
         }
-        Some(Waiting::Tick) => remarks.push(format!(
-            "{name}: somebody has signed in to {} since its last try; it goes on at its next tick",
+        Some(ParkedJobNeeds::NextTick) => remarks.push(format!(
+            "{name}: there was a sign-in to {} since its last run; it resumes at its next tick",
             job.source
         )),
-        Some(Waiting::Resume) => remarks.push(format!(
-            "{name}: {waits}; when that is put right: rollbook resume {name}"
+        Some(ParkedJobNeeds::Resume) => remarks.push(format!(
+            "{name}: {waits}; when that is fixed: rollbook resume {name}"
         )),
     }
     remarks

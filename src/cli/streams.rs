@@ -1,24 +1,24 @@
-//! `rollbook streams`: what can be mirrored, what is, and how; `--columns`: what one table's columns mean.
+//! `rollbook streams`: which streams are available and mirrored, and how; `--columns`: the columns of one table.
 
 use serde::Serialize;
 
 use super::exit::Exit;
 use super::reading::{Reading, find};
 use super::table::{grouped, indented};
-use super::words::{Rules, moment, rules};
+use super::words::{Rules, display_time, rules};
 use super::{out, table};
-use crate::app::{Places, Setup, SourceSetup};
+use crate::connector::api::StreamSpec;
+use crate::document::suggest::advice;
 use crate::model::SourceName;
-use crate::model::nearest::advice;
-use crate::store::look::{self, LastRead, Reader};
-use crate::vendor::api::StreamSpec;
+use crate::setup::{Folders, Setup, SourceSetup};
+use crate::store::queries::{self, LastRead, Reader};
 
 /// Options of `streams`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Only this source's
+    /// Only streams of this source
     source: Option<String>,
-    /// The columns of one stream (SOURCE_STREAM): type, where they come from, what they mean
+    /// Show the columns of one stream (SOURCE_STREAM): type, origin, meaning
     #[arg(long, value_name = "STREAM", conflicts_with = "source")]
     columns: Option<String>,
     /// Print JSON
@@ -27,8 +27,8 @@ pub struct Options {
 }
 
 /// Lists streams, or the columns of one.
-pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
-    let reading = Reading::open_quietly(places)?;
+pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+    let reading = Reading::open_quietly(folders)?;
     let setup = reading.setup()?;
     if let Some(stream) = &options.columns {
         return show_columns(setup, stream, options.json);
@@ -69,7 +69,7 @@ struct Stream {
     title: String,
     /// The jobs that read it.
     jobs: Vec<String>,
-    /// Rows of the table and of its history; nothing while it was never made.
+    /// Rows of the table and of its history; `null` if the table does not exist.
     rows: Option<u64>,
     history_rows: Option<u64>,
     last_read: Option<LastRead>,
@@ -91,8 +91,8 @@ fn stream(
         .collect();
     let (sizes, last_read) = match mirror {
         Some(mirror) => (
-            look::sizes(mirror, source.as_str(), &spec.name)?,
-            look::last_read(mirror, source.as_str(), &spec.name)?,
+            queries::sizes(mirror, source.as_str(), &spec.name)?,
+            queries::last_read(mirror, source.as_str(), &spec.name)?,
         ),
         None => (None, None),
     };
@@ -109,7 +109,7 @@ fn stream(
     })
 }
 
-/// Two lines a stream: what is there, and how it is read.
+/// Two lines per stream: its rows, and how it is read.
 fn text(streams: &[Stream]) -> String {
     let figure = |number: Option<u64>| number.map_or("·".to_owned(), grouped);
     let wide = |numbers: fn(&Stream) -> Option<u64>| {
@@ -135,7 +135,7 @@ fn text(streams: &[Stream]) -> String {
                     stream.jobs.join(", ")
                 },
                 stream.last_read.as_ref().map_or(String::new(), |last| {
-                    format!("{} UTC {}", moment(&last.started), last.outcome)
+                    format!("{} UTC {}", display_time(&last.started), last.outcome)
                 }),
             ]
         }),
@@ -148,11 +148,11 @@ fn text(streams: &[Stream]) -> String {
             .as_ref()
             .map_or(String::new(), |items| format!(" for {items}"));
         text.push_str(&format!(
-            "{head}\n    key {}; {}{read_for}; {}; gone {}; old versions {}\n",
+            "{head}\n    key {}; {}{read_for}; {}; removed {}; old versions {}\n",
             rules.key.join(", "),
             rules.paging,
             rules.changes,
-            rules.gone,
+            rules.removed,
             rules.history
         ));
     }
@@ -164,10 +164,10 @@ struct ColumnLine {
     column: String,
     r#type: &'static str,
     key: bool,
-    comes_from: String,
+    path: String,
     meaning: String,
     combo: Option<String>,
-    /// Whether a job leaves it out.
+    /// Whether a job drops it.
     dropped: bool,
 }
 
@@ -202,11 +202,11 @@ fn columns(
     spec.columns
         .iter()
         .enumerate()
-        .map(|(place, column)| ColumnLine {
+        .map(|(index, column)| ColumnLine {
             column: column.name.clone(),
-            r#type: column.kind.word(),
-            key: spec.key.contains(&place),
-            comes_from: column
+            r#type: column.kind.as_str(),
+            key: spec.key.contains(&index),
+            path: column
                 .from
                 .rsplit_once(':')
                 .map_or(column.from.as_str(), |(path, _)| path)
@@ -222,7 +222,7 @@ fn columns(
 }
 
 fn columns_text(columns: &[ColumnLine]) -> String {
-    let mut table = table::table(&["column", "type", "comes from", "meaning"]);
+    let mut table = table::table(&["column", "type", "path", "meaning"]);
     for column in columns {
         let mut meaning = Vec::new();
         if column.key {
@@ -240,7 +240,7 @@ fn columns_text(columns: &[ColumnLine]) -> String {
         table.add_row([
             column.column.clone(),
             column.r#type.to_owned(),
-            column.comes_from.clone(),
+            column.path.clone(),
             meaning.join("; "),
         ]);
     }

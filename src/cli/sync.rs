@@ -1,23 +1,24 @@
-//! `rollbook sync`: run jobs now.
+//! `rollbook sync`: runs jobs now.
 
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
 use super::progress::Bars;
-use super::{lines, out, start, table};
-use crate::app::{App, Overlay, Places, known_job};
+use super::{out, run_lines, start, table};
+use crate::app::{App, known_job};
 use crate::model::Cause;
-use crate::sync::{Order, RunReport};
+use crate::setup::{Folders, Overlay};
+use crate::sync::{RunOptions, RunReport};
 
 /// Options of `sync`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// The jobs to run; all without a name
+    /// Jobs to run [default: all]
     jobs: Vec<String>,
-    /// Show what would be new, changed and gone, and write nothing
+    /// Show what would be added, changed and removed; write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Read everything, also where only changes are due
+    /// Read every stream in full, also incremental ones
     #[arg(long)]
     full: bool,
     /// Print JSON
@@ -26,28 +27,28 @@ pub struct Options {
 }
 
 /// Runs the jobs one after another.
-pub async fn run(places: &Places, options: Options) -> Result<(), Exit> {
+pub async fn run(folders: &Folders, options: Options) -> Result<(), Exit> {
     let app = if options.dry_run {
-        start::rehearsal(places).await?
+        start::rehearsal(folders).await?
     } else {
-        start::app(places, &Overlay::default()).await?
+        start::app(folders, &Overlay::default()).await?
     };
     let jobs = jobs(&app, &options.jobs)?;
-    let order = Order {
+    let run_options = RunOptions {
         cause: Cause::Command,
         full: options.full,
         dry: options.dry_run,
     };
-    let reports = run_all(&app, &jobs, order, &stop_on_signal()).await;
+    let reports = run_all(&app, &jobs, run_options, &stop_on_signal()).await;
     if options.json {
-        out::json(&lines::json(&reports));
+        out::json(&run_lines::json(&reports));
     } else {
         show(&reports, options.dry_run);
     }
     if reports.iter().all(|report| report.outcome.is_good()) {
         Ok(())
     } else {
-        Err(Exit::unwell())
+        Err(Exit::unsuccessful())
     }
 }
 
@@ -55,7 +56,7 @@ pub async fn run(places: &Places, options: Options) -> Result<(), Exit> {
 pub async fn run_all(
     app: &App,
     jobs: &[String],
-    order: Order,
+    run_options: RunOptions,
     stop: &CancellationToken,
 ) -> Vec<RunReport> {
     let bars = Bars::default();
@@ -64,15 +65,15 @@ pub async fn run_all(
         if stop.is_cancelled() {
             break;
         }
-        reports.push(app.run(job, order, stop, &bars.watch()).await);
+        reports.push(app.run(job, run_options, stop, &bars.sink()).await);
     }
     reports
 }
 
-/// A token that Ctrl-C or a stop of the service cancels.
+/// A token that SIGINT and SIGTERM cancel.
 pub fn stop_on_signal() -> CancellationToken {
     let stop = CancellationToken::new();
-    let told = stop.clone();
+    let on_signal = stop.clone();
     tokio::spawn(async move {
         let mut term =
             tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
@@ -86,7 +87,7 @@ pub fn stop_on_signal() -> CancellationToken {
             _ = tokio::signal::ctrl_c() => {}
             _ = terminated => {}
         }
-        told.cancel();
+        on_signal.cancel();
     });
     stop
 }
@@ -102,17 +103,17 @@ fn jobs(app: &App, named: &[String]) -> Result<Vec<String>, Exit> {
     Ok(named.to_vec())
 }
 
-/// The table and what needs saying.
+/// Prints the table and remarks.
 pub fn show(reports: &[RunReport], dry: bool) {
     let mut text = String::new();
     if reports.iter().any(|report| !report.streams.is_empty()) {
         text.push_str(&format!("{}\n", table::of_runs(reports)));
     }
-    for remark in lines::remarks(reports) {
+    for remark in run_lines::remarks(reports) {
         text.push_str(&format!("• {remark}\n"));
     }
     if dry {
-        text.push_str("Nothing was written: this was a dry run.\n");
+        text.push_str("Dry run: nothing was written.\n");
     }
     out::text(text);
 }

@@ -1,4 +1,4 @@
-//! Tables and figures for people.
+//! Tables and numbers for people.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use crate::store::runs::StreamRecord;
 use crate::sync::RunReport;
 
-/// A table with lines between its heads and its rows.
+/// A table with a line below its header.
 pub fn table(heads: &[&str]) -> Table {
     let mut table = Table::new();
     table
@@ -18,7 +18,7 @@ pub fn table(heads: &[&str]) -> Table {
     table
 }
 
-/// A whole number at the right; a dot for zero, so that what happened stands out.
+/// A right-aligned number; zero is a dot, so that other numbers stand out.
 pub fn count(number: u64) -> Cell {
     let text = if number == 0 {
         "·".to_owned()
@@ -28,12 +28,12 @@ pub fn count(number: u64) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
 
-/// A text at the right.
+/// A right-aligned text.
 pub fn right(text: impl ToString) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
 
-/// The same, but zero is written.
+/// A right-aligned number.
 pub fn figure(number: u64) -> Cell {
     Cell::new(grouped(number)).set_alignment(CellAlignment::Right)
 }
@@ -42,8 +42,8 @@ pub fn figure(number: u64) -> Cell {
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -51,7 +51,7 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// A length of time for people.
+/// A duration for people.
 pub fn length(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds < 1.0 {
@@ -61,11 +61,11 @@ pub fn length(duration: Duration) -> String {
     }
 }
 
-/// Lines of texts in columns without lines between, this far from the left.
+/// Aligned columns without borders, indented by `by` blanks.
 pub fn indented<const N: usize>(by: usize, rows: impl IntoIterator<Item = [String; N]>) -> String {
     let rows: Vec<[String; N]> = rows.into_iter().collect();
-    let width = |place: usize| {
-        let widths = rows.iter().map(|row| row[place].chars().count());
+    let width = |index: usize| {
+        let widths = rows.iter().map(|row| row[index].chars().count());
         widths.max().unwrap_or_default()
     };
     let widths: Vec<usize> = (0..N).map(width).collect();
@@ -81,7 +81,7 @@ pub fn indented<const N: usize>(by: usize, rows: impl IntoIterator<Item = [Strin
     text
 }
 
-/// What runs did, a line a stream.
+/// The results of runs, one row per stream.
 pub fn of_runs(reports: &[RunReport]) -> Table {
     of_streams(reports.iter().flat_map(|report| {
         let streams = report.streams.iter();
@@ -89,7 +89,7 @@ pub fn of_runs(reports: &[RunReport]) -> Table {
     }))
 }
 
-/// What was recorded of streams, a line each with its source.
+/// The records of streams, one row each.
 pub fn of_streams<'a>(records: impl IntoIterator<Item = (&'a str, &'a StreamRecord)>) -> Table {
     let heads = [
         "source",
@@ -98,9 +98,9 @@ pub fn of_streams<'a>(records: impl IntoIterator<Item = (&'a str, &'a StreamReco
         "rows read",
         "new",
         "changed",
-        "gone",
+        "removed",
         "unchanged",
-        "waiting",
+        "unconfirmed",
         "rejected",
         "time",
         "outcome",
@@ -114,9 +114,9 @@ pub fn of_streams<'a>(records: impl IntoIterator<Item = (&'a str, &'a StreamReco
             figure(record.rows_read),
             count(record.new),
             count(record.changed),
-            count(record.gone),
+            count(record.removed),
             count(record.unchanged),
-            count(record.waiting),
+            count(record.unconfirmed),
             count(record.rejected),
             Cell::new(length(Duration::from_millis(record.duration_ms)))
                 .set_alignment(CellAlignment::Right),

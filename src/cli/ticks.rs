@@ -1,19 +1,19 @@
-//! When a job runs next, in its own zone and in UTC.
+//! The next ticks of a job, in its own zone and in UTC.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use crate::config::JobConfig;
 use crate::daemon::status::Job;
 use crate::model::schedule::next_tick;
+use crate::setup::files::JobConfig;
 
-/// One tick, for a script and for people.
+/// One tick, for scripts and for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Tick {
     /// In UTC: `2026-02-02T05:00:00Z`.
     pub utc: String,
-    /// On the clock of the job's zone: `2026-02-02T06:00:00+01:00`.
+    /// In the job's time zone: `2026-02-02T06:00:00+01:00`.
     pub local: String,
     #[serde(skip)]
     at: Timestamp,
@@ -21,7 +21,7 @@ pub struct Tick {
     zone: TimeZone,
 }
 
-/// The next ticks of a job, later than a time, as many as are wanted and come.
+/// The next ticks of a job after a time; fewer if there are no more.
 pub fn ticks(job: &JobConfig, after: Timestamp, wanted: usize) -> Vec<Tick> {
     let (cron, zone) = (job.schedule.cron(), job.time_zone.zone());
     let next = |from: &Timestamp| next_tick(cron, zone, *from);
@@ -43,19 +43,19 @@ impl Tick {
         }
     }
 
-    /// The tick that a running daemon has planned for a job; nothing when it has none.
+    /// The next tick that a running daemon has planned for a job.
     pub fn planned(job: &Job) -> Option<Self> {
         let at: Timestamp = job.next_tick.as_ref()?.parse().ok()?;
         let zone = TimeZone::get(&job.time_zone).ok()?;
         Some(Self::at(at, &zone))
     }
 
-    /// `Mon 2026-02-02 06:00 CET`, with seconds where there are some.
+    /// `Mon 2026-02-02 06:00 CET`, with seconds if not zero.
     pub fn in_zone(&self) -> String {
         self.written(&self.zone, "%a %Y-%m-%d %H:%M", "%Z")
     }
 
-    /// `05:00 UTC`, with the date where it is another day there.
+    /// `05:00 UTC`, with the date if it differs from the zone's.
     pub fn in_utc(&self) -> String {
         let day = |zone: &TimeZone| self.at.to_zoned(zone.clone()).date();
         let head = if day(&self.zone) == day(&TimeZone::UTC) {
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn ticks_are_told_on_both_clocks() {
+    fn ticks_are_shown_in_both_zones() {
         let after: Timestamp = "2026-02-01T12:00:00Z".parse().expect("a time");
         let rows = [
             (

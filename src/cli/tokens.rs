@@ -1,4 +1,4 @@
-//! `rollbook tokens`: how each source is let in, what is kept of it and until when. Never a value.
+//! `rollbook tokens`: how each source authenticates, and the state of its tokens. Never a secret.
 
 use comfy_table::Cell;
 use jiff::{SignedDuration, Timestamp};
@@ -6,15 +6,16 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use super::reading::Reading;
-use super::words::moment;
+use super::words::display_time;
 use super::{out, start, table};
-use crate::app::{Overlay, Places, Setup, Waiting, keys, waiting};
+use crate::app::{ParkedJobNeeds, keys, parked_job_needs};
 use crate::clock::Clock;
-use crate::config::{Auth, Grant};
-use crate::model::nearest::joined;
+use crate::document::suggest::joined;
 use crate::model::{scalar, sign_in};
-use crate::store::vault::{KeptLine, Keys, kept};
-use crate::store::{look, runs};
+use crate::setup::files::{Auth, Grant};
+use crate::setup::{Folders, Overlay, Setup};
+use crate::store::vault::{Keys, VaultEntry, entries};
+use crate::store::{queries, runs};
 
 /// Options of `tokens`.
 #[derive(Debug, clap::Args)]
@@ -24,15 +25,15 @@ pub struct Options {
     json: bool,
 }
 
-/// Shows what is kept.
-pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
-    let reading = Reading::open(places)?.up_to_date()?;
+/// Shows the sources.
+pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+    let reading = Reading::open(folders)?.up_to_date()?;
     let setup = reading.setup()?;
     let keys = keys(
         &setup.config.store,
-        &start::secrets(places, &Overlay::default()),
+        &start::secrets(folders, &Overlay::default()),
     )?;
-    let kept = kept(&places.vault(setup))?;
+    let kept = entries(&folders.vault(setup))?;
     let parked = parked(&reading, &kept)?;
     let view = view(setup, kept, &keys, &parked);
     if options.json {
@@ -43,31 +44,31 @@ pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
     Ok(())
 }
 
-/// A source, and what is known of its tokens. Times are UTC, as in the mirror.
+/// A source and the state of its tokens. Times are UTC, in the mirror's format.
 #[derive(Debug, Default, Serialize)]
 struct Line {
     source: String,
-    /// Nothing for a source that is kept and no longer configured, or needs no sign-in.
+    /// `null` for a source that is not configured any more, or uses no authentication.
     grant: Option<&'static str>,
-    /// Whether a refresh token is kept.
-    kept: bool,
-    /// When the tokens were asked for.
+    /// Whether a grant is stored.
+    stored: bool,
+    /// When the tokens were requested.
     obtained: Option<String>,
-    /// When the access token is renewed, and when it ends, where the vendor says so.
+    /// When the access token is renewed, and when it expires, if the vendor reports that.
     renewed_from: Option<String>,
     access_until: Option<String>,
-    /// The scopes that were granted, where the vendor said so.
+    /// The granted scopes, if the vendor reported them.
     granted: Option<String>,
-    /// The name of the key that it is sealed with.
+    /// The id of the key that encrypts it.
     sealed_with: Option<String>,
-    /// Why it cannot be opened.
-    shut: Option<String>,
-    /// When a refresh was begun that has not ended.
-    refresh_begun: Option<String>,
-    /// When a password was refused last.
+    /// Why it cannot be decrypted.
+    vault_error: Option<String>,
+    /// When a refresh started that has not finished.
+    refresh_started: Option<String>,
+    /// When a password was last refused.
     password_refused: Option<String>,
     sign_in_needed: bool,
-    /// Jobs that wait for a person, and why.
+    /// Parked jobs, and why.
     parked: Vec<Parked>,
 }
 
@@ -78,10 +79,10 @@ struct Parked {
     source: String,
     reason: String,
     #[serde(skip)]
-    waiting: Waiting,
+    needs: ParkedJobNeeds,
 }
 
-fn parked(reading: &Reading, kept: &[KeptLine]) -> Result<Vec<Parked>, Exit> {
+fn parked(reading: &Reading, kept: &[VaultEntry]) -> Result<Vec<Parked>, Exit> {
     let Some(mirror) = reading.mirror_if_made() else {
         return Ok(Vec::new());
     };
@@ -93,34 +94,34 @@ fn parked(reading: &Reading, kept: &[KeptLine]) -> Result<Vec<Parked>, Exit> {
         );
         let line = kept.iter().find(|line| line.source == source);
         let obtained = line.and_then(|line| line.obtained.as_deref());
-        let last = look::runs(mirror, Some(name.as_str()), 1)?.pop();
+        let last = queries::runs(mirror, Some(name.as_str()), 1)?.pop();
         let tried = last.as_ref().and_then(|run| run.ended.as_deref());
-        let waiting = waiting(&state, tried, obtained);
-        if let (Some(waiting), Some(known)) = (waiting, state.parked) {
+        let needs = parked_job_needs(&state, tried, obtained);
+        if let (Some(needs), Some(known)) = (needs, state.parked) {
             parked.push(Parked {
                 job: name.to_string(),
                 source,
                 reason: known.message,
-                waiting,
+                needs,
             });
         }
     }
     Ok(parked)
 }
 
-fn view(setup: &Setup, kept: Vec<KeptLine>, keys: &Keys, parked: &[Parked]) -> Vec<Line> {
+fn view(setup: &Setup, kept: Vec<VaultEntry>, keys: &Keys, parked: &[Parked]) -> Vec<Line> {
     let configured = setup.sources.iter();
     let mut lines: Vec<Line> = configured
         .map(|(name, source)| {
-            let mine = kept.iter().find(|line| line.source == name.as_str());
-            let mine = mine.cloned().unwrap_or_default();
-            line(name.as_str(), source.config.auth.as_ref(), mine, keys)
+            let stored = kept.iter().find(|line| line.source == name.as_str());
+            let stored = stored.cloned().unwrap_or_default();
+            line(name.as_str(), source.config.auth.as_ref(), stored, keys)
         })
         .collect();
-    let strange = kept
+    let unconfigured = kept
         .into_iter()
         .filter(|line| setup.source(&line.source).is_none());
-    lines.extend(strange.map(|mine| line(&mine.source.clone(), None, mine, keys)));
+    lines.extend(unconfigured.map(|mine| line(&mine.source.clone(), None, mine, keys)));
     for line in &mut lines {
         let mine = parked.iter().filter(|job| job.source == line.source);
         line.parked = mine.cloned().collect();
@@ -128,28 +129,28 @@ fn view(setup: &Setup, kept: Vec<KeptLine>, keys: &Keys, parked: &[Parked]) -> V
     lines
 }
 
-fn line(source: &str, auth: Option<&Auth>, kept: KeptLine, keys: &Keys) -> Line {
+fn line(source: &str, auth: Option<&Auth>, kept: VaultEntry, keys: &Keys) -> Line {
     let is_kept = kept.obtained.is_some();
     let after = |part: i64| {
         let life = i64::try_from(kept.access_life_ms?).ok()?;
         let since = scalar::parse(kept.obtained.as_deref()?)?;
         let length = SignedDuration::from_millis(life / 3 * part);
-        Some(scalar::written(scalar::moved(since, length)))
+        Some(scalar::to_canonical(scalar::saturating_add(since, length)))
     };
     let sealed = is_kept || kept.intent.is_some();
     Line {
         source: source.to_owned(),
         grant: auth.map(|auth| auth.grant.as_str()),
-        kept: is_kept,
+        stored: is_kept,
         renewed_from: after(2),
         access_until: after(3),
-        shut: sealed
+        vault_error: sealed
             .then(|| keys.refusal(kept.key_id.as_deref()))
             .flatten()
             .map(|error| error.to_string()),
         granted: kept.scope,
         sealed_with: kept.key_id,
-        refresh_begun: kept.intent,
+        refresh_started: kept.intent,
         password_refused: kept.refused,
         sign_in_needed: !is_kept && auth.is_some_and(needs_sign_in),
         obtained: kept.obtained,
@@ -157,7 +158,7 @@ fn line(source: &str, auth: Option<&Auth>, kept: KeptLine, keys: &Keys) -> Line 
     }
 }
 
-/// Whether a person must act before the first token can be had.
+/// Whether a person must act before there is a first token.
 fn needs_sign_in(auth: &Auth) -> bool {
     match auth.grant {
         Grant::AuthorizationCode => true,
@@ -170,19 +171,19 @@ fn text(lines: &[Line], now: Timestamp) -> String {
     let heads = [
         "source",
         "grant",
-        "kept since (UTC)",
+        "obtained (UTC)",
         "access token until",
-        "sealed",
+        "encrypted",
     ];
     let mut table = table::table(&heads);
     for line in lines {
-        let at = |time: &Option<String>| time.as_deref().map_or(String::new(), moment);
+        let at = |time: &Option<String>| time.as_deref().map_or(String::new(), display_time);
         table.add_row([
             Cell::new(&line.source),
             Cell::new(line.grant.unwrap_or("")),
             Cell::new(age(line, now)),
             Cell::new(at(&line.access_until)),
-            Cell::new(match (&line.sealed_with, line.kept) {
+            Cell::new(match (&line.sealed_with, line.stored) {
                 (Some(id), _) => format!("with key {id}"),
                 (None, true) => "no".to_owned(),
                 (None, false) => String::new(),
@@ -196,104 +197,99 @@ fn text(lines: &[Line], now: Timestamp) -> String {
     text
 }
 
-/// When it was obtained and how long ago that is, in whole days.
+/// When it was obtained, with its age in whole days.
 fn age(line: &Line, now: Timestamp) -> String {
     let Some(obtained) = &line.obtained else {
         return match line.grant {
-            Some("api_key") => "a fixed key",
-            Some("client_credentials" | "password") => "never stored",
+            Some("api_key") => "API key",
+            Some("client_credentials" | "password") => "not stored",
             _ => "",
         }
         .to_owned();
     };
     let days = scalar::parse(obtained).map_or(0, |since| now.duration_since(since).as_hours() / 24);
     match days {
-        ..1 => moment(obtained),
-        1 => format!("{} (1 day)", moment(obtained)),
-        days => format!("{} ({days} days)", moment(obtained)),
+        ..1 => display_time(obtained),
+        1 => format!("{} (1 day)", display_time(obtained)),
+        days => format!("{} ({days} days)", display_time(obtained)),
     }
 }
 
-/// What an admin may want to know or do.
+/// What an admin may have to know or do.
 fn remarks(line: &Line) -> Vec<String> {
     let source = &line.source;
     let mut remarks = Vec::new();
-    let is_said = (line.parked.iter()).any(|parked| parked.waiting == Waiting::SignIn);
-    if line.sign_in_needed && !is_said {
+    let is_shown = (line.parked.iter()).any(|parked| parked.needs == ParkedJobNeeds::SignIn);
+    if line.sign_in_needed && !is_shown {
         remarks.push(match line.grant {
             Some("authorization_code") => {
-                format!("{source}: nobody has signed in yet: rollbook login {source}")
+                format!("{source}: no sign-in yet: rollbook login {source}")
             }
-            _ => format!(
-                "{source}: there is no refresh token; name one under [sources.{source}.auth]"
-            ),
+            _ => format!("{source}: there is no refresh token; set one in [sources.{source}.auth]"),
         });
     }
-    if line.grant.is_none() && line.kept {
+    if line.grant.is_none() && line.stored {
         remarks.push(format!(
-            "{source}: kept, but not configured with a sign-in any more; to forget it: rollbook logout {source}"
+            "{source}: stored, but no longer configured with a sign-in; to delete it: rollbook logout {source}"
         ));
     }
-    if let Some(shut) = &line.shut {
-        remarks.push(format!("{source}: {shut}"));
+    if let Some(error) = &line.vault_error {
+        remarks.push(format!("{source}: {error}"));
     }
-    // A token that the vendor refused is not tried again by anybody who knows; the sign-in ends that too.
-    if let Some(begun) = line.refresh_begun.as_ref().filter(|_| !is_said) {
+    // After a refused refresh token the sign-in is what matters.
+    if let Some(started) = line.refresh_started.as_ref().filter(|_| !is_shown) {
         remarks.push(format!(
-            "{source}: a refresh was begun at {} UTC and has not ended; the old token is tried once more",
-            moment(begun)
+            "{source}: a refresh started at {} UTC and has not finished; the old token is tried once more",
+            display_time(started)
         ));
     }
     if let Some(refused) = &line.password_refused {
         remarks.push(format!(
-            "{source}: a password was refused at {} UTC; the same one is not tried again for a day",
-            moment(refused)
+            "{source}: the password was refused at {} UTC; it is not tried again for a day",
+            display_time(refused)
         ));
     }
-    remarks.extend(waits(line));
+    remarks.extend(parked_remarks(line));
     remarks
 }
 
-/// What parked jobs wait for; those that a sign-in concerns are said together.
-fn waits(line: &Line) -> Vec<String> {
+/// What parked jobs need; those that need a sign-in are one remark.
+fn parked_remarks(line: &Line) -> Vec<String> {
     let source = &line.source;
-    let jobs = |what: Waiting| -> Vec<&str> {
-        let parked = line.parked.iter().filter(|parked| parked.waiting == what);
+    let jobs = |what: ParkedJobNeeds| -> Vec<&str> {
+        let parked = line.parked.iter().filter(|parked| parked.needs == what);
         parked.map(|parked| parked.job.as_str()).collect()
     };
-    let mut waits = Vec::new();
-    let (sign_in, tick) = (jobs(Waiting::SignIn), jobs(Waiting::Tick));
+    let mut remarks = Vec::new();
+    let (sign_in, tick) = (jobs(ParkedJobNeeds::SignIn), jobs(ParkedJobNeeds::NextTick));
     if !sign_in.is_empty() {
-        waits.push(format!(
-            "{source}: sign in: {}; after that {} will go on",
+        remarks.push(format!(
+            "{source}: sign in: {}; then {} will run",
             sign_in::command(source),
             joined(sign_in)
         ));
     }
     if !tick.is_empty() {
-        waits.push(format!(
-            "{source}: somebody has signed in; {} will go on at the next tick",
+        remarks.push(format!(
+            "{source}: there was a sign-in; {} will run at the next tick",
             joined(tick)
         ));
     }
     for Parked {
-        job,
-        reason,
-        waiting,
-        ..
+        job, reason, needs, ..
     } in &line.parked
     {
-        match waiting {
-            Waiting::SignIn | Waiting::Tick => {}
-            Waiting::Repair => waits.push(format!(
-                "{job} is parked: {reason}; after that it goes on by itself"
+        match needs {
+            ParkedJobNeeds::SignIn | ParkedJobNeeds::NextTick => {}
+            ParkedJobNeeds::Repair => remarks.push(format!(
+                "{job} is parked: {reason}; then it resumes by itself"
             )),
-            Waiting::Resume => waits.push(format!(
-                "{job} is parked: {reason}; when that is put right: rollbook resume {job}"
+            ParkedJobNeeds::Resume => remarks.push(format!(
+                "{job} is parked: {reason}; when that is fixed: rollbook resume {job}"
             )),
         }
     }
-    waits
+    remarks
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `rollbook verify`: is the mirror, or a backup of it, what was written to it?
+//! `rollbook verify`: checks the integrity of the mirror or a backup.
 
 use std::path::PathBuf;
 
@@ -7,22 +7,22 @@ use serde_json::json;
 use super::exit::Exit;
 use super::out;
 use super::words::many;
-use crate::app::{Overlay, Places, Setup};
+use crate::setup::{Folders, Overlay, Setup};
 use crate::store::StoreError;
-use crate::store::care::{Extent, Verified, verify};
+use crate::store::maintenance::{Extent, Verified, verify};
 
-/// Rows of each table that are compared unless all are.
+/// Rows checked per table without `--all`.
 const SAMPLE: u32 = 1000;
 
 /// Options of `verify`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// A backup to look at [default: the mirror]
+    /// A backup to check [default: the mirror]
     file: Option<PathBuf>,
-    /// Compare every row with its fingerprint, not only a sample
+    /// Check the fingerprint of every row, not only of a sample
     #[arg(long)]
     all: bool,
-    /// Choose the same sample as before
+    /// Seed of the sample, to check the same rows again
     #[arg(long, conflicts_with = "all")]
     seed: Option<u64>,
     /// Print JSON
@@ -30,11 +30,11 @@ pub struct Options {
     json: bool,
 }
 
-/// Looks, and ends with 1 when something is wrong.
-pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
+/// Checks the file. Exit code 1: it is damaged.
+pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
     let path = match &options.file {
         Some(file) => file.clone(),
-        None => places.mirror(&Setup::load(places, &Overlay::default())?),
+        None => folders.mirror(&Setup::load(folders, &Overlay::default())?),
     };
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
     let extent = if options.all {
@@ -44,7 +44,7 @@ pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
     };
     let found = match verify(&path, extent) {
         Ok(found) => found,
-        // Too damaged to begin is a finding too.
+        // A file too damaged to open is a finding too.
         Err(error @ StoreError::Sql { .. }) => Verified {
             problems: vec![error.to_string()],
             ..Verified::default()
@@ -55,7 +55,7 @@ pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
     if options.json {
         out::json(&json!({
             "file": path,
-            "whole": found.is_whole(),
+            "intact": found.is_whole(),
             "tables": found.tables,
             "rows": found.rows,
             "seed": seed,
@@ -68,23 +68,23 @@ pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
     if found.is_whole() {
         Ok(())
     } else {
-        Err(Exit::unwell())
+        Err(Exit::unsuccessful())
     }
 }
 
 fn text(path: &str, found: &Verified, seed: Option<u64>) -> String {
     let rows = many(found.rows, "row", "rows");
-    let looked = match seed {
-        Some(seed) => format!("{rows} chosen with --seed {seed}"),
+    let checked = match seed {
+        Some(seed) => format!("{rows} (--seed {seed})"),
         None => rows,
     };
     let tables = many(found.tables, "table", "tables");
     let mut text = if found.is_whole() {
         format!(
-            "{path} is whole: structure, indexes and {looked} of {tables} are what was written.\n"
+            "{path} is intact: checked structure, indexes and the fingerprints of {checked} in {tables}.\n"
         )
     } else {
-        format!("{path} is damaged ({looked} of {tables} were compared):\n")
+        format!("{path} is damaged (checked {checked} in {tables}):\n")
     };
     for problem in &found.problems {
         text.push_str(&format!("• {problem}\n"));
@@ -94,7 +94,7 @@ fn text(path: &str, found: &Verified, seed: Option<u64>) -> String {
     }
     if !found.is_whole() {
         text.push_str(
-            "`systemctl stop rollbook` and `rollbook restore BACKUP` bring a backup back; what is here now is kept aside.\n",
+            "To restore a backup: `systemctl stop rollbook`, then `rollbook restore BACKUP`; the damaged file is kept.\n",
         );
     }
     text
@@ -105,14 +105,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_found_is_told() {
+    fn findings_are_shown() {
         let whole = Verified {
             tables: 2,
             rows: 1200,
             ..Verified::default()
         };
         let damaged = Verified {
-            problems: vec!["north_users: 1 of 3 rows looked at are not what was written".into()],
+            problems: vec![
+                "north_users: 1 of 3 checked rows do not match their fingerprint".into(),
+            ],
             notes: vec!["the table notes was not made by rollbook".into()],
             ..whole.clone()
         };
@@ -120,20 +122,20 @@ mod tests {
             (
                 &whole,
                 None,
-                "m is whole: structure, indexes and 1,200 rows of 2 tables are what was written.\n",
+                "m is intact: checked structure, indexes and the fingerprints of 1,200 rows in 2 tables.\n",
             ),
             (
                 &whole,
                 Some(7),
-                "m is whole: structure, indexes and 1,200 rows chosen with --seed 7 of 2 tables are what was written.\n",
+                "m is intact: checked structure, indexes and the fingerprints of 1,200 rows (--seed 7) in 2 tables.\n",
             ),
             (
                 &damaged,
                 None,
-                "m is damaged (1,200 rows of 2 tables were compared):\n\
-                 • north_users: 1 of 3 rows looked at are not what was written\n\
+                "m is damaged (checked 1,200 rows in 2 tables):\n\
+                 • north_users: 1 of 3 checked rows do not match their fingerprint\n\
                  • note: the table notes was not made by rollbook\n\
-                 `systemctl stop rollbook` and `rollbook restore BACKUP` bring a backup back; what is here now is kept aside.\n",
+                 To restore a backup: `systemctl stop rollbook`, then `rollbook restore BACKUP`; the damaged file is kept.\n",
             ),
         ] {
             assert_eq!(text("m", found, seed), expected);

@@ -1,6 +1,6 @@
-//! `rollbook why STREAM KEY…`: which run brought, changed or removed a row.
+//! `rollbook why STREAM KEY…`: which runs added, changed or removed a row.
 //!
-//! It tells times, runs and the names of columns, never a value: the key is only what the admin typed.
+//! Shows times, runs and names of columns, never a value; the key is only what the admin typed.
 
 use serde::{Serialize, Serializer};
 
@@ -8,18 +8,18 @@ use super::exit::Exit;
 use super::out;
 use super::reading::Reading;
 use super::table::indented;
-use super::words::{many, moment};
-use crate::app::Places;
+use super::words::{display_time, many};
 use crate::model::Outcome;
+use crate::setup::Folders;
 use crate::store::Table;
-use crate::store::look::{self, LastRead, Reader, RowProblem, Version};
+use crate::store::queries::{self, LastRead, Reader, RowProblem, Version};
 
 /// Options of `why`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// The stream, as its table is called (SOURCE_STREAM) or as SOURCE.STREAM
+    /// The stream, as SOURCE_STREAM or SOURCE.STREAM
     stream: String,
-    /// The row's key, one value for each column of it
+    /// The row's key, one value per key column
     #[arg(required = true)]
     key: Vec<String>,
     /// Print JSON
@@ -27,9 +27,9 @@ pub struct Options {
     json: bool,
 }
 
-/// Tells the story of one row.
-pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
-    let reading = Reading::open(places)?.up_to_date()?;
+/// Shows the history of one row.
+pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+    let reading = Reading::open(folders)?.up_to_date()?;
     let table = reading.table(&options.stream)?;
     check_key(&table, &options.key)?;
     let view = view(reading.mirror()?, &table, &options.key)?;
@@ -42,7 +42,7 @@ pub fn run(places: &Places, options: &Options) -> Result<(), Exit> {
 }
 
 fn key_columns(table: &Table) -> Vec<String> {
-    let columns = table.key.iter().map(|place| &table.columns[*place].name);
+    let columns = table.key.iter().map(|index| &table.columns[*index].name);
     columns.cloned().collect()
 }
 
@@ -52,7 +52,7 @@ fn check_key(table: &Table, key: &[String]) -> Result<(), Exit> {
         return Ok(());
     }
     Err(Exit::usage(format!(
-        "the key of {} is ({}): give {}, in this order",
+        "the key of {} is ({}): enter {} in this order",
         table.name(),
         columns.join(", "),
         many(columns.len() as u64, "value", "values"),
@@ -65,11 +65,11 @@ struct View {
     /// Column and value, in the key's order.
     #[serde(serialize_with = "as_map")]
     key: Vec<(String, String)>,
-    /// `in_the_mirror`, `gone` or `unknown`.
+    /// `in_the_mirror`, `removed` or `unknown`.
     state: State,
     events: Vec<Event>,
-    waiting: Option<Waiting>,
-    /// What could not be read of it when it was received last.
+    unconfirmed: Option<Unconfirmed>,
+    /// Rejects of the row when it was last received.
     problems: Vec<RowProblem>,
     last_read: Option<LastRead>,
 }
@@ -82,19 +82,19 @@ fn as_map<S: Serializer>(pairs: &[(String, String)], serializer: S) -> Result<S:
 #[serde(rename_all = "snake_case")]
 enum State {
     InTheMirror,
-    Gone,
+    Removed,
     Unknown,
 }
 
-/// One thing that happened to the row.
+/// A change of the row.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Event {
     at: String,
     what: What,
     run: i64,
-    /// Nothing when the run is no longer recorded.
+    /// `null` if the run is no longer recorded.
     job: Option<String>,
-    /// How this stream's part of the run ended.
+    /// The outcome of this stream in the run.
     outcome: Option<Outcome>,
     /// Names of the columns that differ from before.
     columns: Vec<String>,
@@ -103,31 +103,31 @@ struct Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum What {
-    Came,
+    Added,
     Changed,
-    CameBack,
-    Gone,
+    AddedAgain,
+    Removed,
 }
 
-/// Complete readings missed the row, but not enough of them yet.
+/// Complete readings without the row, but not enough yet to remove it.
 #[derive(Debug, Serialize)]
-struct Waiting {
+struct Unconfirmed {
     missed: u32,
     first_run: i64,
 }
 
 fn view(mirror: &Reader, table: &Table, key: &[String]) -> Result<View, Exit> {
-    let versions = look::why(mirror, table, key)?;
+    let versions = queries::why(mirror, table, key)?;
     let mut events = events(&versions);
     for event in &mut events {
-        if let Some(run) = look::run(mirror, event.run)? {
-            let streams = look::run_streams(mirror, run.run)?;
+        if let Some(run) = queries::run(mirror, event.run)? {
+            let streams = queries::run_streams(mirror, run.run)?;
             let part = streams.into_iter().find(|part| part.stream == table.stream);
             event.job = Some(run.job);
             event.outcome = part.map(|part| part.outcome).or(run.outcome);
         }
     }
-    let waiting = look::waits(mirror, table, key)?;
+    let unconfirmed = queries::missed_readings(mirror, table, key)?;
     Ok(View {
         table: table.name(),
         key: key_columns(table)
@@ -137,16 +137,16 @@ fn view(mirror: &Reader, table: &Table, key: &[String]) -> Result<View, Exit> {
         state: match versions.last() {
             None => State::Unknown,
             Some(version) if version.until.is_none() => State::InTheMirror,
-            Some(_) => State::Gone,
+            Some(_) => State::Removed,
         },
         events,
-        waiting: waiting.map(|(missed, first_run)| Waiting { missed, first_run }),
-        problems: look::row_problems(mirror, table, key)?,
-        last_read: look::last_read(mirror, &table.source, &table.stream)?,
+        unconfirmed: unconfirmed.map(|(missed, first_run)| Unconfirmed { missed, first_run }),
+        problems: queries::row_problems(mirror, table, key)?,
+        last_read: queries::last_read(mirror, &table.source, &table.stream)?,
     })
 }
 
-/// What happened, oldest first. A row that left and came again has a gap between two versions.
+/// Changes, oldest first. A row that was removed and added again has a gap between two versions.
 fn events(versions: &[Version]) -> Vec<Event> {
     let event = |at: &str, what, run, columns: &[String]| Event {
         at: at.to_owned(),
@@ -160,8 +160,8 @@ fn events(versions: &[Version]) -> Vec<Event> {
     let mut before: Option<&Version> = None;
     for version in versions {
         let what = match before.map(|before| before.ended.as_deref()) {
-            None => What::Came,
-            Some(Some("gone")) => What::CameBack,
+            None => What::Added,
+            Some(Some("removed")) => What::AddedAgain,
             Some(_) => What::Changed,
         };
         events.push(event(
@@ -170,10 +170,10 @@ fn events(versions: &[Version]) -> Vec<Event> {
             version.run,
             &version.differs_in,
         ));
-        if let (Some("gone"), Some(until), Some(run)) =
+        if let (Some("removed"), Some(until), Some(run)) =
             (version.ended.as_deref(), &version.until, version.ended_run)
         {
-            events.push(event(until, What::Gone, run, &[]));
+            events.push(event(until, What::Removed, run, &[]));
         }
         before = Some(version);
     }
@@ -193,7 +193,7 @@ fn text(view: &View) -> String {
             view.table,
             last.run,
             last.job,
-            moment(&last.started),
+            display_time(&last.started),
             last.reading,
             last.outcome
         ),
@@ -202,12 +202,12 @@ fn text(view: &View) -> String {
     let problems = problems(&view.problems);
     if view.state == State::Unknown {
         let mut text = format!(
-            "There is no row of {name}, neither now nor in the history.\n{problems}{last}.\n"
+            "There is no row of {name}, neither in the mirror nor in its history.\n{problems}{last}.\n"
         );
         let rejected = view.last_read.as_ref().filter(|last| last.rejected > 0);
         if let (Some(last), true) = (rejected, view.problems.is_empty()) {
             text.push_str(&format!(
-                "That run could not take {}; `rollbook runs show {}` says why.\n",
+                "That run rejected {}; `rollbook runs show {}` shows why.\n",
                 many(last.rejected as u64, "row", "rows"),
                 last.run
             ));
@@ -218,23 +218,23 @@ fn text(view: &View) -> String {
     text.push_str(&indented(2, view.events.iter().map(line)));
     text.push_str(match view.state {
         State::InTheMirror => "It is in the mirror now.",
-        State::Gone | State::Unknown => "It is not in the mirror now.",
+        State::Removed | State::Unknown => "It is not in the mirror now.",
     });
-    if let Some(waiting) = &view.waiting {
+    if let Some(unconfirmed) = &view.unconfirmed {
         let readings = many(
-            u64::from(waiting.missed),
+            u64::from(unconfirmed.missed),
             "complete reading",
             "complete readings",
         );
         text.push_str(&format!(
-            " {readings} missed it, run {} first: it waits for another one before it leaves.",
-            waiting.first_run
+            " It is missing from {readings} since run {}; its removal needs another one.",
+            unconfirmed.first_run
         ));
     }
     format!("{text}\n{problems}{last}.\n")
 }
 
-/// A line for each run that rejected the row, and for each column that keeps its last value.
+/// A line per run that rejected the row, and per column that keeps its last value.
 fn problems(problems: &[RowProblem]) -> String {
     let (rejected, kept): (Vec<&RowProblem>, Vec<&RowProblem>) =
         problems.iter().partition(|problem| problem.rejected);
@@ -265,10 +265,10 @@ fn problems(problems: &[RowProblem]) -> String {
 
 fn line(event: &Event) -> [String; 5] {
     let what = match event.what {
-        What::Came => "came",
+        What::Added => "added",
         What::Changed => "changed",
-        What::CameBack => "came back",
-        What::Gone => "gone",
+        What::AddedAgain => "added again",
+        What::Removed => "removed",
     };
     let outcome = match (&event.job, &event.outcome) {
         (Some(_), Some(outcome)) => outcome.to_string(),
@@ -280,7 +280,7 @@ fn line(event: &Event) -> [String; 5] {
         None => format!("run {}", event.run),
     };
     [
-        format!("{} UTC", moment(&event.at)),
+        format!("{} UTC", display_time(&event.at)),
         what.to_owned(),
         run,
         outcome,

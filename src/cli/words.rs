@@ -1,11 +1,11 @@
-//! Configuration and times in words: pure texts, no terminal.
+//! Descriptions of configuration and numbers: pure functions.
 
-use crate::config::{JobConfig, Mode};
+use crate::connector::api::StreamSpec;
+use crate::connector::file::PageBy;
 use crate::model::{History, Period, StreamName};
-use crate::vendor::api::StreamSpec;
-use crate::vendor::description::PageBy;
+use crate::setup::files::{JobConfig, Mode};
 
-pub use crate::model::scalar::moment;
+pub use crate::model::scalar::display_time;
 
 /// A number and its noun: `1 row`, `2 rows`.
 pub fn many(number: u64, one: &str, more: &str) -> String {
@@ -13,24 +13,24 @@ pub fn many(number: u64, one: &str, more: &str) -> String {
     format!("{} {noun}", super::table::grouped(number))
 }
 
-/// How a stream is read, as `rollbook streams` says it.
+/// How a stream is read, for `rollbook streams`.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Rules {
     /// The columns that identify a row.
     pub key: Vec<String>,
-    /// How pages are asked for.
+    /// How pages are requested.
     pub paging: String,
-    /// What it is read for; nothing when it is one list.
+    /// What it is read for each of; `null` if it is one list.
     pub read_for: Option<String>,
-    /// How much is asked for.
+    /// How much is requested.
     pub changes: String,
-    /// How a row is known to be gone.
-    pub gone: String,
+    /// How removed rows are detected.
+    pub removed: String,
     /// How long old versions are kept.
     pub history: String,
 }
 
-/// The rules of a stream, as the job that reads it has them.
+/// The rules of a stream, with the settings of the job that reads it.
 pub fn rules(spec: &StreamSpec, job: Option<&JobConfig>) -> Rules {
     let options = spec
         .name
@@ -41,17 +41,17 @@ pub fn rules(spec: &StreamSpec, job: Option<&JobConfig>) -> Rules {
     let confirm = job
         .and_then(|job| job.guard.confirm)
         .map(u32::from)
-        .or(spec.gone.confirm);
+        .or(spec.removed.confirm);
     Rules {
         key: spec
             .key
             .iter()
-            .map(|place| spec.columns[*place].name.clone())
+            .map(|index| spec.columns[*index].name.clone())
             .collect(),
         paging: paging(spec),
         read_for: read_for(spec),
         changes: changes(spec, mode),
-        gone: gone(spec, confirm),
+        removed: removed(spec, confirm),
         history: match options
             .and_then(|options| options.history)
             .unwrap_or(spec.history)
@@ -65,14 +65,14 @@ pub fn rules(spec: &StreamSpec, job: Option<&JobConfig>) -> Rules {
 fn paging(spec: &StreamSpec) -> String {
     let size = spec.page.size;
     match spec.page.by {
-        PageBy::None => "one answer".to_owned(),
+        PageBy::None => "one page".to_owned(),
         PageBy::Offset => format!("pages of {size} by offset"),
         PageBy::Number => format!("pages of {size} by number"),
         PageBy::Link => "pages by link".to_owned(),
         PageBy::Cursor => "pages by cursor".to_owned(),
-        PageBy::NextUrl => "pages by address".to_owned(),
+        PageBy::NextUrl => "pages by URL".to_owned(),
         PageBy::Watermark => {
-            let column = spec.watermark.map_or("", |place| &spec.columns[place].name);
+            let column = spec.watermark.map_or("", |index| &spec.columns[index].name);
             format!("pages of {size} along {column}")
         }
     }
@@ -97,7 +97,7 @@ fn changes(spec: &StreamSpec, mode: Option<Mode>) -> String {
     if let Some(window) = &spec.window {
         let column = &spec.columns[window.column].name;
         let mut text = format!("new {column}, {} at a time", Period(window.step));
-        if let Some((every, span)) = window.again {
+        if let Some((every, span)) = window.reread {
             text.push_str(&format!(
                 ", the last {} again every {}",
                 Period(span),
@@ -121,29 +121,29 @@ fn changes(spec: &StreamSpec, mode: Option<Mode>) -> String {
     }
 }
 
-fn gone(spec: &StreamSpec, confirm: Option<u32>) -> String {
-    let mut ways = Vec::new();
-    if let Some((place, values)) = &spec.gone_status {
-        ways.push(format!(
+fn removed(spec: &StreamSpec, confirm: Option<u32>) -> String {
+    let mut signals = Vec::new();
+    if let Some((column, values)) = &spec.removed_status {
+        signals.push(format!(
             "{} = {}",
-            spec.columns[*place].name,
+            spec.columns[*column].name,
             values.join("/")
         ));
     }
-    if let Some(feed) = &spec.gone.feed {
-        ways.push(format!("listed in {}", feed.stream));
+    if let Some(feed) = &spec.removed.feed {
+        signals.push(format!("listed in {}", feed.stream));
     }
-    if spec.gone.absence {
-        ways.push(match (confirm, spec.page.by) {
+    if spec.removed.absence {
+        signals.push(match (confirm, spec.page.by) {
             (Some(1), _) | (None, PageBy::None) => "absent".to_owned(),
             (Some(times), _) => format!("absent {times} times in a row"),
-            (None, _) => "absent (twice in a row, where it takes several pages)".to_owned(),
+            (None, _) => "absent (2 times in a row if read in several pages)".to_owned(),
         });
     }
-    if ways.is_empty() {
+    if signals.is_empty() {
         "never".to_owned()
     } else {
-        format!("when {}", ways.join(", "))
+        format!("when {}", signals.join(", "))
     }
 }
 

@@ -1,8 +1,8 @@
-//! Notices that somebody has changed the configuration on disk.
+//! Detects changes of the configuration on disk.
 //!
-//! The kernel says so; nothing is looked at while nothing changes. Folders are watched, not files, because
-//! editors replace files; and the folder above each one too, because a folder can be removed and come back. What
-//! counts in the end is what the files hold: a file that was saved unchanged, or only read, is no change.
+//! Uses the kernel's file notifications, so nothing is polled. Folders are watched, not files, because editors replace
+//! files; and the parent of each one too, because a folder can be removed and created again. The content decides: a
+//! file that was saved unchanged, or only read, is no change.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,36 +13,36 @@ use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 
-use super::front::absolute;
+use super::status_publisher::absolute;
 use crate::clock::Clock;
 use crate::folder::fingerprint;
 
-/// Whoever saves several files is waited for so long after the last one.
-const CALM: Duration = Duration::from_millis(500);
+/// How long to wait after the last event, so that several saved files are one reload.
+const DEBOUNCE: Duration = Duration::from_millis(500);
 
-/// And no longer than so many times that.
-const PATIENCE: u32 = 10;
+/// The most times that wait is repeated.
+const MAX_DELAYS: u32 = 10;
 
-/// The folders of the configuration, under watch.
+/// The watched folders of the configuration.
 pub struct Changes {
     folders: Arc<[PathBuf]>,
     watched: Vec<PathBuf>,
     watcher: Option<RecommendedWatcher>,
-    stirred: Arc<Notify>,
+    changed: Arc<Notify>,
     known: u64,
 }
 
 impl Changes {
-    /// Takes note of what these folders hold now; to be called before they are read.
+    /// Starts to watch and remembers the current content; call it before the files are read.
     ///
-    /// Where the kernel does not let us watch, that is logged and a reload needs SIGHUP.
+    /// If the kernel refuses a watch, that is logged and a reload needs SIGHUP.
     pub fn of(folders: &[PathBuf]) -> Self {
         let folders: Arc<[PathBuf]> = folders.iter().map(|folder| absolute(folder)).collect();
-        let stirred = Arc::new(Notify::new());
+        let changed = Arc::new(Notify::new());
         let mut changes = Self {
-            watcher: watcher(Arc::clone(&folders), Arc::clone(&stirred)),
+            watcher: watcher(Arc::clone(&folders), Arc::clone(&changed)),
             watched: Vec::new(),
-            stirred,
+            changed,
             known: 0,
             folders,
         };
@@ -51,12 +51,12 @@ impl Changes {
         changes
     }
 
-    /// Orders a reload whenever the files hold something else, until it is dropped.
+    /// Requests a reload whenever the content of the files changes, until it is dropped.
     pub async fn follow(mut self, clock: Clock, reload: Arc<Notify>) {
         loop {
-            self.stirred.notified().await;
-            self.calm(&clock).await;
-            // First the watch, then the look: what changes in between is seen by one of them.
+            self.changed.notified().await;
+            self.debounce(&clock).await;
+            // First the watches, then the content: a change in between is seen by one of them.
             self.watch();
             let found = fingerprint(&self.folders);
             if found != self.known {
@@ -67,23 +67,23 @@ impl Changes {
         }
     }
 
-    /// Waits until nothing has stirred for a moment.
-    async fn calm(&self, clock: &Clock) {
-        for _ in 0..PATIENCE {
-            clock.sleep(CALM).await;
-            if self.stirred.notified().now_or_never().is_none() {
+    /// Waits until events have stopped for a moment.
+    async fn debounce(&self, clock: &Clock) {
+        for _ in 0..MAX_DELAYS {
+            clock.sleep(DEBOUNCE).await;
+            if self.changed.notified().now_or_never().is_none() {
                 return;
             }
         }
     }
 
-    /// Watches the folders as they are now; one that was replaced is another one under the same name.
+    /// Renews the watches: a folder that was replaced is a new one under the same name.
     fn watch(&mut self) {
         let Some(watcher) = &mut self.watcher else {
             return;
         };
         for path in std::mem::take(&mut self.watched) {
-            let _ = watcher.unwatch(&path); // it may be gone
+            let _ = watcher.unwatch(&path); // the folder may be removed
         }
         for folder in self.folders.iter() {
             let above = folder.ancestors().skip(1).find(|above| above.is_dir());
@@ -95,9 +95,7 @@ impl Changes {
                     Ok(()) => self.watched.push(path.to_owned()),
                     Err(error) => {
                         let folder = path.display();
-                        tracing::warn!(
-                            "{folder} cannot be watched, a change needs SIGHUP: {error}"
-                        );
+                        tracing::warn!("cannot watch {folder}, a change needs SIGHUP: {error}");
                     }
                 }
             }
@@ -105,21 +103,21 @@ impl Changes {
     }
 }
 
-fn watcher(folders: Arc<[PathBuf]>, stirred: Arc<Notify>) -> Option<RecommendedWatcher> {
-    let heard = move |event: notify::Result<notify::Event>| match event {
-        Ok(event) if !concerns(&event, &folders) => {}
+fn watcher(folders: Arc<[PathBuf]>, changed: Arc<Notify>) -> Option<RecommendedWatcher> {
+    let on_event = move |event: notify::Result<notify::Event>| match event {
+        Ok(event) if !is_relevant(&event, &folders) => {}
         // An error may hide an event.
-        Ok(_) | Err(_) => stirred.notify_one(),
+        Ok(_) | Err(_) => changed.notify_one(),
     };
-    notify::recommended_watcher(heard)
+    notify::recommended_watcher(on_event)
         .inspect_err(|error| {
-            tracing::warn!("the configuration cannot be watched, a change needs SIGHUP: {error}");
+            tracing::warn!("cannot watch the configuration, a change needs SIGHUP: {error}");
         })
         .ok()
 }
 
-/// Whether something in a folder, or a folder itself, became another one. Reading is no change.
-fn concerns(event: &notify::Event, folders: &[PathBuf]) -> bool {
+/// Whether something in a folder, or a folder itself, may have changed. Reading is no change.
+fn is_relevant(event: &notify::Event, folders: &[PathBuf]) -> bool {
     let is_read = match event.kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => false,
         EventKind::Access(_) => true,

@@ -1,6 +1,6 @@
-//! What the loop needs from the rest of the program, and what it tells it.
+//! The interface between the loop and the rest of the program: the [`Engine`] trait and the loop's events.
 //!
-//! Only types. The program that builds everything implements [`Engine`]; tests play one.
+//! `app/` implements [`Engine`]; tests use a scripted one.
 
 use std::fmt;
 
@@ -8,12 +8,12 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::schedule::{Schedule, Zone};
 use crate::model::{Cause, Outcome};
+use crate::setup::files::schedule::{Schedule, Zone};
 use crate::store::runs::JobState;
-use crate::sync::{Progress, Watch};
+use crate::sync::{Progress, ProgressSink};
 
-/// What the loop knows of a job.
+/// A job, as the loop sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// The job's name.
@@ -22,21 +22,21 @@ pub struct Entry {
     pub schedule: Schedule,
     /// The zone that the schedule's times are in.
     pub zone: Zone,
-    /// Whether a missed tick is made up for.
+    /// Whether a missed tick is caught up.
     pub catch_up: bool,
-    /// Another one when the job's configuration says something else: a parked job is then tried again.
+    /// Changes with the job's configuration; a parked job is retried then.
     pub config_fingerprint: String,
 }
 
-/// The jobs, what is known of them, and how one runs.
+/// Jobs, their state, and how to run one.
 pub trait Engine: Send + Sync + 'static {
     /// All jobs of the configuration in force.
     fn jobs(&self) -> Vec<Entry>;
 
-    /// What is known of a job between its runs; the error is a sentence.
+    /// The state of a job between its runs; the error is a message.
     fn state(&self, job: &str) -> Result<JobState, String>;
 
-    /// Writes down that this tick is acted on, durably, before anything of its run happens.
+    /// Records durably that this tick is acted on, before its run starts.
     fn note_due(&self, job: &str, due: Timestamp) -> BoxFuture<'_, Result<(), String>>;
 
     /// Runs a job once and records how it ended, until the token stops it.
@@ -45,162 +45,165 @@ pub trait Engine: Send + Sync + 'static {
         job: &str,
         cause: Cause,
         stop: CancellationToken,
-        watch: Watch,
+        sink: ProgressSink,
     ) -> BoxFuture<'static, Outcome>;
 
-    /// Puts the configuration on disk in force; on an error the old one stays.
+    /// Loads the configuration from disk; on an error the old one stays in force.
     fn reload(&self) -> BoxFuture<'static, Result<(), Refusal>>;
 
-    /// Does what an admin asks for, in the engine's own language.
-    fn wish(&self, wish: String) -> BoxFuture<'static, Reply>;
+    /// Handles an admin request; request and response are defined by the engine.
+    fn handle_admin_request(&self, request: String) -> BoxFuture<'static, Reply>;
 
-    /// How often the mirror's writer has begun or ended something; odd while it works.
-    fn writer_steps(&self) -> u64;
+    /// Counts starts and ends of the mirror's write transactions; odd during one.
+    fn write_counter(&self) -> u64;
 
-    /// The jobs that wait for a person, by name; the error is a sentence.
-    fn waiting(&self) -> Result<Vec<Waiting>, String>;
+    /// The jobs that wait for a person, by name; the error is a message.
+    fn waiting_jobs(&self) -> Result<Vec<WaitingJob>, String>;
 
-    /// Why nothing can be written down any more, if so: the loop ends.
-    fn lost(&self) -> Option<String>;
+    /// Why the mirror cannot be written any more, if so: the loop ends.
+    fn fatal_error(&self) -> Option<String>;
 
-    /// What tells this machine from others with the same jobs, so that they do not start together.
+    /// Identifies this machine, so that machines with the same jobs do not start them together.
     fn host(&self) -> String;
 }
 
-/// What became of a wish.
+/// The result of an admin request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reply {
-    /// What the asker is told, one line.
-    pub answer: String,
-    /// A job that is to run at once because an admin has approved its loss.
+    /// The response, one line.
+    pub response: String,
+    /// A job to run now, because an admin approved its held run.
     pub run_now: Option<String>,
 }
 
-/// Why a new configuration was not taken.
+/// Why a new configuration was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// How many problems are in the way; zero when it is not the files that are wrong.
+    /// Number of problems in the files; zero if something else failed.
     pub problems: usize,
-    /// The first of them in one line: file, line, what, advice.
+    /// The first problem in one line: file, line, message, help.
     pub first: String,
-    /// All of them, with excerpts.
+    /// All problems, with excerpts.
     pub text: String,
 }
 
-/// When a job ticks next.
+/// A job's next tick.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Next {
+pub struct NextTick {
     /// The job.
     pub job: String,
     /// The zone of its schedule, as `Europe/Vienna`.
     pub zone: String,
-    /// When it is due; nothing when it never is.
+    /// When it is due; `None` if never.
     pub due: Option<Timestamp>,
 }
 
 /// A job that waits for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
+pub struct WaitingJob {
     /// The job.
     pub job: String,
-    /// Somebody must sign in, grant a right or bring a secret.
+    /// A person must sign in, grant a permission or provide a secret.
     pub parked: bool,
-    /// The run whose difference waits for an approval.
+    /// The held run that waits for an approval.
     pub held: Option<i64>,
 }
 
-/// What the loop tells while it goes on.
+/// An event of the loop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The configuration is right, the mirror open, the jobs known.
+    /// The configuration is loaded and the mirror is open.
     Ready,
-    /// The clock shows a time before this program was made; nothing is started until it is set, for two minutes at most.
+    /// The clock shows a time before this version was built; no run starts until it is set, for two minutes at most.
     ClockUnset(Timestamp),
-    /// The clock was not set; all goes on by the time that it shows.
-    ClockBelieved(Timestamp),
-    /// The clock shows a time that can be right.
+    /// The clock was not set in time; runs start by the time that it shows.
+    ClockAccepted(Timestamp),
+    /// The clock shows a plausible time again.
     ClockSet,
-    /// When the jobs tick next, because that has changed; all of them, by name.
-    Planned(Vec<Next>),
-    /// Which jobs wait for a person, because that has changed; all of them.
-    Waiting(Vec<Waiting>),
-    /// The loop has come round, and every run and the mirror's writer get on.
+    /// Next ticks have changed: those of all jobs, by name.
+    Planned(Vec<NextTick>),
+    /// The jobs that wait for a person have changed: all of them.
+    JobsWaiting(Vec<WaitingJob>),
+    /// The loop has completed a turn, and every run and the mirror's writer make progress.
     Alive,
-    /// Somebody does not get on: a run, or the mirror's writer. No [`Event::Alive`] comes while that lasts.
+    /// A run or the mirror's writer made no progress. No [`Event::Alive`] follows while that lasts.
     Stuck(String),
-    /// The configuration is read again.
+    /// The configuration is being reloaded.
     Reloading,
     /// A new configuration is in force.
     Reloaded,
-    /// A new configuration was wrong, the old one stays.
+    /// A new configuration was refused, the old one stays in force.
     ReloadRefused(Refusal),
-    /// A run begins.
+    /// A run started.
     RunStarted {
         /// The job.
         job: String,
         /// What started it.
         cause: Cause,
     },
-    /// A run gets on.
-    RunMoved {
+    /// A run made progress.
+    RunProgress {
         /// The job.
         job: String,
         /// How.
         progress: Progress,
     },
-    /// A run has ended.
+    /// A run ended.
     RunEnded {
         /// The job.
         job: String,
         /// How.
         outcome: Outcome,
     },
-    /// A run has ended in a panic; its record in the store is still open.
+    /// A run panicked; its record in the store is still open.
     RunCrashed {
         /// The job.
         job: String,
     },
-    /// A tick came and nothing was run.
-    TickDropped {
+    /// A tick started no run.
+    TickSkipped {
         /// The job.
         job: String,
         /// Why.
-        reason: Dropped,
+        reason: SkipReason,
     },
-    /// Nothing can be written down any more, and why: the daemon ends by itself.
-    Lost(String),
-    /// No more ticks; runs are being stopped.
+    /// The mirror cannot be written any more, and why: the daemon exits.
+    FatalError(String),
+    /// The daemon stops its runs and exits.
     Stopping,
 }
 
-/// Why a tick was passed over.
+/// Why a tick was skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Dropped {
-    /// The job's last run still goes on.
+pub enum SkipReason {
+    /// The job's last run has not ended.
     Overlap,
-    /// The vendor asked to be left alone until then.
+    /// The vendor asked us to wait until then (`Retry-After`).
     Deferred(Timestamp),
-    /// The job waits for a person; it is tried once a day.
+    /// The job waits for a person; it is retried once a day.
     Parked,
-    /// So many runs in a row have failed that the next one waits until then.
+    /// Too many runs in a row failed; the next one waits until then.
     BackOff(Timestamp),
-    /// The clock was put forward over it, and the job does not catch up.
+    /// The clock was set forward past it, and the job does not catch up.
     Jumped,
-    /// The job's state could not be read, or the tick not be written down.
+    /// The job's state could not be read, or the tick not be recorded.
     Store(String),
 }
 
-impl fmt::Display for Dropped {
+impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Overlap => f.write_str("the last run still goes on"),
-            Self::Deferred(until) => write!(f, "the vendor asked to be left alone until {until}"),
-            Self::Parked => f.write_str("the job is parked and tried once a day"),
+            Self::Overlap => f.write_str("the last run has not ended"),
+            Self::Deferred(until) => write!(f, "the vendor asked us to wait until {until}"),
+            Self::Parked => f.write_str("the job is parked; it is retried once a day"),
             Self::BackOff(until) => {
-                write!(f, "too many runs in a row failed, waiting until {until}")
+                write!(
+                    f,
+                    "too many runs in a row failed; backing off until {until}"
+                )
             }
-            Self::Jumped => f.write_str("the clock was put forward over it"),
-            Self::Store(sentence) => f.write_str(sentence),
+            Self::Jumped => f.write_str("the clock was set forward past it"),
+            Self::Store(message) => f.write_str(message),
         }
     }
 }

@@ -1,35 +1,35 @@
-//! Floor 3: when jobs run, reload, shutdown, and what systemd, status and admins see of it.
+//! Floor 3: scheduling, reload, shutdown, systemd, the status file, the control socket, alerts.
 //!
-//! One loop with one timer for all jobs. It knows no vendor, no source and no SQL: what a job is
-//! and how it runs, an [`Engine`] says. What a tick is, `model/schedule.rs` says.
+//! One loop with one timer for all jobs. It knows no vendor, no source and no SQL: an [`Engine`] defines jobs and runs
+//! them, and `model/schedule.rs` computes ticks.
 
 pub mod alerts;
-mod board;
 mod changes;
-pub mod control;
+pub mod control_server;
 mod engine;
-mod front;
-mod pulse;
+mod heartbeat;
+mod next_run;
 mod runs;
 mod serve;
 mod service;
 mod signals;
 pub mod status;
+mod status_board;
 mod status_file;
+mod status_publisher;
 mod timetable;
-mod verdict;
 
 pub use changes::Changes;
-pub use engine::{Dropped, Engine, Entry, Event, Next, Refusal, Reply, Waiting};
-pub use front::{Front, absolute};
-pub use serve::{AtOnce, Orders, follow, serve};
+pub use engine::{Engine, Entry, Event, NextTick, Refusal, Reply, SkipReason, WaitingJob};
+pub use next_run::back_off;
+pub use serve::{ControlHandle, RunNow, run_loop, serve};
 pub use signals::Signals;
 pub use status_file::StatusFile;
-pub use verdict::back_off;
+pub use status_publisher::{StatusPublisher, absolute};
 
 #[cfg(test)]
-mod lost_tests;
+mod fatal_error_tests;
 #[cfg(test)]
-mod played;
+mod scripted;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
-//! The runs that go on: one a job, a few at once, each in a task of its own.
+//! The active runs: one per job, a few at once, each in its own task.
 //!
-//! A panic ends its run only. The tick is written down in the task, before its run, so that a slow
-//! disk does not hold up the loop.
+//! A panic ends only its run. The task records the tick before the run starts, so that a slow disk does not block the
+//! loop.
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::pending;
@@ -12,121 +12,121 @@ use tokio::sync::Semaphore;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::engine::{Dropped, Engine, Event};
-use super::pulse::{Pulse, Writer, Writes};
+use super::engine::{Engine, Event, SkipReason};
+use super::heartbeat::{Heartbeat, WriterState, WriterWatch};
+use super::next_run::may_run;
 use super::timetable::Tick;
-use super::verdict::may_run;
 use crate::clock::Clock;
 use crate::model::{Cause, Outcome};
-use crate::sync::{Progress, Watch};
+use crate::sync::{Progress, ProgressSink};
 
-/// So many runs at once; more wait. A run holds a few pages in memory.
-const AT_ONCE: usize = 8;
+/// Concurrent runs; more wait. A run keeps a few pages in memory.
+const MAX_CONCURRENT_RUNS: usize = 8;
 
-/// How long runs may take to stop: a SIGTERM is over within five seconds.
-const STOPPING: Duration = Duration::from_secs(4);
+/// How long runs may take to stop: the daemon exits within five seconds of SIGTERM.
+const STOP_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Somebody who is told.
-pub(super) type Tell = Arc<dyn Fn(Event) + Send + Sync>;
+/// Receives the loop's events.
+pub(super) type EventSink = Arc<dyn Fn(Event) + Send + Sync>;
 
-/// How a task ended: a run, or none because the tick was passed over or the daemon stops.
-type Ended = Option<Outcome>;
+/// How a task ended: the run's outcome, or `None` if the tick was skipped or the daemon stops.
+type TaskResult = Option<Outcome>;
 
-/// All runs that go on or wait for a place.
+/// All runs that are active or wait for a permit.
 pub(super) struct Runs {
     engine: Arc<dyn Engine>,
     clock: Clock,
-    tell: Tell,
+    emit: EventSink,
     stop: CancellationToken,
-    places: Arc<Semaphore>,
-    tasks: JoinSet<Ended>,
+    permits: Arc<Semaphore>,
+    tasks: JoinSet<TaskResult>,
     jobs: HashMap<Id, String>,
-    going: BTreeMap<String, Going>,
-    writer: Writer,
+    active: BTreeMap<String, ActiveRun>,
+    writer: WriterWatch,
 }
 
-/// A run that goes on or waits for a place.
-struct Going {
+/// A run that is active or waits for a permit.
+struct ActiveRun {
     stop: CancellationToken,
-    pulse: Arc<Pulse>,
+    heartbeat: Arc<Heartbeat>,
 }
 
 impl Runs {
-    /// None yet; `stop` stops all of them.
+    /// Without runs; `stop` stops all of them.
     pub(super) fn new(
         engine: Arc<dyn Engine>,
         clock: Clock,
-        tell: Tell,
+        emit: EventSink,
         stop: CancellationToken,
     ) -> Self {
         Self {
             engine,
             clock,
-            tell,
+            emit,
             stop,
-            places: Arc::new(Semaphore::new(AT_ONCE)),
+            permits: Arc::new(Semaphore::new(MAX_CONCURRENT_RUNS)),
             tasks: JoinSet::new(),
             jobs: HashMap::new(),
-            going: BTreeMap::new(),
-            writer: Writer::default(),
+            active: BTreeMap::new(),
+            writer: WriterWatch::default(),
         }
     }
 
-    /// Makes a run of a tick, unless the job's last one goes on.
+    /// Starts a run for a tick, unless the job's last run is still active.
     pub(super) fn start(&mut self, tick: Tick) {
-        if self.going.contains_key(&tick.job) {
-            drop_tick(&self.tell, &tick.job, Dropped::Overlap);
+        if self.active.contains_key(&tick.job) {
+            skip_tick(&self.emit, &tick.job, SkipReason::Overlap);
             return;
         }
         let (job, stop) = (tick.job.clone(), self.stop.child_token());
-        let pulse = Arc::new(Pulse::default());
-        pulse.rest();
-        let going = Going {
+        let heartbeat = Arc::new(Heartbeat::default());
+        heartbeat.pause();
+        let active = ActiveRun {
             stop: stop.clone(),
-            pulse: Arc::clone(&pulse),
+            heartbeat: Arc::clone(&heartbeat),
         };
-        self.going.insert(job.clone(), going);
-        let run = Run {
+        self.active.insert(job.clone(), active);
+        let task = RunTask {
             engine: Arc::clone(&self.engine),
             clock: self.clock.clone(),
-            tell: Arc::clone(&self.tell),
-            places: Arc::clone(&self.places),
-            pulse,
+            emit: Arc::clone(&self.emit),
+            permits: Arc::clone(&self.permits),
+            heartbeat,
             stop,
         };
-        let handle = self.tasks.spawn(run.go(tick));
+        let handle = self.tasks.spawn(task.run(tick));
         self.jobs.insert(handle.id(), job);
     }
 
-    /// Stops the runs of jobs that are no more.
+    /// Stops the runs of removed jobs.
     pub(super) fn stop_all_but(&self, stays: impl Fn(&str) -> bool) {
-        for (job, going) in &self.going {
+        for (job, active) in &self.active {
             if !stays(job) {
-                going.stop.cancel();
+                active.stop.cancel();
             }
         }
     }
 
-    /// Who does not get on, in words; nothing when all do.
+    /// What made no progress, as a message; `None` if everything does.
     pub(super) fn stuck(&self) -> Option<String> {
         let running = self.clock.running();
-        match self.writer.look(self.engine.writer_steps(), running) {
-            Writes::ForTooLong => Some("the mirror's writer".to_owned()),
-            Writes::Something => {
-                for going in self.going.values() {
-                    going.pulse.moved(running, Duration::ZERO);
+        match self.writer.observe(self.engine.write_counter(), running) {
+            WriterState::Stuck => Some("the mirror's writer".to_owned()),
+            WriterState::Busy => {
+                for active in self.active.values() {
+                    active.heartbeat.progress(running, Duration::ZERO);
                 }
                 None
             }
-            Writes::Nothing => self
-                .going
+            WriterState::Idle => self
+                .active
                 .iter()
-                .find(|(_, going)| going.pulse.is_late(running))
+                .find(|(_, active)| active.heartbeat.is_late(running))
                 .map(|(job, _)| format!("the run of {job}")),
         }
     }
 
-    /// Waits until a run has ended; for ever when there is none.
+    /// Waits until a run has ended; forever if there is none.
     pub(super) async fn ended(&mut self) {
         match self.tasks.join_next_with_id().await {
             Some(ended) => self.note(ended),
@@ -134,17 +134,17 @@ impl Runs {
         }
     }
 
-    /// Takes note of all runs that have ended, without waiting.
+    /// Handles all runs that have ended, without waiting.
     pub(super) fn note_ended(&mut self) {
         while let Some(ended) = self.tasks.try_join_next_with_id() {
             self.note(ended);
         }
     }
 
-    /// Waits a while for runs that were told to stop; then they are cut off.
+    /// Waits for stopped runs up to [`STOP_TIMEOUT`]; then they are aborted.
     pub(super) async fn finish(mut self) {
         let clock = self.clock.clone();
-        let mut limit = clock.sleep(STOPPING);
+        let mut limit = clock.sleep(STOP_TIMEOUT);
         while !self.tasks.is_empty() {
             tokio::select! {
                 biased;
@@ -152,12 +152,12 @@ impl Runs {
                 () = &mut limit => break,
             }
         }
-        for job in self.going.keys() {
-            tracing::warn!(job, "the run did not stop in time and was cut off");
+        for job in self.active.keys() {
+            tracing::warn!(job, "the run did not stop in time and was aborted");
         }
     }
 
-    fn note(&mut self, ended: Result<(Id, Ended), JoinError>) {
+    fn note(&mut self, ended: Result<(Id, TaskResult), JoinError>) {
         let id = match &ended {
             Ok((id, _)) => *id,
             Err(error) => error.id(),
@@ -165,93 +165,93 @@ impl Runs {
         let Some(job) = self.jobs.remove(&id) else {
             return;
         };
-        self.going.remove(&job);
+        self.active.remove(&job);
         match ended {
-            Ok((_, Some(outcome))) => (self.tell)(Event::RunEnded { job, outcome }),
+            Ok((_, Some(outcome))) => (self.emit)(Event::RunEnded { job, outcome }),
             Ok((_, None)) => {}
             Err(_) => {
                 tracing::error!(
                     job,
-                    "the run ended in a panic; the job goes on at its next tick"
+                    "internal error (panic) in the run; the job runs again at its next tick"
                 );
-                (self.tell)(Event::RunCrashed { job });
+                (self.emit)(Event::RunCrashed { job });
             }
         }
     }
 }
 
-/// What a run's task needs.
-struct Run {
+/// The task of a run.
+struct RunTask {
     engine: Arc<dyn Engine>,
     clock: Clock,
-    tell: Tell,
-    places: Arc<Semaphore>,
-    pulse: Arc<Pulse>,
+    emit: EventSink,
+    permits: Arc<Semaphore>,
+    heartbeat: Arc<Heartbeat>,
     stop: CancellationToken,
 }
 
-impl Run {
+impl RunTask {
     /// From a tick to the end of its run.
-    async fn go(self, tick: Tick) -> Ended {
-        let (engine, tell) = (&self.engine, &self.tell);
-        let _place = tokio::select! {
+    async fn run(self, tick: Tick) -> TaskResult {
+        let (engine, emit) = (&self.engine, &self.emit);
+        let _permit = tokio::select! {
             biased;
             () = self.stop.cancelled() => return None,
-            place = self.places.acquire() => place.ok()?,
+            permit = self.permits.acquire() => permit.ok()?,
         };
-        self.pulse.begin(self.clock.running());
+        self.heartbeat.start(self.clock.running());
         let may = match engine.state(&tick.job) {
-            // A person asked for it, and knows what the job waits for.
+            // An admin approved it and knows why the job waits.
             Ok(_) if tick.cause == Cause::Approval => Ok(()),
             Ok(state) => may_run(&state, &tick.config_fingerprint, tick.due, tick.now),
-            Err(sentence) => Err(Dropped::Store(sentence)),
+            Err(message) => Err(SkipReason::Store(message)),
         };
         let noted = match may {
             Ok(()) => engine.note_due(&tick.job, tick.due).await,
             Err(reason) => {
-                drop_tick(tell, &tick.job, reason);
+                skip_tick(emit, &tick.job, reason);
                 return None;
             }
         };
-        if let Err(sentence) = noted {
-            drop_tick(tell, &tick.job, Dropped::Store(sentence));
+        if let Err(message) = noted {
+            skip_tick(emit, &tick.job, SkipReason::Store(message));
             return None;
         }
         let (job, cause) = (tick.job, tick.cause);
-        tell(Event::RunStarted {
+        emit(Event::RunStarted {
             job: job.clone(),
             cause,
         });
-        let watch = self.watch(&job);
-        Some(engine.run(&job, cause, self.stop.clone(), watch).await)
+        let sink = self.progress_sink(&job);
+        Some(engine.run(&job, cause, self.stop.clone(), sink).await)
     }
 
-    /// Hears the run, notes that it gets on, and tells what is worth telling.
-    fn watch(&self, job: &str) -> Watch {
-        let (tell, pulse) = (Arc::clone(&self.tell), Arc::clone(&self.pulse));
+    /// Receives the run's progress: for the heartbeat, and as events.
+    fn progress_sink(&self, job: &str) -> ProgressSink {
+        let (emit, heartbeat) = (Arc::clone(&self.emit), Arc::clone(&self.heartbeat));
         let (clock, job) = (self.clock.clone(), job.to_owned());
         Arc::new(move |progress| {
-            if let Progress::Quiet(length) = progress {
-                pulse.moved(clock.running(), length);
+            if let Progress::ExpectSilence(length) = progress {
+                heartbeat.progress(clock.running(), length);
                 return;
             }
-            pulse.moved(clock.running(), Duration::ZERO);
+            heartbeat.progress(clock.running(), Duration::ZERO);
             let job = job.clone();
-            tell(Event::RunMoved { job, progress });
+            emit(Event::RunProgress { job, progress });
         })
     }
 }
 
-/// Says that a tick is passed over, and why.
-pub(super) fn drop_tick(tell: &Tell, job: &str, reason: Dropped) {
+/// Logs and reports that a tick is skipped, and why.
+pub(super) fn skip_tick(emit: &EventSink, job: &str, reason: SkipReason) {
     match &reason {
-        Dropped::Overlap | Dropped::Jumped | Dropped::Store(_) => {
-            tracing::warn!(job, "tick passed over: {reason}");
+        SkipReason::Overlap | SkipReason::Jumped | SkipReason::Store(_) => {
+            tracing::warn!(job, "tick skipped: {reason}");
         }
-        Dropped::Deferred(_) | Dropped::Parked | Dropped::BackOff(_) => {
-            tracing::info!(job, "tick passed over: {reason}");
+        SkipReason::Deferred(_) | SkipReason::Parked | SkipReason::BackOff(_) => {
+            tracing::info!(job, "tick skipped: {reason}");
         }
     }
     let job = job.to_owned();
-    tell(Event::TickDropped { job, reason });
+    emit(Event::TickSkipped { job, reason });
 }

@@ -1,7 +1,7 @@
-//! The loop: nap until something is due, look at the clock, start what is due.
+//! The loop: sleep until something is due, read the clock, start what is due.
 //!
-//! One timer for all jobs. It naps half a minute at most and then looks at the wall clock again,
-//! so that a set clock or a host that slept is noticed; between naps nothing wakes up.
+//! One timer for all jobs. It sleeps half a minute at most and then reads the wall clock again, so that a changed clock
+//! or a suspended host is noticed; in between nothing wakes up.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,44 +12,44 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::engine::{Dropped, Engine, Event, Next, Waiting};
-use super::runs::{Runs, Tell, drop_tick};
+use super::engine::{Engine, Event, NextTick, SkipReason, WaitingJob};
+use super::runs::{EventSink, Runs, skip_tick};
 use super::signals::Signals;
-use super::timetable::{LONGEST_NAP, Occasion, Timetable};
+use super::timetable::{LoadReason, MAX_SLEEP, Timetable};
 use crate::clock::Clock;
 use crate::model::Cause;
 
-/// 2026-01-01T00:00:00Z: a clock that shows less has not been set since the machine was switched on.
-const PLAUSIBLE: Timestamp = Timestamp::constant(1_767_225_600, 0);
+/// 2026-01-01T00:00:00Z: a clock that shows less has not been set since boot.
+const EARLIEST_PLAUSIBLE: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
-/// How long a clock that has not been set is waited for.
-const UNSET_CLOCK: Duration = Duration::from_secs(120);
+/// How long to wait for an unset clock.
+const CLOCK_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// What the loop may be told from outside.
+/// Controls the loop from outside.
 #[derive(Clone, Debug, Default)]
-pub struct Orders {
+pub struct ControlHandle {
     /// Stops the loop and all its runs.
     pub stop: CancellationToken,
-    /// Loads the configuration again; many at once are one.
+    /// Requests a reload; several pending requests are one.
     pub reload: Arc<Notify>,
-    /// Jobs to run at once.
-    pub at_once: Arc<AtOnce>,
-    /// How often the loop must come round at least, where somebody waits for its sign of life.
+    /// Requests to run jobs now.
+    pub run_now: Arc<RunNow>,
+    /// The longest time between two turns of the loop, if a watchdog needs it.
     pub alive_every: Option<Duration>,
 }
 
-/// Jobs that are to run at once, whatever their schedule.
+/// Jobs to run now, independent of their schedules.
 #[derive(Debug, Default)]
-pub struct AtOnce {
+pub struct RunNow {
     jobs: Mutex<Vec<String>>,
-    asked: Notify,
+    changed: Notify,
 }
 
-impl AtOnce {
-    /// One more; the loop sees it at once.
-    pub fn ask(&self, job: String) {
+impl RunNow {
+    /// Adds a job and wakes the loop.
+    pub fn request(&self, job: String) {
         self.jobs().push(job);
-        self.asked.notify_one();
+        self.changed.notify_one();
     }
 
     fn jobs(&self) -> MutexGuard<'_, Vec<String>> {
@@ -57,60 +57,60 @@ impl AtOnce {
     }
 }
 
-/// Runs every job at its times until an order or a signal stops it, which takes five seconds at most.
+/// Runs every job on its schedule until `control` or a signal stops it, which takes five seconds at most.
 ///
 /// SIGTERM and SIGINT stop, SIGHUP reloads. `events` is called from the loop and from runs; it must not block.
 ///
 /// # Errors
-/// Why nothing can be written down any more: the engine's [`Engine::lost`].
+/// Why the mirror cannot be written any more: [`Engine::fatal_error`].
 pub async fn serve(
     engine: Arc<dyn Engine>,
     clock: Clock,
-    orders: Orders,
+    control: ControlHandle,
     events: impl Fn(Event) + Send + Sync + 'static,
 ) -> Result<(), String> {
     let signals = Signals::listen();
-    let told = async {
+    let forwarded = async {
         match signals {
-            Ok(signals) => signals.forward(&orders).await,
+            Ok(signals) => signals.forward(&control).await,
             Err(error) => {
-                tracing::warn!("signals cannot be listened for, a stop ends runs at once: {error}");
+                tracing::warn!("cannot listen for signals, so a stop aborts runs: {error}");
                 std::future::pending().await
             }
         }
     };
     tokio::select! {
-        ended = follow(engine, clock, orders.clone(), events) => ended,
-        () = told => Ok(()),
+        ended = run_loop(engine, clock, control.clone(), events) => ended,
+        () = forwarded => Ok(()),
     }
 }
 
-/// The loop itself, which hears orders and no signals.
+/// The loop itself, without signals.
 ///
 /// # Errors
 /// As [`serve`].
-pub async fn follow(
+pub async fn run_loop(
     engine: Arc<dyn Engine>,
     clock: Clock,
-    orders: Orders,
+    control: ControlHandle,
     events: impl Fn(Event) + Send + Sync + 'static,
 ) -> Result<(), String> {
-    let tell: Tell = Arc::new(events);
+    let emit: EventSink = Arc::new(events);
     let runs = Runs::new(
         Arc::clone(&engine),
         clock.clone(),
-        Arc::clone(&tell),
-        orders.stop.clone(),
+        Arc::clone(&emit),
+        control.stop.clone(),
     );
     let timetable = Timetable::new(engine.host());
     let daemon = Daemon {
         engine,
         clock,
-        orders,
-        tell,
+        control,
+        emit,
         runs,
         timetable,
-        told: Vec::new(),
+        planned: Vec::new(),
         waiting: (None, Vec::new()),
         stuck: None,
         clock_is_wrong: false,
@@ -121,207 +121,216 @@ pub async fn follow(
 struct Daemon {
     engine: Arc<dyn Engine>,
     clock: Clock,
-    orders: Orders,
-    tell: Tell,
+    control: ControlHandle,
+    emit: EventSink,
     runs: Runs,
     timetable: Timetable,
-    /// The plans that were told last.
-    told: Vec<Next>,
-    /// Who waited for a person when it was told last, and what the writer had done when it was looked at.
-    waiting: (Option<u64>, Vec<Waiting>),
-    /// Who did not get on when the loop last came round.
+    /// The next ticks that were reported last.
+    planned: Vec<NextTick>,
+    /// The writer's counter when waiting jobs were read last, and those jobs.
+    waiting: (Option<u64>, Vec<WaitingJob>),
+    /// What made no progress in the last turn.
     stuck: Option<String>,
-    /// Whether it was told that the clock is wrong.
+    /// Whether an unset clock was reported.
     clock_is_wrong: bool,
 }
 
 impl Daemon {
     async fn run(mut self) -> Result<(), String> {
-        (self.tell)(Event::Ready);
+        (self.emit)(Event::Ready);
         self.wait_for_a_plausible_clock().await;
-        let first_seen = self.load(Occasion::Start);
-        self.tell_plans();
+        let first_seen = self.load(LoadReason::Start);
+        self.emit_plans();
         self.note(first_seen).await;
-        let stop = self.orders.stop.clone();
-        let reload = Arc::clone(&self.orders.reload);
-        let at_once = Arc::clone(&self.orders.at_once);
-        let mut lost = None;
+        let stop = self.control.stop.clone();
+        let reload = Arc::clone(&self.control.reload);
+        let run_now = Arc::clone(&self.control.run_now);
+        let mut fatal_error = None;
         while !stop.is_cancelled() {
             self.runs.note_ended();
-            lost = self.engine.lost();
-            if let Some(why) = &lost {
-                (self.tell)(Event::Lost(why.clone()));
+            fatal_error = self.engine.fatal_error();
+            if let Some(why) = &fatal_error {
+                (self.emit)(Event::FatalError(why.clone()));
                 stop.cancel();
                 break;
             }
-            self.doubt_the_clock_no_longer();
-            self.look();
-            self.tell_plans();
-            self.tell_waiting();
-            self.tell_alive();
-            let nap = self.nap();
+            self.check_clock();
+            self.start_due();
+            self.emit_plans();
+            self.emit_waiting();
+            self.emit_alive();
+            let sleep_time = self.sleep_time();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
                 () = reload.notified() => self.reload().await,
-                () = at_once.asked.notified() => {}
+                () = run_now.changed.notified() => {}
                 () = self.runs.ended() => {}
-                () = self.clock.sleep(nap) => {}
+                () = self.clock.sleep(sleep_time) => {}
             }
         }
-        (self.tell)(Event::Stopping);
+        (self.emit)(Event::Stopping);
         self.runs.finish().await;
-        lost.map_or(Ok(()), Err)
+        fatal_error.map_or(Ok(()), Err)
     }
 
-    /// A small computer without a battery starts in 1970 and is told the time a little later.
+    /// A small computer without a battery boots in 1970 and gets the time a little later.
     async fn wait_for_a_plausible_clock(&mut self) {
         let begun = self.clock.running();
-        while self.clock.now() < PLAUSIBLE {
+        while self.clock.now() < EARLIEST_PLAUSIBLE {
             let shown = self.clock.now();
             let waited = self.clock.running().saturating_sub(begun);
-            let left = UNSET_CLOCK.saturating_sub(waited);
+            let left = CLOCK_TIMEOUT.saturating_sub(waited);
             if left.is_zero() {
-                (self.tell)(Event::ClockBelieved(shown));
+                (self.emit)(Event::ClockAccepted(shown));
                 return;
             }
             if !std::mem::replace(&mut self.clock_is_wrong, true) {
-                (self.tell)(Event::ClockUnset(shown));
+                (self.emit)(Event::ClockUnset(shown));
             }
-            self.tell_alive();
+            self.emit_alive();
             tokio::select! {
                 biased;
-                () = self.orders.stop.cancelled() => return,
-                () = self.clock.sleep(left.min(self.longest_nap())) => {}
+                () = self.control.stop.cancelled() => return,
+                () = self.clock.sleep(left.min(self.max_sleep())) => {}
             }
         }
     }
 
-    fn doubt_the_clock_no_longer(&mut self) {
-        if self.clock_is_wrong && self.clock.now() >= PLAUSIBLE {
+    fn check_clock(&mut self) {
+        if self.clock_is_wrong && self.clock.now() >= EARLIEST_PLAUSIBLE {
             self.clock_is_wrong = false;
-            (self.tell)(Event::ClockSet);
+            (self.emit)(Event::ClockSet);
         }
     }
 
-    fn longest_nap(&self) -> Duration {
-        let alive_every = self.orders.alive_every.unwrap_or(LONGEST_NAP);
-        alive_every.min(LONGEST_NAP)
+    fn max_sleep(&self) -> Duration {
+        let alive_every = self.control.alive_every.unwrap_or(MAX_SLEEP);
+        alive_every.min(MAX_SLEEP)
     }
 
-    fn nap(&self) -> Duration {
-        self.timetable.nap(self.clock.now()).min(self.longest_nap())
+    fn sleep_time(&self) -> Duration {
+        self.timetable
+            .time_to_next(self.clock.now())
+            .min(self.max_sleep())
     }
 
-    fn look(&mut self) {
-        let seen = self.timetable.look(self.clock.now(), self.clock.running());
-        for job in seen.jumped {
-            drop_tick(&self.tell, &job, Dropped::Jumped);
+    fn start_due(&mut self) {
+        let seen = self
+            .timetable
+            .advance(self.clock.now(), self.clock.running());
+        for job in seen.skipped {
+            skip_tick(&self.emit, &job, SkipReason::Jumped);
         }
         for tick in seen.due {
             self.runs.start(tick);
         }
         let now = self.clock.now();
-        for job in std::mem::take(&mut *self.orders.at_once.jobs()) {
-            if let Some(tick) = self.timetable.at_once(&job, Cause::Approval, now) {
+        for job in std::mem::take(&mut *self.control.run_now.jobs()) {
+            if let Some(tick) = self.timetable.tick_now(&job, Cause::Approval, now) {
                 self.runs.start(tick);
             }
         }
     }
 
-    fn tell_plans(&mut self) {
-        let plans = self.timetable.nexts();
-        if plans != self.told {
-            self.told.clone_from(&plans);
-            (self.tell)(Event::Planned(plans));
+    fn emit_plans(&mut self) {
+        let plans = self.timetable.next_ticks();
+        if plans != self.planned {
+            self.planned.clone_from(&plans);
+            (self.emit)(Event::Planned(plans));
         }
     }
 
-    /// Says who waits for a person. Only what is written to the mirror changes that, so else nobody is asked.
-    fn tell_waiting(&mut self) {
-        let steps = Some(self.engine.writer_steps());
-        if self.waiting.0 == steps {
+    /// Reports the jobs that wait for a person. Only a write to the mirror changes them, so they are not read otherwise.
+    fn emit_waiting(&mut self) {
+        let counter = Some(self.engine.write_counter());
+        if self.waiting.0 == counter {
             return;
         }
-        self.waiting.0 = steps;
-        match self.engine.waiting() {
+        self.waiting.0 = counter;
+        match self.engine.waiting_jobs() {
             Ok(waiting) if waiting != self.waiting.1 => {
                 self.waiting.1.clone_from(&waiting);
-                (self.tell)(Event::Waiting(waiting));
+                (self.emit)(Event::JobsWaiting(waiting));
             }
             Ok(_) => {}
-            Err(sentence) => tracing::debug!("who waits for a person is not known: {sentence}"),
+            Err(message) => {
+                tracing::debug!("could not read which jobs wait for a person: {message}")
+            }
         }
     }
 
-    /// Says that all get on; or, once, who does not.
-    fn tell_alive(&mut self) {
+    /// Reports that everything makes progress; or, once, what does not.
+    fn emit_alive(&mut self) {
         let stuck = self.runs.stuck();
         match &stuck {
-            None => (self.tell)(Event::Alive),
-            Some(who) if self.stuck != stuck => (self.tell)(Event::Stuck(who.clone())),
+            None => (self.emit)(Event::Alive),
+            Some(who) if self.stuck != stuck => (self.emit)(Event::Stuck(who.clone())),
             Some(_) => {}
         }
         self.stuck = stuck;
     }
 
     async fn reload(&mut self) {
-        // An order that came up to now is carried out by what follows.
-        let _ = self.orders.reload.notified().now_or_never();
-        (self.tell)(Event::Reloading);
+        // This reload covers all requests up to now.
+        let _ = self.control.reload.notified().now_or_never();
+        (self.emit)(Event::Reloading);
         let reloading = self.engine.reload();
-        match self.patiently(reloading).await {
+        match self.keep_alive_during(reloading).await {
             Some(Ok(())) => {
-                let first_seen = self.load(Occasion::Reload);
+                let first_seen = self.load(LoadReason::Reload);
                 self.runs.stop_all_but(|job| self.timetable.has(job));
-                (self.tell)(Event::Reloaded);
+                (self.emit)(Event::Reloaded);
                 self.note(first_seen).await;
             }
-            Some(Err(refusal)) => (self.tell)(Event::ReloadRefused(refusal)),
+            Some(Err(refusal)) => (self.emit)(Event::ReloadRefused(refusal)),
             None => {}
         }
     }
 
-    /// Waits for something that the mirror's writer does, which may be busy for minutes, and comes round meanwhile.
-    /// Nothing when the loop is to stop.
-    async fn patiently<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+    /// Waits for the mirror's writer, which may be busy for minutes, and keeps the watchdog alive meanwhile.
+    /// `None` if the loop must stop.
+    async fn keep_alive_during<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
         loop {
             if let Some(done) = (&mut work).now_or_never() {
                 return Some(done);
             }
-            let nap = self.longest_nap();
+            let sleep_time = self.max_sleep();
             tokio::select! {
                 biased;
-                () = self.orders.stop.cancelled() => return None,
+                () = self.control.stop.cancelled() => return None,
                 done = &mut work => return Some(done),
-                () = self.clock.sleep(nap) => self.tell_alive(),
+                () = self.clock.sleep(sleep_time) => self.emit_alive(),
             }
         }
     }
 
-    fn load(&mut self, occasion: Occasion) -> Vec<(String, Timestamp)> {
+    fn load(&mut self, reason: LoadReason) -> Vec<(String, Timestamp)> {
         let now = self.clock.now();
         let engine = Arc::clone(&self.engine);
         let known = |job: &str| match engine.state(job) {
             Ok(state) => state.last_due,
-            Err(sentence) => {
-                tracing::warn!(job, "what the job missed is not known: {sentence}");
+            Err(message) => {
+                tracing::warn!(job, "could not read which ticks the job missed: {message}");
                 Some(now)
             }
         };
         let entries = self.engine.jobs();
-        self.timetable.load(entries, known, occasion, now)
+        self.timetable.load(entries, known, reason, now)
     }
 
-    /// Writes down from when on jobs that are new can miss ticks.
+    /// Records for new jobs from when on they can miss ticks.
     async fn note(&mut self, first_seen: Vec<(String, Timestamp)>) {
         let engine = Arc::clone(&self.engine);
         for (job, due) in first_seen {
-            match self.patiently(engine.note_due(&job, due)).await {
+            match self.keep_alive_during(engine.note_due(&job, due)).await {
                 Some(Ok(())) => {}
-                Some(Err(sentence)) => {
-                    tracing::warn!(job, "what the job misses will not be known: {sentence}");
+                Some(Err(message)) => {
+                    tracing::warn!(
+                        job,
+                        "could not record the job's first tick, so ticks that it misses are not caught up: {message}"
+                    );
                 }
                 None => return,
             }

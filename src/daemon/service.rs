@@ -1,7 +1,7 @@
-//! What systemd is told: ready, reloading, stopping, one line of status, and that we live.
+//! Notifications to systemd: ready, reloading, stopping, one line of status, and the watchdog.
 //!
-//! Without systemd nothing is sent. The watchdog is told from the loop alone, when it has come round and
-//! everybody gets on; there is no task that only pings.
+//! Without systemd nothing is sent. Only the loop notifies the watchdog, after a turn in which everything made
+//! progress; no task merely pings.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use sd_notify::NotifyState;
 
 use super::engine::Event;
 
-/// The service manager that started us, or nobody.
+/// The service manager that started us, if any.
 #[derive(Debug)]
 pub(super) struct Service {
     watchdog: Option<Duration>,
@@ -17,7 +17,7 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// As the environment says: `NOTIFY_SOCKET`, `WATCHDOG_USEC` and, if that is meant for us, `WATCHDOG_PID`.
+    /// From `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`.
     pub(super) fn of_environment() -> Self {
         Self {
             watchdog: sd_notify::watchdog_enabled(),
@@ -25,13 +25,13 @@ impl Service {
         }
     }
 
-    /// How often the watchdog wants to hear of us at least: twice within its time.
+    /// The longest time between two watchdog notifications: half its timeout.
     pub(super) fn alive_every(&self) -> Option<Duration> {
         self.watchdog.map(|longest| longest / 2)
     }
 
-    /// Passes on what concerns the service manager; `line` is the status after the event.
-    pub(super) fn tell(&mut self, event: &Event, line: &str) {
+    /// Notifies the service manager of an event; `line` is the status after it.
+    pub(super) fn notify(&mut self, event: &Event, line: &str) {
         let mut states = Vec::new();
         match event {
             Event::Ready | Event::Reloaded | Event::ReloadRefused(_) => {
@@ -39,15 +39,15 @@ impl Service {
             }
             Event::Reloading => {
                 states.push(NotifyState::Reloading);
-                // Without it systemd 253 and later would take the reload for a failure.
+                // Required by `Type=notify-reload` since systemd 253; the reload would count as failed.
                 states.extend(NotifyState::monotonic_usec_now().ok());
             }
             Event::Stopping => states.push(NotifyState::Stopping),
             Event::Alive if self.watchdog.is_some() => states.push(NotifyState::Watchdog),
             _ => {}
         }
-        let is_news = self.line != line;
-        if is_news {
+        let has_changed = self.line != line;
+        if has_changed {
             line.clone_into(&mut self.line);
             states.push(NotifyState::Status(line));
         }
@@ -55,7 +55,7 @@ impl Service {
             return;
         }
         if let Err(error) = sd_notify::notify(&states) {
-            tracing::debug!("systemd could not be told: {error}");
+            tracing::debug!("could not notify systemd: {error}");
         }
     }
 }

@@ -1,19 +1,18 @@
-//! Signals become orders: SIGTERM and SIGINT stop, SIGHUP reloads.
+//! Signals: SIGTERM and SIGINT stop, SIGHUP reloads.
 //!
-//! A second SIGTERM changes nothing, and a storm of SIGHUP is one reload, because an order that
-//! has not been looked at yet is not given twice. Once listened for, a signal never again ends the
-//! process by itself.
+//! A second SIGTERM changes nothing, and several pending SIGHUP are one reload. Once there is a handler, a signal never
+//! again ends the process by itself.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::serve::Orders;
+use super::serve::ControlHandle;
 
 /// SIGXFSZ, on Linux everywhere but on MIPS, which is not built for.
 const FILE_TOO_LARGE: i32 = 25;
 
-/// Listens for signals from the moment it is made.
+/// Signal handlers, active since this value was made.
 #[derive(Debug)]
 pub struct Signals {
     hangup: Signal,
@@ -22,7 +21,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Begins to listen; needs a runtime.
+    /// Installs the handlers; needs a runtime.
     pub fn listen() -> io::Result<Self> {
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
@@ -31,19 +30,19 @@ impl Signals {
         })
     }
 
-    /// Lets a write beyond a limit on file sizes fail as any write may, instead of ending the process.
-    /// Needs a runtime; holds for ever.
+    /// Makes a write beyond the file size limit fail with an error instead of killing the process.
+    /// Needs a runtime; permanent.
     pub fn outlive_file_limits() -> io::Result<()> {
         signal(SignalKind::from_raw(FILE_TOO_LARGE)).map(drop)
     }
 
-    /// Gives an order for every signal, for ever.
-    pub async fn forward(mut self, orders: &Orders) {
+    /// Forwards every signal to `control`, forever.
+    pub async fn forward(mut self, control: &ControlHandle) {
         loop {
             tokio::select! {
-                Some(()) = self.hangup.recv() => orders.reload.notify_one(),
-                Some(()) = self.terminate.recv() => orders.stop.cancel(),
-                Some(()) = self.interrupt.recv() => orders.stop.cancel(),
+                Some(()) = self.hangup.recv() => control.reload.notify_one(),
+                Some(()) = self.terminate.recv() => control.stop.cancel(),
+                Some(()) = self.interrupt.recv() => control.stop.cancel(),
                 else => return std::future::pending().await,
             }
         }

@@ -1,83 +1,83 @@
-//! What the daemon says of itself to other processes: the shape of its status file, and one line for systemd.
+//! The daemon's status: the schema of its status file, and one line for systemd.
 //!
-//! Counts, states, names and times only: who reads it needs neither the mirror nor a secret. Its reference is
-//! `docs/reference/status-file.md`; a change that breaks readers takes another [`SCHEMA`].
+//! Counts, states, names and times only, so that it may be read without access to the mirror. Its reference is
+//! `docs/reference/status-file.md`; a change that breaks readers needs another [`SCHEMA`].
 
 use serde::{Deserialize, Serialize};
 
-/// The shape's number.
+/// The schema's version.
 pub const SCHEMA: u32 = 1;
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// [`SCHEMA`] of who wrote it.
+    /// [`SCHEMA`] of the writer.
     pub schema: u32,
-    /// Version of the program.
+    /// Version of Rollbook.
     pub version: String,
-    /// Whose status this is.
+    /// The daemon's process.
     pub process: Process,
-    /// Full path of the mirror that it writes.
+    /// Absolute path of the mirror that it writes.
     pub mirror: String,
-    /// What it does.
+    /// The daemon's state.
     pub state: State,
-    /// Since when it runs, UTC.
+    /// When the daemon started, UTC.
     pub since: String,
-    /// When this was written, UTC. It is written when something changes, so it may be old and true.
+    /// When this file was written, UTC. It is written when something changes, so an old file may be current.
     pub written: String,
-    /// What it goes by.
+    /// The configuration in force.
     pub configuration: Configuration,
-    /// What is wrong with the machine's clock, in words; nothing when it is plausible.
+    /// What is wrong with the machine's clock; `null` if it is plausible.
     pub clock: Option<String>,
-    /// Who does not get on, in words; nothing when all do.
+    /// What made no progress; `null` if everything does.
     pub stuck: Option<String>,
-    /// Why the daemon ends by itself, in words; nothing when it does not.
-    pub lost: Option<String>,
-    /// All jobs in force, by name.
+    /// Why the daemon exits by itself; `null` if it does not.
+    pub fatal_error: Option<String>,
+    /// All configured jobs, by name.
     pub jobs: Vec<Job>,
 }
 
-/// A process, so that a reader can tell whether it still lives.
+/// A process, so that a reader can check whether it still runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
-    /// Its number.
+    /// The process id.
     pub pid: u32,
-    /// When it began, in the kernel's ticks since boot: a number may be used again, both together are not.
+    /// When it started, in clock ticks since boot: pids are reused, but not together with this.
     pub began: Option<u64>,
 }
 
-/// What the daemon does.
+/// The daemon's state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// It is not ready yet.
     #[default]
+    /// Not ready yet.
     Starting,
-    /// It runs jobs at their times.
+    /// Runs jobs on their schedules.
     Running,
-    /// It puts another configuration in force.
+    /// Loads another configuration.
     Reloading,
-    /// It ends.
+    /// Stops its runs and exits.
     Stopping,
 }
 
-/// What the daemon goes by.
+/// The configuration in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Configuration {
-    /// Since when it is in force, UTC.
+    /// When it was loaded, UTC.
     pub since: String,
-    /// What is wrong with a newer one on disk; nothing when the one in force is the newest.
+    /// A newer one on disk that was refused; `null` if there is none.
     pub refused: Option<Refused>,
 }
 
-/// A configuration that was not taken.
+/// A refused configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
     /// When, UTC.
     pub at: String,
-    /// How many problems are in the way; zero when it is not the files that are wrong.
+    /// Number of problems in the files; zero if something else failed.
     pub problems: usize,
-    /// The first of them: file, line, what, advice.
+    /// The first problem: file, line, message, help.
     pub first: String,
 }
 
@@ -88,67 +88,67 @@ pub struct Job {
     pub job: String,
     /// The zone of its schedule.
     pub time_zone: String,
-    /// When it ticks next, UTC; nothing when it never does.
+    /// Its next tick, UTC; `null` if never.
     pub next_tick: Option<String>,
-    /// The run that goes on.
+    /// The active run.
     pub running: Option<Running>,
-    /// How its last run since the daemon's start ended.
+    /// Its last run since the daemon's start.
     pub last: Option<Last>,
-    /// Why a tick after that was passed over.
-    pub passed_over: Option<PassedOver>,
-    /// Whether it waits for a person who signs in, grants a right or brings a secret.
+    /// The last tick since that was skipped.
+    pub skipped: Option<SkippedTick>,
+    /// Whether it waits for a person to sign in, grant a permission or provide a secret.
     #[serde(default)]
     pub parked: bool,
-    /// The run whose difference waits for an approval.
+    /// The held run that waits for an approval.
     #[serde(default)]
     pub held: Option<i64>,
 }
 
-/// A run that goes on.
+/// An active run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Running {
-    /// Since when, UTC.
+    /// When it started, UTC.
     pub since: String,
-    /// What started it: `schedule`, `catch_up`, `approval`.
+    /// Its cause: `schedule`, `catch_up`, `approval`.
     pub cause: String,
-    /// The stream that it reads, once it reads one.
+    /// The stream that it reads now.
     pub stream: Option<String>,
-    /// Pages so far, of all its streams.
+    /// Pages received so far, of all streams.
     pub pages: u64,
-    /// Rows so far, of all its streams.
+    /// Rows received so far, of all streams.
     pub rows: u64,
 }
 
-/// A run that has ended.
+/// A run that ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Last {
-    /// The outcome's word, or `crashed`.
+    /// The outcome, or `crashed`.
     pub outcome: String,
     /// When, UTC.
     pub ended: String,
 }
 
-/// A tick that became no run.
+/// A tick that started no run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PassedOver {
+pub struct SkippedTick {
     /// When, UTC.
     pub at: String,
-    /// Why, in words.
+    /// Why, for people.
     pub reason: String,
 }
 
 impl Status {
-    /// One line: what is wrong, what goes on, what comes next, how the last run ended.
+    /// One line: problems, active runs, the next tick, the last run.
     pub fn line(&self) -> String {
         let mut parts = Vec::new();
         parts.extend(
-            self.lost
+            self.fatal_error
                 .as_ref()
-                .map(|why| format!("ended by itself: {why}")),
+                .map(|why| format!("exiting: {why}")),
         );
         if let Some(refused) = &self.configuration.refused {
             parts.push(format!(
-                "the configuration on disk is refused, the old one stays: {}",
+                "the configuration on disk was refused, the old one stays in force: {}",
                 refused.first
             ));
         }
@@ -156,7 +156,7 @@ impl Status {
         parts.extend(
             self.stuck
                 .as_ref()
-                .map(|who| format!("{who} does not get on")),
+                .map(|who| format!("{who} made no progress")),
         );
         let running: Vec<&str> = self
             .jobs
@@ -176,7 +176,7 @@ impl Status {
             .filter_map(|job| Some((job.next_tick.as_deref()?, job)));
         parts.push(match next.min_by_key(|(at, _)| *at) {
             Some((at, job)) => format!("next tick {} at {}", job.job, short(at)),
-            None => "no job ticks".to_owned(),
+            None => "no job is scheduled".to_owned(),
         });
         let ended = self
             .jobs
@@ -195,21 +195,21 @@ impl Status {
 }
 
 impl Job {
-    /// What it waits for a person to do, if so.
+    /// What needs a person, if anything does.
     pub fn waits(&self) -> Option<String> {
         let job = &self.job;
         match (self.parked, self.held) {
-            (true, _) => Some(format!("{job} is parked and waits for a person")),
-            (false, Some(run)) => Some(format!("{job} holds run {run} back")),
+            (true, _) => Some(format!("{job} is parked and needs a person")),
+            (false, Some(run)) => Some(format!("run {run} of {job} needs approval")),
             (false, None) => None,
         }
     }
 }
 
 /// `2026-02-02T05:00:00.000Z` as `2026-02-02 05:00 UTC`.
-fn short(moment: &str) -> String {
-    match (moment.get(..10), moment.get(11..16)) {
+fn short(time: &str) -> String {
+    match (time.get(..10), time.get(11..16)) {
         (Some(day), Some(minute)) => format!("{day} {minute} UTC"),
-        _ => moment.to_owned(),
+        _ => time.to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! The status as a file: written at once or not at all, and known to be stale when its process is gone.
+//! The status file: replaced atomically, and stale when its process no longer runs.
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -7,19 +7,19 @@ use std::path::{Path, PathBuf};
 
 use super::status::{Process, SCHEMA, Status};
 
-/// Its name in the runtime folder.
+/// Name of the file in the runtime folder.
 const NAME: &str = "status.json";
 
-/// Ours to write, and for the group's status page to read.
+/// Readable by the group, for a status page.
 const MODE: u32 = 0o640;
 
-/// A folder that systemd did not make is ours alone.
+/// A runtime folder that systemd did not create is private.
 const FOLDER_MODE: u32 = 0o700;
 
-/// No status is larger; thousands of jobs fit.
-const LARGEST: u64 = 16 << 20;
+/// Limit for reading, in bytes; thousands of jobs fit.
+const MAX_SIZE: u64 = 16 << 20;
 
-/// Where the status is written.
+/// The path of the status file.
 #[derive(Clone, Debug)]
 pub struct StatusFile(PathBuf);
 
@@ -29,10 +29,10 @@ impl StatusFile {
         Self(folder.join(NAME))
     }
 
-    /// Replaces the file in one step; a reader sees the old one or the new one. Makes the folder if it is missing.
+    /// Replaces the file atomically. Creates the folder if it is missing.
     ///
     /// # Errors
-    /// When it cannot be written; the old one stays.
+    /// If it cannot be written; the old file stays.
     pub fn write(&self, status: &Status) -> io::Result<()> {
         if let Some(folder) = self.0.parent() {
             make_folder(folder)?;
@@ -50,26 +50,25 @@ impl StatusFile {
         fs::rename(&new, &self.0)
     }
 
-    /// Takes the file away. Nothing to say when that does not work: a reader sees that its process is gone.
+    /// Removes the file. Failure is harmless: readers check the process.
     pub fn remove(&self) {
         let _ = fs::remove_file(&self.0);
     }
 
-    /// The status of the process that writes this mirror, while it lives.
+    /// The status of the daemon that writes this mirror.
     ///
-    /// Nothing when there is none, when it is another mirror's, when its process is gone, or when it has a shape
-    /// that is not known here.
+    /// `None` if there is no file, it belongs to another mirror, its process no longer runs, or its schema is unknown.
     pub fn read(&self, mirror: &Path) -> Option<Status> {
-        if fs::metadata(&self.0).ok()?.len() > LARGEST {
+        if fs::metadata(&self.0).ok()?.len() > MAX_SIZE {
             return None;
         }
         let status: Status = serde_json::from_slice(&fs::read(&self.0).ok()?).ok()?;
         let is_ours = status.schema == SCHEMA && Path::new(&status.mirror) == mirror;
-        (is_ours && lives(&status.process)).then_some(status)
+        (is_ours && is_running(&status.process)).then_some(status)
     }
 }
 
-/// Makes the runtime folder where systemd did not.
+/// Creates the runtime folder if systemd did not.
 pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -85,7 +84,7 @@ pub(super) fn this_process() -> Process {
     Process { pid, began }
 }
 
-fn lives(process: &Process) -> bool {
+fn is_running(process: &Process) -> bool {
     match (began(process.pid), process.began) {
         (Some(found), Some(noted)) => found == noted,
         (found, None) => found.is_some(),
@@ -93,7 +92,7 @@ fn lives(process: &Process) -> bool {
     }
 }
 
-/// When a process began, in ticks since boot: the 22nd field of its `stat`. The second, its name, may hold spaces.
+/// When a process started, in ticks since boot: field 22 of its `stat`. Field 2, its name, may contain spaces.
 fn began(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = stat.rsplit_once(')')?;
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read_while_its_process_lives() {
+    fn the_file_is_valid_while_its_process_runs() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = StatusFile::in_folder(&folder.path().join("run"));
         let mirror = Path::new("/srv/mirror.db");
@@ -128,7 +127,7 @@ mod tests {
         let names = fs::read_dir(folder.path().join("run"))
             .expect("a folder")
             .count();
-        assert_eq!(names, 1, "nothing is left beside it");
+        assert_eq!(names, 1, "no temporary file is left");
 
         let began = this_process().began.map(|began| began + 1);
         let reused = Process {
@@ -136,19 +135,15 @@ mod tests {
             ..this_process()
         };
         file.write(&status(reused)).expect("written");
-        assert_eq!(
-            file.read(mirror),
-            None,
-            "another process has the number now"
-        );
+        assert_eq!(file.read(mirror), None, "another process has the pid now");
         let newer = Status {
             schema: SCHEMA + 1,
             ..ours
         };
         file.write(&newer).expect("written");
-        assert_eq!(file.read(mirror), None, "a shape that is not known");
+        assert_eq!(file.read(mirror), None, "an unknown schema");
         fs::write(&file.0, "{\"schema\": 1").expect("written");
-        assert_eq!(file.read(mirror), None, "half a file");
+        assert_eq!(file.read(mirror), None, "a truncated file");
         file.remove();
         assert!(!file.0.exists());
     }

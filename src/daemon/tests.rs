@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::played::{Act, Play, Run, entry, send, time};
+use super::scripted::{Act, Run, Script, entry, send, time};
 use super::*;
 use crate::clock::Clock;
 use crate::model::{Class, ParkReason};
@@ -12,10 +12,10 @@ use crate::store::runs::{JobState, Parked};
 
 #[tokio::test]
 async fn every_step_of_one_run() {
-    let play = Play::new("2026-03-02T07:00:00Z", &[entry("job", "30 8 * * *")]);
-    let said = play.until("2026-03-02T08:00:00Z", Vec::new()).await;
+    let script = Script::new("2026-03-02T07:00:00Z", &[entry("job", "30 8 * * *")]);
+    let log = script.until("2026-03-02T08:00:00Z", Vec::new()).await;
     assert_eq!(
-        said,
+        log,
         [
             "ready",
             "job due 02T07:30:00",
@@ -40,9 +40,9 @@ async fn half_past_eight_is_half_past_eight_all_year() {
             ["27T07:30", "28T06:30", "29T06:30", "30T06:30"],
         ),
     ] {
-        let play = Play::new(from, &[entry("job", "30 8 * * *")]);
+        let script = Script::new(from, &[entry("job", "30 8 * * *")]);
         assert_eq!(
-            play.dues(to).await,
+            script.dues(to).await,
             expected.map(|due| format!("job due {due}:00")),
             "{from}"
         );
@@ -51,10 +51,10 @@ async fn half_past_eight_is_half_past_eight_all_year() {
 
 #[tokio::test]
 async fn intervals_go_on_through_a_change_by_real_time() {
-    let play = Play::new("2026-10-24T12:00:10Z", &[entry("job", "*/15 * * * *")]);
-    assert_eq!(play.dues("2026-10-25T12:01:00Z").await.len(), 24 * 4);
-    let play = Play::new("2026-03-02T07:00:00Z", &[entry("job", "*/10 * * * * *")]);
-    let dues = play.dues("2026-03-02T08:01:00Z").await;
+    let script = Script::new("2026-10-24T12:00:10Z", &[entry("job", "*/15 * * * *")]);
+    assert_eq!(script.dues("2026-10-25T12:01:00Z").await.len(), 24 * 4);
+    let script = Script::new("2026-03-02T07:00:00Z", &[entry("job", "*/10 * * * * *")]);
+    let dues = script.dues("2026-03-02T08:01:00Z").await;
     let first_hour = dues
         .iter()
         .filter(|due| due.as_str() <= "job due 02T08:00:00");
@@ -62,17 +62,17 @@ async fn intervals_go_on_through_a_change_by_real_time() {
 }
 
 #[tokio::test]
-async fn a_tick_during_a_run_is_dropped() {
-    let play = Play::new("2026-03-02T07:00:30Z", &[entry("job", "*/10 * * * *")])
-        .goes("job", Run::Takes(Duration::from_secs(15 * 60)));
-    let said = play.until("2026-03-02T07:37:00Z", Vec::new()).await;
+async fn a_tick_during_a_run_is_skipped() {
+    let script = Script::new("2026-03-02T07:00:30Z", &[entry("job", "*/10 * * * *")])
+        .with_run("job", Run::Takes(Duration::from_secs(15 * 60)));
+    let log = script.until("2026-03-02T07:37:00Z", Vec::new()).await;
     assert_eq!(
-        said,
+        log,
         [
             "ready",
             "job due 02T07:10:00",
             "job schedule",
-            "job dropped: the last run still goes on",
+            "job skipped: the last run has not ended",
             "job ok",
             "job due 02T07:30:00",
             "job schedule",
@@ -83,13 +83,13 @@ async fn a_tick_during_a_run_is_dropped() {
 }
 
 #[tokio::test]
-async fn what_was_missed_runs_once_after_start() {
+async fn missed_ticks_run_once_after_start() {
     let jobs = ["catches_up", "new"].map(|name| Entry {
         catch_up: true,
         ..entry(name, "30 8 * * *")
     });
     let last = |state: &mut JobState| state.last_due = Some(time("2026-02-27T07:30:00.000Z"));
-    let play = Play::new(
+    let script = Script::new(
         "2026-03-02T12:00:00Z",
         &[
             jobs[0].clone(),
@@ -97,11 +97,11 @@ async fn what_was_missed_runs_once_after_start() {
             entry("waits", "30 8 * * *"),
         ],
     )
-    .knows("catches_up", last)
-    .knows("waits", last);
-    let said = play.until("2026-03-02T13:00:00Z", Vec::new()).await;
+    .with_state("catches_up", last)
+    .with_state("waits", last);
+    let log = script.until("2026-03-02T13:00:00Z", Vec::new()).await;
     assert_eq!(
-        said,
+        log,
         [
             "ready",
             "new due 02T07:30:00",
@@ -111,9 +111,9 @@ async fn what_was_missed_runs_once_after_start() {
             "stopping"
         ]
     );
-    let again = Play::new("2026-03-02T13:01:00Z", &jobs);
+    let again = Script::new("2026-03-02T13:01:00Z", &jobs);
     *again.engine.states.lock().expect("states") =
-        play.engine.states.lock().expect("states").clone();
+        script.engine.states.lock().expect("states").clone();
     assert_eq!(
         again.until("2026-03-02T14:00:00Z", Vec::new()).await,
         ["ready", "stopping"]
@@ -121,85 +121,86 @@ async fn what_was_missed_runs_once_after_start() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_runs_nothing_twice() {
-    let set = |to: &'static str| -> Act { Box::new(move |play| play.clock.set_wall(time(to))) };
-    let play = Play::new("2026-03-02T10:05:00Z", &[entry("job", "0 * * * *")]);
+async fn a_changed_clock_repeats_no_run() {
+    let set = |to: &'static str| -> Act { Box::new(move |script| script.clock.set_wall(time(to))) };
+    let script = Script::new("2026-03-02T10:05:00Z", &[entry("job", "0 * * * *")]);
     let acts = vec![
         ("2026-03-02T12:30:00Z", set("2026-03-02T06:30:00Z")),
         ("2026-03-02T13:30:00Z", set("2026-03-02T15:30:00Z")),
     ];
-    let mut said = play.until("2026-03-02T17:30:00Z", acts).await;
-    said.retain(|text| text.contains(" due "));
+    let mut log = script.until("2026-03-02T17:30:00Z", acts).await;
+    log.retain(|text| text.contains(" due "));
     let expected = ["11", "12", "13", "15", "16", "17"];
-    assert_eq!(
-        said,
-        expected.map(|hour| format!("job due 02T{hour}:00:00"))
-    );
+    assert_eq!(log, expected.map(|hour| format!("job due 02T{hour}:00:00")));
 }
 
 #[tokio::test]
 async fn a_deferred_job_waits_and_a_failing_one_slows_down() {
-    let play = Play::new("2026-03-02T07:01:00Z", &[entry("job", "*/10 * * * *")])
-        .knows("job", |state| {
+    let script = Script::new("2026-03-02T07:01:00Z", &[entry("job", "*/10 * * * *")])
+        .with_state("job", |state| {
             state.deferred_until = Some(time("2026-03-02T07:25:00.000Z"))
         });
     assert_eq!(
-        play.dues("2026-03-02T07:45:00Z").await,
+        script.dues("2026-03-02T07:45:00Z").await,
         ["job due 02T07:30:00", "job due 02T07:40:00"]
     );
-    let play =
-        Play::new("2026-03-02T07:01:00Z", &[entry("job", "*/10 * * * *")]).knows("job", |state| {
+    let script = Script::new("2026-03-02T07:01:00Z", &[entry("job", "*/10 * * * *")]).with_state(
+        "job",
+        |state| {
             state.failures = 7;
             state.last_due = Some(time("2026-03-02T07:00:00.000Z"));
-        });
+        },
+    );
     assert_eq!(
-        play.dues("2026-03-02T08:15:00Z").await,
+        script.dues("2026-03-02T08:15:00Z").await,
         ["job due 02T07:30:00", "job due 02T08:00:00"]
     );
 }
 
 #[tokio::test]
-async fn a_parked_job_is_tried_once_a_day_until_its_file_changes() {
-    let play =
-        Play::new("2026-03-02T07:01:00Z", &[entry("job", "0 * * * *")]).knows("job", |state| {
+async fn a_parked_job_is_retried_once_a_day_until_its_file_changes() {
+    let script = Script::new("2026-03-02T07:01:00Z", &[entry("job", "0 * * * *")]).with_state(
+        "job",
+        |state| {
             state.parked = Some(Parked {
                 reason: ParkReason::CredentialRefused,
                 message: "sign in again".to_owned(),
                 config_fingerprint: Some("same".to_owned()),
             });
             state.last_due = Some(time("2026-03-02T07:00:00.000Z"));
-        });
-    let change: Act = Box::new(|play| {
+        },
+    );
+    let change: Act = Box::new(|script| {
         let entry = Entry {
             config_fingerprint: "another".to_owned(),
             ..entry("job", "0 * * * *")
         };
-        *play.engine.on_disk.lock().expect("on disk") = Ok(vec![entry]);
-        play.orders.reload.notify_one();
+        *script.engine.on_disk.lock().expect("on disk") = Ok(vec![entry]);
+        script.control.reload.notify_one();
     });
-    let mut said = play
+    let mut log = script
         .until(
             "2026-03-04T09:30:00Z",
             vec![("2026-03-04T07:30:00Z", change)],
         )
         .await;
-    said.retain(|text| text.contains(" due "));
+    log.retain(|text| text.contains(" due "));
     let expected = ["03T06", "04T05", "04T08", "04T09"];
-    assert_eq!(said, expected.map(|hour| format!("job due {hour}:00:00")));
+    assert_eq!(log, expected.map(|hour| format!("job due {hour}:00:00")));
 }
 
 #[tokio::test]
-async fn new_configuration_comes_and_a_broken_one_does_not() {
-    let play = Play::new(
+async fn a_new_configuration_is_loaded_and_a_broken_one_is_not() {
+    let script = Script::new(
         "2026-03-02T07:01:00Z",
         &[entry("goes", "10 * * * *"), entry("stays", "50 * * * *")],
     )
-    .goes("goes", Run::UntilStopped);
+    .with_run("goes", Run::UntilStopped);
     let reload = |new: Result<Vec<Entry>, String>| -> Act {
-        Box::new(move |play| {
-            *play.engine.on_disk.lock().expect("on disk") = new.clone();
+        Box::new(move |script| {
+            *script.engine.on_disk.lock().expect("on disk") = new.clone();
             for _ in 0..100 {
-                play.orders.reload.notify_one();
+                script.control.reload.notify_one();
             }
         })
     };
@@ -212,7 +213,7 @@ async fn new_configuration_comes_and_a_broken_one_does_not() {
         ("2026-03-02T07:30:00Z", reload(Ok(new))),
     ];
     assert_eq!(
-        play.until("2026-03-02T08:30:00Z", acts).await,
+        script.until("2026-03-02T08:30:00Z", acts).await,
         [
             "ready",
             "goes due 02T07:10:00",
@@ -233,16 +234,16 @@ async fn new_configuration_comes_and_a_broken_one_does_not() {
 
 #[tokio::test]
 async fn a_panic_ends_its_run_only() {
-    let play = Play::new(
+    let script = Script::new(
         "2026-03-02T07:01:00Z",
         &[entry("broken", "10 * * * *"), entry("whole", "20 * * * *")],
     )
-    .goes("broken", Run::Panics)
-    .goes("whole", Run::Ends(Class::Transient));
-    let mut said = play.until("2026-03-02T08:30:00Z", Vec::new()).await;
-    said.retain(|text| !text.contains(" due ") && !text.contains(" schedule"));
+    .with_run("broken", Run::Panics)
+    .with_run("whole", Run::Ends(Class::Transient));
+    let mut log = script.until("2026-03-02T08:30:00Z", Vec::new()).await;
+    log.retain(|text| !text.contains(" due ") && !text.contains(" schedule"));
     assert_eq!(
-        said,
+        log,
         [
             "ready",
             "broken crashed",
@@ -257,18 +258,18 @@ async fn a_panic_ends_its_run_only() {
 #[tokio::test]
 async fn a_full_disk_costs_ticks_and_nothing_else() {
     let full = |full: bool| -> Act {
-        Box::new(move |play| *play.engine.full.lock().expect("full") = full)
+        Box::new(move |script| *script.engine.full.lock().expect("full") = full)
     };
-    let play = Play::new("2026-03-02T07:01:00Z", &[entry("job", "*/10 * * * *")]);
+    let script = Script::new("2026-03-02T07:01:00Z", &[entry("job", "*/10 * * * *")]);
     let acts = vec![
         ("2026-03-02T07:05:00Z", full(true)),
         ("2026-03-02T07:15:00Z", full(false)),
     ];
     assert_eq!(
-        play.until("2026-03-02T07:25:00Z", acts).await,
+        script.until("2026-03-02T07:25:00Z", acts).await,
         [
             "ready",
-            "job dropped: the disk is full",
+            "job skipped: the disk is full",
             "job due 02T07:20:00",
             "job schedule",
             "job ok",
@@ -279,16 +280,16 @@ async fn a_full_disk_costs_ticks_and_nothing_else() {
 
 #[tokio::test]
 async fn a_stop_takes_four_seconds_at_most() {
-    let play = Play::new(
+    let script = Script::new(
         "2026-03-02T07:01:00Z",
         &[entry("deaf", "10 * * * *"), entry("polite", "10 * * * *")],
     )
-    .goes("deaf", Run::Deaf)
-    .goes("polite", Run::UntilStopped);
-    let mut said = play.until("2026-03-02T07:14:00Z", Vec::new()).await;
-    said.retain(|text| !text.contains(" due ") && !text.contains(" schedule"));
-    assert_eq!(said, ["ready", "stopping", "polite interrupted"]);
-    let naps = play.clock.naps();
+    .with_run("deaf", Run::IgnoresStop)
+    .with_run("polite", Run::UntilStopped);
+    let mut log = script.until("2026-03-02T07:14:00Z", Vec::new()).await;
+    log.retain(|text| !text.contains(" due ") && !text.contains(" schedule"));
+    assert_eq!(log, ["ready", "stopping", "polite interrupted"]);
+    let naps = script.clock.naps();
     assert_eq!(naps.last(), Some(&Duration::from_secs(4)));
 }
 
@@ -297,27 +298,27 @@ async fn thousands_of_jobs_due_at_once_all_run_a_few_at_a_time() {
     let jobs: Vec<Entry> = (0..2000)
         .map(|number| entry(&format!("school_{number}"), "0 30 8 * * *"))
         .collect();
-    let mut play = Play::new("2026-03-02T07:29:00Z", &jobs);
+    let mut script = Script::new("2026-03-02T07:29:00Z", &jobs);
     for job in &jobs {
-        play = play.goes(&job.name, Run::Takes(Duration::ZERO));
+        script = script.with_run(&job.name, Run::Takes(Duration::ZERO));
     }
-    let said = play.until("2026-03-02T08:30:00Z", Vec::new()).await;
+    let log = script.until("2026-03-02T08:30:00Z", Vec::new()).await;
     assert_eq!(
-        said.iter().filter(|text| text.ends_with(" ok")).count(),
+        log.iter().filter(|text| text.ends_with(" ok")).count(),
         2000
     );
-    let most = play.engine.at_once.lock().expect("at once").1;
+    let most = script.engine.concurrent.lock().expect("at once").1;
     assert!((1..=8).contains(&most), "{most} at once");
 }
 
 #[tokio::test]
-async fn idle_jobs_wake_nobody_between_naps() {
+async fn idle_jobs_do_not_wake_the_loop() {
     let jobs: Vec<Entry> = (0..200)
         .map(|number| entry(&format!("school_{number}"), "30 8 * * *"))
         .collect();
-    let play = Play::new("2026-03-02T08:00:00Z", &jobs);
-    play.until("2026-03-02T10:00:00Z", Vec::new()).await;
-    let naps = play.clock.naps();
+    let script = Script::new("2026-03-02T08:00:00Z", &jobs);
+    script.until("2026-03-02T10:00:00Z", Vec::new()).await;
+    let naps = script.clock.naps();
     assert!(
         naps.iter()
             .rev()
@@ -334,15 +335,15 @@ async fn a_clock_in_1970_is_waited_for() {
         catch_up: true,
         ..entry("job", "30 8 * * *")
     }];
-    let play = Play::new("1970-01-01T00:00:05Z", &job).knows("job", |state| {
+    let script = Script::new("1970-01-01T00:00:05Z", &job).with_state("job", |state| {
         state.last_due = Some(time("2026-03-01T07:30:00.000Z"))
     });
-    let set: Act = Box::new(|play| play.clock.set_wall(time("2026-03-02T12:00:00Z")));
-    let said = play
+    let set: Act = Box::new(|script| script.clock.set_wall(time("2026-03-02T12:00:00Z")));
+    let log = script
         .until("2026-03-02T13:00:00Z", vec![("1970-01-01T00:01:00Z", set)])
         .await;
     assert_eq!(
-        said,
+        log,
         [
             "ready",
             "clock unset",
@@ -353,18 +354,14 @@ async fn a_clock_in_1970_is_waited_for() {
             "stopping"
         ]
     );
-    let play = Play::new("1970-01-01T00:00:05Z", &[]);
+    let script = Script::new("1970-01-01T00:00:05Z", &[]);
     assert_eq!(
-        play.until("1970-01-01T00:01:30Z", Vec::new()).await,
+        script.until("1970-01-01T00:01:30Z", Vec::new()).await,
         ["ready", "clock unset", "stopping"]
     );
-    let play = Play::new("1970-01-01T00:00:05Z", &[entry("job", "30 8 * * *")]);
-    let dues = play.dues("1970-01-01T08:00:00Z").await;
-    assert_eq!(
-        dues,
-        ["job due 01T07:30:00"],
-        "it goes on after two minutes"
-    );
+    let script = Script::new("1970-01-01T00:00:05Z", &[entry("job", "30 8 * * *")]);
+    let dues = script.dues("1970-01-01T08:00:00Z").await;
+    assert_eq!(dues, ["job due 01T07:30:00"], "it runs after two minutes");
 }
 
 #[tokio::test]
@@ -373,26 +370,28 @@ async fn fifty_years_between_two_clocks_are_one_run() {
         catch_up,
         ..entry(name, "30 8 * * *")
     };
-    let play = Play::new(
+    let script = Script::new(
         "1970-01-01T00:00:05Z",
         &[job("catches_up", true), job("waits", false)],
     );
     let last = |state: &mut JobState| state.last_due = Some(time("2026-03-01T07:30:00.000Z"));
-    let play = play.knows("catches_up", last).knows("waits", last);
+    let script = script
+        .with_state("catches_up", last)
+        .with_state("waits", last);
     // The clock is set long after it was believed.
-    let set: Act = Box::new(|play| play.clock.set_wall(time("2026-03-02T12:00:00Z")));
-    let mut said = play
+    let set: Act = Box::new(|script| script.clock.set_wall(time("2026-03-02T12:00:00Z")));
+    let mut log = script
         .until("2026-03-02T13:00:00Z", vec![("1970-01-01T05:00:00Z", set)])
         .await;
-    said.retain(|text| !text.contains(" due "));
+    log.retain(|text| !text.contains(" due "));
     assert_eq!(
-        said,
+        log,
         [
             "ready",
             "clock unset",
-            "clock believed",
+            "clock accepted",
             "clock set",
-            "waits dropped: the clock was put forward over it",
+            "waits skipped: the clock was set forward past it",
             "catches_up catch_up",
             "catches_up ok",
             "stopping"
@@ -405,7 +404,7 @@ async fn fifty_years_between_two_clocks_are_one_run() {
 async fn signals_reload_and_stop() {
     // The one that is sent twice comes last, because the second may arrive late.
     for (name, times) in [("INT", 1), ("TERM", 2)] {
-        let play = Play::new("2026-03-02T07:00:00Z", &[]);
+        let script = Script::new("2026-03-02T07:00:00Z", &[]);
         let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
         let stopped = std::sync::Once::new();
         let events = move |event| {
@@ -416,7 +415,7 @@ async fn signals_reload_and_stop() {
             }
             tell.send(event).expect("an open channel");
         };
-        let ended = serve(play.engine, Clock::system(), play.orders, events).await;
+        let ended = serve(script.engine, Clock::system(), script.control, events).await;
         assert_eq!(ended, Ok(()), "{name}");
         let mut all = Vec::new();
         while let Ok(event) = told.try_recv() {
@@ -432,13 +431,17 @@ async fn signals_reload_and_stop() {
 }
 
 #[tokio::test]
-async fn nobody_is_told_that_we_live_while_a_run_is_stuck() {
-    let last = |play: &Play| play.alive.lock().expect("alive").to_string();
+async fn the_watchdog_is_not_notified_while_a_run_is_stuck() {
+    let last = |script: &Script| script.alive.lock().expect("alive").to_string();
     for (name, run, alive) in [
-        ("a run that says nothing", Run::Deaf, "2026-03-02T07:15:"),
         (
-            "a run that said it would be silent",
-            Run::Quiet(Duration::from_secs(20 * 60)),
+            "a run that says nothing",
+            Run::IgnoresStop,
+            "2026-03-02T07:15:",
+        ),
+        (
+            "a run that log it would be silent",
+            Run::Silent(Duration::from_secs(20 * 60)),
             "2026-03-02T07:35:",
         ),
         (
@@ -447,63 +450,67 @@ async fn nobody_is_told_that_we_live_while_a_run_is_stuck() {
             "2026-03-02T07:59:",
         ),
     ] {
-        let play = Play::new("2026-03-02T07:01:00Z", &[entry("job", "10 * * * *")]);
-        let play = play.goes("job", run);
-        let said = play.until("2026-03-02T08:00:00Z", Vec::new()).await;
-        let stuck = said.iter().filter(|text| *text == "stuck: the run of job");
+        let script = Script::new("2026-03-02T07:01:00Z", &[entry("job", "10 * * * *")]);
+        let script = script.with_run("job", run);
+        let log = script.until("2026-03-02T08:00:00Z", Vec::new()).await;
+        let stuck = log.iter().filter(|text| *text == "stuck: the run of job");
         let is_stuck = !matches!(run, Run::Ends(_));
-        assert_eq!(stuck.count(), usize::from(is_stuck), "{name}: {said:?}");
-        assert!(last(&play).starts_with(alive), "{name}: {}", last(&play));
+        assert_eq!(stuck.count(), usize::from(is_stuck), "{name}: {log:?}");
+        assert!(
+            last(&script).starts_with(alive),
+            "{name}: {}",
+            last(&script)
+        );
     }
 }
 
 #[tokio::test]
-async fn nobody_is_told_that_we_live_while_the_writer_is_stuck() {
+async fn the_watchdog_is_not_notified_while_the_writer_is_stuck() {
     let works = |steps: u64| -> Act {
-        Box::new(move |play| *play.engine.writer.lock().expect("writer") = steps)
+        Box::new(move |script| *script.engine.writer.lock().expect("writer") = steps)
     };
-    let play = Play::new("2026-03-02T07:01:00Z", &[entry("job", "10 * * * *")]);
+    let script = Script::new("2026-03-02T07:01:00Z", &[entry("job", "10 * * * *")]);
     // A run that waits for the writer is as alive as the writer.
-    let play = play.goes("job", Run::Deaf);
+    let script = script.with_run("job", Run::IgnoresStop);
     let acts = vec![
         ("2026-03-02T07:12:00Z", works(1)),
         ("2026-03-02T07:22:00Z", works(3)),
     ];
-    let said = play.until("2026-03-02T08:00:00Z", acts).await;
-    let stuck: Vec<&String> = said
+    let log = script.until("2026-03-02T08:00:00Z", acts).await;
+    let stuck: Vec<&String> = log
         .iter()
         .filter(|text| text.starts_with("stuck"))
         .collect();
-    assert_eq!(stuck, ["stuck: the mirror's writer"], "{said:?}");
-    let alive = play.alive.lock().expect("alive").to_string();
+    assert_eq!(stuck, ["stuck: the mirror's writer"], "{log:?}");
+    let alive = script.alive.lock().expect("alive").to_string();
     assert!(alive.starts_with("2026-03-02T07:37:"), "{alive}");
 }
 
 #[tokio::test]
-async fn a_watchdog_in_a_hurry_is_told_more_often() {
-    let mut play = Play::new("2026-03-02T07:00:00Z", &[entry("job", "30 8 * * *")]);
-    play.orders.alive_every = Some(Duration::from_secs(5));
-    play.until("2026-03-02T07:10:00Z", Vec::new()).await;
-    let naps = play.clock.naps();
+async fn a_short_watchdog_timeout_means_more_notifications() {
+    let mut script = Script::new("2026-03-02T07:00:00Z", &[entry("job", "30 8 * * *")]);
+    script.control.alive_every = Some(Duration::from_secs(5));
+    script.until("2026-03-02T07:10:00Z", Vec::new()).await;
+    let naps = script.clock.naps();
     let longest = naps.iter().rev().skip(1).max();
     assert_eq!(longest, Some(&Duration::from_secs(5)));
 }
 
 #[tokio::test]
-async fn what_was_approved_runs_at_once_whatever_the_job_waits_for() {
+async fn an_approved_run_starts_at_once_whatever_the_job_waits_for() {
     let approve = |job: &'static str| -> Act {
-        Box::new(move |play| play.orders.at_once.ask(job.to_owned()))
+        Box::new(move |script| script.control.run_now.request(job.to_owned()))
     };
-    let play = Play::new("2026-03-02T07:01:00Z", &[entry("job", "0 * * * *")]);
-    let play = play.knows("job", |state| {
+    let script = Script::new("2026-03-02T07:01:00Z", &[entry("job", "0 * * * *")]);
+    let script = script.with_state("job", |state| {
         state.failures = 11;
         state.last_due = Some(time("2026-03-02T07:00:00.000Z"));
     });
     let acts = vec![
         ("2026-03-02T07:20:00Z", approve("job")),
-        ("2026-03-02T07:30:00Z", approve("a job that is gone")),
+        ("2026-03-02T07:30:00Z", approve("a job that is removed")),
     ];
-    let mut said = play.until("2026-03-02T07:50:00Z", acts).await;
-    said.retain(|text| !text.contains(" due "));
-    assert_eq!(said, ["ready", "job approval", "job ok", "stopping"]);
+    let mut log = script.until("2026-03-02T07:50:00Z", acts).await;
+    log.retain(|text| !text.contains(" due "));
+    assert_eq!(log, ["ready", "job approval", "job ok", "stopping"]);
 }

@@ -1,65 +1,65 @@
-//! Which job is due when, also when somebody sets the clock.
+//! Which job is due when, also across changes of the wall clock.
 //!
-//! No waiting, no clock, no runs: the loop says what time it is and is told what is due. Two times
-//! are compared: what the wall clock passed and what really passed. The surprise: a host that slept
-//! looks like a clock that was set, because the monotonic clock sleeps with it.
+//! No waiting, no clock, no runs: the loop passes the time and gets what is due. Elapsed wall time is compared with
+//! elapsed monotonic time. The surprise: a suspended host looks like a clock that was set forward, because the monotonic
+//! clock is suspended too.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::engine::{Entry, Next};
-use super::verdict::believed;
+use super::engine::{Entry, NextTick};
+use super::next_run::plausible;
 use crate::model::Cause;
-use crate::model::scalar::moved;
-use crate::model::schedule::{TOGETHER, missed, next_tick, room, spread};
+use crate::model::scalar::saturating_add;
+use crate::model::schedule::{START_SPREAD, max_spread, missed, next_tick, spread};
 
-/// The wall clock is looked at again after this long at most (reliability.md 4.6).
-pub const LONGEST_NAP: Duration = Duration::from_secs(30);
+/// The longest time until the wall clock is read again (reliability.md 4.6).
+pub const MAX_SLEEP: Duration = Duration::from_secs(30);
 
-/// What was missed while the machine was off is spread over this long.
+/// Runs that catch up after a start are spread over this time.
 const CATCH_UP_SPREAD: Duration = Duration::from_secs(10 * 60);
 
-/// A clock put forward by more than this was wrong before: what it skipped counts as missed.
-const CORRECTION: SignedDuration = SignedDuration::from_hours(3);
+/// A clock set forward by more than this was wrong before: ticks in between count as missed.
+const MAX_STEP_FORWARD: SignedDuration = SignedDuration::from_hours(3);
 
-/// A clock put back by less than this was nudged; nothing is planned anew.
-const NUDGE: SignedDuration = SignedDuration::from_secs(1);
+/// A clock set back by less than this changes no plan.
+const MAX_STEP_BACK: SignedDuration = SignedDuration::from_secs(1);
 
-/// How far back a tick is looked for that a new job counts as done: 29 February may be eight years away.
+/// How far back to search the last tick of a new job: 29 February may be eight years away.
 const EIGHT_YEARS: SignedDuration = SignedDuration::from_hours(8 * 366 * 24);
 
-/// A job's time has come.
+/// A tick: a job is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tick {
     /// The job.
     pub job: String,
     /// As in [`Entry::config_fingerprint`].
     pub config_fingerprint: String,
-    /// When it was due; the spread is not in it.
+    /// When it was due, without the spread.
     pub due: Timestamp,
-    /// Why it runs.
+    /// The cause of the run.
     pub cause: Cause,
-    /// When that was seen.
+    /// The wall time when it was found due.
     pub now: Timestamp,
 }
 
-/// What a look at the clock showed.
+/// The result of [`Timetable::advance`].
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// Jobs whose time has come, the earliest first.
+pub struct Advance {
+    /// Due ticks, the earliest first.
     pub due: Vec<Tick>,
-    /// Jobs that lost a tick to a clock that was put forward.
-    pub jumped: Vec<String>,
+    /// Jobs with a tick that was skipped because the clock was set forward past it.
+    pub skipped: Vec<String>,
 }
 
-/// On what occasion the jobs are loaded.
+/// Why jobs are loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Occasion {
-    /// The daemon starts: what was missed is made up for.
+pub enum LoadReason {
+    /// The daemon starts: missed ticks are caught up.
     Start,
-    /// New configuration: plans of jobs that tick as before stay.
+    /// New configuration: jobs with the same schedule keep their plans.
     Reload,
 }
 
@@ -71,7 +71,7 @@ struct Plan {
 }
 
 #[derive(Debug)]
-struct Timed {
+struct ScheduledJob {
     entry: Entry,
     last_due: Option<Timestamp>,
     plan: Option<Plan>,
@@ -81,29 +81,29 @@ struct Timed {
 #[derive(Debug)]
 pub struct Timetable {
     host: String,
-    jobs: BTreeMap<String, Timed>,
-    looked: Option<(Timestamp, Duration)>,
+    jobs: BTreeMap<String, ScheduledJob>,
+    observed: Option<(Timestamp, Duration)>,
 }
 
 impl Timetable {
-    /// Without jobs; `host` makes the spread differ from machine to machine.
+    /// Without jobs; `host` makes the spread differ between machines.
     pub fn new(host: String) -> Self {
         Self {
             host,
             jobs: BTreeMap::new(),
-            looked: None,
+            observed: None,
         }
     }
 
-    /// Takes these jobs in place of those it had.
+    /// Replaces the jobs.
     ///
-    /// Returns the ticks to write down as done for jobs that want to catch up and were never seen
-    /// before: else a job whose machine is off whenever it is due would never have missed anything.
+    /// Returns ticks to record as done, for new jobs with `catch_up`: otherwise a job whose machine is off whenever it is
+    /// due would never have missed a tick.
     pub fn load(
         &mut self,
         entries: Vec<Entry>,
         last_due: impl Fn(&str) -> Option<Timestamp>,
-        occasion: Occasion,
+        reason: LoadReason,
         now: Timestamp,
     ) -> Vec<(String, Timestamp)> {
         let mut before = std::mem::take(&mut self.jobs);
@@ -118,174 +118,173 @@ impl Timetable {
             };
             if last_due.is_none() && entry.catch_up {
                 let (cron, zone) = (entry.schedule.cron(), entry.zone.zone());
-                let done = missed(cron, zone, moved(now, -EIGHT_YEARS), now).unwrap_or(now);
+                let done =
+                    missed(cron, zone, saturating_add(now, -EIGHT_YEARS), now).unwrap_or(now);
                 first_seen.push((entry.name.clone(), done));
                 last_due = Some(done);
             }
             if kept.is_none() {
                 plan = self.plan(&entry, last_due, now);
-                if occasion == Occasion::Start {
+                if reason == LoadReason::Start {
                     plan = self.plan_catch_up(&entry, last_due, now, plan);
                 }
             }
             let name = entry.name.clone();
-            let timed = Timed {
+            let job = ScheduledJob {
                 entry,
                 last_due,
                 plan,
             };
-            self.jobs.insert(name, timed);
+            self.jobs.insert(name, job);
         }
         first_seen
     }
 
-    /// Whether there is such a job.
+    /// Whether the job exists.
     pub fn has(&self, job: &str) -> bool {
         self.jobs.contains_key(job)
     }
 
-    /// A tick out of turn, which changes no plan; nothing when there is no such job.
-    pub fn at_once(&self, job: &str, cause: Cause, now: Timestamp) -> Option<Tick> {
-        self.jobs.get(job).map(|timed| Tick {
-            job: job.to_owned(),
-            config_fingerprint: timed.entry.config_fingerprint.clone(),
+    /// A tick independent of the schedule, which changes no plan; `None` without such a job.
+    pub fn tick_now(&self, name: &str, cause: Cause, now: Timestamp) -> Option<Tick> {
+        self.jobs.get(name).map(|job| Tick {
+            job: name.to_owned(),
+            config_fingerprint: job.entry.config_fingerprint.clone(),
             due: now,
             cause,
             now,
         })
     }
 
-    /// When each job is due next, by name.
-    pub fn nexts(&self) -> Vec<Next> {
-        let next = |(name, timed): (&String, &Timed)| Next {
+    /// The next tick of each job, by name.
+    pub fn next_ticks(&self) -> Vec<NextTick> {
+        let next = |(name, job): (&String, &ScheduledJob)| NextTick {
             job: name.clone(),
-            zone: timed
+            zone: job
                 .entry
                 .zone
                 .zone()
                 .iana_name()
                 .unwrap_or("UTC")
                 .to_owned(),
-            due: timed.plan.map(|plan| plan.due),
+            due: job.plan.map(|plan| plan.due),
         };
         self.jobs.iter().map(next).collect()
     }
 
-    /// Tells what is due, and plans what comes after it. `running` is monotonic.
-    pub fn look(&mut self, now: Timestamp, running: Duration) -> Seen {
-        let mut seen = Seen::default();
-        if let Some((before, was_running)) = self.looked.replace((now, running)) {
+    /// Returns what is due at `now`, and plans the ticks after it. `running` is monotonic time.
+    pub fn advance(&mut self, now: Timestamp, running: Duration) -> Advance {
+        let mut advance = Advance::default();
+        if let Some((before, was_running)) = self.observed.replace((now, running)) {
             let passed = SignedDuration::try_from(running.saturating_sub(was_running));
             let jump = now.duration_since(before) - passed.unwrap_or_default();
-            if jump < -NUDGE {
-                self.put_back(now);
-            } else if jump > CORRECTION {
-                seen.jumped = self.put_forward(before, now);
+            if jump < -MAX_STEP_BACK {
+                self.clock_set_back(now);
+            } else if jump > MAX_STEP_FORWARD {
+                advance.skipped = self.clock_set_forward(before, now);
             }
         }
         let mut due = Vec::new();
-        for (name, timed) in &self.jobs {
-            if let Some(plan) = timed.plan.filter(|plan| plan.at <= now) {
+        for (name, job) in &self.jobs {
+            if let Some(plan) = job.plan.filter(|plan| plan.at <= now) {
                 due.push((plan, name.clone()));
             }
         }
         due.sort_by_key(|(plan, _)| plan.at);
         for (plan, name) in due {
-            seen.due.extend(self.take(&name, plan, now));
+            advance.due.extend(self.take(&name, plan, now));
         }
-        seen
+        advance
     }
 
-    /// How long nothing is due, and at most [`LONGEST_NAP`].
-    pub fn nap(&self, now: Timestamp) -> Duration {
-        let nearest = self
+    /// The time until the next tick, at most [`MAX_SLEEP`].
+    pub fn time_to_next(&self, now: Timestamp) -> Duration {
+        let next = self
             .jobs
             .values()
-            .filter_map(|timed| Some(timed.plan?.at))
+            .filter_map(|job| Some(job.plan?.at))
             .min();
-        let left = nearest.map_or(SignedDuration::MAX, |at| at.duration_since(now));
-        Duration::try_from(left)
-            .unwrap_or_default()
-            .min(LONGEST_NAP)
+        let left = next.map_or(SignedDuration::MAX, |at| at.duration_since(now));
+        Duration::try_from(left).unwrap_or_default().min(MAX_SLEEP)
     }
 
-    /// However many ticks have passed since the plan was made, they are one run: that of the latest.
+    /// All ticks since the plan was made are one run: that of the latest tick.
     fn take(&mut self, name: &str, plan: Plan, now: Timestamp) -> Option<Tick> {
-        let timed = self.jobs.get(name)?;
-        let (cron, zone) = (timed.entry.schedule.cron(), timed.entry.zone.zone());
+        let job = self.jobs.get(name)?;
+        let (cron, zone) = (job.entry.schedule.cron(), job.entry.zone.zone());
         let due = missed(cron, zone, plan.due, now).unwrap_or(plan.due);
-        let next = self.plan(&timed.entry, Some(due), now);
-        let timed = self.jobs.get_mut(name)?;
-        timed.last_due = Some(due);
-        timed.plan = next;
+        let next = self.plan(&job.entry, Some(due), now);
+        let job = self.jobs.get_mut(name)?;
+        job.last_due = Some(due);
+        job.plan = next;
         Some(Tick {
             job: name.to_owned(),
-            config_fingerprint: timed.entry.config_fingerprint.clone(),
+            config_fingerprint: job.entry.config_fingerprint.clone(),
             due,
             cause: plan.cause,
             now,
         })
     }
 
-    /// Nothing runs twice: plans start after the last tick that was acted on.
-    fn put_back(&mut self, now: Timestamp) {
-        let latest = moved(now, signed(CATCH_UP_SPREAD));
+    /// No tick runs again: plans start after the last tick that was acted on.
+    fn clock_set_back(&mut self, now: Timestamp) {
+        let latest = saturating_add(now, signed(CATCH_UP_SPREAD));
         self.replan(
-            |timed| match timed.plan {
+            |job| match job.plan {
                 Some(plan) if plan.cause == Cause::CatchUp && plan.due <= now => {
                     Replan::Keep(Plan {
                         at: plan.at.min(latest),
                         ..plan
                     })
                 }
-                _ => Replan::Anew,
+                _ => Replan::Recompute,
             },
             now,
         );
     }
 
-    /// What the clock skipped counts as missed; what was due before is not concerned.
-    fn put_forward(&mut self, before: Timestamp, now: Timestamp) -> Vec<String> {
-        let mut jumped = Vec::new();
+    /// Ticks that the clock skipped count as missed; earlier ones stay due.
+    fn clock_set_forward(&mut self, before: Timestamp, now: Timestamp) -> Vec<String> {
+        let mut skipped = Vec::new();
         self.replan(
-            |timed| match timed.plan {
+            |job| match job.plan {
                 Some(plan) if before < plan.due && plan.due <= now => {
-                    if timed.entry.catch_up {
+                    if job.entry.catch_up {
                         Replan::Keep(Plan {
                             cause: Cause::CatchUp,
                             ..plan
                         })
                     } else {
-                        jumped.push(timed.entry.name.clone());
-                        Replan::Anew
+                        skipped.push(job.entry.name.clone());
+                        Replan::Recompute
                     }
                 }
                 Some(plan) => Replan::Keep(plan),
-                None => Replan::Anew,
+                None => Replan::Recompute,
             },
             now,
         );
-        jumped
+        skipped
     }
 
-    fn replan(&mut self, mut how: impl FnMut(&Timed) -> Replan, now: Timestamp) {
+    fn replan(&mut self, mut how: impl FnMut(&ScheduledJob) -> Replan, now: Timestamp) {
         let mut jobs = std::mem::take(&mut self.jobs);
-        for timed in jobs.values_mut() {
-            timed.plan = match how(timed) {
+        for job in jobs.values_mut() {
+            job.plan = match how(job) {
                 Replan::Keep(plan) => Some(plan),
-                Replan::Anew => self.plan(&timed.entry, timed.last_due, now),
+                Replan::Recompute => self.plan(&job.entry, job.last_due, now),
             };
         }
         self.jobs = jobs;
     }
 
-    /// The job's next tick that has not been acted on.
+    /// The job's next tick after the last one that was acted on.
     fn plan(&self, entry: &Entry, last_due: Option<Timestamp>, now: Timestamp) -> Option<Plan> {
-        let Some(last_due) = believed(last_due, now) else {
+        let Some(last_due) = plausible(last_due, now) else {
             return self.plan_after(entry, now);
         };
-        // A tick whose spread is not over yet is not missed, also when the daemon has just started.
-        let recent = last_due.max(moved(now, -signed(TOGETHER)));
+        // A tick is not missed until its spread is over, also right after a start.
+        let recent = last_due.max(saturating_add(now, -signed(START_SPREAD)));
         self.plan_after(entry, recent)
             .filter(|plan| plan.due > now || plan.at > now)
             .or_else(|| self.plan_after(entry, last_due.max(now)))
@@ -294,8 +293,8 @@ impl Timetable {
     fn plan_after(&self, entry: &Entry, after: Timestamp) -> Option<Plan> {
         let (cron, zone) = (entry.schedule.cron(), entry.zone.zone());
         let due = next_tick(cron, zone, after)?;
-        let room = room(cron, due, next_tick(cron, zone, due));
-        let at = moved(due, signed(self.offset(entry, room)));
+        let room = max_spread(cron, due, next_tick(cron, zone, due));
+        let at = saturating_add(due, signed(self.offset(entry, room)));
         Some(Plan {
             due,
             at,
@@ -303,7 +302,7 @@ impl Timetable {
         })
     }
 
-    /// What was missed is made up for, unless the next tick comes sooner anyway.
+    /// Catches up a missed tick, unless the next tick is sooner.
     fn plan_catch_up(
         &self,
         entry: &Entry,
@@ -312,12 +311,12 @@ impl Timetable {
         next: Option<Plan>,
     ) -> Option<Plan> {
         let (cron, zone) = (entry.schedule.cron(), entry.zone.zone());
-        let late = believed(last_due, now)
+        let late = plausible(last_due, now)
             .filter(|_| entry.catch_up)
             .and_then(|last_due| missed(cron, zone, last_due, now))
             .map(|due| Plan {
                 due,
-                at: moved(now, signed(self.offset(entry, CATCH_UP_SPREAD))),
+                at: saturating_add(now, signed(self.offset(entry, CATCH_UP_SPREAD))),
                 cause: Cause::CatchUp,
             });
         match (late, next) {
@@ -333,14 +332,14 @@ impl Timetable {
 
 enum Replan {
     Keep(Plan),
-    Anew,
+    Recompute,
 }
 
 fn same_ticks(old: &Entry, new: &Entry) -> bool {
     old.schedule == new.schedule && old.zone == new.zone
 }
 
-/// For the short lengths used here, which always fit.
+/// Never saturates for the short durations used here.
 fn signed(length: Duration) -> SignedDuration {
     SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX)
 }

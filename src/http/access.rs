@@ -1,4 +1,4 @@
-//! What a request carries to be let in.
+//! The authorization headers of a request.
 
 use std::sync::Arc;
 
@@ -7,17 +7,17 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::error::Kind;
 
-/// The headers of one token, and which token it was.
+/// The authorization headers made from one token.
 #[derive(Clone)]
-pub(super) struct Access {
-    /// Counts the tokens of a keeper; a refused token is dropped only when it is still this one.
-    pub generation: u64,
+pub struct Access {
+    /// Number of the token, counted by its manager; a refused token is dropped only while it is the current one.
+    pub(crate) generation: u64,
     headers: Arc<[(HeaderName, HeaderValue)]>,
 }
 
 impl Access {
-    /// A bearer token, with a key beside it where the vendor wants one.
-    pub fn bearer(
+    /// A bearer token, and the API key header that some vendors require beside it.
+    pub(crate) fn bearer(
         generation: u64,
         token: &SecretString,
         key: Option<(&str, &SecretString)>,
@@ -33,33 +33,32 @@ impl Access {
         })
     }
 
-    /// A key alone.
-    pub fn key(header: &str, key: &SecretString) -> Result<Self, Kind> {
+    /// An API key without a token.
+    pub(crate) fn key(header: &str, key: &SecretString) -> Result<Self, Kind> {
         Ok(Self {
             generation: 0,
             headers: [(name(header)?, value(key, "the API key")?)].into(),
         })
     }
 
-    /// Puts the headers onto a request.
-    pub fn put_on(&self, request: &mut HeaderMap) {
+    pub(crate) fn put_on(&self, request: &mut HeaderMap) {
         for (name, value) in self.headers.iter() {
             request.insert(name.clone(), value.clone());
         }
     }
 }
 
-/// A header's name from a description.
-pub(super) fn name(header: &str) -> Result<HeaderName, Kind> {
+/// A header name from a connector or a source.
+pub(crate) fn name(header: &str) -> Result<HeaderName, Kind> {
     HeaderName::try_from(header)
-        .map_err(|_| Kind::Setup(format!("`{header}` is no name of a header")))
+        .map_err(|_| Kind::Setup(format!("`{header}` is not a valid header name")))
 }
 
-/// A header's value that no log will show.
-pub(super) fn value(secret: &SecretString, what: &str) -> Result<HeaderValue, Kind> {
+/// A header value that is marked sensitive, so that it is not logged.
+pub(crate) fn value(secret: &SecretString, what: &str) -> Result<HeaderValue, Kind> {
     let mut value = HeaderValue::try_from(secret.expose_secret()).map_err(|_| {
         Kind::Setup(format!(
-            "{what} holds characters that no header can carry; is there a line break in its file"
+            "{what} contains characters that a header cannot carry; check its file for a line break"
         ))
     })?;
     value.set_sensitive(true);

@@ -1,8 +1,8 @@
-//! Reading a body into one piece of memory, within every limit.
+//! Reads a body into one buffer, within every limit.
 //!
-//! gzip is unpacked here and not by the client, because only here the unpacked size, the ratio and
-//! a missing end can be seen while the bytes arrive. Whether a body is gzip its first two bytes say: a proxy may lose the
-//! header, or leave it on a body that it has unpacked. Text in another charset than UTF-8 is turned into it.
+//! gzip is decompressed here and not by the client, because only here the decompressed size, the ratio and
+//! a missing end can be checked while the bytes arrive. The first two bytes decide whether a body is gzip: a proxy
+//! may drop the header, or leave it on a body that it has decompressed. Text in another charset is converted to UTF-8.
 
 use std::io::{self, Write};
 
@@ -10,80 +10,81 @@ use flate2::write::MultiGzDecoder;
 use reqwest::Response;
 
 use super::charset;
-use super::client::fault;
+use super::client::error_kind;
 use super::deadline::Deadline;
 use super::error::Kind;
 use super::limits::{RATIO, RATIO_AFTER};
 use super::reply::Headers;
 use super::rules::Timeouts;
 
-/// What becomes of a body that is larger than the limit.
+/// What to do with a body that is larger than the limit.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Beyond {
-    /// It is refused.
+pub(crate) enum Oversized {
     Refuse,
-    /// What came until then is enough.
-    Cut,
+    /// The bytes up to the limit are kept.
+    Truncate,
 }
 
-/// Reads a body to its end, into `room`, which is empty. The headers come apart from the response, which has given them away.
-pub(super) async fn read(
+/// Reads a body to its end, into `buffer`, which is empty. `headers` were taken out of `response` before.
+pub(crate) async fn read(
     mut response: Response,
     headers: &Headers,
-    room: Vec<u8>,
-    (limit, beyond): (u64, Beyond),
+    buffer: Vec<u8>,
+    (limit, oversized): (u64, Oversized),
     deadline: &mut Deadline,
     (host, timeouts): (&str, &Timeouts),
 ) -> Result<Vec<u8>, Kind> {
-    let packing = packing(headers)?;
-    let stated = response.content_length().unwrap_or_default();
-    if packing == Packing::None && stated > limit && beyond == Beyond::Refuse {
+    let declared = content_coding(headers)?;
+    let content_length = response.content_length().unwrap_or_default();
+    if declared == Coding::None && content_length > limit && oversized == Oversized::Refuse {
         return Err(Kind::TooLarge(limit));
     }
-    let mut body = Body::new(packing, room, stated, limit);
+    let mut body = Body::new(declared, buffer, content_length, limit);
     loop {
-        let piece = deadline
-            .piece(response.chunk(), |piece| {
-                piece
+        let chunk = deadline
+            .chunk(response.chunk(), |chunk| {
+                chunk
                     .as_ref()
-                    .map_or(0, |piece| piece.as_ref().map_or(0, |bytes| bytes.len()))
+                    .map_or(0, |chunk| chunk.as_ref().map_or(0, |bytes| bytes.len()))
             })
             .await?
-            .map_err(|error| fault(&error, host, timeouts))?;
-        let Some(piece) = piece else {
+            .map_err(|error| error_kind(&error, host, timeouts))?;
+        let Some(chunk) = chunk else {
             let body = body.finish()?;
             return Ok(charset::to_utf8(body, headers.get("content-type")));
         };
-        match body.take(&piece) {
-            Err(Kind::TooLarge(_)) if beyond == Beyond::Cut => return Ok(body.cut()),
+        match body.take(&chunk) {
+            Err(Kind::TooLarge(_)) if oversized == Oversized::Truncate => {
+                return Ok(body.truncated());
+            }
             taken => taken?,
         }
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Packing {
+enum Coding {
     None,
     Gzip,
 }
 
-/// More than one coding, or one that was not asked for, is refused: it can hide a bomb in a bomb.
-fn packing(headers: &Headers) -> Result<Packing, Kind> {
+/// More than one coding, or one that was not requested, is refused: it can nest decompression bombs.
+fn content_coding(headers: &Headers) -> Result<Coding, Kind> {
     let codings = headers.all("content-encoding");
     match codings.to_ascii_lowercase().as_str() {
-        "" | "identity" => Ok(Packing::None),
-        "gzip" | "x-gzip" => Ok(Packing::Gzip),
+        "" | "identity" => Ok(Coding::None),
+        "gzip" | "x-gzip" => Ok(Coding::Gzip),
         _ => Err(Kind::Encoding),
     }
 }
 
-/// A body under way.
+/// A body while it is received.
 enum Body {
-    /// Too little has come to see whether it is packed.
-    Begun {
-        declared: Packing,
-        room: Vec<u8>,
-        stated: u64,
+    /// Too few bytes to detect gzip.
+    Undetected {
+        declared: Coding,
+        buffer: Vec<u8>,
+        content_length: u64,
         limit: u64,
         head: Vec<u8>,
     },
@@ -91,153 +92,152 @@ enum Body {
     Packed(Box<MultiGzDecoder<Bounded>>),
 }
 
-/// How gzip begins (RFC 1952 2.3.1).
+/// Magic number of gzip (RFC 1952 2.3.1).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// What a body is by its first bytes; where they say nothing, what its header says.
-fn packing_of(head: &[u8], declared: Packing) -> Packing {
+/// The coding by the first bytes; the declared one where they do not tell.
+fn detect_coding(head: &[u8], declared: Coding) -> Coding {
     match *head {
-        [first, second, ..] if [first, second] == GZIP => Packing::Gzip,
-        // The text of an answer, or a web page: the header was left on it.
-        [b'{' | b'[' | b'<' | b'"' | b' ' | b'\t' | b'\r' | b'\n', ..] => Packing::None,
-        [0xef, 0xbb, ..] => Packing::None,
+        [first, second, ..] if [first, second] == GZIP => Coding::Gzip,
+        // JSON or a web page: a proxy decompressed the body and left the header.
+        [b'{' | b'[' | b'<' | b'"' | b' ' | b'\t' | b'\r' | b'\n', ..] => Coding::None,
+        [0xef, 0xbb, ..] => Coding::None,
         _ => declared,
     }
 }
 
 impl Body {
-    fn new(declared: Packing, room: Vec<u8>, stated: u64, limit: u64) -> Self {
-        Self::Begun {
+    fn new(declared: Coding, buffer: Vec<u8>, content_length: u64, limit: u64) -> Self {
+        Self::Undetected {
             declared,
-            room,
-            stated,
+            buffer,
+            content_length,
             limit,
             head: Vec::new(),
         }
     }
 
-    fn open(packing: Packing, mut room: Vec<u8>, stated: u64, limit: u64) -> Self {
-        // JSON packs to about a twelfth; a guess that is too small only costs a copy or two.
-        let expected = if packing == Packing::Gzip {
-            stated.saturating_mul(8)
+    fn open(coding: Coding, mut buffer: Vec<u8>, content_length: u64, limit: u64) -> Self {
+        // gzip shrinks JSON to about a twelfth; too small a guess costs only a copy or two.
+        let expected = if coding == Coding::Gzip {
+            content_length.saturating_mul(8)
         } else {
-            stated
+            content_length
         };
         let capacity = usize::try_from(expected.min(limit)).unwrap_or(0);
-        if room.capacity() < capacity {
-            // A little more than asked for, so that the next page fits too; growing would double it.
-            room = Vec::with_capacity(capacity + capacity / 16);
+        if buffer.capacity() < capacity {
+            // A little more than declared, so that the next page fits too; growing would double it.
+            buffer = Vec::with_capacity(capacity + capacity / 16);
         }
-        let inside = Bounded {
-            bytes: room,
+        let output = Bounded {
+            bytes: buffer,
             packed: 0,
             limit,
-            packing,
+            coding,
             full: None,
         };
-        match packing {
-            Packing::None => Self::Plain(inside),
-            Packing::Gzip => Self::Packed(Box::new(MultiGzDecoder::new(inside))),
+        match coding {
+            Coding::None => Self::Plain(output),
+            Coding::Gzip => Self::Packed(Box::new(MultiGzDecoder::new(output))),
         }
     }
 
-    fn take(&mut self, piece: &[u8]) -> Result<(), Kind> {
-        let (written, inside) = match self {
-            Self::Begun { head, .. } if head.len() + piece.len() < GZIP.len() => {
-                head.extend_from_slice(piece);
+    fn take(&mut self, chunk: &[u8]) -> Result<(), Kind> {
+        let (written, output) = match self {
+            Self::Undetected { head, .. } if head.len() + chunk.len() < GZIP.len() => {
+                head.extend_from_slice(chunk);
                 return Ok(());
             }
-            Self::Begun { head, .. } => {
+            Self::Undetected { head, .. } => {
                 let mut start = std::mem::take(head);
                 if start.is_empty() {
-                    self.decide(piece);
-                    return self.take(piece);
+                    self.detect(chunk);
+                    return self.take(chunk);
                 }
-                start.extend_from_slice(piece);
-                self.decide(&start);
+                start.extend_from_slice(chunk);
+                self.detect(&start);
                 return self.take(&start);
             }
-            Self::Plain(inside) => (inside.write_all(piece), inside),
+            Self::Plain(output) => (output.write_all(chunk), output),
             Self::Packed(decoder) => {
-                decoder.get_mut().packed += piece.len() as u64;
-                (decoder.write_all(piece), decoder.get_mut())
+                decoder.get_mut().packed += chunk.len() as u64;
+                (decoder.write_all(chunk), decoder.get_mut())
             }
         };
-        written.map_err(|_| inside.full.take().unwrap_or_else(broken_packing))
+        written.map_err(|_| output.full.take().unwrap_or_else(corrupt_gzip))
     }
 
-    fn decide(&mut self, head: &[u8]) {
-        if let Self::Begun {
+    fn detect(&mut self, head: &[u8]) {
+        if let Self::Undetected {
             declared,
-            room,
-            stated,
+            buffer,
+            content_length,
             limit,
             ..
         } = self
         {
-            let packing = packing_of(head, *declared);
-            *self = Self::open(packing, std::mem::take(room), *stated, *limit);
+            let coding = detect_coding(head, *declared);
+            *self = Self::open(coding, std::mem::take(buffer), *content_length, *limit);
         }
     }
 
     fn finish(mut self) -> Result<Vec<u8>, Kind> {
-        if let Self::Begun { head, .. } = &mut self {
+        if let Self::Undetected { head, .. } = &mut self {
             let head = std::mem::take(head);
             if head.is_empty() {
-                // An empty body with the header is what some servers send beside 204.
+                // Some servers send 204 with the header and an empty body.
                 return Ok(head);
             }
-            self.decide(&head);
+            self.detect(&head);
             self.take(&head)?;
         }
         match self {
-            Self::Plain(inside) => Ok(inside.bytes),
+            Self::Plain(output) => Ok(output.bytes),
             Self::Packed(mut decoder) => {
                 if decoder.try_finish().is_err() {
-                    return Err(decoder.get_mut().full.take().unwrap_or_else(broken_packing));
+                    return Err(decoder.get_mut().full.take().unwrap_or_else(corrupt_gzip));
                 }
                 Ok(std::mem::take(&mut decoder.get_mut().bytes))
             }
-            Self::Begun { head, .. } => Ok(head),
+            Self::Undetected { head, .. } => Ok(head),
         }
     }
 
-    fn cut(self) -> Vec<u8> {
+    fn truncated(self) -> Vec<u8> {
         match self {
-            Self::Begun { head, .. } => head,
-            Self::Plain(inside) => inside.bytes,
+            Self::Undetected { head, .. } => head,
+            Self::Plain(output) => output.bytes,
             Self::Packed(mut decoder) => std::mem::take(&mut decoder.get_mut().bytes),
         }
     }
 }
 
-fn broken_packing() -> Kind {
-    Kind::BadAnswer(200, "the gzip packing is broken or cut".into())
+fn corrupt_gzip() -> Kind {
+    Kind::UnexpectedResponse(200, "the gzip data is corrupt or truncated".into())
 }
 
-/// Memory with a lid.
+/// A buffer that enforces the size limit and the compression ratio.
 struct Bounded {
     bytes: Vec<u8>,
     packed: u64,
     limit: u64,
-    packing: Packing,
+    coding: Coding,
     full: Option<Kind>,
 }
 
 impl Write for Bounded {
-    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        let size = (self.bytes.len() + piece.len()) as u64;
+    fn write(&mut self, chunk: &[u8]) -> io::Result<usize> {
+        let size = (self.bytes.len() + chunk.len()) as u64;
         if size > self.limit {
             self.full = Some(Kind::TooLarge(self.limit));
-        } else if self.packing == Packing::Gzip && size > RATIO_AFTER && size > self.packed * RATIO
-        {
+        } else if self.coding == Coding::Gzip && size > RATIO_AFTER && size > self.packed * RATIO {
             self.full = Some(Kind::Bomb);
         }
         if self.full.is_some() {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        self.bytes.extend_from_slice(piece);
-        Ok(piece.len())
+        self.bytes.extend_from_slice(chunk);
+        Ok(chunk.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -260,13 +260,13 @@ mod tests {
             .expect("memory does not fail")
     }
 
-    fn unpack(bytes: &[u8], limit: u64, piece: usize) -> Result<Vec<u8>, Kind> {
-        take(Packing::Gzip, bytes, limit, piece)
+    fn unpack(bytes: &[u8], limit: u64, chunk: usize) -> Result<Vec<u8>, Kind> {
+        take(Coding::Gzip, bytes, limit, chunk)
     }
 
-    fn take(declared: Packing, bytes: &[u8], limit: u64, piece: usize) -> Result<Vec<u8>, Kind> {
+    fn take(declared: Coding, bytes: &[u8], limit: u64, chunk: usize) -> Result<Vec<u8>, Kind> {
         let mut body = Body::new(declared, Vec::new(), bytes.len() as u64, limit);
-        bytes.chunks(piece).try_for_each(|piece| body.take(piece))?;
+        bytes.chunks(chunk).try_for_each(|chunk| body.take(chunk))?;
         body.finish()
     }
 
@@ -277,7 +277,7 @@ mod tests {
         let mut flipped = whole.clone();
         let last = flipped.len() - 6;
         flipped[last] ^= 1;
-        let twice = [whole.clone(), whole.clone()].concat();
+        let members = [whole.clone(), whole.clone()].concat();
         let cut = whole[..whole.len() - 3].to_vec();
         let half = whole[..whole.len() / 2].to_vec();
         let tail = [whole.clone(), b"tail".to_vec()].concat();
@@ -286,24 +286,28 @@ mod tests {
             ("whole", &whole, Ok(text.clone())),
             (
                 "two members",
-                &twice,
+                &members,
                 Ok([text.clone(), text.clone()].concat()),
             ),
             ("empty", &Vec::new(), Ok(Vec::new())),
-            ("cut in the check sum", &cut, Err(broken_packing())),
-            ("cut in the middle", &half, Err(broken_packing())),
-            ("wrong check sum", &flipped, Err(broken_packing())),
-            ("garbage behind", &tail, Err(broken_packing())),
+            ("cut in the check sum", &cut, Err(corrupt_gzip())),
+            ("cut in the middle", &half, Err(corrupt_gzip())),
+            ("wrong check sum", &flipped, Err(corrupt_gzip())),
+            ("garbage behind", &tail, Err(corrupt_gzip())),
             ("not gzip but text", &text, Ok(text.clone())),
-            ("one letter", &b"1".to_vec(), Err(broken_packing())),
-            ("half a beginning", &vec![0x1f], Err(broken_packing())),
-            ("neither", &b"\x00\x01\x02".to_vec(), Err(broken_packing())),
+            ("one letter", &b"1".to_vec(), Err(corrupt_gzip())),
+            (
+                "one byte of the magic number",
+                &vec![0x1f],
+                Err(corrupt_gzip()),
+            ),
+            ("neither", &b"\x00\x01\x02".to_vec(), Err(corrupt_gzip())),
         ] {
-            for piece in [1, 7, 1 << 20] {
+            for chunk in [1, 7, 1 << 20] {
                 assert_eq!(
-                    unpack(bytes, limit, piece),
+                    unpack(bytes, limit, chunk),
                     should,
-                    "{name}, {piece} bytes a piece"
+                    "{name}, {chunk} bytes a chunk"
                 );
             }
         }
@@ -315,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_bytes_outweigh_the_header() {
+    fn the_first_bytes_override_the_header() {
         let text = br#"{"users":[{"sourcedId":"u1"}]}"#.repeat(400);
         let whole = packed(&text);
         let marked = [b"\xef\xbb\xbf".to_vec(), text.clone()].concat();
@@ -324,51 +328,51 @@ mod tests {
         for (name, declared, bytes, should) in [
             (
                 "gzip without its header",
-                Packing::None,
+                Coding::None,
                 &whole,
                 Ok(text.clone()),
             ),
             (
                 "cut gzip without its header",
-                Packing::None,
+                Coding::None,
                 &cut,
-                Err(broken_packing()),
+                Err(corrupt_gzip()),
             ),
-            ("the header on text", Packing::Gzip, &text, Ok(text.clone())),
+            ("the header on text", Coding::Gzip, &text, Ok(text.clone())),
             (
                 "the header on text with a mark",
-                Packing::Gzip,
+                Coding::Gzip,
                 &marked,
                 Ok(marked.clone()),
             ),
             (
                 "the header on a web page",
-                Packing::Gzip,
+                Coding::Gzip,
                 &page,
                 Ok(page.clone()),
             ),
-            ("text", Packing::None, &text, Ok(text.clone())),
+            ("text", Coding::None, &text, Ok(text.clone())),
             (
                 "one letter",
-                Packing::None,
+                Coding::None,
                 &b"1".to_vec(),
                 Ok(b"1".to_vec()),
             ),
-            ("nothing", Packing::None, &Vec::new(), Ok(Vec::new())),
+            ("nothing", Coding::None, &Vec::new(), Ok(Vec::new())),
         ] {
-            for piece in [1, 2, 7, 1 << 20] {
-                let seen = take(declared, bytes, 1 << 20, piece);
-                assert_eq!(seen, should, "{name}, {piece} bytes a piece");
+            for chunk in [1, 2, 7, 1 << 20] {
+                let seen = take(declared, bytes, 1 << 20, chunk);
+                assert_eq!(seen, should, "{name}, {chunk} bytes a chunk");
             }
         }
         let bomb = packed(&vec![0; 3 << 20]);
-        assert_eq!(take(Packing::None, &bomb, 64 << 20, 512), Err(Kind::Bomb));
+        assert_eq!(take(Coding::None, &bomb, 64 << 20, 512), Err(Kind::Bomb));
         assert_eq!(
-            take(Packing::None, &whole, 1000, 64),
+            take(Coding::None, &whole, 1000, 64),
             Err(Kind::TooLarge(1000))
         );
         assert_eq!(
-            take(Packing::Gzip, &text, 1000, 64),
+            take(Coding::Gzip, &text, 1000, 64),
             Err(Kind::TooLarge(1000))
         );
     }

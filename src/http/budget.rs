@@ -1,7 +1,7 @@
-//! What a run may spend: its time, and the requests it may repeat.
+//! The budget of a run: its time, and the requests that it may repeat.
 //!
-//! One budget a run, shared by everything that it asks for. When the bucket of repeats is empty a
-//! failure is final at once, so a vendor in trouble does not get five times its usual load.
+//! One budget per run, shared by all its requests. When the retry bucket is empty, a
+//! failure is final at once, so that an overloaded vendor does not receive five times its usual load.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,18 +11,18 @@ use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 
 use super::error::HttpError;
 use crate::clock::Clock;
-use crate::model::retry::{Failed, POLITE, Then, Worth, within_bucket};
+use crate::model::retry::{DEFAULT_LIMITS, Failed, RetryDecision, RetryLimit, within_retry_budget};
 
-/// The time and the repeats that a run may spend. Clones share what is left.
+/// The time and the retries of a run. Clones share what is left.
 #[derive(Clone)]
 pub struct RunBudget(Arc<Budget>);
 
-/// Somebody who is told that the run lives, and for how long nothing more may be heard of it.
-pub type Ear = Arc<dyn Fn(Duration) + Send + Sync>;
+/// Called at every request and wait, with the longest time until the next call.
+pub type OnActivity = Arc<dyn Fn(Duration) + Send + Sync>;
 
 struct Budget {
     clock: Clock,
-    ear: Ear,
+    on_activity: OnActivity,
     end: Duration,
     pages: AtomicU64,
     sent: AtomicU64,
@@ -30,26 +30,26 @@ struct Budget {
     spare: Mutex<Vec<Vec<u8>>>,
 }
 
-/// At most so many bodies are kept to be filled again, and none with more room than this.
+/// Buffers kept for reuse, and the largest capacity (bytes) of one.
 const SPARE_BODIES: usize = 1;
 const LARGEST_SPARE: usize = 4 << 20;
 
 impl RunBudget {
-    /// How long a run may take when nothing else is said.
+    /// Time limit of a run by default.
     pub const USUAL: Duration = Duration::from_secs(30 * 60);
 
     /// A budget that starts now.
     pub fn new(clock: &Clock, length: Duration) -> Self {
-        Self::told(clock, length, Arc::new(|_| {}))
+        Self::with_observer(clock, length, Arc::new(|_| {}))
     }
 
-    /// The same; `ear` hears of every request and every wait, and must not block.
-    pub fn told(clock: &Clock, length: Duration, ear: Ear) -> Self {
+    /// A budget that calls `on_activity` at every request and every wait; it must not block.
+    pub fn with_observer(clock: &Clock, length: Duration, on_activity: OnActivity) -> Self {
         let end = clock.running().saturating_add(length);
         let (pages, sent, retries) = Default::default();
         Self(Arc::new(Budget {
             clock: clock.clone(),
-            ear,
+            on_activity,
             end,
             pages,
             sent,
@@ -58,12 +58,12 @@ impl RunBudget {
         }))
     }
 
-    /// Requests sent to the vendor's API so far, repeats included, token requests not.
+    /// Requests sent to the vendor's API so far: with retries, without token requests.
     pub fn requests(&self) -> u64 {
         self.0.sent.load(Ordering::Relaxed)
     }
 
-    /// Requests repeated so far.
+    /// Retries so far.
     pub fn retries(&self) -> u64 {
         self.0.retries.load(Ordering::Relaxed)
     }
@@ -73,12 +73,12 @@ impl RunBudget {
         self.0.end.saturating_sub(self.0.clock.running())
     }
 
-    /// Memory of a body that was decoded, empty: taking each body's anew costs the kernel as much as the network does.
+    /// An empty buffer, reused where possible: allocating one per body costs the kernel as much time as the network.
     pub(super) fn spare(&self) -> Vec<u8> {
         self.with_spare(Vec::pop).unwrap_or_default()
     }
 
-    /// Keeps a body's memory for the next one of this run.
+    /// Keeps a body's buffer for the next one of this run.
     pub(super) fn reuse(&self, mut body: Vec<u8>) {
         body.clear();
         self.with_spare(|spare| {
@@ -96,42 +96,42 @@ impl RunBudget {
         self.0.pages.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A request is sent; its answer takes this long at most.
+    /// Counts a request whose response takes at most `longest`.
     pub(super) fn count_request(&self, longest: Duration) {
-        (self.0.ear)(longest);
+        (self.0.on_activity)(longest);
         self.0.sent.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Waits, and says so.
+    /// Waits, and reports it as activity.
     pub(super) async fn sleep(&self, length: Duration) {
-        (self.0.ear)(length);
+        (self.0.on_activity)(length);
         self.0.clock.sleep(length).await;
     }
 
-    /// A free place. Whoever has one may keep it for as long as a vendor wants peace, so a wait is told.
-    pub(super) async fn place<'a>(
+    /// Acquires a permit. Its holder may keep it while the vendor asks for a pause, so the wait is reported.
+    pub(super) async fn acquire<'a>(
         &self,
-        places: &'a Semaphore,
+        semaphore: &'a Semaphore,
     ) -> Result<SemaphorePermit<'a>, AcquireError> {
-        if let Ok(place) = places.try_acquire() {
-            return Ok(place);
+        if let Ok(permit) = semaphore.try_acquire() {
+            return Ok(permit);
         }
-        (self.0.ear)(self.left());
-        places.acquire().await
+        (self.0.on_activity)(self.left());
+        semaphore.acquire().await
     }
 
     /// What to do after a failed attempt.
-    pub(super) fn after(&self, tries: Tries, error: &HttpError, dice: f64) -> Then {
+    pub(super) fn after(&self, tries: Tries, error: &HttpError, jitter: f64) -> RetryDecision {
         let kind = error.kind();
         let failed = Failed {
             attempt: tries.attempt,
-            mangled: tries.mangled,
-            worth: kind.worth(),
-            asked: kind.asked(),
-            left: self.left(),
+            once_failures: tries.once_failures,
+            limit: kind.retry_limit(),
+            retry_after: kind.retry_after(),
+            time_left: self.left(),
         };
-        match POLITE.after(failed, dice) {
-            Then::Wait(_) if !self.take_retry() => Then::Stop,
+        match DEFAULT_LIMITS.after(failed, jitter) {
+            RetryDecision::Wait(_) if !self.take_retry() => RetryDecision::Stop,
             then => then,
         }
     }
@@ -141,31 +141,30 @@ impl RunBudget {
         self.0
             .retries
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |retries| {
-                within_bucket(pages, retries).then_some(retries + 1)
+                within_retry_budget(pages, retries).then_some(retries + 1)
             })
             .is_ok()
     }
 }
 
-/// Where the attempts at one page stand.
+/// The attempts at one page so far.
 #[derive(Clone, Copy)]
 pub(super) struct Tries {
     pub attempt: u32,
-    mangled: u32,
+    once_failures: u32,
 }
 
 impl Tries {
-    /// Before the first attempt.
     pub fn none() -> Self {
         Self {
             attempt: 0,
-            mangled: 0,
+            once_failures: 0,
         }
     }
 
-    /// One more attempt has failed.
-    pub fn failed(&mut self, worth: Worth) {
+    /// Counts a failed attempt.
+    pub fn failed(&mut self, limit: RetryLimit) {
         self.attempt += 1;
-        self.mangled += u32::from(worth == Worth::OneMore);
+        self.once_failures += u32::from(limit == RetryLimit::Once);
     }
 }

@@ -1,12 +1,12 @@
-//! A body's letters: every charset that a server declares, as UTF-8.
+//! Converts a body to UTF-8 from the charset that the server declares.
 //!
-//! JSON is UTF-8, and many servers declare another charset all the same, because their framework has a default. So a body
-//! that is UTF-8 stays what it is whatever is declared: the other reading of such bytes makes no words in any language.
-//! Not the repair of bytes that fit nothing; the decoder does that and reports it by column.
+//! JSON is UTF-8, but many servers declare another charset, because their framework has a default. A body
+//! that is valid UTF-8 stays as it is, whatever is declared: such bytes make no words in another charset.
+//! Does not repair invalid bytes; the decoder does that and reports it by column.
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
-/// The body as UTF-8, where its charset is known; else as it came.
+/// The body as UTF-8 where its charset is known, else unchanged.
 pub(super) fn to_utf8(body: Vec<u8>, content_type: Option<&str>) -> Vec<u8> {
     let Some(encoding) = encoding(&body, content_type) else {
         return body;
@@ -18,12 +18,12 @@ pub(super) fn to_utf8(body: Vec<u8>, content_type: Option<&str>) -> Vec<u8> {
         .into_bytes()
 }
 
-/// The charset to read a body in, if that is not UTF-8.
+/// The charset of a body, if it is not UTF-8.
 fn encoding(body: &[u8], content_type: Option<&str>) -> Option<&'static Encoding> {
     match *body {
         [0xff, 0xfe, ..] => return Some(UTF_16LE),
         [0xfe, 0xff, ..] => return Some(UTF_16BE),
-        // JSON begins with two signs of ASCII, so a zero beside the first one tells the order.
+        // JSON begins with two ASCII characters, so a zero beside the first one shows the byte order.
         [b'{' | b'[', 0, ..] => return Some(UTF_16LE),
         [0, b'{' | b'[', ..] => return Some(UTF_16BE),
         _ => {}
@@ -101,7 +101,7 @@ mod tests {
                 Some(r#"["€"]"#),
             ),
             (
-                "latin 1 says nothing of 0x80, and everybody means the euro",
+                "latin 1 leaves 0x80 undefined; servers mean the euro",
                 Some("text/json; charset=iso-8859-1"),
                 b"[\"\x80\"]".into(),
                 Some(r#"["€"]"#),

@@ -1,6 +1,6 @@
-//! The bare HTTP client, made in one place: no redirects, no proxy from the environment, HTTP/1.1.
+//! The only constructor of HTTP clients: no redirects, no proxy from the environment, HTTP/1.1.
 //!
-//! And what its errors mean to us. Its error texts are never shown: they hold URLs with their query.
+//! Also maps the client's errors. Their texts are never shown, because they contain URLs with their query.
 
 use std::error::Error;
 use std::io;
@@ -10,37 +10,41 @@ use reqwest::{Certificate, Client, Proxy, Url, redirect, tls};
 use rustls::CertificateError;
 
 use super::error::{Kind, Unreachable};
-use super::reach::{NameFault, Names, Reach};
+use super::reach::{Reach, ResolveError, Resolver};
 use super::rules::{Route, Timeouts};
 
-/// What becomes of a connection after an answer.
+/// What happens to a connection after a response.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Connections {
-    /// It is kept for the next request.
+pub(crate) enum Connections {
+    /// Kept for the next request.
     Kept,
-    /// Each request gets a new one, so that a token request is never lost on one that was closed meanwhile.
+    /// Each request opens a new one, so that no token request is lost on a connection that the server has closed.
     Fresh,
 }
 
 /// How the requests of one client leave the machine.
-pub(super) struct Road<'a> {
+pub(crate) struct ClientOptions<'a> {
     pub connections: Connections,
     pub route: &'a Route,
     pub timeouts: &'a Timeouts,
 }
 
-/// Makes a client for one address; https stays https.
-pub(super) fn client(road: &Road<'_>, address: &Url) -> Result<Client, Kind> {
-    // Behind a proxy, ours is the only name that is looked up here, and proxies stand in the school's own network.
-    let reach = match road.route.proxy {
-        None => road.route.reach,
+/// Creates a client for one address; https stays https.
+pub(crate) fn client(options: &ClientOptions<'_>, address: &Url) -> Result<Client, Kind> {
+    // With a proxy, only its own name is resolved here, and a proxy is usually in the school's network.
+    let reach = match options.route.proxy {
+        None => options.route.reach,
         Some(_) => Reach::Anywhere,
     };
-    client_by(Names::new(reach), road, address)
+    client_with_resolver(Resolver::new(reach), options, address)
 }
 
-/// The same, with names looked up in another way.
-pub(super) fn client_by(names: Names, road: &Road<'_>, address: &Url) -> Result<Client, Kind> {
+/// A client with another DNS resolver.
+pub(super) fn client_with_resolver(
+    resolver: Resolver,
+    options: &ClientOptions<'_>,
+    address: &Url,
+) -> Result<Client, Kind> {
     let mut builder = Client::builder()
         .user_agent(concat!("rollbook/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
@@ -48,32 +52,35 @@ pub(super) fn client_by(names: Names, road: &Road<'_>, address: &Url) -> Result<
         .http1_only()
         .https_only(address.scheme() == "https")
         .tls_version_min(tls::Version::TLS_1_2)
-        .connect_timeout(road.timeouts.connect)
-        .dns_resolver(names)
+        .connect_timeout(options.timeouts.connect)
+        .dns_resolver(resolver)
         .no_proxy();
-    if road.connections == Connections::Fresh {
+    if options.connections == Connections::Fresh {
         builder = builder.pool_max_idle_per_host(0);
     }
-    match &road.route.proxy {
-        None => mention_the_environment(),
+    match &options.route.proxy {
+        None => log_ignored_proxy_variable(),
         Some(address) => builder = builder.proxy(proxy(address)?),
     }
-    if let Some(file) = &road.route.ca_file {
-        builder = builder.tls_certs_merge(authorities(file)?);
+    if let Some(file) = &options.route.ca_file {
+        builder = builder.tls_certs_merge(ca_certificates(file)?);
     }
     builder.build().map_err(|_| {
-        Kind::Setup("no HTTP client can be made; is the package ca-certificates installed".into())
+        Kind::Setup(
+            "cannot create an HTTP client; check that the package ca-certificates is installed"
+                .into(),
+        )
     })
 }
 
 fn proxy(address: &Url) -> Result<Proxy, Kind> {
     Proxy::all(address.clone()).map_err(|_| {
-        Kind::Setup("the proxy's address is not understood; write it as http://host:port".into())
+        Kind::Setup("the proxy's address is not valid; write it as http://host:port".into())
     })
 }
 
-/// An admin who has set a proxy for everything may wonder why we do not use it.
-fn mention_the_environment() {
+/// Rollbook ignores proxy variables of the environment; the log tells an admin who has set one.
+fn log_ignored_proxy_variable() {
     const NAMES: [&str; 6] = [
         "HTTP_PROXY",
         "http_proxy",
@@ -85,35 +92,37 @@ fn mention_the_environment() {
     if let Some(name) = NAMES.iter().find(|name| std::env::var_os(name).is_some()) {
         tracing::info!(
             variable = name,
-            "the environment names a proxy, which is not used; name it as `proxy` in the source"
+            "the environment sets a proxy, which is not used; set `proxy` at the source"
         );
     }
 }
 
-fn authorities(file: &Path) -> Result<Vec<Certificate>, Kind> {
+fn ca_certificates(file: &Path) -> Result<Vec<Certificate>, Kind> {
     let name = file.display();
     let text = std::fs::read(file)
         .map_err(|error| Kind::Setup(format!("ca_file {name} cannot be read: {}", error.kind())))?;
     match Certificate::from_pem_bundle(&text) {
-        Ok(authorities) if !authorities.is_empty() => Ok(authorities),
+        Ok(ca_certificates) if !ca_certificates.is_empty() => Ok(ca_certificates),
         _ => Err(Kind::Setup(format!(
-            "ca_file {name} holds no certificate in PEM form"
+            "ca_file {name} contains no PEM certificate"
         ))),
     }
 }
 
-/// What a failed `send` or a failed piece of a body means.
+/// Maps a failed `send` or a failed read of a body.
 ///
-/// The cause is looked for down the chain, because the outer error's own marks depend on which
-/// features the client was built with.
-pub(super) fn fault(error: &reqwest::Error, host: &str, timeouts: &Timeouts) -> Kind {
+/// Searches the chain of causes, because what the outer error reports depends on the features that the
+/// client was built with.
+pub(crate) fn error_kind(error: &reqwest::Error, host: &str, timeouts: &Timeouts) -> Kind {
     if let Some(problem) = causes(error).find_map(certificate_problem) {
-        return Kind::Certificate(certificate_sentence(problem, host));
+        return Kind::Certificate(certificate_message(problem, host));
     }
-    let name = causes(error).find_map(|cause| cause.downcast_ref::<NameFault>());
+    let name = causes(error).find_map(|cause| cause.downcast_ref::<ResolveError>());
     match name {
-        Some(NameFault::Unknown) => return Kind::Unreachable(Unreachable::NoSuchHost),
-        Some(NameFault::Inward { name, range }) => return Kind::Inward(name.clone(), range),
+        Some(ResolveError::Unknown) => return Kind::Unreachable(Unreachable::NoSuchHost),
+        Some(ResolveError::PrivateAddress { name, range }) => {
+            return Kind::PrivateAddress(name.clone(), range);
+        }
         None => {}
     }
     if !error.is_connect() {
@@ -137,7 +146,7 @@ fn causes<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Error 
     })
 }
 
-/// TLS errors travel inside an I/O error, which hides them from the chain of sources.
+/// TLS errors are wrapped in an I/O error, which hides them from the chain of sources.
 fn tls_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     cause.downcast_ref::<rustls::Error>().or_else(|| {
         let inside = cause.downcast_ref::<io::Error>()?.get_ref()?;
@@ -152,7 +161,7 @@ fn certificate_problem<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a Certi
     }
 }
 
-fn certificate_sentence(problem: &CertificateError, host: &str) -> String {
+fn certificate_message(problem: &CertificateError, host: &str) -> String {
     match problem {
         CertificateError::ExpiredContext { not_after, .. } => {
             let seconds = i64::try_from(not_after.as_secs()).unwrap_or(i64::MAX);
@@ -165,22 +174,22 @@ fn certificate_sentence(problem: &CertificateError, host: &str) -> String {
             format!("the certificate of {host} has expired; its owner must renew it")
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            format!("the certificate of {host} is not valid yet; is this machine's clock right")
+            format!("the certificate of {host} is not valid yet; check this machine's clock")
         }
         CertificateError::UnknownIssuer => format!(
-            "the certificate of {host} comes from an authority that this machine does not know; \
-             if it is yours, name its file as ca_file"
+            "the certificate of {host} is signed by an authority that this machine does not trust; \
+             if the authority is yours, set ca_file to its certificate"
         ),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             format!("the certificate of {host} is for another name; check the address")
         }
         CertificateError::Revoked => format!("the certificate of {host} is revoked"),
-        _ => format!("the certificate of {host} is not acceptable; its owner must replace it"),
+        _ => format!("the certificate of {host} is not valid; its owner must replace it"),
     }
 }
 
 /// The host and port of an address, for messages.
-pub(super) fn host_of(address: &Url) -> String {
+pub(crate) fn host_of(address: &Url) -> String {
     let host = address.host_str().unwrap_or("the server");
     address
         .port()

@@ -1,7 +1,7 @@
-//! Timeouts of sockets: the one place besides `clock.rs` that looks at the runtime's timer.
+//! Socket timeouts: the only module besides `clock.rs` that uses the runtime's timer.
 //!
-//! A test clock ends every nap at once, and a socket's timeout with it, before the peer could say a
-//! word. So waits that we choose go through the clock, and limits on a peer go through here.
+//! A test clock ends every wait at once, and would end a socket's timeout before the peer can send a byte.
+//! Therefore waits of our own use the clock, and limits on a peer use this module.
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use super::error::{Kind, Slow};
 use super::rules::Timeouts;
 
-/// The limits of time of one request, from its start.
-pub(super) struct Deadline {
+/// The time limits of one request, from its start.
+pub(crate) struct Deadline {
     started: Instant,
     whole: Duration,
     timeouts: Timeouts,
@@ -21,7 +21,6 @@ pub(super) struct Deadline {
 }
 
 impl Deadline {
-    /// Starts to count.
     pub fn start(timeouts: &Timeouts, whole: Duration) -> Self {
         let started = Instant::now();
         let window_end = started + timeouts.pace_after + timeouts.pace_window;
@@ -34,24 +33,24 @@ impl Deadline {
         }
     }
 
-    /// Waits for an answer's headers; the pace of the body counts from then.
-    pub async fn first_byte<T>(&mut self, answer: impl Future<Output = T>) -> Result<T, Kind> {
+    /// Waits for the response headers; the pace of the body is measured from then.
+    pub async fn first_byte<T>(&mut self, response: impl Future<Output = T>) -> Result<T, Kind> {
         let (limit, slow) = if self.timeouts.first_byte < self.whole {
             (self.timeouts.first_byte, Slow::FirstByte)
         } else {
             (self.whole, Slow::Whole)
         };
-        let answer = tokio::time::timeout_at(self.started + limit, answer)
+        let response = tokio::time::timeout_at(self.started + limit, response)
             .await
             .map_err(|_| Kind::TooSlow(slow, limit))?;
         self.window_end = Instant::now() + self.timeouts.pace_after + self.timeouts.pace_window;
-        Ok(answer)
+        Ok(response)
     }
 
-    /// Waits for the next piece of a body; `size` says how many bytes it brought, 0 at the end.
+    /// Waits for the next chunk of a body; `size` returns its number of bytes, 0 at the end.
     ///
-    /// Costs no task and no allocation: a timer is only registered when the piece is not there yet.
-    pub async fn piece<T>(
+    /// Costs no task and no allocation: a timer is registered only when the chunk has not arrived yet.
+    pub async fn chunk<T>(
         &mut self,
         next: impl Future<Output = T>,
         size: impl Fn(&T) -> usize,
@@ -60,23 +59,23 @@ impl Deadline {
         let end = self.started + self.whole;
         let mut next = std::pin::pin!(next);
         loop {
-            let alarm = silent.min(end).min(self.window_end);
-            if let Ok(piece) = tokio::time::timeout_at(alarm, next.as_mut()).await {
-                let brought = size(&piece);
-                self.window_bytes += brought as u64;
-                if brought > 0 {
+            let timer = silent.min(end).min(self.window_end);
+            if let Ok(chunk) = tokio::time::timeout_at(timer, next.as_mut()).await {
+                let received = size(&chunk);
+                self.window_bytes += received as u64;
+                if received > 0 {
                     self.check(end)?;
                 }
-                return Ok(piece);
+                return Ok(chunk);
             }
-            if alarm == silent {
+            if timer == silent {
                 return Err(Kind::TooSlow(Slow::Idle, self.timeouts.idle));
             }
             self.check(end)?;
         }
     }
 
-    /// Also after a piece: a drip that is always ready would never let the timer speak.
+    /// Also runs after each chunk: when data is always ready, the timer never fires.
     fn check(&mut self, end: Instant) -> Result<(), Kind> {
         let now = Instant::now();
         if now >= end {

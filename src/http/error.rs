@@ -1,7 +1,7 @@
-//! Why a request came to nothing, as somebody can branch on it.
+//! Why a request failed, as an enum to branch on.
 //!
-//! The sentences are next door in `sentence.rs`. No kind holds a URL's query, a body, a header's
-//! value or a text of the vendor's; a code is kept only when the description knows the word.
+//! `message.rs` has the messages. No kind contains a URL's query, a body, a header's
+//! value or text of the vendor; an error code is kept only when the connector lists it.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,132 +9,133 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::model::Class;
-use crate::model::retry::Worth;
+use crate::model::retry::RetryLimit;
 
-/// A request or a token that could not be had.
+/// A failed request or token request.
 #[derive(Clone)]
 pub struct HttpError(Box<Failure>);
 
 #[derive(Clone)]
-pub(super) struct Failure {
-    /// The step as it stands after "could not": `read page 3 of users`.
+pub(crate) struct Failure {
+    /// The step, as it reads after "could not": `read page 3 of users`.
     pub step: String,
-    /// Whom was asked; empty when nobody was.
+    /// The host of the request; empty when none was sent.
     pub host: String,
-    /// How many attempts were made.
     pub attempts: u32,
     pub kind: Kind,
 }
 
-/// The ways in which a request fails.
+/// The kinds of failed requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A setting is wrong; nothing was sent.
     Setup(String),
-    /// An address leads out of the source's base address; nothing was sent.
-    Astray,
-    /// A name leads into this machine's own network, which nobody allowed: the name, and the range in words.
-    Inward(String, &'static str),
+    /// An address is outside the source's base address; nothing was sent.
+    OutsideBaseUrl,
+    /// A name resolves to this machine or its network, which is not allowed: the name, and the range in words.
+    PrivateAddress(String, &'static str),
     /// No connection.
     Unreachable(Unreachable),
-    /// The server's certificate is not accepted; the sentence says why.
+    /// The server's certificate is not accepted; a complete message.
     Certificate(String),
-    /// The connection broke, or what came was not HTTP.
+    /// The connection broke, or the response was not HTTP.
     Cut,
-    /// A limit of time was reached.
+    /// A time limit was reached.
     TooSlow(Slow, Duration),
-    /// A status that passes by itself: 408, 425, 429, 500, 502, 503, 504; with the wait asked for.
-    Busy(u16, Option<Duration>),
+    /// A transient status: 408, 425, 429, 500, 502, 503, 504; with the requested wait.
+    Unavailable(u16, Option<Duration>),
     /// The token was refused, and a new one too.
     Unauthorised(u16),
     /// 403.
     Forbidden,
-    /// 404, 405, 410, or a code that says so.
+    /// 404, 405, 410, or an error code with that meaning.
     Missing(u16, Option<String>),
-    /// A code that says "too much at once", or 413.
-    TooMany(u16, Option<String>),
-    /// A redirect, with the host that it names.
+    /// 413, or an error code that means "too much at once".
+    TooMuchRequested(u16, Option<String>),
+    /// A redirect, with its target host.
     Redirect(u16, Option<String>),
     /// Any other status.
-    Rejected(u16),
-    /// An answer against the contract; why, without any of its text.
-    BadAnswer(u16, String),
+    HttpStatus(u16),
+    /// A response that violates the contract; the reason, without any of its text.
+    UnexpectedResponse(u16, String),
     /// A body beyond the limit (bytes).
     TooLarge(u64),
-    /// A body that unpacks to more than a hundred times its size.
+    /// A body that decompresses to more than a hundred times its size.
     Bomb,
-    /// A `Content-Encoding` that was not asked for.
+    /// A `Content-Encoding` that was not requested.
     Encoding,
-    /// The server asked to wait for longer than the run has.
+    /// The server requested a longer wait than the run has left.
     Deferred(u16, Timestamp),
-    /// The day's requests are used up.
+    /// The daily limit of requests is reached; when it resets.
     Quota(u32, Timestamp),
-    /// The run's time is over.
+    /// The run's time limit is reached.
     OutOfTime,
-    /// The token endpoint refused the credential: status, and the standard's word for it.
+    /// The token endpoint refused the credential: status, and the RFC 6749 error code.
     GrantRefused(u16, Option<&'static str>),
-    /// The password was refused less than a day ago, maybe by another process; not asked before this time.
+    /// The password was refused less than a day ago, maybe in another process; not retried before this time.
     PasswordRests(Timestamp),
-    /// A person has to sign in anew: to this source by command, or with a new token where none is named.
+    /// A person must sign in again: to this source with `rollbook login`, or with a new token where `None`.
     SignInNeeded(Option<String>),
-    /// The issuer's document says what it may not; the sentence fits after "its document".
+    /// The issuer's document is not acceptable; the message fits after "its document".
     DocumentRefused(String),
-    /// A sign-in by browser came to nothing; the sentence says why.
+    /// A sign-in by browser failed; a complete message.
     SignInFailed(String),
-    /// A refresh was sent and its answer is lost or unreadable, so the token may be used up.
+    /// A refresh was sent and its response is lost or unreadable, so the token may be used up.
     GrantUnclear,
-    /// Too many token requests failed; the next one may go out then; the last failure's sentence.
+    /// Too many token requests failed: when the next one is allowed, and the last failure's message.
     GrantPaused(Timestamp, String),
     /// The vault could not be read or written.
     Vault(String),
-    /// The vault is sealed and its key is not there; nothing was sent.
+    /// The vault is sealed and its key is missing; nothing was sent.
     VaultShut(String),
-    /// The day's count could not be kept.
+    /// The daily count could not be stored.
     Count(String),
 }
 
-/// Why there was no connection.
+/// Why a connection failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreachable {
-    /// The host's name is not known.
+    /// The host's name does not resolve.
     NoSuchHost,
-    /// Nobody listens, or the network says no.
+    /// Nothing listens, or the network rejects the connection.
     Refused,
-    /// Nobody answered in time.
+    /// No response in time.
     Silent,
-    /// TLS could not be agreed on.
+    /// The TLS handshake failed.
     Handshake,
 }
 
-/// Which limit of time was reached.
+/// Which time limit was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slow {
     /// No headers.
     FirstByte,
-    /// Silence within the body.
+    /// A pause within the body.
     Idle,
     /// The whole request.
     Whole,
-    /// Bytes came, but too few.
+    /// Bytes were received, but too few.
     Pace,
 }
 
 impl Kind {
-    /// How often the session asks again.
-    pub(super) fn worth(&self) -> Worth {
+    /// How often the session retries.
+    pub(crate) fn retry_limit(&self) -> RetryLimit {
         match self {
-            Self::Unreachable(_) | Self::Cut | Self::TooSlow(..) | Self::Busy(..) => Worth::Several,
-            Self::BadAnswer(..) => Worth::OneMore,
+            Self::Unreachable(_) | Self::Cut | Self::TooSlow(..) | Self::Unavailable(..) => {
+                RetryLimit::Policy
+            }
+            Self::UnexpectedResponse(..) => RetryLimit::Once,
             Self::Setup(_)
-            | Self::Astray
-            | Self::Inward(..)
+            | Self::OutsideBaseUrl
+            | Self::PrivateAddress(..)
             | Self::Certificate(_)
             | Self::Unauthorised(_)
             | Self::Forbidden
             | Self::Missing(..)
-            | Self::TooMany(..)
+            | Self::TooMuchRequested(..)
             | Self::Redirect(..)
-            | Self::Rejected(_)
+            | Self::HttpStatus(_)
             | Self::TooLarge(_)
             | Self::Bomb
             | Self::Encoding
@@ -150,19 +151,19 @@ impl Kind {
             | Self::GrantPaused(..)
             | Self::Vault(_)
             | Self::VaultShut(_)
-            | Self::Count(_) => Worth::Nothing,
+            | Self::Count(_) => RetryLimit::Never,
         }
     }
 
-    /// The wait that the server asked for.
-    pub(super) fn asked(&self) -> Option<Duration> {
+    /// The wait that the server requested.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Busy(_, asked) => *asked,
+            Self::Unavailable(_, retry_after) => *retry_after,
             _ => None,
         }
     }
 
-    /// Puts the kind beside what was tried and whom was asked.
+    /// Adds the step and the host.
     pub(crate) fn at(self, step: impl Into<String>, host: impl Into<String>) -> HttpError {
         let (step, host) = (step.into(), host.into());
         HttpError(Box::new(Failure {
@@ -175,13 +176,13 @@ impl Kind {
 }
 
 impl HttpError {
-    /// Who branches on it, and how.
+    /// The class that decides what the run and the job do.
     pub fn class(&self) -> Class {
         match &self.0.kind {
             Kind::Unreachable(_)
             | Kind::Cut
             | Kind::TooSlow(..)
-            | Kind::Busy(..)
+            | Kind::Unavailable(..)
             | Kind::Deferred(..)
             | Kind::Quota(..)
             | Kind::OutOfTime
@@ -197,14 +198,14 @@ impl HttpError {
             | Kind::SignInFailed(_)
             | Kind::VaultShut(_) => Class::Auth,
             Kind::Setup(_)
-            | Kind::Inward(..)
+            | Kind::PrivateAddress(..)
             | Kind::Certificate(_)
             | Kind::Missing(..)
-            | Kind::TooMany(..)
+            | Kind::TooMuchRequested(..)
             | Kind::Redirect(..)
-            | Kind::Rejected(_) => Class::Permanent,
-            Kind::Astray
-            | Kind::BadAnswer(..)
+            | Kind::HttpStatus(_) => Class::Permanent,
+            Kind::OutsideBaseUrl
+            | Kind::UnexpectedResponse(..)
             | Kind::DocumentRefused(_)
             | Kind::TooLarge(_)
             | Kind::Bomb
@@ -212,26 +213,26 @@ impl HttpError {
         }
     }
 
-    /// The kind, for whoever needs more than the class.
+    /// The kind, where the class is not enough.
     pub fn kind(&self) -> &Kind {
         &self.0.kind
     }
 
-    /// How many attempts were made for it.
+    /// Number of attempts, the first included.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// The status of the last answer, when there was one.
+    /// The status of the last response, if one was received.
     pub fn status(&self) -> Option<u16> {
         match self.0.kind {
-            Kind::Busy(status, _)
+            Kind::Unavailable(status, _)
             | Kind::Unauthorised(status)
             | Kind::Missing(status, _)
-            | Kind::TooMany(status, _)
+            | Kind::TooMuchRequested(status, _)
             | Kind::Redirect(status, _)
-            | Kind::Rejected(status)
-            | Kind::BadAnswer(status, _)
+            | Kind::HttpStatus(status)
+            | Kind::UnexpectedResponse(status, _)
             | Kind::Deferred(status, _)
             | Kind::GrantRefused(status, _) => Some(status),
             Kind::Forbidden => Some(403),
@@ -239,30 +240,30 @@ impl HttpError {
         }
     }
 
-    /// The vendor's error code, when it is one of the words that its description knows.
+    /// The vendor's error code, if its connector lists it.
     pub fn code(&self) -> Option<&str> {
         match &self.0.kind {
-            Kind::Missing(_, code) | Kind::TooMany(_, code) => code.as_deref(),
+            Kind::Missing(_, code) | Kind::TooMuchRequested(_, code) => code.as_deref(),
             _ => None,
         }
     }
 
-    /// Asking for less at once may help: the caller shrinks its window or its page.
+    /// A smaller request may succeed: the caller shrinks its window or its page.
     pub fn is_too_many(&self) -> bool {
-        matches!(self.0.kind, Kind::TooMany(..) | Kind::TooSlow(..))
+        matches!(self.0.kind, Kind::TooMuchRequested(..) | Kind::TooSlow(..))
     }
 
-    /// There is no such path or thing.
+    /// The path or the object does not exist.
     pub fn is_missing(&self) -> bool {
         matches!(self.0.kind, Kind::Missing(..))
     }
 
-    /// The token is good, the right is missing.
+    /// The token is accepted, a right is missing.
     pub fn is_forbidden(&self) -> bool {
         matches!(self.0.kind, Kind::Forbidden)
     }
 
-    /// No request before this time.
+    /// The time before which no request is allowed.
     pub fn deferred_until(&self) -> Option<Timestamp> {
         match self.0.kind {
             Kind::Deferred(_, until) | Kind::Quota(_, until) | Kind::GrantPaused(until, _) => {
@@ -272,36 +273,39 @@ impl HttpError {
         }
     }
 
-    /// The run's time is over.
+    /// The run's time limit is reached.
     pub fn is_out_of_time(&self) -> bool {
         matches!(self.0.kind, Kind::OutOfTime)
     }
 
-    /// It is the same for everything that this source is asked.
+    /// Every request to this source fails in the same way.
     pub fn is_of_the_source(&self) -> bool {
         matches!(
             self.0.kind,
-            Kind::Setup(_) | Kind::Inward(..) | Kind::Certificate(_) | Kind::DocumentRefused(_)
+            Kind::Setup(_)
+                | Kind::PrivateAddress(..)
+                | Kind::Certificate(_)
+                | Kind::DocumentRefused(_)
         )
     }
 
-    /// Only a person who signs in can help.
+    /// A person must sign in.
     pub fn is_sign_in_needed(&self) -> bool {
         matches!(self.0.kind, Kind::SignInNeeded(_))
     }
 
-    pub(super) fn after_attempts(mut self, attempts: u32) -> Self {
+    pub(crate) fn after_attempts(mut self, attempts: u32) -> Self {
         self.0.attempts = attempts;
         self
     }
 
-    /// The same failure, seen from the run: it has no time for the wait that was asked for.
-    pub(super) fn deferred(mut self, until: Timestamp) -> Self {
+    /// The same failure as [`Kind::Deferred`]: the run has no time left for the requested wait.
+    pub(crate) fn deferred(mut self, until: Timestamp) -> Self {
         self.0.kind = Kind::Deferred(self.status().unwrap_or_default(), until);
         self
     }
 
-    pub(super) fn failure(&self) -> &Failure {
+    pub(crate) fn failure(&self) -> &Failure {
         &self.0
     }
 }

@@ -1,7 +1,7 @@
-//! A server that says exactly the bytes it is told, and breaks connections where it is told.
+//! A test server that sends the bytes of a script, and breaks connections where the script says so.
 //!
-//! For what a proper HTTP server cannot do: lie about a length, leave out the last chunk, fall
-//! silent. One connection a script; every request is written down.
+//! For what an ordinary HTTP server cannot do: declare a wrong length, omit the last chunk, stall.
+//! One script per connection; every request is recorded.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -13,13 +13,13 @@ use tokio::task::JoinHandle;
 
 /// What the server does on one connection, step by step, after it has read a request.
 #[derive(Clone, Debug)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// Sends these bytes.
-    Say(Vec<u8>),
+    Send(Vec<u8>),
     /// Sends these bytes again and again, with a pause before each.
     Drip(Vec<u8>, Duration),
-    /// Says nothing more and keeps the connection open.
-    FallSilent,
+    /// Sends nothing more and keeps the connection open.
+    Stall,
     /// Closes the connection with a reset.
     Reset,
     /// Reads the next request on the same connection.
@@ -27,30 +27,29 @@ pub(super) enum Step {
 }
 
 /// Sends text.
-pub(super) fn say(text: impl AsRef<[u8]>) -> Step {
-    Step::Say(text.as_ref().to_vec())
+pub(crate) fn send(text: impl AsRef<[u8]>) -> Step {
+    Step::Send(text.as_ref().to_vec())
 }
 
-/// A whole answer: status line, headers, length, body.
-pub(super) fn answer(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Step {
+/// A complete response: status line, headers, length, body.
+pub(crate) fn answer(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Step {
     let body = body.as_ref();
     let head = format!(
         "HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n",
         body.len()
     );
-    Step::Say([head.as_bytes(), body].concat())
+    Step::Send([head.as_bytes(), body].concat())
 }
 
 /// A listening server; it ends with the test.
-pub(super) struct FaultServer {
-    /// Where it listens.
+pub(crate) struct FaultServer {
     pub address: SocketAddr,
     requests: Arc<Mutex<Vec<String>>>,
     task: JoinHandle<()>,
 }
 
 impl FaultServer {
-    /// Plays one script a connection; the last one is played for all further ones.
+    /// Plays one script per connection; the last one also for all further connections.
     pub async fn start(scripts: Vec<Vec<Step>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
@@ -78,7 +77,7 @@ impl FaultServer {
         }
     }
 
-    /// Its address as a base address.
+    /// The URL of a path on this server.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -99,35 +98,35 @@ impl Drop for FaultServer {
 }
 
 async fn play(mut stream: TcpStream, script: Vec<Step>, seen: &Mutex<Vec<String>>) {
-    if !hear(&mut stream, seen).await {
+    if !read_request(&mut stream, seen).await {
         return;
     }
     for step in script {
-        let went = match step {
-            Step::Say(bytes) => stream.write_all(&bytes).await.is_ok(),
+        let is_open = match step {
+            Step::Send(bytes) => stream.write_all(&bytes).await.is_ok(),
             Step::Drip(bytes, pause) => loop {
                 tokio::time::sleep(pause).await;
                 if stream.write_all(&bytes).await.is_err() {
                     break false;
                 }
             },
-            Step::FallSilent => std::future::pending().await,
+            Step::Stall => std::future::pending().await,
             Step::Reset => {
                 // A socket closed with zero linger resets.
                 let _ = stream.set_zero_linger();
                 false
             }
-            Step::NextRequest => hear(&mut stream, seen).await,
+            Step::NextRequest => read_request(&mut stream, seen).await,
         };
-        if !went {
+        if !is_open {
             return;
         }
     }
     let _ = stream.shutdown().await;
 }
 
-/// Reads one request, with the body that its length announces.
-async fn hear(stream: &mut TcpStream, seen: &Mutex<Vec<String>>) -> bool {
+/// Reads one request with its body.
+async fn read_request(stream: &mut TcpStream, seen: &Mutex<Vec<String>>) -> bool {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
     loop {
@@ -135,7 +134,7 @@ async fn hear(stream: &mut TcpStream, seen: &Mutex<Vec<String>>) -> bool {
             Ok(0) | Err(_) => return false,
             Ok(count) => request.extend_from_slice(&buffer[..count]),
         }
-        // A TLS greeting never ends in a blank line; a plain server takes it for a bad request.
+        // A TLS ClientHello never ends in a blank line; a plain server treats it as a bad request.
         if request.first() == Some(&0x16) {
             return true;
         }

@@ -1,8 +1,8 @@
-//! When the next request of a session may start: the pace, and a vendor's wish to be left alone.
+//! When the next request of a session may start: the pace, and the pause that a vendor requested.
 //!
-//! Arithmetic under a lock; the waiting is done in `session.rs`. Requests are spread evenly, so no
-//! second that the vendor counts holds more than its share. Only a pace that no vendor publishes
-//! lets several start together, because the runtime's timer cannot tell tenths of a millisecond.
+//! Arithmetic under a lock; `session.rs` waits. Requests are spread evenly, so that no
+//! second that the vendor counts exceeds the limit. Only at a rate far above every published limit
+//! do several start together, because the runtime's timer does not resolve tenths of a millisecond.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -17,18 +17,18 @@ pub(super) struct Pace {
 #[derive(Default)]
 struct State {
     next: Duration,
-    held: Duration,
-    held_by: u16,
+    paused: Duration,
+    paused_by: u16,
 }
 
-/// A tenth of a second's worth may start together...
+/// The requests of this span may start together...
 const SLACK: Duration = Duration::from_millis(100);
 
 /// ...when requests are closer together than this.
 const TOO_CLOSE_TO_SPREAD: Duration = Duration::from_millis(10);
 
 impl Pace {
-    /// A pace of so many requests a second.
+    /// A pace of `per_second` requests.
     pub fn new(per_second: f64) -> Self {
         let interval = Duration::try_from_secs_f64(1.0 / per_second).unwrap_or_default();
         let slack = if interval < TOO_CLOSE_TO_SPREAD {
@@ -43,7 +43,7 @@ impl Pace {
         }
     }
 
-    /// Takes the next free slot; gives the wait until it.
+    /// Reserves the next free slot and returns the wait until it.
     pub fn reserve(&self, now: Duration) -> Duration {
         self.with(|state| {
             let slot = state.next.max(now.saturating_sub(self.slack));
@@ -52,18 +52,18 @@ impl Pace {
         })
     }
 
-    /// Nobody starts before this time; the status says who asked for it.
-    pub fn hold(&self, until: Duration, status: u16) {
+    /// No request starts before this time; `status` requested the pause.
+    pub fn pause(&self, until: Duration, status: u16) {
         self.with(|state| {
-            if until > state.held {
-                (state.held, state.held_by) = (until, status);
+            if until > state.paused {
+                (state.paused, state.paused_by) = (until, status);
             }
         });
     }
 
-    /// How long everybody still has to wait, and because of which status.
-    pub fn held(&self, now: Duration) -> (Duration, u16) {
-        self.with(|state| (state.held.saturating_sub(now), state.held_by))
+    /// What is left of the pause, and the status that requested it.
+    pub fn paused(&self, now: Duration) -> (Duration, u16) {
+        self.with(|state| (state.paused.saturating_sub(now), state.paused_by))
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
@@ -76,8 +76,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_second_holds_more_than_its_share() {
-        for (per_second, most) in [(0.5, 1), (5.0, 5), (10.0, 10), (1000.0, 1100)] {
+    fn no_second_exceeds_the_limit() {
+        for (per_second, expected) in [(0.5, 1), (5.0, 5), (10.0, 10), (1000.0, 1100)] {
             let pace = Pace::new(per_second);
             let mut now = Duration::from_secs(100);
             let starts: Vec<Duration> = (0..3000)
@@ -96,19 +96,19 @@ mod tests {
                         .count()
                 })
                 .max();
-            assert_eq!(busiest, Some(most), "{per_second}");
+            assert_eq!(busiest, Some(expected), "{per_second}");
         }
         let free = Pace::new(f64::INFINITY);
         assert!((0..10_000).all(|_| free.reserve(Duration::from_secs(1)).is_zero()));
     }
 
     #[test]
-    fn the_longest_wish_holds() {
+    fn the_longest_pause_wins() {
         let pace = Pace::new(5.0);
         let seconds = Duration::from_secs;
-        pace.hold(seconds(120), 429);
-        pace.hold(seconds(60), 503);
-        assert_eq!(pace.held(seconds(20)), (seconds(100), 429));
-        assert_eq!(pace.held(seconds(130)).0, Duration::ZERO);
+        pace.pause(seconds(120), 429);
+        pace.pause(seconds(60), 503);
+        assert_eq!(pace.paused(seconds(20)), (seconds(100), 429));
+        assert_eq!(pace.paused(seconds(130)).0, Duration::ZERO);
     }
 }

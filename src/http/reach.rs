@@ -1,9 +1,8 @@
-//! Which addresses a name may lead to (reliability.md 2.4).
+//! Which addresses a name may resolve to (reliability.md 2.4).
 //!
-//! A name is looked up once for each connection, and the connection is made to what was looked at; so a name that
-//! stands for another address the next time (rebinding) is judged anew. An address that is written as a number is
-//! no name and not judged: only the configuration can say one, because links and documents of a server stay on
-//! the origins that are configured.
+//! A name is resolved once per connection, and the connection uses the address that was checked, so a name that
+//! resolves to another address later (DNS rebinding) is checked again. A literal IP address is not checked: only the
+//! configuration can contain one, because links and documents of a server stay on the configured origins.
 
 use std::error::Error;
 use std::fmt;
@@ -12,120 +11,120 @@ use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// How far the names of a source reach.
+/// Which addresses the names of a source may resolve to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reach {
-    /// To addresses of the internet; `localhost` to this machine.
+    /// Public addresses; `localhost` also this machine.
     #[default]
     Internet,
-    /// Also to this machine and its own network.
+    /// Also this machine and its own network.
     Anywhere,
 }
 
-/// Why a name led to no address.
+/// Why a name has no usable address.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum NameFault {
-    /// Nobody knows it.
+pub(super) enum ResolveError {
     Unknown,
-    /// It stands for addresses that it should not; the first one's range.
-    Inward { name: String, range: &'static str },
+    /// It resolves only to addresses that are not allowed; the range of the first one.
+    PrivateAddress {
+        name: String,
+        range: &'static str,
+    },
 }
 
-impl fmt::Display for NameFault {
+impl fmt::Display for ResolveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown => f.write_str("the name is not known"),
-            Self::Inward { name, range } => write!(f, "{name} leads to {range}"),
+            Self::Unknown => f.write_str("the name does not resolve"),
+            Self::PrivateAddress { name, range } => write!(f, "{name} resolves to {range}"),
         }
     }
 }
 
-impl Error for NameFault {}
+impl Error for ResolveError {}
 
-/// Looks names up and lets through what is within reach.
-pub(super) struct Names {
+/// Resolves names and drops the addresses that are not allowed.
+pub(super) struct Resolver {
     reach: Reach,
     lookup: Arc<dyn Resolve>,
 }
 
-impl Names {
-    /// Asks this machine's name service.
+impl Resolver {
+    /// Resolves as this machine is configured.
     pub fn new(reach: Reach) -> Self {
-        Self::by(Arc::new(NameService), reach)
+        Self::with_lookup(Arc::new(SystemLookup), reach)
     }
 
-    /// Asks somebody else.
-    pub fn by(lookup: Arc<dyn Resolve>, reach: Reach) -> Self {
+    pub fn with_lookup(lookup: Arc<dyn Resolve>, reach: Reach) -> Self {
         Self { reach, lookup }
     }
 }
 
-impl Resolve for Names {
+impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let (reach, host) = (self.reach, name.as_str().to_owned());
-        let looking = self.lookup.resolve(name);
+        let lookup = self.lookup.resolve(name);
         Box::pin(async move {
-            let found: Vec<SocketAddr> = looking.await?.collect();
-            let within = match reach {
+            let found: Vec<SocketAddr> = lookup.await?.collect();
+            let allowed = match reach {
                 Reach::Anywhere => found,
-                Reach::Internet => outward(&host, found)?,
+                Reach::Internet => public_addresses(&host, found)?,
             };
-            Ok(Box::new(within.into_iter()) as Addrs)
+            Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }
 }
 
-/// The addresses that a name on the internet may have. One that has others too keeps these; the rest is never
-/// connected to.
-fn outward(name: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, NameFault> {
+/// The public addresses of a name. The others are never connected to; a name that has only such is refused.
+fn public_addresses(name: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, ResolveError> {
     let refused = |address: &SocketAddr| {
         let ip = address.ip();
-        inward(ip).filter(|_| !(is_localhost(name) && ip.is_loopback()))
+        private_range(ip).filter(|_| !(is_localhost(name) && ip.is_loopback()))
     };
     let first = found.iter().find_map(refused);
-    let within: Vec<SocketAddr> = found
+    let allowed: Vec<SocketAddr> = found
         .into_iter()
         .filter(|address| refused(address).is_none())
         .collect();
     match first {
-        Some(range) if within.is_empty() => Err(NameFault::Inward {
+        Some(range) if allowed.is_empty() => Err(ResolveError::PrivateAddress {
             name: name.to_owned(),
             range,
         }),
-        _ => Ok(within),
+        _ => Ok(allowed),
     }
 }
 
-/// RFC 6761 6.3 gives this name to the machine itself.
+/// RFC 6761 6.3 reserves this name for the machine itself.
 fn is_localhost(name: &str) -> bool {
     name.trim_end_matches('.').eq_ignore_ascii_case("localhost")
 }
 
-/// This machine's name service, as the system is set up.
-struct NameService;
+/// DNS as this machine is configured.
+struct SystemLookup;
 
-impl Resolve for NameService {
+impl Resolve for SystemLookup {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            // The port is the address's; 0 stands for it here.
+            // The port of the URL is used; 0 is a placeholder.
             let found = tokio::net::lookup_host((name.as_str(), 0)).await;
             match found {
                 Ok(found) => {
                     let found: Vec<SocketAddr> = found.collect();
                     Ok(Box::new(found.into_iter()) as Addrs)
                 }
-                Err(_) => Err(NameFault::Unknown.into()),
+                Err(_) => Err(ResolveError::Unknown.into()),
             }
         })
     }
 }
 
-/// Ranges of the special-purpose registry (RFC 6890) in which no vendor's server stands, in words for an admin.
+/// Ranges of the special-purpose registry (RFC 6890) that no vendor uses, with a description for admins.
 const RANGES_4: [(Ipv4Addr, u32, &str); 11] = [
     (
         Ipv4Addr::new(0, 0, 0, 0),
         8,
-        "no address at all (0.0.0.0/8)",
+        "an unspecified address (0.0.0.0/8)",
     ),
     (
         Ipv4Addr::new(10, 0, 0, 0),
@@ -135,13 +134,13 @@ const RANGES_4: [(Ipv4Addr, u32, &str); 11] = [
     (
         Ipv4Addr::new(100, 64, 0, 0),
         10,
-        "a provider's own network (100.64.0.0/10)",
+        "a carrier's network (100.64.0.0/10)",
     ),
     (Ipv4Addr::new(127, 0, 0, 0), 8, "this machine (127.0.0.0/8)"),
     (
         Ipv4Addr::new(169, 254, 0, 0),
         16,
-        "the local link (169.254.0.0/16)",
+        "a link-local network (169.254.0.0/16)",
     ),
     (
         Ipv4Addr::new(172, 16, 0, 0),
@@ -166,7 +165,7 @@ const RANGES_4: [(Ipv4Addr, u32, &str); 11] = [
     (
         Ipv4Addr::new(224, 0, 0, 0),
         4,
-        "a group of machines (224.0.0.0/4)",
+        "a multicast group (224.0.0.0/4)",
     ),
     (
         Ipv4Addr::new(240, 0, 0, 0),
@@ -176,7 +175,7 @@ const RANGES_4: [(Ipv4Addr, u32, &str); 11] = [
 ];
 
 const RANGES_6: [(Ipv6Addr, u32, &str); 7] = [
-    (Ipv6Addr::UNSPECIFIED, 128, "no address at all (::)"),
+    (Ipv6Addr::UNSPECIFIED, 128, "an unspecified address (::)"),
     (Ipv6Addr::LOCALHOST, 128, "this machine (::1)"),
     (
         Ipv6Addr::new(0x64, 0xff9b, 1, 0, 0, 0, 0, 0),
@@ -191,7 +190,7 @@ const RANGES_6: [(Ipv6Addr, u32, &str); 7] = [
     (
         Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0),
         10,
-        "the local link (fe80::/10)",
+        "a link-local network (fe80::/10)",
     ),
     (
         Ipv6Addr::new(0xfec0, 0, 0, 0, 0, 0, 0, 0),
@@ -201,29 +200,29 @@ const RANGES_6: [(Ipv6Addr, u32, &str); 7] = [
     (
         Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0),
         8,
-        "a group of machines (ff00::/8)",
+        "a multicast group (ff00::/8)",
     ),
 ];
 
-/// The range of an address that leads into this machine, its network, or nowhere; nothing for the internet's.
-fn inward(address: IpAddr) -> Option<&'static str> {
+/// The range of an address that is not public; `None` for a public one.
+fn private_range(address: IpAddr) -> Option<&'static str> {
     match address {
-        IpAddr::V4(address) => RANGES_4.iter().find_map(|(start, bits, words)| {
+        IpAddr::V4(address) => RANGES_4.iter().find_map(|(start, bits, description)| {
             let shift = u32::BITS - bits;
-            (address.to_bits() >> shift == start.to_bits() >> shift).then_some(*words)
+            (address.to_bits() >> shift == start.to_bits() >> shift).then_some(*description)
         }),
         IpAddr::V6(address) => RANGES_6
             .iter()
-            .find_map(|(start, bits, words)| {
+            .find_map(|(start, bits, description)| {
                 let shift = u128::BITS - bits;
-                (address.to_bits() >> shift == start.to_bits() >> shift).then_some(*words)
+                (address.to_bits() >> shift == start.to_bits() >> shift).then_some(*description)
             })
-            .or_else(|| inward(IpAddr::V4(carried(address)?))),
+            .or_else(|| private_range(IpAddr::V4(embedded_ipv4(address)?))),
     }
 }
 
-/// The IPv4 address that an IPv6 address stands for: mapped, compatible, by NAT64 (RFC 6052) or 6to4 (RFC 3056).
-fn carried(address: Ipv6Addr) -> Option<Ipv4Addr> {
+/// The IPv4 address within an IPv6 address: mapped, compatible, by NAT64 (RFC 6052) or 6to4 (RFC 3056).
+fn embedded_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let [a, b, c, d, e, f, high, low] = address.segments();
     let joined = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
     match [a, b, c, d, e, f] {

@@ -1,36 +1,36 @@
-//! An answer as a decoder sees it: status, headers, body.
+//! A response as a decoder receives it: status, headers, body.
 //!
-//! Only fine answers get this far. The body is the vendor's text and must not be repeated in errors.
+//! Only successful responses. The body is the vendor's text and must not appear in errors.
 
 use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 
 use crate::model::retry::http_date;
 
-/// A whole answer with status 200 or 204.
+/// A complete response with status 200 or 204.
 #[derive(Debug)]
 pub struct Reply {
     /// 200 or 204.
     pub status: u16,
-    /// The answer's headers.
+    /// All headers; the body is already decompressed.
     pub headers: Headers,
     /// The server's own time, from `Date`.
     pub date: Option<Timestamp>,
-    /// The unpacked body.
+    /// The decompressed body, as UTF-8.
     pub body: Vec<u8>,
 }
 
-/// Headers of an answer.
+/// The headers of a response.
 #[derive(Clone, Debug, Default)]
 pub struct Headers(HeaderMap);
 
 impl Headers {
-    /// The first value of a header, when it is text; the name's case does not matter.
+    /// The first value of a header, if it is visible ASCII; the name is case-insensitive.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.to_str().ok()
     }
 
-    /// All values of a header in one text, as RFC 9110 5.3 joins them; `?` where one is not UTF-8.
+    /// All values of a header in one string, joined as in RFC 9110 5.3; `?` where one is not UTF-8.
     pub fn all(&self, name: &str) -> String {
         let values = self.0.get_all(name).iter();
         values
@@ -40,7 +40,7 @@ impl Headers {
     }
 
     /// The server's own time, from `Date`.
-    pub(super) fn date(&self) -> Option<Timestamp> {
+    pub(crate) fn date(&self) -> Option<Timestamp> {
         http_date(self.get("date")?)
     }
 }
@@ -51,15 +51,15 @@ impl From<HeaderMap> for Headers {
     }
 }
 
-/// An answer that is not what the contract says.
+/// A response that violates the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadAnswer {
-    /// Why, in words of ours: a path and what was expected, never a value.
+pub struct UnexpectedResponse {
+    /// The reason: a path and what was expected, never a value.
     pub reason: String,
 }
 
-impl BadAnswer {
-    /// A contract fault with its reason.
+impl UnexpectedResponse {
+    /// Wraps a reason.
     pub fn new(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),

@@ -1,7 +1,7 @@
-//! What a session is told at its start: where to ask, how politely, and within which limits.
+//! The parameters of a session: addresses, rate limits, size limits and timeouts.
 //!
-//! Plain data, filled by `app/` from a vendor description and a source. Not a place for defaults
-//! that a vendor decides; those stand in its description.
+//! Plain data, filled by `app/` from a connector and a source. Defaults that depend on a vendor
+//! are in its connector, not here.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,56 +11,56 @@ use reqwest::Url;
 use super::error::Kind;
 use super::reach::Reach;
 
-/// All that a session of one source has to know. No `Debug`: a header's value may be a secret.
+/// The parameters of one source's session. No `Debug`: a header's value may be a secret.
 #[derive(Clone)]
 pub struct SessionRules {
     /// The source's name, for messages and the day's count.
     pub source: String,
-    /// The address that every path is put behind. https, or http on loopback.
+    /// The URL to which every path is appended. https, or http on loopback.
     pub base_url: Url,
-    /// Further headers of every request. Their values are kept out of every message.
+    /// Additional headers of every request. Their values appear in no message.
     pub headers: Vec<(String, String)>,
-    /// Requests under way at once; at least 1.
+    /// Concurrent requests; at least 1.
     pub in_flight: u32,
-    /// Requests started in a second; more than 0. Infinity does not pace at all.
+    /// Requests started per second; more than 0. Infinity disables pacing.
     pub per_second: f64,
-    /// Requests in a day (UTC), counted on disk.
+    /// Requests per day (UTC), counted on disk.
     pub per_day: Option<u32>,
-    /// Largest answer in bytes, unpacked.
+    /// Largest body in bytes, decompressed.
     pub body_limit: u64,
-    /// How long each step of a request may take.
+    /// Time limits of each step of a request.
     pub timeouts: Timeouts,
-    /// How the vendor says in a body what went wrong.
+    /// The vendor's error codes in bodies.
     pub errors: ErrorWords,
     /// How the requests leave the machine.
     pub route: Route,
 }
 
-/// How a source's requests leave the machine, and whom they trust.
+/// How a source's requests leave the machine, and which certificates they trust.
 #[derive(Clone, Debug, Default)]
 pub struct Route {
-    /// A file with further certificate authorities (PEM), beside the system's.
+    /// A PEM file of certificate authorities, in addition to the system's.
     pub ca_file: Option<PathBuf>,
-    /// The proxy to go through; it looks the names up then. The environment's is never used.
+    /// The proxy; it then resolves the names. Proxy variables of the environment are never used.
     pub proxy: Option<Url>,
-    /// Where names may lead.
+    /// Which addresses names may resolve to.
     pub reach: Reach,
 }
 
-/// How long each step of a request may take (reliability.md 2.3).
+/// Time limits of each step of a request (reliability.md 2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// Name lookup, connection and TLS.
+    /// DNS, connection and TLS.
     pub connect: Duration,
-    /// From the start until the answer's headers.
+    /// From the start to the response headers.
     pub first_byte: Duration,
-    /// Silence within a body.
+    /// Longest gap within a body.
     pub idle: Duration,
-    /// The whole request, so that a drip that never falls silent ends too.
+    /// The whole request, so that a slow drip without a gap ends too.
     pub whole: Duration,
-    /// A body is not measured for its pace before this.
+    /// The pace of a body is not checked before this.
     pub pace_after: Duration,
-    /// A body must bring [`Timeouts::pace_bytes`] in each span of this length.
+    /// A body must deliver [`Timeouts::pace_bytes`] in each span of this length.
     pub pace_window: Duration,
     /// Fewest bytes in a `pace_window`.
     pub pace_bytes: u64,
@@ -84,45 +84,56 @@ impl Default for Timeouts {
     }
 }
 
-/// How a vendor says in a body what went wrong.
+/// The error codes that a vendor returns in bodies.
 ///
-/// Words are compared without regard to case, blanks and underscores, because vendors spell them
-/// differently in documents and answers (webuntis-oneroster.md 3).
+/// Codes are compared without regard to case, blanks and underscores, because vendors spell them
+/// differently in documents and responses (webuntis-oneroster.md 3).
 #[derive(Clone, Debug, Default)]
 pub struct ErrorWords {
-    /// Where a code may stand, as member names joined by dots; `[]` behind a name means each element.
+    /// Paths of codes, as member names joined by dots; `[]` after a name means each element.
     pub code: Vec<String>,
-    /// Codes that mean "asked for too much at once".
+    /// Codes that mean "too much requested at once".
     pub too_many: Vec<String>,
-    /// Codes that mean "there is no such thing", whatever the status.
+    /// Codes that mean "not found", whatever the status.
     pub missing: Vec<String>,
-    /// Codes that mean "this token is no longer good", whatever the status.
+    /// Codes that mean "token invalid or expired", whatever the status.
     pub token: Vec<String>,
 }
 
-/// Counts a source's requests of a day where a restart does not forget them.
+/// Counts a source's requests per day, across restarts.
 pub trait DayCount: Send + Sync {
-    /// Adds requests to a day (`YYYY-MM-DD`, UTC) and gives the day's total. May block.
+    /// Adds requests to a day (`YYYY-MM-DD`, UTC) and returns the day's total. May block.
     ///
     /// # Errors
-    /// A sentence when the count cannot be kept; then no request is sent.
+    /// A message when the count cannot be stored; then no request is sent.
     fn add(&self, source: &str, day: &str, requests: u32) -> Result<u32, String>;
 }
 
-/// Refuses an address that would send secrets in the clear: plain http is for loopback only.
-pub(super) fn must_be_safe(address: &Url, name: &str) -> Result<(), Kind> {
+/// Refuses an address that would send secrets unencrypted: plain http is allowed on loopback only.
+pub(crate) fn must_be_safe(address: &Url, name: &str) -> Result<(), Kind> {
+    unsafe_because(address).map_or(Ok(()), |problem| {
+        Err(Kind::Setup(format!("{name} {problem}")))
+    })
+}
+
+/// Why no request can be sent to an address; fits after the name of its key.
+pub fn unusable_address(text: &str) -> Option<&'static str> {
+    match Url::parse(text) {
+        Ok(address) => unsafe_because(&address),
+        Err(_) => Some("is not an address such as https://school.example"),
+    }
+}
+
+fn unsafe_because(address: &Url) -> Option<&'static str> {
     let problem = match address.scheme() {
         "https" if address.host_str().is_some() => None,
         "http" if is_loopback(address) => None,
-        "http" => Some("must be https, because only a loopback address may do without"),
+        "http" => Some("must be https; plain http is allowed on loopback only"),
         _ => Some("must be an https address"),
     };
-    let problem = problem.or_else(|| {
+    problem.or_else(|| {
         (!address.username().is_empty() || address.password().is_some())
-            .then_some("must not hold a user or a password; configure them as a credential")
-    });
-    problem.map_or(Ok(()), |problem| {
-        Err(Kind::Setup(format!("{name} {problem}")))
+            .then_some("must not contain a user or a password; configure them as a credential")
     })
 }
 

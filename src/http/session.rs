@@ -1,8 +1,8 @@
-//! One HTTP session: every request of a source goes through here, and the only retry loop stands here.
+//! One HTTP session: sends every request of a source, and has the only retry loop.
 //!
-//! It waits its turn, gets a token, sends a GET, reads the body within the limits, judges the
-//! answer, has it decoded on a blocking thread, and tries again where that may help. It does not
-//! know what a page is, nor what comes after it.
+//! It waits for a permit, gets a token, sends a GET, reads the body within the limits, classifies the
+//! response, decodes it on a blocking thread, and retries where that may help. It does not
+//! know what a page is, nor which one follows.
 
 mod prepare;
 
@@ -15,23 +15,23 @@ use reqwest::{Client, Url};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::access::Access;
-use super::ask::{self, Ask, Effort};
-use super::body::{self, Beyond};
+use super::authorizer::Authorizer;
+use super::blocking::blocking;
+use super::body::{self, Oversized};
 use super::budget::{RunBudget, Tries};
-use super::client::{fault, host_of};
+use super::classify::{Classification, Response, classify};
+use super::client::{error_kind, host_of};
 use super::deadline::Deadline;
 use super::error::{HttpError, Kind};
-use super::keeper::{TokenKeeper, ahead};
 use super::limits::ERROR_BODY;
 use super::pace::Pace;
-use super::reply::{BadAnswer, Headers, Reply};
-use super::rotation::blocking;
+use super::page_request::{self, Effort, PageRequest};
+use super::reply::{Headers, Reply, UnexpectedResponse};
 use super::rules::{DayCount, SessionRules};
-use super::verdict::{Answer, Verdict, judge};
 use crate::clock::Clock;
-use crate::model::retry::Then;
+use crate::model::retry::RetryDecision;
 
-/// The way to one source's API, shared by all its jobs. Clones are the same session.
+/// The HTTP session of one source, shared by all its jobs. Clones are the same session.
 #[derive(Clone)]
 pub struct Session(Arc<Inner>);
 
@@ -40,24 +40,24 @@ struct Inner {
     host: String,
     client: Client,
     headers: HeaderMap,
-    keeper: Option<TokenKeeper>,
+    authorizer: Option<Arc<dyn Authorizer>>,
     day_count: Arc<dyn DayCount>,
     clock: Clock,
-    turns: Semaphore,
-    decoders: Semaphore,
+    permits: Semaphore,
+    decode_permits: Semaphore,
     pace: Pace,
-    /// The day whose requests are used up.
-    spent_day: Mutex<Option<String>>,
+    /// The day on which the daily limit was reached.
+    exhausted_day: Mutex<Option<String>>,
 }
 
-/// Answers of a source that are decoded at once. The decoder is faster than any vendor; more threads would
-/// only hold more memory, each its own.
-const DECODERS: usize = 1;
+/// Responses of a source that are decoded concurrently. The decoder is faster than any vendor; more threads would
+/// only use more memory.
+const MAX_DECODERS: usize = 1;
 
-/// Turns a fine answer into what the caller wants.
-pub type Decode<T> = Arc<dyn Fn(&Reply) -> Result<T, BadAnswer> + Send + Sync>;
+/// Decodes a successful response.
+pub type Decode<T> = Arc<dyn Fn(&Reply) -> Result<T, UnexpectedResponse> + Send + Sync>;
 
-/// May a request be repeated with another token?
+/// Whether a request may be repeated with another token.
 #[derive(PartialEq, Eq)]
 enum SecondToken {
     Open,
@@ -65,13 +65,13 @@ enum SecondToken {
 }
 
 impl Session {
-    /// A session that has not asked anything yet. Without a keeper its requests carry no authorisation.
+    /// Creates a session; sends nothing. Without an authorizer its requests carry no authorization.
     ///
     /// # Errors
-    /// When an address is not safe, a header is none, or a limit is zero.
+    /// When an address is not safe, a header is not valid, or a limit is zero.
     pub fn new(
         rules: SessionRules,
-        keeper: Option<TokenKeeper>,
+        authorizer: Option<Arc<dyn Authorizer>>,
         day_count: Arc<dyn DayCount>,
         clock: Clock,
     ) -> Result<Self, HttpError> {
@@ -82,54 +82,56 @@ impl Session {
             host,
             client,
             headers,
-            keeper,
+            authorizer,
             day_count,
             clock,
-            turns: Semaphore::new(rules.in_flight as usize),
-            decoders: Semaphore::new(DECODERS),
+            permits: Semaphore::new(rules.in_flight as usize),
+            decode_permits: Semaphore::new(MAX_DECODERS),
             pace: Pace::new(rules.per_second),
-            spent_day: Mutex::default(),
+            exhausted_day: Mutex::default(),
             rules,
         })))
     }
 
-    /// Asks for one page, and again while that may help and the budget allows it.
+    /// Requests one page, and retries while that may help and the budget allows it.
     ///
-    /// `decode` runs on a blocking thread on an answer with 200 or 204; when it finds a fault, the
-    /// page is asked for once more.
+    /// `decode` runs on a blocking thread on a response with 200 or 204; when it fails, the
+    /// page is requested once more.
     ///
     /// # Errors
     /// The last failure, with the number of attempts.
     pub async fn get<T: Send + 'static>(
         &self,
-        ask: &Ask,
+        page: &PageRequest,
         budget: &RunBudget,
         decode: Decode<T>,
     ) -> Result<T, HttpError> {
-        let address = ask::address(&self.0.rules.base_url, ask)
-            .map_err(|kind| kind.at(step(&ask.what), &self.0.host))?;
-        let question = Question {
+        let address = page_request::address(&self.0.rules.base_url, page)
+            .map_err(|kind| kind.at(step(&page.what), &self.0.host))?;
+        let request = PreparedRequest {
             address,
-            ask,
+            page,
             budget,
         };
         let mut second_token = SecondToken::Open;
         let mut tries = Tries::none();
         budget.count_page();
         loop {
-            let error = match self.0.attempt(&question, &decode, &mut second_token).await {
+            let error = match self.0.attempt(&request, &decode, &mut second_token).await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            tries.failed(error.kind().worth());
+            tries.failed(error.kind().retry_limit());
             let error = error.after_attempts(tries.attempt);
-            if ask.effort == Effort::Once {
+            if page.effort == Effort::Once {
                 return Err(error);
             }
             let delay = match budget.after(tries, &error, fastrand::f64()) {
-                Then::Wait(delay) => delay,
-                Then::Stop => return Err(error),
-                Then::Defer(asked) => return Err(error.deferred(ahead(&self.0.clock, asked))),
+                RetryDecision::Wait(delay) => delay,
+                RetryDecision::Stop => return Err(error),
+                RetryDecision::Defer(wait) => {
+                    return Err(error.deferred(self.0.clock.wall_clock_after(wait)));
+                }
             };
             let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
             tracing::debug!(source = self.0.rules.source, attempt = tries.attempt, delay_ms, %error, "will try again");
@@ -137,61 +139,62 @@ impl Session {
         }
     }
 
-    /// The scopes that were asked for and not granted, as far as the vendor said; nothing before the first token.
+    /// The scopes that were requested and not granted, as far as the vendor declares them; empty before the first token.
     pub async fn missing_scopes(&self) -> Vec<String> {
-        match &self.0.keeper {
-            Some(keeper) => keeper.missing_scopes().await,
+        match &self.0.authorizer {
+            Some(authorizer) => authorizer.missing_scopes().await,
             None => Vec::new(),
         }
     }
 
-    /// Turns a link that the server gave into a question.
+    /// Makes a request from a link of the server.
     ///
     /// # Errors
-    /// When the link leads to another scheme, host or port, out of the base address's path, or
-    /// carries a user. Nothing is sent then.
-    pub fn follow(&self, link: &str, what: String) -> Result<Ask, HttpError> {
+    /// When the link has another scheme, host or port, is outside the base address's path, or
+    /// contains a user. Nothing is sent then.
+    pub fn follow(&self, link: &str, what: String) -> Result<PageRequest, HttpError> {
         let step = step(&what);
-        ask::follow(&self.0.rules.base_url, link, what).map_err(|kind| kind.at(step, &self.0.host))
+        page_request::follow(&self.0.rules.base_url, link, what)
+            .map_err(|kind| kind.at(step, &self.0.host))
     }
 }
 
-/// One page that is asked for.
-struct Question<'a> {
+/// A page request with its URL and budget.
+struct PreparedRequest<'a> {
     address: Url,
-    ask: &'a Ask,
+    page: &'a PageRequest,
     budget: &'a RunBudget,
 }
 
 impl Inner {
-    /// One attempt; a refused token makes it send the same request once more with another one.
+    /// One attempt; after a refused token it sends the same request once more with another one.
     async fn attempt<T: Send + 'static>(
         &self,
-        question: &Question<'_>,
+        request: &PreparedRequest<'_>,
         decode: &Decode<T>,
         second_token: &mut SecondToken,
     ) -> Result<T, HttpError> {
-        let failed = |kind: Kind| kind.at(step(&question.ask.what), &self.host);
+        let failed = |kind: Kind| kind.at(step(&request.page.what), &self.host);
         loop {
-            let turn = self.turn(question.budget).await.map_err(failed)?;
-            let access = match &self.keeper {
-                Some(keeper) => Some(keeper.access().await?),
+            let permit = self.permit(request.budget).await.map_err(failed)?;
+            let access = match &self.authorizer {
+                Some(authorizer) => Some(authorizer.access().await?),
                 None => None,
             };
             self.count_day().await.map_err(failed)?;
-            question.budget.count_request(self.rules.timeouts.whole);
-            let reply = self.send(question, access.as_ref()).await.map_err(failed)?;
-            drop(turn);
+            request.budget.count_request(self.rules.timeouts.whole);
+            let reply = self.send(request, access.as_ref()).await.map_err(failed)?;
+            drop(permit);
             let status = reply.status;
-            let may_repeat = match self.judge(&reply, question) {
-                Verdict::Fine => {
-                    if let (Some(keeper), Some(access)) = (&self.keeper, &access) {
-                        keeper.worked(access).await;
+            let may_repeat = match self.classify(&reply, request) {
+                Classification::Fine => {
+                    if let (Some(authorizer), Some(access)) = (&self.authorizer, &access) {
+                        authorizer.accepted(access).await;
                     }
                     // The semaphore is never closed.
-                    let seat = self.decoders.acquire().await;
-                    let _seat = seat.map_err(|_| failed(Kind::OutOfTime))?;
-                    let (decode, budget) = (decode.clone(), question.budget.clone());
+                    let decode_permit = self.decode_permits.acquire().await;
+                    let _decode_permit = decode_permit.map_err(|_| failed(Kind::OutOfTime))?;
+                    let (decode, budget) = (decode.clone(), request.budget.clone());
                     let act = move || {
                         let decoded = decode(&reply);
                         budget.reuse(reply.body);
@@ -199,18 +202,18 @@ impl Inner {
                     };
                     return blocking(act)
                         .await
-                        .map_err(|bad| failed(Kind::BadAnswer(status, bad.reason)));
+                        .map_err(|bad| failed(Kind::UnexpectedResponse(status, bad.reason)));
                 }
-                Verdict::Failed(kind) => {
-                    self.hold_everybody(&kind);
+                Classification::Failed(kind) => {
+                    self.pause_session(&kind);
                     return Err(failed(kind));
                 }
-                Verdict::Token => {
-                    self.is_token_worth_replacing(access.as_ref(), second_token, Doubt::None)
+                Classification::Token => {
+                    self.is_token_worth_replacing(access.as_ref(), second_token, Rejected::Token)
                         .await
                 }
-                Verdict::Forbidden => {
-                    self.is_token_worth_replacing(access.as_ref(), second_token, Doubt::Right)
+                Classification::Forbidden => {
+                    self.is_token_worth_replacing(access.as_ref(), second_token, Rejected::Right)
                         .await
                 }
             };
@@ -226,21 +229,21 @@ impl Inner {
         }
     }
 
-    /// Waits for a free place and the next slot of the pace, and for as long as the vendor wants peace.
-    async fn turn(&self, budget: &RunBudget) -> Result<SemaphorePermit<'_>, Kind> {
+    /// Waits for a permit, the next slot of the pace, and the end of a pause that the vendor requested.
+    async fn permit(&self, budget: &RunBudget) -> Result<SemaphorePermit<'_>, Kind> {
         // The semaphore is never closed.
-        let permit = budget.place(&self.turns).await;
+        let permit = budget.acquire(&self.permits).await;
         let permit = permit.map_err(|_| Kind::OutOfTime)?;
         if budget.left().is_zero() {
             return Err(Kind::OutOfTime);
         }
         let mut wait = self.pace.reserve(self.clock.running());
         loop {
-            let (held, status) = self.pace.held(self.clock.running());
-            if held > budget.left() {
-                return Err(Kind::Deferred(status, ahead(&self.clock, held)));
+            let (paused, status) = self.pace.paused(self.clock.running());
+            if paused > budget.left() {
+                return Err(Kind::Deferred(status, self.clock.wall_clock_after(paused)));
             }
-            wait = wait.max(held);
+            wait = wait.max(paused);
             if wait.is_zero() {
                 return Ok(permit);
             }
@@ -252,16 +255,16 @@ impl Inner {
         }
     }
 
-    /// Counts the request before it is sent, so a crash never makes the count too small.
+    /// Counts the request before it is sent, so that the count is never too small after a crash.
     async fn count_day(&self) -> Result<(), Kind> {
         let Some(limit) = self.rules.per_day else {
             return Ok(());
         };
         let now = self.clock.now();
         let day = now.strftime("%Y-%m-%d").to_string();
-        let over = || Kind::Quota(limit, next_midnight(now));
-        if self.spent_day().as_ref() == Some(&day) {
-            return Err(over());
+        let quota = || Kind::Quota(limit, next_midnight(now));
+        if self.exhausted_day().as_ref() == Some(&day) {
+            return Err(quota());
         }
         let (count, source, today) = (
             self.day_count.clone(),
@@ -272,20 +275,24 @@ impl Inner {
             .await
             .map_err(Kind::Count)?;
         if total > limit {
-            *self.spent_day() = Some(day);
-            return Err(over());
+            *self.exhausted_day() = Some(day);
+            return Err(quota());
         }
         Ok(())
     }
 
-    fn spent_day(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        self.spent_day
+    fn exhausted_day(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.exhausted_day
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends one GET and reads the answer.
-    async fn send(&self, question: &Question<'_>, access: Option<&Access>) -> Result<Reply, Kind> {
+    /// Sends one GET and reads the response.
+    async fn send(
+        &self,
+        request: &PreparedRequest<'_>,
+        access: Option<&Access>,
+    ) -> Result<Reply, Kind> {
         let timeouts = &self.rules.timeouts;
         let mut headers = self.headers.clone();
         if let Some(access) = access {
@@ -294,26 +301,26 @@ impl Inner {
         let mut deadline = Deadline::start(timeouts, timeouts.whole);
         let sending = self
             .client
-            .get(question.address.clone())
+            .get(request.address.clone())
             .headers(headers)
             .send();
         let mut response = deadline
             .first_byte(sending)
             .await?
-            .map_err(|error| fault(&error, &self.host, timeouts))?;
+            .map_err(|error| error_kind(&error, &self.host, timeouts))?;
         let status = response.status().as_u16();
         let headers = Headers::from(std::mem::take(response.headers_mut()));
-        let place = (self.host.as_str(), timeouts);
+        let peer = (self.host.as_str(), timeouts);
         let body = match status {
             200 => {
-                let limit = (self.rules.body_limit, Beyond::Refuse);
-                let room = question.budget.spare();
-                body::read(response, &headers, room, limit, &mut deadline, place).await?
+                let limit = (self.rules.body_limit, Oversized::Refuse);
+                let buffer = request.budget.spare();
+                body::read(response, &headers, buffer, limit, &mut deadline, peer).await?
             }
-            // A refusal is a refusal, however much of its text arrives.
+            // The status is enough to classify an error, however much of its body arrives.
             400.. => {
-                let limit = (ERROR_BODY, Beyond::Cut);
-                body::read(response, &headers, Vec::new(), limit, &mut deadline, place)
+                let limit = (ERROR_BODY, Oversized::Truncate);
+                body::read(response, &headers, Vec::new(), limit, &mut deadline, peer)
                     .await
                     .unwrap_or_default()
             }
@@ -327,21 +334,21 @@ impl Inner {
         })
     }
 
-    fn judge(&self, reply: &Reply, question: &Question<'_>) -> Verdict {
-        let answer = Answer {
+    fn classify(&self, reply: &Reply, request: &PreparedRequest<'_>) -> Classification {
+        let response = Response {
             status: reply.status,
             headers: &reply.headers,
             body: &reply.body,
-            address: &question.address,
+            address: &request.address,
             now: self.clock.now(),
         };
-        judge(&self.rules.errors, &answer)
+        classify(&self.rules.errors, &response)
     }
 
-    /// 429 and 503 with a wish: nobody of this source asks before it is over.
-    fn hold_everybody(&self, kind: &Kind) {
-        if let Kind::Busy(status @ (429 | 503), Some(asked)) = kind {
-            self.pace.hold(self.clock.running() + *asked, *status);
+    /// 429 and 503 with `Retry-After`: no request of this source starts before then.
+    fn pause_session(&self, kind: &Kind) {
+        if let Kind::Unavailable(status @ (429 | 503), Some(wait)) = kind {
+            self.pace.pause(self.clock.running() + *wait, *status);
         }
     }
 
@@ -349,25 +356,25 @@ impl Inner {
         &self,
         access: Option<&Access>,
         second_token: &SecondToken,
-        doubt: Doubt,
+        rejected: Rejected,
     ) -> bool {
-        let (Some(keeper), Some(access), SecondToken::Open) = (&self.keeper, access, second_token)
+        let (Some(authorizer), Some(access), SecondToken::Open) =
+            (&self.authorizer, access, second_token)
         else {
             return false;
         };
-        match doubt {
-            Doubt::None => keeper.refused(access).await,
-            Doubt::Right => keeper.forbidden(access).await,
+        match rejected {
+            Rejected::Token => authorizer.refused(access).await,
+            Rejected::Right => authorizer.forbidden(access).await,
         }
     }
 }
 
-/// Is it the token at all that was refused?
+/// What the vendor rejected.
 #[derive(Clone, Copy)]
-enum Doubt {
-    /// The vendor said so.
-    None,
-    /// The vendor said that a right is missing.
+enum Rejected {
+    Token,
+    /// 403: a right is missing, or the token is too old and the vendor confuses the two.
     Right,
 }
 

@@ -15,7 +15,7 @@ const HABIT: SignedDuration = SignedDuration::from_hours(72);
 /// What one full reading of a stream showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// What the walks of its lists say together.
+    /// Completeness of all its lists together.
     pub completeness: Completeness,
     /// Keys that were received more than once.
     pub duplicates: Duplicates,
@@ -31,10 +31,11 @@ pub struct Reading {
     pub lists: usize,
     /// Rows without a readable key.
     pub unidentified: u64,
-    /// The reading before, a moment ago, received other rows.
+    /// The previous reading of this run received other rows.
     pub other_rows: bool,
-    /// Rows that only a second look at the end of the list showed: they had been passed.
-    pub slipped: u64,
+    /// Rows that only the second request at the end of the list returned: they had moved to a page that was already
+    /// read.
+    pub shifted: u64,
 }
 
 /// The keys that a reading received more than once.
@@ -66,12 +67,12 @@ pub struct TotalOff {
     pub since: Timestamp,
 }
 
-/// A reading that was looked at.
+/// The result of examining a reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Examined {
-    /// What it says about completeness, habits of the vendor considered.
+    /// The completeness, corrected for what the vendor is known to do.
     pub completeness: Completeness,
-    /// Whether reading again may say more.
+    /// Whether another reading can tell more.
     pub read_again: bool,
     /// In how many readings in a row a row must be missing before it is removed.
     pub confirm: u32,
@@ -95,10 +96,10 @@ pub enum Missing {
 /// Looks at a full reading in the light of those before.
 pub fn examine(reading: &Reading, before: &Memory, now: Timestamp) -> Examined {
     let off = total_off(&reading.completeness, before, now);
-    // Where the list moves at random the same rows may come twice by chance, and then others are missing.
+    // In a list in random order the same rows can be received twice by chance, and then others are missing.
     let habit = reading.duplicates.fingerprint == before.duplicates
         && (reading.duplicates.rows == 0 || !reading.other_rows);
-    let completeness = weigh(reading, habit, off, now);
+    let completeness = assess(reading, habit, off, now);
     let contradicted = completeness.is_contradicted();
     let is_believed = !contradicted && reading.unidentified == 0;
     Examined {
@@ -145,7 +146,7 @@ fn total_off(completeness: &Completeness, before: &Memory, now: Timestamp) -> Op
     }))
 }
 
-fn weigh(reading: &Reading, habit: bool, off: Option<TotalOff>, now: Timestamp) -> Completeness {
+fn assess(reading: &Reading, habit: bool, off: Option<TotalOff>, now: Timestamp) -> Completeness {
     let rows = reading.duplicates.rows;
     if rows > 0 && !habit {
         return match &reading.completeness {
@@ -159,10 +160,10 @@ fn weigh(reading: &Reading, habit: bool, off: Option<TotalOff>, now: Timestamp) 
         };
     }
     match &reading.completeness {
-        Completeness::Proven | Completeness::Unproven if reading.slipped > 0 => {
+        Completeness::Proven | Completeness::Unproven if reading.shifted > 0 => {
             Completeness::Contradicted(Inconsistency::Shrunk)
         }
-        // A row that is always listed twice is one row to some servers' count.
+        // Some servers count a row that is always listed twice as one row.
         Completeness::Contradicted(Inconsistency::Total {
             received, declared, ..
         }) if rows > 0 && received - rows.min(*received) == *declared => Completeness::Proven,
@@ -175,15 +176,15 @@ fn weigh(reading: &Reading, habit: bool, off: Option<TotalOff>, now: Timestamp) 
     }
 }
 
-/// Reading again cannot say more when this reading is wrong by just what the last one was.
+/// Another reading cannot tell more if this one is wrong in the same way as the previous one.
 fn is_as_before(off: Option<TotalOff>, before: &Memory, habit: bool) -> bool {
     habit
         && off.is_some()
         && before.total_off.map(|off| off.difference) == off.map(|off| off.difference)
 }
 
-/// Nothing can have moved unseen when one answer held the whole list. That the only page of an offset list is all of it, and
-/// not what a server's cap left of it, is certain only where the total agrees and a larger page was seen before.
+/// No row can have moved unseen if one response held the whole list. The only page of an offset list is certain to be
+/// all of it, and not cut by the server's cap, only if the total agrees and a larger page was received before.
 fn is_one_answer(reading: &Reading, before: &Memory) -> bool {
     let is_whole_page = reading.lists == 1
         && reading.pages_with_rows == 1
@@ -218,7 +219,7 @@ mod tests {
             lists: 1,
             unidentified: 0,
             other_rows: false,
-            slipped: 0,
+            shifted: 0,
         }
     }
 
@@ -253,8 +254,8 @@ mod tests {
             other_rows: true,
             ..twice(2, 7, Unproven)
         };
-        let slipped = Reading {
-            slipped: 1,
+        let shifted = Reading {
+            shifted: 1,
             ..paged(Unproven)
         };
         let unidentified = Reading {
@@ -266,7 +267,7 @@ mod tests {
             ("no total", paged(Unproven), none, Unproven, true, false),
             (
                 "a second look at the end shows another row",
-                slipped,
+                shifted,
                 none,
                 Completeness::Contradicted(Inconsistency::Shrunk),
                 false,

@@ -1,7 +1,7 @@
-//! Whether a source still reads the account whose rows the mirror holds.
+//! Whether a source still reads the account that the rows of the mirror come from.
 //!
-//! Pure. The address comes from the configuration, name and keys from the vendor where the connector says in which
-//! stream they are. Checkpoints belong to an account: none is used for another one.
+//! Pure. The address comes from the configuration; name and keys come from the vendor if the connector names their
+//! stream. Checkpoints belong to an account and are never used for another one.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ pub struct Account {
 
 /// What is known of a run's account.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Whose {
+pub struct AccountCheck {
     /// The account that this run reads; written down with its first rows.
     pub account: Account,
     /// Set when the mirror holds rows of another one.
@@ -31,9 +31,9 @@ pub struct Whose {
 
 /// Compares the account that a run reads with the one that the mirror knows; `has_rows` says whether the
 /// source has any row.
-pub fn compare(known: Option<Account>, now: Account, has_rows: bool) -> Whose {
+pub fn compare(known: Option<Account>, now: Account, has_rows: bool) -> AccountCheck {
     let Some(known) = known else {
-        return Whose {
+        return AccountCheck {
             account: now,
             hold: None,
         };
@@ -51,24 +51,24 @@ pub fn compare(known: Option<Account>, now: Account, has_rows: bool) -> Whose {
             keys,
             ..now
         };
-        return Whose {
+        return AccountCheck {
             account,
             hold: None,
         };
     }
     let hold = has_rows.then(|| Hold::Account {
-        now: shown(&now),
-        before: shown(&known),
+        now: display_name(&now),
+        before: display_name(&known),
     });
     let account = Account {
         generation: known.generation + 1,
         ..now
     };
-    Whose { account, hold }
+    AccountCheck { account, hold }
 }
 
 /// In one line, for messages.
-fn shown(account: &Account) -> String {
+fn display_name(account: &Account) -> String {
     let address = account.address.lines().collect::<Vec<_>>().join(", ");
     match &account.name {
         Some(name) => format!("{name} ({address})"),
@@ -164,7 +164,7 @@ mod tests {
         let hold = compare(Some(known), now, true).hold.expect("a hold");
         assert_eq!(
             hold.to_string(),
-            "this is the account of North (https://a, tenant 2); the mirror holds that of South (https://a, tenant 1)"
+            "the source now reads the account of North (https://a, tenant 2); the mirror holds rows of South (https://a, tenant 1)"
         );
     }
 

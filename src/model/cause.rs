@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// What starts a run. Stored as its word.
+/// What starts a run; stored as [`Cause::as_str`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The job's schedule.
@@ -20,7 +20,7 @@ pub enum Cause {
 impl Cause {
     const ALL: [Self; 4] = [Self::Schedule, Self::CatchUp, Self::Command, Self::Approval];
 
-    /// The word in tables and JSON.
+    /// The value in tables and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Schedule => "schedule",
@@ -30,7 +30,7 @@ impl Cause {
         }
     }
 
-    /// The cause that a word of a table means.
+    /// The inverse of [`Cause::as_str`].
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|cause| cause.as_str() == word)
     }

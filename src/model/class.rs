@@ -1,4 +1,4 @@
-//! What a failure means for the run: who branches on it, and how.
+//! The class of a failure, which decides how a run continues.
 //!
 //! Not the failures themselves: each floor has its own error enum with a `class()`.
 
@@ -7,13 +7,13 @@ use std::fmt;
 /// The six kinds of failure, as the table in `docs/ARCHITECTURE.md` explains them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// A hiccup: timeout, cut connection, 429, 5xx. Waited out and tried again, then the next tick.
+    /// Temporary: timeout, cut connection, 429, 5xx. Retried in this run, then at the next tick.
     Transient,
-    /// The vendor does not accept who we are. One new token, then the job is parked.
+    /// The vendor refuses the credential. One new token is requested, then the job is parked.
     Auth,
-    /// The vendor says no, and would again: other 4xx, a redirect, a bad certificate.
+    /// The vendor refuses the request and would refuse it again: other 4xx, a redirect, a bad certificate.
     Permanent,
-    /// The answer is not what the contract says: HTML for JSON, a member missing, a body too large.
+    /// The response violates the contract: HTML instead of JSON, a missing member, a body that is too large.
     Contract,
     /// Our own guard refuses an implausible difference. Waits for an admin.
     Refused,
@@ -31,7 +31,7 @@ impl Class {
         Self::Fatal,
     ];
 
-    /// The word in tables and logs.
+    /// The value in tables and logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Transient => "transient",
@@ -43,7 +43,7 @@ impl Class {
         }
     }
 
-    /// The class that a word of a table means.
+    /// The inverse of [`Class::as_str`].
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.as_str() == word)
     }

@@ -1,7 +1,7 @@
 //! Combo lists: what a value of a column is to an entry of a list of codes.
 //!
 //! An entry has an id, which is a database key and differs from account to account, a code, which is often a
-//! government's, and a description. Which of them a column holds is said by whoever describes the column.
+//! government's, and a description. The connector declares which of them a column holds.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ impl By {
     }
 
     /// The one that is written so.
-    pub fn of_word(word: &str) -> Option<Self> {
+    pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|by| by.as_str() == word)
     }
 }

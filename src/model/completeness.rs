@@ -1,7 +1,7 @@
-//! What a reading of a list says about completeness: whether a row that was not received may count as missing.
+//! Whether a reading of a list is complete, so that a row that was not received may count as missing.
 //!
-//! Pure. All rules in one table: `docs/ARCHITECTURE.md`, "Is the reading complete?". The walk (`vendor/paging.rs`) says what it saw of its list;
-//! what follows for the rows of the mirror is decided in `model/absence.rs`.
+//! Pure. All rules in one table: `docs/ARCHITECTURE.md`, "Is the reading complete?". The walk (`connector/paging.rs`)
+//! reports what it observed; `model/absence.rs` decides what follows for the rows of the mirror.
 
 use std::fmt;
 
@@ -12,17 +12,17 @@ pub enum Completeness {
     Proven,
     /// The end was reached in order, and nothing declares how many rows there are.
     Unproven,
-    /// Something says that rows are missing.
+    /// Something indicates that rows are missing.
     Contradicted(Inconsistency),
 }
 
 impl Completeness {
-    /// Whether something says that rows are missing.
+    /// Whether something indicates that rows are missing.
     pub fn is_contradicted(&self) -> bool {
         matches!(self, Self::Contradicted(_))
     }
 
-    /// The word in tables.
+    /// The value in tables.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Proven => "proven",
@@ -74,20 +74,20 @@ pub enum Inconsistency {
     EmptyPages,
     /// A next link or cursor that was followed before.
     Circle,
-    /// Keys were received twice that were not duplicates in the reading before: rows moved from page to page.
+    /// Keys were received twice that were not duplicates in the previous reading: rows moved from page to page.
     Duplicates {
         /// How many rows.
         rows: u64,
     },
     /// Another program rebuilt the mirror's file during the reading.
     MirrorRebuilt,
-    /// The changes that are read page by page were others at each look.
+    /// The changes, which are read page by page, differed from reading to reading.
     Unsteady,
     /// A page was received a second time: the server does not move on.
     SamePage,
-    /// The server gives no rows where it gave some a moment ago: the list became shorter while it was read.
+    /// The server returns no rows where it returned some before: the list became shorter while it was read.
     Shrunk,
-    /// The server counts pages or something else where the connector says that it counts rows.
+    /// The server counts pages or something else where the connector expects rows.
     OffsetMeaning {
         /// The parameter.
         parameter: String,
@@ -108,52 +108,52 @@ impl fmt::Display for Inconsistency {
                 received, declared, ..
             } => write!(
                 f,
-                "received {received} of {declared} rows that the server declares; a total that never agrees is \
-                 ignored by `page.total = \"ignore\"` in the connector"
+                "received {received} of {declared} declared rows; if the total is always wrong, set \
+                 `page.total = \"ignore\"` in the connector"
             ),
             Self::TotalMoved { from, to } => write!(
                 f,
-                "the declared total moved from {from} to {to} while the list was read"
+                "the declared total changed from {from} to {to} while the list was read"
             ),
             Self::NextLink => f.write_str(
-                "the link to the next page cannot be understood, so its rows were not received; compare `page` \
-                 of the connector with an answer",
+                "the link to the next page cannot be read, so the rows behind it were not received; compare `page` \
+                 of the connector with a response",
             ),
             Self::MissingPage => {
-                f.write_str("the server linked to a next page and then says that there is none")
+                f.write_str("the server linked to a next page and then reported that it does not exist")
             }
-            Self::BehindTheEnd => f.write_str("rows were received behind an empty page"),
+            Self::BehindTheEnd => f.write_str("received rows behind an empty page"),
             Self::NoContent => f.write_str(
-                "an answer without content was received twice where the server promised another page",
+                "the server promised another page and returned no content twice",
             ),
             Self::EmptyPages => f.write_str(
-                "three empty pages in a row promised another one; if an empty page ends this list, say \
+                "three empty pages in a row promised another one; if an empty page ends this list, set \
                  `page.until = [\"empty\"]` in the connector",
             ),
             Self::Circle => {
-                f.write_str("the link to the next page leads back to a page that was read")
+                f.write_str("the link to the next page points to a page that was read before")
             }
             Self::Duplicates { rows: 1 } => f.write_str(
-                "1 row was received twice, so another one may be missing: the list moved while it was read",
+                "received 1 row twice, so another one may be missing: the list changed while it was read",
             ),
             Self::Duplicates { rows } => write!(
                 f,
-                "{rows} rows were received twice, so as many others may be missing: the list moved while it was read"
+                "received {rows} rows twice, so as many others may be missing: the list changed while it was read"
             ),
             Self::MirrorRebuilt => {
                 f.write_str("another program rebuilt the mirror's file during the reading")
             }
             Self::Unsteady => f.write_str(
-                "the list of changes was another one at each look, so some may be missing",
+                "the list of changes differed from reading to reading, so some may be missing",
             ),
             Self::SamePage => f.write_str(
-                "the same page was received twice: the server does not move on; correct `page` of the connector, or \
-                 say `page.until = [\"repeat\"]` where it gives all rows in one answer",
+                "received the same page twice: the server does not advance; correct `page` of the connector, or \
+                 set `page.until = [\"repeat\"]` if it returns all rows in one response",
             ),
             Self::Shrunk => f.write_str("the list became shorter while it was read"),
             Self::OffsetMeaning { parameter } => write!(
                 f,
-                "the server counts something else than rows in `{parameter}`; if it counts pages, say \
+                "the server does not count rows in `{parameter}`; if it counts pages, set \
                  `page.by = \"number\"` in the connector"
             ),
             Self::Unsorted => f.write_str(

@@ -1,18 +1,23 @@
 //! What is done with a difference: applied, and with which removals, or held until an admin approves it.
 //!
-//! Pure: the last word before anything is written. Which rows count as missing at all is `absence.rs`.
+//! Pure: the last decision before anything is written. `absence.rs` decides which rows count as missing at all.
 
+use jiff::SignedDuration;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::guard::{self, GuardRules, Hold};
 use super::plan::Plan;
+
+/// How long an approval is valid: one day (reliability.md 4.2).
+pub const APPROVAL_TTL: SignedDuration = SignedDuration::from_hours(24);
 
 /// Which of the missing rows are removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removals {
     /// None, and none is noted as unconfirmed: absence means nothing in this reading.
     None,
-    /// Those that enough readings missed, or that the vendor itself says are removed; the others are noted as unconfirmed.
+    /// Those that enough readings missed, or that the vendor reports as removed; the others are recorded as
+    /// unconfirmed.
     Confirmed,
     /// All that this reading missed: an admin has approved it.
     All,
@@ -41,7 +46,7 @@ pub fn decide(
     account: Option<&Hold>,
     approved: &[String],
 ) -> Decision {
-    let usual = match plan.full || plan.gone > 0 {
+    let usual = match plan.full || plan.removed > 0 {
         true => Removals::Confirmed,
         false => Removals::None,
     };
@@ -73,8 +78,8 @@ pub fn account_approval(stream: &str, hold: &Hold) -> String {
     format!("{stream}:{:016x}", xxh3_64(hold.to_string().as_bytes()))
 }
 
-/// What the approval of a held step of a time series is bound to: what is odd about it. How many rows a step has differs from
-/// run to run.
+/// What the approval of a held step of a time series is bound to: the reason of the hold, because the number of rows of
+/// a step differs from run to run.
 pub fn series_approval(stream: &str, hold: &Hold) -> String {
     let subject = match hold {
         Hold::Format { column, .. } => format!("format {column}"),
@@ -96,14 +101,14 @@ fn approval(stream: &str, plan: &Plan, account: Option<&Hold>) -> String {
 mod tests {
     use super::*;
 
-    fn full(live: u64, gone: u64, unconfirmed: u64) -> Plan {
-        let received = live - gone - unconfirmed;
+    fn full(live: u64, removed: u64, unconfirmed: u64) -> Plan {
+        let received = live - removed - unconfirmed;
         Plan {
             live,
             read: received,
             known: received,
-            gone,
-            waiting: unconfirmed,
+            removed,
+            unconfirmed,
             full: true,
             was_read_in_full: true,
             ..Plan::default()
@@ -126,7 +131,7 @@ mod tests {
             ..Plan::default()
         };
         let fed = Plan {
-            gone: 2,
+            removed: 2,
             ..changes.clone()
         };
         let inconsistent = Plan {

@@ -6,11 +6,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::nearest::quoted;
-use super::spelled::{Complaint, spelled};
+use crate::document::suggest::quoted;
+use crate::document::text_value::{Complaint, text_value};
 
-/// Longer than any log is kept; a longer one is a slip of the keyboard, and adding it to a time might fail.
-const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
+/// The upper limit for every length: a longer one is a typing error and could overflow a timestamp.
+const MAX_LENGTH: Duration = Duration::from_secs(100 * 366 * 86_400);
 
 /// A length of time, written as a whole number and a unit: `"180s"`, `"10m"`, `"48h"`, `"7d"`, `"400 days"`.
 ///
@@ -37,7 +37,7 @@ impl fmt::Display for Period {
     }
 }
 
-spelled!(
+text_value!(
     Period,
     pattern = "^ *[0-9]+ *(s|sec|secs|seconds?|m|min|mins|minutes?|h|hours?|d|days?|w|weeks?)( *[0-9]+ *[a-z]+)* *$",
     example = "10m"
@@ -65,7 +65,7 @@ impl FromStr for History {
     }
 }
 
-spelled!(
+text_value!(
     History,
     pattern = "^(off|[0-9]+ *[a-z]+)$",
     example = "400 days"
@@ -85,7 +85,7 @@ pub fn duration(text: &str) -> Result<Duration, Complaint> {
             .and_then(|part| {
                 whole
                     .checked_add(part)
-                    .filter(|whole| *whole <= LONGEST)
+                    .filter(|whole| *whole <= MAX_LENGTH)
                     .ok_or("it is longer than 100 years")
             })
             .map_err(|why| wrong(text, why))?;
@@ -100,7 +100,7 @@ pub fn duration(text: &str) -> Result<Duration, Complaint> {
 
 fn part(digits: &str, unit: &str) -> Result<Duration, &'static str> {
     if digits.is_empty() {
-        return Err("a whole number comes first");
+        return Err("it must begin with a whole number");
     }
     let seconds = match unit {
         "s" | "sec" | "secs" | "second" | "seconds" => 1,
@@ -124,7 +124,7 @@ fn split(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
 }
 
 fn wrong(text: &str, why: &str) -> Complaint {
-    Complaint::new(format!("{} is no length of time: {why}", quoted(text))).help(
+    Complaint::new(format!("{} is not a duration: {why}", quoted(text))).help(
         "write a whole number and a unit, such as `\"180s\"`, `\"10m\"`, `\"48h\"` or `\"7 days\"`",
     )
 }
@@ -146,40 +146,37 @@ mod tests {
             ("1h 30m", Ok(5_400)),
             ("1h30min", Ok(5_400)),
             ("  5 minutes ", Ok(300)),
-            ("", Err("`` is no length of time: it is empty")),
-            ("0s", Err("`0s` is no length of time: it is zero")),
-            ("30", Err("`30` is no length of time: the unit is missing")),
+            ("", Err("`` is not a duration: it is empty")),
+            ("0s", Err("`0s` is not a duration: it is zero")),
+            ("30", Err("`30` is not a duration: the unit is missing")),
             (
                 "days",
-                Err("`days` is no length of time: a whole number comes first"),
+                Err("`days` is not a duration: it must begin with a whole number"),
             ),
             (
                 "-5m",
-                Err("`-5m` is no length of time: a whole number comes first"),
+                Err("`-5m` is not a duration: it must begin with a whole number"),
             ),
-            (
-                "1.5h",
-                Err("`1.5h` is no length of time: the unit is missing"),
-            ),
+            ("1.5h", Err("`1.5h` is not a duration: the unit is missing")),
             (
                 "3 months",
-                Err("`3 months` is no length of time: the unit is none of s, m, h, d, w"),
+                Err("`3 months` is not a duration: the unit is none of s, m, h, d, w"),
             ),
             (
                 "5M",
-                Err("`5M` is no length of time: the unit is none of s, m, h, d, w"),
+                Err("`5M` is not a duration: the unit is none of s, m, h, d, w"),
             ),
             (
                 "40000d",
-                Err("`40000d` is no length of time: it is longer than 100 years"),
+                Err("`40000d` is not a duration: it is longer than 100 years"),
             ),
             (
                 "99999999999999999999s",
-                Err("`99999999999999999999s` is no length of time: it is longer than 100 years"),
+                Err("`99999999999999999999s` is not a duration: it is longer than 100 years"),
             ),
             (
                 "18446744073709551615w",
-                Err("`18446744073709551615w` is no length of time: it is longer than 100 years"),
+                Err("`18446744073709551615w` is not a duration: it is longer than 100 years"),
             ),
         ];
         for (text, expected) in rows {

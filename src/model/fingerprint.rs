@@ -1,12 +1,11 @@
-//! A number by which it is known again that a file still says the same.
+//! A fingerprint of a configuration file's content.
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::node::{Entry, Kind, Node};
+use crate::document::node::{Entry, Kind, Node};
 
 impl Node {
-    /// A number that is the same for everything that says the same, whatever the order of keys, the layout and the
-    /// comments; it does not change with a release.
+    /// Equal for equal content, whatever the order of keys, the layout and the comments; stable across releases.
     pub fn fingerprint(&self) -> u64 {
         let mut text = String::new();
         self.write_canonical(&mut text);
@@ -47,7 +46,7 @@ impl Node {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::FileText;
+    use crate::document::FileText;
 
     #[test]
     fn a_fingerprint_is_of_what_is_said_and_not_of_how() {

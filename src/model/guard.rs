@@ -1,8 +1,7 @@
 //! The check that holds an implausible difference back: pure rules, and the messages they give.
 //!
-//! No failed, short, empty or odd answer may remove rows. Numbers and their reasons:
-//! reliability.md 4.1 and 4.2. The surprise: rows that only wait for another reading count as lost
-//! here, so a torn reading is held the first time and not the second.
+//! No failed, short, empty or unusual response may remove rows. Numbers and their reasons: reliability.md 4.1 and 4.2.
+//! Unconfirmed removals count as lost here, so an incomplete reading is held the first time and not the second.
 
 use std::fmt;
 
@@ -36,10 +35,11 @@ impl Default for GuardRules {
     }
 }
 
-/// Shares are looked at from this many rows on; below it only an empty result is held.
+/// Shares are checked only from this many rows on; below it only an empty result is held.
 const ENOUGH_ROWS: u64 = 20;
 
-/// A column whose values cannot be read in more than this share, and in at least [`ENOUGH_ROWS`] rows, has another format.
+/// If more than this share of a column's values is unreadable, in at least [`ENOUGH_ROWS`] rows, its format has
+/// changed.
 const UNREADABLE: Percent = Percent::whole(5);
 
 /// Why a difference is held until an admin approves it.
@@ -104,7 +104,7 @@ pub enum Hold {
         /// What it would lose.
         loss: GroupLoss,
     },
-    /// The account is another one than that whose rows the mirror holds.
+    /// The source reads another account than the mirror holds rows of.
     Account {
         /// That of this run.
         now: String,
@@ -161,13 +161,13 @@ impl fmt::Display for Hold {
             }
             Self::Account { now, before } => write!(
                 f,
-                "this is the account of {now}; the mirror holds that of {before}"
+                "the source now reads the account of {now}; the mirror holds rows of {before}"
             ),
         }
     }
 }
 
-/// Why a plan is held; nothing when it may be applied. `full` says that the reading was a full one.
+/// Why a plan is held; `None` if it may be applied. `full`: the reading was a full one.
 pub fn check(plan: &Plan, rules: &GuardRules, full: bool) -> Option<Hold> {
     let (live, lost) = (plan.live, plan.lost());
     let received = plan.read + plan.unidentified;
@@ -204,7 +204,7 @@ pub fn check(plan: &Plan, rules: &GuardRules, full: bool) -> Option<Hold> {
     shrunk_group(plan, rules)
 }
 
-/// A field that was renamed, left out or written in another way.
+/// A field that was renamed, omitted or is written in another format.
 fn changed_format(plan: &Plan) -> Option<Hold> {
     let unreadable = plan.unreadable.iter().find(|(_, loss)| {
         let values = loss.unreadable + loss.readable;
@@ -240,7 +240,7 @@ mod tests {
     fn plan(live: u64, lost: u64, new: u64) -> Plan {
         Plan {
             live,
-            gone: lost,
+            removed: lost,
             new,
             known: live - lost,
             read: live - lost + new,
@@ -254,9 +254,9 @@ mod tests {
             groups: [(Some("9b".to_owned()), GroupLoss { live, lost })].into(),
             ..plan(1000, lost, 0)
         };
-        let waiting = Plan {
-            gone: 0,
-            waiting: 400,
+        let unconfirmed = Plan {
+            removed: 0,
+            unconfirmed: 400,
             ..plan(1000, 400, 0)
         };
         let rejected = |rejected| Plan {
@@ -286,7 +286,7 @@ mod tests {
             ..plan(1000, 0, 0)
         };
         for (what, plan, expected) in [
-            ("nothing gone", plan(812, 0, 3), None),
+            ("nothing removed", plan(812, 0, 3), None),
             ("first load", plan(0, 0, 5000), None),
             ("exactly a tenth", plan(1000, 100, 0), None),
             (
@@ -307,8 +307,8 @@ mod tests {
                 Some("501 of 100000 rows would be removed, more than 500"),
             ),
             (
-                "waiting rows count",
-                waiting,
+                "unconfirmed rows count",
+                unconfirmed,
                 Some("400 of 1000 rows would be removed"),
             ),
             (

@@ -1,48 +1,37 @@
-//! Floor 0: words and rules. No I/O, no clock, no async.
+//! Values and rules: rows, plan, guard, completeness, outcomes, schedule, retry arithmetic. No I/O, no clock, no async.
 
 pub mod absence;
 pub mod account;
-pub mod alike;
 pub mod cause;
 pub mod class;
 pub mod combo;
 pub mod completeness;
 pub mod decision;
-pub mod document;
 pub mod duration;
-pub mod file_text;
 mod fingerprint;
-pub mod folded;
 pub mod guard;
-mod hidden;
 pub mod name;
-pub mod nearest;
-pub mod node;
+pub mod normalize;
 pub mod outcome;
 pub mod park;
 pub mod people;
 pub mod percent;
 pub mod plan;
-pub mod problem;
 pub mod retry;
 pub mod row;
 pub mod scalar;
 pub mod schedule;
-pub mod schema;
-mod schema_walk;
 pub mod sign_in;
-pub mod spelled;
+pub mod similarity;
 
 pub use cause::Cause;
 pub use class::Class;
 pub use combo::{By, Reference};
 pub use completeness::{Completeness, Inconsistency};
-pub use document::Document;
 pub use duration::{History, Period};
-pub use file_text::{FileText, Place};
-pub use name::{ColumnName, CrosswalkName, JobName, MatchName, SourceName, StreamName, VendorName};
-pub use node::Node;
+pub use name::{
+    ColumnName, ConnectorName, CrosswalkName, JobName, MatchName, SourceName, StreamName,
+};
 pub use outcome::Outcome;
 pub use park::ParkReason;
 pub use percent::Percent;
-pub use problem::{Look, Problem, Problems, Severity};

@@ -5,16 +5,16 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::nearest::quoted;
-use super::spelled::{Complaint, spelled};
+use crate::document::suggest::quoted;
+use crate::document::text_value::{Complaint, text_value};
 
 /// A table name is `<source>_<stream>` plus a suffix; this keeps it readable.
-const LONGEST: usize = 40;
+const MAX_LENGTH: usize = 40;
 
 const PATTERN: &str = "^[a-z][a-z0-9_]{0,39}$";
 
 /// What every SQL database takes.
-const LONGEST_COLUMN: usize = 63;
+const MAX_COLUMN_LENGTH: usize = 63;
 
 const COLUMN_PATTERN: &str = "^[a-z][a-z0-9_]{0,62}$";
 
@@ -59,46 +59,46 @@ macro_rules! name {
             }
         }
 
-        spelled!($name, pattern = $pattern, example = $example);
+        text_value!($name, pattern = $pattern, example = $example);
     };
 }
 
 name! {
     /// The short name of a vendor description; the name of its file.
-    VendorName, LONGEST, PATTERN, "rosters"
+    ConnectorName, MAX_LENGTH, PATTERN, "rosters"
 }
 name! {
     /// The name of one account at a vendor, chosen in `rollbook.toml`.
-    SourceName, LONGEST, PATTERN, "rosters"
+    SourceName, MAX_LENGTH, PATTERN, "rosters"
 }
 name! {
     /// The name of one kind of row of a vendor.
-    StreamName, LONGEST, PATTERN, "users"
+    StreamName, MAX_LENGTH, PATTERN, "users"
 }
 name! {
     /// The name of a column of a stream.
-    ColumnName, LONGEST_COLUMN, COLUMN_PATTERN, "given_name"
+    ColumnName, MAX_COLUMN_LENGTH, COLUMN_PATTERN, "given_name"
 }
 name! {
     /// The name of a job; the name of its file.
-    JobName, LONGEST, PATTERN, "rosters"
+    JobName, MAX_LENGTH, PATTERN, "rosters"
 }
 name! {
     /// The name under which people of two streams are matched.
-    MatchName, LONGEST, PATTERN, "pupils"
+    MatchName, MAX_LENGTH, PATTERN, "pupils"
 }
 name! {
     /// The name of a crosswalk; the name of its file.
-    CrosswalkName, LONGEST, PATTERN, "roles"
+    CrosswalkName, MAX_LENGTH, PATTERN, "roles"
 }
 
 fn check(text: &str, longest: usize) -> Result<(), Complaint> {
     if text.is_empty() {
-        return Err(Complaint::new("a name is empty"));
+        return Err(Complaint::new("the name is empty"));
     }
     if text.len() > longest {
         return Err(Complaint::new(format!(
-            "the name {} is longer than {longest} letters",
+            "the name {} is longer than {longest} characters",
             quoted(text)
         )));
     }
@@ -110,7 +110,7 @@ fn check(text: &str, longest: usize) -> Result<(), Complaint> {
         return Ok(());
     }
     let complaint = Complaint::new(format!(
-        "the name {} cannot be used: small letters, digits and underscores, a letter first",
+        "invalid name {}: use small letters, digits and underscores, starting with a letter",
         quoted(text)
     ));
     Err(match repaired(text) {
@@ -149,46 +149,46 @@ mod tests {
             ("users", Ok(())),
             ("a", Ok(())),
             ("north_school_2", Ok(())),
-            ("", Err(("a name is empty", None))),
+            ("", Err(("the name is empty", None))),
             (
                 "Users",
                 Err((
-                    "the name `Users` cannot be used: small letters, digits and underscores, a letter first",
+                    "invalid name `Users`: use small letters, digits and underscores, starting with a letter",
                     Some("for example `users`"),
                 )),
             ),
             (
                 "north-school",
                 Err((
-                    "the name `north-school` cannot be used: small letters, digits and underscores, a letter first",
+                    "invalid name `north-school`: use small letters, digits and underscores, starting with a letter",
                     Some("for example `north_school`"),
                 )),
             ),
             (
                 "2nd",
                 Err((
-                    "the name `2nd` cannot be used: small letters, digits and underscores, a letter first",
+                    "invalid name `2nd`: use small letters, digits and underscores, starting with a letter",
                     Some("for example `nd`"),
                 )),
             ),
             (
                 "../x",
                 Err((
-                    "the name `../x` cannot be used: small letters, digits and underscores, a letter first",
+                    "invalid name `../x`: use small letters, digits and underscores, starting with a letter",
                     Some("for example `x`"),
                 )),
             ),
             (
                 "!",
                 Err((
-                    "the name `!` cannot be used: small letters, digits and underscores, a letter first",
+                    "invalid name `!`: use small letters, digits and underscores, starting with a letter",
                     None,
                 )),
             ),
             (
                 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
                 Err((
-                    "the name `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa` is longer than 40 letters",
+                    "the name `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa` is longer than 40 characters",
                     None,
                 )),
             ),

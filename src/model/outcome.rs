@@ -1,4 +1,4 @@
-//! How a run, or one stream of it, ended. Stored as a word, and the class of a failure as another.
+//! How a run, or one stream of it, ended.
 
 use std::fmt;
 
@@ -24,12 +24,12 @@ pub enum Outcome {
     Held,
     /// It could not be read.
     Failed(Class),
-    /// A person must act before the job can go on: sign in, replace a credential, bring a secret.
+    /// A person must act before the job can continue: sign in, replace a credential, provide a secret.
     Parked,
 }
 
 impl Outcome {
-    /// The word in tables and JSON.
+    /// The value in tables and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -43,7 +43,7 @@ impl Outcome {
         }
     }
 
-    /// The class that is stored beside the word; `None` where nothing is wrong.
+    /// The class that is stored beside the outcome; `None` for an outcome that is not a failure.
     pub fn class(self) -> Option<Class> {
         match self {
             Self::Failed(class) => Some(class),
@@ -57,7 +57,7 @@ impl Outcome {
         }
     }
 
-    /// What was stored: the word, and the class of a failure. A failure whose class is not known counts as permanent.
+    /// Reads what was stored: the outcome and the class of a failure. An unknown class counts as permanent.
     pub fn parse(word: &str, class: Option<&str>) -> Option<Self> {
         let failed = || Self::Failed(class.and_then(Class::parse).unwrap_or(Class::Permanent));
         Some(match word {

@@ -4,11 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a job is parked. Stored as its word.
+/// Why a job is parked; stored as [`ParkReason::as_str`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ParkReason {
-    /// Nobody is signed in to the source, or the sign-in no longer works.
+    /// The source has no sign-in, or it no longer works.
     SignInNeeded,
     /// The vendor refused the credential or the token, or it was refused less than a day ago.
     CredentialRefused,
@@ -26,7 +26,7 @@ impl ParkReason {
         Self::Unready,
     ];
 
-    /// The word in tables and JSON.
+    /// The value in tables and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::SignInNeeded => "sign_in_needed",
@@ -36,12 +36,12 @@ impl ParkReason {
         }
     }
 
-    /// The reason that a word of a table means.
+    /// The inverse of [`ParkReason::as_str`].
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == word)
     }
 
-    /// Whether every tick is tried all the same, because no vendor is asked before the reason is gone.
+    /// Whether every tick is tried all the same, because no vendor is asked before the reason is removed.
     pub fn costs_nothing_to_try(self) -> bool {
         self == Self::Unready
     }

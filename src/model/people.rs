@@ -1,17 +1,17 @@
 //! Who is the same person in two streams: by rules in order, and never by a guess.
 //!
-//! A pure function from two lists of people to pairs, conflicts and those who are left over. It reads no table and
-//! knows no person but by the keys it is given. Two candidates are a conflict, not a match, also where a later rule
-//! would decide (docs/decisions/0024).
+//! A pure function from two lists of people to pairs, conflicts and the remaining people. It reads no table and knows
+//! people only by their keys. Two candidates are a conflict, not a match, even if a later rule would decide
+//! (docs/decisions/0024).
 
 use std::collections::HashMap;
 
-use super::folded;
+use super::normalize;
 
 /// How two values are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
-    /// As they are, but for blanks around them. For ids and dates.
+    /// Unchanged except for surrounding spaces. For ids and dates.
     #[default]
     Exact,
     /// As e-mail addresses: without case; a text that is none is empty.
@@ -39,8 +39,8 @@ impl Form {
     fn of_part(self, part: &str) -> Option<String> {
         let part = match self {
             Self::Exact => part.trim().to_owned(),
-            Self::Email => folded::email(part)?,
-            Self::Name => folded::words(part),
+            Self::Email => normalize::email(part)?,
+            Self::Name => normalize::words(part),
         };
         (!part.is_empty()).then_some(part)
     }
@@ -66,7 +66,7 @@ pub struct Side {
     pub table: String,
     /// The columns of its key.
     pub key: Vec<String>,
-    /// Only rows whose column has one of these values are people here.
+    /// Only rows whose column has one of these values count as people.
     pub conditions: Vec<(String, Vec<String>)>,
 }
 
@@ -81,10 +81,10 @@ pub struct Rule {
     pub ambiguous: Ambiguous,
 }
 
-/// Columns of the left that must say the same as columns of the right.
+/// Columns of the left that must equal columns of the right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPair {
-    /// The columns on the left; several are one value with blanks between.
+    /// The columns on the left; several are joined with spaces.
     pub left: Vec<String>,
     /// The columns on the right.
     pub right: Vec<String>,
@@ -95,10 +95,10 @@ pub struct KeyPair {
 /// What becomes of people with more than one candidate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ambiguous {
-    /// They are in conflict, and no later rule looks at them.
+    /// They are in conflict, and later rules do not consider them.
     #[default]
     Conflict,
-    /// The later rules look at them as if this one had not been.
+    /// Later rules consider them as if this rule did not exist.
     Next,
 }
 
@@ -122,7 +122,7 @@ pub struct Pair {
     pub rule: usize,
 }
 
-/// People of whom nobody can say which is which.
+/// People with more than one candidate each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
     /// The number of the rule, from 0.
@@ -133,20 +133,20 @@ pub struct Conflict {
     pub right: Vec<String>,
 }
 
-/// What the rules say of two lists of people. Each person stands in exactly one place.
+/// The result of the rules for two lists of people. Each person occurs exactly once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Matching {
     /// Who is one person.
     pub pairs: Vec<Pair>,
     /// Who has more than one candidate.
     pub conflicts: Vec<Conflict>,
-    /// Keys on the left that nobody on the right has.
+    /// Keys on the left without a counterpart on the right.
     pub left_only: Vec<String>,
-    /// Keys on the right that nobody on the left has.
+    /// Keys on the right without a counterpart on the left.
     pub right_only: Vec<String>,
 }
 
-/// Those who stand on each side under one value of a rule.
+/// The people on each side that share one value of a rule.
 #[derive(Default)]
 struct Candidates {
     left: Vec<usize>,
@@ -164,18 +164,18 @@ pub fn all_of(values: impl IntoIterator<Item = Option<String>>) -> Option<String
     (!whole.is_empty()).then_some(whole)
 }
 
-/// Applies the rules in order. What it gives depends on the order of the rules and of nothing else: pairs and
-/// conflicts come by rule, and within a rule in the order of the people on the left.
+/// Applies the rules in order. The result depends on nothing else: pairs and conflicts are ordered by rule, and within
+/// a rule by the people on the left.
 pub fn matching(rules: &[Ambiguous], left: &[Person], right: &[Person]) -> Matching {
     let mut found = Matching::default();
     let mut left_done = vec![false; left.len()];
     let mut right_done = vec![false; right.len()];
     for (rule, ambiguous) in rules.iter().enumerate() {
         for group in candidates(rule, (left, &left_done), (right, &right_done)) {
-            let keys = |places: &[usize], people: &[Person]| -> Vec<String> {
-                places
+            let keys = |indexes: &[usize], people: &[Person]| -> Vec<String> {
+                indexes
                     .iter()
-                    .map(|place| people[*place].key.clone())
+                    .map(|index| people[*index].key.clone())
                     .collect()
             };
             match (&group.left[..], &group.right[..], ambiguous) {
@@ -192,11 +192,11 @@ pub fn matching(rules: &[Ambiguous], left: &[Person], right: &[Person]) -> Match
                     right: keys(others, right),
                 }),
             }
-            group.left.iter().for_each(|place| left_done[*place] = true);
+            group.left.iter().for_each(|index| left_done[*index] = true);
             group
                 .right
                 .iter()
-                .for_each(|place| right_done[*place] = true);
+                .for_each(|index| right_done[*index] = true);
         }
     }
     found.left_only = rest(left, &left_done);
@@ -204,7 +204,7 @@ pub fn matching(rules: &[Ambiguous], left: &[Person], right: &[Person]) -> Match
     found
 }
 
-/// The people who are still to be matched, by what a rule compares, in the order of the left.
+/// The people that are not matched yet, grouped by the value that a rule compares, in the order of the left.
 fn candidates(
     rule: usize,
     (left, left_done): (&[Person], &[bool]),
@@ -212,26 +212,26 @@ fn candidates(
 ) -> Vec<Candidates> {
     let mut groups: Vec<Candidates> = Vec::new();
     let mut known: HashMap<&str, usize> = HashMap::new();
-    for (place, person) in open(left, left_done) {
+    for (index, person) in open(left, left_done) {
         if let Some(value) = person.by.get(rule).and_then(Option::as_deref) {
             let group = *known.entry(value).or_insert_with(|| {
                 groups.push(Candidates::default());
                 groups.len() - 1
             });
-            groups[group].left.push(place);
+            groups[group].left.push(index);
         }
     }
-    for (place, person) in open(right, right_done) {
+    for (index, person) in open(right, right_done) {
         let value = person.by.get(rule).and_then(Option::as_deref);
         if let Some(group) = value.and_then(|value| known.get(value)) {
-            groups[*group].right.push(place);
+            groups[*group].right.push(index);
         }
     }
     groups
 }
 
 fn open<'a>(people: &'a [Person], done: &'a [bool]) -> impl Iterator<Item = (usize, &'a Person)> {
-    people.iter().enumerate().filter(|(place, _)| !done[*place])
+    people.iter().enumerate().filter(|(index, _)| !done[*index])
 }
 
 fn rest(people: &[Person], done: &[bool]) -> Vec<String> {

@@ -5,8 +5,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::nearest::quoted;
-use super::spelled::{Complaint, spelled};
+use crate::document::suggest::quoted;
+use crate::document::text_value::{Complaint, text_value};
 
 /// A share of a whole, from `"0%"` to `"100%"`, with up to four decimals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,7 +34,7 @@ impl FromStr for Percent {
 
     fn from_str(text: &str) -> Result<Self, Complaint> {
         let wrong = |why: &str| {
-            Complaint::new(format!("{} is no share: {why}", quoted(text))).help(
+            Complaint::new(format!("{} is not a percentage: {why}", quoted(text))).help(
                 "write a number from 0 to 100 and a percent sign, such as `\"10%\"` or `\"0.5%\"`",
             )
         };
@@ -82,7 +82,7 @@ impl fmt::Display for Percent {
     }
 }
 
-spelled!(
+text_value!(
     Percent,
     pattern = r"^ *[0-9]{1,3}(\.[0-9]{1,4})? *% *$",
     example = "10%"
@@ -101,20 +101,32 @@ mod tests {
             ("0.5%", Ok("0.5%")),
             ("33.3333 %", Ok("33.3333%")),
             ("1.05%", Ok("1.05%")),
-            ("10", Err("`10` is no share: the percent sign is missing")),
-            ("ten%", Err("`ten%` is no share: it is not a number")),
-            ("-1%", Err("`-1%` is no share: it is not a number")),
-            (".5%", Err("`.5%` is no share: it is not a number")),
-            ("%", Err("`%` is no share: it is not a number")),
-            ("101%", Err("`101%` is no share: it is more than 100")),
-            ("100.1%", Err("`100.1%` is no share: it is more than 100")),
+            (
+                "10",
+                Err("`10` is not a percentage: the percent sign is missing"),
+            ),
+            (
+                "ten%",
+                Err("`ten%` is not a percentage: it is not a number"),
+            ),
+            ("-1%", Err("`-1%` is not a percentage: it is not a number")),
+            (".5%", Err("`.5%` is not a percentage: it is not a number")),
+            ("%", Err("`%` is not a percentage: it is not a number")),
+            (
+                "101%",
+                Err("`101%` is not a percentage: it is more than 100"),
+            ),
+            (
+                "100.1%",
+                Err("`100.1%` is not a percentage: it is more than 100"),
+            ),
             (
                 "99999999999%",
-                Err("`99999999999%` is no share: it is more than 100"),
+                Err("`99999999999%` is not a percentage: it is more than 100"),
             ),
             (
                 "0.00001%",
-                Err("`0.00001%` is no share: it has more than four decimals"),
+                Err("`0.00001%` is not a percentage: it has more than four decimals"),
             ),
         ];
         for (text, expected) in rows {

@@ -17,20 +17,20 @@ pub struct Plan {
     pub live: u64,
     /// Rows read, rejected ones not counted.
     pub read: u64,
-    /// Rows of the table that came.
+    /// Rows of the table that were received.
     pub known: u64,
     /// Rows whose key is not in the table.
     pub new: u64,
-    /// Rows of the table that came with another content.
+    /// Rows of the table that were received with another content.
     pub changed: u64,
-    /// Rows that came as they are.
+    /// Rows that were received unchanged.
     pub unchanged: u64,
-    /// Rows of the table whose status says they are gone.
+    /// Rows of the table whose status marks them as removed.
     pub by_status: u64,
-    /// Rows of the table that did not come, and enough readings agree (or a feed says so).
-    pub gone: u64,
-    /// Rows of the table that did not come and wait for another reading to agree.
-    pub waiting: u64,
+    /// Rows of the table that were not received and are confirmed as removed, by enough readings or by a deletion feed.
+    pub removed: u64,
+    /// Rows of the table that were not received and need another reading.
+    pub unconfirmed: u64,
     /// Keys that were received more than once.
     pub duplicates: Duplicates,
     /// Rows that could not be taken.
@@ -41,17 +41,17 @@ pub struct Plan {
     pub older: u64,
     /// Cells that could not be read, by column.
     pub unreadable: BTreeMap<String, CellLoss>,
-    /// Values that were put right before they were taken, by column.
+    /// Values that were repaired before they were accepted, by column.
     pub repaired: BTreeMap<(String, Repair), u64>,
     /// Columns that had values in most rows and have none in this reading.
     pub emptied: Vec<String>,
-    /// Losses by the value of the column that the guard looks at.
+    /// Losses by value of the guard's group column.
     pub groups: BTreeMap<Option<String>, GroupLoss>,
-    /// Whether absence was looked at.
+    /// Whether missing rows count.
     pub full: bool,
     /// Whether all rows were asked for, and not changes only.
     pub was_read_in_full: bool,
-    /// Another program rebuilt the mirror's file meanwhile, so that nobody knows which rows were received.
+    /// Another program rebuilt the mirror's file during the reading, so it is unknown which rows were received.
     pub rebuilt: bool,
     pub(super) lost_keys: u64,
 }
@@ -70,7 +70,7 @@ pub struct CellLoss {
 pub struct GroupLoss {
     /// Its rows in the table.
     pub live: u64,
-    /// Those that did not come.
+    /// Those that were not received.
     pub lost: u64,
 }
 
@@ -83,35 +83,35 @@ impl Plan {
         }
     }
 
-    /// Different rows that came.
+    /// Distinct rows received.
     pub fn distinct(&self) -> u64 {
         self.known + self.new
     }
 
     /// Rows of the table that would leave it now or after one more reading.
     pub fn lost(&self) -> u64 {
-        self.gone + self.waiting + self.by_status
+        self.removed + self.unconfirmed + self.by_status
     }
 
     /// Whether applying it would write a row.
     pub fn writes(&self) -> bool {
-        self.new + self.changed + self.gone + self.by_status > 0
+        self.new + self.changed + self.removed + self.by_status > 0
     }
 
-    /// Notes a row of the table that did not come.
-    pub fn missing(&mut self, key: &[u8], gone: bool) {
-        if gone {
-            self.gone += 1;
+    /// Counts a row of the table that was not received.
+    pub fn missing(&mut self, key: &[u8], removed: bool) {
+        if removed {
+            self.removed += 1;
         } else {
-            self.waiting += 1;
+            self.unconfirmed += 1;
         }
         self.lost_keys = self.lost_keys.wrapping_add(xxh3_64(key));
     }
 
-    /// A row that waited is gone after all: a feed says so.
+    /// A deletion feed confirms an unconfirmed removal.
     pub fn confirm_missing(&mut self) {
-        self.waiting -= 1;
-        self.gone += 1;
+        self.unconfirmed -= 1;
+        self.removed += 1;
     }
 
     /// Counts a loss for a group.

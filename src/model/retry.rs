@@ -1,8 +1,8 @@
-//! The arithmetic of trying again: how long to wait, when to stop, what a server's wish means.
+//! Retry arithmetic: how long to wait, when to stop, what `Retry-After` means.
 //!
-//! Not the loop: that is in `http/session.rs`, once. Nothing here looks at a clock or rolls dice;
-//! both come in as numbers. The surprise: a wish for no wait at all (`Retry-After: 0`) does not
-//! shorten ours, or a server that says so would be hit five times in a millisecond.
+//! Not the loop: that is in `http/session.rs`, once. Nothing here reads a clock or draws random numbers; both are
+//! parameters. `Retry-After: 0` does not shorten our own wait, or such a server would receive five requests in a
+//! millisecond.
 
 use std::time::Duration;
 
@@ -10,25 +10,25 @@ use jiff::Timestamp;
 use jiff::civil;
 use jiff::tz::TimeZone;
 
-/// How often a failure of one kind is worth another attempt.
+/// How often a failure of one kind is retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Worth {
+pub enum RetryLimit {
     /// The same again would give the same, or do harm.
-    Nothing,
-    /// One more attempt, in case the answer was mangled on its way.
-    OneMore,
+    Never,
+    /// Once, in case the response was damaged on its way.
+    Once,
     /// As many as the policy and the budget allow.
-    Several,
+    Policy,
 }
 
 /// What to do after a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Then {
+pub enum RetryDecision {
     /// Wait this long, then try again.
     Wait(Duration),
     /// Give the failure to the caller.
     Stop,
-    /// The server asked for a longer wait than the run has: stop, and come back after it.
+    /// The server asked for a longer wait than the run has left: stop, and defer the job.
     Defer(Duration),
 }
 
@@ -37,14 +37,14 @@ pub enum Then {
 pub struct Failed {
     /// Which attempt it was, from 1.
     pub attempt: u32,
-    /// How many of the attempts so far were worth [`Worth::OneMore`], this one included.
-    pub mangled: u32,
-    /// How often this kind of failure is worth another one.
-    pub worth: Worth,
+    /// How many of the attempts so far were limit [`RetryLimit::Once`], this one included.
+    pub once_failures: u32,
+    /// How often this kind of failure is retried.
+    pub limit: RetryLimit,
     /// The wait that the server asked for.
-    pub asked: Option<Duration>,
+    pub retry_after: Option<Duration>,
     /// What is left of the run's time.
-    pub left: Duration,
+    pub time_left: Duration,
 }
 
 /// How attempts are bounded and spread (reliability.md 2.2).
@@ -59,35 +59,35 @@ pub struct RetryPolicy {
 }
 
 /// Five attempts with waits of up to 1, 2, 4 and 8 seconds.
-pub const POLITE: RetryPolicy = RetryPolicy {
+pub const DEFAULT_LIMITS: RetryPolicy = RetryPolicy {
     attempts: 5,
     first: Duration::from_secs(1),
     longest: Duration::from_secs(60),
 };
 
 impl RetryPolicy {
-    /// What to do after a failure; `dice` is uniform in `[0, 1)`.
+    /// What to do after a failure; `jitter` is uniform in `[0, 1)`.
     ///
     /// The wait is uniform between zero and the step's upper end (full jitter), and never shorter
     /// than the server asked for.
-    pub fn after(&self, failed: Failed, dice: f64) -> Then {
-        let last = match failed.worth {
-            Worth::Nothing => true,
-            Worth::OneMore => failed.mangled >= 2 || failed.attempt >= self.attempts,
-            Worth::Several => failed.attempt >= self.attempts,
+    pub fn after(&self, failed: Failed, jitter: f64) -> RetryDecision {
+        let last = match failed.limit {
+            RetryLimit::Never => true,
+            RetryLimit::Once => failed.once_failures >= 2 || failed.attempt >= self.attempts,
+            RetryLimit::Policy => failed.attempt >= self.attempts,
         };
-        let asked = failed.asked.unwrap_or_default();
-        if failed.worth != Worth::Nothing && asked > failed.left {
-            return Then::Defer(asked);
+        let asked = failed.retry_after.unwrap_or_default();
+        if failed.limit != RetryLimit::Never && asked > failed.time_left {
+            return RetryDecision::Defer(asked);
         }
         let wait = self
             .ceiling(failed.attempt)
-            .mul_f64(dice.clamp(0.0, 1.0))
+            .mul_f64(jitter.clamp(0.0, 1.0))
             .max(asked);
-        if last || wait > failed.left {
-            Then::Stop
+        if last || wait > failed.time_left {
+            RetryDecision::Stop
         } else {
-            Then::Wait(wait)
+            RetryDecision::Wait(wait)
         }
     }
 
@@ -100,29 +100,28 @@ impl RetryPolicy {
 
 /// Whether a run that sent `requests` and repeated `retries` of them may repeat one more:
 /// a fifth on top, and ten for short runs.
-pub fn within_bucket(requests: u64, retries: u64) -> bool {
+pub fn within_retry_budget(requests: u64, retries: u64) -> bool {
     retries < requests / 5 + 10
 }
 
-/// No wish keeps us away for longer: a server that names the year 9999 is asked again after a day.
-pub const LONGEST_WISH: Duration = Duration::from_secs(24 * 3600);
+/// A longer `Retry-After` is cut to this: a server that names the year 9999 is asked again after a day.
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
-/// Longest `Retry-After` or `Date` that is looked at; real ones have 29 characters.
-const LONGEST_HEADER: usize = 64;
+/// Longer `Retry-After` and `Date` headers are ignored; real ones have 29 characters.
+const MAX_HEADER: usize = 64;
 
 /// Reads a `Retry-After` header: seconds, or an HTTP date.
 ///
-/// A date is compared with `server_now`, the `Date` of the same answer where there is one. Negative
-/// and past ones are zero; a wish for longer than [`LONGEST_WISH`] is cut to it; text that is
-/// neither is `None`, as if the header were not there.
+/// A date is compared with `server_now`, the `Date` of the same response if there is one. Negative and past values are
+/// zero; values above [`MAX_RETRY_AFTER`] are cut to it; any other text is `None`, as if the header were missing.
 pub fn retry_after(text: &str, server_now: Timestamp) -> Option<Duration> {
     let text = text.trim();
-    if text.is_empty() || text.len() > LONGEST_HEADER {
+    if text.is_empty() || text.len() > MAX_HEADER {
         return None;
     }
     if let Ok(seconds) = text.parse::<f64>() {
         // Also takes "1.5", which some gateways send.
-        let longest = LONGEST_WISH.as_secs_f64();
+        let longest = MAX_RETRY_AFTER.as_secs_f64();
         return seconds
             .is_finite()
             .then(|| Duration::from_secs_f64(seconds.clamp(0.0, longest)));
@@ -131,13 +130,13 @@ pub fn retry_after(text: &str, server_now: Timestamp) -> Option<Duration> {
     Some(
         Duration::try_from(wait)
             .unwrap_or_default()
-            .min(LONGEST_WISH),
+            .min(MAX_RETRY_AFTER),
     )
 }
 
 /// Reads an HTTP date in any of the three forms of RFC 9110 5.6.7, without recursion or backtracking.
 pub fn http_date(text: &str) -> Option<Timestamp> {
-    if text.len() > LONGEST_HEADER {
+    if text.len() > MAX_HEADER {
         return None;
     }
     let words: Vec<&str> = text
@@ -205,13 +204,13 @@ mod tests {
             (" 0 ", seconds(0)),
             ("-5", seconds(0)),
             ("1.5", Some(Duration::from_millis(1500))),
-            ("99999999999999999999999999", Some(LONGEST_WISH)),
+            ("99999999999999999999999999", Some(MAX_RETRY_AFTER)),
             ("Mon, 02 Mar 2026 06:02:00 GMT", seconds(120)),
             ("Monday, 02-Mar-26 06:02:00 GMT", seconds(120)),
             ("Mon Mar  2 06:02:00 2026", seconds(120)),
             ("Sun, 01 Mar 2026 06:02:00 GMT", seconds(0)),
             ("Mon, 02 Mar 2026 06:02:60 GMT", seconds(179)),
-            ("Thu, 30 Dec 9999 12:00:00 GMT", Some(LONGEST_WISH)),
+            ("Thu, 30 Dec 9999 12:00:00 GMT", Some(MAX_RETRY_AFTER)),
             ("Fri, 31 Dec 9999 23:59:59 GMT", None),
             ("Mon, 31 Feb 2026 06:02:00 GMT", None),
             ("Mon, 02 Mar 2026 25:02:00 GMT", None),
@@ -230,90 +229,90 @@ mod tests {
     #[test]
     fn the_policy_by_rows() {
         let long = Duration::from_secs(1800);
-        let one = |attempt, worth, asked: Option<u64>, left, dice| {
+        let one = |attempt, limit, asked: Option<u64>, left, jitter| {
             let asked = asked.map(Duration::from_secs);
-            POLITE.after(
+            DEFAULT_LIMITS.after(
                 Failed {
                     attempt,
-                    mangled: attempt.min(2),
-                    worth,
-                    asked,
-                    left,
+                    once_failures: attempt.min(2),
+                    limit,
+                    retry_after: asked,
+                    time_left: left,
                 },
-                dice,
+                jitter,
             )
         };
-        let wait = |millis| Then::Wait(Duration::from_millis(millis));
+        let wait = |millis| RetryDecision::Wait(Duration::from_millis(millis));
         for (name, is, should) in [
             (
                 "first wait",
-                one(1, Worth::Several, None, long, 0.5),
+                one(1, RetryLimit::Policy, None, long, 0.5),
                 wait(500),
             ),
             (
                 "second wait",
-                one(2, Worth::Several, None, long, 0.5),
+                one(2, RetryLimit::Policy, None, long, 0.5),
                 wait(1000),
             ),
             (
                 "fourth wait",
-                one(4, Worth::Several, None, long, 0.5),
+                one(4, RetryLimit::Policy, None, long, 0.5),
                 wait(4000),
             ),
             (
                 "fifth attempt",
-                one(5, Worth::Several, None, long, 0.5),
-                Then::Stop,
+                one(5, RetryLimit::Policy, None, long, 0.5),
+                RetryDecision::Stop,
             ),
             (
-                "worth nothing",
-                one(1, Worth::Nothing, Some(9), long, 0.5),
-                Then::Stop,
+                "never retried",
+                one(1, RetryLimit::Never, Some(9), long, 0.5),
+                RetryDecision::Stop,
             ),
             (
                 "one more",
-                one(1, Worth::OneMore, None, long, 0.5),
+                one(1, RetryLimit::Once, None, long, 0.5),
                 wait(500),
             ),
             (
                 "no third",
-                one(2, Worth::OneMore, None, long, 0.5),
-                Then::Stop,
+                one(2, RetryLimit::Once, None, long, 0.5),
+                RetryDecision::Stop,
             ),
             (
                 "a wish wins",
-                one(1, Worth::Several, Some(120), long, 0.5),
+                one(1, RetryLimit::Policy, Some(120), long, 0.5),
                 wait(120_000),
             ),
             (
                 "a wish for nothing does not",
-                one(1, Worth::Several, Some(0), long, 0.5),
+                one(1, RetryLimit::Policy, Some(0), long, 0.5),
                 wait(500),
             ),
             (
                 "our wait wins when longer",
-                one(4, Worth::Several, Some(1), long, 0.5),
+                one(4, RetryLimit::Policy, Some(1), long, 0.5),
                 wait(4000),
             ),
             (
                 "a wish beyond the run",
-                one(1, Worth::Several, Some(3600), long, 0.5),
-                Then::Defer(Duration::from_secs(3600)),
+                one(1, RetryLimit::Policy, Some(3600), long, 0.5),
+                RetryDecision::Defer(Duration::from_secs(3600)),
             ),
             (
                 "a wish beyond the run, on the last attempt",
-                one(5, Worth::Several, Some(3600), long, 0.5),
-                Then::Defer(Duration::from_secs(3600)),
+                one(5, RetryLimit::Policy, Some(3600), long, 0.5),
+                RetryDecision::Defer(Duration::from_secs(3600)),
             ),
             (
-                "mangled for the first time after hiccups",
-                POLITE.after(
+                "damaged for the first time after other failures",
+                DEFAULT_LIMITS.after(
                     Failed {
                         attempt: 3,
-                        mangled: 1,
-                        worth: Worth::OneMore,
-                        asked: None,
-                        left: long,
+                        once_failures: 1,
+                        limit: RetryLimit::Once,
+                        retry_after: None,
+                        time_left: long,
                     },
                     0.5,
                 ),
@@ -321,8 +320,8 @@ mod tests {
             ),
             (
                 "no time left",
-                one(1, Worth::Several, None, Duration::ZERO, 0.5),
-                Then::Stop,
+                one(1, RetryLimit::Policy, None, Duration::ZERO, 0.5),
+                RetryDecision::Stop,
             ),
         ] {
             assert_eq!(is, should, "{name}");
@@ -339,7 +338,7 @@ mod tests {
             (100, 30, false),
         ] {
             assert_eq!(
-                within_bucket(requests, retries),
+                within_retry_budget(requests, retries),
                 may,
                 "{requests} {retries}"
             );
@@ -348,11 +347,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn waits_are_bounded_and_never_early(attempt in 1u32..40, asked in proptest::option::of(0u64..1000), dice in 0.0f64..1.0) {
-            let policy = RetryPolicy { attempts: 100, ..POLITE };
+        fn waits_are_bounded_and_never_early(attempt in 1u32..40, asked in proptest::option::of(0u64..1000), jitter in 0.0f64..1.0) {
+            let policy = RetryPolicy { attempts: 100, ..DEFAULT_LIMITS };
             let asked = asked.map(Duration::from_secs);
-            let failed = Failed { attempt, mangled: 0, worth: Worth::Several, asked, left: Duration::from_secs(1800) };
-            let Then::Wait(wait) = policy.after(failed, dice) else { panic!("no wait") };
+            let failed = Failed { attempt, once_failures: 0, limit: RetryLimit::Policy, retry_after: asked, time_left: Duration::from_secs(1800) };
+            let RetryDecision::Wait(wait) = policy.after(failed, jitter) else { panic!("no wait") };
             prop_assert!(wait >= asked.unwrap_or_default());
             prop_assert!(wait <= asked.unwrap_or_default().max(policy.longest));
         }

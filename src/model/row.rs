@@ -1,10 +1,9 @@
-//! A row on its way from the vendor to the table: typed cells in one run of bytes.
+//! A row on its way from the vendor to the table: typed cells in one byte buffer.
 //!
-//! Not a map and not a struct: a page of a thousand rows is one buffer, so reading costs no
-//! allocation a value, the fingerprint is one pass over the bytes, and putting a page aside is one write.
-//! The surprise: these bytes are only ever read by the program that wrote them, in the same run,
-//! so the form may change from release to release; the *fingerprint* of them may not (a change
-//! would rewrite every mirror once).
+//! Neither a map nor a struct: a page of a thousand rows is one buffer, so reading allocates nothing per value, the
+//! fingerprint is one pass over the bytes, and staging a page is one write. Only the process that wrote these bytes
+//! reads them, in the same run, so their format may change from release to release; the *fingerprint* of them may not,
+//! because a change would rewrite every mirror once.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -29,8 +28,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The word in a description.
-    pub fn word(self) -> &'static str {
+    /// The name of the type in a connector.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Text => "text",
             Self::Integer => "integer",
@@ -54,7 +53,7 @@ pub enum Cell<'a> {
     Real(f64),
     /// Everything that is text in the table.
     Text(&'a str),
-    /// The row says nothing usable here: the stored value stays, and a new row has none. It never reaches a table.
+    /// Not usable in this row: the stored value stays, and a new row has none. It is never written to a table.
     Keep,
 }
 
@@ -192,9 +191,10 @@ impl<'a> Iterator for Cells<'a> {
 pub struct Reject {
     /// Where in the row, as the connector writes it.
     pub path: String,
-    /// What was wrong: the kind of thing found, never the thing.
+    /// What was found instead, by type; never the value.
     pub reason: String,
-    /// The row of the page that stands for it, where its key could be read: it is present, and nothing else is known of it.
+    /// The row of the page that represents it, if its key could be read: the row exists, and nothing else is known of
+    /// it.
     pub row: Option<u32>,
 }
 
@@ -205,21 +205,21 @@ pub struct Unreadable {
     pub row: u32,
     /// The column's number.
     pub column: u32,
-    /// What was wrong: the kind of thing found, never the thing.
+    /// What was found instead, by type; never the value.
     pub reason: String,
 }
 
-/// A value that was taken although something about it had to be put right.
+/// How a value was changed before it was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Repair {
-    /// Signs that no text can hold (half a surrogate pair, U+0000, bytes that are not UTF-8) became U+FFFD.
+    /// Characters that a text cannot hold (an unpaired surrogate, U+0000, bytes that are not UTF-8) became U+FFFD.
     Replaced,
     /// The row has the member more than once with different values; the last one was taken.
     Repeated,
     /// NaN or Infinity where a number is expected: no value.
     NotANumber,
     /// A time with a zone where a day is expected, and not at midnight: the day as written was taken.
-    UnclearDay,
+    AmbiguousDay,
 }
 
 impl Repair {
@@ -228,14 +228,14 @@ impl Repair {
         matches!(self, Self::Replaced | Self::Repeated)
     }
 
-    /// The words for reports.
+    /// The text in reports.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Replaced => "damaged signs in a text were replaced by U+FFFD",
-            Self::Repeated => "the member is there more than once; the last one was taken",
-            Self::NotANumber => "NaN or Infinity was taken as no value",
-            Self::UnclearDay => {
-                "a time with a zone that is not midnight was cut to its day as written; the connector's `time_zone` would decide"
+            Self::Replaced => "damaged characters in a text were replaced by U+FFFD",
+            Self::Repeated => "the member occurs more than once; the last value was used",
+            Self::NotANumber => "NaN or Infinity was stored as null",
+            Self::AmbiguousDay => {
+                "a time with a zone that is not midnight was cut to its date as written; set `time_zone` in the connector to convert it"
             }
         }
     }
@@ -252,11 +252,11 @@ pub struct Rows {
     pub unreadable: Vec<Unreadable>,
     /// How many values other than null each column has in the rows that were taken; empty for an answer without a list.
     pub values: Vec<u32>,
-    /// Values that were put right before they were taken: how many, by column number and what was done.
+    /// Values that were repaired before they were accepted: how many, by column number and repair.
     pub repaired: BTreeMap<(u32, Repair), u64>,
     /// Rows that hold at least one [`Cell::Keep`], ascending.
     partial: Vec<u32>,
-    /// Rows that stand for a reject: only their key means anything. Ascending.
+    /// Rows that represent a reject: only their key is valid. Ascending.
     present_only: Vec<u32>,
 }
 
@@ -281,7 +281,7 @@ impl Rows {
         self.push(write);
     }
 
-    /// Adds what is known of a reject whose key could be read, and says which row it is: its key's cells, all others [`Cell::Keep`].
+    /// Adds the key of a reject and returns the number of its row; all other cells are [`Cell::Keep`].
     pub fn push_present(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> u32 {
         let number = self.ends.len() as u32;
         self.present_only.push(number);
@@ -294,12 +294,12 @@ impl Rows {
         self.partial.binary_search(&(number as u32)).is_ok()
     }
 
-    /// Whether a row only says that its key is in the list.
+    /// Whether a row only records that its key is in the list.
     pub fn is_present_only(&self, number: usize) -> bool {
         self.present_only.binary_search(&(number as u32)).is_ok()
     }
 
-    /// How many rows stand for a reject whose key could be read.
+    /// How many rows represent a reject with a readable key.
     pub fn present_only(&self) -> usize {
         self.present_only.len()
     }
@@ -312,7 +312,7 @@ impl Rows {
             .count()
     }
 
-    /// How many rows there are, those that stand for a reject included.
+    /// How many rows there are, including those that represent a reject.
     pub fn len(&self) -> usize {
         self.ends.len()
     }

@@ -1,8 +1,7 @@
-//! Reading dates and times in every spelling that can mean one thing only, and writing them in one.
+//! Parses dates and times in every unambiguous format, and writes them in one.
 //!
-//! Pure text work. Far-away ends ("9999-12-31T23:59:59.9999999") are days like others: what lies behind the last
-//! moment that the mirror can write becomes that moment.
-//! Sources: wisenet.md 7, wapi.md 3.3, wapi.md 9 rule 4, webuntis-oneroster.md 3.1.
+//! Pure. Far-future ends ("9999-12-31T23:59:59.9999999") are ordinary dates; anything later than the last time that the
+//! mirror can write becomes that time. Sources: wisenet.md 7, wapi.md 3.3, wapi.md 9 rule 4, webuntis-oneroster.md 3.1.
 
 mod spellings;
 
@@ -13,110 +12,110 @@ use jiff::civil;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use self::spellings::{Spelled, Time, Zone};
+use self::spellings::{Time, TimeText, Zone};
 
-/// The last moment that the mirror writes, which stands for "no end".
+/// The last time that the mirror writes; it means "no end".
 const FAR_AWAY: &str = "9999-12-31T23:59:59.999Z";
 
-/// A moment as the mirror writes it, or nothing for a vendor's way to say "unset" (year 1 or before).
+/// A time in the mirror's format, or a vendor's filler for "unset" (year 1 or before).
 #[derive(Debug, PartialEq, Eq)]
-pub enum Moment<'a> {
+pub enum ParsedTime<'a> {
     /// `YYYY-MM-DDTHH:MM:SS.sssZ` or `YYYY-MM-DD`.
     Text(Cow<'a, str>),
     /// The vendor's filler for "no value".
     Unset,
     /// Not a date or time.
-    Not,
+    Invalid,
 }
 
 /// A day that was read.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Day<'a> {
     /// The day.
-    pub moment: Moment<'a>,
-    /// It was given as a moment that is not midnight, and nobody said in which time zone it is a day.
-    pub is_unclear: bool,
+    pub value: ParsedTime<'a>,
+    /// It is a time other than midnight with an offset, and the time zone that decides its day is unknown.
+    pub is_ambiguous: bool,
 }
 
-/// Reads a timestamp; without a zone it is UTC, a date alone is its first moment. Fractions beyond
-/// milliseconds are cut off.
-pub fn timestamp(text: &str) -> Moment<'_> {
+/// Parses a timestamp; without a zone it is UTC, a date alone is its midnight. Fractions beyond milliseconds are cut
+/// off.
+pub fn timestamp(text: &str) -> ParsedTime<'_> {
     if is_canonical(text) {
-        return Moment::Text(Cow::Borrowed(text));
+        return ParsedTime::Text(Cow::Borrowed(text));
     }
     if let Some(written) = plain_timestamp(text) {
-        return Moment::Text(Cow::Owned(written));
+        return ParsedTime::Text(Cow::Owned(written));
     }
     match spellings::read(text.trim()) {
-        None => Moment::Not,
-        Some(Spelled::Unset) => Moment::Unset,
-        Some(Spelled::FarAway) => Moment::Text(Cow::Borrowed(FAR_AWAY)),
-        Some(Spelled::Milliseconds(number, _)) => moment_of(since_1970(number, 0)),
-        Some(Spelled::At { date, time, zone }) => moment_of(in_utc(date, time, zone)),
+        None => ParsedTime::Invalid,
+        Some(TimeText::Unset) => ParsedTime::Unset,
+        Some(TimeText::FarAway) => ParsedTime::Text(Cow::Borrowed(FAR_AWAY)),
+        Some(TimeText::Milliseconds(number, _)) => timestamp_of(since_1970(number, 0)),
+        Some(TimeText::At { date, time, zone }) => timestamp_of(in_utc(date, time, zone)),
     }
 }
 
-/// Reads a date. Of a moment with a time zone it is the day in `zone`: a birth date sent as local midnight in UTC is the
-/// local day. Midnight itself is the day as written, wherever that is, and so is any other time when no `zone` is known.
+/// Parses a date. A time with an offset gives its day in `zone`: a birth date sent as local midnight in UTC is the
+/// local day. Midnight itself is the day as written, and so is any other time if `zone` is unknown.
 pub fn date<'a>(text: &'a str, zone: Option<&TimeZone>) -> Day<'a> {
-    let day = |moment| Day {
-        moment,
-        is_unclear: false,
+    let day = |value| Day {
+        value,
+        is_ambiguous: false,
     };
     if let Some(head) = plain_day(text) {
-        return day(Moment::Text(Cow::Borrowed(head)));
+        return day(ParsedTime::Text(Cow::Borrowed(head)));
     }
     let text = text.trim();
     let (civil, given) = match spellings::read(text) {
-        None => return day(Moment::Not),
-        Some(Spelled::Unset) => return day(Moment::Unset),
-        Some(Spelled::FarAway) => return day(Moment::Text(Cow::Borrowed(&FAR_AWAY[..10]))),
-        Some(Spelled::At { date, time, zone }) => {
+        None => return day(ParsedTime::Invalid),
+        Some(TimeText::Unset) => return day(ParsedTime::Unset),
+        Some(TimeText::FarAway) => return day(ParsedTime::Text(Cow::Borrowed(&FAR_AWAY[..10]))),
+        Some(TimeText::At { date, time, zone }) => {
             let time = time.map(|time| time.on(civil::Date::ZERO).unwrap_or(civil::DateTime::ZERO));
             let is_midnight = time.is_none_or(|time| time.time() == civil::Time::midnight());
             if is_midnight || zone == Zone::None {
-                return day(Moment::Text(day_as_written(text, date)));
+                return day(ParsedTime::Text(day_as_written(text, date)));
             }
             let time = time.map_or(civil::Time::midnight(), civil::DateTime::time);
             (date.to_datetime(time), zone)
         }
-        Some(Spelled::Milliseconds(number, zone)) => match since_1970(number, zone.seconds()) {
-            Ok(time) if time.year() <= 1 => return day(Moment::Unset),
+        Some(TimeText::Milliseconds(number, zone)) => match since_1970(number, zone.seconds()) {
+            Ok(time) if time.year() <= 1 => return day(ParsedTime::Unset),
             Ok(time) if time.time() == civil::Time::midnight() => {
-                return day(Moment::Text(written_day(time.date()).into()));
+                return day(ParsedTime::Text(canonical_day(time.date()).into()));
             }
             Ok(time) => (time, Zone::Offset(zone.seconds())),
             Err(end) => return day(end.day()),
         },
     };
     match zone {
-        Some(zone) => day(Moment::Text(local_day(civil, given, zone).into())),
+        Some(zone) => day(ParsedTime::Text(local_day(civil, given, zone).into())),
         None => Day {
-            moment: Moment::Text(written_day(civil.date()).into()),
-            is_unclear: true,
+            value: ParsedTime::Text(canonical_day(civil.date()).into()),
+            is_ambiguous: true,
         },
     }
 }
 
-/// The day that a moment is in a time zone.
+/// The day of a time in a time zone.
 fn local_day(civil: civil::DateTime, given: Zone, zone: &TimeZone) -> String {
     let utc = civil.checked_sub(SignedDuration::from_secs(i64::from(given.seconds())));
     let local = utc
         .ok()
         .and_then(|utc| TimeZone::UTC.to_timestamp(utc).ok())
-        .map(|moment| zone.to_datetime(moment).date());
-    written_day(local.unwrap_or(civil.date()))
+        .map(|instant| zone.to_datetime(instant).date());
+    canonical_day(local.unwrap_or(civil.date()))
 }
 
-/// A day that is written as the mirror writes it needs no room of its own.
+/// Borrows a day that is already in the mirror's format.
 fn day_as_written(text: &str, date: civil::Date) -> Cow<'_, str> {
     match text.get(..10).filter(|head| is_canonical_date(head)) {
         Some(head) => Cow::Borrowed(head),
-        None => Cow::Owned(written_day(date)),
+        None => Cow::Owned(canonical_day(date)),
     }
 }
 
-fn written_day(date: civil::Date) -> String {
+fn canonical_day(date: civil::Date) -> String {
     format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day())
 }
 
@@ -130,10 +129,10 @@ enum End {
 }
 
 impl End {
-    fn day(self) -> Moment<'static> {
+    fn day(self) -> ParsedTime<'static> {
         match self {
-            Self::Before => Moment::Unset,
-            Self::After => Moment::Text(Cow::Borrowed(&FAR_AWAY[..10])),
+            Self::Before => ParsedTime::Unset,
+            Self::After => ParsedTime::Text(Cow::Borrowed(&FAR_AWAY[..10])),
         }
     }
 }
@@ -187,21 +186,21 @@ fn in_utc(date: civil::Date, time: Option<Time>, zone: Zone) -> Result<civil::Da
     }
 }
 
-fn moment_of(utc: Result<civil::DateTime, End>) -> Moment<'static> {
+fn timestamp_of(utc: Result<civil::DateTime, End>) -> ParsedTime<'static> {
     match utc {
-        Ok(time) if time.year() <= 1 => Moment::Unset,
-        Ok(time) => Moment::Text(Cow::Owned(written_utc(time))),
-        Err(End::Before) => Moment::Unset,
-        Err(End::After) => Moment::Text(Cow::Borrowed(FAR_AWAY)),
+        Ok(time) if time.year() <= 1 => ParsedTime::Unset,
+        Ok(time) => ParsedTime::Text(Cow::Owned(canonical_utc(time))),
+        Err(End::Before) => ParsedTime::Unset,
+        Err(End::After) => ParsedTime::Text(Cow::Borrowed(FAR_AWAY)),
     }
 }
 
 /// A timestamp as the mirror writes it: UTC with milliseconds, the rest cut off.
-pub fn written(moment: Timestamp) -> String {
-    written_utc(moment.to_zoned(TimeZone::UTC).datetime())
+pub fn to_canonical(instant: Timestamp) -> String {
+    canonical_utc(instant.to_zoned(TimeZone::UTC).datetime())
 }
 
-fn written_utc(time: civil::DateTime) -> String {
+fn canonical_utc(time: civil::DateTime) -> String {
     let mut text = String::with_capacity(24);
     let _ = write!(
         text,
@@ -217,10 +216,10 @@ fn written_utc(time: civil::DateTime) -> String {
     text
 }
 
-/// Reads what [`written`] wrote, or any other spelling of a timestamp.
+/// Reads what [`to_canonical`] wrote, or any other format of a timestamp.
 pub fn parse(text: &str) -> Option<Timestamp> {
-    if let Ok(moment) = text.parse::<Timestamp>() {
-        return Some(moment);
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Some(instant);
     }
     if text == FAR_AWAY {
         return Some(Timestamp::MAX);
@@ -230,8 +229,8 @@ pub fn parse(text: &str) -> Option<Timestamp> {
     } else {
         text.to_owned()
     };
-    if let Ok(moment) = text.parse::<Timestamp>() {
-        return Some(moment);
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Some(instant);
     }
     let civil: civil::DateTime = match text.parse::<civil::DateTime>() {
         Ok(time) => time,
@@ -283,7 +282,7 @@ fn plain_timestamp(text: &str) -> Option<String> {
     Some(written)
 }
 
-/// A day alone, or with a midnight behind it that has no offset.
+/// A day alone, or followed by midnight without an offset.
 fn plain_day(text: &str) -> Option<&str> {
     let head = text.get(..10).filter(|head| is_canonical_date(head))?;
     let Some(rest) = text[10..].strip_prefix("T00:00:00") else {
@@ -336,7 +335,7 @@ fn is_canonical_date(text: &str) -> bool {
 }
 
 /// A time of the mirror for people: `2026-01-31 06:00:14`, still UTC.
-pub fn moment(written: &str) -> String {
+pub fn display_time(written: &str) -> String {
     match (written.get(..10), written.get(11..19)) {
         (Some(date), Some(time)) => format!("{date} {time}"),
         _ => written.to_owned(),
@@ -344,8 +343,8 @@ pub fn moment(written: &str) -> String {
 }
 
 /// A timestamp moved by a span, staying inside what can be written.
-pub fn moved(moment: Timestamp, by: SignedDuration) -> Timestamp {
-    moment.checked_add(by).unwrap_or(if by.is_negative() {
+pub fn saturating_add(instant: Timestamp, by: SignedDuration) -> Timestamp {
+    instant.checked_add(by).unwrap_or(if by.is_negative() {
         Timestamp::MIN
     } else {
         Timestamp::MAX

@@ -1,6 +1,6 @@
-//! The command that ends the want of a sign-in; several messages name it.
+//! The command to sign in to a source; several messages name it.
 
-/// What an admin types to sign in to a source.
+/// The command line.
 pub fn command(source: &str) -> String {
     format!("rollbook login {source}")
 }

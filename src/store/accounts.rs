@@ -53,7 +53,7 @@ pub fn save(connection: &Connection, source: &str, account: &Account) -> Result<
 
 /// Whether any table of a source holds a row.
 pub fn has_rows(connection: &Connection, source: &str) -> Result<bool, StoreError> {
-    let what = StoreError::sql("look whether a source has rows");
+    let what = StoreError::sql("check whether a source has rows");
     let mut streams = connection
         .prepare_cached("SELECT source || '_' || stream FROM rollbook_tables WHERE source = ?1")
         .map_err(&what)?;
@@ -71,7 +71,7 @@ pub fn has_rows(connection: &Connection, source: &str) -> Result<bool, StoreErro
 
 /// Whether a stream has, or ever had, a row.
 pub fn ever_had_rows(connection: &Connection, table: &str) -> Result<bool, StoreError> {
-    let what = StoreError::sql("look whether a stream ever had rows");
+    let what = StoreError::sql("check whether a stream ever had rows");
     Ok(has_row(connection, table).map_err(&what)?
         || has_row(connection, &format!("{table}_history")).map_err(&what)?)
 }

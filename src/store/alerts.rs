@@ -1,6 +1,6 @@
-//! What was told about each job, and what still waits to be sent. In the mirror, so that a restart repeats nothing.
+//! Alerts that are active, and alerts that are queued for sending; in the mirror, so that a restart repeats none.
 //!
-//! What is told and what is to be sent are written in one transaction. Sentences here name jobs and runs, never a person.
+//! Both are written in one transaction. Messages name jobs and runs, never a person.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -8,30 +8,30 @@ use rusqlite::{Connection, params};
 use super::error::StoreError;
 use crate::model::scalar;
 
-/// An alert that waits to be sent one way.
+/// An alert that is queued for one channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Letter {
+pub struct QueuedAlert {
     /// Its number.
     pub id: i64,
-    /// The way it goes.
-    pub way: String,
+    /// The channel.
+    pub channel: String,
     /// What it is about.
     pub kind: String,
     /// Which job.
     pub job: String,
-    /// What it says.
-    pub sentence: String,
-    /// When it was written.
-    pub written: String,
-    /// How often it was tried.
-    pub tries: u32,
+    /// The text.
+    pub message: String,
+    /// When it was created.
+    pub created: String,
+    /// Failed attempts to send it.
+    pub attempts: u32,
 }
 
-/// What was told of a job and has not ended: the word, and when it was told.
-pub fn told(connection: &Connection, job: &str) -> Result<Vec<(String, Timestamp)>, StoreError> {
-    let what = StoreError::sql("read what was told");
+/// The active alerts of a job: kind, and when each was reported.
+pub fn active(connection: &Connection, job: &str) -> Result<Vec<(String, Timestamp)>, StoreError> {
+    let what = StoreError::sql("read active alerts");
     let mut statement = connection
-        .prepare_cached("SELECT kind, told FROM rollbook_alerts WHERE job = ?1")
+        .prepare_cached("SELECT kind, reported FROM rollbook_alerts WHERE job = ?1")
         .map_err(&what)?;
     let rows: Vec<(String, String)> = statement
         .query_map([job], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -39,36 +39,36 @@ pub fn told(connection: &Connection, job: &str) -> Result<Vec<(String, Timestamp
         .map_err(&what)?;
     Ok(rows
         .into_iter()
-        .filter_map(|(kind, told)| Some((kind, scalar::parse(&told)?)))
+        .filter_map(|(kind, reported)| Some((kind, scalar::parse(&reported)?)))
         .collect())
 }
 
-/// Replaces what was told of a job, and puts what is to be sent into the outbox, for each way.
+/// Replaces the active alerts of a job and queues messages for each channel.
 pub fn note(
     connection: &mut Connection,
     job: &str,
-    told: &[(&str, Timestamp)],
+    reported: &[(&str, Timestamp)],
     send: &[(&str, String)],
-    ways: &[&str],
+    channels: &[&str],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let what = StoreError::sql("note what is told");
+    let what = StoreError::sql("record alerts");
     let transaction = connection.transaction().map_err(&what)?;
-    let now = scalar::written(now);
+    let now = scalar::to_canonical(now);
     let write = || -> rusqlite::Result<()> {
         transaction.execute("DELETE FROM rollbook_alerts WHERE job = ?1", [job])?;
-        for (kind, at) in told {
+        for (kind, at) in reported {
             transaction.execute(
-                "INSERT INTO rollbook_alerts (job, kind, told) VALUES (?1, ?2, ?3)",
-                params![job, kind, scalar::written(*at)],
+                "INSERT INTO rollbook_alerts (job, kind, reported) VALUES (?1, ?2, ?3)",
+                params![job, kind, scalar::to_canonical(*at)],
             )?;
         }
-        for way in ways {
-            for (kind, sentence) in send {
+        for channel in channels {
+            for (kind, message) in send {
                 transaction.execute(
-                    "INSERT INTO rollbook_outbox (way, kind, job, sentence, written, tries, due) \
+                    "INSERT INTO rollbook_outbox (channel, kind, job, message, created, attempts, due) \
                      VALUES (?1, ?2, ?3, ?4, ?5, 0, ?5)",
-                    params![way, kind, job, sentence, now],
+                    params![channel, kind, job, message, now],
                 )?;
             }
         }
@@ -78,24 +78,24 @@ pub fn note(
     transaction.commit().map_err(what)
 }
 
-/// What is to be sent now, in the order it was written.
-pub fn due(connection: &Connection, now: Timestamp) -> Result<Vec<Letter>, StoreError> {
-    let what = StoreError::sql("look for alerts to send");
+/// The messages to send now, oldest first.
+pub fn due(connection: &Connection, now: Timestamp) -> Result<Vec<QueuedAlert>, StoreError> {
+    let what = StoreError::sql("find alerts to send");
     let mut statement = connection
         .prepare_cached(
-            "SELECT id, way, kind, job, sentence, written, tries FROM rollbook_outbox WHERE due <= ?1 ORDER BY id",
+            "SELECT id, channel, kind, job, message, created, attempts FROM rollbook_outbox WHERE due <= ?1 ORDER BY id",
         )
         .map_err(&what)?;
     statement
-        .query_map([scalar::written(now)], |row| {
-            Ok(Letter {
+        .query_map([scalar::to_canonical(now)], |row| {
+            Ok(QueuedAlert {
                 id: row.get(0)?,
-                way: row.get(1)?,
+                channel: row.get(1)?,
                 kind: row.get(2)?,
                 job: row.get(3)?,
-                sentence: row.get(4)?,
-                written: row.get(5)?,
-                tries: row.get(6)?,
+                message: row.get(4)?,
+                created: row.get(5)?,
+                attempts: row.get(6)?,
             })
         })
         .and_then(Iterator::collect)
@@ -106,7 +106,7 @@ pub fn due(connection: &Connection, now: Timestamp) -> Result<Vec<Letter>, Store
 pub fn next(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
     let due: Option<String> = connection
         .query_row("SELECT min(due) FROM rollbook_outbox", [], |row| row.get(0))
-        .map_err(StoreError::sql("look for the next alert"))?;
+        .map_err(StoreError::sql("find the next alert"))?;
     Ok(due.as_deref().and_then(scalar::parse))
 }
 
@@ -115,18 +115,18 @@ pub fn remove(connection: &Connection, id: i64) -> Result<(), StoreError> {
     connection
         .execute("DELETE FROM rollbook_outbox WHERE id = ?1", [id])
         .map(drop)
-        .map_err(StoreError::sql("note a sent alert"))
+        .map_err(StoreError::sql("record a sent alert"))
 }
 
 /// It could not be sent and is tried again then.
-pub fn later(connection: &Connection, id: i64, due: Timestamp) -> Result<(), StoreError> {
+pub fn postpone(connection: &Connection, id: i64, due: Timestamp) -> Result<(), StoreError> {
     connection
         .execute(
-            "UPDATE rollbook_outbox SET tries = tries + 1, due = ?2 WHERE id = ?1",
-            params![id, scalar::written(due)],
+            "UPDATE rollbook_outbox SET attempts = attempts + 1, due = ?2 WHERE id = ?1",
+            params![id, scalar::to_canonical(due)],
         )
         .map(drop)
-        .map_err(StoreError::sql("note an alert that was not sent"))
+        .map_err(StoreError::sql("record an alert that was not sent"))
 }
 
 /// When the last good run of a job ended, and when its first run of all started.
@@ -141,7 +141,7 @@ pub fn ends(
             [job],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
-        .map_err(StoreError::sql("look for the last good run"))?;
+        .map_err(StoreError::sql("find the last good run"))?;
     let time = |text: Option<String>| text.as_deref().and_then(scalar::parse);
     Ok((time(ends.0), time(ends.1)))
 }

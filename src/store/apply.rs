@@ -1,7 +1,7 @@
-//! Changing the mirror at once: rows, history, waiting rows and whatever else belongs to the run.
+//! Changing the mirror at once: rows, history, unconfirmed rows and whatever else belongs to the run.
 //!
-//! All in one transaction that the caller opens and commits, so a checkpoint is never ahead of its
-//! data and a reader sees the old roster or the new one. Counts say what was done, not what was meant.
+//! All in one transaction that the caller opens and commits, so a checkpoint is never ahead of its data and a reader
+//! sees the old roster or the new one. Counts are of what was done, not of what was planned.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,7 @@ pub struct Applied {
     /// Rows replaced by another version.
     pub changed: u64,
     /// Rows removed.
-    pub gone: u64,
+    pub removed: u64,
 }
 
 /// Which run writes, and when.
@@ -43,7 +43,7 @@ pub fn apply(
     let what = StoreError::sql("apply a reading");
     let mut writer = Writer::new(transaction, &staged.table, stamp).map_err(&what)?;
     writer.put_pages(staged).map_err(&what)?;
-    writer.settle_missing(staged, removals).map_err(&what)?;
+    writer.apply_missing(staged, removals).map_err(&what)?;
     writer.note_problems(staged).map_err(&what)?;
     Ok(writer.applied)
 }
@@ -68,7 +68,7 @@ impl<'t> Writer<'t> {
     ) -> rusqlite::Result<Self> {
         let newest = table
             .newest
-            .map_or("NULL".to_owned(), |place| table.names_of(&[place]));
+            .map_or("NULL".to_owned(), |index| table.names_of(&[index]));
         let find = format!(
             "SELECT _fingerprint, {newest} FROM {} WHERE {}",
             table.quoted(),
@@ -103,19 +103,20 @@ impl<'t> Writer<'t> {
                     }
                     Mark::New => self.insert(row)?,
                     Mark::Changed => self.replace(row)?,
-                    Mark::Again => {
+                    Mark::Duplicate => {
                         if let Some(later) = last.remove(&self.key_bytes(row)) {
-                            self.put_again(Cells::of(&later))?;
+                            self.put_duplicate(Cells::of(&later))?;
                         }
                     }
-                    Mark::Gone => self.remove(&key_of(row, self.table))?,
+                    Mark::Removed => self.remove(&key_of(row, self.table))?,
                 }
             }
         }
         Ok(())
     }
 
-    /// The version that stays of each key that was received more than once: the newer, the later one where nothing tells.
+    /// The version to keep of each key that was received more than once: the newest; the last one received if no column
+    /// orders them.
     fn last_versions(&self, staged: &Staged) -> rusqlite::Result<HashMap<Vec<u8>, Vec<u8>>> {
         let mut last: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
         if staged.plan.duplicates.rows == 0 {
@@ -127,7 +128,7 @@ impl<'t> Writer<'t> {
         let mut rows = pages.query([])?;
         while let Some(page) = rows.next()? {
             for (mark, row) in entries_of(page.get_ref(0)?.as_blob()?) {
-                if mark != Mark::Again {
+                if mark != Mark::Duplicate {
                     continue;
                 }
                 let key = self.key_bytes(row);
@@ -164,7 +165,7 @@ impl<'t> Writer<'t> {
         };
         match mark {
             Mark::New => self.insert(row),
-            _ if later.is_some() => self.put_again(row),
+            _ if later.is_some() => self.put_duplicate(row),
             _ => self.replace(row),
         }
     }
@@ -195,8 +196,8 @@ impl<'t> Writer<'t> {
         Ok(())
     }
 
-    /// The same key came before: the newer version stays, the later one where nothing tells.
-    fn put_again(&mut self, row: Cells<'_>) -> rusqlite::Result<()> {
+    /// A duplicate of an earlier row: the newer version stays; the later one if no column orders them.
+    fn put_duplicate(&mut self, row: Cells<'_>) -> rusqlite::Result<()> {
         bind_key(&mut self.find, 1, &key_of(row, self.table))?;
         let mut rows = self.find.raw_query();
         let Some(known) = rows.next()? else {
@@ -205,7 +206,10 @@ impl<'t> Writer<'t> {
         };
         let same = known.get::<_, i64>(0)? == row.fingerprint();
         let known_is_newer = match (self.table.newest, known.get_ref(1)?.as_str_or_null()?) {
-            (Some(place), Some(known)) => row.at(place).text().is_some_and(|came| came < known),
+            (Some(index), Some(known)) => row
+                .at(index)
+                .text()
+                .is_some_and(|received| received < known),
             _ => false,
         };
         drop(rows);
@@ -217,9 +221,9 @@ impl<'t> Writer<'t> {
     }
 
     fn remove(&mut self, key: &[Cell<'_>]) -> rusqlite::Result<()> {
-        self.retire(key, "gone")?;
+        self.retire(key, "removed")?;
         bind_key(&mut self.delete, 1, key)?;
-        self.applied.gone += self.delete.raw_execute()? as u64;
+        self.applied.removed += self.delete.raw_execute()? as u64;
         Ok(())
     }
 
@@ -236,20 +240,20 @@ impl<'t> Writer<'t> {
     }
 
     /// Rows that enough readings missed are removed; the others are noted as unconfirmed, and no others are.
-    fn settle_missing(&mut self, staged: &Staged, removals: Removals) -> rusqlite::Result<()> {
+    fn apply_missing(&mut self, staged: &Staged, removals: Removals) -> rusqlite::Result<()> {
         self.forget_unconfirmed(staged)?;
         let mut missing = staged
             .stage
-            .prepare("SELECT key, missed, first_run, gone, here, version FROM missing")?;
+            .prepare("SELECT key, missed, first_run, removed, here, version FROM missing")?;
         let mut rows = missing.query([])?;
         while let Some(row) = rows.next()? {
             let key: Vec<u8> = row.get(0)?;
-            let (gone, here): (bool, bool) = (row.get(3)?, row.get(4)?);
+            let (removed, here): (bool, bool) = (row.get(3)?, row.get(4)?);
             let version: Option<i64> = row.get(5)?;
             if version.is_none() && removals == Removals::None {
                 continue;
             }
-            if gone || (here && removals == Removals::All) {
+            if removed || (here && removals == Removals::All) {
                 let cells: Vec<Cell<'_>> = Cells::of(&key).collect();
                 self.remove(&cells)?;
                 continue;
@@ -257,7 +261,7 @@ impl<'t> Writer<'t> {
             let first_run = row.get::<_, Option<i64>>(2)?.unwrap_or(self.stamp.run);
             self.transaction
                 .prepare_cached(
-                    "INSERT OR REPLACE INTO rollbook_waiting (source, stream, key, missed, first_run, version) \
+                    "INSERT OR REPLACE INTO rollbook_unconfirmed (source, stream, key, missed, first_run, version) \
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 )?
                 .execute(params![
@@ -277,7 +281,7 @@ impl<'t> Writer<'t> {
         let (source, stream) = (&self.table.source, &self.table.stream);
         let forget = |condition: &str| {
             let sql = format!(
-                "DELETE FROM rollbook_waiting WHERE source = ?1 AND stream = ?2 AND {condition}"
+                "DELETE FROM rollbook_unconfirmed WHERE source = ?1 AND stream = ?2 AND {condition}"
             );
             let mut delete = self.transaction.prepare_cached(&sql)?;
             delete.execute(params![source, stream])
@@ -289,7 +293,7 @@ impl<'t> Writer<'t> {
             forget("version IS NOT NULL")?;
         }
         let mut found = self.transaction.prepare_cached(
-            "DELETE FROM rollbook_waiting WHERE source = ?1 AND stream = ?2 AND key = ?3 AND version IS NULL",
+            "DELETE FROM rollbook_unconfirmed WHERE source = ?1 AND stream = ?2 AND key = ?3 AND version IS NULL",
         )?;
         for key in staged.found_again.iter().filter(|_| !staged.plan.full) {
             found.execute(params![source, stream, key])?;
@@ -297,7 +301,7 @@ impl<'t> Writer<'t> {
         Ok(())
     }
 
-    /// Which rows and cells keep what they had, and why: `rollbook why` tells it.
+    /// Records which rows and cells keep their value and why, for `rollbook why`.
     fn note_problems(&self, staged: &Staged) -> rusqlite::Result<()> {
         let (source, stream) = (&self.table.source, &self.table.stream);
         if staged.plan.was_read_in_full {
@@ -327,10 +331,10 @@ impl<'t> Writer<'t> {
 }
 
 fn key_of<'a>(row: Cells<'a>, table: &Table) -> Vec<Cell<'a>> {
-    table.key.iter().map(|place| row.at(*place)).collect()
+    table.key.iter().map(|index| row.at(*index)).collect()
 }
 
-/// Binds all cells; says which parameter comes next.
+/// Binds all cells; returns the next parameter's number.
 fn bind_row(statement: &mut CachedStatement<'_>, row: Cells<'_>) -> rusqlite::Result<usize> {
     let mut next = 1;
     for cell in row {

@@ -22,7 +22,7 @@ pub struct Checkpoint {
     /// When it was last read in full.
     pub full_at: Option<Timestamp>,
     /// When an older span was last read again.
-    pub again_at: Option<Timestamp>,
+    pub reread_at: Option<Timestamp>,
     /// The values that, as long as they stay, mean nothing new.
     pub same: Option<String>,
     /// What is remembered of the stream's full readings.
@@ -33,8 +33,8 @@ pub struct Checkpoint {
     pub account: i64,
 }
 
-/// All checkpoints of a stream by item; the stream's own has the empty name. Those of another account are left out: they
-/// say nothing of this one.
+/// All checkpoints of a stream by item; the stream's own has the empty name. Those of another account are not valid and
+/// left out.
 pub fn load(
     connection: &Connection,
     table: &Table,
@@ -43,7 +43,7 @@ pub fn load(
     let what = StoreError::sql("read the checkpoints");
     let mut statement = connection
         .prepare_cached(
-            "SELECT item, cursor, walked_from, full_at, again_at, same, duplicates, largest_page, total_off, total_off_since, account, items \
+            "SELECT item, cursor, walked_from, full_at, reread_at, same, duplicates, largest_page, total_off, total_off_since, account, items \
              FROM rollbook_checkpoints WHERE source = ?1 AND stream = ?2 AND account = ?3",
         )
         .map_err(&what)?;
@@ -53,7 +53,7 @@ pub fn load(
                 cursor: time(row, 1)?,
                 walked_from: time(row, 2)?,
                 full_at: time(row, 3)?,
-                again_at: time(row, 4)?,
+                reread_at: time(row, 4)?,
                 same: row.get(5)?,
                 memory: memory_of(row)?,
                 account: row.get(10)?,
@@ -94,7 +94,7 @@ pub fn save(
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO rollbook_checkpoints \
-             (source, stream, item, cursor, walked_from, full_at, again_at, same, duplicates, largest_page, total_off, total_off_since, account, items) \
+             (source, stream, item, cursor, walked_from, full_at, reread_at, same, duplicates, largest_page, total_off, total_off_since, account, items) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )
         .and_then(|mut insert| {
@@ -102,15 +102,15 @@ pub fn save(
                 table.source,
                 table.stream,
                 item,
-                checkpoint.cursor.map(scalar::written),
-                checkpoint.walked_from.map(scalar::written),
-                checkpoint.full_at.map(scalar::written),
-                checkpoint.again_at.map(scalar::written),
+                checkpoint.cursor.map(scalar::to_canonical),
+                checkpoint.walked_from.map(scalar::to_canonical),
+                checkpoint.full_at.map(scalar::to_canonical),
+                checkpoint.reread_at.map(scalar::to_canonical),
                 checkpoint.same,
                 memory.duplicates as i64,
                 memory.largest_page as i64,
                 memory.total_off.map(|off| off.difference),
-                memory.total_off.map(|off| scalar::written(off.since)),
+                memory.total_off.map(|off| scalar::to_canonical(off.since)),
                 checkpoint.account,
                 checkpoint.items
             ])
@@ -119,7 +119,7 @@ pub fn save(
         .map_err(StoreError::sql("write a checkpoint"))
 }
 
-/// Forgets all checkpoints of a stream, so that it is read anew.
+/// Deletes all checkpoints of a stream, so that it is read in full.
 pub fn forget(connection: &Connection, table: &Table) -> Result<(), StoreError> {
     connection
         .execute(
@@ -127,5 +127,5 @@ pub fn forget(connection: &Connection, table: &Table) -> Result<(), StoreError> 
             params![table.source, table.stream],
         )
         .map(drop)
-        .map_err(StoreError::sql("forget the checkpoints"))
+        .map_err(StoreError::sql("delete the checkpoints"))
 }

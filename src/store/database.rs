@@ -1,7 +1,7 @@
 //! The mirror's file: opening it safely, one thread that writes, readers that do not wait.
 //!
-//! Settings and their reasons: reliability.md 4.4. The surprise: the file is made by us with mode
-//! 0600 before SQLite sees it, so that no umask can open it to others.
+//! Settings and their reasons: reliability.md 4.4. The file is created with mode 0600 before SQLite opens it, so that
+//! no umask can open it to others.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::error::StoreError;
 use super::table_locks::TableLocks;
 use super::writer::{Task, Writer};
-use super::{care, private, schema, writer};
+use super::{maintenance, private, schema, writer};
 use crate::model::Class;
 
 /// "ROLB" in ASCII: what `file` and we recognise a mirror by.
@@ -29,19 +29,19 @@ const WRITER_CACHE: i32 = 4096;
 const READER_CACHE: i32 = 2048;
 
 /// How long a connection waits for another one's lock.
-const PATIENCE: Duration = Duration::from_secs(10);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The open mirror.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
     writer: Writer,
-    lost: OnceLock<String>,
+    fatal_error: OnceLock<String>,
     locks: TableLocks,
 }
 
 impl Store {
-    /// Opens or makes the mirror and takes its lock; a second opener is told whose it is.
+    /// Opens or creates the mirror and locks it; the error of a second opener names the process that holds the lock.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         if rusqlite::version_number() < OLDEST_SQLITE {
             return Err(file(
@@ -49,14 +49,14 @@ impl Store {
                 format!("the linked SQLite {} is too old", rusqlite::version()),
             ));
         }
-        let lock = hold(path)?;
+        let lock = lock_mirror(path)?;
         make_private(path)?;
         let mut connection = Connection::open(path).map_err(StoreError::sql("open the mirror"))?;
         check_identity(&connection, path)?;
         schema::refuse_newer(&connection, path)?;
         prepare_writer(&connection)?;
         if let Some(version) = schema::outdated(&connection)? {
-            care::before_upgrade(path, version)?;
+            maintenance::before_upgrade(path, version)?;
         }
         schema::upgrade(&mut connection)?;
         let writer =
@@ -64,7 +64,7 @@ impl Store {
         Ok(Self {
             path: path.to_owned(),
             writer,
-            lost: OnceLock::new(),
+            fatal_error: OnceLock::new(),
             locks: TableLocks::default(),
         })
     }
@@ -86,32 +86,32 @@ impl Store {
     ) -> Result<T, StoreError> {
         let (done, result) = oneshot::channel();
         let task: Task = Box::new(move |connection| {
-            let written = writer::guarded(connection, act);
+            let written = writer::catch_panic(connection, act);
             Box::new(move || drop(done.send(written))) // the asker may have been stopped
         });
         let written = if self.writer.ask(task) {
-            result.await.unwrap_or(Err(StoreError::WriterGone))
+            result.await.unwrap_or(Err(StoreError::WriterStopped))
         } else {
-            Err(StoreError::WriterGone)
+            Err(StoreError::WriterStopped)
         };
-        written.inspect_err(|error| self.judge(error))
+        written.inspect_err(|error| self.note_fatal(error))
     }
 
-    /// Takes note of a failure after which nothing that the mirror says or takes can be trusted.
-    pub fn judge(&self, error: &StoreError) {
+    /// Records a failure after which the mirror can no longer be trusted.
+    pub fn note_fatal(&self, error: &StoreError) {
         if error.class() == Class::Fatal {
-            let _ = self.lost.set(error.to_string()); // the first one counts
+            let _ = self.fatal_error.set(error.to_string()); // the first one counts
         }
     }
 
     /// Why the mirror cannot be kept by this process any more, if so; the daemon ends.
-    pub fn lost(&self) -> Option<&str> {
-        self.lost.get().map(String::as_str)
+    pub fn fatal_error(&self) -> Option<&str> {
+        self.fatal_error.get().map(String::as_str)
     }
 
-    /// How often the writer has begun or ended something; odd while it works.
-    pub fn steps(&self) -> u64 {
-        self.writer.steps()
+    /// Incremented when the writer begins and ends a task; odd while it works.
+    pub fn write_counter(&self) -> u64 {
+        self.writer.write_counter()
     }
 
     /// A connection that only reads.
@@ -120,22 +120,22 @@ impl Store {
     }
 }
 
-/// The lock that whoever writes a mirror holds, without the mirror: for what must not happen beside a daemon.
+/// Takes the lock of a mirror's writer without opening the mirror: for commands that must not run beside a daemon.
 ///
 /// # Errors
 /// When another process has it.
-pub fn hold(mirror: &Path) -> Result<File, StoreError> {
+pub fn lock_mirror(mirror: &Path) -> Result<File, StoreError> {
     take_lock(&mirror.with_file_name("rollbook.lock"))
 }
 
 /// Whether there is a mirror.
 ///
 /// # Errors
-/// When nobody lets us look, which says nothing about what is there.
+/// If the folder cannot be read: then it is unknown whether there is one.
 pub fn is_made(path: &Path) -> Result<bool, StoreError> {
     path.try_exists().map_err(StoreError::disk(
         path,
-        "look for the mirror as this user; the service's may (`runuser -u rollbook -- rollbook ...`)",
+        "look for the mirror as this user; run the command as the service's user (`runuser -u rollbook -- rollbook ...`)",
     ))
 }
 
@@ -155,7 +155,7 @@ pub fn reader(path: &Path) -> Result<Connection, StoreError> {
         .pragma_update(None, "cache_size", -READER_CACHE)
         .map_err(StoreError::sql("set up a reader"))?;
     connection
-        .busy_timeout(PATIENCE)
+        .busy_timeout(BUSY_TIMEOUT)
         .map_err(StoreError::sql("set up a reader"))?;
     Ok(connection)
 }
@@ -164,10 +164,10 @@ pub fn reader(path: &Path) -> Result<Connection, StoreError> {
 ///
 /// A log that is left full is read again, with check sums, by the next process that opens the mirror.
 pub fn tidy(connection: &Connection) -> Result<(), StoreError> {
-    let what = StoreError::sql("tidy the mirror");
+    let what = StoreError::sql("empty the write-ahead log");
     connection.busy_timeout(Duration::ZERO).map_err(&what)?;
     let moved = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-    connection.busy_timeout(PATIENCE).map_err(&what)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(&what)?;
     moved.map_err(&what)
 }
 
@@ -178,7 +178,7 @@ fn prepare_writer(connection: &Connection) -> Result<(), StoreError> {
             .map_err(StoreError::sql("set up the mirror"))
     };
     connection
-        .busy_timeout(PATIENCE)
+        .busy_timeout(BUSY_TIMEOUT)
         .map_err(StoreError::sql("set up the mirror"))?;
     connection
         .pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))
@@ -197,34 +197,33 @@ fn prepare_writer(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Never touches a file that is not ours (fault-catalogue.md 121).
+/// Never touches another program's file (fault-catalogue.md 121).
 fn check_identity(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let look = |name: &str| {
         let answer =
             connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i32>(0));
         answer.map_err(|error| match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => {
-                let advice = "this is no SQLite database; move it away, or name another file under [store] path";
+                let advice = "this is not a SQLite database; move it away, or set another file in [store] path";
                 file(path, advice.into())
             }
-            _ => StoreError::sql("look whose database it is")(error),
+            _ => StoreError::sql("identify the database")(error),
         })
     };
     let (application, tables) = (look("application_id")?, look("schema_version")?);
     if application != APPLICATION && (application != 0 || tables != 0) {
-        let advice =
-            "this database belongs to another program; name another file under [store] path";
+        let advice = "this database belongs to another program; set another file in [store] path";
         return Err(file(path, advice.into()));
     }
     if application == 0 && !connection.is_readonly("main").unwrap_or(true) {
         connection
             .pragma_update(None, "application_id", APPLICATION)
-            .map_err(StoreError::sql("mark the mirror as ours"))?;
+            .map_err(StoreError::sql("mark the mirror"))?;
     }
     Ok(())
 }
 
-/// Makes the folder of a file; nobody else can look into one that is made here.
+/// Creates the folder of a file, readable by this user only.
 fn make_folder(path: &Path) -> Result<(), StoreError> {
     let folder = path.parent().unwrap_or(Path::new(""));
     private::make_folder(folder).map_err(StoreError::disk(folder, "make the folder"))

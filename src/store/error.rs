@@ -1,4 +1,4 @@
-//! What can go wrong with the store, in an admin's words.
+//! Failures of the store.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use crate::model::Class;
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// SQLite said no.
+    /// SQLite reported an error.
     #[error("{what}: {}", plain(source))]
     Sql {
         /// What was being done.
         what: &'static str,
-        /// SQLite's words.
+        /// SQLite's error.
         source: rusqlite::Error,
     },
     /// The file cannot be used.
@@ -33,7 +33,7 @@ pub enum StoreError {
         path: PathBuf,
         /// What was being done.
         what: &'static str,
-        /// The system's words.
+        /// The system's error.
         source: io::Error,
     },
     /// Another Rollbook has the store.
@@ -44,16 +44,16 @@ pub enum StoreError {
         /// Whose it is.
         pid: String,
     },
-    /// The description of a stream no longer fits its table.
+    /// The connector of a stream no longer fits its table.
     #[error(
-        "the key of table {table} would change from ({old}) to ({new}); rename the source, or drop the table to start it anew"
+        "the key of table {table} would change from ({old}) to ({new}); rename the source, or drop the table to create it again"
     )]
     KeyChanged {
         /// Which table.
         table: String,
         /// The key it has.
         old: String,
-        /// The key the description wants.
+        /// The key the connector wants.
         new: String,
     },
     /// A mirror, or a copy of one, is not what was written.
@@ -71,14 +71,14 @@ pub enum StoreError {
         problem: String,
     },
     /// The cipher or the operating system's random numbers do not work.
-    #[error("the vault cannot seal what it keeps: this machine's random numbers or cipher fail")]
+    #[error("the vault could not encrypt: this machine's random numbers or cipher fail")]
     Sealing,
     /// A part of the program broke while it wrote.
-    #[error("a part of rollbook broke while it wrote; nothing half was kept; please report it")]
-    Broken,
-    /// The writer thread is gone.
+    #[error("internal error (panic) while writing; nothing was written; please report it")]
+    Panicked,
+    /// The writer thread is removed.
     #[error("the store's writer has stopped; restart rollbook")]
-    WriterGone,
+    WriterStopped,
 }
 
 impl StoreError {
@@ -86,14 +86,14 @@ impl StoreError {
     pub fn class(&self) -> Class {
         match self {
             Self::Sql { source, .. } => class_of(source),
-            Self::WriterGone => Class::Fatal,
+            Self::WriterStopped => Class::Fatal,
             Self::Shut { .. } => Class::Auth,
             Self::Busy { .. } | Self::Disk { .. } => Class::Transient,
             Self::File { .. }
             | Self::KeyChanged { .. }
             | Self::Damaged { .. }
             | Self::Sealing
-            | Self::Broken => Class::Permanent,
+            | Self::Panicked => Class::Permanent,
         }
     }
 
@@ -102,7 +102,7 @@ impl StoreError {
         move |source| Self::Sql { what, source }
     }
 
-    /// Wraps an error of the operating system with the file and what was being done, as "could not …" goes on.
+    /// Wraps an error of the operating system; `what` continues "could not …".
     pub fn disk(path: &Path, what: &'static str) -> impl Fn(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Disk {
@@ -112,8 +112,8 @@ impl StoreError {
         }
     }
 
-    /// Whether only a person can mend it: a wrong file or folder, or one that is not ours. A full or failing
-    /// disk may be well again at the next try.
+    /// Whether only a person can fix it: a wrong file or folder, or one of another program. A full or failing disk may
+    /// work again at the next attempt.
     pub fn needs_a_person(&self) -> bool {
         use io::ErrorKind::{
             InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied,
@@ -128,8 +128,8 @@ impl StoreError {
             | Self::Busy { .. }
             | Self::Damaged { .. }
             | Self::Sealing
-            | Self::Broken
-            | Self::WriterGone => false,
+            | Self::Panicked
+            | Self::WriterStopped => false,
         }
     }
 }
@@ -145,8 +145,8 @@ fn class_of(error: &rusqlite::Error) -> Class {
             | ErrorCode::CannotOpen
             | ErrorCode::OutOfMemory,
         ) => Class::Transient,
-        // A write or a read that failed is its transaction's. A sync that failed is not: the kernel has thrown
-        // the pages away, and the next sync says that all is well (fault-catalogue.md 117).
+        // A failed write or read concerns its transaction only. A failed sync does not: the kernel has dropped the
+        // pages, and the next sync succeeds (fault-catalogue.md 117).
         Some(ErrorCode::SystemIoFailure)
             if is_shared_memory(error)
                 || extended == Some(ffi::SQLITE_IOERR_WRITE)
@@ -164,24 +164,24 @@ fn class_of(error: &rusqlite::Error) -> Class {
     }
 }
 
-/// SQLite's words, where an admin can do something about it in other words.
+/// SQLite's message, or one with advice if an admin can do something.
 fn plain(error: &rusqlite::Error) -> String {
     let words = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => {
-            "the disk or a quota is full; the mirror is as it was, and the next tick goes on when there is room"
+            "the disk or a quota is full; the mirror is unchanged, and the next run continues once there is space"
         }
         Some(ErrorCode::ReadOnly) => {
-            "the mirror cannot be written; is its file system mounted read-only, or is it somebody else's file"
+            "the mirror cannot be written; check whether its file system is mounted read-only and whether this user owns the file"
         }
         // Where no file can grow, the memory that readers share with the writer cannot be made.
         Some(ErrorCode::SystemIoFailure) if is_shared_memory(error) => {
-            "the file beside it that readers share could not be made; is the disk full?"
+            "its shared-memory file (-shm) could not be created; is the disk full?"
         }
         Some(ErrorCode::SystemIoFailure) => {
-            "the disk reports an error, or a limit on the size of files is reached; look at the kernel's messages (`journalctl -k`)"
+            "the disk reports an error, or a limit on the size of files is reached; check the kernel log (`journalctl -k`)"
         }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            "the file is damaged; `rollbook verify` says where, `rollbook restore` brings a backup back"
+            "the file is damaged; `rollbook verify` shows where, `rollbook restore` restores a backup"
         }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             "another program keeps the mirror locked; close what writes to it"
@@ -231,7 +231,7 @@ mod tests {
             let error = StoreError::sql("apply a run")(error);
             assert_eq!(error.class(), expected, "{code}: {error}");
         }
-        assert_eq!(StoreError::WriterGone.class(), Class::Fatal);
-        assert_eq!(StoreError::Broken.class(), Class::Permanent);
+        assert_eq!(StoreError::WriterStopped.class(), Class::Fatal);
+        assert_eq!(StoreError::Panicked.class(), Class::Permanent);
     }
 }

@@ -1,4 +1,4 @@
-//! Making tables follow a configuration while runs go on: only those that no run uses are changed.
+//! Fits tables to a configuration while runs are active: only tables that no run uses are changed.
 //!
 //! What is left as it was is fitted at the start of the next run that uses it. Until then its views and counts are
 //! made of the columns that it has.
@@ -9,10 +9,10 @@ use rusqlite::{Connection, Transaction};
 
 use super::checkpoints;
 use super::error::StoreError;
-use super::look;
 use super::lookups::{self, Lookups};
+use super::queries;
 use super::table::Table;
-use super::tables::{Fitted, fit_one, known_shape};
+use super::tables::{Fitted, fit_one, stored_definition};
 
 /// The tables of all jobs of a configuration, and what is added to their codes.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ pub struct Layout {
 impl Layout {
     /// The tables, each once.
     pub fn new(tables: Vec<Table>, lookups: Lookups) -> Self {
-        let named = |table: Table| (table.name(), (table.clone(), table.shape()));
+        let named = |table: Table| (table.name(), (table.clone(), table.definition()));
         Self {
             tables: tables.into_iter().map(named).collect(),
             lookups,
@@ -37,27 +37,31 @@ impl Layout {
     }
 }
 
-/// Those of some tables of a layout that have another shape than the layout wants, or none yet.
+/// Those of some tables of a layout that have another definition than the layout wants, or none yet.
 pub fn stale(
     connection: &Connection,
     layout: &Layout,
     tables: &[String],
 ) -> Result<Vec<String>, StoreError> {
-    let what = StoreError::sql("look at the tables");
+    let what = StoreError::sql("inspect the tables");
     let mut stale = Vec::new();
     for name in tables {
-        let Some((table, shape)) = layout.tables.get(name) else {
+        let Some((table, definition)) = layout.tables.get(name) else {
             continue;
         };
-        if known_shape(connection, table).map_err(&what)?.as_ref() != Some(shape) {
+        if stored_definition(connection, table)
+            .map_err(&what)?
+            .as_ref()
+            != Some(definition)
+        {
             stale.push(name.clone());
         }
     }
     Ok(stale)
 }
 
-/// Makes or alters those tables and views of a layout that are named in `free`, because no run uses them; a stream whose
-/// table changed is read in full next. All in one transaction.
+/// Creates or alters the tables and views of a layout that are named in `free`, because no run uses them; a stream
+/// whose table changed is read in full next. All in one transaction.
 ///
 /// Gives the names of the tables that would have had to be changed and are in use.
 pub fn fit(
@@ -98,7 +102,7 @@ fn as_they_are(
     for (name, (table, _)) in &layout.tables {
         match later.contains(name) {
             false => tables.push(table.clone()),
-            true => tables.extend(look::table(transaction, &table.source, &table.stream)?),
+            true => tables.extend(queries::table(transaction, &table.source, &table.stream)?),
         }
     }
     Ok(tables)

@@ -1,7 +1,7 @@
-//! Who is who in two tables: worked out from what they hold now, and written only where that differs.
+//! Matches of people in two tables: computed from their current rows, and written only where they differ.
 //!
-//! The table holds keys and the name of the rule, nothing else of a person. A match that no longer holds is
-//! removed, and no history of it is kept. What the rules mean stands in `model/people.rs`.
+//! The table holds keys and the name of the rule, nothing else of a person. A match that no longer holds is removed
+//! without history. `model/people.rs` defines the rules.
 
 use std::collections::BTreeSet;
 
@@ -21,45 +21,45 @@ pub struct Since {
     pub run: Option<i64>,
 }
 
-/// How the table differs from what the rules say now.
+/// How the table differs from the current result of the rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// Matches that the table lacks.
     pub new: usize,
     /// Matches that hold no longer.
-    pub gone: usize,
+    pub removed: usize,
 }
 
 /// Left key, right key and the rule's name.
 type Line = (String, String, String);
 
-/// What the rules of a set say now. In a table that is not made yet there is nobody.
-fn work_out(connection: &Connection, set: &MatchSet) -> Result<Matching, StoreError> {
-    let what = StoreError::sql("match people");
+/// The current result of a set's rules. A missing table is empty.
+fn compute(connection: &Connection, set: &MatchSet) -> Result<Matching, StoreError> {
+    let what = StoreError::sql("compute the matches");
     let left = people(connection, set, Which::Left).map_err(&what)?;
     let right = people(connection, set, Which::Right).map_err(&what)?;
     let rules: Vec<Ambiguous> = set.rules.iter().map(|rule| rule.ambiguous).collect();
     Ok(matching(&rules, &left, &right))
 }
 
-/// Brings the table to what the rules of these sets say now, in one transaction.
+/// Updates the table to the current result of these sets' rules, in one transaction.
 ///
-/// What stays the same is not touched, and keeps since when it holds. Says how many matches came and went.
+/// Unchanged matches keep their `since`. Returns how many matches were added and removed.
 pub fn refresh(
     connection: &mut Connection,
     sets: &[MatchSet],
     since: &Since,
 ) -> Result<Difference, StoreError> {
-    let what = StoreError::sql("write down who is who");
+    let what = StoreError::sql("write the matches");
     let transaction = connection.transaction().map_err(&what)?;
     let mut done = Difference::default();
     for set in sets {
-        let found = work_out(&transaction, set)?;
-        let (new, gone) = compare(&transaction, set, &found).map_err(&what)?;
-        write(&transaction, set, (&new, &gone), since).map_err(&what)?;
+        let found = compute(&transaction, set)?;
+        let (new, removed) = compare(&transaction, set, &found).map_err(&what)?;
+        write(&transaction, set, (&new, &removed), since).map_err(&what)?;
         count(&transaction, set, &found).map_err(&what)?;
         done.new += new.len();
-        done.gone += gone.len();
+        done.removed += removed.len();
     }
     transaction.commit().map_err(&what)?;
     Ok(done)
@@ -67,7 +67,7 @@ pub fn refresh(
 
 /// Removes what is kept of sets that are none of these.
 pub fn forget_others(connection: &mut Connection, sets: &[MatchSet]) -> Result<(), StoreError> {
-    let what = StoreError::sql("forget who was who");
+    let what = StoreError::sql("delete old matches");
     let transaction = connection.transaction().map_err(&what)?;
     for name in names(&transaction).map_err(&what)? {
         if sets.iter().all(|set| set.name != name) {
@@ -84,15 +84,15 @@ pub fn forget_others(connection: &mut Connection, sets: &[MatchSet]) -> Result<(
     transaction.commit().map_err(&what)
 }
 
-/// What the rules of a set say of one moment of the mirror, and how the table differs from it; writes nothing.
-pub fn look(reader: &Connection, set: &MatchSet) -> Result<(Matching, Difference), StoreError> {
-    let what = StoreError::sql("look at who is who");
-    let moment = reader.unchecked_transaction().map_err(&what)?;
-    let found = work_out(&moment, set)?;
-    let (new, gone) = compare(&moment, set, &found).map_err(&what)?;
+/// The result of a set's rules for a snapshot of the mirror, and how the table differs from it; writes nothing.
+pub fn preview(reader: &Connection, set: &MatchSet) -> Result<(Matching, Difference), StoreError> {
+    let what = StoreError::sql("compute the matches");
+    let snapshot = reader.unchecked_transaction().map_err(&what)?;
+    let found = compute(&snapshot, set)?;
+    let (new, removed) = compare(&snapshot, set, &found).map_err(&what)?;
     let difference = Difference {
         new: new.len(),
-        gone: gone.len(),
+        removed: removed.len(),
     };
     Ok((found, difference))
 }
@@ -112,7 +112,7 @@ fn people(connection: &Connection, set: &MatchSet, which: Which) -> rusqlite::Re
     if !exists(connection, &side.table)? {
         return Ok(Vec::new());
     }
-    // Each column is read once, however many rules look at it.
+    // Each column is read once, however many rules preview at it.
     let mut columns: Vec<&str> = Vec::new();
     let mut rules = Vec::new();
     for rule in &set.rules {
@@ -122,12 +122,15 @@ fn people(connection: &Connection, set: &MatchSet, which: Which) -> rusqlite::Re
                 Which::Left => &pair.left,
                 Which::Right => &pair.right,
             };
-            let places: Vec<usize> = names.iter().map(|name| place(&mut columns, name)).collect();
-            keys.push((pair.form, places));
+            let indexes: Vec<usize> = names
+                .iter()
+                .map(|name| column_index(&mut columns, name))
+                .collect();
+            keys.push((pair.form, indexes));
         }
         rules.push(keys);
     }
-    let (sql, values) = question(side, &columns);
+    let (sql, values) = query(side, &columns);
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query(params_from_iter(values))?;
     let mut people = Vec::new();
@@ -136,7 +139,7 @@ fn people(connection: &Connection, set: &MatchSet, which: Which) -> rusqlite::Re
         for keys in &rules {
             let values = keys
                 .iter()
-                .map(|(form, places)| Ok(form.of(&texts(row, places)?)))
+                .map(|(form, indexes)| Ok(form.of(&texts(row, indexes)?)))
                 .collect::<rusqlite::Result<Vec<_>>>()?;
             by.push(all_of(values));
         }
@@ -148,8 +151,8 @@ fn people(connection: &Connection, set: &MatchSet, which: Which) -> rusqlite::Re
     Ok(people)
 }
 
-/// Where a column stands among those that are read; it is added when it is not there.
-fn place<'a>(columns: &mut Vec<&'a str>, name: &'a str) -> usize {
+/// The index of a column among those that are read; added if missing.
+fn column_index<'a>(columns: &mut Vec<&'a str>, name: &'a str) -> usize {
     let known = columns.iter().position(|column| *column == name);
     known.unwrap_or_else(|| {
         columns.push(name);
@@ -157,15 +160,15 @@ fn place<'a>(columns: &mut Vec<&'a str>, name: &'a str) -> usize {
     })
 }
 
-fn texts<'a>(row: &'a Row<'_>, places: &[usize]) -> rusqlite::Result<Vec<Option<&'a str>>> {
-    places
+fn texts<'a>(row: &'a Row<'_>, indexes: &[usize]) -> rusqlite::Result<Vec<Option<&'a str>>> {
+    indexes
         .iter()
-        .map(|place| Ok(row.get_ref(place + 1)?.as_str_or_null()?))
+        .map(|column_index| Ok(row.get_ref(column_index + 1)?.as_str_or_null()?))
         .collect()
 }
 
 /// The key as one text, then the columns as texts, of the rows that the conditions choose.
-fn question<'a>(side: &'a Side, columns: &[&str]) -> (String, Vec<&'a str>) {
+fn query<'a>(side: &'a Side, columns: &[&str]) -> (String, Vec<&'a str>) {
     let key: Vec<String> = side.key.iter().map(|name| quote(name)).collect();
     let mut select = match &key[..] {
         [one] => format!("CAST({one} AS TEXT)"),
@@ -229,16 +232,16 @@ fn compare(
     Ok((new, have.into_iter().collect()))
 }
 
-/// What goes is removed first: a key may stand in one match only.
+/// Removals first: a key may be in one match only.
 fn write(
     transaction: &Transaction<'_>,
     set: &MatchSet,
-    (new, gone): (&[Line], &[Line]),
+    (new, removed): (&[Line], &[Line]),
     since: &Since,
 ) -> rusqlite::Result<()> {
     let mut delete = transaction
         .prepare_cached("DELETE FROM rollbook_matches WHERE match_set = ?1 AND left_key = ?2")?;
-    for (left, _, _) in gone {
+    for (left, _, _) in removed {
         delete.execute(params![set.name, left])?;
     }
     let mut insert = transaction.prepare_cached(

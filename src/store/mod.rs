@@ -1,23 +1,23 @@
-//! Floor 1: all SQL of the program. The mirror, its history, what is put aside, checkpoints, runs.
+//! All SQL of the program: mirror, history, staging, checkpoints, runs, vault, maintenance, queries.
 //!
-//! Nothing above knows that it is SQLite. One thread writes; readers are short-lived. No
-//! transaction is open while anybody waits for a vendor.
+//! One thread writes; readers are short-lived. No transaction is open while a run waits for a vendor. Floors above do not know that
+//! it is SQLite.
 
 pub mod accounts;
 pub mod alerts;
 pub mod apply;
-pub mod care;
 pub mod checkpoints;
 pub mod database;
+mod dry_run_copy;
 pub mod error;
 pub mod fitting;
-pub mod look;
 pub mod lookups;
+pub mod maintenance;
 pub mod matches;
 mod private;
 pub mod purge;
+pub mod queries;
 pub mod references;
-mod rehearsal;
 pub mod runs;
 pub mod schema;
 pub mod staging;
@@ -36,8 +36,8 @@ mod room_tests;
 mod tests;
 
 pub use database::Store;
+pub use dry_run_copy::DryRunCopy;
 pub use error::StoreError;
-pub use rehearsal::Rehearsal;
 pub use staging::{Absence, Ending, Size, Staged, Staging};
 pub use table::{Table, TableColumn};
 pub use vault::Vault;

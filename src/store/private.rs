@@ -1,4 +1,4 @@
-//! Files and folders that nobody else can open, whatever the umask says.
+//! Files and folders that only this user can open, whatever the umask.
 //!
 //! A umask can take rights from us as well as leave them to others, so the mode is set once more after
 //! making. What exists already keeps its mode, unless it must be private.
@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
-/// Rights of a file that is ours alone, and of a folder.
+/// The modes of a private file and folder.
 const FILE: u32 = 0o600;
 const FOLDER: u32 = 0o700;
 
@@ -63,7 +63,7 @@ pub fn open_private_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Whether anybody may put files into a folder, and replace those of others.
+/// Whether every user may create files in a folder, and replace those of others.
 pub fn is_open_to_all(folder: &Path) -> bool {
     let sticky = 0o1000;
     fs::metadata(folder).is_ok_and(|found| {

@@ -1,8 +1,8 @@
 //! Really removing what is kept no longer: old versions of rows, records of runs. Once a day each.
 //!
-//! A wrong clock must not delete (fault-catalogue.md 146, 147): nothing goes while our clock and the time that a vendor
-//! last stated are more than a day apart. Where no vendor states one, the last purge is the only witness: then nothing
-//! goes at the first time, nor when the clock stands before the last purge or lies months behind it.
+//! A wrong clock must not delete (fault-catalogue.md 146, 147): nothing is purged while our clock and the time that a
+//! vendor last sent differ by more than a day. If no vendor sends one, the last purge is the only reference: then
+//! nothing is purged the first time, nor if the clock is before the last purge or months after it.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::StoreError;
-use super::look::{mirrored, table};
+use super::queries::{mirrored, table};
 use super::runs;
 use super::table::Table;
 use crate::model::{History, scalar};
@@ -20,10 +20,10 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// A longer pause than this since the last purge is rather a clock that was set.
 const PAUSE: SignedDuration = SignedDuration::from_hours(60 * 24);
 
-/// The name of the records' purge in `rollbook_care`.
+/// The name of the records' purge in `rollbook_maintenance`.
 const RECORDS: &str = "records purged";
 
-/// The name of the time that a vendor stated last in `rollbook_care`.
+/// The name of the time that a vendor vendor_time last in `rollbook_maintenance`.
 const VENDOR_TIME: &str = "vendor's time";
 
 /// How long records are kept.
@@ -35,7 +35,7 @@ pub struct Records {
     pub rejects: Duration,
 }
 
-/// What a look at the last purge says.
+/// The result of comparing the clock with the last purge.
 enum Due {
     No,
     /// It is time, and the clock can be believed.
@@ -45,26 +45,26 @@ enum Due {
 }
 
 /// Takes note of the time that a vendor states, which is what our own clock is held against.
-pub fn note_vendor_time(connection: &Connection, stated: Timestamp) -> Result<(), StoreError> {
-    runs::note_done(connection, VENDOR_TIME, stated)
+pub fn note_vendor_time(connection: &Connection, vendor_time: Timestamp) -> Result<(), StoreError> {
+    runs::note_done(connection, VENDOR_TIME, vendor_time)
 }
 
-fn due(last: Option<Timestamp>, now: Timestamp, stated: Option<Timestamp>) -> Due {
-    let is_today = |last| now < scalar::moved(last, DAY);
-    match (stated, last) {
-        (Some(stated), _) if now.duration_since(stated).abs() > DAY => Due::No,
-        // A last purge that lies ahead was written by a wrong clock.
+fn due(last: Option<Timestamp>, now: Timestamp, vendor_time: Option<Timestamp>) -> Due {
+    let is_today = |last| now < scalar::saturating_add(last, DAY);
+    match (vendor_time, last) {
+        (Some(vendor_time), _) if now.duration_since(vendor_time).abs() > DAY => Due::No,
+        // A last purge in the future was recorded by a wrong clock.
         (Some(_), Some(last)) if last <= now && is_today(last) => Due::No,
         (Some(_), _) => Due::Delete,
         (None, Some(last)) if is_today(last) => Due::No,
-        (None, Some(last)) if now <= scalar::moved(last, PAUSE) => Due::Delete,
+        (None, Some(last)) if now <= scalar::saturating_add(last, PAUSE) => Due::Delete,
         (None, _) => Due::Restart,
     }
 }
 
 fn before(now: Timestamp, length: Duration) -> Option<String> {
     let length = SignedDuration::try_from(length).ok()?;
-    Some(scalar::written(scalar::moved(now, -length)))
+    Some(scalar::to_canonical(scalar::saturating_add(now, -length)))
 }
 
 /// Purges the versions of a stream that ended longer ago than they are kept.
@@ -84,8 +84,8 @@ pub fn history(
         })
         .map_err(&what)?
         .flatten();
-    let stated = runs::done(connection, VENDOR_TIME)?;
-    let due = due(last.as_deref().and_then(scalar::parse), now, stated);
+    let vendor_time = runs::done(connection, VENDOR_TIME)?;
+    let due = due(last.as_deref().and_then(scalar::parse), now, vendor_time);
     if matches!(due, Due::No) {
         return Ok(());
     }
@@ -101,14 +101,18 @@ pub fn history(
     connection
         .prepare_cached("UPDATE rollbook_tables SET purged = ?3 WHERE source = ?1 AND stream = ?2")
         .and_then(|mut update| {
-            update.execute(params![table.source, table.stream, scalar::written(now)])
+            update.execute(params![
+                table.source,
+                table.stream,
+                scalar::to_canonical(now)
+            ])
         })
         .map(drop)
         .map_err(&what)
 }
 
-/// Purges old versions of every table, also of those that no job reads any more or whose runs fail: `keep`
-/// says how long by source and stream.
+/// Purges old versions of every table, including those that no job reads any more or whose runs fail; `keep` is the
+/// lifetime by source and stream.
 pub fn all_history(
     connection: &Connection,
     keep: impl Fn(&str, &str) -> History,
@@ -128,11 +132,11 @@ pub fn records_due(connection: &Connection, now: Timestamp) -> Result<bool, Stor
 }
 
 fn records_now(connection: &Connection, now: Timestamp) -> Result<Due, StoreError> {
-    let stated = runs::done(connection, VENDOR_TIME)?;
-    Ok(due(runs::done(connection, RECORDS)?, now, stated))
+    let vendor_time = runs::done(connection, VENDOR_TIME)?;
+    Ok(due(runs::done(connection, RECORDS)?, now, vendor_time))
 }
 
-/// Purges records of runs. The last run of a job stays, and its last one that came to a judgement.
+/// Purges records of runs. The last run of a job stays, and its last one that was held or good.
 pub fn records(connection: &Connection, keep: Records, now: Timestamp) -> Result<(), StoreError> {
     let what = StoreError::sql("purge old records");
     let due = records_now(connection, now)?;

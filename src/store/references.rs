@@ -13,7 +13,7 @@ use super::staging::{Mark, Staged, entries_of};
 use super::table::{Table, quote};
 use crate::model::row::Cells;
 
-/// A column whose values are keys of another stream's table.
+/// A column that holds keys of another stream's table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
     /// The column's number.
@@ -51,7 +51,7 @@ pub fn newly_dangling(
     for part in set {
         let mut counts = BTreeMap::new();
         for reference in part.references {
-            // Only what is read in one set is of one moment.
+            // Only the streams of one set were read together.
             let Some(removed) = removed.get(reference.stream.as_str()) else {
                 continue;
             };
@@ -73,7 +73,7 @@ fn of_column(
     removed: &HashSet<String>,
     run: i64,
 ) -> Result<u64, StoreError> {
-    let what = StoreError::sql("look for rows that point to missing ones");
+    let what = StoreError::sql("find rows that point to missing ones");
     let mut suspects = received(staged, reference.column).map_err(&what)?;
     suspects.extend(removed.iter().cloned());
     if suspects.is_empty() {
@@ -96,15 +96,15 @@ fn of_column(
 
 /// The keys of the rows that a reading removes.
 fn removed_keys(staged: &Staged) -> Result<HashSet<String>, StoreError> {
-    let what = StoreError::sql("look what a run removes");
+    let what = StoreError::sql("find what a run removes");
     let mut keys = HashSet::new();
-    if staged.plan.gone + staged.plan.by_status == 0 {
+    if staged.plan.removed + staged.plan.by_status == 0 {
         return Ok(keys);
     }
     let key = |cells: Cells<'_>| cells.at(0).plain();
     let mut missing = staged
         .stage
-        .prepare("SELECT key FROM missing WHERE gone")
+        .prepare("SELECT key FROM missing WHERE removed")
         .map_err(&what)?;
     let mut rows = missing.query([]).map_err(&what)?;
     while let Some(row) = rows.next().map_err(&what)? {
@@ -113,7 +113,7 @@ fn removed_keys(staged: &Staged) -> Result<HashSet<String>, StoreError> {
     }
     let first = staged.table.key.first().copied().unwrap_or_default();
     each_entry(staged, |mark, row| {
-        if mark == Mark::Gone {
+        if mark == Mark::Removed {
             keys.extend(row.at(first).plain());
         }
     })
@@ -125,7 +125,7 @@ fn removed_keys(staged: &Staged) -> Result<HashSet<String>, StoreError> {
 fn received(staged: &Staged, column: usize) -> rusqlite::Result<HashSet<String>> {
     let mut values = HashSet::new();
     each_entry(staged, |mark, row| {
-        if mark != Mark::Gone {
+        if mark != Mark::Removed {
             values.extend(row.at(column).plain());
         }
     })?;

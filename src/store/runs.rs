@@ -17,9 +17,10 @@ pub struct StreamRecord {
     pub reading: String,
     /// How it ended.
     pub outcome: Outcome,
-    /// Why, if there is something to say.
-    pub sentence: Option<String>,
-    /// What the reading says of completeness, as its word; nothing for a time series and for a stream that was not read.
+    /// The message, if any.
+    pub message: Option<String>,
+    /// [`Completeness::as_str`](crate::model::Completeness::as_str); `None` for a time series and for a stream that was
+    /// not read.
     pub completeness: Option<String>,
     /// Pages asked for.
     pub pages: u64,
@@ -30,10 +31,10 @@ pub struct StreamRecord {
     /// Rows replaced.
     pub changed: u64,
     /// Rows removed.
-    pub gone: u64,
+    pub removed: u64,
     /// Rows that wait for another reading to miss them.
-    pub waiting: u64,
-    /// Rows that came as they were.
+    pub unconfirmed: u64,
+    /// Rows that were received unchanged.
     pub unchanged: u64,
     /// Rows that could not be taken.
     pub rejected: u64,
@@ -50,8 +51,8 @@ pub struct StreamRecord {
 pub struct RunEnd {
     /// With the class of a failure.
     pub outcome: Outcome,
-    /// One sentence for the admin.
-    pub sentence: Option<String>,
+    /// One message for the admin.
+    pub message: Option<String>,
     /// What an approval of a held run is bound to.
     pub hold: Option<String>,
 }
@@ -93,10 +94,10 @@ pub fn begin(
     connection
         .query_row(
             "INSERT INTO rollbook_runs (job, source, cause, started) VALUES (?1, ?2, ?3, ?4) RETURNING run",
-            params![job, source, cause.as_str(), scalar::written(now)],
+            params![job, source, cause.as_str(), scalar::to_canonical(now)],
             |row| row.get(0),
         )
-        .map_err(StoreError::sql("note the start of a run"))
+        .map_err(StoreError::sql("record the start of a run"))
 }
 
 /// Records one stream's part, and what was rejected of it.
@@ -111,8 +112,8 @@ pub fn record_stream(
     let unlisted = (!record.unlisted.is_empty()).then(|| record.unlisted.join(", "));
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO rollbook_run_streams (run, stream, reading, outcome, class, sentence, pages, rows_read, \
-             new, changed, gone, waiting, unchanged, rejected, unlisted, duration_ms, attempts, completeness) \
+            "INSERT OR REPLACE INTO rollbook_run_streams (run, stream, reading, outcome, class, message, pages, rows_read, \
+             new, changed, removed, unconfirmed, unchanged, rejected, unlisted, duration_ms, attempts, completeness) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
         )
         .and_then(|mut insert| {
@@ -122,13 +123,13 @@ pub fn record_stream(
                 record.reading,
                 record.outcome.as_str(),
                 record.outcome.class().map(Class::as_str),
-                record.sentence,
+                record.message,
                 record.pages as i64,
                 record.rows_read as i64,
                 record.new as i64,
                 record.changed as i64,
-                record.gone as i64,
-                record.waiting as i64,
+                record.removed as i64,
+                record.unconfirmed as i64,
                 record.unchanged as i64,
                 record.rejected as i64,
                 unlisted,
@@ -160,11 +161,11 @@ pub fn record_stream(
 
 /// The tables that a run changed, by what was recorded together with their rows.
 pub fn changed_tables(connection: &Connection, run: i64) -> Result<Vec<String>, StoreError> {
-    let what = StoreError::sql("look what a run changed");
+    let what = StoreError::sql("find what a run changed");
     connection
         .prepare_cached(
             "SELECT r.source || '_' || s.stream FROM rollbook_run_streams AS s JOIN rollbook_runs AS r USING (run) \
-             WHERE run = ?1 AND s.new + s.changed + s.gone > 0",
+             WHERE run = ?1 AND s.new + s.changed + s.removed > 0",
         )
         .and_then(|mut statement| statement.query_map([run], |row| row.get(0))?.collect())
         .map_err(&what)
@@ -179,20 +180,20 @@ pub fn end(
 ) -> Result<(), StoreError> {
     connection
         .execute(
-            "UPDATE rollbook_runs SET ended = ?2, outcome = ?3, class = ?4, sentence = ?5, hold = ?6 WHERE run = ?1",
-            params![run, scalar::written(now), end.outcome.as_str(), end.outcome.class().map(Class::as_str), end.sentence, end.hold],
+            "UPDATE rollbook_runs SET ended = ?2, outcome = ?3, class = ?4, message = ?5, hold = ?6 WHERE run = ?1",
+            params![run, scalar::to_canonical(now), end.outcome.as_str(), end.outcome.class().map(Class::as_str), end.message, end.hold],
         )
         .map(drop)
-        .map_err(StoreError::sql("note the end of a run"))
+        .map_err(StoreError::sql("record the end of a run"))
 }
 
 /// Runs that a crash left open are noted as interrupted.
 pub fn close_left_open(connection: &Connection, now: Timestamp) -> Result<usize, StoreError> {
     connection
         .execute(
-            "UPDATE rollbook_runs SET ended = ?1, outcome = 'interrupted', sentence = 'the program ended before the run did' \
+            "UPDATE rollbook_runs SET ended = ?1, outcome = 'interrupted', message = 'the program ended before the run did' \
              WHERE ended IS NULL",
-            [scalar::written(now)],
+            [scalar::to_canonical(now)],
         )
         .map_err(StoreError::sql("close runs that were left open"))
 }
@@ -213,8 +214,8 @@ pub fn job_state(connection: &Connection, job: &str) -> Result<JobState, StoreEr
 
 fn state_of(row: &Row<'_>) -> rusqlite::Result<JobState> {
     // A time that cannot be read is as good as none: the job runs at its next tick.
-    let time = |place| -> rusqlite::Result<Option<Timestamp>> {
-        let text: Option<String> = row.get(place)?;
+    let time = |index| -> rusqlite::Result<Option<Timestamp>> {
+        let text: Option<String> = row.get(index)?;
         Ok(text.as_deref().and_then(scalar::parse))
     };
     let (message, reason): (Option<String>, Option<String>) = (row.get(2)?, row.get(3)?);
@@ -248,8 +249,8 @@ pub fn save_job_state(
              config_fingerprint, failures, incomplete_runs) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             params![
                 job,
-                state.last_due.map(scalar::written),
-                state.deferred_until.map(scalar::written),
+                state.last_due.map(scalar::to_canonical),
+                state.deferred_until.map(scalar::to_canonical),
                 parked.map(|parked| &parked.message),
                 parked.map(|parked| parked.reason.as_str()),
                 parked.and_then(|parked| parked.config_fingerprint.as_ref()),
@@ -265,12 +266,12 @@ pub fn save_job_state(
 pub fn done(connection: &Connection, what: &str) -> Result<Option<Timestamp>, StoreError> {
     let done: Option<String> = connection
         .query_row(
-            "SELECT done FROM rollbook_care WHERE what = ?1",
+            "SELECT done FROM rollbook_maintenance WHERE task = ?1",
             [what],
             |row| row.get(0),
         )
         .optional()
-        .map_err(StoreError::sql("look when something was done last"))?;
+        .map_err(StoreError::sql("find when something was done last"))?;
     Ok(done.as_deref().and_then(scalar::parse))
 }
 
@@ -278,11 +279,11 @@ pub fn done(connection: &Connection, what: &str) -> Result<Option<Timestamp>, St
 pub fn note_done(connection: &Connection, what: &str, now: Timestamp) -> Result<(), StoreError> {
     connection
         .execute(
-            "INSERT OR REPLACE INTO rollbook_care (what, done) VALUES (?1, ?2)",
-            params![what, scalar::written(now)],
+            "INSERT OR REPLACE INTO rollbook_maintenance (task, done) VALUES (?1, ?2)",
+            params![what, scalar::to_canonical(now)],
         )
         .map(drop)
-        .map_err(StoreError::sql("note that something was done"))
+        .map_err(StoreError::sql("record that something was done"))
 }
 
 /// A held run: its job, and what an approval is bound to.
@@ -294,7 +295,7 @@ pub fn held(connection: &Connection, run: i64) -> Result<Option<(String, String)
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .optional()
-        .map_err(StoreError::sql("look for a held run"))
+        .map_err(StoreError::sql("find a held run"))
 }
 
 /// Notes that an admin accepts a held run's difference.
@@ -311,7 +312,7 @@ pub fn approve(
             params![run, job, hold, now],
         )
         .map(drop)
-        .map_err(StoreError::sql("note an approval"))
+        .map_err(StoreError::sql("record an approval"))
 }
 
 /// What was approved for a job since a time.
@@ -320,12 +321,12 @@ pub fn approvals(
     job: &str,
     since: Timestamp,
 ) -> Result<Vec<String>, StoreError> {
-    let what = StoreError::sql("look for approvals");
+    let what = StoreError::sql("find approvals");
     let mut statement = connection
         .prepare_cached("SELECT hold FROM rollbook_approvals WHERE job = ?1 AND approved >= ?2")
         .map_err(&what)?;
     statement
-        .query_map(params![job, scalar::written(since)], |row| row.get(0))
+        .query_map(params![job, scalar::to_canonical(since)], |row| row.get(0))
         .and_then(Iterator::collect)
         .map_err(&what)
 }
@@ -335,5 +336,5 @@ pub fn use_up_approvals(connection: &Connection, job: &str) -> Result<(), StoreE
     connection
         .execute("DELETE FROM rollbook_approvals WHERE job = ?1", [job])
         .map(drop)
-        .map_err(StoreError::sql("use up an approval"))
+        .map_err(StoreError::sql("consume approvals"))
 }

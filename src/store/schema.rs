@@ -1,6 +1,6 @@
 //! Rollbook's own tables in the mirror, and how an older mirror becomes a newer one.
 //!
-//! The tables of streams are made from descriptions: `tables.rs`.
+//! The tables of streams are made from connectors: `tables.rs`.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ CREATE TABLE rollbook_runs (
   ended TEXT,
   outcome TEXT,
   class TEXT,
-  sentence TEXT,
+  message TEXT,
   hold TEXT
 ) STRICT;
 CREATE INDEX rollbook_runs_job ON rollbook_runs (job, run);
@@ -29,13 +29,13 @@ CREATE TABLE rollbook_run_streams (
   stream TEXT NOT NULL,
   reading TEXT NOT NULL,
   outcome TEXT NOT NULL,
-  sentence TEXT,
+  message TEXT,
   pages INTEGER NOT NULL,
   rows_read INTEGER NOT NULL,
   new INTEGER NOT NULL,
   changed INTEGER NOT NULL,
-  gone INTEGER NOT NULL,
-  waiting INTEGER NOT NULL,
+  removed INTEGER NOT NULL,
+  unconfirmed INTEGER NOT NULL,
   unchanged INTEGER NOT NULL,
   rejected INTEGER NOT NULL,
   unlisted TEXT,
@@ -49,7 +49,7 @@ CREATE TABLE rollbook_checkpoints (
   cursor TEXT,
   walked_from TEXT,
   full_at TEXT,
-  again_at TEXT,
+  reread_at TEXT,
   same TEXT,
   PRIMARY KEY (source, stream, item)
 ) STRICT;
@@ -73,7 +73,7 @@ CREATE TABLE rollbook_columns (
   combo TEXT,
   PRIMARY KEY (source, stream, \"column\")
 ) STRICT;
-CREATE TABLE rollbook_waiting (
+CREATE TABLE rollbook_unconfirmed (
   source TEXT NOT NULL,
   stream TEXT NOT NULL,
   key BLOB NOT NULL,
@@ -84,7 +84,7 @@ CREATE TABLE rollbook_waiting (
 CREATE TABLE rollbook_tables (
   source TEXT NOT NULL,
   stream TEXT NOT NULL,
-  shape TEXT NOT NULL,
+  definition TEXT NOT NULL,
   purged TEXT,
   PRIMARY KEY (source, stream)
 ) STRICT;
@@ -93,7 +93,7 @@ CREATE TABLE rollbook_jobs (
   last_due TEXT,
   deferred_until TEXT,
   parked TEXT,
-  parked_shape TEXT,
+  config_fingerprint TEXT,
   failures INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE rollbook_approvals (
@@ -158,30 +158,29 @@ CREATE TABLE rollbook_match_sets (
 ) STRICT;
 ",
     "
-CREATE TABLE rollbook_care (
-  what TEXT PRIMARY KEY,
+CREATE TABLE rollbook_maintenance (
+  task TEXT PRIMARY KEY,
   done TEXT NOT NULL
 ) STRICT;
 CREATE TABLE rollbook_alerts (
   job TEXT NOT NULL,
   kind TEXT NOT NULL,
-  told TEXT NOT NULL,
+  reported TEXT NOT NULL,
   PRIMARY KEY (job, kind)
 ) STRICT;
 CREATE TABLE rollbook_outbox (
   id INTEGER PRIMARY KEY,
-  way TEXT NOT NULL,
+  channel TEXT NOT NULL,
   kind TEXT NOT NULL,
   job TEXT NOT NULL,
-  sentence TEXT NOT NULL,
-  written TEXT NOT NULL,
-  tries INTEGER NOT NULL,
+  message TEXT NOT NULL,
+  created TEXT NOT NULL,
+  attempts INTEGER NOT NULL,
   due TEXT NOT NULL
 ) STRICT;
 ",
     // A job that is parked is tried once more: why it is parked was only kept as a message.
     "
-ALTER TABLE rollbook_jobs RENAME COLUMN parked_shape TO config_fingerprint;
 ALTER TABLE rollbook_jobs ADD COLUMN park_reason TEXT;
 ALTER TABLE rollbook_jobs ADD COLUMN incomplete_runs INTEGER NOT NULL DEFAULT 0;
 UPDATE rollbook_jobs SET parked = NULL, config_fingerprint = NULL;
@@ -202,7 +201,7 @@ CREATE TABLE rollbook_row_problems (
 ) STRICT;
 ",
     "
-ALTER TABLE rollbook_waiting ADD COLUMN version INTEGER;
+ALTER TABLE rollbook_unconfirmed ADD COLUMN version INTEGER;
 ALTER TABLE rollbook_run_streams ADD COLUMN completeness TEXT;
 ALTER TABLE rollbook_checkpoints ADD COLUMN duplicates INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE rollbook_checkpoints ADD COLUMN largest_page INTEGER NOT NULL DEFAULT 0;
@@ -229,7 +228,7 @@ pub fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreErr
     Err(StoreError::File {
         path: path.to_owned(),
         problem: format!(
-            "the mirror was written by a newer rollbook (schema {version}, this one knows {}); install that one again",
+            "the mirror was written by a newer rollbook (schema {version}, this one knows {}); install that version",
             STEPS.len()
         ),
     })
@@ -241,15 +240,15 @@ pub fn outdated(connection: &Connection) -> Result<Option<usize>, StoreError> {
     Ok((1..STEPS.len()).contains(&version).then_some(version))
 }
 
-/// For who only reads: a mirror that was not brought to this program's version yet lacks what is asked for.
+/// For readers: a mirror that was not upgraded yet lacks what they query.
 pub fn refuse_outdated(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     match outdated(connection)? {
         None => Ok(()),
         Some(version) => Err(StoreError::File {
             path: path.to_owned(),
             problem: format!(
-                "the mirror was written by an older rollbook (schema {version}, this one knows {}); the service brings it \
-                 up to date when it starts, and so does `rollbook sync`",
+                "the mirror was written by an older rollbook (schema {version}, this one knows {}); the service \
+                 upgrades it when it starts, and so does `rollbook sync`",
                 STEPS.len()
             ),
         }),

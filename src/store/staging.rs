@@ -1,9 +1,9 @@
-//! Comparing what a vendor sends with the mirror while it comes, and putting aside what differs.
+//! Compares what a vendor sends with the mirror while it arrives, and stages what differs.
 //!
-//! Each page is walked beside the table in the key's order; a row whose fingerprint is the same is
-//! only ticked off. What is new or different goes, a page at a time, into a private temporary database
-//! that SQLite keeps on disk and deletes by itself. So memory is bounded by a page; what grows with the
-//! table is one bit a row. Nothing in the mirror is touched: that is `apply.rs`.
+//! Each page is merged with the table in key order; a row with the same fingerprint is only marked as seen. New and
+//! different rows are written, page by page, to a private temporary database that SQLite keeps on disk and deletes by
+//! itself. So memory is bounded by a page plus one bit per row of the table. The mirror is not changed here: that is
+//! `apply.rs`.
 
 mod columns;
 mod keys;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use roaring::RoaringTreemap;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row};
 
 pub(super) use self::new_keys::entries_of;
 
@@ -27,11 +27,11 @@ use super::database::Store;
 use super::error::StoreError;
 use super::table::Table;
 use crate::model::absence::Duplicates;
-use crate::model::plan::{CellLoss, GroupLoss, Plan};
+use crate::model::plan::Plan;
 use crate::model::row::{Cell, Cells, Rows};
 
-/// Rows of the table that may lie between two rows of a page before the walk jumps instead of steps.
-const LONGEST_STROLL: u32 = 16;
+/// The most rows of the table to scan between two rows of a page before a new search is cheaper.
+const MAX_LINEAR_SCAN: u32 = 16;
 
 /// How the table's size is found before a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct Ending<'a> {
     pub full: bool,
     /// In how many readings in a row a row must be missing before it is removed.
     pub confirm: u32,
-    /// The column that the guard looks at one value at a time.
+    /// The guard's group column.
     pub group: Option<usize>,
     /// The stream that lists deletions.
     pub feed: Option<&'a Feed>,
@@ -75,13 +75,13 @@ impl Ending<'_> {
 pub enum Absence {
     /// Nothing: the reading was not full, or cannot be believed.
     Nothing,
-    /// A row that was not seen is missing.
+    /// A row that was not received is missing.
     All,
     /// The same, for rows of these items only; each is the partition columns' values.
     Of(Vec<Vec<String>>),
 }
 
-/// What stands in the temporary database for one row.
+/// What is staged for one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Mark {
@@ -89,10 +89,10 @@ pub enum Mark {
     New = b'n',
     /// Its key was, with another fingerprint.
     Changed = b'c',
-    /// It came before in this reading; which version stays is decided when it is applied.
-    Again = b'a',
-    /// Its status says it is gone.
-    Gone = b'g',
+    /// A duplicate of an earlier row of this reading; which version stays is decided when it is applied.
+    Duplicate = b'a',
+    /// Its status marks it as removed.
+    Removed = b'g',
 }
 
 /// A deletion feed: which rows of another stream's table name this one's keys.
@@ -115,23 +115,23 @@ pub struct Staging {
     stage: Connection,
     live: u64,
     stamp: i64,
-    /// Row numbers that were seen; ids may be sparse, hence no plain array of bits.
+    /// Row numbers that were received; ids may be sparse, hence no plain bit array.
     seen: RoaringTreemap,
     changed: RoaringTreemap,
     new_keys: NewKeys,
     all_keys: u64,
-    slipped: u64,
-    /// The rows are those of a look ahead.
-    looks_ahead: bool,
-    /// The keys of rows that a look ahead showed, until they are received again.
+    shifted: u64,
+    /// The rows are received again later.
+    is_ahead: bool,
+    /// The keys of rows that will be received again.
     ahead: HashSet<u64>,
-    /// Rows that were seen and whose answer was rejected: they stay as they are.
+    /// Received rows that were rejected: they stay unchanged.
     present: u64,
-    /// Values other than null by column; empty until a page says so.
+    /// Values other than null by column; empty before the first page.
     values: Vec<u64>,
     unreadable: BTreeMap<u32, u64>,
-    /// Keys of rows that are not in the table and whose status says that they are removed: they leave no other trace.
-    unknown_gone: HashSet<u64>,
+    /// Keys of rows that are not in the table and whose status marks them as removed: they are not staged.
+    unknown_removed: HashSet<u64>,
     /// Columns of which some row keeps its value.
     kept: BTreeSet<usize>,
     /// A time series: rows are added and hardly ever changed.
@@ -142,7 +142,7 @@ pub struct Staging {
     plan: Plan,
     entries: Vec<u8>,
     /// Made once: each row that changed asks it.
-    older_sql: String,
+    is_older_sql: String,
 }
 
 /// Why a row, or a cell of it, keeps what it had.
@@ -157,7 +157,7 @@ pub struct RowProblem {
 }
 
 /// At most so many are kept of one reading; the counts in the report are whole.
-const MOST_PROBLEMS: usize = 1000;
+const MAX_ROW_PROBLEMS: usize = 1000;
 
 /// A reading that has ended: what differs, ready to be applied.
 pub struct Staged {
@@ -181,7 +181,7 @@ impl Staging {
             .execute_batch(
                 "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -1024;\
                  CREATE TABLE page (number INTEGER PRIMARY KEY, entries BLOB NOT NULL);\
-                 CREATE TABLE missing (key BLOB PRIMARY KEY, missed INTEGER NOT NULL, first_run INTEGER, gone INTEGER NOT NULL, here INTEGER NOT NULL, version INTEGER);",
+                 CREATE TABLE missing (key BLOB PRIMARY KEY, missed INTEGER NOT NULL, first_run INTEGER, removed INTEGER NOT NULL, here INTEGER NOT NULL, version INTEGER);",
             )
             .map_err(&what)?;
         let counted = match size {
@@ -204,20 +204,20 @@ impl Staging {
             changed: RoaringTreemap::new(),
             new_keys: NewKeys::default(),
             all_keys: 0,
-            slipped: 0,
-            looks_ahead: false,
+            shifted: 0,
+            is_ahead: false,
             ahead: HashSet::new(),
             present: 0,
             values: Vec::new(),
             unreadable: BTreeMap::new(),
-            unknown_gone: HashSet::new(),
+            unknown_removed: HashSet::new(),
             kept: BTreeSet::new(),
             only_grows: size == Size::Guessed,
             item: Vec::new(),
             problems: Vec::new(),
             plan,
             entries: Vec::new(),
-            older_sql: String::new(),
+            is_older_sql: String::new(),
         })
     }
 
@@ -228,14 +228,14 @@ impl Staging {
     }
 
     /// Compares rows that were received before, unless the list moved, and rows that are received again later.
-    pub fn add_look(&mut self, before: &Rows, ahead: &Rows) -> Result<(), StoreError> {
+    pub fn add_recheck(&mut self, before: &Rows, ahead: &Rows) -> Result<(), StoreError> {
         let (distinct, duplicates) = (self.plan.distinct(), self.plan.duplicates);
         self.compare(before)?;
-        self.plan.duplicates = duplicates;
-        self.slipped += self.plan.distinct() - distinct;
-        self.looks_ahead = true;
+        self.shifted += self.plan.distinct() - distinct;
+        self.is_ahead = true;
         self.compare(ahead)?;
-        self.looks_ahead = false;
+        self.is_ahead = false;
+        self.plan.duplicates = duplicates;
         Ok(())
     }
 
@@ -246,7 +246,7 @@ impl Staging {
         for (number, known) in matches.into_iter().enumerate() {
             let row = rows.row(number);
             if rows.is_present_only(number) {
-                self.take_present(row, known);
+                self.keep_present(row, known);
             } else if rows.is_partial(number) {
                 let whole = self.completed(row, known).map_err(&what)?;
                 self.take(Cells::of(&whole), known).map_err(&what)?;
@@ -258,13 +258,13 @@ impl Staging {
             self.stage
                 .prepare_cached("INSERT INTO page (entries) VALUES (?1)")
                 .and_then(|mut insert| insert.execute([&self.entries]))
-                .map_err(StoreError::sql("put a page aside"))?;
+                .map_err(StoreError::sql("stage a page"))?;
         }
         Ok(())
     }
 
-    /// How many different rows were seen so far, and the sum of their keys: two readings with the
-    /// same numbers saw the same rows.
+    /// The number of distinct rows received, and the sum of their keys: equal for two readings that received the same
+    /// rows.
     pub fn identity(&self) -> (u64, u64) {
         (self.plan.distinct(), self.all_keys)
     }
@@ -274,14 +274,14 @@ impl Staging {
         self.plan.duplicates
     }
 
-    /// Rows that only a second look showed.
-    pub fn slipped(&self) -> u64 {
-        self.slipped + self.ahead.len() as u64
+    /// Rows that only a recheck returned.
+    pub fn shifted(&self) -> u64 {
+        self.shifted + self.ahead.len() as u64
     }
 
     /// Ends the reading: works out what is missing and how much each group and column loses.
     pub fn finish(mut self, ending: &Ending<'_>) -> Result<Staged, StoreError> {
-        let what = StoreError::sql("work out what is missing");
+        let what = StoreError::sql("find missing rows");
         self.plan.was_read_in_full = ending.full;
         self.plan.rebuilt = schema_stamp(&self.mirror)? != self.stamp;
         let unconfirmed = self.unconfirmed().map_err(&what)?;
@@ -289,12 +289,12 @@ impl Staging {
             true => Vec::new(),
             false => self.found_again(&unconfirmed).map_err(&what)?,
         };
-        // Row numbers may have moved (VACUUM), so that nobody knows which ones were seen.
+        // Row numbers may have changed (VACUUM), so it is unknown which rows were received.
         if !self.plan.rebuilt {
             self.find_missing(ending, &unconfirmed).map_err(&what)?;
         }
         if let Some(feed) = ending.feed {
-            self.find_fed(feed, ending.group).map_err(&what)?;
+            self.find_deleted(feed, ending.group).map_err(&what)?;
         }
         self.plan.unchanged = self.plan.distinct()
             - self.plan.new
@@ -332,7 +332,7 @@ impl Staging {
                 walk.raw_bind_parameter(number + 1, Bound(*cell))?;
             }
             let mut table_rows = walk.raw_query();
-            let mut stroll = 0;
+            let mut scanned = 0;
             loop {
                 let Some(row) = table_rows.next()? else {
                     return Ok(found);
@@ -341,8 +341,8 @@ impl Staging {
                 if next >= order.len() {
                     return Ok(found);
                 }
-                stroll = if hit { 0 } else { stroll + 1 };
-                if stroll > LONGEST_STROLL {
+                scanned = if hit { 0 } else { scanned + 1 };
+                if scanned > MAX_LINEAR_SCAN {
                     break;
                 }
             }
@@ -381,14 +381,14 @@ impl Staging {
     }
 
     /// A row that was rejected is in the list all the same: it stays as it is.
-    fn take_present(&mut self, row: Cells<'_>, known: Option<(i64, i64)>) {
+    fn keep_present(&mut self, row: Cells<'_>, known: Option<(i64, i64)>) {
         let Some((number, _)) = known else { return };
         if self.see(row, number) {
             self.present += 1;
         }
     }
 
-    /// Notes that the table's row was received; says whether for the first time.
+    /// Marks a row of the table as received; returns whether for the first time.
     fn see(&mut self, row: Cells<'_>, number: i64) -> bool {
         let key = row.fingerprint_of(&self.table.key);
         let first = self.seen.insert(number as u64);
@@ -403,7 +403,7 @@ impl Staging {
 
     fn note_first(&mut self, key: u64) {
         self.all_keys = self.all_keys.wrapping_add(key);
-        if self.looks_ahead {
+        if self.is_ahead {
             self.ahead.insert(key);
         }
     }
@@ -417,9 +417,9 @@ impl Staging {
     }
 
     fn take(&mut self, row: Cells<'_>, known: Option<(i64, i64)>) -> rusqlite::Result<()> {
-        let gone = self.is_gone(row);
+        let removed = self.is_removed(row);
         let Some((number, fingerprint)) = known else {
-            return self.take_unknown(row, gone);
+            return self.take_unknown(row, removed);
         };
         let first = self.see(row, number);
         let same = row.fingerprint() == fingerprint;
@@ -427,11 +427,11 @@ impl Staging {
             self.plan.older += 1;
             return Ok(());
         }
-        match (first, gone) {
+        match (first, removed) {
             (true, true) => {
                 self.plan.by_status += 1;
                 self.changed.insert(number as u64);
-                self.put(Mark::Gone, row);
+                self.put(Mark::Removed, row);
             }
             (true, false) if same => {}
             (true, false) => {
@@ -440,26 +440,26 @@ impl Staging {
                 self.put(Mark::Changed, row);
             }
             (false, _) if same && !self.changed.contains(number as u64) => {}
-            (false, true) => self.put(Mark::Gone, row),
-            (false, false) => self.put(Mark::Again, row),
+            (false, true) => self.put(Mark::Removed, row),
+            (false, false) => self.put(Mark::Duplicate, row),
         }
         Ok(())
     }
 
-    fn take_unknown(&mut self, row: Cells<'_>, gone: bool) -> rusqlite::Result<()> {
-        let mut was_gone = false;
-        if gone || !self.unknown_gone.is_empty() {
+    fn take_unknown(&mut self, row: Cells<'_>, removed: bool) -> rusqlite::Result<()> {
+        let mut was_removed = false;
+        if removed || !self.unknown_removed.is_empty() {
             let key = row.fingerprint_of(&self.table.key);
-            was_gone = match gone {
-                true => !self.unknown_gone.insert(key),
-                false => self.unknown_gone.remove(&key),
+            was_removed = match removed {
+                true => !self.unknown_removed.insert(key),
+                false => self.unknown_removed.remove(&key),
             };
         }
-        let first = self.is_first(row, gone)?;
-        if first && was_gone {
+        let first = self.is_first(row, removed)?;
+        if first && was_removed {
             self.note_duplicate(row.fingerprint_of(&self.table.key));
         }
-        match (first, gone) {
+        match (first, removed) {
             (true, true) => {}
             (true, false) => {
                 let key = row.fingerprint_of(&self.table.key);
@@ -467,9 +467,16 @@ impl Staging {
                 self.note_first(key);
                 self.put(Mark::New, row);
             }
-            (false, gone) => {
+            (false, removed) => {
                 self.note_duplicate(row.fingerprint_of(&self.table.key));
-                self.put(if gone { Mark::Gone } else { Mark::Again }, row);
+                self.put(
+                    if removed {
+                        Mark::Removed
+                    } else {
+                        Mark::Duplicate
+                    },
+                    row,
+                );
             }
         }
         Ok(())
@@ -482,8 +489,8 @@ impl Staging {
         self.entries.extend_from_slice(row.bytes());
     }
 
-    fn is_gone(&self, row: Cells<'_>) -> bool {
-        let Some((column, words)) = &self.table.gone_status else {
+    fn is_removed(&self, row: Cells<'_>) -> bool {
+        let Some((column, words)) = &self.table.removed_status else {
             return false;
         };
         row.at(*column).text().is_some_and(|status| {
@@ -495,7 +502,7 @@ impl Staging {
     }
 }
 
-/// Notes which rows of a page the table's row answers; says whether it answered one.
+/// Assigns a row of the table to the rows of a page with the same key; returns whether there were any.
 fn match_row(
     row: &Row<'_>,
     keys: &Keys<'_>,
@@ -504,11 +511,11 @@ fn match_row(
     found: &mut [Option<(i64, i64)>],
 ) -> rusqlite::Result<bool> {
     let mut hit = false;
-    while let Some(place) = order.get(*next) {
-        match compare_row(keys.at(*place), row)? {
+    while let Some(index) = order.get(*next) {
+        match compare_row(keys.at(*index), row)? {
             Ordering::Less => *next += 1,
             Ordering::Equal => {
-                found[*place] = Some((row.get(0)?, row.get(1)?));
+                found[*index] = Some((row.get(0)?, row.get(1)?));
                 hit = true;
                 *next += 1;
             }
@@ -525,8 +532,8 @@ pub(super) fn read_cells(
     count: usize,
     bytes: &mut Vec<u8>,
 ) -> rusqlite::Result<()> {
-    for place in first..first + count {
-        cell_of(row.get_ref(place)?).write(bytes);
+    for index in first..first + count {
+        cell_of(row.get_ref(index)?).write(bytes);
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! What the store knows of a stream: the shape of its table, and the SQL texts made from it.
+//! What the store knows of a stream: the definition of its table, and the SQL texts made from it.
 //!
-//! Pure text. Names of columns are checked before they come here (`vendor/api.rs`), and quoted all the same.
+//! Pure. `connector/api.rs` checks the names of columns; they are quoted all the same.
 
 use crate::model::Reference;
 use crate::model::row::Kind;
@@ -12,7 +12,7 @@ pub struct TableColumn {
     pub name: String,
     /// What it holds.
     pub kind: Kind,
-    /// Where it comes from, as the description writes it.
+    /// Its path in the connector.
     pub from: String,
     /// What it means.
     pub help: String,
@@ -33,10 +33,10 @@ pub struct Table {
     pub key: Vec<usize>,
     /// Columns that name the item a row was read for.
     pub partition: Vec<usize>,
-    /// The column that says which version is newer.
+    /// The column that orders versions.
     pub newest: Option<usize>,
-    /// A row whose column has one of these values (lower case) is gone.
-    pub gone_status: Option<(usize, Vec<String>)>,
+    /// A row whose column has one of these values (lower case) is removed.
+    pub removed_status: Option<(usize, Vec<String>)>,
     /// Whether old versions are kept.
     pub history: bool,
 }
@@ -63,8 +63,12 @@ impl Table {
     }
 
     /// The quoted names of some columns, with commas.
-    pub fn names_of(&self, places: &[usize]) -> String {
-        joined(places.iter().map(|place| quote(&self.columns[*place].name)))
+    pub fn names_of(&self, indexes: &[usize]) -> String {
+        joined(
+            indexes
+                .iter()
+                .map(|index| quote(&self.columns[*index].name)),
+        )
     }
 
     /// The quoted names of all columns, with commas.
@@ -78,10 +82,10 @@ impl Table {
             .key
             .iter()
             .enumerate()
-            .map(|(number, place)| {
+            .map(|(number, index)| {
                 format!(
                     "{} = ?{}",
-                    quote(&self.columns[*place].name),
+                    quote(&self.columns[*index].name),
                     first + number
                 )
             })
@@ -89,12 +93,12 @@ impl Table {
         parts.join(" AND ")
     }
 
-    /// The name of the index that a reading is compared by.
+    /// The index that a reading uses for the comparison.
     pub fn walk_index(&self) -> String {
         quote(&format!("{}_walk", self.name()))
     }
 
-    /// `_since` and `_run` with the columns of the description before them.
+    /// `_since` and `_run` with the columns of the connector before them.
     pub fn insert_sql(&self) -> String {
         let parameters = joined((1..=self.columns.len() + 3).map(|number| format!("?{number}")));
         format!(
@@ -140,8 +144,8 @@ impl Table {
         format!("DELETE FROM {} WHERE {}", self.quoted(), self.key_is(1))
     }
 
-    /// Row number, fingerprint and key of all rows from a key on, in the key's order: all of it
-    /// stands in [`Table::walk_index`], so that the rows themselves are not looked at.
+    /// Row number, fingerprint and key of all rows from a key on, in key order: [`Table::walk_index`] covers it, so the
+    /// rows themselves are not read.
     pub fn walk_sql(&self) -> String {
         let key = self.names_of(&self.key);
         let parameters = joined((1..=self.key.len()).map(|number| format!("?{number}")));
@@ -160,26 +164,26 @@ impl Table {
         )
     }
 
-    /// A text that changes when the table's shape does.
-    pub fn shape(&self) -> String {
-        let mut shape: Vec<String> = self
+    /// A text that changes when the table's definition does.
+    pub fn definition(&self) -> String {
+        let mut definition: Vec<String> = self
             .columns
             .iter()
             .map(|column| {
                 format!(
                     "{} {} {:?} {} {}",
                     column.name,
-                    column.kind.word(),
+                    column.kind.as_str(),
                     column.combo,
                     column.from,
                     column.help
                 )
             })
             .collect();
-        shape.push(format!("key {}", self.names_of(&self.key)));
-        shape.push(format!("history {}", self.history));
-        shape.push(format!("index {}", self.walk_index()));
-        shape.join("\n")
+        definition.push(format!("key {}", self.names_of(&self.key)));
+        definition.push(format!("history {}", self.history));
+        definition.push(format!("index {}", self.walk_index()));
+        definition.join("\n")
     }
 }
 

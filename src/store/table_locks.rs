@@ -1,9 +1,9 @@
 //! Who may use a stream's table now: one reading at a time, and no change of its columns while any run uses it.
 //!
-//! The locks belong to the table and live as long as the store, so a reload of the configuration keeps them. Each
-//! table has two. *Rows*: whoever reads a stream and applies it holds it alone. *Columns*: a run shares it with others
-//! from its start to its end; whoever adds or erases columns holds it alone. Nobody waits here by the clock: whoever
-//! waits bounds it (`sync/holds.rs`).
+//! The locks belong to the table and live as long as the store, so they survive a reload of the configuration. Each
+//! table has two. *Rows*: exclusive, held while a stream is read and applied. *Columns*: a run holds it shared from
+//! start to end; adding or dropping columns takes it exclusively. There are no timeouts here: the caller limits the
+//! wait (`sync/run_locks.rs`).
 //!
 //! A caller that needs several locks of one kind takes them in the order of the tables' names, and columns before
 //! rows; so no two callers wait for each other.
@@ -79,12 +79,12 @@ impl Store {
         locks
     }
 
-    /// Waits until nobody changes the columns of a table.
+    /// Waits until the columns of a table are not being changed.
     pub async fn keep_columns(&self, table: &str) -> ColumnsKept {
         ColumnsKept(self.locks().of(table).columns.read_owned().await)
     }
 
-    /// The same without waiting; `None` while somebody changes them, or waits to.
+    /// The same without waiting; `None` while they are changed, or a change is waiting.
     pub fn try_keep_columns(&self, table: &str) -> Option<ColumnsKept> {
         let columns = self.locks().of(table).columns;
         columns.try_read_owned().ok().map(ColumnsKept)

@@ -1,8 +1,7 @@
-//! Making a stream's tables follow its description.
+//! Making a stream's tables follow its connector.
 //!
-//! A column that the description gains is added; one that it loses is erased, in the history
-//! too. Fingerprints are worked out anew where the columns changed, so that a new column by itself
-//! does not turn every row into a changed one.
+//! A column that the connector gains is added; one that it loses is dropped, also from the history. Fingerprints are
+//! recomputed if the columns changed, so that a new column by itself does not turn every row into a changed one.
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
@@ -17,14 +16,14 @@ use crate::model::row::Cells;
 /// What happened to a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fitted {
-    /// It was right.
+    /// No change was needed.
     Same,
     /// It was made, or gained or lost columns: the next reading is a full one.
     Changed,
 }
 
-/// Makes or alters the tables and views of these streams, and what is added to their codes, all in one transaction; for
-/// tests, where nothing runs beside it (`fitting.rs` looks which tables a run uses).
+/// Creates or alters the tables and views of these streams, and what is derived from their codes, in one transaction;
+/// for tests, without concurrent runs (`fitting.rs` checks which tables a run uses).
 #[cfg(test)]
 pub fn fit(
     connection: &mut Connection,
@@ -35,7 +34,7 @@ pub fn fit(
     let transaction = connection.transaction().map_err(&what)?;
     let mut stale = Vec::new();
     for table in tables {
-        if known_shape(&transaction, table).map_err(&what)? != Some(table.shape()) {
+        if stored_definition(&transaction, table).map_err(&what)? != Some(table.definition()) {
             stale.push(table.name());
         }
     }
@@ -54,9 +53,9 @@ pub fn fit(
     Ok(fitted)
 }
 
-/// The columns that a description no longer lists, by table: what the next start would erase.
-pub fn doomed(connection: &Connection, table: &Table) -> Result<Vec<String>, StoreError> {
-    let have = columns_of(connection, &table.name()).map_err(StoreError::sql("look at a table"))?;
+/// The columns that a connector no longer lists, by table: what the next start would erase.
+pub fn columns_to_drop(connection: &Connection, table: &Table) -> Result<Vec<String>, StoreError> {
+    let have = columns_of(connection, &table.name()).map_err(StoreError::sql("inspect a table"))?;
     Ok(have
         .into_iter()
         .map(|(name, _)| name)
@@ -64,18 +63,18 @@ pub fn doomed(connection: &Connection, table: &Table) -> Result<Vec<String>, Sto
         .collect())
 }
 
-/// The shape that a table was made with; none when it was never made.
-pub(super) fn known_shape(
+/// The definition that a table was made with; none when it was never made.
+pub(super) fn stored_definition(
     connection: &Connection,
     table: &Table,
 ) -> rusqlite::Result<Option<String>> {
     connection
-        .prepare_cached("SELECT shape FROM rollbook_tables WHERE source = ?1 AND stream = ?2")?
+        .prepare_cached("SELECT definition FROM rollbook_tables WHERE source = ?1 AND stream = ?2")?
         .query_row(params![table.source, table.stream], |row| row.get(0))
         .optional()
 }
 
-/// A table whose shape is not the one it was made with.
+/// Fits a table with an outdated definition.
 pub(super) fn fit_one(transaction: &Transaction<'_>, table: &Table) -> Result<Fitted, StoreError> {
     let what = StoreError::sql("prepare a table");
     views::drop_all(transaction, table).map_err(&what)?;
@@ -96,9 +95,9 @@ pub(super) fn fit_one(transaction: &Transaction<'_>, table: &Table) -> Result<Fi
     describe(transaction, table).map_err(&what)?;
     transaction
         .execute(
-            "INSERT INTO rollbook_tables (source, stream, shape) VALUES (?1, ?2, ?3) \
-             ON CONFLICT (source, stream) DO UPDATE SET shape = excluded.shape",
-            params![table.source, table.stream, table.shape()],
+            "INSERT INTO rollbook_tables (source, stream, definition) VALUES (?1, ?2, ?3) \
+             ON CONFLICT (source, stream) DO UPDATE SET definition = excluded.definition",
+            params![table.source, table.stream, table.definition()],
         )
         .map_err(&what)?;
     Ok(if changed {
@@ -113,8 +112,8 @@ fn create(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> 
         .columns
         .iter()
         .enumerate()
-        .map(|(place, column)| {
-            let must = if table.key.contains(&place) {
+        .map(|(index, column)| {
+            let must = if table.key.contains(&index) {
                 " NOT NULL"
             } else {
                 ""
@@ -134,7 +133,7 @@ fn create(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> 
     ))
 }
 
-/// A reading without change looks at keys and fingerprints only; with both in an index, it reads a tenth of the table.
+/// A reading without change reads keys and fingerprints only; with both in an index, it reads a tenth of the table.
 fn index(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
     transaction.execute_batch(&format!(
         "CREATE INDEX IF NOT EXISTS {} ON {} ({}, _fingerprint);",
@@ -144,7 +143,7 @@ fn index(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
     ))
 }
 
-/// Adds what is new and erases what is lost; says whether anything was.
+/// Adds new columns and drops lost ones; returns whether there were any.
 fn alter(
     transaction: &Transaction<'_>,
     table: &Table,
@@ -186,15 +185,15 @@ fn alter(
 fn check_key(connection: &Connection, table: &Table) -> Result<(), StoreError> {
     let mut statement = connection
         .prepare("SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk")
-        .map_err(StoreError::sql("look at a table"))?;
+        .map_err(StoreError::sql("inspect a table"))?;
     let key: Vec<String> = statement
         .query_map([table.name()], |row| row.get(0))
         .and_then(Iterator::collect)
-        .map_err(StoreError::sql("look at a table"))?;
+        .map_err(StoreError::sql("inspect a table"))?;
     let wanted: Vec<&str> = table
         .key
         .iter()
-        .map(|place| table.columns[*place].name.as_str())
+        .map(|index| table.columns[*index].name.as_str())
         .collect();
     if key == wanted {
         return Ok(());
@@ -256,7 +255,7 @@ fn describe(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()
             table.stream,
             number + 1,
             column.name,
-            column.kind.word(),
+            column.kind.as_str(),
             column.from,
             column.help,
             column.combo.as_ref().map(|combo| &combo.list),

@@ -28,7 +28,7 @@ fn column(name: &str, kind: Kind) -> TableColumn {
     TableColumn {
         name: name.into(),
         kind,
-        from: format!("{name} : {}", kind.word()),
+        from: format!("{name} : {}", kind.as_str()),
         help: String::new(),
         combo: None,
     }
@@ -46,7 +46,7 @@ fn users() -> Table {
         key: vec![0],
         partition: Vec::new(),
         newest: None,
-        gone_status: Some((1, vec!["tobedeleted".into()])),
+        removed_status: Some((1, vec!["tobedeleted".into()])),
         history: true,
     }
 }
@@ -182,11 +182,11 @@ proptest! {
             for vendor in states {
                 let (plan, applied) = mirror.read(&pages(&vendor, size), Absence::All, 1).await;
                 assert_eq!(mirror.rows(), vendor);
-                let gone = before.keys().filter(|id| !vendor.contains_key(*id)).count() as u64;
+                let removed = before.keys().filter(|id| !vendor.contains_key(*id)).count() as u64;
                 let changed = before.iter().filter(|(id, row)| vendor.get(*id).is_some_and(|now| now != *row)).count() as u64;
-                assert_eq!((applied.gone, applied.changed), (gone, changed));
-                assert_eq!((plan.new, plan.changed, plan.gone), (applied.new, applied.changed, applied.gone));
-                versions += gone + changed;
+                assert_eq!((applied.removed, applied.changed), (removed, changed));
+                assert_eq!((plan.new, plan.changed, plan.removed), (applied.new, applied.changed, applied.removed));
+                versions += removed + changed;
                 assert_eq!(mirror.texts("SELECT count(*) FROM north_users_history"), [versions.to_string()]);
                 // The same once more writes nothing.
                 let (_, applied) = mirror.read(&pages(&vendor, size + 1), Absence::All, 1).await;
@@ -203,7 +203,7 @@ fn row(id: &str, status: &str, age: i64) -> (String, String, Option<i64>) {
 
 #[tokio::test]
 async fn a_new_key_that_comes_twice_is_noticed_in_any_order() {
-    // A page is a text; a row is a letter, and a row whose status says it is gone is a capital one.
+    // A page is a text; a row is a letter, and a row whose status says it is removed is a capital one.
     for (pages, new, doubles) in [
         (vec!["abc", "def"], "abcdef", 0),
         (vec!["ab", "bc"], "abc", 1),
@@ -221,8 +221,8 @@ async fn a_new_key_that_comes_twice_is_noticed_in_any_order() {
             .map(|page| {
                 page.chars()
                     .map(|letter| {
-                        let gone = letter.is_uppercase();
-                        let status = if gone { "tobedeleted" } else { "x" };
+                        let removed = letter.is_uppercase();
+                        let status = if removed { "tobedeleted" } else { "x" };
                         row(&letter.to_ascii_lowercase().to_string(), status, 1)
                     })
                     .collect()
@@ -244,7 +244,7 @@ async fn a_row_must_be_missed_as_often_as_asked() {
     let (plan, applied) = mirror
         .read(&[vec![row("a", "x", 1)]], Absence::All, 2)
         .await;
-    assert_eq!((plan.waiting, plan.gone, applied.gone), (1, 0, 0));
+    assert_eq!((plan.unconfirmed, plan.removed, applied.removed), (1, 0, 0));
     // It comes back: it does not wait any more.
     mirror
         .read(&[vec![row("a", "x", 1), row("b", "x", 2)]], Absence::All, 2)
@@ -252,16 +252,19 @@ async fn a_row_must_be_missed_as_often_as_asked() {
     let (plan, _) = mirror
         .read(&[vec![row("a", "x", 1)]], Absence::All, 2)
         .await;
-    assert_eq!((plan.waiting, plan.gone), (1, 0));
+    assert_eq!((plan.unconfirmed, plan.removed), (1, 0));
     let (plan, applied) = mirror
         .read(&[vec![row("a", "x", 1)]], Absence::All, 2)
         .await;
-    assert_eq!((plan.waiting, plan.gone, applied.gone), (0, 1, 1));
+    assert_eq!((plan.unconfirmed, plan.removed, applied.removed), (0, 1, 1));
     assert_eq!(
         mirror.texts("SELECT id, _since, _until, _ended, _ended_run FROM north_users_history"),
-        ["b 2026-01-01T00:00:00.000Z 2026-01-05T00:00:00.000Z gone 5"]
+        ["b 2026-01-01T00:00:00.000Z 2026-01-05T00:00:00.000Z removed 5"]
     );
-    assert_eq!(mirror.texts("SELECT count(*) FROM rollbook_waiting"), ["0"]);
+    assert_eq!(
+        mirror.texts("SELECT count(*) FROM rollbook_unconfirmed"),
+        ["0"]
+    );
 }
 
 #[tokio::test]
@@ -282,7 +285,7 @@ async fn a_status_removes_a_row_and_never_brings_one() {
         )
         .await;
     assert_eq!(
-        (plan.by_status, plan.new, applied.gone, applied.new),
+        (plan.by_status, plan.new, applied.removed, applied.new),
         (1, 0, 1, 0)
     );
     assert_eq!(mirror.texts("SELECT id FROM north_users"), ["b"]);
@@ -355,7 +358,7 @@ async fn a_feed_removes_rows_that_did_not_come() {
         })
         .expect("finished");
     let (plan, applied) = mirror.apply(staged).await;
-    assert_eq!((plan.gone, applied.gone), (1, 1));
+    assert_eq!((plan.removed, applied.removed), (1, 1));
     assert_eq!(
         mirror.texts("SELECT id FROM north_users ORDER BY id"),
         ["2", "3"]
@@ -382,7 +385,7 @@ async fn a_vacuum_during_a_reading_makes_absence_unbelievable() {
     let staged = staging
         .finish(&Ending::of(Absence::All, 1))
         .expect("finished");
-    assert_eq!(staged.plan.gone, 0);
+    assert_eq!(staged.plan.removed, 0);
     assert!(staged.plan.rebuilt);
 }
 
@@ -394,7 +397,7 @@ async fn a_column_more_or_less_changes_no_row() {
         .await;
     let mut wider = users();
     wider.columns.insert(1, column("email", Kind::Text));
-    wider.gone_status = None;
+    wider.removed_status = None;
     let tables = vec![wider.clone()];
     let fitted = mirror
         .store
@@ -454,7 +457,7 @@ async fn another_key_is_refused_and_another_program_is_kept_out() {
         .expect_err("a key change");
     assert_eq!(
         error.to_string(),
-        "the key of table north_users would change from (id) to (status); rename the source, or drop the table to start it anew"
+        "the key of table north_users would change from (id) to (status); rename the source, or drop the table to create it again"
     );
     let second = Store::open(mirror.store.path()).expect_err("a second opener");
     assert!(
@@ -486,7 +489,7 @@ fn foreign_and_newer_files_are_left_alone() {
             )
             .expect("written")
         },
-        "this is no SQLite database",
+        "this is not a SQLite database",
     );
     check(
         "foreign",
@@ -501,7 +504,7 @@ fn foreign_and_newer_files_are_left_alone() {
     check(
         "newer",
         &|path| {
-            // By the writer itself, which closes the file a moment after the store is gone.
+            // By the writer itself, which closes the file a moment after the store is removed.
             let store = Store::open(path).expect("opened");
             let age = |connection: &mut Connection| {
                 connection
@@ -582,7 +585,7 @@ async fn a_reject_whose_key_is_known_is_present_and_one_that_is_new_is_not_made(
         });
     }
     let (plan, applied) = mirror.read_page(page, Ending::of(Absence::All, 1)).await;
-    assert_eq!((plan.rejected, plan.unchanged, plan.gone), (2, 1, 0));
+    assert_eq!((plan.rejected, plan.unchanged, plan.removed), (2, 1, 0));
     assert_eq!(applied, Applied::default());
     assert_eq!(
         mirror.texts("SELECT id FROM north_users ORDER BY id"),
@@ -609,7 +612,7 @@ async fn an_unconfirmed_removal_starts_again_when_the_row_is_received() {
     let both = || vec![row("a", "x", 1), row("b", "x", 2)];
     let one = || vec![row("a", "x", 1)];
     mirror.read(&[both()], Absence::All, 2).await;
-    for (name, page, absence, unconfirmed, gone) in [
+    for (name, page, absence, unconfirmed, removed) in [
         ("missed", one(), Absence::All, 1, 0),
         (
             "received by a reading that proves nothing",
@@ -629,8 +632,10 @@ async fn an_unconfirmed_removal_starts_again_when_the_row_is_received() {
         ("missed again", one(), Absence::All, 0, 1),
     ] {
         let (plan, _) = mirror.read(&[page], absence, 2).await;
-        let noted = mirror.texts("SELECT stream FROM rollbook_waiting").len();
-        assert_eq!((noted, plan.gone), (unconfirmed, gone), "{name}");
+        let noted = mirror
+            .texts("SELECT stream FROM rollbook_unconfirmed")
+            .len();
+        assert_eq!((noted, plan.removed), (unconfirmed, removed), "{name}");
     }
 }
 
@@ -770,7 +775,7 @@ fn a_reading_looks_at_keys_and_fingerprints_only() {
         // A mirror of an earlier release has no such index, and gets it.
         mirror
             .execute_batch(&format!(
-                "DROP INDEX {}; UPDATE rollbook_tables SET shape = ''",
+                "DROP INDEX {}; UPDATE rollbook_tables SET definition = ''",
                 table.walk_index()
             ))
             .expect("as it was");

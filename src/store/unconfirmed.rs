@@ -9,10 +9,10 @@ use super::table::Table;
 pub fn is_any(connection: &Connection, table: &Table) -> Result<bool, StoreError> {
     connection
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM rollbook_waiting WHERE source = ?1 AND stream = ?2)",
+            "SELECT EXISTS (SELECT 1 FROM rollbook_unconfirmed WHERE source = ?1 AND stream = ?2)",
         )
         .and_then(|mut statement| {
             statement.query_row(params![table.source, table.stream], |row| row.get(0))
         })
-        .map_err(StoreError::sql("look for unconfirmed removals"))
+        .map_err(StoreError::sql("find unconfirmed removals"))
 }

@@ -65,7 +65,7 @@ fn key_of_row(table: &Table) -> String {
     let names: Vec<String> = table
         .key
         .iter()
-        .map(|place| format!("row.{}", quote(&table.columns[*place].name)))
+        .map(|index| format!("row.{}", quote(&table.columns[*index].name)))
         .collect();
     names.join(", ")
 }

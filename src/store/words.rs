@@ -5,13 +5,13 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, Type, ValueRef};
 
 use crate::model::{Cause, Outcome};
 
-/// The error of a word that no release of ours writes: the table was changed from outside, or is damaged.
-pub(super) fn damaged(place: usize, what: &str, word: &str) -> rusqlite::Error {
-    let message = format!("`{word}` is no {what} of ours");
-    rusqlite::Error::FromSqlConversionFailure(place, Type::Text, message.into())
+/// The error for an unknown value: the table was changed by another program, or is damaged.
+pub(super) fn damaged(index: usize, what: &str, word: &str) -> rusqlite::Error {
+    let message = format!("unknown {what} `{word}`");
+    rusqlite::Error::FromSqlConversionFailure(index, Type::Text, message.into())
 }
 
-/// An outcome, from the columns with its word and with the class of a failure; `None` while there is no end.
+/// An outcome, from its column and that of the failure's class; `None` while the run has not ended.
 pub(super) fn outcome_of(
     row: &Row<'_>,
     word: usize,
@@ -34,6 +34,6 @@ impl FromSql for Cause {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let word = value.as_str()?;
         Cause::parse(word)
-            .ok_or_else(|| FromSqlError::Other(format!("`{word}` is no cause of ours").into()))
+            .ok_or_else(|| FromSqlError::Other(format!("unknown cause `{word}`").into()))
     }
 }

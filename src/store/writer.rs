@@ -1,8 +1,8 @@
-//! The one thread that writes the mirror: it does what is asked, one thing after the other.
+//! The only thread that writes the mirror; it runs tasks one after the other.
 //!
-//! It owns the connection and the lock, so that whoever gets the lock finds a file that nobody has open. The surprise:
-//! who drops it waits until the file is closed, but not for a transaction, because a stop must be quick; the kernel
-//! ends that with the process, and SQLite's log makes it undone.
+//! It owns the connection and the lock, so the next holder of the lock finds a file that no other process has open.
+//! Dropping it waits until the file is closed, but not for a transaction, because a stop must be quick; the process
+//! ends it, and SQLite's log rolls it back.
 
 use std::fs::File;
 use std::panic::{self, AssertUnwindSafe};
@@ -14,10 +14,10 @@ use rusqlite::Connection;
 
 use super::error::StoreError;
 
-/// Something to do with the mirror; what it gives tells the asker how that went.
+/// A task for the mirror; its result notifies the caller.
 pub(super) type Task = Box<dyn FnOnce(&mut Connection) -> Answer + Send>;
 
-/// Called when the writer has done with the task, so that an asker who has heard finds it idle.
+/// Called after the task is counted as ended, so that a notified caller finds the writer idle.
 pub(super) type Answer = Box<dyn FnOnce() + Send>;
 
 /// The thread, until it is dropped.
@@ -30,7 +30,7 @@ pub(super) struct Writer {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// How often something was begun or ended; odd while something is done.
+    /// Incremented at the beginning and end of every task; odd while one runs.
     steps: AtomicU64,
     /// Nobody waits any more for what was asked.
     closing: AtomicBool,
@@ -63,7 +63,7 @@ impl Writer {
     }
 
     /// How often it has begun or ended something; odd while it works.
-    pub(super) fn steps(&self) -> u64 {
+    pub(super) fn write_counter(&self) -> u64 {
         self.shared.steps.load(Ordering::SeqCst)
     }
 }
@@ -72,7 +72,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.shared.closing.store(true, Ordering::SeqCst);
         drop(self.tasks.take());
-        let is_idle = self.steps().is_multiple_of(2);
+        let is_idle = self.write_counter().is_multiple_of(2);
         if let (true, Some(thread)) = (is_idle, self.thread.take()) {
             let _ = thread.join(); // what broke in it was caught
         }
@@ -82,7 +82,7 @@ impl Drop for Writer {
 fn work(connection: &mut Connection, inbox: &mpsc::Receiver<Task>, shared: &Shared) {
     while let Ok(task) = inbox.recv() {
         shared.steps.fetch_add(1, Ordering::SeqCst);
-        // Looked at after the step, so that who drops the writer knows: an even number is followed by no task.
+        // Read after the increment, so that the dropping thread can rely on it: after an even number no task follows.
         let is_wanted = !shared.closing.load(Ordering::SeqCst);
         let answer = is_wanted.then(|| task(connection));
         shared.steps.fetch_add(1, Ordering::SeqCst);
@@ -92,8 +92,8 @@ fn work(connection: &mut Connection, inbox: &mpsc::Receiver<Task>, shared: &Shar
     }
 }
 
-/// Does something that may break: then that ends alone, and what it began is undone.
-pub(super) fn guarded<T>(
+/// Runs a task that may panic: then only that task fails, and its transaction is rolled back.
+pub(super) fn catch_panic<T>(
     connection: &mut Connection,
     act: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
@@ -102,9 +102,9 @@ pub(super) fn guarded<T>(
         if !connection.is_autocommit()
             && let Err(error) = connection.execute_batch("ROLLBACK")
         {
-            tracing::error!("what a broken task had begun could not be undone: {error}");
+            tracing::error!("could not roll back a task that panicked: {error}");
         }
-        return Err(StoreError::Broken);
+        return Err(StoreError::Panicked);
     };
     done
 }

@@ -1,6 +1,6 @@
-//! Whose account a run reads, found out before anything is applied.
+//! Identifies the account that a run reads, before anything is applied.
 //!
-//! One request a run where the connector says which stream tells it; what follows is decided in `model/account.rs`.
+//! One request per run if the connector names the stream with the account; `model/account.rs` decides what follows.
 
 use std::collections::BTreeSet;
 
@@ -9,20 +9,20 @@ use super::job::{Identity, Source};
 use super::probe;
 use crate::clock::Clock;
 use crate::http::RunBudget;
-use crate::model::account::{Account, Whose, compare};
+use crate::model::account::{Account, AccountCheck, compare};
 use crate::store::{Store, accounts};
 
 /// Compares the account that the source reads with the one whose rows the mirror holds.
 ///
 /// # Errors
-/// When the mirror cannot be read, or when the vendor does not answer whose account it is although the mirror knows it:
-/// nothing is applied that was not compared.
-pub(super) async fn whose(
+/// If the mirror cannot be read, or if the mirror knows the account and the vendor does not name it now: nothing is
+/// applied without the comparison.
+pub(super) async fn identify(
     source: &Source,
     store: &Store,
     clock: &Clock,
     budget: &RunBudget,
-) -> Result<Whose, Failure> {
+) -> Result<AccountCheck, Failure> {
     let mut now = Account {
         address: source.address.clone(),
         ..Account::default()
@@ -37,7 +37,7 @@ pub(super) async fn whose(
             Ok(found) => (now.keys, now.name) = found,
             Err(error) if is_known => return Err(error),
             Err(error) => {
-                tracing::debug!(source = source.name, %error, "the vendor does not say whose account it is");
+                tracing::debug!(source = source.name, %error, "could not identify the account of the source");
             }
         }
     }
@@ -55,7 +55,7 @@ async fn ask(
     let item = super::items::Item::default();
     let rows = probe::first_page(source, spec, &item, clock, budget).await?;
     let key = |row: crate::model::row::Cells<'_>| {
-        let parts = spec.key.iter().filter_map(|place| row.at(*place).plain());
+        let parts = spec.key.iter().filter_map(|index| row.at(*index).plain());
         parts
             .collect::<Vec<_>>()
             .join(" ")

@@ -1,10 +1,10 @@
-//! What to try when a server refuses the first page of a list as it is asked for: without parameters that are not needed, then smaller.
+//! What to try when a server refuses the first page of a list: without optional parameters, then with smaller pages.
 //!
-//! Pure. A refusal of this kind (400, 422, 501) says nothing of which parameter it is about, so a few requests find it out; what worked is
-//! remembered, and the search is not repeated by every walk of a list that refuses for another reason.
+//! Pure. Such a refusal (400, 422, 501) does not name the parameter, so a few requests find it; the result is
+//! remembered, and a list that is refused for another reason does not repeat the search at every walk.
 
+use crate::connector::paging::PageRules;
 use crate::http::{HttpError, Kind};
-use crate::vendor::paging::PageRules;
 
 /// No page is made smaller than this to please a server.
 const SMALLEST: u64 = 100;
@@ -14,14 +14,14 @@ const HALVINGS: usize = 3;
 
 /// What a server turned out to accept, for later walks of the same list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Learned {
+pub struct Adaptation {
     /// Query parameters to leave out.
     pub without: Vec<String>,
-    /// Rows to ask for on a page, where it is not what the connector says.
+    /// Rows to request per page, if different from the connector.
     pub size: Option<u64>,
 }
 
-impl Learned {
+impl Adaptation {
     /// The rules of a walk that knows it.
     pub fn apply(&self, rules: &PageRules) -> PageRules {
         PageRules {
@@ -30,7 +30,7 @@ impl Learned {
         }
     }
 
-    /// What was learned, for the report.
+    /// A note for the report.
     pub fn note(&self, rules: &PageRules) -> String {
         let mut parts = Vec::new();
         if !self.without.is_empty() {
@@ -45,7 +45,7 @@ impl Learned {
             parts.push(format!("in pages of {size} rows instead of {}", rules.size));
         }
         format!(
-            "the server refuses the list as the connector asks for it; it is read {}",
+            "the server refuses the list as the connector requests it; it is read {}",
             parts.join(" and ")
         )
     }
@@ -53,11 +53,11 @@ impl Learned {
 
 /// A refusal that may be about a parameter.
 pub fn is_about_parameters(error: &HttpError) -> bool {
-    matches!(error.kind(), Kind::Rejected(400 | 422 | 501))
+    matches!(error.kind(), Kind::HttpStatus(400 | 422 | 501))
 }
 
 /// What to try next, in order, when `known` was refused.
-pub fn variants(rules: &PageRules, known: &Learned) -> Vec<Learned> {
+pub fn variants(rules: &PageRules, known: &Adaptation) -> Vec<Adaptation> {
     let lighter = rules
         .optional
         .iter()
@@ -65,17 +65,17 @@ pub fn variants(rules: &PageRules, known: &Learned) -> Vec<Learned> {
     let sizes = smaller(rules, known.size.unwrap_or(rules.size));
     let mut variants = Vec::new();
     if lighter {
-        variants.push(Learned {
+        variants.push(Adaptation {
             without: rules.optional.clone(),
             size: known.size,
         });
     }
-    variants.extend(sizes.iter().map(|size| Learned {
+    variants.extend(sizes.iter().map(|size| Adaptation {
         without: known.without.clone(),
         size: Some(*size),
     }));
     if let (true, Some(size)) = (lighter, sizes.last()) {
-        variants.push(Learned {
+        variants.push(Adaptation {
             without: rules.optional.clone(),
             size: Some(*size),
         });
@@ -114,7 +114,7 @@ mod tests {
     /// Kinds: a refused parameter, a refused size, both, neither can be changed, one is known already.
     #[test]
     fn what_is_tried_and_in_which_order() {
-        let known = |without: &[&str], size| Learned {
+        let known = |without: &[&str], size| Adaptation {
             without: without.iter().map(|name| (*name).to_owned()).collect(),
             size,
         };
@@ -159,13 +159,13 @@ mod tests {
 
     #[test]
     fn it_is_said_in_words() {
-        let learned = Learned {
+        let adaptation = Adaptation {
             without: vec!["sort".into(), "orderBy".into()],
             size: Some(500),
         };
         assert_eq!(
-            learned.note(&rules(&[], true, 1000)),
-            "the server refuses the list as the connector asks for it; it is read without `sort`, `orderBy` and in pages of 500 rows instead of 1000"
+            adaptation.note(&rules(&[], true, 1000)),
+            "the server refuses the list as the connector requests it; it is read without `sort`, `orderBy` and in pages of 500 rows instead of 1000"
         );
     }
 }

@@ -4,14 +4,14 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::walk::Batch;
-use crate::http::{Ask, Decode, HttpError, RunBudget, Session};
+use crate::http::{Decode, HttpError, PageRequest, RunBudget, Session};
 
 /// Sends one request for a page and decodes its answer; retries, pace and limits are its own business.
 pub trait PageClient: Send + Sync {
     /// The page that the request gives.
     fn get<'a>(
         &'a self,
-        ask: &'a Ask,
+        ask: &'a PageRequest,
         budget: &'a RunBudget,
         decode: Decode<Batch>,
     ) -> BoxFuture<'a, Result<Batch, HttpError>>;
@@ -20,23 +20,23 @@ pub trait PageClient: Send + Sync {
     ///
     /// # Errors
     /// When it leaves the source's base address.
-    fn follow(&self, link: &str, what: String) -> Result<Ask, HttpError>;
+    fn follow(&self, link: &str, what: String) -> Result<PageRequest, HttpError>;
 
-    /// The scopes that were asked for and not granted, as far as the server said.
+    /// The requested scopes that were not granted, as far as the server reports them.
     fn missing_scopes(&self) -> BoxFuture<'_, Vec<String>>;
 }
 
 impl PageClient for Session {
     fn get<'a>(
         &'a self,
-        ask: &'a Ask,
+        ask: &'a PageRequest,
         budget: &'a RunBudget,
         decode: Decode<Batch>,
     ) -> BoxFuture<'a, Result<Batch, HttpError>> {
         Self::get(self, ask, budget, decode).boxed()
     }
 
-    fn follow(&self, link: &str, what: String) -> Result<Ask, HttpError> {
+    fn follow(&self, link: &str, what: String) -> Result<PageRequest, HttpError> {
         Self::follow(self, link, what)
     }
 

@@ -7,7 +7,7 @@ use crate::store::StoreError;
 /// A failure of a stream.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The vendor, or the way to it.
+    /// The vendor or the connection to it.
     #[error("{0}")]
     Http(#[from] HttpError),
     /// The mirror.
@@ -20,12 +20,12 @@ pub enum Failure {
         stream: String,
         /// The source.
         source_name: String,
-        /// How long, in words.
+        /// How long, for the message.
         waited: String,
     },
     /// A part of the program broke.
-    #[error("a part of rollbook broke while reading {stream}; please report it")]
-    Broken {
+    #[error("internal error (panic) while reading {stream}; please report it")]
+    Panicked {
         /// The stream.
         stream: String,
     },
@@ -38,12 +38,12 @@ impl Failure {
             Self::Http(error) => error.class(),
             Self::Store(error) => error.class(),
             Self::Busy { .. } => Class::Transient,
-            Self::Broken { .. } => Class::Permanent,
+            Self::Panicked { .. } => Class::Permanent,
         }
     }
 
-    /// How the stream ended. A refused sign-in parks the job. A right that is missing for one stream does not: the
-    /// others go on.
+    /// The outcome of the stream. A refused sign-in parks the job; a missing permission for one stream does not, and
+    /// the others continue.
     pub fn outcome(&self) -> Outcome {
         match self.park_reason() {
             Some(_) => Outcome::Parked,
@@ -71,7 +71,7 @@ impl Failure {
     pub fn http(&self) -> Option<&HttpError> {
         match self {
             Self::Http(error) => Some(error),
-            Self::Store(_) | Self::Busy { .. } | Self::Broken { .. } => None,
+            Self::Store(_) | Self::Busy { .. } | Self::Panicked { .. } => None,
         }
     }
 }

@@ -2,27 +2,27 @@
 
 use super::error::Failure;
 use super::job::{Source, StreamJob};
+use crate::connector::columns::Origin;
+use crate::connector::template::Variables;
 use crate::store::StoreError;
-use crate::store::look::{self, Reader};
-use crate::vendor::columns::Origin;
-use crate::vendor::template::Variables;
+use crate::store::queries::{self, Reader};
 
 /// One item of `for_each`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Item {
     /// Its name in checkpoints and messages; empty for a stream that is read once.
     pub name: String,
-    /// The values of the columns that say which item a row belongs to.
+    /// The values of the columns that identify the item of a row.
     pub partition: Vec<String>,
     /// What it fills into templates.
     pub variables: Variables,
-    /// The values that mean "nothing new" while they stay; nothing when the description names none.
+    /// The values that mean "nothing new" while they stay; nothing when the connector names none.
     pub same: Option<String>,
-    /// Its row says that there is nothing to read.
+    /// Its row indicates that there is nothing to read.
     pub is_empty: bool,
 }
 
-/// All items of a stream, in order. The mirror is looked at only where they are the rows of another stream.
+/// All items of a stream, in order. Reads the mirror only if they are the rows of another stream.
 pub fn items(
     job: &StreamJob,
     source: &Source,
@@ -34,7 +34,7 @@ pub fn items(
     }
 }
 
-/// The items of a stream that the configuration alone says; nothing where they are the rows of another stream.
+/// The items that the configuration lists; `None` if they are the rows of another stream.
 pub fn listed(job: &StreamJob, source: &Source) -> Option<Vec<Item>> {
     let Some(each) = &job.spec.for_each else {
         return Some(vec![Item::default()]);
@@ -66,7 +66,7 @@ pub fn rows_of_another(job: &StreamJob, mirror: &Reader) -> Result<Vec<Item>, Fa
         return Ok(Vec::new());
     };
     let columns: Vec<&str> = each.take.values().map(String::as_str).collect();
-    let rows = look::columns_of_rows(mirror, table, &columns)?;
+    let rows = queries::columns_of_rows(mirror, table, &columns)?;
     let variables = |row: Vec<Option<String>>| -> Variables {
         each.take
             .keys()
@@ -109,9 +109,9 @@ fn item(job: &StreamJob, variables: Variables, from_row: bool) -> Item {
     }
 }
 
-/// The values of the columns that say which item a row belongs to.
+/// The values of the columns that identify the item of a row.
 fn partition(job: &StreamJob, variables: &Variables) -> Vec<String> {
-    let constant = |place: &usize| match &job.spec.columns[*place].origin {
+    let constant = |index: &usize| match &job.spec.columns[*index].origin {
         Origin::Constant(text) => job.spec.fill(text, variables),
         Origin::Paths(_) => String::new(),
     };

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::adapt::Learned;
+use super::adapt::Adaptation;
 use super::client::PageClient;
+use crate::connector::api::StreamSpec;
 use crate::model::History;
 use crate::model::guard::GuardRules;
 use crate::store::Table;
@@ -13,7 +14,6 @@ use crate::store::fitting::Layout;
 use crate::store::lookups::Lookups;
 use crate::store::references::Reference;
 use crate::store::staging::Feed;
-use crate::vendor::api::StreamSpec;
 
 /// One account at a vendor, shared by all its jobs.
 pub struct Source {
@@ -21,16 +21,16 @@ pub struct Source {
     pub name: String,
     /// Sends its requests.
     pub client: Arc<dyn PageClient>,
-    /// Requests that may be under way at once.
+    /// The most concurrent requests.
     pub in_flight: usize,
     /// Lists from settings, for `for_each.setting`.
     pub lists: BTreeMap<String, Vec<String>>,
-    /// Address, tenant and client, one a line: whose account it is by the configuration.
+    /// Address, tenant and client, one a line: the account according to the configuration.
     pub address: String,
-    /// Where the vendor says whose account it is.
+    /// The stream and column with the account's name.
     pub identity: Option<Identity>,
     routes: Mutex<BTreeMap<String, usize>>,
-    learned: Mutex<BTreeMap<String, Lesson>>,
+    adaptations: Mutex<BTreeMap<String, SearchState>>,
 }
 
 impl Source {
@@ -49,7 +49,7 @@ impl Source {
             address: String::new(),
             identity: None,
             routes: Mutex::default(),
-            learned: Mutex::default(),
+            adaptations: Mutex::default(),
         }
     }
 
@@ -81,41 +81,46 @@ impl Source {
     }
 
     /// What this process found out of a stream's parameters.
-    pub fn learned(&self, stream: &str) -> Option<Learned> {
-        self.lesson(stream, |lesson| lesson.learned.clone())
+    pub fn adaptation(&self, stream: &str) -> Option<Adaptation> {
+        self.search_state(stream, |search_state| search_state.adaptation.clone())
     }
 
     /// Remembers which parameters of a stream work.
-    pub fn set_learned(&self, stream: &str, learned: Learned) {
-        self.lesson(stream, |lesson| {
-            *lesson = Lesson {
-                learned: Some(learned),
-                rest: 0,
+    pub fn set_adaptation(&self, stream: &str, adaptation: Adaptation) {
+        self.search_state(stream, |search_state| {
+            *search_state = SearchState {
+                adaptation: Some(adaptation),
+                skip_searches: 0,
             }
         });
     }
 
     /// Whether it is worth the requests to find out which parameters of a stream work.
     pub fn may_search(&self, stream: &str) -> bool {
-        self.lesson(stream, |lesson| {
-            let may = lesson.rest == 0;
-            lesson.rest = lesson.rest.saturating_sub(1);
+        self.search_state(stream, |search_state| {
+            let may = search_state.skip_searches == 0;
+            search_state.skip_searches = search_state.skip_searches.saturating_sub(1);
             may
         })
     }
 
     /// Remembers that no change of a stream's parameters helps.
     pub fn search_failed(&self, stream: &str) {
-        self.lesson(stream, |lesson| lesson.rest = REST);
+        self.search_state(stream, |search_state| {
+            search_state.skip_searches = SEARCH_PAUSE
+        });
     }
 
-    fn lesson<T>(&self, stream: &str, act: impl FnOnce(&mut Lesson) -> T) -> T {
-        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-        act(learned.entry(stream.to_owned()).or_default())
+    fn search_state<T>(&self, stream: &str, act: impl FnOnce(&mut SearchState) -> T) -> T {
+        let mut adaptations = self
+            .adaptations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        act(adaptations.entry(stream.to_owned()).or_default())
     }
 }
 
-/// A stream whose rows say whose account it is.
+/// A stream whose rows identify the account.
 pub struct Identity {
     /// How it is read.
     pub spec: Arc<StreamSpec>,
@@ -123,14 +128,14 @@ pub struct Identity {
     pub column: usize,
 }
 
-/// So many refused walks of a stream go by before its parameters are searched again.
-const REST: u32 = 20;
+/// After a failed search, this many refused walks of a stream pass before the next one.
+const SEARCH_PAUSE: u32 = 20;
 
 #[derive(Default)]
-struct Lesson {
-    learned: Option<Learned>,
+struct SearchState {
+    adaptation: Option<Adaptation>,
     /// Walks until the next search.
-    rest: u32,
+    skip_searches: u32,
 }
 
 /// When a job's streams become visible.
@@ -160,7 +165,7 @@ pub struct Job {
     pub lookups: Arc<Lookups>,
     /// The tables of the whole configuration that the job was built of.
     pub layout: Arc<Layout>,
-    /// Another one when the job's or the source's configuration says something else.
+    /// Changes with the configuration of the job or the source.
     pub config_fingerprint: String,
 }
 
@@ -176,20 +181,20 @@ impl Job {
 pub struct StreamJob {
     /// How it is read.
     pub spec: Arc<StreamSpec>,
-    /// Where it goes.
+    /// Its table.
     pub table: Arc<Table>,
-    /// The tables of all streams of the source that items or feeds come from, by stream.
+    /// The tables of the source that items or feeds are read from, by stream.
     pub parents: BTreeMap<String, Arc<Table>>,
-    /// Incremental or full, where the job says so.
+    /// The job's choice of incremental or full.
     pub incremental: Option<bool>,
     /// How long old versions are kept.
     pub history: History,
-    /// The column that the guard looks at one value at a time.
+    /// The guard's group column.
     pub group: Option<usize>,
-    /// How many readings must miss a row, where the job says so.
+    /// The job's number of readings that must miss a row.
     pub confirm: Option<u32>,
     /// The stream that lists deletions.
     pub feed: Option<Feed>,
-    /// Columns whose values are keys of other streams.
+    /// Columns that hold keys of other streams.
     pub references: Vec<Reference>,
 }

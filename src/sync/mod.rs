@@ -1,29 +1,29 @@
-//! Floor 2: reading a stream, the plan, the guard, the apply; one run of a job.
+//! One run of a job: read, plan, decide, apply. Its decisions are pure functions of `model/`.
 //!
-//! A run takes no hint of what changed: it looks, so that after a crash the same code does the
-//! same thing. It knows no vendor and no SQL.
+//! A run takes no hint of what changed: it reads, so after a crash the same code does the same thing. It knows no vendor and no
+//! SQL. `simulation/` tests it against random vendors on a virtual clock.
 
 mod account;
 pub mod adapt;
 pub mod client;
 pub mod error;
-mod holds;
 pub mod items;
 pub mod job;
 pub mod probe;
 pub mod read;
 pub mod report;
 pub mod run;
+mod run_locks;
 #[cfg(test)]
 mod simulation;
+mod stream_run;
 pub mod timeline;
 mod unready;
 mod walk;
-mod work;
 
 pub use crate::model::{Cause, Outcome};
 pub use client::PageClient;
 pub use error::Failure;
 pub use job::{ApplyMode, Identity, Job, Source, StreamJob};
-pub use report::{Progress, RunReport, StreamReport, Watch};
-pub use run::{Order, Runner};
+pub use report::{Progress, ProgressSink, RunReport, StreamReport};
+pub use run::{RunOptions, Runner};

@@ -1,4 +1,4 @@
-//! One page of one row of a stream, asked for as a run would: for a look whether the vendor answers.
+//! Requests one page with one row of a stream as a run would, to check whether the vendor answers.
 //!
 //! The same request, decoding and errors as in a run, and one attempt. Nothing is compared or written.
 
@@ -9,14 +9,14 @@ use jiff::SignedDuration;
 use super::error::Failure;
 use super::items::{Item, listed, rows_of_another};
 use super::job::{Source, StreamJob};
-use super::walk::{Road, fetch};
+use super::walk::{ListRequest, fetch};
 use crate::clock::Clock;
+use crate::connector::api::{StreamSpec, wire_time};
+use crate::connector::paging::Pager;
 use crate::http::RunBudget;
 use crate::model::row::Rows;
 use crate::model::scalar;
-use crate::store::look::{self, Reader};
-use crate::vendor::api::{StreamSpec, wire_time};
-use crate::vendor::paging::Pager;
+use crate::store::queries::{self, Reader};
 
 /// An item that a stream is read for, such as one row of another stream; nothing when the mirror has none yet.
 ///
@@ -38,14 +38,14 @@ pub fn one_item(
     let (Some(parent), Some(mirror)) = (parent, mirror()) else {
         return Ok(None);
     };
-    if look::table(&mirror, &source.name, parent)?.is_none() {
+    if queries::table(&mirror, &source.name, parent)?.is_none() {
         return Ok(None);
     }
     let all = rows_of_another(job, &mirror)?;
     Ok(all.into_iter().find(|item| !item.is_empty))
 }
 
-/// Asks for the first page of a stream with one row in it, where the vendor lets one say so.
+/// Requests the first page of a stream with one row, if the vendor supports a limit.
 ///
 /// # Errors
 /// What a run would fail with.
@@ -87,18 +87,18 @@ async fn ask(
     };
     page.want = want.unwrap_or(page.want);
     page.closing = want.is_some(); // one attempt: whoever looks wants to know now
-    let road = Road {
+    let request = ListRequest {
         source,
         spec,
         item,
         decoder: spec.decoder(&item.variables),
         extra: last_step(spec, clock),
         since: None,
-        learned: None,
+        adaptation: None,
         budget,
     };
-    let known = source.learned(&spec.name).unwrap_or_default();
-    fetch(&road, Arc::new(known), page)
+    let known = source.adaptation(&spec.name).unwrap_or_default();
+    fetch(&request, Arc::new(known), page)
         .await
         .1
         .map(|batch| batch.rows)
@@ -111,9 +111,12 @@ fn last_step(spec: &StreamSpec, clock: &Clock) -> Vec<(String, String)> {
     };
     let now = clock.now();
     let step = SignedDuration::try_from(window.step).unwrap_or_default();
-    let wire = |moment| wire_time(moment, &window.format);
+    let wire = |timestamp| wire_time(timestamp, &window.format);
     vec![
-        (window.from.clone(), wire(scalar::moved(now, -step))),
+        (
+            window.from.clone(),
+            wire(scalar::saturating_add(now, -step)),
+        ),
         (window.to.clone(), wire(now)),
     ]
 }

@@ -1,8 +1,8 @@
 //! Reading one stream and comparing it with the mirror: everything up to the plan.
 //!
-//! Pages are fetched while the one before is compared. A reading that contradicts itself is made again, up to
-//! twice; if it still does, its rows are taken, nothing is removed and the checkpoint stays. What a reading proves is decided in
-//! `model/absence.rs`. Time series are read by `timeline.rs`.
+//! Pages are fetched while the previous one is compared. An inconsistent reading is repeated up to twice; if it stays
+//! inconsistent, its rows are applied, nothing is removed and the checkpoint stays. `model/absence.rs` decides what a
+//! reading proves. `timeline.rs` reads time series.
 
 use std::sync::Arc;
 
@@ -14,23 +14,25 @@ use tokio::sync::mpsc;
 use super::error::Failure;
 use super::items::{Item, items};
 use super::job::{Source, StreamJob};
-use super::report::{Progress, Watch};
-use super::walk::{Page, Road, WalkFacts, walk};
+use super::report::{Progress, ProgressSink};
+use super::walk::{ListRequest, Page, WalkFacts, walk};
 use crate::clock::Clock;
+use crate::connector::file::PageBy;
+use crate::connector::paging::End;
 use crate::http::{HttpError, RunBudget};
 use crate::model::absence::{self, Examined, Memory, Missing};
 use crate::model::account::Account;
 use crate::model::{Class, Completeness, Inconsistency, scalar};
 use crate::store::checkpoints::{self, Checkpoint};
-use crate::store::{Absence, Ending, Size, Staged, Staging, Store, StoreError, look, unconfirmed};
-use crate::vendor::description::PageBy;
-use crate::vendor::paging::End;
+use crate::store::{
+    Absence, Ending, Size, Staged, Staging, Store, StoreError, queries, unconfirmed,
+};
 
 /// Pages that may wait to be compared.
-const WAITING_PAGES: usize = 1;
+const QUEUED_PAGES: usize = 1;
 
-/// A reading that contradicts itself is made again twice at most.
-pub(super) const MOST_READINGS: u32 = 3;
+/// An inconsistent reading is repeated at most twice.
+pub(super) const MAX_READINGS: u32 = 3;
 
 /// Everything a reading needs.
 pub struct Context<'a> {
@@ -42,8 +44,8 @@ pub struct Context<'a> {
     pub clock: &'a Clock,
     /// The run's deadline and counts.
     pub budget: &'a RunBudget,
-    /// Who is told how it goes.
-    pub watch: &'a Watch,
+    /// Receives the progress.
+    pub progress: &'a ProgressSink,
     /// The account that is read; checkpoints of another one are not used.
     pub account: &'a Account,
 }
@@ -60,7 +62,7 @@ pub struct Reading {
     pub failed: Vec<(String, String)>,
     /// Whether all rows were asked for, or changes only.
     pub full: bool,
-    /// Whether all rows were received, as far as the reading says.
+    /// Whether all rows were received, according to the reading.
     pub completeness: Completeness,
     /// A declared total that is wrong by habit and does not count: received, declared.
     pub ignored_total: Option<(u64, u64)>,
@@ -68,7 +70,7 @@ pub struct Reading {
     pub checkpoint: Checkpoint,
 }
 
-/// One go at a stream.
+/// One attempt to read a stream.
 struct Attempt {
     staging: Staging,
     walked: Walked,
@@ -88,9 +90,9 @@ pub async fn read(context: &Context<'_>, job: &StreamJob, full: bool) -> Result<
     };
     drop(reader);
     let items = items(job, context.source, || context.store.reader())?;
-    let items_mark = items_mark(&items);
-    // Changes alone say nothing of what an item that is new had before, nor of one that is no longer there.
-    let since = since.filter(|_| before.items == items_mark);
+    let items_fingerprint = items_fingerprint(&items);
+    // Changes alone do not include the earlier rows of a new item, nor the removal of an old one.
+    let since = since.filter(|_| before.items == items_fingerprint);
     match since {
         None => read_in_full(context, job, &items, &before, started).await,
         Some(since) => read_changes(context, job, &items, &before, since, started).await,
@@ -114,9 +116,9 @@ async fn read_in_full(
         most_rows = most_rows.max(rows.0);
         facts.other_rows = last_rows.is_some_and(|last| last != rows) || rows.0 < most_rows;
         let examined = absence::examine(&facts, &memory, started);
-        let is_last = readings >= MOST_READINGS;
+        let is_last = readings >= MAX_READINGS;
         if !is_last && examined.read_again {
-            say_again(job, &examined.completeness);
+            log_reread(job, &examined.completeness);
             // Duplicates may be a habit that this run sees for the first time; a total is one only after days.
             memory.duplicates = examined.memory.duplicates;
             last_rows = Some(rows);
@@ -128,7 +130,7 @@ async fn read_in_full(
             full: true,
             confirm: job
                 .confirm
-                .or(job.spec.gone.confirm)
+                .or(job.spec.removed.confirm)
                 .unwrap_or(examined.confirm),
             group: job.group,
             feed: job.feed.as_ref(),
@@ -145,7 +147,7 @@ async fn read_in_full(
             ..before.clone()
         };
         if attempt.walked.failed.is_empty() {
-            checkpoint.items = items_mark(items);
+            checkpoint.items = items_fingerprint(items);
         }
         if !completeness.is_contradicted() && attempt.walked.failed.is_empty() {
             checkpoint.cursor = cursor_after(before, &attempt.walked.facts, started);
@@ -162,8 +164,8 @@ async fn read_in_full(
     }
 }
 
-/// Changes that fill several pages may lose one at a border without a sign, when one of them leaves the set
-/// meanwhile. They are looked at until two looks agree.
+/// Changes that span several pages can lose one at a page border unnoticed, if another change leaves the set meanwhile.
+/// They are read until two readings agree.
 async fn read_changes(
     context: &Context<'_>,
     job: &StreamJob,
@@ -173,24 +175,24 @@ async fn read_changes(
     started: Timestamp,
 ) -> Result<Reading, Failure> {
     let mut memory = Memory::default();
-    let (mut last_look, mut most_rows) = (None, 0);
-    let mut looks = 1;
+    let (mut last_reading, mut most_rows) = (None, 0);
+    let mut readings = 1;
     loop {
         let attempt = try_once(context, job, items, Some(since)).await?;
         let examined = absence::examine(&facts_of(&attempt, job), &memory, started);
-        let look = attempt.staging.identity();
-        most_rows = most_rows.max(look.0);
-        // Fewer rows than a look before them had: what that one showed would be lost.
-        let agrees = last_look == Some(look) && look.0 == most_rows;
+        let identity = attempt.staging.identity();
+        most_rows = most_rows.max(identity.0);
+        // With fewer rows than an earlier reading, the rows of that reading would be lost.
+        let agrees = last_reading == Some(identity) && identity.0 == most_rows;
         let agrees = agrees || !may_have_moved(job, &attempt.walked);
-        let is_last = looks >= MOST_READINGS;
+        let is_last = readings >= MAX_READINGS;
         if !is_last && (examined.read_again || !agrees) {
             if examined.read_again {
-                say_again(job, &examined.completeness);
+                log_reread(job, &examined.completeness);
             }
             memory.duplicates = examined.memory.duplicates;
-            last_look = Some(look);
-            looks += 1;
+            last_reading = Some(identity);
+            readings += 1;
             continue;
         }
         let staged = attempt.staging.finish(&Ending {
@@ -200,11 +202,11 @@ async fn read_changes(
             group: job.group,
             feed: job.feed.as_ref(),
         })?;
-        let looks = match agrees {
+        let stability = match agrees {
             true => Completeness::Proven,
             false => Completeness::Contradicted(Inconsistency::Unsteady),
         };
-        let completeness = examined.completeness.and(file_of(&staged)).and(looks);
+        let completeness = examined.completeness.and(file_of(&staged)).and(stability);
         let mut checkpoint = before.clone();
         let is_whole = attempt.walked.failed.is_empty() && attempt.walked.refused.is_empty();
         if !completeness.is_contradicted() && is_whole {
@@ -242,20 +244,20 @@ fn reading(
 }
 
 /// A number that is the same while a stream is read for the same items.
-fn items_mark(items: &[Item]) -> i64 {
+fn items_fingerprint(items: &[Item]) -> i64 {
     let one = |item: &Item| xxhash_rust::xxh3::xxh3_64(item.name.as_bytes());
     items
         .iter()
         .fold(0_u64, |sum, item| sum.wrapping_add(one(item))) as i64
 }
 
-fn say_again(job: &StreamJob, completeness: &Completeness) {
+fn log_reread(job: &StreamJob, completeness: &Completeness) {
     if let Completeness::Contradicted(why) = completeness {
-        tracing::warn!(stream = job.spec.name, %why, "the reading contradicts itself; reading again");
+        tracing::warn!(stream = job.spec.name, %why, "the reading is inconsistent; reading again");
     }
 }
 
-/// What the mirror's own file says: rows that were received are known by their row numbers.
+/// Received rows are identified by row number, which a rebuild of the mirror's file changes.
 fn file_of(staged: &Staged) -> Completeness {
     match staged.plan.rebuilt {
         true => Completeness::Contradicted(Inconsistency::MirrorRebuilt),
@@ -263,9 +265,9 @@ fn file_of(staged: &Staged) -> Completeness {
     }
 }
 
-/// What absence means in a full reading: rows of items that could not be read are left alone.
+/// The meaning of absence in a full reading: rows of items that failed are unchanged.
 fn absence_of(job: &StreamJob, walked: &Walked, examined: &Examined) -> Absence {
-    let believed = examined.missing == Missing::NotReceived && job.spec.gone.absence;
+    let believed = examined.missing == Missing::NotReceived && job.spec.removed.absence;
     match believed {
         false => Absence::Nothing,
         true if walked.read.len() == walked.lists => Absence::All,
@@ -274,10 +276,10 @@ fn absence_of(job: &StreamJob, walked: &Walked, examined: &Examined) -> Absence 
     }
 }
 
-/// What the walks showed, as `model/absence.rs` looks at it.
+/// What the walks showed, as `model/absence.rs` readings at it.
 fn facts_of(attempt: &Attempt, job: &StreamJob) -> absence::Reading {
     let walked = &attempt.walked;
-    // A watermark walk reads the rows of one moment more than once, by design.
+    // A watermark walk reads the rows of one time more than once, by design.
     let duplicates = match job.spec.page.by {
         PageBy::Watermark => absence::Duplicates::default(),
         _ => attempt.staging.duplicates(),
@@ -292,17 +294,17 @@ fn facts_of(attempt: &Attempt, job: &StreamJob) -> absence::Reading {
         lists: walked.lists,
         unidentified: walked.facts.unidentified,
         other_rows: false,
-        slipped: attempt.staging.slipped(),
+        shifted: attempt.staging.shifted(),
     }
 }
 
 /// Whether rows may have moved from a page that was not read yet to one that was.
 fn may_have_moved(job: &StreamJob, walked: &Walked) -> bool {
-    !matches!(job.spec.page.by, PageBy::None | PageBy::Watermark) && walked.several_answers
+    job.spec.page.by != PageBy::None && walked.several_answers
 }
 
-/// Never past the server's own time when the reading began, or ours where it does not say: a row that was changed meanwhile
-/// may have been passed already (dlt-hub/dlt#2269), and a stamp may lie in the future.
+/// Never past the server's time at the start of the reading, or our own time if the server sends none: a row that
+/// changed meanwhile may have been passed already (dlt-hub/dlt#2269), and a timestamp may be in the future.
 fn cursor_after(before: &Checkpoint, facts: &WalkFacts, started: Timestamp) -> Option<Timestamp> {
     let limit = facts.server_time.unwrap_or(started);
     let newest = facts.newest.map(|newest| newest.min(limit));
@@ -316,10 +318,10 @@ fn incremental_from(job: &StreamJob, before: &Checkpoint, now: Timestamp) -> Opt
         return None;
     }
     let full_at = before.full_at?;
-    let due = scalar::moved(full_at, SignedDuration::try_from(since.full_every).ok()?);
+    let due = scalar::saturating_add(full_at, SignedDuration::try_from(since.full_every).ok()?);
     let cursor = before.cursor?;
     (now < due && full_at <= now).then(|| {
-        scalar::moved(
+        scalar::saturating_add(
             cursor,
             -SignedDuration::try_from(since.overlap).unwrap_or_default(),
         )
@@ -333,7 +335,7 @@ async fn try_once(
     since: Option<Timestamp>,
 ) -> Result<Attempt, Failure> {
     let staging = Staging::open(context.store, Arc::clone(&job.table), Size::Counted)?;
-    let (rows, inbox) = mpsc::channel(WAITING_PAGES);
+    let (rows, inbox) = mpsc::channel(QUEUED_PAGES);
     let (walked, staging) = tokio::join!(
         walk_all(context, job, items, since, rows),
         compare(inbox, staging, &job.spec.name)
@@ -342,7 +344,7 @@ async fn try_once(
     Ok(Attempt { staging, walked })
 }
 
-/// Compares pages as they come, on threads that may block.
+/// Compares pages as they arrive, on blocking threads.
 pub(super) async fn compare(
     mut inbox: mpsc::Receiver<Page>,
     mut staging: Staging,
@@ -352,13 +354,13 @@ pub(super) async fn compare(
         let work = move || {
             match page {
                 Page::Listed(rows) => staging.add(&rows),
-                Page::SecondLook { before, ahead } => staging.add_look(&before, &ahead),
+                Page::Recheck { before, ahead } => staging.add_recheck(&before, &ahead),
             }?;
             Ok::<_, StoreError>(staging)
         };
         staging = tokio::task::spawn_blocking(work)
             .await
-            .map_err(|_| Failure::Broken {
+            .map_err(|_| Failure::Panicked {
                 stream: stream.to_owned(),
             })??;
     }
@@ -370,7 +372,7 @@ struct Walked {
     facts: WalkFacts,
     refused: Vec<(String, String)>,
     failed: Vec<(String, String)>,
-    /// Items whose list was read, by the values of their partition columns.
+    /// Items whose list was read, by partition values.
     read: Vec<Vec<String>>,
     /// How many items there are.
     lists: usize,
@@ -422,22 +424,22 @@ async fn walk_all(
         (Some(rules), Some(from)) if !watermark => rules.query_from(from),
         _ => Vec::new(),
     };
-    let tell = teller(context, job);
-    let since = since.filter(|_| watermark).map(scalar::written);
+    let report_page = page_reporter(context, job);
+    let since = since.filter(|_| watermark).map(scalar::to_canonical);
     let one = |item| {
-        let (rows, tell, extra, since) = (&rows, &tell, extra.clone(), since.clone());
+        let (rows, report_page, extra, since) = (&rows, &report_page, extra.clone(), since.clone());
         async move {
-            let road = Road {
+            let request = ListRequest {
                 source: context.source,
                 spec: &job.spec,
                 item,
                 decoder: job.spec.decoder(&item.variables),
                 extra,
                 since,
-                learned: None,
+                adaptation: None,
                 budget: context.budget,
             };
-            (item, walk(&road, rows, tell).await)
+            (item, walk(&request, rows, report_page).await)
         }
     };
     let walks: Vec<_> = items.iter().map(one).collect();
@@ -480,11 +482,10 @@ pub(super) fn is_stale(
         return Ok(false);
     }
     let reader = context.store.reader()?;
-    Ok(look::has_rows_of(&reader, &job.table, &item.partition)?)
+    Ok(queries::has_rows_of(&reader, &job.table, &item.partition)?)
 }
 
-/// One item of many that the licence forbids or that is not there at the vendor; and a whole stream where the
-/// connector says that it may be refused.
+/// One item of many that the vendor forbids or does not have; or a whole stream that the connector declares optional.
 pub(super) fn is_refused_item(job: &StreamJob, error: &Failure) -> bool {
     let refused = |error: &HttpError| error.is_forbidden() || error.is_missing();
     (job.spec.optional
@@ -496,7 +497,7 @@ pub(super) fn is_refused_item(job: &StreamJob, error: &Failure) -> bool {
         && error.http().is_some_and(refused)
 }
 
-/// A failure that says nothing of the items beside it: those are read all the same.
+/// A failure that concerns one item only: the others are read.
 fn is_of_the_item(error: &Failure) -> bool {
     error.http().is_some_and(|http| {
         let is_run_over = http.deferred_until().is_some() || http.is_out_of_time();
@@ -508,17 +509,17 @@ fn is_of_the_item(error: &Failure) -> bool {
 }
 
 /// Tells the watcher of pages.
-pub(super) fn teller(
+pub(super) fn page_reporter(
     context: &Context<'_>,
     job: &StreamJob,
 ) -> impl Fn(u64, Option<u64>) + Send + Sync + use<> {
-    let (watch, source, stream) = (
-        Arc::clone(context.watch),
+    let (progress, source, stream) = (
+        Arc::clone(context.progress),
         context.source.name.clone(),
         job.spec.name.clone(),
     );
     move |rows, total| {
-        watch(Progress::Page {
+        progress(Progress::Page {
             source: source.clone(),
             stream: stream.clone(),
             rows,

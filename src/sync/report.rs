@@ -1,4 +1,4 @@
-//! What a run says of itself: while it goes on, and when it has ended.
+//! What a run reports: progress while it runs, and the result.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::job::Job;
 use crate::model::row::Reject;
 use crate::model::{Class, Outcome, ParkReason};
 use crate::store::StoreError;
-use crate::store::look::Gap;
+use crate::store::queries::Gap;
 use crate::store::runs::StreamRecord;
 
 /// One stream's part of a run.
@@ -15,7 +15,7 @@ use crate::store::runs::StreamRecord;
 pub struct StreamReport {
     /// What is recorded of it, with how it ended.
     pub record: StreamRecord,
-    /// Why it parks its job, if its outcome says so.
+    /// Why it parks its job, if it does.
     pub park: Option<ParkReason>,
     /// What an approval would be bound to, if the guard refused it.
     pub hold: Option<String>,
@@ -23,8 +23,8 @@ pub struct StreamReport {
     pub rejects: Vec<(Reject, u64)>,
     /// Whether its record was written together with its rows.
     pub written: bool,
-    /// The vendor's time when it was asked first, if it says.
-    pub stated: Option<jiff::Timestamp>,
+    /// The vendor's time at the first request, if sent.
+    pub vendor_time: Option<jiff::Timestamp>,
 }
 
 /// A whole run.
@@ -38,15 +38,15 @@ pub struct RunReport {
     pub source: String,
     /// How it ended.
     pub outcome: Outcome,
-    /// Why it parks its job, if its outcome says so.
+    /// Why it parks its job, if it does.
     pub park: Option<ParkReason>,
-    /// What there is to say.
-    pub sentence: Option<String>,
+    /// The message for the admin.
+    pub message: Option<String>,
     /// Its streams in order.
     pub streams: Vec<StreamReport>,
     /// Values in its streams that have no label or no line in a crosswalk.
     pub gaps: Vec<Gap>,
-    /// The vendor asked to be left alone until then.
+    /// The vendor asked for no requests before this time.
     pub deferred_until: Option<jiff::Timestamp>,
 }
 
@@ -59,30 +59,33 @@ impl RunReport {
             source: job.source.name.clone(),
             outcome: Outcome::Ok,
             park: None,
-            sentence: None,
+            message: None,
             streams: Vec::new(),
             gaps: Vec::new(),
             deferred_until: None,
         }
     }
 
-    /// A run that somebody stopped.
+    /// A run that was stopped.
     pub fn stopped(job: &Job, run: Option<i64>) -> Self {
-        let sentence = Some("stopped before it ended; nothing half was kept".to_owned());
+        let message =
+            Some("stopped before it ended; unfinished streams were not written".to_owned());
         Self {
             outcome: Outcome::Interrupted,
-            sentence,
+            message,
             ..Self::begun(job, run)
         }
     }
 
-    /// A run in which a part of the program broke; what it had not committed is gone.
-    pub fn broken(job: &Job, run: Option<i64>) -> Self {
-        let sentence =
-            Some("a part of rollbook broke; nothing half was kept; please report it".to_owned());
+    /// A run in which a part of the program broke; what it had not committed is removed.
+    pub fn panicked(job: &Job, run: Option<i64>) -> Self {
+        let message = Some(
+            "internal error (panic); unfinished streams were not written; please report it"
+                .to_owned(),
+        );
         Self {
             outcome: Outcome::Failed(Class::Permanent),
-            sentence,
+            message,
             ..Self::begun(job, run)
         }
     }
@@ -91,7 +94,7 @@ impl RunReport {
     pub fn of_store_error(job: &Job, run: Option<i64>, error: &StoreError) -> Self {
         Self {
             outcome: Outcome::Failed(error.class()),
-            sentence: Some(error.to_string()),
+            message: Some(error.to_string()),
             ..Self::begun(job, run)
         }
     }
@@ -107,19 +110,15 @@ impl RunReport {
         let is_all = |outcome| self.streams.iter().all(|one| one.record.outcome == outcome);
         if is_all(Outcome::NotServed) {
             self.outcome = Outcome::Failed(Class::Permanent);
-            self.sentence = Some(nothing_served(&self.source, &self.streams));
+            self.message = Some(nothing_served(&self.source, &self.streams));
             return self;
         }
-        let said = self.streams.iter();
-        let said: Vec<String> = said
+        let messages = self.streams.iter();
+        let messages: Vec<String> = messages
             .filter(|stream| severity(stream) == outcome.severity())
             .filter_map(|stream| {
                 let record = &stream.record;
-                Some(format!(
-                    "{}: {}",
-                    record.stream,
-                    record.sentence.as_deref()?
-                ))
+                Some(format!("{}: {}", record.stream, record.message.as_deref()?))
             })
             .collect();
         self.outcome = match outcome {
@@ -127,7 +126,7 @@ impl RunReport {
             outcome => outcome,
         };
         self.park = park.filter(|_| outcome == Outcome::Parked);
-        self.sentence = (!said.is_empty()).then(|| said.join("; "));
+        self.message = (!messages.is_empty()).then(|| messages.join("; "));
         self
     }
 }
@@ -136,17 +135,17 @@ impl RunReport {
 fn nothing_served(source: &str, streams: &[StreamReport]) -> String {
     let first = streams.first();
     let why = first.and_then(|stream| {
-        let why = stream.record.sentence.as_deref()?;
+        let why = stream.record.message.as_deref()?;
         Some(format!(" ({}: {why})", stream.record.stream))
     });
     format!(
-        "nothing could be read: {source} serves no stream of this job{}; see whether its credential still has the rights, \
-         or leave out of the job what this account does not have",
+        "no stream of this job could be read: {source} serves none of them{}; check the rights of its credential, \
+         or remove from the job the streams that this account does not have",
         why.unwrap_or_default()
     )
 }
 
-/// News from a run that goes on.
+/// The progress of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// A stream begins.
@@ -156,7 +155,7 @@ pub enum Progress {
         /// The stream.
         stream: String,
     },
-    /// A page came.
+    /// A page was received.
     Page {
         /// The source.
         source: String,
@@ -167,8 +166,8 @@ pub enum Progress {
         /// Rows of the whole list, where known.
         total: Option<u64>,
     },
-    /// Nothing more may be heard for this long: a request, a pause, another run that is in the way.
-    Quiet(Duration),
+    /// No progress is expected for this long: a request, a pause, a lock held by another run.
+    ExpectSilence(Duration),
     /// A stream has ended.
     End {
         /// The source.
@@ -180,35 +179,35 @@ pub enum Progress {
     },
 }
 
-/// Somebody who is told.
-pub type Watch = Arc<dyn Fn(Progress) + Send + Sync>;
+/// Receives the progress of a run.
+pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn stream(name: &str, outcome: Outcome, sentence: &str) -> StreamReport {
+    fn stream(name: &str, outcome: Outcome, message: &str) -> StreamReport {
         StreamReport {
             record: StreamRecord {
                 stream: name.to_owned(),
                 outcome,
-                sentence: (!sentence.is_empty()).then(|| sentence.to_owned()),
+                message: (!message.is_empty()).then(|| message.to_owned()),
                 ..StreamRecord::default()
             },
             park: (outcome == Outcome::Parked).then_some(ParkReason::SignInNeeded),
             hold: None,
             rejects: Vec::new(),
             written: false,
-            stated: None,
+            vendor_time: None,
         }
     }
 
     /// Concludes a run of streams `a`, `b`, … that ended like this, each saying its own name.
-    fn check(outcomes: &[Outcome], expected: Outcome, said: Option<&str>) {
+    fn check(outcomes: &[Outcome], expected: Outcome, messages: Option<&str>) {
         let names = ["a", "b", "c"];
         let streams = outcomes.iter().zip(names).map(|(outcome, name)| {
-            let sentence = if *outcome == Outcome::Ok { "" } else { name };
-            stream(name, *outcome, sentence)
+            let message = if *outcome == Outcome::Ok { "" } else { name };
+            stream(name, *outcome, message)
         });
         let report = RunReport {
             run: None,
@@ -216,14 +215,14 @@ mod tests {
             source: "north".to_owned(),
             outcome: Outcome::Ok,
             park: None,
-            sentence: None,
+            message: None,
             streams: streams.collect(),
             gaps: Vec::new(),
             deferred_until: None,
         };
         let report = report.conclude();
         assert_eq!(report.outcome, expected, "{outcomes:?}");
-        assert_eq!(report.sentence.as_deref(), said, "{outcomes:?}");
+        assert_eq!(report.message.as_deref(), messages, "{outcomes:?}");
         let is_parked = expected == Outcome::Parked;
         assert_eq!(report.park.is_some(), is_parked, "{outcomes:?}");
     }
@@ -246,10 +245,9 @@ mod tests {
 
     #[test]
     fn a_run_in_which_nothing_could_be_read_has_failed() {
-        let said = "nothing could be read: north serves no stream of this job (a: a); see whether its credential still has \
-                    the rights, or leave out of the job what this account does not have";
+        let messages = "no stream of this job could be read: north serves none of them (a: a); check the rights of its credential, or remove from the job the streams that this account does not have";
         for outcomes in [&[Outcome::NotServed; 1][..], &[Outcome::NotServed; 3]] {
-            check(outcomes, Outcome::Failed(Class::Permanent), Some(said));
+            check(outcomes, Outcome::Failed(Class::Permanent), Some(messages));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One run of a job, from its number to its report.
 //!
-//! For each stream in the job's order: read, guard, apply; together or each by itself. Rows, history,
-//! checkpoint and record go into one transaction. A stop leaves nothing half.
+//! For each stream in the job's order: read, guard, apply; together or each by itself. Rows, history, checkpoint and
+//! record are committed in one transaction. A stop discards what is not committed.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -10,24 +10,24 @@ use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::holds::Holds;
 use super::job::Job;
-use super::report::{RunReport, Watch};
-use super::work::Work;
+use super::report::{ProgressSink, RunReport};
+use super::run_locks::RunLocks;
+use super::stream_run::StreamRun;
 use crate::clock::Clock;
 use crate::model::{Cause, Outcome, ParkReason};
-use crate::store::look::{self, Gap};
+use crate::store::queries::{self, Gap};
 use crate::store::runs::{self, JobState, Parked, RunEnd};
 use crate::store::{Store, StoreError, database, purge};
 
 /// What is asked of a run.
 #[derive(Clone, Copy, Debug)]
-pub struct Order {
+pub struct RunOptions {
     /// What starts it.
     pub cause: Cause,
-    /// Read everything, whatever the checkpoints say.
+    /// Read everything, regardless of checkpoints.
     pub full: bool,
-    /// Work out the plan and write nothing.
+    /// StreamRun out the plan and write nothing.
     pub dry: bool,
 }
 
@@ -41,29 +41,29 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Runs a job once. Never fails by itself: whatever happens stands in the report and in the mirror's records.
+    /// Runs a job once. Never returns an error: every failure is part of the report and of the mirror's records.
     pub async fn run(
         &self,
         job: &Arc<Job>,
-        order: Order,
+        options: RunOptions,
         stop: &CancellationToken,
-        watch: &Watch,
+        progress: &ProgressSink,
     ) -> RunReport {
-        let run = match self.begin(job, order).await {
+        let run = match self.begin(job, options).await {
             Ok(run) => run,
             Err(error) => return RunReport::of_store_error(job, None, &error),
         };
         tracing::info!(
             job = job.name,
             run,
-            cause = order.cause.as_str(),
+            cause = options.cause.as_str(),
             "run starts"
         );
         let mut report = tokio::select! {
             biased;
             () = stop.cancelled() => RunReport::stopped(job, run),
-            report = AssertUnwindSafe(self.read(job, order, run, watch)).catch_unwind() => {
-                report.unwrap_or_else(|_| RunReport::broken(job, run))
+            report = AssertUnwindSafe(self.read(job, options, run, progress)).catch_unwind() => {
+                report.unwrap_or_else(|_| RunReport::panicked(job, run))
             }
         };
         if let Err(error) = self.end(job, &mut report).await {
@@ -74,9 +74,9 @@ impl Runner {
             .iter()
             .map(|stream| stream.record.rows_read)
             .sum();
-        let (outcome, sentence) = (
+        let (outcome, message) = (
             report.outcome.as_str(),
-            report.sentence.as_deref().unwrap_or_default(),
+            report.message.as_deref().unwrap_or_default(),
         );
         for gap in &report.gaps {
             tracing::warn!(job = job.name, run, "{gap}");
@@ -89,10 +89,10 @@ impl Runner {
                 tracing::warn!(job = job.name, run, outcome, rows, "run was stopped")
             }
             Outcome::Incomplete => {
-                tracing::warn!(job = job.name, run, outcome, rows, sentence, "run ends");
+                tracing::warn!(job = job.name, run, outcome, rows, message, "run ends");
             }
             Outcome::Held | Outcome::Failed(_) | Outcome::Parked => {
-                tracing::error!(job = job.name, run, outcome, rows, sentence, "run ends");
+                tracing::error!(job = job.name, run, outcome, rows, message, "run ends");
             }
         }
         report
@@ -101,34 +101,34 @@ impl Runner {
     async fn read(
         &self,
         job: &Arc<Job>,
-        order: Order,
+        options: RunOptions,
         run: Option<i64>,
-        watch: &Watch,
+        progress: &ProgressSink,
     ) -> RunReport {
-        let holds = match Holds::begin(&self.store, &self.clock, job, watch).await {
-            Ok(holds) => holds,
+        let locks = match RunLocks::begin(&self.store, &self.clock, job, progress).await {
+            Ok(locks) => locks,
             Err(error) => return RunReport::of_store_error(job, run, &error),
         };
-        let work = Work {
+        let work = StreamRun {
             store: &self.store,
             clock: &self.clock,
             job,
-            order,
+            options,
             run,
-            watch,
-            holds: &holds,
+            progress,
+            locks: &locks,
         };
         work.all_streams().await
     }
 
-    async fn begin(&self, job: &Arc<Job>, order: Order) -> Result<Option<i64>, StoreError> {
-        if order.dry {
+    async fn begin(&self, job: &Arc<Job>, options: RunOptions) -> Result<Option<i64>, StoreError> {
+        if options.dry {
             return Ok(None);
         }
         let (job, now) = (Arc::clone(job), self.clock.now());
         self.store
             .write(move |connection| {
-                runs::begin(connection, &job.name, &job.source.name, order.cause, now)
+                runs::begin(connection, &job.name, &job.source.name, options.cause, now)
             })
             .await
             .map(Some)
@@ -138,20 +138,20 @@ impl Runner {
     async fn end(&self, job: &Arc<Job>, report: &mut RunReport) -> Result<(), StoreError> {
         let Some(run) = report.run else { return Ok(()) };
         let now = self.clock.now();
-        let holds: Vec<String> = report
+        let locks: Vec<String> = report
             .streams
             .iter()
             .filter_map(|stream| stream.hold.clone())
             .collect();
         let end = RunEnd {
             outcome: report.outcome,
-            sentence: report.sentence.clone(),
-            hold: (!holds.is_empty()).then(|| holds.join(",")),
+            message: report.message.clone(),
+            hold: (!locks.is_empty()).then(|| locks.join(",")),
         };
-        let stated = report
+        let vendor_time = report
             .streams
             .iter()
-            .filter_map(|stream| stream.stated)
+            .filter_map(|stream| stream.vendor_time)
             .max();
         let (job, ended) = (Arc::clone(job), EndedRun::of(job, report));
         let unwritten: Vec<_> = report
@@ -175,8 +175,8 @@ impl Runner {
                     )?;
                 }
                 runs::end(&transaction, run, now, &end)?;
-                if let Some(stated) = stated {
-                    purge::note_vendor_time(&transaction, stated)?;
+                if let Some(vendor_time) = vendor_time {
+                    purge::note_vendor_time(&transaction, vendor_time)?;
                 }
                 let before = runs::job_state(&transaction, &job.name)?;
                 let is_good = end.outcome.is_good();
@@ -185,7 +185,7 @@ impl Runner {
                     runs::use_up_approvals(&transaction, &job.name)?;
                 }
                 transaction.commit().map_err(&what)?;
-                let gaps = look::gaps(connection)?;
+                let gaps = queries::gaps(connection)?;
                 database::tidy(connection)?;
                 Ok(gaps.into_iter().filter(|gap| concerns(gap, &job)).collect())
             })
@@ -209,7 +209,7 @@ impl EndedRun {
             deferred_until: report.deferred_until,
             parked: is_parked.then(|| Parked {
                 reason: report.park.unwrap_or(ParkReason::CredentialRefused),
-                message: report.sentence.clone().unwrap_or_default(),
+                message: report.message.clone().unwrap_or_default(),
                 config_fingerprint: Some(job.config_fingerprint.clone()),
             }),
         }

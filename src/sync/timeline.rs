@@ -1,7 +1,7 @@
 //! Time series: each item is walked through time, and each step is committed when it is complete.
 //!
-//! The same way as any stream (walk, compare, guard, apply), a step at a time, so that a stop
-//! keeps what was complete and a first run of years can be resumed. Absence means nothing here. Rules: wapi.md 7.
+//! Like any stream (walk, compare, guard, apply), but step by step, so that a stop keeps complete steps and a first run
+//! of years can be resumed. Absence means nothing here. Rules: wapi.md 7.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,8 +14,11 @@ use tokio::sync::mpsc;
 use super::error::Failure;
 use super::items::{Item, items};
 use super::job::StreamJob;
-use super::read::{Context, MOST_READINGS, compare, is_refused_item, is_stale, teller};
-use super::walk::{Road, WalkFacts, asked_too_much, walk};
+use super::read::{Context, MAX_READINGS, compare, is_refused_item, is_stale, page_reporter};
+use super::walk::{ListRequest, WalkFacts, asked_too_much, walk};
+use crate::connector::api::{WindowRules, wire_time};
+use crate::connector::paging::End;
+use crate::connector::windows::{WindowWalk, first_time};
 use crate::model::absence::{self, Memory};
 use crate::model::decision;
 use crate::model::guard::{self, GuardRules, Hold};
@@ -25,12 +28,9 @@ use crate::model::{Class, Completeness, Inconsistency, scalar};
 use crate::store::apply::{Applied, Removals, Stamp, apply};
 use crate::store::checkpoints::{self, Checkpoint};
 use crate::store::{Absence, Ending, Size, Staged, Staging, StoreError, accounts};
-use crate::vendor::api::{WindowRules, wire_time};
-use crate::vendor::paging::End;
-use crate::vendor::windows::{WindowWalk, first_time};
 
-/// A point may lie this far ahead of our clock and still move the checkpoint (wapi.md 7 rule 6).
-const AHEAD: SignedDuration = SignedDuration::from_hours(24);
+/// A point at most this far in the future still moves the checkpoint (wapi.md 7 rule 6).
+const MAX_AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
 /// What reading a time series did.
 #[derive(Default)]
@@ -39,7 +39,7 @@ pub struct TimelineReport {
     pub facts: WalkFacts,
     /// What was written, or would be.
     pub applied: Applied,
-    /// Rows that came as they were.
+    /// Rows that were received unchanged.
     pub unchanged: u64,
     /// Items that the vendor refuses.
     pub refused: Vec<(String, String)>,
@@ -47,11 +47,11 @@ pub struct TimelineReport {
     pub failure: Option<Failure>,
     /// Why a step was not applied, if the guard held one, and what an approval is bound to.
     pub held: Option<(Hold, String)>,
-    /// Items whose step contradicts itself, with the reason: they are read again from there.
+    /// Items with an inconsistent step, and the reason: the next run continues there.
     pub incomplete: Vec<(String, String)>,
     /// Cells that could not be read, by column.
     pub unreadable: BTreeMap<String, CellLoss>,
-    /// Values that were put right before they were taken.
+    /// Values that were repaired before they were accepted.
     pub repaired: BTreeMap<(String, Repair), u64>,
 }
 
@@ -175,18 +175,18 @@ struct ItemWalk<'a> {
 }
 
 impl ItemWalk<'_> {
-    /// Walks one item from where it was left; what was done is told even when it fails.
+    /// Walks one item from its checkpoint; reports what was done even if it fails.
     async fn read(&self, before: Option<Checkpoint>) -> (TimelineReport, Result<(), Failure>) {
         let mut report = TimelineReport::default();
         let now = self.context.clock.now();
-        let again_due = self.again_due(before.as_ref(), now);
+        let reread_due = self.reread_due(before.as_ref(), now);
         let nothing_new = before
             .as_ref()
             .is_some_and(|before| before.same.is_some() && before.same == self.item.same);
-        if self.item.is_empty || (nothing_new && !again_due) {
+        if self.item.is_empty || (nothing_new && !reread_due) {
             return (report, Ok(()));
         }
-        let Some((start, end)) = self.span(before.as_ref(), again_due, now) else {
+        let Some((start, end)) = self.span(before.as_ref(), reread_due, now) else {
             return (report, Ok(()));
         };
         let mut checkpoint = before.unwrap_or_default();
@@ -203,31 +203,31 @@ impl ItemWalk<'_> {
                 }) => {
                     // What was received is kept, and nothing counts as known before the step is whole.
                     if contradiction.is_none() {
-                        self.note(&mut checkpoint, &facts, end, now, last_step, again_due);
+                        self.advance(&mut checkpoint, &facts, end, now, last_step, reread_due);
                     }
                     let done = self.write(staged, &checkpoint, &mut report).await;
                     report.facts.add(facts);
                     if let Some(why) = contradiction {
-                        let place = format!("{} {}", self.item.name, scalar::written(from));
-                        let place = place.trim().to_owned();
-                        report.incomplete.push((place, why.to_string()));
+                        let location = format!("{} {}", self.item.name, scalar::to_canonical(from));
+                        let location = location.trim().to_owned();
+                        report.incomplete.push((location, why.to_string()));
                         return (report, done.map(|_| ()));
                     }
                     match done {
-                        Ok(Step::Taken) => walk.done(),
+                        Ok(Step::Applied) => walk.done(),
                         // Going on would move the checkpoint past rows that were not taken.
-                        Ok(Step::Refused) => return (report, Ok(())),
+                        Ok(Step::Held) => return (report, Ok(())),
                         Err(error) => return (report, Err(error)),
                     }
                 }
                 Err(error) if can_shrink(&error) && walk.shrink() => {}
-                // wapi.md 3.3: the smallest span that cannot be read is passed over, and said.
+                // wapi.md 3.3: the smallest unreadable span is skipped and reported.
                 Err(error) if error.class() == Class::Contract && error.http().is_some() => {
                     let path = format!(
                         "{} {} to {}",
                         self.item.name,
-                        scalar::written(from),
-                        scalar::written(to)
+                        scalar::to_canonical(from),
+                        scalar::to_canonical(to)
                     );
                     report.facts.rejects.insert((path, error.to_string()), 1);
                     walk.done();
@@ -242,7 +242,7 @@ impl ItemWalk<'_> {
     fn span(
         &self,
         before: Option<&Checkpoint>,
-        again_due: bool,
+        reread_due: bool,
         now: Timestamp,
     ) -> Option<(Timestamp, Timestamp)> {
         let filled = |texts: &[String]| -> Vec<String> {
@@ -253,54 +253,56 @@ impl ItemWalk<'_> {
         };
         let first = first_time(&filled(&self.window.start), now)?;
         let hour = SignedDuration::from_hours(1);
-        let end =
-            first_time(&filled(&self.window.end), now).unwrap_or_else(|| scalar::moved(now, hour));
+        let end = first_time(&filled(&self.window.end), now)
+            .unwrap_or_else(|| scalar::saturating_add(now, hour));
         let known = before.and_then(|before| {
             let (cursor, walked_from) = (before.cursor?, before.walked_from?);
             (walked_from <= first).then_some(cursor)
         });
-        let back = match (&self.window.again, again_due) {
+        let back = match (&self.window.reread, reread_due) {
             (Some((_, span)), true) => (*span).max(self.window.overlap),
             _ => self.window.overlap,
         };
         let back = SignedDuration::try_from(back).ok()?;
         Some((
-            known.map_or(first, |cursor| scalar::moved(cursor, -back).max(first)),
+            known.map_or(first, |cursor| {
+                scalar::saturating_add(cursor, -back).max(first)
+            }),
             end,
         ))
     }
 
-    fn again_due(&self, before: Option<&Checkpoint>, now: Timestamp) -> bool {
-        let (Some((every, _)), Some(before)) = (&self.window.again, before) else {
+    fn reread_due(&self, before: Option<&Checkpoint>, now: Timestamp) -> bool {
+        let (Some((every, _)), Some(before)) = (&self.window.reread, before) else {
             return false;
         };
-        let last = before.again_at;
+        let last = before.reread_at;
         let every = SignedDuration::try_from(*every).unwrap_or(SignedDuration::MAX);
-        last.is_none_or(|last| scalar::moved(last, every) <= now)
+        last.is_none_or(|last| scalar::saturating_add(last, every) <= now)
     }
 
     /// Moves the checkpoint to the newest point, not past the walk's end nor into the future.
-    fn note(
+    fn advance(
         &self,
         checkpoint: &mut Checkpoint,
         facts: &WalkFacts,
         end: Timestamp,
         now: Timestamp,
         last_step: bool,
-        again: bool,
+        reread: bool,
     ) {
-        let limit = end.min(scalar::moved(now, AHEAD));
+        let limit = end.min(scalar::saturating_add(now, MAX_AHEAD));
         let newest = facts.newest.map(|newest| newest.min(limit));
         checkpoint.cursor = checkpoint.cursor.max(newest);
         if last_step {
             checkpoint.same.clone_from(&self.item.same);
-            if again || checkpoint.again_at.is_none() {
-                checkpoint.again_at = Some(now);
+            if reread || checkpoint.reread_at.is_none() {
+                checkpoint.reread_at = Some(now);
             }
         }
     }
 
-    /// Reads one step and compares it; one that contradicts itself is read again, up to twice.
+    /// Reads one step and compares it; an inconsistent one is repeated up to twice.
     async fn step(&self, from: Timestamp, to: Timestamp) -> Result<Read, Failure> {
         let (mut memory, mut readings) = (Memory::default(), 1);
         loop {
@@ -315,10 +317,10 @@ impl ItemWalk<'_> {
                 lists: 1,
                 unidentified: facts.unidentified,
                 other_rows: false,
-                slipped: staging.slipped(),
+                shifted: staging.shifted(),
             };
             let examined = absence::examine(&reading, &memory, self.context.clock.now());
-            if examined.read_again && readings < MOST_READINGS {
+            if examined.read_again && readings < MAX_READINGS {
                 memory.duplicates = examined.memory.duplicates;
                 readings += 1;
                 continue;
@@ -354,14 +356,14 @@ impl ItemWalk<'_> {
             ),
             (self.window.to.clone(), wire_time(to, &self.window.format)),
         ];
-        let road = Road {
+        let request = ListRequest {
             source: self.context.source,
             spec: &self.job.spec,
             item: self.item,
             decoder: self.job.spec.decoder(&self.item.variables),
             extra,
             since: None,
-            learned: None,
+            adaptation: None,
             budget: self.context.budget,
         };
         let staging = Staging::open(
@@ -370,9 +372,9 @@ impl ItemWalk<'_> {
             Size::Guessed,
         )?;
         let (rows, inbox) = mpsc::channel(1);
-        let tell = teller(self.context, self.job);
+        let report_page = page_reporter(self.context, self.job);
         let walking = async {
-            let result = walk(&road, &rows, &tell).await;
+            let result = walk(&request, &rows, &report_page).await;
             drop(rows);
             result
         };
@@ -393,7 +395,7 @@ impl ItemWalk<'_> {
             let approval = decision::series_approval(&self.job.spec.name, &hold);
             if !self.approved.contains(&approval) {
                 report.held = Some((hold, approval));
-                return Ok(Step::Refused);
+                return Ok(Step::Held);
             }
         }
         report.add_cells(&staged.plan.unreadable, &staged.plan.repaired);
@@ -401,12 +403,12 @@ impl ItemWalk<'_> {
             Writing::Dry => Applied {
                 new: staged.plan.new,
                 changed: staged.plan.changed,
-                gone: 0,
+                removed: 0,
             },
             Writing::Run(run) => {
                 let stamp = Stamp {
                     run: *run,
-                    now: scalar::written(self.context.clock.now()),
+                    now: scalar::to_canonical(self.context.clock.now()),
                 };
                 let (source, account) = (
                     self.context.source.name.clone(),
@@ -433,7 +435,7 @@ impl ItemWalk<'_> {
         };
         report.applied.new += applied.new;
         report.applied.changed += applied.changed;
-        Ok(Step::Taken)
+        Ok(Step::Applied)
     }
 }
 
@@ -447,13 +449,13 @@ struct Read {
 /// What the guard made of a step.
 enum Step {
     /// Its rows are in the mirror, and the checkpoint with them.
-    Taken,
+    Applied,
     /// Nothing of it was taken.
-    Refused,
+    Held,
 }
 
-/// wapi.md 7 rule 2: the vendor says so, or a server error may mean it (also one that hides its code), or
-/// one row of the span spoils the answer.
+/// wapi.md 7 rule 2: the vendor reports it, or a server error may mean it (also one that hides its code), or one row of
+/// the span makes the response unreadable.
 fn can_shrink(error: &Failure) -> bool {
     error.http().is_some_and(|http| {
         asked_too_much(http) || http.status() == Some(500) || error.class() == Class::Contract

@@ -1,7 +1,7 @@
-//! One walk through one list: asks for pages as the pager says and hands their rows on.
+//! One walk through one list: requests pages in the pager's order and sends their rows on.
 //!
-//! Several requests may be under way where the pager allows it; their answers are taken in the
-//! order of asking. Not the retry (that is the session), not the meaning of a page (`vendor/`).
+//! Several requests may be in flight if the pager allows it; responses are processed in request order. Neither retries
+//! (that is the session) nor the meaning of a page (`connector/`).
 
 mod facts;
 
@@ -14,22 +14,22 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 pub use self::facts::WalkFacts;
-use super::adapt::{self, Learned};
+use super::adapt::{self, Adaptation};
 use super::error::Failure;
 use super::items::Item;
 use super::job::Source;
-use crate::http::{Ask, BadAnswer, Decode, Effort, HttpError, Reply, RunBudget};
+use crate::connector::answer;
+use crate::connector::api::StreamSpec;
+use crate::connector::decode::Decoder;
+use crate::connector::file::PageBy;
+use crate::connector::link;
+use crate::connector::paging::{At, End, Next, PageAsk, PageFacts, PageUse, Pager};
+use crate::http::{Decode, Effort, HttpError, PageRequest, Reply, RunBudget, UnexpectedResponse};
 use crate::model::row::Rows;
 use crate::model::scalar;
-use crate::vendor::answer;
-use crate::vendor::api::StreamSpec;
-use crate::vendor::decode::Decoder;
-use crate::vendor::description::PageBy;
-use crate::vendor::link;
-use crate::vendor::paging::{At, End, Next, PageAsk, PageFacts, Pager, Use};
 
 /// What is walked.
-pub struct Road<'a> {
+pub struct ListRequest<'a> {
     /// The source.
     pub source: &'a Source,
     /// The stream.
@@ -43,7 +43,7 @@ pub struct Road<'a> {
     /// Where a watermark walk starts.
     pub since: Option<String>,
     /// What earlier processes found out of the stream's parameters; what this one knows is better.
-    pub learned: Option<Learned>,
+    pub adaptation: Option<Adaptation>,
     /// The run's deadline and counts.
     pub budget: &'a RunBudget,
 }
@@ -55,7 +55,7 @@ pub struct Batch {
     facts: PageFacts,
     newest: Option<Timestamp>,
     server_time: Option<Timestamp>,
-    /// What all spellings of its own address have in common, where the server says the address of the next.
+    /// Its own normalized address, if responses contain the address of the next page.
     asked: Option<String>,
 }
 
@@ -63,8 +63,8 @@ pub struct Batch {
 pub enum Page {
     /// The next rows of the list.
     Listed(Rows),
-    /// Rows of a second look at the end of the list.
-    SecondLook {
+    /// Rows of a second request at the end of the list.
+    Recheck {
         /// They were received before, unless the list moved.
         before: Rows,
         /// They are asked for again.
@@ -72,23 +72,25 @@ pub enum Page {
     },
 }
 
-/// Walks the list and sends each page's rows on; says how it ended.
+/// Walks the list and sends each page's rows on; returns how it ended.
 pub async fn walk(
-    road: &Road<'_>,
+    request: &ListRequest<'_>,
     rows: &mpsc::Sender<Page>,
-    tell: &(dyn Fn(u64, Option<u64>) + Sync),
+    report_page: &(dyn Fn(u64, Option<u64>) + Sync),
 ) -> Result<(WalkFacts, End), Failure> {
-    let (source, name, rules) = (road.source, &road.spec.name, &road.spec.page);
-    let known = source.learned(name).or_else(|| road.learned.clone());
+    let (source, name, rules) = (request.source, &request.spec.name, &request.spec.page);
+    let known = source
+        .adaptation(name)
+        .or_else(|| request.adaptation.clone());
     let mut known = Arc::new(known.unwrap_or_default());
     let mut search: Option<Search> = None;
-    let mut pager = Pager::start(known.apply(rules), road.since.clone());
+    let mut pager = Pager::start(known.apply(rules), request.since.clone());
     let mut facts = WalkFacts::default();
     let mut under_way = FuturesOrdered::new();
     loop {
         while under_way.is_empty() || (pager.may_overlap() && under_way.len() < source.in_flight) {
             match pager.ask() {
-                Some(ask) => under_way.push_back(fetch(road, Arc::clone(&known), ask)),
+                Some(ask) => under_way.push_back(fetch(request, Arc::clone(&known), ask)),
                 None => break,
             }
         }
@@ -118,16 +120,16 @@ pub async fn walk(
                     return Err(tried.error);
                 };
                 known = Arc::new(next);
-                pager = Pager::start(known.apply(rules), road.since.clone());
+                pager = Pager::start(known.apply(rules), request.since.clone());
                 search = Some(tried);
                 continue;
             }
             Err(error) => return Err(error),
         };
         if search.take().is_some() {
-            source.set_learned(name, Learned::clone(&known));
+            source.set_adaptation(name, Adaptation::clone(&known));
             facts.notes.push(known.note(rules));
-            facts.learned = Some(Learned::clone(&known));
+            facts.adaptation = Some(Adaptation::clone(&known));
         }
         if let Some(asked) = batch.asked {
             pager.begin_at(asked);
@@ -139,20 +141,24 @@ pub async fn walk(
         facts.total = pager.declared();
         let mut page = batch.rows;
         let page = match used {
-            Use::Take => {
+            PageUse::Accept => {
                 facts.received += batch.facts.received;
                 facts.count(&page);
-                tell(batch.facts.received, facts.total);
+                report_page(batch.facts.received, facts.total);
                 Page::Listed(page)
             }
-            Use::Compare(known) if page.rejects.is_empty() => {
-                let ahead = page.split_off(known as usize);
-                Page::SecondLook {
+            PageUse::Compare(known) => {
+                // Which rows are the first is unknown where some have no readable key.
+                let ahead = match page.rejects.is_empty() {
+                    true => page.split_off(known as usize),
+                    false => std::mem::take(&mut page),
+                };
+                Page::Recheck {
                     before: page,
                     ahead,
                 }
             }
-            Use::Compare(_) | Use::Leave => continue,
+            PageUse::Skip => continue,
         };
         if batch.facts.received > 0 && rows.send(page).await.is_err() {
             break; // the other side has failed and says why
@@ -165,36 +171,39 @@ pub async fn walk(
 
 /// Finding out which parameters a server refuses.
 struct Search {
-    /// The refusal of what the connector says.
+    /// The refusal of the request as the connector defines it.
     error: Failure,
-    left: std::vec::IntoIter<Learned>,
+    left: std::vec::IntoIter<Adaptation>,
 }
 
 fn is_missing(error: &Failure) -> bool {
     error.http().is_some_and(HttpError::is_missing)
 }
 
-/// The first page was refused in a way that may be about a parameter.
+/// The first page was refused in a way that may concern a parameter.
 fn is_refused_as_asked(pager: &Pager, ask: &PageAsk, error: &Failure) -> bool {
     ask.number == 1 && pager.is_at_start() && error.http().is_some_and(adapt::is_about_parameters)
 }
 
-/// The vendor says so, or its gateway gave up waiting for the answer (wisenet.md 3.7).
+/// The vendor reports it, or its gateway gave up waiting for the response (wisenet.md 3.7).
 pub(super) fn asked_too_much(error: &HttpError) -> bool {
     error.is_too_many() || error.status() == Some(504)
 }
 
 /// Asks for one page; a stream with several paths moves on to the next one while none is known to work.
 pub(super) async fn fetch(
-    road: &Road<'_>,
-    known: Arc<Learned>,
+    request: &ListRequest<'_>,
+    known: Arc<Adaptation>,
     page: PageAsk,
 ) -> (PageAsk, Result<Batch, Failure>) {
-    let paths = road.spec.paths(&road.item.variables);
-    let mut route = road.source.route(&road.spec.name).min(paths.len() - 1);
+    let paths = request.spec.paths(&request.item.variables);
+    let mut route = request
+        .source
+        .route(&request.spec.name)
+        .min(paths.len() - 1);
     let first = route;
     loop {
-        let result = fetch_at(road, &known, &page, &paths[route]).await;
+        let result = fetch_at(request, &known, &page, &paths[route]).await;
         let wrong_path = page.number == 1
             && paths.len() > 1
             && result.as_ref().is_err_and(|error| {
@@ -203,7 +212,7 @@ pub(super) async fn fetch(
                     .is_some_and(|error| matches!(error.status(), Some(404 | 405)))
             });
         if result.is_ok() && route != first {
-            road.source.set_route(&road.spec.name, route);
+            request.source.set_route(&request.spec.name, route);
         }
         let next = (route + 1) % paths.len();
         if !wrong_path || next == first {
@@ -214,18 +223,18 @@ pub(super) async fn fetch(
 }
 
 async fn fetch_at(
-    road: &Road<'_>,
-    known: &Learned,
+    request: &ListRequest<'_>,
+    known: &Adaptation,
     page: &PageAsk,
     path: &str,
 ) -> Result<Batch, Failure> {
-    let spec = road.spec;
-    let what = what(spec, &road.item.name, page.number);
+    let spec = request.spec;
+    let what = what(spec, &request.item.name, page.number);
     let ask = match &page.at {
-        At::Link(link) => road.source.client.follow(link, what)?,
-        at => Ask {
+        At::Link(link) => request.source.client.follow(link, what)?,
+        at => PageRequest {
             path: path.to_owned(),
-            query: query(road, known, at, page.want),
+            query: query(request, known, at, page.want),
             what,
             effort: if page.closing {
                 Effort::Once
@@ -234,23 +243,27 @@ async fn fetch_at(
             },
         },
     };
-    let (spec, decoder) = (Arc::clone(spec), Arc::clone(&road.decoder));
+    let (spec, decoder) = (Arc::clone(spec), Arc::clone(&request.decoder));
     let is_first = page.number == 1;
     let decode: Decode<Batch> = Arc::new(move |reply| read_page(&spec, &decoder, reply, is_first));
-    let mut batch = road.source.client.get(&ask, road.budget, decode).await?;
-    if matches!(road.spec.page.by, PageBy::Link | PageBy::NextUrl) {
-        locate_next(road, &ask, &mut batch);
+    let mut batch = request
+        .source
+        .client
+        .get(&ask, request.budget, decode)
+        .await?;
+    if matches!(request.spec.page.by, PageBy::Link | PageBy::NextUrl) {
+        locate_next(request, &ask, &mut batch);
     }
     Ok(batch)
 }
 
 /// The next page's address as it is meant, and what all its spellings have in common. One that may not be followed is
 /// kept: following it says why.
-fn locate_next(road: &Road<'_>, ask: &Ask, batch: &mut Batch) {
+fn locate_next(request: &ListRequest<'_>, ask: &PageRequest, batch: &mut Batch) {
     batch.asked = Some(link::identity(&ask.path, &ask.query));
     if let Next::To(next) = &mut batch.facts.next {
         *next = link::beside(&ask.path, next);
-        if let Ok(to) = road.source.client.follow(next, String::new()) {
+        if let Ok(to) = request.source.client.follow(next, String::new()) {
             batch.facts.next_identity = link::identity(&to.path, &to.query);
         }
     }
@@ -264,10 +277,15 @@ fn what(spec: &StreamSpec, item: &str, page: u32) -> String {
     }
 }
 
-fn query(road: &Road<'_>, known: &Learned, at: &At, want: u64) -> Vec<(String, String)> {
-    let page = &road.spec.page;
-    let mut query = road.spec.query(&road.item.variables);
-    query.extend(road.extra.iter().cloned());
+fn query(
+    request: &ListRequest<'_>,
+    known: &Adaptation,
+    at: &At,
+    want: u64,
+) -> Vec<(String, String)> {
+    let page = &request.spec.page;
+    let mut query = request.spec.query(&request.item.variables);
+    query.extend(request.extra.iter().cloned());
     let mut add = |name: &Option<String>, value: String| {
         if let Some(name) = name {
             query.push((name.clone(), value));
@@ -282,10 +300,10 @@ fn query(road: &Road<'_>, known: &Learned, at: &At, want: u64) -> Vec<(String, S
         At::Link(_) => {}
     }
     add(&page.limit, want.to_string());
-    if let (At::Since { from, .. }, Some(since)) = (at, &road.spec.since)
-        && let Some(moment) = scalar::parse(from)
+    if let (At::Since { from, .. }, Some(since)) = (at, &request.spec.since)
+        && let Some(timestamp) = scalar::parse(from)
     {
-        query.extend(since.query_from(moment));
+        query.extend(since.query_from(timestamp));
     }
     query.retain(|(name, _)| !known.without.contains(name));
     query
@@ -296,7 +314,7 @@ fn read_page(
     decoder: &Decoder,
     reply: &Reply,
     is_first: bool,
-) -> Result<Batch, BadAnswer> {
+) -> Result<Batch, UnexpectedResponse> {
     let total = spec
         .shape
         .total_header
@@ -307,7 +325,7 @@ fn read_page(
     let page = if reply.status == 204 || (!is_first && is_blank()) {
         answer::Page::without_content()
     } else {
-        answer::read(&spec.shape, decoder, &reply.body, total).map_err(BadAnswer::new)?
+        answer::read(&spec.shape, decoder, &reply.body, total).map_err(UnexpectedResponse::new)?
     };
     let rows = page.decoded.rows;
     let change = spec

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::look;
 use crate::people::{key, user, users};
 use crate::place::{Place, Plan};
+use crate::queries;
 use crate::server::{Fault, PATIENCE, Seen, Server, Way};
 
 /// Rows of the list, and rows on a page.
@@ -50,10 +50,10 @@ fn at_each(ways: &[Way], test: impl Fn(Way) + Sync) {
 /// The mirror holds exactly the users `0..count`.
 fn holds(place: &Place, count: usize) {
     let mirror = place.mirror();
-    assert_eq!(look::count(&mirror, "own_users"), count as u64);
+    assert_eq!(queries::count(&mirror, "own_users"), count as u64);
     let ends: Vec<String> = ["min", "max"]
         .iter()
-        .map(|end| look::one(&mirror, &format!("SELECT {end}(sourced_id) FROM own_users")))
+        .map(|end| queries::one(&mirror, &format!("SELECT {end}(sourced_id) FROM own_users")))
         .collect();
     assert_eq!(ends, [key(0), key(count - 1)]);
 }
@@ -152,12 +152,12 @@ fn a_list_that_shrinks_to_a_tenth_is_held() {
     each_way(|way| {
         let (server, place) = begin(way, &Plan::default());
         place.sync().fine("the first time");
-        let before = look::data(&place.mirror());
+        let before = queries::data(&place.mirror());
         server.edit("users", |users| users.truncate(ROWS / 10));
         for _ in 0..2 {
             place.sync().held("3600 of 4000 rows would be removed");
             assert_eq!(
-                look::data(&place.mirror()),
+                queries::data(&place.mirror()),
                 before,
                 "a held run writes no row"
             );
@@ -212,15 +212,18 @@ fn a_program_killed_in_mid_reading_leaves_nothing_half() {
                     users[number] = user(number, versions);
                 }
             });
-            let before = place.mirror().exists().then(|| look::data(&place.mirror()));
+            let before = place
+                .mirror()
+                .exists()
+                .then(|| queries::data(&place.mirror()));
             server.script(|asked| (asked.nth == PAGES / 2).then_some(Fault::Wait));
             let mut running = place.start(place.command(&["sync", "--json"]));
             server.until_somebody_waits();
             running.kill();
             server.release();
             match before {
-                Some(before) => assert_eq!(look::data(&place.mirror()), before, "{kills}"),
-                None => assert_eq!(look::count(&place.mirror(), "own_users"), 0, "{kills}"),
+                Some(before) => assert_eq!(queries::data(&place.mirror()), before, "{kills}"),
+                None => assert_eq!(queries::count(&place.mirror(), "own_users"), 0, "{kills}"),
             }
             server.behave();
             let ran = place.sync().fine("the run after it");
@@ -235,7 +238,7 @@ fn a_program_killed_in_mid_reading_leaves_nothing_half() {
                 "{kills}"
             );
             holds(&place, ROWS);
-            let outcomes: Vec<String> = look::list(
+            let outcomes: Vec<String> = queries::list(
                 &place.mirror(),
                 "SELECT outcome FROM rollbook_runs ORDER BY run DESC LIMIT 2",
             );
@@ -287,7 +290,7 @@ fn a_reader_sees_the_old_mirror_or_the_new_one() {
 
 /// Looks every ten milliseconds: rows, rows of the second version, rows of the history.
 fn read_until(place: &Place, looks: &AtomicU32, ended: &AtomicBool) -> Vec<(u64, u64, u64)> {
-    let connection = look::open(&place.mirror());
+    let connection = queries::open(&place.mirror());
     let sql = "SELECT (SELECT count(*) FROM own_users), (SELECT count(*) FROM own_users WHERE family_name LIKE '%the 2th%'), \
                (SELECT count(*) FROM own_users_history)";
     let mut states = Vec::new();

@@ -83,7 +83,7 @@ fn a_failing_job_is_told_once_and_its_recovery_once() {
     let (kind, text) = next(&heard);
     assert_eq!(kind, "failing");
     assert!(
-        text.starts_with("2 runs of roster in a row did not end well"),
+        text.starts_with("2 runs of roster in a row failed"),
         "{text}"
     );
     daemon.terminate();
@@ -94,7 +94,7 @@ fn a_failing_job_is_told_once_and_its_recovery_once() {
     let (kind, text) = next(&heard);
     assert_eq!(
         (kind.as_str(), text.as_str()),
-        ("recovered", "roster runs well again")
+        ("recovered", "roster recovered")
     );
     again.terminate();
     assert_eq!(again.end().code, Some(0));
@@ -108,7 +108,7 @@ fn a_webhook_that_is_down_stops_no_run_and_loses_nothing() {
     server.script(|_| Some(Fault::Status(400)));
     let daemon = place.start(place.command(&["run"]));
     let begun = Instant::now();
-    while !daemon.log().contains("an alert could not be sent") {
+    while !daemon.log().contains("could not send an alert") {
         assert!(begun.elapsed() < PATIENCE, "{}", daemon.log());
         thread::sleep(Duration::from_millis(5));
     }
@@ -121,7 +121,7 @@ fn a_webhook_that_is_down_stops_no_run_and_loses_nothing() {
     let ran = daemon.end();
     assert!(
         ran.err
-            .contains("an alert could not be sent and is tried again"),
+            .contains("could not send an alert, it will be retried"),
         "{ran:?}"
     );
     assert!(!ran.err.contains("/hook"), "{ran:?}");
@@ -129,7 +129,7 @@ fn a_webhook_that_is_down_stops_no_run_and_loses_nothing() {
         heard.try_recv().is_err(),
         "refused once, and the pause is a minute"
     );
-    let waiting = crate::look::count(&place.mirror(), "rollbook_outbox");
+    let waiting = crate::queries::count(&place.mirror(), "rollbook_outbox");
     assert_eq!(waiting, 1, "it waits in the mirror");
 }
 
@@ -155,10 +155,10 @@ fn a_test_says_what_arrives() {
 fn mistakes_are_shown_where_they_stand() {
     let server = Server::of_users(Way::TotalInHeader, users(10));
     for (lines, expected) in [
-        ("[alerts]\nafter_failures = 2\n", "nobody would be told"),
+        ("[alerts]\nafter_failures = 2\n", "alerts have no receiver"),
         (
             "[alerts.command]\nprogram = \"tell\"\n",
-            "a program is named by its whole path",
+            "the program's path must be absolute",
         ),
         (
             "[alerts.webhook]\nurl = \"https://hooks.school.example/x\"\n",
@@ -175,7 +175,7 @@ fn mistakes_are_shown_where_they_stand() {
         (
             "[alerts.email]\nserver = \"mail\"\nfrom = \"a@b.example\"\nto = [\"a@b.example\"]\nusername = \"a\"\n\
              tls = \"none\"\npassword = { file = \"x\" }\n",
-            "the password would go over the network in clear",
+            "the password would be sent in clear",
         ),
     ] {
         let place = Place::new(&server, &Plan::default());

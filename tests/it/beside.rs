@@ -5,16 +5,17 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rollbook::app::{App, Overlay, Places, Setup};
+use rollbook::app::App;
 use rollbook::clock::Clock;
-use rollbook::config::Secrets;
-use rollbook::sync::{Cause, Order, Outcome, RunReport, Watch};
+use rollbook::setup::files::Secrets;
+use rollbook::setup::{Folders, Overlay, Setup};
+use rollbook::sync::{Cause, Outcome, ProgressSink, RunOptions, RunReport};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::look;
 use crate::people::roster;
 use crate::place::{Place, Plan};
+use crate::queries;
 use crate::server::{Fault, PATIENCE, Server, Way};
 
 const USERS: usize = 60;
@@ -62,12 +63,12 @@ impl Bench {
     fn start(&self, job: &'static str) -> JoinHandle<RunReport> {
         let app = Arc::clone(&self.app);
         tokio::spawn(async move {
-            let order = Order {
+            let order = RunOptions {
                 cause: Cause::Command,
                 full: false,
                 dry: false,
             };
-            let watch: Watch = Arc::new(|_| {});
+            let watch: ProgressSink = Arc::new(|_| {});
             app.run(job, order, &CancellationToken::new(), &watch).await
         })
     }
@@ -83,11 +84,11 @@ impl Bench {
 
     fn columns(&self, table: &str) -> Vec<String> {
         let sql = format!("SELECT name FROM pragma_table_info('{table}')");
-        look::list(&self.place.mirror(), &sql)
+        queries::list(&self.place.mirror(), &sql)
     }
 
     fn users(&self) -> u64 {
-        look::count(&self.place.mirror(), "own_users")
+        queries::count(&self.place.mirror(), "own_users")
     }
 }
 
@@ -105,8 +106,8 @@ fn write_job(place: &Place, name: &str, text: &str) {
     place.write(&format!("jobs/{name}.toml"), &text);
 }
 
-fn places(place: &Place) -> Places {
-    Places {
+fn places(place: &Place) -> Folders {
+    Folders {
         config: place.path("config"),
         jobs: place.path("jobs"),
         state: PathBuf::from(place.mirror().parent().expect("a folder")),
@@ -134,7 +135,7 @@ async fn jobs_that_name_their_streams_in_opposite_orders_both_end() {
         fine(&ended(one).await);
         fine(&ended(other).await);
         assert_eq!(bench.users(), USERS as u64, "{apply}");
-        assert_eq!(look::count(&bench.place.mirror(), "own_classes"), 30);
+        assert_eq!(queries::count(&bench.place.mirror(), "own_classes"), 30);
     }
 }
 
@@ -150,7 +151,7 @@ async fn a_run_waits_for_another_one_no_longer_than_it_has_time() {
         bench.until_somebody_waits().await;
         let hasty = bench.run("hasty").await;
         assert!(matches!(hasty.outcome, Outcome::Failed(_)), "{hasty:?}");
-        let said = hasty.sentence.clone().unwrap_or_default();
+        let said = hasty.message.clone().unwrap_or_default();
         assert!(
             said.starts_with("users: another run still reads `users` of own; waited "),
             "{said}"
@@ -223,11 +224,11 @@ async fn only_a_source_that_is_another_one_now_is_made_anew() {
             2,
         ),
         (
-            "the vendor's description",
+            "the connector",
             |bench| {
-                let text = std::fs::read_to_string(bench.place.path("config/vendors/own.toml"));
+                let text = std::fs::read_to_string(bench.place.path("config/connectors/own.toml"));
                 let text = text.expect("read").replace("size = 20", "size = 21");
-                bench.place.write("config/vendors/own.toml", &text);
+                bench.place.write("config/connectors/own.toml", &text);
             },
             2,
         ),
@@ -287,7 +288,7 @@ async fn check_drop(apply: &str, streams: &str, at: &'static str) {
     bench.server.release();
     fine(&ended(run).await);
     let new = "SELECT count(*) FROM own_users WHERE sourced_id = 'zz-new'";
-    assert_eq!(look::one::<u64>(&bench.place.mirror(), new), 1, "{name}");
+    assert_eq!(queries::one::<u64>(&bench.place.mirror(), new), 1, "{name}");
     assert!(
         bench.columns("own_users").contains(&"email".to_owned()),
         "{name}"
@@ -299,7 +300,10 @@ async fn check_drop(apply: &str, streams: &str, at: &'static str) {
         "{name}"
     );
     let made = "SELECT count(*) FROM own_users_versions";
-    assert!(look::one::<u64>(&bench.place.mirror(), made) > 0, "{name}");
+    assert!(
+        queries::one::<u64>(&bench.place.mirror(), made) > 0,
+        "{name}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

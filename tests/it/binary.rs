@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::look;
 use crate::people::{roster, user, users};
 use crate::place::{Place, Plan};
+use crate::queries;
 use crate::server::{Fault, Server, Way};
 
 /// How long the program may take to stop (reliability.md 9 R11).
@@ -58,7 +58,7 @@ fn the_exit_code_says_how_it_ended() {
     server.script(|_| Some(Fault::Status(400)));
     let ran = place.run(&["sync"]);
     assert_eq!(ran.code, Some(1), "a run that failed: {ran:?}");
-    assert!(ran.out.contains("answered 400"), "{ran:?}");
+    assert!(ran.out.contains("returned 400"), "{ran:?}");
 }
 
 #[test]
@@ -67,19 +67,19 @@ fn a_missing_secret_parks_the_job_and_says_what_to_do() {
     let place = Place::new(&server, &Plan::default());
     let secret = place.path("config/secret");
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).expect("set");
-    let (outcome, sentence) = place.sync().said();
+    let (outcome, message) = place.sync().said();
     assert_eq!(outcome, "parked");
     assert!(
-        sentence.contains("can be read by others: run `chmod 600"),
-        "{sentence}"
+        message.contains("can be read by others: run `chmod 600"),
+        "{message}"
     );
     fs::remove_file(&secret).expect("removed");
     let ran = place.sync();
-    let (outcome, sentence) = ran.said();
+    let (outcome, message) = ran.said();
     assert_eq!((ran.code, outcome.as_str()), (Some(1), "parked"));
     assert!(
-        sentence.contains("secret file `secret` is missing: write it into"),
-        "{sentence}"
+        message.contains("secret file `secret` is missing: write it into"),
+        "{message}"
     );
     assert!(server.log().is_empty(), "nobody was asked");
 }
@@ -96,7 +96,7 @@ fn a_stop_in_mid_page_is_quick_and_leaves_nothing_half() {
         };
         let place = Place::new(&server, &plan);
         place.sync().fine("the first time");
-        let before = look::data(&place.mirror());
+        let before = queries::data(&place.mirror());
         server.edit("users", |users| {
             (0..100).for_each(|number| users[number] = user(number, 2))
         });
@@ -106,15 +106,18 @@ fn a_stop_in_mid_page_is_quick_and_leaves_nothing_half() {
         running.terminate();
         let ran = running.end();
         assert!(ran.took < STOPS_WITHIN, "{apply}: {:?}", ran.took);
-        let (outcome, sentence) = ran.said();
+        let (outcome, message) = ran.said();
         assert_eq!(
             (ran.code, outcome.as_str()),
             (Some(1), "interrupted"),
             "{apply}: {ran:?}"
         );
-        assert!(sentence.contains("nothing half was kept"), "{sentence}");
-        assert_eq!(look::data(&place.mirror()), before, "{apply}");
-        let ended: String = look::one(
+        assert!(
+            message.contains("unfinished streams were not written"),
+            "{message}"
+        );
+        assert_eq!(queries::data(&place.mirror()), before, "{apply}");
+        let ended: String = queries::one(
             &place.mirror(),
             "SELECT outcome FROM rollbook_runs ORDER BY run DESC LIMIT 1",
         );
@@ -151,7 +154,7 @@ fn a_stop_while_the_vendor_wants_peace_is_quick_too() {
     let ran = running.end();
     assert!(ran.took < STOPS_WITHIN, "{:?}", ran.took);
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert_eq!(look::count(&place.mirror(), "own_users"), 0);
+    assert_eq!(queries::count(&place.mirror(), "own_users"), 0);
 }
 
 #[test]
@@ -209,8 +212,8 @@ fn a_broken_configuration_tells_all_its_problems_at_once() {
         "source = \"oven\"\nstreams = [\"users\"]\nschedule = \"99 * * * *\"\n",
     );
     place.write(
-        "config/vendors/other.toml",
-        "vendor = \"other\"\nextends = \"onerooster\"\n",
+        "config/connectors/other.toml",
+        "connector = \"other\"\nextends = \"onerooster\"\n",
     );
     let ran = place.sync();
     assert_eq!((ran.code, ran.out.as_str()), (Some(78), ""), "{ran:?}");
@@ -225,7 +228,7 @@ fn a_broken_configuration_tells_all_its_problems_at_once() {
         "Europe/Wien",
         "removals",
         "there is no source `oven`",
-        "known here: `own`",
+        "known: `own`",
         "99",
         "onerooster",
         "did you mean `oneroster`",
@@ -309,7 +312,7 @@ fn a_vault_that_others_could_reach_is_shut_or_refused() {
     fs::set_permissions(&state, fs::Permissions::from_mode(0o777)).expect("set");
     let ran = place.sync();
     assert_eq!(ran.code, Some(78), "{ran:?}");
-    let words = "everybody on this machine can put files into this folder; run `chmod o-w ";
+    let words = "every user of this machine can write to this folder; run `chmod o-w ";
     assert!(ran.err.contains(words), "{ran:?}");
 }
 

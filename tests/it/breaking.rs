@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rollbook::app::{App, DaemonEngine, Overlay, Places, Setup};
+use rollbook::app::{App, DaemonEngine};
 use rollbook::clock::Clock;
-use rollbook::config::Secrets;
-use rollbook::daemon::{Event, Orders, follow};
+use rollbook::daemon::{ControlHandle, Event, run_loop};
+use rollbook::setup::files::Secrets;
+use rollbook::setup::{Folders, Overlay, Setup};
 use tokio::sync::mpsc::unbounded_channel;
 
-use crate::look;
 use crate::people::roster;
 use crate::place::{Place, Plan};
+use crate::queries;
 use crate::server::{PATIENCE, Server, Way};
 
 fn job(stream: &str) -> String {
@@ -19,7 +20,7 @@ fn job(stream: &str) -> String {
 }
 
 async fn engine(place: &Place) -> DaemonEngine {
-    let places = Places {
+    let places = Folders {
         config: place.path("config"),
         jobs: place.path("jobs"),
         state: PathBuf::from(place.mirror().parent().expect("a folder")),
@@ -40,13 +41,13 @@ async fn a_run_that_breaks_fails_alone_and_is_recorded() {
     let engine = Arc::new(engine(&place).await);
     let (tell, mut told) = unbounded_channel();
     let events = move |event: Event| match event {
-        Event::RunMoved { job, .. } if job == "breaks" => panic!("a fault of ours, played"),
+        Event::RunProgress { job, .. } if job == "breaks" => panic!("a scripted panic"),
         Event::RunEnded { job, outcome } => drop(tell.send((job, outcome.as_str()))),
         _ => {}
     };
-    let orders = Orders::default();
+    let orders = ControlHandle::default();
     let stop = orders.stop.clone();
-    let daemon = tokio::spawn(follow(engine, Clock::system(), orders, events));
+    let daemon = tokio::spawn(run_loop(engine, Clock::system(), orders, events));
     let both_twice = async {
         let (mut broken, mut fine) = (0, 0);
         while broken < 2 || fine < 2 {
@@ -65,10 +66,10 @@ async fn a_run_that_breaks_fails_alone_and_is_recorded() {
         .await
         .expect("no panic of its own")
         .expect("no mirror lost");
-    let sentence: String = look::one(
+    let message: String = queries::one(
         &place.mirror(),
-        "SELECT sentence FROM rollbook_runs WHERE job = 'breaks' AND outcome = 'failed' LIMIT 1",
+        "SELECT message FROM rollbook_runs WHERE job = 'breaks' AND outcome = 'failed' LIMIT 1",
     );
-    assert!(sentence.contains("a part of rollbook broke"), "{sentence}");
-    assert_eq!(look::count(&place.mirror(), "own_users"), 60);
+    assert!(message.contains("internal error (panic)"), "{message}");
+    assert_eq!(queries::count(&place.mirror(), "own_users"), 60);
 }

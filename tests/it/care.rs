@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::look;
 use crate::people::{user, users};
 use crate::place::{Place, Plan, Ran};
+use crate::queries;
 use crate::server::{Fault, PATIENCE, Server, Way};
 
 fn place(server: &Server) -> Place {
@@ -38,10 +38,13 @@ fn backup(place: &Place) -> String {
 fn a_backup_is_made_beside_a_run_and_holds_one_state() {
     let server = Server::of_users(Way::TotalInHeader, users(60));
     let place = place(&server);
-    let before = look::data(&place.mirror());
+    let before = queries::data(&place.mirror());
     let made = place.run(&["backup", "--to", "elsewhere", "--with-vault"]);
     assert_eq!(made.code, Some(0), "{made:?}");
-    assert!(made.out.contains("60 rows of 1 table compared"), "{made:?}");
+    assert!(
+        made.out.contains("fingerprints of 60 rows in 1 table"),
+        "{made:?}"
+    );
     let names: Vec<String> = fs::read_dir(place.path("elsewhere"))
         .expect("made")
         .map(|entry| {
@@ -60,14 +63,14 @@ fn a_backup_is_made_beside_a_run_and_holds_one_state() {
         .iter()
         .find(|name| name.starts_with("mirror-"))
         .expect("a copy");
-    assert_eq!(look::data(&place.path("elsewhere").join(copy)), before);
+    assert_eq!(queries::data(&place.path("elsewhere").join(copy)), before);
 
     server.edit("users", |users| users[0] = user(0, 2));
     server.script(|asked| (asked.list == "users").then_some(Fault::Wait));
     let running = place.start(place.command(&["sync"]));
     server.until_somebody_waits();
     let copy = backup(&place);
-    assert_eq!(look::data(copy.as_ref()), before, "beside a run");
+    assert_eq!(queries::data(copy.as_ref()), before, "beside a run");
     let refused = place.run(&["restore", &copy]);
     assert_eq!(refused.code, Some(75), "{refused:?}");
     server.release();
@@ -79,7 +82,7 @@ fn a_damaged_mirror_is_found_and_a_backup_brings_it_back() {
     let server = Server::of_users(Way::TotalInHeader, users(60));
     let place = place(&server);
     let good = backup(&place);
-    let data = look::data(&place.mirror());
+    let data = queries::data(&place.mirror());
     let fine = place.run(&["verify", "--all"]);
     assert_eq!(fine.code, Some(0), "{fine:?}");
 
@@ -98,8 +101,11 @@ fn a_damaged_mirror_is_found_and_a_backup_brings_it_back() {
 
     let restored = place.run(&["restore", &good]);
     assert_eq!(restored.code, Some(0), "{restored:?}");
-    assert!(restored.out.contains("is kept as"), "{restored:?}");
-    assert_eq!(look::data(&place.mirror()), data);
+    assert!(
+        restored.out.contains("The previous mirror is"),
+        "{restored:?}"
+    );
+    assert_eq!(queries::data(&place.mirror()), data);
     server.edit("users", |users| users[0] = user(0, 2));
     let next = place.sync().fine("after the restore");
     assert_eq!(next.stream("users")["reading"], "full");
@@ -113,7 +119,7 @@ fn a_sample_says_its_seed() {
     let ran = place.run(&["verify", "--json", "--seed", "7"]);
     let found = json(&ran);
     assert_eq!(
-        (found["seed"].as_u64(), found["whole"].as_bool()),
+        (found["seed"].as_u64(), found["intact"].as_bool()),
         (Some(7), Some(true))
     );
     let ran = place.run(&["verify", "--seed", "7", "--all"]);
@@ -150,7 +156,7 @@ fn the_daemon_makes_backups_by_itself_and_keeps_as_many_as_it_should() {
     daemon.terminate();
     let ran = daemon.end();
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.err.contains("backup made and verified"), "{ran:?}");
+    assert!(ran.err.contains("backup created and verified"), "{ran:?}");
     let verified = place.run(&["verify", &format!("state/safe/{}", copies()[0])]);
     assert_eq!(verified.code, Some(0), "{verified:?}");
 }

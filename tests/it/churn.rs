@@ -1,8 +1,8 @@
 //! Cost follows change: no churn writes no row, churn writes exactly its rows, and the past stays readable.
 
-use crate::look;
 use crate::people::{key, roster, user};
 use crate::place::{Place, Plan, Ran};
+use crate::queries;
 use crate::server::{Server, Way};
 
 const STREAMS: &[&str] = &[
@@ -33,7 +33,7 @@ fn without_churn_no_row_is_written() {
     for way in [Way::TotalInHeader, Way::Silent, Way::Linked] {
         let (_server, place) = mirrored(way);
         let mirror = place.mirror();
-        let before = look::data(&mirror);
+        let before = queries::data(&mirror);
         let kept = |table: &str| {
             ![
                 "rollbook_runs",
@@ -42,31 +42,32 @@ fn without_churn_no_row_is_written() {
             ]
             .contains(&table)
         };
-        let others = look::content(&mirror, kept);
-        let shape: Vec<String> = look::list(
+        let others = queries::content(&mirror, kept);
+        let shape: Vec<String> = queries::list(
             &mirror,
             "SELECT coalesce(sql, name) FROM sqlite_schema ORDER BY name",
         );
         let ran = place.sync().fine("the second time");
         for stream in STREAMS {
-            let counts = ["new", "changed", "gone", "waiting"].map(|name| ran.number(stream, name));
+            let counts =
+                ["new", "changed", "removed", "unconfirmed"].map(|name| ran.number(stream, name));
             assert_eq!(counts, [0; 4], "{way:?} {stream}");
             assert_eq!(
                 ran.number(stream, "unchanged"),
-                look::count(&mirror, &format!("own_{stream}")),
+                queries::count(&mirror, &format!("own_{stream}")),
                 "{way:?} {stream}"
             );
         }
-        assert_eq!(look::data(&mirror), before, "{way:?}");
-        assert_eq!(look::content(&mirror, kept), others, "{way:?}");
+        assert_eq!(queries::data(&mirror), before, "{way:?}");
+        assert_eq!(queries::content(&mirror, kept), others, "{way:?}");
         assert_eq!(
-            look::list::<String>(
+            queries::list::<String>(
                 &mirror,
                 "SELECT coalesce(sql, name) FROM sqlite_schema ORDER BY name"
             ),
             shape
         );
-        assert_eq!(look::count(&mirror, "rollbook_runs"), 2);
+        assert_eq!(queries::count(&mirror, "rollbook_runs"), 2);
     }
 }
 
@@ -81,7 +82,8 @@ fn churn_writes_its_rows_and_the_past_stays_readable() {
     });
     let ran = place.sync().fine("with churn");
     let counts = |ran: &Ran| {
-        ["new", "changed", "gone", "waiting", "unchanged"].map(|name| ran.number("users", name))
+        ["new", "changed", "removed", "unconfirmed", "unchanged"]
+            .map(|name| ran.number("users", name))
     };
     assert_eq!(counts(&ran), [4, 5, 0, 2, 293]);
     let ran = place.sync().fine("the second reading that misses two");
@@ -99,7 +101,7 @@ fn churn_writes_its_rows_and_the_past_stays_readable() {
         ),
         (
             "the rows that left",
-            "SELECT sourced_id FROM own_users_history WHERE _ended = 'gone' ORDER BY 1",
+            "SELECT sourced_id FROM own_users_history WHERE _ended = 'removed' ORDER BY 1",
             keys(10..12),
         ),
         (
@@ -113,11 +115,11 @@ fn churn_writes_its_rows_and_the_past_stays_readable() {
             keys(10..12),
         ),
     ] {
-        assert_eq!(look::list::<String>(&mirror, sql), expected, "{what}");
+        assert_eq!(queries::list::<String>(&mirror, sql), expected, "{what}");
     }
     let other_tables = "SELECT count(*) FROM own_classes WHERE _run <> 1";
     assert_eq!(
-        look::one::<u64>(&mirror, other_tables),
+        queries::one::<u64>(&mirror, other_tables),
         0,
         "nobody else was touched"
     );
@@ -141,7 +143,7 @@ fn as_of(place: &Place) {
         (2, 304, "Family 3 the 2th of a name that is rather long"),
         (3, 302, "Family 3 the 2th of a name that is rather long"),
     ] {
-        let moment: String = look::one(
+        let moment: String = queries::one(
             &mirror,
             &format!("SELECT ended FROM rollbook_runs WHERE run = {run}"),
         );
@@ -149,16 +151,16 @@ fn as_of(place: &Place) {
             "FROM own_users_versions WHERE _since <= '{moment}' AND (_until IS NULL OR _until > '{moment}')"
         );
         assert_eq!(
-            look::one::<u64>(&mirror, &format!("SELECT count(*) {then}")),
+            queries::one::<u64>(&mirror, &format!("SELECT count(*) {then}")),
             users,
             "after run {run}"
         );
-        let name: String = look::one(
+        let name: String = queries::one(
             &mirror,
             &format!("SELECT family_name {then} AND sourced_id = '{}'", key(3)),
         );
         assert_eq!(name, name_of_third, "after run {run}");
-        let tenth: u64 = look::one(
+        let tenth: u64 = queries::one(
             &mirror,
             &format!("SELECT count(*) {then} AND sourced_id = '{}'", key(10)),
         );
@@ -174,9 +176,9 @@ fn keys(numbers: impl Iterator<Item = usize>) -> Vec<String> {
 fn a_row_that_comes_back_is_a_new_version() {
     let (server, place) = mirrored(Way::TotalInHeader);
     server.edit("users", |users| drop(users.remove(20)));
-    for gone in [0, 1] {
+    for removed in [0, 1] {
         let ran = place.sync().fine("one less, when two readings say so");
-        assert_eq!(ran.number("users", "gone"), gone);
+        assert_eq!(ran.number("users", "removed"), removed);
     }
     server.edit("users", |users| users.push(user(20, 1)));
     assert_eq!(place.sync().fine("back").number("users", "new"), 1);
@@ -184,15 +186,18 @@ fn a_row_that_comes_back_is_a_new_version() {
         "SELECT coalesce(_ended, 'now') FROM own_users_versions WHERE sourced_id = '{}' ORDER BY _since",
         key(20)
     );
-    assert_eq!(look::list::<String>(&place.mirror(), &sql), ["gone", "now"]);
+    assert_eq!(
+        queries::list::<String>(&place.mirror(), &sql),
+        ["removed", "now"]
+    );
 }
 
 #[test]
 fn a_dry_run_says_it_and_writes_nothing() {
     let (server, place) = mirrored(Way::TotalInHeader);
     server.edit("users", |users| users.push(user(300, 1)));
-    let before = look::content(&place.mirror(), |_| true);
+    let before = queries::content(&place.mirror(), |_| true);
     let ran = place.run(&["sync", "--dry-run", "--json"]).fine("dry");
     assert_eq!(ran.number("users", "new"), 1);
-    assert_eq!(look::content(&place.mirror(), |_| true), before);
+    assert_eq!(queries::content(&place.mirror(), |_| true), before);
 }

@@ -8,8 +8,8 @@ use serde_json::Value;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::look;
 use crate::place::{Place, Ran};
+use crate::queries;
 
 /// The shipped configuration with this place's state.
 fn rollbook(place: &Place, arguments: &[&str]) -> Ran {
@@ -86,7 +86,7 @@ fn lists_are_shown_searched_and_come_back_from_csv_as_they_went() {
     let mirror = place.mirror();
     let lists = json(&place, &["combos", "--json"]);
     let lists = lists.as_array().expect("lists");
-    let counted: u64 = look::one(&mirror, "SELECT count(DISTINCT list) FROM wisenet_combos");
+    let counted: u64 = queries::one(&mirror, "SELECT count(DISTINCT list) FROM wisenet_combos");
     assert_eq!(lists.len() as u64, counted);
     let entries: i64 = lists
         .iter()
@@ -96,7 +96,7 @@ fn lists_are_shown_searched_and_come_back_from_csv_as_they_went() {
         .sum();
     assert_eq!(
         entries,
-        look::one::<i64>(&mirror, "SELECT count(*) FROM wisenet_combos")
+        queries::one::<i64>(&mirror, "SELECT count(*) FROM wisenet_combos")
     );
 
     let outcomes = json(&place, &["combos", "outcomes", "--json"]);
@@ -119,7 +119,7 @@ fn lists_are_shown_searched_and_come_back_from_csv_as_they_went() {
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("did you mean `outcomes`?"), "{ran:?}");
 
-    let before = look::content(&mirror, |_| true);
+    let before = queries::content(&mirror, |_| true);
     let csv = rollbook(&place, &["combos", "--csv"]);
     assert!(
         csv.out.contains("\"'@@\"") && csv.out.contains("\"00\""),
@@ -130,7 +130,7 @@ fn lists_are_shown_searched_and_come_back_from_csv_as_they_went() {
     assert_eq!(told["same"], true, "{told:#}");
     assert_eq!(told["differences"]["same_lists"], counted);
     assert_eq!(
-        look::content(&mirror, |_| true),
+        queries::content(&mirror, |_| true),
         before,
         "the mirror was written"
     );
@@ -157,7 +157,7 @@ fn a_workbook_is_compared_and_a_bad_one_is_told_plainly() {
     assert_eq!(
         (
             &outcomes["labels"][0]["code"],
-            &outcomes["labels"][0]["place"]["row"]
+            &outcomes["labels"][0]["location"]["row"]
         ),
         (&"00".into(), &4.into())
     );

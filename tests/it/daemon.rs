@@ -36,7 +36,7 @@ fn a_broken_file_is_shown_everywhere_and_the_old_configuration_stays() {
     service.hear("RELOADING=1");
     let told = service.hear("READY=1");
     assert!(
-        told.contains("STATUS=the configuration on disk is refused"),
+        told.contains("STATUS=the configuration on disk was refused"),
         "{told}"
     );
     assert!(told.contains("roster.toml:1:1: "), "{told}");
@@ -54,11 +54,11 @@ fn a_broken_file_is_shown_everywhere_and_the_old_configuration_stays() {
     let mut command = service.place.command(&["status"]);
     command.env("RUNTIME_DIRECTORY", service.place.path("runtime"));
     let shown = service.place.start(command).end();
-    assert!(shown.out.contains("The daemon runs since "), "{shown:?}");
     assert!(
-        shown.out.contains("goes on with the one before"),
+        shown.out.contains("The daemon has been running since "),
         "{shown:?}"
     );
+    assert!(shown.out.contains("keeps the previous one"), "{shown:?}");
     assert!(shown.out.contains("roster.toml:1:1: "), "{shown:?}");
 
     service.place.write("jobs/roster.toml", &good);
@@ -169,7 +169,7 @@ fn a_stop_is_quick_whatever_goes_on() {
         }
         let (place, _) = service.stop();
         server.release();
-        let ended: String = crate::look::one(
+        let ended: String = crate::queries::one(
             &place.mirror(),
             "SELECT outcome FROM rollbook_runs ORDER BY run DESC LIMIT 1",
         );
@@ -214,10 +214,10 @@ fn the_log_is_text_or_json_and_a_foreign_journal_is_not_written_to() {
     // Device and inode of nobody's standard error: inherited from a unit that started somebody else.
     let text = form(&[("JOURNAL_STREAM", "9:1")]);
     assert!(
-        text.contains(" INFO rollbook runs jobs=1 mirror="),
+        text.contains(" INFO rollbook started jobs=1 mirror="),
         "{text}"
     );
-    let lines = form(&[("ROLLBOOK_LOG_FORM", "json")]);
+    let lines = form(&[("ROLLBOOK_LOG_FORMAT", "json")]);
     for line in lines.lines() {
         let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
         assert!(
@@ -259,8 +259,11 @@ fn what_a_run_held_back_is_approved_while_the_daemon_runs() {
     );
     let told = service.hear("STATUS=next tick roster at ");
     assert!(told.contains("last roster ok at "), "{told}");
-    assert_eq!(crate::look::count(&service.place.mirror(), "own_users"), 30);
-    let cause: String = crate::look::one(
+    assert_eq!(
+        crate::queries::count(&service.place.mirror(), "own_users"),
+        30
+    );
+    let cause: String = crate::queries::one(
         &service.place.mirror(),
         "SELECT cause FROM rollbook_runs ORDER BY run DESC LIMIT 1",
     );
@@ -283,10 +286,10 @@ fn a_job_is_resumed_and_a_stream_reset_while_the_daemon_runs() {
         "{resumed:?}"
     );
     let again = beside(&service, &["resume", "roster"]);
-    assert_eq!(again.out, "roster was not waiting for anything.\n");
+    assert_eq!(again.out, "roster was not waiting.\n");
     let reset = beside(&service, &["reset", "roster", "users"]);
     assert_eq!(
-        reset.out, "The next run of roster reads own_users in full; no row was touched.\n",
+        reset.out, "The next run of roster reads own_users in full; no row was changed.\n",
         "{reset:?}"
     );
     let wrong = beside(&service, &["reset", "roster", "user"]);

@@ -1,4 +1,4 @@
-//! The shipped demonstration end to end: invented vendors, shipped descriptions, shipped jobs, from an empty folder.
+//! The shipped demonstration end to end: invented vendors, shipped connectors, shipped jobs, from an empty folder.
 //!
 //! Each day of the invented school the mirror must count as many rows as the sandbox says a
 //! complete reading finds; from the second day on only churn is written.
@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::look;
 use crate::place::{Place, Ran};
+use crate::queries;
 
 /// Pupils; enough for several pages of the larger lists.
 const STUDENTS: &str = "150";
@@ -70,12 +70,12 @@ fn the_mirror_is_what_the_sandbox_serves_day_after_day() {
         let mut counts = Vec::new();
         for (source, stream) in streams(&demo) {
             let name = stream["stream"].as_str().expect("a name");
-            let there = look::count(&mirror, &format!("{source}_{name}"));
-            let waiting = stream["waiting"].as_u64().expect("a number");
+            let there = queries::count(&mirror, &format!("{source}_{name}"));
+            let unconfirmed = stream["unconfirmed"].as_u64().expect("a number");
             counts.push(there);
             let served = told["vendors"][&source][name].as_u64();
-            if served != Some(there - waiting) {
-                wrong.push(format!("{source}.{name}: {there} rows, {waiting} of them wait, the vendor has {served:?}"));
+            if served != Some(there - unconfirmed) {
+                wrong.push(format!("{source}.{name}: {there} rows, {unconfirmed} of them wait, the vendor has {served:?}"));
             }
             let outcome = stream["outcome"].as_str().expect("an outcome");
             assert!(
@@ -94,11 +94,11 @@ fn the_mirror_is_what_the_sandbox_serves_day_after_day() {
                 .map(|(_, stream)| stream[name].as_u64().expect("a number"))
                 .sum()
         };
-        let written = number("new") + number("changed") + number("gone");
+        let written = number("new") + number("changed") + number("removed");
         let all: u64 = counts.iter().sum();
         if day == 1 {
             assert_eq!(
-                (number("new"), number("changed"), number("gone")),
+                (number("new"), number("changed"), number("removed")),
                 (all, 0, 0)
             );
         } else {
@@ -108,14 +108,14 @@ fn the_mirror_is_what_the_sandbox_serves_day_after_day() {
                 "day {day}: {written} of {all} rows written"
             );
             assert_eq!(
-                all + number("gone"),
+                all + number("removed"),
                 counts_before.iter().sum::<u64>() + number("new"),
                 "day {day}"
             );
         }
         counts_before = counts;
         let ended: Vec<Option<String>> =
-            look::list(&mirror, "SELECT DISTINCT outcome FROM rollbook_runs");
+            queries::list(&mirror, "SELECT DISTINCT outcome FROM rollbook_runs");
         assert_eq!(ended, [Some("ok".to_owned())], "day {day}");
     }
 }

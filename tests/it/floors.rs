@@ -1,4 +1,4 @@
-//! What the sources themselves must keep to: floors look down only, one door to each thing, files of a readable size.
+//! What the sources themselves must keep to: floors import downwards only, and there is one way to each thing.
 //!
 //! Reads the text of `src/`, so it is coarse: names are looked for, not resolved. Tests inside `src/`
 //! may do what the code beside them may not.
@@ -8,68 +8,99 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::PathBuf;
 
-use rollbook::app::{Overlay, Places, Setup};
-use rollbook::vendor::load::Descriptions;
+use rollbook::connector::load::Connectors;
+use rollbook::setup::{Folders, Overlay, resolve};
 
 use crate::sources::{Source, is_comment, sources};
 
 /// Whom each part of the program may name; a part always knows itself. `lib.rs` and `main.rs` know all.
 const FLOORS: &[(&str, &[&str])] = &[
-    ("model", &[]),
+    ("document", &[]),
+    ("model", &["document"]),
     ("clock", &[]),
-    ("folder", &["model"]),
-    ("config", &["model", "clock", "folder"]),
-    ("vendor", &["model", "clock", "folder"]),
-    ("http", &["model", "clock", "folder"]),
-    ("store", &["model", "clock", "folder"]),
-    ("sheets", &["model", "clock", "folder"]),
+    ("folder", &["document", "model"]),
+    ("connector", &["document", "model", "clock", "folder"]),
+    ("http", &["document", "model", "clock", "folder"]),
+    ("auth", &["document", "model", "clock", "folder", "http"]),
+    ("store", &["document", "model", "clock", "folder"]),
+    ("spreadsheets", &["document", "model", "clock", "folder"]),
+    (
+        "setup",
+        &[
+            "document",
+            "model",
+            "clock",
+            "folder",
+            "connector",
+            "http",
+            "auth",
+            "store",
+        ],
+    ),
     (
         "sync",
         &[
-            "model", "clock", "folder", "config", "vendor", "http", "store",
+            "document",
+            "model",
+            "clock",
+            "folder",
+            "connector",
+            "http",
+            "store",
         ],
     ),
     (
         "daemon",
         &[
-            "model", "clock", "folder", "config", "vendor", "http", "store", "sync",
-        ],
-    ),
-    (
-        "web",
-        &[
-            "model", "clock", "folder", "config", "vendor", "http", "store", "sync",
+            "document",
+            "model",
+            "clock",
+            "folder",
+            "connector",
+            "http",
+            "store",
+            "setup",
+            "sync",
         ],
     ),
     (
         "app",
         &[
-            "model", "clock", "folder", "config", "vendor", "http", "store", "sync", "daemon",
-            "web",
+            "document",
+            "model",
+            "clock",
+            "folder",
+            "connector",
+            "http",
+            "auth",
+            "store",
+            "setup",
+            "sync",
+            "daemon",
         ],
     ),
-    // Simulated vendors share nothing with the program: a shared mistake could not show.
-    ("sandbox", &[]),
     (
         "cli",
         &[
-            "model", "clock", "folder", "config", "vendor", "http", "store", "sync", "daemon",
-            "web", "app", "sandbox", "sheets",
+            "document",
+            "model",
+            "clock",
+            "folder",
+            "connector",
+            "http",
+            "auth",
+            "store",
+            "setup",
+            "sync",
+            "daemon",
+            "app",
+            "spreadsheets",
         ],
     ),
 ];
 
-/// No file is longer, so that one can be read in one go. Tests that are tables of cases may be.
-const LONGEST: usize = 600;
-
-/// Files that are longer all the same, and why. One that became shorter leaves this list.
-const LONGER: &[(&str, &str)] = &[(
-    "vendor/description.rs",
-    "the types of one file; their comments are its reference text",
-)];
-
-/// Files and folders below `src/` that may name a vendor: the list of what is built in, and the simulated vendors.
-const VENDORS_NAMED_IN: &[&str] = &["vendor/builtin.rs", "sandbox/"];
+/// Files and folders below `src/` that may name a vendor: the list of what is built in.
+const VENDORS_NAMED_IN: &[&str] = &["connector/builtin.rs", "sandbox/"];
 
 /// Every line of code (comments too, where wanted) that `is_wrong` says something about.
 fn complaints(comments: bool, is_wrong: impl Fn(&Source, &str) -> Option<String>) -> Vec<String> {
@@ -174,7 +205,7 @@ fn there_is_one_door_to_time() {
         ".elapsed()",
     ];
     none(complaints(false, |source, line| {
-        let may = source.is_below(&["clock.rs", "http/deadline.rs", "sandbox/"]);
+        let may = source.is_below(&["clock.rs", "http/deadline.rs"]);
         let word = words.iter().find(|word| line.contains(**word))?;
         (!may).then(|| format!("`{word}` belongs into clock.rs"))
     }));
@@ -191,8 +222,7 @@ fn sql_stands_in_the_store_only() {
             line.contains(&format!("\"{word} "))
                 || line.trim_start().starts_with(&format!("{word} "))
         })?;
-        let crates = source.part() != "store" && source.part() != "sandbox";
-        crates.then(|| format!("`{word}` belongs into store/"))
+        (source.part() != "store").then(|| format!("`{word}` belongs into store/"))
     }));
     none(complaints(false, |source, line| {
         (source.part() != "store" && line.contains("rusqlite"))
@@ -245,8 +275,8 @@ fn nothing_but_the_session_the_keeper_and_an_alert_sends() {
             "Method::DELETE",
         ];
         let word = writes.iter().find(|word| line.contains(**word))?;
-        let may =
-            source.part() != "http" || source.is_below(&["http/token_request.rs", "http/note.rs"]);
+        let may = source.part() != "http"
+            || source.is_below(&["http/token_request.rs", "http/alert_post.rs"]);
         (!may).then(|| {
             format!("`{word}`: nothing but a token request and an alert is anything but a GET")
         })
@@ -255,36 +285,9 @@ fn nothing_but_the_session_the_keeper_and_an_alert_sends() {
         let client = line.contains("Client::builder")
             || line.contains("ClientBuilder")
             || line.contains("reqwest::get");
-        (client && !source.is_below(&["http/client.rs", "sandbox/"]))
+        (client && !source.is_below(&["http/client.rs"]))
             .then(|| "clients are made in http/client.rs".to_owned())
     }));
-}
-
-#[test]
-fn files_are_of_a_readable_size() {
-    for source in sources() {
-        let is_listed = LONGER.iter().any(|(name, _)| *name == source.name);
-        let is_long = source.length > LONGEST;
-        assert!(
-            is_listed || !is_long,
-            "src/{} has {} lines: split it, or say why it is better whole",
-            source.name,
-            source.length
-        );
-        assert!(
-            is_long || !is_listed,
-            "src/{} has {} lines and needs no exception any more",
-            source.name,
-            source.length
-        );
-    }
-    let names: BTreeSet<String> = sources().into_iter().map(|source| source.name).collect();
-    assert!(
-        LONGER
-            .iter()
-            .all(|(name, why)| names.contains(*name) && !why.is_empty()),
-        "an exception for a file that is not there"
-    );
 }
 
 #[test]
@@ -306,15 +309,13 @@ fn every_file_says_what_it_is() {
 #[test]
 fn all_shipped_files_load() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let places = Places {
+    let places = Folders {
         config: root.join("config"),
         jobs: root.join("jobs"),
         state: root.join("no-such-folder"),
     };
-    let setup = match Setup::load(&places, &Overlay::default()) {
-        Ok(setup) => setup,
-        Err(problems) => panic!("{}", problems.render(rollbook::model::Look::Plain)),
-    };
+    let (setup, problems) = resolve(&places, &Overlay::default());
+    let setup = setup.unwrap_or_else(|| panic!("{problems}"));
     let shipped = |folder: &str| fs::read_dir(root.join(folder)).expect("a folder").count();
     assert_eq!(setup.jobs.len(), shipped("jobs"));
     // One vendor offers little else than a password, and the example says so.
@@ -327,14 +328,13 @@ fn all_shipped_files_load() {
         crosswalks.filter(|name| is_crosswalk(name)).count()
     );
     assert!(
-        setup.notes.iter().all(|note| is_expected(&note.message)),
-        "{}",
-        setup.notes.render(rollbook::model::Look::Plain)
+        problems.iter().all(|note| is_expected(&note.message)),
+        "{problems}"
     );
-    let descriptions = Descriptions::built_in().expect("the descriptions that are built in");
+    let connectors = Connectors::built_in().expect("the connectors that are built in");
     assert_eq!(
-        descriptions.names().count(),
-        shipped("config/vendors"),
-        "a file in config/vendors/ is not built in"
+        connectors.names().count(),
+        shipped("config/connectors"),
+        "a file in config/connectors/ is not built in"
     );
 }

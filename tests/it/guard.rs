@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
-use crate::look;
 use crate::people::{class, roster, user, users};
 use crate::place::{Place, Plan, Ran};
+use crate::queries;
 use crate::server::{Asked, Fault, Server, Way};
 
 /// A vendor with users `0..count`, mirrored.
@@ -33,7 +33,7 @@ fn mirrored_by(page: usize, way: Way, count: usize, job: &str) -> (Server, Place
 }
 
 fn live(place: &Place) -> u64 {
-    look::count(&place.mirror(), "own_users")
+    queries::count(&place.mirror(), "own_users")
 }
 
 /// `rollbook approve` of a held run: reads again, and applies the same difference.
@@ -102,7 +102,7 @@ fn implausible_readings_are_held_and_plausible_ones_are_not() {
             Err("the keys of 200 of 200 rows were replaced"),
         ),
         (
-            "a status says that most are gone",
+            "a status says that most are removed",
             200,
             |users| (0..150).for_each(|number| users[number]["status"] = "tobedeleted".into()),
             Err("150 of 200 rows would be removed"),
@@ -111,7 +111,7 @@ fn implausible_readings_are_held_and_plausible_ones_are_not() {
     for (what, count, change, expected) in cases {
         let (server, place) = mirrored(Way::TotalInHeader, count, "");
         server.edit("users", change);
-        let before = look::data(&place.mirror());
+        let before = queries::data(&place.mirror());
         match expected {
             Ok((readings, left)) => {
                 for reading in 1..=readings {
@@ -126,7 +126,7 @@ fn implausible_readings_are_held_and_plausible_ones_are_not() {
             }
             Err(why) => {
                 place.sync().held(why);
-                assert_eq!(look::data(&place.mirror()), before, "{what}");
+                assert_eq!(queries::data(&place.mirror()), before, "{what}");
             }
         }
     }
@@ -170,7 +170,7 @@ fn values_that_cannot_be_read_hold_a_stream_only_where_they_are_many() {
         ),
     ] {
         let (server, place) = mirrored(Way::TotalInHeader, 200, "");
-        let before = look::data(&place.mirror());
+        let before = queries::data(&place.mirror());
         server.edit("users", |users| {
             users.iter_mut().take(rows).for_each(change)
         });
@@ -180,7 +180,7 @@ fn values_that_cannot_be_read_hold_a_stream_only_where_they_are_many() {
                 Err(why) => drop(place.sync().held(why)),
             }
             // A list with a row that cannot be identified removes nothing: it may be any that is missing.
-            assert_eq!(look::data(&place.mirror()), before, "{what}");
+            assert_eq!(queries::data(&place.mirror()), before, "{what}");
         }
     }
 }
@@ -230,14 +230,14 @@ fn a_school_that_vanishes_is_held_where_the_job_looks_at_schools() {
         );
         place.sync().fine("the first time");
         server.edit("classes", |classes| drop(classes.drain(..8)));
-        for gone in [0, 8] {
+        for removed in [0, 8] {
             if is_held {
                 place
                     .sync()
                     .held("all 8 rows of school-small would be removed");
             } else {
                 let ran = place.sync().fine("8 of 300, when two readings say so");
-                assert_eq!(ran.number("classes", "gone"), gone);
+                assert_eq!(ran.number("classes", "removed"), removed);
             }
         }
     }
@@ -249,20 +249,20 @@ fn an_approval_is_good_for_exactly_the_difference_that_was_held() {
         let (server, place) = mirrored(way, 200, "");
         server.edit("users", |users| users.truncate(120));
         let held = place.sync().held("80 of 200 rows would be removed");
-        let before = look::data(&place.mirror());
+        let before = queries::data(&place.mirror());
         server.edit("users", |users| users.truncate(119));
         let another = approve(&place, &held).held("81 of 200 rows would be removed");
-        assert_eq!(look::data(&place.mirror()), before, "{way:?}");
+        assert_eq!(queries::data(&place.mirror()), before, "{way:?}");
         server.edit("users", |list| list[0] = user(119, 1));
         let other_rows = approve(&place, &another).held("81 of 200 rows would be removed");
         let ran = approve(&place, &other_rows).fine("what was approved");
         assert_eq!(
-            (ran.number("users", "gone"), live(&place)),
+            (ran.number("users", "removed"), live(&place)),
             (81, 119),
             "{way:?}"
         );
-        let gone = "SELECT count(*) FROM own_users_history WHERE _ended = 'gone'";
-        assert_eq!(look::one::<u64>(&place.mirror(), gone), 81, "{way:?}");
+        let removed = "SELECT count(*) FROM own_users_history WHERE _ended = 'removed'";
+        assert_eq!(queries::one::<u64>(&place.mirror(), removed), 81, "{way:?}");
         // The same rows come back and go again: that is another day, and another approval.
         let less = |list: &mut Vec<Value>| {
             list.truncate(119);
@@ -295,26 +295,26 @@ fn together_means_all_streams_or_none() {
         let place = Place::new(&server, &plan);
         server.script(|asked| (asked.list == "classes").then_some(Fault::Status(400)));
         let ran = place.sync();
-        let (outcome, sentence) = ran.said();
+        let (outcome, message) = ran.said();
         assert_eq!(
             (ran.code, outcome.as_str()),
             (Some(1), "failed"),
             "{apply}: {ran:?}"
         );
         assert!(
-            sentence.contains("read page 1 of classes") && sentence.contains("400"),
-            "{sentence}"
+            message.contains("read page 1 of classes") && message.contains("400"),
+            "{message}"
         );
         let counts: Vec<u64> = STREAMS
             .iter()
-            .map(|stream| look::count(&place.mirror(), &format!("own_{stream}")))
+            .map(|stream| queries::count(&place.mirror(), &format!("own_{stream}")))
             .collect();
         assert_eq!(counts, visible, "{apply}");
         server.behave();
         place.sync().fine("when the vendor is well again");
         let counts: Vec<u64> = STREAMS
             .iter()
-            .map(|stream| look::count(&place.mirror(), &format!("own_{stream}")))
+            .map(|stream| queries::count(&place.mirror(), &format!("own_{stream}")))
             .collect();
         assert_eq!(counts, [1, 3, 100, 30, 100], "{apply}");
     }
@@ -331,16 +331,16 @@ fn a_held_stream_holds_back_the_streams_applied_together_with_it() {
     };
     let place = Place::new(&server, &plan);
     place.sync().fine("the first time");
-    let before = look::data(&place.mirror());
+    let before = queries::data(&place.mirror());
     server.edit("users", |users| {
         users.extend((100..110).map(|number| user(number, 1)))
     });
     server.edit("classes", |classes| classes.truncate(10));
     let held = place.sync().held("20 of 30 rows would be removed");
-    assert_eq!(look::data(&place.mirror()), before);
+    assert_eq!(queries::data(&place.mirror()), before);
     approve(&place, &held).fine("what was approved");
     assert_eq!(
-        (live(&place), look::count(&place.mirror(), "own_classes")),
+        (live(&place), queries::count(&place.mirror(), "own_classes")),
         (110, 10)
     );
 }
@@ -365,15 +365,15 @@ fn absence_is_believed_at_once_only_where_one_answer_holds_the_whole_list() {
         let first = place.sync().fine("five are missing");
         assert_eq!(
             (
-                first.number("users", "gone"),
-                first.number("users", "waiting")
+                first.number("users", "removed"),
+                first.number("users", "unconfirmed")
             ),
             (at_first, 5 - at_first),
             "{what}"
         );
         assert_eq!(live(&place), 200 - at_first, "{what}");
         let second = place.sync().fine("and again");
-        assert_eq!(second.number("users", "gone"), 5 - at_first, "{what}");
+        assert_eq!(second.number("users", "removed"), 5 - at_first, "{what}");
         assert_eq!(live(&place), 195, "{what}");
     }
 }
@@ -384,17 +384,23 @@ fn a_row_that_waits_and_comes_back_has_never_left() {
     for _ in 0..2 {
         server.edit("users", |users| drop(users.remove(50)));
         assert_eq!(
-            place.sync().fine("missing once").number("users", "waiting"),
+            place
+                .sync()
+                .fine("missing once")
+                .number("users", "unconfirmed"),
             1
         );
         server.edit("users", |users| users.push(user(50, 1)));
         let back = place.sync().fine("back");
         assert_eq!(
-            (back.number("users", "waiting"), back.number("users", "new")),
+            (
+                back.number("users", "unconfirmed"),
+                back.number("users", "new")
+            ),
             (0, 0)
         );
     }
-    assert_eq!(look::count(&place.mirror(), "own_users_history"), 0);
+    assert_eq!(queries::count(&place.mirror(), "own_users_history"), 0);
 }
 
 /// How often a reading begins: at the first page.
@@ -427,24 +433,24 @@ fn a_reading_that_contradicts_itself_is_made_twice_more_and_then_removes_nothing
     let always: Script = |_, asked| (asked.offset == 50).then_some(Fault::Twice);
     let at_first: Script =
         |reading, asked| (reading == 1 && asked.offset == 50).then_some(Fault::Half);
-    let total = "received 195 of 210 rows that the server declares";
+    let total = "received 195 of 210 declared rows";
     let cases: [(Way, Script, usize, Result<u64, &str>); 9] = [
         (
             Way::TotalInHeader,
             moving,
             3,
-            Err("the declared total moved"),
+            Err("the declared total changed"),
         ),
-        (Way::TotalInBody, moving, 3, Err("the declared total moved")),
+        (
+            Way::TotalInBody,
+            moving,
+            3,
+            Err("the declared total changed"),
+        ),
         (Way::TotalInHeader, wrong, 3, Err(total)),
         (Way::Linked, wrong, 3, Err(total)),
-        (
-            Way::TotalInHeader,
-            twice,
-            3,
-            Err("1 row was received twice"),
-        ),
-        (Way::Silent, twice, 3, Err("received twice")),
+        (Way::TotalInHeader, twice, 3, Err("received 1 row twice")),
+        (Way::Silent, twice, 3, Err("received 1 row twice")),
         // The same row in two readings is a habit, and says nothing of others; they wait for the next run.
         (Way::TotalInHeader, always, 2, Ok(5)),
         (Way::Silent, always, 2, Ok(5)),
@@ -464,7 +470,7 @@ fn a_reading_that_contradicts_itself_is_made_twice_more_and_then_removes_nothing
             Err(why) => place.sync().incomplete(why),
         };
         assert_eq!(counter.load(Ordering::SeqCst), readings, "{what}");
-        let counts = ["changed", "gone", "waiting"].map(|name| ran.number("users", name));
+        let counts = ["changed", "removed", "unconfirmed"].map(|name| ran.number("users", name));
         assert_eq!(counts, [1, 0, expected.unwrap_or(0)], "{what}: {ran:?}");
         assert_eq!(live(&place), 200, "{what}");
     }
@@ -478,16 +484,14 @@ fn a_total_that_is_wrong_each_time_does_not_prove_a_reading() {
         server.edit("users", |users| drop(users.drain(100..105)));
         server.script(|_| Some(Fault::Total(210)));
         for _ in 0..3 {
-            let ran = place
-                .sync()
-                .incomplete("received 195 of 210 rows that the server declares");
-            assert_eq!(ran.number("users", "gone"), 0, "{way:?}: {ran:?}");
+            let ran = place.sync().incomplete("received 195 of 210 declared rows");
+            assert_eq!(ran.number("users", "removed"), 0, "{way:?}: {ran:?}");
             assert_eq!(live(&place), 200, "{way:?}");
         }
         server.behave();
-        for gone in [0, 5] {
+        for removed in [0, 5] {
             let ran = place.sync().fine("the total is right again");
-            assert_eq!(ran.number("users", "gone"), gone, "{way:?}: {ran:?}");
+            assert_eq!(ran.number("users", "removed"), removed, "{way:?}: {ran:?}");
         }
     }
 }
@@ -495,10 +499,10 @@ fn a_total_that_is_wrong_each_time_does_not_prove_a_reading() {
 #[test]
 fn an_answer_without_rows_among_pages_is_no_end() {
     let (server, place) = mirrored(Way::TotalInHeader, 200, "");
-    let before = look::data(&place.mirror());
+    let before = queries::data(&place.mirror());
     server.script(|asked| (asked.offset == 100).then_some(Fault::Empty));
     let ran = place.sync();
-    assert_eq!(look::data(&place.mirror()), before, "{ran:?}");
+    assert_eq!(queries::data(&place.mirror()), before, "{ran:?}");
     assert_ne!(
         ran.said(),
         ("ok".to_owned(), String::new()),

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::look;
 use crate::place::{Place, Ran};
+use crate::queries;
 
 fn rollbook(place: &Place, arguments: &[&str]) -> Ran {
     let mut command = place.bare();
@@ -20,14 +20,23 @@ fn what_is_written_is_right_and_can_be_read_from() {
     let init = rollbook(&place, &[&["init"][..], &vendors].concat());
     assert_eq!(init.code, Some(0), "{}", init.err);
     let check = rollbook(&place, &["check"]);
-    assert_eq!(check.code, Some(0), "{}{}", check.out, check.err);
-    assert!(check.out.contains("4 sources, 6 jobs"), "{}", check.out);
-    // The client that the simulated vendors know, put in as an admin would.
+    assert_eq!(check.code, Some(78), "{}{}", check.out, check.err);
+    for words in [
+        "4 sources, 6 jobs",
+        "is still the placeholder `CHANGE-ME`",
+        "is still the placeholder `https://change-me.example`",
+        "this source still has invented values: `tenant`, `client_id`",
+        "credential `wapi_password` is missing",
+        "rollbook.toml:",
+    ] {
+        assert!(check.out.contains(words), "{words}: {}", check.out);
+    }
+    // What an admin puts in: own values, and the client that the simulated vendors know.
     let written = fs::read_to_string(place.path("etc/rollbook.toml")).expect("written");
-    place.write(
-        "etc/rollbook.toml",
-        &written.replace("CHANGE-ME", "rollbook"),
-    );
+    let own = written
+        .replace("CHANGE-ME", "rollbook")
+        .replace("change-me.example", "own.example");
+    place.write("etc/rollbook.toml", &own);
     let demo = rollbook(&place, &["demo", "--json", "--students", "40"]);
     assert_eq!(demo.code, Some(0), "{}{}", demo.out, demo.err);
     for table in [
@@ -36,8 +45,23 @@ fn what_is_written_is_right_and_can_be_read_from() {
         "webuntis_enrollments",
         "wisenet_learners",
     ] {
-        assert!(look::count(&place.mirror(), table) > 0, "{table} is empty");
+        assert!(
+            queries::count(&place.mirror(), table) > 0,
+            "{table} is empty"
+        );
     }
+    let own = own
+        .replace("\"rollbook\"", "\"ours\"")
+        .replace("https://own.example", "https://own.example/ims");
+    place.write("etc/rollbook.toml", &own);
+    for line in own.lines().filter(|line| !line.starts_with('#')) {
+        if let Some((_, name)) = line.split_once("{ credential = \"") {
+            let name = name.split('"').next().expect("a name");
+            place.secret_at(&format!("etc/credentials/{name}"), "s3cret");
+        }
+    }
+    let check = rollbook(&place, &["check"]);
+    assert_eq!(check.code, Some(0), "{}{}", check.out, check.err);
     let again = rollbook(&place, &["init", "wapi"]);
     assert_eq!(again.code, Some(1), "{}", again.err);
 }

@@ -4,9 +4,9 @@ use std::fs;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::process::Command;
 
-use crate::look;
 use crate::people::{user, users};
 use crate::place::{Place, Plan};
+use crate::queries;
 use crate::server::{Server, Way};
 use crate::service::{Service, hurry, school};
 
@@ -23,13 +23,13 @@ fn a_missing_secret_is_recorded_and_tried_again_when_it_is_there() {
     };
     assert!(told.contains("last roster parked at "), "{told}");
     service.shows("who waits", |status| status["jobs"][0]["parked"] == true);
-    let sentence: String = look::one(
+    let message: String = queries::one(
         &service.place.mirror(),
-        "SELECT sentence FROM rollbook_runs WHERE outcome = 'parked' ORDER BY run LIMIT 1",
+        "SELECT message FROM rollbook_runs WHERE outcome = 'parked' ORDER BY run LIMIT 1",
     );
     assert!(
-        sentence.contains("secret file `secret` is missing"),
-        "{sentence}"
+        message.contains("secret file `secret` is missing"),
+        "{message}"
     );
     assert!(server.log().is_empty(), "nobody was asked");
     let log = service.running.log();
@@ -46,7 +46,7 @@ fn a_missing_secret_is_recorded_and_tried_again_when_it_is_there() {
         status["jobs"][0]["parked"] == false
     });
     let parked: Option<String> =
-        look::one(&service.place.mirror(), "SELECT parked FROM rollbook_jobs");
+        queries::one(&service.place.mirror(), "SELECT parked FROM rollbook_jobs");
     assert_eq!(parked, None);
     let (_, log) = service.stop();
     assert!(
@@ -72,9 +72,9 @@ fn a_damaged_mirror_ends_the_daemon_and_says_why() {
     file.seek(SeekFrom::Start(4096)).expect("sought");
     let garbage = vec![0xA5; usize::try_from(length).expect("small") - 4096];
     file.write_all(&garbage).expect("damaged");
-    let told = service.hear("STATUS=ended by itself: ");
+    let told = service.hear("STATUS=exiting: ");
     assert!(
-        told.contains("`rollbook restore` brings a backup back"),
+        told.contains("`rollbook restore` restores a backup"),
         "{told}"
     );
     service.hear("STOPPING=1");
@@ -82,7 +82,7 @@ fn a_damaged_mirror_ends_the_daemon_and_says_why() {
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(
         ran.err
-            .contains("ERROR the mirror cannot be kept any more, rollbook ends: "),
+            .contains("ERROR cannot write the mirror any more, rollbook exits: "),
         "{ran:?}"
     );
 }
@@ -150,23 +150,23 @@ fn a_stop_in_the_middle_of_a_large_transaction_is_quick_and_leaves_it_whole_or_u
     });
     hurry(&place);
     let service = Service::start(place, &[]);
-    // More than the writer keeps in memory has gone to the log of a transaction that is not over.
+    // More than the writer keeps in memory has removed to the log of a transaction that is not over.
     let log = service.place.path("state/mirror.db-wal");
     service.until("the transaction is under way", || {
         fs::metadata(&log).is_ok_and(|log| log.len() > 2 << 20)
     });
     let (place, _) = service.stop();
     let state = || {
-        let of = |sql: &str| look::one::<u64>(&place.mirror(), sql);
+        let of = |sql: &str| queries::one::<u64>(&place.mirror(), sql);
         let new = of("SELECT count(*) FROM own_users WHERE date_last_modified >= '2026-03-02'");
         let old = of("SELECT count(*) FROM own_users_history WHERE _ended = 'changed'");
-        let sound: String = look::one(&place.mirror(), "PRAGMA integrity_check");
+        let sound: String = queries::one(&place.mirror(), "PRAGMA integrity_check");
         assert_eq!(sound, "ok");
         (new as usize, old as usize)
     };
     let stopped = state();
     assert!([(0, 0), (ROWS, ROWS)].contains(&stopped), "{stopped:?}");
-    let ended: String = look::one(
+    let ended: String = queries::one(
         &place.mirror(),
         "SELECT coalesce(outcome, 'open') FROM rollbook_runs ORDER BY run DESC LIMIT 1",
     );

@@ -7,18 +7,18 @@ use serde_json::Value;
 
 use crate::authority::{Authority, CLIENT, Wrong};
 use crate::browser::get;
-use crate::look;
 use crate::place::{Place, Ran, SECRET};
 use crate::privacy::is_in;
+use crate::queries;
 use crate::server::PATIENCE;
 
 /// A folder whose source signs in at this server, with further lines of its `auth`.
 pub fn place(authority: &Authority, auth: &str) -> Place {
     let (place, origin) = (Place::empty(), authority.origin());
     place.write(
-        "config/vendors/own.toml",
+        "config/connectors/own.toml",
         &format!(
-            "vendor = \"own\"\ntitle = \"the tests' own vendor\"\nextends = \"oneroster\"\n\
+            "connector = \"own\"\ntitle = \"the tests' own vendor\"\nextends = \"oneroster\"\n\
              [auth.authorization_code]\nauthorize_url = \"{origin}/authorize\"\ntoken_url = \"{origin}/token\"\n\
              client_auth = \"post\"\nscope = \"a_read b_read\"\n"
         ),
@@ -26,7 +26,7 @@ pub fn place(authority: &Authority, auth: &str) -> Place {
     place.write(
         "config/rollbook.toml",
         &format!(
-            "[sources.own]\nvendor = \"own\"\n[sources.own.settings]\nbase_url = \"{origin}/v1p1\"\n\
+            "[sources.own]\nconnector = \"own\"\n[sources.own.settings]\nbase_url = \"{origin}/v1p1\"\n\
              token_url = \"{origin}/token\"\n[sources.own.auth]\ngrant = \"authorization_code\"\n\
              client_id = \"{CLIENT}\"\nclient_secret = {{ file = \"secret\" }}\n{auth}"
         ),
@@ -40,7 +40,7 @@ pub fn place(authority: &Authority, auth: &str) -> Place {
 }
 
 /// `rollbook login own` while it waits.
-pub struct Waiting {
+pub struct PendingLogin {
     child: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
@@ -49,7 +49,7 @@ pub struct Waiting {
     address: String,
 }
 
-impl Waiting {
+impl PendingLogin {
     pub fn start(place: &Place, options: &[&str]) -> Self {
         let arguments = [&["login", "own"], options].concat();
         let mut child = place
@@ -156,14 +156,14 @@ fn by_paste_of_all_that_a_person_may_paste() {
             "code, no secret in the log" => &["--paste", "-vv"],
             _ => &["--paste"],
         };
-        let waiting = Waiting::start(&place, options);
-        let ended = waiting.browse();
+        let pending = PendingLogin::start(&place, options);
+        let ended = pending.browse();
         assert!(
             ended.starts_with("http://127.0.0.1:8765/callback?"),
             "{ended}"
         );
         let (query, code) = parts(&ended);
-        let ran = waiting.paste(&match what {
+        let ran = pending.paste(&match what {
             "address" => ended.clone(),
             "quoted address" => format!("  '{ended}' "),
             "parameters" => query,
@@ -179,7 +179,8 @@ fn by_paste_of_all_that_a_person_may_paste() {
             "{what}: {ran:?}"
         );
         assert!(
-            ran.out.contains("It renews itself from now on"),
+            ran.out
+                .contains("Tokens are renewed automatically from now on"),
             "{what}: {ran:?}"
         );
         tells_no_secret(what, &ran, &authority);
@@ -201,13 +202,13 @@ fn for_a_script() {
         &authority,
         "redirect_url = \"https://school.example/rollbook/\"\n",
     );
-    let waiting = Waiting::start(&place, &["--paste", "--json"]);
-    let ended = waiting.browse();
+    let pending = PendingLogin::start(&place, &["--paste", "--json"]);
+    let ended = pending.browse();
     assert!(
         ended.starts_with("https://school.example/rollbook/?"),
         "{ended}"
     );
-    let ran = waiting.paste(&ended);
+    let ran = pending.paste(&ended);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let mut objects = serde_json::Deserializer::from_str(&ran.out).into_iter::<Value>();
     let mut next = || objects.next().expect("an object").expect("JSON");
@@ -232,20 +233,20 @@ fn a_sign_in_that_cannot_be_renewed_says_so_and_lasts_to_its_end() {
         ..Wrong::default()
     });
     let place = place(&authority, "");
-    let waiting = Waiting::start(&place, &["--paste"]);
-    let ended = waiting.browse();
-    let ran = waiting.paste(&ended);
+    let pending = PendingLogin::start(&place, &["--paste"]);
+    let ended = pending.browse();
+    let ran = pending.paste(&ended);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(
         ran.out
-            .contains("cannot be renewed, because the vendor gave no refresh token"),
+            .contains("cannot be renewed, because the vendor issued no refresh token"),
         "{ran:?}"
     );
     place.sync().fine("while it lasts");
     authority.revoke();
-    let (outcome, sentence) = place.sync().said();
-    assert_eq!(outcome, "parked", "{sentence}");
-    assert!(sentence.ends_with("run `rollbook login own`"), "{sentence}");
+    let (outcome, message) = place.sync().said();
+    assert_eq!(outcome, "parked", "{message}");
+    assert!(message.ends_with("run `rollbook login own`"), "{message}");
 }
 
 #[test]
@@ -253,18 +254,18 @@ fn nobody_is_signed_in_until_somebody_is() {
     let authority = Authority::start(&[]);
     let place = place(&authority, "");
     let parked = |why: &str| {
-        let (outcome, sentence) = place.sync().said();
-        assert_eq!(outcome, "parked", "{why}: {sentence}");
+        let (outcome, message) = place.sync().said();
+        assert_eq!(outcome, "parked", "{why}: {message}");
         assert!(
-            sentence.ends_with("run `rollbook login own`"),
-            "{why}: {sentence}"
+            message.ends_with("run `rollbook login own`"),
+            "{why}: {message}"
         );
     };
     parked("before the first sign-in");
     let sign_in = || {
-        let waiting = Waiting::start(&place, &["--paste"]);
-        let ended = waiting.browse();
-        assert_eq!(waiting.paste(&ended).code, Some(0));
+        let pending = PendingLogin::start(&place, &["--paste"]);
+        let ended = pending.browse();
+        assert_eq!(pending.paste(&ended).code, Some(0));
     };
     sign_in();
     place.sync().fine("signed in");
@@ -301,7 +302,7 @@ fn a_daemon_goes_on_by_itself_after_a_sign_in() {
     let daemon = place.start(place.command(&["run"]));
     let until = |sql: &str, what: &str| {
         let started = std::time::Instant::now();
-        while !place.mirror().exists() || look::maybe(&place.mirror(), sql) != Some(1) {
+        while !place.mirror().exists() || queries::maybe(&place.mirror(), sql) != Some(1) {
             assert!(started.elapsed() < PATIENCE, "{what}");
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
@@ -309,9 +310,9 @@ fn a_daemon_goes_on_by_itself_after_a_sign_in() {
     let parked = "SELECT count(*) FROM rollbook_jobs WHERE parked LIKE '%`rollbook login own`'";
     until(parked, "the job is parked");
     assert!(authority.asked().is_empty());
-    let waiting = Waiting::start(&place, &["--paste"]);
-    let ended = waiting.browse();
-    assert_eq!(waiting.paste(&ended).code, Some(0));
+    let pending = PendingLogin::start(&place, &["--paste"]);
+    let ended = pending.browse();
+    assert_eq!(pending.paste(&ended).code, Some(0));
     until("SELECT count(*) FROM own_users", "the job reads again");
     until(
         "SELECT count(*) FROM rollbook_jobs WHERE parked IS NULL",
@@ -340,25 +341,25 @@ fn what_comes_back_wrong_by_rows() {
         (
             "denied",
             error("access_denied"),
-            "refused the sign-in (access_denied): somebody said no",
+            "refused the sign-in (access_denied): the person declined",
         ),
         ("scope", error("invalid_scope"), "change `scope`"),
         (
             "redirect",
             error("invalid_ressource"),
-            "`redirect_url` is not the one that is registered",
+            "`redirect_url` is not the registered one",
         ),
         (
             "a word of its own",
             error("canary_word"),
-            "for a reason that is no standard word",
+            "with an unknown error code",
         ),
         (
             "another state",
             back("code={code}&state=other"),
-            "its state is that of another sign-in",
+            "its state belongs to another sign-in",
         ),
-        ("no state", back("code={code}"), "it carries no state"),
+        ("no state", back("code={code}"), "it has no state"),
         (
             "no code",
             back("state={state}"),
@@ -367,12 +368,12 @@ fn what_comes_back_wrong_by_rows() {
         (
             "two codes",
             back("code={code}&code=x&state={state}"),
-            "says one thing twice",
+            "contains a parameter more than once",
         ),
         (
             "two states",
             back("code={code}&state={state}&state={state}"),
-            "says one thing twice",
+            "contains a parameter more than once",
         ),
         (
             "a code of blanks",
@@ -398,21 +399,21 @@ fn what_comes_back_wrong_by_rows() {
             "did not exchange the code for a token (400)",
         ),
         ("html", token(200, "<html>{all}"), "is not a JSON object"),
-        ("empty", token(200, ""), "the token answer is empty"),
+        ("empty", token(200, ""), "the token response is empty"),
         (
             "no token",
             token(200, r#"{"refresh_token":"{all}"}"#),
-            "holds no access_token",
+            "has no access_token",
         ),
-        ("a fault", token(500, "{all}"), "answered 500"),
-        ("redirected", token(302, "{all}"), "answered 302"),
+        ("a fault", token(500, "{all}"), "returned 500"),
+        ("redirected", token(302, "{all}"), "returned 302"),
     ] {
         let authority = Authority::start(&[]);
         authority.goes_wrong(wrong);
         let place = place(&authority, "");
-        let waiting = Waiting::start(&place, &["--paste", "-vv"]);
-        let ended = waiting.browse();
-        let ran = waiting.paste(&ended);
+        let pending = PendingLogin::start(&place, &["--paste", "-vv"]);
+        let ended = pending.browse();
+        let ran = pending.paste(&ended);
         assert_eq!(ran.code, Some(1), "{name}: {ran:?}");
         assert!(ran.err.contains(told), "{name}: {ran:?}");
         assert!(ran.err.contains("sign in to own: "), "{name}: {ran:?}");
@@ -449,8 +450,8 @@ fn by_a_browser_on_this_machine() {
         let authority = Authority::start(&redirects);
         let place = place(&authority, &auth);
         let options: Vec<&str> = options.iter().map(String::as_str).collect();
-        let waiting = Waiting::start(&place, &options);
-        let ended = waiting.browse();
+        let pending = PendingLogin::start(&place, &options);
+        let ended = pending.browse();
         let origin = ended[..ended.find('?').expect("parameters")].to_owned();
         // Whoever else knocks changes nothing.
         let rest = origin.trim_start_matches("http://");
@@ -464,7 +465,7 @@ fn by_a_browser_on_this_machine() {
             let shown = get(&format!("{origin}?{parameters}"));
             assert_eq!(shown.status, 400, "{name}: {shown:?}");
             assert!(
-                shown.body.contains("It belongs to another sign-in"),
+                shown.body.contains("belongs to another sign-in"),
                 "{name}: {shown:?}"
             );
         }
@@ -477,7 +478,7 @@ fn by_a_browser_on_this_machine() {
             !shown.body.contains("http"),
             "nothing from outside: {shown:?}"
         );
-        let ran = waiting.end();
+        let ran = pending.end();
         assert_eq!(ran.code, Some(0), "{name}: {ran:?}");
         assert!(
             ran.out.contains("Granted: a_read b_read\n"),
@@ -500,10 +501,10 @@ fn a_refusal_by_the_browser_ends_the_wait() {
         ..Wrong::default()
     });
     let place = place(&authority, "");
-    let waiting = Waiting::start(&place, &["-vv"]);
-    let shown = get(&waiting.browse());
+    let pending = PendingLogin::start(&place, &["-vv"]);
+    let shown = get(&pending.browse());
     assert!(shown.body.contains("Sign-in refused"), "{shown:?}");
-    let ran = waiting.end();
+    let ran = pending.end();
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(
         ran.err.contains("refused the sign-in (access_denied)"),
@@ -523,7 +524,7 @@ fn a_port_that_is_taken() {
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(
         ran.err
-            .contains("end the program that has it, or add --paste"),
+            .contains("stop the program that uses it, or add --paste"),
         "{ran:?}"
     );
     let config = std::fs::read_to_string(place.path("config/rollbook.toml")).expect("read");
@@ -531,8 +532,7 @@ fn a_port_that_is_taken() {
     place.write("config/rollbook.toml", &format!("{config}{elsewhere}"));
     let ran = place.run(&["login", "own"]);
     assert!(
-        ran.err
-            .contains("which is not this machine's loopback; add --paste"),
+        ran.err.contains("which is not on loopback; add --paste"),
         "{ran:?}"
     );
 }
@@ -553,10 +553,10 @@ pub fn place_of_issuer(authority: &Authority) -> Place {
 fn by_an_issuers_document() {
     let authority = Authority::start(&[]);
     let place = place_of_issuer(&authority);
-    let waiting = Waiting::start(&place, &[]);
-    let shown = get(&waiting.browse());
+    let pending = PendingLogin::start(&place, &[]);
+    let shown = get(&pending.browse());
     assert!(shown.body.contains("Sign-in finished"), "{shown:?}");
-    let ran = waiting.end();
+    let ran = pending.end();
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.out.contains("Granted: openid a_read\n"), "{ran:?}");
     tells_no_secret("issuer", &ran, &authority);
@@ -581,22 +581,22 @@ fn what_an_issuer_does_wrong_by_rows() {
         (
             "another issuer",
             document("issuer", r#""{origin}/OP""#),
-            "they must be the same to the letter",
+            "both must be identical",
         ),
         (
             "a foreign endpoint",
             document("token_endpoint", r#""https://evil.example/token""#),
-            "puts token_endpoint at `https://evil.example`",
+            "has its token_endpoint at `https://evil.example`",
         ),
         (
             "no proof keys",
             document("code_challenge_methods_supported", r#"["plain"]"#),
-            "names no proof key of the kind S256",
+            "does not list the PKCE method S256",
         ),
         (
             "no start",
             document("authorization_endpoint", "null"),
-            "says where a browser starts",
+            "has an authorization endpoint",
         ),
     ];
     for (name, wrong, told) in before {
@@ -617,11 +617,11 @@ fn what_an_issuer_does_wrong_by_rows() {
             claim("aud", r#""other""#),
             "for another client",
         ),
-        ("out of date", claim("exp", "1000000000"), "out of date"),
+        ("out of date", claim("exp", "1000000000"), "has expired"),
         (
             "another nonce",
             claim("nonce", r#""other""#),
-            "its nonce is not ours",
+            "its nonce differs",
         ),
         ("no nonce", claim("nonce", "null"), "has no nonce"),
         (
@@ -630,25 +630,25 @@ fn what_an_issuer_does_wrong_by_rows() {
                 no_id_token: true,
                 ..Wrong::default()
             },
-            "none came",
+            "none was received",
         ),
         (
             "a mix-up",
             back("code={code}&state={state}&iss=https%3A%2F%2Fevil.example"),
-            "but from another server",
+            "is from another server than",
         ),
         (
             "no iss",
             back("code={code}&state={state}"),
-            "which that server always does",
+            "although that server always does",
         ),
     ] {
         let authority = Authority::start(&[]);
         authority.goes_wrong(wrong);
         let place = place_of_issuer(&authority);
-        let waiting = Waiting::start(&place, &["--paste", "-vv"]);
-        let ended = waiting.browse();
-        let ran = waiting.paste(&ended);
+        let pending = PendingLogin::start(&place, &["--paste", "-vv"]);
+        let ended = pending.browse();
+        let ran = pending.paste(&ended);
         assert_eq!(ran.code, Some(1), "{name}: {ran:?}");
         assert!(ran.err.contains(told), "{name}: {ran:?}");
         tells_no_secret(name, &ran, &authority);
@@ -656,10 +656,10 @@ fn what_an_issuer_does_wrong_by_rows() {
     }
     let authority = Authority::start(&[]);
     let place = place_of_issuer(&authority);
-    let waiting = Waiting::start(&place, &["--paste"]);
-    let ended = waiting.browse();
+    let pending = PendingLogin::start(&place, &["--paste"]);
+    let ended = pending.browse();
     let (_, query) = ended.split_once('?').expect("parameters");
-    let ran = waiting.paste(&crate::wire::query(query)["code"]);
+    let ran = pending.paste(&crate::wire::query(query)["code"]);
     assert_eq!(ran.code, Some(0), "a code alone is as good: {ran:?}");
 }
 
@@ -686,7 +686,7 @@ fn what_cannot_be_signed_in_to() {
             "parameters",
             "client_id",
             "redirect_url = \"https://school.example/?a=b\"\nclient_id",
-            "must not have parameters",
+            "must not have a query or a fragment",
         ),
         (
             "plain http",
@@ -710,7 +710,7 @@ fn what_cannot_be_signed_in_to() {
             "two ports",
             "client_id",
             "redirect_url = \"http://127.0.0.1:4711/\"\nclient_id",
-            "redirect_url says the port",
+            "redirect_url contains the port",
         ),
     ] {
         place.write("config/rollbook.toml", &config.replacen(from, to, 1));

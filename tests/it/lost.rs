@@ -7,10 +7,10 @@ use base64::prelude::BASE64_STANDARD;
 
 use crate::alerts::{hook, next};
 use crate::authority::{Authority, Wrong};
-use crate::login::{Waiting, place, place_of_issuer};
-use crate::look;
+use crate::login::{PendingLogin, place, place_of_issuer};
 use crate::people::users;
 use crate::place::{Place, Plan};
+use crate::queries;
 use crate::server::{PATIENCE, Server, Way};
 
 const JOBS: [&str; 10] = [
@@ -19,16 +19,16 @@ const JOBS: [&str; 10] = [
 
 fn until(place: &Place, what: &str, sql: &str, number: u64) {
     let started = Instant::now();
-    while !place.mirror().exists() || look::maybe(&place.mirror(), sql) != Some(number) {
+    while !place.mirror().exists() || queries::maybe(&place.mirror(), sql) != Some(number) {
         assert!(started.elapsed() < PATIENCE, "{what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
 fn sign_in(place: &Place) {
-    let waiting = Waiting::start(place, &["--paste"]);
-    let ended = waiting.browse();
-    assert_eq!(waiting.paste(&ended).code, Some(0));
+    let pending = PendingLogin::start(place, &["--paste"]);
+    let ended = pending.browse();
+    assert_eq!(pending.paste(&ended).code, Some(0));
 }
 
 #[test]
@@ -62,19 +62,19 @@ fn ten_jobs_that_lose_their_sign_in_are_one_alert_and_its_end_one_more() {
     assert_eq!(kind, "parked", "{text}");
     assert_eq!(
         text,
-        "sign in needed: nobody is signed in to own, or the sign-in no longer works; run `rollbook login own`, \
-         and job_0, job_1, job_2, job_3, job_4, job_5, job_6, job_7, job_8 and job_9 will go on"
+        "sign-in needed: own has no valid sign-in; run `rollbook login own`, \
+         then job_0, job_1, job_2, job_3, job_4, job_5, job_6, job_7, job_8 and job_9 resume at the next tick"
     );
     let (kind, text) = next(&heard);
     assert_eq!(
         (kind.as_str(), text.as_str()),
-        ("recovered", "own lets us in again")
+        ("recovered", "own accepts our credentials again")
     );
     let told = "SELECT count(*) FROM rollbook_alerts";
     until(&place, "nothing is told any more", told, 0);
     daemon.terminate();
     assert_eq!(daemon.end().code, Some(0));
-    assert_eq!(look::count(&place.mirror(), "rollbook_outbox"), 0);
+    assert_eq!(queries::count(&place.mirror(), "rollbook_outbox"), 0);
     assert!(heard.try_recv().is_err(), "nothing else was told");
 }
 
@@ -136,7 +136,7 @@ fn a_refused_password_is_sent_once_whatever_is_started_reloaded_or_resumed() {
     runs(3);
     daemon.signal("HUP");
     let started = Instant::now();
-    while !daemon.log().contains("the new configuration is in force") {
+    while !daemon.log().contains("new configuration in force") {
         assert!(started.elapsed() < PATIENCE, "{}", daemon.log());
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -157,7 +157,7 @@ fn who_signs_out_is_signed_out_at_the_vendor_too_and_forgotten_in_any_case() {
     let here = Some(("revocation_endpoint", r#""{origin}/revoke""#));
     let away = Some(("revocation_endpoint", r#""https://evil.example/revoke""#));
     for (name, document, revocation, asked, told) in [
-        ("revoked", here, None, Some(200), " has revoked it."),
+        ("revoked", here, None, Some(200), " revoked it."),
         (
             "down",
             here,
@@ -170,21 +170,21 @@ fn who_signs_out_is_signed_out_at_the_vendor_too_and_forgotten_in_any_case() {
             here,
             Some(400),
             Some(400),
-            "The vendor still honours it until",
+            "The vendor still accepts it until",
         ),
         (
             "nowhere",
             None,
             None,
             None,
-            "The vendor still honours it until",
+            "The vendor still accepts it until",
         ),
         (
             "elsewhere",
             away,
             None,
             None,
-            "The vendor still honours it until",
+            "The vendor still accepts it until",
         ),
     ] {
         let authority = Authority::start(&[]);
@@ -198,7 +198,7 @@ fn who_signs_out_is_signed_out_at_the_vendor_too_and_forgotten_in_any_case() {
         let ran = place.run(&["logout", "own"]);
         assert_eq!(ran.code, Some(0), "{name}: {ran:?}");
         assert!(
-            ran.out.contains("Forgot the sign-in of own."),
+            ran.out.contains("Deleted the sign-in of own."),
             "{name}: {ran:?}"
         );
         assert!(ran.out.contains(told), "{name}: {ran:?}");
@@ -234,7 +234,8 @@ fn a_sign_in_at_another_client_is_sent_nowhere_and_forgotten() {
     let ran = place.run(&["logout", "own"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(
-        ran.out.contains("it came from another server or client"),
+        ran.out
+            .contains("it was issued by another server or to another client"),
         "{ran:?}"
     );
     assert_eq!(authority.asked().len(), 1, "the sign-in alone");

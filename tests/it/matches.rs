@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::look;
 use crate::people::{key, roster};
 use crate::place::{Place, Plan, Ran};
+use crate::queries;
 use crate::server::{Server, Way};
 
 const PEOPLE: &str = r#"
@@ -53,13 +53,13 @@ fn counts(told: &Value) -> [u64; 4] {
 fn a_run_that_changes_a_side_matches_anew_and_another_writes_nothing() {
     let (server, place) = mirrored();
     let mirror = place.mirror();
-    let before: Vec<String> = look::list(&mirror, LINES);
+    let before: Vec<String> = queries::list(&mirror, LINES);
     assert_eq!(before.len(), 54);
     assert!(before[0].ends_with(" enrollment-000001 id 1"), "{before:?}");
     assert_eq!(counts(&told(&place, &[]).0), [54, 0, 0, 6]);
 
     place.sync().fine("without a change");
-    assert_eq!(look::list::<String>(&mirror, LINES), before);
+    assert_eq!(queries::list::<String>(&mirror, LINES), before);
 
     server.edit("enrollments", |rows| {
         let mut twin = rows[1].clone();
@@ -67,7 +67,7 @@ fn a_run_that_changes_a_side_matches_anew_and_another_writes_nothing() {
         rows.push(twin);
     });
     place.sync().fine("with a second candidate");
-    let after: Vec<String> = look::list(&mirror, LINES);
+    let after: Vec<String> = queries::list(&mirror, LINES);
     assert_eq!(
         after,
         before[1..],
@@ -96,24 +96,24 @@ fn other_rules_are_told_first_and_written_by_the_command() {
     let (counted, _) = told(&place, &["pupils"]);
     assert_eq!(
         counted["not_written_yet"],
-        serde_json::json!({ "new": 54, "gone": 54 })
+        serde_json::json!({ "new": 54, "removed": 54 })
     );
     let rules = "SELECT DISTINCT rule FROM rollbook_matches";
     assert_eq!(
-        look::list::<String>(&mirror, rules),
+        queries::list::<String>(&mirror, rules),
         ["id"],
         "looking writes nothing"
     );
     let (counted, _) = told(&place, &["--update"]);
     assert_eq!(
         counted["not_written_yet"],
-        serde_json::json!({ "new": 0, "gone": 0 })
+        serde_json::json!({ "new": 0, "removed": 0 })
     );
-    assert_eq!(look::list::<String>(&mirror, rules), ["number"]);
+    assert_eq!(queries::list::<String>(&mirror, rules), ["number"]);
     place.write("config/crosswalks/people.toml", "");
     place.sync().fine("without a set");
-    assert_eq!(look::count(&mirror, "rollbook_matches"), 0);
-    assert_eq!(look::count(&mirror, "rollbook_match_sets"), 0);
+    assert_eq!(queries::count(&mirror, "rollbook_matches"), 0);
+    assert_eq!(queries::count(&mirror, "rollbook_match_sets"), 0);
     let ran = place.run(&["matches", "pupils"]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
 }
@@ -122,7 +122,7 @@ fn other_rules_are_told_first_and_written_by_the_command() {
 fn what_does_not_fit_the_streams_is_refused_with_its_place() {
     let (_server, place) = mirrored();
     let mirror = place.mirror();
-    let before: Vec<String> = look::list(&mirror, LINES);
+    let before: Vec<String> = queries::list(&mirror, LINES);
     let wrong = PEOPLE
         .replace(
             "role = \"student\", enabled_user = \"true\"",
@@ -164,7 +164,7 @@ fn what_does_not_fit_the_streams_is_refused_with_its_place() {
             );
         }
     }
-    assert_eq!(look::list::<String>(&mirror, LINES), before);
+    assert_eq!(queries::list::<String>(&mirror, LINES), before);
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn pupils_of_the_demonstration_are_found_in_both_systems() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let mirror = place.mirror();
     // Addresses that stand once on each side, as SQL by itself says it.
-    let expected: u64 = look::one(
+    let expected: u64 = queries::one(
         &mirror,
         "SELECT count(*) FROM \
          (SELECT lower(email) AS mail FROM wisenet_learners WHERE email <> '' GROUP BY 1 HAVING count(*) = 1) \
@@ -191,8 +191,8 @@ fn pupils_of_the_demonstration_are_found_in_both_systems() {
         expected > 90,
         "the two systems hardly share an address: {expected}"
     );
-    assert_eq!(look::count(&mirror, "rollbook_matches"), expected);
-    let same_name: u64 = look::one(
+    assert_eq!(queries::count(&mirror, "rollbook_matches"), expected);
+    let same_name: u64 = queries::one(
         &mirror,
         "SELECT count(*) FROM rollbook_matches AS m \
          JOIN wisenet_learners AS l ON l.learner_id = m.left_key \
@@ -201,8 +201,8 @@ fn pupils_of_the_demonstration_are_found_in_both_systems() {
     );
     assert_eq!(same_name, expected, "a pupil was taken for another one");
     let (conflicts, left_only): (u64, u64) = (
-        look::one(&mirror, "SELECT conflicts FROM rollbook_match_sets"),
-        look::one(&mirror, "SELECT left_only FROM rollbook_match_sets"),
+        queries::one(&mirror, "SELECT conflicts FROM rollbook_match_sets"),
+        queries::one(&mirror, "SELECT left_only FROM rollbook_match_sets"),
     );
     assert!(
         conflicts > 0 && left_only > 0,

@@ -1,11 +1,11 @@
-//! `rollbook check --online`: who is let in, whose data it is, and that nothing is written.
+//! `rollbook check --online`: which streams can be read, the account, and that nothing is written.
 
 use std::fs;
 
 use serde_json::{Value, json};
 
 use crate::authority::{Authority, Wrong};
-use crate::login::Waiting;
+use crate::login::PendingLogin;
 use crate::people::roster;
 use crate::place::{Place, Plan, Ran};
 use crate::server::{Fault, Server, Way};
@@ -53,7 +53,7 @@ fn one_token_and_one_row_of_each_stream_and_nothing_in_the_mirror() {
     for words in [
         "Hill School",
         "academic_sessions",
-        "1 of 1 source would be let in.",
+        "1 of 1 source can be read.",
     ] {
         assert!(ran.out.contains(words), "{words}: {ran:?}");
     }
@@ -102,11 +102,11 @@ fn a_refused_credential_is_said_once_and_asked_for_once() {
         let ran = place.run(&["check", "--online", "--json"]);
         assert_eq!(ran.code, Some(1), "{ran:?}");
         let found = found(&ran);
-        let sentence = found["sentence"].as_str().expect("a sentence");
-        assert!(sentence.contains("refused the credential"), "{sentence}");
+        let message = found["message"].as_str().expect("a message");
+        assert!(message.contains("refused the credential"), "{message}");
         let mut expected = vec![("academic_sessions".to_owned(), "failed".to_owned())];
         expected.extend(
-            ["users", "classes", "orgs"].map(|name| (name.to_owned(), "not_asked".to_owned())),
+            ["users", "classes", "orgs"].map(|name| (name.to_owned(), "not_probed".to_owned())),
         );
         assert_eq!(results(&found), expected);
         assert_eq!(bodies(&server) - before, 1, "one token request");
@@ -118,7 +118,7 @@ fn a_refused_credential_is_said_once_and_asked_for_once() {
             "{shown:?}"
         );
         assert!(
-            shown.out.contains("0 of 1 source would be let in."),
+            shown.out.contains("0 of 1 source can be read."),
             "{shown:?}"
         );
     }
@@ -155,14 +155,14 @@ fn a_vendor_that_is_down_or_a_secret_that_is_missing_ends_the_look_at_once() {
     );
     fs::remove_file(place.path("config/secret")).expect("removed");
     let ran = place.run(&["check", "--online", "--json"]);
-    assert_eq!(ran.code, Some(1), "{ran:?}");
-    let sentence = found(&ran)["sentence"]
+    assert_eq!(ran.code, Some(78), "{ran:?}");
+    let message = found(&ran)["message"]
         .as_str()
         .unwrap_or_default()
         .to_owned();
     assert!(
-        sentence.contains("secret file `secret` is missing"),
-        "{sentence}"
+        message.contains("secret file `secret` is missing"),
+        "{message}"
     );
 }
 
@@ -174,11 +174,11 @@ fn it_works_beside_a_running_program_and_leaves_the_mirror_as_it_is() {
     server.script(|asked| (asked.list == "users" && asked.nth == 1).then_some(Fault::Wait));
     let running = place.start(place.command(&["sync", "--json"]));
     server.until_somebody_waits();
-    let before = crate::look::data(&place.mirror());
+    let before = crate::queries::data(&place.mirror());
     // The vendor of these tests knows its newest token only, so the one that waits needs another afterwards.
     let ran = place.run(&["check", "--online"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert_eq!(crate::look::data(&place.mirror()), before);
+    assert_eq!(crate::queries::data(&place.mirror()), before);
     server.release();
     running.end().fine("the run");
 }
@@ -191,13 +191,13 @@ fn what_a_sign_in_was_not_granted_is_named() {
         ..Wrong::default()
     });
     let place = crate::login::place(&authority, "");
-    let waiting = Waiting::start(&place, &["--paste"]);
-    let ended = waiting.browse();
-    assert_eq!(waiting.paste(&ended).code, Some(0));
+    let pending = PendingLogin::start(&place, &["--paste"]);
+    let ended = pending.browse();
+    assert_eq!(pending.paste(&ended).code, Some(0));
     let ran = place.run(&["check", "--online"]);
     assert_eq!(ran.code, Some(0), "what is read is granted: {ran:?}");
     let told =
-        "own: asked for and not granted: b_read; an administrator at the vendor may grant it";
+        "own: requested and not granted: b_read; an administrator at the vendor can grant it";
     assert!(ran.out.contains(told), "{ran:?}");
     let ran = place.run(&["check", "--online", "--json"]);
     assert_eq!(found(&ran)["missing_scopes"], serde_json::json!(["b_read"]));

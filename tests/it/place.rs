@@ -52,7 +52,7 @@ impl Place {
     /// A folder in which a job `roster` reads this vendor.
     pub fn new(server: &Server, plan: &Plan<'_>) -> Self {
         let place = Self::empty();
-        place.write("config/vendors/own.toml", &description(server, plan));
+        place.write("config/connectors/own.toml", &connector(server, plan));
         place.write("config/rollbook.toml", &rollbook(server, plan));
         place.secret("secret", SECRET);
         let streams: Vec<String> = plan
@@ -95,8 +95,13 @@ impl Place {
 
     /// Writes a secret that only we can read.
     pub fn secret(&self, name: &str, text: &str) {
+        self.secret_at(&format!("config/{name}"), text);
+    }
+
+    /// The same in any folder.
+    pub fn secret_at(&self, name: &str, text: &str) {
         use std::io::Write as _;
-        let path = self.path("config").join(name);
+        let path = self.path(name);
         fs::create_dir_all(path.parent().expect("a folder")).expect("made");
         let mut file = fs::OpenOptions::new()
             .write(true)
@@ -193,7 +198,7 @@ impl Running {
     /// Kills it as a power cut would.
     pub fn kill(&mut self) {
         self.child.kill().expect("killed");
-        self.child.wait().expect("gone");
+        self.child.wait().expect("removed");
     }
 
     /// Asks it to stop, as systemd does.
@@ -277,7 +282,7 @@ impl Ran {
     pub fn said(&self) -> (String, String) {
         let report = self.report();
         let text = |name: &str| report[name].as_str().unwrap_or_default().to_owned();
-        (text("outcome"), text("sentence"))
+        (text("outcome"), text("message"))
     }
 
     /// Asserts an end without a flaw.
@@ -317,7 +322,7 @@ impl Ran {
     }
 }
 
-fn description(server: &Server, plan: &Plan<'_>) -> String {
+fn connector(server: &Server, plan: &Plan<'_>) -> String {
     let page = match server.way() {
         Way::TotalInHeader => "total_header = \"X-Total-Count\"",
         Way::TotalInBody => "total_member = [\"total\"]",
@@ -342,7 +347,7 @@ fn description(server: &Server, plan: &Plan<'_>) -> String {
     .collect();
     let grant = format!("token_url = \"{}/token\"", server.origin());
     format!(
-        "vendor = \"own\"\ntitle = \"the tests' own vendor\"\nextends = \"oneroster\"\n\
+        "connector = \"own\"\ntitle = \"the tests' own vendor\"\nextends = \"oneroster\"\n\
          [limits]\nin_flight = {}\nper_second = 1000.0\n\
          [auth.password]\n{grant}\n[auth.refresh_token]\n{grant}\n[auth.api_key]\nheader = \"X-Api-Key\"\n{streams}",
         plan.in_flight
@@ -351,7 +356,7 @@ fn description(server: &Server, plan: &Plan<'_>) -> String {
 
 fn rollbook(server: &Server, plan: &Plan<'_>) -> String {
     format!(
-        "[sources.own]\nvendor = \"own\"\n[sources.own.settings]\nbase_url = \"{0}/v1p1\"\ntoken_url = \"{0}/token\"\n[sources.own.auth]\n{1}",
+        "[sources.own]\nconnector = \"own\"\n[sources.own.settings]\nbase_url = \"{0}/v1p1\"\ntoken_url = \"{0}/token\"\n[sources.own.auth]\n{1}",
         server.origin(),
         plan.auth
     )

@@ -11,9 +11,9 @@ use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use crate::look;
 use crate::people::{roster, user};
 use crate::place::{Place, Plan, Ran};
+use crate::queries;
 use crate::server::{Fault, Server, Way};
 
 const CANARY: &str = "canary-5e1f-of-a-child";
@@ -156,7 +156,7 @@ fn what_no_column_lists_never_reaches_the_disk() {
         .cloned()
         .map(|mut row| {
             row = with_canaries(row);
-            row.as_object_mut().expect("a row").remove("metadata"); // the one extension that the description mirrors as it is
+            row.as_object_mut().expect("a row").remove("metadata"); // the one extension that the connector mirrors as it is
             row
         })
         .collect();
@@ -213,9 +213,9 @@ fn what_no_column_lists_never_reaches_the_disk() {
             .any(|(_, bytes)| is_in("Given 20", bytes)),
         "what is listed is there"
     );
-    assert_eq!(look::count(&place.mirror(), "own_users"), 149);
+    assert_eq!(queries::count(&place.mirror(), "own_users"), 149);
     assert_eq!(
-        look::one::<u64>(
+        queries::one::<u64>(
             &place.mirror(),
             "SELECT sum(rows) FROM rollbook_rejects WHERE run = 1"
         ),

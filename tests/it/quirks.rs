@@ -1,6 +1,6 @@
-//! Every quirk that a contract lists is either survived, or ends in a clear sentence with nothing lost.
+//! Every quirk that a contract lists is either survived, or ends in a clear message with nothing lost.
 //!
-//! One row of data a quirk. The shipped jobs and descriptions run through the real path against the
+//! One row of data a quirk. The shipped jobs and connectors run through the real path against the
 //! sandbox: once over a mirror that was filled before the quirk came, once into an empty one; what stands
 //! in the tables is compared with what an undisturbed mirror holds. The surprise: pages are cut
 //! small here, so that a small school has several of each list.

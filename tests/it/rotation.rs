@@ -10,12 +10,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::Url;
-use rollbook::app::Keeping;
+use rollbook::app::VaultStore;
+use rollbook::auth::{
+    ClientAuth, Grant, GrantSpec, GrantStore, KeptGrant, TokenBody, TokenManager, TokenMembers,
+    TokenRules, VaultError,
+};
 use rollbook::clock::{Clock, TestClock};
 use rollbook::http::{
-    Ask, ClientAuth, DayCount, Effort, ErrorWords, Grant, GrantSpec, GrantVault, HttpError,
-    KeeperRules, KeptGrant, Route, RunBudget, Session, SessionRules, Timeouts, TokenBody,
-    TokenKeeper, TokenMembers, VaultError,
+    DayCount, Effort, ErrorWords, HttpError, PageRequest, Route, RunBudget, Session, SessionRules,
+    Timeouts,
 };
 use rollbook::store::Vault;
 use rollbook::store::vault::Keys;
@@ -37,8 +40,8 @@ fn quick_folder() -> TempDir {
         .expect("a folder")
 }
 
-fn keeping(folder: &Path) -> Keeping {
-    Keeping(Arc::new(
+fn keeping(folder: &Path) -> VaultStore {
+    VaultStore(Arc::new(
         Vault::open(folder, Keys::None).expect("the vault opens"),
     ))
 }
@@ -52,7 +55,7 @@ impl DayCount for NoCount {
 }
 
 /// A session as a process has it.
-fn session(server: &Rotating, vault: Arc<dyn GrantVault>, clock: &Clock) -> Session {
+fn session(server: &Rotating, vault: Arc<dyn GrantStore>, clock: &Clock) -> Session {
     let address = |path: &str| Url::parse(&format!("{}{path}", server.origin())).expect("one");
     let spec = GrantSpec {
         token_url: Some(address("/token")),
@@ -69,7 +72,7 @@ fn session(server: &Rotating, vault: Arc<dyn GrantVault>, clock: &Clock) -> Sess
         members: TokenMembers::default(),
         api_key: None,
     };
-    let rules = KeeperRules {
+    let rules = TokenRules {
         source: "own".into(),
         grant: Grant::RefreshToken {
             spec,
@@ -78,7 +81,7 @@ fn session(server: &Rotating, vault: Arc<dyn GrantVault>, clock: &Clock) -> Sess
         timeouts: Timeouts::default(),
         route: Route::default(),
     };
-    let keeper = TokenKeeper::new(rules, vault, clock.clone()).expect("the rules are right");
+    let keeper = TokenManager::new(rules, vault, clock.clone()).expect("the rules are right");
     let rules = SessionRules {
         source: "own".into(),
         base_url: address("/v1p1"),
@@ -91,12 +94,17 @@ fn session(server: &Rotating, vault: Arc<dyn GrantVault>, clock: &Clock) -> Sess
         errors: ErrorWords::default(),
         route: Route::default(),
     };
-    Session::new(rules, Some(keeper), Arc::new(NoCount), clock.clone())
-        .expect("the rules are right")
+    Session::new(
+        rules,
+        Some(Arc::new(keeper)),
+        Arc::new(NoCount),
+        clock.clone(),
+    )
+    .expect("the rules are right")
 }
 
 async fn page(session: &Session, clock: &Clock) -> Result<(), HttpError> {
-    let ask = Ask {
+    let ask = PageRequest {
         path: "/users".into(),
         query: Vec::new(),
         what: "a page".into(),
@@ -137,7 +145,7 @@ async fn two_keepers_at_once_make_one_request_a_round() {
 
 /// A vault whose process dies at one point: what comes after it never happens.
 struct Dying {
-    vault: Keeping,
+    vault: VaultStore,
     /// Points that have been passed: two a call, before and after what it does.
     passed: AtomicUsize,
     dies_at: usize,
@@ -146,7 +154,7 @@ struct Dying {
 impl Dying {
     fn step<T>(
         &self,
-        act: impl FnOnce(&Keeping) -> Result<T, VaultError>,
+        act: impl FnOnce(&VaultStore) -> Result<T, VaultError>,
     ) -> Result<T, VaultError> {
         self.point()?;
         let done = act(&self.vault)?;
@@ -165,7 +173,7 @@ impl Dying {
     }
 }
 
-impl GrantVault for Dying {
+impl GrantStore for Dying {
     fn load(&self, source: &str) -> Result<Option<KeptGrant>, VaultError> {
         self.step(|vault| vault.load(source))
     }
@@ -261,9 +269,9 @@ async fn a_death_at_each_step_leaves_a_token_or_asks_for_a_person() {
 fn place(server: &Rotating) -> Place {
     let (place, origin) = (Place::empty(), server.origin());
     place.write(
-        "config/vendors/own.toml",
+        "config/connectors/own.toml",
         &format!(
-            "vendor = \"own\"\ntitle = \"the tests' own vendor\"\nextends = \"oneroster\"\n\
+            "connector = \"own\"\ntitle = \"the tests' own vendor\"\nextends = \"oneroster\"\n\
              [limits]\nper_second = 1000.0\n\
              [auth.refresh_token]\ntoken_url = \"{origin}/token\"\nclient_auth = \"post\"\n"
         ),
@@ -271,7 +279,7 @@ fn place(server: &Rotating) -> Place {
     place.write(
         "config/rollbook.toml",
         &format!(
-            "[sources.own]\nvendor = \"own\"\n[sources.own.settings]\nbase_url = \"{origin}/v1p1\"\n\
+            "[sources.own]\nconnector = \"own\"\n[sources.own.settings]\nbase_url = \"{origin}/v1p1\"\n\
              token_url = \"{origin}/token\"\n[sources.own.auth]\ngrant = \"refresh_token\"\n\
              client_id = \"rollbook\"\nrefresh_token = {{ file = \"first\" }}\n"
         ),
@@ -334,16 +342,16 @@ fn a_kill_at_each_moment_leaves_a_token_or_asks_for_a_person() {
             ran.fine(&what);
             continue;
         }
-        let (outcome, sentence) = ran.said();
+        let (outcome, message) = ran.said();
         assert_eq!(
             (ran.code, outcome.as_str()),
             (Some(1), "parked"),
             "{what}: {ran:?}"
         );
-        assert!(sentence.contains("sign in"), "{what}: {sentence}");
+        assert!(message.contains("sign in"), "{what}: {message}");
         let shown = place.run(&["tokens", "--json"]);
         assert!(
-            shown.out.contains("\"kept\": true"),
+            shown.out.contains("\"stored\": true"),
             "{what}: nothing is erased: {shown:?}"
         );
     }
@@ -387,13 +395,12 @@ fn vault(place: &Place, sql: &str) {
 }
 
 fn failed(ran: &Ran) {
-    let (outcome, sentence) = ran.said();
+    let (outcome, message) = ran.said();
     assert_eq!((ran.code, outcome.as_str()), (Some(1), "failed"), "{ran:?}");
     assert!(
-        sentence
-            .contains("the vault does not work, and without it no new token is asked for or used")
-            && sentence.contains("database or disk is full"),
-        "{sentence}"
+        message.contains("the vault failed, and without it no new token is requested or used")
+            && message.contains("database or disk is full"),
+        "{message}"
     );
 }
 
@@ -426,7 +433,7 @@ fn a_token_that_cannot_be_stored_is_not_used_and_is_tried_once_more() {
         failed(&place.sync());
         assert_eq!(server.asked(), [(Some(1), true)], "{reuse:?}: one request");
         let shown = place.run(&["tokens"]);
-        assert!(shown.out.contains("a refresh was begun at"), "{shown:?}");
+        assert!(shown.out.contains("a refresh started at"), "{shown:?}");
         vault(&place, "DROP TRIGGER full");
         let ran = place.sync();
         let forgiven = reuse == Reuse::Forgiven;

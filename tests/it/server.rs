@@ -33,7 +33,7 @@ struct State {
     secrets: Vec<String>,
     refuse_tokens: Option<u16>,
     hold_tokens: bool,
-    waiting: u32,
+    unconfirmed: u32,
     released: bool,
 }
 
@@ -69,7 +69,7 @@ impl Server {
             secrets: Vec::new(),
             refuse_tokens: None,
             hold_tokens: false,
-            waiting: 0,
+            unconfirmed: 0,
             released: false,
         };
         let shared = Arc::new(Shared {
@@ -114,7 +114,7 @@ impl Server {
         let mut state = self.shared.state();
         state.script = Box::new(script);
         state.asked.clear();
-        (state.waiting, state.released) = (0, false);
+        (state.unconfirmed, state.released) = (0, false);
     }
 
     /// From now on nothing goes wrong.
@@ -148,7 +148,7 @@ impl Server {
         let waited = self
             .shared
             .changed
-            .wait_timeout_while(state, PATIENCE, |state| state.waiting == 0)
+            .wait_timeout_while(state, PATIENCE, |state| state.unconfirmed == 0)
             .unwrap_or_else(PoisonError::into_inner);
         assert!(
             !waited.1.timed_out(),
@@ -303,7 +303,7 @@ impl Shared {
 
     /// Lets a request wait until everything is released.
     fn hold<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        state.waiting += 1;
+        state.unconfirmed += 1;
         self.changed.notify_all();
         self.changed
             .wait_timeout_while(state, PATIENCE, |state| !state.released)

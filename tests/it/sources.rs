@@ -10,8 +10,6 @@ pub struct Source {
     pub name: String,
     /// Its lines with their numbers, up to the tests at its end.
     pub lines: Vec<(usize, String)>,
-    /// All its lines.
-    pub length: usize,
 }
 
 impl Source {
@@ -67,7 +65,6 @@ pub fn sources() -> Vec<Source> {
         .filter(|(name, _)| !is_test(name))
         .map(|(name, text)| Source {
             name: name.clone(),
-            length: text.lines().count(),
             lines: code(text),
         })
         .collect()
@@ -86,7 +83,10 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
 
 /// The modules that a file declares under `#[cfg(test)]`, as paths without an ending.
 fn test_files(name: &str, text: &str) -> Vec<String> {
-    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let folder = match name.strip_suffix("mod.rs") {
+        Some(folder) => folder.trim_end_matches('/'),
+        None => name.trim_end_matches(".rs"),
+    };
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let mut found = Vec::new();
     for (number, _) in lines
@@ -94,14 +94,11 @@ fn test_files(name: &str, text: &str) -> Vec<String> {
         .enumerate()
         .filter(|(_, line)| line.starts_with("#[cfg(test)]"))
     {
-        let next: Vec<&str> = lines[number + 1..].iter().take(2).copied().collect();
-        let path = next[0]
-            .strip_prefix("#[path = \"")
-            .and_then(|rest| rest.strip_suffix(".rs\"]"));
-        let module = next[0]
+        let next = lines.get(number + 1).copied().unwrap_or_default();
+        let module = next
             .strip_suffix(';')
             .and_then(|line| line.split("mod ").nth(1));
-        if let Some(file) = path.or(module) {
+        if let Some(file) = module {
             found.push(if folder.is_empty() {
                 file.to_owned()
             } else {

@@ -102,7 +102,7 @@ fn a_vault_in_clear_is_sealed_once_there_is_a_key_and_asks_nothing_of_the_vendor
     let line = tokens(&place);
     assert_eq!(line["sealed_with"].as_str().map(str::len), Some(16));
     assert_eq!(
-        (&line["kept"], &line["shut"]),
+        (&line["stored"], &line["vault_error"]),
         (&Value::Bool(true), &Value::Null)
     );
     assert_eq!(
@@ -123,38 +123,33 @@ fn without_the_right_key_jobs_wait_for_a_person_and_nothing_is_lost() {
     place.sync().fine("sealed from the start");
     let asked = server.log().len();
     for (name, words) in [
-        (
-            "no key",
-            "and no key is given; say under [store] vault_key where it is",
-        ),
+        ("no key", "and no key is configured; set [store] vault_key"),
         (
             "missing.key",
             "secret file `missing.key` is missing: write it into",
         ),
-        ("other.key", "but the key given is"),
+        ("other.key", "but the configured key is"),
     ] {
         match name {
             "no key" => use_no_key(&place),
             file => use_key(&place, file),
         }
         let ran = place.sync();
-        let (outcome, sentence) = ran.said();
+        let (outcome, message) = ran.said();
         assert_eq!(
             (ran.code, outcome.as_str()),
             (Some(1), "parked"),
             "{name}: {ran:?}"
         );
-        assert!(sentence.contains(words), "{name}: {sentence}");
+        assert!(message.contains(words), "{name}: {message}");
         let ran = place.run(&["check"]);
         assert_eq!(ran.code, Some(78), "{name}: {ran:?}");
         assert!(
-            ran.out
-                .contains("the sign-in of own cannot be used: the vault")
-                && ran.out.contains(words),
+            ran.out.contains("cannot use the sign-in of own: the vault") && ran.out.contains(words),
             "{name}: {ran:?}"
         );
         assert!(
-            tokens(&place)["shut"]
+            tokens(&place)["vault_error"]
                 .as_str()
                 .is_some_and(|why| why.contains(words))
         );
@@ -180,7 +175,8 @@ fn the_key_is_changed_in_one_step_and_the_old_one_opens_nothing() {
     let before = tokens(&place)["sealed_with"].clone();
     let ran = fine(place.run(&["vault", "rekey", "--new-key", &new]));
     assert!(
-        ran.out.contains("1 row is sealed with key") && ran.out.contains("put this key where"),
+        ran.out.contains("1 row is encrypted with key")
+            && ran.out.contains("set [store] vault_key to this key"),
         "{ran:?}"
     );
     assert_ne!(tokens(&place)["sealed_with"], before);
@@ -231,7 +227,7 @@ fn a_sign_in_is_forgotten_also_without_the_key() {
     assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
     assert!(
         ran.err
-            .contains("nothing is kept of own; `rollbook tokens` shows what is"),
+            .contains("own has no stored sign-in; `rollbook tokens` shows all"),
         "{ran:?}"
     );
     place.sync().fine("signed in");
@@ -243,11 +239,11 @@ fn a_sign_in_is_forgotten_also_without_the_key() {
     );
     let ran = fine(place.run(&["logout", "own"]));
     assert!(
-        ran.out.contains("The vendor still honours it until"),
+        ran.out.contains("The vendor still accepts it until"),
         "{ran:?}"
     );
     assert_eq!(clear(&place, &server), Vec::<String>::new(), "wiped");
-    assert_eq!(tokens(&place)["kept"], Value::Bool(false));
+    assert_eq!(tokens(&place)["stored"], Value::Bool(false));
     assert_eq!(place.run(&["logout", "own"]).code, Some(2));
     new_key(&place, "vault.key");
     use_key(&place, "vault.key");
@@ -266,18 +262,18 @@ fn beside_a_running_program_a_sign_in_is_forgotten_and_no_key_is_changed() {
     let running = place.start(place.command(&["sync", "--json"]));
     server.until_somebody_waits();
     assert_eq!(
-        tokens(&place)["kept"],
+        tokens(&place)["stored"],
         Value::Bool(true),
         "listed meanwhile"
     );
     let ran = place.run(&["vault", "rekey", "--new-key", &key]);
     assert_eq!(ran.code, Some(75), "{ran:?}");
     fine(place.run(&["logout", "own"]));
-    assert_eq!(tokens(&place)["kept"], Value::Bool(false));
+    assert_eq!(tokens(&place)["stored"], Value::Bool(false));
     server.release();
     running.end().fine("the token that it holds is good");
     assert_eq!(
-        tokens(&place)["kept"],
+        tokens(&place)["stored"],
         Value::Bool(false),
         "and stays forgotten"
     );
@@ -300,7 +296,7 @@ fn short_tokens_are_never_on_the_disk() {
         let place = Place::new(&server, &plan);
         place.sync().fine(grant);
         assert_eq!(clear(&place, &server), Vec::<String>::new(), "{grant}");
-        assert_eq!(tokens(&place)["kept"], Value::Bool(false), "{grant}");
+        assert_eq!(tokens(&place)["stored"], Value::Bool(false), "{grant}");
     }
 }
 
@@ -329,7 +325,7 @@ fn a_running_daemon_takes_a_new_key_only_where_it_opens_the_vault() {
         let sql = "SELECT count(*) FROM rollbook_runs WHERE outcome = 'ok'";
         let is_made = place.mirror().exists();
         is_made
-            .then(|| crate::look::maybe(&place.mirror(), sql))
+            .then(|| crate::queries::maybe(&place.mirror(), sql))
             .flatten()
             .unwrap_or(0)
     };
@@ -350,10 +346,12 @@ fn a_running_daemon_takes_a_new_key_only_where_it_opens_the_vault() {
     new_key(&place, "other.key");
     use_key(&place, "other.key");
     daemon.signal("HUP");
-    wait("refused", &|| daemon.log().contains("but the key given is"));
+    wait("refused", &|| {
+        daemon.log().contains("but the configured key is")
+    });
     goes_on("with the old key");
     assert_eq!(tokens(&place)["sealed_with"], key);
-    let parked = crate::look::maybe(
+    let parked = crate::queries::maybe(
         &place.mirror(),
         "SELECT count(*) FROM rollbook_runs WHERE outcome = 'parked'",
     );

@@ -1,7 +1,7 @@
-//! The sandbox: three simulated vendors on loopback, written from the notes on each vendor's API alone.
+//! Simulated vendors on loopback, written from `docs/contracts/` alone; for the demo and for tests.
 //!
-//! Apart from the floors: it shares no decoding, paging or token code with the client, so that a
-//! shared mistake cannot hide. It knows vendors by name; nothing else in `src/` does.
+//! Depends on nothing of the product: it shares no decoding, paging or token code with the client, so a misreading in one does not
+//! hide in the other. Every quirk of a contract is a switch, and faults apply to any request.
 
 pub mod authorization;
 pub mod calendar;

@@ -1,4 +1,4 @@
-//! `rollbook combos import FILE`: what a spreadsheet or CSV says differently from the mirror. Writes nothing.
+//! `rollbook combos import FILE`: compares a spreadsheet or CSV with the mirrored lists. Read-only.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,9 +11,9 @@ use crate::cli::out;
 use crate::cli::reading::Reading;
 use crate::cli::table::indented;
 use crate::cli::words::many;
-use crate::model::nearest::quoted;
-use crate::sheets::compare::ListDifference;
-use crate::sheets::{Comparison, MirrorEntry, compare, find_lists, read};
+use crate::document::suggest::quoted;
+use crate::spreadsheets::compare::ListDifference;
+use crate::spreadsheets::{Comparison, MirrorEntry, compare, find_lists, read};
 use crate::store::lookups::{entries_of, lists_of};
 
 /// Options of `combos import`.
@@ -21,7 +21,7 @@ use crate::store::lookups::{entries_of, lists_of};
 pub struct Options {
     /// A workbook (.xlsx) or CSV
     file: PathBuf,
-    /// The source whose lists it is compared with; needed where several have any
+    /// The source with the lists to compare; needed if several sources have lists
     #[arg(long, value_name = "SOURCE")]
     source: Option<String>,
     /// Print JSON
@@ -29,7 +29,7 @@ pub struct Options {
     json: bool,
 }
 
-/// Compares and tells.
+/// Shows the differences.
 pub fn run(reading: &Reading, options: &Options) -> Result<(), Exit> {
     let mut tables = tables(reading, options.source.as_deref())?;
     let combos = tables.remove(0);
@@ -81,13 +81,13 @@ fn text(found: &Comparison) -> String {
     for list in &found.only_in_file {
         let entries = many(list.entries as u64, "entry", "entries");
         let name = quoted(&list.list);
-        let near = list.nearest.as_ref();
+        let near = list.suggestion.as_ref();
         let near = near.map_or(String::new(), |near| {
             format!("; did you mean {}?", quoted(near))
         });
-        let place = shown(&list.place.to_string());
+        let location = shown(&list.location.to_string());
         text.push_str(&format!(
-            "• only in the file: {name} ({entries} from {place}{near})\n"
+            "• only in the file: {name} ({entries} from {location}{near})\n"
         ));
     }
     if !found.only_in_mirror.is_empty() {
@@ -95,30 +95,35 @@ fn text(found: &Comparison) -> String {
         let names: Vec<String> = names.collect();
         text.push_str(&format!("• only in the mirror: {}\n", names.join(", ")));
     }
-    for note in &found.passed_over {
-        let place = shown(&note.place.to_string());
-        text.push_str(&format!("• {place}: {}\n", note.message));
+    for note in &found.skipped {
+        let location = shown(&note.location.to_string());
+        text.push_str(&format!("• {location}: {}\n", note.message));
     }
     text
 }
 
-/// One list: what differs, code, words, where.
+/// The differences of one list: kind, code, label, location.
 fn of_list(list: &ListDifference) -> String {
-    let word = |text: &Option<String>| shown(text.as_deref().unwrap_or("–"));
+    let text_or_dash = |text: &Option<String>| shown(text.as_deref().unwrap_or("–"));
     let mut rows: Vec<[String; 4]> = Vec::new();
-    let mut row = |what: &str, code: String, words: String, place: String| {
-        rows.push([what.to_owned(), code, words, place]);
+    let mut row = |what: &str, code: String, label: String, location: String| {
+        rows.push([what.to_owned(), code, label, location]);
     };
     for one in &list.only_in_file {
-        let place = shown(&one.place.to_string());
-        row("only in the file", word(&one.code), word(&one.label), place);
+        let location = shown(&one.location.to_string());
+        row(
+            "only in the file",
+            text_or_dash(&one.code),
+            text_or_dash(&one.label),
+            location,
+        );
     }
     for one in &list.only_in_mirror {
         let state = if one.active { "" } else { "retired" };
         row(
             "only in the mirror",
-            word(&one.code),
-            word(&one.label),
+            text_or_dash(&one.code),
+            text_or_dash(&one.label),
             state.to_owned(),
         );
     }
@@ -129,10 +134,10 @@ fn of_list(list: &ListDifference) -> String {
             shown(&one.mirror)
         );
         row(
-            "other words",
-            word(&one.code),
+            "other label",
+            text_or_dash(&one.code),
             words,
-            shown(&one.place.to_string()),
+            shown(&one.location.to_string()),
         );
     }
     for one in &list.lost_zeros {
@@ -142,12 +147,12 @@ fn of_list(list: &ListDifference) -> String {
             "zeros lost?",
             one.number.clone(),
             words,
-            shown(&one.place.to_string()),
+            shown(&one.location.to_string()),
         );
     }
-    for one in &list.doubled {
-        let place = shown(&one.place.to_string());
-        row("twice in the file", shown(&one.code), String::new(), place);
+    for one in &list.duplicates {
+        let location = shown(&one.location.to_string());
+        row("listed twice", shown(&one.code), String::new(), location);
     }
     let same = many(list.same as u64, "entry", "entries");
     format!(

@@ -28,7 +28,7 @@ fn entries_are_found_by_code_or_by_all_words() {
         ("-", Some("00"), "Not started", false),
     ];
     for (search, code, description, expected) in rows {
-        let found = Search::of(search).finds(&line("north", code, description));
+        let found = Search::of(search).matches(&line("north", code, description));
         assert_eq!(found, expected, "{search} in {code:?} {description}");
     }
 }
@@ -49,7 +49,7 @@ fn csv_is_of_one_source_and_keeps_codes() {
     assert_eq!(
         told.map_err(Exit::into_text),
         Err(
-            "`north` and `south` both have it, with ids of their own; choose one with --source"
+            "`north` and `south` both have the list, with different ids; choose one with --source"
                 .to_owned()
         )
     );

@@ -1,25 +1,26 @@
 //! `rollbook crosswalk suggest`: the draft of a crosswalk, written to standard output for an admin to finish.
 //!
-//! Only sure lines are in force; a guess stands in a comment, so that nobody maps by it unseen.
+//! Only certain lines are active; guesses are comments, so that an admin has to review them.
 
 use super::super::exit::Exit;
 use super::super::out;
 use super::super::reading::Reading;
 use super::super::words::many;
-use crate::app::{Places, Setup, mirrored_lists};
+use crate::app::mirrored_lists;
+use crate::document::suggest::{advice, listed};
 use crate::model::By;
-use crate::model::alike::{Candidate, Why, suggestions};
-use crate::model::nearest::{advice, listed};
-use crate::store::look::Reader;
+use crate::model::similarity::{Candidate, Why, suggestions};
+use crate::setup::{Folders, Setup};
 use crate::store::lookups::{
     ComboEntry, ComboTable, MappedColumn, entries_of, lists_of, values_of,
 };
+use crate::store::queries::Reader;
 
-/// A column with more values than this holds no codes; the rest is left out with a word.
-const MOST: usize = 500;
+/// A column with more values than this has no codes; the rest is omitted with a note.
+const MAX_VALUES: usize = 500;
 
-pub fn run(places: &Places, column: &str, list: &str) -> Result<(), Exit> {
-    let reading = Reading::open_quietly(places)?;
+pub fn run(folders: &Folders, column: &str, list: &str) -> Result<(), Exit> {
+    let reading = Reading::open_quietly(folders)?;
     let setup = reading.setup()?;
     let mirror = reading.mirror()?;
     let column = column_of(&reading, column)?;
@@ -30,11 +31,11 @@ pub fn run(places: &Places, column: &str, list: &str) -> Result<(), Exit> {
     Ok(())
 }
 
-/// The column that `rosters_users.role` or `rosters.users.role` means.
+/// Resolves `rosters_users.role` or `rosters.users.role` to a column.
 fn column_of(reading: &Reading, text: &str) -> Result<MappedColumn, Exit> {
     let Some((stream, name)) = text.rsplit_once('.') else {
         return Err(Exit::usage(format!(
-            "`{text}` names no column; write SOURCE_STREAM.COLUMN, such as `rosters_users.role`"
+            "`{text}` is not a column; write SOURCE_STREAM.COLUMN, such as `rosters_users.role`"
         )));
     };
     let table = reading.table(stream)?;
@@ -55,7 +56,7 @@ fn column_of(reading: &Reading, text: &str) -> Result<MappedColumn, Exit> {
     })
 }
 
-/// The list that `genders` or `north.genders` means, and where it is mirrored.
+/// Resolves `genders` or `north.genders` to a list and its table.
 fn list_of(setup: &Setup, mirror: &Reader, text: &str) -> Result<(ComboTable, String), Exit> {
     let mut known: Vec<(ComboTable, String)> = Vec::new();
     for source in setup.sources.keys() {
@@ -66,7 +67,7 @@ fn list_of(setup: &Setup, mirror: &Reader, text: &str) -> Result<(ComboTable, St
     }
     if known.is_empty() {
         return Err(Exit::failed(
-            "no combo list is mirrored yet; run the job that reads them",
+            "no combo list is mirrored yet; run the job that reads the lists",
         ));
     }
     let dotted = |(combos, list): &(ComboTable, String)| format!("{}.{list}", combos.source);
@@ -126,17 +127,17 @@ fn draft(
         quoted(list),
         by.as_str(),
     );
-    for (value, rows) in values.iter().take(MOST) {
+    for (value, rows) in values.iter().take(MAX_VALUES) {
         let found = suggestions(value, &candidates);
         let rows = many(*rows, "row", "rows");
         let shown: Vec<String> = found
             .iter()
-            .map(|(place, _)| comment(&used[*place].shown(by)))
+            .map(|(index, _)| comment(&used[*index].shown(by)))
             .collect();
         let key = quoted(value);
         let sure = match found.as_slice() {
-            [(place, why)] if *why != Why::CloseSpelling => {
-                used[*place].name(by).map(|name| (name, why))
+            [(index, why)] if *why != Why::CloseSpelling => {
+                used[*index].name(by).map(|name| (name, why))
             }
             _ => None,
         };
@@ -159,9 +160,9 @@ fn draft(
             (None, None) => format!("# {key} = \"\"    # {rows}\n"),
         });
     }
-    if let Some(more @ 1..) = values.len().checked_sub(MOST) {
+    if let Some(more @ 1..) = values.len().checked_sub(MAX_VALUES) {
         text.push_str(&format!(
-            "# and {more} more values: is this a column of codes?\n"
+            "# and {more} more values; does this column have codes?\n"
         ));
     }
     text.push_str(&format!("\n# The entries of {list}:\n"));
@@ -171,13 +172,13 @@ fn draft(
     text
 }
 
-/// A text as TOML writes it on one line: as JSON does, but for the one sign that TOML escapes besides.
+/// A TOML string on one line: like JSON, but TOML also escapes DEL.
 pub fn quoted(text: &str) -> String {
     let json = serde_json::Value::from(text).to_string();
     json.replace('\u{7f}', "\\u007f")
 }
 
-/// A text that stays on its line, whatever a vendor wrote.
+/// A text for a comment, without line breaks.
 fn comment(text: &str) -> String {
     text.chars()
         .map(|letter| if letter.is_control() { ' ' } else { letter })

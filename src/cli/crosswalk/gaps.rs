@@ -1,7 +1,6 @@
-//! `rollbook crosswalk check`: unmapped values with suggestions, and targets that lead nowhere.
+//! `rollbook crosswalk check`: shows unmapped values with suggestions, and wrong targets.
 //!
-//! Counts on the spot, also in streams whose counts a run does not keep. Ends with 78 when a target is wrong,
-//! with 1 when a value is unmapped.
+//! Counts now, also in streams without stored counts. Exit code 78: a target is wrong; 1: a value is unmapped.
 
 use serde::Serialize;
 
@@ -12,18 +11,20 @@ use super::super::reading::Reading;
 use super::super::table::{grouped, indented};
 use super::super::words::many;
 use super::draft::quoted;
-use crate::app::{Places, Setup, check_targets, crosswalk, mirrored_lists};
-use crate::model::alike::{Candidate, Why, suggestions};
-use crate::model::nearest::advice;
-use crate::model::{CrosswalkName, Look, Problems};
-use crate::store::look::{self, Reader};
+use crate::app::{check_targets, crosswalk, mirrored_lists};
+use crate::document::suggest::advice;
+use crate::document::{Problems, RenderStyle};
+use crate::model::CrosswalkName;
+use crate::model::similarity::{Candidate, Why, suggestions};
+use crate::setup::{Folders, Setup};
 use crate::store::lookups::{ComboEntry, Crosswalk, MappedColumn, entries_of, unmapped_values};
+use crate::store::queries::{self, Reader};
 
-/// So many unmapped values of a column are shown to people; scripts get all.
-const SHOWN: usize = 25;
+/// Unmapped values shown per column; `--json` shows all.
+const MAX_SHOWN: usize = 25;
 
-pub fn run(places: &Places, names: &[String], json: bool) -> Result<(), Exit> {
-    let reading = Reading::open_quietly(places)?;
+pub fn run(folders: &Folders, names: &[String], json: bool) -> Result<(), Exit> {
+    let reading = Reading::open_quietly(folders)?;
     let setup = reading.setup()?;
     known(setup, names)?;
     let mirror = reading.mirror()?;
@@ -31,7 +32,7 @@ pub fn run(places: &Places, names: &[String], json: bool) -> Result<(), Exit> {
     if json {
         out::json(&view);
     } else {
-        out::text(problems.render(Look::Coloured) + &text(&view));
+        out::text(problems.render(RenderStyle::Coloured) + &text(&view));
     }
     if problems.has_errors() {
         Err(Exit::wrong_configuration())
@@ -40,7 +41,7 @@ pub fn run(places: &Places, names: &[String], json: bool) -> Result<(), Exit> {
         .iter()
         .any(|column| !column.unmapped.is_empty())
     {
-        Err(Exit::unwell())
+        Err(Exit::unsuccessful())
     } else {
         Ok(())
     }
@@ -83,7 +84,7 @@ struct Unmapped {
     suggestions: Vec<Suggestion>,
 }
 
-/// An entry that may be meant.
+/// A suggested entry.
 #[derive(Debug, Serialize)]
 struct Suggestion {
     why: Why,
@@ -111,7 +112,7 @@ fn view(setup: &Setup, mirror: &Reader, names: &[String]) -> Result<(View, Probl
             None => Vec::new(),
         };
         for column in &crosswalk.columns {
-            if look::sizes(mirror, &column.source, &column.stream)?.is_some() {
+            if queries::sizes(mirror, &column.source, &column.stream)?.is_some() {
                 columns.push(of_column(mirror, &crosswalk, column, &entries)?);
             }
         }
@@ -134,8 +135,8 @@ fn of_column(
 ) -> Result<Column, Exit> {
     let used: Vec<&ComboEntry> = entries.iter().filter(|entry| entry.active).collect();
     let candidates: Vec<Candidate<'_>> = used.iter().map(|entry| entry.candidate()).collect();
-    let suggestion = |(place, why): (usize, Why)| {
-        let entry = used[place];
+    let suggestion = |(index, why): (usize, Why)| {
+        let entry = used[index];
         Some(Suggestion {
             why,
             target: entry.name(crosswalk.by)?,
@@ -177,7 +178,7 @@ fn text(view: &View) -> String {
             "unmapped values",
         );
         text.push_str(&format!("{head}: {values}\n"));
-        let lines = column.unmapped.iter().take(SHOWN).map(|unmapped| {
+        let lines = column.unmapped.iter().take(MAX_SHOWN).map(|unmapped| {
             [
                 quoted(&unmapped.value),
                 many(unmapped.rows, "row", "rows"),
@@ -185,7 +186,7 @@ fn text(view: &View) -> String {
             ]
         });
         text.push_str(&indented(2, lines));
-        if let Some(more @ 1..) = column.unmapped.len().checked_sub(SHOWN) {
+        if let Some(more @ 1..) = column.unmapped.len().checked_sub(MAX_SHOWN) {
             text.push_str(&format!(
                 "  and {} more (--json shows all)\n",
                 grouped(more as u64)

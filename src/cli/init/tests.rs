@@ -2,20 +2,20 @@
 
 use super::*;
 
-fn places(folder: &Path) -> Places {
-    Places {
+fn folders(folder: &Path) -> Folders {
+    Folders {
         config: folder.to_owned(),
         jobs: folder.join("jobs"),
         state: folder.to_owned(),
     }
 }
 
-fn init(folder: &Path, vendors: &[&str]) -> Result<(), Exit> {
+fn init(folder: &Path, names: &[&str]) -> Result<(), Exit> {
     let options = Options {
         dir: Some(folder.join("new")),
-        vendors: vendors.iter().map(|name| (*name).to_owned()).collect(),
+        connectors: names.iter().map(|name| (*name).to_owned()).collect(),
     };
-    run(&places(folder), &options)
+    run(&folders(folder), &options)
 }
 
 /// Every file below a folder with what it holds.
@@ -58,7 +58,7 @@ fn the_packages_own_file_gives_way_until_somebody_changes_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("new/rollbook.toml");
         fs::create_dir(folder.path().join("new")).expect("made");
-        fs::write(&file, format!("{OF_THE_PACKAGE}{added}")).expect("written");
+        fs::write(&file, format!("{PACKAGED_CONFIG}{added}")).expect("written");
         assert_eq!(
             init(folder.path(), &["wapi"]).is_ok(),
             gives_way,
@@ -89,7 +89,7 @@ fn files_can_be_read_by_the_service_and_nothing_else_is_left() {
     );
     for (path, _) in held(&new) {
         let rights = path.metadata().expect("there").permissions().mode() & 0o777;
-        assert_eq!(rights, READABLE, "{}", path.display());
+        assert_eq!(rights, MODE, "{}", path.display());
     }
 }
 
@@ -108,9 +108,9 @@ fn an_unknown_vendor_is_named_with_the_nearest() {
 
 #[test]
 fn without_a_vendor_the_known_ones_are_listed() {
-    let descriptions = Descriptions::built_in().expect("right");
-    let text = known(&descriptions);
-    for name in descriptions.names() {
+    let connectors = Connectors::built_in().expect("right");
+    let text = known(&connectors);
+    for name in connectors.names() {
         assert!(text.contains(name), "{name} is not in:\n{text}");
     }
 }

@@ -1,7 +1,7 @@
-//! The journal's own protocol: one datagram a line, each field with its length.
+//! The journal's native protocol: one datagram per line, each field with its length.
 //!
-//! It only writes down; `queue.rs` sends. `https://systemd.io/JOURNAL_NATIVE_PROTOCOL/` has the form. Fields of ours are
-//! `ROLLBOOK_JOB`, `ROLLBOOK_RUN` and so on; a field that is called `message` is the line itself.
+//! See `https://systemd.io/JOURNAL_NATIVE_PROTOCOL/`. Our fields are `ROLLBOOK_JOB`, `ROLLBOOK_RUN` and so on; the field
+//! `message` is the line itself.
 
 use std::fmt;
 use std::os::unix::net::UnixDatagram;
@@ -17,10 +17,10 @@ use super::queue::{Queue, Sink};
 /// Where systemd listens.
 const SOCKET: &str = "/run/systemd/journal/socket";
 
-/// So much of a field is kept, in bytes: a datagram has room for a few of these.
-const LONGEST: usize = 48 * 1024;
+/// Limit per field, in bytes: a datagram has room for a few of these.
+const MAX_FIELD: usize = 48 * 1024;
 
-/// The sink of a journal that listens, else nothing.
+/// A sink to the journal, if its socket exists.
 pub fn sink() -> Option<Sink> {
     let path = Path::new(SOCKET);
     let socket = UnixDatagram::unbound().ok()?;
@@ -30,11 +30,11 @@ pub fn sink() -> Option<Sink> {
 fn to(socket: UnixDatagram, path: &Path) -> Sink {
     let path = path.to_owned();
     Box::new(move |line| {
-        let _ = socket.send_to(line, &path); // there is nobody else to tell
+        let _ = socket.send_to(line, &path); // there is no other output
     })
 }
 
-/// A line that says that so many others were lost.
+/// The message about lost lines.
 pub fn loss(lost: u64) -> Vec<u8> {
     let mut line = Line::of(Level::WARN);
     line.put("MESSAGE", &super::loss_of(lost));
@@ -53,13 +53,13 @@ impl<S: Subscriber> Layer<S> for Journal {
     }
 }
 
-/// One datagram in the making.
+/// A datagram under construction.
 struct Line(Vec<u8>);
 
 impl Line {
     fn of(level: Level) -> Self {
         let mut line = Self(Vec::with_capacity(256));
-        // As syslog counts: error, warning, information, debugging.
+        // Syslog priorities: error, warning, information, debug.
         let priority = match level {
             Level::ERROR => "3",
             Level::WARN => "4",
@@ -71,9 +71,9 @@ impl Line {
         line
     }
 
-    /// With its length, so that a value of several lines is one field.
+    /// Writes the length too, so that a value may have several lines.
     fn put(&mut self, name: &str, value: &str) {
-        let value = &value[..value.floor_char_boundary(LONGEST)];
+        let value = &value[..value.floor_char_boundary(MAX_FIELD)];
         self.0.extend_from_slice(name.as_bytes());
         self.0.push(b'\n');
         self.0
@@ -93,7 +93,7 @@ impl Line {
     }
 }
 
-/// The journal takes capitals, digits and underscores only.
+/// Field names have only capitals, digits and underscores.
 fn letter(letter: char) -> char {
     match letter {
         'a'..='z' => letter.to_ascii_uppercase(),

@@ -1,8 +1,7 @@
-//! Log lines on their way out: whoever logs never waits for whoever reads.
+//! The queue of log lines: logging never blocks on the reader.
 //!
-//! A journal that hangs or a pipe that nobody empties would stop the daemon at its next line. So lines wait in a
-//! short queue, one thread writes them, and when the queue is full further lines are counted and not kept; how many
-//! were lost is said as soon as there is room. At the end the queue is given a moment to empty.
+//! A journal that hangs or a full pipe would block the daemon. So lines go to a bounded queue, and one thread writes
+//! them. If the queue is full, lines are dropped and counted; the count is logged as soon as there is room.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,16 +9,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Lines that may wait. A run says two, so this is hours of a daemon, or a second of debugging.
-const LONGEST: usize = 1024;
+/// Capacity in lines. A run logs two, so this is hours of a daemon, or a second at debug level.
+const CAPACITY: usize = 1024;
 
-/// Where lines go: writes one, and may take as long as it likes.
+/// Writes a line; may block.
 pub type Sink = Box<dyn FnMut(&[u8]) + Send>;
 
-/// How the loss of so many lines is said, as a line of the same form.
+/// Formats the message about lost lines.
 pub type Loss = fn(u64) -> Vec<u8>;
 
-/// The way in; copies lead to the same queue.
+/// The sending side; clones share the queue.
 #[derive(Clone, Debug)]
 pub struct Queue(Arc<Shared>);
 
@@ -33,7 +32,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     lines: VecDeque<Vec<u8>>,
-    /// A line is being written, which may never end.
+    /// A line is being written; the sink may block forever.
     is_writing: bool,
     lost: u64,
 }
@@ -49,10 +48,10 @@ impl Queue {
         Ok(Self(shared))
     }
 
-    /// Takes a line, or counts it as lost.
+    /// Adds a line, or counts it as lost.
     pub fn push(&self, line: Vec<u8>) {
         let mut state = self.0.state();
-        if state.lines.len() < LONGEST {
+        if state.lines.len() < CAPACITY {
             state.lines.push_back(line);
             self.0.more.notify_one();
         } else {
@@ -60,14 +59,11 @@ impl Queue {
         }
     }
 
-    /// Waits until all lines are written, for so long at most.
-    pub fn flush(&self, longest: Duration) {
+    /// Waits until all lines are written, up to a limit.
+    pub fn flush(&self, timeout: Duration) {
         let state = self.0.state();
-        let is_at_work = |state: &mut State| state.is_writing || !state.lines.is_empty();
-        let waited = self
-            .0
-            .written
-            .wait_timeout_while(state, longest, is_at_work);
+        let is_busy = |state: &mut State| state.is_writing || !state.lines.is_empty();
+        let waited = self.0.written.wait_timeout_while(state, timeout, is_busy);
         drop(waited);
     }
 }
@@ -77,7 +73,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// For ever: the log lives as long as the process.
+    /// Runs forever: the log lives as long as the process.
     fn write(&self, mut sink: Sink, loss: Loss) {
         loop {
             let (line, lost) = self.next();
@@ -123,7 +119,7 @@ mod tests {
     use super::*;
     use std::sync::mpsc;
 
-    /// A queue whose sink writes when it is let, and what it has written.
+    /// A queue with a sink that waits for a permit per line.
     fn held() -> (Queue, mpsc::Sender<()>, mpsc::Receiver<String>) {
         let ((go, may_go), (wrote, written)) = (mpsc::channel(), mpsc::channel());
         let sink: Sink = Box::new(move |line| {
@@ -136,9 +132,9 @@ mod tests {
     }
 
     #[test]
-    fn whoever_logs_does_not_wait_and_what_is_lost_is_counted() {
+    fn logging_does_not_block_and_lost_lines_are_counted() {
         let (queue, go, written) = held();
-        let total = 3 * LONGEST;
+        let total = 3 * CAPACITY;
         for line in 0..total {
             queue.push(line.to_string().into_bytes());
         }
@@ -154,7 +150,7 @@ mod tests {
             .iter()
             .filter_map(|line| line.parse().ok())
             .collect();
-        assert!(kept.len() >= LONGEST, "{}", kept.len());
+        assert!(kept.len() >= CAPACITY, "{}", kept.len());
         assert!(kept.is_sorted(), "in order");
         assert_eq!(kept.len() + lost, total);
     }

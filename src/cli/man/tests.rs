@@ -19,12 +19,12 @@ fn every_command_has_a_page() {
     }
     assert!(
         !files.iter().any(|file| file.contains("-man.")),
-        "what is hidden has a page"
+        "a hidden command has a page"
     );
 }
 
 #[test]
-fn pages_say_how_commands_end_and_what_the_files_are() {
+fn pages_have_exit_codes_and_files() {
     for page in pages().expect("pages") {
         let wanted: &[&str] = match page.file.ends_with(".1") {
             true => &[".SH NAME", ".SH \"EXIT STATUS\"", ".SH FILES"],
@@ -46,16 +46,16 @@ fn the_files_page_has_the_reference_of_each_key() {
         ".SS [store]",
         ".SS [sources.NAME]",
         ".SS [sources.NAME.auth]",
-        "\\fBclient_secret\\fR (where a secret is)",
+        "\\fBclient_secret\\fR (reference to a secret)",
         "The client\\*(Aqs secret.",
     ] {
         assert!(text.contains(words), "{words} is not in:\n{text}");
     }
 }
 
-/// groff says what it does not understand; passed over where there is none, and said so.
+/// groff reports what it does not understand; skipped if it is not installed.
 #[test]
-fn groff_has_nothing_to_say() {
+fn groff_reports_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let pages = pages().expect("pages");
     write(folder.path(), &pages).expect("written");
@@ -65,11 +65,11 @@ fn groff_has_nothing_to_say() {
         let output = match groff.arg(folder.path().join(&page.file)).output() {
             Ok(output) => output,
             Err(error) => {
-                println!("passed over: groff cannot be run here: {error}");
+                println!("skipped: groff cannot be run here: {error}");
                 return;
             }
         };
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(said, "", "{}", page.file);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(errors, "", "{}", page.file);
     }
 }

@@ -59,9 +59,12 @@ fn counts_are_shown_and_keys_only_when_asked_for() {
                 Only in north_learners:\n\
                 \x20 14\n";
     assert_eq!(text(&view, true), format!("{counts}{keys}"));
-    view.differs = Difference { new: 1, gone: 0 };
+    view.differs = Difference { new: 1, removed: 0 };
     let note = text(&view, false);
-    assert!(note.contains("lacks 1 match and has 0 too many"), "{note}");
+    assert!(
+        note.contains("is outdated: 1 match to add, 0 to remove"),
+        "{note}"
+    );
 }
 
 #[test]
@@ -72,14 +75,14 @@ fn json_holds_no_key_unless_asked_for() {
         found: found(),
         differs: Difference::default(),
     };
-    let told = of_set(&view, false);
+    let json = of_set(&view, false);
     assert_eq!(
-        (&told["matched"], &told["left_in_conflict"]),
+        (&json["matched"], &json["left_in_conflict"]),
         (&json!(1), &json!(2))
     );
-    assert!(told.get("keys").is_none());
+    assert!(json.get("keys").is_none());
     for key in ["pair-left", "u-12", "\"14\""] {
-        assert!(!told.to_string().contains(key), "{key} in {told}");
+        assert!(!json.to_string().contains(key), "{key} in {json}");
     }
     assert_eq!(
         of_set(&view, true)["keys"]["conflicts"][0]["right"],

@@ -12,16 +12,16 @@ fn run(number: i64, ended: Option<&str>, outcome: Option<Outcome>) -> RunLine {
         started: "2026-02-01T06:00:00.250Z".to_owned(),
         ended: ended.map(str::to_owned),
         outcome,
-        sentence: None,
+        message: None,
         new: 1200,
         changed: 0,
-        gone: 3,
+        removed: 3,
     }
 }
 
 #[test]
 fn the_list_says_how_long_and_how() {
-    assert_eq!(list(&[], &[]), "No run yet.");
+    assert_eq!(list(&[], &[]), "No runs yet.");
     let rows = [
         (
             run(7, Some("2026-02-01T06:00:02.500Z"), Some(Outcome::Ok)),
@@ -55,7 +55,7 @@ fn the_list_says_how_long_and_how() {
         ),
         (
             RunLine {
-                sentence: Some("users: timed out".to_owned()),
+                message: Some("users: timed out".to_owned()),
                 ..run(
                     9,
                     Some("2026-02-01T05:59:00.000Z"),
@@ -115,11 +115,11 @@ fn the_list_names_what_could_not_be_read() {
 }
 
 #[test]
-fn one_run_names_what_it_could_not_take() {
+fn one_run_shows_its_rejects() {
     let record = StreamRecord {
         stream: "users".to_owned(),
         outcome: Outcome::Held,
-        sentence: Some("held back: 9 of 20 rows would go".to_owned()),
+        message: Some("held back: 9 of 20 rows would be removed".to_owned()),
         unlisted: vec!["nickname".to_owned()],
         ..StreamRecord::default()
     };
@@ -138,19 +138,19 @@ fn one_run_names_what_it_could_not_take() {
     );
     assert_eq!(
         rest.split_once("┘\n").expect("a table").1,
-        "• north.users: held back: 9 of 20 rows would go\n\
-         • north.users: not mirrored, because no column lists them: nickname\n\
-         • to accept what run 7 held back: rollbook approve 7\n\
-         Could not be read:\n  \
+        "• north.users: held back: 9 of 20 rows would be removed\n\
+         • north.users: not mirrored, because the connector has no columns for them: nickname\n\
+         • to accept the changes of held run 7: rollbook approve 7\n\
+         Rejects:\n  \
          users  1 row    dateOfBirth  missing\n  \
          users  12 rows  sourcedId    missing\n"
     );
 }
 
 #[test]
-fn a_run_without_streams_says_its_own_sentence() {
+fn a_run_without_streams_says_its_own_message() {
     let failed = RunLine {
-        sentence: Some("the disk is full".to_owned()),
+        message: Some("the disk is full".to_owned()),
         ..run(7, None, None)
     };
     let text = detail_text(&failed, &[], &[], false);

@@ -4,32 +4,32 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use super::*;
-use crate::app::{Overlay, Places, Setup};
+use crate::setup::{Folders, Overlay, Setup};
 
 /// Loads what was written for these vendors, as `rollbook check` does.
-fn loaded(vendors: &[&str]) -> (Setup, Starter) {
+fn loaded(names: &[&str]) -> (Setup, Starter) {
     let folder = tempfile::tempdir().expect("a folder");
-    let descriptions = Descriptions::built_in().expect("right");
-    let starter = of(vendors, &descriptions, folder.path());
+    let connectors = Connectors::built_in().expect("right");
+    let starter = of(names, &connectors, folder.path());
     for draft in &starter.drafts {
         let path = folder.path().join(&draft.name);
         fs::create_dir_all(path.parent().expect("a folder")).expect("made");
         fs::write(path, &draft.text).expect("written");
     }
-    let places = Places {
+    let folders = Folders {
         config: folder.path().to_owned(),
         jobs: folder.path().join("jobs"),
         state: folder.path().to_owned(),
     };
-    match Setup::load(&places, &Overlay::default()) {
+    match Setup::load(&folders, &Overlay::default()) {
         Ok(setup) => (setup, starter),
-        Err(problems) => panic!("{vendors:?}: {problems:#?}"),
+        Err(problems) => panic!("{names:?}: {problems:#?}"),
     }
 }
 
 fn known() -> Vec<String> {
-    let descriptions = Descriptions::built_in().expect("right");
-    descriptions.names().map(str::to_owned).collect()
+    let connectors = Connectors::built_in().expect("right");
+    connectors.names().map(str::to_owned).collect()
 }
 
 #[test]
@@ -37,49 +37,45 @@ fn every_vendor_alone_and_all_together_are_right() {
     let known = known();
     let all: Vec<&str> = known.iter().map(String::as_str).collect();
     let alone = all.iter().map(std::slice::from_ref);
-    for vendors in alone.chain([&all[..]]) {
-        let (setup, starter) = loaded(vendors);
+    for names in alone.chain([&all[..]]) {
+        let (setup, starter) = loaded(names);
         let found: BTreeSet<&str> = setup
             .config
             .sources
             .values()
-            .map(|source| source.vendor.as_str())
+            .map(|source| source.connector.as_str())
             .collect();
-        assert_eq!(found, vendors.iter().copied().collect());
+        assert_eq!(found, names.iter().copied().collect());
         let read: BTreeSet<String> = setup
             .config
             .jobs
             .values()
             .map(|job| job.source.to_string())
             .collect();
-        assert_eq!(
-            read.len(),
-            vendors.len(),
-            "a source without a job: {read:?}"
-        );
+        assert_eq!(read.len(), names.len(), "a source without a job: {read:?}");
         assert!(!starter.secrets.is_empty());
     }
 }
 
 #[test]
 fn every_vendor_can_be_derived_from_its_description_alone() {
-    let descriptions = Descriptions::built_in().expect("right");
-    for vendor in known() {
-        let description = descriptions.get(&vendor).expect("known");
-        let part = derived::part(&vendor, description);
+    let connectors = Connectors::built_in().expect("right");
+    for name in known() {
+        let connector = connectors.get(&name).expect("known");
+        let part = derived::part(&name, connector);
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("jobs")).expect("made");
         fs::write(folder.path().join("rollbook.toml"), &part.text).expect("written");
         for job in &part.jobs {
             fs::write(folder.path().join(&job.name), &job.text).expect("written");
         }
-        let places = Places {
+        let folders = Folders {
             config: folder.path().to_owned(),
             jobs: folder.path().join("jobs"),
             state: folder.path().to_owned(),
         };
-        if let Err(problems) = Setup::load(&places, &Overlay::default()) {
-            panic!("{vendor}: {problems:#?}\n{}", part.text);
+        if let Err(problems) = Setup::load(&folders, &Overlay::default()) {
+            panic!("{name}: {problems:#?}\n{}", part.text);
         }
     }
 }
@@ -125,8 +121,8 @@ fn every_shipped_job_and_source_is_in_the_program() {
     assert_eq!(files, listed);
     let whole: toml::Table = EXAMPLE.parse().expect("TOML");
     for (name, source) in whole["sources"].as_table().expect("sources") {
-        let vendor = source["vendor"].as_str().expect("a vendor");
-        let part = example(vendor).unwrap_or_else(|| panic!("{name} has no part of its own"));
+        let connector = source["connector"].as_str().expect("a name");
+        let part = example(connector).unwrap_or_else(|| panic!("{name} has no part of its own"));
         let part: toml::Table = part.text.parse().expect("TOML");
         let own = part["sources"].as_table().expect("sources");
         assert_eq!(own.len(), 1);

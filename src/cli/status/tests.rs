@@ -8,7 +8,7 @@ fn now() -> Timestamp {
     "2026-02-02T06:00:00Z".parse().expect("a time")
 }
 
-fn run(ended: &str, outcome: Outcome, sentence: &str) -> RunLine {
+fn run(ended: &str, outcome: Outcome, message: &str) -> RunLine {
     RunLine {
         run: 7,
         job: "rosters".to_owned(),
@@ -17,10 +17,10 @@ fn run(ended: &str, outcome: Outcome, sentence: &str) -> RunLine {
         started: ended.to_owned(),
         ended: Some(ended.to_owned()),
         outcome: Some(outcome),
-        sentence: (!sentence.is_empty()).then(|| sentence.to_owned()),
+        message: (!message.is_empty()).then(|| message.to_owned()),
         new: 0,
         changed: 0,
-        gone: 0,
+        removed: 0,
     }
 }
 
@@ -32,8 +32,8 @@ fn job(last_run: Option<RunLine>, held: Option<RunLine>, state: JobState) -> Job
         failures_in_a_row: state.failures,
         incomplete_in_a_row: state.incomplete_runs,
         rejects: Vec::new(),
-        waits: waits_for(&state),
-        waiting: waiting(&state, tried, Some("2026-02-02T05:30:00.000Z")),
+        waits: wait_reasons(&state),
+        needs: parked_job_needs(&state, tried, Some("2026-02-02T05:30:00.000Z")),
         park_reason: None,
         parked: state.parked.map(|parked| parked.message),
         deferred_until: None,
@@ -82,13 +82,17 @@ fn what_waits_for_an_admin_is_said_with_the_command() {
             ),
             &[
                 "rosters: users: timed out",
-                "rosters: 6 runs in a row did not end well",
+                "rosters: 6 runs in a row failed",
             ],
         ),
         (
             "incomplete",
             job(
-                Some(run(soon, Outcome::Incomplete, "users: 90 of 100 rows came")),
+                Some(run(
+                    soon,
+                    Outcome::Incomplete,
+                    "users: received 90 of 100 rows",
+                )),
                 None,
                 JobState {
                     incomplete_runs: 2,
@@ -96,7 +100,7 @@ fn what_waits_for_an_admin_is_said_with_the_command() {
                 },
             ),
             &[
-                "rosters: users: 90 of 100 rows came",
+                "rosters: users: received 90 of 100 rows",
                 "rosters: 2 runs in a row were incomplete",
             ],
         ),
@@ -116,13 +120,17 @@ fn what_waits_for_an_admin_is_said_with_the_command() {
         (
             "held",
             job(
-                Some(run(soon, Outcome::Held, "users: 9 of 20 rows would go")),
+                Some(run(
+                    soon,
+                    Outcome::Held,
+                    "users: 9 of 20 rows would be removed",
+                )),
                 Some(run(soon, Outcome::Held, "")),
                 plain(),
             ),
             &[
-                "rosters: users: 9 of 20 rows would go",
-                "rosters: to accept what run 7 held back: rollbook approve 7",
+                "rosters: users: 9 of 20 rows would be removed",
+                "rosters: to accept the changes of held run 7: rollbook approve 7",
             ],
         ),
         (
@@ -130,7 +138,7 @@ fn what_waits_for_an_admin_is_said_with_the_command() {
             job(None, Some(run(old, Outcome::Held, "")), plain()),
             &[
                 "rosters: run 7 was held more than a day ago and can no longer be approved; \
-                 to read again: rollbook sync rosters",
+                 to run again: rollbook sync rosters",
             ],
         ),
         (
@@ -153,26 +161,26 @@ fn what_waits_for_an_admin_is_said_with_the_command() {
                 },
             ),
             &["rosters: parked: the vendor refused the credential; \
-                 when that is put right: rollbook resume rosters"],
+                 when that is fixed: rollbook resume rosters"],
         ),
         (
-            "nobody is signed in",
+            "no sign-in",
             job(
                 Some(run("2026-02-02T05:40:00.000Z", Outcome::Parked, "")),
                 None,
                 wants_sign_in(),
             ),
-            &["rosters: parked: run `rollbook login north`; after that it goes on by itself"],
+            &["rosters: parked: run `rollbook login north`; then it resumes by itself"],
         ),
         (
-            "somebody has signed in since",
+            "a sign-in since",
             job(
                 Some(run("2026-02-02T05:20:00.000Z", Outcome::Parked, "")),
                 None,
                 wants_sign_in(),
             ),
             &[
-                "rosters: somebody has signed in to north since its last try; it goes on at its next tick",
+                "rosters: there was a sign-in to north since its last run; it resumes at its next tick",
             ],
         ),
     ];
@@ -200,7 +208,7 @@ fn a_broken_configuration_and_a_missing_mirror_are_said() {
         "{text}"
     );
     assert!(
-        text.ends_with("There is no mirror at mirror.db yet; `rollbook sync` makes it.\n"),
+        text.ends_with("There is no mirror at mirror.db yet; `rollbook sync` creates it.\n"),
         "{text}"
     );
     assert_eq!(size(3_670_016), "3.5 MiB");

@@ -25,7 +25,7 @@ fn stream(name: &str, rows: Option<u64>, jobs: &[&str], read: bool) -> Stream {
             paging: "one answer".to_owned(),
             read_for: read.then(|| "each row of lists".to_owned()),
             changes: "all each time".to_owned(),
-            gone: "when absent".to_owned(),
+            removed: "when absent".to_owned(),
             history: "kept 400d".to_owned(),
         },
     }
@@ -40,9 +40,9 @@ fn two_lines_a_stream() {
     assert_eq!(
         text(&streams),
         "north_users  12,345 rows  3 old  rosters, nightly  2026-02-02 06:00:00 UTC ok\n    \
-         key list, id; one answer for each row of lists; all each time; gone when absent; old versions kept 400d\n\
+         key list, id; one answer for each row of lists; all each time; removed when absent; old versions kept 400d\n\
          north_staff       · rows  · old  no job\n    \
-         key list, id; one answer; all each time; gone when absent; old versions kept 400d\n"
+         key list, id; one answer; all each time; removed when absent; old versions kept 400d\n"
     );
 }
 
@@ -52,7 +52,7 @@ fn a_column_says_what_an_admin_may_ask() {
         column: "status_id".to_owned(),
         r#type: "integer",
         key,
-        comes_from: "StatusId".to_owned(),
+        path: "StatusId".to_owned(),
         meaning: meaning.to_owned(),
         combo: combo.map(str::to_owned),
         dropped,

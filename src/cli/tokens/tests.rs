@@ -1,4 +1,4 @@
-//! What is told of tokens: ages, ends, what waits for a person.
+//! Remarks about tokens: ages, expiry, what needs a person.
 
 use super::*;
 
@@ -6,12 +6,12 @@ fn auth(text: &str) -> Auth {
     toml::from_str(text).expect("an auth")
 }
 
-fn kept() -> KeptLine {
-    KeptLine {
+fn kept() -> VaultEntry {
+    VaultEntry {
         source: "north".to_owned(),
         obtained: Some("2026-02-01T06:00:00.000Z".to_owned()),
         access_life_ms: Some(3_600_000),
-        ..KeptLine::default()
+        ..VaultEntry::default()
     }
 }
 
@@ -19,7 +19,7 @@ fn kept() -> KeptLine {
 type Row<'a> = (
     &'a str,
     Option<&'a Auth>,
-    KeptLine,
+    VaultEntry,
     &'a [&'a str],
     &'a [&'a str],
 );
@@ -28,11 +28,11 @@ type Row<'a> = (
 fn a_line_a_source_and_what_to_do() {
     let now = "2026-02-04T07:00:00Z".parse().expect("a time");
     let signed_in = auth("grant = \"authorization_code\"\nclient_id = \"c\"");
-    let sealed = || KeptLine {
+    let sealed = || VaultEntry {
         key_id: Some("a1b2".to_owned()),
         ..kept()
     };
-    let empty = KeptLine::default;
+    let empty = VaultEntry::default;
     let rows: [Row<'_>; 7] = [
         (
             "signed in",
@@ -50,7 +50,7 @@ fn a_line_a_source_and_what_to_do() {
             Some(&signed_in),
             empty(),
             &["authorization_code"],
-            &["north: nobody has signed in yet: rollbook login north"],
+            &["north: no sign-in yet: rollbook login north"],
         ),
         (
             "a configured token",
@@ -66,7 +66,7 @@ fn a_line_a_source_and_what_to_do() {
             Some(&auth("grant = \"refresh_token\"\nclient_id = \"c\"")),
             empty(),
             &[],
-            &["north: there is no refresh token; name one under [sources.north.auth]"],
+            &["north: there is no refresh token; set one in [sources.north.auth]"],
         ),
         (
             "sealed, and no key",
@@ -74,7 +74,7 @@ fn a_line_a_source_and_what_to_do() {
             sealed(),
             &["with key a1b2"],
             &[
-                "north: the vault is sealed with key a1b2, and no key is given; say under [store] vault_key where it is",
+                "north: the vault is sealed with key a1b2, and no key is configured; set [store] vault_key",
             ],
         ),
         (
@@ -82,26 +82,26 @@ fn a_line_a_source_and_what_to_do() {
             Some(&auth(
                 "grant = \"password\"\nusername = \"u\"\npassword = { env = \"P\" }",
             )),
-            KeptLine {
+            VaultEntry {
                 refused: Some("2026-02-04T06:00:00.000Z".to_owned()),
                 ..empty()
             },
-            &["password", "never stored"],
+            &["password", "not stored"],
             &[
-                "north: a password was refused at 2026-02-04 06:00:00 UTC; the same one is not tried again for a day",
+                "north: the password was refused at 2026-02-04 06:00:00 UTC; it is not tried again for a day",
             ],
         ),
         (
-            "an open refresh of a source that is gone",
+            "an open refresh of a source that is removed",
             None,
-            KeptLine {
+            VaultEntry {
                 intent: Some("2026-02-04T06:00:00.000Z".to_owned()),
                 ..kept()
             },
             &[],
             &[
-                "north: kept, but not configured with a sign-in any more; to forget it: rollbook logout north",
-                "north: a refresh was begun at 2026-02-04 06:00:00 UTC and has not ended; the old token is tried once more",
+                "north: stored, but no longer configured with a sign-in; to delete it: rollbook logout north",
+                "north: a refresh started at 2026-02-04 06:00:00 UTC and has not finished; the old token is tried once more",
             ],
         ),
     ];
@@ -130,44 +130,41 @@ fn the_next_renewal_is_at_two_thirds_of_the_life() {
 
 #[test]
 fn what_parked_jobs_wait_for_is_said_as_it_is() {
-    let parked = |job: &str, waiting| Parked {
+    let parked = |job: &str, needs| Parked {
         job: job.to_owned(),
         source: "north".to_owned(),
         reason: "the reason".to_owned(),
-        waiting,
+        needs,
     };
     let signs_in = auth("grant = \"authorization_code\"\nclient_id = \"c\"");
     for (jobs, expected) in [
-        (
-            vec![],
-            vec!["north: nobody has signed in yet: rollbook login north"],
-        ),
+        (vec![], vec!["north: no sign-in yet: rollbook login north"]),
         (
             vec![
-                parked("rosters", Waiting::SignIn),
-                parked("lessons", Waiting::SignIn),
+                parked("rosters", ParkedJobNeeds::SignIn),
+                parked("lessons", ParkedJobNeeds::SignIn),
             ],
-            vec!["north: sign in: rollbook login north; after that rosters and lessons will go on"],
+            vec!["north: sign in: rollbook login north; then rosters and lessons will run"],
         ),
     ] {
-        let mut line = line("north", Some(&signs_in), KeptLine::default(), &Keys::None);
+        let mut line = line("north", Some(&signs_in), VaultEntry::default(), &Keys::None);
         line.parked = jobs;
-        line.refresh_begun =
+        line.refresh_started =
             (!line.parked.is_empty()).then(|| "2026-02-04T06:00:00.000Z".to_owned());
         assert_eq!(remarks(&line), expected);
     }
     let mut line = line("north", Some(&signs_in), kept(), &Keys::None);
     line.parked = vec![
-        parked("rosters", Waiting::Tick),
-        parked("lessons", Waiting::Resume),
-        parked("marks", Waiting::Repair),
+        parked("rosters", ParkedJobNeeds::NextTick),
+        parked("lessons", ParkedJobNeeds::Resume),
+        parked("marks", ParkedJobNeeds::Repair),
     ];
     assert_eq!(
         remarks(&line),
         [
-            "north: somebody has signed in; rosters will go on at the next tick",
-            "lessons is parked: the reason; when that is put right: rollbook resume lessons",
-            "marks is parked: the reason; after that it goes on by itself",
+            "north: there was a sign-in; rosters will run at the next tick",
+            "lessons is parked: the reason; when that is fixed: rollbook resume lessons",
+            "marks is parked: the reason; then it resumes by itself",
         ]
     );
 }

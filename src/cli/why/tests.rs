@@ -17,7 +17,7 @@ fn version(since: &str, run: i64, ended: Option<(&str, &str, i64)>, differs: &[&
 fn versions_become_events() {
     let versions = [
         version("1", 1, Some(("2", "changed", 2)), &[]),
-        version("2", 2, Some(("3", "gone", 3)), &["email"]),
+        version("2", 2, Some(("3", "removed", 3)), &["email"]),
         version("5", 5, None, &["role"]),
     ];
     let found: Vec<String> = events(&versions)
@@ -35,10 +35,10 @@ fn versions_become_events() {
     assert_eq!(
         found,
         [
-            "1 Came 1 ",
+            "1 Added 1 ",
             "2 Changed 2 email",
-            "3 Gone 3 ",
-            "5 CameBack 5 role"
+            "3 Removed 3 ",
+            "5 AddedAgain 5 role"
         ]
     );
     assert_eq!(events(&[]), []);
@@ -50,7 +50,7 @@ fn view(state: State, events: Vec<Event>) -> View {
         key: vec![("id".to_owned(), "17".to_owned())],
         state,
         events,
-        waiting: None,
+        unconfirmed: None,
         problems: Vec::new(),
         last_read: Some(LastRead {
             run: 9,
@@ -84,9 +84,9 @@ fn problem(column: &str, reason: &str, rejected: bool) -> RowProblem {
 }
 
 #[test]
-fn the_story_is_told() {
+fn the_history_is_shown() {
     let read = "north_users was last read by run 9 of rosters, 2026-02-02 06:00:00 UTC (full, ok_with_rejects).\n";
-    let came = || event("2026-02-01T06:00:00.000Z", What::Came, 1, None, &[]);
+    let added = || event("2026-02-01T06:00:00.000Z", What::Added, 1, None, &[]);
     let changed = || {
         let columns = ["email", "role"];
         event(
@@ -97,12 +97,12 @@ fn the_story_is_told() {
             &columns,
         )
     };
-    let waiting = View {
-        waiting: Some(Waiting {
+    let unconfirmed = View {
+        unconfirmed: Some(Unconfirmed {
             missed: 1,
             first_run: 9,
         }),
-        ..view(State::InTheMirror, vec![came(), changed()])
+        ..view(State::InTheMirror, vec![added(), changed()])
     };
     let mut unknown = view(State::Unknown, Vec::new());
     if let Some(last) = &mut unknown.last_read {
@@ -114,27 +114,27 @@ fn the_story_is_told() {
     };
     let rows = [
         (
-            waiting,
+            unconfirmed,
             format!(
                 "A row of north_users with id = 17:\n  \
-                 2026-02-01 06:00:00 UTC  came     run 1             (no longer recorded)\n  \
+                 2026-02-01 06:00:00 UTC  added    run 1             (no longer recorded)\n  \
                  2026-02-01 07:00:00 UTC  changed  run 4 of rosters  ok                    email, role\n\
-                 It is in the mirror now. 1 complete reading missed it, run 9 first: it waits for another one before it leaves.\n{read}"
+                 It is in the mirror now. It is missing from 1 complete reading since run 9; its removal needs another one.\n{read}"
             ),
         ),
         (
-            view(State::Gone, vec![came()]),
+            view(State::Removed, vec![added()]),
             format!(
                 "A row of north_users with id = 17:\n  \
-                 2026-02-01 06:00:00 UTC  came  run 1  (no longer recorded)\n\
+                 2026-02-01 06:00:00 UTC  added  run 1  (no longer recorded)\n\
                  It is not in the mirror now.\n{read}"
             ),
         ),
         (
             unknown,
             format!(
-                "There is no row of north_users with id = 17, neither now nor in the history.\n{read}\
-                 That run could not take 1 row; `rollbook runs show 9` says why.\n"
+                "There is no row of north_users with id = 17, neither in the mirror nor in its history.\n{read}\
+                 That run rejected 1 row; `rollbook runs show 9` shows why.\n"
             ),
         ),
         (
@@ -146,25 +146,25 @@ fn the_story_is_told() {
                 ..view(State::Unknown, Vec::new())
             },
             format!(
-                "There is no row of north_users with id = 17, neither now nor in the history.\n\
+                "There is no row of north_users with id = 17, neither in the mirror nor in its history.\n\
                  Run 12 received this row but rejected it: `birth_date`: expected a date, found text; `email`: missing.\n{read}"
             ),
         ),
         (
             View {
                 problems: vec![problem("email", "expected text, found an array", false)],
-                ..view(State::InTheMirror, vec![came()])
+                ..view(State::InTheMirror, vec![added()])
             },
             format!(
                 "A row of north_users with id = 17:\n  \
-                 2026-02-01 06:00:00 UTC  came  run 1  (no longer recorded)\n\
+                 2026-02-01 06:00:00 UTC  added  run 1  (no longer recorded)\n\
                  It is in the mirror now.\n\
                  `email` keeps its last value since run 12: expected text, found an array.\n{read}"
             ),
         ),
         (
             never,
-            "There is no row of north_users with id = 17, neither now nor in the history.\n\
+            "There is no row of north_users with id = 17, neither in the mirror nor in its history.\n\
              north_users was never read.\n"
                 .to_owned(),
         ),

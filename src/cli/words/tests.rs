@@ -1,14 +1,14 @@
-//! The rules of streams in words, from a description written for it.
+//! The rules of streams in words, from a connector written for it.
 
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::vendor::api::streams;
-use crate::vendor::description::Description;
+use crate::connector::api::streams;
+use crate::connector::file::Connector;
 
 fn specs() -> BTreeMap<String, StreamSpec> {
     let text = r#"
-vendor = "north"
+connector = "north"
 title = "North"
 base_url = "https://north.example"
 
@@ -16,7 +16,7 @@ base_url = "https://north.example"
 path = "/orgs"
 rows = "orgs"
 key = ["id"]
-gone = { absence = true }
+removed = { absence = true }
 history = "off"
 columns = { id = "id : text" }
 
@@ -26,14 +26,14 @@ rows = "users"
 key = ["id"]
 page = { by = "offset", offset = "offset", limit = "limit", size = 200 }
 since = { column = "changed", query = { since = "{since}" } }
-gone = { status = { column = "status", is = ["gone", "inactive"] }, absence = true }
+removed = { status = { column = "status", is = ["removed", "inactive"] }, absence = true }
 columns = { id = "id : text", status = "status : text", changed = "changed : timestamp" }
 
 [streams.values]
 path = "/users/{id}/values"
 rows = "values"
 key = ["user", "at"]
-window = { from = "from", to = "to", column = "at", start = "-30d", step = "7d", again = { every = "7d", span = "35d" } }
+window = { from = "from", to = "to", column = "at", start = "-30d", step = "7d", reread = { every = "7d", span = "35d" } }
 for_each = { stream = "users", take = { id = "id" } }
 columns = { user = "= {id} : text", at = "at : timestamp" }
 
@@ -49,11 +49,11 @@ rows = "rows"
 key = ["id"]
 page = { by = "watermark", column = "changed", offset = "skip", limit = "take", size = 50 }
 since = { column = "changed", query = { since = "{since}" }, default = true }
-gone = { feed = { stream = "deleted", key = "id", where = { kind = "class" } } }
+removed = { feed = { stream = "deleted", key = "id", where = { kind = "class" } } }
 columns = { id = "id : text", changed = "changed : timestamp" }
 "#;
-    let description: Description = toml::from_str(text).expect("a description");
-    streams(&description).expect("right")
+    let connector: Connector = toml::from_str(text).expect("a connector");
+    streams(&connector).expect("right")
 }
 
 fn job(rest: serde_json::Value) -> JobConfig {
@@ -76,24 +76,24 @@ fn rules_in_words() {
         (
             "orgs",
             &plain,
-            "id / one answer / - / all each time / when absent / not kept",
+            "id / one page / - / all each time / when absent / not kept",
         ),
         (
             "users",
             &plain,
             "id / pages of 200 by offset / - / all each time, could be changes by changed / \
-             when status = gone/inactive, absent (twice in a row, where it takes several pages) / kept 400d",
+             when status = removed/inactive, absent (2 times in a row if read in several pages) / kept 400d",
         ),
         (
             "users",
             &twice,
             "id / pages of 200 by offset / - / changes by changed, all every 7d / \
-             when status = gone/inactive, absent 3 times in a row / kept 30d",
+             when status = removed/inactive, absent 3 times in a row / kept 30d",
         ),
         (
             "values",
             &plain,
-            "user, at / one answer / each row of users / new at, 7d at a time, the last 35d again every 7d / \
+            "user, at / one page / each row of users / new at, 7d at a time, the last 35d again every 7d / \
              never / kept 400d",
         ),
         (
@@ -111,7 +111,7 @@ fn rules_in_words() {
             rules.paging,
             rules.read_for.unwrap_or("-".to_owned()),
             rules.changes,
-            rules.gone,
+            rules.removed,
             rules.history,
         ];
         assert_eq!(found.join(" / "), expected, "{stream}");
@@ -120,8 +120,11 @@ fn rules_in_words() {
 
 #[test]
 fn times_and_numbers() {
-    assert_eq!(moment("2026-01-31T06:00:14.250Z"), "2026-01-31 06:00:14");
-    assert_eq!(moment("soon"), "soon");
+    assert_eq!(
+        display_time("2026-01-31T06:00:14.250Z"),
+        "2026-01-31 06:00:14"
+    );
+    assert_eq!(display_time("soon"), "soon");
     assert_eq!(many(1, "row", "rows"), "1 row");
     assert_eq!(many(0, "row", "rows"), "0 rows");
     assert_eq!(many(1200, "row", "rows"), "1,200 rows");

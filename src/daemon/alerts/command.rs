@@ -1,6 +1,6 @@
-//! An alert by a program: run without a shell, the alert in its environment and as JSON on its input.
+//! Alerts by a program: started without a shell, with the alert in its environment and as JSON on standard input.
 //!
-//! It inherits nothing but `PATH`: our environment names where credentials are.
+//! It gets a fixed `PATH` and nothing of our environment, which names where credentials are.
 
 use std::process::Stdio;
 
@@ -8,9 +8,9 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use super::Alert;
-use crate::config::alerts::CommandConfig;
+use crate::setup::files::alerts::CommandConfig;
 
-/// Runs the program to its end; one that takes too long is killed with the future that is dropped.
+/// Runs the program to its end. Dropping the future, as the timeout does, kills it.
 pub(super) async fn run(config: &CommandConfig, alert: &Alert) -> Result<(), String> {
     let name = config.program.display();
     let body = serde_json::to_vec(alert).map_err(|error| error.to_string())?;
@@ -22,7 +22,7 @@ pub(super) async fn run(config: &CommandConfig, alert: &Alert) -> Result<(), Str
         .env("ROLLBOOK_JOB", &alert.job)
         .env("ROLLBOOK_SOURCE", &alert.source)
         .env("ROLLBOOK_TITLE", alert.title())
-        .env("ROLLBOOK_TEXT", &alert.sentence)
+        .env("ROLLBOOK_TEXT", &alert.message)
         .env("ROLLBOOK_AT", &alert.at)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -30,7 +30,7 @@ pub(super) async fn run(config: &CommandConfig, alert: &Alert) -> Result<(), Str
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| {
-            format!("{name} could not be started ({error}); the unit's ExecPaths= must name it and what it runs")
+            format!("{name} could not be started ({error}); ExecPaths= in the unit must list it and every program that it starts")
         })?;
     if let Some(mut input) = child.stdin.take() {
         let _ = input.write_all(&body).await; // a program need not read it

@@ -1,4 +1,4 @@
-//! An alert by mail: one message to all receivers, over TLS unless the server is on this machine.
+//! Alerts by mail: one message to all receivers, over TLS unless the server is on this machine.
 
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
@@ -7,11 +7,10 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use secrecy::ExposeSecret as _;
 
-use super::{Alert, PATIENCE};
-use crate::config::Secrets;
-use crate::config::alerts::{EmailConfig, MailAddress, MailTls};
+use super::{Alert, SEND_TIMEOUT};
+use crate::setup::files::Secrets;
+use crate::setup::files::alerts::{EmailConfig, MailAddress, MailTls};
 
-/// Sends it.
 pub(super) async fn send(
     config: &EmailConfig,
     secrets: &Secrets,
@@ -19,15 +18,15 @@ pub(super) async fn send(
 ) -> Result<(), String> {
     let message = message(config, alert)?;
     let (tls, port) = match config.tls {
-        MailTls::Start => (Tls::Required(parameters(config)?), 587),
-        MailTls::AtOnce => (Tls::Wrapper(parameters(config)?), 465),
+        MailTls::Starttls => (Tls::Required(parameters(config)?), 587),
+        MailTls::Implicit => (Tls::Wrapper(parameters(config)?), 465),
         MailTls::None => (Tls::None, 25),
     };
     let mut transport =
         AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(config.server.as_str())
             .port(config.port.map_or(port, u16::from))
             .tls(tls)
-            .timeout(Some(PATIENCE))
+            .timeout(Some(SEND_TIMEOUT))
             .hello_name(ClientId::Domain("rollbook".to_owned()));
     if let (Some(name), Some(password)) = (&config.username, &config.password) {
         let password = secrets.fetch(password).map_err(|error| error.to_string())?;
@@ -40,12 +39,12 @@ pub(super) async fn send(
 
 fn parameters(config: &EmailConfig) -> Result<TlsParameters, String> {
     TlsParameters::new(config.server.clone())
-        .map_err(|_| "no TLS can be made; is the package ca-certificates installed".to_owned())
+        .map_err(|_| "could not set up TLS; is the package ca-certificates installed?".to_owned())
 }
 
 fn message(config: &EmailConfig, alert: &Alert) -> Result<Message, String> {
     let mailbox = |address: &MailAddress| {
-        let unusable = |_| format!("{} cannot be used as a mail address", address.as_str());
+        let unusable = |_| format!("{} is not a valid mail address", address.as_str());
         address.as_str().parse().map_err(unusable)
     };
     let mut message = Message::builder().from(mailbox(&config.from)?);
@@ -55,21 +54,19 @@ fn message(config: &EmailConfig, alert: &Alert) -> Result<Message, String> {
     message
         .subject(alert.title())
         .header(ContentType::TEXT_PLAIN)
-        .body(format!("{}\n\nSeen at {}.\n", alert.sentence, alert.at))
-        .map_err(|_| "the mail could not be written".to_owned())
+        .body(format!("{}\n\nDetected at {}.\n", alert.message, alert.at))
+        .map_err(|_| "could not build the mail".to_owned())
 }
 
-/// What went wrong without the server's own words, which may repeat what it was told.
+/// Why sending failed, without the server's text, which may repeat what we sent.
 fn refusal(config: &EmailConfig, error: &lettre::transport::smtp::Error) -> String {
     let server = &config.server;
     match error.status() {
-        Some(code) => format!("the mail server {server} answered {code}"),
-        None if error.is_timeout() => format!("the mail server {server} did not answer in time"),
+        Some(code) => format!("the mail server {server} returned {code}"),
+        None if error.is_timeout() => format!("the mail server {server} timed out"),
         None if error.is_tls() => format!(
-            "no TLS with the mail server {server}: look at `tls`, its port and its certificate"
+            "TLS with the mail server {server} failed: check `tls`, its port and its certificate"
         ),
-        None => format!(
-            "the mail server {server} could not be reached, or did not speak SMTP as expected"
-        ),
+        None => format!("could not reach the mail server {server}, or it does not speak SMTP"),
     }
 }

@@ -1,7 +1,7 @@
-//! Telling people that a job needs them: what is worth telling, and the ways it goes.
+//! Alerts: when a job or source needs a person, and the channels that carry the message.
 //!
-//! No run waits for an alert. What is to be told is written to the mirror first (`store/alerts.rs`) and sent
-//! afterwards, again and again with growing pauses, so it survives a restart and a mail server that is down.
+//! No run waits for an alert. An alert is first written to the outbox in the mirror (`store/alerts.rs`) and then sent,
+//! with retries and growing pauses, so it survives a restart and a mail server that is down.
 
 mod command;
 mod email;
@@ -12,15 +12,18 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use rules::{About, Facts, Judged, Kind, Limits, ParkedJob, SourceFacts, judge, judge_source};
+pub use rules::{
+    AlertKind, AlertPlan, JobFacts, Limits, ParkedJob, SourceFacts, Subject, evaluate_job,
+    evaluate_source,
+};
 
-use crate::config::{AlertsConfig, Secrets};
+use crate::setup::files::{AlertsConfig, Secrets};
 
-/// No way of telling may take longer.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The limit for one attempt to send, on any channel.
+const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Pauses before an alert that could not be sent is tried again; the last one is repeated.
-const PAUSES: [Duration; 5] = [
+/// Pauses before a failed alert is retried; the last one repeats.
+const RETRY_PAUSES: [Duration; 5] = [
     Duration::from_secs(60),
     Duration::from_secs(5 * 60),
     Duration::from_secs(30 * 60),
@@ -28,74 +31,78 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(6 * 3600),
 ];
 
-/// After so many tries, three days, an alert is given up.
-pub const TRIES: u32 = 16;
+/// After this many attempts, about three days, an alert is discarded.
+pub const MAX_TRIES: u32 = 16;
 
-/// How long to wait after so many tries.
-pub fn pause(tries: u32) -> Duration {
-    let place = (tries.max(1) as usize - 1).min(PAUSES.len() - 1);
-    PAUSES[place]
+/// How long to wait after this many attempts.
+pub fn retry_pause(tries: u32) -> Duration {
+    let index = (tries.max(1) as usize - 1).min(RETRY_PAUSES.len() - 1);
+    RETRY_PAUSES[index]
 }
 
-/// One alert. It holds no pupil, no secret and nothing that a vendor sent.
+/// One alert. It contains no personal data, no secret and no text from a vendor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Alert {
-    /// [`Kind::word`].
+    /// [`AlertKind::as_str`].
     pub kind: String,
-    /// Which job; empty when it is about a source.
+    /// The job; empty if the alert is about a source.
     pub job: String,
-    /// Which source; empty when it is about a job.
+    /// The source; empty if the alert is about a job.
     pub source: String,
     /// What happened, and what to do.
-    pub sentence: String,
-    /// When it was seen, as the mirror writes times.
+    pub message: String,
+    /// When it was detected, in the mirror's time format.
     pub at: String,
 }
 
 impl Alert {
-    /// A line for a subject or a heading.
+    /// One line for a subject or a heading.
     pub fn title(&self) -> String {
         let about = match self.source.as_str() {
             "" => self.job.clone(),
-            source => About::Source(source).key(),
+            source => Subject::Source(source).key(),
         };
         format!("rollbook: {about} {}", self.kind)
     }
 }
 
-/// The ways that a configuration names, by their tables' names.
-pub fn ways(config: &AlertsConfig) -> Vec<&'static str> {
-    let ways = [
+/// The configured channels, by the names of their tables.
+pub fn channels(config: &AlertsConfig) -> Vec<&'static str> {
+    let channels = [
         (config.email.is_some(), "email"),
         (config.webhook.is_some(), "webhook"),
         (config.command.is_some(), "command"),
     ];
-    ways.into_iter()
+    channels
+        .into_iter()
         .filter_map(|(is_there, name)| is_there.then_some(name))
         .collect()
 }
 
-/// Sends an alert one way. The error is a sentence without a secret.
+/// Sends an alert over one channel. The error is a message without a secret.
 ///
 /// # Errors
-/// When it could not be sent in time; nothing is known of whether half of it arrived.
+/// If sending fails or takes too long; the alert may have arrived nevertheless.
 pub async fn send(
-    way: &str,
+    channel: &str,
     config: &AlertsConfig,
     secrets: &Secrets,
     alert: &Alert,
 ) -> Result<(), String> {
     let sending = async {
-        match (way, &config.email, &config.webhook, &config.command) {
+        match (channel, &config.email, &config.webhook, &config.command) {
             ("email", Some(email), ..) => email::send(email, secrets, alert).await,
             ("webhook", _, Some(webhook), _) => webhook::send(webhook, secrets, alert).await,
             ("command", .., Some(command)) => command::run(command, alert).await,
-            _ => Ok(()), // the configuration names it no longer
+            _ => Ok(()), // the channel is no longer configured
         }
     };
-    match tokio::time::timeout(PATIENCE, sending).await {
+    match tokio::time::timeout(SEND_TIMEOUT, sending).await {
         Ok(sent) => sent,
-        Err(_) => Err(format!("it took longer than {} s", PATIENCE.as_secs())),
+        Err(_) => Err(format!(
+            "sending took longer than {} s",
+            SEND_TIMEOUT.as_secs()
+        )),
     }
 }
 

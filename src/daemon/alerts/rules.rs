@@ -1,34 +1,34 @@
-//! What is worth telling: pure rules over what is known of a job or a source, and what was told before.
+//! When to alert: pure rules over the state of a job or a source and the alerts that are active already.
 //!
-//! They look at states and not at events, so a restart, a lost event or a run by hand changes nothing: what
-//! holds and was not told is told, once, and when all of it is over and a good run came after, that is told.
-//! A lost sign-in parks every job of a source one after the other; that is one story, and the source's.
+//! They look at states and not at events, so a restart, a lost event or a manual run changes nothing: each problem
+//! is alerted once, and when all are over and a good run followed, the recovery is alerted.
+//! A lost sign-in parks every job of a source one after the other; that is one alert, about the source.
 
 use jiff::Timestamp;
 
-use crate::model::nearest::joined;
+use crate::document::suggest::joined;
 use crate::model::{ParkReason, sign_in};
 
 /// What an alert is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum About<'a> {
+pub enum Subject<'a> {
     /// A job.
     Job(&'a str),
     /// A source, with all its jobs.
     Source(&'a str),
 }
 
-/// Tells a source from a job of the same name; no name has a blank.
+/// Prefix of a source's key, so that it differs from a job of the same name; names have no blanks.
 const SOURCE: &str = "source ";
 
-impl<'a> About<'a> {
-    /// What a key says.
+impl<'a> Subject<'a> {
+    /// Parses a key.
     pub fn of(key: &'a str) -> Self {
         key.strip_prefix(SOURCE)
             .map_or(Self::Job(key), Self::Source)
     }
 
-    /// How it is written down, and how people read it.
+    /// The key in the mirror, also shown to people.
     pub fn key(self) -> String {
         match self {
             Self::Job(name) => name.to_owned(),
@@ -37,26 +37,26 @@ impl<'a> About<'a> {
     }
 }
 
-/// What is wrong, or that nothing is any more.
+/// The kind of problem, or that all of them are over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// A source needs a person to sign in or to put a credential right.
+pub enum AlertKind {
+    /// A source needs a person to sign in or to fix a credential.
     Parked,
-    /// The guard refused a difference.
+    /// The guard held a difference back.
     Held,
-    /// So many runs in a row failed.
+    /// Several runs in a row failed.
     Failing,
-    /// So many runs in a row ended incomplete.
+    /// Several runs in a row were incomplete.
     Incomplete,
     /// No good run for too long.
     Stale,
-    /// All of it is over.
+    /// All problems are over.
     Recovered,
-    /// Somebody asked for a test.
+    /// A test, by `rollbook alerts test`.
     Test,
 }
 
-impl Kind {
+impl AlertKind {
     const ALL: [Self; 7] = [
         Self::Parked,
         Self::Held,
@@ -67,8 +67,8 @@ impl Kind {
         Self::Test,
     ];
 
-    /// The word for machines.
-    pub fn word(self) -> &'static str {
+    /// The name for machines.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Parked => "parked",
             Self::Held => "held",
@@ -80,16 +80,16 @@ impl Kind {
         }
     }
 
-    /// The kind that a word means.
+    /// Parses a name.
     pub fn of(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.word() == word)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
-/// What is known of a job.
+/// The state of a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// It waits for a person, which is told of its source.
+pub struct JobFacts {
+    /// It waits for a person; the alert is about its source.
     pub parked: bool,
     /// The run that waits for an approval.
     pub held: Option<i64>,
@@ -97,11 +97,11 @@ pub struct Facts {
     pub failures: u32,
     /// Runs in a row that ended incomplete.
     pub incomplete_runs: u32,
-    /// What the last run says.
-    pub sentence: Option<String>,
+    /// The last run's message.
+    pub message: Option<String>,
     /// When its last good run ended.
     pub good: Option<Timestamp>,
-    /// The first tick after its last good run, after one that was parked, or after its first run of all.
+    /// The first tick after its last good run, after the last parked run, or after its first run.
     pub due: Option<Timestamp>,
 }
 
@@ -113,10 +113,10 @@ pub struct ParkedJob {
     /// Why it waits, for code.
     pub reason: ParkReason,
     /// Why it waits, for people.
-    pub why: String,
+    pub message: String,
 }
 
-/// What is known of a source's jobs together.
+/// The state of a source: all its jobs together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceFacts {
     /// All its jobs.
@@ -127,143 +127,154 @@ pub struct SourceFacts {
     pub good: Option<Timestamp>,
 }
 
-/// When something is worth telling.
+/// The thresholds for alerts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Failed runs in a row.
     pub failures: u32,
     /// Incomplete runs in a row.
     pub incomplete_runs: u32,
-    /// How long after it was due a good run may be missing.
+    /// How long a good run may be overdue.
     pub stale: jiff::SignedDuration,
 }
 
-/// Something to tell, and what was told once it is.
+/// Alerts to send, and those that are active afterwards.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Judged {
-    /// What to tell now, with its sentence.
-    pub tell: Vec<(Kind, String)>,
-    /// What was told and holds, with the time it was told.
-    pub told: Vec<(Kind, Timestamp)>,
+pub struct AlertPlan {
+    /// Alerts to send now, with their messages.
+    pub send: Vec<(AlertKind, String)>,
+    /// Problems that were alerted and are not over, with the time of the alert.
+    pub active: Vec<(AlertKind, Timestamp)>,
 }
 
-/// Judges one job.
-pub fn judge(
+/// Evaluates one job.
+pub fn evaluate_job(
     job: &str,
-    facts: &Facts,
-    told: &[(Kind, Timestamp)],
+    facts: &JobFacts,
+    active: &[(AlertKind, Timestamp)],
     limits: Limits,
     now: Timestamp,
-) -> Judged {
+) -> AlertPlan {
     if facts.parked {
-        // Whatever was told of it before: it is its source's story now, which ends by itself.
-        return Judged::default();
+        // The alert is about the source now, so earlier ones about the job end without a recovery.
+        return AlertPlan::default();
     }
-    let over = format!("{job} runs well again");
-    settle(wrong(job, facts, limits, now), facts.good, over, told, now)
+    let over = format!("{job} recovered");
+    update(
+        job_problems(job, facts, limits, now),
+        facts.good,
+        over,
+        active,
+        now,
+    )
 }
 
-/// Judges a source by its jobs.
-pub fn judge_source(
+/// Evaluates a source by its jobs.
+pub fn evaluate_source(
     source: &str,
     facts: &SourceFacts,
-    told: &[(Kind, Timestamp)],
+    active: &[(AlertKind, Timestamp)],
     now: Timestamp,
-) -> Judged {
-    let wrong = facts.parked.first();
-    let wrong = wrong.map(|first| (Kind::Parked, stands_still(source, first, facts)));
-    let over = format!("{source} lets us in again");
-    settle(wrong.into_iter().collect(), facts.good, over, told, now)
+) -> AlertPlan {
+    let first = facts.parked.first();
+    let problem = first.map(|first| (AlertKind::Parked, parked_message(source, first, facts)));
+    let over = format!("{source} accepts our credentials again");
+    update(problem.into_iter().collect(), facts.good, over, active, now)
 }
 
-/// Tells what is new of what is wrong, and the end of it once a good run shows it.
-fn settle(
-    wrong: Vec<(Kind, String)>,
+/// Alerts problems that are new, and the recovery once a good run confirms it.
+fn update(
+    problems: Vec<(AlertKind, String)>,
     good: Option<Timestamp>,
     over: String,
-    told: &[(Kind, Timestamp)],
+    active: &[(AlertKind, Timestamp)],
     now: Timestamp,
-) -> Judged {
-    if wrong.is_empty() {
-        let first = told.iter().map(|(_, at)| *at).min();
+) -> AlertPlan {
+    if problems.is_empty() {
+        let first = active.iter().map(|(_, at)| *at).min();
         return match first {
-            None => Judged::default(),
-            // Nothing is wrong because somebody cleared it: wait for a run that shows it.
-            Some(first) if good.is_none_or(|good| good <= first) => Judged {
-                tell: Vec::new(),
-                told: told.to_vec(),
+            None => AlertPlan::default(),
+            // The problem may only have been cleared by an admin: wait for a run that confirms it.
+            Some(first) if good.is_none_or(|good| good <= first) => AlertPlan {
+                send: Vec::new(),
+                active: active.to_vec(),
             },
-            Some(_) => Judged {
-                tell: vec![(Kind::Recovered, over)],
-                told: Vec::new(),
+            Some(_) => AlertPlan {
+                send: vec![(AlertKind::Recovered, over)],
+                active: Vec::new(),
             },
         };
     }
-    let before = |kind: Kind| told.iter().find(|(known, _)| *known == kind);
-    let mut judged = Judged::default();
-    for (kind, sentence) in wrong {
+    let before = |kind: AlertKind| active.iter().find(|(known, _)| *known == kind);
+    let mut plan = AlertPlan::default();
+    for (kind, message) in problems {
         match before(kind) {
-            Some(known) => judged.told.push(*known),
+            Some(known) => plan.active.push(*known),
             None => {
-                judged.told.push((kind, now));
-                judged.tell.push((kind, sentence));
+                plan.active.push((kind, now));
+                plan.send.push((kind, message));
             }
         }
     }
-    judged
+    plan
 }
 
-/// What is wrong with a job now. A held run's own sentence may name a class, so only its number leaves the
-/// machine.
-fn wrong(job: &str, facts: &Facts, limits: Limits, now: Timestamp) -> Vec<(Kind, String)> {
-    let mut wrong = Vec::new();
-    let said = facts.sentence.as_deref();
-    let said = said.map_or(String::new(), |text| format!(": {text}"));
+/// A job's current problems. A held run's message may name a school class, so only its number leaves the machine.
+fn job_problems(
+    job: &str,
+    facts: &JobFacts,
+    limits: Limits,
+    now: Timestamp,
+) -> Vec<(AlertKind, String)> {
+    let mut problems = Vec::new();
+    let message = facts.message.as_deref();
+    let message = message.map_or(String::new(), |text| format!(": {text}"));
     if let Some(run) = facts.held {
-        wrong.push((
-            Kind::Held,
-            format!("run {run} of {job} was held back; `rollbook runs show {run}` says why, `rollbook approve {run}` accepts it"),
+        problems.push((
+            AlertKind::Held,
+            format!("run {run} of {job} was held back; `rollbook runs show {run}` shows why, `rollbook approve {run}` accepts it"),
         ));
     } else if facts.incomplete_runs >= limits.incomplete_runs {
-        wrong.push((
-            Kind::Incomplete,
+        problems.push((
+            AlertKind::Incomplete,
             format!(
-                "{} runs of {job} in a row were incomplete, so the mirror may lack rows{said}",
+                "{} runs of {job} in a row were incomplete, so rows may be missing from the mirror{message}",
                 facts.incomplete_runs
             ),
         ));
     } else if facts.failures >= limits.failures {
         let failures = facts.failures;
-        wrong.push((
-            Kind::Failing,
-            format!("{failures} runs of {job} in a row did not end well{said}"),
+        problems.push((
+            AlertKind::Failing,
+            format!("{failures} runs of {job} in a row failed{message}"),
         ));
     }
     if let Some(due) = facts.due
         && now.duration_since(due) > limits.stale
     {
-        let last = facts.good.map_or("it never had one".to_owned(), |good| {
-            format!(
-                "the last one ended at {}",
-                good.strftime("%Y-%m-%d %H:%M UTC")
-            )
-        });
-        wrong.push((
-            Kind::Stale,
-            format!("{job} has had no good run since one was due; {last}"),
+        let last = facts
+            .good
+            .map_or("there was none so far".to_owned(), |good| {
+                format!(
+                    "the last one ended at {}",
+                    good.strftime("%Y-%m-%d %H:%M UTC")
+                )
+            });
+        problems.push((
+            AlertKind::Stale,
+            format!("a good run of {job} is overdue; {last}"),
         ));
     }
-    wrong
+    problems
 }
 
-/// Why a source's jobs stand still, and the way back. After a sign-in they go on by themselves (`app/engine.rs`).
-fn stands_still(source: &str, first: &ParkedJob, facts: &SourceFacts) -> String {
+/// Why a source's jobs are parked, and what to do. After a sign-in they resume by themselves (`app/engine.rs`).
+fn parked_message(source: &str, first: &ParkedJob, facts: &SourceFacts) -> String {
     let all = joined(facts.jobs.iter().map(String::as_str));
     if first.reason == ParkReason::SignInNeeded {
         let login = sign_in::command(source);
         return format!(
-            "sign in needed: nobody is signed in to {source}, or the sign-in no longer works; run `{login}`, and {all} \
-             will go on"
+            "sign-in needed: {source} has no valid sign-in; run `{login}`, then {all} resume at the next tick"
         );
     }
     let resume: Vec<String> = (facts.parked.iter())
@@ -271,13 +282,10 @@ fn stands_still(source: &str, first: &ParkedJob, facts: &SourceFacts) -> String 
         .map(|parked| format!("`rollbook resume {}`", parked.job))
         .collect();
     let after = match resume.is_empty() {
-        true => format!("{all} will go on"),
+        true => format!("{all} resume at the next tick"),
         false => joined(resume.iter().map(String::as_str)),
     };
-    format!(
-        "{source} waits for a person: {}; afterwards {after}",
-        first.why
-    )
+    format!("{source} needs a person: {}; then {after}", first.message)
 }
 
 #[cfg(test)]

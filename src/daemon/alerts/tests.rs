@@ -1,4 +1,4 @@
-//! Every way an alert goes, against servers and programs of the tests' own.
+//! Each alert channel, against servers and programs started by the tests.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,8 +13,10 @@ use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
-use crate::config::alerts::{CommandConfig, EmailConfig, MailTls, WebhookConfig, WebhookForm};
-use crate::config::{AlertsConfig, SecretRef};
+use crate::setup::files::alerts::{
+    CommandConfig, EmailConfig, MailTls, WebhookConfig, WebhookForm,
+};
+use crate::setup::files::{AlertsConfig, SecretRef};
 
 const TOKEN: &str = "t0ken-of-the-hook";
 
@@ -23,7 +25,7 @@ fn alert() -> Alert {
         kind: "failing".into(),
         job: "roster".into(),
         source: String::new(),
-        sentence: "3 runs of roster in a row did not end well: <500> & more".into(),
+        message: "3 runs of roster in a row failed: <500> & more".into(),
         at: "2026-03-02T06:00:00.000Z".into(),
     }
 }
@@ -51,7 +53,7 @@ fn secrets(address: &str) -> Secrets {
     ]))
 }
 
-fn by_webhook(form: WebhookForm) -> AlertsConfig {
+fn webhook_config(form: WebhookForm) -> AlertsConfig {
     AlertsConfig {
         webhook: Some(WebhookConfig {
             url: credential("hook"),
@@ -76,18 +78,18 @@ async fn server(status: u16) -> MockServer {
 async fn sent(form: WebhookForm) -> (String, String) {
     let server = server(204).await;
     let secrets = secrets(&format!("{}/services/s3cret", server.uri()));
-    send("webhook", &by_webhook(form), &secrets, &alert())
+    send("webhook", &webhook_config(form), &secrets, &alert())
         .await
         .expect("sent");
-    let mut asked = server.received_requests().await.expect("recorded");
-    assert_eq!(asked.len(), 1);
-    let asked = asked.remove(0);
-    let title = asked
+    let mut requests = server.received_requests().await.expect("recorded");
+    assert_eq!(requests.len(), 1);
+    let requests = requests.remove(0);
+    let title = requests
         .headers
         .get("Title")
         .map(|title| title.to_str().expect("text").to_owned());
     (
-        String::from_utf8(asked.body).expect("text"),
+        String::from_utf8(requests.body).expect("text"),
         title.unwrap_or_default(),
     )
 }
@@ -103,33 +105,33 @@ async fn each_receiver_gets_the_form_that_it_takes() {
         parsed(&body),
         json!({
             "program": "rollbook", "kind": "failing", "job": "roster", "source": "", "title": "rollbook: roster failing",
-            "text": alert().sentence, "at": "2026-03-02T06:00:00.000Z",
+            "text": alert().message, "at": "2026-03-02T06:00:00.000Z",
         })
     );
     let (body, _) = sent(WebhookForm::Slack).await;
     assert_eq!(
         parsed(&body),
-        json!({ "text": "*rollbook: roster failing*\n3 runs of roster in a row did not end well: &lt;500&gt; &amp; more" })
+        json!({ "text": "*rollbook: roster failing*\n3 runs of roster in a row failed: &lt;500&gt; &amp; more" })
     );
     let (body, _) = sent(WebhookForm::Teams).await;
     let card = &parsed(&body)["attachments"][0]["content"];
     assert_eq!(card["type"], "AdaptiveCard");
-    assert_eq!(card["body"][1]["text"], alert().sentence);
+    assert_eq!(card["body"][1]["text"], alert().message);
     let (body, title) = sent(WebhookForm::Ntfy).await;
     assert_eq!(
         (body, title.as_str()),
-        (alert().sentence, "rollbook: roster failing")
+        (alert().message, "rollbook: roster failing")
     );
 }
 
 #[tokio::test]
-async fn a_webhook_that_fails_is_told_without_its_address() {
+async fn a_webhook_failure_is_reported_without_the_address() {
     let server = server(404).await;
     let address = server.address();
     for (secret, expected) in [
         (
             format!("http://{address}/services/s3cret"),
-            format!("{address} answered 404"),
+            format!("{address} returned 404"),
         ),
         (
             "http://127.0.0.1:1/services/s3cret".into(),
@@ -137,12 +139,12 @@ async fn a_webhook_that_fails_is_told_without_its_address() {
         ),
         (
             "services/s3cret".into(),
-            "the webhook's secret is no address: it begins with https://".into(),
+            "the webhook's secret is not a URL; it must begin with https://".into(),
         ),
     ] {
         let why = send(
             "webhook",
-            &by_webhook(WebhookForm::Json),
+            &webhook_config(WebhookForm::Json),
             &secrets(&secret),
             &alert(),
         )
@@ -151,11 +153,11 @@ async fn a_webhook_that_fails_is_told_without_its_address() {
     }
 }
 
-/// A mail server for one mail: answers by script and gives what it was told.
+/// A mail server for one mail: answers by script and returns the lines it received.
 fn mail_server(refuse: bool) -> (u16, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("bound").port();
-    let told = thread::spawn(move || {
+    let received = thread::spawn(move || {
         let (stream, _) = listener.accept().expect("a client");
         let mut write = stream.try_clone().expect("cloned");
         let mut say = |line: &str| {
@@ -164,7 +166,7 @@ fn mail_server(refuse: bool) -> (u16, JoinHandle<Vec<String>>) {
                 .expect("said")
         };
         say("220 mail.school.example");
-        let (mut told, mut in_body) = (Vec::new(), false);
+        let (mut received, mut in_body) = (Vec::new(), false);
         for line in BufReader::new(stream).lines() {
             let Ok(line) = line else { break };
             if in_body {
@@ -183,14 +185,14 @@ fn mail_server(refuse: bool) -> (u16, JoinHandle<Vec<String>>) {
             } else {
                 say("250 fine");
             }
-            told.push(line);
+            received.push(line);
         }
-        told
+        received
     });
-    (port, told)
+    (port, received)
 }
 
-fn by_mail(port: u16, tls: MailTls) -> AlertsConfig {
+fn email_config(port: u16, tls: MailTls) -> AlertsConfig {
     let address = |text: &str| text.parse().expect("an address");
     AlertsConfig {
         email: Some(EmailConfig {
@@ -210,13 +212,13 @@ fn by_mail(port: u16, tls: MailTls) -> AlertsConfig {
 }
 
 #[tokio::test]
-async fn a_mail_goes_to_everybody_named() {
-    let (port, told) = mail_server(false);
-    let config = by_mail(port, MailTls::None);
+async fn a_mail_goes_to_every_receiver() {
+    let (port, received) = mail_server(false);
+    let config = email_config(port, MailTls::None);
     send("email", &config, &secrets(""), &alert())
         .await
         .expect("sent");
-    let told = told.join().expect("ended");
+    let received = received.join().expect("ended");
     for line in [
         "MAIL FROM:<rollbook@school.example>",
         "RCPT TO:<it@school.example>",
@@ -224,53 +226,50 @@ async fn a_mail_goes_to_everybody_named() {
         "Subject: rollbook: roster failing",
     ] {
         assert!(
-            told.iter().any(|one| one.starts_with(line)),
-            "{line}: {told:?}"
+            received.iter().any(|one| one.starts_with(line)),
+            "{line}: {received:?}"
         );
     }
-    let text = told.join("\n");
-    assert!(
-        text.contains("3 runs of roster in a row did not end well"),
-        "{text}"
-    );
+    let text = received.join("\n");
+    assert!(text.contains("3 runs of roster in a row failed"), "{text}");
 }
 
 #[tokio::test]
-async fn a_mail_server_that_refuses_is_told_without_its_words() {
-    let (port, told) = mail_server(true);
+async fn a_mail_servers_refusal_is_reported_without_its_text() {
+    let (port, received) = mail_server(true);
     let why = send(
         "email",
-        &by_mail(port, MailTls::None),
+        &email_config(port, MailTls::None),
         &secrets(""),
         &alert(),
     )
     .await;
     assert_eq!(
         why,
-        Err("the mail server 127.0.0.1 answered 550".to_owned())
+        Err("the mail server 127.0.0.1 returned 550".to_owned())
     );
-    told.join().expect("ended");
+    received.join().expect("ended");
 }
 
 #[tokio::test]
-async fn nothing_is_said_in_clear_to_a_server_without_tls() {
-    let (port, told) = mail_server(false);
+async fn nothing_is_sent_in_clear_to_a_server_without_tls() {
+    let (port, received) = mail_server(false);
     let why = send(
         "email",
-        &by_mail(port, MailTls::Start),
+        &email_config(port, MailTls::Starttls),
         &secrets(""),
         &alert(),
     )
     .await;
     assert!(why.is_err(), "{why:?}");
-    let told = told.join().expect("ended");
+    let received = received.join().expect("ended");
     assert!(
-        told.iter().all(|line| !line.starts_with("MAIL")),
-        "{told:?}"
+        received.iter().all(|line| !line.starts_with("MAIL")),
+        "{received:?}"
     );
 }
 
-fn by_command(program: &std::path::Path, arguments: &[&str]) -> AlertsConfig {
+fn command_config(program: &std::path::Path, arguments: &[&str]) -> AlertsConfig {
     AlertsConfig {
         command: Some(CommandConfig {
             program: program.to_owned(),
@@ -281,7 +280,7 @@ fn by_command(program: &std::path::Path, arguments: &[&str]) -> AlertsConfig {
 }
 
 #[tokio::test]
-async fn a_program_gets_the_alert_and_nothing_of_ours() {
+async fn a_program_gets_the_alert_and_not_our_environment() {
     let folder = tempfile::tempdir().expect("a folder");
     let (program, out) = (folder.path().join("tell"), folder.path().join("out"));
     fs::write(&program, "#!/bin/sh\n{ echo \"$ROLLBOOK_KIND|$ROLLBOOK_JOB|$ROLLBOOK_TEXT\"; cat; echo; env; } > \"$1\"\n")
@@ -290,7 +289,7 @@ async fn a_program_gets_the_alert_and_nothing_of_ours() {
     let argument = out.to_string_lossy().into_owned();
     send(
         "command",
-        &by_command(&program, &[&argument]),
+        &command_config(&program, &[&argument]),
         &secrets(""),
         &alert(),
     )
@@ -300,7 +299,7 @@ async fn a_program_gets_the_alert_and_nothing_of_ours() {
     let mut lines = text.lines();
     assert_eq!(
         lines.next(),
-        Some("failing|roster|3 runs of roster in a row did not end well: <500> & more")
+        Some("failing|roster|3 runs of roster in a row failed: <500> & more")
     );
     let body = parsed(lines.next().expect("JSON"));
     assert_eq!(body, serde_json::to_value(alert()).expect("JSON"));
@@ -312,9 +311,9 @@ async fn a_program_gets_the_alert_and_nothing_of_ours() {
 }
 
 #[tokio::test]
-async fn a_program_that_fails_or_is_not_there_is_told() {
+async fn a_failed_or_missing_program_is_reported() {
     let run = async |program: &str| {
-        let config = by_command(program.as_ref(), &[]);
+        let config = command_config(program.as_ref(), &[]);
         send("command", &config, &secrets(""), &alert())
             .await
             .expect_err(program)
@@ -333,7 +332,7 @@ async fn a_program_that_fails_or_is_not_there_is_told() {
 #[test]
 fn pauses_grow_to_six_hours() {
     let hours: Vec<u64> = [0, 1, 2, 3, 4, 5, 6, 100]
-        .map(|tries| pause(tries).as_secs() / 60)
+        .map(|tries| retry_pause(tries).as_secs() / 60)
         .to_vec();
     assert_eq!(hours, [1, 1, 5, 30, 120, 360, 360, 360]);
 }

@@ -1,14 +1,13 @@
-//! An alert as a request: the body that each kind of receiver takes.
+//! Alerts by HTTP request: the body that each kind of receiver expects.
 
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use super::{Alert, Kind};
-use crate::config::Secrets;
-use crate::config::alerts::{WebhookConfig, WebhookForm};
+use super::{Alert, AlertKind};
 use crate::http::{Note, post_note};
+use crate::setup::files::Secrets;
+use crate::setup::files::alerts::{WebhookConfig, WebhookForm};
 
-/// Sends it.
 pub(super) async fn send(
     config: &WebhookConfig,
     secrets: &Secrets,
@@ -40,14 +39,14 @@ type Headers = Vec<(&'static str, String)>;
 fn message(form: WebhookForm, alert: &Alert) -> (String, Headers) {
     let body = match form {
         WebhookForm::Ntfy => {
-            let is_good = alert.kind == Kind::Recovered.word();
+            let is_good = alert.kind == AlertKind::Recovered.as_str();
             let tag = if is_good {
                 "white_check_mark"
             } else {
                 "warning"
             };
             let headers = vec![("Title", alert.title()), ("Tags", tag.to_owned())];
-            return (alert.sentence.clone(), headers);
+            return (alert.message.clone(), headers);
         }
         WebhookForm::Json => json!({
             "program": "rollbook",
@@ -55,17 +54,17 @@ fn message(form: WebhookForm, alert: &Alert) -> (String, Headers) {
             "job": alert.job,
             "source": alert.source,
             "title": alert.title(),
-            "text": alert.sentence,
+            "text": alert.message,
             "at": alert.at,
         }),
         WebhookForm::Slack => {
-            // The three characters that Slack gives a meaning.
+            // Slack's three control characters.
             let plain = |text: &str| {
                 text.replace('&', "&amp;")
                     .replace('<', "&lt;")
                     .replace('>', "&gt;")
             };
-            json!({ "text": format!("*{}*\n{}", plain(&alert.title()), plain(&alert.sentence)) })
+            json!({ "text": format!("*{}*\n{}", plain(&alert.title()), plain(&alert.message)) })
         }
         WebhookForm::Teams => card(alert),
     };
@@ -84,7 +83,7 @@ fn card(alert: &Alert) -> Value {
                 "version": "1.4",
                 "body": [
                     { "type": "TextBlock", "text": alert.title(), "weight": "bolder", "wrap": true },
-                    { "type": "TextBlock", "text": alert.sentence, "wrap": true },
+                    { "type": "TextBlock", "text": alert.message, "wrap": true },
                 ],
             },
         }],

@@ -5,25 +5,25 @@ use std::path::Path;
 
 use super::*;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const MAX_DELAYS: Duration = Duration::from_secs(20);
 
 /// Follows folders while somebody edits them; each edit says whether it must be noticed.
 async fn check(folders: &[&Path], edits: &[(&str, bool, &dyn Fn())]) {
     let folders: Vec<PathBuf> = folders.iter().map(|folder| folder.to_path_buf()).collect();
     let changes = Changes::of(&folders);
-    let (reload, stirred) = (Arc::new(Notify::new()), Arc::clone(&changes.stirred));
+    let (reload, changed) = (Arc::new(Notify::new()), Arc::clone(&changes.changed));
     let noticing = changes.follow(Clock::system(), Arc::clone(&reload));
     let editing = async {
         for (name, is_change, edit) in edits {
             edit();
             if *is_change {
-                let noticed = tokio::time::timeout(PATIENCE, reload.notified()).await;
+                let noticed = tokio::time::timeout(MAX_DELAYS, reload.notified()).await;
                 assert!(noticed.is_ok(), "{name} was not noticed");
             }
         }
         // Whatever was not to be noticed has had its time: a last stir is looked into, and nothing comes of it.
-        stirred.notify_one();
-        let noticed = tokio::time::timeout(3 * CALM, reload.notified()).await;
+        changed.notify_one();
+        let noticed = tokio::time::timeout(3 * DEBOUNCE, reload.notified()).await;
         assert!(noticed.is_err(), "something was noticed that is no change");
     };
     tokio::select! {
@@ -69,10 +69,10 @@ async fn every_way_of_saving_a_file_is_noticed_and_nothing_else() {
             ("a file that is replaced", true, &|| replace("x = 3")),
             ("a file that comes", true, &|| write("b.toml", "x = 1")),
             ("a file that goes", true, &|| {
-                fs::remove_file(jobs.join("b.toml")).expect("gone")
+                fs::remove_file(jobs.join("b.toml")).expect("removed")
             }),
             ("a folder that goes", true, &|| {
-                fs::remove_dir_all(&jobs).expect("gone")
+                fs::remove_dir_all(&jobs).expect("removed")
             }),
             ("a folder that comes back", true, &come_back),
             ("a file in the folder that came back", true, &|| {
@@ -86,7 +86,7 @@ async fn every_way_of_saving_a_file_is_noticed_and_nothing_else() {
 #[tokio::test]
 async fn a_folder_that_comes_later_is_noticed_with_the_folders_above_it() {
     let folder = tempfile::tempdir().expect("a folder");
-    let vendors = folder.path().join("config/vendors");
+    let vendors = folder.path().join("config/connectors");
     check(
         &[&vendors],
         &[("two folders and a file at once", true, &|| {

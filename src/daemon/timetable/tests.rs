@@ -27,52 +27,56 @@ impl Story {
     /// Begins at a time with one job, whose last tick is known or not. Times are UTC of March 2026: `02T10:00`.
     fn begin(now: &str, schedule: &str, catch_up: bool, last_due: Option<&str>) -> Self {
         let mut table = Timetable::new("a server".to_owned());
-        let now = moment(now);
+        let now = at(now);
         let jobs = vec![entry("job", schedule, catch_up)];
-        table.load(jobs, |_| last_due.map(moment), Occasion::Start, now);
+        table.load(jobs, |_| last_due.map(at), LoadReason::Start, now);
         let mut story = Self {
             table,
             now,
             running: Duration::ZERO,
         };
-        assert_eq!(story.look(), [] as [String; 0], "nothing runs at once");
+        assert_eq!(story.advance(), [] as [String; 0], "nothing runs at once");
         story
     }
 
     /// Naps as the loop does until a time, and says what ran.
     fn until(&mut self, end: &str) -> Vec<String> {
-        let end = moment(end);
+        let end = at(end);
         let mut ran = Vec::new();
         while self.now < end {
             let left = Duration::try_from(end.duration_since(self.now)).expect("a length");
-            let nap = self.table.nap(self.now).min(left);
+            let nap = self.table.time_to_next(self.now).min(left);
             assert!(!nap.is_zero(), "a loop without naps at {}", self.now);
             self.running += nap;
             self.now += nap;
-            ran.extend(self.look());
+            ran.extend(self.advance());
         }
         ran
     }
 
     /// The wall clock is set.
     fn set(&mut self, now: &str) -> Vec<String> {
-        self.now = moment(now);
-        self.look()
+        self.now = at(now);
+        self.advance()
     }
 
-    /// `due cause` of what runs now, and `jumped` for what is lost.
-    fn look(&mut self) -> Vec<String> {
-        let seen = self.table.look(self.now, self.running);
-        let mut said: Vec<String> = seen.jumped.iter().map(|_| "jumped".to_owned()).collect();
-        for tick in seen.due {
+    /// `due cause` of what runs now, and `skipped` for a tick that is lost.
+    fn advance(&mut self) -> Vec<String> {
+        let advance = self.table.advance(self.now, self.running);
+        let mut found: Vec<String> = advance
+            .skipped
+            .iter()
+            .map(|_| "skipped".to_owned())
+            .collect();
+        for tick in advance.due {
             assert_eq!((&*tick.job, tick.now), ("job", self.now));
-            said.push(format!("{} {}", tick.due.strftime("%dT%H:%M"), tick.cause));
+            found.push(format!("{} {}", tick.due.strftime("%dT%H:%M"), tick.cause));
         }
-        said
+        found
     }
 }
 
-fn moment(text: &str) -> Timestamp {
+fn at(text: &str) -> Timestamp {
     time(&format!("2026-03-{text}Z"))
 }
 
@@ -134,7 +138,7 @@ fn a_start_of_the_loop() {
 fn a_tick_whose_spread_is_not_over_survives_a_restart() {
     // Vienna's 13:00 is 12:00; the job's own offset is some of the 20 seconds after it.
     let schedule = "0 13 * * *";
-    let offset = Duration::try_from(start_of(schedule).duration_since(moment("02T12:00")));
+    let offset = Duration::try_from(start_of(schedule).duration_since(at("02T12:00")));
     assert!(
         offset.expect("an offset") > Duration::from_secs(2),
         "pick another name for the host"
@@ -159,7 +163,7 @@ fn start_of(schedule: &str) -> Timestamp {
 const SETS: &str = "
 every 20 min | no  | 02T10:05    | 02T12:05 | 02T12:15 | 02T12:00 schedule
 daily        | no  | 02T10:05    | 02T12:05 | 02T13:00 |
-every 20 min | no  | 02T10:05    | 02T16:05 | 02T16:25 | jumped, 02T16:20 schedule
+every 20 min | no  | 02T10:05    | 02T16:05 | 02T16:25 | skipped, 02T16:20 schedule
 every 20 min | yes | 02T10:05    | 02T16:05 | 02T16:25 | 02T16:00 catch_up, 02T16:20 schedule
 daily        | yes | 02T10:05    | 05T10:05 | 06T10:00 | 05T07:30 catch_up, 06T07:30 schedule
 every 20 min | yes | 02T16:05    | 02T10:05 | 02T16:25 | 02T16:20 schedule
@@ -208,44 +212,44 @@ fn what_waits_to_be_caught_up_survives_a_set_clock() {
 fn a_loop_that_was_held_up_runs_what_is_due_once() {
     // Both clocks went on: the process was stopped.
     let mut story = Story::begin("02T10:05", EVERY_20_MIN, false, None);
-    story.now = moment("02T18:05");
+    story.now = at("02T18:05");
     story.running += Duration::from_secs(8 * 3600);
-    assert_eq!(story.look(), ["02T18:00 schedule"]);
-    assert_eq!(story.look(), [] as [String; 0]);
+    assert_eq!(story.advance(), ["02T18:00 schedule"]);
+    assert_eq!(story.advance(), [] as [String; 0]);
 }
 
 #[test]
 fn new_configuration() {
-    let now = moment("02T12:00");
+    let now = at("02T12:00");
     let mut table = Timetable::new(String::new());
-    let last_due = |_: &str| Some(moment("01T07:30"));
+    let last_due = |_: &str| Some(at("01T07:30"));
     let jobs = ["stays", "goes", "changes"].map(|name| entry(name, DAILY, true));
-    table.load(jobs.to_vec(), last_due, Occasion::Start, now);
+    table.load(jobs.to_vec(), last_due, LoadReason::Start, now);
     let before = table.jobs["stays"].plan;
     assert_eq!(before.expect("a plan").cause, Cause::CatchUp);
 
     let changed = entry("changes", "0 20 * * *", true);
     let new = [jobs[0].clone(), changed, entry("comes", DAILY, true)];
-    let first_seen = table.load(new.to_vec(), |_| None, Occasion::Reload, now);
+    let first_seen = table.load(new.to_vec(), |_| None, LoadReason::Reload, now);
     assert_eq!(table.jobs["stays"].plan, before, "a reload loses nothing");
     assert!(!table.has("goes"));
     let due = |name: &str| table.jobs[name].plan.expect("a plan").due;
     assert_eq!(
         due("changes"),
-        moment("02T19:00"),
+        at("02T19:00"),
         "a new time is not a missed one"
     );
-    assert_eq!(due("comes"), moment("03T07:30"));
-    assert_eq!(first_seen, [("comes".to_owned(), moment("02T07:30"))]);
+    assert_eq!(due("comes"), at("03T07:30"));
+    assert_eq!(first_seen, [("comes".to_owned(), at("02T07:30"))]);
 }
 
 #[test]
 fn jobs_due_together_start_apart_and_naps_stay_short() {
     let mut table = Timetable::new("a server".to_owned());
     let jobs = (0..200).map(|number| entry(&format!("school_{number}"), DAILY, false));
-    let now = moment("02T07:00");
-    table.load(jobs.collect(), |_| None, Occasion::Start, now);
-    assert_eq!(table.nap(now), LONGEST_NAP);
+    let now = at("02T07:00");
+    table.load(jobs.collect(), |_| None, LoadReason::Start, now);
+    assert_eq!(table.time_to_next(now), MAX_SLEEP);
     let mut starts: Vec<_> = table
         .jobs
         .values()
@@ -253,16 +257,16 @@ fn jobs_due_together_start_apart_and_naps_stay_short() {
         .collect();
     starts.sort_unstable();
     starts.dedup();
-    let range = moment("02T07:30")..moment("02T07:30:20");
+    let range = at("02T07:30")..at("02T07:30:20");
     assert!(starts.iter().all(|at| range.contains(at)), "{starts:?}");
     assert!(starts.len() > 190, "{}", starts.len());
     assert_eq!(
-        table.nap(moment("02T07:29:50")),
-        Duration::try_from(starts[0].duration_since(moment("02T07:29:50"))).expect("a length")
+        table.time_to_next(at("02T07:29:50")),
+        Duration::try_from(starts[0].duration_since(at("02T07:29:50"))).expect("a length")
     );
     assert_eq!(
-        Timetable::new(String::new()).nap(now),
-        LONGEST_NAP,
+        Timetable::new(String::new()).time_to_next(now),
+        MAX_SLEEP,
         "no jobs"
     );
 }

@@ -1,4 +1,4 @@
-//! Which addresses are within reach, and what becomes of a name that changes its mind.
+//! Which addresses are allowed, and a name that resolves differently each time.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use reqwest::Url;
 
 use super::*;
-use crate::http::client::{Connections, Road, client_by, fault};
+use crate::http::client::{ClientOptions, Connections, client_with_resolver, error_kind};
 use crate::http::error::Kind;
 use crate::http::fault_server::{FaultServer, answer};
 use crate::http::rules::{Route, Timeouts};
@@ -59,7 +59,7 @@ fn ranges_to_their_last_address() {
         ("2002:0a00:0001::1", Some("10.0.0.0/8")),
         ("2002:0101:0101::1", None),
     ] {
-        let found = inward(address.parse().expect("an address"));
+        let found = private_range(address.parse().expect("an address"));
         let is_as_expected = match (found, expected) {
             (Some(words), Some(range)) => words.contains(range),
             (found, expected) => found.is_none() && expected.is_none(),
@@ -80,12 +80,12 @@ fn a_name_keeps_its_addresses_of_the_internet_and_no_other() {
         (
             "api.example.org",
             vec!["192.168.0.7", "10.0.0.7"],
-            Err("api.example.org leads to a private network (192.168.0.0/16)"),
+            Err("api.example.org resolves to a private network (192.168.0.0/16)"),
         ),
         (
             "api.example.org",
             vec!["127.0.0.1"],
-            Err("api.example.org leads to this machine (127.0.0.0/8)"),
+            Err("api.example.org resolves to this machine (127.0.0.0/8)"),
         ),
         ("api.example.org", vec![], Ok(0)),
         ("localhost", vec!["::1", "127.0.0.1"], Ok(2)),
@@ -93,19 +93,19 @@ fn a_name_keeps_its_addresses_of_the_internet_and_no_other() {
         (
             "localhost",
             vec!["10.0.0.7"],
-            Err("localhost leads to a private network (10.0.0.0/8)"),
+            Err("localhost resolves to a private network (10.0.0.0/8)"),
         ),
         (
             "localhost.example.org",
             vec!["127.0.0.1"],
-            Err("localhost.example.org leads to this machine (127.0.0.0/8)"),
+            Err("localhost.example.org resolves to this machine (127.0.0.0/8)"),
         ),
     ] {
-        let said = outward(name, addresses(&found));
-        let said = said
+        let outcome = public_addresses(name, addresses(&found));
+        let outcome = outcome
             .map(|kept| kept.len())
-            .map_err(|fault| fault.to_string());
-        assert_eq!(said, kept.map_err(str::to_owned), "{name} {found:?}");
+            .map_err(|error_kind| error_kind.to_string());
+        assert_eq!(outcome, kept.map_err(str::to_owned), "{name} {found:?}");
     }
 }
 
@@ -114,7 +114,7 @@ fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
     texts.iter().map(address).collect()
 }
 
-/// A name service that gives one answer after the other.
+/// A resolver with scripted responses.
 struct Script(Mutex<VecDeque<Vec<SocketAddr>>>);
 
 impl Resolve for Script {
@@ -127,7 +127,7 @@ impl Resolve for Script {
     }
 }
 
-/// Asks a server by the name `host`, once for each answer of the name service, on a new connection each time.
+/// Sends one request to `host` per DNS response, on a new connection each time.
 async fn ask_each(
     host: &str,
     reach: Reach,
@@ -135,44 +135,48 @@ async fn ask_each(
     server: &FaultServer,
 ) -> Vec<Result<u16, Kind>> {
     let script = answers.iter().map(|texts| addresses(texts)).collect();
-    let names = Names::by(Arc::new(Script(Mutex::new(script))), reach);
+    let names = Resolver::with_lookup(Arc::new(Script(Mutex::new(script))), reach);
     let (route, timeouts) = (Route::default(), Timeouts::default());
-    let road = Road {
+    let options = ClientOptions {
         connections: Connections::Fresh,
         route: &route,
         timeouts: &timeouts,
     };
     let address = format!("http://{host}:{}/users", server.address.port());
     let address = Url::parse(&address).expect("an address");
-    let client = client_by(names, &road, &address).expect("a client");
+    let client = client_with_resolver(names, &options, &address).expect("a client");
     let mut outcomes = Vec::new();
     for _ in answers {
         let answered = client.get(address.clone()).send().await;
         let status = answered.map(|answer| answer.status().as_u16());
-        outcomes.push(status.map_err(|error| fault(&error, host, &timeouts)));
+        outcomes.push(status.map_err(|error| error_kind(&error, host, &timeouts)));
     }
     outcomes
 }
 
 #[tokio::test]
-async fn a_name_is_judged_at_each_connection() {
+async fn a_name_is_checked_at_each_connection() {
     let script = vec![answer("200 OK", "Connection: close\r\n", "[]")];
     let server = FaultServer::start(vec![script]).await;
     let rebound: &[&[&str]] = &[&["127.0.0.1"], &["10.0.0.7"], &["127.0.0.1"]];
     let outcomes = ask_each("localhost", Reach::Internet, rebound, &server).await;
-    let inward = Kind::Inward("localhost".into(), "a private network (10.0.0.0/8)");
-    assert_eq!(outcomes, [Ok(200), Err(inward), Ok(200)]);
+    let private_range = Kind::PrivateAddress("localhost".into(), "a private network (10.0.0.0/8)");
+    assert_eq!(outcomes, [Ok(200), Err(private_range), Ok(200)]);
     assert_eq!(server.requests().len(), 2);
 }
 
 #[tokio::test]
-async fn only_who_is_allowed_gets_into_the_own_network() {
+async fn private_addresses_only_where_allowed() {
     let script = vec![answer("200 OK", "Connection: close\r\n", "[]")];
     let server = FaultServer::start(vec![script]).await;
     let here: &[&[&str]] = &[&["127.0.0.1"]];
     let refused = ask_each("api.example.org", Reach::Internet, here, &server).await;
-    let inward = Kind::Inward("api.example.org".into(), "this machine (127.0.0.0/8)");
-    assert_eq!((refused, server.requests().len()), (vec![Err(inward)], 0));
+    let private_range =
+        Kind::PrivateAddress("api.example.org".into(), "this machine (127.0.0.0/8)");
+    assert_eq!(
+        (refused, server.requests().len()),
+        (vec![Err(private_range)], 0)
+    );
     let allowed = ask_each("api.example.org", Reach::Anywhere, here, &server).await;
     assert_eq!(allowed, [Ok(200)]);
     // A number is no name: the script would panic if it were looked up.

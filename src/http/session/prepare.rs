@@ -1,15 +1,15 @@
-//! What of a session is the same for all its requests: the client, and the headers beside the token.
+//! What all requests of a session share: the client, and the headers other than the token.
 
 use reqwest::Client;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use secrecy::SecretString;
 
 use crate::http::access;
-use crate::http::client::{Connections, Road, client};
+use crate::http::client::{ClientOptions, Connections, client};
 use crate::http::error::Kind;
 use crate::http::rules::{SessionRules, must_be_safe};
 
-/// Makes both from rules that it checks; nothing is sent.
+/// Checks the rules and creates both; sends nothing.
 pub(super) fn prepare(rules: &SessionRules) -> Result<(Client, HeaderMap), Kind> {
     must_be_safe(&rules.base_url, "base_url")?;
     if rules.in_flight == 0 {
@@ -25,10 +25,10 @@ pub(super) fn prepare(rules: &SessionRules) -> Result<(Client, HeaderMap), Kind>
         let value = access::value(&SecretString::from(value.as_str()), name)?;
         headers.insert(access::name(name)?, value);
     }
-    let road = Road {
+    let options = ClientOptions {
         connections: Connections::Kept,
         route: &rules.route,
         timeouts: &rules.timeouts,
     };
-    Ok((client(&road, &rules.base_url)?, headers))
+    Ok((client(&options, &rules.base_url)?, headers))
 }

@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::*;
-use crate::http::fault_server::{FaultServer, Step, answer, say};
+use crate::http::fault_server::{FaultServer, Step, answer, send};
 use crate::model::Class;
 
 fn packed(text: &[u8]) -> Vec<u8> {
@@ -21,8 +21,8 @@ fn good() -> Vec<Step> {
     vec![answer("200 OK", "", "[1]")]
 }
 
-/// What a fault does when it passes, and when it stays: the sentence and the requests it cost.
-async fn check(name: &str, fault: Vec<Step>, timeouts: Timeouts, sentence: &str, requests: usize) {
+/// What a fault does when it passes, and when it stays: the message and the requests it cost.
+async fn check(name: &str, fault: Vec<Step>, timeouts: Timeouts, message: &str, requests: usize) {
     let clock = monday().clock();
     let with = |server: &FaultServer| {
         let rules = SessionRules {
@@ -43,16 +43,16 @@ async fn check(name: &str, fault: Vec<Step>, timeouts: Timeouts, sentence: &str,
         1 => String::new(),
         count => format!(" (after {count} attempts)"),
     };
-    let sentence = sentence.replace("HOST", &server.address.to_string());
+    let message = message.replace("HOST", &server.address.to_string());
     assert_eq!(
         error.to_string(),
-        format!("read page 1 of users: {sentence}{after}"),
+        format!("read page 1 of users: {message}{after}"),
         "{name}"
     );
     assert_eq!(server.requests().len(), requests, "{name}");
 }
 
-const CUT: &str = "the connection to HOST broke before the answer was whole";
+const CUT: &str = "the connection to HOST broke before the response was complete";
 
 #[tokio::test]
 async fn a_broken_connection_is_tried_again() {
@@ -66,20 +66,20 @@ async fn a_broken_connection_is_tried_again() {
         (
             "reset after the headers",
             vec![
-                say("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"),
+                send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"),
                 Step::Reset,
             ],
         ),
         (
             "a length beyond the body",
-            vec![say("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[1]")],
+            vec![send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[1]")],
         ),
-        ("no last chunk", vec![say(chunked)]),
+        ("no last chunk", vec![send(chunked)]),
         (
             "two hundred headers",
-            vec![say(format!("HTTP/1.1 200 OK\r\n{many}\r\n"))],
+            vec![send(format!("HTTP/1.1 200 OK\r\n{many}\r\n"))],
         ),
-        ("no HTTP", vec![say("SSH-2.0-OpenSSH_9.2\r\n")]),
+        ("no HTTP", vec![send("SSH-2.0-OpenSSH_9.2\r\n")]),
     ] {
         check(name, fault, slow(), CUT, 5).await;
     }
@@ -89,7 +89,7 @@ async fn a_broken_connection_is_tried_again() {
 async fn a_peer_that_takes_its_time_is_left() {
     let millis = Duration::from_millis;
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n";
-    let drip = |pause| vec![say(head), Step::Drip(b" ".to_vec(), millis(pause))];
+    let drip = |pause| vec![send(head), Step::Drip(b" ".to_vec(), millis(pause))];
     // Each limits what it is about and nothing else, for a busy machine is late everywhere.
     let first_byte = Timeouts {
         first_byte: millis(800),
@@ -111,31 +111,31 @@ async fn a_peer_that_takes_its_time_is_left() {
     let rows = [
         (
             "never answers",
-            vec![Step::FallSilent],
+            vec![Step::Stall],
             first_byte,
-            "HOST sent no answer within 800 ms",
+            "HOST sent no response within 800 ms",
         ),
         (
             "stalls after three bytes",
-            vec![say(head), say("[1,"), Step::FallSilent],
+            vec![send(head), send("[1,"), Step::Stall],
             idle,
-            "HOST fell silent in mid-answer for 800 ms",
+            "HOST sent nothing for 800 ms in the middle of a response",
         ),
         (
             "drips beyond the whole",
             drip(10),
             whole,
-            "the answer of HOST took longer than 300 ms",
+            "the response of HOST took longer than 300 ms",
         ),
         (
             "drips below the pace",
             drip(10),
             pace,
-            "the answer of HOST trickles: almost nothing came within 250 ms",
+            "the response of HOST is too slow: almost nothing was received within 250 ms",
         ),
     ];
     let checks =
-        rows.map(|(name, fault, timeouts, sentence)| check(name, fault, timeouts, sentence, 5));
+        rows.map(|(name, fault, timeouts, message)| check(name, fault, timeouts, message, 5));
     futures_util::future::join_all(checks).await;
 }
 
@@ -146,14 +146,13 @@ async fn a_body_is_read_within_its_limits() {
     let mut tailless = good.clone();
     tailless.truncate(good.len() - 4);
     let bomb = packed(&vec![b' '; 64 << 20]);
-    let broken =
-        "the answer of HOST (200) is not what it should be: the gzip packing is broken or cut";
-    let large = "the answer of HOST is larger than 4 MiB; ask for smaller pages, or raise body_mib in the source's limits";
-    let packing = "HOST packed its answer in a way that was not asked for; only gzip is read";
-    let html = "the answer of HOST (200) is not what it should be: expected JSON, got a web page";
-    let bad = "the answer of HOST (200) is not what it should be: it is not JSON";
+    let broken = "unexpected response from HOST (200): the gzip data is corrupt or truncated";
+    let large = "the response of HOST is larger than 4 MiB; request smaller pages, or raise body_mib in the source's limits";
+    let packing = "the response of HOST has a Content-Encoding that was not requested; only gzip is supported";
+    let html = "unexpected response from HOST (200): expected JSON, got a web page";
+    let bad = "unexpected response from HOST (200): it is not JSON";
     let endless = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
-    for (name, fault, sentence, requests) in [
+    for (name, fault, message, requests) in [
         (
             "no gzip tail",
             vec![answer("200 OK", gzip, &tailless)],
@@ -163,21 +162,21 @@ async fn a_body_is_read_within_its_limits() {
         (
             "a bomb",
             vec![answer("200 OK", gzip, &bomb)],
-            "the answer of HOST unpacks to more than a hundred times its size and was not read on",
+            "the response of HOST decompresses to more than a hundred times its size; it was not read to its end",
             1,
         ),
         (
             "stated too large",
             vec![
-                say("HTTP/1.1 200 OK\r\nContent-Length: 104857600\r\n\r\n"),
-                Step::FallSilent,
+                send("HTTP/1.1 200 OK\r\nContent-Length: 104857600\r\n\r\n"),
+                Step::Stall,
             ],
             large,
             1,
         ),
         (
             "unstated too large",
-            vec![say(endless), say(vec![b' '; 5 << 20])],
+            vec![send(endless), send(vec![b' '; 5 << 20])],
             large,
             1,
         ),
@@ -211,12 +210,12 @@ async fn a_body_is_read_within_its_limits() {
         ),
         (
             "cut JSON that is closed properly",
-            vec![say(endless), say("[1,")],
+            vec![send(endless), send("[1,")],
             bad,
             2,
         ),
     ] {
-        check(name, fault, slow(), sentence, requests).await;
+        check(name, fault, slow(), message, requests).await;
     }
 }
 
@@ -231,7 +230,7 @@ async fn packed_and_plain_answers_arrive_alike() {
         ),
         (
             "chunked",
-            say(
+            send(
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n[\r\n2\r\n1]\r\n0\r\n\r\n",
             ),
         ),
@@ -263,7 +262,7 @@ async fn a_kept_connection_that_was_closed_is_no_failure() {
     let server = FaultServer::start(vec![twice, good()]).await;
     let session = session(rules(&server.url("/v1")), None, &clock);
     let budget = RunBudget::new(&clock, RunBudget::USUAL);
-    let ask = Ask {
+    let ask = PageRequest {
         path: "/users".into(),
         query: Vec::new(),
         what: "users".into(),
@@ -279,17 +278,19 @@ async fn a_kept_connection_that_was_closed_is_no_failure() {
 }
 
 #[tokio::test]
-async fn nobody_there() {
+async fn a_closed_port() {
     let clock = monday().clock();
     let closed = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
         listener.local_addr().expect("bound").to_string()
     };
     let session = session(rules(&format!("http://{closed}/v1")), None, &clock);
-    let error = page(&session, &clock).await.expect_err("nobody listens");
+    let error = page(&session, &clock)
+        .await
+        .expect_err("the port is closed");
     assert_eq!(
         error.to_string(),
-        format!("read page 1 of users: {closed} takes no connection (after 5 attempts)")
+        format!("read page 1 of users: {closed} refuses connections (after 5 attempts)")
     );
     assert_eq!(error.class(), Class::Transient);
     assert!(!error.is_too_many());

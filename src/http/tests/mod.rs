@@ -1,20 +1,12 @@
-//! The session and the keeper against real sockets on loopback.
+//! The session against real sockets on loopback, with fixtures for `auth/tests`.
 //!
-//! The clock stands still and naps are over at once, so attempts follow each other without a wait
-//! and the waits can be read off; limits of time on a peer are real and short.
+//! The clock does not advance and waits end at once, so attempts follow each other without a delay
+//! and the tests read the recorded waits; time limits on a peer are real and short.
 
-mod adoption;
 mod faults;
-mod issuers;
 mod pages;
-mod revocation;
-mod roads;
-mod rotating;
-mod rotation;
-mod scopes;
-mod token_requests;
-mod tokens;
-mod vendor;
+mod routes;
+pub(crate) mod vendor;
 mod waits;
 
 use std::collections::HashMap;
@@ -27,19 +19,20 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::*;
+use crate::auth::*;
 use crate::clock::{Clock, TestClock};
 
-/// A clock that stands at a Monday morning.
-fn monday() -> TestClock {
+/// A clock that shows a Monday morning.
+pub(crate) fn monday() -> TestClock {
     TestClock::at("2026-03-02T06:00:00Z".parse().expect("a time"))
 }
 
-/// Limits of time that no test reaches.
-fn slow() -> Timeouts {
+/// Time limits that no test reaches.
+pub(crate) fn slow() -> Timeouts {
     Timeouts::default()
 }
 
-fn rules(base: &str) -> SessionRules {
+pub(crate) fn rules(base: &str) -> SessionRules {
     SessionRules {
         source: "school".into(),
         base_url: Url::parse(base).expect("an address"),
@@ -59,15 +52,20 @@ fn rules(base: &str) -> SessionRules {
     }
 }
 
-fn session(rules: SessionRules, keeper: Option<TokenKeeper>, clock: &Clock) -> Session {
-    Session::new(rules, keeper, Arc::new(Days::default()), clock.clone())
+pub(crate) fn session(
+    rules: SessionRules,
+    manager: Option<TokenManager>,
+    clock: &Clock,
+) -> Session {
+    let authorizer = manager.map(|manager| Arc::new(manager) as Arc<dyn Authorizer>);
+    Session::new(rules, authorizer, Arc::new(Days::default()), clock.clone())
         .expect("the rules are right")
 }
 
-/// Asks for one page with a fresh budget.
-async fn page(session: &Session, clock: &Clock) -> Result<String, HttpError> {
+/// Requests one page with a new budget.
+pub(crate) async fn page(session: &Session, clock: &Clock) -> Result<String, HttpError> {
     let budget = RunBudget::new(clock, RunBudget::USUAL);
-    let ask = Ask {
+    let ask = PageRequest {
         path: "/users".into(),
         query: Vec::new(),
         what: "page 1 of users".into(),
@@ -76,21 +74,21 @@ async fn page(session: &Session, clock: &Clock) -> Result<String, HttpError> {
     session.get(&ask, &budget, as_json()).await
 }
 
-/// A decoder that takes any JSON, and nothing as null.
-fn as_json() -> Decode<String> {
+/// A decoder for any JSON; an empty body is null.
+pub(crate) fn as_json() -> Decode<String> {
     Arc::new(|reply: &Reply| {
         if reply.body.is_empty() {
             return Ok("null".into());
         }
-        let value: Value =
-            serde_json::from_slice(&reply.body).map_err(|_| BadAnswer::new("it is not JSON"))?;
+        let value: Value = serde_json::from_slice(&reply.body)
+            .map_err(|_| UnexpectedResponse::new("it is not JSON"))?;
         Ok(value.to_string())
     })
 }
 
 /// Counts days in memory.
 #[derive(Default)]
-struct Days(Mutex<HashMap<String, u32>>);
+pub(crate) struct Days(Mutex<HashMap<String, u32>>);
 
 impl DayCount for Days {
     fn add(&self, source: &str, day: &str, requests: u32) -> Result<u32, String> {
@@ -101,40 +99,40 @@ impl DayCount for Days {
     }
 }
 
-/// A vault in memory that can be told to fail, and writes down what it was asked.
+/// A vault in memory that records its calls and fails on demand.
 #[derive(Default)]
-struct MemoryVault(Mutex<Memory>);
+pub(crate) struct MemoryVault(Mutex<Memory>);
 
 #[derive(Default)]
-struct Memory {
-    kept: Option<KeptGrant>,
-    intent: Option<String>,
-    refusal: Option<(String, Timestamp)>,
-    calls: Vec<&'static str>,
-    full: bool,
-    shut: bool,
-    keep_fails: u32,
+pub(crate) struct Memory {
+    pub(crate) kept: Option<KeptGrant>,
+    pub(crate) intent: Option<String>,
+    pub(crate) refusal: Option<(String, Timestamp)>,
+    pub(crate) calls: Vec<&'static str>,
+    pub(crate) full: bool,
+    pub(crate) shut: bool,
+    pub(crate) keep_fails: u32,
 }
 
 impl MemoryVault {
-    fn with<T>(&self, act: impl FnOnce(&mut Memory) -> T) -> T {
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Memory) -> T) -> T {
         act(&mut self.0.lock().expect("no test panics in here"))
     }
 
-    /// The calls since the last look.
-    fn calls(&self) -> Vec<&'static str> {
+    /// Takes the calls recorded so far.
+    pub(crate) fn calls(&self) -> Vec<&'static str> {
         self.with(|memory| std::mem::take(&mut memory.calls))
     }
 }
 
-fn disk_full() -> VaultError {
+pub(crate) fn disk_full() -> VaultError {
     VaultError {
         reason: "the disk is full".into(),
         shut: false,
     }
 }
 
-impl GrantVault for MemoryVault {
+impl GrantStore for MemoryVault {
     fn load(&self, _: &str) -> Result<Option<KeptGrant>, VaultError> {
         self.with(|memory| {
             memory.calls.push("load");
@@ -206,7 +204,7 @@ impl GrantVault for MemoryVault {
     }
 }
 
-fn spec(token_url: &str) -> GrantSpec {
+pub(crate) fn spec(token_url: &str) -> GrantSpec {
     GrantSpec {
         token_url: Some(Url::parse(token_url).expect("an address")),
         issuer: None,
@@ -224,21 +222,21 @@ fn spec(token_url: &str) -> GrantSpec {
     }
 }
 
-fn keeper(grant: Grant, vault: &Arc<MemoryVault>, clock: &Clock) -> TokenKeeper {
-    keeper_with(grant, vault, clock, slow())
+pub(crate) fn manager(grant: Grant, vault: &Arc<MemoryVault>, clock: &Clock) -> TokenManager {
+    manager_with(grant, vault, clock, slow())
 }
 
-fn keeper_with(
+pub(crate) fn manager_with(
     grant: Grant,
     vault: &Arc<MemoryVault>,
     clock: &Clock,
     timeouts: Timeouts,
-) -> TokenKeeper {
-    let rules = KeeperRules {
+) -> TokenManager {
+    let rules = TokenRules {
         source: "school".into(),
         grant,
         timeouts,
         route: Route::default(),
     };
-    TokenKeeper::new(rules, vault.clone(), clock.clone()).expect("the rules are right")
+    TokenManager::new(rules, vault.clone(), clock.clone()).expect("the rules are right")
 }

@@ -9,7 +9,7 @@ use super::*;
 use crate::model::Class;
 
 /// A server that answers in turn, and with the last answer from then on.
-pub(super) async fn server(answers: Vec<ResponseTemplate>) -> MockServer {
+pub(crate) async fn server(answers: Vec<ResponseTemplate>) -> MockServer {
     let server = MockServer::start().await;
     let turn = AtomicUsize::new(0);
     let answer = move |_: &Request| {
@@ -20,15 +20,15 @@ pub(super) async fn server(answers: Vec<ResponseTemplate>) -> MockServer {
     server
 }
 
-pub(super) fn status(status: u16) -> ResponseTemplate {
+pub(crate) fn status(status: u16) -> ResponseTemplate {
     ResponseTemplate::new(status)
 }
 
-pub(super) fn fine() -> ResponseTemplate {
+pub(crate) fn fine() -> ResponseTemplate {
     status(200).set_body_string("[1]")
 }
 
-pub(super) async fn requests(server: &MockServer) -> usize {
+pub(crate) async fn requests(server: &MockServer) -> usize {
     server.received_requests().await.unwrap_or_default().len()
 }
 
@@ -42,33 +42,43 @@ async fn a_status_by_rows() {
             status(400),
             Class::Permanent,
             1,
-            "answered 400 and would again",
+            "returned 400, which a retry does not change",
         ),
-        (status(401), Class::Auth, 1, "does not accept our token"),
+        (status(401), Class::Auth, 1, "does not accept the token"),
         (status(403), Class::Auth, 1, "lacks the right to read this"),
         (
             status(404),
             Class::Permanent,
             1,
-            "there is nothing at this path",
+            "nothing exists at this path",
         ),
-        (status(408), Class::Transient, 5, "it took too long itself"),
+        (status(408), Class::Transient, 5, "it timed out"),
         (
             status(413),
             Class::Permanent,
             1,
-            "too much was asked for at once",
+            "one request asks for too much",
         ),
         (status(429), Class::Transient, 5, "too many requests"),
-        (status(500), Class::Transient, 5, "a fault on its side"),
+        (status(500), Class::Transient, 5, "an error on its side"),
         (
             status(501),
             Class::Permanent,
             1,
-            "answered 501 and would again",
+            "returned 501, which a retry does not change",
         ),
-        (status(503), Class::Transient, 5, "closed for maintenance"),
-        (status(206), Class::Contract, 2, "only 200 and 204"),
+        (
+            status(503),
+            Class::Transient,
+            5,
+            "overloaded or in maintenance",
+        ),
+        (
+            status(206),
+            Class::Contract,
+            2,
+            "only the statuses 200 and 204",
+        ),
         (
             status(200).set_body_string("{"),
             Class::Contract,
@@ -91,9 +101,14 @@ async fn a_status_by_rows() {
             status(302).insert_header("Location", "https://evil.example/x?token=t0ken"),
             Class::Permanent,
             1,
-            "points to evil.example,",
+            "redirects to evil.example,",
         ),
-        (status(308), Class::Permanent, 1, "points to another place"),
+        (
+            status(308),
+            Class::Permanent,
+            1,
+            "redirects to another address",
+        ),
     ] {
         let clock = monday().clock();
         let server = server(vec![answer]).await;
@@ -164,7 +179,7 @@ async fn what_is_sent() {
     );
     let budget = RunBudget::new(&clock, RunBudget::USUAL);
     let query = vec![("filter".into(), "a>='b c'".into())];
-    let ask = Ask {
+    let ask = PageRequest {
         path: "/a%20b".into(),
         query,
         what: "users".into(),
@@ -200,7 +215,7 @@ async fn what_is_sent() {
             "https://evil.example/ims/v1/users",
             "page 2 of users".into(),
         )
-        .expect_err("astray");
+        .expect_err("outside base_url");
     assert_eq!(error.class(), Class::Contract);
     assert!(!error.to_string().contains("evil"), "{error}");
 }
@@ -239,14 +254,14 @@ fn wrong_rules_are_refused_at_once() {
             },
         ),
         (
-            "is no name of a header",
+            "is not a valid header name",
             SessionRules {
                 headers: vec![("a b".into(), String::new())],
                 ..good.clone()
             },
         ),
         (
-            "no header can carry",
+            "a header cannot carry",
             SessionRules {
                 headers: vec![("a".into(), "s3cret\n".into())],
                 ..good.clone()

@@ -8,36 +8,36 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 use super::*;
 
 /// A vendor: tokens `t1`, `t2`, ... by POST, pages by GET. Rules decide what each answers.
-pub(super) struct Vendor {
-    pub(super) server: MockServer,
-    pub(super) tokens: Arc<AtomicUsize>,
+pub(crate) struct Vendor {
+    pub(crate) server: MockServer,
+    pub(crate) tokens: Arc<AtomicUsize>,
 }
 
 /// What a vendor answers to the n-th token request, from 1.
-pub(super) type TokenRule = Box<dyn Fn(usize) -> ResponseTemplate + Send + Sync>;
+pub(crate) type TokenRule = Box<dyn Fn(usize) -> ResponseTemplate + Send + Sync>;
 /// What it answers to a page that is asked for with this token.
-pub(super) type PageRule = Box<dyn Fn(&str) -> ResponseTemplate + Send + Sync>;
+pub(crate) type PageRule = Box<dyn Fn(&str) -> ResponseTemplate + Send + Sync>;
 
-pub(super) fn status(status: u16) -> ResponseTemplate {
+pub(crate) fn status(status: u16) -> ResponseTemplate {
     ResponseTemplate::new(status)
 }
 
-pub(super) fn fine() -> ResponseTemplate {
+pub(crate) fn fine() -> ResponseTemplate {
     status(200).set_body_string("[1]")
 }
 
-pub(super) fn token(members: &'static str) -> TokenRule {
-    Box::new(move |number| token_answer(number, members))
+pub(crate) fn token(members: &'static str) -> TokenRule {
+    Box::new(move |number| token_response(number, members))
 }
 
-pub(super) fn token_answer(number: usize, members: &str) -> ResponseTemplate {
+pub(crate) fn token_response(number: usize, members: &str) -> ResponseTemplate {
     status(200).set_body_string(format!(
         r#"{{"access_token":"t{number}","token_type":"bearer"{members}}}"#
     ))
 }
 
 impl Vendor {
-    pub(super) async fn start(token_rule: TokenRule, page_rule: PageRule) -> Self {
+    pub(crate) async fn start(token_rule: TokenRule, page_rule: PageRule) -> Self {
         let server = MockServer::start().await;
         let tokens = Arc::new(AtomicUsize::new(0));
         let count = tokens.clone();
@@ -64,28 +64,28 @@ impl Vendor {
         Self { server, tokens }
     }
 
-    pub(super) fn spec(&self) -> GrantSpec {
+    pub(crate) fn spec(&self) -> GrantSpec {
         spec(&format!("{}/token", self.server.uri()))
     }
 
-    pub(super) fn session(&self, grant: Grant, clock: &Clock) -> Session {
-        let keeper = keeper(grant, &Arc::default(), clock);
+    pub(crate) fn session(&self, grant: Grant, clock: &Clock) -> Session {
+        let manager = manager(grant, &Arc::default(), clock);
         session(
             SessionRules {
                 in_flight: 10,
                 ..rules(&self.server.uri())
             },
-            Some(keeper),
+            Some(manager),
             clock,
         )
     }
 
-    pub(super) fn client_credentials(&self, clock: &Clock) -> Session {
+    pub(crate) fn client_credentials(&self, clock: &Clock) -> Session {
         self.session(Grant::ClientCredentials(self.spec()), clock)
     }
 
     /// Token requests and page requests so far.
-    pub(super) async fn counts(&self) -> (usize, usize) {
+    pub(crate) async fn counts(&self) -> (usize, usize) {
         let all = self
             .server
             .received_requests()
@@ -97,11 +97,11 @@ impl Vendor {
     }
 }
 
-pub(super) fn open() -> PageRule {
+pub(crate) fn open() -> PageRule {
     Box::new(|_| fine())
 }
 
-pub(super) fn password(spec: GrantSpec) -> Grant {
+pub(crate) fn password(spec: GrantSpec) -> Grant {
     Grant::Password {
         spec,
         username: "ada".into(),

@@ -5,7 +5,7 @@ use super::*;
 use crate::model::Class;
 
 #[tokio::test]
-async fn hiccups_pass() {
+async fn transient_errors_are_retried() {
     let clock = monday();
     let answers = vec![status(408), status(425), status(502), status(504), fine()];
     let server = server(answers).await;
@@ -22,8 +22,8 @@ async fn hiccups_pass() {
 }
 
 #[tokio::test]
-async fn no_request_before_the_time_that_was_asked_for() {
-    for (wish, least) in [
+async fn no_request_before_the_requested_time() {
+    for (header, least) in [
         ("120", 120),
         ("Mon, 02 Mar 2026 06:02:00 GMT", 120),
         ("Sun, 01 Mar 2026 06:02:00 GMT", 0),
@@ -34,7 +34,7 @@ async fn no_request_before_the_time_that_was_asked_for() {
         // wiremock's own Date is today's; ours is the one to compare with.
         let date = "Mon, 02 Mar 2026 06:00:00 GMT";
         let busy = status(429)
-            .insert_header("Retry-After", wish)
+            .insert_header("Retry-After", header)
             .insert_header("Date", date);
         let server = server(vec![busy, fine()]).await;
         let session = session(rules(&server.uri()), None, &clock.clock());
@@ -44,7 +44,7 @@ async fn no_request_before_the_time_that_was_asked_for() {
         );
         let waited: Duration = clock.naps().iter().sum();
         let bounds = Duration::from_secs(least)..=Duration::from_secs(least + 1);
-        assert!(bounds.contains(&waited), "{wish}: {waited:?}");
+        assert!(bounds.contains(&waited), "{header}: {waited:?}");
     }
 }
 
@@ -66,13 +66,13 @@ async fn the_others_of_the_session_wait_too() {
     assert!(
         error
             .to_string()
-            .ends_with("answered 503 and asks not to be asked before 2026-03-02 07:00:00 UTC"),
+            .ends_with("returned 503 and allows no request before 2026-03-02 07:00:00 UTC"),
         "{error}"
     );
 
     let other = page(&session, &clock.clock())
         .await
-        .expect_err("nobody asks");
+        .expect_err("the session pauses");
     assert_eq!(other.deferred_until(), Some(until), "{other}");
     assert_eq!(requests(&server).await, 1);
 
@@ -92,7 +92,7 @@ async fn a_vendor_in_trouble_is_not_hit_five_times() {
     let server = server(vec![status(500)]).await;
     let session = session(rules(&server.uri()), None, &clock);
     let budget = RunBudget::new(&clock, RunBudget::USUAL);
-    let ask = Ask {
+    let ask = PageRequest {
         path: "/users".into(),
         query: Vec::new(),
         what: "users".into(),
@@ -115,7 +115,7 @@ async fn a_run_ends_at_its_time() {
     let session = session(rules(&server.uri()), None, &clock.clock());
     let budget = RunBudget::new(&clock.clock(), Duration::from_secs(60));
     clock.pass(Duration::from_secs(60));
-    let ask = Ask {
+    let ask = PageRequest {
         path: "/users".into(),
         query: Vec::new(),
         what: "users".into(),
@@ -127,7 +127,7 @@ async fn a_run_ends_at_its_time() {
         .expect_err("too late");
     assert_eq!(
         error.to_string(),
-        "read users: the run's time is over; it goes on at the next tick"
+        "read users: the run's time limit is reached; the next run continues"
     );
     assert_eq!(requests(&server).await, 0);
 }
@@ -158,7 +158,7 @@ async fn the_days_requests_are_counted_before_they_are_sent() {
         assert!(
             error
                 .to_string()
-                .contains("the 2 requests of today are used up"),
+                .contains("the limit of 2 requests a day is reached"),
             "{error}"
         );
     }

@@ -1,19 +1,19 @@
-//! The spellings of dates and times that can mean one thing only.
+//! The unambiguous formats of dates and times.
 //!
-//! Year first, or the month by its name: `31.08.2025` and `08/09/2025` are left alone, for nobody can know what they
-//! mean. Taken apart by hand, because a roster has as many stamps as rows and most are not in the mirror's own spelling.
+//! Year first, or the month by name: `31.08.2025` and `08/09/2025` are not accepted, because they are ambiguous. Parsed
+//! by hand, because a roster has as many timestamps as rows and most are not in the mirror's own format.
 
 use jiff::civil;
 
-/// A spelling, understood as far as it goes.
+/// A parsed text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Spelled {
+pub(super) enum TimeText {
     /// Year 1 or before: the vendor's filler for "no value" (wapi.md 3.3).
     Unset,
     /// A day, perhaps with a time, and where that time is.
     At {
         date: civil::Date,
-        /// Nothing for a day alone.
+        /// `None` for a day alone.
         time: Option<Time>,
         zone: Zone,
     },
@@ -35,17 +35,17 @@ pub(super) struct Time {
 /// Where a time is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Zone {
-    /// Nothing is said.
+    /// Not stated.
     None,
     /// Seconds east of UTC.
     Offset(i32),
 }
 
-/// Years that a date without separators may have: with others it may be written the other way round.
+/// Accepted years of a date without separators: other numbers may have another order.
 const COMPACT_YEARS: [std::ops::RangeInclusive<i16>; 2] = [1800..=2299, 9999..=9999];
 
-/// Reads a text without blanks around it.
-pub(super) fn read(text: &str) -> Option<Spelled> {
+/// Parses a trimmed text.
+pub(super) fn read(text: &str) -> Option<TimeText> {
     if let Some(inner) = text.strip_prefix("/Date(") {
         return milliseconds(inner.strip_suffix(")/")?);
     }
@@ -59,13 +59,13 @@ pub(super) fn read(text: &str) -> Option<Spelled> {
             return Some(spelled);
         }
     } else if let Some(years) = text.strip_prefix('+') {
-        return is_far_away(years).then_some(Spelled::FarAway);
+        return is_far_away(years).then_some(TimeText::FarAway);
     }
     month_by_name(text)
 }
 
 /// wapi.md 9 rule 4 and wisenet.md 7: the older JSON form of .NET.
-fn milliseconds(inner: &str) -> Option<Spelled> {
+fn milliseconds(inner: &str) -> Option<TimeText> {
     let (digits, zone) = match inner.get(1..).and_then(|rest| rest.find(['+', '-'])) {
         Some(sign) => {
             let mut rest = Rest(&inner[sign + 1..]);
@@ -82,7 +82,7 @@ fn milliseconds(inner: &str) -> Option<Spelled> {
         true => i64::MIN,
         false => i64::MAX,
     };
-    Some(Spelled::Milliseconds(
+    Some(TimeText::Milliseconds(
         digits.parse().unwrap_or(beyond),
         zone,
     ))
@@ -125,7 +125,7 @@ impl Rest<'_> {
         (digits >= least).then_some(number)
     }
 
-    /// `10:00`, `10:00:00`, `10:00:00.123`, `100000`, with `AM` or `PM` behind it where somebody likes that.
+    /// `10:00`, `10:00:00`, `10:00:00.123`, `100000`, optionally followed by `AM` or `PM`.
     fn time(&mut self) -> Option<Time> {
         let mut hour = self.number(1, 2)?;
         let has_colons = self.skip(b':');
@@ -189,7 +189,7 @@ impl Rest<'_> {
         is_real.then_some(Zone::Offset(sign * (hours * 3600 + minutes * 60 + seconds)))
     }
 
-    /// What may stand behind a time: a zone, and the zone's name once more. Nothing else.
+    /// What may follow a time: a zone, and the zone's name again. Nothing else.
     fn zone(&mut self) -> Option<Zone> {
         self.blanks();
         if self.is_empty() {
@@ -209,7 +209,7 @@ impl Rest<'_> {
         } else {
             self.offset()?
         };
-        // Go and Java say the zone's name behind its offset; the offset alone counts.
+        // Go and Java append the zone's name to its offset; only the offset counts.
         self.blanks();
         let rest = self.0;
         let in_brackets = |open, close| rest.starts_with(open) && rest.ends_with(close);
@@ -222,7 +222,7 @@ impl Rest<'_> {
     }
 }
 
-/// A year of five to nine digits, a month and a day: somebody's "for ever".
+/// A year of five to nine digits, a month and a day: "no end".
 fn is_far_away(text: &str) -> bool {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let mut rest = Rest(&text[digits..]);
@@ -235,7 +235,7 @@ fn is_far_away(text: &str) -> bool {
 }
 
 /// `2024-09-11`, `2024-9-1`, `2024/09/11`, `20240911`, each perhaps with a time behind it.
-fn year_first(text: &str) -> Option<Spelled> {
+fn year_first(text: &str) -> Option<TimeText> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let mut rest = Rest(text);
     let (year, month, day) = match digits {
@@ -259,7 +259,7 @@ fn year_first(text: &str) -> Option<Spelled> {
             }
             date
         }
-        _ => return is_far_away(text).then_some(Spelled::FarAway),
+        _ => return is_far_away(text).then_some(TimeText::FarAway),
     };
     let is_unset = year <= 1;
     let date = civil::Date::new(year as i16, month as i8, day as i8).ok();
@@ -274,9 +274,9 @@ fn year_first(text: &str) -> Option<Spelled> {
         (Some(rest.time()?), rest.zone()?)
     };
     if is_unset {
-        return Some(Spelled::Unset);
+        return Some(TimeText::Unset);
     }
-    Some(Spelled::At {
+    Some(TimeText::At {
         date: date?,
         time,
         zone,
@@ -284,7 +284,7 @@ fn year_first(text: &str) -> Option<Spelled> {
 }
 
 /// `Wed, 11 Sep 2024 10:00:00 GMT`, `Wed Sep 11 10:00:00 2024`, `11-Sep-2024`, `September 11, 2024`.
-fn month_by_name(text: &str) -> Option<Spelled> {
+fn month_by_name(text: &str) -> Option<TimeText> {
     if text.len() > 60 || !text.is_ascii() {
         return None;
     }
@@ -318,14 +318,14 @@ fn month_by_name(text: &str) -> Option<Spelled> {
             return None;
         }
     }
-    Some(Spelled::At {
+    Some(TimeText::At {
         date: civil::Date::new(year?, month?, day?).ok()?,
         time,
         zone,
     })
 }
 
-/// The words of a date; a dash is a blank between a day, a month's name and a year, and a sign before an offset.
+/// The words of a date; a dash separates day, month name and year, and is a sign before an offset.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let bytes = text.as_bytes();
     let is_dash = move |at: usize| {

@@ -2,11 +2,11 @@
 
 use super::*;
 
-fn shown(moment: Moment<'_>) -> String {
-    match moment {
-        Moment::Text(text) => text.into_owned(),
-        Moment::Unset => "unset".to_owned(),
-        Moment::Not => "not".to_owned(),
+fn shown(value: ParsedTime<'_>) -> String {
+    match value {
+        ParsedTime::Text(text) => text.into_owned(),
+        ParsedTime::Unset => "unset".to_owned(),
+        ParsedTime::Invalid => "not".to_owned(),
     }
 }
 
@@ -199,7 +199,7 @@ fn dates_keep_the_day_as_written() {
         ("/Date(-62135596800000)/", "unset"),
         ("+999999999-12-31", "9999-12-31"),
     ] {
-        assert_eq!(shown(date(given, None).moment), expected, "{given}");
+        assert_eq!(shown(date(given, None).value), expected, "{given}");
     }
 }
 
@@ -222,7 +222,7 @@ proptest::proptest! {
     #[test]
     fn a_canonical_text_is_the_moment_itself(seconds in -62_000_000_000i64..253_000_000_000) {
         let moment = Timestamp::from_second(seconds).expect("in range");
-        let text = written(moment);
+        let text = to_canonical(moment);
         proptest::prop_assert_eq!(shown(timestamp(&text)), text.clone());
         proptest::prop_assert_eq!(shown(timestamp(&moment.to_string())), text);
     }

@@ -100,13 +100,13 @@ pub fn unlabelled(
     let mut room = String::new();
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        for (place, (_, reference)) in columns.iter().enumerate() {
-            let Some(value) = plain(row.get_ref(place)?, reference.by, &mut room) else {
+        for (index, (_, reference)) in columns.iter().enumerate() {
+            let Some(value) = plain(row.get_ref(index)?, reference.by, &mut room) else {
                 continue;
             };
-            if !known[place].holds(value) {
-                counts[place].rows += 1;
-                missed[place].add(value);
+            if !known[index].holds(value) {
+                counts[index].rows += 1;
+                missed[index].add(value);
             }
         }
     }

@@ -14,7 +14,7 @@ pub enum State {
     Ok,
     /// An entry that the vendor calls inactive.
     Retired,
-    /// Two entries or more, and nothing says which is meant.
+    /// Two or more entries, without a rule to choose.
     Ambiguous,
     /// No entry.
     Missing,
@@ -23,8 +23,8 @@ pub enum State {
 }
 
 impl State {
-    /// The word in the table.
-    pub const fn word(self) -> &'static str {
+    /// The value in the table.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Retired => "retired",
@@ -155,7 +155,7 @@ type Row = (
     Option<String>,
 );
 
-/// Writes the lines of one crosswalk where they differ from what stands there; says whether they did.
+/// Writes the lines of one crosswalk if they differ from the stored ones; returns whether they did.
 pub fn write(
     transaction: &Transaction<'_>,
     lookups: &Lookups,
@@ -169,7 +169,7 @@ pub fn write(
             crosswalk.source.clone(),
             crosswalk.list.clone(),
             target.clone(),
-            found.state.word().to_owned(),
+            found.state.as_str().to_owned(),
             found.id,
             found.code,
             found.label,

@@ -3,9 +3,9 @@
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{ComboTable, Crosswalk};
+use crate::document::suggest::quoted;
 use crate::model::By;
-use crate::model::alike::Candidate;
-use crate::model::nearest::quoted;
+use crate::model::similarity::Candidate;
 use crate::store::error::StoreError;
 use crate::store::table::quote;
 
@@ -95,7 +95,7 @@ pub fn lists_of(connection: &Connection, combos: &ComboTable) -> Result<Vec<Stri
         .map_err(&what)
 }
 
-/// What a target meant before it left its list, and when that was; nothing when it never stood there.
+/// What a target meant before it was removed from its list, and when that was; `None` if it was never in the list.
 pub fn left_at(
     connection: &Connection,
     combos: &ComboTable,

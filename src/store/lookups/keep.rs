@@ -1,7 +1,7 @@
-//! Keeping views, crosswalks and counts right: at a start, and in the transaction that changes rows.
+//! Updates views, crosswalks and counts: at a start, and in the transaction that changes rows.
 //!
-//! Cost follows change: a run in which nothing changed does not come here, and one that changed a stream looks at
-//! that stream. What comes out as it was is not written.
+//! Cost follows change: a run in which nothing changed does not call this, and one that changed a stream updates that
+//! stream only. Unchanged results are not written.
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
@@ -12,7 +12,7 @@ use crate::store::table::{Table, quote};
 
 /// After a start or a reload: views, indexes, crosswalks and counts as the configuration wants them.
 ///
-/// `fitted` are the names of the tables that changed their shape; their counts are made anew.
+/// `fitted` are the names of the tables whose definition changed; they are counted again.
 pub fn fit(
     transaction: &Transaction<'_>,
     tables: &[Table],
@@ -78,7 +78,7 @@ pub fn after_rows(
     Ok(())
 }
 
-/// A reference by code is looked for in an index; one by id has the table's key.
+/// A reference by code needs an index; one by id uses the table's key.
 fn index_codes(transaction: &Transaction<'_>, lookups: &Lookups) -> rusqlite::Result<()> {
     for combos in &lookups.combos {
         let of_source = lookups
@@ -202,7 +202,7 @@ fn count_unmapped(
     Ok(())
 }
 
-/// Writes the counts of one table that differ from what stands there; a column without a miss has no row.
+/// Writes the counts of one table that differ from the stored ones; a column without unknown values has no row.
 fn count_unlabelled(
     transaction: &Transaction<'_>,
     lookups: &Lookups,

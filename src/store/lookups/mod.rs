@@ -1,7 +1,7 @@
 //! What the mirror adds to codes: views with labels, crosswalks to combo lists, and counts of what has neither.
 //!
-//! Everything here is worked out of rows that are mirrored and of files that admins wrote; it can be made
-//! anew at any time. It is kept right in the transaction that changes the rows, and only where they did change.
+//! Everything here is derived from mirrored rows and from files that admins wrote, and can be rebuilt at any time. It
+//! is updated in the transaction that changes the rows, and only if they changed.
 
 mod count;
 mod crosswalk;
@@ -102,7 +102,7 @@ pub struct Crosswalk {
     pub name: String,
     /// The columns whose values it maps.
     pub columns: Vec<MappedColumn>,
-    /// The source whose list is meant.
+    /// The source of the list.
     pub source: String,
     /// The list.
     pub list: String,

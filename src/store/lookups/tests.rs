@@ -75,7 +75,7 @@ fn table(
         key: (0..key).collect(),
         partition: Vec::new(),
         newest: None,
-        gone_status: None,
+        removed_status: None,
         history: true,
     }
 }
@@ -234,8 +234,8 @@ impl Mirror {
             .unwrap_or_else(|error| panic!("{sql}: {error}"));
         let columns = statement.column_count();
         let rows = statement.query_map([], |row| {
-            let cell = |place| -> rusqlite::Result<String> {
-                Ok(match row.get::<_, Value>(place)? {
+            let cell = |index| -> rusqlite::Result<String> {
+                Ok(match row.get::<_, Value>(index)? {
                     Value::Null => "-".to_owned(),
                     Value::Integer(number) => number.to_string(),
                     Value::Text(text) => text,

@@ -1,7 +1,7 @@
 //! The views with labels: `<source>_<stream>_labelled` and `<source>_<stream>_mapped`.
 //!
-//! Each label is a question of its own, not a join: SQLite joins 64 tables at most, a row may have more
-//! references than that, and a column that nobody selects costs nothing.
+//! Each label is a subquery, not a join: SQLite joins at most 64 tables, a row may have more references than that, and
+//! a column that is not selected costs nothing.
 
 use rusqlite::{Connection, Transaction};
 
@@ -9,7 +9,7 @@ use super::{ComboTable, Crosswalk, Lookups, References, literal};
 use crate::model::By;
 use crate::store::table::{Table, quote};
 
-/// By this our views are known again, whatever the configuration says by then.
+/// Marks our views, whatever the configuration is by then.
 const MARK: &str = "/* lookup */";
 
 /// Drops all views of labels and their indexes, so that the tables below them can be altered.
@@ -29,7 +29,7 @@ pub fn drop_views(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Makes the views that are missing, and drops those that are wrong or that nobody wants any more.
+/// Creates missing views, and drops those that are outdated or no longer wanted.
 pub fn fit(
     transaction: &Transaction<'_>,
     tables: &[Table],
@@ -55,7 +55,7 @@ fn made(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
         .collect()
 }
 
-/// Name and text of every view, for tables whose columns refer to something.
+/// Name and SQL of every view, for tables whose columns refer to something.
 fn wanted(tables: &[Table], lookups: &Lookups) -> Vec<(String, String)> {
     let mut views = Vec::new();
     for table in tables {
@@ -145,7 +145,7 @@ fn mapped(table: &Table, crosswalks: &[Crosswalk]) -> Option<(String, String)> {
     Some(view(table, "mapped", beside))
 }
 
-/// What a crosswalk says of a row's value: its own line first, then `otherwise`; nothing of null.
+/// The crosswalk's line for a row's value, or its `otherwise`; null for null.
 fn line(crosswalk: &Crosswalk, part: &str, column: &str) -> String {
     let value = format!("row.{}", quote(column));
     format!(
@@ -155,7 +155,7 @@ fn line(crosswalk: &Crosswalk, part: &str, column: &str) -> String {
     )
 }
 
-/// Every column of a table, and what stands beside some.
+/// Every column of a table, some followed by derived ones.
 fn view(
     table: &Table,
     ending: &str,

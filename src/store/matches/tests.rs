@@ -99,7 +99,7 @@ fn what_the_rules_say_is_written_once() {
     let mut mirror = mirror();
     let sets = [set()];
     let done = refresh(&mut mirror, &sets, &since(1)).expect("written");
-    assert_eq!(done, Difference { new: 2, gone: 0 });
+    assert_eq!(done, Difference { new: 2, removed: 0 });
     let expected = ["1=[\"a\",1] mail 1", "2=[\"a\",2] name and birth date 1"];
     assert_eq!(lines(&mirror), expected);
     assert_eq!(counted(&mirror), (2, 0, 1, 1));
@@ -124,8 +124,8 @@ fn a_match_ends_with_what_made_it_and_the_others_stay() {
             "INSERT INTO north_learners VALUES (4, 'ADA@school.example', 'Ida', 'Abel', NULL)",
         )
         .expect("a sister with the same address");
-    let (_, differs) = look(&mirror, &sets[0]).expect("looked at");
-    assert_eq!(differs, Difference { new: 0, gone: 1 });
+    let (_, differs) = preview(&mirror, &sets[0]).expect("looked at");
+    assert_eq!(differs, Difference { new: 0, removed: 1 });
     assert_eq!(lines(&mirror).len(), 2, "looking writes nothing");
     assert_eq!(
         refresh(&mut mirror, &sets, &since(2)).expect("written"),

@@ -22,7 +22,7 @@ fn users() -> Table {
         key: vec![0],
         partition: Vec::new(),
         newest: None,
-        gone_status: None,
+        removed_status: None,
         history: true,
     }
 }
@@ -40,7 +40,7 @@ async fn left(purged: Option<&str>, stated: Option<&str>, now: &str) -> u32 {
         let what = StoreError::sql("prepare a test");
         for (id, until) in [("a", "2026-01-01"), ("b", "2026-06-01")] {
             let sql = format!(
-                "INSERT INTO {} (id, _since, _run, _until, _ended, _ended_run) VALUES (?1, '', 1, ?2, 'gone', 2)",
+                "INSERT INTO {} (id, _since, _run, _until, _ended, _ended_run) VALUES (?1, '', 1, ?2, 'removed', 2)",
                 table.history_quoted()
             );
             let until = format!("{until}T00:00:00.000Z");

@@ -1,7 +1,11 @@
-//! What a reading says of whole columns: values that cannot be read, and columns that have no values any more.
+//! Findings about whole columns: unreadable values, and columns without values.
+
+use rusqlite::Row;
 
 use super::keys::key_bytes_of;
-use super::*;
+use super::{Bound, MAX_ROW_PROBLEMS, RowProblem, Staging};
+use crate::model::plan::CellLoss;
+use crate::model::row::{Cells, Rows};
 use crate::store::table::quote;
 
 /// Rows that a reading must have before a column without values means anything.
@@ -10,10 +14,10 @@ const ENOUGH_ROWS: u64 = 20;
 /// A column counts as emptied when at most one in so many rows still has a value.
 const NEARLY_NONE: u64 = 50;
 
-/// Rows that are looked at to see what a column had.
+/// The number of rows to sample.
 const SAMPLE: u64 = 200;
 
-/// The newest rows of a table that only grows, among which those of one item are looked for.
+/// The newest rows of a table that only grows, among which those of one item are searched.
 const NEWEST: u64 = 2_000;
 
 impl Staging {
@@ -70,7 +74,7 @@ impl Staging {
         reason: &str,
         rejected: bool,
     ) {
-        if self.problems.len() >= MOST_PROBLEMS {
+        if self.problems.len() >= MAX_ROW_PROBLEMS {
             return;
         }
         let mut key = Vec::new();
@@ -86,13 +90,13 @@ impl Staging {
     /// Fills the plan's losses by column.
     pub(super) fn count_columns(&mut self) -> rusqlite::Result<()> {
         for (column, unreadable) in &self.unreadable {
-            let place = *column as usize;
-            let Some(known) = self.table.columns.get(place) else {
+            let index = *column as usize;
+            let Some(known) = self.table.columns.get(index) else {
                 continue;
             };
             let loss = CellLoss {
                 unreadable: *unreadable,
-                readable: self.values.get(place).copied().unwrap_or_default(),
+                readable: self.values.get(index).copied().unwrap_or_default(),
             };
             self.plan.unreadable.insert(known.name.clone(), loss);
         }
@@ -125,7 +129,7 @@ impl Staging {
         Ok(())
     }
 
-    /// Some of the newest rows of the item that is read. Where the key begins with the item, its index leads to them.
+    /// Some of the newest rows of the item that is read. If the key begins with the partition, its index is used.
     fn newest_of_item(&self, tests: &[String]) -> String {
         let (table, partition) = (&self.table, &self.table.partition);
         let conditions: Vec<String> = partition
@@ -157,8 +161,9 @@ impl Staging {
         )
     }
 
-    /// How many rows were looked at, and how many of them have a value in each of the columns: rows that were received again,
-    /// and in a table that only grows the newest ones of the same item, because another item may be of another kind.
+    /// The number of sampled rows, and how many of them have a value in each of the columns: rows that were received
+    /// again, and in a table that only grows the newest ones of the same item, because another item may have other
+    /// columns.
     fn sample(&self, columns: &[usize]) -> rusqlite::Result<(u64, Vec<u64>)> {
         let tests: Vec<String> = columns
             .iter()
@@ -168,8 +173,8 @@ impl Staging {
         let mut looked_at = 0;
         let mut look = |row: &Row<'_>| -> rusqlite::Result<()> {
             looked_at += 1;
-            for (place, had) in had.iter_mut().enumerate() {
-                *had += row.get::<_, u64>(place)?;
+            for (index, had) in had.iter_mut().enumerate() {
+                *had += row.get::<_, u64>(index)?;
             }
             Ok(())
         };

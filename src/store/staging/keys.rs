@@ -1,6 +1,11 @@
 //! The keys of a page beside those of the table: their order is the one that SQLite gives values.
 
-use super::*;
+use std::cmp::Ordering;
+
+use rusqlite::Row;
+use rusqlite::types::ValueRef;
+
+use crate::model::row::{Cell, Cells, Rows};
 
 /// The keys of a page's rows, one behind the other.
 pub(super) struct Keys<'a> {
@@ -13,7 +18,7 @@ impl<'a> Keys<'a> {
     pub(super) fn of(rows: &'a Rows, key: &[usize]) -> Self {
         let mut cells = Vec::with_capacity(rows.len() * key.len());
         for row in rows.iter() {
-            cells.extend(key.iter().map(|place| row.at(*place)));
+            cells.extend(key.iter().map(|index| row.at(*index)));
         }
         Self {
             cells,
@@ -25,7 +30,7 @@ impl<'a> Keys<'a> {
         &self.cells[row * self.width..][..self.width]
     }
 
-    /// The rows' numbers in the keys' order; most lists come in it.
+    /// The rows' numbers in key order; most lists have it already.
     pub(super) fn order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.cells.len() / self.width).collect();
         let is_sorted = self
@@ -92,8 +97,8 @@ pub(super) fn cell_of(value: ValueRef<'_>) -> Cell<'_> {
     }
 }
 
-/// The cells of a row's key, in place of what `bytes` held.
+/// Writes the cells of a row's key into `bytes`.
 pub(super) fn key_bytes_of(row: Cells<'_>, key: &[usize], bytes: &mut Vec<u8>) {
     bytes.clear();
-    key.iter().for_each(|place| row.at(*place).write(bytes));
+    key.iter().for_each(|index| row.at(*index).write(bytes));
 }

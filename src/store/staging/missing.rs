@@ -1,8 +1,14 @@
 //! What a reading did not see: rows that are missing, rows that a deletion feed names, and how many
 //! each group loses.
 
+use std::collections::{BTreeMap, HashSet};
+
+use rusqlite::params;
+
 use super::keys::key_bytes;
-use super::*;
+use super::{Absence, Bound, Ending, Feed, Staging, read_cells};
+use crate::model::plan::GroupLoss;
+use crate::model::row::Cells;
 use crate::store::table::quote;
 
 /// By key: how many readings in a row missed the row, and the first run that did.
@@ -44,14 +50,14 @@ impl Staging {
             bytes.clear();
             read_cells(row, 1, columns.len(), &mut bytes)?;
             let cells = Cells::of(&bytes);
-            let places: Vec<usize> = (key.len()..key.len() + partition.len()).collect();
-            let item: Vec<String> = places
+            let indexes: Vec<usize> = (key.len()..key.len() + partition.len()).collect();
+            let item: Vec<String> = indexes
                 .iter()
-                .map(|place| cells.at(*place).plain().unwrap_or_default())
+                .map(|index| cells.at(*index).plain().unwrap_or_default())
                 .collect();
             let key_bytes = key_bytes(cells, key.len());
             if items.as_ref().is_some_and(|items| !items.contains(&item)) {
-                // Its item was not read: if it waits, it goes on waiting.
+                // Its item was not read: an unconfirmed row stays unconfirmed.
                 if let Some((missed, first_run)) = unconfirmed.get(&key_bytes) {
                     insert.execute(params![key_bytes, missed, first_run, false, false])?;
                 }
@@ -60,18 +66,22 @@ impl Staging {
             let (missed, first_run) = unconfirmed
                 .get(&key_bytes)
                 .map_or((1, None), |(missed, run)| (missed + 1, Some(*run)));
-            let gone = missed >= confirm;
-            self.plan.missing(&key_bytes, gone);
-            if let Some(place) = group.map(|_| columns.len() - 1) {
-                self.plan.lose(cells.at(place).plain());
+            let removed = missed >= confirm;
+            self.plan.missing(&key_bytes, removed);
+            if let Some(index) = group.map(|_| columns.len() - 1) {
+                self.plan.lose(cells.at(index).plain());
             }
-            insert.execute(params![key_bytes, missed, first_run, gone, true])?;
+            insert.execute(params![key_bytes, missed, first_run, removed, true])?;
         }
         Ok(())
     }
 
     /// Rows that another stream lists as deleted and that this reading did not see.
-    pub(super) fn find_fed(&mut self, feed: &Feed, group: Option<usize>) -> rusqlite::Result<()> {
+    pub(super) fn find_deleted(
+        &mut self,
+        feed: &Feed,
+        group: Option<usize>,
+    ) -> rusqlite::Result<()> {
         let key = &self.table.key;
         let mut columns = key.clone();
         columns.extend(group);
@@ -96,7 +106,7 @@ impl Staging {
         );
         let mut statement = self.mirror.prepare(&sql)?;
         let mut insert = self.stage.prepare(
-            "INSERT INTO missing VALUES (?1, 1, NULL, 1, 1, NULL) ON CONFLICT (key) DO UPDATE SET gone = 1 WHERE gone = 0",
+            "INSERT INTO missing VALUES (?1, 1, NULL, 1, 1, NULL) ON CONFLICT (key) DO UPDATE SET removed = 1 WHERE removed = 0",
         )?;
         let mut rows = statement.query(rusqlite::params_from_iter(feed.rows.values()))?;
         let mut bytes = Vec::new();
@@ -110,7 +120,7 @@ impl Staging {
             let key_bytes = key_bytes(cells, key.len());
             let known: Option<bool> = self
                 .stage
-                .prepare_cached("SELECT gone FROM missing WHERE key = ?1")?
+                .prepare_cached("SELECT removed FROM missing WHERE key = ?1")?
                 .query_map([&key_bytes], |row| row.get(0))?
                 .next()
                 .transpose()?;
@@ -132,7 +142,7 @@ impl Staging {
     /// The removals of this stream that are not confirmed yet.
     pub(super) fn unconfirmed(&self) -> rusqlite::Result<Unconfirmed> {
         let mut statement = self.mirror.prepare_cached(
-            "SELECT key, missed, first_run FROM rollbook_waiting WHERE source = ?1 AND stream = ?2 AND version IS NULL",
+            "SELECT key, missed, first_run FROM rollbook_unconfirmed WHERE source = ?1 AND stream = ?2 AND version IS NULL",
         )?;
         statement
             .query_map(params![self.table.source, self.table.stream], |row| {
@@ -141,7 +151,7 @@ impl Staging {
             .collect()
     }
 
-    /// Those of them that this reading received: they count from the start again, whatever else the reading says.
+    /// Those of them that this reading received: their count starts again, whatever else the reading found.
     pub(super) fn found_again(&self, unconfirmed: &Unconfirmed) -> rusqlite::Result<Vec<Vec<u8>>> {
         if unconfirmed.is_empty() {
             return Ok(Vec::new());

@@ -1,40 +1,44 @@
-//! Which new keys a reading has seen, so that one that comes twice is noticed.
+//! The new keys of a reading, to notice duplicates.
 //!
-//! Most lists come sorted by their key. While each new key lies behind the one before, the last is all
-//! that is kept; the first that does not has them all looked up in what was put aside.
+//! Most lists are sorted by key. While each new key is greater than the previous one, only the last is kept; after that
+//! all are loaded from the staged rows.
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
 
 use super::keys::{compare_cells, key_bytes_of};
-use super::*;
+use super::{Mark, Staging};
+use crate::model::row::Cells;
 
 /// The new keys of one reading.
 #[derive(Default)]
 pub(super) struct NewKeys {
     /// The greatest so far, its cells one behind the other.
     last: Vec<u8>,
-    /// All of them, once they came out of order.
+    /// All of them, once they were not in order.
     all: Option<HashSet<u64>>,
 }
 
 impl NewKeys {
-    /// Whether the row's key lies behind all before it, as far as it can be told without a look.
+    /// Whether the row's key is greater than all before it, as far as the last one tells.
     fn is_behind_all(&self, row: Cells<'_>, key: &[usize]) -> bool {
         self.last.is_empty()
             || key
                 .iter()
                 .zip(Cells::of(&self.last))
-                .map(|(place, last)| compare_cells(row.at(*place), last))
+                .map(|(index, last)| compare_cells(row.at(*index), last))
                 .find(|order| order.is_ne())
                 == Some(Ordering::Greater)
     }
 }
 
 impl Staging {
-    /// Whether a key that the table does not hold comes for the first time. A row that is gone leaves no trace.
-    pub(super) fn is_first(&mut self, row: Cells<'_>, gone: bool) -> rusqlite::Result<bool> {
+    /// Whether a key that the table does not hold is received for the first time. A removed row is not recorded.
+    pub(super) fn is_first(&mut self, row: Cells<'_>, removed: bool) -> rusqlite::Result<bool> {
         let key = &self.table.key;
         if self.new_keys.all.is_none() {
             if self.new_keys.is_behind_all(row, key) {
-                if !gone {
+                if !removed {
                     key_bytes_of(row, key, &mut self.new_keys.last);
                 }
                 return Ok(true);
@@ -43,14 +47,14 @@ impl Staging {
         }
         let number = row.fingerprint_of(key);
         let all = self.new_keys.all.get_or_insert_default();
-        Ok(if gone {
+        Ok(if removed {
             !all.contains(&number)
         } else {
             all.insert(number)
         })
     }
 
-    /// The keys of all rows that were put aside as new, those of the page under way too.
+    /// The keys of all staged new rows, including those of the current page.
     fn staged_keys(&self) -> rusqlite::Result<HashSet<u64>> {
         let mut keys = HashSet::new();
         let mut note = |entries: &[u8]| {
@@ -77,8 +81,8 @@ pub(in crate::store) fn entries_of(mut bytes: &[u8]) -> impl Iterator<Item = (Ma
         let mark = match *mark {
             b'n' => Mark::New,
             b'c' => Mark::Changed,
-            b'g' => Mark::Gone,
-            _ => Mark::Again,
+            b'g' => Mark::Removed,
+            _ => Mark::Duplicate,
         };
         Some((mark, Cells::of(row)))
     })

@@ -1,13 +1,16 @@
 //! Rows that were received in an older version than the stored one: a stale answer, or a vendor that went back.
 //!
-//! A stale answer never replaces a newer version. The same older version in two readings in a row is no stale
-//! answer: the vendor restored a backup, or put a wrong time right.
+//! A stale response never replaces a newer version. The same older version in two consecutive readings is not stale:
+//! the vendor restored a backup, or corrected a wrong time.
 
+use rusqlite::params;
+
+use super::Staging;
 use super::keys::key_bytes_of;
-use super::*;
+use crate::model::row::Cells;
 
 impl Staging {
-    /// Whether a row of the table is newer than what was received for it, and this is the first reading that says so.
+    /// Whether the stored row is newer than the received one, and no earlier reading received the same version.
     pub(super) fn is_older(&mut self, row: Cells<'_>, number: i64) -> rusqlite::Result<bool> {
         let Some(newest) = self.table.newest else {
             return Ok(false);
@@ -15,8 +18,8 @@ impl Staging {
         let Some(received) = row.at(newest).text() else {
             return Ok(false);
         };
-        if self.older_sql.is_empty() {
-            self.older_sql = format!(
+        if self.is_older_sql.is_empty() {
+            self.is_older_sql = format!(
                 "SELECT {} > ?2 FROM {} WHERE rowid = ?1",
                 self.table.names_of(&[newest]),
                 self.table.quoted()
@@ -24,7 +27,7 @@ impl Staging {
         }
         let is_older: Option<bool> = self
             .mirror
-            .prepare_cached(&self.older_sql)?
+            .prepare_cached(&self.is_older_sql)?
             .query_row(params![number, received], |row| row.get(0))?;
         if is_older != Some(true) {
             return Ok(false);
@@ -44,7 +47,7 @@ impl Staging {
     fn was_received_before(&self, key: &[u8], version: i64) -> rusqlite::Result<bool> {
         self.mirror
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM rollbook_waiting WHERE source = ?1 AND stream = ?2 AND key = ?3 AND version = ?4)",
+                "SELECT EXISTS (SELECT 1 FROM rollbook_unconfirmed WHERE source = ?1 AND stream = ?2 AND key = ?3 AND version = ?4)",
             )?
             .query_row(
                 params![self.table.source, self.table.stream, key, version],

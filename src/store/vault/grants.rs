@@ -1,4 +1,4 @@
-//! Grants and intents: what is kept of a sign-in, and refreshes that were begun.
+//! Grants and intents: the tokens of a sign-in, and refreshes that were begun.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Vault;
 use super::keys::{self, Cell, Keys};
-use super::seal::Spot;
+use super::seal::CellId;
 use crate::model::scalar;
 use crate::store::StoreError;
 
@@ -37,7 +37,7 @@ pub struct VaultGrant {
     pub access: Option<VaultAccess>,
     /// When the tokens were asked for.
     pub obtained: Timestamp,
-    /// The scopes that were granted, with blanks between them, where the vendor said so. No secret.
+    /// The granted scopes, separated by spaces, if the vendor names them. Not secret.
     pub scope: Option<String>,
 }
 
@@ -50,8 +50,8 @@ pub struct VaultAccess {
     pub life: Option<Duration>,
 }
 
-/// A row of `grants` as it stands in the file.
-struct Kept {
+/// A row of `grants` in the file.
+struct GrantRow {
     key_id: Option<String>,
     refresh_token: Vec<u8>,
     previous: Option<Vec<u8>>,
@@ -72,12 +72,12 @@ impl Vault {
         let what = StoreError::sql("read the vault");
         let keys = self.keys();
         let connection = self.connection();
-        let kept = connection
+        let row = connection
             .query_row(
                 "SELECT key_id, refresh_token, previous, seed_hash, api_key, access_token, access_life_ms, obtained, scope \
                  FROM grants WHERE source = ?1",
                 [source],
-                Kept::of,
+                GrantRow::of,
             )
             .optional()
             .map_err(&what)?;
@@ -89,13 +89,13 @@ impl Vault {
             )
             .optional()
             .map_err(&what)?;
-        let spot = Spot {
+        let cell_id = CellId {
             source,
             column: TOKEN_HASH,
         };
         Ok((
-            kept.map(|kept| kept.opened(source, &keys)).transpose()?,
-            intent.map(|cell| keys.text(spot, &cell)).transpose()?,
+            row.map(|row| row.opened(source, &keys)).transpose()?,
+            intent.map(|cell| keys.text(cell_id, &cell)).transpose()?,
         ))
     }
 
@@ -104,19 +104,19 @@ impl Vault {
     /// # Errors
     /// When it is not on disk for certain, or may not be written without the vault's key.
     pub fn intend(&self, source: &str, token_hash: &str, at: Timestamp) -> Result<(), StoreError> {
-        let what = StoreError::sql("note in the vault that a token will be renewed");
-        let spot = Spot {
+        let what = StoreError::sql("record in the vault that a token will be refreshed");
+        let cell_id = CellId {
             source,
             column: TOKEN_HASH,
         };
         let keys = self.keys();
-        let hash = keys.seal(spot, token_hash.as_bytes())?;
+        let hash = keys.seal(cell_id, token_hash.as_bytes())?;
         let connection = self.connection();
         may_write(&keys, &connection)?;
         connection
             .execute(
                 "INSERT OR REPLACE INTO intents (source, key_id, token_hash, at) VALUES (?1, ?2, ?3, ?4)",
-                params![source, keys.id(), hash, scalar::written(at)],
+                params![source, keys.id(), hash, scalar::to_canonical(at)],
             )
             .map(drop)
             .map_err(what)
@@ -129,14 +129,14 @@ impl Vault {
     pub fn keep(&self, source: &str, grant: &VaultGrant) -> Result<(), StoreError> {
         let what = StoreError::sql("save a token in the vault");
         let keys = self.keys();
-        let seal = |column, text: &str| keys.seal(Spot { source, column }, text.as_bytes());
+        let seal = |column, text: &str| keys.seal(CellId { source, column }, text.as_bytes());
         let secret = |column, secret: Option<&SecretString>| {
             secret
                 .map(|secret| seal(column, secret.expose_secret()))
                 .transpose()
         };
         let access = grant.access.as_ref();
-        let row = Kept {
+        let row = GrantRow {
             key_id: keys.id().map(str::to_owned),
             refresh_token: seal(REFRESH_TOKEN, grant.refresh_token.expose_secret())?,
             previous: secret(PREVIOUS, grant.previous.as_ref())?,
@@ -146,7 +146,7 @@ impl Vault {
             access_life_ms: access
                 .and_then(|access| access.life)
                 .map(|life| u64::try_from(life.as_millis()).unwrap_or(u64::MAX >> 1)),
-            obtained: scalar::written(grant.obtained),
+            obtained: scalar::to_canonical(grant.obtained),
             scope: grant.scope.clone(),
         };
         let mut connection = self.connection();
@@ -174,7 +174,7 @@ impl Vault {
     }
 }
 
-/// Without a key nothing is written in clear beside what is sealed: somebody wanted it sealed.
+/// Without a key nothing is written in plain text beside sealed entries: they are sealed on purpose.
 fn may_write(keys: &Keys, connection: &Connection) -> Result<(), StoreError> {
     let Keys::None = keys else {
         return Ok(());
@@ -191,7 +191,7 @@ fn may_write(keys: &Keys, connection: &Connection) -> Result<(), StoreError> {
     sealed.map_or(Ok(()), |id| Err(keys::wrong(&id, None)))
 }
 
-impl Kept {
+impl GrantRow {
     fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             key_id: row.get(0)?,
@@ -229,10 +229,10 @@ impl Kept {
 
     fn opened(self, source: &str, keys: &Keys) -> Result<VaultGrant, StoreError> {
         let cell = |bytes| (self.key_id.clone(), bytes);
-        let secret = |column, bytes| keys.secret(Spot { source, column }, &cell(bytes));
+        let secret = |column, bytes| keys.secret(CellId { source, column }, &cell(bytes));
         let maybe =
             |column, bytes: Option<Vec<u8>>| bytes.map(|bytes| secret(column, bytes)).transpose();
-        let seed = Spot {
+        let seed = CellId {
             source,
             column: SEED_HASH,
         };

@@ -85,19 +85,18 @@ fn a_wrong_key_or_none_opens_nothing_and_loses_nothing() {
         (
             Keys::None,
             format!(
-                "the vault is sealed with key {one}, and no key is given; say under [store] vault_key where it is"
+                "the vault is sealed with key {one}, and no key is configured; set [store] vault_key"
             ),
         ),
         (
             key(2),
             format!(
-                "the vault is sealed with key {one}, but the key given is {two}; give the right one, \
-                 or change it by `rollbook vault rekey --old-key FILE`"
+                "the vault is sealed with key {one}, but the configured key is {two}; configure the right one, or change it with `rollbook vault rekey --old-key FILE`"
             ),
         ),
         (
             Keys::Missing("credential `vault_key` is missing: do this".into()),
-            "the vault's key cannot be had: credential `vault_key` is missing: do this".to_owned(),
+            "the vault key is not available: credential `vault_key` is missing: do this".to_owned(),
         ),
     ];
     for (keys, expected) in cases {
@@ -120,7 +119,7 @@ fn a_wrong_key_or_none_opens_nothing_and_loses_nothing() {
 #[test]
 fn a_missing_key_is_no_reason_to_write_in_clear() {
     let folder = folder();
-    let vault = open(folder.path(), Keys::Missing("gone".into()));
+    let vault = open(folder.path(), Keys::Missing("removed".into()));
     assert!(vault.keep("north", &grant("canary-1")).is_err());
     assert!(vault.intend("north", "canary", monday()).is_err());
     drop(filled(folder.path(), Keys::None));
@@ -200,8 +199,8 @@ fn another_key_seals_everything_or_nothing() {
         .to_string();
     assert_eq!(
         error,
-        "what the vault keeps of south was damaged or moved after it was sealed; \
-         `rollbook logout south` forgets it, then sign in anew"
+        "the vault entry of south was damaged or moved after it was sealed; \
+         delete it with `rollbook logout south`, then sign in again"
     );
     assert_eq!(seen(&open(folder.path(), key(1)), "north"), north());
 }
@@ -217,23 +216,23 @@ fn another_key_is_taken_while_the_program_runs_only_where_it_opens_everything() 
             key(1),
             key(1),
             key(2),
-            Err("but the key given is"),
+            Err("but the configured key is"),
         ),
         (
             "none any more",
             key(1),
             key(1),
             Keys::None,
-            Err("no key is given"),
+            Err("no key is configured"),
         ),
         (
-            "one that is gone",
+            "one that is removed",
             key(1),
             key(1),
             missing(),
-            Err("the vault's key cannot be had: no file"),
+            Err("the vault key is not available: no file"),
         ),
-        ("still gone", key(1), missing(), missing(), Ok(false)),
+        ("still removed", key(1), missing(), missing(), Ok(false)),
         ("there at last", key(1), missing(), key(1), Ok(true)),
         ("right at last", key(1), key(2), key(1), Ok(true)),
     ] {

@@ -3,13 +3,13 @@
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
-use super::seal::{Spot, VaultKey};
+use super::seal::{CellId, VaultKey};
 use crate::store::StoreError;
 
 /// What the vault is opened with.
 #[derive(Debug, Default)]
 pub enum Keys {
-    /// No key is configured: what is kept is protected by the file's mode alone.
+    /// No key is configured: only the file's mode protects the entries.
     #[default]
     None,
     /// Everything is sealed with this key.
@@ -18,7 +18,7 @@ pub enum Keys {
     Missing(String),
 }
 
-/// A text as it stands in the file: which key it is sealed with, if any, and its bytes.
+/// A cell of the file: the id of the key that it is sealed with, if any, and its bytes.
 pub(super) type Cell = (Option<String>, Vec<u8>);
 
 impl Keys {
@@ -40,10 +40,10 @@ impl Keys {
     }
 
     /// Seals a text, or leaves it as it is where no key is wanted.
-    pub(super) fn seal(&self, spot: Spot<'_>, text: &[u8]) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn seal(&self, cell_id: CellId<'_>, text: &[u8]) -> Result<Vec<u8>, StoreError> {
         match self {
             Self::None => Ok(text.to_vec()),
-            Self::Given(key) => key.seal(spot, text),
+            Self::Given(key) => key.seal(cell_id, text),
             Self::Missing(why) => Err(missing(why)),
         }
     }
@@ -51,55 +51,59 @@ impl Keys {
     /// The text of a cell.
     pub(super) fn open(
         &self,
-        spot: Spot<'_>,
+        cell_id: CellId<'_>,
         (id, bytes): &Cell,
     ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         if let Some(refusal) = self.refusal(id.as_deref()) {
             return Err(refusal);
         }
         match (id, self) {
-            (Some(_), Self::Given(key)) => {
-                key.open(spot, bytes).ok_or_else(|| damaged(spot.source))
-            }
+            (Some(_), Self::Given(key)) => key
+                .open(cell_id, bytes)
+                .ok_or_else(|| damaged(cell_id.source)),
             _ => Ok(Zeroizing::new(bytes.clone())),
         }
     }
 
     /// The same as a text.
-    pub(super) fn text(&self, spot: Spot<'_>, cell: &Cell) -> Result<String, StoreError> {
-        let bytes = self.open(spot, cell)?;
+    pub(super) fn text(&self, cell_id: CellId<'_>, cell: &Cell) -> Result<String, StoreError> {
+        let bytes = self.open(cell_id, cell)?;
         std::str::from_utf8(&bytes)
             .map(str::to_owned)
-            .map_err(|_| damaged(spot.source))
+            .map_err(|_| damaged(cell_id.source))
     }
 
     /// The same as a secret.
-    pub(super) fn secret(&self, spot: Spot<'_>, cell: &Cell) -> Result<SecretString, StoreError> {
-        self.text(spot, cell).map(SecretString::from)
+    pub(super) fn secret(
+        &self,
+        cell_id: CellId<'_>,
+        cell: &Cell,
+    ) -> Result<SecretString, StoreError> {
+        self.text(cell_id, cell).map(SecretString::from)
     }
 }
 
 fn missing(why: &str) -> StoreError {
-    shut(format!("the vault's key cannot be had: {why}"))
+    shut(format!("the vault key is not available: {why}"))
 }
 
-/// What to say where something is sealed with a key that is not the given one.
+/// The error for something that is sealed with another key than the given one.
 pub(super) fn wrong(sealed: &str, given: Option<&str>) -> StoreError {
     shut(match given {
         None => format!(
-            "the vault is sealed with key {sealed}, and no key is given; say under [store] vault_key where it is"
+            "the vault is sealed with key {sealed}, and no key is configured; set [store] vault_key"
         ),
         Some(given) => format!(
-            "the vault is sealed with key {sealed}, but the key given is {given}; give the right one, \
-             or change it by `rollbook vault rekey --old-key FILE`"
+            "the vault is sealed with key {sealed}, but the configured key is {given}; configure the right one, \
+             or change it with `rollbook vault rekey --old-key FILE`"
         ),
     })
 }
 
 fn damaged(source: &str) -> StoreError {
     shut(format!(
-        "what the vault keeps of {source} was damaged or moved after it was sealed; \
-         `rollbook logout {source}` forgets it, then sign in anew"
+        "the vault entry of {source} was damaged or moved after it was sealed; \
+         delete it with `rollbook logout {source}`, then sign in again"
     ))
 }
 

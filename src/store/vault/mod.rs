@@ -1,12 +1,12 @@
 //! The vault: rotating tokens, begun rotations and counts of requests, private beside the mirror.
 //!
-//! Its own small database, so that a full mirror cannot lock a token out; its write-ahead log keeps room for
-//! one more token (`room.rs`). Mode 0600 under any umask. Sealed where the configuration gives a key
-//! (`seal.rs`); without one, whoever can read the service's files can use its tokens.
+//! Its own small database, so that a full mirror cannot lock out a token; its write-ahead log reserves space for one
+//! more token (`room.rs`). Mode 0600 under any umask. Sealed if a key is configured (`seal.rs`); without one, every
+//! reader of the service's files can use its tokens.
 
 mod grants;
+mod inspect;
 mod keys;
-mod look;
 mod refusals;
 mod rekey;
 mod requests;
@@ -25,25 +25,26 @@ use super::error::StoreError;
 use super::private;
 
 pub use grants::{VaultAccess, VaultGrant};
+pub use inspect::{VaultEntry, entries};
 pub use keys::Keys;
-pub use look::{KeptLine, kept};
 pub use seal::{KEY, VaultKey, fresh_key};
 
 /// How long a connection waits for another process that writes.
-const PATIENCE: Duration = Duration::from_secs(10);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The open vault.
 #[derive(Debug)]
 pub struct Vault {
     folder: PathBuf,
     connection: Mutex<Connection>,
-    /// Taken before the connection by everybody who takes both.
+    /// Lock order: before the connection.
     keys: RwLock<Keys>,
 }
 
 impl Vault {
-    /// Opens or makes `vault.db` in the folder of the mirror, and the folder too where a sign-in comes before
-    /// the first run. What stands there in clear is sealed, if there is a key. A missing or wrong key is no error here: only what is sealed cannot be had.
+    /// Opens or creates `vault.db` in the folder of the mirror; creates the folder too, because a sign-in may precede
+    /// the first run. Plain-text entries are sealed if there is a key. A missing or wrong key is no error here: only
+    /// sealed entries are not available.
     ///
     /// # Errors
     /// When the file cannot be written, is no vault, or is one of a newer Rollbook.
@@ -68,13 +69,13 @@ impl Vault {
         })
     }
 
-    /// Takes a key that was given while the program runs, and seals with it what stands in clear; says whether it is
-    /// another one.
+    /// Replaces the key while the program runs, and seals plain-text entries with it; returns whether it is another
+    /// one.
     ///
     /// # Errors
     /// When the key cannot be had, or something is sealed with another one: then the key that opens it stays.
     pub fn take_key(&self, keys: Keys) -> Result<bool, StoreError> {
-        // Held to the end, so that nobody writes in clear between the sealing and the new key.
+        // Held to the end, so that nothing is written in plain text between the sealing and the new key.
         let mut held = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let is_same = match (&*held, &keys) {
             (Keys::Missing(_), Keys::Missing(_)) => true,
@@ -87,7 +88,7 @@ impl Vault {
         if let Some(refusal) = keys.refusal(keys.id()) {
             return Err(refusal);
         }
-        let sealed = kept(&self.folder)?;
+        let sealed = entries(&self.folder)?;
         let mut names = sealed.iter().filter_map(|line| line.key_id.as_deref());
         if let Some(refusal) = names.find_map(|id| keys.refusal(Some(id))) {
             return Err(refusal);
@@ -116,8 +117,7 @@ impl Vault {
         self.keys().id().map(str::to_owned)
     }
 
-    /// Brings everything that is kept from the keys that open it to another one, or to none, in one
-    /// transaction, and says how many rows that were.
+    /// Seals every entry with another key, or with none, in one transaction, and returns how many rows changed.
     ///
     /// # Errors
     /// When something opens with none of the keys; then nothing is changed.
@@ -137,14 +137,14 @@ impl Vault {
 }
 
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(PATIENCE)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "secure_delete", "on")?;
     room::prepare(connection)
 }
 
-/// Somebody who can put files into the vault's folder could put another vault there.
+/// A user who can write to the vault's folder could replace the vault.
 fn refuse_open_folder(folder: &Path) -> Result<(), StoreError> {
     let folder = if folder.as_os_str().is_empty() {
         Path::new(".")
@@ -153,7 +153,7 @@ fn refuse_open_folder(folder: &Path) -> Result<(), StoreError> {
     };
     if private::is_open_to_all(folder) {
         let problem = format!(
-            "everybody on this machine can put files into this folder; run `chmod o-w {}`",
+            "every user of this machine can write to this folder; run `chmod o-w {}`",
             folder.display()
         );
         return Err(file(folder, problem));

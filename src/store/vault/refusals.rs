@@ -34,10 +34,10 @@ impl Vault {
         self.connection()
             .execute(
                 "INSERT OR REPLACE INTO refusals (source, credential, at) VALUES (?1, ?2, ?3)",
-                params![source, credential, scalar::written(at)],
+                params![source, credential, scalar::to_canonical(at)],
             )
             .map(drop)
-            .map_err(StoreError::sql("note a refused credential in the vault"))
+            .map_err(StoreError::sql("record a refused credential in the vault"))
     }
 }
 

@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use super::grants::{ACCESS_TOKEN, API_KEY, PREVIOUS, REFRESH_TOKEN, SEED_HASH, TOKEN_HASH};
 use super::keys::{Keys, wrong};
 use super::room;
-use super::seal::Spot;
+use super::seal::CellId;
 use crate::store::StoreError;
 
 /// Every secret cell of the vault.
@@ -20,17 +20,17 @@ const COLUMNS: [&str; 6] = [
     TOKEN_HASH,
 ];
 
-/// The tables that they stand in.
+/// Their tables.
 const TABLES: [&str; 2] = ["grants", "intents"];
 
-/// A row whose key is not the wanted one.
+/// A row that is not sealed with the wanted key.
 struct Row {
     table: &'static str,
     source: String,
     key_id: Option<String>,
 }
 
-/// Seals what stands in clear; what is sealed with another key stays as it is. The caller wipes.
+/// Seals plain-text rows; rows that are sealed with another key stay unchanged. The caller wipes.
 pub(super) fn seal_what_is_clear(
     connection: &mut Connection,
     keys: &Keys,
@@ -42,7 +42,7 @@ pub(super) fn seal_what_is_clear(
     reseal(connection, &[&Keys::None], keys, is_clear).map(drop)
 }
 
-/// Brings every row from the keys that open it to the wanted one, and says how many that were.
+/// Seals every row with the wanted key, and returns how many rows changed.
 ///
 /// # Errors
 /// When a row opens with none of them; then nothing is changed.
@@ -65,7 +65,7 @@ fn reseal(
     wanted: impl Fn(&Row) -> bool,
 ) -> Result<usize, StoreError> {
     let what = StoreError::sql("seal the vault");
-    // A look without a lock first: nearly always there is nothing to do.
+    // A check without a lock first: nearly always there is nothing to do.
     if rows(connection, to)
         .map_err(&what)?
         .iter()
@@ -113,7 +113,7 @@ fn move_cell(
     to: &Keys,
 ) -> Result<(), StoreError> {
     let what = StoreError::sql("seal the vault");
-    let spot = Spot {
+    let cell_id = CellId {
         source: &row.source,
         column,
     };
@@ -122,10 +122,10 @@ fn move_cell(
         .query_row(&select, [&row.source], |row| row.get(0))
         .map_err(&what)?;
     let Some(bytes) = cell else { return Ok(()) };
-    let text = opener.open(spot, &(row.key_id.clone(), bytes))?;
+    let text = opener.open(cell_id, &(row.key_id.clone(), bytes))?;
     let update = format!("UPDATE {} SET {name} = ?2 WHERE source = ?1", row.table);
     connection
-        .execute(&update, params![row.source, to.seal(spot, &text)?])
+        .execute(&update, params![row.source, to.seal(cell_id, &text)?])
         .map(drop)
         .map_err(what)
 }

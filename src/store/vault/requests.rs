@@ -9,7 +9,7 @@ use crate::store::StoreError;
 const DAYS: u32 = 8;
 
 impl Vault {
-    /// Adds requests to a day (UTC, `2026-01-31`) and tells the day's total.
+    /// Adds requests to a day (UTC, `2026-01-31`) and returns the day's total.
     ///
     /// # Errors
     /// When the vault cannot be written.

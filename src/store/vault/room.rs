@@ -11,7 +11,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::PATIENCE;
+use super::BUSY_TIMEOUT;
 use crate::store::StoreError;
 
 /// The log is never cut below this, in bytes.
@@ -21,13 +21,13 @@ const LENGTH: u32 = 256 * 1024;
 pub(super) const LEAST: u64 = 133 * 1024;
 
 /// The log is taken over into the file when it holds so many pages; an update of a token writes four.
-const TAKE_OVER: u32 = 16;
+const CHECKPOINT_PAGES: u32 = 16;
 
-/// Nobody reads the vault for longer than a moment.
-const PATIENCE_WITH_READERS: Duration = Duration::from_secs(1);
+/// Reads of the vault are short.
+const READER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The row of noise. `wipe` says that the log may still hold what was sealed or forgotten since. A second row
-/// leaves pages to spare in the file when it goes: a token that replaces another needs some for a moment.
+/// The row of noise. `wipe`: the log may still hold what was sealed or deleted since. A second row leaves spare pages
+/// in the file when it is deleted: replacing a token needs some for a short time.
 pub(super) const TABLE: &str = "
 CREATE TABLE spare (noise BLOB NOT NULL, wipe INTEGER NOT NULL) STRICT;
 INSERT INTO spare VALUES (zeroblob(262144), 0), (zeroblob(65536), 2);
@@ -37,7 +37,7 @@ DELETE FROM spare WHERE wipe = 2;
 /// Says how the log is kept. A connection that closes leaves it, else the last one would remove it.
 pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update_and_check(None, "journal_size_limit", LENGTH, |_| Ok(()))?;
-    connection.pragma_update_and_check(None, "wal_autocheckpoint", TAKE_OVER, |_| Ok(()))?;
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))?;
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
         .map(drop)
@@ -65,19 +65,17 @@ pub(super) fn must_be_wiped(connection: &Connection) -> rusqlite::Result<()> {
         .map(drop)
 }
 
-/// Writes noise over the whole log. Needs no space, and waits for whoever reads.
+/// Overwrites the whole log with noise. Needs no space, and waits for readers.
 pub(super) fn wipe(connection: &Connection) -> Result<(), StoreError> {
     let what = StoreError::sql("wipe the vault's log");
-    connection
-        .busy_timeout(PATIENCE_WITH_READERS)
-        .map_err(&what)?;
+    connection.busy_timeout(READER_TIMEOUT).map_err(&what)?;
     let busy = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| {
         row.get::<_, bool>(0)
     });
-    connection.busy_timeout(PATIENCE).map_err(&what)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(&what)?;
     if busy.map_err(&what)? {
         // The mark stays, so the next process to open the vault does it.
-        tracing::warn!("somebody reads the vault; what it held before is wiped at the next start");
+        tracing::warn!("the vault is being read; its old contents are wiped at the next start");
         return Ok(());
     }
     fill(connection).map_err(&what)?;

@@ -13,7 +13,7 @@ const APPLICATION: i32 = 0x5242_5654;
 /// The version of the tables below.
 const VERSION: i32 = 2;
 
-/// What is secret stands in a BLOB: the text itself while `key_id` is NULL, else sealed with that key.
+/// A secret is a BLOB: the text itself while `key_id` is NULL, otherwise sealed with that key.
 const TABLES: &str = "
 CREATE TABLE grants (
   source TEXT PRIMARY KEY,
@@ -64,12 +64,12 @@ DROP TABLE old_grants;
 DROP TABLE old_intents;
 ";
 
-/// Never touches a file that is not ours (fault-catalogue.md 121).
+/// Never touches another program's file (fault-catalogue.md 121).
 pub(super) fn refuse_others(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let what = StoreError::sql("open the vault");
     let application =
         number(connection, "application_id").map_err(|error| match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => file(path, "this is no vault; move it away".into()),
+            Some(ErrorCode::NotADatabase) => file(path, "this is not a vault; move it away".into()),
             _ => what(error),
         })?;
     let tables = number(connection, "schema_version").map_err(&what)?;

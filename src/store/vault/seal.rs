@@ -1,4 +1,4 @@
-//! Sealing: AES-256-GCM with a nonce drawn anew each time, bound to where the text belongs.
+//! Sealing: AES-256-GCM with a random nonce, bound to source and column.
 //!
 //! What is sealed for one source or column does not open in another one's place, and not under another
 //! key's name. Sealed = nonce (12 bytes), then the text as long as it was, then the tag (16 bytes).
@@ -13,10 +13,11 @@ use crate::store::StoreError;
 /// Bytes of a key.
 pub const KEY: usize = 32;
 
-/// A key's name tells keys apart and nothing else of them. Never change it: it stands in every vault.
+/// A key's id distinguishes keys and reveals nothing else of them. Never change this text: every vault contains ids
+/// made with it.
 const NAME_OF: &[u8] = b"rollbook vault key, its name";
 
-/// A key that seals what the vault keeps. It is wiped from memory when it goes.
+/// A key that seals the vault's entries. It is wiped from memory when it is dropped.
 #[derive(Debug)]
 pub struct VaultKey {
     key: RandomizedNonceKey,
@@ -25,13 +26,13 @@ pub struct VaultKey {
 
 /// Where a sealed text belongs.
 #[derive(Clone, Copy)]
-pub(super) struct Spot<'a> {
+pub(super) struct CellId<'a> {
     pub source: &'a str,
     /// Table and column.
     pub column: &'static str,
 }
 
-/// The bytes of a key that nobody has had before, from the operating system's generator.
+/// A new random key, from the operating system's generator.
 ///
 /// # Errors
 /// When that does not work.
@@ -64,23 +65,23 @@ impl VaultKey {
         &self.id
     }
 
-    pub(super) fn seal(&self, spot: Spot<'_>, text: &[u8]) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn seal(&self, cell_id: CellId<'_>, text: &[u8]) -> Result<Vec<u8>, StoreError> {
         let mut sealed = text.to_vec();
         let nonce = self
             .key
-            .seal_in_place_append_tag(self.place(spot), &mut sealed)
+            .seal_in_place_append_tag(self.aad(cell_id), &mut sealed)
             .map_err(|_| StoreError::Sealing)?;
         Ok([nonce.as_ref().as_slice(), &sealed].concat())
     }
 
     /// The text, or nothing when it was sealed elsewhere, with another key, or changed since.
-    pub(super) fn open(&self, spot: Spot<'_>, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    pub(super) fn open(&self, cell_id: CellId<'_>, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (nonce, sealed) = sealed.split_at_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut text = Zeroizing::new(sealed.to_vec());
         let length = self
             .key
-            .open_in_place(nonce, self.place(spot), &mut text)
+            .open_in_place(nonce, self.aad(cell_id), &mut text)
             .ok()?
             .len();
         text.truncate(length);
@@ -88,8 +89,8 @@ impl VaultKey {
     }
 
     /// What is authenticated beside the text. No part can hold a NUL.
-    fn place(&self, spot: Spot<'_>) -> Aad<Vec<u8>> {
-        let parts = ["rollbook vault 1", spot.source, spot.column, &self.id];
+    fn aad(&self, cell_id: CellId<'_>) -> Aad<Vec<u8>> {
+        let parts = ["rollbook vault 1", cell_id.source, cell_id.column, &self.id];
         Aad::from(parts.join("\0").into_bytes())
     }
 }
@@ -102,7 +103,7 @@ mod tests {
         VaultKey::new(&SecretBox::new(Box::new([byte; KEY]))).expect("a key")
     }
 
-    const SPOT: Spot<'static> = Spot {
+    const SPOT: CellId<'static> = CellId {
         source: "north",
         column: "grants.refresh_token",
     };
@@ -110,17 +111,18 @@ mod tests {
     #[test]
     fn what_is_sealed_opens_in_its_place_only() {
         let sealed = key(1).seal(SPOT, b"a token").expect("sealed");
-        let opened = |key: &VaultKey, spot, sealed: &[u8]| {
-            key.open(spot, sealed).map(|text| text.as_slice().to_vec())
+        let opened = |key: &VaultKey, cell_id, sealed: &[u8]| {
+            key.open(cell_id, sealed)
+                .map(|text| text.as_slice().to_vec())
         };
         assert_eq!(opened(&key(1), SPOT, &sealed), Some(b"a token".to_vec()));
         assert_eq!(sealed.len(), 12 + 7 + 16);
         let (elsewhere, other) = (
-            Spot {
+            CellId {
                 source: "south",
                 ..SPOT
             },
-            Spot {
+            CellId {
                 column: "grants.previous",
                 ..SPOT
             },

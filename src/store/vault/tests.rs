@@ -140,7 +140,7 @@ fn a_vault_that_cannot_be_read_is_not_taken_for_a_foreign_file() {
 #[test]
 fn files_that_are_no_vault_of_ours_are_left_alone() {
     for (made_by, expected) in [
-        ("", "this is no vault; move it away"),
+        ("", "this is not a vault; move it away"),
         (
             "PRAGMA application_id = 7; CREATE TABLE theirs (x);",
             "this database belongs to another program; move it away",
@@ -159,7 +159,7 @@ fn files_that_are_no_vault_of_ours_are_left_alone() {
         if made_by.is_empty() {
             std::fs::write(
                 &path,
-                "a text that is no database, long enough for a header of one",
+                "a text that is not a database, long enough for a header of one",
             )
             .expect("written");
         } else {

@@ -30,7 +30,7 @@ async fn what_breaks_in_the_writer_ends_alone_and_is_undone() {
             .expect("the writer goes on");
         assert_eq!(left, 0, "{begin}");
     }
-    assert_eq!(store.lost(), None);
+    assert_eq!(store.fatal_error(), None);
 }
 
 #[tokio::test]
@@ -50,9 +50,9 @@ async fn a_failure_that_nothing_can_be_trusted_after_is_kept_in_mind() {
             .await;
         failed.expect_err("played");
         match lost {
-            None => assert_eq!(store.lost(), None),
+            None => assert_eq!(store.fatal_error(), None),
             Some(words) => assert!(
-                store.lost().is_some_and(|why| why.contains(words)),
+                store.fatal_error().is_some_and(|why| why.contains(words)),
                 "{code}"
             ),
         }

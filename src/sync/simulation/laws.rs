@@ -1,5 +1,5 @@
-//! What must hold after every run, whatever the vendor did. The oracle knows the vendor's list at every moment
-//! and what was answered, and judges only what a reader of the mirror and of its records can see.
+//! What must hold after every run, whatever the vendor did. The oracle knows every state of the vendor's list and every
+//! response, and checks only what a reader of the mirror and its records can see.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -33,7 +33,7 @@ pub(super) enum Law {
     HistoryIsWhole,
     /// After a few quiet runs of an honest vendor all is equal, good, and nothing is unconfirmed.
     QuietSettles,
-    /// Then a run writes nothing.
+    /// After that a run writes nothing.
     QuietWritesNothing,
 }
 
@@ -68,7 +68,7 @@ pub(super) struct Seen<'a> {
 #[derive(Default)]
 pub(super) struct Laws {
     misses: BTreeMap<u16, Miss>,
-    /// Rows whose last change was lost in a way that nobody could notice.
+    /// Rows whose last change was lost in a way that cannot be noticed.
     lost: BTreeSet<u16>,
     versions: BTreeMap<&'static str, BTreeSet<(u16, Version)>>,
     /// How often a loss could not be noticed, and was forgiven.
@@ -81,7 +81,7 @@ pub(super) struct Laws {
 struct Miss {
     readings: u32,
     /// One of them contradicted itself.
-    doubtful: bool,
+    inconsistent: bool,
     /// It was listed all the while.
     listed: bool,
 }
@@ -125,13 +125,18 @@ impl<'a> Reading<'a> {
         readable.map(|row| row.key).collect()
     }
 
+    fn has_duplicates(&self) -> bool {
+        let mut keys = BTreeSet::new();
+        self.rows().any(|row| !keys.insert(row.key))
+    }
+
     /// Some answer was not about the list as it was then.
     fn is_odd(&self) -> bool {
         self.pages.iter().any(|page| page.odd.is_some())
     }
 
-    /// Something in the answers says that not all of a list can have been received.
-    fn is_doubtful(&self, list: List, plan: &Plan) -> bool {
+    /// Something in the responses indicates that rows of a list are missing.
+    fn is_inconsistent(&self, list: List, plan: &Plan) -> bool {
         let pages: Vec<&Served> = self
             .pages
             .iter()
@@ -145,14 +150,18 @@ impl<'a> Reading<'a> {
             .iter()
             .filter(|page| !page.looks_back && !page.is_repeated());
         let rows: Vec<&Row> = walked.flat_map(|page| &page.rows).collect();
-        let again = rows.iter().copied().filter(&mut is_again);
-        let doubled = again.filter(|row| !row.twice && !row.bad_key).count() > 0;
-        // A look at what was received says something only where it shows another row.
-        let looked = pages.iter().filter(|page| page.looks_back);
+        let mut read = BTreeSet::new();
+        let mut readable = rows.iter().filter(|row| !row.bad_key);
+        let doubled = readable.any(|row| !read.insert(row.key) && !row.twice);
+        for row in &rows {
+            is_again(row);
+        }
+        // A recheck of received rows matters only if it shows another row.
+        let rechecked = pages.iter().filter(|page| page.looks_back);
         let (again, other): (Vec<&Row>, Vec<&Row>) =
-            looked.flat_map(|page| &page.rows).partition(is_again);
+            rechecked.flat_map(|page| &page.rows).partition(is_again);
         let least = rows.len() + other.len();
-        // One of the two lines of a row that is listed twice may be what it filled in.
+        // One of the two lines of a row that is listed twice may have filled the gap.
         let most = least + again.iter().filter(|row| row.twice).count();
         let received = least as i64..=most as i64;
         // Some servers count the rows of an empty page behind the end.
@@ -182,7 +191,8 @@ impl<'a> Reading<'a> {
         if plan.vendor.style == Style::Watermark {
             return odd; // rows of one time are read again and again, by design
         }
-        // In a list in random order the same rows may come twice in two readings in a row, as if that were a habit.
+        // In a list in random order the same rows may be received twice in two readings in a row, as if they were
+        // permanent duplicates.
         let doubled = doubled && plan.vendor.order != Order::Shuffled;
         let total = plan.is_honest()
             && (totals.len() > 1 || totals.iter().any(|total| !received.contains(total)));
@@ -232,7 +242,7 @@ impl Laws {
         }
     }
 
-    /// Lets pass what nobody asked for.
+    /// Ignores violations of other laws than the requested one.
     pub(super) fn of_interest(&self, result: Result<(), Violation>) -> Result<(), Violation> {
         let wanted = |law: Law| match &self.only {
             Some(only) => *only == format!("{law:?}"),
@@ -296,16 +306,16 @@ impl Laws {
             let Some(list) = reading.list_of(*key).filter(|_| !keys.contains(key)) else {
                 continue;
             };
-            let doubtful = reading.is_doubtful(list, plan);
+            let inconsistent = reading.is_inconsistent(list, plan);
             let listed = (seen.ticks.0..=seen.ticks.1)
                 .all(|tick| listed(&seen.world.past[tick], *key).is_some());
             let miss = self.misses.entry(*key).or_insert(Miss {
                 readings: 0,
-                doubtful: false,
+                inconsistent: false,
                 listed: true,
             });
             miss.readings += 1;
-            miss.doubtful |= doubtful;
+            miss.inconsistent |= inconsistent;
             miss.listed &= listed;
         }
     }
@@ -323,7 +333,7 @@ impl Laws {
             let miss = self.misses.remove(key);
             let said = reading.rows().any(|row| row.key == *key && row.left);
             if said && plan.vendor.leaves != Leaves::Silently {
-                told_by_a_stale_answer(plan, stream, *key, reading, seen)?;
+                check_stale_removal(plan, stream, *key, reading, seen)?;
                 continue;
             }
             if keys.contains(key) {
@@ -348,9 +358,9 @@ impl Laws {
             };
             let text = format!(
                 "is removed after {} of {needed} readings; contradicted: {}; listed throughout: {}",
-                miss.readings, miss.doubtful, miss.listed
+                miss.readings, miss.inconsistent, miss.listed
             );
-            if miss.doubtful || miss.readings < needed {
+            if miss.inconsistent || miss.readings < needed {
                 let law = match miss.listed {
                     true => Law::ListedStays,
                     false => Law::AbsenceIsConfirmed,
@@ -378,9 +388,11 @@ impl Laws {
             "notes" => key >= 1000,
             _ => key >= 1000 && users.contains_key(&owner(key)),
         };
+        // Twice the same in random order, as if the duplicates were a habit.
+        let by_chance = plan.vendor.order == Order::Shuffled && reading.has_duplicates();
         let noticed = |key: u16| {
             let mut lists = reading.lists.iter();
-            lists.any(|list| list.holds(key) && reading.is_doubtful(*list, plan))
+            lists.any(|list| list.holds(key) && reading.is_inconsistent(*list, plan))
         };
         for row in seen.world.now() {
             let throughout = during.iter().all(|rows| listed(rows, row.key).is_some());
@@ -398,7 +410,7 @@ impl Laws {
                     let changed = versions.iter().all(|row| !fits(version, row));
                     if !changed {
                         self.lost.remove(&key);
-                    } else if reading.is_odd() {
+                    } else if reading.is_odd() || by_chance {
                         self.lost.insert(key);
                     } else if !self.lost.contains(&key) {
                         let text = "has changed, and a good reading of changes did not bring it";
@@ -407,14 +419,14 @@ impl Laws {
                 }
                 Some(version) => {
                     let mut real = during.iter().filter_map(|rows| listed(rows, key));
-                    // An old answer was taken for a new one, which nobody can tell.
+                    // A stale response was taken for a current one, which cannot be noticed.
                     let is_old = reading.is_odd() && real.all(|row| !fits(version, row));
                     match is_old {
                         true => self.lost.insert(key),
                         false => self.lost.remove(&key),
                     };
                 }
-                // An old answer says so, and nobody can tell that it is old.
+                // A stale response reports the removal, and it cannot be noticed that it is stale.
                 None if reading.rows().any(|row| row.key == key && row.left) => {
                     self.unobservable += 1;
                     self.lost.insert(key);
@@ -429,6 +441,10 @@ impl Laws {
                     return Err(broken(Law::GoodHasAll, stream, key, text));
                 }
                 None if reading.full || reading.is_odd() => {
+                    self.unobservable += 1;
+                    self.lost.insert(key);
+                }
+                None if !reading.full && by_chance => {
                     self.unobservable += 1;
                     self.lost.insert(key);
                 }
@@ -484,8 +500,8 @@ impl Laws {
     }
 }
 
-/// Where a column says which version is newer, an old answer that calls a row gone is not believed.
-fn told_by_a_stale_answer(
+/// If a column orders versions, a stale response that reports a removal is ignored.
+fn check_stale_removal(
     plan: &Plan,
     stream: &'static str,
     key: u16,
@@ -497,7 +513,7 @@ fn told_by_a_stale_answer(
     let newer = reading
         .rows()
         .filter(|row| row.key == key && row.left)
-        .any(|row| known.as_ref() <= Some(&scalar::written(row.changed)));
+        .any(|row| known.as_ref() <= Some(&scalar::to_canonical(row.changed)));
     match plan.job.newest && !newer {
         true => Err(broken(
             Law::ListedStays,
@@ -509,7 +525,8 @@ fn told_by_a_stale_answer(
     }
 }
 
-/// A row whose key could not be read keeps everything; else what is not listed is removed or counted as unconfirmed.
+/// A row without a readable key keeps everything; otherwise a row that is not listed is removed or counted as
+/// unconfirmed.
 fn no_more(
     plan: &Plan,
     stream: &'static str,
@@ -580,11 +597,11 @@ fn versions_are_real(
         .pages
         .iter()
         .any(|page| matches!(page.odd, Some(Odd::Stale(_) | Odd::SamePage)));
-    // Nobody can tell an old version from a new one without a time of change; a new row has nothing to compare.
-    // Nor one that is stale and still newer than what is stored.
+    // Without a change time, or for a new row, a stale version cannot be distinguished from a current one; nor one that
+    // is stale and still newer than the stored one.
     let is_newer = |row: &&Row| {
         let stored = before.and_then(|before| before.changed.as_deref());
-        stored.is_none_or(|stored| *stored < *scalar::written(row.changed))
+        stored.is_none_or(|stored| *stored < *scalar::to_canonical(row.changed))
     };
     if is_stale && (!plan.job.newest || before.is_none()) {
         real.extend(&received);
@@ -616,7 +633,7 @@ fn fits_but_date(version: &Version, row: &Row) -> bool {
     version.name == name(row)
         && version.points == Some(i64::from(row.version))
         && version.status.as_deref() == Some(status(row))
-        && version.changed == Some(scalar::written(row.changed))
+        && version.changed == Some(scalar::to_canonical(row.changed))
 }
 
 fn bad_changes_nothing(
@@ -684,7 +701,7 @@ pub(super) fn difference(
                 Some(_) => {}
             }
         }
-        // Without absence a row that was never told of as gone stays.
+        // Without absence a row that was never reported as removed stays.
         let by_absence = *stream != "users" || plan.vendor.leaves != Leaves::WithStatus;
         let more = |key: &&u16| listed(world.now(), **key).is_none();
         if with_removals

@@ -12,6 +12,8 @@ use rusqlite::{Connection, OptionalExtension as _};
 use super::plan::{Inside, JobPlan, Leaves, Order, Plan, Second, Style, Total, Vendor};
 use super::script::Shared;
 use super::vendor::List;
+use crate::connector::api::{self, StreamSpec};
+use crate::connector::file::Connector;
 use crate::model::guard::GuardRules;
 use crate::model::percent::Percent;
 use crate::model::{History, scalar};
@@ -19,8 +21,6 @@ use crate::store::fitting::Layout;
 use crate::store::lookups::Lookups;
 use crate::store::{Store, Table, TableColumn, runs, tables};
 use crate::sync::{ApplyMode, Job, Source, StreamJob};
-use crate::vendor::api::{self, StreamSpec};
-use crate::vendor::description::Description;
 
 /// The tables of a stream of the source `school`.
 pub(super) const STREAMS: [&str; 3] = ["users", "notes", "marks"];
@@ -89,7 +89,7 @@ impl Mirror {
 
     fn open(&mut self) {
         let path = self.folder.path().join("rollbook.db");
-        // The writer of a killed program may hold the lock for a moment.
+        // The writer of a killed program may hold the lock a little longer.
         let store = (0..2000).find_map(|_| {
             Store::open(&path)
                 .inspect_err(|_| std::thread::sleep(Duration::from_millis(1)))
@@ -108,12 +108,12 @@ impl Mirror {
     fn specs(&mut self, vendor: &Vendor, job: &JobPlan) -> &BTreeMap<String, StreamSpec> {
         let text = connector(vendor, job);
         self.specs.entry(text).or_insert_with_key(|text| {
-            let description: Description = toml::from_str(text).expect("a connector");
-            api::streams(&description).expect("streams")
+            let connector: Connector = toml::from_str(text).expect("a connector");
+            api::streams(&connector).expect("streams")
         })
     }
 
-    /// The program is gone, whatever it was doing, and starts again.
+    /// Kills the program and starts it again.
     pub(super) async fn kill(&mut self, now: jiff::Timestamp) {
         (self.reader, self.store) = (None, None);
         self.open();
@@ -146,9 +146,9 @@ impl Mirror {
         self.store().write(clear).await.expect("empty tables");
     }
 
-    /// What an admin does who has looked at a held run; says whether there is one.
+    /// Approves the held run, if the last run was held; returns whether it was.
     pub(super) async fn approve(&self, now: jiff::Timestamp) -> bool {
-        let now = scalar::written(now);
+        let now = scalar::to_canonical(now);
         let approve = move |connection: &mut Connection| {
             let last = "SELECT run FROM rollbook_runs WHERE hold IS NOT NULL AND run = (SELECT max(run) FROM rollbook_runs)";
             let run: Option<i64> = connection
@@ -166,7 +166,7 @@ impl Mirror {
     }
 
     /// All that a reader sees of a stream.
-    pub(super) fn look(&self, stream: &str) -> Shown {
+    pub(super) fn snapshot(&self, stream: &str) -> Shown {
         let reader = self.reader.as_ref().expect("a reader");
         let table = |name: &str, more: &str| -> Vec<(u16, Version, Option<Past>)> {
             let sql = format!(
@@ -211,12 +211,12 @@ impl Mirror {
         }
     }
 
-    /// Keys of a stream whose removal needs another reading.
+    /// The number of unconfirmed removals of a stream.
     pub(super) fn unconfirmed(&self, stream: &str) -> usize {
         self.reader
             .as_ref()
             .expect("a reader")
-            .prepare_cached("SELECT count(*) FROM rollbook_waiting WHERE stream = ?1")
+            .prepare_cached("SELECT count(*) FROM rollbook_unconfirmed WHERE stream = ?1")
             .and_then(|mut statement| statement.query_row([stream], |row| row.get(0)))
             .expect("a count")
     }
@@ -229,7 +229,7 @@ impl Mirror {
             .and_then(|mut statement| statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?))))
             .expect("a run");
         let parts = reader
-            .prepare_cached("SELECT stream, outcome, new + changed + gone, coalesce(sentence, '') FROM rollbook_run_streams WHERE run = ?1")
+            .prepare_cached("SELECT stream, outcome, new + changed + removed, coalesce(message, '') FROM rollbook_run_streams WHERE run = ?1")
             .and_then(|mut statement| {
                 let row = |row: &rusqlite::Row<'_>| {
                     let stream: String = row.get(0)?;
@@ -245,14 +245,14 @@ impl Mirror {
     }
 }
 
-/// What the mirror's records say of a run.
+/// The record of a run.
 #[derive(Clone, Debug)]
 pub(super) struct LastRun {
     pub outcome: String,
     pub parts: BTreeMap<String, Part>,
 }
 
-/// What they say of one stream of it.
+/// The record of one stream of it.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
     pub outcome: String,
@@ -275,7 +275,7 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// Every version that is told of, old or not.
+    /// All versions, live and past.
     pub(super) fn versions(&self) -> BTreeSet<(u16, Version)> {
         let live = self.live.iter().map(|(key, version)| (*key, version));
         let past = self.past.iter().map(|(key, version, _)| (*key, version));
@@ -384,7 +384,7 @@ fn table(spec: &StreamSpec) -> Table {
         key: spec.key.clone(),
         partition: spec.partition.clone(),
         newest: spec.newest,
-        gone_status: spec.gone_status.clone(),
+        removed_status: spec.removed_status.clone(),
         history: spec.history != History::Off,
     }
 }
@@ -428,10 +428,10 @@ fn connector(vendor: &Vendor, job: &JobPlan) -> String {
         ""
     };
     let status = "status = { column = \"status\", is = [\"deleted\"] }";
-    let gone = match vendor.leaves {
-        Leaves::Silently => "gone = { absence = true }".to_owned(),
-        Leaves::WithStatus => format!("gone = {{ {status} }}"),
-        Leaves::Both => format!("gone = {{ absence = true, {status} }}"),
+    let removed = match vendor.leaves {
+        Leaves::Silently => "removed = { absence = true }".to_owned(),
+        Leaves::WithStatus => format!("removed = {{ {status} }}"),
+        Leaves::Both => format!("removed = {{ absence = true, {status} }}"),
     };
     let columns = |owner: &str| {
         format!(
@@ -447,14 +447,14 @@ fn connector(vendor: &Vendor, job: &JobPlan) -> String {
         )
     };
     let each =
-        "for_each = { stream = \"users\", take = { user = \"id\" } }\ngone = { absence = true }";
+        "for_each = { stream = \"users\", take = { user = \"id\" } }\nremoved = { absence = true }";
     format!(
-        "vendor = \"scripted\"\ntitle = \"Scripted\"\nbase_url = \"https://vendor.test\"\n{}{}{}",
-        stream("users", "/users", &format!("{since}\n{gone}"), "owner"),
+        "connector = \"scripted\"\ntitle = \"Scripted\"\nbase_url = \"https://vendor.test\"\n{}{}{}",
+        stream("users", "/users", &format!("{since}\n{removed}"), "owner"),
         stream(
             "notes",
             "/notes",
-            &format!("{since}\ngone = {{ absence = true }}"),
+            &format!("{since}\nremoved = {{ absence = true }}"),
             "owner"
         ),
         stream(

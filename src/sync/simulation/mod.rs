@@ -1,17 +1,17 @@
 //! The engine against a scripted vendor: random histories on a virtual clock, without sockets, and the laws
 //! that hold after every run (`laws.rs`).
 //!
-//! The real [`Runner`](crate::sync::Runner) runs a real job on a real store; only the answers are played. A plan (`plan.rs`) says what the
-//! vendor is like and what happens when; it is a value, so a failing one is made smaller and printed as Rust
-//! for `regressions.rs`.
+//! The real [`Runner`](crate::sync::Runner) runs a real job on a real store; only the responses are scripted. A plan
+//! (`plan.rs`) describes the vendor and the events; it is a value, so a failing one is reduced and printed as Rust for
+//! `regressions.rs`.
 //!
 //! ```text
 //! cargo test --locked --lib sync::simulation                                   regressions, and a few histories
 //! ROLLBOOK_HISTORIES=100000 ROLLBOOK_SEED=1 cargo test --locked --lib sync::simulation -- --nocapture
 //! ```
 //!
-//! `ROLLBOOK_SHOW=3` prints three plans of each law that was broken, `ROLLBOOK_LAW=ChangesArrive` looks at one law
-//! only, `ROLLBOOK_THREADS` says how many histories go on at once (2).
+//! `ROLLBOOK_SHOW=3` prints three plans of each broken law, `ROLLBOOK_LAW=ChangesArrive` checks one law only,
+//! `ROLLBOOK_THREADS` sets the number of concurrent histories (2).
 
 mod laws;
 mod mirror;

@@ -1,8 +1,7 @@
 //! A plan: what a vendor is like, and what happens to it and to the mirror, step by step.
 //!
-//! A value and nothing else, so that a failing one can be printed as Rust, pasted into `regressions.rs` and
-//! made smaller by leaving things out. Every change names its row by key and does nothing where that row is not
-//! listed, so that any part of a plan may be left out.
+//! Plain data, so that a failing one can be printed as Rust, pasted into `regressions.rs` and reduced. Every change
+//! names its row by key and does nothing if that row is not listed, so that any part of a plan can be removed.
 //!
 //! Keys below 1000 are users; 1000 + 10 × user + n is the n-th entry of that user in the second list.
 
@@ -13,7 +12,7 @@ pub(super) struct Plan {
     pub vendor: Vendor,
     /// What the job asks for.
     pub job: JobPlan,
-    /// Rows that are listed at the start: key, and place in a list whose order is `Placed`.
+    /// Rows that are listed at the start: key, and position in a list with the order `Placed`.
     pub rows: Vec<(u16, u16)>,
     /// What happens. Quiet runs follow by themselves.
     pub steps: Vec<Step>,
@@ -36,7 +35,7 @@ pub(super) struct Vendor {
     pub order: Order,
     /// Whether answers carry the server's time.
     pub date: bool,
-    /// How a row that leaves is told.
+    /// How a removed row is reported.
     pub leaves: Leaves,
 }
 
@@ -53,7 +52,7 @@ pub(super) enum Style {
     Link(Inside),
     /// A cursor in the body.
     Cursor(Inside),
-    /// From the last change time seen; the list is in the order of the change times.
+    /// From the last change time; the list is ordered by change time.
     Watermark,
 }
 
@@ -62,7 +61,7 @@ pub(super) enum Style {
 pub(super) enum Inside {
     /// Rows to skip in the list as it is then.
     Skip,
-    /// The last key: rows that come and go shift nothing. The list is in the order of the keys.
+    /// The last key: rows that join or leave shift nothing. The list is ordered by key.
     Key,
     /// Rows to skip in the list as it was at the first page.
     Frozen,
@@ -90,7 +89,7 @@ pub(super) enum Total {
 pub(super) enum Order {
     /// By key.
     ByKey,
-    /// The row that was changed last comes first.
+    /// Ordered by change time, newest first.
     NewestFirst,
     /// By a place that each row has, and that it may change.
     Placed,
@@ -98,14 +97,14 @@ pub(super) enum Order {
     Shuffled,
 }
 
-/// How a row that leaves is told.
+/// How a removed row is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Leaves {
     /// It is no longer listed.
     Silently,
-    /// It stays listed with a status that says so.
+    /// It stays listed with a status.
     WithStatus,
-    /// It is listed with a status that says so, and may vanish later; absence counts as well.
+    /// It is listed with a status and may vanish later; absence counts as well.
     Both,
 }
 
@@ -114,9 +113,9 @@ pub(super) enum Leaves {
 pub(super) struct JobPlan {
     /// Changes only, with a full reading every third day.
     pub incremental: bool,
-    /// The connector names the column that says which version is newer.
+    /// The connector names the column that orders versions.
     pub newest: bool,
-    /// The guard that jobs have when they say nothing; else one that lets everything pass that it can.
+    /// The default guard; otherwise one that allows as much as possible.
     pub usual_guard: bool,
     /// A second stream beside the users.
     pub second: Second,
@@ -139,7 +138,7 @@ pub(super) enum Second {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// The vendor's list changes between readings.
-    Then(Change),
+    Change(Change),
     /// So many minutes pass.
     Minutes(u32),
     /// The job runs.
@@ -148,10 +147,10 @@ pub(super) enum Step {
     Approve,
 }
 
-/// A run of the job, with what happens meanwhile.
+/// A run of the job, with its events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Run {
-    /// All is asked for, whatever the checkpoints say.
+    /// Read everything, regardless of checkpoints.
     pub full: bool,
     /// Changes just before the n-th request of the run is answered, from 1.
     pub during: Vec<(u32, Change)>,
@@ -166,9 +165,9 @@ pub(super) struct Run {
 pub(super) enum Change {
     /// A row joins.
     Join { key: u16, place: u16 },
-    /// A row leaves, as `Vendor::leaves` says.
+    /// A row leaves, as `Vendor::leaves` defines.
     Leave { key: u16 },
-    /// A row that is listed as gone is no longer listed.
+    /// A row that is listed as removed is no longer listed.
     Forget { key: u16 },
     /// A row gets other values.
     Edit { key: u16 },
@@ -199,7 +198,7 @@ pub(super) enum Odd {
     EmptyWithNext,
     /// 204.
     NoContent,
-    /// Fewer rows than fit; what follows goes on behind them.
+    /// Fewer rows than fit; the next page continues behind them.
     Short,
     /// The same page as before once more.
     SamePage,
@@ -211,7 +210,7 @@ pub(super) enum Odd {
     WebPage,
     /// A server that is so many changes behind answers.
     Stale(u32),
-    /// Nothing says that there is another page.
+    /// The next page is not announced.
     NoNext,
     /// The next link or cursor cannot be understood.
     BadNext,
@@ -219,14 +218,14 @@ pub(super) enum Odd {
     WrongTotal(i64),
 }
 
-/// An end that nobody planned.
+/// An unplanned end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// The run is told to stop while the n-th request is under way.
+    /// The run is stopped during the n-th request.
     At(u32),
-    /// The program is gone while the n-th request is under way.
+    /// The program is killed during the n-th request.
     KillAt(u32),
-    /// The run is told to stop when it says something for the n-th time.
+    /// The run is stopped at its n-th progress report.
     AtNews(u32),
 }
 
@@ -244,8 +243,8 @@ impl Plan {
         code.replace('[', "vec![")
     }
 
-    /// What the vendor declares is always the truth, and pages do not contradict each other.
-    /// A list that goes on behind the last key passes the second listing of a row at a page's end, which a total counts.
+    /// A list that continues behind the last key skips the second listing of a row at a page's end, which a total
+    /// counts.
     fn loses_doubles(&self) -> bool {
         let by_key = matches!(
             self.vendor.style,
@@ -262,7 +261,7 @@ impl Plan {
 }
 
 impl Step {
-    /// Without the parts of a run that say nothing.
+    /// Without defaults.
     fn code(&self) -> String {
         let Self::Run(run) = self else {
             return format!("{self:?}");

@@ -12,7 +12,8 @@ use super::plan::{Change, Plan, Run, Second, Step};
 use super::script::{Script, Shared};
 use super::vendor::World;
 use crate::clock::TestClock;
-use crate::sync::{Cause, Job, Order, Runner, Watch};
+use crate::model::decision::APPROVAL_TTL;
+use crate::sync::{Cause, Job, ProgressSink, RunOptions, Runner};
 
 /// Quiet runs after which an honest vendor and its mirror are equal; approvals of held runs aside.
 const QUIET_RUNS: u32 = 6;
@@ -20,19 +21,19 @@ const QUIET_RUNS: u32 = 6;
 /// The time between them. Every third one is a full one where the job reads changes.
 const QUIET: Duration = Duration::from_secs(25 * 3600);
 
-/// How long an approval is good for, with the length of a run.
-const APPROVAL: SignedDuration = SignedDuration::from_hours(25);
+/// A run may end this long after the approval that it uses was still valid.
+const RUN_LENGTH: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a history was worth.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tally {
     pub runs: u64,
     pub requests: u64,
-    /// Losses that nobody could have noticed.
+    /// Losses that could not be noticed.
     pub unobservable: u64,
 }
 
-/// Plays a plan; says which law it breaks.
+/// Plays a plan; returns the law that it breaks.
 pub(super) async fn play(plan: &Plan, mirror: &mut Mirror) -> Result<Tally, Violation> {
     mirror.clear().await;
     let start: Timestamp = "2026-03-02T06:00:00Z".parse().expect("a time");
@@ -88,7 +89,7 @@ struct Stage<'a> {
 impl Stage<'_> {
     async fn step(&mut self, step: &Step) -> Result<(), Violation> {
         match step {
-            Step::Then(change) => self.change(*change),
+            Step::Change(change) => self.change(*change),
             Step::Minutes(minutes) => {
                 self.clock
                     .pass(Duration::from_secs(u64::from(*minutes) * 60));
@@ -119,12 +120,12 @@ impl Stage<'_> {
         let from = self.script.lock().world.tick();
         let (stop, kill) = self.script.begin(run);
         let script = Arc::clone(&self.script);
-        let watch: Watch = Arc::new(move |_| script.hear());
+        let progress: ProgressSink = Arc::new(move |_| script.on_progress());
         let runner = Runner {
             store: self.mirror.store(),
             clock: self.clock.clock(),
         };
-        let order = Order {
+        let options = RunOptions {
             cause,
             full: run.full,
             dry: false,
@@ -132,18 +133,18 @@ impl Stage<'_> {
         let killed = tokio::select! {
             biased;
             () = kill.cancelled() => true,
-            _ = runner.run(&self.job, order, &stop, &watch) => false,
+            _ = runner.run(&self.job, options, &stop, &progress) => false,
         };
         drop(runner);
         if killed {
             self.mirror.kill(self.clock.clock().now()).await;
         }
-        self.judge(from)
+        self.check_laws(from)
     }
 
-    fn judge(&mut self, from: usize) -> Result<(), Violation> {
-        let look = |stream: &&'static str| (*stream, self.mirror.look(stream));
-        let after: BTreeMap<_, _> = self.shown.keys().map(look).collect();
+    fn check_laws(&mut self, from: usize) -> Result<(), Violation> {
+        let snapshot = |stream: &&'static str| (*stream, self.mirror.snapshot(stream));
+        let after: BTreeMap<_, _> = self.shown.keys().map(snapshot).collect();
         let count = |stream: &&'static str| (*stream, self.mirror.unconfirmed(stream));
         let unconfirmed = self.shown.keys().map(count).collect();
         let last = self.mirror.last_run();
@@ -164,7 +165,7 @@ impl Stage<'_> {
             last: &last,
             approved: self
                 .approved
-                .is_some_and(|at| now.duration_since(at) <= APPROVAL),
+                .is_some_and(|at| now.duration_since(at) <= APPROVAL_TTL + RUN_LENGTH),
         };
         if let Err(violation) = self.laws.after_run(self.plan, &seen) {
             let messages: Vec<String> = last
@@ -225,12 +226,12 @@ impl Stage<'_> {
         }
     }
 
-    /// Rows that are in another order at each request never come all at once.
+    /// Rows in another order at each request are never received completely.
     fn can_settle(&self) -> bool {
         use super::plan::{Leaves, Order, Style};
         let vendor = &self.plan.vendor;
-        // A user whose status was never seen stays, and there is no list of the user's entries.
-        let forgotten = |step: &Step| matches!(step, Step::Then(Change::Forget { .. }));
+        // A user whose removal was never listed stays, without a list of entries.
+        let forgotten = |step: &Step| matches!(step, Step::Change(Change::Forget { .. }));
         let stays = vendor.leaves == Leaves::WithStatus && self.plan.steps.iter().any(forgotten);
         !stays && (vendor.order != Order::Shuffled || vendor.style == Style::OneAnswer)
     }
@@ -242,14 +243,14 @@ impl Stage<'_> {
         if difference.is_some() || !honest {
             return difference;
         }
-        let waiting: Vec<&str> = self
+        let unconfirmed: Vec<&str> = self
             .shown
             .keys()
             .filter(|stream| self.mirror.unconfirmed(stream) > 0)
             .copied()
             .collect();
-        if !waiting.is_empty() {
-            return Some(format!("{waiting:?} have unconfirmed rows"));
+        if !unconfirmed.is_empty() {
+            return Some(format!("{unconfirmed:?} have unconfirmed rows"));
         }
         let last = self.mirror.last_run();
         let message = last.parts.values().find(|part| part.outcome != "ok");
@@ -271,7 +272,7 @@ impl Stage<'_> {
         if before == self.shown && written == 0 {
             return Ok(());
         }
-        // Where totals lie, a removal may take longer than the quiet runs.
+        // With wrong totals a removal may take longer than the quiet runs.
         let listed = |shown: &BTreeMap<&'static str, Shown>| {
             let state = self.script.lock();
             let all = shown.values().flat_map(|shown| shown.live.clone());

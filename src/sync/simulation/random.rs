@@ -1,4 +1,4 @@
-//! Plans by chance. A world of its own goes along, so that most changes and events name rows that are there.
+//! Random plans. A world of its own is updated along, so that most changes and events name existing rows.
 
 use fastrand::Rng;
 
@@ -10,14 +10,14 @@ use super::vendor::World;
 
 /// The plan of a seed.
 pub(super) fn plan(seed: u64) -> Plan {
-    let mut dice = Rng::with_seed(seed);
-    let vendor = vendor(&mut dice);
-    let job = job(&mut dice, &vendor);
-    let rows = rows(&mut dice, &job);
+    let mut rng = Rng::with_seed(seed);
+    let vendor = vendor(&mut rng);
+    let job = job(&mut rng, &vendor);
+    let rows = rows(&mut rng, &job);
     let now = jiff::Timestamp::UNIX_EPOCH;
     let mut maker = Maker {
         world: World::new(&vendor, &rows, now),
-        dice,
+        rng,
         second: job.second,
     };
     let steps = maker.steps();
@@ -29,9 +29,9 @@ pub(super) fn plan(seed: u64) -> Plan {
     }
 }
 
-/// One of several, each as often as its number says.
-fn one_of<T: Copy>(dice: &mut Rng, choices: &[(u32, T)]) -> T {
-    let mut left = dice.u32(0..choices.iter().map(|(weight, _)| weight).sum());
+/// A weighted choice.
+fn one_of<T: Copy>(rng: &mut Rng, choices: &[(u32, T)]) -> T {
+    let mut left = rng.u32(0..choices.iter().map(|(weight, _)| weight).sum());
     for (weight, choice) in choices {
         match left.checked_sub(*weight) {
             Some(rest) => left = rest,
@@ -41,9 +41,9 @@ fn one_of<T: Copy>(dice: &mut Rng, choices: &[(u32, T)]) -> T {
     choices[0].1
 }
 
-fn vendor(dice: &mut Rng) -> Vendor {
+fn vendor(rng: &mut Rng) -> Vendor {
     let style = one_of(
-        dice,
+        rng,
         &[
             (2, Style::OneAnswer),
             (5, Style::Offset),
@@ -57,9 +57,9 @@ fn vendor(dice: &mut Rng) -> Vendor {
             (2, Style::Watermark),
         ],
     );
-    let size = dice.u64(2..=6);
+    let size = rng.u64(2..=6);
     let total = one_of(
-        dice,
+        rng,
         &[
             (5, Total::Undeclared),
             (5, Total::Right),
@@ -72,18 +72,18 @@ fn vendor(dice: &mut Rng) -> Vendor {
     Vendor {
         style,
         size,
-        cap: if dice.u8(0..4) == 0 {
-            dice.u64(2..=6)
+        cap: if rng.u8(0..4) == 0 {
+            rng.u64(2..=6)
         } else {
             size
         },
         total: match total {
-            Total::Off(_) => Total::Off(*dice.choice(&[-2, -1, 1, 3]).unwrap_or(&1)),
+            Total::Off(_) => Total::Off(*rng.choice(&[-2, -1, 1, 3]).unwrap_or(&1)),
             total => total,
         },
-        total_in_header: dice.bool(),
+        total_in_header: rng.bool(),
         order: one_of(
-            dice,
+            rng,
             &[
                 (4, Order::ByKey),
                 (2, Order::NewestFirst),
@@ -91,9 +91,9 @@ fn vendor(dice: &mut Rng) -> Vendor {
                 (1, Order::Shuffled),
             ],
         ),
-        date: dice.bool(),
+        date: rng.bool(),
         leaves: one_of(
-            dice,
+            rng,
             &[
                 (5, Leaves::Silently),
                 (1, Leaves::WithStatus),
@@ -103,33 +103,33 @@ fn vendor(dice: &mut Rng) -> Vendor {
     }
 }
 
-fn job(dice: &mut Rng, _: &Vendor) -> JobPlan {
+fn job(rng: &mut Rng, _: &Vendor) -> JobPlan {
     let second = one_of(
-        dice,
+        rng,
         &[(5, Second::Alone), (1, Second::Notes), (1, Second::Marks)],
     );
     JobPlan {
-        incremental: dice.u8(0..3) == 0,
-        newest: dice.bool(),
-        usual_guard: dice.u8(0..4) == 0,
+        incremental: rng.u8(0..3) == 0,
+        newest: rng.bool(),
+        usual_guard: rng.u8(0..4) == 0,
         second,
         // The items of a stream that is read for each row of another are those of the mirror.
-        together: second == Second::Notes && dice.bool(),
+        together: second == Second::Notes && rng.bool(),
     }
 }
 
-fn rows(dice: &mut Rng, job: &JobPlan) -> Vec<(u16, u16)> {
+fn rows(rng: &mut Rng, job: &JobPlan) -> Vec<(u16, u16)> {
     let users = match job.second {
-        Second::Alone => dice.u16(0..=25),
-        Second::Notes | Second::Marks => dice.u16(0..=6),
+        Second::Alone => rng.u16(0..=25),
+        Second::Notes | Second::Marks => rng.u16(0..=6),
     };
     let mut rows: Vec<(u16, u16)> = (0..users)
-        .map(|number| (number * 3 + 2, dice.u16(0..100)))
+        .map(|number| (number * 3 + 2, rng.u16(0..100)))
         .collect();
     if job.second != Second::Alone {
         for (user, _) in rows.clone() {
-            for entry in 0..dice.u16(0..=4) {
-                rows.push((1000 + user * 10 + entry * 2, dice.u16(0..100)));
+            for entry in 0..rng.u16(0..=4) {
+                rows.push((1000 + user * 10 + entry * 2, rng.u16(0..100)));
             }
         }
     }
@@ -138,26 +138,26 @@ fn rows(dice: &mut Rng, job: &JobPlan) -> Vec<(u16, u16)> {
 
 struct Maker {
     world: World,
-    dice: Rng,
+    rng: Rng,
     second: Second,
 }
 
 impl Maker {
     fn steps(&mut self) -> Vec<Step> {
         let mut steps = Vec::new();
-        for _ in 0..self.dice.u32(1..=5) {
-            for _ in 0..self.dice.u32(0..=3) {
+        for _ in 0..self.rng.u32(1..=5) {
+            for _ in 0..self.rng.u32(0..=3) {
                 if let Some(change) = self.change() {
-                    steps.push(Step::Then(change));
+                    steps.push(Step::Change(change));
                 }
             }
             let minutes = [0, 5, 60, 1440, 1440, 5000];
-            let minutes = minutes[self.dice.usize(0..minutes.len())];
+            let minutes = minutes[self.rng.usize(0..minutes.len())];
             if minutes > 0 {
                 steps.push(Step::Minutes(minutes));
             }
             steps.push(Step::Run(self.run()));
-            if self.dice.u8(0..8) == 0 {
+            if self.rng.u8(0..8) == 0 {
                 steps.push(Step::Approve);
             }
         }
@@ -166,24 +166,24 @@ impl Maker {
 
     fn run(&mut self) -> Run {
         let mut run = Run {
-            full: self.dice.u8(0..6) == 0,
+            full: self.rng.u8(0..6) == 0,
             ..Run::default()
         };
-        if self.dice.u8(0..2) == 0 {
-            for _ in 0..self.dice.u32(1..=4) {
+        if self.rng.u8(0..2) == 0 {
+            for _ in 0..self.rng.u32(1..=4) {
                 let at = self.request();
                 run.during.extend(self.change().map(|change| (at, change)));
             }
             run.during.sort_by_key(|(at, _)| *at);
         }
-        if self.dice.u8(0..3) == 0 {
-            for _ in 0..self.dice.u32(1..=2) {
+        if self.rng.u8(0..3) == 0 {
+            for _ in 0..self.rng.u32(1..=2) {
                 run.odd.push((self.request(), self.odd()));
             }
         }
-        if self.dice.u8(0..6) == 0 {
+        if self.rng.u8(0..6) == 0 {
             let at = self.request();
-            run.stop = Some(match self.dice.u8(0..4) {
+            run.stop = Some(match self.rng.u8(0..4) {
                 0 => Stop::KillAt(at),
                 1 => Stop::AtNews(at),
                 _ => Stop::At(at),
@@ -194,15 +194,15 @@ impl Maker {
 
     /// Mostly one of the first few.
     fn request(&mut self) -> u32 {
-        let most = [3, 6, 10][self.dice.usize(0..3)];
-        self.dice.u32(1..=most)
+        let most = [3, 6, 10][self.rng.usize(0..3)];
+        self.rng.u32(1..=most)
     }
 
     fn odd(&mut self) -> Odd {
-        let by = self.dice.i64(-3..=3);
-        let back = self.dice.u32(1..=4);
+        let by = self.rng.i64(-3..=3);
+        let back = self.rng.u32(1..=4);
         one_of(
-            &mut self.dice,
+            &mut self.rng,
             &[
                 (2, Odd::Empty),
                 (1, Odd::EmptyWithNext),
@@ -223,7 +223,7 @@ impl Maker {
     fn change(&mut self) -> Option<Change> {
         let key = self.known();
         let kind = one_of(
-            &mut self.dice,
+            &mut self.rng,
             &[
                 (5, 0),
                 (6, 1),
@@ -239,7 +239,7 @@ impl Maker {
                 (1, 11),
             ],
         );
-        let place = self.dice.u16(0..100);
+        let place = self.rng.u16(0..100);
         let change = match (kind, key) {
             (0, _) | (_, None) => Change::Join {
                 key: self.unknown()?,
@@ -266,7 +266,7 @@ impl Maker {
 
     fn known(&mut self) -> Option<u16> {
         let keys: Vec<u16> = self.world.now().iter().map(|row| row.key).collect();
-        self.dice.choice(keys)
+        self.rng.choice(keys)
     }
 
     /// A key in front, in the middle or behind.
@@ -278,11 +278,11 @@ impl Maker {
             .map(|row| row.key)
             .filter(|key| *key < 1000)
             .collect();
-        if self.second != Second::Alone && self.dice.bool() {
-            let user = self.dice.choice(users)?;
-            return Some(1000 + user * 10 + self.dice.u16(0..10));
+        if self.second != Second::Alone && self.rng.bool() {
+            let user = self.rng.choice(users)?;
+            return Some(1000 + user * 10 + self.rng.u16(0..10));
         }
         let most = users.iter().max().copied().unwrap_or(0) + 3;
-        Some(self.dice.u16(0..most.min(99)))
+        Some(self.rng.u16(0..most.min(99)))
     }
 }

@@ -1,15 +1,15 @@
 //! Plans that once failed, made smaller. They run first.
 //!
-//! A failing history prints its plan as it has to stand here.
+//! A failing history prints its plan in this form.
 
-use super::plan::Change::{Double, Join, Leave, Move, Rekey, SpoilCell, SpoilKey};
+use super::plan::Change::{Double, Edit, Forget, Join, Leave, Move, Rekey, SpoilCell, SpoilKey};
 use super::plan::Inside::{Frozen, Key, Skip};
-use super::plan::Leaves::{Silently, WithStatus};
+use super::plan::Leaves::{Both, Silently, WithStatus};
 use super::plan::Odd::{Empty, EmptyWithNext, NoContent, NoNext, SamePage, Stale};
 use super::plan::Order::{ByKey, Placed, Shuffled};
 use super::plan::Second::{Alone, Marks, Notes};
-use super::plan::Step::{Minutes, Run as Reads, Then};
-use super::plan::Style::{Cursor, Link, Number, Offset};
+use super::plan::Step::{Change, Minutes, Run as Reads};
+use super::plan::Style::{Cursor, Link, Number, Offset, Watermark};
 use super::plan::Total::{OfThePage, Off, Right, Undeclared};
 use super::plan::{JobPlan, Plan, Run, Vendor};
 
@@ -25,7 +25,7 @@ const PLAIN: Vendor = Vendor {
     leaves: Silently,
 };
 
-/// A job that says nothing.
+/// A job with defaults.
 const JOB: JobPlan = JobPlan {
     incremental: false,
     newest: false,
@@ -47,7 +47,7 @@ pub(super) fn all() -> Vec<(&'static str, Plan)> {
                 },
                 job: JOB,
                 rows: vec![(8, 57), (11, 33), (14, 51)],
-                steps: vec![quiet(), Then(SpoilKey { key: 14 }), quiet()],
+                steps: vec![quiet(), Change(SpoilKey { key: 14 }), quiet()],
             },
         ),
         (
@@ -59,7 +59,7 @@ pub(super) fn all() -> Vec<(&'static str, Plan)> {
                 },
                 job: JOB,
                 rows: vec![(11, 70), (14, 82), (17, 17), (20, 3)],
-                steps: vec![quiet(), Then(SpoilCell { key: 14 }), quiet()],
+                steps: vec![quiet(), Change(SpoilCell { key: 14 }), quiet()],
             },
         ),
         (
@@ -74,7 +74,7 @@ pub(super) fn all() -> Vec<(&'static str, Plan)> {
                     ..JOB
                 },
                 rows: vec![(8, 85), (1084, 77)],
-                steps: vec![quiet(), Then(SpoilCell { key: 1084 }), quiet()],
+                steps: vec![quiet(), Change(SpoilCell { key: 1084 }), quiet()],
             },
         ),
         (
@@ -87,7 +87,7 @@ pub(super) fn all() -> Vec<(&'static str, Plan)> {
                     ..JOB
                 },
                 rows: vec![(11, 60), (1114, 21)],
-                steps: vec![quiet(), Then(SpoilCell { key: 1114 }), quiet()],
+                steps: vec![quiet(), Change(SpoilCell { key: 1114 }), quiet()],
             },
         ),
         (
@@ -136,7 +136,7 @@ pub(super) fn all() -> Vec<(&'static str, Plan)> {
                 },
                 job: JOB,
                 rows: vec![(2, 81), (11, 71), (14, 33)],
-                steps: vec![quiet(), Then(Rekey { key: 2, to: 9 })],
+                steps: vec![quiet(), Change(Rekey { key: 2, to: 9 })],
             },
         ),
         (
@@ -186,7 +186,7 @@ pub(super) fn all() -> Vec<(&'static str, Plan)> {
                 },
                 job: JOB,
                 rows: vec![(2, 56), (5, 18)],
-                steps: vec![quiet(), Then(Leave { key: 2 }), Then(Double { key: 5 })],
+                steps: vec![quiet(), Change(Leave { key: 2 }), Change(Double { key: 5 })],
             },
         ),
         (
@@ -217,7 +217,7 @@ pub(super) fn all() -> Vec<(&'static str, Plan)> {
             },
         ),
         (
-            "a row that leaves is gone soon, also where changes are read",
+            "a row that leaves is removed soon, also where changes are read",
             Plan {
                 vendor: PLAIN,
                 job: JobPlan {
@@ -226,9 +226,9 @@ pub(super) fn all() -> Vec<(&'static str, Plan)> {
                 },
                 rows: vec![(2, 77)],
                 steps: vec![
-                    Then(Join { key: 3, place: 10 }),
+                    Change(Join { key: 3, place: 10 }),
                     quiet(),
-                    Then(Leave { key: 2 }),
+                    Change(Leave { key: 2 }),
                 ],
             },
         ),
@@ -274,8 +274,8 @@ pub(super) fn all() -> Vec<(&'static str, Plan)> {
                     (68, 34),
                 ],
                 steps: vec![
-                    Then(Join { key: 15, place: 10 }),
-                    Then(Leave { key: 5 }),
+                    Change(Join { key: 15, place: 10 }),
+                    Change(Leave { key: 5 }),
                     Reads(Run {
                         during: vec![(4, Move { key: 26, place: 3 })],
                         ..Run::default()
@@ -295,7 +295,7 @@ pub(super) fn all() -> Vec<(&'static str, Plan)> {
                 rows: vec![(23, 84), (26, 65)],
                 steps: vec![
                     quiet(),
-                    Then(Leave { key: 26 }),
+                    Change(Leave { key: 26 }),
                     Minutes(1440),
                     Minutes(1440),
                 ],
@@ -314,7 +314,7 @@ pub(super) fn all() -> Vec<(&'static str, Plan)> {
                     ..JOB
                 },
                 rows: vec![(11, 68), (14, 42), (1112, 90), (1144, 68)],
-                steps: vec![quiet(), Then(Leave { key: 11 })],
+                steps: vec![quiet(), Change(Leave { key: 11 })],
             },
         ),
         (
@@ -356,8 +356,8 @@ pub(super) fn all() -> Vec<(&'static str, Plan)> {
                     (41, 48),
                 ],
                 steps: vec![
-                    Then(Leave { key: 14 }),
-                    Then(Leave { key: 5 }),
+                    Change(Leave { key: 14 }),
+                    Change(Leave { key: 5 }),
                     Reads(Run {
                         odd: vec![(2, Stale(4))],
                         ..Run::default()
@@ -389,10 +389,150 @@ pub(super) fn all() -> Vec<(&'static str, Plan)> {
                     (41, 48),
                 ],
                 steps: vec![
-                    Then(Leave { key: 14 }),
-                    Then(Leave { key: 5 }),
+                    Change(Leave { key: 14 }),
+                    Change(Leave { key: 5 }),
                     Reads(Run {
                         odd: vec![(3, EmptyWithNext), (2, Stale(4))],
+                        ..Run::default()
+                    }),
+                ],
+            },
+        ),
+        (
+            "a page that is repeated with another total is no end",
+            Plan {
+                vendor: Vendor {
+                    total: Right,
+                    ..PLAIN
+                },
+                job: JobPlan {
+                    incremental: true,
+                    ..JOB
+                },
+                rows: vec![(2, 15), (8, 67)],
+                steps: vec![
+                    quiet(),
+                    Reads(Run {
+                        during: vec![(2, Leave { key: 2 })],
+                        ..Run::default()
+                    }),
+                    Minutes(5000),
+                    Reads(Run {
+                        during: vec![(2, Join { key: 2, place: 34 })],
+                        ..Run::default()
+                    }),
+                ],
+            },
+        ),
+        (
+            "changes with fewer rows than an earlier reading of the run do not move the checkpoint",
+            Plan {
+                vendor: Vendor {
+                    style: Cursor(Skip),
+                    order: Shuffled,
+                    ..PLAIN
+                },
+                job: JobPlan {
+                    incremental: true,
+                    ..JOB
+                },
+                rows: vec![(2, 74), (8, 84), (11, 71)],
+                steps: vec![Change(SpoilKey { key: 8 }), quiet()],
+            },
+        ),
+        (
+            "changes that end in an empty page behind a full one are read twice",
+            Plan {
+                vendor: Vendor {
+                    style: Link(Skip),
+                    size: 3,
+                    cap: 3,
+                    date: false,
+                    leaves: Both,
+                    ..PLAIN
+                },
+                job: JobPlan {
+                    incremental: true,
+                    ..JOB
+                },
+                rows: vec![(2, 40), (11, 92), (14, 81), (17, 52), (23, 24)],
+                steps: vec![
+                    quiet(),
+                    Change(Edit { key: 11 }),
+                    Reads(Run {
+                        during: vec![(3, Leave { key: 2 }), (5, Edit { key: 14 })],
+                        ..Run::default()
+                    }),
+                    Change(SpoilCell { key: 17 }),
+                    Reads(Run {
+                        during: vec![(2, Forget { key: 2 })],
+                        ..Run::default()
+                    }),
+                ],
+            },
+        ),
+        (
+            "a row that only a look ahead showed is kept",
+            Plan {
+                vendor: PLAIN,
+                job: JOB,
+                rows: vec![(8, 72), (11, 31), (14, 79), (17, 56)],
+                steps: vec![Reads(Run {
+                    during: vec![(6, Leave { key: 8 })],
+                    odd: vec![(2, SamePage), (4, Stale(4))],
+                    ..Run::default()
+                })],
+            },
+        ),
+        (
+            "the same, where a key in the look cannot be read",
+            Plan {
+                vendor: Vendor {
+                    size: 3,
+                    cap: 3,
+                    ..PLAIN
+                },
+                job: JOB,
+                rows: vec![
+                    (2, 21),
+                    (5, 83),
+                    (8, 50),
+                    (11, 90),
+                    (14, 75),
+                    (17, 28),
+                    (20, 78),
+                    (23, 34),
+                    (26, 97),
+                    (59, 43),
+                    (62, 27),
+                ],
+                steps: vec![Reads(Run {
+                    during: vec![(1, SpoilKey { key: 26 }), (6, Leave { key: 2 })],
+                    odd: vec![(4, Empty)],
+                    ..Run::default()
+                })],
+            },
+        ),
+        (
+            "rows of one time that fill a page and are passed by number are read twice",
+            Plan {
+                vendor: Vendor {
+                    style: Watermark,
+                    ..PLAIN
+                },
+                job: JobPlan {
+                    incremental: true,
+                    ..JOB
+                },
+                rows: vec![(23, 81), (26, 49), (29, 51), (32, 17), (35, 43), (38, 48)],
+                steps: vec![
+                    Reads(Run {
+                        during: vec![(3, SpoilKey { key: 32 })],
+                        ..Run::default()
+                    }),
+                    Change(Edit { key: 38 }),
+                    Reads(Run {
+                        during: vec![(3, SpoilKey { key: 32 })],
                         ..Run::default()
                     }),
                 ],

@@ -1,4 +1,4 @@
-//! Plays the vendor for the engine: what a [`PageClient`] is asked becomes a page of the world as it is at that moment.
+//! Plays the vendor for the engine: each request of a [`PageClient`] returns a page of the world at that time.
 //!
 //! What happens during a reading is bound to requests, so that a plan gives the same history each time.
 
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::plan::{Odd, Run, Stop, Style};
 use super::vendor::{Answer, List, Request, Row, World, json};
 use crate::clock::{Clock, TestClock};
-use crate::http::{Ask, Decode, Effort, Headers, HttpError, Kind, Reply, RunBudget};
+use crate::http::{Decode, Effort, Headers, HttpError, Kind, PageRequest, Reply, RunBudget};
 use crate::sync::PageClient;
 use crate::sync::walk::Batch;
 
@@ -56,6 +56,8 @@ pub(super) struct Served {
     pub rows: Vec<Row>,
     pub total: Option<i64>,
     pub odd: Option<Odd>,
+    /// The changes that were asked for.
+    pub since: Option<jiff::Timestamp>,
     /// It starts before the end of a page that was received: only a look.
     pub looks_back: bool,
 }
@@ -90,7 +92,7 @@ impl fmt::Display for Served {
 enum Play {
     Reply(Reply),
     Fail(Kind),
-    /// No answer will come.
+    /// No response.
     Never,
 }
 
@@ -127,8 +129,8 @@ impl Script {
         (state.stop.clone(), state.kill.clone())
     }
 
-    /// The run says something.
-    pub(super) fn hear(&self) {
+    /// The run reports progress.
+    pub(super) fn on_progress(&self) {
         let mut state = self.lock();
         state.news += 1;
         if state.run.stop == Some(Stop::AtNews(state.news)) {
@@ -136,7 +138,7 @@ impl Script {
         }
     }
 
-    fn play(&self, ask: &Ask, clock: &Clock) -> Play {
+    fn play(&self, ask: &PageRequest, clock: &Clock) -> Play {
         self.clock.pass(ANSWER);
         let mut state = self.lock();
         state.requests += 1;
@@ -163,7 +165,13 @@ impl Script {
 }
 
 impl State {
-    fn respond(&mut self, ask: &Ask, number: u32, odd: Option<Odd>, now: jiff::Timestamp) -> Play {
+    fn respond(
+        &mut self,
+        ask: &PageRequest,
+        number: u32,
+        odd: Option<Odd>,
+        now: jiff::Timestamp,
+    ) -> Play {
         let (path, verbatim) = ask.path.split_once('?').unwrap_or((&ask.path, ""));
         let mut parameters = ask.query.clone();
         parameters.extend(verbatim.split('&').filter_map(|part| {
@@ -176,7 +184,10 @@ impl State {
         if let List::Marks(user) = request.list
             && !self.world.now().iter().any(|row| row.key == user)
         {
-            self.served.retain(|page| page.list != request.list); // what was read of it before was for nothing
+            let goes_on = self.world.vendor.style == Style::Watermark && request.since.is_some();
+            if request.is_first() && !goes_on {
+                self.served.retain(|page| page.list != request.list); // what was read of it before was for nothing
+            }
             return Play::Fail(Kind::Missing(404, None));
         }
         let mut answer = match (&self.last, odd) {
@@ -194,9 +205,12 @@ impl State {
             odd,
             Some(Odd::NoContent | Odd::Down | Odd::Cut | Odd::WebPage)
         );
-        // The walk by change time goes on with a time of its own making.
+        // The walk by change time continues with a time of its own.
         let goes_on = self.world.vendor.style == Style::Watermark && request.since.is_some();
-        let begun = self.served.iter().rfind(|page| page.list == request.list);
+        let mut walks = self.served.iter();
+        let begun = walks.rfind(|page| page.list == request.list && page.first);
+        // The same time once more is a second look.
+        let goes_on = goes_on && begun.is_some_and(|page| page.since != request.since);
         let (first, full) = match begun {
             Some(before) if goes_on => (false, before.full),
             _ => (request.is_first(), request.since.is_none()),
@@ -212,6 +226,7 @@ impl State {
         }
         self.served.push(Served {
             looks_back,
+            since: request.since,
             list: request.list,
             first,
             full,
@@ -225,10 +240,12 @@ impl State {
             odd: odd.filter(|odd| *odd != Odd::BadNext || answer.next.is_some()),
         });
         if odd == Some(Odd::Down) {
-            return Play::Fail(Kind::Busy(500, None));
+            return Play::Fail(Kind::Unavailable(500, None));
         }
         let reply = self.reply(&request, &answer, odd, now);
-        self.last = Some(answer);
+        if has_rows {
+            self.last = Some(answer);
+        }
         Play::Reply(reply)
     }
 
@@ -304,14 +321,18 @@ fn link(request: &Request, next: &str, odd: Option<Odd>) -> String {
 impl PageClient for Script {
     fn get<'a>(
         &'a self,
-        ask: &'a Ask,
+        ask: &'a PageRequest,
         _: &'a RunBudget,
         decode: Decode<Batch>,
     ) -> BoxFuture<'a, Result<Batch, HttpError>> {
         async move {
             match self.play(ask, &self.clock.clock()) {
-                Play::Reply(reply) => decode(&reply)
-                    .map_err(|bad| failed(Kind::BadAnswer(reply.status, bad.reason), &ask.what)),
+                Play::Reply(reply) => decode(&reply).map_err(|bad| {
+                    failed(
+                        Kind::UnexpectedResponse(reply.status, bad.reason),
+                        &ask.what,
+                    )
+                }),
                 Play::Fail(kind) => Err(failed(kind, &ask.what)),
                 Play::Never => std::future::pending().await,
             }
@@ -319,11 +340,11 @@ impl PageClient for Script {
         .boxed()
     }
 
-    fn follow(&self, link: &str, what: String) -> Result<Ask, HttpError> {
+    fn follow(&self, link: &str, what: String) -> Result<PageRequest, HttpError> {
         let Some(path) = link.strip_prefix(BASE) else {
-            return Err(failed(Kind::Astray, &what));
+            return Err(failed(Kind::OutsideBaseUrl, &what));
         };
-        Ok(Ask {
+        Ok(PageRequest {
             path: path.to_owned(),
             query: Vec::new(),
             what,

@@ -5,13 +5,13 @@ use super::mirror::Mirror;
 use super::plan::{Leaves, Order, Plan, Run, Second, Step, Total};
 use super::play::play;
 
-/// A plan is no larger than this many things.
-const MOST_STEPS: u32 = 200;
+/// The most reductions of one plan.
+const MAX_STEPS: u32 = 200;
 
 /// The smallest plan that is found which breaks the same law.
 pub(super) async fn smaller(plan: &Plan, law: Law, mirror: &mut Mirror) -> Plan {
     let mut best = plan.clone();
-    'again: for _ in 0..MOST_STEPS {
+    'again: for _ in 0..MAX_STEPS {
         for candidate in candidates(&best) {
             if candidate == best {
                 continue;
@@ -27,7 +27,7 @@ pub(super) async fn smaller(plan: &Plan, law: Law, mirror: &mut Mirror) -> Plan 
     best
 }
 
-/// Plans with one thing less, the largest things first.
+/// Plans with one thing less, the largest parts first.
 fn candidates(plan: &Plan) -> Vec<Plan> {
     let mut all = Vec::new();
     let mut with = |edit: &dyn Fn(&mut Plan)| {

@@ -13,7 +13,7 @@ pub(super) struct Row {
     pub version: u32,
     pub has_name: bool,
     pub changed: Timestamp,
-    /// Its status says that it is gone.
+    /// Its status marks it as removed.
     pub left: bool,
     pub twice: bool,
     pub bad_cell: bool,
@@ -292,7 +292,7 @@ impl World {
         }
     }
 
-    /// The list that a request looks at, how many rows it skips, or behind which key it starts.
+    /// The list of a request, and the number of rows to skip or the key to start behind.
     fn position(&self, request: &Request) -> (Option<usize>, usize, Option<u16>) {
         if let Some(page) = request.page {
             let limit = request.limit.unwrap_or(u64::MAX).min(self.vendor.cap);

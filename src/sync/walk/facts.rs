@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::model::row::{Reject, Rows};
-use crate::sync::adapt::Learned;
+use crate::sync::adapt::Adaptation;
 
 /// What a walk found, besides the rows.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ pub struct WalkFacts {
     /// The list's declared size.
     pub total: Option<u64>,
     /// What this walk found out of the stream's parameters.
-    pub learned: Option<Learned>,
+    pub adaptation: Option<Adaptation>,
     /// What an admin should know of the list.
     pub notes: Vec<String>,
 }
@@ -59,7 +59,7 @@ impl WalkFacts {
             *self.unreadable.entry(cell).or_default() += times;
         }
         self.add_values(other.values);
-        self.learned = other.learned.or(self.learned.take());
+        self.adaptation = other.adaptation.or(self.adaptation.take());
         for note in other.notes {
             if !self.notes.contains(&note) {
                 self.notes.push(note);

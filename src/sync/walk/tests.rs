@@ -10,11 +10,11 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::*;
 use crate::clock::Clock;
+use crate::connector::api;
+use crate::connector::file::Connector;
 use crate::http::{Headers, Kind};
 use crate::model::Completeness;
 use crate::sync::client::PageClient;
-use crate::vendor::api;
-use crate::vendor::description::Description;
 
 /// Answers in order: a status, header lines, a body, each on a line of its own.
 struct Script {
@@ -23,7 +23,7 @@ struct Script {
 }
 
 impl Script {
-    fn reply(&self, ask: &Ask, decode: &Decode<Batch>) -> Result<Batch, HttpError> {
+    fn reply(&self, ask: &PageRequest, decode: &Decode<Batch>) -> Result<Batch, HttpError> {
         let query: Vec<String> = ask
             .query
             .iter()
@@ -38,8 +38,8 @@ impl Script {
         let status: u16 = lines.remove(0).parse().expect("a status");
         let kind = match status {
             404 | 410 => Some(Kind::Missing(status, None)),
-            413 => Some(Kind::TooMany(status, None)),
-            400.. => Some(Kind::Rejected(status)),
+            413 => Some(Kind::TooMuchRequested(status, None)),
+            400.. => Some(Kind::HttpStatus(status)),
             _ => None,
         };
         let failed = |kind: Kind| kind.at(format!("read {}", ask.what), "vendor.test");
@@ -65,29 +65,29 @@ impl Script {
             date: None,
             body: body.into(),
         };
-        decode(&reply).map_err(|bad| failed(Kind::BadAnswer(status, bad.reason)))
+        decode(&reply).map_err(|bad| failed(Kind::UnexpectedResponse(status, bad.reason)))
     }
 }
 
 impl PageClient for Script {
     fn get<'a>(
         &'a self,
-        ask: &'a Ask,
+        ask: &'a PageRequest,
         _: &'a RunBudget,
         decode: Decode<Batch>,
     ) -> BoxFuture<'a, Result<Batch, HttpError>> {
         async move { self.reply(ask, &decode) }.boxed()
     }
 
-    fn follow(&self, link: &str, what: String) -> Result<Ask, HttpError> {
+    fn follow(&self, link: &str, what: String) -> Result<PageRequest, HttpError> {
         let path = match link.split_once("://") {
             None => Some(link.trim_start_matches('/')),
             Some(_) => link.strip_prefix("https://vendor.test/"),
         };
         let Some(path) = path else {
-            return Err(Kind::Astray.at(format!("read {what}"), "vendor.test"));
+            return Err(Kind::OutsideBaseUrl.at(format!("read {what}"), "vendor.test"));
         };
-        Ok(Ask {
+        Ok(PageRequest {
             path: format!("/{path}"),
             query: Vec::new(),
             what,
@@ -132,14 +132,12 @@ struct Stage {
 impl Stage {
     fn new(page: &str) -> Self {
         let text = format!(
-            "vendor = \"v\"\ntitle = \"V\"\nbase_url = \"https://vendor.test\"\n[streams.users]\npath = \"/users\"\n\
+            "connector = \"v\"\ntitle = \"V\"\nbase_url = \"https://vendor.test\"\n[streams.users]\npath = \"/users\"\n\
              query = {{ sort = \"id\", orderBy = \"asc\" }}\nrows = \"users\"\nkey = [\"id\"]\npage = {{ {page} }}\n\
              [streams.users.columns]\nid = \"id : text\"\nn = \"n : integer\"\n"
         );
-        let description: Description = toml::from_str(&text).expect("a connector");
-        let spec = api::streams(&description)
-            .expect("no flaws")
-            .remove("users");
+        let connector: Connector = toml::from_str(&text).expect("a connector");
+        let spec = api::streams(&connector).expect("no flaws").remove("users");
         let script = Arc::new(Script {
             answers: Mutex::default(),
             asked: Mutex::default(),
@@ -156,27 +154,27 @@ impl Stage {
         }
     }
 
-    fn walk(&self, learned: Option<Learned>, answers: &[&str]) -> Walked {
+    fn walk(&self, adaptation: Option<Adaptation>, answers: &[&str]) -> Walked {
         *self.script.answers.lock().expect("a lock") =
             answers.iter().map(|answer| (*answer).to_owned()).collect();
         self.script.asked.lock().expect("a lock").clear();
         let item = Item::default();
         let budget = RunBudget::new(&Clock::system(), Duration::from_secs(60));
-        let road = Road {
+        let request = ListRequest {
             source: &self.source,
             spec: &self.spec,
             item: &item,
             decoder: self.spec.decoder(&item.variables),
             extra: Vec::new(),
             since: None,
-            learned,
+            adaptation,
             budget: &budget,
         };
         let (sender, mut inbox) = mpsc::channel(100);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .expect("a runtime");
-        let result = runtime.block_on(walk(&road, &sender, &|_, _| {}));
+        let result = runtime.block_on(walk(&request, &sender, &|_, _| {}));
         let mut rows = 0;
         while let Ok(page) = inbox.try_recv() {
             if let Page::Listed(listed) = page {
@@ -211,8 +209,8 @@ fn check(page: &str, answers: &[String], rows: usize, end: &str) {
     );
 }
 
-const NEXT_LINK: &str = "the link to the next page cannot be understood, so its rows were not received; compare `page` \
-                         of the connector with an answer";
+const NEXT_LINK: &str = "the link to the next page cannot be read, so the rows behind it were not received; compare `page` \
+                         of the connector with a response";
 
 /// L4: several lines, relative addresses, what cannot be understood, what leads away, what leads back.
 #[test]
@@ -247,12 +245,12 @@ fn link_headers() {
         (
             r#"link: <https://vendor.test/users?orderBy=asc&sort=id&limit=10>; rel="next""#,
             10,
-            "the link to the next page leads back to a page that was read",
+            "the link to the next page points to a page that was read before",
         ),
         (
             "link: </users?sort=id&orderBy=%61sc&limit=10>; rel=next",
             10,
-            "the link to the next page leads back to a page that was read",
+            "the link to the next page points to a page that was read before",
         ),
     ] {
         check(by_link, &[linked(lines, 0)], rows, end);
@@ -263,7 +261,10 @@ fn link_headers() {
     )];
     let walked = Stage::new(by_link).walk(None, &[&away[0]]);
     let error = walked.result.expect_err("never followed");
-    assert_eq!(error.http().map(HttpError::kind), Some(&Kind::Astray));
+    assert_eq!(
+        error.http().map(HttpError::kind),
+        Some(&Kind::OutsideBaseUrl)
+    );
 }
 
 /// L8: two pages whose next links point at each other.
@@ -277,7 +278,7 @@ fn two_pages_that_point_at_each_other() {
         "200\nlink: <https://vendor.test/users?limit=10&sort=id&orderBy=asc>; rel=next\n{}",
         page(10, 10, "")
     );
-    let end = "the link to the next page leads back to a page that was read";
+    let end = "the link to the next page points to a page that was read before";
     check(
         r#"by = "link", limit = "limit", size = 10"#,
         &[first, second],
@@ -348,8 +349,7 @@ fn answers_without_content() {
     let last = || format!("200\n{}", page(10, 3, ""));
     let none = || "204".to_owned();
     let empty = || "200".to_owned();
-    let contradicted =
-        "an answer without content was received twice where the server promised another page";
+    let contradicted = "the server promised another page and returned no content twice";
     check(by_cursor, &[first(), none(), last()], 13, "unproven");
     check(by_cursor, &[first(), empty(), last()], 13, "unproven");
     check(by_cursor, &[first(), none(), empty()], 10, contradicted);
@@ -386,33 +386,38 @@ fn refused_parameters_are_found_out_once() {
     let lean = "/users?offset=0&limit=1000";
     let half = "/users?orderBy=asc&sort=id&offset=0&limit=500";
     let as_it_is = "/users?orderBy=asc&sort=id&offset=0&limit=1000";
-    let learned = |without: &[&str], size| {
-        Some(Learned {
+    let adaptation = |without: &[&str], size| {
+        Some(Adaptation {
             without: without.iter().map(|name| (*name).to_owned()).collect(),
             size,
         })
     };
     for (what, statuses, last, expected) in [
         ("nothing", &[][..], as_it_is, None),
-        ("sort", &["400"], lean, learned(&["sort", "orderBy"], None)),
+        (
+            "sort",
+            &["400"],
+            lean,
+            adaptation(&["sort", "orderBy"], None),
+        ),
         (
             "sort, 422",
             &["422"],
             lean,
-            learned(&["sort", "orderBy"], None),
+            adaptation(&["sort", "orderBy"], None),
         ),
         (
             "sort, 501",
             &["501"],
             lean,
-            learned(&["sort", "orderBy"], None),
+            adaptation(&["sort", "orderBy"], None),
         ),
-        ("limit", &["400", "400"], half, learned(&[], Some(500))),
+        ("limit", &["400", "400"], half, adaptation(&[], Some(500))),
         (
             "both",
             &["400", "400", "400", "400", "400"],
             "/users?offset=0&limit=100",
-            learned(&["sort", "orderBy"], Some(100)),
+            adaptation(&["sort", "orderBy"], Some(100)),
         ),
     ] {
         let stage = Stage::new(rules);
@@ -425,7 +430,7 @@ fn refused_parameters_are_found_out_once() {
             "{what}"
         );
         assert_eq!(walked.asked[statuses.len()], last, "{what}");
-        assert_eq!(walked.facts().learned, expected, "{what}");
+        assert_eq!(walked.facts().adaptation, expected, "{what}");
         assert_eq!(
             walked.facts().notes.len(),
             usize::from(expected.is_some()),

@@ -15,7 +15,7 @@ an_upgrade_in_mid_run_keeps_the_mirror_and_goes_on() {
     within 20 pid_is_new "$pid" || return 1
     mirror_says "SELECT count(*) FROM webuntis_users" "$users" && mirror_says "PRAGMA integrity_check" ok || return 1
     mirror_says "SELECT count(*) > 0 FROM rollbook_runs WHERE job = 'slow' AND outcome = 'interrupted'" 1 || return 1
-    grep -q 'sources.slow' /etc/rollbook/rollbook.toml || { echo "the admin's configuration is gone"; return 1; }
+    grep -q 'sources.slow' /etc/rollbook/rollbook.toml || { echo "the admin's configuration is removed"; return 1; }
     # What was cut off is read to its end, at the vendor's full speed.
     slow_at 100
     systemctl reload rollbook.service

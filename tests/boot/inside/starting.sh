@@ -100,5 +100,5 @@ the_journal_has_the_fields() {
 }
 
 an_admin_sees_how_it_fares() {
-    rollbook --state /var/lib/rollbook status | tee /dev/stderr | grep -q 'The daemon runs since'
+    rollbook --state /var/lib/rollbook status | tee /dev/stderr | grep -q 'The daemon has been running since'
 }

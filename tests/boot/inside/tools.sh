@@ -91,7 +91,7 @@ configure() {
 source_at() {
     cat <<TOML
 [sources.$1]
-vendor = "webuntis"
+connector = "webuntis"
 [sources.$1.settings]
 tenant  = "4711"
 api_url = "http://127.0.0.1:9100"

@@ -41,7 +41,7 @@ a_missing_credential_is_said_in_plain_words() {
     systemctl restart rollbook.service && is ActiveState active || return 1
     within 20 mirror_says "SELECT outcome FROM rollbook_runs WHERE job = 'quick' ORDER BY run DESC LIMIT 1" parked
     local found=$?
-    mirror "SELECT sentence FROM rollbook_runs WHERE job = 'quick' ORDER BY run DESC LIMIT 1"
+    mirror "SELECT message FROM rollbook_runs WHERE job = 'quick' ORDER BY run DESC LIMIT 1"
     mv kept /etc/rollbook/webuntis_password.cred
     systemctl restart rollbook.service && rollbook --state /var/lib/rollbook resume quick || return 1
     within 20 mirror_says "SELECT outcome FROM rollbook_runs WHERE job = 'quick' ORDER BY run DESC LIMIT 1" ok || return 1

@@ -274,7 +274,7 @@ fn j4_the_account_of_another_school() {
                 .vendor
                 .answers(account(&["Gymnasium Eins"], persons(30)));
             bench.sync().ended("ok", "first");
-            let before = crate::look::data(&bench.place.mirror());
+            let before = crate::queries::data(&bench.place.mirror());
             // The same people with one more, so that no other guard says anything.
             bench
                 .vendor
@@ -284,13 +284,13 @@ fn j4_the_account_of_another_school() {
                 let ran = bench.sync().ended("held", reading);
                 held = Some(ran.says(&["Gymnasium Eins", "Gymnasium Zwei"], reading));
                 assert_eq!(
-                    crate::look::data(&bench.place.mirror()),
+                    crate::queries::data(&bench.place.mirror()),
                     before,
                     "nothing is applied"
                 );
             }
             bench.approve(&held.expect("held")).ended("ok", order);
-            assert_ne!(crate::look::data(&bench.place.mirror()), before);
+            assert_ne!(crate::queries::data(&bench.place.mirror()), before);
             bench.sync().ended("ok", "it is known now");
             bench
                 .vendor

@@ -8,34 +8,35 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rollbook::app::{App, Granted, Overlay, Places, Setup, Wish};
+use rollbook::app::{AdminRequest, AdminResponse, App};
 use rollbook::clock::{Clock, TestClock};
-use rollbook::config::Secrets;
-use rollbook::sync::{Cause, Order};
+use rollbook::setup::files::Secrets;
+use rollbook::setup::{Folders, Overlay, Setup};
+use rollbook::sync::{Cause, RunOptions};
 use rusqlite::types::Value as Cell;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
 use super::server::{Ask, Gate, Pages, Reply, Shared, Vendor};
-use crate::look;
 use crate::place::{self, Place};
+use crate::queries;
 
 /// When the tests' days begin.
 pub const START: &str = "2026-03-02T06:00:00Z";
 
-/// How the program is set up: a description, a source, jobs.
+/// How the program is set up: a connector, a source, jobs.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Top-level lines of the description.
+    /// Top-level lines of the connector.
     pub top: String,
     /// Its `[settings]` beside `base_url`.
     pub settings: String,
     /// Its `[streams...]` and other tables.
     pub streams: String,
-    /// The description that it extends.
+    /// The connector that it extends.
     pub extends: Option<&'static str>,
-    /// Template of the description's base address.
+    /// Template of the connector's base address.
     pub template: &'static str,
     /// What `{base_url}` is behind the vendor's origin.
     pub base: String,
@@ -52,7 +53,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A description with these streams, and one job that reads them all.
+    /// A connector with these streams, and one job that reads them all.
     pub fn of(streams: &str) -> Self {
         let names: Vec<&str> = streams
             .lines()
@@ -87,7 +88,7 @@ impl Plan {
         self
     }
 
-    /// The description says more at its top.
+    /// The connector says more at its top.
     pub fn top(mut self, more: &str) -> Self {
         self.top.push_str(more);
         self
@@ -102,7 +103,7 @@ pub fn reads(streams: &[&str]) -> String {
 /// A stream `people` at `/people` whose key is `id`.
 pub fn people(page: &str, more: &str, columns: &str) -> String {
     format!(
-        "[streams.people]\npath = \"/people\"\nrows = \"rows\"\nkey = [\"id\"]\n{page}\ngone = {{ absence = true }}\n{more}\n\
+        "[streams.people]\npath = \"/people\"\nrows = \"rows\"\nkey = [\"id\"]\n{page}\nremoved = {{ absence = true }}\n{more}\n\
          [streams.people.columns]\nid = \"id : text\"\n{columns}\n"
     )
 }
@@ -183,9 +184,9 @@ impl Bench {
             )
         };
         self.place.write(
-            "config/vendors/own.toml",
+            "config/connectors/own.toml",
             &format!(
-                "vendor = \"own\"\ntitle = \"the tests' own vendor\"\n{extends}{base}{}{settings}\n[limits]\nin_flight = {}\nper_second = 1000.0\n{}",
+                "connector = \"own\"\ntitle = \"the tests' own vendor\"\n{extends}{base}{}{settings}\n[limits]\nin_flight = {}\nper_second = 1000.0\n{}",
                 plan.top, plan.in_flight, plan.streams
             ),
         );
@@ -197,7 +198,7 @@ impl Bench {
         self.place.write(
             "config/rollbook.toml",
             &format!(
-                "[sources.own]\nvendor = \"own\"\n[sources.own.settings]\nbase_url = \"{}{}\"\n{}{auth}",
+                "[sources.own]\nconnector = \"own\"\n[sources.own.settings]\nbase_url = \"{}{}\"\n{}{auth}",
                 self.vendor.origin(),
                 plan.base,
                 plan.source.replace("ORIGIN", self.vendor.origin()),
@@ -216,8 +217,8 @@ impl Bench {
         Setup::load(&self.places(), &Overlay::default()).map_err(|problems| problems.to_string())
     }
 
-    fn places(&self) -> Places {
-        Places {
+    fn places(&self) -> Folders {
+        Folders {
             config: self.place.path("config"),
             jobs: self.place.path("jobs"),
             state: self.place.path("state"),
@@ -316,12 +317,12 @@ impl Bench {
 
     /// `rollbook approve` of a held run, and the run that follows it.
     pub fn approve(&mut self, held: &Ran) -> Ran {
-        let wish = Wish::Approve { run: held.run };
+        let request = AdminRequest::Approve { run: held.run };
         self.app();
         let app = self.app.as_ref().expect("it runs");
-        let granted = self.runtime.block_on(app.grant(&wish));
-        let Granted::Approved { job } = granted else {
-            panic!("run {} cannot be approved: {granted:?}", held.run);
+        let response = self.runtime.block_on(app.handle_admin_request(&request));
+        let AdminResponse::Approved { job } = response else {
+            panic!("run {} cannot be approved: {response:?}", held.run);
         };
         self.run(&job, Cause::Approval, false)
     }
@@ -343,7 +344,7 @@ impl Bench {
 
     /// The keys of `people` in the mirror, in order.
     pub fn ids(&self) -> Vec<String> {
-        look::list(
+        queries::list(
             &self.place.mirror(),
             "SELECT id FROM own_people ORDER BY id",
         )
@@ -356,7 +357,7 @@ impl Bench {
 
     /// One cell of any table; nothing where the row is not there.
     pub fn cell_of(&self, table: &str, key: &str, value: &str, column: &str) -> Option<String> {
-        let connection = look::open(&self.place.mirror());
+        let connection = queries::open(&self.place.mirror());
         let sql = format!("SELECT \"{column}\" FROM \"{table}\" WHERE \"{key}\" = ?1");
         connection
             .query_row(&sql, [value], |row| row.get::<_, Cell>(0))
@@ -372,7 +373,7 @@ impl Bench {
 
     /// How many versions are history.
     pub fn history(&self) -> u64 {
-        look::count(&self.place.mirror(), "own_people_history")
+        queries::count(&self.place.mirror(), "own_people_history")
     }
 }
 
@@ -388,7 +389,7 @@ pub async fn until(is_so: impl Fn() -> bool) {
 
 /// Runs a job once.
 pub async fn once(app: &App, job: &str, cause: Cause, full: bool) -> i64 {
-    let order = Order {
+    let order = RunOptions {
         cause,
         full,
         dry: false,
@@ -397,7 +398,7 @@ pub async fn once(app: &App, job: &str, cause: Cause, full: bool) -> i64 {
     let report = app.run(job, order, &CancellationToken::new(), &watch).await;
     report
         .run
-        .unwrap_or_else(|| panic!("no run: {:?}", report.sentence))
+        .unwrap_or_else(|| panic!("no run: {:?}", report.message))
 }
 
 /// One stream's part of a run, as the mirror records it.
@@ -408,8 +409,8 @@ pub struct Part {
     pub said: String,
     pub new: u64,
     pub changed: u64,
-    pub gone: u64,
-    pub waiting: u64,
+    pub removed: u64,
+    pub unconfirmed: u64,
     pub rejected: u64,
 }
 
@@ -434,14 +435,14 @@ impl fmt::Debug for Part {
             outcome,
             new,
             changed,
-            gone,
-            waiting,
+            removed,
+            unconfirmed,
             rejected,
             ..
         } = self;
         write!(
             f,
-            "{reading} {outcome}, new {new}, changed {changed}, gone {gone}, waiting {waiting}, rejected {rejected}"
+            "{reading} {outcome}, new {new}, changed {changed}, removed {removed}, unconfirmed {unconfirmed}, rejected {rejected}"
         )
     }
 }
@@ -455,16 +456,17 @@ impl fmt::Debug for Ran {
 
 impl Ran {
     fn of(place: &Place, run: i64) -> Self {
-        let connection = look::open(&place.mirror());
+        let connection = queries::open(&place.mirror());
         let text = |value: Option<String>| value.unwrap_or_default();
-        let (outcome, sentence) = connection
+        let (outcome, message) = connection
             .query_row(
-                "SELECT outcome, sentence FROM rollbook_runs WHERE run = ?1",
+                "SELECT outcome, message FROM rollbook_runs WHERE run = ?1",
                 [run],
                 |row| Ok((text(row.get(0)?), text(row.get(1)?))),
             )
             .expect("the run");
-        let columns = "stream, reading, outcome, sentence, new, changed, gone, waiting, rejected";
+        let columns =
+            "stream, reading, outcome, message, new, changed, removed, unconfirmed, rejected";
         let mut statement = connection
             .prepare(&format!(
                 "SELECT {columns} FROM rollbook_run_streams WHERE run = ?1"
@@ -478,8 +480,8 @@ impl Ran {
                     said: text(row.get(3)?),
                     new: row.get(4)?,
                     changed: row.get(5)?,
-                    gone: row.get(6)?,
-                    waiting: row.get(7)?,
+                    removed: row.get(6)?,
+                    unconfirmed: row.get(7)?,
                     rejected: row.get(8)?,
                 };
                 Ok((row.get(0)?, part))
@@ -494,7 +496,7 @@ impl Ran {
             .and_then(Iterator::collect)
             .expect("its rejects");
         let streams = parts.values().map(|part| part.said.as_str());
-        let said = [sentence.as_str()]
+        let said = [message.as_str()]
             .into_iter()
             .chain(streams)
             .collect::<Vec<_>>()
@@ -554,8 +556,8 @@ impl Ran {
 
     /// Nothing was removed.
     pub fn removed_none(self, what: impl fmt::Debug) -> Self {
-        let gone: u64 = self.parts.values().map(|part| part.gone).sum();
-        assert_eq!(gone, 0, "{what:?}: {self:?}");
+        let removed: u64 = self.parts.values().map(|part| part.removed).sum();
+        assert_eq!(removed, 0, "{what:?}: {self:?}");
         self
     }
 }

@@ -157,7 +157,11 @@ fn odd_cell(ran: &Ran, column: &str, reading: usize) {
         .ended("ok_with_rejects", reading)
         .removed_none(reading);
     let part = ran.people();
-    assert_eq!((part.new, part.changed, part.waiting), (0, 0, 0), "{ran:?}");
+    assert_eq!(
+        (part.new, part.changed, part.unconfirmed),
+        (0, 0, 0),
+        "{ran:?}"
+    );
     assert_eq!(ran.rejects_of(column), 1, "reading {reading}: {ran:?}");
 }
 
@@ -227,8 +231,8 @@ fn r1_an_odd_cell_in_an_incremental_reading() {
         "name = \"name : text\"\nday = \"day : date\"\nchanged = \"changed : timestamp\"\n",
     );
     plan.streams = plan.streams.replace(
-        "gone = ",
-        "since = { column = \"changed\", query = { since = \"{since}\" }, overlap = \"1s\", default = true, full_every = \"30d\" }\ngone = ",
+        "removed = ",
+        "since = { column = \"changed\", query = { since = \"{since}\" }, overlap = \"1s\", default = true, full_every = \"30d\" }\nremoved = ",
     );
     let mut bench = Bench::new(&plan);
     let row = |number: usize, day: &str, hour: usize| json!({"id": id(number), "name": "a", "day": day, "changed": format!("2026-03-01T{hour:02}:00:00Z")});
@@ -330,9 +334,9 @@ fn r3_a_first_load_with_odd_cells() {
     assert!(ran.out.contains("day"), "the column is named: {ran:?}");
     assert_eq!(bench.ids().len(), 100);
     let empty = "SELECT count(*) FROM own_people WHERE day IS NULL";
-    assert_eq!(crate::look::one::<u64>(&bench.place.mirror(), empty), 4);
+    assert_eq!(crate::queries::one::<u64>(&bench.place.mirror(), empty), 4);
     let counted = "SELECT sum(rows) FROM rollbook_rejects WHERE path LIKE '%day%'";
-    let counted = crate::look::one::<u64>(&bench.place.mirror(), counted);
+    let counted = crate::queries::one::<u64>(&bench.place.mirror(), counted);
     assert!(
         (2..=4).contains(&counted),
         "blanks and zeros may count or not: {counted}"
@@ -614,8 +618,8 @@ fn r9_a_value_that_is_cleared_and_a_row_that_is_short() {
     let columns = "name = \"name : text\"\nemail = \"email : text\"\nphone = \"phone : text\"\n";
     let mut plan = Plan::people(&style.toml(), columns);
     plan.streams = plan.streams.replace(
-        "gone = ",
-        "short = { lacks = [\"email\", \"phone\"] }\ngone = ",
+        "removed = ",
+        "short = { lacks = [\"email\", \"phone\"] }\nremoved = ",
     );
     each(
         &cases,

@@ -214,8 +214,9 @@ fn lead_nowhere(style: Pages, cases: &[(&str, Wrong)]) {
     bench.sync().ended("ok", "all");
     let mut fresh = Bench::new(&plan(style));
     for bench in [&mut bench, &mut fresh] {
-        let before = crate::look::maybe(&bench.place.mirror(), "SELECT count(*) FROM own_people")
-            .unwrap_or(0);
+        let before =
+            crate::queries::maybe(&bench.place.mirror(), "SELECT count(*) FROM own_people")
+                .unwrap_or(0);
         each(
             cases,
             |(name, _)| (*name).to_owned(),
@@ -783,8 +784,8 @@ fn l6_not_found_behind_the_last_page() {
         // Ten fewer, behind a full page again: two readings.
         bench.write(&plan(style).job("[guard]\nremovals = \"50%\"\n"));
         bench.vendor.answers(answers(30));
-        assert_eq!(bench.sync().ended("ok", style).people().waiting, 10);
-        assert_eq!(bench.sync().ended("ok", style).people().gone, 10);
+        assert_eq!(bench.sync().ended("ok", style).people().unconfirmed, 10);
+        assert_eq!(bench.sync().ended("ok", style).people().removed, 10);
         // On the first page it is no list at all.
         bench.vendor.answers(|_| Reply::status(404));
         bench.sync().ended("failed", style).removed_none(style);

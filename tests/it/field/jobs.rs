@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rollbook::app::{Overlay, Places, Setup};
+use rollbook::setup::{Folders, Overlay, Setup};
 use serde_json::{Value, json};
 
 use super::bench::{Bench, Plan, each, id, once, people, persons, until};
@@ -129,12 +129,12 @@ fn j1_a_wait_is_bounded_by_the_timeout() {
         .says(&["another run still reads `classes`"], "who waited");
 }
 
-fn loaded(places: &Places) -> Setup {
+fn loaded(places: &Folders) -> Setup {
     Setup::load(places, &Overlay::default()).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-fn places(bench: &Bench) -> Places {
-    Places {
+fn places(bench: &Bench) -> Folders {
+    Folders {
         config: bench.place.path("config"),
         jobs: bench.place.path("jobs"),
         state: bench.place.path("state"),
@@ -182,7 +182,10 @@ fn j2_a_reload_while_two_jobs_read_the_same_stream() {
         0,
         "the first one brought the rows: {two:?}"
     );
-    assert_eq!(crate::look::count(&bench.place.mirror(), "own_users"), 20);
+    assert_eq!(
+        crate::queries::count(&bench.place.mirror(), "own_users"),
+        20
+    );
 }
 
 /// J2: a source that did not change keeps its limits through a reload: one request at once stays one.
@@ -293,9 +296,9 @@ fn j2_a_reload_that_changes_the_columns_of_a_run() {
                 .answers(move |_| Reply::json(&body).behind(&held));
             // The files change under the program, which is not started anew.
             let written = Bench::new(after);
-            let text = std::fs::read_to_string(written.place.path("config/vendors/own.toml"))
+            let text = std::fs::read_to_string(written.place.path("config/connectors/own.toml"))
                 .expect("a file");
-            bench.place.write("config/vendors/own.toml", &text);
+            bench.place.write("config/connectors/own.toml", &text);
             let setup = loaded(&places(&bench));
             let opens = gate.clone();
             let (one, taken) = bench.run_with("one", &gate, async |app, _| {
@@ -312,7 +315,7 @@ fn j2_a_reload_that_changes_the_columns_of_a_run() {
             bench
                 .run("one", Cause::Command, false)
                 .ended("ok", "with the new columns");
-            let table = crate::look::count(&bench.place.mirror(), "own_users");
+            let table = crate::queries::count(&bench.place.mirror(), "own_users");
             assert_eq!(table, 21, "{name}");
         },
     );
@@ -400,7 +403,7 @@ fn j3_the_vendor_changes_between_two_lists() {
                 );
                 let dangling = "SELECT count(*) FROM own_enrolments WHERE user_id NOT IN (SELECT id FROM own_users)";
                 assert_eq!(
-                    crate::look::one::<u64>(&bench.place.mirror(), dangling),
+                    crate::queries::one::<u64>(&bench.place.mirror(), dangling),
                     0,
                     "{name}"
                 );
@@ -430,7 +433,7 @@ fn j3_references_that_always_dangle() {
     let ran = bench.sync().says(&["7", "users"], "seven dangle");
     assert_eq!(bench.vendor.log().len(), 4, "read once more: {ran:?}");
     assert_eq!(
-        crate::look::count(&bench.place.mirror(), "own_enrolments"),
+        crate::queries::count(&bench.place.mirror(), "own_enrolments"),
         28,
         "they are there all the same"
     );

@@ -262,7 +262,7 @@ fn border(bench: &mut Bench, list: &Shared, style: Pages, leaving: &Leaving) {
         "SELECT count(*) FROM own_people_history WHERE _ended_run >= {first} AND id <> '{}'",
         id(leaver)
     );
-    let others: u64 = crate::look::one(&bench.place.mirror(), &others);
+    let others: u64 = crate::queries::one(&bench.place.mirror(), &others);
     assert_eq!(others, 0, "{name}: nobody else ever left");
 }
 
@@ -272,8 +272,8 @@ const CHANGES: &str = "name = \"name : text\"\nchanged = \"changed : timestamp\"
 fn changes(style: Pages) -> Plan {
     let mut plan = Plan::people(&style.toml(), CHANGES);
     plan.streams = plan.streams.replace(
-        "gone = ",
-        "since = { column = \"changed\", query = { since = \"{since}\" }, overlap = \"1s\", default = true, full_every = \"90d\" }\ngone = ",
+        "removed = ",
+        "since = { column = \"changed\", query = { since = \"{since}\" }, overlap = \"1s\", default = true, full_every = \"90d\" }\nremoved = ",
     );
     plan
 }
@@ -407,7 +407,7 @@ fn l13_a_stale_answer_never_replaces_a_newer_version() {
         let mut plan = Plan::people(&style.toml(), CHANGES);
         plan.streams = plan
             .streams
-            .replace("gone = ", "newest = \"changed\"\ngone = ");
+            .replace("removed = ", "newest = \"changed\"\nremoved = ");
         let fresh: Vec<Value> = (0..25).map(|number| changed(number, 100, "new")).collect();
         let stale: Vec<Value> = (0..25).map(|number| changed(number, 50, "old")).collect();
         let (mut bench, list) = Bench::of_list(style, &plan, fresh.clone());

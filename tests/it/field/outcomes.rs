@@ -36,7 +36,7 @@ fn changed_since(style: Pages, ask: &Ask, list: &Shared) -> Reply {
 fn l15_an_approved_run_reads_in_full_what_was_held() {
     let one = pages(Style::None, 0);
     let cases = [
-        ("by the description", changes(one, true, ""), one),
+        ("by the connector", changes(one, true, ""), one),
         (
             "by the job",
             changes(one, false, "[stream.people]\nmode = \"incremental\"\n"),
@@ -71,7 +71,7 @@ fn l15_an_approved_run_reads_in_full_what_was_held() {
             bench.pass(Duration::from_secs(60));
             let ran = bench.approve(&held).ended("ok", name);
             assert_eq!(
-                (ran.people().reading.as_str(), ran.people().gone),
+                (ran.people().reading.as_str(), ran.people().removed),
                 ("full", 20),
                 "{ran:?}"
             );
@@ -171,7 +171,7 @@ fn t10_why_of_a_row_that_was_rejected() {
             let first_words: String = reason.split(',').next().unwrap_or_default().to_owned();
             assert!(why.out.contains(&first_words), "{reason}: {why:?}");
             assert!(
-                !why.out.contains("gone") && !why.out.contains("removed"),
+                !why.out.contains("removed") && !why.out.contains("removed"),
                 "{why:?}"
             );
             assert!(!why.out.contains("2025-02-30"), "never a value: {why:?}");
@@ -382,7 +382,7 @@ fn commands_tell_of_an_incomplete_run() {
 #[test]
 fn without_its_deletion_feed_a_stream_is_not_ok() {
     let since = "since = { column = \"changed\", query = { since = \"{since}\" }, overlap = \"1s\", default = true, full_every = \"30d\" }\n\
-        gone = { absence = true, feed = { stream = \"audit\", key = \"person\", where = { action = \"D\" } } }";
+        removed = { absence = true, feed = { stream = \"audit\", key = \"person\", where = { action = \"D\" } } }";
     let none = "page = { by = \"none\" }";
     let audit = people(
         none,
@@ -390,8 +390,8 @@ fn without_its_deletion_feed_a_stream_is_not_ok() {
         "person = \"person : text\"\naction = \"action : text\"\n",
     )
     .replace("people", "audit")
-    .replace("gone = { absence = true }", "");
-    let fed = people(none, since, CHANGES).replacen("gone = { absence = true }", "", 1);
+    .replace("removed = { absence = true }", "");
+    let fed = people(none, since, CHANGES).replacen("removed = { absence = true }", "", 1);
     let plan = Plan::of(&[audit, fed].concat());
     let deleted = json!({"rows": [{"id": "A1", "person": id(7), "action": "D"}]});
     type Answer = fn() -> Reply;

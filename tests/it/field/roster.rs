@@ -1,4 +1,4 @@
-//! R5, R10, R11, L3, L5, L6 with the OneRoster description as it is shipped.
+//! R5, R10, R11, L3, L5, L6 with the OneRoster connector as it is shipped.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::bench::{Bench, Plan, each};
 use super::server::{Ask, Reply, Shared};
 use crate::people::{class, key, user, users};
 
-/// The shipped description, read by these streams.
+/// The shipped connector, read by these streams.
 fn plan(streams: &[&str]) -> Plan {
     let mut plan = Plan::of("");
     plan.extends = Some("oneroster");
@@ -53,7 +53,7 @@ fn cell(bench: &Bench, number: usize, column: &str) -> Option<String> {
 }
 
 fn live(bench: &Bench) -> u64 {
-    crate::look::count(&bench.place.mirror(), "own_users")
+    crate::queries::count(&bench.place.mirror(), "own_users")
 }
 
 /// R5: one name holds half an emoji.
@@ -108,7 +108,7 @@ fn r10_reference_lists_in_another_order() {
         let ran = bench.sync().ended("ok", turn);
         assert_eq!(ran.part("users").changed, 0, "{ran:?}");
     }
-    let history = crate::look::count(&bench.place.mirror(), "own_users_history");
+    let history = crate::queries::count(&bench.place.mirror(), "own_users_history");
     assert_eq!(history, 0);
     list.edit(|rows| drop(rows[3]["orgs"].as_array_mut().expect("a list").pop()));
     assert_eq!(
@@ -265,7 +265,7 @@ fn l5_null_behind_the_last_row() {
     }
 }
 
-/// L6: the shipped description asks for an order, which a server need not know.
+/// L6: the shipped connector asks for an order, which a server need not know.
 #[test]
 fn l6_a_server_that_knows_no_order() {
     for refused in ["sort", "orderBy"] {

@@ -13,14 +13,14 @@ const NAMES: &str = "name = \"name : text\"\nday = \"day : date\"\n";
 fn families() -> Plan {
     Plan::of(&format!(
         "{}[streams.members]\npath = \"/members/{{group}}\"\nrows = \"rows\"\nkey = [\"group_id\", \"id\"]\n\
-         for_each = {{ stream = \"people\", take = {{ group = \"id\" }} }}\ngone = {{ absence = true }}\n\n\
+         for_each = {{ stream = \"people\", take = {{ group = \"id\" }} }}\nremoved = {{ absence = true }}\n\n\
          [streams.members.columns]\ngroup_id = \"= {{group}} : text\"\nid = \"id : text\"\nname = \"name : text\"\n",
         people("page = { by = \"none\" }", "", NAMES)
     ))
 }
 
 fn members(bench: &Bench) -> u64 {
-    crate::look::count(&bench.place.mirror(), "own_members")
+    crate::queries::count(&bench.place.mirror(), "own_members")
 }
 
 /// The parents as they are now; three children of each.
@@ -126,7 +126,7 @@ fn r2_the_column_that_children_are_read_by_is_odd() {
 #[test]
 fn r2_children_of_a_parent_that_is_refused_stay() {
     let cases = [
-        // What is refused or gone may be said in a run that is well; a fault may not.
+        // What is refused or removed may be said in a run that is well; a fault may not.
         ("403", Reply::status(403), true),
         ("404", Reply::status(404), true),
         ("400", Reply::status(400), false),
@@ -341,7 +341,7 @@ fn r4_a_required_column_that_is_missing_or_odd() {
                     .ended("ok_with_rejects", reading)
                     .removed_none(name);
                 assert_eq!(ran.rejects_of("name"), 2, "{ran:?}");
-                assert_eq!(ran.people().waiting, 0, "{ran:?}");
+                assert_eq!(ran.people().unconfirmed, 0, "{ran:?}");
                 assert_eq!(bench.ids().len(), 40, "the new one is not there");
                 assert_eq!(bench.cell(&id(3), "name").as_deref(), Some("Name 3"));
                 assert_eq!(
@@ -494,8 +494,8 @@ fn t2_in_changes_and_in_short_rows() {
         "name = \"name : text\"\nchanged = \"changed : timestamp\"\n",
     );
     plan.streams = plan.streams.replace(
-        "gone = ",
-        "since = { column = \"changed\", query = { since = \"{since}\" }, overlap = \"1s\", default = true, full_every = \"30d\" }\ngone = ",
+        "removed = ",
+        "since = { column = \"changed\", query = { since = \"{since}\" }, overlap = \"1s\", default = true, full_every = \"30d\" }\nremoved = ",
     );
     let mut bench = Bench::new(&plan);
     let changed = |name: Option<&str>, hour: usize, count: usize| -> Vec<Value> {
@@ -527,7 +527,7 @@ fn t2_in_changes_and_in_short_rows() {
     );
     plan.streams = plan
         .streams
-        .replace("gone = ", "short = { lacks = [\"name\"] }\ngone = ");
+        .replace("removed = ", "short = { lacks = [\"name\"] }\nremoved = ");
     let mut bench = Bench::new(&plan);
     bench.vendor.answers(super::bench::all(&persons(40)));
     bench.sync().ended("ok", "first");
@@ -544,7 +544,7 @@ fn t2_in_changes_and_in_short_rows() {
 #[test]
 fn removals_need_one_reading_or_two() {
     let totals = [Total::Unsaid, Total::InHeader];
-    // Style, lines of `gone`, lines of the job, readings that it takes.
+    // Style, lines of `removed`, lines of the job, readings that it takes.
     let mut cases: Vec<(Pages, &str, &str, u64)> = vec![
         (pages(Style::None, 0), "", "", 1),
         (pages(Style::Cursor, 100), "", "", 1),
@@ -563,11 +563,11 @@ fn removals_need_one_reading_or_two() {
     each(
         &cases,
         |case| format!("{case:?}"),
-        |(style, gone, job, readings)| {
+        |(style, removed, job, readings)| {
             let mut plan = Plan::people(&style.toml(), NAMES).job(job);
             plan.streams = plan
                 .streams
-                .replace("absence = true", &format!("absence = true{gone}"));
+                .replace("absence = true", &format!("absence = true{removed}"));
             let (mut bench, list) = Bench::of_list(*style, &plan, persons(40));
             bench.sync().ended("ok", "first");
             list.edit(|rows| drop(rows.drain(20..22)));
@@ -576,19 +576,19 @@ fn removals_need_one_reading_or_two() {
                 let part = ran.people();
                 let expected = if reading == *readings { (2, 0) } else { (0, 2) };
                 assert_eq!(
-                    (part.gone, part.waiting),
+                    (part.removed, part.unconfirmed),
                     expected,
                     "reading {reading}: {ran:?}"
                 );
             }
             assert_eq!(bench.ids().len(), 38);
             let quiet = bench.sync().ended("ok", "quiet");
-            assert_eq!((quiet.people().gone, quiet.people().waiting), (0, 0));
+            assert_eq!((quiet.people().removed, quiet.people().unconfirmed), (0, 0));
         },
     );
 }
 
-/// Design: a row that a status calls gone needs no second reading; unconfirmed removals make the next reading a full one.
+/// Design: a row that a status calls removed needs no second reading; unconfirmed removals make the next reading a full one.
 #[test]
 fn removals_by_status_at_once_and_a_full_reading_while_some_are_unconfirmed() {
     let style = pages(Style::Offset, 15);
@@ -597,25 +597,29 @@ fn removals_by_status_at_once_and_a_full_reading_while_some_are_unconfirmed() {
         "state = \"state : text\"\nchanged = \"changed : timestamp\"\n",
     );
     plan.streams = plan.streams.replace(
-        "gone = { absence = true }",
-        "gone = { status = { column = \"state\", is = [\"left\"] }, absence = true }\n\
+        "removed = { absence = true }",
+        "removed = { status = { column = \"state\", is = [\"left\"] }, absence = true }\n\
          since = { column = \"changed\", query = { since = \"{since}\" }, overlap = \"1s\", default = true, full_every = \"7d\" }",
     );
     let row = |number: usize| json!({"id": id(number), "state": "here", "changed": "2026-03-01T01:00:00Z"});
     let (mut bench, list) = Bench::of_list(style, &plan, (0..40).map(row).collect());
     bench.sync().ended("ok", "first");
     list.edit(|rows| rows[3]["state"] = json!("left"));
-    assert_eq!(bench.full().ended("ok", "one left").people().gone, 1);
+    assert_eq!(bench.full().ended("ok", "one left").people().removed, 1);
     list.edit(|rows| drop(rows.remove(20)));
     bench.pass(Duration::from_secs(60));
     assert_eq!(
-        bench.full().ended("ok", "one is missing").people().waiting,
+        bench
+            .full()
+            .ended("ok", "one is missing")
+            .people()
+            .unconfirmed,
         1
     );
     bench.pass(Duration::from_secs(60));
     let next = bench.sync().ended("ok", "the next run");
     assert_eq!(
-        (next.people().reading.as_str(), next.people().gone),
+        (next.people().reading.as_str(), next.people().removed),
         ("full", 1),
         "{next:?}"
     );

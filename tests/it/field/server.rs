@@ -276,7 +276,7 @@ pub enum Total {
     InBody,
 }
 
-/// One way to give a list out, and the lines of a description that read it.
+/// One way to give a list out, and the lines of a connector that read it.
 #[derive(Clone, Copy, Debug)]
 pub struct Pages {
     pub style: Style,

@@ -233,8 +233,8 @@ fn l2_a_total_that_is_declared_useless() {
         assert_eq!(bench.ids().len(), 40, "{style:?} {total}");
         assert!(bench.vendor.log().len() <= 5, "one reading");
         list.edit(|rows| drop(rows.remove(20)));
-        assert_eq!(bench.sync().ended("ok", total).people().waiting, 1);
-        assert_eq!(bench.sync().ended("ok", total).people().gone, 1);
+        assert_eq!(bench.sync().ended("ok", total).people().unconfirmed, 1);
+        assert_eq!(bench.sync().ended("ok", total).people().removed, 1);
     }
 }
 
@@ -443,7 +443,7 @@ fn a_standing_list_costs_one_reading() {
                 let ran = bench.sync().ended("ok", reading);
                 let part = ran.people();
                 assert_eq!(
-                    (part.new, part.changed, part.gone, part.waiting),
+                    (part.new, part.changed, part.removed, part.unconfirmed),
                     (0, 0, 0, 0),
                     "{ran:?}"
                 );

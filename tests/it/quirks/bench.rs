@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use rollbook::app::{App, JobSetup, Overlay, Places, Setup, SourceSetup};
+use rollbook::app::App;
 use rollbook::clock::{Clock, TestClock};
-use rollbook::config::{Secrets, SourceLimits};
-use rollbook::sync::{Order, RunReport};
+use rollbook::setup::files::{Secrets, SourceLimits};
+use rollbook::setup::{Folders, JobSetup, Overlay, Setup, SourceSetup};
+use rollbook::sync::{RunOptions, RunReport};
 use rollbook_sandbox::{Options, Sandbox};
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -24,7 +25,7 @@ const STUDENTS: u64 = 24;
 const SMALLER: &[(&str, &str)] = &[
     ("size = 1000", "size = 20"),
     ("size = 200", "size = 6"),
-    ("again = { every = \"7d\"", "again = { every = \"20h\""),
+    ("reread = { every = \"7d\"", "reread = { every = \"20h\""),
 ];
 
 /// The morning of day zero at the invented school.
@@ -41,7 +42,7 @@ pub type Content = BTreeMap<String, Vec<Row>>;
 
 /// Which clock the program is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Watch {
+pub enum ProgressSink {
     /// The school's time, and no nap takes any: nobody waits for a vendor that is down.
     School,
     /// The real one, for what the vendor measures in real time.
@@ -52,16 +53,16 @@ pub enum Watch {
 static CONFIG: LazyLock<TempDir> = LazyLock::new(|| {
     let folder = TempDir::new().expect("a folder");
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
-    let vendors = folder.path().join("vendors");
-    fs::create_dir(&vendors).expect("a folder for descriptions");
+    let vendors = folder.path().join("connectors");
+    fs::create_dir(&vendors).expect("a folder for connectors");
     fs::copy(
         shipped.join("rollbook.toml"),
         folder.path().join("rollbook.toml"),
     )
     .expect("rollbook.toml");
-    for file in fs::read_dir(shipped.join("vendors")).expect("the shipped descriptions") {
+    for file in fs::read_dir(shipped.join("connectors")).expect("the shipped connectors") {
         let path = file.expect("an entry").path();
-        let mut text = fs::read_to_string(&path).expect("a description");
+        let mut text = fs::read_to_string(&path).expect("a connector");
         for (large, small) in SMALLER {
             text = text.replace(large, small);
         }
@@ -77,14 +78,19 @@ pub struct Checked {
     /// The vendor.
     pub vendor: &'static str,
     setup: Setup,
-    places: Places,
+    places: Folders,
     switches: Pairs,
-    watch: Watch,
+    watch: ProgressSink,
 }
 
 impl Checked {
     /// Loads and checks the shipped files, with settings of the source as an admin would write them.
-    pub fn load(vendor: &'static str, settings: Pairs, switches: Pairs, watch: Watch) -> Self {
+    pub fn load(
+        vendor: &'static str,
+        settings: Pairs,
+        switches: Pairs,
+        watch: ProgressSink,
+    ) -> Self {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let settings = settings.iter().map(owned).collect();
         let overlay = Overlay {
@@ -96,7 +102,7 @@ impl Checked {
             },
             ..Overlay::default()
         };
-        let places = Places {
+        let places = Folders {
             config: CONFIG.path().to_owned(),
             jobs: Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs"),
             state: PathBuf::new(),
@@ -130,7 +136,7 @@ impl Checked {
                 settings.texts.extend(addresses);
                 let source = SourceSetup {
                     config: source.config.clone(),
-                    description: source.description.clone(),
+                    connector: source.connector.clone(),
                     settings,
                     streams: source.streams.clone(),
                     fingerprint: source.fingerprint.clone(),
@@ -159,7 +165,6 @@ impl Checked {
             jobs: jobs.collect(),
             matches: Vec::new(),
             crosswalks: self.setup.crosswalks.clone(),
-            notes: self.setup.notes.clone(),
         }
     }
 }
@@ -201,7 +206,7 @@ impl Bench {
         let setup = self.app.setup();
         let mut reports = Vec::new();
         for job in setup.jobs.keys().map(|name| name.as_str()) {
-            let order = Order {
+            let order = RunOptions {
                 cause: rollbook::sync::Cause::Command,
                 full,
                 dry: false,
@@ -244,10 +249,10 @@ async fn program(checked: &Checked, sandbox: &Sandbox, state: &Path) -> App {
     let school = TestClock::at(MORNING.parse().expect("a time"));
     school.pass(Duration::from_secs(day * 86_400 + 60));
     let clock = match checked.watch {
-        Watch::School => school.clock(),
-        Watch::Real => Clock::system(),
+        ProgressSink::School => school.clock(),
+        ProgressSink::Real => Clock::system(),
     };
-    let places = Places {
+    let places = Folders {
         state: state.to_owned(),
         ..checked.places.clone()
     };

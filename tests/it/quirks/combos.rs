@@ -5,13 +5,13 @@ use std::path::Path;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::bench::{Bench, Checked, Pairs, Watch};
-use crate::look;
+use super::bench::{Bench, Checked, Pairs, ProgressSink};
+use crate::queries;
 
 const COMBOS: &str = "wisenet_combos";
 
 async fn mirrored(region: Pairs, switches: Pairs) -> (TempDir, Bench) {
-    let checked = Checked::load("wisenet", region, region, Watch::School);
+    let checked = Checked::load("wisenet", region, region, ProgressSink::School);
     let state = TempDir::new().expect("a folder");
     let bench = Bench::open(&checked, state.path(), switches).await;
     for report in bench.run(true).await {
@@ -33,7 +33,7 @@ fn references(mirror: &Path) -> Vec<(String, String, String)> {
             parts[2].to_owned(),
         )
     };
-    look::list::<String>(mirror, sql)
+    queries::list::<String>(mirror, sql)
         .into_iter()
         .map(split)
         .collect()
@@ -66,11 +66,11 @@ async fn labels_are_right_for_every_list_and_row_in_every_region() {
                  WHERE entry.description IS NOT row.{column}_label OR entry.code IS NOT row.{column}_code"
             );
             assert_eq!(
-                look::one::<u64>(&mirror, &wrong),
+                queries::one::<u64>(&mirror, &wrong),
                 0,
                 "{region:?} {stream}.{column}"
             );
-            labels += look::one::<u64>(
+            labels += queries::one::<u64>(
                 &mirror,
                 &format!("SELECT count({column}_label) FROM {view}"),
             );
@@ -78,24 +78,28 @@ async fn labels_are_right_for_every_list_and_row_in_every_region() {
             let sent = format!(
                 "SELECT count(*) FROM rollbook_columns WHERE stream = '{stream}' AND \"column\" = '{beside}'"
             );
-            if look::one::<u64>(&mirror, &sent) == 1 {
+            if queries::one::<u64>(&mirror, &sent) == 1 {
                 let other = format!(
                     "SELECT count(*) FROM {view} WHERE {beside} IS NOT NULL AND {beside} IS NOT {column}_label"
                 );
                 assert_eq!(
-                    look::one::<u64>(&mirror, &other),
+                    queries::one::<u64>(&mirror, &other),
                     0,
                     "{region:?} {stream}.{beside}"
                 );
                 compared +=
-                    look::one::<u64>(&mirror, &format!("SELECT count({beside}) FROM {view}"));
+                    queries::one::<u64>(&mirror, &format!("SELECT count({beside}) FROM {view}"));
             }
         }
         assert!(
             labels > 3_000 && compared > 3_000,
             "{region:?}: {labels}, {compared}"
         );
-        assert_eq!(look::count(&mirror, "rollbook_unlabelled"), 0, "{region:?}");
+        assert_eq!(
+            queries::count(&mirror, "rollbook_unlabelled"),
+            0,
+            "{region:?}"
+        );
         bench.close().await;
     }
 }
@@ -111,7 +115,7 @@ async fn a_region_picks_its_own_lists() {
             let sql = format!(
                 "SELECT combo FROM rollbook_columns WHERE stream = 'learners' AND \"column\" = '{column}'"
             );
-            look::one(&bench.mirror(), &sql)
+            queries::one(&bench.mirror(), &sql)
         };
         assert_eq!(
             (list("gender_id").as_str(), list("nationality_id").as_str()),
@@ -127,27 +131,30 @@ async fn all_lists_are_read_with_a_request_each_and_an_unchanged_one_writes_noth
     let (_state, bench) = mirrored(&[], &[("quota_per_day", "1000"), ("past_end", "empty")]).await;
     let mirror = bench.mirror();
     let lists = format!("SELECT count(DISTINCT list) FROM {COMBOS}");
-    assert_eq!(look::one::<u64>(&mirror, &lists), 168);
-    let kinds: Vec<String> = look::list(
+    assert_eq!(queries::one::<u64>(&mirror, &lists), 168);
+    let kinds: Vec<String> = queries::list(
         &mirror,
         &format!("SELECT DISTINCT typeof(code) FROM {COMBOS} WHERE code IS NOT NULL"),
     );
     assert_eq!(kinds, ["text"]);
     for code in ["@@", "NS", "01", "008"] {
         let found = format!("SELECT count(*) FROM {COMBOS} WHERE code = '{code}'");
-        assert!(look::one::<u64>(&mirror, &found) > 0, "{code}");
+        assert!(queries::one::<u64>(&mirror, &found) > 0, "{code}");
     }
-    let (rows, kept) = (look::data(&mirror), look::content(&mirror, is_derived));
+    let (rows, kept) = (
+        queries::data(&mirror),
+        queries::content(&mirror, is_derived),
+    );
     let before = bench.sandbox.describe();
     let report = combos(&bench).await;
     let record = &report.streams[0].record;
     assert_eq!(
-        (record.pages, record.new, record.changed, record.gone),
+        (record.pages, record.new, record.changed, record.removed),
         (168, 0, 0, 0)
     );
     assert_eq!(record.unchanged, before.vendors["wisenet"]["combos"]);
-    assert_eq!(look::data(&mirror), rows);
-    assert_eq!(look::content(&mirror, is_derived), kept);
+    assert_eq!(queries::data(&mirror), rows);
+    assert_eq!(queries::content(&mirror, is_derived), kept);
     bench.close().await;
 }
 
@@ -161,12 +168,12 @@ fn is_derived(table: &str) -> bool {
 }
 
 async fn combos(bench: &Bench) -> rollbook::sync::RunReport {
-    let order = rollbook::sync::Order {
+    let order = rollbook::sync::RunOptions {
         cause: rollbook::sync::Cause::Command,
         full: true,
         dry: false,
     };
-    let nobody: rollbook::sync::Watch = std::sync::Arc::new(|_| {});
+    let nobody: rollbook::sync::ProgressSink = std::sync::Arc::new(|_| {});
     bench
         .app
         .run(COMBOS, order, &CancellationToken::new(), &nobody)
@@ -175,30 +182,30 @@ async fn combos(bench: &Bench) -> rollbook::sync::RunReport {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_is_forbidden_is_named_and_keeps_what_it_had() {
-    let checked = Checked::load("wisenet", &[], &[], Watch::School);
+    let checked = Checked::load("wisenet", &[], &[], ProgressSink::School);
     let state = TempDir::new().expect("a folder");
     let bench = Bench::open(&checked, state.path(), &[]).await;
     combos(&bench).await;
-    let before = look::content(&bench.mirror(), |table| table == COMBOS);
+    let before = queries::content(&bench.mirror(), |table| table == COMBOS);
     bench.close().await;
     let forbidden: Pairs = &[("forbid", "combos/genders")];
     let bench = Bench::open(&checked, state.path(), forbidden).await;
     let report = combos(&bench).await;
     let record = &report.streams[0].record;
     assert_eq!(
-        (record.outcome.as_str(), record.pages, record.gone),
+        (record.outcome.as_str(), record.pages, record.removed),
         ("incomplete", 167, 0),
         "what had rows and is refused now is stale: {record:?}"
     );
-    let sentence = record.sentence.as_deref().unwrap_or_default();
+    let message = record.message.as_deref().unwrap_or_default();
     assert!(
-        sentence.starts_with("could not read genders: ")
-            && sentence.contains("lacks the right")
-            && sentence.ends_with("its rows stay as they are"),
-        "{sentence}"
+        message.starts_with("could not read genders: ")
+            && message.contains("lacks the right")
+            && message.ends_with("its rows are unchanged"),
+        "{message}"
     );
     assert_eq!(
-        look::content(&bench.mirror(), |table| table == COMBOS),
+        queries::content(&bench.mirror(), |table| table == COMBOS),
         before
     );
     bench.close().await;
@@ -214,14 +221,14 @@ async fn ids_that_no_list_holds_are_counted_and_have_no_label() {
             "SELECT count(DISTINCT {column}) || '|' || count(*) FROM wisenet_{stream}_labelled AS row \
              WHERE {column} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {COMBOS} AS entry WHERE entry.list = '{list}' AND entry.id = row.{column})"
         );
-        let counts: String = look::one(&mirror, &sql);
+        let counts: String = queries::one(&mirror, &sql);
         if counts != "0|0" {
             missed.push(format!("{stream}|{column}|{list}|{counts}"));
         }
     }
     let counted = "SELECT stream || '|' || \"column\" || '|' || list || '|' || codes || '|' || rows FROM rollbook_unlabelled ORDER BY stream, \"column\"";
     missed.sort();
-    let mut counted: Vec<String> = look::list(&mirror, counted);
+    let mut counted: Vec<String> = queries::list(&mirror, counted);
     counted.sort();
     assert!(missed.len() > 20, "{missed:?}");
     assert_eq!(counted, missed);
@@ -231,25 +238,26 @@ async fn ids_that_no_list_holds_are_counted_and_have_no_label() {
 /// On the third day the vendor rewords an entry: the views say it anew, and the history as it was.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_label_can_be_read_as_it_was() {
-    let checked = Checked::load("wisenet", &[], &[], Watch::School);
+    let checked = Checked::load("wisenet", &[], &[], ProgressSink::School);
     let state = TempDir::new().expect("a folder");
     let mut moments: Vec<String> = Vec::new();
     for _ in 0..=3 {
         let bench = Bench::open(&checked, state.path(), &[]).await;
         bench.run(true).await;
         let now = "SELECT max(ended) FROM rollbook_runs";
-        moments.push(look::one(&bench.mirror(), now));
+        moments.push(queries::one(&bench.mirror(), now));
         bench.close().await;
     }
     let mirror = state.path().join("mirror.db");
     let reworded = "FROM wisenet_combos_history WHERE list = 'results' AND _ended = 'changed'";
-    let (id, old): (i64, String) = look::open(&mirror)
+    let (id, old): (i64, String) = queries::open(&mirror)
         .query_row(&format!("SELECT id, description {reworded}"), [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
         .expect("one that was reworded");
-    let labels =
-        |sql: &str| -> Vec<String> { look::list(&mirror, &sql.replace("{id}", &id.to_string())) };
+    let labels = |sql: &str| -> Vec<String> {
+        queries::list(&mirror, &sql.replace("{id}", &id.to_string()))
+    };
     let now = labels(
         "SELECT DISTINCT result_id_label FROM wisenet_unit_enrolments_labelled WHERE result_id = {id}",
     );

@@ -8,7 +8,7 @@ use futures_util::stream;
 use rollbook::sync::{Outcome, RunReport};
 use tempfile::TempDir;
 
-use super::bench::{Bench, Checked, Content, Pairs, Row, Watch, copied};
+use super::bench::{Bench, Checked, Content, Pairs, ProgressSink, Row, copied};
 
 /// Rows of a table that are tried at the same time.
 const AT_ONCE: usize = 4;
@@ -27,13 +27,13 @@ pub enum Then {
     /// What was received contradicts itself, which a message with this part says: rows may lack, none that was there
     /// is lost.
     Incomplete(&'static str),
-    /// The guard holds it back with this part of a sentence, and nothing is lost.
+    /// The guard holds it back with this part of a message, and nothing is lost.
     Held(&'static str),
     /// It fails with this part of a message, and what it could not read is as it was.
     Fails(&'static str),
     /// The same, and what is told by the stream that failed is not known of the others.
     FailsWithNews(&'static str),
-    /// The vendor refuses a stream that it may refuse, with this part of a sentence; the others are read.
+    /// The vendor refuses a stream that it may refuse, with this part of a message; the others are read.
     NotServed(&'static str),
 }
 
@@ -66,7 +66,7 @@ pub struct Table {
     /// Switches of the sandbox, also of the undisturbed one.
     pub switches: Pairs,
     /// Which clock the program is given.
-    pub watch: Watch,
+    pub watch: ProgressSink,
     /// The quirks.
     pub quirks: Vec<Quirk>,
 }
@@ -105,7 +105,7 @@ async fn good(checked: &Checked) -> Good {
     let (carried, reports) = read(checked, today.path(), &[]).await;
     for part in reports.iter().flat_map(|run| &run.streams) {
         assert_eq!(
-            (&part.record.outcome, &part.record.sentence),
+            (&part.record.outcome, &part.record.message),
             (&Outcome::Ok, &None),
             "{}",
             part.record.stream
@@ -227,14 +227,14 @@ fn said(reports: &[RunReport]) -> Vec<String> {
     let parts = reports
         .iter()
         .flat_map(|run| &run.streams)
-        .filter(|part| part.record.outcome != Outcome::Ok || part.record.sentence.is_some());
+        .filter(|part| part.record.outcome != Outcome::Ok || part.record.message.is_some());
     let parts = parts.map(|part| {
-        let sentence = part.record.sentence.as_deref().unwrap_or("-");
-        format!("{} {}: {sentence}", part.record.stream, part.record.outcome)
+        let message = part.record.message.as_deref().unwrap_or("-");
+        format!("{} {}: {message}", part.record.stream, part.record.outcome)
     });
     let whole = reports.iter().filter(|run| run.streams.is_empty());
     parts
-        .chain(whole.map(|run| format!("{}: {:?}", run.outcome, run.sentence)))
+        .chain(whole.map(|run| format!("{}: {:?}", run.outcome, run.message)))
         .collect()
 }
 

@@ -6,7 +6,7 @@ use rollbook::sync::{Outcome, RunReport};
 use rollbook_sandbox::Change;
 use tempfile::TempDir;
 
-use super::bench::{Bench, Checked, Content, Pairs, Watch};
+use super::bench::{Bench, Checked, Content, Pairs, ProgressSink};
 
 /// The values of a column, over all rows.
 fn values(content: &Content, stream: &str, column: &str) -> BTreeSet<String> {
@@ -16,13 +16,13 @@ fn values(content: &Content, stream: &str, column: &str) -> BTreeSet<String> {
         .collect()
 }
 
-fn sentence(reports: &[RunReport], stream: &str) -> (Outcome, String) {
+fn message(reports: &[RunReport], stream: &str) -> (Outcome, String) {
     let parts = reports.iter().flat_map(|run| &run.streams);
     let part = parts.into_iter().find(|part| part.record.stream == stream);
     let part = part.expect("the stream was read");
     (
         part.record.outcome,
-        part.record.sentence.clone().unwrap_or_default(),
+        part.record.message.clone().unwrap_or_default(),
     )
 }
 
@@ -30,7 +30,7 @@ fn sentence(reports: &[RunReport], stream: &str) -> (Outcome, String) {
 /// none leaves who is still there, and two readings later the mirror is what a fresh one is.
 #[tokio::test(flavor = "multi_thread")]
 async fn users_that_move_between_pages() {
-    let checked = Checked::load("webuntis", &[], &[], Watch::School);
+    let checked = Checked::load("webuntis", &[], &[], ProgressSink::School);
     for switches in [&[][..], &[("total", "right")]] {
         for page in [1, 2] {
             for at in [0, 20] {
@@ -82,7 +82,7 @@ async fn a_flux_that_nobody_knows() {
         "wapi",
         &[("points_since", "2026-03-01T00:00:00Z")],
         &[],
-        Watch::School,
+        ProgressSink::School,
     );
     for switches in [
         &[("not_exist", "400"), ("error_body", "ResponseStatus")],
@@ -97,7 +97,7 @@ async fn a_flux_that_nobody_knows() {
         let control = bench.sandbox.control("wapi").expect("its control");
         control.edits.after_page("fluxs", 0, Change::Insert(0));
         let reports = bench.run(false).await;
-        let (outcome, said) = sentence(&reports, "datas");
+        let (outcome, said) = message(&reports, "datas");
         assert_eq!(outcome, Outcome::Ok, "{switches:?}: {said}");
         assert!(
             said.starts_with("not served: 800000: "),
@@ -113,7 +113,7 @@ async fn a_flux_that_nobody_knows() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flux_that_goes_leaves_its_points() {
     let settings = &[("points_since", "2026-03-01T00:00:00Z")];
-    let checked = Checked::load("wapi", settings, &[], Watch::School);
+    let checked = Checked::load("wapi", settings, &[], ProgressSink::School);
     let folder = TempDir::new().expect("a folder");
     let before = read(&checked, folder.path(), &[]).await;
     let bench = Bench::open(&checked, folder.path(), &[("flux_fate", "deleted")]).await;
@@ -121,33 +121,33 @@ async fn a_flux_that_goes_leaves_its_points() {
     for _ in 0..3 {
         bench.run(false).await;
         let after = bench.content();
-        let gone = |stream: &str, column: &str| -> Vec<String> {
+        let removed = |stream: &str, column: &str| -> Vec<String> {
             let (before, after) = (
                 values(&before, stream, column),
                 values(&after, stream, column),
             );
             before.difference(&after).cloned().collect()
         };
-        assert_eq!(gone("points", "data_id"), [""; 0]);
-        runs.push((gone("fluxes", "id"), gone("datas", "flux_id")));
+        assert_eq!(removed("points", "data_id"), [""; 0]);
+        runs.push((removed("fluxes", "id"), removed("datas", "flux_id")));
     }
-    let (there, gone) = (Vec::new(), vec!["2112".to_owned()]);
+    let (there, removed) = (Vec::new(), vec!["2112".to_owned()]);
     assert_eq!(
         runs,
         [
-            (gone.clone(), there),
-            (gone.clone(), gone.clone()),
-            (gone.clone(), gone)
+            (removed.clone(), there),
+            (removed.clone(), removed.clone()),
+            (removed.clone(), removed)
         ]
     );
     bench.close().await;
 }
 
-/// wapi.md 6: what a short form lacks is not gone.
+/// wapi.md 6: what a short form lacks is not removed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_short_form_takes_nothing_away() {
     let settings = &[("points_since", "2026-03-01T00:00:00Z")];
-    let checked = Checked::load("wapi", settings, &[], Watch::School);
+    let checked = Checked::load("wapi", settings, &[], ProgressSink::School);
     let folder = TempDir::new().expect("a folder");
     let long = read(&checked, folder.path(), &[("short_lists", "false")]).await;
     let short = read(&checked, folder.path(), &[("short_lists", "true")]).await;
@@ -173,11 +173,11 @@ async fn read(checked: &Checked, state: &std::path::Path, switches: Pairs) -> Co
 /// An empty list is believed when changes are asked for, and held back when everything is.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_is_suddenly_empty() {
-    let checked = Checked::load("wisenet", &[], &[], Watch::School);
+    let checked = Checked::load("wisenet", &[], &[], ProgressSink::School);
     let folder = TempDir::new().expect("a folder");
     let before = read(&checked, folder.path(), &[]).await;
     let bench = Bench::open(&checked, folder.path(), &[("empty", "learners")]).await;
-    let (outcome, said) = sentence(&bench.run(true).await, "learners");
+    let (outcome, said) = message(&bench.run(true).await, "learners");
     assert_eq!(outcome, Outcome::Held);
     assert!(said.contains("received 0 of 24 rows"), "{said}");
     assert_eq!(bench.content()["learners"], before["learners"]);

@@ -1,6 +1,6 @@
 //! The knobs of wapi.md 10, and the assumptions of wapi.md 12 that show on the wire.
 
-use super::bench::{Pairs, Watch};
+use super::bench::{Pairs, ProgressSink};
 use super::expect::Then::{Except, Fails, Noted, Same};
 use super::expect::{Quirk, Table, check, quirk};
 
@@ -13,7 +13,7 @@ async fn every_knob_of_wapi() {
         vendor: "wapi",
         settings: RECENT,
         switches: &[],
-        watch: Watch::School,
+        watch: ProgressSink::School,
         quirks: knobs(),
     })
     .await;
@@ -25,7 +25,7 @@ async fn old_points_of_wapi() {
         vendor: "wapi",
         settings: &[],
         switches: &[],
-        watch: Watch::School,
+        watch: ProgressSink::School,
         quirks: old_points(),
     })
     .await;
@@ -66,7 +66,7 @@ fn knobs() -> Vec<Quirk> {
         // The code is in words for people only, so a status that passes must tell.
         quirk(
             &[("error_body", "html"), ("max_points", "100")],
-            Fails("answered 400"),
+            Fails("returned 400"),
         ),
         quirk(
             &[
@@ -113,7 +113,7 @@ fn old_points() -> Vec<Quirk> {
         // A cell without a value, and no reason to reject a point.
         quirk(
             &[("nan", "true")],
-            Noted("`v`: NaN or Infinity was taken as no value", &["points.v"]),
+            Noted("`v`: NaN or Infinity was stored as null", &["points.v"]),
         ),
         quirk(&[("corrected", "1")], Except(&["points"])),
         quirk(

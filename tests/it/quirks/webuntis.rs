@@ -1,6 +1,6 @@
 //! The quirks of webuntis-oneroster.md 4.1 and the switches of webuntis-oneroster.md 4.4.
 
-use super::bench::{Pairs, Watch};
+use super::bench::{Pairs, ProgressSink};
 use super::expect::Then::{self, Counts, Except, Fails, Held, Incomplete, Noted, Same};
 use super::expect::{Quirk, Table, check, quirk};
 
@@ -10,7 +10,7 @@ async fn every_quirk_of_webuntis() {
         vendor: "webuntis",
         settings: &[],
         switches: &[],
-        watch: Watch::School,
+        watch: ProgressSink::School,
         quirks: quirks(),
     })
     .await;
@@ -28,7 +28,7 @@ async fn tokens_of_webuntis_grow_old() {
         vendor: "webuntis",
         settings: &[],
         switches: &[],
-        watch: Watch::Real,
+        watch: ProgressSink::Real,
         quirks,
     })
     .await;
@@ -70,7 +70,7 @@ fn quirks() -> Vec<Quirk> {
         quirk(&[("forbidden", "classes")], Fails("lacks the right")),
         quirk(
             &[("forbidden", "classes"), ("forbidden_status", "401")],
-            Fails("does not accept our token"),
+            Fails("does not accept the token"),
         ),
         quirk(&[("limit_cap", "7")], Same),
         quirk(&[("limit_cap", "7"), ("above_cap", "reject")], Fails("400")),
@@ -80,7 +80,7 @@ fn quirks() -> Vec<Quirk> {
         quirk(&[("sort", "ignored")], Same),
         quirk(
             &[("sort", "ignored"), ("order", "random")],
-            Incomplete("were received twice"),
+            Incomplete("rows twice"),
         ),
         quirk(&[("order", "random")], Same),
         quirk(&[("total", "absent")], Same),
@@ -98,11 +98,11 @@ fn quirks() -> Vec<Quirk> {
         quirk(&[("link", "next_at_end")], Same),
         quirk(
             &[("offset", "pages")],
-            Incomplete("counts something else than rows in `offset`"),
+            Incomplete("does not count rows in `offset`"),
         ),
         quirk(
             &[("offset", "ignored")],
-            Incomplete("the same page was received twice"),
+            Incomplete("received the same page twice"),
         ),
         // Among the pages of a long list it is nothing. A list of one page is empty at the second request: behind the one
         // that finds out whose account it is, or (at the third) in the second run. The next run is well again.
@@ -144,7 +144,7 @@ fn quirks() -> Vec<Quirk> {
         Quirk {
             switches: &[("timestamps", "no_fraction")],
             carried: Noted(
-                "received in an older version than the one kept",
+                "received in an older version than the stored one",
                 &["*.date_last_modified"],
             ),
             fresh: CHANGED,
@@ -163,7 +163,7 @@ fn quirks() -> Vec<Quirk> {
         quirk(
             &[("dangling", "true")],
             Noted(
-                "rows point to rows of users that are not there, in two readings",
+                "rows point to rows of users that do not exist, in two readings",
                 &["enrollments"],
             ),
         ),

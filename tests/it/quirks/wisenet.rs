@@ -1,6 +1,6 @@
 //! The switches of wisenet.md 13.
 
-use super::bench::{Pairs, Watch};
+use super::bench::{Pairs, ProgressSink};
 use super::expect::Then::{
     self, Counts, Except, Fails, FailsWithNews, Incomplete, NotServed, Noted, Same,
 };
@@ -12,7 +12,7 @@ async fn every_switch_of_wisenet() {
         vendor: "wisenet",
         settings: &[],
         switches: &[],
-        watch: Watch::School,
+        watch: ProgressSink::School,
         quirks: quirks(),
     })
     .await;
@@ -30,7 +30,7 @@ async fn every_region_of_wisenet() {
             vendor: "wisenet",
             settings: region,
             switches: region,
-            watch: Watch::School,
+            watch: ProgressSink::School,
             quirks,
         })
         .await;
@@ -48,7 +48,7 @@ async fn what_wisenet_measures_in_real_time() {
         vendor: "wisenet",
         settings: &[],
         switches: &[],
-        watch: Watch::Real,
+        watch: ProgressSink::Real,
         quirks,
     })
     .await;
@@ -67,7 +67,7 @@ const TIMES: &[&str] = &[
 const fn less_exact(switches: Pairs) -> Quirk {
     Quirk {
         switches,
-        carried: Noted("received in an older version than the one kept", TIMES),
+        carried: Noted("received in an older version than the stored one", TIMES),
         fresh: CHANGED,
     }
 }
@@ -99,13 +99,13 @@ fn quirks() -> Vec<Quirk> {
         Quirk {
             switches: &[("unstable_order", "on")],
             carried: Same,
-            fresh: Incomplete("were received twice"),
+            fresh: Incomplete("rows twice"),
         },
         quirk(&[("touch_between_pages", "on")], Counts),
         quirk(&[("same_stamp", "150")], CHANGED),
         quirk(&[("extra_fields", "on")], Same),
         quirk(&[("unknown_combo_ids", "on")], Counts),
-        quirk(&[("quota_per_day", "20")], Fails("answered 429")),
+        quirk(&[("quota_per_day", "20")], Fails("returned 429")),
         quirk(&[("fail_call", "9"), ("fail_status", "502")], Same),
         quirk(&[("fail_call", "9"), ("fail_status", "503")], Same),
         quirk(&[("fail_call", "9"), ("fail_status", "504")], Same),
@@ -136,6 +136,6 @@ fn quirks() -> Vec<Quirk> {
             &[("auth.token_error", "invalid_client")],
             Fails("refused the credential (401, invalid_client)"),
         ),
-        quirk(&[("revoked", "on")], Fails("a person must sign in")),
+        quirk(&[("revoked", "on")], Fails("sign-in needed")),
     ]
 }

@@ -1,10 +1,10 @@
 //! What `rollbook combos import` says of every kind of difference.
 
 use super::*;
-use crate::sheets::commas;
+use crate::spreadsheets::commas;
 
 #[test]
-fn every_difference_is_told_with_its_row() {
+fn every_difference_is_shown_with_its_row() {
     let entry = |code: &str, label: &str, active| MirrorEntry {
         code: Some(code.to_owned()),
         label: Some(label.to_owned()),
@@ -35,11 +35,11 @@ fn every_difference_is_told_with_its_row() {
          outcomes (0 entries the same)\n\
          \x20 only in the file    30  Failed                                  sheet lists, row 4\n\
          \x20 only in the mirror  NS  Never                                   retired\n\
-         \x20 other words         20  Pass – in the mirror Passed             sheet lists, row 3\n\
+         \x20 other label         20  Pass – in the mirror Passed             sheet lists, row 3\n\
          \x20 zeros lost?         0   a number in the file; may have been 00  sheet lists, row 2\n\
-         \x20 twice in the file   30                                          sheet lists, row 5\n\
+         \x20 listed twice        30                                          sheet lists, row 5\n\
          • only in the file: `Genderz` (1 entry from sheet lists, row 7; did you mean `genders`?)\n\
          • only in the mirror: states\n\
-         • sheet lists, row 8: the row names no list; it is passed over\n"
+         • sheet lists, row 8: the row names no list; it is skipped\n"
     );
 }

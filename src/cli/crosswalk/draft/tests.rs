@@ -1,8 +1,8 @@
 //! Drafts: what is sure is a line, what is a guess is a comment, and nothing that a vendor wrote breaks the file.
 
 use super::*;
-use crate::config::CrosswalkConfig;
-use crate::model::{Document, FileText};
+use crate::document::{Document, FileText};
+use crate::setup::files::CrosswalkConfig;
 
 fn entry(id: &str, code: Option<&str>, label: &str, active: bool) -> ComboEntry {
     ComboEntry {
@@ -111,9 +111,11 @@ fn entries_are_named_by_what_tells_them_apart() {
 
 #[test]
 fn a_column_without_codes_is_cut_with_a_word() {
-    let values: Vec<String> = (0..MOST + 3).map(|number| format!("v{number}")).collect();
+    let values: Vec<String> = (0..MAX_VALUES + 3)
+        .map(|number| format!("v{number}"))
+        .collect();
     let values: Vec<(&str, u64)> = values.iter().map(|value| (value.as_str(), 1)).collect();
     let draft = drafted(&[], &values);
-    assert!(draft.contains("# and 3 more values: is this a column of codes?\n"));
+    assert!(draft.contains("# and 3 more values; does this column have codes?\n"));
     assert!(!draft.contains("\"v500\""));
 }

@@ -47,13 +47,13 @@ fn values_stand_in_columns_and_odd_ones_stay_on_their_line() {
          \x20 \"aide\"  1,200 rows  same words: `A` (Aide)\n\
          \x20 \"a\\nb\"  1 row\n"
     );
-    let many = (0..SHOWN + 2).map(|number| unmapped(&number.to_string(), 1, &[]));
+    let many = (0..MAX_SHOWN + 2).map(|number| unmapped(&number.to_string(), 1, &[]));
     let said = said(many.collect());
     assert!(
         said.ends_with("  and 2 more (--json shows all)\n"),
         "{said}"
     );
-    assert_eq!(said.lines().count(), SHOWN + 2);
+    assert_eq!(said.lines().count(), MAX_SHOWN + 2);
 }
 
 #[test]

@@ -63,11 +63,11 @@ fn a_line_has_its_priority_and_its_fields() {
 #[test]
 fn a_long_value_is_cut_between_letters() {
     let mut line = Line(Vec::new());
-    line.put("MESSAGE", &"ä".repeat(LONGEST));
-    assert_eq!(fields(&line.0)[0].1.len(), LONGEST);
+    line.put("MESSAGE", &"ä".repeat(MAX_FIELD));
+    assert_eq!(fields(&line.0)[0].1.len(), MAX_FIELD);
     line.0.clear();
-    line.put("MESSAGE", &format!("x{}", "ä".repeat(LONGEST)));
-    assert_eq!(fields(&line.0)[0].1.len(), LONGEST - 1);
+    line.put("MESSAGE", &format!("x{}", "ä".repeat(MAX_FIELD)));
+    assert_eq!(fields(&line.0)[0].1.len(), MAX_FIELD - 1);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_journal_that_reads_nothing_stops_nobody_and_hears_of_the_loss_later() {
         let message = pairs.iter().find(|(name, _)| name == "MESSAGE");
         let message = message.map(|(_, value)| value.as_str()).unwrap_or_default();
         match message.split_once(' ') {
-            Some((count, "lines of the log were lost because nobody took them")) => {
+            Some((count, "log lines were lost because the reader was too slow")) => {
                 lost = count.parse::<u64>().ok();
             }
             _ => read += 1,

@@ -1,4 +1,4 @@
-//! A job's life as states, and what is told of it.
+//! Alerts for sequences of states of a job or a source.
 
 use jiff::SignedDuration;
 
@@ -15,52 +15,52 @@ fn time(hour: i64) -> Timestamp {
     start + SignedDuration::from_hours(hour)
 }
 
-fn failed(failures: u32) -> Facts {
-    Facts {
+fn failed(failures: u32) -> JobFacts {
+    JobFacts {
         failures,
-        sentence: Some("users: the vendor answered 500".into()),
+        message: Some("users: the vendor answered 500".into()),
         good: Some(time(0)),
-        ..Facts::default()
+        ..JobFacts::default()
     }
 }
 
-fn incomplete(incomplete_runs: u32) -> Facts {
-    Facts {
+fn incomplete(incomplete_runs: u32) -> JobFacts {
+    JobFacts {
         incomplete_runs,
-        sentence: Some("users: 90 of 100 rows were received".into()),
+        message: Some("users: 90 of 100 rows were received".into()),
         good: Some(time(0)),
-        ..Facts::default()
+        ..JobFacts::default()
     }
 }
 
-fn good(hour: i64) -> Facts {
-    Facts {
+fn good(hour: i64) -> JobFacts {
+    JobFacts {
         good: Some(time(hour)),
-        ..Facts::default()
+        ..JobFacts::default()
     }
 }
 
-/// Walks a job through its states, an hour each, and gives the kinds that each hour tells.
-fn walk(states: &[Facts]) -> Vec<Vec<&'static str>> {
-    let mut told = Vec::new();
+/// Takes a job through its states, one an hour, and returns the alerts of each hour.
+fn walk(states: &[JobFacts]) -> Vec<Vec<&'static str>> {
+    let mut active = Vec::new();
     let hours = states.iter().zip(1..);
     hours
         .map(|(facts, hour)| {
-            let judged = judge("roster", facts, &told, LIMITS, time(hour));
-            told = judged.told;
-            judged.tell.iter().map(|(kind, _)| kind.word()).collect()
+            let plan = evaluate_job("roster", facts, &active, LIMITS, time(hour));
+            active = plan.active;
+            plan.send.iter().map(|(kind, _)| kind.as_str()).collect()
         })
         .collect()
 }
 
 #[test]
-fn a_problem_is_told_once_and_its_end_once() {
-    let parked = Facts {
+fn a_problem_and_its_end_are_alerted_once() {
+    let parked = JobFacts {
         parked: true,
         due: Some(time(-100)),
         ..failed(5)
     };
-    let held = |run| Facts {
+    let held = |run| JobFacts {
         held: Some(run),
         ..failed(1)
     };
@@ -87,7 +87,7 @@ fn a_problem_is_told_once_and_its_end_once() {
             vec![vec!["incomplete"], vec![], vec!["recovered"], vec![]],
         ),
         (
-            "incomplete, then failing, then incomplete: each is told",
+            "incomplete, then failing, then incomplete: each is alerted",
             vec![incomplete(3), failed(3), incomplete(3), good(4)],
             vec![
                 vec!["incomplete"],
@@ -97,7 +97,7 @@ fn a_problem_is_told_once_and_its_end_once() {
             ],
         ),
         (
-            "a new plan held each time is one story",
+            "a new difference held each time is one alert",
             vec![held(7), held(8), good(3)],
             vec![vec!["held"], vec![], vec!["recovered"]],
         ),
@@ -107,12 +107,12 @@ fn a_problem_is_told_once_and_its_end_once() {
             vec![vec!["held"], vec![], vec![], vec!["recovered"]],
         ),
         (
-            "parked is told of the source, and nothing else of the job meanwhile",
+            "parked is alerted for the source, and nothing for the job meanwhile",
             vec![parked.clone(), parked.clone(), good(3)],
             vec![none.clone(); 3],
         ),
         (
-            "failing, then parked: the source's story ends it",
+            "failing, then parked: the source's alert replaces it",
             vec![failed(3), parked.clone(), parked, good(4)],
             vec![vec!["failing"], vec![], vec![], vec![]],
         ),
@@ -123,10 +123,10 @@ fn a_problem_is_told_once_and_its_end_once() {
 
 const LOST: &str = "users: get a token for own: sign-in needed; run `rollbook login own`";
 
-fn waits(job: &str, why: &str, reason: ParkReason) -> ParkedJob {
+fn waits(job: &str, message: &str, reason: ParkReason) -> ParkedJob {
     ParkedJob {
         job: job.to_owned(),
-        why: why.to_owned(),
+        message: message.to_owned(),
         reason,
     }
 }
@@ -142,7 +142,7 @@ fn source(parked: &[&str], hour: i64) -> SourceFacts {
 }
 
 #[test]
-fn a_source_that_lets_nobody_in_is_one_story_of_all_its_jobs() {
+fn a_source_without_a_sign_in_is_one_alert_for_all_its_jobs() {
     let both = ["rosters", "lessons"];
     for (name, states, expected) in [
         (
@@ -176,12 +176,12 @@ fn a_source_that_lets_nobody_in_is_one_story_of_all_its_jobs() {
             vec![vec!["parked"], vec![], vec![], vec!["recovered"]],
         ),
     ] {
-        let mut told = Vec::new();
+        let mut active = Vec::new();
         let kinds: Vec<Vec<&str>> = (states.iter().zip(1..))
             .map(|(facts, hour)| {
-                let judged = judge_source("own", facts, &told, time(hour));
-                told = judged.told;
-                judged.tell.iter().map(|(kind, _)| kind.word()).collect()
+                let plan = evaluate_source("own", facts, &active, time(hour));
+                active = plan.active;
+                plan.send.iter().map(|(kind, _)| kind.as_str()).collect()
             })
             .collect();
         assert_eq!(kinds, expected, "{name}");
@@ -189,12 +189,11 @@ fn a_source_that_lets_nobody_in_is_one_story_of_all_its_jobs() {
 }
 
 #[test]
-fn the_way_back_is_said_as_it_is() {
-    let say = |facts: &SourceFacts| judge_source("own", facts, &[], time(1)).tell.remove(0).1;
+fn a_parked_source_says_what_to_do() {
+    let say = |facts: &SourceFacts| evaluate_source("own", facts, &[], time(1)).send.remove(0).1;
     assert_eq!(
         say(&source(&["lessons"], 0)),
-        "sign in needed: nobody is signed in to own, or the sign-in no longer works; run `rollbook login own`, \
-         and rosters and lessons will go on"
+        "sign-in needed: own has no valid sign-in; run `rollbook login own`, then rosters and lessons resume at the next tick"
     );
     let refused = |jobs: &[&str]| SourceFacts {
         parked: (jobs.iter())
@@ -218,15 +217,15 @@ fn the_way_back_is_said_as_it_is() {
     };
     assert_eq!(
         say(&unready),
-        "own waits for a person: secret file `x` is missing; afterwards rosters and lessons will go on"
+        "own needs a person: secret file `x` is missing; then rosters and lessons resume at the next tick"
     );
     assert_eq!(
         say(&refused(&["lessons"])),
-        "own waits for a person: the vendor refused the credential; afterwards `rollbook resume lessons`"
+        "own needs a person: the vendor refused the credential; then `rollbook resume lessons`"
     );
     assert_eq!(
         say(&refused(&["lessons", "rosters"])),
-        "own waits for a person: the vendor refused the credential; afterwards `rollbook resume lessons` and \
+        "own needs a person: the vendor refused the credential; then `rollbook resume lessons` and \
          `rollbook resume rosters`"
     );
 }
@@ -234,18 +233,18 @@ fn the_way_back_is_said_as_it_is() {
 #[test]
 fn a_source_and_a_job_of_one_name_are_two() {
     for about in [
-        About::Job("own"),
-        About::Source("own"),
-        About::Job("store.backup"),
+        Subject::Job("own"),
+        Subject::Source("own"),
+        Subject::Job("store.backup"),
     ] {
-        assert_eq!(About::of(&about.key()), about);
+        assert_eq!(Subject::of(&about.key()), about);
     }
-    assert_ne!(About::Job("own").key(), About::Source("own").key());
+    assert_ne!(Subject::Job("own").key(), Subject::Source("own").key());
 }
 
 #[test]
-fn a_job_is_stale_so_long_after_a_tick_that_brought_nothing_good() {
-    let facts = |due: Option<i64>| Facts {
+fn a_job_is_stale_long_after_a_tick_without_a_good_run() {
+    let facts = |due: Option<i64>| JobFacts {
         due: due.map(time),
         ..good(0)
     };
@@ -255,35 +254,35 @@ fn a_job_is_stale_so_long_after_a_tick_that_brought_nothing_good() {
         (Some(60), 80, false),
         (None, 1000, false),
     ] {
-        let judged = judge("roster", &facts(due), &[], LIMITS, time(hour));
-        assert_eq!(judged.tell.len() == 1, expected, "{due:?} {hour}");
+        let plan = evaluate_job("roster", &facts(due), &[], LIMITS, time(hour));
+        assert_eq!(plan.send.len() == 1, expected, "{due:?} {hour}");
     }
 }
 
 #[test]
-fn sentences_say_what_to_do() {
+fn messages_say_what_to_do() {
     let mut facts = failed(3);
-    let say = |facts: &Facts| {
-        judge("roster", facts, &[], LIMITS, time(1))
-            .tell
+    let say = |facts: &JobFacts| {
+        evaluate_job("roster", facts, &[], LIMITS, time(1))
+            .send
             .remove(0)
             .1
     };
     assert_eq!(
         say(&facts),
-        "3 runs of roster in a row did not end well: users: the vendor answered 500"
+        "3 runs of roster in a row failed: users: the vendor answered 500"
     );
     facts.held = Some(42);
     assert_eq!(
         say(&facts),
-        "run 42 of roster was held back; `rollbook runs show 42` says why, `rollbook approve 42` accepts it"
+        "run 42 of roster was held back; `rollbook runs show 42` shows why, `rollbook approve 42` accepts it"
     );
 }
 
 #[test]
-fn every_kind_has_its_word() {
-    for kind in Kind::ALL {
-        assert_eq!(Kind::of(kind.word()), Some(kind));
+fn every_kind_parses_back() {
+    for kind in AlertKind::ALL {
+        assert_eq!(AlertKind::of(kind.as_str()), Some(kind));
     }
-    assert_eq!(Kind::of("else"), None);
+    assert_eq!(AlertKind::of("else"), None);
 }

@@ -1,0 +1,249 @@
+//! Admin requests that write to the mirror: approve a run, resume a job, reset a stream.
+//!
+//! Here and not in the commands, because a running daemon owns the mirror and handles them then, with the same messages.
+//! What follows, such as running the job, is left to the caller.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::App;
+use crate::document::suggest::advice;
+use crate::model::decision::APPROVAL_TTL;
+use crate::model::{JobName, Outcome, ParkReason, scalar};
+use crate::setup::{JobSetup, Setup};
+use crate::store::queries::{self, RunLine};
+use crate::store::runs::{self, JobState};
+use crate::store::{StoreError, checkpoints};
+
+/// A request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum AdminRequest {
+    /// Accept what a run held back.
+    Approve {
+        /// The run.
+        run: i64,
+    },
+    /// Let a parked, deferred or failing job run at its next tick.
+    Resume {
+        /// The job.
+        job: String,
+    },
+    /// Read a stream in full next time.
+    Reset {
+        /// The job.
+        job: String,
+        /// The stream, by its own name or its table's.
+        stream: String,
+    },
+}
+
+/// The response.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdminResponse {
+    /// The job's next run applies what this run held back, if it is the same difference.
+    Approved {
+        /// The job.
+        job: String,
+    },
+    /// The job waits no longer.
+    Resumed {
+        /// What it waited for, for people; empty if it was not waiting.
+        waits: Vec<String>,
+        /// Why it was parked, if it was.
+        park_reason: Option<ParkReason>,
+    },
+    /// The next run reads the stream in full.
+    Reset {
+        /// Its table.
+        table: String,
+    },
+    /// The request is not possible; why.
+    Refused(String),
+    /// The mirror could not be written; why.
+    Failed(String),
+}
+
+impl From<StoreError> for AdminResponse {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl App {
+    /// Handles a request.
+    pub async fn handle_admin_request(&self, request: &AdminRequest) -> AdminResponse {
+        let done = match request {
+            AdminRequest::Approve { run } => self.approve(*run).await,
+            AdminRequest::Resume { job } => self.resume(job).await,
+            AdminRequest::Reset { job, stream } => self.reset(job, stream).await,
+        };
+        done.unwrap_or_else(|error| error)
+    }
+
+    async fn approve(&self, number: i64) -> Result<AdminResponse, AdminResponse> {
+        let now = self.clock.now();
+        let reader = self.store().reader()?;
+        let run = queries::run(&reader, number)?;
+        let hold = runs::held(&reader, number)?.map(|(_, hold)| hold);
+        let (run, hold) = approvable(number, run, hold, now).map_err(AdminResponse::Refused)?;
+        if queries::held(&reader, &run.job)?.is_none() {
+            return Err(AdminResponse::Refused(format!(
+                "run {number} of {} no longer waits for approval: a later run succeeded",
+                run.job
+            )));
+        }
+        if self.setup().job(&run.job).is_none() {
+            return Err(AdminResponse::Refused(format!(
+                "the job {} of run {number} is no longer configured",
+                run.job
+            )));
+        }
+        let (job, at) = (run.job.clone(), scalar::to_canonical(now));
+        self.store()
+            .write(move |connection| runs::approve(connection, number, &job, &hold, &at))
+            .await?;
+        Ok(AdminResponse::Approved { job: run.job })
+    }
+
+    async fn resume(&self, job: &str) -> Result<AdminResponse, AdminResponse> {
+        let source = known_job(&self.setup(), job)
+            .map_err(AdminResponse::Refused)?
+            .source
+            .clone();
+        let job = job.to_owned();
+        let before = self
+            .store()
+            .write(move |connection| {
+                let state = runs::job_state(connection, &job)?;
+                let cleared = JobState {
+                    last_due: state.last_due,
+                    ..JobState::default()
+                };
+                runs::save_job_state(connection, &job, &cleared)?;
+                Ok(state)
+            })
+            .await?;
+        if before.parked.is_some() {
+            self.rebuild_source(source.as_str());
+        }
+        Ok(AdminResponse::Resumed {
+            waits: wait_reasons(&before),
+            park_reason: before.parked.map(|parked| parked.reason),
+        })
+    }
+
+    async fn reset(&self, name: &str, stream: &str) -> Result<AdminResponse, AdminResponse> {
+        let setup = self.setup();
+        let job = known_job(&setup, name).map_err(AdminResponse::Refused)?;
+        let stream = known_stream(name, job, stream).map_err(AdminResponse::Refused)?;
+        let source = job.source.as_str();
+        let table_name = format!("{source}_{stream}");
+        let mut tables = setup.tables().into_iter();
+        let Some(table) = tables.find(|table| table.name() == table_name) else {
+            return Err(AdminResponse::Failed(format!(
+                "no job has the table {table_name}"
+            )));
+        };
+        // A run would overwrite the reset when it ends.
+        let Some(_lock) = self.store().try_lock_table(&table_name) else {
+            return Err(AdminResponse::Refused(format!(
+                "a run is reading {table_name}; try again when it has ended"
+            )));
+        };
+        self.store()
+            .write(move |connection| checkpoints::forget(connection, &table))
+            .await?;
+        Ok(AdminResponse::Reset { table: table_name })
+    }
+}
+
+impl App {
+    /// Drops the source's session, so that the next run fetches the fixed credential instead of the refused one.
+    /// An active run keeps its session.
+    fn rebuild_source(&self, name: &str) {
+        self.open_sources().remove(name);
+    }
+}
+
+/// Finds a job by the name that an admin typed; the error is a message.
+pub fn known_job<'a>(setup: &'a Setup, name: &str) -> Result<&'a JobSetup, String> {
+    setup.job(name).ok_or_else(|| {
+        let help = advice(name, setup.jobs.keys().map(JobName::as_str));
+        format!("there is no job `{name}`; {help}")
+    })
+}
+
+/// Finds the job's stream by its own name or its table's.
+fn known_stream<'a>(name: &str, job: &'a JobSetup, stream: &str) -> Result<&'a str, String> {
+    let names = || job.streams.iter().map(|spec| spec.name.as_str());
+    let plain = stream
+        .strip_prefix(job.source.as_str())
+        .and_then(|rest| rest.strip_prefix(['_', '.']));
+    names()
+        .find(|known| *known == stream || Some(*known) == plain)
+        .ok_or_else(|| {
+            let help = advice(plain.unwrap_or(stream), names().collect::<Vec<_>>());
+            format!("the job {name} reads no stream `{stream}`; {help}")
+        })
+}
+
+/// The run and the difference that its approval is bound to, or why it cannot be approved.
+fn approvable(
+    number: i64,
+    run: Option<RunLine>,
+    hold: Option<String>,
+    now: Timestamp,
+) -> Result<(RunLine, String), String> {
+    let run =
+        run.ok_or_else(|| format!("there is no run {number}; `rollbook status` shows held runs"))?;
+    let job = &run.job;
+    let Some(hold) = hold else {
+        return Err(match run.outcome {
+            Some(Outcome::Held) => format!(
+                "run {number} of {job} held back a part of a time series, which cannot be approved; \
+                 change [guard] in the job, then run `rollbook sync {job}`"
+            ),
+            Some(outcome) => format!(
+                "run {number} of {job} held nothing back, its outcome is {outcome}; `rollbook status` shows held runs"
+            ),
+            None => format!("run {number} of {job} has not ended"),
+        });
+    };
+    if is_too_old(&run, now) {
+        return Err(format!(
+            "run {number} of {job} started {} UTC, more than a day ago, and can no longer be approved; \
+             run `rollbook sync {job}`, then approve the new run",
+            scalar::display_time(&run.started)
+        ));
+    }
+    Ok((run, hold))
+}
+
+/// Whether a held run can no longer be approved.
+pub fn is_too_old(run: &RunLine, now: Timestamp) -> bool {
+    let held = run.ended.as_deref().unwrap_or(&run.started);
+    scalar::parse(held).is_none_or(|held| now.duration_since(held) > APPROVAL_TTL)
+}
+
+/// Why a job waits, for people.
+pub fn wait_reasons(state: &JobState) -> Vec<String> {
+    let mut waits = Vec::new();
+    if let Some(parked) = &state.parked {
+        waits.push(format!("parked: {}", parked.message));
+    }
+    if let Some(until) = state.deferred_until {
+        waits.push(format!(
+            "deferred: the vendor asked us to wait until {} UTC",
+            scalar::display_time(&scalar::to_canonical(until))
+        ));
+    }
+    if state.failures > 1 {
+        waits.push(format!("{} runs in a row failed", state.failures));
+    }
+    waits
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! Maintenance of the mirror as configured: purging, and the scheduled backup.
+
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::App;
+use crate::daemon::Entry;
+use crate::model::{History, Outcome, SourceName, scalar};
+use crate::setup::files::BackupConfig;
+use crate::setup::{Setup, beside, tables};
+use crate::store::maintenance::{self, Backup, BackupOptions};
+use crate::store::{StoreError, purge, runs};
+
+/// Name of the backup in the schedule; job names have no dot.
+pub const BACKUP: &str = "store.backup";
+
+/// How long a backup may take before watchdog notifications stop; minutes are usual for millions of rows.
+pub(super) const MAX_BACKUP_TIME: Duration = Duration::from_secs(60 * 60);
+
+/// How long old versions of a stream are kept that no job reads any more.
+const ORPHAN: History = History::Keep(Duration::from_secs(400 * 24 * 60 * 60));
+
+/// Overrides of `[store.backup]` from the command line.
+#[derive(Clone, Debug, Default)]
+pub struct BackupRequest {
+    /// The folder.
+    pub to: Option<PathBuf>,
+    /// The number of backups to keep.
+    pub keep: Option<NonZeroU32>,
+    /// Whether to back up the vault too.
+    pub vault: bool,
+}
+
+/// A backup as configured, with overrides.
+pub fn backup_of(
+    setup: &Setup,
+    mirror: &Path,
+    request: BackupRequest,
+    now: Timestamp,
+) -> BackupOptions {
+    let config = setup.config.store.backup.as_ref();
+    let folder = config.map_or(Path::new(BackupConfig::FOLDER), |config| &config.path);
+    let home = beside(mirror);
+    let vault = request.vault || config.is_some_and(|config| config.vault);
+    BackupOptions {
+        mirror: mirror.to_owned(),
+        vault: Some(home.join("vault.db")).filter(|path| vault && path.exists()),
+        folder: request.to.unwrap_or_else(|| home.join(folder)),
+        keep: request
+            .keep
+            .or(config.map(|config| config.keep))
+            .unwrap_or(BackupConfig::KEEP),
+        now,
+    }
+}
+
+/// The scheduled backup, if one is configured.
+pub(super) fn entry(setup: &Setup) -> Option<Entry> {
+    let config = setup.config.store.backup.as_ref()?;
+    Some(Entry {
+        name: BACKUP.to_owned(),
+        schedule: config.schedule.clone(),
+        zone: config.time_zone.clone(),
+        catch_up: true,
+        config_fingerprint: String::new(), // it is never parked
+    })
+}
+
+impl App {
+    /// Makes a backup now, as a reader, on a blocking thread.
+    ///
+    /// # Errors
+    /// As [`maintenance::make`].
+    pub async fn back_up(&self) -> Result<Backup, StoreError> {
+        let (mirror, now) = (self.store().path(), self.clock.now());
+        let wanted = backup_of(&self.setup(), mirror, BackupRequest::default(), now);
+        tokio::task::spawn_blocking(move || maintenance::make(&wanted))
+            .await
+            .map_err(|_| StoreError::WriterStopped)?
+    }
+
+    /// Makes the scheduled backup, logs the result, and counts failures as for a job.
+    pub(super) async fn scheduled_backup(&self) -> Outcome {
+        let made = self.back_up().await;
+        let outcome = match &made {
+            Ok(made) => {
+                let (bytes, rows) = (made.bytes, made.verified.rows);
+                tracing::info!(file = %made.mirror.display(), bytes, rows, "backup created and verified");
+                Outcome::Ok
+            }
+            Err(error) => {
+                tracing::error!("could not create the backup: {error}");
+                Outcome::Failed(error.class())
+            }
+        };
+        let (is_good, now) = (outcome.is_good(), self.clock.now());
+        let noted = self.store().write(move |connection| {
+            let mut state = runs::job_state(connection, BACKUP)?;
+            state.failures = if is_good { 0 } else { state.failures + 1 };
+            if is_good {
+                runs::note_done(connection, BACKUP, now)?;
+            }
+            runs::save_job_state(connection, BACKUP, &state)
+        });
+        if let Err(error) = noted.await {
+            tracing::error!("could not record the result of the backup: {error}");
+        }
+        outcome
+    }
+
+    /// Deletes expired rows once a day, also if runs fail or no job reads a stream any more.
+    pub(super) async fn purge(&self) {
+        if let Err(error) = self.purge_if_due().await {
+            tracing::warn!("could not purge expired rows: {error}");
+        }
+    }
+
+    async fn purge_if_due(&self) -> Result<(), StoreError> {
+        let (setup, now) = (self.setup(), self.clock.now());
+        if !purge::records_due(&self.store().reader()?, now)? {
+            return Ok(());
+        }
+        let store = &setup.config.store;
+        let keep = purge::Records {
+            runs: store.runs.0,
+            rejects: store.rejects.0,
+        };
+        self.store()
+            .write(move |connection| {
+                let what = StoreError::sql("purge expired rows");
+                let transaction = connection.transaction().map_err(&what)?;
+                let history = |source: &str, stream: &str| kept(&setup, source, stream);
+                purge::all_history(&transaction, history, now)?;
+                purge::records(&transaction, keep, now)?;
+                transaction.commit().map_err(what)
+            })
+            .await?;
+        tracing::debug!(now = scalar::to_canonical(now), "purged");
+        Ok(())
+    }
+}
+
+fn kept(setup: &Setup, source: &str, stream: &str) -> History {
+    let Ok(name) = source.parse::<SourceName>() else {
+        return ORPHAN;
+    };
+    setup
+        .jobs
+        .values()
+        .filter(|job| job.source == name)
+        .find_map(|job| {
+            let spec = job.streams.iter().find(|spec| spec.name == stream)?;
+            Some(tables::history(job, spec))
+        })
+        .unwrap_or(ORPHAN)
+}

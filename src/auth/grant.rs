@@ -1,0 +1,291 @@
+//! The grants of a source, and the trait of the store that keeps refresh tokens on disk.
+//!
+//! Every secret has a type that prints nothing.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::discovery::IssuerSpec;
+
+/// How a source authenticates.
+#[derive(Clone)]
+pub enum Grant {
+    /// A fixed key in a header.
+    ApiKey {
+        /// The header's name.
+        header: String,
+        /// Its value.
+        key: SecretString,
+    },
+    /// OAuth 2 client credentials (RFC 6749 4.4).
+    ClientCredentials(GrantSpec),
+    /// OAuth 2 resource owner password (RFC 6749 4.3), only where the vendor offers nothing better.
+    Password {
+        /// The token endpoint.
+        spec: GrantSpec,
+        /// Account name.
+        username: String,
+        /// Its password. A refused one is not retried for a day, to keep the account from being locked.
+        password: SecretString,
+    },
+    /// A refresh token that is stored in the vault and rotated.
+    RefreshToken {
+        /// The token endpoint.
+        spec: GrantSpec,
+        /// The token that an admin configured; a token in the vault that descends from it takes precedence.
+        seed: Option<SecretString>,
+    },
+    /// The refresh token of a sign-in (`rollbook login`), only from the vault.
+    SignedIn {
+        /// The token endpoint. Its `scope` is empty: a refresh that requests more than was granted
+        /// is refused (RFC 6749 6), and one without scopes keeps the granted ones.
+        spec: GrantSpec,
+        /// The scopes that the sign-in requests, separated by blanks.
+        wanted: String,
+    },
+}
+
+/// A token endpoint and how a vendor deviates from RFC 6749.
+#[derive(Clone)]
+pub struct GrantSpec {
+    /// URL of the token endpoint; https, or http on loopback. `None`: from the issuer's document.
+    pub token_url: Option<Url>,
+    /// The issuer of the tokens; required without a `token_url`.
+    pub issuer: Option<IssuerSpec>,
+    /// URL of the revocation endpoint (RFC 7009). `None`: from the issuer's document, if it has one.
+    pub revocation_url: Option<Url>,
+    /// Query parameters of the request. No secrets: servers log URLs.
+    pub token_query: Vec<(String, String)>,
+    /// Additional members of the body.
+    pub token_form: Vec<(String, String)>,
+    /// Client identifier.
+    pub client_id: String,
+    /// `None` for a public client.
+    pub client_secret: Option<SecretString>,
+    /// How the client authenticates.
+    pub client_auth: ClientAuth,
+    /// Encoding of the body.
+    pub body: TokenBody,
+    /// The requested scopes, separated by blanks; may be empty.
+    pub scope: String,
+    /// Lifetime of a token when the response declares none.
+    pub lifetime: Option<Duration>,
+    /// Names of the response's members.
+    pub members: TokenMembers,
+    /// API key header sent in addition to the bearer token.
+    pub api_key: Option<ApiKeySpec>,
+}
+
+/// Names of the token response's members; by default those of RFC 6749.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenMembers {
+    /// The access token.
+    pub access_token: String,
+    /// The refresh token.
+    pub refresh_token: String,
+    /// Lifetime in seconds.
+    pub expires_in: String,
+    /// Time of expiry.
+    pub expires_at: String,
+    /// The scopes that were granted.
+    pub scope: String,
+}
+
+impl Default for TokenMembers {
+    fn default() -> Self {
+        Self {
+            access_token: "access_token".into(),
+            refresh_token: "refresh_token".into(),
+            expires_in: "expires_in".into(),
+            expires_at: "expires_at".into(),
+            scope: "scope".into(),
+        }
+    }
+}
+
+/// An API key header that is sent in addition to a bearer token.
+#[derive(Clone)]
+pub struct ApiKeySpec {
+    /// The header's name.
+    pub header: String,
+    /// The member of the token response that contains the key.
+    pub member: Option<String>,
+    /// The source's own key; takes precedence over the response's.
+    pub fixed: Option<SecretString>,
+}
+
+/// How a client authenticates at the token endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// HTTP Basic, id and secret not encoded.
+    #[default]
+    Basic,
+    /// HTTP Basic, id and secret form-encoded first, as RFC 6749 2.3.1 says.
+    BasicEncoded,
+    /// `client_id` and `client_secret` in the body.
+    Post,
+}
+
+/// Encoding of a token request's body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TokenBody {
+    /// `application/x-www-form-urlencoded` (RFC 6749).
+    #[default]
+    Form,
+    /// A JSON object.
+    Json,
+}
+
+/// What the vault keeps of a grant between two refreshes.
+#[derive(Clone, Debug)]
+pub struct KeptGrant {
+    /// The token for the next refresh; empty after a sign-in that returned none.
+    pub refresh_token: SecretString,
+    /// The previous token, until a request with the new access token has succeeded.
+    pub previous: Option<SecretString>,
+    /// The origin of these tokens: [`KeptGrant::fingerprint`] of the configured token (a newly configured one
+    /// replaces them); [`SignInMark`] of a sign-in; or empty.
+    pub seed_hash: String,
+    /// Fingerprint of the token of a refresh that started and did not finish.
+    pub intent: Option<String>,
+    /// The API key received with the token.
+    pub api_key: Option<SecretString>,
+    /// The access token received with it, so that another process need not request one.
+    pub access: Option<KeptAccess>,
+    /// When the tokens were requested.
+    pub obtained: Timestamp,
+    /// The granted scopes; `None` where the vendor declares none.
+    pub scope: Option<Vec<String>>,
+}
+
+/// An access token received with a refresh token.
+#[derive(Clone, Debug)]
+pub struct KeptAccess {
+    /// Bearer token.
+    pub token: SecretString,
+    /// Lifetime from the request on; `None` where the vendor declares none.
+    pub life: Option<Duration>,
+}
+
+impl KeptGrant {
+    /// A hash that distinguishes two tokens. It is stored beside the token itself, in the same private file, so it
+    /// need not be hard to invert.
+    pub fn fingerprint(token: &SecretString) -> String {
+        format!("{:032x}", xxh3_128(token.expose_secret().as_bytes()))
+    }
+}
+
+/// Marks tokens that descend from a sign-in: at which endpoint, by which client, and when.
+///
+/// A token is never sent to another endpoint than the one that issued it, even after the configuration
+/// has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInMark {
+    endpoint: String,
+    /// When the person signed in.
+    pub at: Timestamp,
+}
+
+impl SignInMark {
+    /// The mark of a sign-in at this endpoint.
+    pub fn new(spec: &GrantSpec, at: Timestamp) -> Self {
+        let endpoint = endpoint_mark(spec);
+        Self { endpoint, at }
+    }
+
+    /// The mark in a kept grant; `None` when its tokens have another origin.
+    pub fn of(kept: &KeptGrant) -> Option<Self> {
+        let mut words = kept.seed_hash.strip_prefix("sign-in ")?.split(' ');
+        let (endpoint, at) = (words.next()?.to_owned(), words.next()?.parse().ok()?);
+        Some(Self { endpoint, at })
+    }
+
+    /// Whether endpoint and client are the same.
+    pub fn is_for(&self, spec: &GrantSpec) -> bool {
+        self.endpoint == endpoint_mark(spec)
+    }
+}
+
+impl fmt::Display for SignInMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sign-in {} {}", self.endpoint, self.at)
+    }
+}
+
+fn endpoint_mark(spec: &GrantSpec) -> String {
+    let issuer_or_url = match (&spec.token_url, &spec.issuer) {
+        (Some(url), _) => url.as_str(),
+        (None, Some(issuer)) => &issuer.issuer,
+        (None, None) => "",
+    };
+    let text = format!("{issuer_or_url}\n{}", spec.client_id);
+    format!("{:032x}", xxh3_128(text.as_bytes()))
+}
+
+/// The vault failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VaultError {
+    /// The reason, without any secret.
+    pub reason: String,
+    /// A retry does not help: the vault is sealed, and its key is missing.
+    pub shut: bool,
+}
+
+impl fmt::Display for VaultError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for VaultError {}
+
+/// Keeps grants on disk. All methods may block and are called on blocking threads.
+pub trait GrantStore: Send + Sync {
+    /// The grant of a source, with the intent of an unfinished refresh.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    fn load(&self, source: &str) -> Result<Option<KeptGrant>, VaultError>;
+
+    /// Stores durably that this token is about to be used up. The source may be new.
+    ///
+    /// # Errors
+    /// When it is not durably stored; then no token request is sent.
+    fn intend(&self, source: &str, old_token_hash: &str, at: Timestamp) -> Result<(), VaultError>;
+
+    /// Stores the new token, the previous one and the end of the intent in one transaction.
+    ///
+    /// # Errors
+    /// When it is not durably stored; then the token stays in memory and is stored later.
+    fn keep(&self, source: &str, grant: &KeptGrant) -> Result<(), VaultError>;
+
+    /// Drops the previous token, because a request with the new one has succeeded.
+    ///
+    /// # Errors
+    /// When it fails; nothing is lost, and the next refresh retries.
+    fn proven(&self, source: &str) -> Result<(), VaultError>;
+
+    /// When this credential of the source was refused, if it is the stored one; `None` for any other.
+    ///
+    /// # Errors
+    /// When the vault cannot be read; then no token request is sent.
+    fn refused(&self, source: &str, credential: &str) -> Result<Option<Timestamp>, VaultError>;
+
+    /// Stores durably that this credential was refused, in place of an earlier one.
+    ///
+    /// # Errors
+    /// When it is not durably stored; then only this process knows.
+    fn note_refusal(&self, source: &str, credential: &str, at: Timestamp)
+    -> Result<(), VaultError>;
+
+    /// Waits for the lock that excludes other processes; dropping the value releases it.
+    ///
+    /// # Errors
+    /// When the lock cannot be acquired.
+    fn lock(&self, source: &str) -> Result<Box<dyn Send>, VaultError>;
+}

@@ -1,0 +1,317 @@
+//! Refreshes tokens that can be used once (reliability.md 3.3).
+//!
+//! A crash at any instant leaves either a valid stored token or an open intent, which is tried
+//! once; then a person must sign in. The order of the steps must not change: lock, read, intent, one
+//! POST, store, use. A refusal by a server never erases a token.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::grant::{GrantStore, KeptAccess, KeptGrant, SignInMark, VaultError};
+use super::token_manager::last_use;
+use super::token_request::{Endpoint, Token, TokenRequest};
+use crate::clock::Clock;
+use crate::http::blocking::blocking;
+use crate::http::error::{Failure, Kind};
+use crate::http::message::message;
+
+/// Failed requests within [`FAILURE_WINDOW`] before requests pause.
+const MAX_FAILURES: usize = 3;
+const FAILURE_WINDOW: Duration = Duration::from_secs(10 * 60);
+
+/// How long an access token without a declared lifetime, obtained by another process, counts as fresh.
+const ASSUMED_FRESH: Duration = Duration::from_secs(60);
+
+/// What a token manager knows of its refresh tokens.
+#[derive(Default)]
+pub(super) struct RefreshChain {
+    /// Fingerprints of tokens that the server rejected as invalid; none of them is sent again.
+    rejected: Vec<String>,
+    /// Fingerprint of the access token last handed out; it is not adopted from the vault again.
+    in_use: Option<String>,
+    /// A new token that could not be stored; it must not be lost.
+    unsaved: Option<(KeptGrant, Token)>,
+    /// When the last requests failed without a clear refusal.
+    failures: Vec<Duration>,
+    /// No request before this time, and the error to return until then.
+    pause: Option<(Duration, Kind)>,
+}
+
+/// The origin of a chain of refresh tokens.
+#[derive(Clone, Copy)]
+pub(super) enum ChainOrigin<'a> {
+    /// A configured token; without one, any origin.
+    Seed(Option<&'a SecretString>),
+    /// A sign-in at this endpoint.
+    SignIn,
+}
+
+impl ChainOrigin<'_> {
+    /// Whether the kept tokens have this origin.
+    pub fn is_of(self, kept: &KeptGrant, endpoint: &Endpoint) -> bool {
+        match self {
+            Self::Seed(None) => true,
+            Self::Seed(Some(seed)) => kept.seed_hash == KeptGrant::fingerprint(seed),
+            Self::SignIn => SignInMark::of(kept).is_some_and(|mark| mark.is_for(&endpoint.spec)),
+        }
+    }
+}
+
+/// How to get the next access token.
+enum Next {
+    /// Another process has obtained one.
+    Adopt(Token),
+    Spend(Candidate),
+}
+
+/// A refresh token to send, and what is stored with its successor.
+struct Candidate {
+    token: SecretString,
+    seed_hash: String,
+    key: Option<SecretString>,
+    scope: Option<Vec<String>>,
+}
+
+impl RefreshChain {
+    /// Gets a new access token, and stores the new refresh token before it is used.
+    pub async fn refresh(
+        &mut self,
+        endpoint: &Endpoint,
+        origin: ChainOrigin<'_>,
+        (vault, source): (&Arc<dyn GrantStore>, &str),
+        clock: &Clock,
+    ) -> Result<Token, Kind> {
+        match &self.pause {
+            Some((until, kind)) if clock.running() < *until => return Err(kind.clone()),
+            _ => self.pause = None,
+        }
+        let (vault, source): (_, Arc<str>) = (vault.clone(), source.into());
+        let _lock = in_vault(&vault, &source, |vault, source| vault.lock(source)).await?;
+        if let Some((grant, token)) = self.unsaved.clone() {
+            let kept = in_vault(&vault, &source, |vault, source| vault.load(source)).await?;
+            // A sign-in in the meantime has stored a newer token.
+            let is_newest = kept.is_none_or(|kept| kept.obtained <= grant.obtained);
+            if is_newest {
+                let store = move |vault: &dyn GrantStore, source: &str| vault.keep(source, &grant);
+                in_vault(&vault, &source, store).await?;
+            }
+            self.unsaved = None;
+            if is_newest {
+                return Ok(self.handed_out(token));
+            }
+        }
+        // Terminates: each round rejects one token, and rejected ones are not candidates again.
+        while let Some(next) = self
+            .next(origin, endpoint, (&vault, &source), clock)
+            .await?
+        {
+            let candidate = match next {
+                Next::Adopt(token) => return Ok(self.handed_out(token)),
+                Next::Spend(candidate) => candidate,
+            };
+            match self
+                .spend(&candidate, endpoint, (&vault, &source), clock)
+                .await
+            {
+                Err(Kind::GrantRefused(_, Some("invalid_grant"))) => {
+                    self.rejected.push(KeptGrant::fingerprint(&candidate.token));
+                }
+                outcome => return outcome.map(|token| self.handed_out(token)),
+            }
+        }
+        Err(Kind::SignInNeeded(None))
+    }
+
+    fn handed_out(&mut self, token: Token) -> Token {
+        self.in_use = Some(KeptGrant::fingerprint(&token.access));
+        token
+    }
+
+    /// The access token that another process has obtained, or the token to send: the vault's, or the configured one
+    /// when it is newer; then the previous one, when the server rejects the new one before its first
+    /// use. Reads the vault each time.
+    async fn next(
+        &self,
+        origin: ChainOrigin<'_>,
+        endpoint: &Endpoint,
+        (vault, source): (&Arc<dyn GrantStore>, &Arc<str>),
+        clock: &Clock,
+    ) -> Result<Option<Next>, Kind> {
+        let kept = in_vault(vault, source, |vault, source| vault.load(source)).await?;
+        if kept.as_ref().is_some_and(|kept| kept.intent.is_some()) {
+            tracing::warn!(
+                source = &**source,
+                "an earlier token refresh did not finish; the old token is tried once"
+            );
+        }
+        let kept = kept.filter(|kept| origin.is_of(kept, endpoint));
+        let candidates = match (kept, origin) {
+            (Some(kept), _) => {
+                if let Some(token) = self.adopted(&kept, clock) {
+                    return Ok(Some(Next::Adopt(token)));
+                }
+                let (seed_hash, key, scope) = (kept.seed_hash, kept.api_key, kept.scope);
+                [Some(kept.refresh_token), kept.previous].map(|token| {
+                    token.map(|token| Candidate {
+                        token,
+                        seed_hash: seed_hash.clone(),
+                        key: key.clone(),
+                        scope: scope.clone(),
+                    })
+                })
+            }
+            (None, ChainOrigin::Seed(Some(seed))) => [
+                Some(Candidate {
+                    token: seed.clone(),
+                    seed_hash: KeptGrant::fingerprint(seed),
+                    key: None,
+                    scope: None,
+                }),
+                None,
+            ],
+            (None, ChainOrigin::Seed(None) | ChainOrigin::SignIn) => [None, None],
+        };
+        let is_usable = |candidate: &Candidate| {
+            let is_rejected = self
+                .rejected
+                .contains(&KeptGrant::fingerprint(&candidate.token));
+            !is_rejected && !candidate.token.expose_secret().is_empty()
+        };
+        Ok(candidates
+            .into_iter()
+            .flatten()
+            .find(is_usable)
+            .map(Next::Spend))
+    }
+
+    /// The access token in the vault, while it is fresh and not the one that was last handed out.
+    fn adopted(&self, kept: &KeptGrant, clock: &Clock) -> Option<Token> {
+        let access = kept.access.as_ref().filter(|_| kept.intent.is_none())?;
+        if self.in_use == Some(KeptGrant::fingerprint(&access.token)) {
+            return None;
+        }
+        // Fails for a time in the future, which a wrong clock has written.
+        let age = Duration::try_from(clock.now().duration_since(kept.obtained)).ok()?;
+        // A sign-in that cannot be renewed is used to its end.
+        let is_last = kept.refresh_token.expose_secret().is_empty();
+        let fresh = match (access.life, is_last) {
+            (Some(life), false) => life * 2 / 3,
+            (Some(life), true) => last_use(life),
+            (None, false) => ASSUMED_FRESH,
+            (None, true) => Duration::MAX,
+        };
+        (age < fresh).then(|| Token {
+            access: access.token.clone(),
+            refresh: None,
+            life: access.life,
+            age,
+            key: kept.api_key.clone(),
+            scope: kept.scope.clone(),
+            id_token: None,
+            made: kept.obtained,
+        })
+    }
+
+    /// One POST between an intent and its end.
+    async fn spend(
+        &mut self,
+        candidate: &Candidate,
+        endpoint: &Endpoint,
+        (vault, source): (&Arc<dyn GrantStore>, &Arc<str>),
+        clock: &Clock,
+    ) -> Result<Token, Kind> {
+        let at = clock.now();
+        let hash = KeptGrant::fingerprint(&candidate.token);
+        in_vault(vault, source, move |vault, source| {
+            vault.intend(source, &hash, at)
+        })
+        .await?;
+        let mut token = match endpoint
+            .request_token(&TokenRequest::Refresh(&candidate.token), clock)
+            .await
+        {
+            Ok(token) => token,
+            Err(kind) => return Err(self.after_failure(kind, &endpoint.host, clock)),
+        };
+        self.failures.clear();
+        token.key = token.key.or_else(|| candidate.key.clone());
+        // A response without scopes leaves them unchanged (RFC 6749 6).
+        token.scope = token.scope.or_else(|| candidate.scope.clone());
+        let fresh = token
+            .refresh
+            .clone()
+            .unwrap_or_else(|| candidate.token.clone());
+        let is_rotated = fresh.expose_secret() != candidate.token.expose_secret();
+        let grant = KeptGrant {
+            refresh_token: fresh,
+            previous: is_rotated.then(|| candidate.token.clone()),
+            seed_hash: candidate.seed_hash.clone(),
+            intent: None,
+            api_key: token.key.clone(),
+            access: Some(KeptAccess {
+                token: token.access.clone(),
+                life: token.life,
+            }),
+            obtained: at,
+            scope: token.scope.clone(),
+        };
+        let stored = grant.clone();
+        let kept = in_vault(vault, source, move |vault, source| {
+            vault.keep(source, &stored)
+        })
+        .await;
+        if let Err(kind) = kept {
+            self.unsaved = Some((grant, token));
+            return Err(kind);
+        }
+        Ok(token)
+    }
+
+    /// Returns a clear refusal unchanged. A failure that left the token unused may be retried within the
+    /// run, three times in ten minutes; one that may have used it up may not.
+    fn after_failure(&mut self, kind: Kind, host: &str, clock: &Clock) -> Kind {
+        let kind = match kind {
+            Kind::Cut
+            | Kind::TooSlow(..)
+            | Kind::UnexpectedResponse(..)
+            | Kind::TooLarge(_)
+            | Kind::Bomb
+            | Kind::Encoding => Kind::GrantUnclear,
+            Kind::Unreachable(_) | Kind::Unavailable(..) => kind,
+            clear => return clear,
+        };
+        let now = clock.running();
+        self.failures
+            .retain(|failure| now.saturating_sub(*failure) < FAILURE_WINDOW);
+        self.failures.push(now);
+        if self.failures.len() < MAX_FAILURES {
+            return kind;
+        }
+        let until = self.failures[0] + FAILURE_WINDOW;
+        let failure = Failure {
+            step: String::new(),
+            host: host.to_owned(),
+            attempts: 1,
+            kind,
+        };
+        let paused = Kind::GrantPaused(clock.wall_clock_after(until - now), message(&failure));
+        self.pause = Some((until, paused.clone()));
+        paused
+    }
+}
+
+async fn in_vault<T: Send + 'static>(
+    vault: &Arc<dyn GrantStore>,
+    source: &Arc<str>,
+    act: impl FnOnce(&dyn GrantStore, &str) -> Result<T, VaultError> + Send + 'static,
+) -> Result<T, Kind> {
+    let (vault, source) = (vault.clone(), source.clone());
+    blocking(move || act(&*vault, &source))
+        .await
+        .map_err(|error| match error.shut {
+            true => Kind::VaultShut(error.reason),
+            false => Kind::Vault(error.reason),
+        })
+}

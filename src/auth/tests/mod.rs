@@ -1,0 +1,22 @@
+//! The token manager and its session against real sockets on loopback, with the fixtures of `http/tests`.
+
+mod adoption;
+mod issuers;
+mod revocation;
+mod rotating;
+mod rotation;
+mod scopes;
+mod token_requests;
+mod tokens;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use reqwest::Url;
+use secrecy::SecretString;
+
+use super::*;
+use crate::clock::TestClock;
+use crate::http::tests::*;
+use crate::http::*;

@@ -1,0 +1,354 @@
+//! fault-catalogue.md D: what is sent to a token endpoint, and what its refusals mean.
+
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer};
+
+use super::vendor::{Vendor, open, password, status, token};
+use super::*;
+use crate::model::Class;
+
+#[tokio::test]
+async fn the_request_in_each_form() {
+    let clock = monday().clock();
+    let vendor = Vendor::start(token(""), open()).await;
+    let spec = vendor.spec();
+    let basic = "Basic c2Nob29sLWNsaWVudDpjbDFlbnQrczNjcmV0";
+    let encoded = "Basic c2Nob29sLWNsaWVudDpjbDFlbnQlMkJzM2NyZXQ=";
+    let query = vec![("grant_type".into(), "client_credentials".into())];
+    let json = |spec: &GrantSpec| GrantSpec {
+        body: TokenBody::Json,
+        ..spec.clone()
+    };
+    let post = GrantSpec {
+        client_auth: ClientAuth::Post,
+        scope: "a_read  b_read".into(),
+        ..spec.clone()
+    };
+    let form = GrantSpec {
+        token_form: vec![("audience".into(), "x y".into())],
+        ..spec.clone()
+    };
+    let seed = Some(SecretString::from("r1!"));
+    for (grant, address, authorization, body) in [
+        (
+            Grant::ClientCredentials(spec.clone()),
+            "/token",
+            Some(basic),
+            "grant_type=client_credentials",
+        ),
+        (
+            Grant::ClientCredentials(GrantSpec {
+                client_auth: ClientAuth::BasicEncoded,
+                ..spec.clone()
+            }),
+            "/token",
+            Some(encoded),
+            "grant_type=client_credentials",
+        ),
+        (
+            Grant::ClientCredentials(GrantSpec {
+                token_query: query,
+                ..spec.clone()
+            }),
+            "/token?grant_type=client_credentials",
+            Some(basic),
+            "grant_type=client_credentials",
+        ),
+        (
+            Grant::ClientCredentials(form),
+            "/token",
+            Some(basic),
+            "grant_type=client_credentials&audience=x+y",
+        ),
+        (
+            password(post.clone()),
+            "/token",
+            None,
+            "grant_type=password&username=ada&password=pa55+w%26rd&scope=a_read+b_read&client_id=school-client&client_secret=cl1ent%2Bs3cret",
+        ),
+        (
+            Grant::RefreshToken {
+                spec: json(&post),
+                seed: seed.clone(),
+            },
+            "/token",
+            None,
+            r#"{"client_id":"school-client","client_secret":"cl1ent+s3cret","grant_type":"refresh_token","refresh_token":"r1!","scope":"a_read b_read"}"#,
+        ),
+        (
+            Grant::RefreshToken {
+                spec: GrantSpec {
+                    client_secret: None,
+                    ..spec.clone()
+                },
+                seed,
+            },
+            "/token",
+            None,
+            "grant_type=refresh_token&refresh_token=r1%21&client_id=school-client",
+        ),
+    ] {
+        page(&vendor.session(grant, &clock), &clock)
+            .await
+            .expect(body);
+        let sent = vendor.server.received_requests().await.expect("recorded");
+        let request = sent
+            .iter()
+            .rfind(|request| request.method.as_str() == "POST")
+            .expect("a POST");
+        let sent_authorization = request
+            .headers
+            .get("authorization")
+            .map(|value| value.to_str().expect("text"));
+        assert_eq!(
+            request.url.as_str().replace("http://localhost", ""),
+            address,
+            "{body}"
+        );
+        assert_eq!(sent_authorization, authorization, "{body}");
+        assert_eq!(String::from_utf8_lossy(&request.body), body);
+        let kind = request.headers["content-type"].to_str().expect("text");
+        assert_eq!(kind.contains("json"), body.starts_with('{'), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn keys_go_beside_the_token_or_alone() {
+    let clock = monday().clock();
+    let beside = |fixed: Option<&str>, member: Option<&str>| {
+        let member = member.map(str::to_owned);
+        Some(ApiKeySpec {
+            header: "x-api-key".into(),
+            member,
+            fixed: fixed.map(SecretString::from),
+        })
+    };
+    for (name, key, bearer, sent) in [
+        (
+            "from the answer",
+            beside(None, Some("api_key")),
+            "Bearer t1",
+            Some("answered"),
+        ),
+        (
+            "the source's own",
+            beside(Some("own"), Some("api_key")),
+            "Bearer t1",
+            Some("own"),
+        ),
+        ("none to be had", beside(None, None), "Bearer t1", None),
+    ] {
+        let vendor = Vendor::start(token(r#","api_key":"answered""#), open()).await;
+        let grant = Grant::ClientCredentials(GrantSpec {
+            api_key: key,
+            ..vendor.spec()
+        });
+        page(&vendor.session(grant, &clock), &clock)
+            .await
+            .expect(name);
+        let request = vendor
+            .server
+            .received_requests()
+            .await
+            .expect("recorded")
+            .pop()
+            .expect("a page");
+        assert_eq!(request.headers["authorization"], bearer, "{name}");
+        assert_eq!(
+            request
+                .headers
+                .get("x-api-key")
+                .map(|key| key.to_str().expect("text")),
+            sent,
+            "{name}"
+        );
+    }
+    let vendor = Vendor::start(token(""), open()).await;
+    let grant = Grant::ApiKey {
+        header: "X-Api-Key".into(),
+        key: "own".into(),
+    };
+    page(&vendor.session(grant, &clock), &clock)
+        .await
+        .expect("alone");
+    let request = vendor
+        .server
+        .received_requests()
+        .await
+        .expect("recorded")
+        .pop()
+        .expect("a page");
+    assert_eq!(request.headers["x-api-key"], "own");
+    assert!(!request.headers.contains_key("authorization"));
+    assert_eq!(vendor.counts().await, (0, 1));
+}
+
+#[tokio::test]
+async fn a_token_request_that_fails() {
+    let word = |word: &str| format!(r#"{{"error":"{word}","error_description":"pa55 of ada"}}"#);
+    let ten_mib = vec![b' '; 10 << 20];
+    for (name, answer, class, tokens, told) in [
+        (
+            "html",
+            status(200).set_body_string("<html>s3cret"),
+            Class::Contract,
+            2,
+            "not a JSON object",
+        ),
+        (
+            "empty",
+            status(200),
+            Class::Contract,
+            2,
+            "the token response is empty",
+        ),
+        (
+            "cut",
+            status(200).set_body_string(r#"{"access_token":"s3c"#),
+            Class::Contract,
+            2,
+            "not a JSON object",
+        ),
+        (
+            "mac",
+            status(200).set_body_string(r#"{"access_token":"s3c","token_type":"mac"}"#),
+            Class::Contract,
+            2,
+            "is not bearer",
+        ),
+        (
+            "a line break",
+            status(200).set_body_string(r#"{"access_token":"s3c\nx"}"#),
+            Class::Permanent,
+            1,
+            "a header cannot carry",
+        ),
+        (
+            "10 MiB",
+            status(200).set_body_bytes(ten_mib),
+            Class::Contract,
+            2,
+            "the token response is larger than 1 MiB; check token_url",
+        ),
+        (
+            "busy",
+            status(502).set_body_string("<html>"),
+            Class::Transient,
+            5,
+            "an error on its side",
+        ),
+        (
+            "busy by word",
+            status(400).set_body_string(word("temporarily_unavailable")),
+            Class::Transient,
+            5,
+            "returned 400",
+        ),
+        (
+            "client",
+            status(401).set_body_string(word("invalid_client")),
+            Class::Auth,
+            1,
+            "(401, invalid_client)",
+        ),
+        (
+            "a second factor",
+            status(400).set_body_string(word("mfa_required")),
+            Class::Auth,
+            1,
+            "it requires a second factor, which a scheduled job cannot give",
+        ),
+        (
+            "a scope",
+            status(400).set_body_string(word("invalid_scope")),
+            Class::Auth,
+            1,
+            "(400, invalid_scope); it is not retried for now: change `scope` at the source",
+        ),
+        (
+            "tenant",
+            status(404),
+            Class::Auth,
+            1,
+            "refused the credential (404)",
+        ),
+        (
+            "unknown word",
+            status(400).set_body_string(word("s3cret")),
+            Class::Auth,
+            1,
+            "refused the credential (400)",
+        ),
+        (
+            "redirect",
+            status(307).insert_header("Location", "https://evil.example/t?c=s3c"),
+            Class::Permanent,
+            1,
+            "redirects to evil.example,",
+        ),
+        ("501", status(501), Class::Permanent, 1, "returned 501"),
+    ] {
+        let clock = monday().clock();
+        let vendor = Vendor::start(Box::new(move |_| answer.clone()), open()).await;
+        let session = vendor.client_credentials(&clock);
+        let error = page(&session, &clock).await.expect_err(name);
+        let text = error.to_string();
+        assert!(
+            text.starts_with("get a token for school: ") && text.contains(told),
+            "{name}: {text}"
+        );
+        assert!(
+            !text.contains("s3c") && !text.contains("pa55"),
+            "{name}: {text}"
+        );
+        assert_eq!(error.class(), class, "{name}: {text}");
+        assert_eq!(vendor.counts().await, (tokens, 0), "{name}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn no_secret_shows_in_any_text() {
+    let clock = monday().clock();
+    let server = MockServer::start().await;
+    Mock::given(any())
+        .respond_with(status(401).set_body_string("pa55 w&rd cl1ent+s3cret t1 key0"))
+        .mount(&server)
+        .await;
+    let base = server.uri();
+    let spec = GrantSpec {
+        token_query: vec![("q".into(), "cl1ent+s3cret".into())],
+        ..spec(&format!("{base}/token"))
+    };
+    let key = Grant::ApiKey {
+        header: "x-api-key".into(),
+        key: "key0".into(),
+    };
+    for grant in [Grant::ClientCredentials(spec.clone()), password(spec), key] {
+        let session = session(
+            rules(&base),
+            Some(manager(grant, &Arc::default(), &clock)),
+            &clock,
+        );
+        let budget = RunBudget::new(&clock, RunBudget::USUAL);
+        let query = vec![("token".into(), "key0".into())];
+        let ask = PageRequest {
+            path: "/users".into(),
+            query,
+            what: "users".into(),
+            effort: Effort::Usual,
+        };
+        let error = session
+            .get(&ask, &budget, as_json())
+            .await
+            .expect_err("refused");
+        for text in [
+            error.to_string(),
+            format!("{error:?}"),
+            format!("{:?}", error.kind()),
+        ] {
+            for secret in ["pa55", "s3cret", "t1", "key0", "c2Nob29s"] {
+                assert!(!text.contains(secret), "{text}");
+            }
+        }
+    }
+}

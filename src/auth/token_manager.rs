@@ -1,0 +1,387 @@
+//! Keeps one source's access token fresh.
+//!
+//! Concurrent requests that need a token cause one token request: the first sends it, the
+//! others wait for the lock. A token request runs in its own task, because a caller that is
+//! cancelled in the middle would lose a rotated refresh token.
+
+mod passwords;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use self::passwords::PASSWORD_RETRY_AFTER;
+use super::grant::{Grant, GrantSpec, GrantStore};
+use super::rotation::{ChainOrigin, RefreshChain};
+use super::scopes;
+use super::token_request::{Endpoint, Token, TokenRequest};
+use super::token_source::TokenSource;
+use crate::clock::Clock;
+use crate::http::Authorizer;
+use crate::http::access::Access;
+use crate::http::blocking::blocking;
+use crate::http::error::{HttpError, Kind};
+use crate::http::rules::{Route, Timeouts};
+use crate::model::Class;
+
+/// Any other refused credential is not retried for this long, so that a job of many streams sends it once.
+const CREDENTIAL_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
+
+/// A token is not used in this last span of its lifetime, unless a third of the lifetime is shorter.
+const MARGIN: Duration = Duration::from_secs(20);
+
+/// The parameters of a token manager.
+#[derive(Clone)]
+pub struct TokenRules {
+    /// The source's name, under which the vault stores the grant.
+    pub source: String,
+    /// How the source authenticates.
+    pub grant: Grant,
+    /// Time limits of each step of a token request.
+    pub timeouts: Timeouts,
+    /// How the requests leave the machine.
+    pub route: Route,
+}
+
+/// Provides the access token of one source and renews it in time. Clones share their state.
+#[derive(Clone)]
+pub struct TokenManager(Arc<Inner>);
+
+struct Inner {
+    source: String,
+    token_source: TokenSource,
+    vault: Arc<dyn GrantStore>,
+    clock: Clock,
+    state: Arc<Mutex<State>>,
+    /// The generation of a rotated token that no request has used successfully yet; 0 when there is none.
+    unproven: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    generation: u64,
+    current: Option<CurrentToken>,
+    refused: Option<(Duration, HttpError)>,
+    chain: RefreshChain,
+    /// Requested scopes that were not granted, by the last response that declared any.
+    missing: Vec<String>,
+}
+
+/// A token in use.
+struct CurrentToken {
+    access: Access,
+    /// When it was requested, on the clock's running time.
+    since: Duration,
+    /// Its age at that time; more than zero for a token of another process.
+    age: Duration,
+    life: Option<Duration>,
+    /// When to request the next one.
+    renew: Option<Duration>,
+}
+
+impl CurrentToken {
+    fn is_fresh(&self, now: Duration) -> bool {
+        self.renew.is_none_or(|renew| now < renew)
+    }
+
+    /// When to stop using it, on the clock's running time.
+    fn last_use(&self) -> Option<Duration> {
+        self.life
+            .map(|life| self.since + last_use(life).saturating_sub(self.age))
+    }
+}
+
+/// The age at which to stop using a token: 20 s before its end, or at two thirds of a shorter lifetime.
+pub(super) fn last_use(life: Duration) -> Duration {
+    life - MARGIN.min(life / 3)
+}
+
+impl TokenManager {
+    /// Creates a manager; sends nothing.
+    ///
+    /// # Errors
+    /// When an address is not safe or a key cannot be a header.
+    pub fn new(
+        rules: TokenRules,
+        vault: Arc<dyn GrantStore>,
+        clock: Clock,
+    ) -> Result<Self, HttpError> {
+        let step = || format!("prepare the tokens of {}", rules.source);
+        let token_source = TokenSource::of(&rules).map_err(|kind| kind.at(step(), ""))?;
+        let (state, unproven) = Default::default();
+        let source = rules.source;
+        Ok(Self(Arc::new(Inner {
+            source,
+            token_source,
+            vault,
+            clock,
+            state,
+            unproven,
+        })))
+    }
+
+    /// The token to use now; requests one when there is none or two thirds of its lifetime are over.
+    async fn token(&self) -> Result<Access, HttpError> {
+        if let TokenSource::Key(access) = &self.0.token_source {
+            return Ok(access.clone());
+        }
+        let state = self.0.state.clone().lock_owned().await;
+        match &state.current {
+            Some(current) if current.is_fresh(self.0.clock.running()) => Ok(current.access.clone()),
+            _ => {
+                let manager = self.0.clone();
+                let renewal = tokio::spawn(async move { manager.renew(state).await });
+                renewal
+                    .await
+                    .unwrap_or_else(|stopped| match stopped.try_into_panic() {
+                        Ok(panic) => std::panic::resume_unwind(panic),
+                        Err(_) => Err(Kind::OutOfTime.at(self.0.step(), "")),
+                    })
+            }
+        }
+    }
+
+    /// Drops a refused token. Returns whether to retry with another one.
+    async fn drop_refused(&self, access: &Access) -> bool {
+        if matches!(self.0.token_source, TokenSource::Key(_)) {
+            return false;
+        }
+        let mut state = self.0.state.lock().await;
+        if state
+            .current
+            .as_ref()
+            .is_some_and(|current| current.access.generation == access.generation)
+        {
+            state.current = None;
+        }
+        true
+    }
+
+    /// A request returned 403, by which some vendors mean 401. Returns whether to retry with another token: only
+    /// when this one is past half its lifetime (webuntis-oneroster.md 4.2 rule 4).
+    async fn drop_old(&self, access: &Access) -> bool {
+        let mut state = self.0.state.lock().await;
+        let now = self.0.clock.running();
+        let worth = state.current.as_ref().is_some_and(|current| {
+            let is_old = current
+                .life
+                .is_some_and(|life| now + current.age >= current.since + life / 2);
+            is_old || current.access.generation != access.generation
+        });
+        let is_current = state
+            .current
+            .as_ref()
+            .is_some_and(|current| current.access.generation == access.generation);
+        if worth && is_current {
+            state.current = None;
+        }
+        worth
+    }
+
+    /// A request with this token succeeded, so the previous refresh token can be dropped.
+    async fn note_accepted(&self, access: &Access) {
+        let unproven = self.0.unproven.load(Ordering::Relaxed);
+        let is_proof = unproven != 0 && access.generation >= unproven;
+        let taken = |()| {
+            self.0
+                .unproven
+                .compare_exchange(unproven, 0, Ordering::Relaxed, Ordering::Relaxed)
+        };
+        if !is_proof || taken(()).is_err() {
+            return;
+        }
+        let (vault, source) = (self.0.vault.clone(), self.0.source.clone());
+        if let Err(error) = blocking(move || vault.proven(&source)).await {
+            tracing::warn!(source = self.0.source, %error, "could not remove the previous refresh token from the vault; the next refresh removes it");
+        }
+    }
+}
+
+impl Authorizer for TokenManager {
+    fn access(&self) -> BoxFuture<'_, Result<Access, HttpError>> {
+        self.token().boxed()
+    }
+
+    fn accepted<'a>(&'a self, access: &'a Access) -> BoxFuture<'a, ()> {
+        self.note_accepted(access).boxed()
+    }
+
+    fn refused<'a>(&'a self, access: &'a Access) -> BoxFuture<'a, bool> {
+        self.drop_refused(access).boxed()
+    }
+
+    fn forbidden<'a>(&'a self, access: &'a Access) -> BoxFuture<'a, bool> {
+        self.drop_old(access).boxed()
+    }
+
+    fn missing_scopes(&self) -> BoxFuture<'_, Vec<String>> {
+        async { self.0.state.lock().await.missing.clone() }.boxed()
+    }
+}
+
+impl Inner {
+    /// Obtains a token and stores it.
+    async fn renew(&self, mut state: OwnedMutexGuard<State>) -> Result<Access, HttpError> {
+        let now = self.clock.running();
+        if let Some((until, error)) = &state.refused {
+            if now < *until {
+                return Err(error.clone());
+            }
+            state.refused = None;
+        }
+        match self.obtain(&mut state.chain).await {
+            Ok(token) => {
+                self.compare_scopes(&mut state, &token);
+                self.store_token(&mut state, &token, now)
+            }
+            Err(kind) => {
+                let error = kind.at(self.step(), self.host());
+                self.after_failure(&mut state, error).await
+            }
+        }
+    }
+
+    async fn obtain(&self, chain: &mut RefreshChain) -> Result<Token, Kind> {
+        let now = self.clock.now();
+        match &self.token_source {
+            TokenSource::Key(_) => Err(Kind::Setup("an API key needs no token".into())),
+            TokenSource::Client(endpoint) => {
+                endpoint
+                    .request_token(&TokenRequest::Client, &self.clock)
+                    .await
+            }
+            TokenSource::Password(endpoint, name, password) => {
+                self.check_not_blocked(now).await?;
+                endpoint
+                    .request_token(&TokenRequest::Password(name, password), &self.clock)
+                    .await
+            }
+            TokenSource::Refresh(endpoint, seed) => {
+                self.refresh(endpoint, ChainOrigin::Seed(seed.as_ref()), chain)
+                    .await
+            }
+            TokenSource::SignedIn(endpoint, _) => {
+                let outcome = self.refresh(endpoint, ChainOrigin::SignIn, chain).await;
+                outcome.map_err(|kind| match kind {
+                    Kind::SignInNeeded(_) => Kind::SignInNeeded(Some(self.source.clone())),
+                    kind => kind,
+                })
+            }
+        }
+    }
+
+    async fn refresh(
+        &self,
+        endpoint: &Endpoint,
+        origin: ChainOrigin<'_>,
+        chain: &mut RefreshChain,
+    ) -> Result<Token, Kind> {
+        // Resolved first, so that no refresh token is marked as used while the endpoint is unknown.
+        endpoint.endpoint_url(&self.clock).await?;
+        let store = (&self.vault, self.source.as_str());
+        chain.refresh(endpoint, origin, store, &self.clock).await
+    }
+
+    /// Logs missing scopes before the first page is requested, and again when they change.
+    fn compare_scopes(&self, state: &mut State, token: &Token) {
+        let Some(granted) = token.scope.as_deref() else {
+            return;
+        };
+        let is_received = scopes::is_for_another_token;
+        let missing = scopes::missing(
+            &self.token_source.requested_scopes(),
+            Some(granted),
+            is_received,
+        );
+        if missing != state.missing && !missing.is_empty() {
+            let scopes = missing.join(" ");
+            tracing::warn!(
+                source = self.source,
+                scopes,
+                "requested scopes were not granted; ask an administrator at the vendor to grant them"
+            );
+        }
+        state.missing = missing;
+    }
+
+    /// The lifetime counts from before the request, so that a slow response does not extend it.
+    fn store_token(
+        &self,
+        state: &mut State,
+        token: &Token,
+        since: Duration,
+    ) -> Result<Access, HttpError> {
+        state.generation += 1;
+        let spec = self.spec().and_then(|spec| spec.api_key.as_ref());
+        let key = spec.and_then(|spec| {
+            let key = spec.fixed.as_ref().or(token.key.as_ref())?;
+            Some((spec.header.as_str(), key))
+        });
+        let access = Access::bearer(state.generation, &token.access, key)
+            .map_err(|kind| kind.at(self.step(), self.host()))?;
+        if matches!(
+            self.token_source,
+            TokenSource::Refresh(..) | TokenSource::SignedIn(..)
+        ) {
+            self.unproven.store(state.generation, Ordering::Relaxed);
+        }
+        let renew = token
+            .life
+            .map(|life| since + (life * 2 / 3).saturating_sub(token.age));
+        state.current = Some(CurrentToken {
+            access: access.clone(),
+            since,
+            age: token.age,
+            life: token.life,
+            renew,
+        });
+        Ok(access)
+    }
+
+    /// Keeps using an old token to its end while the endpoint fails transiently, and where a person must sign in;
+    /// remembers a refusal.
+    async fn after_failure(
+        &self,
+        state: &mut State,
+        error: HttpError,
+    ) -> Result<Access, HttpError> {
+        let now = self.clock.running();
+        if let Some(current) = &mut state.current
+            && let Some(last_use) = current.last_use()
+            && now < last_use
+            && (error.class() == Class::Transient || error.is_sign_in_needed())
+        {
+            // Half of what is left, so that a failing endpoint receives only a few requests.
+            current.renew = Some(now + (last_use - now) / 2);
+            tracing::debug!(source = self.source, %error, "the token request failed; the old token remains in use");
+            return Ok(current.access.clone());
+        }
+        if matches!(error.kind(), Kind::GrantRefused(..)) {
+            let rest = match self.token_source {
+                TokenSource::Password(..) => PASSWORD_RETRY_AFTER,
+                _ => CREDENTIAL_RETRY_AFTER,
+            };
+            state.refused = Some((now + rest, error.clone()));
+            self.remember_refusal().await;
+        }
+        Err(error)
+    }
+
+    fn step(&self) -> String {
+        format!("get a token for {}", self.source)
+    }
+
+    fn host(&self) -> &str {
+        self.token_source
+            .endpoint()
+            .map_or("", |endpoint| &endpoint.host)
+    }
+
+    fn spec(&self) -> Option<&GrantSpec> {
+        self.token_source.endpoint().map(|endpoint| &endpoint.spec)
+    }
+}

@@ -1,0 +1,85 @@
+//! Admin requests that write to the mirror: handled here, or by the daemon that owns the mirror.
+
+use std::path::Path;
+
+use super::exit::Exit;
+use super::start::{self, runtime_folders};
+use crate::app::{AdminRequest, AdminResponse, App};
+use crate::daemon::{absolute, control_server};
+use crate::setup::{Folders, Overlay, Setup};
+
+/// Which process handled a request.
+pub enum HandledBy {
+    /// This one, which owns the mirror now.
+    ThisProcess(Box<App>),
+    /// The running daemon.
+    Daemon,
+}
+
+impl HandledBy {
+    /// How to run a job now, if the daemon does not run it; begins with a space.
+    pub fn run_now_hint(&self, job: &str) -> String {
+        match self {
+            Self::ThisProcess(_) => format!(" `rollbook sync {job}` runs it now."),
+            Self::Daemon => String::new(),
+        }
+    }
+}
+
+/// Sends a request and returns the response. Refusals and failures are errors.
+pub async fn send_request(
+    folders: &Folders,
+    request: &AdminRequest,
+) -> Result<(AdminResponse, HandledBy), Exit> {
+    let (response, by) = match start::app(folders, &Overlay::default()).await {
+        Ok(app) => (
+            app.handle_admin_request(request).await,
+            HandledBy::ThisProcess(Box::new(app)),
+        ),
+        Err(exit) if exit.is_busy() => match send_to_daemon(folders, request).await? {
+            Some(response) => (response, HandledBy::Daemon),
+            // Another process owns the mirror, such as `rollbook sync`.
+            None => return Err(exit),
+        },
+        Err(exit) => return Err(exit),
+    };
+    match response {
+        AdminResponse::Refused(message) => Err(Exit::usage(message)),
+        AdminResponse::Failed(message) => Err(Exit::failed(format!("rollbook: {message}"))),
+        response => Ok((response, by)),
+    }
+}
+
+/// The daemon's response; `None` if no daemon runs.
+async fn send_to_daemon(
+    folders: &Folders,
+    request: &AdminRequest,
+) -> Result<Option<AdminResponse>, Exit> {
+    let mirror = folders.mirror(&Setup::load(folders, &Overlay::default())?);
+    for folder in runtime_folders(&absolute(&mirror)) {
+        if let Some(response) = send_to_folder(&folder, &mirror, request).await? {
+            return Ok(Some(response));
+        }
+    }
+    Ok(None)
+}
+
+async fn send_to_folder(
+    folder: &Path,
+    mirror: &Path,
+    request: &AdminRequest,
+) -> Result<Option<AdminResponse>, Exit> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Exit::failed(format!(
+            "rollbook: could not send the request to the daemon: {error}"
+        ))
+    };
+    let request = serde_json::to_string(request).map_err(|error| failed(&error))?;
+    let response = control_server::send_request(folder, &absolute(mirror), &request).await;
+    match response.map_err(|error| failed(&error))? {
+        Some(response) => serde_json::from_str(&response)
+            .map(Some)
+            .map_err(|error| failed(&error)),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,198 @@
+//! Collects rows, total and next page while a body is walked.
+
+use serde::de::{DeserializeSeed as _, Error as _, MapAccess};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::scalar::Scalar;
+use super::{NextPath, RowsPath, Search};
+use crate::connector::decode::RowSeed;
+use crate::connector::json::Text;
+use crate::connector::link::Next;
+
+impl Search<'_, '_> {
+    pub(super) fn nothing_found(&self) -> String {
+        if let Some(wrong) = &self.wrong {
+            return wrong.clone();
+        }
+        let wanted: Vec<String> = self
+            .shape
+            .rows
+            .iter()
+            .map(|path| match path {
+                RowsPath::Body => "an array".to_owned(),
+                RowsPath::One => "an object".to_owned(),
+                RowsPath::AnyMember => "a member with an array".to_owned(),
+                RowsPath::Member(path) => format!("the member `{}`", path.join(".")),
+            })
+            .collect();
+        let has = if self.names.is_empty() {
+            String::new()
+        } else {
+            format!("; it has {}", self.names.join(", "))
+        };
+        format!("the response lacks {}{has}", wanted.join(" or "))
+    }
+
+    pub(super) fn rank(&self, wanted: impl Fn(&RowsPath) -> bool) -> Option<usize> {
+        let rank = self.shape.rows.iter().position(wanted)?;
+        self.found.is_none_or(|found| rank < found).then_some(rank)
+    }
+
+    pub(super) fn start_rows(&mut self, rank: usize) {
+        if self.found.is_some() {
+            self.reader.restart();
+        }
+        self.found = Some(rank);
+    }
+
+    pub(super) fn note_total(&mut self, path: &[String], number: u64) {
+        if self.shape.total_member.is_empty() {
+            return;
+        }
+        let name = path.join(".");
+        let rank = self.shape.total_member.iter().position(|wanted| {
+            if wanted == "*" {
+                path.len() == 1 && {
+                    let name = name.to_ascii_lowercase();
+                    name.contains("count") || name.contains("total")
+                }
+            } else {
+                self.shape.same(wanted, &name)
+            }
+        });
+        if let Some(rank) = rank
+            && self.total.is_none_or(|(best, _)| rank <= best)
+        {
+            self.total = Some((rank, number));
+        }
+    }
+
+    /// A value that is neither list nor object: a mistake at the rows' path, evaluated at the path of the next page.
+    pub(super) fn note_scalar(&mut self, at: &[String], value: &Scalar<'_>) {
+        let shape = self.shape;
+        if !matches!(value, Scalar::Null) && self.is_rows(at) && !shape.leads_to_rows(at) {
+            self.note_wrong(at, value.as_str());
+        }
+        if let Some(wanted) = &shape.more
+            && shape.same(wanted, &at.join("."))
+        {
+            self.page.more = value.boolean();
+        }
+        if let Some(NextPath::Member(wanted)) = &shape.next {
+            let name = at.join(".");
+            let inside = wanted.len() > name.len() && wanted.as_bytes()[name.len()] == b'.';
+            if shape.same(wanted, &name) {
+                self.page.next = value.next(shape.next_is_address);
+            } else if inside
+                && wanted.is_char_boundary(name.len())
+                && shape.same(&wanted[..name.len()], &name)
+                && matches!(value, Scalar::Text(text) if !text.trim().is_empty())
+            {
+                self.page.next = Next::Unclear;
+            }
+        }
+    }
+
+    /// Whether the next cursor or address is here.
+    pub(super) fn is_next(&self, at: &[String]) -> bool {
+        matches!(&self.shape.next, Some(NextPath::Member(wanted)) if self.shape.same(wanted, &at.join(".")))
+    }
+
+    pub(super) fn is_rows(&self, at: &[String]) -> bool {
+        self.shape
+            .rows
+            .iter()
+            .any(|path| matches!(path, RowsPath::Member(path) if self.shape.is_path(path, at)))
+    }
+
+    pub(super) fn note_wrong(&mut self, at: &[String], what: &str) {
+        let name = at.join(".");
+        self.wrong
+            .get_or_insert_with(|| format!("`{name}` is {what}, not a list"));
+    }
+
+    /// The wanted element's member, out of a list such as `links`.
+    pub(super) fn pick_next(&mut self, element: &Value) {
+        let Some(NextPath::Picked { by, is, member, .. }) = &self.shape.next else {
+            return;
+        };
+        let find = |wanted: &str| {
+            let members = element.as_object()?;
+            let found = members
+                .iter()
+                .find(|(name, _)| self.shape.same(wanted, name));
+            found.map(|(_, value)| value)
+        };
+        let fits = |value: &Value| match value {
+            Value::String(text) => text
+                .split_whitespace()
+                .any(|word| word.eq_ignore_ascii_case(is)),
+            _ => false,
+        };
+        let wanted = match find(by) {
+            Some(Value::Array(words)) => words.iter().any(fits),
+            Some(value) => fits(value),
+            None => false,
+        };
+        if !wanted {
+            return;
+        }
+        let address = self.shape.next_is_address;
+        self.page.next = match find(member) {
+            None | Some(Value::Null) => Next::None,
+            Some(Value::String(text)) => Scalar::Text(text).next(address),
+            Some(Value::Number(number)) => Scalar::Number(&number.to_string()).next(address),
+            Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => Next::Unclear,
+        };
+    }
+
+    /// A list in the form of an object: one row, if it has the key's members.
+    pub(super) fn one_row<'de, A: MapAccess<'de>>(
+        &mut self,
+        rank: usize,
+        at: &[String],
+        first: &str,
+        mut map: A,
+    ) -> Result<(), A::Error> {
+        let mut text = String::from("{");
+        let mut name = Some(first.to_owned());
+        while let Some(member) = name {
+            let value = map.next_value::<&RawValue>()?;
+            if text.len() > 1 {
+                text.push(',');
+            }
+            text.push_str(&Value::from(member).to_string());
+            text.push(':');
+            text.push_str(value.get());
+            name = map
+                .next_key::<Text<'de>>()?
+                .map(|Text(name)| name.into_owned());
+        }
+        text.push('}');
+        let mut probe = self.decoder.reader(text.len(), self.repaired);
+        let mut json = serde_json::Deserializer::from_str(&text);
+        RowSeed(&mut probe)
+            .deserialize(&mut json)
+            .map_err(A::Error::custom)?;
+        if probe.finish().is_none_or(|found| found.rows.is_empty()) {
+            self.note_wrong(at, "an object");
+            return Ok(());
+        }
+        self.start_rows(rank);
+        let mut json = serde_json::Deserializer::from_str(&text);
+        RowSeed(&mut self.reader)
+            .deserialize(&mut json)
+            .map_err(A::Error::custom)
+    }
+
+    /// An object or a list where the next cursor or address is expected.
+    pub(super) fn note_thing(&mut self, at: &[String]) {
+        if let Some(NextPath::Member(wanted)) = &self.shape.next
+            && !at.is_empty()
+            && self.shape.same(wanted, &at.join("."))
+        {
+            self.page.next = Next::Unclear;
+        }
+    }
+}

@@ -1,0 +1,580 @@
+//! Tests of `answer.rs`.
+
+use super::*;
+use crate::connector::columns::Column;
+use crate::connector::decode::DecoderRules;
+use crate::model::row::Cell;
+
+const COLUMNS: &[(&str, &str)] = &[
+    ("id", "id | Id : text"),
+    ("n", "n : integer nonzero"),
+    ("at", "at : timestamp"),
+    ("on", "on : boolean"),
+    ("school", "school.sourcedId | school : text"),
+    ("orgs", "orgs[].sourcedId | orgs[] : json texts"),
+    ("ids", "ids[].{type,identifier} : json"),
+    ("person", "ids[type=person-id].identifier : text"),
+    ("code", "../Relationships.Status.Code : text"),
+    ("list", "= aacs : text"),
+];
+
+fn decoder(names: NameMatch) -> Decoder {
+    let columns = COLUMNS
+        .iter()
+        .map(|(name, text)| Column::read(name, text, "", None).expect(text))
+        .collect();
+    let rules = DecoderRules {
+        envelope: Some("Data".to_owned()),
+        ignored: vec!["wType".to_owned(), "../Relationships".to_owned()],
+        nulls: vec!["NULL".into()],
+        names,
+        ..DecoderRules::default()
+    };
+    Decoder::new(columns, vec![0], rules)
+}
+
+fn shape(rows: &[&str]) -> PageShape {
+    PageShape {
+        rows: rows.iter().map(|text| RowsPath::read(text)).collect(),
+        total_member: vec!["total".into(), "*".into()],
+        next: NextPath::read("meta.next"),
+        ..PageShape::default()
+    }
+}
+
+fn shown(page: &Page) -> String {
+    let rows: Vec<String> = page
+        .decoded
+        .rows
+        .iter()
+        .map(|row| {
+            let cells: Vec<String> = row
+                .map(|cell| match cell {
+                    Cell::Null => "-".into(),
+                    Cell::Keep => "~".into(),
+                    Cell::Integer(number) => number.to_string(),
+                    Cell::Real(number) => format!("{number:?}"),
+                    Cell::Text(text) => text.to_owned(),
+                })
+                .collect();
+            cells.join(" ")
+        })
+        .collect();
+    rows.join("\n")
+}
+
+#[test]
+fn rows_of_every_shape() {
+    for (what, body, expected) in [
+        (
+            "plain",
+            r#"{"users":[{"id":"a","n":3}]}"#,
+            "a 3 - - - - - - - aacs",
+        ),
+        (
+            "number for text, text for number",
+            r#"{"users":[{"id":7,"n":"3.0"}]}"#,
+            "7 3 - - - - - - - aacs",
+        ),
+        (
+            "zero is null",
+            r#"{"users":[{"id":"a","n":0}]}"#,
+            "a - - - - - - - - aacs",
+        ),
+        (
+            "second path",
+            r#"{"users":[{"Id":"b"}]}"#,
+            "b - - - - - - - - aacs",
+        ),
+        (
+            "first path wins in any order",
+            r#"{"users":[{"Id":"b","id":"a"},{"id":"a","Id":"b"}]}"#,
+            "a - - - - - - - - aacs\na - - - - - - - - aacs",
+        ),
+        (
+            "null lets the second path in",
+            r#"{"users":[{"id":null,"Id":"b"}]}"#,
+            "b - - - - - - - - aacs",
+        ),
+        (
+            "NULL is no value",
+            r#"{"users":[{"id":"a","school":"NULL"}]}"#,
+            "a - - - - - - - - aacs",
+        ),
+        (
+            "boolean",
+            r#"{"users":[{"id":"a","on":"TRUE"},{"id":"b","on":0},{"id":"c","on":false}]}"#,
+            "a - - 1 - - - - - aacs\nb - - 0 - - - - - aacs\nc - - 0 - - - - - aacs",
+        ),
+        (
+            "reference as object and as text",
+            r#"{"users":[{"id":"a","school":{"sourcedId":"s","href":"x"}},{"id":"b","school":"s"}]}"#,
+            "a - - - s - - - - aacs\nb - - - s - - - - aacs",
+        ),
+        (
+            "references",
+            r#"{"users":[{"id":"a","orgs":[{"sourcedId":"s","type":"org"}]},{"id":"b","orgs":["s","t"]},{"id":"c","orgs":{"sourcedId":"u"}},{"id":"d","orgs":[]},{"id":"e","orgs":[{"sourcedId":7},"s"]},{"id":"f","orgs":[-1,true]}]}"#,
+            "a - - - - [\"s\"] - - - aacs\nb - - - - [\"s\",\"t\"] - - - aacs\nc - - - - [\"u\"] - - - aacs\nd - - - - [] - - - aacs\ne - - - - [\"7\"] - - - aacs\nf - - - - [\"-1\",true] - - - aacs",
+        ),
+        (
+            "picked and kept elements",
+            r#"{"users":[{"id":"a","ids":[{"type":"id","identifier":"1","secret":"x"},{"type":"person-id","identifier":"61"}]}]}"#,
+            r#"a - - - - - [{"identifier":"1","type":"id"},{"identifier":"61","type":"person-id"}] 61 - aacs"#,
+        ),
+        (
+            "envelope",
+            r#"{"users":[{"Data":{"id":"a","at":"2026-02-17T09:05:12.84"},"Relationships":{"Status":{"Code":"00","X":1},"Y":2}}]}"#,
+            "a - 2026-02-17T09:05:12.840Z - - - - - 00 aacs",
+        ),
+    ] {
+        let page = read(
+            &shape(&["users"]),
+            &decoder(NameMatch::Exact),
+            body.as_bytes(),
+            None,
+        )
+        .expect(what);
+        assert_eq!(shown(&page), expected, "{what}");
+        assert!(
+            page.decoded.rows.rejects.is_empty(),
+            "{what}: {:?}",
+            page.decoded.rows.rejects
+        );
+    }
+}
+
+#[test]
+fn rows_are_found_where_they_stand() {
+    for (rows, body, expected) in [
+        (&["[]"][..], r#"[{"id":"a"}]"#, Ok(1)),
+        (
+            &["[]", "fluxs", "*"],
+            r#"{"wType":"C","fluxs":[{"id":"a"}],"totalCount":1}"#,
+            Ok(1),
+        ),
+        (
+            &["[]", "fluxs", "*"],
+            r#"{"odd":[{"id":"a"},{"id":"b"}]}"#,
+            Ok(2),
+        ),
+        (
+            &["[]", "fluxs", "*"],
+            r#"{"odd":[{"id":"a"},{"id":"b"}],"fluxs":[{"id":"c"}]}"#,
+            Ok(1),
+        ),
+        (&["{}"], r#"{"id":"a"}"#, Ok(1)),
+        (&["data.users"], r#"{"data":{"users":[{"id":"a"}]}}"#, Ok(1)),
+        (&["users"], r#"{"users":[]}"#, Ok(0)),
+        (
+            &["users"],
+            r#"{"statusInfoSet":[]}"#,
+            Err("the response lacks the member `users`; it has `statusInfoSet`"),
+        ),
+        // In a list's place: null, nothing, one row, numbered rows, and what is none of them.
+        (&["users"], r#"{"users":null}"#, Ok(0)),
+        (&["users"], r#"{"users":{}}"#, Ok(0)),
+        (&["users"], r#"{"users":{"id":"a"}}"#, Ok(1)),
+        (&["users"], r#"{"users":{"n":1,"id":"a\"b"}}"#, Ok(1)),
+        (
+            &["users"],
+            r#"{"users":{"0":{"id":"a"},"1":{"id":"b"}}}"#,
+            Ok(2),
+        ),
+        (
+            &["users"],
+            r#"{"users":{"3":{"id":"a"},"7":{"id":"b"},"more":false}}"#,
+            Ok(2),
+        ),
+        (&["[]"], r#"{"0":{"id":"a"}}"#, Ok(1)),
+        (&["[]"], "{}", Ok(0)),
+        (
+            &["data", "data.users"],
+            r#"{"data":{"users":[{"id":"a"}]}}"#,
+            Ok(1),
+        ),
+        (
+            &["users", "*"],
+            r#"{"users":null,"odd":[{"id":"a"}]}"#,
+            Ok(1),
+        ),
+        (&["data.users"], r#"{"data":{"users":null}}"#, Ok(0)),
+        (
+            &["[]", "fluxs", "*"],
+            "{}",
+            Err("the response lacks an array or the member `fluxs` or a member with an array"),
+        ),
+        (
+            &["data.users"],
+            r#"{"data":null}"#,
+            Err("the response lacks the member `data.users`; it has `data`"),
+        ),
+        (
+            &["users"],
+            r#"{"users":{"message":"x"}}"#,
+            Err("`users` is an object, not a list"),
+        ),
+        (
+            &["users"],
+            r#"{"users":"none"}"#,
+            Err("`users` is a text, not a list"),
+        ),
+        (
+            &["users"],
+            r#"{"users":false}"#,
+            Err("`users` is true or false, not a list"),
+        ),
+        (
+            &["users"],
+            r#"{"users":0}"#,
+            Err("`users` is a number, not a list"),
+        ),
+        (
+            &["data.users"],
+            r#"{"data":{"users":""}}"#,
+            Err("`data.users` is a text, not a list"),
+        ),
+        (&["users"], "null", Err("expected rows, got null")),
+        (&["users"], "", Err("expected rows, got nothing")),
+        (&["users"], "<html>", Err("expected JSON, got a web page")),
+        (
+            &["users"],
+            r#"{"users":[{"id":"a"}"#,
+            Err("the JSON ends early at line 1 column 20"),
+        ),
+        (
+            &["users"],
+            r#"{"users":[{"id":NONE}]}"#,
+            Err("the JSON is invalid at line 1 column 17"),
+        ),
+        (
+            &["users"],
+            r#"{"users":[{"id":NaN},{"id":"b","n":NONE}]}"#,
+            Err("the JSON is invalid at line 1 column 17"),
+        ),
+        (&["users"], r#"{"users":[{"id":NaN},{"id":"b"}]}"#, Ok(1)),
+        (
+            &["users"],
+            r#"{"users":[]} x"#,
+            Err("the JSON is invalid at line 1 column 14"),
+        ),
+    ] {
+        let seen = read(
+            &shape(rows),
+            &decoder(NameMatch::Exact),
+            body.as_bytes(),
+            None,
+        );
+        let seen = seen.map(|page| page.decoded.rows.len());
+        assert_eq!(seen, expected.map_err(str::to_owned), "{body}");
+    }
+}
+
+#[test]
+fn an_empty_list_in_an_odd_form_is_told() {
+    for (body, odd) in [
+        (r#"{"users":[]}"#, false),
+        (r#"{"users":null}"#, false),
+        (r#"{"users":{}}"#, true),
+        (r#"{"users":{"0":{"id":"a"}}}"#, false),
+    ] {
+        let page = read(
+            &shape(&["users"]),
+            &decoder(NameMatch::Exact),
+            body.as_bytes(),
+            None,
+        )
+        .expect(body);
+        assert_eq!(page.odd_empty, odd, "{body}");
+    }
+}
+
+#[test]
+fn totals_and_cursors() {
+    let to = |text: &str| Next::To(text.to_owned());
+    for (body, header, total, next) in [
+        (
+            r#"{"users":[],"total":3,"meta":{"next":"c2"}}"#,
+            None,
+            Some(3),
+            to("c2"),
+        ),
+        (
+            r#"{"users":[],"totalCount":3,"meta":{"next":null}}"#,
+            None,
+            Some(3),
+            Next::None,
+        ),
+        (
+            r#"{"users":[],"total":3,"pageCount":1}"#,
+            None,
+            Some(3),
+            Next::None,
+        ),
+        (
+            r#"{"pageCount":1,"users":[],"total":3}"#,
+            None,
+            Some(3),
+            Next::None,
+        ),
+        (r#"{"users":[],"total":"4"}"#, None, Some(4), Next::None),
+        (r#"{"users":[],"total":4.0}"#, None, Some(4), Next::None),
+        (r#"{"users":[],"total":-1}"#, None, None, Next::None),
+        (r#"{"users":[],"total":null}"#, None, None, Next::None),
+        (r#"{"users":[]}"#, Some(" 5 "), Some(5), Next::None),
+        (r#"{"users":[]}"#, Some("items 0-4/5"), Some(5), Next::None),
+        (r#"{"users":[]}"#, Some("0-4/*"), None, Next::None),
+        (r#"{"users":[]}"#, Some("many"), None, Next::None),
+        (r#"{"users":[],"total":6}"#, Some("5"), Some(6), Next::None),
+        (r#"{"users":[],"total":4}"#, Some("5"), Some(5), Next::None),
+        (
+            r#"{"users":[],"meta":{"next":123456789012345678901234}}"#,
+            None,
+            None,
+            Next::To("123456789012345678901234".to_owned()),
+        ),
+        (
+            r#"{"users":[],"meta":{"next":1736835000.120}}"#,
+            None,
+            None,
+            Next::To("1736835000.120".to_owned()),
+        ),
+        (
+            r#"{"users":[{"id":"a","n":NaN}],"total":"4","meta":{"next":"c\u0032"}}"#,
+            None,
+            Some(4),
+            Next::To("c2".to_owned()),
+        ),
+        (
+            r#"{"users":[{"id":"a"}],"total":NaN,"meta":{"next":NaN}}"#,
+            None,
+            None,
+            Next::None,
+        ),
+    ] {
+        let page = read(
+            &shape(&["users"]),
+            &decoder(NameMatch::Exact),
+            body.as_bytes(),
+            header,
+        )
+        .expect(body);
+        assert_eq!((page.total, page.next), (total, next), "{body}");
+    }
+}
+
+/// L4, L9 in a body: an address, a cursor, nothing, and what is neither; by member, by a dotted name, by element.
+#[test]
+fn what_comes_next_is_read_from_the_body() {
+    let to = |text: &str| Next::To(text.to_owned());
+    for (place, members, cursor, address) in [
+        ("next", r#""next":"a""#, to("a"), to("a")),
+        ("next", r#""next":"""#, Next::None, Next::None),
+        ("next", r#""next":" ""#, Next::None, Next::None),
+        ("next", r#""next":null"#, Next::None, Next::None),
+        ("next", r#""other":1"#, Next::None, Next::None),
+        ("next", r#""next":17"#, to("17"), Next::Unclear),
+        ("next", r#""next":-17"#, to("-17"), Next::Unclear),
+        ("next", r#""next":0"#, Next::None, Next::Unclear),
+        ("next", r#""next":"0""#, Next::None, to("0")),
+        ("next", r#""next":false"#, Next::Unclear, Next::Unclear),
+        ("next", r#""next":true"#, Next::Unclear, Next::Unclear),
+        (
+            "next",
+            r#""next":{"href":"a"}"#,
+            Next::Unclear,
+            Next::Unclear,
+        ),
+        ("next", r#""next":["a"]"#, Next::Unclear, Next::Unclear),
+        ("meta.next", r#""meta":{"next":"a"}"#, to("a"), to("a")),
+        (
+            "meta.next",
+            r#""meta":{"next":null}"#,
+            Next::None,
+            Next::None,
+        ),
+        ("meta.next", r#""meta":null"#, Next::None, Next::None),
+        ("meta.next", r#""meta":{}"#, Next::None, Next::None),
+        ("meta.next", r#""meta":"a""#, Next::Unclear, Next::Unclear),
+        ("meta.next", r#""metal":"a""#, Next::None, Next::None),
+        (
+            "links.next.href",
+            r#""links":{"next":{"href":"a"}}"#,
+            to("a"),
+            to("a"),
+        ),
+        (
+            "links.next.href",
+            r#""links":{"next":null}"#,
+            Next::None,
+            Next::None,
+        ),
+        (
+            "@odata.nextLink",
+            r#""@odata.nextLink":"a""#,
+            to("a"),
+            to("a"),
+        ),
+        (
+            "links[rel=next].uri",
+            r#""links":[{"rel":"prev","uri":"b"},{"uri":"a","rel":"next"}]"#,
+            to("a"),
+            to("a"),
+        ),
+        (
+            "links[rel=next].uri",
+            r#""links":[{"rel":["self","next"],"uri":"a"}]"#,
+            to("a"),
+            to("a"),
+        ),
+        (
+            "links[rel=next].uri",
+            r#""links":[{"rel":"prev","uri":"b"}]"#,
+            Next::None,
+            Next::None,
+        ),
+        (
+            "links[rel=next].uri",
+            r#""links":[{"rel":"next","uri":null}]"#,
+            Next::None,
+            Next::None,
+        ),
+        (
+            "links[rel=next].uri",
+            r#""links":[{"rel":"next","uri":{}}]"#,
+            Next::Unclear,
+            Next::Unclear,
+        ),
+        (
+            "links[rel=next].uri",
+            r#""links":[]"#,
+            Next::None,
+            Next::None,
+        ),
+        (
+            "links[rel=next].uri",
+            r#""links":null"#,
+            Next::None,
+            Next::None,
+        ),
+        (
+            "paging.links[rel=next].uri",
+            r#""paging":{"links":[{"rel":"next","uri":"a"}]}"#,
+            to("a"),
+            to("a"),
+        ),
+    ] {
+        for (next_is_address, expected) in [(false, cursor), (true, address)] {
+            let shape = PageShape {
+                next: NextPath::read(place),
+                next_is_address,
+                ..shape(&["users"])
+            };
+            let body = format!(r#"{{"users":[{{"id":"a"}}],{members}}}"#);
+            let decoder = decoder(NameMatch::Exact);
+            let page = read(&shape, &decoder, body.as_bytes(), None).expect(&body);
+            assert_eq!(page.next, expected, "{place} {members} {next_is_address}");
+        }
+    }
+    for text in [
+        "",
+        "links[rel=next]",
+        "links[next].uri",
+        "[rel=next].uri",
+        "a]",
+    ] {
+        assert_eq!(NextPath::read(text), None, "{text}");
+    }
+}
+
+#[test]
+fn a_flag_says_whether_there_is_more() {
+    for (members, more) in [
+        (r#""page":{"more":true}"#, Some(true)),
+        (r#""page":{"more":false}"#, Some(false)),
+        (r#""page":{"more":"False"}"#, Some(false)),
+        (r#""page":{"more":0}"#, Some(false)),
+        (r#""page":{"more":null}"#, None),
+        (r#""page":{}"#, None),
+    ] {
+        let shape = PageShape {
+            more: Some("page.more".into()),
+            ..shape(&["users"])
+        };
+        let body = format!(r#"{{"users":[],{members}}}"#);
+        let decoder = decoder(NameMatch::Exact);
+        let page = read(&shape, &decoder, body.as_bytes(), None).expect(&body);
+        assert_eq!(page.more, more, "{members}");
+    }
+}
+
+#[test]
+fn bad_rows_are_rejected_alone_and_without_their_values() {
+    let body = r#"{"users":[{"id":"a"},{"n":1},{"id":"c","n":"many"},{"id":{"x":1}},[1],{"id":"e","at":"noon"}]}"#;
+    let page = read(
+        &shape(&["users"]),
+        &decoder(NameMatch::Exact),
+        body.as_bytes(),
+        None,
+    )
+    .expect("page");
+    let rows = &page.decoded.rows;
+    assert_eq!(
+        (rows.len(), rows.unidentified(), rows.received()),
+        (3, 3, 6)
+    );
+    let seen: Vec<String> = rows
+        .rejects
+        .iter()
+        .map(|reject| format!("{}: {}", reject.path, reject.reason))
+        .chain(
+            rows.unreadable
+                .iter()
+                .map(|cell| format!("{} {}: {}", cell.row, cell.column, cell.reason)),
+        )
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            "id | Id : text: the key is missing",
+            "id | Id : text: expected text, found an object",
+            "(row): expected an object, found an array",
+            "1 1: expected integer, found a text that is not a whole number",
+            "2 2: expected timestamp, found a text that is not a timestamp",
+        ]
+    );
+}
+
+#[test]
+fn unlisted_members_are_named_and_ignored_ones_are_not() {
+    let body = r#"{"users":[{"id":"a","wType":"U","phone":"1","school":{"href":"x"},"Bob said \"hi\"":1},{"Data":{"id":"b","secret":2},"Relationships":{"Z":1}}]}"#;
+    let page = read(
+        &shape(&["users"]),
+        &decoder(NameMatch::Exact),
+        body.as_bytes(),
+        None,
+    )
+    .expect("page");
+    let names: Vec<&str> = page.decoded.unlisted.iter().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "(a name with other characters)",
+            "Data.secret",
+            "phone",
+            "school.href"
+        ]
+    );
+}
+
+#[test]
+fn names_in_any_case() {
+    let body = r#"{"users":[{"ID":"a","N":4}]}"#;
+    let page = read(
+        &shape(&["users"]),
+        &decoder(NameMatch::AnyCase),
+        body.as_bytes(),
+        None,
+    )
+    .expect("page");
+    assert_eq!(shown(&page), "a 4 - - - - - - - aacs");
+}

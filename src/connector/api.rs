@@ -1,0 +1,384 @@
+//! A connector made ready: its columns and durations understood, its templates filled with a source's settings.
+//!
+//! Interprets a connector's texts and finds those that mean nothing. Not the reading itself. Every problem is reported
+//! with the path of its key, before anything is sent.
+
+mod across;
+mod build;
+
+pub use self::across::bad_time_zone;
+use self::across::{identity_flaw, reference_flaws, time_zone_flaw};
+use self::build::Builder;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::answer::PageShape;
+use super::columns::{Column, Path};
+use super::combos::{self, ComboColumns};
+use super::decode::{Decoder, DecoderRules};
+use super::file::{Connector, ForEach, NameMatch, Removed};
+use super::paging::PageRules;
+use super::template::{self, Variables};
+use jiff::tz::TimeZone;
+
+use crate::document::suggest::advice;
+use crate::model::{History, Reference};
+
+/// The default format of times in a request.
+const TIME_FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
+
+/// The default lifetime of old versions.
+const HISTORY: Duration = Duration::from_secs(400 * 86_400);
+
+/// A problem with a connector: the path of the key, what is wrong, what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// The key's path in the connector.
+    pub at: Vec<String>,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub help: Option<String>,
+}
+
+/// The settings of a source: texts, and lists of texts.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Filled into templates.
+    pub texts: Variables,
+    /// For `for_each.setting`.
+    pub lists: BTreeMap<String, Vec<String>>,
+}
+
+/// One kind of row of one source, ready to be read.
+#[derive(Clone, Debug)]
+pub struct StreamSpec {
+    /// Its name.
+    pub name: String,
+    /// What a row is.
+    pub title: String,
+    /// Templates of the paths, in order of preference.
+    pub paths: Vec<String>,
+    /// Query parameters; templates.
+    pub query: BTreeMap<String, String>,
+    /// The paths of a page's parts.
+    pub shape: PageShape,
+    /// How pages are asked for.
+    pub page: PageRules,
+    /// The column that a watermark walk follows.
+    pub watermark: Option<usize>,
+    /// The columns in the table's order.
+    pub columns: Arc<[Column]>,
+    /// The key's columns.
+    pub key: Vec<usize>,
+    /// Columns that name the item of `for_each` a row belongs to.
+    pub partition: Vec<usize>,
+    /// A walk through time.
+    pub window: Option<WindowRules>,
+    /// What it is read for.
+    pub for_each: Option<ForEach>,
+    /// How to ask for changes only.
+    pub since: Option<SinceRules>,
+    /// How a row is known to be removed.
+    pub removed: Removed,
+    /// The column that marks a removed row.
+    pub removed_status: Option<(usize, Vec<String>)>,
+    /// The vendor may refuse it.
+    pub optional: bool,
+    /// The members that a row in its short form has none of: what it lacks keeps its last value. Empty where
+    /// every row is full.
+    pub lacks: Vec<Path>,
+    /// Template of the time zone in which a time with a zone is a day; may be empty.
+    pub time_zone: String,
+    /// The column that orders versions.
+    pub newest: Option<usize>,
+    /// How long old versions are kept.
+    pub history: History,
+    /// The columns of a combo list's entry, where this stream mirrors the combo lists.
+    pub combos: Option<ComboColumns>,
+    envelope: Option<String>,
+    ignored: Vec<String>,
+    nulls: Vec<String>,
+    names: NameMatch,
+    settings: Arc<Variables>,
+}
+
+/// A walk through time, understood.
+#[derive(Clone, Debug)]
+pub struct WindowRules {
+    /// Parameter with the start.
+    pub from: String,
+    /// Parameter with the end.
+    pub to: String,
+    /// The timestamp column.
+    pub column: usize,
+    /// Templates of the first start.
+    pub start: Vec<String>,
+    /// Templates of the end.
+    pub end: Vec<String>,
+    /// Length of a step.
+    pub step: Duration,
+    /// Smallest length of a step.
+    pub smallest: Duration,
+    /// How far before the last point the next walk starts.
+    pub overlap: Duration,
+    /// The wire form of a time.
+    pub format: String,
+    /// How often an older span is read again, and how far back.
+    pub reread: Option<(Duration, Duration)>,
+}
+
+/// How to ask for changes only, understood.
+#[derive(Clone, Debug)]
+pub struct SinceRules {
+    /// The change time's column.
+    pub column: usize,
+    /// Query parameters; templates with `{since}`.
+    pub query: BTreeMap<String, String>,
+    /// How far before the cursor to read again.
+    pub overlap: Duration,
+    /// The wire form of a time.
+    pub format: String,
+    /// The default for jobs that do not choose.
+    pub default: bool,
+    /// A full reading at least this often.
+    pub full_every: Duration,
+}
+
+/// All streams of a connector, as no source has set them yet, or every flaw of it.
+pub fn streams(connector: &Connector) -> Result<BTreeMap<String, StreamSpec>, Vec<Flaw>> {
+    let mut flaws = Vec::new();
+    let mut specs = BTreeMap::new();
+    for (name, stream) in connector.streams.iter().filter(|(_, stream)| !stream.off) {
+        let mut builder = Builder {
+            connector,
+            stream,
+            at: vec!["streams".into(), name.clone()],
+            flaws: &mut flaws,
+        };
+        if let Some(spec) = builder.build(name) {
+            specs.insert(name.clone(), spec);
+        }
+    }
+    let known: Vec<&str> = specs.keys().map(String::as_str).collect();
+    for (name, spec) in &specs {
+        let mut needs = |other: &str, key: &[&str]| {
+            if !known.contains(&other)
+                && !connector
+                    .streams
+                    .get(other)
+                    .is_some_and(|stream| stream.off)
+            {
+                let mut at = vec!["streams".to_owned(), name.clone()];
+                at.extend(key.iter().map(|key| (*key).to_owned()));
+                flaws.push(Flaw {
+                    at,
+                    message: format!("there is no stream `{other}`"),
+                    help: Some(advice(other, known.iter().copied())),
+                });
+            }
+        };
+        if let Some(parent) = spec
+            .for_each
+            .as_ref()
+            .and_then(|each| each.stream.as_deref())
+        {
+            needs(parent, &["for_each", "stream"]);
+        }
+        if let Some(feed) = &spec.removed.feed {
+            needs(&feed.stream, &["removed", "feed", "stream"]);
+        }
+        for column in spec.columns.iter() {
+            if let Some(other) = &column.references {
+                needs(other, &["columns", &column.name, "references"]);
+            }
+        }
+    }
+    flaws.extend(
+        specs
+            .values()
+            .flat_map(|spec| reference_flaws(spec, &specs)),
+    );
+    flaws.extend(time_zone_flaw(connector));
+    flaws.extend(identity_flaw(connector, &specs));
+    combos::connect(connector, &mut specs, &mut flaws);
+    if flaws.is_empty() {
+        Ok(specs)
+    } else {
+        Err(flaws)
+    }
+}
+
+impl StreamSpec {
+    /// The same stream for a source with these settings.
+    pub fn of_source(&self, settings: &Arc<Variables>) -> Self {
+        Self {
+            settings: Arc::clone(settings),
+            ..self.clone()
+        }
+    }
+
+    /// The number of a column.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+
+    /// The decoder for one item of `for_each`: its variables fill constants and member names.
+    pub fn decoder(&self, item: &Variables) -> Arc<Decoder> {
+        let columns = self
+            .columns
+            .iter()
+            .map(|column| {
+                let filled = template::fill(&column.from, &[item]);
+                let read = Column::read(&column.name, &filled, &column.help, column.combo.as_ref());
+                let mut read = read.unwrap_or_else(|_| column.clone());
+                read.from.clone_from(&column.from);
+                read.references.clone_from(&column.references);
+                read
+            })
+            .collect();
+        let zone = template::fill(&self.time_zone, &[self.settings.as_ref()]);
+        let rules = DecoderRules {
+            envelope: self.envelope.clone(),
+            ignored: self.ignored.clone(),
+            nulls: self.nulls.clone(),
+            names: self.names,
+            lacks: self.lacks.clone(),
+            zone: TimeZone::get(&zone).ok(), // `check` has complained of one that is none
+        };
+        Arc::new(Decoder::new(columns, self.key.clone(), rules))
+    }
+
+    /// The same stream without some columns; the key stays.
+    pub fn without(&self, dropped: &[String]) -> Self {
+        let kept: Vec<usize> = (0..self.columns.len())
+            .filter(|index| !dropped.contains(&self.columns[*index].name))
+            .collect();
+        let moved = |index: usize| kept.iter().position(|old| *old == index);
+        let all =
+            |positions: &[usize]| positions.iter().filter_map(|index| moved(*index)).collect();
+        let mut spec = self.clone();
+        spec.columns = kept
+            .iter()
+            .map(|index| self.columns[*index].clone())
+            .collect();
+        spec.key = all(&self.key);
+        spec.partition = all(&self.partition);
+        spec.watermark = self.watermark.and_then(moved);
+        spec.newest = self.newest.and_then(moved);
+        spec.combos = self.combos.and_then(|combos| combos.moved(moved));
+        spec.removed_status = self
+            .removed_status
+            .clone()
+            .and_then(|(index, is)| Some((moved(index)?, is)));
+        spec.since = self.since.clone().and_then(|since| {
+            Some(SinceRules {
+                column: moved(since.column)?,
+                ..since
+            })
+        });
+        spec.window = self.window.clone().and_then(|window| {
+            Some(WindowRules {
+                column: moved(window.column)?,
+                ..window
+            })
+        });
+        // A dropped column is left out on purpose: its members are not reported as unlisted.
+        spec.ignored.extend(dropped.iter().filter_map(|name| {
+            let column = self.columns.iter().find(|column| column.name == *name)?;
+            column
+                .from
+                .split([':', '|', '['])
+                .next()
+                .map(|path| path.trim().to_owned())
+        }));
+        spec
+    }
+
+    /// Columns that the engine itself needs, which no job can drop.
+    pub fn needed(&self) -> Vec<usize> {
+        let mut needed = self.key.clone();
+        needed.extend(&self.partition);
+        needed.extend(self.watermark);
+        needed.extend(self.newest);
+        needed.extend(self.removed_status.as_ref().map(|status| status.0));
+        needed.extend(self.since.as_ref().map(|since| since.column));
+        needed.extend(self.window.as_ref().map(|window| window.column));
+        needed.extend(self.combos.into_iter().flat_map(ComboColumns::all));
+        needed
+    }
+
+    /// Query parameters with every name filled; empty ones are left out.
+    pub fn query(&self, item: &Variables) -> Vec<(String, String)> {
+        filled(&self.query, &[self.settings.as_ref(), item])
+    }
+
+    /// The paths with every name filled, in order of preference; values are percent-encoded.
+    pub fn paths(&self, item: &Variables) -> Vec<String> {
+        let encoded = |variables: &Variables| -> Variables {
+            variables
+                .iter()
+                .map(|(name, value)| (name.clone(), percent_encoded(value)))
+                .collect()
+        };
+        let (settings, item) = (encoded(&self.settings), encoded(item));
+        self.paths
+            .iter()
+            .map(|path| template::fill(path, &[&settings, &item]))
+            .collect()
+    }
+
+    /// The combo list that a column refers to with this source's settings; none where they pick none.
+    pub fn reference(&self, column: &Column) -> Option<Reference> {
+        let reference = column.combo.as_ref()?;
+        let list = template::fill(&reference.list, &[self.settings.as_ref()]);
+        (!list.is_empty() && template::names(&list).is_empty()).then_some(Reference {
+            list,
+            by: reference.by,
+        })
+    }
+
+    /// A template's text for an item.
+    pub fn fill(&self, text: &str, item: &Variables) -> String {
+        template::fill(text, &[self.settings.as_ref(), item])
+    }
+}
+
+impl SinceRules {
+    /// The query of an incremental reading from this time on.
+    pub fn query_from(&self, timestamp: jiff::Timestamp) -> Vec<(String, String)> {
+        let variables = Variables::from([("since".to_owned(), wire_time(timestamp, &self.format))]);
+        filled(&self.query, &[&variables])
+    }
+}
+
+/// A time as a request writes it, in UTC.
+pub fn wire_time(timestamp: jiff::Timestamp, format: &str) -> String {
+    timestamp
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .strftime(format)
+        .to_string()
+}
+
+fn filled(query: &BTreeMap<String, String>, layers: &[&Variables]) -> Vec<(String, String)> {
+    query
+        .iter()
+        .map(|(name, value)| (name.clone(), template::fill(value, layers)))
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
+}
+
+/// Everything but the unreserved characters of RFC 3986, and the comma, which lists of ids need.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~,".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}

@@ -1,0 +1,79 @@
+//! What must fit between the streams of a connector, and what belongs to none of them.
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+
+use super::{Flaw, StreamSpec};
+use crate::connector::file::Connector;
+use crate::connector::template;
+use crate::document::suggest::advice;
+
+/// A reference is one value, so the stream it points to has a key of one column.
+pub(super) fn reference_flaws(
+    spec: &StreamSpec,
+    specs: &BTreeMap<String, StreamSpec>,
+) -> Vec<Flaw> {
+    let columns = spec.columns.iter();
+    columns
+        .filter_map(|column| {
+            let other = specs.get(column.references.as_ref()?)?;
+            let several = other.key.len() != 1;
+            several.then(|| Flaw {
+                at: ["streams", &spec.name, "columns", &column.name, "references"]
+                    .map(str::to_owned)
+                    .to_vec(),
+                message: format!("the key of {} has more than one column", other.name),
+                help: Some("name a stream whose key is one column".to_owned()),
+            })
+        })
+        .collect()
+}
+
+/// A time zone that the file itself names; one from a source's setting is checked with the source.
+pub(super) fn time_zone_flaw(connector: &Connector) -> Option<Flaw> {
+    let zone = &connector.time_zone;
+    let is_template = !template::names(zone).is_empty();
+    let message = (!is_template).then(|| bad_time_zone(zone)).flatten()?;
+    Some(Flaw {
+        at: vec!["time_zone".to_owned()],
+        message,
+        help: Some("write it as in \"Europe/Vienna\"".to_owned()),
+    })
+}
+
+/// Why a text is no time zone; the empty text is none on purpose.
+pub fn bad_time_zone(zone: &str) -> Option<String> {
+    let is_good = zone.is_empty() || TimeZone::get(zone).is_ok();
+    (!is_good).then(|| format!("there is no time zone `{zone}`"))
+}
+
+/// The column of the account's name must exist; a stream that is off is no mistake.
+pub(super) fn identity_flaw(
+    connector: &Connector,
+    specs: &BTreeMap<String, StreamSpec>,
+) -> Option<Flaw> {
+    let identity = connector.identity.as_ref()?;
+    let flaw = |key: &str, message: String, help: String| Flaw {
+        at: vec!["identity".to_owned(), key.to_owned()],
+        message,
+        help: Some(help),
+    };
+    match specs.get(&identity.stream) {
+        None if connector.streams.contains_key(&identity.stream) => None,
+        None => Some(flaw(
+            "stream",
+            format!("there is no stream `{}`", identity.stream),
+            advice(&identity.stream, specs.keys().map(String::as_str)),
+        )),
+        Some(spec) if spec.column(&identity.column).is_none() => Some(flaw(
+            "column",
+            format!("{} has no column `{}`", spec.name, identity.column),
+            advice(
+                &identity.column,
+                spec.columns.iter().map(|column| column.name.as_str()),
+            ),
+        )),
+        Some(_) => None,
+    }
+}

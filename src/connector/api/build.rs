@@ -1,0 +1,417 @@
+//! A connector made ready, one step a key, with every flaw it can have.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Flaw, HISTORY, SinceRules, StreamSpec, TIME_FORMAT, WindowRules};
+use crate::connector::answer::{NextPath, PageShape, RowsPath};
+use crate::connector::columns::{Column, Origin, Path, read_member_path};
+use crate::connector::combos::ComboRules;
+use crate::connector::file::{
+    Connector, EndSign, ForEach, NameMatch, Page, PageBy, Reread, Since, Stream, TotalRule, Window,
+};
+use crate::connector::paging::PageRules;
+use crate::connector::template::Variables;
+use crate::connector::{file, template};
+use crate::document::suggest::advice;
+use crate::model::History;
+use crate::model::duration::duration;
+
+/// Builds one stream and notes what is wrong with it.
+pub(super) struct Builder<'a> {
+    pub(super) connector: &'a Connector,
+    pub(super) stream: &'a Stream,
+    /// The key of the stream in the file.
+    pub(super) at: Vec<String>,
+    pub(super) flaws: &'a mut Vec<Flaw>,
+}
+
+impl Builder<'_> {
+    pub(super) fn build(&mut self, name: &str) -> Option<StreamSpec> {
+        let before = self.flaws.len();
+        let stream = self.stream;
+        let columns = self.columns();
+        let find = |name: &str| columns.iter().position(|column| column.name == name);
+        let key: Vec<usize> = stream
+            .key
+            .iter()
+            .filter_map(|name| self.need(find(name), name, &columns, &["key"]))
+            .collect();
+        if stream.key.is_empty() {
+            self.flaw(
+                &["key"],
+                "a stream needs a key".into(),
+                Some("name the columns that identify a row".into()),
+            );
+        }
+        let since = stream
+            .since
+            .as_ref()
+            .and_then(|since| self.since(since, &columns));
+        let window = stream
+            .window
+            .as_ref()
+            .and_then(|window| self.window(window, &columns));
+        let watermark = self.watermark(&stream.page, &columns);
+        let newest = stream
+            .newest
+            .as_ref()
+            .and_then(|name| self.need(find(name), name, &columns, &["newest"]));
+        let removed_status = stream.removed.status.as_ref().and_then(|status| {
+            let index = self.need(
+                find(&status.column),
+                &status.column,
+                &columns,
+                &["removed", "status", "column"],
+            )?;
+            Some((
+                index,
+                status.is.iter().map(|word| word.to_lowercase()).collect(),
+            ))
+        });
+        let page = self.page(&stream.page);
+        self.for_each();
+        let lacks = self.lacks();
+        let history = self.history();
+        let partition = (0..columns.len())
+            .filter(|index| matches!(columns[*index].origin, Origin::Constant(_)))
+            .collect();
+        if self.flaws.len() > before {
+            return None;
+        }
+        Some(StreamSpec {
+            name: name.to_owned(),
+            title: stream.title.clone(),
+            paths: stream.path.texts().to_vec(),
+            query: stream.query.clone(),
+            shape: page_shape(stream, self.connector.names),
+            page,
+            watermark,
+            columns: columns.into(),
+            key,
+            partition,
+            window,
+            for_each: stream.for_each.clone(),
+            since,
+            removed: stream.removed.clone(),
+            removed_status,
+            optional: stream.optional,
+            lacks,
+            time_zone: self.connector.time_zone.clone(),
+            newest,
+            history,
+            combos: None,
+            envelope: stream.envelope.clone(),
+            ignored: stream.ignore.clone(),
+            nulls: self.connector.nulls.clone(),
+            names: self.connector.names,
+            settings: Arc::default(),
+        })
+    }
+
+    pub(super) fn flaw(&mut self, key: &[&str], message: String, help: Option<String>) {
+        let mut at = self.at.clone();
+        at.extend(key.iter().map(|key| (*key).to_owned()));
+        self.flaws.push(Flaw { at, message, help });
+    }
+
+    fn need(
+        &mut self,
+        index: Option<usize>,
+        name: &str,
+        columns: &[Column],
+        key: &[&str],
+    ) -> Option<usize> {
+        if index.is_none() {
+            let help = advice(name, columns.iter().map(|column| column.name.as_str()));
+            self.flaw(key, format!("there is no column `{name}`"), Some(help));
+        }
+        index
+    }
+
+    fn columns(&mut self) -> Vec<Column> {
+        let mut columns = Vec::new();
+        let variables = self
+            .stream
+            .for_each
+            .as_ref()
+            .map(item_variables)
+            .unwrap_or_default();
+        for (name, column) in &self.stream.columns.0 {
+            let (help, combo, references) = match column {
+                file::Column::Text(_) => ("", None, None),
+                file::Column::Full(rules) => (
+                    rules.help.as_str(),
+                    rules.combo.as_ref().map(ComboRules::reference),
+                    rules.references.clone(),
+                ),
+            };
+            let plain = name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+            if name.starts_with('_') || !plain {
+                self.flaw(
+                    &["columns", name],
+                    format!("invalid column name `{name}`"),
+                    Some(
+                        "small letters, digits and underscores, not starting with an underscore"
+                            .into(),
+                    ),
+                );
+            }
+            // A path may hold variables of an item: any name does to understand the rest of it.
+            let is_constant = column.from().trim_start().starts_with('=');
+            let text = if is_constant {
+                column.from().to_owned()
+            } else {
+                template::fill(column.from(), &[&variables])
+            };
+            match Column::read(name, &text, help, combo.as_ref()) {
+                Ok(read) => columns.push(Column {
+                    from: column.from().to_owned(),
+                    references,
+                    ..read
+                }),
+                Err(message) => self.flaw(&["columns", name], message, None),
+            }
+        }
+        columns
+    }
+
+    fn period(&mut self, text: Option<&String>, default: Duration, key: &[&str]) -> Duration {
+        let Some(text) = text else { return default };
+        match duration(text) {
+            Ok(length) => length,
+            Err(complaint) => {
+                self.flaw(key, complaint.message, complaint.help);
+                default
+            }
+        }
+    }
+
+    fn history(&mut self) -> History {
+        match self.stream.history.as_deref().map(str::parse::<History>) {
+            None => History::Keep(HISTORY),
+            Some(Ok(history)) => history,
+            Some(Err(complaint)) => {
+                self.flaw(&["history"], complaint.message, complaint.help);
+                History::Off
+            }
+        }
+    }
+
+    fn since(&mut self, since: &Since, columns: &[Column]) -> Option<SinceRules> {
+        let index = columns
+            .iter()
+            .position(|column| column.name == since.column);
+        let column = self.need(index, &since.column, columns, &["since", "column"])?;
+        Some(SinceRules {
+            column,
+            query: since.query.clone(),
+            overlap: self.period(
+                since.overlap.as_ref(),
+                Duration::from_secs(600),
+                &["since", "overlap"],
+            ),
+            format: since
+                .format
+                .clone()
+                .unwrap_or_else(|| TIME_FORMAT.to_owned()),
+            default: since.default,
+            full_every: self.period(
+                since.full_every.as_ref(),
+                Duration::from_secs(7 * 86_400),
+                &["since", "full_every"],
+            ),
+        })
+    }
+
+    fn window(&mut self, window: &Window, columns: &[Column]) -> Option<WindowRules> {
+        let index = columns
+            .iter()
+            .position(|column| column.name == window.column);
+        let column = self.need(index, &window.column, columns, &["window", "column"])?;
+        let hour = Duration::from_secs(3600);
+        let reread = window.reread.as_ref().map(|Reread { every, span }| {
+            let every = self.period(Some(every), 7 * 24 * hour, &["window", "reread", "every"]);
+            (
+                every,
+                self.period(Some(span), 35 * 24 * hour, &["window", "reread", "span"]),
+            )
+        });
+        Some(WindowRules {
+            from: window.from.clone(),
+            to: window.to.clone(),
+            column,
+            start: window.start.texts().to_vec(),
+            end: window
+                .end
+                .as_ref()
+                .map(|end| end.texts().to_vec())
+                .unwrap_or_default(),
+            step: self.period(Some(&window.step), 7 * 24 * hour, &["window", "step"]),
+            smallest: self.period(window.smallest.as_ref(), hour, &["window", "smallest"]),
+            overlap: self.period(window.overlap.as_ref(), 48 * hour, &["window", "overlap"]),
+            format: window
+                .format
+                .clone()
+                .unwrap_or_else(|| TIME_FORMAT.to_owned()),
+            reread,
+        })
+    }
+
+    fn watermark(&mut self, page: &Page, columns: &[Column]) -> Option<usize> {
+        if page.by != PageBy::Watermark {
+            return None;
+        }
+        if self.stream.since.is_none() {
+            self.flaw(
+                &["page"],
+                "a watermark walk asks by `since`, which is missing".into(),
+                Some("add `since`".into()),
+            );
+        }
+        let name =
+            page.column
+                .as_ref()
+                .or(self.stream.since.as_ref().map(|since| &since.column))?;
+        let index = columns.iter().position(|column| column.name == *name);
+        self.need(index, name, columns, &["page", "column"])
+    }
+
+    fn lacks(&mut self) -> Vec<Path> {
+        let Some(short) = &self.stream.short else {
+            return Vec::new();
+        };
+        if short.lacks.is_empty() {
+            self.flaw(
+                &["short", "lacks"],
+                "`short.lacks` is empty".into(),
+                Some("name members that only the full form has".into()),
+            );
+        }
+        let mut lacks = Vec::new();
+        for path in &short.lacks {
+            match read_member_path(path) {
+                Ok(path) => lacks.push(path),
+                Err(message) => self.flaw(&["short", "lacks"], message, None),
+            }
+        }
+        lacks
+    }
+
+    fn for_each(&mut self) {
+        let Some(each) = &self.stream.for_each else {
+            return;
+        };
+        if each.list.is_empty() && each.setting.is_none() && each.stream.is_none() {
+            self.flaw(
+                &["for_each"],
+                "`for_each` names no items".into(),
+                Some("add `list`, `setting` or `stream`".into()),
+            );
+        }
+        if each.setting.is_some() && each.variable.is_none() {
+            self.flaw(
+                &["for_each"],
+                "`setting` needs `variable`".into(),
+                Some("add `variable = \"…\"`".into()),
+            );
+        }
+    }
+}
+
+/// Every variable that an item can fill, with a placeholder value.
+fn item_variables(each: &ForEach) -> Variables {
+    let listed = each.list.iter().flat_map(|item| item.keys());
+    let names = listed.chain(&each.variable).chain(each.take.keys());
+    names
+        .map(|name| (name.clone(), "member".to_owned()))
+        .collect()
+}
+
+impl Builder<'_> {
+    fn page(&mut self, page: &Page) -> PageRules {
+        let needed = match page.by {
+            PageBy::Offset if page.offset.is_none() => Some("offset"),
+            PageBy::Number if page.number.is_none() => Some("number"),
+            PageBy::Cursor if page.cursor.is_none() => Some("cursor"),
+            PageBy::Cursor | PageBy::NextUrl if page.next.is_none() => Some("next"),
+            _ => None,
+        };
+        if let Some(key) = needed {
+            self.flaw(
+                &["page"],
+                format!("this paging needs `{key}`"),
+                Some(format!("add `{key} = \"…\"`")),
+            );
+        }
+        self.check_page(page);
+        PageRules {
+            by: page.by,
+            size: u64::from(page.size.unwrap_or(1000)),
+            offset: page.offset.clone(),
+            limit: page.limit.clone(),
+            number: page.number.clone(),
+            first: u64::from(page.first.unwrap_or(1)),
+            cursor: page.cursor.clone(),
+            optional: page.optional.clone(),
+            ignore_total: page.total == TotalRule::Ignore,
+            short_ends: page.until.contains(&EndSign::Short),
+            repeat_ends: page.until.contains(&EndSign::Repeat),
+            blank_ends: page.until.contains(&EndSign::Blank),
+            empty_ends: page.until.contains(&EndSign::Empty),
+        }
+    }
+
+    fn check_page(&mut self, page: &Page) {
+        if let Some(next) = &page.next
+            && NextPath::read(next).is_none()
+        {
+            self.flaw(
+                &["page", "next"],
+                format!("`{next}` is not a valid path"),
+                Some("a member such as `meta.next`, or `links[rel=next].uri`".into()),
+            );
+        }
+        if page.more.is_some()
+            && !matches!(page.by, PageBy::Link | PageBy::Cursor | PageBy::NextUrl)
+        {
+            self.flaw(
+                &["page", "more"],
+                "`more` belongs to `link`, `cursor` and `next_url`".into(),
+                Some("leave it out: other lists end at an empty page or a total".into()),
+            );
+        }
+        let query = &self.stream.query;
+        let known = |name: &String| query.contains_key(name) || page.limit.as_ref() == Some(name);
+        let unknown: Vec<&String> = page.optional.iter().filter(|name| !known(name)).collect();
+        for name in unknown {
+            let help = advice(name, query.keys().map(String::as_str));
+            self.flaw(
+                &["page", "optional"],
+                format!("there is no query parameter `{name}`"),
+                Some(help),
+            );
+        }
+    }
+}
+
+fn page_shape(stream: &Stream, names: NameMatch) -> PageShape {
+    PageShape {
+        rows: stream
+            .rows
+            .texts()
+            .iter()
+            .map(|text| RowsPath::read(text))
+            .collect(),
+        null_is_empty: stream.page.until.contains(&EndSign::Null),
+        blank_is_empty: stream.page.until.contains(&EndSign::Blank),
+        total_header: stream.page.total_header.clone(),
+        total_member: stream.page.total_member.clone(),
+        next: stream.page.next.as_deref().and_then(NextPath::read),
+        next_is_address: stream.page.by == PageBy::NextUrl,
+        more: stream.page.more.clone(),
+        names,
+    }
+}

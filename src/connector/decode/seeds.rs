@@ -1,0 +1,259 @@
+//! How serde walks rows, one by one and member by member.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{Found, Reader};
+use crate::connector::slots::Slots;
+use crate::connector::tree::{Leaf, Node};
+
+/// Reads rows at serde's current position: an array of them, or one.
+pub struct RowsSeed<'r, 'd>(pub &'r mut Reader<'d>);
+
+impl<'de> DeserializeSeed<'de> for RowsSeed<'_, '_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RowsSeed<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of rows")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element_seed(RowSeed(self.0))?.is_some() {}
+        Ok(())
+    }
+}
+
+/// Reads one row.
+pub struct RowSeed<'r, 'd>(pub &'r mut Reader<'d>);
+
+impl<'de> DeserializeSeed<'de> for RowSeed<'_, '_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        let reader = self.0;
+        let root = &reader.decoder.tree.root;
+        deserializer.deserialize_any(RowVisitor(ValueSeed {
+            reader: &mut *reader,
+            node: root,
+        }))?;
+        reader.end_row();
+        Ok(())
+    }
+}
+
+/// Reads the row's object, or notes what was found in its place.
+struct RowVisitor<'r, 'd>(ValueSeed<'r, 'd>);
+
+impl RowVisitor<'_, '_> {
+    fn no_object<E>(self, found: &'static str) -> Result<(), E> {
+        self.0.reader.no_object = Some(found);
+        Ok(())
+    }
+}
+
+impl<'de> Visitor<'de> for RowVisitor<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a row")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        self.0.visit_map(map)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        self.no_object("an array")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.no_object("null")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        self.no_object("true or false")
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        self.no_object("a number")
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        self.no_object("a number")
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        self.no_object("a number")
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        self.no_object("a text")
+    }
+}
+
+/// Reads the value at one node of the tree.
+struct ValueSeed<'r, 'd> {
+    reader: &'r mut Reader<'d>,
+    node: &'d Node,
+}
+
+impl<'de> DeserializeSeed<'de> for ValueSeed<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        if self.node.takes.is_empty() {
+            return deserializer.deserialize_any(self);
+        }
+        let raw = <&RawValue as serde::Deserialize>::deserialize(deserializer)?;
+        self.reader.take(self.node, raw);
+        if self.node.members.is_empty() && self.node.leaves.is_empty() {
+            return Ok(());
+        }
+        let mut again = serde_json::Deserializer::from_str(raw.get());
+        again
+            .deserialize_any(self)
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+impl<'d> ValueSeed<'_, 'd> {
+    fn leaves(&mut self, mut act: impl FnMut(&mut Slots<'d>, Leaf)) {
+        for leaf in &self.node.leaves {
+            act(&mut self.reader.slots, *leaf);
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for ValueSeed<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(mut self, value: bool) -> Result<(), E> {
+        self.leaves(|slots, leaf| slots.boolean(leaf, value));
+        Ok(())
+    }
+
+    fn visit_i64<E>(mut self, value: i64) -> Result<(), E> {
+        self.leaves(|slots, leaf| slots.integer(leaf, value));
+        Ok(())
+    }
+
+    fn visit_u64<E>(mut self, value: u64) -> Result<(), E> {
+        self.leaves(|slots, leaf| slots.unsigned(leaf, value));
+        Ok(())
+    }
+
+    fn visit_f64<E>(mut self, value: f64) -> Result<(), E> {
+        self.leaves(|slots, leaf| slots.real(leaf, value));
+        Ok(())
+    }
+
+    fn visit_borrowed_str<E>(mut self, value: &str) -> Result<(), E> {
+        self.leaves(|slots, leaf| slots.text(leaf, value));
+        Ok(())
+    }
+
+    fn visit_str<E>(mut self, value: &str) -> Result<(), E> {
+        self.leaves(|slots, leaf| slots.escaped_text(leaf, value));
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        self.leaves(|slots, leaf| slots.mismatch(leaf, "an array"));
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        if self.node.members.is_empty() {
+            self.leaves(|slots, leaf| slots.mismatch(leaf, "an object"));
+        }
+        let node = self.node;
+        let mut index = 0;
+        while let Some(found) = map.next_key_seed(KeySeed {
+            reader: &mut *self.reader,
+            node,
+            index,
+        })? {
+            index += 1;
+            match found {
+                Found::Member(member) => {
+                    let member = &node.members[member];
+                    let before = self.reader.enter(member);
+                    map.next_value_seed(ValueSeed {
+                        reader: &mut *self.reader,
+                        node: member,
+                    })?;
+                    if let Some(before) = before {
+                        self.reader.slots.compare(before);
+                    }
+                }
+                Found::Skip => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Recognises a member's name, mostly by the name at the same index in the previous row.
+struct KeySeed<'r, 'd> {
+    reader: &'r mut Reader<'d>,
+    node: &'d Node,
+    index: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for KeySeed<'_, '_> {
+    type Value = Found;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Found, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeySeed<'_, '_> {
+    type Value = Found;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Found, E> {
+        let shape = &mut self.reader.shapes[self.node.id];
+        if let Some((last, found)) = shape.get(self.index)
+            && last == name
+        {
+            return Ok(*found);
+        }
+        let known = self.node.find(name, self.reader.decoder.tree.names);
+        let found = match known {
+            Some(member) if !self.node.members[member].is_nothing() => Found::Member(member),
+            Some(_) | None => Found::Skip,
+        };
+        let step = (name.to_owned(), found);
+        match shape.get_mut(self.index) {
+            Some(last) => *last = step,
+            None => shape.push(step),
+        }
+        if known.is_none() {
+            self.reader.unlisted(self.node, name);
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,648 @@
+//! A vendor connector as it is written: the types of one TOML file in `config/connectors/`.
+//!
+//! Data only. What a text in here means (a template, a path, a duration) is worked out by its
+//! neighbours: `columns.rs`, `template.rs`, `api.rs`. The doc comments are the reference text:
+//! `rollbook schema vendor` prints them.
+//!
+//! A *template* is a text with `{name}` in it: a setting, or a variable of `for_each`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub use super::combos::{ComboRules, Combos};
+
+/// All that is known of one vendor's API.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Connector {
+    /// The vendor's short name; the same as the file's name.
+    pub connector: String,
+    /// The name people know it by.
+    pub title: String,
+    /// Another connector that this one changes: its keys are taken where this file has none.
+    pub extends: Option<String>,
+    /// Template of the address that every path is put behind. https, or http on loopback.
+    pub base_url: String,
+    /// The settings of a source, used as `{name}` in every template below.
+    #[serde(default)]
+    pub settings: BTreeMap<String, Setting>,
+    /// Headers of every request; the values are templates.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// The grants that the vendor offers, each with its quirks. A source picks one.
+    #[serde(default)]
+    pub auth: Grants,
+    /// Politeness. A source may set its own.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How the vendor reports errors in a body.
+    #[serde(default)]
+    pub errors: ErrorWords,
+    /// Texts that mean "no value" wherever a text, number or date is read. The empty text does in every column; a word
+    /// such as `"NULL"` does not in a `verbatim` column, and a row that has it as its key or in a `required` column is
+    /// a reject.
+    #[serde(default)]
+    pub nulls: Vec<String>,
+    /// How member names are matched.
+    #[serde(default)]
+    pub names: NameMatch,
+    /// Template of an IANA time zone such as `"Europe/Vienna"`: the day that a time with a zone is, where a column holds a
+    /// `date`. Empty or not there: the day is taken as written, and a time that is not midnight is reported.
+    #[serde(default)]
+    pub time_zone: String,
+    /// The stream and column that identify the account; `rollbook check --online` shows it.
+    pub identity: Option<Identity>,
+    /// Where the combo lists are mirrored that columns of other streams refer to.
+    pub combos: Option<Combos>,
+    /// The kinds of rows, by name. A stream is the table `<source>_<stream>`.
+    pub streams: BTreeMap<String, Stream>,
+}
+
+/// The column with the account's name: a school's or an organisation's, never a person's.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// The stream; its first row is asked for.
+    pub stream: String,
+    /// The column with the name.
+    pub column: String,
+}
+
+/// A setting: its default text, or a table.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Setting {
+    /// The default.
+    Default(String),
+    /// More about it.
+    Full(SettingRules),
+}
+
+/// What a setting accepts.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettingRules {
+    /// Used if the source does not set it. May be empty, which leaves a query parameter out.
+    pub default: Option<String>,
+    /// A source must set it.
+    #[serde(default)]
+    pub required: bool,
+    /// A list of texts, for `for_each.setting`.
+    #[serde(default)]
+    pub list: bool,
+    /// The only values accepted; empty for any.
+    #[serde(default)]
+    pub choices: Vec<String>,
+    /// False if another value selects other rows of the same account. By default a setting that is sent with requests
+    /// identifies the account, and a change of it is held until an admin approves it.
+    pub account: Option<bool>,
+    /// One message for the admin: what it is and where to find it.
+    #[serde(default)]
+    pub help: String,
+}
+
+impl Setting {
+    /// Whether another value is another account.
+    pub fn chooses_account(&self) -> bool {
+        match self {
+            Self::Default(_) => true,
+            Self::Full(rules) => rules.account.unwrap_or(true) && !rules.list,
+        }
+    }
+}
+
+/// The grants that a vendor offers.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Grants {
+    /// OAuth 2 client credentials.
+    pub client_credentials: Option<GrantRules>,
+    /// OAuth 2 resource owner password; only where the vendor offers nothing better.
+    pub password: Option<GrantRules>,
+    /// A refresh token that a person obtained once; it is kept and rotated.
+    pub refresh_token: Option<GrantRules>,
+    /// OAuth 2 authorization code with PKCE.
+    pub authorization_code: Option<GrantRules>,
+    /// A fixed key in a header, and nothing else.
+    pub api_key: Option<ApiKeyRules>,
+}
+
+/// The quirks of one grant.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GrantRules {
+    /// Template of the token endpoint's address. May be left out, or empty, where `issuer` leads to it.
+    #[serde(default)]
+    pub token_url: String,
+    /// Template of the issuer, exactly as in its metadata document. The document provides endpoints that no key here
+    /// sets. Without an issuer, or with an empty one, no document is read.
+    pub issuer: Option<String>,
+    /// Template of the address of the issuer's document, where it is not at the standards' positions.
+    pub metadata_url: Option<String>,
+    /// Templates of further allowed origins of the issuer's endpoints, such as `"https://login.example"`.
+    #[serde(default)]
+    pub allow_origins: Vec<String>,
+    /// Template of the address where a browser starts (authorization code only).
+    pub authorize_url: Option<String>,
+    /// Further parameters of that address; the values are templates.
+    #[serde(default)]
+    pub authorize_query: BTreeMap<String, String>,
+    /// Template of the address that the browser is sent back to, exactly as it is registered at the vendor.
+    /// Without one, or empty: a free port of loopback.
+    pub redirect_url: Option<String>,
+    /// Whether the sign-in uses PKCE (RFC 7636). Default true; false only for a vendor that refuses the parameter.
+    pub pkce: Option<bool>,
+    /// Query parameters of the token request; the values are templates.
+    #[serde(default)]
+    pub token_query: BTreeMap<String, String>,
+    /// Further members of the token request's body; the values are templates.
+    #[serde(default)]
+    pub token_form: BTreeMap<String, String>,
+    /// Template of the revocation endpoint (RFC 7009), if the issuer's document does not contain it.
+    pub revocation_url: Option<String>,
+    /// How the client proves itself.
+    #[serde(default)]
+    pub client_auth: ClientAuth,
+    /// The token request's body.
+    #[serde(default)]
+    pub body: TokenBody,
+    /// Template of the requested scopes, separated by spaces; empty requests none.
+    #[serde(default)]
+    pub scope: String,
+    /// The lifetime of a token if the response does not state it, such as `"180s"`.
+    pub lifetime: Option<String>,
+    /// Names of the token answer's members, where they are not the standard's.
+    #[serde(default)]
+    pub members: TokenMembers,
+    /// A key that is sent in addition to the bearer token.
+    pub api_key: Option<ApiKeyRules>,
+}
+
+/// Names of the token answer's members; a key that is missing means the member of the same name.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenMembers {
+    /// The access token.
+    pub access_token: Option<String>,
+    /// The refresh token.
+    pub refresh_token: Option<String>,
+    /// The life in seconds.
+    pub expires_in: Option<String>,
+    /// The time of its end: RFC 3339, or seconds or milliseconds since 1970.
+    pub expires_at: Option<String>,
+    /// The scopes that were granted.
+    pub scope: Option<String>,
+}
+
+/// How a client proves itself at the token endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuth {
+    /// HTTP Basic, id and secret as they are.
+    #[default]
+    Basic,
+    /// HTTP Basic, id and secret form-encoded first (RFC 6749 2.3.1).
+    BasicEncoded,
+    /// `client_id` and `client_secret` in the body.
+    Post,
+}
+
+/// The form of a token request's body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenBody {
+    /// `application/x-www-form-urlencoded`, the standard.
+    #[default]
+    Form,
+    /// A JSON object.
+    Json,
+}
+
+/// A key in a header.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiKeyRules {
+    /// The header's name.
+    pub header: String,
+    /// The member of the token answer that carries the key; the source's own `api_key` wins.
+    pub member: Option<String>,
+}
+
+/// Politeness towards one vendor account.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// The most concurrent requests. Default 2.
+    pub in_flight: Option<u32>,
+    /// Requests started in a second. Default 5.
+    pub per_second: Option<f64>,
+    /// Requests in a day (UTC), counted on disk. None by default.
+    pub per_day: Option<u32>,
+    /// Largest answer in MiB, unpacked. Default 64.
+    pub body_mib: Option<u32>,
+}
+
+/// How a vendor reports errors in a body.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorWords {
+    /// Paths of the error code in a body, such as `"responseStatus.errorCode"`.
+    #[serde(default)]
+    pub code: Vec<String>,
+    /// Codes that mean "asked for too much at once": a window shrinks, a page is halved.
+    #[serde(default)]
+    pub too_many: Vec<String>,
+    /// Codes that mean "not found", whatever the status.
+    #[serde(default)]
+    pub missing: Vec<String>,
+    /// Codes that mean "this token is no longer good", whatever the status.
+    #[serde(default)]
+    pub token: Vec<String>,
+}
+
+/// How member names are matched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NameMatch {
+    /// To the letter.
+    #[default]
+    Exact,
+    /// Without regard to ASCII case.
+    AnyCase,
+}
+
+/// One kind of row and how to read it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stream {
+    /// One message: what a row is.
+    #[serde(default)]
+    pub title: String,
+    /// Template of the path behind `base_url`; several are tried in turn on 404 and 405, the winner is remembered.
+    pub path: OneOrMany,
+    /// Query parameters; templates. An empty one is left out.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+    /// The path of the array of rows: a member's path, `"[]"` the body itself, `"*"` the only member that holds an
+    /// array; several are tried in turn. `"{}"`, alone, means that the body is one row.
+    pub rows: OneOrMany,
+    /// The member that a row is wrapped in, such as `"Data"`; rows without it are taken as they are.
+    pub envelope: Option<String>,
+    /// The columns that identify a row.
+    pub key: Vec<String>,
+    /// How the next page is asked for.
+    #[serde(default)]
+    pub page: Page,
+    /// A time span that is walked step by step.
+    pub window: Option<Window>,
+    /// What the stream is read for, one walk each.
+    pub for_each: Option<ForEach>,
+    /// How to ask for changes only.
+    pub since: Option<Since>,
+    /// How a row is known to be removed.
+    #[serde(default)]
+    pub removed: Removed,
+    /// The stream is not served here; for a connector that extends another.
+    #[serde(default)]
+    pub off: bool,
+    /// A vendor may not serve it, or the licence may forbid it: 403, 404 and 405 are reported and the job continues;
+    /// nothing is removed.
+    #[serde(default)]
+    pub optional: bool,
+    /// The vendor may send a short form of a row: what it lacks keeps its last value.
+    pub short: Option<Short>,
+    /// The column that orders the versions of a row.
+    pub newest: Option<String>,
+    /// Members that are left out on purpose and not reported.
+    #[serde(default)]
+    pub ignore: Vec<String>,
+    /// How long old versions are kept, such as `"400 days"`, or `"off"`. Default `"400 days"`.
+    pub history: Option<String>,
+    /// The columns, in the table's order.
+    pub columns: Columns,
+}
+
+/// How the short form of a row is recognised.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Short {
+    /// Paths of members that only the full form has: a row with none of them is short. A member that is null is there.
+    pub lacks: Vec<String>,
+}
+
+/// One text, or several in order of preference.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// The only one.
+    One(String),
+    /// In order of preference.
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// The texts in order.
+    pub fn texts(&self) -> &[String] {
+        match self {
+            Self::One(text) => std::slice::from_ref(text),
+            Self::Many(texts) => texts,
+        }
+    }
+}
+
+/// How the next page is asked for.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    /// The strategy.
+    #[serde(default)]
+    pub by: PageBy,
+    /// Parameter with the number of rows to skip (`offset`; for `watermark` within one time).
+    pub offset: Option<String>,
+    /// Parameter with the page's number (`number`).
+    pub number: Option<String>,
+    /// The first page's number. Default 1.
+    pub first: Option<u32>,
+    /// Parameter with the rows wanted.
+    pub limit: Option<String>,
+    /// Rows wanted on a page. Default 1000.
+    pub size: Option<u32>,
+    /// Parameter with the cursor (`cursor`).
+    pub cursor: Option<String>,
+    /// Where in the body the next cursor (`cursor`) or the next page's address (`next_url`) is: a member's path
+    /// (`"meta.next"`), a name with dots in it (`"@odata.nextLink"`), or one element of a list (`"links[rel=next].uri"`).
+    pub next: Option<String>,
+    /// Member of the body that is `true` while there is another page and `false` on the last one (`cursor`, `next_url`,
+    /// `link`).
+    pub more: Option<String>,
+    /// Query parameters that may be left out when the server refuses the first page with 400, 422 or 501.
+    #[serde(default)]
+    pub optional: Vec<String>,
+    /// The column that the list is sorted by (`watermark`); asked for with `since.query`.
+    pub column: Option<String>,
+    /// What ends a list besides an empty array. `short`: a page with fewer rows than requested; `null` and `blank`: the
+    /// body `null`, or no body (204), means no rows; `repeat`: the previous page again. `empty` ends a list of links or
+    /// cursors at an empty page that promises another one.
+    #[serde(default)]
+    pub until: Vec<EndSign>,
+    /// Whether the declared number of rows counts. Default `"trust"`; `"ignore"` for a server whose number never
+    /// agrees: it is reported only.
+    #[serde(default)]
+    pub total: TotalRule,
+    /// Header with the number of rows of the whole list.
+    pub total_header: Option<String>,
+    /// Members of the body with that number, tried in turn; `"*"` accepts an integer member whose name contains "count"
+    /// or "total".
+    #[serde(default)]
+    pub total_member: Vec<String>,
+}
+
+/// The paging strategies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PageBy {
+    /// One answer holds all.
+    #[default]
+    None,
+    /// Skip a number of rows.
+    Offset,
+    /// Ask for a page by its number.
+    Number,
+    /// Follow the `Link: rel="next"` header on the same origin.
+    Link,
+    /// Send the cursor that the last body gave.
+    Cursor,
+    /// Follow the whole address that the last body gave, on the same origin.
+    NextUrl,
+    /// The list is sorted by change time: request again from the last one received.
+    Watermark,
+}
+
+/// Whether a declared number of rows counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TotalRule {
+    /// It has to agree with the rows received.
+    #[default]
+    Trust,
+    /// It is reported and decides nothing.
+    Ignore,
+}
+
+/// Signs of a list's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EndSign {
+    /// An empty array, also where a link or cursor promises another page; else always understood.
+    Empty,
+    /// Fewer rows than asked for, without asking again.
+    Short,
+    /// The body `null`.
+    Null,
+    /// No body at all: 204, or an empty 200.
+    Blank,
+    /// The page before once more: a vendor that ignores paging gives all rows each time (wapi.md 9 rule 3).
+    Repeat,
+}
+
+/// A time span that is walked step by step.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// Parameter with the start of a step.
+    pub from: String,
+    /// Parameter with the end of a step.
+    pub to: String,
+    /// The timestamp column that the walk follows.
+    pub column: String,
+    /// Templates of where the very first walk starts: the first that is not empty. RFC 3339, or `-30d` from now.
+    pub start: OneOrMany,
+    /// Templates of where the walk ends, the first that is not empty; default now plus one hour.
+    pub end: Option<OneOrMany>,
+    /// Length of a step, such as `"7d"`.
+    pub step: String,
+    /// A step shrinks to this and no further if the vendor reports "too many". Default `"1h"`.
+    pub smallest: Option<String>,
+    /// How far before the last point read the next walk starts. Default `"48h"`.
+    pub overlap: Option<String>,
+    /// The wire form of a time, as strftime; default `%Y-%m-%dT%H:%M:%S%.3fZ`.
+    pub format: Option<String>,
+    /// Now and then an older span is read again for late rows.
+    pub reread: Option<Reread>,
+}
+
+/// A span that is read again now and then.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reread {
+    /// How often, such as `"7d"`.
+    pub every: String,
+    /// How far back, such as `"35d"`.
+    pub span: String,
+}
+
+/// What a stream is read for, one walk each.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForEach {
+    /// Fixed items, each a table of variables.
+    #[serde(default)]
+    pub list: Vec<BTreeMap<String, String>>,
+    /// A list setting; where the source fills it, it is used instead of `stream`. The variable has the name in `variable`.
+    pub setting: Option<String>,
+    /// The variable that an item of `setting` fills.
+    pub variable: Option<String>,
+    /// Another stream of this connector: one item for each of its mirrored rows.
+    pub stream: Option<String>,
+    /// Variables and the columns of `stream` that fill them.
+    #[serde(default)]
+    pub take: BTreeMap<String, String>,
+    /// An item is skipped while these variables have the values of its last complete walk.
+    #[serde(default)]
+    pub skip_while_same: Vec<String>,
+}
+
+/// How to ask for changes only.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Since {
+    /// The timestamp column that orders changes.
+    pub column: String,
+    /// Query parameters of an incremental reading; `{since}` is the time.
+    pub query: BTreeMap<String, String>,
+    /// How far before the cursor to read again. Default `"10m"`.
+    pub overlap: Option<String>,
+    /// The wire form of the time, as strftime; default `%Y-%m-%dT%H:%M:%S%.3fZ`.
+    pub format: Option<String>,
+    /// Incremental unless the job decides otherwise. Default false: always full.
+    #[serde(default)]
+    pub default: bool,
+    /// A full reading at least this often. Default `"7d"`.
+    pub full_every: Option<String>,
+}
+
+/// How a row is known to be removed. An empty table means never.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Removed {
+    /// A column's value marks it.
+    pub status: Option<RemovedStatus>,
+    /// A complete full reading did not hold it.
+    #[serde(default)]
+    pub absence: bool,
+    /// How many complete readings in a row must miss it. Default 1 if one response held the whole list, else 2.
+    pub confirm: Option<u32>,
+    /// Another stream lists the deletions.
+    pub feed: Option<DeletionFeed>,
+}
+
+/// A column's value that marks a row as removed.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RemovedStatus {
+    /// The column.
+    pub column: String,
+    /// Its values, without regard to case.
+    pub is: Vec<String>,
+}
+
+/// A stream that lists deletions of this one.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeletionFeed {
+    /// The feed's stream, of the same connector. A job reads it before this one.
+    pub stream: String,
+    /// The feed's column that holds this stream's key.
+    pub key: String,
+    /// Which rows of the feed are meant: column = value.
+    #[serde(rename = "where")]
+    pub rows: BTreeMap<String, String>,
+}
+
+/// The columns of a stream, in the order of the file.
+#[derive(Clone, Debug, Default)]
+pub struct Columns(pub Vec<(String, Column)>);
+
+/// A column: `"where in the row : type"`, or a table.
+///
+/// The text is `path ("|" path)* ":" type modifier*`.
+///
+/// A *path* is member names joined by dots, from the row (inside its envelope). The first path that
+/// finds a value other than null wins. Steps: `name`; `orgs[]` each element of an array;
+/// `userIds[type=person-id]` the first element whose member has that value; a last step
+/// `{a,b}` keeps only these members of an object. `../` starts beside the envelope. `= text` is a
+/// constant template, such as `"= {list} : text"`; name parts may be templates of `for_each` variables.
+///
+/// A *type* is one of `text integer real boolean date timestamp json`. A *modifier*: `lower` (text in lower case),
+/// `guid` (32 hex digits without dashes, all zeros is null), `nonzero` (0 is null), `texts` (numbers in an array
+/// of `json` become texts), `set` (a `json` array whose order means nothing: sorted, equal elements once), `required`
+/// (a row without a readable value is a reject, as it is for a key column), `verbatim` (the words of `nulls` are values here).
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Column {
+    /// `"path : type"`.
+    Text(String),
+    /// With more about it.
+    Full(ColumnRules),
+}
+
+/// A column with more about it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnRules {
+    /// `"path : type"`, as above.
+    pub from: String,
+    /// What it means, for `rollbook_columns`.
+    #[serde(default)]
+    pub help: String,
+    /// The combo list that its values come from: its name, a template; or a table that also says what
+    /// the column holds.
+    pub combo: Option<ComboRules>,
+    /// The stream of this connector whose key the column holds. That stream has a key of one column.
+    pub references: Option<String>,
+}
+
+impl Column {
+    /// The text `"path : type"`.
+    pub fn from(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Full(rules) => &rules.from,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Columns {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> serde::de::Visitor<'de> for InOrder {
+            type Value = Columns;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a table of columns")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Columns, A::Error> {
+                let mut columns = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    columns.push(entry);
+                }
+                Ok(Columns(columns))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+impl JsonSchema for Columns {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Columns".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        BTreeMap::<String, Column>::json_schema(generator)
+    }
+}

@@ -1,0 +1,463 @@
+//! Loads the connectors: those built in, those of the configuration, and what each extends.
+//!
+//! Reports what is wrong with their form; what their texts mean is worked out elsewhere, which points at the
+//! right line by [`Connectors::problem`]. The surprise: an own `x.toml` may extend `x`, and means
+//! the one built in.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Deserialize as _;
+
+use super::builtin::BUILT_IN;
+use super::file::{Connector, Setting};
+use crate::document::node::{Entry, Kind};
+use crate::document::parse::{Extent, checked_tree, schema};
+use crate::document::suggest::{advice, quoted};
+use crate::document::text_value::Complaint;
+use crate::document::{Document, FileText, Location, Node, Problem, Problems};
+use crate::folder::read_folder;
+use crate::model::{ColumnName, ConnectorName, StreamName};
+
+/// All connectors, each with everything it extends put into it.
+#[derive(Clone, Debug)]
+pub struct Connectors {
+    by_name: BTreeMap<String, Document<Connector>>,
+    /// Connectors with mistakes: the tree where it is known what it takes from others.
+    broken: BTreeMap<String, Option<Node>>,
+    /// Those of the configuration.
+    own: Vec<String>,
+    /// Whether every file of the folder could be read; if not, there may be more connectors than are known.
+    is_complete: bool,
+}
+
+/// The names that a connector gives to its parts. A part that cannot be read is `None`.
+#[derive(Debug)]
+pub struct Outline {
+    /// The name people know the vendor by; the connector's own name where the title cannot be read.
+    pub title: String,
+    /// What a source may or must set.
+    pub settings: Option<BTreeMap<String, Setting>>,
+    /// The streams that are not off.
+    pub streams: Option<Vec<String>>,
+}
+
+impl Connectors {
+    /// Loads what is built in, and over it every `.toml` file of a folder, which need not exist.
+    pub fn load(overrides: &Path) -> Result<Self, Problems> {
+        Self::read(overrides).all_right()
+    }
+
+    /// The same as far as the files can be read, with everything that is wrong with them.
+    pub fn read(overrides: &Path) -> Read {
+        if !overrides.exists() {
+            return Self::of(BUILT_IN, &[], Problems::new());
+        }
+        match read_folder(overrides) {
+            Ok(folder) => Self::of(BUILT_IN, &folder.files, folder.problems),
+            Err(problem) => Self::of(BUILT_IN, &[], problem.into()),
+        }
+    }
+
+    /// Only what is built in.
+    pub fn built_in() -> Result<Self, Problems> {
+        Self::of(BUILT_IN, &[], Problems::new()).all_right()
+    }
+
+    fn of(
+        built_in: &[(&str, &str)],
+        own: &[(String, Arc<FileText>)],
+        mut problems: Problems,
+    ) -> Read {
+        let is_complete = !problems.has_errors();
+        let own_names = own.iter().map(|(name, _)| name.clone()).collect();
+        let built_in = built_in.iter().map(|(name, text)| {
+            let file = FileText::new(format!("{name}.toml (built in)"), *text);
+            (
+                Layer {
+                    name: (*name).to_owned(),
+                    from: Origin::Program,
+                },
+                file,
+            )
+        });
+        let own = own.iter().map(|(name, file)| {
+            (
+                Layer {
+                    name: name.clone(),
+                    from: Origin::Configuration,
+                },
+                Arc::clone(file),
+            )
+        });
+        let mut layers = Layers(BTreeMap::new());
+        for (layer, file) in built_in.chain(own) {
+            let (tree, found) = read(&layer, &file);
+            let state = State::of(&file, &found);
+            problems.append(found);
+            layers.0.insert(layer, (tree, state));
+        }
+        let mut connectors = Self {
+            by_name: BTreeMap::new(),
+            broken: BTreeMap::new(),
+            own: own_names,
+            is_complete,
+        };
+        for layer in layers.uppermost() {
+            let name = layer.name.clone();
+            let (tree, state) = match layers.merged(layer, &mut problems) {
+                Some(merged) => merged,
+                None => {
+                    connectors.broken.insert(name, None);
+                    continue;
+                }
+            };
+            if state != State::Right {
+                let outline = (state == State::Mistaken).then_some(tree);
+                connectors.broken.insert(name, outline);
+                continue;
+            }
+            match Document::of_merged(tree.clone(), &[]) {
+                Ok(document) => {
+                    connectors.by_name.insert(name, document);
+                }
+                Err(found) => {
+                    problems.append(found);
+                    connectors.broken.insert(name, Some(tree));
+                }
+            }
+        }
+        Read {
+            connectors,
+            problems,
+        }
+    }
+
+    /// The connector of this name, unless it has mistakes.
+    pub fn get(&self, name: &str) -> Option<&Connector> {
+        self.by_name.get(name).map(|document| &document.value)
+    }
+
+    /// The names within a connector, also of one with mistakes; `None` where nothing of it is known.
+    pub fn outline(&self, name: &str) -> Option<Outline> {
+        let whole = self.by_name.get(name).map(|document| &document.tree);
+        let tree = whole.or_else(|| self.broken.get(name)?.as_ref())?;
+        let settings = match tree.at(&["settings"]) {
+            Some(node) => BTreeMap::deserialize(node).ok(),
+            None => whole.is_some().then(BTreeMap::new),
+        };
+        let is_on = |stream: &&Entry| {
+            let off = stream.value.at(&["off"]).map(Node::kind);
+            !matches!(off, Some(Kind::Boolean(true)))
+        };
+        let streams = tree.at(&["streams"]).map(Node::entries);
+        let streams = streams.map(|streams| streams.iter().filter(is_on));
+        Some(Outline {
+            title: tree
+                .at(&["title"])
+                .and_then(Node::text)
+                .unwrap_or(name)
+                .to_owned(),
+            settings,
+            streams: streams.map(|streams| streams.map(|entry| entry.name.clone()).collect()),
+        })
+    }
+
+    /// Whether there is no connector of this name, right or wrong.
+    pub fn is_unknown(&self, name: &str) -> bool {
+        self.is_complete && !self.by_name.contains_key(name) && !self.broken.contains_key(name)
+    }
+
+    /// The fingerprint of a connector with all that it extends; 0 where there is none.
+    pub fn fingerprint(&self, name: &str) -> u64 {
+        let document = self.by_name.get(name);
+        document.map_or(0, |document| document.tree.fingerprint())
+    }
+
+    /// The names of the connectors without mistakes, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.by_name.keys().map(String::as_str)
+    }
+
+    /// The names of all connectors, those with mistakes last.
+    pub fn all_names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.names().chain(self.broken.keys().map(String::as_str))
+    }
+
+    /// The names of the connectors in the configuration's folder.
+    pub fn own_names(&self) -> &[String] {
+        &self.own
+    }
+
+    /// A problem with the value below these keys of a connector: at the file and line that
+    /// hold it, or the nearest key above; at the connector's own file when no key is there.
+    pub fn problem(
+        &self,
+        name: &str,
+        path: &[&str],
+        message: impl Into<String>,
+        help: Option<String>,
+    ) -> Problem {
+        let Some(document) = self.by_name.get(name) else {
+            let location = Location::whole(&FileText::new(format!("{name}.toml"), ""));
+            return Problem::error(location, message).maybe_help(help);
+        };
+        let location = document.location(path);
+        let inherited = !Arc::ptr_eq(&location.file, document.tree.file());
+        let origin = inherited.then(|| format!("{} inherits this from here", quoted(name)));
+        let help: Vec<String> = help.into_iter().chain(origin).collect();
+        Problem::error(location, message).maybe_help((!help.is_empty()).then(|| help.join("; ")))
+    }
+}
+
+/// The connectors as far as they can be read, and everything that is wrong with them.
+#[derive(Debug)]
+pub struct Read {
+    /// Those with mistakes are known by name only.
+    pub connectors: Connectors,
+    /// Errors and notes.
+    pub problems: Problems,
+}
+
+impl Read {
+    /// The connectors, unless one of them has a mistake.
+    fn all_right(self) -> Result<Connectors, Problems> {
+        match self.problems.has_errors() {
+            true => Err(self.problems),
+            false => Ok(self.connectors),
+        }
+    }
+}
+
+/// The JSON Schema of a connector.
+pub fn connector_schema() -> serde_json::Value {
+    schema::<Connector>()
+}
+
+/// One file, by its name and origin.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Layer {
+    name: String,
+    from: Origin,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Origin {
+    Program,
+    Configuration,
+}
+
+/// Whether a file is right by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    Right,
+    /// The keys are there, and some of them are wrong.
+    Mistaken,
+    /// Not TOML: keys may be lost.
+    Unreadable,
+}
+
+impl State {
+    fn of(file: &Arc<FileText>, found: &Problems) -> Self {
+        match found.has_errors() {
+            false => Self::Right,
+            true if Node::parse(file).1.has_errors() => Self::Unreadable,
+            true => Self::Mistaken,
+        }
+    }
+}
+
+/// Every file's tree and state.
+struct Layers(BTreeMap<Layer, (Node, State)>);
+
+impl Layers {
+    /// For each name the file that counts.
+    fn uppermost(&self) -> Vec<&Layer> {
+        let hides = |layer: &Layer| {
+            layer.from == Origin::Program
+                && self.0.contains_key(&Layer {
+                    name: layer.name.clone(),
+                    from: Origin::Configuration,
+                })
+        };
+        self.0.keys().filter(|layer| !hides(layer)).collect()
+    }
+
+    /// A file with all that it extends below it, and the worst state among them; `None` when it is not known what
+    /// the file extends.
+    fn merged(&self, layer: &Layer, problems: &mut Problems) -> Option<(Node, State)> {
+        let mut line = vec![layer];
+        while let Some(parent) = self.parent(&line, problems)? {
+            line.push(parent);
+        }
+        let mut state = line.iter().map(|layer| self.0[layer].1).max()?;
+        let mut trees = line.iter().rev().map(|layer| self.0[layer].0.clone());
+        let mut merged = trees.next()?;
+        for tree in trees {
+            if state == State::Right {
+                let found = columns_to_leave_out(&merged, &tree);
+                if found.has_errors() {
+                    problems.append(found);
+                    state = State::Mistaken;
+                }
+            }
+            merged = merged.overlaid_with(tree);
+            leave_out_columns(&mut merged);
+        }
+        Some((merged, state))
+    }
+
+    /// What the last file of a line of extensions extends; the outer `None` means that it cannot be found.
+    fn parent(&self, line: &[&Layer], problems: &mut Problems) -> Option<Option<&Layer>> {
+        let layer = line[line.len() - 1];
+        let tree = &self.0[layer].0;
+        let Some(extends) = tree.at(&["extends"]) else {
+            return Some(None);
+        };
+        let name = extends.text()?;
+        let own = Layer {
+            name: name.to_owned(),
+            from: Origin::Configuration,
+        };
+        let built_in = Layer {
+            from: Origin::Program,
+            ..own.clone()
+        };
+        let wanted = if *layer == own || !self.0.contains_key(&own) {
+            built_in
+        } else {
+            own
+        };
+        let found = self.0.get_key_value(&wanted).map(|(layer, _)| layer);
+        // A parent that is missing is reported at the file that names it; a circle at each file in it.
+        match found {
+            Some(parent) if !line.contains(&parent) => return Some(Some(parent)),
+            Some(parent) if parent == line[0] => {
+                let start = line[0];
+                let place = self.0[start].0.nearest_location(&["extends"]);
+                let problem =
+                    Problem::error(place, format!("{} extends itself", quoted(&start.name)));
+                problems.push(problem.help("extend another connector, or none"));
+            }
+            None if line.len() == 1 => {
+                let names = self
+                    .0
+                    .keys()
+                    .map(|layer| layer.name.as_str())
+                    .filter(|name| *name != layer.name);
+                let problem = Problem::error(
+                    extends.location(),
+                    format!("there is no connector {} to extend", quoted(name)),
+                );
+                problems.push(problem.help(advice(name, names)));
+            }
+            Some(_) | None => {}
+        }
+        None
+    }
+}
+
+/// Reads one file; one that extends another may leave out what it takes from there.
+fn read(layer: &Layer, file: &Arc<FileText>) -> (Node, Problems) {
+    let (tree, mut problems) =
+        checked_tree::<Connector>(file, &[], |tree| match tree.at(&["extends"]) {
+            Some(_) => Extent::Part,
+            None => Extent::Whole,
+        });
+    if let Err(complaint) = layer.name.parse::<ConnectorName>() {
+        let problem = Problem::error(
+            Location::whole(file),
+            format!("a connector is named like its file, and {complaint}"),
+        );
+        problems.push(
+            problem.maybe_help(
+                complaint
+                    .help
+                    .map(|help| format!("rename the file, {help}")),
+            ),
+        );
+    }
+    let name = tree.at(&["connector"]);
+    let is_named = name
+        .and_then(Node::text)
+        .is_none_or(|name| name == layer.name);
+    // Without `extends` the schema has already called it missing.
+    if !is_named || (name.is_none() && tree.at(&["extends"]).is_some()) {
+        let problem = Problem::error(
+            tree.nearest_location(&["connector"]),
+            "`connector` must be the file's name",
+        );
+        problems.push(problem.help(format!("write `connector = \"{}\"`", layer.name)));
+    }
+    problems.extend(odd_names(&tree));
+    (tree, problems)
+}
+
+/// Names that become parts of table and column names.
+fn odd_names(tree: &Node) -> Vec<Problem> {
+    let entries = |path: &[&str]| tree.at(path).map(Node::entries).unwrap_or_default();
+    let streams = entries(&["streams"]);
+    let columns = streams
+        .iter()
+        .flat_map(|stream| entries(&["streams", &stream.name, "columns"]));
+    let complaints = streams
+        .iter()
+        .chain(entries(&["settings"]))
+        .map(|entry| (entry, entry.name.parse::<StreamName>().err()))
+        .chain(columns.map(|entry| (entry, entry.name.parse::<ColumnName>().err())));
+    let problem = |(entry, complaint): (&Entry, Option<Complaint>)| {
+        let complaint = complaint?;
+        let location = Location::within(entry.value.file(), entry.key.clone());
+        Some(Problem::error(location, complaint.message).maybe_help(complaint.help))
+    };
+    complaints.filter_map(problem).collect()
+}
+
+/// Columns that `over` leaves out and `below` does not have.
+fn columns_to_leave_out(below: &Node, over: &Node) -> Problems {
+    let mut problems = Problems::new();
+    for stream in over.at(&["streams"]).map(Node::entries).unwrap_or_default() {
+        let columns = |tree: &Node| -> Vec<Entry> {
+            let path = ["streams", stream.name.as_str(), "columns"];
+            tree.at(&path)
+                .map(Node::entries)
+                .unwrap_or_default()
+                .to_vec()
+        };
+        let known = columns(below);
+        for column in columns(over).iter().filter(|column| is_left_out(column)) {
+            if known.iter().any(|other| other.name == column.name) {
+                continue;
+            }
+            let location = Location::within(column.value.file(), column.key.clone());
+            let problem = Problem::error(
+                location,
+                format!("there is no column {} to leave out", quoted(&column.name)),
+            );
+            problems.push(problem.help(advice(
+                &column.name,
+                known.iter().map(|column| column.name.as_str()),
+            )));
+        }
+    }
+    problems
+}
+
+fn leave_out_columns(tree: &mut Node) {
+    let Some(streams) = tree.entry_mut("streams") else {
+        return;
+    };
+    for stream in streams.entries_mut() {
+        if let Some(columns) = stream.value.entry_mut("columns") {
+            columns.retain(|column| !is_left_out(column));
+        }
+    }
+}
+
+fn is_left_out(column: &Entry) -> bool {
+    matches!(column.value.kind(), Kind::Text(text) if text.is_empty())
+}
+
+#[cfg(test)]
+mod tests;

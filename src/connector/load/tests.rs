@@ -1,0 +1,589 @@
+//! Connectors put together, and the problems reported where they do not fit.
+
+use super::super::api::streams;
+use super::*;
+use crate::connector::file::Setting;
+use crate::document::RenderStyle;
+
+const BASE: &str = r#"connector = "base"
+title = "Base"
+base_url = "https://base.example"
+
+[settings]
+tenant = { required = true, help = "the number" }
+
+[streams.users]
+path = "/users"
+rows = "users"
+key = ["id"]
+page = { by = "offset", offset = "skip", limit = "take" }
+
+[streams.users.columns]
+id = "id : text"
+name = "name : text"
+born = "born : date"
+"#;
+
+/// Loads one built-in connector and these of the configuration.
+fn load(own: &[(&str, &str)]) -> Result<Connectors, Problems> {
+    let own: Vec<(String, Arc<FileText>)> = own
+        .iter()
+        .map(|(name, text)| {
+            (
+                (*name).to_owned(),
+                FileText::new(format!("{name}.toml"), *text),
+            )
+        })
+        .collect();
+    Connectors::of(&[("base", BASE)], &own, Problems::new()).all_right()
+}
+
+fn refused(own: &[(&str, &str)]) -> String {
+    load(own)
+        .map(|_| ())
+        .expect_err("refused")
+        .render(RenderStyle::Plain)
+}
+
+fn columns<'a>(connectors: &'a Connectors, name: &str) -> Vec<(&'a str, &'a str)> {
+    let connector = connectors.get(name).expect("there");
+    let columns = &connector.streams["users"].columns.0;
+    columns
+        .iter()
+        .map(|(name, column)| (name.as_str(), column.from()))
+        .collect()
+}
+
+#[test]
+fn all_that_is_built_in_is_right() {
+    let connectors = Connectors::built_in().unwrap_or_else(|problems| panic!("{problems}"));
+    let built_in: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+    assert_eq!(connectors.names().collect::<Vec<_>>(), built_in);
+}
+
+#[test]
+fn a_folder_that_is_not_there_changes_nothing() {
+    let connectors = Connectors::load(Path::new("/nowhere/names")).expect("built in");
+    assert_eq!(connectors.names().count(), BUILT_IN.len());
+}
+
+#[test]
+fn a_child_changes_what_it_says_and_keeps_the_rest() {
+    let child = r#"
+connector = "child"
+extends = "base"
+title = "Child"
+[settings]
+region = "north"
+[streams.users]
+key = ["uuid"]
+page.size = 50
+[streams.users.columns]
+born = ""
+uuid = "uuid : text"
+name = "fullName : text"
+[streams.rooms]
+path = ["/rooms", "/room"]
+rows = "[]"
+key = ["id"]
+columns = { id = "id : text" }
+"#;
+    let grandchild = "connector = 'grandchild'\nextends = 'child'\n[streams.rooms]\noff = true";
+    let connectors = load(&[("child", child), ("grandchild", grandchild)]).expect("right");
+    assert_eq!(
+        connectors.names().collect::<Vec<_>>(),
+        ["base", "child", "grandchild"]
+    );
+    for name in ["child", "grandchild"] {
+        let found = connectors.get(name).expect("there");
+        assert_eq!(found.connector, name);
+        assert_eq!(found.title, "Child");
+        assert_eq!(found.base_url, "https://base.example");
+        assert!(matches!(&found.settings["tenant"], Setting::Full(rules) if rules.required));
+        assert!(matches!(&found.settings["region"], Setting::Default(text) if text == "north"));
+        assert_eq!(found.streams["users"].key, ["uuid"]);
+        assert_eq!(found.streams["users"].page.offset.as_deref(), Some("skip"));
+        assert_eq!(found.streams["users"].page.size, Some(50));
+        assert_eq!(found.streams["rooms"].off, name == "grandchild");
+        assert_eq!(
+            columns(&connectors, name),
+            [
+                ("id", "id : text"),
+                ("name", "fullName : text"),
+                ("uuid", "uuid : text")
+            ]
+        );
+    }
+    assert_eq!(
+        connectors.get("base").expect("there").streams["users"].key,
+        ["id"]
+    );
+}
+
+#[test]
+fn an_own_file_replaces_the_one_built_in_or_extends_it() {
+    let other = BASE
+        .replace("Base", "Ours")
+        .replace("born = \"born : date\"\n", "");
+    let connectors = load(&[("base", &other)]).expect("right");
+    assert_eq!(connectors.get("base").expect("there").title, "Ours");
+    assert_eq!(columns(&connectors, "base").len(), 2);
+
+    let on_top = "connector = 'base'\nextends = 'base'\ntitle = 'Ours'";
+    let child = "connector = 'child'\nextends = 'base'";
+    let connectors = load(&[("base", on_top), ("child", child)]).expect("right");
+    assert_eq!(connectors.get("base").expect("there").title, "Ours");
+    assert_eq!(columns(&connectors, "base").len(), 3);
+    assert_eq!(connectors.get("child").expect("there").title, "Ours");
+}
+
+#[test]
+fn what_does_not_fit_together_is_refused() {
+    for (own, expected) in REFUSED {
+        assert_eq!(refused(own), expected.trim_start_matches('\n'), "{own:?}");
+    }
+}
+
+#[test]
+fn a_mistake_in_an_extended_file_is_reported_once() {
+    let own = [
+        ("a", "connector = 'a'\nextends = 'base'\ntitel = 'x'"),
+        ("b", "connector = 'b'\nextends = 'a'"),
+        ("c", "connector = 'c'\nextends = 'b'"),
+    ];
+    assert_eq!(load(&own).map(|_| ()).expect_err("refused").errors(), 1);
+}
+
+#[test]
+fn a_connector_with_mistakes_still_has_its_names() {
+    let own = [
+        (
+            "a",
+            "connector = 'a'\nextends = 'base'\ntitel = 'x'\n[settings]\nregion = 'AU'",
+        ),
+        ("b", "connector = 'b'\nextends = 'a'"),
+        ("c", "connector = 'c'\nextends = 'nothing'"),
+        ("d", "connector = 'd'\nextends = 'base'\ntitle = \n"),
+    ];
+    let own = own.map(|(name, text)| {
+        let file = FileText::new(format!("{name}.toml"), text);
+        (name.to_owned(), file)
+    });
+    let read = Connectors::of(&[("base", BASE)], &own, Problems::new());
+    let connectors = read.connectors;
+    assert_eq!(connectors.names().collect::<Vec<_>>(), ["base"]);
+    for (name, expected) in [
+        ("base", Some(&["tenant"][..])),
+        ("a", Some(&["region", "tenant"])),
+        ("b", Some(&["region", "tenant"])),
+        ("c", None),
+        ("d", None),
+    ] {
+        assert!(!connectors.is_unknown(name), "{name}");
+        let outline = connectors.outline(name);
+        let settings = outline.as_ref().and_then(|one| one.settings.as_ref());
+        let settings = settings.map(|settings| settings.keys().cloned().collect::<Vec<_>>());
+        assert_eq!(
+            settings
+                .as_ref()
+                .map(|names| names.iter().map(String::as_str).collect::<Vec<_>>()),
+            expected.map(<[&str]>::to_vec),
+            "{name}"
+        );
+        let streams = outline.and_then(|one| one.streams);
+        assert_eq!(
+            streams,
+            expected.map(|_| vec!["users".to_owned()]),
+            "{name}"
+        );
+    }
+    assert!(connectors.is_unknown("e"));
+}
+
+#[test]
+fn a_later_problem_points_at_the_file_that_says_it() {
+    let child = "connector = 'child'\nextends = 'base'\n[streams.users]\nkey = ['id']\n";
+    let connectors = load(&[("child", child)]).expect("right");
+    let rows: [(&str, &[&str], Option<&str>, &str); 5] = [
+        (
+            "child",
+            &["streams", "users", "key"],
+            Some("do"),
+            "child.toml:4:7: odd (do)",
+        ),
+        (
+            "child",
+            &["streams", "users", "page", "by"],
+            Some("do"),
+            "base.toml (built in):12:15: odd (do; `child` inherits this from here)",
+        ),
+        (
+            "child",
+            &["streams", "users", "window", "step"],
+            None,
+            "child.toml:3:10: odd",
+        ),
+        ("child", &["auth"], None, "child.toml: odd"),
+        (
+            "base",
+            &["streams", "users", "page", "by"],
+            None,
+            "base.toml (built in):12:15: odd",
+        ),
+    ];
+    for (name, path, help, expected) in rows {
+        let problem = connectors.problem(name, path, "odd", help.map(str::to_owned));
+        assert_eq!(problem.to_string(), expected);
+    }
+}
+
+/// Files of the configuration, and what is shown for them.
+const REFUSED: &[(&[(&str, &str)], &str)] = &[
+    (
+        &[("wapi", "connector = 'wappi'\nextends = 'base'")],
+        r#"
+error: `connector` must be the file's name
+ --> wapi.toml:1:13
+  |
+1 | connector = 'wappi'
+  |             ^^^^^^^
+  |
+  = help: write `connector = "wapi"`
+"#,
+    ),
+    (
+        &[("own", "extends = 'base'")],
+        r#"
+error: `connector` must be the file's name
+--> own.toml
+ = help: write `connector = "own"`
+"#,
+    ),
+    (
+        &[("own", "connector = 'own'\nextends = 'bsae'")],
+        r#"
+error: there is no connector `bsae` to extend
+ --> own.toml:2:11
+  |
+2 | extends = 'bsae'
+  |           ^^^^^^
+  |
+  = help: did you mean `base`?
+"#,
+    ),
+    (
+        &[("own", "connector = 'own'\nextends = 'own'")],
+        r#"
+error: there is no connector `own` to extend
+ --> own.toml:2:11
+  |
+2 | extends = 'own'
+  |           ^^^^^
+  |
+  = help: known: `base`
+"#,
+    ),
+    (
+        &[
+            ("a", "connector = 'a'\nextends = 'b'"),
+            ("b", "connector = 'b'\nextends = 'a'"),
+        ],
+        r#"
+error: `a` extends itself
+ --> a.toml:2:11
+  |
+2 | extends = 'b'
+  |           ^^^
+  |
+  = help: extend another connector, or none
+
+error: `b` extends itself
+ --> b.toml:2:11
+  |
+2 | extends = 'a'
+  |           ^^^
+  |
+  = help: extend another connector, or none
+"#,
+    ),
+    (
+        &[(
+            "own",
+            "connector = 'own'\nextends = 'base'\n[streams.users.columns]\nnmae = ''",
+        )],
+        r#"
+error: there is no column `nmae` to leave out
+ --> own.toml:4:1
+  |
+4 | nmae = ''
+  | ^^^^
+  |
+  = help: did you mean `name`?
+"#,
+    ),
+    (
+        &[(
+            "own",
+            "connector = 'own'\nextends = 'base'\n[streams.users]\nkeys = ['id']\n[streams.rooms]\npath = '/rooms'",
+        )],
+        r#"
+error: unknown key `keys`
+ --> own.toml:4:1
+  |
+4 | keys = ['id']
+  | ^^^^
+  |
+  = help: did you mean `key`?
+"#,
+    ),
+    (
+        &[(
+            "own",
+            "connector = 'own'\nextends = 'base'\n[streams.rooms]\npath = '/rooms'\nrows = 'rooms'",
+        )],
+        r#"
+error: the key `key` is missing
+ --> own.toml:3:10
+  |
+3 | [streams.rooms]
+  |          ^^^^^
+  |
+  = help: `key`: The columns that identify a row
+
+error: the key `columns` is missing
+ --> own.toml:3:10
+  |
+3 | [streams.rooms]
+  |          ^^^^^
+  |
+  = help: `columns`: The columns, in the table's order
+"#,
+    ),
+    (
+        &[("own", "connector = 'own'\ntitle = 'x'")],
+        r#"
+error: the key `base_url` is missing
+--> own.toml
+ = help: `base_url`: Template of the address that every path is put behind
+
+error: the key `streams` is missing
+--> own.toml
+ = help: `streams`: The kinds of rows, by name
+"#,
+    ),
+    (
+        &[(
+            "Own",
+            "connector = 'Own'\nextends = 'base'\n[streams.Users.columns]\nId = 'id : text'",
+        )],
+        r#"
+error: a connector is named like its file, and invalid name `Own`: use small letters, digits and underscores, starting with a letter
+--> Own.toml
+ = help: rename the file, for example `own`
+
+error: invalid name `Users`: use small letters, digits and underscores, starting with a letter
+ --> Own.toml:3:10
+  |
+3 | [streams.Users.columns]
+  |          ^^^^^
+  |
+  = help: for example `users`
+
+error: invalid name `Id`: use small letters, digits and underscores, starting with a letter
+ --> Own.toml:4:1
+  |
+4 | Id = 'id : text'
+  | ^^
+  |
+  = help: for example `id`
+"#,
+    ),
+    (
+        &[(
+            "own",
+            "connector = 'own'\nextends = 'base'\n[streams.users]\npage = { by = 'ofset', size = -1 }\n[auth.pasword]\ntoken_url = 'x'",
+        )],
+        r#"
+error: invalid value `ofset` for `by`
+ --> own.toml:4:15
+  |
+4 | page = { by = 'ofset', size = -1 }
+  |               ^^^^^^^
+  |
+  = help: did you mean `offset`?
+
+error: `size` must be at least 0
+ --> own.toml:4:31
+  |
+4 | page = { by = 'ofset', size = -1 }
+  |                               ^^
+
+error: unknown key `pasword`
+ --> own.toml:5:7
+  |
+5 | [auth.pasword]
+  |       ^^^^^^^
+  |
+  = help: did you mean `password`?
+"#,
+    ),
+];
+
+#[test]
+fn an_accounts_name_stands_in_a_column_that_is_there() {
+    for (identity, off, expected) in [
+        ("stream = \"users\", column = \"name\"", "", None),
+        (
+            "stream = \"user\", column = \"name\"",
+            "",
+            Some("identity.stream: there is no stream `user` (did you mean `users`?)"),
+        ),
+        (
+            "stream = \"users\", column = \"nam\"",
+            "",
+            Some("identity.column: users has no column `nam` (did you mean `name`?)"),
+        ),
+        (
+            "stream = \"users\", column = \"nam\"",
+            "[streams.users]\noff = true\n",
+            None,
+        ),
+    ] {
+        let own = format!(
+            "connector = \"own\"\nextends = \"base\"\ntitle = \"Own\"\nidentity = {{ {identity} }}\n{off}"
+        );
+        let connectors = load(&[("own", &own)]).unwrap_or_else(|problems| panic!("{problems}"));
+        let connector = connectors.get("own").expect("there");
+        let found = streams(connector).map(drop);
+        let told = found.err().map(|flaws| {
+            let flaw = &flaws[0];
+            let help = flaw.help.as_deref().unwrap_or_default();
+            format!("{}: {} ({help})", flaw.at.join("."), flaw.message)
+        });
+        assert_eq!(told.as_deref(), expected, "{identity}");
+    }
+}
+
+/// What the keys about rows and cells need: members, columns, streams and time zones that are there.
+#[test]
+fn keys_about_cells_are_looked_at() {
+    for (text, expected) in [
+        (
+            "[streams.users.short]\nlacks = ['status', 'made.at', '../Full']",
+            None,
+        ),
+        (
+            "[streams.users.short]\nlacks = []",
+            Some(
+                "streams.users.short.lacks: `short.lacks` is empty (name members that only the full form has)",
+            ),
+        ),
+        (
+            "[streams.users.short]\nlacks = ['ids[].x']",
+            Some("streams.users.short.lacks: `ids[].x` must name a member, without brackets ()"),
+        ),
+        (
+            "[streams.users.short]\nlacks = ['a.']",
+            Some("streams.users.short.lacks: `` names no member ()"),
+        ),
+        (
+            "[streams.users.columns]\nboss = { from = 'boss : text', references = 'users' }",
+            None,
+        ),
+        (
+            "[streams.users.columns]\nboss = { from = 'boss : text', references = 'user' }",
+            Some(
+                "streams.users.columns.boss.references: there is no stream `user` (did you mean `users`?)",
+            ),
+        ),
+        (
+            "[streams.users]\nkey = ['id', 'name']\n[streams.users.columns]\nboss = { from = 'boss : text', references = 'users' }",
+            Some(
+                "streams.users.columns.boss.references: the key of users has more than one column (name a stream whose key is one column)",
+            ),
+        ),
+        ("time_zone = 'Europe/Vienna'", None),
+        ("time_zone = ''", None),
+        ("time_zone = '{zone}'\n[settings]\nzone = ''", None),
+        (
+            "time_zone = 'Europe/Wien'",
+            Some(
+                "time_zone: there is no time zone `Europe/Wien` (write it as in \"Europe/Vienna\")",
+            ),
+        ),
+        (
+            "[streams.users.columns]\nboss = 'boss : text set'",
+            Some(
+                "streams.users.columns.boss: `set` is for arrays: the type must be json, not text ()",
+            ),
+        ),
+        (
+            "[streams.users.columns]\nboss = 'boss : text requird'",
+            Some(
+                "streams.users.columns.boss: unknown modifier `requird`; known modifiers: lower, guid, nonzero, texts, set, required, verbatim ()",
+            ),
+        ),
+    ] {
+        let own = format!("connector = 'own'\nextends = 'base'\ntitle = 'Own'\n{text}");
+        let connectors = load(&[("own", &own)]).unwrap_or_else(|problems| panic!("{problems}"));
+        let found = streams(connectors.get("own").expect("there")).map(drop);
+        let told = found.err().map(|flaws| {
+            let flaw = &flaws[0];
+            let help = flaw.help.as_deref().unwrap_or_default();
+            format!("{}: {} ({help})", flaw.at.join("."), flaw.message)
+        });
+        assert_eq!(told.as_deref(), expected, "{text}");
+    }
+}
+
+/// What the shipped files promise about cells.
+#[test]
+fn shipped_descriptions_name_sets_references_and_short_rows() {
+    let connectors = Connectors::built_in().unwrap_or_else(|problems| panic!("{problems}"));
+    let specs = |name: &str| {
+        let connector = connectors.get(name).expect("shipped");
+        streams(connector).unwrap_or_else(|flaws| panic!("{name}: {flaws:?}"))
+    };
+    for name in ["oneroster", "webuntis"] {
+        let specs = specs(name);
+        for (stream, column, to) in [
+            ("enrollments", "user_id", Some("users")),
+            ("enrollments", "class_id", Some("classes")),
+            ("enrollments", "school_id", Some("orgs")),
+            ("classes", "school_id", Some("orgs")),
+            ("classes", "course_id", None),
+        ] {
+            let spec = &specs[stream];
+            let place = spec.column(column).expect("a column");
+            assert_eq!(
+                spec.columns[place].references.as_deref(),
+                to,
+                "{name} {stream}.{column}"
+            );
+        }
+        for (stream, sets) in [
+            ("users", &["orgs", "agents", "grades"][..]),
+            ("classes", &["terms", "grades", "periods"]),
+            ("orgs", &["child_ids"]),
+        ] {
+            for name in sets {
+                let spec = &specs[stream];
+                let place = spec.column(name).expect("a column");
+                assert!(spec.columns[place].shaping.set, "{name} {stream}.{name}");
+            }
+        }
+        let users = &specs["users"];
+        for name in ["given_name", "middle_name", "family_name", "username"] {
+            let place = users.column(name).expect("a column");
+            assert!(users.columns[place].shaping.verbatim, "{name} {name}");
+        }
+        assert_eq!(users.time_zone, "{time_zone}", "{name}");
+    }
+    let wapi = specs("wapi");
+    let short: Vec<&str> = wapi
+        .values()
+        .filter(|spec| !spec.lacks.is_empty())
+        .map(|spec| spec.name.as_str())
+        .collect();
+    assert_eq!(short, ["datas", "fluxes", "ltus", "reflections"]);
+}

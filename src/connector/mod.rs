@@ -1,0 +1,23 @@
+//! Connectors (a vendor's API as a TOML file) and reading a page by one: paging, decoding, repair. No sockets, no store.
+//!
+//! `file.rs` holds the types, `load.rs` the loading, `api.rs` a connector filled with a source's settings. Paging strategies are pure
+//! values in `paging.rs`. Only `builtin.rs` names vendors.
+
+pub mod answer;
+pub mod api;
+pub mod builtin;
+pub mod columns;
+pub mod combos;
+pub mod decode;
+pub mod file;
+pub mod json;
+pub mod link;
+pub mod load;
+pub mod paging;
+pub mod repair;
+pub mod slots;
+pub mod template;
+pub mod tree;
+pub mod windows;
+
+pub use load::{Connectors, connector_schema};

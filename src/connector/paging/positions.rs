@@ -1,0 +1,273 @@
+//! Walking a list by skipping rows or by page number: what the next request is, and when the end is believed.
+//!
+//! A *position* is a number of rows (`offset`) or a page's number from zero (`number`).
+
+use std::collections::BTreeMap;
+
+use super::types::{At, PageAsk, PageFacts, PageUse};
+use super::{Pager, Step};
+use crate::connector::file::PageBy;
+use crate::model::Inconsistency;
+
+/// Which positions were received, asked for and found empty.
+#[derive(Debug, Default)]
+pub(super) struct Positions {
+    /// All before it was received.
+    frontier: u64,
+    /// Received behind a hole: start and end.
+    ahead: BTreeMap<u64, u64>,
+    /// The numbers of the pages that were asked for.
+    asked: BTreeMap<u64, u32>,
+    /// How often a position was answered without rows.
+    empties: BTreeMap<u64, u32>,
+    /// The last empty answer had no content at all.
+    no_content: bool,
+    /// Where the next page of a known total starts.
+    pub(super) planned: Option<u64>,
+    /// The end that is rechecked from half a page before it; nothing else is in flight then.
+    pub(super) rechecked_end: Option<u64>,
+    /// The end that turned out to be none.
+    false_end: Option<u64>,
+    /// The end of the furthest page, and the row that is there.
+    last_row: (u64, Option<u64>),
+}
+
+impl Positions {
+    pub(super) fn has_gaps(&self) -> bool {
+        !self.ahead.is_empty()
+    }
+
+    /// Notes that a page was asked for.
+    pub(super) fn ask(&mut self, position: u64, number: u32) {
+        self.asked.entry(position).or_insert(number);
+    }
+
+    /// The number of the page that this position belongs to, unless it is a new one.
+    fn number_of(&self, position: u64) -> Option<u32> {
+        let (furthest, _) = self.asked.last_key_value()?;
+        let (_, number) = self.asked.range(..=position).next_back()?;
+        (position <= *furthest).then_some(*number)
+    }
+
+    /// The server is sure that nothing is there.
+    pub(super) fn missing(&mut self, position: u64) {
+        self.empties.insert(position, 2);
+    }
+
+    fn cover(&mut self, start: u64, end: u64) {
+        self.empties.remove(&start);
+        let known = self.ahead.entry(start).or_default();
+        *known = end.max(*known);
+        while let Some(first) = self.ahead.first_entry() {
+            if *first.key() > self.frontier {
+                break;
+            }
+            self.frontier = self.frontier.max(first.remove());
+        }
+    }
+}
+
+impl Pager {
+    pub(super) fn position_of(&self, at: &At) -> u64 {
+        match at {
+            At::Offset(offset) => *offset,
+            At::Number(number) => number.saturating_sub(self.rules.first),
+            _ => 0,
+        }
+    }
+
+    /// The position behind a page. A server that applies the limit and returns more rows does not count the excess,
+    /// such as a row that is listed twice.
+    pub(super) fn end_of(&self, ask: &PageAsk, received: u64) -> u64 {
+        match ask.at {
+            At::Offset(offset) if self.heeds_limit => offset + received.min(ask.want),
+            At::Offset(offset) => offset + received,
+            At::Number(_) => self.position_of(&ask.at) + 1,
+            _ => 0,
+        }
+    }
+
+    /// Whether the server applies the limit: a page of exactly the requested length proves it. The last page may have
+    /// it by chance, so a longer page before it matters only if rows follow both: then the rows skipped behind the
+    /// longer page are requested.
+    fn check_limit(&mut self, ask: &PageAsk, received: u64) {
+        let (At::Offset(offset), Some(_)) = (&ask.at, &self.rules.limit) else {
+            return;
+        };
+        if self.heeds_limit {
+            self.queue.extend(self.excess_rows.drain(..));
+        } else if received > ask.want {
+            let step = Step::new(At::Offset(offset + ask.want), received - ask.want);
+            self.excess_rows.push(step);
+        }
+        self.heeds_limit |= received == ask.want;
+    }
+
+    fn step_at(&self, position: u64, want: u64) -> Step {
+        match self.rules.by {
+            PageBy::Number => Step::new(At::Number(self.rules.first + position), want),
+            _ => Step::new(At::Offset(position), want),
+        }
+    }
+
+    pub(super) fn after_position(&mut self, ask: &PageAsk, facts: &PageFacts) {
+        let position = self.position_of(&ask.at);
+        if facts.received == 0 {
+            *self.positions.empties.entry(position).or_default() += 1;
+            self.positions.no_content = facts.no_content && !self.rules.blank_ends;
+            return;
+        }
+        let end = self.end_of(ask, facts.received);
+        if end >= self.positions.last_row.0 {
+            self.positions.last_row = (end, facts.last_row);
+        }
+        self.positions.cover(position, end);
+        self.check_limit(ask, facts.received);
+        self.plan(ask, facts.received);
+    }
+
+    /// A total smaller than what was received is no guide.
+    fn guide(&self) -> Option<u64> {
+        self.counted_total().filter(|total| *total >= self.received)
+    }
+
+    /// With a known total the positions of all pages are known, once the server's page length is known: from a full
+    /// page, or from the second page of a server that caps.
+    fn plan(&mut self, ask: &PageAsk, received: u64) {
+        let Some(total) = self.guide() else {
+            self.positions.planned = None;
+            return;
+        };
+        // Longer pages than asked for would overlap.
+        let sure = (self.is_full(ask, received) || self.pages_with_rows > 1)
+            && self.excess_rows.is_empty();
+        let idle = self.under_way == 0 && self.queue.is_empty();
+        if self.positions.planned.is_some() || !sure || !idle || self.received >= total {
+            return;
+        }
+        if self.rules.by == PageBy::Offset {
+            self.size = self.size.min(self.largest_page);
+        }
+        self.positions.planned = Some(self.positions.frontier);
+    }
+
+    pub(super) fn next_position(&mut self) -> Option<Step> {
+        if let (Some(from), Some(total)) = (self.positions.planned, self.guide())
+            && self.rows_before(from) < total
+            && self.positions.empties.is_empty()
+        {
+            // Not cut to the rows left: a server that has more than it declares shows it here.
+            let step = match self.rules.by {
+                PageBy::Number => 1,
+                _ => self.size,
+            };
+            self.positions.planned = Some(from + step);
+            return Some(self.step_at(from, self.size));
+        }
+        if self.under_way > 0 {
+            return None;
+        }
+        let frontier = self.positions.frontier;
+        match self.positions.empties.get(&frontier).copied() {
+            None => self.may_have_more().then(|| self.step_to_gap(frontier)),
+            Some(times) => self.after_empty(frontier, times),
+        }
+    }
+
+    fn rows_before(&self, position: u64) -> u64 {
+        match self.rules.by {
+            PageBy::Number => position.saturating_mul(self.largest_page),
+            _ => position,
+        }
+    }
+
+    /// The server declares rows that were not received.
+    fn is_promised(&self) -> bool {
+        self.guide().is_some_and(|total| self.received < total)
+    }
+
+    /// Nothing is in flight, and nothing was requested behind the received rows.
+    fn may_have_more(&self) -> bool {
+        if self.positions.has_gaps() || self.is_promised() {
+            return true;
+        }
+        let asked = self.rules.limit.is_some();
+        let full = asked && self.last.rows >= self.last.want;
+        match self.guide() {
+            // webuntis-oneroster.md 4.2 rule 9: a full last page is no end, the total may be wrong; and a total that
+            // agrees with a short page may be that of the page, unless this server is known to fill its pages.
+            Some(_) => full || !self.seen_full,
+            None => !(self.rules.short_ends && self.last.rows < self.last.want),
+        }
+    }
+
+    /// Behind what was received, up to the next page that was.
+    fn step_to_gap(&self, position: u64) -> Step {
+        let hole = self.positions.ahead.first_key_value();
+        let want = match (self.rules.by, hole) {
+            (PageBy::Offset, Some((start, _))) => self.size.min(start - position),
+            _ => self.size,
+        };
+        Step {
+            number: self.positions.number_of(position),
+            ..self.step_at(position, want)
+        }
+    }
+
+    /// An empty page may be the end, or a temporary fault, or the response of a server that counts pages instead of
+    /// rows (webuntis-oneroster.md 4.1 Q9, Q11). If more rows are likely, the end is rechecked: a page that starts half
+    /// a page earlier distinguishes the three.
+    fn after_empty(&mut self, end: u64, times: u32) -> Option<Step> {
+        let unsure = self.guide().is_none() && self.is_last_full();
+        if times == 1 && (unsure || self.is_promised() || self.positions.has_gaps()) {
+            return Some(self.recheck_end(end));
+        }
+        self.ended = true;
+        if times > 1 && self.positions.false_end == Some(end) {
+            self.contradict(self.offset_meaning());
+        }
+        if self.positions.no_content && self.is_promised() {
+            self.contradict(Inconsistency::NoContent);
+        }
+        None
+    }
+
+    fn recheck_end(&mut self, end: u64) -> Step {
+        let page = self.largest_page.min(self.size);
+        let by_rows = self.rules.by == PageBy::Offset && self.rules.limit.is_some();
+        let is_retry = self.positions.no_content || self.positions.false_end == Some(end);
+        let at_the_end = !self.positions.has_gaps() && self.is_last_full();
+        if !by_rows || is_retry || page < 2 || !at_the_end {
+            return self.step_to_gap(end);
+        }
+        self.positions.rechecked_end = Some(end);
+        Step {
+            number: self.positions.number_of(end),
+            ..self.step_at(end - page / 2, page)
+        }
+    }
+
+    /// The rows were received before, all but those behind a false end.
+    pub(super) fn after_recheck(&mut self, end: u64, ask: &PageAsk, facts: &PageFacts) -> PageUse {
+        let (known, received) = (end - self.position_of(&ask.at), facts.received);
+        let is_other_row = received == known && facts.last_row != self.positions.last_row.1;
+        if received == 0 {
+            self.end_with(self.offset_meaning());
+        } else if received > known {
+            self.positions.false_end = Some(end);
+            let step = self.step_to_gap(end);
+            self.queue.push_back(step);
+        } else if received < known || is_other_row {
+            self.end_with(Inconsistency::Shrunk);
+        } else {
+            self.ended = true;
+        }
+        PageUse::Compare(known)
+    }
+
+    fn offset_meaning(&self) -> Inconsistency {
+        Inconsistency::OffsetMeaning {
+            parameter: self.rules.offset.clone().unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,1669 @@
+//! Tests of `paging.rs`: a pager against servers of every kind, without sockets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// What a server declares as the list's size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Declares {
+    Nothing,
+    /// The list's size, off by so many.
+    List(i64),
+    /// The page's own size.
+    Page,
+    /// Always the same number.
+    Always(u64),
+    /// The list's size, and zero on an empty page.
+    ZeroWhenEmpty,
+}
+
+/// How a server says where the next page is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Promises {
+    /// When there are more rows.
+    Rightly,
+    /// Also on the last page.
+    Once,
+    /// Also on empty pages.
+    Always,
+    /// Back to the page before.
+    Back,
+    /// To itself.
+    Itself,
+    /// In a way that nobody can read.
+    Unclear,
+    /// Not at all.
+    Never,
+}
+
+/// What is odd about one answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Odd {
+    /// So many rows at most.
+    Torn(u64),
+    /// The first row once more, beyond what was asked for.
+    Twice,
+    /// An empty list, with its promise.
+    Empty,
+    /// 204.
+    NoContent,
+    /// 404.
+    Missing,
+}
+
+/// What an offset means to a server.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Counts {
+    Rows,
+    Pages,
+    Nothing,
+    /// Rows, and behind the end the last page once more.
+    Clamped,
+    /// Rows, and behind the end the first page.
+    Wraps,
+}
+
+/// A list on a server.
+#[derive(Clone, Debug)]
+struct Server {
+    rows: Vec<u64>,
+    cap: u64,
+    /// The fewest rows of a page, whatever is asked for.
+    least: u64,
+    declares: Declares,
+    promises: Promises,
+    counts: Counts,
+    /// By the request's number, from one.
+    odd: BTreeMap<u32, Odd>,
+    /// The list ends for pages behind so many rows, whatever is declared.
+    cut: u64,
+    /// What joins and leaves before a request: rows at the front, rows at the end, rows out of the front.
+    moves: BTreeMap<u32, Move>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Move {
+    Joins {
+        front: bool,
+    },
+    Leaves {
+        position: usize,
+    },
+    /// The first row leaves, another joins at the end.
+    Swaps,
+}
+
+impl Server {
+    fn of(rows: u64) -> Self {
+        Self {
+            rows: (0..rows).collect(),
+            cap: u64::MAX,
+            least: 0,
+            declares: Declares::Nothing,
+            promises: Promises::Rightly,
+            counts: Counts::Rows,
+            odd: BTreeMap::new(),
+            cut: u64::MAX,
+            moves: BTreeMap::new(),
+        }
+    }
+
+    fn with_total(rows: u64, off_by: i64) -> Self {
+        Self {
+            declares: Declares::List(off_by),
+            ..Self::of(rows)
+        }
+    }
+
+    fn odd(self, odd: &[(u32, Odd)]) -> Self {
+        Self {
+            odd: odd.iter().copied().collect(),
+            ..self
+        }
+    }
+
+    /// The page that starts behind so many rows: its rows and where the next one starts.
+    fn cut_page(&self, start: u64, want: u64) -> (Vec<u64>, u64) {
+        let end = (self.rows.len() as u64).min(self.cut);
+        let start = start.min(end);
+        let stop = end.min(start.saturating_add(want));
+        (self.rows[start as usize..stop as usize].to_vec(), stop)
+    }
+
+    /// Nothing for a 404.
+    fn page(
+        &mut self,
+        request: u32,
+        ask: &PageAsk,
+        rules: &PageRules,
+    ) -> Option<(Vec<u64>, PageFacts)> {
+        match self.moves.get(&request) {
+            Some(Move::Joins { front: true }) => self.rows.insert(0, 10_000 + u64::from(request)),
+            Some(Move::Joins { front: false }) => self.rows.push(10_000 + u64::from(request)),
+            Some(Move::Swaps) => {
+                self.rows.remove(0);
+                self.rows.push(10_000 + u64::from(request));
+            }
+            Some(Move::Leaves { position }) if *position < self.rows.len() => {
+                self.rows.remove(*position);
+            }
+            _ => {}
+        }
+        let asked = match rules.limit {
+            Some(_) => ask.want.max(self.least),
+            None => rules.size,
+        };
+        let size = asked.min(self.cap);
+        let odd = self.odd.get(&request).copied();
+        let want = match odd {
+            Some(Odd::Torn(rows)) => size.min(rows),
+            Some(Odd::Empty) => 0,
+            Some(Odd::NoContent) => {
+                let facts = PageFacts {
+                    no_content: true,
+                    ..PageFacts::default()
+                };
+                return Some((Vec::new(), facts));
+            }
+            Some(Odd::Missing) => return None,
+            Some(Odd::Twice) | None => size,
+        };
+        let start = self.start_of(&ask.at, size, rules.first);
+        let (mut rows, stop) = self.cut_page(start, want);
+        if odd == Some(Odd::Twice) {
+            rows.extend(rows.first().copied());
+        }
+        let len = self.rows.len() as u64;
+        let total = match self.declares {
+            Declares::Nothing => None,
+            Declares::List(off) => Some(len.saturating_add_signed(off)),
+            Declares::Page => Some(rows.len() as u64),
+            Declares::Always(total) => Some(total),
+            Declares::ZeroWhenEmpty if rows.is_empty() => Some(0),
+            Declares::ZeroWhenEmpty => Some(len),
+        };
+        let is_more = stop < len.min(self.cut);
+        let promised = Next::To(stop.to_string());
+        let next = match self.promises {
+            Promises::Rightly if is_more => promised,
+            Promises::Rightly | Promises::Never => Next::None,
+            Promises::Once if rows.is_empty() => Next::None,
+            Promises::Once => promised,
+            Promises::Always if stop == start => Next::To(format!("{stop} {request}")),
+            Promises::Always => promised,
+            Promises::Back => Next::To(start.saturating_sub(size).to_string()),
+            Promises::Itself => Next::To(start.to_string()),
+            Promises::Unclear if is_more => Next::Unclear,
+            Promises::Unclear => Next::None,
+        };
+        let fingerprint = rows
+            .iter()
+            .fold(17_u64, |sum, row| sum.wrapping_mul(1_000_003) ^ row);
+        let facts = PageFacts {
+            received: rows.len() as u64,
+            total,
+            next,
+            fingerprint: (!rows.is_empty()).then_some(fingerprint),
+            ..PageFacts::default()
+        };
+        Some((rows, facts))
+    }
+
+    fn start_of(&self, at: &At, size: u64, first: u64) -> u64 {
+        let rows = self.rows.len() as u64;
+        let start = match at {
+            At::Offset(offset) => *offset,
+            At::Number(number) => (number - first).saturating_mul(size),
+            At::Link(next) | At::Cursor(next) => {
+                let position = next.split(' ').next().unwrap_or_default();
+                position.parse().expect("a position of ours")
+            }
+            At::Start | At::Since { .. } => 0,
+        };
+        match self.counts {
+            Counts::Pages if matches!(at, At::Offset(_)) => start.saturating_mul(size),
+            Counts::Nothing => 0,
+            Counts::Clamped if start >= rows => rows.saturating_sub(1) / size.max(1) * size,
+            Counts::Wraps if start >= rows => 0,
+            _ => start,
+        }
+    }
+}
+
+/// How a walk went.
+struct Walked {
+    rows: Vec<u64>,
+    requests: u32,
+    numbers: Vec<u32>,
+    /// What pages with rows declared.
+    declared: BTreeSet<u64>,
+    /// A 404 before any row.
+    failed: bool,
+    end: End,
+}
+
+impl Walked {
+    fn result(&self) -> String {
+        match &self.end.completeness {
+            Completeness::Proven => "proven".to_owned(),
+            Completeness::Unproven => "unproven".to_owned(),
+            Completeness::Contradicted(why) => short(why),
+        }
+    }
+}
+
+fn short(why: &Inconsistency) -> String {
+    match why {
+        Inconsistency::Total {
+            received,
+            declared,
+            short_end,
+        } => format!(
+            "{received} of {declared}{}",
+            if *short_end { " short" } else { "" }
+        ),
+        Inconsistency::TotalMoved { from, to } => format!("moved {from} {to}"),
+        other => format!("{other:?}")
+            .split([' ', '{'])
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+    }
+}
+
+/// Walks with several requests under way where that is allowed, answers in the order of asking.
+fn walk(rules: &PageRules, server: &Server) -> Walked {
+    let mut server = server.clone();
+    let mut pager = Pager::start(rules.clone(), None);
+    pager.begin_at("0".to_owned());
+    let mut under_way = VecDeque::new();
+    let (mut rows, mut requests, mut numbers) = (Vec::new(), 0, Vec::new());
+    let (mut failed, mut declared) = (false, BTreeSet::new());
+    loop {
+        while under_way.is_empty() || (pager.may_overlap() && under_way.len() < 4) {
+            let Some(ask) = pager.ask() else { break };
+            requests += 1;
+            numbers.push(ask.number);
+            let answer = server.page(requests, &ask, rules);
+            under_way.push_back((ask, answer));
+        }
+        let Some((ask, answer)) = under_way.pop_front() else {
+            break;
+        };
+        match answer {
+            Some((page, facts)) => {
+                if !page.is_empty() || facts.total.is_some_and(|total| total > 0) {
+                    declared.extend(facts.total);
+                }
+                if pager.answer(&ask, &facts) == PageUse::Accept {
+                    rows.extend(page);
+                }
+            }
+            None if ask.closing && pager.refused_past_the_end() => {}
+            None if pager.missing(&ask) => {}
+            None => {
+                failed = true;
+                break;
+            }
+        }
+    }
+    rows.sort_unstable();
+    Walked {
+        rows,
+        requests,
+        numbers,
+        declared,
+        failed,
+        end: pager.end(),
+    }
+}
+
+fn rules(by: PageBy, size: u64) -> PageRules {
+    PageRules {
+        by,
+        size,
+        limit: Some("limit".into()),
+        offset: (by == PageBy::Offset).then(|| "offset".into()),
+        first: 1,
+        ..PageRules::default()
+    }
+}
+
+fn offset() -> PageRules {
+    rules(PageBy::Offset, 10)
+}
+
+fn number() -> PageRules {
+    rules(PageBy::Number, 10)
+}
+
+fn link() -> PageRules {
+    rules(PageBy::Link, 10)
+}
+
+fn capped(cap: u64, server: Server) -> Server {
+    Server { cap, ..server }
+}
+
+/// (what, rules, server, rows received, requests, end)
+type Case = (&'static str, PageRules, Server, u64, u32, &'static str);
+
+fn check(cases: Vec<Case>) {
+    let mut wrong = Vec::new();
+    for (what, rules, server, rows, requests, end) in cases {
+        let walked = walk(&rules, &server);
+        let seen = (walked.rows.len() as u64, walked.requests, walked.result());
+        if seen != (rows, requests, end.to_owned()) {
+            wrong.push(format!("{what}: {seen:?}"));
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
+fn lists_by_offset_end_where_they_do() {
+    check(vec![
+        ("empty list", offset(), Server::of(0), 0, 1, "unproven"),
+        (
+            "one short page is asked behind",
+            offset(),
+            Server::of(3),
+            3,
+            2,
+            "unproven",
+        ),
+        (
+            "full pages, and a look at the end",
+            offset(),
+            Server::of(20),
+            20,
+            4,
+            "unproven",
+        ),
+        (
+            "capped without total",
+            offset(),
+            capped(4, Server::of(10)),
+            10,
+            4,
+            "unproven",
+        ),
+        (
+            "short page is believed",
+            PageRules {
+                short_ends: true,
+                ..offset()
+            },
+            Server::of(13),
+            13,
+            2,
+            "unproven",
+        ),
+        (
+            "total of nothing",
+            offset(),
+            Server::with_total(0, 0),
+            0,
+            1,
+            "proven",
+        ),
+        (
+            "total, short last page",
+            offset(),
+            Server::with_total(25, 0),
+            25,
+            3,
+            "proven",
+        ),
+        (
+            "total, full last page is asked behind",
+            offset(),
+            Server::with_total(30, 0),
+            30,
+            4,
+            "proven",
+        ),
+        (
+            "total equal to a full first page",
+            offset(),
+            Server::with_total(10, 0),
+            10,
+            2,
+            "proven",
+        ),
+        (
+            "total on one short page is asked behind",
+            offset(),
+            Server::with_total(3, 0),
+            3,
+            2,
+            "proven",
+        ),
+        (
+            "capped with total",
+            offset(),
+            capped(4, Server::with_total(10, 0)),
+            10,
+            4,
+            "proven",
+        ),
+        (
+            "capped with a longer total",
+            offset(),
+            capped(4, Server::with_total(90, 0)),
+            90,
+            23,
+            "proven",
+        ),
+        (
+            "total zero behind the end",
+            offset(),
+            Server {
+                declares: Declares::ZeroWhenEmpty,
+                ..Server::of(20)
+            },
+            20,
+            3,
+            "proven",
+        ),
+    ]);
+}
+
+/// L1, L2: cut at a page, ended by itself, capped, more than declared, ignored.
+#[test]
+fn totals_that_disagree() {
+    let cut = |rows, cut, cap| Server {
+        cut,
+        cap,
+        ..Server::with_total(rows, 0)
+    };
+    check(vec![
+        (
+            "L1 cut at a page",
+            offset(),
+            cut(106, 100, u64::MAX),
+            100,
+            12,
+            "100 of 106",
+        ),
+        (
+            "L1 cut at a capped page",
+            offset(),
+            cut(26, 20, 4),
+            20,
+            8,
+            "20 of 26",
+        ),
+        (
+            "L1 by number",
+            number(),
+            cut(106, 100, u64::MAX),
+            100,
+            12,
+            "100 of 106",
+        ),
+        (
+            "L1 cut within a page",
+            offset(),
+            cut(106, 95, u64::MAX),
+            95,
+            13,
+            "95 of 106 short",
+        ),
+        (
+            "L2 one short page",
+            offset(),
+            Server::with_total(6, 3),
+            6,
+            3,
+            "6 of 9 short",
+        ),
+        (
+            "L1 one page that may be as long as they get",
+            rules(PageBy::Offset, 1000),
+            cut(130, 100, 100),
+            100,
+            3,
+            "100 of 130",
+        ),
+        (
+            "L2 several pages",
+            offset(),
+            Server::with_total(25, 5),
+            25,
+            5,
+            "25 of 30 short",
+        ),
+        (
+            "too small",
+            offset(),
+            Server::with_total(25, -5),
+            25,
+            4,
+            "25 of 20 short",
+        ),
+        (
+            "too small by much",
+            offset(),
+            Server {
+                declares: Declares::Always(1),
+                ..Server::of(25)
+            },
+            25,
+            4,
+            "25 of 1 short",
+        ),
+        (
+            "a count that is capped itself",
+            offset(),
+            Server {
+                declares: Declares::Always(20),
+                ..Server::of(35)
+            },
+            35,
+            5,
+            "35 of 20 short",
+        ),
+        (
+            "ignored",
+            PageRules {
+                ignore_total: true,
+                ..offset()
+            },
+            Server::with_total(25, 5),
+            25,
+            4,
+            "unproven",
+        ),
+        (
+            "link list, too large",
+            link(),
+            Server::with_total(25, 5),
+            25,
+            3,
+            "25 of 30 short",
+        ),
+        (
+            "link list, cut",
+            link(),
+            cut(106, 100, u64::MAX),
+            100,
+            10,
+            "100 of 106",
+        ),
+        (
+            "one answer, too large",
+            rules(PageBy::None, 10),
+            Server::with_total(6, 3),
+            6,
+            1,
+            "6 of 9 short",
+        ),
+    ]);
+}
+
+/// L10: each page's own size, the cap on each page, full pages, by number, along links.
+#[test]
+fn totals_that_count_the_page() {
+    let page = |cap, rows| Server {
+        declares: Declares::Page,
+        ..capped(cap, Server::of(rows))
+    };
+    let always = |cap, rows| Server {
+        declares: Declares::Always(cap),
+        ..capped(cap, Server::of(rows))
+    };
+    check(vec![
+        (
+            "capped",
+            rules(PageBy::Offset, 1000),
+            page(20, 60),
+            60,
+            5,
+            "unproven",
+        ),
+        (
+            "capped, the cap each time",
+            rules(PageBy::Offset, 1000),
+            always(20, 67),
+            67,
+            5,
+            "unproven",
+        ),
+        (
+            "capped, two pages",
+            rules(PageBy::Offset, 1000),
+            always(20, 27),
+            27,
+            3,
+            "unproven",
+        ),
+        ("as asked", offset(), page(u64::MAX, 30), 30, 5, "unproven"),
+        (
+            "by number",
+            rules(PageBy::Number, 1000),
+            page(20, 60),
+            60,
+            5,
+            "unproven",
+        ),
+        ("links", link(), page(u64::MAX, 25), 25, 3, "unproven"),
+        (
+            "really one page",
+            rules(PageBy::Offset, 1000),
+            page(20, 20),
+            20,
+            2,
+            "proven",
+        ),
+    ]);
+}
+
+#[test]
+fn lists_by_number() {
+    check(vec![
+        ("numbers", number(), Server::of(25), 25, 4, "unproven"),
+        (
+            "full last page",
+            number(),
+            Server::of(20),
+            20,
+            4,
+            "unproven",
+        ),
+        (
+            "total",
+            number(),
+            Server::with_total(25, 0),
+            25,
+            3,
+            "proven",
+        ),
+        (
+            "capped",
+            number(),
+            capped(4, Server::of(10)),
+            10,
+            4,
+            "unproven",
+        ),
+        (
+            "capped with total",
+            number(),
+            capped(4, Server::with_total(10, 0)),
+            10,
+            4,
+            "proven",
+        ),
+        (
+            "capped with a longer total",
+            number(),
+            capped(4, Server::with_total(90, 0)),
+            90,
+            24,
+            "proven",
+        ),
+        (
+            "the server's own page size",
+            PageRules {
+                limit: None,
+                ..number()
+            },
+            capped(7, Server::with_total(30, 0)),
+            30,
+            6,
+            "proven",
+        ),
+        (
+            "404 behind the end",
+            number(),
+            Server::of(20).odd(&[(3, Odd::Missing)]),
+            20,
+            3,
+            "unproven",
+        ),
+        (
+            "one torn page with total",
+            number(),
+            Server::with_total(30, 0).odd(&[(2, Odd::Torn(3))]),
+            23,
+            5,
+            "23 of 30",
+        ),
+    ]);
+}
+
+/// Kinds of hiccups: an empty page, a torn page, no content, 404; with and without a total, in the middle and at the end.
+#[test]
+fn hiccups_lose_nothing_unseen() {
+    check(vec![
+        (
+            "an empty page in the middle",
+            offset(),
+            Server::of(35).odd(&[(3, Odd::Empty)]),
+            35,
+            7,
+            "unproven",
+        ),
+        (
+            "with total",
+            offset(),
+            Server::with_total(35, 0).odd(&[(3, Odd::Empty)]),
+            35,
+            5,
+            "proven",
+        ),
+        (
+            "half page with total",
+            offset(),
+            Server::with_total(40, 0).odd(&[(2, Odd::Torn(5))]),
+            40,
+            6,
+            "proven",
+        ),
+        (
+            "a tiny first page does not make all pages tiny",
+            offset(),
+            Server::with_total(200, 0).odd(&[(1, Odd::Torn(1))]),
+            200,
+            21,
+            "proven",
+        ),
+        (
+            "an empty first page with total",
+            offset(),
+            Server::with_total(25, 0).odd(&[(1, Odd::Empty)]),
+            25,
+            4,
+            "proven",
+        ),
+        (
+            "L14 204 below the total",
+            offset(),
+            Server::with_total(35, 0).odd(&[(2, Odd::NoContent)]),
+            35,
+            5,
+            "proven",
+        ),
+        (
+            "L14 204 below the total, for ever",
+            offset(),
+            Server::with_total(15, 0).odd(&[(2, Odd::NoContent), (3, Odd::NoContent)]),
+            10,
+            3,
+            "NoContent",
+        ),
+        (
+            "204 behind a list without total",
+            offset(),
+            Server::of(15).odd(&[(3, Odd::NoContent)]),
+            15,
+            3,
+            "unproven",
+        ),
+        (
+            "L6 404 behind a full page",
+            offset(),
+            Server::of(20).odd(&[(3, Odd::Missing)]),
+            20,
+            3,
+            "unproven",
+        ),
+        (
+            "L6 404 behind a short page",
+            offset(),
+            Server::of(15).odd(&[(3, Odd::Missing)]),
+            15,
+            3,
+            "unproven",
+        ),
+        (
+            "L6 404 where the total is reached",
+            offset(),
+            Server::with_total(20, 0).odd(&[(3, Odd::Missing)]),
+            20,
+            3,
+            "proven",
+        ),
+        (
+            "L6 404 below the total",
+            offset(),
+            Server::with_total(35, 0).odd(&[(4, Odd::Missing)]),
+            30,
+            4,
+            "30 of 35",
+        ),
+    ]);
+}
+
+/// L8, L9, L14: links, cursors and addresses; what ends them, what only seems to.
+#[test]
+fn chains_end_where_the_server_says() {
+    for by in [PageBy::Link, PageBy::Cursor, PageBy::NextUrl] {
+        let chain = rules(by, 10);
+        let promising = |promises, rows| Server {
+            promises,
+            ..Server::of(rows)
+        };
+        check(vec![
+            ("empty list", chain.clone(), Server::of(0), 0, 1, "proven"),
+            ("one page", chain.clone(), Server::of(7), 7, 1, "proven"),
+            (
+                "one page as long as was asked for",
+                chain.clone(),
+                Server::of(10),
+                10,
+                1,
+                "unproven",
+            ),
+            (
+                "three pages",
+                chain.clone(),
+                Server::of(25),
+                25,
+                3,
+                "unproven",
+            ),
+            (
+                "with total",
+                chain.clone(),
+                Server::with_total(25, 0),
+                25,
+                3,
+                "proven",
+            ),
+            (
+                "a promise on the last page",
+                chain.clone(),
+                promising(Promises::Once, 25),
+                25,
+                4,
+                "unproven",
+            ),
+            (
+                "a promise on every page",
+                chain.clone(),
+                promising(Promises::Always, 25),
+                25,
+                6,
+                "EmptyPages",
+            ),
+            (
+                "the same where an empty page is the end",
+                PageRules {
+                    empty_ends: true,
+                    ..chain.clone()
+                },
+                promising(Promises::Always, 25),
+                25,
+                4,
+                "unproven",
+            ),
+            (
+                "the same with a total",
+                chain.clone(),
+                Server {
+                    promises: Promises::Always,
+                    ..Server::with_total(25, 0)
+                },
+                25,
+                4,
+                "proven",
+            ),
+            (
+                "back",
+                chain.clone(),
+                promising(Promises::Back, 25),
+                10,
+                1,
+                "Circle",
+            ),
+            (
+                "to itself",
+                chain.clone(),
+                promising(Promises::Itself, 25),
+                10,
+                1,
+                "Circle",
+            ),
+            (
+                "to itself where all was received",
+                chain.clone(),
+                Server {
+                    promises: Promises::Itself,
+                    ..Server::with_total(5, 0)
+                },
+                5,
+                1,
+                "proven",
+            ),
+            (
+                "unclear",
+                chain.clone(),
+                promising(Promises::Unclear, 25),
+                10,
+                1,
+                "NextLink",
+            ),
+            (
+                "unclear is nothing on one page",
+                chain.clone(),
+                promising(Promises::Unclear, 5),
+                5,
+                1,
+                "proven",
+            ),
+            (
+                "an empty page in the middle",
+                chain.clone(),
+                Server {
+                    promises: Promises::Always,
+                    ..Server::with_total(25, 0)
+                }
+                .odd(&[(2, Odd::Empty)]),
+                25,
+                5,
+                "proven",
+            ),
+            (
+                "L14 one 204",
+                chain.clone(),
+                Server::of(25).odd(&[(2, Odd::NoContent)]),
+                25,
+                4,
+                "unproven",
+            ),
+            (
+                "L14 204 for ever",
+                chain.clone(),
+                Server::of(25).odd(&[(2, Odd::NoContent), (3, Odd::NoContent)]),
+                10,
+                3,
+                "NoContent",
+            ),
+            (
+                "204 for ever, as the connector says",
+                PageRules {
+                    blank_ends: true,
+                    ..chain.clone()
+                },
+                Server::of(25).odd(&[(2, Odd::NoContent), (3, Odd::NoContent)]),
+                10,
+                3,
+                "unproven",
+            ),
+            (
+                "204 at first",
+                chain.clone(),
+                Server::of(25).odd(&[(1, Odd::NoContent)]),
+                0,
+                1,
+                "unproven",
+            ),
+            (
+                "204 at first, as the connector says",
+                PageRules {
+                    blank_ends: true,
+                    ..chain.clone()
+                },
+                Server::of(25).odd(&[(1, Odd::NoContent)]),
+                0,
+                1,
+                "proven",
+            ),
+            (
+                "404 on a promised page",
+                chain.clone(),
+                Server::of(25).odd(&[(3, Odd::Missing)]),
+                20,
+                3,
+                "MissingPage",
+            ),
+            (
+                "no promise at all",
+                chain.clone(),
+                promising(Promises::Never, 25),
+                10,
+                1,
+                "unproven",
+            ),
+        ]);
+    }
+}
+
+/// webuntis-oneroster.md 4.1 Q9: pages for rows, the same page for ever, the last or the first page behind the end.
+#[test]
+fn offsets_that_mean_something_else() {
+    let counting = |counts, server: Server| Server { counts, ..server };
+    let repeat = PageRules {
+        repeat_ends: true,
+        ..offset()
+    };
+    check(vec![
+        (
+            "pages",
+            offset(),
+            counting(Counts::Pages, Server::of(45)),
+            10,
+            3,
+            "OffsetMeaning",
+        ),
+        (
+            "pages, and rows half a page before",
+            offset(),
+            counting(Counts::Pages, Server::of(95)),
+            10,
+            4,
+            "OffsetMeaning",
+        ),
+        (
+            "pages with total",
+            offset(),
+            counting(Counts::Pages, Server::with_total(45, 0)),
+            10,
+            6,
+            "OffsetMeaning",
+        ),
+        (
+            "nothing",
+            offset(),
+            counting(Counts::Nothing, Server::of(45)),
+            10,
+            2,
+            "SamePage",
+        ),
+        (
+            "nothing, with total",
+            offset(),
+            counting(Counts::Nothing, Server::with_total(45, 0)),
+            10,
+            5,
+            "SamePage",
+        ),
+        (
+            "nothing, and all rows at once",
+            offset(),
+            counting(Counts::Nothing, Server::with_total(7, 0)),
+            7,
+            2,
+            "proven",
+        ),
+        (
+            "nothing, as the connector says",
+            repeat,
+            counting(Counts::Nothing, Server::of(7)),
+            7,
+            2,
+            "unproven",
+        ),
+        (
+            "the last page again",
+            offset(),
+            counting(Counts::Clamped, Server::of(25)),
+            25,
+            4,
+            "SamePage",
+        ),
+        (
+            "the last page again, with total",
+            offset(),
+            counting(Counts::Clamped, Server::with_total(30, 0)),
+            30,
+            4,
+            "proven",
+        ),
+        (
+            "the first page again",
+            offset(),
+            counting(Counts::Wraps, Server::of(25)),
+            25,
+            4,
+            "SamePage",
+        ),
+        (
+            "by number, the same page",
+            number(),
+            counting(Counts::Nothing, Server::of(45)),
+            10,
+            2,
+            "SamePage",
+        ),
+    ]);
+}
+
+/// A page that is longer than asked for: rows listed twice on their page, or a server that does not heed the limit.
+#[test]
+fn pages_that_are_longer_than_asked_for() {
+    let twice = |request| Server::of(45).odd(&[(request, Odd::Twice)]);
+    let least = |rows| Server {
+        least: 15,
+        ..Server::of(rows)
+    };
+    check(vec![
+        (
+            "a row twice on the second page",
+            offset(),
+            twice(2),
+            46,
+            6,
+            "unproven",
+        ),
+        ("on the last page", offset(), twice(5), 46, 6, "unproven"),
+        // The second page says that the limit is heeded, so a row was passed over behind the first.
+        ("on the first page", offset(), twice(1), 46, 7, "unproven"),
+        (
+            "on the first page, with a total of rows",
+            offset(),
+            Server {
+                declares: Declares::List(0),
+                ..twice(1)
+            },
+            46,
+            7,
+            "46 of 45 short",
+        ),
+        ("longer pages", offset(), least(44), 44, 5, "unproven"),
+        (
+            "longer pages, and the last as asked for",
+            offset(),
+            least(40),
+            40,
+            5,
+            "unproven",
+        ),
+        (
+            "longer pages with a total",
+            offset(),
+            Server {
+                declares: Declares::List(0),
+                ..least(40)
+            },
+            40,
+            4,
+            "proven",
+        ),
+    ]);
+}
+
+/// L7, L12: what shows that a list moved, and what does not.
+#[test]
+fn lists_that_move() {
+    let moving = |moves: &[(u32, Move)], server: Server| Server {
+        moves: moves.iter().copied().collect(),
+        ..server
+    };
+    let joins = Move::Joins { front: false };
+    let leaves = Move::Leaves { position: 0 };
+    check(vec![
+        (
+            "grows, with total",
+            offset(),
+            moving(&[(2, joins)], Server::with_total(25, 0)),
+            26,
+            3,
+            "moved 25 26",
+        ),
+        (
+            "shrinks, with total",
+            offset(),
+            moving(&[(2, leaves)], Server::with_total(25, 0)),
+            24,
+            3,
+            "moved 25 24",
+        ),
+        (
+            "one leaves, one joins later",
+            offset(),
+            moving(&[(2, leaves), (3, joins)], Server::with_total(25, 0)),
+            25,
+            3,
+            "moved 25 24",
+        ),
+        (
+            "L12 one leaves and one joins unseen: why two readings are asked for",
+            offset(),
+            moving(&[(2, Move::Swaps)], Server::with_total(25, 0)),
+            25,
+            3,
+            "proven",
+        ),
+        (
+            "shrinks while the end is looked at",
+            offset(),
+            moving(&[(4, leaves)], Server::of(20)),
+            20,
+            4,
+            "Shrunk",
+        ),
+        (
+            "grows behind one page",
+            offset(),
+            moving(&[(2, joins)], Server::with_total(7, 0)),
+            8,
+            3,
+            "moved 7 8",
+        ),
+    ]);
+}
+
+#[test]
+fn what_the_end_says_beside_completeness() {
+    for (what, rules, server, largest, pages, one) in [
+        ("none", rules(PageBy::None, 10), Server::of(7), 7, 1, true),
+        (
+            "none, full",
+            rules(PageBy::None, 10),
+            Server::of(10),
+            10,
+            1,
+            false,
+        ),
+        (
+            "none, no limit",
+            PageRules {
+                limit: None,
+                ..rules(PageBy::None, 10)
+            },
+            Server::of(10),
+            10,
+            1,
+            true,
+        ),
+        ("offset", offset(), Server::of(25), 10, 3, false),
+        (
+            "offset, one page",
+            offset(),
+            Server::with_total(7, 0),
+            7,
+            1,
+            false,
+        ),
+        ("link", link(), Server::of(25), 10, 3, false),
+        ("link, one page", link(), Server::of(7), 7, 1, true),
+        (
+            "204",
+            rules(PageBy::None, 10),
+            Server::of(7).odd(&[(1, Odd::NoContent)]),
+            0,
+            0,
+            false,
+        ),
+    ] {
+        let end = walk(&rules, &server).end;
+        assert_eq!(
+            (end.largest_page, end.pages_with_rows, end.one_answer),
+            (largest, pages, one),
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn the_only_answer_may_be_odd() {
+    let mut pager = Pager::start(rules(PageBy::None, 10), None);
+    let ask = pager.ask().expect("a page");
+    let facts = PageFacts {
+        odd_empty: true,
+        ..PageFacts::default()
+    };
+    pager.answer(&ask, &facts);
+    assert_eq!(pager.end().completeness, Completeness::Unproven);
+}
+
+/// `page.more`: a flag beside the cursor wins over it.
+#[test]
+fn a_flag_says_whether_there_is_more() {
+    let to = || Next::To("c".into());
+    for (more, next, expected) in [
+        (None, to(), "asks"),
+        (Some(true), to(), "asks"),
+        (Some(false), to(), "proven"),
+        (Some(false), Next::Unclear, "proven"),
+        (Some(false), Next::None, "proven"),
+        (Some(true), Next::None, "NextLink"),
+        (Some(true), Next::Unclear, "NextLink"),
+        (None, Next::Unclear, "NextLink"),
+        (None, Next::None, "proven"),
+    ] {
+        let mut pager = Pager::start(rules(PageBy::Cursor, 10), None);
+        let ask = pager.ask().expect("a page");
+        let facts = PageFacts {
+            received: 3,
+            more,
+            next: next.clone(),
+            ..PageFacts::default()
+        };
+        pager.answer(&ask, &facts);
+        let seen = match (pager.ask(), pager.end().completeness) {
+            (Some(_), _) => "asks".to_owned(),
+            (None, Completeness::Contradicted(why)) => short(&why),
+            (None, completeness) => format!("{completeness:?}").to_lowercase(),
+        };
+        assert_eq!(seen, expected, "{more:?} {next:?}");
+    }
+}
+
+#[test]
+fn rows_that_cannot_be_read_are_no_repetition() {
+    let mut pager = Pager::start(offset(), None);
+    for _ in 0..3 {
+        let ask = pager.ask().expect("a page");
+        let facts = PageFacts {
+            received: 10,
+            ..PageFacts::default()
+        };
+        assert_eq!(pager.answer(&ask, &facts), PageUse::Accept);
+    }
+}
+
+#[test]
+fn a_list_without_end_is_given_up() {
+    let mut pager = Pager::start(offset(), None);
+    let mut page = 0;
+    while let Some(ask) = pager.ask() {
+        page += 1;
+        let facts = PageFacts {
+            received: 10,
+            fingerprint: Some(page),
+            ..PageFacts::default()
+        };
+        pager.answer(&ask, &facts);
+    }
+    let expected = Inconsistency::TooManyPages { pages: 10_000 };
+    assert_eq!(
+        pager.end().completeness,
+        Completeness::Contradicted(expected)
+    );
+}
+
+/// Issue item 8: a page that is asked for again, in halves or for its rest keeps its number.
+#[test]
+fn a_page_keeps_its_number() {
+    let walked = walk(
+        &offset(),
+        &Server::with_total(35, 0).odd(&[(2, Odd::Empty)]),
+    );
+    assert_eq!(walked.numbers, [1, 2, 3, 4, 2]);
+    let walked = walk(&link(), &Server::of(25).odd(&[(2, Odd::NoContent)]));
+    assert_eq!(walked.numbers, [1, 2, 2, 3]);
+    let mut pager = Pager::start(rules(PageBy::Offset, 1000), None);
+    let ask = pager.ask().expect("a page");
+    assert!(pager.too_many(&ask));
+    let halves = [pager.ask().expect("a page"), pager.ask().expect("a page")];
+    assert_eq!(
+        halves.map(|half| (half.number, half.at, half.want)),
+        [(1, At::Offset(0), 500), (1, At::Offset(500), 500),]
+    );
+}
+
+#[test]
+fn a_page_that_is_too_large_is_asked_for_in_smaller_parts() {
+    let mut pager = Pager::start(rules(PageBy::Offset, 80), None);
+    let (mut rows, mut requests) = (0, 0);
+    while let Some(ask) = pager.ask() {
+        requests += 1;
+        let At::Offset(start) = ask.at else {
+            panic!("an offset")
+        };
+        if ask.want > 50 {
+            assert!(pager.too_many(&ask));
+            continue;
+        }
+        let received = 200_u64.saturating_sub(start).min(ask.want);
+        let facts = PageFacts {
+            received,
+            total: Some(200),
+            fingerprint: Some(start),
+            ..PageFacts::default()
+        };
+        pager.answer(&ask, &facts);
+        rows += received;
+    }
+    assert_eq!(
+        (rows, pager.end().completeness),
+        (200, Completeness::Proven)
+    );
+    assert!(requests < 10, "{requests}");
+    let mut pager = Pager::start(rules(PageBy::Offset, 50), None);
+    let tiny = pager.ask().expect("a page");
+    assert!(!pager.too_many(&tiny));
+}
+
+/// A list that is sorted by change time; the filter may be ignored, the order wrong.
+fn walk_by_time(
+    list: &[(u32, char)],
+    filtered: bool,
+    since: Option<&str>,
+    offset: bool,
+) -> (String, u32, String) {
+    let rules = PageRules {
+        by: PageBy::Watermark,
+        size: 2,
+        limit: Some("take".into()),
+        offset: offset.then(|| "skip".into()),
+        ..PageRules::default()
+    };
+    let mut pager = Pager::start(rules, since.map(str::to_owned));
+    let (mut seen, mut requests) = (BTreeSet::new(), 0);
+    while let Some(ask) = pager.ask() {
+        requests += 1;
+        assert!(requests < 20, "it goes on for ever");
+        let (from, skip) = match &ask.at {
+            At::Since { from, skip } => (from.parse().expect("a number"), *skip),
+            At::Offset(skip) => (0, *skip),
+            _ => (0, 0),
+        };
+        let page: Vec<_> = list
+            .iter()
+            .filter(|row| !filtered || row.0 >= from)
+            .skip(skip as usize)
+            .take(2)
+            .collect();
+        let span = page
+            .first()
+            .zip(page.last())
+            .map(|(first, last)| (first.0.to_string(), last.0.to_string()));
+        let sum = page
+            .iter()
+            .fold(7, |sum, row| sum * 31 + u64::from(u32::from(row.1)));
+        let facts = PageFacts {
+            received: page.len() as u64,
+            span,
+            fingerprint: (!page.is_empty()).then_some(sum),
+            ..PageFacts::default()
+        };
+        if pager.answer(&ask, &facts) == PageUse::Accept {
+            seen.extend(page.iter().map(|row| row.1));
+        }
+    }
+    let end = match pager.end().completeness {
+        Completeness::Contradicted(why) => short(&why),
+        other => format!("{other:?}").to_lowercase(),
+    };
+    (seen.into_iter().collect(), requests, end)
+}
+
+#[test]
+fn a_watermark_walk_reads_every_moment_and_stops() {
+    // Three rows of one moment across a page border.
+    let list = [(1, 'a'), (2, 'b'), (2, 'c'), (2, 'd'), (3, 'e')];
+    let unsorted = [(2, 'a'), (1, 'b'), (3, 'c')];
+    for (what, list, filtered, since, offset, rows, end) in [
+        (
+            "from the start",
+            &list[..],
+            true,
+            None,
+            true,
+            "abcde",
+            "unproven",
+        ),
+        (
+            "from a time",
+            &list,
+            true,
+            Some("2"),
+            true,
+            "bcde",
+            "unproven",
+        ),
+        (
+            "the filter is ignored",
+            &list,
+            false,
+            None,
+            true,
+            "abcde",
+            "unproven",
+        ),
+        (
+            "the filter is ignored from a time",
+            &list,
+            false,
+            Some("3"),
+            true,
+            "abcde",
+            "unproven",
+        ),
+        (
+            "the filter is ignored and nothing can be skipped",
+            &list,
+            false,
+            Some("3"),
+            false,
+            "ab",
+            "SamePage",
+        ),
+        ("not sorted", &unsorted, true, None, true, "ab", "Unsorted"),
+    ] {
+        let (seen, requests, seen_end) = walk_by_time(list, filtered, since, offset);
+        assert_eq!((seen.as_str(), seen_end.as_str()), (rows, end), "{what}");
+        assert!(requests < 10, "{what}: {requests}");
+    }
+}
+
+fn kinds() -> impl Strategy<Value = PageBy> {
+    prop_oneof![
+        Just(PageBy::Offset),
+        Just(PageBy::Number),
+        Just(PageBy::Link),
+        Just(PageBy::Cursor),
+        Just(PageBy::NextUrl),
+    ]
+}
+
+fn moves() -> impl Strategy<Value = Move> {
+    prop_oneof![
+        any::<bool>().prop_map(|front| Move::Joins { front }),
+        (0_usize..60).prop_map(|position| Move::Leaves { position }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    /// An honest server: whatever it caps and declares, each row is received once, and nothing is held against it.
+    #[test]
+    fn an_honest_list_is_received_completely(
+        by in kinds(),
+        rows in 0_u64..300,
+        size in 1_u64..40,
+        cap in 1_u64..60,
+        limit in any::<bool>(),
+        declares in prop_oneof![
+            Just(Declares::Nothing),
+            Just(Declares::List(0)),
+            Just(Declares::ZeroWhenEmpty),
+            Just(Declares::Page),
+        ],
+        promises in prop_oneof![Just(Promises::Rightly), Just(Promises::Once)],
+    ) {
+        let mut rules = rules(by, size);
+        if !limit {
+            rules.limit = None;
+        }
+        let server = Server { cap, declares, promises, ..Server::of(rows) };
+        let walked = walk(&rules, &server);
+        prop_assert_eq!(&walked.rows, &server.rows);
+        prop_assert!(!matches!(walked.end.completeness, Completeness::Contradicted(_)), "{}", walked.result());
+        let pages = rows.div_ceil(size.min(cap));
+        prop_assert!(u64::from(walked.requests) <= pages + 3, "{} requests for {pages} pages", walked.requests);
+        let of_list = matches!(declares, Declares::List(_) | Declares::ZeroWhenEmpty);
+        prop_assert!(!of_list || walked.end.completeness == Completeness::Proven);
+    }
+
+    /// Hiccups of one answer never lose a row where the list could know it.
+    #[test]
+    fn a_hiccup_is_read_over(
+        rows in 0_u64..300,
+        size in 2_u64..40,
+        cap in 1_u64..60,
+        total in any::<bool>(),
+        request in 2_u32..12,
+        odd in prop_oneof![(1_u64..40).prop_map(Odd::Torn), Just(Odd::Empty), Just(Odd::NoContent)],
+    ) {
+        let declares = if total { Declares::List(0) } else { Declares::Nothing };
+        let server = Server { cap, declares, ..Server::of(rows) }.odd(&[(request, odd)]);
+        let walked = walk(&rules(PageBy::Offset, size), &server);
+        let complete = walked.rows == server.rows;
+        prop_assert!(complete || walked.end.completeness != Completeness::Proven);
+        prop_assert!(complete || !total, "{}", walked.result());
+    }
+
+    /// Servers that lie, cut, tear and move: proven only where nothing that was received speaks against it. (That a row
+    /// may be missing all the same is why a list of several pages is read twice.)
+    #[test]
+    fn nothing_wrong_is_proven(
+        by in kinds(),
+        rows in 0_u64..120,
+        size in 1_u64..30,
+        cap in 1_u64..40,
+        declares in prop_oneof![
+            Just(Declares::Nothing),
+            (-20_i64..20).prop_map(Declares::List),
+            (0_u64..60).prop_map(Declares::Always),
+            Just(Declares::Page),
+        ],
+        promises in prop_oneof![
+            Just(Promises::Rightly), Just(Promises::Once), Just(Promises::Always), Just(Promises::Unclear),
+            Just(Promises::Back), Just(Promises::Never),
+        ],
+        counts in prop_oneof![
+            Just(Counts::Rows), Just(Counts::Pages), Just(Counts::Nothing), Just(Counts::Clamped), Just(Counts::Wraps),
+        ],
+        cut in prop_oneof![Just(u64::MAX), 0_u64..120],
+        odd in prop::collection::btree_map(
+            2_u32..12,
+            prop_oneof![
+                (1_u64..40).prop_map(Odd::Torn), Just(Odd::Empty), Just(Odd::NoContent), Just(Odd::Missing),
+            ],
+            0..3,
+        ),
+        moves in prop::collection::btree_map(2_u32..12, moves(), 0..3),
+    ) {
+        let rules = rules(by, size);
+        let server = Server { cap, declares, promises, counts, cut, odd, moves, ..Server::of(rows) };
+        if rows == 0 {
+            return Ok(());
+        }
+        let walked = walk(&rules, &server);
+        if walked.failed {
+            return Ok(());
+        }
+        prop_assert!(walked.requests < 700, "{}", walked.requests);
+        if walked.end.completeness != Completeness::Proven {
+            return Ok(());
+        }
+        let came = walked.rows.len() as u64;
+        let declared: Vec<u64> = walked.declared.iter().copied().collect();
+        if walked.end.one_answer {
+            prop_assert_eq!(walked.requests, 1);
+            prop_assert!(declared.is_empty() || declared == [came]);
+        } else {
+            prop_assert!(declared == [came] || (came == 0 && declared.is_empty()));
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The input and output of a pager.
+
+use super::Next;
+use crate::connector::file::PageBy;
+use crate::model::Completeness;
+
+/// The rules of one stream's paging.
+#[derive(Clone, Debug, Default)]
+pub struct PageRules {
+    /// The strategy.
+    pub by: PageBy,
+    /// Rows wanted on a page.
+    pub size: u64,
+    /// Parameter with the rows to skip.
+    pub offset: Option<String>,
+    /// Parameter with the rows wanted.
+    pub limit: Option<String>,
+    /// Parameter with the page's number.
+    pub number: Option<String>,
+    /// The first page's number.
+    pub first: u64,
+    /// Parameter with the cursor.
+    pub cursor: Option<String>,
+    /// Parameters that may be left out where the server refuses the first page.
+    pub optional: Vec<String>,
+    /// What the server declares as the list's size decides nothing.
+    pub ignore_total: bool,
+    /// A page with fewer rows than asked for ends the list.
+    pub short_ends: bool,
+    /// The page before once more ends the list.
+    pub repeat_ends: bool,
+    /// An answer without content is an empty list.
+    pub blank_ends: bool,
+    /// An empty page ends a list of links or cursors, whatever it promises.
+    pub empty_ends: bool,
+}
+
+/// What to ask for next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageAsk {
+    /// The page's position in the list, from one: a page that is asked for again keeps it.
+    pub number: u32,
+    /// How many rows are wanted; what a full page holds.
+    pub want: u64,
+    /// Where it is.
+    pub at: At,
+    /// All declared rows were received; this request only checks that the list ends there. An error in response is no
+    /// failure, so it is not retried.
+    pub closing: bool,
+}
+
+/// Where a page is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum At {
+    /// The only page, or the first.
+    Start,
+    /// After so many rows.
+    Offset(u64),
+    /// By its number.
+    Number(u64),
+    /// The address that the last answer gave.
+    Link(String),
+    /// The cursor that the last answer gave.
+    Cursor(String),
+    /// Changed at or after this time, so many rows of it skipped.
+    Since {
+        /// The change time, as the mirror writes it.
+        from: String,
+        /// Rows to skip.
+        skip: u64,
+    },
+}
+
+/// The facts of a page.
+#[derive(Clone, Debug, Default)]
+pub struct PageFacts {
+    /// Rows in it, equal duplicates and rejected ones too.
+    pub received: u64,
+    /// The declared size of the whole list.
+    pub total: Option<u64>,
+    /// The address or cursor of the next page.
+    pub next: Next,
+    /// What all spellings of `next` have in common; its text where that is empty.
+    pub next_identity: String,
+    /// Whether there is another page, if the server states it explicitly.
+    pub more: Option<bool>,
+    /// There was no list at all: 204, or an empty body.
+    pub no_content: bool,
+    /// It has no rows, and not in the form of an empty list.
+    pub odd_empty: bool,
+    /// The number of all its rows' bytes; nothing where no row could be read.
+    pub fingerprint: Option<u64>,
+    /// The number of its last row's bytes.
+    pub last_row: Option<u64>,
+    /// The change time of its first and last row (watermark).
+    pub span: Option<(String, String)>,
+}
+
+/// What to do with a page's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageUse {
+    /// They belong to the list.
+    Accept,
+    /// The first so many rows were received before, and the others are requested again, unless the list changed: new
+    /// rows among the first, and others that are not received again, are kept and make the reading inconsistent.
+    Compare(u64),
+    /// They were received before.
+    Skip,
+}
+
+/// How a walk ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Whether all rows of the list were received.
+    pub completeness: Completeness,
+    /// The most rows that one answer held.
+    pub largest_page: u64,
+    /// Answers that held rows.
+    pub pages_with_rows: u64,
+    /// The only page stated that there is no other: nothing can have moved between two responses.
+    pub one_answer: bool,
+    /// More than one answer decides what the list holds, an empty one behind a full page too: rows may have moved from one
+    /// to the other.
+    pub several_answers: bool,
+}

@@ -1,0 +1,201 @@
+//! Whether a tick may become a run: deferred, parked and failing jobs wait.
+//!
+//! Arithmetic only. All pauses are measured between due times, because the last due time is in the database: restarts
+//! do not make a waiting job run sooner. A time that only a wrong clock can have written is ignored; otherwise a clock
+//! set a year ahead would stop a job for a year.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::engine::SkipReason;
+use crate::model::retry::MAX_RETRY_AFTER;
+use crate::model::scalar;
+use crate::store::runs::JobState;
+
+/// A parked job is retried once a day. A day has 23 hours when daylight saving time starts.
+const PARKED_RETRY: SignedDuration = SignedDuration::from_hours(23);
+
+/// A last tick further in the future than this was written by a wrong clock.
+///
+/// More than a clock that is set back by hours, and short enough not to skip two nightly runs.
+const MAX_AHEAD: SignedDuration = SignedDuration::from_hours(24);
+
+/// Failures in a row, and the pause in seconds before the next run (reliability.md 2.2).
+const BACK_OFF: [(u32, u64); 7] = [
+    (11, 6 * 3600),
+    (10, 3 * 3600),
+    (9, 2 * 3600),
+    (8, 3600),
+    (7, 30 * 60),
+    (6, 20 * 60),
+    (5, 10 * 60),
+];
+
+/// The pause after this many failed runs in a row: none below five, at most six hours.
+pub fn back_off(failures: u32) -> Duration {
+    let step = BACK_OFF.iter().find(|(least, _)| failures >= *least);
+    Duration::from_secs(step.map_or(0, |(_, seconds)| *seconds))
+}
+
+/// The last tick that was acted on, unless it is implausible at this time.
+pub(super) fn plausible(last_due: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    last_due.filter(|last_due| last_due.duration_since(now) <= MAX_AHEAD)
+}
+
+/// Whether the tick that was due at `due` may run now.
+pub(super) fn may_run(
+    state: &JobState,
+    config_fingerprint: &str,
+    due: Timestamp,
+    now: Timestamp,
+) -> Result<(), SkipReason> {
+    let longest = SignedDuration::try_from(MAX_RETRY_AFTER).unwrap_or(SignedDuration::MAX);
+    if let Some(until) = state.deferred_until
+        && until > now
+        && until.duration_since(now) <= longest
+    {
+        return Err(SkipReason::Deferred(until));
+    }
+    let Some(last) = plausible(state.last_due, now) else {
+        return Ok(());
+    };
+    if let Some(parked) = &state.parked
+        && !parked.reason.costs_nothing_to_try()
+        && parked.config_fingerprint.as_deref() == Some(config_fingerprint)
+        && due.duration_since(last) < PARKED_RETRY
+    {
+        return Err(SkipReason::Parked);
+    }
+    let pause = SignedDuration::try_from(back_off(state.failures)).unwrap_or(SignedDuration::MAX);
+    let again = scalar::saturating_add(last, pause);
+    if !pause.is_zero() && due < again {
+        return Err(SkipReason::BackOff(again));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ParkReason;
+    use crate::store::runs::Parked;
+
+    fn time(text: &str) -> Timestamp {
+        text.parse().expect("a time")
+    }
+
+    #[test]
+    fn the_pause_grows_to_six_hours() {
+        for (failures, minutes) in [
+            (0, 0),
+            (4, 0),
+            (5, 10),
+            (6, 20),
+            (7, 30),
+            (8, 60),
+            (9, 120),
+            (10, 180),
+            (11, 360),
+            (12, 360),
+            (u32::MAX, 360),
+        ] {
+            assert_eq!(
+                back_off(failures),
+                Duration::from_secs(minutes * 60),
+                "{failures}"
+            );
+        }
+    }
+
+    /// Whether the tick of 2026-03-02T10:00Z, looked at nine seconds later, runs.
+    fn check(name: &str, state: JobState, expected: Result<(), SkipReason>) {
+        let (due, now) = (time("2026-03-02T10:00:00Z"), time("2026-03-02T10:00:09Z"));
+        assert_eq!(may_run(&state, "same", due, now), expected, "{name}");
+    }
+
+    #[test]
+    fn ticks_that_may_run_and_ticks_that_may_not() {
+        let at = |text: &str| Some(time(&format!("{text}:00Z")));
+        let deferred = |until: &str| JobState {
+            deferred_until: at(until),
+            ..JobState::default()
+        };
+        check("a new job", JobState::default(), Ok(()));
+        check("deferred, over", deferred("2026-03-02T10:00"), Ok(()));
+        let until = time("2026-03-02T10:01:00Z");
+        check(
+            "deferred",
+            deferred("2026-03-02T10:01"),
+            Err(SkipReason::Deferred(until)),
+        );
+        check(
+            "deferred by a clock a year ahead",
+            deferred("2027-03-02T10:00"),
+            Ok(()),
+        );
+
+        let parked_for = |last_due: &str, fingerprint: &str, reason| JobState {
+            last_due: at(last_due),
+            parked: Some(Parked {
+                reason,
+                message: "sign in again".to_owned(),
+                config_fingerprint: Some(fingerprint.to_owned()),
+            }),
+            ..JobState::default()
+        };
+        let parked = |last_due: &str, fingerprint: &str| {
+            parked_for(last_due, fingerprint, ParkReason::SignInNeeded)
+        };
+        check(
+            "parked because something on this machine is missing",
+            parked_for("2026-03-02T06:00", "same", ParkReason::Unready),
+            Ok(()),
+        );
+        check(
+            "parked this morning",
+            parked("2026-03-02T06:00", "same"),
+            Err(SkipReason::Parked),
+        );
+        check(
+            "parked, tried 22 hours and 59 minutes ago",
+            parked("2026-03-01T11:01", "same"),
+            Err(SkipReason::Parked),
+        );
+        check(
+            "parked, tried on the short day before",
+            parked("2026-03-01T11:00", "same"),
+            Ok(()),
+        );
+        check(
+            "parked, changed since",
+            parked("2026-03-02T09:40", "other"),
+            Ok(()),
+        );
+        check(
+            "parked by a clock a year ahead",
+            parked("2027-03-02T10:00", "same"),
+            Ok(()),
+        );
+
+        let failing = |last_due: &str, failures| JobState {
+            last_due: at(last_due),
+            failures,
+            ..JobState::default()
+        };
+        check("four failures", failing("2026-03-02T09:59", 4), Ok(()));
+        check("five, ten minutes", failing("2026-03-02T09:50", 5), Ok(()));
+        let until = time("2026-03-02T10:01:00Z");
+        check(
+            "five, nine minutes",
+            failing("2026-03-02T09:51", 5),
+            Err(SkipReason::BackOff(until)),
+        );
+        let until = time("2026-03-02T15:40:00Z");
+        check(
+            "fifty",
+            failing("2026-03-02T09:40", 50),
+            Err(SkipReason::BackOff(until)),
+        );
+    }
+}

@@ -1,0 +1,138 @@
+//! Applies the loop's events to the status. No files, no sockets, no clock.
+
+use jiff::Timestamp;
+
+use super::engine::{Event, NextTick};
+use super::status::{Job, Last, Refused, Running, SkippedTick, State, Status};
+use crate::model::scalar::to_canonical;
+use crate::sync::Progress;
+
+/// How much an event changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Change {
+    /// Nothing in the status.
+    None,
+    /// Progress of a run; these are frequent.
+    Progress,
+    /// Anything else: written at once.
+    State,
+}
+
+/// Applies one event to the status.
+pub(super) fn apply(status: &mut Status, event: &Event, now: Timestamp) -> Change {
+    let at = to_canonical(now);
+    match event {
+        Event::Ready => status.state = State::Running,
+        Event::ClockUnset(shown) => {
+            status.clock = Some(format!(
+                "the clock shows {shown} and is not set; no job runs until it is, or for two minutes"
+            ));
+        }
+        Event::ClockAccepted(shown) => {
+            status.clock = Some(format!(
+                "the clock shows {shown}, which is before this version was built; jobs run nevertheless"
+            ));
+        }
+        Event::ClockSet => status.clock = None,
+        Event::Planned(next_ticks) => replace_jobs(status, next_ticks),
+        Event::JobsWaiting(all) => {
+            for job in &mut status.jobs {
+                let found = all.iter().find(|waiting| waiting.job == job.job);
+                job.parked = found.is_some_and(|waiting| waiting.parked);
+                job.held = found.and_then(|waiting| waiting.held);
+            }
+        }
+        Event::Alive if status.stuck.is_none() => return Change::None,
+        Event::Alive => status.stuck = None,
+        Event::Stuck(who) => status.stuck = Some(who.clone()),
+        Event::Reloading => status.state = State::Reloading,
+        Event::Reloaded => {
+            status.state = State::Running;
+            status.configuration.since = at;
+            status.configuration.refused = None;
+        }
+        Event::ReloadRefused(refusal) => {
+            status.state = State::Running;
+            status.configuration.refused = Some(Refused {
+                at,
+                problems: refusal.problems,
+                first: refusal.first.clone(),
+            });
+        }
+        Event::RunStarted { job, cause } => with(status, job, |job| {
+            job.skipped = None;
+            job.running = Some(Running {
+                since: at,
+                cause: cause.to_string(),
+                ..Running::default()
+            });
+        }),
+        Event::RunProgress { job, progress } => {
+            with(status, job, |job| record_progress(job, progress));
+            return match progress {
+                Progress::Start { .. } => Change::State,
+                Progress::Page { .. } | Progress::ExpectSilence(_) | Progress::End { .. } => {
+                    Change::Progress
+                }
+            };
+        }
+        Event::RunEnded { job, outcome } => {
+            with(status, job, |job| record_end(job, outcome.as_str(), at));
+        }
+        Event::RunCrashed { job } => with(status, job, |job| record_end(job, "crashed", at)),
+        Event::TickSkipped { job, reason } => with(status, job, |job| {
+            let reason = reason.to_string();
+            job.skipped = Some(SkippedTick { at, reason });
+        }),
+        Event::FatalError(why) => status.fatal_error = Some(why.clone()),
+        Event::Stopping => status.state = State::Stopping,
+    }
+    Change::State
+}
+
+/// Replaces the jobs and keeps the state of those that remain.
+fn replace_jobs(status: &mut Status, next_ticks: &[NextTick]) {
+    let mut before = std::mem::take(&mut status.jobs);
+    for next in next_ticks {
+        let index = before.iter().position(|job| job.job == next.job);
+        let known = index.map(|index| before.swap_remove(index));
+        status.jobs.push(Job {
+            job: next.job.clone(),
+            time_zone: next.zone.clone(),
+            next_tick: next.due.map(to_canonical),
+            ..known.unwrap_or_default()
+        });
+    }
+}
+
+fn with(status: &mut Status, name: &str, act: impl FnOnce(&mut Job)) {
+    // A run may end after its job was removed.
+    if let Some(job) = status.jobs.iter_mut().find(|job| job.job == name) {
+        act(job);
+    }
+}
+
+fn record_progress(job: &mut Job, progress: &Progress) {
+    let Some(running) = &mut job.running else {
+        return;
+    };
+    match progress {
+        Progress::Start { stream, .. } => running.stream = Some(stream.clone()),
+        Progress::Page { rows, .. } => {
+            running.pages += 1;
+            running.rows += rows;
+        }
+        Progress::ExpectSilence(_) | Progress::End { .. } => {}
+    }
+}
+
+fn record_end(job: &mut Job, outcome: &str, ended: String) {
+    job.running = None;
+    job.last = Some(Last {
+        outcome: outcome.to_owned(),
+        ended,
+    });
+}
+
+#[cfg(test)]
+mod tests;

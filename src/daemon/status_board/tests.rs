@@ -1,0 +1,190 @@
+//! The status after events of the loop.
+
+use std::time::Duration;
+
+use super::*;
+use crate::daemon::{Refusal, SkipReason, WaitingJob};
+use crate::model::{Cause, Class, Outcome};
+
+const NOW: &str = "2026-03-02T06:20:00.000Z";
+
+fn next(job: &str, due: &str) -> NextTick {
+    NextTick {
+        job: job.to_owned(),
+        zone: "Europe/Vienna".to_owned(),
+        due: due.parse().ok(),
+    }
+}
+
+fn two_jobs() -> Event {
+    Event::Planned(vec![
+        next("grades", "2026-03-02T08:00:00Z"),
+        next("rosters", "2026-03-02T07:00:00Z"),
+    ])
+}
+
+fn page(rows: u64) -> Event {
+    Event::RunProgress {
+        job: "rosters".to_owned(),
+        progress: Progress::Page {
+            source: "north".to_owned(),
+            stream: "users".to_owned(),
+            rows,
+            total: None,
+        },
+    }
+}
+
+fn started() -> Event {
+    let job = "rosters".to_owned();
+    Event::RunStarted {
+        job,
+        cause: Cause::Schedule,
+    }
+}
+
+fn after(events: &[Event]) -> Status {
+    let mut status = Status::default();
+    let now = NOW.parse().expect("a time");
+    for event in events {
+        apply(&mut status, event, now);
+    }
+    status
+}
+
+#[test]
+fn the_line_has_problems_active_runs_the_next_tick_and_the_last_run() {
+    let rosters = || "rosters".to_owned();
+    let refused = Event::ReloadRefused(Refusal {
+        problems: 2,
+        first: "rollbook.toml:3:1: there is no key `sorces`".to_owned(),
+        text: String::new(),
+    });
+    let failed = Event::RunEnded {
+        job: rosters(),
+        outcome: Outcome::Failed(Class::Transient),
+    };
+    let next = "next tick rosters at 2026-03-02 07:00 UTC";
+    let rows = [
+        (vec![Event::Ready], "no job is scheduled".to_owned()),
+        (vec![Event::Ready, two_jobs()], next.to_owned()),
+        (vec![two_jobs(), started()], format!("rosters runs; {next}")),
+        (
+            vec![two_jobs(), started(), failed],
+            format!("{next}; last rosters failed at 2026-03-02 06:20 UTC"),
+        ),
+        (
+            vec![two_jobs(), started(), Event::RunCrashed { job: rosters() }],
+            format!("{next}; last rosters crashed at 2026-03-02 06:20 UTC"),
+        ),
+        (
+            vec![two_jobs(), refused.clone()],
+            format!(
+                "the configuration on disk was refused, the old one stays in force: \
+                 rollbook.toml:3:1: there is no key `sorces`; {next}"
+            ),
+        ),
+        (vec![two_jobs(), refused, Event::Reloaded], next.to_owned()),
+        (
+            vec![two_jobs(), Event::Stuck("the run of rosters".to_owned())],
+            format!("the run of rosters made no progress; {next}"),
+        ),
+        (
+            vec![two_jobs(), Event::Stuck(rosters()), Event::Alive],
+            next.to_owned(),
+        ),
+        (
+            vec![
+                two_jobs(),
+                Event::ClockUnset("1970-01-01T00:00:09Z".parse().expect("a time")),
+                Event::ClockSet,
+            ],
+            next.to_owned(),
+        ),
+    ];
+    for (events, line) in rows {
+        assert_eq!(after(&events).line(), line, "{events:?}");
+    }
+}
+
+#[test]
+fn progress_is_counted_and_a_reload_keeps_it() {
+    let quiet = Event::RunProgress {
+        job: "rosters".to_owned(),
+        progress: Progress::ExpectSilence(Duration::from_secs(9)),
+    };
+    let planned = Event::Planned(vec![next("rosters", "2026-03-02T09:00:00Z")]);
+    let status = after(&[two_jobs(), started(), page(1000), quiet, page(17), planned]);
+    let [job] = status.jobs.as_slice() else {
+        panic!("one job is left: {status:?}");
+    };
+    let running = job.running.as_ref().expect("it still runs");
+    assert_eq!(
+        (running.pages, running.rows, running.cause.as_str()),
+        (2, 1017, "schedule")
+    );
+    assert_eq!(job.next_tick.as_deref(), Some("2026-03-02T09:00:00.000Z"));
+}
+
+#[test]
+fn a_skipped_tick_is_shown_until_the_next_run() {
+    let event = Event::TickSkipped {
+        job: "rosters".to_owned(),
+        reason: SkipReason::Parked,
+    };
+    let shown = |events: &[Event]| {
+        after(events)
+            .jobs
+            .last()
+            .and_then(|job| job.skipped.clone())
+    };
+    let skipped = shown(&[two_jobs(), event.clone()]).expect("shown");
+    assert_eq!(
+        skipped.reason,
+        "the job is parked; it is retried once a day"
+    );
+    assert_eq!(shown(&[two_jobs(), event, started()]), None);
+}
+
+#[test]
+fn only_what_changes_something_is_worth_writing() {
+    let mut status = after(&[two_jobs(), started()]);
+    let now = NOW.parse().expect("a time");
+    assert_eq!(apply(&mut status, &Event::Alive, now), Change::None);
+    assert_eq!(apply(&mut status, &page(5), now), Change::Progress);
+    let stream = Event::RunProgress {
+        job: "rosters".to_owned(),
+        progress: Progress::Start {
+            source: "north".to_owned(),
+            stream: "users".to_owned(),
+        },
+    };
+    assert_eq!(apply(&mut status, &stream, now), Change::State);
+    assert_eq!(apply(&mut status, &Event::Stopping, now), Change::State);
+}
+
+#[test]
+fn waiting_jobs_are_shown_until_none_waits() {
+    let waits = |parked, held| {
+        let job = "rosters".to_owned();
+        Event::JobsWaiting(vec![WaitingJob { job, parked, held }])
+    };
+    for (event, line) in [
+        (
+            waits(true, None),
+            Some("rosters is parked and needs a person; "),
+        ),
+        (
+            waits(false, Some(12)),
+            Some("run 12 of rosters needs approval; "),
+        ),
+        (Event::JobsWaiting(Vec::new()), None),
+    ] {
+        let status = after(&[two_jobs(), waits(true, Some(3)), event]);
+        let text = status.line();
+        let rest = text
+            .strip_prefix(line.unwrap_or_default())
+            .unwrap_or_else(|| panic!("{text}"));
+        assert!(rest.starts_with("next tick rosters at "), "{text}");
+    }
+}

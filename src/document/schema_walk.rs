@@ -1,0 +1,369 @@
+//! Compares a tree with the JSON Schema of its type and reports every problem.
+//!
+//! Serde stops at the first mistake and makes no suggestions; the schema is generated from the same types, so both
+//! agree. It supports what `schemars` writes for our types, not all of JSON Schema. `writeOnly` marks a secret; one in
+//! plain text is refused and redacted in every excerpt.
+
+use serde_json::Value;
+
+use super::file_text::Location;
+use super::node::{Entry, Kind, MAX_PROBLEMS, Node};
+use super::problem::{Problem, Problems};
+use super::schema::{Schema, example, in_words, others, properties, types, words};
+use super::suggest::{advice, listed, quoted, suggest};
+use super::text_value::{Check, Complaint};
+
+/// Whether a tree is all there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Every required key must be there.
+    Whole,
+    /// Something else supplies what is missing.
+    Part,
+}
+
+/// Everything in `root` that does not fit `schema`.
+pub fn walk(root: &Node, schema: &Value, checks: &[Check], extent: Extent) -> Problems {
+    let mut walk = Walk {
+        schema: Schema(schema),
+        checks,
+        extent,
+        problems: Problems::new(),
+    };
+    let subject = Subject {
+        name: "this file",
+        location: Location::whole(root.file()),
+        secret: false,
+        item: Item::No,
+    };
+    walk.value(root, schema, &subject);
+    walk.problems
+}
+
+struct Walk<'a> {
+    schema: Schema<'a>,
+    checks: &'a [Check],
+    extent: Extent,
+    problems: Problems,
+}
+
+/// The key that a problem is about, its location, and whether values below it may be secrets.
+#[derive(Clone)]
+struct Subject<'a> {
+    name: &'a str,
+    location: Location,
+    secret: bool,
+    item: Item,
+}
+
+/// Whether a key's value is spoken of, or one value of its list.
+#[derive(Clone, Copy)]
+enum Item {
+    No,
+    Yes,
+}
+
+impl std::fmt::Display for Subject<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.item {
+            Item::No => write!(f, "{}", quoted(self.name)),
+            Item::Yes => write!(f, "an item of {}", quoted(self.name)),
+        }
+    }
+}
+
+impl<'a> Walk<'a> {
+    fn value(&mut self, node: &Node, schema: &'a Value, subject: &Subject<'_>) {
+        if matches!(node.kind(), Kind::Unreadable) {
+            return;
+        }
+        let alternatives = self.schema.alternatives(schema);
+        if let (Some(words), Some(text)) = (words(&alternatives), node.text()) {
+            if !words.contains(&text) {
+                let problem = Problem::error(
+                    node.location(),
+                    format!(
+                        "invalid value {} for {}",
+                        quoted(text),
+                        quoted(subject.name)
+                    ),
+                );
+                self.problems.push(problem.help(advice(text, words)));
+            }
+            return;
+        }
+        let Some(fitting) = alternatives
+            .iter()
+            .copied()
+            .find(|schema| fits(schema, node))
+        else {
+            self.wrong_type(node, &alternatives, subject);
+            return;
+        };
+        match node.kind() {
+            Kind::Text(text) => self.text(node, text, fitting, subject),
+            Kind::Integer(number) => self.range(node, *number as f64, fitting, subject),
+            Kind::Real(number) => self.range(node, *number, fitting, subject),
+            Kind::List(values) => self.list(node, values, fitting, subject),
+            Kind::Table(entries) => self.table(node, entries, fitting, subject),
+            Kind::Boolean(_) | Kind::Datetime | Kind::Unreadable => {}
+        }
+    }
+
+    fn text(&mut self, node: &Node, text: &str, schema: &'a Value, subject: &Subject<'_>) {
+        let complaint = match schema.get("pattern").and_then(Value::as_str) {
+            Some(pattern) => self.complaint(pattern, text),
+            None if text.is_empty() && schema.get("minLength").is_some() => {
+                Some(Complaint::new(format!("{subject} is empty")))
+            }
+            None => None,
+        };
+        if let Some(complaint) = complaint {
+            if subject.secret {
+                node.file().hide(node.span());
+            }
+            self.problems.push(
+                Problem::error(node.location(), complaint.message).maybe_help(complaint.help),
+            );
+        }
+    }
+
+    fn complaint(&self, pattern: &str, text: &str) -> Option<Complaint> {
+        let check = self.checks.iter().find(|check| check.pattern == pattern)?;
+        (check.check)(text).err()
+    }
+
+    fn range(&mut self, node: &Node, number: f64, schema: &'a Value, subject: &Subject<'_>) {
+        let format = schema
+            .get("format")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let (lowest, highest) = match format {
+            "uint8" => (0.0, f64::from(u8::MAX)),
+            "uint16" => (0.0, f64::from(u16::MAX)),
+            "uint32" | "uint" => (0.0, f64::from(u32::MAX)),
+            "uint64" => (0.0, i64::MAX as f64),
+            "int32" => (f64::from(i32::MIN), f64::from(i32::MAX)),
+            _ => (f64::MIN, f64::MAX),
+        };
+        let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
+        let lowest = bound("minimum").map_or(lowest, |bound| bound.max(lowest));
+        let highest = bound("maximum").map_or(highest, |bound| bound.min(highest));
+        let above = bound("exclusiveMinimum").is_none_or(|bound| number > bound);
+        // Not a number is not in the range either.
+        if (lowest..=highest).contains(&number) && above {
+            return;
+        }
+        let limit = match bound("exclusiveMinimum") {
+            Some(bound) if !above => format!("more than {bound}"),
+            _ if number < lowest => format!("at least {lowest}"),
+            _ if highest < f64::MAX => format!("at most {highest}"),
+            _ => "a finite number".to_owned(),
+        };
+        self.problems.push(Problem::error(
+            node.location(),
+            format!("{subject} must be {limit}"),
+        ));
+    }
+
+    fn list(&mut self, node: &Node, values: &[Node], schema: &'a Value, subject: &Subject<'_>) {
+        if values.is_empty() && schema.get("minItems").is_some() {
+            self.problems.push(Problem::error(
+                node.location(),
+                format!("{subject} is empty"),
+            ));
+        }
+        if let Some(items) = schema.get("items") {
+            for value in values {
+                self.value(
+                    value,
+                    items,
+                    &Subject {
+                        location: value.location(),
+                        item: Item::Yes,
+                        ..subject.clone()
+                    },
+                );
+            }
+        }
+    }
+
+    fn table(&mut self, node: &Node, entries: &[Entry], schema: &'a Value, subject: &Subject<'_>) {
+        let known = properties(schema);
+        // A table that has a location for secrets: what is misspelled in it may be one.
+        let mut meant = Vec::new();
+        let secret = subject.secret || known.values().any(|schema| self.schema.is_secret(schema));
+        for entry in entries {
+            if self.problems.iter().len() >= MAX_PROBLEMS {
+                return;
+            }
+            let location = Location::within(entry.value.file(), entry.key.clone());
+            let inner = Subject {
+                name: &entry.name,
+                location,
+                secret: subject.secret,
+                item: Item::No,
+            };
+            match (known.get(entry.name.as_str()), others(schema)) {
+                (Some(schema), _) if self.schema.is_secret(schema) => {
+                    self.secret(entry, schema, inner)
+                }
+                (Some(schema), _) => self.value(&entry.value, schema, &inner),
+                (None, Some((pattern, schema))) => {
+                    if let Some(complaint) =
+                        pattern.and_then(|pattern| self.complaint(pattern, &entry.name))
+                    {
+                        let problem = Problem::error(inner.location.clone(), complaint.message);
+                        self.problems.push(problem.maybe_help(complaint.help));
+                    }
+                    self.value(&entry.value, schema, &inner);
+                }
+                (None, None) => {
+                    meant.extend(suggest(&entry.name, known.keys().copied()));
+                    if secret {
+                        entry.value.file().hide(entry.value.span());
+                    }
+                    let problem = Problem::error(
+                        inner.location,
+                        format!("unknown key {}", quoted(&entry.name)),
+                    );
+                    self.problems
+                        .push(problem.help(self.schema.unknown_key_advice(&entry.name, &known)));
+                }
+            }
+        }
+        let limit = |key: &str| schema.get(key).and_then(Value::as_u64);
+        let found = entries.len() as u64;
+        if limit("minProperties").is_some_and(|least| found < least)
+            || limit("maxProperties").is_some_and(|most| found > most)
+        {
+            let problem = Problem::error(
+                subject.location.clone(),
+                format!("{subject} must have exactly one key"),
+            );
+            self.problems
+                .push(problem.help(format!("one of {}", listed(known.keys().copied()))));
+        }
+        if self.extent == Extent::Whole {
+            self.missing(node, schema, &meant, subject);
+        }
+    }
+
+    /// Required keys that are not there. One that was `meant` by an unknown key is complained about already.
+    fn missing(&mut self, node: &Node, schema: &'a Value, meant: &[&str], subject: &Subject<'_>) {
+        let known = properties(schema);
+        let required = schema
+            .get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
+        for name in required.filter(|name| node.at(&[name]).is_none() && !meant.contains(name)) {
+            let problem = Problem::error(
+                subject.location.clone(),
+                format!("the key {} is missing", quoted(name)),
+            );
+            self.problems.push(
+                problem.maybe_help(
+                    known
+                        .get(name)
+                        .and_then(|schema| self.schema.adding(name, schema)),
+                ),
+            );
+        }
+    }
+
+    fn secret(&mut self, entry: &Entry, schema: &'a Value, subject: Subject<'_>) {
+        if matches!(entry.value.kind(), Kind::Table(_)) {
+            return self.value(
+                &entry.value,
+                schema,
+                &Subject {
+                    secret: true,
+                    ..subject
+                },
+            );
+        }
+        entry.value.file().hide(entry.value.span());
+        let problem = Problem::error(
+            entry.value.location(),
+            format!(
+                "the secret {} is in this file in plain text",
+                quoted(&entry.name)
+            ),
+        );
+        self.problems.push(problem.help(format!(
+            "write where it comes from: `{0} = {{ credential = \"NAME\" }}`, `{{ file = \"PATH\" }}` or `{{ env = \"NAME\" }}`; \
+             if others could read this file, change the secret at the vendor",
+            entry.name
+        )));
+    }
+
+    fn wrong_type(&mut self, node: &Node, alternatives: &[&'a Value], subject: &Subject<'_>) {
+        if subject.secret {
+            node.file().hide(node.span());
+        }
+        let wanted: Vec<&str> = alternatives
+            .iter()
+            .flat_map(|schema| types(schema))
+            .collect();
+        let mut names: Vec<&str> = wanted.iter().map(|wanted| in_words(wanted)).collect();
+        names.dedup();
+        let location = if matches!(node.kind(), Kind::Table(_)) {
+            subject.location.clone()
+        } else {
+            node.location()
+        };
+        let message = format!(
+            "{subject} must be {}, not {}",
+            names.join(" or "),
+            kind_in_words(node.kind())
+        );
+        let example = alternatives.iter().find_map(|schema| example(schema));
+        let help = match (wanted.first().copied(), example) {
+            _ if let Some(words) = words(alternatives) => Some(format!("one of {}", listed(words))),
+            (_, Some(example)) => Some(format!("such as `{} = {example}`", subject.name)),
+            (Some("string"), None) => Some("put it in quotes".to_owned()),
+            (Some("integer"), None) => {
+                Some("write a whole number without quotes, such as `5`".to_owned())
+            }
+            (Some("number"), None) => {
+                Some("write a number without quotes, such as `2.5`".to_owned())
+            }
+            (Some("boolean"), None) => Some("write it without quotes".to_owned()),
+            (Some("array"), None) => Some("write a list, such as `[\"one\", \"two\"]`".to_owned()),
+            _ => None,
+        };
+        self.problems
+            .push(Problem::error(location, message).maybe_help(help));
+    }
+}
+
+fn fits(schema: &Value, node: &Node) -> bool {
+    let name = match node.kind() {
+        Kind::Text(_) => "string",
+        Kind::Integer(_) => "integer",
+        Kind::Real(_) => "number",
+        Kind::Boolean(_) => "boolean",
+        Kind::List(_) => "array",
+        Kind::Table(_) => "object",
+        Kind::Datetime | Kind::Unreadable => return false,
+    };
+    types(schema)
+        .iter()
+        .any(|wanted| *wanted == name || (*wanted == "number" && name == "integer"))
+}
+
+fn kind_in_words(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Text(_) => "a text",
+        Kind::Integer(_) => "a whole number",
+        Kind::Real(number) if number.is_infinite() => "a number of that size",
+        Kind::Real(_) => "a number with a point",
+        Kind::Boolean(_) => "`true` or `false`",
+        Kind::Datetime => "a date or time without quotes",
+        Kind::List(_) => "a list",
+        Kind::Table(_) => "a table",
+        Kind::Unreadable => "nothing",
+    }
+}

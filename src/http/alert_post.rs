@@ -1,0 +1,72 @@
+//! Posts a short message to an address from the configuration: apart from token requests, the only POST.
+//!
+//! Not for vendors: there is no session, no token and no retry, and the response body is not read.
+
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::header::CONTENT_TYPE;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::client::{ClientOptions, Connections, client, host_of};
+use super::reach::Reach;
+use super::rules::{Route, Timeouts};
+
+/// Time limit from the DNS lookup to the response.
+const WHOLE: Duration = Duration::from_secs(20);
+
+/// A message and its address. The address is a secret and appears in no error.
+pub struct Note<'a> {
+    /// URL, often with a token in its path.
+    pub address: &'a str,
+    /// Bearer token.
+    pub bearer: Option<&'a SecretString>,
+    /// Additional headers.
+    pub headers: &'a [(&'static str, String)],
+    /// `Content-Type` of the body.
+    pub content_type: &'a str,
+    /// The body.
+    pub body: String,
+}
+
+/// Sends a note once. The error is a message that names only the host.
+///
+/// # Errors
+/// When the address is not a URL, the host does not respond in time, or the status is not 2xx.
+pub async fn post_note(note: Note<'_>) -> Result<(), String> {
+    let address = Url::parse(note.address)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .ok_or("the webhook's secret is not a URL; it must begin with https://")?;
+    let host = host_of(&address);
+    let options = ClientOptions {
+        connections: Connections::Fresh,
+        route: &Route {
+            // An admin configured the address; a chat server in the school's network is common.
+            reach: Reach::Anywhere,
+            ..Route::default()
+        },
+        timeouts: &Timeouts::default(),
+    };
+    let client = client(&options, &address).map_err(
+        |_| "cannot create an HTTP client; check that the package ca-certificates is installed",
+    )?;
+    let mut request = client
+        .post(address)
+        .timeout(WHOLE)
+        .header(CONTENT_TYPE, note.content_type)
+        .body(note.body);
+    for (name, value) in note.headers {
+        request = request.header(*name, value);
+    }
+    if let Some(token) = note.bearer {
+        request = request.bearer_auth(token.expose_secret());
+    }
+    match request.send().await {
+        Ok(answer) if answer.status().is_success() => Ok(()),
+        Ok(answer) => Err(format!("{host} returned {}", answer.status().as_u16())),
+        Err(error) if error.is_timeout() => Err(format!("{host} did not respond in time")),
+        Err(error) if error.is_connect() => Err(format!("{host} could not be reached")),
+        Err(_) => Err(format!("the request to {host} failed")),
+    }
+}

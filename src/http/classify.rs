@@ -1,0 +1,389 @@
+//! Classifies a response: the table of reliability.md 2.1, after the vendor's own error codes.
+//!
+//! Pure. The surprise: an error code in the body takes precedence over the status, because vendors
+//! return "not found" as 400, 404 or 500, and "token expired" as 200.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::Url;
+use serde_json::Value;
+
+use super::client::host_of;
+use super::error::Kind;
+use super::limits::ERROR_IN_FINE_BODY;
+use super::reply::Headers;
+use super::rules::ErrorWords;
+use crate::model::retry::retry_after;
+
+/// What to do with a response.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Classification {
+    /// Pass it to the decoder.
+    Fine,
+    /// The token is not accepted.
+    Token,
+    /// 403: a right is missing, or the token is too old and the vendor confuses the two.
+    Forbidden,
+    Failed(Kind),
+}
+
+/// A response to classify.
+pub(crate) struct Response<'a> {
+    pub status: u16,
+    pub headers: &'a Headers,
+    pub body: &'a [u8],
+    /// The URL of the request.
+    pub address: &'a Url,
+    /// Local time, for a server that sends no `Date`.
+    pub now: Timestamp,
+}
+
+pub(crate) fn classify(words: &ErrorWords, response: &Response<'_>) -> Classification {
+    let status = response.status;
+    if let Some((meaning, code)) = known_code(words, response) {
+        return match meaning {
+            Meaning::Token => Classification::Token,
+            Meaning::Missing => Classification::Failed(Kind::Missing(status, Some(code))),
+            Meaning::TooMany => Classification::Failed(Kind::TooMuchRequested(status, Some(code))),
+        };
+    }
+    if challenge_names_token(words, response.headers) {
+        return Classification::Token;
+    }
+    match status {
+        200 if is_web_page(response.body) => Classification::Failed(Kind::UnexpectedResponse(
+            status,
+            "expected JSON, got a web page".into(),
+        )),
+        200 | 204 => Classification::Fine,
+        401 => Classification::Token,
+        403 => Classification::Forbidden,
+        404 | 405 | 410 => Classification::Failed(Kind::Missing(status, None)),
+        413 => Classification::Failed(Kind::TooMuchRequested(status, None)),
+        300..=399 => Classification::Failed(Kind::Redirect(status, redirect_host(response))),
+        201..=299 => Classification::Failed(Kind::UnexpectedResponse(
+            status,
+            "only the statuses 200 and 204 are expected".into(),
+        )),
+        _ if is_transient(status) => Classification::Failed(Kind::Unavailable(
+            status,
+            requested_wait(response.headers, response.now),
+        )),
+        _ => Classification::Failed(Kind::HttpStatus(status)),
+    }
+}
+
+/// A status that a retry may change.
+pub(crate) fn is_transient(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
+}
+
+/// The wait that `Retry-After` requests.
+pub(crate) fn requested_wait(headers: &Headers, now: Timestamp) -> Option<Duration> {
+    retry_after(headers.get("retry-after")?, headers.date().unwrap_or(now))
+}
+
+/// The target host of a redirect, without the rest of the URL, which may contain secrets.
+fn redirect_host(response: &Response<'_>) -> Option<String> {
+    let target = response
+        .address
+        .join(response.headers.get("location")?)
+        .ok()?;
+    target.host_str()?;
+    Some(host_of(&target))
+}
+
+fn is_web_page(body: &[u8]) -> bool {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<')
+}
+
+/// RFC 6750 puts `error="invalid_token"` into the challenge.
+fn challenge_names_token(words: &ErrorWords, headers: &Headers) -> bool {
+    let Some(challenge) = headers.get("www-authenticate") else {
+        return false;
+    };
+    let challenge = normal(challenge);
+    words
+        .token
+        .iter()
+        .any(|word| challenge.contains(&normal(word)))
+}
+
+#[derive(Clone, Copy)]
+enum Meaning {
+    Token,
+    Missing,
+    TooMany,
+}
+
+/// The first code of the body that the connector knows, and what it means.
+fn known_code(words: &ErrorWords, response: &Response<'_>) -> Option<(Meaning, String)> {
+    let fine = matches!(response.status, 200..=299);
+    if words.code.is_empty() || (fine && response.body.len() > ERROR_IN_FINE_BODY) {
+        return None;
+    }
+    let body: Value = serde_json::from_slice(response.body).ok()?;
+    let mut codes = Vec::new();
+    for path in &words.code {
+        collect(&body, path, &mut codes);
+    }
+    let known = [
+        (Meaning::Token, &words.token),
+        (Meaning::Missing, &words.missing),
+        (Meaning::TooMany, &words.too_many),
+    ];
+    codes.iter().find_map(|code| {
+        known.iter().find_map(|(meaning, words)| {
+            // Messages show the connector's spelling, never the vendor's text.
+            let word = words.iter().find(|word| normal(word) == *code)?;
+            Some((*meaning, word.clone()))
+        })
+    })
+}
+
+/// Every code at a dotted path; member names are case-insensitive, `[]` is each element.
+fn collect(value: &Value, path: &str, codes: &mut Vec<String>) {
+    let (step, rest) = path
+        .split_once('.')
+        .map_or((path, None), |(step, rest)| (step, Some(rest)));
+    let (name, each) = step
+        .strip_suffix("[]")
+        .map_or((step, false), |name| (name, true));
+    let found: Vec<&Value> = match value {
+        _ if name.is_empty() => vec![value],
+        Value::Object(members) => members
+            .iter()
+            .filter(|(member, _)| member.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+            .collect(),
+        _ => Vec::new(),
+    };
+    for value in found {
+        let elements = match (each, value) {
+            (true, Value::Array(elements)) => elements.as_slice(),
+            (true, _) => &[],
+            (false, value) => std::slice::from_ref(value),
+        };
+        for value in elements {
+            match (rest, value) {
+                (Some(rest), value) => collect(value, rest, codes),
+                (None, Value::String(code)) => codes.push(normal(code)),
+                (None, Value::Number(code)) => codes.push(code.to_string()),
+                (None, _) => {}
+            }
+        }
+    }
+}
+
+fn normal(word: &str) -> String {
+    word.chars()
+        .filter(|letter| !letter.is_whitespace() && *letter != '_')
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn words() -> ErrorWords {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        ErrorWords {
+            code: texts(&[
+                "responseStatus.errorCode",
+                "statusInfoSet[].imsx_codeMinor",
+                "code",
+                "[].code",
+            ]),
+            too_many: texts(&["TooManyRequested"]),
+            missing: texts(&["NotExist", "unknown object"]),
+            token: texts(&["invalid_token", "unauthorized"]),
+        }
+    }
+
+    fn classified(
+        status: u16,
+        headers: &[(&'static str, &'static str)],
+        body: &str,
+    ) -> Classification {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
+        }
+        let address = Url::parse("https://api.example.org/v1/users").expect("an address");
+        let now = "2026-03-02T06:00:00Z".parse().expect("a time");
+        let headers = Headers::from(map);
+        classify(
+            &words(),
+            &Response {
+                status,
+                headers: &headers,
+                body: body.as_bytes(),
+                address: &address,
+                now,
+            },
+        )
+    }
+
+    #[test]
+    fn the_status_by_rows() {
+        let busy = |status| Classification::Failed(Kind::Unavailable(status, None));
+        let rejected = |status| Classification::Failed(Kind::HttpStatus(status));
+        let missing = |status| Classification::Failed(Kind::Missing(status, None));
+        for (status, should) in [
+            (200, Classification::Fine),
+            (204, Classification::Fine),
+            (400, rejected(400)),
+            (401, Classification::Token),
+            (402, rejected(402)),
+            (403, Classification::Forbidden),
+            (404, missing(404)),
+            (405, missing(405)),
+            (408, busy(408)),
+            (409, rejected(409)),
+            (410, missing(410)),
+            (
+                413,
+                Classification::Failed(Kind::TooMuchRequested(413, None)),
+            ),
+            (422, rejected(422)),
+            (425, busy(425)),
+            (429, busy(429)),
+            (500, busy(500)),
+            (501, rejected(501)),
+            (502, busy(502)),
+            (503, busy(503)),
+            (504, busy(504)),
+            (505, rejected(505)),
+            (511, rejected(511)),
+            (304, Classification::Failed(Kind::Redirect(304, None))),
+        ] {
+            assert_eq!(classified(status, &[], ""), should, "{status}");
+        }
+        for status in [201, 202, 203, 206] {
+            assert!(
+                matches!(
+                    classified(status, &[], "[]"),
+                    Classification::Failed(Kind::UnexpectedResponse(..))
+                ),
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn codes_override_the_status() {
+        let missing =
+            |status, word: &str| Classification::Failed(Kind::Missing(status, Some(word.into())));
+        for (status, body, should) in [
+            (
+                500,
+                r#"{"responseStatus":{"errorCode":"NotExist","message":"Flux 9021"}}"#,
+                missing(500, "NotExist"),
+            ),
+            (
+                400,
+                r#"{"ResponseStatus":{"ErrorCode":"notexist"}}"#,
+                missing(400, "NotExist"),
+            ),
+            (
+                404,
+                r#"{"statusInfoSet":[{"imsx_codeMinor":"x"},{"imsx_codeMinor":"unknownobject"}]}"#,
+                missing(404, "unknown object"),
+            ),
+            (
+                400,
+                r#"{"code":"TooManyRequested"}"#,
+                Classification::Failed(Kind::TooMuchRequested(
+                    400,
+                    Some("TooManyRequested".into()),
+                )),
+            ),
+            (
+                200,
+                r#"{"responseStatus":{"errorCode":"Invalid_Token"}}"#,
+                Classification::Token,
+            ),
+            (403, r#"[{"code":"invalid_token"}]"#, Classification::Token),
+            (
+                400,
+                r#"{"code":"SomethingElse"}"#,
+                Classification::Failed(Kind::HttpStatus(400)),
+            ),
+            (
+                400,
+                r#"{"code":{"deep":1}}"#,
+                Classification::Failed(Kind::HttpStatus(400)),
+            ),
+            (
+                200,
+                r#"{"users":[],"statusInfoSet":[{"imsx_codeMinor":"invalid_sort_field"}]}"#,
+                Classification::Fine,
+            ),
+            (
+                502,
+                "<html>Bad Gateway</html>",
+                Classification::Failed(Kind::Unavailable(502, None)),
+            ),
+            (200, "[1]", Classification::Fine),
+            (200, "", Classification::Fine),
+        ] {
+            assert_eq!(classified(status, &[], body), should, "{status} {body}");
+        }
+        for page in ["<!doctype html>", "\u{feff}\n <html>"] {
+            assert!(
+                matches!(
+                    classified(200, &[], page),
+                    Classification::Failed(Kind::UnexpectedResponse(200, _))
+                ),
+                "{page}"
+            );
+        }
+    }
+
+    #[test]
+    fn headers_by_rows() {
+        assert_eq!(
+            classified(
+                403,
+                &[("www-authenticate", "Bearer error=\"invalid_token\"")],
+                ""
+            ),
+            Classification::Token
+        );
+        assert_eq!(
+            classified(403, &[("www-authenticate", "Bearer realm=\"x\"")], ""),
+            Classification::Forbidden
+        );
+        let wait = |seconds| {
+            Classification::Failed(Kind::Unavailable(429, Some(Duration::from_secs(seconds))))
+        };
+        assert_eq!(classified(429, &[("retry-after", "7")], ""), wait(7));
+        // The server's clock is an hour ahead of ours: its own Date is what counts.
+        let server_time = [
+            ("retry-after", "Mon, 02 Mar 2026 07:00:30 GMT"),
+            ("date", "Mon, 02 Mar 2026 07:00:00 GMT"),
+        ];
+        assert_eq!(classified(429, &server_time, ""), wait(30));
+        for (location, host) in [
+            ("https://evil.example/a?token=t", Some("evil.example")),
+            ("https://evil.example:8443/", Some("evil.example:8443")),
+            ("/elsewhere?secret=1", Some("api.example.org")),
+            ("https://", None),
+        ] {
+            let should = Classification::Failed(Kind::Redirect(302, host.map(str::to_owned)));
+            assert_eq!(
+                classified(302, &[("location", location)], ""),
+                should,
+                "{location}"
+            );
+        }
+    }
+}

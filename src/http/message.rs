@@ -1,0 +1,203 @@
+//! What an admin reads when a request fails: what, where, and what to do.
+//!
+//! Lower case, no full stop, fits after "could not". Contains no secret, because no `Kind` holds one.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::error::{Failure, HttpError, Kind, Slow, Unreachable};
+use crate::model::sign_in;
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failure = self.failure();
+        write!(f, "{}: {}", failure.step, message(failure))?;
+        match failure.attempts {
+            0 | 1 => Ok(()),
+            attempts => write!(f, " (after {attempts} attempts)"),
+        }
+    }
+}
+
+pub(crate) fn message(failure: &Failure) -> String {
+    let host = &failure.host;
+    match &failure.kind {
+        Kind::Setup(problem) | Kind::SignInFailed(problem) => problem.clone(),
+        Kind::DocumentRefused(problem) => {
+            format!("the discovery document of {host} {problem}")
+        }
+        Kind::OutsideBaseUrl => "the address is outside the source's base_url, so no request was sent; \
+                         if the vendor has moved, change base_url"
+            .into(),
+        Kind::PrivateAddress(name, range) => format!(
+            "the name {name} resolves to {range}, so no request was sent; if the server is in your own network, \
+             set `allow_private = true` at the source"
+        ),
+        Kind::Unreachable(why) => unreachable(*why, host),
+        Kind::Certificate(problem) => problem.clone(),
+        Kind::Cut => format!("the connection to {host} broke before the response was complete"),
+        Kind::TooSlow(limit, length) => too_slow(*limit, *length, host),
+        Kind::Unavailable(status, _) => format!("{host} returned {status}{}", reason(*status)),
+        Kind::Unauthorised(status) => format!(
+            "{host} returned {status} and does not accept the token or key; check the credential, \
+             and whether the vendor has disabled it"
+        ),
+        Kind::Forbidden => format!(
+            "{host} returned 403: the credential is accepted but lacks the right to read this; \
+             ask the vendor's administrator for it"
+        ),
+        Kind::Missing(status, code) => format!(
+            "{host} returned {status}{}: nothing exists at this path; \
+             check the path and the settings of the source",
+            in_parentheses(code.as_deref())
+        ),
+        Kind::TooMuchRequested(status, code) => format!(
+            "{host} returned {status}{}: one request asks for too much",
+            in_parentheses(code.as_deref())
+        ),
+        Kind::Redirect(status, target) => format!(
+            "{host} returned {status} and redirects to {}, which is not followed; \
+             if the vendor has moved, change the address",
+            target.as_deref().unwrap_or("another address")
+        ),
+        Kind::HttpStatus(status) => {
+            format!(
+                "{host} returned {status}, which a retry does not change; {}",
+                advice(*status)
+            )
+        }
+        Kind::UnexpectedResponse(status, reason) => {
+            format!("unexpected response from {host} ({status}): {reason}")
+        }
+        Kind::TooLarge(limit) => format!(
+            "the response of {host} is larger than {} MiB; \
+             request smaller pages, or raise body_mib in the source's limits",
+            limit.div_ceil(1024 * 1024)
+        ),
+        Kind::Bomb => format!(
+            "the response of {host} decompresses to more than a hundred times its size; it was not read to its end"
+        ),
+        Kind::Encoding => {
+            format!("the response of {host} has a Content-Encoding that was not requested; only gzip is supported")
+        }
+        Kind::Deferred(status, until) => {
+            format!(
+                "{host} returned {status} and allows no request before {}",
+                display_time(*until)
+            )
+        }
+        Kind::Quota(limit, until) => format!(
+            "the limit of {limit} requests a day is reached; it resets at {}; \
+             if the vendor allows more, raise per_day in the source's limits",
+            display_time(*until)
+        ),
+        Kind::OutOfTime => "the run's time limit is reached; the next run continues".into(),
+        Kind::GrantRefused(status, code) => format!(
+            "{host} refused the credential ({status}{}); it is not retried for now: {}, \
+             and resume the job",
+            code.map(|code| format!(", {code}")).unwrap_or_default(),
+            repair(*code)
+        ),
+        Kind::PasswordRests(until) => format!(
+            "{host} refused the password, and it is not retried before {} to keep the account from being locked; \
+             store the right password where the source reads it, and resume the job",
+            display_time(*until)
+        ),
+        Kind::SignInNeeded(Some(source)) => format!(
+            "sign-in needed: this source has no sign-in, or the sign-in is no longer valid; \
+             run `{}`",
+            sign_in::command(source)
+        ),
+        Kind::SignInNeeded(None) => {
+            "sign-in needed: no refresh token is valid any more; sign in at the vendor again, and store the new \
+             refresh token where the source reads it"
+                .into()
+        }
+        Kind::GrantUnclear => format!(
+            "the response of {host} to a token refresh is lost or unreadable; \
+             the next run tries the old token once more"
+        ),
+        Kind::GrantPaused(until, cause) => {
+            format!(
+                "{cause}; the next token request is sent after {}",
+                display_time(*until)
+            )
+        }
+        Kind::Vault(problem) => format!(
+            "the vault failed, and without it no new token is requested or used: {problem}"
+        ),
+        Kind::VaultShut(problem) => problem.clone(),
+        Kind::Count(problem) => {
+            format!("the count of today's requests cannot be stored, so no request was sent: {problem}")
+        }
+    }
+}
+
+fn unreachable(why: Unreachable, host: &str) -> String {
+    match why {
+        Unreachable::NoSuchHost => {
+            format!("cannot find server {host}; check the address and this machine's DNS")
+        }
+        Unreachable::Refused => format!("{host} refuses connections"),
+        Unreachable::Silent => format!("{host} does not respond to a connection attempt"),
+        Unreachable::Handshake => format!("the TLS handshake with {host} failed"),
+    }
+}
+
+fn too_slow(limit: Slow, length: Duration, host: &str) -> String {
+    let length = if length.subsec_nanos() == 0 {
+        format!("{} s", length.as_secs())
+    } else {
+        format!("{} ms", length.as_millis())
+    };
+    match limit {
+        Slow::FirstByte => format!("{host} sent no response within {length}"),
+        Slow::Idle => format!("{host} sent nothing for {length} in the middle of a response"),
+        Slow::Whole => format!("the response of {host} took longer than {length}"),
+        Slow::Pace => format!(
+            "the response of {host} is too slow: almost nothing was received within {length}"
+        ),
+    }
+}
+
+/// What to do about a refused token request, by its RFC 6749 error code.
+fn repair(code: Option<&str>) -> &'static str {
+    match code {
+        Some("mfa_required" | "interaction_required") => {
+            "it requires a second factor, which a scheduled job cannot give; choose another grant, such as \
+             authorization_code, or have the vendor exempt this account"
+        }
+        Some("invalid_scope") => "change `scope` at the source, or have the vendor allow it",
+        Some("unauthorized_client" | "unsupported_grant_type") => {
+            "choose another `grant` at the source, or have the vendor allow this one"
+        }
+        Some("invalid_request") => "compare the keys of the grant with the vendor's documentation",
+        _ => "check it, store the right one",
+    }
+}
+
+fn reason(status: u16) -> &'static str {
+    match status {
+        429 => ": too many requests",
+        503 => ": it is overloaded or in maintenance",
+        408 | 504 => ": it timed out",
+        _ => ": an error on its side",
+    }
+}
+
+fn advice(status: u16) -> &'static str {
+    match status {
+        400 | 422 => "it does not understand the request; check the query in the connector",
+        402 => "the vendor requires payment",
+        407 => "the proxy requires a user and a password; put them into its address",
+        _ => "check the vendor's status page or ask its support",
+    }
+}
+
+fn in_parentheses(code: Option<&str>) -> String {
+    code.map(|code| format!(" ({code})")).unwrap_or_default()
+}
+
+fn display_time(time: jiff::Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}

@@ -1,0 +1,144 @@
+//! Which keys of `auth` belong to which grant, and which grants are never used.
+//!
+//! What the vendor offers is checked in `setup/grants.rs`. Works on the tree, so that other mistakes in the file do not
+//! hide these.
+
+use super::auth::Grant;
+use crate::document::node::Kind;
+use crate::document::suggest::{listed, quoted};
+use crate::document::{Location, Node, Problem, Problems};
+
+/// Keys that a grant requires, and keys that it may use besides its endpoint's quirks.
+fn keys(grant: Grant) -> (&'static [&'static str], &'static [&'static str]) {
+    match grant {
+        Grant::ClientCredentials => (&["client_id", "client_secret"], &["api_key"]),
+        Grant::Password => (
+            &["username", "password"],
+            &["client_id", "client_secret", "api_key"],
+        ),
+        Grant::RefreshToken => (
+            &["client_id"],
+            &["client_secret", "refresh_token", "api_key"],
+        ),
+        Grant::AuthorizationCode => (&["client_id"], &["client_secret", "api_key"]),
+        Grant::ApiKey => (&["api_key"], &["api_key_header"]),
+    }
+}
+
+/// The quirks of a token endpoint, for every grant that asks one.
+const ENDPOINT: [&str; 14] = [
+    "issuer",
+    "metadata_url",
+    "allow_origins",
+    "revocation_url",
+    "token_url",
+    "token_query",
+    "token_form",
+    "client_auth",
+    "body",
+    "scope",
+    "lifetime",
+    "members",
+    "api_key_header",
+    "api_key_member",
+];
+
+/// The quirks of a sign-in by browser.
+const BROWSER: [&str; 4] = ["authorize_url", "authorize_query", "redirect_url", "pkce"];
+
+const CREDENTIALS: [&str; 6] = [
+    "client_id",
+    "client_secret",
+    "username",
+    "password",
+    "refresh_token",
+    "api_key",
+];
+
+/// Known, and no [`Grant`]: it is never used.
+const IMPLICIT: &str = "implicit";
+
+/// What is missing from a source's `auth`, and what is not used by its grant.
+pub fn check(source: &Node) -> Problems {
+    let mut problems = Problems::new();
+    let Some(auth) = source.at(&["auth"]) else {
+        return problems;
+    };
+    let written = auth.at(&["grant"]).and_then(Node::text);
+    let location = || source.nearest_location(&["auth", "grant"]);
+    if written == Some(IMPLICIT) {
+        problems.push(implicit(location()));
+        return problems;
+    }
+    let Some(grant) = Grant::ALL
+        .into_iter()
+        .find(|grant| written == Some(grant.as_str()))
+    else {
+        return problems;
+    };
+    if grant == Grant::Password {
+        problems.push(legacy(location()));
+    }
+    if let Some(pkce) = auth
+        .at(&["pkce"])
+        .filter(|pkce| matches!(pkce.kind(), Kind::Boolean(false)))
+    {
+        problems.push(unproven(pkce.location()));
+    }
+    let (needed, useful) = keys(grant);
+    for key in needed.iter().filter(|key| auth.at(&[key]).is_none()) {
+        let message = format!("the grant `{grant}` needs the key {}", quoted(key));
+        let example = match *key {
+            "client_id" | "username" => format!("{key} = \"…\""),
+            _ => format!("{key} = {{ credential = \"NAME\" }}"),
+        };
+        problems.push(Problem::error(location(), message).help(format!("add `{example}`")));
+    }
+    let asks_endpoint = grant != Grant::ApiKey;
+    let asks_person = grant == Grant::AuthorizationCode;
+    for entry in auth.entries() {
+        let key = entry.name.as_str();
+        let has_use = needed.contains(&key)
+            || useful.contains(&key)
+            || asks_endpoint && ENDPOINT.contains(&key)
+            || asks_person && BROWSER.contains(&key);
+        let is_known = [&CREDENTIALS[..], &ENDPOINT, &BROWSER]
+            .iter()
+            .any(|keys| keys.contains(&key));
+        if !has_use && is_known {
+            let location = Location::within(entry.value.file(), entry.key.clone());
+            let message = format!("{} is not used by the grant `{grant}`", quoted(key));
+            let help = format!(
+                "remove it; this grant uses {}",
+                listed(needed.iter().chain(useful).copied())
+            );
+            problems.push(Problem::error(location, message).help(help));
+        }
+    }
+    problems
+}
+
+/// Some vendors describe it (wapi.md 2.3); RFC 9700 2.1.2 advises against it everywhere.
+fn implicit(location: Location) -> Problem {
+    let message = "the grant `implicit` is for scripts in browsers: the token passes through the address bar \
+                   and cannot be renewed, so nothing could run unattended";
+    Problem::error(location, message).help(
+        "write `grant = \"authorization_code\"` and run `rollbook login` once for this source",
+    )
+}
+
+/// RFC 9700 2.1.1 wants one; fault-catalogue.md 102.
+fn unproven(location: Location) -> Problem {
+    let message = "without a proof key, anyone who sees the address at which the browser ends can use its code";
+    Problem::note(location, message)
+        .help("only for a vendor that does not support PKCE with S256; ask it for that")
+}
+
+/// RFC 9700 2.4 forbids it; some vendors offer little else.
+fn legacy(location: Location) -> Problem {
+    let message = "the grant `password` is legacy: it needs a person's password on this machine, and ends \
+                   when that person changes it or leaves";
+    Problem::note(location, message).help(
+        "where the vendor offers another grant, such as `authorization_code` or `client_credentials`, use that",
+    )
+}

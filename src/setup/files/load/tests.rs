@@ -1,0 +1,811 @@
+//! Whole configurations with mistakes, and the problems reported.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+use crate::document::RenderStyle;
+use crate::setup::files::{Apply, Grant, Guard, Mode, SecretRef, SettingValue};
+
+const ROLLBOOK: &str = r#"
+[store]
+path = "school.db"
+
+[sources.webuntis]
+connector = "webuntis"
+settings = { tenant = "4711", port = 443, fast = true, list = ["a"] }
+limits = { in_flight = 1, per_second = 0.5 }
+ca_file = "ca.pem"
+proxy = "http://proxy.school.example:3128"
+
+[sources.webuntis.auth]
+grant = "client_credentials"
+client_id = "rollbook"
+client_secret = { credential = "webuntis_password" }
+"#;
+
+const JOB: &str = r#"
+source = "webuntis"
+streams = ["orgs", "users"]
+schedule = "*/20 6-18 * * Mon-Fri"
+time_zone = "Europe/Vienna"
+apply = "together"
+catch_up = true
+timeout = "10m"
+
+[stream.users]
+drop = ["phone"]
+history = "off"
+mode = "incremental"
+
+[guard]
+removals = "5%"
+per = "school_id"
+confirm = 2
+"#;
+
+const SMALL_JOB: &str = "source = 'webuntis'\nstreams = ['orgs']\nschedule = '0 3 * * *'\n";
+
+/// Reads a configuration folder with these jobs: the files and what is noted, or the problems, without the folder's name.
+fn load(rollbook: &str, jobs: &[(&str, &str)]) -> Result<(Files, String), String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    fs::create_dir(root.join("jobs")).expect("made");
+    fs::write(root.join("ca.pem"), "").expect("written");
+    fs::write(root.join("rollbook.toml"), rollbook).expect("written");
+    for (name, text) in jobs {
+        fs::write(root.join("jobs").join(name), text).expect("written");
+    }
+    let prefix = format!("{}/", root.display());
+    let (files, problems) = Files::read(root, &root.join("jobs"));
+    let shown = problems.render(RenderStyle::Plain).replace(&prefix, "");
+    match problems.has_errors() {
+        true => Err(shown),
+        false => Ok((files, shown)),
+    }
+}
+
+#[test]
+fn everything_that_is_written_is_read() {
+    let (files, notes) = load(
+        ROLLBOOK,
+        &[("rosters.toml", JOB), ("small.toml", SMALL_JOB)],
+    )
+    .expect("right");
+    assert_eq!(notes, "");
+    let config = files.config().expect("whole");
+    assert_eq!(config.store.path, Path::new("school.db"));
+    let source = &config.sources["webuntis"];
+    assert_eq!(source.settings["tenant"], SettingValue::Text("4711".into()));
+    assert_eq!(source.settings["port"], SettingValue::Integer(443));
+    assert_eq!(source.settings["fast"], SettingValue::Boolean(true));
+    assert_eq!(
+        source.settings["list"],
+        SettingValue::List(vec!["a".into()])
+    );
+    assert_eq!(source.limits.in_flight.map(|number| number.get()), Some(1));
+    assert_eq!(source.limits.per_second, Some(0.5));
+    assert!(
+        source
+            .ca_file
+            .as_ref()
+            .is_some_and(|path| path.is_absolute() && path.ends_with("ca.pem"))
+    );
+    assert_eq!(
+        source.proxy.as_ref().map(Proxy::as_str),
+        Some("http://proxy.school.example:3128")
+    );
+    let auth = source.auth.as_ref().expect("there");
+    assert_eq!(auth.grant, Grant::ClientCredentials);
+    assert_eq!(
+        auth.client_secret,
+        Some(SecretRef::Credential(
+            "webuntis_password".parse().expect("a name")
+        ))
+    );
+
+    let job = &config.jobs["rosters"];
+    assert_eq!(job.source.as_str(), "webuntis");
+    assert_eq!(
+        job.streams
+            .iter()
+            .map(|name| name.as_str())
+            .collect::<Vec<_>>(),
+        ["orgs", "users"]
+    );
+    assert_eq!(job.schedule.as_str(), "*/20 6-18 * * Mon-Fri");
+    assert_eq!(job.time_zone.zone().iana_name(), Some("Europe/Vienna"));
+    assert_eq!((job.apply, job.catch_up), (Apply::Together, true));
+    assert_eq!(job.timeout.0, Duration::from_secs(600));
+    let users = &job.stream["users"];
+    assert_eq!(
+        users
+            .drop
+            .iter()
+            .map(|name| name.as_str())
+            .collect::<Vec<_>>(),
+        ["phone"]
+    );
+    assert_eq!(
+        (users.history, users.mode),
+        (Some(History::Off), Some(Mode::Incremental))
+    );
+    assert_eq!(job.guard.removals, Percent::whole(5));
+    assert_eq!(job.guard.removals_max, 500);
+    assert_eq!(
+        job.guard.per.as_ref().map(|name| name.as_str()),
+        Some("school_id")
+    );
+    assert_eq!(job.guard.confirm.map(|number| number.get()), Some(2));
+
+    let small = &config.jobs["small"];
+    assert_eq!(small.time_zone, Zone::default());
+    assert_eq!((small.apply, small.catch_up), (Apply::Each, false));
+    assert_eq!(small.timeout.0, Duration::from_secs(1800));
+    assert_eq!(small.guard, Guard::default());
+    assert!(small.stream.is_empty());
+}
+
+#[test]
+fn the_shipped_configuration_is_right() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (files, problems) = Files::read(&root.join("config"), &root.join("jobs"));
+    assert!(!files.config().expect("right").jobs.is_empty());
+    let notes: Vec<&str> = problems.iter().map(|note| &*note.message).collect();
+    assert!(
+        matches!(notes[..], [note] if note.starts_with("the grant `password` is legacy")),
+        "{notes:?}"
+    );
+}
+
+#[test]
+fn a_later_check_can_point_at_what_it_is_about() {
+    let (files, _) = load(ROLLBOOK, &[("rosters.toml", JOB)]).expect("right");
+    let rows: [(&[&str], &str); 3] = [
+        (&["auth", "grant"], ":13:9: odd"),
+        (&["settings", "tenant"], ":7:23: odd"),
+        (&["nothing"], ":5:10: odd"),
+    ];
+    for (path, expected) in rows {
+        let found = Problem::error(files.source_location("webuntis", path), "odd").to_string();
+        assert!(found.ends_with(expected), "{found} is not {expected}");
+    }
+}
+
+#[test]
+fn files_that_are_passed_over_are_noted() {
+    let (_, notes) = load(ROLLBOOK, &[("rosters.tml", JOB)]).expect("right");
+    for message in ["this file is skipped", "there is no job in this folder"] {
+        assert!(notes.contains(message), "{notes}");
+    }
+    let found = load(
+        ROLLBOOK,
+        &[
+            ("small.toml", SMALL_JOB),
+            ("small.toml.bak", JOB),
+            (".small.toml.swp", JOB),
+        ],
+    );
+    assert_eq!(found.expect("right").1, "");
+}
+
+#[test]
+fn missing_files_and_folders_are_reported() {
+    let (files, problems) = Files::read(Path::new("/nowhere"), Path::new("/nowhere/jobs"));
+    assert!(files.config().is_none() && files.hides_sources && files.hides_jobs);
+    let found: Vec<String> = problems.iter().map(Problem::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "/nowhere/rollbook.toml: cannot read this file: it does not exist",
+            "/nowhere/jobs: cannot read this folder: it does not exist",
+        ]
+    );
+}
+
+#[test]
+fn a_secret_in_clear_is_refused_and_never_repeated() {
+    let source = "[sources.webuntis]\nconnector = \"webuntis\"\n";
+    let grant = "grant = \"client_credentials\"\nclient_id = \"rollbook\"\n";
+    let rows = [
+        format!("{source}[sources.webuntis.auth]\n{grant}client_secret = \"hunter2\""),
+        format!("{source}[sources.webuntis.auth]\n{grant}client_secret = 'hunter2"),
+        format!("{source}[sources.webuntis.auth]\n{grant}client_secret = hunter2"),
+        format!("{source}[sources.webuntis.auth]\n{grant}client_secret = [\"hunter2\"]"),
+        format!("{source}[sources.webuntis.auth]\n{grant}clientSecret = \"hunter2\""),
+        format!("{source}[sources.webuntis.auth]\n{grant}totally_else = \"hunter2\""),
+        format!(
+            "{source}[sources.webuntis.auth]\n{grant}client_secret = {{ value = \"hunter2\" }}"
+        ),
+        format!("{source}[sources.webuntis.auth]\n{grant}client_secret = {{ env = \"hunter2\" }}"),
+        format!(
+            "{source}[sources.webuntis.auth]\n{grant}client_secret = {{ credential = \"hunter2!\" }}"
+        ),
+        format!(
+            "{source}[sources.webuntis.auth]\n{grant}client_secret = {{ credential = [\"hunter2\"] }}"
+        ),
+        format!(
+            "{source}[sources.webuntis.auth]\n{grant}client_secret = {{ file = \"a\", env = \"hunter2\" }}"
+        ),
+        format!(
+            "{source}[sources.webuntis.auth]\n{grant}client_secret = \"\"\"\nhunter2\n\"\"\"\nx = 1"
+        ),
+        format!("{source}auth = {{ grant = \"x\", client_id = 5, secret_client = \"hunter2\" }}"),
+        format!("{source}client_secret = \"hunter2\""),
+        format!("{source}proxy = \"http://me:hunter2@proxy:80\""),
+        format!("client_secret = \"hunter2\"\n{source}"),
+    ];
+    for rollbook in rows {
+        let shown = load(&rollbook, &[("small.toml", SMALL_JOB)]).expect_err("refused");
+        assert!(!shown.contains("hunter2"), "{rollbook}\n{shown}");
+    }
+}
+
+#[test]
+fn every_rule_of_the_files_has_its_check() {
+    fn patterns(schema: &Value, found: &mut BTreeSet<String>) {
+        match schema {
+            Value::Object(members) => {
+                found.extend(
+                    members
+                        .get("pattern")
+                        .and_then(Value::as_str)
+                        .map(str::to_owned),
+                );
+                let names = members.get("patternProperties").and_then(Value::as_object);
+                found.extend(names.into_iter().flat_map(|names| names.keys().cloned()));
+                members.values().for_each(|schema| patterns(schema, found));
+            }
+            Value::Array(schemas) => schemas.iter().for_each(|schema| patterns(schema, found)),
+            _ => {}
+        }
+    }
+    let mut found = BTreeSet::new();
+    patterns(&rollbook_schema(), &mut found);
+    patterns(&job_schema(), &mut found);
+    let checked: BTreeSet<String> = CHECKS
+        .iter()
+        .map(|check| check.pattern.to_owned())
+        .collect();
+    assert_eq!(found, checked);
+    assert_eq!(checked.len(), CHECKS.len());
+}
+
+#[test]
+fn the_right_key_is_suggested_for_every_mistyped_one() {
+    let schema = job_schema();
+    let keys = schema["properties"].as_object().expect("keys");
+    for key in keys.keys() {
+        let middle = key.len() / 2;
+        let rows = [
+            key.to_uppercase(),
+            format!("{}{}", &key[..middle], &key[middle + 1..]),
+            format!("{}x{}", &key[..middle], &key[middle..]),
+            key.replace('_', "-") + "x",
+        ];
+        for typed in rows {
+            let shown =
+                load(ROLLBOOK, &[("job.toml", &format!("{typed} = 1"))]).expect_err("refused");
+            // `streams` and `stream` are one letter apart, so that one may mean the other.
+            let meant = format!("did you mean `{}", key.trim_end_matches('s'));
+            assert!(shown.contains(&meant), "{typed}\n{shown}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn a_file_that_was_saved_half_way_never_panics(cut in 0..JOB.len(), noise in "[ -~\n]{0,8}") {
+        let text = format!("{}{noise}", &JOB[..cut]);
+        if let Err(shown) = load(ROLLBOOK, &[("job.toml", &text)]) {
+            prop_assert!(shown.starts_with("error: "));
+        }
+    }
+}
+
+#[test]
+fn all_mistakes_of_all_files_are_shown_at_once() {
+    for (rollbook, jobs, expected) in MISTAKES {
+        let shown = load(rollbook, jobs).expect_err("refused");
+        assert_eq!(shown.trim(), expected.trim());
+    }
+}
+
+/// `rollbook.toml`, jobs, and what is shown for them.
+type Row = (
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static str,
+);
+
+const MISTAKES: &[Row] = &[
+    (
+        r#"[sources.webuntis]
+connector = "webuntis"
+[sources.webuntis.auth]
+grant = "client_credentials"
+client_id = "rollbook"
+client_secret = "hunter2"
+"#,
+        &[("small.toml", SMALL_JOB)],
+        r#"
+error: the secret `client_secret` is in this file in plain text
+ --> rollbook.toml:6:17
+  |
+6 | client_secret = "…"
+  |                 ^^^
+  |
+  = help: write where it comes from: `client_secret = { credential = "NAME" }`, `{ file = "PATH" }` or `{ env = "NAME" }`; if others could read this file, change the secret at the vendor
+"#,
+    ),
+    (
+        r#"[sources.webuntis]
+connector = "webuntis"
+[sources.webuntis.auth]
+grant = "client_credentials"
+client_id = "rollbook"
+client_secret = { env = "hunter2" }
+"#,
+        &[("small.toml", SMALL_JOB)],
+        r#"
+error: this is not the name of an environment variable
+ --> rollbook.toml:6:25
+  |
+6 | client_secret = { env = "…" }
+  |                         ^^^
+  |
+  = help: capital letters, digits and `_`, such as `"ROSTER_PASSWORD"`; the secret itself goes into the variable
+"#,
+    ),
+    (
+        r#"[sources.webuntis]
+connector = "webuntis"
+[sources.webuntis.auth]
+grant = "client_credentials"
+client_id = "rollbook"
+client_secret = { credential = "x", env = "Y" }
+"#,
+        &[("small.toml", SMALL_JOB)],
+        r#"
+error: `client_secret` must have exactly one key
+ --> rollbook.toml:6:1
+  |
+6 | client_secret = { credential = "x", env = "Y" }
+  | ^^^^^^^^^^^^^
+  |
+  = help: one of `credential`, `env`, `file`
+"#,
+    ),
+    (
+        r#"[sources.webuntis]
+connector = "webuntis"
+[sources.webuntis.auth]
+grant = "authorization_code"
+pkce = false
+"#,
+        &[("small.toml", SMALL_JOB)],
+        r#"
+error: the grant `authorization_code` needs the key `client_id`
+ --> rollbook.toml:4:9
+  |
+4 | grant = "authorization_code"
+  |         ^^^^^^^^^^^^^^^^^^^^
+  |
+  = help: add `client_id = "…"`
+
+note: without a proof key, anyone who sees the address at which the browser ends can use its code
+ --> rollbook.toml:5:8
+  |
+5 | pkce = false
+  |        ^^^^^
+  |
+  = help: only for a vendor that does not support PKCE with S256; ask it for that
+"#,
+    ),
+    (
+        r#"[sources.webuntis]
+connector = "webuntis"
+[sources.webuntis.auth]
+grant = "password"
+username = "me"
+refresh_token = { file = "x" }
+"#,
+        &[("small.toml", SMALL_JOB)],
+        r#"
+note: the grant `password` is legacy: it needs a person's password on this machine, and ends when that person changes it or leaves
+ --> rollbook.toml:4:9
+  |
+4 | grant = "password"
+  |         ^^^^^^^^^^
+  |
+  = help: where the vendor offers another grant, such as `authorization_code` or `client_credentials`, use that
+
+error: the grant `password` needs the key `password`
+ --> rollbook.toml:4:9
+  |
+4 | grant = "password"
+  |         ^^^^^^^^^^
+  |
+  = help: add `password = { credential = "NAME" }`
+
+error: `refresh_token` is not used by the grant `password`
+ --> rollbook.toml:6:1
+  |
+6 | refresh_token = { file = "x" }
+  | ^^^^^^^^^^^^^
+  |
+  = help: remove it; this grant uses `username`, `password`, `client_id`, `client_secret`, `api_key`
+"#,
+    ),
+    (
+        r#"[sources.webuntis]
+connector = "webuntis"
+[sources.webuntis.auth]
+grant = "implicit"
+client_id = "x"
+"#,
+        &[("small.toml", SMALL_JOB)],
+        r#"
+error: invalid value `implicit` for `grant`
+ --> rollbook.toml:4:9
+  |
+4 | grant = "implicit"
+  |         ^^^^^^^^^^
+  |
+  = help: known: `client_credentials`, `password`, `refresh_token`, `authorization_code`, `api_key`
+
+error: the grant `implicit` is for scripts in browsers: the token passes through the address bar and cannot be renewed, so nothing could run unattended
+ --> rollbook.toml:4:9
+  |
+4 | grant = "implicit"
+  |         ^^^^^^^^^^
+  |
+  = help: write `grant = "authorization_code"` and run `rollbook login` once for this source
+"#,
+    ),
+    (
+        r#"[sources.webuntis]
+connector = "webuntis"
+[sources.webuntis.auth]
+grant = "api_key"
+api_key = { credential = "key" }
+api_key_header = "x-key"
+client_auth = "post"
+members = { access_token = "token" }
+"#,
+        &[("small.toml", SMALL_JOB)],
+        r#"
+error: `client_auth` is not used by the grant `api_key`
+ --> rollbook.toml:7:1
+  |
+7 | client_auth = "post"
+  | ^^^^^^^^^^^
+  |
+  = help: remove it; this grant uses `api_key`, `api_key_header`
+
+error: `members` is not used by the grant `api_key`
+ --> rollbook.toml:8:1
+  |
+8 | members = { access_token = "…" }
+  | ^^^^^^^
+  |
+  = help: remove it; this grant uses `api_key`, `api_key_header`
+"#,
+    ),
+    (
+        r#"[sources.webuntis]
+connector = "webuntis"
+[sources.webuntis.auth]
+grant = "oauth"
+"#,
+        &[("small.toml", SMALL_JOB)],
+        r#"
+error: invalid value `oauth` for `grant`
+ --> rollbook.toml:4:9
+  |
+4 | grant = "oauth"
+  |         ^^^^^^^
+  |
+  = help: known: `client_credentials`, `password`, `refresh_token`, `authorization_code`, `api_key`
+"#,
+    ),
+    (
+        r#"[sources.webuntis]
+connector = "webuntis"
+client_id = "x"
+proxy = "http://me:hunter2@proxy:80"
+ca_file = "none.pem"
+limits = { per_second = 0, in_flight = 0 }
+"#,
+        &[("small.toml", SMALL_JOB)],
+        r#"
+error: unknown key `client_id`
+ --> rollbook.toml:3:1
+  |
+3 | client_id = "x"
+  | ^^^^^^^^^
+  |
+  = help: `client_id` belongs in the table `auth`
+
+error: a proxy's address must not hold a name or a password
+ --> rollbook.toml:4:9
+  |
+4 | proxy = "http://…@proxy:80"
+  |         ^^^^^^^^^^^^^^^^^^^
+  |
+  = help: write scheme, host and port, such as `"http://proxy.school.example:3128"`
+
+error: cannot read none.pem: it does not exist
+ --> rollbook.toml:5:11
+  |
+5 | ca_file = "none.pem"
+  |           ^^^^^^^^^^
+
+error: `per_second` must be at least 0.001
+ --> rollbook.toml:6:25
+  |
+6 | limits = { per_second = 0, in_flight = 0 }
+  |                         ^
+
+error: `in_flight` must be at least 1
+ --> rollbook.toml:6:40
+  |
+6 | limits = { per_second = 0, in_flight = 0 }
+  |                                        ^
+"#,
+    ),
+    (
+        r#"[sources.North-School]
+connector = "webuntis"
+"#,
+        &[("small.toml", SMALL_JOB)],
+        r#"
+error: invalid name `North-School`: use small letters, digits and underscores, starting with a letter
+ --> rollbook.toml:1:10
+  |
+1 | [sources.North-School]
+  |          ^^^^^^^^^^^^
+  |
+  = help: for example `north_school`
+"#,
+    ),
+    (
+        ROLLBOOK,
+        &[(
+            "job.toml",
+            r#"source = "webuntiss"
+streams = ["orgs", "users", "orgs"]
+shedule = "0 3 * * *"
+time_zone = 1
+apply = "togehter"
+catch_up = "yes"
+
+[stream.user]
+history = "forever"
+
+[guard]
+removals = 10
+confirm = 0
+"#,
+        )],
+        r#"
+error: unknown key `shedule`
+ --> jobs/job.toml:3:1
+  |
+3 | shedule = "0 3 * * *"
+  | ^^^^^^^
+  |
+  = help: did you mean `schedule`?
+
+error: `time_zone` must be a text, not a whole number
+ --> jobs/job.toml:4:13
+  |
+4 | time_zone = 1
+  |             ^
+  |
+  = help: such as `time_zone = "Europe/Vienna"`
+
+error: invalid value `togehter` for `apply`
+ --> jobs/job.toml:5:9
+  |
+5 | apply = "togehter"
+  |         ^^^^^^^^^^
+  |
+  = help: did you mean `together`?
+
+error: `catch_up` must be `true` or `false`, not a text
+ --> jobs/job.toml:6:12
+  |
+6 | catch_up = "yes"
+  |            ^^^^^
+  |
+  = help: write it without quotes
+
+error: `forever` is not a duration: it must begin with a whole number
+ --> jobs/job.toml:9:11
+  |
+9 | history = "forever"
+  |           ^^^^^^^^^
+  |
+  = help: write a length such as `"400 days"`, or `"off"`
+
+error: `removals` must be a text, not a whole number
+  --> jobs/job.toml:12:12
+   |
+12 | removals = 10
+   |            ^^
+   |
+   = help: such as `removals = "10%"`
+
+error: `confirm` must be at least 1
+  --> jobs/job.toml:13:11
+   |
+13 | confirm = 0
+   |           ^
+"#,
+    ),
+    (
+        ROLLBOOK,
+        &[(
+            "job.toml",
+            r#"source = webuntis
+streams = ["orgs"]
+schedule = "61 3 * * *"
+colour = 1
+apply = 5
+[guard]
+removals = "110%"
+"#,
+        )],
+        r#"
+error: this is not TOML: string values must be quoted, expected literal string
+ --> jobs/job.toml:1:10
+  |
+1 | source = webuntis
+  |          ^^^^^^^^
+
+error: the minute `61` of the schedule cannot be used
+ --> jobs/job.toml:3:12
+  |
+3 | schedule = "61 3 * * *"
+  |            ^^^^^^^^^^^^
+  |
+  = help: 0-59, `*`, `*/STEP`, or several with commas between
+
+error: unknown key `colour`
+ --> jobs/job.toml:4:1
+  |
+4 | colour = 1
+  | ^^^^^^
+  |
+  = help: known: `apply`, `catch_up`, `guard`, `schedule`, `source`, `stream`, `streams`, `time_zone`, `timeout`
+
+error: `apply` must be a text, not a whole number
+ --> jobs/job.toml:5:9
+  |
+5 | apply = 5
+  |         ^
+  |
+  = help: one of `together`, `each`
+
+error: `110%` is not a percentage: it is more than 100
+ --> jobs/job.toml:7:12
+  |
+7 | removals = "110%"
+  |            ^^^^^^
+  |
+  = help: write a number from 0 to 100 and a percent sign, such as `"10%"` or `"0.5%"`
+"#,
+    ),
+    (
+        ROLLBOOK,
+        &[(
+            "job.toml",
+            r#"source = "webuntis"
+streams = ["users"]
+schedule = "0 0 30 2 *"
+[streams.users]
+drop = ["phone"]
+"#,
+        )],
+        r#"
+error: the schedule `0 0 30 2 *` never runs
+ --> jobs/job.toml:3:12
+  |
+3 | schedule = "0 0 30 2 *"
+  |            ^^^^^^^^^^^^
+  |
+  = help: no year has such a day; correct day or month
+
+error: this is not TOML: cannot extend value of type array with a dotted key
+ --> jobs/job.toml:4:2
+  |
+4 | [streams.users]
+  |  ^^^^^^^
+  |
+  = help: the options of one stream are in a table such as `[stream.users]`, without s
+"#,
+    ),
+    (
+        ROLLBOOK,
+        &[(
+            "job.toml",
+            r#"source = "webuntis"
+schedule = "0 0 * * *"
+streams = []
+timeout = "30"
+"#,
+        )],
+        r#"
+error: `streams` is empty
+ --> jobs/job.toml:3:11
+  |
+3 | streams = []
+  |           ^^
+
+error: `30` is not a duration: the unit is missing
+ --> jobs/job.toml:4:11
+  |
+4 | timeout = "30"
+  |           ^^^^
+  |
+  = help: write a whole number and a unit, such as `"180s"`, `"10m"`, `"48h"` or `"7 days"`
+"#,
+    ),
+    (
+        ROLLBOOK,
+        &[("My Job.toml", SMALL_JOB), ("empty.toml", r#""#)],
+        r#"
+error: a job is named like its file, and invalid name `My Job`: use small letters, digits and underscores, starting with a letter
+--> jobs/My Job.toml
+ = help: rename the file, for example `my_job`
+
+error: the key `source` is missing
+--> jobs/empty.toml
+ = help: such as `source = "rosters"`
+
+error: the key `streams` is missing
+--> jobs/empty.toml
+ = help: such as `streams = ["orgs","users"]`
+
+error: the key `schedule` is missing
+--> jobs/empty.toml
+ = help: such as `schedule = "*/20 6-18 * * Mon-Fri"`
+"#,
+    ),
+    (
+        r#"[sorces.webuntis]
+connector = "webuntis""#,
+        &[("small.toml", SMALL_JOB), ("other.toml", r#"schedule = 5"#)],
+        r#"
+error: unknown key `sorces`
+ --> rollbook.toml:1:2
+  |
+1 | [sorces.webuntis]
+  |  ^^^^^^
+  |
+  = help: did you mean `sources`?
+
+error: the key `source` is missing
+--> jobs/other.toml
+ = help: such as `source = "rosters"`
+
+error: the key `streams` is missing
+--> jobs/other.toml
+ = help: such as `streams = ["orgs","users"]`
+
+error: `schedule` must be a text, not a whole number
+ --> jobs/other.toml:1:12
+  |
+1 | schedule = 5
+  |            ^
+  |
+  = help: such as `schedule = "*/20 6-18 * * Mon-Fri"`
+"#,
+    ),
+];

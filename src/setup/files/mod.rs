@@ -1,0 +1,27 @@
+//! The admin's files, each read by itself, with every problem in it.
+//!
+//! Knows no connector: whether a setting, a stream or a grant exists is checked one level up.
+
+pub mod alerts;
+pub mod auth;
+pub mod crosswalk;
+pub mod grants;
+pub mod job;
+mod key;
+pub mod load;
+pub mod people;
+pub mod rollbook;
+pub mod schedule;
+pub mod secrets;
+
+pub use alerts::AlertsConfig;
+pub use auth::{Auth, ClientAuth, Grant, TokenBody, TokenMembers};
+pub use crosswalk::{CrosswalkConfig, Crosswalks, crosswalk_schema};
+pub use job::{Apply, Guard, JobConfig, Mode, StreamOptions};
+pub use load::{Config, Files, JobFile, job_schema, rollbook_schema};
+pub use people::{People, people_schema};
+pub use rollbook::{
+    BackupConfig, Proxy, Rollbook, SettingValue, SourceConfig, SourceLimits, StoreConfig,
+};
+pub use schedule::{Schedule, Zone};
+pub use secrets::{SecretError, SecretRef, Secrets};

@@ -1,0 +1,228 @@
+//! `rollbook.toml` as it is written: the store, and one table for each account at a vendor.
+//!
+//! Data only. The doc comments are the reference text: `rollbook schema rollbook` is made from them.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::alerts::AlertsConfig;
+use super::auth::Auth;
+use super::schedule::{Schedule, Zone};
+use super::secrets::SecretRef;
+use crate::document::text_value::{Complaint, text_value};
+use crate::model::{ConnectorName, Period, SourceName};
+
+/// The daemon and its sources.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rollbook {
+    /// Where the mirror is kept.
+    #[serde(default)]
+    pub store: StoreConfig,
+    /// Who is alerted when a job needs a person. Default: no one.
+    pub alerts: Option<AlertsConfig>,
+    /// The accounts at vendors, by a name that you choose. A table of the mirror is named
+    /// `<source>_<stream>`, so a new name is a new mirror.
+    #[serde(default)]
+    pub sources: BTreeMap<SourceName, SourceConfig>,
+}
+
+/// Where the mirror is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoreConfig {
+    /// The mirror's file; a relative path starts at the state directory. Default `"mirror.db"`.
+    #[serde(default = "mirror")]
+    #[schemars(length(min = 1))]
+    pub path: PathBuf,
+    /// Where the key is that seals the tokens in the vault (`rollbook vault key` makes one). Without it they
+    /// are protected by the file's mode alone. Read at the start of the program and at a reload.
+    pub vault_key: Option<SecretRef>,
+    /// How long the records of runs are kept; a job's last ones stay. Default `"400 days"`.
+    #[serde(default = "four_hundred_days")]
+    pub runs: Period,
+    /// How long it is kept why rows could not be taken; no longer than their run. Default `"90 days"`.
+    #[serde(default = "ninety_days")]
+    pub rejects: Period,
+    /// Backups that the daemon makes; without this table it makes none.
+    pub backup: Option<BackupConfig>,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            path: mirror(),
+            vault_key: None,
+            runs: four_hundred_days(),
+            rejects: ninety_days(),
+            backup: None,
+        }
+    }
+}
+
+const fn days(number: u64) -> Period {
+    Period(Duration::from_secs(number * 24 * 60 * 60))
+}
+
+fn four_hundred_days() -> Period {
+    days(400)
+}
+
+fn ninety_days() -> Period {
+    days(90)
+}
+
+/// Backups of the mirror.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BackupConfig {
+    /// When the daemon makes one: a cron pattern of five fields, or six with seconds in front.
+    pub schedule: Schedule,
+    /// The zone that the schedule's times are in. Default `"UTC"`.
+    #[serde(default)]
+    pub time_zone: Zone,
+    /// How many are kept. Default 7.
+    #[serde(default = "seven")]
+    pub keep: NonZeroU32,
+    /// The folder they go to; a relative path starts at the mirror's folder. Default `"backups"`.
+    #[serde(default = "backups")]
+    #[schemars(length(min = 1))]
+    pub path: PathBuf,
+    /// Whether the vault, which holds tokens, is copied too. Default false.
+    #[serde(default)]
+    pub vault: bool,
+}
+
+impl BackupConfig {
+    /// How many are kept by default.
+    pub const KEEP: NonZeroU32 = const { NonZeroU32::new(7).expect("7 is not 0") };
+
+    /// The default folder.
+    pub const FOLDER: &str = "backups";
+}
+
+fn seven() -> NonZeroU32 {
+    BackupConfig::KEEP
+}
+
+fn backups() -> PathBuf {
+    PathBuf::from(BackupConfig::FOLDER)
+}
+
+fn mirror() -> PathBuf {
+    PathBuf::from("mirror.db")
+}
+
+/// One account at a vendor.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceConfig {
+    /// The connector that reads it: one that is built in, or a file in `connectors/`.
+    pub connector: ConnectorName,
+    /// Its vendor is simulated and has another address each time, which does not mean another account.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub is_simulated: bool,
+    /// What the connector asks for.
+    #[serde(default)]
+    pub settings: BTreeMap<String, SettingValue>,
+    /// How to sign in.
+    pub auth: Option<Auth>,
+    /// Politeness, where it shall differ from the connector's.
+    #[serde(default)]
+    pub limits: SourceLimits,
+    /// A PEM file with certificates to trust besides the system's; a relative path starts at this file's folder.
+    #[schemars(length(min = 1))]
+    pub ca_file: Option<PathBuf>,
+    /// The proxy that every request of this source goes through.
+    pub proxy: Option<Proxy>,
+    /// Whether names of this source may lead into your own network or to this machine. Default false: a name of
+    /// the internet has no business there. An address that is written as a number needs no leave. With a
+    /// `proxy` the proxy resolves names, and this is not used.
+    #[serde(default)]
+    pub allow_private: bool,
+}
+
+/// What a setting may be.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum SettingValue {
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// True or false.
+    Boolean(bool),
+    /// A list of texts.
+    List(Vec<String>),
+}
+
+/// Politeness towards one account; a key that is missing is taken from the connector.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceLimits {
+    /// Most requests in flight.
+    pub in_flight: Option<NonZeroU32>,
+    /// Most requests started in a second.
+    #[schemars(range(min = 0.001, max = 1000.0))]
+    pub per_second: Option<f64>,
+    /// Most requests in a day (UTC), counted on disk.
+    pub per_day: Option<NonZeroU32>,
+    /// Largest answer in MiB, unpacked.
+    pub body_mib: Option<NonZeroU32>,
+}
+
+/// The address of a proxy, without a user's name or password in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy(String);
+
+impl Proxy {
+    /// The address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Proxy {
+    type Err = Complaint;
+
+    /// Never repeats the text: there may be a password in it.
+    fn from_str(text: &str) -> Result<Self, Complaint> {
+        let form = "write scheme, host and port, such as `\"http://proxy.school.example:3128\"`";
+        let rest = text
+            .strip_prefix("http://")
+            .or_else(|| text.strip_prefix("https://"));
+        let Some(rest) = rest else {
+            return Err(
+                Complaint::new("a proxy's address starts with `http://` or `https://`").help(form),
+            );
+        };
+        if rest.contains('@') {
+            return Err(
+                Complaint::new("a proxy's address must not hold a name or a password").help(form),
+            );
+        }
+        let host = rest.strip_suffix('/').unwrap_or(rest);
+        let fits =
+            |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+        if host.is_empty() || !host.chars().all(fits) {
+            return Err(Complaint::new(
+                "a proxy's address is scheme, host and port, and nothing else",
+            )
+            .help(form));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+text_value!(
+    Proxy,
+    pattern = r"^https?://[A-Za-z0-9._:\[\]-]+/?$",
+    example = "http://proxy.school.example:3128"
+);

@@ -1,0 +1,429 @@
+//! Secrets: references to them in the configuration, and fetching one when it is needed.
+//!
+//! Not at load: a missing credential parks one job and does not stop the daemon. No error, log or `{:?}` holds a
+//! value. systemd's credentials do not change while a service runs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use secrecy::zeroize::Zeroize;
+use secrecy::{ExposeSecret as _, SecretBox, SecretString};
+use serde::Deserialize;
+
+use super::key::key_of;
+use crate::document::text_value::{Complaint, TextValue, text_value};
+use crate::folder::plain;
+use crate::model::Class;
+
+/// The largest secret read, in bytes; a longer one is a wrong file.
+const LARGEST: usize = 64 * 1024;
+
+/// What the units set where no credential was given, because systemd's own error does not name it.
+const PLACEHOLDER: &str = "unset";
+
+/// The folder that systemd searches for encrypted credentials.
+const ENCRYPTED_CREDENTIALS: &str = "/etc/credstore.encrypted";
+
+/// Where a secret is: exactly one of `credential`, `file`, `env`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretRef {
+    /// A systemd credential; without systemd the file of that name in `credentials/` beside `rollbook.toml`.
+    Credential(CredentialName),
+    /// A file that other users cannot read; a relative path starts at the folder of `rollbook.toml`.
+    File(PathBuf),
+    /// An environment variable; others on the machine may be able to read it.
+    Env(VariableName),
+}
+
+/// `writeOnly` is the standard's mark of a secret; the walk through a file refuses one in clear by it.
+impl JsonSchema for SecretRef {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "SecretRef".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "Where a secret is: exactly one of `credential`, `file`, `env`.",
+            "type": "object",
+            "writeOnly": true,
+            "properties": {
+                "credential": {
+                    "description": "A systemd credential; without systemd the file of that name in `credentials/` beside `rollbook.toml`.",
+                    "type": "string",
+                    "pattern": CredentialName::PATTERN,
+                },
+                "file": {
+                    "description": "A file that other users cannot read; a relative path starts at the folder of `rollbook.toml`.",
+                    "type": "string",
+                    "minLength": 1,
+                },
+                "env": {
+                    "description": "An environment variable; others on the machine may be able to read it.",
+                    "type": "string",
+                    "pattern": VariableName::PATTERN,
+                },
+            },
+            "additionalProperties": false,
+            "minProperties": 1,
+            "maxProperties": 1,
+        })
+    }
+}
+
+/// The name of a credential; it becomes a file's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialName(String);
+
+impl FromStr for CredentialName {
+    type Err = Complaint;
+
+    /// Never repeats the text: it may be the secret itself.
+    fn from_str(text: &str) -> Result<Self, Complaint> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        if text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.len() <= 80
+            && text.chars().all(fits)
+        {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Complaint::new("this is not the name of a credential")
+            .help("letters, digits, `_`, `-` and dots, such as `\"roster_password\"`; the secret itself goes into the credential"))
+    }
+}
+
+text_value!(
+    CredentialName,
+    pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$",
+    example = "roster_password"
+);
+
+/// The name of an environment variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VariableName(String);
+
+impl FromStr for VariableName {
+    type Err = Complaint;
+
+    /// Never repeats the text: it may be the secret itself.
+    fn from_str(text: &str) -> Result<Self, Complaint> {
+        let fits = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        if text.starts_with(|c: char| c.is_ascii_uppercase())
+            && text.len() <= 80
+            && text.chars().all(fits)
+        {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Complaint::new("this is not the name of an environment variable")
+            .help("capital letters, digits and `_`, such as `\"ROSTER_PASSWORD\"`; the secret itself goes into the variable"))
+    }
+}
+
+text_value!(
+    VariableName,
+    pattern = "^[A-Z][A-Z0-9_]{0,79}$",
+    example = "ROSTER_PASSWORD"
+);
+
+/// Fetches secrets.
+#[derive(Debug)]
+pub struct Secrets {
+    config: PathBuf,
+    credentials: Credentials,
+}
+
+#[derive(Debug)]
+enum Credentials {
+    /// Its files show an access list as group rights, so rights are not checked.
+    Systemd(PathBuf),
+    Folder(PathBuf),
+    Memory(BTreeMap<String, SecretString>),
+}
+
+impl Secrets {
+    /// Secrets of a configuration folder; `credentials` is the value of `$CREDENTIALS_DIRECTORY`, if set.
+    pub fn new(config: &Path, credentials: Option<PathBuf>) -> Self {
+        let credentials = match credentials {
+            Some(folder) => Credentials::Systemd(folder),
+            None => Credentials::Folder(config.join("credentials")),
+        };
+        Self {
+            config: config.to_owned(),
+            credentials,
+        }
+    }
+
+    /// Secrets that are given: every reference is looked up by its name, path or variable, and nowhere else.
+    pub fn in_memory(secrets: BTreeMap<String, SecretString>) -> Self {
+        Self {
+            config: PathBuf::new(),
+            credentials: Credentials::Memory(secrets),
+        }
+    }
+
+    /// The secret. One line end at its end is cut off, because editors add it.
+    ///
+    /// # Errors
+    /// When it is not there, cannot be read, can be read by others, or cannot be a secret.
+    pub fn fetch(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
+        checked(self.bytes(reference)?, &described(reference))
+    }
+
+    /// A key of 32 bytes, bare or as base64 or hexadecimal text.
+    ///
+    /// # Errors
+    /// As for [`Secrets::fetch`], and when it is no such key.
+    pub fn fetch_key(&self, reference: &SecretRef) -> Result<SecretBox<[u8; 32]>, SecretError> {
+        let bytes = self.bytes(reference)?;
+        let what = described(reference);
+        if bytes.strip_suffix(b"\n").unwrap_or(&bytes) == PLACEHOLDER.as_bytes() {
+            return Err(SecretError::Placeholder { what });
+        }
+        key_of(bytes).map_err(|why| SecretError::NoKey { what, why })
+    }
+
+    /// Whether a credential is encrypted for the service, so that only the service can open it.
+    pub fn is_encrypted(&self, reference: &SecretRef) -> bool {
+        let (Credentials::Folder(_), SecretRef::Credential(CredentialName(name))) =
+            (&self.credentials, reference)
+        else {
+            return false;
+        };
+        let of_init = self.config.join(format!("{name}.cred"));
+        of_init.exists() || Path::new(ENCRYPTED_CREDENTIALS).join(name).exists()
+    }
+
+    fn bytes(&self, reference: &SecretRef) -> Result<Vec<u8>, SecretError> {
+        let what = described(reference);
+        match (&self.credentials, reference) {
+            (Credentials::Memory(secrets), _) => {
+                let advice = "it was not given".to_owned();
+                secrets
+                    .get(&name_of(reference))
+                    .map(|secret| secret.expose_secret().as_bytes().to_vec())
+                    .ok_or(SecretError::Missing { what, advice })
+            }
+            (Credentials::Systemd(folder), SecretRef::Credential(CredentialName(name))) => {
+                let advice = format!(
+                    "encrypt it by `systemd-creds encrypt --name={name}`, add `LoadCredentialEncrypted={name}` \
+                     to the unit and restart it"
+                );
+                read(&folder.join(name)).map_err(|error| unreadable(&what, &error, advice))
+            }
+            (Credentials::Folder(folder), SecretRef::Credential(CredentialName(name))) => {
+                read_private(&folder.join(name), &what)
+            }
+            (_, SecretRef::File(path)) => read_private(&self.config.join(path), &what),
+            (_, SecretRef::Env(VariableName(name))) => match std::env::var_os(name) {
+                Some(value) => Ok(value.into_encoded_bytes()),
+                None => {
+                    let advice = format!(
+                        "set {name} in the daemon's environment, or better use a credential"
+                    );
+                    Err(SecretError::Missing { what, advice })
+                }
+            },
+        }
+    }
+}
+
+fn name_of(reference: &SecretRef) -> String {
+    match reference {
+        SecretRef::Credential(CredentialName(name)) | SecretRef::Env(VariableName(name)) => {
+            name.clone()
+        }
+        SecretRef::File(path) => path.display().to_string(),
+    }
+}
+
+fn described(reference: &SecretRef) -> String {
+    let kind = match reference {
+        SecretRef::Credential(_) => "credential",
+        SecretRef::File(_) => "secret file",
+        SecretRef::Env(_) => "environment variable",
+    };
+    format!("{kind} `{}`", name_of(reference))
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    read_all(&File::open(path)?)
+}
+
+fn read_all(file: &File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(LARGEST as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads a file that must not be readable by others.
+fn read_private(path: &Path, what: &str) -> Result<Vec<u8>, SecretError> {
+    let shown = path.display();
+    let advice = format!("write it into {shown} and run `chmod 600 {shown}`");
+    let unreadable = |error: io::Error| unreadable(what, &error, advice.clone());
+    let file = File::open(path).map_err(unreadable)?;
+    // The rights of the open file: the path may lead to another file by now.
+    let rights = file.metadata().map_err(unreadable)?.permissions().mode();
+    if rights & 0o077 != 0 {
+        return Err(SecretError::Open {
+            path: shown.to_string(),
+        });
+    }
+    read_all(&file).map_err(unreadable)
+}
+
+fn unreadable(what: &str, error: &io::Error, advice: String) -> SecretError {
+    let what = what.to_owned();
+    match error.kind() {
+        io::ErrorKind::NotFound => SecretError::Missing { what, advice },
+        _ => SecretError::Unreadable {
+            what,
+            reason: plain(error),
+        },
+    }
+}
+
+fn checked(bytes: Vec<u8>, what: &str) -> Result<SecretString, SecretError> {
+    let what = || what.to_owned();
+    if bytes.len() > LARGEST {
+        return Err(SecretError::Odd {
+            what: what(),
+            why: "is longer than 64 KiB",
+        });
+    }
+    let mut text = String::from_utf8(bytes).map_err(|error| {
+        error.into_bytes().zeroize();
+        SecretError::Odd {
+            what: what(),
+            why: "is not UTF-8",
+        }
+    })?;
+    let value = text.strip_suffix('\n').map_or(text.as_str(), |line| {
+        line.strip_suffix('\r').unwrap_or(line)
+    });
+    let result = match value {
+        "" => Err(SecretError::Empty { what: what() }),
+        PLACEHOLDER => Err(SecretError::Placeholder { what: what() }),
+        _ if value.starts_with('\u{feff}') => Err(SecretError::Odd {
+            what: what(),
+            why: "begins with an invisible mark that an editor put there (a byte order mark)",
+        }),
+        _ if value.contains(['\n', '\r']) => Err(SecretError::Odd {
+            what: what(),
+            why: "has more than one line",
+        }),
+        _ if value.contains(char::is_control) => Err(SecretError::Odd {
+            what: what(),
+            why: "has a control character in it",
+        }),
+        value => Ok(SecretString::from(value)),
+    };
+    text.zeroize();
+    result
+}
+
+/// Why there is no secret. Names where it is expected, never its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretError {
+    /// There is none.
+    Missing {
+        /// Which.
+        what: String,
+        /// How to supply it.
+        advice: String,
+    },
+    /// It has no content.
+    Empty {
+        /// Which.
+        what: String,
+    },
+    /// The unit's fallback was never replaced.
+    Placeholder {
+        /// Which.
+        what: String,
+    },
+    /// Other users of the machine can read it.
+    Open {
+        /// The file.
+        path: String,
+    },
+    /// The system refuses to read it.
+    Unreadable {
+        /// Which.
+        what: String,
+        /// The system's reason.
+        reason: String,
+    },
+    /// It is no key.
+    NoKey {
+        /// Which.
+        what: String,
+        /// Why not.
+        why: &'static str,
+    },
+    /// No vendor gives such a secret.
+    Odd {
+        /// Which.
+        what: String,
+        /// Why not.
+        why: &'static str,
+    },
+}
+
+impl std::error::Error for SecretError {}
+
+impl fmt::Display for SecretError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.message(), self.advice())
+    }
+}
+
+impl SecretError {
+    /// What is wrong.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Missing { what, .. } => format!("{what} is missing"),
+            Self::Empty { what } => format!("{what} is empty"),
+            Self::Placeholder { what } => {
+                format!("{what} is still the placeholder `{PLACEHOLDER}`")
+            }
+            Self::Open { path } => format!("secret file {path} can be read by others"),
+            Self::Unreadable { what, .. } => format!("{what} cannot be read"),
+            Self::NoKey { what, why } | Self::Odd { what, why } => format!("{what} {why}"),
+        }
+    }
+
+    /// What to do; for a file that cannot be read, the system's reason.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::Missing { advice, .. } => advice.clone(),
+            Self::Empty { .. } => "put the secret into it".to_owned(),
+            Self::Placeholder { .. } => "put the secret into it and restart the service".to_owned(),
+            Self::Open { path } => format!("run `chmod 600 {path}`"),
+            Self::Unreadable { reason, .. } => reason.clone(),
+            Self::NoKey { .. } => "`rollbook vault key` makes a key".to_owned(),
+            Self::Odd { .. } => "put the bare secret into it, on one line".to_owned(),
+        }
+    }
+
+    /// Always for a human.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Missing { .. }
+            | Self::Empty { .. }
+            | Self::Placeholder { .. }
+            | Self::Open { .. }
+            | Self::Unreadable { .. }
+            | Self::NoKey { .. }
+            | Self::Odd { .. } => Class::Auth,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

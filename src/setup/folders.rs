@@ -1,0 +1,42 @@
+//! The folders of the configuration, the jobs and the mirror.
+
+use std::path::{Path, PathBuf};
+
+use super::Setup;
+use super::files::crosswalk::CROSSWALKS;
+
+/// The folders of one installation.
+#[derive(Clone, Debug)]
+pub struct Folders {
+    /// Holds `rollbook.toml`, `connectors/` and `credentials/`.
+    pub config: PathBuf,
+    /// Holds the jobs.
+    pub jobs: PathBuf,
+    /// Where a relative `[store] path` starts.
+    pub state: PathBuf,
+}
+
+impl Folders {
+    /// The mirror's file.
+    pub fn mirror(&self, setup: &Setup) -> PathBuf {
+        self.state.join(&setup.config.store.path)
+    }
+
+    /// The folders whose files are the configuration.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let inside = ["connectors", CROSSWALKS].map(|name| self.config.join(name));
+        let mut folders = vec![self.config.clone(), self.jobs.clone()];
+        folders.extend(inside);
+        folders
+    }
+
+    /// The folder of the vault: the mirror's.
+    pub fn vault(&self, setup: &Setup) -> PathBuf {
+        beside(&self.mirror(setup)).to_owned()
+    }
+}
+
+/// The folder that the mirror is in.
+pub fn beside(mirror: &Path) -> &Path {
+    mirror.parent().unwrap_or(Path::new("."))
+}

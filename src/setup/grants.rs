@@ -1,0 +1,71 @@
+//! The grant of a source against its connector: does the vendor offer it, and is its token endpoint known?
+
+use super::files::Grant;
+use crate::connector::file::{Connector, GrantRules, Grants};
+use crate::document::Node;
+use crate::document::suggest::listed;
+
+/// Below which key of the source, what is wrong, and what to do.
+type Mistake = (&'static [&'static str], String, String);
+
+/// What is wrong with the grant of a source. A grant that cannot be read is reported with the file.
+pub(super) fn check(name: &str, source: &Node, connector: &Connector) -> Option<Mistake> {
+    let offered = &connector.auth;
+    let known = || {
+        let offered = Grant::ALL
+            .into_iter()
+            .filter(|grant| offers(offered, *grant));
+        offered.map(Grant::as_str)
+    };
+    let Some(auth) = source.at(&["auth"]) else {
+        let help = format!(
+            "add [sources.{name}.auth] with grant = one of {}",
+            listed(known())
+        );
+        let message = format!("{} requires authentication", connector.title);
+        return known().next().is_some().then_some((&[], message, help));
+    };
+    let grant = chosen(auth)?;
+    if !offers(offered, grant) {
+        let message = format!("{} does not offer `{grant}`", connector.title);
+        return Some((
+            &["auth", "grant"],
+            message,
+            format!("it offers {}", listed(known())),
+        ));
+    }
+    let is_given = |key: &str| auth.at(&[key]).is_some();
+    let lacks_endpoint = |rules: &GrantRules| rules.token_url.is_empty() && rules.issuer.is_none();
+    if rules(offered, grant).is_some_and(lacks_endpoint)
+        && !is_given("token_url")
+        && !is_given("issuer")
+    {
+        let help = "add `token_url`, or `issuer` where the vendor publishes its endpoints";
+        let message = "the token endpoint is not configured".to_owned();
+        return Some((&["auth"], message, help.to_owned()));
+    }
+    None
+}
+
+/// The grant that an `auth` table names.
+pub(super) fn chosen(auth: &Node) -> Option<Grant> {
+    let written = auth.at(&["grant"]).and_then(Node::text)?;
+    Grant::ALL
+        .into_iter()
+        .find(|grant| grant.as_str() == written)
+}
+
+fn offers(offered: &Grants, grant: Grant) -> bool {
+    rules(offered, grant).is_some() || grant == Grant::ApiKey && offered.api_key.is_some()
+}
+
+/// The connector's rules of a grant that asks a token endpoint.
+pub(super) fn rules(offered: &Grants, grant: Grant) -> Option<&GrantRules> {
+    match grant {
+        Grant::ClientCredentials => offered.client_credentials.as_ref(),
+        Grant::Password => offered.password.as_ref(),
+        Grant::RefreshToken => offered.refresh_token.as_ref(),
+        Grant::AuthorizationCode => offered.authorization_code.as_ref(),
+        Grant::ApiKey => None,
+    }
+}

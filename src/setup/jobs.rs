@@ -1,0 +1,213 @@
+//! The jobs against their sources: are the source, the streams and the columns that they name there?
+//!
+//! Works on the trees, so that one wrong key hides only what depends on it.
+
+use std::sync::Arc;
+
+use super::files::JobFile;
+use super::resolve::{Checks, Jobs, Sources};
+use super::sources::SourceDraft;
+use crate::connector::api::StreamSpec;
+use crate::document::node::Kind;
+use crate::document::suggest::{advice, suggest};
+use crate::document::{Location, Node, Problem};
+
+/// A job as far as it can be read.
+pub(super) struct JobDraft<'a> {
+    /// Its file.
+    pub file: &'a JobFile,
+    /// Its source's name.
+    pub source: Option<&'a str>,
+    /// Its streams without the columns that it drops.
+    pub streams: Vec<Arc<StreamSpec>>,
+    /// Whether these are all the streams that it lists.
+    pub is_whole: bool,
+}
+
+impl JobDraft<'_> {
+    /// The stream of this name as the job reads it.
+    pub fn stream(&self, name: &str) -> Option<&Arc<StreamSpec>> {
+        self.streams.iter().find(|spec| spec.name == name)
+    }
+}
+
+/// A name in `streams`, and its number.
+type Listed<'a> = (usize, &'a str);
+
+impl<'a> Checks<'a> {
+    /// The drafts of all jobs.
+    pub(super) fn jobs(&mut self, sources: &Sources) -> Vec<JobDraft<'a>> {
+        let mut jobs: Vec<JobDraft<'a>> = Vec::new();
+        let files = self.files;
+        for file in &files.jobs {
+            let job = self.job(file, sources);
+            self.parents(&job);
+            for other in jobs.iter().filter(|other| other.source == job.source) {
+                self.same_columns(&job, other);
+            }
+            jobs.push(job);
+        }
+        self.read_parents(&jobs);
+        jobs
+    }
+
+    fn job(&mut self, file: &'a JobFile, sources: &Sources) -> JobDraft<'a> {
+        let mut job = JobDraft {
+            file,
+            source: file.tree.at(&["source"]).and_then(Node::text),
+            streams: Vec::new(),
+            is_whole: false,
+        };
+        let source = job.source.and_then(|name| sources.get(name));
+        if let Some(name) = job.source
+            && source.is_none()
+            && !self.files.hides_sources
+        {
+            let message = format!("there is no source `{name}` in rollbook.toml");
+            let help = advice(name, sources.keys().map(String::as_str));
+            self.job_problem(file, &["source"], message, Some(help));
+        }
+        let listed = self.listed(file);
+        let mut meant = Vec::new();
+        for (number, name) in &listed {
+            if let Some((message, help)) = source.and_then(|source| source.unknown_stream(name)) {
+                let path = ["streams", &number.to_string()];
+                self.job_problem(file, &path, message, Some(help));
+                let known = source.and_then(|source| source.stream_names.as_ref());
+                let known = known.into_iter().flatten().map(String::as_str);
+                meant.extend(suggest(name, known));
+            }
+        }
+        self.options(file, source, &listed, &meant);
+        let specs = listed
+            .iter()
+            .map(|(_, name)| source?.stream(name).map(|spec| without_dropped(file, spec)));
+        let specs: Vec<Option<Arc<StreamSpec>>> = specs.collect();
+        let items = file.tree.at(&["streams"]).map(Node::items);
+        job.is_whole = file.is_toml && items.is_some() && specs.iter().all(Option::is_some);
+        job.streams = specs.into_iter().flatten().collect();
+        self.groups(&job);
+        job
+    }
+
+    /// The streams that a job lists, each once.
+    fn listed(&mut self, file: &'a JobFile) -> Vec<Listed<'a>> {
+        let mut listed: Vec<Listed<'a>> = Vec::new();
+        let items = file.tree.at(&["streams"]).map(Node::items);
+        for (number, item) in items.unwrap_or_default().iter().enumerate() {
+            match item.text() {
+                Some(name) if listed.iter().any(|(_, other)| *other == name) => {
+                    let message = format!("the stream `{name}` is listed twice");
+                    let problem = Problem::error(item.location(), message);
+                    self.problems.push(problem.help("remove one"));
+                }
+                Some(name) => listed.push((number, name)),
+                None => {}
+            }
+        }
+        listed
+    }
+
+    /// The tables `[stream.NAME]`: one of a stream that the job does not list, and the columns that it drops.
+    ///
+    /// A table of a stream that a misspelt one of the list means is right: the list is what has to change.
+    fn options(
+        &mut self,
+        file: &JobFile,
+        source: Option<&SourceDraft>,
+        listed: &[Listed<'_>],
+        meant: &[&str],
+    ) {
+        let list = file.tree.at(&["streams"]).map(Node::kind);
+        let is_readable = file.is_toml && matches!(list, Some(Kind::List(_)));
+        let tables = file.tree.at(&["stream"]).map(Node::entries);
+        for table in tables.unwrap_or_default() {
+            let name = table.name.as_str();
+            let is_listed = listed.iter().any(|(_, other)| *other == name);
+            if is_readable && !is_listed && !meant.contains(&name) {
+                let message = format!("this job does not read the stream `{name}`");
+                let place = Location::within(table.value.file(), table.key.clone());
+                let help = advice(name, listed.iter().map(|(_, name)| *name));
+                self.problems
+                    .push(Problem::error(place, message).help(help));
+            }
+            if let Some(spec) = source.and_then(|source| source.stream(name)) {
+                for column in dropped(file, name) {
+                    self.dropped(spec, column);
+                }
+            }
+        }
+    }
+
+    fn dropped(&mut self, spec: &StreamSpec, node: &Node) {
+        let Some(name) = node.text() else { return };
+        let (message, help) = match spec.column(name) {
+            None => (
+                format!("{} has no column `{name}`", spec.name),
+                Some(advice(
+                    name,
+                    spec.columns.iter().map(|column| column.name.as_str()),
+                )),
+            ),
+            Some(column) if spec.needed().contains(&column) => (
+                format!("`{name}` cannot be dropped: {} is read by it", spec.name),
+                None,
+            ),
+            Some(_) => return,
+        };
+        self.problems
+            .push(Problem::error(node.location(), message).maybe_help(help));
+    }
+
+    /// The column by which the guard groups removals.
+    fn groups(&mut self, job: &JobDraft<'_>) {
+        let per = job.file.tree.at(&["guard", "per"]).and_then(Node::text);
+        let Some(column) = per.filter(|_| job.is_whole) else {
+            return;
+        };
+        if job.streams.iter().all(|spec| spec.column(column).is_none()) {
+            let columns = job.streams.iter().flat_map(|spec| spec.columns.iter());
+            let known: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
+            let message = format!("no stream of this job has a column `{column}`");
+            let help = advice(column, known);
+            self.job_problem(job.file, &["guard", "per"], message, Some(help));
+        }
+    }
+
+    pub(super) fn job_problem(
+        &mut self,
+        file: &JobFile,
+        path: &[&str],
+        message: String,
+        help: Option<String>,
+    ) {
+        let place = file.tree.nearest_location(path);
+        self.problems
+            .push(Problem::error(place, message).maybe_help(help));
+    }
+}
+
+/// The stream of a job that reads it, without the columns that it drops.
+pub(super) fn read_stream<'j>(
+    jobs: &'j Jobs<'_>,
+    source: &str,
+    stream: &str,
+) -> Option<&'j Arc<StreamSpec>> {
+    let mut jobs = jobs.iter().filter(|job| job.source == Some(source));
+    jobs.find_map(|job| job.stream(stream))
+}
+
+/// The columns that a job drops of a stream.
+fn dropped<'f>(file: &'f JobFile, stream: &str) -> &'f [Node] {
+    let dropped = file.tree.at(&["stream", stream, "drop"]);
+    dropped.map(Node::items).unwrap_or_default()
+}
+
+fn without_dropped(file: &JobFile, spec: &Arc<StreamSpec>) -> Arc<StreamSpec> {
+    let names = dropped(file, &spec.name).iter().filter_map(Node::text);
+    let names: Vec<String> = names.map(str::to_owned).collect();
+    match names.is_empty() {
+        true => Arc::clone(spec),
+        false => Arc::new(spec.without(&names)),
+    }
+}

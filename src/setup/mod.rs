@@ -1,0 +1,24 @@
+//! What admins wrote, checked against the connectors: every problem of every file in one pass.
+//!
+//! A mistake hides only what depends on its value, so the checks work on drafts: what can be read of each source and
+//! job. A [`Setup`] is made only when there is no error. Not here: what is checked against the mirror (`app/targets.rs`).
+
+mod crosswalks;
+pub mod files;
+mod folders;
+mod grants;
+mod jobs;
+pub mod lookups;
+mod overlay;
+mod parents;
+mod people;
+mod readiness;
+mod resolve;
+mod settings;
+mod sources;
+pub mod tables;
+
+pub use folders::{Folders, beside};
+pub use overlay::Overlay;
+pub use readiness::{CHANGE_ME, CHANGE_ME_URL};
+pub use resolve::{JobSetup, Setup, SourceSetup, check, resolve};

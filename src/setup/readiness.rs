@@ -1,0 +1,274 @@
+//! What a job needs besides right files: secrets that can be opened, addresses, and values that an admin filled in.
+//!
+//! Only for `rollbook check`: a daemon starts without, and parks the jobs concerned. No problem holds a secret.
+
+use secrecy::ExposeSecret as _;
+use serde::Deserialize as _;
+
+use super::files::{Grant, SecretError, SecretRef, Secrets};
+use super::grants;
+use super::resolve::Resolution;
+use super::sources::SourceDraft;
+use crate::auth::Redirect;
+use crate::connector::builtin::EXAMPLE;
+use crate::connector::file::{Connector, GrantRules, Setting};
+use crate::connector::template;
+use crate::document::node::Kind;
+use crate::document::suggest::{listed, quoted};
+use crate::document::{FileText, Node, Problem, Problems};
+use crate::http::unusable_address;
+
+/// What `rollbook init` writes where only the admin knows the value.
+pub const CHANGE_ME: &str = "CHANGE-ME";
+
+/// The same where the value must be an address.
+pub const CHANGE_ME_URL: &str = "https://change-me.example";
+
+/// The keys of `auth` that refer to secrets.
+const SECRETS: [&str; 4] = ["client_secret", "password", "refresh_token", "api_key"];
+
+/// What a secret must be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Key,
+    Address,
+}
+
+/// The secrets outside the sources.
+const COMMON_SECRETS: [(&[&str], Form); 4] = [
+    (&["store", "vault_key"], Form::Key),
+    (&["alerts", "email", "password"], Form::Text),
+    (&["alerts", "webhook", "url"], Form::Address),
+    (&["alerts", "webhook", "token"], Form::Text),
+];
+
+impl Resolution {
+    /// Adds what stops jobs from running although the files are right.
+    pub(super) fn readiness(&mut self, secrets: &Secrets) {
+        let mut problems = Problems::new();
+        if let Some(tree) = &self.files.rollbook {
+            placeholders(tree, &mut problems);
+            for (path, form) in COMMON_SECRETS {
+                problems.extend(tree.at(path).and_then(|node| unopened(node, form, secrets)));
+            }
+        }
+        let examples = Node::parse(&FileText::new("rollbook.toml", EXAMPLE)).0;
+        for entry in self.files.sources() {
+            let (name, table) = (entry.name.as_str(), &entry.value);
+            let auth = SECRETS.iter().filter_map(|key| table.at(&["auth", key]));
+            problems.extend(auth.filter_map(|node| unopened(node, Form::Text, secrets)));
+            let connector = table.at(&["connector"]).and_then(Node::text);
+            let Some(connector) = connector.and_then(|name| self.connectors.get(name)) else {
+                continue;
+            };
+            if let Some(keys) = invented(table, connector, &examples) {
+                let place = self.files.source_location(name, &[]);
+                let message = format!("this source still has invented values: {keys}");
+                let help = "write those of your own account";
+                problems.push(Problem::error(place, message).help(help));
+            }
+            if let Some(draft) = self.sources.get(name) {
+                let addresses = Addresses {
+                    all: self,
+                    name,
+                    table,
+                    connector,
+                    draft,
+                };
+                problems.extend(addresses.problems());
+            }
+        }
+        self.problems.append(problems);
+    }
+}
+
+/// Values that `rollbook init` wrote for the admin to replace.
+fn placeholders(table: &Node, problems: &mut Problems) {
+    for entry in table.entries() {
+        let items = match entry.value.kind() {
+            Kind::List(items) => items.as_slice(),
+            _ => std::slice::from_ref(&entry.value),
+        };
+        for value in items {
+            let found = [CHANGE_ME, CHANGE_ME_URL]
+                .into_iter()
+                .find(|placeholder| value.text().is_some_and(|text| text.contains(placeholder)));
+            if let Some(placeholder) = found {
+                let message = format!(
+                    "{} is still the placeholder `{placeholder}`",
+                    quoted(&entry.name)
+                );
+                let problem = Problem::error(value.location(), message);
+                problems.push(problem.help("write your own value"));
+            }
+            placeholders(value, problems);
+        }
+    }
+}
+
+/// Why a secret cannot be used, at its reference. A reference that cannot be read is reported with the file.
+fn unopened(node: &Node, form: Form, secrets: &Secrets) -> Option<Problem> {
+    let reference = SecretRef::deserialize(node).ok()?;
+    let opened = match form {
+        Form::Key => secrets.fetch_key(&reference).map(|_| None),
+        Form::Text | Form::Address => secrets.fetch(&reference).map(Some),
+    };
+    match opened {
+        Ok(Some(secret)) if form == Form::Address && !is_webhook(secret.expose_secret()) => {
+            let message = "this secret is not an address such as https://chat.example/hook";
+            Some(Problem::error(node.location(), message))
+        }
+        Ok(_) => None,
+        Err(SecretError::Missing { what, .. }) if secrets.is_encrypted(&reference) => {
+            let message = format!("{what} is encrypted for the service, which alone can open it");
+            Some(Problem::note(node.location(), message))
+        }
+        Err(error) => Some(Problem::error(node.location(), error.message()).help(error.advice())),
+    }
+}
+
+/// An alert may go to a plain http address: a chat server in the school's network is usual.
+fn is_webhook(text: &str) -> bool {
+    let plain = text.strip_prefix("http://");
+    let as_https = plain.map(|rest| format!("https://{rest}"));
+    unusable_address(as_https.as_deref().unwrap_or(text)).is_none()
+}
+
+/// The keys of a source whose values are those of the shipped example, if all of them are.
+fn invented(table: &Node, connector: &Connector, examples: &Node) -> Option<String> {
+    let of_connector = |entry: &&crate::document::node::Entry| {
+        let name = entry.value.at(&["connector"]).and_then(Node::text);
+        name == Some(connector.connector.as_str())
+    };
+    let example = &examples
+        .at(&["sources"])?
+        .entries()
+        .iter()
+        .find(of_connector)?
+        .value;
+    let is_free = |name: &str| match connector.settings.get(name) {
+        Some(Setting::Full(rules)) => rules.choices.is_empty(),
+        Some(Setting::Default(_)) | None => true,
+    };
+    let settings = example.at(&["settings"]).map(Node::entries);
+    let settings = settings.unwrap_or_default().iter();
+    let names = settings.map(|entry| entry.name.as_str());
+    let settings = names
+        .filter(|name| is_free(name))
+        .map(|name| ["settings", name]);
+    let auth = ["client_id", "username"].map(|key| ["auth", key]);
+    let paths: Vec<[&str; 2]> = settings
+        .chain(auth)
+        .filter(|path| example.at(path).is_some())
+        .collect();
+    let text = |tree: &Node, path: &[&str]| tree.at(path).and_then(Node::text).map(str::to_owned);
+    let is_same = |path: &[&str; 2]| text(table, path) == text(example, path);
+    (!paths.is_empty() && paths.iter().all(is_same))
+        .then(|| listed(paths.iter().map(|[_, name]| *name)))
+}
+
+/// The addresses of one source.
+struct Addresses<'a> {
+    all: &'a Resolution,
+    name: &'a str,
+    table: &'a Node,
+    connector: &'a Connector,
+    draft: &'a SourceDraft,
+}
+
+impl Addresses<'_> {
+    /// Addresses that no request can be sent to, filled with the source's settings.
+    fn problems(&self) -> Vec<Problem> {
+        let base = self.described(&["base_url"], &self.connector.base_url);
+        let auth = self.table.at(&["auth"]);
+        let Some(grant) = auth.and_then(grants::chosen) else {
+            return base.into_iter().collect();
+        };
+        let Some(rules) = grants::rules(&self.connector.auth, grant) else {
+            return base.into_iter().collect();
+        };
+        let keys = keys(rules).into_iter();
+        let of_grant = keys.filter_map(|(key, text)| self.of_grant(grant, key, text));
+        base.into_iter()
+            .chain(of_grant)
+            .chain(self.origins(grant, rules))
+            .collect()
+    }
+
+    /// An address of the grant: the source's own, else the connector's.
+    fn of_grant(&self, grant: Grant, key: &str, text: Option<&str>) -> Option<Problem> {
+        match self.table.at(&["auth", key]) {
+            Some(node) => self.own(key, node),
+            None => self.described(&["auth", grant.as_str(), key], text?),
+        }
+    }
+
+    fn origins(&self, grant: Grant, rules: &GrantRules) -> Vec<Problem> {
+        let key = "allow_origins";
+        match self.table.at(&["auth", key]) {
+            Some(list) => {
+                let items = list.items().iter();
+                items.filter_map(|node| self.own(key, node)).collect()
+            }
+            None => {
+                let texts = rules.allow_origins.iter();
+                let path = ["auth", grant.as_str(), key];
+                texts
+                    .filter_map(|text| self.described(&path, text))
+                    .collect()
+            }
+        }
+    }
+
+    /// An address that the source itself gives.
+    fn own(&self, key: &str, node: &Node) -> Option<Problem> {
+        let why = self.unusable(key, node.text()?)?;
+        Some(Problem::error(node.location(), why))
+    }
+
+    /// An address that the connector gives: a setting in it is to blame where there is one.
+    fn described(&self, path: &[&str], text: &str) -> Option<Problem> {
+        let key = path.last()?;
+        let why = self.unusable(key, text)?;
+        let names = template::names(text);
+        let is_given = |name: &&str| self.table.at(&["settings", name]).is_some();
+        if let Some(setting) = names.iter().copied().find(is_given) {
+            let path = ["settings", setting];
+            let place = self.all.files.source_location(self.name, &path);
+            return Some(Problem::error(place, why));
+        }
+        let connector = self.connector.connector.as_str();
+        Some(self.all.connectors.problem(connector, path, why, None))
+    }
+
+    /// What is wrong with an address; nothing where it is empty on purpose, or a setting in it lacks its value.
+    fn unusable(&self, key: &str, text: &str) -> Option<String> {
+        let texts = &self.draft.settings.texts;
+        let is_lacking =
+            |name: &&str| self.connector.settings.contains_key(*name) && !texts.contains_key(*name);
+        if template::names(text).iter().any(is_lacking) {
+            return None;
+        }
+        let filled = template::fill(text, &[texts]);
+        match key {
+            "base_url" => {}
+            _ if filled.is_empty() => return None,
+            "redirect_url" => return Redirect::registered(&filled).err(),
+            _ => {}
+        }
+        unusable_address(&filled).map(|why| format!("{} {why}", quoted(key)))
+    }
+}
+
+/// The addresses of a grant, as the connector gives them.
+fn keys(rules: &GrantRules) -> [(&'static str, Option<&str>); 6] {
+    [
+        ("token_url", Some(rules.token_url.as_str())),
+        ("issuer", rules.issuer.as_deref()),
+        ("metadata_url", rules.metadata_url.as_deref()),
+        ("revocation_url", rules.revocation_url.as_deref()),
+        ("authorize_url", rules.authorize_url.as_deref()),
+        ("redirect_url", rules.redirect_url.as_deref()),
+    ]
+}

@@ -1,0 +1,17 @@
+//! Maintenance of the mirror's file: verify, back up, restore.
+//!
+//! Everything reads like any other reader, so it works beside a daemon; only a restore needs the mirror exclusively.
+//! SQLite makes the copies: copying the file could miss what is still in the log.
+
+mod backup;
+mod copy;
+mod restore;
+mod verify;
+
+pub use backup::{Backup, BackupOptions, make};
+pub use copy::before_upgrade;
+pub use restore::{Restored, restore};
+pub use verify::{Extent, Verified, verify};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! Restore: a verified copy replaces the mirror, and the previous file is kept beside it.
+//!
+//! The order must not change. The old log is removed before the new file is renamed: SQLite would replay any log that
+//! it finds beside a database. At every step there is one complete mirror, under its name or set aside.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::copy::{Copy, beside, file, remove, sync_folder};
+use super::verify::{Extent, Verified, verify};
+use crate::store::database::{lock_mirror, reader};
+use crate::store::error::StoreError;
+use crate::store::schema;
+
+/// What was done.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// Where the mirror that was there is now; nothing when there was none.
+    pub aside: Option<PathBuf>,
+    /// The result of verifying the backup.
+    pub verified: Verified,
+}
+
+/// Puts a copy of `backup` in the mirror's place. The backup itself is only read.
+///
+/// The next run of every stream reads in full: changes between the backup and now are not known. Approvals are deleted,
+/// because they are of another state.
+///
+/// # Errors
+/// When a daemon runs, or the backup is not a whole mirror that this program knows; then nothing was changed.
+pub fn restore(backup: &Path, mirror: &Path, now: Timestamp) -> Result<Restored, StoreError> {
+    let _lock = lock_mirror(mirror)?;
+    if !backup.is_file() {
+        return Err(file(backup, "there is no such file".into()));
+    }
+    if fs::canonicalize(backup).ok() == fs::canonicalize(mirror).ok() {
+        return Err(file(backup, "this is the mirror itself".into()));
+    }
+    // What is copied is what is verified: the backup cannot change in between.
+    let name = mirror.file_name().unwrap_or_default().to_string_lossy();
+    let copy = Copy::of(backup, beside(mirror, &format!(".{name}.part")))?;
+    bring_up_to_date(copy.path(), backup)?;
+    let verified = verify(copy.path(), Extent::All)?;
+    if let Some(first) = verified.problems.first() {
+        return Err(StoreError::Damaged {
+            path: backup.to_owned(),
+            problem: format!("{first}; nothing was changed; use another backup"),
+        });
+    }
+    prepare(copy.path())?;
+    let aside = set_aside(mirror, now)
+        .map_err(StoreError::disk(mirror, "keep what is there now beside it"))?;
+    copy.name(mirror)?;
+    Ok(Restored { aside, verified })
+}
+
+/// A backup may be older than this program, but not newer, and it must be a mirror.
+fn bring_up_to_date(copy: &Path, backup: &Path) -> Result<(), StoreError> {
+    check_identity_of(copy, backup)?;
+    let mut connection = Connection::open(copy).map_err(StoreError::sql("open the copy"))?;
+    schema::refuse_newer(&connection, backup)?;
+    schema::upgrade(&mut connection)
+}
+
+fn check_identity_of(copy: &Path, backup: &Path) -> Result<(), StoreError> {
+    match reader(copy).and_then(|connection| schema::version(&connection)) {
+        Ok(0) | Err(StoreError::File { .. }) => {
+            Err(file(backup, "this is not a Rollbook mirror".into()))
+        }
+        Ok(_) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Prepares the copy for the next runs.
+fn prepare(copy: &Path) -> Result<(), StoreError> {
+    let connection = Connection::open(copy).map_err(StoreError::sql("open the copy"))?;
+    connection
+        .execute_batch(
+            "BEGIN;
+             UPDATE rollbook_checkpoints SET full_at = NULL, same = NULL;
+             DELETE FROM rollbook_approvals;
+             COMMIT;",
+        )
+        .map_err(StoreError::sql("prepare the copy"))?;
+    connection
+        .close()
+        .map_err(|(_, error)| StoreError::sql("prepare the copy")(error))?;
+    fs::File::open(copy)
+        .and_then(|written| written.sync_all())
+        .map_err(StoreError::disk(copy, "write the copy out"))
+}
+
+/// Gives the old mirror a second name, its log too, and takes the log's first name away.
+fn set_aside(mirror: &Path, now: Timestamp) -> io::Result<Option<PathBuf>> {
+    let (log, memory) = (with(mirror, "-wal"), with(mirror, "-shm"));
+    let stem = mirror.file_stem().unwrap_or_default().to_string_lossy();
+    let name = format!(
+        "{stem}-before-restore-{}.db",
+        now.strftime("%Y%m%dT%H%M%SZ")
+    );
+    let aside = beside(mirror, &name);
+    let is_there = mirror.exists();
+    if is_there {
+        fold_in(mirror);
+        fs::hard_link(mirror, &aside)?;
+        if log.exists() {
+            fs::hard_link(&log, with(&aside, "-wal"))?;
+        }
+        sync_folder(mirror)?;
+    }
+    remove(&log)?;
+    remove(&memory)?;
+    sync_folder(mirror)?;
+    Ok(is_there.then_some(aside))
+}
+
+/// Takes the log over into the old mirror, where that can be done; a damaged one is kept as it is.
+fn fold_in(mirror: &Path) {
+    let folded = Connection::open(mirror).and_then(|connection| {
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    });
+    if let Err(error) = folded {
+        tracing::info!(%error, "the old mirror is set aside with its log");
+    }
+}
+
+fn with(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}

@@ -1,0 +1,26 @@
+//! Questions that people and scripts ask the mirror: only reading, each one short.
+//!
+//! They take the connection of `database::reader`, so that they work beside a daemon that writes. Only `ask` and
+//! `columns_of_rows` return values of rows; the others return names, counts and times.
+
+mod ask;
+mod combos;
+mod gaps;
+mod rows;
+mod runs;
+mod streams;
+
+pub use ask::{Answer, ask};
+pub use combos::{ListLine, combo_lists};
+pub use gaps::{Gap, gaps};
+pub use rows::{
+    RowProblem, Version, columns_of_rows, has_rows_of, missed_readings, row_problems, why,
+};
+pub use runs::{RejectLine, RunLine, held, jobs, rejects, run, run_streams, runs};
+pub use streams::{LastRead, last_read, mirrored, sizes, table};
+
+/// A connection that only reads.
+pub type Reader = rusqlite::Connection;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,348 @@
+//! Questions to a small mirror that real readings made.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::model::row::{Cell, Kind, Rows};
+use crate::model::{Cause, Class, Outcome};
+use crate::store::apply::{Removals, Stamp, apply};
+use crate::store::lookups::Lookups;
+use crate::store::runs::{self, RunEnd, StreamRecord};
+use crate::store::tables::fit;
+use crate::store::{Absence, Ending, Size, Staging, Store, StoreError, Table, TableColumn};
+
+fn grades() -> Table {
+    let column = |name: &str, kind| TableColumn {
+        name: name.to_owned(),
+        kind,
+        from: format!("{name} : text"),
+        help: String::new(),
+        combo: None,
+    };
+    Table {
+        source: "north".to_owned(),
+        stream: "grades".to_owned(),
+        columns: vec![
+            column("mark", Kind::Text),
+            column("user", Kind::Integer),
+            column("at", Kind::Timestamp),
+        ],
+        key: vec![1, 2],
+        partition: Vec::new(),
+        newest: None,
+        removed_status: None,
+        history: true,
+    }
+}
+
+struct Mirror {
+    _folder: tempfile::TempDir,
+    store: Store,
+    table: Arc<Table>,
+}
+
+const AT: &str = "2026-01-01T08:00:00.000Z";
+
+fn at() -> Timestamp {
+    AT.parse().expect("a time")
+}
+
+impl Mirror {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("mirror.db")).expect("a mirror");
+        let tables = vec![grades()];
+        store
+            .write(move |connection| fit(connection, &tables, &Lookups::default()))
+            .await
+            .expect("tables");
+        Self {
+            _folder: folder,
+            store,
+            table: Arc::new(grades()),
+        }
+    }
+
+    fn reader(&self) -> Reader {
+        self.store.reader().expect("a reader")
+    }
+
+    /// One run that reads these rows whole; a row leaves when two such readings missed it.
+    async fn read(&self, rows: &[(&str, i64)]) -> i64 {
+        let mut page = Rows::default();
+        for (mark, user) in rows {
+            page.push(|bytes| {
+                Cell::Text(mark).write(bytes);
+                Cell::Integer(*user).write(bytes);
+                Cell::Text(AT).write(bytes);
+            });
+        }
+        let mut staging =
+            Staging::open(&self.store, Arc::clone(&self.table), Size::Counted).expect("a reading");
+        staging.add(&page).expect("compared");
+        let staged = staging
+            .finish(&Ending::of(Absence::All, 2))
+            .expect("finished");
+        let write = move |connection: &mut rusqlite::Connection| {
+            let run = runs::begin(connection, "rosters", "north", Cause::Command, at())?;
+            let stamp = Stamp {
+                run,
+                now: format!("2026-02-0{run}T00:00:00.000Z"),
+            };
+            let transaction = connection.transaction().map_err(StoreError::sql("begin"))?;
+            apply(&transaction, &staged, &stamp, Removals::Confirmed)?;
+            transaction.commit().map_err(StoreError::sql("commit"))?;
+            Ok(run)
+        };
+        let run = self.store.write(write).await.expect("applied");
+        self.end(run, Outcome::Ok, None).await;
+        run
+    }
+
+    async fn end(&self, run: i64, outcome: Outcome, hold: Option<&str>) {
+        let end = RunEnd {
+            outcome,
+            hold: hold.map(str::to_owned),
+            ..RunEnd::default()
+        };
+        self.store
+            .write(move |connection| runs::end(connection, run, at(), &end))
+            .await
+            .expect("ended");
+    }
+}
+
+fn key(user: &str, at: &str) -> [String; 2] {
+    [user.to_owned(), at.to_owned()]
+}
+
+#[tokio::test]
+async fn a_row_is_followed_from_coming_to_leaving() {
+    let mirror = Mirror::new().await;
+    let reader = mirror.reader();
+    let story = |user: &str| {
+        let versions = why(&reader, &mirror.table, &key(user, AT)).expect("versions");
+        let told: Vec<String> = versions
+            .iter()
+            .map(|version| {
+                let ended = version.ended.as_deref().unwrap_or("now");
+                let by = version
+                    .ended_run
+                    .map_or(String::new(), |run| format!(" {run}"));
+                format!(
+                    "{} {ended}{by} [{}]",
+                    version.run,
+                    version.differs_in.join(",")
+                )
+            })
+            .collect();
+        let waits = missed_readings(&reader, &mirror.table, &key(user, AT)).expect("unconfirmed");
+        (told.join("; "), waits)
+    };
+    mirror.read(&[("a", 17), ("b", 18), ("c", 19)]).await;
+    assert_eq!(story("17"), ("1 now []".to_owned(), None));
+    assert_eq!(story("20"), (String::new(), None));
+    mirror.read(&[("b", 17), ("b", 18), ("c", 19)]).await;
+    mirror.read(&[("b", 18), ("c", 19)]).await;
+    let changed = "1 changed 2 []; 2 now [mark]";
+    assert_eq!(story("17"), (changed.to_owned(), Some((1, 3))));
+    assert_eq!(story("18").1, None);
+    mirror.read(&[("b", 18), ("c", 19)]).await;
+    let removed = "1 changed 2 []; 2 removed 4 [mark]";
+    assert_eq!(story("17"), (removed.to_owned(), None));
+}
+
+#[tokio::test]
+async fn a_key_is_taken_in_any_spelling_of_its_type_and_in_no_other() {
+    let mirror = Mirror::new().await;
+    mirror.read(&[("a", 17)]).await;
+    let reader = mirror.reader();
+    for (user, at, there) in [
+        ("17", AT, true),
+        (" 17", "2026-01-01T09:00:00+01:00", true),
+        ("17", "2026-01-01 08:00:00", true),
+        ("17.0", AT, false),
+        ("x", AT, false),
+        ("17", "today", false),
+        ("17", "2026-01-01T08:00:01Z", false),
+    ] {
+        let versions = why(&reader, &mirror.table, &key(user, at)).expect("versions");
+        assert_eq!(!versions.is_empty(), there, "{user} {at}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_is_known_from_the_mirror_alone() {
+    let mirror = Mirror::new().await;
+    let reader = mirror.reader();
+    assert_eq!(
+        table(&reader, "north", "grades").expect("asked"),
+        Some(grades())
+    );
+    assert_eq!(table(&reader, "north", "users").expect("asked"), None);
+    let streams = mirrored(&reader).expect("asked");
+    assert_eq!(streams, [("north".to_owned(), "grades".to_owned())]);
+    assert_eq!(sizes(&reader, "north", "users").expect("asked"), None);
+    mirror.read(&[("a", 17), ("b", 18)]).await;
+    mirror.read(&[("a", 17), ("c", 18)]).await;
+    assert_eq!(
+        sizes(&reader, "north", "grades").expect("asked"),
+        Some((2, 1))
+    );
+}
+
+/// Commands that only read come before the daemon has brought the mirror to this version.
+#[tokio::test]
+async fn an_older_mirror_can_be_looked_at() {
+    let mirror = Mirror::new().await;
+    let older = "ALTER TABLE rollbook_columns DROP COLUMN combo_by; DROP TABLE rollbook_unmapped;";
+    mirror
+        .store
+        .write(move |connection| {
+            connection
+                .execute_batch(older)
+                .map_err(StoreError::sql("go back"))
+        })
+        .await
+        .expect("went back");
+    let reader = mirror.reader();
+    assert_eq!(
+        table(&reader, "north", "grades").expect("asked"),
+        Some(grades())
+    );
+    assert_eq!(gaps(&reader).expect("asked"), []);
+}
+
+#[tokio::test]
+async fn what_waits_for_an_approval_is_the_last_judgement() {
+    let mirror = Mirror::new().await;
+    let reader = mirror.reader();
+    let failed = Outcome::Failed(Class::Contract);
+    let rows = [
+        (Outcome::Ok, None, None),
+        (Outcome::Held, Some("users:01"), Some(2)),
+        (failed, None, Some(2)),
+        (Outcome::Interrupted, None, Some(2)),
+        (failed, Some("users:02"), Some(5)),
+        (Outcome::OkWithRejects, None, None),
+    ];
+    for (outcome, hold, expected) in rows {
+        let run = mirror
+            .store
+            .write(|connection| runs::begin(connection, "rosters", "north", Cause::Schedule, at()))
+            .await
+            .expect("begun");
+        mirror.end(run, outcome, hold).await;
+        let found = held(&reader, "rosters").expect("asked").map(|run| run.run);
+        assert_eq!(found, expected, "{outcome} {hold:?}");
+    }
+    assert!(held(&reader, "other").expect("asked").is_none());
+    let jobs = jobs(&reader).expect("asked");
+    assert_eq!(jobs, [("rosters".to_owned(), "north".to_owned())]);
+    let numbers = |job, most| -> Vec<i64> {
+        let runs = runs(&reader, job, most).expect("asked");
+        runs.iter().map(|run| run.run).collect()
+    };
+    assert_eq!(numbers(None, 2), [6, 5]);
+    assert_eq!(numbers(Some("rosters"), 20), [6, 5, 4, 3, 2, 1]);
+    assert!(numbers(Some("other"), 20).is_empty());
+    assert!(run(&reader, 7).expect("asked").is_none());
+}
+
+#[tokio::test]
+async fn the_last_reading_of_a_stream_is_its_newest_record() {
+    let mirror = Mirror::new().await;
+    let reader = mirror.reader();
+    assert_eq!(last_read(&reader, "north", "grades").expect("asked"), None);
+    let failed = Outcome::Failed(Class::Contract);
+    for (source, outcome) in [
+        ("north", Outcome::Ok),
+        ("north", failed),
+        ("south", Outcome::Ok),
+    ] {
+        let record = StreamRecord {
+            stream: "grades".to_owned(),
+            reading: "full".to_owned(),
+            outcome,
+            ..StreamRecord::default()
+        };
+        mirror
+            .store
+            .write(move |connection| {
+                let run = runs::begin(connection, "rosters", source, Cause::Command, at())?;
+                runs::record_stream(connection, run, source, &record, &[])
+            })
+            .await
+            .expect("recorded");
+    }
+    let last = last_read(&reader, "north", "grades").expect("asked");
+    let last = last.map(|last| (last.run, last.outcome));
+    assert_eq!(last, Some((2, failed)));
+}
+
+#[tokio::test]
+async fn a_question_is_answered_in_texts_and_cannot_write() {
+    let mirror = Mirror::new().await;
+    mirror.read(&[("a", 17)]).await;
+    let reader = mirror.reader();
+    let answer = ask(
+        &reader,
+        "SELECT mark, user, 1.5 AS half, NULL AS none FROM north_grades",
+    );
+    let expected = Answer {
+        heads: ["mark", "user", "half", "none"].map(str::to_owned).to_vec(),
+        rows: vec![["a", "17", "1.5", ""].map(str::to_owned).to_vec()],
+    };
+    assert_eq!(answer.expect("answered"), expected);
+    for wrong in ["SELECT * FROM nowhere", "DELETE FROM north_grades"] {
+        assert!(ask(&reader, wrong).is_err(), "{wrong}");
+    }
+    assert_eq!(
+        sizes(&reader, "north", "grades").expect("asked"),
+        Some((1, 0))
+    );
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_of_a_row_is_found_by_its_key() {
+    let mirror = Mirror::new().await;
+    let write = |connection: &mut Connection| {
+        let mut rows: Vec<(i64, &str, i64)> = vec![(17, "mark", 0), (17, "at", 1), (18, "mark", 1)];
+        for (user, column, rejected) in rows.drain(..) {
+            let mut key = Vec::new();
+            Cell::Integer(user).write(&mut key);
+            Cell::Text(AT).write(&mut key);
+            connection
+                .execute(
+                    "INSERT INTO rollbook_row_problems VALUES ('north', 'grades', ?1, ?2, 'odd', ?3, 12)",
+                    rusqlite::params![key, column, rejected],
+                )
+                .expect("written");
+        }
+        Ok(())
+    };
+    mirror.store.write(write).await.expect("written");
+    let reader = mirror.reader();
+    let found = |user: &str| -> Vec<(String, bool)> {
+        let found = row_problems(&reader, &mirror.table, &key(user, AT)).expect("asked");
+        assert!(
+            found
+                .iter()
+                .all(|one| (&*one.reason, one.run) == ("odd", 12))
+        );
+        let found = found.into_iter().map(|one| (one.column, one.rejected));
+        found.collect()
+    };
+    assert_eq!(
+        found("17"),
+        [("at".to_owned(), true), ("mark".to_owned(), false)]
+    );
+    assert_eq!(found("18"), [("mark".to_owned(), true)]);
+    for user in ["19", "no number"] {
+        assert_eq!(found(user), [], "{user}");
+    }
+}

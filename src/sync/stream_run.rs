@@ -1,0 +1,553 @@
+//! The streams of one run: read, guarded, applied, in the job's order.
+//!
+//! Each by itself, or all together in one transaction. Every failure becomes a stream's outcome and message; only a
+//! refused sign-in or an unusable mirror ends the run early.
+
+mod reports;
+
+use self::reports::{
+    add_dangling, as_planned, base_report, failed_feed, held, held_unread, not_applied, not_served,
+    nothing_written, removals_unknown, report_of, timeline_message, timeline_outcome,
+    unreadable_cells, write_counts,
+};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::account;
+use super::error::Failure;
+use super::job::{ApplyMode, Job, StreamJob};
+use super::read::{self, Context, Reading};
+use super::report::{Progress, ProgressSink, RunReport, StreamReport};
+use super::run::RunOptions;
+use super::run_locks::RunLocks;
+use super::timeline::{self, Writing};
+use super::walk::WalkFacts;
+use crate::clock::Clock;
+use crate::http::RunBudget;
+use crate::model::account::AccountCheck;
+use crate::model::decision::{self, Decision};
+use crate::model::{Class, Outcome, scalar};
+use crate::store::apply::{Applied, Removals, Stamp, apply};
+use crate::store::runs;
+use crate::store::{Store, StoreError, accounts, checkpoints, lookups, purge, references};
+
+/// One run.
+pub struct StreamRun<'a> {
+    /// The mirror.
+    pub store: &'a Arc<Store>,
+    /// Time.
+    pub clock: &'a Clock,
+    /// The job.
+    pub job: &'a Arc<Job>,
+    /// Full or incremental, dry or not.
+    pub options: RunOptions,
+    /// The run's number; none when nothing is written.
+    pub run: Option<i64>,
+    /// Receives the progress.
+    pub progress: &'a ProgressSink,
+    /// Its table locks.
+    pub locks: &'a RunLocks<'a>,
+}
+
+/// What applies to all streams of a run.
+struct Preconditions {
+    /// The account that is read.
+    account: AccountCheck,
+    /// What an admin has approved of this job's held runs.
+    approved: Vec<String>,
+}
+
+impl Preconditions {
+    /// Whether a stream is read in full regardless of its checkpoint: a checkpoint of another account is not valid, and
+    /// an approval is of a full reading.
+    fn reads_in_full(&self, stream: &StreamJob) -> bool {
+        let is_meant = |approval: &String| decision::approved_stream(approval) == stream.spec.name;
+        self.account.hold.is_some() || self.approved.iter().any(is_meant)
+    }
+}
+
+/// How to handle rows that point to missing rows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum DanglingRows {
+    /// Write nothing and read the set again.
+    Reread,
+    /// Write and count them.
+    Accept,
+}
+
+/// The result of reading a stream.
+enum StreamStep {
+    /// It may be applied.
+    Ready(Box<Ready>),
+    /// There is nothing to apply, or it is applied already.
+    Done(Box<StreamReport>),
+}
+
+/// A stream that may be applied.
+struct Ready {
+    job: Arc<StreamJob>,
+    reading: Reading,
+    removals: Removals,
+    report: StreamReport,
+}
+
+impl Ready {
+    fn of_set(&self) -> references::Part<'_> {
+        references::Part {
+            stream: &self.job.spec.name,
+            staged: &self.reading.staged,
+            references: &self.job.references,
+        }
+    }
+}
+
+impl StreamRun<'_> {
+    /// Reads and applies all streams.
+    pub async fn all_streams(&self) -> RunReport {
+        let progress = Arc::clone(self.progress);
+        let on_activity = Arc::new(move |length| progress(Progress::ExpectSilence(length)));
+        let budget = RunBudget::with_observer(self.clock, self.job.timeout, on_activity);
+        let (source, store, clock, progress) =
+            (&*self.job.source, self.store, self.clock, self.progress);
+        let preconditions = match self.preconditions(&budget).await {
+            Ok(preconditions) => preconditions,
+            Err(error) => return self.not_begun(&error),
+        };
+        let context = Context {
+            source,
+            store,
+            clock,
+            budget: &budget,
+            progress,
+            account: &preconditions.account.account,
+        };
+        match self.job.apply {
+            ApplyMode::Each => self.each(&context, &preconditions).await,
+            ApplyMode::Together => self.together(&context, &preconditions).await,
+        }
+    }
+
+    /// Determines what applies to all streams of this run: the account and the admin's approvals.
+    async fn preconditions(&self, budget: &RunBudget) -> Result<Preconditions, Failure> {
+        let account = account::identify(&self.job.source, self.store, self.clock, budget).await?;
+        let since = scalar::saturating_add(self.clock.now(), -decision::APPROVAL_TTL);
+        let approved = runs::approvals(&self.store.reader()?, &self.job.name, since)?;
+        let approved = approved
+            .iter()
+            .flat_map(|hold| hold.split(','))
+            .map(str::to_owned)
+            .collect();
+        Ok(Preconditions { account, approved })
+    }
+
+    /// A run whose account could not be identified.
+    fn not_begun(&self, error: &Failure) -> RunReport {
+        if let Failure::Store(error) = error {
+            self.store.note_fatal(error);
+        }
+        RunReport {
+            outcome: error.outcome(),
+            park: error.park_reason(),
+            deferred_until: error
+                .http()
+                .and_then(crate::http::HttpError::deferred_until),
+            message: Some(format!(
+                "{error}; the account of the source could not be identified"
+            )),
+            ..RunReport::begun(self.job, self.run)
+        }
+    }
+
+    async fn each(&self, context: &Context<'_>, preconditions: &Preconditions) -> RunReport {
+        let mut report = RunReport::begun(self.job, self.run);
+        for stream in &self.job.streams {
+            let started = self.clock.running();
+            let feed = failed_feed(stream, &report.streams);
+            let part = self.one(context, preconditions, stream, feed).await;
+            let (part, is_last) = self.record_failure(stream, part, started, &mut report);
+            self.report_end(&part);
+            report.streams.push(part);
+            if is_last {
+                break;
+            }
+        }
+        report.conclude()
+    }
+
+    /// Reads and applies one stream by itself.
+    async fn one(
+        &self,
+        context: &Context<'_>,
+        preconditions: &Preconditions,
+        stream: &Arc<StreamJob>,
+        failed_feed: Option<(String, Outcome)>,
+    ) -> Result<StreamReport, Failure> {
+        let _lock = self.locks.lock(context.budget, stream).await?;
+        match self.read(context, preconditions, stream).await? {
+            StreamStep::Ready(mut ready) => {
+                if let Some((feed, outcome)) = failed_feed.filter(|_| !ready.reading.full) {
+                    removals_unknown(&mut ready.report, &feed, outcome);
+                }
+                let parts = self
+                    .apply(preconditions, vec![*ready], DanglingRows::Accept)
+                    .await?;
+                let part = parts.and_then(|mut parts| parts.pop());
+                part.ok_or_else(|| Failure::Panicked {
+                    stream: stream.spec.name.clone(),
+                })
+            }
+            StreamStep::Done(part) => Ok(*part),
+        }
+    }
+
+    /// Reads all streams first; then all become visible at once, or none.
+    async fn together(&self, context: &Context<'_>, preconditions: &Preconditions) -> RunReport {
+        let mut report = RunReport::begun(self.job, self.run);
+        let started = self.clock.running();
+        let _locks = match self.locks.lock_all(context.budget, &self.job.streams).await {
+            Ok(locks) => locks,
+            Err((stream, error)) => {
+                let (part, _) = self.record_failure(&stream, Err(error), started, &mut report);
+                self.report_end(&part);
+                report.streams.push(part);
+                return report.conclude();
+            }
+        };
+        // The lists are read one after the other: a row may point to one that joined after its own list was read. A
+        // second reading includes it.
+        for dangling in [DanglingRows::Reread, DanglingRows::Accept] {
+            report = RunReport::begun(self.job, self.run);
+            let ready = self.read_all(context, preconditions, &mut report).await;
+            if self
+                .apply_all(preconditions, ready, dangling, &mut report)
+                .await
+            {
+                break;
+            }
+            tracing::warn!(
+                job = self.job.name,
+                "rows point to rows that do not exist; reading again"
+            );
+        }
+        let position = |part: &StreamReport| {
+            self.job
+                .streams
+                .iter()
+                .position(|stream| stream.spec.name == part.record.stream)
+        };
+        report.streams.sort_by_key(position);
+        report.streams.iter().for_each(|part| self.report_end(part));
+        report.conclude()
+    }
+
+    /// Reads the streams in order, up to the first that fails.
+    async fn read_all(
+        &self,
+        context: &Context<'_>,
+        preconditions: &Preconditions,
+        report: &mut RunReport,
+    ) -> Vec<Ready> {
+        let mut ready = Vec::new();
+        for stream in &self.job.streams {
+            let started = self.clock.running();
+            match self.read(context, preconditions, stream).await {
+                Ok(StreamStep::Ready(part)) => ready.push(*part),
+                Ok(StreamStep::Done(part)) => report.streams.push(*part),
+                Err(error) => {
+                    let (part, _) = self.record_failure(stream, Err(error), started, report);
+                    report.streams.push(part);
+                    break;
+                }
+            }
+        }
+        ready
+    }
+
+    /// Applies all streams, or none if one of them has no good outcome; returns whether the run is done.
+    async fn apply_all(
+        &self,
+        preconditions: &Preconditions,
+        ready: Vec<Ready>,
+        dangling: DanglingRows,
+        report: &mut RunReport,
+    ) -> bool {
+        let in_the_way = report
+            .streams
+            .iter()
+            .find(|part| !part.record.outcome.is_good());
+        if let Some(part) = in_the_way {
+            let (name, outcome) = (part.record.stream.clone(), part.record.outcome);
+            let others = ready.into_iter();
+            let others = others.map(|part| not_applied(part.report, &name, outcome));
+            report.streams.extend(others);
+            return true;
+        }
+        match self.apply(preconditions, ready, dangling).await {
+            Ok(Some(parts)) => report.streams.extend(parts),
+            Ok(None) => return false,
+            Err(error) => {
+                let (first, now) = (&self.job.streams[0], self.clock.running());
+                let (part, _) = self.record_failure(first, Err(error), now, report);
+                report.streams.push(part);
+            }
+        }
+        true
+    }
+
+    /// Reads one stream, and decides what is done with its difference.
+    async fn read(
+        &self,
+        context: &Context<'_>,
+        preconditions: &Preconditions,
+        stream: &Arc<StreamJob>,
+    ) -> Result<StreamStep, Failure> {
+        (self.progress)(Progress::Start {
+            source: self.job.source.name.clone(),
+            stream: stream.spec.name.clone(),
+        });
+        let started = self.clock.running();
+        if stream.spec.window.is_some() {
+            return self
+                .read_timeline(context, preconditions, stream, started)
+                .await;
+        }
+        let full = self.options.full || preconditions.reads_in_full(stream);
+        let reading = read::read(context, stream, full).await;
+        let duration = self.clock.running() - started;
+        match reading {
+            Ok(reading) => Ok(self.decide(preconditions, stream, reading, duration)),
+            Err(error) if self.is_not_served(stream, &error)? => {
+                let report = not_served(stream, &error, duration);
+                Ok(StreamStep::Done(Box::new(report)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The connector declares that a vendor may not serve this stream, and it never had rows: a stream that had rows
+    /// and is refused now is a failure.
+    fn is_not_served(&self, stream: &StreamJob, error: &Failure) -> Result<bool, Failure> {
+        let refused = error
+            .http()
+            .is_some_and(|error| error.is_forbidden() || error.is_missing());
+        if !stream.spec.optional || !refused {
+            return Ok(false);
+        }
+        let reader = self.store.reader()?;
+        Ok(!accounts::ever_had_rows(&reader, &stream.table.name())?)
+    }
+
+    /// Applies the decision of `model/decision.rs` to a reading.
+    fn decide(
+        &self,
+        preconditions: &Preconditions,
+        stream: &Arc<StreamJob>,
+        reading: Reading,
+        duration: Duration,
+    ) -> StreamStep {
+        let plan = &reading.staged.plan;
+        let mut report = report_of(stream, &reading, duration);
+        let account = preconditions.account.hold.as_ref();
+        let name = &stream.spec.name;
+        match decision::decide(
+            name,
+            plan,
+            &self.job.guard,
+            account,
+            &preconditions.approved,
+        ) {
+            Decision::Apply(removals) => StreamStep::Ready(Box::new(Ready {
+                job: Arc::clone(stream),
+                reading,
+                removals,
+                report,
+            })),
+            Decision::Hold { why, approval } => {
+                report.record.outcome = Outcome::Held;
+                report.record.message = Some(held(&why, &reading));
+                report.hold = Some(approval);
+                StreamStep::Done(Box::new(nothing_written(report)))
+            }
+        }
+    }
+
+    async fn read_timeline(
+        &self,
+        context: &Context<'_>,
+        preconditions: &Preconditions,
+        stream: &Arc<StreamJob>,
+        started: Duration,
+    ) -> Result<StreamStep, Failure> {
+        if let Some(why) = &preconditions.account.hold {
+            let approval = decision::account_approval(&stream.spec.name, why);
+            if !preconditions.approved.contains(&approval) {
+                return Ok(StreamStep::Done(Box::new(held_unread(
+                    stream, why, approval,
+                ))));
+            }
+        }
+        let writing = self.run.map_or(Writing::Dry, Writing::Run);
+        let (guard, full) = (&self.job.guard, self.options.full);
+        let done = timeline::read(
+            context,
+            stream,
+            guard,
+            &preconditions.approved,
+            &writing,
+            full,
+        )
+        .await?;
+        let duration = self.clock.running() - started;
+        if let Some(error) = &done.failure
+            && done.applied == Applied::default()
+            && self.is_not_served(stream, error)?
+        {
+            return Ok(StreamStep::Done(Box::new(not_served(
+                stream, error, duration,
+            ))));
+        }
+        let mut report = base_report(stream, &done.facts, "by time", duration);
+        report.record.rejected = done.facts.rejects.values().sum();
+        report.rejects.extend(unreadable_cells(stream, &done.facts));
+        write_counts(&mut report.record, done.applied);
+        report.record.unchanged = done.unchanged;
+        report.park = done.failure.as_ref().and_then(Failure::park_reason);
+        report.record.attempts = done.failure.as_ref().map_or(0, Failure::attempts);
+        report.hold = done.held.as_ref().map(|(_, approval)| approval.clone());
+        report.record.outcome = timeline_outcome(&done);
+        report.record.message = timeline_message(stream, &done);
+        Ok(StreamStep::Done(Box::new(report)))
+    }
+
+    /// Applies streams in one transaction, with their checkpoints and records; nothing where rows point to rows that are not
+    /// there, and that shall be read again.
+    async fn apply(
+        &self,
+        preconditions: &Preconditions,
+        ready: Vec<Ready>,
+        dangling: DanglingRows,
+    ) -> Result<Option<Vec<StreamReport>>, Failure> {
+        let now = self.clock.now();
+        let Some(run) = self.run else {
+            let parts = ready.into_iter().map(as_planned).collect();
+            return Ok(Some(parts));
+        };
+        let (source, stamp) = (
+            self.job.source.name.clone(),
+            Stamp {
+                run,
+                now: scalar::to_canonical(now),
+            },
+        );
+        let lookups = Arc::clone(&self.job.lookups);
+        let account = preconditions.account.account.clone();
+        let together = self.job.apply == ApplyMode::Together;
+        let written = self.store.write(move |connection| {
+            let what = StoreError::sql("apply a run");
+            let transaction = connection.transaction().map_err(&what)?;
+            // Before anything is purged by our own clock.
+            if let Some(vendor_time) = ready
+                .iter()
+                .filter_map(|part| part.report.vendor_time)
+                .max()
+            {
+                purge::note_vendor_time(&transaction, vendor_time)?;
+            }
+            let mut applied = Vec::with_capacity(ready.len());
+            for part in &ready {
+                applied.push(apply(
+                    &transaction,
+                    &part.reading.staged,
+                    &stamp,
+                    part.removals,
+                )?);
+            }
+            let set: Vec<references::Part<'_>> = ready.iter().map(Ready::of_set).collect();
+            let dangle = references::newly_dangling(&transaction, &set, run)?;
+            drop(set);
+            if dangling == DanglingRows::Reread && dangle.iter().any(|counts| !counts.is_empty()) {
+                return Ok(None); // nothing is committed
+            }
+            let mut reports = Vec::with_capacity(ready.len());
+            let mut changed = Vec::new();
+            for ((part, applied), dangle) in ready.into_iter().zip(applied).zip(dangle) {
+                let Ready {
+                    job,
+                    reading,
+                    removals,
+                    mut report,
+                } = part;
+                write_counts(&mut report.record, applied);
+                add_dangling(&mut report.record, &dangle, together);
+                if applied != Applied::default() {
+                    changed.push(job.spec.name.clone());
+                }
+                if removals == Removals::All {
+                    report.record.unconfirmed = 0; // an admin has approved them
+                }
+                report.written = true;
+                checkpoints::save(&transaction, &job.table, "", &reading.checkpoint)?;
+                purge::history(&transaction, &job.table, job.history, now)?;
+                runs::record_stream(&transaction, run, &source, &report.record, &report.rejects)?;
+                reports.push(report);
+            }
+            accounts::save(&transaction, &source, &account)?;
+            if !changed.is_empty() {
+                lookups::after_rows(&transaction, &lookups, &source, &changed)?;
+            }
+            transaction.commit().map_err(&what)?;
+            Ok(Some(reports))
+        });
+        Ok(written.await?)
+    }
+
+    /// The report of a stream, also if it failed; and whether the run ends with it.
+    fn record_failure(
+        &self,
+        stream: &Arc<StreamJob>,
+        part: Result<StreamReport, Failure>,
+        started: Duration,
+        report: &mut RunReport,
+    ) -> (StreamReport, bool) {
+        let error = match part {
+            Ok(part) => return (part, false),
+            Err(error) => error,
+        };
+        if let Failure::Store(error) = &error {
+            self.store.note_fatal(error);
+        }
+        let mut failed = base_report(
+            stream,
+            &WalkFacts::default(),
+            "",
+            self.clock.running() - started,
+        );
+        failed.record.outcome = error.outcome();
+        failed.record.attempts = error.attempts();
+        failed.park = error.park_reason();
+        failed.record.message = Some(error.to_string());
+        let deferred = error
+            .http()
+            .and_then(crate::http::HttpError::deferred_until);
+        report.deferred_until = report.deferred_until.or(deferred);
+        // A mirror that is full or locked is that for every stream.
+        let is_stores =
+            matches!(&error, Failure::Store(error) if error.class() == Class::Transient);
+        let is_last = matches!(
+            failed.record.outcome,
+            Outcome::Parked | Outcome::Failed(Class::Fatal)
+        ) || deferred.is_some()
+            || is_stores;
+        (failed, is_last)
+    }
+
+    fn report_end(&self, part: &StreamReport) {
+        let (source, stream) = (self.job.source.name.clone(), part.record.stream.clone());
+        (self.progress)(Progress::End {
+            source,
+            stream,
+            outcome: part.record.outcome,
+        });
+    }
+}
