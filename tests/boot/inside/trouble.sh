@@ -25,7 +25,7 @@ a_reload_of_a_broken_file_keeps_the_old_configuration_and_shows_it() {
     cp /etc/rollbook/jobs/quick.toml good
     sed -i 's/^schedule/schedul/' /etc/rollbook/jobs/quick.toml
     systemctl reload rollbook.service
-    within 10 status_says "the configuration on disk is refused" || return 1
+    within 10 status_says "the configuration on disk was refused" || return 1
     status_says "quick.toml:3:1: " && is MainPID "$pid" && is ActiveState active || return 1
     rollbook --state /var/lib/rollbook status 2>&1 | grep -qF "quick.toml:3:1: " || return 1
     journalctl --unit=rollbook --priority=err | grep -q 'the old one stays' || return 1
