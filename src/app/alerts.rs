@@ -67,7 +67,7 @@ impl DaemonEngine {
     }
 
     async fn evaluate_job(&self, config: &AlertsConfig, entry: &Entry) -> Result<(), StoreError> {
-        let facts = self.facts(&self.app.store().reader()?, entry)?;
+        let facts = self.facts(&*self.app.store().reader()?, entry)?;
         let limits = Limits {
             failures: match entry.name.as_str() {
                 maintenance::BACKUP => BACKUP_FAILURES,
@@ -88,7 +88,7 @@ impl DaemonEngine {
         setup: &Setup,
         source: &str,
     ) -> Result<(), StoreError> {
-        let facts = self.source_facts(&self.app.store().reader()?, setup, source)?;
+        let facts = self.source_facts(&*self.app.store().reader()?, setup, source)?;
         let check = |active: &[_], now| evaluate_source(source, &facts, active, now);
         self.app
             .evaluate(config, Subject::Source(source), check)
@@ -162,7 +162,7 @@ impl App {
         evaluate: impl FnOnce(&[(AlertKind, Timestamp)], Timestamp) -> AlertPlan,
     ) -> Result<(), StoreError> {
         let (now, key) = (self.clock.now(), subject.key());
-        let before = alerts::active(&self.store().reader()?, &key)?;
+        let before = alerts::active(&*self.store().reader()?, &key)?;
         let active: Vec<(AlertKind, Timestamp)> = before
             .iter()
             .filter_map(|(kind, at)| Some((AlertKind::of(kind)?, *at)))
@@ -189,11 +189,11 @@ impl App {
     }
 
     async fn send_due(&self, config: &AlertsConfig) -> Result<Duration, StoreError> {
-        let letters = alerts::due(&self.store().reader()?, self.clock.now())?;
+        let letters = alerts::due(&*self.store().reader()?, self.clock.now())?;
         for queued in letters {
             self.deliver(config, queued).await?;
         }
-        let next = alerts::next(&self.store().reader()?)?;
+        let next = alerts::next(&*self.store().reader()?)?;
         let left = next.map_or(SignedDuration::MAX, |next| {
             next.duration_since(self.clock.now())
         });

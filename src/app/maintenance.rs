@@ -120,7 +120,7 @@ impl App {
 
     async fn purge_if_due(&self) -> Result<(), StoreError> {
         let (setup, now) = (self.setup(), self.clock.now());
-        if !purge::records_due(&self.store().reader()?, now)? {
+        if !purge::records_due(&*self.store().reader()?, now)? {
             return Ok(());
         }
         let store = &setup.config.store;

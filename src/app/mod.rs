@@ -142,7 +142,7 @@ impl App {
         let vault = Arc::new(Vault::open(beside(home), keys)?);
         let in_force = InForce::new(setup);
         jobs::fit(&store, &in_force.layout).await?;
-        targets::log_problems(&in_force.setup, &store.reader()?)?;
+        targets::log_problems(&in_force.setup, &*store.reader()?)?;
         Ok(Self {
             in_force: Mutex::new(in_force),
             runner: Runner {
@@ -180,7 +180,7 @@ impl App {
         self.vault.take_key(keys)?;
         let in_force = InForce::new(setup);
         jobs::fit(self.store(), &in_force.layout).await?;
-        targets::log_problems(&in_force.setup, &self.store().reader()?)?;
+        targets::log_problems(&in_force.setup, &*self.store().reader()?)?;
         let setup = Arc::clone(&in_force.setup);
         *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = in_force;
         self.open_sources().retain(|name, open| {

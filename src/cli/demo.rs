@@ -153,7 +153,7 @@ fn summary(app: &App) -> Result<String, Exit> {
     let mirror = app.store().path().display();
     let mut text =
         format!("\nThe mirror is {mirror}. Run the demo again to simulate another day.\n");
-    let questions = demo_questions::shown(&app.store().reader()?);
+    let questions = demo_questions::shown(&*app.store().reader()?);
     if !questions.is_empty() {
         text.push_str(&format!(
             "Query it, for example with `sqlite3 -readonly {mirror}`:\n{questions}"

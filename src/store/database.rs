@@ -6,13 +6,14 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
 
 use super::error::StoreError;
+use super::readers::{KeptReaders, ReadConnection, Readers};
 use super::table_locks::TableLocks;
 use super::writer::{Task, Writer};
 use super::{maintenance, private, schema, writer};
@@ -35,6 +36,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
+    /// Before the writer: who closes the file last empties the log, and a reader cannot.
+    readers: Arc<Readers>,
     writer: Writer,
     fatal_error: OnceLock<String>,
     locks: TableLocks,
@@ -63,6 +66,7 @@ impl Store {
             Writer::start(connection, lock).map_err(StoreError::disk(path, "start the writer"))?;
         Ok(Self {
             path: path.to_owned(),
+            readers: Arc::default(),
             writer,
             fatal_error: OnceLock::new(),
             locks: TableLocks::default(),
@@ -115,8 +119,18 @@ impl Store {
     }
 
     /// A connection that only reads.
-    pub fn reader(&self) -> Result<Connection, StoreError> {
-        reader(&self.path)
+    pub fn reader(&self) -> Result<ReadConnection, StoreError> {
+        self.readers.get(|| reader(&self.path))
+    }
+
+    /// Keeps readers open for their next use until the result is dropped.
+    pub fn keep_readers(&self) -> KeptReaders {
+        self.readers.keep()
+    }
+
+    #[cfg(test)]
+    pub(super) fn readers(&self) -> &Readers {
+        &self.readers
     }
 }
 

@@ -17,6 +17,7 @@ pub mod matches;
 mod private;
 pub mod purge;
 pub mod queries;
+pub mod readers;
 pub mod references;
 pub mod runs;
 pub mod schema;

@@ -25,6 +25,7 @@ use self::keys::{Keys, cell_of, compare_row};
 use self::new_keys::NewKeys;
 use super::database::Store;
 use super::error::StoreError;
+use super::readers::ReadConnection;
 use super::table::Table;
 use crate::model::absence::Duplicates;
 use crate::model::plan::Plan;
@@ -111,7 +112,7 @@ pub struct Feed {
 /// A reading in progress.
 pub struct Staging {
     table: Arc<Table>,
-    mirror: Connection,
+    mirror: ReadConnection,
     stage: Connection,
     live: u64,
     stamp: i64,

@@ -6,6 +6,7 @@ use crate::connector::columns::Origin;
 use crate::connector::template::Variables;
 use crate::store::StoreError;
 use crate::store::queries::{self, Reader};
+use crate::store::readers::ReadConnection;
 
 /// One item of `for_each`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,11 +27,11 @@ pub struct Item {
 pub fn items(
     job: &StreamJob,
     source: &Source,
-    mirror: impl FnOnce() -> Result<Reader, StoreError>,
+    mirror: impl FnOnce() -> Result<ReadConnection, StoreError>,
 ) -> Result<Vec<Item>, Failure> {
     match listed(job, source) {
         Some(items) => Ok(items),
-        None => rows_of_another(job, &mirror()?),
+        None => rows_of_another(job, &*mirror()?),
     }
 }
 

@@ -27,7 +27,7 @@ pub struct RunOptions {
     pub cause: Cause,
     /// Read everything, regardless of checkpoints.
     pub full: bool,
-    /// StreamRun out the plan and write nothing.
+    /// Work out the plan and write nothing.
     pub dry: bool,
 }
 
@@ -59,6 +59,7 @@ impl Runner {
             cause = options.cause.as_str(),
             "run starts"
         );
+        let readers = self.store.keep_readers();
         let mut report = tokio::select! {
             biased;
             () = stop.cancelled() => RunReport::stopped(job, run),
@@ -66,6 +67,7 @@ impl Runner {
                 report.unwrap_or_else(|_| RunReport::panicked(job, run))
             }
         };
+        drop(readers);
         if let Err(error) = self.end(job, &mut report).await {
             report = RunReport::of_store_error(job, run, &error);
         }

@@ -132,7 +132,7 @@ impl StreamRun<'_> {
     async fn preconditions(&self, budget: &RunBudget) -> Result<Preconditions, Failure> {
         let account = account::identify(&self.job.source, self.store, self.clock, budget).await?;
         let since = scalar::saturating_add(self.clock.now(), -decision::APPROVAL_TTL);
-        let approved = runs::approvals(&self.store.reader()?, &self.job.name, since)?;
+        let approved = runs::approvals(&*self.store.reader()?, &self.job.name, since)?;
         let approved = approved
             .iter()
             .flat_map(|hold| hold.split(','))

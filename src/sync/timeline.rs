@@ -77,7 +77,7 @@ pub async fn read(
         return Ok(TimelineReport::default());
     };
     let known = checkpoints::load(
-        &context.store.reader()?,
+        &*context.store.reader()?,
         &job.table,
         context.account.generation,
     )?;

@@ -11,6 +11,7 @@ use crate::model::row::{Cell, Kind, Rows};
 use crate::model::{Cause, Class, Outcome};
 use crate::store::apply::{Removals, Stamp, apply};
 use crate::store::lookups::Lookups;
+use crate::store::readers::ReadConnection;
 use crate::store::runs::{self, RunEnd, StreamRecord};
 use crate::store::tables::fit;
 use crate::store::{Absence, Ending, Size, Staging, Store, StoreError, Table, TableColumn};
@@ -67,7 +68,7 @@ impl Mirror {
         }
     }
 
-    fn reader(&self) -> Reader {
+    fn reader(&self) -> ReadConnection {
         self.store.reader().expect("a reader")
     }
 

@@ -19,6 +19,7 @@ use crate::model::percent::Percent;
 use crate::model::{History, scalar};
 use crate::store::fitting::Layout;
 use crate::store::lookups::Lookups;
+use crate::store::readers::ReadConnection;
 use crate::store::{Store, Table, TableColumn, runs, tables};
 use crate::sync::{ApplyMode, Job, Source, StreamJob};
 
@@ -38,7 +39,7 @@ pub(super) fn stream_of(list: List) -> &'static str {
 pub(super) struct Mirror {
     folder: tempfile::TempDir,
     store: Option<Arc<Store>>,
-    reader: Option<Connection>,
+    reader: Option<ReadConnection>,
     /// By the connector's text.
     specs: BTreeMap<String, BTreeMap<String, StreamSpec>>,
 }
