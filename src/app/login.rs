@@ -13,7 +13,8 @@ use crate::auth::{
 use crate::clock::Clock;
 use crate::document::suggest::advice;
 use crate::http::Timeouts;
-use crate::setup::files::{Grant, Secrets};
+use crate::model::GrantKind;
+use crate::setup::files::Secrets;
 use crate::setup::{Folders, beside};
 use crate::setup::{Setup, SourceSetup};
 use crate::store::vault::Keys;
@@ -57,7 +58,7 @@ impl Login {
         let source = find(setup, name)?;
         let auth = source.config.auth.as_ref();
         let auth = match auth {
-            Some(auth) if auth.grant == Grant::AuthorizationCode => auth,
+            Some(auth) if auth.grant == GrantKind::AuthorizationCode => auth,
             Some(auth) => return Err(LoginError::Usage(other_grant(name, source, auth.grant))),
             None => {
                 let message =
@@ -176,7 +177,7 @@ fn find<'a>(setup: &'a Setup, name: &str) -> Result<&'a SourceSetup, LoginError>
 }
 
 /// Why a source with another grant has no sign-in by browser, and what to do.
-fn other_grant(name: &str, source: &SourceSetup, grant: Grant) -> String {
+fn other_grant(name: &str, source: &SourceSetup, grant: GrantKind) -> String {
     let message = format!("{name} uses the grant `{grant}`, which needs no person");
     match &source.connector.auth.authorization_code {
         Some(_) => format!(
@@ -203,8 +204,6 @@ fn rules(
         source: name.to_owned(),
         spec: browser.spec.clone(),
         authorize_url: browser.authorize_url.clone(),
-        authorize_query: browser.authorize_query.clone(),
-        pkce: browser.pkce,
         timeouts: Timeouts::default(),
         route: route(&source.config, &folders.config)?,
     })

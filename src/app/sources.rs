@@ -1,6 +1,6 @@
 //! Builds a source's session from the connector's limits, the source's settings and its grant.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -175,8 +175,9 @@ fn choosing_settings(connector: &Connector) -> BTreeSet<&str> {
         &grants.authorization_code,
     ];
     let tokens = grants.into_iter().flatten().flat_map(|grant| {
-        let values = grant.token_query.values().chain(grant.token_form.values());
-        values.chain([&grant.token_url])
+        let rules = &grant.endpoint;
+        let maps = rules.token_query.iter().chain(&rules.token_form);
+        maps.flat_map(BTreeMap::values).chain(&rules.token_url)
     });
     let streams = connector.streams.values();
     let streams =

@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::discovery::IssuerSpec;
+use crate::model::EndpointRules;
 
 /// How a source authenticates.
 #[derive(Clone)]
@@ -42,7 +43,7 @@ pub enum Grant {
     },
     /// The refresh token of a sign-in (`rollbook login`), only from the vault.
     SignedIn {
-        /// The token endpoint. Its `scope` is empty: a refresh that requests more than was granted
+        /// The token endpoint. Its `scope` is unset: a refresh that requests more than was granted
         /// is refused (RFC 6749 6), and one without scopes keeps the granted ones.
         spec: GrantSpec,
         /// The scopes that the sign-in requests, separated by blanks.
@@ -59,53 +60,14 @@ pub struct GrantSpec {
     pub issuer: Option<IssuerSpec>,
     /// URL of the revocation endpoint (RFC 7009). `None`: from the issuer's document, if it has one.
     pub revocation_url: Option<Url>,
-    /// Query parameters of the request. No secrets: servers log URLs.
-    pub token_query: Vec<(String, String)>,
-    /// Additional members of the body.
-    pub token_form: Vec<(String, String)>,
     /// Client identifier.
     pub client_id: String,
     /// `None` for a public client.
     pub client_secret: Option<SecretString>,
-    /// How the client authenticates.
-    pub client_auth: ClientAuth,
-    /// Encoding of the body.
-    pub body: TokenBody,
-    /// The requested scopes, separated by blanks; may be empty.
-    pub scope: String,
-    /// Lifetime of a token when the response declares none.
-    pub lifetime: Option<Duration>,
-    /// Names of the response's members.
-    pub members: TokenMembers,
+    /// The endpoint's quirks, with their templates filled. `token_query` has no secrets: servers log URLs.
+    pub rules: EndpointRules,
     /// API key header sent in addition to the bearer token.
     pub api_key: Option<ApiKeySpec>,
-}
-
-/// Names of the token response's members; by default those of RFC 6749.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenMembers {
-    /// The access token.
-    pub access_token: String,
-    /// The refresh token.
-    pub refresh_token: String,
-    /// Lifetime in seconds.
-    pub expires_in: String,
-    /// Time of expiry.
-    pub expires_at: String,
-    /// The scopes that were granted.
-    pub scope: String,
-}
-
-impl Default for TokenMembers {
-    fn default() -> Self {
-        Self {
-            access_token: "access_token".into(),
-            refresh_token: "refresh_token".into(),
-            expires_in: "expires_in".into(),
-            expires_at: "expires_at".into(),
-            scope: "scope".into(),
-        }
-    }
 }
 
 /// An API key header that is sent in addition to a bearer token.
@@ -117,28 +79,6 @@ pub struct ApiKeySpec {
     pub member: Option<String>,
     /// The source's own key; takes precedence over the response's.
     pub fixed: Option<SecretString>,
-}
-
-/// How a client authenticates at the token endpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ClientAuth {
-    /// HTTP Basic, id and secret not encoded.
-    #[default]
-    Basic,
-    /// HTTP Basic, id and secret form-encoded first, as RFC 6749 2.3.1 says.
-    BasicEncoded,
-    /// `client_id` and `client_secret` in the body.
-    Post,
-}
-
-/// Encoding of a token request's body.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TokenBody {
-    /// `application/x-www-form-urlencoded` (RFC 6749).
-    #[default]
-    Form,
-    /// A JSON object.
-    Json,
 }
 
 /// What the vault keeps of a grant between two refreshes.

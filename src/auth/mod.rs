@@ -20,8 +20,7 @@ mod tests;
 
 pub use discovery::IssuerSpec;
 pub use grant::{
-    ApiKeySpec, ClientAuth, Grant, GrantSpec, GrantStore, KeptAccess, KeptGrant, SignInMark,
-    TokenBody, TokenMembers, VaultError,
+    ApiKeySpec, Grant, GrantSpec, GrantStore, KeptAccess, KeptGrant, SignInMark, VaultError,
 };
 pub use login::{Attempt, Code, Ends, Listener, LoginRules, Redirect, SIGN_IN_TIMEOUT, SignedIn};
 pub use revocation::{Revocation, revoke};

@@ -4,12 +4,11 @@
 //! even after the configuration has changed.
 
 use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 
-use super::grant::{ClientAuth, KeptGrant};
+use super::grant::KeptGrant;
 use super::rotation::ChainOrigin;
-use super::token_form::{basic, form_encoded};
+use super::token_form::authenticated;
 use super::token_manager::TokenRules;
 use super::token_request::Endpoint;
 use super::token_source::TokenSource;
@@ -17,6 +16,7 @@ use crate::clock::Clock;
 use crate::http::classify::is_transient;
 use crate::http::error::{HttpError, Kind};
 use crate::http::rules::must_be_safe;
+use crate::model::TokenBody;
 
 /// The result of a revocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,41 +79,13 @@ impl Endpoint {
             }
             (refresh, _) => (refresh, "refresh_token"),
         };
-        let form = [("token", token.expose_secret()), ("token_type_hint", hint)];
-        let (headers, content) = self.authenticated_form(&form)?;
+        let form = vec![("token", token.expose_secret()), ("token_type_hint", hint)];
+        let (headers, content) = authenticated(&self.spec, form, TokenBody::Form)?;
         let (status, ..) = self.send(url, headers, content).await?;
         match status {
             200..=299 => Ok(()),
             status if is_transient(status) => Err(Kind::Unavailable(status, None)),
             status => Err(Kind::HttpStatus(status)),
         }
-    }
-
-    /// A form with the client authentication of the token requests.
-    fn authenticated_form(&self, form: &[(&str, &str)]) -> Result<(HeaderMap, Vec<u8>), Kind> {
-        let (id, secret) = (&self.spec.client_id, &self.spec.client_secret);
-        let mut headers = HeaderMap::new();
-        let mut form = form.to_vec();
-        match (self.spec.client_auth, secret) {
-            (ClientAuth::Basic, Some(secret)) => {
-                headers.insert(AUTHORIZATION, basic(id, secret)?);
-            }
-            (ClientAuth::BasicEncoded, Some(secret)) => {
-                let secret = SecretString::from(form_encoded(secret.expose_secret()));
-                headers.insert(AUTHORIZATION, basic(&form_encoded(id), &secret)?);
-            }
-            (ClientAuth::Post, Some(secret)) => {
-                form.push(("client_id", id));
-                form.push(("client_secret", secret.expose_secret()));
-            }
-            (_, None) => form.push(("client_id", id)),
-        }
-        let media = HeaderValue::from_static("application/x-www-form-urlencoded");
-        headers.insert(CONTENT_TYPE, media);
-        let pairs: Vec<String> = form
-            .iter()
-            .map(|(name, value)| format!("{name}={}", form_encoded(value)))
-            .collect();
-        Ok((headers, pairs.join("&").into_bytes()))
     }
 }

@@ -11,7 +11,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::grant::{GrantStore, KeptAccess, KeptGrant, SignInMark, VaultError};
 use super::token_manager::last_use;
-use super::token_request::{Endpoint, Token, TokenRequest};
+use super::token_request::{Endpoint, TokenRequest};
+use super::token_response::Token;
 use crate::clock::Clock;
 use crate::http::blocking::blocking;
 use crate::http::error::{Failure, Kind};

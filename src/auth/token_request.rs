@@ -1,36 +1,15 @@
-//! One POST to a token endpoint.
-//!
-//! The `oauth2` crate writes the standard request and reads the standard response; the adapter between
-//! it and our client adapts both to the vendor: parameters in the query, a JSON body, Basic
-//! without encoding, a response that deviates from the standard. Follows no redirect and retries nothing.
-
-use std::borrow::Cow;
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::time::Duration;
+//! One POST to a token endpoint. Follows no redirect and retries nothing.
 
 use jiff::Timestamp;
-use oauth2::basic::{
-    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
-    BasicTokenType,
-};
-use oauth2::{
-    AsyncHttpClient, AuthType, AuthorizationCode, Client, ClientId, ClientSecret, EndpointNotSet,
-    EndpointSet, ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeVerifier, RedirectUrl,
-    RefreshToken, RequestTokenError, ResourceOwnerPassword, ResourceOwnerUsername, Scope,
-    StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
-};
 use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use reqwest::header::{AUTHORIZATION, HeaderMap};
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::discovery::Discovery;
-use super::grant::{ClientAuth, GrantSpec, TokenBody};
-use super::token_form::{basic, form_to_json};
+use super::grant::GrantSpec;
+use super::token_form::authenticated;
 use super::token_refusal::refusal;
-use super::token_response::{Expected, standard};
+use super::token_response::{self, Expected, Token};
 use crate::clock::Clock;
 use crate::http::access;
 use crate::http::body::{self, Oversized};
@@ -66,22 +45,36 @@ pub(super) struct CodeRequest<'a> {
     pub redirect: &'a str,
 }
 
-/// The tokens of a response.
-#[derive(Clone)]
-pub(super) struct Token {
-    pub access: SecretString,
-    pub refresh: Option<SecretString>,
-    /// `None`: use it until it is refused.
-    pub life: Option<Duration>,
-    /// Its age; zero unless another process requested it.
-    pub age: Duration,
-    pub key: Option<SecretString>,
-    /// The granted scopes; `None` where the response declares none.
-    pub scope: Option<Vec<String>>,
-    /// OpenID Connect id token.
-    pub id_token: Option<SecretString>,
-    /// When the response was made, by the server's clock if it sends `Date`.
-    pub made: Timestamp,
+impl<'a> TokenRequest<'a> {
+    /// The parameters of RFC 6749 4.1.3, 4.3.2, 4.4.2 or 6.
+    fn form(&self, scope: &'a str) -> Vec<(&'a str, &'a str)> {
+        let mut form = match *self {
+            Self::Client => vec![("grant_type", "client_credentials")],
+            Self::Password(name, password) => vec![
+                ("grant_type", "password"),
+                ("username", name),
+                ("password", password.expose_secret()),
+            ],
+            Self::Refresh(token) => vec![
+                ("grant_type", "refresh_token"),
+                ("refresh_token", token.expose_secret()),
+            ],
+            Self::Code(CodeRequest { code, redirect, .. }) => vec![
+                ("grant_type", "authorization_code"),
+                ("code", code.expose_secret()),
+                ("redirect_uri", redirect),
+            ],
+        };
+        match self {
+            // The authorization request contained the scopes.
+            Self::Code(CodeRequest { verifier, .. }) => {
+                form.extend(verifier.map(|verifier| ("code_verifier", verifier.expose_secret())));
+            }
+            _ if scope.is_empty() => {}
+            _ => form.push(("scope", scope)),
+        }
+        form
+    }
 }
 
 /// A token endpoint with its client.
@@ -91,75 +84,6 @@ pub(super) struct Endpoint {
     discovery: Option<Discovery>,
     client: reqwest::Client,
     timeouts: Timeouts,
-}
-
-type Oauth = Client<
-    BasicErrorResponse,
-    StandardTokenResponse<ExtraFields, BasicTokenType>,
-    BasicTokenIntrospectionResponse,
-    StandardRevocableToken,
-    BasicRevocationErrorResponse,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointSet,
->;
-
-/// The members that `token_response.rs` adds.
-#[derive(Serialize, Deserialize)]
-struct ExtraFields {
-    life_ms: Option<u64>,
-    key: Option<String>,
-    id_token: Option<String>,
-    made_ms: Option<i64>,
-}
-
-impl ExtraTokenFields for ExtraFields {}
-
-impl fmt::Debug for ExtraFields {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Ours")
-    }
-}
-
-/// Passes our error through the `oauth2` crate.
-#[derive(Debug)]
-struct AdapterError(Kind);
-
-impl fmt::Display for AdapterError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the token request failed")
-    }
-}
-
-impl std::error::Error for AdapterError {}
-
-/// Our HTTP client behind the `oauth2` crate's trait.
-struct Adapter<'a> {
-    endpoint: &'a Endpoint,
-    address: &'a Url,
-    now: Timestamp,
-}
-
-impl<'c> AsyncHttpClient<'c> for Adapter<'_> {
-    type Error = AdapterError;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, AdapterError>> + Send + 'c>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(async move {
-            let body = self
-                .endpoint
-                .post(request, self.address, self.now)
-                .await
-                .map_err(AdapterError)?;
-            let mut response = HttpResponse::new(body);
-            response
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            Ok(response)
-        })
-    }
 }
 
 impl Endpoint {
@@ -204,8 +128,10 @@ impl Endpoint {
         };
         let mut url =
             configured.ok_or_else(|| Kind::DocumentRefused("names no token_endpoint".into()))?;
-        if !self.spec.token_query.is_empty() {
-            url.query_pairs_mut().extend_pairs(&self.spec.token_query);
+        let query = self.spec.rules.token_query.iter().flatten();
+        let mut query = query.peekable();
+        if query.peek().is_some() {
+            url.query_pairs_mut().extend_pairs(query);
         }
         Ok(url)
     }
@@ -217,149 +143,35 @@ impl Endpoint {
         clock: &Clock,
     ) -> Result<Token, Kind> {
         let address = self.endpoint_url(clock).await?;
-        let now = clock.now();
-        let oauth = self.oauth(&address);
-        let adapter = Adapter {
-            endpoint: self,
-            address: &address,
-            now,
-        };
-        let scopes = || {
-            self.spec
-                .scope
-                .split_whitespace()
-                .map(|scope| Scope::new(scope.into()))
-        };
-        // The request types share no trait, only the names of their methods.
-        macro_rules! finish {
-            ($request:expr) => {{
-                let mut request = $request;
-                for (name, value) in &self.spec.token_form {
-                    request = request.add_extra_param(name, value);
-                }
-                request.request_async(&adapter).await
-            }};
-        }
-        let response = match request {
-            TokenRequest::Client => {
-                finish!(oauth.exchange_client_credentials().add_scopes(scopes()))
-            }
-            TokenRequest::Password(name, password) => {
-                let name = ResourceOwnerUsername::new((*name).into());
-                let password = ResourceOwnerPassword::new(password.expose_secret().into());
-                finish!(
-                    oauth
-                        .exchange_password(&name, &password)
-                        .add_scopes(scopes())
-                )
-            }
-            TokenRequest::Refresh(token) => {
-                let token = RefreshToken::new(token.expose_secret().into());
-                finish!(oauth.exchange_refresh_token(&token).add_scopes(scopes()))
-            }
-            TokenRequest::Code(exchange) => {
-                // The authorization request contained the scopes (RFC 6749 4.1.3).
-                let code = AuthorizationCode::new(exchange.code.expose_secret().into());
-                let redirect = RedirectUrl::new(exchange.redirect.into())
-                    .map_err(|_| Kind::Setup("redirect_url is not a URL".into()))?;
-                let request = oauth
-                    .exchange_code(code)
-                    .set_redirect_uri(Cow::Owned(redirect));
-                match exchange.verifier {
-                    Some(verifier) => {
-                        let verifier = PkceCodeVerifier::new(verifier.expose_secret().into());
-                        finish!(request.set_pkce_verifier(verifier))
-                    }
-                    None => finish!(request),
-                }
-            }
-        };
-        let response = response.map_err(|error| match error {
-            RequestTokenError::Request(AdapterError(kind)) => kind,
-            // Its texts contain the whole response; the adapter passes only valid ones anyway.
-            _ => Kind::UnexpectedResponse(200, "the token response is not valid".into()),
-        })?;
-        let extra = response.extra_fields();
-        Ok(Token {
-            access: response.access_token().secret().as_str().into(),
-            refresh: response
-                .refresh_token()
-                .map(|token| token.secret().as_str().into()),
-            life: extra.life_ms.map(Duration::from_millis),
-            age: Duration::ZERO,
-            key: extra.key.as_deref().map(SecretString::from),
-            id_token: extra.id_token.as_deref().map(SecretString::from),
-            made: extra
-                .made_ms
-                .and_then(|millis| Timestamp::from_millisecond(millis).ok())
-                .unwrap_or(now),
-            scope: response.scopes().map(|scopes| {
-                let texts = scopes.iter().map(|scope| scope.to_string());
-                texts.filter(|scope| !scope.is_empty()).collect()
-            }),
-        })
-    }
-
-    fn oauth(&self, address: &Url) -> Oauth {
-        let auth = match self.spec.client_auth {
-            ClientAuth::Post => AuthType::RequestBody,
-            ClientAuth::Basic | ClientAuth::BasicEncoded => AuthType::BasicAuth,
-        };
-        let client = Client::new(ClientId::new(self.spec.client_id.clone()))
-            .set_token_uri(TokenUrl::from_url(address.clone()))
-            .set_auth_type(auth);
-        match &self.spec.client_secret {
-            Some(secret) => {
-                client.set_client_secret(ClientSecret::new(secret.expose_secret().into()))
-            }
-            None => client,
-        }
-    }
-
-    /// Adapts the request, sends it, and converts the response to the standard form.
-    async fn post(
-        &self,
-        request: HttpRequest,
-        address: &Url,
-        now: Timestamp,
-    ) -> Result<Vec<u8>, Kind> {
-        let (mut parts, mut content) = request.into_parts();
-        if self.spec.body == TokenBody::Json {
-            content = form_to_json(&content);
-            parts
-                .headers
-                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        if let (ClientAuth::Basic, Some(secret)) = (self.spec.client_auth, &self.spec.client_secret)
-        {
-            parts
-                .headers
-                .insert(AUTHORIZATION, basic(&self.spec.client_id, secret)?);
-        }
-        let (status, headers, body) = self.send(address, parts.headers, content).await?;
+        let (now, rules) = (clock.now(), &self.spec.rules);
+        let scope = rules.scopes().join(" ");
+        let mut form = request.form(&scope);
+        let further = rules.token_form.iter().flatten();
+        form.extend(further.map(|(name, value)| (name.as_str(), value.as_str())));
+        let (headers, content) = authenticated(&self.spec, form, rules.body.unwrap_or_default())?;
+        let (status, headers, body) = self.send(&address, headers, content).await?;
         if !(200..300).contains(&status) {
             let target = headers.get("location").and_then(|to| address.join(to).ok());
             let body = body.unwrap_or_default();
             return Err(refusal(status, &headers, &body, target.as_ref(), now));
         }
-        let expected = Expected {
-            lifetime: self.spec.lifetime,
-            members: &self.spec.members,
-            key_member: self
-                .spec
-                .api_key
-                .as_ref()
-                .and_then(|key| key.member.as_deref()),
-            now: headers.date().unwrap_or(now),
-        };
         // The advice of `TooLarge`, smaller pages, does not apply.
         let body = body.map_err(|kind| match kind {
             Kind::TooLarge(_) => Kind::UnexpectedResponse(status, TOO_LARGE.into()),
             kind => kind,
         })?;
-        standard(&body, &expected)
-            .map(|response| response.to_string().into_bytes())
+        token_response::read(&body, &self.expected(headers.date().unwrap_or(now)))
             .map_err(|reason| Kind::UnexpectedResponse(status, reason))
+    }
+
+    fn expected(&self, now: Timestamp) -> Expected<'_> {
+        let key = self.spec.api_key.as_ref();
+        Expected {
+            lifetime: self.spec.rules.lifetime.map(|lifetime| lifetime.0),
+            members: &self.spec.rules.members,
+            key_member: key.and_then(|key| key.member.as_deref()),
+            now,
+        }
     }
 
     /// Sends a POST, once, and reads the response.

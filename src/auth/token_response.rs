@@ -1,4 +1,4 @@
-//! Converts a token endpoint's response to the standard form (RFC 6749 5.1).
+//! The tokens of a token endpoint's response (RFC 6749 5.1), also of one that deviates from the standard.
 //!
 //! Vendors send `expires_in` as a string, omit `token_type` or prepend a byte order mark. Pure: errors never
 //! contain text of the response.
@@ -6,15 +6,35 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use secrecy::SecretString;
+use serde_json::{Map, Value};
 
-use super::grant::TokenMembers;
+use super::scopes;
+use crate::model::TokenMembers;
 
 /// A longer lifetime is a mistake, such as milliseconds in place of seconds.
 const LONGEST_LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// An epoch number above this is in milliseconds (wisenet.md 2.4).
 const MILLISECONDS_FROM: f64 = 1e11;
+
+/// The tokens of a response.
+#[derive(Clone)]
+pub(super) struct Token {
+    pub access: SecretString,
+    pub refresh: Option<SecretString>,
+    /// `None`: use it until it is refused.
+    pub life: Option<Duration>,
+    /// Its age; zero unless another process requested it.
+    pub age: Duration,
+    pub key: Option<SecretString>,
+    /// The granted scopes; `None` where the response declares none.
+    pub scope: Option<Vec<String>>,
+    /// OpenID Connect id token.
+    pub id_token: Option<SecretString>,
+    /// When the response was made, by the server's clock if it sends `Date`.
+    pub made: Timestamp,
+}
 
 /// What the connector declares about a response.
 pub(super) struct Expected<'a> {
@@ -28,8 +48,8 @@ pub(super) struct Expected<'a> {
     pub now: Timestamp,
 }
 
-/// A standard response: bearer, strings, and the additional members `life_ms`, `made_ms` and `key`.
-pub(super) fn standard(body: &[u8], expected: &Expected<'_>) -> Result<Value, String> {
+/// Reads a response: bearer tokens in whatever form the vendor returns them.
+pub(super) fn read(body: &[u8], expected: &Expected<'_>) -> Result<Token, String> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err("the token response is empty".into());
@@ -38,10 +58,10 @@ pub(super) fn standard(body: &[u8], expected: &Expected<'_>) -> Result<Value, St
         return Err("the token response is not a JSON object".into());
     };
     let members = expected.members;
-    let Some(token) = text(&response, &members.access_token) else {
+    let Some(access) = secret(&response, members.access_token()) else {
         return Err(format!(
             "the token response has no {}",
-            members.access_token
+            members.access_token()
         ));
     };
     match response.get("token_type") {
@@ -49,44 +69,33 @@ pub(super) fn standard(body: &[u8], expected: &Expected<'_>) -> Result<Value, St
         Some(Value::String(name)) if name.trim().eq_ignore_ascii_case("bearer") => {}
         Some(_) => return Err("the token response's token_type is not bearer".into()),
     }
-    let mut standard = json!({ "access_token": token, "token_type": "bearer" });
-    if let Some(token) = text(&response, &members.refresh_token) {
-        standard["refresh_token"] = token.into();
-    }
-    if let Some(scope) = response.get(&members.scope).and_then(scope) {
-        standard["scope"] = scope.into();
-    }
-    if let Some(token) = text(&response, "id_token") {
-        standard["id_token"] = token.into();
-    }
-    standard["made_ms"] = expected.now.as_millisecond().into();
-    if let Some(life) = life(&response, expected) {
-        standard["life_ms"] = u64::try_from(life.as_millis()).unwrap_or(u64::MAX).into();
-    }
-    if let Some(key) = expected
-        .key_member
-        .and_then(|member| text(&response, member))
-    {
-        standard["key"] = key.into();
-    }
-    Ok(standard)
+    Ok(Token {
+        access,
+        refresh: secret(&response, members.refresh_token()),
+        life: life(&response, expected),
+        age: Duration::ZERO,
+        key: expected
+            .key_member
+            .and_then(|member| secret(&response, member)),
+        scope: response.get(members.scope()).and_then(scopes),
+        id_token: secret(&response, "id_token"),
+        made: expected.now,
+    })
 }
 
-fn text<'a>(response: &'a Map<String, Value>, member: &str) -> Option<&'a str> {
-    response
-        .get(member)?
-        .as_str()
-        .filter(|text| !text.is_empty())
+fn secret(response: &Map<String, Value>, member: &str) -> Option<SecretString> {
+    let text = response.get(member)?.as_str()?;
+    (!text.is_empty()).then(|| text.into())
 }
 
-/// The scopes in one string, separated by blanks; some servers send a list, or separate them by commas.
-fn scope(value: &Value) -> Option<String> {
+/// The scopes; some servers send a list, or separate them by commas.
+fn scopes(value: &Value) -> Option<Vec<String>> {
     match value {
-        Value::String(text) if text.contains(' ') => Some(text.clone()),
-        Value::String(text) => Some(text.replace(',', " ")),
+        Value::String(text) if text.contains(' ') => Some(scopes::split(text)),
+        Value::String(text) => Some(scopes::split(&text.replace(',', " "))),
         Value::Array(list) => {
-            let texts: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
-            texts.map(|texts| texts.join(" "))
+            let scopes = list.iter().map(|scope| scope.as_str().map(str::to_owned));
+            scopes.collect()
         }
         _ => None,
     }
@@ -94,9 +103,9 @@ fn scope(value: &Value) -> Option<String> {
 
 /// The first plausible lifetime; `None`: use the token until it is refused.
 fn life(response: &Map<String, Value>, expected: &Expected<'_>) -> Option<Duration> {
-    let at = || until(response.get(&expected.members.expires_at)?, expected.now);
+    let at = || until(response.get(expected.members.expires_at())?, expected.now);
     let length = || {
-        let seconds = number(response.get(&expected.members.expires_in)?)?;
+        let seconds = number(response.get(expected.members.expires_in())?)?;
         Duration::try_from_secs_f64(seconds).ok()
     };
     let sane = |life: &Duration| !life.is_zero() && *life <= LONGEST_LIFE;
@@ -129,16 +138,18 @@ fn number(value: &Value) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret as _;
+
     use super::*;
 
-    fn read(body: &str, lifetime: Option<u64>) -> Result<Value, String> {
+    fn read(body: &str, lifetime: Option<u64>) -> Result<Token, String> {
         let expected = Expected {
             lifetime: lifetime.map(Duration::from_secs),
             members: &TokenMembers::default(),
             key_member: Some("api_key"),
             now: "2026-03-02T06:00:00Z".parse().expect("a time"),
         };
-        standard(body.as_bytes(), &expected)
+        super::read(body.as_bytes(), &expected)
     }
 
     #[test]
@@ -169,48 +180,45 @@ mod tests {
             ),
             (r#"{"access_token":"a","refresh_token":7}"#, None, None),
         ] {
-            let response = read(body, None).expect(body);
-            assert_eq!(response["access_token"], "a", "{body}");
-            assert_eq!(response["token_type"], "bearer", "{body}");
-            assert_eq!(
-                response.get("refresh_token").and_then(Value::as_str),
-                refresh,
-                "{body}"
-            );
-            assert_eq!(response.get("key").and_then(Value::as_str), key, "{body}");
+            let token = read(body, None).expect(body);
+            let text = |secret: &Option<SecretString>| {
+                secret
+                    .as_ref()
+                    .map(|secret| secret.expose_secret().to_owned())
+            };
+            assert_eq!(token.access.expose_secret(), "a", "{body}");
+            assert_eq!(text(&token.refresh).as_deref(), refresh, "{body}");
+            assert_eq!(text(&token.key).as_deref(), key, "{body}");
         }
     }
 
     #[test]
     fn scopes_in_every_form() {
         for (scope, expected) in [
-            (r#""a b""#, Some("a b")),
-            (r#""a,b""#, Some("a b")),
-            (r#""a,b c""#, Some("a,b c")),
-            (r#"["a","b"]"#, Some("a b")),
+            (r#""a b""#, Some("a|b")),
+            (r#""a,b""#, Some("a|b")),
+            (r#""a,b c""#, Some("a,b|c")),
+            (r#"["a","b"]"#, Some("a|b")),
             (r#""""#, Some("")),
             (r#"["a",1]"#, None),
             ("7", None),
             ("null", None),
         ] {
             let body = format!(r#"{{"access_token":"a","scope":{scope}}}"#);
-            let response = read(&body, None).expect(&body);
-            assert_eq!(
-                response.get("scope").and_then(Value::as_str),
-                expected,
-                "{scope}"
-            );
+            let token = read(&body, None).expect(&body);
+            let scopes = token.scope.map(|scopes| scopes.join("|"));
+            assert_eq!(scopes.as_deref(), expected, "{scope}");
         }
     }
 
     #[test]
     fn members_by_other_names() {
         let members = TokenMembers {
-            access_token: "token".into(),
-            refresh_token: "renewal".into(),
-            expires_in: "ttl".into(),
-            expires_at: "until".into(),
-            scope: "rights".into(),
+            access_token: Some("token".into()),
+            refresh_token: Some("renewal".into()),
+            expires_in: Some("ttl".into()),
+            expires_at: Some("until".into()),
+            scope: Some("rights".into()),
         };
         let expected = Expected {
             lifetime: None,
@@ -221,22 +229,23 @@ mod tests {
         for (body, life) in [
             (
                 r#"{"token":"a","renewal":"r","ttl":60,"access_token":"x","expires_in":5}"#,
-                60_000,
+                60,
             ),
             (
                 r#"{"token":"a","renewal":"r","until":"2026-03-02T06:02:00Z","rights":["x","y"]}"#,
-                120_000,
+                120,
             ),
         ] {
-            let response = standard(body.as_bytes(), &expected).expect(body);
-            assert_eq!(response["access_token"], "a", "{body}");
-            assert_eq!(response["refresh_token"], "r", "{body}");
-            assert_eq!(response["life_ms"], life, "{body}");
+            let token = super::read(body.as_bytes(), &expected).expect(body);
+            let refresh = token.refresh.expect("a refresh token");
+            assert_eq!(token.access.expose_secret(), "a", "{body}");
+            assert_eq!(refresh.expose_secret(), "r", "{body}");
+            assert_eq!(token.life, Some(Duration::from_secs(life)), "{body}");
         }
         let standard_names = br#"{"access_token":"a"}"#;
         assert_eq!(
-            standard(standard_names, &expected).expect_err("another name"),
-            "the token response has no token"
+            super::read(standard_names, &expected).err().as_deref(),
+            Some("the token response has no token")
         );
     }
 
@@ -255,7 +264,7 @@ mod tests {
             r#"{"access_token":"s3cret","token_type":"mac"}"#,
             r#"{"access_token":"s3cret","token_type":["s3cret"]}"#,
         ] {
-            let reason = read(body, None).expect_err(body);
+            let reason = read(body, None).err().expect(body);
             assert!(reason.starts_with("the token response"), "{reason}");
             assert!(!reason.contains("s3cret"), "{reason}");
         }
@@ -301,12 +310,9 @@ mod tests {
         ] {
             let comma = if members.is_empty() { "" } else { "," };
             let body = format!(r#"{{"access_token":"a"{comma}{members}}}"#);
-            let response = read(&body, lifetime).expect(&body);
-            assert_eq!(
-                response.get("life_ms").and_then(Value::as_u64),
-                millis,
-                "{members} {lifetime:?}"
-            );
+            let token = read(&body, lifetime).expect(&body);
+            let expected = millis.map(Duration::from_millis);
+            assert_eq!(token.life, expected, "{members} {lifetime:?}");
         }
     }
 }

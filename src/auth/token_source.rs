@@ -67,7 +67,7 @@ impl TokenSource {
             Self::SignedIn(_, wanted) => scopes::split(wanted),
             token_source => token_source
                 .endpoint()
-                .map_or_else(Vec::new, |endpoint| scopes::split(&endpoint.spec.scope)),
+                .map_or_else(Vec::new, |endpoint| endpoint.spec.rules.scopes()),
         }
     }
 }

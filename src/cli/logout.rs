@@ -5,7 +5,8 @@ use super::{out, start};
 use crate::app::{VendorRevocation, sign_out};
 use crate::clock::Clock;
 use crate::document::suggest::advice;
-use crate::setup::files::{Grant, SourceConfig};
+use crate::model::GrantKind;
+use crate::setup::files::SourceConfig;
 use crate::setup::{Folders, Overlay, Setup};
 use crate::store::vault::entries;
 
@@ -54,8 +55,8 @@ fn text(name: &str, source: Option<&SourceConfig>, revocation: &VendorRevocation
         .and_then(|source| source.auth.as_ref())
         .map(|auth| auth.grant)
     {
-        Some(Grant::AuthorizationCode) => format!("To sign in again: rollbook login {name}"),
-        Some(Grant::RefreshToken) => {
+        Some(GrantKind::AuthorizationCode) => format!("To sign in again: rollbook login {name}"),
+        Some(GrantKind::RefreshToken) => {
             "The next run uses the refresh token in the configuration; put a new one there."
                 .to_owned()
         }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::starter::{Draft, Part};
 use crate::connector::file::{Connector, Grants, Setting, Stream};
-use crate::setup::files::Grant;
+use crate::model::GrantKind;
 
 /// Placeholder for a value of the admin.
 const PLACEHOLDER: &str = "CHANGE-ME";
@@ -77,16 +77,16 @@ fn auth(name: &str, offered: &Grants) -> String {
     };
     let mut text = format!("[sources.{name}.auth]\ngrant = \"{grant}\"\n");
     let keys: &[&str] = match grant {
-        Grant::ClientCredentials => &["client_id", "client_secret"],
-        Grant::AuthorizationCode => {
+        GrantKind::ClientCredentials => &["client_id", "client_secret"],
+        GrantKind::AuthorizationCode => {
             text.push_str("# Then sign in once: rollbook login ");
             text.push_str(name);
             text.push('\n');
             &["client_id", "client_secret"]
         }
-        Grant::RefreshToken => &["client_id", "client_secret", "refresh_token"],
-        Grant::Password => &["client_id", "client_secret", "username", "password"],
-        Grant::ApiKey => &["api_key"],
+        GrantKind::RefreshToken => &["client_id", "client_secret", "refresh_token"],
+        GrantKind::Password => &["client_id", "client_secret", "username", "password"],
+        GrantKind::ApiKey => &["api_key"],
     };
     for key in keys {
         let _ = match *key {
@@ -102,19 +102,19 @@ fn auth(name: &str, offered: &Grants) -> String {
 }
 
 /// The grants that a connector offers, in order of least manual work.
-fn offered_grants(offered: &Grants) -> Vec<Grant> {
+fn offered_grants(offered: &Grants) -> Vec<GrantKind> {
     [
         (
             offered.client_credentials.is_some(),
-            Grant::ClientCredentials,
+            GrantKind::ClientCredentials,
         ),
         (
             offered.authorization_code.is_some(),
-            Grant::AuthorizationCode,
+            GrantKind::AuthorizationCode,
         ),
-        (offered.refresh_token.is_some(), Grant::RefreshToken),
-        (offered.api_key.is_some(), Grant::ApiKey),
-        (offered.password.is_some(), Grant::Password),
+        (offered.refresh_token.is_some(), GrantKind::RefreshToken),
+        (offered.api_key.is_some(), GrantKind::ApiKey),
+        (offered.password.is_some(), GrantKind::Password),
     ]
     .into_iter()
     .filter_map(|(is_offered, grant)| is_offered.then_some(grant))

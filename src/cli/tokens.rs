@@ -11,8 +11,9 @@ use super::{out, start, table};
 use crate::app::{ParkedJobNeeds, keys, parked_job_needs};
 use crate::clock::Clock;
 use crate::document::suggest::joined;
+use crate::model::GrantKind;
 use crate::model::{scalar, sign_in};
-use crate::setup::files::{Auth, Grant};
+use crate::setup::files::Auth;
 use crate::setup::{Folders, Overlay, Setup};
 use crate::store::vault::{Keys, VaultEntry, entries};
 use crate::store::{queries, runs};
@@ -161,9 +162,9 @@ fn line(source: &str, auth: Option<&Auth>, kept: VaultEntry, keys: &Keys) -> Lin
 /// Whether a person must act before there is a first token.
 fn needs_sign_in(auth: &Auth) -> bool {
     match auth.grant {
-        Grant::AuthorizationCode => true,
-        Grant::RefreshToken => auth.refresh_token.is_none(),
-        Grant::ClientCredentials | Grant::Password | Grant::ApiKey => false,
+        GrantKind::AuthorizationCode => true,
+        GrantKind::RefreshToken => auth.refresh_token.is_none(),
+        GrantKind::ClientCredentials | GrantKind::Password | GrantKind::ApiKey => false,
     }
 }
 

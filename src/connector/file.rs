@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use super::combos::{ComboRules, Combos};
+use crate::model::EndpointRules;
 
 /// All that is known of one vendor's API.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -129,95 +130,15 @@ pub struct Grants {
     pub api_key: Option<ApiKeyRules>,
 }
 
-/// The quirks of one grant.
+/// The token endpoint of one grant.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(extend("additionalProperties" = false))]
 pub struct GrantRules {
-    /// Template of the token endpoint's address. May be left out, or empty, where `issuer` leads to it.
-    #[serde(default)]
-    pub token_url: String,
-    /// Template of the issuer, exactly as in its metadata document. The document provides endpoints that no key here
-    /// sets. Without an issuer, or with an empty one, no document is read.
-    pub issuer: Option<String>,
-    /// Template of the address of the issuer's document, where it is not at the standards' positions.
-    pub metadata_url: Option<String>,
-    /// Templates of further allowed origins of the issuer's endpoints, such as `"https://login.example"`.
-    #[serde(default)]
-    pub allow_origins: Vec<String>,
-    /// Template of the address where a browser starts (authorization code only).
-    pub authorize_url: Option<String>,
-    /// Further parameters of that address; the values are templates.
-    #[serde(default)]
-    pub authorize_query: BTreeMap<String, String>,
-    /// Template of the address that the browser is sent back to, exactly as it is registered at the vendor.
-    /// Without one, or empty: a free port of loopback.
-    pub redirect_url: Option<String>,
-    /// Whether the sign-in uses PKCE (RFC 7636). Default true; false only for a vendor that refuses the parameter.
-    pub pkce: Option<bool>,
-    /// Query parameters of the token request; the values are templates.
-    #[serde(default)]
-    pub token_query: BTreeMap<String, String>,
-    /// Further members of the token request's body; the values are templates.
-    #[serde(default)]
-    pub token_form: BTreeMap<String, String>,
-    /// Template of the revocation endpoint (RFC 7009), if the issuer's document does not contain it.
-    pub revocation_url: Option<String>,
-    /// How the client proves itself.
-    #[serde(default)]
-    pub client_auth: ClientAuth,
-    /// The token request's body.
-    #[serde(default)]
-    pub body: TokenBody,
-    /// Template of the requested scopes, separated by spaces; empty requests none.
-    #[serde(default)]
-    pub scope: String,
-    /// The lifetime of a token if the response does not state it, such as `"180s"`.
-    pub lifetime: Option<String>,
-    /// Names of the token answer's members, where they are not the standard's.
-    #[serde(default)]
-    pub members: TokenMembers,
+    /// The endpoint and its quirks.
+    #[serde(flatten)]
+    pub endpoint: EndpointRules,
     /// A key that is sent in addition to the bearer token.
     pub api_key: Option<ApiKeyRules>,
-}
-
-/// Names of the token answer's members; a key that is missing means the member of the same name.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TokenMembers {
-    /// The access token.
-    pub access_token: Option<String>,
-    /// The refresh token.
-    pub refresh_token: Option<String>,
-    /// The life in seconds.
-    pub expires_in: Option<String>,
-    /// The time of its end: RFC 3339, or seconds or milliseconds since 1970.
-    pub expires_at: Option<String>,
-    /// The scopes that were granted.
-    pub scope: Option<String>,
-}
-
-/// How a client proves itself at the token endpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ClientAuth {
-    /// HTTP Basic, id and secret as they are.
-    #[default]
-    Basic,
-    /// HTTP Basic, id and secret form-encoded first (RFC 6749 2.3.1).
-    BasicEncoded,
-    /// `client_id` and `client_secret` in the body.
-    Post,
-}
-
-/// The form of a token request's body.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TokenBody {
-    /// `application/x-www-form-urlencoded`, the standard.
-    #[default]
-    Form,
-    /// A JSON object.
-    Json,
 }
 
 /// A key in a header.

@@ -9,6 +9,7 @@ pub mod completeness;
 pub mod decision;
 pub mod duration;
 mod fingerprint;
+pub mod grant;
 pub mod guard;
 pub mod name;
 pub mod normalize;
@@ -29,6 +30,7 @@ pub use class::Class;
 pub use combo::{By, Reference};
 pub use completeness::{Completeness, Inconsistency};
 pub use duration::{History, Period};
+pub use grant::{ClientAuth, EndpointRules, GrantKind, TokenBody, TokenMembers};
 pub use name::{
     ColumnName, ConnectorName, CrosswalkName, JobName, MatchName, SourceName, StreamName,
 };

@@ -1,9 +1,9 @@
 //! The grant of a source against its connector: does the vendor offer it, and is its token endpoint known?
 
-use super::files::Grant;
 use crate::connector::file::{Connector, GrantRules, Grants};
 use crate::document::Node;
 use crate::document::suggest::listed;
+use crate::model::GrantKind;
 
 /// Below which key of the source, what is wrong, and what to do.
 type Mistake = (&'static [&'static str], String, String);
@@ -12,10 +12,10 @@ type Mistake = (&'static [&'static str], String, String);
 pub(super) fn check(name: &str, source: &Node, connector: &Connector) -> Option<Mistake> {
     let offered = &connector.auth;
     let known = || {
-        let offered = Grant::ALL
+        let offered = GrantKind::ALL
             .into_iter()
             .filter(|grant| offers(offered, *grant));
-        offered.map(Grant::as_str)
+        offered.map(GrantKind::as_str)
     };
     let Some(auth) = source.at(&["auth"]) else {
         let help = format!(
@@ -35,7 +35,7 @@ pub(super) fn check(name: &str, source: &Node, connector: &Connector) -> Option<
         ));
     }
     let is_given = |key: &str| auth.at(&[key]).is_some();
-    let lacks_endpoint = |rules: &GrantRules| rules.token_url.is_empty() && rules.issuer.is_none();
+    let lacks_endpoint = |rules: &GrantRules| !rules.endpoint.has_endpoint();
     if rules(offered, grant).is_some_and(lacks_endpoint)
         && !is_given("token_url")
         && !is_given("issuer")
@@ -48,24 +48,24 @@ pub(super) fn check(name: &str, source: &Node, connector: &Connector) -> Option<
 }
 
 /// The grant that an `auth` table names.
-pub(super) fn chosen(auth: &Node) -> Option<Grant> {
+pub(super) fn chosen(auth: &Node) -> Option<GrantKind> {
     let written = auth.at(&["grant"]).and_then(Node::text)?;
-    Grant::ALL
+    GrantKind::ALL
         .into_iter()
         .find(|grant| grant.as_str() == written)
 }
 
-fn offers(offered: &Grants, grant: Grant) -> bool {
-    rules(offered, grant).is_some() || grant == Grant::ApiKey && offered.api_key.is_some()
+fn offers(offered: &Grants, grant: GrantKind) -> bool {
+    rules(offered, grant).is_some() || grant == GrantKind::ApiKey && offered.api_key.is_some()
 }
 
 /// The connector's rules of a grant that asks a token endpoint.
-pub(super) fn rules(offered: &Grants, grant: Grant) -> Option<&GrantRules> {
+pub(super) fn rules(offered: &Grants, grant: GrantKind) -> Option<&GrantRules> {
     match grant {
-        Grant::ClientCredentials => offered.client_credentials.as_ref(),
-        Grant::Password => offered.password.as_ref(),
-        Grant::RefreshToken => offered.refresh_token.as_ref(),
-        Grant::AuthorizationCode => offered.authorization_code.as_ref(),
-        Grant::ApiKey => None,
+        GrantKind::ClientCredentials => offered.client_credentials.as_ref(),
+        GrantKind::Password => offered.password.as_ref(),
+        GrantKind::RefreshToken => offered.refresh_token.as_ref(),
+        GrantKind::AuthorizationCode => offered.authorization_code.as_ref(),
+        GrantKind::ApiKey => None,
     }
 }

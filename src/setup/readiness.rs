@@ -5,18 +5,19 @@
 use secrecy::ExposeSecret as _;
 use serde::Deserialize as _;
 
-use super::files::{Grant, SecretError, SecretRef, Secrets};
+use super::files::{SecretError, SecretRef, Secrets};
 use super::grants;
 use super::resolve::Resolution;
 use super::sources::SourceDraft;
 use crate::auth::Redirect;
 use crate::connector::builtin::EXAMPLE;
-use crate::connector::file::{Connector, GrantRules, Setting};
+use crate::connector::file::{Connector, Setting};
 use crate::connector::template;
 use crate::document::node::Kind;
 use crate::document::suggest::{listed, quoted};
 use crate::document::{FileText, Node, Problem, Problems};
 use crate::http::unusable_address;
+use crate::model::{EndpointRules, GrantKind};
 
 /// What `rollbook init` writes where only the admin knows the value.
 pub const CHANGE_ME: &str = "CHANGE-ME";
@@ -188,6 +189,7 @@ impl Addresses<'_> {
         let Some(rules) = grants::rules(&self.connector.auth, grant) else {
             return base.into_iter().collect();
         };
+        let rules = &rules.endpoint;
         let keys = keys(rules).into_iter();
         let of_grant = keys.filter_map(|(key, text)| self.of_grant(grant, key, text));
         base.into_iter()
@@ -197,14 +199,14 @@ impl Addresses<'_> {
     }
 
     /// An address of the grant: the source's own, else the connector's.
-    fn of_grant(&self, grant: Grant, key: &str, text: Option<&str>) -> Option<Problem> {
+    fn of_grant(&self, grant: GrantKind, key: &str, text: Option<&str>) -> Option<Problem> {
         match self.table.at(&["auth", key]) {
             Some(node) => self.own(key, node),
             None => self.described(&["auth", grant.as_str(), key], text?),
         }
     }
 
-    fn origins(&self, grant: Grant, rules: &GrantRules) -> Vec<Problem> {
+    fn origins(&self, grant: GrantKind, rules: &EndpointRules) -> Vec<Problem> {
         let key = "allow_origins";
         match self.table.at(&["auth", key]) {
             Some(list) => {
@@ -212,7 +214,7 @@ impl Addresses<'_> {
                 items.filter_map(|node| self.own(key, node)).collect()
             }
             None => {
-                let texts = rules.allow_origins.iter();
+                let texts = rules.allow_origins.iter().flatten();
                 let path = ["auth", grant.as_str(), key];
                 texts
                     .filter_map(|text| self.described(&path, text))
@@ -262,9 +264,9 @@ impl Addresses<'_> {
 }
 
 /// The addresses of a grant, as the connector gives them.
-fn keys(rules: &GrantRules) -> [(&'static str, Option<&str>); 6] {
+fn keys(rules: &EndpointRules) -> [(&'static str, Option<&str>); 6] {
     [
-        ("token_url", Some(rules.token_url.as_str())),
+        ("token_url", rules.token_url.as_deref()),
         ("issuer", rules.issuer.as_deref()),
         ("metadata_url", rules.metadata_url.as_deref()),
         ("revocation_url", rules.revocation_url.as_deref()),

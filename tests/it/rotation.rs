@@ -12,14 +12,14 @@ use jiff::Timestamp;
 use reqwest::Url;
 use rollbook::app::VaultStore;
 use rollbook::auth::{
-    ClientAuth, Grant, GrantSpec, GrantStore, KeptGrant, TokenBody, TokenManager, TokenMembers,
-    TokenRules, VaultError,
+    Grant, GrantSpec, GrantStore, KeptGrant, TokenManager, TokenRules, VaultError,
 };
 use rollbook::clock::{Clock, TestClock};
 use rollbook::http::{
     DayCount, Effort, ErrorWords, HttpError, PageRequest, Route, RunBudget, Session, SessionRules,
     Timeouts,
 };
+use rollbook::model::{ClientAuth, EndpointRules};
 use rollbook::store::Vault;
 use rollbook::store::vault::Keys;
 use rusqlite::Connection;
@@ -61,15 +61,12 @@ fn session(server: &Rotating, vault: Arc<dyn GrantStore>, clock: &Clock) -> Sess
         token_url: Some(address("/token")),
         issuer: None,
         revocation_url: None,
-        token_query: Vec::new(),
-        token_form: Vec::new(),
         client_id: "rollbook".into(),
         client_secret: None,
-        client_auth: ClientAuth::Post,
-        body: TokenBody::Form,
-        scope: String::new(),
-        lifetime: None,
-        members: TokenMembers::default(),
+        rules: EndpointRules {
+            client_auth: Some(ClientAuth::Post),
+            ..EndpointRules::default()
+        },
         api_key: None,
     };
     let rules = TokenRules {

@@ -1,6 +1,9 @@
 use secrecy::ExposeSecret as _;
 
 use super::*;
+use std::time::Duration;
+
+use crate::model::{ClientAuth, Period, TokenBody};
 use crate::setup::{Folders, Overlay, Setup};
 
 const VENDOR: &str = r#"
@@ -76,16 +79,15 @@ fn the_descriptions_quirks_filled_with_the_settings() {
         spec.token_url.as_ref().map_or("", |url| url.as_str()),
         "https://api.school.example/4711/token"
     );
-    assert_eq!(
-        spec.token_query,
-        [("from".to_owned(), "description".to_owned())]
-    );
-    assert_eq!(spec.client_auth, ClientAuth::Post);
-    assert_eq!(spec.lifetime, Some(Duration::from_secs(60)));
-    assert_eq!(spec.scope, "", "a refresh asks for no scope");
-    let names = [&spec.members.access_token, &spec.members.refresh_token];
+    let (rules, members) = (&spec.rules, &spec.rules.members);
+    let query = [("from".to_owned(), "description".to_owned())];
+    assert_eq!(rules.token_query, Some(query.into()));
+    assert_eq!(rules.client_auth, Some(ClientAuth::Post));
+    assert_eq!(rules.lifetime, Some(Period(Duration::from_secs(60))));
+    assert_eq!(rules.scope, None, "a refresh asks for no scope");
+    let names = [members.access_token(), members.refresh_token()];
     assert_eq!(names, ["token", "renewal"]);
-    assert_eq!(spec.members.expires_in, "expires_in");
+    assert_eq!(members.expires_in(), "expires_in");
     let key = spec.api_key.expect("a key beside");
     assert_eq!(
         (key.header.as_str(), key.member.as_deref()),
@@ -103,23 +105,23 @@ fn a_source_puts_every_quirk_right() {
          client_auth = \"basic_encoded\"\nbody = \"json\"\nlifetime = \"10m\"\n\
          members = { refresh_token = \"again\", expires_at = \"until\" }",
     );
-    let pair = |name: &str, value: &str| [(name.to_owned(), value.to_owned())];
+    let pair = |name: &str, value: &str| Some([(name.to_owned(), value.to_owned())].into());
     assert_eq!(
         spec.token_url.as_ref().map_or("", |url| url.as_str()),
         "https://api.school.example/other"
     );
-    assert_eq!(spec.token_query, pair("tenant", "4711"));
-    assert_eq!(spec.token_form, pair("a", "b"));
+    let (rules, members) = (&spec.rules, &spec.rules.members);
+    assert_eq!(rules.token_query, pair("tenant", "4711"));
+    assert_eq!(rules.token_form, pair("a", "b"));
     assert_eq!(
-        (spec.client_auth, spec.body),
-        (ClientAuth::BasicEncoded, TokenBody::Json)
+        (rules.client_auth, rules.body),
+        (Some(ClientAuth::BasicEncoded), Some(TokenBody::Json))
     );
-    assert_eq!(spec.lifetime, Some(Duration::from_secs(600)));
-    let members = spec.members;
+    assert_eq!(rules.lifetime, Some(Period(Duration::from_secs(600))));
     let names = [
-        &members.access_token,
-        &members.refresh_token,
-        &members.expires_at,
+        members.access_token(),
+        members.refresh_token(),
+        members.expires_at(),
     ];
     assert_eq!(names, ["token", "again", "until"]);
     let key = spec.api_key.expect("a key beside");

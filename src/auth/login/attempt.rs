@@ -4,23 +4,21 @@
 //! after a lost response a person signs in again.
 
 use jiff::Timestamp;
-use oauth2::{CsrfToken, PkceCodeChallenge};
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::id_token;
+use super::random::{challenge, random_text};
 use super::redirect::Redirect;
 use super::response::{Classification, Code, Expected, Issuer, classify_pasted};
 use crate::auth::grant::{GrantSpec, KeptAccess, KeptGrant, SignInMark};
 use crate::auth::scopes;
-use crate::auth::token_request::{CodeRequest, Endpoint, Token, TokenRequest};
+use crate::auth::token_request::{CodeRequest, Endpoint, TokenRequest};
+use crate::auth::token_response::Token;
 use crate::clock::Clock;
 use crate::http::client::{ClientOptions, Connections};
 use crate::http::error::{HttpError, Kind};
 use crate::http::rules::{Route, Timeouts, must_be_safe};
-
-/// Random bytes in a state: as many as in a PKCE verifier.
-const STATE_BYTES: u32 = 32;
 
 /// The only PKCE method in use.
 const S256: &str = "S256";
@@ -43,10 +41,6 @@ pub struct LoginRules {
     pub spec: GrantSpec,
     /// Authorization endpoint; https, or http on loopback. `None`: from the issuer's document.
     pub authorize_url: Option<Url>,
-    /// Additional parameters of the authorization request.
-    pub authorize_query: Vec<(String, String)>,
-    /// Whether to use PKCE (RFC 7636). `false` only for a vendor that refuses the parameter.
-    pub pkce: bool,
     /// Time limits of each step of the token request.
     pub timeouts: Timeouts,
     /// How the token request leaves the machine.
@@ -126,31 +120,30 @@ impl Attempt {
             .and_then(|found| found.pkce_methods.as_ref());
         let supports_s256 =
             methods.is_none_or(|methods| methods.iter().any(|method| method == S256));
-        if rules.pkce && !supports_s256 {
+        let uses_pkce = rules.spec.rules.pkce.unwrap_or(true);
+        if uses_pkce && !supports_s256 {
             return Err(Kind::Setup(NO_S256.into()));
         }
         let issuer = endpoint.discovery().map(|discovery| Issuer {
             name: discovery.issuer().to_owned(),
             names_itself: metadata.is_some_and(|found| found.names_itself),
         });
-        let requests_id_token = requested_scopes(&rules.spec)
-            .iter()
-            .any(|scope| scope == "openid");
+        let scopes = rules.spec.rules.scopes();
+        let requests_id_token = scopes.iter().any(|scope| scope == "openid");
         if requests_id_token && issuer.is_none() {
             return Err(Kind::Setup(NO_ISSUER.into()));
         }
-        let nonce = requests_id_token.then(random);
-        let state = random();
-        let pkce = rules.pkce.then(PkceCodeChallenge::new_random_sha256);
+        let nonce = requests_id_token.then(random_text).transpose()?;
+        let state = random_text()?;
+        let verifier = uses_pkce.then(random_text).transpose()?;
         let request = AuthorizationRequest {
             start,
             redirect: &redirect,
             state: &state,
             nonce: nonce.as_ref(),
-            challenge: pkce.as_ref().map(|(challenge, _)| challenge),
+            challenge: verifier.as_ref().map(challenge),
         };
-        let address = request.address(rules);
-        let verifier = pkce.map(|(_, verifier)| SecretString::from(verifier.secret().as_str()));
+        let address = request.address(&rules.spec);
         Ok(Self {
             source: rules.source.clone(),
             endpoint,
@@ -230,7 +223,7 @@ impl Attempt {
 
     fn signed_in(&self, token: Token, at: Timestamp) -> SignedIn {
         let spec = &self.endpoint.spec;
-        let requested_scopes = requested_scopes(spec);
+        let requested_scopes = spec.rules.scopes();
         let missing = scopes::missing(
             &requested_scopes,
             token.scope.as_deref(),
@@ -282,42 +275,35 @@ struct AuthorizationRequest<'a> {
     redirect: &'a Redirect,
     state: &'a SecretString,
     nonce: Option<&'a SecretString>,
-    challenge: Option<&'a PkceCodeChallenge>,
+    challenge: Option<String>,
 }
 
 impl AuthorizationRequest<'_> {
     /// RFC 6749 4.1.1, RFC 7636 4.3, OpenID Connect Core 3.1.2.1.
-    fn address(&self, rules: &LoginRules) -> Url {
+    fn address(&self, spec: &GrantSpec) -> Url {
         let mut address = self.start.clone();
         let mut query = address.query_pairs_mut();
         query
             .append_pair("response_type", "code")
-            .append_pair("client_id", &rules.spec.client_id)
+            .append_pair("client_id", &spec.client_id)
             .append_pair("redirect_uri", self.redirect.as_str())
             .append_pair("state", self.state.expose_secret());
-        let scopes = requested_scopes(&rules.spec).join(" ");
+        let scopes = spec.rules.scopes().join(" ");
         if !scopes.is_empty() {
             query.append_pair("scope", &scopes);
         }
         if let Some(nonce) = self.nonce {
             query.append_pair("nonce", nonce.expose_secret());
         }
-        if let Some(challenge) = self.challenge {
+        if let Some(challenge) = &self.challenge {
             query
-                .append_pair("code_challenge", challenge.as_str())
+                .append_pair("code_challenge", challenge)
                 .append_pair("code_challenge_method", S256);
         }
-        query.extend_pairs(&rules.authorize_query);
+        query.extend_pairs(spec.rules.authorize_query.iter().flatten());
         drop(query);
         address
     }
-}
-
-fn random() -> SecretString {
-    CsrfToken::new_random_len(STATE_BYTES)
-        .secret()
-        .as_str()
-        .into()
 }
 
 fn endpoint(rules: &LoginRules) -> Result<Endpoint, Kind> {
@@ -331,10 +317,6 @@ fn endpoint(rules: &LoginRules) -> Result<Endpoint, Kind> {
 
 fn step(source: &str) -> String {
     format!("sign in to {source}")
-}
-
-fn requested_scopes(spec: &GrantSpec) -> Vec<String> {
-    scopes::split(&spec.scope)
 }
 
 /// Explains a refusal of the code; other failures stay unchanged.

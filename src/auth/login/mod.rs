@@ -8,6 +8,7 @@ mod attempt;
 mod id_token;
 mod listener;
 mod page;
+mod random;
 mod redirect;
 mod response;
 

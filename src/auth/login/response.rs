@@ -54,7 +54,7 @@ pub(super) enum Classification {
 
 /// Classifies the parameters of the redirect.
 pub(super) fn classify(query: &str, expected: &Expected) -> Classification {
-    let parameters: Vec<(String, String)> = oauth2::url::form_urlencoded::parse(query.as_bytes())
+    let parameters: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
         .into_owned()
         .collect();
     let count = |name: &str| parameters.iter().filter(|pair| pair.0 == name).count();

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use oauth2::{PkceCodeChallenge, PkceCodeVerifier};
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::response::{Classification, Expected, classify, classify_pasted};
 use super::*;
-use crate::auth::{ClientAuth, GrantSpec, TokenBody, TokenMembers};
+use crate::auth::GrantSpec;
 use crate::clock::{Clock, TestClock};
 use crate::http::{Route, Timeouts};
+use crate::model::{ClientAuth, EndpointRules};
 
 fn rules(pkce: bool) -> LoginRules {
     let url = |text: &str| Url::parse(text).expect("an address");
@@ -21,20 +21,18 @@ fn rules(pkce: bool) -> LoginRules {
             token_url: Some(url("https://auth.example/token")),
             issuer: None,
             revocation_url: None,
-            token_query: Vec::new(),
-            token_form: Vec::new(),
             client_id: "our client".into(),
             client_secret: Some("s3cret".into()),
-            client_auth: ClientAuth::Post,
-            body: TokenBody::Form,
-            scope: "a_read  b_read".into(),
-            lifetime: None,
-            members: TokenMembers::default(),
+            rules: EndpointRules {
+                client_auth: Some(ClientAuth::Post),
+                scope: Some("a_read  b_read".into()),
+                authorize_query: Some([("prompt".into(), "consent".into())].into()),
+                pkce: Some(pkce),
+                ..EndpointRules::default()
+            },
             api_key: None,
         },
         authorize_url: Some(url("https://auth.example/authorize?tenant=4711")),
-        authorize_query: vec![("prompt".into(), "consent".into())],
-        pkce,
         timeouts: Timeouts::default(),
         route: Route::default(),
     }
@@ -81,16 +79,6 @@ async fn each_url_has_every_parameter_once_and_a_new_state() {
     let without = parameters(&attempt(false).await);
     assert!(!without.contains_key("code_challenge") && without.contains_key("state"));
     assert!(!format!("{:?}", attempt(true).await.address()).contains("s3cret"));
-}
-
-/// The example of RFC 7636, appendix B: the PKCE challenge is that of the standard.
-#[test]
-fn a_proof_key_is_the_standards() {
-    let verifier = PkceCodeVerifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".into());
-    let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier);
-    let expected = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-    assert_eq!(challenge.as_str(), expected);
-    assert_eq!(challenge.method().as_str(), "S256");
 }
 
 fn expected() -> Expected {

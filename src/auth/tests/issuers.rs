@@ -19,8 +19,9 @@ fn of_issuer(server: &MockServer) -> GrantSpec {
             metadata_url: None,
             allow_origins: Vec::new(),
         }),
-        token_query: vec![("tenant".into(), "4711".into())],
-        ..spec("https://unused.example")
+        ..with(&spec("https://unused.example"), |rules| {
+            rules.token_query = Some([("tenant".into(), "4711".into())].into());
+        })
     }
 }
 

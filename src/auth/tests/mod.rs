@@ -20,3 +20,4 @@ use super::*;
 use crate::clock::TestClock;
 use crate::http::tests::*;
 use crate::http::*;
+use crate::model::{ClientAuth, TokenBody};

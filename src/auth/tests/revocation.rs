@@ -108,7 +108,7 @@ async fn the_client_authenticates_in_each_form() {
         let (server, endpoint) = server(200).await;
         let change = |spec: &mut GrantSpec| {
             spec.revocation_url = Some(endpoint.clone());
-            spec.client_auth = auth;
+            spec.rules.client_auth = Some(auth);
             if !secret {
                 spec.client_secret = None;
             }

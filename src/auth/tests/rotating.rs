@@ -66,9 +66,8 @@ impl World {
         }));
         let inside = endpoint.clone();
         let give = move |request: &Request| {
-            let form: HashMap<String, String> = oauth2::url::form_urlencoded::parse(&request.body)
-                .into_owned()
-                .collect();
+            let form: HashMap<String, String> =
+                form_urlencoded::parse(&request.body).into_owned().collect();
             inside
                 .lock()
                 .expect("no test panics in here")

@@ -16,10 +16,9 @@ async fn a_missing_scope_is_known_by_rows() {
     ] {
         let clock = monday().clock();
         let vendor = Vendor::start(token(answer), open()).await;
-        let spec = GrantSpec {
-            scope: "a_read  b_read".into(),
-            ..vendor.spec()
-        };
+        let spec = with(&vendor.spec(), |rules| {
+            rules.scope = Some("a_read  b_read".into());
+        });
         let session = vendor.session(Grant::ClientCredentials(spec), &clock);
         assert!(
             session.missing_scopes().await.is_empty(),

@@ -14,20 +14,14 @@ async fn the_request_in_each_form() {
     let spec = vendor.spec();
     let basic = "Basic c2Nob29sLWNsaWVudDpjbDFlbnQrczNjcmV0";
     let encoded = "Basic c2Nob29sLWNsaWVudDpjbDFlbnQlMkJzM2NyZXQ=";
-    let query = vec![("grant_type".into(), "client_credentials".into())];
-    let json = |spec: &GrantSpec| GrantSpec {
-        body: TokenBody::Json,
-        ..spec.clone()
-    };
-    let post = GrantSpec {
-        client_auth: ClientAuth::Post,
-        scope: "a_read  b_read".into(),
-        ..spec.clone()
-    };
-    let form = GrantSpec {
-        token_form: vec![("audience".into(), "x y".into())],
-        ..spec.clone()
-    };
+    let pairs = |name: &str, value: &str| Some([(name.into(), value.into())].into());
+    let query = pairs("grant_type", "client_credentials");
+    let json = |spec: &GrantSpec| with(spec, |rules| rules.body = Some(TokenBody::Json));
+    let post = with(&spec, |rules| {
+        rules.client_auth = Some(ClientAuth::Post);
+        rules.scope = Some("a_read  b_read".into());
+    });
+    let form = with(&spec, |rules| rules.token_form = pairs("audience", "x y"));
     let seed = Some(SecretString::from("r1!"));
     for (grant, address, authorization, body) in [
         (
@@ -37,19 +31,15 @@ async fn the_request_in_each_form() {
             "grant_type=client_credentials",
         ),
         (
-            Grant::ClientCredentials(GrantSpec {
-                client_auth: ClientAuth::BasicEncoded,
-                ..spec.clone()
-            }),
+            Grant::ClientCredentials(with(&spec, |rules| {
+                rules.client_auth = Some(ClientAuth::BasicEncoded);
+            })),
             "/token",
             Some(encoded),
             "grant_type=client_credentials",
         ),
         (
-            Grant::ClientCredentials(GrantSpec {
-                token_query: query,
-                ..spec.clone()
-            }),
+            Grant::ClientCredentials(with(&spec, |rules| rules.token_query = query)),
             "/token?grant_type=client_credentials",
             Some(basic),
             "grant_type=client_credentials",
@@ -315,10 +305,9 @@ async fn no_secret_shows_in_any_text() {
         .mount(&server)
         .await;
     let base = server.uri();
-    let spec = GrantSpec {
-        token_query: vec![("q".into(), "cl1ent+s3cret".into())],
-        ..spec(&format!("{base}/token"))
-    };
+    let spec = with(&spec(&format!("{base}/token")), |rules| {
+        rules.token_query = Some([("q".into(), "cl1ent+s3cret".into())].into());
+    });
     let key = Grant::ApiKey {
         header: "x-api-key".into(),
         key: "key0".into(),

@@ -21,6 +21,7 @@ use serde_json::Value;
 use super::*;
 use crate::auth::*;
 use crate::clock::{Clock, TestClock};
+use crate::model::EndpointRules;
 
 /// A clock that shows a Monday morning.
 pub(crate) fn monday() -> TestClock {
@@ -209,17 +210,18 @@ pub(crate) fn spec(token_url: &str) -> GrantSpec {
         token_url: Some(Url::parse(token_url).expect("an address")),
         issuer: None,
         revocation_url: None,
-        token_query: Vec::new(),
-        token_form: Vec::new(),
         client_id: "school-client".into(),
         client_secret: Some(SecretString::from("cl1ent+s3cret")),
-        client_auth: ClientAuth::Basic,
-        body: TokenBody::Form,
-        scope: String::new(),
-        lifetime: None,
-        members: TokenMembers::default(),
+        rules: EndpointRules::default(),
         api_key: None,
     }
+}
+
+/// The same endpoint with other rules.
+pub(crate) fn with(spec: &GrantSpec, change: impl FnOnce(&mut EndpointRules)) -> GrantSpec {
+    let mut spec = spec.clone();
+    change(&mut spec.rules);
+    spec
 }
 
 pub(crate) fn manager(grant: Grant, vault: &Arc<MemoryVault>, clock: &Clock) -> TokenManager {

@@ -3,25 +3,25 @@
 //! What the vendor offers is checked in `setup/grants.rs`. Works on the tree, so that other mistakes in the file do not
 //! hide these.
 
-use super::auth::Grant;
 use crate::document::node::Kind;
 use crate::document::suggest::{listed, quoted};
 use crate::document::{Location, Node, Problem, Problems};
+use crate::model::GrantKind;
 
 /// Keys that a grant requires, and keys that it may use besides its endpoint's quirks.
-fn keys(grant: Grant) -> (&'static [&'static str], &'static [&'static str]) {
+fn keys(grant: GrantKind) -> (&'static [&'static str], &'static [&'static str]) {
     match grant {
-        Grant::ClientCredentials => (&["client_id", "client_secret"], &["api_key"]),
-        Grant::Password => (
+        GrantKind::ClientCredentials => (&["client_id", "client_secret"], &["api_key"]),
+        GrantKind::Password => (
             &["username", "password"],
             &["client_id", "client_secret", "api_key"],
         ),
-        Grant::RefreshToken => (
+        GrantKind::RefreshToken => (
             &["client_id"],
             &["client_secret", "refresh_token", "api_key"],
         ),
-        Grant::AuthorizationCode => (&["client_id"], &["client_secret", "api_key"]),
-        Grant::ApiKey => (&["api_key"], &["api_key_header"]),
+        GrantKind::AuthorizationCode => (&["client_id"], &["client_secret", "api_key"]),
+        GrantKind::ApiKey => (&["api_key"], &["api_key_header"]),
     }
 }
 
@@ -55,7 +55,7 @@ const CREDENTIALS: [&str; 6] = [
     "api_key",
 ];
 
-/// Known, and no [`Grant`]: it is never used.
+/// Known, and no [`GrantKind`]: it is never used.
 const IMPLICIT: &str = "implicit";
 
 /// What is missing from a source's `auth`, and what is not used by its grant.
@@ -70,13 +70,13 @@ pub fn check(source: &Node) -> Problems {
         problems.push(implicit(location()));
         return problems;
     }
-    let Some(grant) = Grant::ALL
+    let Some(grant) = GrantKind::ALL
         .into_iter()
         .find(|grant| written == Some(grant.as_str()))
     else {
         return problems;
     };
-    if grant == Grant::Password {
+    if grant == GrantKind::Password {
         problems.push(legacy(location()));
     }
     if let Some(pkce) = auth
@@ -94,8 +94,8 @@ pub fn check(source: &Node) -> Problems {
         };
         problems.push(Problem::error(location(), message).help(format!("add `{example}`")));
     }
-    let asks_endpoint = grant != Grant::ApiKey;
-    let asks_person = grant == Grant::AuthorizationCode;
+    let asks_endpoint = grant != GrantKind::ApiKey;
+    let asks_person = grant == GrantKind::AuthorizationCode;
     for entry in auth.entries() {
         let key = entry.name.as_str();
         let has_use = needed.contains(&key)

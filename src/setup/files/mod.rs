@@ -15,7 +15,7 @@ pub mod schedule;
 pub mod secrets;
 
 pub use alerts::AlertsConfig;
-pub use auth::{Auth, ClientAuth, Grant, TokenBody, TokenMembers};
+pub use auth::Auth;
 pub use crosswalk::{CrosswalkConfig, Crosswalks, crosswalk_schema};
 pub use job::{Apply, Guard, JobConfig, Mode, StreamOptions};
 pub use load::{Config, Files, JobFile, job_schema, rollbook_schema};

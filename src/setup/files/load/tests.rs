@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::document::RenderStyle;
-use crate::setup::files::{Apply, Grant, Guard, Mode, SecretRef, SettingValue};
+use crate::model::GrantKind;
+use crate::setup::files::{Apply, Guard, Mode, SecretRef, SettingValue};
 
 const ROLLBOOK: &str = r#"
 [store]
@@ -100,7 +101,7 @@ fn everything_that_is_written_is_read() {
         Some("http://proxy.school.example:3128")
     );
     let auth = source.auth.as_ref().expect("there");
-    assert_eq!(auth.grant, Grant::ClientCredentials);
+    assert_eq!(auth.grant, GrantKind::ClientCredentials);
     assert_eq!(
         auth.client_secret,
         Some(SecretRef::Credential(
