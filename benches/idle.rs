@@ -1,8 +1,8 @@
-//! What a daemon costs while nothing is due: its memory with 200 idle jobs, and how often it wakes up.
+//! The cost of a daemon while nothing is due: its memory with 200 idle jobs, and how often it wakes up.
 //!
-//! Each job has a source of its own and is due once a year. No thread may run between the loop's naps, which
-//! last half a minute at most. `cargo bench --bench idle` looks for 75 seconds; `-- --quick`, and every run
-//! that is not `cargo bench`, is tiny and only shows that it still works. Nothing here fails for a figure.
+//! Each job has a source of its own and is due once a year. No thread may run between the loop's sleeps, which
+//! last half a minute at most. `cargo bench --bench idle` measures for 75 seconds; `-- --quick`, and every run
+//! that is not `cargo bench`, is small and only shows that it still works. Nothing here fails for a figure.
 
 #[path = "common/folder.rs"]
 mod folder;
@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use folder::{Folder, Reading};
 
-/// The longest nap of the daemon's loop, in seconds.
-const NAP: usize = 30;
+/// The longest sleep of the daemon's loop, in seconds.
+const MAX_SLEEP: usize = 30;
 
-/// The daemon, which is ended with this value.
+/// The daemon, which is killed with this value.
 struct Daemon(Child);
 
 impl Daemon {
@@ -32,13 +32,13 @@ impl Daemon {
         Self(process.expect("the daemon starts"))
     }
 
-    /// A number of its status; a daemon that has ended is a fault.
+    /// A number of its status; an ended daemon is an error.
     fn status(&self, name: &str) -> u64 {
         process::number(self.0.id(), name).expect("the daemon runs")
     }
 
-    /// How often its threads went to sleep by themselves, all together.
-    fn naps(&self) -> u64 {
+    /// How often its threads went to sleep voluntarily, in total.
+    fn sleeps(&self) -> u64 {
         let threads = format!("/proc/{}/task", self.0.id());
         std::fs::read_dir(threads)
             .expect("the daemon runs")
@@ -52,15 +52,15 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        let _ = self.0.kill(); // its folder goes too
+        let _ = self.0.kill(); // its folder is removed too
         let _ = self.0.wait();
     }
 }
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let says = |word: &str| words.iter().any(|one| one == word);
-    let quick = says("--quick") || !says("--bench");
+    let has = |word: &str| words.iter().any(|one| one == word);
+    let quick = has("--quick") || !has("--bench");
     let (jobs, seconds) = if quick { (3, 2) } else { (200, 75) };
     let folder = Folder::new();
     folder.describe(
@@ -74,26 +74,26 @@ fn main() {
         jobs,
     );
     let daemon = Daemon::start(&folder);
-    // Threads that were needed at the start end by themselves after ten seconds.
+    // Threads that were needed at the start end after ten seconds.
     std::thread::sleep(Duration::from_secs(if quick { 1 } else { 15 }));
     let resident = daemon.status("VmRSS") as f64 / 1024.0;
     let mut woken = Vec::new();
-    let mut before = daemon.naps();
+    let mut before = daemon.sleeps();
     for second in 1..=seconds {
         std::thread::sleep(Duration::from_secs(1));
-        let now = daemon.naps();
+        let now = daemon.sleeps();
         if now != before {
             woken.push((second, now.saturating_sub(before)));
         }
         before = now;
     }
-    let most = seconds / NAP + 1;
+    let most = seconds / MAX_SLEEP + 1;
     let mark = |met: bool| match (quick, met) {
         (true, _) => "",
         (false, true) => "✓",
         (false, false) => "✗ MISSED",
     };
-    println!("| {jobs} idle jobs | figure | bar |");
+    println!("| {jobs} idle jobs | figure | limit |");
     println!("| --- | --- | --- |");
     println!(
         "| memory, MiB | {resident:.1} (peak {:.1}) | {} ≤ 25 |",

@@ -1,28 +1,28 @@
-//! A configuration of rollbook in a folder of its own: sources, jobs and the state beside them.
+//! A configuration of rollbook in a folder of its own: sources, jobs and their state.
 
 use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
 
-/// The secret of every source; the server takes any.
+/// The secret of every source; the server accepts any.
 const SECRET: &str = "ROLLBOOK_BENCH_SECRET";
 
-/// Folders that vanish with the value.
+/// Folders that are removed with the value.
 pub struct Folder(TempDir);
 
 /// How the roster is read.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading<'a> {
-    /// The account: always the same, so that a mirror is read on with another list.
+    /// The base address: always the same, so that the same mirror reads another list.
     pub base_url: &'a str,
-    /// Where the list of users is, behind that.
+    /// Path of the list of users, below that.
     pub path: &'a str,
-    /// Where tokens are.
+    /// The token endpoint.
     pub token_url: &'a str,
-    /// Rows a page.
+    /// Rows per page.
     pub page: usize,
-    /// Requests under way at once.
+    /// Concurrent requests.
     pub in_flight: usize,
 }
 
@@ -41,7 +41,7 @@ impl Folder {
         std::fs::write(self.0.path().join("config").join(name), text).expect("a small file");
     }
 
-    /// Describes the vendor, and so many sources named `bench1`, `bench2` ... with a job each, due once a year.
+    /// Writes the connector, and this many sources named `bench1`, `bench2` ... with a job each, due once a year.
     pub fn describe(&self, reading: Reading<'_>, sources: usize) {
         let Reading {
             base_url,
@@ -81,7 +81,7 @@ impl Folder {
         self.0.path().join("state")
     }
 
-    /// The release binary on this configuration; the command's own words are still to come.
+    /// The release binary on this configuration, without a command.
     pub fn rollbook(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollbook"));
         command

@@ -1,7 +1,7 @@
-//! What a child process costs: CPU of all its threads, wall time, and the most memory it ever held.
+//! The cost of a child process: CPU of all its threads, wall time, and peak memory.
 //!
 //! From /proc, so without `unsafe` and without another program. The surprise: the kernel adds a child's CPU to
-//! its parent's account when the child is waited for, so two looks at our own account are exact to a
+//! its parent's account when the child is waited for, so two reads of our own account are exact to a
 //! tick of 10 ms, however many threads the child had.
 
 use std::io::Read as _;
@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 
 use crate::process;
 
-/// How often a child's memory is looked at. Its high-water mark never falls, so only what it takes in
-/// its last moments can be missed.
-const LOOK: Duration = Duration::from_millis(4);
+/// How often a child's memory is read. Its high-water mark never falls, so only its growth in the
+/// last interval can be missed.
+const POLL_INTERVAL: Duration = Duration::from_millis(4);
 
-/// Every Linux tells CPU in ticks of a hundredth of a second.
+/// Every Linux counts CPU in ticks of a hundredth of a second.
 const TICK: Duration = Duration::from_millis(10);
 
-/// What one process cost.
+/// The cost of one process.
 #[derive(Clone, Debug)]
 pub struct Cost {
     /// User and system time of all its threads.
@@ -26,7 +26,6 @@ pub struct Cost {
     pub wall: Duration,
     /// Its peak resident memory.
     pub peak_kib: u64,
-    /// What it printed.
     pub output: String,
 }
 
@@ -44,7 +43,7 @@ pub fn run(command: &mut Command) -> Cost {
         peak_kib = peak_kib.max(process::number(child.id(), "VmHWM").unwrap_or_default());
         match child.try_wait().expect("a child can be waited for") {
             Some(status) => break status,
-            None => std::thread::sleep(LOOK),
+            None => std::thread::sleep(POLL_INTERVAL),
         }
     };
     let wall = started.elapsed();
@@ -64,7 +63,7 @@ pub fn run(command: &mut Command) -> Cost {
     }
 }
 
-/// CPU that this process has used so far.
+/// CPU used by this process so far.
 pub fn own_cpu() -> Duration {
     let [user, system, ..] = account();
     TICK * (user + system)
@@ -75,11 +74,11 @@ fn cpu_of_children() -> Duration {
     TICK * (user + system)
 }
 
-/// Ticks of user and system time: ours, then those of children that were waited for.
+/// Ticks of user and system time: ours, then those of waited-for children.
 fn account() -> [u32; 4] {
     let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux has /proc");
-    // The program's name, in brackets, may hold blanks; the fields are counted from behind it.
-    let (_, fields) = stat.rsplit_once(')').expect("the name stands in brackets");
+    // The program's name, in brackets, may contain spaces; the fields are counted after it.
+    let (_, fields) = stat.rsplit_once(')').expect("the name is in brackets");
     let mut ticks = fields
         .split_whitespace()
         .skip(11)

@@ -1,6 +1,6 @@
-//! Numbers that Linux tells of a process or a thread, by their names in its status file.
+//! Numbers of a process or a thread from its status file in /proc.
 
-/// A number of /proc/PID/status; nothing when the process is removed.
+/// A number of /proc/PID/status; nothing when the process has ended.
 pub fn number(process: u32, name: &str) -> Option<u64> {
     number_in(&format!("/proc/{process}/status"), name)
 }

@@ -1,7 +1,7 @@
-//! What the same work costs at least: the pages only fetched and decoded, and the rows only inserted.
+//! The lower bound of the same work: the pages only fetched and decoded, and the rows only inserted.
 //!
-//! Both are written as one would write them without rollbook, with the same libraries. Not a part
-//! of rollbook and not using it.
+//! Both are written as one would without rollbook, with the same libraries, and do not use
+//! rollbook.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ struct Page {
     users: Vec<User>,
 }
 
-/// A user with everything that the mirror keeps of it, in values of its own.
+/// A user with every member that the mirror stores, in owned values.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct User {
@@ -54,8 +54,8 @@ struct UserId {
     identifier: String,
 }
 
-/// Fetches all pages, so many at once, and decodes each into owned values, one page after the other.
-/// Prints the rows and the bytes of text that were decoded.
+/// Fetches all pages, with this concurrency, and decodes each into owned values, one page after the other.
+/// Prints the rows and the bytes of decoded text.
 pub fn fetch(base_url: &str, people: usize, page: usize, in_flight: usize) {
     let client = reqwest::Client::builder()
         .no_proxy()
@@ -88,7 +88,7 @@ pub fn fetch(base_url: &str, people: usize, page: usize, in_flight: usize) {
 }
 
 impl User {
-    /// Every value is looked at, so that none can be left out.
+    /// Every value is read, so that none can be optimised away.
     fn bytes(&self) -> usize {
         let optional = [
             &self.given_name,
@@ -121,7 +121,7 @@ impl User {
 }
 
 /// Inserts all rows by one prepared statement in one transaction, and closes the database.
-/// Prints the CPU in milliseconds that was removed before it began, because making the rows is no part of it.
+/// Prints the CPU in milliseconds before the start, because creating the rows is not part of it.
 pub fn insert(folder: &Path, people: usize) {
     let rows: Vec<Cells> = (0..people)
         .map(|number| Cells::of(Person::new(number, people, List::Plain)))

@@ -1,11 +1,11 @@
-//! What a roster of 200,000 users costs, beside what the same work costs at least.
+//! The cost of a roster of 200,000 users, compared with a lower bound of the same work.
 //!
-//! One program in several roles: without one it measures; it starts itself again as the vendor's
-//! server and as the two floors, and rollbook's own binary as what is measured. All CPU and memory
-//! are those of whole processes. Nothing here fails for being slow: docs/performance.md says how to read it.
+//! One program in several roles: without one it measures; it starts itself as the vendor's
+//! server and as the two floors, and rollbook's own binary as the measured program. All CPU and memory
+//! are those of whole processes. Nothing here fails for being slow: docs/performance.md explains the figures.
 //!
-//! `cargo bench --bench roster` measures; `-- --quick`, and every run that is not `cargo bench`, is tiny and
-//! only shows that all of it still works.
+//! `cargo bench --bench roster` measures; `-- --quick`, and every run that is not `cargo bench`, is small and
+//! only shows that it still works.
 
 #[path = "../common/folder.rs"]
 mod folder;
@@ -26,12 +26,12 @@ use std::time::Duration;
 
 use folder::{Folder, Reading};
 use measure::Cost;
-use table::{Bar, Line};
+use table::{Limit, Line};
 
-/// Requests under way at once, in every measurement.
+/// Concurrent requests, in every measurement.
 const IN_FLIGHT: usize = 8;
 
-/// How much is measured.
+/// The size of a measurement.
 struct Size {
     people: usize,
     page: usize,
@@ -82,12 +82,12 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 fn role(words: &[&str]) -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("this program's own place"));
+    let mut command = Command::new(std::env::current_exe().expect("this program's path"));
     command.args(words);
     command
 }
 
-/// The server's process, which ends with this value.
+/// The server's process, which is killed with this value.
 struct Server {
     process: Child,
     address: String,
@@ -102,7 +102,7 @@ impl Server {
         let mut address = String::new();
         BufReader::new(process.stdout.take().expect("its output was piped"))
             .read_line(&mut address)
-            .expect("it says where it is");
+            .expect("its address");
         Self {
             process,
             address: format!("http://{}", address.trim()),
@@ -112,27 +112,27 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.process.kill(); // it has nothing to lose
+        let _ = self.process.kill(); // it has no state
         let _ = self.process.wait();
     }
 }
 
-/// What a run must say about its rows: new, changed, unchanged.
+/// The rows that a run must report: new, changed, unchanged.
 type Counts = (usize, usize, usize);
 
-/// Everything that one measurement needs.
-struct Bench {
+/// The inputs of a measurement.
+struct Measurement {
     size: Size,
     server: Server,
     folder: Folder,
 }
 
-impl Bench {
+impl Measurement {
     fn people(&self) -> usize {
         self.size.people
     }
 
-    /// One run of `rollbook sync` against a list; what it says about the rows must be right.
+    /// One run of `rollbook sync` on a list; its reported row counts must be right.
     fn sync(&self, list: &str, latency_ms: u64, page: usize, expected: Counts) -> Cost {
         let address = &self.server.address;
         self.folder.describe(
@@ -160,7 +160,7 @@ impl Bench {
     fn first_load(&self, latency_ms: u64, page: usize) -> Cost {
         let state = self.folder.state();
         std::fs::remove_dir_all(&state).expect("the mirror can be removed");
-        std::fs::create_dir(&state).expect("and its folder made anew");
+        std::fs::create_dir(&state).expect("and its folder created again");
         self.sync("plain", latency_ms, page, (self.people(), 0, 0))
     }
 
@@ -184,10 +184,10 @@ impl Bench {
 
     fn floor_insert(&self) -> Cost {
         let folder = tempfile::TempDir::new().expect("a temporary folder");
-        let place = folder.path().to_str().expect("a plain path");
+        let path = folder.path().to_str().expect("a plain path");
         let mut cost = measure::run(&mut role(&[
             "floor-insert",
-            place,
+            path,
             &self.people().to_string(),
         ]));
         let making: u64 = cost.output.trim().parse().expect("milliseconds");
@@ -196,7 +196,7 @@ impl Bench {
     }
 }
 
-/// What was measured of one thing: the least CPU and wall time, the most memory.
+/// The result of one measurement: the least CPU and wall time, the most memory.
 fn best(costs: &[Cost]) -> Cost {
     let least = |of: fn(&Cost) -> Duration| costs.iter().map(of).min().unwrap_or_default();
     Cost {
@@ -207,9 +207,9 @@ fn best(costs: &[Cost]) -> Cost {
     }
 }
 
-/// Measures everything, in turns, so that a busy moment of the machine does not meet one thing only.
+/// Measures everything, in turns, so that load on the machine does not affect one measurement only.
 fn measure_all(size: Size, quick: bool) {
-    let bench = Bench {
+    let bench = Measurement {
         server: Server::start(size.people),
         folder: Folder::new(),
         size,
@@ -250,37 +250,37 @@ fn measure_all(size: Size, quick: bool) {
             "first load",
             &first,
             Some(both),
-            vec![Bar::Ratio(2.0), Bar::Cpu(2.0), Bar::Peak(40)],
+            vec![Limit::Ratio(2.0), Limit::Cpu(2.0), Limit::Peak(40)],
         ),
         Line::new(
             "again, nothing changed",
             &rerun,
             Some(fetch.cpu),
-            vec![Bar::Ratio(1.5), Bar::Peak(40)],
+            vec![Limit::Ratio(1.5), Limit::Peak(40)],
         ),
         Line::new(
             "again, 1 % changed",
             &changed,
             Some(fetch.cpu),
-            vec![Bar::Peak(40)],
+            vec![Limit::Peak(40)],
         ),
         Line::new(
             "again, rows in any order",
             &shuffled,
             Some(fetch.cpu),
-            vec![Bar::Peak(40)],
+            vec![Limit::Peak(40)],
         ),
         Line::new(
             &format!("first load, {large} a page"),
             &large_pages,
             Some(both),
-            vec![Bar::Peak(80)],
+            vec![Limit::Peak(80)],
         ),
         Line::new(
             &format!("first load, {} ms a page", bench.size.latency_ms),
             &latency,
             Some(both),
-            vec![Bar::Wall(3.0), Bar::Peak(40)],
+            vec![Limit::Wall(3.0), Limit::Peak(40)],
         ),
     ];
     println!(

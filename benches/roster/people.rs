@@ -1,28 +1,28 @@
-//! The roster that is measured: invented people, the same in every run and in every role.
+//! The measured roster: invented people, the same in every run and in every role.
 //!
-//! Keys are spread like random identifiers and come in order, as the list is asked for.
+//! Keys are spread like random identifiers and sorted, in the requested order.
 
 use std::fmt::Write as _;
 
-/// Every so many rows are another version in the changed list: one in a hundred.
+/// Every hundredth row is another version in the changed list.
 const CHANGED_EVERY: usize = 100;
 
-/// Schools, among which the people are spread.
+/// Number of schools.
 const SCHOOLS: usize = 40;
 
-/// Which list is served.
+/// The served list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum List {
-    /// As it is.
+    /// The plain list.
     Plain,
     /// One row in a hundred is another version.
     Changed,
-    /// The rows of the plain list in an order that has nothing to do with their keys.
+    /// The rows of the plain list in an order unrelated to their keys.
     Shuffled,
 }
 
 impl List {
-    /// All lists, by the place that they are served at.
+    /// All lists, by their path.
     pub const ALL: [(&str, Self); 3] = [
         ("plain", Self::Plain),
         ("changed", Self::Changed),
@@ -30,12 +30,12 @@ impl List {
     ];
 }
 
-/// How many rows differ between the plain and the changed list.
+/// Number of rows that differ between the plain and the changed list.
 pub fn changed(people: usize) -> usize {
     people.div_ceil(CHANGED_EVERY)
 }
 
-/// One person, as the mirror's columns have it; what is missing there is null.
+/// One person, in the mirror's columns; missing members are null.
 pub struct Person {
     /// The key.
     pub id: String,
@@ -64,7 +64,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// The person with a number, of so many.
+    /// The person with a number, out of `people`.
     pub fn new(number: usize, people: usize, list: List) -> Self {
         const GIVEN: [&str; 8] = [
             "Anna", "Ben", "Clara", "David", "Emma", "Zoë", "Jakob", "Lina",
@@ -102,7 +102,7 @@ impl Person {
         }
     }
 
-    /// Appends the row as a server of OneRoster 1.1 writes it.
+    /// Appends the row in the form of OneRoster 1.1.
     pub fn write(&self, out: &mut String) {
         let Self {
             id,
@@ -138,7 +138,7 @@ impl Person {
     }
 }
 
-/// An identifier that looks random and rises with the number.
+/// An identifier that looks random and increases with the number.
 fn identifier(number: usize, of: usize) -> String {
     let step = u64::MAX / (of as u64 + 1);
     let mixed = (number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);

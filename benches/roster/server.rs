@@ -1,7 +1,7 @@
-//! The vendor: a list in memory, rendered before anybody asks, served over HTTP/1.1 with keep-alive.
+//! The vendor: a list in memory, rendered in advance, served over HTTP/1.1 with keep-alive.
 //!
-//! A process of its own, so that its cost is on nobody's account. The list, and how long an answer takes, stand in the
-//! address: `/LIST/MILLISECONDS/users?offset=0&limit=1000`. `/token` gives a token to everybody.
+//! A process of its own, so that its cost is not measured. The address selects the list and the latency of a
+//! response: `/LIST/MILLISECONDS/users?offset=0&limit=1000`. `/token` issues a token to every client.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::people::{List, Person};
 
-/// One list: the rows with commas between them, and where each one ends.
+/// One list: the rows separated by commas, and the end of each one.
 struct Rows {
     text: String,
     ends: Vec<usize>,
@@ -23,11 +23,11 @@ impl Rows {
             text: String::with_capacity(people * 640),
             ends: Vec::with_capacity(people),
         };
-        for place in 0..people {
-            // 7919 is a prime, so every row comes once.
+        for index in 0..people {
+            // 7919 is a prime, so every row is listed once.
             let number = match list {
-                List::Shuffled => place * 7919 % people,
-                List::Plain | List::Changed => place,
+                List::Shuffled => index * 7919 % people,
+                List::Plain | List::Changed => index,
             };
             Person::new(number, people, list).write(&mut rows.text);
             rows.ends.push(rows.text.len());
@@ -50,7 +50,7 @@ impl Rows {
     }
 }
 
-/// Serves until its parent ends it. Prints its address when it is ready.
+/// Serves until its parent kills it. Prints its address when it is ready.
 pub fn serve(people: usize) {
     let lists: Arc<Vec<(&str, Rows)>> = Arc::new(
         List::ALL
@@ -64,19 +64,19 @@ pub fn serve(people: usize) {
         loop {
             let (stream, _) = listener.accept().await.expect("a visitor");
             let lists = Arc::clone(&lists);
-            tokio::spawn(async move { converse(stream, &lists).await });
+            tokio::spawn(async move { handle(stream, &lists).await });
         }
     });
 }
 
-/// Answers requests until the visitor leaves.
-async fn converse(mut stream: TcpStream, lists: &[(&str, Rows)]) {
+/// Handles requests until the client disconnects.
+async fn handle(mut stream: TcpStream, lists: &[(&str, Rows)]) {
     let mut bytes = Vec::new();
     let mut answer = Vec::new();
-    let _ = stream.set_nodelay(true); // only about waiting
+    let _ = stream.set_nodelay(true); // only reduces latency
     while let Some(target) = next_target(&mut stream, &mut bytes).await {
         answer.clear();
-        let pause = compose(&target, lists, &mut answer);
+        let pause = respond(&target, lists, &mut answer);
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;
         }
@@ -86,7 +86,7 @@ async fn converse(mut stream: TcpStream, lists: &[(&str, Rows)]) {
     }
 }
 
-/// Reads one request with its body; gives what it asks for, nothing at the connection's end.
+/// Reads one request with its body; returns its target, nothing at the end of the connection.
 async fn next_target(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<String> {
     loop {
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -108,8 +108,8 @@ async fn next_target(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<Stri
     }
 }
 
-/// Writes the answer; says how long it is held back.
-fn compose(target: &str, lists: &[(&str, Rows)], answer: &mut Vec<u8>) -> Duration {
+/// Writes the response; returns its latency.
+fn respond(target: &str, lists: &[(&str, Rows)], answer: &mut Vec<u8>) -> Duration {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let number = |name: &str| {

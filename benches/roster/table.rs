@@ -1,12 +1,12 @@
-//! The table that a measurement ends with.
+//! The result table of a measurement.
 
 use std::time::Duration;
 
 use crate::measure::Cost;
 
-/// What a figure must not be above.
+/// The limit of a figure.
 #[derive(Clone, Copy, Debug)]
-pub enum Bar {
+pub enum Limit {
     /// CPU as a multiple of its floor.
     Ratio(f64),
     /// CPU in seconds.
@@ -17,22 +17,22 @@ pub enum Bar {
     Peak(u64),
 }
 
-/// One line: what was measured, and against what.
+/// One line: what was measured, and its limits.
 pub struct Line {
     what: String,
     cost: Cost,
     floor: Option<Duration>,
-    bars: Vec<Bar>,
+    limits: Vec<Limit>,
 }
 
 impl Line {
-    /// A line with its floor in CPU, where it has one, and its bars.
-    pub fn new(what: &str, cost: &Cost, floor: Option<Duration>, bars: Vec<Bar>) -> Self {
+    /// A line with its floor in CPU, if it has one, and its limits.
+    pub fn new(what: &str, cost: &Cost, floor: Option<Duration>, limits: Vec<Limit>) -> Self {
         Self {
             what: what.to_owned(),
             cost: cost.clone(),
             floor,
-            bars,
+            limits,
         }
     }
 
@@ -41,21 +41,21 @@ impl Line {
         Some(self.cost.cpu.as_secs_f64() / floor.as_secs_f64())
     }
 
-    fn judged(&self, bar: Bar) -> String {
-        let (text, met) = match bar {
-            Bar::Ratio(most) => (
+    fn compared(&self, limit: Limit) -> String {
+        let (text, met) = match limit {
+            Limit::Ratio(most) => (
                 format!("× ≤ {most:.1}"),
                 self.ratio().is_some_and(|ratio| ratio <= most),
             ),
-            Bar::Cpu(most) => (
+            Limit::Cpu(most) => (
                 format!("CPU ≤ {most:.0} s"),
                 self.cost.cpu.as_secs_f64() <= most,
             ),
-            Bar::Wall(most) => (
+            Limit::Wall(most) => (
                 format!("wall ≤ {most:.0} s"),
                 self.cost.wall.as_secs_f64() <= most,
             ),
-            Bar::Peak(most) => (
+            Limit::Peak(most) => (
                 format!("peak ≤ {most} MiB"),
                 self.cost.peak_kib <= most * 1024,
             ),
@@ -64,18 +64,21 @@ impl Line {
     }
 }
 
-/// Prints the lines as a table of Markdown; a tiny run is not judged, because its figures say nothing.
+/// Prints the lines as a Markdown table; a small run is not compared with the limits, because its figures mean nothing.
 pub fn print(lines: &[Line], quick: bool) {
-    println!("| what | CPU s | × floor | wall s | peak MiB | bars |");
+    println!("| what | CPU s | × floor | wall s | peak MiB | limits |");
     println!("| --- | --- | --- | --- | --- | --- |");
     for line in lines {
         let ratio = line
             .ratio()
             .map_or("–".to_owned(), |ratio| format!("{ratio:.2}"));
-        let bars: Vec<String> = if quick {
+        let limits: Vec<String> = if quick {
             Vec::new()
         } else {
-            line.bars.iter().map(|bar| line.judged(*bar)).collect()
+            line.limits
+                .iter()
+                .map(|limit| line.compared(*limit))
+                .collect()
         };
         println!(
             "| {} | {:.2} | {ratio} | {:.2} | {:.1} | {} |",
@@ -83,7 +86,7 @@ pub fn print(lines: &[Line], quick: bool) {
             line.cost.cpu.as_secs_f64(),
             line.cost.wall.as_secs_f64(),
             line.cost.peak_kib as f64 / 1024.0,
-            bars.join(", ")
+            limits.join(", ")
         );
     }
 }

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Boots a small Debian with systemd as process 1, installs the package, and proves that the service keeps its word.
+# Boots a small Debian with systemd as process 1, installs the package, and checks the service.
 #
 #   tests/boot/run.sh PACKAGE.deb
-#   tests/boot/run.sh --probe          only whether this machine can boot a container: 0, or 1 and why not
+#   tests/boot/run.sh --probe          only whether this machine can boot a container: 0, or 1 with the reason
 #
 # The container has no network but loopback; the vendors are the sandbox. It needs root, Debian, mmdebstrap and
-# systemd-nspawn; where the machine cannot do it, it says so and ends with 0, or with 1 when ROLLBOOK_BOOT=must.
+# systemd-nspawn; where the machine cannot, it prints a message and exits with 0, or with 1 when ROLLBOOK_BOOT=must.
 # The bootstrapped root is kept in $ROLLBOOK_BOOT_CACHE, else in a folder of the user's in the temporary one.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${ROLLBOOK_BOOT_CACHE:-${TMPDIR:-/tmp}/rollbook-boot-$(id -u)}
-# Longer than any of it ever takes: a boot that hangs ends here.
+# Longer than any step takes: a boot that hangs ends here.
 boot_limit=20s
 checks_limit=300s
 package=${1:-}
@@ -44,7 +44,7 @@ need_tools() {
     [ -n "$suite" ] || skip "the program was built on something else than a released Debian"
 }
 
-# A Debian with systemd and little else; made once.
+# A minimal Debian with systemd; created once.
 make_base() {
     base=$cache/$suite.tar
     [ ! -e "$base" ] || return 0
@@ -76,7 +76,7 @@ ExecStopPost=/bin/systemctl --no-block poweroff
 UNIT
     mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
     ln -sf ../boot-test.service "$root/etc/systemd/system/multi-user.target.wants/"
-    # Without systemd outside there is nobody who could make a unit for the container.
+# Without systemd on the host no unit can be created for the container.
     [ -d /run/systemd/system ] || keep_unit=(--keep-unit)
     timeout --kill-after=10s "$limit" systemd-nspawn --quiet --directory="$root" --boot --private-network \
         --register=no "${keep_unit[@]}" --machine="rollbook-boot-$$" </dev/null >"$cache/console.log" 2>&1
@@ -109,7 +109,7 @@ cp "$package" "$root/boot-test/now.deb"
 make_upgrade
 boot "/bin/bash /boot-test/checks.sh" "$checks_limit" || true
 report=$root/boot-test/report
-[ -s "$report" ] || fail "the container did not come up: $(last_line "$cache/console.log")"
+[ -s "$report" ] || fail "the container did not start: $(last_line "$cache/console.log")"
 cat "$report"
 tail -n 1 "$report" | grep -q '^[0-9]* passed, 0 failed$' || {
     tail -n 100 "$root/boot-test/journal" 2>/dev/null

@@ -1,55 +1,58 @@
-//! Eight accidents that other sync tools lose rows to, each at vendors that page differently.
+//! Eight accidents by which other sync tools lose rows, each at vendors with different paging.
 //!
-//! Every one must end with all rows, or with a run that was held or failed and says why. The
-//! program's patience is real here: a `Retry-After` of one second is one second.
+//! Every one must end with all rows, or with a held or failed run that gives the reason. Waiting
+//! times are real here: a `Retry-After` of one second is one second.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::installation::{Config, Installation};
 use crate::people::{key, user, users};
-use crate::place::{Place, Plan};
 use crate::queries;
-use crate::server::{Fault, PATIENCE, Seen, Server, Way};
+use crate::server::{Fault, LoggedRequest, Paging, Server, WAIT_LIMIT};
 
-/// Rows of the list, and rows on a page.
+/// Rows of the list, and rows per page.
 const ROWS: usize = 4_000;
 const PAGE: usize = 200;
 const PAGES: u32 = (ROWS / PAGE) as u32;
 
-/// A vendor with all rows, and a place to mirror it.
-fn begin(way: Way, plan: &Plan<'_>) -> (Server, Place) {
-    let server = Server::of_users(way, users(ROWS));
-    let place = Place::new(
+/// A vendor with all rows, and an installation to mirror it.
+fn start(paging: Paging, plan: &Config<'_>) -> (Server, Installation) {
+    let server = Server::of_users(paging, users(ROWS));
+    let installation = Installation::new(
         &server,
-        &Plan {
+        &Config {
             page: PAGE,
             ..*plan
         },
     );
-    (server, place)
+    (server, installation)
 }
 
-/// Runs a test at every kind of vendor, side by side.
-fn each_way(test: impl Fn(Way) + Sync) {
-    at_each(&[Way::TotalInHeader, Way::Silent, Way::Linked], test);
+/// Runs a test at every kind of vendor, in parallel.
+fn each_paging(test: impl Fn(Paging) + Sync) {
+    each_of(
+        &[Paging::TotalInHeader, Paging::Silent, Paging::Linked],
+        test,
+    );
 }
 
-fn at_each(ways: &[Way], test: impl Fn(Way) + Sync) {
+fn each_of(pagings: &[Paging], test: impl Fn(Paging) + Sync) {
     thread::scope(|scope| {
         let test = &test;
-        for way in ways.iter().copied() {
-            let named = thread::Builder::new().name(format!("{way:?}"));
+        for paging in pagings.iter().copied() {
+            let named = thread::Builder::new().name(format!("{paging:?}"));
             named
-                .spawn_scoped(scope, move || test(way))
+                .spawn_scoped(scope, move || test(paging))
                 .expect("a thread");
         }
     });
 }
 
 /// The mirror holds exactly the users `0..count`.
-fn holds(place: &Place, count: usize) {
-    let mirror = place.mirror();
+fn assert_users(installation: &Installation, count: usize) {
+    let mirror = installation.mirror();
     assert_eq!(queries::count(&mirror, "own_users"), count as u64);
     let ends: Vec<String> = ["min", "max"]
         .iter()
@@ -58,58 +61,57 @@ fn holds(place: &Place, count: usize) {
     assert_eq!(ends, [key(0), key(count - 1)]);
 }
 
-/// After a wish for peace nobody asked before it was over.
-fn waits_were_kept(log: &[Seen]) {
-    for (number, busy) in log
+/// No request was sent before the end of a `Retry-After`.
+fn assert_waits(log: &[LoggedRequest]) {
+    for (number, refused) in log
         .iter()
         .enumerate()
         .filter(|(_, seen)| [429, 503].contains(&seen.status))
     {
-        let next = log.get(number + 1).expect("it was asked again");
-        let pause = next.came - busy.answered;
-        assert!(
-            pause >= Duration::from_secs(1),
-            "asked again after {pause:?}"
-        );
+        let next = log.get(number + 1).expect("the retry");
+        let pause = next.received - refused.answered;
+        assert!(pause >= Duration::from_secs(1), "retried after {pause:?}");
     }
 }
 
 #[test]
-fn an_overloaded_vendor_is_waited_for() {
-    each_way(|way| {
+fn retry_after_is_respected() {
+    each_paging(|paging| {
         for (status, times) in [(503, 3), (429, 2)] {
-            let (server, place) = begin(
-                way,
-                &Plan {
+            let (server, installation) = start(
+                paging,
+                &Config {
                     in_flight: 1,
-                    ..Plan::default()
+                    ..Config::default()
                 },
             );
-            server.script(move |asked| {
+            server.script(move |request| {
                 (5..5 + times)
-                    .contains(&asked.nth)
+                    .contains(&request.nth)
                     .then_some(Fault::Status(status))
             });
-            place.sync().fine("after the vendor had its peace");
-            holds(&place, ROWS);
-            let busy = server
+            installation
+                .sync()
+                .assert_ok("after the end of its Retry-After");
+            assert_users(&installation, ROWS);
+            let refused = server
                 .log()
                 .iter()
                 .filter(|seen| seen.status == status)
                 .count();
-            assert_eq!(busy, times as usize);
-            waits_were_kept(&server.log());
+            assert_eq!(refused, times as usize);
+            assert_waits(&server.log());
         }
     });
 }
 
 #[test]
-fn a_token_that_dies_in_mid_reading_is_replaced() {
-    each_way(|way| {
-        let (server, place) = begin(way, &Plan::default());
+fn a_token_that_expires_during_a_reading_is_replaced() {
+    each_paging(|paging| {
+        let (server, installation) = start(paging, &Config::default());
         server.token_lasts(8);
-        place.sync().fine("with several tokens");
-        holds(&place, ROWS);
+        installation.sync().assert_ok("with several tokens");
+        assert_users(&installation, ROWS);
         let refused = server
             .log()
             .iter()
@@ -126,38 +128,37 @@ fn a_token_that_dies_in_mid_reading_is_replaced() {
 }
 
 #[test]
-fn a_page_that_comes_half_is_noticed() {
-    at_each(
+fn a_partial_page_is_detected() {
+    each_of(
         &[
-            Way::TotalInHeader,
-            Way::TotalInBody,
-            Way::Silent,
-            Way::Linked,
+            Paging::TotalInHeader,
+            Paging::TotalInBody,
+            Paging::Silent,
+            Paging::Linked,
         ],
-        |way| {
-            let (server, place) = begin(way, &Plan::default());
-            server.script(|asked| (asked.nth == 8).then_some(Fault::Half));
-            place.sync().fine("the other half was fetched");
-            holds(&place, ROWS);
-            assert!(
-                server.log().len() as u32 > PAGES,
-                "nothing more was asked for"
-            );
+        |paging| {
+            let (server, installation) = start(paging, &Config::default());
+            server.script(|request| (request.nth == 8).then_some(Fault::Half));
+            installation.sync().assert_ok("the other half was fetched");
+            assert_users(&installation, ROWS);
+            assert!(server.log().len() as u32 > PAGES, "no further request");
         },
     );
 }
 
 #[test]
 fn a_list_that_shrinks_to_a_tenth_is_held() {
-    each_way(|way| {
-        let (server, place) = begin(way, &Plan::default());
-        place.sync().fine("the first time");
-        let before = queries::data(&place.mirror());
+    each_paging(|paging| {
+        let (server, installation) = start(paging, &Config::default());
+        installation.sync().assert_ok("the first time");
+        let before = queries::data(&installation.mirror());
         server.edit("users", |users| users.truncate(ROWS / 10));
         for _ in 0..2 {
-            place.sync().held("3600 of 4000 rows would be removed");
+            installation
+                .sync()
+                .held("3600 of 4000 rows would be removed");
             assert_eq!(
-                queries::data(&place.mirror()),
+                queries::data(&installation.mirror()),
                 before,
                 "a held run writes no row"
             );
@@ -166,67 +167,73 @@ fn a_list_that_shrinks_to_a_tenth_is_held() {
 }
 
 #[test]
-fn a_row_with_the_newest_stamp_is_found() {
-    each_way(|way| {
-        let (server, place) = begin(
-            way,
-            &Plan {
+fn a_row_with_the_newest_change_time_is_found() {
+    each_paging(|paging| {
+        let (server, installation) = start(
+            paging,
+            &Config {
                 job: "[stream.users]\nmode = \"incremental\"\n",
-                ..Plan::default()
+                ..Config::default()
             },
         );
-        place.sync().fine("the first time");
-        server.behave();
+        installation.sync().assert_ok("the first time");
+        server.clear_faults();
         let newest = user(ROWS - 1, 1)["dateLastModified"].clone();
         server.edit("users", |users| {
-            let mut same_moment = user(ROWS, 1);
-            same_moment["dateLastModified"] = newest;
-            users.push(same_moment);
+            let mut same_time = user(ROWS, 1);
+            same_time["dateLastModified"] = newest;
+            users.push(same_time);
             users.push(user(ROWS + 1, 9));
         });
-        let asked = server.log().len();
-        let ran = place.sync().fine("with the new rows");
+        let request = server.log().len();
+        let ran = installation.sync().assert_ok("with the new rows");
         assert_eq!(ran.stream("users")["reading"], "incremental");
         assert_eq!(
             (ran.number("users", "new"), ran.number("users", "changed")),
             (2, 0)
         );
         assert!(
-            server.log()[asked..]
+            server.log()[request..]
                 .iter()
-                .filter(|seen| !seen.path.ends_with("/orgs")) // whose account it is
+                .filter(|seen| !seen.path.ends_with("/orgs")) // the account's identity
                 .all(|seen| seen.query.contains_key("filter")),
-            "only changes were asked for"
+            "only changes were requested"
         );
-        holds(&place, ROWS + 2);
+        assert_users(&installation, ROWS + 2);
     });
 }
 
 #[test]
-fn a_program_killed_in_mid_reading_leaves_nothing_half() {
-    each_way(|way| {
-        let (server, place) = begin(way, &Plan::default());
+fn a_program_killed_during_a_reading_leaves_nothing_partial() {
+    each_paging(|paging| {
+        let (server, installation) = start(paging, &Config::default());
         for (kills, versions) in [("before the first rows", 1), ("with rows in the mirror", 2)] {
             server.edit("users", |users| {
                 for number in (0..ROWS).filter(|number| number.is_multiple_of(2)) {
                     users[number] = user(number, versions);
                 }
             });
-            let before = place
+            let before = installation
                 .mirror()
                 .exists()
-                .then(|| queries::data(&place.mirror()));
-            server.script(|asked| (asked.nth == PAGES / 2).then_some(Fault::Wait));
-            let mut running = place.start(place.command(&["sync", "--json"]));
-            server.until_somebody_waits();
+                .then(|| queries::data(&installation.mirror()));
+            server.script(|request| (request.nth == PAGES / 2).then_some(Fault::Wait));
+            let mut running = installation.start(installation.command(&["sync", "--json"]));
+            server.until_a_request_is_held();
             running.kill();
             server.release();
             match before {
-                Some(before) => assert_eq!(queries::data(&place.mirror()), before, "{kills}"),
-                None => assert_eq!(queries::count(&place.mirror(), "own_users"), 0, "{kills}"),
+                Some(before) => {
+                    assert_eq!(queries::data(&installation.mirror()), before, "{kills}")
+                }
+                None => assert_eq!(
+                    queries::count(&installation.mirror(), "own_users"),
+                    0,
+                    "{kills}"
+                ),
             }
-            server.behave();
-            let ran = place.sync().fine("the run after it");
+            server.clear_faults();
+            let ran = installation.sync().assert_ok("the run after it");
             let written = ran.number("users", "new") + ran.number("users", "changed");
             assert_eq!(
                 written,
@@ -237,9 +244,9 @@ fn a_program_killed_in_mid_reading_leaves_nothing_half() {
                 },
                 "{kills}"
             );
-            holds(&place, ROWS);
+            assert_users(&installation, ROWS);
             let outcomes: Vec<String> = queries::list(
-                &place.mirror(),
+                &installation.mirror(),
                 "SELECT outcome FROM rollbook_runs ORDER BY run DESC LIMIT 2",
             );
             assert_eq!(outcomes, ["ok", "interrupted"], "{kills}");
@@ -249,28 +256,28 @@ fn a_program_killed_in_mid_reading_leaves_nothing_half() {
 
 #[test]
 fn a_reader_sees_the_old_mirror_or_the_new_one() {
-    each_way(|way| {
-        let (server, place) = begin(way, &Plan::default());
-        place.sync().fine("the first time");
+    each_paging(|paging| {
+        let (server, installation) = start(paging, &Config::default());
+        installation.sync().assert_ok("the first time");
         server.edit("users", |users| {
             for number in (0..ROWS).filter(|number| number.is_multiple_of(2)) {
                 users[number] = user(number, 2);
             }
         });
-        // The reading stands still in its middle until the reader has looked, so that it surely looks during the run.
-        server.script(|asked| (asked.nth == PAGES / 2).then_some(Fault::Wait));
-        let (looks, ended) = (AtomicU32::new(0), AtomicBool::new(false));
+        // The reading is held in its middle until the reader has queried, so that it certainly queries during the run.
+        server.script(|request| (request.nth == PAGES / 2).then_some(Fault::Wait));
+        let (queries, ended) = (AtomicU32::new(0), AtomicBool::new(false));
         let states = thread::scope(|scope| {
-            let reader = scope.spawn(|| read_until(&place, &looks, &ended));
-            let running = place.start(place.command(&["sync", "--json"]));
-            server.until_somebody_waits();
-            let (seen, started) = (looks.load(Ordering::SeqCst), Instant::now());
-            while looks.load(Ordering::SeqCst) < seen + 5 {
-                assert!(started.elapsed() < PATIENCE, "the reader does not look");
+            let reader = scope.spawn(|| read_until(&installation, &queries, &ended));
+            let running = installation.start(installation.command(&["sync", "--json"]));
+            server.until_a_request_is_held();
+            let (seen, started) = (queries.load(Ordering::SeqCst), Instant::now());
+            while queries.load(Ordering::SeqCst) < seen + 5 {
+                assert!(started.elapsed() < WAIT_LIMIT, "the reader does not query");
                 thread::yield_now();
             }
             server.release();
-            running.end().fine("with half of the rows changed");
+            running.end().assert_ok("with half of the rows changed");
             ended.store(true, Ordering::SeqCst);
             reader.join().expect("a reader")
         });
@@ -278,7 +285,7 @@ fn a_reader_sees_the_old_mirror_or_the_new_one() {
         let (old, new) = ((ROWS as u64, 0, 0), (ROWS as u64, half, half));
         assert!(
             states.iter().all(|state| *state == old || *state == new),
-            "a half state: {states:?}"
+            "a partial state: {states:?}"
         );
         assert!(
             states.contains(&old) && states.last() == Some(&new),
@@ -288,9 +295,13 @@ fn a_reader_sees_the_old_mirror_or_the_new_one() {
     });
 }
 
-/// Looks every ten milliseconds: rows, rows of the second version, rows of the history.
-fn read_until(place: &Place, looks: &AtomicU32, ended: &AtomicBool) -> Vec<(u64, u64, u64)> {
-    let connection = queries::open(&place.mirror());
+/// Queries every ten milliseconds: rows, rows of the second version, rows of the history.
+fn read_until(
+    installation: &Installation,
+    queries: &AtomicU32,
+    ended: &AtomicBool,
+) -> Vec<(u64, u64, u64)> {
+    let connection = queries::open(&installation.mirror());
     let sql = "SELECT (SELECT count(*) FROM own_users), (SELECT count(*) FROM own_users WHERE family_name LIKE '%the 2th%'), \
                (SELECT count(*) FROM own_users_history)";
     let mut states = Vec::new();
@@ -299,7 +310,7 @@ fn read_until(place: &Place, looks: &AtomicU32, ended: &AtomicBool) -> Vec<(u64,
         let state =
             connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
         states.push(state.expect("a reader is never refused"));
-        looks.fetch_add(1, Ordering::SeqCst);
+        queries.fetch_add(1, Ordering::SeqCst);
         if last {
             return states;
         }

@@ -1,4 +1,4 @@
-//! Alerts of the real daemon: once when a job fails again and again, once when it is well, and never twice after a restart.
+//! Alerts of the real daemon: one when a job fails repeatedly, one when it recovers, and no duplicate after a restart.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::installation::{Config, Installation};
 use crate::people::users;
-use crate::place::{Place, Plan};
-use crate::server::{Fault, PATIENCE, Server, Way};
+use crate::server::{Fault, Paging, Server, WAIT_LIMIT};
 
-/// An admin's webhook: answers the first `refused` requests with 503, and hands on the bodies of the others.
-pub fn hook(refused: u32) -> (String, Receiver<Value>) {
+/// An admin's webhook: refuses the first `refused` requests with 503, and passes on the bodies of the others.
+pub fn webhook(refused: u32) -> (String, Receiver<Value>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}/hook", listener.local_addr().expect("bound"));
-    let (say, heard) = mpsc::channel();
+    let (say, alerts) = mpsc::channel();
     thread::spawn(move || {
         for number in 0.. {
             let (mut stream, _) = listener.accept().expect("a client");
@@ -43,44 +43,45 @@ pub fn hook(refused: u32) -> (String, Receiver<Value>) {
             let answer =
                 format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
             stream.write_all(answer.as_bytes()).expect("answered");
-            let told = serde_json::from_slice(&body).expect("JSON");
-            if number >= refused && say.send(told).is_err() {
+            let messages = serde_json::from_slice(&body).expect("JSON");
+            if number >= refused && say.send(messages).is_err() {
                 return;
             }
         }
     });
-    (address, heard)
+    (address, alerts)
 }
 
-fn place(server: &Server, address: &str) -> Place {
-    let place = Place::new(server, &Plan::default());
-    let rollbook = std::fs::read_to_string(place.path("config/rollbook.toml")).expect("read");
-    place.write(
+fn installation(server: &Server, address: &str) -> Installation {
+    let installation = Installation::new(server, &Config::default());
+    let rollbook =
+        std::fs::read_to_string(installation.path("config/rollbook.toml")).expect("read");
+    installation.write(
         "config/rollbook.toml",
         &format!("{rollbook}[alerts]\nafter_failures = 2\n[alerts.webhook]\nurl = {{ file = \"hook\" }}\n"),
     );
-    place.write(
+    installation.write(
         "jobs/roster.toml",
         "source = \"own\"\nstreams = [\"users\"]\nschedule = \"* * * * * *\"\n",
     );
-    place.secret("hook", address);
-    place
+    installation.secret("hook", address);
+    installation
 }
 
-pub fn next(heard: &Receiver<Value>) -> (String, String) {
-    let told = heard.recv_timeout(PATIENCE).expect("an alert");
-    let text = |name: &str| told[name].as_str().expect("a text").to_owned();
+pub fn next(alerts: &Receiver<Value>) -> (String, String) {
+    let messages = alerts.recv_timeout(WAIT_LIMIT).expect("an alert");
+    let text = |name: &str| messages[name].as_str().expect("a text").to_owned();
     (text("kind"), text("text"))
 }
 
 #[test]
-fn a_failing_job_is_told_once_and_its_recovery_once() {
-    let server = Server::of_users(Way::TotalInHeader, users(10));
-    let (address, heard) = hook(0);
-    let place = place(&server, &address);
+fn a_failing_job_sends_one_alert_and_one_for_its_recovery() {
+    let server = Server::of_users(Paging::TotalInHeader, users(10));
+    let (address, alerts) = webhook(0);
+    let installation = installation(&server, &address);
     server.script(|_| Some(Fault::Status(400)));
-    let daemon = place.start(place.command(&["run"]));
-    let (kind, text) = next(&heard);
+    let daemon = installation.start(installation.command(&["run"]));
+    let (kind, text) = next(&alerts);
     assert_eq!(kind, "failing");
     assert!(
         text.starts_with("2 runs of roster in a row failed"),
@@ -89,9 +90,9 @@ fn a_failing_job_is_told_once_and_its_recovery_once() {
     daemon.terminate();
     assert_eq!(daemon.end().code, Some(0));
 
-    server.behave();
-    let again = place.start(place.command(&["run"]));
-    let (kind, text) = next(&heard);
+    server.clear_faults();
+    let again = installation.start(installation.command(&["run"]));
+    let (kind, text) = next(&alerts);
     assert_eq!(
         (kind.as_str(), text.as_str()),
         ("recovered", "roster recovered")
@@ -101,20 +102,20 @@ fn a_failing_job_is_told_once_and_its_recovery_once() {
 }
 
 #[test]
-fn a_webhook_that_is_down_stops_no_run_and_loses_nothing() {
-    let server = Server::of_users(Way::TotalInHeader, users(10));
-    let (address, heard) = hook(1);
-    let place = place(&server, &address);
+fn an_unavailable_webhook_stops_no_run_and_loses_no_alert() {
+    let server = Server::of_users(Paging::TotalInHeader, users(10));
+    let (address, alerts) = webhook(1);
+    let installation = installation(&server, &address);
     server.script(|_| Some(Fault::Status(400)));
-    let daemon = place.start(place.command(&["run"]));
+    let daemon = installation.start(installation.command(&["run"]));
     let begun = Instant::now();
     while !daemon.log().contains("could not send an alert") {
-        assert!(begun.elapsed() < PATIENCE, "{}", daemon.log());
+        assert!(begun.elapsed() < WAIT_LIMIT, "{}", daemon.log());
         thread::sleep(Duration::from_millis(5));
     }
     let runs = server.log().len();
     while server.log().len() <= runs {
-        assert!(begun.elapsed() < PATIENCE, "runs go on");
+        assert!(begun.elapsed() < WAIT_LIMIT, "runs go on");
         thread::sleep(Duration::from_millis(5));
     }
     daemon.terminate();
@@ -126,34 +127,34 @@ fn a_webhook_that_is_down_stops_no_run_and_loses_nothing() {
     );
     assert!(!ran.err.contains("/hook"), "{ran:?}");
     assert!(
-        heard.try_recv().is_err(),
+        alerts.try_recv().is_err(),
         "refused once, and the pause is a minute"
     );
-    let waiting = crate::queries::count(&place.mirror(), "rollbook_outbox");
+    let waiting = crate::queries::count(&installation.mirror(), "rollbook_outbox");
     assert_eq!(waiting, 1, "it waits in the mirror");
 }
 
 #[test]
-fn a_test_says_what_arrives() {
-    let server = Server::of_users(Way::TotalInHeader, users(10));
-    let (address, heard) = hook(0);
-    let place = place(&server, &address);
-    let ran = place.run(&["alerts", "test"]);
+fn a_test_alert_reports_its_delivery() {
+    let server = Server::of_users(Paging::TotalInHeader, users(10));
+    let (address, alerts) = webhook(0);
+    let installation = installation(&server, &address);
+    let ran = installation.run(&["alerts", "test"]);
     assert_eq!(
         (ran.code, ran.out.trim()),
         (Some(0), "webhook: sent"),
         "{ran:?}"
     );
-    assert_eq!(next(&heard).0, "test");
-    place.secret("hook", "http://127.0.0.1:1/s3cret");
-    let ran = place.run(&["alerts", "test"]);
+    assert_eq!(next(&alerts).0, "test");
+    installation.secret("hook", "http://127.0.0.1:1/s3cret");
+    let ran = installation.run(&["alerts", "test"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert_eq!(ran.out.trim(), "webhook: 127.0.0.1:1 could not be reached");
 }
 
 #[test]
-fn mistakes_are_shown_where_they_stand() {
-    let server = Server::of_users(Way::TotalInHeader, users(10));
+fn mistakes_are_shown_with_their_location() {
+    let server = Server::of_users(Paging::TotalInHeader, users(10));
     for (lines, expected) in [
         ("[alerts]\nafter_failures = 2\n", "alerts have no receiver"),
         (
@@ -178,15 +179,16 @@ fn mistakes_are_shown_where_they_stand() {
             "the password would be sent in clear",
         ),
     ] {
-        let place = Place::new(&server, &Plan::default());
-        let rollbook = std::fs::read_to_string(place.path("config/rollbook.toml")).expect("read");
-        place.write("config/rollbook.toml", &format!("{rollbook}{lines}"));
-        let ran = place.run(&["check"]);
+        let installation = Installation::new(&server, &Config::default());
+        let rollbook =
+            std::fs::read_to_string(installation.path("config/rollbook.toml")).expect("read");
+        installation.write("config/rollbook.toml", &format!("{rollbook}{lines}"));
+        let ran = installation.run(&["check"]);
         assert_eq!(ran.code, Some(78), "{lines}: {ran:?}");
-        let said = format!("{}{}", ran.out, ran.err);
+        let reported = format!("{}{}", ran.out, ran.err);
         assert!(
-            said.contains(expected) && said.contains("rollbook.toml:"),
-            "{expected}: {said}"
+            reported.contains(expected) && reported.contains("rollbook.toml:"),
+            "{expected}: {reported}"
         );
     }
 }

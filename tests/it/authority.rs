@@ -1,7 +1,7 @@
-//! A small authorization server of the tests' own, with one list to read: strict, single-use, rotating.
+//! A small authorization server for the tests, with one list to read: strict, single-use, rotating.
 //!
-//! Shares nothing with the program's simulated vendors. What it does wrong is said by [`Wrong`]. The surprise: a
-//! person's consent is given at once, so the browser only follows a redirect.
+//! Shares nothing with the program's simulated vendors. [`Faults`] selects its faults. The surprise: consent
+//! is given at once, so the browser only follows a redirect.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, Write as _};
@@ -13,37 +13,37 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::place::SECRET;
-use crate::wire::{Answer, Port, Request, Served, read_request};
+use crate::installation::SECRET;
+use crate::wire::{HttpResponse, Port, Request, Served, read_request};
 
-/// The client that the server knows.
+/// The registered client.
 pub const CLIENT: &str = "rollbook";
 
-/// What goes wrong.
+/// The faults of the server.
 #[derive(Clone, Debug, Default)]
-pub struct Wrong {
-    /// The browser comes back with this error instead of a code.
+pub struct Faults {
+    /// The browser is redirected back with this error in place of a code.
     pub error: Option<&'static str>,
-    /// The browser comes back with these parameters as they are, `{code}` and `{state}` filled in.
+    /// The browser is redirected back with these parameters, `{code}` and `{state}` filled in.
     pub back: Option<&'static str>,
-    /// The code is answered by this; `{all}` is everything secret that came and went.
+    /// The response to the code; `{all}` is every secret sent or received.
     pub token: Option<(u16, &'static str)>,
     /// The scopes granted.
     pub scope: Option<&'static str>,
-    /// No refresh token comes.
+    /// No refresh token is issued.
     pub no_refresh: bool,
-    /// A member of the issuer's document is another; `{origin}` filled in.
+    /// A member of the issuer's document is replaced; `{origin}` filled in.
     pub document: Option<(&'static str, &'static str)>,
-    /// A claim of the id token is another; `null` leaves it out.
+    /// A claim of the id token is replaced; `null` removes it.
     pub claim: Option<(&'static str, &'static str)>,
-    /// No id token comes.
+    /// No id token is issued.
     pub no_id_token: bool,
-    /// A revocation is answered with this status.
+    /// A revocation is refused with this status.
     pub revocation: Option<u16>,
 }
 
-/// A code that was given and not used yet.
-struct Given {
+/// A code that was issued and not used yet.
+struct IssuedCode {
     redirect: String,
     challenge: String,
     scope: String,
@@ -52,19 +52,19 @@ struct Given {
 
 #[derive(Default)]
 struct State {
-    wrong: Wrong,
-    given: BTreeMap<String, Given>,
+    wrong: Faults,
+    given: BTreeMap<String, IssuedCode>,
     refresh: Option<String>,
     access: BTreeSet<String>,
     secrets: Vec<String>,
-    /// The `grant_type` of each token request, with the status of its answer.
-    asked: Vec<(String, u16)>,
+    /// The `grant_type` of each token request, with the status of its response.
+    requests: Vec<(String, u16)>,
     numbers: u32,
 }
 
 struct Shared {
     origin: String,
-    /// Redirect addresses that are registered, to the letter; `*` for any port of loopback.
+    /// Registered redirect URLs, compared exactly; `*` for any port of loopback.
     redirects: Vec<String>,
     state: Mutex<State>,
 }
@@ -76,7 +76,7 @@ pub struct Authority(
 );
 
 impl Authority {
-    /// A server that knows the client with these redirect addresses; none for any port of loopback.
+    /// A server with a client that has these redirect URLs; none for any port of loopback.
     pub fn start(redirects: &[&str]) -> Self {
         let port = Port::open();
         let shared = Arc::new(Shared {
@@ -94,26 +94,26 @@ impl Authority {
         &self.0.origin
     }
 
-    /// What goes wrong from now on.
-    pub fn goes_wrong(&self, wrong: Wrong) {
+    /// Sets the faults from now on.
+    pub fn set_faults(&self, wrong: Faults) {
         self.0.state().wrong = wrong;
     }
 
-    /// All tokens are worth nothing any more.
+    /// Revokes all tokens.
     pub fn revoke(&self) {
         let mut state = self.0.state();
         state.refresh = None;
         state.access.clear();
     }
 
-    /// Everything secret between the server and its client so far.
+    /// Every secret between the server and its client so far.
     pub fn secrets(&self) -> Vec<String> {
         self.0.state().secrets.clone()
     }
 
-    /// The kinds of the token requests so far, with the status of each answer.
-    pub fn asked(&self) -> Vec<(String, u16)> {
-        self.0.state().asked.clone()
+    /// The grant types of the token requests so far, with the status of each response.
+    pub fn token_requests(&self) -> Vec<(String, u16)> {
+        self.0.state().requests.clone()
     }
 }
 
@@ -134,7 +134,7 @@ impl Shared {
                 ("POST", "/token") => self.token(&request),
                 ("POST", "/revoke") => self.revoked(&request),
                 ("GET", "/v1p1/users") => self.users(&request),
-                _ => Answer::new(404, "{}"),
+                _ => HttpResponse::new(404, "{}"),
             };
             if writer.write_all(&answer.wire()).is_err() {
                 return;
@@ -142,8 +142,8 @@ impl Shared {
         }
     }
 
-    /// What the issuer `…/op` says of itself.
-    fn document(&self) -> Answer {
+    /// The document of the issuer `…/op`.
+    fn document(&self) -> HttpResponse {
         let origin = &self.origin;
         let mut document = json!({
             "issuer": format!("{origin}/op"),
@@ -156,14 +156,17 @@ impl Shared {
             let text = text.replace("{origin}", origin);
             document[name] = serde_json::from_str(&text).expect("JSON");
         }
-        Answer::new(200, document.to_string())
+        HttpResponse::new(200, document.to_string())
     }
 
-    /// The consent is given at once.
-    fn authorize(&self, request: &Request) -> Answer {
-        let said = |name: &str| request.query.get(name).cloned().unwrap_or_default();
-        let (redirect, challenge, sent_state) =
-            (said("redirect_uri"), said("code_challenge"), said("state"));
+    /// Consents at once.
+    fn authorize(&self, request: &Request) -> HttpResponse {
+        let reported = |name: &str| request.query.get(name).cloned().unwrap_or_default();
+        let (redirect, challenge, sent_state) = (
+            reported("redirect_uri"),
+            reported("code_challenge"),
+            reported("state"),
+        );
         let is_loopback = redirect
             .strip_prefix("http://127.0.0.1:")
             .and_then(|rest| rest.strip_suffix("/callback"))
@@ -172,23 +175,23 @@ impl Shared {
             true => is_loopback,
             false => self.redirects.contains(&redirect),
         };
-        let is_right = said("response_type") == "code"
-            && said("client_id") == CLIENT
-            && said("code_challenge_method") == "S256"
+        let is_right = reported("response_type") == "code"
+            && reported("client_id") == CLIENT
+            && reported("code_challenge_method") == "S256"
             && challenge.len() == 43
             && sent_state.len() >= 22;
         if !is_registered || !is_right {
-            return Answer::new(400, format!("<html>{:?}", request.query));
+            return HttpResponse::new(400, format!("<html>{:?}", request.query));
         }
         let mut state = self.state();
         state.numbers += 1;
         let code = format!("c0de-{}-with-%-and-+/=", state.numbers);
         state.secrets.extend([code.clone(), sent_state.clone()]);
-        let given = Given {
+        let given = IssuedCode {
             redirect: redirect.clone(),
             challenge,
-            scope: said("scope"),
-            nonce: said("nonce"),
+            scope: reported("scope"),
+            nonce: reported("nonce"),
         };
         if !given.nonce.is_empty() {
             state.secrets.push(given.nonce.clone());
@@ -204,24 +207,24 @@ impl Shared {
                 .replace("{iss}", &iss),
             (None, None) => format!("code={code}&state={sent_state}&iss={iss}"),
         };
-        let mut answer = Answer::new(302, "");
+        let mut answer = HttpResponse::new(302, "");
         answer
             .headers
             .push(("location".into(), format!("{redirect}?{back}")));
         answer
     }
 
-    fn token(&self, request: &Request) -> Answer {
+    fn token(&self, request: &Request) -> HttpResponse {
         let form = crate::wire::query(&request.body);
-        let said = |name: &str| form.get(name).cloned().unwrap_or_default();
-        let kind = said("grant_type");
+        let reported = |name: &str| form.get(name).cloned().unwrap_or_default();
+        let kind = reported("grant_type");
         let mut state = self.state();
         let secret = ["code", "code_verifier", "refresh_token", "client_secret"];
-        let sent: Vec<String> = secret.iter().map(|name| said(name)).collect();
+        let sent: Vec<String> = secret.iter().map(|name| reported(name)).collect();
         state
             .secrets
             .extend(sent.into_iter().filter(|text| !text.is_empty()));
-        let answer = match (said("client_secret") == SECRET, kind.as_str()) {
+        let answer = match (reported("client_secret") == SECRET, kind.as_str()) {
             (false, _) => error(401, "invalid_client"),
             (true, "authorization_code") => state.exchange(&form, &self.origin),
             (true, "refresh_token") if state.refresh == form.get("refresh_token").cloned() => {
@@ -231,12 +234,12 @@ impl Shared {
             (true, "refresh_token") => error(400, "invalid_grant"),
             (true, _) => error(400, "unsupported_grant_type"),
         };
-        state.asked.push((kind, answer.status));
+        state.requests.push((kind, answer.status));
         answer
     }
 
-    /// RFC 7009: the client proves itself, and a token that is not known is as good as revoked.
-    fn revoked(&self, request: &Request) -> Answer {
+    /// RFC 7009: the client authenticates, and an unknown token counts as revoked.
+    fn revoked(&self, request: &Request) -> HttpResponse {
         let form = crate::wire::query(&request.body);
         let mut state = self.state();
         let is_proven = form.get("client_secret").is_some_and(|text| text == SECRET);
@@ -249,44 +252,44 @@ impl Shared {
             state.refresh = None;
             state.access.clear();
         }
-        state.asked.push(("revocation".to_owned(), status));
-        Answer::new(status, "")
+        state.requests.push(("revocation".to_owned(), status));
+        HttpResponse::new(status, "")
     }
 
-    fn users(&self, request: &Request) -> Answer {
+    fn users(&self, request: &Request) -> HttpResponse {
         let bearer = request.headers.get("authorization").cloned();
         let token = bearer
             .as_deref()
             .and_then(|text| text.strip_prefix("Bearer "));
         if !token.is_some_and(|token| self.state().access.contains(token)) {
-            return Answer::new(401, json!({"error": "invalid_token"}).to_string());
+            return HttpResponse::new(401, json!({"error": "invalid_token"}).to_string());
         }
         let is_first = request.query.get("offset").is_none_or(|text| text == "0");
         let users: Vec<Value> = is_first
             .then(|| json!({"sourcedId": "u1", "status": "active", "username": "ada"}))
             .into_iter()
             .collect();
-        let mut answer = Answer::new(200, json!({ "users": users }).to_string());
+        let mut answer = HttpResponse::new(200, json!({ "users": users }).to_string());
         answer.headers.push(("x-total-count".into(), "1".into()));
         answer
     }
 }
 
 impl State {
-    /// A code works once, for its redirect address and its proof key.
-    fn exchange(&mut self, form: &BTreeMap<String, String>, origin: &str) -> Answer {
-        let said = |name: &str| form.get(name).cloned().unwrap_or_default();
-        let Some(given) = self.given.remove(&said("code")) else {
+    /// A code is valid once, for its redirect URL and its proof key.
+    fn exchange(&mut self, form: &BTreeMap<String, String>, origin: &str) -> HttpResponse {
+        let reported = |name: &str| form.get(name).cloned().unwrap_or_default();
+        let Some(given) = self.given.remove(&reported("code")) else {
             return error(400, "invalid_grant");
         };
-        let verifier = said("code_verifier");
+        let verifier = reported("code_verifier");
         let hash = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
         let is_proven = (43..=128).contains(&verifier.len()) && hash == given.challenge;
-        if !is_proven || said("redirect_uri") != given.redirect {
+        if !is_proven || reported("redirect_uri") != given.redirect {
             return error(400, "invalid_grant");
         }
         if let Some((status, body)) = self.wrong.token {
-            return Answer::new(status, body.replace("{all}", &self.secrets.join(" ")));
+            return HttpResponse::new(status, body.replace("{all}", &self.secrets.join(" ")));
         }
         let is_asked = given.scope.split(' ').any(|scope| scope == "openid");
         let id_token = (is_asked && !self.wrong.no_id_token).then(|| {
@@ -304,8 +307,8 @@ impl State {
         self.tokens(given.scope, id_token)
     }
 
-    /// New tokens; the refresh token before is dead from now on.
-    fn tokens(&mut self, asked: String, id_token: Option<String>) -> Answer {
+    /// New tokens; the previous refresh token is invalid from now on.
+    fn tokens(&mut self, requests: String, id_token: Option<String>) -> HttpResponse {
         self.numbers += 1;
         let (access, refresh) = (
             format!("acce55-{}", self.numbers),
@@ -314,7 +317,7 @@ impl State {
         self.access.insert(access.clone());
         self.secrets.extend([access.clone(), refresh.clone()]);
         let mut body = json!({"access_token": access, "token_type": "Bearer", "expires_in": 3600});
-        body["scope"] = self.wrong.scope.map_or(asked, str::to_owned).into();
+        body["scope"] = self.wrong.scope.map_or(requests, str::to_owned).into();
         if let Some(token) = id_token {
             self.secrets
                 .extend([token.clone(), "p3rson-of-the-school".to_owned()]);
@@ -324,15 +327,15 @@ impl State {
             body["refresh_token"] = refresh.clone().into();
             self.refresh = Some(refresh);
         }
-        Answer::new(200, body.to_string())
+        HttpResponse::new(200, body.to_string())
     }
 }
 
-fn error(status: u16, word: &str) -> Answer {
-    Answer::new(status, json!({ "error": word }).to_string())
+fn error(status: u16, word: &str) -> HttpResponse {
+    HttpResponse::new(status, json!({ "error": word }).to_string())
 }
 
-/// A value as it stands in an address.
+/// Percent-encodes a value for an address.
 pub fn escaped(text: &str) -> String {
     let escape = |byte: u8| match byte {
         byte if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {

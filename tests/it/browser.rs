@@ -1,11 +1,11 @@
-//! A browser that follows redirects, as far as a sign-in needs one.
+//! A browser that follows redirects, as far as a login needs one.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// What a browser shows.
+/// The response that a browser shows.
 #[derive(Debug)]
 pub struct Shown {
     pub status: u16,
@@ -14,7 +14,7 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// Where it is sent on to.
+    /// The target of its redirect.
     pub fn location(&self) -> &str {
         self.headers
             .get("location")
@@ -22,7 +22,7 @@ impl Shown {
     }
 }
 
-/// One GET of an `http://` address, without following anything.
+/// One GET of an `http://` address, without following redirects.
 pub fn get(address: &str) -> Shown {
     send(address, "GET")
 }
@@ -37,7 +37,7 @@ pub fn send(address: &str, method: &str) -> Shown {
     let target = target
         .strip_prefix('?')
         .map_or_else(|| target.to_owned(), |query| format!("/?{query}"));
-    let mut stream = TcpStream::connect(host).expect("somebody listens");
+    let mut stream = TcpStream::connect(host).expect("a listener");
     stream
         .set_read_timeout(Some(Duration::from_secs(30)))
         .expect("set");

@@ -1,9 +1,9 @@
-//! Cost follows change: no churn writes no row, churn writes exactly its rows, and the past stays readable.
+//! Cost follows change: without churn no row is written, with churn exactly its rows, and the past stays readable.
 
+use crate::installation::{Config, Finished, Installation};
 use crate::people::{key, roster, user};
-use crate::place::{Place, Plan, Ran};
 use crate::queries;
-use crate::server::{Server, Way};
+use crate::server::{Paging, Server};
 
 const STREAMS: &[&str] = &[
     "academic_sessions",
@@ -13,26 +13,26 @@ const STREAMS: &[&str] = &[
     "enrollments",
 ];
 
-fn mirrored(way: Way) -> (Server, Place) {
-    let server = Server::start(way, roster(300));
-    let place = Place::new(
+fn mirrored(paging: Paging) -> (Server, Installation) {
+    let server = Server::start(paging, roster(300));
+    let installation = Installation::new(
         &server,
-        &Plan {
+        &Config {
             streams: STREAMS,
             page: 50,
             job: "apply = \"together\"\n",
-            ..Plan::default()
+            ..Config::default()
         },
     );
-    place.sync().fine("the first time");
-    (server, place)
+    installation.sync().assert_ok("the first time");
+    (server, installation)
 }
 
 #[test]
 fn without_churn_no_row_is_written() {
-    for way in [Way::TotalInHeader, Way::Silent, Way::Linked] {
-        let (_server, place) = mirrored(way);
-        let mirror = place.mirror();
+    for paging in [Paging::TotalInHeader, Paging::Silent, Paging::Linked] {
+        let (_server, installation) = mirrored(paging);
+        let mirror = installation.mirror();
         let before = queries::data(&mirror);
         let kept = |table: &str| {
             ![
@@ -47,19 +47,19 @@ fn without_churn_no_row_is_written() {
             &mirror,
             "SELECT coalesce(sql, name) FROM sqlite_schema ORDER BY name",
         );
-        let ran = place.sync().fine("the second time");
+        let ran = installation.sync().assert_ok("the second time");
         for stream in STREAMS {
             let counts =
                 ["new", "changed", "removed", "unconfirmed"].map(|name| ran.number(stream, name));
-            assert_eq!(counts, [0; 4], "{way:?} {stream}");
+            assert_eq!(counts, [0; 4], "{paging:?} {stream}");
             assert_eq!(
                 ran.number(stream, "unchanged"),
                 queries::count(&mirror, &format!("own_{stream}")),
-                "{way:?} {stream}"
+                "{paging:?} {stream}"
             );
         }
-        assert_eq!(queries::data(&mirror), before, "{way:?}");
-        assert_eq!(queries::content(&mirror, kept), others, "{way:?}");
+        assert_eq!(queries::data(&mirror), before, "{paging:?}");
+        assert_eq!(queries::content(&mirror, kept), others, "{paging:?}");
         assert_eq!(
             queries::list::<String>(
                 &mirror,
@@ -73,20 +73,22 @@ fn without_churn_no_row_is_written() {
 
 #[test]
 fn churn_writes_its_rows_and_the_past_stays_readable() {
-    let (server, place) = mirrored(Way::TotalInHeader);
-    let mirror = place.mirror();
+    let (server, installation) = mirrored(Paging::TotalInHeader);
+    let mirror = installation.mirror();
     server.edit("users", |users| {
         (3..8).for_each(|number| users[number] = user(number, 2));
         users.drain(10..12);
         users.extend((300..304).map(|number| user(number, 1)));
     });
-    let ran = place.sync().fine("with churn");
-    let counts = |ran: &Ran| {
+    let ran = installation.sync().assert_ok("with churn");
+    let counts = |ran: &Finished| {
         ["new", "changed", "removed", "unconfirmed", "unchanged"]
             .map(|name| ran.number("users", name))
     };
     assert_eq!(counts(&ran), [4, 5, 0, 2, 293]);
-    let ran = place.sync().fine("the second reading that misses two");
+    let ran = installation
+        .sync()
+        .assert_ok("the second reading that misses two");
     assert_eq!(counts(&ran), [0, 0, 2, 0, 302]);
     for (what, sql, expected) in [
         (
@@ -121,12 +123,12 @@ fn churn_writes_its_rows_and_the_past_stays_readable() {
     assert_eq!(
         queries::one::<u64>(&mirror, other_tables),
         0,
-        "nobody else was touched"
+        "no other row was changed"
     );
-    as_of(&place);
+    as_of(&installation);
 }
 
-/// Rows of the history whose validity is the time between the runs that brought and ended them.
+/// Rows of the history with the validity between the runs that added and ended them.
 fn ended_well(run: i64) -> String {
     format!(
         "SELECT sourced_id FROM own_users_history AS row JOIN rollbook_runs AS one ON one.run = row._run \
@@ -135,34 +137,34 @@ fn ended_well(run: i64) -> String {
     )
 }
 
-/// What stood there at a moment is one `WHERE`.
-fn as_of(place: &Place) {
-    let mirror = place.mirror();
+/// The rows at a point in time are one `WHERE`.
+fn as_of(installation: &Installation) {
+    let mirror = installation.mirror();
     for (run, users, name_of_third) in [
         (1, 300, "Family 3 the 1th of a name that is rather long"),
         (2, 304, "Family 3 the 2th of a name that is rather long"),
         (3, 302, "Family 3 the 2th of a name that is rather long"),
     ] {
-        let moment: String = queries::one(
+        let time: String = queries::one(
             &mirror,
             &format!("SELECT ended FROM rollbook_runs WHERE run = {run}"),
         );
-        let then = format!(
-            "FROM own_users_versions WHERE _since <= '{moment}' AND (_until IS NULL OR _until > '{moment}')"
+        let as_of = format!(
+            "FROM own_users_versions WHERE _since <= '{time}' AND (_until IS NULL OR _until > '{time}')"
         );
         assert_eq!(
-            queries::one::<u64>(&mirror, &format!("SELECT count(*) {then}")),
+            queries::one::<u64>(&mirror, &format!("SELECT count(*) {as_of}")),
             users,
             "after run {run}"
         );
         let name: String = queries::one(
             &mirror,
-            &format!("SELECT family_name {then} AND sourced_id = '{}'", key(3)),
+            &format!("SELECT family_name {as_of} AND sourced_id = '{}'", key(3)),
         );
         assert_eq!(name, name_of_third, "after run {run}");
         let tenth: u64 = queries::one(
             &mirror,
-            &format!("SELECT count(*) {then} AND sourced_id = '{}'", key(10)),
+            &format!("SELECT count(*) {as_of} AND sourced_id = '{}'", key(10)),
         );
         assert_eq!(tenth, u64::from(run < 3), "after run {run}");
     }
@@ -173,31 +175,38 @@ fn keys(numbers: impl Iterator<Item = usize>) -> Vec<String> {
 }
 
 #[test]
-fn a_row_that_comes_back_is_a_new_version() {
-    let (server, place) = mirrored(Way::TotalInHeader);
+fn a_row_that_returns_is_a_new_version() {
+    let (server, installation) = mirrored(Paging::TotalInHeader);
     server.edit("users", |users| drop(users.remove(20)));
     for removed in [0, 1] {
-        let ran = place.sync().fine("one less, when two readings say so");
+        let ran = installation
+            .sync()
+            .assert_ok("one less, when two readings say so");
         assert_eq!(ran.number("users", "removed"), removed);
     }
     server.edit("users", |users| users.push(user(20, 1)));
-    assert_eq!(place.sync().fine("back").number("users", "new"), 1);
+    assert_eq!(
+        installation.sync().assert_ok("back").number("users", "new"),
+        1
+    );
     let sql = format!(
         "SELECT coalesce(_ended, 'now') FROM own_users_versions WHERE sourced_id = '{}' ORDER BY _since",
         key(20)
     );
     assert_eq!(
-        queries::list::<String>(&place.mirror(), &sql),
+        queries::list::<String>(&installation.mirror(), &sql),
         ["removed", "now"]
     );
 }
 
 #[test]
-fn a_dry_run_says_it_and_writes_nothing() {
-    let (server, place) = mirrored(Way::TotalInHeader);
+fn a_dry_run_reports_changes_and_writes_nothing() {
+    let (server, installation) = mirrored(Paging::TotalInHeader);
     server.edit("users", |users| users.push(user(300, 1)));
-    let before = queries::content(&place.mirror(), |_| true);
-    let ran = place.run(&["sync", "--dry-run", "--json"]).fine("dry");
+    let before = queries::content(&installation.mirror(), |_| true);
+    let ran = installation
+        .run(&["sync", "--dry-run", "--json"])
+        .assert_ok("dry");
     assert_eq!(ran.number("users", "new"), 1);
-    assert_eq!(queries::content(&place.mirror(), |_| true), before);
+    assert_eq!(queries::content(&installation.mirror(), |_| true), before);
 }

@@ -1,4 +1,4 @@
-//! Combo lists from the command line: shown, searched, exported, and compared with files.
+//! Combo lists on the command line: shown, searched, exported, and compared with files.
 
 use std::fs;
 use std::io::{Cursor, Write as _};
@@ -8,31 +8,31 @@ use serde_json::Value;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::place::{Place, Ran};
+use crate::installation::{Finished, Installation};
 use crate::queries;
 
-/// The shipped configuration with this place's state.
-fn rollbook(place: &Place, arguments: &[&str]) -> Ran {
+/// The shipped configuration with the state of this installation.
+fn rollbook(installation: &Installation, arguments: &[&str]) -> Finished {
     let shipped = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let mut command = place.bare();
+    let mut command = installation.bare();
     command.arg("--config").arg(shipped.join("config"));
     command.arg("--jobs").arg(shipped.join("jobs"));
-    command.arg("--state").arg(place.path("state"));
+    command.arg("--state").arg(installation.path("state"));
     command.args(arguments);
-    place.start(command).end()
+    installation.start(command).end()
 }
 
-fn json(place: &Place, arguments: &[&str]) -> Value {
-    let ran = rollbook(place, arguments);
+fn json(installation: &Installation, arguments: &[&str]) -> Value {
+    let ran = rollbook(installation, arguments);
     assert_eq!(ran.code, Some(0), "{arguments:?}: {ran:?}");
     serde_json::from_str(&ran.out).expect("JSON")
 }
 
-fn mirrored() -> Place {
-    let place = Place::empty();
-    let ran = rollbook(&place, &["demo", "--json", "--students", "20"]);
+fn mirrored() -> Installation {
+    let installation = Installation::empty();
+    let ran = rollbook(&installation, &["demo", "--json", "--students", "20"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    place
+    installation
 }
 
 /// A workbook with one sheet of these cells.
@@ -81,10 +81,10 @@ fn row(number: usize, cells: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn lists_are_shown_searched_and_come_back_from_csv_as_they_went() {
-    let place = mirrored();
-    let mirror = place.mirror();
-    let lists = json(&place, &["combos", "--json"]);
+fn lists_are_shown_searched_and_round_trip_through_csv() {
+    let installation = mirrored();
+    let mirror = installation.mirror();
+    let lists = json(&installation, &["combos", "--json"]);
     let lists = lists.as_array().expect("lists");
     let counted: u64 = queries::one(&mirror, "SELECT count(DISTINCT list) FROM wisenet_combos");
     assert_eq!(lists.len() as u64, counted);
@@ -99,7 +99,7 @@ fn lists_are_shown_searched_and_come_back_from_csv_as_they_went() {
         queries::one::<i64>(&mirror, "SELECT count(*) FROM wisenet_combos")
     );
 
-    let outcomes = json(&place, &["combos", "outcomes", "--json"]);
+    let outcomes = json(&installation, &["combos", "outcomes", "--json"]);
     let codes: Vec<&str> = outcomes
         .as_array()
         .expect("entries")
@@ -109,26 +109,26 @@ fn lists_are_shown_searched_and_come_back_from_csv_as_they_went() {
     for code in ["00", "@@", "NS"] {
         assert!(codes.contains(&code), "{code} is not in {codes:?}");
     }
-    let found = json(&place, &["combos", "--search", "@@", "--json"]);
+    let found = json(&installation, &["combos", "--search", "@@", "--json"]);
     let found = found.as_array().expect("entries");
     assert!(
         found.len() > 1 && found.iter().all(|entry| entry["code"] == "@@"),
         "{found:?}"
     );
-    let ran = rollbook(&place, &["combos", "outcome"]);
+    let ran = rollbook(&installation, &["combos", "outcome"]);
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("did you mean `outcomes`?"), "{ran:?}");
 
     let before = queries::content(&mirror, |_| true);
-    let csv = rollbook(&place, &["combos", "--csv"]);
+    let csv = rollbook(&installation, &["combos", "--csv"]);
     assert!(
         csv.out.contains("\"'@@\"") && csv.out.contains("\"00\""),
         "codes are not as they should be"
     );
-    fs::write(place.path("lists.csv"), &csv.out).expect("written");
-    let told = json(&place, &["combos", "import", "lists.csv", "--json"]);
-    assert_eq!(told["same"], true, "{told:#}");
-    assert_eq!(told["differences"]["same_lists"], counted);
+    fs::write(installation.path("lists.csv"), &csv.out).expect("written");
+    let messages = json(&installation, &["combos", "import", "lists.csv", "--json"]);
+    assert_eq!(messages["same"], true, "{messages:#}");
+    assert_eq!(messages["differences"]["same_lists"], counted);
     assert_eq!(
         queries::content(&mirror, |_| true),
         before,
@@ -137,8 +137,8 @@ fn lists_are_shown_searched_and_come_back_from_csv_as_they_went() {
 }
 
 #[test]
-fn a_workbook_is_compared_and_a_bad_one_is_told_plainly() {
-    let place = mirrored();
+fn a_workbook_is_compared_and_an_invalid_one_is_explained() {
+    let installation = mirrored();
     let cells = [
         row(1, &[("text", "Outcomes of 2026")]),
         row(3, &[("text", "Code"), ("text", "Description")]),
@@ -147,12 +147,12 @@ fn a_workbook_is_compared_and_a_bad_one_is_told_plainly() {
         row(6, &[("number", "20")]),
     ];
     fs::write(
-        place.path("lists.xlsx"),
+        installation.path("lists.xlsx"),
         workbook("Outcomes", &cells.concat()),
     )
     .expect("written");
-    let told = json(&place, &["combos", "import", "lists.xlsx", "--json"]);
-    let outcomes = &told["differences"]["lists"][0];
+    let messages = json(&installation, &["combos", "import", "lists.xlsx", "--json"]);
+    let outcomes = &messages["differences"]["lists"][0];
     assert_eq!(outcomes["list"], "outcomes");
     assert_eq!(
         (
@@ -168,11 +168,11 @@ fn a_workbook_is_compared_and_a_bad_one_is_told_plainly() {
     );
     let numbers = [row(1, &[("text", "Code")]), row(2, &[("number", "0")])];
     fs::write(
-        place.path("zeros.xlsx"),
+        installation.path("zeros.xlsx"),
         workbook("outcomes", &numbers.concat()),
     )
     .expect("written");
-    let ran = rollbook(&place, &["combos", "import", "zeros.xlsx"]);
+    let ran = rollbook(&installation, &["combos", "import", "zeros.xlsx"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(
         ran.out.contains("zeros lost?") && ran.out.contains("may have been 00"),
@@ -180,14 +180,14 @@ fn a_workbook_is_compared_and_a_bad_one_is_told_plainly() {
     );
 
     fs::write(
-        place.path("broken.xlsx"),
+        installation.path("broken.xlsx"),
         workbook(
             "outcomes",
             "<row r=\"9\"><c r=\"A9\" t=\"s\"><v>x</v></c></row>",
         ),
     )
     .expect("written");
-    fs::write(place.path("latin.csv"), b"List,Code\ngenders,\xe4\n").expect("written");
+    fs::write(installation.path("latin.csv"), b"List,Code\ngenders,\xe4\n").expect("written");
     for (file, words) in [
         (
             "broken.xlsx",
@@ -202,7 +202,7 @@ fn a_workbook_is_compared_and_a_bad_one_is_told_plainly() {
             "nowhere.csv: cannot be read: it does not exist",
         ),
     ] {
-        let ran = rollbook(&place, &["combos", "import", file]);
+        let ran = rollbook(&installation, &["combos", "import", file]);
         assert_eq!(ran.code, Some(1), "{ran:?}");
         assert!(ran.err.contains(words), "{ran:?}");
     }

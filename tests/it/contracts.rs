@@ -1,4 +1,4 @@
-//! Every citation of a contract leads to a section, rule, quirk or fault that exists.
+//! Every citation of a contract names a section, rule, quirk or fault that exists.
 //!
 //! The form is that of `docs/contracts/README.md`. In source code only comments are read; in documents everything is,
 //! and there a contract may be named without a section.
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What may cite a contract.
+/// Files and folders that may cite a contract.
 const CITING: &[&str] = &[
     "src",
     "crates",
@@ -20,12 +20,12 @@ const CITING: &[&str] = &[
     "README.md",
 ];
 
-/// The contract whose rows are cited by their number alone.
+/// The contract with rows that are cited by their number alone.
 const FAULTS: &str = "fault-catalogue.md";
 
 /// One file of `docs/contracts/`.
 struct Contract {
-    /// The text of each section with what is below it, by number or letter.
+    /// The text of each section including its subsections, by number or letter.
     sections: BTreeMap<String, String>,
 }
 
@@ -95,7 +95,7 @@ fn is_id(word: &str) -> bool {
         && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// The word at the start of a text, without a full stop behind it, and what follows.
+/// The word at the start of a text, without a trailing full stop, and the rest.
 fn word(text: &str) -> (&str, &str) {
     let end = text
         .find(|sign: char| !sign.is_ascii_alphanumeric() && sign != '.')
@@ -104,7 +104,7 @@ fn word(text: &str) -> (&str, &str) {
     (word, &text[word.len()..])
 }
 
-/// The next word of a list such as `Q9, Q11`, `3.2 to 3.4` or `4.1 and 4.2`, when it is one that `belongs`.
+/// The next word of a list such as `Q9, Q11`, `3.2 to 3.4` or `4.1 and 4.2`, when it `belongs` to the list.
 fn next_of_list(text: &str, belongs: impl Fn(&str) -> bool) -> Option<(&str, &str)> {
     [", ", " and ", " to "]
         .iter()
@@ -113,7 +113,7 @@ fn next_of_list(text: &str, belongs: impl Fn(&str) -> bool) -> Option<(&str, &st
         .find(|(word, _)| belongs(word))
 }
 
-/// What is wrong with the citations in a text, which is a line of source code or a document.
+/// Finds invalid citations in a text, which is a line of source code or a document.
 struct Scanner<'a> {
     contracts: &'a BTreeMap<String, Contract>,
     /// Whether a contract may be named without a section.
@@ -121,7 +121,7 @@ struct Scanner<'a> {
 }
 
 impl Scanner<'_> {
-    /// Where in the text, and what.
+    /// Position in the text, and the complaint.
     fn complaints(&self, text: &str) -> Vec<(usize, String)> {
         let mut found = Vec::new();
         for (at, _) in text.match_indices(".md") {
@@ -155,7 +155,7 @@ impl Scanner<'_> {
         self.missing(file, contract, number, rest)
     }
 
-    /// What a citation names that is not there.
+    /// The part of a citation that does not exist.
     fn missing(&self, file: &str, contract: &Contract, number: &str, rest: &str) -> Option<String> {
         let none = |what: &str| Some(format!("{file} has no {what}"));
         let Some(section) = contract.section(file, number) else {
@@ -176,7 +176,7 @@ impl Scanner<'_> {
             rest = after;
             next = next_of_list(rest, is_id);
         }
-        // A plain number behind a comma is a section only where faults are cited.
+        // A plain number after a comma is a section only where faults are cited.
         let is_further = |word: &str| {
             is_section(word) && (word.contains('.') || (file == FAULTS && !word.is_empty()))
         };
@@ -249,7 +249,7 @@ fn citations_of_contracts_resolve() {
     let mut found = Vec::new();
     for path in paths {
         let Ok(text) = fs::read_to_string(&path) else {
-            continue; // not a text
+            continue; // not a text file
         };
         let name = path.strip_prefix(root()).expect("below the root").display();
         let has_ending = |ending| path.extension().is_some_and(|of| of == ending);
@@ -274,7 +274,7 @@ fn citations_of_contracts_resolve() {
 }
 
 #[test]
-fn citations_that_lead_nowhere_are_found() {
+fn invalid_citations_are_found() {
     let vendor =
         "## 3. Lists\n### 3.7 Limits\n1. one\n12. twelve\n| Q9 | x |\n## 4 Next\n### 4.1 A31b\n";
     let faults = "## 3. Faults\n### A. Transport\n| 1 | x | y |\n| 135 | x | y |\n";

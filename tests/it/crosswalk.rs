@@ -1,14 +1,14 @@
-//! Crosswalks from outside: files beside the shipped configuration, the commands, and what a run says.
+//! Crosswalks from outside: files next to the shipped configuration, the commands, and the report of a run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::place::{Place, Ran};
+use crate::installation::{Finished, Installation};
 use crate::queries;
 
-/// Codes of another system for genders: two right, one that the list does not have.
+/// Codes of another system for genders: two valid ones, and one that the list does not have.
 const GENDERS: &str = r#"
 from = "wisenet.learners.title"
 to = { source = "wisenet", list = "genders" }
@@ -32,20 +32,23 @@ fn copied(from: &Path, to: &Path) {
     }
 }
 
-/// The shipped configuration, in a place where files can be added.
-fn place() -> Place {
-    let (place, shipped) = (Place::empty(), PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+/// The shipped configuration, in an installation where files can be added.
+fn installation() -> Installation {
+    let (installation, shipped) = (
+        Installation::empty(),
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")),
+    );
     for folder in ["config", "jobs"] {
-        copied(&shipped.join(folder), &place.path(folder));
+        copied(&shipped.join(folder), &installation.path(folder));
     }
-    place
+    installation
 }
 
-fn json(ran: &Ran) -> Value {
+fn json(ran: &Finished) -> Value {
     serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("no JSON: {ran:?}"))
 }
 
-fn told(problems: &Value) -> Vec<String> {
+fn messages(problems: &Value) -> Vec<String> {
     let problems = problems.as_array().expect("problems").iter();
     let line = |problem: &Value| {
         let text = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
@@ -59,7 +62,7 @@ fn told(problems: &Value) -> Vec<String> {
             text("help")
         )
     };
-    // The other problems of the shipped configuration are about sign-ins, which nobody has filled in.
+    // The other problems of the shipped configuration are about logins, which are not configured.
     let others = [
         "the grant `password` is legacy",
         "this source still has invented values",
@@ -71,13 +74,13 @@ fn told(problems: &Value) -> Vec<String> {
 
 #[test]
 fn mistakes_are_found_before_anything_is_read_or_written() {
-    let place = place();
-    place.write("config/crosswalks/a.toml", "from = 'wisenet.learner.title'\nto = { source = 'wisenet', list = 'gender' }\nmap = { a = 'b' }\n");
-    place.write("config/crosswalks/b.toml", "from = ['wisent.learners.title', 'wisenet.learners.titel', 'wisenet.learners.citizenships']\nto = { source = 'webuntis', list = 'genders' }\nmap = { a = 1 }\n");
-    let ran = place.run(&["check", "--json"]);
+    let installation = installation();
+    installation.write("config/crosswalks/a.toml", "from = 'wisenet.learner.title'\nto = { source = 'wisenet', list = 'gender' }\nmap = { a = 'b' }\n");
+    installation.write("config/crosswalks/b.toml", "from = ['wisent.learners.title', 'wisenet.learners.titel', 'wisenet.learners.citizenships']\nto = { source = 'webuntis', list = 'genders' }\nmap = { a = 1 }\n");
+    let ran = installation.run(&["check", "--json"]);
     assert_eq!(ran.code, Some(78), "{ran:?}");
     assert_eq!(
-        told(&json(&ran)["problems"]),
+        messages(&json(&ran)["problems"]),
         [
             "error b.toml:3 a code is a text, and this is a number (write `\"1\"`, with the zeros in front that it has in the list)",
             "error a.toml:1 Wisenet has no stream `learner` (did you mean `learners`?)",
@@ -89,50 +92,50 @@ fn mistakes_are_found_before_anything_is_read_or_written() {
         ]
     );
     for command in [&["sync"][..], &["demo"], &["run"]] {
-        let ran = place.run(command);
+        let ran = installation.run(command);
         assert_eq!(ran.code, Some(78), "{command:?} {ran:?}");
-        assert!(!place.mirror().exists(), "{command:?}");
+        assert!(!installation.mirror().exists(), "{command:?}");
     }
 }
 
 #[test]
-fn a_crosswalk_is_checked_against_the_mirrored_list_and_its_gaps_are_told() {
-    let place = place();
-    place.write("config/crosswalks/sex.toml", GENDERS);
-    let demo = place.run(&["demo", "--json", "--students", "40"]);
+fn a_crosswalk_is_checked_against_the_mirrored_list_and_gaps_are_reported() {
+    let installation = installation();
+    installation.write("config/crosswalks/sex.toml", GENDERS);
+    let demo = installation.run(&["demo", "--json", "--students", "40"]);
     assert_eq!(demo.code, Some(0), "{demo:?}");
-    let mirror = place.mirror();
+    let mirror = installation.mirror();
 
-    let checked = place.run(&["crosswalk", "check", "--json"]);
+    let checked = installation.run(&["crosswalk", "check", "--json"]);
     assert_eq!(checked.code, Some(78), "{checked:?}");
     let view = json(&checked);
     assert_eq!(
-        told(&view["problems"]),
+        messages(&view["problems"]),
         [
             "error sex.toml:7 the list `genders` has no entry with the code `Male` (did you mean `M` (Male)?)",
             "error sex.toml:8 the list `genders` has no entry with the code `x` (did you mean `X` (Other)?)",
         ]
     );
-    let of_all = json(&place.run(&["check", "--json"]));
+    let of_all = json(&installation.run(&["check", "--json"]));
     assert_eq!(
-        (of_all["ok"].as_bool(), told(&of_all["problems"]).len()),
+        (of_all["ok"].as_bool(), messages(&of_all["problems"]).len()),
         (Some(false), 2)
     );
 
-    place.write(
+    installation.write(
         "config/crosswalks/sex.toml",
         &GENDERS
             .replace("Male", "M")
             .replace("Mr", "Sir")
             .replace("\"x\"", "\"X\""),
     );
-    let demo = json(&place.run(&["demo", "--json", "--students", "40"]));
+    let demo = json(&installation.run(&["demo", "--json", "--students", "40"]));
     let titles: Vec<String> = queries::list(
         &mirror,
         "SELECT title FROM wisenet_learners WHERE title NOT IN ('Ms', 'Sir', 'Mx') GROUP BY 1 ORDER BY count(*) DESC, 1",
     );
     assert!(titles.contains(&"Mr".to_owned()), "{titles:?}");
-    let checked = place.run(&["crosswalk", "check", "sex", "--json"]);
+    let checked = installation.run(&["crosswalk", "check", "sex", "--json"]);
     assert_eq!(checked.code, Some(1), "{checked:?}");
     let unmapped = json(&checked)["columns"][0]["unmapped"].clone();
     let values: Vec<&str> = unmapped
@@ -143,15 +146,15 @@ fn a_crosswalk_is_checked_against_the_mirrored_list_and_its_gaps_are_told() {
         .collect();
     assert_eq!(values, titles);
 
-    let said = format!(
+    let reported = format!(
         "{} in wisenet_learners.title (crosswalk sex, ",
         match titles.len() {
             1 => "1 unmapped value".to_owned(),
             many => format!("{many} unmapped values"),
         }
     );
-    let status = place.run(&["status"]).out;
-    assert!(status.contains(&said), "{said}\n{status}");
+    let status = installation.run(&["status"]).out;
+    assert!(status.contains(&reported), "{reported}\n{status}");
     let of_runs = demo
         .as_array()
         .expect("runs")
@@ -174,12 +177,14 @@ fn a_crosswalk_is_checked_against_the_mirrored_list_and_its_gaps_are_told() {
 
 #[test]
 fn a_draft_is_a_crosswalk_when_it_is_saved() {
-    let place = place();
+    let installation = installation();
     assert_eq!(
-        place.run(&["demo", "--json", "--students", "40"]).code,
+        installation
+            .run(&["demo", "--json", "--students", "40"])
+            .code,
         Some(0)
     );
-    let draft = place.run(&[
+    let draft = installation.run(&[
         "crosswalk",
         "suggest",
         "wisenet_learners.gender_description",
@@ -191,14 +196,14 @@ fn a_draft_is_a_crosswalk_when_it_is_saved() {
         "{}",
         draft.out
     );
-    place.write("config/crosswalks/draft.toml", &draft.out);
-    let checked = place.run(&["crosswalk", "check", "draft"]);
+    installation.write("config/crosswalks/draft.toml", &draft.out);
+    let checked = installation.run(&["crosswalk", "check", "draft"]);
     assert_eq!(checked.code, Some(0), "{checked:?}");
     assert_eq!(
         checked.out,
         "draft: wisenet_learners.gender_description to wisenet.genders: every value is mapped.\n"
     );
-    for (arguments, says) in [
+    for (arguments, message) in [
         (
             ["suggest", "wisenet_learners.gendr", "genders"],
             "wisenet_learners has no column `gendr`",
@@ -216,8 +221,8 @@ fn a_draft_is_a_crosswalk_when_it_is_saved() {
             "there is no crosswalk `draff`; did you mean `draft`?",
         ),
     ] {
-        let ran = place.run(&[&["crosswalk"][..], &arguments].concat());
+        let ran = installation.run(&[&["crosswalk"][..], &arguments].concat());
         assert_eq!(ran.code, Some(2), "{ran:?}");
-        assert!(ran.err.starts_with(says), "{says}: {ran:?}");
+        assert!(ran.err.starts_with(message), "{message}: {ran:?}");
     }
 }

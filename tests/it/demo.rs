@@ -1,21 +1,21 @@
 //! The shipped demonstration end to end: invented vendors, shipped connectors, shipped jobs, from an empty folder.
 //!
-//! Each day of the invented school the mirror must count as many rows as the sandbox says a
-//! complete reading finds; from the second day on only churn is written.
+//! Each day of the invented school the mirror must have as many rows as the sandbox describes;
+//! from the second day on only churn is written.
 
 use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::place::{Place, Ran};
+use crate::installation::{Finished, Installation};
 use crate::queries;
 
-/// Pupils; enough for several pages of the larger lists.
+/// Students; enough for several pages of the larger lists.
 const STUDENTS: &str = "150";
 
-fn rollbook(place: &Place, arguments: &[&str]) -> Ran {
+fn rollbook(installation: &Installation, arguments: &[&str]) -> Finished {
     let shipped = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let mut command = place.bare();
+    let mut command = installation.bare();
     command
         .arg("--config")
         .arg(shipped.join("config"))
@@ -23,9 +23,9 @@ fn rollbook(place: &Place, arguments: &[&str]) -> Ran {
         .arg(shipped.join("jobs"));
     command
         .arg("--state")
-        .arg(place.path("state"))
+        .arg(installation.path("state"))
         .args(arguments);
-    place.start(command).end()
+    installation.start(command).end()
 }
 
 /// Every stream of every job, with its source.
@@ -43,18 +43,18 @@ fn streams(demo: &Value) -> Vec<(String, Value)> {
 }
 
 #[test]
-fn the_mirror_is_what_the_sandbox_serves_day_after_day() {
-    let place = Place::empty();
-    let mirror = place.mirror();
+fn the_mirror_equals_the_sandbox_day_after_day() {
+    let installation = Installation::empty();
+    let mirror = installation.mirror();
     let mut counts_before: Vec<u64> = Vec::new();
     for day in 1..=3 {
-        let ran = rollbook(&place, &["demo", "--json", "--students", STUDENTS]);
+        let ran = rollbook(&installation, &["demo", "--json", "--students", STUDENTS]);
         assert_eq!(ran.code, Some(0), "day {day}: {}\n{}", ran.out, ran.err);
         let demo: Value = serde_json::from_str(&ran.out).expect("JSON");
-        let file = place.path("state/sandbox.json");
+        let file = installation.path("state/sandbox.json");
         let file = file.to_str().expect("a path");
-        let told = rollbook(
-            &place,
+        let messages = rollbook(
+            &installation,
             &[
                 "sandbox",
                 "--describe",
@@ -65,7 +65,7 @@ fn the_mirror_is_what_the_sandbox_serves_day_after_day() {
                 file,
             ],
         );
-        let told: Value = serde_json::from_str(&told.out).expect("JSON");
+        let messages: Value = serde_json::from_str(&messages.out).expect("JSON");
         let mut wrong = Vec::new();
         let mut counts = Vec::new();
         for (source, stream) in streams(&demo) {
@@ -73,7 +73,7 @@ fn the_mirror_is_what_the_sandbox_serves_day_after_day() {
             let there = queries::count(&mirror, &format!("{source}_{name}"));
             let unconfirmed = stream["unconfirmed"].as_u64().expect("a number");
             counts.push(there);
-            let served = told["vendors"][&source][name].as_u64();
+            let served = messages["vendors"][&source][name].as_u64();
             if served != Some(there - unconfirmed) {
                 wrong.push(format!("{source}.{name}: {there} rows, {unconfirmed} of them wait, the vendor has {served:?}"));
             }

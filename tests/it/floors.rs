@@ -1,7 +1,7 @@
-//! What the sources themselves must keep to: floors import downwards only, and there is one way to each thing.
+//! Rules for the sources: floors import downwards only, and every task has one implementation.
 //!
-//! Reads the text of `src/`, so it is coarse: names are looked for, not resolved. Tests inside `src/`
-//! may do what the code beside them may not.
+//! Reads the text of `src/`, so it is coarse: it searches for names and does not resolve them. Tests inside `src/`
+//! are exempt.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -13,96 +13,45 @@ use rollbook::setup::{Folders, Overlay, resolve};
 
 use crate::sources::{Source, is_comment, sources};
 
-/// Whom each part of the program may name; a part always knows itself. `lib.rs` and `main.rs` know all.
-const FLOORS: &[(&str, &[&str])] = &[
+/// The parts that every part of [`FLOORS`] may name, with what they may name themselves.
+const FOUNDATION: &[(&str, &[&str])] = &[
     ("document", &[]),
     ("model", &["document"]),
     ("clock", &[]),
     ("folder", &["document", "model"]),
-    ("connector", &["document", "model", "clock", "folder"]),
-    ("http", &["document", "model", "clock", "folder"]),
-    ("auth", &["document", "model", "clock", "folder", "http"]),
-    ("store", &["document", "model", "clock", "folder"]),
-    ("spreadsheets", &["document", "model", "clock", "folder"]),
-    (
-        "setup",
-        &[
-            "document",
-            "model",
-            "clock",
-            "folder",
-            "connector",
-            "http",
-            "auth",
-            "store",
-        ],
-    ),
-    (
-        "sync",
-        &[
-            "document",
-            "model",
-            "clock",
-            "folder",
-            "connector",
-            "http",
-            "store",
-        ],
-    ),
-    (
-        "daemon",
-        &[
-            "document",
-            "model",
-            "clock",
-            "folder",
-            "connector",
-            "http",
-            "store",
-            "setup",
-            "sync",
-        ],
-    ),
-    (
-        "app",
-        &[
-            "document",
-            "model",
-            "clock",
-            "folder",
-            "connector",
-            "http",
-            "auth",
-            "store",
-            "setup",
-            "sync",
-            "daemon",
-        ],
-    ),
-    (
-        "cli",
-        &[
-            "document",
-            "model",
-            "clock",
-            "folder",
-            "connector",
-            "http",
-            "auth",
-            "store",
-            "setup",
-            "sync",
-            "daemon",
-            "app",
-            "spreadsheets",
-        ],
-    ),
 ];
 
-/// Files and folders below `src/` that may name a vendor: the list of what is built in.
-const VENDORS_NAMED_IN: &[&str] = &["connector/builtin.rs", "sandbox/"];
+/// Part, the part it inherits permissions from, and what else it may name; all may name the foundation and
+/// themselves. `lib.rs` and `main.rs` may name everything.
+const FLOORS: &[(&str, &str, &[&str])] = &[
+    ("connector", "", &[]),
+    ("http", "", &[]),
+    ("auth", "", &["http"]),
+    ("store", "", &[]),
+    ("spreadsheets", "", &[]),
+    ("setup", "auth", &["auth", "connector", "store"]),
+    ("sync", "", &["connector", "http", "store"]),
+    ("daemon", "sync", &["sync", "setup"]),
+    ("app", "daemon", &["daemon", "auth"]),
+    ("cli", "app", &["app", "spreadsheets"]),
+];
 
-/// Every line of code (comments too, where wanted) that `is_wrong` says something about.
+/// The other parts that a part may name; nothing for an unknown part.
+fn below(part: &str) -> Option<Vec<&'static str>> {
+    if let Some((_, below)) = FOUNDATION.iter().find(|(name, _)| *name == part) {
+        return Some(below.to_vec());
+    }
+    let (_, like, more) = FLOORS.iter().find(|(name, ..)| *name == part)?;
+    let mut parts =
+        below(like).unwrap_or_else(|| FOUNDATION.iter().map(|(name, _)| *name).collect());
+    parts.extend_from_slice(more);
+    Some(parts)
+}
+
+/// The list of built-in connectors, which alone may name a vendor.
+const VENDORS_NAMED_IN: &[&str] = &["connector/builtin.rs"];
+
+/// Every line of code (comments too if `comments`) with a complaint by `is_wrong`.
 fn complaints(comments: bool, is_wrong: impl Fn(&Source, &str) -> Option<String>) -> Vec<String> {
     let mut found = Vec::new();
     for source in sources() {
@@ -146,14 +95,14 @@ fn named_parts(line: &str) -> Vec<&str> {
                         .unwrap_or_default()
                 })
         })
-        .filter(|name| FLOORS.iter().any(|(part, _)| part == name))
+        .filter(|name| below(name).is_some())
         .collect()
 }
 
 #[test]
-fn floors_look_down_only() {
+fn floors_import_downwards_only() {
     none(complaints(false, |source, line| {
-        let (_, below) = FLOORS.iter().find(|(part, _)| *part == source.part())?;
+        let below = below(source.part())?;
         let named = named_parts(line);
         let wrong = named
             .iter()
@@ -166,19 +115,31 @@ fn floors_look_down_only() {
         .collect();
     let unknown: Vec<&String> = parts
         .iter()
-        .filter(|part| {
-            !["lib", "main"].contains(&part.as_str())
-                && FLOORS.iter().all(|(known, _)| known != part)
-        })
+        .filter(|part| !["lib", "main"].contains(&part.as_str()) && below(part).is_none())
         .collect();
-    assert!(
-        unknown.is_empty(),
-        "say on which floor these stand: {unknown:?}"
-    );
+    assert!(unknown.is_empty(), "add these to FLOORS: {unknown:?}");
 }
 
 #[test]
-fn the_names_in_a_line_are_found() {
+fn permissions_are_inherited() {
+    for (part, other, may) in [
+        ("folder", "model", true),
+        ("folder", "clock", false),
+        ("auth", "http", true),
+        ("sync", "auth", false),
+        ("daemon", "store", true),
+        ("daemon", "auth", false),
+        ("app", "auth", true),
+        ("app", "spreadsheets", false),
+        ("cli", "connector", true),
+    ] {
+        let below = below(part).expect("a known part");
+        assert_eq!(below.contains(&other), may, "{part} names {other}");
+    }
+}
+
+#[test]
+fn names_in_a_line_are_found() {
     for (line, names) in [
         ("use crate::store::Store;", vec!["store"]),
         ("use crate::{app, cli::Exit};", vec!["app", "cli"]),
@@ -194,7 +155,7 @@ fn the_names_in_a_line_are_found() {
 }
 
 #[test]
-fn there_is_one_door_to_time() {
+fn only_the_clock_reads_the_time() {
     let words = [
         "Timestamp::now",
         "Zoned::now",
@@ -207,12 +168,12 @@ fn there_is_one_door_to_time() {
     none(complaints(false, |source, line| {
         let may = source.is_below(&["clock.rs", "http/deadline.rs"]);
         let word = words.iter().find(|word| line.contains(**word))?;
-        (!may).then(|| format!("`{word}` belongs into clock.rs"))
+        (!may).then(|| format!("`{word}` belongs in clock.rs"))
     }));
 }
 
 #[test]
-fn sql_stands_in_the_store_only() {
+fn sql_is_in_the_store_only() {
     let words = [
         "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "PRAGMA", "VACUUM",
         "ATTACH",
@@ -222,16 +183,16 @@ fn sql_stands_in_the_store_only() {
             line.contains(&format!("\"{word} "))
                 || line.trim_start().starts_with(&format!("{word} "))
         })?;
-        (source.part() != "store").then(|| format!("`{word}` belongs into store/"))
+        (source.part() != "store").then(|| format!("`{word}` belongs in store/"))
     }));
     none(complaints(false, |source, line| {
         (source.part() != "store" && line.contains("rusqlite"))
-            .then(|| "only the store knows SQLite".to_owned())
+            .then(|| "only the store uses SQLite".to_owned())
     }));
 }
 
 #[test]
-fn the_terminal_belongs_to_the_command_line() {
+fn only_the_command_line_uses_the_terminal() {
     let words = [
         "println!(",
         "print!(",
@@ -242,7 +203,7 @@ fn the_terminal_belongs_to_the_command_line() {
     ];
     none(complaints(false, |source, line| {
         let word = words.iter().find(|word| line.contains(**word))?;
-        (source.part() != "cli").then(|| format!("`{word}` belongs into cli/"))
+        (source.part() != "cli").then(|| format!("`{word}` belongs in cli/"))
     }));
 }
 
@@ -257,12 +218,12 @@ fn no_code_names_a_vendor() {
             .split_once("//")
             .is_some_and(|(code, comment)| !code.contains(name) && comment.contains(".md"));
         (!cites && !source.is_below(VENDORS_NAMED_IN))
-            .then(|| format!("the engine knows no vendor, not even {name}"))
+            .then(|| format!("the engine must not name a vendor, such as {name}"))
     }));
 }
 
 #[test]
-fn nothing_but_the_session_the_keeper_and_an_alert_sends() {
+fn only_token_requests_and_alerts_are_not_get() {
     none(complaints(false, |source, line| {
         let writes = [
             ".post(",
@@ -278,7 +239,7 @@ fn nothing_but_the_session_the_keeper_and_an_alert_sends() {
         let may = source.part() != "http"
             || source.is_below(&["http/token_request.rs", "http/alert_post.rs"]);
         (!may).then(|| {
-            format!("`{word}`: nothing but a token request and an alert is anything but a GET")
+            format!("`{word}`: only token requests and alerts may use a method other than GET")
         })
     }));
     none(complaints(false, |source, line| {
@@ -286,12 +247,12 @@ fn nothing_but_the_session_the_keeper_and_an_alert_sends() {
             || line.contains("ClientBuilder")
             || line.contains("reqwest::get");
         (client && !source.is_below(&["http/client.rs"]))
-            .then(|| "clients are made in http/client.rs".to_owned())
+            .then(|| "clients are created in http/client.rs".to_owned())
     }));
 }
 
 #[test]
-fn every_file_says_what_it_is() {
+fn every_file_has_a_description() {
     for source in sources() {
         let first = source
             .lines
@@ -300,7 +261,7 @@ fn every_file_says_what_it_is() {
             .unwrap_or_default();
         assert!(
             first.starts_with("//! "),
-            "src/{} does not say what it is",
+            "src/{} has no description",
             source.name
         );
     }
@@ -309,16 +270,16 @@ fn every_file_says_what_it_is() {
 #[test]
 fn all_shipped_files_load() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let places = Folders {
+    let folders = Folders {
         config: root.join("config"),
         jobs: root.join("jobs"),
         state: root.join("no-such-folder"),
     };
-    let (setup, problems) = resolve(&places, &Overlay::default());
+    let (setup, problems) = resolve(&folders, &Overlay::default());
     let setup = setup.unwrap_or_else(|| panic!("{problems}"));
     let shipped = |folder: &str| fs::read_dir(root.join(folder)).expect("a folder").count();
     assert_eq!(setup.jobs.len(), shipped("jobs"));
-    // One vendor offers little else than a password, and the example says so.
+    // One vendor offers little else than a password, and the example warns about it.
     let is_expected = |note: &str| note.starts_with("the grant `password` is legacy");
     let is_crosswalk = |name: &OsStr| name != "people.toml"; // who is who has a loader of its own
     let crosswalks = fs::read_dir(root.join("config/crosswalks")).expect("a folder");

@@ -1,45 +1,45 @@
-//! What the guard holds back, what it lets through, and what an approval is good for.
+//! What the guard holds, what it permits, and the validity of an approval.
 //!
-//! All of it on the real program and small lists; the rules as values are tested where they stand.
+//! On the real program and small lists; unit tests in `src/` cover the rules as values.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
+use crate::installation::{Config, Finished, Installation};
 use crate::people::{class, roster, user, users};
-use crate::place::{Place, Plan, Ran};
 use crate::queries;
-use crate::server::{Asked, Fault, Server, Way};
+use crate::server::{Fault, Paging, Server, VendorRequest};
 
-/// A vendor with users `0..count`, mirrored.
-fn mirrored(way: Way, count: usize, job: &str) -> (Server, Place) {
-    mirrored_by(50, way, count, job)
+/// A vendor with users `0..count`, and its mirror.
+fn mirrored(paging: Paging, count: usize, job: &str) -> (Server, Installation) {
+    mirrored_by(50, paging, count, job)
 }
 
-/// The same in pages of another size.
-fn mirrored_by(page: usize, way: Way, count: usize, job: &str) -> (Server, Place) {
-    let server = Server::of_users(way, users(count));
-    let place = Place::new(
+/// The same with pages of another size.
+fn mirrored_by(page: usize, paging: Paging, count: usize, job: &str) -> (Server, Installation) {
+    let server = Server::of_users(paging, users(count));
+    let installation = Installation::new(
         &server,
-        &Plan {
+        &Config {
             page,
             job,
-            ..Plan::default()
+            ..Config::default()
         },
     );
-    place.sync().fine("the first time");
-    (server, place)
+    installation.sync().assert_ok("the first time");
+    (server, installation)
 }
 
-fn live(place: &Place) -> u64 {
-    queries::count(&place.mirror(), "own_users")
+fn live(installation: &Installation) -> u64 {
+    queries::count(&installation.mirror(), "own_users")
 }
 
 /// `rollbook approve` of a held run: reads again, and applies the same difference.
-fn approve(place: &Place, held: &Ran) -> Ran {
+fn approve(installation: &Installation, held: &Finished) -> Finished {
     let run = held.report()["run"].as_i64().expect("a run");
-    place.run(&["approve", &run.to_string(), "--json"])
+    installation.run(&["approve", &run.to_string(), "--json"])
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn implausible_readings_are_held_and_plausible_ones_are_not() {
                 format!("new-{}", user["sourcedId"].as_str().expect("a key")).into();
         }
     };
-    // What is removed after how many readings: one where an answer holds the whole list, else two.
+    // Removed rows after each reading: one reading where a response holds the whole list, otherwise two.
     type Case = (
         &'static str,
         usize,
@@ -96,45 +96,45 @@ fn implausible_readings_are_held_and_plausible_ones_are_not() {
             Err("received 0 of 12 rows"),
         ),
         (
-            "keys given anew",
+            "keys reassigned",
             200,
             rekeyed,
             Err("the keys of 200 of 200 rows were replaced"),
         ),
         (
-            "a status says that most are removed",
+            "a status removes most rows",
             200,
             |users| (0..150).for_each(|number| users[number]["status"] = "tobedeleted".into()),
             Err("150 of 200 rows would be removed"),
         ),
     ];
     for (what, count, change, expected) in cases {
-        let (server, place) = mirrored(Way::TotalInHeader, count, "");
+        let (server, installation) = mirrored(Paging::TotalInHeader, count, "");
         server.edit("users", change);
-        let before = queries::data(&place.mirror());
+        let before = queries::data(&installation.mirror());
         match expected {
             Ok((readings, left)) => {
                 for reading in 1..=readings {
                     assert_eq!(
-                        live(&place),
+                        live(&installation),
                         count as u64,
                         "{what}: before reading {reading}"
                     );
-                    place.sync().fine(what);
+                    installation.sync().assert_ok(what);
                 }
-                assert_eq!(live(&place), left, "{what}");
+                assert_eq!(live(&installation), left, "{what}");
             }
             Err(why) => {
-                place.sync().held(why);
-                assert_eq!(queries::data(&place.mirror()), before, "{what}");
+                installation.sync().held(why);
+                assert_eq!(queries::data(&installation.mirror()), before, "{what}");
             }
         }
     }
 }
 
-/// What cannot be read costs a cell, and what cannot be identified a row; many of either are another format.
+/// An unreadable value costs a cell, an unidentifiable one a row; many of either are another format.
 #[test]
-fn values_that_cannot_be_read_hold_a_stream_only_where_they_are_many() {
+fn unreadable_values_hold_a_stream_only_when_there_are_many() {
     const UNREADABLE: fn(&mut Value) = |user| user["dateLastModified"] = "soon".into();
     const UNIDENTIFIED: fn(&mut Value) = |user| user["sourcedId"] = Value::Null;
     for (what, change, rows, expected) in [
@@ -169,44 +169,44 @@ fn values_that_cannot_be_read_hold_a_stream_only_where_they_are_many() {
             Err("20 of 200 rows were rejected"),
         ),
     ] {
-        let (server, place) = mirrored(Way::TotalInHeader, 200, "");
-        let before = queries::data(&place.mirror());
+        let (server, installation) = mirrored(Paging::TotalInHeader, 200, "");
+        let before = queries::data(&installation.mirror());
         server.edit("users", |users| {
             users.iter_mut().take(rows).for_each(change)
         });
         for _ in 0..3 {
             match expected {
-                Ok(said) => drop(place.sync().with_rejects(said)),
-                Err(why) => drop(place.sync().held(why)),
+                Ok(reported) => drop(installation.sync().with_rejects(reported)),
+                Err(why) => drop(installation.sync().held(why)),
             }
-            // A list with a row that cannot be identified removes nothing: it may be any that is missing.
-            assert_eq!(queries::data(&place.mirror()), before, "{what}");
+            // A list with an unidentifiable row removes nothing: it may be any missing row.
+            assert_eq!(queries::data(&installation.mirror()), before, "{what}");
         }
     }
 }
 
 #[test]
 fn more_than_five_hundred_rows_are_many_whatever_their_share() {
-    let (server, place) = mirrored(
-        Way::TotalInHeader,
+    let (server, installation) = mirrored(
+        Paging::TotalInHeader,
         200,
         "[guard]\nremovals = \"50%\"\nremovals_max = 30\n",
     );
     server.edit("users", |users| users.truncate(169));
-    place
+    installation
         .sync()
         .held("31 of 200 rows would be removed, more than 30");
     server.edit("users", |users| {
         users.extend((169..170).map(|number| user(number, 1)))
     });
     for left in [200, 170] {
-        place.sync().fine("thirty may go");
-        assert_eq!(live(&place), left);
+        installation.sync().assert_ok("thirty may go");
+        assert_eq!(live(&installation), left);
     }
 }
 
 #[test]
-fn a_school_that_vanishes_is_held_where_the_job_looks_at_schools() {
+fn a_removed_school_is_held_where_the_guard_groups_by_school() {
     for (guard, is_held) in [("[guard]\nper = \"school_id\"\n", true), ("", false)] {
         let school = |number: usize| {
             if number < 8 {
@@ -218,25 +218,27 @@ fn a_school_that_vanishes_is_held_where_the_job_looks_at_schools() {
         let classes: Vec<Value> = (0..300)
             .map(|number| class(number, &school(number)))
             .collect();
-        let server = Server::start(Way::TotalInHeader, [("classes", classes)]);
-        let place = Place::new(
+        let server = Server::start(Paging::TotalInHeader, [("classes", classes)]);
+        let installation = Installation::new(
             &server,
-            &Plan {
+            &Config {
                 streams: &["classes"],
                 page: 100,
                 job: guard,
-                ..Plan::default()
+                ..Config::default()
             },
         );
-        place.sync().fine("the first time");
+        installation.sync().assert_ok("the first time");
         server.edit("classes", |classes| drop(classes.drain(..8)));
         for removed in [0, 8] {
             if is_held {
-                place
+                installation
                     .sync()
                     .held("all 8 rows of school-small would be removed");
             } else {
-                let ran = place.sync().fine("8 of 300, when two readings say so");
+                let ran = installation
+                    .sync()
+                    .assert_ok("8 of 300, when two readings say so");
                 assert_eq!(ran.number("classes", "removed"), removed);
             }
         }
@@ -244,34 +246,38 @@ fn a_school_that_vanishes_is_held_where_the_job_looks_at_schools() {
 }
 
 #[test]
-fn an_approval_is_good_for_exactly_the_difference_that_was_held() {
-    for way in [Way::TotalInHeader, Way::Silent] {
-        let (server, place) = mirrored(way, 200, "");
+fn an_approval_is_valid_for_the_held_difference_only() {
+    for paging in [Paging::TotalInHeader, Paging::Silent] {
+        let (server, installation) = mirrored(paging, 200, "");
         server.edit("users", |users| users.truncate(120));
-        let held = place.sync().held("80 of 200 rows would be removed");
-        let before = queries::data(&place.mirror());
+        let held = installation.sync().held("80 of 200 rows would be removed");
+        let before = queries::data(&installation.mirror());
         server.edit("users", |users| users.truncate(119));
-        let another = approve(&place, &held).held("81 of 200 rows would be removed");
-        assert_eq!(queries::data(&place.mirror()), before, "{way:?}");
+        let another = approve(&installation, &held).held("81 of 200 rows would be removed");
+        assert_eq!(queries::data(&installation.mirror()), before, "{paging:?}");
         server.edit("users", |list| list[0] = user(119, 1));
-        let other_rows = approve(&place, &another).held("81 of 200 rows would be removed");
-        let ran = approve(&place, &other_rows).fine("what was approved");
+        let other_rows = approve(&installation, &another).held("81 of 200 rows would be removed");
+        let ran = approve(&installation, &other_rows).assert_ok("what was approved");
         assert_eq!(
-            (ran.number("users", "removed"), live(&place)),
+            (ran.number("users", "removed"), live(&installation)),
             (81, 119),
-            "{way:?}"
+            "{paging:?}"
         );
         let removed = "SELECT count(*) FROM own_users_history WHERE _ended = 'removed'";
-        assert_eq!(queries::one::<u64>(&place.mirror(), removed), 81, "{way:?}");
-        // The same rows come back and go again: that is another day, and another approval.
+        assert_eq!(
+            queries::one::<u64>(&installation.mirror(), removed),
+            81,
+            "{paging:?}"
+        );
+        // The same rows return and are removed again: that is another day, and another approval.
         let less = |list: &mut Vec<Value>| {
             list.truncate(119);
             list[0] = user(119, 1);
         };
         server.edit("users", |list| *list = users(200));
-        place.sync().fine("all are back");
+        installation.sync().assert_ok("all are back");
         server.edit("users", less);
-        place.sync().held("81 of 200 rows would be removed");
+        installation.sync().held("81 of 200 rows would be removed");
     }
 }
 
@@ -285,17 +291,17 @@ fn together_means_all_streams_or_none() {
         "enrollments",
     ];
     for (apply, visible) in [("together", [0, 0, 0, 0, 0]), ("each", [1, 3, 100, 0, 100])] {
-        let server = Server::start(Way::TotalInHeader, roster(100));
-        let plan = Plan {
+        let server = Server::start(Paging::TotalInHeader, roster(100));
+        let plan = Config {
             streams: STREAMS,
             page: 50,
             job: &format!("apply = \"{apply}\"\n"),
-            ..Plan::default()
+            ..Config::default()
         };
-        let place = Place::new(&server, &plan);
-        server.script(|asked| (asked.list == "classes").then_some(Fault::Status(400)));
-        let ran = place.sync();
-        let (outcome, message) = ran.said();
+        let installation = Installation::new(&server, &plan);
+        server.script(|request| (request.list == "classes").then_some(Fault::Status(400)));
+        let ran = installation.sync();
+        let (outcome, message) = ran.outcome_and_message();
         assert_eq!(
             (ran.code, outcome.as_str()),
             (Some(1), "failed"),
@@ -307,14 +313,16 @@ fn together_means_all_streams_or_none() {
         );
         let counts: Vec<u64> = STREAMS
             .iter()
-            .map(|stream| queries::count(&place.mirror(), &format!("own_{stream}")))
+            .map(|stream| queries::count(&installation.mirror(), &format!("own_{stream}")))
             .collect();
         assert_eq!(counts, visible, "{apply}");
-        server.behave();
-        place.sync().fine("when the vendor is well again");
+        server.clear_faults();
+        installation
+            .sync()
+            .assert_ok("when the vendor is well again");
         let counts: Vec<u64> = STREAMS
             .iter()
-            .map(|stream| queries::count(&place.mirror(), &format!("own_{stream}")))
+            .map(|stream| queries::count(&installation.mirror(), &format!("own_{stream}")))
             .collect();
         assert_eq!(counts, [1, 3, 100, 30, 100], "{apply}");
     }
@@ -322,47 +330,50 @@ fn together_means_all_streams_or_none() {
 
 #[test]
 fn a_held_stream_holds_back_the_streams_applied_together_with_it() {
-    let server = Server::start(Way::TotalInHeader, roster(100));
-    let plan = Plan {
+    let server = Server::start(Paging::TotalInHeader, roster(100));
+    let plan = Config {
         streams: &["users", "classes"],
         page: 50,
         job: "apply = \"together\"\n",
-        ..Plan::default()
+        ..Config::default()
     };
-    let place = Place::new(&server, &plan);
-    place.sync().fine("the first time");
-    let before = queries::data(&place.mirror());
+    let installation = Installation::new(&server, &plan);
+    installation.sync().assert_ok("the first time");
+    let before = queries::data(&installation.mirror());
     server.edit("users", |users| {
         users.extend((100..110).map(|number| user(number, 1)))
     });
     server.edit("classes", |classes| classes.truncate(10));
-    let held = place.sync().held("20 of 30 rows would be removed");
-    assert_eq!(queries::data(&place.mirror()), before);
-    approve(&place, &held).fine("what was approved");
+    let held = installation.sync().held("20 of 30 rows would be removed");
+    assert_eq!(queries::data(&installation.mirror()), before);
+    approve(&installation, &held).assert_ok("what was approved");
     assert_eq!(
-        (live(&place), queries::count(&place.mirror(), "own_classes")),
+        (
+            live(&installation),
+            queries::count(&installation.mirror(), "own_classes")
+        ),
         (110, 10)
     );
 }
 
-/// A list of several pages may have moved unseen while it was read, also where its total agrees.
+/// A list of several pages may have moved unseen while it was read, also when its total agrees.
 #[test]
-fn absence_is_believed_at_once_only_where_one_answer_holds_the_whole_list() {
-    for (way, page, at_first) in [
-        (Way::TotalInHeader, 50, 0),
-        (Way::TotalInBody, 50, 0),
-        (Way::Linked, 50, 0),
-        (Way::Silent, 50, 0),
-        (Way::TotalInHeader, 1000, 5),
-        (Way::TotalInBody, 1000, 5),
-        (Way::Linked, 1000, 5),
-        // Nobody says that the page is all of it.
-        (Way::Silent, 1000, 0),
+fn absence_counts_at_once_only_where_one_response_holds_the_whole_list() {
+    for (paging, page, at_first) in [
+        (Paging::TotalInHeader, 50, 0),
+        (Paging::TotalInBody, 50, 0),
+        (Paging::Linked, 50, 0),
+        (Paging::Silent, 50, 0),
+        (Paging::TotalInHeader, 1000, 5),
+        (Paging::TotalInBody, 1000, 5),
+        (Paging::Linked, 1000, 5),
+        // The vendor does not declare that the page is the whole list.
+        (Paging::Silent, 1000, 0),
     ] {
-        let what = format!("{way:?}, pages of {page}");
-        let (server, place) = mirrored_by(page, way, 200, "");
+        let what = format!("{paging:?}, pages of {page}");
+        let (server, installation) = mirrored_by(page, paging, 200, "");
         server.edit("users", |users| drop(users.drain(50..55)));
-        let first = place.sync().fine("five are missing");
+        let first = installation.sync().assert_ok("five are missing");
         assert_eq!(
             (
                 first.number("users", "removed"),
@@ -371,27 +382,27 @@ fn absence_is_believed_at_once_only_where_one_answer_holds_the_whole_list() {
             (at_first, 5 - at_first),
             "{what}"
         );
-        assert_eq!(live(&place), 200 - at_first, "{what}");
-        let second = place.sync().fine("and again");
+        assert_eq!(live(&installation), 200 - at_first, "{what}");
+        let second = installation.sync().assert_ok("and again");
         assert_eq!(second.number("users", "removed"), 5 - at_first, "{what}");
-        assert_eq!(live(&place), 195, "{what}");
+        assert_eq!(live(&installation), 195, "{what}");
     }
 }
 
 #[test]
-fn a_row_that_waits_and_comes_back_has_never_left() {
-    let (server, place) = mirrored(Way::Silent, 200, "");
+fn an_unconfirmed_removal_that_returns_was_never_removed() {
+    let (server, installation) = mirrored(Paging::Silent, 200, "");
     for _ in 0..2 {
         server.edit("users", |users| drop(users.remove(50)));
         assert_eq!(
-            place
+            installation
                 .sync()
-                .fine("missing once")
+                .assert_ok("missing once")
                 .number("users", "unconfirmed"),
             1
         );
         server.edit("users", |users| users.push(user(50, 1)));
-        let back = place.sync().fine("back");
+        let back = installation.sync().assert_ok("back");
         assert_eq!(
             (
                 back.number("users", "unconfirmed"),
@@ -400,65 +411,73 @@ fn a_row_that_waits_and_comes_back_has_never_left() {
             (0, 0)
         );
     }
-    assert_eq!(queries::count(&place.mirror(), "own_users_history"), 0);
+    assert_eq!(
+        queries::count(&installation.mirror(), "own_users_history"),
+        0
+    );
 }
 
-/// How often a reading begins: at the first page.
+/// How often a reading begins at the first page.
 fn counted(
-    fault: impl Fn(usize, &Asked<'_>) -> Option<Fault> + Send + 'static,
+    fault: impl Fn(usize, &VendorRequest<'_>) -> Option<Fault> + Send + 'static,
 ) -> (
     Arc<AtomicUsize>,
-    impl Fn(&Asked<'_>) -> Option<Fault> + Send,
+    impl Fn(&VendorRequest<'_>) -> Option<Fault> + Send,
 ) {
     let readings = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&readings);
-    let script = move |asked: &Asked<'_>| {
-        if asked.list != "users" {
+    let script = move |request: &VendorRequest<'_>| {
+        if request.list != "users" {
             return None;
         }
-        let before = count.fetch_add(usize::from(asked.offset == 0), Ordering::SeqCst);
-        fault(before + usize::from(asked.offset == 0), asked)
+        let before = count.fetch_add(usize::from(request.offset == 0), Ordering::SeqCst);
+        fault(before + usize::from(request.offset == 0), request)
     };
     (readings, script)
 }
 
 #[test]
-fn a_reading_that_contradicts_itself_is_made_twice_more_and_then_removes_nothing() {
-    type Script = fn(usize, &Asked<'_>) -> Option<Fault>;
-    let moving: Script = |_, asked| Some(Fault::Total(200 + asked.nth as usize));
+fn a_contradicted_reading_is_repeated_up_to_two_times_and_removes_nothing() {
+    type Script = fn(usize, &VendorRequest<'_>) -> Option<Fault>;
+    let moving: Script = |_, request| Some(Fault::Total(200 + request.nth as usize));
     let wrong: Script = |_, _| Some(Fault::Total(210));
-    // Another row each time: rows that move, and not a row that this vendor always lists twice.
-    let twice: Script =
-        |reading, asked| (asked.offset == 50 * (reading % 3)).then_some(Fault::Twice);
-    let always: Script = |_, asked| (asked.offset == 50).then_some(Fault::Twice);
+    // Another row each time: rows that move, not a permanent duplicate of this vendor.
+    let duplicate: Script =
+        |reading, request| (request.offset == 50 * (reading % 3)).then_some(Fault::Duplicate);
+    let always: Script = |_, request| (request.offset == 50).then_some(Fault::Duplicate);
     let at_first: Script =
-        |reading, asked| (reading == 1 && asked.offset == 50).then_some(Fault::Half);
+        |reading, request| (reading == 1 && request.offset == 50).then_some(Fault::Half);
     let total = "received 195 of 210 declared rows";
-    let cases: [(Way, Script, usize, Result<u64, &str>); 9] = [
+    let cases: [(Paging, Script, usize, Result<u64, &str>); 9] = [
         (
-            Way::TotalInHeader,
+            Paging::TotalInHeader,
             moving,
             3,
             Err("the declared total changed"),
         ),
         (
-            Way::TotalInBody,
+            Paging::TotalInBody,
             moving,
             3,
             Err("the declared total changed"),
         ),
-        (Way::TotalInHeader, wrong, 3, Err(total)),
-        (Way::Linked, wrong, 3, Err(total)),
-        (Way::TotalInHeader, twice, 3, Err("received 1 row twice")),
-        (Way::Silent, twice, 3, Err("received 1 row twice")),
-        // The same row in two readings is a habit, and says nothing of others; they wait for the next run.
-        (Way::TotalInHeader, always, 2, Ok(5)),
-        (Way::Silent, always, 2, Ok(5)),
-        (Way::Linked, at_first, 2, Ok(5)),
+        (Paging::TotalInHeader, wrong, 3, Err(total)),
+        (Paging::Linked, wrong, 3, Err(total)),
+        (
+            Paging::TotalInHeader,
+            duplicate,
+            3,
+            Err("received 1 row twice"),
+        ),
+        (Paging::Silent, duplicate, 3, Err("received 1 row twice")),
+        // The same duplicate in two readings is a habit and proves nothing about other rows; those stay unconfirmed until the next run.
+        (Paging::TotalInHeader, always, 2, Ok(5)),
+        (Paging::Silent, always, 2, Ok(5)),
+        (Paging::Linked, at_first, 2, Ok(5)),
     ];
-    for (number, (way, fault, readings, expected)) in cases.into_iter().enumerate() {
-        let what = format!("case {number} at {way:?}");
-        let (server, place) = mirrored(way, 200, "");
+    for (number, (paging, fault, readings, expected)) in cases.into_iter().enumerate() {
+        let what = format!("case {number} at {paging:?}");
+        let (server, installation) = mirrored(paging, 200, "");
         server.edit("users", |users| {
             users.drain(100..105);
             users[150] = user(155, 2);
@@ -466,46 +485,52 @@ fn a_reading_that_contradicts_itself_is_made_twice_more_and_then_removes_nothing
         let (counter, script) = counted(fault);
         server.script(script);
         let ran = match expected {
-            Ok(_) => place.sync().fine(&what),
-            Err(why) => place.sync().incomplete(why),
+            Ok(_) => installation.sync().assert_ok(&what),
+            Err(why) => installation.sync().incomplete(why),
         };
         assert_eq!(counter.load(Ordering::SeqCst), readings, "{what}");
         let counts = ["changed", "removed", "unconfirmed"].map(|name| ran.number("users", name));
         assert_eq!(counts, [1, 0, expected.unwrap_or(0)], "{what}: {ran:?}");
-        assert_eq!(live(&place), 200, "{what}");
+        assert_eq!(live(&installation), 200, "{what}");
     }
 }
 
 /// The difference must be the same for three days before absence counts again (`field::totals`).
 #[test]
 fn a_total_that_is_wrong_each_time_does_not_prove_a_reading() {
-    for way in [Way::TotalInHeader, Way::TotalInBody, Way::Linked] {
-        let (server, place) = mirrored(way, 200, "");
+    for paging in [Paging::TotalInHeader, Paging::TotalInBody, Paging::Linked] {
+        let (server, installation) = mirrored(paging, 200, "");
         server.edit("users", |users| drop(users.drain(100..105)));
         server.script(|_| Some(Fault::Total(210)));
         for _ in 0..3 {
-            let ran = place.sync().incomplete("received 195 of 210 declared rows");
-            assert_eq!(ran.number("users", "removed"), 0, "{way:?}: {ran:?}");
-            assert_eq!(live(&place), 200, "{way:?}");
+            let ran = installation
+                .sync()
+                .incomplete("received 195 of 210 declared rows");
+            assert_eq!(ran.number("users", "removed"), 0, "{paging:?}: {ran:?}");
+            assert_eq!(live(&installation), 200, "{paging:?}");
         }
-        server.behave();
+        server.clear_faults();
         for removed in [0, 5] {
-            let ran = place.sync().fine("the total is right again");
-            assert_eq!(ran.number("users", "removed"), removed, "{way:?}: {ran:?}");
+            let ran = installation.sync().assert_ok("the total is right again");
+            assert_eq!(
+                ran.number("users", "removed"),
+                removed,
+                "{paging:?}: {ran:?}"
+            );
         }
     }
 }
 
 #[test]
-fn an_answer_without_rows_among_pages_is_no_end() {
-    let (server, place) = mirrored(Way::TotalInHeader, 200, "");
-    let before = queries::data(&place.mirror());
-    server.script(|asked| (asked.offset == 100).then_some(Fault::Empty));
-    let ran = place.sync();
-    assert_eq!(queries::data(&place.mirror()), before, "{ran:?}");
+fn a_response_without_rows_among_pages_is_not_an_end() {
+    let (server, installation) = mirrored(Paging::TotalInHeader, 200, "");
+    let before = queries::data(&installation.mirror());
+    server.script(|request| (request.offset == 100).then_some(Fault::Empty));
+    let ran = installation.sync();
+    assert_eq!(queries::data(&installation.mirror()), before, "{ran:?}");
     assert_ne!(
-        ran.said(),
+        ran.outcome_and_message(),
         ("ok".to_owned(), String::new()),
-        "it says what was wrong"
+        "the reason is reported"
     );
 }

@@ -1,25 +1,25 @@
-//! `rollbook init` from outside: what it writes is checked, and read from simulated vendors, by the program itself.
+//! `rollbook init` from outside: its files are checked, and read from simulated vendors, by the program itself.
 
 use std::fs;
 
-use crate::place::{Place, Ran};
+use crate::installation::{Finished, Installation};
 use crate::queries;
 
-fn rollbook(place: &Place, arguments: &[&str]) -> Ran {
-    let mut command = place.bare();
-    command.arg("--config").arg(place.path("etc"));
-    command.arg("--state").arg(place.path("state"));
+fn rollbook(installation: &Installation, arguments: &[&str]) -> Finished {
+    let mut command = installation.bare();
+    command.arg("--config").arg(installation.path("etc"));
+    command.arg("--state").arg(installation.path("state"));
     command.args(arguments);
-    place.start(command).end()
+    installation.start(command).end()
 }
 
 #[test]
-fn what_is_written_is_right_and_can_be_read_from() {
-    let place = Place::empty();
+fn the_written_configuration_is_valid_and_usable() {
+    let installation = Installation::empty();
     let vendors = ["oneroster", "wapi", "webuntis", "wisenet"];
-    let init = rollbook(&place, &[&["init"][..], &vendors].concat());
+    let init = rollbook(&installation, &[&["init"][..], &vendors].concat());
     assert_eq!(init.code, Some(0), "{}", init.err);
-    let check = rollbook(&place, &["check"]);
+    let check = rollbook(&installation, &["check"]);
     assert_eq!(check.code, Some(78), "{}{}", check.out, check.err);
     for words in [
         "4 sources, 6 jobs",
@@ -31,13 +31,13 @@ fn what_is_written_is_right_and_can_be_read_from() {
     ] {
         assert!(check.out.contains(words), "{words}: {}", check.out);
     }
-    // What an admin puts in: own values, and the client that the simulated vendors know.
-    let written = fs::read_to_string(place.path("etc/rollbook.toml")).expect("written");
+    // What an admin fills in: own values, and the client of the simulated vendors.
+    let written = fs::read_to_string(installation.path("etc/rollbook.toml")).expect("written");
     let own = written
         .replace("CHANGE-ME", "rollbook")
         .replace("change-me.example", "own.example");
-    place.write("etc/rollbook.toml", &own);
-    let demo = rollbook(&place, &["demo", "--json", "--students", "40"]);
+    installation.write("etc/rollbook.toml", &own);
+    let demo = rollbook(&installation, &["demo", "--json", "--students", "40"]);
     assert_eq!(demo.code, Some(0), "{}{}", demo.out, demo.err);
     for table in [
         "oneroster_users",
@@ -46,34 +46,34 @@ fn what_is_written_is_right_and_can_be_read_from() {
         "wisenet_learners",
     ] {
         assert!(
-            queries::count(&place.mirror(), table) > 0,
+            queries::count(&installation.mirror(), table) > 0,
             "{table} is empty"
         );
     }
     let own = own
         .replace("\"rollbook\"", "\"ours\"")
         .replace("https://own.example", "https://own.example/ims");
-    place.write("etc/rollbook.toml", &own);
+    installation.write("etc/rollbook.toml", &own);
     for line in own.lines().filter(|line| !line.starts_with('#')) {
         if let Some((_, name)) = line.split_once("{ credential = \"") {
             let name = name.split('"').next().expect("a name");
-            place.secret_at(&format!("etc/credentials/{name}"), "s3cret");
+            installation.secret_at(&format!("etc/credentials/{name}"), "s3cret");
         }
     }
-    let check = rollbook(&place, &["check"]);
+    let check = rollbook(&installation, &["check"]);
     assert_eq!(check.code, Some(0), "{}{}", check.out, check.err);
-    let again = rollbook(&place, &["init", "wapi"]);
+    let again = rollbook(&installation, &["init", "wapi"]);
     assert_eq!(again.code, Some(1), "{}", again.err);
 }
 
 #[test]
-fn the_packages_own_configuration_is_right_and_asks_nobody() {
-    let place = Place::empty();
+fn the_packaged_configuration_is_valid_and_sends_no_requests() {
+    let installation = Installation::empty();
     let shipped = include_str!("../../systemd/deb/rollbook.toml");
-    place.write("etc/rollbook.toml", shipped);
+    installation.write("etc/rollbook.toml", shipped);
     let readme = include_str!("../../systemd/deb/README.jobs");
-    place.write("etc/jobs/README", readme);
-    let check = rollbook(&place, &["check"]);
+    installation.write("etc/jobs/README", readme);
+    let check = rollbook(&installation, &["check"]);
     assert_eq!(check.code, Some(0), "{}{}", check.out, check.err);
     assert!(check.out.contains("0 sources, 0 jobs"), "{}", check.out);
 }

@@ -1,21 +1,21 @@
-//! `rollbook login` from outside: the real program, a browser of our own, an authorization server of our own.
+//! `rollbook login` from outside: the real program, a browser and an authorization server of the tests.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use serde_json::Value;
 
-use crate::authority::{Authority, CLIENT, Wrong};
+use crate::authority::{Authority, CLIENT, Faults};
 use crate::browser::get;
-use crate::place::{Place, Ran, SECRET};
+use crate::installation::{Finished, Installation, SECRET};
 use crate::privacy::is_in;
 use crate::queries;
-use crate::server::PATIENCE;
+use crate::server::WAIT_LIMIT;
 
-/// A folder whose source signs in at this server, with further lines of its `auth`.
-pub fn place(authority: &Authority, auth: &str) -> Place {
-    let (place, origin) = (Place::empty(), authority.origin());
-    place.write(
+/// An installation with a source that signs in at this server, with further lines of its `auth`.
+pub fn installation(authority: &Authority, auth: &str) -> Installation {
+    let (installation, origin) = (Installation::empty(), authority.origin());
+    installation.write(
         "config/connectors/own.toml",
         &format!(
             "connector = \"own\"\ntitle = \"the tests' own vendor\"\nextends = \"oneroster\"\n\
@@ -23,7 +23,7 @@ pub fn place(authority: &Authority, auth: &str) -> Place {
              client_auth = \"post\"\nscope = \"a_read b_read\"\n"
         ),
     );
-    place.write(
+    installation.write(
         "config/rollbook.toml",
         &format!(
             "[sources.own]\nconnector = \"own\"\n[sources.own.settings]\nbase_url = \"{origin}/v1p1\"\n\
@@ -31,12 +31,12 @@ pub fn place(authority: &Authority, auth: &str) -> Place {
              client_id = \"{CLIENT}\"\nclient_secret = {{ file = \"secret\" }}\n{auth}"
         ),
     );
-    place.write(
+    installation.write(
         "jobs/roster.toml",
         "source = \"own\"\nstreams = [\"users\"]\nschedule = \"0 * * * *\"\n",
     );
-    place.secret("secret", SECRET);
-    place
+    installation.secret("secret", SECRET);
+    installation
 }
 
 /// `rollbook login own` while it waits.
@@ -50,9 +50,9 @@ pub struct PendingLogin {
 }
 
 impl PendingLogin {
-    pub fn start(place: &Place, options: &[&str]) -> Self {
+    pub fn start(installation: &Installation, options: &[&str]) -> Self {
         let arguments = [&["login", "own"], options].concat();
-        let mut child = place
+        let mut child = installation
             .command(&arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -91,26 +91,26 @@ impl PendingLogin {
         }
     }
 
-    /// The address that the browser ends at.
+    /// The address at which the browser ends.
     pub fn browse(&self) -> String {
         get(&self.address).location().to_owned()
     }
 
     /// Pastes a line, and waits for the end.
-    pub fn paste(mut self, line: &str) -> Ran {
+    pub fn paste(mut self, line: &str) -> Finished {
         let _ = writeln!(self.stdin, "{line}"); // it may have ended already
         self.end()
     }
 
-    /// Waits for the end; what was printed before counts as output without the address itself.
-    fn end(mut self) -> Ran {
+    /// Waits for the end; what was printed before counts as output, without the address itself.
+    fn end(mut self) -> Finished {
         drop(self.stdin);
         self.stdout.read_to_string(&mut self.printed).expect("read");
         let mut err = String::new();
         let mut stderr = self.child.stderr.take().expect("piped");
         stderr.read_to_string(&mut err).expect("read");
         let status = self.child.wait().expect("ended");
-        Ran {
+        Finished {
             code: status.code(),
             out: self.printed.replace(&self.address, ""),
             err,
@@ -119,8 +119,8 @@ impl PendingLogin {
     }
 }
 
-/// No secret of the server, of the client or of the attempt stands in what was printed.
-fn tells_no_secret(name: &str, ran: &Ran, authority: &Authority) {
+/// No secret of the server, of the client or of the attempt is in the output.
+fn assert_no_secret(name: &str, ran: &Finished, authority: &Authority) {
     for secret in authority
         .secrets()
         .iter()
@@ -137,7 +137,7 @@ fn tells_no_secret(name: &str, ran: &Ran, authority: &Authority) {
 }
 
 #[test]
-fn by_paste_of_all_that_a_person_may_paste() {
+fn a_login_by_paste_of_each_accepted_form() {
     let authority = Authority::start(&[]);
     let parts = |ended: &str| -> (String, String) {
         let (_, query) = ended.split_once('?').expect("parameters");
@@ -151,12 +151,12 @@ fn by_paste_of_all_that_a_person_may_paste() {
         "code",
         "code, no secret in the log",
     ] {
-        let place = place(&authority, "");
+        let installation = installation(&authority, "");
         let options: &[&str] = match what {
             "code, no secret in the log" => &["--paste", "-vv"],
             _ => &["--paste"],
         };
-        let pending = PendingLogin::start(&place, options);
+        let pending = PendingLogin::start(&installation, options);
         let ended = pending.browse();
         assert!(
             ended.starts_with("http://127.0.0.1:8765/callback?"),
@@ -183,26 +183,26 @@ fn by_paste_of_all_that_a_person_may_paste() {
                 .contains("Tokens are renewed automatically from now on"),
             "{what}: {ran:?}"
         );
-        tells_no_secret(what, &ran, &authority);
-        // The token of the sign-in is used as it is; nothing more is asked for.
-        place.sync().fine(what);
+        assert_no_secret(what, &ran, &authority);
+        // The token of the login is used as it is; no further request is sent.
+        installation.sync().assert_ok(what);
     }
-    let asked = authority.asked();
-    assert_eq!(asked, vec![("authorization_code".to_owned(), 200); 5]);
+    let requests = authority.token_requests();
+    assert_eq!(requests, vec![("authorization_code".to_owned(), 200); 5]);
 }
 
 #[test]
-fn for_a_script() {
+fn a_login_by_a_script() {
     let authority = Authority::start(&["https://school.example/rollbook/"]);
-    authority.goes_wrong(Wrong {
+    authority.set_faults(Faults {
         scope: Some("b_read c_read"),
-        ..Wrong::default()
+        ..Faults::default()
     });
-    let place = place(
+    let installation = installation(
         &authority,
         "redirect_url = \"https://school.example/rollbook/\"\n",
     );
-    let pending = PendingLogin::start(&place, &["--paste", "--json"]);
+    let pending = PendingLogin::start(&installation, &["--paste", "--json"]);
     let ended = pending.browse();
     assert!(
         ended.starts_with("https://school.example/rollbook/?"),
@@ -222,18 +222,18 @@ fn for_a_script() {
         (&end["renews"], &end["ends"]),
         (&Value::Bool(true), &Value::Null)
     );
-    tells_no_secret("json", &ran, &authority);
+    assert_no_secret("json", &ran, &authority);
 }
 
 #[test]
-fn a_sign_in_that_cannot_be_renewed_says_so_and_lasts_to_its_end() {
+fn a_login_without_a_refresh_token_warns_and_lasts_until_expiry() {
     let authority = Authority::start(&[]);
-    authority.goes_wrong(Wrong {
+    authority.set_faults(Faults {
         no_refresh: true,
-        ..Wrong::default()
+        ..Faults::default()
     });
-    let place = place(&authority, "");
-    let pending = PendingLogin::start(&place, &["--paste"]);
+    let installation = installation(&authority, "");
+    let pending = PendingLogin::start(&installation, &["--paste"]);
     let ended = pending.browse();
     let ran = pending.paste(&ended);
     assert_eq!(ran.code, Some(0), "{ran:?}");
@@ -242,19 +242,19 @@ fn a_sign_in_that_cannot_be_renewed_says_so_and_lasts_to_its_end() {
             .contains("cannot be renewed, because the vendor issued no refresh token"),
         "{ran:?}"
     );
-    place.sync().fine("while it lasts");
+    installation.sync().assert_ok("while it lasts");
     authority.revoke();
-    let (outcome, message) = place.sync().said();
+    let (outcome, message) = installation.sync().outcome_and_message();
     assert_eq!(outcome, "parked", "{message}");
     assert!(message.ends_with("run `rollbook login own`"), "{message}");
 }
 
 #[test]
-fn nobody_is_signed_in_until_somebody_is() {
+fn before_the_login_jobs_are_parked() {
     let authority = Authority::start(&[]);
-    let place = place(&authority, "");
+    let installation = installation(&authority, "");
     let parked = |why: &str| {
-        let (outcome, message) = place.sync().said();
+        let (outcome, message) = installation.sync().outcome_and_message();
         assert_eq!(outcome, "parked", "{why}: {message}");
         assert!(
             message.ends_with("run `rollbook login own`"),
@@ -263,54 +263,56 @@ fn nobody_is_signed_in_until_somebody_is() {
     };
     parked("before the first sign-in");
     let sign_in = || {
-        let pending = PendingLogin::start(&place, &["--paste"]);
+        let pending = PendingLogin::start(&installation, &["--paste"]);
         let ended = pending.browse();
         assert_eq!(pending.paste(&ended).code, Some(0));
     };
     sign_in();
-    place.sync().fine("signed in");
+    installation.sync().assert_ok("signed in");
     authority.revoke();
     parked("revoked at the vendor");
     let refused = [("refresh_token".to_owned(), 400)];
     assert!(
-        authority.asked().ends_with(&refused),
+        authority.token_requests().ends_with(&refused),
         "{:?}",
-        authority.asked()
+        authority.token_requests()
     );
     sign_in();
-    place.sync().fine("signed in again");
+    installation.sync().assert_ok("signed in again");
 
-    // The client is another one now: its predecessor's token is not for it.
-    let text = std::fs::read_to_string(place.path("config/rollbook.toml")).expect("read");
-    place.write(
+    // The client is another one now: the token of the previous one is not valid for it.
+    let text = std::fs::read_to_string(installation.path("config/rollbook.toml")).expect("read");
+    installation.write(
         "config/rollbook.toml",
         &text.replace("\"rollbook\"", "\"other\""),
     );
-    let before = authority.asked().len();
+    let before = authority.token_requests().len();
     parked("another client");
-    assert_eq!(authority.asked().len(), before, "no token goes anywhere");
+    assert_eq!(authority.token_requests().len(), before, "no token is sent");
 }
 
 #[test]
-fn a_daemon_goes_on_by_itself_after_a_sign_in() {
+fn the_daemon_continues_after_a_login() {
     let authority = Authority::start(&[]);
-    let place = place(&authority, "");
-    place.write(
+    let installation = installation(&authority, "");
+    installation.write(
         "jobs/roster.toml",
         "source = \"own\"\nstreams = [\"users\"]\nschedule = \"* * * * * *\"\n",
     );
-    let daemon = place.start(place.command(&["run"]));
+    let daemon = installation.start(installation.command(&["run"]));
     let until = |sql: &str, what: &str| {
         let started = std::time::Instant::now();
-        while !place.mirror().exists() || queries::maybe(&place.mirror(), sql) != Some(1) {
-            assert!(started.elapsed() < PATIENCE, "{what}");
+        while !installation.mirror().exists()
+            || queries::maybe(&installation.mirror(), sql) != Some(1)
+        {
+            assert!(started.elapsed() < WAIT_LIMIT, "{what}");
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
     };
     let parked = "SELECT count(*) FROM rollbook_jobs WHERE parked LIKE '%`rollbook login own`'";
     until(parked, "the job is parked");
-    assert!(authority.asked().is_empty());
-    let pending = PendingLogin::start(&place, &["--paste"]);
+    assert!(authority.token_requests().is_empty());
+    let pending = PendingLogin::start(&installation, &["--paste"]);
     let ended = pending.browse();
     assert_eq!(pending.paste(&ended).code, Some(0));
     until("SELECT count(*) FROM own_users", "the job reads again");
@@ -320,24 +322,27 @@ fn a_daemon_goes_on_by_itself_after_a_sign_in() {
     );
     daemon.terminate();
     assert_eq!(daemon.end().code, Some(0));
-    assert_eq!(authority.asked(), [("authorization_code".to_owned(), 200)]);
+    assert_eq!(
+        authority.token_requests(),
+        [("authorization_code".to_owned(), 200)]
+    );
 }
 
 #[test]
-fn what_comes_back_wrong_by_rows() {
-    let error = |error| Wrong {
+fn invalid_redirects_and_token_responses() {
+    let error = |error| Faults {
         error: Some(error),
-        ..Wrong::default()
+        ..Faults::default()
     };
-    let back = |back| Wrong {
+    let back = |back| Faults {
         back: Some(back),
-        ..Wrong::default()
+        ..Faults::default()
     };
-    let token = |status, body| Wrong {
+    let token = |status, body| Faults {
         token: Some((status, body)),
-        ..Wrong::default()
+        ..Faults::default()
     };
-    for (name, wrong, told) in [
+    for (name, wrong, messages) in [
         (
             "denied",
             error("access_denied"),
@@ -382,7 +387,7 @@ fn what_comes_back_wrong_by_rows() {
         ),
         (
             "another code",
-            back("code=0ther-c0de-of-nobody&state={state}"),
+            back("code=0ther-c0de-of-none&state={state}"),
             "(400, invalid_grant): the code is used up",
         ),
         (
@@ -409,24 +414,27 @@ fn what_comes_back_wrong_by_rows() {
         ("redirected", token(302, "{all}"), "returned 302"),
     ] {
         let authority = Authority::start(&[]);
-        authority.goes_wrong(wrong);
-        let place = place(&authority, "");
-        let pending = PendingLogin::start(&place, &["--paste", "-vv"]);
+        authority.set_faults(wrong);
+        let installation = installation(&authority, "");
+        let pending = PendingLogin::start(&installation, &["--paste", "-vv"]);
         let ended = pending.browse();
         let ran = pending.paste(&ended);
         assert_eq!(ran.code, Some(1), "{name}: {ran:?}");
-        assert!(ran.err.contains(told), "{name}: {ran:?}");
+        assert!(ran.err.contains(messages), "{name}: {ran:?}");
         assert!(ran.err.contains("sign in to own: "), "{name}: {ran:?}");
         assert!(!ran.err.contains("canary"), "{name}: {ran:?}");
-        tells_no_secret(name, &ran, &authority);
-        assert!(authority.asked().len() <= 1, "{name}: a code is sent once");
-        let (outcome, _) = place.sync().said();
-        assert_eq!(outcome, "parked", "{name}: nothing was kept");
+        assert_no_secret(name, &ran, &authority);
+        assert!(
+            authority.token_requests().len() <= 1,
+            "{name}: a code is sent once"
+        );
+        let (outcome, _) = installation.sync().outcome_and_message();
+        assert_eq!(outcome, "parked", "{name}: nothing was stored");
     }
 }
 
 #[test]
-fn by_a_browser_on_this_machine() {
+fn a_login_by_a_browser_on_this_machine() {
     let free = || {
         let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         socket.local_addr().expect("an address").port()
@@ -448,12 +456,12 @@ fn by_a_browser_on_this_machine() {
         ),
     ] {
         let authority = Authority::start(&redirects);
-        let place = place(&authority, &auth);
+        let installation = installation(&authority, &auth);
         let options: Vec<&str> = options.iter().map(String::as_str).collect();
-        let pending = PendingLogin::start(&place, &options);
+        let pending = PendingLogin::start(&installation, &options);
         let ended = pending.browse();
         let origin = ended[..ended.find('?').expect("parameters")].to_owned();
-        // Whoever else knocks changes nothing.
+        // Requests of others change nothing.
         let rest = origin.trim_start_matches("http://");
         let host = rest.split('/').next().expect("a host").to_owned();
         let icon = get(&format!("http://{host}/favicon.ico"));
@@ -484,24 +492,24 @@ fn by_a_browser_on_this_machine() {
             ran.out.contains("Granted: a_read b_read\n"),
             "{name}: {ran:?}"
         );
-        tells_no_secret(name, &ran, &authority);
+        assert_no_secret(name, &ran, &authority);
         assert!(
             std::net::TcpStream::connect(host).is_err(),
             "{name}: the listener is closed"
         );
-        place.sync().fine(name);
+        installation.sync().assert_ok(name);
     }
 }
 
 #[test]
 fn a_refusal_by_the_browser_ends_the_wait() {
     let authority = Authority::start(&[]);
-    authority.goes_wrong(Wrong {
+    authority.set_faults(Faults {
         error: Some("access_denied"),
-        ..Wrong::default()
+        ..Faults::default()
     });
-    let place = place(&authority, "");
-    let pending = PendingLogin::start(&place, &["-vv"]);
+    let installation = installation(&authority, "");
+    let pending = PendingLogin::start(&installation, &["-vv"]);
     let shown = get(&pending.browse());
     assert!(shown.body.contains("Sign-in refused"), "{shown:?}");
     let ran = pending.end();
@@ -510,72 +518,72 @@ fn a_refusal_by_the_browser_ends_the_wait() {
         ran.err.contains("refused the sign-in (access_denied)"),
         "{ran:?}"
     );
-    tells_no_secret("refused", &ran, &authority);
-    assert!(authority.asked().is_empty());
+    assert_no_secret("refused", &ran, &authority);
+    assert!(authority.token_requests().is_empty());
 }
 
 #[test]
 fn a_port_that_is_taken() {
     let authority = Authority::start(&[]);
-    let place = place(&authority, "");
+    let installation = installation(&authority, "");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
-    let ran = place.run(&["login", "own", "--port", &port]);
+    let ran = installation.run(&["login", "own", "--port", &port]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(
         ran.err
             .contains("stop the program that uses it, or add --paste"),
         "{ran:?}"
     );
-    let config = std::fs::read_to_string(place.path("config/rollbook.toml")).expect("read");
+    let config = std::fs::read_to_string(installation.path("config/rollbook.toml")).expect("read");
     let elsewhere = "redirect_url = \"https://school.example/\"\n";
-    place.write("config/rollbook.toml", &format!("{config}{elsewhere}"));
-    let ran = place.run(&["login", "own"]);
+    installation.write("config/rollbook.toml", &format!("{config}{elsewhere}"));
+    let ran = installation.run(&["login", "own"]);
     assert!(
         ran.err.contains("which is not on loopback; add --paste"),
         "{ran:?}"
     );
 }
 
-/// A folder whose source knows its issuer and nothing else.
-pub fn place_of_issuer(authority: &Authority) -> Place {
-    let place = place(
+/// An installation with a source that has an issuer and no other address.
+pub fn installation_of_issuer(authority: &Authority) -> Installation {
+    let installation = installation(
         authority,
         "token_url = \"\"\nauthorize_url = \"\"\nscope = \"openid a_read\"\n",
     );
-    let config = std::fs::read_to_string(place.path("config/rollbook.toml")).expect("read");
+    let config = std::fs::read_to_string(installation.path("config/rollbook.toml")).expect("read");
     let issuer = format!("issuer = \"{}/op\"\n", authority.origin());
-    place.write("config/rollbook.toml", &format!("{config}{issuer}"));
-    place
+    installation.write("config/rollbook.toml", &format!("{config}{issuer}"));
+    installation
 }
 
 #[test]
-fn by_an_issuers_document() {
+fn a_login_by_an_issuers_document() {
     let authority = Authority::start(&[]);
-    let place = place_of_issuer(&authority);
-    let pending = PendingLogin::start(&place, &[]);
+    let installation = installation_of_issuer(&authority);
+    let pending = PendingLogin::start(&installation, &[]);
     let shown = get(&pending.browse());
     assert!(shown.body.contains("Sign-in finished"), "{shown:?}");
     let ran = pending.end();
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.out.contains("Granted: openid a_read\n"), "{ran:?}");
-    tells_no_secret("issuer", &ran, &authority);
-    place.sync().fine("signed in");
+    assert_no_secret("issuer", &ran, &authority);
+    installation.sync().assert_ok("signed in");
 }
 
 #[test]
-fn what_an_issuer_does_wrong_by_rows() {
-    let document = |name, text| Wrong {
+fn invalid_issuer_documents() {
+    let document = |name, text| Faults {
         document: Some((name, text)),
-        ..Wrong::default()
+        ..Faults::default()
     };
-    let claim = |name, text| Wrong {
+    let claim = |name, text| Faults {
         claim: Some((name, text)),
-        ..Wrong::default()
+        ..Faults::default()
     };
-    let back = |back| Wrong {
+    let back = |back| Faults {
         back: Some(back),
-        ..Wrong::default()
+        ..Faults::default()
     };
     let before = [
         (
@@ -599,14 +607,14 @@ fn what_an_issuer_does_wrong_by_rows() {
             "has an authorization endpoint",
         ),
     ];
-    for (name, wrong, told) in before {
+    for (name, wrong, messages) in before {
         let authority = Authority::start(&[]);
-        authority.goes_wrong(wrong);
-        let ran = place_of_issuer(&authority).run(&["login", "own"]);
+        authority.set_faults(wrong);
+        let ran = installation_of_issuer(&authority).run(&["login", "own"]);
         assert_eq!(ran.code, Some(1), "{name}: {ran:?}");
-        assert!(ran.err.contains(told), "{name}: {ran:?}");
+        assert!(ran.err.contains(messages), "{name}: {ran:?}");
     }
-    for (name, wrong, told) in [
+    for (name, wrong, messages) in [
         (
             "another issuer",
             claim("iss", r#""https://evil.example""#),
@@ -626,9 +634,9 @@ fn what_an_issuer_does_wrong_by_rows() {
         ("no nonce", claim("nonce", "null"), "has no nonce"),
         (
             "no id token",
-            Wrong {
+            Faults {
                 no_id_token: true,
-                ..Wrong::default()
+                ..Faults::default()
             },
             "none was received",
         ),
@@ -644,30 +652,34 @@ fn what_an_issuer_does_wrong_by_rows() {
         ),
     ] {
         let authority = Authority::start(&[]);
-        authority.goes_wrong(wrong);
-        let place = place_of_issuer(&authority);
-        let pending = PendingLogin::start(&place, &["--paste", "-vv"]);
+        authority.set_faults(wrong);
+        let installation = installation_of_issuer(&authority);
+        let pending = PendingLogin::start(&installation, &["--paste", "-vv"]);
         let ended = pending.browse();
         let ran = pending.paste(&ended);
         assert_eq!(ran.code, Some(1), "{name}: {ran:?}");
-        assert!(ran.err.contains(told), "{name}: {ran:?}");
-        tells_no_secret(name, &ran, &authority);
-        assert_eq!(place.sync().said().0, "parked", "{name}: nothing was kept");
+        assert!(ran.err.contains(messages), "{name}: {ran:?}");
+        assert_no_secret(name, &ran, &authority);
+        assert_eq!(
+            installation.sync().outcome_and_message().0,
+            "parked",
+            "{name}: nothing was stored"
+        );
     }
     let authority = Authority::start(&[]);
-    let place = place_of_issuer(&authority);
-    let pending = PendingLogin::start(&place, &["--paste"]);
+    let installation = installation_of_issuer(&authority);
+    let pending = PendingLogin::start(&installation, &["--paste"]);
     let ended = pending.browse();
     let (_, query) = ended.split_once('?').expect("parameters");
     let ran = pending.paste(&crate::wire::query(query)["code"]);
-    assert_eq!(ran.code, Some(0), "a code alone is as good: {ran:?}");
+    assert_eq!(ran.code, Some(0), "a code alone is accepted: {ran:?}");
 }
 
 #[test]
-fn what_cannot_be_signed_in_to() {
+fn sources_without_a_login() {
     let authority = Authority::start(&[]);
-    let place = place(&authority, "");
-    for (name, arguments, code, told) in [
+    let installation = installation(&authority, "");
+    for (name, arguments, code, messages) in [
         (
             "unknown",
             &["login", "owm"][..],
@@ -676,12 +688,12 @@ fn what_cannot_be_signed_in_to() {
         ),
         ("port 0", &["login", "own", "--port", "0"], 2, "--port"),
     ] {
-        let ran = place.run(arguments);
+        let ran = installation.run(arguments);
         assert_eq!(ran.code, Some(code), "{name}: {ran:?}");
-        assert!(ran.err.contains(told), "{name}: {ran:?}");
+        assert!(ran.err.contains(messages), "{name}: {ran:?}");
     }
-    let config = std::fs::read_to_string(place.path("config/rollbook.toml")).expect("read");
-    for (name, from, to, told) in [
+    let config = std::fs::read_to_string(installation.path("config/rollbook.toml")).expect("read");
+    for (name, from, to, messages) in [
         (
             "parameters",
             "client_id",
@@ -713,13 +725,13 @@ fn what_cannot_be_signed_in_to() {
             "redirect_url contains the port",
         ),
     ] {
-        place.write("config/rollbook.toml", &config.replacen(from, to, 1));
-        let ran = place.run(&["login", "own", "--paste", "--port", "4712"]);
+        installation.write("config/rollbook.toml", &config.replacen(from, to, 1));
+        let ran = installation.run(&["login", "own", "--paste", "--port", "4712"]);
         assert!(
             ran.code == Some(1) || ran.code == Some(2),
             "{name}: {ran:?}"
         );
-        assert!(ran.err.contains(told), "{name}: {ran:?}");
+        assert!(ran.err.contains(messages), "{name}: {ran:?}");
     }
-    assert!(authority.asked().is_empty());
+    assert!(authority.token_requests().is_empty());
 }

@@ -1,18 +1,17 @@
-//! The program from outside: the real binary, temporary folders, a small vendor of the tests' own.
+//! The program from outside: the real binary, temporary folders, a small vendor written for these tests.
 //!
-//! Nothing here shares code with the program's decoding or its simulated vendors, so that a mistake
-//! both would make shows up. Every wait is for a state and has a limit.
+//! Nothing here shares code with the program's decoding or its simulated vendors, so a mistake in both
+//! is detected. Every wait is for a state and has a limit.
 
 mod accidents;
 mod alerts;
 mod authority;
-mod beside;
 mod binary;
-mod breaking;
 mod browser;
-mod care;
+mod check_online;
 mod churn;
 mod combos;
+mod concurrent_jobs;
 mod contracts;
 mod crosswalk;
 mod daemon;
@@ -21,20 +20,21 @@ mod field;
 mod floors;
 mod guard;
 mod init;
+mod installation;
 mod lifecycle;
 mod login;
-mod lost;
+mod lost_login;
+mod maintenance;
 mod matches;
-mod online;
+mod paging;
+mod panics;
 mod people;
-mod place;
 mod privacy;
 mod problems;
 mod queries;
 mod quirks;
 mod rotating;
 mod rotation;
-mod script;
 mod server;
 mod service;
 mod sources;

@@ -1,13 +1,13 @@
-//! Who is who, end to end: after runs, after edits of the file, and among the invented people of the demonstration.
+//! People matching end to end: after runs, after edits of the file, and with the invented people of the demonstration.
 
 use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::installation::{Config, Finished, Installation};
 use crate::people::{key, roster};
-use crate::place::{Place, Plan, Ran};
 use crate::queries;
-use crate::server::{Server, Way};
+use crate::server::{Paging, Server};
 
 const PEOPLE: &str = r#"
 [match.pupils]
@@ -22,43 +22,43 @@ same = [{ left = "sourced_id", right = "user_id" }]
 const LINES: &str = "SELECT left_key || ' ' || right_key || ' ' || rule || ' ' || since_run FROM rollbook_matches ORDER BY 1";
 
 /// A school of 60 with an enrolment each; every tenth is a teacher.
-fn mirrored() -> (Server, Place) {
-    let server = Server::start(Way::TotalInHeader, roster(60));
-    let place = Place::new(
+fn mirrored() -> (Server, Installation) {
+    let server = Server::start(Paging::TotalInHeader, roster(60));
+    let installation = Installation::new(
         &server,
-        &Plan {
+        &Config {
             streams: &["users", "enrollments"],
-            ..Plan::default()
+            ..Config::default()
         },
     );
-    place.write("config/crosswalks/people.toml", PEOPLE);
-    place.sync().fine("the first time");
-    (server, place)
+    installation.write("config/crosswalks/people.toml", PEOPLE);
+    installation.sync().assert_ok("the first time");
+    (server, installation)
 }
 
-/// What `rollbook matches --json` says of the only set.
-fn told(place: &Place, options: &[&str]) -> (Value, String) {
-    let ran = place.run(&[&["matches", "--json"], options].concat());
+/// The only set of `rollbook matches --json`.
+fn messages(installation: &Installation, options: &[&str]) -> (Value, String) {
+    let ran = installation.run(&[&["matches", "--json"], options].concat());
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let sets: Value = serde_json::from_str(&ran.out).expect("JSON");
     (sets[0].clone(), ran.out)
 }
 
-fn counts(told: &Value) -> [u64; 4] {
+fn counts(messages: &Value) -> [u64; 4] {
     ["matched", "conflicts", "left_only", "right_only"]
-        .map(|name| told[name].as_u64().expect("a number"))
+        .map(|name| messages[name].as_u64().expect("a number"))
 }
 
 #[test]
-fn a_run_that_changes_a_side_matches_anew_and_another_writes_nothing() {
-    let (server, place) = mirrored();
-    let mirror = place.mirror();
+fn a_run_that_changes_a_side_matches_again_and_others_write_nothing() {
+    let (server, installation) = mirrored();
+    let mirror = installation.mirror();
     let before: Vec<String> = queries::list(&mirror, LINES);
     assert_eq!(before.len(), 54);
     assert!(before[0].ends_with(" enrollment-000001 id 1"), "{before:?}");
-    assert_eq!(counts(&told(&place, &[]).0), [54, 0, 0, 6]);
+    assert_eq!(counts(&messages(&installation, &[]).0), [54, 0, 0, 6]);
 
-    place.sync().fine("without a change");
+    installation.sync().assert_ok("without a change");
     assert_eq!(queries::list::<String>(&mirror, LINES), before);
 
     server.edit("enrollments", |rows| {
@@ -66,34 +66,34 @@ fn a_run_that_changes_a_side_matches_anew_and_another_writes_nothing() {
         twin["sourcedId"] = "enrollment-900000".into();
         rows.push(twin);
     });
-    place.sync().fine("with a second candidate");
+    installation.sync().assert_ok("with a second candidate");
     let after: Vec<String> = queries::list(&mirror, LINES);
     assert_eq!(
         after,
         before[1..],
         "one match ends, the others hold since the first run"
     );
-    let (counted, text) = told(&place, &[]);
+    let (counted, text) = messages(&installation, &[]);
     assert_eq!(counts(&counted), [53, 1, 0, 6]);
     assert!(
         !text.contains("user-0") && !text.contains("enrollment-"),
         "{text}"
     );
-    let (shown, _) = told(&place, &["--show"]);
+    let (shown, _) = messages(&installation, &["--show"]);
     let conflict = &shown["keys"]["conflicts"][0];
     assert_eq!(conflict["left"], serde_json::json!([key(1)]));
     assert_eq!(conflict["right"].as_array().map(Vec::len), Some(2));
 }
 
 #[test]
-fn other_rules_are_told_first_and_written_by_the_command() {
-    let (_server, place) = mirrored();
-    let mirror = place.mirror();
-    place.write(
+fn changed_rules_are_previewed_and_written_by_the_command() {
+    let (_server, installation) = mirrored();
+    let mirror = installation.mirror();
+    installation.write(
         "config/crosswalks/people.toml",
         &PEOPLE.replace("name = \"id\"", "name = \"number\""),
     );
-    let (counted, _) = told(&place, &["pupils"]);
+    let (counted, _) = messages(&installation, &["pupils"]);
     assert_eq!(
         counted["not_written_yet"],
         serde_json::json!({ "new": 54, "removed": 54 })
@@ -104,24 +104,24 @@ fn other_rules_are_told_first_and_written_by_the_command() {
         ["id"],
         "looking writes nothing"
     );
-    let (counted, _) = told(&place, &["--update"]);
+    let (counted, _) = messages(&installation, &["--update"]);
     assert_eq!(
         counted["not_written_yet"],
         serde_json::json!({ "new": 0, "removed": 0 })
     );
     assert_eq!(queries::list::<String>(&mirror, rules), ["number"]);
-    place.write("config/crosswalks/people.toml", "");
-    place.sync().fine("without a set");
+    installation.write("config/crosswalks/people.toml", "");
+    installation.sync().assert_ok("without a set");
     assert_eq!(queries::count(&mirror, "rollbook_matches"), 0);
     assert_eq!(queries::count(&mirror, "rollbook_match_sets"), 0);
-    let ran = place.run(&["matches", "pupils"]);
+    let ran = installation.run(&["matches", "pupils"]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
 }
 
 #[test]
-fn what_does_not_fit_the_streams_is_refused_with_its_place() {
-    let (_server, place) = mirrored();
-    let mirror = place.mirror();
+fn an_invalid_people_file_is_refused_with_its_location() {
+    let (_server, installation) = mirrored();
+    let mirror = installation.mirror();
     let before: Vec<String> = queries::list(&mirror, LINES);
     let wrong = PEOPLE
         .replace(
@@ -131,11 +131,11 @@ fn what_does_not_fit_the_streams_is_refused_with_its_place() {
         .replace("right = \"user_id\"", "right = [\"user\", \"role\"]")
         + "[match.others]\nleft = { stream = \"owl.users\" }\nright = { stream = \"own.user\" }\n\
            rule = [{ name = \"id\", same = [{ left = \"a\", right = \"b\" }] }]\n";
-    place.write("config/crosswalks/people.toml", &wrong);
+    installation.write("config/crosswalks/people.toml", &wrong);
     for command in [&["check"][..], &["sync"], &["matches", "--update"]] {
-        let Ran { code, out, err, .. } = place.run(command);
+        let Finished { code, out, err, .. } = installation.run(command);
         assert_eq!(code, Some(78), "{command:?}: {out}{err}");
-        let said = format!("{out}{err}");
+        let reported = format!("{out}{err}");
         for (line, words) in [
             (3, "has no column `rolle`"),
             (3, "this column is true or false"),
@@ -144,12 +144,12 @@ fn what_does_not_fit_the_streams_is_refused_with_its_place() {
             (11, "has no stream `user`"),
         ] {
             assert!(
-                said.contains(words),
-                "{command:?}: {words} is not in {said}"
+                reported.contains(words),
+                "{command:?}: {words} is not in {reported}"
             );
             assert!(
-                said.contains(&format!("people.toml:{line}:")),
-                "{line}: {said}"
+                reported.contains(&format!("people.toml:{line}:")),
+                "{line}: {reported}"
             );
         }
         for advice in [
@@ -159,8 +159,8 @@ fn what_does_not_fit_the_streams_is_refused_with_its_place() {
             "did you mean `users`?",
         ] {
             assert!(
-                said.contains(advice),
-                "{command:?}: {advice} is not in {said}"
+                reported.contains(advice),
+                "{command:?}: {advice} is not in {reported}"
             );
         }
     }
@@ -168,18 +168,18 @@ fn what_does_not_fit_the_streams_is_refused_with_its_place() {
 }
 
 #[test]
-fn pupils_of_the_demonstration_are_found_in_both_systems() {
-    let place = Place::empty();
+fn students_of_the_demonstration_are_found_in_both_systems() {
+    let installation = Installation::empty();
     let shipped = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let mut command = place.bare();
+    let mut command = installation.bare();
     command.arg("--config").arg(shipped.join("config"));
     command.arg("--jobs").arg(shipped.join("jobs"));
-    command.arg("--state").arg(place.path("state"));
+    command.arg("--state").arg(installation.path("state"));
     command.args(["demo", "--json", "--students", "120"]);
-    let ran = place.start(command).end();
+    let ran = installation.start(command).end();
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    let mirror = place.mirror();
-    // Addresses that stand once on each side, as SQL by itself says it.
+    let mirror = installation.mirror();
+    // Addresses that are unique on each side, by SQL alone.
     let expected: u64 = queries::one(
         &mirror,
         "SELECT count(*) FROM \
@@ -199,7 +199,7 @@ fn pupils_of_the_demonstration_are_found_in_both_systems() {
          JOIN webuntis_users AS u ON u.sourced_id = m.right_key \
          WHERE l.first_name = u.given_name AND l.last_name = u.family_name",
     );
-    assert_eq!(same_name, expected, "a pupil was taken for another one");
+    assert_eq!(same_name, expected, "a pupil was matched with another one");
     let (conflicts, left_only): (u64, u64) = (
         queries::one(&mirror, "SELECT conflicts FROM rollbook_match_sets"),
         queries::one(&mirror, "SELECT left_only FROM rollbook_match_sets"),

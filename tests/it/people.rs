@@ -1,6 +1,6 @@
-//! Invented rows of a roster, as OneRoster sends them: 17 members and about 600 bytes a user.
+//! Invented rows of a roster in OneRoster's form: 17 members and about 600 bytes per user.
 //!
-//! Row number and version decide everything, so a test can say what must be in the mirror.
+//! Row number and version determine everything, so a test can compute what must be in the mirror.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ pub fn key(number: usize) -> String {
     format!("user-{number:06}")
 }
 
-/// A user. Another version is the same person with another name and a later stamp.
+/// A user. Another version is the same person with another name and a later change time.
 pub fn user(number: usize, version: u32) -> Value {
     let school = format!("school-{}", number % 3);
     json!({

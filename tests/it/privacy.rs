@@ -1,7 +1,7 @@
-//! What no column lists never reaches the disk, and what is secret never reaches an output.
+//! A value that no column lists never reaches the disk, and a secret never reaches an output.
 //!
-//! Every member that no column names carries a canary, also deep inside; secrets of every kind are
-//! repeated by a vendor in its error bodies. All files and outputs are searched, in several spellings.
+//! Every member without a column has a canary value, also nested ones; a vendor repeats secrets of every kind
+//! in its error bodies. All files and outputs are searched, in several encodings.
 
 use std::fs;
 use std::path::Path;
@@ -11,15 +11,15 @@ use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
+use crate::installation::{Config, Finished, Installation};
 use crate::people::{roster, user};
-use crate::place::{Place, Plan, Ran};
 use crate::queries;
-use crate::server::{Fault, Server, Way};
+use crate::server::{Fault, Paging, Server};
 
 const CANARY: &str = "canary-5e1f-of-a-child";
 
-/// A text as it may hide in a file: as it is, as hexadecimal, in an address, in JSON, in a log, in base64.
-fn spellings(text: &str) -> Vec<String> {
+/// The encodings of a text in a file: plain, hexadecimal, in an address, in JSON, in a log, in base64.
+fn encodings(text: &str) -> Vec<String> {
     let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
     let in_an_address = |blank: &str| -> String {
         let sign = |byte: u8| match byte {
@@ -34,7 +34,7 @@ fn spellings(text: &str) -> Vec<String> {
     let json = serde_json::to_string(text).expect("a text");
     let json = json[1..json.len() - 1].to_owned();
     let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let mut spellings = vec![
+    let mut encodings = vec![
         text.to_owned(),
         hex.to_uppercase(),
         hex,
@@ -46,7 +46,7 @@ fn spellings(text: &str) -> Vec<String> {
         format!("{:?}", text).trim_matches('"').to_owned(),
         String::from_utf8(wide).expect("ASCII"),
     ];
-    // Base64 depends on where in a group of three the text begins; its first and last letters may mix with others.
+    // Base64 depends on the offset of the text in a group of three; its first and last letters may mix with others.
     for before in 0..3 {
         let padded = format!("{}{text}", "x".repeat(before));
         for code in [
@@ -54,25 +54,25 @@ fn spellings(text: &str) -> Vec<String> {
             BASE64_URL_SAFE_NO_PAD.encode(&padded),
         ] {
             let inner = code.trim_end_matches('=');
-            spellings.push(inner[4..inner.len() - 3].to_owned());
+            encodings.push(inner[4..inner.len() - 3].to_owned());
         }
     }
-    spellings
+    encodings
 }
 
-/// Whether a text is in there, in any spelling.
+/// Whether the bytes contain a text, in any encoding.
 pub fn is_in(text: &str, bytes: &[u8]) -> bool {
-    // What is no text becomes signs that no spelling has.
+    // Invalid UTF-8 becomes characters that no encoding has.
     let searched = String::from_utf8_lossy(bytes);
-    spellings(text)
+    encodings(text)
         .iter()
         .any(|spelling| searched.contains(spelling.as_str()))
 }
 
 #[test]
-fn a_text_is_found_in_each_spelling() {
+fn a_text_is_found_in_each_encoding() {
     let secret = "s3cr+t/of \"the\" cl\\ient=&%41";
-    for hidden in [
+    for encoded in [
         "s3cr+t/of \"the\" cl\\ient=&%41",
         "733363722b742f6f6620227468652220636c5c69656e743d26253431",
         "733363722B742F6F6620227468652220636C5C69656E743D26253431",
@@ -84,8 +84,8 @@ fn a_text_is_found_in_each_spelling() {
         "czNjcit0L29mICJ0aGUiIGNsXGllbnQ9JiU0MQ==",
         "Om93bjpzM2NyK3Qvb2YgInRoZSIgY2xcaWVudD0mJTQx",
     ] {
-        let bytes = [b"\xff\x00 before ", hidden.as_bytes(), b" behind \xc3"].concat();
-        assert!(is_in(secret, &bytes), "{hidden}");
+        let bytes = [b"\xff\x00 before ", encoded.as_bytes(), b" behind \xc3"].concat();
+        assert!(is_in(secret, &bytes), "{encoded}");
     }
     assert!(!is_in(secret, b"s3cr+t/of the client"));
 }
@@ -104,15 +104,15 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-/// The program's files and outputs; the mirror while it is open, so that its log is there too.
-fn everything(place: &Place, ran: &Ran) -> Vec<(String, Vec<u8>)> {
-    let mut all = files(&place.path("state"));
+/// The program's files and outputs; read while the mirror is open, so that its log exists.
+fn everything(installation: &Installation, ran: &Finished) -> Vec<(String, Vec<u8>)> {
+    let mut all = files(&installation.path("state"));
     all.push(("standard output".into(), ran.out.clone().into_bytes()));
     all.push(("standard error".into(), ran.err.clone().into_bytes()));
     all
 }
 
-/// The same row with a canary in everything that no column lists.
+/// The same row with a canary value in every member that no column lists.
 fn with_canaries(mut row: Value) -> Value {
     let secret = json!({"deep": [{"deeper": CANARY}, CANARY], "text": CANARY});
     for member in ["birthDate", "religion", "password", "metadata", "notes"] {
@@ -135,7 +135,7 @@ fn with_canaries(mut row: Value) -> Value {
 }
 
 #[test]
-fn what_no_column_lists_never_reaches_the_disk() {
+fn members_without_a_column_never_reach_the_disk() {
     const STREAMS: &[&str] = &[
         "academic_sessions",
         "orgs",
@@ -149,7 +149,7 @@ fn what_no_column_lists_never_reaches_the_disk() {
         .into_iter()
         .filter(|(name, _)| *name != "classes")
         .collect();
-    let server = Server::start(Way::TotalInHeader, lists);
+    let server = Server::start(Paging::TotalInHeader, lists);
     let classes: Vec<Value> = roster(0)[3]
         .1
         .iter()
@@ -161,7 +161,7 @@ fn what_no_column_lists_never_reaches_the_disk() {
         })
         .collect();
     server.edit("classes", |list| *list = classes);
-    // A row without a key, and two cells that cannot be read: the reason is recorded, never what stood there.
+    // A row without a key, and two unreadable cells: the reason is recorded, never the value.
     server.edit("users", |users| {
         users[7]["dateLastModified"] = CANARY.into();
         users[8]["enabledUser"] = json!({"answer": CANARY});
@@ -169,13 +169,13 @@ fn what_no_column_lists_never_reaches_the_disk() {
         users[9]["givenName"] = CANARY.into();
     });
     let job = "[guard]\nrejects = \"5%\"\n[stream.users]\ndrop = [\"phone\"]\n";
-    let place = Place::new(
+    let installation = Installation::new(
         &server,
-        &Plan {
+        &Config {
             streams: STREAMS,
             page: 50,
             job,
-            ..Plan::default()
+            ..Config::default()
         },
     );
     server.edit("users", |users| users[3]["phone"] = CANARY.into());
@@ -185,50 +185,53 @@ fn what_no_column_lists_never_reaches_the_disk() {
                 (20..60).for_each(|number| users[number] = with_canaries(user(number, 2)))
             });
         }
-        let ran = place.run(&["-vv", "sync", "--json"]);
+        let ran = installation.run(&["-vv", "sync", "--json"]);
         assert_eq!(
-            (ran.code, ran.said().0.as_str()),
+            (ran.code, ran.outcome_and_message().0.as_str()),
             (Some(0), "ok_with_rejects"),
             "{ran:?}"
         );
         assert!(
             ran.err.contains("run ends"),
-            "the log was looked at: {}",
+            "the log was searched: {}",
             ran.err
         );
         assert_eq!(ran.number("users", "rejected"), 1, "no key, no row");
         let unlisted = ran.stream("users")["unlisted"].to_string();
-        assert!(unlisted.contains("religion"), "names are told: {unlisted}");
-        let shown = place.run(&["sync", "--dry-run"]);
-        for (name, bytes) in everything(&place, &ran)
+        assert!(
+            unlisted.contains("religion"),
+            "names are reported: {unlisted}"
+        );
+        let shown = installation.run(&["sync", "--dry-run"]);
+        for (name, bytes) in everything(&installation, &ran)
             .into_iter()
-            .chain(everything(&place, &shown))
+            .chain(everything(&installation, &shown))
         {
             assert!(!is_in(CANARY, &bytes), "{name} holds what no column lists");
         }
     }
     assert!(
-        files(&place.path("state"))
+        files(&installation.path("state"))
             .iter()
             .any(|(_, bytes)| is_in("Given 20", bytes)),
         "what is listed is there"
     );
-    assert_eq!(queries::count(&place.mirror(), "own_users"), 149);
+    assert_eq!(queries::count(&installation.mirror(), "own_users"), 149);
     assert_eq!(
         queries::one::<u64>(
-            &place.mirror(),
+            &installation.mirror(),
             "SELECT sum(rows) FROM rollbook_rejects WHERE run = 1"
         ),
         3
     );
 }
 
-/// Secrets whose spellings differ from each other.
+/// Secrets with encodings that differ from each other.
 const AWKWARD: &str = "s3cr+t/of \"the\" cl\\ient=&%41";
 const WORD: &str = "p4ss+w0rd/of \"the\" us\\er=&%42";
 const FIRST_TOKEN: &str = "f1rst+refresh/token \"77\" \\=&%43";
 
-/// Ways to sign in, and what of each is secret.
+/// Grants, and the secrets of each.
 const SIGN_INS: [(&str, &str, &[&str]); 4] = [
     (
         "client_credentials",
@@ -252,7 +255,7 @@ const SIGN_INS: [(&str, &str, &[&str]); 4] = [
     ),
 ];
 
-/// What the vendor answers wrongly, and with which status; 200 is an answer of the wrong kind.
+/// The vendor's error responses and their status; 200 is an unexpected response.
 const FAULTS: [(&str, u16); 12] = [
     ("a page", 200),
     ("a page", 302),
@@ -268,11 +271,15 @@ const FAULTS: [(&str, u16); 12] = [
     ("a token", 500),
 ];
 
-/// A vault that is sealed: nothing at all may be found in it.
-fn seal(place: &Place) -> String {
-    let key = place.run(&["vault", "key"]).out.trim_end().to_owned();
-    place.secret("vault.key", &key);
-    let path = place.path("config/rollbook.toml");
+/// A sealed vault, which must not contain any secret.
+fn seal(installation: &Installation) -> String {
+    let key = installation
+        .run(&["vault", "key"])
+        .out
+        .trim_end()
+        .to_owned();
+    installation.secret("vault.key", &key);
+    let path = installation.path("config/rollbook.toml");
     let text = fs::read_to_string(&path).expect("read");
     let store = "[store]\nvault_key = { file = \"vault.key\" }\n";
     fs::write(path, format!("{text}{store}")).expect("written");
@@ -280,53 +287,56 @@ fn seal(place: &Place) -> String {
 }
 
 #[test]
-fn a_vendor_that_repeats_our_secrets_gives_none_away() {
-    // Side by side, because most of the time is spent waiting to ask again.
+fn secrets_repeated_by_a_vendor_are_never_written() {
+    // In parallel, because most of the time is spent waiting for a retry.
     thread::scope(|scope| {
         for sign_in in SIGN_INS {
-            scope.spawn(move || gives_none_away(sign_in));
+            scope.spawn(move || assert_no_secret_written(sign_in));
         }
     });
 }
 
-fn gives_none_away((grant, auth, secrets): (&str, &str, &[&str])) {
+fn assert_no_secret_written((grant, auth, secrets): (&str, &str, &[&str])) {
     for (what, status) in FAULTS {
         if (what, grant) == ("a token", "api_key") {
             continue;
         }
-        let server = Server::start(Way::TotalInHeader, roster(20));
-        let place = Place::new(
+        let server = Server::start(Paging::TotalInHeader, roster(20));
+        let installation = Installation::new(
             &server,
-            &Plan {
+            &Config {
                 auth,
                 page: 50,
                 job: "timeout = \"2s\"\n",
-                ..Plan::default()
+                ..Config::default()
             },
         );
-        place.secret("secret", AWKWARD);
-        place.secret("credentials/word", WORD);
-        let key = seal(&place);
+        installation.secret("secret", AWKWARD);
+        installation.secret("credentials/word", WORD);
+        let key = seal(&installation);
         if what == "a token" {
             server.refuse_tokens(status);
         } else {
             server.script(move |_| Some(Fault::Echo(status)));
         }
-        // Everything is logged, also by the libraries, as far as anybody can ask for it.
+        // Everything is logged, also by the libraries, as far as that is configurable.
         let run = |arguments: &[&str]| {
-            let mut command = place.command(arguments);
+            let mut command = installation.command(arguments);
             command.env("FIRST_TOKEN", FIRST_TOKEN);
             command.env("ROLLBOOK_LOG", "trace");
-            place.start(command).end()
+            installation.start(command).end()
         };
         let ran = run(&["sync", "--json"]);
         assert_eq!(ran.code, Some(1), "{grant}, {what}, {status}: {ran:?}");
-        assert!(!ran.said().1.is_empty(), "it says why");
-        let looked = run(&["check", "--online"]);
+        assert!(
+            !ran.outcome_and_message().1.is_empty(),
+            "the reason is reported"
+        );
+        let checked = run(&["check", "--online"]);
         assert_eq!(
-            looked.code,
+            checked.code,
             Some(1),
-            "{grant}, {what}, {status}: {looked:?}"
+            "{grant}, {what}, {status}: {checked:?}"
         );
         let given = server.secrets();
         assert!(!given.is_empty(), "{grant}: the vendor saw no secret");
@@ -341,8 +351,8 @@ fn gives_none_away((grant, auth, secrets): (&str, &str, &[&str])) {
             .chain(tokens)
             .collect();
         let listed = run(&["tokens"]);
-        let mut all = everything(&place, &ran);
-        for other in [looked, listed] {
+        let mut all = everything(&installation, &ran);
+        for other in [checked, listed] {
             all.push(("standard output".into(), other.out.into_bytes()));
             all.push(("standard error".into(), other.err.into_bytes()));
         }
@@ -350,7 +360,7 @@ fn gives_none_away((grant, auth, secrets): (&str, &str, &[&str])) {
             for secret in &searched {
                 assert!(
                     !is_in(secret, &bytes),
-                    "{name} tells a secret after {what} with {status} ({grant}): {secret}"
+                    "{name} writes a secret after {what} with {status} ({grant}): {secret}"
                 );
             }
         }

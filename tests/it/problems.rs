@@ -1,16 +1,16 @@
-//! `rollbook check` from outside: mistakes of several files, secrets and addresses in one run, and never a secret.
+//! `rollbook check` from outside: mistakes in several files, secrets and addresses in one run, and never a secret value.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
+use crate::installation::{Config, Finished, Installation, SECRET};
 use crate::people::users;
-use crate::place::{Place, Plan, Ran, SECRET};
-use crate::server::{Server, Way};
+use crate::server::{Paging, Server};
 
-/// Each problem as its severity, its file's name and line, and its message.
-fn lines(ran: &Ran) -> Vec<String> {
+/// Each problem as severity, file name and line, and message.
+fn lines(ran: &Finished) -> Vec<String> {
     let view: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
     assert_eq!(view["ok"], false, "{ran:?}");
     let problems = view["problems"].as_array().expect("problems");
@@ -26,17 +26,17 @@ fn lines(ran: &Ran) -> Vec<String> {
     lines
 }
 
-fn add(place: &Place, name: &str, lines: &str) {
-    let text = fs::read_to_string(place.path(name)).expect("read");
-    place.write(name, &format!("{text}{lines}"));
+fn add(installation: &Installation, name: &str, lines: &str) {
+    let text = fs::read_to_string(installation.path(name)).expect("read");
+    installation.write(name, &format!("{text}{lines}"));
 }
 
 #[test]
 fn one_run_reports_the_mistakes_of_all_files() {
-    let server = Server::of_users(Way::TotalInHeader, users(1));
-    let place = Place::new(&server, &Plan::default());
+    let server = Server::of_users(Paging::TotalInHeader, users(1));
+    let installation = Installation::new(&server, &Config::default());
     add(
-        &place,
+        &installation,
         "config/rollbook.toml",
         "[sources.south]\nconnector = \"owm\"\n[sources.west]\nconnector = \"own\"\nsettings = { colour = \"red\" }\n\
          [sources.west.auth]\ngrant = \"client_credentials\"\nclient_id = \"CHANGE-ME\"\n\
@@ -45,12 +45,12 @@ fn one_run_reports_the_mistakes_of_all_files() {
     let job = |source: &str, streams: &str, schedule: &str| {
         format!("source = \"{source}\"\nstreams = [\"{streams}\"]\nschedule = \"{schedule}\"\n")
     };
-    place.write("jobs/a.toml", &job("south", "users", "*/70 * * * *"));
+    installation.write("jobs/a.toml", &job("south", "users", "*/70 * * * *"));
     let b = job("west", "user", "0 25 * * *") + "[stream.users]\n";
-    place.write("jobs/b.toml", &b);
-    let secret = place.path("config/secret");
+    installation.write("jobs/b.toml", &b);
+    let secret = installation.path("config/secret");
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).expect("set");
-    let ran = place.run(&["check", "--json"]);
+    let ran = installation.run(&["check", "--json"]);
     assert_eq!(ran.code, Some(78), "{ran:?}");
     let found = lines(&ran);
     for expected in [
@@ -70,7 +70,7 @@ fn one_run_reports_the_mistakes_of_all_files() {
     }
     assert_eq!(found.len(), 11, "{found:#?}");
     assert!(!ran.out.contains(SECRET), "{ran:?}");
-    let shown = place.run(&["check"]);
+    let shown = installation.run(&["check"]);
     assert_eq!(shown.code, Some(78), "{shown:?}");
     let text = format!("{}{}", shown.out, shown.err);
     assert!(
@@ -80,11 +80,11 @@ fn one_run_reports_the_mistakes_of_all_files() {
 }
 
 #[test]
-fn a_daemon_starts_with_what_only_check_refuses() {
-    let server = Server::of_users(Way::TotalInHeader, users(3));
-    let place = Place::new(&server, &Plan::default());
-    fs::remove_file(place.path("config/secret")).expect("removed");
-    let ran = place.run(&["check"]);
+fn a_daemon_starts_despite_problems_that_only_check_refuses() {
+    let server = Server::of_users(Paging::TotalInHeader, users(3));
+    let installation = Installation::new(&server, &Config::default());
+    fs::remove_file(installation.path("config/secret")).expect("removed");
+    let ran = installation.run(&["check"]);
     assert_eq!(ran.code, Some(78), "{ran:?}");
     for words in [
         "secret file `secret` is missing",
@@ -93,9 +93,9 @@ fn a_daemon_starts_with_what_only_check_refuses() {
     ] {
         assert!(ran.out.contains(words), "{words}: {ran:?}");
     }
-    assert_eq!(place.sync().said().0, "parked");
-    place.secret("secret", SECRET);
-    let ran = place.run(&["check"]);
+    assert_eq!(installation.sync().outcome_and_message().0, "parked");
+    installation.secret("secret", SECRET);
+    let ran = installation.run(&["check"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.out.contains(": no problems."), "{ran:?}");
 }

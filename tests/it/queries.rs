@@ -1,4 +1,4 @@
-//! Looking into a mirror with a connection of our own, as anyone may.
+//! Queries on a mirror with a connection of the tests.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OpenFlags};
 
-/// A connection that only reads.
+/// A read-only connection.
 pub fn open(mirror: &Path) -> Connection {
     let connection =
         Connection::open_with_flags(mirror, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("a mirror");
@@ -18,14 +18,14 @@ pub fn open(mirror: &Path) -> Connection {
     connection
 }
 
-/// The one value that a query gives.
+/// The only value of a query.
 pub fn one<T: FromSql>(mirror: &Path, sql: &str) -> T {
     open(mirror)
         .query_row(sql, [], |row| row.get(0))
         .unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
-/// The one number that a query gives; nothing while there is no such table, or a writer is in the way.
+/// The only number of a query; nothing while the table is missing or the database is busy.
 pub fn maybe(mirror: &Path, sql: &str) -> Option<u64> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
     let connection = Connection::open_with_flags(mirror, flags).ok()?;
@@ -45,7 +45,7 @@ pub fn count(mirror: &Path, table: &str) -> u64 {
     one(mirror, &format!("SELECT count(*) FROM \"{table}\""))
 }
 
-/// Rows and a hash of everything in them, for each table that `which` chooses.
+/// Row count and a hash of the content, for each table that `which` selects.
 pub fn content(mirror: &Path, which: impl Fn(&str) -> bool) -> BTreeMap<String, (u64, u64)> {
     let tables: Vec<String> = list(
         mirror,
@@ -77,7 +77,7 @@ pub fn content(mirror: &Path, which: impl Fn(&str) -> bool) -> BTreeMap<String, 
         .collect()
 }
 
-/// What vendors said, now and before: every table that is not Rollbook's own book-keeping.
+/// The vendors' data, current and history: every table that is not Rollbook's own.
 pub fn data(mirror: &Path) -> BTreeMap<String, (u64, u64)> {
     content(mirror, |table| {
         !table.starts_with("rollbook_") && !table.starts_with("sqlite_")

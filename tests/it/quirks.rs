@@ -1,13 +1,13 @@
-//! Every quirk that a contract lists is either survived, or ends in a clear message with nothing lost.
+//! Every quirk of a contract is either handled, or ends in a clear message without any loss.
 //!
-//! One row of data a quirk. The shipped jobs and connectors run through the real path against the
-//! sandbox: once over a mirror that was filled before the quirk came, once into an empty one; what stands
-//! in the tables is compared with what an undisturbed mirror holds. The surprise: pages are cut
+//! One row of data per quirk. The shipped jobs and connectors read the
+//! sandbox: once into a mirror that was filled before the quirk, once into an empty one; the
+//! tables are compared with those of an undisturbed mirror. The surprise: pages are
 //! small here, so that a small school has several of each list.
 
-mod bench;
 mod combos;
 mod expect;
+mod harness;
 mod moving;
 mod wapi;
 mod webuntis;

@@ -1,8 +1,8 @@
-//! A token server that rotates at every use and notices re-use, with one list to read; it can stand still at each step.
+//! A token server that rotates on every use and detects reuse, with one list to read; it can block at each step.
 //!
-//! Written by hand and shared with nothing. Token `n` is good once; one that was used before ends the whole
-//! family, unless the server has a grace. The surprise: it waits for as many readers as the test says before
-//! it tells them that their token is over, so that they race.
+//! Written by hand, without shared code. Token `n` is valid once; using it again ends the whole
+//! grant, unless the server has a grace period. The surprise: it waits for as many readers as the test requests before
+//! it refuses their expired token, so that they race.
 
 use std::io::{BufReader, Write as _};
 use std::net::{Shutdown, TcpStream};
@@ -10,47 +10,47 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
-use crate::server::PATIENCE;
-use crate::wire::{Answer, Port, Request, Served, read_request};
+use crate::server::WAIT_LIMIT;
+use crate::wire::{HttpResponse, Port, Request, Served, read_request};
 
-/// Where the server stands still until the test lets it go on.
+/// Where the server blocks until the test releases it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
-    /// The token request has come; nothing is rotated yet.
+pub enum Step {
+    /// The token request was received; nothing is rotated yet.
     BeforeRotating,
-    /// The token is rotated, the answer is not sent.
+    /// The token is rotated, the response is not sent.
     BeforeAnswering,
-    /// The answer is sent; the server does not stand still here, it only says so.
+    /// The response is sent; the server does not block here, it only reports the step.
     Answered,
-    /// The new token has come with its first page request.
+    /// The new token was received with its first page request.
     BeforeFirstPage,
 }
 
-/// What happens to a token that was used once already.
+/// What happens to a token that was used before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reuse {
-    /// All tokens of the family die.
+    /// All tokens of the grant are revoked.
     EndsAll,
-    /// The last one is taken again, as servers with a grace period do; older ones end all.
+    /// The previous one is accepted again, as at servers with a grace period; older ones end the grant.
     Forgiven,
 }
 
 struct State {
-    /// The number of the refresh token that is good now.
+    /// The number of the current refresh token.
     current: u32,
     alive: bool,
-    /// The access token is over, until there is a new one.
+    /// The access token is expired, until a new one is issued.
     expired: bool,
-    /// Numbers of the refresh tokens that were sent, and whether they were taken.
-    asked: Vec<(Option<u32>, bool)>,
-    hold: Option<Moment>,
+    /// Numbers of the received refresh tokens, and whether they were accepted.
+    requests: Vec<(Option<u32>, bool)>,
+    hold: Option<Step>,
     holding: bool,
     released: bool,
-    /// The request that is held comes to nothing.
+    /// The blocked request is dropped.
     given_up: bool,
-    /// So many readers are told together that their token is over.
+    /// So many readers receive the refusal of their token together.
     together: usize,
-    told: usize,
+    messages: usize,
     rows: Vec<Value>,
 }
 
@@ -77,7 +77,7 @@ fn access_token(number: u32) -> String {
 }
 
 impl Rotating {
-    /// A server whose first refresh token has the number 0.
+    /// A server with the first refresh token number 0.
     pub fn start(reuse: Reuse, rows: Vec<Value>) -> Self {
         let port = Port::open();
         let shared = Arc::new(Shared {
@@ -87,13 +87,13 @@ impl Rotating {
                 current: 0,
                 alive: true,
                 expired: true,
-                asked: Vec::new(),
+                requests: Vec::new(),
                 hold: None,
                 holding: false,
                 released: false,
                 given_up: false,
                 together: 1,
-                told: 0,
+                messages: 0,
                 rows,
             }),
             changed: Condvar::new(),
@@ -108,51 +108,55 @@ impl Rotating {
         &self.0.origin
     }
 
-    /// The access token is over; so many readers are told together.
+    /// Expires the access token; `together` readers receive the refusal at once.
     pub fn expire(&self, together: usize) {
         let mut state = self.0.state();
-        (state.expired, state.together, state.told) = (true, together, 0);
+        (state.expired, state.together, state.messages) = (true, together, 0);
     }
 
-    /// Stands still at this moment of the next rotation.
-    pub fn hold(&self, moment: Moment) {
+    /// Blocks at this step of the next rotation.
+    pub fn hold(&self, time: Step) {
         let mut state = self.0.state();
-        (state.hold, state.holding, state.released) = (Some(moment), false, false);
+        (state.hold, state.holding, state.released) = (Some(time), false, false);
         state.given_up = false;
     }
 
-    /// Waits until it stands still.
-    pub fn until_it_holds(&self) {
+    /// Waits until it blocks.
+    pub fn until_blocked(&self) {
         let (state, waited) = self
             .0
             .changed
-            .wait_timeout_while(self.0.state(), PATIENCE, |state| !state.holding)
+            .wait_timeout_while(self.0.state(), WAIT_LIMIT, |state| !state.holding)
             .unwrap_or_else(PoisonError::into_inner);
         drop(state);
-        assert!(!waited.timed_out(), "nobody asked for a token");
+        assert!(!waited.timed_out(), "no token was requested");
     }
 
-    /// Goes on.
+    /// Continues.
     pub fn release(&self) {
         self.0.state().released = true;
         self.0.changed.notify_all();
     }
 
-    /// Goes on without the request that it held, as a server does whose client hung up in time.
-    pub fn give_up(&self) {
+    /// Continues without the blocked request, as a server does after its client disconnected.
+    pub fn drop_blocked(&self) {
         self.0.state().given_up = true;
         self.release();
         let state = self.0.state();
         let given_up = |state: &mut State| state.given_up;
-        drop(self.0.changed.wait_timeout_while(state, PATIENCE, given_up));
+        drop(
+            self.0
+                .changed
+                .wait_timeout_while(state, WAIT_LIMIT, given_up),
+        );
     }
 
-    /// The numbers of the tokens that were sent since the last look, and whether they were taken.
-    pub fn asked(&self) -> Vec<(Option<u32>, bool)> {
-        std::mem::take(&mut self.0.state().asked)
+    /// The numbers of the tokens received since the last call, and whether they were accepted.
+    pub fn token_requests(&self) -> Vec<(Option<u32>, bool)> {
+        std::mem::take(&mut self.0.state().requests)
     }
 
-    /// Whether any token is still good.
+    /// Whether any token is still valid.
     pub fn is_alive(&self) -> bool {
         self.0.state().alive
     }
@@ -160,7 +164,7 @@ impl Rotating {
 
 impl Drop for Rotating {
     fn drop(&mut self) {
-        self.release(); // who stands still
+        self.release(); // a blocked thread
     }
 }
 
@@ -187,17 +191,17 @@ impl Shared {
                 break;
             }
             if request.path == "/token" {
-                self.say(Moment::Answered);
+                self.reached(Step::Answered);
             }
         }
         let _ = writer.shutdown(Shutdown::Both);
     }
 
-    fn token(&self, request: &Request) -> Answer {
-        let mut state = self.stand_still(self.state(), Moment::BeforeRotating);
+    fn token(&self, request: &Request) -> HttpResponse {
+        let mut state = self.block_at(self.state(), Step::BeforeRotating);
         if std::mem::take(&mut state.given_up) {
             self.changed.notify_all();
-            return Answer::new(503, "{}");
+            return HttpResponse::new(503, "{}");
         }
         let newest = state.current;
         let sent = (0..=newest).find(|number| request.body.contains(&refresh_token(*number)));
@@ -208,15 +212,15 @@ impl Shared {
         };
         state.alive &= good;
         let taken = state.alive;
-        state.asked.push((sent, taken));
+        state.requests.push((sent, taken));
         if !taken {
-            return Answer::new(400, json!({"error": "invalid_grant"}).to_string());
+            return HttpResponse::new(400, json!({"error": "invalid_grant"}).to_string());
         }
         state.current += 1;
-        (state.expired, state.told) = (false, 0);
+        (state.expired, state.messages) = (false, 0);
         let number = state.current;
-        drop(self.stand_still(state, Moment::BeforeAnswering));
-        Answer::new(
+        drop(self.block_at(state, Step::BeforeAnswering));
+        HttpResponse::new(
             200,
             json!({
                 "access_token": access_token(number),
@@ -228,51 +232,51 @@ impl Shared {
         )
     }
 
-    fn page(&self, request: &Request) -> Answer {
+    fn page(&self, request: &Request) -> HttpResponse {
         let mut state = self.state();
         let bearer = format!("Bearer {}", access_token(state.current));
         let is_newest = request.headers.get("authorization") == Some(&bearer);
         if !state.alive || !is_newest || state.expired {
-            state.told += 1;
+            state.messages += 1;
             self.changed.notify_all();
-            let waiting = |state: &mut State| state.expired && state.told < state.together;
-            drop(self.changed.wait_timeout_while(state, PATIENCE, waiting));
-            return Answer::new(401, json!({"error": "invalid_token"}).to_string());
+            let waiting = |state: &mut State| state.expired && state.messages < state.together;
+            drop(self.changed.wait_timeout_while(state, WAIT_LIMIT, waiting));
+            return HttpResponse::new(401, json!({"error": "invalid_token"}).to_string());
         }
-        let state = self.stand_still(state, Moment::BeforeFirstPage);
+        let state = self.block_at(state, Step::BeforeFirstPage);
         let number = |name: &str| request.query.get(name).and_then(|text| text.parse().ok());
         let (offset, limit) = (
             number("offset").unwrap_or(0),
             number("limit").unwrap_or(100),
         );
         let rows: Vec<&Value> = state.rows.iter().skip(offset).take(limit).collect();
-        let mut answer = Answer::new(200, json!({"users": rows}).to_string());
+        let mut answer = HttpResponse::new(200, json!({"users": rows}).to_string());
         let total = state.rows.len().to_string();
         answer.headers.push(("x-total-count".into(), total));
         answer
     }
 
-    fn say(&self, moment: Moment) {
+    fn reached(&self, time: Step) {
         let mut state = self.state();
-        if state.hold == Some(moment) {
+        if state.hold == Some(time) {
             (state.hold, state.holding) = (None, true);
             self.changed.notify_all();
         }
     }
 
-    fn stand_still<'a>(
+    fn block_at<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
-        moment: Moment,
+        time: Step,
     ) -> MutexGuard<'a, State> {
-        if state.hold != Some(moment) {
+        if state.hold != Some(time) {
             return state;
         }
         state.hold = None;
         state.holding = true;
         self.changed.notify_all();
         self.changed
-            .wait_timeout_while(state, PATIENCE, |state| !state.released)
+            .wait_timeout_while(state, WAIT_LIMIT, |state| !state.released)
             .unwrap_or_else(PoisonError::into_inner)
             .0
     }

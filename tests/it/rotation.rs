@@ -1,6 +1,6 @@
-//! Tokens that are used up by being used: two at once, killed at every step, and a vault that cannot be written.
+//! Single-use tokens: two users at once, killed at every step, and a vault that cannot be written.
 //!
-//! Always a token that works or *sign in needed*, at most two token requests, never a loop
+//! Always a valid token or *sign in needed*, at most two token requests, never a loop
 //! (reliability.md 3.3, fault-catalogue.md 89 to 95).
 
 use std::path::Path;
@@ -25,22 +25,22 @@ use rollbook::store::vault::Keys;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use crate::installation::{Finished, Installation, Running};
 use crate::people::users;
-use crate::place::{Place, Ran, Running};
-use crate::rotating::{Moment, Reuse, Rotating, refresh_token};
+use crate::rotating::{Reuse, Rotating, Step, refresh_token};
 
-/// Rounds in which two keepers, and two processes, need a token at once.
+/// Rounds in which two token managers, and two processes, need a token at once.
 const ROUNDS: usize = 1000;
 const ROUNDS_OF_PROCESSES: usize = 30;
 
-/// A folder in memory where there is one: nothing here is about the disk's speed.
+/// A folder in memory where there is one: the disk's speed does not matter here.
 fn quick_folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm")
         .or_else(|_| tempfile::tempdir())
         .expect("a folder")
 }
 
-fn keeping(folder: &Path) -> VaultStore {
+fn vault_store(folder: &Path) -> VaultStore {
     VaultStore(Arc::new(
         Vault::open(folder, Keys::None).expect("the vault opens"),
     ))
@@ -101,14 +101,14 @@ fn session(server: &Rotating, vault: Arc<dyn GrantStore>, clock: &Clock) -> Sess
 }
 
 async fn page(session: &Session, clock: &Clock) -> Result<(), HttpError> {
-    let ask = PageRequest {
+    let request = PageRequest {
         path: "/users".into(),
         query: Vec::new(),
         what: "a page".into(),
         effort: Effort::Usual,
     };
     let budget = RunBudget::new(clock, Duration::from_secs(3600));
-    session.get(&ask, &budget, Arc::new(|_| Ok(()))).await
+    session.get(&request, &budget, Arc::new(|_| Ok(()))).await
 }
 
 fn monday() -> TestClock {
@@ -116,16 +116,16 @@ fn monday() -> TestClock {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_keepers_at_once_make_one_request_a_round() {
+async fn two_token_managers_at_once_send_one_request_per_round() {
     let server = Rotating::start(Reuse::EndsAll, Vec::new());
     let (folder, clock) = (quick_folder(), monday());
     let keeper = || {
-        let vault = Arc::new(keeping(folder.path()));
+        let vault = Arc::new(vault_store(folder.path()));
         session(&server, vault, &clock.clock())
     };
     let (one, two) = (keeper(), keeper());
     for round in 0..ROUNDS {
-        // By turns their tokens are over by the clock, and by the vendor's word.
+        // Their tokens expire by the clock, and by the vendor's refusal, in turn.
         if round % 2 == 0 {
             clock.pass(Duration::from_secs(3600));
         }
@@ -135,20 +135,24 @@ async fn two_keepers_at_once_make_one_request_a_round() {
         first.unwrap_or_else(|error| panic!("round {round}: {error}"));
         second.unwrap_or_else(|error| panic!("round {round}: {error}"));
         let number = u32::try_from(round).expect("few");
-        assert_eq!(server.asked(), [(Some(number), true)], "round {round}");
+        assert_eq!(
+            server.token_requests(),
+            [(Some(number), true)],
+            "round {round}"
+        );
     }
-    assert!(server.is_alive(), "no token was sent twice");
+    assert!(server.is_alive(), "no token was sent again");
 }
 
-/// A vault whose process dies at one point: what comes after it never happens.
-struct Dying {
+/// A vault with a process that dies at one point: nothing after it happens.
+struct CrashingVault {
     vault: VaultStore,
-    /// Points that have been passed: two a call, before and after what it does.
+    /// Points passed: two per call, before and after its work.
     passed: AtomicUsize,
     dies_at: usize,
 }
 
-impl Dying {
+impl CrashingVault {
     fn step<T>(
         &self,
         act: impl FnOnce(&VaultStore) -> Result<T, VaultError>,
@@ -164,13 +168,13 @@ impl Dying {
             return Ok(());
         }
         Err(VaultError {
-            reason: "the process is dead".into(),
+            reason: "the process has died".into(),
             shut: false,
         })
     }
 }
 
-impl GrantStore for Dying {
+impl GrantStore for CrashingVault {
     fn load(&self, source: &str) -> Result<Option<KeptGrant>, VaultError> {
         self.step(|vault| vault.load(source))
     }
@@ -200,7 +204,7 @@ impl GrantStore for Dying {
     }
 }
 
-/// The points of a rotation: before and after each of its calls, and one behind them all.
+/// The points of a rotation: before and after each of its calls, and one after all of them.
 const POINTS: [&str; 11] = [
     "before the lock",
     "after the lock",
@@ -216,19 +220,25 @@ const POINTS: [&str; 11] = [
 ];
 
 #[tokio::test]
-async fn a_death_at_each_step_leaves_a_token_or_asks_for_a_person() {
+async fn a_crash_at_each_step_leaves_a_token_or_requires_a_login() {
     for reuse in [Reuse::Forgiven, Reuse::EndsAll] {
         for (dies_at, point) in POINTS.into_iter().enumerate() {
             let what = format!("{point}, {reuse:?}");
             let server = Rotating::start(reuse, Vec::new());
             let (folder, clock) = (quick_folder(), monday());
-            let alive = || session(&server, Arc::new(keeping(folder.path())), &clock.clock());
+            let alive = || {
+                session(
+                    &server,
+                    Arc::new(vault_store(folder.path())),
+                    &clock.clock(),
+                )
+            };
             page(&alive(), &clock.clock()).await.expect("signed in");
             clock.pass(Duration::from_secs(3600));
             server.expire(1);
-            server.asked();
-            let dying = Dying {
-                vault: keeping(folder.path()),
+            server.token_requests();
+            let dying = CrashingVault {
+                vault: vault_store(folder.path()),
                 passed: AtomicUsize::new(0),
                 dies_at,
             };
@@ -244,7 +254,7 @@ async fn a_death_at_each_step_leaves_a_token_or_asks_for_a_person() {
                 "{what}: there is no such point"
             );
             assert_eq!(died.is_ok(), dies_at >= 8, "{what}: {died:?}");
-            // The answer was lost with the process: only a server with a grace can help.
+            // The response was lost with the process: only a server with a grace period can help.
             let lost = point == "before storing" && reuse == Reuse::EndsAll;
             let next = alive();
             for _ in 0..3 {
@@ -253,19 +263,23 @@ async fn a_death_at_each_step_leaves_a_token_or_asks_for_a_person() {
                     Err(error) => assert!(lost && error.is_sign_in_needed(), "{what}: {error}"),
                 }
             }
-            let asked = server.asked();
+            let requests = server.token_requests();
             let two = point == "before storing";
-            assert_eq!(asked.len(), if two { 2 } else { 1 }, "{what}: {asked:?}");
-            let kept = keeping(folder.path()).load("own").expect("reads");
+            assert_eq!(
+                requests.len(),
+                if two { 2 } else { 1 },
+                "{what}: {requests:?}"
+            );
+            let kept = vault_store(folder.path()).load("own").expect("reads");
             assert!(kept.is_some(), "{what}: nothing is erased");
         }
     }
 }
 
-/// A folder whose job reads this server with a rotating token.
-fn place(server: &Rotating) -> Place {
-    let (place, origin) = (Place::empty(), server.origin());
-    place.write(
+/// An installation with a job that reads this server with a rotating token.
+fn installation(server: &Rotating) -> Installation {
+    let (installation, origin) = (Installation::empty(), server.origin());
+    installation.write(
         "config/connectors/own.toml",
         &format!(
             "connector = \"own\"\ntitle = \"the tests' own vendor\"\nextends = \"oneroster\"\n\
@@ -273,7 +287,7 @@ fn place(server: &Rotating) -> Place {
              [auth.refresh_token]\ntoken_url = \"{origin}/token\"\nclient_auth = \"post\"\n"
         ),
     );
-    place.write(
+    installation.write(
         "config/rollbook.toml",
         &format!(
             "[sources.own]\nconnector = \"own\"\n[sources.own.settings]\nbase_url = \"{origin}/v1p1\"\n\
@@ -281,72 +295,76 @@ fn place(server: &Rotating) -> Place {
              client_id = \"rollbook\"\nrefresh_token = {{ file = \"first\" }}\n"
         ),
     );
-    place.write(
+    installation.write(
         "jobs/roster.toml",
         "source = \"own\"\nstreams = [\"users\"]\nschedule = \"0 * * * *\"\n",
     );
-    place.secret("first", &refresh_token(0));
-    place
+    installation.secret("first", &refresh_token(0));
+    installation
 }
 
-fn start(place: &Place, arguments: &[&str]) -> Running {
-    place.start(place.command(arguments))
+fn start(installation: &Installation, arguments: &[&str]) -> Running {
+    installation.start(installation.command(arguments))
 }
 
 #[test]
-fn two_processes_at_once_make_one_request_a_round() {
+fn two_processes_at_once_send_one_request_per_round() {
     let server = Rotating::start(Reuse::EndsAll, users(20));
-    let place = place(&server);
-    place.sync().fine("signed in");
-    server.asked();
+    let installation = installation(&server);
+    installation.sync().assert_ok("signed in");
+    server.token_requests();
     for round in 1..=ROUNDS_OF_PROCESSES {
-        // Both are told in the same moment that their token is over.
+        // Both learn at the same time that their token is expired.
         server.expire(2);
-        let one = start(&place, &["sync", "--json"]);
-        let two = start(&place, &["sync", "--dry-run", "--json"]);
-        one.end().fine("the first process");
-        two.end().fine("the second process");
+        let one = start(&installation, &["sync", "--json"]);
+        let two = start(&installation, &["sync", "--dry-run", "--json"]);
+        one.end().assert_ok("the first process");
+        two.end().assert_ok("the second process");
         let number = u32::try_from(round).expect("few");
-        assert_eq!(server.asked(), [(Some(number), true)], "round {round}");
+        assert_eq!(
+            server.token_requests(),
+            [(Some(number), true)],
+            "round {round}"
+        );
     }
 }
 
 #[test]
-fn a_kill_at_each_moment_leaves_a_token_or_asks_for_a_person() {
-    for (moment, reuse, recovers, requests) in [
-        (Moment::BeforeRotating, Reuse::EndsAll, true, 1),
-        (Moment::BeforeAnswering, Reuse::EndsAll, false, 1),
-        (Moment::BeforeAnswering, Reuse::Forgiven, true, 1),
-        (Moment::BeforeFirstPage, Reuse::EndsAll, true, 0),
+fn a_kill_at_each_step_leaves_a_token_or_requires_a_login() {
+    for (time, reuse, recovers, requests) in [
+        (Step::BeforeRotating, Reuse::EndsAll, true, 1),
+        (Step::BeforeAnswering, Reuse::EndsAll, false, 1),
+        (Step::BeforeAnswering, Reuse::Forgiven, true, 1),
+        (Step::BeforeFirstPage, Reuse::EndsAll, true, 0),
     ] {
-        let what = format!("{moment:?}, {reuse:?}");
+        let what = format!("{time:?}, {reuse:?}");
         let server = Rotating::start(reuse, users(20));
-        let place = place(&server);
-        place.sync().fine("signed in");
+        let installation = installation(&server);
+        installation.sync().assert_ok("signed in");
         server.expire(1);
-        server.hold(moment);
-        let mut running = start(&place, &["sync", "--json"]);
-        server.until_it_holds();
+        server.hold(time);
+        let mut running = start(&installation, &["sync", "--json"]);
+        server.until_blocked();
         running.kill();
-        match moment {
-            Moment::BeforeRotating => server.give_up(),
+        match time {
+            Step::BeforeRotating => server.drop_blocked(),
             _ => server.release(),
         }
-        server.asked();
-        let ran = place.sync();
-        assert_eq!(server.asked().len(), requests, "{what}: {ran:?}");
+        server.token_requests();
+        let ran = installation.sync();
+        assert_eq!(server.token_requests().len(), requests, "{what}: {ran:?}");
         if recovers {
-            ran.fine(&what);
+            ran.assert_ok(&what);
             continue;
         }
-        let (outcome, message) = ran.said();
+        let (outcome, message) = ran.outcome_and_message();
         assert_eq!(
             (ran.code, outcome.as_str()),
             (Some(1), "parked"),
             "{what}: {ran:?}"
         );
         assert!(message.contains("sign in"), "{what}: {message}");
-        let shown = place.run(&["tokens", "--json"]);
+        let shown = installation.run(&["tokens", "--json"]);
         assert!(
             shown.out.contains("\"stored\": true"),
             "{what}: nothing is erased: {shown:?}"
@@ -355,44 +373,44 @@ fn a_kill_at_each_moment_leaves_a_token_or_asks_for_a_person() {
 }
 
 #[test]
-fn a_kill_right_after_the_answer_never_locks_the_school_out() {
+fn a_kill_right_after_the_response_never_locks_the_school_out() {
     let server = Rotating::start(Reuse::Forgiven, users(20));
-    let place = place(&server);
-    place.sync().fine("signed in");
+    let installation = installation(&server);
+    installation.sync().assert_ok("signed in");
     for round in 0..10 {
-        server.asked();
+        server.token_requests();
         server.expire(1);
-        server.hold(Moment::Answered);
-        let mut running = start(&place, &["sync", "--json"]);
-        server.until_it_holds();
-        // Somewhere between reading the answer and using the token; where, the machine decides.
+        server.hold(Step::Answered);
+        let mut running = start(&installation, &["sync", "--json"]);
+        server.until_blocked();
+        // Somewhere between reading the response and using the token, depending on the machine.
         running.kill();
-        place.sync().fine(&format!("round {round}"));
-        let asked = server.asked();
+        installation.sync().assert_ok(&format!("round {round}"));
+        let requests = server.token_requests();
         assert!(
-            asked.len() <= 2 && asked.iter().all(|(_, taken)| *taken),
-            "round {round}: {asked:?}"
+            requests.len() <= 2 && requests.iter().all(|(_, taken)| *taken),
+            "round {round}: {requests:?}"
         );
     }
 }
 
 /// Makes the vault refuse to write this table, as a full disk would.
-fn full(place: &Place, table: &str) {
+fn full(installation: &Installation, table: &str) {
     vault(
-        place,
+        installation,
         &format!(
             "CREATE TRIGGER full BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
         ),
     );
 }
 
-fn vault(place: &Place, sql: &str) {
-    let vault = Connection::open(place.path("state/vault.db")).expect("a vault");
+fn vault(installation: &Installation, sql: &str) {
+    let vault = Connection::open(installation.path("state/vault.db")).expect("a vault");
     vault.execute_batch(sql).expect("done");
 }
 
-fn failed(ran: &Ran) {
-    let (outcome, message) = ran.said();
+fn failed(ran: &Finished) {
+    let (outcome, message) = ran.outcome_and_message();
     assert_eq!((ran.code, outcome.as_str()), (Some(1), "failed"), "{ran:?}");
     assert!(
         message.contains("the vault failed, and without it no new token is requested or used")
@@ -402,43 +420,47 @@ fn failed(ran: &Ran) {
 }
 
 #[test]
-fn no_token_is_asked_for_while_the_vault_cannot_be_written() {
+fn no_token_is_requested_while_the_vault_cannot_be_written() {
     let server = Rotating::start(Reuse::EndsAll, users(20));
-    let place = place(&server);
-    place.sync().fine("signed in");
+    let installation = installation(&server);
+    installation.sync().assert_ok("signed in");
     server.expire(1);
-    server.asked();
-    full(&place, "intents");
+    server.token_requests();
+    full(&installation, "intents");
     for _ in 0..2 {
-        failed(&place.sync());
+        failed(&installation.sync());
     }
-    assert_eq!(server.asked(), [], "nothing was sent");
-    vault(&place, "DROP TRIGGER full");
-    place.sync().fine("there is space again");
-    assert_eq!(server.asked(), [(Some(1), true)]);
+    assert_eq!(server.token_requests(), [], "nothing was sent");
+    vault(&installation, "DROP TRIGGER full");
+    installation.sync().assert_ok("there is space again");
+    assert_eq!(server.token_requests(), [(Some(1), true)]);
 }
 
 #[test]
-fn a_token_that_cannot_be_stored_is_not_used_and_is_tried_once_more() {
+fn an_unstored_token_is_not_used_and_is_requested_once_more() {
     for reuse in [Reuse::Forgiven, Reuse::EndsAll] {
         let server = Rotating::start(reuse, users(20));
-        let place = place(&server);
-        place.sync().fine("signed in");
+        let installation = installation(&server);
+        installation.sync().assert_ok("signed in");
         server.expire(1);
-        server.asked();
-        full(&place, "grants");
-        failed(&place.sync());
-        assert_eq!(server.asked(), [(Some(1), true)], "{reuse:?}: one request");
-        let shown = place.run(&["tokens"]);
+        server.token_requests();
+        full(&installation, "grants");
+        failed(&installation.sync());
+        assert_eq!(
+            server.token_requests(),
+            [(Some(1), true)],
+            "{reuse:?}: one request"
+        );
+        let shown = installation.run(&["tokens"]);
         assert!(shown.out.contains("a refresh started at"), "{shown:?}");
-        vault(&place, "DROP TRIGGER full");
-        let ran = place.sync();
+        vault(&installation, "DROP TRIGGER full");
+        let ran = installation.sync();
         let forgiven = reuse == Reuse::Forgiven;
         assert_eq!(
-            ran.said().0,
+            ran.outcome_and_message().0,
             if forgiven { "ok" } else { "parked" },
             "{ran:?}"
         );
-        assert_eq!(server.asked(), [(Some(1), forgiven)]);
+        assert_eq!(server.token_requests(), [(Some(1), forgiven)]);
     }
 }

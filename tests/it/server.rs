@@ -1,7 +1,7 @@
-//! A small OneRoster vendor over plain sockets: lists, tokens, totals, links, and accidents by script.
+//! A small OneRoster vendor over plain sockets: lists, tokens, totals, links, and scripted faults.
 //!
-//! Written by hand, so that it can answer what no well-behaved server would. Its log says who asked
-//! what and when. The surprise: it has no clock of its own; a script decides by the number of the request.
+//! Written by hand, so that it can send responses that no correct server would. Its log has every
+//! request and its time. The surprise: it has no clock; a script decides by the number of the request.
 
 use std::collections::BTreeMap;
 use std::io::{BufReader, Write as _};
@@ -11,25 +11,25 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::script::List;
-pub use crate::script::{Asked, Fault, Seen, Way};
-use crate::wire::{Answer, Port, Request, Served, read_request};
+use crate::paging::List;
+pub use crate::paging::{Fault, LoggedRequest, Paging, VendorRequest};
+use crate::wire::{HttpResponse, Port, Request, Served, read_request};
 
-/// No state is waited for any longer.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// The limit of every wait for a state.
+pub const WAIT_LIMIT: Duration = Duration::from_secs(60);
 
-type Script = Box<dyn Fn(&Asked<'_>) -> Option<Fault> + Send>;
+type Script = Box<dyn Fn(&VendorRequest<'_>) -> Option<Fault> + Send>;
 
 struct State {
     lists: BTreeMap<String, List>,
     script: Script,
-    asked: BTreeMap<String, u32>,
-    log: Vec<Seen>,
-    /// Data requests that a token is good for.
+    requests: BTreeMap<String, u32>,
+    log: Vec<LoggedRequest>,
+    /// Data requests that a token is valid for.
     token_lasts: Option<u32>,
     tokens: u32,
     uses: u32,
-    /// Everything secret that came or went, for `Echo`.
+    /// Every secret sent or received, for `Echo`.
     secrets: Vec<String>,
     refuse_tokens: Option<u16>,
     hold_tokens: bool,
@@ -38,7 +38,7 @@ struct State {
 }
 
 struct Shared {
-    way: Way,
+    paging: Paging,
     origin: String,
     state: Mutex<State>,
     changed: Condvar,
@@ -52,7 +52,10 @@ pub struct Server {
 
 impl Server {
     /// A vendor with these lists.
-    pub fn start(way: Way, lists: impl IntoIterator<Item = (&'static str, Vec<Value>)>) -> Self {
+    pub fn start(
+        paging: Paging,
+        lists: impl IntoIterator<Item = (&'static str, Vec<Value>)>,
+    ) -> Self {
         let port = Port::open();
         let origin = port.origin();
         let state = State {
@@ -61,7 +64,7 @@ impl Server {
                 .map(|(name, rows)| (name.to_owned(), List::of(rows)))
                 .collect(),
             script: Box::new(|_| None),
-            asked: BTreeMap::new(),
+            requests: BTreeMap::new(),
             log: Vec::new(),
             token_lasts: None,
             tokens: 0,
@@ -73,7 +76,7 @@ impl Server {
             released: false,
         };
         let shared = Arc::new(Shared {
-            way,
+            paging,
             origin,
             state: Mutex::new(state),
             changed: Condvar::new(),
@@ -87,8 +90,8 @@ impl Server {
     }
 
     /// A vendor with users only.
-    pub fn of_users(way: Way, users: Vec<Value>) -> Self {
-        Self::start(way, [("users", users)])
+    pub fn of_users(paging: Paging, users: Vec<Value>) -> Self {
+        Self::start(paging, [("users", users)])
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -97,8 +100,8 @@ impl Server {
     }
 
     /// How it pages.
-    pub fn way(&self) -> Way {
-        self.shared.way
+    pub fn paging(&self) -> Paging {
+        self.shared.paging
     }
 
     /// Changes a list.
@@ -109,73 +112,70 @@ impl Server {
         state.lists.insert(list.to_owned(), List::of(rows));
     }
 
-    /// What goes wrong from now on; requests are counted anew.
-    pub fn script(&self, script: impl Fn(&Asked<'_>) -> Option<Fault> + Send + 'static) {
+    /// Sets the faults from now on; restarts the request counts.
+    pub fn script(&self, script: impl Fn(&VendorRequest<'_>) -> Option<Fault> + Send + 'static) {
         let mut state = self.shared.state();
         state.script = Box::new(script);
-        state.asked.clear();
+        state.requests.clear();
         (state.unconfirmed, state.released) = (0, false);
     }
 
-    /// From now on nothing goes wrong.
-    pub fn behave(&self) {
+    /// Removes all faults.
+    pub fn clear_faults(&self) {
         self.script(|_| None);
     }
 
-    /// A token is good for so many data requests.
+    /// Limits a token to this many data requests.
     pub fn token_lasts(&self, requests: u32) {
         self.shared.state().token_lasts = Some(requests);
     }
 
-    /// The token endpoint answers with this status and repeats what it was sent.
+    /// The token endpoint responds with this status and repeats what it received.
     pub fn refuse_tokens(&self, status: u16) {
         self.shared.state().refuse_tokens = Some(status);
     }
 
-    /// And now it gives tokens again.
-    pub fn give_tokens(&self) {
+    /// The token endpoint issues tokens again.
+    pub fn issue_tokens(&self) {
         self.shared.state().refuse_tokens = None;
     }
 
-    /// From now on a token request waits until everything is released.
+    /// Holds token requests until everything is released.
     pub fn hold_tokens(&self) {
         self.shared.state().hold_tokens = true;
     }
 
-    /// Waits until a request is held by `Fault::Wait`.
-    pub fn until_somebody_waits(&self) {
+    /// Waits until `Fault::Wait` holds a request.
+    pub fn until_a_request_is_held(&self) {
         let state = self.shared.state();
         let waited = self
             .shared
             .changed
-            .wait_timeout_while(state, PATIENCE, |state| state.unconfirmed == 0)
+            .wait_timeout_while(state, WAIT_LIMIT, |state| state.unconfirmed == 0)
             .unwrap_or_else(PoisonError::into_inner);
-        assert!(
-            !waited.1.timed_out(),
-            "nobody asked for the page that waits"
-        );
+        assert!(!waited.1.timed_out(), "the held page was not requested");
     }
 
     /// Waits until a request was answered.
-    pub fn until_somebody_asked(&self) {
+    pub fn until_a_request_was_answered(&self) {
         let state = self.shared.state();
         let is_silent = |state: &mut State| state.log.iter().all(|seen| seen.path == "/token");
         let waited = self
             .shared
             .changed
-            .wait_timeout_while(state, PATIENCE, is_silent)
+            .wait_timeout_while(state, WAIT_LIMIT, is_silent)
             .unwrap_or_else(PoisonError::into_inner);
-        assert!(!waited.1.timed_out(), "nobody asked for anything");
+        assert!(!waited.1.timed_out(), "no request was received");
     }
 
-    /// Answers what was held, and holds nothing any more.
+    /// Sends the held responses, and holds no further ones.
     pub fn release(&self) {
         self.shared.state().released = true;
         self.shared.changed.notify_all();
     }
 
     /// The log of the data requests.
-    pub fn log(&self) -> Vec<Seen> {
+    pub fn log(&self) -> Vec<LoggedRequest> {
         let state = self.shared.state();
         state
             .log
@@ -185,12 +185,12 @@ impl Server {
             .collect()
     }
 
-    /// Everything that was secret between the vendor and its client so far.
+    /// Every secret between the vendor and its client so far.
     pub fn secrets(&self) -> Vec<String> {
         self.shared.state().secrets.clone()
     }
 
-    /// How many tokens it gave.
+    /// Number of issued tokens.
     pub fn tokens(&self) -> u32 {
         self.shared.state().tokens
     }
@@ -198,7 +198,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.release(); // who stands still
+        self.release(); // a blocked thread
     }
 }
 
@@ -214,13 +214,13 @@ impl Shared {
         };
         let mut reader = BufReader::new(stream);
         while let Some(request) = read_request(&mut reader) {
-            let came = Instant::now();
+            let received = Instant::now();
             let answer = self.answer(&request);
-            let seen = Seen {
+            let seen = LoggedRequest {
                 path: request.path,
                 query: request.query,
                 status: answer.status,
-                came,
+                received,
                 answered: Instant::now(),
             };
             self.state().log.push(seen);
@@ -231,7 +231,7 @@ impl Shared {
         }
     }
 
-    fn answer(&self, request: &Request) -> Answer {
+    fn answer(&self, request: &Request) -> HttpResponse {
         if request.path == "/token" {
             return self.token(request);
         }
@@ -248,31 +248,31 @@ impl Shared {
             number("limit").unwrap_or(100),
         );
         let mut state = self.state();
-        if !state.is_good(request) {
-            return Answer::new(401, json!({"error": "invalid_token"}).to_string());
+        if !state.is_valid(request) {
+            return HttpResponse::new(401, json!({"error": "invalid_token"}).to_string());
         }
-        let nth = state.asked.entry(list.clone()).or_default();
+        let nth = state.requests.entry(list.clone()).or_default();
         *nth += 1;
-        let asked = Asked {
+        let list_request = VendorRequest {
             list: &list,
             nth: *nth,
             offset,
         };
-        let fault = (state.script)(&asked);
+        let fault = (state.script)(&list_request);
         if matches!(fault, Some(Fault::Wait)) {
             state = self.hold(state);
         }
         let Some(rows) = state.lists.get(&list) else {
-            return Answer::new(404, "{}");
+            return HttpResponse::new(404, "{}");
         };
         match fault {
             Some(Fault::Status(status)) => {
-                let mut answer = Answer::new(status, "{}");
+                let mut answer = HttpResponse::new(status, "{}");
                 answer.headers = vec![("retry-after".into(), "1".into())];
                 return answer;
             }
             Some(Fault::Later(seconds)) => {
-                let mut answer = Answer::new(429, "{}");
+                let mut answer = HttpResponse::new(429, "{}");
                 answer.headers = vec![("retry-after".into(), seconds.to_string())];
                 return answer;
             }
@@ -280,10 +280,10 @@ impl Shared {
             _ => {}
         }
         let filter = request.query.get("filter");
-        let rows = rows.asked_for(filter);
+        let rows = rows.filtered(filter);
         let mut answer = self.page(&list, &rows, (offset, limit), fault.as_ref());
         let next = offset + limit;
-        if self.way == Way::Linked && next < rows.len() {
+        if self.paging == Paging::Linked && next < rows.len() {
             let filter = filter
                 .map(|filter| {
                     format!(
@@ -301,36 +301,42 @@ impl Shared {
         answer
     }
 
-    /// Lets a request wait until everything is released.
+    /// Holds a request until everything is released.
     fn hold<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         state.unconfirmed += 1;
         self.changed.notify_all();
         self.changed
-            .wait_timeout_while(state, PATIENCE, |state| !state.released)
+            .wait_timeout_while(state, WAIT_LIMIT, |state| !state.released)
             .unwrap_or_else(PoisonError::into_inner)
             .0
     }
 
-    fn page(&self, list: &str, rows: &[&str], at: (usize, usize), fault: Option<&Fault>) -> Answer {
+    fn page(
+        &self,
+        list: &str,
+        rows: &[&str],
+        at: (usize, usize),
+        fault: Option<&Fault>,
+    ) -> HttpResponse {
         let mut page: Vec<&str> = rows.iter().skip(at.0).take(at.1).copied().collect();
         let mut total = rows.len();
         match fault {
             Some(Fault::Half) => page.truncate(page.len() / 2),
             Some(Fault::Empty) => page.clear(),
-            Some(Fault::Twice) => page.extend(page.first().copied()),
+            Some(Fault::Duplicate) => page.extend(page.first().copied()),
             Some(Fault::Total(wrong)) => total = *wrong,
             _ => {}
         }
-        let size = match self.way {
-            Way::TotalInBody => format!("\"total\":{total},"),
+        let size = match self.paging {
+            Paging::TotalInBody => format!("\"total\":{total},"),
             _ => String::new(),
         };
         let body = format!("{{{size}\"{list}\":[{}]}}", page.join(","));
-        let mut answer = Answer::new(200, body);
+        let mut answer = HttpResponse::new(200, body);
         answer
             .headers
             .push(("content-type".into(), "application/json".into()));
-        if matches!(self.way, Way::TotalInHeader | Way::Linked) {
+        if matches!(self.paging, Paging::TotalInHeader | Paging::Linked) {
             answer
                 .headers
                 .push(("x-total-count".into(), total.to_string()));
@@ -338,7 +344,7 @@ impl Shared {
         answer
     }
 
-    fn token(&self, request: &Request) -> Answer {
+    fn token(&self, request: &Request) -> HttpResponse {
         let mut state = self.state();
         state
             .secrets
@@ -360,7 +366,7 @@ impl Shared {
             given["refresh_token"] = json!(refresh);
             state.secrets.push(refresh);
         }
-        let mut answer = Answer::new(200, given.to_string());
+        let mut answer = HttpResponse::new(200, given.to_string());
         answer
             .headers
             .push(("content-type".into(), "application/json".into()));
@@ -369,7 +375,7 @@ impl Shared {
 }
 
 impl State {
-    fn is_good(&mut self, request: &Request) -> bool {
+    fn is_valid(&mut self, request: &Request) -> bool {
         if let Some(key) = request.headers.get("x-api-key") {
             self.secrets.push(key.clone());
             return true;
@@ -381,10 +387,10 @@ impl State {
     }
 }
 
-fn echo(status: u16, secrets: &[String]) -> Answer {
+fn echo(status: u16, secrets: &[String]) -> HttpResponse {
     let all = secrets.join(" ");
     let body = json!({"error": all.clone(), "error_description": all.clone(), "message": all.clone(), "code": all});
-    let mut answer = Answer::new(status, body.to_string());
+    let mut answer = HttpResponse::new(status, body.to_string());
     let last = secrets.last().cloned().unwrap_or_default();
     answer.headers = vec![
         ("content-type".into(), "application/json".into()),

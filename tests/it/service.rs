@@ -1,4 +1,4 @@
-//! `rollbook run` as a service: a notify socket of the test's own, signals, and the status file.
+//! `rollbook run` as a service: a notify socket of the test, signals, and the status file.
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -8,67 +8,71 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::installation::{Config, Installation, Running};
 use crate::people::users;
-use crate::place::{Place, Plan, Running};
-use crate::server::{PATIENCE, Server, Way};
+use crate::server::{Paging, Server, WAIT_LIMIT};
 
 /// How long the program may take to stop (reliability.md 9 R11).
 pub const STOPS_WITHIN: Duration = Duration::from_secs(5);
 
-/// A daemon, and what it tells the service manager.
+/// A daemon, and its notifications to the service manager.
 pub struct Service {
-    /// Where it runs.
-    pub place: Place,
+    /// Its installation.
+    pub installation: Installation,
     /// Its process.
     pub running: Running,
-    /// What the service manager listens at.
+    /// The service manager's socket.
     pub socket: UnixDatagram,
-    /// What it was told so far.
-    pub heard: Vec<String>,
+    /// Notifications received so far.
+    pub notifications: Vec<String>,
 }
 
 impl Service {
     /// Starts `rollbook run` with the environment of a unit, and further variables.
-    pub fn start(place: Place, environment: &[(&str, &str)]) -> Self {
-        Self::start_with(place, environment, None)
+    pub fn start(installation: Installation, environment: &[(&str, &str)]) -> Self {
+        Self::start_with(installation, environment, None)
     }
 
-    /// The same, with a place for its log.
-    pub fn start_with(place: Place, environment: &[(&str, &str)], log: Option<Stdio>) -> Self {
-        let path = place.path("notify");
+    /// The same, with a target for its log.
+    pub fn start_with(
+        installation: Installation,
+        environment: &[(&str, &str)],
+        log: Option<Stdio>,
+    ) -> Self {
+        let path = installation.path("notify");
         let socket = UnixDatagram::bind(&path).expect("a socket");
-        socket.set_read_timeout(Some(PATIENCE)).expect("set");
-        let mut command = place.command(&["run"]);
+        socket.set_read_timeout(Some(WAIT_LIMIT)).expect("set");
+        let mut command = installation.command(&["run"]);
         command.env("NOTIFY_SOCKET", &path);
-        command.env("RUNTIME_DIRECTORY", place.path("runtime"));
+        command.env("RUNTIME_DIRECTORY", installation.path("runtime"));
         command.envs(environment.iter().copied());
         let running = match log {
-            Some(log) => place.start_into(command, log),
-            None => place.start(command),
+            Some(log) => installation.start_into(command, log),
+            None => installation.start(command),
         };
         Self {
-            place,
+            installation,
             running,
             socket,
-            heard: Vec::new(),
+            notifications: Vec::new(),
         }
     }
 
-    /// Waits for a message with a line that begins like this, and gives the whole message.
-    pub fn hear(&mut self, line: &str) -> String {
+    /// Waits for a notification that has a line with this prefix, and returns the whole notification.
+    pub fn expect(&mut self, line: &str) -> String {
         let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
+        while begun.elapsed() < WAIT_LIMIT {
             let mut room = [0; 8192];
             let Ok(length) = self.socket.recv(&mut room) else {
                 break;
             };
             let message = String::from_utf8_lossy(&room[..length]).into_owned();
-            self.heard.push(message.clone());
+            self.notifications.push(message.clone());
             if message.lines().any(|found| found.starts_with(line)) {
                 return message;
             }
         }
-        panic!("{line} was not heard: {:#?}", self.heard);
+        panic!("{line} was not received: {:#?}", self.notifications);
     }
 
     pub fn signal(&self, name: &str) {
@@ -78,7 +82,7 @@ impl Service {
     }
 
     pub fn status_file(&self) -> PathBuf {
-        self.place.path("runtime/status.json")
+        self.installation.path("runtime/status.json")
     }
 
     /// Waits for a state.
@@ -86,7 +90,7 @@ impl Service {
         let begun = Instant::now();
         while !is_so() {
             assert!(
-                begun.elapsed() < PATIENCE,
+                begun.elapsed() < WAIT_LIMIT,
                 "never so: {what}: {}",
                 self.running.log()
             );
@@ -94,11 +98,11 @@ impl Service {
         }
     }
 
-    /// Waits until the status file shows something.
-    pub fn shows(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    /// Waits until the status file has a state.
+    pub fn until_status(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let begun = Instant::now();
         let mut last = String::new();
-        while begun.elapsed() < PATIENCE {
+        while begun.elapsed() < WAIT_LIMIT {
             if let Ok(text) = fs::read_to_string(self.status_file()) {
                 let status = serde_json::from_str(&text);
                 let status: Value = status.unwrap_or_else(|error| panic!("{error} in {text:?}"));
@@ -112,34 +116,34 @@ impl Service {
         panic!("the status file never showed {what}: {last}");
     }
 
-    /// Stops it as systemd does; it must say so, be quick, and leave no status behind.
-    pub fn stop(mut self) -> (Place, String) {
+    /// Stops it as systemd does; it must report that, be quick, and remove the status file.
+    pub fn stop(mut self) -> (Installation, String) {
         self.running.terminate();
-        self.hear("STOPPING=1");
+        self.expect("STOPPING=1");
         let file = self.status_file();
         let ran = self.running.end();
         assert!(ran.took < STOPS_WITHIN, "{:?}", ran.took);
         assert_eq!(ran.code, Some(0), "{ran:?}");
-        assert!(!file.exists(), "a status of nobody");
-        (self.place, ran.err)
+        assert!(!file.exists(), "a stale status file");
+        (self.installation, ran.err)
     }
 }
 
-/// A vendor with sixty users, and a job that reads them by twenties.
-pub fn school() -> (Server, Place) {
-    let server = Server::of_users(Way::TotalInHeader, users(60));
-    let place = Place::new(
+/// A vendor with sixty users, and a job that reads pages of twenty.
+pub fn school() -> (Server, Installation) {
+    let server = Server::of_users(Paging::TotalInHeader, users(60));
+    let installation = Installation::new(
         &server,
-        &Plan {
+        &Config {
             page: 20,
-            ..Plan::default()
+            ..Config::default()
         },
     );
-    (server, place)
+    (server, installation)
 }
 
 /// A job that ticks every second.
-pub fn hurry(place: &Place) {
+pub fn tick_every_second(installation: &Installation) {
     let job = "source = \"own\"\nstreams = [\"users\"]\nschedule = \"* * * * * *\"\n";
-    place.write("jobs/roster.toml", job);
+    installation.write("jobs/roster.toml", job);
 }

@@ -19,11 +19,11 @@ impl Source {
         part.strip_suffix(".rs").unwrap_or(part)
     }
 
-    /// Whether it is one of these files, or below one of these folders, which end in `/`.
-    pub fn is_below(&self, places: &[&str]) -> bool {
-        places.iter().any(|place| {
-            self.name == *place || (place.ends_with('/') && self.name.starts_with(place))
-        })
+    /// Whether it is one of these files, or in one of these folders, which end in `/`.
+    pub fn is_below(&self, paths: &[&str]) -> bool {
+        paths
+            .iter()
+            .any(|path| self.name == *path || (path.ends_with('/') && self.name.starts_with(path)))
     }
 }
 

@@ -1,18 +1,17 @@
-//! The unit file, as `systemd-analyze` sees it; passed over where that is not installed, and said so.
+//! The unit file, checked by `systemd-analyze`; skipped with a message where that is not installed.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-/// Ten times the exposure that the unit may have: 1.2 (reliability.md 9 S1).
+/// Ten times the maximum exposure of the unit: 1.2 (reliability.md 9 S1).
 const EXPOSURE: &str = "12";
 
-/// The unit as it is shipped.
 fn shipped() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("systemd/rollbook.service")
 }
 
-/// Asks systemd-analyze; nothing where there is none.
+/// Calls systemd-analyze; nothing where it is missing.
 fn analyze(arguments: &[&str]) -> Option<Output> {
     let mut command = Command::new("systemd-analyze");
     match command.args(arguments).env("LC_ALL", "C").output() {
@@ -24,31 +23,31 @@ fn analyze(arguments: &[&str]) -> Option<Output> {
     }
 }
 
-/// Everything that a command said.
-fn said(output: &Output) -> String {
+/// The whole output of a command.
+fn reported(output: &Output) -> String {
     let texts = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
     texts.concat()
 }
 
 #[test]
-fn the_unit_is_exposed_as_little_as_can_be() {
+fn the_exposure_of_the_unit_is_low() {
     let unit = shipped().display().to_string();
     let threshold = format!("--threshold={EXPOSURE}");
     let arguments = ["security", "--offline=true", "--no-pager"];
     let Some(output) = analyze(&[&arguments[..], &[&threshold, &unit]].concat()) else {
         return;
     };
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", reported(&output));
     let words = "Overall exposure level for rollbook.service";
-    assert!(said(&output).contains(words), "{}", said(&output));
+    assert!(reported(&output).contains(words), "{}", reported(&output));
     let strict = analyze(&[&arguments[..], &["--threshold=1", &unit]].concat());
     let is_refused = strict.is_some_and(|output| !output.status.success());
     assert!(is_refused, "a threshold that nothing can pass was passed");
 }
 
-/// What systemd finds wrong with the shipped unit, with one line of it replaced.
+/// systemd's complaints about the shipped unit, with one line of it replaced.
 ///
-/// Its program is replaced by the one that was built, because systemd looks whether it is there.
+/// The program is replaced by the built one, because systemd checks that it exists.
 fn complaints(line: &str, other: &str) -> Option<String> {
     let folder = tempfile::tempdir().expect("a folder");
     let text = fs::read_to_string(shipped()).expect("the unit");
@@ -62,17 +61,17 @@ fn complaints(line: &str, other: &str) -> Option<String> {
     let output = analyze(&["verify", "--man=no", &unit])?;
     Some(format!(
         "{}{}",
-        said(&output),
+        reported(&output),
         output.status.code().unwrap_or(-1)
     ))
 }
 
 #[test]
-fn systemd_has_nothing_to_say_about_the_unit() {
+fn systemd_accepts_the_unit() {
     let Some(found) = complaints("WatchdogSec=60s", "WatchdogSec=60s") else {
         return;
     };
-    // Any text is a failure, because systemd ends with 0 after a line that it ignored.
+    // Any text is a failure, because systemd exits with 0 after a line that it ignored.
     assert_eq!(found, "0");
     let wrong = complaints("WatchdogSec=60s", "WatchdogSeck=60s").unwrap_or_default();
     assert!(
@@ -82,7 +81,7 @@ fn systemd_has_nothing_to_say_about_the_unit() {
 }
 
 #[test]
-fn the_unit_keeps_what_the_program_relies_on() {
+fn the_unit_has_the_lines_the_program_relies_on() {
     let text = fs::read_to_string(shipped()).expect("the unit");
     for line in [
         "Type=notify",

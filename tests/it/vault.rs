@@ -1,58 +1,58 @@
-//! The vault from outside: keys given, changed, lost and wrong; what is listed and what is forgotten.
+//! The vault from outside: keys created, changed, lost and wrong; what is listed and what is deleted.
 
 use std::fs;
 use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::installation::{Config, Finished, Installation};
 use crate::people::users;
-use crate::place::{Place, Plan, Ran};
-use crate::server::{Fault, Server, Way};
+use crate::server::{Fault, Paging, Server};
 
 const AUTH: &str =
     "grant = \"refresh_token\"\nclient_id = \"rollbook\"\nrefresh_token = { file = \"secret\" }\n";
 
-/// A place with one rotating source; the tokens that the vendor gives last an hour.
-fn place(server: &Server) -> Place {
-    Place::new(
+/// An installation with one rotating source; access tokens of this vendor last an hour.
+fn installation(server: &Server) -> Installation {
+    Installation::new(
         server,
-        &Plan {
+        &Config {
             auth: AUTH,
-            ..Plan::default()
+            ..Config::default()
         },
     )
 }
 
 fn server() -> Server {
-    Server::of_users(Way::TotalInHeader, users(20))
+    Server::of_users(Paging::TotalInHeader, users(20))
 }
 
-/// Says in the configuration where the vault's key is.
-fn use_key(place: &Place, name: &str) {
-    let path = place.path("config/rollbook.toml");
+/// Configures the location of the vault's key.
+fn use_key(installation: &Installation, name: &str) {
+    let path = installation.path("config/rollbook.toml");
     let text = fs::read_to_string(&path).expect("read");
     let text = text.split("[store]").next().expect("something");
     let store = format!("[store]\nvault_key = {{ file = \"{name}\" }}\n");
     fs::write(path, format!("{text}{store}")).expect("written");
 }
 
-fn use_no_key(place: &Place) {
-    let path = place.path("config/rollbook.toml");
+fn use_no_key(installation: &Installation) {
+    let path = installation.path("config/rollbook.toml");
     let text = fs::read_to_string(&path).expect("read");
     fs::write(&path, text.split("[store]").next().expect("something")).expect("written");
 }
 
-/// Makes a key by the command, as an admin would.
-fn new_key(place: &Place, name: &str) -> PathBuf {
-    let ran = place.run(&["vault", "key"]);
+/// Creates a key by the command, as an admin does.
+fn new_key(installation: &Installation, name: &str) -> PathBuf {
+    let ran = installation.run(&["vault", "key"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_eq!(ran.out.trim_end().len(), 44, "base64 of 32 bytes");
-    place.secret(name, &ran.out);
-    place.path("config").join(name)
+    installation.secret(name, &ran.out);
+    installation.path("config").join(name)
 }
 
-/// The vault's files that hold a token in clear.
-fn clear(place: &Place, server: &Server) -> Vec<String> {
+/// The vault's files that hold a token in clear text.
+fn clear(installation: &Installation, server: &Server) -> Vec<String> {
     let secrets = server.secrets();
     let tokens: Vec<&[u8]> = secrets
         .iter()
@@ -61,10 +61,10 @@ fn clear(place: &Place, server: &Server) -> Vec<String> {
         .collect();
     assert!(!tokens.is_empty(), "the vendor gave some");
     let mut found = Vec::new();
-    for entry in fs::read_dir(place.path("state")).expect("a folder") {
+    for entry in fs::read_dir(installation.path("state")).expect("a folder") {
         let entry = entry.expect("an entry");
         if entry.path().is_dir() {
-            continue; // a daemon's folder for what lasts as long as it
+            continue; // a daemon's runtime folder
         }
         let bytes = fs::read(entry.path()).expect("read");
         let is_in = |token: &&[u8]| bytes.windows(token.len()).any(|part| part == *token);
@@ -76,30 +76,30 @@ fn clear(place: &Place, server: &Server) -> Vec<String> {
     found
 }
 
-fn tokens(place: &Place) -> Value {
-    let ran = place.run(&["tokens", "--json"]);
+fn tokens(installation: &Installation) -> Value {
+    let ran = installation.run(&["tokens", "--json"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let lines: Value = serde_json::from_str(&ran.out).expect("JSON");
     lines[0].clone()
 }
 
-fn fine(ran: Ran) -> Ran {
+fn assert_ok(ran: Finished) -> Finished {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     ran
 }
 
 #[test]
-fn a_vault_in_clear_is_sealed_once_there_is_a_key_and_asks_nothing_of_the_vendor() {
+fn an_unsealed_vault_is_sealed_with_a_new_key_without_requests() {
     let server = server();
-    let place = place(&server);
-    place.sync().fine("in clear");
-    assert!(clear(&place, &server).contains(&"vault.db-wal".to_owned()));
-    assert_eq!(tokens(&place)["sealed_with"], Value::Null);
-    new_key(&place, "vault.key");
-    use_key(&place, "vault.key");
-    place.sync().fine("sealed");
-    assert_eq!(clear(&place, &server), Vec::<String>::new());
-    let line = tokens(&place);
+    let installation = installation(&server);
+    installation.sync().assert_ok("in clear");
+    assert!(clear(&installation, &server).contains(&"vault.db-wal".to_owned()));
+    assert_eq!(tokens(&installation)["sealed_with"], Value::Null);
+    new_key(&installation, "vault.key");
+    use_key(&installation, "vault.key");
+    installation.sync().assert_ok("sealed");
+    assert_eq!(clear(&installation, &server), Vec::<String>::new());
+    let line = tokens(&installation);
     assert_eq!(line["sealed_with"].as_str().map(str::len), Some(16));
     assert_eq!(
         (&line["stored"], &line["vault_error"]),
@@ -108,20 +108,20 @@ fn a_vault_in_clear_is_sealed_once_there_is_a_key_and_asks_nothing_of_the_vendor
     assert_eq!(
         server.tokens(),
         1,
-        "the token in the vault was good all the time"
+        "the token in the vault was always valid"
     );
-    fine(place.run(&["check"]));
+    assert_ok(installation.run(&["check"]));
 }
 
 #[test]
-fn without_the_right_key_jobs_wait_for_a_person_and_nothing_is_lost() {
+fn without_the_right_key_jobs_are_parked_and_nothing_is_lost() {
     let server = server();
-    let place = place(&server);
-    new_key(&place, "vault.key");
-    new_key(&place, "other.key");
-    use_key(&place, "vault.key");
-    place.sync().fine("sealed from the start");
-    let asked = server.log().len();
+    let installation = installation(&server);
+    new_key(&installation, "vault.key");
+    new_key(&installation, "other.key");
+    use_key(&installation, "vault.key");
+    installation.sync().assert_ok("sealed from the start");
+    let requests = server.log().len();
     for (name, words) in [
         ("no key", "and no key is configured; set [store] vault_key"),
         (
@@ -131,65 +131,69 @@ fn without_the_right_key_jobs_wait_for_a_person_and_nothing_is_lost() {
         ("other.key", "but the configured key is"),
     ] {
         match name {
-            "no key" => use_no_key(&place),
-            file => use_key(&place, file),
+            "no key" => use_no_key(&installation),
+            file => use_key(&installation, file),
         }
-        let ran = place.sync();
-        let (outcome, message) = ran.said();
+        let ran = installation.sync();
+        let (outcome, message) = ran.outcome_and_message();
         assert_eq!(
             (ran.code, outcome.as_str()),
             (Some(1), "parked"),
             "{name}: {ran:?}"
         );
         assert!(message.contains(words), "{name}: {message}");
-        let ran = place.run(&["check"]);
+        let ran = installation.run(&["check"]);
         assert_eq!(ran.code, Some(78), "{name}: {ran:?}");
         assert!(
             ran.out.contains("cannot use the sign-in of own: the vault") && ran.out.contains(words),
             "{name}: {ran:?}"
         );
         assert!(
-            tokens(&place)["vault_error"]
+            tokens(&installation)["vault_error"]
                 .as_str()
                 .is_some_and(|why| why.contains(words))
         );
-        let shown = fine(place.run(&["tokens"]));
+        let shown = assert_ok(installation.run(&["tokens"]));
         assert!(shown.out.contains("roster is parked"), "{shown:?}");
     }
-    assert_eq!(server.log().len(), asked, "nobody was asked anything");
+    assert_eq!(server.log().len(), requests, "no request was sent");
     assert_eq!(server.tokens(), 1);
-    use_key(&place, "vault.key");
-    place.sync().fine("the right key again");
+    use_key(&installation, "vault.key");
+    installation.sync().assert_ok("the right key again");
     assert_eq!(server.tokens(), 1);
 }
 
 #[test]
 fn the_key_is_changed_in_one_step_and_the_old_one_opens_nothing() {
     let server = server();
-    let place = place(&server);
-    let old = new_key(&place, "old.key");
-    let new = new_key(&place, "new.key");
+    let installation = installation(&server);
+    let old = new_key(&installation, "old.key");
+    let new = new_key(&installation, "new.key");
     let (old, new) = (old.display().to_string(), new.display().to_string());
-    use_key(&place, "old.key");
-    place.sync().fine("sealed");
-    let before = tokens(&place)["sealed_with"].clone();
-    let ran = fine(place.run(&["vault", "rekey", "--new-key", &new]));
+    use_key(&installation, "old.key");
+    installation.sync().assert_ok("sealed");
+    let before = tokens(&installation)["sealed_with"].clone();
+    let ran = assert_ok(installation.run(&["vault", "rekey", "--new-key", &new]));
     assert!(
         ran.out.contains("1 row is encrypted with key")
             && ran.out.contains("set [store] vault_key to this key"),
         "{ran:?}"
     );
-    assert_ne!(tokens(&place)["sealed_with"], before);
-    assert_eq!(place.sync().said().0, "parked", "the old key opens nothing");
-    use_key(&place, "new.key");
-    place.sync().fine("the new one does");
-    // The other order: the credential was changed first.
-    use_key(&place, "old.key");
-    fine(place.run(&["vault", "rekey", "--old-key", &new]));
-    place.sync().fine("back");
-    let ran = fine(place.run(&["vault", "rekey", "--old-key", &new]));
+    assert_ne!(tokens(&installation)["sealed_with"], before);
+    assert_eq!(
+        installation.sync().outcome_and_message().0,
+        "parked",
+        "the old key opens nothing"
+    );
+    use_key(&installation, "new.key");
+    installation.sync().assert_ok("the new one does");
+    // The other order: the credential is changed first.
+    use_key(&installation, "old.key");
+    assert_ok(installation.run(&["vault", "rekey", "--old-key", &new]));
+    installation.sync().assert_ok("back");
+    let ran = assert_ok(installation.run(&["vault", "rekey", "--old-key", &new]));
     assert!(ran.out.contains("already"), "{ran:?}");
-    // Keys that are none, or can be read by others.
+    // Invalid keys, and keys that others can read.
     for (arguments, code, words) in [
         (["--new-key", "nowhere.key"], 78, "is missing"),
         (
@@ -203,77 +207,79 @@ fn the_key_is_changed_in_one_step_and_the_old_one_opens_nothing() {
             "`rollbook vault key` makes a key",
         ),
     ] {
-        let ran = place.run(&[&["vault", "rekey"], &arguments[..]].concat());
+        let ran = installation.run(&[&["vault", "rekey"], &arguments[..]].concat());
         assert_eq!(ran.code, Some(code), "{ran:?}");
         assert!(ran.err.contains(words), "{words}: {ran:?}");
     }
-    // Away with it, and back.
-    let ran = fine(place.run(&["vault", "rekey", "--plain"]));
+    // Unsealed, and sealed again.
+    let ran = assert_ok(installation.run(&["vault", "rekey", "--plain"]));
     assert!(ran.out.contains("remove vault_key from [store]"), "{ran:?}");
-    use_no_key(&place);
-    place.sync().fine("in clear");
-    let ran = place.run(&["vault", "rekey"]);
+    use_no_key(&installation);
+    installation.sync().assert_ok("in clear");
+    let ran = installation.run(&["vault", "rekey"]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
-    fine(place.run(&["vault", "rekey", "--new-key", &old]));
-    assert_eq!(clear(&place, &server), Vec::<String>::new());
+    assert_ok(installation.run(&["vault", "rekey", "--new-key", &old]));
+    assert_eq!(clear(&installation, &server), Vec::<String>::new());
     assert_eq!(server.tokens(), 1, "nothing of this concerns the vendor");
 }
 
 #[test]
-fn a_sign_in_is_forgotten_also_without_the_key() {
+fn a_login_is_deleted_also_without_the_key() {
     let server = server();
-    let place = place(&server);
-    let ran = place.run(&["logout", "own"]);
+    let installation = installation(&server);
+    let ran = installation.run(&["logout", "own"]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
     assert!(
         ran.err
             .contains("own has no stored sign-in; `rollbook tokens` shows all"),
         "{ran:?}"
     );
-    place.sync().fine("signed in");
-    let ran = place.run(&["logout", "owm"]);
+    installation.sync().assert_ok("signed in");
+    let ran = installation.run(&["logout", "owm"]);
     assert!(
         ran.err
             .contains("there is no source `owm`; did you mean `own`?"),
         "{ran:?}"
     );
-    let ran = fine(place.run(&["logout", "own"]));
+    let ran = assert_ok(installation.run(&["logout", "own"]));
     assert!(
         ran.out.contains("The vendor still accepts it until"),
         "{ran:?}"
     );
-    assert_eq!(clear(&place, &server), Vec::<String>::new(), "wiped");
-    assert_eq!(tokens(&place)["stored"], Value::Bool(false));
-    assert_eq!(place.run(&["logout", "own"]).code, Some(2));
-    new_key(&place, "vault.key");
-    use_key(&place, "vault.key");
-    place.sync().fine("the configured token begins anew");
-    use_no_key(&place);
-    fine(place.run(&["logout", "own"]));
-    place.sync().fine("in clear again");
+    assert_eq!(clear(&installation, &server), Vec::<String>::new(), "wiped");
+    assert_eq!(tokens(&installation)["stored"], Value::Bool(false));
+    assert_eq!(installation.run(&["logout", "own"]).code, Some(2));
+    new_key(&installation, "vault.key");
+    use_key(&installation, "vault.key");
+    installation
+        .sync()
+        .assert_ok("the configured token is used again");
+    use_no_key(&installation);
+    assert_ok(installation.run(&["logout", "own"]));
+    installation.sync().assert_ok("in clear again");
 }
 
 #[test]
-fn beside_a_running_program_a_sign_in_is_forgotten_and_no_key_is_changed() {
+fn during_a_run_a_login_is_deleted_and_no_key_is_changed() {
     let server = server();
-    let place = place(&server);
-    let key = new_key(&place, "vault.key").display().to_string();
+    let installation = installation(&server);
+    let key = new_key(&installation, "vault.key").display().to_string();
     server.script(|_| Some(Fault::Wait));
-    let running = place.start(place.command(&["sync", "--json"]));
-    server.until_somebody_waits();
+    let running = installation.start(installation.command(&["sync", "--json"]));
+    server.until_a_request_is_held();
     assert_eq!(
-        tokens(&place)["stored"],
+        tokens(&installation)["stored"],
         Value::Bool(true),
         "listed meanwhile"
     );
-    let ran = place.run(&["vault", "rekey", "--new-key", &key]);
+    let ran = installation.run(&["vault", "rekey", "--new-key", &key]);
     assert_eq!(ran.code, Some(75), "{ran:?}");
-    fine(place.run(&["logout", "own"]));
-    assert_eq!(tokens(&place)["stored"], Value::Bool(false));
+    assert_ok(installation.run(&["logout", "own"]));
+    assert_eq!(tokens(&installation)["stored"], Value::Bool(false));
     server.release();
-    running.end().fine("the token that it holds is good");
+    running.end().assert_ok("its token is valid");
     assert_eq!(
-        tokens(&place)["stored"],
+        tokens(&installation)["stored"],
         Value::Bool(false),
         "and stays forgotten"
     );
@@ -283,38 +289,46 @@ fn beside_a_running_program_a_sign_in_is_forgotten_and_no_key_is_changed() {
 fn short_tokens_are_never_on_the_disk() {
     let server = server();
     for (grant, auth) in [
-        ("client_credentials", Plan::default().auth),
+        ("client_credentials", Config::default().auth),
         (
             "password",
             "grant = \"password\"\nclient_id = \"c\"\nclient_secret = { file = \"secret\" }\nusername = \"u\"\npassword = { file = \"secret\" }\n",
         ),
     ] {
-        let plan = Plan {
+        let plan = Config {
             auth,
-            ..Plan::default()
+            ..Config::default()
         };
-        let place = Place::new(&server, &plan);
-        place.sync().fine(grant);
-        assert_eq!(clear(&place, &server), Vec::<String>::new(), "{grant}");
-        assert_eq!(tokens(&place)["stored"], Value::Bool(false), "{grant}");
+        let installation = Installation::new(&server, &plan);
+        installation.sync().assert_ok(grant);
+        assert_eq!(
+            clear(&installation, &server),
+            Vec::<String>::new(),
+            "{grant}"
+        );
+        assert_eq!(
+            tokens(&installation)["stored"],
+            Value::Bool(false),
+            "{grant}"
+        );
     }
 }
 
 #[test]
-fn a_running_daemon_takes_a_new_key_only_where_it_opens_the_vault() {
+fn a_running_daemon_accepts_a_new_key_only_if_it_opens_the_vault() {
     let server = server();
     server.token_lasts(1);
-    let place = place(&server);
-    place.write(
+    let installation = installation(&server);
+    installation.write(
         "jobs/roster.toml",
         "source = \"own\"\nstreams = [\"users\"]\nschedule = \"* * * * * *\"\n",
     );
-    let daemon = place.start(place.command(&["run"]));
+    let daemon = installation.start(installation.command(&["run"]));
     let wait = |what: &str, is_so: &dyn Fn() -> bool| {
         let started = std::time::Instant::now();
         while !is_so() {
             assert!(
-                started.elapsed() < crate::server::PATIENCE,
+                started.elapsed() < crate::server::WAIT_LIMIT,
                 "{what}: {}",
                 daemon.log()
             );
@@ -323,36 +337,38 @@ fn a_running_daemon_takes_a_new_key_only_where_it_opens_the_vault() {
     };
     let good = || {
         let sql = "SELECT count(*) FROM rollbook_runs WHERE outcome = 'ok'";
-        let is_made = place.mirror().exists();
+        let is_made = installation.mirror().exists();
         is_made
-            .then(|| crate::queries::maybe(&place.mirror(), sql))
+            .then(|| crate::queries::maybe(&installation.mirror(), sql))
             .flatten()
             .unwrap_or(0)
     };
-    let goes_on = |what: &str| {
+    let continues = |what: &str| {
         let before = good();
         wait(what, &|| good() > before + 1);
     };
-    goes_on("in clear");
+    continues("in clear");
 
-    new_key(&place, "vault.key");
-    use_key(&place, "vault.key");
+    new_key(&installation, "vault.key");
+    use_key(&installation, "vault.key");
     daemon.signal("HUP");
-    wait("sealed", &|| tokens(&place)["sealed_with"].is_string());
-    let key = tokens(&place)["sealed_with"].clone();
-    goes_on("sealed");
-    assert_eq!(clear(&place, &server), Vec::<String>::new(), "wiped");
+    wait("sealed", &|| {
+        tokens(&installation)["sealed_with"].is_string()
+    });
+    let key = tokens(&installation)["sealed_with"].clone();
+    continues("sealed");
+    assert_eq!(clear(&installation, &server), Vec::<String>::new(), "wiped");
 
-    new_key(&place, "other.key");
-    use_key(&place, "other.key");
+    new_key(&installation, "other.key");
+    use_key(&installation, "other.key");
     daemon.signal("HUP");
     wait("refused", &|| {
         daemon.log().contains("but the configured key is")
     });
-    goes_on("with the old key");
-    assert_eq!(tokens(&place)["sealed_with"], key);
+    continues("with the old key");
+    assert_eq!(tokens(&installation)["sealed_with"], key);
     let parked = crate::queries::maybe(
-        &place.mirror(),
+        &installation.mirror(),
         "SELECT count(*) FROM rollbook_runs WHERE outcome = 'parked'",
     );
     assert_eq!(

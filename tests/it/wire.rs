@@ -1,4 +1,4 @@
-//! HTTP/1.1 by hand: a request read, an answer written, and nothing more than the tests need.
+//! HTTP/1.1 by hand: requests are read, responses written, no more than the tests need.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-/// A port of loopback before anybody is served on it.
+/// A bound port of loopback, before it is served.
 pub struct Port(TcpListener);
 
 impl Port {
@@ -25,7 +25,7 @@ impl Port {
         self.0.local_addr().expect("an address")
     }
 
-    /// Serves each connection in a thread of its own, until the answer is dropped.
+    /// Serves each connection in a thread of its own, until the result is dropped.
     pub fn serve(self, each: impl Fn(TcpStream) + Send + Sync + 'static) -> Served {
         let address = self.address();
         let closed = Arc::new(AtomicBool::new(false));
@@ -43,7 +43,7 @@ impl Port {
     }
 }
 
-/// Connections are taken for as long as this lives.
+/// Accepts connections for as long as it lives.
 pub struct Served {
     address: SocketAddr,
     closed: Arc<AtomicBool>,
@@ -56,7 +56,7 @@ impl Drop for Served {
     }
 }
 
-/// A request as it came.
+/// A received request.
 pub struct Request {
     pub method: String,
     pub path: String,
@@ -65,14 +65,14 @@ pub struct Request {
     pub body: String,
 }
 
-/// An answer before it is written.
-pub struct Answer {
+/// A response before it is written.
+pub struct HttpResponse {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: String,
 }
 
-impl Answer {
+impl HttpResponse {
     pub fn new(status: u16, body: impl Into<String>) -> Self {
         Self {
             status,
@@ -81,7 +81,7 @@ impl Answer {
         }
     }
 
-    /// Its bytes on the connection.
+    /// Its bytes on the wire.
     pub fn wire(&self) -> Vec<u8> {
         let length = self.body.len();
         let mut head = format!("HTTP/1.1 {} X\r\ncontent-length: {length}\r\n", self.status);
@@ -92,7 +92,7 @@ impl Answer {
     }
 }
 
-/// The next request of a connection; nothing when it was closed.
+/// The next request of a connection; nothing when it is closed.
 pub fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     let mut first = String::new();
     reader.read_line(&mut first).ok().filter(|read| *read > 0)?;
@@ -123,7 +123,7 @@ pub fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     })
 }
 
-/// The parameters of an address or of a form.
+/// The parameters of an address or a form.
 pub fn query(text: &str) -> BTreeMap<String, String> {
     text.split('&')
         .filter_map(|part| part.split_once('='))
@@ -131,7 +131,7 @@ pub fn query(text: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// `%27` and `+` as they were meant.
+/// Decodes `%27` and `+`.
 fn unescaped(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.bytes();

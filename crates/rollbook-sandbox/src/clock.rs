@@ -1,6 +1,6 @@
-//! The clock by which simulated tokens grow old: real time, plus what a test adds.
+//! The clock of simulated tokens: real time plus what a test adds.
 //!
-//! Apart from the daemon's own clock on purpose: vendor and client never share one.
+//! Separate from the daemon's clock, because vendor and client never share one.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -9,33 +9,33 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Clock {
     started: Instant,
-    ahead: Mutex<Duration>,
+    added: Mutex<Duration>,
 }
 
 impl Default for Clock {
     fn default() -> Self {
         Self {
             started: Instant::now(),
-            ahead: Mutex::new(Duration::ZERO),
+            added: Mutex::new(Duration::ZERO),
         }
     }
 }
 
 impl Clock {
-    /// Time since the start, with everything that was added.
+    /// Time since the start, plus what was added.
     pub fn now(&self) -> Duration {
-        self.started.elapsed() + self.ahead()
+        self.started.elapsed() + self.added()
     }
 
-    /// What was added to real time.
-    pub fn ahead(&self) -> Duration {
-        self.ahead.lock().map(|ahead| *ahead).unwrap_or_default()
+    /// What `advance` added to real time.
+    pub fn added(&self) -> Duration {
+        self.added.lock().map(|added| *added).unwrap_or_default()
     }
 
-    /// Lets time pass at once.
+    /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
-        if let Ok(mut ahead) = self.ahead.lock() {
-            *ahead += by;
+        if let Ok(mut added) = self.added.lock() {
+            *added += by;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A test's hand on a running vendor: what was asked of it, and what it shall do next.
+//! A test's handle on a running vendor: counters, faults, tokens and edits.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use super::faults::{FaultPlan, Faults};
 use super::shared::Shared;
 use super::tokens::Tokens;
 
-/// What one vendor's server has seen.
+/// Request counts of one vendor's server.
 #[derive(Debug, Default)]
 pub struct Counters {
     paths: Mutex<BTreeMap<String, u64>>,
@@ -24,7 +24,7 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Requests by path, without query, as they were asked for.
+    /// Requests by path, without query.
     pub fn requests(&self) -> BTreeMap<String, u64> {
         self.paths
             .lock()
@@ -32,7 +32,7 @@ impl Counters {
             .unwrap_or_default()
     }
 
-    /// Requests whose path begins like this.
+    /// Requests with this path prefix.
     pub fn requests_under(&self, prefix: &str) -> u64 {
         self.requests()
             .iter()
@@ -46,27 +46,27 @@ impl Counters {
         self.tokens.load(Ordering::Relaxed)
     }
 
-    /// Requests that would have changed something at the vendor; a client must never make one.
+    /// Requests that would change data at the vendor; a client must never make one.
     pub fn writes(&self) -> u64 {
         self.writes.load(Ordering::Relaxed)
     }
 
-    /// Answers with status 401.
+    /// Responses with status 401.
     pub fn unauthorized(&self) -> u64 {
         self.unauthorized.load(Ordering::Relaxed)
     }
 
-    /// Requests struck by a fault.
+    /// Requests that received an injected fault.
     pub fn faults(&self) -> u64 {
         self.faults.load(Ordering::Relaxed)
     }
 
-    /// The most requests that were being answered at one time.
-    pub fn most_at_once(&self) -> u64 {
+    /// The largest number of concurrent requests.
+    pub fn max_concurrent(&self) -> u64 {
         self.most.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn saw(&self, path: &str, for_token: bool) {
+    pub(crate) fn count_request(&self, path: &str, for_token: bool) {
         if let Ok(mut paths) = self.paths.lock() {
             *paths.entry(path.to_owned()).or_default() += 1;
         }
@@ -75,54 +75,53 @@ impl Counters {
         }
     }
 
-    pub(crate) fn saw_write(&self) {
+    pub(crate) fn count_write(&self) {
         self.writes.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn saw_unauthorized(&self) {
+    pub(crate) fn count_unauthorized(&self) {
         self.unauthorized.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn saw_fault(&self) {
+    pub(crate) fn count_fault(&self) {
         self.faults.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a request as being answered until the guard is dropped.
-    pub(crate) fn enter(self: &Arc<Self>) -> Inside {
+    /// Counts a request as active until the guard is dropped.
+    pub(crate) fn begin_request(self: &Arc<Self>) -> ActiveRequest {
         let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
         self.most.fetch_max(now, Ordering::Relaxed);
-        Inside(Arc::clone(self))
+        ActiveRequest(Arc::clone(self))
     }
 }
 
-/// A request that is being answered.
-pub(crate) struct Inside(Arc<Counters>);
+pub(crate) struct ActiveRequest(Arc<Counters>);
 
-impl Drop for Inside {
+impl Drop for ActiveRequest {
     fn drop(&mut self) {
         self.0.now.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// Everything by which a test looks into one vendor and steers it.
+/// Everything a test needs to observe and control one vendor.
 #[derive(Debug)]
 pub struct Control {
-    /// What was asked.
+    /// Request counts.
     pub counters: Arc<Counters>,
-    /// What goes wrong.
+    /// Injected faults.
     pub faults: FaultPlan,
     /// The vendor's access tokens.
     pub tokens: Arc<Tokens>,
-    /// The vendor's authorization server: codes, grants, its switches and its counts.
+    /// The vendor's authorization server: codes, grants, switches and counts.
     pub authorization: Authorization,
-    /// The clock by which tokens grow old.
+    /// The clock by which tokens expire.
     pub clock: Arc<Clock>,
-    /// Rows that move while they are read.
+    /// Edits between two pages of a list.
     pub edits: Edits,
 }
 
 impl Control {
-    /// A vendor nobody has spoken to yet.
+    /// A vendor before its first request.
     pub fn new(vendor: &'static str, shared: &Arc<Shared>, faults: Faults) -> Arc<Self> {
         let clock = Arc::new(Clock::default());
         let tokens = Arc::new(Tokens::new(vendor, Arc::clone(shared), Arc::clone(&clock)));

@@ -1,44 +1,44 @@
-//! A source that moves under its reader: rows inserted, deleted or changed between two pages.
+//! Rows inserted, deleted or changed between two pages of a list.
 //!
-//! Armed by a test: "after page 2 of users, delete the first row". An edit stays; the next
-//! reading sees the same source.
+//! A test schedules them: "after page 2 of users, delete the first row". An edit is permanent; the
+//! next reading sees it too.
 
 use std::sync::Mutex;
 
-/// What happens to a collection; positions are those of the order it is served in.
+/// An edit of a collection; positions are in serving order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A new row appears at this position.
     Insert(usize),
-    /// The row at this position goes.
+    /// The row at this position is deleted.
     Delete(usize),
     /// The row at this position is changed.
     Touch(usize),
 }
 
 #[derive(Debug)]
-struct Hook {
+struct PendingEdit {
     collection: String,
     pages_left: u64,
     change: Change,
 }
 
-/// Edits that wait for their page, and edits that happened.
+/// Scheduled and applied edits.
 #[derive(Debug, Default)]
 pub struct Edits {
-    waiting: Mutex<Vec<Hook>>,
-    done: Mutex<Vec<(String, Change)>>,
+    pending: Mutex<Vec<PendingEdit>>,
+    applied: Mutex<Vec<(String, Change)>>,
 }
 
 impl Edits {
-    /// Arms a change for the time right after so many more pages of a collection; zero is at once.
+    /// Schedules a change after this many more pages of a collection; zero applies it at once.
     pub fn after_page(&self, collection: &str, page: u64, change: Change) {
         if page == 0 {
-            if let Ok(mut done) = self.done.lock() {
-                done.push((collection.to_owned(), change));
+            if let Ok(mut applied) = self.applied.lock() {
+                applied.push((collection.to_owned(), change));
             }
-        } else if let Ok(mut waiting) = self.waiting.lock() {
-            waiting.push(Hook {
+        } else if let Ok(mut pending) = self.pending.lock() {
+            pending.push(PendingEdit {
                 collection: collection.to_owned(),
                 pages_left: page,
                 change,
@@ -46,26 +46,26 @@ impl Edits {
         }
     }
 
-    /// Says that a page of a collection went out.
+    /// Counts a served page of a collection.
     pub(crate) fn page_served(&self, collection: &str) {
-        let (Ok(mut waiting), Ok(mut done)) = (self.waiting.lock(), self.done.lock()) else {
+        let (Ok(mut pending), Ok(mut applied)) = (self.pending.lock(), self.applied.lock()) else {
             return;
         };
-        for hook in waiting
+        for edit in pending
             .iter_mut()
-            .filter(|hook| hook.collection == collection)
+            .filter(|edit| edit.collection == collection)
         {
-            hook.pages_left -= 1;
-            if hook.pages_left == 0 {
-                done.push((hook.collection.clone(), hook.change));
+            edit.pages_left -= 1;
+            if edit.pages_left == 0 {
+                applied.push((edit.collection.clone(), edit.change));
             }
         }
-        waiting.retain(|hook| hook.pages_left > 0);
+        pending.retain(|edit| edit.pages_left > 0);
     }
 
-    /// Applies what happened to the rows of a collection, in the order they are served in.
+    /// Applies the edits to the rows of a collection, in serving order.
     ///
-    /// `renew` makes a row new (its number tells inserted rows apart) and `touch` changes one.
+    /// `renew` gives an inserted row an id of its own (from its number), and `touch` changes a row.
     pub(crate) fn apply<T: Clone>(
         &self,
         collection: &str,
@@ -73,8 +73,10 @@ impl Edits {
         renew: impl Fn(&mut T, usize),
         touch: impl Fn(&mut T, usize),
     ) {
-        let Ok(done) = self.done.lock() else { return };
-        for (number, (_, change)) in done
+        let Ok(applied) = self.applied.lock() else {
+            return;
+        };
+        for (number, (_, change)) in applied
             .iter()
             .enumerate()
             .filter(|(_, (name, _))| name == collection)

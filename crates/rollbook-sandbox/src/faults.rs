@@ -1,7 +1,7 @@
-//! Faults between a right answer and its reader: which request is struck, and by what.
+//! Faults injected between a correct response and its reader: which request, and which fault.
 //!
-//! Random faults depend on the seed, the address asked for and how often it was asked for, not on
-//! the order in which parallel requests arrive. Requests for tokens are struck by script only.
+//! Random faults depend on the seed, the URL and how often it was requested, not on the order of
+//! parallel requests. Token requests receive scripted faults only.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::random::Random;
 
-/// One way in which a request goes wrong.
+/// A way in which a request fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// 429 without a word on when to come back.
+    /// 429 without `Retry-After`.
     TooMany,
     /// 429 with `Retry-After: 1`.
     TooManySeconds,
@@ -26,13 +26,13 @@ pub enum Fault {
     BadGateway,
     /// 503 with an empty body.
     Unavailable,
-    /// The request is carried out, and the connection cut before any answer.
+    /// The request is processed, and the connection closed before the response.
     Cut,
-    /// The connection is cut in the middle of the body.
+    /// The connection is closed in the middle of the body.
     CutBody,
-    /// Half of the body, and then nothing until the sandbox stops.
+    /// Half of the body, then nothing until the sandbox stops.
     Stall,
-    /// A body that ends in the middle, with a length that says it is whole.
+    /// A body that ends in the middle, with a matching length.
     Truncated,
     /// 200 with an HTML page.
     Html,
@@ -42,34 +42,34 @@ pub enum Fault {
     HalfPage,
 }
 
-/// A fault for the nth request whose path begins in a certain way.
+/// A fault for the nth request with a path prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Scripted {
-    /// How the path begins, without host and query.
+pub struct ScriptedFault {
+    /// Path prefix, without host and query.
     pub path: String,
-    /// Which request is struck, counted from one.
+    /// Number of the matching request, from one.
     pub nth: u64,
-    /// What strikes it.
+    /// The fault of this request.
     pub fault: Fault,
 }
 
-/// How unpleasant the sandbox is.
+/// The faults to inject; the default injects none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
-    /// How many requests of a hundred are struck at random; zero is none.
+    /// Percentage of requests that fail at random.
     pub percent: u64,
-    /// Same seed, same struck requests.
+    /// Seed of the random choice.
     pub seed: u64,
-    /// Among which faults to choose at random.
+    /// The faults to choose from.
     ///
-    /// By default those that a reader can notice and get over within a second: no stalled body,
-    /// and no half page, which looks right.
+    /// By default those that a reader can detect and recover from within a second: no stalled body,
+    /// and no half page, which looks complete.
     pub kinds: Vec<Fault>,
-    /// Faults for chosen requests.
-    pub scripted: Vec<Scripted>,
-    /// Milliseconds that every answer is late.
+    /// Faults for specific requests.
+    pub scripted: Vec<ScriptedFault>,
+    /// Delay of every response in milliseconds.
     pub latency_ms: u64,
 }
 
@@ -101,49 +101,49 @@ impl Default for Faults {
 }
 
 #[derive(Debug)]
-struct Waiting {
-    script: Scripted,
+struct ScriptState {
+    script: ScriptedFault,
     seen: u64,
 }
 
-/// The faults of one vendor's server, and what it has seen so far.
+/// The faults of one vendor's server, and the requests counted so far.
 #[derive(Debug)]
 pub struct FaultPlan {
     faults: Faults,
-    waiting: Mutex<Vec<Waiting>>,
-    asked: Mutex<BTreeMap<String, u64>>,
+    scripts: Mutex<Vec<ScriptState>>,
+    requests: Mutex<BTreeMap<String, u64>>,
 }
 
 impl FaultPlan {
-    /// A plan nothing has been asked of yet.
+    /// A plan before the first request.
     pub fn new(faults: Faults) -> Self {
-        let waiting = faults
+        let scripts = faults
             .scripted
             .iter()
             .cloned()
-            .map(|script| Waiting { script, seen: 0 })
+            .map(|script| ScriptState { script, seen: 0 })
             .collect();
         Self {
             faults,
-            waiting: Mutex::new(waiting),
-            asked: Mutex::default(),
+            scripts: Mutex::new(scripts),
+            requests: Mutex::default(),
         }
     }
 
-    /// Adds a fault while the server runs; its requests are counted from now.
-    pub fn script(&self, script: Scripted) {
-        if let Ok(mut waiting) = self.waiting.lock() {
-            waiting.push(Waiting { script, seen: 0 });
+    /// Adds a fault at run time; its requests are counted from now.
+    pub fn script(&self, script: ScriptedFault) {
+        if let Ok(mut scripts) = self.scripts.lock() {
+            scripts.push(ScriptState { script, seen: 0 });
         }
     }
 
-    /// Milliseconds that every answer is late.
+    /// Delay of every response in milliseconds.
     pub(crate) fn latency_ms(&self) -> u64 {
         self.faults.latency_ms
     }
 
-    /// What strikes this request, if anything does; scripted faults go first.
-    pub(crate) fn strike(&self, path: &str, query: &str, for_token: bool) -> Option<Fault> {
+    /// The fault for this request, if any; scripted faults take precedence.
+    pub(crate) fn fault_for(&self, path: &str, query: &str, for_token: bool) -> Option<Fault> {
         if let Some(fault) = self.scripted(path) {
             return Some(fault);
         }
@@ -151,8 +151,8 @@ impl FaultPlan {
             return None;
         }
         let address = format!("{path}?{query}");
-        let mut asked = self.asked.lock().ok()?;
-        let times = asked.entry(address.clone()).or_default();
+        let mut requests = self.requests.lock().ok()?;
+        let times = requests.entry(address.clone()).or_default();
         *times += 1;
         let mut random = Random::of(self.faults.seed, &address, *times);
         random
@@ -161,17 +161,17 @@ impl FaultPlan {
     }
 
     fn scripted(&self, path: &str) -> Option<Fault> {
-        let mut waiting = self.waiting.lock().ok()?;
-        let mut struck = None;
-        for one in waiting
+        let mut scripts = self.scripts.lock().ok()?;
+        let mut fault = None;
+        for one in scripts
             .iter_mut()
             .filter(|one| path.starts_with(&one.script.path))
         {
             one.seen += 1;
             if one.seen == one.script.nth {
-                struck = Some(one.script.fault);
+                fault = Some(one.script.fault);
             }
         }
-        struck
+        fault
     }
 }

@@ -1,24 +1,24 @@
-//! How a sandbox is set up before it starts.
+//! Options of a sandbox.
 
 use std::path::PathBuf;
 
 use super::faults::Faults;
 use super::{wapi, webuntis, wisenet};
 
-/// Everything a sandbox can be told at its start.
+/// Options of a sandbox; the default is a school without faults.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Students on day zero.
     pub students: u64,
-    /// Same seed, same school.
+    /// The same seed gives the same school.
     pub seed: u64,
-    /// Where day and rotated tokens are remembered; none forgets them.
+    /// File for the day and the vendors' state; none keeps them in memory.
     pub state: Option<PathBuf>,
-    /// Whether one more day has passed since the state file was written.
+    /// Whether to simulate one more day when the state file exists.
     pub advance: bool,
-    /// First of the consecutive ports; none takes free ones.
+    /// First of the consecutive ports; none uses free ones.
     pub port: Option<u16>,
-    /// What goes wrong, at every vendor.
+    /// Faults, injected at every vendor.
     pub faults: Faults,
     /// Quirks of WebUntis and of the plain OneRoster standard.
     pub webuntis: webuntis::Switches,
@@ -45,20 +45,20 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Sets a quirk that is written `vendor.name=value`, such as `wapi.point_keys=long`.
+    /// Sets a quirk of the form `vendor.name=value`, such as `wapi.point_keys=long`.
     ///
     /// # Errors
-    /// What is known instead.
+    /// Lists the known vendors, switches or values.
     pub fn set_quirk(&mut self, quirk: &str) -> Result<(), String> {
         let parts = quirk
             .split_once('=')
             .and_then(|(name, value)| Some((name.split_once('.')?, value)));
-        let ((vendor, name), value) = parts.ok_or("write a quirk as vendor.name=value")?;
+        let ((vendor, name), value) = parts.ok_or("not of the form vendor.name=value")?;
         match vendor {
             "webuntis" => self.webuntis.set(name, value),
             "wapi" => self.wapi.set(name, value),
             "wisenet" => self.wisenet.set(name, value),
-            _ => Err("the vendors are webuntis, wapi and wisenet".to_owned()),
+            _ => Err("unknown vendor; known are webuntis, wapi and wisenet".to_owned()),
         }
     }
 }

@@ -1,21 +1,21 @@
-//! Taking requests apart: path words, query pairs, form bodies, credentials in headers.
+//! Parses requests: path segments, query pairs, form bodies, credentials.
 
 use axum::extract::Query;
 use axum::http::{HeaderMap, Uri, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// The words of a path between its slashes, percent-decoded; empty ones are dropped.
-pub(crate) fn words(path: &str) -> Vec<String> {
+/// Percent-decoded path segments, without empty ones.
+pub(crate) fn segments(path: &str) -> Vec<String> {
     path.split('/')
         .filter(|word| !word.is_empty())
         .map(percent_decoded)
         .collect()
 }
 
-/// Pairs of a query string or a form body, decoded, in order.
+/// Decoded pairs of a query string or a form body, in order.
 pub(crate) fn pairs(encoded: &str) -> Vec<(String, String)> {
-    // A form body and a query string have one syntax; the extractor only takes the latter.
+    // A form body has the syntax of a query string, which is all that the extractor accepts.
     Uri::try_from(format!("/?{encoded}"))
         .ok()
         .and_then(|uri| Query::<Vec<(String, String)>>::try_from_uri(&uri).ok())
@@ -50,7 +50,7 @@ fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
     word.eq_ignore_ascii_case(scheme).then_some(rest.trim())
 }
 
-/// Text without its `%xx`; what is no escape stays as it is.
+/// Decodes `%xx`; everything else stays as it is.
 pub(crate) fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_come_decoded_and_in_order() {
+    fn pairs_are_decoded_and_in_order() {
         let found = pairs("filter=role%3D%27a%27+AND&x=1&x=2");
         assert_eq!(value(&found, "filter"), Some("role='a' AND"));
         assert_eq!(value(&found, "x"), Some("1"));

@@ -1,14 +1,14 @@
-//! Numbers that look random and are the same on every machine.
+//! Deterministic random numbers, the same on every machine.
 //!
-//! The sandbox must serve the same school for the same seed, in every release, so it does not
-//! lean on a crate whose stream may change. This is SplitMix64, keyed by words.
+//! The same seed must give the same school in every release, so this does not use a crate that may
+//! change its stream. This is SplitMix64, keyed by words.
 
-/// A small deterministic generator; the same seed and label give the same stream for ever.
+/// A small deterministic generator; the same seed and label always give the same stream.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// A stream of its own for one seed and one label, such as `"wisenet.learners"` and a row number.
+    /// A separate stream for a seed, a label such as `"wisenet.learners"`, and a row number.
     pub fn of(seed: u64, label: &str, number: u64) -> Self {
         let start = seed ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let state = label.bytes().fold(start, |state, byte| {
@@ -22,7 +22,7 @@ impl Random {
     /// The next 64 bits.
     #[expect(
         clippy::should_implement_trait,
-        reason = "it never ends, so it is no iterator to be collected"
+        reason = "it never ends, so it is not an iterator to collect"
     )]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -37,12 +37,12 @@ impl Random {
         if end == 0 { 0 } else { self.next() % end }
     }
 
-    /// One of the things; panics on an empty slice, which only a mistake in the sandbox can pass.
+    /// A random element; panics on an empty slice, which only a bug in the sandbox can pass.
     pub fn pick<'a, T>(&mut self, things: &'a [T]) -> &'a T {
         &things[self.below(things.len() as u64) as usize]
     }
 
-    /// True in about `percent` of a hundred draws.
+    /// True with a probability of `percent`.
     pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }

@@ -1,30 +1,30 @@
-//! Who is at the school on which day: a little churn every day, the same for every vendor.
+//! The people of the school on each day: some churn every day, the same at every vendor.
 //!
-//! Each day about one person in a hundred changes something, a few students leave, and as many
-//! new ones come with numbers nobody had before.
+//! Each day about one person in a hundred changes, a few students leave, and as many new ones join
+//! under numbers that were never used before.
 
 use super::random::Random;
 use super::school::{Role, School};
 
-/// Someone who is, or was, at the school.
+/// A present or former person of the school.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// Who this is to the school.
+    /// Role at the school.
     pub role: Role,
     /// Position among all people of this role.
     pub number: u64,
-    /// Day of arrival; zero for those who were there from the start.
+    /// Day of joining; zero for the initial people.
     pub joined: u64,
-    /// How often something about this person changed since arrival.
+    /// Number of changes since joining.
     pub changes: u64,
-    /// Day of the last change, or of arrival.
+    /// Day of the last change, or of joining.
     pub changed: u64,
-    /// Day of leaving; none while here.
+    /// Day of leaving; none while present.
     pub left: Option<u64>,
 }
 
 impl School {
-    /// Everybody who ever was at the school up to this day, in order of arrival.
+    /// All present and former people up to this day, in order of joining.
     pub fn roll(&self, day: u64) -> Vec<Member> {
         let starters = [
             (Role::Teacher, self.teachers()),
@@ -37,29 +37,30 @@ impl School {
             .collect();
         let mut next_student = self.students;
         for today in 1..=day {
-            self.let_pass(today, &mut members, &mut next_student);
+            self.simulate_day(today, &mut members, &mut next_student);
         }
         members
     }
 
-    fn let_pass(&self, today: u64, members: &mut Vec<Member>, next_student: &mut u64) {
+    fn simulate_day(&self, today: u64, members: &mut Vec<Member>, next_student: &mut u64) {
         let mut random = Random::of(self.seed, "churn", today);
-        let moving = (self.students / 300).max(1).min(self.students);
+        let leaving = (self.students / 300).max(1).min(self.students);
         let changing = (members.len() as u64 / 100).max(1);
-        for _ in 0..moving {
-            if let Some(student) = any(members, &mut random, |member| member.role == Role::Student)
+        for _ in 0..leaving {
+            if let Some(student) =
+                random_member(members, &mut random, |member| member.role == Role::Student)
             {
                 student.left = Some(today);
                 student.changed = today;
             }
         }
         for _ in 0..changing {
-            if let Some(member) = any(members, &mut random, |_| true) {
+            if let Some(member) = random_member(members, &mut random, |_| true) {
                 member.changes += 1;
                 member.changed = today;
             }
         }
-        for _ in 0..moving {
+        for _ in 0..leaving {
             members.push(Member::new(Role::Student, *next_student, today));
             *next_student += 1;
         }
@@ -79,27 +80,27 @@ impl Member {
     }
 }
 
-/// Somebody who is here and fits; none when a hundred draws found nobody.
-fn any<'a>(
+/// A random present member that fits; none after a hundred unsuccessful draws.
+fn random_member<'a>(
     members: &'a mut [Member],
     random: &mut Random,
     fits: impl Fn(&Member) -> bool,
 ) -> Option<&'a mut Member> {
-    let place = (0..100)
+    let index = (0..100)
         .map(|_| random.below(members.len() as u64) as usize)
-        .find(|place| {
+        .find(|index| {
             members
-                .get(*place)
+                .get(*index)
                 .is_some_and(|member| member.left.is_none() && fits(member))
         })?;
-    members.get_mut(place)
+    members.get_mut(index)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn here(members: &[Member]) -> usize {
+    fn present(members: &[Member]) -> usize {
         members
             .iter()
             .filter(|member| member.left.is_none())
@@ -113,7 +114,7 @@ mod tests {
             students: 600,
         };
         let (before, after) = (school.roll(4), school.roll(5));
-        assert_eq!(here(&before), here(&after));
+        assert_eq!(present(&before), present(&after));
         assert_eq!(after.len(), before.len() + 2);
         let changed = before
             .iter()
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_past_stays_as_it_was() {
+    fn past_days_do_not_change() {
         let school = School {
             seed: 7,
             students: 120,
@@ -145,9 +146,9 @@ mod tests {
     }
 
     #[test]
-    fn a_school_without_students_has_quiet_days() {
+    fn a_school_without_students_has_no_churn() {
         assert_eq!(
-            here(
+            present(
                 &School {
                     seed: 1,
                     students: 0

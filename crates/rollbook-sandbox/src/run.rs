@@ -11,19 +11,19 @@ use super::options::Options;
 use super::school::School;
 use super::server::{Server, bind};
 use super::shared::Shared;
-use super::state::{Notebook, Remembered, read};
-use super::vendor::{Simulated, Vendor};
+use super::state_file::{SavedState, StateFile, read};
+use super::vendor::{SimulatedAccount, Vendor};
 use super::wapi::Wapi;
 use super::webuntis::WebUntis;
 use super::wisenet::Wisenet;
 
-/// Simulated vendors on loopback, until stopped.
+/// Simulated vendors on loopback.
 pub struct Sandbox {
     shared: Arc<Shared>,
-    notebook: Arc<Notebook>,
+    state_file: Arc<StateFile>,
     servers: Vec<Server>,
     endpoints: Vec<Endpoint>,
-    faces: Vec<(&'static str, Arc<dyn Simulated>, Arc<Control>)>,
+    accounts: Vec<(&'static str, Arc<dyn SimulatedAccount>, Arc<Control>)>,
     wisenet: Arc<Wisenet>,
 }
 
@@ -39,14 +39,14 @@ impl Sandbox {
             None => None,
         };
         let passed = u64::from(options.advance && before.is_some());
-        let Remembered { day, notes } = before.unwrap_or_default();
+        let SavedState { day, values } = before.unwrap_or_default();
         let school = School {
             seed: options.seed,
             students: options.students,
         };
-        let shared = Arc::new(Shared::new(school, day + passed, notes));
-        let notebook = Arc::new(Notebook::new(options.state.clone(), Arc::clone(&shared)));
-        notebook.write_when_changed()?;
+        let shared = Arc::new(Shared::new(school, day + passed, values));
+        let state_file = Arc::new(StateFile::new(options.state.clone(), Arc::clone(&shared)));
+        state_file.save_if_changed()?;
 
         let control = Control::new("wisenet", &shared, options.faults.clone());
         let wisenet = Wisenet::new(
@@ -57,14 +57,14 @@ impl Sandbox {
         let vendors = vendors(&shared, &options, (&wisenet, control));
         let mut sandbox = Self {
             shared,
-            notebook,
+            state_file,
             servers: Vec::new(),
             endpoints: Vec::new(),
-            faces: Vec::new(),
+            accounts: Vec::new(),
             wisenet,
         };
-        for (place, vendor) in vendors.into_iter().enumerate() {
-            let port = options.port.map(|first| first.saturating_add(place as u16));
+        for (index, vendor) in vendors.into_iter().enumerate() {
+            let port = options.port.map(|first| first.saturating_add(index as u16));
             sandbox.open(vendor, port).await?;
         }
         Ok(sandbox)
@@ -75,34 +75,34 @@ impl Sandbox {
         let Vendor {
             router,
             control,
-            faces,
+            accounts,
         } = vendor;
         let server = Server::start(
             listener,
             router,
             Arc::clone(&control),
-            Arc::clone(&self.notebook),
+            Arc::clone(&self.state_file),
         )?;
         let registered = control.authorization.switches().redirect_urls;
-        for (name, face) in faces {
-            let login = face.login(&server.origin).map(|login| Login {
+        for (name, account) in accounts {
+            let login = account.login(&server.origin).map(|login| Login {
                 redirect_url: registered.first().cloned().unwrap_or(login.redirect_url),
                 ..login
             });
             self.endpoints.push(Endpoint {
                 vendor: name.to_owned(),
                 origin: server.origin.clone(),
-                settings: face.settings(&server.origin),
-                secrets: face.secrets(),
+                settings: account.settings(&server.origin),
+                secrets: account.secrets(),
                 login,
             });
-            self.faces.push((name, face, Arc::clone(&control)));
+            self.accounts.push((name, account, Arc::clone(&control)));
         }
         self.servers.push(server);
         Ok(())
     }
 
-    /// Where the vendors answer; WebUntis and the plain standard share an origin.
+    /// The endpoints of all vendors; WebUntis and plain OneRoster share an origin.
     pub fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints
     }
@@ -114,23 +114,23 @@ impl Sandbox {
             .find(|endpoint| endpoint.vendor == vendor)
     }
 
-    /// What was asked of one vendor, and what it shall do next.
+    /// The handle on one vendor.
     pub fn control(&self, vendor: &str) -> Option<Arc<Control>> {
-        let (_, _, control) = self.faces.iter().find(|(name, _, _)| *name == vendor)?;
+        let (_, _, control) = self.accounts.iter().find(|(name, _, _)| *name == vendor)?;
         Some(Arc::clone(control))
     }
 
-    /// Wisenet's own handle: it takes switches while it runs, and counts by itself.
+    /// Wisenet's own handle, which sets switches at run time and has its own counters.
     pub fn wisenet(&self) -> &Arc<Wisenet> {
         &self.wisenet
     }
 
-    /// What a complete reading finds today.
+    /// What a complete reading receives today.
     pub fn describe(&self) -> Description {
         let vendors: BTreeMap<_, _> = self
-            .faces
+            .accounts
             .iter()
-            .map(|(name, face, _)| ((*name).to_owned(), face.describe()))
+            .map(|(name, account, _)| ((*name).to_owned(), account.describe()))
             .collect();
         let logins = self.endpoints.iter().filter_map(|endpoint| {
             let login = endpoint.login.clone()?;
@@ -144,17 +144,17 @@ impl Sandbox {
         }
     }
 
-    /// Lets one more day of churn pass at every vendor.
+    /// Simulates one more day at every vendor.
     ///
     /// # Errors
     ///
-    /// When the state file cannot be written; the day has passed all the same.
+    /// When the state file cannot be written; the day is simulated all the same.
     pub fn advance(&self) -> io::Result<()> {
         self.shared.advance();
-        self.notebook.write_when_changed()
+        self.state_file.save_if_changed()
     }
 
-    /// Closes all ports; returns when no request is being answered any more.
+    /// Closes all ports; returns when no request is active.
     pub async fn stop(self) {
         for server in self.servers {
             server.stop().await;
@@ -166,7 +166,7 @@ impl Sandbox {
 fn vendors(
     shared: &Arc<Shared>,
     options: &Options,
-    (wisenet, of_wisenet): (&Arc<Wisenet>, Arc<Control>),
+    (wisenet, wisenet_control): (&Arc<Wisenet>, Arc<Control>),
 ) -> Vec<Vendor> {
     let control = |name| Control::new(name, shared, options.faults.clone());
     vec![
@@ -174,13 +174,13 @@ fn vendors(
         Wapi::vendor(shared, options.wapi.clone(), control("wapi")),
         Vendor {
             router: Arc::clone(wisenet).router(),
-            control: of_wisenet,
-            faces: vec![("wisenet", Arc::clone(wisenet) as Arc<dyn Simulated>)],
+            control: wisenet_control,
+            accounts: vec![("wisenet", Arc::clone(wisenet) as Arc<dyn SimulatedAccount>)],
         },
     ]
 }
 
-impl Simulated for Wisenet {
+impl SimulatedAccount for Wisenet {
     fn describe(&self) -> BTreeMap<String, u64> {
         self.describe()
     }

@@ -1,19 +1,19 @@
-//! The invented school that all three simulated vendors speak about.
+//! The invented school that all three simulated vendors serve.
 //!
-//! Not a database: every person is worked out from the seed and a number, so any size costs
-//! nothing to keep. The same person has the same name, e-mail and birth date at every vendor,
-//! as in a real school; ids differ from vendor to vendor, as in a real school too.
+//! There is no database: every person is derived from the seed and a number, so the size costs
+//! nothing. As at a real school, a person has the same name, e-mail and birth date at every vendor,
+//! but different ids.
 
 use super::random::Random;
 
-/// Who a person is to the school.
+/// Role of a person at the school.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Learns here.
+    /// A student.
     Student,
-    /// Teaches here.
+    /// A teacher.
     Teacher,
-    /// Belongs to a student.
+    /// A parent of a student.
     Parent,
 }
 
@@ -22,7 +22,7 @@ pub enum Role {
 pub struct Person {
     /// Position among all people of this role, from zero.
     pub number: u64,
-    /// Who this is to the school.
+    /// Role at the school.
     pub role: Role,
     /// Given name.
     pub given: String,
@@ -34,12 +34,12 @@ pub struct Person {
     pub born: String,
 }
 
-/// The school: a seed and its sizes.
+/// The school: its seed and size.
 #[derive(Clone, Debug)]
 pub struct School {
-    /// Same seed, same school.
+    /// The same seed gives the same school.
     pub seed: u64,
-    /// How many students there are on day zero.
+    /// Students on day zero.
     pub students: u64,
 }
 
@@ -80,12 +80,12 @@ const FAMILY: &[&str] = &[
 ];
 
 impl School {
-    /// How many teachers the school has: about one for every twelve students, at least four.
+    /// Number of teachers: about one for every twelve students, at least four.
     pub fn teachers(&self) -> u64 {
         (self.students / 12).max(4)
     }
 
-    /// How many parents have an account: about one for every three students.
+    /// Number of parents with an account: about one for every three students.
     pub fn parents(&self) -> u64 {
         self.students / 3
     }

@@ -1,13 +1,13 @@
-//! One listener on loopback for one vendor: counts, strikes and answers.
+//! One listener on loopback for one vendor: counts requests, injects faults, responds.
 //!
-//! Everything a vendor noted is on disk before its answer leaves, as with a vendor that commits a
-//! rotated token before it replies.
+//! The vendor's state is on disk before the response is sent, as with a vendor that commits a
+//! rotated token before it responds.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{self, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -22,15 +22,15 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::control::Control;
+use super::fault_responses::{ConnectionCutter, DelayMs, DropConnection, corrupt, replacement};
 use super::faults::Fault;
-use super::state::Notebook;
-use super::tamper::{Late, LoseAnswer, Scissors, instead, mutilate};
+use super::state_file::StateFile;
 
-/// Put into a response by a vendor whose read route was asked for a write operation.
+/// Marks a response to a write operation on a read route.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WriteAttempt;
 
-/// A vendor's server while it runs.
+/// A running server of one vendor.
 #[derive(Debug)]
 pub(crate) struct Server {
     /// `http://127.0.0.1:port`, without a slash at the end.
@@ -39,7 +39,7 @@ pub(crate) struct Server {
     task: JoinHandle<io::Result<()>>,
 }
 
-/// Binds a port on 127.0.0.1; none is a free one.
+/// Binds a port on 127.0.0.1; none uses a free one.
 pub(crate) async fn bind(port: Option<u16>) -> io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port.unwrap_or(0))).await
 }
@@ -50,99 +50,100 @@ impl Server {
         listener: TcpListener,
         router: Router,
         control: Arc<Control>,
-        notebook: Arc<Notebook>,
+        state_file: Arc<StateFile>,
     ) -> io::Result<Self> {
         let origin = format!("http://{}", listener.local_addr()?);
         let stop = CancellationToken::new();
-        let watch = Watch {
+        let context = Context {
             control,
-            notebook,
+            state_file,
             stop: stop.clone(),
         };
         let service = router
-            .layer(from_fn_with_state(watch, attend))
-            .into_make_service_with_connect_info::<Scissors>();
+            .layer(from_fn_with_state(context, handle))
+            .into_make_service_with_connect_info::<ConnectionCutter>();
         let ended = stop.clone();
         let task = tokio::spawn(async move {
-            axum::serve(Door(listener), service)
+            axum::serve(CuttableListener(listener), service)
                 .with_graceful_shutdown(ended.cancelled_owned())
                 .await
         });
         Ok(Self { origin, stop, task })
     }
 
-    /// Stops accepting, lets running answers end, cuts stalled ones.
+    /// Stops accepting, lets active responses end, cuts stalled ones.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
-        // A server that failed has nothing left to stop.
+        // A failed server has nothing left to stop.
         _ = self.task.await;
     }
 }
 
 #[derive(Clone)]
-struct Watch {
+struct Context {
     control: Arc<Control>,
-    notebook: Arc<Notebook>,
+    state_file: Arc<StateFile>,
     stop: CancellationToken,
 }
 
-async fn attend(State(watch): State<Watch>, request: Request, next: Next) -> Response<Body> {
-    let counters = &watch.control.counters;
-    let _inside = counters.enter();
+async fn handle(State(context): State<Context>, request: Request, next: Next) -> Response<Body> {
+    let counters = &context.control.counters;
+    let _active = counters.begin_request();
     let path = request.uri().path().to_owned();
     let query = request.uri().query().unwrap_or_default().to_owned();
-    let low = path.to_ascii_lowercase();
-    let for_token = low.trim_end_matches('/').ends_with("/token");
-    // To give a token back changes nothing that a mirror reads.
-    let gives_back = low.ends_with("/revoke");
+    let lower_path = path.to_ascii_lowercase();
+    let for_token = lower_path.trim_end_matches('/').ends_with("/token");
+    // Revoking a token changes nothing that a mirror reads.
+    let for_revocation = lower_path.ends_with("/revoke");
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let scissors = request
+    let cutter = request
         .extensions()
-        .get::<ConnectInfo<Scissors>>()
+        .get::<ConnectInfo<ConnectionCutter>>()
         .map(|info| info.0.clone());
-    counters.saw(&path, for_token);
+    counters.count_request(&path, for_token);
 
-    let late = watch.control.faults.latency_ms();
-    if late > 0 {
-        tokio::time::sleep(Duration::from_millis(late)).await;
+    let delay = context.control.faults.latency_ms();
+    if delay > 0 {
+        tokio::time::sleep(Duration::from_millis(delay)).await;
     }
-    let fault = watch.control.faults.strike(&path, &query, for_token);
+    let fault = context.control.faults.fault_for(&path, &query, for_token);
     if fault.is_some() {
-        counters.saw_fault();
+        counters.count_fault();
     }
-    let mut response = match fault.and_then(instead) {
+    let mut response = match fault.and_then(replacement) {
         Some(response) => response,
         None => next.run(request).await,
     };
-    if !(reads || for_token || gives_back) || response.extensions().get::<WriteAttempt>().is_some()
+    if !(reads || for_token || for_revocation)
+        || response.extensions().get::<WriteAttempt>().is_some()
     {
-        counters.saw_write();
+        counters.count_write();
     }
     if response.status() == StatusCode::UNAUTHORIZED {
-        counters.saw_unauthorized();
+        counters.count_unauthorized();
     }
-    // The vendor's work is done and must survive, whatever becomes of the answer.
-    if let Err(error) = watch.notebook.write_when_changed() {
+    // The vendor's work is done and must survive, whatever happens to the response.
+    if let Err(error) = context.state_file.save_if_changed() {
         tracing::error!(%error, "could not write the sandbox's state file");
         response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     }
-    if let Some(Late(milliseconds)) = response.extensions().get::<Late>() {
+    if let Some(DelayMs(milliseconds)) = response.extensions().get::<DelayMs>() {
         tokio::time::sleep(Duration::from_millis(*milliseconds)).await;
     }
-    let lose = response.extensions().get::<LoseAnswer>().is_some();
-    match (fault, scissors) {
-        (_, Some(scissors)) if lose || fault == Some(Fault::Cut) => scissors.cut(),
-        (Some(fault), _) => response = mutilate(fault, response, watch.stop).await,
+    let lose = response.extensions().get::<DropConnection>().is_some();
+    match (fault, cutter) {
+        (_, Some(cutter)) if lose || fault == Some(Fault::Cut) => cutter.cut(),
+        (Some(fault), _) => response = corrupt(fault, response, context.stop).await,
         (None, _) => {}
     }
     response
 }
 
 /// A listener whose connections can be cut.
-struct Door(TcpListener);
+struct CuttableListener(TcpListener);
 
-impl Listener for Door {
+impl Listener for CuttableListener {
     type Io = Connection;
     type Addr = SocketAddr;
 
@@ -151,7 +152,7 @@ impl Listener for Door {
         (
             Connection {
                 stream,
-                scissors: Scissors::default(),
+                cutter: ConnectionCutter::default(),
             },
             address,
         )
@@ -162,20 +163,20 @@ impl Listener for Door {
     }
 }
 
-impl Connected<IncomingStream<'_, Door>> for Scissors {
-    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
-        stream.io().scissors.clone()
+impl Connected<IncomingStream<'_, CuttableListener>> for ConnectionCutter {
+    fn connect_info(stream: IncomingStream<'_, CuttableListener>) -> Self {
+        stream.io().cutter.clone()
     }
 }
 
 struct Connection {
     stream: TcpStream,
-    scissors: Scissors,
+    cutter: ConnectionCutter,
 }
 
 impl Connection {
-    fn whole(&self) -> io::Result<()> {
-        if self.scissors.is_cut() {
+    fn check_open(&self) -> io::Result<()> {
+        if self.cutter.is_cut() {
             Err(io::ErrorKind::ConnectionReset.into())
         } else {
             Ok(())
@@ -186,7 +187,7 @@ impl Connection {
 impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        cx: &mut task::Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
@@ -196,19 +197,19 @@ impl AsyncRead for Connection {
 impl AsyncWrite for Connection {
     fn poll_write(
         mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        cx: &mut task::Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.whole()?;
+        self.check_open()?;
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.whole()?;
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<io::Result<()>> {
+        self.check_open()?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -1,4 +1,4 @@
-//! What every simulated vendor needs of the sandbox: the school, the day, and the token state on disk.
+//! State shared by the simulated vendors of one sandbox: the school, the day, and saved values.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -6,52 +6,52 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::school::School;
 
-/// Shared by the three vendors of one sandbox.
+/// Shared by the vendors of one sandbox.
 #[derive(Debug)]
 pub struct Shared {
     /// The invented school.
     pub school: School,
     day: AtomicU64,
-    notes: Mutex<BTreeMap<String, String>>,
+    values: Mutex<BTreeMap<String, String>>,
 }
 
 impl Shared {
-    /// A school on a given day, with what an earlier sandbox noted (rotated refresh tokens).
-    pub fn new(school: School, day: u64, notes: BTreeMap<String, String>) -> Self {
+    /// A school on a given day, with the values that an earlier process saved (rotated refresh tokens).
+    pub fn new(school: School, day: u64, values: BTreeMap<String, String>) -> Self {
         Self {
             school,
             day: AtomicU64::new(day),
-            notes: Mutex::new(notes),
+            values: Mutex::new(values),
         }
     }
 
-    /// Days of churn since the school was invented; day zero is the first.
+    /// Days of churn so far.
     pub fn day(&self) -> u64 {
         self.day.load(Ordering::Relaxed)
     }
 
-    /// Lets one more day of churn pass.
+    /// Simulates one more day.
     pub fn advance(&self) {
         self.day.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What a vendor noted under a name, such as its current refresh token.
-    pub fn note(&self, name: &str) -> Option<String> {
-        self.notes.lock().ok()?.get(name).cloned()
+    /// A value that a vendor saved, such as its current refresh token.
+    pub fn saved_value(&self, name: &str) -> Option<String> {
+        self.values.lock().ok()?.get(name).cloned()
     }
 
-    /// Notes something that must outlive this process.
-    pub fn set_note(&self, name: &str, value: &str) {
-        if let Ok(mut notes) = self.notes.lock() {
-            notes.insert(name.to_owned(), value.to_owned());
+    /// Sets a value that must outlive this process.
+    pub fn save_value(&self, name: &str, value: &str) {
+        if let Ok(mut values) = self.values.lock() {
+            values.insert(name.to_owned(), value.to_owned());
         }
     }
 
-    /// All notes, to be written down.
-    pub fn notes(&self) -> BTreeMap<String, String> {
-        self.notes
+    /// All saved values.
+    pub fn values(&self) -> BTreeMap<String, String> {
+        self.values
             .lock()
-            .map(|notes| notes.clone())
+            .map(|values| values.clone())
             .unwrap_or_default()
     }
 }

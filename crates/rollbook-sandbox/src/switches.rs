@@ -1,4 +1,4 @@
-//! Setting one named switch of a vendor from text, as a command line or a test gives it.
+//! Sets one named switch of a vendor from text, as a command line or a test passes it.
 //!
 //! The names and values are those of the serde form, so a switch is declared in one place only.
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// Declares an enum whose values a command line writes in snake case.
+/// Declares an enum with values in snake case.
 macro_rules! choice {
     ($(#[$about:meta])* $name:ident { $($(#[$what:meta])* $value:ident),+ $(,)? }) => {
         $(#[$about])*
@@ -17,11 +17,11 @@ macro_rules! choice {
 }
 pub(crate) use choice;
 
-/// Sets one switch by its name; a list is written with commas, and a group with a dot: `auth.consent`.
+/// Sets one switch by name; lists are separated by commas, and groups use a dot: `auth.consent`.
 ///
 /// # Errors
 ///
-/// Names the known switches, or the known values, when the text is none of them.
+/// Lists the known switches or values when the text is none of them.
 pub fn set<T: Serialize + DeserializeOwned>(
     switches: &mut T,
     name: &str,
@@ -30,13 +30,13 @@ pub fn set<T: Serialize + DeserializeOwned>(
     let Ok(mut all) = serde_json::to_value(&*switches) else {
         return Err("these switches cannot be set by name".to_owned());
     };
-    let Some(place) = place(&mut all, name) else {
+    let Some(value_at) = find(&mut all, name) else {
         return Err(format!(
-            "no switch is called `{name}`; known are {}",
+            "unknown switch `{name}`; known are {}",
             names(switches).join(", ")
         ));
     };
-    *place = match (&*place, value) {
+    *value_at = match (&*value_at, value) {
         (Value::Array(_), _) => value
             .split(',')
             .filter(|part| !part.is_empty())
@@ -48,19 +48,19 @@ pub fn set<T: Serialize + DeserializeOwned>(
         _ => serde_json::from_str(value).unwrap_or_else(|_| Value::from(value)),
     };
     *switches = serde_json::from_value(all)
-        .map_err(|error| format!("switch `{name}` cannot be `{value}`: {error}"))?;
+        .map_err(|error| format!("invalid value `{value}` for switch `{name}`: {error}"))?;
     Ok(())
 }
 
-/// Where a switch stands; a group by itself is none.
-fn place<'a>(all: &'a mut Value, name: &str) -> Option<&'a mut Value> {
-    let place = name
+/// The value of a switch; a group alone is not a switch.
+fn find<'a>(all: &'a mut Value, name: &str) -> Option<&'a mut Value> {
+    let value_at = name
         .split('.')
         .try_fold(all, |group, word| group.as_object_mut()?.get_mut(word))?;
-    (!place.is_object()).then_some(place)
+    (!value_at.is_object()).then_some(value_at)
 }
 
-/// The names of all switches in alphabetical order; those of a group carry its name and a dot.
+/// The names of all switches in alphabetical order, groups with a dot.
 pub fn names<T: Serialize>(switches: &T) -> Vec<String> {
     match serde_json::to_value(switches) {
         Ok(Value::Object(all)) => names_in(all),

@@ -1,4 +1,4 @@
-//! A plain HTTP client for the sandbox's own tests; it follows nothing and retries nothing.
+//! A plain HTTP client for the sandbox's own tests; it neither follows redirects nor retries.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::{Endpoint, Options, Sandbox, switches};
 
-/// What came back.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -26,16 +25,16 @@ impl Reply {
     }
 }
 
-/// A sandbox, and a client in front of one of its vendors.
-pub(crate) struct Bench {
+/// A sandbox, and a client of one of its vendors.
+pub(crate) struct Harness {
     pub(crate) sandbox: Sandbox,
     pub(crate) endpoint: Endpoint,
     pub(crate) client: reqwest::Client,
     pub(crate) token: String,
 }
 
-impl Bench {
-    /// Starts a sandbox; asks for no token yet.
+impl Harness {
+    /// Starts a sandbox, without requesting a token.
     pub(crate) async fn start(vendor: &str, options: Options) -> Self {
         let sandbox = Sandbox::start(options).await.unwrap();
         let endpoint = sandbox.endpoint(vendor).unwrap().clone();
@@ -66,7 +65,7 @@ impl Bench {
         })
     }
 
-    /// A GET with the bench's token.
+    /// A GET with the current token.
     pub(crate) async fn get(&self, path: &str) -> Reply {
         self.try_get(path).await.unwrap()
     }
@@ -84,22 +83,22 @@ impl Bench {
     }
 }
 
-/// Every row is a switch, a value, and a text that appears in the transcript with it; with a leading `!` one that
-/// disappears, and an empty one for a transcript that is another in any way.
+/// Every row is a switch, a value, and a text that appears in the transcript with it; a leading `!` marks a text that
+/// disappears, and an empty text any difference.
 pub(crate) async fn assert_effects<S: Default + Serialize + DeserializeOwned>(
     rows: &[(&str, &str, &str)],
     transcript: impl AsyncFn(S) -> String,
 ) {
     let usual = transcript(S::default()).await;
     let again = transcript(S::default()).await;
-    assert_eq!(usual, again, "the same questions get the same answers");
+    assert_eq!(usual, again, "the same requests get the same responses");
     let mut wrong = Vec::new();
     for (name, value, wanted) in rows {
         let mut set = S::default();
         switches::set(&mut set, name, value).unwrap();
         let text = transcript(set).await;
         let (with, without, needle) = match wanted.strip_prefix('!') {
-            Some(gone) => (&usual, &text, gone),
+            Some(removed) => (&usual, &text, removed),
             None => (&text, &usual, *wanted),
         };
         let seen = if needle.is_empty() {
@@ -111,5 +110,5 @@ pub(crate) async fn assert_effects<S: Default + Serialize + DeserializeOwned>(
             wrong.push(format!("{name}={value}: {wanted}"));
         }
     }
-    assert!(wrong.is_empty(), "without the promised effect: {wrong:#?}");
+    assert!(wrong.is_empty(), "without the expected effect: {wrong:#?}");
 }

@@ -1,16 +1,16 @@
-//! The sandbox as a whole: faults on the wire, memory on disk, ports.
+//! The sandbox as a whole: faults on the wire, the state file, ports.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::testing::{Bench, Reply};
-use super::{Fault, Faults, Options, Sandbox, Scripted};
+use super::testing::{Harness, Reply};
+use super::{Fault, Faults, Options, Sandbox, ScriptedFault};
 
 const LIST: &str = "/standard/ims/oneroster/v1p1/courses";
 
-async fn signed_in(faults: Faults) -> Bench {
-    let mut bench = Bench::start(
+async fn signed_in(faults: Faults) -> Harness {
+    let mut harness = Harness::start(
         "oneroster",
         Options {
             students: 50,
@@ -19,20 +19,20 @@ async fn signed_in(faults: Faults) -> Bench {
         },
     )
     .await;
-    let secret = bench.endpoint.secrets["oneroster_client_secret"].clone();
+    let secret = harness.endpoint.secrets["oneroster_client_secret"].clone();
     let form = [
         ("grant_type", "client_credentials"),
         ("client_id", "rollbook"),
         ("client_secret", &secret),
     ];
-    bench.token = bench.post("/standard/token", &form).await.json()["access_token"]
+    harness.token = harness.post("/standard/token", &form).await.json()["access_token"]
         .as_str()
         .unwrap()
         .to_owned();
-    bench
+    harness
 }
 
-/// What a client sees of a fault.
+/// A fault as a client sees it.
 fn seen(reply: &reqwest::Result<Reply>) -> String {
     let Ok(reply) = reply else {
         return "broken".to_owned();
@@ -58,9 +58,9 @@ fn seen(reply: &reqwest::Result<Reply>) -> String {
 }
 
 #[tokio::test]
-async fn a_scripted_fault_strikes_once_and_as_it_says() {
-    let bench = signed_in(Faults::default()).await;
-    let control = bench.sandbox.control("oneroster").unwrap();
+async fn a_scripted_fault_applies_once() {
+    let harness = signed_in(Faults::default()).await;
+    let control = harness.sandbox.control("oneroster").unwrap();
     for (fault, expected) in [
         (Fault::TooMany, "429 no rows"),
         (Fault::TooManySeconds, "429 no rows 1"),
@@ -75,15 +75,15 @@ async fn a_scripted_fault_strikes_once_and_as_it_says() {
         (Fault::NoKey, "200 no rows"),
         (Fault::HalfPage, "200 8"),
     ] {
-        control.faults.script(Scripted {
+        control.faults.script(ScriptedFault {
             path: LIST.to_owned(),
             nth: 2,
             fault,
         });
         let replies = [
-            bench.try_get(LIST).await,
-            bench.try_get(LIST).await,
-            bench.try_get(LIST).await,
+            harness.try_get(LIST).await,
+            harness.try_get(LIST).await,
+            harness.try_get(LIST).await,
         ];
         let replies: Vec<String> = replies.iter().map(seen).collect();
         assert_eq!(replies, ["200 16", expected, "200 16"], "{fault:?}");
@@ -94,35 +94,35 @@ async fn a_scripted_fault_strikes_once_and_as_it_says() {
 #[tokio::test]
 async fn a_stalled_body_ends_when_the_sandbox_stops() {
     let faults = Faults {
-        scripted: vec![Scripted {
+        scripted: vec![ScriptedFault {
             path: LIST.to_owned(),
             nth: 1,
             fault: Fault::Stall,
         }],
         ..Faults::default()
     };
-    let bench = signed_in(faults).await;
-    let mut response = bench
+    let harness = signed_in(faults).await;
+    let mut response = harness
         .client
-        .get(bench.url(LIST))
-        .bearer_auth(&bench.token)
+        .get(harness.url(LIST))
+        .bearer_auth(&harness.token)
         .send()
         .await
         .unwrap();
     assert!(!response.chunk().await.unwrap().unwrap().is_empty());
     let (rest, ()) = tokio::join!(
         async { while let Ok(Some(_)) = response.chunk().await {} },
-        bench.sandbox.stop()
+        harness.sandbox.stop()
     );
     assert_eq!(rest, ());
 }
 
 #[tokio::test]
-async fn a_lost_answer_was_carried_out() {
-    let bench = signed_in(Faults::default()).await;
-    let wapi = bench.sandbox.endpoint("wapi").unwrap();
-    let control = bench.sandbox.control("wapi").unwrap();
-    control.faults.script(Scripted {
+async fn a_request_with_a_lost_response_is_processed() {
+    let harness = signed_in(Faults::default()).await;
+    let wapi = harness.sandbox.endpoint("wapi").unwrap();
+    let control = harness.sandbox.control("wapi").unwrap();
+    control.faults.script(ScriptedFault {
         path: "/OAuth/token".to_owned(),
         nth: 2,
         fault: Fault::Cut,
@@ -137,7 +137,7 @@ async fn a_lost_answer_was_carried_out() {
         ("password", &wapi.secrets["wapi_password"]),
     ];
     let post = async |form: &[(&str, &str)]| {
-        bench
+        harness
             .client
             .post(&wapi.settings["token_url"])
             .form(&[&client, form].concat())
@@ -153,11 +153,11 @@ async fn a_lost_answer_was_carried_out() {
         ("grant_type", "refresh_token"),
         ("refresh_token", refresh.as_str()),
     ];
-    assert!(post(&form).await.is_err(), "the answer is lost");
+    assert!(post(&form).await.is_err(), "the response is lost");
     assert_eq!(
         post(&form).await.unwrap().status(),
         400,
-        "the token was spent all the same"
+        "the token is used up all the same"
     );
 }
 
@@ -165,7 +165,7 @@ async fn a_lost_answer_was_carried_out() {
 async fn random_faults_follow_the_seed_and_spare_tokens() {
     let mut runs = Vec::new();
     for seed in [3, 3, 4] {
-        let bench = signed_in(Faults {
+        let harness = signed_in(Faults {
             percent: 30,
             seed,
             ..Faults::default()
@@ -173,10 +173,10 @@ async fn random_faults_follow_the_seed_and_spare_tokens() {
         .await;
         let mut run = Vec::new();
         for _ in 0..40 {
-            run.push(seen(&bench.try_get(LIST).await));
+            run.push(seen(&harness.try_get(LIST).await));
         }
         assert_eq!(
-            bench
+            harness
                 .sandbox
                 .control("oneroster")
                 .unwrap()
@@ -193,19 +193,22 @@ async fn random_faults_follow_the_seed_and_spare_tokens() {
 }
 
 #[tokio::test]
-async fn requests_at_one_time_are_counted() {
-    let bench = signed_in(Faults {
+async fn concurrent_requests_are_counted() {
+    let harness = signed_in(Faults {
         latency_ms: 50,
         ..Faults::default()
     })
     .await;
-    tokio::join!(bench.get(LIST), bench.get(LIST), bench.get(LIST));
-    let counters = &bench.sandbox.control("oneroster").unwrap().counters;
-    assert_eq!((counters.most_at_once(), counters.requests()[LIST]), (3, 3));
+    tokio::join!(harness.get(LIST), harness.get(LIST), harness.get(LIST));
+    let counters = &harness.sandbox.control("oneroster").unwrap().counters;
+    assert_eq!(
+        (counters.max_concurrent(), counters.requests()[LIST]),
+        (3, 3)
+    );
 }
 
 #[tokio::test]
-async fn the_day_passes_only_when_told_and_is_remembered() {
+async fn the_day_advances_on_request_and_is_saved() {
     let folder = tempfile::tempdir().unwrap();
     let options = |advance| Options {
         students: 30,
@@ -226,7 +229,7 @@ async fn the_day_passes_only_when_told_and_is_remembered() {
 }
 
 #[tokio::test]
-async fn endpoints_carry_what_an_admin_would_write_down() {
+async fn endpoints_contain_what_an_admin_configures() {
     let sandbox = Sandbox::start(Options {
         students: 10,
         ..Options::default()

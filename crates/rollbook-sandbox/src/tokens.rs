@@ -1,7 +1,7 @@
-//! Access tokens of one simulated vendor: who holds which, and until when.
+//! Access tokens of one simulated vendor: holder and expiry.
 //!
-//! Texts come from the seed and a counter that outlives the process, so that a restarted sandbox
-//! never hands out a text a client may still have in its pocket.
+//! Texts are derived from the seed and a saved counter, so a restarted sandbox never issues a text
+//! that a client may still hold.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -13,21 +13,21 @@ use super::clock::Clock;
 use super::random::Random;
 use super::shared::Shared;
 
-/// Whom a token speaks for.
+/// Account, person and scope of a token.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// The tenant or account the token opens.
+    /// Tenant or account.
     pub realm: String,
-    /// The person behind it; none for a token without user context.
+    /// The person; none for client credentials.
     pub user: Option<String>,
-    /// What was granted, with blanks between the words; empty where the vendor knows no scopes.
+    /// Granted scopes, separated by spaces; empty where the vendor has none.
     pub scope: String,
 }
 
 #[derive(Debug)]
 struct Token {
     holder: Holder,
-    /// The consent it came from; none for client credentials.
+    /// The grant it was issued under; none for client credentials.
     grant: Option<u64>,
     until: Duration,
     uses_left: Option<u64>,
@@ -49,13 +49,13 @@ const LETTERS: &[char] = &[
     '2', '3', '4', '5', '6', '7', '8', '9', '-', '_',
 ];
 
-/// Forty letters that need no escape anywhere.
-pub(crate) fn text_of(random: &mut Random) -> String {
+/// Forty letters that need no escaping.
+pub(crate) fn random_text(random: &mut Random) -> String {
     (0..40).map(|_| *random.pick(LETTERS)).collect()
 }
 
 impl Tokens {
-    /// No tokens yet.
+    /// A store without tokens.
     pub fn new(vendor: &'static str, shared: Arc<Shared>, clock: Arc<Clock>) -> Self {
         Self {
             vendor,
@@ -66,30 +66,35 @@ impl Tokens {
         }
     }
 
-    /// A text nobody has seen before, noted as used.
-    pub fn fresh_text(&self) -> String {
+    /// A text that was never issued before.
+    pub fn new_text(&self) -> String {
         let name = format!("{}.issued", self.vendor);
         let number: u64 = self
             .shared
-            .note(&name)
+            .saved_value(&name)
             .and_then(|text| text.parse().ok())
             .unwrap_or(0);
-        self.shared.set_note(&name, &(number + 1).to_string());
-        text_of(&mut Random::of(
+        self.shared.save_value(&name, &(number + 1).to_string());
+        random_text(&mut Random::of(
             self.shared.school.seed,
             self.vendor,
             number,
         ))
     }
 
-    /// Issues a token for some seconds.
+    /// Issues a token that is valid for this many seconds.
     pub fn issue(&self, holder: Holder, seconds: u64) -> String {
-        self.issue_under(None, holder, seconds)
+        self.issue_for_grant(None, holder, seconds)
     }
 
-    /// Issues a token for some seconds, or for as long as its grant lasts.
-    pub(crate) fn issue_under(&self, grant: Option<u64>, holder: Holder, seconds: u64) -> String {
-        let text = self.fresh_text();
+    /// The same, and revoked together with its grant.
+    pub(crate) fn issue_for_grant(
+        &self,
+        grant: Option<u64>,
+        holder: Holder,
+        seconds: u64,
+    ) -> String {
+        let text = self.new_text();
         let until = self.clock.now() + Duration::from_secs(seconds);
         let uses_left = self.uses.lock().ok().and_then(|uses| *uses);
         if let Ok(mut live) = self.live.lock() {
@@ -106,7 +111,7 @@ impl Tokens {
         text
     }
 
-    /// Who holds a token, when it is good for one more request.
+    /// The holder of a token that is valid for one more request.
     pub fn check(&self, text: &str) -> Option<Holder> {
         let mut live = self.live.lock().ok()?;
         let token = live.get_mut(text)?;
@@ -118,28 +123,28 @@ impl Tokens {
         Some(token.holder.clone())
     }
 
-    /// Forgets all access tokens, as when the vendor revokes them.
+    /// Revokes all access tokens.
     pub fn revoke_all(&self) {
         if let Ok(mut live) = self.live.lock() {
             live.clear();
         }
     }
 
-    /// Forgets one access token.
+    /// Revokes one access token.
     pub(crate) fn revoke(&self, text: &str) {
         if let Ok(mut live) = self.live.lock() {
             live.remove(text);
         }
     }
 
-    /// Forgets the access tokens of one grant.
+    /// Revokes the access tokens of a grant.
     pub(crate) fn revoke_grant(&self, grant: u64) {
         if let Ok(mut live) = self.live.lock() {
             live.retain(|_, token| token.grant != Some(grant));
         }
     }
 
-    /// Lets every token, old and new, be good for this many more requests.
+    /// Limits every token, issued or future, to this many more requests.
     pub fn expire_after(&self, requests: u64) {
         if let (Ok(mut uses), Ok(mut live)) = (self.uses.lock(), self.live.lock()) {
             *uses = Some(requests);

@@ -1,4 +1,4 @@
-//! What the sandbox needs to know of a simulated vendor to open a door for it.
+//! What the sandbox needs from a simulated vendor to serve it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,24 +8,24 @@ use axum::Router;
 use super::authorization::Login;
 use super::control::Control;
 
-/// One account an admin could write down: a vendor as its description names it.
-pub trait Simulated: Send + Sync {
-    /// Rows per stream served today.
+/// One account that an admin can configure as a source.
+pub trait SimulatedAccount: Send + Sync {
+    /// Rows served today, by stream.
     fn describe(&self) -> BTreeMap<String, u64>;
 
-    /// Settings of the vendor's description, with the address it is served at.
+    /// Settings of the connector, with the address of this server.
     fn settings(&self, origin: &str) -> BTreeMap<String, String>;
 
-    /// What somebody who signs in by browser has to know; none where nobody can.
+    /// What a browser login needs; none where the vendor has none.
     fn login(&self, origin: &str) -> Option<Login>;
 
     /// Invented secrets by credential name.
     fn secrets(&self) -> BTreeMap<String, String>;
 }
 
-/// A vendor ready to be served on one port, where it may show several faces.
+/// A vendor to be served on one port, with one or more accounts.
 pub(crate) struct Vendor {
     pub(crate) router: Router,
     pub(crate) control: Arc<Control>,
-    pub(crate) faces: Vec<(&'static str, Arc<dyn Simulated>)>,
+    pub(crate) accounts: Vec<(&'static str, Arc<dyn SimulatedAccount>)>,
 }

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Runs in the container: every proof in order, one line each, and the total.
+# Runs in the container: every check in order, one line each, and the total.
 set -u
 cd /boot-test
 # shellcheck source=tests/boot/inside/tools.sh
 . ./tools.sh
 . ./starting.sh
-. ./trouble.sh
+. ./failures.sh
 . ./packaging.sh
 exec >report 2>&1
 
 begin_sandbox || echo "# the sandbox did not start"
-# The order matters: each proof finds what the one before left.
-for proof in "${STARTING[@]}" "${TROUBLE[@]}" "${PACKAGING[@]}"; do
-    prove "$proof"
+# The order matters: each check starts from the state that the previous one left.
+for proof in "${STARTING[@]}" "${FAILURES[@]}" "${PACKAGING[@]}"; do
+    check "$proof"
 done
 journalctl --no-pager --output=short-monotonic >journal
 echo "$passed passed, $failed failed"

@@ -1,16 +1,16 @@
-# Proofs: the package is installed, the service starts, reads its credential, runs its jobs, and is confined.
+# Checks: the package is installed, the service starts, reads its credential, runs its jobs, and is confined.
 
 STARTING=(
     the_package_installs
-    systemd_has_nothing_to_say_about_the_unit
-    the_service_says_when_it_is_ready
+    systemd_accepts_the_unit
+    the_service_reports_ready
     the_credential_is_read
-    the_first_run_is_done
-    nobody_else_can_read_its_files
+    the_first_run_ends
+    no_other_user_can_read_its_files
     the_service_can_execute_no_shell
     the_service_is_confined
     the_journal_has_the_fields
-    an_admin_sees_how_it_fares
+    an_admin_sees_its_status
 )
 
 the_package_installs() {
@@ -18,15 +18,15 @@ the_package_installs() {
     id rollbook && /usr/bin/rollbook --version
 }
 
-systemd_has_nothing_to_say_about_the_unit() {
-    # Any text is a complaint: it ends with 0 after a line that it ignores. About the manual of a minimal Debian none counts.
-    local said
-    said=$(systemd-analyze verify --man=no rollbook.service 2>&1)
-    [ -z "$said" ] || { echo "$said"; return 1; }
+systemd_accepts_the_unit() {
+    # Any text is a complaint: it exits with 0 after a line that it ignores. The missing manual of a minimal Debian does not count.
+    local output
+    output=$(systemd-analyze verify --man=no rollbook.service 2>&1)
+    [ -z "$output" ] || { echo "$output"; return 1; }
     systemd-analyze security --offline=true --threshold=12 --no-pager rollbook.service
 }
 
-the_service_says_when_it_is_ready() {
+the_service_reports_ready() {
     configure
     # With the host's key, as on a machine without a TPM.
     systemd-creds encrypt --with-key=host --name=webuntis_password secret /etc/rollbook/webuntis_password.cred || return 1
@@ -36,7 +36,7 @@ LoadCredentialEncrypted=webuntis_password:/etc/rollbook/webuntis_password.cred
 SetCredential=webuntis_password:unset
 RestartSec=1s
 UNIT
-    # A start of a notifying service is over when it has said so.
+    # The start of a notifying service ends with its notification.
     systemctl restart rollbook.service || return 1
     is Type notify && is ActiveState active && is SubState running && is NRestarts 0
 }
@@ -45,39 +45,39 @@ the_credential_is_read() {
     local folder=/run/credentials/rollbook.service
     cmp secret "$folder/webuntis_password" || return 1
     ! grep -rqF "$(cat secret)" /etc/rollbook /etc/systemd /usr/lib/systemd || {
-        echo "the secret lies on the disk in clear"
+        echo "the secret is on the disk in clear text"
         return 1
     }
 }
 
-the_first_run_is_done() {
-    within 30 mirror_says "SELECT outcome FROM rollbook_runs WHERE job = 'quick' ORDER BY run LIMIT 1" ok || return 1
+the_first_run_ends() {
+    within 30 query_returns "SELECT outcome FROM rollbook_runs WHERE job = 'quick' ORDER BY run LIMIT 1" ok || return 1
     [ "$(mirror 'SELECT count(*) FROM webuntis_users')" -gt 100 ]
 }
 
-nobody_else_can_read_its_files() {
+no_other_user_can_read_its_files() {
     local state=/var/lib/rollbook open
     [ "$(stat --format='%a %U' $state)" = "700 rollbook" ] || { stat $state; return 1; }
     open=$(find $state -type f ! -perm 600)
     [ -z "$open" ] || { ls -l "$open"; return 1; }
     [ -f $state/mirror.db ] && [ -f $state/vault.db ] || return 1
-    ! setpriv --reuid=nobody --regid=nogroup --clear-groups cat $state/mirror.db
+    ! setpriv --reuid=65534 --regid=65534 --clear-groups cat $state/mirror.db
 }
 
-# Runs something as the service would: in its own view of the file system.
+# Runs a command as the service: in its own view of the file system.
 as_service() {
     nsenter --target "$(shown MainPID)" --mount -- "$@"
 }
 
 the_service_can_execute_no_shell() {
-    # A shell beside the libraries, as klibc-utils of many Debians has one.
+    # A shell in the folder of the libraries, as klibc-utils installs one.
     mkdir -p /usr/lib/klibc/bin && cp /bin/dash /usr/lib/klibc/bin/sh || return 1
     as_service /usr/bin/rollbook --version || { echo "not even rollbook"; return 1; }
     local shell refused=0
     for shell in /bin/sh /bin/bash /usr/bin/dash /usr/bin/env /usr/bin/perl /usr/lib/klibc/bin/sh; do
         [ -x "$shell" ] || continue
         ! as_service "$shell" -c true || { echo "$shell was executed"; return 1; }
-        # Nor by the loader, which must be executable itself.
+        # Not by the loader either, which must be executable itself.
         ! as_service /lib64/ld-linux-x86-64.so.2 "$shell" -c true || { echo "$shell was loaded"; return 1; }
         refused=$((refused + 1))
     done
@@ -99,6 +99,6 @@ the_journal_has_the_fields() {
     grep -q '"ROLLBOOK_RUN"' <<<"$line" && grep -q '"PRIORITY":"6"' <<<"$line"
 }
 
-an_admin_sees_how_it_fares() {
+an_admin_sees_its_status() {
     rollbook --state /var/lib/rollbook status | tee /dev/stderr | grep -q 'The daemon has been running since'
 }

@@ -1,22 +1,22 @@
-# What the proofs share: counting, waiting for a state, and the configuration that the service has here.
+# Helpers of the checks: counting, waiting for a state, and the service's configuration.
 
 passed=0
 failed=0
 
-# Runs one proof; what it says goes along when it fails.
-prove() {
-    local said
-    if said=$("$1" 2>&1); then
+# Runs one check; its output is shown when it fails.
+check() {
+    local output
+    if output=$("$1" 2>&1); then
         passed=$((passed + 1))
         echo "ok ${1//_/ }"
     else
         failed=$((failed + 1))
         echo "not ok ${1//_/ }"
-        [ -z "$said" ] || sed 's/^/#   /' <<<"$said"
+        [ -z "$output" ] || sed 's/^/#   /' <<<"$output"
     fi
 }
 
-# Waits until a command succeeds, for so many seconds at most.
+# Waits until a command succeeds, for this many seconds at most.
 within() {
     local limit=$((SECONDS + $1))
     shift
@@ -41,12 +41,12 @@ is() {
     }
 }
 
-status_says() {
+status_contains() {
     shown StatusText | grep -qF -- "$1"
 }
 
-status_does_not_say() {
-    ! status_says "$1"
+status_lacks() {
+    ! status_contains "$1"
 }
 
 pid_is_new() {
@@ -55,12 +55,12 @@ pid_is_new() {
     [ "$pid" != 0 ] && [ "$pid" != "$1" ] && is ActiveState active
 }
 
-# What the mirror answers; it is asked as the admin would.
+# A query on the mirror, as an admin runs it.
 mirror() {
     sqlite3 -readonly /var/lib/rollbook/mirror.db "$1"
 }
 
-mirror_says() {
+query_returns() {
     [ "$(mirror "$1")" = "$2" ]
 }
 
@@ -69,7 +69,7 @@ slow_reads() {
     tr -d ' \n' </run/rollbook/status.json | grep -qF "\"stream\":\"$1\""
 }
 
-# The simulated vendors, from a copy of the program that no upgrade or removal touches.
+# The simulated vendors, from a copy of the program that no upgrade or removal changes.
 begin_sandbox() {
     local tree=/boot-test/sandbox
     dpkg-deb --fsys-tarfile now.deb | tar -x -C /boot-test ./usr/bin/rollbook
@@ -80,7 +80,7 @@ begin_sandbox() {
     sed -n 's/.* webuntis_password: //p' greeting | tr -d '\n' >secret
 }
 
-# A job that is through at once.
+# A job that ends at once.
 configure() {
     mkdir -p /etc/rollbook/jobs
     rm -f /etc/rollbook/jobs/*.toml
@@ -120,7 +120,7 @@ drop_in() {
     systemctl daemon-reload
 }
 
-# Adds a job that needs half a minute to what runs; with more requests a second it is through at once too.
+# Adds a job that needs half a minute; with more requests per second it ends at once.
 slow_at() {
     { source_at webuntis 100; source_at slow "$1"; } >/etc/rollbook/rollbook.toml
     job slow '*/2 * * * * *' >/etc/rollbook/jobs/slow.toml

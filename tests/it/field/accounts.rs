@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::bench::{Bench, Plan, each, id, people, persons, reads};
-use super::server::{Ask, Reply};
+use super::harness::{Config, Harness, each, id, people, persons, reads};
+use super::server::{Reply, VendorRequest};
 
 const CHANGES: &str = "name = \"name : text\"\nchanged = \"changed : timestamp\"\n";
 
-/// Where the tenant stands.
+/// Where the tenant is configured.
 #[derive(Clone, Copy, Debug)]
 enum Tenant {
     Address,
@@ -19,7 +19,7 @@ enum Tenant {
 }
 
 /// A stream of changes, and a client that signs in.
-fn plan(tenant: Tenant) -> Plan {
+fn plan(tenant: Tenant) -> Config {
     let since = "since = { column = \"changed\", query = { since = \"{since}\" }, overlap = \"1s\", default = true, full_every = \"30d\" }";
     let (header, query, token) = match tenant {
         Tenant::Address => ("", "", ""),
@@ -27,7 +27,7 @@ fn plan(tenant: Tenant) -> Plan {
         Tenant::Query => ("", "query = { school = \"{tenant}\" }\n", ""),
         Tenant::TokenRequest => ("", "", "token_query = { school = \"{tenant}\" }\n"),
     };
-    let mut plan = Plan::of(&format!(
+    let mut plan = Config::of(&format!(
         "[auth.client_credentials]\ntoken_url = \"{{token_url}}\"\n{token}{header}{}",
         people(
             "page = { by = \"none\" }",
@@ -46,8 +46,8 @@ fn plan(tenant: Tenant) -> Plan {
     plan
 }
 
-/// What the source says of its account.
-fn source(plan: &mut Plan, tenant: &str, client: &str) {
+/// Sets the account of the source.
+fn source(plan: &mut Config, tenant: &str, client: &str) {
     plan.source = format!("token_url = \"ORIGIN/token\"\ntenant = {tenant:?}\n");
     plan.auth = format!(
         "grant = \"client_credentials\"\nclient_id = {client:?}\nclient_secret = {{ credential = \"secret\" }}\n"
@@ -58,9 +58,9 @@ fn person(number: usize, name: &str) -> Value {
     json!({"id": id(number), "name": name, "changed": "2026-03-01T01:00:00Z"})
 }
 
-/// An account's rows; only the changes where changes are asked for.
-fn rows(ask: &Ask, all: &[Value]) -> Reply {
-    let since = ask.query.get("since").cloned().unwrap_or_default();
+/// An account's rows; only the changes where changes are requested.
+fn rows(request: &VendorRequest, all: &[Value]) -> Reply {
+    let since = request.query.get("since").cloned().unwrap_or_default();
     let rows: Vec<&Value> = all
         .iter()
         .filter(|row| row["changed"].as_str().unwrap_or_default() >= since.as_str())
@@ -68,10 +68,10 @@ fn rows(ask: &Ask, all: &[Value]) -> Reply {
     Reply::json(&json!({"rows": rows}))
 }
 
-/// Where the tenant stands, how a source comes to another account, and what names the old and the new one.
-type Moves = (&'static str, Tenant, fn(&mut Plan), [&'static str; 2]);
+/// Where the tenant is configured, how the source changes to another account, and the names of the old and the new one.
+type Moves = (&'static str, Tenant, fn(&mut Config), [&'static str; 2]);
 
-const OTHER_TENANT: fn(&mut Plan) = |plan| source(plan, "4712", "rollbook-test");
+const OTHER_TENANT: fn(&mut Config) = |plan| source(plan, "4712", "rollbook-test");
 
 const MOVES: [Moves; 6] = [
     (
@@ -112,59 +112,63 @@ const MOVES: [Moves; 6] = [
     ),
 ];
 
-/// T1: another account is held: nothing is applied, nothing is asked since the old cursor, both are named; an approval reads in full.
+/// T1: another account is held: nothing is applied, no changes since the old cursor are requested, both are named; an approval reads in full.
 #[test]
-fn t1_a_source_that_moves_to_another_account() {
+fn t1_a_source_that_changes_its_account() {
     each(
         &MOVES,
         |(name, ..)| (*name).to_owned(),
         |(name, tenant, moves, [old, new])| {
             let mut plan = plan(*tenant);
-            let mut bench = Bench::new(&plan);
+            let mut harness = Harness::new(&plan);
             let test: Vec<Value> = (0..40).map(|number| person(number, "Test")).collect();
-            bench.vendor.answers(move |ask| rows(ask, &test));
-            bench.sync().ended("ok", "first");
-            bench.pass(Duration::from_secs(60));
+            harness
+                .vendor
+                .respond_with(move |request| rows(request, &test));
+            harness.sync().ended("ok", "first");
+            harness.advance(Duration::from_secs(60));
             assert_eq!(
-                bench.sync().ended("ok", "as before").people().reading,
+                harness.sync().ended("ok", "as before").people().reading,
                 "incremental"
             );
             moves(&mut plan);
-            bench.write(&plan);
+            harness.write(&plan);
             let real: Vec<Value> = (100..400).map(|number| person(number, "Real")).collect();
-            bench.vendor.answers(move |ask| rows(ask, &real));
+            harness
+                .vendor
+                .respond_with(move |request| rows(request, &real));
             let mut held = None;
             for reading in 1..=2 {
-                bench.pass(Duration::from_secs(60));
-                let ran = bench
+                harness.advance(Duration::from_secs(60));
+                let ran = harness
                     .sync()
                     .ended("held", (name, reading))
                     .removed_none(name)
-                    .says(&[old, new], name);
+                    .reports(&[old, new], name);
                 held = Some(ran);
                 assert_eq!(
-                    bench.ids(),
+                    harness.ids(),
                     (0..40).map(id).collect::<Vec<_>>(),
                     "{name}: nothing is applied"
                 );
-                let log = bench.vendor.log();
+                let log = harness.vendor.log();
                 assert!(
                     log.iter().all(|seen| !seen.query.contains_key("since")),
                     "{name}: {log:?}"
                 );
             }
-            let ran = bench.approve(&held.expect("held")).ended("ok", name);
+            let ran = harness.approve(&held.expect("held")).ended("ok", name);
             assert_eq!(ran.people().reading, "full", "{ran:?}");
             assert_eq!(
-                bench.ids(),
+                harness.ids(),
                 (100..400).map(id).collect::<Vec<_>>(),
                 "{name}"
             );
-            assert_eq!(bench.history(), 40, "{name}: the old rows are history");
-            bench.pass(Duration::from_secs(60));
-            bench.vendor.log();
+            assert_eq!(harness.history(), 40, "{name}: the old rows are history");
+            harness.advance(Duration::from_secs(60));
+            harness.vendor.log();
             assert_eq!(
-                bench.sync().ended("ok", name).people().reading,
+                harness.sync().ended("ok", name).people().reading,
                 "incremental",
                 "{name}"
             );
@@ -172,30 +176,34 @@ fn t1_a_source_that_moves_to_another_account() {
     );
 }
 
-/// T1: back at the old account before anybody approved: all is as it was.
+/// T1: back at the old account before an approval: everything is as before.
 #[test]
-fn t1_a_source_that_comes_back() {
+fn t1_a_source_that_returns_to_its_account() {
     let before = plan(Tenant::Address);
-    let mut bench = Bench::new(&before);
+    let mut harness = Harness::new(&before);
     let test: Vec<Value> = (0..40).map(|number| person(number, "Test")).collect();
     let ours = test.clone();
-    bench.vendor.answers(move |ask| rows(ask, &ours));
-    bench.sync().ended("ok", "first");
+    harness
+        .vendor
+        .respond_with(move |request| rows(request, &ours));
+    harness.sync().ended("ok", "first");
     let mut plan = before.clone();
     plan.base = "/v1/production".to_owned();
-    bench.write(&plan);
-    bench.sync().ended("held", "another account");
-    bench.write(&before);
-    bench.vendor.answers(move |ask| rows(ask, &test));
-    bench.sync().ended("ok", "the account of before");
-    assert_eq!(bench.ids().len(), 40);
-    assert_eq!(bench.history(), 0);
+    harness.write(&plan);
+    harness.sync().ended("held", "another account");
+    harness.write(&before);
+    harness
+        .vendor
+        .respond_with(move |request| rows(request, &test));
+    harness.sync().ended("ok", "the account of before");
+    assert_eq!(harness.ids().len(), 40);
+    assert_eq!(harness.history(), 0);
 }
 
-/// T1: what is not the account may change.
+/// T1: settings outside the account may change.
 #[test]
-fn t1_changes_that_are_no_other_account() {
-    type Change = fn(&mut Plan);
+fn t1_changes_within_the_account() {
+    type Change = fn(&mut Config);
     let cases: [(&str, Change); 4] = [
         ("nothing", |_| {}),
         ("another limit", |plan| plan.in_flight = 3),
@@ -211,22 +219,24 @@ fn t1_changes_that_are_no_other_account() {
         |(name, _)| (*name).to_owned(),
         |(name, change)| {
             let mut plan = plan(Tenant::Address);
-            let mut bench = Bench::new(&plan);
+            let mut harness = Harness::new(&plan);
             let test: Vec<Value> = (0..40).map(|number| person(number, "Test")).collect();
-            bench.vendor.answers(move |ask| rows(ask, &test));
-            bench.sync().ended("ok", "first");
+            harness
+                .vendor
+                .respond_with(move |request| rows(request, &test));
+            harness.sync().ended("ok", "first");
             change(&mut plan);
-            bench.write(&plan);
-            bench.sync().ended("ok", name);
+            harness.write(&plan);
+            harness.sync().ended("ok", name);
         },
     );
 }
 
-/// Schools, whose name is the account's identity, and people.
-fn identified(order: &[&str], apply: &str) -> Plan {
+/// Schools, which name the account's identity, and people.
+fn identified(order: &[&str], apply: &str) -> Config {
     let schools = people("page = { by = \"none\" }", "", "name = \"name : text\"\n")
         .replace("people", "schools");
-    let mut plan = Plan::of(&format!(
+    let mut plan = Config::of(&format!(
         "{}{schools}",
         people("page = { by = \"none\" }", "", "name = \"name : text\"\n")
     ));
@@ -242,8 +252,8 @@ fn identified(order: &[&str], apply: &str) -> Plan {
 fn account(
     schools: &'static [&'static str],
     people: Vec<Value>,
-) -> impl FnMut(&Ask) -> Reply + Send + 'static {
-    move |ask| match ask.list() {
+) -> impl FnMut(&VendorRequest) -> Reply + Send + 'static {
+    move |request| match request.list() {
         "schools" => {
             let rows: Vec<Value> = schools
                 .iter()
@@ -255,7 +265,7 @@ fn account(
     }
 }
 
-/// J4: the account is another school's: nothing of it enters the mirror, in whatever order its streams are read.
+/// J4: the account is another school's: none of its rows are written, in whatever order its streams are read.
 #[test]
 fn j4_the_account_of_another_school() {
     let cases: [(&[&str], &str); 5] = [
@@ -269,38 +279,38 @@ fn j4_the_account_of_another_school() {
         &cases,
         |case| format!("{case:?}"),
         |(order, apply)| {
-            let mut bench = Bench::new(&identified(order, apply));
-            bench
+            let mut harness = Harness::new(&identified(order, apply));
+            harness
                 .vendor
-                .answers(account(&["Gymnasium Eins"], persons(30)));
-            bench.sync().ended("ok", "first");
-            let before = crate::queries::data(&bench.place.mirror());
-            // The same people with one more, so that no other guard says anything.
-            bench
+                .respond_with(account(&["Gymnasium Eins"], persons(30)));
+            harness.sync().ended("ok", "first");
+            let before = crate::queries::data(&harness.installation.mirror());
+            // The same people and one more, so that no other guard applies.
+            harness
                 .vendor
-                .answers(account(&["Gymnasium Zwei"], persons(31)));
+                .respond_with(account(&["Gymnasium Zwei"], persons(31)));
             let mut held = None;
             for reading in 1..=2 {
-                let ran = bench.sync().ended("held", reading);
-                held = Some(ran.says(&["Gymnasium Eins", "Gymnasium Zwei"], reading));
+                let ran = harness.sync().ended("held", reading);
+                held = Some(ran.reports(&["Gymnasium Eins", "Gymnasium Zwei"], reading));
                 assert_eq!(
-                    crate::queries::data(&bench.place.mirror()),
+                    crate::queries::data(&harness.installation.mirror()),
                     before,
                     "nothing is applied"
                 );
             }
-            bench.approve(&held.expect("held")).ended("ok", order);
-            assert_ne!(crate::queries::data(&bench.place.mirror()), before);
-            bench.sync().ended("ok", "it is known now");
-            bench
+            harness.approve(&held.expect("held")).ended("ok", order);
+            assert_ne!(crate::queries::data(&harness.installation.mirror()), before);
+            harness.sync().ended("ok", "it is known now");
+            harness
                 .vendor
-                .answers(account(&["Gymnasium Eins"], persons(30)));
-            bench.sync().ended("held", "and back again");
+                .respond_with(account(&["Gymnasium Eins"], persons(30)));
+            harness.sync().ended("held", "and back again");
         },
     );
 }
 
-/// J4: what is the same account all the same, and the first run, which has nothing to compare with.
+/// J4: the same account in other forms, and the first run, which has nothing to compare with.
 #[test]
 fn j4_the_same_account() {
     let cases: [(&str, &[&str], &[&str]); 3] = [
@@ -312,17 +322,17 @@ fn j4_the_same_account() {
         &cases,
         |(name, ..)| (*name).to_owned(),
         |(name, before, after)| {
-            let mut bench = Bench::new(&identified(&["people", "schools"], "each"));
-            bench.vendor.answers(account(before, persons(30)));
-            bench.sync().ended("ok", "first");
-            bench.vendor.answers(account(after, persons(31)));
-            bench.sync().ended("ok", name);
-            assert_eq!(bench.ids().len(), 31, "{name}");
+            let mut harness = Harness::new(&identified(&["people", "schools"], "each"));
+            harness.vendor.respond_with(account(before, persons(30)));
+            harness.sync().ended("ok", "first");
+            harness.vendor.respond_with(account(after, persons(31)));
+            harness.sync().ended("ok", name);
+            assert_eq!(harness.ids().len(), 31, "{name}");
         },
     );
 }
 
-/// J4: an identity that cannot be asked for is no other identity, and lets nothing in either.
+/// J4: an identity that cannot be read is not another identity, and nothing is written either.
 #[test]
 fn j4_an_identity_that_cannot_be_read() {
     for fault in [
@@ -330,17 +340,19 @@ fn j4_an_identity_that_cannot_be_read() {
         Reply::status(403),
         Reply::raw(200, "{}"),
     ] {
-        let mut bench = Bench::new(&identified(&["people"], "each"));
-        bench.vendor.answers(account(&["A"], persons(30)));
-        bench.sync().ended("ok", "first");
+        let mut harness = Harness::new(&identified(&["people"], "each"));
+        harness.vendor.respond_with(account(&["A"], persons(30)));
+        harness.sync().ended("ok", "first");
         let mut good = account(&["A"], persons(31));
         let status = fault.status;
-        bench.vendor.answers(move |ask| match ask.list() {
-            "schools" => fault.clone(),
-            _ => good(ask),
-        });
-        let ran = bench.sync();
+        harness
+            .vendor
+            .respond_with(move |request| match request.list() {
+                "schools" => fault.clone(),
+                _ => good(request),
+            });
+        let ran = harness.sync();
         assert_ne!(ran.outcome, "ok", "{status}: {ran:?}");
-        assert_eq!(bench.ids().len(), 30, "{status}");
+        assert_eq!(harness.ids().len(), 30, "{status}");
     }
 }

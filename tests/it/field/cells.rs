@@ -1,19 +1,19 @@
-//! R1, R3, R6, R7, R8, R9, R10: one cell that is odd, and what becomes of its row.
+//! R1, R3, R6, R7, R8, R9, R10: one odd cell, and what happens to its row.
 
 use serde_json::{Value, json};
 
-use super::bench::{Bench, Plan, Ran, each, id, person, persons};
+use super::harness::{Config, Harness, RunRecord, each, id, person, persons};
 use super::server::{PAGED, Pages, Reply, Shared, Style, Total, pages};
 
-/// Every kind of optional column, beside the name.
+/// Every type of optional column, and the name.
 const COLUMNS: &str = "name = \"name : text\"
 day = \"day : date\"
-moment = \"moment : timestamp\"
+time = \"time : timestamp\"
 whole = \"whole : integer\"
 share = \"share : real\"
 flag = \"flag : boolean\"
 mark = \"mark : guid_text\"
-place = \"place.town : text\"
+installation = \"installation.town : text\"
 tutor = \"tutor.id | tutor : text\"
 ";
 
@@ -30,11 +30,11 @@ fn columns() -> String {
     COLUMNS.replace("guid_text", "text guid")
 }
 
-fn plan(pages: Pages) -> Plan {
-    Plan::people(&pages.toml(), &columns())
+fn plan(pages: Pages) -> Config {
+    Config::people(&pages.toml(), &columns())
 }
 
-/// What the mirror has of a person with good values.
+/// The mirror's values of a person with good values.
 fn stored(column: &str) -> &'static str {
     match column {
         "day" => "2025-08-31",
@@ -49,7 +49,7 @@ fn stored(column: &str) -> &'static str {
     }
 }
 
-/// Column, and values that cannot be read as its type.
+/// Columns, and values that cannot be read as their type.
 fn odd_values() -> Vec<(&'static str, Vec<Value>)> {
     vec![
         (
@@ -118,32 +118,35 @@ fn odd_values() -> Vec<(&'static str, Vec<Value>)> {
     ]
 }
 
-/// R1, R8: the row is in the answer, so it stays; the cell keeps its last good value and is reported with its column.
+/// R1, R8: the row is in the response, so it stays; the cell keeps its last good value and is reported with its column.
 #[test]
-fn r1_r8_a_cell_that_cannot_be_read_keeps_its_last_value_and_its_row() {
+fn r1_r8_an_unreadable_cell_keeps_its_last_value_and_its_row() {
     let cases: Vec<(&str, Value)> = odd_values()
         .into_iter()
         .flat_map(|(column, values)| values.into_iter().map(move |value| (column, value)))
         .collect();
     let rows: Vec<Value> = (0..40).map(full).collect();
     let style = pages(Style::None, 0);
-    // One program for all of them, because what is odd ends each time with a good value again.
-    let (mut bench, list) = Bench::of_list(style, &plan(style), rows);
+    // One program for all of them, because every odd value is followed by a good one.
+    let (mut harness, list) = Harness::of_list(style, &plan(style), rows);
     each(
         &cases,
         |(column, value)| format!("{column} = {value}"),
         |(column, value)| {
             list.edit(|rows| rows[7] = full(7));
-            bench.sync().ended("ok", "the good value");
-            let before = bench.history();
+            harness.sync().ended("ok", "the good value");
+            let before = harness.history();
             list.edit(|rows| rows[7][column] = value.clone());
             for reading in 1..=3 {
-                let ran = bench.sync();
+                let ran = harness.sync();
                 odd_cell(&ran, column, reading);
-                assert_eq!(bench.cell(&id(7), column).as_deref(), Some(stored(column)));
+                assert_eq!(
+                    harness.cell(&id(7), column).as_deref(),
+                    Some(stored(column))
+                );
             }
             assert_eq!(
-                bench.history(),
+                harness.history(),
                 before,
                 "nothing that was read is other than before"
             );
@@ -151,7 +154,7 @@ fn r1_r8_a_cell_that_cannot_be_read_keeps_its_last_value_and_its_row() {
     );
 }
 
-fn odd_cell(ran: &Ran, column: &str, reading: usize) {
+fn odd_cell(ran: &RunRecord, column: &str, reading: usize) {
     let ran = ran
         .clone()
         .ended("ok_with_rejects", reading)
@@ -165,7 +168,7 @@ fn odd_cell(ran: &Ran, column: &str, reading: usize) {
     assert_eq!(ran.rejects_of(column), 1, "reading {reading}: {ran:?}");
 }
 
-/// R1: five readings, in every style of paging, and what else changes in the row arrives.
+/// R1: five readings, in every style of paging; other changes of the row are applied.
 #[test]
 fn r1_five_readings_with_an_odd_cell_in_every_style_of_paging() {
     let styles: Vec<Pages> = [pages(Style::None, 0)]
@@ -177,56 +180,56 @@ fn r1_five_readings_with_an_odd_cell_in_every_style_of_paging() {
         &styles,
         |style| format!("{style:?}"),
         |style| {
-            let (mut bench, list) =
-                Bench::of_list(*style, &plan(*style), (0..40).map(full).collect());
-            bench.sync().ended("ok", "first");
+            let (mut harness, list) =
+                Harness::of_list(*style, &plan(*style), (0..40).map(full).collect());
+            harness.sync().ended("ok", "first");
             for reading in 1..=5 {
                 list.edit(|rows| {
                     rows[7]["day"] = json!("2025-02-30");
                     rows[7]["name"] = json!(format!("Name in reading {reading}"));
                 });
-                let ran = bench
+                let ran = harness
                     .sync()
                     .ended("ok_with_rejects", reading)
                     .removed_none(reading);
                 assert_eq!(ran.people().changed, 1, "{ran:?}");
-                assert_eq!(bench.cell(&id(7), "day").as_deref(), Some("2025-08-31"));
+                assert_eq!(harness.cell(&id(7), "day").as_deref(), Some("2025-08-31"));
                 assert_eq!(
-                    bench.cell(&id(7), "name"),
+                    harness.cell(&id(7), "name"),
                     Some(format!("Name in reading {reading}"))
                 );
             }
-            assert_eq!(bench.ids().len(), 40);
+            assert_eq!(harness.ids().len(), 40);
         },
     );
 }
 
-/// R1: a row that is new has no value to keep; what is good again is taken.
+/// R1: a new row has no value to keep; the next good value is stored.
 #[test]
-fn r1_a_new_row_with_an_odd_cell_has_none_there() {
+fn r1_a_new_row_with_an_odd_cell_has_no_value() {
     let style = pages(Style::None, 0);
-    let (mut bench, list) = Bench::of_list(style, &plan(style), (0..40).map(full).collect());
-    bench.sync().ended("ok", "first");
+    let (mut harness, list) = Harness::of_list(style, &plan(style), (0..40).map(full).collect());
+    harness.sync().ended("ok", "first");
     list.edit(|rows| {
         let mut new = full(40);
         new["day"] = json!("unknown");
         rows.push(new);
     });
-    let ran = bench.sync().ended("ok_with_rejects", "a new row");
+    let ran = harness.sync().ended("ok_with_rejects", "a new row");
     assert_eq!((ran.people().new, ran.rejects_of("day")), (1, 1));
-    assert_eq!(bench.cell(&id(40), "day").as_deref(), Some("null"));
+    assert_eq!(harness.cell(&id(40), "day").as_deref(), Some("null"));
     list.edit(|rows| rows[40]["day"] = json!("2025-09-01"));
-    bench.sync().ended("ok", "good again");
-    assert_eq!(bench.cell(&id(40), "day").as_deref(), Some("2025-09-01"));
+    harness.sync().ended("ok", "good again");
+    assert_eq!(harness.cell(&id(40), "day").as_deref(), Some("2025-09-01"));
     list.edit(|rows| rows[40]["day"] = Value::Null);
-    bench.sync().ended("ok", "cleared");
-    assert_eq!(bench.cell(&id(40), "day").as_deref(), Some("null"));
+    harness.sync().ended("ok", "cleared");
+    assert_eq!(harness.cell(&id(40), "day").as_deref(), Some("null"));
 }
 
-/// R1: in a reading of changes too; the value of before is kept and the next change arrives.
+/// R1: in a reading of changes too; the previous value is kept and the next change is applied.
 #[test]
 fn r1_an_odd_cell_in_an_incremental_reading() {
-    let mut plan = Plan::people(
+    let mut plan = Config::people(
         "page = { by = \"none\" }",
         "name = \"name : text\"\nday = \"day : date\"\nchanged = \"changed : timestamp\"\n",
     );
@@ -234,12 +237,12 @@ fn r1_an_odd_cell_in_an_incremental_reading() {
         "removed = ",
         "since = { column = \"changed\", query = { since = \"{since}\" }, overlap = \"1s\", default = true, full_every = \"30d\" }\nremoved = ",
     );
-    let mut bench = Bench::new(&plan);
+    let mut harness = Harness::new(&plan);
     let row = |number: usize, day: &str, hour: usize| json!({"id": id(number), "name": "a", "day": day, "changed": format!("2026-03-01T{hour:02}:00:00Z")});
     let list = Shared::of((0..40).map(|number| row(number, "2025-08-31", 1)).collect());
     let ours = list.clone();
-    bench.vendor.answers(move |ask| {
-        let since = ask.query.get("since").cloned().unwrap_or_default();
+    harness.vendor.respond_with(move |request| {
+        let since = request.query.get("since").cloned().unwrap_or_default();
         let rows: Vec<Value> = ours
             .rows()
             .into_iter()
@@ -247,20 +250,20 @@ fn r1_an_odd_cell_in_an_incremental_reading() {
             .collect();
         Reply::json(&json!({"rows": rows}))
     });
-    bench.sync().ended("ok", "first");
+    harness.sync().ended("ok", "first");
     list.edit(|rows| rows[7] = row(7, "2025-02-30", 5));
-    let ran = bench.sync().ended("ok_with_rejects", "an odd cell");
+    let ran = harness.sync().ended("ok_with_rejects", "an odd cell");
     assert_eq!(ran.people().reading, "incremental");
-    assert_eq!(bench.cell(&id(7), "day").as_deref(), Some("2025-08-31"));
+    assert_eq!(harness.cell(&id(7), "day").as_deref(), Some("2025-08-31"));
     list.edit(|rows| rows[7] = row(7, "2025-09-02", 6));
-    bench.sync().ended("ok", "good again");
-    assert_eq!(bench.cell(&id(7), "day").as_deref(), Some("2025-09-02"));
+    harness.sync().ended("ok", "good again");
+    assert_eq!(harness.cell(&id(7), "day").as_deref(), Some("2025-09-02"));
 }
 
-/// R3: a few cells that cannot be read hold nothing back, and the report names the column and how many.
+/// R3: a few unreadable cells hold nothing back, and the report names the column and their number.
 #[test]
-fn r3_some_cells_of_a_column_cannot_be_read() {
-    // How many rows of how many have an odd date, and whether that is still taken over a mirror that had them all.
+fn r3_some_unreadable_cells_of_a_column() {
+    // Rows with an odd date, rows, and whether the reading is applied to a mirror that had them all.
     let cases = [
         (4, 100, true),
         (1, 20, true),
@@ -279,31 +282,31 @@ fn r3_some_cells_of_a_column_cannot_be_read() {
         |case| format!("{case:?}"),
         |(bad, count, is_taken)| {
             let good = persons_with_day(*count);
-            let (mut bench, list) = Bench::of_list(style, &day_plan(style), good);
-            bench.sync().ended("ok", "first");
+            let (mut harness, list) = Harness::of_list(style, &day_plan(style), good);
+            harness.sync().ended("ok", "first");
             list.edit(|rows| {
                 for (number, row) in rows.iter_mut().take(*bad).enumerate() {
                     row["day"] = json!(odd[number % odd.len()]);
                     row["name"] = json!("renamed");
                 }
             });
-            let ran = bench.sync();
-            assert_eq!(bench.ids().len(), *count);
-            assert_eq!(bench.cell(&id(0), "day").as_deref(), Some("2025-08-31"));
+            let ran = harness.sync();
+            assert_eq!(harness.ids().len(), *count);
+            assert_eq!(harness.cell(&id(0), "day").as_deref(), Some("2025-08-31"));
             if *is_taken {
                 let ran = ran.ended("ok_with_rejects", bad).removed_none(bad);
                 assert_eq!(ran.rejects_of("day"), *bad as u64, "{ran:?}");
-                assert_eq!(bench.cell(&id(0), "name").as_deref(), Some("renamed"));
+                assert_eq!(harness.cell(&id(0), "name").as_deref(), Some("renamed"));
             } else {
-                ran.ended("held", bad).says(&["format of", "day"], bad);
-                assert_eq!(bench.cell(&id(0), "name").as_deref(), Some("Name 0"));
+                ran.ended("held", bad).reports(&["format of", "day"], bad);
+                assert_eq!(harness.cell(&id(0), "name").as_deref(), Some("Name 0"));
             }
         },
     );
 }
 
-fn day_plan(style: Pages) -> Plan {
-    Plan::people(
+fn day_plan(style: Pages) -> Config {
+    Config::people(
         &style.toml(),
         "name = \"name : text\"\nday = \"day : date\"\n",
     )
@@ -316,7 +319,7 @@ fn persons_with_day(count: usize) -> Vec<Value> {
     rows
 }
 
-/// R3: a first load has all its rows, with empty cells where nothing could be read; the real program says so and ends well.
+/// R3: a first load has all its rows, with empty cells for unreadable values; the real program reports them and exits with 0.
 #[test]
 fn r3_a_first_load_with_odd_cells() {
     let style = pages(Style::None, 0);
@@ -327,16 +330,19 @@ fn r3_a_first_load_with_odd_cells() {
     {
         rows[number * 20]["day"] = json!(odd);
     }
-    let (mut bench, _) = Bench::of_list(style, &day_plan(style), rows);
-    let ran = bench.binary(&["sync"]);
+    let (mut harness, _) = Harness::of_list(style, &day_plan(style), rows);
+    let ran = harness.binary(&["sync"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.out.contains("ok_with_rejects"), "{ran:?}");
     assert!(ran.out.contains("day"), "the column is named: {ran:?}");
-    assert_eq!(bench.ids().len(), 100);
+    assert_eq!(harness.ids().len(), 100);
     let empty = "SELECT count(*) FROM own_people WHERE day IS NULL";
-    assert_eq!(crate::queries::one::<u64>(&bench.place.mirror(), empty), 4);
+    assert_eq!(
+        crate::queries::one::<u64>(&harness.installation.mirror(), empty),
+        4
+    );
     let counted = "SELECT sum(rows) FROM rollbook_rejects WHERE path LIKE '%day%'";
-    let counted = crate::queries::one::<u64>(&bench.place.mirror(), counted);
+    let counted = crate::queries::one::<u64>(&harness.installation.mirror(), counted);
     assert!(
         (2..=4).contains(&counted),
         "blanks and zeros may count or not: {counted}"
@@ -353,7 +359,7 @@ enum Number {
     Rejected,
 }
 
-/// R6: digits are kept; what cannot be held is rejected, never rounded.
+/// R6: digits are kept; what cannot be stored is rejected, never rounded.
 #[test]
 fn r6_numbers_of_any_length() {
     use Number::{Kept, KeptOrRejected, Rejected};
@@ -429,7 +435,7 @@ fn r6_numbers_of_any_length() {
     ];
     let columns = ["text", "integer", "real", "json", "json texts"]
         .map(|kind| {
-            // Numbers become texts where each element is taken.
+            // Numbers become texts where the column takes each element.
             let (column, each) = (kind.replace(' ', "_"), kind.ends_with("texts"));
             let path = if each {
                 format!("{column}[]")
@@ -439,7 +445,7 @@ fn r6_numbers_of_any_length() {
             format!("{column} = \"{path} : {kind}\"\n")
         })
         .concat();
-    let mut bench = Bench::new(&Plan::people("page = { by = \"none\" }", &columns));
+    let mut harness = Harness::new(&Config::people("page = { by = \"none\" }", &columns));
     each(
         &cases,
         |(kind, number, _)| format!("{kind} {number}"),
@@ -449,9 +455,11 @@ fn r6_numbers_of_any_length() {
             let text = format!(
                 "{{\"rows\":[{{\"id\":\"{key}\",\"{column}\":{number}}},{{\"id\":\"b\"}}]}}"
             );
-            bench.vendor.answers(move |_| Reply::raw(200, text.clone()));
-            let ran = bench.sync();
-            let value = bench.cell(&key, &column);
+            harness
+                .vendor
+                .respond_with(move |_| Reply::raw(200, text.clone()));
+            let ran = harness.sync();
+            let value = harness.cell(&key, &column);
             let value = value.unwrap_or_else(|| panic!("no row: {ran:?}"));
             let is_rejected = value == "null" && ran.rejects_of(&column) == 1;
             match then {
@@ -463,33 +471,33 @@ fn r6_numbers_of_any_length() {
     );
 }
 
-/// R6: two keys that differ in their last digit are two rows, as a key, in a reference and in a cursor.
+/// R6: two keys that differ in their last digit are two rows: as a key, in a reference and in a cursor.
 #[test]
 fn r6_keys_and_cursors_of_twenty_digits() {
-    let mut bench = Bench::new(&Plan::people(
+    let mut harness = Harness::new(&Config::people(
         &pages(Style::Cursor, 1).toml(),
         "name = \"name : text\"\nboss = \"boss : text\"\n",
     ));
-    bench.vendor.answers(|ask| {
-        let body = match ask.query.get("after").map(String::as_str) {
+    harness.vendor.respond_with(|request| {
+        let body = match request.query.get("after").map(String::as_str) {
             None => r#"{"rows":[{"id":12345678901234567891,"name":"a","boss":12345678901234567892}],"next":12345678901234567891}"#,
             Some("12345678901234567891") => r#"{"rows":[{"id":12345678901234567892,"name":"b"}]}"#,
             Some(_) => r#"{"rows":[]}"#,
         };
         Reply::raw(200, body)
     });
-    bench.sync().ended("ok", "two rows");
+    harness.sync().ended("ok", "two rows");
     assert_eq!(
-        bench.ids(),
+        harness.ids(),
         ["12345678901234567891", "12345678901234567892"]
     );
     assert_eq!(
-        bench.cell("12345678901234567891", "boss").as_deref(),
+        harness.cell("12345678901234567891", "boss").as_deref(),
         Some("12345678901234567892")
     );
 }
 
-/// How a date far away may begin, or none.
+/// Prefixes of far away dates, or none.
 const FAR: &[&str] = &[
     "null",
     "9999-12-3",
@@ -501,7 +509,7 @@ const FAR: &[&str] = &[
     "2099-12-31",
 ];
 
-/// R7: "no end" in a vendor's words is a date far away, or no date; never a lost row and never a complaint.
+/// R7: a vendor's "no end" is a date far away, or no date; never a lost row and never a reject.
 #[test]
 fn r7_far_away_ends() {
     let cases = [
@@ -527,11 +535,11 @@ fn r7_far_away_ends() {
         "\"1900-01-01T00:00:00\"",
         "\"2099-12-31\"",
     ];
-    let plan = Plan::people(
+    let plan = Config::people(
         "page = { by = \"none\" }",
-        "name = \"name : text\"\nend_day = \"end : date\"\nend_moment = \"end : timestamp\"\n",
+        "name = \"name : text\"\nend_day = \"end : date\"\nend_time = \"end : timestamp\"\n",
     );
-    let mut bench = Bench::new(&plan);
+    let mut harness = Harness::new(&plan);
     let cases: Vec<(usize, &str)> = cases.into_iter().enumerate().collect();
     each(
         &cases,
@@ -539,10 +547,12 @@ fn r7_far_away_ends() {
         |(number, end)| {
             let key = id(*number);
             let text = format!("{{\"rows\":[{{\"id\":\"{key}\",\"name\":\"A\",\"end\":{end}}}]}}");
-            bench.vendor.answers(move |_| Reply::raw(200, text.clone()));
-            let ran = bench.sync().ended("ok", end);
-            for column in ["end_day", "end_moment"] {
-                let value = bench.cell(&key, column);
+            harness
+                .vendor
+                .respond_with(move |_| Reply::raw(200, text.clone()));
+            let ran = harness.sync().ended("ok", end);
+            for column in ["end_day", "end_time"] {
+                let value = harness.cell(&key, column);
                 let value = value.unwrap_or_else(|| panic!("no row: {ran:?}"));
                 let is_far = FAR.iter().any(|begins| value.starts_with(begins));
                 assert!(is_far, "{column}: {value}");
@@ -551,7 +561,7 @@ fn r7_far_away_ends() {
     );
 }
 
-/// R8: a whole column changes its shape for some rows; nobody leaves, and when it stays nobody leaves either.
+/// R8: a whole column changes its shape for some rows; no row is removed, also when it stays so.
 #[test]
 fn r8_a_text_becomes_a_list_or_an_object() {
     let shapes = [
@@ -565,25 +575,25 @@ fn r8_a_text_becomes_a_list_or_an_object() {
     let style = pages(Style::Offset, 20).with(Total::InBody);
     each(&shapes, ToString::to_string, |shape| {
         let rows: Vec<Value> = (0..60).map(full).collect();
-        let (mut bench, list) = Bench::of_list(style, &plan(style), rows);
-        bench.sync().ended("ok", "first");
+        let (mut harness, list) = Harness::of_list(style, &plan(style), rows);
+        harness.sync().ended("ok", "first");
         list.edit(|rows| rows[2]["name"] = shape.clone());
         for reading in 1..=3 {
-            let ran = bench
+            let ran = harness
                 .sync()
                 .ended("ok_with_rejects", reading)
                 .removed_none(reading);
             assert_eq!(ran.rejects_of("name"), 1, "{ran:?}");
         }
-        assert_eq!(bench.cell(&id(2), "name").as_deref(), Some("Name 2"));
-        assert_eq!(bench.ids().len(), 60);
+        assert_eq!(harness.cell(&id(2), "name").as_deref(), Some("Name 2"));
+        assert_eq!(harness.ids().len(), 60);
     });
 }
 
-/// R9: only a short row leaves values alone; in any other row what is not there has no value.
+/// R9: only a short row leaves values alone; in any other row a missing member has no value.
 #[test]
-fn r9_a_value_that_is_cleared_and_a_row_that_is_short() {
-    // The row as it comes the second time, and what stands in `email` and `phone` then.
+fn r9_a_cleared_value_and_a_short_row() {
+    // The second response's row, and the values of `email` and `phone` after it.
     let cases = [
         (
             "as before",
@@ -616,7 +626,7 @@ fn r9_a_value_that_is_cleared_and_a_row_that_is_short() {
     ];
     let style = pages(Style::None, 0);
     let columns = "name = \"name : text\"\nemail = \"email : text\"\nphone = \"phone : text\"\n";
-    let mut plan = Plan::people(&style.toml(), columns);
+    let mut plan = Config::people(&style.toml(), columns);
     plan.streams = plan.streams.replace(
         "removed = ",
         "short = { lacks = [\"email\", \"phone\"] }\nremoved = ",
@@ -628,8 +638,8 @@ fn r9_a_value_that_is_cleared_and_a_row_that_is_short() {
             let rows = (0..30)
                 .map(|number| json!({"id": id(number), "name": "N", "email": "a@x", "phone": "1"}))
                 .collect();
-            let (mut bench, list) = Bench::of_list(style, &plan, rows);
-            bench.sync().ended("ok", "first");
+            let (mut harness, list) = Harness::of_list(style, &plan, rows);
+            harness.sync().ended("ok", "first");
             list.edit(|rows| {
                 rows[3] = second.clone();
                 rows[3]["id"] = json!(id(3));
@@ -639,38 +649,38 @@ fn r9_a_value_that_is_cleared_and_a_row_that_is_short() {
             });
             let name = second["name"].as_str().unwrap_or("N");
             for reading in 1..=2 {
-                bench.sync().ended("ok", reading);
-                assert_eq!(bench.cell(&id(3), "email").as_deref(), Some(*email));
-                assert_eq!(bench.cell(&id(3), "phone").as_deref(), Some(*phone));
-                assert_eq!(bench.cell(&id(3), "name").as_deref(), Some(name));
+                harness.sync().ended("ok", reading);
+                assert_eq!(harness.cell(&id(3), "email").as_deref(), Some(*email));
+                assert_eq!(harness.cell(&id(3), "phone").as_deref(), Some(*phone));
+                assert_eq!(harness.cell(&id(3), "name").as_deref(), Some(name));
             }
         },
     );
 }
 
-/// R9: where no short form is described, what is left out is cleared.
+/// R9: without a short form, missing members are cleared.
 #[test]
-fn r9_without_a_short_form_what_is_left_out_is_cleared() {
+fn r9_without_a_short_form_missing_members_are_cleared() {
     let style = pages(Style::None, 0);
-    let (mut bench, list) = Bench::of_list(style, &plan(style), (0..40).map(full).collect());
-    bench.sync().ended("ok", "first");
+    let (mut harness, list) = Harness::of_list(style, &plan(style), (0..40).map(full).collect());
+    harness.sync().ended("ok", "first");
     list.edit(|rows| rows[3] = person(3));
-    bench.sync().ended("ok", "only a name");
+    harness.sync().ended("ok", "only a name");
     for column in [
         "day", "moment", "whole", "share", "flag", "mark", "place", "tutor",
     ] {
         assert_eq!(
-            bench.cell(&id(3), column).as_deref(),
+            harness.cell(&id(3), column).as_deref(),
             Some("null"),
             "{column}"
         );
     }
 }
 
-/// R10: the elements of a set come in any order; only another element is a change.
+/// R10: the elements of a set have no order; only another element is a change.
 #[test]
 fn r10_a_set_in_another_order_is_the_same() {
-    // Column type, the value at first, the same in other words, another value, what is stored of the first.
+    // Column type, the first value, the same in another order, another value, what is stored of the first.
     let cases = [
         (
             "groups : json set",
@@ -716,50 +726,50 @@ fn r10_a_set_in_another_order_is_the_same() {
         &cases,
         |(kind, first, ..)| format!("{kind} {first}"),
         |(kind, first, same, other, stored)| {
-            let plan = Plan::people(
+            let plan = Config::people(
                 &style.toml(),
                 &format!("name = \"name : text\"\ngroups = \"{kind}\"\n"),
             );
             let rows = (0..30)
                 .map(|number| json!({"id": id(number), "name": "N", "groups": first}))
                 .collect();
-            let (mut bench, list) = Bench::of_list(style, &plan, rows);
-            bench.sync().ended("ok", "first");
-            assert_eq!(bench.cell(&id(1), "groups").as_deref(), Some(*stored));
+            let (mut harness, list) = Harness::of_list(style, &plan, rows);
+            harness.sync().ended("ok", "first");
+            assert_eq!(harness.cell(&id(1), "groups").as_deref(), Some(*stored));
             for value in same {
                 list.edit(|rows| {
                     rows.iter_mut()
                         .for_each(|row| row["groups"] = value.clone())
                 });
-                let ran = bench.sync().ended("ok", value);
-                assert_eq!((ran.people().changed, bench.history()), (0, 0), "{value}");
+                let ran = harness.sync().ended("ok", value);
+                assert_eq!((ran.people().changed, harness.history()), (0, 0), "{value}");
             }
             list.edit(|rows| rows[1]["groups"] = other.clone());
-            assert_eq!(bench.sync().ended("ok", other).people().changed, 1);
+            assert_eq!(harness.sync().ended("ok", other).people().changed, 1);
         },
     );
 }
 
-/// R10: a list that is no set has an order, and `set` has no meaning for other types.
+/// R10: a list that is not a set has an order, and `set` is not used by other types.
 #[test]
 fn r10_only_a_set_has_no_order() {
     let style = pages(Style::None, 0);
-    let plan = Plan::people(&style.toml(), "groups = \"groups : json\"\n");
-    let (mut bench, list) =
-        Bench::of_list(style, &plan, vec![json!({"id": "a", "groups": ["b", "a"]})]);
-    bench.sync().ended("ok", "first");
-    assert_eq!(bench.cell("a", "groups").as_deref(), Some(r#"["b","a"]"#));
+    let plan = Config::people(&style.toml(), "groups = \"groups : json\"\n");
+    let (mut harness, list) =
+        Harness::of_list(style, &plan, vec![json!({"id": "a", "groups": ["b", "a"]})]);
+    harness.sync().ended("ok", "first");
+    assert_eq!(harness.cell("a", "groups").as_deref(), Some(r#"["b","a"]"#));
     list.edit(|rows| rows[0]["groups"] = json!(["a", "b"]));
     assert_eq!(
-        bench.sync().ended("ok", "another order").people().changed,
+        harness.sync().ended("ok", "another order").people().changed,
         1
     );
     for kind in ["text set", "date set", "integer set"] {
-        let bench = Bench::new(&Plan::people(
+        let harness = Harness::new(&Config::people(
             &style.toml(),
             &format!("value = \"value : {kind}\"\n"),
         ));
-        let problems = bench.check().err().unwrap_or_default();
+        let problems = harness.check().err().unwrap_or_default();
         assert!(problems.contains("set"), "{kind}: {problems}");
     }
 }

@@ -1,16 +1,16 @@
-//! L4, L5, L6, L8, L9, L14: what comes next, and what is an end.
+//! L4, L5, L6, L8, L9, L14: finding the next page, and recognizing the end.
 
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::bench::{Bench, Plan, each, id, persons};
-use super::server::{Ask, PAGED, Pages, Reply, Style, Total, pages};
+use super::harness::{Config, Harness, each, id, persons};
+use super::server::{PAGED, Pages, Reply, Style, Total, VendorRequest, pages};
 
 const NAMES: &str = "name = \"name : text\"\n";
 
-fn plan(style: Pages) -> Plan {
-    Plan::people(&style.toml(), NAMES)
+fn plan(style: Pages) -> Config {
+    Config::people(&style.toml(), NAMES)
 }
 
 /// Rows `start..` of 45, ten of them.
@@ -18,13 +18,24 @@ fn ten(start: usize) -> Vec<Value> {
     persons(45).into_iter().skip(start).take(10).collect()
 }
 
-/// A list of 45 in pages of ten: a page by its first row, and the header lines that lead to the next one.
-fn linked(lines: fn(&str) -> Vec<String>) -> impl FnMut(&Ask) -> Reply + Send {
-    move |ask| {
-        let start = ask.number("offset").unwrap_or(0);
+/// Serves a correct list of this many persons.
+fn serve(harness: &Harness, style: Pages, count: usize) {
+    harness
+        .vendor
+        .respond_with(move |request| style.page(request, &persons(count)));
+}
+
+/// A list of 45 in pages of ten; `lines` are the header lines that link to the next page.
+fn linked(lines: fn(&str) -> Vec<String>) -> impl FnMut(&VendorRequest) -> Reply + Send {
+    move |request| {
+        let start = request.number("offset").unwrap_or(0);
         let mut reply = Reply::json(&json!({"rows": ten(start)}));
         if start + 10 < 45 {
-            let next = format!("{}/v1/people?offset={}&limit=10", ask.origin, start + 10);
+            let next = format!(
+                "{}/v1/people?offset={}&limit=10",
+                request.origin,
+                start + 10
+            );
             for line in lines(&next) {
                 reply = reply.header("link", line);
             }
@@ -33,7 +44,7 @@ fn linked(lines: fn(&str) -> Vec<String>) -> impl FnMut(&Ask) -> Reply + Send {
     }
 }
 
-/// Lines of `Link` that lead to an address.
+/// Lines of `Link` for an address.
 type Lines = fn(&str) -> Vec<String>;
 
 /// L4: the next page is found in every spelling and on every line.
@@ -127,21 +138,21 @@ fn l4_next_links_in_every_spelling() {
             )]
         }),
     ];
-    let mut bench = Bench::new(&plan(pages(Style::Link, 10)));
+    let mut harness = Harness::new(&plan(pages(Style::Link, 10)));
     each(
         &cases,
         |(name, _)| (*name).to_owned(),
         |(name, lines)| {
-            bench.vendor.answers(linked(*lines));
-            bench.sync().ended("ok", name).removed_none(name);
-            assert_eq!(bench.ids().len(), 45, "{name}");
+            harness.vendor.respond_with(linked(*lines));
+            harness.sync().ended("ok", name).removed_none(name);
+            assert_eq!(harness.ids().len(), 45, "{name}");
         },
     );
 }
 
-/// L4: a next link that cannot be understood or followed is no end: nothing is removed, and the run is not well.
+/// L4: an invalid next link is not an end: nothing is removed, and the run is not ok.
 #[test]
-fn l4_next_links_that_lead_nowhere_are_no_end() {
+fn l4_invalid_next_links_are_not_an_end() {
     let cases: [(&str, Lines); 11] = [
         ("no address", |_| vec!["<>; rel=\"next\"".to_owned()]),
         ("only parameters", |_| vec!["; rel=\"next\"".to_owned()]),
@@ -183,15 +194,15 @@ fn l4_next_links_that_lead_nowhere_are_no_end() {
             )]
         }),
     ];
-    lead_nowhere(
+    assert_not_an_end(
         pages(Style::Link, 10),
-        &cases.map(|(name, lines)| (name, Box::new(linked_once(lines)) as Wrong)),
+        &cases.map(|(name, lines)| (name, Box::new(linked_once(lines)) as InvalidPage)),
     );
 }
 
-fn linked_once(lines: Lines) -> impl Fn(&Ask) -> Reply + Send + Sync {
-    move |ask| {
-        let next = format!("{}/v1/people?offset=10&limit=10", ask.origin);
+fn linked_once(lines: Lines) -> impl Fn(&VendorRequest) -> Reply + Send + Sync {
+    move |request| {
+        let next = format!("{}/v1/people?offset=10&limit=10", request.origin);
         let reply = Reply::json(&json!({"rows": ten(0)}));
         lines(&next)
             .into_iter()
@@ -199,70 +210,67 @@ fn linked_once(lines: Lines) -> impl Fn(&Ask) -> Reply + Send + Sync {
     }
 }
 
-/// A first page whose next one is wrong.
-type Wrong = Box<dyn Fn(&Ask) -> Reply + Send + Sync>;
+/// A first page with an invalid next link.
+type InvalidPage = Box<dyn Fn(&VendorRequest) -> Reply + Send + Sync>;
 
-/// Nothing of these is an end, over a mirror that has them all and as a first load; nothing outside is asked for.
-fn lead_nowhere(style: Pages, cases: &[(&str, Wrong)]) {
-    let good = |bench: &Bench| {
-        bench
-            .vendor
-            .answers(move |ask| style.page(ask, &persons(45)))
-    };
-    let mut bench = Bench::new(&plan(style));
-    good(&bench);
-    bench.sync().ended("ok", "all");
-    let mut fresh = Bench::new(&plan(style));
-    for bench in [&mut bench, &mut fresh] {
-        let before =
-            crate::queries::maybe(&bench.place.mirror(), "SELECT count(*) FROM own_people")
-                .unwrap_or(0);
+/// None of these is an end, neither on a full mirror nor at the first load; no other URL is requested.
+fn assert_not_an_end(style: Pages, cases: &[(&str, InvalidPage)]) {
+    let mut harness = Harness::new(&plan(style));
+    serve(&harness, style, 45);
+    harness.sync().ended("ok", "all");
+    let mut fresh = Harness::new(&plan(style));
+    for harness in [&mut harness, &mut fresh] {
+        let before = crate::queries::maybe(
+            &harness.installation.mirror(),
+            "SELECT count(*) FROM own_people",
+        )
+        .unwrap_or(0);
         each(
             cases,
             |(name, _)| (*name).to_owned(),
             |(name, wrong)| {
-                let asked = Arc::new(Mutex::new(Vec::new()));
-                let (seen, first) = (Arc::clone(&asked), body_of(wrong, bench));
-                bench.vendor.answers(move |ask| {
-                    seen.lock().expect("a log").push(ask.path.clone());
-                    match style.start(ask) {
+                let requests = Arc::new(Mutex::new(Vec::new()));
+                let (seen, first) = (Arc::clone(&requests), body_of(wrong, harness));
+                harness.vendor.respond_with(move |request| {
+                    seen.lock().expect("a log").push(request.path.clone());
+                    match style.start(request) {
                         0 => first.clone(),
                         start => Reply::json(&json!({"rows": ten(start)})),
                     }
                 });
                 for _ in 0..2 {
-                    bench
+                    harness
                         .sync()
                         .ended_in(&["incomplete", "failed"], name)
                         .removed_none(name);
-                    assert!(bench.ids().len() as u64 >= before, "{name}");
+                    assert!(harness.ids().len() as u64 >= before, "{name}");
                 }
-                let asked = asked.lock().expect("a log");
+                let requests = requests.lock().expect("a log");
                 assert!(
-                    asked.iter().all(|path| path == "/v1/people"),
-                    "{name}: {asked:?}"
+                    requests.iter().all(|path| path == "/v1/people"),
+                    "{name}: {requests:?}"
                 );
             },
         );
     }
 }
 
-fn body_of(wrong: &Wrong, bench: &Bench) -> Reply {
-    wrong(&Ask {
+fn body_of(wrong: &InvalidPage, harness: &Harness) -> Reply {
+    wrong(&VendorRequest {
         nth: 1,
         path: "/v1/people".to_owned(),
         query: Default::default(),
-        origin: bench.vendor.origin().to_owned(),
+        origin: harness.vendor.origin().to_owned(),
     })
 }
 
-/// The rest of the body around the rows, from the address of the next page; nothing behind the last one.
-type Around = fn(Option<&str>) -> Value;
+/// The rest of the body around the rows, from the address of the next page; nothing on the last page.
+type Envelope = fn(Option<&str>) -> Value;
 
-/// L9: a whole address in the body, wherever vendors put it.
+/// L9: a whole address in the body, at every location that vendors use.
 #[test]
 fn l9_the_next_address_in_the_body() {
-    let cases: [(&str, &str, Around); 14] = [
+    let cases: [(&str, &str, Envelope); 14] = [
         (
             "Django REST",
             "next",
@@ -335,34 +343,45 @@ fn l9_the_next_address_in_the_body() {
     each(
         &cases,
         |(name, ..)| (*name).to_owned(),
-        |(name, place, around)| {
+        |(name, path, around)| {
             let page = format!(
-                "page = {{ by = \"next_url\", next = \"{place}\", limit = \"limit\", size = 10 }}"
+                "page = {{ by = \"next_url\", next = \"{path}\", limit = \"limit\", size = 10 }}"
             );
-            let mut bench = Bench::new(&Plan::people(&page, NAMES));
+            let mut harness = Harness::new(&Config::people(&page, NAMES));
             let around = *around;
-            bench
-                .vendor
-                .answers(move |ask| address_in_body(ask, around, |next| next.to_owned()));
+            harness.vendor.respond_with(move |request| {
+                address_in_body(request, around, |next| next.to_owned())
+            });
             for reading in 1..=2 {
-                bench.sync().ended("ok", (name, reading)).removed_none(name);
-                assert_eq!(bench.ids().len(), 45, "{name}");
-                assert_eq!(bench.vendor.log().len(), 5, "one request a page");
+                harness
+                    .sync()
+                    .ended("ok", (name, reading))
+                    .removed_none(name);
+                assert_eq!(harness.ids().len(), 45, "{name}");
+                assert_eq!(harness.vendor.log().len(), 5, "one request a page");
             }
         },
     );
 }
 
-fn address_in_body(ask: &Ask, around: Around, form: impl Fn(&str) -> String) -> Reply {
-    let start = ask.number("offset").unwrap_or(0);
-    let next = format!("{}/v1/people?offset={}&limit=10", ask.origin, start + 10);
+fn address_in_body(
+    request: &VendorRequest,
+    around: Envelope,
+    form: impl Fn(&str) -> String,
+) -> Reply {
+    let start = request.number("offset").unwrap_or(0);
+    let next = format!(
+        "{}/v1/people?offset={}&limit=10",
+        request.origin,
+        start + 10
+    );
     let next = (start + 10 < 45).then(|| form(&next));
     let mut body = around(next.as_deref());
     body["rows"] = json!(ten(start));
     Reply::json(&body)
 }
 
-/// L9: whole, relative, with other parameters, with what has to be escaped.
+/// L9: whole, relative, with other parameters, with characters that must be escaped.
 #[test]
 fn l9_forms_of_the_next_address() {
     type Form = fn(&str) -> String;
@@ -387,24 +406,24 @@ fn l9_forms_of_the_next_address() {
         ("a fragment", |next| format!("{next}#rows")),
         ("blanks around", |next| format!(" {next} ")),
     ];
-    let mut bench = Bench::new(&plan(pages(Style::NextUrl, 10)));
+    let mut harness = Harness::new(&plan(pages(Style::NextUrl, 10)));
     each(
         &cases,
         |(name, _)| (*name).to_owned(),
         |(name, form)| {
             let form = *form;
-            bench
-                .vendor
-                .answers(move |ask| address_in_body(ask, |next| json!({"next": next}), form));
-            bench.sync().ended("ok", name).removed_none(name);
-            assert_eq!(bench.ids().len(), 45, "{name}");
+            harness.vendor.respond_with(move |request| {
+                address_in_body(request, |next| json!({"next": next}), form)
+            });
+            harness.sync().ended("ok", name).removed_none(name);
+            assert_eq!(harness.ids().len(), 45, "{name}");
         },
     );
 }
 
-/// L9: an address elsewhere, or something that is none, is followed by nobody and is no end.
+/// L9: an address elsewhere, or an invalid one, is not followed and is not an end.
 #[test]
-fn l9_next_addresses_that_lead_nowhere_are_no_end() {
+fn l9_invalid_next_addresses_are_not_an_end() {
     type Next = fn(&str) -> Value;
     let cases: [(&str, Next); 14] = [
         ("another origin", |_| {
@@ -441,21 +460,21 @@ fn l9_next_addresses_that_lead_nowhere_are_no_end() {
         ("no address", |_| json!("http://")),
     ];
     let wrong = |next: Next| {
-        move |ask: &Ask| {
-            let address = format!("{}/v1/people?offset=10&limit=10", ask.origin);
+        move |request: &VendorRequest| {
+            let address = format!("{}/v1/people?offset=10&limit=10", request.origin);
             Reply::json(&json!({"rows": ten(0), "next": next(&address)}))
         }
     };
-    lead_nowhere(
+    assert_not_an_end(
         pages(Style::NextUrl, 10),
-        &cases.map(|(name, next)| (name, Box::new(wrong(next)) as Wrong)),
+        &cases.map(|(name, next)| (name, Box::new(wrong(next)) as InvalidPage)),
     );
 }
 
-/// L8: an address, cursor or page that was there before ends the walk at once, and nothing is removed.
+/// L8: a repeated address, cursor or page ends the reading at once, and nothing is removed.
 #[test]
-fn l8_lists_that_go_in_circles() {
-    // From the page that was asked for, by its first row, to the one that is said to be next.
+fn l8_lists_with_a_cycle() {
+    // From the start of the requested page to the start of the page that is named as next.
     type Next = fn(usize) -> usize;
     let cases: [(&str, Next); 5] = [
         ("a page leads to itself", |_| 10),
@@ -474,12 +493,10 @@ fn l8_lists_that_go_in_circles() {
     ];
     for style in [Style::Link, Style::NextUrl, Style::Cursor] {
         let style = pages(style, 10);
-        let mut bench = Bench::new(&plan(style));
+        let mut harness = Harness::new(&plan(style));
         let ready = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            bench
-                .vendor
-                .answers(move |ask| style.page(ask, &persons(45)));
-            bench.sync().ended("ok", "all");
+            serve(&harness, style, 45);
+            harness.sync().ended("ok", "all");
         }));
         each(
             &cases,
@@ -487,29 +504,29 @@ fn l8_lists_that_go_in_circles() {
             |(name, next)| {
                 assert!(ready.is_ok(), "the list cannot be read at all");
                 let next = *next;
-                bench.vendor.answers(move |ask| {
-                    let start = style.start(ask);
-                    match ask.nth {
-                        // Who has not noticed by now never will.
+                harness.vendor.respond_with(move |request| {
+                    let start = style.start(request);
+                    match request.nth {
+                        // A program that has not noticed by now never will.
                         100.. => Reply::status(400),
-                        _ => style.answer(ask, &ten(start), Some(next(start)), 45),
+                        _ => style.answer(request, &ten(start), Some(next(start)), 45),
                     }
                 });
-                bench
+                harness
                     .sync()
                     .ended_in(&["failed", "incomplete"], name)
                     .removed_none(name);
-                let requests = bench.vendor.log().len();
+                let requests = harness.vendor.log().len();
                 assert!(requests <= 15, "{name}: {requests} requests");
-                assert_eq!(bench.ids().len(), 45, "{name}");
+                assert_eq!(harness.ids().len(), 45, "{name}");
             },
         );
     }
 }
 
-/// L8: a list that never ends, with pages that are new in their form only.
+/// L8: a list without an end, with pages that differ in form only.
 #[test]
-fn l8_servers_that_ignore_where_the_next_page_begins() {
+fn l8_servers_that_ignore_the_start_of_the_next_page() {
     let mut cases = Vec::new();
     for style in PAGED {
         for rows in [10, 7, 1] {
@@ -521,26 +538,26 @@ fn l8_servers_that_ignore_where_the_next_page_begins() {
         |case| format!("{case:?}"),
         |(style, rows)| {
             let (style, rows) = (*style, *rows);
-            let mut bench = Bench::new(&plan(style));
-            // Always the same rows, whatever is asked for; the next page is always another one.
-            bench.vendor.answers(move |ask| {
-                let next = style.start(ask) + rows;
-                style.answer(ask, &persons(rows), Some(next), rows)
+            let mut harness = Harness::new(&plan(style));
+            // Always the same rows for every request; the next page is always another one.
+            harness.vendor.respond_with(move |request| {
+                let next = style.start(request) + rows;
+                style.answer(request, &persons(rows), Some(next), rows)
             });
-            bench
+            harness
                 .sync()
                 .ended_in(&["failed", "incomplete"], rows)
                 .removed_none(rows);
-            let requests = bench.vendor.log().len();
+            let requests = harness.vendor.log().len();
             assert!(requests <= 15, "{requests} requests");
         },
     );
 }
 
-/// L5: null where rows are expected is a page without rows; a member that is not there is none.
+/// L5: null where rows are expected is a page without rows; a missing member is an error.
 #[test]
 fn l5_null_where_rows_are_expected() {
-    // Body behind the last row, and whether it is a page without rows.
+    // Body after the last row, and whether it is a page without rows.
     let cases = [
         ("rows", "{\"rows\": null}", true),
         ("rows", "{\"rows\": []}", true),
@@ -558,16 +575,16 @@ fn l5_null_where_rows_are_expected() {
     let style = pages(Style::Offset, 10);
     each(
         &cases,
-        |(place, body, _)| format!("{place}: {body}"),
-        |(place, body, is_empty)| {
+        |(path, body, _)| format!("{path}: {body}"),
+        |(path, body, is_empty)| {
             let mut plan = plan(style);
             plan.streams = plan
                 .streams
-                .replace("rows = \"rows\"", &format!("rows = \"{place}\""));
-            let mut bench = Bench::new(&plan);
-            let (nested, body) = (place.contains('.'), (*body).to_owned());
-            bench.vendor.answers(move |ask| {
-                let start = style.start(ask);
+                .replace("rows = \"rows\"", &format!("rows = \"{path}\""));
+            let mut harness = Harness::new(&plan);
+            let (nested, body) = (path.contains('.'), (*body).to_owned());
+            harness.vendor.respond_with(move |request| {
+                let start = style.start(request);
                 let rows: Vec<Value> = persons(20).into_iter().skip(start).take(10).collect();
                 match (rows.is_empty(), nested) {
                     (true, _) => Reply::raw(200, body.clone()),
@@ -576,11 +593,11 @@ fn l5_null_where_rows_are_expected() {
                 }
             });
             for reading in 1..=2 {
-                let ran = bench.sync();
+                let ran = harness.sync();
                 match is_empty {
                     true => {
                         ran.ended("ok", reading);
-                        assert_eq!(bench.ids().len(), 20);
+                        assert_eq!(harness.ids().len(), 20);
                     }
                     false => drop(ran.ended("failed", reading)),
                 }
@@ -589,7 +606,7 @@ fn l5_null_where_rows_are_expected() {
     );
 }
 
-/// L5: null in place of the whole list is an empty list: at first well, later implausible; among pages it is no end.
+/// L5: null in place of the whole list is an empty list: ok at first, implausible later; among pages it is not an end.
 #[test]
 fn l5_null_in_place_of_a_whole_list_or_among_pages() {
     for style in [
@@ -598,68 +615,68 @@ fn l5_null_in_place_of_a_whole_list_or_among_pages() {
         pages(Style::Cursor, 10),
         pages(Style::Link, 10),
     ] {
-        let mut bench = Bench::new(&plan(style));
-        bench
+        let mut harness = Harness::new(&plan(style));
+        harness
             .vendor
-            .answers(|_| Reply::raw(200, "{\"rows\": null}"));
-        bench.sync().ended("ok", style);
-        bench
+            .respond_with(|_| Reply::raw(200, "{\"rows\": null}"));
+        harness.sync().ended("ok", style);
+        serve(&harness, style, 45);
+        harness.sync().ended("ok", style);
+        harness
             .vendor
-            .answers(move |ask| style.page(ask, &persons(45)));
-        bench.sync().ended("ok", style);
-        bench
-            .vendor
-            .answers(|_| Reply::raw(200, "{\"rows\": null}"));
-        bench.sync().ended("held", style).removed_none(style);
-        assert_eq!(bench.ids().len(), 45);
+            .respond_with(|_| Reply::raw(200, "{\"rows\": null}"));
+        harness.sync().ended("held", style).removed_none(style);
+        assert_eq!(harness.ids().len(), 45);
     }
     let style = pages(Style::Offset, 10).with(Total::InBody);
-    let mut bench = Bench::new(&plan(style));
-    bench
+    let mut harness = Harness::new(&plan(style));
+    serve(&harness, style, 45);
+    harness.sync().ended("ok", style);
+    harness
         .vendor
-        .answers(move |ask| style.page(ask, &persons(45)));
-    bench.sync().ended("ok", style);
-    bench.vendor.answers(move |ask| match style.start(ask) {
-        20.. => Reply::raw(200, "{\"rows\": null, \"total\": 45}"),
-        _ => style.page(ask, &persons(45)),
-    });
+        .respond_with(move |request| match style.start(request) {
+            20.. => Reply::raw(200, "{\"rows\": null, \"total\": 45}"),
+            _ => style.page(request, &persons(45)),
+        });
     for _ in 0..2 {
-        bench
+        harness
             .sync()
             .ended_in(&["incomplete", "failed"], "null among pages")
             .removed_none("null among pages");
     }
-    assert_eq!(bench.ids().len(), 45);
+    assert_eq!(harness.ids().len(), 45);
 }
 
-/// A server that refuses what it does not know: the status of the refusal, or nothing.
-type Refuses = fn(&Ask) -> Option<u16>;
+/// A server that refuses unknown parameters: the status of the refusal, or nothing.
+type Refusal = fn(&VendorRequest) -> Option<u16>;
 
-/// L6: what a server does not know of a query is left out once, remembered and said.
+/// L6: a parameter that the server refuses is omitted, which is remembered and reported.
 #[test]
 fn l6_a_parameter_that_the_server_refuses() {
-    let cases: [(&str, Refuses, &[&str]); 4] = [
+    let cases: [(&str, Refusal, &[&str]); 4] = [
         (
             "sort",
-            |ask| ask.query.contains_key("sort").then_some(400),
+            |request| request.query.contains_key("sort").then_some(400),
             &["sort"],
         ),
         (
             "orderBy",
-            |ask| ask.query.contains_key("orderBy").then_some(400),
+            |request| request.query.contains_key("orderBy").then_some(400),
             &["orderBy"],
         ),
         (
             "both",
-            |ask| {
-                (ask.query.contains_key("sort") || ask.query.contains_key("orderBy")).then_some(400)
+            |request| {
+                (request.query.contains_key("sort") || request.query.contains_key("orderBy"))
+                    .then_some(400)
             },
             &["sort", "orderBy"],
         ),
         (
             "orderBy without sort",
-            |ask| {
-                (ask.query.contains_key("orderBy") || ask.query.contains_key("sort")).then_some(400)
+            |request| {
+                (request.query.contains_key("orderBy") || request.query.contains_key("sort"))
+                    .then_some(400)
             },
             &["sort"],
         ),
@@ -667,23 +684,25 @@ fn l6_a_parameter_that_the_server_refuses() {
     each(
         &cases,
         |(name, ..)| (*name).to_owned(),
-        |(name, refuses, said)| {
+        |(name, refuses, reported)| {
             let style = pages(Style::Offset, 10);
             let mut plan =
-                Plan::people(&style.toml_and("optional = [\"sort\", \"orderBy\"]"), NAMES);
+                Config::people(&style.toml_and("optional = [\"sort\", \"orderBy\"]"), NAMES);
             plan.streams = plan.streams.replace(
                 "rows = \"rows\"",
                 "query = { sort = \"id\", orderBy = \"asc\", kind = \"all\" }\nrows = \"rows\"",
             );
-            let mut bench = Bench::new(&plan);
+            let mut harness = Harness::new(&plan);
             let refuses = *refuses;
-            bench.vendor.answers(move |ask| match refuses(ask) {
-                Some(status) => Reply::status(status),
-                None => style.page(ask, &persons(45)),
-            });
-            bench.sync().ended("ok", name).says(said, name);
-            assert_eq!(bench.ids().len(), 45);
-            let log = bench.vendor.log();
+            harness
+                .vendor
+                .respond_with(move |request| match refuses(request) {
+                    Some(status) => Reply::status(status),
+                    None => style.page(request, &persons(45)),
+                });
+            harness.sync().ended("ok", name).reports(reported, name);
+            assert_eq!(harness.ids().len(), 45);
+            let log = harness.vendor.log();
             assert!(
                 log.iter().filter(|seen| seen.status == 400).count() <= 2,
                 "{name}: {log:?}"
@@ -693,8 +712,8 @@ fn l6_a_parameter_that_the_server_refuses() {
                 "what is not optional stays"
             );
             for reading in 1..=2 {
-                bench.sync().ended("ok", (name, reading));
-                let log = bench.vendor.log();
+                harness.sync().ended("ok", (name, reading));
+                let log = harness.vendor.log();
                 assert!(
                     log.iter().all(|seen| seen.status == 200),
                     "{name}: it is remembered: {log:?}"
@@ -704,29 +723,29 @@ fn l6_a_parameter_that_the_server_refuses() {
     );
 }
 
-/// L6: where nothing may be left out, or leaving it out does not help, the stream fails and says what was refused.
+/// L6: where no parameter is optional, or omitting it does not help, the stream fails and names the refusal.
 #[test]
-fn l6_a_parameter_that_may_not_be_left_out() {
+fn l6_a_parameter_that_must_not_be_omitted() {
     for optional in ["", "optional = [\"sort\"]"] {
         let style = pages(Style::Offset, 10);
-        let mut plan = Plan::people(&style.toml_and(optional), NAMES);
+        let mut plan = Config::people(&style.toml_and(optional), NAMES);
         plan.streams = plan.streams.replace(
             "rows = \"rows\"",
             "query = { sort = \"id\", kind = \"all\" }\nrows = \"rows\"",
         );
-        let mut bench = Bench::new(&plan);
-        bench
+        let mut harness = Harness::new(&plan);
+        harness
             .vendor
-            .answers(move |ask| match ask.query.contains_key("kind") {
+            .respond_with(move |request| match request.query.contains_key("kind") {
                 true => Reply::status(400),
-                false => style.page(ask, &persons(45)),
+                false => style.page(request, &persons(45)),
             });
-        bench.sync().ended("failed", optional);
-        assert!(bench.vendor.log().len() <= 6, "few requests");
+        harness.sync().ended("failed", optional);
+        assert!(harness.vendor.log().len() <= 6, "few requests");
     }
 }
 
-/// L6: a page that is too large is asked for smaller, which is remembered and said.
+/// L6: a page size that is refused is reduced, which is remembered and reported.
 #[test]
 fn l6_a_limit_that_the_server_refuses() {
     for (style, most) in [
@@ -737,23 +756,28 @@ fn l6_a_limit_that_the_server_refuses() {
         (Style::Link, 250),
     ] {
         let style = pages(style, 1000);
-        let mut bench = Bench::new(&plan(style));
-        bench.vendor.answers(move |ask| match ask.number("limit") {
-            Some(limit) if limit > most => Reply::status(400),
-            _ => style.page(ask, &persons(1200)),
-        });
-        let said = bench.sync().ended("ok", (style, most)).said;
-        assert!(said.contains("1000") || said.contains("limit"), "{said}");
-        assert_eq!(bench.ids().len(), 1200, "{style:?} {most}");
-        let refused = bench
+        let mut harness = Harness::new(&plan(style));
+        harness
+            .vendor
+            .respond_with(move |request| match request.number("limit") {
+                Some(limit) if limit > most => Reply::status(400),
+                _ => style.page(request, &persons(1200)),
+            });
+        let reported = harness.sync().ended("ok", (style, most)).reported;
+        assert!(
+            reported.contains("1000") || reported.contains("limit"),
+            "{reported}"
+        );
+        assert_eq!(harness.ids().len(), 1200, "{style:?} {most}");
+        let refused = harness
             .vendor
             .log()
             .iter()
             .filter(|seen| seen.status == 400)
             .count();
         assert!(refused <= 4, "{refused} refusals");
-        bench.sync().ended("ok", (style, most));
-        let log = bench.vendor.log();
+        harness.sync().ended("ok", (style, most));
+        let log = harness.vendor.log();
         assert!(
             log.iter().all(|seen| seen.status == 200),
             "{style:?} {most}: it is remembered"
@@ -761,67 +785,67 @@ fn l6_a_limit_that_the_server_refuses() {
     }
 }
 
-/// L6: 404 behind a full page is an end without proof; on the first page, or below a total, it is none.
+/// L6: 404 after a full page is an unproven end; on the first page, or below a total, it is an error.
 #[test]
-fn l6_not_found_behind_the_last_page() {
+fn l6_not_found_after_the_last_page() {
     for style in [Style::Offset, Style::Number] {
         let style = pages(style, 10);
-        let mut bench = Bench::new(&plan(style));
+        let mut harness = Harness::new(&plan(style));
         let answers = |count: usize| {
-            move |ask: &Ask| match style.start(ask) < count {
-                true => style.page(ask, &persons(count)),
+            move |request: &VendorRequest| match style.start(request) < count {
+                true => style.page(request, &persons(count)),
                 false => Reply::status(404),
             }
         };
-        bench.vendor.answers(answers(40));
+        harness.vendor.respond_with(answers(40));
         for reading in 1..=2 {
-            bench
+            harness
                 .sync()
                 .ended("ok", (style, reading))
                 .removed_none(reading);
-            assert_eq!(bench.ids().len(), 40);
+            assert_eq!(harness.ids().len(), 40);
         }
-        // Ten fewer, behind a full page again: two readings.
-        bench.write(&plan(style).job("[guard]\nremovals = \"50%\"\n"));
-        bench.vendor.answers(answers(30));
-        assert_eq!(bench.sync().ended("ok", style).people().unconfirmed, 10);
-        assert_eq!(bench.sync().ended("ok", style).people().removed, 10);
-        // On the first page it is no list at all.
-        bench.vendor.answers(|_| Reply::status(404));
-        bench.sync().ended("failed", style).removed_none(style);
-        assert_eq!(bench.ids().len(), 30);
-        // Below a total it is no end either.
+        // Ten fewer, after a full page again: two readings.
+        harness.write(&plan(style).job("[guard]\nremovals = \"50%\"\n"));
+        harness.vendor.respond_with(answers(30));
+        assert_eq!(harness.sync().ended("ok", style).people().unconfirmed, 10);
+        assert_eq!(harness.sync().ended("ok", style).people().removed, 10);
+        // On the first page it is not a list.
+        harness.vendor.respond_with(|_| Reply::status(404));
+        harness.sync().ended("failed", style).removed_none(style);
+        assert_eq!(harness.ids().len(), 30);
+        // Below a total it is not an end either.
         let style = style.with(Total::InBody);
-        let mut bench = Bench::new(&plan(style));
-        bench
+        let mut harness = Harness::new(&plan(style));
+        serve(&harness, style, 45);
+        harness.sync().ended("ok", style);
+        harness
             .vendor
-            .answers(move |ask| style.page(ask, &persons(45)));
-        bench.sync().ended("ok", style);
-        bench.vendor.answers(move |ask| match style.start(ask) {
-            20.. => Reply::status(404),
-            _ => style.page(ask, &persons(45)),
-        });
-        bench
+            .respond_with(move |request| match style.start(request) {
+                20.. => Reply::status(404),
+                _ => style.page(request, &persons(45)),
+            });
+        harness
             .sync()
             .ended_in(&["incomplete", "failed"], style)
             .removed_none(style);
-        assert_eq!(bench.ids().len(), 45);
+        assert_eq!(harness.ids().len(), 45);
     }
 }
 
-/// An answer that has no rows and may be meant as an end.
-type Blank = fn(Pages, &Ask) -> Reply;
+/// A response without rows that may be meant as an end.
+type Blank = fn(Pages, &VendorRequest) -> Reply;
 
-/// L14: one answer without rows where pages were promised is no end: the run reads again, and nobody is missing.
+/// L14: one response without rows where more pages are announced is not an end: the run reads again, and no row is missing.
 #[test]
-fn l14_an_answer_without_rows_where_more_was_promised() {
+fn l14_a_response_without_rows_where_more_are_announced() {
     let blanks: [(&str, Blank); 5] = [
         ("204", |_, _| Reply::status(204)),
         ("an empty body", |_, _| Reply::raw(200, "")),
         ("blanks", |_, _| Reply::raw(200, "  \n")),
         ("null", |_, _| Reply::raw(200, "null")),
-        ("no rows and no way on", |style, ask| {
-            style.answer(ask, &[], None, 42)
+        ("no rows and no next page", |style, request| {
+            style.answer(request, &[], None, 42)
         }),
     ];
     let mut cases = Vec::new();
@@ -835,46 +859,44 @@ fn l14_an_answer_without_rows_where_more_was_promised() {
         |style| format!("{style:?}"),
         |style| {
             let style = *style;
-            let mut bench = Bench::new(&plan(style));
-            bench
-                .vendor
-                .answers(move |ask| style.page(ask, &persons(42)));
-            bench.sync().ended("ok", "first");
+            let mut harness = Harness::new(&plan(style));
+            serve(&harness, style, 42);
+            harness.sync().ended("ok", "first");
             for (name, blank) in blanks {
                 for at in [10, 40] {
                     let mut is_done = false;
-                    bench.vendor.answers(move |ask| {
-                        if style.start(ask) == at && !is_done {
+                    harness.vendor.respond_with(move |request| {
+                        if style.start(request) == at && !is_done {
                             is_done = true;
-                            return blank(style, ask);
+                            return blank(style, request);
                         }
-                        style.page(ask, &persons(42))
+                        style.page(request, &persons(42))
                     });
-                    let ran = bench.sync().removed_none((name, at));
-                    // An empty list in its place may be an end, and is then implausible or unconfirmed.
-                    let may_be_held = name == "no rows and no way on";
+                    let ran = harness.sync().removed_none((name, at));
+                    // An empty list where rows are expected may be an end, and is then implausible or unconfirmed.
+                    let may_be_held = name == "no rows and no next page";
                     assert!(
                         may_be_held || ran.outcome == "ok",
                         "{name} at {at}: {ran:?}"
                     );
-                    assert_eq!(bench.ids().len(), 42, "{name} at {at}: {ran:?}");
-                    // Nothing is half believed either: the next miss is a first one again.
-                    bench.sync().ended("ok", (name, at));
-                    assert_eq!(bench.ids().len(), 42, "{name} at {at}");
+                    assert_eq!(harness.ids().len(), 42, "{name} at {at}: {ran:?}");
+                    // The missing rows are not remembered either: the next miss is a first one again.
+                    harness.sync().ended("ok", (name, at));
+                    assert_eq!(harness.ids().len(), 42, "{name} at {at}");
                 }
             }
         },
     );
 }
 
-/// L14: the same at every reading: it never becomes an end, and the run is never well.
+/// L14: the same at every reading: it never becomes an end, and the run is never ok.
 #[test]
-fn l14_always_an_answer_without_rows_where_more_was_promised() {
+fn l14_always_a_response_without_rows_where_more_are_announced() {
     let blanks: [(&str, Blank); 3] = [
         ("204", |_, _| Reply::status(204)),
         ("an empty body", |_, _| Reply::raw(200, "")),
-        ("no rows and the same way on", |style, ask| {
-            style.answer(ask, &[], Some(10), 45)
+        ("no rows and the same next page", |style, request| {
+            style.answer(request, &[], Some(10), 45)
         }),
     ];
     each(
@@ -882,60 +904,64 @@ fn l14_always_an_answer_without_rows_where_more_was_promised() {
         |style| format!("{style:?}"),
         |style| {
             let style = pages(*style, 10);
-            let mut bench = Bench::new(&plan(style));
-            bench
-                .vendor
-                .answers(move |ask| style.page(ask, &persons(21)));
-            bench.sync().ended("ok", "first");
+            let mut harness = Harness::new(&plan(style));
+            serve(&harness, style, 21);
+            harness.sync().ended("ok", "first");
             for (name, blank) in blanks {
-                bench.vendor.answers(move |ask| match style.start(ask) {
-                    10 => blank(style, ask),
-                    _ => style.page(ask, &persons(21)),
-                });
+                harness
+                    .vendor
+                    .respond_with(move |request| match style.start(request) {
+                        10 => blank(style, request),
+                        _ => style.page(request, &persons(21)),
+                    });
                 for _ in 0..3 {
-                    bench
+                    harness
                         .sync()
                         .ended_in(&["incomplete", "failed"], name)
                         .removed_none(name);
-                    assert_eq!(bench.ids().len(), 21, "{name}");
+                    assert_eq!(harness.ids().len(), 21, "{name}");
                 }
             }
         },
     );
 }
 
-/// L14: a page without rows that leads on is read on; three of them in a row are enough.
+/// L14: a page without rows that has a next page is read on; the third in a row ends the reading.
 #[test]
-fn l14_empty_pages_with_a_way_on() {
+fn l14_empty_pages_with_a_next_page() {
     each(
         &[Style::Cursor, Style::Link, Style::NextUrl],
         |style| format!("{style:?}"),
         |style| {
             let style = pages(*style, 10);
-            let mut bench = Bench::new(&plan(style));
+            let mut harness = Harness::new(&plan(style));
             // Row numbers from 100 on are empty pages between the first and the second.
             let with_empty = |empty: usize| {
-                move |ask: &Ask| {
-                    let start = style.start(ask);
+                move |request: &VendorRequest| {
+                    let start = style.start(request);
                     let behind = |number: usize| if number < empty { 100 + number } else { 10 };
                     match start {
-                        0 => style.answer(ask, &ten(0), Some(behind(0)), 45),
-                        100.. => style.answer(ask, &[], Some(behind(start - 99)), 45),
-                        _ => style.page(ask, &persons(45)),
+                        0 => style.answer(request, &ten(0), Some(behind(0)), 45),
+                        100.. => style.answer(request, &[], Some(behind(start - 99)), 45),
+                        _ => style.page(request, &persons(45)),
                     }
                 }
             };
             for empty in [1, 2] {
-                bench.vendor.answers(with_empty(empty));
-                bench.sync().ended("ok", empty).removed_none(empty);
-                assert_eq!(bench.ids(), (0..45).map(id).collect::<Vec<_>>(), "{empty}");
+                harness.vendor.respond_with(with_empty(empty));
+                harness.sync().ended("ok", empty).removed_none(empty);
+                assert_eq!(
+                    harness.ids(),
+                    (0..45).map(id).collect::<Vec<_>>(),
+                    "{empty}"
+                );
             }
-            bench.vendor.answers(with_empty(50));
-            bench
+            harness.vendor.respond_with(with_empty(50));
+            harness
                 .sync()
                 .ended_in(&["incomplete", "failed"], "fifty")
                 .removed_none("fifty");
-            assert!(bench.vendor.log().len() <= 20, "bounded");
+            assert!(harness.vendor.log().len() <= 20, "bounded");
         },
     );
 }

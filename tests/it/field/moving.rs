@@ -1,16 +1,18 @@
-//! L7, L11, L12, L13: lists that move while they are read.
+//! L7, L11, L12, L13: lists that change while they are read.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::bench::{Bench, Plan, each, id, person, persons};
-use super::server::{Ask, PAGED, Pages, Reply, Seen, Shared, Style, Total, pages};
+use super::harness::{Config, Harness, each, id, person, persons};
+use super::server::{
+    LoggedRequest, PAGED, Pages, Reply, Shared, Style, Total, VendorRequest, pages,
+};
 
 const NAMES: &str = "name = \"name : text\"\n";
 
-fn plan(style: Pages) -> Plan {
-    Plan::people(&style.toml(), NAMES)
+fn plan(style: Pages) -> Config {
+    Config::people(&style.toml(), NAMES)
 }
 
 /// Every style, and the ones that can state a total with one.
@@ -23,30 +25,34 @@ fn styles(size: usize, totals: &[Total]) -> Vec<Pages> {
     PAGED.into_iter().flat_map(one).collect()
 }
 
-/// A change of the list when a reading asks for a page for the first time: reading, first row of the page, list.
+/// A change of the list when a reading requests a page for the first time: reading, first row of the page, list.
 type Move = fn(usize, usize, &mut Vec<Value>);
 
-/// Gives a list out that changes before the answer to a page is made.
-fn moving(style: Pages, list: &Shared, change: Move) -> impl FnMut(&Ask) -> Reply + Send + use<> {
+/// Serves a list that changes before a page is answered.
+fn moving(
+    style: Pages,
+    list: &Shared,
+    change: Move,
+) -> impl FnMut(&VendorRequest) -> Reply + Send + use<> {
     let list = list.clone();
     let mut reading = 0;
-    move |ask| {
-        let start = style.start(ask);
+    move |request| {
+        let start = style.start(request);
         reading += usize::from(start == 0);
         list.edit(|rows| change(reading, start, rows));
-        style.page(ask, &list.rows())
+        style.page(request, &list.rows())
     }
 }
 
-/// L7: a list that moves in the first readings of a run and then stands still is complete.
+/// L7: a list that changes in the first readings of a run only is complete.
 #[test]
-fn l7_a_list_that_comes_to_rest() {
+fn l7_a_list_that_stops_changing() {
     let once: Move = |reading, start, rows| {
         if reading == 1 && start == 20 {
             rows.insert(0, person(900));
         }
     };
-    let twice: Move = |reading, start, rows| {
+    let two_readings: Move = |reading, start, rows| {
         if reading <= 2 && start == 20 {
             rows.insert(0, person(900 + 10 * reading + rows.len() % 7));
         }
@@ -58,7 +64,7 @@ fn l7_a_list_that_comes_to_rest() {
     };
     let kinds = [
         ("once", once),
-        ("in two readings", twice),
+        ("in two readings", two_readings),
         ("at each page", everywhere),
     ];
     each(
@@ -66,11 +72,11 @@ fn l7_a_list_that_comes_to_rest() {
         |style| format!("{style:?}"),
         |style| {
             let list = Shared::of(persons(45));
-            let mut bench = Bench::new(&plan(*style));
+            let mut harness = Harness::new(&plan(*style));
             for (name, change) in kinds {
-                bench.vendor.answers(moving(*style, &list, change));
-                bench.sync().ended("ok", name);
-                assert_eq!(bench.ids(), listed(&list), "{name}");
+                harness.vendor.respond_with(moving(*style, &list, change));
+                harness.sync().ended("ok", name);
+                assert_eq!(harness.ids(), listed(&list), "{name}");
             }
         },
     );
@@ -85,11 +91,11 @@ fn listed(list: &Shared) -> Vec<String> {
     keys
 }
 
-/// L7: a list that never stands still: three readings at most, what came is there, and the run says what may be missing.
+/// L7: a list that always changes: three readings at most, received rows are stored, and the run reports what may be missing.
 #[test]
-fn l7_a_list_that_never_stands_still() {
+fn l7_a_list_that_always_changes() {
     let insert: Move = |_, start, rows| {
-        // Not behind the end, which would move on for ever.
+        // Not after the end, which would move for ever.
         if (1..=40).contains(&start) {
             rows.insert(0, person(5000 + rows.len()));
         }
@@ -110,57 +116,57 @@ fn l7_a_list_that_never_stands_still() {
         |style| {
             let style = *style;
             let list = Shared::of(persons(45));
-            let mut bench = Bench::new(&plan(style));
+            let mut harness = Harness::new(&plan(style));
             for (name, change) in kinds {
-                bench.vendor.answers(moving(style, &list, change));
-                bench
+                harness.vendor.respond_with(moving(style, &list, change));
+                harness
                     .sync()
                     .ended("incomplete", name)
-                    .says(&["missing"], name);
-                let readings = bench
+                    .reports(&["missing"], name);
+                let readings = harness
                     .vendor
                     .log()
                     .iter()
                     .filter(|seen| is_first(seen))
                     .count();
                 assert_eq!(readings, 3, "{name}: one reading and two more");
-                // Over a mirror that has them all nothing is removed.
+                // On a mirror that has them all nothing is removed.
                 let ours = list.clone();
-                bench
+                harness
                     .vendor
-                    .answers(move |ask| style.page(ask, &ours.rows()));
-                bench.sync().ended("ok", "at rest");
-                let all = bench.ids().len();
-                bench.vendor.answers(moving(style, &list, change));
+                    .respond_with(move |request| style.page(request, &ours.rows()));
+                harness.sync().ended("ok", "at rest");
+                let all = harness.ids().len();
+                harness.vendor.respond_with(moving(style, &list, change));
                 for reading in 1..=3 {
-                    bench
+                    harness
                         .sync()
                         .ended("incomplete", (name, reading))
                         .removed_none(name);
                 }
-                assert!(bench.ids().len() >= all, "{name}");
-                bench.vendor.log();
+                assert!(harness.ids().len() >= all, "{name}");
+                harness.vendor.log();
             }
         },
     );
 }
 
 /// Whether a request is for the first page of a reading.
-fn is_first(seen: &Seen) -> bool {
+fn is_first(seen: &LoggedRequest) -> bool {
     let at = |name: &str| seen.query.get(name).map(String::as_str);
     matches!(at("offset"), None | Some("0"))
         && matches!(at("page"), None | Some("1"))
         && matches!(at("after"), None | Some("0"))
 }
 
-/// How one row leaves while a list is read, and perhaps another joins.
+/// A row is removed while a list is read, and possibly another is added.
 struct Leaving {
     name: &'static str,
-    /// The row that is asked for first when it happens.
+    /// The first row of the page request at which it happens.
     at: usize,
-    /// Who leaves: a row that was read already.
+    /// The removed row, which was read before.
     leaver: usize,
-    /// Whether another one joins behind, so that a total stays what it was.
+    /// Whether a row is appended, so that the total stays the same.
     joins: bool,
 }
 
@@ -203,31 +209,31 @@ const LEAVING: [Leaving; 6] = [
     },
 ];
 
-/// L11, L12: one row that was read leaves, so the row on the border is not received: it was always listed, so it stays.
+/// L11, L12: a row that was read is removed, so the row on the page border is not received: it is still listed, so it stays.
 #[test]
-fn l11_l12_the_row_on_the_border_is_never_removed() {
+fn l11_l12_the_row_on_the_page_border_is_never_removed() {
     each(
         &styles(10, &[Total::Unsaid, Total::InHeader, Total::InBody]),
         |style| format!("{style:?}"),
         |style| {
-            let (mut bench, list) = Bench::of_list(*style, &plan(*style), persons(45));
-            bench.sync().ended("ok", "first");
+            let (mut harness, list) = Harness::of_list(*style, &plan(*style), persons(45));
+            harness.sync().ended("ok", "first");
             for leaving in &LEAVING {
-                border(&mut bench, &list, *style, leaving);
+                border(&mut harness, &list, *style, leaving);
                 list.edit(|rows| *rows = persons(45));
-                (0..3).for_each(|_| drop(bench.sync()));
-                assert_eq!(bench.ids(), listed(&list), "all are back");
+                (0..3).for_each(|_| drop(harness.sync()));
+                assert_eq!(harness.ids(), listed(&list), "all are back");
             }
         },
     );
 }
 
-/// One row leaves while the list is read; four readings later the mirror is the list, and nobody else was ever away.
-fn border(bench: &mut Bench, list: &Shared, style: Pages, leaving: &Leaving) {
+/// One row is removed while the list is read; four readings later the mirror equals the list, and no other row was ever removed.
+fn border(harness: &mut Harness, list: &Shared, style: Pages, leaving: &Leaving) {
     let (name, at, leaver, joins) = (leaving.name, leaving.at, leaving.leaver, leaving.joins);
     let (ours, mut has_left) = (list.clone(), false);
-    bench.vendor.answers(move |ask| {
-        if style.start(ask) == at && !has_left {
+    harness.vendor.respond_with(move |request| {
+        if style.start(request) == at && !has_left {
             has_left = true;
             ours.edit(|rows| {
                 rows.remove(leaver);
@@ -236,14 +242,14 @@ fn border(bench: &mut Bench, list: &Shared, style: Pages, leaving: &Leaving) {
                 }
             });
         }
-        style.page(ask, &ours.rows())
+        style.page(request, &ours.rows())
     });
-    let first = bench.sync().removed_none(name).run;
+    let first = harness.sync().removed_none(name).run;
     for reading in 0..4 {
         if reading > 0 {
-            bench.sync().ended("ok", (name, reading));
+            harness.sync().ended("ok", (name, reading));
         }
-        let there = bench.ids();
+        let there = harness.ids();
         let lost: Vec<String> = listed(list)
             .into_iter()
             .filter(|key| *key != id(50) && !there.contains(key))
@@ -254,7 +260,7 @@ fn border(bench: &mut Bench, list: &Shared, style: Pages, leaving: &Leaving) {
         );
     }
     assert_eq!(
-        bench.ids(),
+        harness.ids(),
         listed(list),
         "{name}: in the end the mirror is what is listed"
     );
@@ -262,15 +268,15 @@ fn border(bench: &mut Bench, list: &Shared, style: Pages, leaving: &Leaving) {
         "SELECT count(*) FROM own_people_history WHERE _ended_run >= {first} AND id <> '{}'",
         id(leaver)
     );
-    let others: u64 = crate::queries::one(&bench.place.mirror(), &others);
-    assert_eq!(others, 0, "{name}: nobody else ever left");
+    let others: u64 = crate::queries::one(&harness.installation.mirror(), &others);
+    assert_eq!(others, 0, "{name}: no other row was ever removed");
 }
 
 const CHANGES: &str = "name = \"name : text\"\nchanged = \"changed : timestamp\"\n";
 
-/// A stream that is asked for its changes.
-fn changes(style: Pages) -> Plan {
-    let mut plan = Plan::people(&style.toml(), CHANGES);
+/// A stream that is read by its changes.
+fn changes(style: Pages) -> Config {
+    let mut plan = Config::people(&style.toml(), CHANGES);
     plan.streams = plan.streams.replace(
         "removed = ",
         "since = { column = \"changed\", query = { since = \"{since}\" }, overlap = \"1s\", default = true, full_every = \"90d\" }\nremoved = ",
@@ -278,14 +284,14 @@ fn changes(style: Pages) -> Plan {
     plan
 }
 
-/// A person who changed on this minute of the second of March.
+/// A person who changed in this minute of the second of March.
 fn changed(number: usize, minute: usize, name: &str) -> Value {
     json!({"id": id(number), "name": name, "changed": format!("2026-03-02T{:02}:{:02}:00.000Z", minute / 60, minute % 60)})
 }
 
-/// Those that changed since the time that is asked for, oldest first.
-fn since(ask: &Ask, rows: &[Value]) -> Vec<Value> {
-    let since = ask.query.get("since").cloned().unwrap_or_default();
+/// Those that changed since the requested time, oldest first.
+fn since(request: &VendorRequest, rows: &[Value]) -> Vec<Value> {
+    let since = request.query.get("since").cloned().unwrap_or_default();
     let stamp = |row: &Value| row["changed"].as_str().unwrap_or_default().to_owned();
     let mut rows: Vec<Value> = rows
         .iter()
@@ -296,14 +302,14 @@ fn since(ask: &Ask, rows: &[Value]) -> Vec<Value> {
     rows
 }
 
-/// L13: what shrinks while changes are read passes over a row; the checkpoint does not pass it, so it arrives later.
+/// L13: a list of changes that shrinks while it is read skips a row; the checkpoint does not pass it, so it is received later.
 #[test]
 fn l13_changes_that_shrink_while_they_are_read() {
     type Change = fn(&mut Vec<Value>);
-    // What happens to a row that was read already, before the second page of changes is answered.
+    // A change of a row that was read before, before the second page of changes is answered.
     let cases: [(&str, Change); 3] = [
         ("one is deleted", |rows| drop(rows.remove(2))),
-        ("one changes again and goes to the end", |rows| {
+        ("one changes again and moves to the end", |rows| {
             rows[2] = changed(2, 359, "again")
         }),
         ("three are deleted", |rows| drop(rows.drain(2..5))),
@@ -324,33 +330,33 @@ fn l13_changes_that_shrink_while_they_are_read() {
                     .map(|number| changed(number, 1 + number, "first"))
                     .collect(),
             );
-            let mut bench = Bench::new(&changes(style));
+            let mut harness = Harness::new(&changes(style));
             let ours = list.clone();
-            bench
+            harness
                 .vendor
-                .answers(move |ask| style.page(ask, &since(ask, &ours.rows())));
-            bench.sync().ended("ok", "first");
-            bench.pass(Duration::from_secs(3600));
-            // 25 of them change, each in a minute of its own.
+                .respond_with(move |request| style.page(request, &since(request, &ours.rows())));
+            harness.sync().ended("ok", "first");
+            harness.advance(Duration::from_secs(3600));
+            // 25 of them change, each in a different minute.
             list.edit(|rows| {
                 (0..25).for_each(|number| rows[number] = changed(number, 300 + number, "second"))
             });
             let (ours, mut has_moved) = (list.clone(), false);
-            bench.vendor.answers(move |ask| {
-                if style.start(ask) == 10 && !has_moved {
+            harness.vendor.respond_with(move |request| {
+                if style.start(request) == 10 && !has_moved {
                     has_moved = true;
                     ours.edit(change);
                 }
-                style.page(ask, &since(ask, &ours.rows()))
+                style.page(request, &since(request, &ours.rows()))
             });
-            assert_eq!(bench.sync().people().reading, "incremental");
-            bench.pass(Duration::from_secs(600));
-            bench.sync();
-            bench.pass(Duration::from_secs(600));
-            bench.sync().ended("ok", "at rest");
+            assert_eq!(harness.sync().people().reading, "incremental");
+            harness.advance(Duration::from_secs(600));
+            harness.sync();
+            harness.advance(Duration::from_secs(600));
+            harness.sync().ended("ok", "at rest");
             for row in list.rows() {
                 let key = row["id"].as_str().expect("an id");
-                let name_there = bench.cell(key, "name");
+                let name_there = harness.cell(key, "name");
                 assert_eq!(
                     name_there.as_deref(),
                     row["name"].as_str(),
@@ -363,7 +369,7 @@ fn l13_changes_that_shrink_while_they_are_read() {
 
 /// L13: without a `Date` header the checkpoint never passes our own start, with one never the server's time.
 #[test]
-fn l13_a_stamp_of_the_future_moves_no_checkpoint_there() {
+fn l13_a_future_change_time_does_not_move_the_checkpoint() {
     for date in [None, Some("Mon, 02 Mar 2026 06:00:00 GMT")] {
         for days in [1, 3, 400] {
             let style = pages(Style::Offset, 10);
@@ -372,23 +378,23 @@ fn l13_a_stamp_of_the_future_moves_no_checkpoint_there() {
                     .map(|number| changed(number, 1 + number, "first"))
                     .collect(),
             );
-            let ahead = super::bench::after(Duration::from_secs(86_400 * days)).to_string();
+            let ahead = super::harness::after(Duration::from_secs(86_400 * days)).to_string();
             list.edit(|rows| rows[3]["changed"] = json!(ahead));
-            let mut bench = Bench::new(&changes(style));
+            let mut harness = Harness::new(&changes(style));
             let ours = list.clone();
-            bench.vendor.answers(move |ask| {
-                let reply = style.page(ask, &since(ask, &ours.rows()));
+            harness.vendor.respond_with(move |request| {
+                let reply = style.page(request, &since(request, &ours.rows()));
                 match date {
                     Some(date) => reply.header("date", date),
                     None => reply,
                 }
             });
-            bench.sync().ended("ok", "first");
-            bench.pass(Duration::from_secs(3600));
+            harness.sync().ended("ok", "first");
+            harness.advance(Duration::from_secs(3600));
             list.edit(|rows| rows[5] = changed(5, 365, "second"));
-            bench.sync().ended("ok", "a normal change");
+            harness.sync().ended("ok", "a normal change");
             assert_eq!(
-                bench.cell(&id(5), "name").as_deref(),
+                harness.cell(&id(5), "name").as_deref(),
                 Some("second"),
                 "{days} days, {date:?}"
             );
@@ -396,36 +402,36 @@ fn l13_a_stamp_of_the_future_moves_no_checkpoint_there() {
     }
 }
 
-/// Design: an answer out of a cache brings an older version, which never replaces a newer one.
+/// Design: a cached response has an older version, which never replaces a newer one.
 #[test]
-fn l13_a_stale_answer_never_replaces_a_newer_version() {
+fn l13_a_stale_response_never_replaces_a_newer_version() {
     for style in [
         pages(Style::None, 0),
         pages(Style::Offset, 10),
         pages(Style::Cursor, 10),
     ] {
-        let mut plan = Plan::people(&style.toml(), CHANGES);
+        let mut plan = Config::people(&style.toml(), CHANGES);
         plan.streams = plan
             .streams
             .replace("removed = ", "newest = \"changed\"\nremoved = ");
         let fresh: Vec<Value> = (0..25).map(|number| changed(number, 100, "new")).collect();
         let stale: Vec<Value> = (0..25).map(|number| changed(number, 50, "old")).collect();
-        let (mut bench, list) = Bench::of_list(style, &plan, fresh.clone());
-        bench.sync().ended("ok", "first");
+        let (mut harness, list) = Harness::of_list(style, &plan, fresh.clone());
+        harness.sync().ended("ok", "first");
         list.edit(|rows| *rows = stale);
-        bench.sync().removed_none(style);
+        harness.sync().removed_none(style);
         assert_eq!(
-            bench.cell(&id(3), "name").as_deref(),
+            harness.cell(&id(3), "name").as_deref(),
             Some("new"),
             "{style:?}"
         );
-        assert_eq!(bench.history(), 0, "{style:?}");
+        assert_eq!(harness.history(), 0, "{style:?}");
         list.edit(|rows| *rows = fresh);
-        assert_eq!(bench.sync().ended("ok", style).people().changed, 0);
+        assert_eq!(harness.sync().ended("ok", style).people().changed, 0);
     }
 }
 
-/// Stops and changes anywhere in a reading leave nothing half: a page fails for good at each place in turn.
+/// Stops and changes anywhere in a reading leave nothing partial: a page fails permanently, at each position in turn.
 #[test]
 fn l7_a_reading_that_fails_in_its_middle_removes_nothing() {
     each(
@@ -433,20 +439,23 @@ fn l7_a_reading_that_fails_in_its_middle_removes_nothing() {
         |style| format!("{style:?}"),
         |style| {
             let style = *style;
-            let (mut bench, list) = Bench::of_list(style, &plan(style), persons(45));
-            bench.sync().ended("ok", "first");
+            let (mut harness, list) = Harness::of_list(style, &plan(style), persons(45));
+            harness.sync().ended("ok", "first");
             list.edit(|rows| drop(rows.remove(3)));
             for at in [0, 10, 40] {
                 for status in [400, 500] {
                     let ours = list.clone();
-                    bench
+                    harness
                         .vendor
-                        .answers(move |ask| match style.start(ask) == at {
+                        .respond_with(move |request| match style.start(request) == at {
                             true => Reply::status(status),
-                            false => style.page(ask, &ours.rows()),
+                            false => style.page(request, &ours.rows()),
                         });
-                    bench.sync().ended("failed", (at, status)).removed_none(at);
-                    assert_eq!(bench.ids().len(), 45);
+                    harness
+                        .sync()
+                        .ended("failed", (at, status))
+                        .removed_none(at);
+                    assert_eq!(harness.ids().len(), 45);
                 }
             }
         },

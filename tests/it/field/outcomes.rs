@@ -1,39 +1,39 @@
-//! L15, T10 and what a run calls itself: approvals, `why`, exit codes, what is not served.
+//! L15, T10 and the outcomes of runs: approvals, `why`, exit codes, `not_served`.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::bench::{Bench, Plan, each, id, people, person, persons};
-use super::server::{Ask, Pages, Reply, Shared, Style, pages};
+use super::harness::{Config, Harness, each, id, people, person, persons};
+use super::server::{Pages, Reply, Shared, Style, VendorRequest, pages};
 
 const CHANGES: &str = "name = \"name : text\"\nchanged = \"changed : timestamp\"\n";
 
-/// A stream that is asked for its changes.
-fn changes(style: Pages, default: bool, job: &str) -> Plan {
+/// A stream that is read by its changes.
+fn changes(style: Pages, default: bool, job: &str) -> Config {
     let since = format!(
         "since = {{ column = \"changed\", query = {{ since = \"{{since}}\" }}, overlap = \"1s\", default = {default}, full_every = \"30d\" }}"
     );
-    Plan::of(&people(&style.toml(), &since, CHANGES)).job(job)
+    Config::of(&people(&style.toml(), &since, CHANGES)).job(job)
 }
 
 fn stamped(number: usize) -> Value {
     json!({"id": id(number), "name": "N", "changed": "2026-03-01T01:00:00Z"})
 }
 
-fn changed_since(style: Pages, ask: &Ask, list: &Shared) -> Reply {
-    let since = ask.query.get("since").cloned().unwrap_or_default();
+fn changed_since(style: Pages, request: &VendorRequest, list: &Shared) -> Reply {
+    let since = request.query.get("since").cloned().unwrap_or_default();
     let rows: Vec<Value> = list
         .rows()
         .into_iter()
         .filter(|row| row["changed"].as_str().unwrap_or_default() >= since.as_str())
         .collect();
-    style.page(ask, &rows)
+    style.page(request, &rows)
 }
 
-/// L15: an approval of a full reading of a stream that is read by its changes reads it in full.
+/// L15: an approval of a held full reading, of a stream that is read by its changes, reads it in full.
 #[test]
-fn l15_an_approved_run_reads_in_full_what_was_held() {
+fn l15_an_approved_run_reads_held_streams_in_full() {
     let one = pages(Style::None, 0);
     let cases = [
         ("by the connector", changes(one, true, ""), one),
@@ -58,72 +58,77 @@ fn l15_an_approved_run_reads_in_full_what_was_held() {
         |(name, ..)| (*name).to_owned(),
         |(name, plan, style)| {
             let style = *style;
-            let mut bench = Bench::new(plan);
+            let mut harness = Harness::new(plan);
             let list = Shared::of((0..40).map(stamped).collect());
             let ours = list.clone();
-            bench
+            harness
                 .vendor
-                .answers(move |ask| changed_since(style, ask, &ours));
-            bench.sync().ended("ok", "first");
+                .respond_with(move |request| changed_since(style, request, &ours));
+            harness.sync().ended("ok", "first");
             list.edit(|rows| rows.truncate(20));
-            bench.pass(Duration::from_secs(60));
-            let held = bench.full().ended("held", name).says(&["20", "40"], name);
-            bench.pass(Duration::from_secs(60));
-            let ran = bench.approve(&held).ended("ok", name);
+            harness.advance(Duration::from_secs(60));
+            let held = harness
+                .full()
+                .ended("held", name)
+                .reports(&["20", "40"], name);
+            harness.advance(Duration::from_secs(60));
+            let ran = harness.approve(&held).ended("ok", name);
             assert_eq!(
                 (ran.people().reading.as_str(), ran.people().removed),
                 ("full", 20),
                 "{ran:?}"
             );
-            assert_eq!(bench.ids().len(), 20);
+            assert_eq!(harness.ids().len(), 20);
             for _ in 0..2 {
-                bench.pass(Duration::from_secs(60));
-                bench.full().ended("ok", "the next full one is not held");
+                harness.advance(Duration::from_secs(60));
+                harness.full().ended("ok", "the next full one is not held");
             }
-            bench.pass(Duration::from_secs(60));
+            harness.advance(Duration::from_secs(60));
             assert_eq!(
-                bench.sync().ended("ok", name).people().reading,
+                harness.sync().ended("ok", name).people().reading,
                 "incremental"
             );
         },
     );
 }
 
-/// L15: only what was held is read in full; and a difference that is another one is held anew.
+/// L15: only held streams are read in full; another difference is held again.
 #[test]
-fn l15_an_approval_is_for_what_was_held() {
+fn l15_an_approval_is_for_the_held_difference() {
     let since = "since = { column = \"changed\", query = { since = \"{since}\" }, overlap = \"1s\", default = true, full_every = \"30d\" }";
     let stream =
         |name: &str| people("page = { by = \"none\" }", since, CHANGES).replace("people", name);
-    let mut bench = Bench::new(&Plan::of(&[stream("people"), stream("pupils")].concat()));
+    let mut harness = Harness::new(&Config::of(&[stream("people"), stream("pupils")].concat()));
     let (style, list, other) = (
         pages(Style::None, 0),
         Shared::of((0..40).map(stamped).collect()),
         Shared::of((0..40).map(stamped).collect()),
     );
     let (ours, others) = (list.clone(), other.clone());
-    bench.vendor.answers(move |ask| match ask.list() {
-        "people" => changed_since(style, ask, &ours),
-        _ => changed_since(style, ask, &others),
-    });
-    bench.sync().ended("ok", "first");
+    harness
+        .vendor
+        .respond_with(move |request| match request.list() {
+            "people" => changed_since(style, request, &ours),
+            _ => changed_since(style, request, &others),
+        });
+    harness.sync().ended("ok", "first");
     list.edit(|rows| rows.truncate(20));
-    bench.pass(Duration::from_secs(60));
-    let held = bench.full().ended("held", "half of them");
+    harness.advance(Duration::from_secs(60));
+    let held = harness.full().ended("held", "half of them");
     list.edit(|rows| rows.truncate(19));
-    bench.pass(Duration::from_secs(60));
-    let again = bench.approve(&held).ended("held", "one more");
+    harness.advance(Duration::from_secs(60));
+    let again = harness.approve(&held).ended("held", "one more");
     assert_eq!(again.part("pupils").reading, "incremental", "{again:?}");
-    assert_eq!(bench.ids().len(), 40);
-    bench.pass(Duration::from_secs(60));
-    bench.approve(&again).ended("ok", "what was approved");
-    assert_eq!(bench.ids().len(), 19);
+    assert_eq!(harness.ids().len(), 40);
+    harness.advance(Duration::from_secs(60));
+    harness.approve(&again).ended("ok", "what was approved");
+    assert_eq!(harness.ids().len(), 19);
 }
 
-/// T10: `why` of a row whose answer was rejected, or of which a cell was, tells column and reason.
+/// T10: `why` of a rejected row, or of a row with a rejected cell, names column and reason.
 #[test]
-fn t10_why_of_a_row_that_was_rejected() {
-    // Columns, what comes the second time, who is asked about, what is told.
+fn t10_why_of_a_rejected_row() {
+    // Columns, the second response, the row of `why`, its output.
     let cases = [
         (
             "name = \"name : text required\"\n",
@@ -154,20 +159,20 @@ fn t10_why_of_a_row_that_was_rejected() {
     each(
         &cases,
         |(columns, odd, number, _)| format!("{columns:?} {odd} {number}"),
-        |(columns, odd, number, told)| {
-            let (mut bench, list) =
-                Bench::of_list(style, &Plan::people(&style.toml(), columns), persons(40));
-            bench.sync().ended("ok", "first");
+        |(columns, odd, number, messages)| {
+            let (mut harness, list) =
+                Harness::of_list(style, &Config::people(&style.toml(), columns), persons(40));
+            harness.sync().ended("ok", "first");
             let mut row = odd.clone();
             row["id"] = json!(id(*number));
             list.edit(|rows| match *number < rows.len() {
                 true => rows[*number] = row,
                 false => rows.push(row),
             });
-            let ran = bench.sync().ended("ok_with_rejects", told);
+            let ran = harness.sync().ended("ok_with_rejects", messages);
             let (_, reason, _) = ran.rejects.first().expect("a reject").clone();
-            let why = bench.binary(&["why", "own.people", &id(*number)]);
-            assert!(why.out.contains(told), "{told}: {why:?}");
+            let why = harness.binary(&["why", "own.people", &id(*number)]);
+            assert!(why.out.contains(messages), "{messages}: {why:?}");
             let first_words: String = reason.split(',').next().unwrap_or_default().to_owned();
             assert!(why.out.contains(&first_words), "{reason}: {why:?}");
             assert!(
@@ -179,12 +184,12 @@ fn t10_why_of_a_row_that_was_rejected() {
     );
 }
 
-/// What a run calls itself, and what it ends with.
+/// Outcomes and exit codes.
 #[test]
 fn outcomes_and_exit_codes() {
-    type Second = fn(&Ask) -> Reply;
+    type Second = fn(&VendorRequest) -> Reply;
     let good: Second = |_| Reply::json(&json!({"rows": persons(40)}));
-    // Whether the stream is optional, whether it had rows, what is answered then, outcome of stream and job, exit code.
+    // Whether the stream is optional, whether it had rows, the response, outcome of stream and job, exit code.
     let cases: [(&str, bool, bool, Second, &str, &str, i32); 13] = [
         ("well", false, true, good, "ok", "ok", 0),
         ("optional and served", true, true, good, "ok", "ok", 0),
@@ -296,8 +301,8 @@ fn outcomes_and_exit_codes() {
         &cases,
         |(name, ..)| (*name).to_owned(),
         |(name, optional, had_rows, second, stream, job, code)| {
-            // A sibling that is always well, so that a job of nothing but refusals is another matter.
-            let mut plan = Plan::of(&format!(
+            // A sibling that is always ok, because a job with refusals only is another case.
+            let mut plan = Config::of(&format!(
                 "{}{}",
                 people(
                     "page = { by = \"none\" }",
@@ -307,22 +312,22 @@ fn outcomes_and_exit_codes() {
                 people("page = { by = \"none\" }", "", "name = \"name : text\"\n")
                     .replace("people", "schools")
             ));
-            plan.jobs[0].1 = super::bench::reads(&["schools", "people"]);
-            let mut bench = Bench::new(&plan);
-            let always = |ask: &Ask| {
-                (ask.list() == "schools").then(|| Reply::json(&json!({"rows": persons(5)})))
+            plan.jobs[0].1 = super::harness::reads(&["schools", "people"]);
+            let mut harness = Harness::new(&plan);
+            let always = |request: &VendorRequest| {
+                (request.list() == "schools").then(|| Reply::json(&json!({"rows": persons(5)})))
             };
-            bench
+            harness
                 .vendor
-                .answers(move |ask| always(ask).unwrap_or_else(|| good(ask)));
+                .respond_with(move |request| always(request).unwrap_or_else(|| good(request)));
             if *had_rows {
-                bench.sync().ended("ok", "first");
+                harness.sync().ended("ok", "first");
             }
             let second = *second;
-            bench
+            harness
                 .vendor
-                .answers(move |ask| always(ask).unwrap_or_else(|| second(ask)));
-            let ran = bench.sync();
+                .respond_with(move |request| always(request).unwrap_or_else(|| second(request)));
+            let ran = harness.sync();
             assert_eq!(ran.people().outcome, *stream, "{name}: {ran:?}");
             let jobs = if *job == "not_served" {
                 &["ok", "not_served"][..]
@@ -331,12 +336,12 @@ fn outcomes_and_exit_codes() {
             };
             let ran = ran.ended_in(jobs, name).removed_none(name);
             assert_eq!(ran.part("schools").outcome, "ok");
-            assert_eq!(bench.binary(&["sync"]).code, Some(*code), "{name}");
+            assert_eq!(harness.binary(&["sync"]).code, Some(*code), "{name}");
         },
     );
 }
 
-/// A job in which nothing could be read is failed, also when all its streams may be refused.
+/// A job in which no stream could be read is failed, also when all its streams are optional.
 #[test]
 fn a_job_in_which_nothing_could_be_read_is_failed() {
     for status in [403, 404] {
@@ -349,36 +354,36 @@ fn a_job_in_which_nothing_could_be_read_is_failed() {
             .replace("people", name)
         };
         let streams = ["people", "schools", "courses"];
-        let mut bench = Bench::new(&Plan::of(&streams.map(stream).concat()));
-        bench.vendor.answers(move |_| Reply::status(status));
-        bench.sync().ended("failed", status);
-        assert_eq!(bench.binary(&["sync"]).code, Some(1), "{status}");
+        let mut harness = Harness::new(&Config::of(&streams.map(stream).concat()));
+        harness.vendor.respond_with(move |_| Reply::status(status));
+        harness.sync().ended("failed", status);
+        assert_eq!(harness.binary(&["sync"]).code, Some(1), "{status}");
     }
 }
 
-/// What a run says is in `sync`, `runs` and `status` alike.
+/// The message of a run is in `sync`, `runs` and `status` alike.
 #[test]
-fn commands_tell_of_an_incomplete_run() {
+fn commands_report_an_incomplete_run() {
     let style = pages(Style::Offset, 10).with(super::server::Total::InBody);
-    let mut bench = Bench::new(&Plan::people(&style.toml(), "name = \"name : text\"\n"));
-    bench
+    let mut harness = Harness::new(&Config::people(&style.toml(), "name = \"name : text\"\n"));
+    harness
         .vendor
-        .answers(move |ask| style.page_of(ask, &persons(50), 53));
-    bench.sync().ended("incomplete", "cut");
+        .respond_with(move |request| style.page_of(request, &persons(50), 53));
+    harness.sync().ended("incomplete", "cut");
     for command in [&["status"][..], &["runs"], &["sync"]] {
-        let ran = bench.binary(command);
+        let ran = harness.binary(command);
         assert!(ran.out.contains("incomplete"), "{command:?}: {ran:?}");
     }
     let held = Shared::of(persons(50));
     held.edit(|rows| rows.push(person(50)));
-    bench
+    harness
         .vendor
-        .answers(move |ask| style.page(ask, &held.rows()));
-    bench.sync().ended("ok", "whole again");
-    assert!(!bench.binary(&["status"]).out.contains("incomplete"));
+        .respond_with(move |request| style.page(request, &held.rows()));
+    harness.sync().ended("ok", "whole again");
+    assert!(!harness.binary(&["status"]).out.contains("incomplete"));
 }
 
-/// A stream whose removals come from another stream is not `ok` while that one fails: as a refusal, cut, or garbage.
+/// A stream with removals from another stream is not `ok` while that one fails: refused, cut, or invalid.
 #[test]
 fn without_its_deletion_feed_a_stream_is_not_ok() {
     let since = "since = { column = \"changed\", query = { since = \"{since}\" }, overlap = \"1s\", default = true, full_every = \"30d\" }\n\
@@ -392,7 +397,7 @@ fn without_its_deletion_feed_a_stream_is_not_ok() {
     .replace("people", "audit")
     .replace("removed = { absence = true }", "");
     let fed = people(none, since, CHANGES).replacen("removed = { absence = true }", "", 1);
-    let plan = Plan::of(&[audit, fed].concat());
+    let plan = Config::of(&[audit, fed].concat());
     let deleted = json!({"rows": [{"id": "A1", "person": id(7), "action": "D"}]});
     type Answer = fn() -> Reply;
     let bad: [(&str, Answer); 3] = [
@@ -404,34 +409,40 @@ fn without_its_deletion_feed_a_stream_is_not_ok() {
         &bad,
         |(name, _)| (*name).to_owned(),
         |(name, answer)| {
-            let mut bench = Bench::new(&plan);
+            let mut harness = Harness::new(&plan);
             let list = Shared::of((0..40).map(stamped).collect());
             let ours = list.clone();
-            bench.vendor.answers(move |ask| match ask.list() {
-                "audit" => Reply::json(&json!({"rows": []})),
-                _ => changed_since(pages(Style::None, 0), ask, &ours),
-            });
-            bench.sync().ended("ok", "first");
+            harness
+                .vendor
+                .respond_with(move |request| match request.list() {
+                    "audit" => Reply::json(&json!({"rows": []})),
+                    _ => changed_since(pages(Style::None, 0), request, &ours),
+                });
+            harness.sync().ended("ok", "first");
             list.edit(|rows| drop(rows.remove(7)));
             let (ours, answer) = (list.clone(), *answer);
-            bench.vendor.answers(move |ask| match ask.list() {
-                "audit" => answer(),
-                _ => changed_since(pages(Style::None, 0), ask, &ours),
-            });
-            bench.pass(Duration::from_secs(60));
-            let ran = bench.sync();
+            harness
+                .vendor
+                .respond_with(move |request| match request.list() {
+                    "audit" => answer(),
+                    _ => changed_since(pages(Style::None, 0), request, &ours),
+                });
+            harness.advance(Duration::from_secs(60));
+            let ran = harness.sync();
             assert_eq!(ran.people().reading, "incremental", "{ran:?}");
             assert_eq!(ran.people().outcome, "incomplete", "{name}: {ran:?}");
-            assert!(ran.people().said.contains("audit"), "{ran:?}");
-            assert_eq!(bench.ids().len(), 40);
+            assert!(ran.people().reported.contains("audit"), "{ran:?}");
+            assert_eq!(harness.ids().len(), 40);
             let (ours, deleted) = (list.clone(), deleted.clone());
-            bench.vendor.answers(move |ask| match ask.list() {
-                "audit" => Reply::json(&deleted),
-                _ => changed_since(pages(Style::None, 0), ask, &ours),
-            });
-            bench.pass(Duration::from_secs(60));
-            bench.sync().ended("ok", name);
-            assert_eq!(bench.ids().len(), 39);
+            harness
+                .vendor
+                .respond_with(move |request| match request.list() {
+                    "audit" => Reply::json(&deleted),
+                    _ => changed_since(pages(Style::None, 0), request, &ours),
+                });
+            harness.advance(Duration::from_secs(60));
+            harness.sync().ended("ok", name);
+            assert_eq!(harness.ids().len(), 39);
         },
     );
 }

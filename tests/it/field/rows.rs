@@ -1,17 +1,17 @@
-//! R2, R4, T2: whole rows that cannot be taken, rows that hang on others, and columns that run dry.
+//! R2, R4, T2: whole rows that cannot be read, rows that depend on others, and columns that become empty.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::bench::{Bench, Plan, each, id, people, person, persons};
-use super::server::{Ask, PAGED, Pages, Reply, Shared, Style, Total, pages};
+use super::harness::{Config, Harness, each, id, people, person, persons};
+use super::server::{PAGED, Pages, Reply, Shared, Style, Total, VendorRequest, pages};
 
 const NAMES: &str = "name = \"name : text\"\nday = \"day : date\"\n";
 
 /// Groups and, for each of them, its members.
-fn families() -> Plan {
-    Plan::of(&format!(
+fn families() -> Config {
+    Config::of(&format!(
         "{}[streams.members]\npath = \"/members/{{group}}\"\nrows = \"rows\"\nkey = [\"group_id\", \"id\"]\n\
          for_each = {{ stream = \"people\", take = {{ group = \"id\" }} }}\nremoved = {{ absence = true }}\n\n\
          [streams.members.columns]\ngroup_id = \"= {{group}} : text\"\nid = \"id : text\"\nname = \"name : text\"\n",
@@ -19,28 +19,28 @@ fn families() -> Plan {
     ))
 }
 
-fn members(bench: &Bench) -> u64 {
-    crate::queries::count(&bench.place.mirror(), "own_members")
+fn members(harness: &Harness) -> u64 {
+    crate::queries::count(&harness.installation.mirror(), "own_members")
 }
 
-/// The parents as they are now; three children of each.
+/// The current parents; three children of each.
 fn family(
     parents: &Shared,
-    fault: fn(&Ask) -> Option<Reply>,
-) -> impl FnMut(&Ask) -> Reply + Send + use<> {
+    fault: fn(&VendorRequest) -> Option<Reply>,
+) -> impl FnMut(&VendorRequest) -> Reply + Send + use<> {
     family_and(parents, fault)
 }
 
-fn family_and<F: Fn(&Ask) -> Option<Reply> + Send>(
+fn family_and<F: Fn(&VendorRequest) -> Option<Reply> + Send>(
     parents: &Shared,
     fault: F,
-) -> impl FnMut(&Ask) -> Reply + Send + use<F> {
+) -> impl FnMut(&VendorRequest) -> Reply + Send + use<F> {
     let parents = parents.clone();
-    move |ask| {
-        if let Some(reply) = fault(ask) {
+    move |request| {
+        if let Some(reply) = fault(request) {
             return reply;
         }
-        let rows = match ask.list() {
+        let rows = match request.list() {
             "people" => parents.rows(),
             _ => (0..3)
                 .map(|number| json!({"id": id(number), "name": "Child"}))
@@ -50,11 +50,11 @@ fn family_and<F: Fn(&Ask) -> Option<Reply> + Send>(
     }
 }
 
-/// R2: an odd parent and its children both stay.
+/// R2: an odd parent and its children stay.
 #[test]
 fn r2_children_of_an_odd_parent_stay() {
     type Change = fn(&mut Value);
-    // What becomes of parent 2, and whether its row can be told from others.
+    // The change of parent 2, and whether its row can still be identified.
     let cases: [(&str, Change); 6] = [
         ("a date that is none", |row| {
             row["day"] = json!("2025-02-30")
@@ -75,19 +75,19 @@ fn r2_children_of_an_odd_parent_stay() {
         &cases,
         |(name, _)| (*name).to_owned(),
         |(name, change)| {
-            let mut bench = Bench::new(&families());
+            let mut harness = Harness::new(&families());
             let parents = Shared::of(persons(30));
-            bench.vendor.answers(family(&parents, |_| None));
-            bench.sync().ended("ok", "first");
-            assert_eq!(members(&bench), 90);
+            harness.vendor.respond_with(family(&parents, |_| None));
+            harness.sync().ended("ok", "first");
+            assert_eq!(members(&harness), 90);
             parents.edit(|rows| change(&mut rows[2]));
             for reading in 1..=4 {
-                bench
+                harness
                     .sync()
                     .ended("ok_with_rejects", name)
                     .removed_none(reading);
                 assert_eq!(
-                    (bench.ids().len(), members(&bench)),
+                    (harness.ids().len(), members(&harness)),
                     (30, 90),
                     "{name}: {reading}"
                 );
@@ -96,9 +96,9 @@ fn r2_children_of_an_odd_parent_stay() {
     );
 }
 
-/// R2: the column that children are read by cannot be read for one parent: its last value is used, or its children rest.
+/// R2: the column by which children are read is unreadable for one parent: its last value is used, or its children are not read.
 #[test]
-fn r2_the_column_that_children_are_read_by_is_odd() {
+fn r2_an_odd_column_by_which_children_are_read() {
     let odd = [json!(["a"]), json!({"v": "a"})];
     let mut plan = families();
     plan.streams = plan
@@ -106,27 +106,27 @@ fn r2_the_column_that_children_are_read_by_is_odd() {
         .replace("take = { group = \"id\" }", "take = { group = \"code\" }")
         .replace("day = \"day : date\"\n", "code = \"code : text\"\n");
     each(&odd, ToString::to_string, |odd| {
-        let mut bench = Bench::new(&plan);
+        let mut harness = Harness::new(&plan);
         let coded = |number| json!({"id": id(number), "name": "N", "code": format!("c{number}")});
         let parents = Shared::of((0..30).map(coded).collect());
-        bench.vendor.answers(family(&parents, |_| None));
-        bench.sync().ended("ok", "first");
+        harness.vendor.respond_with(family(&parents, |_| None));
+        harness.sync().ended("ok", "first");
         parents.edit(|rows| rows[2]["code"] = odd.clone());
         for reading in 1..=3 {
-            bench
+            harness
                 .sync()
                 .ended("ok_with_rejects", reading)
                 .removed_none(reading);
-            assert_eq!((bench.ids().len(), members(&bench)), (30, 90));
+            assert_eq!((harness.ids().len(), members(&harness)), (30, 90));
         }
     });
 }
 
-/// R2: children of a parent whose list fails, is refused or is not there are untouched, and the others go on.
+/// R2: children of a parent with a failed, refused or missing list are untouched, and the others are read.
 #[test]
 fn r2_children_of_a_parent_that_is_refused_stay() {
     let cases = [
-        // What is refused or removed may be said in a run that is well; a fault may not.
+        // A refused or missing list may be reported in an ok run; a fault may not.
         ("403", Reply::status(403), true),
         ("404", Reply::status(404), true),
         ("400", Reply::status(400), false),
@@ -151,17 +151,17 @@ fn r2_children_of_a_parent_that_is_refused_stay() {
         &cases,
         |(name, ..)| (*name).to_owned(),
         |(name, fault, may_be_well)| {
-            let mut bench = Bench::new(&families());
+            let mut harness = Harness::new(&families());
             let parents = Shared::of(persons(30));
-            bench.vendor.answers(family(&parents, |_| None));
-            bench.sync().ended("ok", "first");
+            harness.vendor.respond_with(family(&parents, |_| None));
+            harness.sync().ended("ok", "first");
             let fault = fault.clone();
-            bench
+            harness
                 .vendor
-                .answers(family_and(&parents, move |ask| match ask.list() {
+                .respond_with(family_and(&parents, move |request| match request.list() {
                     "people" => None,
                     "p0002" => Some(fault.clone()),
-                    // One child more than before, so that it shows who was read.
+                    // One child more than before, so that it shows which were read.
                     _ => {
                         let rows: Vec<Value> = (0..4)
                             .map(|number| json!({"id": id(number), "name": "Child"}))
@@ -170,11 +170,11 @@ fn r2_children_of_a_parent_that_is_refused_stay() {
                     }
                 }));
             for reading in 1..=3 {
-                let ran = bench.sync().removed_none(name).says(&["p0002"], name);
+                let ran = harness.sync().removed_none(name).reports(&["p0002"], name);
                 let is_well = ran.part("members").outcome == "ok";
                 assert!(*may_be_well || !is_well, "{name}: {ran:?}");
                 assert_eq!(
-                    (bench.ids().len(), members(&bench)),
+                    (harness.ids().len(), members(&harness)),
                     (30, 29 * 4 + 3),
                     "{name}: {reading}"
                 );
@@ -183,7 +183,7 @@ fn r2_children_of_a_parent_that_is_refused_stay() {
     );
 }
 
-/// R4: a row that cannot be identified costs itself, at every run; nothing is removed, and the run says why.
+/// R4: a row that cannot be identified costs itself, at every run; nothing is removed, and the run reports why.
 #[test]
 fn r4_rows_without_a_key() {
     let odd_keys = [
@@ -211,30 +211,30 @@ fn r4_rows_without_a_key() {
             let mut rows = persons(40);
             rows[5..5 + count].iter_mut().for_each(spoil);
             // A first load, and every run after it.
-            let plan = Plan::people(&style.toml(), NAMES);
-            let (mut bench, list) = Bench::of_list(style, &plan, rows);
+            let plan = Config::people(&style.toml(), NAMES);
+            let (mut harness, list) = Harness::of_list(style, &plan, rows);
             for reading in 1..=3 {
-                let ran = bench.sync().ended("ok_with_rejects", (name, reading));
-                assert_eq!(bench.ids().len(), 40 - count, "{ran:?}");
+                let ran = harness.sync().ended("ok_with_rejects", (name, reading));
+                assert_eq!(harness.ids().len(), 40 - count, "{ran:?}");
                 assert_eq!(ran.rejects_of("id"), count as u64, "{ran:?}");
             }
-            // One who leaves meanwhile may be the one without a key.
+            // A row that is missing meanwhile may be the one without a key.
             list.edit(|rows| drop(rows.remove(20)));
             for reading in 1..=3 {
-                let ran = bench.sync().ended("ok_with_rejects", (name, reading));
-                ran.removed_none(name).says(&["removed"], name);
-                assert_eq!(bench.ids().len(), 40 - count, "{name}");
+                let ran = harness.sync().ended("ok_with_rejects", (name, reading));
+                ran.removed_none(name).reports(&["removed"], name);
+                assert_eq!(harness.ids().len(), 40 - count, "{name}");
             }
-            // With a key for everybody, absence counts again.
+            // With a key for every row, absence counts again.
             list.edit(|rows| *rows = (0..40).filter(|number| *number != 20).map(person).collect());
-            bench.sync();
-            bench.sync().ended("ok", name);
-            assert_eq!(bench.ids().len(), 39, "{name}");
+            harness.sync();
+            harness.sync().ended("ok", name);
+            assert_eq!(harness.ids().len(), 39, "{name}");
         },
     );
 }
 
-/// R4: a part of a key is as good as none; a number that a key cannot hold too.
+/// R4: a part of a key counts as none; so does a number that a key cannot store.
 #[test]
 fn r4_keys_of_several_columns_and_of_numbers() {
     let cases = [
@@ -280,7 +280,7 @@ fn r4_keys_of_several_columns_and_of_numbers() {
         |(name, ..)| (*name).to_owned(),
         |(name, key, column, member, odd)| {
             let mut plan =
-                Plan::people(&style.toml(), &format!("name = \"name : text\"\n{column}"));
+                Config::people(&style.toml(), &format!("name = \"name : text\"\n{column}"));
             plan.streams = plan.streams.replace("key = [\"id\"]", key);
             let good = |number: usize| match *column {
                 date if date.contains("date") => json!(format!("2026-01-{:02}", number % 28 + 1)),
@@ -290,22 +290,22 @@ fn r4_keys_of_several_columns_and_of_numbers() {
             let rows = (0..28)
                 .map(|number| json!({"id": id(number), "name": "N", *member: good(number)}))
                 .collect();
-            let (mut bench, list) = Bench::of_list(style, &plan, rows);
-            bench.sync().ended("ok", "first");
+            let (mut harness, list) = Harness::of_list(style, &plan, rows);
+            harness.sync().ended("ok", "first");
             list.edit(|rows| rows[3][*member] = odd.clone());
             for reading in 1..=3 {
-                let ran = bench
+                let ran = harness
                     .sync()
                     .ended("ok_with_rejects", reading)
                     .removed_none(name);
                 assert_eq!(ran.rejects_of(member), 1, "{ran:?}");
-                assert_eq!(bench.ids().len(), 28, "{name}");
+                assert_eq!(harness.ids().len(), 28, "{name}");
             }
         },
     );
 }
 
-/// A required column rejects its row; the row's key counts as seen all the same.
+/// A required column rejects its row; the row's key counts as received all the same.
 #[test]
 fn r4_a_required_column_that_is_missing_or_odd() {
     let odd = [
@@ -321,9 +321,9 @@ fn r4_a_required_column_that_is_missing_or_odd() {
         &odd,
         |(name, _)| (*name).to_owned(),
         |(name, odd)| {
-            let plan = Plan::people(&style.toml(), columns);
-            let (mut bench, list) = Bench::of_list(style, &plan, persons(40));
-            bench.sync().ended("ok", "first");
+            let plan = Config::people(&style.toml(), columns);
+            let (mut harness, list) = Harness::of_list(style, &plan, persons(40));
+            harness.sync().ended("ok", "first");
             let spoil = |row: &mut Value| match odd {
                 Some(odd) => row["name"] = odd.clone(),
                 None => drop(row.as_object_mut().expect("a row").remove("name")),
@@ -336,33 +336,33 @@ fn r4_a_required_column_that_is_missing_or_odd() {
                 rows.push(new);
             });
             for reading in 1..=4 {
-                let ran = bench
+                let ran = harness
                     .sync()
                     .ended("ok_with_rejects", reading)
                     .removed_none(name);
                 assert_eq!(ran.rejects_of("name"), 2, "{ran:?}");
                 assert_eq!(ran.people().unconfirmed, 0, "{ran:?}");
-                assert_eq!(bench.ids().len(), 40, "the new one is not there");
-                assert_eq!(bench.cell(&id(3), "name").as_deref(), Some("Name 3"));
+                assert_eq!(harness.ids().len(), 40, "the new one is not there");
+                assert_eq!(harness.cell(&id(3), "name").as_deref(), Some("Name 3"));
                 assert_eq!(
-                    bench.cell(&id(3), "day").as_deref(),
+                    harness.cell(&id(3), "day").as_deref(),
                     Some("null"),
-                    "nothing of a reject is taken"
+                    "nothing of a reject is stored"
                 );
             }
-            // Who can be identified does not keep others from leaving.
+            // Identified rows do not prevent the removal of others.
             list.edit(|rows| drop(rows.remove(20)));
-            bench.sync();
-            bench.sync();
-            assert_eq!(bench.ids().len(), 39, "{name}");
+            harness.sync();
+            harness.sync();
+            assert_eq!(harness.ids().len(), 39, "{name}");
         },
     );
 }
 
-/// How a column runs dry.
-type Dry = fn(&mut Value);
+/// How a column becomes empty.
+type Emptied = fn(&mut Value);
 
-const DRY: [(&str, Dry); 5] = [
+const EMPTIED: [(&str, Emptied); 5] = [
     ("left out", |row| {
         drop(row.as_object_mut().expect("a row").remove("name"))
     }),
@@ -378,9 +378,9 @@ const DRY: [(&str, Dry); 5] = [
     }),
 ];
 
-/// T2: a column that had values in most rows and suddenly has none is held; an approval takes it.
+/// T2: a column that had values in most rows and suddenly has none is held; an approval applies it.
 #[test]
-fn t2_a_column_that_runs_dry_is_held() {
+fn t2_a_column_that_becomes_empty_is_held() {
     let styles = [
         pages(Style::None, 0),
         pages(Style::Offset, 15),
@@ -391,30 +391,30 @@ fn t2_a_column_that_runs_dry_is_held() {
         &styles,
         |style| format!("{style:?}"),
         |style| {
-            let plan = Plan::people(&style.toml(), NAMES);
-            let (mut bench, list) = Bench::of_list(*style, &plan, persons(40));
-            for (name, dry) in DRY {
+            let plan = Config::people(&style.toml(), NAMES);
+            let (mut harness, list) = Harness::of_list(*style, &plan, persons(40));
+            for (name, dry) in EMPTIED {
                 list.edit(|rows| *rows = persons(40));
-                bench.sync().ended("ok", "good names");
-                let before = bench.history();
+                harness.sync().ended("ok", "good names");
+                let before = harness.history();
                 list.edit(|rows| rows.iter_mut().for_each(dry));
                 for _ in 0..2 {
-                    bench.sync().ended("held", name).says(&["name"], name);
+                    harness.sync().ended("held", name).reports(&["name"], name);
                     assert_eq!(
-                        bench.cell(&id(3), "name").as_deref(),
+                        harness.cell(&id(3), "name").as_deref(),
                         Some("Name 3"),
                         "{name}"
                     );
                 }
-                assert_eq!(bench.history(), before, "{name}");
-                let held = bench.sync().ended("held", name);
-                bench.approve(&held).ended("ok", name);
+                assert_eq!(harness.history(), before, "{name}");
+                let held = harness.sync().ended("held", name);
+                harness.approve(&held).ended("ok", name);
                 assert_eq!(
-                    bench.cell(&id(3), "name").as_deref(),
+                    harness.cell(&id(3), "name").as_deref(),
                     Some("null"),
                     "{name}"
                 );
-                bench.sync().ended("ok", "it is known now");
+                harness.sync().ended("ok", "it is known now");
             }
         },
     );
@@ -447,11 +447,11 @@ fn t2_a_column_that_may_be_empty() {
                     })
                     .collect()
             };
-            let (mut bench, list) =
-                Bench::of_list(style, &Plan::people(&style.toml(), NAMES), named(*before));
-            bench.sync().ended("ok", "first");
+            let (mut harness, list) =
+                Harness::of_list(style, &Config::people(&style.toml(), NAMES), named(*before));
+            harness.sync().ended("ok", "first");
             list.edit(|rows| *rows = named(*after));
-            let ran = bench.sync();
+            let ran = harness.sync();
             ran.ended(if *is_held { "held" } else { "ok" }, "");
         },
     );
@@ -474,22 +474,22 @@ fn t2_columns_of_every_type() {
         &cases,
         |(kind, _)| (*kind).to_owned(),
         |(kind, value)| {
-            let plan = Plan::people(&style.toml(), &format!("what = \"below.what : {kind}\"\n"));
+            let plan = Config::people(&style.toml(), &format!("what = \"below.what : {kind}\"\n"));
             let rows = (0..40)
                 .map(|number| json!({"id": id(number), "below": {"what": value}}))
                 .collect();
-            let (mut bench, list) = Bench::of_list(style, &plan, rows);
-            bench.sync().ended("ok", "first");
+            let (mut harness, list) = Harness::of_list(style, &plan, rows);
+            harness.sync().ended("ok", "first");
             list.edit(|rows| rows.iter_mut().for_each(|row| row["below"] = json!({})));
-            bench.sync().ended("held", kind).says(&["what"], kind);
+            harness.sync().ended("held", kind).reports(&["what"], kind);
         },
     );
 }
 
-/// T2: rows of changes too, when there are twenty of them; short rows lack columns by design.
+/// T2: in changes too, when there are twenty rows; short rows lack columns by design.
 #[test]
 fn t2_in_changes_and_in_short_rows() {
-    let mut plan = Plan::people(
+    let mut plan = Config::people(
         "page = { by = \"none\" }",
         "name = \"name : text\"\nchanged = \"changed : timestamp\"\n",
     );
@@ -497,54 +497,56 @@ fn t2_in_changes_and_in_short_rows() {
         "removed = ",
         "since = { column = \"changed\", query = { since = \"{since}\" }, overlap = \"1s\", default = true, full_every = \"30d\" }\nremoved = ",
     );
-    let mut bench = Bench::new(&plan);
+    let mut harness = Harness::new(&plan);
     let changed = |name: Option<&str>, hour: usize, count: usize| -> Vec<Value> {
         (0..count)
             .map(|number| json!({"id": id(number), "name": name, "changed": format!("2026-03-01T{hour:02}:00:00Z")}))
             .collect()
     };
-    bench
+    harness
         .vendor
-        .answers(super::bench::all(&changed(Some("N"), 1, 40)));
-    bench.sync().ended("ok", "first");
-    bench
+        .respond_with(super::harness::all(&changed(Some("N"), 1, 40)));
+    harness.sync().ended("ok", "first");
+    harness
         .vendor
-        .answers(super::bench::all(&changed(None, 2, 25)));
-    let ran = bench
+        .respond_with(super::harness::all(&changed(None, 2, 25)));
+    let ran = harness
         .sync()
         .ended("held", "25 changes")
-        .says(&["name"], "25 changes");
+        .reports(&["name"], "25 changes");
     assert_eq!(ran.people().reading, "incremental");
-    assert_eq!(bench.cell(&id(3), "name").as_deref(), Some("N"));
-    bench
+    assert_eq!(harness.cell(&id(3), "name").as_deref(), Some("N"));
+    harness
         .vendor
-        .answers(super::bench::all(&changed(None, 3, 5)));
-    bench.sync().ended("ok", "5 changes");
+        .respond_with(super::harness::all(&changed(None, 3, 5)));
+    harness.sync().ended("ok", "5 changes");
 
-    let mut plan = Plan::people(
+    let mut plan = Config::people(
         "page = { by = \"none\" }",
         "name = \"name : text\"\nday = \"day : date\"\n",
     );
     plan.streams = plan
         .streams
         .replace("removed = ", "short = { lacks = [\"name\"] }\nremoved = ");
-    let mut bench = Bench::new(&plan);
-    bench.vendor.answers(super::bench::all(&persons(40)));
-    bench.sync().ended("ok", "first");
+    let mut harness = Harness::new(&plan);
+    harness
+        .vendor
+        .respond_with(super::harness::all(&persons(40)));
+    harness.sync().ended("ok", "first");
     let short: Vec<Value> = (0..40)
         .map(|number| json!({"id": id(number), "day": "2026-01-01"}))
         .collect();
-    bench.vendor.answers(super::bench::all(&short));
-    bench.sync().ended("ok", "short rows");
-    assert_eq!(bench.cell(&id(3), "name").as_deref(), Some("Name 3"));
-    assert_eq!(bench.cell(&id(3), "day").as_deref(), Some("2026-01-01"));
+    harness.vendor.respond_with(super::harness::all(&short));
+    harness.sync().ended("ok", "short rows");
+    assert_eq!(harness.cell(&id(3), "name").as_deref(), Some("Name 3"));
+    assert_eq!(harness.cell(&id(3), "day").as_deref(), Some("2026-01-01"));
 }
 
-/// Design: what a reading removes by itself, and after how many readings, in every style.
+/// Design: removals by absence, and after how many readings, in every style.
 #[test]
 fn removals_need_one_reading_or_two() {
     let totals = [Total::Unsaid, Total::InHeader];
-    // Style, lines of `removed`, lines of the job, readings that it takes.
+    // Style, lines of `removed`, lines of the job, readings needed.
     let mut cases: Vec<(Pages, &str, &str, u64)> = vec![
         (pages(Style::None, 0), "", "", 1),
         (pages(Style::Cursor, 100), "", "", 1),
@@ -564,15 +566,15 @@ fn removals_need_one_reading_or_two() {
         &cases,
         |case| format!("{case:?}"),
         |(style, removed, job, readings)| {
-            let mut plan = Plan::people(&style.toml(), NAMES).job(job);
+            let mut plan = Config::people(&style.toml(), NAMES).job(job);
             plan.streams = plan
                 .streams
                 .replace("absence = true", &format!("absence = true{removed}"));
-            let (mut bench, list) = Bench::of_list(*style, &plan, persons(40));
-            bench.sync().ended("ok", "first");
+            let (mut harness, list) = Harness::of_list(*style, &plan, persons(40));
+            harness.sync().ended("ok", "first");
             list.edit(|rows| drop(rows.drain(20..22)));
             for reading in 1..=*readings {
-                let ran = bench.sync().ended("ok", reading);
+                let ran = harness.sync().ended("ok", reading);
                 let part = ran.people();
                 let expected = if reading == *readings { (2, 0) } else { (0, 2) };
                 assert_eq!(
@@ -581,18 +583,18 @@ fn removals_need_one_reading_or_two() {
                     "reading {reading}: {ran:?}"
                 );
             }
-            assert_eq!(bench.ids().len(), 38);
-            let quiet = bench.sync().ended("ok", "quiet");
+            assert_eq!(harness.ids().len(), 38);
+            let quiet = harness.sync().ended("ok", "quiet");
             assert_eq!((quiet.people().removed, quiet.people().unconfirmed), (0, 0));
         },
     );
 }
 
-/// Design: a row that a status calls removed needs no second reading; unconfirmed removals make the next reading a full one.
+/// Design: a row removed by its status needs no second reading; unconfirmed removals make the next reading a full one.
 #[test]
 fn removals_by_status_at_once_and_a_full_reading_while_some_are_unconfirmed() {
     let style = pages(Style::Offset, 15);
-    let mut plan = Plan::people(
+    let mut plan = Config::people(
         &style.toml(),
         "state = \"state : text\"\nchanged = \"changed : timestamp\"\n",
     );
@@ -602,30 +604,30 @@ fn removals_by_status_at_once_and_a_full_reading_while_some_are_unconfirmed() {
          since = { column = \"changed\", query = { since = \"{since}\" }, overlap = \"1s\", default = true, full_every = \"7d\" }",
     );
     let row = |number: usize| json!({"id": id(number), "state": "here", "changed": "2026-03-01T01:00:00Z"});
-    let (mut bench, list) = Bench::of_list(style, &plan, (0..40).map(row).collect());
-    bench.sync().ended("ok", "first");
+    let (mut harness, list) = Harness::of_list(style, &plan, (0..40).map(row).collect());
+    harness.sync().ended("ok", "first");
     list.edit(|rows| rows[3]["state"] = json!("left"));
-    assert_eq!(bench.full().ended("ok", "one left").people().removed, 1);
+    assert_eq!(harness.full().ended("ok", "one left").people().removed, 1);
     list.edit(|rows| drop(rows.remove(20)));
-    bench.pass(Duration::from_secs(60));
+    harness.advance(Duration::from_secs(60));
     assert_eq!(
-        bench
+        harness
             .full()
             .ended("ok", "one is missing")
             .people()
             .unconfirmed,
         1
     );
-    bench.pass(Duration::from_secs(60));
-    let next = bench.sync().ended("ok", "the next run");
+    harness.advance(Duration::from_secs(60));
+    let next = harness.sync().ended("ok", "the next run");
     assert_eq!(
         (next.people().reading.as_str(), next.people().removed),
         ("full", 1),
         "{next:?}"
     );
-    bench.pass(Duration::from_secs(60));
+    harness.advance(Duration::from_secs(60));
     assert_eq!(
-        bench.sync().ended("ok", "as before").people().reading,
+        harness.sync().ended("ok", "as before").people().reading,
         "incremental"
     );
 }

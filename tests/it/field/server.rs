@@ -1,7 +1,7 @@
-//! A vendor whose answers come from a closure: the request in, status, headers and bytes out.
+//! A vendor with responses from a closure: the request in, status, headers and bytes out.
 //!
-//! It has no idea of its own of lists; the second half of this file cuts lists into pages in every style.
-//! Requests are answered one at a time, so that a list that moves moves at a known request.
+//! It knows nothing of lists; the second half of this file cuts lists into pages in every style.
+//! Requests are answered one at a time, so that a list changes at a known request.
 
 use std::collections::BTreeMap;
 use std::io::{BufReader, Write as _};
@@ -10,14 +10,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
-use crate::server::PATIENCE;
+use crate::server::WAIT_LIMIT;
 use crate::wire::{Port, Served, read_request};
 
 /// One request, as a closure sees it.
-pub struct Ask {
-    /// The how-manieth request of this path since the vendor was told its answers, from one.
+pub struct VendorRequest {
+    /// The number of this request of the path since the responses were set, from one.
     pub nth: usize,
-    /// The path, with what the base address holds of it.
+    /// The path, including that of the base address.
     pub path: String,
     /// The parameters.
     pub query: BTreeMap<String, String>,
@@ -25,7 +25,7 @@ pub struct Ask {
     pub origin: String,
 }
 
-impl Ask {
+impl VendorRequest {
     /// A parameter as a number.
     pub fn number(&self, name: &str) -> Option<usize> {
         let text = self.query.get(name)?;
@@ -38,22 +38,21 @@ impl Ask {
     }
 }
 
-/// One answer.
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
-    /// It is sent once this is open.
+    /// It is sent once this gate is open.
     pub gate: Option<Gate>,
 }
 
-/// Holds answers back until a test opens it.
+/// Holds responses back until a test opens it.
 #[derive(Clone, Debug, Default)]
 pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
 impl Gate {
-    /// Lets everything through, now and later.
+    /// Releases everything, now and later.
     pub fn open(&self) {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.0.1.notify_all();
@@ -64,13 +63,13 @@ impl Gate {
         drop(
             self.0
                 .1
-                .wait_timeout_while(closed, PATIENCE, |is_open| !*is_open),
+                .wait_timeout_while(closed, WAIT_LIMIT, |is_open| !*is_open),
         );
     }
 }
 
 impl Reply {
-    /// This status and these bytes, said to be JSON.
+    /// This status and these bytes, declared as JSON.
     pub fn raw(status: u16, body: impl Into<Vec<u8>>) -> Self {
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
         Self {
@@ -124,20 +123,20 @@ impl Reply {
     }
 }
 
-/// One request of the log and the status of its answer.
+/// A logged request and the status of its response.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct LoggedRequest {
     pub path: String,
     pub query: BTreeMap<String, String>,
     pub status: u16,
 }
 
-type Answers = Box<dyn FnMut(&Ask) -> Reply + Send>;
+type Answers = Box<dyn FnMut(&VendorRequest) -> Reply + Send>;
 
 struct State {
     answers: Answers,
-    asked: BTreeMap<String, usize>,
-    log: Vec<Seen>,
+    requests: BTreeMap<String, usize>,
+    log: Vec<LoggedRequest>,
 }
 
 /// The vendor, up until it is dropped.
@@ -148,13 +147,13 @@ pub struct Vendor {
 }
 
 impl Vendor {
-    /// A vendor that knows nothing yet.
+    /// A vendor without responses.
     pub fn start() -> Self {
         let port = Port::open();
         let origin = port.origin();
         let state = Arc::new(Mutex::new(State {
             answers: Box::new(|_| Reply::status(404)),
-            asked: BTreeMap::new(),
+            requests: BTreeMap::new(),
             log: Vec::new(),
         }));
         let (ours, base) = (Arc::clone(&state), origin.clone());
@@ -171,15 +170,15 @@ impl Vendor {
         &self.origin
     }
 
-    /// What it answers from now on; requests are counted and logged anew.
-    pub fn answers(&self, answers: impl FnMut(&Ask) -> Reply + Send + 'static) {
+    /// Sets the responses from now on; restarts the counts and the log.
+    pub fn respond_with(&self, answers: impl FnMut(&VendorRequest) -> Reply + Send + 'static) {
         let mut state = lock(&self.state);
         state.answers = Box::new(answers);
-        state.asked.clear();
+        state.requests.clear();
         state.log.clear();
     }
 
-    /// How many requests came since then, answered or not.
+    /// Number of requests since then, answered or not.
     pub fn requests(&self) -> usize {
         let state = lock(&self.state);
         state
@@ -189,8 +188,8 @@ impl Vendor {
             .count()
     }
 
-    /// Every request since the answers were set or the log was taken, but for tokens; the log is empty afterwards.
-    pub fn log(&self) -> Vec<Seen> {
+    /// The requests since the responses were set or the log was read, without token requests; clears the log.
+    pub fn log(&self) -> Vec<LoggedRequest> {
         let log = std::mem::take(&mut lock(&self.state).log);
         log.into_iter()
             .filter(|seen| seen.path != "/token")
@@ -211,24 +210,24 @@ fn serve(stream: TcpStream, state: &Mutex<State>, origin: &str) {
     while let Some(request) = read_request(&mut reader) {
         let reply = {
             let mut state = lock(state);
-            let nth = state.asked.entry(request.path.clone()).or_default();
+            let nth = state.requests.entry(request.path.clone()).or_default();
             *nth += 1;
-            let ask = Ask {
+            let request = VendorRequest {
                 nth: *nth,
                 path: request.path,
                 query: request.query,
                 origin: origin.to_owned(),
             };
-            let reply = if ask.path == "/token" {
+            let reply = if request.path == "/token" {
                 Reply::json(
                     &json!({"access_token": "a-token", "token_type": "Bearer", "expires_in": 3600}),
                 )
             } else {
-                (state.answers)(&ask)
+                (state.answers)(&request)
             };
-            state.log.push(Seen {
-                path: ask.path,
-                query: ask.query,
+            state.log.push(LoggedRequest {
+                path: request.path,
+                query: request.query,
                 status: reply.status,
             });
             reply
@@ -245,7 +244,7 @@ fn serve(stream: TcpStream, state: &Mutex<State>, origin: &str) {
 /// How a list is cut into pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
-    /// One answer.
+    /// One response.
     None,
     /// Skip and take.
     Offset,
@@ -276,7 +275,7 @@ pub enum Total {
     InBody,
 }
 
-/// One way to give a list out, and the lines of a connector that read it.
+/// One form of paging, and the lines of a connector that read it.
 #[derive(Clone, Copy, Debug)]
 pub struct Pages {
     pub style: Style,
@@ -299,7 +298,7 @@ impl Pages {
         Self { total, ..self }
     }
 
-    /// The key `page` of a stream.
+    /// The value of `page` of a stream.
     pub fn toml(&self) -> String {
         self.toml_and("")
     }
@@ -336,47 +335,53 @@ impl Pages {
         format!("page = {{ {by}{total}{more} }}")
     }
 
-    /// Where the page that is asked for begins.
-    pub fn start(&self, ask: &Ask) -> usize {
+    /// Start of the requested page.
+    pub fn start(&self, request: &VendorRequest) -> usize {
         match self.style {
             Style::None => 0,
-            Style::Number => (ask.number("page").unwrap_or(1) - 1) * self.limit(ask),
-            Style::Cursor => ask.number("after").unwrap_or(0),
-            Style::Offset | Style::Link | Style::NextUrl => ask.number("offset").unwrap_or(0),
+            Style::Number => (request.number("page").unwrap_or(1) - 1) * self.limit(request),
+            Style::Cursor => request.number("after").unwrap_or(0),
+            Style::Offset | Style::Link | Style::NextUrl => request.number("offset").unwrap_or(0),
         }
     }
 
-    fn limit(&self, ask: &Ask) -> usize {
-        ask.number("limit").unwrap_or(self.size)
+    fn limit(&self, request: &VendorRequest) -> usize {
+        request.number("limit").unwrap_or(self.size)
     }
 
-    /// The page of an honest vendor.
-    pub fn page(&self, ask: &Ask, rows: &[Value]) -> Reply {
-        self.page_of(ask, rows, rows.len())
+    /// The page of a correct vendor.
+    pub fn page(&self, request: &VendorRequest, rows: &[Value]) -> Reply {
+        self.page_of(request, rows, rows.len())
     }
 
-    /// The page of a vendor that states another total.
-    pub fn page_of(&self, ask: &Ask, rows: &[Value], total: usize) -> Reply {
-        let start = self.start(ask).min(rows.len());
+    /// The page of a vendor that declares another total.
+    pub fn page_of(&self, request: &VendorRequest, rows: &[Value], total: usize) -> Reply {
+        let start = self.start(request).min(rows.len());
         let end = match self.style {
             Style::None => rows.len(),
-            _ => (start + self.limit(ask)).min(rows.len()),
+            _ => (start + self.limit(request)).min(rows.len()),
         };
         self.answer(
-            ask,
+            request,
             &rows[start..end],
             (end < rows.len()).then_some(end),
             total,
         )
     }
 
-    /// These rows, a way to the row `next` where there is one, and a total.
-    pub fn answer(&self, ask: &Ask, rows: &[Value], next: Option<usize>, total: usize) -> Reply {
+    /// These rows, a link to the row `next` if there is one, and a total.
+    pub fn answer(
+        &self,
+        request: &VendorRequest,
+        rows: &[Value],
+        next: Option<usize>,
+        total: usize,
+    ) -> Reply {
         let mut body = json!({"rows": rows});
         if self.total == Total::InBody {
             body["total"] = json!(total);
         }
-        let address = next.map(|next| self.address(ask, next));
+        let address = next.map(|next| self.address(request, next));
         match self.style {
             Style::Cursor => {
                 body["next"] = next.map_or(Value::Null, |next| json!(format!("c{next}")))
@@ -396,16 +401,16 @@ impl Pages {
         }
     }
 
-    /// The address of the page that begins at this row; everything else that was asked for stays.
-    pub fn address(&self, ask: &Ask, next: usize) -> String {
-        let mut query = ask.query.clone();
+    /// The address of the page that starts at this row; other parameters stay.
+    pub fn address(&self, request: &VendorRequest, next: usize) -> String {
+        let mut query = request.query.clone();
         query.insert("offset".to_owned(), next.to_string());
-        query.insert("limit".to_owned(), self.limit(ask).to_string());
+        query.insert("limit".to_owned(), self.limit(request).to_string());
         let query: Vec<String> = query
             .iter()
             .map(|(name, value)| format!("{name}={}", value.replace(':', "%3A")))
             .collect();
-        format!("{}{}?{}", ask.origin, ask.path, query.join("&"))
+        format!("{}{}?{}", request.origin, request.path, query.join("&"))
     }
 }
 

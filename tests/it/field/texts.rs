@@ -1,10 +1,10 @@
-//! R5 and the odd texts of its kind: escapes, bytes, charsets, packing, members that come twice, forms of dates.
+//! R5 and odd texts of its kind: escapes, bytes, charsets, compression, duplicate members, forms of dates.
 
 use std::io::Write as _;
 
 use serde_json::json;
 
-use super::bench::{Bench, Plan, each, id};
+use super::harness::{Config, Harness, each, id};
 use super::server::{Reply, Style, pages};
 
 const COLUMNS: &str = "name = \"name : text\"
@@ -14,17 +14,17 @@ tags = \"tags : json\"
 day = \"day : date\"
 ";
 
-/// What may become of an odd value.
-enum Then {
-    /// Exactly this, without a complaint.
+/// What an odd value may become.
+enum Expected {
+    /// Exactly this, without a reject.
     Kept(&'static str),
     /// One of these, without loss or with a replacement; or no value and a reject of its column.
     OneOf(&'static [&'static str]),
 }
 
-use Then::{Kept, OneOf};
+use Expected::{Kept, OneOf};
 
-/// Forty rows as text, one of them with these members behind its key.
+/// Forty rows as text, one of them with these members after its key.
 fn list(members: &str) -> Vec<u8> {
     let rows: Vec<String> = (0..40)
         .map(|number| match number {
@@ -35,10 +35,21 @@ fn list(members: &str) -> Vec<u8> {
     format!("{{\"rows\":[{}]}}", rows.join(",")).into_bytes()
 }
 
-/// R5: half an emoji, control characters, numbers that are none: one cell at most, and never the page.
+/// Members of an ordinary row.
+const GOOD: &str = "\"name\":\"N\"";
+
+/// Responds to every request with this body.
+fn serve(harness: &Harness, body: impl Into<Vec<u8>>) {
+    let body = body.into();
+    harness
+        .vendor
+        .respond_with(move |_| Reply::raw(200, body.clone()));
+}
+
+/// R5: half an emoji, control characters, invalid numbers: one cell at most, never the page.
 #[test]
 fn r5_odd_texts_in_one_row_of_forty() {
-    let cases: &[(&str, &str, &str, Then)] = &[
+    let cases: &[(&str, &str, &str, Expected)] = &[
         (
             "the first half of an emoji",
             "name",
@@ -214,52 +225,48 @@ fn r5_odd_texts_in_one_row_of_forty() {
             OneOf(&["null"]),
         ),
         (
-            "a member that comes twice",
+            "a duplicate member",
             "name",
             r#""name":"A","name":"B""#,
             OneOf(&["A", "B"]),
         ),
         (
-            "the same twice",
+            "an equal duplicate",
             "name",
             r#""name":"A","name":"A""#,
             Kept("A"),
         ),
         (
-            "twice, the second null",
+            "a duplicate with null",
             "name",
             r#""name":"A","name":null"#,
             OneOf(&["A", "null"]),
         ),
         (
-            "a member of JSON twice",
+            "a duplicate member in JSON",
             "tags",
             r#""name":"N","tags":{"a":1,"a":2}"#,
             OneOf(&["{\"a\":1}", "{\"a\":2}"]),
         ),
     ];
-    let plan = Plan::people(&pages(Style::None, 0).toml(), COLUMNS);
-    let mut bench = Bench::new(&plan);
-    bench
-        .vendor
-        .answers(|_| Reply::raw(200, list("\"name\":\"N\"")));
-    bench.sync().ended("ok", "a good list");
+    let plan = Config::people(&pages(Style::None, 0).toml(), COLUMNS);
+    let mut harness = Harness::new(&plan);
+    serve(&harness, list(GOOD));
+    harness.sync().ended("ok", "a good list");
     each(
         cases,
         |(name, ..)| (*name).to_owned(),
-        |(name, column, members, then)| {
-            bench
-                .vendor
-                .answers(|_| Reply::raw(200, list("\"name\":\"N\"")));
-            bench.sync();
+        |(name, column, members, expected)| {
+            serve(&harness, list(GOOD));
+            harness.sync();
             let body = list(members);
-            bench.vendor.answers(move |_| Reply::raw(200, body.clone()));
-            let ran = bench.sync().removed_none(name);
-            assert_eq!(bench.ids().len(), 40);
-            assert_eq!(bench.cell(&id(8), "name").as_deref(), Some("Name"));
-            let value = bench.cell(&id(7), column).expect("the row");
-            match then {
-                // What was replaced or left out is said with its column; a value that is there as it was sent is not.
+            serve(&harness, body);
+            let ran = harness.sync().removed_none(name);
+            assert_eq!(harness.ids().len(), 40);
+            assert_eq!(harness.cell(&id(8), "name").as_deref(), Some("Name"));
+            let value = harness.cell(&id(7), column).expect("the row");
+            match expected {
+                // A replaced or omitted value is reported with its column; an unchanged value is not.
                 Kept(kept) => {
                     assert_eq!(value, *kept);
                     let outcome = match kept.contains('\u{fffd}') {
@@ -268,7 +275,7 @@ fn r5_odd_texts_in_one_row_of_forty() {
                     };
                     let ran = ran.ended(outcome, name);
                     assert_eq!(
-                        ran.said.contains(column),
+                        ran.reported.contains(column),
                         outcome != "ok",
                         "{name}: {ran:?}"
                     );
@@ -276,8 +283,8 @@ fn r5_odd_texts_in_one_row_of_forty() {
                 OneOf(values) => {
                     let is_rejected =
                         ran.rejects_of(column) == 1 && ran.outcome == "ok_with_rejects";
-                    let is_said = ran.outcome == "ok" || ran.said.contains(column);
-                    let is_kept = values.contains(&value.as_str()) && is_said;
+                    let is_reported = ran.outcome == "ok" || ran.reported.contains(column);
+                    let is_kept = values.contains(&value.as_str()) && is_reported;
                     assert!(is_kept || is_rejected, "{value:?}: {ran:?}");
                 }
             }
@@ -285,27 +292,27 @@ fn r5_odd_texts_in_one_row_of_forty() {
     );
 }
 
-/// R5: half an emoji in a key costs that row at most, and nobody who was there leaves.
+/// R5: half an emoji in a key costs that row at most, and no row is removed.
 #[test]
 fn r5_odd_texts_in_a_key() {
     for key in [r"\ud83d", r"a\ud83d", r"\u0000", "a\tb", r"\ude00\ud83d"] {
-        let mut bench = Bench::new(&Plan::people(&pages(Style::None, 0).toml(), COLUMNS));
+        let mut harness = Harness::new(&Config::people(&pages(Style::None, 0).toml(), COLUMNS));
         let body = |key: &str| {
-            String::from_utf8(list("\"name\":\"N\""))
+            String::from_utf8(list(GOOD))
                 .expect("text")
                 .replace("p0007", key)
         };
         let odd = body(key);
-        bench.vendor.answers(move |_| Reply::raw(200, odd.clone()));
-        bench.sync().ended_in(&["ok", "ok_with_rejects"], key);
-        assert!(bench.ids().len() >= 39, "{key}");
+        serve(&harness, odd);
+        harness.sync().ended_in(&["ok", "ok_with_rejects"], key);
+        assert!(harness.ids().len() >= 39, "{key}");
     }
 }
 
-/// R5: a member that comes twice by case, where names match in any case.
+/// R5: duplicate members that differ in case, where names match in any case.
 #[test]
 fn r5_members_that_differ_in_case_only() {
-    let plan = Plan::people(&pages(Style::None, 0).toml(), COLUMNS).top("names = \"any_case\"\n");
+    let plan = Config::people(&pages(Style::None, 0).toml(), COLUMNS).top("names = \"any_case\"\n");
     each(
         &[
             r#""name":"A","Name":"A""#,
@@ -315,12 +322,12 @@ fn r5_members_that_differ_in_case_only() {
         ],
         ToString::to_string,
         |members| {
-            let mut bench = Bench::new(&plan);
+            let mut harness = Harness::new(&plan);
             let body = list(members);
-            bench.vendor.answers(move |_| Reply::raw(200, body.clone()));
-            let ran = bench.sync().ended_in(&["ok", "ok_with_rejects"], members);
-            assert_eq!(bench.ids().len(), 40, "{ran:?}");
-            let value = bench.cell(&id(7), "name").expect("the row");
+            serve(&harness, body);
+            let ran = harness.sync().ended_in(&["ok", "ok_with_rejects"], members);
+            assert_eq!(harness.ids().len(), 40, "{ran:?}");
+            let value = harness.cell(&id(7), "name").expect("the row");
             let is_rejected = value == "null" && ran.rejects_of("name") == 1;
             assert!(
                 ["A", "B"].contains(&value.as_str()) || is_rejected,
@@ -340,7 +347,7 @@ fn latin(text: &str) -> Vec<u8> {
     text.chars().map(|letter| letter as u8).collect()
 }
 
-/// Whole bodies in another form: charsets that are declared, bytes that are wrong, packing that is not declared.
+/// Whole bodies in another form: declared charsets, wrong bytes, undeclared compression.
 #[test]
 fn r5_whole_bodies_in_another_form() {
     type Form = fn(&str) -> (Vec<u8>, &'static str);
@@ -411,15 +418,13 @@ fn r5_whole_bodies_in_another_form() {
             &["Jörg"],
         ),
     ];
-    let mut bench = Bench::new(&Plan::people(&pages(Style::None, 0).toml(), COLUMNS));
+    let mut harness = Harness::new(&Config::people(&pages(Style::None, 0).toml(), COLUMNS));
     each(
         &cases,
         |(name, ..)| (*name).to_owned(),
         |(name, form, expected)| {
-            bench
-                .vendor
-                .answers(|_| Reply::raw(200, list("\"name\":\"N\"")));
-            bench.sync();
+            serve(&harness, list(GOOD));
+            harness.sync();
             let text = String::from_utf8(list("\"name\":\"Jörg\"")).expect("text");
             let (body, kind) = form(&text);
             let mut reply = Reply::raw(200, body);
@@ -427,13 +432,13 @@ fn r5_whole_bodies_in_another_form() {
             if !kind.is_empty() {
                 reply = reply.header("content-type", kind);
             }
-            bench.vendor.answers(move |_| reply.clone());
-            let ran = bench
+            harness.vendor.respond_with(move |_| reply.clone());
+            let ran = harness
                 .sync()
                 .removed_none(name)
                 .ended_in(&["ok", "ok_with_rejects"], name);
-            assert_eq!(bench.ids().len(), 40);
-            let value = bench.cell(&id(7), "name").expect("the row");
+            assert_eq!(harness.ids().len(), 40);
+            let value = harness.cell(&id(7), "name").expect("the row");
             let is_rejected = ran.rejects_of("name") == 1;
             assert!(
                 expected.contains(&value.as_str()) || is_rejected,
@@ -443,10 +448,10 @@ fn r5_whole_bodies_in_another_form() {
     );
 }
 
-/// windows-1252 is not ISO-8859-1: its own signs between 0x80 and 0x9f are letters there.
+/// windows-1252 is not ISO-8859-1: it has characters of its own between 0x80 and 0x9f.
 #[test]
 fn r5_signs_of_windows_1252() {
-    let mut bench = Bench::new(&Plan::people(&pages(Style::None, 0).toml(), COLUMNS));
+    let mut harness = Harness::new(&Config::people(&pages(Style::None, 0).toml(), COLUMNS));
     let body = String::from_utf8(list("\"name\":\"X\""))
         .expect("text")
         .into_bytes();
@@ -464,10 +469,10 @@ fn r5_signs_of_windows_1252() {
             "content-type",
             format!("application/json; charset={charset}"),
         );
-        bench.vendor.answers(move |_| reply.clone());
-        bench.sync().ended("ok", charset);
-        // As the web reads it: what calls itself ISO-8859-1 is windows-1252.
-        let value = bench.cell(&id(7), "name").expect("the row");
+        harness.vendor.respond_with(move |_| reply.clone());
+        harness.sync().ended("ok", charset);
+        // By the WHATWG encoding standard, a body declared as ISO-8859-1 is windows-1252.
+        let value = harness.cell(&id(7), "name").expect("the row");
         let strict = "\u{80} \u{8a}ime\u{9a} ß";
         assert!(
             value == "€ Šimeš ß" || (charset == "iso-8859-1" && value == strict),
@@ -476,10 +481,10 @@ fn r5_signs_of_windows_1252() {
     }
 }
 
-/// Forms of dates and times that vendors write.
+/// Forms of dates and times in vendors' responses.
 #[test]
 fn forms_of_dates_and_times() {
-    // What is sent, the day, the moment.
+    // What is sent, the day, the time.
     let cases = [
         ("20240911", "2024-09-11", "2024-09-11T00:00:00.000Z"),
         ("2024-09-11", "2024-09-11", "2024-09-11T00:00:00.000Z"),
@@ -535,38 +540,38 @@ fn forms_of_dates_and_times() {
             "2024-09-11T08:30:00.000Z",
         ),
     ];
-    let plan = Plan::people(
+    let plan = Config::people(
         "page = { by = \"none\" }",
         "day = \"at : date\"\nmoment = \"at : timestamp\"\n",
     );
-    let mut bench = Bench::new(&plan);
+    let mut harness = Harness::new(&plan);
     let rows: Vec<_> = cases
         .iter()
         .map(|(sent, ..)| json!({"id": sent, "at": sent}))
         .collect();
-    bench.vendor.answers(super::bench::all(&rows));
-    let ran = bench.sync();
+    harness.vendor.respond_with(super::harness::all(&rows));
+    let ran = harness.sync();
     each(
         &cases,
         |(sent, ..)| (*sent).to_owned(),
-        |(sent, day, moment)| {
+        |(sent, day, time)| {
             let cell = |column| {
-                bench
+                harness
                     .cell(sent, column)
                     .unwrap_or_else(|| format!("no row: {ran:?}"))
             };
             assert_eq!(
                 (cell("day").as_str(), cell("moment").as_str()),
-                (*day, *moment)
+                (*day, *time)
             );
         },
     );
     assert_eq!(ran.outcome, "ok", "{ran:?}");
 }
 
-/// A birth date that is local midnight in UTC is the local day, where the connector or the source says the zone.
+/// A birth date sent as local midnight in UTC is the local day, where the connector or the source has a time zone.
 #[test]
-fn a_day_given_as_a_moment_is_the_day_of_its_zone() {
+fn a_date_sent_as_a_timestamp_is_the_day_of_its_zone() {
     // The zone, what is sent, the day.
     let cases = [
         ("Europe/Vienna", "2010-05-04T22:00:00Z", "2010-05-05"),
@@ -585,7 +590,7 @@ fn a_day_given_as_a_moment_is_the_day_of_its_zone() {
         ("America/New_York", "2010-05-05T04:00:00Z", "2010-05-05"),
         ("Pacific/Auckland", "2010-05-04T12:00:00Z", "2010-05-05"),
         ("UTC", "2010-05-04T22:00:00Z", "2010-05-04"),
-        // Without a zone the date part as it is written.
+        // Without a time zone the date part as it is written.
         ("", "2010-05-04T22:00:00Z", "2010-05-04"),
         ("", "2010-05-05T00:00:00+02:00", "2010-05-05"),
         ("", "2010-05-05T00:00:00Z", "2010-05-05"),
@@ -613,9 +618,9 @@ fn a_day_given_as_a_moment_is_the_day_of_its_zone() {
     each(
         &wheres,
         |case| format!("{case:?}"),
-        |(zone, said_by)| {
-            let mut plan = Plan::people("page = { by = \"none\" }", columns);
-            match *said_by {
+        |(zone, set_by)| {
+            let mut plan = Config::people("page = { by = \"none\" }", columns);
+            match *set_by {
                 "connector" if zone.is_empty() => {}
                 "connector" => plan = plan.top(&format!("time_zone = {zone:?}\n")),
                 _ => {
@@ -627,12 +632,14 @@ fn a_day_given_as_a_moment_is_the_day_of_its_zone() {
                     }
                 }
             }
-            let mut bench = Bench::new(&plan);
-            bench.vendor.answers(super::bench::all(&rows(zone)));
-            let ran = bench.sync();
+            let mut harness = Harness::new(&plan);
+            harness
+                .vendor
+                .respond_with(super::harness::all(&rows(zone)));
+            let ran = harness.sync();
             for (_, sent, day) in cases.iter().filter(|case| case.0 == *zone) {
                 assert_eq!(
-                    bench.cell(sent, "born").as_deref(),
+                    harness.cell(sent, "born").as_deref(),
                     Some(*day),
                     "{sent}: {ran:?}"
                 );
@@ -641,13 +648,13 @@ fn a_day_given_as_a_moment_is_the_day_of_its_zone() {
     );
 }
 
-/// A zone that is none is a problem of the file, before anything is sent.
+/// An invalid time zone is a problem of the file, before anything is sent.
 #[test]
-fn a_zone_that_is_none_is_refused() {
-    let plan = Plan::people("page = { by = \"none\" }", "born = \"born : date\"\n");
-    let bench = Bench::new(&plan.clone().top("time_zone = \"Europe/Wien\"\n"));
-    let problems = bench.check().err().unwrap_or_default();
+fn an_invalid_time_zone_is_refused() {
+    let plan = Config::people("page = { by = \"none\" }", "born = \"born : date\"\n");
+    let harness = Harness::new(&plan.clone().top("time_zone = \"Europe/Wien\"\n"));
+    let problems = harness.check().err().unwrap_or_default();
     assert!(problems.contains("Europe/Wien"), "{problems}");
-    let good = Bench::new(&plan.top("time_zone = \"Europe/Vienna\"\n"));
+    let good = Harness::new(&plan.top("time_zone = \"Europe/Vienna\"\n"));
     assert!(good.check().is_ok(), "{:?}", good.check().err());
 }

@@ -5,20 +5,20 @@ use std::path::Path;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::bench::{Bench, Checked, Pairs, ProgressSink};
+use super::harness::{Checked, ClockKind, Harness, Pairs};
 use crate::queries;
 
 const COMBOS: &str = "wisenet_combos";
 
-async fn mirrored(region: Pairs, switches: Pairs) -> (TempDir, Bench) {
-    let checked = Checked::load("wisenet", region, region, ProgressSink::School);
+async fn mirrored(region: Pairs, switches: Pairs) -> (TempDir, Harness) {
+    let checked = Checked::load("wisenet", region, region, ClockKind::School);
     let state = TempDir::new().expect("a folder");
-    let bench = Bench::open(&checked, state.path(), switches).await;
-    for report in bench.run(true).await {
+    let harness = Harness::open(&checked, state.path(), switches).await;
+    for report in harness.run(true).await {
         let outcome = report.outcome.as_str();
         assert!(outcome.starts_with("ok"), "{report:?}");
     }
-    (state, bench)
+    (state, harness)
 }
 
 /// Stream, column and list of every reference of the mirror.
@@ -39,8 +39,8 @@ fn references(mirror: &Path) -> Vec<(String, String, String)> {
         .collect()
 }
 
-/// The label beside each reference is what the list says; where the vendor sends the description beside
-/// the id, it is that too.
+/// The label of each reference is that of the list; where the vendor sends the description with the id, it is equal
+/// to that too.
 #[tokio::test(flavor = "multi_thread")]
 async fn labels_are_right_for_every_list_and_row_in_every_region() {
     for (region, at_least) in [
@@ -49,8 +49,8 @@ async fn labels_are_right_for_every_list_and_row_in_every_region() {
         (&[("region", "SG")], 150),
         (&[("region", "SA")], 150),
     ] {
-        let (_state, bench) = mirrored(region, &[]).await;
-        let mirror = bench.mirror();
+        let (_state, harness) = mirrored(region, &[]).await;
+        let mirror = harness.mirror();
         let references = references(&mirror);
         assert!(
             references.len() > at_least,
@@ -74,21 +74,23 @@ async fn labels_are_right_for_every_list_and_row_in_every_region() {
                 &mirror,
                 &format!("SELECT count({column}_label) FROM {view}"),
             );
-            let beside = format!("{}_description", column.trim_end_matches("_id"));
+            let description = format!("{}_description", column.trim_end_matches("_id"));
             let sent = format!(
-                "SELECT count(*) FROM rollbook_columns WHERE stream = '{stream}' AND \"column\" = '{beside}'"
+                "SELECT count(*) FROM rollbook_columns WHERE stream = '{stream}' AND \"column\" = '{description}'"
             );
             if queries::one::<u64>(&mirror, &sent) == 1 {
                 let other = format!(
-                    "SELECT count(*) FROM {view} WHERE {beside} IS NOT NULL AND {beside} IS NOT {column}_label"
+                    "SELECT count(*) FROM {view} WHERE {description} IS NOT NULL AND {description} IS NOT {column}_label"
                 );
                 assert_eq!(
                     queries::one::<u64>(&mirror, &other),
                     0,
-                    "{region:?} {stream}.{beside}"
+                    "{region:?} {stream}.{description}"
                 );
-                compared +=
-                    queries::one::<u64>(&mirror, &format!("SELECT count({beside}) FROM {view}"));
+                compared += queries::one::<u64>(
+                    &mirror,
+                    &format!("SELECT count({description}) FROM {view}"),
+                );
             }
         }
         assert!(
@@ -100,7 +102,7 @@ async fn labels_are_right_for_every_list_and_row_in_every_region() {
             0,
             "{region:?}"
         );
-        bench.close().await;
+        harness.close().await;
     }
 }
 
@@ -110,26 +112,27 @@ async fn a_region_picks_its_own_lists() {
         (&[("region", "AU")], "genders", "countries"),
         (&[("region", "NZ")], "nz-genders", "nz-countries"),
     ] {
-        let (_state, bench) = mirrored(region, &[]).await;
+        let (_state, harness) = mirrored(region, &[]).await;
         let list = |column: &str| -> String {
             let sql = format!(
                 "SELECT combo FROM rollbook_columns WHERE stream = 'learners' AND \"column\" = '{column}'"
             );
-            queries::one(&bench.mirror(), &sql)
+            queries::one(&harness.mirror(), &sql)
         };
         assert_eq!(
             (list("gender_id").as_str(), list("nationality_id").as_str()),
             (gender, country)
         );
-        bench.close().await;
+        harness.close().await;
     }
 }
 
 /// 168 requests, whatever changes; codes are texts; a second run writes nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn all_lists_are_read_with_a_request_each_and_an_unchanged_one_writes_nothing() {
-    let (_state, bench) = mirrored(&[], &[("quota_per_day", "1000"), ("past_end", "empty")]).await;
-    let mirror = bench.mirror();
+async fn every_list_takes_one_request_and_unchanged_ones_write_nothing() {
+    let (_state, harness) =
+        mirrored(&[], &[("quota_per_day", "1000"), ("past_end", "empty")]).await;
+    let mirror = harness.mirror();
     let lists = format!("SELECT count(DISTINCT list) FROM {COMBOS}");
     assert_eq!(queries::one::<u64>(&mirror, &lists), 168);
     let kinds: Vec<String> = queries::list(
@@ -145,8 +148,8 @@ async fn all_lists_are_read_with_a_request_each_and_an_unchanged_one_writes_noth
         queries::data(&mirror),
         queries::content(&mirror, is_derived),
     );
-    let before = bench.sandbox.describe();
-    let report = combos(&bench).await;
+    let before = harness.sandbox.describe();
+    let report = combos(&harness).await;
     let record = &report.streams[0].record;
     assert_eq!(
         (record.pages, record.new, record.changed, record.removed),
@@ -155,7 +158,7 @@ async fn all_lists_are_read_with_a_request_each_and_an_unchanged_one_writes_noth
     assert_eq!(record.unchanged, before.vendors["wisenet"]["combos"]);
     assert_eq!(queries::data(&mirror), rows);
     assert_eq!(queries::content(&mirror, is_derived), kept);
-    bench.close().await;
+    harness.close().await;
 }
 
 fn is_derived(table: &str) -> bool {
@@ -167,30 +170,30 @@ fn is_derived(table: &str) -> bool {
     .contains(&table)
 }
 
-async fn combos(bench: &Bench) -> rollbook::sync::RunReport {
+async fn combos(harness: &Harness) -> rollbook::sync::RunReport {
     let order = rollbook::sync::RunOptions {
         cause: rollbook::sync::Cause::Command,
         full: true,
         dry: false,
     };
-    let nobody: rollbook::sync::ProgressSink = std::sync::Arc::new(|_| {});
-    bench
+    let sink: rollbook::sync::ProgressSink = std::sync::Arc::new(|_| {});
+    harness
         .app
-        .run(COMBOS, order, &CancellationToken::new(), &nobody)
+        .run(COMBOS, order, &CancellationToken::new(), &sink)
         .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_is_forbidden_is_named_and_keeps_what_it_had() {
-    let checked = Checked::load("wisenet", &[], &[], ProgressSink::School);
+async fn a_forbidden_list_is_named_and_keeps_its_rows() {
+    let checked = Checked::load("wisenet", &[], &[], ClockKind::School);
     let state = TempDir::new().expect("a folder");
-    let bench = Bench::open(&checked, state.path(), &[]).await;
-    combos(&bench).await;
-    let before = queries::content(&bench.mirror(), |table| table == COMBOS);
-    bench.close().await;
+    let harness = Harness::open(&checked, state.path(), &[]).await;
+    combos(&harness).await;
+    let before = queries::content(&harness.mirror(), |table| table == COMBOS);
+    harness.close().await;
     let forbidden: Pairs = &[("forbid", "combos/genders")];
-    let bench = Bench::open(&checked, state.path(), forbidden).await;
-    let report = combos(&bench).await;
+    let harness = Harness::open(&checked, state.path(), forbidden).await;
+    let report = combos(&harness).await;
     let record = &report.streams[0].record;
     assert_eq!(
         (record.outcome.as_str(), record.pages, record.removed),
@@ -205,16 +208,16 @@ async fn a_list_that_is_forbidden_is_named_and_keeps_what_it_had() {
         "{message}"
     );
     assert_eq!(
-        queries::content(&bench.mirror(), |table| table == COMBOS),
+        queries::content(&harness.mirror(), |table| table == COMBOS),
         before
     );
-    bench.close().await;
+    harness.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ids_that_no_list_holds_are_counted_and_have_no_label() {
-    let (_state, bench) = mirrored(&[], &[("unknown_combo_ids", "on")]).await;
-    let mirror = bench.mirror();
+async fn unknown_ids_are_counted_and_have_no_label() {
+    let (_state, harness) = mirrored(&[], &[("unknown_combo_ids", "on")]).await;
+    let mirror = harness.mirror();
     let mut missed = Vec::new();
     for (stream, column, list) in references(&mirror) {
         let sql = format!(
@@ -232,21 +235,21 @@ async fn ids_that_no_list_holds_are_counted_and_have_no_label() {
     counted.sort();
     assert!(missed.len() > 20, "{missed:?}");
     assert_eq!(counted, missed);
-    bench.close().await;
+    harness.close().await;
 }
 
-/// On the third day the vendor rewords an entry: the views say it anew, and the history as it was.
+/// On the third day the vendor rewords an entry: the views have the new text, and the history the old one.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_label_can_be_read_as_it_was() {
-    let checked = Checked::load("wisenet", &[], &[], ProgressSink::School);
+async fn a_label_has_a_history() {
+    let checked = Checked::load("wisenet", &[], &[], ClockKind::School);
     let state = TempDir::new().expect("a folder");
     let mut moments: Vec<String> = Vec::new();
     for _ in 0..=3 {
-        let bench = Bench::open(&checked, state.path(), &[]).await;
-        bench.run(true).await;
+        let harness = Harness::open(&checked, state.path(), &[]).await;
+        harness.run(true).await;
         let now = "SELECT max(ended) FROM rollbook_runs";
-        moments.push(queries::one(&bench.mirror(), now));
-        bench.close().await;
+        moments.push(queries::one(&harness.mirror(), now));
+        harness.close().await;
     }
     let mirror = state.path().join("mirror.db");
     let reworded = "FROM wisenet_combos_history WHERE list = 'results' AND _ended = 'changed'";

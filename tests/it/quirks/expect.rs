@@ -1,4 +1,4 @@
-//! What is expected of a quirk, and how it is compared.
+//! The expected result of a quirk, and its comparison.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,70 +8,70 @@ use futures_util::stream;
 use rollbook::sync::{Outcome, RunReport};
 use tempfile::TempDir;
 
-use super::bench::{Bench, Checked, Content, Pairs, ProgressSink, Row, copied};
+use super::harness::{Checked, ClockKind, Content, Harness, Pairs, Row, copied};
 
-/// Rows of a table that are tried at the same time.
-const AT_ONCE: usize = 4;
+/// Quirks tested concurrently.
+const CONCURRENCY: usize = 4;
 
-/// What becomes of a reading.
+/// The result of a reading.
 #[derive(Clone, Copy, Debug)]
-pub enum Then {
-    /// The mirror holds what an undisturbed one holds.
+pub enum Expected {
+    /// The mirror equals an undisturbed one.
     Same,
-    /// The same but for these columns (`stream.column`, `*.column`) or streams (`stream`), which are other data.
+    /// The same except for these columns (`stream.column`, `*.column`) or streams (`stream`), which have other data.
     Except(&'static [&'static str]),
-    /// As many rows as an undisturbed one of each stream; their values are others.
+    /// The same number of rows in each stream; their values differ.
     Counts,
-    /// The same but for these columns or streams, and all that is said has this part.
+    /// The same except for these columns or streams, and the messages have this part.
     Noted(&'static str, &'static [&'static str]),
-    /// What was received contradicts itself, which a message with this part says: rows may lack, none that was there
+    /// The received data contradict themselves, and a message has this part: rows may be missing, no previous row
     /// is lost.
     Incomplete(&'static str),
-    /// The guard holds it back with this part of a message, and nothing is lost.
+    /// The guard holds it, with this part of a message, and nothing is lost.
     Held(&'static str),
-    /// It fails with this part of a message, and what it could not read is as it was.
+    /// It fails with this part of a message, and unread streams are unchanged.
     Fails(&'static str),
-    /// The same, and what is told by the stream that failed is not known of the others.
+    /// The same; other streams lack what the failed stream would report.
     FailsWithNews(&'static str),
-    /// The vendor refuses a stream that it may refuse, with this part of a message; the others are read.
+    /// The vendor refuses an optional stream, with this part of a message; the others are read.
     NotServed(&'static str),
 }
 
-/// A quirk: what the vendor does, and what becomes of it.
+/// A quirk: what the vendor does, and the expected result.
 #[derive(Clone, Copy, Debug)]
 pub struct Quirk {
     /// Switches of the sandbox.
     pub switches: Pairs,
-    /// Over a mirror that was filled the day before.
-    pub carried: Then,
+    /// On a mirror that was filled the day before.
+    pub carried: Expected,
     /// Into an empty mirror.
-    pub fresh: Then,
+    pub fresh: Expected,
 }
 
-/// Both ways the same.
-pub const fn quirk(switches: Pairs, then: Then) -> Quirk {
+/// The same result for both.
+pub const fn quirk(switches: Pairs, expected: Expected) -> Quirk {
     Quirk {
         switches,
-        carried: then,
-        fresh: then,
+        carried: expected,
+        fresh: expected,
     }
 }
 
-/// One vendor's table and what all its rows have in common.
+/// One vendor's quirks and what they have in common.
 pub struct Table {
     /// The vendor, which is also the source's name.
     pub vendor: &'static str,
     /// Settings of the source.
     pub settings: Pairs,
-    /// Switches of the sandbox, also of the undisturbed one.
+    /// Switches of the sandbox, also for the undisturbed mirror.
     pub switches: Pairs,
-    /// Which clock the program is given.
-    pub watch: ProgressSink,
+    /// The clock of the program.
+    pub clock_kind: ClockKind,
     /// The quirks.
     pub quirks: Vec<Quirk>,
 }
 
-/// The undisturbed mirror: as a folder of the day before, and what it holds on each way.
+/// The undisturbed mirror: as a folder of the day before, and its content for both cases.
 struct Good {
     yesterday: TempDir,
     before: Content,
@@ -79,14 +79,19 @@ struct Good {
     fresh: Content,
 }
 
-/// Tries every quirk and tells all that went wrong.
+/// Tests every quirk and reports all failures.
 pub async fn check(table: Table) {
-    let checked = Checked::load(table.vendor, table.settings, table.switches, table.watch);
+    let checked = Checked::load(
+        table.vendor,
+        table.settings,
+        table.switches,
+        table.clock_kind,
+    );
     let good = good(&checked).await;
     let (checked, good) = (&checked, &good);
     let wrong: Vec<String> = stream::iter(table.quirks)
-        .map(|quirk| tried(checked, good, quirk))
-        .buffer_unordered(AT_ONCE)
+        .map(|quirk| test(checked, good, quirk))
+        .buffer_unordered(CONCURRENCY)
         .flat_map(stream::iter)
         .collect()
         .await;
@@ -124,10 +129,10 @@ async fn good(checked: &Checked) -> Good {
     }
 }
 
-async fn tried(checked: &Checked, good: &Good, quirk: Quirk) -> Vec<String> {
+async fn test(checked: &Checked, good: &Good, quirk: Quirk) -> Vec<String> {
     let mut wrong = Vec::new();
     let nothing = Content::default();
-    let ways = [
+    let pagings = [
         (
             "carried",
             copied(good.yesterday.path()),
@@ -137,93 +142,98 @@ async fn tried(checked: &Checked, good: &Good, quirk: Quirk) -> Vec<String> {
         ),
         ("fresh", new_folder(), quirk.fresh, &nothing, &good.fresh),
     ];
-    for (way, folder, then, before, after) in ways {
+    for (paging, folder, expected, before, after) in pagings {
         let (content, reports) = read(checked, folder.path(), quirk.switches).await;
-        let complaint = complaint(then, [before, after], &content, &reports);
-        wrong.extend(complaint.map(|complaint| format!("{:?} {way}: {complaint}", quirk.switches)));
+        let complaint = complaint(expected, [before, after], &content, &reports);
+        wrong.extend(
+            complaint.map(|complaint| format!("{:?} {paging}: {complaint}", quirk.switches)),
+        );
     }
     wrong
 }
 
-/// A folder in which the first day of the school has passed unseen.
+/// A folder for a school after its first day, without a mirror.
 fn new_folder() -> TempDir {
     let folder = TempDir::new().expect("a folder");
     std::fs::write(
         folder.path().join("sandbox.json"),
-        r#"{"day":0,"notes":{}}"#,
+        r#"{"day":0,"values":{}}"#,
     )
     .expect("a state file");
     folder
 }
 
-/// All jobs; twice on the same day where rows leave by absence, which waits for a second reading.
+/// All jobs; a second time on the same day where removals by absence need a second reading.
 async fn read(checked: &Checked, state: &Path, switches: Pairs) -> (Content, Vec<RunReport>) {
-    let bench = Bench::open(checked, state, switches).await;
-    let mut reports = bench.run(false).await;
+    let harness = Harness::open(checked, state, switches).await;
+    let mut reports = harness.run(false).await;
     if checked.vendor == "webuntis" {
-        reports.extend(bench.run(false).await);
-        // A run that was held took nothing of what is applied together.
+        reports.extend(harness.run(false).await);
+        // A held run applied nothing of what is applied together.
         if reports.iter().any(|run| run.outcome == Outcome::Held) {
-            reports.extend(bench.run(false).await);
+            reports.extend(harness.run(false).await);
         }
     }
-    let content = bench.content();
-    bench.close().await;
+    let content = harness.content();
+    harness.close().await;
     (content, reports)
 }
 
 /// What is not as expected.
 fn complaint(
-    then: Then,
+    expected: Expected,
     good: [&Content; 2],
     content: &Content,
     reports: &[RunReport],
 ) -> Option<String> {
     let [before, after] = good;
-    let said = said(reports);
+    let reported = reported(reports);
     let unsaid = |part: &str, word: &str| {
-        let heard = said
+        let alerts = reported
             .iter()
-            .any(|said| said.contains(word) && said.contains(part));
-        (!heard).then(|| format!("expected {then:?}, got {said:?}"))
+            .any(|reported| reported.contains(word) && reported.contains(part));
+        (!alerts).then(|| format!("expected {expected:?}, got {reported:?}"))
     };
-    match then {
-        Then::Same => said
+    match expected {
+        Expected::Same => reported
             .first()
             .cloned()
             .or_else(|| differs(after, content, &[])),
-        Then::Except(columns) => said
+        Expected::Except(columns) => reported
             .first()
             .cloned()
             .or_else(|| differs(after, content, columns)),
-        Then::Counts => said.first().cloned().or_else(|| miscounted(after, content)),
-        Then::Noted(part, columns) => {
-            let other = said
+        Expected::Counts => reported
+            .first()
+            .cloned()
+            .or_else(|| count_difference(after, content)),
+        Expected::Noted(part, columns) => {
+            let other = reported
                 .iter()
-                .find(|said| !(said.contains(" ok: ") && said.contains(part)));
+                .find(|reported| !(reported.contains(" ok: ") && reported.contains(part)));
             unsaid(part, " ok: ")
                 .or_else(|| other.cloned())
                 .or_else(|| differs(after, content, columns))
         }
-        Then::Incomplete(part) => {
+        Expected::Incomplete(part) => {
             unsaid(part, " incomplete: ").or_else(|| lost(before, after, content))
         }
-        Then::Held(part) => unsaid(part, "held").or_else(|| untouched(good, content, reports)),
-        Then::Fails(part) => {
+        Expected::Held(part) => unsaid(part, "held").or_else(|| untouched(good, content, reports)),
+        Expected::Fails(part) => {
             let failed = unsaid(part, "failed").and_then(|_| unsaid(part, "parked"));
             failed.or_else(|| untouched(good, content, reports))
         }
-        Then::FailsWithNews(part) => {
+        Expected::FailsWithNews(part) => {
             unsaid(part, "failed").or_else(|| lost(before, after, content))
         }
-        Then::NotServed(part) => {
+        Expected::NotServed(part) => {
             unsaid(part, "not_served").or_else(|| lost(before, after, content))
         }
     }
 }
 
-/// Everything that is not plainly fine.
-fn said(reports: &[RunReport]) -> Vec<String> {
+/// All messages except those of ok runs.
+fn reported(reports: &[RunReport]) -> Vec<String> {
     let parts = reports
         .iter()
         .flat_map(|run| &run.streams)
@@ -238,7 +248,7 @@ fn said(reports: &[RunReport]) -> Vec<String> {
         .collect()
 }
 
-/// A stream that was not read is as it was, one that was read in part has rows of both; every other one is as it should be.
+/// An unread stream is unchanged, a partly read one has rows of both; every other one is as expected.
 fn untouched(
     [before, after]: [&Content; 2],
     content: &Content,
@@ -268,7 +278,7 @@ fn untouched(
     })
 }
 
-/// A row that was there and should be is there, and none stands there that never was.
+/// Every row that existed and is expected exists, and there is no unknown one.
 fn lost(before: &Content, after: &Content, content: &Content) -> Option<String> {
     let streams = content.keys();
     streams
@@ -293,14 +303,14 @@ fn lost_of(stream: &str, before: &Content, after: &Content, content: &Content) -
     (!(kept && known)).then(|| format!("{stream}: kept {kept}, known {known}, {} rows", rows.len()))
 }
 
-fn miscounted(after: &Content, content: &Content) -> Option<String> {
+fn count_difference(after: &Content, content: &Content) -> Option<String> {
     after.iter().find_map(|(stream, rows)| {
         let got = content.get(stream).map_or(0, Vec::len);
         (got != rows.len()).then(|| format!("{got} rows of {stream}, not {}", rows.len()))
     })
 }
 
-/// The first difference, but for these columns.
+/// The first difference, except for these columns.
 fn differs(expected: &Content, got: &Content, except: &[&str]) -> Option<String> {
     let is_other = |stream: &str, column: &str| {
         except
@@ -328,7 +338,7 @@ fn differs(expected: &Content, got: &Content, except: &[&str]) -> Option<String>
                 rows.first()
                     .map(|row| row.chars().take(120).collect::<String>())
             };
-            // Where a row differs in little, only that is worth reading.
+            // Where a row differs in little, only that is shown.
             let apart = missing.first().zip(surplus.first()).map(|(one, two)| {
                 let two: BTreeSet<&str> = two.split(' ').collect();
                 one.split(' ')

@@ -1,4 +1,4 @@
-//! Vendors whose rows move while they are read, or that change their mind from day to day.
+//! Vendors with rows that change while they are read, or from day to day.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use rollbook::sync::{Outcome, RunReport};
 use rollbook_sandbox::Change;
 use tempfile::TempDir;
 
-use super::bench::{Bench, Checked, Content, Pairs, ProgressSink};
+use super::harness::{Checked, ClockKind, Content, Harness, Pairs};
 
 /// The values of a column, over all rows.
 fn values(content: &Content, stream: &str, column: &str) -> BTreeSet<String> {
@@ -26,11 +26,11 @@ fn message(reports: &[RunReport], stream: &str) -> (Outcome, String) {
     )
 }
 
-/// Every change between any two pages, at the front, in the middle and behind: no user is lost,
-/// none leaves who is still there, and two readings later the mirror is what a fresh one is.
+/// Every change between any two pages, at the front, in the middle and at the end: no user is lost,
+/// no listed user is removed, and two readings later the mirror equals a new one.
 #[tokio::test(flavor = "multi_thread")]
 async fn users_that_move_between_pages() {
-    let checked = Checked::load("webuntis", &[], &[], ProgressSink::School);
+    let checked = Checked::load("webuntis", &[], &[], ClockKind::School);
     for switches in [&[][..], &[("total", "right")]] {
         for page in [1, 2] {
             for at in [0, 20] {
@@ -48,41 +48,41 @@ async fn moved(checked: &Checked, switches: Pairs, page: u64, change: Change) {
         TempDir::new().expect("a folder"),
         TempDir::new().expect("a folder"),
     );
-    let bench = Bench::open(checked, folder.path(), switches).await;
-    bench.run(false).await;
-    let before = values(&bench.content(), "users", "sourced_id");
+    let harness = Harness::open(checked, folder.path(), switches).await;
+    harness.run(false).await;
+    let before = values(&harness.content(), "users", "sourced_id");
     assert!(before.len() > 20, "several pages");
-    let control = bench.sandbox.control("webuntis").expect("its control");
+    let control = harness.sandbox.control("webuntis").expect("its control");
     control.edits.after_page("users", page, change);
-    bench.run(false).await;
-    let during = values(&bench.content(), "users", "sourced_id");
+    harness.run(false).await;
+    let during = values(&harness.content(), "users", "sourced_id");
     let left = before.difference(&during).count();
     let may_leave = usize::from(matches!(change, Change::Delete(_)));
     assert!(left <= may_leave, "{what}: {left} users left");
-    let kept = bench.content();
-    bench.run(false).await;
-    bench.run(false).await;
-    let after = bench.content();
-    let bench = bench.beside(checked, other.path()).await;
-    bench.run(false).await;
-    let fresh = bench.content();
+    let kept = harness.content();
+    harness.run(false).await;
+    harness.run(false).await;
+    let after = harness.content();
+    let harness = harness.into_mirror(checked, other.path()).await;
+    harness.run(false).await;
+    let fresh = harness.content();
     assert_eq!(after["users"], fresh["users"], "{what}");
     let still = values(&fresh, "users", "sourced_id");
     let lost = before
         .intersection(&still)
         .filter(|id| !values(&kept, "users", "sourced_id").contains(*id));
     assert_eq!(lost.count(), 0, "{what}: a user who stays was away");
-    bench.close().await;
+    harness.close().await;
 }
 
-/// wapi.md 8: a thing that is listed and cannot be found is named as not served, whatever status says so.
+/// wapi.md 8: a listed entity that cannot be found is reported as not served, for every status.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flux_that_nobody_knows() {
+async fn an_unknown_flux() {
     let checked = Checked::load(
         "wapi",
         &[("points_since", "2026-03-01T00:00:00Z")],
         &[],
-        ProgressSink::School,
+        ClockKind::School,
     );
     for switches in [
         &[("not_exist", "400"), ("error_body", "ResponseStatus")],
@@ -91,36 +91,36 @@ async fn a_flux_that_nobody_knows() {
         &[("not_exist", "500"), ("error_body", "responseStatus")],
     ] {
         let folder = TempDir::new().expect("a folder");
-        let bench = Bench::open(&checked, folder.path(), switches).await;
-        bench.run(false).await;
-        let before = bench.content();
-        let control = bench.sandbox.control("wapi").expect("its control");
+        let harness = Harness::open(&checked, folder.path(), switches).await;
+        harness.run(false).await;
+        let before = harness.content();
+        let control = harness.sandbox.control("wapi").expect("its control");
         control.edits.after_page("fluxs", 0, Change::Insert(0));
-        let reports = bench.run(false).await;
-        let (outcome, said) = message(&reports, "datas");
-        assert_eq!(outcome, Outcome::Ok, "{switches:?}: {said}");
+        let reports = harness.run(false).await;
+        let (outcome, reported) = message(&reports, "datas");
+        assert_eq!(outcome, Outcome::Ok, "{switches:?}: {reported}");
         assert!(
-            said.starts_with("not served: 800000: "),
-            "{switches:?}: {said}"
+            reported.starts_with("not served: 800000: "),
+            "{switches:?}: {reported}"
         );
-        assert_eq!(bench.content()["datas"], before["datas"], "{switches:?}");
-        bench.close().await;
+        assert_eq!(harness.content()["datas"], before["datas"], "{switches:?}");
+        harness.close().await;
     }
 }
 
-/// wapi.md 6.10, wapi.md 7: a flux that goes takes its datas with it; what was measured stays. One answer
-/// holds all fluxes, so one that misses it is enough; the datas are listed flux by flux, and two must miss them.
+/// wapi.md 6.10, wapi.md 7: a removed flux removes its datas; measured values stay. One response
+/// holds all fluxes, so one that lacks it suffices; datas are listed per flux, and two readings must miss them.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flux_that_goes_leaves_its_points() {
+async fn a_removed_flux_leaves_its_points() {
     let settings = &[("points_since", "2026-03-01T00:00:00Z")];
-    let checked = Checked::load("wapi", settings, &[], ProgressSink::School);
+    let checked = Checked::load("wapi", settings, &[], ClockKind::School);
     let folder = TempDir::new().expect("a folder");
     let before = read(&checked, folder.path(), &[]).await;
-    let bench = Bench::open(&checked, folder.path(), &[("flux_fate", "deleted")]).await;
+    let harness = Harness::open(&checked, folder.path(), &[("flux_state", "deleted")]).await;
     let mut runs = Vec::new();
     for _ in 0..3 {
-        bench.run(false).await;
-        let after = bench.content();
+        harness.run(false).await;
+        let after = harness.content();
         let removed = |stream: &str, column: &str| -> Vec<String> {
             let (before, after) = (
                 values(&before, stream, column),
@@ -140,14 +140,14 @@ async fn a_flux_that_goes_leaves_its_points() {
             (removed.clone(), removed)
         ]
     );
-    bench.close().await;
+    harness.close().await;
 }
 
-/// wapi.md 6: what a short form lacks is not removed.
+/// wapi.md 6: a member missing in a short form is not removed.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_short_form_takes_nothing_away() {
+async fn a_short_form_removes_nothing() {
     let settings = &[("points_since", "2026-03-01T00:00:00Z")];
-    let checked = Checked::load("wapi", settings, &[], ProgressSink::School);
+    let checked = Checked::load("wapi", settings, &[], ClockKind::School);
     let folder = TempDir::new().expect("a folder");
     let long = read(&checked, folder.path(), &[("short_lists", "false")]).await;
     let short = read(&checked, folder.path(), &[("short_lists", "true")]).await;
@@ -163,23 +163,23 @@ async fn a_short_form_takes_nothing_away() {
 }
 
 async fn read(checked: &Checked, state: &std::path::Path, switches: Pairs) -> Content {
-    let bench = Bench::open(checked, state, switches).await;
-    bench.run(false).await;
-    let content = bench.content();
-    bench.close().await;
+    let harness = Harness::open(checked, state, switches).await;
+    harness.run(false).await;
+    let content = harness.content();
+    harness.close().await;
     content
 }
 
-/// An empty list is believed when changes are asked for, and held back when everything is.
+/// An empty list is accepted in a reading of changes, and held in a full reading.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_is_suddenly_empty() {
-    let checked = Checked::load("wisenet", &[], &[], ProgressSink::School);
+    let checked = Checked::load("wisenet", &[], &[], ClockKind::School);
     let folder = TempDir::new().expect("a folder");
     let before = read(&checked, folder.path(), &[]).await;
-    let bench = Bench::open(&checked, folder.path(), &[("empty", "learners")]).await;
-    let (outcome, said) = message(&bench.run(true).await, "learners");
+    let harness = Harness::open(&checked, folder.path(), &[("empty", "learners")]).await;
+    let (outcome, reported) = message(&harness.run(true).await, "learners");
     assert_eq!(outcome, Outcome::Held);
-    assert!(said.contains("received 0 of 24 rows"), "{said}");
-    assert_eq!(bench.content()["learners"], before["learners"]);
-    bench.close().await;
+    assert!(reported.contains("received 0 of 24 rows"), "{reported}");
+    assert_eq!(harness.content()["learners"], before["learners"]);
+    harness.close().await;
 }

@@ -1,10 +1,10 @@
-//! The knobs of wapi.md 10, and the assumptions of wapi.md 12 that show on the wire.
+//! The knobs of wapi.md 10, and the assumptions of wapi.md 12 that are visible on the wire.
 
-use super::bench::{Pairs, ProgressSink};
-use super::expect::Then::{Except, Fails, Noted, Same};
+use super::expect::Expected::{Except, Fails, Noted, Same};
 use super::expect::{Quirk, Table, check, quirk};
+use super::harness::{ClockKind, Pairs};
 
-/// The latest points are enough for what does not concern old ones.
+/// The latest points suffice for quirks that do not concern old ones.
 const RECENT: Pairs = &[("points_since", "2026-02-28T00:00:00Z")];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -13,7 +13,7 @@ async fn every_knob_of_wapi() {
         vendor: "wapi",
         settings: RECENT,
         switches: &[],
-        watch: ProgressSink::School,
+        clock_kind: ClockKind::School,
         quirks: knobs(),
     })
     .await;
@@ -25,7 +25,7 @@ async fn old_points_of_wapi() {
         vendor: "wapi",
         settings: &[],
         switches: &[],
-        watch: ProgressSink::School,
+        clock_kind: ClockKind::School,
         quirks: old_points(),
     })
     .await;
@@ -63,7 +63,7 @@ fn knobs() -> Vec<Quirk> {
         quirk(&[("bounds", "to_exclusive")], Same),
         quirk(&[("bounds", "exclusive")], Same),
         quirk(&[("error_body", "wca"), ("max_points", "100")], Same),
-        // The code is in words for people only, so a status that passes must tell.
+        // The error code is in a text for people only, so a status for passing faults decides.
         quirk(
             &[("error_body", "html"), ("max_points", "100")],
             Fails("returned 400"),
@@ -104,7 +104,7 @@ fn knobs() -> Vec<Quirk> {
         ),
         quirk(&[("substitution", "done")], Except(&["ltus.wid"])),
         quirk(&[("renames", "false")], Except(&["ltus.name"])),
-        quirk(&[("flux_fate", "obsolete")], Except(&["fluxes.status"])),
+        quirk(&[("flux_state", "obsolete")], Except(&["fluxes.status"])),
     ]
 }
 

@@ -1,8 +1,8 @@
 //! The quirks of webuntis-oneroster.md 4.1 and the switches of webuntis-oneroster.md 4.4.
 
-use super::bench::{Pairs, ProgressSink};
-use super::expect::Then::{self, Counts, Except, Fails, Held, Incomplete, Noted, Same};
+use super::expect::Expected::{self, Counts, Except, Fails, Held, Incomplete, Noted, Same};
 use super::expect::{Quirk, Table, check, quirk};
+use super::harness::{ClockKind, Pairs};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_quirk_of_webuntis() {
@@ -10,34 +10,34 @@ async fn every_quirk_of_webuntis() {
         vendor: "webuntis",
         settings: &[],
         switches: &[],
-        watch: ProgressSink::School,
+        clock_kind: ClockKind::School,
         quirks: quirks(),
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tokens_of_webuntis_grow_old() {
+async fn tokens_of_webuntis_expire() {
     let quirks = vec![
         quirk(&[("token_seconds", "1")], Same),
         quirk(&[("token_seconds", "1"), ("bad_token", "403")], Same),
-        quirk(&[("trouble", "busy_seconds")], Same),
-        quirk(&[("trouble", "busy_date")], Same),
+        quirk(&[("page_fault", "too_many_seconds")], Same),
+        quirk(&[("page_fault", "too_many_date")], Same),
     ];
     check(Table {
         vendor: "webuntis",
         settings: &[],
         switches: &[],
-        watch: ProgressSink::Real,
+        clock_kind: ClockKind::Real,
         quirks,
     })
     .await;
 }
 
-/// The time of change, which these quirks write less exactly or not at all.
-const CHANGED: Then = Except(&["*.date_last_modified"]);
+/// The time of change, which these quirks write less precisely or not at all.
+const CHANGED: Expected = Except(&["*.date_last_modified"]);
 
-/// A list that is suddenly empty is held, and with it what is applied together.
+/// A list that is suddenly empty is held, and with it the streams applied together.
 const fn at_second_request(switches: Pairs) -> Quirk {
     Quirk {
         switches,
@@ -52,7 +52,7 @@ fn quirks() -> Vec<Quirk> {
         quirk(&[("token_needs_body", "true")], Same),
         quirk(&[("auth.expires_in", "text")], Same),
         quirk(&[("auth.expires_in", "missing")], Same),
-        // Rule 4: a young token that is refused with 403 is taken at its word.
+        // Rule 4: a new token that is refused with 403 is not renewed.
         quirk(
             &[("bad_token", "403"), ("token_requests", "3")],
             Fails("lacks the right"),
@@ -104,32 +104,32 @@ fn quirks() -> Vec<Quirk> {
             &[("offset", "ignored")],
             Incomplete("received the same page twice"),
         ),
-        // Among the pages of a long list it is nothing. A list of one page is empty at the second request: behind the one
-        // that finds out whose account it is, or (at the third) in the second run. The next run is well again.
+        // Among the pages of a long list it has no effect. A list of one page is empty at the second request: after the one
+        // that reads the account's identity, or (at the third) in the second run. The next run is ok again.
         quirk(
-            &[("trouble", "empty_page"), ("trouble_page", "3")],
+            &[("page_fault", "empty_page"), ("fault_page", "3")],
             Held("received 0 of 3 rows"),
         ),
-        quirk(&[("trouble", "partial_page"), ("trouble_page", "3")], Same),
-        at_second_request(&[("trouble", "empty_page")]),
-        at_second_request(&[("trouble", "partial_page")]),
-        quirk(&[("trouble", "no_key")], Same),
-        quirk(&[("trouble", "html")], Same),
-        quirk(&[("trouble", "busy")], Same),
-        quirk(&[("trouble", "busy_seconds")], Same),
-        quirk(&[("trouble", "busy_date")], Same),
-        quirk(&[("trouble", "bad_gateway")], Same),
-        quirk(&[("trouble", "unavailable")], Same),
+        quirk(&[("page_fault", "partial_page"), ("fault_page", "3")], Same),
+        at_second_request(&[("page_fault", "empty_page")]),
+        at_second_request(&[("page_fault", "partial_page")]),
+        quirk(&[("page_fault", "no_key")], Same),
+        quirk(&[("page_fault", "html")], Same),
+        quirk(&[("page_fault", "too_many")], Same),
+        quirk(&[("page_fault", "too_many_seconds")], Same),
+        quirk(&[("page_fault", "too_many_date")], Same),
+        quirk(&[("page_fault", "bad_gateway")], Same),
+        quirk(&[("page_fault", "unavailable")], Same),
         quirk(&[("wrapper", "bare")], Fails("lacks the member")),
         quirk(&[("wrapper", "wrong_single")], Same),
         quirk(&[("absent_text", "empty")], Same),
-        // A word for no value means none in a name: Null is one.
+        // A text for "no value" has no meaning in a name: Null is a name.
         quirk(
             &[("absent_text", "null_word")],
             Except(&["users.middle_name"]),
         ),
         quirk(&[("absent_text", "null")], Same),
-        // A column that had values in most rows, and now in none may have been renamed.
+        // A column that had values in most rows and now has none may have been renamed.
         Quirk {
             switches: &[("modified", "absent")],
             carried: Held("`date_last_modified` had values in most rows, and now in none"),
@@ -140,7 +140,7 @@ fn quirks() -> Vec<Quirk> {
         quirk(&[("booleans", "number")], Same),
         quirk(&[("booleans", "number_text")], Same),
         quirk(&[("timestamps", "blank")], Same),
-        // A change time with fewer digits is an older one: what is stored stays until two readings say so.
+        // A change time with fewer digits is an older one: the stored version stays until two readings agree.
         Quirk {
             switches: &[("timestamps", "no_fraction")],
             carried: Noted(

@@ -1,10 +1,10 @@
 //! The switches of wisenet.md 13.
 
-use super::bench::{Pairs, ProgressSink};
-use super::expect::Then::{
+use super::expect::Expected::{
     self, Counts, Except, Fails, FailsWithNews, Incomplete, NotServed, Noted, Same,
 };
 use super::expect::{Quirk, Table, check, quirk};
+use super::harness::{ClockKind, Pairs};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_switch_of_wisenet() {
@@ -12,7 +12,7 @@ async fn every_switch_of_wisenet() {
         vendor: "wisenet",
         settings: &[],
         switches: &[],
-        watch: ProgressSink::School,
+        clock_kind: ClockKind::School,
         quirks: quirks(),
     })
     .await;
@@ -30,7 +30,7 @@ async fn every_region_of_wisenet() {
             vendor: "wisenet",
             settings: region,
             switches: region,
-            watch: ProgressSink::School,
+            clock_kind: ClockKind::School,
             quirks,
         })
         .await;
@@ -48,14 +48,14 @@ async fn what_wisenet_measures_in_real_time() {
         vendor: "wisenet",
         settings: &[],
         switches: &[],
-        watch: ProgressSink::Real,
+        clock_kind: ClockKind::Real,
         quirks,
     })
     .await;
 }
 
-/// Change times, which these quirks write less exactly.
-const CHANGED: Then = Except(TIMES);
+/// Change times, which these quirks write less precisely.
+const CHANGED: Expected = Except(TIMES);
 
 const TIMES: &[&str] = &[
     "*.last_modified_time_stamp",
@@ -63,7 +63,7 @@ const TIMES: &[&str] = &[
     "*.created_on",
 ];
 
-/// A change time with fewer digits is an older one: what is stored stays until two readings say so.
+/// A change time with fewer digits is an older one: the stored version stays until two readings agree.
 const fn less_exact(switches: Pairs) -> Quirk {
     Quirk {
         switches,
@@ -72,7 +72,7 @@ const fn less_exact(switches: Pairs) -> Quirk {
     }
 }
 
-/// A stream that the connector calls optional, and is not served: what had rows and is refused now has failed.
+/// An optional stream that is not served: one that had rows and is refused now has failed.
 const fn refused_since_today(switches: Pairs) -> Quirk {
     Quirk {
         switches,
@@ -112,7 +112,7 @@ fn quirks() -> Vec<Quirk> {
         quirk(&[("truncate_call", "9")], Same),
         quirk(&[("slow_ms", "20")], Same),
         quirk(&[("forbid", "unit-enrolments")], Fails("lacks the right")),
-        // The log is what tells of deletions.
+        // The log reports deletions.
         Quirk {
             switches: &[("forbid", "audit-logs")],
             carried: FailsWithNews("lacks the right"),
@@ -120,7 +120,7 @@ fn quirks() -> Vec<Quirk> {
         },
         refused_since_today(&[("forbid", "combos")]),
         refused_since_today(&[("forbid", "entities")]),
-        // Asked for changes only, nothing is nothing new; a full reading is another matter (moving.rs).
+        // In a reading of changes an empty list has no effect; for a full reading see moving.rs.
         quirk(&[("empty", "learners")], Except(&["learners"])),
         quirk(&[("expires_at", "seconds")], Same),
         quirk(&[("expires_at", "milliseconds")], Same),

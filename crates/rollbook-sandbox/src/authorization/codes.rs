@@ -1,70 +1,63 @@
-//! Authorization codes: short-lived, good once, bound to all that was said when they were asked for.
+//! Authorization codes: short-lived, single-use, bound to their authorization request.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::tokens::Holder;
 
-/// What a code stands for.
+/// What a code is bound to.
 #[derive(Clone, Debug)]
 pub(super) struct Code {
-    /// Who asked for it.
     pub(super) client: &'static str,
-    /// Where it was sent to.
     pub(super) redirect_url: String,
-    /// The challenge, where there was one.
+    /// The PKCE challenge, if one was sent.
     pub(super) challenge: Option<String>,
-    /// To be repeated in the id token.
+    /// Copied into the id token.
     pub(super) nonce: Option<String>,
-    /// Who consented, to what.
     pub(super) holder: Holder,
-    /// When it dies, by the sandbox's clock.
-    pub(super) until: Duration,
+    /// Expiry, by the sandbox's clock.
+    pub(super) expires_at: Duration,
 }
 
-/// What became of a code.
 #[derive(Debug)]
-enum Fate {
-    Waiting(Code),
-    /// Used, well or badly; with the grant it brought.
-    Spent(Option<u64>),
+enum CodeState {
+    Unused(Code),
+    /// Presented once, in a valid request or not; with the grant it created.
+    Used(Option<u64>),
 }
 
-/// All codes; those long dead are forgotten with the process.
+/// All codes; they are kept until the process ends.
 #[derive(Debug, Default)]
-pub(super) struct Codes(BTreeMap<String, Fate>);
+pub(super) struct Codes(BTreeMap<String, CodeState>);
 
-/// What a presented code is.
 #[derive(Debug)]
-pub(super) enum Presented {
-    /// Nobody's.
+pub(super) enum CodeLookup {
     Unknown,
-    /// Good, and spent from now on.
-    Good(Code),
-    /// Used before; with the grant that it brought then.
-    Again(Option<u64>),
+    /// Valid; used from now on.
+    Valid(Code),
+    /// Presented before; with the grant it created.
+    Reused(Option<u64>),
 }
 
 impl Codes {
-    /// Takes note of a new code.
     pub(super) fn add(&mut self, text: String, code: Code) {
-        self.0.insert(text, Fate::Waiting(code));
+        self.0.insert(text, CodeState::Unused(code));
     }
 
-    /// Spends a code: whoever presents it has had it, also when the request then proves wrong.
-    pub(super) fn take(&mut self, text: &str) -> Presented {
+    /// Looks a code up and marks it as used, also when the rest of the request is invalid.
+    pub(super) fn take(&mut self, text: &str) -> CodeLookup {
         match self.0.get_mut(text) {
-            None => Presented::Unknown,
-            Some(Fate::Spent(grant)) => Presented::Again(*grant),
-            Some(fate) => match std::mem::replace(fate, Fate::Spent(None)) {
-                Fate::Waiting(code) => Presented::Good(code),
-                Fate::Spent(grant) => Presented::Again(grant),
+            None => CodeLookup::Unknown,
+            Some(CodeState::Used(grant)) => CodeLookup::Reused(*grant),
+            Some(state) => match std::mem::replace(state, CodeState::Used(None)) {
+                CodeState::Unused(code) => CodeLookup::Valid(code),
+                CodeState::Used(grant) => CodeLookup::Reused(grant),
             },
         }
     }
 
-    /// Remembers which grant a spent code brought.
-    pub(super) fn brought(&mut self, text: &str, grant: u64) {
-        self.0.insert(text.to_owned(), Fate::Spent(Some(grant)));
+    /// Records the grant that a used code created.
+    pub(super) fn record_grant(&mut self, text: &str, grant: u64) {
+        self.0.insert(text.to_owned(), CodeState::Used(Some(grant)));
     }
 }

@@ -1,14 +1,14 @@
-//! What a person in front of a browser is shown, where a demonstration wants one to choose.
+//! The consent page for a demonstration in a browser.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 
-use crate::tamper::answer;
+use crate::fault_responses::build_response;
 
-/// The name of the buttons.
+/// Form field of the two buttons.
 pub(super) const BUTTON: &str = "sandbox_consent";
 
-/// A page with the two buttons; they repeat the request and say which one it was.
+/// A page with two buttons that repeat the request together with the choice.
 pub(super) fn page(path: &str, client: &str, pairs: &[(String, String)]) -> Response<Body> {
     let hidden: String = pairs
         .iter()
@@ -29,12 +29,12 @@ pub(super) fn page(path: &str, client: &str, pairs: &[(String, String)]) -> Resp
     )
 }
 
-/// A page that says why nobody is sent anywhere.
-pub(super) fn refusal(error: &str, words: &str) -> Response<Body> {
-    let (error, words) = (escaped(error), escaped(words));
+/// An error page, shown where no redirect is possible.
+pub(super) fn refusal(error: &str, description: &str) -> Response<Body> {
+    let (error, description) = (escaped(error), escaped(description));
     html(
         StatusCode::BAD_REQUEST,
-        &format!("<h1>{error}</h1><p>{words}</p>"),
+        &format!("<h1>{error}</h1><p>{description}</p>"),
     )
 }
 
@@ -42,14 +42,14 @@ fn html(status: StatusCode, inside: &str) -> Response<Body> {
     let page = format!(
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Sign in</title></head><body>{inside}</body></html>"
     );
-    let mut response = answer(status, "text/html; charset=utf-8", page);
+    let mut response = build_response(status, "text/html; charset=utf-8", page);
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-/// Text as it may stand in a page.
+/// HTML-escapes a text.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")

@@ -1,6 +1,6 @@
-//! Id tokens: who signed in, signed (OpenID Connect Core 2), right or as a switch spoils them.
+//! Signed id tokens (OpenID Connect Core 2), correct or as a switch alters them.
 //!
-//! The key is made anew in every process; a client that keeps a key set must be able to renew it.
+//! Every process creates a new key; a client that caches a key set must be able to renew it.
 
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,26 +12,26 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::rules::{ANOTHER_CLIENT, Rules};
+use super::rules::{OTHER_CLIENT, Rules};
 use super::server::Authorization;
 use super::switches::{IdToken, IdTokenAlg, Switches};
 use crate::tokens::Holder;
 
-/// Life of an id token, and how far a wrong time is off, in seconds.
+/// Lifetime of an id token, and the offset of a wrong time, in seconds.
 const HOUR: u64 = 3600;
 /// Length of the key's modulus in bytes.
 const MODULUS: usize = 256;
-/// The name of the one key.
+/// `kid` of the only key.
 const KEY_ID: &str = "sandbox";
 
-/// What the client said when it asked.
+/// Client and nonce of the authorization request.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Said<'a> {
+pub(super) struct IdTokenRequest<'a> {
     pub(super) client: &'static str,
     pub(super) nonce: Option<&'a str>,
 }
 
-/// The key that signs; none where the machine cannot make one.
+/// The signing key; none when the machine cannot create one.
 fn key() -> Option<&'static KeyPair> {
     static KEY: OnceLock<Option<KeyPair>> = OnceLock::new();
     KEY.get_or_init(|| KeyPair::generate(KeySize::Rsa2048).ok())
@@ -52,7 +52,7 @@ pub(crate) fn key_set() -> Value {
 
 /// Modulus and exponent of a public key in DER: a sequence of two numbers, the second of three bytes.
 ///
-/// Before the modulus stand two headers of four bytes, and the zero that makes it positive.
+/// Two headers of four bytes and a sign byte precede the modulus.
 fn numbers(der: &[u8]) -> (String, String) {
     let modulus = der.get(9..9 + MODULUS).unwrap_or_default();
     let exponent = der.last_chunk::<3>().map_or(&[][..], |bytes| &bytes[..]);
@@ -60,38 +60,44 @@ fn numbers(der: &[u8]) -> (String, String) {
 }
 
 impl Authorization {
-    /// The id token of an exchange; none where `openid` was not granted.
+    /// The id token of a code exchange; none without the scope `openid`.
     pub(super) fn id_token(
         &self,
         rules: &Rules,
         switches: &Switches,
         holder: &Holder,
-        said: Said<'_>,
+        request: IdTokenRequest<'_>,
     ) -> Option<String> {
         let openid = holder.scope.split(' ').any(|word| word == "openid");
         if !openid || switches.id_token == IdToken::Missing {
             return None;
         }
-        // Real time, because the client compares it with its own clock; ahead when a test moved ours.
+        // Real time, because the client compares it with its own clock; plus what a test added to ours.
         let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-        let now = (since + self.clock.ahead()).as_secs();
-        let claims = claims(rules, switches.id_token, holder, said, now);
-        let secret = &rules.client(said.client)?.secret;
+        let now = (since + self.clock.added()).as_secs();
+        let claims = claims(rules, switches.id_token, holder, request, now);
+        let secret = &rules.client(request.client)?.secret;
         signed(&claims.to_string(), switches, secret)
     }
 }
 
-fn claims(rules: &Rules, how: IdToken, holder: &Holder, said: Said<'_>, now: u64) -> Value {
+fn claims(
+    rules: &Rules,
+    how: IdToken,
+    holder: &Holder,
+    request: IdTokenRequest<'_>,
+    now: u64,
+) -> Value {
     let mut claims = json!({
-        "iss": rules.issuer, "aud": said.client, "sub": holder.user,
-        "iat": now, "exp": now + HOUR, "nonce": said.nonce,
+        "iss": rules.issuer, "aud": request.client, "sub": holder.user,
+        "iat": now, "exp": now + HOUR, "nonce": request.nonce,
     });
     match how {
         IdToken::WrongIssuer => claims["iss"] = json!("https://another.example"),
-        IdToken::WrongAudience => claims["aud"] = json!(ANOTHER_CLIENT),
+        IdToken::WrongAudience => claims["aud"] = json!(OTHER_CLIENT),
         IdToken::WrongParty => {
-            claims["aud"] = json!([said.client, ANOTHER_CLIENT]);
-            claims["azp"] = json!(ANOTHER_CLIENT);
+            claims["aud"] = json!([request.client, OTHER_CLIENT]);
+            claims["azp"] = json!(OTHER_CLIENT);
         }
         IdToken::WrongNonce => claims["nonce"] = json!("of-another-attempt"),
         IdToken::NoNonce => claims["nonce"] = Value::Null,

@@ -1,24 +1,24 @@
-//! What somebody who wants to sign in to a simulated vendor has to know.
+//! What a person needs to sign in to a simulated vendor.
 
 use serde::Serialize;
 
-/// Addresses and names for a login by browser.
+/// Addresses and names for a browser login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Login {
-    /// What names the server.
+    /// The issuer identifier (RFC 8414).
     pub issuer: String,
-    /// The metadata document, where the vendor has one.
+    /// The metadata document; none where the vendor has none.
     pub metadata_url: Option<String>,
-    /// Where a person is sent.
+    /// The authorization endpoint.
     pub authorize_url: String,
-    /// Where the code is exchanged.
+    /// The token endpoint.
     pub token_url: String,
-    /// The registered application.
+    /// Id of the registered application.
     pub client_id: String,
-    /// Name of the credential that holds its secret.
+    /// Name of the credential that holds the client secret.
     pub client_secret: String,
     /// The registered redirect URL.
     pub redirect_url: String,
-    /// What can be asked for.
+    /// Scopes that can be requested, separated by spaces.
     pub scope: String,
 }

@@ -1,38 +1,35 @@
-//! The metadata document (RFC 8414, OpenID Connect Discovery 3), right or as a switch spoils it.
+//! The metadata document (RFC 8414, OpenID Connect Discovery 3), correct or as a switch alters it.
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::answers::huge;
 use super::rules::Rules;
 use super::server::Authorization;
 use super::switches::{ClientAuth, Discovery, DiscoveryIssuer, IdTokenAlg, Iss, Pkce, Switches};
-use crate::tamper::{answer, login_page, moved};
+use super::token_response::huge;
+use crate::fault_responses::{build_response, login_page, redirect};
 
-/// Where a vendor's server answers.
+/// Endpoint URLs of one vendor's server.
 #[derive(Clone, Debug)]
 pub(crate) struct Addresses {
-    /// Of the document itself.
     pub(crate) metadata: String,
-    /// Of the person's consent.
     pub(crate) authorize: String,
-    /// Of token requests.
     pub(crate) token: String,
-    /// Of revocations; in the document only when that is switched on.
+    /// In the document only with the switch `revocation`.
     pub(crate) revocation: String,
-    /// Of the key set, where id tokens are signed.
+    /// The key set; none where no id tokens are signed.
     pub(crate) keys: Option<String>,
 }
 
 impl Authorization {
-    /// Answers a GET of the metadata document.
+    /// Handles a GET of the metadata document.
     pub(crate) fn metadata(&self, rules: &Rules, addresses: &Addresses) -> Response<Body> {
         let switches = self.switches();
-        let ok = |body: String| answer(StatusCode::OK, "application/json", body);
+        let ok = |body: String| build_response(StatusCode::OK, "application/json", body);
         match switches.discovery {
-            Discovery::Missing => answer(StatusCode::NOT_FOUND, "text/plain", ""),
-            Discovery::Redirected => moved(&elsewhere(&addresses.metadata)),
+            Discovery::Missing => build_response(StatusCode::NOT_FOUND, "text/plain", ""),
+            Discovery::Redirected => redirect(&elsewhere(&addresses.metadata)),
             Discovery::Html => login_page(),
             Discovery::Huge => ok(format!(r#"{{"issuer":"{}"}}"#, huge())),
             Discovery::InvalidJson => {
@@ -45,9 +42,9 @@ impl Authorization {
     }
 }
 
-/// The document as the switches want it.
+/// The document, altered by the switches.
 fn document(rules: &Rules, switches: &Switches, addresses: &Addresses) -> Value {
-    let mut document = right(rules, switches, addresses);
+    let mut document = correct(rules, switches, addresses);
     match switches.discovery {
         Discovery::ForeignToken => {
             document["token_endpoint"] = json!(elsewhere(&addresses.token));
@@ -74,7 +71,7 @@ fn document(rules: &Rules, switches: &Switches, addresses: &Addresses) -> Value 
     document
 }
 
-fn right(rules: &Rules, switches: &Switches, addresses: &Addresses) -> Value {
+fn correct(rules: &Rules, switches: &Switches, addresses: &Addresses) -> Value {
     let methods = match rules.client_auth(switches) {
         ClientAuth::Post => json!(["client_secret_post"]),
         ClientAuth::Basic => json!(["client_secret_basic"]),
@@ -110,7 +107,7 @@ fn right(rules: &Rules, switches: &Switches, addresses: &Addresses) -> Value {
     document
 }
 
-/// The same server under another name, which makes it another origin.
+/// The same server under the name `localhost`, which makes it another origin.
 fn elsewhere(url: &str) -> String {
     url.replacen("127.0.0.1", "localhost", 1)
 }

@@ -1,15 +1,13 @@
-//! The authorization server behind every simulated vendor: codes, grants, tokens, metadata.
+//! The authorization server of every simulated vendor: codes, grants, tokens, metadata.
 //!
-//! What the RFCs say stands here once; where the vendors differ, each hands in its `Rules`. Not
-//! here: which path answers what, and grants only one vendor has; those are in the vendors' folders.
-//! The surprise: nobody is asked anything. A person who opens the authorize address has consented.
+//! The rules of the RFCs are implemented here once; each vendor passes its differences as `Rules`. Paths, and
+//! grants that only one vendor has, are in the vendors' folders.
+//! The surprise: opening the authorization endpoint counts as consent; by default no page is shown.
 
-mod answers;
-mod ask;
 mod authorize;
-mod bad;
 mod codes;
 mod consent;
+mod fault_choices;
 mod grants;
 mod id_token;
 mod login;
@@ -20,19 +18,21 @@ mod refresh;
 mod rules;
 mod server;
 pub mod switches;
-mod tally;
 #[cfg(test)]
 mod tests;
+mod token_counts;
+mod token_request;
+mod token_response;
 
 pub use login::Login;
 pub use server::Authorization;
-pub(crate) use server::Posted;
+pub(crate) use server::PostRequest;
 pub use switches::Switches;
-pub use tally::Tally;
+pub use token_counts::TokenCounts;
 
-pub(crate) use answers::{Granted, Refusal};
-pub(crate) use ask::{Ask, form_body, origin};
 pub(crate) use grants::first_refresh_token;
 pub(crate) use id_token::key_set;
 pub(crate) use metadata::Addresses;
-pub(crate) use rules::{ANOTHER_CLIENT, Client, RedirectRule, Rules};
+pub(crate) use rules::{Client, OTHER_CLIENT, RedirectRule, Rules};
+pub(crate) use token_request::{TokenRequest, form_body, origin};
+pub(crate) use token_response::{IssuedTokens, TokenError};

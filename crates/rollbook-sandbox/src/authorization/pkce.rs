@@ -4,15 +4,15 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// Whether a text can be a challenge by S256: 32 bytes in base64url.
+/// Whether a text is a challenge by S256: 32 bytes in base64url.
 pub(super) fn is_challenge(text: &str) -> bool {
     URL_SAFE_NO_PAD
         .decode(text)
         .is_ok_and(|bytes| bytes.len() == SHA256.output_len())
 }
 
-/// Whether a text is a verifier (4.1), and the challenge was made of it (4.6).
-pub(super) fn proves(verifier: &str, challenge: &str) -> bool {
+/// Whether a text is a valid verifier (4.1) of this challenge (4.6).
+pub(super) fn verifies(verifier: &str, challenge: &str) -> bool {
     let spelt = verifier
         .bytes()
         .all(|letter| letter.is_ascii_alphanumeric() || b"-._~".contains(&letter));
@@ -25,18 +25,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_verifier_proves_its_own_challenge_only() {
+    fn a_verifier_matches_its_own_challenge_only() {
         // Appendix B of the RFC.
         let (verifier, challenge) = (
             "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
             "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
         );
         assert!(is_challenge(challenge));
-        assert!(proves(verifier, challenge));
+        assert!(verifies(verifier, challenge));
         let blank = format!("{verifier} ");
         let long = "a".repeat(129);
         for wrong in ["", challenge, &verifier[1..], &blank, &long] {
-            assert!(!proves(wrong, challenge), "{wrong}");
+            assert!(!verifies(wrong, challenge), "{wrong}");
         }
         for wrong in ["", "E9Melhoa", verifier.trim_end_matches('k'), "a+/="] {
             assert!(!is_challenge(wrong), "{wrong}");
@@ -44,7 +44,7 @@ mod tests {
         let of = |verifier: &str| URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
         for (length, fine) in [(42, false), (43, true), (128, true), (129, false)] {
             let verifier = "a".repeat(length);
-            assert_eq!(proves(&verifier, &of(&verifier)), fine, "{length}");
+            assert_eq!(verifies(&verifier, &of(&verifier)), fine, "{length}");
         }
     }
 }

@@ -1,12 +1,12 @@
-//! What a vendor says about its authorization server; everything else is the RFCs'.
+//! How one vendor's authorization server differs from the defaults of the RFCs.
 
 use axum::http::StatusCode;
 
 use super::switches::{ClientAuth, Pkce, Switches};
 use crate::tokens::Holder;
 
-/// A second registered application, so that a code of one can be tried by the other.
-pub(crate) const ANOTHER_CLIENT: &str = "another-app";
+/// A second registered application, to test that codes and tokens are bound to their client.
+pub(crate) const OTHER_CLIENT: &str = "another-app";
 
 /// A registered application.
 #[derive(Clone, Debug)]
@@ -15,56 +15,51 @@ pub(crate) struct Client {
     pub(crate) secret: String,
 }
 
-/// When a redirect URL counts as registered.
+/// How a redirect URL is compared with the registered one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RedirectRule {
-    /// Letter by letter, and registered without parameters (wisenet.md 2.1).
+    /// Exact match, without query parameters (wisenet.md 2.1).
     Exact,
-    /// At the same domain (wapi.md 2.1).
+    /// Same domain (wapi.md 2.1).
     Domain,
-    /// At the same domain and path (webuntis-oneroster.md 1.4).
+    /// Same domain and path (webuntis-oneroster.md 1.4).
     DomainAndPath,
 }
 
 /// One vendor's server, as one request sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
-    /// Its own name: the issuer.
     pub(crate) issuer: String,
-    /// The applications it knows.
+    /// Registered applications.
     pub(crate) clients: Vec<Client>,
-    /// How they prove themselves.
     pub(crate) client_auth: ClientAuth,
-    /// The status of `invalid_client`.
+    /// Status of `invalid_client`.
     pub(crate) client_refused: StatusCode,
-    /// When a redirect URL is theirs.
     pub(crate) redirect: RedirectRule,
-    /// What is registered unless a switch says otherwise.
+    /// The registered redirect URL unless a switch sets others.
     pub(crate) redirect_url: &'static str,
-    /// What the page says when it is not theirs.
+    /// Error code for an unregistered redirect URL.
     pub(crate) redirect_refused: &'static str,
     /// Whether the token request must repeat the redirect URL.
     pub(crate) repeats_redirect: bool,
-    /// Whether a challenge is needed.
     pub(crate) pkce: Pkce,
-    /// What may be asked for.
+    /// Scopes that can be requested.
     pub(crate) scopes: Vec<String>,
-    /// What is meant when nothing is asked for; none refuses that.
+    /// The scope of a request without one; none refuses such a request.
     pub(crate) default_scope: Option<&'static str>,
-    /// Whom a person's token speaks for; the scope is filled in.
+    /// Account and person of the tokens; the scope is filled in.
     pub(crate) holder: Holder,
-    /// Life of an access token in seconds.
+    /// Lifetime of an access token in seconds.
     pub(crate) seconds: u64,
-    /// `token_type`, as the vendor spells it.
+    /// `token_type`, in the vendor's spelling.
     pub(crate) token_type: &'static str,
-    /// Whether a code brings a refresh token.
+    /// Whether a code exchange returns a refresh token.
     pub(crate) refresh: bool,
-    /// Whether a person has one grant for an application, so that a new one ends the one before.
+    /// Whether a new grant of a person and application ends the previous one.
     pub(crate) one_grant: bool,
 }
 
 impl Rules {
-    /// The application that is known by this id.
     pub(super) fn client(&self, id: &str) -> Option<&Client> {
         self.clients.iter().find(|client| client.id == id)
     }
@@ -86,19 +81,19 @@ impl Rules {
     /// Whether a redirect URL is registered.
     pub(super) fn redirect_is_known(&self, switches: &Switches, url: &str) -> bool {
         if switches.redirect_urls.is_empty() {
-            return self.redirect_is_like(self.redirect_url, url);
+            return self.matches_redirect(self.redirect_url, url);
         }
         let mut registered = switches.redirect_urls.iter();
-        registered.any(|registered| self.redirect_is_like(registered, url))
+        registered.any(|registered| self.matches_redirect(registered, url))
     }
 
-    fn redirect_is_like(&self, registered: &str, url: &str) -> bool {
+    fn matches_redirect(&self, registered: &str, url: &str) -> bool {
         let (Ok(known), Ok(offered)) = (url::Url::parse(registered), url::Url::parse(url)) else {
             return false;
         };
         let same_domain =
             (known.scheme(), known.host_str()) == (offered.scheme(), offered.host_str());
-        // A fragment never reaches the client (RFC 6749 3.1.2), whatever was registered.
+        // A fragment never reaches the client (RFC 6749 3.1.2).
         offered.fragment().is_none()
             && match self.redirect {
                 RedirectRule::Exact => registered == url && !url.contains('?'),
@@ -107,19 +102,19 @@ impl Rules {
             }
     }
 
-    /// What of the asked scope is granted; none when something is unknown or nothing is left.
-    pub(crate) fn granted(&self, switches: &Switches, asked: Option<&str>) -> Option<String> {
-        let asked = asked.or(self.default_scope)?;
-        let words: Vec<&str> = asked.split(' ').filter(|word| !word.is_empty()).collect();
+    /// The granted part of the requested scope; none when a scope is unknown or nothing is left.
+    pub(crate) fn granted(&self, switches: &Switches, request: Option<&str>) -> Option<String> {
+        let request = request.or(self.default_scope)?;
+        let scopes: Vec<&str> = request.split(' ').filter(|word| !word.is_empty()).collect();
         let known = |word: &&str| self.scopes.iter().any(|scope| scope == *word);
-        if !words.iter().all(known) {
+        if !scopes.iter().all(known) {
             return None;
         }
-        let left: Vec<&str> = words
+        let left: Vec<&str> = scopes
             .iter()
             .copied()
             .filter(|word| switches.withhold.iter().all(|withheld| withheld != word))
             .collect();
-        (!left.is_empty() || words.is_empty()).then(|| left.join(" "))
+        (!left.is_empty() || scopes.is_empty()).then(|| left.join(" "))
     }
 }

@@ -1,6 +1,6 @@
-//! One vendor's authorization server: what it keeps, and how a token request goes through it.
+//! One vendor's authorization server: its state, and how it handles a token request.
 //!
-//! Also the handle by which a test turns its switches, counts what was asked and withdraws consent.
+//! Tests use the same handle to set switches, read counts and withdraw consent.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -8,16 +8,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use axum::body::Body;
 use axum::http::{HeaderMap, Response, StatusCode, header};
 
-use super::answers::{Granted, Refusal, nonsense, unkept};
-use super::ask::{Ask, origin};
 use super::codes::Codes;
 use super::grants::Grants;
 use super::rules::Rules;
-use super::switches::{ClientAuth, Switches, TokenAnswer};
-use super::tally::{Tallies, Tally};
+use super::switches::{ClientAuth, Switches, TokenResponse};
+use super::token_counts::{AllTokenCounts, TokenCounts};
+use super::token_request::{TokenRequest, origin};
+use super::token_response::{IssuedTokens, TokenError, no_store, unexpected_response};
 use crate::clock::Clock;
+use crate::fault_responses::{DelayMs, DropConnection, build_response};
 use crate::shared::Shared;
-use crate::tamper::{Late, LoseAnswer, answer};
 use crate::tokens::{Holder, Tokens};
 
 /// Codes, grants and switches of one vendor.
@@ -28,14 +28,14 @@ pub struct Authorization {
     switches: RwLock<Switches>,
     codes: Mutex<Codes>,
     grants: Mutex<Grants>,
-    tallies: Mutex<Tallies>,
-    struck: AtomicU64,
+    all_token_counts: Mutex<AllTokenCounts>,
+    faults_injected: AtomicU64,
     lost: AtomicU64,
 }
 
-/// The parts of a token request that count.
+/// The parts of a token request that the server uses.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Posted<'a> {
+pub(crate) struct PostRequest<'a> {
     pub(crate) path: &'a str,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: &'a str,
@@ -46,7 +46,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Authorization {
-    /// A server with the grants that an earlier sandbox noted.
+    /// A server with the grants that an earlier process saved.
     pub(crate) fn new(
         vendor: &'static str,
         shared: Arc<Shared>,
@@ -58,14 +58,14 @@ impl Authorization {
             tokens,
             switches: RwLock::default(),
             codes: Mutex::default(),
-            grants: Mutex::new(Grants::noted(vendor, shared)),
-            tallies: Mutex::default(),
-            struck: AtomicU64::new(0),
+            grants: Mutex::new(Grants::load(vendor, shared)),
+            all_token_counts: Mutex::default(),
+            faults_injected: AtomicU64::new(0),
             lost: AtomicU64::new(0),
         }
     }
 
-    /// The switches as they are now.
+    /// The current switches.
     pub fn switches(&self) -> Switches {
         self.switches
             .read()
@@ -74,21 +74,21 @@ impl Authorization {
     }
 
     /// Replaces all switches.
-    pub fn switch(&self, switches: Switches) {
+    pub fn set_switches(&self, switches: Switches) {
         *self
             .switches
             .write()
             .unwrap_or_else(PoisonError::into_inner) = switches;
     }
 
-    /// Sets one switch while the vendor runs, by its name without `auth.`; `trouble_for` and
-    /// `refresh_lost` count from now.
+    /// Sets one switch at run time, by its name without `auth.`; restarts the counts of `fault_requests`
+    /// and `refresh_lost`.
     ///
     /// # Errors
     ///
-    /// Names the known switches, or the known values.
+    /// Lists the known switches or values.
     pub fn set(&self, name: &str, value: &str) -> Result<(), String> {
-        self.struck.store(0, Ordering::Relaxed);
+        self.faults_injected.store(0, Ordering::Relaxed);
         self.lost.store(0, Ordering::Relaxed);
         let mut switches = self
             .switches
@@ -97,31 +97,31 @@ impl Authorization {
         crate::switches::set(&mut *switches, name, value)
     }
 
-    /// Token requests so far, by `grant_type`; `none` where none was named.
-    pub fn tallies(&self) -> Tallies {
-        locked(&self.tallies).clone()
+    /// Token requests so far, by `grant_type`; `none` for requests without one.
+    pub fn all_token_counts(&self) -> AllTokenCounts {
+        locked(&self.all_token_counts).clone()
     }
 
-    /// Token requests so far of one `grant_type`.
-    pub fn tally(&self, grant_type: &str) -> Tally {
-        locked(&self.tallies)
+    /// Token requests so far with this `grant_type`.
+    pub fn token_counts(&self, grant_type: &str) -> TokenCounts {
+        locked(&self.all_token_counts)
             .get(grant_type)
             .copied()
             .unwrap_or_default()
     }
 
-    /// The refresh tokens that are good now, the oldest grant's first.
+    /// The current refresh tokens, the oldest grant's first.
     pub fn refresh_tokens(&self) -> Vec<String> {
         self.grants().current()
     }
 
-    /// Ends all grants and tokens, as when a person withdraws the consent in the vendor's console.
+    /// Ends all grants and tokens, as when a person withdraws consent at the vendor.
     pub fn revoke_consent(&self) {
         self.grants().end_all();
         self.tokens.revoke_all();
     }
 
-    /// Ends the grant of one refresh token, current or spent; false when it is nobody's.
+    /// Ends the grant of a refresh token, current or used; false when the token is unknown.
     pub fn revoke_grant(&self, refresh_token: &str) -> bool {
         let Some(number) = self.grants().end(refresh_token) else {
             return false;
@@ -130,8 +130,8 @@ impl Authorization {
         true
     }
 
-    /// The first consent, given before anybody signed in here; only where nobody has consented yet.
-    pub(crate) fn consent_before(&self, client: &str, holder: Holder) {
+    /// Adds a grant from before the first start; does nothing when there are grants.
+    pub(crate) fn add_initial_grant(&self, client: &str, holder: Holder) {
         let mut grants = self.grants();
         if grants.is_new() {
             grants.begin(client, holder, true, false, self.clock.now());
@@ -146,66 +146,82 @@ impl Authorization {
         locked(&self.grants)
     }
 
-    /// Answers a token request: `work` looks at the grant, after the client has proved itself.
+    /// Handles a token request; `work` authenticates the client and issues the tokens.
     pub(crate) fn token(
         &self,
         rules: &Rules,
-        posted: Posted<'_>,
-        work: impl FnOnce(&Ask) -> Result<Granted, Refusal>,
+        posted: PostRequest<'_>,
+        work: impl FnOnce(&TokenRequest) -> Result<IssuedTokens, TokenError>,
     ) -> Response<Body> {
         let switches = self.switches();
-        let ask = Ask::read(switches.token_body, posted.headers, posted.body);
-        let tried_basic = ask.as_ref().is_ok_and(|ask| ask.basic.is_some());
-        let kind = ask.as_ref().ok().and_then(|ask| ask.field("grant_type"));
-        let kind = kind.unwrap_or("none").to_owned();
-        self.count(&kind, |tally| tally.asked += 1);
-        let trouble = self.trouble(rules, &switches, posted);
-        let outcome = match trouble {
-            Some(trouble) if !switches.trouble_after => Err(trouble),
-            trouble => {
-                let outcome = ask.and_then(|ask| work(&ask)).map_err(Trouble::Refusal);
+        let request = TokenRequest::read(switches.token_body, posted.headers, posted.body);
+        let tried_basic = request
+            .as_ref()
+            .is_ok_and(|request| request.basic.is_some());
+        let grant_type = request
+            .as_ref()
+            .ok()
+            .and_then(|request| request.field("grant_type"));
+        let grant_type = grant_type.unwrap_or("none").to_owned();
+        self.count(&grant_type, |counts| counts.requests += 1);
+        let fault = self.fault(rules, &switches, posted);
+        let outcome = match fault {
+            Some(fault) if !switches.fault_after_issue => Err(fault),
+            fault => {
+                let outcome = request
+                    .and_then(|request| work(&request))
+                    .map_err(InjectedFault::Error);
                 if outcome.is_ok() {
-                    self.count(&kind, |tally| tally.granted += 1);
+                    self.count(&grant_type, |counts| counts.granted += 1);
                 }
-                trouble.map_or(outcome, Err)
+                fault.map_or(outcome, Err)
             }
         };
-        let lost = outcome.is_ok() && kind == "refresh_token" && self.is_lost(&switches);
+        let lost = outcome.is_ok() && grant_type == "refresh_token" && self.is_lost(&switches);
         let mut response = match outcome {
             Ok(granted) => {
                 let body = granted.body(rules, &switches).to_string();
-                unkept(answer(StatusCode::OK, "application/json", body))
+                no_store(build_response(StatusCode::OK, "application/json", body))
             }
-            Err(Trouble::Refusal(refusal)) => {
-                self.count(&kind, |tally| tally.refused += 1);
+            Err(InjectedFault::Error(refusal)) => {
+                self.count(&grant_type, |counts| counts.refused += 1);
                 refusal.response(tried_basic)
             }
-            Err(Trouble::Nonsense(response)) => response,
+            Err(InjectedFault::Unexpected(response)) => response,
         };
         if lost {
-            response.extensions_mut().insert(LoseAnswer);
+            response.extensions_mut().insert(DropConnection);
         }
         if switches.slow_ms > 0 {
-            response.extensions_mut().insert(Late(switches.slow_ms));
+            response.extensions_mut().insert(DelayMs(switches.slow_ms));
         }
         response
     }
 
-    fn count(&self, kind: &str, note: impl FnOnce(&mut Tally)) {
-        note(locked(&self.tallies).entry(kind.to_owned()).or_default());
+    fn count(&self, grant_type: &str, update: impl FnOnce(&mut TokenCounts)) {
+        update(
+            locked(&self.all_token_counts)
+                .entry(grant_type.to_owned())
+                .or_default(),
+        );
     }
 
     fn is_lost(&self, switches: &Switches) -> bool {
         self.lost.fetch_add(1, Ordering::Relaxed) < switches.refresh_lost
     }
 
-    /// What strikes this request, if anything does.
-    fn trouble(&self, rules: &Rules, switches: &Switches, posted: Posted<'_>) -> Option<Trouble> {
-        if switches.token_answer == TokenAnswer::Right && switches.token_error.is_empty() {
+    /// The fault that the switches inject into this request, if any.
+    fn fault(
+        &self,
+        rules: &Rules,
+        switches: &Switches,
+        posted: PostRequest<'_>,
+    ) -> Option<InjectedFault> {
+        if switches.token_response == TokenResponse::Right && switches.token_error.is_empty() {
             return None;
         }
-        let before = self.struck.fetch_add(1, Ordering::Relaxed);
-        if switches.trouble_for.is_some_and(|most| before >= most) {
+        let before = self.faults_injected.fetch_add(1, Ordering::Relaxed);
+        if switches.fault_requests.is_some_and(|max| before >= max) {
             return None;
         }
         if switches.token_error.is_empty() {
@@ -214,49 +230,54 @@ impl Authorization {
                 origin(posted.headers).replacen("127.0.0.1", "localhost", 1),
                 posted.path
             );
-            return nonsense(switches.token_answer, &elsewhere).map(Trouble::Nonsense);
+            return unexpected_response(switches.token_response, &elsewhere)
+                .map(InjectedFault::Unexpected);
         }
         let usual = match switches.token_error.as_str() {
             "invalid_client" => rules.client_refused,
             _ => StatusCode::BAD_REQUEST,
         };
         let status = StatusCode::from_u16(switches.token_error_status).unwrap_or(usual);
-        let words = "switched on in the sandbox";
-        Some(Trouble::Refusal(Refusal::with(
+        let description = "switched on in the sandbox";
+        Some(InjectedFault::Error(TokenError::with(
             status,
             &switches.token_error,
-            words,
+            description,
         )))
     }
 
-    /// Which application asks; each vendor says how it has to prove itself.
-    pub(crate) fn client(&self, rules: &Rules, ask: &Ask) -> Result<&'static str, Refusal> {
+    /// Authenticates the client as this vendor requires.
+    pub(crate) fn client(
+        &self,
+        rules: &Rules,
+        request: &TokenRequest,
+    ) -> Result<&'static str, TokenError> {
         let in_body = || {
             Some((
-                ask.field("client_id")?.to_owned(),
-                ask.field("client_secret")?.to_owned(),
+                request.field("client_id")?.to_owned(),
+                request.field("client_secret")?.to_owned(),
             ))
         };
-        let said = match rules.client_auth(&self.switches()) {
-            ClientAuth::Post => in_body().filter(|_| ask.basic.is_none()),
-            ClientAuth::Basic => ask.basic.clone(),
-            ClientAuth::Either | ClientAuth::Usual => ask.basic.clone().or_else(in_body),
+        let request = match rules.client_auth(&self.switches()) {
+            ClientAuth::Post => in_body().filter(|_| request.basic.is_none()),
+            ClientAuth::Basic => request.basic.clone(),
+            ClientAuth::Either | ClientAuth::Usual => request.basic.clone().or_else(in_body),
         };
         let refused = || {
-            Refusal::with(
+            TokenError::with(
                 rules.client_refused,
                 "invalid_client",
                 "client authentication failed",
             )
         };
-        let (id, secret) = said.ok_or_else(refused)?;
+        let (id, secret) = request.ok_or_else(refused)?;
         let known = rules.client(&id).filter(|client| client.secret == secret);
         known.map(|client| client.id).ok_or_else(refused)
     }
 
-    /// Gives tokens outside of any grant of a person: client credentials.
-    pub(crate) fn without_grant(&self, holder: Holder, seconds: u64) -> Granted {
-        Granted {
+    /// Issues tokens without a person's grant.
+    pub(crate) fn issue_without_grant(&self, holder: Holder, seconds: u64) -> IssuedTokens {
+        IssuedTokens {
             scope: holder.scope.clone(),
             access: self.tokens.issue(holder, seconds),
             seconds,
@@ -266,26 +287,26 @@ impl Authorization {
         }
     }
 
-    /// Answers a revocation request (RFC 7009): any known application, any of its tokens, always 200.
-    pub(crate) fn revocation(&self, rules: &Rules, posted: Posted<'_>) -> Response<Body> {
-        let outcome =
-            Ask::read(self.switches().token_body, posted.headers, posted.body).and_then(|ask| {
-                self.client(rules, &ask)?;
-                let token = ask.needed("token")?;
+    /// Handles a revocation request (RFC 7009): always 200 for an authenticated client.
+    pub(crate) fn revocation(&self, rules: &Rules, posted: PostRequest<'_>) -> Response<Body> {
+        let outcome = TokenRequest::read(self.switches().token_body, posted.headers, posted.body)
+            .and_then(|request| {
+                self.client(rules, &request)?;
+                let token = request.required("token")?;
                 if !self.revoke_grant(token) {
                     self.tokens.revoke(token);
                 }
                 Ok(())
             });
         match outcome {
-            Ok(()) => answer(StatusCode::OK, "text/plain", ""),
+            Ok(()) => build_response(StatusCode::OK, "text/plain", ""),
             Err(refusal) => refusal.response(posted.headers.contains_key(header::AUTHORIZATION)),
         }
     }
 }
 
-/// What a switch makes of a token request.
-enum Trouble {
-    Refusal(Refusal),
-    Nonsense(Response<Body>),
+/// What replaces the outcome of a token request.
+enum InjectedFault {
+    Error(TokenError),
+    Unexpected(Response<Body>),
 }

@@ -1,14 +1,14 @@
-//! How an authorization server can differ, and every way in which it can be wrong.
+//! Switches of the authorization server: how vendors differ, and every fault that can be injected.
 //!
-//! The same for the three vendors, under `auth.` of their switches. `usual` means what the vendor's
-//! contract says; the other defaults are a server without fault.
+//! Shared by the three vendors, under `auth.` of their switches. `usual` means what the vendor's
+//! contract documents; the other defaults are a server without faults.
 
 use serde::{Deserialize, Serialize};
 
-pub use super::bad::*;
+pub use super::fault_choices::*;
 use crate::switches::choice;
 
-choice! { /// What the person at the authorize address does.
+choice! { /// What the person at the authorization endpoint does.
     Consent {
         /// Consents at once.
         #[default] Give,
@@ -18,31 +18,31 @@ choice! { /// What the person at the authorize address does.
         Page,
     }
 }
-choice! { /// Whether an authorization request needs a challenge of RFC 7636.
+choice! { /// Whether an authorization request needs a PKCE challenge (RFC 7636).
     Pkce {
-        /// As the contract says.
+        /// As the contract documents.
         #[default] Usual,
-        /// It does.
+        /// Required.
         Required,
-        /// It may have one, and is then held to it.
+        /// Optional, and verified when present.
         Optional,
-        /// Challenge and verifier are overlooked.
+        /// Challenge and verifier are ignored.
         Ignored,
     }
 }
-choice! { /// How a client proves itself at the token endpoint.
+choice! { /// How a client authenticates at the token endpoint.
     ClientAuth {
-        /// As the contract says.
+        /// As the contract documents.
         #[default] Usual,
         /// `client_id` and `client_secret` in the body.
         Post,
         /// HTTP Basic.
         Basic,
-        /// Either way.
+        /// One of the two.
         Either,
     }
 }
-choice! { /// What a token request's body must be.
+choice! { /// Media type of a token request.
     TokenBody {
         /// A form.
         #[default] Form,
@@ -50,29 +50,29 @@ choice! { /// What a token request's body must be.
         Json,
     }
 }
-choice! { /// What becomes of a refresh token that was used.
+choice! { /// What happens to a used refresh token.
     Rotation {
-        /// It stays, and the answer holds none.
+        /// It stays valid, and the response holds none.
         None,
-        /// It stays, and the answer repeats it.
+        /// It stays valid, and the response repeats it.
         Keep,
-        /// A new one comes; the old one is refused.
+        /// A new one is issued; the old one is refused.
         #[default] Rotate,
-        /// As `Rotate`, and whoever uses an old one ends the whole family.
+        /// As `Rotate`, and using an old one ends the grant.
         DetectReuse,
     }
 }
-choice! { /// What an old refresh token brings while the grace lasts.
+choice! { /// What the previous refresh token returns during the grace period.
     Grace {
-        /// The answer it brought the first time.
+        /// The same response as before.
         #[default] Same,
         /// New tokens.
         New,
     }
 }
-choice! { /// Whether a code brings a refresh token.
+choice! { /// Whether a code exchange returns a refresh token.
     RefreshToken {
-        /// As the contract says.
+        /// As the contract documents.
         #[default] Usual,
         /// It does.
         Always,
@@ -80,7 +80,7 @@ choice! { /// Whether a code brings a refresh token.
         Never,
     }
 }
-choice! { /// How an id token is signed.
+choice! { /// Signature algorithm of an id token.
     IdTokenAlg {
         /// With the key of the key set.
         #[default] Rs256,
@@ -93,67 +93,67 @@ choice! { /// How an id token is signed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Switches {
-    /// What the person does.
+    /// Decision of the person.
     pub consent: Consent,
-    /// An error of RFC 6749 4.1.2.1 with which every authorization request ends; empty is none.
+    /// Error code of every authorization response (RFC 6749 4.1.2.1); empty disables it.
     pub authorize_error: String,
-    /// What becomes of `code` on the way back.
+    /// `code` in the redirect.
     pub code: Code,
-    /// What becomes of `state` on the way back.
+    /// `state` in the redirect.
     pub state: State,
-    /// `iss` on the way back, and whether the metadata promise it (RFC 9207).
+    /// `iss` in the redirect, and whether the metadata announce it (RFC 9207).
     pub iss: Iss,
-    /// Life of a code in seconds; the contracts assume more, no client needs it.
+    /// Lifetime of a code in seconds; shorter than the contracts assume.
     pub code_seconds: u64,
-    /// Codes with letters that must be escaped in an address.
+    /// Codes contain letters that must be percent-encoded.
     pub odd_codes: bool,
-    /// Challenges.
+    /// Whether PKCE is required.
     pub pkce: Pkce,
-    /// The registered redirect URLs; none are the vendor's usual ones.
+    /// Registered redirect URLs; empty uses the vendor's default.
     pub redirect_urls: Vec<String>,
-    /// Scopes that are not granted although they were asked for.
+    /// Scopes that are not granted even when requested.
     pub withhold: Vec<String>,
-    /// How a client proves itself.
+    /// Client authentication.
     pub client_auth: ClientAuth,
-    /// Form or JSON.
+    /// Media type of token requests.
     pub token_body: TokenBody,
-    /// Used refresh tokens.
+    /// What happens to used refresh tokens.
     pub rotation: Rotation,
-    /// For how many seconds the refresh token before the current one is taken all the same.
+    /// Seconds during which the previous refresh token is still accepted.
     pub grace_seconds: u64,
-    /// What it then brings.
+    /// What the previous refresh token returns.
     pub grace: Grace,
-    /// Whether a code brings a refresh token.
+    /// Whether a code exchange returns a refresh token.
     pub refresh_token: RefreshToken,
-    /// Life of a refresh token in seconds; none is unlimited.
+    /// Lifetime of a refresh token in seconds; none is unlimited.
     pub refresh_seconds: Option<u64>,
-    /// How many refresh answers are lost after the old token was spent.
+    /// Number of refresh responses that are lost after the token rotated.
     pub refresh_lost: u64,
-    /// Milliseconds that an answer of the token endpoint waits after the work was done.
+    /// Delay of a token response in milliseconds, after the tokens were issued.
     pub slow_ms: u64,
-    /// The body of token answers.
-    pub token_answer: TokenAnswer,
-    /// An error of RFC 6749 5.2 with which token requests end; empty is none.
+    /// The response in place of tokens.
+    pub token_response: TokenResponse,
+    /// Error code of token responses (RFC 6749 5.2); empty disables it.
     pub token_error: String,
-    /// The status of `token_error`; zero is that of the RFC.
+    /// Status of `token_error`; zero uses that of the RFC.
     pub token_error_status: u16,
-    /// How many token requests `token_answer` and `token_error` strike; none is all of them.
-    pub trouble_for: Option<u64>,
-    /// Whether the work was done before they strike: a refresh token is spent.
-    pub trouble_after: bool,
-    /// `expires_in` of a token answer.
+    /// Number of token requests that `token_response` and `token_error` affect; none affects all.
+    pub fault_requests: Option<u64>,
+    /// Whether these faults apply after the tokens were issued: the refresh token is used up.
+    pub fault_after_issue: bool,
+    /// `expires_in` of a token response.
     pub expires_in: ExpiresIn,
-    /// `token_type` of a token answer.
+    /// `token_type` of a token response.
     pub token_type: TokenType,
-    /// `scope` of a token answer.
+    /// `scope` of a token response.
     pub scope: Scope,
     /// The id token, where there is one.
     pub id_token: IdToken,
-    /// How it is signed.
+    /// Signature algorithm of the id token.
     pub id_token_alg: IdTokenAlg,
     /// The metadata document, where there is one.
     pub discovery: Discovery,
-    /// Its `issuer`.
+    /// `issuer` of the metadata document.
     pub discovery_issuer: DiscoveryIssuer,
     /// Whether there is a revocation endpoint (RFC 7009); no vendor documents one.
     pub revocation: bool,
@@ -181,11 +181,11 @@ impl Default for Switches {
             refresh_seconds: None,
             refresh_lost: 0,
             slow_ms: 0,
-            token_answer: TokenAnswer::default(),
+            token_response: TokenResponse::default(),
             token_error: String::new(),
             token_error_status: 0,
-            trouble_for: None,
-            trouble_after: false,
+            fault_requests: None,
+            fault_after_issue: false,
             expires_in: ExpiresIn::default(),
             token_type: TokenType::default(),
             scope: Scope::default(),

@@ -1,27 +1,26 @@
-//! Error answers of the platform (wapi.md 8); none of them is documented, so all shapes exist.
+//! Error responses of the platform (wapi.md 8); none of them is documented, so all shapes exist.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
 use super::switches::{ErrorBody, Switches};
+use crate::fault_responses::build_response;
 use crate::server::WriteAttempt;
-use crate::tamper::answer;
 
-/// Why a request failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     /// No such entity.
     NotExist,
     /// No such address.
     NoRoute,
-    /// More rows than one answer may hold.
+    /// More rows than one response may hold.
     TooManyRequested,
-    /// A parameter is missing or no number or date.
+    /// A parameter is missing, or not a number or date.
     Argument,
-    /// The token is missing, unknown or too old.
+    /// The token is missing, unknown or expired.
     InvalidToken,
-    /// The token has no person behind it.
+    /// The token has no person.
     NoUser,
     /// The person has no role there.
     Forbidden,
@@ -30,8 +29,8 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// The answer in the shape the switches ask for.
-    pub(super) fn answer(self, switches: &Switches) -> Response<Body> {
+    /// The response in the shape that the switches select.
+    pub(super) fn response(self, switches: &Switches) -> Response<Body> {
         let (status, code, message) = match self {
             Self::NotExist => (switches.not_exist, "NotExist", "the entity does not exist"),
             Self::NoRoute => (404, "NotFound", "no such address"),
@@ -71,7 +70,7 @@ impl Failure {
         } else {
             "application/json"
         };
-        let mut response = answer(status, media, body);
+        let mut response = build_response(status, media, body);
         match self {
             Self::InvalidToken => {
                 let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");

@@ -1,22 +1,22 @@
 //! Records as JSV and as CSV (wapi.md 3.4). CSV is lossy on purpose: of a record that holds
 //! another one, only the inner one is printed, as the platform does.
 
-use super::answers::Answer;
+use super::payloads::Payload;
 use super::record::{Field, Record, camel};
 use crate::calendar::instant;
 
 /// Like JSON without quotes, `wType` first.
-pub(super) fn jsv(rows: &Answer, out: &mut String) {
+pub(super) fn jsv(rows: &Payload, out: &mut String) {
     match rows {
-        Answer::One(record) => jsv_record(record, out),
-        Answer::List(records) => jsv_list(records, out),
+        Payload::One(record) => jsv_record(record, out),
+        Payload::List(records) => jsv_list(records, out),
     }
 }
 
 fn jsv_list(records: &[Record], out: &mut String) {
     out.push('[');
-    for (place, record) in records.iter().enumerate() {
-        if place > 0 {
+    for (index, record) in records.iter().enumerate() {
+        if index > 0 {
             out.push(',');
         }
         jsv_record(record, out);
@@ -49,10 +49,10 @@ fn jsv_record(record: &Record, out: &mut String) {
 }
 
 /// A header of Pascal names in JSON order, then one line a record.
-pub(super) fn csv(rows: &Answer, out: &mut String) {
+pub(super) fn csv(rows: &Payload, out: &mut String) {
     let records = match rows {
-        Answer::One(record) => std::slice::from_ref(record),
-        Answer::List(records) => records,
+        Payload::One(record) => std::slice::from_ref(record),
+        Payload::List(records) => records,
     };
     let lines: Vec<&Record> = records.iter().flat_map(printed).collect();
     let Some(first) = lines.first() else { return };
@@ -73,7 +73,7 @@ pub(super) fn csv(rows: &Answer, out: &mut String) {
     }
 }
 
-/// What of a record reaches the CSV: its nested records if it has any.
+/// What is printed of a record: its nested records if it has any.
 fn printed(record: &Record) -> Vec<&Record> {
     let nested: Vec<&Record> = record
         .fields

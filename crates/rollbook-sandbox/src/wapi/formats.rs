@@ -1,12 +1,11 @@
-//! Choosing and spelling the format of an answer (wapi.md 3.2 to 3.4).
+//! Content negotiation and encoding (wapi.md 3.2 to 3.4).
 
 use axum::http::{HeaderMap, header};
 
-use super::answers::Answer;
 use super::operations::Params;
+use super::payloads::Payload;
 use super::record::{DateStyle, json_list};
 
-/// A format the platform can answer in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     Json,
@@ -23,9 +22,9 @@ const WORDS: &[(&str, Format)] = &[
 ];
 
 impl Format {
-    /// The format asked for: by suffix, `format=`, prefix, `Accept`, `Content-Type`, else JSON (wapi.md 12 A11).
-    /// Also the path without its suffix.
-    pub(super) fn chosen<'a>(
+    /// The requested format: by suffix, `format=`, prefix, `Accept`, `Content-Type`, else JSON (wapi.md 12 A11).
+    /// Also returns the path without its suffix.
+    pub(super) fn negotiate<'a>(
         path: &'a str,
         params: &Params,
         headers: &HeaderMap,
@@ -48,11 +47,11 @@ impl Format {
                 .get(name)
                 .and_then(|value| by_media(value.to_str().ok()?))
         };
-        let chosen = named
+        let negotiate = named
             .or(prefix)
             .or_else(|| by_header(header::ACCEPT))
             .or_else(|| by_header(header::CONTENT_TYPE));
-        (path, chosen.unwrap_or(Self::Json))
+        (path, negotiate.unwrap_or(Self::Json))
     }
 }
 
@@ -70,13 +69,13 @@ fn by_media(text: &str) -> Option<Format> {
 }
 
 /// Media type and body.
-pub(super) fn spell(rows: &Answer, format: Format, dates: DateStyle) -> (&'static str, String) {
+pub(super) fn encode(rows: &Payload, format: Format, dates: DateStyle) -> (&'static str, String) {
     let mut out = String::new();
     let media = match format {
         Format::Json => {
             match rows {
-                Answer::One(record) => record.json(dates, &mut out),
-                Answer::List(records) => json_list(records, dates, &mut out),
+                Payload::One(record) => record.json(dates, &mut out),
+                Payload::List(records) => json_list(records, dates, &mut out),
             }
             "application/json"
         }

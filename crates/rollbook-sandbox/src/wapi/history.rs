@@ -1,4 +1,4 @@
-//! What happened on site: Reflections with their records, and events.
+//! What happens on site: Reflections with their records, and events.
 
 use super::plant::REFLECTIONS;
 use super::points::{Series, last_call};
@@ -16,11 +16,11 @@ impl Series<'_> {
     pub(super) fn reflections(&self) -> Vec<Record> {
         REFLECTIONS
             .iter()
-            .map(|(class, id, ltu, place, description, name)| {
+            .map(|(class, id, ltu, infrastructure, description, name)| {
                 let call = last_call(*ltu, self.day);
                 let records = self.reflection_datas(*id).len() as i64;
                 let mut fields: Vec<(&'static str, Field)> = vec![
-                    ("InfrastructureID", (*place).into()),
+                    ("InfrastructureID", (*infrastructure).into()),
                     ("Description", (*description).into()),
                     ("Class", "Default".into()),
                     ("Status", "Enabled".into()),

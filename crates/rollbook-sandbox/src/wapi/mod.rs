@@ -1,16 +1,16 @@
 //! WAPI of WIT-DataCenter: building telemetry of the invented school.
 //!
-//! Written from `docs/contracts/wapi.md`; where that file says ASSUMPTION there is a switch. One port
-//! plays both hosts, the authorization server and the API.
+//! Written from `docs/contracts/wapi.md`; every ASSUMPTION in that file is a switch. One port
+//! serves both hosts, the authorization server and the API.
 
-mod answers;
+mod account;
 mod errors;
-mod face;
 mod flat;
 mod formats;
 mod history;
 mod oauth;
 mod operations;
+mod payloads;
 mod plant;
 mod points;
 mod record;

@@ -1,6 +1,6 @@
 //! The authorization server: rules, and the grants that only WAPI has (wapi.md 2).
 //!
-//! Client credentials count only in the body; HTTP Basic is refused.
+//! Client credentials are accepted in the body only; HTTP Basic is refused.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Response, StatusCode};
@@ -9,8 +9,8 @@ use super::Wapi;
 use super::switches::PasswordGrant;
 use crate::authorization::switches::{ClientAuth, Pkce};
 use crate::authorization::{
-    ANOTHER_CLIENT, Ask, Authorization, Client, Granted, Login, Posted, RedirectRule, Refusal,
-    Rules, origin,
+    Authorization, Client, IssuedTokens, Login, OTHER_CLIENT, PostRequest, RedirectRule, Rules,
+    TokenError, TokenRequest, origin,
 };
 use crate::tokens::Holder;
 
@@ -18,12 +18,12 @@ pub(super) const CLIENT: &str = "rollbook";
 pub(super) const CLIENT_SECRET: &str = "wapi-client-secret-of-the-sandbox";
 pub(super) const USER: &str = "mirror";
 pub(super) const PASSWORD: &str = "wapi-password-of-the-sandbox";
-/// The registered callback; any other at its domain will do (wapi.md 2.1).
+/// The registered callback; any other URL of its domain is accepted (wapi.md 2.1).
 const REDIRECT_URL: &str = "http://127.0.0.1:8911/callback";
-/// The one scope there is (wapi.md 12 A3).
+/// The only scope (wapi.md 12 A3).
 const SCOPE: &str = "https://api.wit-datacenter.com";
 
-/// What a person who signs in has to know; there is no metadata document.
+/// What a browser login needs; there is no metadata document.
 pub(super) fn login(origin: &str) -> Login {
     Login {
         issuer: origin.to_owned(),
@@ -38,7 +38,7 @@ pub(super) fn login(origin: &str) -> Login {
 }
 
 impl Wapi {
-    /// Answers a path of the authorization server; none when it is not one of its.
+    /// Handles a path of the authorization server; none for other paths.
     pub(super) fn authorization(
         &self,
         method: &str,
@@ -49,14 +49,16 @@ impl Wapi {
     ) -> Option<Response<Body>> {
         let server = &self.control.authorization;
         let rules = self.rules(&origin(headers));
-        let posted = Posted {
+        let posted = PostRequest {
             path,
             headers,
             body,
         };
         Some(match (method, path.to_ascii_lowercase().as_str()) {
             ("GET", "/oauth/authorize") => server.authorize(&rules, path, query, Some(implicit)),
-            ("POST", "/oauth/token") => server.token(&rules, posted, |ask| self.token(&rules, ask)),
+            ("POST", "/oauth/token") => {
+                server.token(&rules, posted, |request| self.token(&rules, request))
+            }
             ("POST", "/oauth/revoke") if server.switches().revocation => {
                 server.revocation(&rules, posted)
             }
@@ -73,7 +75,7 @@ impl Wapi {
             issuer: origin.to_owned(),
             clients: vec![
                 client(CLIENT, CLIENT_SECRET),
-                client(ANOTHER_CLIENT, "wapi-secret-of-another-app"),
+                client(OTHER_CLIENT, "wapi-secret-of-another-app"),
             ],
             client_auth: ClientAuth::Post,
             // wapi.md 12 A8: every refusal is a 400.
@@ -89,42 +91,48 @@ impl Wapi {
             seconds: self.switches.token_seconds,
             token_type: "bearer",
             refresh: true,
-            // One access token a person and App (wapi.md 2.1): the refresh token before ends.
+            // One access token per person and App (wapi.md 2.1): a new grant ends the previous refresh token.
             one_grant: true,
         }
     }
 
-    fn token(&self, rules: &Rules, ask: &Ask) -> Result<Granted, Refusal> {
+    fn token(&self, rules: &Rules, request: &TokenRequest) -> Result<IssuedTokens, TokenError> {
         let server = &self.control.authorization;
-        let client = server.client(rules, ask)?;
-        match ask.field("grant_type") {
-            Some("authorization_code") => server.redeem(rules, client, ask),
-            Some("refresh_token") => server.refresh(rules, client, ask),
-            Some("password") => self.password(rules, client, ask),
+        let client = server.client(rules, request)?;
+        match request.field("grant_type") {
+            Some("authorization_code") => server.redeem(rules, client, request),
+            Some("refresh_token") => server.refresh(rules, client, request),
+            Some("password") => self.password(rules, client, request),
             Some("client_credentials") => {
-                let holder = scoped(rules, server, ask, holder(None))?;
+                let holder = scoped(rules, server, request, holder(None))?;
                 if self.switches.client_refresh {
                     return Ok(server.begin(rules, client, holder, true).1);
                 }
-                Ok(server.without_grant(holder, rules.seconds))
+                Ok(server.issue_without_grant(holder, rules.seconds))
             }
-            other => Err(Refusal::grant_type(other)),
+            other => Err(TokenError::grant_type(other)),
         }
     }
 
-    fn password(&self, rules: &Rules, client: &str, ask: &Ask) -> Result<Granted, Refusal> {
+    fn password(
+        &self,
+        rules: &Rules,
+        client: &str,
+        request: &TokenRequest,
+    ) -> Result<IssuedTokens, TokenError> {
         if self.switches.password_grant == PasswordGrant::Unauthorized {
-            return Err(Refusal::new(
+            return Err(TokenError::new(
                 "unauthorized_client",
                 "this App may not use the password grant",
             ));
         }
-        let right = ask.field("username") == Some(USER) && ask.field("password") == Some(PASSWORD);
+        let right =
+            request.field("username") == Some(USER) && request.field("password") == Some(PASSWORD);
         if !right {
-            return Err(Refusal::grant("wrong user name or password"));
+            return Err(TokenError::grant("wrong user name or password"));
         }
         let server = &self.control.authorization;
-        let holder = scoped(rules, server, ask, holder(Some(USER)))?;
+        let holder = scoped(rules, server, request, holder(Some(USER)))?;
         Ok(server.begin(rules, client, holder, true).1)
     }
 }
@@ -137,23 +145,23 @@ fn holder(user: Option<&str>) -> Holder {
     }
 }
 
-/// The holder with what the request asked for: the one scope, or nothing, which means it (wapi.md 12 A3).
+/// The holder with the requested scope; a request without one means the only scope (wapi.md 12 A3).
 fn scoped(
     rules: &Rules,
     server: &Authorization,
-    ask: &Ask,
+    request: &TokenRequest,
     holder: Holder,
-) -> Result<Holder, Refusal> {
+) -> Result<Holder, TokenError> {
     rules
-        .granted(&server.switches(), ask.field("scope"))
+        .granted(&server.switches(), request.field("scope"))
         .map(|scope| Holder { scope, ..holder })
-        .ok_or_else(|| Refusal::new("invalid_scope", "unknown scope"))
+        .ok_or_else(|| TokenError::new("invalid_scope", "unknown scope"))
 }
 
-/// The implicit workflow: a token in the query string, where the RFC wants the fragment, and never a
+/// The implicit workflow: a token in the query string, where the RFC requires the fragment, and never a
 /// refresh token (wapi.md 2.3).
 fn implicit(server: &Authorization, rules: &Rules, holder: Holder) -> Vec<(&'static str, String)> {
-    let granted = server.without_grant(holder, rules.seconds);
+    let granted = server.issue_without_grant(holder, rules.seconds);
     vec![
         ("access_token", granted.access),
         ("expires_in", granted.seconds.to_string()),

@@ -1,17 +1,16 @@
-//! From an address to an operation with its parameters (wapi.md 3.1, wapi.md 4).
+//! Routes an address to an operation with its parameters (wapi.md 3.1, wapi.md 4).
 //!
-//! Paths and parameter names are matched without regard to case; parameters nobody knows are
-//! ignored, as the platform's framework does.
+//! Paths and parameter names are case-insensitive, and unknown parameters are ignored, as in the
+//! platform's framework.
 
 use std::collections::BTreeMap;
 
 use super::switches::{PointsRoute, Routes, Switches};
-use crate::query::words;
+use crate::query::segments;
 
-/// What can be read.
 #[expect(
     clippy::enum_variant_names,
-    reason = "they are called so at the vendor, and only reads may stand here"
+    reason = "the vendor names them so, and only reads are allowed here"
 )]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
@@ -68,7 +67,7 @@ const NAMES: &[(&str, Operation)] = &[
 ];
 
 impl Operation {
-    /// Whether a token without a person behind it is refused.
+    /// Whether the operation refuses a token without a person.
     pub(super) fn needs_user(self) -> bool {
         !matches!(
             self,
@@ -91,25 +90,24 @@ impl Params {
     }
 }
 
-/// What an address stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum Route {
     Read(Operation, Params),
-    /// A write operation by its name; must never be asked for.
+    /// A write operation, which a mirror must never call.
     Write,
-    Nothing,
+    Unknown,
 }
 
 /// Finds the operation behind a path; `params` are those of the query.
-pub(super) fn find(path: &str, mut params: Params, switches: &Switches) -> Asked {
-    let words = words(path);
+pub(super) fn find(path: &str, mut params: Params, switches: &Switches) -> Route {
+    let words = segments(path);
     let lower: Vec<String> = words.iter().map(|word| word.to_ascii_lowercase()).collect();
     let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
     if let ["json" | "xml" | "csv" | "jsv", "reply", name] = lower.as_slice() {
         return by_name(name, params);
     }
     if switches.routes == Routes::ReplyOnly {
-        return Asked::Nothing;
+        return Route::Unknown;
     }
     let plain = match lower.as_slice() {
         ["organization", "my"] => Some(GetOrganizationsMy),
@@ -124,26 +122,26 @@ pub(super) fn find(path: &str, mut params: Params, switches: &Switches) -> Asked
         _ => None,
     };
     if let Some(operation) = plain {
-        return Asked::Read(operation, params);
+        return Route::Read(operation, params);
     }
-    let (operation, places) = match lower.as_slice() {
+    let (operation, indexes) = match lower.as_slice() {
         ["organization", _] => (GetOrganization, &[("WOC", 1)][..]),
         ["organization", _, "wevent"] => (GetWEventsOrganization, &[("WOC", 1)][..]),
         ["businessaccount", _] => (GetBusinessAccount, &[("WAC", 1)][..]),
         [_, rest @ ..] => match below_account(rest, switches) {
             Some(found) => found,
-            None => return Asked::Nothing,
+            None => return Route::Unknown,
         },
-        [] => return Asked::Nothing,
+        [] => return Route::Unknown,
     };
     params.put("WAC", &words[0]);
-    for (name, place) in places {
-        params.put(name, &words[*place]);
+    for (name, index) in indexes {
+        params.put(name, &words[*index]);
     }
-    Asked::Read(operation, params)
+    Route::Read(operation, params)
 }
 
-/// Routes below `/{WAC}`; places count from the whole path's start.
+/// Routes below `/{WAC}`; indexes are those of the whole path.
 fn below_account(
     rest: &[&str],
     switches: &Switches,
@@ -168,12 +166,12 @@ fn below_account(
     })
 }
 
-fn by_name(name: &str, mut params: Params) -> Asked {
+fn by_name(name: &str, mut params: Params) -> Route {
     if let Some((_, operation)) = NAMES
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(name))
     {
-        return Asked::Read(*operation, params);
+        return Route::Read(*operation, params);
     }
     // `GetWUMUnitItems`: one name for each reference list.
     if let Some(kind) = name.strip_prefix("getwum") {
@@ -182,12 +180,12 @@ fn by_name(name: &str, mut params: Params) -> Asked {
             |kind| format!("{kind}y"),
         );
         params.put("kind", &kind);
-        return Asked::Read(GetWums, params);
+        return Route::Read(GetWums, params);
     }
     if name.starts_with("get") {
-        Asked::Nothing
+        Route::Unknown
     } else {
-        Asked::Write
+        Route::Write
     }
 }
 
@@ -196,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_lead_to_operations() {
+    fn addresses_map_to_operations() {
         for (path, operation, name, value) in [
             ("/WAC1/Flux", GetFluxs, "wac", "WAC1"),
             ("/WAC1/flux/2107", GetFlux, "fluxid", "2107"),
@@ -226,9 +224,9 @@ mod tests {
                 "9001",
             ),
         ] {
-            let Asked::Read(found, params) = find(path, Params::default(), &Switches::default())
+            let Route::Read(found, params) = find(path, Params::default(), &Switches::default())
             else {
-                panic!("{path} leads nowhere")
+                panic!("{path} is not routed")
             };
             assert_eq!(
                 (found, params.get(name).unwrap_or_default()),
@@ -239,17 +237,17 @@ mod tests {
     }
 
     #[test]
-    fn writes_and_unknown_addresses_are_told_apart() {
-        for (path, asked) in [
-            ("/json/reply/DeleteFlux", Asked::Write),
-            ("/json/reply/CommandReflections", Asked::Write),
-            ("/json/reply/GetNothing", Asked::Nothing),
-            ("/WAC1/Pump", Asked::Nothing),
-            ("/", Asked::Nothing),
+    fn writes_differ_from_unknown_addresses() {
+        for (path, route) in [
+            ("/json/reply/DeleteFlux", Route::Write),
+            ("/json/reply/CommandReflections", Route::Write),
+            ("/json/reply/GetNothing", Route::Unknown),
+            ("/WAC1/Pump", Route::Unknown),
+            ("/", Route::Unknown),
         ] {
             assert_eq!(
                 find(path, Params::default(), &Switches::default()),
-                asked,
+                route,
                 "{path}"
             );
         }

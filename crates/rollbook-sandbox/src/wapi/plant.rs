@@ -1,4 +1,4 @@
-//! The building services of the invented school: what is where and measures what.
+//! The building services of the invented school: sites, controllers and measured variables.
 
 /// A controller on site.
 pub(super) struct Ltu {
@@ -21,10 +21,10 @@ pub(super) struct Flux {
     pub(super) description: Option<&'static str>,
 }
 
-/// How a measured value behaves.
+/// How a measured value changes over the day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rhythm {
-    /// Up by noon, down by midnight.
+pub(super) enum Pattern {
+    /// Rises until noon, falls until midnight.
     Swings,
     /// A meter that only grows.
     Counts,
@@ -39,8 +39,8 @@ pub(super) struct Data {
     pub(super) name: &'static str,
     /// Unit item, function, material, type.
     pub(super) wum: Option<[i64; 4]>,
-    /// None has no points at all.
-    pub(super) rhythm: Option<Rhythm>,
+    /// None: there are no points.
+    pub(super) pattern: Option<Pattern>,
     pub(super) base: i64,
     pub(super) swing: i64,
 }
@@ -110,7 +110,7 @@ pub(super) const FLUXES: &[Flux] = &[
     },
 ];
 
-use Rhythm::{Counts, Swings, Switches};
+use Pattern::{Counts, Swings, Switches};
 
 pub(super) const DATAS: &[Data] = &[
     Data {
@@ -118,7 +118,7 @@ pub(super) const DATAS: &[Data] = &[
         flux: 2107,
         name: "Supply temperature",
         wum: Some([58, 4, 2, 1]),
-        rhythm: Some(Swings),
+        pattern: Some(Swings),
         base: 5200,
         swing: 1400,
     },
@@ -127,7 +127,7 @@ pub(super) const DATAS: &[Data] = &[
         flux: 2107,
         name: "Gas meter index",
         wum: Some([61, 9, 7, 3]),
-        rhythm: Some(Counts),
+        pattern: Some(Counts),
         base: 18_400_000,
         swing: 21,
     },
@@ -136,7 +136,7 @@ pub(super) const DATAS: &[Data] = &[
         flux: 2107,
         name: "Burner 2 running",
         wum: None,
-        rhythm: Some(Switches),
+        pattern: Some(Switches),
         base: 0,
         swing: 100,
     },
@@ -145,7 +145,7 @@ pub(super) const DATAS: &[Data] = &[
         flux: 2107,
         name: "Return temperature",
         wum: Some([58, 4, 2, 1]),
-        rhythm: Some(Swings),
+        pattern: Some(Swings),
         base: 4100,
         swing: 900,
     },
@@ -154,7 +154,7 @@ pub(super) const DATAS: &[Data] = &[
         flux: 2107,
         name: "Heat meter",
         wum: Some([40, 9, 2, 3]),
-        rhythm: Some(Counts),
+        pattern: Some(Counts),
         base: 92_000_000,
         swing: 340,
     },
@@ -163,7 +163,7 @@ pub(super) const DATAS: &[Data] = &[
         flux: 2112,
         name: "Room temperature, hall",
         wum: Some([58, 4, 1, 1]),
-        rhythm: Some(Swings),
+        pattern: Some(Swings),
         base: 1850,
         swing: 350,
     },
@@ -172,7 +172,7 @@ pub(super) const DATAS: &[Data] = &[
         flux: 2112,
         name: "CO₂, hall",
         wum: Some([71, 5, 1, 1]),
-        rhythm: Some(Swings),
+        pattern: Some(Swings),
         base: 42_000,
         swing: 80_000,
     },
@@ -181,7 +181,7 @@ pub(super) const DATAS: &[Data] = &[
         flux: 2112,
         name: "Humidity, hall",
         wum: Some([70, 6, 1, 1]),
-        rhythm: Some(Swings),
+        pattern: Some(Swings),
         base: 3500,
         swing: 1500,
     },
@@ -190,7 +190,7 @@ pub(super) const DATAS: &[Data] = &[
         flux: 2112,
         name: "Fan running",
         wum: None,
-        rhythm: Some(Switches),
+        pattern: Some(Switches),
         base: 0,
         swing: 100,
     },
@@ -199,7 +199,7 @@ pub(super) const DATAS: &[Data] = &[
         flux: 2120,
         name: "Cold water, main",
         wum: Some([61, 9, 3, 3]),
-        rhythm: Some(Counts),
+        pattern: Some(Counts),
         base: 810_000,
         swing: 12,
     },
@@ -208,7 +208,7 @@ pub(super) const DATAS: &[Data] = &[
         flux: 2120,
         name: "Cold water, kitchen",
         wum: Some([61, 9, 3, 3]),
-        rhythm: Some(Counts),
+        pattern: Some(Counts),
         base: 120_000,
         swing: 5,
     },
@@ -217,7 +217,7 @@ pub(super) const DATAS: &[Data] = &[
         flux: 2120,
         name: "Cold water, gymnasium",
         wum: Some([61, 9, 3, 3]),
-        rhythm: Some(Counts),
+        pattern: Some(Counts),
         base: 95_000,
         swing: 3,
     },
@@ -226,7 +226,7 @@ pub(super) const DATAS: &[Data] = &[
         flux: 2188,
         name: "Share",
         wum: Some([70, 8, 2, 1]),
-        rhythm: None,
+        pattern: None,
         base: 0,
         swing: 0,
     },
@@ -235,14 +235,14 @@ pub(super) const DATAS: &[Data] = &[
         flux: 2188,
         name: "Heat, gymnasium",
         wum: Some([40, 9, 2, 3]),
-        rhythm: None,
+        pattern: None,
         base: 0,
         swing: 0,
     },
 ];
 
-/// Class of a place, id, parent, surface in square metres, code, name.
-pub(super) type Place = (
+/// Class, id, parent, surface in square metres, code, name.
+pub(super) type Infrastructure = (
     &'static str,
     i64,
     Option<i64>,
@@ -251,7 +251,7 @@ pub(super) type Place = (
     &'static str,
 );
 
-pub(super) const PLACES: &[Place] = &[
+pub(super) const INFRASTRUCTURES: &[Infrastructure] = &[
     ("Site", 30, None, None, "HSC", "Pausenhof campus"),
     ("Building", 31, Some(30), Some(2840), "B", "Building B"),
     ("Building", 32, Some(30), Some(5120), "A", "Building A"),
@@ -259,7 +259,7 @@ pub(super) const PLACES: &[Place] = &[
     ("Zone", 34, Some(32), None, "HALL", "Main hall"),
 ];
 
-/// Class, id, LTU, place, description, name.
+/// Class, id, LTU, infrastructure, description, name.
 pub(super) type Reflection = (
     &'static str,
     i64,

@@ -1,9 +1,9 @@
-//! The series: what each Data measured, and which of it the platform has on a given day.
+//! The series: what each Data measured, and which points the platform has on a given day.
 //!
-//! A value is worked out from seed, Data and time, so nothing is stored. LTUs call at intervals
-//! and deliver what they recorded since; the third one delivers two hours of each day a day late.
+//! Values are derived from seed, Data and time, so nothing is stored. LTUs call at intervals and
+//! deliver what they recorded since; the third one delivers two hours of each day a day late.
 
-use super::plant::{Data, FLUXES, Rhythm};
+use super::plant::{Data, FLUXES, Pattern};
 use super::switches::{Bounds, Switches};
 use crate::calendar::{DAY, morning};
 use crate::random::Random;
@@ -14,7 +14,7 @@ const SAMPLING: i64 = 600;
 const DAYS_BEFORE: i64 = 30;
 /// Data that gets older points by the switch `back_dated`.
 const BACK_DATED: i64 = 9002;
-/// Data whose values are corrected, are none, or lie in the future, by switches.
+/// Data with corrected values, and Data with values that are no number or in the future, by switches.
 const CORRECTED: i64 = 9001;
 const ODD: i64 = 9003;
 
@@ -26,11 +26,10 @@ pub(super) struct Point {
     pub(super) value: Reading,
 }
 
-/// What was measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Reading {
     Number(f64),
-    /// The sensor was silent.
+    /// The sensor sent nothing.
     Missing,
     NotANumber,
 }
@@ -43,7 +42,7 @@ pub(super) struct Series<'a> {
 }
 
 impl Series<'_> {
-    /// Points of a Data in a window, ascending; seconds since 1970, bounds as the switches say.
+    /// Points of a Data in a window, ascending; seconds since 1970; a switch decides about the bounds.
     pub(super) fn between(&self, data: &Data, from: i64, to: i64) -> Vec<Point> {
         let (from, to) = match self.switches.bounds {
             Bounds::Inclusive => (from, to),
@@ -65,7 +64,7 @@ impl Series<'_> {
             })
             .collect();
         points.extend(
-            self.ahead(data)
+            self.future_points(data)
                 .filter(|at| (from..=to).contains(at))
                 .map(|at| Point {
                     at,
@@ -75,7 +74,7 @@ impl Series<'_> {
         points
     }
 
-    /// How many points the platform has of a Data.
+    /// Number of points of a Data on the platform.
     pub(super) fn count(&self, data: &Data) -> i64 {
         let Some(first) = self.first(data) else {
             return 0;
@@ -84,20 +83,20 @@ impl Series<'_> {
         let arrived = (0..slots)
             .filter(|slot| self.has_arrived(data, first + slot * SAMPLING))
             .count();
-        arrived as i64 + i64::from(self.ahead(data).next().is_some())
+        arrived as i64 + i64::from(self.future_points(data).next().is_some())
     }
 
-    /// Time of the oldest point; none when there is none.
+    /// Time of the oldest point; none without points.
     pub(super) fn first(&self, data: &Data) -> Option<i64> {
         let earlier = match self.switches.back_dated {
             Some(from) if self.day >= from && data.id == BACK_DATED => 1,
             _ => 0,
         };
-        data.rhythm
+        data.pattern
             .map(|_| morning(0) - (DAYS_BEFORE + earlier) * DAY)
     }
 
-    /// Time of the newest point that is not in the future; none when there is none.
+    /// Time of the newest point that is not in the future; none without points.
     pub(super) fn last(&self, data: &Data) -> Option<i64> {
         let first = self.first(data)?;
         let mut at = first + (self.last_call(data) - first) / SAMPLING * SAMPLING;
@@ -116,7 +115,7 @@ impl Series<'_> {
         last_call(call.unwrap_or_default(), self.day)
     }
 
-    /// Late batch: eight to ten in the morning comes with the call of the day after.
+    /// Late batch: points from eight to ten in the morning arrive with the call of the following day.
     fn has_arrived(&self, data: &Data, at: i64) -> bool {
         let late = self.switches.late_batch
             && data.flux == 2120
@@ -124,7 +123,7 @@ impl Series<'_> {
         !late || at + DAY <= self.last_call(data)
     }
 
-    fn ahead(&self, data: &Data) -> impl Iterator<Item = i64> + use<> {
+    fn future_points(&self, data: &Data) -> impl Iterator<Item = i64> + use<> {
         let at = morning(self.day) + 2 * DAY;
         (self.switches.future_point && data.id == ODD)
             .then_some(at)
@@ -146,16 +145,16 @@ impl Series<'_> {
             return Reading::NotANumber;
         }
         let noise = random.below(100) as i64;
-        // In hundredths, so that a number never has more than two decimals; a day goes up and down
-        // in straight lines, because sines differ from machine to machine.
+        // In hundredths, so that a number never has more than two decimals; a day is two straight lines,
+        // because sines differ between machines.
         let minute = at.rem_euclid(DAY) / 60;
         let height = (720 - (minute - 720).abs()) * data.swing / 720;
-        let mut hundredths = match data.rhythm {
-            Some(Rhythm::Swings) => data.base + height + noise,
-            Some(Rhythm::Counts) => {
+        let mut hundredths = match data.pattern {
+            Some(Pattern::Swings) => data.base + height + noise,
+            Some(Pattern::Counts) => {
                 data.base + (slot + 10_000) * data.swing + noise.min(data.swing)
             }
-            Some(Rhythm::Switches) => i64::from(height + noise > data.swing / 2) * 100,
+            Some(Pattern::Switches) => i64::from(height + noise > data.swing / 2) * 100,
             None => 0,
         };
         if data.id == CORRECTED

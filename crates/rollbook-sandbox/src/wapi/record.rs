@@ -1,6 +1,6 @@
 //! Entities as the platform's framework sees them: a class name, and fields with Pascal names.
 //!
-//! Each format spells the same record differently; JSON puts `wType` first and camel-cases names
+//! Each format writes the same record differently; JSON puts `wType` first and camel-cases names
 //! by an algorithm of its own (wapi.md 3.3).
 
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use crate::calendar::instant;
 /// A value of a field.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Field {
-    /// Nothing; left out in JSON.
+    /// Left out in JSON.
     Null,
     Bool(bool),
     Int(i64),
@@ -20,7 +20,7 @@ pub(super) enum Field {
     Text(String),
     /// Milliseconds since 1970, in UTC.
     Date(i64),
-    /// A date that cannot be null and was never set: the first moment of the year one.
+    /// A date that cannot be null and was never set: the first instant of year one.
     Unset,
     /// 32 hex digits.
     Guid(u128),
@@ -105,8 +105,8 @@ impl Record {
 /// A list as a bare JSON array.
 pub(super) fn json_list(records: &[Record], dates: DateStyle, out: &mut String) {
     out.push('[');
-    for (place, record) in records.iter().enumerate() {
-        if place > 0 {
+    for (index, record) in records.iter().enumerate() {
+        if index > 0 {
             out.push(',');
         }
         record.json(dates, out);
@@ -162,9 +162,9 @@ pub(super) fn camel(name: &str) -> String {
     let letters: Vec<char> = name.chars().collect();
     let mut out = String::with_capacity(name.len());
     let mut lowering = true;
-    for (place, letter) in letters.iter().enumerate() {
-        let capital_next = letters.get(place + 1).is_none_or(char::is_ascii_uppercase);
-        lowering = lowering && letter.is_ascii_uppercase() && (place == 0 || capital_next);
+    for (index, letter) in letters.iter().enumerate() {
+        let capital_next = letters.get(index + 1).is_none_or(char::is_ascii_uppercase);
+        lowering = lowering && letter.is_ascii_uppercase() && (index == 0 || capital_next);
         out.push(if lowering {
             letter.to_ascii_lowercase()
         } else {

@@ -24,7 +24,7 @@ pub(super) const EVENT_TYPES: &[(i64, &str, &str, i64, &str)] = &[
     (6, "Late", "LTU late", 2, "Water meter gateway did not call"),
 ];
 
-/// Name of a reference list, class, id, name, symbol, field that points on, and where it points.
+/// List, class, id, name, symbol, referencing field and the referenced id.
 pub(super) type Wum = (
     &'static str,
     &'static str,

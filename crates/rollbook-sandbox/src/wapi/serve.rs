@@ -1,4 +1,4 @@
-//! From a request to an answer: token, operation, format.
+//! Handles a request: token, operation, format.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use axum::http::request::Parts;
 use axum::http::{Method, Response, StatusCode};
 
 use super::Wapi;
-use super::answers::Answer;
 use super::errors::Failure;
-use super::formats::{Format, spell};
-use super::operations::{Asked, Params, find};
+use super::formats::{Format, encode};
+use super::operations::{Params, Route, find};
+use super::payloads::Payload;
 use crate::authorization::form_body;
+use crate::fault_responses::build_response;
 use crate::query::{bearer, pairs};
-use crate::tamper::answer;
 
-/// Answers every request to the platform's port, which plays both of its hosts.
+/// Handles every request to the platform's port, which serves both of its hosts.
 pub(super) async fn serve(State(wapi): State<Arc<Wapi>>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
@@ -27,15 +27,15 @@ pub(super) async fn serve(State(wapi): State<Arc<Wapi>>, request: Request) -> Re
     }
     match wapi.api(&parts) {
         Ok((format, rows)) => {
-            let (media, body) = spell(&rows, format, wapi.switches.dates);
-            answer(StatusCode::OK, media, body)
+            let (media, body) = encode(&rows, format, wapi.switches.dates);
+            build_response(StatusCode::OK, media, body)
         }
-        Err(failure) => failure.answer(&wapi.switches),
+        Err(failure) => failure.response(&wapi.switches),
     }
 }
 
 impl Wapi {
-    fn api(&self, parts: &Parts) -> Result<(Format, Answer), Failure> {
+    fn api(&self, parts: &Parts) -> Result<(Format, Payload), Failure> {
         if !matches!(parts.method, Method::GET | Method::HEAD) {
             return Err(Failure::ReadOnly);
         }
@@ -46,7 +46,7 @@ impl Wapi {
                 .map(|(name, value)| (name.to_ascii_lowercase(), value))
                 .collect(),
         );
-        let (path, format) = Format::chosen(parts.uri.path(), &params, &parts.headers);
+        let (path, format) = Format::negotiate(parts.uri.path(), &params, &parts.headers);
         let token = bearer(&parts.headers)
             .or(params.get("access_token"))
             .or(params.get("oauth_token"));
@@ -54,12 +54,12 @@ impl Wapi {
             .and_then(|token| self.control.tokens.check(token))
             .ok_or(Failure::InvalidToken)?;
         match find(path, params, &self.switches) {
-            Asked::Write => Err(Failure::ReadOnly),
-            Asked::Nothing => Err(Failure::NoRoute),
-            Asked::Read(operation, _) if operation.needs_user() && holder.user.is_none() => {
+            Route::Write => Err(Failure::ReadOnly),
+            Route::Unknown => Err(Failure::NoRoute),
+            Route::Read(operation, _) if operation.needs_user() && holder.user.is_none() => {
                 Err(Failure::NoUser)
             }
-            Asked::Read(operation, params) => Ok((format, self.read(operation, &params)?)),
+            Route::Read(operation, params) => Ok((format, self.read(operation, &params)?)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Every knob of wapi.md 10, and the assumptions of wapi.md 12 that show on the wire.
+//! Every knob of wapi.md 10, and the assumptions of wapi.md 12 that are visible on the wire.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::switches::choice;
 
 pub use super::record::DateStyle;
 
-choice! { /// What stands around a list (wapi.md 12 A32).
+choice! { /// The container of a list (wapi.md 12 A32).
     Container {
         /// An object with the rows and a total.
         #[default] Container,
@@ -31,7 +31,7 @@ pub enum PointKeys {
     #[serde(rename = "long")]
     Long,
 }
-/// Name of the Data id in a point, where more than one Data was asked for (wapi.md 12 A40).
+/// Name of the Data id in a point, where several Data were requested (wapi.md 12 A40).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PointIdKey {
     /// `D`.
@@ -51,7 +51,7 @@ pub enum PointIdKey {
     #[serde(rename = "dataId")]
     Plain,
 }
-choice! { /// Whether points at the very bounds belong to a window (wapi.md 12 A44).
+choice! { /// Whether points at the bounds belong to a window (wapi.md 12 A44).
     Bounds {
         /// Both do.
         #[default] Inclusive,
@@ -76,7 +76,7 @@ pub enum ErrorBody {
     /// `{"wType":"WCAExceptionResource",…}`.
     #[serde(rename = "wca")]
     Wca,
-    /// A page for people.
+    /// An HTML page.
     #[serde(rename = "html")]
     Html,
 }
@@ -88,7 +88,7 @@ choice! { /// Which addresses are served.
         ReplyOnly,
     }
 }
-choice! { /// Where points are found by REST (wapi.md 12 A12).
+choice! { /// REST route of points (wapi.md 12 A12).
     PointsRoute {
         /// `/{WAC}/Point/{DataIDs}`.
         #[default] Point,
@@ -106,7 +106,7 @@ choice! { /// Whether the application may use the password grant (wapi.md 2.3).
 }
 choice! { /// How a date that was never set is sent.
     UnsetDates {
-        /// The first moment of the year one.
+        /// The first instant of year one.
         #[default] Min,
         /// Left out.
         Null,
@@ -132,21 +132,21 @@ choice! { /// Form of a Flux's `period` (wapi.md 12 A35).
 }
 choice! { /// Hardware of the third LTU.
     Substitution {
-        /// As it was.
+        /// Unchanged.
         #[default] Never,
-        /// A new `wid` waits.
+        /// A new `wid` is pending.
         Pending,
-        /// The new `wid` is in; the `id` stays.
+        /// The new `wid` is active; the `id` stays.
         Done,
     }
 }
-choice! { /// What becomes of the second Flux.
-    FluxFate {
-        /// It stays.
-        #[default] Stays,
+choice! { /// State of the second Flux.
+    FluxState {
+        /// Its status is `Enabled`.
+        #[default] Enabled,
         /// Its status is `Obsolete`.
         Obsolete,
-        /// It is gone, with its Data.
+        /// It is deleted, with its Data.
         Deleted,
     }
 }
@@ -155,11 +155,11 @@ choice! { /// What becomes of the second Flux.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Switches {
-    /// Life of an access token in seconds.
+    /// Lifetime of an access token in seconds.
     pub token_seconds: u64,
-    /// How many requests a token is good for; none is no bound.
+    /// Number of requests a token is valid for; none is unlimited.
     pub token_requests: Option<u64>,
-    /// Whether client credentials bring a refresh token (wapi.md 12 A5).
+    /// Whether client credentials return a refresh token (wapi.md 12 A5).
     pub client_refresh: bool,
     /// Whether the password grant is allowed.
     pub password_grant: PasswordGrant,
@@ -169,13 +169,13 @@ pub struct Switches {
     pub no_user: u16,
     /// wapi.md 12 A32.
     pub container: Container,
-    /// wapi.md 12 A33: rows of a page when `Take` is not given.
+    /// wapi.md 12 A33: rows of a page without `Take`.
     pub default_take: usize,
     /// Names of a point's members.
     pub point_keys: PointKeys,
     /// wapi.md 12 A40: name of the Data id in a point.
     pub point_id_key: PointIdKey,
-    /// wapi.md 12 A13: what stands between several Data ids.
+    /// wapi.md 12 A13: separator of Data ids.
     pub separator: String,
     /// wapi.md 12 A44.
     pub bounds: Bounds,
@@ -185,9 +185,9 @@ pub struct Switches {
     pub not_exist: u16,
     /// Status of `TooManyRequested`.
     pub too_many: u16,
-    /// More points than this in one answer are too many.
+    /// Maximum of points in one response.
     pub max_points: usize,
-    /// More events than this in one answer are too many.
+    /// Maximum of events in one response.
     pub max_events: usize,
     /// Which addresses are served.
     pub routes: Routes,
@@ -195,9 +195,9 @@ pub struct Switches {
     pub points_route: PointsRoute,
     /// Whether the list of Flux holds the short form.
     pub short_lists: bool,
-    /// Spelling of dates in JSON.
+    /// Format of dates in JSON.
     pub dates: DateStyle,
-    /// Spelling of dates never set.
+    /// Format of dates that were never set.
     pub unset_dates: UnsetDates,
     /// wapi.md 12 A42.
     pub gmt_offset: GmtOffset,
@@ -207,20 +207,20 @@ pub struct Switches {
     pub late_batch: bool,
     /// Day on which a day of older points appears at one Data.
     pub back_dated: Option<u64>,
-    /// Day from which ten old values of one Data are others.
+    /// Day from which ten old values of one Data are corrected.
     pub corrected: Option<u64>,
     /// One point dated two days ahead.
     pub future_point: bool,
-    /// The last point of every answer stands in it twice.
+    /// The last point of every response is duplicated.
     pub duplicate_point: bool,
     /// One value that is a bare `NaN`.
     pub nan: bool,
     /// Hardware of the third LTU.
     pub substitution: Substitution,
-    /// Whether one LTU a day gets a new name.
+    /// Whether one LTU a day is renamed.
     pub renames: bool,
-    /// What becomes of the second Flux.
-    pub flux_fate: FluxFate,
+    /// State of the second Flux.
+    pub flux_state: FluxState,
     /// The authorization server, as `auth.name`; wapi.md 12 A4, A6, A7 and A8 are there.
     pub auth: authorization::Switches,
 }
@@ -260,18 +260,18 @@ impl Default for Switches {
             nan: false,
             substitution: Substitution::default(),
             renames: true,
-            flux_fate: FluxFate::default(),
+            flux_state: FluxState::default(),
             auth: authorization::Switches::default(),
         }
     }
 }
 
 impl Switches {
-    /// Sets one switch by its name, as a command line gives it.
+    /// Sets one switch by name, as a command line passes it.
     ///
     /// # Errors
     ///
-    /// Names the known switches, or the known values.
+    /// Lists the known switches or values.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         crate::switches::set(self, name, value)
     }

@@ -1,16 +1,16 @@
-//! Everything the platform knows on one day, as records.
+//! All data of the platform on one day, as records.
 
-use super::plant::{DATAS, Data, FLUXES, Flux, LTUS, PLACES};
+use super::plant::{DATAS, Data, FLUXES, Flux, INFRASTRUCTURES, LTUS};
 use super::points::{Series, last_call};
 use super::record::{Field, Record};
 use super::reference::{EVENT_CATEGORIES, EVENT_TYPES, REFLECTION_STATES, WUMS};
-use super::switches::{FluxFate, GmtOffset, Period, Substitution, UnsetDates};
+use super::switches::{FluxState, GmtOffset, Period, Substitution, UnsetDates};
 use super::{WAC, WOC};
 
 /// When the installation was set up: 2021-09-02T08:14:51.217Z, in milliseconds since 1970.
 pub(super) const SET_UP: i64 = 1_630_570_491_217;
-/// The Flux whose fate is a switch.
-const DOOMED: i64 = 2112;
+/// The Flux that the switch `flux_state` changes.
+const SWITCHED_FLUX: i64 = 2112;
 
 impl Series<'_> {
     pub(super) fn base(&self, id: i64, name: impl Into<Field>) -> Vec<(&'static str, Field)> {
@@ -35,7 +35,7 @@ impl Series<'_> {
     pub(super) fn ltus(&self) -> Vec<Record> {
         LTUS.iter()
             .map(|ltu| {
-                let (wid, waiting) = match self.switches.substitution {
+                let (wid, pending) = match self.switches.substitution {
                     Substitution::Pending if ltu.id == 417 => (ltu.wid, Some("31877-00999")),
                     Substitution::Done if ltu.id == 417 => ("31877-00999", None),
                     _ => (ltu.wid, None),
@@ -54,7 +54,7 @@ impl Series<'_> {
                 };
                 let mut fields: Vec<(&'static str, Field)> = vec![
                     ("WID", wid.into()),
-                    ("WIDSubsitution", waiting.into()),
+                    ("WIDSubsitution", pending.into()),
                     ("Status", "Enabled".into()),
                     ("LateDuration", ltu.late_minutes.into()),
                     ("Code", ltu.code.into()),
@@ -88,7 +88,7 @@ impl Series<'_> {
             .collect()
     }
 
-    /// One LTU a day gets a new name, in turn; a name stays until its next turn.
+    /// One LTU a day is renamed, in turn; a name stays until the next rename.
     fn ltu_name(&self, id: i64, name: &str) -> String {
         let turn = LTUS.iter().position(|ltu| ltu.id == id).unwrap_or(0) as u64;
         let named = (1..=self.day)
@@ -101,25 +101,24 @@ impl Series<'_> {
     }
 
     fn served_fluxes(&self) -> impl Iterator<Item = &'static Flux> + use<> {
-        let gone = self.switches.flux_fate == FluxFate::Deleted;
+        let deleted = self.switches.flux_state == FluxState::Deleted;
         FLUXES
             .iter()
-            .filter(move |flux| !(gone && flux.id == DOOMED))
+            .filter(move |flux| !(deleted && flux.id == SWITCHED_FLUX))
     }
 
-    /// All Data that are served.
     pub(super) fn served_datas(&self) -> impl Iterator<Item = &'static Data> + use<> {
-        let gone = self.switches.flux_fate == FluxFate::Deleted;
+        let deleted = self.switches.flux_state == FluxState::Deleted;
         DATAS
             .iter()
-            .filter(move |data| !(gone && data.flux == DOOMED))
+            .filter(move |data| !(deleted && data.flux == SWITCHED_FLUX))
     }
 
     pub(super) fn fluxes(&self) -> Vec<Record> {
         self.served_fluxes().map(|flux| self.flux(flux)).collect()
     }
 
-    /// The short form that lists may hold.
+    /// The short form that lists may have.
     pub(super) fn short_flux(&self, flux: &Record) -> Record {
         let names = [
             "Description",
@@ -144,8 +143,8 @@ impl Series<'_> {
         let datas = || DATAS.iter().filter(|data| data.flux == flux.id);
         let points: i64 = datas().map(|data| self.count(data)).sum();
         let call = flux.ltu.map(|ltu| last_call(ltu, self.day));
-        let status = match (self.switches.flux_fate, flux.id) {
-            (FluxFate::Obsolete, DOOMED) => "Obsolete",
+        let status = match (self.switches.flux_state, flux.id) {
+            (FluxState::Obsolete, SWITCHED_FLUX) => "Obsolete",
             (_, 2188) => "EnabledAuto",
             _ => "Enabled",
         };
@@ -231,7 +230,7 @@ impl Series<'_> {
     }
 
     pub(super) fn infrastructures(&self) -> Vec<Record> {
-        PLACES
+        INFRASTRUCTURES
             .iter()
             .map(|(class, id, parent, surface, code, name)| {
                 let mut fields: Vec<(&'static str, Field)> = vec![
@@ -313,7 +312,7 @@ impl Series<'_> {
             .collect()
     }
 
-    /// One of the seven reference lists, by the word after `WUM`.
+    /// One of the seven reference lists, by the path segment after `WUM`.
     pub(super) fn wums(&self, list: &str) -> Vec<Record> {
         WUMS.iter()
             .filter(|wum| wum.0.eq_ignore_ascii_case(list))

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::answers::Answer;
+use super::payloads::Payload;
 use super::record::{Field, Record};
 use crate::calendar::instant;
 
@@ -19,10 +19,10 @@ const SHORT_FLUX: &[&str] = &[
     "Period",
 ];
 
-pub(super) fn write(rows: &Answer, out: &mut String) {
+pub(super) fn write(rows: &Payload, out: &mut String) {
     match rows {
-        Answer::One(record) => element(record, NAMESPACES, out),
-        Answer::List(records) => {
+        Payload::One(record) => element(record, NAMESPACES, out),
+        Payload::List(records) => {
             let class = contract(records.first().map_or("Entity", |record| record.class));
             _ = write!(out, "<ArrayOf{class}{NAMESPACES}>");
             records.iter().for_each(|record| element(record, "", out));
@@ -49,8 +49,8 @@ fn element(record: &Record, namespaces: &str, out: &mut String) {
 fn members(record: &Record, out: &mut String) {
     let mut fields: Vec<&(&str, Field)> = record.fields.iter().collect();
     let level = |name: &str| {
-        if let Some(place) = BASE.iter().position(|base| *base == name) {
-            return (0, place);
+        if let Some(index) = BASE.iter().position(|base| *base == name) {
+            return (0, index);
         }
         (
             if record.class == "Flux" && SHORT_FLUX.contains(&name) {

@@ -1,4 +1,4 @@
-//! The values that the OneRoster server's switches can take.
+//! Values of the OneRoster server's switches.
 //!
 //! `Q1` to `Q25` are the rows of webuntis-oneroster.md 4.1.
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::switches::choice;
 
-choice! { /// How the token endpoint says that the password is wrong (webuntis-oneroster.md 1.2).
+choice! { /// Response to a wrong password (webuntis-oneroster.md 1.2).
     TokenRefusal {
         /// 401 `invalid_client`.
         #[default] InvalidClient,
@@ -34,9 +34,9 @@ choice! { /// Shape of an error body (webuntis-oneroster.md 3.8).
         Untis,
     }
 }
-choice! { /// What a limit above the cap draws (webuntis-oneroster.md 4.1 Q1).
+choice! { /// Response to a limit above the cap (webuntis-oneroster.md 4.1 Q1).
     AboveCap {
-        /// A page as large as the cap.
+        /// A page of the cap's size.
         #[default] Clamp,
         /// 400.
         Reject,
@@ -54,25 +54,25 @@ choice! { /// What happens to `filter` (webuntis-oneroster.md 4.1 Q3).
 }
 choice! { /// What happens to `sort`, `orderBy` and `fields` (webuntis-oneroster.md 4.1 Q4).
     Sort {
-        /// As asked.
+        /// As requested.
         #[default] Honoured,
         /// Ignored.
         Ignored,
     }
 }
-choice! { /// The order of rows when none is asked for (webuntis-oneroster.md 4.1 Q10).
+choice! { /// The order of rows without a sort parameter (webuntis-oneroster.md 4.1 Q10).
     Order {
-        /// Order of arrival.
+        /// Order of creation.
         #[default] Insertion,
-        /// Another one for each request.
+        /// Random for each request.
         Random,
     }
 }
-choice! { /// What `X-Total-Count` says (webuntis-oneroster.md 4.1 Q5, Q6).
+choice! { /// `X-Total-Count` (webuntis-oneroster.md 4.1 Q5, Q6).
     Total {
-        /// Absent at WebUntis, right at the plain standard.
+        /// Missing at WebUntis, correct at the plain standard.
         #[default] Usual,
-        /// Absent.
+        /// Missing.
         Absent,
         /// Rows of the whole filtered result.
         Right,
@@ -80,23 +80,23 @@ choice! { /// What `X-Total-Count` says (webuntis-oneroster.md 4.1 Q5, Q6).
         Unfiltered,
         /// Also on single records, where it is 1.
         One,
-        /// Right, with blanks around.
+        /// Correct, with surrounding spaces.
         Blanks,
     }
 }
-choice! { /// What `Link` says (webuntis-oneroster.md 4.1 Q5, Q7, Q8).
+choice! { /// `Link` (webuntis-oneroster.md 4.1 Q5, Q7, Q8).
     Link {
-        /// Absent at WebUntis, right at the plain standard.
+        /// Missing at WebUntis, correct at the plain standard.
         #[default] Usual,
-        /// Absent.
+        /// Missing.
         Absent,
         /// As in webuntis-oneroster.md 3.4.
         Right,
         /// `next` also on the last page.
         AlwaysNext,
-        /// A comma too many.
+        /// With a trailing comma.
         TrailingComma,
-        /// Addresses without angle brackets.
+        /// URLs without angle brackets.
         NoBrackets,
         /// Another port and scheme.
         WrongHost,
@@ -108,19 +108,19 @@ choice! { /// What `Link` says (webuntis-oneroster.md 4.1 Q5, Q7, Q8).
         NextAtEnd,
     }
 }
-choice! { /// How `offset` is read (webuntis-oneroster.md 4.1 Q9).
+choice! { /// How `offset` is interpreted (webuntis-oneroster.md 4.1 Q9).
     Offset {
-        /// A number of records.
+        /// As a number of records.
         #[default] Records,
-        /// A number of pages.
+        /// As a number of pages.
         Pages,
-        /// Not at all.
+        /// Ignored.
         Ignored,
     }
 }
-choice! { /// What befalls page `trouble_page` of every collection, once (webuntis-oneroster.md 4.1 Q11, Q20, Q23).
-    Trouble {
-        /// Nothing.
+choice! { /// Fault of page `fault_page` of every collection, once (webuntis-oneroster.md 4.1 Q11, Q20, Q23).
+    PageFault {
+        /// None.
         #[default] Never,
         /// 200 and an empty list.
         EmptyPage,
@@ -131,28 +131,28 @@ choice! { /// What befalls page `trouble_page` of every collection, once (webunt
         /// 200 and a login page.
         Html,
         /// 429 without `Retry-After`.
-        Busy,
+        TooMany,
         /// 429 with seconds.
-        BusySeconds,
+        TooManySeconds,
         /// 429 with an HTTP date.
-        BusyDate,
+        TooManyDate,
         /// 502 with HTML.
         BadGateway,
         /// 503.
         Unavailable,
     }
 }
-choice! { /// What stands around the rows (webuntis-oneroster.md 4.1 Q12).
+choice! { /// Wrapper of the rows (webuntis-oneroster.md 4.1 Q12).
     Wrapper {
         /// The key of webuntis-oneroster.md 3.3.
         #[default] Right,
-        /// Nothing: a bare array or object.
+        /// None: a bare array or object.
         Bare,
         /// `school` for a single `org`.
         WrongSingle,
     }
 }
-choice! { /// How optional text that is not there is written (webuntis-oneroster.md 4.1 Q13).
+choice! { /// How missing optional text is written (webuntis-oneroster.md 4.1 Q13).
     AbsentText {
         /// Left out.
         #[default] Omitted,
@@ -238,13 +238,13 @@ choice! { /// How numeric ids are written (webuntis-oneroster.md 4.1 Q22).
         Numbers,
     }
 }
-choice! { /// What a request is redirected to (webuntis-oneroster.md 4.1 Q25).
+choice! { /// Which requests are redirected (webuntis-oneroster.md 4.1 Q25).
     Redirect {
-        /// Nothing.
+        /// None.
         #[default] Never,
-        /// A trailing slash is redirected away.
+        /// A path with a trailing slash, to the path without it.
         Slash,
-        /// Every OneRoster request goes to another host.
+        /// Every OneRoster request, to another host.
         Host,
     }
 }
@@ -252,23 +252,23 @@ choice! { /// `class.course` at WebUntis (webuntis-oneroster.md 4.4).
     ClassCourse {
         /// Left out.
         #[default] Absent,
-        /// Points to a course nobody serves.
+        /// References a course that is not served.
         Dangling,
     }
 }
-choice! { /// How a record that is gone looks (webuntis-oneroster.md 4.4).
+choice! { /// How a removed record is shown (webuntis-oneroster.md 4.4).
     Deletion {
-        /// It is not there.
+        /// It is missing.
         #[default] Disappears,
-        /// It stays, `tobedeleted`, with a new time of change.
+        /// It stays, as `tobedeleted`, with a new time of change.
         Marked,
     }
 }
 choice! { /// Status of the past school year (webuntis-oneroster.md 4.4).
     PastYear {
-        /// `active`, as a record that is there.
+        /// `active`, like every present record.
         #[default] Active,
-        /// `inactive`, the deprecated word.
+        /// `inactive`, the deprecated value.
         Inactive,
         /// `tobedeleted`.
         Tobedeleted,

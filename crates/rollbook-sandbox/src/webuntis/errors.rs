@@ -1,21 +1,21 @@
-//! Error answers in all the shapes that were met (webuntis-oneroster.md 3.8).
+//! Error responses in all observed shapes (webuntis-oneroster.md 3.8).
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::switches::{ErrorBody, Switches};
-use crate::tamper::answer;
+use crate::fault_responses::build_response;
 
-/// An error of the standard: status, code and what is said about it.
+/// An error of the standard: status, code and description.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Problem {
+pub(super) struct ApiError {
     pub(super) status: StatusCode,
     pub(super) code: &'static str,
     pub(super) text: String,
 }
 
-impl Problem {
+impl ApiError {
     pub(super) fn invalid(text: impl Into<String>) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
@@ -32,8 +32,8 @@ impl Problem {
         }
     }
 
-    /// The answer, in the shape the switches ask for.
-    pub(super) fn answer(&self, switches: &Switches) -> Response<Body> {
+    /// The response in the shape that the switches select.
+    pub(super) fn response(&self, switches: &Switches) -> Response<Body> {
         let Self { status, code, text } = self;
         let body = match switches.error_body {
             ErrorBody::StatusInfo => {
@@ -57,18 +57,18 @@ impl Problem {
                 "requestId": "00000000-0000-4000-8000-000000000000", "traceId": "0000000000000000",
             }),
             ErrorBody::Html => {
-                return answer(
+                return build_response(
                     *status,
                     "text/html",
                     format!("<html><body><h1>{status}</h1></body></html>"),
                 );
             }
-            ErrorBody::Empty => return answer(*status, "text/plain", ""),
+            ErrorBody::Empty => return build_response(*status, "text/plain", ""),
         };
-        answer(*status, "application/json", body.to_string())
+        build_response(*status, "application/json", body.to_string())
     }
 
-    /// The answer to a token that is missing, wrong or too old.
+    /// The response to a missing, wrong or expired token.
     pub(super) fn bad_token(switches: &Switches) -> Response<Body> {
         let status = StatusCode::from_u16(switches.bad_token).unwrap_or(StatusCode::UNAUTHORIZED);
         let mut response = Self::new(
@@ -76,7 +76,7 @@ impl Problem {
             "unauthorized",
             "The access token is no longer valid",
         )
-        .answer(switches);
+        .response(switches);
         let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
         response
             .headers_mut()
@@ -85,7 +85,7 @@ impl Problem {
     }
 }
 
-/// One member of a `statusInfoSet`, for errors and for warnings beside data.
+/// One element of a `statusInfoSet`, for errors and for warnings next to data.
 pub(super) fn status_info(major: &str, severity: &str, minor: &str, text: &str) -> Value {
     json!({
         "imsx_codeMajor": major, "imsx_severity": severity, "imsx_description": text, "imsx_codeMinor": minor,

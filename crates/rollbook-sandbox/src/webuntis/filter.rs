@@ -1,11 +1,10 @@
 //! The filter grammar of OneRoster 1.1 (webuntis-oneroster.md 3.6), strictly.
 //!
-//! At most two clauses, joined by `AND` or `OR` outside quotes. Anything else is refused: a
-//! simulator that takes more than the standard would hide a client's mistake.
+//! At most two clauses, joined by `AND` or `OR` outside quotes. Everything else is refused: a
+//! simulator that accepts more than the standard would hide a client's mistake.
 
 use serde_json::Value;
 
-/// Why a filter is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
     /// The text does not follow the grammar.
@@ -22,7 +21,7 @@ enum Predicate {
     Equals,
     Above,
     Below,
-    Holds,
+    Contains,
 }
 
 /// Longest first, so that `>=` is not read as `>`.
@@ -33,7 +32,7 @@ const PREDICATES: &[(&str, Predicate)] = &[
     ("=", Predicate::Equals),
     (">", Predicate::Above),
     ("<", Predicate::Below),
-    ("~", Predicate::Holds),
+    ("~", Predicate::Contains),
 ];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +48,7 @@ enum Join {
     Or,
 }
 
-/// A filter that was understood.
+/// A parsed filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Filter {
     first: Clause,
@@ -57,7 +56,7 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// Reads a filter for records that have these fields; dotted fields are known by their first word.
+    /// Parses a filter for records with these fields; a dotted field is checked by its first part.
     pub(super) fn parse(text: &str, fields: &[&str]) -> Result<Self, Refused> {
         let (first, rest) = clause(text)?;
         let second = if rest.is_empty() {
@@ -86,13 +85,13 @@ impl Filter {
         Ok(filter)
     }
 
-    /// Whether a record fits.
-    pub(super) fn fits(&self, row: &Value) -> bool {
-        let first = self.first.fits(row);
+    /// Whether a record matches.
+    pub(super) fn matches_filter(&self, row: &Value) -> bool {
+        let first = self.first.matches_filter(row);
         match &self.second {
             None => first,
-            Some((Join::And, second)) => first && second.fits(row),
-            Some((Join::Or, second)) => first || second.fits(row),
+            Some((Join::And, second)) => first && second.matches_filter(row),
+            Some((Join::Or, second)) => first || second.matches_filter(row),
         }
     }
 }
@@ -122,29 +121,31 @@ fn clause(text: &str) -> Result<(Clause, &str), Refused> {
 }
 
 impl Clause {
-    fn fits(&self, row: &Value) -> bool {
+    fn matches_filter(&self, row: &Value) -> bool {
         let found = at(row, &self.field);
         if let [Value::Array(items)] = found.as_slice() {
-            return self.fits_list(items);
+            return self.matches_list(items);
         }
         if found.is_empty() {
             return self.predicate == Predicate::Differs;
         }
-        found.into_iter().any(|value| self.fits_one(&plain(value)))
+        found
+            .into_iter()
+            .any(|value| self.matches_one(&plain(value)))
     }
 
-    fn fits_list(&self, items: &[Value]) -> bool {
+    fn matches_list(&self, items: &[Value]) -> bool {
         let have: Vec<String> = items.iter().map(plain).collect();
-        let mut asked = self.value.split(',');
+        let mut query = self.value.split(',');
         match self.predicate {
-            Predicate::Holds => asked.any(|one| have.iter().any(|item| item == one)),
-            Predicate::Equals => asked.all(|one| have.iter().any(|item| item == one)),
-            Predicate::Differs => !asked.all(|one| have.iter().any(|item| item == one)),
+            Predicate::Contains => query.any(|one| have.iter().any(|item| item == one)),
+            Predicate::Equals => query.all(|one| have.iter().any(|item| item == one)),
+            Predicate::Differs => !query.all(|one| have.iter().any(|item| item == one)),
             Predicate::AtLeast | Predicate::AtMost | Predicate::Above | Predicate::Below => false,
         }
     }
 
-    fn fits_one(&self, have: &str) -> bool {
+    fn matches_one(&self, have: &str) -> bool {
         let order = compare(have, &self.value);
         match self.predicate {
             Predicate::Differs => order.is_ne(),
@@ -153,12 +154,12 @@ impl Clause {
             Predicate::Equals => order.is_eq(),
             Predicate::Above => order.is_gt(),
             Predicate::Below => order.is_lt(),
-            Predicate::Holds => have.to_lowercase().contains(&self.value.to_lowercase()),
+            Predicate::Contains => have.to_lowercase().contains(&self.value.to_lowercase()),
         }
     }
 }
 
-/// Everything a dotted field leads to; lists on the way are looked through.
+/// All values of a dotted field; lists on the path are flattened.
 fn at<'a>(row: &'a Value, field: &str) -> Vec<&'a Value> {
     let (word, rest) = field
         .split_once('.')
@@ -173,14 +174,14 @@ fn at<'a>(row: &'a Value, field: &str) -> Vec<&'a Value> {
     }
 }
 
-/// A scalar as the filter sees it.
+/// A scalar as text.
 pub(super) fn plain(value: &Value) -> String {
     value
         .as_str()
         .map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Times and dates by time, numbers by size, all else as text.
+/// Compares dates and times by time, numbers by value, everything else as text.
 pub(super) fn compare(left: &str, right: &str) -> std::cmp::Ordering {
     if let (Some(left), Some(right)) = (instant(left), instant(right)) {
         return left.cmp(&right);
@@ -192,7 +193,7 @@ pub(super) fn compare(left: &str, right: &str) -> std::cmp::Ordering {
 }
 
 fn instant(text: &str) -> Option<jiff::Timestamp> {
-    // Only what looks like `2026-02-03…` is worth a try; ids never do.
+    // Only a text like `2026-02-03…` can be a time; ids never are.
     let bytes = text.as_bytes();
     if bytes.get(4) != Some(&b'-') || bytes.get(7) != Some(&b'-') {
         return None;
@@ -220,12 +221,12 @@ mod tests {
     ];
 
     #[test]
-    fn filters_choose_rows_as_the_standard_says() {
+    fn filters_follow_the_standard() {
         let row = json!({
             "role": "student", "status": "active", "dateLastModified": "2026-02-03T07:15:42.000Z", "year": "9",
             "familyName": "Müller", "orgs": [{ "sourcedId": "o1" }], "class": { "sourcedId": "20871" }, "grades": ["09", "10"],
         });
-        for (filter, fits) in [
+        for (filter, matches_filter) in [
             ("role='student'", true),
             ("role!='student'", false),
             ("status='active' AND role='teacher'", false),
@@ -243,8 +244,8 @@ mod tests {
             ("grades='10,11'", false),
         ] {
             assert_eq!(
-                Filter::parse(filter, FIELDS).map(|filter| filter.fits(&row)),
-                Ok(fits),
+                Filter::parse(filter, FIELDS).map(|filter| filter.matches_filter(&row)),
+                Ok(matches_filter),
                 "{filter}"
             );
         }

@@ -1,13 +1,13 @@
-//! Lessons (OneRoster calls them classes) and who is enrolled in them.
+//! Lessons (the classes of OneRoster) and their enrollments.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::people;
-use super::roster::{Face, Maker, YEAR, reference, years};
+use super::roster::{Profile, RosterBuilder, YEAR, reference, years};
 use super::switches::{ClassCourse, Deletion, Presence};
-use crate::calendar::{moment, stamp};
+use crate::calendar::{change_time, stamp};
 use crate::random::Random;
 use crate::roll::Member;
 use crate::school::Role;
@@ -27,29 +27,29 @@ pub(super) const SUBJECTS: &[(&str, &str)] = &[
 /// Students of a form (a WebUntis class such as "9A").
 const FORM: u64 = 25;
 
-/// One lesson: its place among all lessons, and how often and when its teacher changed.
+/// One lesson: its index among all lessons, and how often and when its teacher changed.
 pub(super) struct Lesson {
-    place: u64,
+    index: u64,
     form: u64,
     subject: usize,
     changes: u64,
     changed: u64,
 }
 
-impl Maker<'_> {
+impl RosterBuilder<'_> {
     pub(super) fn forms(&self) -> u64 {
         self.school.students.div_ceil(FORM)
     }
 
-    /// All lessons of the year; each day about one in a hundred gets another teacher.
+    /// All lessons of the year; each day about one in a hundred changes its teacher.
     pub(super) fn lessons(&self) -> Vec<Lesson> {
         let subjects = SUBJECTS.len() as u64;
         let count = self.forms() * subjects;
         let mut lessons: Vec<Lesson> = (0..count)
-            .map(|place| Lesson {
-                place,
-                form: place / subjects,
-                subject: (place % subjects) as usize,
+            .map(|index| Lesson {
+                index,
+                form: index / subjects,
+                subject: (index % subjects) as usize,
                 changes: 0,
                 changed: 0,
             })
@@ -65,17 +65,17 @@ impl Maker<'_> {
         lessons
     }
 
-    fn class_id(&self, place: u64) -> String {
-        ((self.year - YEAR) * 1_000_000 + 20_000 + place).to_string()
+    fn class_id(&self, index: u64) -> String {
+        ((self.year - YEAR) * 1_000_000 + 20_000 + index).to_string()
     }
 
-    fn teacher(&self, place: u64, changes: u64) -> u64 {
-        let mut random = Random::of(self.school.seed, "lesson-teacher", place);
+    fn teacher(&self, index: u64, changes: u64) -> u64 {
+        let mut random = Random::of(self.school.seed, "lesson-teacher", index);
         (random.below(self.school.teachers()) + changes) % self.school.teachers()
     }
 
     fn changed(&self, label: &str, number: u64, day: u64) -> String {
-        stamp(moment(self.school.seed, label, number, day))
+        stamp(change_time(self.school.seed, label, number, day))
     }
 
     pub(super) fn class(&self, lesson: &Lesson) -> Value {
@@ -83,11 +83,11 @@ impl Maker<'_> {
         let form = form_name(lesson.form);
         let teacher = self
             .school
-            .person(Role::Teacher, self.teacher(lesson.place, lesson.changes));
+            .person(Role::Teacher, self.teacher(lesson.index, lesson.changes));
         let (first, last) = years(self.year);
         let mut row = json!({
-            "sourcedId": self.class_id(lesson.place), "status": "active",
-            "dateLastModified": self.changed("lesson", lesson.place, lesson.changed),
+            "sourcedId": self.class_id(lesson.index), "status": "active",
+            "dateLastModified": self.changed("lesson", lesson.index, lesson.changed),
             "metadata": {
                 "PLACEHOLDER_organisationalClasses": [{ "id": (312 + lesson.form).to_string(), "name": form }],
                 "PLACEHOLDER_from": format!("{first}-09-01"), "PLACEHOLDER_to": format!("{last}-07-03"),
@@ -97,7 +97,7 @@ impl Maker<'_> {
             "school": reference("org", &self.org_id()),
         });
         let course = format!("c-{}-{}", code.to_lowercase(), grade(lesson.form));
-        if self.face == Face::Standard {
+        if self.profile == Profile::Standard {
             row["course"] = reference("course", &course);
             row["classCode"] = json!(format!("{code}-{form}"));
             row["subjects"] = json!([subject]);
@@ -107,9 +107,9 @@ impl Maker<'_> {
             row["course"] = reference("course", &course);
         }
         if self.switches.class_terms == Presence::Present {
-            let terms = match self.face {
-                Face::Untis => vec![self.year.to_string()],
-                Face::Standard => vec![format!("{}-1", self.year), format!("{}-2", self.year)],
+            let terms = match self.profile {
+                Profile::Untis => vec![self.year.to_string()],
+                Profile::Standard => vec![format!("{}-1", self.year), format!("{}-2", self.year)],
             };
             row["terms"] = terms
                 .iter()
@@ -133,10 +133,10 @@ impl Maker<'_> {
         }
         let mut rows = Vec::new();
         for lesson in lessons {
-            let teacher = self.teacher(lesson.place, lesson.changes);
+            let teacher = self.teacher(lesson.index, lesson.changes);
             rows.push(self.enrollment(lesson, Role::Teacher, teacher, "active", lesson.changed));
             if lesson.changes > 0 && self.switches.deletion == Deletion::Marked {
-                let before = self.teacher(lesson.place, lesson.changes - 1);
+                let before = self.teacher(lesson.index, lesson.changes - 1);
                 rows.push(self.enrollment(
                     lesson,
                     Role::Teacher,
@@ -164,11 +164,11 @@ impl Maker<'_> {
         status: &str,
         day: u64,
     ) -> Value {
-        let class = self.class_id(lesson.place);
-        let (label, word) = people::words(role);
+        let class = self.class_id(lesson.index);
+        let (label, word) = people::labels(role);
         let mut row = json!({
             "sourcedId": format!("e-{class}-{}", people::internal_id(role, number)), "status": status,
-            "dateLastModified": self.changed(&format!("enrollment-{label}-{}", lesson.place), number, day),
+            "dateLastModified": self.changed(&format!("enrollment-{label}-{}", lesson.index), number, day),
             "user": reference("user", &people::user_id(self.school.seed, role, number)),
             "class": reference("class", &class), "school": reference("org", &self.org_id()), "role": word,
         });
@@ -183,33 +183,33 @@ impl Maker<'_> {
         row
     }
 
-    /// webuntis-oneroster.md 4.1 Q18: users without an account, and the same user twice in a class.
+    /// webuntis-oneroster.md 4.1 Q18: users without an account, and duplicate enrollments.
     fn odd_enrollments(&self, lessons: &[Lesson], rows: &mut Vec<Value>) {
         if self.switches.dangling {
             for lesson in lessons.iter().take(3) {
                 rows.push(self.enrollment(
                     lesson,
                     Role::Student,
-                    900_000 + lesson.place,
+                    900_000 + lesson.index,
                     "active",
                     0,
                 ));
             }
         }
         if self.switches.duplicates {
-            let mut twice: Vec<Value> = rows.iter().take(3).cloned().collect();
-            for row in &mut twice {
+            let mut repeated: Vec<Value> = rows.iter().take(3).cloned().collect();
+            for row in &mut repeated {
                 row["sourcedId"] = json!(format!(
                     "{}-again",
                     row["sourcedId"].as_str().unwrap_or_default()
                 ));
             }
-            rows.extend(twice);
+            rows.extend(repeated);
         }
     }
 }
 
-/// School years five to twelve, round and round.
+/// School years five to twelve, repeating.
 pub(super) fn grade(form: u64) -> u64 {
     5 + form % 8
 }

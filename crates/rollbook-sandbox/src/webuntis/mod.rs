@@ -1,11 +1,11 @@
-//! WebUntis as OneRoster 1.1, and the plain standard beside it on a path of its own.
+//! WebUntis as OneRoster 1.1, and the plain standard on a path of its own.
 //!
-//! Written from `docs/contracts/webuntis-oneroster.md`. Two tenants with different schools stand behind
-//! the same OneRoster addresses: the token decides which one is seen.
+//! Written from `docs/contracts/webuntis-oneroster.md`. Two tenants with different schools share
+//! the same OneRoster addresses: the token selects the tenant.
 
+mod accounts;
 pub mod choices;
 mod errors;
-mod faces;
 mod filter;
 mod lessons;
 mod order;
@@ -25,17 +25,17 @@ use std::sync::{Arc, Mutex};
 
 use crate::control::Control;
 use crate::shared::Shared;
-use order::Served;
-use roster::Face;
+use order::DayRoster;
+use roster::Profile;
 pub use switches::Switches;
 
-/// The tenant the sandbox's settings speak of.
+/// The tenant in the sandbox's settings.
 pub const TENANT: &str = "4711";
 /// Both tenants; the second one is another, smaller school.
 pub const TENANTS: [&str; 2] = [TENANT, "4712"];
 
-/// A day, and what a tenant serves on it.
-type DatedRoster = (u64, Arc<Served>);
+/// A day, and a tenant's rows on it.
+type DatedRoster = (u64, Arc<DayRoster>);
 
 /// The simulated WebUntis platform.
 #[derive(Debug)]
@@ -43,8 +43,8 @@ pub struct WebUntis {
     shared: Arc<Shared>,
     switches: Switches,
     control: Arc<Control>,
-    /// The last day's rows by tenant and face.
-    rosters: Mutex<BTreeMap<(String, Face), DatedRoster>>,
-    /// Lists asked for so far, by name: for troubles that strike the nth page.
+    /// The latest day's rows by tenant and profile.
+    rosters: Mutex<BTreeMap<(String, Profile), DatedRoster>>,
+    /// Requests by list name, for faults of the nth page.
     pages: Mutex<BTreeMap<String, u64>>,
 }

@@ -1,7 +1,7 @@
-//! One day's rows of a tenant, and the order of each list that was asked for.
+//! One day's rows of a tenant, and the order of each requested list.
 //!
-//! Orders are kept because a reader asks for the same list page by page: sorting fifty thousand
-//! enrollments anew for each page would be all the sandbox does.
+//! Orders are cached because a reader requests the same list page by page: sorting fifty thousand
+//! enrollments for each page would dominate the run time.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -11,17 +11,17 @@ use serde_json::Value;
 use super::filter::{compare, plain};
 use super::roster::Roster;
 
-/// Orders by the list's path and the field it is sorted by.
+/// Cached orders by path and sort field.
 type Orders = BTreeMap<(String, Option<String>), Arc<Vec<usize>>>;
 
-/// What one tenant serves on one day.
+/// The rows of one tenant on one day.
 #[derive(Debug)]
-pub(super) struct Served {
+pub(super) struct DayRoster {
     pub(super) rows: Roster,
     orders: Mutex<Orders>,
 }
 
-impl Served {
+impl DayRoster {
     pub(super) fn new(rows: Roster) -> Self {
         Self {
             rows,
@@ -29,8 +29,8 @@ impl Served {
         }
     }
 
-    /// Places of a list's rows among all rows of its collection: ascending by a field, or in order
-    /// of arrival.
+    /// Indexes of a list's rows in its collection: ascending by a field, or in order of
+    /// creation.
     pub(super) fn order(
         &self,
         list: &str,
@@ -39,15 +39,15 @@ impl Served {
         belongs: impl Fn(&Value) -> bool,
     ) -> Arc<Vec<usize>> {
         let make = || {
-            let mut places: Vec<usize> = (0..all.len())
-                .filter(|place| belongs(&all[*place]))
+            let mut indexes: Vec<usize> = (0..all.len())
+                .filter(|index| belongs(&all[*index]))
                 .collect();
             if let Some(field) = field {
-                places.sort_by(|left, right| {
+                indexes.sort_by(|left, right| {
                     compare(&plain(&all[*left][field]), &plain(&all[*right][field]))
                 });
             }
-            Arc::new(places)
+            Arc::new(indexes)
         };
         let Ok(mut orders) = self.orders.lock() else {
             return make();

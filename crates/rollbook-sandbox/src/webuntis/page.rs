@@ -1,20 +1,20 @@
-//! One page of a list: what was asked for, which rows, and what the headers say about the rest.
+//! One page of a list: the request, the rows, and the headers about the rest.
 
 use std::borrow::Cow;
 
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::errors::{Problem, status_info};
+use super::errors::{ApiError, status_info};
 use super::filter::{Filter, Refused, plain};
-use super::roster::Face;
+use super::roster::Profile;
 use super::routes::fields;
 use super::switches::{self, AboveCap, Link, Offset, Order, Sort, Switches, Total};
 use crate::query::{pairs, value};
 use crate::random::Random;
 
-/// What a list request asks for, read by the rules of webuntis-oneroster.md 3.4 to 3.7.
-pub(super) struct Asked {
+/// A parsed list request, by the rules of webuntis-oneroster.md 3.4 to 3.7.
+pub(super) struct ListQuery {
     pub(super) limit: usize,
     start: usize,
     offset: usize,
@@ -22,23 +22,23 @@ pub(super) struct Asked {
     sort: Option<(String, bool)>,
     fields: Option<Vec<String>>,
     warnings: Vec<Value>,
-    /// The other parameters, for the addresses in `Link`.
+    /// The other parameters, for the URLs in `Link`.
     others: String,
 }
 
-impl Asked {
-    /// Reads the query of a list request.
+impl ListQuery {
+    /// Parses the query of a list request.
     pub(super) fn read(
         query: &str,
         collection: &str,
         switches: &Switches,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, ApiError> {
         let pairs = pairs(query);
         let limit = number(value(&pairs, "limit"), switches.default_limit, 1)?;
         let offset = number(value(&pairs, "offset"), 0, 0)?;
         let limit = match switches.limit_cap {
             Some(cap) if limit > cap && switches.above_cap == AboveCap::Reject => {
-                return Err(Problem::invalid("limit is too large"));
+                return Err(ApiError::invalid("limit is too large"));
             }
             Some(cap) => limit.min(cap),
             None => limit,
@@ -55,7 +55,7 @@ impl Asked {
             .filter(|pair| !pair.is_empty())
             .map(|pair| format!("{pair}&"))
             .collect();
-        let mut asked = Self {
+        let mut query = Self {
             limit,
             start,
             offset,
@@ -65,19 +65,19 @@ impl Asked {
             warnings: Vec::new(),
             others,
         };
-        asked.filter = read_filter(&pairs, collection, switches)?;
+        query.filter = read_filter(&pairs, collection, switches)?;
         if switches.sort == Sort::Honoured {
-            asked.read_sort(&pairs, collection)?;
-            asked.read_fields(&pairs, collection)?;
+            query.read_sort(&pairs, collection)?;
+            query.read_fields(&pairs, collection)?;
         }
-        Ok(asked)
+        Ok(query)
     }
 
-    fn read_sort(&mut self, pairs: &[(String, String)], collection: &str) -> Result<(), Problem> {
+    fn read_sort(&mut self, pairs: &[(String, String)], collection: &str) -> Result<(), ApiError> {
         let descending = match value(pairs, "orderBy") {
             None | Some("asc") => false,
             Some("desc") => true,
-            Some(_) => return Err(Problem::invalid("orderBy is asc or desc")),
+            Some(_) => return Err(ApiError::invalid("orderBy is asc or desc")),
         };
         match value(pairs, "sort") {
             Some(field) if known(collection, field) => {
@@ -94,13 +94,17 @@ impl Asked {
         Ok(())
     }
 
-    fn read_fields(&mut self, pairs: &[(String, String)], collection: &str) -> Result<(), Problem> {
+    fn read_fields(
+        &mut self,
+        pairs: &[(String, String)],
+        collection: &str,
+    ) -> Result<(), ApiError> {
         let Some(text) = value(pairs, "fields") else {
             return Ok(());
         };
         if text.trim().is_empty() {
             let code = "invalid_blank_selection_field";
-            return Err(Problem::new(
+            return Err(ApiError::new(
                 StatusCode::BAD_REQUEST,
                 code,
                 "fields is empty",
@@ -119,31 +123,35 @@ impl Asked {
         Ok(())
     }
 
-    /// The field the list is sorted by, if it is.
+    /// The field the list is sorted by.
     pub(super) fn sort_field(&self) -> Option<&str> {
         self.sort.as_ref().map(|(field, _)| field.as_str())
     }
 
-    /// Filters the rows at these places, which are in ascending order, and turns them round if
-    /// asked to; `turn` shuffles differently for each request when the order is random.
+    /// Filters the rows at these indexes, which are in ascending order, and reverses them for a
+    /// descending sort; `request_number` seeds the shuffle of a random order.
     pub(super) fn arrange<'a>(
         &self,
         all: &'a [Value],
-        places: &[usize],
+        indexes: &[usize],
         switches: &Switches,
-        turn: u64,
+        request_number: u64,
     ) -> Vec<Cow<'a, Value>> {
-        let fits = |row: &&Value| self.filter.as_ref().is_none_or(|filter| filter.fits(row));
-        let mut rows: Vec<&Value> = places
+        let matches_filter = |row: &&Value| {
+            self.filter
+                .as_ref()
+                .is_none_or(|filter| filter.matches_filter(row))
+        };
+        let mut rows: Vec<&Value> = indexes
             .iter()
-            .map(|place| &all[*place])
-            .filter(fits)
+            .map(|index| &all[*index])
+            .filter(matches_filter)
             .collect();
         match &self.sort {
             Some((_, true)) => rows.reverse(),
             None if switches.order == Order::Random => {
                 rows.sort_by_cached_key(|row| {
-                    Random::of(turn, &plain(&row["sourcedId"]), 0).next()
+                    Random::of(request_number, &plain(&row["sourcedId"]), 0).next()
                 });
             }
             Some((_, false)) | None => {}
@@ -157,7 +165,7 @@ impl Asked {
         &rows[start..rows.len().min(start.saturating_add(self.limit))]
     }
 
-    /// A row with the chosen fields only.
+    /// A row with the selected fields only.
     pub(super) fn select(&self, row: Value) -> Value {
         match (&self.fields, row) {
             (Some(names), Value::Object(members)) => members
@@ -169,7 +177,7 @@ impl Asked {
         }
     }
 
-    /// The whole body; warnings stand beside the rows.
+    /// The whole body, with warnings next to the rows.
     pub(super) fn body(&self, key: &str, rows: Vec<Value>, wrapper: switches::Wrapper) -> Value {
         if wrapper == switches::Wrapper::Bare {
             return Value::Array(rows);
@@ -181,34 +189,34 @@ impl Asked {
         body
     }
 
-    /// `X-Total-Count`, if one is sent.
+    /// `X-Total-Count`, if it is sent.
     pub(super) fn total(
         &self,
-        face: Face,
+        profile: Profile,
         rows: usize,
         unfiltered: usize,
         switches: &Switches,
     ) -> Option<String> {
         match switches.total {
             Total::Absent => None,
-            Total::Usual if face == Face::Untis => None,
+            Total::Usual if profile == Profile::Untis => None,
             Total::Unfiltered => Some(unfiltered.to_string()),
             Total::Blanks => Some(format!(" {rows} ")),
             Total::Usual | Total::Right | Total::One => Some(rows.to_string()),
         }
     }
 
-    /// `Link`, if one is sent; `address` is that of the list without its query.
+    /// `Link`, if it is sent; `address` is the list's URL without its query.
     pub(super) fn link(
         &self,
-        face: Face,
+        profile: Profile,
         address: &str,
         rows: usize,
         switches: &Switches,
     ) -> Option<String> {
         let kind = match switches.link {
             Link::Absent => return None,
-            Link::Usual if face == Face::Untis => return None,
+            Link::Usual if profile == Profile::Untis => return None,
             Link::Usual => Link::Right,
             kind => kind,
         };
@@ -230,21 +238,21 @@ impl Asked {
         } else {
             limit
         };
-        let mut places = Vec::new();
+        let mut indexes = Vec::new();
         if more {
-            places.push(("next", limit, reach));
+            indexes.push(("next", limit, reach));
         }
         if self.offset > 0 {
-            places.push(("prev", limit, self.offset.saturating_sub(limit)));
+            indexes.push(("prev", limit, self.offset.saturating_sub(limit)));
         }
-        places.push(("last", last_limit, last));
-        places.push(("first", limit, 0));
+        indexes.push(("last", last_limit, last));
+        indexes.push(("first", limit, 0));
         let (open, close) = if kind == Link::NoBrackets {
             ("", "")
         } else {
             ("<", ">")
         };
-        let links: Vec<String> = places
+        let links: Vec<String> = indexes
             .into_iter()
             .map(|(name, limit, offset)| {
                 format!(
@@ -261,24 +269,24 @@ fn read_filter(
     pairs: &[(String, String)],
     collection: &str,
     switches: &Switches,
-) -> Result<Option<Filter>, Problem> {
+) -> Result<Option<Filter>, ApiError> {
     let Some(text) = value(pairs, "filter") else {
         return Ok(None);
     };
     match switches.filter {
         switches::Filter::Ignored => return Ok(None),
-        switches::Filter::Rejected => return Err(Problem::invalid("filter is not supported")),
+        switches::Filter::Rejected => return Err(ApiError::invalid("filter is not supported")),
         switches::Filter::Honoured => {}
     }
     if pairs.iter().filter(|(name, _)| name == "filter").count() > 1 {
-        return Err(Problem::invalid("more than one filter"));
+        return Err(ApiError::invalid("more than one filter"));
     }
     Filter::parse(text, fields(collection))
         .map(Some)
         .map_err(|refused| match refused {
-            Refused::Syntax => Problem::invalid("the filter cannot be read"),
+            Refused::Syntax => ApiError::invalid("the filter cannot be read"),
             Refused::UnknownField(field) => {
-                Problem::new(StatusCode::BAD_REQUEST, "invalid_filter_field", field)
+                ApiError::new(StatusCode::BAD_REQUEST, "invalid_filter_field", field)
             }
         })
 }
@@ -287,10 +295,10 @@ fn known(collection: &str, field: &str) -> bool {
     fields(collection).contains(&field)
 }
 
-fn number(text: Option<&str>, usual: usize, least: usize) -> Result<usize, Problem> {
+fn number(text: Option<&str>, usual: usize, least: usize) -> Result<usize, ApiError> {
     let Some(text) = text else { return Ok(usual) };
     text.parse()
         .ok()
         .filter(|number| *number >= least)
-        .ok_or_else(|| Problem::invalid("limit or offset is no number"))
+        .ok_or_else(|| ApiError::invalid("limit or offset is no number"))
 }

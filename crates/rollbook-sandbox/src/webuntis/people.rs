@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::calendar::{moment, stamp};
+use crate::calendar::{change_time, stamp};
 use crate::random::Random;
 use crate::roll::Member;
 use crate::school::{Role, School};
 
-/// Label of a role in seeds, and its word in OneRoster.
-pub(super) fn words(role: Role) -> (&'static str, &'static str) {
+/// Label of a role in seeds, and its name in OneRoster.
+pub(super) fn labels(role: Role) -> (&'static str, &'static str) {
     match role {
         Role::Student => ("student", "student"),
         Role::Teacher => ("teacher", "teacher"),
@@ -16,7 +16,7 @@ pub(super) fn words(role: Role) -> (&'static str, &'static str) {
     }
 }
 
-/// An id made by hashing, in the form of a UUID of version 4.
+/// A hashed id in the form of a version 4 UUID.
 pub(super) fn uuid(seed: u64, label: &str, number: u64) -> String {
     let mut random = Random::of(seed, label, number);
     let (high, low) = (random.next(), random.next());
@@ -32,10 +32,10 @@ pub(super) fn uuid(seed: u64, label: &str, number: u64) -> String {
 
 /// `sourcedId` of a person.
 pub(super) fn user_id(seed: u64, role: Role, number: u64) -> String {
-    uuid(seed, &format!("webuntis-user-{}", words(role).0), number)
+    uuid(seed, &format!("webuntis-user-{}", labels(role).0), number)
 }
 
-/// The number WebUntis keeps a person under; unique among all users.
+/// WebUntis' internal number of a person; unique among all users.
 pub(super) fn internal_id(role: Role, number: u64) -> u64 {
     let start = match role {
         Role::Teacher => 3000,
@@ -45,13 +45,13 @@ pub(super) fn internal_id(role: Role, number: u64) -> u64 {
     start + number
 }
 
-/// A user record; `phone` is what changes when a person changes.
+/// A user record; a change of a person changes `phone`.
 pub(super) fn user(school: &School, member: &Member, status: &str, org: Value) -> Value {
     let Member { role, number, .. } = *member;
     let person = school.person(role, number);
-    let (label, word) = words(role);
+    let (label, word) = labels(role);
     let id = user_id(school.seed, role, number);
-    let changed = stamp(moment(
+    let changed = stamp(change_time(
         school.seed,
         &format!("user-{label}"),
         number,
@@ -62,7 +62,7 @@ pub(super) fn user(school: &School, member: &Member, status: &str, org: Value) -
         "username": person.email.split('@').next().unwrap_or_default(), "enabledUser": true,
         "givenName": person.given, "familyName": person.family, "role": word, "orgs": [org],
     });
-    // A parent's record is as bare as the contract's sample: no ids, no identifier.
+    // A parent's record is minimal, as in the contract's sample: no ids, no identifier.
     if role != Role::Parent {
         row["identifier"] = json!(id);
         row["metadata"] = json!({});
@@ -73,7 +73,7 @@ pub(super) fn user(school: &School, member: &Member, status: &str, org: Value) -
             { "type": "short-name", "identifier": short_name(&person.family, number) },
         ]);
     }
-    // One student in ten has no address.
+    // One student in ten has no e-mail address.
     if role != Role::Student || number % 10 != 9 {
         row["email"] = json!(person.email);
     }
@@ -99,7 +99,7 @@ pub(super) fn demographics(school: &School, member: &Member, status: &str) -> Va
     let day = member.left.unwrap_or(member.joined);
     json!({
         "sourcedId": user_id(school.seed, member.role, member.number), "status": status,
-        "dateLastModified": stamp(moment(school.seed, "demographics", member.number, day)),
+        "dateLastModified": stamp(change_time(school.seed, "demographics", member.number, day)),
         "birthDate": person.born, "sex": *random.pick(&["female", "male"]), "countryOfBirthCode": "AT",
         "cityOfBirth": *random.pick(&["Graz", "Linz", "Villach", "Wels"]),
     })

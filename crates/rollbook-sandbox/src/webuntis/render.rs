@@ -1,5 +1,5 @@
-//! From a canonical record to the one that goes out: references get their `href`, then every
-//! quirk of form is laid on.
+//! Renders a canonical record: references get their `href`, then every quirk of form is
+//! applied.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,7 @@ use super::switches::{
     AbsentText, Booleans, Dates, Ids, Presence, Refs, Roles, Switches, Timestamps,
 };
 
-/// Where the rows are served, and how.
+/// URL prefix and switches of a response.
 pub(super) struct Renderer<'a> {
     /// Origin and path up to and including `v1p1`.
     pub(super) base: String,
@@ -28,7 +28,7 @@ const REFERENCES: &[&str] = &[
 ];
 const DATES: &[&str] = &["startDate", "endDate", "beginDate", "birthDate"];
 const BOOLEANS: &[&str] = &["enabledUser", "primary"];
-/// Optional text by collection, for servers that send it also when there is none.
+/// Optional text by collection, for servers that send it even when it is missing.
 const OPTIONAL: &[(&str, &[&str])] = &[
     (
         "users",
@@ -40,7 +40,7 @@ const OPTIONAL: &[(&str, &[&str])] = &[
 ];
 
 impl Renderer<'_> {
-    /// One record of a collection as it goes out.
+    /// Renders one record of a collection.
     pub(super) fn row(&self, collection: &str, mut row: Value) -> Value {
         let Some(members) = row.as_object_mut() else {
             return row;
@@ -171,8 +171,8 @@ impl Renderer<'_> {
         }
     }
 
-    /// webuntis-oneroster.md 4.1 Q21: what a single user's record gives away.
-    pub(super) fn reveal(&self, collection: &str, row: &mut Value) {
+    /// webuntis-oneroster.md 4.1 Q21: sensitive fields of a single user's record.
+    pub(super) fn add_sensitive_fields(&self, collection: &str, row: &mut Value) {
         if self.switches.secrets && collection == "users" {
             row["password"] = json!("{SSHA}bm90IGEgcmVhbCBvbmU=");
             row["phone"] = json!("+43 1 555 0199");

@@ -1,7 +1,7 @@
 //! The school as OneRoster records: sessions, schools, users, lessons, enrollments.
 //!
-//! Rows are canonical: right by the standard, references without `href`. Quirks of form are laid
-//! on later, when a page is rendered; quirks of content are in here.
+//! Rows are canonical: correct by the standard, references without `href`. Quirks of form are
+//! applied when a page is rendered; quirks of content are here.
 
 use std::collections::BTreeMap;
 
@@ -13,27 +13,27 @@ use super::switches::{Deletion, PastYear, Switches};
 use crate::roll::Member;
 use crate::school::{Role, School};
 
-/// Whose habits the rows follow.
+/// Which server the rows imitate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Face {
+pub(super) enum Profile {
     /// What Untis serves (webuntis-oneroster.md 2).
     Untis,
     /// The plain standard with courses, terms and demographics (webuntis-oneroster.md 3).
     Standard,
 }
 
-/// All collections of one tenant on one day, in order of arrival.
+/// All collections of one tenant on one day, in order of creation.
 pub(super) type Roster = BTreeMap<&'static str, Vec<Value>>;
 
-/// The current school year's id until the switch `roll_over` says otherwise.
+/// Id of the current school year until the switch `roll_over` changes it.
 pub(super) const YEAR: u64 = 18;
 
-/// Builds everything one tenant serves on one day.
+/// Builds all rows of a tenant on one day.
 pub(super) fn build(
     school: &School,
     tenant: &str,
     day: u64,
-    face: Face,
+    profile: Profile,
     switches: &Switches,
 ) -> Roster {
     let year = if switches.roll_over.is_some_and(|from| day >= from) {
@@ -41,44 +41,44 @@ pub(super) fn build(
     } else {
         YEAR
     };
-    let maker = Maker {
+    let builder = RosterBuilder {
         school,
         tenant,
         day,
         year,
-        face,
+        profile,
         switches,
         members: school.roll(day),
     };
     let mut roster = Roster::new();
-    roster.insert("academicSessions", maker.sessions());
-    roster.insert("orgs", vec![maker.org()]);
-    roster.insert("users", maker.users());
-    let lessons = maker.lessons();
+    roster.insert("academicSessions", builder.sessions());
+    roster.insert("orgs", vec![builder.org()]);
+    roster.insert("users", builder.users());
+    let lessons = builder.lessons();
     roster.insert(
         "classes",
-        lessons.iter().map(|lesson| maker.class(lesson)).collect(),
+        lessons.iter().map(|lesson| builder.class(lesson)).collect(),
     );
-    roster.insert("enrollments", maker.enrollments(&lessons));
-    if face == Face::Standard {
-        roster.insert("courses", maker.courses());
-        roster.insert("demographics", maker.demographics());
+    roster.insert("enrollments", builder.enrollments(&lessons));
+    if profile == Profile::Standard {
+        roster.insert("courses", builder.courses());
+        roster.insert("demographics", builder.demographics());
     }
     roster
 }
 
-/// Makes the rows of one tenant, day and face.
-pub(super) struct Maker<'a> {
+/// Builds the rows of one tenant, day and profile.
+pub(super) struct RosterBuilder<'a> {
     pub(super) school: &'a School,
     pub(super) tenant: &'a str,
     pub(super) day: u64,
     pub(super) year: u64,
-    pub(super) face: Face,
+    pub(super) profile: Profile,
     pub(super) switches: &'a Switches,
     pub(super) members: Vec<Member>,
 }
 
-impl Maker<'_> {
+impl RosterBuilder<'_> {
     pub(super) fn org_id(&self) -> String {
         people::uuid(self.school.seed, "org", 0)
     }
@@ -99,7 +99,7 @@ impl Maker<'_> {
         let mut rows: Vec<Value> = (self.year - 1..=self.year + 1)
             .map(|year| self.school_year(year))
             .collect();
-        if self.face == Face::Standard {
+        if self.profile == Profile::Standard {
             let (first, last) = years(self.year);
             rows.push(self.term(1, &format!("{first}-09-01"), &format!("{last}-02-01")));
             rows.push(self.term(2, &format!("{last}-02-01"), &format!("{last}-07-04")));
@@ -117,7 +117,7 @@ impl Maker<'_> {
         };
         json!({
             "sourcedId": year.to_string(), "status": status,
-            // Next year was entered together with this one; nothing changed after today.
+            // Next year was entered together with this one; nothing is dated after today.
             "dateLastModified": format!("{}-06-30T10:12:00.000Z", first.min(2025)), "title": format!("{first}-{last}"),
             "startDate": format!("{first}-09-01"), "endDate": format!("{last}-07-04"),
             "type": "schoolYear", "schoolYear": last.to_string(),
@@ -148,7 +148,7 @@ impl Maker<'_> {
             .collect()
     }
 
-    /// `active`; `tobedeleted` for what is gone but still shown; none for what is not shown.
+    /// `active`; `tobedeleted` for a removed record that is still shown; none for one that is not.
     pub(super) fn status(&self, left: Option<u64>) -> Option<&'static str> {
         match (left, self.switches.deletion) {
             (None, _) => Some("active"),
@@ -190,7 +190,7 @@ impl Maker<'_> {
     }
 }
 
-/// A GUIDRef without `href`, which is made for each request.
+/// A GUIDRef without `href`, which is added for each request.
 pub(super) fn reference(kind: &str, id: &str) -> Value {
     let mut row = Map::new();
     row.insert("sourcedId".to_owned(), Value::from(id));

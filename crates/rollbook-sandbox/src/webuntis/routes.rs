@@ -1,40 +1,39 @@
-//! Which records an address names (webuntis-oneroster.md 2.1; the plain standard has more).
+//! Maps an address to records (webuntis-oneroster.md 2.1; the plain standard has more).
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::roster::{Face, Roster};
+use super::roster::{Profile, Roster};
 
-/// What a request is about.
 pub(super) enum Target {
-    /// Records of a collection, counted and edited under a name of its own.
+    /// A list of a collection, counted and edited under its own name.
     List(Selection),
     /// One record of a collection.
     One(&'static str, String),
 }
 
-/// Which rows of a collection belong to a list.
+/// The rows of a list.
 pub(super) struct Selection {
-    /// Last word of the path: what pages are counted by, and rights are given for.
+    /// Last path segment: the key of page counts and edits.
     pub(super) name: String,
     pub(super) collection: &'static str,
     pub(super) rows: Rows,
 }
 
-/// A choice among the rows of a collection.
+/// A selection of a collection's rows.
 pub(super) enum Rows {
     All,
-    /// A member with this text.
+    /// Rows with this text in a member.
     With(&'static str, &'static str),
-    /// Ids out of a set.
+    /// Rows with these ids.
     Ids(BTreeSet<String>),
-    /// References by a member, to one of a set, with a role where one is named.
+    /// Rows that reference this id in a member.
     To(&'static str, String),
 }
 
 impl Rows {
-    pub(super) fn hold(&self, row: &Value) -> bool {
+    pub(super) fn contains(&self, row: &Value) -> bool {
         match self {
             Self::All => true,
             Self::With(member, text) => row[*member] == *text,
@@ -60,13 +59,13 @@ pub(super) fn wrapper(collection: &str) -> (&str, &str) {
     }
 }
 
-/// What the words after `v1p1` name; none is not served.
-pub(super) fn target(face: Face, words: &[String], roster: &Roster) -> Option<Target> {
+/// The target of the path segments after `v1p1`; none when it is not served.
+pub(super) fn target(profile: Profile, words: &[String], roster: &Roster) -> Option<Target> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let standard = face == Face::Standard;
+    let standard = profile == Profile::Standard;
     let (collection, rows) = match words.as_slice() {
-        [list] => top(standard, list)?,
-        [list, id] => return Some(Target::One(top(standard, list)?.0, (*id).to_owned())),
+        [list] => top_level(standard, list)?,
+        [list, id] => return Some(Target::One(top_level(standard, list)?.0, (*id).to_owned())),
         ["schools", school, inner] => {
             below_school(standard, known(roster, "orgs", school)?, inner)?
         }
@@ -102,7 +101,7 @@ pub(super) fn target(face: Face, words: &[String], roster: &Roster) -> Option<Ta
     }))
 }
 
-fn top(standard: bool, list: &str) -> Option<(&'static str, Rows)> {
+fn top_level(standard: bool, list: &str) -> Option<(&'static str, Rows)> {
     Some(match list {
         "orgs" => ("orgs", Rows::All),
         "schools" => ("orgs", Rows::With("type", "school")),
@@ -132,7 +131,7 @@ fn below_school(standard: bool, school: String, inner: &str) -> Option<(&'static
     })
 }
 
-/// Untis has people of a class without, and enrollments of a class with the school in the path.
+/// Untis serves people of a class without, and enrollments of a class with the school in the path.
 fn below_class(
     people: bool,
     roster: &Roster,
@@ -163,7 +162,7 @@ fn known(roster: &Roster, collection: &str, id: &str) -> Option<String> {
         .then(|| id.to_owned())
 }
 
-/// Over the enrollments: what stands at `far` where `near` is this one.
+/// Ids referenced by `far` in the enrollments that reference `id` by `near`.
 fn other_end(
     roster: &Roster,
     near: &str,
@@ -180,7 +179,7 @@ fn other_end(
         .collect()
 }
 
-/// Fields a record of a collection may have, for filter, sort and selection.
+/// Fields of a collection's records, for filter, sort and selection.
 pub(super) fn fields(collection: &str) -> &'static [&'static str] {
     match collection {
         "orgs" => &[

@@ -1,4 +1,4 @@
-//! From a request to an answer: address, method, token, right, list or record.
+//! Handles a request: address, method, token, right, list or record.
 
 use std::sync::Arc;
 
@@ -9,28 +9,28 @@ use axum::http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::WebUntis;
-use super::errors::Problem;
-use super::order::Served;
-use super::page::Asked;
+use super::errors::ApiError;
+use super::order::DayRoster;
+use super::page::ListQuery;
 use super::render::Renderer;
-use super::roster::Face;
+use super::roster::Profile;
 use super::routes::{Selection, Target, target, wrapper};
-use super::switches::{Redirect, Total, Trouble, Wrapper};
-use crate::authorization::{Posted, form_body, origin};
-use crate::query::{bearer, words};
-use crate::tamper::{answer, instead, login_page, moved};
+use super::switches::{PageFault, Redirect, Total, Wrapper};
+use crate::authorization::{PostRequest, form_body, origin};
+use crate::fault_responses::{build_response, login_page, redirect, replacement};
+use crate::query::{bearer, segments};
 
-/// Answers every request to the platform's port.
+/// Handles every request to the platform's port.
 pub(super) async fn serve(
     State(platform): State<Arc<WebUntis>>,
     request: Request,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let words = words(parts.uri.path());
+    let words = segments(parts.uri.path());
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let post = parts.method == Method::POST;
     let body = form_body(body).await;
-    let posted = Posted {
+    let posted = PostRequest {
         path: parts.uri.path(),
         headers: &parts.headers,
         body: &body,
@@ -46,9 +46,9 @@ pub(super) async fn serve(
             )
             .unwrap_or_else(|| platform.not_served()),
         ["standard", "token"] if post => platform.standard_token(posted),
-        ["ims", "oneroster", "v1p1", rest @ ..] => platform.oneroster(Face::Untis, &parts, rest),
+        ["ims", "oneroster", "v1p1", rest @ ..] => platform.oneroster(Profile::Untis, &parts, rest),
         ["standard", "ims", "oneroster", "v1p1", rest @ ..] => {
-            platform.oneroster(Face::Standard, &parts, rest)
+            platform.oneroster(Profile::Standard, &parts, rest)
         }
         _ => platform.not_served(),
     }
@@ -56,29 +56,29 @@ pub(super) async fn serve(
 
 impl WebUntis {
     fn not_served(&self) -> Response<Body> {
-        Problem::new(StatusCode::NOT_FOUND, "unknown object", "not served here")
-            .answer(&self.switches)
+        ApiError::new(StatusCode::NOT_FOUND, "unknown object", "not served here")
+            .response(&self.switches)
     }
 
-    fn oneroster(&self, face: Face, parts: &Parts, words: &[&str]) -> Response<Body> {
+    fn oneroster(&self, profile: Profile, parts: &Parts, words: &[&str]) -> Response<Body> {
         if !matches!(parts.method, Method::GET | Method::HEAD) {
-            return Problem::new(StatusCode::METHOD_NOT_ALLOWED, "invalid data", "read only")
-                .answer(&self.switches);
+            return ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "invalid data", "read only")
+                .response(&self.switches);
         }
         if let Some(response) = self.redirect(parts) {
             return response;
         }
         let holder = bearer(&parts.headers).and_then(|token| self.control.tokens.check(token));
-        let tenant = match (face, holder.as_ref().map(|holder| holder.realm.as_str())) {
-            (Face::Untis, Some(realm)) => realm.strip_prefix("untis/"),
-            (Face::Standard, Some("standard")) => Some(super::TENANT),
+        let tenant = match (profile, holder.as_ref().map(|holder| holder.realm.as_str())) {
+            (Profile::Untis, Some(realm)) => realm.strip_prefix("untis/"),
+            (Profile::Standard, Some("standard")) => Some(super::TENANT),
             _ => None,
         };
         let Some(tenant) = tenant else {
-            return Problem::bad_token(&self.switches);
+            return ApiError::bad_token(&self.switches);
         };
-        self.collection(face, tenant, parts, words)
-            .unwrap_or_else(|problem| problem.answer(&self.switches))
+        self.collection(profile, tenant, parts, words)
+            .unwrap_or_else(|error| error.response(&self.switches))
     }
 
     fn redirect(&self, parts: &Parts) -> Option<Response<Body>> {
@@ -88,7 +88,7 @@ impl WebUntis {
             .query()
             .map(|query| format!("?{query}"))
             .unwrap_or_default();
-        let place = match self.switches.redirect {
+        let index = match self.switches.redirect {
             Redirect::Slash if path.ends_with('/') => {
                 format!("{}{query}", path.trim_end_matches('/'))
             }
@@ -98,26 +98,26 @@ impl WebUntis {
             ),
             Redirect::Slash | Redirect::Never => return None,
         };
-        Some(moved(&place))
+        Some(redirect(&index))
     }
 
     fn collection(
         &self,
-        face: Face,
+        profile: Profile,
         tenant: &str,
         parts: &Parts,
         words: &[&str],
-    ) -> Result<Response<Body>, Problem> {
-        let roster = self.roster(tenant, face);
+    ) -> Result<Response<Body>, ApiError> {
+        let roster = self.roster(tenant, profile);
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         let unknown = || {
-            Problem::new(
+            ApiError::new(
                 StatusCode::NOT_FOUND,
                 "unknown object",
                 "no such object or collection",
             )
         };
-        let target = target(face, &words, &roster.rows).ok_or_else(unknown)?;
+        let target = target(profile, &words, &roster.rows).ok_or_else(unknown)?;
         let name = match &target {
             Target::List(selection) => selection.collection,
             Target::One(collection, _) => collection,
@@ -130,13 +130,17 @@ impl WebUntis {
         {
             let status = StatusCode::from_u16(self.switches.forbidden_status)
                 .unwrap_or(StatusCode::FORBIDDEN);
-            return Err(Problem::new(
+            return Err(ApiError::new(
                 status,
                 "forbidden",
                 "the application has no right to this collection",
             ));
         }
-        let prefix = if face == Face::Untis { "" } else { "/standard" };
+        let prefix = if profile == Profile::Untis {
+            ""
+        } else {
+            "/standard"
+        };
         let base = format!("{}{prefix}/ims/oneroster/v1p1", origin(&parts.headers));
         let renderer = Renderer {
             base,
@@ -151,19 +155,19 @@ impl WebUntis {
                     .ok_or_else(unknown)?;
                 Ok(self.single(&renderer, collection, row.clone()))
             }
-            Target::List(selection) => self.list(face, parts, &renderer, &selection, &roster),
+            Target::List(selection) => self.list(profile, parts, &renderer, &selection, &roster),
         }
     }
 
     fn single(&self, renderer: &Renderer<'_>, collection: &str, row: Value) -> Response<Body> {
         let mut row = renderer.row(collection, row);
-        renderer.reveal(collection, &mut row);
+        renderer.add_sensitive_fields(collection, &mut row);
         let body = match (self.switches.wrapper, wrapper(collection).1) {
             (Wrapper::Bare, _) => row,
             (Wrapper::WrongSingle, "org") => json!({ "school": row }),
             (Wrapper::Right | Wrapper::WrongSingle, key) => json!({ key: row }),
         };
-        let mut response = answer(StatusCode::OK, "application/json", body.to_string());
+        let mut response = build_response(StatusCode::OK, "application/json", body.to_string());
         if self.switches.total == Total::One {
             response
                 .headers_mut()
@@ -174,50 +178,50 @@ impl WebUntis {
 
     fn list(
         &self,
-        face: Face,
+        profile: Profile,
         parts: &Parts,
         renderer: &Renderer<'_>,
         selection: &Selection,
-        served: &Served,
-    ) -> Result<Response<Body>, Problem> {
+        served: &DayRoster,
+    ) -> Result<Response<Body>, ApiError> {
         let query = parts.uri.query().unwrap_or_default();
-        let asked = Asked::read(query, selection.collection, &self.switches)?;
-        let turn = self.turn(&selection.name);
+        let query = ListQuery::read(query, selection.collection, &self.switches)?;
+        let request_number = self.request_number(&selection.name);
         let all = served
             .rows
             .get(selection.collection)
             .map_or(&[][..], Vec::as_slice);
-        let belongs = |row: &Value| selection.rows.hold(row);
-        let places = served.order(parts.uri.path(), asked.sort_field(), all, belongs);
-        let mut rows = asked.arrange(all, &places, &self.switches, turn);
-        self.moved(&selection.name, &mut rows);
-        let trouble = if turn == self.switches.trouble_page {
-            self.switches.trouble
+        let belongs = |row: &Value| selection.rows.contains(row);
+        let indexes = served.order(parts.uri.path(), query.sort_field(), all, belongs);
+        let mut rows = query.arrange(all, &indexes, &self.switches, request_number);
+        self.apply_edits(&selection.name, &mut rows);
+        let page_fault = if request_number == self.switches.fault_page {
+            self.switches.page_fault
         } else {
-            Trouble::Never
+            PageFault::Never
         };
-        if let Some(response) = in_trouble(trouble) {
+        if let Some(response) = fault_response(page_fault) {
             return Ok(response);
         }
-        let page = asked.cut(&rows);
-        let page = match trouble {
-            Trouble::EmptyPage => &[][..],
-            Trouble::PartialPage => &page[..page.len() / 2],
+        let page = query.cut(&rows);
+        let page = match page_fault {
+            PageFault::EmptyPage => &[][..],
+            PageFault::PartialPage => &page[..page.len() / 2],
             _ => page,
         };
         let page = page
             .iter()
-            .map(|row| asked.select(renderer.row(selection.collection, row.clone().into_owned())));
-        let key = if trouble == Trouble::NoKey {
+            .map(|row| query.select(renderer.row(selection.collection, row.clone().into_owned())));
+        let key = if page_fault == PageFault::NoKey {
             "unavailable"
         } else {
             wrapper(selection.collection).0
         };
-        let body = asked.body(key, page.collect(), self.switches.wrapper);
-        let mut response = answer(StatusCode::OK, "application/json", body.to_string());
+        let body = query.body(key, page.collect(), self.switches.wrapper);
+        let mut response = build_response(StatusCode::OK, "application/json", body.to_string());
         let address = format!("{}{}", origin(&parts.headers), parts.uri.path());
-        let total = asked.total(face, rows.len(), places.len(), &self.switches);
-        let link = asked.link(face, &address, rows.len(), &self.switches);
+        let total = query.total(profile, rows.len(), indexes.len(), &self.switches);
+        let link = query.link(profile, &address, rows.len(), &self.switches);
         for (name, value) in [("x-total-count", total), ("link", link)] {
             if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
                 response.headers_mut().insert(name, value);
@@ -227,8 +231,8 @@ impl WebUntis {
         Ok(response)
     }
 
-    /// How often a list was asked for, this time included.
-    fn turn(&self, list: &str) -> u64 {
+    /// How often a list was requested, including this request.
+    fn request_number(&self, list: &str) -> u64 {
         let Ok(mut pages) = self.pages.lock() else {
             return 0;
         };
@@ -238,16 +242,16 @@ impl WebUntis {
     }
 }
 
-/// The answer of a server in trouble, when it is no page at all.
-fn in_trouble(trouble: Trouble) -> Option<Response<Body>> {
+/// The response that replaces a page, for faults without a page.
+fn fault_response(page_fault: PageFault) -> Option<Response<Body>> {
     use crate::faults::Fault;
-    match trouble {
-        Trouble::Html => Some(login_page()),
-        Trouble::Busy => instead(Fault::TooMany),
-        Trouble::BusySeconds => instead(Fault::TooManySeconds),
-        Trouble::BusyDate => instead(Fault::TooManyDate),
-        Trouble::BadGateway => instead(Fault::BadGateway),
-        Trouble::Unavailable => instead(Fault::Unavailable),
-        Trouble::Never | Trouble::EmptyPage | Trouble::PartialPage | Trouble::NoKey => None,
+    match page_fault {
+        PageFault::Html => Some(login_page()),
+        PageFault::TooMany => replacement(Fault::TooMany),
+        PageFault::TooManySeconds => replacement(Fault::TooManySeconds),
+        PageFault::TooManyDate => replacement(Fault::TooManyDate),
+        PageFault::BadGateway => replacement(Fault::BadGateway),
+        PageFault::Unavailable => replacement(Fault::Unavailable),
+        PageFault::Never | PageFault::EmptyPage | PageFault::PartialPage | PageFault::NoKey => None,
     }
 }

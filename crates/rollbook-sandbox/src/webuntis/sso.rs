@@ -1,32 +1,32 @@
 //! Single sign-on: rules, and the server-to-server token (webuntis-oneroster.md 1.2 to 1.5); and the plain standard's endpoint.
 //!
-//! Two secrets, not to be mixed up: the password is for client credentials, the OIDC secret for a
+//! Two secrets: the password is for client credentials, the OIDC secret for a
 //! person's code.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Response, StatusCode};
 
 use super::WebUntis;
-use super::roster::Face;
+use super::roster::Profile;
 use super::switches::TokenRefusal;
 use crate::authorization::switches::{ClientAuth, Pkce};
 use crate::authorization::{
-    ANOTHER_CLIENT, Addresses, Ask, Client, Granted, Login, Posted, RedirectRule, Refusal, Rules,
-    key_set,
+    Addresses, Client, IssuedTokens, Login, OTHER_CLIENT, PostRequest, RedirectRule, Rules,
+    TokenError, TokenRequest, key_set,
 };
+use crate::fault_responses::build_response;
 use crate::query::{basic, pairs, percent_decoded};
-use crate::tamper::answer;
 use crate::tokens::Holder;
 
-/// Client id that every vendor accepts.
+/// The client id at both accounts.
 pub(super) const CLIENT: &str = "rollbook";
-/// What the plain standard takes as the client's secret.
+/// Client secret of the plain standard.
 pub(super) const STANDARD_SECRET: &str = "standard-secret-of-the-sandbox";
-/// Life of a token of the plain standard, in seconds.
+/// Lifetime of a token of the plain standard, in seconds.
 const STANDARD_SECONDS: u64 = 3600;
-/// The registered redirect; domain and path count (webuntis-oneroster.md 1.4).
+/// The registered redirect URL; domain and path are compared (webuntis-oneroster.md 1.4).
 const REDIRECT_URL: &str = "http://127.0.0.1:8910/callback";
-/// What an application may ask for (webuntis-oneroster.md 1.5).
+/// Scopes that can be requested (webuntis-oneroster.md 1.5).
 const SCOPES: &[&str] = &[
     "openid",
     "roster-core.readonly",
@@ -39,7 +39,7 @@ pub(super) fn password(tenant: &str) -> String {
     format!("q1V9-Zebra-77x-{tenant}")
 }
 
-/// The OIDC secret of a tenant, for codes; as a password it is refused.
+/// The OIDC secret of a tenant, for codes; it is not accepted as the password.
 pub(super) fn oidc_secret(tenant: &str) -> String {
     format!("oidc-Okapi-31k-{tenant}")
 }
@@ -58,7 +58,7 @@ fn addresses(issuer: &str) -> Addresses {
     }
 }
 
-/// What a person who signs in has to know.
+/// What a browser login needs.
 pub(super) fn login(origin: &str, tenant: &str) -> Login {
     let issuer = issuer(origin, tenant);
     let Addresses {
@@ -80,14 +80,14 @@ pub(super) fn login(origin: &str, tenant: &str) -> Login {
 }
 
 impl WebUntis {
-    /// Answers a path below `/WebUntis/api/sso/v3/{tenant}`; none when there is nothing.
+    /// Handles a path below `/WebUntis/api/sso/v3/{tenant}`; none for unknown paths.
     pub(super) fn sign_on(
         &self,
         method: &str,
         (tenant, rest): (&str, &[&str]),
         origin: &str,
         query: &str,
-        posted: Posted<'_>,
+        posted: PostRequest<'_>,
     ) -> Option<Response<Body>> {
         let server = &self.control.authorization;
         let addresses = addresses(&issuer(origin, tenant));
@@ -95,15 +95,17 @@ impl WebUntis {
             let status =
                 StatusCode::from_u16(self.switches.unknown_tenant).unwrap_or(StatusCode::NOT_FOUND);
             let body = r#"{"error":"invalid_client"}"#;
-            return Some(answer(status, "application/json", body));
+            return Some(build_response(status, "application/json", body));
         }
         let rules = self.rules(&issuer(origin, tenant), tenant);
         Some(match (method, rest) {
             ("GET", ["authorize"]) => server.authorize(&rules, posted.path, query, None),
             ("GET", [".well-known", "openid-configuration"]) => server.metadata(&rules, &addresses),
-            ("GET", ["jwks"]) => answer(StatusCode::OK, "application/json", key_set().to_string()),
-            ("POST", ["token"]) => server.token(&rules, posted, |ask| {
-                self.untis_token(&rules, tenant, query, posted.headers, ask)
+            ("GET", ["jwks"]) => {
+                build_response(StatusCode::OK, "application/json", key_set().to_string())
+            }
+            ("POST", ["token"]) => server.token(&rules, posted, |request| {
+                self.untis_token(&rules, tenant, query, posted.headers, request)
             }),
             ("POST", ["revoke"]) if server.switches().revocation => {
                 server.revocation(&rules, posted)
@@ -118,7 +120,7 @@ impl WebUntis {
             issuer: issuer.to_owned(),
             clients: vec![
                 client(CLIENT, oidc_secret(tenant)),
-                client(ANOTHER_CLIENT, format!("another-{}", oidc_secret(tenant))),
+                client(OTHER_CLIENT, format!("another-{}", oidc_secret(tenant))),
             ],
             client_auth: ClientAuth::Post,
             client_refused: match self.switches.token_refusal {
@@ -135,20 +137,20 @@ impl WebUntis {
             default_scope: Some("roster-core.readonly"),
             holder: Holder {
                 realm: format!("untis/{tenant}"),
-                user: self.somebody(tenant),
+                user: self.signed_in_user(tenant),
                 scope: String::new(),
             },
             seconds: self.switches.token_seconds,
             token_type: "Bearer",
-            // None is documented (webuntis-oneroster.md 1.2).
+            // No refresh token is documented (webuntis-oneroster.md 1.2).
             refresh: false,
             one_grant: false,
         }
     }
 
-    /// Who signs in at a tenant: the first teacher of its roster, by `sourcedId`.
-    fn somebody(&self, tenant: &str) -> Option<String> {
-        let roster = self.roster(tenant, Face::Untis);
+    /// `sourcedId` of the person who signs in at a tenant: the first teacher of its roster.
+    fn signed_in_user(&self, tenant: &str) -> Option<String> {
+        let roster = self.roster(tenant, Profile::Untis);
         let mut users = roster.rows.get("users")?.iter();
         let teacher = users.find(|user| user["role"] == "teacher")?;
         teacher["sourcedId"].as_str().map(str::to_owned)
@@ -160,27 +162,27 @@ impl WebUntis {
         tenant: &str,
         query: &str,
         headers: &HeaderMap,
-        ask: &Ask,
-    ) -> Result<Granted, Refusal> {
+        request: &TokenRequest,
+    ) -> Result<IssuedTokens, TokenError> {
         let server = &self.control.authorization;
-        // The vendor shows parameters in the query and says they must be in the body (5, 3 and 4).
+        // The vendor's samples have parameters in the query, its text requires them in the body.
         let in_query = pairs(query);
-        let ask = if self.switches.token_needs_body {
-            ask.clone()
+        let request = if self.switches.token_needs_body {
+            request.clone()
         } else {
-            ask.clone().or_in_query(&in_query)
+            request.clone().or_from_query(&in_query)
         };
-        match ask.field("grant_type") {
+        match request.field("grant_type") {
             Some("client_credentials") => self.client_credentials(rules, tenant, headers),
             Some("authorization_code") => {
-                let client = server.client(rules, &ask)?;
-                server.redeem(rules, client, &ask)
+                let client = server.client(rules, &request)?;
+                server.redeem(rules, client, &request)
             }
             Some("refresh_token") => {
-                let client = server.client(rules, &ask)?;
-                server.refresh(rules, client, &ask)
+                let client = server.client(rules, &request)?;
+                server.refresh(rules, client, &request)
             }
-            other => Err(Refusal::grant_type(other)),
+            other => Err(TokenError::grant_type(other)),
         }
     }
 
@@ -189,7 +191,7 @@ impl WebUntis {
         rules: &Rules,
         tenant: &str,
         headers: &HeaderMap,
-    ) -> Result<Granted, Refusal> {
+    ) -> Result<IssuedTokens, TokenError> {
         let expected = password(tenant);
         let right = basic(headers).is_some_and(|(client, secret)| {
             percent_decoded(&client) == CLIENT
@@ -201,18 +203,18 @@ impl WebUntis {
                 TokenRefusal::InvalidGrant => "invalid_grant",
             };
             let words = "client authentication failed";
-            return Err(Refusal::with(rules.client_refused, error, words));
+            return Err(TokenError::with(rules.client_refused, error, words));
         }
         let holder = Holder {
             realm: format!("untis/{tenant}"),
             ..Holder::default()
         };
         let server = &self.control.authorization;
-        Ok(server.without_grant(holder, rules.seconds))
+        Ok(server.issue_without_grant(holder, rules.seconds))
     }
 
     /// `POST /standard/token`: client credentials by Basic or in the body.
-    pub(super) fn standard_token(&self, posted: Posted<'_>) -> Response<Body> {
+    pub(super) fn standard_token(&self, posted: PostRequest<'_>) -> Response<Body> {
         let server = &self.control.authorization;
         let rules = Rules {
             clients: vec![Client {
@@ -223,16 +225,16 @@ impl WebUntis {
             seconds: STANDARD_SECONDS,
             ..self.rules("", super::TENANT)
         };
-        server.token(&rules, posted, |ask| {
-            if ask.field("grant_type") != Some("client_credentials") {
-                return Err(Refusal::grant_type(Some("other")));
+        server.token(&rules, posted, |request| {
+            if request.field("grant_type") != Some("client_credentials") {
+                return Err(TokenError::grant_type(Some("other")));
             }
-            server.client(&rules, ask)?;
+            server.client(&rules, request)?;
             let holder = Holder {
                 realm: "standard".to_owned(),
                 ..Holder::default()
             };
-            Ok(server.without_grant(holder, rules.seconds))
+            Ok(server.issue_without_grant(holder, rules.seconds))
         })
     }
 }

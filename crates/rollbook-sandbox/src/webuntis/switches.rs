@@ -1,7 +1,7 @@
-//! Every known way in which a OneRoster server may differ, as a switch.
+//! Every known difference between OneRoster servers, as a switch.
 //!
 //! `Q1` to `Q25` are the rows of webuntis-oneroster.md 4.1; the others and all defaults are those of
-//! webuntis-oneroster.md 4.4. They hold for WebUntis and for the plain standard alike.
+//! webuntis-oneroster.md 4.4. They hold for WebUntis and for the plain standard.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,15 +12,15 @@ use crate::authorization;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Switches {
-    /// Life of a WebUntis token in seconds (webuntis-oneroster.md 1.2).
+    /// Lifetime of a WebUntis token in seconds (webuntis-oneroster.md 1.2).
     pub token_seconds: u64,
-    /// How many requests a token is good for; none is no bound.
+    /// Number of requests a token is valid for; none is unlimited.
     pub token_requests: Option<u64>,
-    /// How a wrong password is refused.
+    /// Response to a wrong password.
     pub token_refusal: TokenRefusal,
     /// Whether a grant type in the query alone is refused.
     pub token_needs_body: bool,
-    /// Status for a tenant nobody knows: 404 or 401.
+    /// Status for an unknown tenant: 404 or 401.
     pub unknown_tenant: u16,
     /// Status for a bad or expired token: 401, or 403 (webuntis-oneroster.md 4.1 Q19).
     pub bad_token: u16,
@@ -32,9 +32,9 @@ pub struct Switches {
     pub forbidden_status: u16,
     /// webuntis-oneroster.md 4.1 Q1: largest page; none is no cap.
     pub limit_cap: Option<usize>,
-    /// webuntis-oneroster.md 4.1 Q1: what a larger limit draws.
+    /// webuntis-oneroster.md 4.1 Q1: response to a larger limit.
     pub above_cap: AboveCap,
-    /// webuntis-oneroster.md 4.1 Q2: page size when none is asked for.
+    /// webuntis-oneroster.md 4.1 Q2: page size without `limit`.
     pub default_limit: usize,
     /// webuntis-oneroster.md 4.1 Q3.
     pub filter: Filter,
@@ -49,9 +49,9 @@ pub struct Switches {
     /// webuntis-oneroster.md 4.1 Q9.
     pub offset: Offset,
     /// webuntis-oneroster.md 4.1 Q11, Q20, Q23.
-    pub trouble: Trouble,
-    /// Which page of a collection is in trouble, counted from one.
-    pub trouble_page: u64,
+    pub page_fault: PageFault,
+    /// The page of a collection that has the fault, counted from one.
+    pub fault_page: u64,
     /// webuntis-oneroster.md 4.1 Q12.
     pub wrapper: Wrapper,
     /// webuntis-oneroster.md 4.1 Q13.
@@ -68,7 +68,7 @@ pub struct Switches {
     pub refs: Refs,
     /// webuntis-oneroster.md 4.1 Q17.
     pub roles: Roles,
-    /// webuntis-oneroster.md 4.1 Q18: enrollments of users and classes that no list holds (users without account).
+    /// webuntis-oneroster.md 4.1 Q18: enrollments that reference users without an account.
     pub dangling: bool,
     /// webuntis-oneroster.md 4.1 Q18: a second enrollment for the same user and class.
     pub duplicates: bool,
@@ -84,7 +84,7 @@ pub struct Switches {
     pub class_terms: Presence,
     /// `enrollment.beginDate` and `endDate`.
     pub enrollment_dates: Presence,
-    /// How deletions look.
+    /// How removed records are shown.
     pub deletion: Deletion,
     /// Status of the past school year.
     pub past_year: PastYear,
@@ -115,8 +115,8 @@ impl Default for Switches {
             total: Total::default(),
             link: Link::default(),
             offset: Offset::default(),
-            trouble: Trouble::default(),
-            trouble_page: 2,
+            page_fault: PageFault::default(),
+            fault_page: 2,
             wrapper: Wrapper::default(),
             absent_text: AbsentText::default(),
             modified: Presence::default(),
@@ -142,11 +142,11 @@ impl Default for Switches {
 }
 
 impl Switches {
-    /// Sets one switch by its name, as a command line gives it.
+    /// Sets one switch by name, as a command line passes it.
     ///
     /// # Errors
     ///
-    /// Names the known switches, or the known values.
+    /// Lists the known switches or values.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         crate::switches::set(self, name, value)
     }

@@ -1,15 +1,15 @@
-//! What happens to the simulated Wisenet in one day.
+//! One simulated day at Wisenet.
 //!
-//! About one enrolment in a hundred changes, a few come, one or two unit enrolments and one course
-//! enrolment go. Every event has its row in the audit log, so a mirror can follow without a full walk.
+//! About one enrolment in a hundred changes, a few are added, one or two unit enrolments and one course enrolment
+//! are deleted. Every event is in the audit log, so a mirror can follow without a full reading.
 
-use super::stamps::{DAY, now_of, tick};
+use super::times::{DAY, now_of, tick};
 use super::world::{Action, Entity, World};
 use crate::random::Random;
 
 impl World {
-    /// Lets one day pass; all change times fall into that day.
-    pub fn pass_a_day(&mut self) {
+    /// Simulates one day; all change times are within that day.
+    pub fn simulate_day(&mut self) {
         self.day += 1;
         let mut random = Random::of(self.seed, "wisenet.churn", self.day);
         for entity in [Entity::CourseEnrolment, Entity::UnitEnrolment] {
@@ -23,24 +23,24 @@ impl World {
         self.change_some(Entity::Learner, learners, &mut random);
         self.add_some(&mut random);
         for _ in 0..1 + random.below(2) {
-            if let Some(unit) = self.any(Entity::UnitEnrolment, &mut random) {
-                let at = self.moment(&mut random);
+            if let Some(unit) = self.random_id(Entity::UnitEnrolment, &mut random) {
+                let at = self.random_time(&mut random);
                 self.remove(Entity::UnitEnrolment, unit, at);
             }
         }
-        if let Some(course) = self.any(Entity::CourseEnrolment, &mut random) {
-            let at = self.moment(&mut random);
+        if let Some(course) = self.random_id(Entity::CourseEnrolment, &mut random) {
+            let at = self.random_time(&mut random);
             self.remove_course_enrolment(course, at);
         }
     }
 
-    /// Somebody saves a row once more, now.
+    /// Saves a row again.
     pub(super) fn touch(&mut self, entity: Entity, id: u64, at: i64) {
         let rows = &mut self.tables[entity as usize];
-        if let Ok(place) = rows.binary_search_by_key(&id, |row| row.id) {
-            rows[place].stamp = at;
-            rows[place].version += 1;
-            rows[place].action = Action::Update;
+        if let Ok(index) = rows.binary_search_by_key(&id, |row| row.id) {
+            rows[index].stamp = at;
+            rows[index].version += 1;
+            rows[index].action = Action::Update;
             self.log(entity, id, Action::Update, at);
         }
     }
@@ -50,7 +50,7 @@ impl World {
         self.log(entity, id, Action::Delete, at);
     }
 
-    /// The unit enrolments go first, as the vendor demands (wisenet.md 8 rule 4).
+    /// Deletes the unit enrolments first, as the vendor requires (wisenet.md 8 rule 4).
     pub(super) fn remove_course_enrolment(&mut self, id: u64, at: i64) {
         let units: Vec<u64> = self
             .rows(Entity::UnitEnrolment)
@@ -66,8 +66,8 @@ impl World {
 
     fn change_some(&mut self, entity: Entity, count: u64, random: &mut Random) {
         for _ in 0..count {
-            if let Some(id) = self.any(entity, random) {
-                let at = self.moment(random);
+            if let Some(id) = self.random_id(entity, random) {
+                let at = self.random_time(random);
                 self.touch(entity, id, at);
             }
         }
@@ -78,7 +78,7 @@ impl World {
         let offers = self.rows(Entity::CourseOffer).len() as u64;
         for _ in 0..if learners == 0 { 0 } else { 1 + learners / 300 } {
             let (learner, offer) = (random.below(learners), random.below(offers));
-            let at = self.moment(random);
+            let at = self.random_time(random);
             let id = self.enrol(learner, offer, random, at, at);
             self.log(Entity::CourseEnrolment, id, Action::Insert, at);
             let rows = self.rows(Entity::UnitEnrolment).iter().rev();
@@ -92,13 +92,13 @@ impl World {
         }
     }
 
-    fn any(&self, entity: Entity, random: &mut Random) -> Option<u64> {
+    fn random_id(&self, entity: Entity, random: &mut Random) -> Option<u64> {
         let rows = self.rows(entity);
         rows.get(random.below(rows.len() as u64) as usize)
             .map(|row| row.id)
     }
 
-    fn moment(&self, random: &mut Random) -> i64 {
+    fn random_time(&self, random: &mut Random) -> i64 {
         tick(now_of(self.day) - random.below(DAY as u64) as i64)
     }
 }

@@ -1,7 +1,7 @@
 //! The 168 combo lists (wisenet.md 6): names, id properties, shapes and contents.
 //!
-//! The ids are keys of a database and never the codes; a client that mistakes one for the other
-//! finds that out here. Every third day one description changes.
+//! Ids are database keys and never the codes, so a client that confuses the two fails here. Every
+//! third day one description changes.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 const LISTS: &str = include_str!("data/combos.txt");
 const KNOWN: &str = include_str!("data/known.txt");
 
-/// Lists that a customer edits (wisenet.md 6.1), so that their descriptions may change.
+/// Lists that a customer edits (wisenet.md 6.1): their descriptions change.
 const EDITED: &[&str] = &[
     "enrolment-status-reasons",
     "results",
@@ -18,7 +18,7 @@ const EDITED: &[&str] = &[
     "target-groups-learner",
 ];
 
-/// One list as served.
+/// One list.
 #[derive(Clone, Debug)]
 pub struct Combo {
     /// The ids, in order.
@@ -32,7 +32,7 @@ pub struct Combo {
 pub struct Combos(BTreeMap<&'static str, Combo>);
 
 impl Combos {
-    /// The lists as they are on a day.
+    /// The lists on a day.
     pub fn of(day: u64) -> Self {
         let known = known();
         let mut lists = BTreeMap::new();
@@ -47,8 +47,8 @@ impl Combos {
         for change in 1..=day / 3 {
             let name = EDITED[change as usize % EDITED.len()];
             if let Some(list) = lists.get_mut(name) {
-                let place = (change as usize / EDITED.len()) % list.rows.len();
-                if let Some(row) = list.rows.values_mut().nth(place) {
+                let index = (change as usize / EDITED.len()) % list.rows.len();
+                if let Some(row) = list.rows.values_mut().nth(index) {
                     row.insert(
                         "Description".to_owned(),
                         json!(format!("Reworded on day {}", change * 3)),
@@ -64,7 +64,7 @@ impl Combos {
         self.0.get(name)
     }
 
-    /// Rows of all lists together.
+    /// Number of rows of all lists.
     pub fn count(&self) -> u64 {
         self.0.values().map(|list| list.rows.len() as u64).sum()
     }
@@ -83,7 +83,7 @@ impl Combos {
     }
 }
 
-/// What a row starts from: id, code, description and perhaps a longer one.
+/// Source of a row: id, code, description, and a long description where there is one.
 #[derive(Clone, Debug)]
 struct Seed {
     id: u64,
@@ -113,21 +113,21 @@ fn known() -> BTreeMap<&'static str, Vec<Seed>> {
     lists
 }
 
-/// Three to twelve entries made up from the list's name, with gaps in the ids.
+/// Three to twelve entries derived from the list's name, with gaps in the ids.
 fn invented(name: &str) -> Vec<Seed> {
     let weight: usize = name.bytes().map(usize::from).sum();
     let title = name.replace('-', " ");
     (0..3 + weight % 10)
-        .map(|place| {
-            let letter = char::from(b'A' + place as u8);
-            let code = if place == 0 {
+        .map(|index| {
+            let letter = char::from(b'A' + index as u8);
+            let code = if index == 0 {
                 "@@".to_owned()
             } else {
-                format!("{place:02}")
+                format!("{index:02}")
             };
             let description = format!("Option {letter} of {title}");
             Seed {
-                id: (place * 3 + 1 + weight % 5) as u64,
+                id: (index * 3 + 1 + weight % 5) as u64,
                 code,
                 long: description.clone(),
                 description,
@@ -141,13 +141,13 @@ fn combo(id_property: &'static str, members: &[&str], seeds: &[Seed]) -> Combo {
     let rows = seeds
         .iter()
         .enumerate()
-        .map(|(place, seed)| {
+        .map(|(index, seed)| {
             let mut row = Map::new();
             row.insert(id_property.to_owned(), json!(seed.id));
             for member in members {
                 row.insert(
                     (*member).to_owned(),
-                    member_of(seed, member, place, seeds.len()),
+                    member_of(seed, member, index, seeds.len()),
                 );
             }
             (seed.id, row)
@@ -156,27 +156,27 @@ fn combo(id_property: &'static str, members: &[&str], seeds: &[Seed]) -> Combo {
     Combo { ids, rows }
 }
 
-fn member_of(seed: &Seed, member: &str, place: usize, count: usize) -> Value {
+fn member_of(seed: &Seed, member: &str, index: usize, count: usize) -> Value {
     match member {
         "Code" => json!(seed.code),
         "Description" | "Name" | "ShortDescription" | "Type" => json!(seed.description),
         "LongDescription" => json!(seed.long),
-        // The last entry of an edited list has been retired; rows may still point at it.
-        "IsActive" => json!(place + 1 < count),
-        "Delimiters" if place.is_multiple_of(3) => Value::Null,
-        "Delimiters" => json!(if place % 3 == 1 { "N" } else { "N,V,Q" }),
-        // The lists these two point at have the ids 1, 2 and 5, and 1, 2 and 4.
-        "EventTypeId" => json!([1, 2, 5][place % 3]),
-        "WinProbablityId" => json!([1, 2, 4][place % 3]),
-        "OrderNumber" => json!(place + 1),
-        "Value" => json!([50, 100, 0][place % 3]),
+        // The last entry of an edited list is retired; rows may still reference it.
+        "IsActive" => json!(index + 1 < count),
+        "Delimiters" if index.is_multiple_of(3) => Value::Null,
+        "Delimiters" => json!(if index % 3 == 1 { "N" } else { "N,V,Q" }),
+        // The referenced lists have the ids 1, 2 and 5, and 1, 2 and 4.
+        "EventTypeId" => json!([1, 2, 5][index % 3]),
+        "WinProbablityId" => json!([1, 2, 4][index % 3]),
+        "OrderNumber" => json!(index + 1),
+        "Value" => json!([50, 100, 0][index % 3]),
         "Symbol" => json!("$"),
         "EntityName" => json!("CourseEnrolment"),
-        "Capacity" => json!(10 + place * 5),
-        "Fee" => json!(25.0 * place as f64),
-        "Location" | "Address1" => json!(format!("{} Kelp Road", place + 1)),
-        "Telephone" => json!(format!("+61255501{place:02}")),
-        "RoomNumber" => json!(format!("R{:02}", place + 1)),
+        "Capacity" => json!(10 + index * 5),
+        "Fee" => json!(25.0 * index as f64),
+        "Location" | "Address1" => json!(format!("{} Kelp Road", index + 1)),
+        "Telephone" => json!(format!("+61255501{index:02}")),
+        "RoomNumber" => json!(format!("R{:02}", index + 1)),
         "ContactName" => json!("Front desk"),
         "HowToGetThere" => json!("Past the slipway, second door"),
         "Address2" => json!("Quayside"),

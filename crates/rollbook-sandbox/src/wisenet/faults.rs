@@ -1,26 +1,26 @@
-//! Limits and accidents: what a call gets instead of its answer (wisenet.md 3.7, wisenet.md 13).
+//! Limits and faults: what a call receives in place of its response (wisenet.md 3.7, wisenet.md 13).
 //!
-//! Counting is by call, so a fault strikes at the same place every time.
+//! Faults are selected by call number, so they are reproducible.
 
 use std::sync::Mutex;
 use std::time::Instant;
 
 use super::switches::Switches;
 
-/// What happens to one call.
+/// The outcome of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It is answered.
-    Answered,
-    /// It is answered, but the JSON ends in the middle.
+pub enum CallOutcome {
+    /// The response.
+    Normal,
+    /// The response, with JSON that ends in the middle.
     Truncated,
-    /// This status instead.
+    /// An error with this status.
     Failed(u16),
     /// 429 with this message.
     TooMany(&'static str),
 }
 
-/// How many calls there were, and how many are allowed still.
+/// Counts calls against the limits.
 #[derive(Debug, Default)]
 pub struct Meter(Mutex<Counts>);
 
@@ -34,10 +34,10 @@ struct Counts {
 }
 
 impl Meter {
-    /// Counts a call of a simulated day and says what happens to it.
-    pub fn fate(&self, switches: &Switches, day: u64) -> Fate {
+    /// Counts a call on a simulated day and returns its outcome.
+    pub fn outcome(&self, switches: &Switches, day: u64) -> CallOutcome {
         let Ok(mut counts) = self.0.lock() else {
-            return Fate::Failed(500);
+            return CallOutcome::Failed(500);
         };
         counts.calls += 1;
         if counts.day != day {
@@ -45,21 +45,21 @@ impl Meter {
         }
         counts.of_day += 1;
         if switches.quota_per_day > 0 && counts.of_day > switches.quota_per_day {
-            return Fate::TooMany("Limit Exceeded");
+            return CallOutcome::TooMany("Limit Exceeded");
         }
         if !counts.within_rate(switches.rate_per_second) {
-            return Fate::TooMany("Too Many Requests");
+            return CallOutcome::TooMany("Too Many Requests");
         }
         match counts.calls {
-            call if call == switches.fail_call => Fate::Failed(switches.fail_status),
-            call if call == switches.truncate_call => Fate::Truncated,
-            _ => Fate::Answered,
+            call if call == switches.fail_call => CallOutcome::Failed(switches.fail_status),
+            call if call == switches.truncate_call => CallOutcome::Truncated,
+            _ => CallOutcome::Normal,
         }
     }
 }
 
 impl Counts {
-    /// A bucket that holds one second's worth and fills steadily.
+    /// A token bucket that holds one second's worth and fills steadily.
     fn within_rate(&mut self, per_second: u64) -> bool {
         if per_second == 0 {
             return true;

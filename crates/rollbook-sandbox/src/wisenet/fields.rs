@@ -1,8 +1,8 @@
 //! The field tables of wisenet.md 5, read from `data/` once.
 //!
-//! A line is `path kind [argument] [region] [share] [-> relationship]`. A path that begins a line
-//! stands in `Data`; a line without one says what only `Relationships` holds. `[]` behind a
-//! member makes it an array. A mistake in a table stops the first test that touches it.
+//! A line is `path kind [argument] [region] [share] [-> relationship]`. A path at the start of a line
+//! is in `Data`; a line without one describes what only `Relationships` holds. `[]` after a
+//! member makes it an array. A mistake in a table fails the first test that uses it.
 
 use std::sync::LazyLock;
 
@@ -16,7 +16,7 @@ pub enum Kind {
     Id,
     /// The change time of the row.
     Stamp,
-    /// When the row was made.
+    /// Creation time of the row.
     Created,
     /// `I` or `U`, as in audit logs.
     Action,
@@ -28,17 +28,17 @@ pub enum Kind {
     TextCombo(&'static str),
     /// The id of a row elsewhere.
     Ref(&'static str),
-    /// A member of staff in a role.
+    /// A member of staff with a role.
     Staff(&'static str),
-    /// A number whose object no known list holds.
+    /// A number; no documented list has its object.
     Lookup,
     /// A short form in place of a value.
     Short(&'static str),
-    /// A short form of what the row reaches over a link.
+    /// A short form of a linked row.
     Via(&'static str),
-    /// Text of at most so many characters.
+    /// Text with this maximum of characters.
     Text(usize),
-    /// Any other, by name.
+    /// Another kind, by name.
     Plain(&'static str),
 }
 
@@ -60,21 +60,21 @@ pub struct Field {
     pub path: &'static str,
     /// Its members, without `[]`.
     pub parts: Vec<&'static str>,
-    /// The place in `parts` of the member that is an array.
+    /// Index in `parts` of the array member.
     pub array: Option<usize>,
     /// What it holds.
     pub kind: Kind,
-    /// Filled in so many rows of a hundred.
+    /// Percentage of rows with a value.
     pub share: u64,
     /// The name in `Relationships`.
     pub relation: Relation,
-    /// Its own stream of random numbers.
+    /// Seed of its random numbers.
     pub hash: u64,
 }
 
 const WORDS: &[&str] = &[
-    "int", "number", "bool", "yn", "date", "moment", "time", "digits", "factor", "year", "yearint",
-    "guid", "phone", "email", "url", "weekday", "title", "given", "family", "suburb",
+    "int", "number", "bool", "yn", "date", "datetime", "time", "digits", "factor", "year",
+    "yearint", "guid", "phone", "email", "url", "weekday", "title", "given", "family", "suburb",
 ];
 
 static TABLES: LazyLock<[Vec<Vec<Field>>; 4]> = LazyLock::new(|| {
@@ -140,7 +140,7 @@ fn parse_line(line: &'static str, region: Region) -> Field {
     let share = words.fold(60, |share, word| match (word, word.strip_suffix('%')) {
         ("always", _) => 100,
         (_, Some(percent)) => percent.parse().unwrap_or(share),
-        // Fields of another country hold something in a few rows, as leftovers do in real accounts.
+        // Fields of another country are filled in a few rows, as leftovers are in real accounts.
         _ if word.split('+').any(|letters| letters == region.letters()) => share,
         _ => 3,
     });

@@ -1,43 +1,43 @@
-//! From all rows to the page that was asked for: filters, order, skip and take (wisenet.md 3.4 to 3.6).
+//! Selects the requested page of all rows: filters, order, skip and take (wisenet.md 3.4 to 3.6).
 //!
-//! The surprise: a filter that a resource does not declare changes nothing, as with the vendor,
-//! and one page never holds more than a thousand rows whatever `take` says.
+//! The surprise: an undeclared filter is ignored, as at the vendor, and a page never has more than
+//! a thousand rows, whatever `take` is.
 
 use serde_json::Value;
 
 use super::people::learner_number;
 use super::resources::Resource;
 use super::rows::View;
-use super::stamps;
 use super::switches::{Names, Unknown};
+use super::times;
 use super::world::{Action, Entity, Entry};
 
-/// No page holds more rows than this (wisenet.md 3.4).
+/// Maximum of rows in a page (wisenet.md 3.4).
 pub const CEILING: usize = 1000;
 
-/// A request that cannot be understood: the message of its 400.
-pub type Misread = String;
+/// The message of a 400.
+pub type BadRequest = String;
 
-/// The rows of one page, in order, and whether there were rows before it.
+/// The rows of one page, in order.
 pub fn page<'w>(
     view: &View<'w>,
     resource: &Resource,
     query: &[(String, String)],
     turn: u64,
-) -> Result<Vec<&'w Entry>, Misread> {
-    let asked = Asked::read(view, resource, query)?;
+) -> Result<Vec<&'w Entry>, BadRequest> {
+    let parsed = ListQuery::read(view, resource, query)?;
     let mut rows: Vec<&Entry> = view.world.rows(resource.entity).iter().collect();
-    for (fields, test) in &asked.tests {
+    for (fields, test) in &parsed.tests {
         rows.retain(|row| match fields {
             Some(fields) => fields
                 .iter()
-                .any(|field| test.holds(&text(&look(view, resource.entity, row, field)))),
+                .any(|field| test.holds(&text(&field_value(view, resource.entity, row, field)))),
             None => test.holds_time(row.stamp),
         });
     }
     match resource.sorts.first() {
         Some(default) => {
-            let by = asked.sort.as_deref().and_then(|name| {
+            let by = parsed.sort.as_deref().and_then(|name| {
                 resource
                     .sorts
                     .iter()
@@ -48,7 +48,7 @@ pub fn page<'w>(
                 resource.entity,
                 &mut rows,
                 by.unwrap_or(default),
-                asked.descending,
+                parsed.descending,
             );
         }
         None if view.switches.unstable_order && !rows.is_empty() => {
@@ -59,31 +59,31 @@ pub fn page<'w>(
     }
     Ok(rows
         .into_iter()
-        .skip(asked.skip)
-        .take(asked.take.min(CEILING))
+        .skip(parsed.skip)
+        .take(parsed.take.min(CEILING))
         .collect())
 }
 
-struct Asked {
+struct ListQuery {
     skip: usize,
     take: usize,
     sort: Option<String>,
     descending: bool,
-    /// Without fields, the test looks at the change time.
+    /// A test without fields applies to the change time.
     tests: Vec<(Option<&'static [&'static str]>, Test)>,
 }
 
-impl Asked {
+impl ListQuery {
     fn read(
         view: &View<'_>,
         resource: &Resource,
         query: &[(String, String)],
-    ) -> Result<Self, Misread> {
+    ) -> Result<Self, BadRequest> {
         let same = |known: &str, name: &str| match view.switches.names {
             Names::Relaxed => known.eq_ignore_ascii_case(name),
             Names::Strict => known == name,
         };
-        let mut asked = Self {
+        let mut parsed = Self {
             skip: 0,
             take: CEILING,
             sort: None,
@@ -92,26 +92,28 @@ impl Asked {
         };
         for (name, value) in query {
             if same("skip", name) {
-                asked.skip = value
+                parsed.skip = value
                     .parse()
                     .map_err(|_| "skip must be zero or more".to_owned())?;
             } else if same("take", name) {
-                asked.take = value
+                parsed.take = value
                     .parse()
                     .ok()
                     .filter(|take| *take > 0)
                     .ok_or("take must be one or more")?;
             } else if same("sort", name) && !resource.sorts.is_empty() {
-                asked.sort = Some(value.clone());
+                parsed.sort = Some(value.clone());
             } else if same("order", name) && !resource.sorts.is_empty() {
-                asked.descending = value.eq_ignore_ascii_case("desc");
+                parsed.descending = value.eq_ignore_ascii_case("desc");
             } else if same(resource.changed, name) {
-                asked.tests.push((None, Test::read(value).timely()?));
+                parsed
+                    .tests
+                    .push((None, Test::read(value).parsed_as_times()?));
             } else if let Some((known, fields)) =
                 resource.filters.iter().find(|(known, _)| same(known, name))
             {
                 let search = *known == "search";
-                asked.tests.push((
+                parsed.tests.push((
                     Some(fields),
                     if search {
                         Test::contains(value)
@@ -123,11 +125,11 @@ impl Asked {
                 return Err(format!("unknown parameter {name}"));
             }
         }
-        Ok(asked)
+        Ok(parsed)
     }
 }
 
-/// An operator and what it compares with (wisenet.md 3.5).
+/// An operator and its operands (wisenet.md 3.5).
 struct Test {
     operator: &'static str,
     values: Vec<String>,
@@ -165,13 +167,9 @@ impl Test {
         }
     }
 
-    /// The same, with its values read as times.
-    fn timely(mut self) -> Result<Self, Misread> {
-        let times: Option<Vec<i64>> = self
-            .values
-            .iter()
-            .map(|value| stamps::read(value))
-            .collect();
+    /// The same, with its operands parsed as times.
+    fn parsed_as_times(mut self) -> Result<Self, BadRequest> {
+        let times: Option<Vec<i64>> = self.values.iter().map(|value| times::read(value)).collect();
         self.times = times.ok_or("a change filter needs yyyy-MM-ddTHH:mm:ss.fff")?;
         Ok(self)
     }
@@ -217,8 +215,8 @@ fn sort(view: &View<'_>, entity: Entity, rows: &mut [&Entry], by: &str, descendi
     }
 }
 
-/// A field of a row, or what the row reaches over a link.
-fn look(view: &View<'_>, entity: Entity, row: &Entry, field: &str) -> Value {
+/// A field of a row or of a linked row.
+fn field_value(view: &View<'_>, entity: Entity, row: &Entry, field: &str) -> Value {
     let number = |id: u64| id - Entity::Learner.first_id();
     match field {
         "learner.id" => Value::from(row.links[2]),
@@ -235,7 +233,7 @@ fn look(view: &View<'_>, entity: Entity, row: &Entry, field: &str) -> Value {
             .world
             .find(Entity::CourseEnrolment, row.links[0])
             .map_or(Value::Null, |course| Value::from(view.status(course))),
-        // Cheaper than a look into the table, and asked for every row of the log.
+        // Cheaper than the table, and needed for every row of the log.
         "AuditAction" => Value::from(Action::letter(row.action)),
         path => view.one(entity, row, path),
     }

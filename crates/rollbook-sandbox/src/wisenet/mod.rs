@@ -1,10 +1,9 @@
 //! The simulated Wisenet, written from `docs/contracts/wisenet.md` alone.
 //!
-//! Only reading is simulated: a write is refused and counted. The surprise: no row is kept. The
-//! `world` knows ids, links and change times of a day, and a page is worked out field by field
-//! from the tables in `data/` when somebody asks for it.
+//! Only reads are simulated: a write is refused and counted. The surprise: no row is stored. The
+//! `world` has ids, links and change times of a day, and a page is derived field by field
+//! from the tables in `data/` on request.
 
-mod answers;
 mod churn;
 mod combos;
 mod faults;
@@ -12,10 +11,11 @@ mod fields;
 mod listing;
 mod people;
 mod resources;
+mod responses;
 mod rows;
 mod service;
-mod stamps;
 mod switches;
+mod times;
 mod tokens;
 mod values;
 mod world;

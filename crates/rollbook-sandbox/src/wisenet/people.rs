@@ -1,11 +1,11 @@
-//! What fits together: names, codes and dates of rows, and the short forms of wisenet.md 5.8.
+//! Values that must agree between rows: names, codes, dates, and the short forms of wisenet.md 5.8.
 //!
-//! The same words stand in a row's own `Data` and in the `Relationships` of others, so both ask here.
+//! The same values are in a row's own `Data` and in the `Relationships` of others, so both use this module.
 
 use serde_json::{Value, json};
 
 use super::rows::View;
-use super::stamps::{self, DAY, now_of};
+use super::times::{self, DAY, now_of};
 use super::world::{ENTITY_NAMES, Entity, Entry};
 use crate::random::Random;
 use crate::school::{Person, Role};
@@ -26,7 +26,7 @@ const SUBJECTS: &[&str] = &[
 /// Mostly current, so that a filter for the active ones has many pages.
 const STATUSES: &[u64] = &[4, 4, 4, 4, 4, 4, 4, 3, 3, 7, 6, 5, 8, 1, 2, 9, 10, 11];
 
-/// Ids of things that have no list of their own here start at these numbers.
+/// First ids of the roles of staff.
 const ROLES: &[(&str, &str, u64)] = &[
     ("coordinator", "CoordinatorId", 12),
     ("trainer", "TrainerId", 40),
@@ -36,10 +36,10 @@ const ROLES: &[(&str, &str, u64)] = &[
 ];
 
 impl View<'_> {
-    /// The student behind a learner's number; also gives the address, which some share.
+    /// The student of a learner's number, the e-mail address (some share one) and the user name.
     pub(super) fn learner(&self, number: u64) -> (Person, String, Option<String>) {
         let person = self.school.person(Role::Student, number);
-        // Somebody who enrolled with an address already in use got no username (wisenet.md 5.3).
+        // A learner who enrolled with an address already in use has no username (wisenet.md 5.3).
         if number % 50 == 49 {
             let shared = self.school.person(Role::Student, number - 1).email;
             return (person, shared, None);
@@ -48,18 +48,18 @@ impl View<'_> {
         (person, email.clone(), Some(email))
     }
 
-    /// The status a course enrolment has in its present version.
+    /// The status of a course enrolment in its current version.
     pub(super) fn status(&self, enrolment: &Entry) -> u64 {
         let key = enrolment.number * 1_000 + enrolment.version;
         *Random::of(self.school.seed, "wisenet.status", key).pick(STATUSES)
     }
 
-    /// An id of somebody on the staff, in a role.
+    /// A random staff id in a role.
     pub(super) fn any_staff(&self, role: &str, random: &mut Random) -> u64 {
         first_in_role(role) + random.below(self.school.teachers())
     }
 
-    /// An id of some row, or of a thing without a list of its own.
+    /// A random id of a row, or of an entity without a list.
     pub(super) fn any_id(&self, name: &str, random: &mut Random) -> u64 {
         let (first, count) = match name {
             "agent" => (Entity::Agent.first_id(), 12),
@@ -70,11 +70,11 @@ impl View<'_> {
         first + random.below(count)
     }
 
-    /// The values of a row that must fit those of other rows, by path.
-    pub(super) fn given(&self, entity: Entity, row: &Entry) -> Vec<(&'static str, Value)> {
+    /// Values of a row that must agree with other rows, by path.
+    pub(super) fn fixed_values(&self, entity: Entity, row: &Entry) -> Vec<(&'static str, Value)> {
         let links = row.links;
         match entity {
-            Entity::Learner => self.given_learner(row),
+            Entity::Learner => self.fixed_values_of_learner(row),
             Entity::Course => {
                 let (code, name) = course(row.id);
                 vec![("CourseCode", json!(code)), ("CourseDesc", json!(name))]
@@ -128,7 +128,7 @@ impl View<'_> {
                 ("RecordId", json!(links[0])),
                 ("EntityName", json!(row.of.name())),
             ],
-            Entity::Staff => self.given_staff(row),
+            Entity::Staff => self.fixed_values_of_staff(row),
             Entity::NameOfEntities => {
                 let (name, words) = ENTITY_NAMES[row.number as usize % ENTITY_NAMES.len()];
                 vec![("EntityName", json!(name)), ("DisplayName", json!(words))]
@@ -137,8 +137,8 @@ impl View<'_> {
         }
     }
 
-    /// The same people as in the short forms; everybody is a trainer, every other one assesses too.
-    fn given_staff(&self, row: &Entry) -> Vec<(&'static str, Value)> {
+    /// The same people as in the short forms; everyone is a trainer, every second one also an assessor.
+    fn fixed_values_of_staff(&self, row: &Entry) -> Vec<(&'static str, Value)> {
         let person = self.school.person(Role::Teacher, row.number);
         let assesses = row.number.is_multiple_of(2);
         let assessor = assesses.then(|| first_in_role("assessor") + row.number);
@@ -154,7 +154,7 @@ impl View<'_> {
         ]
     }
 
-    fn given_learner(&self, row: &Entry) -> Vec<(&'static str, Value)> {
+    fn fixed_values_of_learner(&self, row: &Entry) -> Vec<(&'static str, Value)> {
         let (person, email, username) = self.learner(row.number);
         vec![
             ("Personal.FirstName", json!(person.given)),
@@ -170,7 +170,7 @@ impl View<'_> {
         ]
     }
 
-    /// The short form of a row or thing, as in `Relationships`; none when no such row exists.
+    /// The short form of a row, as in `Relationships`; none when the row does not exist.
     pub(super) fn short(&self, name: &str, id: u64) -> Option<Value> {
         let world = self.world;
         Some(match name {
@@ -227,7 +227,7 @@ impl View<'_> {
     /// A learner as in `/list` and in relationships.
     pub(super) fn learner_basic(&self, row: &Entry) -> Value {
         let (person, email, username) = self.learner(row.number);
-        let own = |path: &str| self.drawn(Entity::Learner, row, path);
+        let own = |path: &str| self.random_value(Entity::Learner, row, path);
         json!({ "LearnerId": row.id, "FirstName": person.given, "InformalName": own("Personal.PreferredNamed"),
             "LastName": person.family, "LearnerNumber": learner_number(row.id), "Email": email,
             "DateOfBirth": format!("{}T00:00:00", person.born), "IsActive": is_active(row.number),
@@ -237,7 +237,7 @@ impl View<'_> {
 
     fn course_enrolment_basic(&self, row: &Entry) -> Value {
         let status = self.status(row);
-        let ended = self.drawn(Entity::CourseEnrolment, row, "ActualEndDate");
+        let ended = self.random_value(Entity::CourseEnrolment, row, "ActualEndDate");
         let (start, end) = dates(row.links[1]);
         let list = self.combos.get("enrolment-statuses");
         let words = list.and_then(|list| list.rows.get(&status)?.get("Description").cloned());
@@ -277,12 +277,12 @@ impl View<'_> {
     }
 }
 
-/// Every fifth of the staff has left; rows still point at them (wisenet.md 10 rule 14).
+/// Every fifth member of staff has left; rows still reference them (wisenet.md 10 rule 14).
 fn has_left(staff: u64) -> bool {
     staff % 5 == 3
 }
 
-/// The id in a role of the first of the staff; zero for a role nobody knows.
+/// The first id of a role; zero for an unknown role.
 fn first_in_role(role: &str) -> u64 {
     ROLES
         .iter()
@@ -295,7 +295,7 @@ fn is_active(learner: u64) -> bool {
     learner % 30 != 17
 }
 
-/// The number the school knows a learner by.
+/// The school's number of a learner.
 pub fn learner_number(id: u64) -> String {
     format!("L{id:07}")
 }
@@ -306,14 +306,14 @@ fn course(id: u64) -> (&'static str, &'static str) {
 
 fn unit(id: u64, of: u64) -> (String, String) {
     let (code, name) = course(of);
-    let place = (id - Entity::Unit.first_id()) as usize / COURSES.len();
+    let index = (id - Entity::Unit.first_id()) as usize / COURSES.len();
     (
-        format!("{code}{place:02}"),
-        format!("{name}: {}", SUBJECTS[place % SUBJECTS.len()]),
+        format!("{code}{index:02}"),
+        format!("{name}: {}", SUBJECTS[index % SUBJECTS.len()]),
     )
 }
 
-/// Which of the four half years an offer belongs to.
+/// Index of an offer's half year.
 fn half_year(offer: u64) -> u64 {
     (offer - Entity::CourseOffer.first_id()) / COURSES.len() as u64
 }
@@ -334,7 +334,7 @@ fn offer_name(id: u64, of: u64) -> String {
 fn dates(offer: u64) -> (String, String) {
     let start = now_of(0) - 378 * DAY + half_year(offer) as i64 * 182 * DAY;
     (
-        stamps::spell_date(start),
-        stamps::spell_date(start + 284 * DAY),
+        times::format_date(start),
+        times::format_date(start + 284 * DAY),
     )
 }

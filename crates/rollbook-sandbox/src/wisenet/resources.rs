@@ -1,22 +1,22 @@
 //! The collections of wisenet.md 4 that a mirror reads, with the exact spelling of their parameters.
 //!
-//! Data only; what the parameters do stands in `listing`. A field with a dot and a small letter is
-//! reached over a link: the learner or offer of an enrolment.
+//! Data only; `listing` implements the parameters. A field with a dot and a small letter is on a
+//! linked row: the learner or offer of an enrolment.
 
 use super::world::Entity;
 
 /// One collection of `/v1`.
 #[derive(Debug)]
 pub struct Resource {
-    /// The path below `/v1`; learners come with the letters of the region.
+    /// The path below `/v1`; learners have the region's letters appended.
     pub path: &'static str,
-    /// What its rows are.
+    /// Entity of its rows.
     pub entity: Entity,
     /// Spelling of the change filter; unit enrolments have it differently (wisenet.md 10 rule 4).
     pub changed: &'static str,
-    /// Other parameters and the field each looks at; `search` looks at several.
+    /// Other parameters and the field each filters; `search` covers several.
     pub filters: &'static [(&'static str, &'static [&'static str])],
-    /// What it can be sorted by; the first is the default, none means undocumented order.
+    /// Sort fields; the first is the default, none means undocumented order.
     pub sorts: &'static [&'static str],
 }
 

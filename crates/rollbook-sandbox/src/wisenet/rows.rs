@@ -1,29 +1,29 @@
-//! A row as served: `Data` from its table and `Relationships` from whatever it points at.
+//! A row as served: `Data` from its table and `Relationships` from the rows it references.
 //!
-//! Nothing is kept: the same entry of the world always gives the same row, and a row whose
-//! version moved differs in its notes, phones, status and change time only.
+//! Nothing is stored: the same entry of the world always gives the same row, and a new version
+//! changes notes, phones, status and change time only.
 
 use serde_json::{Map, Value, json};
 
 use super::combos::Combos;
 use super::fields::{Field, Kind, Relation, table};
-use super::stamps::{self, now_of};
 use super::switches::{Switches, Unset};
+use super::times::{self, now_of};
 use super::values;
 use super::world::{Entity, Entry, World};
 use crate::random::Random;
 use crate::school::School;
 
-/// What it takes to work out rows.
+/// The inputs of a row.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
     /// The rows of today.
     pub world: &'a World,
     /// The lists of today.
     pub combos: &'a Combos,
-    /// The people.
+    /// The school, for the people.
     pub school: &'a School,
-    /// Region, spelling of times, unknown ids and fields.
+    /// Region, format of times, unknown ids and fields.
     pub switches: &'a Switches,
 }
 
@@ -32,7 +32,7 @@ impl View<'_> {
     pub fn row(&self, entity: Entity, row: &Entry) -> (Value, Map<String, Value>) {
         let mut data = Map::new();
         let mut relations = Map::new();
-        let given = self.given(entity, row);
+        let given = self.fixed_values(entity, row);
         let mut absent_block = "";
         for field in table(entity, self.switches.region) {
             if !absent_block.is_empty() && field.path.starts_with(absent_block) {
@@ -51,7 +51,7 @@ impl View<'_> {
             }
             self.relate(field, row, &value, &mut relations);
             if !(field.path.is_empty() || field.kind == Kind::Block && !value.is_null()) {
-                place(&mut data, field, 0, value);
+                insert_at_path(&mut data, field, 0, value);
             }
         }
         if entity == Entity::Learner {
@@ -69,20 +69,20 @@ impl View<'_> {
     /// One field of a row; null when its table has no such field.
     pub fn one(&self, entity: Entity, row: &Entry, path: &str) -> Value {
         let given = self
-            .given(entity, row)
+            .fixed_values(entity, row)
             .into_iter()
             .find(|(name, _)| *name == path);
-        given.map_or_else(|| self.drawn(entity, row, path), |(_, value)| value)
+        given.map_or_else(|| self.random_value(entity, row, path), |(_, value)| value)
     }
 
-    /// One field of a row that no other row has to agree with.
-    pub(super) fn drawn(&self, entity: Entity, row: &Entry, path: &str) -> Value {
+    /// One field of a row that does not depend on other rows.
+    pub(super) fn random_value(&self, entity: Entity, row: &Entry, path: &str) -> Value {
         let fields = table(entity, self.switches.region);
         let field = fields.iter().find(|field| field.path == path);
         field.map_or(Value::Null, |field| self.value(entity, row, field, 0))
     }
 
-    /// None, one or two elements of an array, one member of each.
+    /// Zero to two elements of an array, one member of each.
     fn elements(
         &self,
         entity: Entity,
@@ -99,13 +99,13 @@ impl View<'_> {
         let count = Random::of(self.school.seed, "wisenet.count", number)
             .below(5)
             .saturating_sub(2);
-        hold_array(data, field);
-        // The pool is there even when it is empty, as in the vendor's samples.
+        ensure_array(data, field);
+        // The member exists even when it is empty, as in the vendor's samples.
         self.relate(field, row, &Value::Null, relations);
         for element in 0..count {
             let value = self.value(entity, row, field, element + 1);
             self.relate(field, row, &value, relations);
-            place(data, field, element as usize, value);
+            insert_at_path(data, field, element as usize, value);
         }
     }
 
@@ -116,7 +116,7 @@ impl View<'_> {
             .wrapping_add(element);
         let mut random = Random::of(self.school.seed, entity.name(), key);
         let whole_element = element > 0 && !matches!(field.kind, Kind::Plain(_));
-        // One row of each table has the field for certain, so no column is empty everywhere.
+        // One row of each table always has the field, so no column is empty everywhere.
         let pinned = field.hash % self.span(entity) == row.number;
         let filled = random.chance(field.share) || pinned || whole_element;
         if !filled {
@@ -132,8 +132,11 @@ impl View<'_> {
         let now = now_of(0);
         match &field.kind {
             Kind::Id => json!(row.id),
-            Kind::Stamp => json!(stamps::spell(row.stamp, self.switches.fraction_digits)),
-            Kind::Created => json!(stamps::spell(row.created, self.switches.fraction_digits)),
+            Kind::Stamp => json!(times::format_time(row.stamp, self.switches.fraction_digits)),
+            Kind::Created => json!(times::format_time(
+                row.created,
+                self.switches.fraction_digits
+            )),
             Kind::Action => json!(row.action.letter()),
             Kind::Block => json!(true),
             Kind::Combo(list) => self
@@ -200,13 +203,13 @@ impl View<'_> {
                     json!({ *name: id, "Code": format!("{id:02}"), "Description": format!("Entry {id}") }),
                 )
             }
-            Kind::Via(name) => self.short(name, self.over(name, row)?),
+            Kind::Via(name) => self.short(name, self.linked_id(name, row)?),
             _ => None,
         }
     }
 
-    /// What a unit enrolment reaches over its links.
-    fn over(&self, name: &str, row: &Entry) -> Option<u64> {
+    /// Id of a row that is linked to a unit enrolment.
+    fn linked_id(&self, name: &str, row: &Entry) -> Option<u64> {
         let offer = self.world.find(Entity::UnitOffer, row.links[1]);
         match name {
             "learner" => Some(row.links[2]),
@@ -215,7 +218,7 @@ impl View<'_> {
         }
     }
 
-    /// So many rows a table has at least on day zero, whatever the seed.
+    /// The minimum of rows of a table on day zero, for every seed.
     fn span(&self, entity: Entity) -> u64 {
         let students = self.school.students.max(1);
         match entity {
@@ -228,12 +231,12 @@ impl View<'_> {
     }
 }
 
-/// What somebody edits when a row changes: long notes and phones.
+/// Whether a new version changes the field: long notes and phones.
 fn changes(field: &Field) -> bool {
     matches!(field.kind, Kind::Text(400..) | Kind::Plain("phone"))
 }
 
-fn hold_array(data: &mut Map<String, Value>, field: &Field) {
+fn ensure_array(data: &mut Map<String, Value>, field: &Field) {
     if let Some(at) = field.array {
         let mut here = data;
         for part in &field.parts[..at] {
@@ -245,8 +248,8 @@ fn hold_array(data: &mut Map<String, Value>, field: &Field) {
     }
 }
 
-/// Puts a value where its path says, making the objects and elements on the way.
-fn place(data: &mut Map<String, Value>, field: &Field, element: usize, value: Value) {
+/// Inserts a value at its path, creating objects and elements as needed.
+fn insert_at_path(data: &mut Map<String, Value>, field: &Field, element: usize, value: Value) {
     let mut value = Some(value);
     let mut here = data;
     for (depth, part) in field.parts.iter().enumerate() {
@@ -276,7 +279,7 @@ fn place(data: &mut Map<String, Value>, field: &Field, element: usize, value: Va
     }
 }
 
-/// `DisabilityIds` is the obsolete form of `Disabilities` (wisenet.md 5.3), so both say the same.
+/// `DisabilityIds` is the obsolete form of `Disabilities` (wisenet.md 5.3), so both have the same ids.
 fn repeat_disabilities(data: &mut Map<String, Value>) {
     let Some(Value::Object(demographics)) = data.get_mut("Demographics") else {
         return;

@@ -1,6 +1,6 @@
-//! The simulated service: its router, who may call it, and the handle tests hold.
+//! The simulated service: router, access control, and the handle for tests.
 //!
-//! Order of a call, as at a gateway: route, method, authorisation, limits and accidents, answer.
+//! Order of the checks, as at a gateway: route, method, authorization, limits and faults, response.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -12,12 +12,12 @@ use axum::extract::{Query, Request};
 use axum::http::{HeaderMap, Method, Response, header};
 use serde_json::json;
 
-use super::answers::{self, Asked, json_answer, understand};
 use super::combos::Combos;
-use super::faults::{Fate, Meter};
+use super::faults::{CallOutcome, Meter};
+use super::responses::{self, Route, json_response, route};
 use super::rows::View;
-use super::stamps::now_of;
 use super::switches::{Required, Switches};
+use super::times::now_of;
 use super::tokens;
 use super::world::{Action, Entity, World};
 use crate::authorization::{Login, first_refresh_token, form_body};
@@ -25,18 +25,18 @@ use crate::control::Control;
 use crate::shared::Shared;
 use crate::tokens::Holder;
 
-/// What was asked of the service so far.
+/// Counts of the service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Requests by path, without those of the authorization server.
     pub requests: BTreeMap<String, u64>,
-    /// Answers with status 429.
+    /// Responses with status 429.
     pub too_many: u64,
-    /// Requests that were no GET.
+    /// Requests with another method than GET.
     pub refused_writes: u64,
 }
 
-/// The simulated Wisenet; also the handle by which a test looks at it and changes its mood.
+/// The simulated Wisenet, and the handle for tests.
 #[derive(Debug)]
 pub struct Wisenet {
     shared: Arc<Shared>,
@@ -55,10 +55,10 @@ struct Today {
 }
 
 impl Wisenet {
-    /// A Wisenet that speaks about the shared school.
+    /// A Wisenet of the shared school.
     pub fn new(shared: Arc<Shared>, switches: Switches, control: Arc<Control>) -> Arc<Self> {
-        control.authorization.switch(switches.auth.clone());
-        tokens::consent_once(&control);
+        control.authorization.set_switches(switches.auth.clone());
+        tokens::add_initial_grant(&control);
         Arc::new(Self {
             shared,
             switches: RwLock::new(switches),
@@ -73,7 +73,7 @@ impl Wisenet {
     pub fn router(self: Arc<Self>) -> Router {
         Router::new().fallback(move |request: Request| {
             let wisenet = Arc::clone(&self);
-            async move { wisenet.answer(request).await }
+            async move { wisenet.handle(request).await }
         })
     }
 
@@ -120,7 +120,7 @@ impl Wisenet {
         .into()
     }
 
-    /// The secrets this service accepts at its first start.
+    /// The secrets that this service accepts at its first start.
     pub fn secrets(&self) -> BTreeMap<String, String> {
         let seed = self.shared.school.seed;
         [
@@ -138,12 +138,12 @@ impl Wisenet {
         .into()
     }
 
-    /// What somebody who signs in at this service has to know.
+    /// What a browser login needs.
     pub fn login(&self, origin: &str) -> Login {
         tokens::login(origin)
     }
 
-    /// Sets a switch while the service runs; `region` and `same_stamp` count from the start only.
+    /// Sets a switch at run time; `region` and `same_stamp` apply at the start only.
     pub fn set(&self, name: &str, value: &str) -> Result<(), String> {
         if let Some(name) = name.strip_prefix("auth.") {
             return self.control.authorization.set(name, value);
@@ -154,12 +154,12 @@ impl Wisenet {
             .set(name, value)
     }
 
-    /// Tokens, counts, faults and time of this service.
+    /// Tokens, counters, faults and clock of this service.
     pub fn control(&self) -> &Control {
         &self.control
     }
 
-    /// What was asked so far.
+    /// Counts so far.
     pub fn counters(&self) -> Counters {
         self.counters
             .lock()
@@ -167,8 +167,8 @@ impl Wisenet {
             .clone()
     }
 
-    /// Answers one request.
-    pub(super) async fn answer(&self, request: Request) -> Response<Body> {
+    /// Handles one request.
+    pub(super) async fn handle(&self, request: Request) -> Response<Body> {
         let path = request.uri().path().to_owned();
         if path.starts_with("/api/") {
             return self.sign_in(request).await;
@@ -178,41 +178,41 @@ impl Wisenet {
             counters.requests.values().sum()
         });
         let switches = self.switches();
-        let asked = path.strip_prefix("/v1/").map_or(Asked::Nothing, |path| {
-            understand(path, switches.region.letters())
+        let route = path.strip_prefix("/v1/").map_or(Route::Unknown, |path| {
+            route(path, switches.region.letters())
         });
-        if matches!(asked, Asked::Nothing) {
+        if matches!(route, Route::Unknown) {
             return message(403, "Missing Authentication Token");
         }
         if request.method() != Method::GET {
             self.count(|counters| counters.refused_writes += 1);
             return message(405, "Method Not Allowed");
         }
-        if let Some(refused) = self.refuse(&switches, request.headers(), &asked) {
+        if let Some(refused) = self.refuse(&switches, request.headers(), &route) {
             return refused;
         }
         if switches.slow_ms > 0 {
             tokio::time::sleep(Duration::from_millis(switches.slow_ms)).await;
         }
-        let fate = self.meter.fate(&switches, self.shared.day());
+        let outcome = self.meter.outcome(&switches, self.shared.day());
         let query =
             Query::<Vec<(String, String)>>::try_from_uri(request.uri()).map(|query| query.0);
         let Ok(query) = query else {
             return message(400, "Bad Request");
         };
-        match fate {
-            Fate::TooMany(words) => self.too_many(&switches, words),
-            Fate::Failed(504) => message(504, "Endpoint request timed out"),
-            Fate::Failed(status) => message(status, "Internal server error"),
-            Fate::Answered => self.read(&switches, asked, &query, number),
-            Fate::Truncated => cut(self.read(&switches, asked, &query, number)).await,
+        match outcome {
+            CallOutcome::TooMany(words) => self.too_many(&switches, words),
+            CallOutcome::Failed(504) => message(504, "Endpoint request timed out"),
+            CallOutcome::Failed(status) => message(status, "Internal server error"),
+            CallOutcome::Normal => self.read(&switches, route, &query, number),
+            CallOutcome::Truncated => cut(self.read(&switches, route, &query, number)).await,
         }
     }
 
     fn read(
         &self,
         switches: &Switches,
-        asked: Asked<'_>,
+        route: Route<'_>,
         query: &[(String, String)],
         number: u64,
     ) -> Response<Body> {
@@ -224,25 +224,25 @@ impl Wisenet {
             switches,
         };
         let forbidden = |name: &str| switches.forbid == name;
-        match asked {
-            Asked::Combos(name) if forbidden("combos") || forbidden(&format!("combos/{name}")) => {
+        match route {
+            Route::Combos(name) if forbidden("combos") || forbidden(&format!("combos/{name}")) => {
                 message(403, "Forbidden")
             }
-            Asked::Combos(name) => answers::combos(&view, name, query)
+            Route::Combos(name) => responses::combos(&view, name, query)
                 .unwrap_or_else(|| message(403, "Missing Authentication Token")),
-            Asked::List(resource, _) | Asked::Row(resource, ..) if forbidden(resource.path) => {
+            Route::List(resource, _) | Route::Row(resource, ..) if forbidden(resource.path) => {
                 message(403, "Forbidden")
             }
-            Asked::List(resource, shape) => {
-                let (answer, ids) = answers::list(&view, resource, shape, query, number);
+            Route::List(resource, shape) => {
+                let (response, ids) = responses::list(&view, resource, shape, query, number);
                 if switches.touch_between_pages && resource.entity == Entity::CourseEnrolment {
                     self.touch_once(&ids);
                 }
-                answer
+                response
             }
-            Asked::Row(resource, shape, id) => answers::row(&view, resource.entity, shape, id),
-            Asked::Abroad => message(403, "Forbidden"),
-            Asked::Nothing => message(403, "Missing Authentication Token"),
+            Route::Row(resource, shape, id) => responses::row(&view, resource.entity, shape, id),
+            Route::OtherRegion => message(403, "Forbidden"),
+            Route::Unknown => message(403, "Missing Authentication Token"),
         }
     }
 
@@ -251,7 +251,7 @@ impl Wisenet {
         &self,
         switches: &Switches,
         headers: &HeaderMap,
-        asked: &Asked<'_>,
+        route: &Route<'_>,
     ) -> Option<Response<Body>> {
         let text = |name: &str| {
             headers
@@ -274,21 +274,21 @@ impl Wisenet {
             }
             Required::BearerAndKey | Required::Bearer | Required::Key => {}
         }
-        // Without a bearer, in the legacy mode, a key opens everything.
-        let scope = tokens::scope_of(asked.resource()?);
+        // In the legacy mode without a bearer, a key opens everything.
+        let scope = tokens::scope_of(route.resource()?);
         let opens = |holder: &Holder| holder.scope.split(' ').any(|word| word == scope);
         (!holder.as_ref().is_none_or(opens)).then(|| message(403, "Forbidden"))
     }
 
     fn too_many(&self, switches: &Switches, words: &str) -> Response<Body> {
         self.count(|counters| counters.too_many += 1);
-        let mut answer = message(429, words);
+        let mut response = message(429, words);
         if switches.retry_after > 0 {
-            answer
+            response
                 .headers_mut()
                 .insert(header::RETRY_AFTER, switches.retry_after.into());
         }
-        answer
+        response
     }
 
     async fn sign_in(&self, request: Request) -> Response<Body> {
@@ -302,7 +302,7 @@ impl Wisenet {
             })
     }
 
-    /// The rows of today, carried on from the day last asked for.
+    /// The rows of today, derived from those of the last requested day.
     fn today(&self) -> Arc<Today> {
         let day = self.shared.day();
         let mut kept = self.today.lock().unwrap_or_else(PoisonError::into_inner);
@@ -316,7 +316,7 @@ impl Wisenet {
                         |earlier| earlier.world.clone(),
                     );
                 while world.day < day {
-                    world.pass_a_day();
+                    world.simulate_day();
                 }
                 let today = Arc::new(Today {
                     world,
@@ -329,7 +329,7 @@ impl Wisenet {
         }
     }
 
-    /// Somebody saves the first row of a full page just after it was served; once a day.
+    /// Saves the first row of a page again just after it was served; once a day.
     fn touch_once(&self, ids: &[u64]) {
         let mut kept = self.today.lock().unwrap_or_else(PoisonError::into_inner);
         if let (Some(today), Some(first)) = (kept.as_mut(), ids.first())
@@ -359,14 +359,14 @@ impl Wisenet {
     }
 }
 
-/// The body of a gateway's refusal.
+/// An error response of the gateway.
 fn message(status: u16, words: &str) -> Response<Body> {
-    json_answer(status, json!({ "message": words }).to_string())
+    json_response(status, json!({ "message": words }).to_string())
 }
 
-/// The first half of an answer, with the headers of a whole one.
-async fn cut(answer: Response<Body>) -> Response<Body> {
-    let (parts, body) = answer.into_parts();
+/// The first half of a response, with the headers of a whole one.
+async fn cut(response: Response<Body>) -> Response<Body> {
+    let (parts, body) = response.into_parts();
     let whole = axum::body::to_bytes(body, usize::MAX)
         .await
         .unwrap_or_default();

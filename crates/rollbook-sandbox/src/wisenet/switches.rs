@@ -1,13 +1,13 @@
-//! What of the simulated Wisenet can be switched: wisenet.md 13, as far as reading goes.
+//! Switches of the simulated Wisenet: wisenet.md 13, as far as it concerns reads.
 //!
 //! Names in configuration are the field names; values are the variants in snake case. The
-//! defaults are the contract's base behaviour, so a switch nobody sets changes nothing.
+//! defaults are the contract's base behaviour.
 
 use serde::{Deserialize, Serialize};
 
 use crate::authorization;
 
-/// The country of the account, which decides the learner family that answers.
+/// The country of the account, which selects the learner family.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Region {
     /// Australia: `/learnersAU`.
@@ -33,7 +33,7 @@ impl Region {
     }
 }
 
-/// What a call must carry.
+/// The credentials that a call must carry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Required {
@@ -46,7 +46,7 @@ pub enum Required {
     Key,
 }
 
-/// How a page past the end of the data looks (wisenet.md 3.4).
+/// How a page past the end of the data is returned (wisenet.md 3.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PastEnd {
@@ -59,29 +59,29 @@ pub enum PastEnd {
     NoContent,
 }
 
-/// How an unset lookup looks in `Relationships` (wisenet.md 3.2).
+/// How an unset lookup is returned in `Relationships` (wisenet.md 3.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unset {
-    /// The name is not there.
+    /// The name is missing.
     #[default]
     Missing,
-    /// The name is there with `null`.
+    /// The name has the value `null`.
     Null,
 }
 
-/// Which member of the envelope comes first.
+/// The first member of the envelope.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyOrder {
     /// `Data`, then `Relationships`.
     #[default]
     Usual,
-    /// Now so, now so.
+    /// Alternating.
     Mixed,
 }
 
-/// How many digits a change time carries behind its seconds (wisenet.md 7).
+/// Fraction digits of a change time (wisenet.md 7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FractionDigits {
@@ -98,36 +98,36 @@ pub enum FractionDigits {
     Three,
 }
 
-/// Whether parameter names must be spelt as declared (wisenet.md 3.5).
+/// Whether parameter names are case-sensitive (wisenet.md 3.5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Names {
-    /// Capitals do not matter.
+    /// Case-insensitive.
     #[default]
     Relaxed,
-    /// Only the exact spelling is known.
+    /// Case-sensitive.
     Strict,
 }
 
-/// What happens to a parameter nobody declared.
+/// What happens to an undeclared parameter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unknown {
-    /// Nothing: the list comes unfiltered.
+    /// It is ignored: the list is unfiltered.
     #[default]
     Ignored,
     /// Status 400.
     Refused,
 }
 
-/// The spelling of `expires_at` in a token answer (wisenet.md 2.4).
+/// Format of `expires_at` in a token response (wisenet.md 2.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExpiresAt {
     /// ISO 8601 in UTC.
     #[default]
     Iso,
-    /// ISO 8601 with the hours that New Zealand is ahead.
+    /// ISO 8601 with the offset of New Zealand.
     Offset,
     /// Seconds since 1970.
     Seconds,
@@ -139,61 +139,61 @@ pub enum ExpiresAt {
     Absent,
 }
 
-/// Every switch; the default is the base behaviour.
+/// All switches; the default is the base behaviour.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Switches {
     /// The country of the account; fixed when the sandbox starts.
     pub region: Region,
-    /// What a call must carry.
+    /// The credentials that a call must carry.
     pub required: Required,
-    /// How a page past the end looks.
+    /// How a page past the end is returned.
     pub past_end: PastEnd,
-    /// How an unset lookup looks.
+    /// How an unset lookup is returned.
     pub unset: Unset,
     /// Order of the envelope's members.
     pub key_order: KeyOrder,
-    /// Digits behind the seconds of a change time.
+    /// Fraction digits of a change time.
     pub fraction_digits: FractionDigits,
-    /// Spelling of parameter names.
+    /// Case of parameter names.
     pub names: Names,
     /// Undeclared parameters.
     pub unknown: Unknown,
-    /// Lists without a sort parameter come in another order on every call.
+    /// Lists without a sort parameter have another order on every call.
     pub unstable_order: bool,
-    /// A course enrolment of the first page changes before the second page is asked for.
+    /// A course enrolment of the first page changes before the second page is requested.
     pub touch_between_pages: bool,
-    /// How many course enrolments carry one identical change time; above 1000 fills a page.
+    /// Number of course enrolments with one identical change time; above 1000 fills a page.
     pub same_stamp: u64,
-    /// Rows carry fields that no table knows.
+    /// Rows have fields that no table lists.
     pub extra_fields: bool,
-    /// Some rows carry ids that their combo list does not have.
+    /// Some rows have ids that are not in their combo list.
     pub unknown_combo_ids: bool,
-    /// Requests a second before 429; zero is without limit.
+    /// Requests per second before 429; zero is unlimited.
     pub rate_per_second: u64,
-    /// Requests a simulated day before 429; zero is without limit.
+    /// Requests per simulated day before 429; zero is unlimited.
     pub quota_per_day: u64,
-    /// Seconds in the `Retry-After` of a 429; zero is without the header.
+    /// Seconds in the `Retry-After` of a 429; zero omits the header.
     pub retry_after: u64,
     /// The call, counted from one, that fails with `fail_status`; zero is never.
     pub fail_call: u64,
     /// The status of that call: 502, 503 or 504.
     pub fail_status: u16,
-    /// The call, counted from one, whose JSON ends in the middle; zero is never.
+    /// The call, counted from one, with JSON that ends in the middle; zero disables it.
     pub truncate_call: u64,
-    /// Milliseconds every answer waits.
+    /// Delay of every response in milliseconds.
     pub slow_ms: u64,
-    /// The resource, such as `unit-enrolments` or `combos/genders`, whose scope is missing: 403.
+    /// The resource, such as `unit-enrolments` or `combos/genders`, without its scope: 403.
     pub forbid: String,
-    /// The resource that suddenly has no rows.
+    /// The resource that has no rows.
     pub empty: String,
-    /// Life of an access token in seconds.
+    /// Lifetime of an access token in seconds.
     pub token_seconds: u64,
-    /// Spelling of `expires_at`.
+    /// Format of `expires_at`.
     pub expires_at: ExpiresAt,
-    /// The token answer does not hold `api_key`.
+    /// The token response lacks `api_key`.
     pub hide_api_key: bool,
-    /// The administrator has disconnected the app: no token is good.
+    /// The administrator has disconnected the app: no token is valid.
     pub revoked: bool,
     /// The authorization server, as `auth.name`.
     pub auth: authorization::Switches,
@@ -234,11 +234,11 @@ impl Default for Switches {
 }
 
 impl Switches {
-    /// Sets one switch by its name, as a command line gives it.
+    /// Sets one switch by name, as a command line passes it.
     ///
     /// # Errors
     ///
-    /// Names the known switches, or the known values.
+    /// Lists the known switches or values.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         crate::switches::set(self, name, value)
     }

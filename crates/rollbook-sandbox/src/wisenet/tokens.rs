@@ -1,7 +1,7 @@
-//! The authorization server: addresses, rules and what only Wisenet's token answers hold
+//! The authorization server: addresses, rules, and the members that only Wisenet's token responses have
 //! (wisenet.md 2.1 to 2.6, 2.9).
 //!
-//! One consent was given before the sandbox began, so that a mirror can start from a refresh token.
+//! One grant exists before the first start, so that a mirror can start from a refresh token.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,19 +13,19 @@ use super::service::Wisenet;
 use super::switches::{ExpiresAt, Switches};
 use crate::authorization::switches::{ClientAuth, Pkce};
 use crate::authorization::{
-    ANOTHER_CLIENT, Addresses, Client, Login, Posted, RedirectRule, Refusal, Rules, origin,
+    Addresses, Client, Login, OTHER_CLIENT, PostRequest, RedirectRule, Rules, TokenError, origin,
 };
 use crate::control::Control;
 use crate::random::Random;
 use crate::tokens::Holder;
 
-/// The client id that is known here.
+/// The registered client id.
 pub const CLIENT_ID: &str = "rollbook";
-/// Where the registered application is sent back to, letter by letter (wisenet.md 2.1).
+/// The registered redirect URL, compared exactly (wisenet.md 2.1).
 pub const REDIRECT_URL: &str = "http://127.0.0.1:8912/callback";
-/// Who consents: the administrator of the account.
+/// The person who consents: the administrator of the account.
 const ADMINISTRATOR: &str = "administrator";
-/// The resources with a scope each, `<resource>_read`; writing was not asked for (wisenet.md 2.6).
+/// The resources with a scope each, `<resource>_read`; no write scope is registered (wisenet.md 2.6).
 const RESOURCES: &[&str] = &[
     "learner",
     "course",
@@ -43,7 +43,6 @@ const RESOURCES: &[&str] = &[
     "combo",
 ];
 
-/// Where the server answers.
 pub(super) fn addresses(origin: &str) -> Addresses {
     Addresses {
         metadata: format!("{origin}/api/.well-known/oauth-authorization-server"),
@@ -54,7 +53,7 @@ pub(super) fn addresses(origin: &str) -> Addresses {
     }
 }
 
-/// What a person who signs in has to know.
+/// What a browser login needs.
 pub(super) fn login(origin: &str) -> Login {
     let Addresses {
         metadata,
@@ -74,7 +73,6 @@ pub(super) fn login(origin: &str) -> Login {
     }
 }
 
-/// What the vendor says about its server.
 pub(super) fn rules(origin: &str, seed: u64, switches: &Switches) -> Rules {
     let client = |id: &'static str| Client {
         id,
@@ -82,7 +80,7 @@ pub(super) fn rules(origin: &str, seed: u64, switches: &Switches) -> Rules {
     };
     Rules {
         issuer: issuer(origin),
-        clients: vec![client(CLIENT_ID), client(ANOTHER_CLIENT)],
+        clients: vec![client(CLIENT_ID), client(OTHER_CLIENT)],
         client_auth: ClientAuth::Post,
         client_refused: StatusCode::UNAUTHORIZED,
         redirect: RedirectRule::Exact,
@@ -91,7 +89,7 @@ pub(super) fn rules(origin: &str, seed: u64, switches: &Switches) -> Rules {
         repeats_redirect: true,
         pkce: Pkce::Required,
         scopes: scopes(),
-        // "All scopes" is refused; an application says which ones it means (wisenet.md 2.1).
+        // "All scopes" is refused; an application must name its scopes (wisenet.md 2.1).
         default_scope: None,
         holder: administrator(),
         seconds: switches.token_seconds,
@@ -101,8 +99,8 @@ pub(super) fn rules(origin: &str, seed: u64, switches: &Switches) -> Rules {
     }
 }
 
-/// The consent that was given before; what `withhold` names was not granted then either.
-pub(super) fn consent_once(control: &Control) {
+/// The grant from before the first start, without the scopes of `withhold`.
+pub(super) fn add_initial_grant(control: &Control) {
     let withheld = control.authorization.switches().withhold;
     let mut scopes = scopes();
     scopes.retain(|scope| !withheld.contains(scope));
@@ -110,10 +108,10 @@ pub(super) fn consent_once(control: &Control) {
         scope: scopes.join(" "),
         ..administrator()
     };
-    control.authorization.consent_before(CLIENT_ID, holder);
+    control.authorization.add_initial_grant(CLIENT_ID, holder);
 }
 
-/// The scope that a resource of `/v1` needs, such as `course_enrolment_read` for `course-enrolments`.
+/// The scope that a resource of `/v1` requires, such as `course_enrolment_read` for `course-enrolments`.
 pub(super) fn scope_of(resource: &str) -> String {
     let plural = resource.replace('-', "_");
     let singular = match plural.strip_suffix("ies") {
@@ -124,7 +122,7 @@ pub(super) fn scope_of(resource: &str) -> String {
 }
 
 impl Wisenet {
-    /// Answers a path of the authorization server; none when it is not one of its.
+    /// Handles a path of the authorization server; none for other paths.
     pub(super) fn authorization(
         &self,
         method: &str,
@@ -137,7 +135,7 @@ impl Wisenet {
         let switches = self.switches();
         let origin = origin(headers);
         let rules = rules(&origin, self.seed(), &switches);
-        let posted = Posted {
+        let posted = PostRequest {
             path,
             headers,
             body,
@@ -147,15 +145,17 @@ impl Wisenet {
             ("GET", "/api/.well-known/oauth-authorization-server") => {
                 server.metadata(&rules, &addresses(&origin))
             }
-            ("POST", "/api/oauth/token") => server.token(&rules, posted, |ask| {
-                let client = server.client(&rules, ask)?;
-                let mut granted = match ask.field("grant_type") {
+            ("POST", "/api/oauth/token") => server.token(&rules, posted, |request| {
+                let client = server.client(&rules, request)?;
+                let mut granted = match request.field("grant_type") {
                     _ if switches.revoked => {
-                        return Err(Refusal::grant("the administrator has disconnected the app"));
+                        return Err(TokenError::grant(
+                            "the administrator has disconnected the app",
+                        ));
                     }
-                    Some("authorization_code") => server.redeem(&rules, client, ask)?,
-                    Some("refresh_token") => server.refresh(&rules, client, ask)?,
-                    other => return Err(Refusal::grant_type(other)),
+                    Some("authorization_code") => server.redeem(&rules, client, request)?,
+                    Some("refresh_token") => server.refresh(&rules, client, request)?,
+                    other => return Err(TokenError::grant_type(other)),
                 };
                 granted.more = more(&switches, granted.seconds, self.seed());
                 Ok(granted)
@@ -168,7 +168,7 @@ impl Wisenet {
     }
 }
 
-/// What a token answer holds here and nowhere else.
+/// Members that only Wisenet's token response has.
 fn more(switches: &Switches, seconds: u64, seed: u64) -> Map<String, Value> {
     let mut more = Map::new();
     if let Some(at) = expires_at(switches, Duration::from_secs(seconds)) {
@@ -221,7 +221,7 @@ pub fn client_secret(seed: u64, client: &str) -> String {
     format!("wn_cs_{:016x}{:08x}", random.next(), random.next() >> 32)
 }
 
-/// The key that goes beside the bearer: forty letters and digits (wisenet.md 2.8).
+/// The value of `x-api-key`: forty letters and digits (wisenet.md 2.8).
 pub fn api_key(seed: u64) -> String {
     let mut random = Random::of(seed, "wisenet.key", 0);
     let letters = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz0123456789";

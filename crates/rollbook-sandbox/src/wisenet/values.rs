@@ -1,18 +1,18 @@
-//! One plausible value for one field of one row.
+//! One plausible value of a field.
 //!
-//! Knows kinds, never entities; what must fit together (names, dates of an offer) is given from
-//! outside in `rows`. Texts are unpleasant on purpose: HTML, line breaks and outer blanks.
+//! Knows kinds, never entities; values that must agree (names, dates of an offer) are set in
+//! `rows`. Texts include HTML, line breaks and outer spaces on purpose.
 
 use serde_json::{Value, json};
 
-use super::stamps::{self, DAY};
+use super::times::{self, DAY};
 use crate::random::Random;
 
 const WORDS: &[&str] = &[
     "tidal", "charts", "harbour", "kelp", "anchor", "lantern", "quay", "mooring", "ebb", "signal",
     "rope", "keel", "pilot", "beacon", "shoal", "drift", "sextant", "rigging", "ferry", "north",
 ];
-/// How a sentence ends; not all of it is ASCII.
+/// Last word of a text; not all of them are ASCII.
 const LAST: &[&str] = &["course", "rows", "café", "gate"];
 const SUBURBS: &[&str] = &[
     "Timaru",
@@ -42,10 +42,13 @@ pub fn plain(kind: &str, random: &mut Random, now: i64) -> Value {
         "number" => json!(random.below(200_000) as f64 / 100.0),
         "bool" => json!(random.chance(50)),
         "yn" => json!(if random.chance(30) { "Y" } else { "N" }),
-        "date" => json!(stamps::spell_date(
+        "date" => json!(times::format_date(
             now - 500 * DAY + random.below(900) as i64 * DAY
         )),
-        "moment" => json!(stamps::spell(moment(random, now), Default::default())),
+        "datetime" => json!(times::format_time(
+            change_time(random, now),
+            Default::default()
+        )),
         "time" => json!(format!(
             "1900-01-01T{:02}:{}0:00",
             8 + random.below(9),
@@ -100,10 +103,10 @@ pub fn text(limit: usize, random: &mut Random) -> Value {
     Value::String(text.chars().take(limit).collect())
 }
 
-/// Some time in the last four hundred days, in steps the vendor's database can hold.
-pub fn moment(random: &mut Random, now: i64) -> i64 {
+/// A time in the last four hundred days, in the precision of the vendor's database.
+pub fn change_time(random: &mut Random, now: i64) -> i64 {
     let back = DAY + random.below(400) as i64 * DAY + random.below(DAY as u64) as i64;
-    stamps::tick(now - back)
+    times::tick(now - back)
 }
 
 fn guid(random: &mut Random) -> String {

@@ -1,17 +1,17 @@
-//! Which rows exist on a day: ids, links, change times; no field beyond them.
+//! The rows that exist on a day: ids, links, change times; no other field.
 //!
-//! Day zero is worked out from the seed, every later day from the one before. The surprise: a row
-//! that is deleted leaves its list without a trace, and only the audit log knows (wisenet.md 8).
+//! Day zero is derived from the seed, every later day from the previous one. The surprise: a deleted
+//! row leaves its list without a trace, and only the audit log has it (wisenet.md 8).
 
-use super::stamps::{self, now_of, tick};
+use super::times::{self, now_of, tick};
 use super::values;
 use crate::random::Random;
 use crate::school::School;
 
-/// How many kinds of rows there are.
+/// Number of entities.
 const KINDS: usize = 13;
 
-/// Names that the audit log may use (wisenet.md 5.9), and what people call them.
+/// Entity names of the audit log (wisenet.md 5.9), and their display names.
 pub const ENTITY_NAMES: &[(&str, &str)] = &[
     ("Learner", "Learner"),
     ("Course", "Course"),
@@ -27,7 +27,7 @@ pub const ENTITY_NAMES: &[(&str, &str)] = &[
     ("Opportunity", "Opportunity"),
 ];
 
-/// What kinds of rows there are; also what the audit log calls them.
+/// The entities, with the names of the audit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entity {
     /// A student.
@@ -44,7 +44,7 @@ pub enum Entity {
     CourseEnrolment,
     /// A course enrolment in a unit offer.
     UnitEnrolment,
-    /// Somebody who sends learners.
+    /// A person or company that refers learners.
     Agent,
     /// A company.
     Workplace,
@@ -52,14 +52,14 @@ pub enum Entity {
     Location,
     /// What happened to a row.
     AuditLog,
-    /// Somebody who works at the school; trainers and assessors have ids of their own.
+    /// A member of staff; trainers and assessors have ids of their own.
     Staff,
-    /// A name that the audit log calls a kind of row by.
+    /// A name of an entity in the audit log.
     NameOfEntities,
 }
 
 impl Entity {
-    /// All of them, in the order of their numbers.
+    /// All of them, in the order of their discriminants.
     pub const ALL: [Self; KINDS] = [
         Self::Learner,
         Self::Course,
@@ -76,7 +76,7 @@ impl Entity {
         Self::NameOfEntities,
     ];
 
-    /// The id of the row with number zero; ids of kinds overlap as little as they can.
+    /// The id of row number zero; the ranges overlap as little as possible.
     pub fn first_id(self) -> u64 {
         match self {
             Self::Learner => 9_000,
@@ -115,10 +115,10 @@ impl Entity {
     }
 }
 
-/// What happened to a row; also the letter in the audit log.
+/// What happened to a row; the letter of the audit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// It was made.
+    /// It was created.
     Insert,
     /// It was changed.
     Update,
@@ -137,25 +137,25 @@ impl Action {
     }
 }
 
-/// One row, as much of it as is kept.
+/// One row, reduced to what is stored.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Position among all rows ever made of this kind.
+    /// Index among all rows ever created of this entity.
     pub number: u64,
     /// The primary id.
     pub id: u64,
     /// When it last changed, in milliseconds.
     pub stamp: i64,
-    /// When it was made, in milliseconds.
+    /// When it was created, in milliseconds.
     pub created: i64,
     /// How often it changed.
     pub version: u64,
-    /// Ids of what it belongs to: course enrolment: learner, offer; unit enrolment: course
-    /// enrolment, unit offer, learner; offers and units: what they are of; audit log: the record.
+    /// Ids of parent rows. Course enrolment: learner, offer; unit enrolment: course enrolment, unit
+    /// offer, learner; offers and units: their course or unit; audit log: the record.
     pub links: [u64; 3],
-    /// What the audit log says; for other rows, how they came to be as they are.
+    /// The action in the audit log; for other rows, their last action.
     pub action: Action,
-    /// Whom the audit log speaks of; for other rows, their own kind.
+    /// The entity in the audit log; for other rows, their own.
     pub of: Entity,
 }
 
@@ -195,7 +195,7 @@ impl World {
             COURSE_OFFERS * UNITS_AN_OFFER,
             |number| {
                 let offer = number / UNITS_AN_OFFER;
-                // Every course has at least seven units: those whose number leaves the same rest.
+                // Every course has at least seven units: those with the same remainder.
                 let unit =
                     offer % COURSES + COURSES * ((number % UNITS_AN_OFFER + offer / COURSES) % 7);
                 [
@@ -216,12 +216,12 @@ impl World {
         for learner in 0..school.students {
             world.enrol_first(learner);
         }
-        world.drop_some();
-        world.press_together(same_stamp);
+        world.delete_some();
+        world.apply_bulk_update(same_stamp);
         world
     }
 
-    /// The rows of a kind, by id.
+    /// The rows of an entity, by id.
     pub fn rows(&self, entity: Entity) -> &[Entry] {
         &self.tables[entity as usize]
     }
@@ -231,7 +231,7 @@ impl World {
         let rows = self.rows(entity);
         rows.binary_search_by_key(&id, |row| row.id)
             .ok()
-            .and_then(|place| rows.get(place))
+            .and_then(|index| rows.get(index))
     }
 
     pub(super) fn add(&mut self, of: Entity, links: [u64; 3], created: i64, stamp: i64) -> u64 {
@@ -298,8 +298,8 @@ impl World {
         for number in 0..count {
             let mut random = Random::of(self.seed, entity.name(), number);
             let (one, other) = (
-                values::moment(&mut random, now_of(0)),
-                values::moment(&mut random, now_of(0)),
+                values::change_time(&mut random, now_of(0)),
+                values::change_time(&mut random, now_of(0)),
             );
             self.add(entity, links(number), one.min(other), one.max(other));
         }
@@ -310,31 +310,31 @@ impl World {
         let mut random = Random::of(self.seed, "wisenet.enrol", learner);
         let start = random.below(COURSE_OFFERS);
         for turn in 0..3 + random.below(4) {
-            // Seven and thirty share no factor, so no offer comes twice; but for learner 3, on purpose.
+            // Seven and thirty share no factor, so no offer repeats, except for learner 3 on purpose.
             let turn = if learner == 3 && turn == 1 { 0 } else { turn };
             let offer = (start + 7 * turn) % COURSE_OFFERS;
             let (one, other) = (
-                values::moment(&mut random, now_of(0)),
-                values::moment(&mut random, now_of(0)),
+                values::change_time(&mut random, now_of(0)),
+                values::change_time(&mut random, now_of(0)),
             );
             self.enrol(learner, offer, &mut random, one.min(other), one.max(other));
         }
     }
 
-    /// Rows that were deleted before anybody looked: only the audit log knows them.
-    fn drop_some(&mut self) {
+    /// Rows deleted before the first reading: only the audit log has them.
+    fn delete_some(&mut self) {
         let courses: Vec<u64> = self.ids(Entity::CourseEnrolment, |number| number % 613 == 5);
         let units: Vec<u64> = self.ids(Entity::UnitEnrolment, |number| number % 401 == 7);
-        let at = now_of(0) - 40 * stamps::DAY;
-        for (place, unit) in units.iter().enumerate() {
+        let at = now_of(0) - 40 * times::DAY;
+        for (index, unit) in units.iter().enumerate() {
             self.remove(
                 Entity::UnitEnrolment,
                 *unit,
-                tick(at + place as i64 * 61_003),
+                tick(at + index as i64 * 61_003),
             );
         }
-        for (place, course) in courses.iter().enumerate() {
-            self.remove_course_enrolment(*course, tick(at + stamps::DAY + place as i64 * 61_003));
+        for (index, course) in courses.iter().enumerate() {
+            self.remove_course_enrolment(*course, tick(at + times::DAY + index as i64 * 61_003));
         }
     }
 
@@ -346,9 +346,9 @@ impl World {
             .collect()
     }
 
-    /// The trace of a bulk update: many rows with the same change time.
-    fn press_together(&mut self, count: u64) {
-        let at = tick(now_of(0) - 10 * stamps::DAY + 127);
+    /// A bulk update: many rows with the same change time.
+    fn apply_bulk_update(&mut self, count: u64) {
+        let at = tick(now_of(0) - 10 * times::DAY + 127);
         let rows = self.tables[Entity::CourseEnrolment as usize]
             .iter_mut()
             .skip(100);

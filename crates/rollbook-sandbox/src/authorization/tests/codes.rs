@@ -1,16 +1,16 @@
-//! What a code is bound to: client, redirect URL, challenge, time, and one use.
+//! What a code is bound to: client, redirect URL, challenge, lifetime, one use.
 
 use std::time::Duration;
 
-use super::{Changes, Play, VENDORS, VERIFIER, back, refusal, text};
+use super::{Changes, Setup, VENDORS, VERIFIER, redirect_params, refusal, text};
 
 #[tokio::test]
-async fn whoever_is_not_known_is_shown_a_page_and_sent_nowhere() {
+async fn an_unknown_client_gets_a_page_and_no_redirect() {
     let other_port = "http://127.0.0.1:9999/callback";
     let other_path = "http://127.0.0.1:9999/elsewhere";
     // vendor, change, whether the person is sent on
     let rows: &[(&str, Changes<'_>, bool)] = &[
-        ("wisenet", &[("client_id", "nobody")], false),
+        ("wisenet", &[("client_id", "unknown")], false),
         ("wisenet", &[("client_id", "")], false),
         ("wisenet", &[("redirect_uri", "")], false),
         ("wisenet", &[("redirect_uri", other_port)], false),
@@ -37,11 +37,11 @@ async fn whoever_is_not_known_is_shown_a_page_and_sent_nowhere() {
         ),
         ("webuntis", &[("redirect_uri", other_port)], true),
         ("webuntis", &[("redirect_uri", other_path)], false),
-        ("webuntis", &[("client_id", "nobody")], false),
+        ("webuntis", &[("client_id", "unknown")], false),
     ];
     for (vendor, change, sent) in rows {
-        let play = Play::with(vendor, &[]).await;
-        let reply = play.open(change).await;
+        let setup = Setup::with(vendor, &[]).await;
+        let reply = setup.open(change).await;
         let status = if *sent { 302 } else { 400 };
         assert_eq!(reply.status, status, "{vendor} {change:?}");
         if !sent {
@@ -49,13 +49,13 @@ async fn whoever_is_not_known_is_shown_a_page_and_sent_nowhere() {
             assert!(reply.body.contains("<h1>"), "{vendor} {change:?}");
         }
     }
-    let play = Play::with("webuntis", &[]).await;
-    let reply = play.open(&[("redirect_uri", other_path)]).await;
+    let setup = Setup::with("webuntis", &[]).await;
+    let reply = setup.open(&[("redirect_uri", other_path)]).await;
     assert!(reply.body.contains("invalid_ressource"), "{}", reply.body);
 }
 
 #[tokio::test]
-async fn a_wrong_request_is_sent_back_with_its_error() {
+async fn an_invalid_request_is_redirected_with_its_error() {
     let rows: &[(&str, Changes<'_>, &str)] = &[
         ("wisenet", &[("response_type", "")], "invalid_request"),
         (
@@ -97,8 +97,8 @@ async fn a_wrong_request_is_sent_back_with_its_error() {
         ),
     ];
     for (vendor, change, error) in rows {
-        let play = Play::with(vendor, &[]).await;
-        let back = play.consent(change).await;
+        let setup = Setup::with(vendor, &[]).await;
+        let back = setup.consent(change).await;
         let seen = back.get("error").map_or("", String::as_str);
         assert_eq!(seen, *error, "{vendor} {change:?}");
         assert_eq!(back.contains_key("code"), error.is_empty(), "{change:?}");
@@ -107,25 +107,34 @@ async fn a_wrong_request_is_sent_back_with_its_error() {
 }
 
 #[tokio::test]
-async fn a_parameter_that_comes_twice_is_refused() {
-    let play = Play::with("wapi", &[]).await;
-    let twice = |name: &str| {
+async fn a_duplicate_parameter_is_refused() {
+    let setup = Setup::with("wapi", &[]).await;
+    let duplicated = |name: &str| {
         format!(
             "{}?response_type=code&client_id=rollbook&redirect_uri={}&state=1&{name}=2",
-            play.login.authorize_url, play.login.redirect_url
+            setup.login.authorize_url, setup.login.redirect_url
         )
     };
-    let get = async |url: String| play.bench.send(play.bench.client.get(url)).await.unwrap();
-    assert_eq!(back(&get(twice("state")).await)["error"], "invalid_request");
-    assert_eq!(get(twice("client_id")).await.status, 400);
-    let request = play.bench.client.post(&play.login.token_url);
+    let get = async |url: String| {
+        setup
+            .harness
+            .send(setup.harness.client.get(url))
+            .await
+            .unwrap()
+    };
+    assert_eq!(
+        redirect_params(&get(duplicated("state")).await)["error"],
+        "invalid_request"
+    );
+    assert_eq!(get(duplicated("client_id")).await.status, 400);
+    let request = setup.harness.client.post(&setup.login.token_url);
     let form = [("grant_type", "password"), ("grant_type", "password")];
-    let reply = play.bench.send(request.form(&form)).await.unwrap();
+    let reply = setup.harness.send(request.form(&form)).await.unwrap();
     assert_eq!(refusal(&reply), (400, "invalid_request".to_owned()));
 }
 
 #[tokio::test]
-async fn a_code_is_good_for_the_request_it_was_made_for() {
+async fn a_code_is_bound_to_its_request() {
     let other = "http://127.0.0.1:8911/elsewhere";
     // vendor, change of the exchange, status, error
     let rows: &[(&str, Changes<'_>, u16, &str)] = &[
@@ -165,8 +174,8 @@ async fn a_code_is_good_for_the_request_it_was_made_for() {
         ),
     ];
     for (vendor, change, status, error) in rows {
-        let play = Play::with(vendor, &[]).await;
-        let reply = play.exchange(&play.code().await, change).await;
+        let setup = Setup::with(vendor, &[]).await;
+        let reply = setup.exchange(&setup.code().await, change).await;
         let expected = (*status, (*error).to_owned());
         assert_eq!(refusal(&reply), expected, "{vendor} {change:?}");
     }
@@ -174,54 +183,54 @@ async fn a_code_is_good_for_the_request_it_was_made_for() {
 
 #[tokio::test]
 async fn a_verifier_without_a_challenge_is_refused() {
-    let play = Play::with("wapi", &[]).await;
+    let setup = Setup::with("wapi", &[]).await;
     let without = [("code_challenge", ""), ("code_challenge_method", "")];
-    let code = play.consent(&without).await["code"].clone();
-    let reply = play.exchange(&code, &[("code_verifier", VERIFIER)]).await;
+    let code = setup.consent(&without).await["code"].clone();
+    let reply = setup.exchange(&code, &[("code_verifier", VERIFIER)]).await;
     assert_eq!(refusal(&reply), (400, "invalid_grant".to_owned()));
-    let code = play.consent(&without).await["code"].clone();
-    let reply = play.exchange(&code, &[("code_verifier", "")]).await;
+    let code = setup.consent(&without).await["code"].clone();
+    let reply = setup.exchange(&code, &[("code_verifier", "")]).await;
     assert_eq!(reply.status, 200, "{}", reply.body);
 }
 
 #[tokio::test]
-async fn a_code_dies_after_a_minute() {
+async fn a_code_expires_after_a_minute() {
     for (seconds, status) in [(59, 200), (60, 400)] {
-        let play = Play::with("wisenet", &[]).await;
-        let code = play.code().await;
-        play.control().clock.advance(Duration::from_secs(seconds));
-        assert_eq!(play.exchange(&code, &[]).await.status, status, "{seconds}");
+        let setup = Setup::with("wisenet", &[]).await;
+        let code = setup.code().await;
+        setup.control().clock.advance(Duration::from_secs(seconds));
+        assert_eq!(setup.exchange(&code, &[]).await.status, status, "{seconds}");
     }
 }
 
 #[tokio::test]
-async fn a_code_that_comes_again_ends_what_it_brought() {
+async fn a_reused_code_revokes_what_it_issued() {
     for vendor in VENDORS {
-        let play = Play::with(vendor, &[("auth.refresh_token", "always")]).await;
-        let code = play.code().await;
-        let answer = play.exchange(&code, &[]).await;
-        let access = text(&answer, "access_token");
-        assert_eq!(play.reads(&access).await, 200, "{vendor}");
-        let again = play.exchange(&code, &[]).await;
+        let setup = Setup::with(vendor, &[("auth.refresh_token", "always")]).await;
+        let code = setup.code().await;
+        let response = setup.exchange(&code, &[]).await;
+        let access = text(&response, "access_token");
+        assert_eq!(setup.reads(&access).await, 200, "{vendor}");
+        let again = setup.exchange(&code, &[]).await;
         assert_eq!(refusal(&again), (400, "invalid_grant".to_owned()));
-        assert_eq!(play.reads(&access).await, 401, "{vendor}");
-        let refresh = play.refresh(&text(&answer, "refresh_token")).await;
+        assert_eq!(setup.reads(&access).await, 401, "{vendor}");
+        let refresh = setup.refresh(&text(&response, "refresh_token")).await;
         assert_eq!(refusal(&refresh), (400, "invalid_grant".to_owned()));
     }
 }
 
 #[tokio::test]
-async fn a_code_is_spent_also_by_a_wrong_request() {
-    let play = Play::with("wisenet", &[]).await;
-    let code = play.code().await;
-    let wrong = play
+async fn an_invalid_request_uses_the_code_up() {
+    let setup = Setup::with("wisenet", &[]).await;
+    let code = setup.code().await;
+    let wrong = setup
         .exchange(&code, &[("code_verifier", challenge())])
         .await;
-    let right = play.exchange(&code, &[]).await;
+    let right = setup.exchange(&code, &[]).await;
     assert_eq!((wrong.status, right.status), (400, 400));
 }
 
-/// A text of a verifier's form that is none.
+/// A text in the form of a challenge that belongs to no verifier.
 fn challenge() -> &'static str {
     "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 }

@@ -1,4 +1,4 @@
-//! Id tokens: who is named, and whether the signature holds.
+//! Claims and signatures of id tokens.
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::rsa::PublicKeyComponents;
@@ -7,32 +7,36 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use super::{Changes, Play, text};
+use super::{Changes, Setup, text};
 
-/// Text that was signed, signature, claims.
-fn taken_apart(token: &str) -> (&str, Vec<u8>, Value) {
+/// Signed text, signature, claims.
+fn parts_of(token: &str) -> (&str, Vec<u8>, Value) {
     let (signed, signature) = token.rsplit_once('.').unwrap();
     let claims = signed.split_once('.').unwrap().1;
     let claims = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
     (signed, URL_SAFE_NO_PAD.decode(signature).unwrap(), claims)
 }
 
-async fn token(play: &Play) -> String {
-    let answer = play.exchange(&play.code().await, &[]).await;
-    text(&answer, "id_token")
+async fn token(setup: &Setup) -> String {
+    let response = setup.exchange(&setup.code().await, &[]).await;
+    text(&response, "id_token")
 }
 
-/// Whether the key of the key set made the signature.
-async fn is_signed(play: &Play, token: &str) -> bool {
-    let url = play.login.token_url.replace("/token", "/jwks");
-    let keys = play.bench.send(play.bench.client.get(url)).await.unwrap();
+/// Verifies the signature with the published key.
+async fn is_signed(setup: &Setup, token: &str) -> bool {
+    let url = setup.login.token_url.replace("/token", "/jwks");
+    let keys = setup
+        .harness
+        .send(setup.harness.client.get(url))
+        .await
+        .unwrap();
     let key = keys.json()["keys"][0].clone();
     let number = |name: &str| URL_SAFE_NO_PAD.decode(key[name].as_str().unwrap()).unwrap();
     let key = PublicKeyComponents {
         n: number("n"),
         e: number("e"),
     };
-    let (signed, signature, _) = taken_apart(token);
+    let (signed, signature, _) = parts_of(token);
     let algorithm = &RSA_PKCS1_2048_8192_SHA256;
     key.verify(algorithm, signed.as_bytes(), &signature).is_ok()
 }
@@ -44,28 +48,28 @@ async fn the_signature_is_of_the_published_key_unless_switched() {
         ("expired", true),
         ("wrong_signature", false),
     ] {
-        let play = Play::with("webuntis", &[("auth.id_token", value)]).await;
-        let token = token(&play).await;
-        assert_eq!(is_signed(&play, &token).await, holds, "{value}");
+        let setup = Setup::with("webuntis", &[("auth.id_token", value)]).await;
+        let token = token(&setup).await;
+        assert_eq!(is_signed(&setup, &token).await, holds, "{value}");
     }
 }
 
 #[tokio::test]
-async fn a_secret_can_sign_too() {
-    let play = Play::with("webuntis", &[("auth.id_token_alg", "hs256")]).await;
-    let token = token(&play).await;
-    let (signed, signature, _) = taken_apart(&token);
-    let key = hmac::Key::new(hmac::HMAC_SHA256, play.secret.as_bytes());
+async fn hs256_signs_with_the_client_secret() {
+    let setup = Setup::with("webuntis", &[("auth.id_token_alg", "hs256")]).await;
+    let token = token(&setup).await;
+    let (signed, signature, _) = parts_of(&token);
+    let key = hmac::Key::new(hmac::HMAC_SHA256, setup.secret.as_bytes());
     hmac::verify(&key, signed.as_bytes(), &signature).expect("signed with the OIDC secret");
 }
 
 #[tokio::test]
-async fn it_names_the_server_the_client_and_a_person_of_the_roster() {
-    let play = Play::with("webuntis", &[]).await;
-    let answer = play.exchange(&play.code().await, &[]).await;
-    let token = text(&answer, "id_token");
-    let (_, _, claims) = taken_apart(&token);
-    assert_eq!(claims["iss"], play.login.issuer.as_str());
+async fn an_id_token_names_server_client_and_person() {
+    let setup = Setup::with("webuntis", &[]).await;
+    let response = setup.exchange(&setup.code().await, &[]).await;
+    let token = text(&response, "id_token");
+    let (_, _, claims) = parts_of(&token);
+    assert_eq!(claims["iss"], setup.login.issuer.as_str());
     assert_eq!(claims["aud"], "rollbook");
     assert_eq!(claims["nonce"], "nonce-1");
     let life = claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap();
@@ -74,14 +78,14 @@ async fn it_names_the_server_the_client_and_a_person_of_the_roster() {
         "/ims/oneroster/v1p1/users/{}",
         claims["sub"].as_str().unwrap()
     );
-    let request = play.bench.client.get(play.bench.url(&user));
-    let request = request.bearer_auth(text(&answer, "access_token"));
-    let person = play.bench.send(request).await.unwrap().json();
+    let request = setup.harness.client.get(setup.harness.url(&user));
+    let request = request.bearer_auth(text(&response, "access_token"));
+    let person = setup.harness.send(request).await.unwrap().json();
     assert_eq!(person["user"]["role"], "teacher");
 }
 
 #[tokio::test]
-async fn there_is_one_only_where_it_was_asked_for() {
+async fn an_id_token_requires_the_scope_openid() {
     let rows: &[(Changes<'_>, bool)] = &[
         (&[], true),
         (&[("scope", "roster-core.readonly")], false),
@@ -89,9 +93,9 @@ async fn there_is_one_only_where_it_was_asked_for() {
         (&[("nonce", "")], true),
     ];
     for (changes, there) in rows {
-        let play = Play::with("webuntis", &[]).await;
-        let code = play.consent(changes).await["code"].clone();
-        let token = text(&play.exchange(&code, &[]).await, "id_token");
+        let setup = Setup::with("webuntis", &[]).await;
+        let code = setup.consent(changes).await["code"].clone();
+        let token = text(&setup.exchange(&code, &[]).await, "id_token");
         assert_eq!(!token.is_empty(), *there, "{changes:?}");
     }
 }

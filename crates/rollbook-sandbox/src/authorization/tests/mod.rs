@@ -1,4 +1,4 @@
-//! The authorization servers over real sockets: a browser, a client, and one row of data a rule.
+//! The authorization servers over real sockets: a browser, a client, and one row of data per rule.
 
 mod codes;
 mod happy;
@@ -17,24 +17,24 @@ use url::Url;
 
 use super::Login;
 use crate::control::Control;
-use crate::testing::{Bench, Reply};
+use crate::testing::{Harness, Reply};
 use crate::{Endpoint, Options};
 
-/// The vendors where a person can sign in.
+/// The vendors with a browser login.
 const VENDORS: [&str; 3] = ["wisenet", "wapi", "webuntis"];
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
-/// A vendor, a person with a browser in front of it, and a client that knows its secret.
-struct Play {
-    bench: Bench,
+/// A vendor, a person with a browser, and a client with its secret.
+struct Setup {
+    harness: Harness,
     login: Login,
     secret: String,
 }
 
-/// Names and values; a later one replaces an earlier one, an empty value drops it.
+/// Names and values; a later one replaces an earlier one, an empty value removes it.
 type Changes<'a> = &'a [(&'a str, &'a str)];
 
-impl Play {
+impl Setup {
     /// Switches without vendor, such as `auth.state`.
     async fn with(vendor: &str, switches: Changes<'_>) -> Self {
         let mut options = Options {
@@ -50,24 +50,24 @@ impl Play {
     }
 
     async fn start(vendor: &str, options: Options) -> Self {
-        let bench = Bench::start(vendor, options).await;
-        let Endpoint { login, secrets, .. } = bench.endpoint.clone();
+        let harness = Harness::start(vendor, options).await;
+        let Endpoint { login, secrets, .. } = harness.endpoint.clone();
         let login = login.expect("a login");
         Self {
-            bench,
+            harness,
             secret: secrets[&login.client_secret].clone(),
             login,
         }
     }
 
     fn control(&self) -> std::sync::Arc<Control> {
-        self.bench
+        self.harness
             .sandbox
-            .control(&self.bench.endpoint.vendor)
+            .control(&self.harness.endpoint.vendor)
             .unwrap()
     }
 
-    /// Opens the authorize address with a good request, changed as wanted.
+    /// Opens the authorization endpoint with a valid request, changed as given.
     async fn open(&self, changes: Changes<'_>) -> Reply {
         let login = &self.login;
         let good = [
@@ -80,38 +80,40 @@ impl Play {
             ("code_challenge", &challenge(VERIFIER)),
             ("code_challenge_method", "S256"),
         ];
-        let all = said(changed(&good, changes));
+        let all = form(changed(&good, changes));
         let url = Url::parse_with_params(&login.authorize_url, all).unwrap();
-        self.bench.send(self.bench.client.get(url)).await.unwrap()
+        self.harness
+            .send(self.harness.client.get(url))
+            .await
+            .unwrap()
     }
 
-    /// What the browser brings back to the client.
+    /// The parameters of the redirect to the client.
     async fn consent(&self, changes: Changes<'_>) -> BTreeMap<String, String> {
-        back(&self.open(changes).await)
+        redirect_params(&self.open(changes).await)
     }
 
-    /// A good code.
     async fn code(&self) -> String {
         self.consent(&[]).await["code"].clone()
     }
 
-    /// A token request with the client's id and secret in the body, changed as wanted.
-    async fn ask(&self, changes: Changes<'_>) -> Reply {
-        self.try_ask(changes).await.unwrap()
+    /// A token request with the client's id and secret in the body, changed as given.
+    async fn request(&self, changes: Changes<'_>) -> Reply {
+        self.try_request(changes).await.unwrap()
     }
 
-    async fn try_ask(&self, changes: Changes<'_>) -> reqwest::Result<Reply> {
+    async fn try_request(&self, changes: Changes<'_>) -> reqwest::Result<Reply> {
         let good = [
             ("client_id", self.login.client_id.as_str()),
             ("client_secret", &self.secret),
         ];
-        let request = self.bench.client.post(&self.login.token_url);
-        self.bench
-            .send(request.form(&said(changed(&good, changes))))
+        let post = self.harness.client.post(&self.login.token_url);
+        self.harness
+            .send(post.form(&form(changed(&good, changes))))
             .await
     }
 
-    /// Exchanges a code as it should be done, changed as wanted.
+    /// Exchanges a code with a valid request, changed as given.
     async fn exchange(&self, code: &str, changes: Changes<'_>) -> Reply {
         let good = [
             ("grant_type", "authorization_code"),
@@ -119,26 +121,26 @@ impl Play {
             ("redirect_uri", &self.login.redirect_url),
             ("code_verifier", VERIFIER),
         ];
-        self.ask(&changed(&good, changes)).await
+        self.request(&changed(&good, changes)).await
     }
 
     async fn refresh(&self, token: &str) -> Reply {
-        self.ask(&[("grant_type", "refresh_token"), ("refresh_token", token)])
+        self.request(&[("grant_type", "refresh_token"), ("refresh_token", token)])
             .await
     }
 
-    /// The status of a read that any person's token opens.
+    /// The status of a read that every valid token permits.
     async fn reads(&self, access: &str) -> u16 {
-        let path = match self.bench.endpoint.vendor.as_str() {
+        let path = match self.harness.endpoint.vendor.as_str() {
             "wisenet" => "/v1/courses",
             "wapi" => "/BusinessAccount",
             _ => "/ims/oneroster/v1p1/orgs",
         };
-        let mut request = self.bench.client.get(self.bench.url(path));
-        if let Some(key) = self.bench.endpoint.secrets.get("wisenet_api_key") {
+        let mut request = self.harness.client.get(self.harness.url(path));
+        if let Some(key) = self.harness.endpoint.secrets.get("wisenet_api_key") {
             request = request.header("x-api-key", key);
         }
-        let reply = self.bench.send(request.bearer_auth(access)).await;
+        let reply = self.harness.send(request.bearer_auth(access)).await;
         reply.unwrap().status
     }
 }
@@ -154,16 +156,16 @@ fn changed<'a>(good: &[(&'a str, &'a str)], changes: Changes<'a>) -> Vec<(&'a st
     kept.chain(changes).copied().collect()
 }
 
-fn said<'a>(mut pairs: Vec<(&'a str, &'a str)>) -> Vec<(&'a str, &'a str)> {
+fn form<'a>(mut pairs: Vec<(&'a str, &'a str)>) -> Vec<(&'a str, &'a str)> {
     pairs.retain(|(_, value)| !value.is_empty());
     pairs
 }
 
 /// The parameters of the redirect.
-fn back(reply: &Reply) -> BTreeMap<String, String> {
+fn redirect_params(reply: &Reply) -> BTreeMap<String, String> {
     assert_eq!(reply.status, 302, "{}", reply.body);
-    let place = Url::parse(reply.header("location")).expect("a redirect");
-    place.query_pairs().into_owned().collect()
+    let location = Url::parse(reply.header("location")).expect("a redirect");
+    location.query_pairs().into_owned().collect()
 }
 
 /// Status and `error` of a refusal.

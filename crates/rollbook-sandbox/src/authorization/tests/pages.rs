@@ -1,11 +1,11 @@
-//! What people and documents say: the consent page, the metadata, the description of the sandbox.
+//! The consent page, the metadata, and the description of the sandbox.
 
-use super::{Play, VENDORS, back};
+use super::{Setup, VENDORS, redirect_params};
 
 #[tokio::test]
-async fn a_person_can_be_asked_and_choose() {
-    let play = Play::with("wisenet", &[("auth.consent", "page")]).await;
-    let page = play.open(&[("state", "<&\">")]).await;
+async fn the_consent_page_offers_a_choice() {
+    let setup = Setup::with("wisenet", &[("auth.consent", "page")]).await;
+    let page = setup.open(&[("state", "<&\">")]).await;
     assert_eq!(page.status, 200);
     assert!(
         page.body.contains("value=\"&lt;&amp;&quot;&gt;\""),
@@ -13,27 +13,31 @@ async fn a_person_can_be_asked_and_choose() {
         page.body
     );
     for (button, member) in [("give", "code"), ("deny", "error")] {
-        let chosen = back(&play.open(&[("sandbox_consent", button)]).await);
+        let chosen = redirect_params(&setup.open(&[("sandbox_consent", button)]).await);
         assert!(chosen.contains_key(member), "{button}: {chosen:?}");
         assert_eq!(chosen["state"], "state-1");
     }
 }
 
 #[tokio::test]
-async fn the_metadata_say_where_everything_is() {
+async fn the_metadata_list_all_endpoints() {
     for (vendor, members) in [
         ("wisenet", vec![]),
         ("webuntis", vec!["jwks_uri", "subject_types_supported"]),
     ] {
-        let play = Play::with(vendor, &[]).await;
-        let url = play.login.metadata_url.as_deref().unwrap();
-        let reply = play.bench.send(play.bench.client.get(url)).await.unwrap();
+        let setup = Setup::with(vendor, &[]).await;
+        let url = setup.login.metadata_url.as_deref().unwrap();
+        let reply = setup
+            .harness
+            .send(setup.harness.client.get(url))
+            .await
+            .unwrap();
         let document = reply.json();
-        assert_eq!(document["issuer"], play.login.issuer.as_str());
-        assert_eq!(document["token_endpoint"], play.login.token_url.as_str());
+        assert_eq!(document["issuer"], setup.login.issuer.as_str());
+        assert_eq!(document["token_endpoint"], setup.login.token_url.as_str());
         assert_eq!(
             document["authorization_endpoint"],
-            play.login.authorize_url.as_str()
+            setup.login.authorize_url.as_str()
         );
         assert_eq!(document["code_challenge_methods_supported"][0], "S256");
         assert_eq!(document["response_types_supported"][0], "code");
@@ -42,21 +46,21 @@ async fn the_metadata_say_where_everything_is() {
             assert!(document.get(member).is_some(), "{vendor} {member}");
         }
     }
-    let wapi = Play::with("wapi", &[]).await;
+    let wapi = Setup::with("wapi", &[]).await;
     assert_eq!(wapi.login.metadata_url, None);
 }
 
 #[tokio::test]
-async fn the_sandbox_says_what_a_login_needs() {
-    let play = Play::with("wapi", &[]).await;
-    let described = play.bench.sandbox.describe();
+async fn the_description_contains_what_a_login_needs() {
+    let setup = Setup::with("wapi", &[]).await;
+    let described = setup.harness.sandbox.describe();
     assert_eq!(described.logins.keys().collect::<Vec<_>>(), {
         let mut vendors = VENDORS.to_vec();
         vendors.sort_unstable();
         vendors
     });
     for (vendor, login) in described.logins {
-        let endpoint = play.bench.sandbox.endpoint(&vendor).unwrap();
+        let endpoint = setup.harness.sandbox.endpoint(&vendor).unwrap();
         assert!(
             login.authorize_url.starts_with(&endpoint.origin),
             "{vendor}"
@@ -65,7 +69,8 @@ async fn the_sandbox_says_what_a_login_needs() {
         assert_eq!(login.client_id, "rollbook");
     }
     assert!(
-        play.bench
+        setup
+            .harness
             .sandbox
             .endpoint("oneroster")
             .unwrap()
@@ -77,14 +82,14 @@ async fn the_sandbox_says_what_a_login_needs() {
 #[tokio::test]
 async fn another_redirect_url_can_be_registered() {
     let url = "http://127.0.0.1:5/here";
-    let play = Play::with("wisenet", &[("auth.redirect_urls", url)]).await;
-    assert_eq!(play.login.redirect_url, url);
-    assert!(play.consent(&[]).await.contains_key("code"));
-    let server = &play.control().authorization;
+    let setup = Setup::with("wisenet", &[("auth.redirect_urls", url)]).await;
+    assert_eq!(setup.login.redirect_url, url);
+    assert!(setup.consent(&[]).await.contains_key("code"));
+    let server = &setup.control().authorization;
     server.set("redirect_urls", "http://[::1]:6/there").unwrap();
-    assert_eq!(play.open(&[]).await.status, 400);
+    assert_eq!(setup.open(&[]).await.status, 400);
     let there = [("redirect_uri", "http://[::1]:6/there")];
-    assert!(play.consent(&there).await.contains_key("code"));
+    assert!(setup.consent(&there).await.contains_key("code"));
 }
 
 #[tokio::test]
@@ -105,10 +110,13 @@ async fn other_methods_and_addresses_are_refused() {
             404,
         ),
     ] {
-        let play = Play::with(vendor, &[]).await;
+        let setup = Setup::with(vendor, &[]).await;
         let method = method.parse::<reqwest::Method>().unwrap();
-        let request = play.bench.client.request(method, play.bench.url(path));
-        let reply = play.bench.send(request.body("")).await.unwrap();
+        let request = setup
+            .harness
+            .client
+            .request(method, setup.harness.url(path));
+        let reply = setup.harness.send(request.body("")).await.unwrap();
         assert_eq!(reply.status, status, "{vendor} {path}");
     }
 }

@@ -1,8 +1,8 @@
-//! What each switch changes on the wire; `switches.rs` looks whether it does.
+//! The expected effect of each switch on the wire; `switches.rs` checks it.
 
 use super::Changes;
 
-/// Vendor, switches, and text that appears with them; with a leading `!`, text that disappears.
+/// Vendor, switches, and a text that appears with them; a leading `!` marks a text that disappears.
 pub(super) const ROWS: &[(&str, Changes<'_>, &str)] = &[
     (
         "wisenet",
@@ -62,7 +62,7 @@ pub(super) const ROWS: &[(&str, Changes<'_>, &str)] = &[
     (
         "wapi",
         &[("auth.redirect_urls", "http://localhost/y")],
-        "place 302",
+        "location 302",
     ),
     (
         "wisenet",
@@ -102,62 +102,62 @@ pub(super) const ROWS: &[(&str, Changes<'_>, &str)] = &[
     ("wapi", &[("auth.refresh_lost", "1")], "refresh.1 lost"),
     (
         "wapi",
-        &[("auth.token_answer", "html")],
+        &[("auth.token_response", "html")],
         "answer 200    <!DOCTYPE html>",
     ),
     (
         "wapi",
-        &[("auth.token_answer", "internal_error")],
+        &[("auth.token_response", "internal_error")],
         "answer 500",
     ),
     (
         "wapi",
-        &[("auth.token_answer", "bad_gateway")],
+        &[("auth.token_response", "bad_gateway")],
         "answer 502    <html>",
     ),
     (
         "wapi",
-        &[("auth.token_answer", "unavailable")],
+        &[("auth.token_response", "unavailable")],
         "answer 503    \n",
     ),
     (
         "wapi",
-        &[("auth.token_answer", "too_many")],
+        &[("auth.token_response", "too_many")],
         "answer 429  1",
     ),
     (
         "wapi",
-        &[("auth.token_answer", "empty")],
+        &[("auth.token_response", "empty")],
         "answer 200    \n",
     ),
     (
         "wapi",
-        &[("auth.token_answer", "invalid_json")],
+        &[("auth.token_response", "invalid_json")],
         "answer 200    access_token=",
     ),
     (
         "wapi",
-        &[("auth.token_answer", "truncated")],
+        &[("auth.token_response", "truncated")],
         "answer 200    {\"access_token\":\"cut",
     ),
     (
         "wapi",
-        &[("auth.token_answer", "list")],
+        &[("auth.token_response", "list")],
         "answer 200    [\"access_token\"",
     ),
     (
         "wapi",
-        &[("auth.token_answer", "no_token")],
+        &[("auth.token_response", "no_token")],
         "answer 200    {\"expires_in\":3600",
     ),
     (
         "wapi",
-        &[("auth.token_answer", "huge")],
+        &[("auth.token_response", "huge")],
         "answer 200   HUGE",
     ),
     (
         "wapi",
-        &[("auth.token_answer", "redirected")],
+        &[("auth.token_response", "redirected")],
         "answer 307 http://localhost",
     ),
     (
@@ -180,7 +180,10 @@ pub(super) const ROWS: &[(&str, Changes<'_>, &str)] = &[
     ),
     (
         "wapi",
-        &[("auth.token_error", "slow_down"), ("auth.trouble_for", "1")],
+        &[
+            ("auth.token_error", "slow_down"),
+            ("auth.fault_requests", "1"),
+        ],
         "refresh.1 400    {\"error\":\"invalid_grant\"",
     ),
     (

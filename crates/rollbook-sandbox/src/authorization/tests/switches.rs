@@ -1,4 +1,4 @@
-//! A row for every switch: what changes on the wire when it is set.
+//! One row for every switch: its effect on the wire.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,35 +9,35 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use super::rows::ROWS;
-use super::{Changes, Play, text};
+use super::{Changes, Setup, text};
 use crate::authorization::Switches;
 use crate::switches;
 use crate::testing::Reply;
 
-/// Signs in, refreshes, asks in unusual ways, and writes all answers down, one a line.
+/// Signs in, refreshes, sends unusual requests, and records all responses, one per line.
 async fn transcript(vendor: &str, switches: Changes<'_>) -> String {
-    let play = Play::with(vendor, switches).await;
+    let setup = Setup::with(vendor, switches).await;
     let mut lines = String::new();
     let mut note = |label: &str, what: String| writeln!(lines, "{label} {what}").unwrap();
-    let back = play.open(&[]).await;
+    let back = setup.open(&[]).await;
     let code = code_of(&back);
-    note("back", seen(&play, &back));
+    note("back", seen(&setup, &back));
     note("odd", code.contains('+').to_string());
     let bare = [("code_challenge", ""), ("code_challenge_method", "")];
-    note("bare", seen(&play, &play.open(&bare).await));
+    note("bare", seen(&setup, &setup.open(&bare).await));
     let elsewhere = [("redirect_uri", "http://localhost/x")];
-    note("place", play.open(&elsewhere).await.status.to_string());
-    play.control().clock.advance(Duration::from_secs(30));
+    note("location", setup.open(&elsewhere).await.status.to_string());
+    setup.control().clock.advance(Duration::from_secs(30));
 
-    let answer = play.exchange(&code, &[]).await;
-    note("answer", seen(&play, &answer));
-    let parsed = serde_json::from_str(&answer.body).unwrap_or(Value::Null);
-    note("id", id_token(&play, &parsed["id_token"]));
+    let response = setup.exchange(&code, &[]).await;
+    note("answer", seen(&setup, &response));
+    let parsed = serde_json::from_str(&response.body).unwrap_or(Value::Null);
+    note("id", id_token(&setup, &parsed["id_token"]));
     let refresh = parsed["refresh_token"]
         .as_str()
         .unwrap_or("none")
         .to_owned();
-    play.control().clock.advance(Duration::from_secs(30));
+    setup.control().clock.advance(Duration::from_secs(30));
     let mut latest = refresh.clone();
     for label in ["refresh.1", "refresh.again", "refresh.2"] {
         let token = if label == "refresh.2" {
@@ -46,9 +46,9 @@ async fn transcript(vendor: &str, switches: Changes<'_>) -> String {
             &refresh
         };
         let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
-        match play.try_ask(&form).await {
+        match setup.try_request(&form).await {
             Ok(reply) => {
-                note(label, seen(&play, &reply));
+                note(label, seen(&setup, &reply));
                 let next = serde_json::from_str::<Value>(&reply.body).ok();
                 let next = next.and_then(|body| Some(body["refresh_token"].as_str()?.to_owned()));
                 if label == "refresh.1" {
@@ -61,42 +61,43 @@ async fn transcript(vendor: &str, switches: Changes<'_>) -> String {
         }
     }
     let access = parsed["access_token"].as_str().unwrap_or("none");
-    note("reads", play.reads(access).await.to_string());
-    unusual(&play, &mut note).await;
+    note("reads", setup.reads(access).await.to_string());
+    unusual(&setup, &mut note).await;
     lines
 }
 
-/// Other ways to ask: by Basic, in JSON, for the metadata, to give a token back.
-async fn unusual(play: &Play, note: &mut impl FnMut(&str, String)) {
-    let client = &play.bench.client;
+/// Requests by Basic, in JSON, for the metadata, and to revoke a token.
+async fn unusual(setup: &Setup, note: &mut impl FnMut(&str, String)) {
+    let client = &setup.harness.client;
     let form = [
         ("grant_type", "refresh_token"),
         ("refresh_token", "made-up"),
     ];
     let basic = client
-        .post(&play.login.token_url)
-        .basic_auth(&play.login.client_id, Some(&play.secret))
+        .post(&setup.login.token_url)
+        .basic_auth(&setup.login.client_id, Some(&setup.secret))
         .form(&form);
     let whole: BTreeMap<&str, &str> = form
         .iter()
         .copied()
         .chain([
-            ("client_id", play.login.client_id.as_str()),
-            ("client_secret", &play.secret),
+            ("client_id", setup.login.client_id.as_str()),
+            ("client_secret", &setup.secret),
         ])
         .collect();
     let json = client
-        .post(&play.login.token_url)
+        .post(&setup.login.token_url)
         .header("content-type", "application/json")
         .body(serde_json::to_string(&whole).unwrap());
     let revoke = client
-        .post(play.login.token_url.replace("/token", "/revoke"))
+        .post(setup.login.token_url.replace("/token", "/revoke"))
         .form(&whole);
     let metadata = client.get(
-        play.login
+        setup
+            .login
             .metadata_url
             .as_ref()
-            .unwrap_or(&play.login.issuer),
+            .unwrap_or(&setup.login.issuer),
     );
     for (label, request) in [
         ("basic", basic),
@@ -104,22 +105,25 @@ async fn unusual(play: &Play, note: &mut impl FnMut(&str, String)) {
         ("revoke", revoke),
         ("metadata", metadata),
     ] {
-        note(label, seen(play, &play.bench.send(request).await.unwrap()));
+        note(
+            label,
+            seen(setup, &setup.harness.send(request).await.unwrap()),
+        );
     }
 }
 
-/// The code of a redirect; empty where there is none.
+/// The code of a redirect; empty without one.
 fn code_of(reply: &Reply) -> String {
-    let place = url::Url::parse(reply.header("location"));
-    let code = place.ok().and_then(|place| {
-        let mut pairs = place.query_pairs();
+    let location = url::Url::parse(reply.header("location"));
+    let code = location.ok().and_then(|location| {
+        let mut pairs = location.query_pairs();
         Some(pairs.find(|(name, _)| name == "code")?.1.into_owned())
     });
     code.unwrap_or_default()
 }
 
-/// Status, where it points, and the body without its secrets.
-fn seen(play: &Play, reply: &Reply) -> String {
+/// Status, redirect target, and the body without its secrets.
+fn seen(setup: &Setup, reply: &Reply) -> String {
     let body = match serde_json::from_str::<Value>(&reply.body) {
         Ok(mut body) => {
             for name in ["access_token", "refresh_token", "id_token", "expires_at"] {
@@ -145,12 +149,12 @@ fn seen(play: &Play, reply: &Reply) -> String {
         reply.header("location"),
         reply.header("retry-after")
     )
-    .replace(&play.bench.endpoint.origin, "ORIGIN")
+    .replace(&setup.harness.endpoint.origin, "ORIGIN")
     .replace(&format!("code={}", code_of(reply)), "code=CODE")
 }
 
-/// The claims, with times as before or after now.
-fn id_token(play: &Play, token: &Value) -> String {
+/// The claims, with times as past or future.
+fn id_token(setup: &Setup, token: &Value) -> String {
     let Some(token) = token.as_str() else {
         return "absent".to_owned();
     };
@@ -161,20 +165,20 @@ fn id_token(play: &Play, token: &Value) -> String {
     };
     let now = jiff::Timestamp::now().as_second();
     for time in ["iat", "exp"] {
-        // The sandbox's clock is a minute ahead by now, and a test takes its time.
+        // The sandbox's clock is a minute ahead here, and a test needs some seconds.
         let ahead = claims[time].as_i64().unwrap() - now > 300;
         claims[time] = ahead.to_string().into();
     }
     let signed = !parts[2].is_empty();
     let line = format!("{} {claims} signed={signed}", decoded(parts[0]));
-    line.replace(&play.bench.endpoint.origin, "ORIGIN")
+    line.replace(&setup.harness.endpoint.origin, "ORIGIN")
 }
 
-/// Switches that only show in time or in a series, with the test that tries them.
-const ELSEWHERE: &[&str] = &["grace", "slow_ms", "trouble_after"];
+/// Switches that are only visible in time or in a series, with their test.
+const ELSEWHERE: &[&str] = &["grace", "slow_ms", "fault_after_issue"];
 
 #[tokio::test]
-async fn every_switch_does_something() {
+async fn every_switch_has_an_effect() {
     let mut usual = BTreeMap::new();
     for vendor in super::VENDORS {
         let first = transcript(vendor, &[]).await;
@@ -186,7 +190,7 @@ async fn every_switch_does_something() {
     for (vendor, switches, wanted) in ROWS {
         let text = transcript(vendor, switches).await;
         let (with, without, needle) = match wanted.strip_prefix('!') {
-            Some(gone) => (&usual[vendor], &text, gone),
+            Some(removed) => (&usual[vendor], &text, removed),
             None => (&text, &usual[vendor], *wanted),
         };
         if !with.contains(needle) || without.contains(needle) {
@@ -206,11 +210,11 @@ fn every_switch_has_a_row() {
 }
 
 #[tokio::test]
-async fn a_late_answer_is_late() {
-    let play = Play::with("wapi", &[("auth.slow_ms", "60")]).await;
-    let code = play.code().await;
+async fn token_responses_can_be_delayed() {
+    let setup = Setup::with("wapi", &[("auth.slow_ms", "60")]).await;
+    let code = setup.code().await;
     let before = std::time::Instant::now();
-    let answer = play.exchange(&code, &[]).await;
+    let response = setup.exchange(&code, &[]).await;
     assert!(before.elapsed() >= Duration::from_millis(60));
-    assert!(!text(&answer, "access_token").is_empty());
+    assert!(!text(&response, "access_token").is_empty());
 }

@@ -1,4 +1,4 @@
-//! Lists over real sockets: every row once, the right rows, rows that move.
+//! Lists over real sockets: every row once, the right rows, edits between pages.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,8 @@ use crate::wapi::{WAC, WOC};
 
 #[tokio::test]
 async fn every_described_row_is_served_once() {
-    let bench = signed_in(with(Switches::default())).await;
-    let described = bench.sandbox.describe().vendors["wapi"].clone();
+    let harness = signed_in(with(Switches::default())).await;
+    let described = harness.sandbox.describe().vendors["wapi"].clone();
     let account = format!("/{WAC}");
     for (stream, path, paged) in [
         ("organizations", "/Organization/My".to_owned(), false),
@@ -38,9 +38,9 @@ async fn every_described_row_is_served_once() {
         ("wum_types", "/json/reply/GetWUMTypes".to_owned(), false),
     ] {
         let found = if paged {
-            walk(&bench, &path, 7).await
+            walk(&harness, &path, 7).await
         } else {
-            rows(&bench.get(&path).await)
+            rows(&harness.get(&path).await)
         };
         let ids: BTreeSet<i64> = found
             .iter()
@@ -57,23 +57,23 @@ async fn every_described_row_is_served_once() {
 
 #[tokio::test]
 async fn every_record_of_every_reflection_is_served() {
-    let bench = signed_in(with(Switches::default())).await;
+    let harness = signed_in(with(Switches::default())).await;
     let mut records = 0;
-    for reflection in rows(&bench.get(&format!("/{WAC}/Reflection")).await) {
+    for reflection in rows(&harness.get(&format!("/{WAC}/Reflection")).await) {
         let id = reflection["id"].as_i64().unwrap();
-        let found = walk(&bench, &format!("/{WAC}/Reflection/{id}/Data"), 11).await;
+        let found = walk(&harness, &format!("/{WAC}/Reflection/{id}/Data"), 11).await;
         assert_eq!(reflection["datasCount"], found.len(), "{id}");
         records += found.len() as u64;
     }
     assert_eq!(
-        bench.sandbox.describe().vendors["wapi"]["reflection_datas"],
+        harness.sandbox.describe().vendors["wapi"]["reflection_datas"],
         records
     );
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said() {
-    let bench = signed_in(with(Switches {
+async fn errors_have_their_codes() {
+    let harness = signed_in(with(Switches {
         max_points: 100,
         ..Switches::default()
     }))
@@ -105,7 +105,7 @@ async fn what_is_wrong_is_said() {
         ("/WAC999/Flux".to_owned(), 403, "Forbidden"),
         (format!("/{WAC}/Pump"), 404, "NotFound"),
     ] {
-        let reply = bench.get(&path).await;
+        let reply = harness.get(&path).await;
         assert_eq!(
             (
                 reply.status,
@@ -120,8 +120,8 @@ async fn what_is_wrong_is_said() {
 }
 
 #[tokio::test]
-async fn every_format_spells_the_same_record() {
-    let bench = signed_in(with(Switches::default())).await;
+async fn every_format_encodes_the_same_record() {
+    let harness = signed_in(with(Switches::default())).await;
     let zone = |suffix: &str| format!("/{WAC}/{suffix}");
     for (path, accept, media, wanted) in [
         (
@@ -161,12 +161,12 @@ async fn every_format_spells_the_same_record() {
             "<ArrayOfEntity",
         ),
     ] {
-        let request = bench
+        let request = harness
             .client
-            .get(bench.url(&path))
-            .bearer_auth(&bench.token)
+            .get(harness.url(&path))
+            .bearer_auth(&harness.token)
             .header("accept", accept);
-        let reply = bench.send(request).await.unwrap();
+        let reply = harness.send(request).await.unwrap();
         assert_eq!(reply.header("content-type"), media, "{path}");
         assert!(
             reply.body.contains(wanted),
@@ -177,10 +177,10 @@ async fn every_format_spells_the_same_record() {
 }
 
 #[tokio::test]
-async fn rows_move_between_pages_and_stay_moved() {
-    let bench = signed_in(with(Switches::default())).await;
-    let edits = &bench.sandbox.control("wapi").unwrap().edits;
+async fn edits_between_pages_are_permanent() {
+    let harness = signed_in(with(Switches::default())).await;
+    let edits = &harness.sandbox.control("wapi").unwrap().edits;
     edits.after_page("ltus", 1, Change::Delete(0));
-    assert_eq!(walk(&bench, &format!("/{WAC}/LTU"), 1).await.len(), 2);
-    assert_eq!(bench.sandbox.describe().vendors["wapi"]["ltus"], 2);
+    assert_eq!(walk(&harness, &format!("/{WAC}/LTU"), 1).await.len(), 2);
+    assert_eq!(harness.sandbox.describe().vendors["wapi"]["ltus"], 2);
 }

@@ -1,4 +1,4 @@
-//! WAPI over real sockets: what all its tests lean on.
+//! WAPI over real sockets: helpers of its tests.
 
 mod lists;
 mod points;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Switches;
 use crate::Options;
-use crate::testing::{Bench, Reply};
+use crate::testing::{Harness, Reply};
 
 const CLIENT: [(&str, &str); 2] = [
     ("client_id", "rollbook"),
@@ -30,14 +30,16 @@ fn with(wapi: Switches) -> Options {
     }
 }
 
-async fn token(bench: &Bench, form: &[(&str, &str)]) -> Reply {
-    bench.post("/OAuth/token", &[&CLIENT, form].concat()).await
+async fn token(harness: &Harness, form: &[(&str, &str)]) -> Reply {
+    harness
+        .post("/OAuth/token", &[&CLIENT, form].concat())
+        .await
 }
 
-async fn signed_in(options: Options) -> Bench {
-    let mut bench = Bench::start("wapi", options).await;
-    bench.token = text(&token(&bench, &PASSWORD).await, "access_token");
-    bench
+async fn signed_in(options: Options) -> Harness {
+    let mut harness = Harness::start("wapi", options).await;
+    harness.token = text(&token(&harness, &PASSWORD).await, "access_token");
+    harness
 }
 
 fn text(reply: &Reply, member: &str) -> String {
@@ -57,11 +59,11 @@ fn rows(reply: &Reply) -> Vec<Value> {
     }
 }
 
-async fn walk(bench: &Bench, path: &str, take: usize) -> Vec<Value> {
+async fn walk(harness: &Harness, path: &str, take: usize) -> Vec<Value> {
     let mut all = Vec::new();
     loop {
         let page = rows(
-            &bench
+            &harness
                 .get(&format!("{path}?skip={}&TAKE={take}", all.len()))
                 .await,
         );

@@ -6,13 +6,13 @@ use crate::wapi::WAC;
 use serde_json::Value;
 
 #[tokio::test]
-async fn windows_together_give_every_point_once() {
-    let bench = signed_in(with(Switches::default())).await;
+async fn consecutive_windows_return_every_point_once() {
+    let harness = signed_in(with(Switches::default())).await;
     let mut points = 0;
-    for data in rows(&bench.get("/json/reply/GetDatas").await) {
+    for data in rows(&harness.get("/json/reply/GetDatas").await) {
         let id = data["id"].as_i64().unwrap();
         let whole = rows(
-            &bench
+            &harness
                 .get(&format!("/{WAC}/Point/{id}?From=2020-01-01T00:00:00Z"))
                 .await,
         );
@@ -30,7 +30,7 @@ async fn windows_together_give_every_point_once() {
             let path = format!(
                 "/{WAC}/Point/{id}?From={week}T00%3A00%3A00.000Z&To={to}T23%3A59%3A59.999Z"
             );
-            parts.extend(rows(&bench.get(&path).await));
+            parts.extend(rows(&harness.get(&path).await));
         }
         assert_eq!(parts, whole, "{id}");
         let times: Vec<&str> = whole
@@ -46,20 +46,20 @@ async fn windows_together_give_every_point_once() {
     }
     assert_eq!(
         points as u64,
-        bench.sandbox.describe().vendors["wapi"]["points"]
+        harness.sandbox.describe().vendors["wapi"]["points"]
     );
     assert!((50_000..53_000).contains(&points), "{points}");
 }
 
 #[tokio::test]
-async fn a_day_brings_its_points_and_late_ones() {
-    let bench = signed_in(with(Switches::default())).await;
+async fn a_day_adds_its_points_and_late_ones() {
+    let harness = signed_in(with(Switches::default())).await;
     let path = format!("/{WAC}/Point/9021?From=2026-01-01T00:00:00Z");
-    let before = rows(&bench.get(&path).await);
-    let ltus = rows(&bench.get(&format!("/{WAC}/LTU")).await);
-    let events = rows(&bench.get(&format!("/{WAC}/WEvent")).await);
-    bench.sandbox.advance().unwrap();
-    let after = rows(&bench.get(&path).await);
+    let before = rows(&harness.get(&path).await);
+    let ltus = rows(&harness.get(&format!("/{WAC}/LTU")).await);
+    let events = rows(&harness.get(&format!("/{WAC}/WEvent")).await);
+    harness.sandbox.advance().unwrap();
+    let after = rows(&harness.get(&path).await);
     assert!(before.iter().all(|point| after.contains(point)));
     let newest = before.last().unwrap()["T"].as_str().unwrap();
     let new: Vec<&Value> = after
@@ -71,7 +71,7 @@ async fn a_day_brings_its_points_and_late_ones() {
         .filter(|point| point["T"].as_str().unwrap() < newest)
         .count();
     assert_eq!((new.len(), late), (144, 12));
-    let now = rows(&bench.get(&format!("/{WAC}/LTU")).await);
+    let now = rows(&harness.get(&format!("/{WAC}/LTU")).await);
     let renamed: Vec<&Value> = now
         .iter()
         .zip(&ltus)
@@ -79,7 +79,7 @@ async fn a_day_brings_its_points_and_late_ones() {
         .map(|(new, _)| &new["name"])
         .collect();
     assert_eq!(renamed, ["Ventilation controller (1)"]);
-    let now = rows(&bench.get(&format!("/{WAC}/WEvent?Take=1000")).await);
+    let now = rows(&harness.get(&format!("/{WAC}/WEvent?Take=1000")).await);
     let same = now.iter().filter(|event| events.contains(event)).count();
     assert_eq!(
         (now.len(), same),

@@ -1,22 +1,22 @@
-//! A row for every switch: what changes on the wire when it is set.
+//! One row for every switch: its effect on the wire.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::{CLIENT, PASSWORD, signed_in, text, token, with};
 use crate::switches;
-use crate::testing::{Bench, Reply, assert_effects};
+use crate::testing::{Harness, Reply, assert_effects};
 use crate::wapi::Switches;
 use crate::wapi::WAC;
 
 async fn transcript(wapi: Switches) -> String {
-    let mut bench = Bench::start("wapi", with(wapi)).await;
+    let mut harness = Harness::start("wapi", with(wapi)).await;
     let mut text_of_all = String::new();
     let mut note = |label: &str, reply: &Reply| {
         writeln!(text_of_all, "{label} {} {}", reply.status, reply.body).unwrap()
     };
-    let password = token(&bench, &PASSWORD).await;
-    let client = token(&bench, &[("grant_type", "client_credentials")]).await;
+    let password = token(&harness, &PASSWORD).await;
+    let client = token(&harness, &[("grant_type", "client_credentials")]).await;
     let refresh = if password.status == 200 {
         text(&password, "refresh_token")
     } else {
@@ -36,7 +36,7 @@ async fn transcript(wapi: Switches) -> String {
     };
     note("password", &hide(&password));
     note("client", &hide(&client));
-    bench
+    harness
         .sandbox
         .control("wapi")
         .unwrap()
@@ -48,8 +48,8 @@ async fn transcript(wapi: Switches) -> String {
             &[("grant_type", "refresh_token"), ("refresh_token", &refresh)],
         ]
         .concat();
-        match bench
-            .send(bench.client.post(bench.url("/OAuth/token")).form(&form))
+        match harness
+            .send(harness.client.post(harness.url("/OAuth/token")).form(&form))
             .await
         {
             Ok(reply) => note(label, &hide(&reply)),
@@ -63,18 +63,18 @@ async fn transcript(wapi: Switches) -> String {
             ),
         }
     }
-    bench.token = if client.status == 200 {
+    harness.token = if client.status == 200 {
         text(&client, "access_token")
     } else {
         String::new()
     };
-    note("nobody", &bench.get("/BusinessAccount").await);
-    bench.token = "old".to_owned();
-    note("old", &bench.get("/BusinessAccount").await);
-    bench.token = if password.status == 200 {
+    note("unknown", &harness.get("/BusinessAccount").await);
+    harness.token = "old".to_owned();
+    note("old", &harness.get("/BusinessAccount").await);
+    harness.token = if password.status == 200 {
         text(&password, "access_token")
     } else {
-        bench.token
+        harness.token
     };
     for (label, path) in [
         ("after", "/BusinessAccount".to_owned()),
@@ -115,24 +115,27 @@ async fn transcript(wapi: Switches) -> String {
             format!("/{WAC}/Data/9001/Point?From=2026-03-02T06:00:00Z"),
         ),
     ] {
-        note(label, &bench.get(&path).await);
+        note(label, &harness.get(&path).await);
     }
-    bench.sandbox.advance().unwrap();
-    note("next.first", &bench.get(&format!("/{WAC}/Data/9002")).await);
+    harness.sandbox.advance().unwrap();
+    note(
+        "next.first",
+        &harness.get(&format!("/{WAC}/Data/9002")).await,
+    );
     note(
         "next.points",
-        &bench
+        &harness
             .get(&format!(
                 "/{WAC}/Point/9001?From=2026-01-31T06:00:00Z&To=2026-01-31T06:00:00Z"
             ))
             .await,
     );
-    note("next.ltus", &bench.get(&format!("/{WAC}/LTU")).await);
-    bench.sandbox.stop().await;
+    note("next.ltus", &harness.get(&format!("/{WAC}/LTU")).await);
+    harness.sandbox.stop().await;
     text_of_all
 }
 
-/// As [`assert_effects`] takes them.
+/// Rows for [`assert_effects`].
 const ROWS: &[(&str, &str, &str)] = &[
     ("token_seconds", "60", "\"expires_in\":60"),
     ("token_requests", "1", "fluxs 401"),
@@ -147,7 +150,7 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("auth.refresh_lost", "1", "refresh.1 0 lost"),
     ("password_grant", "unauthorized", "unauthorized_client"),
     ("bad_token", "403", "old 403"),
-    ("no_user", "401", "nobody 401"),
+    ("no_user", "401", "unknown 401"),
     ("container", "array", "ltus 200 [{\"wType\":\"LTU\""),
     ("container", "odd_names", "\"countOfAll\":3"),
     ("default_take", "2", ""),
@@ -202,12 +205,12 @@ const ROWS: &[(&str, &str, &str)] = &[
     ),
     ("substitution", "done", "\"wid\":\"31877-00999\""),
     ("renames", "false", "!Ventilation controller (1)"),
-    ("flux_fate", "obsolete", "Obsolete"),
-    ("flux_fate", "deleted", "flux.2 404"),
+    ("flux_state", "obsolete", "Obsolete"),
+    ("flux_state", "deleted", "flux.2 404"),
 ];
 
 #[tokio::test]
-async fn every_switch_does_something() {
+async fn every_switch_has_an_effect() {
     assert_effects(ROWS, transcript).await;
 }
 
@@ -224,14 +227,14 @@ fn every_switch_has_a_row() {
 
 #[tokio::test]
 async fn the_status_of_too_many_is_a_switch() {
-    let bench = signed_in(with(Switches {
+    let harness = signed_in(with(Switches {
         max_points: 2,
         too_many: 500,
         ..Switches::default()
     }))
     .await;
     assert_eq!(
-        bench
+        harness
             .get(&format!("/{WAC}/Point/9001?From=2026-03-02T00:00:00Z"))
             .await
             .status,

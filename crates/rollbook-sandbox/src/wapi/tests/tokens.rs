@@ -1,17 +1,17 @@
-//! Tokens: who gets one, what it opens, and when it ends. Writes are refused.
+//! Tokens: how one is issued, what it permits, and when it expires. Writes are refused.
 
 use std::time::Duration;
 
 use super::{CLIENT, PASSWORD, signed_in, text, token, with};
 use crate::Options;
-use crate::testing::Bench;
+use crate::testing::Harness;
 use crate::wapi::Switches;
 use crate::wapi::WAC;
 
 #[tokio::test]
-async fn a_refresh_token_rotates_and_refuses_to_be_used_again() {
-    let mut bench = Bench::start("wapi", with(Switches::default())).await;
-    let first = text(&token(&bench, &PASSWORD).await, "refresh_token");
+async fn a_rotated_refresh_token_is_refused() {
+    let mut harness = Harness::start("wapi", with(Switches::default())).await;
+    let first = text(&token(&harness, &PASSWORD).await, "refresh_token");
     let refresh = |text: &str| {
         [
             ("grant_type", "refresh_token".to_owned()),
@@ -23,27 +23,27 @@ async fn a_refresh_token_rotates_and_refuses_to_be_used_again() {
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
-    let second = token(&bench, &form).await;
+    let second = token(&harness, &form).await;
     assert_ne!(text(&second, "refresh_token"), first);
-    let again = token(&bench, &form).await;
+    let again = token(&harness, &form).await;
     assert_eq!(
         (again.status, text(&again, "error").as_str()),
         (400, "invalid_grant")
     );
-    bench.token = text(&second, "access_token");
-    assert_eq!(bench.get("/BusinessAccount").await.status, 200);
-    bench
+    harness.token = text(&second, "access_token");
+    assert_eq!(harness.get("/BusinessAccount").await.status, 200);
+    harness
         .sandbox
         .control("wapi")
         .unwrap()
         .authorization
         .revoke_consent();
-    assert_eq!(bench.get("/BusinessAccount").await.status, 401);
+    assert_eq!(harness.get("/BusinessAccount").await.status, 401);
 }
 
 #[tokio::test]
-async fn tokens_are_given_and_taken_as_the_contract_says() {
-    let mut bench = signed_in(with(Switches::default())).await;
+async fn token_requests_follow_the_contract() {
+    let mut harness = signed_in(with(Switches::default())).await;
     for (form, error) in [
         (
             vec![
@@ -59,47 +59,47 @@ async fn tokens_are_given_and_taken_as_the_contract_says() {
             "invalid_scope",
         ),
     ] {
-        let reply = token(&bench, &form).await;
+        let reply = token(&harness, &form).await;
         assert_eq!((reply.status, text(&reply, "error").as_str()), (400, error));
     }
-    let basic = bench
+    let basic = harness
         .client
-        .post(bench.url("/OAuth/token"))
+        .post(harness.url("/OAuth/token"))
         .basic_auth("rollbook", Some(CLIENT[1].1));
-    let reply = bench
+    let reply = harness
         .send(basic.form(&[("grant_type", "client_credentials")]))
         .await
         .unwrap();
     assert_eq!(text(&reply, "error"), "invalid_client");
 
-    let good = bench.token.clone();
-    bench.token.clear();
+    let good = harness.token.clone();
+    harness.token.clear();
     for name in ["access_token", "oauth_token"] {
         assert_eq!(
-            bench
+            harness
                 .get(&format!("/BusinessAccount?{name}={good}"))
                 .await
                 .status,
             200
         );
     }
-    let client = token(&bench, &[("grant_type", "client_credentials")]).await;
+    let client = token(&harness, &[("grant_type", "client_credentials")]).await;
     assert_eq!(text(&client, "refresh_token"), "");
-    bench.token = text(&client, "access_token");
+    harness.token = text(&client, "access_token");
     for (path, status) in [
         ("/WUM/UnitItem", 200),
         ("/ReflectionState", 200),
         ("/BusinessAccount", 403),
     ] {
-        assert_eq!(bench.get(path).await.status, status, "{path}");
+        assert_eq!(harness.get(path).await.status, status, "{path}");
     }
-    bench
+    harness
         .sandbox
         .control("wapi")
         .unwrap()
         .clock
         .advance(Duration::from_secs(3600));
-    let old = bench.get("/WUM/UnitItem").await;
+    let old = harness.get("/WUM/UnitItem").await;
     assert_eq!(
         (old.status, old.header("www-authenticate")),
         (401, "Bearer error=\"invalid_token\"")
@@ -107,16 +107,16 @@ async fn tokens_are_given_and_taken_as_the_contract_says() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_outlives_the_process() {
+async fn a_refresh_token_survives_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let options = || Options {
         state: Some(folder.path().join("sandbox.json")),
         ..with(Switches::default())
     };
-    let bench = Bench::start("wapi", options()).await;
-    let refresh = text(&token(&bench, &PASSWORD).await, "refresh_token");
-    bench.sandbox.stop().await;
-    let bench = Bench::start(
+    let harness = Harness::start("wapi", options()).await;
+    let refresh = text(&token(&harness, &PASSWORD).await, "refresh_token");
+    harness.sandbox.stop().await;
+    let harness = Harness::start(
         "wapi",
         Options {
             advance: true,
@@ -124,45 +124,48 @@ async fn a_refresh_token_outlives_the_process() {
         },
     )
     .await;
-    assert_eq!(bench.sandbox.describe().day, 1);
+    assert_eq!(harness.sandbox.describe().day, 1);
     let reply = token(
-        &bench,
+        &harness,
         &[("grant_type", "refresh_token"), ("refresh_token", &refresh)],
     )
     .await;
     assert_eq!(reply.status, 200);
-    bench.sandbox.advance().unwrap();
-    bench.sandbox.stop().await;
-    let bench = Bench::start("wapi", options()).await;
-    assert_eq!(bench.sandbox.describe().day, 2);
+    harness.sandbox.advance().unwrap();
+    harness.sandbox.stop().await;
+    let harness = Harness::start("wapi", options()).await;
+    assert_eq!(harness.sandbox.describe().day, 2);
     let reply = token(
-        &bench,
+        &harness,
         &[("grant_type", "refresh_token"), ("refresh_token", &refresh)],
     )
     .await;
-    assert_eq!(reply.status, 400, "spent before the restart");
+    assert_eq!(reply.status, 400, "used before the restart");
 }
 
 #[tokio::test]
-async fn writes_are_refused_and_counted_also_in_disguise() {
-    let bench = signed_in(with(Switches::default())).await;
+async fn writes_are_refused_and_counted_also_by_get() {
+    let harness = signed_in(with(Switches::default())).await;
     assert_eq!(
-        bench
+        harness
             .get("/json/reply/DeleteFlux?WAC=x&FluxID=2107")
             .await
             .status,
         405
     );
-    let request = bench
+    let request = harness
         .client
-        .post(bench.url(&format!("/{WAC}/Reflection/640/CommandText")));
+        .post(harness.url(&format!("/{WAC}/Reflection/640/CommandText")));
     assert_eq!(
-        bench
-            .send(request.bearer_auth(&bench.token))
+        harness
+            .send(request.bearer_auth(&harness.token))
             .await
             .unwrap()
             .status,
         405
     );
-    assert_eq!(bench.sandbox.control("wapi").unwrap().counters.writes(), 2);
+    assert_eq!(
+        harness.sandbox.control("wapi").unwrap().counters.writes(),
+        2
+    );
 }

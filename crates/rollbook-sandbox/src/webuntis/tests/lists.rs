@@ -1,4 +1,4 @@
-//! Lists over real sockets: every row once, the right rows, rows that move.
+//! Lists over real sockets: every row once, the right rows, edits between pages.
 
 use super::{BASE, ids, signed_in, small, standard, walk};
 use crate::Change;
@@ -7,8 +7,8 @@ use crate::webuntis::Switches;
 use serde_json::Value;
 
 #[tokio::test]
-async fn a_walk_gives_every_described_row_once() {
-    for (bench, base) in [
+async fn every_described_row_is_served_once() {
+    for (harness, base) in [
         (
             signed_in(small(90, Switches::default())).await,
             BASE.to_owned(),
@@ -18,14 +18,14 @@ async fn a_walk_gives_every_described_row_once() {
             format!("/standard{BASE}"),
         ),
     ] {
-        let described = bench.sandbox.describe().vendors[&bench.endpoint.vendor].clone();
+        let described = harness.sandbox.describe().vendors[&harness.endpoint.vendor].clone();
         for (stream, rows) in described {
             let list = if stream == "academic_sessions" {
                 "academicSessions"
             } else {
                 &stream
             };
-            let found = walk(&bench, &format!("{base}/{list}"), 37).await;
+            let found = walk(&harness, &format!("{base}/{list}"), 37).await;
             assert_eq!(
                 (found.len(), ids(&found).len()),
                 (rows as usize, rows as usize),
@@ -33,16 +33,16 @@ async fn a_walk_gives_every_described_row_once() {
             );
             assert!(rows > 0, "{stream}");
         }
-        bench.sandbox.stop().await;
+        harness.sandbox.stop().await;
     }
 }
 
 #[tokio::test]
-async fn every_reference_leads_to_a_row() {
-    let bench = signed_in(small(60, Switches::default())).await;
-    let users = ids(&walk(&bench, &format!("{BASE}/users"), 1000).await);
-    let classes = ids(&walk(&bench, &format!("{BASE}/classes"), 1000).await);
-    for row in walk(&bench, &format!("{BASE}/enrollments"), 1000).await {
+async fn every_reference_has_a_row() {
+    let harness = signed_in(small(60, Switches::default())).await;
+    let users = ids(&walk(&harness, &format!("{BASE}/users"), 1000).await);
+    let classes = ids(&walk(&harness, &format!("{BASE}/classes"), 1000).await);
+    for row in walk(&harness, &format!("{BASE}/enrollments"), 1000).await {
         assert!(
             users.contains(row["user"]["sourcedId"].as_str().unwrap()),
             "{row}"
@@ -54,17 +54,17 @@ async fn every_reference_leads_to_a_row() {
         let href = row["class"]["href"]
             .as_str()
             .unwrap()
-            .replace(&bench.endpoint.origin, "");
+            .replace(&harness.endpoint.origin, "");
         assert_eq!(
-            bench.get(&href).await.json()["class"]["sourcedId"],
+            harness.get(&href).await.json()["class"]["sourcedId"],
             row["class"]["sourcedId"]
         );
     }
-    bench.sandbox.stop().await;
+    harness.sandbox.stop().await;
 }
 
 #[tokio::test]
-async fn paths_below_others_choose_their_rows() {
+async fn nested_paths_select_their_rows() {
     let untis = signed_in(small(60, Switches::default())).await;
     let plain = standard(small(60, Switches::default())).await;
     let org = walk(&untis, &format!("{BASE}/orgs"), 10).await[0]["sourcedId"]
@@ -86,16 +86,16 @@ async fn paths_below_others_choose_their_rows() {
         ("/terms/18-1/classes".to_owned(), None, Some(24)),
         ("/courses/c-de-5/classes".to_owned(), None, Some(1)),
         ("/gradingPeriods".to_owned(), None, Some(0)),
-        ("/schools/nobody/students".to_owned(), None, None),
+        ("/schools/unknown/students".to_owned(), None, None),
         ("/lineItems".to_owned(), None, None),
     ] {
-        for (bench, path, rows) in [
+        for (harness, path, rows) in [
             (&untis, format!("{BASE}{path}"), untis_rows),
             (&plain, format!("/standard{BASE}{path}"), plain_rows),
         ] {
             match rows {
-                Some(rows) => assert_eq!(walk(bench, &path, 50).await.len(), rows, "{path}"),
-                None => assert_eq!(bench.get(&path).await.status, 404, "{path}"),
+                Some(rows) => assert_eq!(walk(harness, &path, 50).await.len(), rows, "{path}"),
+                None => assert_eq!(harness.get(&path).await.status, 404, "{path}"),
             }
         }
     }
@@ -105,34 +105,34 @@ async fn paths_below_others_choose_their_rows() {
 async fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
     let mut bodies = Vec::new();
     for seed in [5, 5, 6] {
-        let bench = signed_in(Options {
+        let harness = signed_in(Options {
             seed,
             ..small(40, Switches::default())
         })
         .await;
-        let body = bench.get(&format!("{BASE}/users?limit=1000")).await.body;
-        bodies.push(body.replace(&bench.endpoint.origin, ""));
-        bench.sandbox.stop().await;
+        let body = harness.get(&format!("{BASE}/users?limit=1000")).await.body;
+        bodies.push(body.replace(&harness.endpoint.origin, ""));
+        harness.sandbox.stop().await;
     }
     assert_eq!(bodies[0], bodies[1]);
     assert_ne!(bodies[0], bodies[2]);
 }
 
 #[tokio::test]
-async fn a_day_changes_only_what_it_says_it_changed() {
-    let bench = signed_in(small(300, Switches::default())).await;
+async fn a_day_changes_only_rows_with_a_new_change_time() {
+    let harness = signed_in(small(300, Switches::default())).await;
     for list in ["users", "classes", "enrollments"] {
         let path = format!("{BASE}/{list}");
-        let day = bench.sandbox.describe().day;
-        let before = walk(&bench, &path, 1000).await;
+        let day = harness.sandbox.describe().day;
+        let before = walk(&harness, &path, 1000).await;
         let latest = before
             .iter()
             .map(|row| row["dateLastModified"].as_str().unwrap())
             .max()
             .unwrap()
             .to_owned();
-        bench.sandbox.advance().unwrap();
-        let after = walk(&bench, &path, 1000).await;
+        harness.sandbox.advance().unwrap();
+        let after = walk(&harness, &path, 1000).await;
         let changed: Vec<&Value> = after.iter().filter(|row| !before.contains(row)).collect();
         assert!(
             !changed.is_empty() && changed.len() * 25 < after.len(),
@@ -146,29 +146,29 @@ async fn a_day_changes_only_what_it_says_it_changed() {
             );
         }
         assert_eq!(
-            bench.sandbox.describe().vendors["webuntis"][list],
+            harness.sandbox.describe().vendors["webuntis"][list],
             after.len() as u64
         );
     }
 }
 
 #[tokio::test]
-async fn rows_move_after_the_page_that_was_named() {
-    let bench = signed_in(small(40, Switches::default())).await;
-    let edits = &bench.sandbox.control("webuntis").unwrap().edits;
+async fn edits_apply_after_the_scheduled_page() {
+    let harness = signed_in(small(40, Switches::default())).await;
+    let edits = &harness.sandbox.control("webuntis").unwrap().edits;
     edits.after_page("users", 2, Change::Delete(0));
     let path = format!("{BASE}/users");
-    let before = bench.sandbox.describe().vendors["webuntis"]["users"] as usize;
+    let before = harness.sandbox.describe().vendors["webuntis"]["users"] as usize;
     assert_eq!(
-        walk(&bench, &path, 10).await.len(),
+        walk(&harness, &path, 10).await.len(),
         before - 1,
-        "a row moved over the reader's head"
+        "an edit moved a row past the reader"
     );
     edits.after_page("users", 0, Change::Insert(3));
     edits.after_page("users", 0, Change::Touch(5));
-    let after = walk(&bench, &path, 10).await;
+    let after = walk(&harness, &path, 10).await;
     assert_eq!(
-        bench.sandbox.describe().vendors["webuntis"]["users"] as usize,
+        harness.sandbox.describe().vendors["webuntis"]["users"] as usize,
         after.len()
     );
     assert_eq!(after[3]["sourcedId"], "inserted-1");

@@ -1,4 +1,4 @@
-//! WebUntis over real sockets: what all its tests lean on.
+//! WebUntis over real sockets: helpers of its tests.
 
 mod lists;
 mod quirks;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::Switches;
 use crate::Options;
-use crate::testing::{Bench, Reply};
+use crate::testing::{Harness, Reply};
 
 const TOKEN: &str = "/WebUntis/api/sso/v3/4711/token";
 
@@ -24,44 +24,49 @@ fn small(students: u64, webuntis: Switches) -> Options {
     }
 }
 
-async fn ask_token(bench: &Bench, path: &str, password: &str) -> Reply {
-    let request = bench
+async fn request_token(harness: &Harness, path: &str, password: &str) -> Reply {
+    let request = harness
         .client
-        .post(bench.url(path))
+        .post(harness.url(path))
         .basic_auth("rollbook", Some(password));
-    bench
+    harness
         .send(request.form(&[("grant_type", "client_credentials")]))
         .await
         .unwrap()
 }
 
-async fn signed_in(options: Options) -> Bench {
-    let mut bench = Bench::start("webuntis", options).await;
-    let reply = ask_token(&bench, TOKEN, &bench.endpoint.secrets["webuntis_password"]).await;
-    bench.token = reply.json()["access_token"].as_str().unwrap().to_owned();
-    bench
+async fn signed_in(options: Options) -> Harness {
+    let mut harness = Harness::start("webuntis", options).await;
+    let reply = request_token(
+        &harness,
+        TOKEN,
+        &harness.endpoint.secrets["webuntis_password"],
+    )
+    .await;
+    harness.token = reply.json()["access_token"].as_str().unwrap().to_owned();
+    harness
 }
 
-async fn standard(options: Options) -> Bench {
-    let mut bench = Bench::start("oneroster", options).await;
-    let secret = bench.endpoint.secrets["oneroster_client_secret"].clone();
+async fn standard(options: Options) -> Harness {
+    let mut harness = Harness::start("oneroster", options).await;
+    let secret = harness.endpoint.secrets["oneroster_client_secret"].clone();
     let form = [
         ("grant_type", "client_credentials"),
         ("client_id", "rollbook"),
         ("client_secret", &secret),
     ];
-    bench.token = bench.post("/standard/token", &form).await.json()["access_token"]
+    harness.token = harness.post("/standard/token", &form).await.json()["access_token"]
         .as_str()
         .unwrap()
         .to_owned();
-    bench
+    harness
 }
 
 /// Every row of a list, page by page until an empty one.
-async fn walk(bench: &Bench, list: &str, limit: usize) -> Vec<Value> {
+async fn walk(harness: &Harness, list: &str, limit: usize) -> Vec<Value> {
     let mut rows: Vec<Value> = Vec::new();
     loop {
-        let reply = bench
+        let reply = harness
             .get(&format!(
                 "{list}?limit={limit}&offset={}&sort=sourcedId",
                 rows.len()

@@ -1,17 +1,17 @@
-//! A row for every switch: what changes on the wire when it is set.
+//! One row for every switch: its effect on the wire.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::{BASE, TOKEN, ask_token, signed_in, small, standard};
+use super::{BASE, TOKEN, request_token, signed_in, small, standard};
 use crate::switches;
-use crate::testing::{Bench, Reply, assert_effects};
+use crate::testing::{Harness, Reply, assert_effects};
 use crate::webuntis::Switches;
 use crate::webuntis::people;
 
-/// Asks a fixed series of questions and writes down all answers, one a line.
+/// Sends a fixed series of requests and records all responses, one per line.
 async fn transcript(webuntis: Switches) -> String {
-    let mut bench = Bench::start("webuntis", small(30, webuntis)).await;
+    let mut harness = Harness::start("webuntis", small(30, webuntis)).await;
     let mut text = String::new();
     let mut note = |label: &str, reply: &Reply| {
         let headers: Vec<String> = ["location", "link", "x-total-count", "retry-after"]
@@ -27,25 +27,28 @@ async fn transcript(webuntis: Switches) -> String {
         )
         .unwrap();
     };
-    let good = bench.endpoint.secrets["webuntis_password"].clone();
-    let token = ask_token(&bench, TOKEN, &good).await;
-    bench.token = token.json()["access_token"].as_str().unwrap().to_owned();
+    let good = harness.endpoint.secrets["webuntis_password"].clone();
+    let token = request_token(&harness, TOKEN, &good).await;
+    harness.token = token.json()["access_token"].as_str().unwrap().to_owned();
     note(
         "token",
         &Reply {
-            body: token.body.replace(&bench.token, "TOKEN"),
+            body: token.body.replace(&harness.token, "TOKEN"),
             ..token
         },
     );
-    note("wrong", &ask_token(&bench, TOKEN, "oidc-secret").await);
     note(
-        "nobody",
-        &ask_token(&bench, &TOKEN.replace("4711", "1"), &good).await,
+        "wrong",
+        &request_token(&harness, TOKEN, "oidc-secret").await,
     );
-    let request = bench
+    note(
+        "unknown",
+        &request_token(&harness, &TOKEN.replace("4711", "1"), &good).await,
+    );
+    let request = harness
         .client
-        .post(bench.url(&format!("{TOKEN}?grant_type=client_credentials")));
-    let reply = bench
+        .post(harness.url(&format!("{TOKEN}?grant_type=client_credentials")));
+    let reply = harness
         .send(request.basic_auth("rollbook", Some(&good)))
         .await
         .unwrap();
@@ -56,11 +59,11 @@ async fn transcript(webuntis: Switches) -> String {
             ..reply
         },
     );
-    let request = bench
+    let request = harness
         .client
-        .get(bench.url(&format!("{BASE}/orgs")))
+        .get(harness.url(&format!("{BASE}/orgs")))
         .bearer_auth("old");
-    note("expired", &bench.send(request).await.unwrap());
+    note("expired", &harness.send(request).await.unwrap());
     let org = people::uuid(1, "org", 0);
     let teacher = people::user_id(1, crate::school::Role::Teacher, 0);
     for (label, path) in [
@@ -87,29 +90,29 @@ async fn transcript(webuntis: Switches) -> String {
         ("enrollments", "/enrollments?limit=2".to_owned()),
         ("enrollments.all", "/enrollments?limit=100000".to_owned()),
     ] {
-        note(label, &bench.get(&format!("{BASE}{path}")).await);
+        note(label, &harness.get(&format!("{BASE}{path}")).await);
     }
-    bench.sandbox.advance().unwrap();
+    harness.sandbox.advance().unwrap();
     note(
         "next.users",
-        &bench.get(&format!("{BASE}/users?limit=1000")).await,
+        &harness.get(&format!("{BASE}/users?limit=1000")).await,
     );
     note(
         "next.sessions",
-        &bench.get(&format!("{BASE}/academicSessions")).await,
+        &harness.get(&format!("{BASE}/academicSessions")).await,
     );
-    let text = text.replace(&bench.endpoint.origin, "http://127.0.0.1:ORIGIN");
-    bench.sandbox.stop().await;
+    let text = text.replace(&harness.endpoint.origin, "http://127.0.0.1:ORIGIN");
+    harness.sandbox.stop().await;
     text
 }
 
-/// As [`assert_effects`] takes them.
+/// Rows for [`assert_effects`].
 const ROWS: &[(&str, &str, &str)] = &[
     ("token_seconds", "60", "\"expires_in\":60"),
     ("token_requests", "1", "users.2 401"),
     ("token_refusal", "invalid_grant", "wrong 400"),
     ("token_needs_body", "true", "bodiless 400"),
-    ("unknown_tenant", "401", "nobody 401"),
+    ("unknown_tenant", "401", "unknown 401"),
     ("auth.expires_in", "text", "\"expires_in\":\"180\""),
     ("auth.expires_in", "missing", "!expires_in"),
     ("bad_token", "403", "expired 403"),
@@ -147,26 +150,26 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("offset", "pages", ""),
     ("offset", "ignored", ""),
     (
-        "trouble",
+        "page_fault",
         "empty_page",
         "users.2 200 location= link= x-total-count= retry-after= {\"users\":[]}",
     ),
-    ("trouble", "partial_page", ""),
-    ("trouble", "no_key", "{\"unavailable\":"),
+    ("page_fault", "partial_page", ""),
+    ("page_fault", "no_key", "{\"unavailable\":"),
     (
-        "trouble",
+        "page_fault",
         "html",
         "users.2 200 location= link= x-total-count= retry-after= <!DOCTYPE",
     ),
     (
-        "trouble",
-        "busy",
+        "page_fault",
+        "too_many",
         "users.2 429 location= link= x-total-count= retry-after= ",
     ),
-    ("trouble", "busy_seconds", "retry-after=1 "),
-    ("trouble", "busy_date", " GMT "),
-    ("trouble", "bad_gateway", "users.2 502"),
-    ("trouble", "unavailable", "users.2 503"),
+    ("page_fault", "too_many_seconds", "retry-after=1 "),
+    ("page_fault", "too_many_date", " GMT "),
+    ("page_fault", "bad_gateway", "users.2 502"),
+    ("page_fault", "unavailable", "users.2 503"),
     ("wrapper", "bare", "retry-after= [{"),
     ("wrapper", "wrong_single", "{\"school\":{"),
     ("absent_text", "empty", "\"middleName\":\"\""),
@@ -207,14 +210,14 @@ const ROWS: &[(&str, &str, &str)] = &[
 ];
 
 #[tokio::test]
-async fn every_switch_does_something() {
+async fn every_switch_has_an_effect() {
     assert_effects(ROWS, transcript).await;
 }
 
 #[test]
 fn every_switch_has_a_row() {
     let rows: BTreeSet<&str> = ROWS.iter().map(|(name, _, _)| *name).collect();
-    let other = ["above_cap", "trouble_page", "forbidden_status"];
+    let other = ["above_cap", "fault_page", "forbidden_status"];
     let all = switches::names(&Switches::default());
     for name in all.iter().filter(|name| !name.starts_with("auth.")) {
         assert!(
@@ -225,7 +228,7 @@ fn every_switch_has_a_row() {
 }
 
 #[tokio::test]
-async fn switches_that_go_with_others_do_something() {
+async fn dependent_switches_have_an_effect() {
     for (settings, path, status) in [
         (
             [("limit_cap", "5"), ("above_cap", "reject")],
@@ -238,7 +241,7 @@ async fn switches_that_go_with_others_do_something() {
             401,
         ),
         (
-            [("trouble", "unavailable"), ("trouble_page", "1")],
+            [("page_fault", "unavailable"), ("fault_page", "1")],
             "/users",
             503,
         ),
@@ -247,9 +250,9 @@ async fn switches_that_go_with_others_do_something() {
         for (name, value) in settings {
             switches.set(name, value).unwrap();
         }
-        let bench = signed_in(small(20, switches)).await;
+        let harness = signed_in(small(20, switches)).await;
         assert_eq!(
-            bench.get(&format!("{BASE}{path}")).await.status,
+            harness.get(&format!("{BASE}{path}")).await.status,
             status,
             "{settings:?}"
         );
@@ -277,16 +280,16 @@ async fn switches_that_go_with_others_do_something() {
 }
 
 #[test]
-fn a_wrong_switch_is_refused_with_the_known_ones() {
+fn an_unknown_switch_is_refused_with_the_known_ones() {
     let mut switches = Switches::default();
     let unknown = switches.set("colour", "red").unwrap_err();
     assert!(
-        unknown.starts_with("no switch is called `colour`; known are above_cap, absent_text,"),
+        unknown.starts_with("unknown switch `colour`; known are above_cap, absent_text,"),
         "{unknown}"
     );
     let wrong = switches.set("offset", "rows").unwrap_err();
     assert!(
-        wrong.contains("`offset` cannot be `rows`") && wrong.contains("`pages`"),
+        wrong.contains("invalid value `rows` for switch `offset`") && wrong.contains("`pages`"),
         "{wrong}"
     );
     assert_eq!(switches, Switches::default());

@@ -1,15 +1,15 @@
-//! Days pass: what changes, what does not, and that the log knows everything.
+//! Simulated days: what changes, what does not, and the log of it.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Bench, id};
+use super::{Harness, id};
 
 type Rows = BTreeMap<u64, Value>;
 
-async fn rows(bench: &Bench, path: &str, key: &str) -> Rows {
-    bench
+async fn rows(harness: &Harness, path: &str, key: &str) -> Rows {
+    harness
         .walk(path, 1000)
         .await
         .into_iter()
@@ -19,7 +19,10 @@ async fn rows(bench: &Bench, path: &str, key: &str) -> Rows {
 
 #[tokio::test]
 async fn the_same_seed_gives_the_same_bytes() {
-    let (one, other) = (Bench::new(40, 3, &[]).await, Bench::new(40, 0, &[]).await);
+    let (one, other) = (
+        Harness::new(40, 3, &[]).await,
+        Harness::new(40, 0, &[]).await,
+    );
     for _ in 0..3 {
         other.get("course-enrolments?take=1").await;
         other.shared.advance();
@@ -41,15 +44,15 @@ async fn the_same_seed_gives_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn a_day_brings_its_churn_and_nothing_else() {
-    let bench = Bench::new(70, 0, &[]).await;
-    let before = rows(&bench, "course-enrolments", "CourseEnrolmentId").await;
-    let units_before = rows(&bench, "unit-enrolments", "UnitEnrolmentId").await;
-    bench.shared.advance();
-    let after = rows(&bench, "course-enrolments", "CourseEnrolmentId").await;
-    let units_after = rows(&bench, "unit-enrolments", "UnitEnrolmentId").await;
+async fn a_day_changes_only_its_churn() {
+    let harness = Harness::new(70, 0, &[]).await;
+    let before = rows(&harness, "course-enrolments", "CourseEnrolmentId").await;
+    let units_before = rows(&harness, "unit-enrolments", "UnitEnrolmentId").await;
+    harness.shared.advance();
+    let after = rows(&harness, "course-enrolments", "CourseEnrolmentId").await;
+    let units_after = rows(&harness, "unit-enrolments", "UnitEnrolmentId").await;
     let since = "lastModifiedTimeStampFilter=gt:2026-03-02T06:00:00.000";
-    let log = rows(&bench, &format!("audit-logs?{since}"), "AuditLogId").await;
+    let log = rows(&harness, &format!("audit-logs?{since}"), "AuditLogId").await;
     let logged = |of: &str, action: &str, id: u64| {
         log.values().map(|row| &row["Data"]).any(|row| {
             row["RecordId"] == id && row["EntityName"] == of && row["AuditAction"] == action
@@ -60,10 +63,10 @@ async fn a_day_brings_its_churn_and_nothing_else() {
         ("UnitEnrolment", &units_before, &units_after),
     ];
     for (of, before, after) in tables {
-        let (mut changed, mut gone, mut new) = (0, 0, 0);
+        let (mut changed, mut removed, mut new) = (0, 0, 0);
         for (id, row) in before {
             match after.get(id) {
-                // Without its own change time, a row may only differ in what it points at.
+                // Without a new change time, a row may only differ in the rows it references.
                 Some(now) if now["Data"] == row["Data"] => {}
                 Some(now) => {
                     changed += 1;
@@ -77,7 +80,7 @@ async fn a_day_brings_its_churn_and_nothing_else() {
                     );
                 }
                 None => {
-                    gone += 1;
+                    removed += 1;
                     assert!(logged(of, "D", *id), "{of} {id}");
                 }
             }
@@ -92,15 +95,15 @@ async fn a_day_brings_its_churn_and_nothing_else() {
             "{of}: {changed} of {}",
             before.len()
         );
-        assert!((1..=7).contains(&gone), "{of}: {gone} gone");
+        assert!((1..=7).contains(&removed), "{of}: {removed} removed");
         assert!(new >= 1, "{of}");
-        assert!(of == "UnitEnrolment" || gone == 1, "{gone}");
+        assert!(of == "UnitEnrolment" || removed == 1, "{removed}");
     }
 }
 
 #[tokio::test]
 async fn one_description_changes_every_third_day() {
-    let bench = Bench::new(3, 0, &[]).await;
+    let harness = Harness::new(3, 0, &[]).await;
     let lists = [
         "combos/enrolment-status-reasons",
         "combos/results",
@@ -111,7 +114,7 @@ async fn one_description_changes_every_third_day() {
     for day in 0..=6 {
         let mut all = Vec::new();
         for list in lists {
-            all.extend(bench.get(list).await.rows());
+            all.extend(harness.get(list).await.rows());
         }
         if day > 0 {
             changes.push(
@@ -122,7 +125,7 @@ async fn one_description_changes_every_third_day() {
             );
         }
         earlier = all;
-        bench.shared.advance();
+        harness.shared.advance();
     }
     assert_eq!(changes, [0, 0, 1, 0, 0, 1]);
 }

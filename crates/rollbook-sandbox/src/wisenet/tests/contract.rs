@@ -1,12 +1,12 @@
 //! The shapes of wisenet.md 5 and wisenet.md 6: every field in every row, every relationship in some row, every list.
 //!
-//! The names below are copied from the contract, not read from the tables the simulator uses.
+//! The names below are copied from the contract, not read from the simulator's tables.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::Bench;
+use super::Harness;
 
 const COURSE_ENROLMENT: &str = "Opportunity EnrolmentStatus EnrolmentStatusReason StudyMode TargetGroup StudylinkStatus \
     StudylinkStatusReason DurationType ProgramStatus ContractType AvStudyReason CommencingCourse \
@@ -49,15 +49,15 @@ const UNIT_OFFER: &str = "CourseOffer Assessor Unit Location Contract Trainer Ve
 async fn every_row_has_every_field() {
     let contract = include_str!("fields.txt");
     let (au, nz) = (
-        Bench::new(10, 1, &[]).await,
-        Bench::new(10, 1, &[("region", "NZ")]).await,
+        Harness::new(10, 1, &[]).await,
+        Harness::new(10, 1, &[("region", "NZ")]).await,
     );
     for line in contract.lines() {
-        let (place, names) = line.split_once(' ').expect("a place and names");
-        let (path, below) = place.split_once('/').unwrap_or((place, ""));
-        let bench = if path.ends_with("NZ") { &nz } else { &au };
+        let (location, names) = line.split_once(' ').expect("a location and names");
+        let (path, below) = location.split_once('/').unwrap_or((location, ""));
+        let harness = if path.ends_with("NZ") { &nz } else { &au };
         let expected: BTreeSet<&str> = names.split_whitespace().collect();
-        let rows = bench.get(path).await.rows();
+        let rows = harness.get(path).await.rows();
         let objects = rows.iter().map(|row| match below {
             "" => &row["Data"],
             below => row["Data"]
@@ -67,10 +67,10 @@ async fn every_row_has_every_field() {
         let mut met = 0;
         for object in objects.filter_map(Value::as_object) {
             let names: BTreeSet<&str> = object.keys().map(String::as_str).collect();
-            assert_eq!(names, expected, "{place}");
+            assert_eq!(names, expected, "{location}");
             met += 1;
         }
-        assert!(met > 0, "{place} is null everywhere");
+        assert!(met > 0, "{location} is null everywhere");
     }
 }
 
@@ -82,7 +82,7 @@ async fn every_field_is_filled_in_some_row() {
         ("SG", "learnersSG"),
         ("SA", "learnersSA"),
     ] {
-        let bench = Bench::new(25, 0, &[("region", region)]).await;
+        let harness = Harness::new(25, 0, &[("region", region)]).await;
         let others = [
             "course-enrolments",
             "unit-enrolments",
@@ -100,10 +100,12 @@ async fn every_field_is_filled_in_some_row() {
             "entities",
         ];
         for path in others.iter().filter(|_| region == "AU").chain(&more) {
-            let rows = bench.walk(path, 1000).await;
-            let empty = rows
-                .iter()
-                .map(|row| voids("", &row["Data"]).into_iter().collect::<BTreeSet<_>>());
+            let rows = harness.walk(path, 1000).await;
+            let empty = rows.iter().map(|row| {
+                empty_paths("", &row["Data"])
+                    .into_iter()
+                    .collect::<BTreeSet<_>>()
+            });
             let empty = empty
                 .reduce(|one, other| one.intersection(&other).cloned().collect())
                 .expect("rows");
@@ -116,20 +118,20 @@ async fn every_field_is_filled_in_some_row() {
 }
 
 /// Paths of members that are null or an empty array.
-fn voids(path: &str, value: &Value) -> Vec<String> {
+fn empty_paths(path: &str, value: &Value) -> Vec<String> {
     match value {
         Value::Null => vec![path.to_owned()],
         Value::Array(all) if all.is_empty() => vec![path.to_owned()],
         Value::Object(all) => all
             .iter()
-            .flat_map(|(name, value)| voids(&format!("{path}/{name}"), value))
+            .flat_map(|(name, value)| empty_paths(&format!("{path}/{name}"), value))
             .collect(),
         _ => Vec::new(),
     }
 }
 
 #[tokio::test]
-async fn every_relationship_is_met() {
+async fn every_relationship_occurs() {
     let rows = [
         ("AU", "course-enrolments", COURSE_ENROLMENT),
         ("AU", "unit-enrolments", UNIT_ENROLMENT),
@@ -141,9 +143,9 @@ async fn every_relationship_is_met() {
         ("NZ", "unit-offers", UNIT_OFFER),
     ];
     for (region, path, names) in rows {
-        let bench = Bench::new(25, 0, &[("region", region)]).await;
+        let harness = Harness::new(25, 0, &[("region", region)]).await;
         let expected: BTreeSet<String> = names.split_whitespace().map(str::to_owned).collect();
-        let rows = bench.walk(path, 1000).await;
+        let rows = harness.walk(path, 1000).await;
         let met: BTreeSet<String> = rows
             .iter()
             .filter_map(|row| row["Relationships"].as_object())
@@ -159,9 +161,9 @@ async fn every_relationship_is_met() {
 
 #[tokio::test]
 async fn lookups_agree_with_their_lists() {
-    let bench = Bench::new(30, 1, &[]).await;
-    let statuses = bench.get("combos/enrolment-statuses").await.rows();
-    let enrolments = bench.walk("course-enrolments", 1000).await;
+    let harness = Harness::new(30, 1, &[]).await;
+    let statuses = harness.get("combos/enrolment-statuses").await.rows();
+    let enrolments = harness.walk("course-enrolments", 1000).await;
     for row in &enrolments {
         let id = &row["Data"]["EnrolmentStatusId"];
         let list = statuses
@@ -172,7 +174,7 @@ async fn lookups_agree_with_their_lists() {
         let learner = &row["Relationships"]["Learner"];
         assert_eq!(learner["LearnerId"], row["Data"]["LearnerId"]);
     }
-    for row in bench.walk("unit-enrolments", 1000).await {
+    for row in harness.walk("unit-enrolments", 1000).await {
         let relations = &row["Relationships"];
         assert_eq!(
             relations["CourseEnrolment"]["CourseEnrolmentId"],
@@ -202,76 +204,79 @@ async fn lookups_agree_with_their_lists() {
         }
         assert!(
             row["Data"].get("LearnerId").is_none(),
-            "stands in relationships only"
+            "only in Relationships"
         );
     }
 }
 
 #[tokio::test]
-async fn the_unpleasant_rows_are_there() {
-    let bench = Bench::new(60, 0, &[]).await;
-    let enrolments = bench.walk("course-enrolments", 1000).await;
+async fn the_difficult_rows_exist() {
+    let harness = Harness::new(60, 0, &[]).await;
+    let enrolments = harness.walk("course-enrolments", 1000).await;
     let pairs: Vec<_> = enrolments
         .iter()
         .map(|row| (&row["Data"]["LearnerId"], &row["Data"]["CourseOfferId"]))
         .collect();
-    let twice = pairs
+    let repeated = pairs
         .iter()
         .enumerate()
-        .filter(|(place, pair)| pairs[..*place].contains(pair))
+        .filter(|(index, pair)| pairs[..*index].contains(pair))
         .count();
-    assert_eq!(twice, 1, "one learner stands twice in one offer");
-    let stamps: Vec<&Value> = enrolments
+    assert_eq!(repeated, 1, "one learner has a duplicate enrolment");
+    let times: Vec<&Value> = enrolments
         .iter()
         .map(|row| &row["Data"]["LastModifiedTimeStamp"])
         .collect();
-    let most = stamps
+    let most = times
         .iter()
-        .map(|one| stamps.iter().filter(|other| *other == one).count())
+        .map(|one| times.iter().filter(|other| *other == one).count())
         .max();
-    assert_eq!(most, Some(40), "changed in bulk");
+    assert_eq!(most, Some(40), "changed by one bulk update");
     let inactive = enrolments
         .iter()
         .any(|row| row["Relationships"]["Trainer"]["IsActive"] == false);
-    assert!(inactive, "points at staff who have left");
-    let learners = bench.get("learnersAU/list").await.rows();
+    assert!(inactive, "references staff who have left");
+    let learners = harness.get("learnersAU/list").await.rows();
     let addresses: BTreeSet<&str> = learners
         .iter()
         .filter_map(|row| row["Email"].as_str())
         .collect();
-    assert!(addresses.len() < learners.len(), "some share an address");
+    assert!(
+        addresses.len() < learners.len(),
+        "some share an e-mail address"
+    );
     assert!(
         learners.iter().any(|row| row["Username"].is_null()),
-        "and have no username then"
+        "and they have no username"
     );
-    let gone = bench
+    let removed = harness
         .get("audit-logs?auditActionFilter=D&entityNameFilter=CourseEnrolment")
         .await
         .rows();
-    for row in &gone {
-        let status = bench
+    for row in &removed {
+        let status = harness
             .get(&format!("course-enrolments/{}", row["Data"]["RecordId"]))
             .await
             .status;
         assert_eq!(status, 404, "{row}");
     }
     assert!(
-        !gone.is_empty(),
-        "something was deleted before anybody looked"
+        !removed.is_empty(),
+        "some rows were deleted before the first reading"
     );
 }
 
 #[tokio::test]
 async fn every_combo_list_has_its_id_property_and_shape() {
     let contract = include_str!("combos.txt");
-    let bench = Bench::new(3, 0, &[]).await;
+    let harness = Harness::new(3, 0, &[]).await;
     let mut lists = 0;
     for line in contract.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         let [name, shape @ ..] = words.as_slice() else {
             continue;
         };
-        let rows = bench.get(&format!("combos/{name}")).await.rows();
+        let rows = harness.get(&format!("combos/{name}")).await.rows();
         assert!(rows.len() >= 2, "{name}");
         let expected: BTreeSet<&str> = shape.iter().copied().collect();
         for row in &rows {
@@ -287,11 +292,11 @@ async fn every_combo_list_has_its_id_property_and_shape() {
         lists += 1;
     }
     assert_eq!(lists, 168);
-    let outcomes = bench.get("combos/outcomes").await.text;
+    let outcomes = harness.get("combos/outcomes").await.text;
     for code in ["\"00\"", "\"@@\"", "\"NS\"", "\"100\""] {
         assert!(outcomes.contains(code), "{code}");
     }
-    let related = bench.get("combos/alert-types").await.rows();
+    let related = harness.get("combos/alert-types").await.rows();
     assert!(
         related
             .iter()

@@ -1,13 +1,13 @@
-//! Walking lists: every row once, by skip and by watermark; filters and orders.
+//! Reading lists: every row once, by skip and by watermark; filters and orders.
 
 use std::collections::BTreeSet;
 
-use super::{Bench, id};
+use super::{Harness, id};
 
 #[tokio::test]
-async fn walking_each_list_gives_every_row_once() {
-    let bench = Bench::new(60, 2, &[]).await;
-    let described = bench.wisenet.describe();
+async fn every_list_serves_every_row_once() {
+    let harness = Harness::new(60, 2, &[]).await;
+    let described = harness.wisenet.describe();
     let rows = [
         ("learners", "learnersAU", "LearnerId"),
         ("courses", "courses", "CourseId"),
@@ -26,15 +26,15 @@ async fn walking_each_list_gives_every_row_once() {
         ("audit_logs", "audit-logs?auditActionFilter=D", "AuditLogId"),
     ];
     for (stream, path, key) in rows {
-        let rows = bench.walk(path, 97).await;
+        let rows = harness.walk(path, 97).await;
         let ids: BTreeSet<u64> = rows.iter().map(|row| id(row, key)).collect();
-        assert_eq!(rows.len(), ids.len(), "{stream}: an id came twice");
+        assert_eq!(rows.len(), ids.len(), "{stream}: a duplicate id");
         assert_eq!(rows.len() as u64, described[stream], "{stream}");
         let (last, path) = (
             ids.last().expect("rows"),
             path.split('?').next().unwrap_or_default(),
         );
-        let one = bench.get(&format!("{path}/{last}")).await;
+        let one = harness.get(&format!("{path}/{last}")).await;
         assert_eq!(
             one.status,
             if stream == "audit_logs" { 403 } else { 200 },
@@ -45,17 +45,21 @@ async fn walking_each_list_gives_every_row_once() {
 
 #[tokio::test]
 async fn the_default_school_fills_three_pages() {
-    let bench = Bench::new(600, 0, &[]).await;
-    let described = bench.wisenet.describe();
+    let harness = Harness::new(600, 0, &[]).await;
+    let described = harness.wisenet.describe();
     assert!(described["course_enrolments"] >= 2_500, "{described:?}");
     assert!(
         (7_500..15_000).contains(&described["unit_enrolments"]),
         "{described:?}"
     );
-    // No `take` at all, and one that is too large, both stop at the ceiling.
-    assert_eq!(bench.get("course-enrolments").await.rows().len(), 1000);
+    // Without `take`, and with one that is too large, the page has the maximum size.
+    assert_eq!(harness.get("course-enrolments").await.rows().len(), 1000);
     assert_eq!(
-        bench.get("course-enrolments?take=5000").await.rows().len(),
+        harness
+            .get("course-enrolments?take=5000")
+            .await
+            .rows()
+            .len(),
         1000
     );
     for path in [
@@ -63,18 +67,18 @@ async fn the_default_school_fills_three_pages() {
         "course-enrolments?take=-1",
         "course-enrolments?skip=x",
     ] {
-        assert_eq!(bench.get(path).await.status, 400, "{path}");
+        assert_eq!(harness.get(path).await.status, 400, "{path}");
     }
 }
 
 #[tokio::test]
-async fn a_watermark_walk_meets_every_enrolment() {
-    let bench = Bench::new(60, 1, &[]).await;
+async fn reading_by_watermark_receives_every_enrolment() {
+    let harness = Harness::new(60, 1, &[]).await;
     let mut seen = BTreeSet::new();
     let mut watermark = "2000-01-01T00:00:00.000".to_owned();
     loop {
         let path = format!("course-enrolments?lastModifiedTimeStampFilter=ge:{watermark}&take=50");
-        let rows = bench.get(&path).await.rows();
+        let rows = harness.get(&path).await.rows();
         let fresh = rows
             .iter()
             .filter(|row| seen.insert(id(row, "CourseEnrolmentId")))
@@ -90,14 +94,14 @@ async fn a_watermark_walk_meets_every_enrolment() {
     }
     assert_eq!(
         seen.len() as u64,
-        bench.wisenet.describe()["course_enrolments"]
+        harness.wisenet.describe()["course_enrolments"]
     );
 }
 
 #[tokio::test]
-async fn filters_keep_what_they_say() {
-    let bench = Bench::new(40, 1, &[]).await;
-    let all = bench.walk("course-enrolments", 1000).await;
+async fn filters_select_matching_rows() {
+    let harness = Harness::new(40, 1, &[]).await;
+    let all = harness.walk("course-enrolments", 1000).await;
     let (learner, offer) = (id(&all[3], "LearnerId"), id(&all[3], "CourseOfferId"));
     let stamp = all[60]["Data"]["LastModifiedTimeStamp"]
         .as_str()
@@ -118,7 +122,7 @@ async fn filters_keep_what_they_say() {
     let before = all
         .iter()
         .position(|row| spelt(row) == stamp)
-        .expect("its own place");
+        .expect("its own id");
     let current = with(&|row| id(row, "EnrolmentStatusId") == 4);
     let rows = [
         (format!("learnerIdFilter={learner}"), mine),
@@ -159,7 +163,7 @@ async fn filters_keep_what_they_say() {
     ];
     for (query, expected) in rows {
         assert_eq!(
-            bench
+            harness
                 .walk(&format!("course-enrolments?{query}"), 1000)
                 .await
                 .len(),
@@ -168,7 +172,7 @@ async fn filters_keep_what_they_say() {
         );
     }
     assert_eq!(
-        bench
+        harness
             .get("course-enrolments?lastModifiedTimeStampFilter=ge:yesterday")
             .await
             .status,
@@ -177,8 +181,8 @@ async fn filters_keep_what_they_say() {
 }
 
 #[tokio::test]
-async fn lists_come_in_the_documented_order() {
-    let bench = Bench::new(20, 0, &[]).await;
+async fn lists_have_the_documented_order() {
+    let harness = Harness::new(20, 0, &[]).await;
     let rows = [
         ("course-enrolments", "LastModifiedTimeStamp", false),
         (
@@ -194,7 +198,7 @@ async fn lists_come_in_the_documented_order() {
         ("combos/outcomes?order=desc", "Code", true),
     ];
     for (path, field, descending) in rows {
-        let mut texts: Vec<String> = bench
+        let mut texts: Vec<String> = harness
             .get(path)
             .await
             .rows()
@@ -210,23 +214,23 @@ async fn lists_come_in_the_documented_order() {
 }
 
 #[tokio::test]
-async fn short_lists_are_bare_but_for_those_that_are_not() {
-    let bench = Bench::new(20, 0, &[]).await;
-    let learner = bench.get("learnersAU/list?take=1").await.rows().remove(0);
+async fn short_lists_have_their_documented_shape() {
+    let harness = Harness::new(20, 0, &[]).await;
+    let learner = harness.get("learnersAU/list?take=1").await.rows().remove(0);
     assert_eq!(learner["LearnerId"], 9_000, "{learner}");
     assert!(learner.get("Data").is_none(), "{learner}");
     assert_eq!(
-        bench.get("course-offers/list/600").await.json()["Data"]["CourseOfferId"],
+        harness.get("course-offers/list/600").await.json()["Data"]["CourseOfferId"],
         600
     );
-    assert_eq!(bench.get("locations/list").await.rows().len(), 6);
-    let personal = bench.get("learnersAU/9000/personal").await.json();
+    assert_eq!(harness.get("locations/list").await.rows().len(), 6);
+    let personal = harness.get("learnersAU/9000/personal").await.json();
     assert_eq!(personal["Data"]["FirstName"], learner["FirstName"]);
 }
 
 #[tokio::test]
 async fn other_countries_and_other_routes_are_refused() {
-    let bench = Bench::new(5, 0, &[]).await;
+    let harness = Harness::new(5, 0, &[]).await;
     let rows = [
         ("learnersNZ", 403),
         ("learnersXX", 403),
@@ -237,6 +241,6 @@ async fn other_countries_and_other_routes_are_refused() {
         ("course-enrolments/48000/units", 403),
     ];
     for (path, status) in rows {
-        assert_eq!(bench.get(path).await.status, status, "{path}");
+        assert_eq!(harness.get(path).await.status, status, "{path}");
     }
 }

@@ -1,4 +1,4 @@
-//! Tests of the simulated Wisenet: a bench that calls it without sockets, and one row of data a rule.
+//! Tests of the simulated Wisenet: a harness that calls it without sockets, and one row of data per rule.
 
 mod churn;
 mod contract;
@@ -19,22 +19,21 @@ use crate::faults::Faults;
 use crate::school::School;
 use crate::shared::Shared;
 
-/// A small Wisenet with a token in hand.
-struct Bench {
+/// A small Wisenet and an access token for it.
+struct Harness {
     wisenet: Arc<Wisenet>,
     shared: Arc<Shared>,
     bearer: String,
     key: String,
 }
 
-/// What came back.
-struct Got {
+struct Reply {
     status: u16,
     headers: axum::http::HeaderMap,
     text: String,
 }
 
-impl Got {
+impl Reply {
     fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {}", self.text))
     }
@@ -45,25 +44,25 @@ impl Got {
     }
 }
 
-impl Bench {
-    /// A school of so many students on a day, with switches.
+impl Harness {
+    /// A school of this size on a day, with switches.
     async fn new(students: u64, day: u64, switches: &[(&str, &str)]) -> Self {
         let shared = Arc::new(Shared::new(
             School { seed: 11, students },
             day,
             BTreeMap::new(),
         ));
-        let mut bench = Self::unsigned(shared, switches);
-        let secret = bench.wisenet.secrets()["wisenet_refresh_token"].clone();
-        let answer = bench.refresh(&secret).await.json();
-        bench.bearer = answer["access_token"]
+        let mut harness = Self::unsigned(shared, switches);
+        let secret = harness.wisenet.secrets()["wisenet_refresh_token"].clone();
+        let response = harness.refresh(&secret).await.json();
+        harness.bearer = response["access_token"]
             .as_str()
             .unwrap_or_default()
             .to_owned();
-        bench
+        harness
     }
 
-    /// The same without asking for a token.
+    /// The same without a token.
     fn unsigned(shared: Arc<Shared>, switches: &[(&str, &str)]) -> Self {
         let mut set = Switches::default();
         for (name, value) in switches {
@@ -80,7 +79,7 @@ impl Bench {
         }
     }
 
-    async fn get(&self, path: &str) -> Got {
+    async fn get(&self, path: &str) -> Reply {
         let request = Request::get(format!("/v1/{path}"))
             .header("Authorization", format!("Bearer {}", self.bearer))
             .header("X-Api-Key", &self.key);
@@ -88,13 +87,13 @@ impl Bench {
             .await
     }
 
-    /// The refresh token that is good now.
+    /// The current refresh token.
     fn current(&self) -> String {
         let tokens = self.wisenet.control().authorization.refresh_tokens();
-        tokens.first().cloned().expect("a live consent")
+        tokens.first().cloned().expect("a current grant")
     }
 
-    async fn refresh(&self, token: &str) -> Got {
+    async fn refresh(&self, token: &str) -> Reply {
         let secret = &self.wisenet.secrets()["wisenet_client_secret"];
         let token = token.replace('!', "%21");
         self.form(&format!(
@@ -103,27 +102,27 @@ impl Bench {
         .await
     }
 
-    async fn form(&self, body: &str) -> Got {
+    async fn form(&self, body: &str) -> Reply {
         let request = Request::post("/api/oauth/token")
             .header("Content-Type", "application/x-www-form-urlencoded")
             .body(Body::from(body.to_owned()));
         self.send(request.expect("a request")).await
     }
 
-    async fn send(&self, request: Request<Body>) -> Got {
-        let (parts, body) = self.wisenet.answer(request).await.into_parts();
+    async fn send(&self, request: Request<Body>) -> Reply {
+        let (parts, body) = self.wisenet.handle(request).await.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX)
             .await
             .expect("a body");
         let text = String::from_utf8(bytes.to_vec()).expect("UTF-8");
-        Got {
+        Reply {
             status: parts.status.as_u16(),
             headers: parts.headers,
             text,
         }
     }
 
-    /// A whole list, walked by skip and take.
+    /// A whole list, read by skip and take.
     async fn walk(&self, path: &str, take: usize) -> Vec<Value> {
         let mut rows = Vec::new();
         loop {

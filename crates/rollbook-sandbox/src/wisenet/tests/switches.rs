@@ -1,29 +1,29 @@
-//! Every switch does what it says, and only then.
+//! Every switch has its documented effect, and the default does not have it.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Bench, Switches, id};
+use super::{Harness, Switches, id};
 use crate::switches;
 
-/// One way of looking at the service: what it gives by default and with the switch.
+/// One observation of the service: by default and with the switch.
 struct Row {
     set: &'static [(&'static str, &'static str)],
-    look: &'static str,
+    observation: &'static str,
     default: &'static str,
     switched: &'static str,
 }
 
 const fn row(
     set: &'static [(&'static str, &'static str)],
-    look: &'static str,
+    observation: &'static str,
     default: &'static str,
     switched: &'static str,
 ) -> Row {
     Row {
         set,
-        look,
+        observation,
         default,
         switched,
     }
@@ -183,48 +183,48 @@ const ROWS: &[Row] = &[
 ];
 
 #[tokio::test]
-async fn each_switch_changes_what_it_names() {
+async fn each_switch_has_its_effect_only() {
     for row in ROWS {
-        let plain = Bench::new(60, 0, &[]).await;
-        let switched = Bench::new(60, 0, row.set).await;
-        let seen = look(&switched, row.look).await;
-        assert_eq!(seen, row.switched, "{:?}: {}", row.set, row.look);
+        let plain = Harness::new(60, 0, &[]).await;
+        let switched = Harness::new(60, 0, row.set).await;
+        let seen = observe(&switched, row.observation).await;
+        assert_eq!(seen, row.switched, "{:?}: {}", row.set, row.observation);
         if !row.default.is_empty() {
             assert_eq!(
-                look(&plain, row.look).await,
+                observe(&plain, row.observation).await,
                 row.default,
                 "without {:?}: {}",
                 row.set,
-                row.look
+                row.observation
             );
         }
     }
 }
 
-async fn look(bench: &Bench, what: &str) -> String {
+async fn observe(harness: &Harness, what: &str) -> String {
     let (verb, rest) = what.split_once(' ').unwrap_or((what, ""));
     match verb {
         "GET" => {
-            let got = bench.get(rest).await;
+            let got = harness.get(rest).await;
             format!("{} {}", got.status, got.text)
         }
-        "STATUS" => bench.get(rest).await.status.to_string(),
+        "STATUS" => harness.get(rest).await.status.to_string(),
         "KEY" => {
-            let bench = Bench {
+            let harness = Harness {
                 bearer: "none".to_owned(),
-                key: bench.key.clone(),
-                wisenet: bench.wisenet.clone(),
-                shared: bench.shared.clone(),
+                key: harness.key.clone(),
+                wisenet: harness.wisenet.clone(),
+                shared: harness.shared.clone(),
             };
-            bench.get(rest).await.status.to_string()
+            harness.get(rest).await.status.to_string()
         }
-        "COUNT" => bench.get(rest).await.rows().len().to_string(),
+        "COUNT" => harness.get(rest).await.rows().len().to_string(),
         "HAS" => {
             let (path, words) = rest.split_once(' ').expect("path and words");
-            bench.get(path).await.text.contains(words).to_string()
+            harness.get(path).await.text.contains(words).to_string()
         }
         "NULLS" => {
-            let rows = bench.get(rest).await.rows();
+            let rows = harness.get(rest).await.rows();
             rows.iter()
                 .any(|row| {
                     row["Relationships"]
@@ -233,13 +233,13 @@ async fn look(bench: &Bench, what: &str) -> String {
                 })
                 .to_string()
         }
-        "DIGITS" => digits(bench).await,
-        "STABLE" => (bench.get(rest).await.text == bench.get(rest).await.text).to_string(),
+        "DIGITS" => digits(harness).await,
+        "STABLE" => (harness.get(rest).await.text == harness.get(rest).await.text).to_string(),
         "SLIDE" => {
-            // The row moves to the end, those behind it slide forward, and one slips through.
-            let all = bench.wisenet.describe()["course_enrolments"];
-            let first = bench.get("course-enrolments?take=100").await.rows();
-            let rest = bench.get("course-enrolments?skip=100").await.rows();
+            // The row moves to the end, later rows move forward, and the reader misses one.
+            let all = harness.wisenet.describe()["course_enrolments"];
+            let first = harness.get("course-enrolments?take=100").await.rows();
+            let rest = harness.get("course-enrolments?skip=100").await.rows();
             let seen: BTreeSet<u64> = first
                 .iter()
                 .chain(&rest)
@@ -248,29 +248,29 @@ async fn look(bench: &Bench, what: &str) -> String {
             (seen.len() as u64 + 1 == all).to_string()
         }
         "SAME" => {
-            let rows = bench.get("course-enrolments").await.rows();
-            let stamps: Vec<_> = rows
+            let rows = harness.get("course-enrolments").await.rows();
+            let times: Vec<_> = rows
                 .iter()
                 .map(|row| row["Data"]["LastModifiedTimeStamp"].clone())
                 .collect();
-            let most = stamps
+            let most = times
                 .iter()
-                .map(|one| stamps.iter().filter(|other| *other == one).count())
+                .map(|one| times.iter().filter(|other| *other == one).count())
                 .max();
             most.unwrap_or_default().to_string()
         }
         "MANY" => {
             let mut met = false;
             for _ in 0..5 {
-                let got = bench.get("combos/genders").await;
+                let got = harness.get("combos/genders").await;
                 met |= got.status == 429 && got.text == rest;
             }
-            assert_eq!(met, bench.wisenet.counters().too_many > 0);
+            assert_eq!(met, harness.wisenet.counters().too_many > 0);
             met.to_string()
         }
         "RETRY" => {
-            bench.get("courses/70").await;
-            let got = bench.get("courses/70").await;
+            harness.get("courses/70").await;
+            let got = harness.get("courses/70").await;
             got.headers
                 .get("retry-after")
                 .and_then(|value| value.to_str().ok())
@@ -280,32 +280,32 @@ async fn look(bench: &Bench, what: &str) -> String {
         "CALLS" => {
             let mut statuses = Vec::new();
             for _ in 0..3 {
-                statuses.push(bench.get("courses/70").await.status.to_string());
+                statuses.push(harness.get("courses/70").await.status.to_string());
             }
             statuses.join(" ")
         }
-        "BROKEN" => serde_json::from_str::<Value>(&bench.get("courses").await.text)
+        "BROKEN" => serde_json::from_str::<Value>(&harness.get("courses").await.text)
             .is_err()
             .to_string(),
-        "TOKEN" => token(bench).await[rest].to_string(),
-        "TOKENKIND" => match &token(bench).await[rest] {
+        "TOKEN" => token(harness).await[rest].to_string(),
+        "TOKENKIND" => match &token(harness).await[rest] {
             Value::String(text) if text.ends_with("+13:00") => "text with an offset".to_owned(),
             Value::String(text) if text.parse::<u64>().is_ok() => "text of digits".to_owned(),
             Value::String(_) => "text".to_owned(),
             Value::Number(number) => format!("{} digits", number.to_string().len()),
             _ => "absent".to_owned(),
         },
-        other => panic!("unknown look {other}"),
+        other => panic!("unknown observation {other}"),
     }
 }
 
-async fn token(bench: &Bench) -> Value {
-    bench.refresh(&bench.current()).await.json()
+async fn token(harness: &Harness) -> Value {
+    harness.refresh(&harness.current()).await.json()
 }
 
-/// Which numbers of fraction digits occur.
-async fn digits(bench: &Bench) -> String {
-    let rows = bench.get("course-enrolments").await.rows();
+/// The numbers of fraction digits that occur.
+async fn digits(harness: &Harness) -> String {
+    let rows = harness.get("course-enrolments").await.rows();
     let lengths = rows
         .iter()
         .filter_map(|row| row["Data"]["LastModifiedTimeStamp"].as_str())
@@ -334,7 +334,7 @@ fn wrong_names_and_values_are_refused() {
     let mut switches = Switches::default();
     let unknown = switches.set("pastend", "null").expect_err("unknown");
     assert!(
-        unknown.starts_with("no switch is called `pastend`; known are "),
+        unknown.starts_with("unknown switch `pastend`; known are "),
         "{unknown}"
     );
     assert!(unknown.contains("past_end"), "{unknown}");
@@ -349,9 +349,9 @@ fn wrong_names_and_values_are_refused() {
 }
 
 #[tokio::test]
-async fn a_running_service_takes_a_switch() {
-    let bench = Bench::new(3, 0, &[]).await;
-    bench.wisenet.set("forbid", "courses").expect("known");
-    assert_eq!(bench.get("courses").await.status, 403);
-    assert!(bench.wisenet.set("colour", "blue").is_err());
+async fn a_switch_can_be_set_at_run_time() {
+    let harness = Harness::new(3, 0, &[]).await;
+    harness.wisenet.set("forbid", "courses").expect("known");
+    assert_eq!(harness.get("courses").await.status, 403);
+    assert!(harness.wisenet.set("colour", "blue").is_err());
 }

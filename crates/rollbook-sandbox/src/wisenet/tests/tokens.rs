@@ -1,11 +1,11 @@
-//! Authorisation: what a call needs, and what becomes of refresh tokens.
+//! Authorization: the credentials of a call, and refresh tokens.
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::Request;
 
-use super::Bench;
+use super::Harness;
 use crate::school::School;
 use crate::shared::Shared;
 
@@ -21,7 +21,7 @@ fn shared() -> Arc<Shared> {
 }
 
 #[tokio::test]
-async fn a_call_needs_what_the_mode_asks_for() {
+async fn a_call_needs_the_credentials_of_the_mode() {
     // mode, with bearer, with key, status
     let rows = [
         ("bearer_and_key", true, true, 200),
@@ -33,14 +33,14 @@ async fn a_call_needs_what_the_mode_asks_for() {
         ("key", true, false, 403),
     ];
     for (mode, bearer, key, expected) in rows {
-        let mut bench = Bench::new(3, 0, &[("required", mode)]).await;
+        let mut harness = Harness::new(3, 0, &[("required", mode)]).await;
         if !bearer {
-            bench.bearer = "wn_at_made_up".to_owned();
+            harness.bearer = "wn_at_made_up".to_owned();
         }
         if !key {
-            bench.key = "0".repeat(40);
+            harness.key = "0".repeat(40);
         }
-        let got = bench.get("courses").await;
+        let got = harness.get("courses").await;
         assert_eq!(
             got.status, expected,
             "{mode} bearer {bearer} key {key}: {}",
@@ -58,21 +58,21 @@ async fn a_used_refresh_token_is_refused() {
         ("detect_reuse", 400, 400),
     ];
     for (mode, again, afterwards) in rows {
-        let bench = Bench::unsigned(shared(), &[("auth.rotation", mode)]);
-        let first = bench.wisenet.secrets()["wisenet_refresh_token"].clone();
-        let answer = bench.refresh(&first).await.json();
-        let second = answer["refresh_token"]
+        let harness = Harness::unsigned(shared(), &[("auth.rotation", mode)]);
+        let first = harness.wisenet.secrets()["wisenet_refresh_token"].clone();
+        let response = harness.refresh(&first).await.json();
+        let second = response["refresh_token"]
             .as_str()
             .unwrap_or(&first)
             .to_owned();
         assert_eq!(second == first, mode == "none", "{mode}");
         assert_eq!(
-            bench.refresh(&first).await.status,
+            harness.refresh(&first).await.status,
             again,
             "{mode}: first token again"
         );
         assert_eq!(
-            bench.refresh(&second).await.status,
+            harness.refresh(&second).await.status,
             afterwards,
             "{mode}: second token"
         );
@@ -80,33 +80,33 @@ async fn a_used_refresh_token_is_refused() {
 }
 
 #[tokio::test]
-async fn the_current_token_outlives_the_process_and_a_restart_knows_the_old_one() {
+async fn current_and_used_tokens_survive_a_restart() {
     let shared = shared();
-    let bench = Bench::unsigned(Arc::clone(&shared), &[("auth.rotation", "detect_reuse")]);
-    let first = bench.wisenet.secrets()["wisenet_refresh_token"].clone();
-    let second = bench.refresh(&first).await.json()["refresh_token"]
+    let harness = Harness::unsigned(Arc::clone(&shared), &[("auth.rotation", "detect_reuse")]);
+    let first = harness.wisenet.secrets()["wisenet_refresh_token"].clone();
+    let second = harness.refresh(&first).await.json()["refresh_token"]
         .as_str()
         .map(str::to_owned);
     let second = second.expect("a rotated token");
     let school = shared.school.clone();
-    let restarted = Arc::new(Shared::new(school, 0, shared.notes()));
-    let bench = Bench::unsigned(restarted, &[("auth.rotation", "detect_reuse")]);
-    let third = bench.refresh(&second).await.json()["refresh_token"]
+    let restarted = Arc::new(Shared::new(school, 0, shared.values()));
+    let harness = Harness::unsigned(restarted, &[("auth.rotation", "detect_reuse")]);
+    let third = harness.refresh(&second).await.json()["refresh_token"]
         .as_str()
         .map(str::to_owned);
     let third = third.expect("accepted after a restart");
-    assert_eq!(bench.refresh(&first).await.status, 400, "the oldest");
+    assert_eq!(harness.refresh(&first).await.status, 400, "the oldest");
     assert_eq!(
-        bench.refresh(&third).await.status,
+        harness.refresh(&third).await.status,
         400,
-        "the family has ended"
+        "the grant has ended"
     );
 }
 
 #[tokio::test]
 async fn token_requests_are_refused_with_their_reason() {
-    let bench = Bench::unsigned(shared(), &[]);
-    let secret = bench.wisenet.secrets()["wisenet_client_secret"].clone();
+    let harness = Harness::unsigned(shared(), &[]);
+    let secret = harness.wisenet.secrets()["wisenet_client_secret"].clone();
     let rows = [
         (
             format!("grant_type=refresh_token&client_id=rollbook&client_secret={secret}"),
@@ -145,53 +145,55 @@ async fn token_requests_are_refused_with_their_reason() {
         ),
     ];
     for (body, status, error) in &rows {
-        let got = bench.form(body).await;
+        let got = harness.form(body).await;
         assert_eq!(
             (got.status, got.json()["error"].as_str()),
             (*status, Some(*error)),
             "{body}"
         );
     }
-    let tallies = bench.wisenet.control().authorization.tallies();
-    let asked = tallies.values().map(|tally| (tally.asked, tally.refused));
-    assert_eq!(asked.collect::<Vec<_>>(), [(1, 1), (1, 1), (4, 4)]);
+    let all_token_counts = harness.wisenet.control().authorization.all_token_counts();
+    let counted = all_token_counts
+        .values()
+        .map(|counts| (counts.requests, counts.refused));
+    assert_eq!(counted.collect::<Vec<_>>(), [(1, 1), (1, 1), (4, 4)]);
 }
 
 #[tokio::test]
-async fn expiry_and_revocation_can_be_brought_about() {
-    let bench = Bench::new(3, 0, &[]).await;
-    assert_eq!(bench.get("courses").await.status, 200);
-    bench.wisenet.control().tokens.revoke_all();
-    assert_eq!(bench.get("courses").await.status, 401);
-    let current = bench.current();
+async fn expiry_and_revocation_can_be_simulated() {
+    let harness = Harness::new(3, 0, &[]).await;
+    assert_eq!(harness.get("courses").await.status, 200);
+    harness.wisenet.control().tokens.revoke_all();
+    assert_eq!(harness.get("courses").await.status, 401);
+    let current = harness.current();
     assert_eq!(
-        bench.refresh(&current).await.status,
+        harness.refresh(&current).await.status,
         200,
-        "the family lives"
+        "the grant is still valid"
     );
-    let current = bench.current();
-    bench.wisenet.control().authorization.revoke_consent();
+    let current = harness.current();
+    harness.wisenet.control().authorization.revoke_consent();
     assert_eq!(
-        bench.refresh(&current).await.json()["error"],
+        harness.refresh(&current).await.json()["error"],
         "invalid_grant"
     );
 }
 
 #[tokio::test]
-async fn nothing_but_get_is_understood_and_it_is_counted() {
-    let bench = Bench::new(3, 0, &[]).await;
+async fn methods_other_than_get_are_refused_and_counted() {
+    let harness = Harness::new(3, 0, &[]).await;
     for method in ["POST", "PUT", "PATCH", "DELETE"] {
         let request = Request::builder()
             .method(method)
             .uri("/v1/course-enrolments")
             .body(Body::from("[]"));
         assert_eq!(
-            bench.send(request.expect("a request")).await.status,
+            harness.send(request.expect("a request")).await.status,
             405,
             "{method}"
         );
     }
-    let counters = bench.wisenet.counters();
+    let counters = harness.wisenet.counters();
     assert_eq!(
         (
             counters.refused_writes,
@@ -203,22 +205,22 @@ async fn nothing_but_get_is_understood_and_it_is_counted() {
 
 #[tokio::test]
 async fn it_speaks_http() {
-    let bench = Bench::new(3, 0, &[]).await;
+    let harness = Harness::new(3, 0, &[]).await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .expect("loopback");
     let origin = format!("http://{}", listener.local_addr().expect("an address"));
-    let router = Arc::clone(&bench.wisenet).router();
+    let router = Arc::clone(&harness.wisenet).router();
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
-    let settings = bench.wisenet.settings(&origin);
-    let answer = reqwest::Client::new()
+    let settings = harness.wisenet.settings(&origin);
+    let response = reqwest::Client::new()
         .get(format!("{}/courses?take=2", settings["base_url"]))
-        .header("x-api-key", &bench.key)
-        .bearer_auth(&bench.bearer)
+        .header("x-api-key", &harness.key)
+        .bearer_auth(&harness.bearer)
         .send()
         .await
         .expect("an answer");
-    let text = answer.text().await.expect("a body");
+    let text = response.text().await.expect("a body");
     let rows: Vec<serde_json::Value> = serde_json::from_str(&text).expect("an array");
     assert_eq!(rows.len(), 2);
     server.abort();

@@ -1,30 +1,29 @@
-//! A request to the token endpoint, taken apart: where what was said, and whether it was said once.
+//! A parsed token request: the body's parameters, each at most once, and HTTP Basic credentials.
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, header};
 use serde_json::Value;
 
-use super::answers::Refusal;
 use super::switches::TokenBody;
+use super::token_response::TokenError;
 use crate::query::{basic, pairs, value};
 
 /// Largest body of a token request, in bytes.
 const LARGEST_BODY: usize = 64 * 1024;
 
-/// What a token request says.
 #[derive(Clone, Debug)]
-pub(crate) struct Ask {
+pub(crate) struct TokenRequest {
     fields: Vec<(String, String)>,
     pub(super) basic: Option<(String, String)>,
 }
 
-/// The body of a token request, as far as anybody reads it.
+/// The body of a token request; empty when it exceeds the limit.
 pub(crate) async fn form_body(body: Body) -> String {
     let bytes = to_bytes(body, LARGEST_BODY).await.unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// `http://` and the host that was asked for.
+/// `http://` and the requested host.
 pub(crate) fn origin(headers: &HeaderMap) -> String {
     let host = headers
         .get(header::HOST)
@@ -33,13 +32,13 @@ pub(crate) fn origin(headers: &HeaderMap) -> String {
     format!("http://{host}")
 }
 
-impl Ask {
-    /// Reads header and body; the body must be what its media type says and the server expects.
+impl TokenRequest {
+    /// Parses headers and body; the body must have the media type the server expects.
     pub(super) fn read(
         expected: TokenBody,
         headers: &HeaderMap,
         body: &str,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, TokenError> {
         let media = headers
             .get(header::CONTENT_TYPE)
             .and_then(|media| media.to_str().ok())
@@ -52,10 +51,13 @@ impl Ask {
             (TokenBody::Json, "application/json") => members(body),
             _ => None,
         };
-        let fields = fields.ok_or(Refusal::request("the body is not what is expected here"))?;
-        let twice = |name: &String| fields.iter().filter(|(other, _)| other == name).count() > 1;
-        if fields.iter().any(|(name, _)| twice(name)) {
-            return Err(Refusal::request("a parameter came twice"));
+        let fields = fields.ok_or(TokenError::request(
+            "unexpected media type or malformed body",
+        ))?;
+        let duplicated =
+            |name: &String| fields.iter().filter(|(other, _)| other == name).count() > 1;
+        if fields.iter().any(|(name, _)| duplicated(name)) {
+            return Err(TokenError::request("a parameter is duplicated"));
         }
         Ok(Self {
             fields,
@@ -63,26 +65,25 @@ impl Ask {
         })
     }
 
-    /// Takes what stands in the query for what the body does not say.
-    pub(crate) fn or_in_query(mut self, query: &[(String, String)]) -> Self {
-        // Looked for from the front, so the body wins.
+    /// Uses the query's parameters where the body has none.
+    pub(crate) fn or_from_query(mut self, query: &[(String, String)]) -> Self {
+        // The first match wins, so the body takes precedence.
         self.fields.extend_from_slice(query);
         self
     }
 
-    /// A parameter; one without a value was not sent (RFC 6749 3.2).
+    /// A parameter; one without a value counts as not sent (RFC 6749 3.2).
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         value(&self.fields, name).filter(|value| !value.is_empty())
     }
 
-    /// A parameter that has to be there.
-    pub(crate) fn needed(&self, name: &'static str) -> Result<&str, Refusal> {
+    pub(crate) fn required(&self, name: &'static str) -> Result<&str, TokenError> {
         self.field(name)
-            .ok_or_else(|| Refusal::request(&format!("{name} is missing")))
+            .ok_or_else(|| TokenError::request(&format!("{name} is missing")))
     }
 }
 
-/// The texts of a JSON object.
+/// The string members of a JSON object; none when a member is not a string.
 fn members(body: &str) -> Option<Vec<(String, String)>> {
     let Ok(Value::Object(members)) = serde_json::from_str(body) else {
         return None;

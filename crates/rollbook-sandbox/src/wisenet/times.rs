@@ -1,6 +1,6 @@
-//! The simulated clock and the spellings of its times (wisenet.md 7).
+//! The simulated clock and its time formats (wisenet.md 7).
 //!
-//! Not the real time: day zero is 2026-03-02T06:00Z for ever, so the same day has the same bytes.
+//! Not the real time: day zero is always 2026-03-02T06:00Z, so a day always has the same bytes.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -11,15 +11,15 @@ use super::switches::FractionDigits;
 /// Milliseconds of one day.
 pub const DAY: i64 = 86_400_000;
 
-/// Milliseconds since 1970 of the simulated now on day zero.
+/// The simulated time on day zero, in milliseconds since 1970.
 const ANCHOR: i64 = 1_772_431_200_000;
 
-/// The simulated now of a day, in milliseconds since 1970.
+/// The simulated time on a day, in milliseconds since 1970.
 pub fn now_of(day: u64) -> i64 {
     ANCHOR + i64::try_from(day).unwrap_or(i64::MAX / DAY / 2) * DAY
 }
 
-/// Rounds down to what SQL Server's `datetime` can hold: last digit 0, 3 or 7.
+/// Rounds down to the precision of SQL Server's `datetime`: last digit 0, 3 or 7.
 pub fn tick(millis: i64) -> i64 {
     let digit = millis.rem_euclid(10);
     let kept = match digit {
@@ -31,7 +31,7 @@ pub fn tick(millis: i64) -> i64 {
 }
 
 /// A change time as served: ISO 8601 without a zone.
-pub fn spell(millis: i64, digits: FractionDigits) -> String {
+pub fn format_time(millis: i64, digits: FractionDigits) -> String {
     let seconds = seconds(millis);
     let fraction = format!("{:03}", millis.rem_euclid(1000));
     match digits {
@@ -47,11 +47,11 @@ pub fn spell(millis: i64, digits: FractionDigits) -> String {
 }
 
 /// A date as served: a datetime at midnight.
-pub fn spell_date(millis: i64) -> String {
+pub fn format_date(millis: i64) -> String {
     seconds(millis - millis.rem_euclid(DAY))
 }
 
-/// Reads a filter's value: with or without fraction, with or without `Z`.
+/// Parses a filter value: with or without fraction, with or without `Z`.
 pub fn read(text: &str) -> Option<i64> {
     let plain = text.trim().trim_end_matches(['Z', 'z']);
     let civil: DateTime = plain.parse().ok()?;
@@ -64,7 +64,7 @@ pub fn read(text: &str) -> Option<i64> {
     )
 }
 
-/// By hand, as a page holds tens of thousands of times and a format string costs more than the rest.
+/// By hand, because a page has tens of thousands of times and a format string costs more than the rest.
 fn seconds(millis: i64) -> String {
     let Ok(time) = Timestamp::from_millisecond(millis.div_euclid(1000) * 1000) else {
         return String::new();
@@ -92,12 +92,12 @@ mod tests {
             (0, FractionDigits::Three, "2026-03-02T06:00:00.000"),
         ];
         for (millis, digits, expected) in rows {
-            assert_eq!(spell(now_of(0) + millis, digits), expected);
+            assert_eq!(format_time(now_of(0) + millis, digits), expected);
             let read_back = read(expected).expect("own spelling");
             assert!(read_back <= now_of(0) + millis, "{expected}");
         }
         assert_eq!(read("2026-03-02T06:00:00.000Z"), Some(now_of(0)));
         assert_eq!(read("2026-03-03T06:00:00"), Some(now_of(1)));
-        assert_eq!(spell_date(now_of(0)), "2026-03-02T00:00:00");
+        assert_eq!(format_date(now_of(0)), "2026-03-02T00:00:00");
     }
 }

@@ -1,17 +1,17 @@
-# Proofs: a bad file, a missing secret, a stuck, killed or stopped daemon.
+# Checks: an invalid file, a missing secret, a stuck, killed or stopped daemon.
 
-TROUBLE=(
-    a_reload_takes_what_is_right
-    a_reload_of_a_broken_file_keeps_the_old_configuration_and_shows_it
-    a_missing_credential_is_said_in_plain_words
+FAILURES=(
+    a_reload_applies_a_valid_file
+    a_reload_of_an_invalid_file_keeps_the_old_configuration_and_reports_it
+    a_missing_credential_is_reported
     the_watchdog_replaces_a_stuck_daemon
-    a_daemon_that_is_killed_again_and_again_is_always_started_anew
-    a_journal_that_hangs_stops_nothing
-    a_stop_in_mid_run_takes_five_seconds_at_most
-    a_broken_configuration_is_not_started_again
+    a_daemon_that_is_killed_repeatedly_is_always_restarted
+    a_hung_journal_stops_nothing
+    a_stop_during_a_run_takes_five_seconds_at_most
+    an_invalid_configuration_is_not_restarted
 )
 
-a_reload_takes_what_is_right() {
+a_reload_applies_a_valid_file() {
     local pid
     pid=$(shown MainPID)
     slow_at 0.5
@@ -19,32 +19,32 @@ a_reload_takes_what_is_right() {
     within 10 grep -q '"slow"' /run/rollbook/status.json && is MainPID "$pid" && is ActiveState active
 }
 
-a_reload_of_a_broken_file_keeps_the_old_configuration_and_shows_it() {
+a_reload_of_an_invalid_file_keeps_the_old_configuration_and_reports_it() {
     local pid runs
     pid=$(shown MainPID)
     cp /etc/rollbook/jobs/quick.toml good
     sed -i 's/^schedule/schedul/' /etc/rollbook/jobs/quick.toml
     systemctl reload rollbook.service
-    within 10 status_says "the configuration on disk was refused" || return 1
-    status_says "quick.toml:3:1: " && is MainPID "$pid" && is ActiveState active || return 1
+    within 10 status_contains "the configuration on disk was refused" || return 1
+    status_contains "quick.toml:3:1: " && is MainPID "$pid" && is ActiveState active || return 1
     rollbook --state /var/lib/rollbook status 2>&1 | grep -qF "quick.toml:3:1: " || return 1
     journalctl --unit=rollbook --priority=err | grep -q 'the old one stays' || return 1
     runs=$(mirror "SELECT count(*) FROM rollbook_runs WHERE job = 'quick'")
-    within 10 mirror_says "SELECT count(*) > $runs FROM rollbook_runs WHERE job = 'quick'" 1 || return 1
+    within 10 query_returns "SELECT count(*) > $runs FROM rollbook_runs WHERE job = 'quick'" 1 || return 1
     cp good /etc/rollbook/jobs/quick.toml
     systemctl reload rollbook.service
-    within 10 status_does_not_say refused
+    within 10 status_lacks refused
 }
 
-a_missing_credential_is_said_in_plain_words() {
+a_missing_credential_is_reported() {
     mv /etc/rollbook/webuntis_password.cred kept
     systemctl restart rollbook.service && is ActiveState active || return 1
-    within 20 mirror_says "SELECT outcome FROM rollbook_runs WHERE job = 'quick' ORDER BY run DESC LIMIT 1" parked
+    within 20 query_returns "SELECT outcome FROM rollbook_runs WHERE job = 'quick' ORDER BY run DESC LIMIT 1" parked
     local found=$?
     mirror "SELECT message FROM rollbook_runs WHERE job = 'quick' ORDER BY run DESC LIMIT 1"
     mv kept /etc/rollbook/webuntis_password.cred
     systemctl restart rollbook.service && rollbook --state /var/lib/rollbook resume quick || return 1
-    within 20 mirror_says "SELECT outcome FROM rollbook_runs WHERE job = 'quick' ORDER BY run DESC LIMIT 1" ok || return 1
+    within 20 query_returns "SELECT outcome FROM rollbook_runs WHERE job = 'quick' ORDER BY run DESC LIMIT 1" ok || return 1
     return $found
 }
 
@@ -60,31 +60,31 @@ the_watchdog_replaces_a_stuck_daemon() {
     is NRestarts 1
 }
 
-a_daemon_that_is_killed_again_and_again_is_always_started_anew() {
+a_daemon_that_is_killed_repeatedly_is_always_restarted() {
     local pid count
     printf '[Service]\nRestartSec=100ms\n' | drop_in watchdog || return 1
     systemctl restart rollbook.service || return 1
-    # More often than systemd bears by default.
+    # More often than systemd permits by default.
     for count in 1 2 3 4 5 6 7; do
         pid=$(shown MainPID)
         kill -KILL "$pid"
         within 10 pid_is_new "$pid" || return 1
     done
-    is NRestarts 7 && mirror_says "PRAGMA integrity_check" ok
+    is NRestarts 7 && query_returns "PRAGMA integrity_check" ok
 }
 
-a_journal_that_hangs_stops_nothing() {
+a_hung_journal_stops_nothing() {
     local journal end=0
     journal=$(systemctl show --property=MainPID --value systemd-journald.service)
     kill -STOP "$journal"
-    # As many lines as its socket takes, and one that waits.
+    # As many lines as its socket accepts, and one that blocks.
     timeout 5 bash -c 'while echo MESSAGE=full | logger --journald; do :; done'
     timeout 15 systemctl restart rollbook.service && is ActiveState active || end=1
     kill -CONT "$journal"
     return $end
 }
 
-a_stop_in_mid_run_takes_five_seconds_at_most() {
+a_stop_during_a_run_takes_five_seconds_at_most() {
     local begun took
     within 30 slow_reads users || return 1
     begun=$(date +%s%N)
@@ -92,14 +92,14 @@ a_stop_in_mid_run_takes_five_seconds_at_most() {
     took=$((($(date +%s%N) - begun) / 1000000))
     echo "it took $took ms"
     [ "$took" -le 5000 ] && is Result success && is ExecMainStatus 0 || return 1
-    [ ! -e /run/rollbook/status.json ] && mirror_says "PRAGMA integrity_check" ok || return 1
-    mirror_says "SELECT outcome FROM rollbook_runs WHERE job = 'slow' ORDER BY run DESC LIMIT 1" interrupted
+    [ ! -e /run/rollbook/status.json ] && query_returns "PRAGMA integrity_check" ok || return 1
+    query_returns "SELECT outcome FROM rollbook_runs WHERE job = 'slow' ORDER BY run DESC LIMIT 1" interrupted
 }
 
-a_broken_configuration_is_not_started_again() {
+an_invalid_configuration_is_not_restarted() {
     sed -i 's/^schedule/schedul/' /etc/rollbook/jobs/quick.toml
-    ! systemctl start rollbook.service || { echo "it said ready"; return 1; }
-    # Were it to be started again it would wait for that now, and not be failed.
+    ! systemctl start rollbook.service || { echo "it reported ready"; return 1; }
+    # If systemd restarted it, the state would be activating and not failed.
     is ActiveState failed && is ExecMainStatus 78 && is NRestarts 0 || return 1
     journalctl --unit=rollbook --lines=30 | grep -qF "quick.toml:3:1" || return 1
     cp good /etc/rollbook/jobs/quick.toml

@@ -1,4 +1,4 @@
-//! The account an admin would write down, and its rows today.
+//! The account an admin can configure, and its rows today.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use crate::authorization::Login;
 use crate::calendar::{DAY, morning, stamp};
 use crate::control::Control;
 use crate::shared::Shared;
-use crate::vendor::{Simulated, Vendor};
+use crate::vendor::{SimulatedAccount, Vendor};
 
-/// Stream and word of the seven reference lists.
+/// Stream and path segment of the seven reference lists.
 const WUM_LISTS: &[(&str, &str)] = &[
     ("wum_unit_items", "UnitItem"),
     ("wum_units", "Unit"),
@@ -26,7 +26,7 @@ const WUM_LISTS: &[(&str, &str)] = &[
 ];
 
 impl Wapi {
-    /// The platform, ready to be served on one port.
+    /// The platform, to be served on one port.
     pub(crate) fn vendor(
         shared: &Arc<Shared>,
         switches: Switches,
@@ -35,7 +35,7 @@ impl Wapi {
         if let Some(requests) = switches.token_requests {
             control.tokens.expire_after(requests);
         }
-        control.authorization.switch(switches.auth.clone());
+        control.authorization.set_switches(switches.auth.clone());
         let wapi = Arc::new(Self {
             shared: Arc::clone(shared),
             switches,
@@ -47,11 +47,11 @@ impl Wapi {
         Vendor {
             router,
             control,
-            faces: vec![("wapi", wapi)],
+            accounts: vec![("wapi", wapi)],
         }
     }
 
-    /// What the platform knows today.
+    /// The data of today.
     pub(super) fn series(&self) -> Series<'_> {
         Series {
             seed: self.shared.school.seed,
@@ -61,7 +61,7 @@ impl Wapi {
     }
 }
 
-impl Simulated for Wapi {
+impl SimulatedAccount for Wapi {
     fn describe(&self) -> BTreeMap<String, u64> {
         let series = self.series();
         let lists = [
@@ -80,7 +80,7 @@ impl Simulated for Wapi {
         let mut rows: BTreeMap<String, u64> = lists
             .into_iter()
             .map(|(stream, mut rows)| {
-                self.moved(if stream == "fluxes" { "fluxs" } else { stream }, &mut rows);
+                self.apply_edits(if stream == "fluxes" { "fluxs" } else { stream }, &mut rows);
                 (stream.to_owned(), rows.len() as u64)
             })
             .collect();
@@ -106,7 +106,7 @@ impl Simulated for Wapi {
             ("token_url", format!("{origin}/OAuth/token")),
             ("wac", WAC.to_owned()),
             ("woc", WOC.to_owned()),
-            // The school's days do not go on with the reader's, so "a year back" would miss them some day.
+            // The school's days do not follow the real calendar, so "a year back" would miss them one day.
             ("events_since", stamp((morning(0) - 60 * DAY) * 1000)),
         ]
         .into_iter()

@@ -1,6 +1,6 @@
-//! The program in this process, on a clock that stands still, between a closure's vendor and a mirror.
+//! The program in this process, on a stopped clock, between a closure's vendor and a mirror.
 //!
-//! What a run did is read from the mirror's own tables, as anyone would. Only this file knows how a run is started.
+//! Results are read from the mirror's own tables, as any reader would. Only this file starts runs.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,19 +18,19 @@ use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
-use super::server::{Ask, Gate, Pages, Reply, Shared, Vendor};
-use crate::place::{self, Place};
+use super::server::{Gate, Pages, Reply, Shared, Vendor, VendorRequest};
+use crate::installation::{self, Installation};
 use crate::queries;
 
 /// When the tests' days begin.
 pub const START: &str = "2026-03-02T06:00:00Z";
 
-/// How the program is set up: a connector, a source, jobs.
+/// The configuration: a connector, a source, jobs.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct Config {
     /// Top-level lines of the connector.
     pub top: String,
-    /// Its `[settings]` beside `base_url`.
+    /// Its `[settings]` except `base_url`.
     pub settings: String,
     /// Its `[streams...]` and other tables.
     pub streams: String,
@@ -38,21 +38,21 @@ pub struct Plan {
     pub extends: Option<&'static str>,
     /// Template of the connector's base address.
     pub template: &'static str,
-    /// What `{base_url}` is behind the vendor's origin.
+    /// `{base_url}` after the vendor's origin.
     pub base: String,
-    /// Lines of the source's settings beside `base_url`; ORIGIN is the vendor's.
+    /// Lines of the source's settings except `base_url`; ORIGIN is the vendor's.
     pub source: String,
     /// Lines of `[sources.own.auth]`.
     pub auth: String,
-    /// Jobs: name, and everything behind `source`.
+    /// Jobs: name, and everything after `source`.
     pub jobs: Vec<(String, String)>,
-    /// Requests at once: one, unless two jobs run beside each other, so that a list moves at a known request.
+    /// Concurrent requests: one, unless two jobs run concurrently, so that a list changes at a known request.
     pub in_flight: u32,
-    /// The machine's clock instead of one that stands still.
+    /// The machine's clock in place of a stopped one.
     pub real_time: bool,
 }
 
-impl Plan {
+impl Config {
     /// A connector with these streams, and one job that reads them all.
     pub fn of(streams: &str) -> Self {
         let names: Vec<&str> = streams
@@ -82,13 +82,13 @@ impl Plan {
         Self::of(&people(page, "", columns))
     }
 
-    /// The job says more.
+    /// Adds lines to the job.
     pub fn job(mut self, more: &str) -> Self {
         self.jobs[0].1.push_str(more);
         self
     }
 
-    /// The connector says more at its top.
+    /// Adds lines to the top of the connector.
     pub fn top(mut self, more: &str) -> Self {
         self.top.push_str(more);
         self
@@ -100,7 +100,7 @@ pub fn reads(streams: &[&str]) -> String {
     format!("streams = {streams:?}\nschedule = \"0 3 * * *\"\n")
 }
 
-/// A stream `people` at `/people` whose key is `id`.
+/// A stream `people` at `/people` with the key `id`.
 pub fn people(page: &str, more: &str, columns: &str) -> String {
     format!(
         "[streams.people]\npath = \"/people\"\nrows = \"rows\"\nkey = [\"id\"]\n{page}\nremoved = {{ absence = true }}\n{more}\n\
@@ -124,47 +124,47 @@ pub fn persons(count: usize) -> Vec<Value> {
 }
 
 /// The vendor, the program and its folder.
-pub struct Bench {
+pub struct Harness {
     pub vendor: Vendor,
-    pub place: Place,
+    pub installation: Installation,
     pub clock: TestClock,
     runtime: Runtime,
     app: Option<App>,
     real_time: bool,
 }
 
-impl Bench {
+impl Harness {
     /// Starts the vendor; the program starts with the first run.
-    pub fn new(plan: &Plan) -> Self {
+    pub fn new(plan: &Config) -> Self {
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build();
-        let mut bench = Self {
+        let mut harness = Self {
             vendor: Vendor::start(),
-            place: Place::empty(),
+            installation: Installation::empty(),
             clock: TestClock::at(START.parse().expect("a time")),
             runtime: runtime.expect("a runtime"),
             app: None,
             real_time: plan.real_time,
         };
-        bench.write(plan);
-        bench
+        harness.write(plan);
+        harness
     }
 
-    /// A vendor that gives one shared list out, and the program that reads it as `people` with a name.
-    pub fn of_list(pages: Pages, plan: &Plan, rows: Vec<Value>) -> (Self, Shared) {
-        let bench = Self::new(plan);
+    /// A vendor that serves one shared list, and the program that reads it as `people` with a name.
+    pub fn of_list(pages: Pages, plan: &Config, rows: Vec<Value>) -> (Self, Shared) {
+        let harness = Self::new(plan);
         let list = Shared::of(rows);
         let ours = list.clone();
-        bench
+        harness
             .vendor
-            .answers(move |ask| pages.page(ask, &ours.rows()));
-        (bench, list)
+            .respond_with(move |request| pages.page(request, &ours.rows()));
+        (harness, list)
     }
 
-    /// Writes the configuration; the program starts anew with the next run.
-    pub fn write(&mut self, plan: &Plan) {
+    /// Writes the configuration; the next run starts the program again.
+    pub fn write(&mut self, plan: &Config) {
         self.close();
         let extends = plan
             .extends
@@ -183,7 +183,7 @@ impl Bench {
                 plan.settings
             )
         };
-        self.place.write(
+        self.installation.write(
             "config/connectors/own.toml",
             &format!(
                 "connector = \"own\"\ntitle = \"the tests' own vendor\"\n{extends}{base}{}{settings}\n[limits]\nin_flight = {}\nper_second = 1000.0\n{}",
@@ -195,7 +195,7 @@ impl Bench {
         } else {
             format!("[sources.own.auth]\n{}", plan.auth)
         };
-        self.place.write(
+        self.installation.write(
             "config/rollbook.toml",
             &format!(
                 "[sources.own]\nconnector = \"own\"\n[sources.own.settings]\nbase_url = \"{}{}\"\n{}{auth}",
@@ -205,27 +205,27 @@ impl Bench {
             ),
         );
         for (name, job) in &plan.jobs {
-            self.place.write(
+            self.installation.write(
                 &format!("jobs/{name}.toml"),
                 &format!("source = \"own\"\n{job}"),
             );
         }
     }
 
-    /// The checked configuration, or all that is wrong with it.
+    /// The checked configuration, or all its problems.
     pub fn check(&self) -> Result<Setup, String> {
-        Setup::load(&self.places(), &Overlay::default()).map_err(|problems| problems.to_string())
+        Setup::load(&self.folders(), &Overlay::default()).map_err(|problems| problems.to_string())
     }
 
-    fn places(&self) -> Folders {
+    fn folders(&self) -> Folders {
         Folders {
-            config: self.place.path("config"),
-            jobs: self.place.path("jobs"),
-            state: self.place.path("state"),
+            config: self.installation.path("config"),
+            jobs: self.installation.path("jobs"),
+            state: self.installation.path("state"),
         }
     }
 
-    /// The program, started where it is not running.
+    /// The program, started if necessary.
     pub fn app(&mut self) -> &App {
         if self.app.is_none() {
             let setup = self.check().unwrap_or_else(|problems| panic!("{problems}"));
@@ -236,7 +236,7 @@ impl Bench {
                 self.clock.clock()
             };
             let opened = self.runtime.block_on(App::open(
-                &self.places(),
+                &self.folders(),
                 setup,
                 Secrets::in_memory(secrets),
                 clock,
@@ -246,31 +246,30 @@ impl Bench {
         self.app.as_ref().expect("it runs")
     }
 
-    /// Ends the program, so that another one may have the mirror.
+    /// Ends the program, so that another one can open the mirror.
     pub fn close(&mut self) {
         self.app = None;
     }
 
-    /// Runs the only job.
-    pub fn sync(&mut self) -> Ran {
+    pub fn sync(&mut self) -> RunRecord {
         self.run("job", Cause::Command, false)
     }
 
-    /// Runs it and reads everything.
-    pub fn full(&mut self) -> Ran {
+    /// Runs the only job in full.
+    pub fn full(&mut self) -> RunRecord {
         self.run("job", Cause::Command, true)
     }
 
     /// Runs a job.
-    pub fn run(&mut self, job: &str, cause: Cause, full: bool) -> Ran {
+    pub fn run(&mut self, job: &str, cause: Cause, full: bool) -> RunRecord {
         self.app();
         let app = self.app.as_ref().expect("it runs");
         let number = self.runtime.block_on(once(app, job, cause, full));
         self.ran(number)
     }
 
-    /// Runs jobs beside each other; nothing when they do not end within the time.
-    pub fn beside(&mut self, jobs: &[&str], limit: Duration) -> Option<Vec<Ran>> {
+    /// Runs jobs concurrently; nothing when they do not end within the limit.
+    pub fn run_together(&mut self, jobs: &[&str], limit: Duration) -> Option<Vec<RunRecord>> {
         self.app();
         let app = self.app.as_ref().expect("it runs");
         let all = async {
@@ -288,7 +287,7 @@ impl Bench {
         job: &str,
         gate: &Gate,
         other: impl AsyncFnOnce(&App, &Vendor) -> T,
-    ) -> (Ran, Option<T>) {
+    ) -> (RunRecord, Option<T>) {
         self.app();
         let (app, vendor) = (self.app.as_ref().expect("it runs"), &self.vendor);
         let other = async {
@@ -302,12 +301,12 @@ impl Bench {
         (self.ran(number), value)
     }
 
-    /// A run that the mirror has a record of.
-    pub fn of(&self, run: i64) -> Ran {
+    /// A recorded run.
+    pub fn of(&self, run: i64) -> RunRecord {
         self.ran(run)
     }
 
-    /// Has the program take the files as they are now, as a reload does.
+    /// Reloads the files.
     pub fn reload(&mut self) {
         let setup = self.check().unwrap_or_else(|problems| panic!("{problems}"));
         self.app();
@@ -316,7 +315,7 @@ impl Bench {
     }
 
     /// `rollbook approve` of a held run, and the run that follows it.
-    pub fn approve(&mut self, held: &Ran) -> Ran {
+    pub fn approve(&mut self, held: &RunRecord) -> RunRecord {
         let request = AdminRequest::Approve { run: held.run };
         self.app();
         let app = self.app.as_ref().expect("it runs");
@@ -328,24 +327,24 @@ impl Bench {
     }
 
     /// The real program with these arguments, after this one has ended.
-    pub fn binary(&mut self, arguments: &[&str]) -> place::Ran {
+    pub fn binary(&mut self, arguments: &[&str]) -> installation::Finished {
         self.close();
-        self.place.run(arguments)
+        self.installation.run(arguments)
     }
 
-    /// Lets time pass.
-    pub fn pass(&self, length: Duration) {
+    /// Advances the clock.
+    pub fn advance(&self, length: Duration) {
         self.clock.pass(length);
     }
 
-    fn ran(&self, run: i64) -> Ran {
-        Ran::of(&self.place, run)
+    fn ran(&self, run: i64) -> RunRecord {
+        RunRecord::of(&self.installation, run)
     }
 
     /// The keys of `people` in the mirror, in order.
     pub fn ids(&self) -> Vec<String> {
         queries::list(
-            &self.place.mirror(),
+            &self.installation.mirror(),
             "SELECT id FROM own_people ORDER BY id",
         )
     }
@@ -355,9 +354,9 @@ impl Bench {
         self.cell_of("own_people", "id", key, column)
     }
 
-    /// One cell of any table; nothing where the row is not there.
+    /// One cell of any table; nothing where the row is missing.
     pub fn cell_of(&self, table: &str, key: &str, value: &str, column: &str) -> Option<String> {
-        let connection = queries::open(&self.place.mirror());
+        let connection = queries::open(&self.installation.mirror());
         let sql = format!("SELECT \"{column}\" FROM \"{table}\" WHERE \"{key}\" = ?1");
         connection
             .query_row(&sql, [value], |row| row.get::<_, Cell>(0))
@@ -371,13 +370,13 @@ impl Bench {
             })
     }
 
-    /// How many versions are history.
+    /// Number of versions in the history.
     pub fn history(&self) -> u64 {
-        queries::count(&self.place.mirror(), "own_people_history")
+        queries::count(&self.installation.mirror(), "own_people_history")
     }
 }
 
-/// Waits for a state, for a quarter of a second at most: what does not happen by then is taken not to.
+/// Waits for a state, for a quarter of a second at most: what does not happen by then counts as not happening.
 pub async fn until(is_so: impl Fn() -> bool) {
     for _ in 0..50 {
         if is_so() {
@@ -403,10 +402,10 @@ pub async fn once(app: &App, job: &str, cause: Cause, full: bool) -> i64 {
 
 /// One stream's part of a run, as the mirror records it.
 #[derive(Clone)]
-pub struct Part {
+pub struct StreamRecord {
     pub reading: String,
     pub outcome: String,
-    pub said: String,
+    pub reported: String,
     pub new: u64,
     pub changed: u64,
     pub removed: u64,
@@ -416,19 +415,19 @@ pub struct Part {
 
 /// A run, as the mirror records it.
 #[derive(Clone)]
-pub struct Ran {
+pub struct RunRecord {
     pub run: i64,
     /// Its outcome.
     pub outcome: String,
-    /// Everything that it and its streams say.
-    pub said: String,
+    /// All messages of the run and its streams.
+    pub reported: String,
     /// Its streams.
-    pub parts: BTreeMap<String, Part>,
-    /// Path, reason and rows.
+    pub parts: BTreeMap<String, StreamRecord>,
+    /// Path, reason and number of rows.
     pub rejects: Vec<(String, String, u64)>,
 }
 
-impl fmt::Debug for Part {
+impl fmt::Debug for StreamRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             reading,
@@ -447,16 +446,20 @@ impl fmt::Debug for Part {
     }
 }
 
-impl fmt::Debug for Ran {
+impl fmt::Debug for RunRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "run {}: {}, {:?}; ", self.run, self.outcome, self.said)?;
+        write!(
+            f,
+            "run {}: {}, {:?}; ",
+            self.run, self.outcome, self.reported
+        )?;
         write!(f, "{:?}; rejects {:?}", self.parts, self.rejects)
     }
 }
 
-impl Ran {
-    fn of(place: &Place, run: i64) -> Self {
-        let connection = queries::open(&place.mirror());
+impl RunRecord {
+    fn of(installation: &Installation, run: i64) -> Self {
+        let connection = queries::open(&installation.mirror());
         let text = |value: Option<String>| value.unwrap_or_default();
         let (outcome, message) = connection
             .query_row(
@@ -472,12 +475,12 @@ impl Ran {
                 "SELECT {columns} FROM rollbook_run_streams WHERE run = ?1"
             ))
             .expect("a query");
-        let parts: BTreeMap<String, Part> = statement
+        let parts: BTreeMap<String, StreamRecord> = statement
             .query_map([run], |row| {
-                let part = Part {
+                let part = StreamRecord {
                     reading: row.get(1)?,
                     outcome: row.get(2)?,
-                    said: text(row.get(3)?),
+                    reported: text(row.get(3)?),
                     new: row.get(4)?,
                     changed: row.get(5)?,
                     removed: row.get(6)?,
@@ -495,8 +498,8 @@ impl Ran {
             .query_map([run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .and_then(Iterator::collect)
             .expect("its rejects");
-        let streams = parts.values().map(|part| part.said.as_str());
-        let said = [message.as_str()]
+        let streams = parts.values().map(|part| part.reported.as_str());
+        let reported = [message.as_str()]
             .into_iter()
             .chain(streams)
             .collect::<Vec<_>>()
@@ -504,37 +507,37 @@ impl Ran {
         Self {
             run,
             outcome,
-            said,
+            reported,
             parts,
             rejects,
         }
     }
 
     /// The part of `people`.
-    pub fn people(&self) -> &Part {
+    pub fn people(&self) -> &StreamRecord {
         self.part("people")
     }
 
     /// One stream's part.
-    pub fn part(&self, stream: &str) -> &Part {
+    pub fn part(&self, stream: &str) -> &StreamRecord {
         self.parts
             .get(stream)
             .unwrap_or_else(|| panic!("no {stream}: {self:?}"))
     }
 
-    /// Rows that rejects of this path count.
+    /// Rows in the rejects of this path.
     pub fn rejects_of(&self, path: &str) -> u64 {
         let of_path = self.rejects.iter().filter(|(at, ..)| at.contains(path));
         of_path.map(|(_, _, rows)| rows).sum()
     }
 
-    /// The outcome is this one.
+    /// Asserts the outcome.
     pub fn ended(self, outcome: &str, what: impl fmt::Debug) -> Self {
         assert_eq!(self.outcome, outcome, "{what:?}: {self:?}");
         self
     }
 
-    /// The outcome is one of these.
+    /// Asserts one of these outcomes.
     pub fn ended_in(self, outcomes: &[&str], what: impl fmt::Debug) -> Self {
         assert!(
             outcomes.contains(&self.outcome.as_str()),
@@ -543,18 +546,18 @@ impl Ran {
         self
     }
 
-    /// Some message has each of these parts.
-    pub fn says(self, parts: &[&str], what: impl fmt::Debug) -> Self {
+    /// Asserts that some message has each of these parts.
+    pub fn reports(self, parts: &[&str], what: impl fmt::Debug) -> Self {
         for part in parts {
             assert!(
-                self.said.contains(part),
-                "{what:?}: {part:?} is not said: {self:?}"
+                self.reported.contains(part),
+                "{what:?}: {part:?} is not reported: {self:?}"
             );
         }
         self
     }
 
-    /// Nothing was removed.
+    /// Asserts that nothing was removed.
     pub fn removed_none(self, what: impl fmt::Debug) -> Self {
         let removed: u64 = self.parts.values().map(|part| part.removed).sum();
         assert_eq!(removed, 0, "{what:?}: {self:?}");
@@ -562,24 +565,24 @@ impl Ran {
     }
 }
 
-/// Answers with all rows at once.
-pub fn all(rows: &[Value]) -> impl FnMut(&Ask) -> Reply + Send + use<> {
+/// Responds with all rows at once.
+pub fn all(rows: &[Value]) -> impl FnMut(&VendorRequest) -> Reply + Send + use<> {
     let body = json!({"rows": rows});
     move |_| Reply::json(&body)
 }
 
-/// Runs every row of a table, then tells all that are wrong and not only the first.
+/// Runs every row of a table, then reports all failures and not only the first.
 pub fn each<T>(rows: &[T], name: impl Fn(&T) -> String, mut check: impl FnMut(&T)) {
     let mut wrong = Vec::new();
     for row in rows {
         let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check(row)));
         if let Err(panic) = tried {
-            let said = panic
+            let reported = panic
                 .downcast_ref::<String>()
                 .cloned()
                 .or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string))
                 .unwrap_or_default();
-            wrong.push(format!("[{}] {said}", name(row)));
+            wrong.push(format!("[{}] {reported}", name(row)));
         }
     }
     assert!(
@@ -591,7 +594,7 @@ pub fn each<T>(rows: &[T], name: impl Fn(&T) -> String, mut check: impl FnMut(&T
     );
 }
 
-/// A time some length after the tests' days begin.
+/// A time this long after the tests' first day begins.
 pub fn after(length: Duration) -> Timestamp {
     let start: Timestamp = START.parse().expect("a time");
     start

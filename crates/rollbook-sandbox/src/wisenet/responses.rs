@@ -1,6 +1,6 @@
-//! What `/v1` answers to a permitted GET: collections, single rows, short lists and combos.
+//! Responses of `/v1` to a permitted GET: collections, single rows, short lists and combos.
 //!
-//! Knows the envelope and its exceptions (wisenet.md 3.2); authorisation and faults come before it.
+//! Implements the envelope and its exceptions (wisenet.md 3.2); authorization and faults are checked before.
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode, header};
@@ -12,7 +12,7 @@ use super::rows::View;
 use super::switches::{KeyOrder, PastEnd};
 use super::world::{Entity, Entry};
 
-/// Which shape the rows of a path have.
+/// The shape of a path's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// `Data` and `Relationships`.
@@ -25,67 +25,67 @@ pub enum Shape {
     Personal,
 }
 
-/// A path below `/v1`, understood.
+/// A parsed path below `/v1`.
 #[derive(Debug)]
-pub enum Asked<'p> {
+pub enum Route<'p> {
     /// A combo list.
     Combos(&'p str),
     /// A collection.
     List(&'static Resource, Shape),
     /// One row.
     Row(&'static Resource, Shape, u64),
-    /// A learner family of another country.
-    Abroad,
+    /// Learners of another country.
+    OtherRegion,
     /// No such route.
-    Nothing,
+    Unknown,
 }
 
-impl Asked<'_> {
-    /// The resource, whose scope the call needs; none where there is nothing to read.
+impl Route<'_> {
+    /// The resource that determines the required scope; none for routes without rows.
     pub fn resource(&self) -> Option<&'static str> {
         match self {
             Self::Combos(_) => Some("combos"),
             Self::List(resource, _) | Self::Row(resource, ..) => Some(resource.path),
-            Self::Abroad | Self::Nothing => None,
+            Self::OtherRegion | Self::Unknown => None,
         }
     }
 }
 
-/// Understands a path such as `learnersAU/list`, for an account in `region`.
-pub fn understand<'p>(path: &'p str, region: &str) -> Asked<'p> {
+/// Parses a path such as `learnersAU/list`, for an account in `region`.
+pub fn route<'p>(path: &'p str, region: &str) -> Route<'p> {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let (name, rest) = parts
         .split_first()
         .map_or(("", &[][..]), |(name, rest)| (*name, rest));
     let name = match name.strip_prefix("learners") {
         Some(letters) if letters == region => "learners",
-        Some("AU" | "NZ" | "SG" | "SA") => return Asked::Abroad,
-        Some(_) => return Asked::Nothing,
+        Some("AU" | "NZ" | "SG" | "SA") => return Route::OtherRegion,
+        Some(_) => return Route::Unknown,
         None => name,
     };
     if let ("combos", [list]) = (name, rest) {
-        return Asked::Combos(list);
+        return Route::Combos(list);
     }
     let Some(resource) = RESOURCES.iter().find(|resource| resource.path == name) else {
-        return Asked::Nothing;
+        return Route::Unknown;
     };
     let row = |id: &str, shape| {
         id.parse()
-            .map_or(Asked::Nothing, |id| Asked::Row(resource, shape, id))
+            .map_or(Route::Unknown, |id| Route::Row(resource, shape, id))
     };
     match (resource.entity, rest) {
-        (_, []) => Asked::List(resource, Shape::Wrapped),
-        (Entity::Learner, ["list"]) => Asked::List(resource, Shape::Short),
-        (Entity::Location, ["list"]) => Asked::List(resource, Shape::WrappedShort),
+        (_, []) => Route::List(resource, Shape::Wrapped),
+        (Entity::Learner, ["list"]) => Route::List(resource, Shape::Short),
+        (Entity::Location, ["list"]) => Route::List(resource, Shape::WrappedShort),
         (Entity::CourseOffer, ["list", id]) => row(id, Shape::WrappedShort),
         (Entity::Learner, [id, "personal"]) => row(id, Shape::Personal),
-        (Entity::AuditLog | Entity::NameOfEntities, _) => Asked::Nothing,
+        (Entity::AuditLog | Entity::NameOfEntities, _) => Route::Unknown,
         (_, [id]) => row(id, Shape::Wrapped),
-        _ => Asked::Nothing,
+        _ => Route::Unknown,
     }
 }
 
-/// The page that was asked for, and its rows' ids.
+/// The requested page, and the ids of its rows.
 pub fn list(
     view: &View<'_>,
     resource: &Resource,
@@ -99,7 +99,7 @@ pub fn list(
         Ok(_) => Vec::new(),
         Err(message) => {
             return (
-                json_answer(400, json!({ "Message": message }).to_string()),
+                json_response(400, json!({ "Message": message }).to_string()),
                 Vec::new(),
             );
         }
@@ -115,7 +115,7 @@ pub fn list(
         .map(|row| wrapped(view, resource.entity, row, shape))
         .collect();
     (
-        json_answer(200, format!("[{}]", texts.join(","))),
+        json_response(200, format!("[{}]", texts.join(","))),
         rows.iter().map(|row| row.id).collect(),
     )
 }
@@ -123,61 +123,61 @@ pub fn list(
 /// One row, or 404.
 pub fn row(view: &View<'_>, entity: Entity, shape: Shape, id: u64) -> Response<Body> {
     match view.world.find(entity, id) {
-        Some(row) => json_answer(200, wrapped(view, entity, row, shape)),
-        None => json_answer(404, json!({ "Message": "Record not found" }).to_string()),
+        Some(row) => json_response(200, wrapped(view, entity, row, shape)),
+        None => json_response(404, json!({ "Message": "Record not found" }).to_string()),
     }
 }
 
-/// A combo list, or none; two of them can be sorted by code downwards.
+/// A combo list, if it exists; two of them can be sorted by code in descending order.
 pub fn combos(view: &View<'_>, name: &str, query: &[(String, String)]) -> Option<Response<Body>> {
     let list = view.combos.get(name)?;
     let mut rows: Vec<&Map<String, Value>> = list.rows.values().collect();
     if matches!(name, "outcomes" | "nz-outcomes") {
-        let said = |key: &str, wanted: &str| {
+        let has = |key: &str, wanted: &str| {
             query.iter().any(|(name, value)| {
                 name.eq_ignore_ascii_case(key) && value.eq_ignore_ascii_case(wanted)
             })
         };
-        if !said("sort", "id") {
+        if !has("sort", "id") {
             rows.sort_by_key(|row| row.get("Code").and_then(Value::as_str));
         }
-        if said("order", "desc") {
+        if has("order", "desc") {
             rows.reverse();
         }
     }
     let texts: Vec<String> = rows
         .iter()
         .enumerate()
-        .map(|(place, row)| {
+        .map(|(index, row)| {
             envelope(
                 view,
-                place as u64,
+                index as u64,
                 &json!(row).to_string(),
                 &view.combos.relationships(name, row).to_string(),
             )
         })
         .collect();
-    Some(json_answer(200, format!("[{}]", texts.join(","))))
+    Some(json_response(200, format!("[{}]", texts.join(","))))
 }
 
-/// An answer with a JSON body.
-pub fn json_answer(status: u16, body: String) -> Response<Body> {
-    let mut answer = Response::new(Body::from(body));
-    *answer.status_mut() =
+/// A response with a JSON body.
+pub fn json_response(status: u16, body: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let kind = header::HeaderValue::from_static("application/json; charset=utf-8");
-    answer.headers_mut().insert(header::CONTENT_TYPE, kind);
-    answer
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
 }
 
 fn past_the_end(how: PastEnd) -> Response<Body> {
     match how {
-        PastEnd::Null => json_answer(200, "null".to_owned()),
-        PastEnd::Empty => json_answer(200, "[]".to_owned()),
+        PastEnd::Null => json_response(200, "null".to_owned()),
+        PastEnd::Empty => json_response(200, "[]".to_owned()),
         PastEnd::NoContent => {
-            let mut answer = Response::new(Body::empty());
-            *answer.status_mut() = StatusCode::NO_CONTENT;
-            answer
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            response
         }
     }
 }

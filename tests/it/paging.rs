@@ -1,49 +1,49 @@
-//! What the tests' own vendor is made of: its way of paging, its accidents, its log, its lists.
+//! Parts of the tests' own vendor: its paging, its faults, its log, its lists.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use serde_json::Value;
 
-/// How this vendor pages and what it states.
+/// How this vendor pages and what it declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Paging {
     /// Offset and limit, and the size of the list in `X-Total-Count`.
     TotalInHeader,
     /// Offset and limit, and the size of the list in the body.
     TotalInBody,
-    /// Offset and limit, and no word about the size.
+    /// Offset and limit, without the size.
     Silent,
     /// A `Link` header to the next page, and `X-Total-Count`.
     Linked,
 }
 
-/// What goes wrong with one answer.
+/// The fault of one response.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// This status; with 429 and 503 a `Retry-After` of one second.
     Status(u16),
-    /// 429 with a `Retry-After` of so many seconds.
+    /// 429 with a `Retry-After` of this many seconds.
     Later(u32),
-    /// This status, and a body and headers that repeat every secret the vendor has seen or given.
+    /// This status, with a body and headers that repeat every secret the vendor has received or issued.
     Echo(u16),
     /// 200 with the first half of the page.
     Half,
     /// 200 with no rows at all.
     Empty,
-    /// The page's first row stands in it twice.
-    Twice,
-    /// This total instead of the right one.
+    /// The page's first row is duplicated.
+    Duplicate,
+    /// This total in place of the right one.
     Total(usize),
-    /// No answer until the test says so.
+    /// No response until the test releases it.
     Wait,
 }
 
-/// What is asked, as a script sees it.
-pub struct Asked<'a> {
+/// A request, as a script sees it.
+pub struct VendorRequest<'a> {
     /// The list: `users`.
     pub list: &'a str,
-    /// The how-manieth request of this list since the script was set, from one.
+    /// The number of this request of the list since the script was set, from one.
     pub nth: u32,
     /// The rows to skip.
     pub offset: usize,
@@ -51,11 +51,11 @@ pub struct Asked<'a> {
 
 /// One request of the log.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct LoggedRequest {
     pub path: String,
     pub query: BTreeMap<String, String>,
     pub status: u16,
-    pub came: Instant,
+    pub received: Instant,
     pub answered: Instant,
 }
 
@@ -67,7 +67,6 @@ pub struct List {
 }
 
 impl List {
-    /// These rows, put in order.
     pub fn of(mut rows: Vec<Value>) -> Self {
         let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
         rows.sort_by_cached_key(|row| text(row, "sourcedId"));
@@ -78,8 +77,8 @@ impl List {
         Self { rows, sent }
     }
 
-    /// The rows as they are sent: those changed since the filter's time where there is one.
-    pub fn asked_for(&self, filter: Option<&String>) -> Vec<&str> {
+    /// The rows as they are sent: those changed since the filter's time, if there is a filter.
+    pub fn filtered(&self, filter: Option<&String>) -> Vec<&str> {
         let since = filter.and_then(|filter| {
             filter
                 .strip_prefix("dateLastModified>='")?

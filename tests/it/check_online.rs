@@ -4,37 +4,37 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::authority::{Authority, Wrong};
+use crate::authority::{Authority, Faults};
+use crate::installation::{Config, Finished, Installation};
 use crate::login::PendingLogin;
 use crate::people::roster;
-use crate::place::{Place, Plan, Ran};
-use crate::server::{Fault, Server, Way};
+use crate::server::{Fault, Paging, Server};
 
 const STREAMS: &[&str] = &["academic_sessions", "users", "classes"];
 
 fn server() -> Server {
-    let server = Server::start(Way::TotalInHeader, roster(30));
+    let server = Server::start(Paging::TotalInHeader, roster(30));
     server.edit("orgs", |orgs| orgs[0]["name"] = json!("Hill School"));
     server
 }
 
-fn place(server: &Server) -> Place {
-    Place::new(
+fn installation(server: &Server) -> Installation {
+    Installation::new(
         server,
-        &Plan {
+        &Config {
             streams: STREAMS,
-            ..Plan::default()
+            ..Config::default()
         },
     )
 }
 
-/// What was found of the only source.
-fn found(ran: &Ran) -> Value {
+/// The result of the only source.
+fn found(ran: &Finished) -> Value {
     let view: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
     view["online"][0].clone()
 }
 
-/// Stream by stream what came of it.
+/// The result of each stream.
 fn results(found: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let streams = found["streams"].as_array().expect("streams");
@@ -45,10 +45,10 @@ fn results(found: &Value) -> Vec<(String, String)> {
 }
 
 #[test]
-fn one_token_and_one_row_of_each_stream_and_nothing_in_the_mirror() {
+fn one_token_and_one_row_per_stream_and_nothing_in_the_mirror() {
     let server = server();
-    let place = place(&server);
-    let ran = place.run(&["check", "--online"]);
+    let installation = installation(&server);
+    let ran = installation.run(&["check", "--online"]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran:?}");
     for words in [
         "Hill School",
@@ -58,21 +58,21 @@ fn one_token_and_one_row_of_each_stream_and_nothing_in_the_mirror() {
         assert!(ran.out.contains(words), "{words}: {ran:?}");
     }
     assert_eq!(server.tokens(), 1);
-    let mut asked: Vec<(String, Option<String>)> = server
+    let mut request: Vec<(String, Option<String>)> = server
         .log()
         .iter()
         .filter(|seen| seen.path != "/token")
         .map(|seen| (seen.path.clone(), seen.query.get("limit").cloned()))
         .collect();
-    asked.sort();
+    request.sort();
     let one = |path: &str| (format!("/v1p1/{path}"), Some("1".to_owned()));
     let all = ["academicSessions", "classes", "orgs", "users"].map(one);
     assert_eq!(
-        asked, all,
+        request, all,
         "one page of one row, and the one with the school's name"
     );
-    assert!(!place.mirror().exists(), "there is no mirror yet");
-    let left: Vec<_> = fs::read_dir(place.path("state"))
+    assert!(!installation.mirror().exists(), "there is no mirror yet");
+    let left: Vec<_> = fs::read_dir(installation.path("state"))
         .expect("a folder")
         .map(|entry| {
             entry
@@ -87,19 +87,20 @@ fn one_token_and_one_row_of_each_stream_and_nothing_in_the_mirror() {
 }
 
 #[test]
-fn a_refused_credential_is_said_once_and_asked_for_once() {
+fn a_refused_credential_is_sent_and_reported_once() {
     let server = server();
-    let place = place(&server);
+    let installation = installation(&server);
     for status in [400, 401] {
         server.refuse_tokens(status);
         let bodies = |server: &Server| {
-            let came = server.secrets();
-            came.iter()
+            let secrets = server.secrets();
+            secrets
+                .iter()
                 .filter(|text| text.contains("grant_type="))
                 .count()
         };
         let before = bodies(&server);
-        let ran = place.run(&["check", "--online", "--json"]);
+        let ran = installation.run(&["check", "--online", "--json"]);
         assert_eq!(ran.code, Some(1), "{ran:?}");
         let found = found(&ran);
         let message = found["message"].as_str().expect("a message");
@@ -111,7 +112,7 @@ fn a_refused_credential_is_said_once_and_asked_for_once() {
         assert_eq!(results(&found), expected);
         assert_eq!(bodies(&server) - before, 1, "one token request");
         assert!(server.log().is_empty(), "and no page");
-        let shown = place.run(&["check", "--online"]);
+        let shown = installation.run(&["check", "--online"]);
         assert_eq!(
             shown.out.matches("refused the credential").count(),
             1,
@@ -125,11 +126,11 @@ fn a_refused_credential_is_said_once_and_asked_for_once() {
 }
 
 #[test]
-fn a_missing_right_is_of_one_stream() {
+fn a_missing_right_concerns_one_stream() {
     let server = server();
-    let place = place(&server);
-    server.script(|asked| (asked.list == "users").then_some(Fault::Status(403)));
-    let ran = place.run(&["check", "--online", "--json"]);
+    let installation = installation(&server);
+    server.script(|request| (request.list == "users").then_some(Fault::Status(403)));
+    let ran = installation.run(&["check", "--online", "--json"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let found = found(&ran);
     assert_eq!(found["account"], "Hill School");
@@ -142,19 +143,19 @@ fn a_missing_right_is_of_one_stream() {
 }
 
 #[test]
-fn a_vendor_that_is_down_or_a_secret_that_is_missing_ends_the_look_at_once() {
+fn an_unavailable_vendor_or_a_missing_secret_ends_the_check() {
     let server = server();
-    let place = place(&server);
+    let installation = installation(&server);
     server.script(|_| Some(Fault::Status(503)));
-    let ran = place.run(&["check", "--online", "--json"]);
+    let ran = installation.run(&["check", "--online", "--json"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert_eq!(
         (server.tokens(), server.log().len()),
         (1, 1),
         "a token and a page, once"
     );
-    fs::remove_file(place.path("config/secret")).expect("removed");
-    let ran = place.run(&["check", "--online", "--json"]);
+    fs::remove_file(installation.path("config/secret")).expect("removed");
+    let ran = installation.run(&["check", "--online", "--json"]);
     assert_eq!(ran.code, Some(78), "{ran:?}");
     let message = found(&ran)["message"]
         .as_str()
@@ -167,38 +168,38 @@ fn a_vendor_that_is_down_or_a_secret_that_is_missing_ends_the_look_at_once() {
 }
 
 #[test]
-fn it_works_beside_a_running_program_and_leaves_the_mirror_as_it_is() {
+fn the_check_works_during_a_run_and_leaves_the_mirror_unchanged() {
     let server = server();
-    let place = place(&server);
-    place.sync().fine("the first time");
-    server.script(|asked| (asked.list == "users" && asked.nth == 1).then_some(Fault::Wait));
-    let running = place.start(place.command(&["sync", "--json"]));
-    server.until_somebody_waits();
-    let before = crate::queries::data(&place.mirror());
-    // The vendor of these tests knows its newest token only, so the one that waits needs another afterwards.
-    let ran = place.run(&["check", "--online"]);
+    let installation = installation(&server);
+    installation.sync().assert_ok("the first time");
+    server.script(|request| (request.list == "users" && request.nth == 1).then_some(Fault::Wait));
+    let running = installation.start(installation.command(&["sync", "--json"]));
+    server.until_a_request_is_held();
+    let before = crate::queries::data(&installation.mirror());
+    // The vendor of these tests only accepts its newest token, so the waiting program needs another one afterwards.
+    let ran = installation.run(&["check", "--online"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert_eq!(crate::queries::data(&place.mirror()), before);
+    assert_eq!(crate::queries::data(&installation.mirror()), before);
     server.release();
-    running.end().fine("the run");
+    running.end().assert_ok("the run");
 }
 
 #[test]
-fn what_a_sign_in_was_not_granted_is_named() {
+fn missing_scopes_of_a_login_are_named() {
     let authority = Authority::start(&[]);
-    authority.goes_wrong(Wrong {
+    authority.set_faults(Faults {
         scope: Some("a_read"),
-        ..Wrong::default()
+        ..Faults::default()
     });
-    let place = crate::login::place(&authority, "");
-    let pending = PendingLogin::start(&place, &["--paste"]);
+    let installation = crate::login::installation(&authority, "");
+    let pending = PendingLogin::start(&installation, &["--paste"]);
     let ended = pending.browse();
     assert_eq!(pending.paste(&ended).code, Some(0));
-    let ran = place.run(&["check", "--online"]);
+    let ran = installation.run(&["check", "--online"]);
     assert_eq!(ran.code, Some(0), "what is read is granted: {ran:?}");
-    let told =
+    let messages =
         "own: requested and not granted: b_read; an administrator at the vendor can grant it";
-    assert!(ran.out.contains(told), "{ran:?}");
-    let ran = place.run(&["check", "--online", "--json"]);
+    assert!(ran.out.contains(messages), "{ran:?}");
+    let ran = installation.run(&["check", "--online", "--json"]);
     assert_eq!(found(&ran)["missing_scopes"], serde_json::json!(["b_read"]));
 }

@@ -1,4 +1,4 @@
-//! The two accounts an admin could write down, and the rosters behind them.
+//! The two accounts an admin can configure, and their rosters.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::Router;
 use serde_json::json;
 
-use super::order::Served;
-use super::roster::{Face, Roster, build};
+use super::order::DayRoster;
+use super::roster::{Profile, Roster, build};
 use super::routes::{Rows, Target, target};
 use super::sso::{self, STANDARD_SECRET, oidc_secret, password};
 use super::{TENANT, TENANTS, WebUntis, serve};
@@ -16,10 +16,10 @@ use crate::calendar::{morning, stamp};
 use crate::control::Control;
 use crate::school::School;
 use crate::shared::Shared;
-use crate::vendor::{Simulated, Vendor};
+use crate::vendor::{SimulatedAccount, Vendor};
 
 impl WebUntis {
-    /// WebUntis and the plain standard, ready to be served on one port.
+    /// WebUntis and the plain standard, to be served on one port.
     pub(crate) fn vendor(
         shared: &Arc<Shared>,
         switches: super::Switches,
@@ -28,7 +28,7 @@ impl WebUntis {
         if let Some(requests) = switches.token_requests {
             control.tokens.expire_after(requests);
         }
-        control.authorization.switch(switches.auth.clone());
+        control.authorization.set_switches(switches.auth.clone());
         let platform = Arc::new(Self {
             shared: Arc::clone(shared),
             switches,
@@ -41,21 +41,21 @@ impl WebUntis {
             .with_state(Arc::clone(&platform));
         let untis = Arc::new(Account {
             platform: Arc::clone(&platform),
-            face: Face::Untis,
+            profile: Profile::Untis,
         });
         let standard = Arc::new(Account {
             platform,
-            face: Face::Standard,
+            profile: Profile::Standard,
         });
         Vendor {
             router,
             control,
-            faces: vec![("webuntis", untis), ("oneroster", standard)],
+            accounts: vec![("webuntis", untis), ("oneroster", standard)],
         }
     }
 
-    /// What a tenant serves today.
-    pub(super) fn roster(&self, tenant: &str, face: Face) -> Arc<Served> {
+    /// A tenant's rows of today.
+    pub(super) fn roster(&self, tenant: &str, profile: Profile) -> Arc<DayRoster> {
         let day = self.shared.day();
         let make = || {
             let school = &self.shared.school;
@@ -64,11 +64,11 @@ impl WebUntis {
                 students: school.students / 2,
             };
             let school = if tenant == TENANT { school } else { &other };
-            Arc::new(Served::new(build(
+            Arc::new(DayRoster::new(build(
                 school,
                 tenant,
                 day,
-                face,
+                profile,
                 &self.switches,
             )))
         };
@@ -76,7 +76,7 @@ impl WebUntis {
             return make();
         };
         let slot = rosters
-            .entry((tenant.to_owned(), face))
+            .entry((tenant.to_owned(), profile))
             .or_insert_with(|| (day, make()));
         if slot.0 != day {
             *slot = (day, make());
@@ -84,8 +84,8 @@ impl WebUntis {
         Arc::clone(&slot.1)
     }
 
-    /// Lays on what happened to a list between two pages.
-    pub(super) fn moved(
+    /// Applies the edits between two pages.
+    pub(super) fn apply_edits(
         &self,
         list: &str,
         rows: &mut Vec<std::borrow::Cow<'_, serde_json::Value>>,
@@ -106,10 +106,10 @@ impl WebUntis {
 
 struct Account {
     platform: Arc<WebUntis>,
-    face: Face,
+    profile: Profile,
 }
 
-impl Simulated for Account {
+impl SimulatedAccount for Account {
     fn describe(&self) -> BTreeMap<String, u64> {
         let mut lists = vec![
             ("academic_sessions", "academicSessions"),
@@ -118,14 +118,14 @@ impl Simulated for Account {
             ("classes", "classes"),
             ("enrollments", "enrollments"),
         ];
-        if self.face == Face::Standard {
+        if self.profile == Profile::Standard {
             lists.extend([
                 ("courses", "courses"),
                 ("terms", "terms"),
                 ("demographics", "demographics"),
             ]);
         }
-        let roster = self.platform.roster(TENANT, self.face);
+        let roster = self.platform.roster(TENANT, self.profile);
         lists
             .into_iter()
             .map(|(stream, list)| (stream.to_owned(), self.count(&roster.rows, list)))
@@ -133,12 +133,12 @@ impl Simulated for Account {
     }
 
     fn settings(&self, origin: &str) -> BTreeMap<String, String> {
-        let pairs = match self.face {
-            Face::Untis => vec![
+        let pairs = match self.profile {
+            Profile::Untis => vec![
                 ("api_url", origin.to_owned()),
                 ("tenant", TENANT.to_owned()),
             ],
-            Face::Standard => vec![
+            Profile::Standard => vec![
                 ("base_url", format!("{origin}/standard/ims/oneroster/v1p1")),
                 ("token_url", format!("{origin}/standard/token")),
             ],
@@ -150,12 +150,12 @@ impl Simulated for Account {
     }
 
     fn login(&self, origin: &str) -> Option<Login> {
-        (self.face == Face::Untis).then(|| sso::login(origin, TENANT))
+        (self.profile == Profile::Untis).then(|| sso::login(origin, TENANT))
     }
 
     fn secrets(&self) -> BTreeMap<String, String> {
-        match self.face {
-            Face::Untis => [
+        match self.profile {
+            Profile::Untis => [
                 ("webuntis_oidc_secret".to_owned(), oidc_secret(TENANT)),
                 ("webuntis_password".to_owned(), password(TENANT)),
                 (
@@ -164,7 +164,7 @@ impl Simulated for Account {
                 ),
             ]
             .into(),
-            Face::Standard => [(
+            Profile::Standard => [(
                 "oneroster_client_secret".to_owned(),
                 STANDARD_SECRET.to_owned(),
             )]
@@ -176,15 +176,15 @@ impl Simulated for Account {
 impl Account {
     /// Rows of a list that are not marked as deleted.
     fn count(&self, roster: &Roster, list: &str) -> u64 {
-        let Some(Target::List(selection)) = target(self.face, &[list.to_owned()], roster) else {
+        let Some(Target::List(selection)) = target(self.profile, &[list.to_owned()], roster) else {
             return 0;
         };
         let rows = roster.get(selection.collection).into_iter().flatten();
         let mut rows: Vec<_> = rows
-            .filter(|row| Rows::hold(&selection.rows, row))
+            .filter(|row| Rows::contains(&selection.rows, row))
             .map(std::borrow::Cow::Borrowed)
             .collect();
-        self.platform.moved(list, &mut rows);
+        self.platform.apply_edits(list, &mut rows);
         rows.iter().filter(|row| row["status"] == "active").count() as u64
     }
 }

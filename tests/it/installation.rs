@@ -1,6 +1,6 @@
 //! A temporary folder with a configuration, jobs and a state folder, and the program run in it.
 //!
-//! The environment is empty, so that neither the machine's proxy nor its Rollbook gets in the way.
+//! The environment is empty, so the machine's proxy and its own Rollbook have no effect.
 
 use std::fs;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -12,18 +12,18 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::server::{PATIENCE, Server, Way};
+use crate::server::{Paging, Server, WAIT_LIMIT};
 
 /// The client's secret at the vendor.
 pub const SECRET: &str = "s3cr3t-of-the-client-0123456789";
 
 /// How the program is set up.
-pub struct Plan<'a> {
+pub struct Config<'a> {
     /// The job's streams.
     pub streams: &'a [&'a str],
-    /// Rows on a page.
+    /// Rows per page.
     pub page: usize,
-    /// Requests at once.
+    /// Concurrent requests.
     pub in_flight: u32,
     /// Further lines of the job, such as `apply = "together"`; tables come last.
     pub job: &'a str,
@@ -31,7 +31,7 @@ pub struct Plan<'a> {
     pub auth: &'a str,
 }
 
-impl Default for Plan<'_> {
+impl Default for Config<'_> {
     fn default() -> Self {
         Self {
             streams: &["users"],
@@ -43,18 +43,17 @@ impl Default for Plan<'_> {
     }
 }
 
-/// The folder.
-pub struct Place {
+pub struct Installation {
     folder: TempDir,
 }
 
-impl Place {
-    /// A folder in which a job `roster` reads this vendor.
-    pub fn new(server: &Server, plan: &Plan<'_>) -> Self {
-        let place = Self::empty();
-        place.write("config/connectors/own.toml", &connector(server, plan));
-        place.write("config/rollbook.toml", &rollbook(server, plan));
-        place.secret("secret", SECRET);
+impl Installation {
+    /// An installation with a job `roster` that reads this vendor.
+    pub fn new(server: &Server, plan: &Config<'_>) -> Self {
+        let installation = Self::empty();
+        installation.write("config/connectors/own.toml", &connector(server, plan));
+        installation.write("config/rollbook.toml", &rollbook(server, plan));
+        installation.secret("secret", SECRET);
         let streams: Vec<String> = plan
             .streams
             .iter()
@@ -65,23 +64,21 @@ impl Place {
             streams.join(", "),
             plan.job
         );
-        place.write("jobs/roster.toml", &job);
-        place
+        installation.write("jobs/roster.toml", &job);
+        installation
     }
 
-    /// A folder with nothing in it.
+    /// An installation without files.
     pub fn empty() -> Self {
         Self {
             folder: tempfile::tempdir().expect("a folder"),
         }
     }
 
-    /// A path in it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// The mirror.
     pub fn mirror(&self) -> PathBuf {
         self.path("state/mirror.db")
     }
@@ -113,7 +110,7 @@ impl Place {
         file.write_all(text.as_bytes()).expect("written");
     }
 
-    /// The program with nothing said to it yet.
+    /// The program without arguments.
     pub fn bare(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollbook"));
         command
@@ -123,7 +120,7 @@ impl Place {
         command
     }
 
-    /// The program with these arguments, not started yet; its output goes to files.
+    /// The program with these arguments, not started; its output is written to files.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.bare();
         self.folders(&mut command);
@@ -131,7 +128,7 @@ impl Place {
         command
     }
 
-    /// Adds the folders to a command.
+    /// Adds the folder options to a command.
     pub fn folders(&self, command: &mut Command) {
         for (name, folder) in [
             ("--config", "config"),
@@ -142,12 +139,11 @@ impl Place {
         }
     }
 
-    /// Starts a command.
     pub fn start(&self, command: Command) -> Running {
         self.spawn(command, None)
     }
 
-    /// The same with another place for its standard error, which then is empty in what is kept.
+    /// The same with another standard error, which is then empty in the recorded output.
     pub fn start_into(&self, command: Command, log: Stdio) -> Running {
         self.spawn(command, Some(log))
     }
@@ -168,12 +164,12 @@ impl Place {
     }
 
     /// Runs the program to its end.
-    pub fn run(&self, arguments: &[&str]) -> Ran {
+    pub fn run(&self, arguments: &[&str]) -> Finished {
         self.start(self.command(arguments)).end()
     }
 
     /// `rollbook sync --json` to its end.
-    pub fn sync(&self) -> Ran {
+    pub fn sync(&self) -> Finished {
         self.run(&["sync", "--json"])
     }
 }
@@ -190,7 +186,7 @@ impl Running {
         self.child.id()
     }
 
-    /// What it has said on standard error so far.
+    /// Standard error so far.
     pub fn log(&self) -> String {
         read(&self.output.path().join("err"))
     }
@@ -201,7 +197,7 @@ impl Running {
         self.child.wait().expect("removed");
     }
 
-    /// Asks it to stop, as systemd does.
+    /// Stops it as systemd does.
     pub fn terminate(&self) {
         self.signal("TERM");
     }
@@ -214,23 +210,23 @@ impl Running {
         assert!(killed.expect("kill runs").success());
     }
 
-    /// Waits for its end.
-    pub fn end(mut self) -> Ran {
+    /// Waits for the end.
+    pub fn end(mut self) -> Finished {
         let started = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("a child") {
                 break status;
             }
-            if started.elapsed() > PATIENCE {
+            if started.elapsed() > WAIT_LIMIT {
                 self.kill();
                 panic!(
-                    "the program did not end within {PATIENCE:?}: {}",
+                    "the program did not end within {WAIT_LIMIT:?}: {}",
                     read(&self.output.path().join("err"))
                 );
             }
             thread::sleep(Duration::from_millis(5));
         };
-        Ran {
+        Finished {
             code: status.code(),
             out: read(&self.output.path().join("out")),
             err: read(&self.output.path().join("err")),
@@ -243,16 +239,16 @@ fn read(path: &Path) -> String {
     String::from_utf8_lossy(&fs::read(path).expect("read")).into_owned()
 }
 
-/// The program when it has ended.
+/// The ended program.
 #[derive(Debug)]
-pub struct Ran {
+pub struct Finished {
     pub code: Option<i32>,
     pub out: String,
     pub err: String,
     pub took: Duration,
 }
 
-impl Ran {
+impl Finished {
     /// The only job's report.
     pub fn report(&self) -> Value {
         let reports: Value =
@@ -278,56 +274,56 @@ impl Ran {
             .unwrap_or_else(|| panic!("no {name}: {self:?}"))
     }
 
-    /// The only job's outcome and what it says.
-    pub fn said(&self) -> (String, String) {
+    /// The only job's outcome and message.
+    pub fn outcome_and_message(&self) -> (String, String) {
         let report = self.report();
         let text = |name: &str| report[name].as_str().unwrap_or_default().to_owned();
         (text("outcome"), text("message"))
     }
 
-    /// Asserts an end without a flaw.
-    pub fn fine(self, what: &str) -> Self {
+    /// Asserts a run without problems.
+    pub fn assert_ok(self, what: &str) -> Self {
         assert_eq!(
-            (self.code, self.said().0.as_str()),
+            (self.code, self.outcome_and_message().0.as_str()),
             (Some(0), "ok"),
             "{what}: {self:?}"
         );
         self
     }
 
-    /// Asserts a run that was held and says why.
+    /// Asserts a held run, with this reason.
     pub fn held(self, why: &str) -> Self {
         self.ended((1, "held"), why)
     }
 
-    /// Asserts a run that may have missed rows and says why.
+    /// Asserts a run that may have missed rows, with this reason.
     pub fn incomplete(self, why: &str) -> Self {
         self.ended((1, "incomplete"), why)
     }
 
-    /// Asserts a run that took all rows, some of them not whole, and says so.
+    /// Asserts a run that received all rows, some of them incomplete, with this message.
     pub fn with_rejects(self, what: &str) -> Self {
         self.ended((0, "ok_with_rejects"), what)
     }
 
     fn ended(self, (code, outcome): (i32, &str), why: &str) -> Self {
-        let (got, said) = self.said();
+        let (got, reported) = self.outcome_and_message();
         assert_eq!(
             (self.code, got.as_str()),
             (Some(code), outcome),
             "{why}: {self:?}"
         );
-        assert!(said.contains(why), "{why:?} is not in {said:?}");
+        assert!(reported.contains(why), "{why:?} is not in {reported:?}");
         self
     }
 }
 
-fn connector(server: &Server, plan: &Plan<'_>) -> String {
-    let page = match server.way() {
-        Way::TotalInHeader => "total_header = \"X-Total-Count\"",
-        Way::TotalInBody => "total_member = [\"total\"]",
-        Way::Silent => "",
-        Way::Linked => "by = \"link\", total_header = \"X-Total-Count\"",
+fn connector(server: &Server, plan: &Config<'_>) -> String {
+    let page = match server.paging() {
+        Paging::TotalInHeader => "total_header = \"X-Total-Count\"",
+        Paging::TotalInBody => "total_member = [\"total\"]",
+        Paging::Silent => "",
+        Paging::Linked => "by = \"link\", total_header = \"X-Total-Count\"",
     };
     let streams: String = [
         "academic_sessions",
@@ -354,7 +350,7 @@ fn connector(server: &Server, plan: &Plan<'_>) -> String {
     )
 }
 
-fn rollbook(server: &Server, plan: &Plan<'_>) -> String {
+fn rollbook(server: &Server, plan: &Config<'_>) -> String {
     format!(
         "[sources.own]\nconnector = \"own\"\n[sources.own.settings]\nbase_url = \"{0}/v1p1\"\ntoken_url = \"{0}/token\"\n[sources.own.auth]\n{1}",
         server.origin(),

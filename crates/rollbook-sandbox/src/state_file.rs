@@ -1,7 +1,7 @@
-//! What a sandbox remembers on disk: the day, and what the vendors noted.
+//! The state file: the day, and the values that the vendors saved.
 //!
-//! Without a file it remembers nothing. The seed is not in it: a file belongs to the school it
-//! was started with.
+//! Without a file nothing is saved. The seed is not in it: a file belongs to the school it was
+//! created with.
 
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
@@ -16,13 +16,13 @@ use super::shared::Shared;
 
 /// The content of the state file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Remembered {
+pub(crate) struct SavedState {
     pub(crate) day: u64,
-    pub(crate) notes: BTreeMap<String, String>,
+    pub(crate) values: BTreeMap<String, String>,
 }
 
-/// Reads a state file; none when there is no file yet.
-pub(crate) fn read(path: &Path) -> io::Result<Option<Remembered>> {
+/// Reads a state file; none when the file is missing.
+pub(crate) fn read(path: &Path) -> io::Result<Option<SavedState>> {
     match std::fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes)
             .map(Some)
@@ -32,15 +32,15 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<Remembered>> {
     }
 }
 
-/// Writes the shared state down, each time it differs from what is written.
+/// Writes the shared state when it differs from the file.
 #[derive(Debug)]
-pub(crate) struct Notebook {
+pub(crate) struct StateFile {
     path: Option<PathBuf>,
     shared: Arc<Shared>,
-    written: Mutex<Option<Remembered>>,
+    written: Mutex<Option<SavedState>>,
 }
 
-impl Notebook {
+impl StateFile {
     pub(crate) fn new(path: Option<PathBuf>, shared: Arc<Shared>) -> Self {
         Self {
             path,
@@ -49,18 +49,18 @@ impl Notebook {
         }
     }
 
-    /// Replaces the file in one step when there is something new to remember.
-    pub(crate) fn write_when_changed(&self) -> io::Result<()> {
+    /// Replaces the file atomically when the state has changed.
+    pub(crate) fn save_if_changed(&self) -> io::Result<()> {
         let Some(path) = &self.path else {
             return Ok(());
         };
         let mut written = self
             .written
             .lock()
-            .map_err(|_| io::Error::other("the notebook is broken"))?;
-        let now = Some(Remembered {
+            .map_err(|_| io::Error::other("the lock of the state file is poisoned"))?;
+        let now = Some(SavedState {
             day: self.shared.day(),
-            notes: self.shared.notes(),
+            values: self.shared.values(),
         });
         if *written == now {
             return Ok(());
@@ -69,7 +69,7 @@ impl Notebook {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
-        // A demonstration keeps its mirror in the same folder, so nobody else looks into it.
+        // A demonstration keeps its mirror in the same folder, so only the owner may read it.
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)

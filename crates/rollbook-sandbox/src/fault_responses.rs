@@ -1,7 +1,7 @@
-//! How a fault looks on the wire: answers made up, cut, stalled or mutilated.
+//! How faults look on the wire: replaced, cut, stalled or corrupted responses.
 //!
-//! A cut before the first byte cannot be said in HTTP; the connection itself has to be told, by
-//! its [`Scissors`].
+//! HTTP cannot express a cut before the first byte, so the connection itself is closed by its
+//! [`ConnectionCutter`].
 
 use std::io;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::faults::Fault;
 
-/// Cuts one connection before its next byte goes out.
+/// Closes one connection before its next byte.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Scissors(Arc<AtomicBool>);
+pub(crate) struct ConnectionCutter(Arc<AtomicBool>);
 
-impl Scissors {
+impl ConnectionCutter {
     pub(crate) fn cut(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -29,37 +29,37 @@ impl Scissors {
     }
 }
 
-/// Put into a response by a vendor that wants its answer lost after the work was done.
+/// Marks a response to be lost after the work is done.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LoseAnswer;
+pub(crate) struct DropConnection;
 
-/// Put into a response that shall leave so many milliseconds after the work was done.
+/// Delays a response by this many milliseconds after the work is done.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Late(pub(crate) u64);
+pub(crate) struct DelayMs(pub(crate) u64);
 
 const LOGIN_PAGE: &str = "<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Please sign in</h1></body></html>";
 const GATEWAY_PAGE: &str = "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>";
 
-/// The answer of a server that never looked at the request; none when the fault needs a real answer.
-pub(crate) fn instead(fault: Fault) -> Option<Response<Body>> {
-    let busy = r#"{"error":"too many requests"}"#;
+/// The response of a server that did not process the request; none when the fault needs a real response.
+pub(crate) fn replacement(fault: Fault) -> Option<Response<Body>> {
+    let body = r#"{"error":"too many requests"}"#;
     Some(match fault {
-        Fault::TooMany => answer(StatusCode::TOO_MANY_REQUESTS, "application/json", busy),
+        Fault::TooMany => build_response(StatusCode::TOO_MANY_REQUESTS, "application/json", body),
         Fault::TooManySeconds => with_retry(
-            answer(StatusCode::TOO_MANY_REQUESTS, "application/json", busy),
+            build_response(StatusCode::TOO_MANY_REQUESTS, "application/json", body),
             "1",
         ),
         Fault::TooManyDate => with_retry(
-            answer(StatusCode::TOO_MANY_REQUESTS, "application/json", busy),
-            &soon(),
+            build_response(StatusCode::TOO_MANY_REQUESTS, "application/json", body),
+            &retry_date(),
         ),
-        Fault::InternalError => answer(
+        Fault::InternalError => build_response(
             StatusCode::INTERNAL_SERVER_ERROR,
             "application/json",
             r#"{"error":"internal error"}"#,
         ),
-        Fault::BadGateway => answer(StatusCode::BAD_GATEWAY, "text/html", GATEWAY_PAGE),
-        Fault::Unavailable => answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", ""),
+        Fault::BadGateway => build_response(StatusCode::BAD_GATEWAY, "text/html", GATEWAY_PAGE),
+        Fault::Unavailable => build_response(StatusCode::SERVICE_UNAVAILABLE, "text/plain", ""),
         Fault::Html => login_page(),
         Fault::Cut
         | Fault::CutBody
@@ -72,27 +72,27 @@ pub(crate) fn instead(fault: Fault) -> Option<Response<Body>> {
 
 /// 200 with a sign-in page, as gateways serve it.
 pub(crate) fn login_page() -> Response<Body> {
-    answer(StatusCode::OK, "text/html; charset=utf-8", LOGIN_PAGE)
+    build_response(StatusCode::OK, "text/html; charset=utf-8", LOGIN_PAGE)
 }
 
-/// 307 to another place.
-pub(crate) fn moved(place: &str) -> Response<Body> {
-    let mut response = answer(StatusCode::TEMPORARY_REDIRECT, "text/plain", "");
-    if let Ok(place) = HeaderValue::from_str(place) {
-        response.headers_mut().insert(header::LOCATION, place);
+/// 307 to another URL.
+pub(crate) fn redirect(location: &str) -> Response<Body> {
+    let mut response = build_response(StatusCode::TEMPORARY_REDIRECT, "text/plain", "");
+    if let Ok(location) = HeaderValue::from_str(location) {
+        response.headers_mut().insert(header::LOCATION, location);
     }
     response
 }
 
-/// A right answer as the fault leaves it. `stop` ends a stalled body when the sandbox stops.
-pub(crate) async fn mutilate(
+/// Corrupts a correct response. `stop` ends a stalled body when the sandbox stops.
+pub(crate) async fn corrupt(
     fault: Fault,
     right: Response<Body>,
     stop: CancellationToken,
 ) -> Response<Body> {
     let (mut parts, body) = right.into_parts();
     let Ok(bytes) = to_bytes(body, usize::MAX).await else {
-        return answer(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "");
+        return build_response(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "");
     };
     let half = bytes.slice(..bytes.len() / 2);
     let cut = || io::Error::from(io::ErrorKind::ConnectionReset);
@@ -158,7 +158,7 @@ fn reshape(bytes: &Bytes, change: impl Fn(&[Value]) -> Option<Vec<Value>>) -> By
     Bytes::from(page.to_string())
 }
 
-pub(crate) fn answer(
+pub(crate) fn build_response(
     status: StatusCode,
     media: &'static str,
     body: impl Into<Body>,
@@ -178,8 +178,8 @@ pub(crate) fn with_retry(mut response: Response<Body>, after: &str) -> Response<
     response
 }
 
-/// One second ahead, as HTTP writes a date.
-pub(crate) fn soon() -> String {
+/// One second from now, as an HTTP date.
+pub(crate) fn retry_date() -> String {
     let when = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(1);
     when.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }

@@ -1,41 +1,41 @@
-//! The wrong answers an authorization server can give: the values of the switches that spoil something.
+//! Values of the switches that make the authorization server respond incorrectly.
 
 use serde::{Deserialize, Serialize};
 
 use crate::switches::choice;
 
-choice! { /// `code` on the way back to the client.
+choice! { /// `code` in the redirect to the client.
     Code {
-        /// As it should be.
+        /// Sent.
         #[default] Right,
         /// Not there.
         Dropped,
     }
 }
-choice! { /// `state` on the way back to the client.
+choice! { /// `state` in the redirect to the client.
     State {
         /// As it was sent.
         #[default] Right,
-        /// Another text.
+        /// A different value.
         Wrong,
         /// Not there.
         Dropped,
     }
 }
-choice! { /// The issuer in an authorization answer (RFC 9207).
+choice! { /// `iss` in the redirect to the client (RFC 9207).
     Iss {
-        /// Neither promised nor sent.
+        /// Neither announced nor sent.
         #[default] Absent,
-        /// Promised and sent.
+        /// Announced and sent.
         Right,
-        /// Promised, and another server's.
+        /// Announced; another server's issuer is sent.
         Wrong,
-        /// Promised and not sent.
+        /// Announced and not sent.
         Missing,
     }
 }
-choice! { /// What the token endpoint answers instead of tokens.
-    TokenAnswer {
+choice! { /// The response of the token endpoint in place of tokens.
+    TokenResponse {
         /// Tokens.
         #[default] Right,
         /// 200 with a sign-in page.
@@ -48,9 +48,9 @@ choice! { /// What the token endpoint answers instead of tokens.
         Unavailable,
         /// 429 with `Retry-After: 1`.
         TooMany,
-        /// 200 with nothing.
+        /// 200 with an empty body.
         Empty,
-        /// 200 with words.
+        /// 200 with a form-encoded body.
         InvalidJson,
         /// 200 with JSON that ends in the middle.
         Truncated,
@@ -60,59 +60,59 @@ choice! { /// What the token endpoint answers instead of tokens.
         NoToken,
         /// 200 with ten million letters.
         Huge,
-        /// A redirect to the same address by another name.
+        /// A redirect to the same path on `localhost`, which is another origin.
         Redirected,
     }
 }
-choice! { /// How a token answer tells its lifetime.
+choice! { /// `expires_in` of a token response.
     ExpiresIn {
         /// A number of seconds.
         #[default] Number,
         /// The number as a string.
         Text,
-        /// A number with a point.
+        /// A number with a fraction.
         Float,
-        /// Not at all.
+        /// Missing.
         Missing,
         /// `null`.
         Null,
         /// Zero.
         Zero,
-        /// Less than nothing.
+        /// Negative.
         Negative,
-        /// Longer than anybody lives.
+        /// 10^12 seconds.
         Huge,
-        /// A word.
+        /// A text that is not a number.
         Word,
     }
 }
-choice! { /// The kind of token an answer says it holds.
+choice! { /// `token_type` of a token response.
     TokenType {
-        /// The vendor's.
+        /// As the vendor documents it.
         #[default] Right,
         /// Not there.
         Missing,
-        /// Its capitals are where nobody expects them.
+        /// Mixed case: `bEARER`.
         OddCase,
-        /// A kind nobody asked for.
+        /// `mac`, which no client requests.
         Other,
     }
 }
-choice! { /// The granted scope in a token answer.
+choice! { /// `scope` of a token response.
     Scope {
-        /// Words with blanks between them.
+        /// A string with spaces (RFC 6749 3.3).
         #[default] Right,
         /// Not there.
         Missing,
-        /// A list of words.
+        /// A JSON list.
         List,
-        /// Words with commas between them.
+        /// A string with commas.
         Commas,
     }
 }
-choice! { /// The id token in a token answer.
+choice! { /// The id token of a token response.
     IdToken {
-        /// As OpenID Connect Core says.
+        /// As OpenID Connect Core requires.
         #[default] Right,
         /// Not there.
         Missing,
@@ -120,29 +120,29 @@ choice! { /// The id token in a token answer.
         WrongIssuer,
         /// `aud` is another client.
         WrongAudience,
-        /// `aud` names another client beside the right one, and `azp` the other one.
+        /// `aud` has the right client and another one, and `azp` names the other one.
         WrongParty,
-        /// `nonce` is another one.
+        /// Another `nonce`.
         WrongNonce,
-        /// `nonce` is not there.
+        /// No `nonce`.
         NoNonce,
-        /// `exp` was an hour ago.
+        /// `exp` is one hour in the past.
         Expired,
-        /// `iat` is an hour ahead.
+        /// `iat` is one hour in the future.
         NotYet,
-        /// There is no `sub`.
+        /// No `sub`.
         NoSubject,
-        /// The signature belongs to something else.
+        /// The signature is that of another text.
         WrongSignature,
         /// `alg` is `none`, and there is no signature.
         Unsigned,
-        /// No JSON between its points.
+        /// The claims are not JSON.
         Garbled,
     }
 }
 choice! { /// The metadata document.
     Discovery {
-        /// As RFC 8414 and OpenID Connect Discovery say.
+        /// As RFC 8414 and OpenID Connect Discovery require.
         #[default] Right,
         /// 404.
         Missing,
@@ -154,27 +154,27 @@ choice! { /// The metadata document.
         InvalidJson,
         /// Ten million letters.
         Huge,
-        /// The token endpoint is at another origin, where the same server listens.
+        /// The token endpoint is at another origin of the same server.
         ForeignToken,
-        /// The authorize address is at another origin.
+        /// The authorization endpoint is at another origin.
         ForeignAuthorize,
         /// The token endpoint is plain HTTP to a host that is not this machine.
         PlainHttp,
         /// There is no token endpoint.
         NoToken,
-        /// Only challenges in plain text.
+        /// Only `plain` challenges.
         PlainPkce,
-        /// No word on challenges.
+        /// No `code_challenge_methods_supported`.
         NoPkce,
     }
 }
-choice! { /// The issuer that a metadata document names.
+choice! { /// `issuer` of the metadata document.
     DiscoveryIssuer {
         /// This server.
         #[default] Right,
-        /// A slash more.
+        /// With a trailing slash.
         Slash,
-        /// One letter in the other case.
+        /// One letter in another case.
         LetterCase,
         /// Another host.
         Host,

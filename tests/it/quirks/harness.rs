@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 /// Enough for several pages of everything, and quick.
 const STUDENTS: u64 = 24;
 
-/// Smaller pages than shipped; and what is looked at once a week is looked at each day.
+/// Smaller pages than shipped; weekly full readings become daily ones.
 const SMALLER: &[(&str, &str)] = &[
     ("size = 1000", "size = 20"),
     ("size = 200", "size = 6"),
@@ -40,12 +40,12 @@ pub type Row = BTreeMap<String, String>;
 /// What the mirror holds of a source: rows by table.
 pub type Content = BTreeMap<String, Vec<Row>>;
 
-/// Which clock the program is given.
+/// The clock of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProgressSink {
-    /// The school's time, and no nap takes any: nobody waits for a vendor that is down.
+pub enum ClockKind {
+    /// The school's time; waiting takes no time, also for a vendor that is down.
     School,
-    /// The real one, for what the vendor measures in real time.
+    /// The real clock, for what the vendor measures in real time.
     Real,
 }
 
@@ -71,16 +71,16 @@ static CONFIG: LazyLock<TempDir> = LazyLock::new(|| {
     folder
 });
 
-/// The checked configuration for one vendor, whose addresses each sandbox puts in anew.
+/// The checked configuration for one vendor; each sandbox fills in its addresses.
 ///
-/// Checking takes a second without optimisation, so it is done once and not for every quirk.
+/// Checking takes a second without optimisation, so it is done once and not per quirk.
 pub struct Checked {
     /// The vendor.
     pub vendor: &'static str,
     setup: Setup,
-    places: Folders,
+    folders: Folders,
     switches: Pairs,
-    watch: ProgressSink,
+    clock_kind: ClockKind,
 }
 
 impl Checked {
@@ -89,7 +89,7 @@ impl Checked {
         vendor: &'static str,
         settings: Pairs,
         switches: Pairs,
-        watch: ProgressSink,
+        clock_kind: ClockKind,
     ) -> Self {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let settings = settings.iter().map(owned).collect();
@@ -102,19 +102,19 @@ impl Checked {
             },
             ..Overlay::default()
         };
-        let places = Folders {
+        let folders = Folders {
             config: CONFIG.path().to_owned(),
             jobs: Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs"),
             state: PathBuf::new(),
         };
         let setup =
-            Setup::load(&places, &overlay).unwrap_or_else(|problems| panic!("{problems:?}"));
+            Setup::load(&folders, &overlay).unwrap_or_else(|problems| panic!("{problems:?}"));
         Self {
             vendor,
             setup,
-            places,
+            folders,
             switches,
-            watch,
+            clock_kind,
         }
     }
 
@@ -169,8 +169,8 @@ impl Checked {
     }
 }
 
-/// A running vendor and the program beside it.
-pub struct Bench {
+/// A running vendor and the program.
+pub struct Harness {
     /// The simulated vendors.
     pub sandbox: Sandbox,
     /// The program.
@@ -178,8 +178,8 @@ pub struct Bench {
     state: PathBuf,
 }
 
-impl Bench {
-    /// Starts both on a state folder; a folder that was used before sees the next day of the school.
+impl Harness {
+    /// Starts both on a state folder; a folder that was used before is on the next day of the school.
     pub async fn open(checked: &Checked, state: &Path, switches: Pairs) -> Self {
         let options = options(checked, switches, state.join("sandbox.json"));
         let sandbox = Sandbox::start(options).await.expect("a sandbox");
@@ -192,7 +192,7 @@ impl Bench {
     }
 
     /// The same vendors, read into another mirror.
-    pub async fn beside(self, checked: &Checked, state: &Path) -> Self {
+    pub async fn into_mirror(self, checked: &Checked, state: &Path) -> Self {
         let app = program(checked, &self.sandbox, state).await;
         Self {
             sandbox: self.sandbox,
@@ -230,7 +230,7 @@ impl Bench {
         self.state.join("mirror.db")
     }
 
-    /// What the mirror holds now, without when and by which run it came.
+    /// The mirror's content, without the columns of runs and times.
     pub fn content(&self) -> Content {
         let setup = self.app.setup();
         let source = setup.sources.keys().next().expect("one source");
@@ -248,19 +248,19 @@ async fn program(checked: &Checked, sandbox: &Sandbox, state: &Path) -> App {
     let day = sandbox.describe().day;
     let school = TestClock::at(MORNING.parse().expect("a time"));
     school.pass(Duration::from_secs(day * 86_400 + 60));
-    let clock = match checked.watch {
-        ProgressSink::School => school.clock(),
-        ProgressSink::Real => Clock::system(),
+    let clock = match checked.clock_kind {
+        ClockKind::School => school.clock(),
+        ClockKind::Real => Clock::system(),
     };
-    let places = Folders {
+    let folders = Folders {
         state: state.to_owned(),
-        ..checked.places.clone()
+        ..checked.folders.clone()
     };
     let endpoint = sandbox.endpoint(checked.vendor).expect("the vendor");
     let secrets = endpoint.secrets.clone().into_iter();
     let secrets = secrets.map(|(name, secret)| (name, SecretString::from(secret)));
     let secrets = Secrets::in_memory(secrets.collect());
-    App::open(&places, checked.at(sandbox), secrets, clock)
+    App::open(&folders, checked.at(sandbox), secrets, clock)
         .await
         .expect("the program")
 }
@@ -317,8 +317,8 @@ fn rows(reader: &Connection, table: &str) -> Vec<Row> {
                 .iter()
                 .enumerate()
                 .filter(|(_, name)| !name.starts_with('_'))
-                .map(|(place, name)| {
-                    let text = match row.get(place)? {
+                .map(|(installation, name)| {
+                    let text = match row.get(installation)? {
                         Value::Null | Value::Blob(_) => "-".to_owned(),
                         Value::Integer(number) => number.to_string(),
                         Value::Real(number) => number.to_string(),

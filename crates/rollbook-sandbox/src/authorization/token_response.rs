@@ -1,51 +1,48 @@
-//! What the token endpoint says: tokens, or why not; right, or as a switch spoils it.
+//! Responses of the token endpoint: tokens or an error, correct or as a switch alters them.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::rules::Rules;
-use super::switches::{ExpiresIn, Scope, Switches, TokenAnswer, TokenType};
+use super::switches::{ExpiresIn, Scope, Switches, TokenResponse, TokenType};
+use crate::fault_responses::{build_response, login_page, redirect, replacement, with_retry};
 use crate::faults::Fault;
-use crate::tamper::{answer, instead, login_page, moved, with_retry};
 
-/// Ten million: more than any answer may have.
+/// Ten million letters: above the body limit of every client.
 const HUGE: usize = 10_000_000;
 
-/// Why tokens are refused (RFC 6749 5.2).
+/// An error response of the token endpoint (RFC 6749 5.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct TokenError {
     status: StatusCode,
     error: String,
-    words: String,
+    description: String,
 }
 
-impl Refusal {
-    /// A refusal with a status of its own.
-    pub(crate) fn with(status: StatusCode, error: &str, words: &str) -> Self {
+impl TokenError {
+    pub(crate) fn with(status: StatusCode, error: &str, description: &str) -> Self {
         Self {
             status,
             error: error.to_owned(),
-            words: words.to_owned(),
+            description: description.to_owned(),
         }
     }
 
-    /// A refusal with status 400, as all but `invalid_client` have.
-    pub(crate) fn new(error: &str, words: &str) -> Self {
-        Self::with(StatusCode::BAD_REQUEST, error, words)
+    /// With status 400, the default of RFC 6749 5.2.
+    pub(crate) fn new(error: &str, description: &str) -> Self {
+        Self::with(StatusCode::BAD_REQUEST, error, description)
     }
 
-    /// `invalid_request`.
-    pub(crate) fn request(words: &str) -> Self {
-        Self::new("invalid_request", words)
+    pub(crate) fn request(description: &str) -> Self {
+        Self::new("invalid_request", description)
     }
 
-    /// `invalid_grant`.
-    pub(crate) fn grant(words: &str) -> Self {
-        Self::new("invalid_grant", words)
+    pub(crate) fn grant(description: &str) -> Self {
+        Self::new("invalid_grant", description)
     }
 
-    /// `unsupported_grant_type`, or `invalid_request` when none was named.
+    /// `unsupported_grant_type`; `invalid_request` when `grant_type` is missing.
     pub(crate) fn grant_type(named: Option<&str>) -> Self {
         match named {
             Some(_) => Self::new("unsupported_grant_type", "not offered here"),
@@ -54,8 +51,12 @@ impl Refusal {
     }
 
     pub(super) fn response(&self, tried_basic: bool) -> Response<Body> {
-        let body = json!({ "error": self.error, "error_description": self.words });
-        let mut response = unkept(answer(self.status, "application/json", body.to_string()));
+        let body = json!({ "error": self.error, "error_description": self.description });
+        let mut response = no_store(build_response(
+            self.status,
+            "application/json",
+            body.to_string(),
+        ));
         if tried_basic && self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(
                 header::WWW_AUTHENTICATE,
@@ -66,25 +67,21 @@ impl Refusal {
     }
 }
 
-/// Tokens that were given.
+/// Tokens issued by a token request.
 #[derive(Clone, Debug)]
-pub(crate) struct Granted {
-    /// The access token.
+pub(crate) struct IssuedTokens {
     pub(crate) access: String,
-    /// Its life in seconds.
+    /// Lifetime of the access token in seconds.
     pub(crate) seconds: u64,
-    /// What it opens.
     pub(crate) scope: String,
-    /// The refresh token of the answer.
     pub(crate) refresh: Option<String>,
-    /// Who signed in, signed.
     pub(crate) id_token: Option<String>,
-    /// What only this vendor's answer holds.
+    /// Members that only this vendor's response has.
     pub(crate) more: Map<String, Value>,
 }
 
-impl Granted {
-    /// The body of RFC 6749 5.1, with what the switches do to it.
+impl IssuedTokens {
+    /// The body of RFC 6749 5.1, altered by the switches.
     pub(super) fn body(&self, rules: &Rules, switches: &Switches) -> Value {
         let mut body = Map::new();
         body.insert("access_token".to_owned(), json!(self.access));
@@ -143,33 +140,35 @@ fn scope(granted: &str, how: Scope) -> Option<Value> {
     }
 }
 
-/// What comes instead of tokens; none when they come.
-pub(super) fn nonsense(how: TokenAnswer, address: &str) -> Option<Response<Body>> {
-    let ok = |body: String| Some(answer(StatusCode::OK, "application/json", body));
+/// The response that replaces the tokens; none when tokens are sent.
+pub(super) fn unexpected_response(how: TokenResponse, address: &str) -> Option<Response<Body>> {
+    let ok = |body: String| Some(build_response(StatusCode::OK, "application/json", body));
     match how {
-        TokenAnswer::Right => None,
-        TokenAnswer::Html => Some(login_page()),
-        TokenAnswer::InternalError => instead(Fault::InternalError),
-        TokenAnswer::BadGateway => instead(Fault::BadGateway),
-        TokenAnswer::Unavailable => instead(Fault::Unavailable),
-        TokenAnswer::TooMany => instead(Fault::TooMany).map(|response| with_retry(response, "1")),
-        TokenAnswer::Empty => ok(String::new()),
-        TokenAnswer::InvalidJson => ok("access_token=none&token_type=bearer".to_owned()),
-        TokenAnswer::Truncated => ok(r#"{"access_token":"cut-in-the-mid"#.to_owned()),
-        TokenAnswer::List => ok(r#"["access_token","none"]"#.to_owned()),
-        TokenAnswer::NoToken => ok(r#"{"token_type":"bearer","expires_in":3600}"#.to_owned()),
-        TokenAnswer::Huge => ok(format!(r#"{{"access_token":"{}"}}"#, huge())),
-        TokenAnswer::Redirected => Some(moved(address)),
+        TokenResponse::Right => None,
+        TokenResponse::Html => Some(login_page()),
+        TokenResponse::InternalError => replacement(Fault::InternalError),
+        TokenResponse::BadGateway => replacement(Fault::BadGateway),
+        TokenResponse::Unavailable => replacement(Fault::Unavailable),
+        TokenResponse::TooMany => {
+            replacement(Fault::TooMany).map(|response| with_retry(response, "1"))
+        }
+        TokenResponse::Empty => ok(String::new()),
+        TokenResponse::InvalidJson => ok("access_token=none&token_type=bearer".to_owned()),
+        TokenResponse::Truncated => ok(r#"{"access_token":"cut-in-the-mid"#.to_owned()),
+        TokenResponse::List => ok(r#"["access_token","none"]"#.to_owned()),
+        TokenResponse::NoToken => ok(r#"{"token_type":"bearer","expires_in":3600}"#.to_owned()),
+        TokenResponse::Huge => ok(format!(r#"{{"access_token":"{}"}}"#, huge())),
+        TokenResponse::Redirected => Some(redirect(address)),
     }
 }
 
-/// More letters than any answer may have.
+/// A text above the body limit of every client.
 pub(super) fn huge() -> String {
     "a".repeat(HUGE)
 }
 
-/// Forbids to keep an answer that holds tokens (RFC 6749 5.1).
-pub(super) fn unkept(mut response: Response<Body>) -> Response<Body> {
+/// Forbids caching, as every response with tokens must (RFC 6749 5.1).
+pub(super) fn no_store(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));

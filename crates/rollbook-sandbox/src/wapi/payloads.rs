@@ -1,4 +1,4 @@
-//! What each operation returns: one record, a bare list, a container, or points.
+//! The payload of each operation: one record, a bare list, a container, or points.
 
 use super::errors::Failure;
 use super::operations::{Operation, Params};
@@ -8,19 +8,19 @@ use super::switches::{Container, PointIdKey, PointKeys, Switches};
 use super::{WAC, WOC, Wapi};
 use crate::calendar::morning;
 
-/// An answer before it is spelled in a format.
+/// A payload before it is encoded in a format.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Answer {
+pub(super) enum Payload {
     One(Record),
     List(Vec<Record>),
 }
 
-/// Groups in one answer at most (wapi.md 4.1).
-const MOST_GROUPS: i64 = 2000;
+/// Maximum of groups in one response (wapi.md 4.1).
+const MAX_GROUPS: i64 = 2000;
 
 impl Wapi {
-    /// Carries a read out.
-    pub(super) fn read(&self, operation: Operation, params: &Params) -> Result<Answer, Failure> {
+    /// Executes a read.
+    pub(super) fn read(&self, operation: Operation, params: &Params) -> Result<Payload, Failure> {
         let series = self.series();
         if params
             .get("WAC")
@@ -103,29 +103,29 @@ impl Wapi {
                     .organizations()
                     .into_iter()
                     .find(|row| row.field("WOC") == Some(&woc.as_str().into()));
-                Answer::One(row.ok_or(Failure::NotExist)?)
+                Payload::One(row.ok_or(Failure::NotExist)?)
             }
-            Operation::GetBusinessAccount => Answer::One(
+            Operation::GetBusinessAccount => Payload::One(
                 series
                     .business_accounts()
                     .into_iter()
                     .next()
                     .ok_or(Failure::NotExist)?,
             ),
-            Operation::GetInfrastructures => Answer::List(series.infrastructures()),
-            Operation::GetOrganizationsMy => Answer::List(series.organizations()),
-            Operation::GetBusinessAccounts => Answer::List(series.business_accounts()),
-            Operation::GetReflectionStates => Answer::List(series.reflection_states()),
-            Operation::GetWEventCategories => Answer::List(series.event_categories()),
-            Operation::GetWEventTypes => Answer::List(series.event_types()),
+            Operation::GetInfrastructures => Payload::List(series.infrastructures()),
+            Operation::GetOrganizationsMy => Payload::List(series.organizations()),
+            Operation::GetBusinessAccounts => Payload::List(series.business_accounts()),
+            Operation::GetReflectionStates => Payload::List(series.reflection_states()),
+            Operation::GetWEventCategories => Payload::List(series.event_categories()),
+            Operation::GetWEventTypes => Payload::List(series.event_types()),
             Operation::GetWums => match series.wums(params.get("kind").unwrap_or_default()) {
                 rows if rows.is_empty() => return Err(Failure::NoRoute),
-                rows => Answer::List(rows),
+                rows => Payload::List(rows),
             },
         })
     }
 
-    /// One page of a list, with `Skip` and `Take` (wapi.md 12 A33), in what stands around it (wapi.md 12 A32).
+    /// One page of a list, with `Skip` and `Take` (wapi.md 12 A33), in its container (wapi.md 12 A32).
     fn container(
         &self,
         name: &str,
@@ -133,28 +133,28 @@ impl Wapi {
         class: &'static str,
         mut rows: Vec<Record>,
         params: &Params,
-    ) -> Result<Answer, Failure> {
-        self.moved(name, &mut rows);
+    ) -> Result<Payload, Failure> {
+        self.apply_edits(name, &mut rows);
         self.control.edits.page_served(name);
         let total = rows.len() as i64;
         let skip = number(params, "Skip")?.unwrap_or(0);
         let take = number(params, "Take")?.unwrap_or(self.switches.default_take);
         let page: Vec<Record> = rows.into_iter().skip(skip).take(take).collect();
         Ok(match self.switches.container {
-            Container::Array => Answer::List(page),
-            Container::Container => Answer::One(Record::new(
+            Container::Array => Payload::List(page),
+            Container::Container => Payload::One(Record::new(
                 class,
                 vec![(member, Field::Many(page)), ("TotalCount", total.into())],
             )),
-            Container::OddNames => Answer::One(Record::new(
+            Container::OddNames => Payload::One(Record::new(
                 class,
                 vec![("Items", Field::Many(page)), ("CountOfAll", total.into())],
             )),
         })
     }
 
-    /// Lays on what happened to a list between two pages.
-    pub(super) fn moved(&self, name: &str, rows: &mut Vec<Record>) {
+    /// Applies the edits between two pages.
+    pub(super) fn apply_edits(&self, name: &str, rows: &mut Vec<Record>) {
         self.control.edits.apply(
             name,
             rows,
@@ -163,7 +163,7 @@ impl Wapi {
         );
     }
 
-    fn points(&self, series: &Series<'_>, params: &Params) -> Result<Answer, Failure> {
+    fn points(&self, series: &Series<'_>, params: &Params) -> Result<Payload, Failure> {
         let ids = params
             .get("DataIDs")
             .or(params.get("DataID"))
@@ -193,7 +193,7 @@ impl Wapi {
         if self.switches.duplicate_point {
             rows.extend(rows.last().cloned());
         }
-        Ok(Answer::List(rows))
+        Ok(Payload::List(rows))
     }
 }
 
@@ -237,24 +237,24 @@ fn point_record(point: &Point, data: Option<i64>, switches: &Switches) -> Record
 }
 
 /// Equal slices of a window, each with its statistics.
-fn groups(series: &Series<'_>, params: &Params) -> Result<Answer, Failure> {
+fn groups(series: &Series<'_>, params: &Params) -> Result<Payload, Failure> {
     let wanted = id(params, "DataID")?;
     let data = series
         .served_datas()
         .find(|data| data.id == wanted)
         .ok_or(Failure::NotExist)?;
     let split = number(params, "Split")?.unwrap_or(100) as i64;
-    if !(1..=MOST_GROUPS).contains(&split) {
+    if !(1..=MAX_GROUPS).contains(&split) {
         return Err(Failure::TooManyRequested);
     }
     let (from, to) = window(params, series.day)?;
     let from = from.max(series.first(data).unwrap_or(to));
     let slice = ((to - from) / split).max(1);
-    let rows = (0..split).filter_map(|place| {
-        let start = from + place * slice;
+    let rows = (0..split).filter_map(|index| {
+        let start = from + index * slice;
         group(&series.between(data, start, start + slice - 1))
     });
-    Ok(Answer::List(rows.collect()))
+    Ok(Payload::List(rows.collect()))
 }
 
 fn group(points: &[Point]) -> Option<Record> {
@@ -286,11 +286,11 @@ fn group(points: &[Point]) -> Option<Record> {
     ))
 }
 
-fn one(rows: Vec<Record>, params: &Params, name: &str) -> Result<Answer, Failure> {
+fn one(rows: Vec<Record>, params: &Params, name: &str) -> Result<Payload, Failure> {
     let wanted = id(params, name)?;
     rows.into_iter()
         .find(|row| row.id() == wanted)
-        .map(Answer::One)
+        .map(Payload::One)
         .ok_or(Failure::NotExist)
 }
 
