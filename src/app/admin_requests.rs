@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::App;
 use crate::document::suggest::advice;
 use crate::model::decision::APPROVAL_TTL;
-use crate::model::{JobName, Outcome, ParkReason, scalar};
+use crate::model::{EntryName, JobName, Outcome, ParkReason, SourceName, StreamName, scalar};
 use crate::setup::{JobSetup, Setup};
 use crate::store::queries::{self, RunLine};
 use crate::store::runs::{self, JobState};
@@ -27,12 +27,12 @@ pub enum AdminRequest {
     /// Let a parked, deferred or failing job run at its next tick.
     Resume {
         /// The job.
-        job: String,
+        job: JobName,
     },
     /// Read a stream in full next time.
     Reset {
         /// The job.
-        job: String,
+        job: JobName,
         /// The stream, by its own name or its table's.
         stream: String,
     },
@@ -45,7 +45,7 @@ pub enum AdminResponse {
     /// The job's next run applies what this run held back, if it is the same difference.
     Approved {
         /// The job.
-        job: String,
+        job: JobName,
     },
     /// The job waits no longer.
     Resumed {
@@ -94,7 +94,7 @@ impl App {
                 run.job
             )));
         }
-        if self.setup().job(&run.job).is_none() {
+        if !self.setup().jobs.contains_key(&run.job) {
             return Err(AdminResponse::Refused(format!(
                 "the job {} of run {number} is no longer configured",
                 run.job
@@ -107,26 +107,27 @@ impl App {
         Ok(AdminResponse::Approved { job: run.job })
     }
 
-    async fn resume(&self, job: &str) -> Result<AdminResponse, AdminResponse> {
-        let source = known_job(&self.setup(), job)
+    async fn resume(&self, name: &JobName) -> Result<AdminResponse, AdminResponse> {
+        let source = known_job(&self.setup(), name.as_str())
             .map_err(AdminResponse::Refused)?
+            .1
             .source
             .clone();
-        let job = job.to_owned();
+        let entry = EntryName::from(name);
         let before = self
             .store()
             .write(move |connection| {
-                let state = runs::job_state(connection, &job)?;
+                let state = runs::job_state(connection, &entry)?;
                 let cleared = JobState {
                     last_due: state.last_due,
                     ..JobState::default()
                 };
-                runs::save_job_state(connection, &job, &cleared)?;
+                runs::save_job_state(connection, &entry, &cleared)?;
                 Ok(state)
             })
             .await?;
         if before.parked.is_some() {
-            self.rebuild_source(source.as_str());
+            self.rebuild_source(&source);
         }
         Ok(AdminResponse::Resumed {
             waits: wait_reasons(&before),
@@ -134,12 +135,11 @@ impl App {
         })
     }
 
-    async fn reset(&self, name: &str, stream: &str) -> Result<AdminResponse, AdminResponse> {
+    async fn reset(&self, name: &JobName, stream: &str) -> Result<AdminResponse, AdminResponse> {
         let setup = self.setup();
-        let job = known_job(&setup, name).map_err(AdminResponse::Refused)?;
+        let (_, job) = known_job(&setup, name.as_str()).map_err(AdminResponse::Refused)?;
         let stream = known_stream(name, job, stream).map_err(AdminResponse::Refused)?;
-        let source = job.source.as_str();
-        let table_name = format!("{source}_{stream}");
+        let table_name = format!("{}_{stream}", job.source);
         let mut tables = setup.tables().into_iter();
         let Some(table) = tables.find(|table| table.name() == table_name) else {
             return Err(AdminResponse::Failed(format!(
@@ -147,7 +147,7 @@ impl App {
             )));
         };
         // A run would overwrite the reset when it ends.
-        let Some(_lock) = self.store().try_lock_table(&table_name) else {
+        let Some(_lock) = self.store().locks().try_lock_table(&table_name) else {
             return Err(AdminResponse::Refused(format!(
                 "a run is reading {table_name}; try again when it has ended"
             )));
@@ -162,29 +162,33 @@ impl App {
 impl App {
     /// Drops the source's session, so that the next run fetches the fixed credential instead of the refused one.
     /// An active run keeps its session.
-    fn rebuild_source(&self, name: &str) {
+    fn rebuild_source(&self, name: &SourceName) {
         self.open_sources().remove(name);
     }
 }
 
 /// Finds a job by the name that an admin typed; the error is a message.
-pub fn known_job<'a>(setup: &'a Setup, name: &str) -> Result<&'a JobSetup, String> {
-    setup.job(name).ok_or_else(|| {
+pub fn known_job<'a>(setup: &'a Setup, name: &str) -> Result<(&'a JobName, &'a JobSetup), String> {
+    setup.jobs.get_key_value(name).ok_or_else(|| {
         let help = advice(name, setup.jobs.keys().map(JobName::as_str));
         format!("there is no job `{name}`; {help}")
     })
 }
 
 /// Finds the job's stream by its own name or its table's.
-fn known_stream<'a>(name: &str, job: &'a JobSetup, stream: &str) -> Result<&'a str, String> {
-    let names = || job.streams.iter().map(|spec| spec.name.as_str());
+fn known_stream<'a>(
+    name: &JobName,
+    job: &'a JobSetup,
+    stream: &str,
+) -> Result<&'a StreamName, String> {
+    let names = || job.streams.iter().map(|spec| &spec.name);
     let plain = stream
         .strip_prefix(job.source.as_str())
         .and_then(|rest| rest.strip_prefix(['_', '.']));
     names()
-        .find(|known| *known == stream || Some(*known) == plain)
+        .find(|known| **known == *stream || plain.is_some_and(|plain| **known == *plain))
         .ok_or_else(|| {
-            let help = advice(plain.unwrap_or(stream), names().collect::<Vec<_>>());
+            let help = advice(plain.unwrap_or(stream), names().map(StreamName::as_str));
             format!("the job {name} reads no stream `{stream}`; {help}")
         })
 }

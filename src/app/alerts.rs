@@ -8,14 +8,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
-use super::{App, DaemonEngine, maintenance};
+use super::{App, DaemonEngine};
 use crate::daemon::alerts::{
-    Alert, AlertKind, AlertPlan, JobFacts, Limits, MAX_TRIES, ParkedJob, SourceFacts, Subject,
+    Alert, AlertKind, AlertLimits, AlertPlan, JobFacts, MAX_TRIES, ParkedJob, SourceFacts,
     channels, evaluate_job, evaluate_source, retry_pause, send,
 };
 use crate::daemon::{Engine as _, Entry};
 use crate::model::schedule::next_tick;
-use crate::model::{Outcome, SourceName, scalar};
+use crate::model::{AlertSubject, EntryName, Outcome, SourceName, scalar};
 use crate::setup::Setup;
 use crate::setup::files::AlertsConfig;
 use crate::store::alerts::{self, QueuedAlert};
@@ -50,12 +50,12 @@ impl DaemonEngine {
     async fn evaluate_and_send(&self, config: &AlertsConfig) -> Duration {
         for entry in self.jobs() {
             let evaluated = self.evaluate_job(config, &entry).await;
-            log_failure(Subject::Job(&entry.name), evaluated);
+            log_failure(&AlertSubject::Entry(entry.name), evaluated);
         }
         let setup = self.app.setup();
-        for source in setup.sources.keys().map(SourceName::as_str) {
+        for source in setup.sources.keys() {
             let evaluated = self.evaluate_source(config, &setup, source).await;
-            log_failure(Subject::Source(source), evaluated);
+            log_failure(&AlertSubject::Source(source.clone()), evaluated);
         }
         match self.app.send_due(config).await {
             Ok(pause) => pause,
@@ -68,41 +68,44 @@ impl DaemonEngine {
 
     async fn evaluate_job(&self, config: &AlertsConfig, entry: &Entry) -> Result<(), StoreError> {
         let facts = self.facts(&*self.app.store().reader()?, entry)?;
-        let limits = Limits {
-            failures: match entry.name.as_str() {
-                maintenance::BACKUP => BACKUP_FAILURES,
-                _ => config.after_failures.get(),
+        let limits = AlertLimits {
+            failures: match &entry.name {
+                EntryName::Backup => BACKUP_FAILURES,
+                EntryName::Job(_) => config.after_failures.get(),
             },
             incomplete_runs: INCOMPLETE_RUNS,
             stale: SignedDuration::try_from(config.stale_after.0).unwrap_or(SignedDuration::MAX),
         };
         let check = |active: &[_], now| evaluate_job(&entry.name, &facts, active, limits, now);
-        self.app
-            .evaluate(config, Subject::Job(&entry.name), check)
-            .await
+        let subject = AlertSubject::Entry(entry.name.clone());
+        self.app.evaluate(config, subject, check).await
     }
 
     async fn evaluate_source(
         &self,
         config: &AlertsConfig,
         setup: &Setup,
-        source: &str,
+        source: &SourceName,
     ) -> Result<(), StoreError> {
         let facts = self.source_facts(&*self.app.store().reader()?, setup, source)?;
         let check = |active: &[_], now| evaluate_source(source, &facts, active, now);
-        self.app
-            .evaluate(config, Subject::Source(source), check)
-            .await
+        let subject = AlertSubject::Source(source.clone());
+        self.app.evaluate(config, subject, check).await
     }
 
     fn facts(&self, reader: &queries::Reader, entry: &Entry) -> Result<JobFacts, StoreError> {
-        let job = entry.name.as_str();
-        let state = self.job_state(reader, job)?;
-        let (good, first) = match job {
-            maintenance::BACKUP => (runs::done(reader, maintenance::BACKUP)?, None),
-            _ => alerts::ends(reader, job)?,
+        let state = self.job_state(reader, &entry.name)?;
+        let (good, first) = match &entry.name {
+            EntryName::Backup => (runs::done(reader, entry.name.as_str())?, None),
+            EntryName::Job(job) => alerts::ends(reader, job)?,
         };
-        let last = queries::runs(reader, Some(job), 1)?.pop();
+        let (last, held) = match &entry.name {
+            EntryName::Backup => (None, None),
+            EntryName::Job(job) => (
+                queries::runs(reader, Some(job), 1)?.pop(),
+                queries::held(reader, job)?,
+            ),
+        };
         // A parked run is alerted for its source; the job can be stale from the tick after it.
         let parked = last
             .as_ref()
@@ -112,7 +115,7 @@ impl DaemonEngine {
         let (cron, zone) = (entry.schedule.cron(), entry.zone.zone());
         Ok(JobFacts {
             parked: state.parked.is_some(),
-            held: queries::held(reader, job)?.map(|run| run.run),
+            held: held.map(|run| run.run),
             failures: state.failures,
             incomplete_runs: state.incomplete_runs,
             message: last.and_then(|run| run.message),
@@ -125,17 +128,16 @@ impl DaemonEngine {
         &self,
         reader: &queries::Reader,
         setup: &Setup,
-        source: &str,
+        source: &SourceName,
     ) -> Result<SourceFacts, StoreError> {
         let mut facts = SourceFacts::default();
         let jobs = setup.jobs.iter();
-        for (job, _) in jobs.filter(|(_, job)| job.source.as_str() == source) {
-            let job = job.as_str();
-            facts.jobs.push(job.to_owned());
-            let state = self.job_state(reader, job)?;
+        for (job, _) in jobs.filter(|(_, job)| job.source == *source) {
+            facts.jobs.push(job.clone());
+            let state = self.job_state(reader, &job.into())?;
             if let Some(parked) = state.parked {
                 facts.parked.push(ParkedJob {
-                    job: job.to_owned(),
+                    job: job.clone(),
                     reason: parked.reason,
                     message: parked.message,
                 });
@@ -146,9 +148,9 @@ impl DaemonEngine {
     }
 }
 
-fn log_failure(subject: Subject<'_>, evaluated: Result<(), StoreError>) {
+fn log_failure(subject: &AlertSubject, evaluated: Result<(), StoreError>) {
     if let Err(error) = evaluated {
-        let about = subject.key();
+        let about = subject.to_string();
         tracing::warn!(about, "could not evaluate alerts: {error}");
     }
 }
@@ -158,11 +160,11 @@ impl App {
     async fn evaluate(
         &self,
         config: &AlertsConfig,
-        subject: Subject<'_>,
+        subject: AlertSubject,
         evaluate: impl FnOnce(&[(AlertKind, Timestamp)], Timestamp) -> AlertPlan,
     ) -> Result<(), StoreError> {
-        let (now, key) = (self.clock.now(), subject.key());
-        let before = alerts::active(&*self.store().reader()?, &key)?;
+        let now = self.clock.now();
+        let before = alerts::active(&*self.store().reader()?, &subject)?;
         let active: Vec<(AlertKind, Timestamp)> = before
             .iter()
             .filter_map(|(kind, at)| Some((AlertKind::of(kind)?, *at)))
@@ -183,7 +185,7 @@ impl App {
                     .into_iter()
                     .map(|(kind, text)| (kind.as_str(), text))
                     .collect();
-                alerts::note(connection, &key, &active, &send, &channels, now)
+                alerts::note(connection, &subject, &active, &send, &channels, now)
             })
             .await
     }
@@ -201,19 +203,14 @@ impl App {
     }
 
     async fn deliver(&self, config: &AlertsConfig, queued: QueuedAlert) -> Result<(), StoreError> {
-        let (job, source) = match Subject::of(&queued.job) {
-            Subject::Job(job) => (job.to_owned(), String::new()),
-            Subject::Source(source) => (String::new(), source.to_owned()),
-        };
         let alert = Alert {
             kind: queued.kind,
-            job,
-            source,
+            subject: queued.subject,
             message: queued.message,
             at: queued.created,
         };
         let (id, tries) = (queued.id, queued.attempts + 1);
-        let (channel, about, kind) = (&queued.channel, &queued.job, &alert.kind);
+        let (channel, about, kind) = (&queued.channel, alert.subject.to_string(), &alert.kind);
         let again = match send(channel, config, &self.secrets, &alert).await {
             Ok(()) => {
                 tracing::info!(channel, about, kind, "alert sent");

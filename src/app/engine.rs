@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::{AdminResponse, App, maintenance};
 use crate::daemon::{Engine, Entry, Refusal, Reply, WaitingJob};
 use crate::document::{Problems, RenderStyle, Severity};
-use crate::model::{Cause, Outcome};
-use crate::setup::{Folders, Overlay, Setup};
+use crate::model::{Cause, EntryName, JobName, Outcome};
+use crate::setup::{Folders, JobSetup, Overlay, Setup};
 use crate::store::StoreError;
 use crate::store::queries::{self, Reader};
 use crate::store::runs::{self, JobState};
@@ -37,14 +37,21 @@ impl DaemonEngine {
 
 impl DaemonEngine {
     /// The state of a job between its runs.
-    pub(super) fn job_state(&self, reader: &Reader, job: &str) -> Result<JobState, StoreError> {
-        let state = runs::job_state(reader, job)?;
-        Ok(self.unless_signed_in_since(job, state))
+    pub(super) fn job_state(
+        &self,
+        reader: &Reader,
+        entry: &EntryName,
+    ) -> Result<JobState, StoreError> {
+        let state = runs::job_state(reader, entry)?;
+        Ok(match entry {
+            EntryName::Job(job) => self.unless_signed_in_since(job, state),
+            EntryName::Backup => state,
+        })
     }
 
     /// A parked job resumes once a person has signed in to its source. Another process does that: `rollbook login` writes
     /// to the vault, and cannot write to the mirror, where the job is parked.
-    fn unless_signed_in_since(&self, job: &str, state: JobState) -> JobState {
+    fn unless_signed_in_since(&self, job: &JobName, state: JobState) -> JobState {
         let (Some(tried), Some(_)) = (state.last_due, &state.parked) else {
             return state;
         };
@@ -61,8 +68,8 @@ impl DaemonEngine {
 impl Engine for DaemonEngine {
     fn jobs(&self) -> Vec<Entry> {
         let setup = self.app.setup();
-        let entry = |(name, job): (&crate::model::JobName, &crate::setup::JobSetup)| Entry {
-            name: name.to_string(),
+        let entry = |(name, job): (&JobName, &JobSetup)| Entry {
+            name: name.into(),
             schedule: job.config.schedule.clone(),
             zone: job.config.time_zone.clone(),
             catch_up: job.config.catch_up,
@@ -72,43 +79,48 @@ impl Engine for DaemonEngine {
         jobs.chain(maintenance::entry(&setup)).collect()
     }
 
-    fn state(&self, job: &str) -> Result<JobState, String> {
+    fn state(&self, entry: &EntryName) -> Result<JobState, String> {
         let store = self.app.store();
         store
             .reader()
-            .and_then(|reader| self.job_state(&reader, job))
+            .and_then(|reader| self.job_state(&reader, entry))
             .inspect_err(|error| store.note_fatal(error))
             .map_err(|error| error.to_string())
     }
 
-    fn note_due(&self, job: &str, due: Timestamp) -> BoxFuture<'_, Result<(), String>> {
-        let job = job.to_owned();
+    fn note_due(&self, entry: &EntryName, due: Timestamp) -> BoxFuture<'_, Result<(), String>> {
+        let entry = entry.clone();
         let note = self.app.store().write(move |connection| {
-            let mut state = runs::job_state(connection, &job)?;
+            let mut state = runs::job_state(connection, &entry)?;
             state.last_due = Some(due);
-            runs::save_job_state(connection, &job, &state)
+            runs::save_job_state(connection, &entry, &state)
         });
         async move { note.await.map_err(|error| error.to_string()) }.boxed()
     }
 
     fn run(
         &self,
-        job: &str,
+        entry: &EntryName,
         cause: Cause,
         stop: CancellationToken,
         sink: ProgressSink,
     ) -> BoxFuture<'static, Outcome> {
-        let (app, job) = (Arc::clone(&self.app), job.to_owned());
+        let app = Arc::clone(&self.app);
         let run_options = RunOptions {
             cause,
             full: false,
             dry: false,
         };
-        if job == maintenance::BACKUP {
+        let Some(job) = entry.job().cloned() else {
             sink(Progress::ExpectSilence(maintenance::MAX_BACKUP_TIME));
             return async move { app.scheduled_backup().await }.boxed();
+        };
+        async move {
+            // A reload may have removed the job after its tick.
+            let report = app.run(&job, run_options, &stop, &sink).await;
+            report.map_or(Outcome::Interrupted, |report| report.outcome)
         }
-        async move { app.run(&job, run_options, &stop, &sink).await.outcome }.boxed()
+        .boxed()
     }
 
     fn host(&self) -> String {
@@ -161,15 +173,15 @@ impl Engine for DaemonEngine {
             .map_err(|error| error.to_string())?;
         let mut waiting = Vec::new();
         for name in setup.jobs.keys() {
-            let state = self.job_state(&reader, name.as_str());
-            let held = queries::held(&reader, name.as_str());
+            let state = self.job_state(&reader, &name.into());
+            let held = queries::held(&reader, name);
             let (state, held) = state
                 .and_then(|state| Ok((state, held?)))
                 .map_err(|error| error.to_string())?;
             let one = WaitingJob {
                 parked: state.parked.is_some(),
                 held: held.map(|run| run.run),
-                job: name.to_string(),
+                job: name.clone(),
             };
             if one.parked || one.held.is_some() {
                 waiting.push(one);

@@ -4,24 +4,22 @@ use std::sync::Arc;
 
 use crate::connector::api::StreamSpec;
 use crate::connector::columns::Column;
-use crate::model::guard::GuardRules;
-use crate::model::{History, StreamName};
-use crate::setup::files::{Apply, Mode};
-use crate::setup::tables::{history, table};
+use crate::model::{History, JobName};
+use crate::setup::tables::history;
 use crate::setup::{JobSetup, Setup, lookups};
 use crate::store::fitting::{self, Layout};
 use crate::store::references::Reference;
 use crate::store::staging::Feed;
 use crate::store::table_locks::ColumnsFree;
 use crate::store::{Store, StoreError};
-use crate::sync::{ApplyMode, Job, Source, StreamJob};
+use crate::sync::{Job, Source, StreamJob};
 
 /// Creates or changes the tables of all jobs that no run uses; for the others, the next run does that before it reads.
 /// A changed table is read in full next.
 pub async fn fit(store: &Arc<Store>, layout: &Arc<Layout>) -> Result<(), StoreError> {
     let free: Vec<(String, ColumnsFree)> = layout
         .names()
-        .filter_map(|table| Some((table.to_owned(), store.try_free_columns(table)?)))
+        .filter_map(|table| Some((table.to_owned(), store.locks().try_free_columns(table)?)))
         .collect();
     let layout = Arc::clone(layout);
     let act = move |connection: &mut _| {
@@ -41,7 +39,7 @@ pub async fn fit(store: &Arc<Store>, layout: &Arc<Layout>) -> Result<(), StoreEr
 pub fn job(
     setup: &Setup,
     layout: &Arc<Layout>,
-    name: &str,
+    name: &JobName,
     job: &JobSetup,
     source: Arc<Source>,
 ) -> Job {
@@ -52,20 +50,11 @@ pub fn job(
         .map(|spec| Arc::new(stream(setup, job, spec)))
         .collect();
     Job {
-        name: name.to_owned(),
+        name: name.clone(),
         source,
         streams,
-        apply: match config.apply {
-            Apply::Together => ApplyMode::Together,
-            Apply::Each => ApplyMode::Each,
-        },
-        guard: GuardRules {
-            removals: config.guard.removals,
-            removals_max: u64::from(config.guard.removals_max),
-            changed_keys: config.guard.changed_keys,
-            rejects: config.guard.rejects,
-            group_min: u64::from(config.guard.group_min.get()),
-        },
+        apply: config.apply,
+        guard: config.guard.clone(),
         timeout: config.timeout.0,
         lookups: Arc::new(lookups::of(setup, Some(&job.source))),
         layout: Arc::clone(layout),
@@ -81,34 +70,29 @@ pub fn config_fingerprint(setup: &Setup, job: &JobSetup) -> String {
 }
 
 fn stream(setup: &Setup, job: &JobSetup, spec: &Arc<StreamSpec>) -> StreamJob {
-    let options = spec
-        .name
-        .parse::<StreamName>()
-        .ok()
-        .and_then(|name| job.config.stream.get(&name));
+    let options = job.config.stream.get(&spec.name);
     let history = history(job, spec);
     let parent = spec.for_each.as_ref().and_then(|each| each.stream.clone());
     let parents = parent.and_then(|parent| {
         let kept = setup.kept(&job.source, &parent)?;
-        Some((parent, Arc::new(table(&job.source, &kept, History::Off))))
+        Some((
+            kept.name.clone(),
+            Arc::new(kept.table(&job.source, History::Off)),
+        ))
     });
-    let feed = spec
-        .removed
-        .feed
-        .as_ref()
-        .filter(|feed| setup.kept(&job.source, &feed.stream).is_some())
-        .map(|feed| Feed {
-            stream: feed.stream.clone(),
-            table: format!("{}_{}", job.source, feed.stream),
+    let feed = spec.removed.feed.as_ref().and_then(|feed| {
+        let stream = setup.kept(&job.source, &feed.stream)?.name.clone();
+        Some(Feed {
+            table: format!("{}_{stream}", job.source),
+            stream,
             key: feed.key.clone(),
             rows: feed.rows.clone(),
-        });
+        })
+    });
     StreamJob {
-        table: Arc::new(table(&job.source, spec, history)),
+        table: Arc::new(spec.table(&job.source, history)),
         parents: parents.into_iter().collect(),
-        incremental: options
-            .and_then(|options| options.mode)
-            .map(|mode| mode == Mode::Incremental),
+        mode: options.and_then(|options| options.mode),
         history,
         group: job
             .config
@@ -127,8 +111,8 @@ fn stream(setup: &Setup, job: &JobSetup, spec: &Arc<StreamSpec>) -> StreamJob {
 fn references(setup: &Setup, job: &JobSetup, spec: &StreamSpec) -> Vec<Reference> {
     let columns = spec.columns.iter().enumerate();
     let reference = |(column, rules): (usize, &Column)| {
-        let stream = rules.references.clone()?;
-        let target = setup.kept(&job.source, &stream)?;
+        let target = setup.kept(&job.source, rules.references.as_deref()?)?;
+        let stream = target.name.clone();
         let key = target.columns[*target.key.first()?].name.clone();
         Some(Reference {
             column,

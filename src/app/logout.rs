@@ -68,7 +68,7 @@ async fn try_revoke(
     clock: &Clock,
 ) -> Result<VendorRevocation, String> {
     let kept = vault_store.load(name).map_err(|error| error.reason)?;
-    let (Some(kept), Some(source)) = (kept, setup.source(name)) else {
+    let (Some(kept), Some((name, source))) = (kept, setup.sources.get_key_value(name)) else {
         return Ok(VendorRevocation::NotSupported);
     };
     let Some(rules) = token_rules(name, source, secrets, &folders.config)? else {

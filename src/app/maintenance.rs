@@ -8,14 +8,11 @@ use jiff::Timestamp;
 
 use super::App;
 use crate::daemon::Entry;
-use crate::model::{History, Outcome, SourceName, scalar};
+use crate::model::{EntryName, History, Outcome, SourceName, StreamName, scalar};
 use crate::setup::files::BackupConfig;
 use crate::setup::{Setup, beside, tables};
 use crate::store::maintenance::{self, Backup, BackupOptions};
 use crate::store::{StoreError, purge, runs};
-
-/// Name of the backup in the schedule; job names have no dot.
-pub const BACKUP: &str = "store.backup";
 
 /// How long a backup may take before watchdog notifications stop; minutes are usual for millions of rows.
 pub(super) const MAX_BACKUP_TIME: Duration = Duration::from_secs(60 * 60);
@@ -61,7 +58,7 @@ pub fn backup_of(
 pub(super) fn entry(setup: &Setup) -> Option<Entry> {
     let config = setup.config.store.backup.as_ref()?;
     Some(Entry {
-        name: BACKUP.to_owned(),
+        name: EntryName::Backup,
         schedule: config.schedule.clone(),
         zone: config.time_zone.clone(),
         catch_up: true,
@@ -98,12 +95,13 @@ impl App {
         };
         let (is_good, now) = (outcome.is_good(), self.clock.now());
         let noted = self.store().write(move |connection| {
-            let mut state = runs::job_state(connection, BACKUP)?;
+            let name = EntryName::Backup;
+            let mut state = runs::job_state(connection, &name)?;
             state.failures = if is_good { 0 } else { state.failures + 1 };
             if is_good {
-                runs::note_done(connection, BACKUP, now)?;
+                runs::note_done(connection, name.as_str(), now)?;
             }
-            runs::save_job_state(connection, BACKUP, &state)
+            runs::save_job_state(connection, &name, &state)
         });
         if let Err(error) = noted.await {
             tracing::error!("could not record the result of the backup: {error}");
@@ -132,7 +130,8 @@ impl App {
             .write(move |connection| {
                 let what = StoreError::sql("purge expired rows");
                 let transaction = connection.transaction().map_err(&what)?;
-                let history = |source: &str, stream: &str| kept(&setup, source, stream);
+                let history =
+                    |source: &SourceName, stream: &StreamName| kept(&setup, source, stream);
                 purge::all_history(&transaction, history, now)?;
                 purge::records(&transaction, keep, now)?;
                 transaction.commit().map_err(what)
@@ -143,16 +142,13 @@ impl App {
     }
 }
 
-fn kept(setup: &Setup, source: &str, stream: &str) -> History {
-    let Ok(name) = source.parse::<SourceName>() else {
-        return ORPHAN;
-    };
+fn kept(setup: &Setup, source: &SourceName, stream: &StreamName) -> History {
     setup
         .jobs
         .values()
-        .filter(|job| job.source == name)
+        .filter(|job| job.source == *source)
         .find_map(|job| {
-            let spec = job.streams.iter().find(|spec| spec.name == stream)?;
+            let spec = job.streams.iter().find(|spec| spec.name == *stream)?;
             Some(tables::history(job, spec))
         })
         .unwrap_or(ORPHAN)

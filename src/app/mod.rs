@@ -29,7 +29,7 @@ pub use admin_requests::{AdminRequest, AdminResponse, is_too_old, known_job, wai
 pub use engine::DaemonEngine;
 pub use login::{Login, LoginError};
 pub use logout::{VendorRevocation, sign_out};
-pub use maintenance::{BACKUP, BackupRequest, backup_of};
+pub use maintenance::{BackupRequest, backup_of};
 pub use parked_jobs::{ParkedJobNeeds, parked_job_needs};
 pub use preflight::{ProbeResult, SourceCheck, StreamCheck};
 pub use targets::{check_targets, crosswalk, mirrored_lists};
@@ -39,6 +39,7 @@ use crate::auth::{GrantStore as _, SignInMark};
 use crate::clock::Clock;
 use crate::model::people::MatchSet;
 use crate::model::scalar;
+use crate::model::{JobName, SourceName};
 use crate::setup::files::Secrets;
 use crate::setup::{Folders, JobSetup, Setup, SourceSetup, beside, tables};
 use crate::store::fitting::Layout;
@@ -55,7 +56,7 @@ pub struct App {
     secrets: Secrets,
     config_folder: PathBuf,
     clock: Clock,
-    sources: Mutex<BTreeMap<String, OpenSource>>,
+    sources: Mutex<BTreeMap<SourceName, OpenSource>>,
     /// Removed with the program, after everything that uses it.
     dry_run_copy: Option<DryRunCopy>,
 }
@@ -184,13 +185,13 @@ impl App {
         let setup = Arc::clone(&in_force.setup);
         *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = in_force;
         self.open_sources().retain(|name, open| {
-            let source = setup.source(name);
+            let source = setup.sources.get(name);
             source.is_some_and(|source| self.source_fingerprint(source) == open.fingerprint)
         });
         self.match_all().await
     }
 
-    fn open_sources(&self) -> MutexGuard<'_, BTreeMap<String, OpenSource>> {
+    fn open_sources(&self) -> MutexGuard<'_, BTreeMap<SourceName, OpenSource>> {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -240,15 +241,18 @@ impl App {
         }
     }
 
-    /// Runs a job once. A failure before the start becomes a report too.
+    /// Runs a job once; `None` if the configuration in force no longer has it. A failure before the start becomes a
+    /// report too.
     pub async fn run(
         &self,
-        job: &str,
+        job: &JobName,
         run_options: RunOptions,
         stop: &CancellationToken,
         sink: &ProgressSink,
-    ) -> RunReport {
-        let report = match self.job(job) {
+    ) -> Option<RunReport> {
+        let InForce { setup, layout } = self.in_force();
+        let job_setup = setup.jobs.get(job)?;
+        let report = match self.job(&setup, &layout, job, job_setup) {
             Ok(job) => {
                 let report = self.runner.run(&job, run_options, stop, sink).await;
                 if let Some(run) = report.run {
@@ -257,9 +261,7 @@ impl App {
                 report
             }
             Err(message) => {
-                let setup = self.setup();
-                let source = setup.job(job).map(|job| job.source.as_str());
-                let source = source.unwrap_or_default();
+                let source = &job_setup.source;
                 self.runner
                     .not_ready(job, source, run_options, message)
                     .await
@@ -268,19 +270,21 @@ impl App {
         if !run_options.dry {
             self.purge().await;
         }
-        report
+        Some(report)
     }
 
     /// A job, ready to run. The error is a message for the admin: a secret is missing, a URL is wrong.
-    fn job(&self, name: &str) -> Result<Arc<Job>, String> {
-        let InForce { setup, layout } = self.in_force();
-        let job = setup
-            .job(name)
-            .ok_or_else(|| format!("there is no job {name}"))?;
-        let source = self.source(&setup, job.source.as_str())?;
+    fn job(
+        &self,
+        setup: &Setup,
+        layout: &Arc<Layout>,
+        name: &JobName,
+        job: &JobSetup,
+    ) -> Result<Arc<Job>, String> {
+        let source = self.source(setup, &job.source)?;
         Ok(Arc::new(Job {
-            config_fingerprint: self.config_fingerprint(&setup, job),
-            ..jobs::job(&setup, &layout, name, job, source)
+            config_fingerprint: self.config_fingerprint(setup, job),
+            ..jobs::job(setup, layout, name, job, source)
         }))
     }
 
@@ -292,25 +296,26 @@ impl App {
     }
 
     /// When a person last signed in to the job's source, if its tokens are from a sign-in.
-    fn signed_in(&self, job: &str) -> Option<Timestamp> {
-        let source = self.setup().job(job)?.source.clone();
+    fn signed_in(&self, job: &JobName) -> Option<Timestamp> {
+        let source = self.setup().jobs.get(job)?.source.clone();
         let kept = VaultStore(Arc::clone(&self.vault)).load(source.as_str());
         let kept = kept
             .inspect_err(
-                |error| tracing::debug!(job, %error, "could not read the sign-in from the vault"),
+                |error| tracing::debug!(job = job.as_str(), %error, "could not read the sign-in from the vault"),
             )
             .ok()??;
         SignInMark::of(&kept).map(|mark| mark.at)
     }
 
     /// The source with its session, which its jobs share, and with it the limits and the token.
-    fn source(&self, setup: &Setup, name: &str) -> Result<Arc<Source>, String> {
+    fn source(&self, setup: &Setup, name: &SourceName) -> Result<Arc<Source>, String> {
         let mut sources = self.open_sources();
         if let Some(open) = sources.get(name) {
             return Ok(Arc::clone(&open.source));
         }
         let source = setup
-            .source(name)
+            .sources
+            .get(name)
             .ok_or_else(|| format!("there is no source {name}"))?;
         // First the fingerprint: the next reload sees a change in between.
         let fingerprint = self.source_fingerprint(source);
@@ -319,7 +324,7 @@ impl App {
             fingerprint,
             source: Arc::clone(&source),
         };
-        sources.insert(name.to_owned(), open);
+        sources.insert(name.clone(), open);
         Ok(source)
     }
 }

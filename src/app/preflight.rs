@@ -12,8 +12,8 @@ use super::jobs;
 use super::{App, InForce};
 use crate::connector::api::StreamSpec;
 use crate::http::{HttpError, RunBudget};
-use crate::model::Class;
 use crate::model::row::Rows;
+use crate::model::{Class, SourceName, StreamName};
 use crate::setup::{Setup, SourceSetup};
 use crate::store::database::reader;
 use crate::store::fitting::Layout;
@@ -28,8 +28,8 @@ const PREFLIGHT_TIMEOUT: Duration = Duration::from_secs(120);
 #[derive(Debug, Serialize)]
 pub struct SourceCheck {
     /// The source.
-    pub source: String,
-    /// The vendor's name of the account, if the connector says where to find it.
+    pub source: SourceName,
+    /// The vendor's name of the account, if the connector defines where to find it.
     pub account: Option<String>,
     /// Scopes that were requested and not granted, as far as the vendor reports.
     pub missing_scopes: Vec<String>,
@@ -43,7 +43,7 @@ pub struct SourceCheck {
 #[derive(Debug, Serialize)]
 pub struct StreamCheck {
     /// The stream.
-    pub stream: String,
+    pub stream: StreamName,
     /// The result.
     pub result: ProbeResult,
     /// Why it is not `ok`.
@@ -71,9 +71,9 @@ impl SourceCheck {
         self.message.is_none() && !self.streams.iter().any(is_bad)
     }
 
-    fn add(&mut self, stream: &str, result: ProbeResult, message: Option<String>) {
+    fn add(&mut self, stream: &StreamName, result: ProbeResult, message: Option<String>) {
         self.streams.push(StreamCheck {
-            stream: stream.to_owned(),
+            stream: stream.clone(),
             result,
             message,
         });
@@ -82,16 +82,16 @@ impl SourceCheck {
 
 impl App {
     /// Probes a source. `mirror` has the parent rows of streams that are read for each row of another.
-    pub async fn check_online(&self, name: &str, mirror: Option<&Path>) -> SourceCheck {
+    pub async fn check_online(&self, name: &SourceName, mirror: Option<&Path>) -> SourceCheck {
         let InForce { setup, layout } = self.in_force();
         let mut found = SourceCheck {
-            source: name.to_owned(),
+            source: name.clone(),
             account: None,
             missing_scopes: Vec::new(),
             message: None,
             streams: Vec::new(),
         };
-        let (source, config) = match (self.source(&setup, name), setup.source(name)) {
+        let (source, config) = match (self.source(&setup, name), setup.sources.get(name)) {
             (Ok(source), Some(config)) => (source, config),
             (Err(message), _) => {
                 found.message = Some(message);
@@ -175,16 +175,16 @@ fn probes(
     let jobs = setup
         .jobs
         .iter()
-        .filter(|(_, job)| job.source.as_str() == source.name);
+        .filter(|(_, job)| job.source == source.name);
     for (name, job) in jobs {
-        for stream in jobs::job(setup, layout, name.as_str(), job, Arc::clone(source)).streams {
+        for stream in jobs::job(setup, layout, name, job, Arc::clone(source)).streams {
             if probes.iter().all(|(spec, _)| spec.name != stream.spec.name) {
                 probes.push((Arc::clone(&stream.spec), Some(stream)));
             }
         }
     }
     let names_the_account = config.connector.identity.as_ref().and_then(|identity| {
-        let spec = config.streams.get(&identity.stream)?;
+        let spec = config.streams.get(identity.stream.as_str())?;
         let is_new = probes.iter().all(|(other, _)| other.name != spec.name);
         (is_new && spec.for_each.is_none()).then(|| Arc::clone(spec))
     });
@@ -205,7 +205,7 @@ fn no_rows_yet(spec: &StreamSpec) -> String {
 fn account(config: &SourceSetup, spec: &StreamSpec, rows: &Rows) -> Option<String> {
     let identity = config.connector.identity.as_ref()?;
     let column = spec.column(&identity.column)?;
-    if identity.stream != spec.name || rows.is_empty() {
+    if spec.name != *identity.stream.as_str() || rows.is_empty() {
         return None;
     }
     rows.row(0).at(column).text().map(str::to_owned)

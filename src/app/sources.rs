@@ -13,15 +13,11 @@ use super::vault_store::VaultStore;
 use crate::auth::{TokenManager, TokenRules};
 use crate::connector::file::{Connector, Setting};
 use crate::connector::template;
-use crate::http::{Authorizer, ErrorWords, Reach, Route, Session, SessionRules, Timeouts};
+use crate::http::{Authorizer, Reach, Route, Session, SessionRules, Timeouts};
+use crate::model::SourceName;
 use crate::setup::SourceSetup;
 use crate::setup::files::{Auth, Secrets, SourceConfig};
 use crate::sync::{Identity, Source};
-
-/// Defaults: concurrent requests, requests per second, MiB per response (wapi.md 12 A49).
-const IN_FLIGHT: u32 = 2;
-const PER_SECOND: f64 = 5.0;
-const BODY_MIB: u32 = 64;
 
 /// CA file, proxy and address rules for a source's requests. The error is a message for the admin.
 pub fn route(source: &SourceConfig, config_folder: &Path) -> Result<Route, String> {
@@ -40,7 +36,7 @@ pub fn route(source: &SourceConfig, config_folder: &Path) -> Result<Route, Strin
 
 /// Rules of a source's token manager; `None` without authentication. The error is a message for the admin.
 pub fn token_rules(
-    name: &str,
+    name: &SourceName,
     source: &SourceSetup,
     secrets: &Secrets,
     config_folder: &Path,
@@ -54,7 +50,7 @@ pub fn token_rules(
         secrets,
     };
     Ok(Some(TokenRules {
-        source: name.to_owned(),
+        source: name.to_string(),
         grant: builder.grant()?,
         timeouts: Timeouts::default(),
         route: route(&source.config, config_folder)?,
@@ -84,19 +80,11 @@ pub fn fingerprint(source: &SourceSetup, secrets: &Secrets, vault_key: &str) -> 
 }
 
 /// Builds a source with its session. The error is a message for the admin.
-pub fn build(name: &str, source: &SourceSetup, app: &App) -> Result<Source, String> {
-    let limits = (&source.config.limits, &source.connector.limits);
-    let in_flight = limits
-        .0
-        .in_flight
-        .map(u32::from)
-        .or(limits.1.in_flight)
-        .unwrap_or(IN_FLIGHT)
-        .max(1);
+pub fn build(name: &SourceName, source: &SourceSetup, app: &App) -> Result<Source, String> {
+    let limits = source.config.limits.or(&source.connector.limits);
     let fill = |text: &str| template::fill(text, &[&source.settings.texts]);
-    let errors = &source.connector.errors;
     let rules = SessionRules {
-        source: name.to_owned(),
+        source: name.to_string(),
         base_url: url("base_url", &fill(&source.connector.base_url))?,
         headers: source
             .connector
@@ -104,28 +92,12 @@ pub fn build(name: &str, source: &SourceSetup, app: &App) -> Result<Source, Stri
             .iter()
             .map(|(name, value)| (name.clone(), fill(value)))
             .collect(),
-        in_flight,
-        per_second: limits
-            .0
-            .per_second
-            .or(limits.1.per_second)
-            .unwrap_or(PER_SECOND),
-        per_day: limits.0.per_day.map(u32::from).or(limits.1.per_day),
-        body_limit: u64::from(
-            limits
-                .0
-                .body_mib
-                .map(u32::from)
-                .or(limits.1.body_mib)
-                .unwrap_or(BODY_MIB),
-        ) << 20,
+        in_flight: limits.in_flight(),
+        per_second: limits.per_second(),
+        per_day: limits.per_day.map(u32::from),
+        body_limit: limits.body_bytes(),
         timeouts: Timeouts::default(),
-        errors: ErrorWords {
-            code: errors.code.clone(),
-            too_many: errors.too_many.clone(),
-            missing: errors.missing.clone(),
-            token: errors.token.clone(),
-        },
+        errors: source.connector.errors.clone(),
         route: route(&source.config, &app.config_folder)?,
     };
     let vault_store = Arc::new(VaultStore(Arc::clone(&app.vault)));
@@ -137,9 +109,9 @@ pub fn build(name: &str, source: &SourceSetup, app: &App) -> Result<Source, Stri
     let session = Session::new(rules, authorizer, vault_store, app.clock.clone())
         .map_err(|error| error.to_string())?;
     let made = Source::new(
-        name.to_owned(),
+        name.clone(),
         Arc::new(session),
-        in_flight as usize,
+        limits.in_flight() as usize,
         source.settings.lists.clone(),
     );
     Ok(made.with_account(account(source), identity(source)))
@@ -198,7 +170,7 @@ fn choosing_settings(connector: &Connector) -> BTreeSet<&str> {
 /// The stream and column with the account's name, if the connector names them and the stream is served.
 fn identity(source: &SourceSetup) -> Option<Identity> {
     let identity = source.connector.identity.as_ref()?;
-    let spec = Arc::clone(source.streams.get(&identity.stream)?);
+    let spec = Arc::clone(source.streams.get(identity.stream.as_str())?);
     let column = spec.column(&identity.column)?;
     Some(Identity { spec, column })
 }

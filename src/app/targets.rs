@@ -107,7 +107,7 @@ fn of_crosswalk(
     Ok(problems)
 }
 
-/// When the entry was removed from the list, and what may be meant.
+/// When the entry was removed from the list, and similar entries.
 fn suggestion(
     mirror: &Reader,
     combos: &ComboTable,

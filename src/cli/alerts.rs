@@ -33,8 +33,9 @@ pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
     let secrets = start::secrets(folders, &overlay);
     let alert = Alert {
         kind: AlertKind::Test.as_str().to_owned(),
-        job: "alerts".to_owned(),
-        source: String::new(),
+        subject: "alerts"
+            .parse()
+            .map_err(|error| Exit::failed(format!("{error}")))?,
         message: "this is a test alert".to_owned(),
         at: scalar::to_canonical(Clock::system().now()),
     };

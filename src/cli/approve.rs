@@ -5,8 +5,7 @@
 
 use super::admin_request::{HandledBy, send_request};
 use super::exit::Exit;
-use super::progress::Bars;
-use super::sync::{show, stop_on_signal};
+use super::sync::{run_all, show, stop_on_signal};
 use super::{out, run_lines};
 use crate::app::{AdminRequest, AdminResponse};
 use crate::model::Cause;
@@ -46,11 +45,9 @@ pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
         full: false,
         dry: false,
     };
-    let report = app
-        .run(job, run_options, &stop_on_signal(), &Bars::default().sink())
-        .await;
-    let is_good = report.outcome.is_good();
-    let reports = [report];
+    let jobs = std::slice::from_ref(job);
+    let reports = run_all(&app, jobs, run_options, &stop_on_signal()).await;
+    let is_good = reports.iter().all(|report| report.outcome.is_good());
     if options.json {
         out::json(&run_lines::json(&reports));
     } else {

@@ -11,11 +11,12 @@ use super::words::many;
 use super::{out, preflight, start, table::indented};
 use crate::app::{SourceCheck, check_targets, keys};
 use crate::document::{Problems, RenderStyle};
+use crate::model::Table;
 use crate::setup::{self, Folders, Overlay, Setup};
 use crate::store::queries::{self, Reader};
 use crate::store::table::storage;
 use crate::store::vault::entries;
-use crate::store::{StoreError, Table, tables};
+use crate::store::{StoreError, tables};
 
 /// Options of `check`.
 #[derive(Debug, clap::Args)]

@@ -12,6 +12,7 @@ use super::words::{display_time, many};
 use super::{out, table};
 use crate::app::mirrored_lists;
 use crate::document::suggest::advice;
+use crate::model::SourceName;
 use crate::model::normalize;
 use crate::setup::Folders;
 use crate::spreadsheets::commas;
@@ -56,11 +57,11 @@ pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
     let mirror = reading.mirror()?;
     // The name means a source if there is one of that name, so `--source` makes it mean a list.
     let of_source = options.name.as_ref().filter(|name| {
-        options.source.is_none() && all.iter().any(|combos| combos.source == **name)
+        options.source.is_none() && all.iter().any(|combos| combos.source == *name.as_str())
     });
     let tables: Vec<ComboTable> = all
         .into_iter()
-        .filter(|combos| of_source.is_none_or(|name| combos.source == *name))
+        .filter(|combos| of_source.is_none_or(|name| combos.source == *name.as_str()))
         .collect();
     let list = options.name.as_ref().filter(|_| of_source.is_none());
     if list.is_none() && options.search.is_none() && !options.csv {
@@ -90,10 +91,10 @@ fn tables(reading: &Reading, source: Option<&str>) -> Result<Vec<ComboTable>, Ex
         tables.extend(mirrored_lists(setup, mirror, name)?);
     }
     if let Some(source) = source {
-        let known: Vec<String> = tables.iter().map(|combos| combos.source.clone()).collect();
+        let known: Vec<SourceName> = tables.iter().map(|combos| combos.source.clone()).collect();
         tables.retain(|combos| combos.source == source);
         if tables.is_empty() {
-            let help = advice(source, known.iter().map(String::as_str));
+            let help = advice(source, known.iter().map(SourceName::as_str));
             return Err(Exit::usage(format!(
                 "no combo lists of the source `{source}` are mirrored; {help}"
             )));
@@ -132,7 +133,7 @@ fn lists_text(lines: &[ListLine]) -> String {
     let mut table = table::table(&heads);
     for line in lines {
         table.add_row([
-            line.source.clone().into(),
+            line.source.as_str().into(),
             shown(&line.list).into(),
             table::figure(line.active as u64),
             table::count(line.retired as u64),
@@ -146,7 +147,7 @@ fn lists_text(lines: &[ListLine]) -> String {
 /// An entry with its source and list.
 #[derive(Debug, Serialize)]
 struct EntryLine {
-    source: String,
+    source: SourceName,
     list: String,
     id: String,
     code: Option<String>,
@@ -248,7 +249,7 @@ fn entries_text(lines: &[EntryLine]) -> String {
     let mut table = table::table(&heads);
     for line in lines {
         table.add_row([
-            line.source.clone(),
+            line.source.to_string(),
             shown(&line.list),
             line.id.clone(),
             shown(line.code.as_deref().unwrap_or_default()),

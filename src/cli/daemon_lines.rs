@@ -7,6 +7,7 @@ use super::table::grouped;
 use super::words::{display_time, many};
 use crate::daemon::status::{Job, Status};
 use crate::daemon::{StatusFile, absolute};
+use crate::model::StreamName;
 
 /// The status of the daemon that writes this mirror; `None` if no daemon runs.
 pub fn daemon_status(mirror: &Path) -> Option<Status> {
@@ -71,7 +72,8 @@ pub fn job_remarks(status: Option<&Status>) -> Vec<String> {
 fn job_remark(job: &Job) -> Option<String> {
     let name = &job.job;
     if let Some(running) = &job.running {
-        let stream = running.stream.as_deref().unwrap_or("no stream yet");
+        let stream = running.stream.as_ref();
+        let stream = stream.map_or("no stream yet", StreamName::as_str);
         return Some(format!(
             "{name}: running since {} UTC, reading {stream}; {} and {} rows so far",
             display_time(&running.since),
@@ -91,6 +93,7 @@ fn job_remark(job: &Job) -> Option<String> {
 mod tests {
     use super::*;
     use crate::daemon::status::{Configuration, Last, Process, Refused, Running, SkippedTick};
+    use crate::model::named;
 
     const AT: &str = "2026-03-02T06:20:00.000Z";
 
@@ -100,7 +103,7 @@ mod tests {
         let running = Running {
             since: at(),
             cause: "schedule".to_owned(),
-            stream: Some("users".to_owned()),
+            stream: Some(named("users")),
             pages: 1,
             rows: 12_000,
         };
@@ -108,10 +111,7 @@ mod tests {
             at: at(),
             reason: "the last run has not ended".to_owned(),
         };
-        let job = |name: &str| Job {
-            job: name.to_owned(),
-            ..Job::default()
-        };
+        let job = |name: &str| Job::new(named(name));
         let status = Status {
             process: Process {
                 pid: 77,
@@ -168,15 +168,13 @@ mod tests {
         let status = Status {
             jobs: vec![
                 Job {
-                    job: "grades".to_owned(),
                     parked: true,
-                    ..Job::default()
+                    ..Job::new(named("grades"))
                 },
                 Job {
-                    job: "rosters".to_owned(),
                     held: Some(12),
                     last: Some(last("held")),
-                    ..Job::default()
+                    ..Job::new(named("rosters"))
                 },
             ],
             ..Status::default()

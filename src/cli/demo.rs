@@ -11,8 +11,7 @@ use super::{demo_questions, out, run_lines, start};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::daemon::Changes;
-use crate::model::Cause;
-use crate::setup::files::SourceLimits;
+use crate::model::{Cause, RequestLimits};
 use crate::setup::{Folders, Overlay, Setup};
 use crate::sync::RunOptions;
 use rollbook_sandbox::{Options as SandboxOptions, Sandbox};
@@ -64,7 +63,7 @@ pub async fn run(folders: &Folders, options: Options) -> Result<(), Exit> {
             "Simulated vendors listen on loopback; it is day {day} at the simulated school.\n"
         ));
     }
-    let jobs: Vec<String> = app.setup().jobs.keys().map(ToString::to_string).collect();
+    let jobs: Vec<_> = app.setup().jobs.keys().cloned().collect();
     let run_options = RunOptions {
         cause: Cause::Command,
         full: false,
@@ -117,10 +116,10 @@ async fn serve(
 /// The sandbox's URLs and secrets, for the shipped configuration.
 fn overlay(sandbox: &Sandbox) -> Overlay {
     let mut overlay = Overlay {
-        limits: SourceLimits {
+        limits: RequestLimits {
             in_flight: 4.try_into().ok(),
             per_second: Some(DEMO_PER_SECOND),
-            ..SourceLimits::default()
+            ..RequestLimits::default()
         },
         ..Overlay::default()
     };

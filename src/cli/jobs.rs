@@ -8,8 +8,7 @@ use super::table::indented;
 use super::ticks::{Tick, ticks};
 use super::{out, words};
 use crate::clock::Clock;
-use crate::model::JobName;
-use crate::setup::files::Apply;
+use crate::model::{JobName, SourceName, StreamName};
 use crate::setup::{Folders, JobSetup};
 
 /// Number of ticks shown per job.
@@ -43,9 +42,9 @@ pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
 
 #[derive(Debug, Serialize)]
 struct Job {
-    job: String,
-    source: String,
-    streams: Vec<String>,
+    job: JobName,
+    source: SourceName,
+    streams: Vec<StreamName>,
     schedule: String,
     time_zone: String,
     apply: &'static str,
@@ -57,15 +56,12 @@ impl Job {
     fn of(name: &JobName, job: &JobSetup, next_ticks: Vec<Tick>) -> Self {
         let zone = job.config.time_zone.zone();
         Self {
-            job: name.to_string(),
-            source: job.source.to_string(),
+            job: name.clone(),
+            source: job.source.clone(),
             streams: job.streams.iter().map(|spec| spec.name.clone()).collect(),
             schedule: job.config.schedule.as_str().to_owned(),
             time_zone: zone.iana_name().unwrap_or("UTC").to_owned(),
-            apply: match job.config.apply {
-                Apply::Together => "together",
-                Apply::Each => "each",
-            },
+            apply: job.config.apply.as_str(),
             catch_up: job.config.catch_up,
             next_ticks,
         }
@@ -111,6 +107,7 @@ fn text(jobs: &[Job]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::named;
 
     #[test]
     fn a_job_is_four_lines_and_its_ticks() {
@@ -128,7 +125,7 @@ mod tests {
             fingerprint: String::new(),
         };
         let mut job = Job::of(&"rosters".parse().expect("a name"), &setup, next_ticks);
-        job.streams = vec!["orgs".to_owned(), "users".to_owned()];
+        job.streams = vec![named("orgs"), named("users")];
         assert_eq!(
             text(&[job]),
             "rosters: reads 2 streams of north, applied together; a missed run is skipped\n  \

@@ -46,7 +46,7 @@ pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
     let reading = Reading::open(folders)?;
     let sets = &reading.setup()?.matches;
     if let Some(name) = &options.set
-        && sets.iter().all(|set| set.name != *name)
+        && sets.iter().all(|set| set.name != *name.as_str())
     {
         let help = advice(name, sets.iter().map(|set| set.name.as_str()));
         return Err(Exit::usage(format!("there is no set `{name}`; {help}")));
@@ -54,7 +54,11 @@ pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
     let mirror = reading.mirror()?;
     let mut views = Vec::new();
     for set in sets {
-        if options.set.as_ref().is_none_or(|name| set.name == *name) {
+        if options
+            .set
+            .as_ref()
+            .is_none_or(|name| set.name == *name.as_str())
+        {
             let (found, differs) = matches::preview(mirror, set)?;
             views.push(View {
                 set,

@@ -16,7 +16,7 @@ pub async fn check_all(folders: &Folders, mirror: Option<&Path>) -> Result<Vec<S
     let app = start::with_empty_mirror(folders).await?;
     let setup = app.setup();
     let names = setup.sources.keys();
-    Ok(join_all(names.map(|name| app.check_online(name.as_str(), mirror))).await)
+    Ok(join_all(names.map(|name| app.check_online(name, mirror))).await)
 }
 
 /// A table of all streams, and why some cannot be read.
@@ -33,7 +33,12 @@ pub fn text(sources: &[SourceCheck]) -> String {
             ));
         }
         for stream in &source.streams {
-            let row = [name, account, &stream.stream, result_text(stream.result)];
+            let row = [
+                name.as_str(),
+                account,
+                stream.stream.as_str(),
+                result_text(stream.result),
+            ];
             table.add_row(row.map(Cell::new));
             if let Some(message) = &stream.message {
                 remarks.push_str(&format!("• {name}.{}: {message}\n", stream.stream));

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::table::grouped;
+use crate::model::{SourceName, StreamName};
 use crate::sync::{Progress, ProgressSink};
 
 /// Bars on standard error.
@@ -16,7 +17,7 @@ pub struct Bars(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     all: MultiProgress,
-    bars: BTreeMap<(String, String), (ProgressBar, u64)>,
+    bars: BTreeMap<(SourceName, StreamName), (ProgressBar, u64)>,
 }
 
 impl Bars {

@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use super::exit::Exit;
 use crate::document::Problems;
 use crate::document::suggest::advice;
+use crate::model::{SourceName, StreamName, Table};
 use crate::setup::files::StoreConfig;
 use crate::setup::{Folders, Overlay, Setup};
+use crate::store::StoreError;
 use crate::store::database::{is_made, reader};
 use crate::store::queries::{self, Reader};
 use crate::store::schema::refuse_outdated;
-use crate::store::{StoreError, Table};
 
 /// The configuration and the mirror, as far as they exist.
 pub struct Reading {
@@ -97,9 +98,7 @@ impl Reading {
     pub fn table(&self, stream: &str) -> Result<Table, Exit> {
         let mirror = self.mirror()?;
         let mirrored = queries::mirrored(mirror)?;
-        let names = mirrored
-            .iter()
-            .map(|(source, stream)| (source.as_str(), stream.as_str()));
+        let names = mirrored.iter().map(|(source, stream)| (source, stream));
         let (source, stream) = find(stream, names)?;
         queries::table(mirror, source, stream)?
             .ok_or_else(|| Exit::failed(format!("the mirror has no columns of {source}_{stream}")))
@@ -117,14 +116,14 @@ pub fn errors(problems: &Problems) -> String {
 /// Resolves the name of a table, or a name with a dot, to a source and stream.
 pub fn find<'a>(
     name: &str,
-    known: impl Iterator<Item = (&'a str, &'a str)>,
-) -> Result<(&'a str, &'a str), Exit> {
-    let known: Vec<(&str, &str)> = known.collect();
+    known: impl Iterator<Item = (&'a SourceName, &'a StreamName)>,
+) -> Result<(&'a SourceName, &'a StreamName), Exit> {
+    let known: Vec<(&SourceName, &StreamName)> = known.collect();
     let tables: Vec<String> = known
         .iter()
         .map(|(source, stream)| format!("{source}_{stream}"))
         .collect();
-    let dotted = |(source, stream): &(&str, &str)| format!("{source}.{stream}");
+    let dotted = |(source, stream): &(&SourceName, &StreamName)| format!("{source}.{stream}");
     let index = tables
         .iter()
         .position(|table| table == name)
@@ -142,6 +141,7 @@ pub fn find<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::named;
 
     #[test]
     fn a_stream_is_named_as_its_table_or_with_a_dot() {
@@ -151,7 +151,8 @@ mod tests {
             ("rosters", "classes"),
             ("north", "a_b"),
             ("north_a", "c"),
-        ];
+        ]
+        .map(|(source, stream)| (named::<SourceName>(source), named::<StreamName>(stream)));
         let rows = [
             ("rosters_users", Ok(("rosters", "users"))),
             ("rosters.users", Ok(("rosters", "users"))),
@@ -174,7 +175,8 @@ mod tests {
             ),
         ];
         for (name, expected) in rows {
-            let found = find(name, known.into_iter());
+            let found = find(name, known.iter().map(|(source, stream)| (source, stream)));
+            let found = found.map(|(source, stream)| (source.as_str(), stream.as_str()));
             let found = found.map_err(Exit::into_text);
             assert_eq!(found, expected.map_err(str::to_owned), "{name}");
         }

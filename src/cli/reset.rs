@@ -6,13 +6,14 @@ use super::admin_request::send_request;
 use super::exit::Exit;
 use super::out;
 use crate::app::{AdminRequest, AdminResponse};
+use crate::model::JobName;
 use crate::setup::Folders;
 
 /// Options of `reset`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// The job
-    job: String,
+    job: JobName,
     /// One of its streams
     stream: String,
 }
@@ -30,7 +31,7 @@ pub async fn run(folders: &Folders, options: Options) -> Result<(), Exit> {
     };
     out::text(format!(
         "The next run of {job} reads {table} in full; no row was changed.{}",
-        by.run_now_hint(&job)
+        by.run_now_hint(job.as_str())
     ));
     Ok(())
 }

@@ -4,14 +4,14 @@ use super::admin_request::{HandledBy, send_request};
 use super::exit::Exit;
 use super::out;
 use crate::app::{AdminRequest, AdminResponse};
-use crate::model::ParkReason;
+use crate::model::{JobName, ParkReason};
 use crate::setup::Folders;
 
 /// Options of `resume`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// The job
-    job: String,
+    job: JobName,
 }
 
 /// Clears the reasons why the job waits.
@@ -21,7 +21,7 @@ pub async fn run(folders: &Folders, options: Options) -> Result<(), Exit> {
     let AdminResponse::Resumed { waits, park_reason } = response else {
         return Err(Exit::failed(format!("unexpected response: {response:?}")));
     };
-    out::text(text(&job, &waits, park_reason, &by));
+    out::text(text(job.as_str(), &waits, park_reason, &by));
     Ok(())
 }
 

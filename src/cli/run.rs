@@ -126,12 +126,17 @@ fn log(event: &Event) {
             "the new configuration was refused, the old one stays in force:\n{}",
             refusal.text
         ),
-        Event::RunStarted { job, cause } => tracing::debug!(job, cause = cause.as_str(), "tick"),
+        Event::RunStarted { job, cause } => {
+            tracing::debug!(job = job.as_str(), cause = cause.as_str(), "tick")
+        }
         Event::RunEnded { job, outcome } => {
-            tracing::debug!(job, outcome = outcome.as_str(), "run ended");
+            tracing::debug!(job = job.as_str(), outcome = outcome.as_str(), "run ended");
         }
         Event::RunCrashed { job } => {
-            tracing::error!(job, "internal error (panic) in the run; please report it");
+            tracing::error!(
+                job = job.as_str(),
+                "internal error (panic) in the run; please report it"
+            );
         }
         Event::FatalError(why) => {
             tracing::error!("cannot write the mirror any more, rollbook exits: {why}")

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::words::many;
+use crate::model::SourceName;
 use crate::store::queries::RejectLine;
 use crate::store::runs::StreamRecord;
 use crate::sync::{RunReport, StreamReport};
@@ -43,7 +44,7 @@ pub fn remarks(reports: &[RunReport]) -> Vec<String> {
 }
 
 /// Remarks about one stream of a run.
-pub fn of_stream(source: &str, record: &StreamRecord) -> Vec<String> {
+pub fn of_stream(source: &SourceName, record: &StreamRecord) -> Vec<String> {
     let mut remarks = Vec::new();
     if let Some(message) = &record.message {
         remarks.push(format!("{source}.{}: {message}", record.stream));
@@ -143,11 +144,12 @@ pub fn json(reports: &[RunReport]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::named;
 
     #[test]
     fn rejects_are_shown_most_rows_first() {
         let reject = |path: &str, rows| RejectLine {
-            stream: "users".to_owned(),
+            stream: named("users"),
             path: path.to_owned(),
             reason: "missing".to_owned(),
             rows,

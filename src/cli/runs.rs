@@ -11,7 +11,7 @@ use super::reading::Reading;
 use super::words::{display_time, many};
 use super::{out, run_lines, table};
 use crate::document::suggest::advice;
-use crate::model::{Outcome, scalar};
+use crate::model::{JobName, Outcome, scalar};
 use crate::setup::Folders;
 use crate::store::queries::{self, Reader, RejectLine, RunLine};
 use crate::store::runs::StreamRecord;
@@ -21,7 +21,7 @@ use crate::store::runs::StreamRecord;
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Options {
     /// Only runs of this job
-    job: Option<String>,
+    job: Option<JobName>,
     /// Number of runs to list, newest first
     #[arg(long, default_value_t = 20, value_name = "N")]
     limit: u32,
@@ -51,7 +51,7 @@ pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
     if let Some(Command::Show { run, json }) = options.command {
         return show(mirror, run, json);
     }
-    let runs = queries::runs(mirror, options.job.as_deref(), options.limit)?;
+    let runs = queries::runs(mirror, options.job.as_ref(), options.limit)?;
     if let (true, Some(job)) = (runs.is_empty(), &options.job) {
         known_job(&reading, mirror, job)?;
     }
@@ -69,14 +69,14 @@ pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
 }
 
 /// Refuses a job that neither ran nor is configured.
-fn known_job(reading: &Reading, mirror: &Reader, job: &str) -> Result<(), Exit> {
+fn known_job(reading: &Reading, mirror: &Reader, job: &JobName) -> Result<(), Exit> {
     let ran = queries::jobs(mirror)?.into_iter().map(|(job, _)| job);
     let configured = reading.setup.iter().flat_map(|setup| setup.jobs.keys());
-    let known: BTreeSet<String> = ran.chain(configured.map(ToString::to_string)).collect();
+    let known: BTreeSet<JobName> = ran.chain(configured.cloned()).collect();
     if known.contains(job) {
         return Ok(());
     }
-    let help = advice(job, known.iter().map(String::as_str));
+    let help = advice(job.as_str(), known.iter().map(JobName::as_str));
     Err(Exit::usage(format!("there is no job `{job}`; {help}")))
 }
 
@@ -200,7 +200,7 @@ fn detail_text(
         text.push_str("Rejects:\n");
         let rows = rejects.iter().map(|reject| {
             [
-                reject.stream.clone(),
+                reject.stream.to_string(),
                 many(reject.rows as u64, "row", "rows"),
                 reject.path.clone(),
                 reject.reason.clone(),

@@ -17,7 +17,7 @@ use super::{out, run_lines, table};
 use crate::app::{ParkedJobNeeds, is_too_old, parked_job_needs, wait_reasons};
 use crate::clock::Clock;
 use crate::daemon::status::Status;
-use crate::model::{Outcome, ParkReason, scalar};
+use crate::model::{EntryName, JobName, Outcome, ParkReason, SourceName, scalar};
 use crate::setup::{Folders, Setup};
 use crate::store::queries::{self, Gap, Reader, RejectLine, RunLine};
 use crate::store::runs::{self, JobState};
@@ -68,8 +68,8 @@ struct Mirror {
 
 #[derive(Debug, Serialize)]
 struct Job {
-    job: String,
-    source: String,
+    job: JobName,
+    source: SourceName,
     last_run: Option<RunLine>,
     failures_in_a_row: u32,
     incomplete_in_a_row: u32,
@@ -98,7 +98,7 @@ struct Held {
 
 #[derive(Debug, Serialize)]
 struct Source {
-    source: String,
+    source: SourceName,
     connector: Option<String>,
     tables: u64,
     rows: u64,
@@ -109,11 +109,11 @@ fn view(reading: &Reading, now: Timestamp) -> Result<View, Exit> {
     let mirror = reading.mirror_if_made();
     let setup = reading.setup.as_ref().ok();
     let daemon = daemon_status(&reading.path);
-    let mut names: Vec<(String, String)> = match (setup, mirror) {
+    let mut names: Vec<(JobName, SourceName)> = match (setup, mirror) {
         (Some(setup), _) => setup
             .jobs
             .iter()
-            .map(|(name, job)| (name.to_string(), job.source.to_string()))
+            .map(|(name, job)| (name.clone(), job.source.clone()))
             .collect(),
         (None, Some(mirror)) => queries::jobs(mirror)?,
         (None, None) => Vec::new(),
@@ -168,15 +168,15 @@ fn obtained<'a>(kept: &'a [VaultEntry], source: &str) -> Option<&'a str> {
 fn job(
     mirror: Option<&Reader>,
     setup: Option<&Setup>,
-    name: String,
-    source: String,
+    name: JobName,
+    source: SourceName,
     kept: &[VaultEntry],
     now: Timestamp,
 ) -> Result<Job, Exit> {
     let (last_run, state, held) = match mirror {
         Some(mirror) => (
             queries::runs(mirror, Some(&name), 1)?.pop(),
-            runs::job_state(mirror, &name)?,
+            runs::job_state(mirror, &EntryName::from(&name))?,
             queries::held(mirror, &name)?,
         ),
         None => (None, JobState::default(), None),
@@ -188,7 +188,7 @@ fn job(
     let after = state.deferred_until;
     let after = after.unwrap_or(now).max(now);
     let next_tick = setup
-        .and_then(|setup| setup.job(&name))
+        .and_then(|setup| setup.jobs.get(&name))
         .and_then(|job| ticks(&job.config, after, 1).pop());
     let tried = last_run.as_ref().and_then(|run| run.ended.as_deref());
     Ok(Job {
@@ -196,7 +196,7 @@ fn job(
         incomplete_in_a_row: state.incomplete_runs,
         rejects,
         waits: wait_reasons(&state),
-        needs: parked_job_needs(&state, tried, obtained(kept, &source)),
+        needs: parked_job_needs(&state, tried, obtained(kept, source.as_str())),
         park_reason: state.parked.as_ref().map(|parked| parked.reason),
         parked: state.parked.map(|parked| parked.message),
         deferred_until: state.deferred_until.map(scalar::to_canonical),
@@ -208,7 +208,7 @@ fn job(
     })
 }
 
-fn held_line(job: &str, run: RunLine, now: Timestamp) -> Held {
+fn held_line(job: &JobName, run: RunLine, now: Timestamp) -> Held {
     let too_old = is_too_old(&run, now);
     Held {
         run: run.run,
@@ -227,7 +227,7 @@ fn sources(mirror: Option<&Reader>, setup: Option<&Setup>) -> Result<Vec<Source>
     let configured = setup.iter().flat_map(|setup| &setup.sources);
     let mut sources: Vec<Source> = configured
         .map(|(name, source)| Source {
-            source: name.to_string(),
+            source: name.clone(),
             connector: Some(source.config.connector.to_string()),
             tables: 0,
             rows: 0,

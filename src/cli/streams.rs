@@ -9,7 +9,7 @@ use super::words::{Rules, display_time, rules};
 use super::{out, table};
 use crate::connector::api::StreamSpec;
 use crate::document::suggest::advice;
-use crate::model::SourceName;
+use crate::model::{JobName, SourceName, StreamName};
 use crate::setup::{Folders, Setup, SourceSetup};
 use crate::store::queries::{self, LastRead, Reader};
 
@@ -63,12 +63,12 @@ pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
 
 #[derive(Debug, Serialize)]
 struct Stream {
-    source: String,
-    stream: String,
+    source: SourceName,
+    stream: StreamName,
     table: String,
     title: String,
     /// The jobs that read it.
-    jobs: Vec<String>,
+    jobs: Vec<JobName>,
     /// Rows of the table and of its history; `null` if the table does not exist.
     rows: Option<u64>,
     history_rows: Option<u64>,
@@ -91,17 +91,17 @@ fn stream(
         .collect();
     let (sizes, last_read) = match mirror {
         Some(mirror) => (
-            queries::sizes(mirror, source.as_str(), &spec.name)?,
-            queries::last_read(mirror, source.as_str(), &spec.name)?,
+            queries::sizes(mirror, source, &spec.name)?,
+            queries::last_read(mirror, source, &spec.name)?,
         ),
         None => (None, None),
     };
     Ok(Stream {
-        source: source.to_string(),
+        source: source.clone(),
         stream: spec.name.clone(),
         table: format!("{source}_{}", spec.name),
         title: spec.title.clone(),
-        jobs: readers.iter().map(|(name, _)| name.to_string()).collect(),
+        jobs: readers.iter().map(|(name, _)| (*name).clone()).collect(),
         rows: sizes.map(|(rows, _)| rows),
         history_rows: sizes.map(|(_, rows)| rows),
         last_read,
@@ -174,7 +174,7 @@ struct ColumnLine {
 fn show_columns(setup: &Setup, name: &str, json: bool) -> Result<(), Exit> {
     let all = setup.sources.iter().flat_map(|(name, source)| {
         let streams = source.streams.keys();
-        streams.map(move |stream| (name.as_str(), stream.as_str()))
+        streams.map(move |stream| (name, stream))
     });
     let (source, stream) = find(name, all)?;
     let Some((name, source)) = setup.sources.get_key_value(source) else {
@@ -193,12 +193,12 @@ fn columns(
     setup: &Setup,
     name: &SourceName,
     source: &SourceSetup,
-    stream: &str,
+    stream: &StreamName,
 ) -> Vec<ColumnLine> {
     let Some(spec) = source.streams.get(stream) else {
         return Vec::new();
     };
-    let kept = setup.kept(name, stream);
+    let kept = setup.kept(name, stream.as_str());
     spec.columns
         .iter()
         .enumerate()

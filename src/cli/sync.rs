@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::progress::Bars;
 use super::{out, run_lines, start, table};
 use crate::app::{App, known_job};
-use crate::model::Cause;
+use crate::model::{Cause, JobName};
 use crate::setup::{Folders, Overlay};
 use crate::sync::{RunOptions, RunReport};
 
@@ -55,7 +55,7 @@ pub async fn run(folders: &Folders, options: Options) -> Result<(), Exit> {
 /// Runs jobs in order with progress on the terminal.
 pub async fn run_all(
     app: &App,
-    jobs: &[String],
+    jobs: &[JobName],
     run_options: RunOptions,
     stop: &CancellationToken,
 ) -> Vec<RunReport> {
@@ -65,7 +65,7 @@ pub async fn run_all(
         if stop.is_cancelled() {
             break;
         }
-        reports.push(app.run(job, run_options, stop, &bars.sink()).await);
+        reports.extend(app.run(job, run_options, stop, &bars.sink()).await);
     }
     reports
 }
@@ -92,15 +92,16 @@ pub fn stop_on_signal() -> CancellationToken {
     stop
 }
 
-fn jobs(app: &App, named: &[String]) -> Result<Vec<String>, Exit> {
+fn jobs(app: &App, named: &[String]) -> Result<Vec<JobName>, Exit> {
     let setup = app.setup();
     if named.is_empty() {
-        return Ok(setup.jobs.keys().map(ToString::to_string).collect());
+        return Ok(setup.jobs.keys().cloned().collect());
     }
-    for name in named {
-        known_job(&setup, name).map_err(Exit::usage)?;
-    }
-    Ok(named.to_vec())
+    let known = |name: &String| match known_job(&setup, name) {
+        Ok((name, _)) => Ok(name.clone()),
+        Err(message) => Err(Exit::usage(message)),
+    };
+    named.iter().map(known).collect()
 }
 
 /// Prints the table and remarks.

@@ -91,11 +91,11 @@ fn parked(reading: &Reading, kept: &[VaultEntry]) -> Result<Vec<Parked>, Exit> {
     for (name, job) in &reading.setup()?.jobs {
         let (source, state) = (
             job.source.to_string(),
-            runs::job_state(mirror, name.as_str())?,
+            runs::job_state(mirror, &name.into())?,
         );
         let line = kept.iter().find(|line| line.source == source);
         let obtained = line.and_then(|line| line.obtained.as_deref());
-        let last = queries::runs(mirror, Some(name.as_str()), 1)?.pop();
+        let last = queries::runs(mirror, Some(name), 1)?.pop();
         let tried = last.as_ref().and_then(|run| run.ended.as_deref());
         let needs = parked_job_needs(&state, tried, obtained);
         if let (Some(needs), Some(known)) = (needs, state.parked) {

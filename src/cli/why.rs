@@ -9,9 +9,8 @@ use super::out;
 use super::reading::Reading;
 use super::table::indented;
 use super::words::{display_time, many};
-use crate::model::Outcome;
+use crate::model::{JobName, Outcome, Table};
 use crate::setup::Folders;
-use crate::store::Table;
 use crate::store::queries::{self, LastRead, Reader, RowProblem, Version};
 
 /// Options of `why`.
@@ -93,7 +92,7 @@ struct Event {
     what: What,
     run: i64,
     /// `null` if the run is no longer recorded.
-    job: Option<String>,
+    job: Option<JobName>,
     /// The outcome of this stream in the run.
     outcome: Option<Outcome>,
     /// Names of the columns that differ from before.

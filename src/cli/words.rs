@@ -2,8 +2,8 @@
 
 use crate::connector::api::StreamSpec;
 use crate::connector::file::PageBy;
-use crate::model::{History, Period, StreamName};
-use crate::setup::files::{JobConfig, Mode};
+use crate::model::{History, Period, ReadMode};
+use crate::setup::files::JobConfig;
 
 pub use crate::model::scalar::display_time;
 
@@ -32,11 +32,7 @@ pub struct Rules {
 
 /// The rules of a stream, with the settings of the job that reads it.
 pub fn rules(spec: &StreamSpec, job: Option<&JobConfig>) -> Rules {
-    let options = spec
-        .name
-        .parse::<StreamName>()
-        .ok()
-        .and_then(|name| job?.stream.get(&name));
+    let options = job.and_then(|job| job.stream.get(&spec.name));
     let mode = options.and_then(|options| options.mode);
     let confirm = job
         .and_then(|job| job.guard.confirm)
@@ -93,7 +89,7 @@ fn read_for(spec: &StreamSpec) -> Option<String> {
     }
 }
 
-fn changes(spec: &StreamSpec, mode: Option<Mode>) -> String {
+fn changes(spec: &StreamSpec, mode: Option<ReadMode>) -> String {
     if let Some(window) = &spec.window {
         let column = &spec.columns[window.column].name;
         let mut text = format!("new {column}, {} at a time", Period(window.step));
@@ -109,7 +105,7 @@ fn changes(spec: &StreamSpec, mode: Option<Mode>) -> String {
     let Some(since) = &spec.since else {
         return "all each time".to_owned();
     };
-    let incremental = mode.map_or(since.default, |mode| mode == Mode::Incremental);
+    let incremental = mode.map_or(since.default, |mode| mode == ReadMode::Incremental);
     let column = &spec.columns[since.column].name;
     if incremental {
         format!(

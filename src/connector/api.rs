@@ -24,7 +24,8 @@ use super::template::{self, Variables};
 use jiff::tz::TimeZone;
 
 use crate::document::suggest::advice;
-use crate::model::{History, Reference};
+use crate::document::text_value::Complaint;
+use crate::model::{History, Reference, SourceName, StreamName, Table, TableColumn};
 
 /// The default format of times in a request.
 const TIME_FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
@@ -56,7 +57,7 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct StreamSpec {
     /// Its name.
-    pub name: String,
+    pub name: StreamName,
     /// What a row is.
     pub title: String,
     /// Templates of the paths, in order of preference.
@@ -148,21 +149,29 @@ pub struct SinceRules {
 }
 
 /// All streams of a connector, as no source has set them yet, or every flaw of it.
-pub fn streams(connector: &Connector) -> Result<BTreeMap<String, StreamSpec>, Vec<Flaw>> {
+pub fn streams(connector: &Connector) -> Result<BTreeMap<StreamName, StreamSpec>, Vec<Flaw>> {
     let mut flaws = Vec::new();
     let mut specs = BTreeMap::new();
     for (name, stream) in connector.streams.iter().filter(|(_, stream)| !stream.off) {
+        let name: StreamName = match name.parse() {
+            Ok(name) => name,
+            Err(Complaint { message, help }) => {
+                let at = vec!["streams".into(), name.clone()];
+                flaws.push(Flaw { at, message, help });
+                continue;
+            }
+        };
         let mut builder = Builder {
             connector,
             stream,
-            at: vec!["streams".into(), name.clone()],
+            at: vec!["streams".into(), name.to_string()],
             flaws: &mut flaws,
         };
-        if let Some(spec) = builder.build(name) {
-            specs.insert(name.clone(), spec);
+        if let Some(spec) = builder.build(&name) {
+            specs.insert(name, spec);
         }
     }
-    let known: Vec<&str> = specs.keys().map(String::as_str).collect();
+    let known: Vec<&str> = specs.keys().map(StreamName::as_str).collect();
     for (name, spec) in &specs {
         let mut needs = |other: &str, key: &[&str]| {
             if !known.contains(&other)
@@ -171,7 +180,7 @@ pub fn streams(connector: &Connector) -> Result<BTreeMap<String, StreamSpec>, Ve
                     .get(other)
                     .is_some_and(|stream| stream.off)
             {
-                let mut at = vec!["streams".to_owned(), name.clone()];
+                let mut at = vec!["streams".to_owned(), name.to_string()];
                 at.extend(key.iter().map(|key| (*key).to_owned()));
                 flaws.push(Flaw {
                     at,
@@ -338,6 +347,27 @@ impl StreamSpec {
             list,
             by: reference.by,
         })
+    }
+
+    /// Its table in the mirror, for a source.
+    pub fn table(&self, source: &SourceName, history: History) -> Table {
+        let column = |column: &Column| TableColumn {
+            name: column.name.clone(),
+            kind: column.kind,
+            from: column.from.clone(),
+            help: column.help.clone(),
+            combo: self.reference(column),
+        };
+        Table {
+            source: source.clone(),
+            stream: self.name.clone(),
+            columns: self.columns.iter().map(column).collect(),
+            key: self.key.clone(),
+            partition: self.partition.clone(),
+            newest: self.newest,
+            removed_status: self.removed_status.clone(),
+            history: history != History::Off,
+        }
     }
 
     /// A template's text for an item.

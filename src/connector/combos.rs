@@ -13,7 +13,7 @@ use super::file::{Connector, Setting};
 use super::template::{self, Variables};
 use crate::document::suggest::{advice, quoted};
 use crate::model::row::Kind;
-use crate::model::{By, Reference};
+use crate::model::{By, Reference, StreamName};
 
 /// Where the combo lists are mirrored: a stream, and what its columns hold of an entry.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -146,7 +146,7 @@ pub fn named_lists(spec: &StreamSpec) -> Option<BTreeSet<String>> {
 /// Connects `[combos]` with its stream, and reports mistakes in it and in the columns' references.
 pub(super) fn connect(
     connector: &Connector,
-    specs: &mut BTreeMap<String, StreamSpec>,
+    specs: &mut BTreeMap<StreamName, StreamSpec>,
     flaws: &mut Vec<Flaw>,
 ) {
     let Some(combos) = &connector.combos else {
@@ -154,14 +154,14 @@ pub(super) fn connect(
     };
     flaws.extend(setting_flaws(connector, combos));
     let mut lists = None;
-    match specs.get_mut(&combos.stream) {
+    match specs.get_mut(combos.stream.as_str()) {
         Some(spec) => {
             spec.combos = columns(combos, spec, flaws);
             lists = named_lists(spec);
         }
         None if connector.streams.contains_key(&combos.stream) => {} // off, or flawed itself
         None => {
-            let help = advice(&combos.stream, specs.keys().map(String::as_str));
+            let help = advice(&combos.stream, specs.keys().map(StreamName::as_str));
             flaws.push(flaw(
                 &["combos", "stream"],
                 format!("there is no stream {}", quoted(&combos.stream)),
@@ -245,7 +245,7 @@ fn setting_flaws(connector: &Connector, combos: &Combos) -> Vec<Flaw> {
 /// References to unknown lists, from unsuitable columns, or with conflicting names in the view.
 fn reference_flaws(
     combos: &Combos,
-    stream: &str,
+    stream: &StreamName,
     spec: &StreamSpec,
     lists: Option<&BTreeSet<String>>,
 ) -> Vec<Flaw> {
@@ -254,7 +254,7 @@ fn reference_flaws(
         let Some(reference) = &column.combo else {
             continue;
         };
-        let at = ["streams", stream, "columns", &column.name];
+        let at = ["streams", stream.as_str(), "columns", &column.name];
         if column.kind == Kind::Json {
             let message = "a combo list explains one value, and this column is JSON".to_owned();
             let help = "leave `combo` out, and name the list in `help`";

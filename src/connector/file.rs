@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use super::combos::{ComboRules, Combos};
-use crate::model::EndpointRules;
+use crate::model::{EndpointRules, ErrorWords, RequestLimits};
 
 /// All that is known of one vendor's API.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -37,7 +37,7 @@ pub struct Connector {
     pub auth: Grants,
     /// Politeness. A source may set its own.
     #[serde(default)]
-    pub limits: Limits,
+    pub limits: RequestLimits,
     /// How the vendor reports errors in a body.
     #[serde(default)]
     pub errors: ErrorWords,
@@ -149,38 +149,6 @@ pub struct ApiKeyRules {
     pub header: String,
     /// The member of the token answer that carries the key; the source's own `api_key` wins.
     pub member: Option<String>,
-}
-
-/// Politeness towards one vendor account.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    /// The most concurrent requests. Default 2.
-    pub in_flight: Option<u32>,
-    /// Requests started in a second. Default 5.
-    pub per_second: Option<f64>,
-    /// Requests in a day (UTC), counted on disk. None by default.
-    pub per_day: Option<u32>,
-    /// Largest answer in MiB, unpacked. Default 64.
-    pub body_mib: Option<u32>,
-}
-
-/// How a vendor reports errors in a body.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ErrorWords {
-    /// Paths of the error code in a body, such as `"responseStatus.errorCode"`.
-    #[serde(default)]
-    pub code: Vec<String>,
-    /// Codes that mean "asked for too much at once": a window shrinks, a page is halved.
-    #[serde(default)]
-    pub too_many: Vec<String>,
-    /// Codes that mean "not found", whatever the status.
-    #[serde(default)]
-    pub missing: Vec<String>,
-    /// Codes that mean "this token is no longer good", whatever the status.
-    #[serde(default)]
-    pub token: Vec<String>,
 }
 
 /// How member names are matched.

@@ -67,7 +67,7 @@ impl Changes {
         }
     }
 
-    /// Waits until events have stopped for a moment.
+    /// Waits until events have stopped for [`DEBOUNCE`].
     async fn debounce(&self, clock: &Clock) {
         for _ in 0..MAX_DELAYS {
             clock.sleep(DEBOUNCE).await;

@@ -1,7 +1,7 @@
 //! The control socket in the runtime folder: one admin request and one response per connection.
 //!
 //! Request and response are one line of JSON each; the engine defines them. Only the daemon's own user and root are
-//! served, by the peer credentials of the kernel, whatever the socket's mode. The surprise: a request names the mirror
+//! served, by the peer credentials of the kernel, independent of the socket's mode. The surprise: a request names the mirror
 //! that it is for, so that a command in another folder cannot reach the wrong daemon.
 
 use std::fs;
@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
+use super::control::RunNow;
 use super::engine::Engine;
-use super::serve::RunNow;
 use super::status_file::make_folder;
 use crate::clock::Clock;
 

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::{Cause, Outcome};
+use crate::model::{Cause, EntryName, JobName, Outcome};
 use crate::setup::files::schedule::{Schedule, Zone};
 use crate::store::runs::JobState;
 use crate::sync::{Progress, ProgressSink};
@@ -17,7 +17,7 @@ use crate::sync::{Progress, ProgressSink};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// The job's name.
-    pub name: String,
+    pub name: EntryName,
     /// When it ticks.
     pub schedule: Schedule,
     /// The zone that the schedule's times are in.
@@ -34,15 +34,15 @@ pub trait Engine: Send + Sync + 'static {
     fn jobs(&self) -> Vec<Entry>;
 
     /// The state of a job between its runs; the error is a message.
-    fn state(&self, job: &str) -> Result<JobState, String>;
+    fn state(&self, entry: &EntryName) -> Result<JobState, String>;
 
     /// Records durably that this tick is acted on, before its run starts.
-    fn note_due(&self, job: &str, due: Timestamp) -> BoxFuture<'_, Result<(), String>>;
+    fn note_due(&self, entry: &EntryName, due: Timestamp) -> BoxFuture<'_, Result<(), String>>;
 
     /// Runs a job once and records how it ended, until the token stops it.
     fn run(
         &self,
-        job: &str,
+        entry: &EntryName,
         cause: Cause,
         stop: CancellationToken,
         sink: ProgressSink,
@@ -73,7 +73,7 @@ pub struct Reply {
     /// The response, one line.
     pub response: String,
     /// A job to run now, because an admin approved its held run.
-    pub run_now: Option<String>,
+    pub run_now: Option<JobName>,
 }
 
 /// Why a new configuration was refused.
@@ -91,7 +91,7 @@ pub struct Refusal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NextTick {
     /// The job.
-    pub job: String,
+    pub job: EntryName,
     /// The zone of its schedule, as `Europe/Vienna`.
     pub zone: String,
     /// When it is due; `None` if never.
@@ -102,7 +102,7 @@ pub struct NextTick {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaitingJob {
     /// The job.
-    pub job: String,
+    pub job: JobName,
     /// A person must sign in, grant a permission or provide a secret.
     pub parked: bool,
     /// The held run that waits for an approval.
@@ -137,33 +137,33 @@ pub enum Event {
     /// A run started.
     RunStarted {
         /// The job.
-        job: String,
+        job: EntryName,
         /// What started it.
         cause: Cause,
     },
     /// A run made progress.
     RunProgress {
         /// The job.
-        job: String,
+        job: EntryName,
         /// How.
         progress: Progress,
     },
     /// A run ended.
     RunEnded {
         /// The job.
-        job: String,
+        job: EntryName,
         /// How.
         outcome: Outcome,
     },
     /// A run panicked; its record in the store is still open.
     RunCrashed {
         /// The job.
-        job: String,
+        job: EntryName,
     },
     /// A tick started no run.
     TickSkipped {
         /// The job.
-        job: String,
+        job: EntryName,
         /// Why.
         reason: SkipReason,
     },

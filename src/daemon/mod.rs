@@ -5,6 +5,7 @@
 
 pub mod alerts;
 mod changes;
+mod control;
 pub mod control_server;
 mod engine;
 mod heartbeat;
@@ -20,9 +21,10 @@ mod status_publisher;
 mod timetable;
 
 pub use changes::Changes;
+pub use control::{ControlHandle, RunNow};
 pub use engine::{Engine, Entry, Event, NextTick, Refusal, Reply, SkipReason, WaitingJob};
 pub use next_run::back_off;
-pub use serve::{ControlHandle, RunNow, run_loop, serve};
+pub use serve::{run_loop, serve};
 pub use signals::Signals;
 pub use status_file::StatusFile;
 pub use status_publisher::{StatusPublisher, absolute};

@@ -17,7 +17,7 @@ use super::heartbeat::{Heartbeat, WriterState, WriterWatch};
 use super::next_run::may_run;
 use super::timetable::Tick;
 use crate::clock::Clock;
-use crate::model::{Cause, Outcome};
+use crate::model::{Cause, EntryName, Outcome};
 use crate::sync::{Progress, ProgressSink};
 
 /// Concurrent runs; more wait. A run keeps a few pages in memory.
@@ -40,8 +40,8 @@ pub(super) struct Runs {
     stop: CancellationToken,
     permits: Arc<Semaphore>,
     tasks: JoinSet<TaskResult>,
-    jobs: HashMap<Id, String>,
-    active: BTreeMap<String, ActiveRun>,
+    jobs: HashMap<Id, EntryName>,
+    active: BTreeMap<EntryName, ActiveRun>,
     writer: WriterWatch,
 }
 
@@ -99,7 +99,7 @@ impl Runs {
     }
 
     /// Stops the runs of removed jobs.
-    pub(super) fn stop_all_but(&self, stays: impl Fn(&str) -> bool) {
+    pub(super) fn stop_all_but(&self, stays: impl Fn(&EntryName) -> bool) {
         for (job, active) in &self.active {
             if !stays(job) {
                 active.stop.cancel();
@@ -152,7 +152,7 @@ impl Runs {
                 () = &mut limit => break,
             }
         }
-        for job in self.active.keys() {
+        for job in self.active.keys().map(EntryName::as_str) {
             tracing::warn!(job, "the run did not stop in time and was aborted");
         }
     }
@@ -171,7 +171,7 @@ impl Runs {
             Ok((_, None)) => {}
             Err(_) => {
                 tracing::error!(
-                    job,
+                    job = job.as_str(),
                     "internal error (panic) in the run; the job runs again at its next tick"
                 );
                 (self.emit)(Event::RunCrashed { job });
@@ -227,9 +227,9 @@ impl RunTask {
     }
 
     /// Receives the run's progress: for the heartbeat, and as events.
-    fn progress_sink(&self, job: &str) -> ProgressSink {
+    fn progress_sink(&self, job: &EntryName) -> ProgressSink {
         let (emit, heartbeat) = (Arc::clone(&self.emit), Arc::clone(&self.heartbeat));
-        let (clock, job) = (self.clock.clone(), job.to_owned());
+        let (clock, job) = (self.clock.clone(), job.clone());
         Arc::new(move |progress| {
             if let Progress::ExpectSilence(length) = progress {
                 heartbeat.progress(clock.running(), length);
@@ -243,7 +243,8 @@ impl RunTask {
 }
 
 /// Logs and reports that a tick is skipped, and why.
-pub(super) fn skip_tick(emit: &EventSink, job: &str, reason: SkipReason) {
+pub(super) fn skip_tick(emit: &EventSink, entry: &EntryName, reason: SkipReason) {
+    let job = entry.as_str();
     match &reason {
         SkipReason::Overlap | SkipReason::Jumped | SkipReason::Store(_) => {
             tracing::warn!(job, "tick skipped: {reason}");
@@ -252,6 +253,6 @@ pub(super) fn skip_tick(emit: &EventSink, job: &str, reason: SkipReason) {
             tracing::info!(job, "tick skipped: {reason}");
         }
     }
-    let job = job.to_owned();
+    let job = entry.clone();
     emit(Event::TickSkipped { job, reason });
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::clock::{Clock, TestClock};
-use crate::model::{Cause, Class, Outcome};
+use crate::model::{Cause, Class, EntryName, Outcome, named};
 use crate::store::runs::JobState;
 use crate::sync::{Progress, ProgressSink};
 
@@ -25,7 +25,7 @@ pub(super) fn time(text: &str) -> Timestamp {
 
 pub(super) fn entry(name: &str, schedule: &str) -> Entry {
     Entry {
-        name: name.to_owned(),
+        name: named(name),
         schedule: schedule.parse().expect("a schedule"),
         zone: "Europe/Vienna".parse().expect("a zone"),
         catch_up: false,
@@ -50,8 +50,8 @@ pub(super) struct ScriptedEngine {
     clock: Clock,
     entries: Mutex<Vec<Entry>>,
     pub(super) on_disk: Mutex<Result<Vec<Entry>, String>>,
-    pub(super) states: Mutex<BTreeMap<String, JobState>>,
-    runs: Mutex<BTreeMap<String, Run>>,
+    pub(super) states: Mutex<BTreeMap<EntryName, JobState>>,
+    runs: Mutex<BTreeMap<EntryName, Run>>,
     log: Arc<Mutex<Vec<String>>>,
     pub(super) concurrent: Arc<Mutex<(usize, usize)>>,
     pub(super) full: Mutex<bool>,
@@ -64,12 +64,12 @@ impl ScriptedEngine {
         self.log.lock().expect("log").push(text);
     }
 
-    fn edit(&self, job: &str, edit: impl FnOnce(&mut JobState)) {
+    fn edit(&self, entry: EntryName, edit: impl FnOnce(&mut JobState)) {
         edit(
             self.states
                 .lock()
                 .expect("states")
-                .entry(job.to_owned())
+                .entry(entry)
                 .or_default(),
         );
     }
@@ -80,28 +80,28 @@ impl Engine for ScriptedEngine {
         self.entries.lock().expect("entries").clone()
     }
 
-    fn state(&self, job: &str) -> Result<JobState, String> {
+    fn state(&self, entry: &EntryName) -> Result<JobState, String> {
         let states = self.states.lock().expect("states");
-        Ok(states.get(job).cloned().unwrap_or_default())
+        Ok(states.get(entry).cloned().unwrap_or_default())
     }
 
-    fn note_due(&self, job: &str, due: Timestamp) -> BoxFuture<'_, Result<(), String>> {
+    fn note_due(&self, entry: &EntryName, due: Timestamp) -> BoxFuture<'_, Result<(), String>> {
         if *self.full.lock().expect("full") {
             return async { Err("the disk is full".to_owned()) }.boxed();
         }
-        self.log(format!("{job} due {}", due.strftime("%dT%H:%M:%S")));
-        self.edit(job, |state| state.last_due = Some(due));
+        self.log(format!("{entry} due {}", due.strftime("%dT%H:%M:%S")));
+        self.edit(entry.clone(), |state| state.last_due = Some(due));
         async { Ok(()) }.boxed()
     }
 
     fn run(
         &self,
-        job: &str,
+        entry: &EntryName,
         _cause: Cause,
         stop: CancellationToken,
         watch: ProgressSink,
     ) -> BoxFuture<'static, Outcome> {
-        let run = self.runs.lock().expect("runs").get(job).copied();
+        let run = self.runs.lock().expect("runs").get(entry).copied();
         let (clock, concurrent) = (self.clock.clone(), Arc::clone(&self.concurrent));
         let end = {
             let watch = Arc::clone(&watch);
@@ -159,7 +159,7 @@ impl Engine for ScriptedEngine {
     fn handle_admin_request(&self, request: String) -> BoxFuture<'static, Reply> {
         let reply = Reply {
             response: format!("handled {request}"),
-            run_now: request.strip_prefix("approve ").map(str::to_owned),
+            run_now: request.strip_prefix("approve ").map(named),
         };
         async { reply }.boxed()
     }
@@ -222,12 +222,12 @@ impl Script {
             .runs
             .lock()
             .expect("runs")
-            .insert(job.to_owned(), run);
+            .insert(named(job), run);
         self
     }
 
     pub(super) fn with_state(self, job: &str, edit: impl FnOnce(&mut JobState)) -> Self {
-        self.engine.edit(job, edit);
+        self.engine.edit(named(job), edit);
         self
     }
 

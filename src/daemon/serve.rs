@@ -4,58 +4,25 @@
 //! or a suspended host is noticed; in between nothing wakes up.
 
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
-use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
+use super::control::ControlHandle;
 use super::engine::{Engine, Event, NextTick, SkipReason, WaitingJob};
 use super::runs::{EventSink, Runs, skip_tick};
 use super::signals::Signals;
 use super::timetable::{LoadReason, MAX_SLEEP, Timetable};
 use crate::clock::Clock;
-use crate::model::Cause;
+use crate::model::{Cause, EntryName};
 
 /// 2026-01-01T00:00:00Z: a clock that shows less has not been set since boot.
 const EARLIEST_PLAUSIBLE: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
 /// How long to wait for an unset clock.
 const CLOCK_TIMEOUT: Duration = Duration::from_secs(120);
-
-/// Controls the loop from outside.
-#[derive(Clone, Debug, Default)]
-pub struct ControlHandle {
-    /// Stops the loop and all its runs.
-    pub stop: CancellationToken,
-    /// Requests a reload; several pending requests are one.
-    pub reload: Arc<Notify>,
-    /// Requests to run jobs now.
-    pub run_now: Arc<RunNow>,
-    /// The longest time between two turns of the loop, if a watchdog needs it.
-    pub alive_every: Option<Duration>,
-}
-
-/// Jobs to run now, independent of their schedules.
-#[derive(Debug, Default)]
-pub struct RunNow {
-    jobs: Mutex<Vec<String>>,
-    changed: Notify,
-}
-
-impl RunNow {
-    /// Adds a job and wakes the loop.
-    pub fn request(&self, job: String) {
-        self.jobs().push(job);
-        self.changed.notify_one();
-    }
-
-    fn jobs(&self) -> MutexGuard<'_, Vec<String>> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Runs every job on its schedule until `control` or a signal stops it, which takes five seconds at most.
 ///
@@ -164,7 +131,7 @@ impl Daemon {
                 biased;
                 () = stop.cancelled() => {}
                 () = reload.notified() => self.reload().await,
-                () = run_now.changed.notified() => {}
+                () = run_now.changed() => {}
                 () = self.runs.ended() => {}
                 () = self.clock.sleep(sleep_time) => {}
             }
@@ -226,8 +193,11 @@ impl Daemon {
             self.runs.start(tick);
         }
         let now = self.clock.now();
-        for job in std::mem::take(&mut *self.control.run_now.jobs()) {
-            if let Some(tick) = self.timetable.tick_now(&job, Cause::Approval, now) {
+        for job in self.control.run_now.take() {
+            if let Some(tick) = self
+                .timetable
+                .tick_now(&EntryName::Job(job), Cause::Approval, now)
+            {
                 self.runs.start(tick);
             }
         }
@@ -306,13 +276,16 @@ impl Daemon {
         }
     }
 
-    fn load(&mut self, reason: LoadReason) -> Vec<(String, Timestamp)> {
+    fn load(&mut self, reason: LoadReason) -> Vec<(EntryName, Timestamp)> {
         let now = self.clock.now();
         let engine = Arc::clone(&self.engine);
-        let known = |job: &str| match engine.state(job) {
+        let known = |entry: &EntryName| match engine.state(entry) {
             Ok(state) => state.last_due,
             Err(message) => {
-                tracing::warn!(job, "could not read which ticks the job missed: {message}");
+                tracing::warn!(
+                    job = entry.as_str(),
+                    "could not read which ticks the job missed: {message}"
+                );
                 Some(now)
             }
         };
@@ -321,14 +294,14 @@ impl Daemon {
     }
 
     /// Records for new jobs from when on they can miss ticks.
-    async fn note(&mut self, first_seen: Vec<(String, Timestamp)>) {
+    async fn note(&mut self, first_seen: Vec<(EntryName, Timestamp)>) {
         let engine = Arc::clone(&self.engine);
         for (job, due) in first_seen {
             match self.keep_alive_during(engine.note_due(&job, due)).await {
                 Some(Ok(())) => {}
                 Some(Err(message)) => {
                     tracing::warn!(
-                        job,
+                        job = job.as_str(),
                         "could not record the job's first tick, so ticks that it misses are not caught up: {message}"
                     );
                 }

@@ -7,7 +7,7 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::serve::ControlHandle;
+use super::control::ControlHandle;
 
 /// SIGXFSZ, on Linux everywhere but on MIPS, which is not built for.
 const FILE_TOO_LARGE: i32 = 25;

@@ -3,6 +3,7 @@
 //! Counts, states, names and times only, so that it may be read without access to the mirror. Its reference is
 //! `docs/reference/status-file.md`; a change that breaks readers needs another [`SCHEMA`].
 
+use crate::model::{EntryName, StreamName};
 use serde::{Deserialize, Serialize};
 
 /// The schema's version.
@@ -82,10 +83,10 @@ pub struct Refused {
 }
 
 /// One job.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// Its name.
-    pub job: String,
+    pub job: EntryName,
     /// The zone of its schedule.
     pub time_zone: String,
     /// Its next tick, UTC; `null` if never.
@@ -112,7 +113,7 @@ pub struct Running {
     /// Its cause: `schedule`, `catch_up`, `approval`.
     pub cause: String,
     /// The stream that it reads now.
-    pub stream: Option<String>,
+    pub stream: Option<StreamName>,
     /// Pages received so far, of all streams.
     pub pages: u64,
     /// Rows received so far, of all streams.
@@ -195,6 +196,20 @@ impl Status {
 }
 
 impl Job {
+    /// Of an entry of the schedule of which nothing else is known.
+    pub fn new(job: EntryName) -> Self {
+        Self {
+            job,
+            time_zone: String::new(),
+            next_tick: None,
+            running: None,
+            last: None,
+            skipped: None,
+            parked: false,
+            held: None,
+        }
+    }
+
     /// What needs a person, if anything does.
     pub fn waits(&self) -> Option<String> {
         let job = &self.job;

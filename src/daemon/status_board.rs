@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::engine::{Event, NextTick};
 use super::status::{Job, Last, Refused, Running, SkippedTick, State, Status};
+use crate::model::EntryName;
 use crate::model::scalar::to_canonical;
 use crate::sync::Progress;
 
@@ -37,7 +38,7 @@ pub(super) fn apply(status: &mut Status, event: &Event, now: Timestamp) -> Chang
         Event::Planned(next_ticks) => replace_jobs(status, next_ticks),
         Event::JobsWaiting(all) => {
             for job in &mut status.jobs {
-                let found = all.iter().find(|waiting| waiting.job == job.job);
+                let found = all.iter().find(|waiting| job.job == waiting.job);
                 job.parked = found.is_some_and(|waiting| waiting.parked);
                 job.held = found.and_then(|waiting| waiting.held);
             }
@@ -97,17 +98,16 @@ fn replace_jobs(status: &mut Status, next_ticks: &[NextTick]) {
         let index = before.iter().position(|job| job.job == next.job);
         let known = index.map(|index| before.swap_remove(index));
         status.jobs.push(Job {
-            job: next.job.clone(),
             time_zone: next.zone.clone(),
             next_tick: next.due.map(to_canonical),
-            ..known.unwrap_or_default()
+            ..known.unwrap_or_else(|| Job::new(next.job.clone()))
         });
     }
 }
 
-fn with(status: &mut Status, name: &str, act: impl FnOnce(&mut Job)) {
+fn with(status: &mut Status, name: &EntryName, act: impl FnOnce(&mut Job)) {
     // A run may end after its job was removed.
-    if let Some(job) = status.jobs.iter_mut().find(|job| job.job == name) {
+    if let Some(job) = status.jobs.iter_mut().find(|job| job.job == *name) {
         act(job);
     }
 }

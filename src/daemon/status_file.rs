@@ -44,7 +44,7 @@ impl StatusFile {
             .truncate(true)
             .mode(MODE)
             .open(&new)?;
-        file.set_permissions(Permissions::from_mode(MODE))?; // whatever the umask says
+        file.set_permissions(Permissions::from_mode(MODE))?; // independent of the umask
         file.write_all(&serde_json::to_vec_pretty(status)?)?;
         drop(file);
         fs::rename(&new, &self.0)

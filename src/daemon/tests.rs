@@ -1,4 +1,4 @@
-//! The loop on a clock whose naps are over at once: weeks in milliseconds.
+//! The loop on a clock on which sleeping takes no real time: weeks in milliseconds.
 //!
 //! No sockets, no files, no waiting: `played.rs` has the engine.
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::scripted::{Act, Run, Script, entry, send, time};
 use super::*;
 use crate::clock::Clock;
-use crate::model::{Class, ParkReason};
+use crate::model::{Class, ParkReason, named};
 use crate::store::runs::{JobState, Parked};
 
 #[tokio::test]
@@ -193,9 +193,9 @@ async fn a_parked_job_is_retried_once_a_day_until_its_file_changes() {
 async fn a_new_configuration_is_loaded_and_a_broken_one_is_not() {
     let script = Script::new(
         "2026-03-02T07:01:00Z",
-        &[entry("goes", "10 * * * *"), entry("stays", "50 * * * *")],
+        &[entry("removed", "10 * * * *"), entry("stays", "50 * * * *")],
     )
-    .with_run("goes", Run::UntilStopped);
+    .with_run("removed", Run::UntilStopped);
     let reload = |new: Result<Vec<Entry>, String>| -> Act {
         Box::new(move |script| {
             *script.engine.on_disk.lock().expect("on disk") = new.clone();
@@ -204,7 +204,7 @@ async fn a_new_configuration_is_loaded_and_a_broken_one_is_not() {
             }
         })
     };
-    let new = vec![entry("comes", "45 * * * *"), entry("stays", "50 * * * *")];
+    let new = vec![entry("added", "45 * * * *"), entry("stays", "50 * * * *")];
     let acts = vec![
         (
             "2026-03-02T07:20:00Z",
@@ -216,14 +216,14 @@ async fn a_new_configuration_is_loaded_and_a_broken_one_is_not() {
         script.until("2026-03-02T08:30:00Z", acts).await,
         [
             "ready",
-            "goes due 02T07:10:00",
-            "goes schedule",
+            "removed due 02T07:10:00",
+            "removed schedule",
             "refused: line 3: unknown key",
             "reloaded",
-            "goes interrupted",
-            "comes due 02T07:45:00",
-            "comes schedule",
-            "comes ok",
+            "removed interrupted",
+            "added due 02T07:45:00",
+            "added schedule",
+            "added ok",
             "stays due 02T07:50:00",
             "stays schedule",
             "stays ok",
@@ -300,7 +300,7 @@ async fn thousands_of_jobs_due_at_once_all_run_a_few_at_a_time() {
         .collect();
     let mut script = Script::new("2026-03-02T07:29:00Z", &jobs);
     for job in &jobs {
-        script = script.with_run(&job.name, Run::Takes(Duration::ZERO));
+        script = script.with_run(job.name.as_str(), Run::Takes(Duration::ZERO));
     }
     let log = script.until("2026-03-02T08:30:00Z", Vec::new()).await;
     assert_eq!(
@@ -402,7 +402,7 @@ async fn fifty_years_between_two_clocks_are_one_run() {
 /// The one test with signals: they reach the whole process, so two at a time would disturb each other.
 #[tokio::test]
 async fn signals_reload_and_stop() {
-    // The one that is sent twice comes last, because the second may arrive late.
+    // The one that is sent twice is last, because the second may arrive late.
     for (name, times) in [("INT", 1), ("TERM", 2)] {
         let script = Script::new("2026-03-02T07:00:00Z", &[]);
         let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
@@ -435,7 +435,7 @@ async fn the_watchdog_is_not_notified_while_a_run_is_stuck() {
     let last = |script: &Script| script.alive.lock().expect("alive").to_string();
     for (name, run, alive) in [
         (
-            "a run that says nothing",
+            "a run without progress",
             Run::IgnoresStop,
             "2026-03-02T07:15:",
         ),
@@ -497,9 +497,9 @@ async fn a_short_watchdog_timeout_means_more_notifications() {
 }
 
 #[tokio::test]
-async fn an_approved_run_starts_at_once_whatever_the_job_waits_for() {
+async fn an_approved_run_starts_at_once_also_if_the_job_waits() {
     let approve = |job: &'static str| -> Act {
-        Box::new(move |script| script.control.run_now.request(job.to_owned()))
+        Box::new(move |script| script.control.run_now.request(named(job)))
     };
     let script = Script::new("2026-03-02T07:01:00Z", &[entry("job", "0 * * * *")]);
     let script = script.with_state("job", |state| {
@@ -508,7 +508,7 @@ async fn an_approved_run_starts_at_once_whatever_the_job_waits_for() {
     });
     let acts = vec![
         ("2026-03-02T07:20:00Z", approve("job")),
-        ("2026-03-02T07:30:00Z", approve("a job that is removed")),
+        ("2026-03-02T07:30:00Z", approve("removed")),
     ];
     let mut log = script.until("2026-03-02T07:50:00Z", acts).await;
     log.retain(|text| !text.contains(" due "));

@@ -11,9 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::engine::{Entry, NextTick};
 use super::next_run::plausible;
-use crate::model::Cause;
 use crate::model::scalar::saturating_add;
 use crate::model::schedule::{START_SPREAD, max_spread, missed, next_tick, spread};
+use crate::model::{Cause, EntryName};
 
 /// The longest time until the wall clock is read again (reliability.md 4.6).
 pub const MAX_SLEEP: Duration = Duration::from_secs(30);
@@ -33,8 +33,8 @@ const EIGHT_YEARS: SignedDuration = SignedDuration::from_hours(8 * 366 * 24);
 /// A tick: a job is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tick {
-    /// The job.
-    pub job: String,
+    /// The job, or the backup.
+    pub job: EntryName,
     /// As in [`Entry::config_fingerprint`].
     pub config_fingerprint: String,
     /// When it was due, without the spread.
@@ -51,7 +51,7 @@ pub struct Advance {
     /// Due ticks, the earliest first.
     pub due: Vec<Tick>,
     /// Jobs with a tick that was skipped because the clock was set forward past it.
-    pub skipped: Vec<String>,
+    pub skipped: Vec<EntryName>,
 }
 
 /// Why jobs are loaded.
@@ -81,7 +81,7 @@ struct ScheduledJob {
 #[derive(Debug)]
 pub struct Timetable {
     host: String,
-    jobs: BTreeMap<String, ScheduledJob>,
+    jobs: BTreeMap<EntryName, ScheduledJob>,
     observed: Option<(Timestamp, Duration)>,
 }
 
@@ -102,10 +102,10 @@ impl Timetable {
     pub fn load(
         &mut self,
         entries: Vec<Entry>,
-        last_due: impl Fn(&str) -> Option<Timestamp>,
+        last_due: impl Fn(&EntryName) -> Option<Timestamp>,
         reason: LoadReason,
         now: Timestamp,
-    ) -> Vec<(String, Timestamp)> {
+    ) -> Vec<(EntryName, Timestamp)> {
         let mut before = std::mem::take(&mut self.jobs);
         let mut first_seen = Vec::new();
         for entry in entries {
@@ -141,14 +141,14 @@ impl Timetable {
     }
 
     /// Whether the job exists.
-    pub fn has(&self, job: &str) -> bool {
-        self.jobs.contains_key(job)
+    pub fn has(&self, name: &EntryName) -> bool {
+        self.jobs.contains_key(name)
     }
 
     /// A tick independent of the schedule, which changes no plan; `None` without such a job.
-    pub fn tick_now(&self, name: &str, cause: Cause, now: Timestamp) -> Option<Tick> {
+    pub fn tick_now(&self, name: &EntryName, cause: Cause, now: Timestamp) -> Option<Tick> {
         self.jobs.get(name).map(|job| Tick {
-            job: name.to_owned(),
+            job: name.clone(),
             config_fingerprint: job.entry.config_fingerprint.clone(),
             due: now,
             cause,
@@ -158,7 +158,7 @@ impl Timetable {
 
     /// The next tick of each job, by name.
     pub fn next_ticks(&self) -> Vec<NextTick> {
-        let next = |(name, job): (&String, &ScheduledJob)| NextTick {
+        let next = |(name, job): (&EntryName, &ScheduledJob)| NextTick {
             job: name.clone(),
             zone: job
                 .entry
@@ -209,7 +209,7 @@ impl Timetable {
     }
 
     /// All ticks since the plan was made are one run: that of the latest tick.
-    fn take(&mut self, name: &str, plan: Plan, now: Timestamp) -> Option<Tick> {
+    fn take(&mut self, name: &EntryName, plan: Plan, now: Timestamp) -> Option<Tick> {
         let job = self.jobs.get(name)?;
         let (cron, zone) = (job.entry.schedule.cron(), job.entry.zone.zone());
         let due = missed(cron, zone, plan.due, now).unwrap_or(plan.due);
@@ -218,7 +218,7 @@ impl Timetable {
         job.last_due = Some(due);
         job.plan = next;
         Some(Tick {
-            job: name.to_owned(),
+            job: name.clone(),
             config_fingerprint: job.entry.config_fingerprint.clone(),
             due,
             cause: plan.cause,
@@ -244,7 +244,7 @@ impl Timetable {
     }
 
     /// Ticks that the clock skipped count as missed; earlier ones stay due.
-    fn clock_set_forward(&mut self, before: Timestamp, now: Timestamp) -> Vec<String> {
+    fn clock_set_forward(&mut self, before: Timestamp, now: Timestamp) -> Vec<EntryName> {
         let mut skipped = Vec::new();
         self.replan(
             |job| match job.plan {

@@ -13,7 +13,7 @@ use super::client::host_of;
 use super::error::Kind;
 use super::limits::ERROR_IN_FINE_BODY;
 use super::reply::Headers;
-use super::rules::ErrorWords;
+use crate::model::ErrorWords;
 use crate::model::retry::retry_after;
 
 /// What to do with a response.

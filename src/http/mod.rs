@@ -36,5 +36,5 @@ pub use error::{HttpError, Kind, Slow, Unreachable};
 pub use page_request::{Effort, PageRequest};
 pub use reach::Reach;
 pub use reply::{Headers, Reply, UnexpectedResponse};
-pub use rules::{DayCount, ErrorWords, Route, SessionRules, Timeouts, unusable_address};
+pub use rules::{DayCount, Route, SessionRules, Timeouts, unusable_address};
 pub use session::{Decode, Session};

@@ -10,6 +10,7 @@ use reqwest::Url;
 
 use super::error::Kind;
 use super::reach::Reach;
+use crate::model::ErrorWords;
 
 /// The parameters of one source's session. No `Debug`: a header's value may be a secret.
 #[derive(Clone)]
@@ -82,22 +83,6 @@ impl Default for Timeouts {
             token: seconds(30),
         }
     }
-}
-
-/// The error codes that a vendor returns in bodies.
-///
-/// Codes are compared without regard to case, blanks and underscores, because vendors spell them
-/// differently in documents and responses (webuntis-oneroster.md 3).
-#[derive(Clone, Debug, Default)]
-pub struct ErrorWords {
-    /// Paths of codes, as member names joined by dots; `[]` after a name means each element.
-    pub code: Vec<String>,
-    /// Codes that mean "too much requested at once".
-    pub too_many: Vec<String>,
-    /// Codes that mean "not found", whatever the status.
-    pub missing: Vec<String>,
-    /// Codes that mean "token invalid or expired", whatever the status.
-    pub token: Vec<String>,
 }
 
 /// Counts a source's requests per day, across restarts.

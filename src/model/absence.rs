@@ -1,8 +1,8 @@
-//! What a full reading means for the rows that it did not receive: **the one place where absence is decided.**
+//! What a full reading means for the rows that it did not receive: absence is decided only here.
 //!
 //! Pure. Three questions, in this order: is the reading complete ([`examine`]), which missing rows count
 //! ([`Missing`]), and how many readings in a row must miss one ([`Examined::confirm`]). The guard then
-//! looks at what would be removed (`model/guard.rs`), and `model/decision.rs` says what is done. All rules in one table:
+//! checks what would be removed (`model/guard.rs`), and `model/decision.rs` decides what is done. All rules in one table:
 //! `docs/ARCHITECTURE.md`, "Is the reading complete?".
 
 use jiff::{SignedDuration, Timestamp};
@@ -72,7 +72,7 @@ pub struct TotalOff {
 pub struct Examined {
     /// The completeness, corrected for what the vendor is known to do.
     pub completeness: Completeness,
-    /// Whether another reading can tell more.
+    /// Whether another reading can show more.
     pub read_again: bool,
     /// In how many readings in a row a row must be missing before it is removed.
     pub confirm: u32,
@@ -93,7 +93,7 @@ pub enum Missing {
     NotReceived,
 }
 
-/// Looks at a full reading in the light of those before.
+/// Examines a full reading, with what is known of earlier ones.
 pub fn examine(reading: &Reading, before: &Memory, now: Timestamp) -> Examined {
     let off = total_off(&reading.completeness, before, now);
     // In a list in random order the same rows can be received twice by chance, and then others are missing.
@@ -176,7 +176,7 @@ fn assess(reading: &Reading, habit: bool, off: Option<TotalOff>, now: Timestamp)
     }
 }
 
-/// Another reading cannot tell more if this one is wrong in the same way as the previous one.
+/// Another reading cannot show more if this one is wrong in the same way as the previous one.
 fn is_as_before(off: Option<TotalOff>, before: &Memory, habit: bool) -> bool {
     habit
         && off.is_some()
@@ -223,7 +223,7 @@ mod tests {
         }
     }
 
-    fn twice(rows: u64, fingerprint: u64, completeness: Completeness) -> Reading {
+    fn with_duplicates(rows: u64, fingerprint: u64, completeness: Completeness) -> Reading {
         Reading {
             duplicates: Duplicates { rows, fingerprint },
             ..paged(completeness)
@@ -252,7 +252,7 @@ mod tests {
         let doubled = |rows| Completeness::Contradicted(Inconsistency::Duplicates { rows });
         let restless = Reading {
             other_rows: true,
-            ..twice(2, 7, Unproven)
+            ..with_duplicates(2, 7, Unproven)
         };
         let shifted = Reading {
             shifted: 1,
@@ -347,7 +347,7 @@ mod tests {
             ),
             (
                 "new duplicates",
-                twice(2, 7, Unproven),
+                with_duplicates(2, 7, Unproven),
                 none,
                 doubled(2),
                 false,
@@ -355,7 +355,7 @@ mod tests {
             ),
             (
                 "new ones, and more rows than are declared",
-                twice(2, 7, total(42, 41, true)),
+                with_duplicates(2, 7, total(42, 41, true)),
                 none,
                 doubled(2),
                 false,
@@ -363,7 +363,7 @@ mod tests {
             ),
             (
                 "new ones, and fewer rows than are declared",
-                twice(2, 7, total(42, 60, true)),
+                with_duplicates(2, 7, total(42, 60, true)),
                 none,
                 total(42, 60, true),
                 false,
@@ -371,7 +371,7 @@ mod tests {
             ),
             (
                 "new ones beside a right total",
-                twice(2, 7, Proven),
+                with_duplicates(2, 7, Proven),
                 none,
                 doubled(2),
                 false,
@@ -379,7 +379,7 @@ mod tests {
             ),
             (
                 "the same duplicates",
-                twice(2, 7, Unproven),
+                with_duplicates(2, 7, Unproven),
                 habit,
                 Unproven,
                 true,
@@ -387,7 +387,7 @@ mod tests {
             ),
             (
                 "the same, and the total counts them",
-                twice(2, 7, Proven),
+                with_duplicates(2, 7, Proven),
                 habit,
                 Proven,
                 true,
@@ -395,7 +395,7 @@ mod tests {
             ),
             (
                 "the same, and the total does not",
-                twice(2, 7, total(42, 40, true)),
+                with_duplicates(2, 7, total(42, 40, true)),
                 habit,
                 Proven,
                 true,
@@ -403,7 +403,7 @@ mod tests {
             ),
             (
                 "other duplicates",
-                twice(2, 8, Unproven),
+                with_duplicates(2, 8, Unproven),
                 habit,
                 doubled(2),
                 false,

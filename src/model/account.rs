@@ -1,6 +1,6 @@
-//! Whether a source still reads the account that the rows of the mirror come from.
+//! Whether a source still reads the account that the rows of the mirror were read from.
 //!
-//! Pure. The address comes from the configuration; name and keys come from the vendor if the connector names their
+//! Pure. The address is in the configuration; name and keys are read from the vendor if the connector names their
 //! stream. Checkpoints belong to an account and are never used for another one.
 
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use super::guard::Hold;
 /// An account at a vendor, as it is remembered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
-    /// Which one of the source it is: grows when another account takes its place. Checkpoints carry it.
+    /// Grows when another account replaces this one at the source. Checkpoints carry it.
     pub generation: i64,
     /// Address, tenant and client as the configuration gives them, one a line. Never a secret.
     pub address: String,
@@ -29,7 +29,7 @@ pub struct AccountCheck {
     pub hold: Option<Hold>,
 }
 
-/// Compares the account that a run reads with the one that the mirror knows; `has_rows` says whether the
+/// Compares the account that a run reads with the one that the mirror knows; `has_rows` is whether the
 /// source has any row.
 pub fn compare(known: Option<Account>, now: Account, has_rows: bool) -> AccountCheck {
     let Some(known) = known else {
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn whose_account_it_is() {
+    fn accounts_are_compared() {
         let south = || account(3, "https://a\ntenant 1", "South", &["s1", "s2"]);
         let no_answer = account(0, "https://a\ntenant 1", "", &[]);
         for (name, known, now, has_rows, generation, held) in [
@@ -151,9 +151,9 @@ mod tests {
                 false,
             ),
         ] {
-            let whose = compare(known, now, has_rows);
-            assert_eq!(whose.account.generation, generation, "{name}");
-            assert_eq!(whose.hold.is_some(), held, "{name}");
+            let check = compare(known, now, has_rows);
+            assert_eq!(check.account.generation, generation, "{name}");
+            assert_eq!(check.hold.is_some(), held, "{name}");
         }
     }
 
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn keys_and_name_stay_when_the_vendor_does_not_say() {
         let known = account(0, "https://a", "South", &["s1"]);
-        let whose = compare(Some(known.clone()), account(0, "https://a", "", &[]), true);
-        assert_eq!(whose.account, known);
+        let check = compare(Some(known.clone()), account(0, "https://a", "", &[]), true);
+        assert_eq!(check.account, known);
     }
 }

@@ -7,6 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::guard::{self, GuardRules, Hold};
 use super::plan::Plan;
+use crate::model::StreamName;
 
 /// How long an approval is valid: one day (reliability.md 4.2).
 pub const APPROVAL_TTL: SignedDuration = SignedDuration::from_hours(24);
@@ -40,7 +41,7 @@ pub enum Decision {
 /// Decides on a stream's difference. `account` is the hold of an account that is not the mirror's; `approved` are the
 /// approvals of the job that are still good.
 pub fn decide(
-    stream: &str,
+    stream: &StreamName,
     plan: &Plan,
     rules: &GuardRules,
     account: Option<&Hold>,
@@ -73,14 +74,14 @@ pub fn approved_stream(approval: &str) -> &str {
         .map_or(approval, |(stream, _)| stream)
 }
 
-/// What the approval of another account is bound to: that account, whatever its rows are by then.
-pub fn account_approval(stream: &str, hold: &Hold) -> String {
+/// What the approval of another account is bound to: that account, independent of its rows.
+pub fn account_approval(stream: &StreamName, hold: &Hold) -> String {
     format!("{stream}:{:016x}", xxh3_64(hold.to_string().as_bytes()))
 }
 
 /// What the approval of a held step of a time series is bound to: the reason of the hold, because the number of rows of
 /// a step differs from run to run.
-pub fn series_approval(stream: &str, hold: &Hold) -> String {
+pub fn series_approval(stream: &StreamName, hold: &Hold) -> String {
     let subject = match hold {
         Hold::Format { column, .. } => format!("format {column}"),
         Hold::Emptied { columns } => format!("emptied {}", columns.join(" ")),
@@ -90,7 +91,7 @@ pub fn series_approval(stream: &str, hold: &Hold) -> String {
     format!("{stream}:{:016x}", xxh3_64(subject.as_bytes()))
 }
 
-fn approval(stream: &str, plan: &Plan, account: Option<&Hold>) -> String {
+fn approval(stream: &StreamName, plan: &Plan, account: Option<&Hold>) -> String {
     match account {
         Some(hold) => account_approval(stream, hold),
         None => format!("{stream}:{:016x}", plan.loss_fingerprint()),
@@ -100,6 +101,7 @@ fn approval(stream: &str, plan: &Plan, account: Option<&Hold>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::named;
 
     fn full(live: u64, removed: u64, unconfirmed: u64) -> Plan {
         let received = live - removed - unconfirmed;
@@ -141,8 +143,8 @@ mod tests {
             ..Plan::of_table(100)
         };
         let (share, whose) = (
-            approval("users", &huge, None),
-            approval("users", &huge, Some(&other)),
+            approval(&named("users"), &huge, None),
+            approval(&named("users"), &huge, Some(&other)),
         );
         let held = |why: Hold, approval: &str| Decision::Hold {
             why,
@@ -225,7 +227,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                decide("users", &plan, &rules, account, &approved),
+                decide(&named("users"), &plan, &rules, account, &approved),
                 expected,
                 "{name}"
             );

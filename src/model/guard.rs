@@ -4,23 +4,33 @@
 //! Unconfirmed removals count as lost here, so an incomplete reading is held the first time and not the second.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::name::ColumnName;
 use super::percent::Percent;
 use super::plan::{CellLoss, GroupLoss, Plan};
 
-/// What a job's `[guard]` allows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// When a run is held. A held run changes nothing until `rollbook approve`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct GuardRules {
-    /// Largest share of a stream that may be lost.
+    /// More of a stream's rows than this would be removed. Default `"10%"`.
     pub removals: Percent,
-    /// Most rows that may be lost.
-    pub removals_max: u64,
-    /// Largest share of keys that may be replaced by others.
+    /// More rows than this would be removed, whatever their share. Default 500.
+    pub removals_max: u32,
+    /// More of the rows than this would be removed and added again with only their key changed. Default `"30%"`.
     pub changed_keys: Percent,
-    /// Largest share of rows that may be rejected.
+    /// More of the rows read than this do not fit their types. Default `"1%"`.
     pub rejects: Percent,
-    /// A group smaller than this may vanish.
-    pub group_min: u64,
+    /// A column by which removals are checked group by group, such as `"school_id"`. Default none.
+    pub per: Option<ColumnName>,
+    /// How many complete readings in a row must miss a row before it is removed. Default: the connector's.
+    pub confirm: Option<NonZeroU32>,
+    /// Groups with fewer rows than this are not checked by themselves. Default 5.
+    pub group_min: NonZeroU32,
 }
 
 impl Default for GuardRules {
@@ -30,7 +40,9 @@ impl Default for GuardRules {
             removals_max: 500,
             changed_keys: Percent::whole(30),
             rejects: Percent::whole(1),
-            group_min: 5,
+            per: None,
+            confirm: None,
+            group_min: const { NonZeroU32::new(5).expect("5 is not 0") },
         }
     }
 }
@@ -193,8 +205,8 @@ pub fn check(plan: &Plan, rules: &GuardRules, full: bool) -> Option<Hold> {
             return Some(Hold::Share { lost, live });
         }
     }
-    if lost > rules.removals_max {
-        let allowed = rules.removals_max;
+    if lost > u64::from(rules.removals_max) {
+        let allowed = u64::from(rules.removals_max);
         return Some(Hold::Most {
             lost,
             live,
@@ -223,7 +235,7 @@ fn changed_format(plan: &Plan) -> Option<Hold> {
 
 fn shrunk_group(plan: &Plan, rules: &GuardRules) -> Option<Hold> {
     let shrunk = plan.groups.iter().find(|(_, loss)| {
-        let all = loss.lost >= loss.live && loss.live >= rules.group_min;
+        let all = loss.lost >= loss.live && loss.live >= u64::from(rules.group_min.get());
         let many = loss.live >= ENOUGH_ROWS && rules.removals.is_exceeded_by(loss.lost, loss.live);
         all || many
     });

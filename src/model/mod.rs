@@ -2,12 +2,16 @@
 
 pub mod absence;
 pub mod account;
+pub mod alert_subject;
+pub mod apply_mode;
 pub mod cause;
 pub mod class;
 pub mod combo;
 pub mod completeness;
 pub mod decision;
 pub mod duration;
+pub mod entry_name;
+pub mod error_words;
 mod fingerprint;
 pub mod grant;
 pub mod guard;
@@ -18,22 +22,34 @@ pub mod park;
 pub mod people;
 pub mod percent;
 pub mod plan;
+pub mod read_mode;
+pub mod request_limits;
 pub mod retry;
 pub mod row;
 pub mod scalar;
 pub mod schedule;
 pub mod sign_in;
 pub mod similarity;
+pub mod table;
 
+pub use alert_subject::AlertSubject;
+pub use apply_mode::ApplyMode;
 pub use cause::Cause;
 pub use class::Class;
 pub use combo::{By, Reference};
 pub use completeness::{Completeness, Inconsistency};
 pub use duration::{History, Period};
+pub use entry_name::EntryName;
+pub use error_words::ErrorWords;
 pub use grant::{ClientAuth, EndpointRules, GrantKind, TokenBody, TokenMembers};
+#[cfg(test)]
+pub(crate) use name::named;
 pub use name::{
     ColumnName, ConnectorName, CrosswalkName, JobName, MatchName, SourceName, StreamName,
 };
 pub use outcome::Outcome;
 pub use park::ParkReason;
 pub use percent::Percent;
+pub use read_mode::ReadMode;
+pub use request_limits::RequestLimits;
+pub use table::{Table, TableColumn};

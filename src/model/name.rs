@@ -27,7 +27,7 @@ macro_rules! name {
         pub struct $name(String);
 
         impl $name {
-            /// The name as it is written.
+            /// The name as a text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -56,6 +56,24 @@ macro_rules! name {
         impl std::borrow::Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0
+            }
+        }
+
+        impl PartialEq<str> for $name {
+            fn eq(&self, other: &str) -> bool {
+                self.0 == other
+            }
+        }
+
+        impl PartialEq<&str> for $name {
+            fn eq(&self, other: &&str) -> bool {
+                self.0 == *other
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
 
@@ -138,12 +156,18 @@ fn repaired(text: &str) -> Option<String> {
     (!better.is_empty()).then(|| better.to_owned())
 }
 
+/// A name for tests.
+#[cfg(test)]
+pub fn named<N: FromStr<Err = Complaint>>(text: &str) -> N {
+    text.parse().expect("a name")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn names_are_narrow_and_say_a_better_one() {
+    fn invalid_names_are_refused_with_a_valid_suggestion() {
         type Row<'a> = (&'a str, Result<(), (&'a str, Option<&'a str>)>);
         let rows: &[Row<'_>] = &[
             ("users", Ok(())),

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use super::name::MatchName;
 use super::normalize;
 
 /// How two values are compared.
@@ -50,7 +51,7 @@ impl Form {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MatchSet {
     /// Its name.
-    pub name: String,
+    pub name: MatchName,
     /// One stream.
     pub left: Side,
     /// The other.

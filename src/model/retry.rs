@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_is_read_in_every_form() {
+    fn retry_after_is_read_in_every_form() {
         let nested = "(".repeat(10_000);
         for (text, wait) in [
             ("120", seconds(120)),

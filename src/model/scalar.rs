@@ -275,8 +275,8 @@ fn plain_timestamp(text: &str) -> Option<String> {
     written.push('T');
     written.push_str(&text[11..19]);
     written.push('.');
-    for place in 0..3 {
-        written.push(char::from(*decimals.get(place).unwrap_or(&b'0')));
+    for digit in 0..3 {
+        written.push(char::from(*decimals.get(digit).unwrap_or(&b'0')));
     }
     written.push('Z');
     Some(written)

@@ -13,7 +13,7 @@ const MIN_SIMILARITY: f64 = 0.75;
 /// So many are worth reading.
 const MAX_SUGGESTIONS: usize = 3;
 
-/// An entry that may be meant.
+/// An entry that a suggestion may name.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
     /// Its code.
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_surest_suggestions_come_first_and_no_guess_stands_behind_a_sure_one() {
+    fn certain_suggestions_are_first_and_exclude_guesses() {
         let list = [
             ("F", "Female"),
             ("M", "Male"),

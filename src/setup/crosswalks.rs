@@ -114,7 +114,7 @@ impl Checks<'_> {
             let message = format!("{} has no combo list `{}`", source.title, to.list);
             self.crosswalk_problem(file, &["to", "list"], message, Some(help));
         }
-        if read_stream(jobs, name, &spec.name).is_none() && self.knows_all_streams(jobs) {
+        if read_stream(jobs, name, spec.name.as_str()).is_none() && self.knows_all_streams(jobs) {
             let message = format!(
                 "no job reads `{}.{}`, so the targets stay unknown",
                 to.source, spec.name

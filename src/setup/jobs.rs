@@ -204,7 +204,9 @@ fn dropped<'f>(file: &'f JobFile, stream: &str) -> &'f [Node] {
 }
 
 fn without_dropped(file: &JobFile, spec: &Arc<StreamSpec>) -> Arc<StreamSpec> {
-    let names = dropped(file, &spec.name).iter().filter_map(Node::text);
+    let names = dropped(file, spec.name.as_str())
+        .iter()
+        .filter_map(Node::text);
     let names: Vec<String> = names.map(str::to_owned).collect();
     match names.is_empty() {
         true => Arc::clone(spec),

@@ -7,7 +7,7 @@ use super::Setup;
 use super::files::CrosswalkConfig;
 use super::files::crosswalk::ColumnPath;
 use crate::connector::api::StreamSpec;
-use crate::model::{CrosswalkName, SourceName};
+use crate::model::{CrosswalkName, SourceName, StreamName};
 use crate::store::lookups::{ComboTable, Crosswalk, Lookups, MappedColumn, References};
 
 /// The lookups of all sources, or those that concern the runs of one.
@@ -33,7 +33,7 @@ pub fn of(setup: &Setup, only: Option<&SourceName>) -> Lookups {
         let crosswalk = crosswalk(setup, name, &document.value);
         let concerns = only.is_none_or(|only| {
             let mut columns = crosswalk.columns.iter();
-            crosswalk.source == only.as_str() || columns.any(|one| one.source == only.as_str())
+            crosswalk.source == *only || columns.any(|one| one.source == *only)
         });
         if concerns {
             lookups.crosswalks.push(crosswalk);
@@ -55,8 +55,8 @@ pub fn crosswalk(setup: &Setup, name: &CrosswalkName, config: &CrosswalkConfig) 
         spec.is_some_and(|spec| spec.column(path.column.as_str()).is_some())
     };
     let column = |path: &ColumnPath| MappedColumn {
-        source: path.source.to_string(),
-        stream: path.stream.to_string(),
+        source: path.source.clone(),
+        stream: path.stream.clone(),
         column: path.column.to_string(),
     };
     let lines = config
@@ -65,7 +65,7 @@ pub fn crosswalk(setup: &Setup, name: &CrosswalkName, config: &CrosswalkConfig) 
         .map(|(value, entry)| (Some(value.clone()), entry.text()));
     let otherwise = config.otherwise.iter().map(|entry| (None, entry.text()));
     Crosswalk {
-        name: name.to_string(),
+        name: name.clone(),
         columns: config
             .from
             .paths()
@@ -73,7 +73,7 @@ pub fn crosswalk(setup: &Setup, name: &CrosswalkName, config: &CrosswalkConfig) 
             .filter(is_kept)
             .map(column)
             .collect(),
-        source: config.to.source.to_string(),
+        source: config.to.source.clone(),
         list: config.to.list.clone(),
         by: config.to.by,
         lines: lines.chain(otherwise).collect(),
@@ -81,7 +81,7 @@ pub fn crosswalk(setup: &Setup, name: &CrosswalkName, config: &CrosswalkConfig) 
 }
 
 /// The streams of a source as its jobs keep them, each once.
-fn kept_streams(setup: &Setup, source: &SourceName) -> BTreeMap<String, Arc<StreamSpec>> {
+fn kept_streams(setup: &Setup, source: &SourceName) -> BTreeMap<StreamName, Arc<StreamSpec>> {
     let mut streams = BTreeMap::new();
     for job in setup.jobs.values().filter(|job| job.source == *source) {
         for spec in &job.streams {
@@ -96,7 +96,7 @@ fn combo_table(source: &SourceName, spec: &StreamSpec) -> Option<ComboTable> {
     let columns = spec.combos?;
     let name = |column: usize| spec.columns[column].name.clone();
     Some(ComboTable {
-        source: source.to_string(),
+        source: source.clone(),
         stream: spec.name.clone(),
         list: name(columns.list),
         id: name(columns.id),
@@ -109,7 +109,7 @@ fn combo_table(source: &SourceName, spec: &StreamSpec) -> Option<ComboTable> {
 fn references(source: &SourceName, spec: &Arc<StreamSpec>) -> References {
     let columns = spec.columns.iter();
     References {
-        source: source.to_string(),
+        source: source.clone(),
         stream: spec.name.clone(),
         columns: columns
             .filter_map(|column| Some((column.name.clone(), spec.reference(column)?)))

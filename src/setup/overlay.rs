@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 
-use super::files::{Config, Secrets, SettingValue, SourceLimits};
+use super::files::{Config, Secrets, SettingValue};
 use crate::connector::file::Setting;
 use crate::connector::load::Connectors;
+use crate::model::RequestLimits;
 
 /// Settings by connector, secrets by credential name, and the limits that loopback needs.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +20,7 @@ pub struct Overlay {
     /// Secrets by credential name.
     pub secrets: BTreeMap<String, String>,
     /// Limits for all sources.
-    pub limits: SourceLimits,
+    pub limits: RequestLimits,
 }
 
 impl Overlay {

@@ -42,7 +42,7 @@ impl Checks<'_> {
             columns.map(|column| column.name.clone()).collect()
         };
         for spec in &job.streams {
-            let of_other = other.stream(&spec.name);
+            let of_other = other.stream(spec.name.as_str());
             if of_other.is_some_and(|of_other| columns(of_other) != columns(spec)) {
                 let message = format!(
                     "the job `{}` keeps other columns of `{}`",
@@ -51,7 +51,7 @@ impl Checks<'_> {
                 let help = "drop the same columns in both".to_owned();
                 self.job_problem(
                     job.file,
-                    &["stream", &spec.name, "drop"],
+                    &["stream", spec.name.as_str(), "drop"],
                     message,
                     Some(help),
                 );

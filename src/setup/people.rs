@@ -6,12 +6,11 @@ use super::files::people::{
 };
 use super::jobs::read_stream;
 use super::resolve::{Checks as AllChecks, Jobs, Sources};
-use super::tables;
 use crate::document::Problem;
 use crate::document::suggest::{advice, listed};
+use crate::model::Table;
 use crate::model::people::{Ambiguous, Form, KeyPair, MatchSet, Rule, Side};
 use crate::model::row::Kind;
-use crate::store::Table;
 
 /// The match sets of the file. A set of a stream that no job reads is left out with a note.
 pub(super) fn sets(
@@ -60,7 +59,7 @@ impl Checks<'_, '_, '_> {
         }
         let (left, right) = left.zip(right)?;
         Some(MatchSet {
-            name: set.name.to_owned(),
+            name: set.name.parse().ok()?,
             left: left.side,
             right: right.side,
             rules: set.rules.iter().flatten().map(rule).collect(),
@@ -115,7 +114,7 @@ impl Checks<'_, '_, '_> {
             return None;
         }
         let spec = read.or_else(|| source.stream(stream))?;
-        Some(tables::table(&wanted.source, spec, spec.history))
+        Some(spec.table(&wanted.source, spec.history))
     }
 
     /// The kind of a column that the table has.

@@ -13,8 +13,7 @@ use crate::connector::file::Connector;
 use crate::connector::load::Connectors;
 use crate::document::{Problem, Problems};
 use crate::model::people::MatchSet;
-use crate::model::{JobName, SourceName};
-use crate::store::Table;
+use crate::model::{JobName, SourceName, StreamName, Table};
 
 /// A checked configuration.
 pub struct Setup {
@@ -39,7 +38,7 @@ pub struct SourceSetup {
     /// All settings with their values.
     pub settings: Settings,
     /// All streams of the connector.
-    pub streams: BTreeMap<String, Arc<StreamSpec>>,
+    pub streams: BTreeMap<StreamName, Arc<StreamSpec>>,
     /// Changes when the source's table or its connector changes.
     pub fingerprint: String,
 }

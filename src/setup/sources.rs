@@ -14,6 +14,7 @@ use crate::connector::file::Connector;
 use crate::connector::template::{self, Variables};
 use crate::document::Node;
 use crate::document::suggest::{advice, suggest};
+use crate::model::StreamName;
 
 /// The keys of a source's table.
 const KEYS: [&str; 7] = [
@@ -41,7 +42,7 @@ pub(super) struct SourceDraft {
 /// A source with its connector.
 pub(super) struct ReadySource {
     pub connector: Arc<Connector>,
-    pub streams: BTreeMap<String, Arc<StreamSpec>>,
+    pub streams: BTreeMap<StreamName, Arc<StreamSpec>>,
 }
 
 impl SourceDraft {
@@ -65,7 +66,7 @@ impl SourceDraft {
 /// A connector made ready once for all its sources.
 struct ReadyConnector {
     connector: Arc<Connector>,
-    streams: BTreeMap<String, StreamSpec>,
+    streams: BTreeMap<StreamName, StreamSpec>,
 }
 
 impl Checks<'_> {
@@ -148,7 +149,7 @@ impl Checks<'_> {
         self.time_zone(name, connector, &texts);
         if let Some(ready) = ready {
             let texts = Arc::new(texts);
-            let of_source = |(name, spec): (&String, &StreamSpec)| {
+            let of_source = |(name, spec): (&StreamName, &StreamSpec)| {
                 (name.clone(), Arc::new(spec.of_source(&texts)))
             };
             draft.ready = Some(ReadySource {

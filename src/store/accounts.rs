@@ -1,16 +1,17 @@
-//! Whose rows the mirror holds: for each source the account that they were read from.
+//! The account that the rows of each source were read from.
 //!
-//! An account has a *generation*, a number that grows when another account takes its place. Checkpoints carry it, so
+//! An account has a *generation*, a number that grows when another account replaces it. Checkpoints carry it, so
 //! none of an older account is ever used for a newer one.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::StoreError;
 use super::table::quote;
+use crate::model::SourceName;
 use crate::model::account::Account;
 
 /// The account of a source; nothing before its first applied run.
-pub fn load(connection: &Connection, source: &str) -> Result<Option<Account>, StoreError> {
+pub fn load(connection: &Connection, source: &SourceName) -> Result<Option<Account>, StoreError> {
     connection
         .prepare_cached(
             "SELECT generation, address, name, keys FROM rollbook_accounts WHERE source = ?1",
@@ -32,7 +33,11 @@ pub fn load(connection: &Connection, source: &str) -> Result<Option<Account>, St
 }
 
 /// Writes the account of a source down, together with the rows that were read from it.
-pub fn save(connection: &Connection, source: &str, account: &Account) -> Result<(), StoreError> {
+pub fn save(
+    connection: &Connection,
+    source: &SourceName,
+    account: &Account,
+) -> Result<(), StoreError> {
     let keys: Vec<&str> = account.keys.iter().map(String::as_str).collect();
     connection
         .prepare_cached(
@@ -52,7 +57,7 @@ pub fn save(connection: &Connection, source: &str, account: &Account) -> Result<
 }
 
 /// Whether any table of a source holds a row.
-pub fn has_rows(connection: &Connection, source: &str) -> Result<bool, StoreError> {
+pub fn has_rows(connection: &Connection, source: &SourceName) -> Result<bool, StoreError> {
     let what = StoreError::sql("check whether a source has rows");
     let mut streams = connection
         .prepare_cached("SELECT source || '_' || stream FROM rollbook_tables WHERE source = ?1")

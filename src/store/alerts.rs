@@ -7,6 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::error::StoreError;
 use crate::model::scalar;
+use crate::model::{AlertSubject, JobName};
 
 /// An alert that is queued for one channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +18,8 @@ pub struct QueuedAlert {
     pub channel: String,
     /// What it is about.
     pub kind: String,
-    /// Which job.
-    pub job: String,
+    /// Which job or source.
+    pub subject: AlertSubject,
     /// The text.
     pub message: String,
     /// When it was created.
@@ -27,14 +28,17 @@ pub struct QueuedAlert {
     pub attempts: u32,
 }
 
-/// The active alerts of a job: kind, and when each was reported.
-pub fn active(connection: &Connection, job: &str) -> Result<Vec<(String, Timestamp)>, StoreError> {
+/// The active alerts of a job or source: kind, and when each was reported.
+pub fn active(
+    connection: &Connection,
+    subject: &AlertSubject,
+) -> Result<Vec<(String, Timestamp)>, StoreError> {
     let what = StoreError::sql("read active alerts");
     let mut statement = connection
         .prepare_cached("SELECT kind, reported FROM rollbook_alerts WHERE job = ?1")
         .map_err(&what)?;
     let rows: Vec<(String, String)> = statement
-        .query_map([job], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_map([subject], |row| Ok((row.get(0)?, row.get(1)?)))
         .and_then(Iterator::collect)
         .map_err(&what)?;
     Ok(rows
@@ -43,10 +47,10 @@ pub fn active(connection: &Connection, job: &str) -> Result<Vec<(String, Timesta
         .collect())
 }
 
-/// Replaces the active alerts of a job and queues messages for each channel.
+/// Replaces the active alerts of a job or source and queues messages for each channel.
 pub fn note(
     connection: &mut Connection,
-    job: &str,
+    subject: &AlertSubject,
     reported: &[(&str, Timestamp)],
     send: &[(&str, String)],
     channels: &[&str],
@@ -56,11 +60,11 @@ pub fn note(
     let transaction = connection.transaction().map_err(&what)?;
     let now = scalar::to_canonical(now);
     let write = || -> rusqlite::Result<()> {
-        transaction.execute("DELETE FROM rollbook_alerts WHERE job = ?1", [job])?;
+        transaction.execute("DELETE FROM rollbook_alerts WHERE job = ?1", [subject])?;
         for (kind, at) in reported {
             transaction.execute(
                 "INSERT INTO rollbook_alerts (job, kind, reported) VALUES (?1, ?2, ?3)",
-                params![job, kind, scalar::to_canonical(*at)],
+                params![subject, kind, scalar::to_canonical(*at)],
             )?;
         }
         for channel in channels {
@@ -68,7 +72,7 @@ pub fn note(
                 transaction.execute(
                     "INSERT INTO rollbook_outbox (channel, kind, job, message, created, attempts, due) \
                      VALUES (?1, ?2, ?3, ?4, ?5, 0, ?5)",
-                    params![channel, kind, job, message, now],
+                    params![channel, kind, subject, message, now],
                 )?;
             }
         }
@@ -92,7 +96,7 @@ pub fn due(connection: &Connection, now: Timestamp) -> Result<Vec<QueuedAlert>, 
                 id: row.get(0)?,
                 channel: row.get(1)?,
                 kind: row.get(2)?,
-                job: row.get(3)?,
+                subject: row.get(3)?,
                 message: row.get(4)?,
                 created: row.get(5)?,
                 attempts: row.get(6)?,
@@ -132,7 +136,7 @@ pub fn postpone(connection: &Connection, id: i64, due: Timestamp) -> Result<(), 
 /// When the last good run of a job ended, and when its first run of all started.
 pub fn ends(
     connection: &Connection,
-    job: &str,
+    job: &JobName,
 ) -> Result<(Option<Timestamp>, Option<Timestamp>), StoreError> {
     let ends: (Option<String>, Option<String>) = connection
         .query_row(

@@ -1,4 +1,4 @@
-//! Changing the mirror at once: rows, history, unconfirmed rows and whatever else belongs to the run.
+//! Changing the mirror at once: rows, history, unconfirmed rows and what else belongs to the run.
 //!
 //! All in one transaction that the caller opens and commits, so a checkpoint is never ahead of its data and a reader
 //! sees the old roster or the new one. Counts are of what was done, not of what was planned.
@@ -9,7 +9,7 @@ use rusqlite::{CachedStatement, Transaction, params};
 
 use super::error::StoreError;
 use super::staging::{Bound, Mark, Staged, entries_of};
-use super::table::Table;
+use crate::model::Table;
 pub use crate::model::decision::Removals;
 use crate::model::row::{Cell, Cells};
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::error::StoreError;
-use super::table::Table;
+use crate::model::Table;
 use crate::model::absence::{Memory, TotalOff};
 use crate::model::scalar;
 

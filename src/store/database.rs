@@ -74,7 +74,7 @@ impl Store {
     }
 
     /// Who may use which table now.
-    pub(super) fn locks(&self) -> &TableLocks {
+    pub fn locks(&self) -> &TableLocks {
         &self.locks
     }
 
@@ -83,7 +83,7 @@ impl Store {
         &self.path
     }
 
-    /// Runs something on the writer's thread. What breaks there ends this one task and undoes what it began.
+    /// Runs something on the writer's thread. A panic fails only this task, and its transaction is rolled back.
     pub async fn write<T: Send + 'static>(
         &self,
         act: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
@@ -91,7 +91,7 @@ impl Store {
         let (done, result) = oneshot::channel();
         let task: Task = Box::new(move |connection| {
             let written = writer::catch_panic(connection, act);
-            Box::new(move || drop(done.send(written))) // the asker may have been stopped
+            Box::new(move || drop(done.send(written))) // the caller may have been stopped
         });
         let written = if self.writer.ask(task) {
             result.await.unwrap_or(Err(StoreError::WriterStopped))
@@ -213,7 +213,7 @@ fn prepare_writer(connection: &Connection) -> Result<(), StoreError> {
 
 /// Never touches another program's file (fault-catalogue.md 121).
 fn check_identity(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let look = |name: &str| {
+    let pragma = |name: &str| {
         let answer =
             connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i32>(0));
         answer.map_err(|error| match error.sqlite_error_code() {
@@ -224,7 +224,7 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<(), StoreError
             _ => StoreError::sql("identify the database")(error),
         })
     };
-    let (application, tables) = (look("application_id")?, look("schema_version")?);
+    let (application, tables) = (pragma("application_id")?, pragma("schema_version")?);
     if application != APPLICATION && (application != 0 || tables != 0) {
         let advice = "this database belongs to another program; set another file in [store] path";
         return Err(file(path, advice.into()));

@@ -29,7 +29,7 @@ impl DryRunCopy {
         Ok(copy)
     }
 
-    /// A place beside a mirror for one with nothing in it.
+    /// A folder beside the mirror for an empty one.
     ///
     /// # Errors
     /// When the folder cannot be made.

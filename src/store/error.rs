@@ -41,7 +41,7 @@ pub enum StoreError {
     Busy {
         /// Which lock file.
         path: PathBuf,
-        /// Whose it is.
+        /// The process that holds it.
         pid: String,
     },
     /// The connector of a stream no longer fits its table.
@@ -73,10 +73,10 @@ pub enum StoreError {
     /// The cipher or the operating system's random numbers do not work.
     #[error("the vault could not encrypt: this machine's random numbers or cipher fail")]
     Sealing,
-    /// A part of the program broke while it wrote.
+    /// The write panicked.
     #[error("internal error (panic) while writing; nothing was written; please report it")]
     Panicked,
-    /// The writer thread is removed.
+    /// The writer thread has ended.
     #[error("the store's writer has stopped; restart rollbook")]
     WriterStopped,
 }

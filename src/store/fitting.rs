@@ -11,8 +11,8 @@ use super::checkpoints;
 use super::error::StoreError;
 use super::lookups::{self, Lookups};
 use super::queries;
-use super::table::Table;
 use super::tables::{Fitted, fit_one, stored_definition};
+use crate::model::Table;
 
 /// The tables of all jobs of a configuration, and what is added to their codes.
 #[derive(Debug, Default)]
@@ -77,7 +77,7 @@ pub fn fit(
         .into_iter()
         .partition(|name| free.contains(&name.as_str()));
     if !now.is_empty() {
-        lookups::drop_views(&transaction).map_err(&what)?; // they look at several tables
+        lookups::drop_views(&transaction).map_err(&what)?; // they read several tables
     }
     for name in &now {
         let (table, _) = &layout.tables[name];

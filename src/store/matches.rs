@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::error::StoreError;
 use super::table::quote;
+use crate::model::MatchName;
 use crate::model::people::{Ambiguous, MatchSet, Matching, Person, Side, all_of, matching};
 
 /// When matches are written, and by which run.
@@ -276,7 +277,7 @@ fn count(transaction: &Transaction<'_>, set: &MatchSet, found: &Matching) -> rus
         .map(drop)
 }
 
-fn names(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+fn names(connection: &Connection) -> rusqlite::Result<Vec<MatchName>> {
     connection
         .prepare(
             "SELECT match_set FROM rollbook_match_sets UNION SELECT match_set FROM rollbook_matches",

@@ -21,6 +21,7 @@ pub mod readers;
 pub mod references;
 pub mod runs;
 pub mod schema;
+mod sql_values;
 pub mod staging;
 pub mod table;
 pub mod table_locks;
@@ -28,7 +29,6 @@ pub mod tables;
 pub mod unconfirmed;
 pub mod vault;
 mod views;
-mod words;
 mod writer;
 
 #[cfg(test)]
@@ -40,5 +40,4 @@ pub use database::Store;
 pub use dry_run_copy::DryRunCopy;
 pub use error::StoreError;
 pub use staging::{Absence, Ending, Size, Staged, Staging};
-pub use table::{Table, TableColumn};
 pub use vault::Vault;

@@ -1,4 +1,4 @@
-//! Files and folders that only this user can open, whatever the umask.
+//! Files and folders that only this user can open, independent of the umask.
 //!
 //! A umask can take rights from us as well as leave them to others, so the mode is set once more after
 //! making. What exists already keeps its mode, unless it must be private.

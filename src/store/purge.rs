@@ -12,8 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::error::StoreError;
 use super::queries::{mirrored, table};
 use super::runs;
-use super::table::Table;
-use crate::model::{History, scalar};
+use crate::model::{History, SourceName, StreamName, Table, scalar};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -23,7 +22,7 @@ const PAUSE: SignedDuration = SignedDuration::from_hours(60 * 24);
 /// The name of the records' purge in `rollbook_maintenance`.
 const RECORDS: &str = "records purged";
 
-/// The name of the time that a vendor vendor_time last in `rollbook_maintenance`.
+/// The name of the time that a vendor sent last in `rollbook_maintenance`.
 const VENDOR_TIME: &str = "vendor's time";
 
 /// How long records are kept.
@@ -115,7 +114,7 @@ pub fn history(
 /// lifetime by source and stream.
 pub fn all_history(
     connection: &Connection,
-    keep: impl Fn(&str, &str) -> History,
+    keep: impl Fn(&SourceName, &StreamName) -> History,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     for (source, stream) in mirrored(connection)? {
@@ -126,7 +125,7 @@ pub fn all_history(
     Ok(())
 }
 
-/// Whether records were not purged within the last day; a reader is enough to ask.
+/// Whether records were not purged within the last day; only reads.
 pub fn records_due(connection: &Connection, now: Timestamp) -> Result<bool, StoreError> {
     Ok(!matches!(records_now(connection, now)?, Due::No))
 }

@@ -1,6 +1,6 @@
 //! Rows that point to rows which are not there, among streams that are applied together.
 //!
-//! Looked at after the rows are written and before they are committed. Only rows that a run added or changed, and those
+//! Checked after the rows are written and before they are committed. Only rows that a run added or changed, and those
 //! that point to what it removed, can dangle newly; a reference that dangled before is the vendor's habit
 //! (webuntis-oneroster.md 4.1 Q18).
 
@@ -10,8 +10,9 @@ use rusqlite::{Transaction, params};
 
 use super::error::StoreError;
 use super::staging::{Mark, Staged, entries_of};
-use super::table::{Table, quote};
+use super::table::quote;
 use crate::model::row::Cells;
+use crate::model::{StreamName, Table};
 
 /// A column that holds keys of another stream's table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub struct Reference {
     /// The column's number.
     pub column: usize,
     /// The stream that it points to.
-    pub stream: String,
+    pub stream: StreamName,
     /// Its table.
     pub table: String,
     /// The key of that table, one column.
@@ -29,7 +30,7 @@ pub struct Reference {
 /// One stream of a set that was applied together.
 pub struct Part<'a> {
     /// The stream.
-    pub stream: &'a str,
+    pub stream: &'a StreamName,
     /// What was applied of it.
     pub staged: &'a Staged,
     /// Its columns that point to other streams.
@@ -42,7 +43,7 @@ pub fn newly_dangling(
     transaction: &Transaction<'_>,
     set: &[Part<'_>],
     run: i64,
-) -> Result<Vec<BTreeMap<String, u64>>, StoreError> {
+) -> Result<Vec<BTreeMap<StreamName, u64>>, StoreError> {
     let mut removed = BTreeMap::new();
     for part in set {
         removed.insert(part.stream, removed_keys(part.staged)?);
@@ -52,7 +53,7 @@ pub fn newly_dangling(
         let mut counts = BTreeMap::new();
         for reference in part.references {
             // Only the streams of one set were read together.
-            let Some(removed) = removed.get(reference.stream.as_str()) else {
+            let Some(removed) = removed.get(&reference.stream) else {
                 continue;
             };
             let rows = of_column(transaction, part.staged, reference, removed, run)?;

@@ -63,7 +63,7 @@ async fn a_full_disk_is_said_and_over_when_there_is_room() {
 }
 
 #[test]
-fn what_sqlite_says_is_told_in_words_to_act_on() {
+fn sqlite_errors_are_reported_with_what_to_do() {
     for (code, expected) in [
         (ffi::SQLITE_FULL, "is full"),
         (ffi::SQLITE_READONLY, "read-only"),
@@ -133,7 +133,7 @@ async fn a_reader_that_stays_lets_the_log_grow_and_the_next_run_empties_it() {
     let again: i64 = stays
         .query_row("SELECT count(*) FROM big", [], |row| row.get(0))
         .expect("read");
-    assert_eq!((seen, again), (3000, 3000), "the reader's moment");
+    assert_eq!((seen, again), (3000, 3000), "the reader's snapshot");
     drop(stays);
     run(1).await.expect("a run");
     assert_eq!(log(), 0);
@@ -141,7 +141,7 @@ async fn a_reader_that_stays_lets_the_log_grow_and_the_next_run_empties_it() {
 }
 
 #[test]
-fn a_mirror_that_cannot_be_looked_for_is_not_said_to_be_missing() {
+fn an_inaccessible_mirror_is_not_reported_as_missing() {
     let folder = tempfile::tempdir().expect("a folder");
     let missing = super::database::reader(&folder.path().join("mirror.db"));
     let said = missing.expect_err("none yet").to_string();

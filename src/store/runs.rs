@@ -4,15 +4,17 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::error::StoreError;
-use super::words::damaged;
+use super::sql_values::damaged;
 use crate::model::row::Reject;
-use crate::model::{Cause, Class, Outcome, ParkReason, scalar};
+use crate::model::{
+    Cause, Class, EntryName, JobName, Outcome, ParkReason, SourceName, StreamName, scalar,
+};
 
 /// One stream's part of a run, as it is recorded.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamRecord {
     /// The stream.
-    pub stream: String,
+    pub stream: StreamName,
     /// `full` or `incremental`.
     pub reading: String,
     /// How it ended.
@@ -22,7 +24,7 @@ pub struct StreamRecord {
     /// [`Completeness::as_str`](crate::model::Completeness::as_str); `None` for a time series and for a stream that was
     /// not read.
     pub completeness: Option<String>,
-    /// Pages asked for.
+    /// Requested pages.
     pub pages: u64,
     /// Rows read.
     pub rows_read: u64,
@@ -32,11 +34,11 @@ pub struct StreamRecord {
     pub changed: u64,
     /// Rows removed.
     pub removed: u64,
-    /// Rows that wait for another reading to miss them.
+    /// Missing rows, removed if another reading confirms it.
     pub unconfirmed: u64,
     /// Rows that were received unchanged.
     pub unchanged: u64,
-    /// Rows that could not be taken.
+    /// Rejected rows.
     pub rejected: u64,
     /// Names of members that no column lists.
     pub unlisted: Vec<String>,
@@ -44,6 +46,30 @@ pub struct StreamRecord {
     pub duration_ms: u64,
     /// Where it failed: how often the request was tried that made it fail; 0 where no request did.
     pub attempts: u64,
+}
+
+impl StreamRecord {
+    /// Of a stream that was not read.
+    pub fn new(stream: StreamName) -> Self {
+        Self {
+            stream,
+            reading: String::new(),
+            outcome: Outcome::default(),
+            message: None,
+            completeness: None,
+            pages: 0,
+            rows_read: 0,
+            new: 0,
+            changed: 0,
+            removed: 0,
+            unconfirmed: 0,
+            unchanged: 0,
+            rejected: 0,
+            unlisted: Vec::new(),
+            duration_ms: 0,
+            attempts: 0,
+        }
+    }
 }
 
 /// How a run ended.
@@ -62,7 +88,7 @@ pub struct RunEnd {
 pub struct JobState {
     /// The last tick that was acted on.
     pub last_due: Option<Timestamp>,
-    /// A vendor asked not to be asked before this time.
+    /// The vendor asked for no requests before this time.
     pub deferred_until: Option<Timestamp>,
     /// Why the job is parked, if it is.
     pub parked: Option<Parked>,
@@ -75,9 +101,9 @@ pub struct JobState {
 /// A job waits for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parked {
-    /// What code may ask.
+    /// The reason, for code.
     pub reason: ParkReason,
-    /// What people read.
+    /// The reason, for people.
     pub message: String,
     /// Of the job's configuration when it was parked: another one resumes it. `None` where the job could not be built.
     pub config_fingerprint: Option<String>,
@@ -86,8 +112,8 @@ pub struct Parked {
 /// Notes that a run begins; its number orders all runs.
 pub fn begin(
     connection: &Connection,
-    job: &str,
-    source: &str,
+    job: &JobName,
+    source: &SourceName,
     cause: Cause,
     now: Timestamp,
 ) -> Result<i64, StoreError> {
@@ -104,7 +130,7 @@ pub fn begin(
 pub fn record_stream(
     connection: &Connection,
     run: i64,
-    source: &str,
+    source: &SourceName,
     record: &StreamRecord,
     rejects: &[(Reject, u64)],
 ) -> Result<(), StoreError> {
@@ -198,13 +224,13 @@ pub fn close_left_open(connection: &Connection, now: Timestamp) -> Result<usize,
         .map_err(StoreError::sql("close runs that were left open"))
 }
 
-/// What is known of a job; a job without a record is new.
-pub fn job_state(connection: &Connection, job: &str) -> Result<JobState, StoreError> {
+/// What is known of a job, or of the scheduled backup; one without a record is new.
+pub fn job_state(connection: &Connection, entry: &EntryName) -> Result<JobState, StoreError> {
     connection
         .query_row(
             "SELECT last_due, deferred_until, parked, park_reason, config_fingerprint, failures, incomplete_runs \
              FROM rollbook_jobs WHERE job = ?1",
-            [job],
+            [entry],
             state_of,
         )
         .optional()
@@ -239,7 +265,7 @@ fn state_of(row: &Row<'_>) -> rusqlite::Result<JobState> {
 /// Writes a job's state down.
 pub fn save_job_state(
     connection: &Connection,
-    job: &str,
+    entry: &EntryName,
     state: &JobState,
 ) -> Result<(), StoreError> {
     let parked = state.parked.as_ref();
@@ -248,7 +274,7 @@ pub fn save_job_state(
             "INSERT OR REPLACE INTO rollbook_jobs (job, last_due, deferred_until, parked, park_reason, \
              config_fingerprint, failures, incomplete_runs) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             params![
-                job,
+                entry,
                 state.last_due.map(scalar::to_canonical),
                 state.deferred_until.map(scalar::to_canonical),
                 parked.map(|parked| &parked.message),
@@ -287,7 +313,7 @@ pub fn note_done(connection: &Connection, what: &str, now: Timestamp) -> Result<
 }
 
 /// A held run: its job, and what an approval is bound to.
-pub fn held(connection: &Connection, run: i64) -> Result<Option<(String, String)>, StoreError> {
+pub fn held(connection: &Connection, run: i64) -> Result<Option<(JobName, String)>, StoreError> {
     connection
         .query_row(
             "SELECT job, hold FROM rollbook_runs WHERE run = ?1 AND hold IS NOT NULL",
@@ -302,7 +328,7 @@ pub fn held(connection: &Connection, run: i64) -> Result<Option<(String, String)
 pub fn approve(
     connection: &Connection,
     run: i64,
-    job: &str,
+    job: &JobName,
     hold: &str,
     now: &str,
 ) -> Result<(), StoreError> {
@@ -318,7 +344,7 @@ pub fn approve(
 /// What was approved for a job since a time.
 pub fn approvals(
     connection: &Connection,
-    job: &str,
+    job: &JobName,
     since: Timestamp,
 ) -> Result<Vec<String>, StoreError> {
     let what = StoreError::sql("find approvals");
@@ -332,7 +358,7 @@ pub fn approvals(
 }
 
 /// An approval is good once.
-pub fn use_up_approvals(connection: &Connection, job: &str) -> Result<(), StoreError> {
+pub fn use_up_approvals(connection: &Connection, job: &JobName) -> Result<(), StoreError> {
     connection
         .execute("DELETE FROM rollbook_approvals WHERE job = ?1", [job])
         .map(drop)

@@ -68,7 +68,7 @@ CREATE TABLE rollbook_columns (
   position INTEGER NOT NULL,
   \"column\" TEXT NOT NULL,
   type TEXT NOT NULL,
-  comes_from TEXT NOT NULL,
+  path TEXT NOT NULL,
   meaning TEXT NOT NULL,
   combo TEXT,
   PRIMARY KEY (source, stream, \"column\")

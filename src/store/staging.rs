@@ -26,10 +26,10 @@ use self::new_keys::NewKeys;
 use super::database::Store;
 use super::error::StoreError;
 use super::readers::ReadConnection;
-use super::table::Table;
 use crate::model::absence::Duplicates;
 use crate::model::plan::Plan;
 use crate::model::row::{Cell, Cells, Rows};
+use crate::model::{StreamName, Table};
 
 /// The most rows of the table to scan between two rows of a page before a new search is cheaper.
 const MAX_LINEAR_SCAN: u32 = 16;
@@ -47,7 +47,7 @@ pub enum Size {
 pub struct Ending<'a> {
     /// What absence means.
     pub absence: Absence,
-    /// All rows were asked for, and not changes only.
+    /// All rows were requested, and not changes only.
     pub full: bool,
     /// In how many readings in a row a row must be missing before it is removed.
     pub confirm: u32,
@@ -100,7 +100,7 @@ pub enum Mark {
 #[derive(Clone, Debug)]
 pub struct Feed {
     /// The feed's stream, of the same source.
-    pub stream: String,
+    pub stream: StreamName,
     /// The feed's table.
     pub table: String,
     /// The feed's column with the key.
@@ -142,7 +142,7 @@ pub struct Staging {
     problems: Vec<RowProblem>,
     plan: Plan,
     entries: Vec<u8>,
-    /// Made once: each row that changed asks it.
+    /// Prepared once: it is used for each changed row.
     is_older_sql: String,
 }
 

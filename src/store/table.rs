@@ -1,57 +1,11 @@
-//! What the store knows of a stream: the definition of its table, and the SQL texts made from it.
+//! The SQL texts of a stream's table.
 //!
 //! Pure. `connector/api.rs` checks the names of columns; they are quoted all the same.
 
-use crate::model::Reference;
+use crate::model::Table;
 use crate::model::row::Kind;
 
-/// One column of a stream's table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableColumn {
-    /// Its name.
-    pub name: String,
-    /// What it holds.
-    pub kind: Kind,
-    /// Its path in the connector.
-    pub from: String,
-    /// What it means.
-    pub help: String,
-    /// The combo list its values come from.
-    pub combo: Option<Reference>,
-}
-
-/// The table of one stream of one source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table {
-    /// The source.
-    pub source: String,
-    /// The stream.
-    pub stream: String,
-    /// The columns in order.
-    pub columns: Vec<TableColumn>,
-    /// The key's columns.
-    pub key: Vec<usize>,
-    /// Columns that name the item a row was read for.
-    pub partition: Vec<usize>,
-    /// The column that orders versions.
-    pub newest: Option<usize>,
-    /// A row whose column has one of these values (lower case) is removed.
-    pub removed_status: Option<(usize, Vec<String>)>,
-    /// Whether old versions are kept.
-    pub history: bool,
-}
-
 impl Table {
-    /// `<source>_<stream>`.
-    pub fn name(&self) -> String {
-        format!("{}_{}", self.source, self.stream)
-    }
-
-    /// Whether there is such a column.
-    pub fn has(&self, column: &str) -> bool {
-        self.columns.iter().any(|one| one.name == column)
-    }
-
     /// The quoted name.
     pub fn quoted(&self) -> String {
         quote(&self.name())

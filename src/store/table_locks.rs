@@ -1,4 +1,4 @@
-//! Who may use a stream's table now: one reading at a time, and no change of its columns while any run uses it.
+//! Which runs may use a stream's table now: one reading at a time, and no change of its columns while any run uses it.
 //!
 //! The locks belong to the table and live as long as the store, so they survive a reload of the configuration. Each
 //! table has two. *Rows*: exclusive, held while a stream is read and applied. *Columns*: a run holds it shared from
@@ -13,11 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
-use super::database::Store;
-
 /// The locks of all tables, by name.
 #[derive(Debug, Default)]
-pub(super) struct TableLocks(Mutex<BTreeMap<String, TableLocksOfOne>>);
+pub struct TableLocks(Mutex<BTreeMap<String, TableLocksOfOne>>);
 
 #[derive(Clone, Debug, Default)]
 struct TableLocksOfOne {
@@ -54,20 +52,20 @@ impl ColumnsFree {
     }
 }
 
-impl Store {
+impl TableLocks {
     /// Waits until no other run reads a table.
     pub async fn lock_table(&self, table: &str) -> RowsLock {
-        RowsLock(self.locks().of(table).rows.lock_owned().await)
+        RowsLock(self.of(table).rows.lock_owned().await)
     }
 
     /// The same without waiting; `None` while another run reads the table.
     pub fn try_lock_table(&self, table: &str) -> Option<RowsLock> {
-        let rows = self.locks().of(table).rows;
+        let rows = self.of(table).rows;
         rows.try_lock_owned().ok().map(RowsLock)
     }
 
-    /// Waits until no other run reads any of these tables. They are taken in the order of their names, whatever order
-    /// they are given in.
+    /// Waits until no other run reads any of these tables. They are taken in the order of their names, not in the order of
+    /// `tables`.
     pub async fn lock_tables(&self, tables: &[&str]) -> Vec<RowsLock> {
         let mut tables = tables.to_vec();
         tables.sort_unstable();
@@ -81,23 +79,23 @@ impl Store {
 
     /// Waits until the columns of a table are not being changed.
     pub async fn keep_columns(&self, table: &str) -> ColumnsKept {
-        ColumnsKept(self.locks().of(table).columns.read_owned().await)
+        ColumnsKept(self.of(table).columns.read_owned().await)
     }
 
     /// The same without waiting; `None` while they are changed, or a change is waiting.
     pub fn try_keep_columns(&self, table: &str) -> Option<ColumnsKept> {
-        let columns = self.locks().of(table).columns;
+        let columns = self.of(table).columns;
         columns.try_read_owned().ok().map(ColumnsKept)
     }
 
     /// Waits until no run uses a table.
     pub async fn free_columns(&self, table: &str) -> ColumnsFree {
-        ColumnsFree(self.locks().of(table).columns.write_owned().await)
+        ColumnsFree(self.of(table).columns.write_owned().await)
     }
 
     /// The same without waiting; `None` while a run uses the table.
     pub fn try_free_columns(&self, table: &str) -> Option<ColumnsFree> {
-        let columns = self.locks().of(table).columns;
+        let columns = self.of(table).columns;
         columns.try_write_owned().ok().map(ColumnsFree)
     }
 }
@@ -108,41 +106,35 @@ mod tests {
 
     use super::*;
 
-    fn store() -> (tempfile::TempDir, Arc<Store>) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(&folder.path().join("mirror.db")).expect("a mirror");
-        (folder, Arc::new(store))
-    }
-
     #[tokio::test]
     async fn a_table_is_read_by_one_and_its_columns_are_shared() {
-        let (_folder, store) = store();
-        let rows = store.lock_table("s_users").await;
-        assert!(store.try_lock_table("s_users").is_none());
-        assert!(store.try_lock_table("s_classes").is_some());
+        let locks = TableLocks::default();
+        let rows = locks.lock_table("s_users").await;
+        assert!(locks.try_lock_table("s_users").is_none());
+        assert!(locks.try_lock_table("s_classes").is_some());
         let (one, other) = (
-            store.try_keep_columns("s_users").expect("kept"),
-            store.try_keep_columns("s_users").expect("shared"),
+            locks.try_keep_columns("s_users").expect("kept"),
+            locks.try_keep_columns("s_users").expect("shared"),
         );
-        assert!(store.try_free_columns("s_users").is_none());
+        assert!(locks.try_free_columns("s_users").is_none());
         drop((rows, one));
-        assert!(store.try_lock_table("s_users").is_some());
-        assert!(store.try_free_columns("s_users").is_none());
+        assert!(locks.try_lock_table("s_users").is_some());
+        assert!(locks.try_free_columns("s_users").is_none());
         drop(other);
-        let free = store.try_free_columns("s_users").expect("free");
-        assert!(store.try_keep_columns("s_users").is_none());
+        let free = locks.try_free_columns("s_users").expect("free");
+        assert!(locks.try_keep_columns("s_users").is_none());
         let _kept = free.keep();
-        assert!(store.try_keep_columns("s_users").is_some());
+        assert!(locks.try_keep_columns("s_users").is_some());
     }
 
     #[tokio::test]
     async fn opposite_orders_do_not_wait_for_each_other() {
-        let (_folder, store) = store();
+        let locks = Arc::new(TableLocks::default());
         let take = |tables: [&'static str; 3]| {
-            let store = Arc::clone(&store);
+            let all = Arc::clone(&locks);
             tokio::spawn(async move {
                 for _ in 0..200 {
-                    let locks = store.lock_tables(&tables).await;
+                    let locks = all.lock_tables(&tables).await;
                     tokio::task::yield_now().await;
                     assert_eq!(locks.len(), 2);
                 }

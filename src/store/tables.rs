@@ -9,8 +9,9 @@ use super::error::StoreError;
 #[cfg(test)]
 use super::lookups::{self, Lookups};
 use super::staging::read_cells;
-use super::table::{Table, quote, storage};
+use super::table::{quote, storage};
 use super::views;
+use crate::model::Table;
 use crate::model::row::Cells;
 
 /// What happened to a table.
@@ -246,7 +247,7 @@ fn describe(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()
         params![table.source, table.stream],
     )?;
     let mut insert = transaction.prepare(
-        "INSERT INTO rollbook_columns (source, stream, position, \"column\", type, comes_from, meaning, combo, combo_by) \
+        "INSERT INTO rollbook_columns (source, stream, position, \"column\", type, path, meaning, combo, combo_by) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     for (number, column) in table.columns.iter().enumerate() {

@@ -1,5 +1,5 @@
 //! The mirror against a vendor that changes at random: after each complete reading they are equal,
-//! nothing is written where nothing changed, and every old version stands in the history.
+//! nothing is written where nothing changed, and every old version is in the history.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,8 +12,10 @@ use super::lookups::Lookups;
 use super::staging::{Feed, read_cells};
 use super::tables::{Fitted, fit};
 use super::*;
+use crate::model::named;
 use crate::model::plan::Plan;
 use crate::model::row::{Cell, Cells, Kind, Reject, Rows, Unreadable};
+use crate::model::{Table, TableColumn};
 
 type Vendor = BTreeMap<String, (String, Option<i64>)>;
 
@@ -36,8 +38,8 @@ fn column(name: &str, kind: Kind) -> TableColumn {
 
 fn users() -> Table {
     Table {
-        source: "north".into(),
-        stream: "users".into(),
+        source: named("north"),
+        stream: named("users"),
         columns: vec![
             column("id", Kind::Text),
             column("status", Kind::Text),
@@ -202,8 +204,8 @@ fn row(id: &str, status: &str, age: i64) -> (String, String, Option<i64>) {
 }
 
 #[tokio::test]
-async fn a_new_key_that_comes_twice_is_noticed_in_any_order() {
-    // A page is a text; a row is a letter, and a row whose status says it is removed is a capital one.
+async fn a_duplicate_new_key_is_noticed_in_any_order() {
+    // A page is a text; a row is a letter, a capital one if its status marks it as removed.
     for (pages, new, doubles) in [
         (vec!["abc", "def"], "abcdef", 0),
         (vec!["ab", "bc"], "abc", 1),
@@ -245,7 +247,7 @@ async fn a_row_must_be_missed_as_often_as_asked() {
         .read(&[vec![row("a", "x", 1)]], Absence::All, 2)
         .await;
     assert_eq!((plan.unconfirmed, plan.removed, applied.removed), (1, 0, 0));
-    // It comes back: it does not wait any more.
+    // It is received again: the removal is no longer pending.
     mirror
         .read(&[vec![row("a", "x", 1), row("b", "x", 2)]], Absence::All, 2)
         .await;
@@ -311,7 +313,7 @@ async fn of_two_versions_in_one_reading_the_newer_or_the_later_stays() {
         )
         .await;
     assert_eq!(plan.duplicates.rows, 2);
-    // One version of each: what came first in the same reading never was.
+    // One version of each: an earlier duplicate of the same reading is not recorded.
     assert_eq!((applied.changed, applied.new), (1, 1));
     assert_eq!(
         mirror.texts("SELECT id, status FROM north_users ORDER BY id"),
@@ -336,7 +338,7 @@ async fn a_feed_removes_rows_that_did_not_come() {
     };
     mirror.store.write(fill).await.expect("a feed");
     let feed = Feed {
-        stream: "audit".to_owned(),
+        stream: named("audit"),
         table: "north_log".into(),
         key: "record".into(),
         rows: [("entity".into(), "User".into())].into(),
@@ -344,7 +346,7 @@ async fn a_feed_removes_rows_that_did_not_come() {
     let mut staging =
         Staging::open(&mirror.store, Arc::clone(&mirror.table), Size::Counted).expect("a reading");
     let mut rows = Rows::default();
-    // The third is listed as deleted and comes all the same: it stays.
+    // The third is listed as deleted and received all the same: it stays.
     rows.push(|bytes| {
         [Cell::Text("3"), Cell::Text("x"), Cell::Integer(3)]
             .iter()
@@ -504,7 +506,7 @@ fn foreign_and_newer_files_are_left_alone() {
     check(
         "newer",
         &|path| {
-            // By the writer itself, which closes the file a moment after the store is removed.
+            // By the writer itself, which closes the file shortly after the store is removed.
             let store = Store::open(path).expect("opened");
             let age = |connection: &mut Connection| {
                 connection
@@ -545,7 +547,7 @@ impl Mirror {
 }
 
 #[tokio::test]
-async fn a_cell_that_says_nothing_usable_keeps_its_value() {
+async fn an_unreadable_cell_keeps_its_value() {
     let mut mirror = Mirror::new(users()).await;
     for (name, age, changed, stored) in [
         ("new", None, 0, None),
@@ -566,7 +568,7 @@ async fn a_cell_that_says_nothing_usable_keeps_its_value() {
 }
 
 #[tokio::test]
-async fn a_reject_whose_key_is_known_is_present_and_one_that_is_new_is_not_made() {
+async fn a_rejected_row_with_a_known_key_is_present_and_a_new_one_is_not_created() {
     let mut mirror = Mirror::new(users()).await;
     mirror
         .read(&[vec![row("a", "x", 1), row("b", "x", 2)]], Absence::All, 1)
@@ -639,9 +641,9 @@ async fn an_unconfirmed_removal_starts_again_when_the_row_is_received() {
     }
 }
 
-/// A stale answer takes nothing back; two readings that say the same do.
+/// A stale response reverts nothing; two readings that agree do.
 #[tokio::test]
-async fn an_older_version_is_taken_when_two_readings_say_the_same() {
+async fn an_older_version_is_applied_when_two_readings_agree() {
     let newest = Table {
         newest: Some(1),
         ..users()
@@ -759,9 +761,9 @@ async fn a_column_of_a_time_series_is_compared_within_its_item() {
 }
 
 #[test]
-fn a_reading_looks_at_keys_and_fingerprints_only() {
+fn a_reading_compares_keys_and_fingerprints_only() {
     let mut pair = users();
-    pair.stream = "pairs".into();
+    pair.stream = named("pairs");
     pair.key = vec![0, 2];
     for table in [users(), pair] {
         let mut mirror = Connection::open_in_memory().expect("memory");

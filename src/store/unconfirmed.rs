@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::error::StoreError;
-use super::table::Table;
+use crate::model::Table;
 
 /// Whether a stream has any, so that its next reading must be a full one.
 pub fn is_any(connection: &Connection, table: &Table) -> Result<bool, StoreError> {

@@ -2,7 +2,8 @@
 
 use rusqlite::Transaction;
 
-use super::table::{Table, quote};
+use super::table::quote;
+use crate::model::Table;
 use crate::model::row::Kind;
 
 /// Drops every view of a stream, so that its tables can be altered.

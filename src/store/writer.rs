@@ -32,7 +32,7 @@ pub(super) struct Writer {
 struct Shared {
     /// Incremented at the beginning and end of every task; odd while one runs.
     steps: AtomicU64,
-    /// Nobody waits any more for what was asked.
+    /// The store is being closed: queued tasks are discarded.
     closing: AtomicBool,
 }
 

@@ -12,7 +12,7 @@ use crate::http::RunBudget;
 use crate::model::account::{Account, AccountCheck, compare};
 use crate::store::{Store, accounts};
 
-/// Compares the account that the source reads with the one whose rows the mirror holds.
+/// Compares the account that the source reads with the account of the mirror's rows.
 ///
 /// # Errors
 /// If the mirror cannot be read, or if the mirror knows the account and the vendor does not name it now: nothing is
@@ -37,7 +37,7 @@ pub(super) async fn identify(
             Ok(found) => (now.keys, now.name) = found,
             Err(error) if is_known => return Err(error),
             Err(error) => {
-                tracing::debug!(source = source.name, %error, "could not identify the account of the source");
+                tracing::debug!(source = source.name.as_str(), %error, "could not identify the account of the source");
             }
         }
     }

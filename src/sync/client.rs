@@ -1,10 +1,25 @@
 //! Where pages are received from: a source's HTTP session, or a script in a test of the engine.
 
+use std::collections::BTreeSet;
+
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 
-use super::walk::Batch;
+use crate::connector::paging::PageFacts;
 use crate::http::{Decode, HttpError, PageRequest, RunBudget, Session};
+use crate::model::row::Rows;
+
+/// One page, decoded.
+pub struct Batch {
+    pub(super) rows: Rows,
+    pub(super) unlisted: BTreeSet<String>,
+    pub(super) facts: PageFacts,
+    pub(super) newest: Option<Timestamp>,
+    pub(super) server_time: Option<Timestamp>,
+    /// Its own normalized address, if responses contain the address of the next page.
+    pub(super) asked: Option<String>,
+}
 
 /// Sends one request for a page and decodes its answer; retries, pace and limits are its own business.
 pub trait PageClient: Send + Sync {

@@ -1,7 +1,7 @@
 //! Why a stream or a run could not be finished.
 
 use crate::http::{HttpError, Kind};
-use crate::model::{Class, Outcome, ParkReason};
+use crate::model::{Class, Outcome, ParkReason, SourceName, StreamName};
 use crate::store::StoreError;
 
 /// A failure of a stream.
@@ -17,17 +17,17 @@ pub enum Failure {
     #[error("another run still reads `{stream}` of {source_name}; waited {waited}")]
     Busy {
         /// The stream.
-        stream: String,
+        stream: StreamName,
         /// The source.
-        source_name: String,
+        source_name: SourceName,
         /// How long, for the message.
         waited: String,
     },
-    /// A part of the program broke.
+    /// The reading panicked.
     #[error("internal error (panic) while reading {stream}; please report it")]
     Panicked {
         /// The stream.
-        stream: String,
+        stream: StreamName,
     },
 }
 

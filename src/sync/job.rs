@@ -7,9 +7,8 @@ use std::time::Duration;
 use super::adapt::Adaptation;
 use super::client::PageClient;
 use crate::connector::api::StreamSpec;
-use crate::model::History;
 use crate::model::guard::GuardRules;
-use crate::store::Table;
+use crate::model::{ApplyMode, Cause, History, JobName, ReadMode, SourceName, StreamName, Table};
 use crate::store::fitting::Layout;
 use crate::store::lookups::Lookups;
 use crate::store::references::Reference;
@@ -18,7 +17,7 @@ use crate::store::staging::Feed;
 /// One account at a vendor, shared by all its jobs.
 pub struct Source {
     /// Its name.
-    pub name: String,
+    pub name: SourceName,
     /// Sends its requests.
     pub client: Arc<dyn PageClient>,
     /// The most concurrent requests.
@@ -29,14 +28,14 @@ pub struct Source {
     pub address: String,
     /// The stream and column with the account's name.
     pub identity: Option<Identity>,
-    routes: Mutex<BTreeMap<String, usize>>,
-    adaptations: Mutex<BTreeMap<String, SearchState>>,
+    routes: Mutex<BTreeMap<StreamName, usize>>,
+    adaptations: Mutex<BTreeMap<StreamName, SearchState>>,
 }
 
 impl Source {
-    /// A source that has not been asked anything yet.
+    /// A source to which no request was sent yet.
     pub fn new(
-        name: String,
+        name: SourceName,
         client: Arc<dyn PageClient>,
         in_flight: usize,
         lists: BTreeMap<String, Vec<String>>,
@@ -63,7 +62,7 @@ impl Source {
     }
 
     /// Which of a stream's paths worked last.
-    pub fn route(&self, stream: &str) -> usize {
+    pub fn route(&self, stream: &StreamName) -> usize {
         self.routes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -73,20 +72,20 @@ impl Source {
     }
 
     /// Remembers which of a stream's paths works.
-    pub fn set_route(&self, stream: &str, path: usize) {
+    pub fn set_route(&self, stream: &StreamName, path: usize) {
         self.routes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(stream.to_owned(), path);
+            .insert(stream.clone(), path);
     }
 
     /// What this process found out of a stream's parameters.
-    pub fn adaptation(&self, stream: &str) -> Option<Adaptation> {
+    pub fn adaptation(&self, stream: &StreamName) -> Option<Adaptation> {
         self.search_state(stream, |search_state| search_state.adaptation.clone())
     }
 
     /// Remembers which parameters of a stream work.
-    pub fn set_adaptation(&self, stream: &str, adaptation: Adaptation) {
+    pub fn set_adaptation(&self, stream: &StreamName, adaptation: Adaptation) {
         self.search_state(stream, |search_state| {
             *search_state = SearchState {
                 adaptation: Some(adaptation),
@@ -96,7 +95,7 @@ impl Source {
     }
 
     /// Whether it is worth the requests to find out which parameters of a stream work.
-    pub fn may_search(&self, stream: &str) -> bool {
+    pub fn may_search(&self, stream: &StreamName) -> bool {
         self.search_state(stream, |search_state| {
             let may = search_state.skip_searches == 0;
             search_state.skip_searches = search_state.skip_searches.saturating_sub(1);
@@ -105,18 +104,18 @@ impl Source {
     }
 
     /// Remembers that no change of a stream's parameters helps.
-    pub fn search_failed(&self, stream: &str) {
+    pub fn search_failed(&self, stream: &StreamName) {
         self.search_state(stream, |search_state| {
             search_state.skip_searches = SEARCH_PAUSE
         });
     }
 
-    fn search_state<T>(&self, stream: &str, act: impl FnOnce(&mut SearchState) -> T) -> T {
+    fn search_state<T>(&self, stream: &StreamName, act: impl FnOnce(&mut SearchState) -> T) -> T {
         let mut adaptations = self
             .adaptations
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        act(adaptations.entry(stream.to_owned()).or_default())
+        act(adaptations.entry(stream.clone()).or_default())
     }
 }
 
@@ -138,19 +137,10 @@ struct SearchState {
     skip_searches: u32,
 }
 
-/// When a job's streams become visible.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ApplyMode {
-    /// All in one transaction, or none.
-    Together,
-    /// Each as soon as it is read.
-    Each,
-}
-
 /// One job, ready to run.
 pub struct Job {
     /// Its name: the file's.
-    pub name: String,
+    pub name: JobName,
     /// Where it reads.
     pub source: Arc<Source>,
     /// What it reads, in order.
@@ -177,6 +167,17 @@ impl Job {
     }
 }
 
+/// What is requested of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct RunOptions {
+    /// What starts it.
+    pub cause: Cause,
+    /// Read everything, regardless of checkpoints.
+    pub full: bool,
+    /// Work out the plan and write nothing.
+    pub dry: bool,
+}
+
 /// One stream of a job.
 pub struct StreamJob {
     /// How it is read.
@@ -184,9 +185,9 @@ pub struct StreamJob {
     /// Its table.
     pub table: Arc<Table>,
     /// The tables of the source that items or feeds are read from, by stream.
-    pub parents: BTreeMap<String, Arc<Table>>,
-    /// The job's choice of incremental or full.
-    pub incremental: Option<bool>,
+    pub parents: BTreeMap<StreamName, Arc<Table>>,
+    /// The job's choice; the connector's default if `None`.
+    pub mode: Option<ReadMode>,
     /// How long old versions are kept.
     pub history: History,
     /// The guard's group column.

@@ -24,6 +24,6 @@ mod walk;
 pub use crate::model::{Cause, Outcome};
 pub use client::PageClient;
 pub use error::Failure;
-pub use job::{ApplyMode, Identity, Job, Source, StreamJob};
+pub use job::{Identity, Job, RunOptions, Source, StreamJob};
 pub use report::{Progress, ProgressSink, RunReport, StreamReport};
-pub use run::{RunOptions, Runner};
+pub use run::Runner;

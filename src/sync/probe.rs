@@ -34,11 +34,11 @@ pub fn one_item(
         .spec
         .for_each
         .as_ref()
-        .and_then(|each| each.stream.as_deref());
+        .and_then(|each| job.parents.get(each.stream.as_deref()?));
     let (Some(parent), Some(mirror)) = (parent, mirror()) else {
         return Ok(None);
     };
-    if queries::table(&mirror, &source.name, parent)?.is_none() {
+    if queries::table(&mirror, &source.name, &parent.stream)?.is_none() {
         return Ok(None);
     }
     let all = rows_of_another(job, &mirror)?;
@@ -86,7 +86,7 @@ async fn ask(
         return Ok(Rows::default());
     };
     page.want = want.unwrap_or(page.want);
-    page.closing = want.is_some(); // one attempt: whoever looks wants to know now
+    page.closing = want.is_some(); // one attempt: the admin waits for the result
     let request = ListRequest {
         source,
         spec,

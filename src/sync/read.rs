@@ -22,7 +22,7 @@ use crate::connector::paging::End;
 use crate::http::{HttpError, RunBudget};
 use crate::model::absence::{self, Examined, Memory, Missing};
 use crate::model::account::Account;
-use crate::model::{Class, Completeness, Inconsistency, scalar};
+use crate::model::{Class, Completeness, Inconsistency, ReadMode, StreamName, scalar};
 use crate::store::checkpoints::{self, Checkpoint};
 use crate::store::{
     Absence, Ending, Size, Staged, Staging, Store, StoreError, queries, unconfirmed,
@@ -60,7 +60,7 @@ pub struct Reading {
     pub refused: Vec<(String, String)>,
     /// Items that could not be read, with the reason.
     pub failed: Vec<(String, String)>,
-    /// Whether all rows were asked for, or changes only.
+    /// Whether all rows were requested, or changes only.
     pub full: bool,
     /// Whether all rows were received, according to the reading.
     pub completeness: Completeness,
@@ -253,7 +253,7 @@ fn items_fingerprint(items: &[Item]) -> i64 {
 
 fn log_reread(job: &StreamJob, completeness: &Completeness) {
     if let Completeness::Contradicted(why) = completeness {
-        tracing::warn!(stream = job.spec.name, %why, "the reading is inconsistent; reading again");
+        tracing::warn!(stream = job.spec.name.as_str(), %why, "the reading is inconsistent; reading again");
     }
 }
 
@@ -276,7 +276,7 @@ fn absence_of(job: &StreamJob, walked: &Walked, examined: &Examined) -> Absence 
     }
 }
 
-/// What the walks showed, as `model/absence.rs` readings at it.
+/// The facts of a reading, as `model/absence.rs` needs them.
 fn facts_of(attempt: &Attempt, job: &StreamJob) -> absence::Reading {
     let walked = &attempt.walked;
     // A watermark walk reads the rows of one time more than once, by design.
@@ -311,10 +311,11 @@ fn cursor_after(before: &Checkpoint, facts: &WalkFacts, started: Timestamp) -> O
     newest.max(before.cursor)
 }
 
-/// The time to ask for changes from; nothing when a full reading is due.
+/// The time to request changes from; nothing when a full reading is due.
 fn incremental_from(job: &StreamJob, before: &Checkpoint, now: Timestamp) -> Option<Timestamp> {
     let since = job.spec.since.as_ref()?;
-    if !job.incremental.unwrap_or(since.default) {
+    let is_incremental = |mode| mode == ReadMode::Incremental;
+    if !job.mode.map_or(since.default, is_incremental) {
         return None;
     }
     let full_at = before.full_at?;
@@ -348,7 +349,7 @@ async fn try_once(
 pub(super) async fn compare(
     mut inbox: mpsc::Receiver<Page>,
     mut staging: Staging,
-    stream: &str,
+    stream: &StreamName,
 ) -> Result<Staging, Failure> {
     while let Some(page) = inbox.recv().await {
         let work = move || {
@@ -361,7 +362,7 @@ pub(super) async fn compare(
         staging = tokio::task::spawn_blocking(work)
             .await
             .map_err(|_| Failure::Panicked {
-                stream: stream.to_owned(),
+                stream: stream.clone(),
             })??;
     }
     Ok(staging)
@@ -508,7 +509,7 @@ fn is_of_the_item(error: &Failure) -> bool {
     })
 }
 
-/// Tells the watcher of pages.
+/// Reports each page to the progress sink.
 pub(super) fn page_reporter(
     context: &Context<'_>,
     job: &StreamJob,

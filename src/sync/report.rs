@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::job::Job;
 use crate::model::row::Reject;
-use crate::model::{Class, Outcome, ParkReason};
+use crate::model::{Class, JobName, Outcome, ParkReason, SourceName, StreamName};
 use crate::store::StoreError;
 use crate::store::queries::Gap;
 use crate::store::runs::StreamRecord;
@@ -19,7 +19,7 @@ pub struct StreamReport {
     pub park: Option<ParkReason>,
     /// What an approval would be bound to, if the guard refused it.
     pub hold: Option<String>,
-    /// Rows that could not be taken, by reason.
+    /// Rejected rows, by reason.
     pub rejects: Vec<(Reject, u64)>,
     /// Whether its record was written together with its rows.
     pub written: bool,
@@ -33,9 +33,9 @@ pub struct RunReport {
     /// Its number; none for a dry run.
     pub run: Option<i64>,
     /// Its job.
-    pub job: String,
+    pub job: JobName,
     /// Its source.
-    pub source: String,
+    pub source: SourceName,
     /// How it ended.
     pub outcome: Outcome,
     /// Why it parks its job, if it does.
@@ -77,7 +77,7 @@ impl RunReport {
         }
     }
 
-    /// A run in which a part of the program broke; what it had not committed is removed.
+    /// A run that panicked; what it had not committed is discarded.
     pub fn panicked(job: &Job, run: Option<i64>) -> Self {
         let message = Some(
             "internal error (panic); unfinished streams were not written; please report it"
@@ -132,7 +132,7 @@ impl RunReport {
 }
 
 /// Each stream of a job may be missing, and all of them are.
-fn nothing_served(source: &str, streams: &[StreamReport]) -> String {
+fn nothing_served(source: &SourceName, streams: &[StreamReport]) -> String {
     let first = streams.first();
     let why = first.and_then(|stream| {
         let why = stream.record.message.as_deref()?;
@@ -151,16 +151,16 @@ pub enum Progress {
     /// A stream begins.
     Start {
         /// The source.
-        source: String,
+        source: SourceName,
         /// The stream.
-        stream: String,
+        stream: StreamName,
     },
     /// A page was received.
     Page {
         /// The source.
-        source: String,
+        source: SourceName,
         /// The stream.
-        stream: String,
+        stream: StreamName,
         /// Rows so far.
         rows: u64,
         /// Rows of the whole list, where known.
@@ -171,9 +171,9 @@ pub enum Progress {
     /// A stream has ended.
     End {
         /// The source.
-        source: String,
+        source: SourceName,
         /// The stream.
-        stream: String,
+        stream: StreamName,
         /// How.
         outcome: Outcome,
     },
@@ -185,14 +185,14 @@ pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::named;
 
     fn stream(name: &str, outcome: Outcome, message: &str) -> StreamReport {
         StreamReport {
             record: StreamRecord {
-                stream: name.to_owned(),
                 outcome,
                 message: (!message.is_empty()).then(|| message.to_owned()),
-                ..StreamRecord::default()
+                ..StreamRecord::new(named(name))
             },
             park: (outcome == Outcome::Parked).then_some(ParkReason::SignInNeeded),
             hold: None,
@@ -211,8 +211,8 @@ mod tests {
         });
         let report = RunReport {
             run: None,
-            job: "job".to_owned(),
-            source: "north".to_owned(),
+            job: named("job"),
+            source: named("north"),
             outcome: Outcome::Ok,
             park: None,
             message: None,

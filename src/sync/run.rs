@@ -10,26 +10,15 @@ use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::job::Job;
+use super::job::{Job, RunOptions};
 use super::report::{ProgressSink, RunReport};
 use super::run_locks::RunLocks;
 use super::stream_run::StreamRun;
 use crate::clock::Clock;
-use crate::model::{Cause, Outcome, ParkReason};
+use crate::model::{EntryName, Outcome, ParkReason};
 use crate::store::queries::{self, Gap};
 use crate::store::runs::{self, JobState, Parked, RunEnd};
 use crate::store::{Store, StoreError, database, purge};
-
-/// What is asked of a run.
-#[derive(Clone, Copy, Debug)]
-pub struct RunOptions {
-    /// What starts it.
-    pub cause: Cause,
-    /// Read everything, regardless of checkpoints.
-    pub full: bool,
-    /// Work out the plan and write nothing.
-    pub dry: bool,
-}
 
 /// Runs jobs.
 #[derive(Clone)]
@@ -54,7 +43,7 @@ impl Runner {
             Err(error) => return RunReport::of_store_error(job, None, &error),
         };
         tracing::info!(
-            job = job.name,
+            job = job.name.as_str(),
             run,
             cause = options.cause.as_str(),
             "run starts"
@@ -81,20 +70,40 @@ impl Runner {
             report.message.as_deref().unwrap_or_default(),
         );
         for gap in &report.gaps {
-            tracing::warn!(job = job.name, run, "{gap}");
+            tracing::warn!(job = job.name.as_str(), run, "{gap}");
         }
         match report.outcome {
             Outcome::Ok | Outcome::OkWithRejects | Outcome::NotServed => {
-                tracing::info!(job = job.name, run, outcome, rows, "run ends")
+                tracing::info!(job = job.name.as_str(), run, outcome, rows, "run ends")
             }
             Outcome::Interrupted => {
-                tracing::warn!(job = job.name, run, outcome, rows, "run was stopped")
+                tracing::warn!(
+                    job = job.name.as_str(),
+                    run,
+                    outcome,
+                    rows,
+                    "run was stopped"
+                )
             }
             Outcome::Incomplete => {
-                tracing::warn!(job = job.name, run, outcome, rows, message, "run ends");
+                tracing::warn!(
+                    job = job.name.as_str(),
+                    run,
+                    outcome,
+                    rows,
+                    message,
+                    "run ends"
+                );
             }
             Outcome::Held | Outcome::Failed(_) | Outcome::Parked => {
-                tracing::error!(job = job.name, run, outcome, rows, message, "run ends");
+                tracing::error!(
+                    job = job.name.as_str(),
+                    run,
+                    outcome,
+                    rows,
+                    message,
+                    "run ends"
+                );
             }
         }
         report
@@ -180,9 +189,10 @@ impl Runner {
                 if let Some(vendor_time) = vendor_time {
                     purge::note_vendor_time(&transaction, vendor_time)?;
                 }
-                let before = runs::job_state(&transaction, &job.name)?;
+                let entry = EntryName::from(&job.name);
+                let before = runs::job_state(&transaction, &entry)?;
                 let is_good = end.outcome.is_good();
-                runs::save_job_state(&transaction, &job.name, &ended.state_after(before))?;
+                runs::save_job_state(&transaction, &entry, &ended.state_after(before))?;
                 if is_good {
                     runs::use_up_approvals(&transaction, &job.name)?;
                 }
@@ -244,7 +254,7 @@ fn concerns(gap: &Gap, job: &Job) -> bool {
         Gap::Targets { .. } => lists.map(|combos| &combos.stream),
     };
     let mut read = job.streams.iter().map(|one| &one.spec.name);
-    gap.source() == job.source.name && stream.is_some_and(|stream| read.any(|one| one == stream))
+    *gap.source() == job.source.name && stream.is_some_and(|stream| read.any(|one| one == stream))
 }
 
 #[cfg(test)]

@@ -46,7 +46,12 @@ impl<'a> RunLocks<'a> {
         tables.sort_unstable();
         let mut kept: Vec<(String, ColumnsKept)> = Vec::new();
         for table in tables {
-            kept.extend(store.try_keep_columns(&table).map(|one| (table, one)));
+            kept.extend(
+                store
+                    .locks()
+                    .try_keep_columns(&table)
+                    .map(|one| (table, one)),
+            );
         }
         let stale = locks.stale(kept.iter().map(|(table, _)| table.clone()));
         let stale = stale.await?;
@@ -54,7 +59,7 @@ impl<'a> RunLocks<'a> {
         locks.columns().extend(kept);
         let free: Vec<(String, ColumnsFree)> = stale
             .into_iter()
-            .filter_map(|table| Some((table.clone(), store.try_free_columns(&table)?)))
+            .filter_map(|table| Some((table.clone(), store.locks().try_free_columns(&table)?)))
             .collect();
         if !free.is_empty() {
             locks.fit(free).await?;
@@ -97,10 +102,10 @@ impl<'a> RunLocks<'a> {
 
     async fn lock_rows(&self, budget: &RunBudget, stream: &StreamJob) -> Result<RowsLock, Failure> {
         let table = stream.table.name();
-        match self.store.try_lock_table(&table) {
+        match self.store.locks().try_lock_table(&table) {
             Some(lock) => Ok(lock),
             None => {
-                let lock = self.store.lock_table(&table);
+                let lock = self.store.locks().lock_table(&table);
                 self.within(budget, stream, lock).await
             }
         }
@@ -118,7 +123,7 @@ impl<'a> RunLocks<'a> {
             return Ok(());
         }
         let kept = self
-            .within(budget, stream, self.store.keep_columns(table))
+            .within(budget, stream, self.store.locks().keep_columns(table))
             .await?;
         if self.stale([table.clone()]).await?.is_empty() {
             self.columns().insert(table.clone(), kept);
@@ -126,7 +131,7 @@ impl<'a> RunLocks<'a> {
         }
         drop(kept);
         let free = self
-            .within(budget, stream, self.store.free_columns(table))
+            .within(budget, stream, self.store.locks().free_columns(table))
             .await?;
         Ok(self.fit(vec![(table.clone(), free)]).await?)
     }
@@ -202,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_is_told_with_what_bounded_it() {
+    fn a_wait_is_reported_with_its_limit() {
         for (left, expected) in [
             (30_000, "30 s, the job's timeout"),
             (29_999, "29 s, what was left of the job's timeout of 30 s"),

@@ -16,10 +16,9 @@ use std::time::Duration;
 
 use super::account;
 use super::error::Failure;
-use super::job::{ApplyMode, Job, StreamJob};
+use super::job::{Job, RunOptions, StreamJob};
 use super::read::{self, Context, Reading};
 use super::report::{Progress, ProgressSink, RunReport, StreamReport};
-use super::run::RunOptions;
 use super::run_locks::RunLocks;
 use super::timeline::{self, Writing};
 use super::walk::WalkFacts;
@@ -27,7 +26,7 @@ use crate::clock::Clock;
 use crate::http::RunBudget;
 use crate::model::account::AccountCheck;
 use crate::model::decision::{self, Decision};
-use crate::model::{Class, Outcome, scalar};
+use crate::model::{ApplyMode, Class, Outcome, StreamName, scalar};
 use crate::store::apply::{Applied, Removals, Stamp, apply};
 use crate::store::runs;
 use crate::store::{Store, StoreError, accounts, checkpoints, lookups, purge, references};
@@ -62,7 +61,7 @@ impl Preconditions {
     /// Whether a stream is read in full regardless of its checkpoint: a checkpoint of another account is not valid, and
     /// an approval is of a full reading.
     fn reads_in_full(&self, stream: &StreamJob) -> bool {
-        let is_meant = |approval: &String| decision::approved_stream(approval) == stream.spec.name;
+        let is_meant = |approval: &String| stream.spec.name == *decision::approved_stream(approval);
         self.account.hold.is_some() || self.approved.iter().any(is_meant)
     }
 }
@@ -181,7 +180,7 @@ impl StreamRun<'_> {
         context: &Context<'_>,
         preconditions: &Preconditions,
         stream: &Arc<StreamJob>,
-        failed_feed: Option<(String, Outcome)>,
+        failed_feed: Option<(StreamName, Outcome)>,
     ) -> Result<StreamReport, Failure> {
         let _lock = self.locks.lock(context.budget, stream).await?;
         match self.read(context, preconditions, stream).await? {
@@ -226,7 +225,7 @@ impl StreamRun<'_> {
                 break;
             }
             tracing::warn!(
-                job = self.job.name,
+                job = self.job.name.as_str(),
                 "rows point to rows that do not exist; reading again"
             );
         }

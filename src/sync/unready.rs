@@ -1,11 +1,12 @@
 //! A run that could not begin because something on this machine is missing: a secret, a certificate.
 //!
-//! Recorded like any other run, so that it causes an alert. No vendor was asked, so another attempt costs nothing:
+//! Recorded like any other run, so that it causes an alert. No request was sent, so another attempt costs nothing:
 //! unlike a job that a vendor has refused, this one is tried at every tick and counts no failures.
 
+use super::job::RunOptions;
 use super::report::RunReport;
-use super::run::{RunOptions, Runner};
-use crate::model::{Outcome, ParkReason};
+use super::run::Runner;
+use crate::model::{EntryName, JobName, Outcome, ParkReason, SourceName};
 use crate::store::StoreError;
 use crate::store::runs::{self, Parked, RunEnd};
 
@@ -13,15 +14,15 @@ impl Runner {
     /// Records that a job could not start, and why; `message` includes what to do. A dry run records nothing.
     pub async fn not_ready(
         &self,
-        job: &str,
-        source: &str,
+        job: &JobName,
+        source: &SourceName,
         options: RunOptions,
         message: String,
     ) -> RunReport {
         let mut report = RunReport {
             run: None,
-            job: job.to_owned(),
-            source: source.to_owned(),
+            job: job.clone(),
+            source: source.clone(),
             outcome: Outcome::Parked,
             park: Some(ParkReason::Unready),
             message: Some(message.clone()),
@@ -35,11 +36,11 @@ impl Runner {
         match self.record(job, source, options, message.clone()).await {
             Ok(run) => {
                 let outcome = report.outcome.as_str();
-                tracing::error!(job, run, outcome, message, "run ends");
+                tracing::error!(job = job.as_str(), run, outcome, message, "run ends");
                 report.run = Some(run);
             }
             Err(error) => {
-                tracing::error!(job, %error, message, "could not record a run that did not start");
+                tracing::error!(job = job.as_str(), %error, message, "could not record a run that did not start");
             }
         }
         report
@@ -47,13 +48,13 @@ impl Runner {
 
     async fn record(
         &self,
-        job: &str,
-        source: &str,
+        job: &JobName,
+        source: &SourceName,
         options: RunOptions,
         message: String,
     ) -> Result<i64, StoreError> {
         let now = self.clock.now();
-        let (job, source) = (job.to_owned(), source.to_owned());
+        let (job, source) = (job.clone(), source.clone());
         let end = RunEnd {
             outcome: Outcome::Parked,
             message: Some(message.clone()),
@@ -64,14 +65,15 @@ impl Runner {
             let transaction = connection.transaction().map_err(&what)?;
             let run = runs::begin(&transaction, &job, &source, options.cause, now)?;
             runs::end(&transaction, run, now, &end)?;
-            let mut state = runs::job_state(&transaction, &job)?;
+            let entry = EntryName::from(&job);
+            let mut state = runs::job_state(&transaction, &entry)?;
             state.parked = Some(Parked {
                 reason: ParkReason::Unready,
                 message,
                 // It may be provided without a change of the configuration.
                 config_fingerprint: None,
             });
-            runs::save_job_state(&transaction, &job, &state)?;
+            runs::save_job_state(&transaction, &entry, &state)?;
             transaction.commit().map_err(&what)?;
             Ok(run)
         });

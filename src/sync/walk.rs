@@ -5,16 +5,15 @@
 
 mod facts;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 pub use self::facts::WalkFacts;
 use super::adapt::{self, Adaptation};
+use super::client::Batch;
 use super::error::Failure;
 use super::items::Item;
 use super::job::Source;
@@ -48,17 +47,6 @@ pub struct ListRequest<'a> {
     pub budget: &'a RunBudget,
 }
 
-/// One page, decoded.
-pub struct Batch {
-    pub(super) rows: Rows,
-    unlisted: BTreeSet<String>,
-    facts: PageFacts,
-    newest: Option<Timestamp>,
-    server_time: Option<Timestamp>,
-    /// Its own normalized address, if responses contain the address of the next page.
-    asked: Option<String>,
-}
-
 /// Rows that were received.
 pub enum Page {
     /// The next rows of the list.
@@ -67,7 +55,7 @@ pub enum Page {
     Recheck {
         /// They were received before, unless the list moved.
         before: Rows,
-        /// They are asked for again.
+        /// They are requested again.
         ahead: Rows,
     },
 }
@@ -161,7 +149,7 @@ pub async fn walk(
             PageUse::Skip => continue,
         };
         if batch.facts.received > 0 && rows.send(page).await.is_err() {
-            break; // the other side has failed and says why
+            break; // the receiver has failed and reports why
         }
     }
     let end = pager.end();
@@ -257,8 +245,8 @@ async fn fetch_at(
     Ok(batch)
 }
 
-/// The next page's address as it is meant, and what all its spellings have in common. One that may not be followed is
-/// kept: following it says why.
+/// Resolves the next page's address against the request's, and adds its normalized form. An address that may not be
+/// followed is kept: following it reports why.
 fn locate_next(request: &ListRequest<'_>, ask: &PageRequest, batch: &mut Batch) {
     batch.asked = Some(link::identity(&ask.path, &ask.query));
     if let Next::To(next) = &mut batch.facts.next {

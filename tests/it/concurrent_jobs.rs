@@ -69,7 +69,9 @@ impl Harness {
                 dry: false,
             };
             let watch: ProgressSink = Arc::new(|_| {});
-            app.run(job, order, &CancellationToken::new(), &watch).await
+            let (job, stop) = (job.parse().expect("a name"), CancellationToken::new());
+            let report = app.run(&job, order, &stop, &watch).await;
+            report.expect("the job is configured")
         })
     }
 

@@ -16,10 +16,9 @@ use rollbook::auth::{
 };
 use rollbook::clock::{Clock, TestClock};
 use rollbook::http::{
-    DayCount, Effort, ErrorWords, HttpError, PageRequest, Route, RunBudget, Session, SessionRules,
-    Timeouts,
+    DayCount, Effort, HttpError, PageRequest, Route, RunBudget, Session, SessionRules, Timeouts,
 };
-use rollbook::model::{ClientAuth, EndpointRules};
+use rollbook::model::{ClientAuth, EndpointRules, ErrorWords};
 use rollbook::store::Vault;
 use rollbook::store::vault::Keys;
 use rusqlite::Connection;

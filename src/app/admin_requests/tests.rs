@@ -1,14 +1,14 @@
 //! What may be approved.
 
 use super::*;
-use crate::model::Cause;
+use crate::model::{Cause, named};
 
 #[test]
 fn what_may_be_approved() {
     let line = |outcome: Option<Outcome>| RunLine {
         run: 7,
-        job: "rosters".to_owned(),
-        source: "north".to_owned(),
+        job: named("rosters"),
+        source: named("north"),
         cause: Cause::Schedule,
         started: "2026-02-01T06:00:00.000Z".to_owned(),
         ended: outcome.map(|_| "2026-02-01T06:00:09.000Z".to_owned()),

@@ -1,10 +1,11 @@
 //! What `rollbook combos` finds and how it shows it.
 
 use super::*;
+use crate::model::named;
 
 fn line(source: &str, code: Option<&str>, description: &str) -> EntryLine {
     EntryLine {
-        source: source.to_owned(),
+        source: named(source),
         list: "outcomes".to_owned(),
         id: "7".to_owned(),
         code: code.map(str::to_owned),

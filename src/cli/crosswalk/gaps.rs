@@ -71,7 +71,7 @@ struct View {
 /// One column that a crosswalk maps.
 #[derive(Debug, Serialize)]
 struct Column {
-    crosswalk: String,
+    crosswalk: CrosswalkName,
     column: String,
     list: String,
     unmapped: Vec<Unmapped>,

@@ -1,6 +1,7 @@
 //! What `rollbook matches` says: counts, and keys of people only when asked.
 
 use super::*;
+use crate::model::named;
 use crate::model::people::{Conflict, Pair, Rule, Side};
 
 fn set() -> MatchSet {
@@ -15,7 +16,7 @@ fn set() -> MatchSet {
         ambiguous: Default::default(),
     };
     MatchSet {
-        name: "pupils".to_owned(),
+        name: named("pupils"),
         left: side("north_learners"),
         right: side("south_users"),
         rules: vec![rule("number"), rule("e-mail")],

@@ -1,13 +1,13 @@
 //! Runs as text.
 
 use super::*;
-use crate::model::{Cause, Class};
+use crate::model::{Cause, Class, named};
 
 fn run(number: i64, ended: Option<&str>, outcome: Option<Outcome>) -> RunLine {
     RunLine {
         run: number,
-        job: "rosters".to_owned(),
-        source: "north".to_owned(),
+        job: named("rosters"),
+        source: named("north"),
         cause: Cause::Schedule,
         started: "2026-02-01T06:00:00.250Z".to_owned(),
         ended: ended.map(str::to_owned),
@@ -95,7 +95,7 @@ fn the_list_says_how_long_and_how() {
 #[test]
 fn the_list_names_what_could_not_be_read() {
     let reject = |stream: &str, path: &str, rows| RejectLine {
-        stream: stream.to_owned(),
+        stream: named(stream),
         path: path.to_owned(),
         reason: "missing".to_owned(),
         rows,
@@ -117,14 +117,13 @@ fn the_list_names_what_could_not_be_read() {
 #[test]
 fn one_run_shows_its_rejects() {
     let record = StreamRecord {
-        stream: "users".to_owned(),
         outcome: Outcome::Held,
         message: Some("held back: 9 of 20 rows would be removed".to_owned()),
         unlisted: vec!["nickname".to_owned()],
-        ..StreamRecord::default()
+        ..StreamRecord::new(named("users"))
     };
     let rejects = [(1, "dateOfBirth"), (12, "sourcedId")].map(|(rows, path)| RejectLine {
-        stream: "users".to_owned(),
+        stream: named("users"),
         path: path.to_owned(),
         reason: "missing".to_owned(),
         rows,

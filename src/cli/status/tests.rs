@@ -1,7 +1,7 @@
 //! What the status says about a job.
 
 use super::*;
-use crate::model::{Cause, Class};
+use crate::model::{Cause, Class, named};
 use crate::store::runs::Parked;
 
 fn now() -> Timestamp {
@@ -11,8 +11,8 @@ fn now() -> Timestamp {
 fn run(ended: &str, outcome: Outcome, message: &str) -> RunLine {
     RunLine {
         run: 7,
-        job: "rosters".to_owned(),
-        source: "north".to_owned(),
+        job: named("rosters"),
+        source: named("north"),
         cause: Cause::Schedule,
         started: ended.to_owned(),
         ended: Some(ended.to_owned()),
@@ -27,8 +27,8 @@ fn run(ended: &str, outcome: Outcome, message: &str) -> RunLine {
 fn job(last_run: Option<RunLine>, held: Option<RunLine>, state: JobState) -> Job {
     let tried = last_run.as_ref().and_then(|run| run.ended.as_deref());
     Job {
-        job: "rosters".to_owned(),
-        source: "north".to_owned(),
+        job: named("rosters"),
+        source: named("north"),
         failures_in_a_row: state.failures,
         incomplete_in_a_row: state.incomplete_runs,
         rejects: Vec::new(),
@@ -37,7 +37,7 @@ fn job(last_run: Option<RunLine>, held: Option<RunLine>, state: JobState) -> Job
         park_reason: None,
         parked: state.parked.map(|parked| parked.message),
         deferred_until: None,
-        held: held.map(|run| held_line("rosters", run, now())),
+        held: held.map(|run| held_line(&named("rosters"), run, now())),
         last_run,
         next_tick: None,
     }
@@ -108,7 +108,7 @@ fn what_waits_for_an_admin_is_said_with_the_command() {
             "some values could not be read",
             Job {
                 rejects: vec![RejectLine {
-                    stream: "users".to_owned(),
+                    stream: named("users"),
                     path: "email".to_owned(),
                     reason: "expected text, found an array".to_owned(),
                     rows: 3,

@@ -1,20 +1,20 @@
 //! Streams as text.
 
 use super::*;
-use crate::model::Outcome;
+use crate::model::{Outcome, named};
 
 fn stream(name: &str, rows: Option<u64>, jobs: &[&str], read: bool) -> Stream {
     Stream {
-        source: "north".to_owned(),
-        stream: name.to_owned(),
+        source: named("north"),
+        stream: named(name),
         table: format!("north_{name}"),
         title: String::new(),
-        jobs: jobs.iter().map(|job| (*job).to_owned()).collect(),
+        jobs: jobs.iter().map(|job| named(job)).collect(),
         rows,
         history_rows: rows.map(|_| 3),
         last_read: read.then(|| LastRead {
             run: 9,
-            job: "rosters".to_owned(),
+            job: named("rosters"),
             started: "2026-02-02T06:00:00.000Z".to_owned(),
             reading: "full".to_owned(),
             outcome: Outcome::Ok,

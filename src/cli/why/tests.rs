@@ -1,6 +1,7 @@
 //! The story of a row.
 
 use super::*;
+use crate::model::named;
 
 fn version(since: &str, run: i64, ended: Option<(&str, &str, i64)>, differs: &[&str]) -> Version {
     Version {
@@ -54,7 +55,7 @@ fn view(state: State, events: Vec<Event>) -> View {
         problems: Vec::new(),
         last_read: Some(LastRead {
             run: 9,
-            job: "rosters".to_owned(),
+            job: named("rosters"),
             started: "2026-02-02T06:00:00.000Z".to_owned(),
             reading: "full".to_owned(),
             outcome: Outcome::OkWithRejects,
@@ -68,7 +69,7 @@ fn event(at: &str, what: What, run: i64, job: Option<&str>, columns: &[&str]) ->
         at: at.to_owned(),
         what,
         run,
-        job: job.map(str::to_owned),
+        job: job.map(named),
         outcome: job.map(|_| Outcome::Ok),
         columns: columns.iter().map(|name| (*name).to_owned()).collect(),
     }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::connector::api::streams;
 use crate::connector::file::Connector;
+use crate::model::StreamName;
 
-fn specs() -> BTreeMap<String, StreamSpec> {
+fn specs() -> BTreeMap<StreamName, StreamSpec> {
     let text = r#"
 connector = "north"
 title = "North"

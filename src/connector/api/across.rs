@@ -8,21 +8,28 @@ use super::{Flaw, StreamSpec};
 use crate::connector::file::Connector;
 use crate::connector::template;
 use crate::document::suggest::advice;
+use crate::model::StreamName;
 
 /// A reference is one value, so the stream it points to has a key of one column.
 pub(super) fn reference_flaws(
     spec: &StreamSpec,
-    specs: &BTreeMap<String, StreamSpec>,
+    specs: &BTreeMap<StreamName, StreamSpec>,
 ) -> Vec<Flaw> {
     let columns = spec.columns.iter();
     columns
         .filter_map(|column| {
-            let other = specs.get(column.references.as_ref()?)?;
+            let other = specs.get(column.references.as_deref()?)?;
             let several = other.key.len() != 1;
             several.then(|| Flaw {
-                at: ["streams", &spec.name, "columns", &column.name, "references"]
-                    .map(str::to_owned)
-                    .to_vec(),
+                at: [
+                    "streams",
+                    spec.name.as_str(),
+                    "columns",
+                    &column.name,
+                    "references",
+                ]
+                .map(str::to_owned)
+                .to_vec(),
                 message: format!("the key of {} has more than one column", other.name),
                 help: Some("name a stream whose key is one column".to_owned()),
             })
@@ -51,7 +58,7 @@ pub fn bad_time_zone(zone: &str) -> Option<String> {
 /// The column of the account's name must exist; a stream that is off is no mistake.
 pub(super) fn identity_flaw(
     connector: &Connector,
-    specs: &BTreeMap<String, StreamSpec>,
+    specs: &BTreeMap<StreamName, StreamSpec>,
 ) -> Option<Flaw> {
     let identity = connector.identity.as_ref()?;
     let flaw = |key: &str, message: String, help: String| Flaw {
@@ -59,12 +66,12 @@ pub(super) fn identity_flaw(
         message,
         help: Some(help),
     };
-    match specs.get(&identity.stream) {
+    match specs.get(identity.stream.as_str()) {
         None if connector.streams.contains_key(&identity.stream) => None,
         None => Some(flaw(
             "stream",
             format!("there is no stream `{}`", identity.stream),
-            advice(&identity.stream, specs.keys().map(String::as_str)),
+            advice(&identity.stream, specs.keys().map(StreamName::as_str)),
         )),
         Some(spec) if spec.column(&identity.column).is_none() => Some(flaw(
             "column",

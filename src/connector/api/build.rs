@@ -14,8 +14,8 @@ use crate::connector::paging::PageRules;
 use crate::connector::template::Variables;
 use crate::connector::{file, template};
 use crate::document::suggest::advice;
-use crate::model::History;
 use crate::model::duration::duration;
+use crate::model::{History, StreamName};
 
 /// Builds one stream and notes what is wrong with it.
 pub(super) struct Builder<'a> {
@@ -27,7 +27,7 @@ pub(super) struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    pub(super) fn build(&mut self, name: &str) -> Option<StreamSpec> {
+    pub(super) fn build(&mut self, name: &StreamName) -> Option<StreamSpec> {
         let before = self.flaws.len();
         let stream = self.stream;
         let columns = self.columns();
@@ -80,7 +80,7 @@ impl Builder<'_> {
             return None;
         }
         Some(StreamSpec {
-            name: name.to_owned(),
+            name: name.clone(),
             title: stream.title.clone(),
             paths: stream.path.texts().to_vec(),
             query: stream.query.clone(),

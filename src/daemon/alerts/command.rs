@@ -4,6 +4,7 @@
 
 use std::process::Stdio;
 
+use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
@@ -13,14 +14,20 @@ use crate::setup::files::alerts::CommandConfig;
 /// Runs the program to its end. Dropping the future, as the timeout does, kills it.
 pub(super) async fn run(config: &CommandConfig, alert: &Alert) -> Result<(), String> {
     let name = config.program.display();
-    let body = serde_json::to_vec(alert).map_err(|error| error.to_string())?;
+    let body = json!({
+        "kind": alert.kind,
+        "job": alert.job(),
+        "source": alert.source(),
+        "message": alert.message,
+        "at": alert.at,
+    });
     let mut child = Command::new(&config.program)
         .args(&config.arguments)
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .env("ROLLBOOK_KIND", &alert.kind)
-        .env("ROLLBOOK_JOB", &alert.job)
-        .env("ROLLBOOK_SOURCE", &alert.source)
+        .env("ROLLBOOK_JOB", alert.job())
+        .env("ROLLBOOK_SOURCE", alert.source())
         .env("ROLLBOOK_TITLE", alert.title())
         .env("ROLLBOOK_TEXT", &alert.message)
         .env("ROLLBOOK_AT", &alert.at)
@@ -33,7 +40,7 @@ pub(super) async fn run(config: &CommandConfig, alert: &Alert) -> Result<(), Str
             format!("{name} could not be started ({error}); ExecPaths= in the unit must list it and every program that it starts")
         })?;
     if let Some(mut input) = child.stdin.take() {
-        let _ = input.write_all(&body).await; // a program need not read it
+        let _ = input.write_all(body.to_string().as_bytes()).await; // a program need not read it
     }
     match child.wait().await {
         Ok(status) if status.success() => Ok(()),

@@ -10,13 +10,12 @@ mod webhook;
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 pub use rules::{
-    AlertKind, AlertPlan, JobFacts, Limits, ParkedJob, SourceFacts, Subject, evaluate_job,
+    AlertKind, AlertLimits, AlertPlan, JobFacts, ParkedJob, SourceFacts, evaluate_job,
     evaluate_source,
 };
 
+use crate::model::AlertSubject;
 use crate::setup::files::{AlertsConfig, Secrets};
 
 /// The limit for one attempt to send, on any channel.
@@ -41,14 +40,12 @@ pub fn retry_pause(tries: u32) -> Duration {
 }
 
 /// One alert. It contains no personal data, no secret and no text from a vendor.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
     /// [`AlertKind::as_str`].
     pub kind: String,
-    /// The job; empty if the alert is about a source.
-    pub job: String,
-    /// The source; empty if the alert is about a job.
-    pub source: String,
+    /// Which job or source.
+    pub subject: AlertSubject,
     /// What happened, and what to do.
     pub message: String,
     /// When it was detected, in the mirror's time format.
@@ -58,11 +55,23 @@ pub struct Alert {
 impl Alert {
     /// One line for a subject or a heading.
     pub fn title(&self) -> String {
-        let about = match self.source.as_str() {
-            "" => self.job.clone(),
-            source => Subject::Source(source).key(),
-        };
-        format!("rollbook: {about} {}", self.kind)
+        format!("rollbook: {} {}", self.subject, self.kind)
+    }
+
+    /// The job; empty if the alert is about a source.
+    fn job(&self) -> &str {
+        match &self.subject {
+            AlertSubject::Entry(name) => name.as_str(),
+            AlertSubject::Source(_) => "",
+        }
+    }
+
+    /// The source; empty if the alert is about a job.
+    fn source(&self) -> &str {
+        match &self.subject {
+            AlertSubject::Entry(_) => "",
+            AlertSubject::Source(name) => name.as_str(),
+        }
     }
 }
 

@@ -1,41 +1,13 @@
 //! When to alert: pure rules over the state of a job or a source and the alerts that are active already.
 //!
-//! They look at states and not at events, so a restart, a lost event or a manual run changes nothing: each problem
+//! They read states, not events, so a restart, a lost event or a manual run changes nothing: each problem
 //! is alerted once, and when all are over and a good run followed, the recovery is alerted.
 //! A lost sign-in parks every job of a source one after the other; that is one alert, about the source.
 
 use jiff::Timestamp;
 
 use crate::document::suggest::joined;
-use crate::model::{ParkReason, sign_in};
-
-/// What an alert is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject<'a> {
-    /// A job.
-    Job(&'a str),
-    /// A source, with all its jobs.
-    Source(&'a str),
-}
-
-/// Prefix of a source's key, so that it differs from a job of the same name; names have no blanks.
-const SOURCE: &str = "source ";
-
-impl<'a> Subject<'a> {
-    /// Parses a key.
-    pub fn of(key: &'a str) -> Self {
-        key.strip_prefix(SOURCE)
-            .map_or(Self::Job(key), Self::Source)
-    }
-
-    /// The key in the mirror, also shown to people.
-    pub fn key(self) -> String {
-        match self {
-            Self::Job(name) => name.to_owned(),
-            Self::Source(name) => format!("{SOURCE}{name}"),
-        }
-    }
-}
+use crate::model::{EntryName, JobName, ParkReason, SourceName, sign_in};
 
 /// The kind of problem, or that all of them are over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,7 +81,7 @@ pub struct JobFacts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParkedJob {
     /// The job.
-    pub job: String,
+    pub job: JobName,
     /// Why it waits, for code.
     pub reason: ParkReason,
     /// Why it waits, for people.
@@ -120,7 +92,7 @@ pub struct ParkedJob {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceFacts {
     /// All its jobs.
-    pub jobs: Vec<String>,
+    pub jobs: Vec<JobName>,
     /// Those that wait for a person.
     pub parked: Vec<ParkedJob>,
     /// When the last good run of one of them ended.
@@ -129,7 +101,7 @@ pub struct SourceFacts {
 
 /// The thresholds for alerts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct AlertLimits {
     /// Failed runs in a row.
     pub failures: u32,
     /// Incomplete runs in a row.
@@ -149,19 +121,19 @@ pub struct AlertPlan {
 
 /// Evaluates one job.
 pub fn evaluate_job(
-    job: &str,
+    entry: &EntryName,
     facts: &JobFacts,
     active: &[(AlertKind, Timestamp)],
-    limits: Limits,
+    limits: AlertLimits,
     now: Timestamp,
 ) -> AlertPlan {
     if facts.parked {
         // The alert is about the source now, so earlier ones about the job end without a recovery.
         return AlertPlan::default();
     }
-    let over = format!("{job} recovered");
+    let over = format!("{entry} recovered");
     update(
-        job_problems(job, facts, limits, now),
+        job_problems(entry, facts, limits, now),
         facts.good,
         over,
         active,
@@ -171,7 +143,7 @@ pub fn evaluate_job(
 
 /// Evaluates a source by its jobs.
 pub fn evaluate_source(
-    source: &str,
+    source: &SourceName,
     facts: &SourceFacts,
     active: &[(AlertKind, Timestamp)],
     now: Timestamp,
@@ -221,9 +193,9 @@ fn update(
 
 /// A job's current problems. A held run's message may name a school class, so only its number leaves the machine.
 fn job_problems(
-    job: &str,
+    entry: &EntryName,
     facts: &JobFacts,
-    limits: Limits,
+    limits: AlertLimits,
     now: Timestamp,
 ) -> Vec<(AlertKind, String)> {
     let mut problems = Vec::new();
@@ -232,13 +204,13 @@ fn job_problems(
     if let Some(run) = facts.held {
         problems.push((
             AlertKind::Held,
-            format!("run {run} of {job} was held back; `rollbook runs show {run}` shows why, `rollbook approve {run}` accepts it"),
+            format!("run {run} of {entry} was held back; `rollbook runs show {run}` shows why, `rollbook approve {run}` accepts it"),
         ));
     } else if facts.incomplete_runs >= limits.incomplete_runs {
         problems.push((
             AlertKind::Incomplete,
             format!(
-                "{} runs of {job} in a row were incomplete, so rows may be missing from the mirror{message}",
+                "{} runs of {entry} in a row were incomplete, so rows may be missing from the mirror{message}",
                 facts.incomplete_runs
             ),
         ));
@@ -246,7 +218,7 @@ fn job_problems(
         let failures = facts.failures;
         problems.push((
             AlertKind::Failing,
-            format!("{failures} runs of {job} in a row failed{message}"),
+            format!("{failures} runs of {entry} in a row failed{message}"),
         ));
     }
     if let Some(due) = facts.due
@@ -262,17 +234,17 @@ fn job_problems(
             });
         problems.push((
             AlertKind::Stale,
-            format!("a good run of {job} is overdue; {last}"),
+            format!("a good run of {entry} is overdue; {last}"),
         ));
     }
     problems
 }
 
 /// Why a source's jobs are parked, and what to do. After a sign-in they resume by themselves (`app/engine.rs`).
-fn parked_message(source: &str, first: &ParkedJob, facts: &SourceFacts) -> String {
-    let all = joined(facts.jobs.iter().map(String::as_str));
+fn parked_message(source: &SourceName, first: &ParkedJob, facts: &SourceFacts) -> String {
+    let all = joined(facts.jobs.iter().map(JobName::as_str));
     if first.reason == ParkReason::SignInNeeded {
-        let login = sign_in::command(source);
+        let login = sign_in::command(source.as_str());
         return format!(
             "sign-in needed: {source} has no valid sign-in; run `{login}`, then {all} resume at the next tick"
         );

@@ -51,8 +51,8 @@ fn message(form: WebhookForm, alert: &Alert) -> (String, Headers) {
         WebhookForm::Json => json!({
             "program": "rollbook",
             "kind": alert.kind,
-            "job": alert.job,
-            "source": alert.source,
+            "job": alert.job(),
+            "source": alert.source(),
             "title": alert.title(),
             "text": alert.message,
             "at": alert.at,

@@ -7,7 +7,7 @@ use super::*;
 
 const MAX_DELAYS: Duration = Duration::from_secs(20);
 
-/// Follows folders while somebody edits them; each edit says whether it must be noticed.
+/// Follows folders that are edited; each edit has whether it must be noticed.
 async fn check(folders: &[&Path], edits: &[(&str, bool, &dyn Fn())]) {
     let folders: Vec<PathBuf> = folders.iter().map(|folder| folder.to_path_buf()).collect();
     let changes = Changes::of(&folders);
@@ -21,7 +21,7 @@ async fn check(folders: &[&Path], edits: &[(&str, bool, &dyn Fn())]) {
                 assert!(noticed.is_ok(), "{name} was not noticed");
             }
         }
-        // Whatever was not to be noticed has had its time: a last stir is looked into, and nothing comes of it.
+        // What must not be noticed has had its time: a last event is examined and causes no reload.
         changed.notify_one();
         let noticed = tokio::time::timeout(3 * DEBOUNCE, reload.notified()).await;
         assert!(noticed.is_err(), "something was noticed that is no change");
@@ -67,15 +67,15 @@ async fn every_way_of_saving_a_file_is_noticed_and_nothing_else() {
                 write("a.toml", "x = 2")
             }),
             ("a file that is replaced", true, &|| replace("x = 3")),
-            ("a file that comes", true, &|| write("b.toml", "x = 1")),
-            ("a file that goes", true, &|| {
+            ("a new file", true, &|| write("b.toml", "x = 1")),
+            ("a removed file", true, &|| {
                 fs::remove_file(jobs.join("b.toml")).expect("removed")
             }),
-            ("a folder that goes", true, &|| {
+            ("a removed folder", true, &|| {
                 fs::remove_dir_all(&jobs).expect("removed")
             }),
-            ("a folder that comes back", true, &come_back),
-            ("a file in the folder that came back", true, &|| {
+            ("a folder that is created again", true, &come_back),
+            ("a file in the folder that was created again", true, &|| {
                 write("a.toml", "x = 5")
             }),
         ],
@@ -84,7 +84,7 @@ async fn every_way_of_saving_a_file_is_noticed_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_folder_that_comes_later_is_noticed_with_the_folders_above_it() {
+async fn a_folder_that_is_created_later_is_noticed_with_the_folders_above_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let vendors = folder.path().join("config/connectors");
     check(

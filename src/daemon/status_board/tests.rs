@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::*;
 use crate::daemon::{Refusal, SkipReason, WaitingJob};
-use crate::model::{Cause, Class, Outcome};
+use crate::model::{Cause, Class, Outcome, named};
 
 const NOW: &str = "2026-03-02T06:20:00.000Z";
 
 fn next(job: &str, due: &str) -> NextTick {
     NextTick {
-        job: job.to_owned(),
+        job: named(job),
         zone: "Europe/Vienna".to_owned(),
         due: due.parse().ok(),
     }
@@ -25,10 +25,10 @@ fn two_jobs() -> Event {
 
 fn page(rows: u64) -> Event {
     Event::RunProgress {
-        job: "rosters".to_owned(),
+        job: named("rosters"),
         progress: Progress::Page {
-            source: "north".to_owned(),
-            stream: "users".to_owned(),
+            source: named("north"),
+            stream: named("users"),
             rows,
             total: None,
         },
@@ -36,7 +36,7 @@ fn page(rows: u64) -> Event {
 }
 
 fn started() -> Event {
-    let job = "rosters".to_owned();
+    let job = named("rosters");
     Event::RunStarted {
         job,
         cause: Cause::Schedule,
@@ -54,7 +54,7 @@ fn after(events: &[Event]) -> Status {
 
 #[test]
 fn the_line_has_problems_active_runs_the_next_tick_and_the_last_run() {
-    let rosters = || "rosters".to_owned();
+    let rosters = || named("rosters");
     let refused = Event::ReloadRefused(Refusal {
         problems: 2,
         first: "rollbook.toml:3:1: there is no key `sorces`".to_owned(),
@@ -90,7 +90,7 @@ fn the_line_has_problems_active_runs_the_next_tick_and_the_last_run() {
             format!("the run of rosters made no progress; {next}"),
         ),
         (
-            vec![two_jobs(), Event::Stuck(rosters()), Event::Alive],
+            vec![two_jobs(), Event::Stuck("rosters".to_owned()), Event::Alive],
             next.to_owned(),
         ),
         (
@@ -110,7 +110,7 @@ fn the_line_has_problems_active_runs_the_next_tick_and_the_last_run() {
 #[test]
 fn progress_is_counted_and_a_reload_keeps_it() {
     let quiet = Event::RunProgress {
-        job: "rosters".to_owned(),
+        job: named("rosters"),
         progress: Progress::ExpectSilence(Duration::from_secs(9)),
     };
     let planned = Event::Planned(vec![next("rosters", "2026-03-02T09:00:00Z")]);
@@ -129,7 +129,7 @@ fn progress_is_counted_and_a_reload_keeps_it() {
 #[test]
 fn a_skipped_tick_is_shown_until_the_next_run() {
     let event = Event::TickSkipped {
-        job: "rosters".to_owned(),
+        job: named("rosters"),
         reason: SkipReason::Parked,
     };
     let shown = |events: &[Event]| {
@@ -153,10 +153,10 @@ fn only_what_changes_something_is_worth_writing() {
     assert_eq!(apply(&mut status, &Event::Alive, now), Change::None);
     assert_eq!(apply(&mut status, &page(5), now), Change::Progress);
     let stream = Event::RunProgress {
-        job: "rosters".to_owned(),
+        job: named("rosters"),
         progress: Progress::Start {
-            source: "north".to_owned(),
-            stream: "users".to_owned(),
+            source: named("north"),
+            stream: named("users"),
         },
     };
     assert_eq!(apply(&mut status, &stream, now), Change::State);
@@ -166,7 +166,7 @@ fn only_what_changes_something_is_worth_writing() {
 #[test]
 fn waiting_jobs_are_shown_until_none_waits() {
     let waits = |parked, held| {
-        let job = "rosters".to_owned();
+        let job = named("rosters");
         Event::JobsWaiting(vec![WaitingJob { job, parked, held }])
     };
     for (event, line) in [

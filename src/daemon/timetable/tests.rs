@@ -1,6 +1,7 @@
-//! What is due when, told in short stories: looks at a clock that passes, jumps and is set back.
+//! What is due when, in short stories: with a clock that runs, jumps and is set back.
 
 use super::*;
+use crate::model::named;
 
 fn time(text: &str) -> Timestamp {
     text.parse().expect("a time")
@@ -8,7 +9,7 @@ fn time(text: &str) -> Timestamp {
 
 fn entry(name: &str, schedule: &str, catch_up: bool) -> Entry {
     Entry {
-        name: name.to_owned(),
+        name: named(name),
         schedule: schedule.parse().expect("a schedule"),
         zone: "Europe/Vienna".parse().expect("a zone"),
         catch_up,
@@ -24,7 +25,7 @@ struct Story {
 }
 
 impl Story {
-    /// Begins at a time with one job, whose last tick is known or not. Times are UTC of March 2026: `02T10:00`.
+    /// Begins at a time with one job; its last tick may be known. Times are UTC of March 2026: `02T10:00`.
     fn begin(now: &str, schedule: &str, catch_up: bool, last_due: Option<&str>) -> Self {
         let mut table = Timetable::new("a server".to_owned());
         let now = at(now);
@@ -39,7 +40,7 @@ impl Story {
         story
     }
 
-    /// Naps as the loop does until a time, and says what ran.
+    /// Sleeps as the loop does until a time; returns what ran.
     fn until(&mut self, end: &str) -> Vec<String> {
         let end = at(end);
         let mut ran = Vec::new();
@@ -69,7 +70,7 @@ impl Story {
             .map(|_| "skipped".to_owned())
             .collect();
         for tick in advance.due {
-            assert_eq!((&*tick.job, tick.now), ("job", self.now));
+            assert_eq!((tick.job.as_str(), tick.now), ("job", self.now));
             found.push(format!("{} {}", tick.due.strftime("%dT%H:%M"), tick.cause));
         }
         found
@@ -135,7 +136,7 @@ fn a_start_of_the_loop() {
 }
 
 #[test]
-fn a_tick_whose_spread_is_not_over_survives_a_restart() {
+fn a_tick_within_its_spread_survives_a_restart() {
     // Vienna's 13:00 is 12:00; the job's own offset is some of the 20 seconds after it.
     let schedule = "0 13 * * *";
     let offset = Duration::try_from(start_of(schedule).duration_since(at("02T12:00")));
@@ -222,25 +223,25 @@ fn a_loop_that_was_held_up_runs_what_is_due_once() {
 fn new_configuration() {
     let now = at("02T12:00");
     let mut table = Timetable::new(String::new());
-    let last_due = |_: &str| Some(at("01T07:30"));
-    let jobs = ["stays", "goes", "changes"].map(|name| entry(name, DAILY, true));
+    let last_due = |_: &EntryName| Some(at("01T07:30"));
+    let jobs = ["stays", "removed", "changes"].map(|name| entry(name, DAILY, true));
     table.load(jobs.to_vec(), last_due, LoadReason::Start, now);
     let before = table.jobs["stays"].plan;
     assert_eq!(before.expect("a plan").cause, Cause::CatchUp);
 
     let changed = entry("changes", "0 20 * * *", true);
-    let new = [jobs[0].clone(), changed, entry("comes", DAILY, true)];
+    let new = [jobs[0].clone(), changed, entry("added", DAILY, true)];
     let first_seen = table.load(new.to_vec(), |_| None, LoadReason::Reload, now);
     assert_eq!(table.jobs["stays"].plan, before, "a reload loses nothing");
-    assert!(!table.has("goes"));
+    assert!(!table.has(&named("removed")));
     let due = |name: &str| table.jobs[name].plan.expect("a plan").due;
     assert_eq!(
         due("changes"),
         at("02T19:00"),
         "a new time is not a missed one"
     );
-    assert_eq!(due("comes"), at("03T07:30"));
-    assert_eq!(first_seen, [("comes".to_owned(), at("02T07:30"))]);
+    assert_eq!(due("added"), at("03T07:30"));
+    assert_eq!(first_seen, [(named("added"), at("02T07:30"))]);
 }
 
 #[test]

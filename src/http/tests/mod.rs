@@ -21,7 +21,7 @@ use serde_json::Value;
 use super::*;
 use crate::auth::*;
 use crate::clock::{Clock, TestClock};
-use crate::model::EndpointRules;
+use crate::model::{EndpointRules, ErrorWords};
 
 /// A clock that shows a Monday morning.
 pub(crate) fn monday() -> TestClock {

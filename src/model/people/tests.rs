@@ -23,7 +23,7 @@ fn person(line: &str) -> Person {
 }
 
 /// One line for each pair, conflict and person left over.
-fn told(found: &Matching) -> Vec<String> {
+fn shown(found: &Matching) -> Vec<String> {
     let pairs = found
         .pairs
         .iter()
@@ -60,7 +60,7 @@ fn rules_decide_in_order_and_never_guess() {
             &["1=A by 0", "2=B by 1", "3 alone", "C alone"],
         ),
         (
-            "somebody who is matched is no candidate later",
+            "a matched person is no candidate later",
             &[Conflict, Conflict],
             &["1: a | x", "2: - | x"],
             &["A: a | x", "B: - | x"],
@@ -88,7 +88,7 @@ fn rules_decide_in_order_and_never_guess() {
             &["1+2?A+B by 0"],
         ),
         (
-            "a rule that says so leaves the doubt to the next",
+            "a rule can leave several candidates to the next rule",
             &[Next, Conflict],
             &["1: a | x", "2: a | y"],
             &["A: a | x", "B: a | -"],
@@ -102,7 +102,7 @@ fn rules_decide_in_order_and_never_guess() {
             &["1 alone", "2 alone", "A alone"],
         ),
         (
-            "twice on one side and nobody on the other is no doubt yet",
+            "two on one side and none on the other are no conflict",
             &[Conflict, Conflict],
             &["1: a | x", "2: a | y"],
             &["A: b | x", "B: c | y"],
@@ -115,11 +115,11 @@ fn rules_decide_in_order_and_never_guess() {
             &["A: -"],
             &["1 alone", "2 alone", "A alone"],
         ),
-        ("nobody", &[Conflict], &[], &["A: a"], &["A alone"]),
+        ("no candidate", &[Conflict], &[], &["A: a"], &["A alone"]),
     ];
     for (why, rules, left, right, expected) in rows {
         let found = matching(rules, &people(left), &people(right));
-        assert_eq!(told(&found), *expected, "{why}");
+        assert_eq!(shown(&found), *expected, "{why}");
     }
 }
 
@@ -181,9 +181,9 @@ fn rule() -> impl Strategy<Value = Ambiguous> {
 }
 
 proptest! {
-    /// Everybody stands in one place, a pair agrees, and nobody else agreed when it was made.
+    /// Each person is in one list, a pair agrees, and no other person agreed when it was made.
     #[test]
-    fn everybody_stands_in_exactly_one_place(left in crowd("l"), right in crowd("r"), rules in [rule(), rule()]) {
+    fn each_person_is_in_exactly_one_list(left in crowd("l"), right in crowd("r"), rules in [rule(), rule()]) {
         let found = matching(&rules, &left, &right);
         let mut seen: Vec<&str> = found.pairs.iter().flat_map(|pair| [pair.left.as_str(), &pair.right]).collect();
         seen.extend(found.conflicts.iter().flat_map(|one| one.left.iter().chain(&one.right)).map(String::as_str));

@@ -148,16 +148,16 @@ impl Rest<'_> {
                 .fold(0, |number, digit| number * 10 + i32::from(digit - b'0'));
             self.0 = &self.0[digits..];
         }
-        let half = self.0.trim_start_matches(' ');
-        if let Some(is_late) = half.get(..2).and_then(|half| {
-            let is = |word: &str| half.eq_ignore_ascii_case(word);
+        let suffix = self.0.trim_start_matches(' ');
+        if let Some(is_late) = suffix.get(..2).and_then(|suffix| {
+            let is = |word: &str| suffix.eq_ignore_ascii_case(word);
             is("PM").then_some(true).or(is("AM").then_some(false))
         }) {
             if !(1..=12).contains(&hour) {
                 return None;
             }
             hour = hour % 12 + if is_late { 12 } else { 0 };
-            self.0 = &half[2..];
+            self.0 = &suffix[2..];
         }
         let is_midnight = hour == 24 && minute == 0 && second == 0 && nanosecond == 0;
         (is_midnight || hour < 24 && minute < 60 && second <= 60).then_some(Time {
@@ -361,8 +361,8 @@ fn month_number(word: &str) -> Option<i8> {
     let is_meant = |month: &&str| {
         *month == word || month[..3] == word || word == "sept" && month.starts_with("sept")
     };
-    let place = MONTHS.iter().position(is_meant)?;
-    Some(place as i8 + 1)
+    let month = MONTHS.iter().position(is_meant)?;
+    Some(month as i8 + 1)
 }
 
 fn is_weekday(word: &str) -> bool {

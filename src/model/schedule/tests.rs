@@ -196,13 +196,13 @@ fn year(at: usize) -> &'static [Minute] {
         let zone = zone([VIENNA, LORD_HOWE, AUCKLAND][at]);
         let shown = |real| Minute {
             real,
-            shown: real + i64::from(zone.to_offset(moment(real)).seconds()) / 60,
+            shown: real + i64::from(zone.to_offset(timestamp_of(real)).seconds()) / 60,
         };
         (FIRST..FIRST + MINUTES).map(shown).collect()
     })
 }
 
-fn moment(minutes: i64) -> Timestamp {
+fn timestamp_of(minutes: i64) -> Timestamp {
     Timestamp::from_second(minutes * 60).expect("a time")
 }
 
@@ -237,7 +237,7 @@ impl Sets {
     }
 
     /// Whether half an hour or an hour more or less makes no difference.
-    fn goes_by_real_time(&self, zone: usize) -> bool {
+    fn follows_real_time(&self, zone: usize) -> bool {
         let half = |minute: &i8| self.minutes.contains(&((minute + 30) % 60));
         self.hours.is_empty() && (zone != 1 || self.minutes.iter().all(half))
     }
@@ -245,14 +245,14 @@ impl Sets {
 
 /// When the pattern should tick in these minutes, found by looking at every one of them.
 fn oracle(sets: &Sets, zone: usize, minutes: &[Minute]) -> Vec<Timestamp> {
-    let by_real_time = sets.goes_by_real_time(zone);
+    let by_real_time = sets.follows_real_time(zone);
     let mut latest = minutes[0].shown;
     let mut ticks = Vec::new();
     for Minute { real, shown } in &minutes[1..] {
         let on_the_clock = sets.has(*shown) && (by_real_time || *shown > latest);
         let in_the_gap = !by_real_time && (latest + 1..*shown).any(|skipped| sets.has(skipped));
         if on_the_clock || in_the_gap {
-            ticks.push(moment(*real));
+            ticks.push(timestamp_of(*real));
         }
         latest = latest.max(*shown);
     }
@@ -282,8 +282,8 @@ fn sets() -> impl Strategy<Value = Sets> {
 fn found(sets: &Sets, name: &str, minutes: &[Minute]) -> Vec<Timestamp> {
     let (cron, zone) = (cron(&sets.pattern()), zone(name));
     let (first, last) = (
-        moment(minutes[0].real),
-        moment(minutes[minutes.len() - 1].real),
+        timestamp_of(minutes[0].real),
+        timestamp_of(minutes[minutes.len() - 1].real),
     );
     let ticks = std::iter::successors(Some(first), |tick| next_tick(&cron, &zone, *tick));
     ticks.skip(1).take_while(|tick| *tick <= last).collect()
@@ -293,7 +293,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn no_slot_of_a_year_is_lost_or_doubled(sets in sets(), zone in 0usize..3) {
+    fn no_slot_of_a_year_is_lost_or_duplicated(sets in sets(), zone in 0usize..3) {
         let name = [VIENNA, LORD_HOWE, AUCKLAND][zone];
         let minutes = year(zone);
         prop_assert_eq!(found(&sets, name, minutes), oracle(&sets, zone, minutes), "{} in {}", sets.pattern(), name);

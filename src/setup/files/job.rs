@@ -3,14 +3,14 @@
 //! Data only. The doc comments are the reference text: `rollbook schema job` is made from them.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::schedule::{Schedule, Zone};
-use crate::model::{ColumnName, History, Percent, Period, SourceName, StreamName};
+use crate::model::guard::GuardRules;
+use crate::model::{ApplyMode, ColumnName, History, Period, ReadMode, SourceName, StreamName};
 
 /// What is read, and when.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -28,7 +28,7 @@ pub struct JobConfig {
     pub time_zone: Zone,
     /// When the streams become visible. Default `"each"`.
     #[serde(default)]
-    pub apply: Apply,
+    pub apply: ApplyMode,
     /// Whether a time that was missed while the machine was off is made up for once after start. Default false.
     #[serde(default)]
     pub catch_up: bool,
@@ -37,7 +37,7 @@ pub struct JobConfig {
     pub timeout: Period,
     /// When a run is held for an admin to approve.
     #[serde(default)]
-    pub guard: Guard,
+    pub guard: GuardRules,
     /// Options of single streams.
     #[serde(default)]
     pub stream: BTreeMap<StreamName, StreamOptions>,
@@ -45,27 +45,6 @@ pub struct JobConfig {
 
 fn half_an_hour() -> Period {
     Period(Duration::from_secs(30 * 60))
-}
-
-/// When the streams of a run become visible.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Apply {
-    /// All in one transaction, or none.
-    Together,
-    /// Each by itself; one that fails does not stop the others.
-    #[default]
-    Each,
-}
-
-/// How much of a stream is requested.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// Everything, each time.
-    Full,
-    /// What changed since the last run, and now and then everything.
-    Incremental,
 }
 
 /// Options of one stream.
@@ -78,39 +57,5 @@ pub struct StreamOptions {
     /// How long old versions are kept, or `"off"`. Default: the connector's.
     pub history: Option<History>,
     /// How much is requested. Default: the connector's.
-    pub mode: Option<Mode>,
-}
-
-/// When a run is held. A held run changes nothing until `rollbook approve`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Guard {
-    /// More of a stream's rows than this would be removed. Default `"10%"`.
-    pub removals: Percent,
-    /// More rows than this would be removed, whatever their share. Default 500.
-    pub removals_max: u32,
-    /// More of the rows than this would be removed and added again with only their key changed. Default `"30%"`.
-    pub changed_keys: Percent,
-    /// More of the rows read than this do not fit their types. Default `"1%"`.
-    pub rejects: Percent,
-    /// A column by which removals are checked group by group, such as `"school_id"`. Default none.
-    pub per: Option<ColumnName>,
-    /// How many complete readings in a row must miss a row before it is removed. Default: the connector's.
-    pub confirm: Option<NonZeroU32>,
-    /// Groups with fewer rows than this are not checked by themselves. Default 5.
-    pub group_min: NonZeroU32,
-}
-
-impl Default for Guard {
-    fn default() -> Self {
-        Self {
-            removals: Percent::whole(10),
-            removals_max: 500,
-            changed_keys: Percent::whole(30),
-            rejects: Percent::whole(1),
-            per: None,
-            confirm: None,
-            group_min: const { NonZeroU32::new(5).expect("5 is not 0") },
-        }
-    }
+    pub mode: Option<ReadMode>,
 }

@@ -17,11 +17,9 @@ pub mod secrets;
 pub use alerts::AlertsConfig;
 pub use auth::Auth;
 pub use crosswalk::{CrosswalkConfig, Crosswalks, crosswalk_schema};
-pub use job::{Apply, Guard, JobConfig, Mode, StreamOptions};
+pub use job::{JobConfig, StreamOptions};
 pub use load::{Config, Files, JobFile, job_schema, rollbook_schema};
 pub use people::{People, people_schema};
-pub use rollbook::{
-    BackupConfig, Proxy, Rollbook, SettingValue, SourceConfig, SourceLimits, StoreConfig,
-};
+pub use rollbook::{BackupConfig, Proxy, Rollbook, SettingValue, SourceConfig, StoreConfig};
 pub use schedule::{Schedule, Zone};
 pub use secrets::{SecretError, SecretRef, Secrets};

@@ -16,7 +16,7 @@ use super::auth::Auth;
 use super::schedule::{Schedule, Zone};
 use super::secrets::SecretRef;
 use crate::document::text_value::{Complaint, text_value};
-use crate::model::{ConnectorName, Period, SourceName};
+use crate::model::{ConnectorName, Period, RequestLimits, SourceName};
 
 /// The daemon and its sources.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -136,7 +136,7 @@ pub struct SourceConfig {
     pub auth: Option<Auth>,
     /// Politeness, where it shall differ from the connector's.
     #[serde(default)]
-    pub limits: SourceLimits,
+    pub limits: RequestLimits,
     /// A PEM file with certificates to trust besides the system's; a relative path starts at this file's folder.
     #[schemars(length(min = 1))]
     pub ca_file: Option<PathBuf>,
@@ -161,21 +161,6 @@ pub enum SettingValue {
     Boolean(bool),
     /// A list of texts.
     List(Vec<String>),
-}
-
-/// Politeness towards one account; a key that is missing is taken from the connector.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SourceLimits {
-    /// Most requests in flight.
-    pub in_flight: Option<NonZeroU32>,
-    /// Most requests started in a second.
-    #[schemars(range(min = 0.001, max = 1000.0))]
-    pub per_second: Option<f64>,
-    /// Most requests in a day (UTC), counted on disk.
-    pub per_day: Option<NonZeroU32>,
-    /// Largest answer in MiB, unpacked.
-    pub body_mib: Option<NonZeroU32>,
 }
 
 /// The address of a proxy, without a user's name or password in it.

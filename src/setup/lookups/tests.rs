@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::*;
-use crate::model::By;
+use crate::model::{By, named};
 use crate::setup::{Folders, Overlay, resolve};
 
 const SOURCES: &str = r#"
@@ -122,7 +122,7 @@ fn two_accounts_do_not_mix() {
         let own = of(&setup, Some(&source.parse().expect("a name")));
         assert_eq!(own.combos.len(), 1);
         assert_eq!(
-            own.combos_of(source).map(ComboTable::name),
+            own.combos_of(&named(source)).map(ComboTable::name),
             Some(format!("{source}_lists"))
         );
         assert!(own.references.iter().all(|one| one.source == source));

@@ -4,6 +4,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::{ComboTable, Crosswalk, Lookups};
+use crate::model::{CrosswalkName, SourceName};
 use crate::store::error::StoreError;
 use crate::store::table::quote;
 
@@ -146,7 +147,7 @@ fn entries(
 /// One row of `rollbook_crosswalk` behind the crosswalk's name.
 type Row = (
     Option<String>,
-    String,
+    SourceName,
     String,
     String,
     String,
@@ -205,14 +206,14 @@ pub fn write(
 }
 
 /// Takes the lines of a crosswalk away.
-pub fn forget(transaction: &Transaction<'_>, crosswalk: &str) -> rusqlite::Result<()> {
+pub fn forget(transaction: &Transaction<'_>, crosswalk: &CrosswalkName) -> rusqlite::Result<()> {
     transaction
         .prepare_cached("DELETE FROM rollbook_crosswalk WHERE crosswalk = ?1")?
         .execute([crosswalk])?;
     Ok(())
 }
 
-fn read(connection: &Connection, crosswalk: &str) -> rusqlite::Result<Vec<Row>> {
+fn read(connection: &Connection, crosswalk: &CrosswalkName) -> rusqlite::Result<Vec<Row>> {
     let mut statement = connection.prepare_cached(
         "SELECT value, source, list, target, state, id, code, label FROM rollbook_crosswalk \
          WHERE crosswalk = ?1 ORDER BY value",

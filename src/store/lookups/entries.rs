@@ -95,7 +95,7 @@ pub fn lists_of(connection: &Connection, combos: &ComboTable) -> Result<Vec<Stri
         .map_err(&what)
 }
 
-/// What a target meant before it was removed from its list, and when that was; `None` if it was never in the list.
+/// The label of a target before it was removed from its list, and when that was; `None` if it was never in the list.
 pub fn left_at(
     connection: &Connection,
     combos: &ComboTable,

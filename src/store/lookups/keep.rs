@@ -7,8 +7,9 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::count::{self, Count};
 use super::{Crosswalk, Lookups, References, crosswalk, views};
+use crate::model::{CrosswalkName, SourceName, StreamName, Table};
 use crate::store::error::StoreError;
-use crate::store::table::{Table, quote};
+use crate::store::table::quote;
 
 /// After a start or a reload: views, indexes, crosswalks and counts as the configuration wants them.
 ///
@@ -32,7 +33,8 @@ pub fn fit(
             }
         }
     }
-    let is_fitted = |source: &str, stream: &str| fitted.contains(&format!("{source}_{stream}"));
+    let is_fitted =
+        |source: &SourceName, stream: &StreamName| fitted.contains(&format!("{source}_{stream}"));
     for references in &lookups.references {
         let combos = lookups.combos_of(&references.source);
         let combos_fitted = combos.is_some_and(|one| is_fitted(&one.source, &one.stream));
@@ -49,25 +51,29 @@ pub fn fit(
 pub fn after_rows(
     transaction: &Transaction<'_>,
     lookups: &Lookups,
-    source: &str,
-    streams: &[String],
+    source: &SourceName,
+    streams: &[StreamName],
 ) -> Result<(), StoreError> {
     let what = StoreError::sql("count values without a label");
     let lists = lookups.combos_of(source);
     let lists_changed = lists.is_some_and(|combos| streams.contains(&combos.stream));
     for crosswalk in &lookups.crosswalks {
-        if lists_changed && crosswalk.source == source {
+        if lists_changed && crosswalk.source == *source {
             crosswalk::write(transaction, lookups, crosswalk)?;
         }
         let columns = crosswalk.columns.iter();
-        for column in columns.filter(|one| one.source == source && streams.contains(&one.stream)) {
+        for column in columns.filter(|one| one.source == *source && streams.contains(&one.stream)) {
             let has = columns_of(transaction, &column.table()).map_err(&what)?;
             if has.contains(&column.column) {
                 count_unmapped(transaction, crosswalk, column)?;
             }
         }
     }
-    for references in lookups.references.iter().filter(|one| one.source == source) {
+    for references in lookups
+        .references
+        .iter()
+        .filter(|one| one.source == *source)
+    {
         if lists_changed || streams.contains(&references.stream) {
             let table = format!("{}_{}", references.source, references.stream);
             let has = columns_of(transaction, &table).map_err(&what)?;
@@ -103,16 +109,9 @@ fn index_codes(transaction: &Transaction<'_>, lookups: &Lookups) -> rusqlite::Re
 
 /// Lines and counts of what the configuration no longer has.
 fn forget_others(transaction: &Transaction<'_>, lookups: &Lookups) -> rusqlite::Result<()> {
-    let known: Vec<&str> = lookups
-        .crosswalks
-        .iter()
-        .map(|one| one.name.as_str())
-        .collect();
-    for name in texts(
-        transaction,
-        "SELECT DISTINCT crosswalk FROM rollbook_crosswalk",
-    )? {
-        if !known.contains(&name.as_str()) {
+    let known: Vec<&CrosswalkName> = lookups.crosswalks.iter().map(|one| &one.name).collect();
+    for name in stored_crosswalks(transaction)? {
+        if !known.contains(&&name) {
             crosswalk::forget(transaction, &name)?;
         }
     }
@@ -120,8 +119,8 @@ fn forget_others(transaction: &Transaction<'_>, lookups: &Lookups) -> rusqlite::
         .prepare("SELECT rowid, crosswalk, source, stream, \"column\" FROM rollbook_unmapped")?;
     let mut rows = counted.query([])?;
     while let Some(row) = rows.next()? {
-        let (crosswalk, source): (String, String) = (row.get(1)?, row.get(2)?);
-        let (stream, column): (String, String) = (row.get(3)?, row.get(4)?);
+        let (crosswalk, source): (CrosswalkName, SourceName) = (row.get(1)?, row.get(2)?);
+        let (stream, column): (StreamName, String) = (row.get(3)?, row.get(4)?);
         let stays = lookups.crosswalks.iter().any(|one| {
             let mut columns = one.columns.iter();
             one.name == crosswalk
@@ -138,7 +137,7 @@ fn forget_others(transaction: &Transaction<'_>, lookups: &Lookups) -> rusqlite::
         transaction.prepare("SELECT rowid, source, stream FROM rollbook_unlabelled")?;
     let mut rows = counted.query([])?;
     while let Some(row) = rows.next()? {
-        let (source, stream): (String, String) = (row.get(1)?, row.get(2)?);
+        let (source, stream): (SourceName, StreamName) = (row.get(1)?, row.get(2)?);
         let mut tables = lookups.references.iter();
         if !tables.any(|one| one.source == source && one.stream == stream) {
             transaction
@@ -155,8 +154,8 @@ fn columns_of(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Stri
     statement.query_map([table], |row| row.get(0))?.collect()
 }
 
-fn texts(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<String>> {
-    let mut statement = connection.prepare(sql)?;
+fn stored_crosswalks(connection: &Connection) -> rusqlite::Result<Vec<CrosswalkName>> {
+    let mut statement = connection.prepare("SELECT DISTINCT crosswalk FROM rollbook_crosswalk")?;
     statement.query_map([], |row| row.get(0))?.collect()
 }
 

@@ -9,8 +9,7 @@ mod entries;
 mod keep;
 mod views;
 
-use super::table::Table;
-use crate::model::{By, Reference};
+use crate::model::{By, CrosswalkName, Reference, SourceName, StreamName, Table};
 
 pub use count::{unmapped_values, values_of};
 pub use crosswalk::{Resolved, State, resolve, resolve_all};
@@ -22,9 +21,9 @@ pub(super) use views::drop_views;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComboTable {
     /// The source.
-    pub source: String,
+    pub source: SourceName,
     /// The stream.
-    pub stream: String,
+    pub stream: StreamName,
     /// The column with the list's name.
     pub list: String,
     /// The column with the entry's id.
@@ -57,9 +56,9 @@ impl ComboTable {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct References {
     /// The source.
-    pub source: String,
+    pub source: SourceName,
     /// The stream.
-    pub stream: String,
+    pub stream: StreamName,
     /// Columns, in the table's order, and what they refer to.
     pub columns: Vec<(String, Reference)>,
 }
@@ -81,9 +80,9 @@ impl References {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MappedColumn {
     /// The source.
-    pub source: String,
+    pub source: SourceName,
     /// The stream.
-    pub stream: String,
+    pub stream: StreamName,
     /// The column.
     pub column: String,
 }
@@ -99,11 +98,11 @@ impl MappedColumn {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Crosswalk {
     /// Its name: the file's.
-    pub name: String,
+    pub name: CrosswalkName,
     /// The columns whose values it maps.
     pub columns: Vec<MappedColumn>,
     /// The source of the list.
-    pub source: String,
+    pub source: SourceName,
     /// The list.
     pub list: String,
     /// By what the targets name an entry.
@@ -126,9 +125,9 @@ pub struct Lookups {
 impl Lookups {
     /// Without what refers to tables or columns that are not among these.
     pub(super) fn of_tables(&self, tables: &[Table]) -> Self {
-        let table = |source: &str, stream: &str| {
+        let table = |source: &SourceName, stream: &StreamName| {
             let mut tables = tables.iter();
-            tables.find(|one| one.source == source && one.stream == stream)
+            tables.find(|one| one.source == *source && one.stream == *stream)
         };
         let combos = self.combos.iter();
         let references = self.references.iter().filter_map(|one| {
@@ -155,8 +154,8 @@ impl Lookups {
     }
 
     /// The combo lists of a source.
-    pub fn combos_of(&self, source: &str) -> Option<&ComboTable> {
-        self.combos.iter().find(|combos| combos.source == source)
+    pub fn combos_of(&self, source: &SourceName) -> Option<&ComboTable> {
+        self.combos.iter().find(|combos| combos.source == *source)
     }
 }
 

@@ -1,12 +1,13 @@
-//! Labels, crosswalks and counts on small mirrors, with two accounts whose ids differ for the same codes.
+//! Labels, crosswalks and counts on small mirrors, with two accounts that have other ids for the same codes.
 
 use rusqlite::Connection;
 use rusqlite::types::{FromSql, Value};
 
 use super::*;
+use crate::model::named;
 use crate::model::row::Kind;
+use crate::model::{Table, TableColumn};
 use crate::store::schema;
-use crate::store::table::{Table, TableColumn};
 use crate::store::tables::fit;
 
 /// List, id, code, label, active.
@@ -69,8 +70,8 @@ fn table(
         combo,
     };
     Table {
-        source: source.to_owned(),
-        stream: stream.to_owned(),
+        source: named(source),
+        stream: named(stream),
         columns: columns.into_iter().map(column).collect(),
         key: (0..key).collect(),
         partition: Vec::new(),
@@ -141,13 +142,13 @@ fn crosswalk(
     lines: &[(&str, &str)],
 ) -> Crosswalk {
     Crosswalk {
-        name: name.to_owned(),
+        name: named(name),
         columns: vec![MappedColumn {
-            source: "south".to_owned(),
-            stream: "people".to_owned(),
+            source: named("south"),
+            stream: named("people"),
             column: column.to_owned(),
         }],
-        source: "north".to_owned(),
+        source: named("north"),
         list: list.to_owned(),
         by,
         lines: lines
@@ -194,7 +195,13 @@ impl Mirror {
     fn change(&mut self, source: &str, stream: &str, act: impl FnOnce(&Connection)) {
         let transaction = self.connection.transaction().expect("begun");
         act(&transaction);
-        after_rows(&transaction, &self.lookups, source, &[stream.to_owned()]).expect("kept");
+        after_rows(
+            &transaction,
+            &self.lookups,
+            &named(source),
+            &[named(stream)],
+        )
+        .expect("kept");
         transaction.commit().expect("committed");
     }
 
@@ -267,7 +274,7 @@ fn labels_are_those_of_the_own_account_and_codes_are_texts() {
             "1|1|F|Female|00|00|None|-|Current",
             // Of two entries with the code 01 the one in use; `current` is not `Current`.
             "2|2|M|Male|01|01|One|-|-",
-            // 1 is not 01, and 9 is nobody here.
+            // 1 is not 01, and 9 is no code here.
             "3|9|-|-|1|-|-|-|-",
             "4|-|-|-|-|-|-|-|Current",
             // Retired, and still explained.
@@ -425,8 +432,8 @@ fn a_list_that_changes_changes_its_crosswalks_in_the_same_transaction() {
         after_rows(
             &transaction,
             &mirror.lookups,
-            "north",
-            &["lists".to_owned()],
+            &named("north"),
+            &[named("lists")],
         )
         .expect("kept");
         transaction.rollback()
@@ -435,7 +442,7 @@ fn a_list_that_changes_changes_its_crosswalks_in_the_same_transaction() {
     assert_eq!(
         mirror.ask(line),
         ["missing|-|-"],
-        "it goes and stays with the rows"
+        "it is committed or rolled back with the rows"
     );
 }
 
@@ -452,7 +459,7 @@ fn what_the_configuration_no_longer_has_leaves_nothing_behind() {
         5
     );
     let views = "SELECT name FROM sqlite_schema WHERE type = 'view' AND (name LIKE '%labelled' OR name LIKE '%mapped')";
-    mirror.lookups.crosswalks[0].name = "gender".to_owned();
+    mirror.lookups.crosswalks[0].name = named("gender");
     mirror.lookups.crosswalks[0]
         .lines
         .push((Some("2".to_owned()), "F".to_owned()));

@@ -6,10 +6,10 @@
 use rusqlite::{Connection, Transaction};
 
 use super::{ComboTable, Crosswalk, Lookups, References, literal};
-use crate::model::By;
-use crate::store::table::{Table, quote};
+use crate::model::{By, Table};
+use crate::store::table::quote;
 
-/// Marks our views, whatever the configuration is by then.
+/// Marks our views, so that they are found after a change of the configuration.
 const MARK: &str = "/* lookup */";
 
 /// Drops all views of labels and their indexes, so that the tables below them can be altered.
@@ -151,7 +151,7 @@ fn line(crosswalk: &Crosswalk, part: &str, column: &str) -> String {
     format!(
         "(SELECT line.{part} FROM rollbook_crosswalk AS line WHERE line.crosswalk = {name} AND {value} IS NOT NULL \
          AND (line.value = CAST({value} AS TEXT) OR line.value IS NULL) ORDER BY line.value IS NULL LIMIT 1)",
-        name = literal(&crosswalk.name),
+        name = literal(crosswalk.name.as_str()),
     )
 }
 

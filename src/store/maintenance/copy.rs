@@ -20,7 +20,7 @@ pub(super) struct Copy {
 }
 
 impl Copy {
-    /// Copies a database to `path`, whatever is there; the copy is on the disk when this returns.
+    /// Copies a database to `path` and replaces what is there; the copy is on the disk when this returns.
     ///
     /// # Errors
     /// When there is no room, or the database cannot be read.
@@ -52,7 +52,7 @@ impl Copy {
         &self.path
     }
 
-    /// Gives it its name in the same folder, in place of what has it now.
+    /// Renames it in the same folder; it replaces a file of that name.
     ///
     /// # Errors
     /// When the folder cannot be written.

@@ -25,7 +25,7 @@ pub struct Restored {
     pub verified: Verified,
 }
 
-/// Puts a copy of `backup` in the mirror's place. The backup itself is only read.
+/// Replaces the mirror by a copy of `backup`. The backup itself is only read.
 ///
 /// The next run of every stream reads in full: changes between the backup and now are not known. Approvals are deleted,
 /// because they are of another state.

@@ -11,11 +11,13 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{Backup, BackupOptions, Extent, make, restore, verify};
+use crate::model::named;
 use crate::model::row::{Cell, Cells, Kind};
+use crate::model::{Table, TableColumn};
+use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::lookups::Lookups;
 use crate::store::tables::fit;
-use crate::store::{Store, Table, TableColumn};
 
 const ROWS: i64 = 50;
 
@@ -31,8 +33,8 @@ fn column(name: &str, kind: Kind) -> TableColumn {
 
 fn users() -> Table {
     Table {
-        source: "north".into(),
-        stream: "users".into(),
+        source: named("north"),
+        stream: named("users"),
         columns: vec![column("id", Kind::Text), column("name", Kind::Text)],
         key: vec![0],
         partition: Vec::new(),
@@ -144,7 +146,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[tokio::test]
-async fn a_backup_is_whole_private_and_one_moment_of_a_mirror_in_use() {
+async fn a_backup_is_complete_private_and_one_snapshot_of_a_mirror_in_use() {
     let place = Place::new().await;
     let store = Store::open(&place.mirror()).expect("open again");
     store
@@ -156,7 +158,7 @@ async fn a_backup_is_whole_private_and_one_moment_of_a_mirror_in_use() {
         .expect("written");
     assert!(
         fs::metadata(place.path("mirror.db-wal")).is_ok_and(|log| log.len() > 0),
-        "what is newest stands in the log"
+        "the newest rows are in the log"
     );
     let made = place.back_up("2026-03-02T02:17:00Z", 7).expect("made");
     assert_eq!(place.backups(), ["mirror-20260302T021700Z.db"]);
@@ -198,7 +200,7 @@ fn flip(path: &Path, from: &str, to: &str) {
     let at = bytes
         .windows(from.len())
         .position(|window| window == from.as_bytes())
-        .expect("it stands there");
+        .expect("it is there");
     bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
     fs::write(path, bytes).expect("written");
 }
@@ -235,7 +237,7 @@ async fn a_flipped_value_is_found_and_does_not_push_out_a_good_backup() {
             .starts_with("north_users: 1 of 50 checked rows do not match their fingerprint"),
         "{found:?}"
     );
-    assert!(!found.problems[0].contains("Kin"), "no value is told");
+    assert!(!found.problems[0].contains("Kin"), "no value is shown");
     let refused = place
         .back_up("2026-03-02T02:17:00Z", 1)
         .expect_err("damaged");
@@ -259,7 +261,7 @@ async fn a_sample_is_the_same_for_a_seed_and_finds_a_ruined_table() {
 }
 
 #[tokio::test]
-async fn what_is_missing_and_what_is_foreign_is_told() {
+async fn missing_and_foreign_tables_are_reported() {
     let place = Place::new().await;
     let open = Connection::open(place.mirror()).expect("open");
     open.execute_batch("DROP INDEX north_users_walk; CREATE TABLE notes (note TEXT);")
@@ -283,7 +285,7 @@ async fn what_is_missing_and_what_is_foreign_is_told() {
 }
 
 #[tokio::test]
-async fn a_backup_comes_back_and_what_was_there_is_kept() {
+async fn a_backup_is_restored_and_the_old_mirror_is_kept() {
     let place = Place::new().await;
     let made = place.back_up("2026-03-01T02:17:00Z", 7).expect("made");
     let store = Store::open(&place.mirror()).expect("open");

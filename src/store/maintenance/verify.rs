@@ -10,12 +10,12 @@ use serde::Serialize;
 
 use crate::model::row::Cells;
 use crate::model::scalar;
+use crate::model::{SourceName, StreamName, Table};
 use crate::store::database::reader;
 use crate::store::error::StoreError;
 use crate::store::queries::{mirrored, table};
 use crate::store::schema;
 use crate::store::staging::read_cells;
-use crate::store::table::Table;
 
 /// The most errors that SQLite reports.
 const MAX_ERRORS: u32 = 20;
@@ -54,7 +54,7 @@ impl Verified {
     }
 }
 
-/// Looks at a mirror, or at a copy of one, as at one snapshot of it. It may be in use.
+/// Verifies one snapshot of a mirror, or of a copy of one. It may be in use.
 ///
 /// # Errors
 /// When it cannot be opened, is no mirror, or is too damaged to begin.
@@ -224,7 +224,7 @@ fn has_index(connection: &Connection, table: &str) -> Result<bool, StoreError> {
 /// Tables that are neither a stream's nor Rollbook's own.
 fn foreign(
     connection: &Connection,
-    streams: &[(String, String)],
+    streams: &[(SourceName, StreamName)],
 ) -> Result<Vec<String>, StoreError> {
     let what = StoreError::sql("list the tables");
     let mut statement = connection
@@ -236,7 +236,7 @@ fn foreign(
         .map_err(&what)?;
     let is_ours = |name: &str| {
         let live = name.strip_suffix("_history").unwrap_or(name);
-        let is = |(source, stream): &(String, String)| {
+        let is = |(source, stream): &(SourceName, StreamName)| {
             let table = format!("{source}_{stream}");
             table == name || table == live
         };

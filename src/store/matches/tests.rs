@@ -1,6 +1,7 @@
 //! Matches in a real database: what is written, what is left alone, what is removed.
 
 use super::*;
+use crate::model::named;
 use crate::model::people::{Form, KeyPair, Rule};
 use crate::store::schema;
 
@@ -43,7 +44,7 @@ fn set() -> MatchSet {
         ambiguous: Ambiguous::Conflict,
     };
     MatchSet {
-        name: "pupils".to_owned(),
+        name: named("pupils"),
         left: Side {
             table: "north_learners".to_owned(),
             key: vec!["id".to_owned()],
@@ -95,7 +96,7 @@ fn counted(connection: &Connection) -> (i64, i64, i64, i64) {
 }
 
 #[test]
-fn what_the_rules_say_is_written_once() {
+fn the_result_of_the_rules_is_written_once() {
     let mut mirror = mirror();
     let sets = [set()];
     let done = refresh(&mut mirror, &sets, &since(1)).expect("written");
@@ -144,7 +145,7 @@ fn a_match_ends_with_what_made_it_and_the_others_stay() {
 }
 
 #[test]
-fn keys_that_change_places_do_not_stand_in_each_others_way() {
+fn keys_that_swap_do_not_conflict() {
     let mut mirror = mirror();
     let sets = [set()];
     mirror
@@ -162,7 +163,7 @@ fn keys_that_change_places_do_not_stand_in_each_others_way() {
 fn a_set_that_is_no_longer_configured_is_forgotten() {
     let mut mirror = mirror();
     let other = MatchSet {
-        name: "others".to_owned(),
+        name: named("others"),
         ..set()
     };
     refresh(&mut mirror, &[set(), other], &since(1)).expect("written");
@@ -173,7 +174,7 @@ fn a_set_that_is_no_longer_configured_is_forgotten() {
 }
 
 #[test]
-fn in_a_table_that_is_not_made_yet_there_is_nobody() {
+fn a_table_that_does_not_exist_has_no_people() {
     let mut mirror = mirror();
     let mut set = set();
     set.right.table = "south_teachers".to_owned();

@@ -99,6 +99,6 @@ async fn a_wrong_clock_deletes_nothing() {
     assert_eq!(
         runs.len(),
         4,
-        "a day after the jump the clock is believed where no vendor says otherwise"
+        "a day after the jump the clock is trusted where no vendor contradicts it"
     );
 }

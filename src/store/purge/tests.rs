@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use super::*;
+use crate::model::TableColumn;
+use crate::model::named;
 use crate::model::row::Kind;
+use crate::store::Store;
 use crate::store::lookups::Lookups;
 use crate::store::tables::fit;
-use crate::store::{Store, TableColumn};
 
 fn users() -> Table {
     Table {
-        source: "north".into(),
-        stream: "users".into(),
+        source: named("north"),
+        stream: named("users"),
         columns: vec![TableColumn {
             name: "id".into(),
             kind: Kind::Text,
@@ -64,7 +66,7 @@ const NOW: &str = "2026-06-10T00:00:00Z";
 const A_YEAR_AHEAD: &str = "2027-06-10T00:00:00Z";
 
 #[tokio::test]
-async fn a_clock_that_looks_wrong_purges_nothing() {
+async fn an_implausible_clock_purges_nothing() {
     for (name, purged, now, expected) in [
         ("never before", None, NOW, 2),
         ("yesterday", YESTERDAY, NOW, 1),

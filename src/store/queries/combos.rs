@@ -4,6 +4,7 @@ use rusqlite::params;
 use serde::Serialize;
 
 use super::Reader;
+use crate::model::SourceName;
 use crate::store::error::StoreError;
 use crate::store::lookups::ComboTable;
 use crate::store::table::quote;
@@ -12,7 +13,7 @@ use crate::store::table::quote;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ListLine {
     /// The source.
-    pub source: String,
+    pub source: SourceName,
     /// Its name.
     pub list: String,
     /// Entries in use.

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Reader;
+use crate::model::{CrosswalkName, SourceName, StreamName};
 use crate::store::error::StoreError;
 
 /// Something that codes lack, as of the last change of their rows.
@@ -14,11 +15,11 @@ pub enum Gap {
     /// Values of a column that no line of a crosswalk maps.
     Unmapped {
         /// The crosswalk.
-        crosswalk: String,
+        crosswalk: CrosswalkName,
         /// The source of the column.
-        source: String,
+        source: SourceName,
         /// Its stream.
-        stream: String,
+        stream: StreamName,
         /// The column.
         column: String,
         /// Different values.
@@ -29,9 +30,9 @@ pub enum Gap {
     /// Values of a stream's columns that their combo lists do not hold.
     Unlabelled {
         /// The source.
-        source: String,
+        source: SourceName,
         /// The stream.
-        stream: String,
+        stream: StreamName,
         /// How many columns have such values.
         columns: u64,
         /// Different values, all columns together.
@@ -40,9 +41,9 @@ pub enum Gap {
     /// Targets of a crosswalk that are not entries in use.
     Targets {
         /// The crosswalk.
-        crosswalk: String,
+        crosswalk: CrosswalkName,
         /// The source of the list.
-        source: String,
+        source: SourceName,
         /// The list.
         list: String,
         /// `retired`, `ambiguous` or `missing`.
@@ -54,7 +55,7 @@ pub enum Gap {
 
 impl Gap {
     /// The source whose rows it is about.
-    pub fn source(&self) -> &str {
+    pub fn source(&self) -> &SourceName {
         match self {
             Self::Unmapped { source, .. }
             | Self::Unlabelled { source, .. }

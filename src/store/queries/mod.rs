@@ -1,4 +1,4 @@
-//! Questions that people and scripts ask the mirror: only reading, each one short.
+//! Queries for people and scripts: read-only and short.
 //!
 //! They take the connection of `database::reader`, so that they work beside a daemon that writes. Only `ask` and
 //! `columns_of_rows` return values of rows; the others return names, counts and times.

@@ -5,10 +5,11 @@ use rusqlite::{OptionalExtension as _, params, params_from_iter};
 use serde::Serialize;
 
 use super::Reader;
+use crate::model::Table;
 use crate::model::row::{Cell, Kind};
 use crate::model::scalar::{self, ParsedTime};
 use crate::store::error::StoreError;
-use crate::store::table::{Table, quote};
+use crate::store::table::quote;
 
 /// One version of a row: when it began and ended, and by which runs. Never its values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

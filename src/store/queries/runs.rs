@@ -4,10 +4,10 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use serde::Serialize;
 
 use super::Reader;
-use crate::model::{Cause, Outcome};
+use crate::model::{Cause, JobName, Outcome, SourceName, StreamName};
 use crate::store::error::StoreError;
 use crate::store::runs::StreamRecord;
-use crate::store::words::{ended, outcome_of};
+use crate::store::sql_values::{ended, outcome_of};
 
 /// A run as `rollbook runs` shows it.
 #[derive(Clone, Debug, Serialize)]
@@ -15,9 +15,9 @@ pub struct RunLine {
     /// Its number.
     pub run: i64,
     /// Its job.
-    pub job: String,
+    pub job: JobName,
     /// Its source.
-    pub source: String,
+    pub source: SourceName,
     /// What started it.
     pub cause: Cause,
     /// When it started.
@@ -57,7 +57,7 @@ fn line(row: &Row<'_>) -> rusqlite::Result<RunLine> {
 }
 
 /// The newest runs first; of one job, if named.
-pub fn runs(reader: &Reader, job: Option<&str>, most: u32) -> Result<Vec<RunLine>, StoreError> {
+pub fn runs(reader: &Reader, job: Option<&JobName>, most: u32) -> Result<Vec<RunLine>, StoreError> {
     let what = StoreError::sql("list the runs");
     let sql = format!(
         "{LINE} WHERE ?1 IS NULL OR r.job = ?1 GROUP BY r.run ORDER BY r.run DESC LIMIT ?2"
@@ -82,7 +82,7 @@ pub fn run(reader: &Reader, run: i64) -> Result<Option<RunLine>, StoreError> {
 }
 
 /// The jobs that ever ran, with the source each read last, in the order of their names.
-pub fn jobs(reader: &Reader) -> Result<Vec<(String, String)>, StoreError> {
+pub fn jobs(reader: &Reader) -> Result<Vec<(JobName, SourceName)>, StoreError> {
     let what = StoreError::sql("list the jobs that ran");
     // With one max() SQLite takes the other columns from that row.
     let mut statement = reader
@@ -97,7 +97,7 @@ pub fn jobs(reader: &Reader) -> Result<Vec<(String, String)>, StoreError> {
 /// The run of a job that needs an approval: the last one that was held or good, if it was held.
 ///
 /// A run that failed or was stopped afterwards changes nothing about it.
-pub fn held(reader: &Reader, job: &str) -> Result<Option<RunLine>, StoreError> {
+pub fn held(reader: &Reader, job: &JobName) -> Result<Option<RunLine>, StoreError> {
     let what = StoreError::sql("find a held run");
     let last: Option<(i64, bool)> = reader
         .query_row(
@@ -156,7 +156,7 @@ pub fn run_streams(reader: &Reader, run: i64) -> Result<Vec<StreamRecord>, Store
 #[derive(Clone, Debug, Serialize)]
 pub struct RejectLine {
     /// The stream.
-    pub stream: String,
+    pub stream: StreamName,
     /// Where in the row, as the connector writes it.
     pub path: String,
     /// What was wrong; never the value.

@@ -5,13 +5,13 @@ use serde::Serialize;
 
 use super::Reader;
 use crate::model::row::Kind;
-use crate::model::{By, Outcome, Reference};
+use crate::model::{By, JobName, Outcome, Reference, SourceName, StreamName, Table, TableColumn};
 use crate::store::error::StoreError;
-use crate::store::table::{Table, TableColumn, quote};
-use crate::store::words::ended;
+use crate::store::sql_values::ended;
+use crate::store::table::quote;
 
 /// Source and stream of every table that was made for one, also of those that no job reads any more.
-pub fn mirrored(reader: &Reader) -> Result<Vec<(String, String)>, StoreError> {
+pub fn mirrored(reader: &Reader) -> Result<Vec<(SourceName, StreamName)>, StoreError> {
     let what = StoreError::sql("list the tables");
     let mut statement = reader
         .prepare("SELECT source, stream FROM rollbook_tables ORDER BY source, stream")
@@ -22,10 +22,14 @@ pub fn mirrored(reader: &Reader) -> Result<Vec<(String, String)>, StoreError> {
         .map_err(&what)
 }
 
-/// A stream's table as it is in the mirror, whatever the configuration; `None` if it was never created.
+/// A stream's table as it is in the mirror, also if the configuration has changed; `None` if it was never created.
 ///
 /// What only a reading needs (partition, newest, status) is left out.
-pub fn table(reader: &Reader, source: &str, stream: &str) -> Result<Option<Table>, StoreError> {
+pub fn table(
+    reader: &Reader,
+    source: &SourceName,
+    stream: &StreamName,
+) -> Result<Option<Table>, StoreError> {
     let what = StoreError::sql("inspect a table");
     let mut statement = reader
         .prepare(
@@ -34,11 +38,11 @@ pub fn table(reader: &Reader, source: &str, stream: &str) -> Result<Option<Table
         )
         .map_err(&what)?;
     let columns: Vec<TableColumn> = statement
-        .query_map([source, stream], |row| {
+        .query_map(params![source, stream], |row| {
             Ok(TableColumn {
                 name: row.get("column")?,
                 kind: kind(&row.get::<_, String>("type")?),
-                from: row.get("comes_from")?,
+                from: row.get("path")?,
                 help: row.get("meaning")?,
                 combo: reference(row)?,
             })
@@ -61,8 +65,8 @@ pub fn table(reader: &Reader, source: &str, stream: &str) -> Result<Option<Table
         return Ok(None);
     }
     Ok(Some(Table {
-        source: source.to_owned(),
-        stream: stream.to_owned(),
+        source: source.clone(),
+        stream: stream.clone(),
         columns,
         key,
         partition: Vec::new(),
@@ -97,8 +101,8 @@ fn kind(word: &str) -> Kind {
 /// The rows of a table, and of its history; nothing when it was never made.
 pub fn sizes(
     reader: &Reader,
-    source: &str,
-    stream: &str,
+    source: &SourceName,
+    stream: &StreamName,
 ) -> Result<Option<(u64, u64)>, StoreError> {
     let what = StoreError::sql("count a table");
     let name = format!("{source}_{stream}");
@@ -132,7 +136,7 @@ pub struct LastRead {
     /// The run that read it.
     pub run: i64,
     /// Its job.
-    pub job: String,
+    pub job: JobName,
     /// When the run started.
     pub started: String,
     /// `full`, `incremental` or `by time`.
@@ -146,8 +150,8 @@ pub struct LastRead {
 /// The newest run that recorded a stream; nothing when it was never read.
 pub fn last_read(
     reader: &Reader,
-    source: &str,
-    stream: &str,
+    source: &SourceName,
+    stream: &StreamName,
 ) -> Result<Option<LastRead>, StoreError> {
     reader
         .query_row(

@@ -8,13 +8,13 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::model::row::{Cell, Kind, Rows};
-use crate::model::{Cause, Class, Outcome};
+use crate::model::{Cause, Class, Outcome, Table, TableColumn, named};
 use crate::store::apply::{Removals, Stamp, apply};
 use crate::store::lookups::Lookups;
 use crate::store::readers::ReadConnection;
 use crate::store::runs::{self, RunEnd, StreamRecord};
 use crate::store::tables::fit;
-use crate::store::{Absence, Ending, Size, Staging, Store, StoreError, Table, TableColumn};
+use crate::store::{Absence, Ending, Size, Staging, Store, StoreError};
 
 fn grades() -> Table {
     let column = |name: &str, kind| TableColumn {
@@ -25,8 +25,8 @@ fn grades() -> Table {
         combo: None,
     };
     Table {
-        source: "north".to_owned(),
-        stream: "grades".to_owned(),
+        source: named("north"),
+        stream: named("grades"),
         columns: vec![
             column("mark", Kind::Text),
             column("user", Kind::Integer),
@@ -89,7 +89,13 @@ impl Mirror {
             .finish(&Ending::of(Absence::All, 2))
             .expect("finished");
         let write = move |connection: &mut rusqlite::Connection| {
-            let run = runs::begin(connection, "rosters", "north", Cause::Command, at())?;
+            let run = runs::begin(
+                connection,
+                &named("rosters"),
+                &named("north"),
+                Cause::Command,
+                at(),
+            )?;
             let stamp = Stamp {
                 run,
                 now: format!("2026-02-0{run}T00:00:00.000Z"),
@@ -181,24 +187,30 @@ async fn a_table_is_known_from_the_mirror_alone() {
     let mirror = Mirror::new().await;
     let reader = mirror.reader();
     assert_eq!(
-        table(&reader, "north", "grades").expect("asked"),
+        table(&reader, &named("north"), &named("grades")).expect("asked"),
         Some(grades())
     );
-    assert_eq!(table(&reader, "north", "users").expect("asked"), None);
+    assert_eq!(
+        table(&reader, &named("north"), &named("users")).expect("asked"),
+        None
+    );
     let streams = mirrored(&reader).expect("asked");
-    assert_eq!(streams, [("north".to_owned(), "grades".to_owned())]);
-    assert_eq!(sizes(&reader, "north", "users").expect("asked"), None);
+    assert_eq!(streams, [(named("north"), named("grades"))]);
+    assert_eq!(
+        sizes(&reader, &named("north"), &named("users")).expect("asked"),
+        None
+    );
     mirror.read(&[("a", 17), ("b", 18)]).await;
     mirror.read(&[("a", 17), ("c", 18)]).await;
     assert_eq!(
-        sizes(&reader, "north", "grades").expect("asked"),
+        sizes(&reader, &named("north"), &named("grades")).expect("asked"),
         Some((2, 1))
     );
 }
 
-/// Commands that only read come before the daemon has brought the mirror to this version.
+/// Commands that only read may run before the daemon has upgraded the mirror.
 #[tokio::test]
-async fn an_older_mirror_can_be_looked_at() {
+async fn an_older_mirror_can_be_read() {
     let mirror = Mirror::new().await;
     let older = "ALTER TABLE rollbook_columns DROP COLUMN combo_by; DROP TABLE rollbook_unmapped;";
     mirror
@@ -212,14 +224,14 @@ async fn an_older_mirror_can_be_looked_at() {
         .expect("went back");
     let reader = mirror.reader();
     assert_eq!(
-        table(&reader, "north", "grades").expect("asked"),
+        table(&reader, &named("north"), &named("grades")).expect("asked"),
         Some(grades())
     );
     assert_eq!(gaps(&reader).expect("asked"), []);
 }
 
 #[tokio::test]
-async fn what_waits_for_an_approval_is_the_last_judgement() {
+async fn the_last_held_or_good_run_decides_what_needs_approval() {
     let mirror = Mirror::new().await;
     let reader = mirror.reader();
     let failed = Outcome::Failed(Class::Contract);
@@ -234,23 +246,34 @@ async fn what_waits_for_an_approval_is_the_last_judgement() {
     for (outcome, hold, expected) in rows {
         let run = mirror
             .store
-            .write(|connection| runs::begin(connection, "rosters", "north", Cause::Schedule, at()))
+            .write(|connection| {
+                runs::begin(
+                    connection,
+                    &named("rosters"),
+                    &named("north"),
+                    Cause::Schedule,
+                    at(),
+                )
+            })
             .await
             .expect("begun");
         mirror.end(run, outcome, hold).await;
-        let found = held(&reader, "rosters").expect("asked").map(|run| run.run);
+        let found = held(&reader, &named("rosters"))
+            .expect("asked")
+            .map(|run| run.run);
         assert_eq!(found, expected, "{outcome} {hold:?}");
     }
-    assert!(held(&reader, "other").expect("asked").is_none());
+    assert!(held(&reader, &named("other")).expect("asked").is_none());
     let jobs = jobs(&reader).expect("asked");
-    assert_eq!(jobs, [("rosters".to_owned(), "north".to_owned())]);
+    assert_eq!(jobs, [(named("rosters"), named("north"))]);
     let numbers = |job, most| -> Vec<i64> {
         let runs = runs(&reader, job, most).expect("asked");
         runs.iter().map(|run| run.run).collect()
     };
     assert_eq!(numbers(None, 2), [6, 5]);
-    assert_eq!(numbers(Some("rosters"), 20), [6, 5, 4, 3, 2, 1]);
-    assert!(numbers(Some("other"), 20).is_empty());
+    let (rosters, other) = (named("rosters"), named("other"));
+    assert_eq!(numbers(Some(&rosters), 20), [6, 5, 4, 3, 2, 1]);
+    assert!(numbers(Some(&other), 20).is_empty());
     assert!(run(&reader, 7).expect("asked").is_none());
 }
 
@@ -258,7 +281,10 @@ async fn what_waits_for_an_approval_is_the_last_judgement() {
 async fn the_last_reading_of_a_stream_is_its_newest_record() {
     let mirror = Mirror::new().await;
     let reader = mirror.reader();
-    assert_eq!(last_read(&reader, "north", "grades").expect("asked"), None);
+    assert_eq!(
+        last_read(&reader, &named("north"), &named("grades")).expect("asked"),
+        None
+    );
     let failed = Outcome::Failed(Class::Contract);
     for (source, outcome) in [
         ("north", Outcome::Ok),
@@ -266,21 +292,26 @@ async fn the_last_reading_of_a_stream_is_its_newest_record() {
         ("south", Outcome::Ok),
     ] {
         let record = StreamRecord {
-            stream: "grades".to_owned(),
             reading: "full".to_owned(),
             outcome,
-            ..StreamRecord::default()
+            ..StreamRecord::new(named("grades"))
         };
         mirror
             .store
             .write(move |connection| {
-                let run = runs::begin(connection, "rosters", source, Cause::Command, at())?;
-                runs::record_stream(connection, run, source, &record, &[])
+                let run = runs::begin(
+                    connection,
+                    &named("rosters"),
+                    &named(source),
+                    Cause::Command,
+                    at(),
+                )?;
+                runs::record_stream(connection, run, &named(source), &record, &[])
             })
             .await
             .expect("recorded");
     }
-    let last = last_read(&reader, "north", "grades").expect("asked");
+    let last = last_read(&reader, &named("north"), &named("grades")).expect("asked");
     let last = last.map(|last| (last.run, last.outcome));
     assert_eq!(last, Some((2, failed)));
 }
@@ -303,7 +334,7 @@ async fn a_question_is_answered_in_texts_and_cannot_write() {
         assert!(ask(&reader, wrong).is_err(), "{wrong}");
     }
     assert_eq!(
-        sizes(&reader, "north", "grades").expect("asked"),
+        sizes(&reader, &named("north"), &named("grades")).expect("asked"),
         Some((1, 0))
     );
 }

@@ -29,7 +29,7 @@ fn readers_stay_open_while_a_run_is_under_way() {
     let reader = store.reader().expect("a reader");
     assert_eq!(idle(&store), MAX_IDLE - 1, "one of them is used again");
     drop(run);
-    assert_eq!(idle(&store), MAX_IDLE - 1, "the other run goes on");
+    assert_eq!(idle(&store), MAX_IDLE - 1, "the other run continues");
     drop(other_run);
     assert_eq!(idle(&store), 0);
     drop(reader);

@@ -171,7 +171,7 @@ impl Staging {
             .collect();
         let mut had = vec![0; columns.len()];
         let mut looked_at = 0;
-        let mut look = |row: &Row<'_>| -> rusqlite::Result<()> {
+        let mut check = |row: &Row<'_>| -> rusqlite::Result<()> {
             looked_at += 1;
             for (index, had) in had.iter_mut().enumerate() {
                 *had += row.get::<_, u64>(index)?;
@@ -186,7 +186,7 @@ impl Staging {
             }
             let mut rows = newest.raw_query();
             while let Some(row) = rows.next()? {
-                look(row)?;
+                check(row)?;
             }
         } else if self.changed.len() >= ENOUGH_ROWS {
             let mut one = self
@@ -195,7 +195,7 @@ impl Staging {
             for number in self.seen.iter().take(SAMPLE as usize) {
                 let mut rows = one.query([number as i64])?;
                 if let Some(row) = rows.next()? {
-                    look(row)?;
+                    check(row)?;
                 }
             }
         }

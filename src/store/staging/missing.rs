@@ -151,7 +151,7 @@ impl Staging {
             .collect()
     }
 
-    /// Those of them that this reading received: their count starts again, whatever else the reading found.
+    /// Those of them that this reading received: their count starts again, independent of what else the reading found.
     pub(super) fn found_again(&self, unconfirmed: &Unconfirmed) -> rusqlite::Result<Vec<Vec<u8>>> {
         if unconfirmed.is_empty() {
             return Ok(Vec::new());

@@ -20,7 +20,7 @@ pub(super) struct NewKeys {
 }
 
 impl NewKeys {
-    /// Whether the row's key is greater than all before it, as far as the last one tells.
+    /// Whether the row's key is greater than all before it, as far as the last one shows.
     fn is_behind_all(&self, row: Cells<'_>, key: &[usize]) -> bool {
         self.last.is_empty()
             || key

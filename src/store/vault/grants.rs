@@ -31,11 +31,11 @@ pub struct VaultGrant {
     pub previous: Option<SecretString>,
     /// Fingerprint of the token that the admin configured.
     pub seed_hash: String,
-    /// The key that came with the token.
+    /// The key that was issued with the token.
     pub api_key: Option<SecretString>,
-    /// The access token that came with it.
+    /// The access token that was issued with it.
     pub access: Option<VaultAccess>,
-    /// When the tokens were asked for.
+    /// When the tokens were requested.
     pub obtained: Timestamp,
     /// The granted scopes, separated by spaces, if the vendor names them. Not secret.
     pub scope: Option<String>,
@@ -46,7 +46,7 @@ pub struct VaultGrant {
 pub struct VaultAccess {
     /// The token.
     pub token: SecretString,
-    /// How long it lives from when it was asked for.
+    /// How long it lives from the request.
     pub life: Option<Duration>,
 }
 
@@ -64,7 +64,7 @@ struct GrantRow {
 }
 
 impl Vault {
-    /// The grant of a source, and the fingerprint of a token whose refresh was begun and never finished.
+    /// The grant of a source, and the fingerprint of a token with a refresh that was begun and never finished.
     ///
     /// # Errors
     /// When the vault cannot be read, or its key is missing or another one.

@@ -12,7 +12,7 @@ use crate::store::StoreError;
 pub struct VaultEntry {
     /// The source.
     pub source: String,
-    /// When the tokens were asked for; nothing while no refresh has ended well.
+    /// When the tokens were requested; nothing while no refresh has ended well.
     pub obtained: Option<String>,
     /// The lifetime of the access token from then, in milliseconds, if the vendor states it.
     pub access_life_ms: Option<u64>,

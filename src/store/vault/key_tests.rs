@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::Connection;
 use secrecy::SecretBox;
 
-use super::tests::{folder, grant, monday, told};
+use super::tests::{folder, grant, monday, shown};
 use super::*;
 
 fn key(byte: u8) -> Keys {
@@ -18,10 +18,10 @@ fn open(folder: &Path, keys: Keys) -> Vault {
     Vault::open(folder, keys).expect("opens")
 }
 
-/// What the source's grant says, or why it cannot be read.
+/// The source's grant as text, or why it cannot be read.
 fn seen(vault: &Vault, source: &str) -> Result<String, String> {
     let (kept, intent) = vault.load(source).map_err(|error| error.to_string())?;
-    let kept = kept.map_or("nothing".to_owned(), |kept| told(&kept));
+    let kept = kept.map_or("nothing".to_owned(), |kept| shown(&kept));
     Ok(format!("{kept} {}", intent.as_deref().unwrap_or("-")))
 }
 
@@ -53,11 +53,11 @@ fn clear(folder: &Path) -> Vec<String> {
 }
 
 fn north() -> Result<String, String> {
-    Ok(format!("{} -", told(&grant("canary-of-north"))))
+    Ok(format!("{} -", shown(&grant("canary-of-north"))))
 }
 
 fn south() -> Result<String, String> {
-    Ok(format!("{} canary-hash", told(&grant("canary-of-south"))))
+    Ok(format!("{} canary-hash", shown(&grant("canary-of-south"))))
 }
 
 fn all(vault: &Vault) -> [Result<String, String>; 2] {
@@ -103,7 +103,7 @@ fn a_wrong_key_or_none_opens_nothing_and_loses_nothing() {
         let given = keys.id().is_some();
         let vault = open(folder.path(), keys);
         assert_eq!(all(&vault), [Err(expected.clone()), Err(expected.clone())]);
-        // Nothing is written in clear beside what is sealed; a new key may begin anew.
+        // Nothing is written in clear beside what is sealed; a new key can seal a new source.
         let third = vault.intend("third", "canary", monday());
         assert_eq!(
             third.map_err(|error| error.to_string()).err().is_none(),

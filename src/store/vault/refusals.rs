@@ -24,7 +24,7 @@ impl Vault {
         Ok(at.as_deref().and_then(scalar::parse))
     }
 
-    /// Remembers a refusal in place of the source's last one.
+    /// Replaces the source's last refusal by this one.
     pub fn note_refusal(
         &self,
         source: &str,
@@ -53,12 +53,12 @@ mod tests {
         let (first, second) = (time("2026-03-02T06:00:00Z"), time("2026-03-03T06:00:00Z"));
         open().note_refusal("school", "abc", first).expect("noted");
         let vault = open();
-        let told = |source: &str, mark: &str| vault.refused(source, mark).expect("read");
-        assert_eq!(told("school", "abc"), Some(first));
-        assert_eq!(told("school", "def"), None, "another credential");
-        assert_eq!(told("other", "abc"), None, "another source");
+        let refused_at = |source: &str, mark: &str| vault.refused(source, mark).expect("read");
+        assert_eq!(refused_at("school", "abc"), Some(first));
+        assert_eq!(refused_at("school", "def"), None, "another credential");
+        assert_eq!(refused_at("other", "abc"), None, "another source");
         vault.note_refusal("school", "def", second).expect("noted");
-        assert_eq!(told("school", "def"), Some(second));
-        assert_eq!(told("school", "abc"), None);
+        assert_eq!(refused_at("school", "def"), Some(second));
+        assert_eq!(refused_at("school", "abc"), None);
     }
 }

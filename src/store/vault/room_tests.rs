@@ -52,7 +52,7 @@ fn rotations_stay_within_the_room_that_is_there() {
 }
 
 #[test]
-fn room_that_somebody_took_away_is_made_again() {
+fn a_deleted_reserve_is_created_again() {
     let folder = folder();
     let vault = Vault::open(folder.path(), Keys::None).expect("opens");
     rotate(&vault, 0);

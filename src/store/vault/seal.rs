@@ -1,6 +1,6 @@
 //! Sealing: AES-256-GCM with a random nonce, bound to source and column.
 //!
-//! What is sealed for one source or column does not open in another one's place, and not under another
+//! What is sealed for one source or column does not open for another one, and not under another
 //! key's name. Sealed = nonce (12 bytes), then the text as long as it was, then the tag (16 bytes).
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
@@ -109,7 +109,7 @@ mod tests {
     };
 
     #[test]
-    fn what_is_sealed_opens_in_its_place_only() {
+    fn a_sealed_value_opens_only_for_its_source_and_column() {
         let sealed = key(1).seal(SPOT, b"a token").expect("sealed");
         let opened = |key: &VaultKey, cell_id, sealed: &[u8]| {
             key.open(cell_id, sealed)

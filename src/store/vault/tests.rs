@@ -30,8 +30,8 @@ pub(super) fn grant(token: &str) -> VaultGrant {
     }
 }
 
-/// Everything that a grant says, as one text.
-pub(super) fn told(grant: &VaultGrant) -> String {
+/// All of a grant, as one text.
+pub(super) fn shown(grant: &VaultGrant) -> String {
     let text = |secret: &Option<SecretString>| {
         let secret = secret.as_ref().map(|secret| secret.expose_secret());
         secret.unwrap_or("-").to_owned()
@@ -63,8 +63,8 @@ fn what_is_kept_is_there_for_the_next_process() {
     vault.keep("north", &grant("r2")).expect("kept");
     let (kept, intent) = other.load("north").expect("reads");
     assert_eq!(
-        (kept.map(|kept| told(&kept)), intent),
-        (Some(told(&grant("r2"))), None)
+        (kept.map(|kept| shown(&kept)), intent),
+        (Some(shown(&grant("r2"))), None)
     );
     vault.proven("north").expect("noted");
     let kept = other.load("north").expect("reads").0.expect("a grant");
@@ -84,7 +84,7 @@ fn a_vault_that_knew_no_scopes_keeps_its_tokens() {
     drop(vault);
     let vault = Vault::open(folder.path(), Keys::None).expect("opens");
     let kept = vault.load("north").expect("reads").0.expect("a grant");
-    assert_eq!((told(&kept), kept.scope), (told(&grant("r2")), None));
+    assert_eq!((shown(&kept), kept.scope), (shown(&grant("r2")), None));
     let scoped = VaultGrant {
         scope: Some("a_read b_read".to_owned()),
         ..grant("r3")
@@ -115,7 +115,7 @@ fn a_vault_that_knew_no_keys_keeps_its_tokens() {
         let vault = Vault::open(folder.path(), Keys::None).expect("opens");
         let (kept, intent) = vault.load("north").expect("reads");
         assert_eq!(
-            told(&kept.expect("a grant")),
+            shown(&kept.expect("a grant")),
             "r7 - seed key - None 2026-03-01T05:00:00Z"
         );
         assert_eq!(intent.as_deref(), Some("of r7"));

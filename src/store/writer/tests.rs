@@ -27,7 +27,7 @@ async fn what_breaks_in_the_writer_ends_alone_and_is_undone() {
                     .map_err(StoreError::sql("look"))
             })
             .await
-            .expect("the writer goes on");
+            .expect("the writer continues");
         assert_eq!(left, 0, "{begin}");
     }
     assert_eq!(store.fatal_error(), None);
@@ -60,7 +60,7 @@ async fn a_failure_that_nothing_can_be_trusted_after_is_kept_in_mind() {
 }
 
 #[tokio::test]
-async fn whoever_gets_the_lock_finds_a_file_that_nobody_has_open() {
+async fn the_next_holder_of_the_lock_finds_the_file_closed() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("mirror.db");
     for round in 0..50 {
@@ -95,7 +95,7 @@ async fn a_stop_does_not_wait_for_a_transaction_and_the_lock_stays_with_it() {
     };
     assert!(stopped);
     drop(store);
-    let busy = Store::open(&path).expect_err("the transaction goes on");
+    let busy = Store::open(&path).expect_err("the transaction is active");
     assert!(matches!(busy, StoreError::Busy { .. }), "{busy}");
     drop(go_on);
 }

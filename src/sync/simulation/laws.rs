@@ -1,4 +1,4 @@
-//! What must hold after every run, whatever the vendor did. The oracle knows every state of the vendor's list and every
+//! What must hold after every run, for every behaviour of the vendor. The oracle knows every state of the vendor's list and every
 //! response, and checks only what a reader of the mirror and its records can see.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,6 +3,7 @@
 //! The only place of the simulation that knows how a job is built and what the store's tables are called.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,12 +17,12 @@ use crate::connector::api::{self, StreamSpec};
 use crate::connector::file::Connector;
 use crate::model::guard::GuardRules;
 use crate::model::percent::Percent;
-use crate::model::{History, scalar};
+use crate::model::{ApplyMode, StreamName, Table, named, scalar};
 use crate::store::fitting::Layout;
 use crate::store::lookups::Lookups;
 use crate::store::readers::ReadConnection;
-use crate::store::{Store, Table, TableColumn, runs, tables};
-use crate::sync::{ApplyMode, Job, Source, StreamJob};
+use crate::store::{Store, runs, tables};
+use crate::sync::{Job, Source, StreamJob};
 
 /// The tables of a stream of the source `school`.
 pub(super) const STREAMS: [&str; 3] = ["users", "notes", "marks"];
@@ -41,7 +42,7 @@ pub(super) struct Mirror {
     store: Option<Arc<Store>>,
     reader: Option<ReadConnection>,
     /// By the connector's text.
-    specs: BTreeMap<String, BTreeMap<String, StreamSpec>>,
+    specs: BTreeMap<String, BTreeMap<StreamName, StreamSpec>>,
 }
 
 impl Mirror {
@@ -106,7 +107,7 @@ impl Mirror {
         job(plan, self.specs(&plan.vendor, &plan.job), script)
     }
 
-    fn specs(&mut self, vendor: &Vendor, job: &JobPlan) -> &BTreeMap<String, StreamSpec> {
+    fn specs(&mut self, vendor: &Vendor, job: &JobPlan) -> &BTreeMap<StreamName, StreamSpec> {
         let text = connector(vendor, job);
         self.specs.entry(text).or_insert_with_key(|text| {
             let connector: Connector = toml::from_str(text).expect("a connector");
@@ -305,7 +306,7 @@ pub(super) struct Past {
 }
 
 /// The job of a plan; the specs are those of its connector.
-fn job(plan: &Plan, specs: &BTreeMap<String, StreamSpec>, script: &Shared) -> Arc<Job> {
+fn job(plan: &Plan, specs: &BTreeMap<StreamName, StreamSpec>, script: &Shared) -> Arc<Job> {
     let names: &[&str] = match plan.job.second {
         Second::Alone => &["users"],
         Second::Notes => &["users", "notes"],
@@ -314,14 +315,17 @@ fn job(plan: &Plan, specs: &BTreeMap<String, StreamSpec>, script: &Shared) -> Ar
     let users = Arc::new(table(&specs["users"]));
     let stream = |name: &&str| {
         let spec = Arc::new(specs[*name].clone());
-        let parents = spec.for_each.as_ref().and_then(|each| each.stream.clone());
+        let parents = spec
+            .for_each
+            .as_ref()
+            .and_then(|each| each.stream.as_deref());
         Arc::new(StreamJob {
             table: Arc::new(table(&spec)),
             parents: parents
                 .into_iter()
-                .map(|parent| (parent, Arc::clone(&users)))
+                .map(|parent| (named(parent), Arc::clone(&users)))
                 .collect(),
-            incremental: None,
+            mode: None,
             history: spec.history,
             group: None,
             confirm: None,
@@ -332,15 +336,17 @@ fn job(plan: &Plan, specs: &BTreeMap<String, StreamSpec>, script: &Shared) -> Ar
     };
     let open = GuardRules {
         removals: Percent::whole(100),
-        removals_max: u64::MAX,
+        removals_max: u32::MAX,
         changed_keys: Percent::whole(100),
         rejects: Percent::whole(100),
-        group_min: u64::MAX,
+        per: None,
+        confirm: None,
+        group_min: NonZeroU32::MAX,
     };
     Arc::new(Job {
-        name: "nightly".to_owned(),
+        name: named("nightly"),
         source: Arc::new(Source::new(
-            "school".to_owned(),
+            named("school"),
             Arc::clone(script) as _,
             1,
             BTreeMap::new(),
@@ -366,28 +372,8 @@ fn job(plan: &Plan, specs: &BTreeMap<String, StreamSpec>, script: &Shared) -> Ar
     })
 }
 
-/// See `app/tables.rs`.
 fn table(spec: &StreamSpec) -> Table {
-    Table {
-        source: "school".to_owned(),
-        stream: spec.name.clone(),
-        columns: spec
-            .columns
-            .iter()
-            .map(|column| TableColumn {
-                name: column.name.clone(),
-                kind: column.kind,
-                from: column.from.clone(),
-                help: column.help.clone(),
-                combo: spec.reference(column),
-            })
-            .collect(),
-        key: spec.key.clone(),
-        partition: spec.partition.clone(),
-        newest: spec.newest,
-        removed_status: spec.removed_status.clone(),
-        history: spec.history != History::Off,
-    }
+    spec.table(&named("school"), spec.history)
 }
 
 /// The connector that fits a vendor.

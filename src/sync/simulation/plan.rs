@@ -25,7 +25,7 @@ pub(super) struct Vendor {
     pub style: Style,
     /// Rows on a page that the connector asks for.
     pub size: u64,
-    /// The most rows that the server puts on a page, whatever is asked.
+    /// The most rows that the server puts on a page, independent of the request.
     pub cap: u64,
     /// The total that it declares.
     pub total: Total,
@@ -245,7 +245,7 @@ impl Plan {
 
     /// A list that continues behind the last key skips the second listing of a row at a page's end, which a total
     /// counts.
-    fn loses_doubles(&self) -> bool {
+    fn loses_duplicates(&self) -> bool {
         let by_key = matches!(
             self.vendor.style,
             Style::Link(Inside::Key) | Style::Cursor(Inside::Key)
@@ -256,7 +256,7 @@ impl Plan {
     pub(super) fn is_honest(&self) -> bool {
         let pages = self.vendor.style != Style::OneAnswer;
         let total = matches!(self.vendor.total, Total::Undeclared | Total::Right);
-        total && !(pages && self.vendor.order == Order::Shuffled) && !self.loses_doubles()
+        total && !(pages && self.vendor.order == Order::Shuffled) && !self.loses_duplicates()
     }
 }
 

@@ -230,7 +230,7 @@ impl Stage<'_> {
     fn can_settle(&self) -> bool {
         use super::plan::{Leaves, Order, Style};
         let vendor = &self.plan.vendor;
-        // A user whose removal was never listed stays, without a list of entries.
+        // A user stays if the removal was never listed, without a list of entries.
         let forgotten = |step: &Step| matches!(step, Step::Change(Change::Forget { .. }));
         let stays = vendor.leaves == Leaves::WithStatus && self.plan.steps.iter().any(forgotten);
         !stays && (vendor.order != Order::Shuffled || vendor.style == Style::OneAnswer)
@@ -284,7 +284,7 @@ impl Stage<'_> {
         }
         self.laws.of_interest(Err(Violation {
             law: Law::QuietWritesNothing,
-            text: format!("a quiet run wrote; rows told of: {written}"),
+            text: format!("a quiet run wrote; changed rows: {written}"),
         }))
     }
 }

@@ -17,7 +17,7 @@ use super::vendor::{Answer, List, Request, Row, World, json};
 use crate::clock::{Clock, TestClock};
 use crate::http::{Decode, Effort, Headers, HttpError, Kind, PageRequest, Reply, RunBudget};
 use crate::sync::PageClient;
-use crate::sync::walk::Batch;
+use crate::sync::client::Batch;
 
 /// How long an answer takes.
 const ANSWER: Duration = Duration::from_secs(1);

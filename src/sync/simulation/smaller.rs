@@ -1,4 +1,4 @@
-//! Makes a failing plan smaller: whatever may be left out while the same law breaks, is.
+//! Makes a failing plan smaller: everything is left out that can be, while the same law breaks.
 
 use super::laws::Law;
 use super::mirror::Mirror;

@@ -16,7 +16,7 @@ use super::{random, regressions};
 /// Histories of a usual test run.
 const USUAL: u64 = 150;
 
-fn wish(name: &str) -> Option<u64> {
+fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
@@ -78,10 +78,10 @@ fn histories(next: &AtomicU64, end: u64) -> (Tally, Vec<Failure>) {
 
 #[test]
 fn random_histories_keep_the_laws() {
-    let start = wish("ROLLBOOK_SEED").unwrap_or(1);
-    let count = wish("ROLLBOOK_HISTORIES").unwrap_or(USUAL);
-    let threads = wish("ROLLBOOK_THREADS").unwrap_or(2);
-    let shown = wish("ROLLBOOK_SHOW").unwrap_or(1) as usize;
+    let start = variable("ROLLBOOK_SEED").unwrap_or(1);
+    let count = variable("ROLLBOOK_HISTORIES").unwrap_or(USUAL);
+    let threads = variable("ROLLBOOK_THREADS").unwrap_or(2);
+    let shown = variable("ROLLBOOK_SHOW").unwrap_or(1) as usize;
     let (next, begun) = (AtomicU64::new(start), Instant::now());
     let parts: Vec<(Tally, Vec<Failure>)> = std::thread::scope(|scope| {
         let work = || histories(&next, start.saturating_add(count));
@@ -100,7 +100,7 @@ fn random_histories_keep_the_laws() {
         )
     });
     println!(
-        "{count} histories from seed {start} on in {seconds:.1} s ({:.0}/s): {runs} runs, {requests} requests, {unobservable} losses that nobody could notice",
+        "{count} histories from seed {start} on in {seconds:.1} s ({:.0}/s): {runs} runs, {requests} requests, {unobservable} losses that cannot be noticed",
         count as f64 / seconds
     );
     let mut by_law: BTreeMap<Law, Vec<&Failure>> = BTreeMap::new();

@@ -7,7 +7,7 @@ use super::Ready;
 use crate::model::guard::Hold;
 use crate::model::plan::CellLoss;
 use crate::model::row::{Reject, Repair};
-use crate::model::{Completeness, Inconsistency, Outcome};
+use crate::model::{Completeness, Inconsistency, Outcome, StreamName};
 use crate::store::apply::{Applied, Removals};
 use crate::store::runs::StreamRecord;
 use crate::sync::error::Failure;
@@ -34,13 +34,12 @@ pub(super) fn base_report(
     duration: Duration,
 ) -> StreamReport {
     let record = StreamRecord {
-        stream: stream.spec.name.clone(),
         reading: reading.to_owned(),
         pages: facts.pages,
         rows_read: facts.received,
         unlisted: facts.unlisted.iter().cloned().collect(),
         duration_ms: duration.as_millis() as u64,
-        ..StreamRecord::default()
+        ..StreamRecord::new(stream.spec.name.clone())
     };
     StreamReport {
         record,
@@ -341,7 +340,10 @@ pub(super) fn nothing_written(mut report: StreamReport) -> StreamReport {
 }
 
 /// The deletion feed of a stream, where this run tried to read it and did not receive all of it: its name and outcome.
-pub(super) fn failed_feed(stream: &StreamJob, done: &[StreamReport]) -> Option<(String, Outcome)> {
+pub(super) fn failed_feed(
+    stream: &StreamJob,
+    done: &[StreamReport],
+) -> Option<(StreamName, Outcome)> {
     let feed = stream.feed.as_ref()?;
     let report = done
         .iter()
@@ -352,12 +354,12 @@ pub(super) fn failed_feed(stream: &StreamJob, done: &[StreamReport]) -> Option<(
 
 /// A reading of changes shows no removals by itself: without its deletion feed the mirror may hold rows that the vendor has
 /// removed.
-pub(super) fn removals_unknown(report: &mut StreamReport, feed: &str, outcome: Outcome) {
+pub(super) fn removals_unknown(report: &mut StreamReport, feed: &StreamName, outcome: Outcome) {
     if report.record.outcome.is_good() {
         report.record.outcome = Outcome::Incomplete;
     }
     let why = format!(
-        "removals of this stream come from {feed}, which was {outcome}; they are applied when {feed} is read again"
+        "removals of this stream are listed by {feed}, which was {outcome}; they are applied when {feed} is read again"
     );
     let message = &mut report.record.message;
     *message = Some(match message.take() {
@@ -366,7 +368,11 @@ pub(super) fn removals_unknown(report: &mut StreamReport, feed: &str, outcome: O
     });
 }
 
-pub(super) fn not_applied(report: StreamReport, name: &str, outcome: Outcome) -> StreamReport {
+pub(super) fn not_applied(
+    report: StreamReport,
+    name: &StreamName,
+    outcome: Outcome,
+) -> StreamReport {
     let mut report = nothing_written(report);
     report.record.outcome = outcome;
     report.record.message = Some(format!("not applied, because {name} was not"));
@@ -381,7 +387,7 @@ pub(super) fn write_counts(record: &mut StreamRecord, applied: Applied) {
 /// Adds how many rows point to rows that are not there, by the stream that they point to.
 pub(super) fn add_dangling(
     record: &mut StreamRecord,
-    counts: &BTreeMap<String, u64>,
+    counts: &BTreeMap<StreamName, u64>,
     together: bool,
 ) {
     let again = if together { ", in two readings" } else { "" };

@@ -16,11 +16,11 @@ pub struct WalkFacts {
     pub received: u64,
     /// The greatest value of the stream's change column, or of its window's.
     pub newest: Option<Timestamp>,
-    /// The server's time when it was asked first.
+    /// The server's time at the first request.
     pub server_time: Option<Timestamp>,
     /// Members that no column lists.
     pub unlisted: BTreeSet<String>,
-    /// Rows that could not be taken, by reason.
+    /// Rejected rows, by path and reason.
     pub rejects: BTreeMap<(String, String), u64>,
     /// Rejects whose key could not be read.
     pub unidentified: u64,

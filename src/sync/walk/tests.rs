@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::connector::api;
 use crate::connector::file::Connector;
 use crate::http::{Headers, Kind};
-use crate::model::Completeness;
+use crate::model::{Completeness, named};
 use crate::sync::client::PageClient;
 
 /// Answers in order: a status, header lines, a body, each on a line of its own.
@@ -144,7 +144,7 @@ impl Stage {
         });
         Self {
             source: Source::new(
-                "own".into(),
+                named("own"),
                 Arc::clone(&script) as Arc<dyn PageClient>,
                 1,
                 BTreeMap::new(),
@@ -436,15 +436,15 @@ fn refused_parameters_are_found_out_once() {
             usize::from(expected.is_some()),
             "{what}"
         );
-        // The next walk of this process begins with it and says nothing; so does another process that is told.
+        // The next walk of this process begins with it and reports nothing; so does another process that knows it.
         let again = stage.walk(None, &[&full, end]);
         assert_eq!(
             (again.asked[0].as_str(), again.facts().notes.len()),
             (last, 0),
             "{what}"
         );
-        let told = Stage::new(rules).walk(expected, &[&full, end]);
-        assert_eq!(told.asked[0], last, "{what}");
+        let informed = Stage::new(rules).walk(expected, &[&full, end]);
+        assert_eq!(informed.asked[0], last, "{what}");
     }
     let stage = Stage::new(rules);
     let walked = stage.walk(None, &["400"; 6]);
@@ -465,7 +465,7 @@ fn refused_parameters_are_found_out_once() {
 
 /// Issue item 8: messages name the page's place in the list.
 #[test]
-fn a_page_is_named_by_its_place() {
+fn a_page_is_named_by_its_position() {
     let rules = r#"by = "offset", offset = "offset", limit = "limit", size = 100"#;
     let full = format!("200\n{}", page(0, 100, ""));
     let walked = Stage::new(rules).walk(None, &[&full, "413", "400"]);

@@ -323,7 +323,7 @@ impl Harness {
         let AdminResponse::Approved { job } = response else {
             panic!("run {} cannot be approved: {response:?}", held.run);
         };
-        self.run(&job, Cause::Approval, false)
+        self.run(job.as_str(), Cause::Approval, false)
     }
 
     /// The real program with these arguments, after this one has ended.
@@ -394,7 +394,11 @@ pub async fn once(app: &App, job: &str, cause: Cause, full: bool) -> i64 {
         dry: false,
     };
     let watch = Arc::new(|_| {}) as _;
-    let report = app.run(job, order, &CancellationToken::new(), &watch).await;
+    let job = job.parse().expect("a name");
+    let report = app
+        .run(&job, order, &CancellationToken::new(), &watch)
+        .await;
+    let report = report.expect("the job is configured");
     report
         .run
         .unwrap_or_else(|| panic!("no run: {:?}", report.message))

@@ -177,10 +177,10 @@ async fn combos(harness: &Harness) -> rollbook::sync::RunReport {
         dry: false,
     };
     let sink: rollbook::sync::ProgressSink = std::sync::Arc::new(|_| {});
-    harness
-        .app
-        .run(COMBOS, order, &CancellationToken::new(), &sink)
-        .await
+    let job = COMBOS.parse().expect("a name");
+    let stop = CancellationToken::new();
+    let report = harness.app.run(&job, order, &stop, &sink).await;
+    report.expect("the job is configured")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use rollbook::app::App;
 use rollbook::clock::{Clock, TestClock};
-use rollbook::setup::files::{Secrets, SourceLimits};
+use rollbook::model::RequestLimits;
+use rollbook::setup::files::Secrets;
 use rollbook::setup::{Folders, JobSetup, Overlay, Setup, SourceSetup};
 use rollbook::sync::{RunOptions, RunReport};
 use rollbook_sandbox::{Options, Sandbox};
@@ -95,10 +96,10 @@ impl Checked {
         let settings = settings.iter().map(owned).collect();
         let overlay = Overlay {
             settings: [(vendor.to_owned(), settings)].into(),
-            limits: SourceLimits {
+            limits: RequestLimits {
                 in_flight: 4.try_into().ok(),
                 per_second: Some(1000.0),
-                ..SourceLimits::default()
+                ..RequestLimits::default()
             },
             ..Overlay::default()
         };
@@ -205,13 +206,13 @@ impl Harness {
     pub async fn run(&self, full: bool) -> Vec<RunReport> {
         let setup = self.app.setup();
         let mut reports = Vec::new();
-        for job in setup.jobs.keys().map(|name| name.as_str()) {
+        for job in setup.jobs.keys() {
             let order = RunOptions {
                 cause: rollbook::sync::Cause::Command,
                 full,
                 dry: false,
             };
-            reports.push(
+            reports.extend(
                 self.app
                     .run(
                         job,

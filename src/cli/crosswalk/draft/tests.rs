@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::document::{Document, FileText};
+use crate::model::named;
 use crate::setup::files::CrosswalkConfig;
 
 fn entry(id: &str, code: Option<&str>, label: &str, active: bool) -> ComboEntry {
@@ -15,8 +16,8 @@ fn entry(id: &str, code: Option<&str>, label: &str, active: bool) -> ComboEntry 
 
 fn drafted(entries: &[ComboEntry], values: &[(&str, u64)]) -> String {
     let column = MappedColumn {
-        source: "rosters".to_owned(),
-        stream: "users".to_owned(),
+        source: named("rosters"),
+        stream: named("users"),
         column: "role".to_owned(),
     };
     let values: Vec<(String, u64)> = values

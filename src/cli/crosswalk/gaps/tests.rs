@@ -1,6 +1,7 @@
 //! What `rollbook crosswalk check` says to people.
 
 use super::*;
+use crate::model::named;
 
 fn unmapped(value: &str, rows: u64, shown: &[&str]) -> Unmapped {
     let suggestion = |shown: &&str| Suggestion {
@@ -18,7 +19,7 @@ fn unmapped(value: &str, rows: u64, shown: &[&str]) -> Unmapped {
 
 fn said(unmapped: Vec<Unmapped>) -> String {
     let column = Column {
-        crosswalk: "roles".to_owned(),
+        crosswalk: named("roles"),
         column: "rosters_users.role".to_owned(),
         list: "north.positions".to_owned(),
         unmapped,

@@ -3,8 +3,9 @@
 use jiff::SignedDuration;
 
 use super::*;
+use crate::model::named;
 
-const LIMITS: Limits = Limits {
+const LIMITS: AlertLimits = AlertLimits {
     failures: 3,
     incomplete_runs: 3,
     stale: SignedDuration::from_hours(24),
@@ -46,7 +47,7 @@ fn walk(states: &[JobFacts]) -> Vec<Vec<&'static str>> {
     let hours = states.iter().zip(1..);
     hours
         .map(|(facts, hour)| {
-            let plan = evaluate_job("roster", facts, &active, LIMITS, time(hour));
+            let plan = evaluate_job(&named("roster"), facts, &active, LIMITS, time(hour));
             active = plan.active;
             plan.send.iter().map(|(kind, _)| kind.as_str()).collect()
         })
@@ -125,17 +126,17 @@ const LOST: &str = "users: get a token for own: sign-in needed; run `rollbook lo
 
 fn waits(job: &str, message: &str, reason: ParkReason) -> ParkedJob {
     ParkedJob {
-        job: job.to_owned(),
+        job: named(job),
         message: message.to_owned(),
         reason,
     }
 }
 
-/// A source of two jobs, of which these are parked, and whose last good run ended at this hour.
+/// A source of two jobs, of which these are parked; its last good run ended at this hour.
 fn source(parked: &[&str], hour: i64) -> SourceFacts {
     let why = |job: &&str| waits(job, LOST, ParkReason::SignInNeeded);
     SourceFacts {
-        jobs: vec!["rosters".into(), "lessons".into()],
+        jobs: vec![named("rosters"), named("lessons")],
         parked: parked.iter().map(why).collect(),
         good: Some(time(hour)),
     }
@@ -179,7 +180,7 @@ fn a_source_without_a_sign_in_is_one_alert_for_all_its_jobs() {
         let mut active = Vec::new();
         let kinds: Vec<Vec<&str>> = (states.iter().zip(1..))
             .map(|(facts, hour)| {
-                let plan = evaluate_source("own", facts, &active, time(hour));
+                let plan = evaluate_source(&named("own"), facts, &active, time(hour));
                 active = plan.active;
                 plan.send.iter().map(|(kind, _)| kind.as_str()).collect()
             })
@@ -189,8 +190,13 @@ fn a_source_without_a_sign_in_is_one_alert_for_all_its_jobs() {
 }
 
 #[test]
-fn a_parked_source_says_what_to_do() {
-    let say = |facts: &SourceFacts| evaluate_source("own", facts, &[], time(1)).send.remove(0).1;
+fn the_message_of_a_parked_source_names_the_commands() {
+    let say = |facts: &SourceFacts| {
+        evaluate_source(&named("own"), facts, &[], time(1))
+            .send
+            .remove(0)
+            .1
+    };
     assert_eq!(
         say(&source(&["lessons"], 0)),
         "sign-in needed: own has no valid sign-in; run `rollbook login own`, then rosters and lessons resume at the next tick"
@@ -231,18 +237,6 @@ fn a_parked_source_says_what_to_do() {
 }
 
 #[test]
-fn a_source_and_a_job_of_one_name_are_two() {
-    for about in [
-        Subject::Job("own"),
-        Subject::Source("own"),
-        Subject::Job("store.backup"),
-    ] {
-        assert_eq!(Subject::of(&about.key()), about);
-    }
-    assert_ne!(Subject::Job("own").key(), Subject::Source("own").key());
-}
-
-#[test]
 fn a_job_is_stale_long_after_a_tick_without_a_good_run() {
     let facts = |due: Option<i64>| JobFacts {
         due: due.map(time),
@@ -254,16 +248,16 @@ fn a_job_is_stale_long_after_a_tick_without_a_good_run() {
         (Some(60), 80, false),
         (None, 1000, false),
     ] {
-        let plan = evaluate_job("roster", &facts(due), &[], LIMITS, time(hour));
+        let plan = evaluate_job(&named("roster"), &facts(due), &[], LIMITS, time(hour));
         assert_eq!(plan.send.len() == 1, expected, "{due:?} {hour}");
     }
 }
 
 #[test]
-fn messages_say_what_to_do() {
+fn messages_name_the_problem_and_the_command() {
     let mut facts = failed(3);
     let say = |facts: &JobFacts| {
-        evaluate_job("roster", facts, &[], LIMITS, time(1))
+        evaluate_job(&named("roster"), facts, &[], LIMITS, time(1))
             .send
             .remove(0)
             .1

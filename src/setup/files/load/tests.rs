@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use super::*;
 use crate::document::RenderStyle;
-use crate::model::GrantKind;
-use crate::setup::files::{Apply, Guard, Mode, SecretRef, SettingValue};
+use crate::model::guard::GuardRules;
+use crate::model::{ApplyMode, GrantKind, ReadMode};
+use crate::setup::files::{SecretRef, SettingValue};
 
 const ROLLBOOK: &str = r#"
 [store]
@@ -120,7 +121,7 @@ fn everything_that_is_written_is_read() {
     );
     assert_eq!(job.schedule.as_str(), "*/20 6-18 * * Mon-Fri");
     assert_eq!(job.time_zone.zone().iana_name(), Some("Europe/Vienna"));
-    assert_eq!((job.apply, job.catch_up), (Apply::Together, true));
+    assert_eq!((job.apply, job.catch_up), (ApplyMode::Together, true));
     assert_eq!(job.timeout.0, Duration::from_secs(600));
     let users = &job.stream["users"];
     assert_eq!(
@@ -133,7 +134,7 @@ fn everything_that_is_written_is_read() {
     );
     assert_eq!(
         (users.history, users.mode),
-        (Some(History::Off), Some(Mode::Incremental))
+        (Some(History::Off), Some(ReadMode::Incremental))
     );
     assert_eq!(job.guard.removals, Percent::whole(5));
     assert_eq!(job.guard.removals_max, 500);
@@ -145,9 +146,9 @@ fn everything_that_is_written_is_read() {
 
     let small = &config.jobs["small"];
     assert_eq!(small.time_zone, Zone::default());
-    assert_eq!((small.apply, small.catch_up), (Apply::Each, false));
+    assert_eq!((small.apply, small.catch_up), (ApplyMode::Each, false));
     assert_eq!(small.timeout.0, Duration::from_secs(1800));
-    assert_eq!(small.guard, Guard::default());
+    assert_eq!(small.guard, GuardRules::default());
     assert!(small.stream.is_empty());
 }
 

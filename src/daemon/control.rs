@@ -1,0 +1,51 @@
+//! How the loop is controlled from outside: by signals, by the control socket, by its caller.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::model::JobName;
+
+/// Controls the loop from outside.
+#[derive(Clone, Debug, Default)]
+pub struct ControlHandle {
+    /// Stops the loop and all its runs.
+    pub stop: CancellationToken,
+    /// Requests a reload; several pending requests are one.
+    pub reload: Arc<Notify>,
+    /// Requests to run jobs now.
+    pub run_now: Arc<RunNow>,
+    /// The longest time between two turns of the loop, if a watchdog needs it.
+    pub alive_every: Option<Duration>,
+}
+
+/// Jobs to run now, independent of their schedules.
+#[derive(Debug, Default)]
+pub struct RunNow {
+    jobs: Mutex<Vec<JobName>>,
+    changed: Notify,
+}
+
+impl RunNow {
+    /// Adds a job and wakes the loop.
+    pub fn request(&self, job: JobName) {
+        self.jobs().push(job);
+        self.changed.notify_one();
+    }
+
+    /// The jobs that were requested since the last call.
+    pub(super) fn take(&self) -> Vec<JobName> {
+        std::mem::take(&mut *self.jobs())
+    }
+
+    /// Waits for a request.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, Vec<JobName>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,56 @@
+//! What an alert is about: one entry of the schedule, or a source with all its jobs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::entry_name::EntryName;
+use super::name::SourceName;
+use crate::document::text_value::Complaint;
+
+/// Before the name of a source, so that it differs from a job of the same name; names have no blanks.
+const SOURCE: &str = "source ";
+
+/// What an alert is about. Its text is stored in the mirror and shown to people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlertSubject {
+    /// A job, or the scheduled backup.
+    Entry(EntryName),
+    /// A source with all its jobs.
+    Source(SourceName),
+}
+
+impl fmt::Display for AlertSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Entry(name) => write!(f, "{name}"),
+            Self::Source(name) => write!(f, "{SOURCE}{name}"),
+        }
+    }
+}
+
+impl FromStr for AlertSubject {
+    type Err = Complaint;
+
+    fn from_str(text: &str) -> Result<Self, Complaint> {
+        match text.strip_prefix(SOURCE) {
+            Some(source) => source.parse().map(Self::Source),
+            None => text.parse().map(Self::Entry),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_read_from_its_text() {
+        for text in ["own", "source own", "store.backup"] {
+            let subject: AlertSubject = text.parse().expect("a subject");
+            assert_eq!(subject.to_string(), text);
+        }
+        for text in ["", "source ", "source a b", "No Name"] {
+            assert!(text.parse::<AlertSubject>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! How a vendor reports errors in the body of a response.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The error codes that a vendor returns in bodies.
+///
+/// Codes are compared without regard to case, blanks and underscores, because vendors spell them differently in
+/// documents and responses (webuntis-oneroster.md 3).
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorWords {
+    /// Paths of the error code in a body, such as `"responseStatus.errorCode"`.
+    #[serde(default)]
+    pub code: Vec<String>,
+    /// Codes that mean "too much requested at once": a window shrinks, a page is halved.
+    #[serde(default)]
+    pub too_many: Vec<String>,
+    /// Codes that mean "not found", whatever the status.
+    #[serde(default)]
+    pub missing: Vec<String>,
+    /// Codes that mean "token invalid or expired", whatever the status.
+    #[serde(default)]
+    pub token: Vec<String>,
+}

@@ -1,0 +1,53 @@
+//! The definition of a stream's table, as connectors describe it and the store creates it.
+
+use super::combo::Reference;
+use super::name::{SourceName, StreamName};
+use super::row::Kind;
+
+/// One column of a stream's table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableColumn {
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub kind: Kind,
+    /// Its path in the connector.
+    pub from: String,
+    /// What it means.
+    pub help: String,
+    /// The combo list that explains its values.
+    pub combo: Option<Reference>,
+}
+
+/// The table of one stream of one source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// The source.
+    pub source: SourceName,
+    /// The stream.
+    pub stream: StreamName,
+    /// The columns in order.
+    pub columns: Vec<TableColumn>,
+    /// The key's columns.
+    pub key: Vec<usize>,
+    /// Columns that name the item a row was read for.
+    pub partition: Vec<usize>,
+    /// The column that orders versions.
+    pub newest: Option<usize>,
+    /// A row is removed if this column has one of these values (lower case).
+    pub removed_status: Option<(usize, Vec<String>)>,
+    /// Whether old versions are kept.
+    pub history: bool,
+}
+
+impl Table {
+    /// `<source>_<stream>`.
+    pub fn name(&self) -> String {
+        format!("{}_{}", self.source, self.stream)
+    }
+
+    /// Whether there is such a column.
+    pub fn has(&self, column: &str) -> bool {
+        self.columns.iter().any(|one| one.name == column)
+    }
+}
