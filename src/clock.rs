@@ -37,7 +37,7 @@ impl Clock {
         self.0.now()
     }
 
-    /// The wall time after a wait; the latest time there is where it cannot be said.
+    /// The wall time after a wait; the latest representable time on overflow.
     pub fn wall_clock_after(&self, wait: Duration) -> Timestamp {
         SignedDuration::try_from(wait)
             .ok()

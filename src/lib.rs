@@ -1,4 +1,4 @@
-//! Rollbook mirrors what other services say about a school into one local SQLite file.
+//! Rollbook mirrors what other services hold about a school into one local SQLite file.
 //!
 //! This is the map. Each folder's `mod.rs` is its contents page; each file's first lines say what it is, what it is not, and its one
 //! surprise. `docs/ARCHITECTURE.md` describes the whole.
@@ -27,12 +27,12 @@
 //!   applied. The same numbers feed the dry run, the log and the run's record.
 //! * **A checkpoint is never ahead of its data.** Both commit in one transaction of the [`store`], and none is open while a run waits
 //!   for a vendor.
-//! * **Absence is evidence only after a complete reading.** No failed, short, empty or odd answer removes a row.
+//! * **Absence is evidence only after a complete reading.** No failed, short, empty or odd response removes a row.
 //! * **Read only, polite, plain failures.** One [`http::Session`] a source paces and retries; every failure has a [`model::Class`] and
 //!   ends in a message that an admin can act on.
 //!
 //! To follow one page through the code, read in this order: [`connector::file`], [`connector::api`], [`sync::read`], [`http`],
-//! [`connector::answer`], [`store::staging`], [`model::absence`], [`model::decision`], [`store::apply`].
+//! [`connector::response`], [`store::staging`], [`model::absence`], [`model::decision`], [`store::apply`].
 
 pub mod app;
 pub mod auth;

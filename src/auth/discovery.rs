@@ -16,7 +16,7 @@ use crate::http::body::{self, Oversized};
 use crate::http::classify::{is_transient, requested_wait};
 use crate::http::client::{self, ClientOptions, error_kind, host_of};
 use crate::http::deadline::Deadline;
-use crate::http::error::Kind;
+use crate::http::error::HttpErrorKind;
 use crate::http::limits::TOKEN_BODY;
 use crate::http::reply::Headers;
 use crate::http::rules::{Timeouts, must_be_safe};
@@ -62,7 +62,7 @@ pub(super) struct Discovery {
 
 impl Discovery {
     /// Checks the addresses; sends nothing.
-    pub fn new(spec: IssuerSpec, options: &ClientOptions<'_>) -> Result<Self, Kind> {
+    pub fn new(spec: IssuerSpec, options: &ClientOptions<'_>) -> Result<Self, HttpErrorKind> {
         let issuer = issuer_url(&spec.issuer)?;
         for (address, name) in spec
             .allow_origins
@@ -93,7 +93,7 @@ impl Discovery {
     }
 
     /// The document, at most a day old.
-    pub async fn metadata(&self, clock: &Clock) -> Result<Arc<Metadata>, Kind> {
+    pub async fn metadata(&self, clock: &Clock) -> Result<Arc<Metadata>, HttpErrorKind> {
         let mut cached = self.cached.lock().await;
         let now = clock.running();
         if let Some((since, metadata)) = &*cached
@@ -107,24 +107,27 @@ impl Discovery {
     }
 
     /// Reads the document from the first candidate URL that exists.
-    async fn fetch(&self, clock: &Clock) -> Result<Metadata, Kind> {
+    async fn fetch(&self, clock: &Clock) -> Result<Metadata, HttpErrorKind> {
         for url in candidates(&self.spec, &self.issuer) {
             match self.get(&url, clock).await {
                 Ok(body) => {
-                    return read(&body, &self.spec, &self.issuer).map_err(Kind::DocumentRefused);
+                    return read(&body, &self.spec, &self.issuer)
+                        .map_err(HttpErrorKind::DocumentRefused);
                 }
-                Err(Kind::Missing(..)) => {}
-                Err(Kind::TooLarge(_)) => {
-                    return Err(Kind::DocumentRefused("is larger than 1 MiB".into()));
+                Err(HttpErrorKind::Missing(..)) => {}
+                Err(HttpErrorKind::TooLarge(_)) => {
+                    return Err(HttpErrorKind::DocumentRefused(
+                        "is larger than 1 MiB".into(),
+                    ));
                 }
                 Err(kind) => return Err(kind),
             }
         }
         let missing = "was not found; check `issuer`, or set `metadata_url`";
-        Err(Kind::DocumentRefused(missing.into()))
+        Err(HttpErrorKind::DocumentRefused(missing.into()))
     }
 
-    async fn get(&self, url: &Url, clock: &Clock) -> Result<Vec<u8>, Kind> {
+    async fn get(&self, url: &Url, clock: &Clock) -> Result<Vec<u8>, HttpErrorKind> {
         let host = host_of(url);
         let mut deadline = Deadline::start(&self.timeouts, self.timeouts.token);
         let sending = self
@@ -146,23 +149,26 @@ impl Discovery {
         let body = body::read(response, &headers, Vec::new(), limits, &mut deadline, peer).await;
         match status {
             200 => body,
-            300..=399 => Err(Kind::Redirect(status, target.as_ref().map(host_of))),
-            404 | 405 | 410 => Err(Kind::Missing(status, None)),
-            _ if is_transient(status) => Err(Kind::Unavailable(
+            300..=399 => Err(HttpErrorKind::Redirect(
+                status,
+                target.as_ref().map(host_of),
+            )),
+            404 | 405 | 410 => Err(HttpErrorKind::Missing(status, None)),
+            _ if is_transient(status) => Err(HttpErrorKind::Unavailable(
                 status,
                 requested_wait(&headers, clock.now()),
             )),
-            _ => Err(Kind::HttpStatus(status)),
+            _ => Err(HttpErrorKind::HttpStatus(status)),
         }
     }
 }
 
 /// The issuer as a URL; RFC 8414 2 allows no query or fragment in it.
-fn issuer_url(text: &str) -> Result<Url, Kind> {
-    let url = Url::parse(text).map_err(|_| Kind::Setup("issuer is not a URL".into()))?;
+fn issuer_url(text: &str) -> Result<Url, HttpErrorKind> {
+    let url = Url::parse(text).map_err(|_| HttpErrorKind::Setup("issuer is not a URL".into()))?;
     must_be_safe(&url, "issuer")?;
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(Kind::Setup(
+        return Err(HttpErrorKind::Setup(
             "issuer must not have a query or a fragment".into(),
         ));
     }
@@ -236,7 +242,7 @@ fn endpoint(
     let Ok(url) = Url::parse(text) else {
         return Err(format!("has a {name} that is not a URL"));
     };
-    if let Err(Kind::Setup(problem)) = must_be_safe(&url, name) {
+    if let Err(HttpErrorKind::Setup(problem)) = must_be_safe(&url, name) {
         return Err(format!("is not safe: {problem}"));
     }
     let origin = url.origin();

@@ -24,4 +24,5 @@ pub use grant::{
 };
 pub use login::{Attempt, Code, Ends, Listener, LoginRules, Redirect, SIGN_IN_TIMEOUT, SignedIn};
 pub use revocation::{Revocation, revoke};
-pub use token_manager::{TokenManager, TokenRules};
+pub use token_manager::TokenManager;
+pub use token_source::TokenRules;

@@ -9,12 +9,11 @@ use secrecy::ExposeSecret as _;
 use super::grant::KeptGrant;
 use super::rotation::ChainOrigin;
 use super::token_form::authenticated;
-use super::token_manager::TokenRules;
 use super::token_request::Endpoint;
-use super::token_source::TokenSource;
+use super::token_source::{TokenRules, TokenSource};
 use crate::clock::Clock;
 use crate::http::classify::is_transient;
-use crate::http::error::{HttpError, Kind};
+use crate::http::error::{HttpError, HttpErrorKind};
 use crate::http::rules::must_be_safe;
 use crate::model::TokenBody;
 
@@ -50,7 +49,7 @@ pub async fn revoke(
     if !origin.is_of(kept, endpoint) {
         return Ok(Revocation::Elsewhere);
     }
-    let failed = |kind: Kind| kind.at(step(), &endpoint.host);
+    let failed = |kind: HttpErrorKind| kind.at(step(), &endpoint.host);
     let Some(url) = endpoint.revocation_endpoint(clock).await.map_err(failed)? else {
         return Ok(Revocation::NoEndpoint);
     };
@@ -59,7 +58,7 @@ pub async fn revoke(
 }
 
 impl Endpoint {
-    async fn revocation_endpoint(&self, clock: &Clock) -> Result<Option<Url>, Kind> {
+    async fn revocation_endpoint(&self, clock: &Clock) -> Result<Option<Url>, HttpErrorKind> {
         match (&self.spec.revocation_url, self.discovery()) {
             (Some(url), _) => {
                 must_be_safe(url, "revocation_url")?;
@@ -71,7 +70,7 @@ impl Endpoint {
     }
 
     /// One POST; a vendor also returns 200 for a token that it no longer knows (RFC 7009 2.2).
-    async fn revoke(&self, url: &Url, kept: &KeptGrant) -> Result<(), Kind> {
+    async fn revoke(&self, url: &Url, kept: &KeptGrant) -> Result<(), HttpErrorKind> {
         let access = kept.access.as_ref().map(|access| &access.token);
         let (token, hint) = match (&kept.refresh_token, access) {
             (refresh, Some(access)) if refresh.expose_secret().is_empty() => {
@@ -84,8 +83,8 @@ impl Endpoint {
         let (status, ..) = self.send(url, headers, content).await?;
         match status {
             200..=299 => Ok(()),
-            status if is_transient(status) => Err(Kind::Unavailable(status, None)),
-            status => Err(Kind::HttpStatus(status)),
+            status if is_transient(status) => Err(HttpErrorKind::Unavailable(status, None)),
+            status => Err(HttpErrorKind::HttpStatus(status)),
         }
     }
 }

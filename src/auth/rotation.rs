@@ -10,12 +10,11 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::grant::{GrantStore, KeptAccess, KeptGrant, SignInMark, VaultError};
-use super::token_manager::last_use;
 use super::token_request::{Endpoint, TokenRequest};
-use super::token_response::Token;
+use super::token_response::{Token, last_use};
 use crate::clock::Clock;
 use crate::http::blocking::blocking;
-use crate::http::error::{Failure, Kind};
+use crate::http::error::{HttpErrorKind, HttpFailure};
 use crate::http::message::message;
 
 /// Failed requests within [`FAILURE_WINDOW`] before requests pause.
@@ -37,7 +36,7 @@ pub(super) struct RefreshChain {
     /// When the last requests failed without a clear refusal.
     failures: Vec<Duration>,
     /// No request before this time, and the error to return until then.
-    pause: Option<(Duration, Kind)>,
+    pause: Option<(Duration, HttpErrorKind)>,
 }
 
 /// The origin of a chain of refresh tokens.
@@ -83,7 +82,7 @@ impl RefreshChain {
         origin: ChainOrigin<'_>,
         (vault, source): (&Arc<dyn GrantStore>, &str),
         clock: &Clock,
-    ) -> Result<Token, Kind> {
+    ) -> Result<Token, HttpErrorKind> {
         match &self.pause {
             Some((until, kind)) if clock.running() < *until => return Err(kind.clone()),
             _ => self.pause = None,
@@ -116,13 +115,13 @@ impl RefreshChain {
                 .spend(&candidate, endpoint, (&vault, &source), clock)
                 .await
             {
-                Err(Kind::GrantRefused(_, Some("invalid_grant"))) => {
+                Err(HttpErrorKind::GrantRefused(_, Some("invalid_grant"))) => {
                     self.rejected.push(KeptGrant::fingerprint(&candidate.token));
                 }
                 outcome => return outcome.map(|token| self.handed_out(token)),
             }
         }
-        Err(Kind::SignInNeeded(None))
+        Err(HttpErrorKind::SignInNeeded(None))
     }
 
     fn handed_out(&mut self, token: Token) -> Token {
@@ -139,7 +138,7 @@ impl RefreshChain {
         endpoint: &Endpoint,
         (vault, source): (&Arc<dyn GrantStore>, &Arc<str>),
         clock: &Clock,
-    ) -> Result<Option<Next>, Kind> {
+    ) -> Result<Option<Next>, HttpErrorKind> {
         let kept = in_vault(vault, source, |vault, source| vault.load(source)).await?;
         if kept.as_ref().is_some_and(|kept| kept.intent.is_some()) {
             tracing::warn!(
@@ -222,7 +221,7 @@ impl RefreshChain {
         endpoint: &Endpoint,
         (vault, source): (&Arc<dyn GrantStore>, &Arc<str>),
         clock: &Clock,
-    ) -> Result<Token, Kind> {
+    ) -> Result<Token, HttpErrorKind> {
         let at = clock.now();
         let hash = KeptGrant::fingerprint(&candidate.token);
         in_vault(vault, source, move |vault, source| {
@@ -272,15 +271,15 @@ impl RefreshChain {
 
     /// Returns a clear refusal unchanged. A failure that left the token unused may be retried within the
     /// run, three times in ten minutes; one that may have used it up may not.
-    fn after_failure(&mut self, kind: Kind, host: &str, clock: &Clock) -> Kind {
+    fn after_failure(&mut self, kind: HttpErrorKind, host: &str, clock: &Clock) -> HttpErrorKind {
         let kind = match kind {
-            Kind::Cut
-            | Kind::TooSlow(..)
-            | Kind::UnexpectedResponse(..)
-            | Kind::TooLarge(_)
-            | Kind::Bomb
-            | Kind::Encoding => Kind::GrantUnclear,
-            Kind::Unreachable(_) | Kind::Unavailable(..) => kind,
+            HttpErrorKind::Cut
+            | HttpErrorKind::TooSlow(..)
+            | HttpErrorKind::UnexpectedResponse(..)
+            | HttpErrorKind::TooLarge(_)
+            | HttpErrorKind::Bomb
+            | HttpErrorKind::Encoding => HttpErrorKind::GrantUnclear,
+            HttpErrorKind::Unreachable(_) | HttpErrorKind::Unavailable(..) => kind,
             clear => return clear,
         };
         let now = clock.running();
@@ -291,13 +290,14 @@ impl RefreshChain {
             return kind;
         }
         let until = self.failures[0] + FAILURE_WINDOW;
-        let failure = Failure {
+        let failure = HttpFailure {
             step: String::new(),
             host: host.to_owned(),
             attempts: 1,
             kind,
         };
-        let paused = Kind::GrantPaused(clock.wall_clock_after(until - now), message(&failure));
+        let paused =
+            HttpErrorKind::GrantPaused(clock.wall_clock_after(until - now), message(&failure));
         self.pause = Some((until, paused.clone()));
         paused
     }
@@ -307,12 +307,12 @@ async fn in_vault<T: Send + 'static>(
     vault: &Arc<dyn GrantStore>,
     source: &Arc<str>,
     act: impl FnOnce(&dyn GrantStore, &str) -> Result<T, VaultError> + Send + 'static,
-) -> Result<T, Kind> {
+) -> Result<T, HttpErrorKind> {
     let (vault, source) = (vault.clone(), source.clone());
     blocking(move || act(&*vault, &source))
         .await
         .map_err(|error| match error.shut {
-            true => Kind::VaultShut(error.reason),
-            false => Kind::Vault(error.reason),
+            true => HttpErrorKind::VaultShut(error.reason),
+            false => HttpErrorKind::Vault(error.reason),
         })
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::grant::GrantSpec;
 use crate::http::access;
-use crate::http::error::Kind;
+use crate::http::error::HttpErrorKind;
 use crate::model::{ClientAuth, TokenBody};
 
 /// Headers and body of a request with these parameters.
@@ -18,7 +18,7 @@ pub(super) fn authenticated<'a>(
     spec: &'a GrantSpec,
     mut form: Vec<(&'a str, &'a str)>,
     encoding: TokenBody,
-) -> Result<(HeaderMap, Vec<u8>), Kind> {
+) -> Result<(HeaderMap, Vec<u8>), HttpErrorKind> {
     let (id, secret) = (spec.client_id.as_str(), spec.client_secret.as_ref());
     let mut headers = HeaderMap::new();
     match (spec.rules.client_auth.unwrap_or_default(), secret) {
@@ -55,7 +55,7 @@ fn form_encoded(text: &str) -> String {
     byte_serialize(text.as_bytes()).collect()
 }
 
-fn basic(id: &str, secret: &str) -> Result<HeaderValue, Kind> {
+fn basic(id: &str, secret: &str) -> Result<HeaderValue, HttpErrorKind> {
     let pair = BASE64_STANDARD.encode(format!("{id}:{secret}"));
     access::value(
         &SecretString::from(format!("Basic {pair}")),

@@ -15,38 +15,21 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use self::passwords::PASSWORD_RETRY_AFTER;
-use super::grant::{Grant, GrantSpec, GrantStore};
+use super::grant::{GrantSpec, GrantStore};
 use super::rotation::{ChainOrigin, RefreshChain};
 use super::scopes;
 use super::token_request::{Endpoint, TokenRequest};
-use super::token_response::Token;
-use super::token_source::TokenSource;
+use super::token_response::{Token, last_use};
+use super::token_source::{TokenRules, TokenSource};
 use crate::clock::Clock;
 use crate::http::Authorizer;
 use crate::http::access::Access;
 use crate::http::blocking::blocking;
-use crate::http::error::{HttpError, Kind};
-use crate::http::rules::{Route, Timeouts};
+use crate::http::error::{HttpError, HttpErrorKind};
 use crate::model::Class;
 
 /// Any other refused credential is not retried for this long, so that a job of many streams sends it once.
 const CREDENTIAL_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
-
-/// A token is not used in this last span of its lifetime, unless a third of the lifetime is shorter.
-const MARGIN: Duration = Duration::from_secs(20);
-
-/// The parameters of a token manager.
-#[derive(Clone)]
-pub struct TokenRules {
-    /// The source's name, under which the vault stores the grant.
-    pub source: String,
-    /// How the source authenticates.
-    pub grant: Grant,
-    /// Time limits of each step of a token request.
-    pub timeouts: Timeouts,
-    /// How the requests leave the machine.
-    pub route: Route,
-}
 
 /// Provides the access token of one source and renews it in time. Clones share their state.
 #[derive(Clone)]
@@ -96,11 +79,6 @@ impl CurrentToken {
     }
 }
 
-/// The age at which to stop using a token: 20 s before its end, or at two thirds of a shorter lifetime.
-pub(super) fn last_use(life: Duration) -> Duration {
-    life - MARGIN.min(life / 3)
-}
-
 impl TokenManager {
     /// Creates a manager; sends nothing.
     ///
@@ -140,7 +118,7 @@ impl TokenManager {
                     .await
                     .unwrap_or_else(|stopped| match stopped.try_into_panic() {
                         Ok(panic) => std::panic::resume_unwind(panic),
-                        Err(_) => Err(Kind::OutOfTime.at(self.0.step(), "")),
+                        Err(_) => Err(HttpErrorKind::OutOfTime.at(self.0.step(), "")),
                     })
             }
         }
@@ -246,10 +224,10 @@ impl Inner {
         }
     }
 
-    async fn obtain(&self, chain: &mut RefreshChain) -> Result<Token, Kind> {
+    async fn obtain(&self, chain: &mut RefreshChain) -> Result<Token, HttpErrorKind> {
         let now = self.clock.now();
         match &self.token_source {
-            TokenSource::Key(_) => Err(Kind::Setup("an API key needs no token".into())),
+            TokenSource::Key(_) => Err(HttpErrorKind::Setup("an API key needs no token".into())),
             TokenSource::Client(endpoint) => {
                 endpoint
                     .request_token(&TokenRequest::Client, &self.clock)
@@ -268,7 +246,9 @@ impl Inner {
             TokenSource::SignedIn(endpoint, _) => {
                 let outcome = self.refresh(endpoint, ChainOrigin::SignIn, chain).await;
                 outcome.map_err(|kind| match kind {
-                    Kind::SignInNeeded(_) => Kind::SignInNeeded(Some(self.source.clone())),
+                    HttpErrorKind::SignInNeeded(_) => {
+                        HttpErrorKind::SignInNeeded(Some(self.source.clone()))
+                    }
                     kind => kind,
                 })
             }
@@ -280,7 +260,7 @@ impl Inner {
         endpoint: &Endpoint,
         origin: ChainOrigin<'_>,
         chain: &mut RefreshChain,
-    ) -> Result<Token, Kind> {
+    ) -> Result<Token, HttpErrorKind> {
         // Resolved first, so that no refresh token is marked as used while the endpoint is unknown.
         endpoint.endpoint_url(&self.clock).await?;
         let store = (&self.vault, self.source.as_str());
@@ -361,7 +341,7 @@ impl Inner {
             tracing::debug!(source = self.source, %error, "the token request failed; the old token remains in use");
             return Ok(current.access.clone());
         }
-        if matches!(error.kind(), Kind::GrantRefused(..)) {
+        if matches!(error.kind(), HttpErrorKind::GrantRefused(..)) {
             let rest = match self.token_source {
                 TokenSource::Password(..) => PASSWORD_RETRY_AFTER,
                 _ => CREDENTIAL_RETRY_AFTER,

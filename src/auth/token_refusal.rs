@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::http::classify::{is_transient, requested_wait};
 use crate::http::client::host_of;
-use crate::http::error::Kind;
+use crate::http::error::HttpErrorKind;
 use crate::http::reply::Headers;
 
 /// The kind of failure of a refused token request.
@@ -18,19 +18,19 @@ pub(super) fn refusal(
     body: &[u8],
     target: Option<&Url>,
     now: Timestamp,
-) -> Kind {
+) -> HttpErrorKind {
     let code = error_code(body);
     let is_transient_code = matches!(
         code,
         Some("temporarily_unavailable" | "server_error" | "slow_down")
     );
     match status {
-        300..=399 => Kind::Redirect(status, target.map(host_of)),
+        300..=399 => HttpErrorKind::Redirect(status, target.map(host_of)),
         _ if is_transient(status) || is_transient_code => {
-            Kind::Unavailable(status, requested_wait(headers, now))
+            HttpErrorKind::Unavailable(status, requested_wait(headers, now))
         }
-        400..=499 => Kind::GrantRefused(status, code),
-        _ => Kind::HttpStatus(status),
+        400..=499 => HttpErrorKind::GrantRefused(status, code),
+        _ => HttpErrorKind::HttpStatus(status),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::http::access;
 use crate::http::body::{self, Oversized};
 use crate::http::client::{self, ClientOptions, error_kind, host_of};
 use crate::http::deadline::Deadline;
-use crate::http::error::Kind;
+use crate::http::error::HttpErrorKind;
 use crate::http::limits::TOKEN_BODY;
 use crate::http::reply::Headers;
 use crate::http::rules::{Timeouts, must_be_safe};
@@ -87,7 +87,7 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    pub fn new(spec: GrantSpec, options: &ClientOptions<'_>) -> Result<Self, Kind> {
+    pub fn new(spec: GrantSpec, options: &ClientOptions<'_>) -> Result<Self, HttpErrorKind> {
         let discovery = match &spec.issuer {
             Some(issuer) => Some(Discovery::new(issuer.clone(), options)?),
             None => None,
@@ -95,7 +95,7 @@ impl Endpoint {
         let known = match (&spec.token_url, &discovery) {
             (Some(url), _) => url,
             (None, Some(discovery)) => discovery.document(),
-            (None, None) => return Err(Kind::Setup(NO_ADDRESS.into())),
+            (None, None) => return Err(HttpErrorKind::Setup(NO_ADDRESS.into())),
         };
         let (host, client) = (host_of(known), client::client(options, known)?);
         if let Some(url) = &spec.token_url {
@@ -120,14 +120,14 @@ impl Endpoint {
 
     /// The URL of the token endpoint. Reads the issuer's document where the configuration has none, so call it
     /// before any step that cannot be undone.
-    pub async fn endpoint_url(&self, clock: &Clock) -> Result<Url, Kind> {
+    pub async fn endpoint_url(&self, clock: &Clock) -> Result<Url, HttpErrorKind> {
         let configured = match (&self.spec.token_url, &self.discovery) {
             (Some(url), _) => Some(url.clone()),
             (None, Some(discovery)) => discovery.metadata(clock).await?.token_url.clone(),
-            (None, None) => return Err(Kind::Setup(NO_ADDRESS.into())),
+            (None, None) => return Err(HttpErrorKind::Setup(NO_ADDRESS.into())),
         };
-        let mut url =
-            configured.ok_or_else(|| Kind::DocumentRefused("names no token_endpoint".into()))?;
+        let mut url = configured
+            .ok_or_else(|| HttpErrorKind::DocumentRefused("names no token_endpoint".into()))?;
         let query = self.spec.rules.token_query.iter().flatten();
         let mut query = query.peekable();
         if query.peek().is_some() {
@@ -141,7 +141,7 @@ impl Endpoint {
         &self,
         request: &TokenRequest<'_>,
         clock: &Clock,
-    ) -> Result<Token, Kind> {
+    ) -> Result<Token, HttpErrorKind> {
         let address = self.endpoint_url(clock).await?;
         let (now, rules) = (clock.now(), &self.spec.rules);
         let scope = rules.scopes().join(" ");
@@ -157,11 +157,13 @@ impl Endpoint {
         }
         // The advice of `TooLarge`, smaller pages, does not apply.
         let body = body.map_err(|kind| match kind {
-            Kind::TooLarge(_) => Kind::UnexpectedResponse(status, TOO_LARGE.into()),
+            HttpErrorKind::TooLarge(_) => {
+                HttpErrorKind::UnexpectedResponse(status, TOO_LARGE.into())
+            }
             kind => kind,
         })?;
         token_response::read(&body, &self.expected(headers.date().unwrap_or(now)))
-            .map_err(|reason| Kind::UnexpectedResponse(status, reason))
+            .map_err(|reason| HttpErrorKind::UnexpectedResponse(status, reason))
     }
 
     fn expected(&self, now: Timestamp) -> Expected<'_> {
@@ -180,7 +182,7 @@ impl Endpoint {
         address: &Url,
         mut headers: HeaderMap,
         content: Vec<u8>,
-    ) -> Result<(u16, Headers, Result<Vec<u8>, Kind>), Kind> {
+    ) -> Result<(u16, Headers, Result<Vec<u8>, HttpErrorKind>), HttpErrorKind> {
         if let Some(authorization) = headers.get_mut(AUTHORIZATION) {
             authorization.set_sensitive(true);
         }

@@ -18,6 +18,14 @@ const LONGEST_LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// An epoch number above this is in milliseconds (wisenet.md 2.4).
 const MILLISECONDS_FROM: f64 = 1e11;
 
+/// A token is not used in this last span of its lifetime, unless a third of the lifetime is shorter.
+const MARGIN: Duration = Duration::from_secs(20);
+
+/// The age at which to stop using a token: 20 s before its end, or at two thirds of a shorter lifetime.
+pub(super) fn last_use(life: Duration) -> Duration {
+    life - MARGIN.min(life / 3)
+}
+
 /// The tokens of a response.
 #[derive(Clone)]
 pub(super) struct Token {

@@ -5,11 +5,24 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::grant::{Grant, GrantSpec};
 use super::scopes;
-use super::token_manager::TokenRules;
 use super::token_request::Endpoint;
 use crate::http::access::Access;
 use crate::http::client::{ClientOptions, Connections};
-use crate::http::error::Kind;
+use crate::http::error::HttpErrorKind;
+use crate::http::rules::{Route, Timeouts};
+
+/// The parameters of a token manager.
+#[derive(Clone)]
+pub struct TokenRules {
+    /// The source's name, under which the vault stores the grant.
+    pub source: String,
+    /// How the source authenticates.
+    pub grant: Grant,
+    /// Time limits of each step of a token request.
+    pub timeouts: Timeouts,
+    /// How the requests leave the machine.
+    pub route: Route,
+}
 
 /// A grant with its endpoint.
 pub(super) enum TokenSource {
@@ -27,7 +40,7 @@ pub(super) enum TokenSource {
 
 impl TokenSource {
     /// Builds the source from rules; sends nothing.
-    pub fn of(rules: &TokenRules) -> Result<Self, Kind> {
+    pub fn of(rules: &TokenRules) -> Result<Self, HttpErrorKind> {
         let endpoint = |spec: &GrantSpec| {
             let options = ClientOptions {
                 connections: Connections::Fresh,

@@ -11,18 +11,18 @@ use crate::setup::{Folders, Overlay, Setup};
 #[derive(Debug, clap::Args)]
 pub struct Options {
     #[command(subcommand)]
-    action: Action,
+    action: AlertsAction,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum Action {
+enum AlertsAction {
     /// Send a test alert over every channel in [alerts]; the exit code is 1 if one fails
     Test,
 }
 
 /// Sends the test alert.
 pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
-    let Action::Test = options.action;
+    let AlertsAction::Test = options.action;
     let overlay = Overlay::default();
     let setup = Setup::load(folders, &overlay)?;
     let Some(config) = &setup.config.alerts else {

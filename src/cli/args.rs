@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::filter::LevelFilter;
 
 use super::log::LogFormat;
 use super::{
@@ -42,7 +43,7 @@ pub struct Args {
     state: Option<PathBuf>,
     /// Log more: -v for information, -vv for each request
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL_OPTIONS)]
-    pub verbose: u8,
+    verbose: u8,
     /// Format of the log on standard error [default: journal under systemd, else text]
     #[arg(long, global = true, value_name = "FORMAT", env = "ROLLBOOK_LOG_FORMAT", help_heading = GLOBAL_OPTIONS)]
     pub log: Option<LogFormat>,
@@ -115,6 +116,16 @@ pub enum Command {
 }
 
 impl Args {
+    /// The least severe level that is logged. Commands print their results themselves: the log is for the daemon and
+    /// for `-v`.
+    pub fn log_level(&self) -> LevelFilter {
+        match (&self.command, self.verbose) {
+            (Command::Run, 0) | (_, 1) => LevelFilter::INFO,
+            (_, 0) => LevelFilter::OFF,
+            _ => LevelFilter::DEBUG,
+        }
+    }
+
     /// The folders of configuration, jobs and state.
     pub fn folders(&self) -> Folders {
         let config = self.config.clone().unwrap_or_else(|| {

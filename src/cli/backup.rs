@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::exit::Exit;
 use super::out;
-use super::words::many;
+use super::table::many;
 use crate::app::{BackupRequest, backup_of};
 use crate::clock::Clock;
 use crate::setup::{Folders, Overlay, Setup};

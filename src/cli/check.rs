@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::exit::Exit;
+use super::mirror_access::{MirrorAccess, errors};
 use super::problems::ProblemLine;
-use super::reading::{Reading, errors};
-use super::words::many;
+use super::table::many;
 use super::{out, preflight, start, table::indented};
 use crate::app::{SourceCheck, check_targets, keys};
 use crate::document::{Problems, RenderStyle};
@@ -29,18 +29,18 @@ pub struct Options {
     json: bool,
 }
 
-/// Checks all files; ends with 78 when one has a mistake or a job could not run, with 1 when a vendor does not answer.
+/// Checks all files; ends with 78 when one has a mistake or a job could not run, with 1 when a vendor does not respond.
 pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
     let (setup, mut problems) =
         setup::check(folders, &start::secrets(folders, &Overlay::default()));
-    let reading = Reading::of(folders, setup.ok_or_else(|| problems.clone()))?;
-    let mut view = match &reading.setup {
+    let access = MirrorAccess::of(folders, setup.ok_or_else(|| problems.clone()))?;
+    let mut view = match &access.setup {
         Ok(setup) => {
             let unready = problems.errors();
-            if let Some(mirror) = reading.mirror_if_made() {
+            if let Some(mirror) = access.mirror_if_made() {
                 problems.append(check_targets(setup, mirror, None)?);
             }
-            let mut view = view(setup, reading.mirror_if_made())?;
+            let mut view = view(setup, access.mirror_if_made())?;
             view.unready = unready;
             view.wrong_targets = problems.errors() - unready;
             view.vault = vault(folders, setup)?;
@@ -48,17 +48,17 @@ pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
                 !problems.has_errors() && view.keys_changed.is_empty() && view.vault.is_empty();
             view
         }
-        Err(_) => View::default(),
+        Err(_) => CheckView::default(),
     };
     view.problems = problems.iter().map(ProblemLine::of).collect();
-    if options.online && reading.setup.is_ok() {
-        let mirror = reading.mirror_if_made().map(|_| reading.path.as_path());
+    if options.online && access.setup.is_ok() {
+        let mirror = access.mirror_if_made().map(|_| access.path.as_path());
         view.online = Some(preflight::check_all(folders, mirror).await?);
     }
     if options.json {
         out::json(&view);
     } else {
-        match &reading.setup {
+        match &access.setup {
             Ok(_) => out::text(problems.render(RenderStyle::Coloured) + &text(&view)),
             Err(problems) => anstream::eprintln!("{}", refused(problems)),
         }
@@ -72,7 +72,7 @@ pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
 
 /// The result of `check`.
 #[derive(Debug, Default, Serialize)]
-struct View {
+struct CheckView {
     ok: bool,
     sources: usize,
     jobs: usize,
@@ -88,7 +88,7 @@ struct View {
     tables_without_a_job: Vec<String>,
     /// Why a sign-in in the vault cannot be used.
     vault: Vec<String>,
-    /// What the vendors returned, if they were asked.
+    /// What the vendors returned, with `--online`.
     #[serde(skip_serializing_if = "Option::is_none")]
     online: Option<Vec<SourceCheck>>,
 }
@@ -99,16 +99,16 @@ struct Erased {
     table: String,
     /// No longer listed.
     columns: Vec<String>,
-    /// Listed with a type that is stored in another way: erased, and read again.
+    /// Columns whose new type is stored differently: their values are erased and read again.
     retyped: Vec<String>,
 }
 
-fn view(setup: &Setup, mirror: Option<&Reader>) -> Result<View, Exit> {
-    let mut view = View {
+fn view(setup: &Setup, mirror: Option<&Reader>) -> Result<CheckView, Exit> {
+    let mut view = CheckView {
         sources: setup.sources.len(),
         jobs: setup.jobs.len(),
         crosswalks: setup.crosswalks.len(),
-        ..View::default()
+        ..CheckView::default()
     };
     let wanted = setup.tables();
     view.streams = wanted.len();
@@ -144,7 +144,7 @@ fn vault(folders: &Folders, setup: &Setup) -> Result<Vec<String>, Exit> {
 }
 
 /// What the next start would do to one table.
-fn compare(mirror: &Reader, wanted: &Table, view: &mut View) -> Result<(), StoreError> {
+fn compare(mirror: &Reader, wanted: &Table, view: &mut CheckView) -> Result<(), StoreError> {
     let Some(have) = queries::table(mirror, &wanted.source, &wanted.stream)? else {
         return Ok(());
     };
@@ -188,7 +188,7 @@ fn refused(problems: &Problems) -> String {
     )
 }
 
-fn text(view: &View) -> String {
+fn text(view: &CheckView) -> String {
     let mut text = format!(
         "{}, {}, {}",
         many(view.sources as u64, "source", "sources"),
@@ -245,12 +245,12 @@ mod tests {
 
     #[test]
     fn the_effects_of_the_next_start() {
-        let plain = || View {
+        let plain = || CheckView {
             ok: true,
             sources: 3,
             jobs: 1,
             streams: 38,
-            ..View::default()
+            ..CheckView::default()
         };
         let erased = |table: &str, columns: &[&str], retyped: &[&str]| Erased {
             table: table.to_owned(),
@@ -260,7 +260,7 @@ mod tests {
         let rows = [
             (plain(), "3 sources, 1 job, 38 streams: no problems.\n"),
             (
-                View {
+                CheckView {
                     erased_at_next_start: vec![
                         erased("north_users", &["email", "uuid"], &[]),
                         erased("north_orgs", &["code"], &["level"]),
@@ -274,7 +274,7 @@ mod tests {
                  \x20 north_orgs   level (another type: read again)\n",
             ),
             (
-                View {
+                CheckView {
                     ok: false,
                     keys_changed: vec!["the key of table north_users would change".to_owned()],
                     tables_without_a_job: vec!["old_users".to_owned(), "old_orgs".to_owned()],
@@ -285,7 +285,7 @@ mod tests {
                  No job reads these tables any more; they are kept unchanged: old_users, old_orgs\n",
             ),
             (
-                View {
+                CheckView {
                     ok: false,
                     unready: 2,
                     ..plain()
@@ -293,7 +293,7 @@ mod tests {
                 "3 sources, 1 job, 38 streams: a daemon would start, and park the jobs that these problems concern.\n",
             ),
             (
-                View {
+                CheckView {
                     ok: false,
                     vault: vec!["cannot use the sign-in of north: no key".to_owned()],
                     ..plain()

@@ -1,19 +1,20 @@
 //! `rollbook combos`: the mirrored combo lists, their entries, and a search for codes and descriptions.
 //!
-//! Read-only, also while the daemon runs. The connector says which stream has the lists.
+//! Read-only, also while the daemon runs. The connector names the stream that has the lists.
 
 mod import;
 
 use serde::Serialize;
 
 use super::exit::Exit;
-use super::reading::Reading;
-use super::words::{display_time, many};
+use super::mirror_access::MirrorAccess;
+use super::table::many;
 use super::{out, table};
 use crate::app::mirrored_lists;
 use crate::document::suggest::advice;
 use crate::model::SourceName;
 use crate::model::normalize;
+use crate::model::scalar::display_time;
 use crate::setup::Folders;
 use crate::spreadsheets::commas;
 use crate::store::lookups::{ComboTable, entries_of, lists_of};
@@ -38,23 +39,23 @@ pub struct Options {
     #[arg(long)]
     json: bool,
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<CombosCommand>,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+enum CombosCommand {
     /// Compare a spreadsheet or CSV of combo lists with the mirror; read-only
     Import(import::Options),
 }
 
 /// Shows lists or entries.
 pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
-    let reading = Reading::open(folders)?;
-    if let Some(Command::Import(options)) = &options.command {
-        return import::run(&reading, options);
+    let access = MirrorAccess::open(folders)?;
+    if let Some(CombosCommand::Import(options)) = &options.command {
+        return import::run(&access, options);
     }
-    let all = tables(&reading, options.source.as_deref())?;
-    let mirror = reading.mirror()?;
+    let all = tables(&access, options.source.as_deref())?;
+    let mirror = access.mirror()?;
     // The name means a source if there is one of that name, so `--source` makes it mean a list.
     let of_source = options.name.as_ref().filter(|name| {
         options.source.is_none() && all.iter().any(|combos| combos.source == *name.as_str())
@@ -69,7 +70,7 @@ pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
     }
     let mut lines = entries(mirror, &tables, list.map(String::as_str))?;
     if let Some(search) = &options.search {
-        let search = Search::of(search);
+        let search = SearchView::of(search);
         lines.retain(|line| search.matches(line));
     }
     if options.csv {
@@ -83,9 +84,9 @@ pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
 }
 
 /// The tables with combo lists, of all sources or of one.
-fn tables(reading: &Reading, source: Option<&str>) -> Result<Vec<ComboTable>, Exit> {
-    let setup = reading.setup()?;
-    let mirror = reading.mirror()?;
+fn tables(access: &MirrorAccess, source: Option<&str>) -> Result<Vec<ComboTable>, Exit> {
+    let setup = access.setup()?;
+    let mirror = access.mirror()?;
     let mut tables = Vec::new();
     for name in setup.sources.keys() {
         tables.extend(mirrored_lists(setup, mirror, name)?);
@@ -192,12 +193,12 @@ fn entries(
 }
 
 /// A search term.
-struct Search {
+struct SearchView {
     code: String,
     words: Vec<String>,
 }
 
-impl Search {
+impl SearchView {
     fn of(text: &str) -> Self {
         let words = normalize::words(text);
         Self {

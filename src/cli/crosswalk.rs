@@ -10,11 +10,11 @@ use crate::setup::Folders;
 #[derive(Debug, clap::Args)]
 pub struct Options {
     #[command(subcommand)]
-    command: Command,
+    command: CrosswalkCommand,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+enum CrosswalkCommand {
     /// Show unmapped values, with suggestions, and targets that are not in their lists
     Check {
         /// Only these crosswalks
@@ -35,7 +35,7 @@ enum Command {
 /// Runs the subcommand.
 pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
     match &options.command {
-        Command::Check { names, json } => gaps::run(folders, names, *json),
-        Command::Suggest { column, list } => draft::run(folders, column, list),
+        CrosswalkCommand::Check { names, json } => gaps::run(folders, names, *json),
+        CrosswalkCommand::Suggest { column, list } => draft::run(folders, column, list),
     }
 }

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use super::start::runtime_folders;
 use super::table::grouped;
-use super::words::{display_time, many};
+use super::table::many;
 use crate::daemon::status::{Job, Status};
 use crate::daemon::{StatusFile, absolute};
 use crate::model::StreamName;
+use crate::model::scalar::display_time;
 
 /// The status of the daemon that writes this mirror; `None` if no daemon runs.
 pub fn daemon_status(mirror: &Path) -> Option<Status> {

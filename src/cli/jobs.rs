@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::exit::Exit;
-use super::reading::Reading;
+use super::mirror_access::MirrorAccess;
 use super::table::indented;
 use super::ticks::{Tick, ticks};
-use super::{out, words};
+use super::{out, table};
 use crate::clock::Clock;
 use crate::model::{JobName, SourceName, StreamName};
 use crate::setup::{Folders, JobSetup};
@@ -24,13 +24,13 @@ pub struct Options {
 
 /// Lists all jobs.
 pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
-    let reading = Reading::open_quietly(folders)?;
+    let access = MirrorAccess::open_quietly(folders)?;
     let now = Clock::system().now();
-    let jobs: Vec<Job> = reading
+    let jobs: Vec<ScheduledJob> = access
         .setup()?
         .jobs
         .iter()
-        .map(|(name, job)| Job::of(name, job, ticks(&job.config, now, TICKS_SHOWN)))
+        .map(|(name, job)| ScheduledJob::of(name, job, ticks(&job.config, now, TICKS_SHOWN)))
         .collect();
     if options.json {
         out::json(&jobs);
@@ -41,7 +41,7 @@ pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
 }
 
 #[derive(Debug, Serialize)]
-struct Job {
+struct ScheduledJob {
     job: JobName,
     source: SourceName,
     streams: Vec<StreamName>,
@@ -52,7 +52,7 @@ struct Job {
     next_ticks: Vec<Tick>,
 }
 
-impl Job {
+impl ScheduledJob {
     fn of(name: &JobName, job: &JobSetup, next_ticks: Vec<Tick>) -> Self {
         let zone = job.config.time_zone.zone();
         Self {
@@ -68,13 +68,13 @@ impl Job {
     }
 }
 
-fn text(jobs: &[Job]) -> String {
+fn text(jobs: &[ScheduledJob]) -> String {
     if jobs.is_empty() {
         return "There is no job; write one in the jobs folder (`rollbook schema job` describes the file).".to_owned();
     }
     let mut text = String::new();
     for job in jobs {
-        let count = words::many(job.streams.len() as u64, "stream", "streams");
+        let count = table::many(job.streams.len() as u64, "stream", "streams");
         let apply = match job.apply {
             "together" => "applied together",
             _ => "applied separately",
@@ -124,7 +124,7 @@ mod tests {
             streams: Vec::new(),
             fingerprint: String::new(),
         };
-        let mut job = Job::of(&"rosters".parse().expect("a name"), &setup, next_ticks);
+        let mut job = ScheduledJob::of(&"rosters".parse().expect("a name"), &setup, next_ticks);
         job.streams = vec![named("orgs"), named("users")];
         assert_eq!(
             text(&[job]),

@@ -20,7 +20,6 @@ use tracing_subscriber::{Layer, fmt};
 
 use self::journal::Journal;
 use self::queue::Queue;
-use super::args::{Args, Command};
 
 /// How long the last lines may take at exit.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
@@ -49,16 +48,10 @@ impl Log {
     }
 }
 
-/// Starts the log.
-pub fn begin(args: &Args) -> Log {
-    // Commands print their results themselves; the log is for the daemon and for -v.
-    let level = match (&args.command, args.verbose) {
-        (Command::Run, 0) | (_, 1) => LevelFilter::INFO,
-        (_, 0) => LevelFilter::OFF,
-        _ => LevelFilter::DEBUG,
-    };
+/// Starts the log, in the detected format by default. `ROLLBOOK_LOG` replaces the level.
+pub fn begin(format: Option<LogFormat>, level: LevelFilter) -> Log {
     let filter = wanted(std::env::var("ROLLBOOK_LOG").ok(), level);
-    let format = args.log.unwrap_or_else(detect_format);
+    let format = format.unwrap_or_else(detect_format);
     let (format, queue) = match queue(format) {
         Ok(begun) => begun,
         // Without its thread there is no log; the command still runs.
@@ -72,9 +65,9 @@ pub fn begin(args: &Args) -> Log {
 }
 
 /// The filter: `ROLLBOOK_LOG` if it is valid, else our own lines from this level on.
-fn wanted(said: Option<String>, level: LevelFilter) -> Targets {
-    let said = said.and_then(|text| text.parse().ok());
-    said.unwrap_or_else(|| Targets::new().with_target("rollbook", level))
+fn wanted(variable: Option<String>, level: LevelFilter) -> Targets {
+    let variable = variable.and_then(|text| text.parse().ok());
+    variable.unwrap_or_else(|| Targets::new().with_target("rollbook", level))
 }
 
 /// The queue and its format. Without the journal's socket, text on standard error reaches the journal too.
@@ -152,19 +145,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_says_what_is_logged() {
+    fn the_environment_sets_what_is_logged() {
         use tracing::Level;
-        for (said, ours, others) in [
+        for (variable, ours, others) in [
             (None, true, false),
             (Some("rollbook=warn"), false, false),
             (Some("debug"), true, true),
             (Some("off,rollbook=debug"), true, false),
             (Some("rollbook=loud"), true, false),
         ] {
-            let wanted = wanted(said.map(str::to_owned), LevelFilter::INFO);
+            let wanted = wanted(variable.map(str::to_owned), LevelFilter::INFO);
             let found =
                 ["rollbook::http", "hyper"].map(|target| wanted.would_enable(target, &Level::INFO));
-            assert_eq!(found, [ours, others], "{said:?}");
+            assert_eq!(found, [ours, others], "{variable:?}");
         }
     }
 

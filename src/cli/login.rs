@@ -5,13 +5,13 @@
 use serde::Serialize;
 
 use super::exit::Exit;
-use super::words::display_time;
 use super::{out, start};
 use crate::app::{Login, LoginError};
 use crate::auth::{Attempt, Ends, SIGN_IN_TIMEOUT, SignedIn};
 use crate::clock::Clock;
 use crate::document::suggest::joined;
 use crate::model::scalar;
+use crate::model::scalar::display_time;
 use crate::setup::{Folders, Overlay, Setup};
 
 /// Options of `login`.
@@ -55,7 +55,7 @@ pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
         (attempt, code)
     };
     let signed_in = login.finish(attempt, &code).await?;
-    let view = View::of(&setup, &options.source, login.client_id(), &signed_in);
+    let view = LoginView::of(&setup, &options.source, login.client_id(), &signed_in);
     if options.json {
         out::json(&view);
     } else {
@@ -116,7 +116,7 @@ struct Start<'a> {
 
 /// What was granted.
 #[derive(Debug, Serialize)]
-struct View {
+struct LoginView {
     source: String,
     host: String,
     client_id: String,
@@ -130,7 +130,7 @@ struct View {
     jobs: Vec<String>,
 }
 
-impl View {
+impl LoginView {
     fn of(setup: &Setup, source: &str, client_id: &str, signed_in: &SignedIn) -> Self {
         let jobs = setup.jobs.iter();
         let jobs = jobs.filter(|(_, job)| job.source.as_str() == source);
@@ -150,7 +150,7 @@ impl View {
     }
 }
 
-fn text(view: &View) -> String {
+fn text(view: &LoginView) -> String {
     let mut text = format!(
         "Signed in to {} at {} as the client {}.\n",
         view.source, view.host, view.client_id
@@ -174,7 +174,7 @@ fn text(view: &View) -> String {
 }
 
 /// What to do after a sign-in.
-fn next(view: &View) -> String {
+fn next(view: &LoginView) -> String {
     if view.jobs.is_empty() {
         return format!(
             "No job reads {} yet; add one in the jobs folder.\n",
@@ -188,7 +188,7 @@ fn next(view: &View) -> String {
 }
 
 /// When a token expires that cannot be renewed, and what to do.
-fn ending(view: &View) -> String {
+fn ending(view: &LoginView) -> String {
     let end = match &view.ends {
         Some(time) => format!("The access token expires at {} UTC", display_time(time)),
         None => "The access token expires at an unknown time".to_owned(),

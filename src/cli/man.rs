@@ -2,16 +2,17 @@
 //!
 //! The pages are generated from the help texts and the schemas.
 
+mod files;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::{Command, CommandFactory as _};
+use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
-use super::args::Args;
 use super::exit::Exit;
-use super::{man_files, out};
+use super::out;
 
 /// The exit codes of `exit.rs`, for every page.
 const EXIT_STATUS: &[(&str, &str)] = &[
@@ -81,9 +82,9 @@ pub struct Options {
 }
 
 /// Prints the first page, or writes all of them.
-pub fn run(options: &Options) -> Result<(), Exit> {
+pub fn run(options: &Options, command: Command) -> Result<(), Exit> {
     let pages =
-        pages().map_err(|error| Exit::failed(format!("could not write a page: {error}")))?;
+        pages(command).map_err(|error| Exit::failed(format!("could not write a page: {error}")))?;
     match &options.out {
         None => pages
             .iter()
@@ -99,7 +100,7 @@ pub fn run(options: &Options) -> Result<(), Exit> {
     Ok(())
 }
 
-fn write(folder: &Path, pages: &[Page]) -> io::Result<()> {
+fn write(folder: &Path, pages: &[ManPage]) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
     pages
         .iter()
@@ -107,7 +108,7 @@ fn write(folder: &Path, pages: &[Page]) -> io::Result<()> {
 }
 
 /// One man page.
-struct Page {
+struct ManPage {
     /// Such as `rollbook-sync.1`.
     file: String,
     /// In the man(7) format.
@@ -115,19 +116,19 @@ struct Page {
 }
 
 /// Every page.
-fn pages() -> io::Result<Vec<Page>> {
+fn pages(command: Command) -> io::Result<Vec<ManPage>> {
     let mut pages = Vec::new();
-    let mut all = Args::command().disable_help_subcommand(true);
+    let mut all = command.disable_help_subcommand(true);
     all.build();
     page_of(&all, &mut pages)?;
-    for (file, text) in man_files::pages()? {
-        pages.push(Page { file, text });
+    for (file, text) in files::pages()? {
+        pages.push(ManPage { file, text });
     }
     Ok(pages)
 }
 
 /// The page of a command, then those of its subcommands.
-fn page_of(command: &Command, pages: &mut Vec<Page>) -> io::Result<()> {
+fn page_of(command: &Command, pages: &mut Vec<ManPage>) -> io::Result<()> {
     let is_first = pages.is_empty();
     let man = Man::new(command.clone())
         .source(concat!("rollbook ", env!("CARGO_PKG_VERSION")))
@@ -142,7 +143,7 @@ fn page_of(command: &Command, pages: &mut Vec<Page>) -> io::Result<()> {
         man.render_subcommands_section(&mut text)?;
     }
     closing(is_first).to_writer(&mut text)?;
-    pages.push(Page {
+    pages.push(ManPage {
         file: man.get_filename(),
         text: String::from_utf8_lossy(&text).into_owned(),
     });
@@ -169,7 +170,7 @@ fn closing(is_first: bool) -> Roff {
 }
 
 /// A section with a list of terms.
-pub fn list(roff: &mut Roff, title: &str, lines: &[(&str, &str)]) {
+fn list(roff: &mut Roff, title: &str, lines: &[(&str, &str)]) {
     roff.control("SH", [title]);
     for (name, text) in lines {
         roff.control("TP", []);
@@ -179,13 +180,13 @@ pub fn list(roff: &mut Roff, title: &str, lines: &[(&str, &str)]) {
 }
 
 /// The section with references.
-pub fn see_also(roff: &mut Roff, pages: &[&str]) {
+fn see_also(roff: &mut Roff, pages: &[&str]) {
     roff.control("SH", ["SEE ALSO"]);
     roff.text([roman(pages.join(", "))]);
 }
 
 /// A text on one line, with text in backticks in bold.
-pub fn marked(text: &str) -> Vec<Inline> {
+fn marked(text: &str) -> Vec<Inline> {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let parts = text.split('`').enumerate();
     parts

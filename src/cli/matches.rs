@@ -6,9 +6,9 @@
 use serde_json::{Value, json};
 
 use super::exit::Exit;
-use super::reading::Reading;
+use super::mirror_access::MirrorAccess;
+use super::table::many;
 use super::table::{grouped, indented};
-use super::words::many;
 use super::{out, start};
 use crate::document::suggest::advice;
 use crate::model::people::{MatchSet, Matching};
@@ -32,7 +32,7 @@ pub struct Options {
 }
 
 /// The result for one set.
-struct View<'a> {
+struct MatchesView<'a> {
     set: &'a MatchSet,
     found: Matching,
     differs: Difference,
@@ -43,15 +43,15 @@ pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
     if options.update {
         drop(start::app(folders, &Overlay::default()).await?); // opening matches all sets
     }
-    let reading = Reading::open(folders)?;
-    let sets = &reading.setup()?.matches;
+    let access = MirrorAccess::open(folders)?;
+    let sets = &access.setup()?.matches;
     if let Some(name) = &options.set
         && sets.iter().all(|set| set.name != *name.as_str())
     {
         let help = advice(name, sets.iter().map(|set| set.name.as_str()));
         return Err(Exit::usage(format!("there is no set `{name}`; {help}")));
     }
-    let mirror = reading.mirror()?;
+    let mirror = access.mirror()?;
     let mut views = Vec::new();
     for set in sets {
         if options
@@ -60,7 +60,7 @@ pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
             .is_none_or(|name| set.name == *name.as_str())
         {
             let (found, differs) = matches::preview(mirror, set)?;
-            views.push(View {
+            views.push(MatchesView {
                 set,
                 found,
                 differs,
@@ -83,7 +83,7 @@ pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
 }
 
 /// How many pairs each rule found, in the order of the rules.
-fn by_rule(view: &View<'_>) -> Vec<(String, usize)> {
+fn by_rule(view: &MatchesView<'_>) -> Vec<(String, usize)> {
     let rules = view.set.rules.iter().enumerate();
     rules
         .map(|(number, rule)| {
@@ -102,8 +102,8 @@ fn in_conflict(found: &Matching) -> (usize, usize) {
     })
 }
 
-fn of_set(view: &View<'_>, show: bool) -> Value {
-    let View {
+fn of_set(view: &MatchesView<'_>, show: bool) -> Value {
+    let MatchesView {
         set,
         found,
         differs,
@@ -133,8 +133,8 @@ fn of_set(view: &View<'_>, show: bool) -> Value {
     json
 }
 
-fn text(view: &View<'_>, show: bool) -> String {
-    let View {
+fn text(view: &MatchesView<'_>, show: bool) -> String {
+    let MatchesView {
         set,
         found,
         differs,

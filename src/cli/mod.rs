@@ -23,13 +23,12 @@ mod log;
 mod login;
 mod logout;
 mod man;
-mod man_files;
 mod matches;
+mod mirror_access;
 mod out;
 mod preflight;
 mod problems;
 mod progress;
-mod reading;
 mod reset;
 mod restore;
 mod resume;
@@ -41,8 +40,8 @@ mod sandbox;
 mod schema;
 mod start;
 mod starter;
-mod starter_derived;
 mod status;
+mod stream_rules;
 mod streams;
 mod sync;
 mod table;
@@ -51,11 +50,10 @@ mod tokens;
 mod vault;
 mod verify;
 mod why;
-mod words;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use args::{Args, Command};
 use exit::Exit;
@@ -63,7 +61,7 @@ use exit::Exit;
 /// Parses the command line and runs the command.
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    let log = log::begin(&args);
+    let log = log::begin(args.log, args.log_level());
     let runtime = match start::runtime() {
         Ok(runtime) => runtime,
         Err(error) => return Exit::failed(format!("could not start: {error}")).report(),
@@ -107,10 +105,10 @@ async fn command(args: Args) -> Result<(), Exit> {
             Ok(())
         }
         Command::Completions(options) => {
-            completions::run(&options);
+            completions::run(&options, &mut Args::command());
             Ok(())
         }
-        Command::Man(options) => man::run(&options),
+        Command::Man(options) => man::run(&options, Args::command()),
         #[cfg(feature = "demo")]
         Command::Sandbox(options) => sandbox::run(options).await,
     }

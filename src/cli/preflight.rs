@@ -6,7 +6,7 @@ use comfy_table::Cell;
 use futures_util::future::join_all;
 
 use super::exit::Exit;
-use super::words::many;
+use super::table::many;
 use super::{start, table};
 use crate::app::{ProbeResult, SourceCheck};
 use crate::setup::Folders;

@@ -12,10 +12,10 @@ use crate::sync::{Progress, ProgressSink};
 
 /// Bars on standard error.
 #[derive(Clone, Default)]
-pub struct Bars(Arc<Mutex<State>>);
+pub struct Bars(Arc<Mutex<BarsState>>);
 
 #[derive(Default)]
-struct State {
+struct BarsState {
     all: MultiProgress,
     bars: BTreeMap<(SourceName, StreamName), (ProgressBar, u64)>,
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::exit::Exit;
 use super::out;
-use super::words::many;
+use super::table::many;
 use crate::clock::Clock;
 use crate::setup::{Folders, Overlay, Setup};
 use crate::store::maintenance::{Restored, restore};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::words::many;
+use super::table::many;
 use crate::model::SourceName;
 use crate::store::queries::RejectLine;
 use crate::store::runs::StreamRecord;

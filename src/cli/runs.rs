@@ -7,10 +7,11 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::exit::Exit;
-use super::reading::Reading;
-use super::words::{display_time, many};
+use super::mirror_access::MirrorAccess;
+use super::table::many;
 use super::{out, run_lines, table};
 use crate::document::suggest::advice;
+use crate::model::scalar::display_time;
 use crate::model::{JobName, Outcome, scalar};
 use crate::setup::Folders;
 use crate::store::queries::{self, Reader, RejectLine, RunLine};
@@ -29,11 +30,11 @@ pub struct Options {
     #[arg(long)]
     json: bool,
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<RunsCommand>,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+enum RunsCommand {
     /// Show one run: its streams, and its rejects by column and reason
     Show {
         /// The number of the run
@@ -46,14 +47,14 @@ enum Command {
 
 /// Lists runs, or shows one.
 pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
-    let reading = Reading::open(folders)?.up_to_date()?;
-    let mirror = reading.mirror()?;
-    if let Some(Command::Show { run, json }) = options.command {
+    let access = MirrorAccess::open(folders)?.up_to_date()?;
+    let mirror = access.mirror()?;
+    if let Some(RunsCommand::Show { run, json }) = options.command {
         return show(mirror, run, json);
     }
     let runs = queries::runs(mirror, options.job.as_ref(), options.limit)?;
     if let (true, Some(job)) = (runs.is_empty(), &options.job) {
-        known_job(&reading, mirror, job)?;
+        known_job(&access, mirror, job)?;
     }
     if options.json {
         out::json(&runs);
@@ -69,9 +70,9 @@ pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
 }
 
 /// Refuses a job that neither ran nor is configured.
-fn known_job(reading: &Reading, mirror: &Reader, job: &JobName) -> Result<(), Exit> {
+fn known_job(access: &MirrorAccess, mirror: &Reader, job: &JobName) -> Result<(), Exit> {
     let ran = queries::jobs(mirror)?.into_iter().map(|(job, _)| job);
-    let configured = reading.setup.iter().flat_map(|setup| setup.jobs.keys());
+    let configured = access.setup.iter().flat_map(|setup| setup.jobs.keys());
     let known: BTreeSet<JobName> = ran.chain(configured.cloned()).collect();
     if known.contains(job) {
         return Ok(());

@@ -8,11 +8,11 @@ use crate::setup::files::{crosswalk_schema, job_schema, people_schema, rollbook_
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// The kind of file
-    kind: Kind,
+    kind: SchemaKind,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Kind {
+enum SchemaKind {
     /// A connector in config/connectors/
     Connector,
     /// config/rollbook.toml
@@ -28,10 +28,10 @@ enum Kind {
 /// Prints the schema.
 pub fn run(options: &Options) {
     out::json(&match options.kind {
-        Kind::Connector => connector_schema(),
-        Kind::Rollbook => rollbook_schema(),
-        Kind::Job => job_schema(),
-        Kind::People => people_schema(),
-        Kind::Crosswalk => crosswalk_schema(),
+        SchemaKind::Connector => connector_schema(),
+        SchemaKind::Rollbook => rollbook_schema(),
+        SchemaKind::Job => job_schema(),
+        SchemaKind::People => people_schema(),
+        SchemaKind::Crosswalk => crosswalk_schema(),
     });
 }

@@ -3,9 +3,10 @@
 //! For connectors with a shipped example, its text: it is tested, and contains experience, such as which of several
 //! grants can read enough. For others, text derived from the connector.
 
+mod derived;
+
 use std::path::Path;
 
-use super::starter_derived as derived;
 use crate::connector::Connectors;
 use crate::connector::builtin::{EXAMPLE, EXAMPLE_JOBS};
 
@@ -29,7 +30,7 @@ pub struct Starter {
 }
 
 /// One source of a configuration.
-pub struct Part {
+pub struct StarterSource {
     /// Its lines in `rollbook.toml`.
     pub text: String,
     /// Its jobs.
@@ -76,7 +77,7 @@ fn head() -> &'static str {
 }
 
 /// The part of the shipped files that is about a connector.
-fn example(connector: &str) -> Option<Part> {
+fn example(connector: &str) -> Option<StarterSource> {
     let parts = EXAMPLE
         .split_inclusive('\n')
         .fold(Vec::new(), |mut parts, line| {
@@ -95,7 +96,7 @@ fn example(connector: &str) -> Option<Part> {
             return None;
         }
         let jobs = jobs_of(name);
-        Some(Part { text, jobs })
+        Some(StarterSource { text, jobs })
     })
 }
 

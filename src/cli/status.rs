@@ -10,13 +10,13 @@ use serde::Serialize;
 
 use super::daemon_lines::{daemon_lines, daemon_status, job_remarks, job_remarks_without_mirror};
 use super::exit::Exit;
-use super::reading::{Reading, errors};
+use super::mirror_access::{MirrorAccess, errors};
 use super::ticks::{Tick, ticks};
-use super::words::display_time;
 use super::{out, run_lines, table};
 use crate::app::{ParkedJobNeeds, is_too_old, parked_job_needs, wait_reasons};
 use crate::clock::Clock;
 use crate::daemon::status::Status;
+use crate::model::scalar::display_time;
 use crate::model::{EntryName, JobName, Outcome, ParkReason, SourceName, scalar};
 use crate::setup::{Folders, Setup};
 use crate::store::queries::{self, Gap, Reader, RejectLine, RunLine};
@@ -33,11 +33,11 @@ pub struct Options {
 
 /// Shows the status.
 pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
-    let reading = Reading::open_quietly(folders)?.up_to_date()?;
-    if reading.mirror_if_made().is_none() {
-        reading.setup()?;
+    let access = MirrorAccess::open_quietly(folders)?.up_to_date()?;
+    if access.mirror_if_made().is_none() {
+        access.setup()?;
     }
-    let view = view(&reading, Clock::system().now())?;
+    let view = view(&access, Clock::system().now())?;
     if options.json {
         out::json(&view);
     } else {
@@ -47,27 +47,27 @@ pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
 }
 
 #[derive(Debug, Serialize)]
-struct View {
-    mirror: Mirror,
+struct StatusView {
+    mirror: MirrorView,
     /// The daemon's status file; `null` if no daemon runs.
     daemon: Option<Status>,
     /// Problems of the files on disk; `null` if there are none.
     configuration: Option<String>,
-    jobs: Vec<Job>,
-    sources: Vec<Source>,
+    jobs: Vec<JobView>,
+    sources: Vec<SourceView>,
     /// Codes without a label, unmapped codes, and codes mapped to a missing target.
     gaps: Vec<Gap>,
 }
 
 #[derive(Debug, Serialize)]
-struct Mirror {
+struct MirrorView {
     path: String,
     /// `null` if there is no mirror.
     bytes: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
-struct Job {
+struct JobView {
     job: JobName,
     source: SourceName,
     last_run: Option<RunLine>,
@@ -97,7 +97,7 @@ struct Held {
 }
 
 #[derive(Debug, Serialize)]
-struct Source {
+struct SourceView {
     source: SourceName,
     connector: Option<String>,
     tables: u64,
@@ -105,10 +105,10 @@ struct Source {
     history_rows: u64,
 }
 
-fn view(reading: &Reading, now: Timestamp) -> Result<View, Exit> {
-    let mirror = reading.mirror_if_made();
-    let setup = reading.setup.as_ref().ok();
-    let daemon = daemon_status(&reading.path);
+fn view(access: &MirrorAccess, now: Timestamp) -> Result<StatusView, Exit> {
+    let mirror = access.mirror_if_made();
+    let setup = access.setup.as_ref().ok();
+    let daemon = daemon_status(&access.path);
     let mut names: Vec<(JobName, SourceName)> = match (setup, mirror) {
         (Some(setup), _) => setup
             .jobs
@@ -120,20 +120,20 @@ fn view(reading: &Reading, now: Timestamp) -> Result<View, Exit> {
     };
     names.sort();
     // `rollbook tokens` reports a vault that cannot be read.
-    let folder = reading.path.parent();
+    let folder = access.path.parent();
     let kept = folder.map_or(Ok(Vec::new()), entries).unwrap_or_default();
     let mut jobs = names
         .into_iter()
         .map(|(name, source)| job(mirror, setup, name, source, &kept, now))
         .collect::<Result<Vec<_>, Exit>>()?;
     use_daemon_ticks(&mut jobs, daemon.as_ref());
-    Ok(View {
-        mirror: Mirror {
-            path: reading.path.display().to_string(),
-            bytes: bytes(&reading.path),
+    Ok(StatusView {
+        mirror: MirrorView {
+            path: access.path.display().to_string(),
+            bytes: bytes(&access.path),
         },
         daemon,
-        configuration: reading.setup.as_ref().err().map(errors),
+        configuration: access.setup.as_ref().err().map(errors),
         jobs,
         sources: sources(mirror, setup)?,
         gaps: mirror.map_or(Ok(Vec::new()), queries::gaps)?,
@@ -141,7 +141,7 @@ fn view(reading: &Reading, now: Timestamp) -> Result<View, Exit> {
 }
 
 /// Uses the daemon's next ticks if the files on disk are broken.
-fn use_daemon_ticks(jobs: &mut [Job], daemon: Option<&Status>) {
+fn use_daemon_ticks(jobs: &mut [JobView], daemon: Option<&Status>) {
     let planned = daemon
         .map(|daemon| daemon.jobs.as_slice())
         .unwrap_or_default();
@@ -172,7 +172,7 @@ fn job(
     source: SourceName,
     kept: &[VaultEntry],
     now: Timestamp,
-) -> Result<Job, Exit> {
+) -> Result<JobView, Exit> {
     let (last_run, state, held) = match mirror {
         Some(mirror) => (
             queries::runs(mirror, Some(&name), 1)?.pop(),
@@ -191,7 +191,7 @@ fn job(
         .and_then(|setup| setup.jobs.get(&name))
         .and_then(|job| ticks(&job.config, after, 1).pop());
     let tried = last_run.as_ref().and_then(|run| run.ended.as_deref());
-    Ok(Job {
+    Ok(JobView {
         failures_in_a_row: state.failures,
         incomplete_in_a_row: state.incomplete_runs,
         rejects,
@@ -222,11 +222,11 @@ fn held_line(job: &JobName, run: RunLine, now: Timestamp) -> Held {
     }
 }
 
-fn sources(mirror: Option<&Reader>, setup: Option<&Setup>) -> Result<Vec<Source>, Exit> {
+fn sources(mirror: Option<&Reader>, setup: Option<&Setup>) -> Result<Vec<SourceView>, Exit> {
     let mirrored = mirror.map_or(Ok(Vec::new()), queries::mirrored)?;
     let configured = setup.iter().flat_map(|setup| &setup.sources);
-    let mut sources: Vec<Source> = configured
-        .map(|(name, source)| Source {
+    let mut sources: Vec<SourceView> = configured
+        .map(|(name, source)| SourceView {
             source: name.clone(),
             connector: Some(source.config.connector.to_string()),
             tables: 0,
@@ -241,7 +241,7 @@ fn sources(mirror: Option<&Reader>, setup: Option<&Setup>) -> Result<Vec<Source>
         };
         let index = sources.iter().position(|source| source.source == name);
         let index = index.unwrap_or_else(|| {
-            sources.push(Source {
+            sources.push(SourceView {
                 source: name.clone(),
                 connector: None,
                 tables: 0,
@@ -258,7 +258,7 @@ fn sources(mirror: Option<&Reader>, setup: Option<&Setup>) -> Result<Vec<Source>
     Ok(sources)
 }
 
-fn text(view: &View) -> String {
+fn text(view: &StatusView) -> String {
     let mut text = String::new();
     if let Some(problems) = &view.configuration {
         text.push_str(&format!(
@@ -305,7 +305,7 @@ fn text(view: &View) -> String {
     text
 }
 
-fn job_table(jobs: &[Job]) -> comfy_table::Table {
+fn job_table(jobs: &[JobView]) -> comfy_table::Table {
     let mut table = table::table(&["job", "run", "started (UTC)", "outcome", "next tick"]);
     for job in jobs {
         let next = job.next_tick.as_ref().map_or(String::new(), |tick| {
@@ -326,7 +326,7 @@ fn job_table(jobs: &[Job]) -> comfy_table::Table {
 }
 
 /// What an admin may have to know or do about a job.
-fn remarks(job: &Job) -> Vec<String> {
+fn remarks(job: &JobView) -> Vec<String> {
     let mut remarks = Vec::new();
     let last = job.last_run.as_ref();
     // For a parked job, its park reason is shown instead.

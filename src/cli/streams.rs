@@ -3,12 +3,13 @@
 use serde::Serialize;
 
 use super::exit::Exit;
-use super::reading::{Reading, find};
+use super::mirror_access::{MirrorAccess, find};
+use super::stream_rules::{Rules, rules};
 use super::table::{grouped, indented};
-use super::words::{Rules, display_time, rules};
 use super::{out, table};
 use crate::connector::api::StreamSpec;
 use crate::document::suggest::advice;
+use crate::model::scalar::display_time;
 use crate::model::{JobName, SourceName, StreamName};
 use crate::setup::{Folders, Setup, SourceSetup};
 use crate::store::queries::{self, LastRead, Reader};
@@ -28,8 +29,8 @@ pub struct Options {
 
 /// Lists streams, or the columns of one.
 pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
-    let reading = Reading::open_quietly(folders)?;
-    let setup = reading.setup()?;
+    let access = MirrorAccess::open_quietly(folders)?;
+    let setup = access.setup()?;
     if let Some(stream) = &options.columns {
         return show_columns(setup, stream, options.json);
     }
@@ -50,7 +51,7 @@ pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
     };
     for (name, source) in setup.sources.iter().filter(|(name, _)| named(name)) {
         for spec in source.streams.values() {
-            streams.push(stream(setup, reading.mirror_if_made(), name, spec)?);
+            streams.push(stream(setup, access.mirror_if_made(), name, spec)?);
         }
     }
     if options.json {
@@ -62,7 +63,7 @@ pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
 }
 
 #[derive(Debug, Serialize)]
-struct Stream {
+struct StreamView {
     source: SourceName,
     stream: StreamName,
     table: String,
@@ -82,7 +83,7 @@ fn stream(
     mirror: Option<&Reader>,
     source: &SourceName,
     spec: &StreamSpec,
-) -> Result<Stream, Exit> {
+) -> Result<StreamView, Exit> {
     let readers: Vec<_> = setup
         .jobs
         .iter()
@@ -96,7 +97,7 @@ fn stream(
         ),
         None => (None, None),
     };
-    Ok(Stream {
+    Ok(StreamView {
         source: source.clone(),
         stream: spec.name.clone(),
         table: format!("{source}_{}", spec.name),
@@ -110,9 +111,9 @@ fn stream(
 }
 
 /// Two lines per stream: its rows, and how it is read.
-fn text(streams: &[Stream]) -> String {
+fn text(streams: &[StreamView]) -> String {
     let figure = |number: Option<u64>| number.map_or("·".to_owned(), grouped);
-    let wide = |numbers: fn(&Stream) -> Option<u64>| {
+    let wide = |numbers: fn(&StreamView) -> Option<u64>| {
         let widths = streams
             .iter()
             .map(|stream| figure(numbers(stream)).chars().count());

@@ -18,7 +18,7 @@ pub fn table(heads: &[&str]) -> Table {
     table
 }
 
-/// A right-aligned number; zero is a dot, so that other numbers stand out.
+/// A right-aligned number; zero is a dot, so that other numbers are easy to see.
 pub fn count(number: u64) -> Cell {
     let text = if number == 0 {
         "·".to_owned()
@@ -49,6 +49,12 @@ pub fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A number and its noun: `1 row`, `2 rows`.
+pub fn many(number: u64, one: &str, more: &str) -> String {
+    let noun = if number == 1 { one } else { more };
+    format!("{} {noun}", grouped(number))
 }
 
 /// A duration for people.

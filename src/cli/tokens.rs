@@ -5,13 +5,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::exit::Exit;
-use super::reading::Reading;
-use super::words::display_time;
+use super::mirror_access::MirrorAccess;
 use super::{out, start, table};
 use crate::app::{ParkedJobNeeds, keys, parked_job_needs};
 use crate::clock::Clock;
 use crate::document::suggest::joined;
 use crate::model::GrantKind;
+use crate::model::scalar::display_time;
 use crate::model::{scalar, sign_in};
 use crate::setup::files::Auth;
 use crate::setup::{Folders, Overlay, Setup};
@@ -28,14 +28,14 @@ pub struct Options {
 
 /// Shows the sources.
 pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
-    let reading = Reading::open(folders)?.up_to_date()?;
-    let setup = reading.setup()?;
+    let access = MirrorAccess::open(folders)?.up_to_date()?;
+    let setup = access.setup()?;
     let keys = keys(
         &setup.config.store,
         &start::secrets(folders, &Overlay::default()),
     )?;
     let kept = entries(&folders.vault(setup))?;
-    let parked = parked(&reading, &kept)?;
+    let parked = parked(&access, &kept)?;
     let view = view(setup, kept, &keys, &parked);
     if options.json {
         out::json(&view);
@@ -47,7 +47,7 @@ pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
 
 /// A source and the state of its tokens. Times are UTC, in the mirror's format.
 #[derive(Debug, Default, Serialize)]
-struct Line {
+struct TokenView {
     source: String,
     /// `null` for a source that is not configured any more, or uses no authentication.
     grant: Option<&'static str>,
@@ -70,11 +70,11 @@ struct Line {
     password_refused: Option<String>,
     sign_in_needed: bool,
     /// Parked jobs, and why.
-    parked: Vec<Parked>,
+    parked: Vec<ParkedView>,
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Parked {
+struct ParkedView {
     job: String,
     #[serde(skip)]
     source: String,
@@ -83,12 +83,12 @@ struct Parked {
     needs: ParkedJobNeeds,
 }
 
-fn parked(reading: &Reading, kept: &[VaultEntry]) -> Result<Vec<Parked>, Exit> {
-    let Some(mirror) = reading.mirror_if_made() else {
+fn parked(access: &MirrorAccess, kept: &[VaultEntry]) -> Result<Vec<ParkedView>, Exit> {
+    let Some(mirror) = access.mirror_if_made() else {
         return Ok(Vec::new());
     };
     let mut parked = Vec::new();
-    for (name, job) in &reading.setup()?.jobs {
+    for (name, job) in &access.setup()?.jobs {
         let (source, state) = (
             job.source.to_string(),
             runs::job_state(mirror, &name.into())?,
@@ -99,7 +99,7 @@ fn parked(reading: &Reading, kept: &[VaultEntry]) -> Result<Vec<Parked>, Exit> {
         let tried = last.as_ref().and_then(|run| run.ended.as_deref());
         let needs = parked_job_needs(&state, tried, obtained);
         if let (Some(needs), Some(known)) = (needs, state.parked) {
-            parked.push(Parked {
+            parked.push(ParkedView {
                 job: name.to_string(),
                 source,
                 reason: known.message,
@@ -110,9 +110,14 @@ fn parked(reading: &Reading, kept: &[VaultEntry]) -> Result<Vec<Parked>, Exit> {
     Ok(parked)
 }
 
-fn view(setup: &Setup, kept: Vec<VaultEntry>, keys: &Keys, parked: &[Parked]) -> Vec<Line> {
+fn view(
+    setup: &Setup,
+    kept: Vec<VaultEntry>,
+    keys: &Keys,
+    parked: &[ParkedView],
+) -> Vec<TokenView> {
     let configured = setup.sources.iter();
-    let mut lines: Vec<Line> = configured
+    let mut lines: Vec<TokenView> = configured
         .map(|(name, source)| {
             let stored = kept.iter().find(|line| line.source == name.as_str());
             let stored = stored.cloned().unwrap_or_default();
@@ -130,7 +135,7 @@ fn view(setup: &Setup, kept: Vec<VaultEntry>, keys: &Keys, parked: &[Parked]) ->
     lines
 }
 
-fn line(source: &str, auth: Option<&Auth>, kept: VaultEntry, keys: &Keys) -> Line {
+fn line(source: &str, auth: Option<&Auth>, kept: VaultEntry, keys: &Keys) -> TokenView {
     let is_kept = kept.obtained.is_some();
     let after = |part: i64| {
         let life = i64::try_from(kept.access_life_ms?).ok()?;
@@ -139,7 +144,7 @@ fn line(source: &str, auth: Option<&Auth>, kept: VaultEntry, keys: &Keys) -> Lin
         Some(scalar::to_canonical(scalar::saturating_add(since, length)))
     };
     let sealed = is_kept || kept.intent.is_some();
-    Line {
+    TokenView {
         source: source.to_owned(),
         grant: auth.map(|auth| auth.grant.as_str()),
         stored: is_kept,
@@ -168,7 +173,7 @@ fn needs_sign_in(auth: &Auth) -> bool {
     }
 }
 
-fn text(lines: &[Line], now: Timestamp) -> String {
+fn text(lines: &[TokenView], now: Timestamp) -> String {
     let heads = [
         "source",
         "grant",
@@ -199,7 +204,7 @@ fn text(lines: &[Line], now: Timestamp) -> String {
 }
 
 /// When it was obtained, with its age in whole days.
-fn age(line: &Line, now: Timestamp) -> String {
+fn age(line: &TokenView, now: Timestamp) -> String {
     let Some(obtained) = &line.obtained else {
         return match line.grant {
             Some("api_key") => "API key",
@@ -217,7 +222,7 @@ fn age(line: &Line, now: Timestamp) -> String {
 }
 
 /// What an admin may have to know or do.
-fn remarks(line: &Line) -> Vec<String> {
+fn remarks(line: &TokenView) -> Vec<String> {
     let source = &line.source;
     let mut remarks = Vec::new();
     let is_shown = (line.parked.iter()).any(|parked| parked.needs == ParkedJobNeeds::SignIn);
@@ -255,7 +260,7 @@ fn remarks(line: &Line) -> Vec<String> {
 }
 
 /// What parked jobs need; those that need a sign-in are one remark.
-fn parked_remarks(line: &Line) -> Vec<String> {
+fn parked_remarks(line: &TokenView) -> Vec<String> {
     let source = &line.source;
     let jobs = |what: ParkedJobNeeds| -> Vec<&str> {
         let parked = line.parked.iter().filter(|parked| parked.needs == what);
@@ -276,7 +281,7 @@ fn parked_remarks(line: &Line) -> Vec<String> {
             joined(tick)
         ));
     }
-    for Parked {
+    for ParkedView {
         job, reason, needs, ..
     } in &line.parked
     {

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 use secrecy::zeroize::Zeroizing;
 
 use super::exit::Exit;
-use super::words::many;
+use super::table::many;
 use super::{out, start};
 use crate::app::keys;
 use crate::setup::files::{SecretRef, Secrets, StoreConfig};
@@ -20,11 +20,11 @@ use crate::store::{Vault, database};
 #[derive(Debug, clap::Args)]
 pub struct Options {
     #[command(subcommand)]
-    action: Action,
+    action: VaultAction,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum Action {
+enum VaultAction {
     /// Print a new key: 32 random bytes as base64. Use `(umask 077; rollbook vault key > FILE)` to keep it private
     Key,
     /// Re-encrypt the vault with another key, in one transaction; the daemon must not run
@@ -48,8 +48,8 @@ struct Rekey {
 /// Runs the subcommand.
 pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
     match &options.action {
-        Action::Key => key(),
-        Action::Rekey(rekey) => self::rekey(folders, rekey),
+        VaultAction::Key => key(),
+        VaultAction::Rekey(rekey) => self::rekey(folders, rekey),
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::exit::Exit;
 use super::out;
-use super::words::many;
+use super::table::many;
 use crate::setup::{Folders, Overlay, Setup};
 use crate::store::StoreError;
 use crate::store::maintenance::{Extent, Verified, verify};

@@ -5,10 +5,11 @@
 use serde::{Serialize, Serializer};
 
 use super::exit::Exit;
+use super::mirror_access::MirrorAccess;
 use super::out;
-use super::reading::Reading;
 use super::table::indented;
-use super::words::{display_time, many};
+use super::table::many;
+use crate::model::scalar::display_time;
 use crate::model::{JobName, Outcome, Table};
 use crate::setup::Folders;
 use crate::store::queries::{self, LastRead, Reader, RowProblem, Version};
@@ -28,10 +29,10 @@ pub struct Options {
 
 /// Shows the history of one row.
 pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
-    let reading = Reading::open(folders)?.up_to_date()?;
-    let table = reading.table(&options.stream)?;
+    let access = MirrorAccess::open(folders)?.up_to_date()?;
+    let table = access.table(&options.stream)?;
     check_key(&table, &options.key)?;
-    let view = view(reading.mirror()?, &table, &options.key)?;
+    let view = view(access.mirror()?, &table, &options.key)?;
     if options.json {
         out::json(&view);
     } else {
@@ -59,15 +60,15 @@ fn check_key(table: &Table, key: &[String]) -> Result<(), Exit> {
 }
 
 #[derive(Debug, Serialize)]
-struct View {
+struct WhyView {
     table: String,
     /// Column and value, in the key's order.
     #[serde(serialize_with = "as_map")]
     key: Vec<(String, String)>,
     /// `in_the_mirror`, `removed` or `unknown`.
-    state: State,
-    events: Vec<Event>,
-    unconfirmed: Option<Unconfirmed>,
+    state: RowState,
+    events: Vec<RowEvent>,
+    unconfirmed: Option<UnconfirmedRow>,
     /// Rejects of the row when it was last received.
     problems: Vec<RowProblem>,
     last_read: Option<LastRead>,
@@ -79,7 +80,7 @@ fn as_map<S: Serializer>(pairs: &[(String, String)], serializer: S) -> Result<S:
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum State {
+enum RowState {
     InTheMirror,
     Removed,
     Unknown,
@@ -87,9 +88,9 @@ enum State {
 
 /// A change of the row.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Event {
+struct RowEvent {
     at: String,
-    what: What,
+    what: RowChange,
     run: i64,
     /// `null` if the run is no longer recorded.
     job: Option<JobName>,
@@ -101,7 +102,7 @@ struct Event {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum What {
+enum RowChange {
     Added,
     Changed,
     AddedAgain,
@@ -110,12 +111,12 @@ enum What {
 
 /// Complete readings without the row, but not enough yet to remove it.
 #[derive(Debug, Serialize)]
-struct Unconfirmed {
+struct UnconfirmedRow {
     missed: u32,
     first_run: i64,
 }
 
-fn view(mirror: &Reader, table: &Table, key: &[String]) -> Result<View, Exit> {
+fn view(mirror: &Reader, table: &Table, key: &[String]) -> Result<WhyView, Exit> {
     let versions = queries::why(mirror, table, key)?;
     let mut events = events(&versions);
     for event in &mut events {
@@ -127,27 +128,27 @@ fn view(mirror: &Reader, table: &Table, key: &[String]) -> Result<View, Exit> {
         }
     }
     let unconfirmed = queries::missed_readings(mirror, table, key)?;
-    Ok(View {
+    Ok(WhyView {
         table: table.name(),
         key: key_columns(table)
             .into_iter()
             .zip(key.iter().cloned())
             .collect(),
         state: match versions.last() {
-            None => State::Unknown,
-            Some(version) if version.until.is_none() => State::InTheMirror,
-            Some(_) => State::Removed,
+            None => RowState::Unknown,
+            Some(version) if version.until.is_none() => RowState::InTheMirror,
+            Some(_) => RowState::Removed,
         },
         events,
-        unconfirmed: unconfirmed.map(|(missed, first_run)| Unconfirmed { missed, first_run }),
+        unconfirmed: unconfirmed.map(|(missed, first_run)| UnconfirmedRow { missed, first_run }),
         problems: queries::row_problems(mirror, table, key)?,
         last_read: queries::last_read(mirror, &table.source, &table.stream)?,
     })
 }
 
 /// Changes, oldest first. A row that was removed and added again has a gap between two versions.
-fn events(versions: &[Version]) -> Vec<Event> {
-    let event = |at: &str, what, run, columns: &[String]| Event {
+fn events(versions: &[Version]) -> Vec<RowEvent> {
+    let event = |at: &str, what, run, columns: &[String]| RowEvent {
         at: at.to_owned(),
         what,
         run,
@@ -159,9 +160,9 @@ fn events(versions: &[Version]) -> Vec<Event> {
     let mut before: Option<&Version> = None;
     for version in versions {
         let what = match before.map(|before| before.ended.as_deref()) {
-            None => What::Added,
-            Some(Some("removed")) => What::AddedAgain,
-            Some(_) => What::Changed,
+            None => RowChange::Added,
+            Some(Some("removed")) => RowChange::AddedAgain,
+            Some(_) => RowChange::Changed,
         };
         events.push(event(
             &version.since,
@@ -172,14 +173,14 @@ fn events(versions: &[Version]) -> Vec<Event> {
         if let (Some("removed"), Some(until), Some(run)) =
             (version.ended.as_deref(), &version.until, version.ended_run)
         {
-            events.push(event(until, What::Removed, run, &[]));
+            events.push(event(until, RowChange::Removed, run, &[]));
         }
         before = Some(version);
     }
     events
 }
 
-fn text(view: &View) -> String {
+fn text(view: &WhyView) -> String {
     let key: Vec<String> = view
         .key
         .iter()
@@ -199,7 +200,7 @@ fn text(view: &View) -> String {
         None => format!("{} was never read", view.table),
     };
     let problems = problems(&view.problems);
-    if view.state == State::Unknown {
+    if view.state == RowState::Unknown {
         let mut text = format!(
             "There is no row of {name}, neither in the mirror nor in its history.\n{problems}{last}.\n"
         );
@@ -216,8 +217,8 @@ fn text(view: &View) -> String {
     let mut text = format!("A row of {name}:\n");
     text.push_str(&indented(2, view.events.iter().map(line)));
     text.push_str(match view.state {
-        State::InTheMirror => "It is in the mirror now.",
-        State::Removed | State::Unknown => "It is not in the mirror now.",
+        RowState::InTheMirror => "It is in the mirror now.",
+        RowState::Removed | RowState::Unknown => "It is not in the mirror now.",
     });
     if let Some(unconfirmed) = &view.unconfirmed {
         let readings = many(
@@ -262,12 +263,12 @@ fn problems(problems: &[RowProblem]) -> String {
     text
 }
 
-fn line(event: &Event) -> [String; 5] {
+fn line(event: &RowEvent) -> [String; 5] {
     let what = match event.what {
-        What::Added => "added",
-        What::Changed => "changed",
-        What::AddedAgain => "added again",
-        What::Removed => "removed",
+        RowChange::Added => "added",
+        RowChange::Changed => "changed",
+        RowChange::AddedAgain => "added again",
+        RowChange::Removed => "removed",
     };
     let outcome = match (&event.job, &event.outcome) {
         (Some(_), Some(outcome)) => outcome.to_string(),

@@ -5,26 +5,27 @@
 
 mod across;
 mod build;
+mod combos;
 
 pub use self::across::bad_time_zone;
-use self::across::{identity_flaw, reference_flaws, time_zone_flaw};
+use self::across::{identity_problem, reference_problems, time_zone_problem};
 use self::build::Builder;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::answer::PageShape;
 use super::columns::{Column, Path};
-use super::combos::{self, ComboColumns};
+use super::combos::ComboColumns;
 use super::decode::{Decoder, DecoderRules};
 use super::file::{Connector, ForEach, NameMatch, Removed};
 use super::paging::PageRules;
+use super::response::PageShape;
 use super::template::{self, Variables};
 use jiff::tz::TimeZone;
 
 use crate::document::suggest::advice;
-use crate::document::text_value::Complaint;
+use crate::document::text_value::ValueError;
 use crate::model::{History, Reference, SourceName, StreamName, Table, TableColumn};
 
 /// The default format of times in a request.
@@ -35,7 +36,7 @@ const HISTORY: Duration = Duration::from_secs(400 * 86_400);
 
 /// A problem with a connector: the path of the key, what is wrong, what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flaw {
+pub struct ConnectorProblem {
     /// The key's path in the connector.
     pub at: Vec<String>,
     /// What is wrong.
@@ -66,7 +67,7 @@ pub struct StreamSpec {
     pub query: BTreeMap<String, String>,
     /// The paths of a page's parts.
     pub shape: PageShape,
-    /// How pages are asked for.
+    /// How pages are requested.
     pub page: PageRules,
     /// The column that a watermark walk follows.
     pub watermark: Option<usize>,
@@ -80,7 +81,7 @@ pub struct StreamSpec {
     pub window: Option<WindowRules>,
     /// What it is read for.
     pub for_each: Option<ForEach>,
-    /// How to ask for changes only.
+    /// How only changes are requested.
     pub since: Option<SinceRules>,
     /// How a row is known to be removed.
     pub removed: Removed,
@@ -131,7 +132,7 @@ pub struct WindowRules {
     pub reread: Option<(Duration, Duration)>,
 }
 
-/// How to ask for changes only, understood.
+/// How only changes are requested, understood.
 #[derive(Clone, Debug)]
 pub struct SinceRules {
     /// The change time's column.
@@ -148,16 +149,18 @@ pub struct SinceRules {
     pub full_every: Duration,
 }
 
-/// All streams of a connector, as no source has set them yet, or every flaw of it.
-pub fn streams(connector: &Connector) -> Result<BTreeMap<StreamName, StreamSpec>, Vec<Flaw>> {
-    let mut flaws = Vec::new();
+/// All streams of a connector, as no source has set them yet, or every problem of it.
+pub fn streams(
+    connector: &Connector,
+) -> Result<BTreeMap<StreamName, StreamSpec>, Vec<ConnectorProblem>> {
+    let mut problems = Vec::new();
     let mut specs = BTreeMap::new();
     for (name, stream) in connector.streams.iter().filter(|(_, stream)| !stream.off) {
         let name: StreamName = match name.parse() {
             Ok(name) => name,
-            Err(Complaint { message, help }) => {
+            Err(ValueError { message, help }) => {
                 let at = vec!["streams".into(), name.clone()];
-                flaws.push(Flaw { at, message, help });
+                problems.push(ConnectorProblem { at, message, help });
                 continue;
             }
         };
@@ -165,7 +168,7 @@ pub fn streams(connector: &Connector) -> Result<BTreeMap<StreamName, StreamSpec>
             connector,
             stream,
             at: vec!["streams".into(), name.to_string()],
-            flaws: &mut flaws,
+            problems: &mut problems,
         };
         if let Some(spec) = builder.build(&name) {
             specs.insert(name, spec);
@@ -182,7 +185,7 @@ pub fn streams(connector: &Connector) -> Result<BTreeMap<StreamName, StreamSpec>
             {
                 let mut at = vec!["streams".to_owned(), name.to_string()];
                 at.extend(key.iter().map(|key| (*key).to_owned()));
-                flaws.push(Flaw {
+                problems.push(ConnectorProblem {
                     at,
                     message: format!("there is no stream `{other}`"),
                     help: Some(advice(other, known.iter().copied())),
@@ -205,18 +208,18 @@ pub fn streams(connector: &Connector) -> Result<BTreeMap<StreamName, StreamSpec>
             }
         }
     }
-    flaws.extend(
+    problems.extend(
         specs
             .values()
-            .flat_map(|spec| reference_flaws(spec, &specs)),
+            .flat_map(|spec| reference_problems(spec, &specs)),
     );
-    flaws.extend(time_zone_flaw(connector));
-    flaws.extend(identity_flaw(connector, &specs));
-    combos::connect(connector, &mut specs, &mut flaws);
-    if flaws.is_empty() {
+    problems.extend(time_zone_problem(connector));
+    problems.extend(identity_problem(connector, &specs));
+    combos::connect(connector, &mut specs, &mut problems);
+    if problems.is_empty() {
         Ok(specs)
     } else {
-        Err(flaws)
+        Err(problems)
     }
 }
 
@@ -255,7 +258,7 @@ impl StreamSpec {
             nulls: self.nulls.clone(),
             names: self.names,
             lacks: self.lacks.clone(),
-            zone: TimeZone::get(&zone).ok(), // `check` has complained of one that is none
+            zone: TimeZone::get(&zone).ok(), // `time_zone_problem` reports an unknown one
         };
         Arc::new(Decoder::new(columns, self.key.clone(), rules))
     }

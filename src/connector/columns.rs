@@ -15,7 +15,7 @@ pub struct Column {
     /// What is done to a value first.
     pub shaping: Shaping,
     /// Where the value comes from.
-    pub origin: Origin,
+    pub origin: ColumnSource,
     /// The same as the connector writes it, for messages and `rollbook_columns`.
     pub from: String,
     /// What it means.
@@ -47,7 +47,7 @@ pub struct Shaping {
 
 /// Where a column's value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum ColumnSource {
     /// A fixed text, the same for each row of an item.
     Constant(String),
     /// Paths in order of preference.
@@ -60,12 +60,12 @@ pub struct Path {
     /// Starts beside the envelope, not in it.
     pub beside: bool,
     /// The steps from there.
-    pub steps: Vec<Step>,
+    pub steps: Vec<PathStep>,
 }
 
 /// One step of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum PathStep {
     /// Into a member of an object.
     Member(String),
     /// Into each element of an array.
@@ -94,7 +94,7 @@ impl Column {
             .ok_or_else(|| "a column is written \"path : type\"".to_owned())?;
         let (kind, shaping) = read_kind(kind)?;
         let origin = read_origin(origin.trim())?;
-        if let Origin::Paths(paths) = &origin {
+        if let ColumnSource::Paths(paths) = &origin {
             paths.iter().try_for_each(|path| check_path(path, kind))?;
         }
         Ok(Self {
@@ -116,7 +116,7 @@ pub fn read_member_path(text: &str) -> Result<Path, String> {
     if path
         .steps
         .iter()
-        .any(|step| !matches!(step, Step::Member(_)))
+        .any(|step| !matches!(step, PathStep::Member(_)))
     {
         return Err(format!("`{text}` must name a member, without brackets"));
     }
@@ -171,14 +171,14 @@ fn read_kind(text: &str) -> Result<(Kind, Shaping), String> {
     Ok((kind, shaping))
 }
 
-fn read_origin(text: &str) -> Result<Origin, String> {
+fn read_origin(text: &str) -> Result<ColumnSource, String> {
     if let Some(constant) = text.strip_prefix('=') {
-        return Ok(Origin::Constant(constant.trim().to_owned()));
+        return Ok(ColumnSource::Constant(constant.trim().to_owned()));
     }
     text.split('|')
         .map(|path| read_path(path.trim()))
         .collect::<Result<_, _>>()
-        .map(Origin::Paths)
+        .map(ColumnSource::Paths)
 }
 
 fn read_path(text: &str) -> Result<Path, String> {
@@ -210,12 +210,12 @@ fn split_steps(text: &str) -> Vec<&str> {
     .collect()
 }
 
-fn read_step(piece: &str, steps: &mut Vec<Step>) -> Result<(), String> {
+fn read_step(piece: &str, steps: &mut Vec<PathStep>) -> Result<(), String> {
     if let Some(names) = piece
         .strip_prefix('{')
         .and_then(|rest| rest.strip_suffix('}'))
     {
-        steps.push(Step::Keep(
+        steps.push(PathStep::Keep(
             names
                 .split(',')
                 .map(|name| name.trim().to_owned())
@@ -235,15 +235,15 @@ fn read_step(piece: &str, steps: &mut Vec<Step>) -> Result<(), String> {
     if name.is_empty() {
         return Err(format!("`{piece}` names no member"));
     }
-    steps.push(Step::Member(name.to_owned()));
+    steps.push(PathStep::Member(name.to_owned()));
     match bracket {
         None => {}
-        Some("") => steps.push(Step::Each),
+        Some("") => steps.push(PathStep::Each),
         Some(inner) => {
             let (member, is) = inner.split_once('=').ok_or_else(|| {
                 format!("write `[{inner}]` as `[member=value]`, or `[]` for each element")
             })?;
-            steps.push(Step::Pick {
+            steps.push(PathStep::Pick {
                 member: member.trim().to_owned(),
                 is: is.trim().to_owned(),
             });
@@ -257,7 +257,7 @@ fn check_path(path: &Path, kind: Kind) -> Result<(), String> {
     let spreads = path
         .steps
         .iter()
-        .any(|step| matches!(step, Step::Each | Step::Keep(_)));
+        .any(|step| matches!(step, PathStep::Each | PathStep::Keep(_)));
     if spreads && kind != Kind::Json {
         return Err(format!(
             "`[]` and `{{…}}` give JSON: the type must be json, not {}",
@@ -267,7 +267,7 @@ fn check_path(path: &Path, kind: Kind) -> Result<(), String> {
     let arrays = path
         .steps
         .iter()
-        .filter(|step| matches!(step, Step::Each | Step::Pick { .. }))
+        .filter(|step| matches!(step, PathStep::Each | PathStep::Pick { .. }))
         .count();
     if arrays > 1 {
         return Err("a path may enter one array only".to_owned());
@@ -275,7 +275,7 @@ fn check_path(path: &Path, kind: Kind) -> Result<(), String> {
     match path
         .steps
         .iter()
-        .position(|step| matches!(step, Step::Keep(_)))
+        .position(|step| matches!(step, PathStep::Keep(_)))
     {
         Some(index) if index + 1 < path.steps.len() => {
             Err("`{…}` is the last step of a path".to_owned())
@@ -288,8 +288,8 @@ fn check_path(path: &Path, kind: Kind) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn member(name: &str) -> Step {
-        Step::Member(name.to_owned())
+    fn member(name: &str) -> PathStep {
+        PathStep::Member(name.to_owned())
     }
 
     #[test]
@@ -304,15 +304,15 @@ mod tests {
             (
                 "orgs[].sourcedId : json",
                 false,
-                vec![member("orgs"), Step::Each, member("sourcedId")],
+                vec![member("orgs"), PathStep::Each, member("sourcedId")],
             ),
             (
                 "userIds[].{type, identifier} : json",
                 false,
                 vec![
                     member("userIds"),
-                    Step::Each,
-                    Step::Keep(vec!["type".into(), "identifier".into()]),
+                    PathStep::Each,
+                    PathStep::Keep(vec!["type".into(), "identifier".into()]),
                 ],
             ),
             (
@@ -320,7 +320,7 @@ mod tests {
                 false,
                 vec![
                     member("userIds"),
-                    Step::Pick {
+                    PathStep::Pick {
                         member: "type".into(),
                         is: "person-id".into(),
                     },
@@ -331,14 +331,14 @@ mod tests {
             let column = Column::read("x", text, "", None).expect(text);
             assert_eq!(
                 column.origin,
-                Origin::Paths(vec![Path { beside, steps }]),
+                ColumnSource::Paths(vec![Path { beside, steps }]),
                 "{text}"
             );
         }
         let constant = Column::read("list", "= {list} : text", "", None).expect("constant");
-        assert_eq!(constant.origin, Origin::Constant("{list}".into()));
+        assert_eq!(constant.origin, ColumnSource::Constant("{list}".into()));
         let two = Column::read("t", "T | t : timestamp", "", None).expect("alternatives");
-        assert!(matches!(two.origin, Origin::Paths(paths) if paths.len() == 2));
+        assert!(matches!(two.origin, ColumnSource::Paths(paths) if paths.len() == 2));
     }
 
     #[test]

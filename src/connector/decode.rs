@@ -1,4 +1,4 @@
-//! Reading one answer of a vendor into rows, by the columns of a connector.
+//! Reading one response of a vendor into rows, by the columns of a connector.
 //!
 //! One pass over the text, no document in between: members that no column names are skipped during parsing, so their
 //! values never become values in memory, let alone on disk (only their names are reported). Only a row's key and
@@ -15,11 +15,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub use self::seeds::{RowSeed, RowsSeed};
 use jiff::tz::TimeZone;
 
-use super::columns::{Column, Origin, Path};
+use super::columns::{Column, ColumnSource, Path};
 use super::file::NameMatch;
 use super::json;
 use super::slots::{Empty, PreviousCells, Slots};
-use super::tree::{Node, Tree};
+use super::tree::{MemberNode, Tree};
 use crate::model::row::{Reject, Rows, Unreadable};
 
 /// At most so many names of unlisted members are kept of a reading.
@@ -38,7 +38,7 @@ pub struct Decoder {
     zone: Option<TimeZone>,
     /// A row that has no member of `short.lacks` is in its short form.
     has_short_rows: bool,
-    /// An answer before needed its numbers' own digits; so will the next.
+    /// An earlier response needed its numbers' own digits; the next ones will too.
     needs_digits: AtomicBool,
 }
 
@@ -96,10 +96,10 @@ impl Decoder {
     }
 
     /// Starts reading one response of about this many bytes; `repaired`: it went through `repair.rs`.
-    pub fn reader(&self, bytes: usize, repaired: bool) -> Reader<'_> {
+    pub fn reader(&self, bytes: usize, repaired: bool) -> RowReader<'_> {
         let mut slots = Slots::new(&self.columns, &self.nulls, self.zone.as_ref());
         slots.repaired = repaired;
-        Reader {
+        RowReader {
             decoder: self,
             slots,
             shapes: vec![Vec::new(); self.tree.nodes],
@@ -118,14 +118,14 @@ impl Decoder {
         }
     }
 
-    /// Whether answers should be repaired before they are read, as one before had to be.
+    /// Whether responses are repaired before they are read, because an earlier one had to be.
     pub fn needs_digits(&self) -> bool {
         self.needs_digits.load(Ordering::Relaxed)
     }
 }
 
-/// An answer that is being read.
-pub struct Reader<'d> {
+/// A response that is being read.
+pub struct RowReader<'d> {
     decoder: &'d Decoder,
     slots: Slots<'d>,
     /// For each node the names in the order of the last row: the next row mostly has the same.
@@ -136,7 +136,7 @@ pub struct Reader<'d> {
     row: u32,
     /// The row has a member that its short form lacks.
     is_full: bool,
-    /// What was found in place of the row's object.
+    /// What was found instead of the row's object.
     no_object: Option<&'static str>,
     memos: Vec<Memo>,
     /// How many rows that were taken have no value in a column: the rarer case.
@@ -159,8 +159,8 @@ enum Found {
     Skip,
 }
 
-impl Reader<'_> {
-    /// What was read, unless the answer has to be repaired and read once more.
+impl RowReader<'_> {
+    /// What was read, unless the response must be repaired and read again.
     pub fn finish(mut self) -> Option<Decoded> {
         if self.slots.needs_digits {
             self.decoder.needs_digits.store(true, Ordering::Relaxed);
@@ -188,7 +188,10 @@ impl Reader<'_> {
 
     fn end_row(&mut self) {
         let is_missing = |index: &&usize| {
-            let constant = matches!(self.decoder.columns[**index].origin, Origin::Constant(_));
+            let constant = matches!(
+                self.decoder.columns[**index].origin,
+                ColumnSource::Constant(_)
+            );
             !constant && self.slots.is_null(**index)
         };
         let missing = self.decoder.required.iter().find(is_missing).copied();
@@ -270,7 +273,7 @@ impl Reader<'_> {
     }
 
     /// A member begins. If the row had it before, its values are forgotten, to be compared with the new ones.
-    fn enter(&mut self, node: &Node) -> Option<PreviousCells> {
+    fn enter(&mut self, node: &MemberNode) -> Option<PreviousCells> {
         self.is_full |= node.marks_full;
         if std::mem::replace(&mut self.seen[node.id], self.row) == self.row {
             return Some(self.forget(node));
@@ -279,11 +282,11 @@ impl Reader<'_> {
     }
 
     #[cold]
-    fn forget(&mut self, node: &Node) -> PreviousCells {
+    fn forget(&mut self, node: &MemberNode) -> PreviousCells {
         self.slots.forget(node.all_leaves())
     }
 
-    fn unlisted(&mut self, node: &Node, name: &str) {
+    fn unlisted(&mut self, node: &MemberNode, name: &str) {
         if node.quiet || self.out.unlisted.len() >= MAX_UNLISTED {
             return;
         }

@@ -1,8 +1,8 @@
-//! A vendor connector as it is written: the types of one TOML file in `config/connectors/`.
+//! A connector as it is written: the types of one TOML file in `config/connectors/`.
 //!
-//! Data only. What a text in here means (a template, a path, a duration) is worked out by its
+//! Data only. What a text in here means (a template, a path, a duration) is interpreted by its
 //! neighbours: `columns.rs`, `template.rs`, `api.rs`. The doc comments are the reference text:
-//! `rollbook schema vendor` prints them.
+//! `rollbook schema connector` prints them.
 //!
 //! A *template* is a text with `{name}` in it: a setting, or a variable of `for_each`.
 
@@ -12,9 +12,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use super::combos::{ComboRules, Combos};
-use crate::model::{EndpointRules, ErrorWords, RequestLimits};
+use crate::model::{EndpointRules, ErrorCodes, RequestLimits};
 
-/// All that is known of one vendor's API.
+/// One vendor's API.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Connector {
@@ -40,7 +40,7 @@ pub struct Connector {
     pub limits: RequestLimits,
     /// How the vendor reports errors in a body.
     #[serde(default)]
-    pub errors: ErrorWords,
+    pub errors: ErrorCodes,
     /// Texts that mean "no value" wherever a text, number or date is read. The empty text does in every column; a word
     /// such as `"NULL"` does not in a `verbatim` column, and a row that has it as its key or in a `required` column is
     /// a reject.
@@ -54,18 +54,18 @@ pub struct Connector {
     #[serde(default)]
     pub time_zone: String,
     /// The stream and column that identify the account; `rollbook check --online` shows it.
-    pub identity: Option<Identity>,
+    pub identity: Option<IdentityConfig>,
     /// Where the combo lists are mirrored that columns of other streams refer to.
     pub combos: Option<Combos>,
     /// The kinds of rows, by name. A stream is the table `<source>_<stream>`.
-    pub streams: BTreeMap<String, Stream>,
+    pub streams: BTreeMap<String, StreamConfig>,
 }
 
 /// The column with the account's name: a school's or an organisation's, never a person's.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Identity {
-    /// The stream; its first row is asked for.
+pub struct IdentityConfig {
+    /// The stream; its first row is requested.
     pub stream: String,
     /// The column with the name.
     pub column: String,
@@ -165,7 +165,7 @@ pub enum NameMatch {
 /// One kind of row and how to read it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Stream {
+pub struct StreamConfig {
     /// One message: what a row is.
     #[serde(default)]
     pub title: String,
@@ -181,15 +181,15 @@ pub struct Stream {
     pub envelope: Option<String>,
     /// The columns that identify a row.
     pub key: Vec<String>,
-    /// How the next page is asked for.
+    /// How the next page is requested.
     #[serde(default)]
-    pub page: Page,
+    pub page: PageConfig,
     /// A time span that is walked step by step.
-    pub window: Option<Window>,
+    pub window: Option<WindowConfig>,
     /// What the stream is read for, one walk each.
     pub for_each: Option<ForEach>,
-    /// How to ask for changes only.
-    pub since: Option<Since>,
+    /// How only changes are requested.
+    pub since: Option<SinceConfig>,
     /// How a row is known to be removed.
     #[serde(default)]
     pub removed: Removed,
@@ -210,7 +210,7 @@ pub struct Stream {
     /// How long old versions are kept, such as `"400 days"`, or `"off"`. Default `"400 days"`.
     pub history: Option<String>,
     /// The columns, in the table's order.
-    pub columns: Columns,
+    pub columns: ColumnConfigs,
 }
 
 /// How the short form of a row is recognised.
@@ -241,10 +241,10 @@ impl OneOrMany {
     }
 }
 
-/// How the next page is asked for.
+/// How the next page is requested.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Page {
+pub struct PageConfig {
     /// The strategy.
     #[serde(default)]
     pub by: PageBy,
@@ -269,7 +269,7 @@ pub struct Page {
     /// Query parameters that may be left out when the server refuses the first page with 400, 422 or 501.
     #[serde(default)]
     pub optional: Vec<String>,
-    /// The column that the list is sorted by (`watermark`); asked for with `since.query`.
+    /// The column that the list is sorted by (`watermark`); requested with `since.query`.
     pub column: Option<String>,
     /// What ends a list besides an empty array. `short`: a page with fewer rows than requested; `null` and `blank`: the
     /// body `null`, or no body (204), means no rows; `repeat`: the previous page again. `empty` ends a list of links or
@@ -292,12 +292,12 @@ pub struct Page {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PageBy {
-    /// One answer holds all.
+    /// One response holds all rows.
     #[default]
     None,
     /// Skip a number of rows.
     Offset,
-    /// Ask for a page by its number.
+    /// Request a page by its number.
     Number,
     /// Follow the `Link: rel="next"` header on the same origin.
     Link,
@@ -326,7 +326,7 @@ pub enum TotalRule {
 pub enum EndSign {
     /// An empty array, also where a link or cursor promises another page; else always understood.
     Empty,
-    /// Fewer rows than asked for, without asking again.
+    /// Fewer rows than requested, without another request.
     Short,
     /// The body `null`.
     Null,
@@ -339,7 +339,7 @@ pub enum EndSign {
 /// A time span that is walked step by step.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Window {
+pub struct WindowConfig {
     /// Parameter with the start of a step.
     pub from: String,
     /// Parameter with the end of a step.
@@ -393,10 +393,10 @@ pub struct ForEach {
     pub skip_while_same: Vec<String>,
 }
 
-/// How to ask for changes only.
+/// How only changes are requested.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Since {
+pub struct SinceConfig {
     /// The timestamp column that orders changes.
     pub column: String,
     /// Query parameters of an incremental reading; `{since}` is the time.
@@ -445,14 +445,14 @@ pub struct DeletionFeed {
     pub stream: String,
     /// The feed's column that holds this stream's key.
     pub key: String,
-    /// Which rows of the feed are meant: column = value.
+    /// The rows of the feed that are about this stream: column = value.
     #[serde(rename = "where")]
     pub rows: BTreeMap<String, String>,
 }
 
 /// The columns of a stream, in the order of the file.
 #[derive(Clone, Debug, Default)]
-pub struct Columns(pub Vec<(String, Column)>);
+pub struct ColumnConfigs(pub Vec<(String, ColumnConfig)>);
 
 /// A column: `"where in the row : type"`, or a table.
 ///
@@ -470,7 +470,7 @@ pub struct Columns(pub Vec<(String, Column)>);
 /// (a row without a readable value is a reject, as it is for a key column), `verbatim` (the words of `nulls` are values here).
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub enum Column {
+pub enum ColumnConfig {
     /// `"path : type"`.
     Text(String),
     /// With more about it.
@@ -493,7 +493,7 @@ pub struct ColumnRules {
     pub references: Option<String>,
 }
 
-impl Column {
+impl ColumnConfig {
     /// The text `"path : type"`.
     pub fn from(&self) -> &str {
         match self {
@@ -503,35 +503,35 @@ impl Column {
     }
 }
 
-impl<'de> Deserialize<'de> for Columns {
+impl<'de> Deserialize<'de> for ColumnConfigs {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct InOrder;
         impl<'de> serde::de::Visitor<'de> for InOrder {
-            type Value = Columns;
+            type Value = ColumnConfigs;
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("a table of columns")
             }
             fn visit_map<A: serde::de::MapAccess<'de>>(
                 self,
                 mut map: A,
-            ) -> Result<Columns, A::Error> {
+            ) -> Result<ColumnConfigs, A::Error> {
                 let mut columns = Vec::new();
                 while let Some(entry) = map.next_entry()? {
                     columns.push(entry);
                 }
-                Ok(Columns(columns))
+                Ok(ColumnConfigs(columns))
             }
         }
         deserializer.deserialize_map(InOrder)
     }
 }
 
-impl JsonSchema for Columns {
+impl JsonSchema for ColumnConfigs {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Columns".into()
     }
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        BTreeMap::<String, Column>::json_schema(generator)
+        BTreeMap::<String, ColumnConfig>::json_schema(generator)
     }
 }

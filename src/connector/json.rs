@@ -61,12 +61,12 @@ impl Written {
 /// Appends `raw` in the one form; with `keep`, objects at the top keep only these members.
 pub fn write(raw: &str, keep: Option<&[String]>, out: &mut Written) -> serde_json::Result<()> {
     let mut deserializer = serde_json::Deserializer::from_str(raw);
-    Plain { out, keep }.deserialize(&mut deserializer)
+    JsonSeed { out, keep }.deserialize(&mut deserializer)
 }
 
 /// How the elements of a list are written.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Form<'k> {
+pub struct JsonForm<'k> {
     /// Objects keep only these members.
     pub keep: Option<&'k [String]>,
     /// Numbers become texts: ids are texts (webuntis-oneroster.md 4.3).
@@ -78,17 +78,17 @@ pub struct Form<'k> {
 pub fn write_each(
     raw: &str,
     path: &[String],
-    form: Form<'_>,
+    form: JsonForm<'_>,
     out: &mut Written,
 ) -> serde_json::Result<()> {
     let start = out.text.len();
     let mut deserializer = serde_json::Deserializer::from_str(raw);
     out.text.push('[');
     let (elements, found) = match raw.as_bytes().first() {
-        Some(b'[') => deserializer.deserialize_seq(Each { out, path, form })?,
+        Some(b'[') => deserializer.deserialize_seq(EachSeed { out, path, form })?,
         Some(b'n') => (0, 0),
         _ => {
-            let found = At { out, path, form }.deserialize(&mut deserializer)?;
+            let found = PathSeed { out, path, form }.deserialize(&mut deserializer)?;
             (1, usize::from(found))
         }
     };
@@ -118,7 +118,9 @@ pub fn members(raw: &RawValue) -> serde_json::Result<Members<'_>> {
         }
         fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Members<'a>, A::Error> {
             let mut members = Vec::with_capacity(4);
-            while let Some((Text(name), value)) = map.next_entry::<Text<'a>, &'a RawValue>()? {
+            while let Some((JsonText(name), value)) =
+                map.next_entry::<JsonText<'a>, &'a RawValue>()?
+            {
                 members.push((name, value));
             }
             Ok(members)
@@ -130,22 +132,22 @@ pub fn members(raw: &RawValue) -> serde_json::Result<Members<'_>> {
     serde_json::Deserializer::from_str(raw.get()).deserialize_map(Apart)
 }
 
-/// A text, borrowed from the answer where it holds no escape.
-pub struct Text<'a>(pub Cow<'a, str>);
+/// A text, borrowed from the response where it holds no escape.
+pub struct JsonText<'a>(pub Cow<'a, str>);
 
-impl<'de> serde::Deserialize<'de> for Text<'de> {
+impl<'de> serde::Deserialize<'de> for JsonText<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Borrow;
         impl<'de> Visitor<'de> for Borrow {
-            type Value = Text<'de>;
+            type Value = JsonText<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a text")
             }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<JsonText<'de>, E> {
+                Ok(JsonText(Cow::Borrowed(text)))
             }
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
+            fn visit_str<E>(self, text: &str) -> Result<JsonText<'de>, E> {
+                Ok(JsonText(Cow::Owned(text.to_owned())))
             }
         }
         deserializer.deserialize_str(Borrow)
@@ -153,19 +155,19 @@ impl<'de> serde::Deserialize<'de> for Text<'de> {
 }
 
 /// Writes any value in canonical form.
-struct Plain<'o, 'k> {
+struct JsonSeed<'o, 'k> {
     out: &'o mut Written,
     keep: Option<&'k [String]>,
 }
 
-impl<'de> DeserializeSeed<'de> for Plain<'_, '_> {
+impl<'de> DeserializeSeed<'de> for JsonSeed<'_, '_> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Plain<'_, '_> {
+impl<'de> Visitor<'de> for JsonSeed<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -215,7 +217,7 @@ impl<'de> Visitor<'de> for Plain<'_, '_> {
             }
             let element = self.out.text.len();
             if seq
-                .next_element_seed(Plain {
+                .next_element_seed(JsonSeed {
                     out: self.out,
                     keep: self.keep,
                 })?
@@ -234,7 +236,7 @@ impl<'de> Visitor<'de> for Plain<'_, '_> {
         self.out.text.push('{');
         let start = self.out.text.len();
         let mut members: Vec<(Cow<'de, str>, Range<usize>)> = Vec::with_capacity(4);
-        while let Some(Text(name)) = map.next_key::<Text<'de>>()? {
+        while let Some(JsonText(name)) = map.next_key::<JsonText<'de>>()? {
             if self
                 .keep
                 .is_some_and(|keep| !keep.iter().any(|kept| *kept == name))
@@ -248,7 +250,7 @@ impl<'de> Visitor<'de> for Plain<'_, '_> {
             let from = self.out.text.len();
             quote(&name, &mut self.out.text);
             self.out.text.push(':');
-            map.next_value_seed(Plain {
+            map.next_value_seed(JsonSeed {
                 out: self.out,
                 keep: None,
             })?;
@@ -265,7 +267,7 @@ fn sort(out: &mut Written, start: usize, mut members: Vec<(Cow<'_, str>, Range<u
     if members.is_sorted_by(|left, right| left.0 < right.0) {
         return;
     }
-    members.sort_by(|left, right| left.0.cmp(&right.0)); // stable: equal names stay in the order of the answer
+    members.sort_by(|left, right| left.0.cmp(&right.0)); // stable: equal names stay in the order of the response
     let text = &out.text;
     let mut sorted = String::with_capacity(text.len() - start);
     for (number, (name, range)) in members.iter().enumerate() {
@@ -300,13 +302,13 @@ fn quote(text: &str, out: &mut String) {
 }
 
 /// Writes the value at a path in each element; counts the elements and those that have it.
-struct Each<'o, 'p> {
+struct EachSeed<'o, 'p> {
     out: &'o mut Written,
     path: &'p [String],
-    form: Form<'p>,
+    form: JsonForm<'p>,
 }
 
-impl<'de> Visitor<'de> for Each<'_, '_> {
+impl<'de> Visitor<'de> for EachSeed<'_, '_> {
     type Value = (usize, usize);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -323,7 +325,7 @@ impl<'de> Visitor<'de> for Each<'_, '_> {
                 out.text.push(',');
             }
             let start = out.text.len();
-            match seq.next_element_seed(At { out, path, form })? {
+            match seq.next_element_seed(PathSeed { out, path, form })? {
                 Some(true) => {
                     found += 1;
                     last = Some(out.note_order(last, start));
@@ -340,13 +342,13 @@ impl<'de> Visitor<'de> for Each<'_, '_> {
 }
 
 /// Writes the value at a path; returns whether there is one. Of two members with one name the last counts.
-struct At<'o, 'p> {
+struct PathSeed<'o, 'p> {
     out: &'o mut Written,
     path: &'p [String],
-    form: Form<'p>,
+    form: JsonForm<'p>,
 }
 
-impl<'de> DeserializeSeed<'de> for At<'_, '_> {
+impl<'de> DeserializeSeed<'de> for PathSeed<'_, '_> {
     type Value = bool;
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
         if !self.path.is_empty() {
@@ -355,7 +357,7 @@ impl<'de> DeserializeSeed<'de> for At<'_, '_> {
         let Self { out, form, .. } = self;
         let start = out.text.len();
         let (plain, keep) = (&mut *out, form.keep);
-        Plain { out: plain, keep }.deserialize(deserializer)?;
+        JsonSeed { out: plain, keep }.deserialize(deserializer)?;
         if form.texts {
             make_text(&mut out.text, start);
         }
@@ -363,7 +365,7 @@ impl<'de> DeserializeSeed<'de> for At<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for At<'_, '_> {
+impl<'de> Visitor<'de> for PathSeed<'_, '_> {
     type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -376,13 +378,13 @@ impl<'de> Visitor<'de> for At<'_, '_> {
             return Ok(false); // deserialize has dealt with it
         };
         let mut found: Option<Range<usize>> = None;
-        while let Some(Text(name)) = map.next_key::<Text<'de>>()? {
+        while let Some(JsonText(name)) = map.next_key::<JsonText<'de>>()? {
             if name != *first {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
             let from = out.text.len();
-            let is_there = map.next_value_seed(At {
+            let is_there = map.next_value_seed(PathSeed {
                 out: &mut *out,
                 path,
                 form,

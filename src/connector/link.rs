@@ -6,7 +6,7 @@
 
 /// The next page according to a response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Next {
+pub enum NextPage {
     /// There is none.
     #[default]
     None,
@@ -17,22 +17,26 @@ pub enum Next {
 }
 
 /// The `rel="next"` of all `Link` lines, joined by commas.
-pub fn next(header: &str) -> Next {
+pub fn next(header: &str) -> NextPage {
     let mut unclear = false;
     for link in split_links(header) {
         match read_link(&link) {
             Some((address, Rel::Next)) if is_address(address) => {
-                return Next::To(address.to_owned());
+                return NextPage::To(address.to_owned());
             }
             Some((_, Rel::Other)) => {}
             Some((_, Rel::Next | Rel::Unclear)) => unclear = true,
             None => unclear |= link == "?" || mentions_next(&link),
         }
     }
-    if unclear { Next::Unclear } else { Next::None }
+    if unclear {
+        NextPage::Unclear
+    } else {
+        NextPage::None
+    }
 }
 
-/// A reference as the server means it: relative to the address that it was an answer to (RFC 3986 5.2), where the
+/// A reference as the server means it: relative to the address of the request (RFC 3986 5.2), where the
 /// session takes it as relative to the base address.
 pub fn beside(path: &str, link: &str) -> String {
     let link = link.trim();
@@ -187,8 +191,8 @@ fn is_begun(link: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn to(address: &str) -> Next {
-        Next::To(address.to_owned())
+    fn to(address: &str) -> NextPage {
+        NextPage::To(address.to_owned())
     }
 
     /// Kinds: brackets, quotes, case, several rels, several lines, commas, relative addresses, what only looks like a next link.
@@ -235,24 +239,24 @@ mod tests {
                 to("https://a/u?p=2"),
             ),
             (r#"?, <https://a/u?p=2>; rel="next""#, to("https://a/u?p=2")),
-            (r#"<https://a/u>; rel="last""#, Next::None),
-            (r#"<https://a/next?next=1>; rel="last""#, Next::None),
-            (r#"<https://a/u>; rel="prev"; title="next""#, Next::None),
-            (r#"<https://a/u.css>; as=style"#, Next::None),
-            ("", Next::None),
-            ("<<<;;;,,,\"", Next::None),
-            (r#"<>; rel="next""#, Next::Unclear),
-            (r#"; rel="next""#, Next::Unclear),
-            (r#"rel="next""#, Next::Unclear),
-            (r#"<https://a/u?p=2; rel="next""#, Next::Unclear),
-            (r#"<https://a/u?p=2>; next"#, Next::Unclear),
-            (r#"https://a/u?p=2 rel=next"#, Next::Unclear),
+            (r#"<https://a/u>; rel="last""#, NextPage::None),
+            (r#"<https://a/next?next=1>; rel="last""#, NextPage::None),
+            (r#"<https://a/u>; rel="prev"; title="next""#, NextPage::None),
+            (r#"<https://a/u.css>; as=style"#, NextPage::None),
+            ("", NextPage::None),
+            ("<<<;;;,,,\"", NextPage::None),
+            (r#"<>; rel="next""#, NextPage::Unclear),
+            (r#"; rel="next""#, NextPage::Unclear),
+            (r#"rel="next""#, NextPage::Unclear),
+            (r#"<https://a/u?p=2; rel="next""#, NextPage::Unclear),
+            (r#"<https://a/u?p=2>; next"#, NextPage::Unclear),
+            (r#"https://a/u?p=2 rel=next"#, NextPage::Unclear),
             (
                 r#"<https://a/u?p=2>; rel="https://a/rels/next""#,
-                Next::Unclear,
+                NextPage::Unclear,
             ),
-            (r#"&lt;https://a/u?p=2&gt;; rel="next""#, Next::Unclear),
-            ("?", Next::Unclear),
+            (r#"&lt;https://a/u?p=2&gt;; rel="next""#, NextPage::Unclear),
+            ("?", NextPage::Unclear),
         ] {
             assert_eq!(next(header), expected, "{header}");
         }

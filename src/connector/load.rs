@@ -12,10 +12,10 @@ use serde::Deserialize as _;
 
 use super::builtin::BUILT_IN;
 use super::file::{Connector, Setting};
-use crate::document::node::{Entry, Kind};
+use crate::document::node::{NodeKind, TableEntry};
 use crate::document::parse::{Extent, checked_tree, schema};
 use crate::document::suggest::{advice, quoted};
-use crate::document::text_value::Complaint;
+use crate::document::text_value::ValueError;
 use crate::document::{Document, FileText, Location, Node, Problem, Problems};
 use crate::folder::read_folder;
 use crate::model::{ColumnName, ConnectorName, StreamName};
@@ -50,7 +50,7 @@ impl Connectors {
     }
 
     /// The same as far as the files can be read, with everything that is wrong with them.
-    pub fn read(overrides: &Path) -> Read {
+    pub fn read(overrides: &Path) -> LoadedConnectors {
         if !overrides.exists() {
             return Self::of(BUILT_IN, &[], Problems::new());
         }
@@ -69,24 +69,24 @@ impl Connectors {
         built_in: &[(&str, &str)],
         own: &[(String, Arc<FileText>)],
         mut problems: Problems,
-    ) -> Read {
+    ) -> LoadedConnectors {
         let is_complete = !problems.has_errors();
         let own_names = own.iter().map(|(name, _)| name.clone()).collect();
         let built_in = built_in.iter().map(|(name, text)| {
             let file = FileText::new(format!("{name}.toml (built in)"), *text);
             (
-                Layer {
+                FileLayer {
                     name: (*name).to_owned(),
-                    from: Origin::Program,
+                    from: FileOrigin::Program,
                 },
                 file,
             )
         });
         let own = own.iter().map(|(name, file)| {
             (
-                Layer {
+                FileLayer {
                     name: name.clone(),
-                    from: Origin::Configuration,
+                    from: FileOrigin::Configuration,
                 },
                 Arc::clone(file),
             )
@@ -94,7 +94,7 @@ impl Connectors {
         let mut layers = Layers(BTreeMap::new());
         for (layer, file) in built_in.chain(own) {
             let (tree, found) = read(&layer, &file);
-            let state = State::of(&file, &found);
+            let state = FileState::of(&file, &found);
             problems.append(found);
             layers.0.insert(layer, (tree, state));
         }
@@ -113,8 +113,8 @@ impl Connectors {
                     continue;
                 }
             };
-            if state != State::Right {
-                let outline = (state == State::Mistaken).then_some(tree);
+            if state != FileState::Right {
+                let outline = (state == FileState::Mistaken).then_some(tree);
                 connectors.broken.insert(name, outline);
                 continue;
             }
@@ -128,7 +128,7 @@ impl Connectors {
                 }
             }
         }
-        Read {
+        LoadedConnectors {
             connectors,
             problems,
         }
@@ -147,9 +147,9 @@ impl Connectors {
             Some(node) => BTreeMap::deserialize(node).ok(),
             None => whole.is_some().then(BTreeMap::new),
         };
-        let is_on = |stream: &&Entry| {
+        let is_on = |stream: &&TableEntry| {
             let off = stream.value.at(&["off"]).map(Node::kind);
-            !matches!(off, Some(Kind::Boolean(true)))
+            !matches!(off, Some(NodeKind::Boolean(true)))
         };
         let streams = tree.at(&["streams"]).map(Node::entries);
         let streams = streams.map(|streams| streams.iter().filter(is_on));
@@ -213,14 +213,14 @@ impl Connectors {
 
 /// The connectors as far as they can be read, and everything that is wrong with them.
 #[derive(Debug)]
-pub struct Read {
+pub struct LoadedConnectors {
     /// Those with mistakes are known by name only.
     pub connectors: Connectors,
     /// Errors and notes.
     pub problems: Problems,
 }
 
-impl Read {
+impl LoadedConnectors {
     /// The connectors, unless one of them has a mistake.
     fn all_right(self) -> Result<Connectors, Problems> {
         match self.problems.has_errors() {
@@ -237,20 +237,20 @@ pub fn connector_schema() -> serde_json::Value {
 
 /// One file, by its name and origin.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Layer {
+struct FileLayer {
     name: String,
-    from: Origin,
+    from: FileOrigin,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Origin {
+enum FileOrigin {
     Program,
     Configuration,
 }
 
 /// Whether a file is right by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum State {
+enum FileState {
     Right,
     /// The keys are there, and some of them are wrong.
     Mistaken,
@@ -258,7 +258,7 @@ enum State {
     Unreadable,
 }
 
-impl State {
+impl FileState {
     fn of(file: &Arc<FileText>, found: &Problems) -> Self {
         match found.has_errors() {
             false => Self::Right,
@@ -269,16 +269,16 @@ impl State {
 }
 
 /// Every file's tree and state.
-struct Layers(BTreeMap<Layer, (Node, State)>);
+struct Layers(BTreeMap<FileLayer, (Node, FileState)>);
 
 impl Layers {
     /// For each name the file that counts.
-    fn uppermost(&self) -> Vec<&Layer> {
-        let hides = |layer: &Layer| {
-            layer.from == Origin::Program
-                && self.0.contains_key(&Layer {
+    fn uppermost(&self) -> Vec<&FileLayer> {
+        let hides = |layer: &FileLayer| {
+            layer.from == FileOrigin::Program
+                && self.0.contains_key(&FileLayer {
                     name: layer.name.clone(),
-                    from: Origin::Configuration,
+                    from: FileOrigin::Configuration,
                 })
         };
         self.0.keys().filter(|layer| !hides(layer)).collect()
@@ -286,7 +286,7 @@ impl Layers {
 
     /// A file with all that it extends below it, and the worst state among them; `None` when it is not known what
     /// the file extends.
-    fn merged(&self, layer: &Layer, problems: &mut Problems) -> Option<(Node, State)> {
+    fn merged(&self, layer: &FileLayer, problems: &mut Problems) -> Option<(Node, FileState)> {
         let mut line = vec![layer];
         while let Some(parent) = self.parent(&line, problems)? {
             line.push(parent);
@@ -295,11 +295,11 @@ impl Layers {
         let mut trees = line.iter().rev().map(|layer| self.0[layer].0.clone());
         let mut merged = trees.next()?;
         for tree in trees {
-            if state == State::Right {
+            if state == FileState::Right {
                 let found = columns_to_leave_out(&merged, &tree);
                 if found.has_errors() {
                     problems.append(found);
-                    state = State::Mistaken;
+                    state = FileState::Mistaken;
                 }
             }
             merged = merged.overlaid_with(tree);
@@ -309,19 +309,19 @@ impl Layers {
     }
 
     /// What the last file of a line of extensions extends; the outer `None` means that it cannot be found.
-    fn parent(&self, line: &[&Layer], problems: &mut Problems) -> Option<Option<&Layer>> {
+    fn parent(&self, line: &[&FileLayer], problems: &mut Problems) -> Option<Option<&FileLayer>> {
         let layer = line[line.len() - 1];
         let tree = &self.0[layer].0;
         let Some(extends) = tree.at(&["extends"]) else {
             return Some(None);
         };
         let name = extends.text()?;
-        let own = Layer {
+        let own = FileLayer {
             name: name.to_owned(),
-            from: Origin::Configuration,
+            from: FileOrigin::Configuration,
         };
-        let built_in = Layer {
-            from: Origin::Program,
+        let built_in = FileLayer {
+            from: FileOrigin::Program,
             ..own.clone()
         };
         let wanted = if *layer == own || !self.0.contains_key(&own) {
@@ -359,24 +359,19 @@ impl Layers {
 }
 
 /// Reads one file; one that extends another may leave out what it takes from there.
-fn read(layer: &Layer, file: &Arc<FileText>) -> (Node, Problems) {
+fn read(layer: &FileLayer, file: &Arc<FileText>) -> (Node, Problems) {
     let (tree, mut problems) =
         checked_tree::<Connector>(file, &[], |tree| match tree.at(&["extends"]) {
             Some(_) => Extent::Part,
             None => Extent::Whole,
         });
-    if let Err(complaint) = layer.name.parse::<ConnectorName>() {
+    if let Err(error) = layer.name.parse::<ConnectorName>() {
         let problem = Problem::error(
             Location::whole(file),
-            format!("a connector is named like its file, and {complaint}"),
+            format!("a connector is named like its file, and {error}"),
         );
-        problems.push(
-            problem.maybe_help(
-                complaint
-                    .help
-                    .map(|help| format!("rename the file, {help}")),
-            ),
-        );
+        problems
+            .push(problem.maybe_help(error.help.map(|help| format!("rename the file, {help}"))));
     }
     let name = tree.at(&["connector"]);
     let is_named = name
@@ -401,24 +396,24 @@ fn odd_names(tree: &Node) -> Vec<Problem> {
     let columns = streams
         .iter()
         .flat_map(|stream| entries(&["streams", &stream.name, "columns"]));
-    let complaints = streams
+    let errors = streams
         .iter()
         .chain(entries(&["settings"]))
         .map(|entry| (entry, entry.name.parse::<StreamName>().err()))
         .chain(columns.map(|entry| (entry, entry.name.parse::<ColumnName>().err())));
-    let problem = |(entry, complaint): (&Entry, Option<Complaint>)| {
-        let complaint = complaint?;
+    let problem = |(entry, error): (&TableEntry, Option<ValueError>)| {
+        let error = error?;
         let location = Location::within(entry.value.file(), entry.key.clone());
-        Some(Problem::error(location, complaint.message).maybe_help(complaint.help))
+        Some(Problem::error(location, error.message).maybe_help(error.help))
     };
-    complaints.filter_map(problem).collect()
+    errors.filter_map(problem).collect()
 }
 
 /// Columns that `over` leaves out and `below` does not have.
 fn columns_to_leave_out(below: &Node, over: &Node) -> Problems {
     let mut problems = Problems::new();
     for stream in over.at(&["streams"]).map(Node::entries).unwrap_or_default() {
-        let columns = |tree: &Node| -> Vec<Entry> {
+        let columns = |tree: &Node| -> Vec<TableEntry> {
             let path = ["streams", stream.name.as_str(), "columns"];
             tree.at(&path)
                 .map(Node::entries)
@@ -455,8 +450,8 @@ fn leave_out_columns(tree: &mut Node) {
     }
 }
 
-fn is_left_out(column: &Entry) -> bool {
-    matches!(column.value.kind(), Kind::Text(text) if text.is_empty())
+fn is_left_out(column: &TableEntry) -> bool {
+    matches!(column.value.kind(), NodeKind::Text(text) if text.is_empty())
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 //! `file.rs` holds the types, `load.rs` the loading, `api.rs` a connector filled with a source's settings. Paging strategies are pure
 //! values in `paging.rs`. Only `builtin.rs` names vendors.
 
-pub mod answer;
 pub mod api;
 pub mod builtin;
 pub mod columns;
@@ -15,6 +14,7 @@ pub mod link;
 pub mod load;
 pub mod paging;
 pub mod repair;
+pub mod response;
 pub mod slots;
 pub mod template;
 pub mod tree;

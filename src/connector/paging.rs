@@ -16,9 +16,9 @@ use std::collections::{BTreeSet, VecDeque};
 use self::linked::LinkedPages;
 use self::positions::Positions;
 use self::totals::Totals;
-pub use self::types::{At, End, PageAsk, PageFacts, PageRules, PageUse};
+pub use self::types::{At, ListEnd, PageAsk, PageFacts, PageRules, PageUse};
 use super::file::PageBy;
-pub use super::link::Next;
+pub use super::link::NextPage;
 use crate::model::{Completeness, Inconsistency};
 
 /// No list has more pages than this (reliability.md 2.3).
@@ -26,14 +26,14 @@ const MAX_REQUESTS: u32 = 10_000;
 
 /// A request that may be sent.
 #[derive(Clone, Debug)]
-struct Step {
+struct PageStep {
     at: At,
     want: u64,
-    /// The page's number where it was asked for before.
+    /// The page's number if it was requested before.
     number: Option<u32>,
 }
 
-impl Step {
+impl PageStep {
     fn new(at: At, want: u64) -> Self {
         Self {
             at,
@@ -45,7 +45,7 @@ impl Step {
 
 /// The furthest page with rows.
 #[derive(Debug, Default)]
-struct Last {
+struct LastPage {
     rows: u64,
     want: u64,
     /// Where it ends.
@@ -58,7 +58,7 @@ pub struct Pager {
     rules: PageRules,
     /// The current page size; it shrinks when the server reports "too many".
     size: u64,
-    queue: VecDeque<Step>,
+    queue: VecDeque<PageStep>,
     positions: Positions,
     linked: LinkedPages,
     totals: Totals,
@@ -71,13 +71,13 @@ pub struct Pager {
     received: u64,
     largest_page: u64,
     pages_with_rows: u64,
-    /// Some page held as many rows as were asked for: the server does not cap below that.
+    /// Some page held as many rows as were requested: the server does not cap below that.
     seen_full: bool,
-    /// Some page held just as many rows as were asked for: the server heeds the limit.
-    heeds_limit: bool,
+    /// Some page held exactly as many rows as were requested: the server applies the limit.
+    applies_limit: bool,
     /// Rows that would be missing if the server applies the limit: the walk continued behind pages that were longer.
-    excess_rows: Vec<Step>,
-    last: Last,
+    excess_rows: Vec<PageStep>,
+    last: LastPage,
     fingerprints: BTreeSet<u64>,
     last_fingerprint: Option<u64>,
     contradiction: Option<Inconsistency>,
@@ -101,7 +101,7 @@ impl Pager {
         Self {
             rules,
             size,
-            queue: VecDeque::from([Step::new(at, size)]),
+            queue: VecDeque::from([PageStep::new(at, size)]),
             positions: Positions::default(),
             linked: LinkedPages::default(),
             totals: Totals::default(),
@@ -113,9 +113,9 @@ impl Pager {
             largest_page: 0,
             pages_with_rows: 0,
             seen_full: false,
-            heeds_limit: false,
+            applies_limit: false,
             excess_rows: Vec::new(),
-            last: Last::default(),
+            last: LastPage::default(),
             fingerprints: BTreeSet::new(),
             last_fingerprint: None,
             contradiction: None,
@@ -125,7 +125,7 @@ impl Pager {
         }
     }
 
-    /// The next request, if one may be sent before those in flight are answered.
+    /// The next request, if one may be sent before those in flight have their responses.
     pub fn ask(&mut self) -> Option<PageAsk> {
         if self.ended {
             return None;
@@ -203,7 +203,7 @@ impl Pager {
         }
         self.under_way -= 1;
         self.size = (ask.want / 2).max(SMALLEST);
-        let part = |at, want| Step {
+        let part = |at, want| PageStep {
             at,
             want,
             number: Some(ask.number),
@@ -260,7 +260,7 @@ impl Pager {
     }
 
     /// How the walk ended; valid once nothing is in flight and nothing is left to request.
-    pub fn end(&self) -> End {
+    pub fn end(&self) -> ListEnd {
         let completeness = match (&self.contradiction, self.counted_total()) {
             (Some(why), _) => Completeness::Contradicted(why.clone()),
             (None, _) if self.positions.has_gaps() => {
@@ -275,7 +275,7 @@ impl Pager {
             (None, None) if self.one_answer => Completeness::Proven,
             (None, None) => Completeness::Unproven,
         };
-        End {
+        ListEnd {
             completeness,
             largest_page: self.largest_page,
             pages_with_rows: self.pages_with_rows,
@@ -321,7 +321,7 @@ impl Pager {
         if facts.received > 0 {
             let end = self.end_of(ask, facts.received);
             if end >= self.last.end {
-                self.last = Last {
+                self.last = LastPage {
                     rows: facts.received,
                     want: ask.want,
                     end,
@@ -335,7 +335,7 @@ impl Pager {
         self.rules.limit.is_some() && received >= ask.want
     }
 
-    /// The last page may have been cut: it is as long as was asked for, or as long as this server's pages are.
+    /// The last page may have been cut: it is as long as requested, or as long as this server's pages are.
     fn is_last_full(&self) -> bool {
         let asked = self.rules.limit.is_some();
         (asked && self.last.rows > 0 && self.last.rows >= self.last.want)
@@ -368,7 +368,7 @@ impl Pager {
         self.one_answer = !is_no_list && !self.is_full(ask, facts.received);
     }
 
-    /// webuntis-oneroster.md 4.1 Q9: an ignored parameter brings the same page for ever.
+    /// webuntis-oneroster.md 4.1 Q9: a server that ignores a parameter returns the same page for ever.
     fn repeats(&mut self, ask: &PageAsk, facts: &PageFacts) -> bool {
         let Some(page) = facts.fingerprint.filter(|_| facts.received > 0) else {
             return false;

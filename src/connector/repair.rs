@@ -16,7 +16,7 @@ pub const NOT_A_NUMBER: &str = "\u{fdd1}";
 /// Begins a number's own digits, where reading them as a number could round them.
 pub const DIGITS: char = '\u{fdd2}';
 
-/// What cannot be in a text of a repaired answer: U+0000, because tools cut a text there.
+/// What cannot be in a text of a repaired response: U+0000, because tools cut a text there.
 pub fn is_odd(text: &str) -> bool {
     text.contains(['\0', REPLACED])
 }
@@ -71,7 +71,7 @@ impl Pass<'_> {
         self.text.as_bytes().get(self.at + ahead).copied()
     }
 
-    /// Puts something in place of the next `length` bytes.
+    /// Replaces the next `length` bytes.
     fn replace(&mut self, length: usize, by: &str) {
         self.out.push_str(&self.text[self.copied..self.at]);
         self.out.push_str(by);
@@ -226,7 +226,7 @@ fn is_same_number(left: &str, right: &str) -> bool {
     }
 }
 
-/// A number as its significant digits and the place of the point.
+/// A number as its significant digits and the position of the point.
 #[derive(Debug, PartialEq, Eq)]
 struct Decimal {
     negative: bool,

@@ -6,7 +6,7 @@
 
 use jiff::tz::TimeZone;
 
-use super::columns::{Column, Origin};
+use super::columns::{Column, ColumnSource};
 use super::repair;
 use super::tree::Leaf;
 use crate::model::row::{Cell, Kind, Repair};
@@ -62,11 +62,11 @@ pub struct Slots<'d> {
     bytes: Vec<u8>,
     mismatches: Vec<Mismatch>,
     repairs: Vec<(usize, Repair)>,
-    /// The answer went through `repair.rs`: texts with escapes may hold its marks.
+    /// The response went through `repair.rs`: texts with escapes may hold its marks.
     pub repaired: bool,
     /// A number needs its own digits, which only a repaired response has.
     pub needs_digits: bool,
-    /// A damaged text was met where JSON is kept: only a repaired answer can be read there.
+    /// JSON that is kept contains a damaged text: only a repaired response can be read there.
     pub needs_repair: bool,
 }
 
@@ -137,7 +137,7 @@ impl<'d> Slots<'d> {
         !self.mismatches.is_empty()
     }
 
-    /// Whether this place is no better than what the column has.
+    /// Whether the column has a value from a path of the same or a better rank.
     pub fn has_better(&self, leaf: Leaf) -> bool {
         self.slots[leaf.column].rank <= leaf.rank
     }
@@ -437,8 +437,8 @@ impl Slots<'_> {
         let mut run = 0..0;
         for (number, (slot, column)) in self.slots.iter().zip(self.columns).enumerate() {
             let constant = match &column.origin {
-                Origin::Constant(text) => constant(text, column.kind),
-                Origin::Paths(_) if slot.start < slot.end => {
+                ColumnSource::Constant(text) => constant(text, column.kind),
+                ColumnSource::Paths(_) if slot.start < slot.end => {
                     if slot.start != run.end {
                         bytes.extend_from_slice(&self.bytes[run]);
                         run = slot.start..slot.start;
@@ -446,7 +446,7 @@ impl Slots<'_> {
                     run.end = slot.end;
                     continue;
                 }
-                Origin::Paths(_) => Cell::Null,
+                ColumnSource::Paths(_) => Cell::Null,
             };
             nulls[number] += u32::from(constant == Cell::Null);
             bytes.extend_from_slice(&self.bytes[run]);
@@ -473,7 +473,7 @@ impl Slots<'_> {
     /// What is known of a reject: its key and what is the same for all rows.
     pub fn write_key(&self, key: &[usize], bytes: &mut Vec<u8>) {
         for number in 0..self.columns.len() {
-            let is_constant = matches!(self.columns[number].origin, Origin::Constant(_));
+            let is_constant = matches!(self.columns[number].origin, ColumnSource::Constant(_));
             if is_constant || key.contains(&number) {
                 self.write_cell(number, bytes, |_| Cell::Null);
             } else {
@@ -490,7 +490,7 @@ impl Slots<'_> {
         empty: impl Fn(usize) -> Cell<'static>,
     ) -> bool {
         let (slot, column) = (self.slots[number], &self.columns[number]);
-        if let Origin::Constant(text) = &column.origin {
+        if let ColumnSource::Constant(text) = &column.origin {
             let cell = constant(text, column.kind);
             cell.write(bytes);
             return cell != Cell::Null;

@@ -5,13 +5,13 @@
 
 use std::collections::HashMap;
 
-use super::columns::{Column, Origin, Path, Step};
+use super::columns::{Column, ColumnSource, Path, PathStep};
 use super::file::NameMatch;
 use crate::model::row::Kind;
 
 /// One member of a row, or the row itself.
 #[derive(Debug, Default)]
-pub struct Node {
+pub struct MemberNode {
     /// Its number in the tree.
     pub id: usize,
     /// Its path, for messages.
@@ -21,7 +21,7 @@ pub struct Node {
     /// Columns that take this member's JSON, or something in its array.
     pub takes: Vec<Take>,
     /// The members to read of an object.
-    pub members: Vec<Node>,
+    pub members: Vec<MemberNode>,
     /// Unknown members below are not reported.
     pub quiet: bool,
     /// A row that has this member is not in its short form.
@@ -44,12 +44,12 @@ pub struct Take {
     /// For which column.
     pub leaf: Leaf,
     /// What it takes.
-    pub what: What,
+    pub what: TakeRule,
 }
 
 /// What a column takes of an object or array.
 #[derive(Clone, Debug)]
-pub enum What {
+pub enum TakeRule {
     /// All of it, perhaps only some members.
     Whole(Option<Vec<String>>),
     /// The value at a path in each element.
@@ -74,7 +74,7 @@ pub enum What {
 #[derive(Debug)]
 pub struct Tree {
     /// The row.
-    pub root: Node,
+    pub root: MemberNode,
     /// How many nodes there are.
     pub nodes: usize,
     /// How names are matched.
@@ -90,9 +90,9 @@ impl Tree {
         (ignored, lacks): (&[String], &[Path]),
         names: NameMatch,
     ) -> Self {
-        let mut root = Node::default();
+        let mut root = MemberNode::default();
         for (number, column) in columns.iter().enumerate() {
-            let Origin::Paths(paths) = &column.origin else {
+            let ColumnSource::Paths(paths) = &column.origin else {
                 continue;
             };
             for (rank, path) in paths.iter().enumerate() {
@@ -125,7 +125,7 @@ impl Tree {
     }
 }
 
-impl Node {
+impl MemberNode {
     /// The index of a known member.
     pub fn find(&self, name: &str, names: NameMatch) -> Option<usize> {
         match names {
@@ -146,19 +146,19 @@ impl Node {
     pub fn all_leaves(&self) -> Vec<Leaf> {
         let takes = self.takes.iter().map(|take| take.leaf);
         let mut leaves: Vec<Leaf> = self.leaves.iter().copied().chain(takes).collect();
-        leaves.extend(self.members.iter().flat_map(Node::all_leaves));
+        leaves.extend(self.members.iter().flat_map(MemberNode::all_leaves));
         leaves
     }
 
-    fn member(&mut self, name: &str, names: NameMatch) -> &mut Node {
+    fn member(&mut self, name: &str, names: NameMatch) -> &mut MemberNode {
         let key = match names {
             NameMatch::Exact => name.to_owned(),
             NameMatch::AnyCase => name.to_ascii_lowercase(),
         };
         let index = *self.by_name.entry(key).or_insert_with(|| {
-            self.members.push(Node {
+            self.members.push(MemberNode {
                 path: name.to_owned(),
-                ..Node::default()
+                ..MemberNode::default()
             });
             self.members.len() - 1
         });
@@ -170,18 +170,18 @@ impl Node {
         let mut steps = path.steps.iter();
         while let Some(step) = steps.next() {
             match step {
-                Step::Member(name) => node = node.member(name, names),
-                Step::Each => {
+                PathStep::Member(name) => node = node.member(name, names),
+                PathStep::Each => {
                     let (path, keep) = rest(steps);
                     node.takes.push(Take {
                         leaf,
-                        what: What::Each { path, keep },
+                        what: TakeRule::Each { path, keep },
                     });
                     return;
                 }
-                Step::Pick { member, is } => {
+                PathStep::Pick { member, is } => {
                     let (path, _) = rest(steps);
-                    let what = What::Pick {
+                    let what = TakeRule::Pick {
                         member: member.clone(),
                         is: is.clone(),
                         path,
@@ -189,10 +189,10 @@ impl Node {
                     node.takes.push(Take { leaf, what });
                     return;
                 }
-                Step::Keep(names) => {
+                PathStep::Keep(names) => {
                     node.takes.push(Take {
                         leaf,
-                        what: What::Whole(Some(names.clone())),
+                        what: TakeRule::Whole(Some(names.clone())),
                     });
                     return;
                 }
@@ -201,7 +201,7 @@ impl Node {
         if kind == Kind::Json {
             node.takes.push(Take {
                 leaf,
-                what: What::Whole(None),
+                what: TakeRule::Whole(None),
             });
         } else {
             node.leaves.push(leaf);
@@ -211,7 +211,7 @@ impl Node {
     fn mark_full(&mut self, path: &Path, names: NameMatch) {
         let mut node = self;
         for step in &path.steps {
-            if let Step::Member(name) = step {
+            if let PathStep::Member(name) = step {
                 node = node.member(name, names);
             }
         }
@@ -240,14 +240,14 @@ impl Node {
 }
 
 /// The member names and the kept members that are left of a path.
-fn rest<'a>(steps: impl Iterator<Item = &'a Step>) -> (Vec<String>, Option<Vec<String>>) {
+fn rest<'a>(steps: impl Iterator<Item = &'a PathStep>) -> (Vec<String>, Option<Vec<String>>) {
     let mut path = Vec::new();
     let mut keep = None;
     for step in steps {
         match step {
-            Step::Member(name) => path.push(name.clone()),
-            Step::Keep(names) => keep = Some(names.clone()),
-            Step::Each | Step::Pick { .. } => {}
+            PathStep::Member(name) => path.push(name.clone()),
+            PathStep::Keep(names) => keep = Some(names.clone()),
+            PathStep::Each | PathStep::Pick { .. } => {}
         }
     }
     (path, keep)

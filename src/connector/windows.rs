@@ -45,7 +45,7 @@ impl WindowWalk {
         }
     }
 
-    /// The next span to ask for.
+    /// The next span to request.
     pub fn span(&self) -> Option<(Timestamp, Timestamp)> {
         (self.at < self.end).then(|| {
             let length = SignedDuration::try_from(self.step).unwrap_or(SignedDuration::MAX);

@@ -12,7 +12,7 @@ use super::redact::secret_ranges;
 /// A line is shown up to so many bytes before and after the caret.
 const EXCERPT: usize = 120;
 
-/// A file's text as it may be shown: with its name, and with the places that are not shown.
+/// A file's text as it may be shown: with its name, and with the ranges that are not shown.
 #[derive(Debug)]
 pub struct FileText {
     name: String,

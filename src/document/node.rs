@@ -21,12 +21,12 @@ pub const MAX_PROBLEMS: usize = 200;
 pub struct Node {
     file: Arc<FileText>,
     span: Range<usize>,
-    kind: Kind,
+    kind: NodeKind,
 }
 
 /// What a value is.
 #[derive(Clone, Debug)]
-pub enum Kind {
+pub enum NodeKind {
     /// A text.
     Text(String),
     /// A whole number that fits 64 bits.
@@ -40,14 +40,14 @@ pub enum Kind {
     /// A list.
     List(Vec<Node>),
     /// A table, in the file's order.
-    Table(Vec<Entry>),
-    /// Something the parser could not read and has complained about.
+    Table(Vec<TableEntry>),
+    /// What the parser could not read and has reported.
     Unreadable,
 }
 
 /// A key with its value.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct TableEntry {
     /// The key.
     pub name: String,
     /// The range of the key, in the file of the value.
@@ -95,7 +95,7 @@ impl Node {
     }
 
     /// What it is.
-    pub fn kind(&self) -> &Kind {
+    pub fn kind(&self) -> &NodeKind {
         &self.kind
     }
 
@@ -115,9 +115,9 @@ impl Node {
     }
 
     /// The keys of a table; nothing for any other value.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[TableEntry] {
         match &self.kind {
-            Kind::Table(entries) => entries,
+            NodeKind::Table(entries) => entries,
             _ => &[],
         }
     }
@@ -125,7 +125,7 @@ impl Node {
     /// The values of a list; nothing for any other value.
     pub fn items(&self) -> &[Node] {
         match &self.kind {
-            Kind::List(values) => values,
+            NodeKind::List(values) => values,
             _ => &[],
         }
     }
@@ -133,7 +133,7 @@ impl Node {
     /// The text, if it is one.
     pub fn text(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Text(text) => Some(text),
+            NodeKind::Text(text) => Some(text),
             _ => None,
         }
     }
@@ -157,7 +157,7 @@ impl Node {
             };
             let last = depth + 1 == path.len();
             location = match key {
-                Some(key) if !last || matches!(value.kind, Kind::Table(_)) => {
+                Some(key) if !last || matches!(value.kind, NodeKind::Table(_)) => {
                     Location::within(&value.file, key)
                 }
                 _ => value.location(),
@@ -171,12 +171,12 @@ impl Node {
     /// table's order, followed by new ones.
     pub fn overlaid_with(self, over: Self) -> Self {
         match (self.kind, over.kind) {
-            (Kind::Table(mut entries), Kind::Table(others)) => {
+            (NodeKind::Table(mut entries), NodeKind::Table(others)) => {
                 for other in others {
                     match entries.iter_mut().find(|entry| entry.name == other.name) {
                         Some(entry) => {
                             let below = entry.value.clone();
-                            *entry = Entry {
+                            *entry = TableEntry {
                                 value: below.overlaid_with(other.value),
                                 ..other
                             };
@@ -187,7 +187,7 @@ impl Node {
                 Self {
                     file: over.file,
                     span: over.span,
-                    kind: Kind::Table(entries),
+                    kind: NodeKind::Table(entries),
                 }
             }
             (_, kind) => Self {
@@ -199,9 +199,9 @@ impl Node {
     }
 
     /// The keys of a table, to change them; nothing for any other value.
-    pub fn entries_mut(&mut self) -> &mut [Entry] {
+    pub fn entries_mut(&mut self) -> &mut [TableEntry] {
         match &mut self.kind {
-            Kind::Table(entries) => entries,
+            NodeKind::Table(entries) => entries,
             _ => &mut [],
         }
     }
@@ -215,19 +215,19 @@ impl Node {
     }
 
     /// Keeps only the entries of a table that are wanted; nothing happens to any other value.
-    pub fn retain(&mut self, wanted: impl FnMut(&Entry) -> bool) {
-        if let Kind::Table(entries) = &mut self.kind {
+    pub fn retain(&mut self, wanted: impl FnMut(&TableEntry) -> bool) {
+        if let NodeKind::Table(entries) = &mut self.kind {
             entries.retain(wanted);
         }
     }
 
     fn child(&self, name: &str) -> Option<(Option<Range<usize>>, &Node)> {
         match &self.kind {
-            Kind::Table(entries) => entries
+            NodeKind::Table(entries) => entries
                 .iter()
                 .find(|entry| entry.name == name)
                 .map(|entry| (Some(entry.key.clone()), &entry.value)),
-            Kind::List(values) => values
+            NodeKind::List(values) => values
                 .get(name.parse::<usize>().ok()?)
                 .map(|value| (None, value)),
             _ => None,
@@ -238,16 +238,16 @@ impl Node {
 fn node(file: &Arc<FileText>, span: Range<usize>, value: DeValue<'_>) -> Node {
     let kind = match value {
         // The parser substitutes this for a missing value.
-        DeValue::Integer(_) if span.is_empty() => Kind::Unreadable,
-        DeValue::String(text) => Kind::Text(text.into_owned()),
+        DeValue::Integer(_) if span.is_empty() => NodeKind::Unreadable,
+        DeValue::String(text) => NodeKind::Text(text.into_owned()),
         DeValue::Integer(digits) => match i64::from_str_radix(digits.as_str(), digits.radix()) {
-            Ok(number) => Kind::Integer(number),
-            Err(_) => Kind::Real(f64::INFINITY),
+            Ok(number) => NodeKind::Integer(number),
+            Err(_) => NodeKind::Real(f64::INFINITY),
         },
-        DeValue::Float(digits) => Kind::Real(digits.as_str().parse().unwrap_or(f64::NAN)),
-        DeValue::Boolean(value) => Kind::Boolean(value),
-        DeValue::Datetime(_) => Kind::Datetime,
-        DeValue::Array(values) => Kind::List(
+        DeValue::Float(digits) => NodeKind::Real(digits.as_str().parse().unwrap_or(f64::NAN)),
+        DeValue::Boolean(value) => NodeKind::Boolean(value),
+        DeValue::Datetime(_) => NodeKind::Datetime,
+        DeValue::Array(values) => NodeKind::List(
             values
                 .into_iter()
                 .map(|value| {
@@ -265,16 +265,16 @@ fn node(file: &Arc<FileText>, span: Range<usize>, value: DeValue<'_>) -> Node {
     }
 }
 
-fn table_kind(file: &Arc<FileText>, table: DeTable<'_>) -> Kind {
+fn table_kind(file: &Arc<FileText>, table: DeTable<'_>) -> NodeKind {
     let entries = table.into_iter().map(|(key, value)| {
         let span = value.span();
-        Entry {
+        TableEntry {
             key: key.span(),
             name: key.into_inner().into_owned(),
             value: node(file, span, value.into_inner()),
         }
     });
-    Kind::Table(entries.collect())
+    NodeKind::Table(entries.collect())
 }
 
 /// Why a tree does not make a value, and where.
@@ -325,13 +325,13 @@ impl<'de> de::Deserializer<'de> for &'de Node {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         self.placed(match &self.kind {
-            Kind::Text(text) => visitor.visit_borrowed_str(text),
-            Kind::Integer(number) => visitor.visit_i64(*number),
-            Kind::Real(number) => visitor.visit_f64(*number),
-            Kind::Boolean(value) => visitor.visit_bool(*value),
-            Kind::Datetime | Kind::Unreadable => visitor.visit_unit(),
-            Kind::List(values) => SeqDeserializer::new(values.iter()).deserialize_any(visitor),
-            Kind::Table(entries) => visitor.visit_map(MapDeserializer::new(pairs(entries))),
+            NodeKind::Text(text) => visitor.visit_borrowed_str(text),
+            NodeKind::Integer(number) => visitor.visit_i64(*number),
+            NodeKind::Real(number) => visitor.visit_f64(*number),
+            NodeKind::Boolean(value) => visitor.visit_bool(*value),
+            NodeKind::Datetime | NodeKind::Unreadable => visitor.visit_unit(),
+            NodeKind::List(values) => SeqDeserializer::new(values.iter()).deserialize_any(visitor),
+            NodeKind::Table(entries) => visitor.visit_map(MapDeserializer::new(pairs(entries))),
         })
     }
 
@@ -354,7 +354,7 @@ impl<'de> de::Deserializer<'de> for &'de Node {
         visitor: V,
     ) -> Result<V::Value, ReadError> {
         self.placed(match &self.kind {
-            Kind::Text(word) => visitor.visit_enum(word.as_str().into_deserializer()),
+            NodeKind::Text(word) => visitor.visit_enum(word.as_str().into_deserializer()),
             _ => visitor.visit_enum(MapAccessDeserializer::new(MapDeserializer::new(pairs(
                 self.entries(),
             )))),
@@ -367,7 +367,7 @@ impl<'de> de::Deserializer<'de> for &'de Node {
     }
 }
 
-fn pairs(entries: &[Entry]) -> impl Iterator<Item = (&str, &Node)> {
+fn pairs(entries: &[TableEntry]) -> impl Iterator<Item = (&str, &Node)> {
     entries
         .iter()
         .map(|entry| (entry.name.as_str(), &entry.value))

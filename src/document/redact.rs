@@ -50,7 +50,7 @@ fn is_secret_name(word: &str) -> bool {
     NAMES.iter().any(|name| {
         word == *name
             || (name.len() >= MIN_FUZZY_LENGTH
-                && name.len().abs_diff(word.len()) <= 2 // the distance is dear, and every word comes here
+                && name.len().abs_diff(word.len()) <= 2 // computing the distance is expensive, and this runs for every word
                 && strsim::damerau_levenshtein(&word, name) <= 2)
     })
 }

@@ -7,11 +7,11 @@
 use serde_json::Value;
 
 use super::file_text::Location;
-use super::node::{Entry, Kind, MAX_PROBLEMS, Node};
+use super::node::{MAX_PROBLEMS, Node, NodeKind, TableEntry};
 use super::problem::{Problem, Problems};
 use super::schema::{Schema, example, in_words, others, properties, types, words};
 use super::suggest::{advice, listed, quoted, suggest};
-use super::text_value::{Check, Complaint};
+use super::text_value::{Check, ValueError};
 
 /// Whether a tree is all there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub fn walk(root: &Node, schema: &Value, checks: &[Check], extent: Extent) -> Pr
         extent,
         problems: Problems::new(),
     };
-    let subject = Subject {
+    let subject = CheckedNode {
         name: "this file",
         location: Location::whole(root.file()),
         secret: false,
@@ -49,7 +49,7 @@ struct Walk<'a> {
 
 /// The key that a problem is about, its location, and whether values below it may be secrets.
 #[derive(Clone)]
-struct Subject<'a> {
+struct CheckedNode<'a> {
     name: &'a str,
     location: Location,
     secret: bool,
@@ -63,7 +63,7 @@ enum Item {
     Yes,
 }
 
-impl std::fmt::Display for Subject<'_> {
+impl std::fmt::Display for CheckedNode<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.item {
             Item::No => write!(f, "{}", quoted(self.name)),
@@ -73,8 +73,8 @@ impl std::fmt::Display for Subject<'_> {
 }
 
 impl<'a> Walk<'a> {
-    fn value(&mut self, node: &Node, schema: &'a Value, subject: &Subject<'_>) {
-        if matches!(node.kind(), Kind::Unreadable) {
+    fn value(&mut self, node: &Node, schema: &'a Value, subject: &CheckedNode<'_>) {
+        if matches!(node.kind(), NodeKind::Unreadable) {
             return;
         }
         let alternatives = self.schema.alternatives(schema);
@@ -101,39 +101,38 @@ impl<'a> Walk<'a> {
             return;
         };
         match node.kind() {
-            Kind::Text(text) => self.text(node, text, fitting, subject),
-            Kind::Integer(number) => self.range(node, *number as f64, fitting, subject),
-            Kind::Real(number) => self.range(node, *number, fitting, subject),
-            Kind::List(values) => self.list(node, values, fitting, subject),
-            Kind::Table(entries) => self.table(node, entries, fitting, subject),
-            Kind::Boolean(_) | Kind::Datetime | Kind::Unreadable => {}
+            NodeKind::Text(text) => self.text(node, text, fitting, subject),
+            NodeKind::Integer(number) => self.range(node, *number as f64, fitting, subject),
+            NodeKind::Real(number) => self.range(node, *number, fitting, subject),
+            NodeKind::List(values) => self.list(node, values, fitting, subject),
+            NodeKind::Table(entries) => self.table(node, entries, fitting, subject),
+            NodeKind::Boolean(_) | NodeKind::Datetime | NodeKind::Unreadable => {}
         }
     }
 
-    fn text(&mut self, node: &Node, text: &str, schema: &'a Value, subject: &Subject<'_>) {
-        let complaint = match schema.get("pattern").and_then(Value::as_str) {
-            Some(pattern) => self.complaint(pattern, text),
+    fn text(&mut self, node: &Node, text: &str, schema: &'a Value, subject: &CheckedNode<'_>) {
+        let error = match schema.get("pattern").and_then(Value::as_str) {
+            Some(pattern) => self.error(pattern, text),
             None if text.is_empty() && schema.get("minLength").is_some() => {
-                Some(Complaint::new(format!("{subject} is empty")))
+                Some(ValueError::new(format!("{subject} is empty")))
             }
             None => None,
         };
-        if let Some(complaint) = complaint {
+        if let Some(error) = error {
             if subject.secret {
                 node.file().hide(node.span());
             }
-            self.problems.push(
-                Problem::error(node.location(), complaint.message).maybe_help(complaint.help),
-            );
+            self.problems
+                .push(Problem::error(node.location(), error.message).maybe_help(error.help));
         }
     }
 
-    fn complaint(&self, pattern: &str, text: &str) -> Option<Complaint> {
+    fn error(&self, pattern: &str, text: &str) -> Option<ValueError> {
         let check = self.checks.iter().find(|check| check.pattern == pattern)?;
         (check.check)(text).err()
     }
 
-    fn range(&mut self, node: &Node, number: f64, schema: &'a Value, subject: &Subject<'_>) {
+    fn range(&mut self, node: &Node, number: f64, schema: &'a Value, subject: &CheckedNode<'_>) {
         let format = schema
             .get("format")
             .and_then(Value::as_str)
@@ -166,7 +165,7 @@ impl<'a> Walk<'a> {
         ));
     }
 
-    fn list(&mut self, node: &Node, values: &[Node], schema: &'a Value, subject: &Subject<'_>) {
+    fn list(&mut self, node: &Node, values: &[Node], schema: &'a Value, subject: &CheckedNode<'_>) {
         if values.is_empty() && schema.get("minItems").is_some() {
             self.problems.push(Problem::error(
                 node.location(),
@@ -178,7 +177,7 @@ impl<'a> Walk<'a> {
                 self.value(
                     value,
                     items,
-                    &Subject {
+                    &CheckedNode {
                         location: value.location(),
                         item: Item::Yes,
                         ..subject.clone()
@@ -188,7 +187,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn table(&mut self, node: &Node, entries: &[Entry], schema: &'a Value, subject: &Subject<'_>) {
+    fn table(
+        &mut self,
+        node: &Node,
+        entries: &[TableEntry],
+        schema: &'a Value,
+        subject: &CheckedNode<'_>,
+    ) {
         let known = properties(schema);
         // A table that has a location for secrets: what is misspelled in it may be one.
         let mut meant = Vec::new();
@@ -198,7 +203,7 @@ impl<'a> Walk<'a> {
                 return;
             }
             let location = Location::within(entry.value.file(), entry.key.clone());
-            let inner = Subject {
+            let inner = CheckedNode {
                 name: &entry.name,
                 location,
                 secret: subject.secret,
@@ -210,11 +215,11 @@ impl<'a> Walk<'a> {
                 }
                 (Some(schema), _) => self.value(&entry.value, schema, &inner),
                 (None, Some((pattern, schema))) => {
-                    if let Some(complaint) =
-                        pattern.and_then(|pattern| self.complaint(pattern, &entry.name))
+                    if let Some(error) =
+                        pattern.and_then(|pattern| self.error(pattern, &entry.name))
                     {
-                        let problem = Problem::error(inner.location.clone(), complaint.message);
-                        self.problems.push(problem.maybe_help(complaint.help));
+                        let problem = Problem::error(inner.location.clone(), error.message);
+                        self.problems.push(problem.maybe_help(error.help));
                     }
                     self.value(&entry.value, schema, &inner);
                 }
@@ -249,8 +254,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Required keys that are not there. One that was `meant` by an unknown key is complained about already.
-    fn missing(&mut self, node: &Node, schema: &'a Value, meant: &[&str], subject: &Subject<'_>) {
+    /// Required keys that are not there. One that an unknown key probably means (`meant`) is reported already.
+    fn missing(
+        &mut self,
+        node: &Node,
+        schema: &'a Value,
+        meant: &[&str],
+        subject: &CheckedNode<'_>,
+    ) {
         let known = properties(schema);
         let required = schema
             .get("required")
@@ -273,12 +284,12 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn secret(&mut self, entry: &Entry, schema: &'a Value, subject: Subject<'_>) {
-        if matches!(entry.value.kind(), Kind::Table(_)) {
+    fn secret(&mut self, entry: &TableEntry, schema: &'a Value, subject: CheckedNode<'_>) {
+        if matches!(entry.value.kind(), NodeKind::Table(_)) {
             return self.value(
                 &entry.value,
                 schema,
-                &Subject {
+                &CheckedNode {
                     secret: true,
                     ..subject
                 },
@@ -299,7 +310,7 @@ impl<'a> Walk<'a> {
         )));
     }
 
-    fn wrong_type(&mut self, node: &Node, alternatives: &[&'a Value], subject: &Subject<'_>) {
+    fn wrong_type(&mut self, node: &Node, alternatives: &[&'a Value], subject: &CheckedNode<'_>) {
         if subject.secret {
             node.file().hide(node.span());
         }
@@ -309,7 +320,7 @@ impl<'a> Walk<'a> {
             .collect();
         let mut names: Vec<&str> = wanted.iter().map(|wanted| in_words(wanted)).collect();
         names.dedup();
-        let location = if matches!(node.kind(), Kind::Table(_)) {
+        let location = if matches!(node.kind(), NodeKind::Table(_)) {
             subject.location.clone()
         } else {
             node.location()
@@ -341,29 +352,29 @@ impl<'a> Walk<'a> {
 
 fn fits(schema: &Value, node: &Node) -> bool {
     let name = match node.kind() {
-        Kind::Text(_) => "string",
-        Kind::Integer(_) => "integer",
-        Kind::Real(_) => "number",
-        Kind::Boolean(_) => "boolean",
-        Kind::List(_) => "array",
-        Kind::Table(_) => "object",
-        Kind::Datetime | Kind::Unreadable => return false,
+        NodeKind::Text(_) => "string",
+        NodeKind::Integer(_) => "integer",
+        NodeKind::Real(_) => "number",
+        NodeKind::Boolean(_) => "boolean",
+        NodeKind::List(_) => "array",
+        NodeKind::Table(_) => "object",
+        NodeKind::Datetime | NodeKind::Unreadable => return false,
     };
     types(schema)
         .iter()
         .any(|wanted| *wanted == name || (*wanted == "number" && name == "integer"))
 }
 
-fn kind_in_words(kind: &Kind) -> &'static str {
+fn kind_in_words(kind: &NodeKind) -> &'static str {
     match kind {
-        Kind::Text(_) => "a text",
-        Kind::Integer(_) => "a whole number",
-        Kind::Real(number) if number.is_infinite() => "a number of that size",
-        Kind::Real(_) => "a number with a point",
-        Kind::Boolean(_) => "`true` or `false`",
-        Kind::Datetime => "a date or time without quotes",
-        Kind::List(_) => "a list",
-        Kind::Table(_) => "a table",
-        Kind::Unreadable => "nothing",
+        NodeKind::Text(_) => "a text",
+        NodeKind::Integer(_) => "a whole number",
+        NodeKind::Real(number) if number.is_infinite() => "a number of that size",
+        NodeKind::Real(_) => "a number with a point",
+        NodeKind::Boolean(_) => "`true` or `false`",
+        NodeKind::Datetime => "a date or time without quotes",
+        NodeKind::List(_) => "a list",
+        NodeKind::Table(_) => "a table",
+        NodeKind::Unreadable => "nothing",
     }
 }

@@ -8,15 +8,15 @@ use std::str::FromStr;
 /// Why a text cannot be used, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct Complaint {
+pub struct ValueError {
     /// What is wrong: lower case, no full stop.
     pub message: String,
     /// What to write instead, if known.
     pub help: Option<String>,
 }
 
-impl Complaint {
-    /// A complaint without advice.
+impl ValueError {
+    /// An error without help.
     pub fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -24,7 +24,7 @@ impl Complaint {
         }
     }
 
-    /// The same with advice.
+    /// The same with help.
     pub fn help(self, help: impl Into<String>) -> Self {
         Self {
             help: Some(help.into()),
@@ -34,7 +34,7 @@ impl Complaint {
 }
 
 /// A value that is written as a text.
-pub trait TextValue: FromStr<Err = Complaint> {
+pub trait TextValue: FromStr<Err = ValueError> {
     /// A regular expression for editors. It also links a schema to its check, so two types with different messages must
     /// not share one.
     const PATTERN: &'static str;
@@ -48,7 +48,7 @@ pub struct Check {
     /// [`TextValue::PATTERN`].
     pub pattern: &'static str,
     /// Parses and forgets the value.
-    pub check: fn(&str) -> Result<(), Complaint>,
+    pub check: fn(&str) -> Result<(), ValueError>,
 }
 
 impl Check {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::error::Kind;
+use super::error::HttpErrorKind;
 
 /// The authorization headers made from one token.
 #[derive(Clone)]
@@ -21,7 +21,7 @@ impl Access {
         generation: u64,
         token: &SecretString,
         key: Option<(&str, &SecretString)>,
-    ) -> Result<Self, Kind> {
+    ) -> Result<Self, HttpErrorKind> {
         let bearer = SecretString::from(format!("Bearer {}", token.expose_secret()));
         let mut headers = vec![(AUTHORIZATION, value(&bearer, "the token")?)];
         if let Some((header, key)) = key {
@@ -34,7 +34,7 @@ impl Access {
     }
 
     /// An API key without a token.
-    pub(crate) fn key(header: &str, key: &SecretString) -> Result<Self, Kind> {
+    pub(crate) fn key(header: &str, key: &SecretString) -> Result<Self, HttpErrorKind> {
         Ok(Self {
             generation: 0,
             headers: [(name(header)?, value(key, "the API key")?)].into(),
@@ -49,15 +49,15 @@ impl Access {
 }
 
 /// A header name from a connector or a source.
-pub(crate) fn name(header: &str) -> Result<HeaderName, Kind> {
+pub(crate) fn name(header: &str) -> Result<HeaderName, HttpErrorKind> {
     HeaderName::try_from(header)
-        .map_err(|_| Kind::Setup(format!("`{header}` is not a valid header name")))
+        .map_err(|_| HttpErrorKind::Setup(format!("`{header}` is not a valid header name")))
 }
 
 /// A header value that is marked sensitive, so that it is not logged.
-pub(crate) fn value(secret: &SecretString, what: &str) -> Result<HeaderValue, Kind> {
+pub(crate) fn value(secret: &SecretString, what: &str) -> Result<HeaderValue, HttpErrorKind> {
     let mut value = HeaderValue::try_from(secret.expose_secret()).map_err(|_| {
-        Kind::Setup(format!(
+        HttpErrorKind::Setup(format!(
             "{what} contains characters that a header cannot carry; check its file for a line break"
         ))
     })?;

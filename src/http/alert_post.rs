@@ -16,7 +16,7 @@ use super::rules::{Route, Timeouts};
 const WHOLE: Duration = Duration::from_secs(20);
 
 /// A message and its address. The address is a secret and appears in no error.
-pub struct Note<'a> {
+pub struct AlertPost<'a> {
     /// URL, often with a token in its path.
     pub address: &'a str,
     /// Bearer token.
@@ -29,12 +29,12 @@ pub struct Note<'a> {
     pub body: String,
 }
 
-/// Sends a note once. The error is a message that names only the host.
+/// Sends the message once. The error is a message that names only the host.
 ///
 /// # Errors
 /// When the address is not a URL, the host does not respond in time, or the status is not 2xx.
-pub async fn post_note(note: Note<'_>) -> Result<(), String> {
-    let address = Url::parse(note.address)
+pub async fn post_alert(post: AlertPost<'_>) -> Result<(), String> {
+    let address = Url::parse(post.address)
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
         .ok_or("the webhook's secret is not a URL; it must begin with https://")?;
@@ -54,12 +54,12 @@ pub async fn post_note(note: Note<'_>) -> Result<(), String> {
     let mut request = client
         .post(address)
         .timeout(WHOLE)
-        .header(CONTENT_TYPE, note.content_type)
-        .body(note.body);
-    for (name, value) in note.headers {
+        .header(CONTENT_TYPE, post.content_type)
+        .body(post.body);
+    for (name, value) in post.headers {
         request = request.header(*name, value);
     }
-    if let Some(token) = note.bearer {
+    if let Some(token) = post.bearer {
         request = request.bearer_auth(token.expose_secret());
     }
     match request.send().await {

@@ -12,7 +12,7 @@ use reqwest::Response;
 use super::charset;
 use super::client::error_kind;
 use super::deadline::Deadline;
-use super::error::Kind;
+use super::error::HttpErrorKind;
 use super::limits::{RATIO, RATIO_AFTER};
 use super::reply::Headers;
 use super::rules::Timeouts;
@@ -33,11 +33,11 @@ pub(crate) async fn read(
     (limit, oversized): (u64, Oversized),
     deadline: &mut Deadline,
     (host, timeouts): (&str, &Timeouts),
-) -> Result<Vec<u8>, Kind> {
+) -> Result<Vec<u8>, HttpErrorKind> {
     let declared = content_coding(headers)?;
     let content_length = response.content_length().unwrap_or_default();
     if declared == Coding::None && content_length > limit && oversized == Oversized::Refuse {
-        return Err(Kind::TooLarge(limit));
+        return Err(HttpErrorKind::TooLarge(limit));
     }
     let mut body = Body::new(declared, buffer, content_length, limit);
     loop {
@@ -54,7 +54,7 @@ pub(crate) async fn read(
             return Ok(charset::to_utf8(body, headers.get("content-type")));
         };
         match body.take(&chunk) {
-            Err(Kind::TooLarge(_)) if oversized == Oversized::Truncate => {
+            Err(HttpErrorKind::TooLarge(_)) if oversized == Oversized::Truncate => {
                 return Ok(body.truncated());
             }
             taken => taken?,
@@ -69,12 +69,12 @@ enum Coding {
 }
 
 /// More than one coding, or one that was not requested, is refused: it can nest decompression bombs.
-fn content_coding(headers: &Headers) -> Result<Coding, Kind> {
+fn content_coding(headers: &Headers) -> Result<Coding, HttpErrorKind> {
     let codings = headers.all("content-encoding");
     match codings.to_ascii_lowercase().as_str() {
         "" | "identity" => Ok(Coding::None),
         "gzip" | "x-gzip" => Ok(Coding::Gzip),
-        _ => Err(Kind::Encoding),
+        _ => Err(HttpErrorKind::Encoding),
     }
 }
 
@@ -95,7 +95,7 @@ enum Body {
 /// Magic number of gzip (RFC 1952 2.3.1).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// The coding by the first bytes; the declared one where they do not tell.
+/// The coding by the first bytes; else the declared one.
 fn detect_coding(head: &[u8], declared: Coding) -> Coding {
     match *head {
         [first, second, ..] if [first, second] == GZIP => Coding::Gzip,
@@ -142,7 +142,7 @@ impl Body {
         }
     }
 
-    fn take(&mut self, chunk: &[u8]) -> Result<(), Kind> {
+    fn take(&mut self, chunk: &[u8]) -> Result<(), HttpErrorKind> {
         let (written, output) = match self {
             Self::Undetected { head, .. } if head.len() + chunk.len() < GZIP.len() => {
                 head.extend_from_slice(chunk);
@@ -181,7 +181,7 @@ impl Body {
         }
     }
 
-    fn finish(mut self) -> Result<Vec<u8>, Kind> {
+    fn finish(mut self) -> Result<Vec<u8>, HttpErrorKind> {
         if let Self::Undetected { head, .. } = &mut self {
             let head = std::mem::take(head);
             if head.is_empty() {
@@ -212,8 +212,8 @@ impl Body {
     }
 }
 
-fn corrupt_gzip() -> Kind {
-    Kind::UnexpectedResponse(200, "the gzip data is corrupt or truncated".into())
+fn corrupt_gzip() -> HttpErrorKind {
+    HttpErrorKind::UnexpectedResponse(200, "the gzip data is corrupt or truncated".into())
 }
 
 /// A buffer that enforces the size limit and the compression ratio.
@@ -222,16 +222,16 @@ struct Bounded {
     packed: u64,
     limit: u64,
     coding: Coding,
-    full: Option<Kind>,
+    full: Option<HttpErrorKind>,
 }
 
 impl Write for Bounded {
     fn write(&mut self, chunk: &[u8]) -> io::Result<usize> {
         let size = (self.bytes.len() + chunk.len()) as u64;
         if size > self.limit {
-            self.full = Some(Kind::TooLarge(self.limit));
+            self.full = Some(HttpErrorKind::TooLarge(self.limit));
         } else if self.coding == Coding::Gzip && size > RATIO_AFTER && size > self.packed * RATIO {
-            self.full = Some(Kind::Bomb);
+            self.full = Some(HttpErrorKind::Bomb);
         }
         if self.full.is_some() {
             return Err(io::ErrorKind::StorageFull.into());
@@ -260,11 +260,16 @@ mod tests {
             .expect("memory does not fail")
     }
 
-    fn unpack(bytes: &[u8], limit: u64, chunk: usize) -> Result<Vec<u8>, Kind> {
+    fn unpack(bytes: &[u8], limit: u64, chunk: usize) -> Result<Vec<u8>, HttpErrorKind> {
         take(Coding::Gzip, bytes, limit, chunk)
     }
 
-    fn take(declared: Coding, bytes: &[u8], limit: u64, chunk: usize) -> Result<Vec<u8>, Kind> {
+    fn take(
+        declared: Coding,
+        bytes: &[u8],
+        limit: u64,
+        chunk: usize,
+    ) -> Result<Vec<u8>, HttpErrorKind> {
         let mut body = Body::new(declared, Vec::new(), bytes.len() as u64, limit);
         bytes.chunks(chunk).try_for_each(|chunk| body.take(chunk))?;
         body.finish()
@@ -311,10 +316,10 @@ mod tests {
                 );
             }
         }
-        assert_eq!(unpack(&whole, 1000, 64), Err(Kind::TooLarge(1000)));
+        assert_eq!(unpack(&whole, 1000, 64), Err(HttpErrorKind::TooLarge(1000)));
         assert_eq!(
             unpack(&packed(&vec![0; 3 << 20]), 64 << 20, 512),
-            Err(Kind::Bomb)
+            Err(HttpErrorKind::Bomb)
         );
     }
 
@@ -366,14 +371,17 @@ mod tests {
             }
         }
         let bomb = packed(&vec![0; 3 << 20]);
-        assert_eq!(take(Coding::None, &bomb, 64 << 20, 512), Err(Kind::Bomb));
+        assert_eq!(
+            take(Coding::None, &bomb, 64 << 20, 512),
+            Err(HttpErrorKind::Bomb)
+        );
         assert_eq!(
             take(Coding::None, &whole, 1000, 64),
-            Err(Kind::TooLarge(1000))
+            Err(HttpErrorKind::TooLarge(1000))
         );
         assert_eq!(
             take(Coding::Gzip, &text, 1000, 64),
-            Err(Kind::TooLarge(1000))
+            Err(HttpErrorKind::TooLarge(1000))
         );
     }
 }

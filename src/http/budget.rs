@@ -15,12 +15,12 @@ use crate::model::retry::{DEFAULT_LIMITS, Failed, RetryDecision, RetryLimit, wit
 
 /// The time and the retries of a run. Clones share what is left.
 #[derive(Clone)]
-pub struct RunBudget(Arc<Budget>);
+pub struct RunBudget(Arc<BudgetState>);
 
 /// Called at every request and wait, with the longest time until the next call.
 pub type OnActivity = Arc<dyn Fn(Duration) + Send + Sync>;
 
-struct Budget {
+struct BudgetState {
     clock: Clock,
     on_activity: OnActivity,
     end: Duration,
@@ -47,7 +47,7 @@ impl RunBudget {
     pub fn with_observer(clock: &Clock, length: Duration, on_activity: OnActivity) -> Self {
         let end = clock.running().saturating_add(length);
         let (pages, sent, retries) = Default::default();
-        Self(Arc::new(Budget {
+        Self(Arc::new(BudgetState {
             clock: clock.clone(),
             on_activity,
             end,
@@ -108,7 +108,7 @@ impl RunBudget {
         self.0.clock.sleep(length).await;
     }
 
-    /// Acquires a permit. Its holder may keep it while the vendor asks for a pause, so the wait is reported.
+    /// Acquires a permit. Its holder may keep it during a pause that the vendor requested, so the wait is reported.
     pub(super) async fn acquire<'a>(
         &self,
         semaphore: &'a Semaphore,

@@ -10,10 +10,10 @@ use reqwest::Url;
 use serde_json::Value;
 
 use super::client::host_of;
-use super::error::Kind;
+use super::error::HttpErrorKind;
 use super::limits::ERROR_IN_FINE_BODY;
 use super::reply::Headers;
-use crate::model::ErrorWords;
+use crate::model::ErrorCodes;
 use crate::model::retry::retry_after;
 
 /// What to do with a response.
@@ -25,7 +25,7 @@ pub(crate) enum Classification {
     Token,
     /// 403: a right is missing, or the token is too old and the vendor confuses the two.
     Forbidden,
-    Failed(Kind),
+    Failed(HttpErrorKind),
 }
 
 /// A response to classify.
@@ -39,38 +39,41 @@ pub(crate) struct Response<'a> {
     pub now: Timestamp,
 }
 
-pub(crate) fn classify(words: &ErrorWords, response: &Response<'_>) -> Classification {
+pub(crate) fn classify(words: &ErrorCodes, response: &Response<'_>) -> Classification {
     let status = response.status;
     if let Some((meaning, code)) = known_code(words, response) {
         return match meaning {
             Meaning::Token => Classification::Token,
-            Meaning::Missing => Classification::Failed(Kind::Missing(status, Some(code))),
-            Meaning::TooMany => Classification::Failed(Kind::TooMuchRequested(status, Some(code))),
+            Meaning::Missing => Classification::Failed(HttpErrorKind::Missing(status, Some(code))),
+            Meaning::TooMany => {
+                Classification::Failed(HttpErrorKind::TooMuchRequested(status, Some(code)))
+            }
         };
     }
     if challenge_names_token(words, response.headers) {
         return Classification::Token;
     }
     match status {
-        200 if is_web_page(response.body) => Classification::Failed(Kind::UnexpectedResponse(
-            status,
-            "expected JSON, got a web page".into(),
-        )),
+        200 if is_web_page(response.body) => Classification::Failed(
+            HttpErrorKind::UnexpectedResponse(status, "expected JSON, got a web page".into()),
+        ),
         200 | 204 => Classification::Fine,
         401 => Classification::Token,
         403 => Classification::Forbidden,
-        404 | 405 | 410 => Classification::Failed(Kind::Missing(status, None)),
-        413 => Classification::Failed(Kind::TooMuchRequested(status, None)),
-        300..=399 => Classification::Failed(Kind::Redirect(status, redirect_host(response))),
-        201..=299 => Classification::Failed(Kind::UnexpectedResponse(
+        404 | 405 | 410 => Classification::Failed(HttpErrorKind::Missing(status, None)),
+        413 => Classification::Failed(HttpErrorKind::TooMuchRequested(status, None)),
+        300..=399 => {
+            Classification::Failed(HttpErrorKind::Redirect(status, redirect_host(response)))
+        }
+        201..=299 => Classification::Failed(HttpErrorKind::UnexpectedResponse(
             status,
             "only the statuses 200 and 204 are expected".into(),
         )),
-        _ if is_transient(status) => Classification::Failed(Kind::Unavailable(
+        _ if is_transient(status) => Classification::Failed(HttpErrorKind::Unavailable(
             status,
             requested_wait(response.headers, response.now),
         )),
-        _ => Classification::Failed(Kind::HttpStatus(status)),
+        _ => Classification::Failed(HttpErrorKind::HttpStatus(status)),
     }
 }
 
@@ -100,7 +103,7 @@ fn is_web_page(body: &[u8]) -> bool {
 }
 
 /// RFC 6750 puts `error="invalid_token"` into the challenge.
-fn challenge_names_token(words: &ErrorWords, headers: &Headers) -> bool {
+fn challenge_names_token(words: &ErrorCodes, headers: &Headers) -> bool {
     let Some(challenge) = headers.get("www-authenticate") else {
         return false;
     };
@@ -119,7 +122,7 @@ enum Meaning {
 }
 
 /// The first code of the body that the connector knows, and what it means.
-fn known_code(words: &ErrorWords, response: &Response<'_>) -> Option<(Meaning, String)> {
+fn known_code(words: &ErrorCodes, response: &Response<'_>) -> Option<(Meaning, String)> {
     let fine = matches!(response.status, 200..=299);
     if words.code.is_empty() || (fine && response.body.len() > ERROR_IN_FINE_BODY) {
         return None;
@@ -190,9 +193,9 @@ mod tests {
 
     use super::*;
 
-    fn words() -> ErrorWords {
+    fn words() -> ErrorCodes {
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        ErrorWords {
+        ErrorCodes {
             code: texts(&[
                 "responseStatus.errorCode",
                 "statusInfoSet[].imsx_codeMinor",
@@ -234,9 +237,9 @@ mod tests {
 
     #[test]
     fn the_status_by_rows() {
-        let busy = |status| Classification::Failed(Kind::Unavailable(status, None));
-        let rejected = |status| Classification::Failed(Kind::HttpStatus(status));
-        let missing = |status| Classification::Failed(Kind::Missing(status, None));
+        let busy = |status| Classification::Failed(HttpErrorKind::Unavailable(status, None));
+        let rejected = |status| Classification::Failed(HttpErrorKind::HttpStatus(status));
+        let missing = |status| Classification::Failed(HttpErrorKind::Missing(status, None));
         for (status, should) in [
             (200, Classification::Fine),
             (204, Classification::Fine),
@@ -251,7 +254,7 @@ mod tests {
             (410, missing(410)),
             (
                 413,
-                Classification::Failed(Kind::TooMuchRequested(413, None)),
+                Classification::Failed(HttpErrorKind::TooMuchRequested(413, None)),
             ),
             (422, rejected(422)),
             (425, busy(425)),
@@ -263,7 +266,10 @@ mod tests {
             (504, busy(504)),
             (505, rejected(505)),
             (511, rejected(511)),
-            (304, Classification::Failed(Kind::Redirect(304, None))),
+            (
+                304,
+                Classification::Failed(HttpErrorKind::Redirect(304, None)),
+            ),
         ] {
             assert_eq!(classified(status, &[], ""), should, "{status}");
         }
@@ -271,7 +277,7 @@ mod tests {
             assert!(
                 matches!(
                     classified(status, &[], "[]"),
-                    Classification::Failed(Kind::UnexpectedResponse(..))
+                    Classification::Failed(HttpErrorKind::UnexpectedResponse(..))
                 ),
                 "{status}"
             );
@@ -280,8 +286,9 @@ mod tests {
 
     #[test]
     fn codes_override_the_status() {
-        let missing =
-            |status, word: &str| Classification::Failed(Kind::Missing(status, Some(word.into())));
+        let missing = |status, word: &str| {
+            Classification::Failed(HttpErrorKind::Missing(status, Some(word.into())))
+        };
         for (status, body, should) in [
             (
                 500,
@@ -301,7 +308,7 @@ mod tests {
             (
                 400,
                 r#"{"code":"TooManyRequested"}"#,
-                Classification::Failed(Kind::TooMuchRequested(
+                Classification::Failed(HttpErrorKind::TooMuchRequested(
                     400,
                     Some("TooManyRequested".into()),
                 )),
@@ -315,12 +322,12 @@ mod tests {
             (
                 400,
                 r#"{"code":"SomethingElse"}"#,
-                Classification::Failed(Kind::HttpStatus(400)),
+                Classification::Failed(HttpErrorKind::HttpStatus(400)),
             ),
             (
                 400,
                 r#"{"code":{"deep":1}}"#,
-                Classification::Failed(Kind::HttpStatus(400)),
+                Classification::Failed(HttpErrorKind::HttpStatus(400)),
             ),
             (
                 200,
@@ -330,7 +337,7 @@ mod tests {
             (
                 502,
                 "<html>Bad Gateway</html>",
-                Classification::Failed(Kind::Unavailable(502, None)),
+                Classification::Failed(HttpErrorKind::Unavailable(502, None)),
             ),
             (200, "[1]", Classification::Fine),
             (200, "", Classification::Fine),
@@ -341,7 +348,7 @@ mod tests {
             assert!(
                 matches!(
                     classified(200, &[], page),
-                    Classification::Failed(Kind::UnexpectedResponse(200, _))
+                    Classification::Failed(HttpErrorKind::UnexpectedResponse(200, _))
                 ),
                 "{page}"
             );
@@ -363,7 +370,10 @@ mod tests {
             Classification::Forbidden
         );
         let wait = |seconds| {
-            Classification::Failed(Kind::Unavailable(429, Some(Duration::from_secs(seconds))))
+            Classification::Failed(HttpErrorKind::Unavailable(
+                429,
+                Some(Duration::from_secs(seconds)),
+            ))
         };
         assert_eq!(classified(429, &[("retry-after", "7")], ""), wait(7));
         // The server's clock is an hour ahead of ours: its own Date is what counts.
@@ -378,7 +388,8 @@ mod tests {
             ("/elsewhere?secret=1", Some("api.example.org")),
             ("https://", None),
         ] {
-            let should = Classification::Failed(Kind::Redirect(302, host.map(str::to_owned)));
+            let should =
+                Classification::Failed(HttpErrorKind::Redirect(302, host.map(str::to_owned)));
             assert_eq!(
                 classified(302, &[("location", location)], ""),
                 should,

@@ -9,7 +9,7 @@ use std::path::Path;
 use reqwest::{Certificate, Client, Proxy, Url, redirect, tls};
 use rustls::CertificateError;
 
-use super::error::{Kind, Unreachable};
+use super::error::{HttpErrorKind, Unreachable};
 use super::reach::{Reach, ResolveError, Resolver};
 use super::rules::{Route, Timeouts};
 
@@ -30,7 +30,7 @@ pub(crate) struct ClientOptions<'a> {
 }
 
 /// Creates a client for one address; https stays https.
-pub(crate) fn client(options: &ClientOptions<'_>, address: &Url) -> Result<Client, Kind> {
+pub(crate) fn client(options: &ClientOptions<'_>, address: &Url) -> Result<Client, HttpErrorKind> {
     // With a proxy, only its own name is resolved here, and a proxy is usually in the school's network.
     let reach = match options.route.proxy {
         None => options.route.reach,
@@ -44,7 +44,7 @@ pub(super) fn client_with_resolver(
     resolver: Resolver,
     options: &ClientOptions<'_>,
     address: &Url,
-) -> Result<Client, Kind> {
+) -> Result<Client, HttpErrorKind> {
     let mut builder = Client::builder()
         .user_agent(concat!("rollbook/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
@@ -66,20 +66,22 @@ pub(super) fn client_with_resolver(
         builder = builder.tls_certs_merge(ca_certificates(file)?);
     }
     builder.build().map_err(|_| {
-        Kind::Setup(
+        HttpErrorKind::Setup(
             "cannot create an HTTP client; check that the package ca-certificates is installed"
                 .into(),
         )
     })
 }
 
-fn proxy(address: &Url) -> Result<Proxy, Kind> {
+fn proxy(address: &Url) -> Result<Proxy, HttpErrorKind> {
     Proxy::all(address.clone()).map_err(|_| {
-        Kind::Setup("the proxy's address is not valid; write it as http://host:port".into())
+        HttpErrorKind::Setup(
+            "the proxy's address is not valid; write it as http://host:port".into(),
+        )
     })
 }
 
-/// Rollbook ignores proxy variables of the environment; the log tells an admin who has set one.
+/// Rollbook ignores proxy variables of the environment; the log warns if one is set.
 fn log_ignored_proxy_variable() {
     const NAMES: [&str; 6] = [
         "HTTP_PROXY",
@@ -97,13 +99,14 @@ fn log_ignored_proxy_variable() {
     }
 }
 
-fn ca_certificates(file: &Path) -> Result<Vec<Certificate>, Kind> {
+fn ca_certificates(file: &Path) -> Result<Vec<Certificate>, HttpErrorKind> {
     let name = file.display();
-    let text = std::fs::read(file)
-        .map_err(|error| Kind::Setup(format!("ca_file {name} cannot be read: {}", error.kind())))?;
+    let text = std::fs::read(file).map_err(|error| {
+        HttpErrorKind::Setup(format!("ca_file {name} cannot be read: {}", error.kind()))
+    })?;
     match Certificate::from_pem_bundle(&text) {
         Ok(ca_certificates) if !ca_certificates.is_empty() => Ok(ca_certificates),
-        _ => Err(Kind::Setup(format!(
+        _ => Err(HttpErrorKind::Setup(format!(
             "ca_file {name} contains no PEM certificate"
         ))),
     }
@@ -113,27 +116,27 @@ fn ca_certificates(file: &Path) -> Result<Vec<Certificate>, Kind> {
 ///
 /// Searches the chain of causes, because what the outer error reports depends on the features that the
 /// client was built with.
-pub(crate) fn error_kind(error: &reqwest::Error, host: &str, timeouts: &Timeouts) -> Kind {
+pub(crate) fn error_kind(error: &reqwest::Error, host: &str, timeouts: &Timeouts) -> HttpErrorKind {
     if let Some(problem) = causes(error).find_map(certificate_problem) {
-        return Kind::Certificate(certificate_message(problem, host));
+        return HttpErrorKind::Certificate(certificate_message(problem, host));
     }
     let name = causes(error).find_map(|cause| cause.downcast_ref::<ResolveError>());
     match name {
-        Some(ResolveError::Unknown) => return Kind::Unreachable(Unreachable::NoSuchHost),
+        Some(ResolveError::Unknown) => return HttpErrorKind::Unreachable(Unreachable::NoSuchHost),
         Some(ResolveError::PrivateAddress { name, range }) => {
-            return Kind::PrivateAddress(name.clone(), range);
+            return HttpErrorKind::PrivateAddress(name.clone(), range);
         }
         None => {}
     }
     if !error.is_connect() {
         return if error.is_timeout() {
-            Kind::TooSlow(super::error::Slow::Whole, timeouts.whole)
+            HttpErrorKind::TooSlow(super::error::Slow::Whole, timeouts.whole)
         } else {
-            Kind::Cut
+            HttpErrorKind::Cut
         };
     }
     let handshake = causes(error).any(|cause| tls_error(cause).is_some());
-    Kind::Unreachable(match error {
+    HttpErrorKind::Unreachable(match error {
         _ if handshake => Unreachable::Handshake,
         _ if error.is_timeout() => Unreachable::Silent,
         _ => Unreachable::Refused,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::error::{Kind, Slow};
+use super::error::{HttpErrorKind, Slow};
 use super::rules::Timeouts;
 
 /// The time limits of one request, from its start.
@@ -34,7 +34,10 @@ impl Deadline {
     }
 
     /// Waits for the response headers; the pace of the body is measured from then.
-    pub async fn first_byte<T>(&mut self, response: impl Future<Output = T>) -> Result<T, Kind> {
+    pub async fn first_byte<T>(
+        &mut self,
+        response: impl Future<Output = T>,
+    ) -> Result<T, HttpErrorKind> {
         let (limit, slow) = if self.timeouts.first_byte < self.whole {
             (self.timeouts.first_byte, Slow::FirstByte)
         } else {
@@ -42,7 +45,7 @@ impl Deadline {
         };
         let response = tokio::time::timeout_at(self.started + limit, response)
             .await
-            .map_err(|_| Kind::TooSlow(slow, limit))?;
+            .map_err(|_| HttpErrorKind::TooSlow(slow, limit))?;
         self.window_end = Instant::now() + self.timeouts.pace_after + self.timeouts.pace_window;
         Ok(response)
     }
@@ -54,7 +57,7 @@ impl Deadline {
         &mut self,
         next: impl Future<Output = T>,
         size: impl Fn(&T) -> usize,
-    ) -> Result<T, Kind> {
+    ) -> Result<T, HttpErrorKind> {
         let silent = Instant::now() + self.timeouts.idle;
         let end = self.started + self.whole;
         let mut next = std::pin::pin!(next);
@@ -69,21 +72,24 @@ impl Deadline {
                 return Ok(chunk);
             }
             if timer == silent {
-                return Err(Kind::TooSlow(Slow::Idle, self.timeouts.idle));
+                return Err(HttpErrorKind::TooSlow(Slow::Idle, self.timeouts.idle));
             }
             self.check(end)?;
         }
     }
 
     /// Also runs after each chunk: when data is always ready, the timer never fires.
-    fn check(&mut self, end: Instant) -> Result<(), Kind> {
+    fn check(&mut self, end: Instant) -> Result<(), HttpErrorKind> {
         let now = Instant::now();
         if now >= end {
-            return Err(Kind::TooSlow(Slow::Whole, self.whole));
+            return Err(HttpErrorKind::TooSlow(Slow::Whole, self.whole));
         }
         if now >= self.window_end {
             if self.window_bytes < self.timeouts.pace_bytes {
-                return Err(Kind::TooSlow(Slow::Pace, self.timeouts.pace_window));
+                return Err(HttpErrorKind::TooSlow(
+                    Slow::Pace,
+                    self.timeouts.pace_window,
+                ));
             }
             self.window_end = now + self.timeouts.pace_window;
             self.window_bytes = 0;

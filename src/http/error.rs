@@ -13,21 +13,21 @@ use crate::model::retry::RetryLimit;
 
 /// A failed request or token request.
 #[derive(Clone)]
-pub struct HttpError(Box<Failure>);
+pub struct HttpError(Box<HttpFailure>);
 
 #[derive(Clone)]
-pub(crate) struct Failure {
+pub(crate) struct HttpFailure {
     /// The step, as it reads after "could not": `read page 3 of users`.
     pub step: String,
     /// The host of the request; empty when none was sent.
     pub host: String,
     pub attempts: u32,
-    pub kind: Kind,
+    pub kind: HttpErrorKind,
 }
 
 /// The kinds of failed requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum HttpErrorKind {
     /// A setting is wrong; nothing was sent.
     Setup(String),
     /// An address is outside the source's base address; nothing was sent.
@@ -118,7 +118,7 @@ pub enum Slow {
     Pace,
 }
 
-impl Kind {
+impl HttpErrorKind {
     /// How often the session retries.
     pub(crate) fn retry_limit(&self) -> RetryLimit {
         match self {
@@ -166,7 +166,7 @@ impl Kind {
     /// Adds the step and the host.
     pub(crate) fn at(self, step: impl Into<String>, host: impl Into<String>) -> HttpError {
         let (step, host) = (step.into(), host.into());
-        HttpError(Box::new(Failure {
+        HttpError(Box::new(HttpFailure {
             step,
             host,
             attempts: 1,
@@ -179,42 +179,42 @@ impl HttpError {
     /// The class that decides what the run and the job do.
     pub fn class(&self) -> Class {
         match &self.0.kind {
-            Kind::Unreachable(_)
-            | Kind::Cut
-            | Kind::TooSlow(..)
-            | Kind::Unavailable(..)
-            | Kind::Deferred(..)
-            | Kind::Quota(..)
-            | Kind::OutOfTime
-            | Kind::GrantUnclear
-            | Kind::GrantPaused(..)
-            | Kind::Vault(_)
-            | Kind::Count(_) => Class::Transient,
-            Kind::Unauthorised(_)
-            | Kind::Forbidden
-            | Kind::GrantRefused(..)
-            | Kind::PasswordRests(_)
-            | Kind::SignInNeeded(_)
-            | Kind::SignInFailed(_)
-            | Kind::VaultShut(_) => Class::Auth,
-            Kind::Setup(_)
-            | Kind::PrivateAddress(..)
-            | Kind::Certificate(_)
-            | Kind::Missing(..)
-            | Kind::TooMuchRequested(..)
-            | Kind::Redirect(..)
-            | Kind::HttpStatus(_) => Class::Permanent,
-            Kind::OutsideBaseUrl
-            | Kind::UnexpectedResponse(..)
-            | Kind::DocumentRefused(_)
-            | Kind::TooLarge(_)
-            | Kind::Bomb
-            | Kind::Encoding => Class::Contract,
+            HttpErrorKind::Unreachable(_)
+            | HttpErrorKind::Cut
+            | HttpErrorKind::TooSlow(..)
+            | HttpErrorKind::Unavailable(..)
+            | HttpErrorKind::Deferred(..)
+            | HttpErrorKind::Quota(..)
+            | HttpErrorKind::OutOfTime
+            | HttpErrorKind::GrantUnclear
+            | HttpErrorKind::GrantPaused(..)
+            | HttpErrorKind::Vault(_)
+            | HttpErrorKind::Count(_) => Class::Transient,
+            HttpErrorKind::Unauthorised(_)
+            | HttpErrorKind::Forbidden
+            | HttpErrorKind::GrantRefused(..)
+            | HttpErrorKind::PasswordRests(_)
+            | HttpErrorKind::SignInNeeded(_)
+            | HttpErrorKind::SignInFailed(_)
+            | HttpErrorKind::VaultShut(_) => Class::Auth,
+            HttpErrorKind::Setup(_)
+            | HttpErrorKind::PrivateAddress(..)
+            | HttpErrorKind::Certificate(_)
+            | HttpErrorKind::Missing(..)
+            | HttpErrorKind::TooMuchRequested(..)
+            | HttpErrorKind::Redirect(..)
+            | HttpErrorKind::HttpStatus(_) => Class::Permanent,
+            HttpErrorKind::OutsideBaseUrl
+            | HttpErrorKind::UnexpectedResponse(..)
+            | HttpErrorKind::DocumentRefused(_)
+            | HttpErrorKind::TooLarge(_)
+            | HttpErrorKind::Bomb
+            | HttpErrorKind::Encoding => Class::Contract,
         }
     }
 
     /// The kind, where the class is not enough.
-    pub fn kind(&self) -> &Kind {
+    pub fn kind(&self) -> &HttpErrorKind {
         &self.0.kind
     }
 
@@ -226,16 +226,16 @@ impl HttpError {
     /// The status of the last response, if one was received.
     pub fn status(&self) -> Option<u16> {
         match self.0.kind {
-            Kind::Unavailable(status, _)
-            | Kind::Unauthorised(status)
-            | Kind::Missing(status, _)
-            | Kind::TooMuchRequested(status, _)
-            | Kind::Redirect(status, _)
-            | Kind::HttpStatus(status)
-            | Kind::UnexpectedResponse(status, _)
-            | Kind::Deferred(status, _)
-            | Kind::GrantRefused(status, _) => Some(status),
-            Kind::Forbidden => Some(403),
+            HttpErrorKind::Unavailable(status, _)
+            | HttpErrorKind::Unauthorised(status)
+            | HttpErrorKind::Missing(status, _)
+            | HttpErrorKind::TooMuchRequested(status, _)
+            | HttpErrorKind::Redirect(status, _)
+            | HttpErrorKind::HttpStatus(status)
+            | HttpErrorKind::UnexpectedResponse(status, _)
+            | HttpErrorKind::Deferred(status, _)
+            | HttpErrorKind::GrantRefused(status, _) => Some(status),
+            HttpErrorKind::Forbidden => Some(403),
             _ => None,
         }
     }
@@ -243,55 +243,60 @@ impl HttpError {
     /// The vendor's error code, if its connector lists it.
     pub fn code(&self) -> Option<&str> {
         match &self.0.kind {
-            Kind::Missing(_, code) | Kind::TooMuchRequested(_, code) => code.as_deref(),
+            HttpErrorKind::Missing(_, code) | HttpErrorKind::TooMuchRequested(_, code) => {
+                code.as_deref()
+            }
             _ => None,
         }
     }
 
     /// A smaller request may succeed: the caller shrinks its window or its page.
     pub fn is_too_many(&self) -> bool {
-        matches!(self.0.kind, Kind::TooMuchRequested(..) | Kind::TooSlow(..))
+        matches!(
+            self.0.kind,
+            HttpErrorKind::TooMuchRequested(..) | HttpErrorKind::TooSlow(..)
+        )
     }
 
     /// The path or the object does not exist.
     pub fn is_missing(&self) -> bool {
-        matches!(self.0.kind, Kind::Missing(..))
+        matches!(self.0.kind, HttpErrorKind::Missing(..))
     }
 
     /// The token is accepted, a right is missing.
     pub fn is_forbidden(&self) -> bool {
-        matches!(self.0.kind, Kind::Forbidden)
+        matches!(self.0.kind, HttpErrorKind::Forbidden)
     }
 
     /// The time before which no request is allowed.
     pub fn deferred_until(&self) -> Option<Timestamp> {
         match self.0.kind {
-            Kind::Deferred(_, until) | Kind::Quota(_, until) | Kind::GrantPaused(until, _) => {
-                Some(until)
-            }
+            HttpErrorKind::Deferred(_, until)
+            | HttpErrorKind::Quota(_, until)
+            | HttpErrorKind::GrantPaused(until, _) => Some(until),
             _ => None,
         }
     }
 
     /// The run's time limit is reached.
     pub fn is_out_of_time(&self) -> bool {
-        matches!(self.0.kind, Kind::OutOfTime)
+        matches!(self.0.kind, HttpErrorKind::OutOfTime)
     }
 
-    /// Every request to this source fails in the same way.
+    /// Every request to this source fails for the same reason.
     pub fn is_of_the_source(&self) -> bool {
         matches!(
             self.0.kind,
-            Kind::Setup(_)
-                | Kind::PrivateAddress(..)
-                | Kind::Certificate(_)
-                | Kind::DocumentRefused(_)
+            HttpErrorKind::Setup(_)
+                | HttpErrorKind::PrivateAddress(..)
+                | HttpErrorKind::Certificate(_)
+                | HttpErrorKind::DocumentRefused(_)
         )
     }
 
     /// A person must sign in.
     pub fn is_sign_in_needed(&self) -> bool {
-        matches!(self.0.kind, Kind::SignInNeeded(_))
+        matches!(self.0.kind, HttpErrorKind::SignInNeeded(_))
     }
 
     pub(crate) fn after_attempts(mut self, attempts: u32) -> Self {
@@ -299,13 +304,13 @@ impl HttpError {
         self
     }
 
-    /// The same failure as [`Kind::Deferred`]: the run has no time left for the requested wait.
+    /// The same failure as [`HttpErrorKind::Deferred`]: the run has no time left for the requested wait.
     pub(crate) fn deferred(mut self, until: Timestamp) -> Self {
-        self.0.kind = Kind::Deferred(self.status().unwrap_or_default(), until);
+        self.0.kind = HttpErrorKind::Deferred(self.status().unwrap_or_default(), until);
         self
     }
 
-    pub(crate) fn failure(&self) -> &Failure {
+    pub(crate) fn failure(&self) -> &HttpFailure {
         &self.0
     }
 }

@@ -1,4 +1,4 @@
-//! A test server that sends the bytes of a script, and breaks connections where the script says so.
+//! A test server that sends the bytes of a script, and breaks connections at the points in the script.
 //!
 //! For what an ordinary HTTP server cannot do: declare a wrong length, omit the last chunk, stall.
 //! One script per connection; every request is recorded.
@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 /// What the server does on one connection, step by step, after it has read a request.
 #[derive(Clone, Debug)]
-pub(crate) enum Step {
+pub(crate) enum FaultStep {
     /// Sends these bytes.
     Send(Vec<u8>),
     /// Sends these bytes again and again, with a pause before each.
@@ -27,18 +27,18 @@ pub(crate) enum Step {
 }
 
 /// Sends text.
-pub(crate) fn send(text: impl AsRef<[u8]>) -> Step {
-    Step::Send(text.as_ref().to_vec())
+pub(crate) fn send(text: impl AsRef<[u8]>) -> FaultStep {
+    FaultStep::Send(text.as_ref().to_vec())
 }
 
 /// A complete response: status line, headers, length, body.
-pub(crate) fn answer(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Step {
+pub(crate) fn answer(status: &str, headers: &str, body: impl AsRef<[u8]>) -> FaultStep {
     let body = body.as_ref();
     let head = format!(
         "HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n",
         body.len()
     );
-    Step::Send([head.as_bytes(), body].concat())
+    FaultStep::Send([head.as_bytes(), body].concat())
 }
 
 /// A listening server; it ends with the test.
@@ -50,7 +50,7 @@ pub(crate) struct FaultServer {
 
 impl FaultServer {
     /// Plays one script per connection; the last one also for all further connections.
-    pub async fn start(scripts: Vec<Vec<Step>>) -> Self {
+    pub async fn start(scripts: Vec<Vec<FaultStep>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .expect("loopback has ports");
@@ -97,26 +97,26 @@ impl Drop for FaultServer {
     }
 }
 
-async fn play(mut stream: TcpStream, script: Vec<Step>, seen: &Mutex<Vec<String>>) {
+async fn play(mut stream: TcpStream, script: Vec<FaultStep>, seen: &Mutex<Vec<String>>) {
     if !read_request(&mut stream, seen).await {
         return;
     }
     for step in script {
         let is_open = match step {
-            Step::Send(bytes) => stream.write_all(&bytes).await.is_ok(),
-            Step::Drip(bytes, pause) => loop {
+            FaultStep::Send(bytes) => stream.write_all(&bytes).await.is_ok(),
+            FaultStep::Drip(bytes, pause) => loop {
                 tokio::time::sleep(pause).await;
                 if stream.write_all(&bytes).await.is_err() {
                     break false;
                 }
             },
-            Step::Stall => std::future::pending().await,
-            Step::Reset => {
+            FaultStep::Stall => std::future::pending().await,
+            FaultStep::Reset => {
                 // A socket closed with zero linger resets.
                 let _ = stream.set_zero_linger();
                 false
             }
-            Step::NextRequest => read_request(&mut stream, seen).await,
+            FaultStep::NextRequest => read_request(&mut stream, seen).await,
         };
         if !is_open {
             return;

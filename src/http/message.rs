@@ -1,11 +1,11 @@
 //! What an admin reads when a request fails: what, where, and what to do.
 //!
-//! Lower case, no full stop, fits after "could not". Contains no secret, because no `Kind` holds one.
+//! Lower case, no full stop, fits after "could not". Contains no secret, because no `HttpErrorKind` holds one.
 
 use std::fmt;
 use std::time::Duration;
 
-use super::error::{Failure, HttpError, Kind, Slow, Unreachable};
+use super::error::{HttpError, HttpErrorKind, HttpFailure, Slow, Unreachable};
 use crate::model::sign_in;
 
 impl fmt::Display for HttpError {
@@ -19,115 +19,115 @@ impl fmt::Display for HttpError {
     }
 }
 
-pub(crate) fn message(failure: &Failure) -> String {
+pub(crate) fn message(failure: &HttpFailure) -> String {
     let host = &failure.host;
     match &failure.kind {
-        Kind::Setup(problem) | Kind::SignInFailed(problem) => problem.clone(),
-        Kind::DocumentRefused(problem) => {
+        HttpErrorKind::Setup(problem) | HttpErrorKind::SignInFailed(problem) => problem.clone(),
+        HttpErrorKind::DocumentRefused(problem) => {
             format!("the discovery document of {host} {problem}")
         }
-        Kind::OutsideBaseUrl => "the address is outside the source's base_url, so no request was sent; \
+        HttpErrorKind::OutsideBaseUrl => "the address is outside the source's base_url, so no request was sent; \
                          if the vendor has moved, change base_url"
             .into(),
-        Kind::PrivateAddress(name, range) => format!(
+        HttpErrorKind::PrivateAddress(name, range) => format!(
             "the name {name} resolves to {range}, so no request was sent; if the server is in your own network, \
              set `allow_private = true` at the source"
         ),
-        Kind::Unreachable(why) => unreachable(*why, host),
-        Kind::Certificate(problem) => problem.clone(),
-        Kind::Cut => format!("the connection to {host} broke before the response was complete"),
-        Kind::TooSlow(limit, length) => too_slow(*limit, *length, host),
-        Kind::Unavailable(status, _) => format!("{host} returned {status}{}", reason(*status)),
-        Kind::Unauthorised(status) => format!(
+        HttpErrorKind::Unreachable(why) => unreachable(*why, host),
+        HttpErrorKind::Certificate(problem) => problem.clone(),
+        HttpErrorKind::Cut => format!("the connection to {host} broke before the response was complete"),
+        HttpErrorKind::TooSlow(limit, length) => too_slow(*limit, *length, host),
+        HttpErrorKind::Unavailable(status, _) => format!("{host} returned {status}{}", reason(*status)),
+        HttpErrorKind::Unauthorised(status) => format!(
             "{host} returned {status} and does not accept the token or key; check the credential, \
              and whether the vendor has disabled it"
         ),
-        Kind::Forbidden => format!(
+        HttpErrorKind::Forbidden => format!(
             "{host} returned 403: the credential is accepted but lacks the right to read this; \
              ask the vendor's administrator for it"
         ),
-        Kind::Missing(status, code) => format!(
+        HttpErrorKind::Missing(status, code) => format!(
             "{host} returned {status}{}: nothing exists at this path; \
              check the path and the settings of the source",
             in_parentheses(code.as_deref())
         ),
-        Kind::TooMuchRequested(status, code) => format!(
-            "{host} returned {status}{}: one request asks for too much",
+        HttpErrorKind::TooMuchRequested(status, code) => format!(
+            "{host} returned {status}{}: too much was requested at once",
             in_parentheses(code.as_deref())
         ),
-        Kind::Redirect(status, target) => format!(
+        HttpErrorKind::Redirect(status, target) => format!(
             "{host} returned {status} and redirects to {}, which is not followed; \
              if the vendor has moved, change the address",
             target.as_deref().unwrap_or("another address")
         ),
-        Kind::HttpStatus(status) => {
+        HttpErrorKind::HttpStatus(status) => {
             format!(
                 "{host} returned {status}, which a retry does not change; {}",
                 advice(*status)
             )
         }
-        Kind::UnexpectedResponse(status, reason) => {
+        HttpErrorKind::UnexpectedResponse(status, reason) => {
             format!("unexpected response from {host} ({status}): {reason}")
         }
-        Kind::TooLarge(limit) => format!(
+        HttpErrorKind::TooLarge(limit) => format!(
             "the response of {host} is larger than {} MiB; \
              request smaller pages, or raise body_mib in the source's limits",
             limit.div_ceil(1024 * 1024)
         ),
-        Kind::Bomb => format!(
+        HttpErrorKind::Bomb => format!(
             "the response of {host} decompresses to more than a hundred times its size; it was not read to its end"
         ),
-        Kind::Encoding => {
+        HttpErrorKind::Encoding => {
             format!("the response of {host} has a Content-Encoding that was not requested; only gzip is supported")
         }
-        Kind::Deferred(status, until) => {
+        HttpErrorKind::Deferred(status, until) => {
             format!(
                 "{host} returned {status} and allows no request before {}",
                 display_time(*until)
             )
         }
-        Kind::Quota(limit, until) => format!(
+        HttpErrorKind::Quota(limit, until) => format!(
             "the limit of {limit} requests a day is reached; it resets at {}; \
              if the vendor allows more, raise per_day in the source's limits",
             display_time(*until)
         ),
-        Kind::OutOfTime => "the run's time limit is reached; the next run continues".into(),
-        Kind::GrantRefused(status, code) => format!(
+        HttpErrorKind::OutOfTime => "the run's time limit is reached; the next run continues".into(),
+        HttpErrorKind::GrantRefused(status, code) => format!(
             "{host} refused the credential ({status}{}); it is not retried for now: {}, \
              and resume the job",
             code.map(|code| format!(", {code}")).unwrap_or_default(),
             repair(*code)
         ),
-        Kind::PasswordRests(until) => format!(
+        HttpErrorKind::PasswordRests(until) => format!(
             "{host} refused the password, and it is not retried before {} to keep the account from being locked; \
              store the right password where the source reads it, and resume the job",
             display_time(*until)
         ),
-        Kind::SignInNeeded(Some(source)) => format!(
+        HttpErrorKind::SignInNeeded(Some(source)) => format!(
             "sign-in needed: this source has no sign-in, or the sign-in is no longer valid; \
              run `{}`",
             sign_in::command(source)
         ),
-        Kind::SignInNeeded(None) => {
+        HttpErrorKind::SignInNeeded(None) => {
             "sign-in needed: no refresh token is valid any more; sign in at the vendor again, and store the new \
              refresh token where the source reads it"
                 .into()
         }
-        Kind::GrantUnclear => format!(
+        HttpErrorKind::GrantUnclear => format!(
             "the response of {host} to a token refresh is lost or unreadable; \
              the next run tries the old token once more"
         ),
-        Kind::GrantPaused(until, cause) => {
+        HttpErrorKind::GrantPaused(until, cause) => {
             format!(
                 "{cause}; the next token request is sent after {}",
                 display_time(*until)
             )
         }
-        Kind::Vault(problem) => format!(
+        HttpErrorKind::Vault(problem) => format!(
             "the vault failed, and without it no new token is requested or used: {problem}"
         ),
-        Kind::VaultShut(problem) => problem.clone(),
-        Kind::Count(problem) => {
+        HttpErrorKind::VaultShut(problem) => problem.clone(),
+        HttpErrorKind::Count(problem) => {
             format!("the count of today's requests cannot be stored, so no request was sent: {problem}")
         }
     }

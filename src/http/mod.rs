@@ -29,10 +29,10 @@ pub(crate) mod fault_server;
 pub(crate) mod tests;
 
 pub use access::Access;
-pub use alert_post::{Note, post_note};
+pub use alert_post::{AlertPost, post_alert};
 pub use authorizer::Authorizer;
 pub use budget::RunBudget;
-pub use error::{HttpError, Kind, Slow, Unreachable};
+pub use error::{HttpError, HttpErrorKind, Slow, Unreachable};
 pub use page_request::{Effort, PageRequest};
 pub use reach::Reach;
 pub use reply::{Headers, Reply, UnexpectedResponse};

@@ -11,11 +11,11 @@ use std::time::Duration;
 pub(super) struct Pace {
     interval: Duration,
     slack: Duration,
-    state: Mutex<State>,
+    state: Mutex<PaceState>,
 }
 
 #[derive(Default)]
-struct State {
+struct PaceState {
     next: Duration,
     paused: Duration,
     paused_by: u16,
@@ -66,7 +66,7 @@ impl Pace {
         self.with(|state| (state.paused.saturating_sub(now), state.paused_by))
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut PaceState) -> T) -> T {
         act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

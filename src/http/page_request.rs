@@ -5,7 +5,7 @@
 
 use reqwest::Url;
 
-use super::error::Kind;
+use super::error::HttpErrorKind;
 
 /// A request for one page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub enum Effort {
 }
 
 /// The URL of a request.
-pub(super) fn address(base: &Url, request: &PageRequest) -> Result<Url, Kind> {
+pub(super) fn address(base: &Url, request: &PageRequest) -> Result<Url, HttpErrorKind> {
     let (path, verbatim) = match request.path.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (request.path.as_str(), None),
@@ -57,21 +57,23 @@ pub(super) fn address(base: &Url, request: &PageRequest) -> Result<Url, Kind> {
     if is_below(base, &address) {
         Ok(address)
     } else {
-        Err(Kind::OutsideBaseUrl)
+        Err(HttpErrorKind::OutsideBaseUrl)
     }
 }
 
 /// Makes a request from a link of the server, absolute or relative.
-pub(super) fn follow(base: &Url, link: &str, what: String) -> Result<PageRequest, Kind> {
+pub(super) fn follow(base: &Url, link: &str, what: String) -> Result<PageRequest, HttpErrorKind> {
     let mut folder = base.clone();
     folder.set_query(None);
     if !folder.path().ends_with('/') {
         folder.set_path(&format!("{}/", base.path()));
     }
-    let target = folder.join(link.trim()).map_err(|_| Kind::OutsideBaseUrl)?;
+    let target = folder
+        .join(link.trim())
+        .map_err(|_| HttpErrorKind::OutsideBaseUrl)?;
     let has_user = !target.username().is_empty() || target.password().is_some();
     if has_user || target.origin() != base.origin() || !is_below(base, &target) {
-        return Err(Kind::OutsideBaseUrl);
+        return Err(HttpErrorKind::OutsideBaseUrl);
     }
     let path = target
         .path()
@@ -173,7 +175,7 @@ mod tests {
             };
             assert_eq!(
                 address(&base(), &request),
-                Err(Kind::OutsideBaseUrl),
+                Err(HttpErrorKind::OutsideBaseUrl),
                 "{path}"
             );
         }

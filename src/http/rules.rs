@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use super::error::Kind;
+use super::error::HttpErrorKind;
 use super::reach::Reach;
-use crate::model::ErrorWords;
+use crate::model::ErrorCodes;
 
 /// The parameters of one source's session. No `Debug`: a header's value may be a secret.
 #[derive(Clone)]
@@ -32,7 +32,7 @@ pub struct SessionRules {
     /// Time limits of each step of a request.
     pub timeouts: Timeouts,
     /// The vendor's error codes in bodies.
-    pub errors: ErrorWords,
+    pub errors: ErrorCodes,
     /// How the requests leave the machine.
     pub route: Route,
 }
@@ -95,9 +95,9 @@ pub trait DayCount: Send + Sync {
 }
 
 /// Refuses an address that would send secrets unencrypted: plain http is allowed on loopback only.
-pub(crate) fn must_be_safe(address: &Url, name: &str) -> Result<(), Kind> {
+pub(crate) fn must_be_safe(address: &Url, name: &str) -> Result<(), HttpErrorKind> {
     unsafe_because(address).map_or(Ok(()), |problem| {
-        Err(Kind::Setup(format!("{name} {problem}")))
+        Err(HttpErrorKind::Setup(format!("{name} {problem}")))
     })
 }
 

@@ -22,7 +22,7 @@ use super::budget::{RunBudget, Tries};
 use super::classify::{Classification, Response, classify};
 use super::client::{error_kind, host_of};
 use super::deadline::Deadline;
-use super::error::{HttpError, Kind};
+use super::error::{HttpError, HttpErrorKind};
 use super::limits::ERROR_BODY;
 use super::pace::Pace;
 use super::page_request::{self, Effort, PageRequest};
@@ -33,9 +33,9 @@ use crate::model::retry::RetryDecision;
 
 /// The HTTP session of one source, shared by all its jobs. Clones are the same session.
 #[derive(Clone)]
-pub struct Session(Arc<Inner>);
+pub struct Session(Arc<SessionState>);
 
-struct Inner {
+struct SessionState {
     rules: SessionRules,
     host: String,
     client: Client,
@@ -78,7 +78,7 @@ impl Session {
         let host = host_of(&rules.base_url);
         let step = format!("prepare the requests of {}", rules.source);
         let (client, headers) = prepare::prepare(&rules).map_err(|kind| kind.at(step, ""))?;
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(SessionState {
             host,
             client,
             headers,
@@ -166,7 +166,7 @@ struct PreparedRequest<'a> {
     budget: &'a RunBudget,
 }
 
-impl Inner {
+impl SessionState {
     /// One attempt; after a refused token it sends the same request once more with another one.
     async fn attempt<T: Send + 'static>(
         &self,
@@ -174,7 +174,7 @@ impl Inner {
         decode: &Decode<T>,
         second_token: &mut SecondToken,
     ) -> Result<T, HttpError> {
-        let failed = |kind: Kind| kind.at(step(&request.page.what), &self.host);
+        let failed = |kind: HttpErrorKind| kind.at(step(&request.page.what), &self.host);
         loop {
             let permit = self.permit(request.budget).await.map_err(failed)?;
             let access = match &self.authorizer {
@@ -193,16 +193,17 @@ impl Inner {
                     }
                     // The semaphore is never closed.
                     let decode_permit = self.decode_permits.acquire().await;
-                    let _decode_permit = decode_permit.map_err(|_| failed(Kind::OutOfTime))?;
+                    let _decode_permit =
+                        decode_permit.map_err(|_| failed(HttpErrorKind::OutOfTime))?;
                     let (decode, budget) = (decode.clone(), request.budget.clone());
                     let act = move || {
                         let decoded = decode(&reply);
                         budget.reuse(reply.body);
                         decoded
                     };
-                    return blocking(act)
-                        .await
-                        .map_err(|bad| failed(Kind::UnexpectedResponse(status, bad.reason)));
+                    return blocking(act).await.map_err(|bad| {
+                        failed(HttpErrorKind::UnexpectedResponse(status, bad.reason))
+                    });
                 }
                 Classification::Failed(kind) => {
                     self.pause_session(&kind);
@@ -219,9 +220,9 @@ impl Inner {
             };
             if !may_repeat {
                 let kind = if status == 403 {
-                    Kind::Forbidden
+                    HttpErrorKind::Forbidden
                 } else {
-                    Kind::Unauthorised(status)
+                    HttpErrorKind::Unauthorised(status)
                 };
                 return Err(failed(kind));
             }
@@ -230,25 +231,28 @@ impl Inner {
     }
 
     /// Waits for a permit, the next slot of the pace, and the end of a pause that the vendor requested.
-    async fn permit(&self, budget: &RunBudget) -> Result<SemaphorePermit<'_>, Kind> {
+    async fn permit(&self, budget: &RunBudget) -> Result<SemaphorePermit<'_>, HttpErrorKind> {
         // The semaphore is never closed.
         let permit = budget.acquire(&self.permits).await;
-        let permit = permit.map_err(|_| Kind::OutOfTime)?;
+        let permit = permit.map_err(|_| HttpErrorKind::OutOfTime)?;
         if budget.left().is_zero() {
-            return Err(Kind::OutOfTime);
+            return Err(HttpErrorKind::OutOfTime);
         }
         let mut wait = self.pace.reserve(self.clock.running());
         loop {
             let (paused, status) = self.pace.paused(self.clock.running());
             if paused > budget.left() {
-                return Err(Kind::Deferred(status, self.clock.wall_clock_after(paused)));
+                return Err(HttpErrorKind::Deferred(
+                    status,
+                    self.clock.wall_clock_after(paused),
+                ));
             }
             wait = wait.max(paused);
             if wait.is_zero() {
                 return Ok(permit);
             }
             if wait > budget.left() {
-                return Err(Kind::OutOfTime);
+                return Err(HttpErrorKind::OutOfTime);
             }
             budget.sleep(wait).await;
             wait = std::time::Duration::ZERO;
@@ -256,13 +260,13 @@ impl Inner {
     }
 
     /// Counts the request before it is sent, so that the count is never too small after a crash.
-    async fn count_day(&self) -> Result<(), Kind> {
+    async fn count_day(&self) -> Result<(), HttpErrorKind> {
         let Some(limit) = self.rules.per_day else {
             return Ok(());
         };
         let now = self.clock.now();
         let day = now.strftime("%Y-%m-%d").to_string();
-        let quota = || Kind::Quota(limit, next_midnight(now));
+        let quota = || HttpErrorKind::Quota(limit, next_midnight(now));
         if self.exhausted_day().as_ref() == Some(&day) {
             return Err(quota());
         }
@@ -273,7 +277,7 @@ impl Inner {
         );
         let total = blocking(move || count.add(&source, &today, 1))
             .await
-            .map_err(Kind::Count)?;
+            .map_err(HttpErrorKind::Count)?;
         if total > limit {
             *self.exhausted_day() = Some(day);
             return Err(quota());
@@ -292,7 +296,7 @@ impl Inner {
         &self,
         request: &PreparedRequest<'_>,
         access: Option<&Access>,
-    ) -> Result<Reply, Kind> {
+    ) -> Result<Reply, HttpErrorKind> {
         let timeouts = &self.rules.timeouts;
         let mut headers = self.headers.clone();
         if let Some(access) = access {
@@ -346,8 +350,8 @@ impl Inner {
     }
 
     /// 429 and 503 with `Retry-After`: no request of this source starts before then.
-    fn pause_session(&self, kind: &Kind) {
-        if let Kind::Unavailable(status @ (429 | 503), Some(wait)) = kind {
+    fn pause_session(&self, kind: &HttpErrorKind) {
+        if let HttpErrorKind::Unavailable(status @ (429 | 503), Some(wait)) = kind {
             self.pace.pause(self.clock.running() + *wait, *status);
         }
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::entry_name::EntryName;
 use super::name::SourceName;
-use crate::document::text_value::Complaint;
+use crate::document::text_value::ValueError;
 
 /// Before the name of a source, so that it differs from a job of the same name; names have no blanks.
 const SOURCE: &str = "source ";
@@ -29,9 +29,9 @@ impl fmt::Display for AlertSubject {
 }
 
 impl FromStr for AlertSubject {
-    type Err = Complaint;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, Complaint> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         match text.strip_prefix(SOURCE) {
             Some(source) => source.parse().map(Self::Source),
             None => text.parse().map(Self::Entry),

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::document::suggest::quoted;
-use crate::document::text_value::{Complaint, text_value};
+use crate::document::text_value::{ValueError, text_value};
 
 /// The upper limit for every length: a longer one is a typing error and could overflow a timestamp.
 const MAX_LENGTH: Duration = Duration::from_secs(100 * 366 * 86_400);
@@ -19,9 +19,9 @@ const MAX_LENGTH: Duration = Duration::from_secs(100 * 366 * 86_400);
 pub struct Period(pub Duration);
 
 impl FromStr for Period {
-    type Err = Complaint;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, Complaint> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         duration(text).map(Self)
     }
 }
@@ -53,9 +53,9 @@ pub enum History {
 }
 
 impl FromStr for History {
-    type Err = Complaint;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, Complaint> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         if text == "off" {
             return Ok(Self::Off);
         }
@@ -72,7 +72,7 @@ text_value!(
 );
 
 /// Reads a length of time.
-pub fn duration(text: &str) -> Result<Duration, Complaint> {
+pub fn duration(text: &str) -> Result<Duration, ValueError> {
     let mut rest = text.trim();
     if rest.is_empty() {
         return Err(wrong(text, "it is empty"));
@@ -123,8 +123,8 @@ fn split(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(text.find(|c| !belongs(c)).unwrap_or(text.len()))
 }
 
-fn wrong(text: &str, why: &str) -> Complaint {
-    Complaint::new(format!("{} is not a duration: {why}", quoted(text))).help(
+fn wrong(text: &str, why: &str) -> ValueError {
+    ValueError::new(format!("{} is not a duration: {why}", quoted(text))).help(
         "write a whole number and a unit, such as `\"180s\"`, `\"10m\"`, `\"48h\"` or `\"7 days\"`",
     )
 }

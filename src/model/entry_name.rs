@@ -11,7 +11,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::name::JobName;
-use crate::document::text_value::Complaint;
+use crate::document::text_value::ValueError;
 
 const BACKUP: &str = "store.backup";
 
@@ -49,9 +49,9 @@ impl From<&JobName> for EntryName {
 }
 
 impl FromStr for EntryName {
-    type Err = Complaint;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, Complaint> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         match text {
             BACKUP => Ok(Self::Backup),
             name => name.parse().map(Self::Job),

@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::document::node::{Entry, Kind, Node};
+use crate::document::node::{Node, NodeKind, TableEntry};
 
 impl Node {
     /// Equal for equal content, whatever the order of keys, the layout and the comments; stable across releases.
@@ -18,19 +18,19 @@ impl Node {
             out.push_str(&format!("{}:{text}", text.len()));
         };
         match self.kind() {
-            Kind::Text(value) => text(out, value),
-            Kind::Integer(number) => out.push_str(&format!("i{number};")),
-            Kind::Real(number) => out.push_str(&format!("r{:016x};", number.to_bits())),
-            Kind::Boolean(value) => out.push_str(if *value { "t" } else { "f" }),
-            Kind::Datetime => out.push('d'),
-            Kind::Unreadable => out.push('u'),
-            Kind::List(values) => {
+            NodeKind::Text(value) => text(out, value),
+            NodeKind::Integer(number) => out.push_str(&format!("i{number};")),
+            NodeKind::Real(number) => out.push_str(&format!("r{:016x};", number.to_bits())),
+            NodeKind::Boolean(value) => out.push_str(if *value { "t" } else { "f" }),
+            NodeKind::Datetime => out.push('d'),
+            NodeKind::Unreadable => out.push('u'),
+            NodeKind::List(values) => {
                 out.push('[');
                 values.iter().for_each(|value| value.write_canonical(out));
                 out.push(']');
             }
-            Kind::Table(entries) => {
-                let mut entries: Vec<&Entry> = entries.iter().collect();
+            NodeKind::Table(entries) => {
+                let mut entries: Vec<&TableEntry> = entries.iter().collect();
                 entries.sort_by(|one, other| one.name.cmp(&other.name));
                 out.push('{');
                 for entry in entries {

@@ -11,7 +11,7 @@ pub mod completeness;
 pub mod decision;
 pub mod duration;
 pub mod entry_name;
-pub mod error_words;
+pub mod error_codes;
 mod fingerprint;
 pub mod grant;
 pub mod guard;
@@ -40,7 +40,7 @@ pub use combo::{By, Reference};
 pub use completeness::{Completeness, Inconsistency};
 pub use duration::{History, Period};
 pub use entry_name::EntryName;
-pub use error_words::ErrorWords;
+pub use error_codes::ErrorCodes;
 pub use grant::{ClientAuth, EndpointRules, GrantKind, TokenBody, TokenMembers};
 #[cfg(test)]
 pub(crate) use name::named;

@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::document::suggest::quoted;
-use crate::document::text_value::{Complaint, text_value};
+use crate::document::text_value::{ValueError, text_value};
 
 /// A table name is `<source>_<stream>` plus a suffix; this keeps it readable.
 const MAX_LENGTH: usize = 40;
@@ -34,9 +34,9 @@ macro_rules! name {
         }
 
         impl FromStr for $name {
-            type Err = Complaint;
+            type Err = ValueError;
 
-            fn from_str(text: &str) -> Result<Self, Complaint> {
+            fn from_str(text: &str) -> Result<Self, ValueError> {
                 check(text, $longest).map(|()| Self(text.to_owned()))
             }
         }
@@ -110,12 +110,12 @@ name! {
     CrosswalkName, MAX_LENGTH, PATTERN, "roles"
 }
 
-fn check(text: &str, longest: usize) -> Result<(), Complaint> {
+fn check(text: &str, longest: usize) -> Result<(), ValueError> {
     if text.is_empty() {
-        return Err(Complaint::new("the name is empty"));
+        return Err(ValueError::new("the name is empty"));
     }
     if text.len() > longest {
-        return Err(Complaint::new(format!(
+        return Err(ValueError::new(format!(
             "the name {} is longer than {longest} characters",
             quoted(text)
         )));
@@ -127,7 +127,7 @@ fn check(text: &str, longest: usize) -> Result<(), Complaint> {
     if first && rest {
         return Ok(());
     }
-    let complaint = Complaint::new(format!(
+    let complaint = ValueError::new(format!(
         "invalid name {}: use small letters, digits and underscores, starting with a letter",
         quoted(text)
     ));
@@ -158,7 +158,7 @@ fn repaired(text: &str) -> Option<String> {
 
 /// A name for tests.
 #[cfg(test)]
-pub fn named<N: FromStr<Err = Complaint>>(text: &str) -> N {
+pub fn named<N: FromStr<Err = ValueError>>(text: &str) -> N {
     text.parse().expect("a name")
 }
 
@@ -219,7 +219,7 @@ mod tests {
         ];
         for (text, expected) in rows {
             let found = text.parse::<StreamName>().map(drop);
-            let expected = expected.map_err(|(message, help)| Complaint {
+            let expected = expected.map_err(|(message, help)| ValueError {
                 message: message.to_owned(),
                 help: help.map(str::to_owned),
             });

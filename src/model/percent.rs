@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::document::suggest::quoted;
-use crate::document::text_value::{Complaint, text_value};
+use crate::document::text_value::{ValueError, text_value};
 
 /// A share of a whole, from `"0%"` to `"100%"`, with up to four decimals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,11 +30,11 @@ impl Percent {
 }
 
 impl FromStr for Percent {
-    type Err = Complaint;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, Complaint> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let wrong = |why: &str| {
-            Complaint::new(format!("{} is not a percentage: {why}", quoted(text))).help(
+            ValueError::new(format!("{} is not a percentage: {why}", quoted(text))).help(
                 "write a number from 0 to 100 and a percent sign, such as `\"10%\"` or `\"0.5%\"`",
             )
         };

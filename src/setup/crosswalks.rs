@@ -4,11 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use super::checks::Checks;
 use super::files::crosswalk::{ColumnPath, CrosswalkFile};
-use super::jobs::read_stream;
-use super::resolve::{Checks, Jobs, Sources};
-use super::sources::SourceDraft;
-use crate::connector::combos::named_lists;
+use super::jobs::{Jobs, read_stream};
+use super::sources::{SourceDraft, Sources};
 use crate::document::Problem;
 use crate::document::suggest::advice;
 use crate::model::row::Kind;
@@ -109,7 +108,7 @@ impl Checks<'_> {
             let help = "its connector defines where they are: `[combos]`".to_owned();
             return self.crosswalk_problem(file, at, message, Some(help));
         };
-        if let Some(lists) = named_lists(spec).filter(|lists| !lists.contains(&to.list)) {
+        if let Some(lists) = spec.named_lists().filter(|lists| !lists.contains(&to.list)) {
             let help = advice(&to.list, lists.iter().map(String::as_str));
             let message = format!("{} has no combo list `{}`", source.title, to.list);
             self.crosswalk_problem(file, &["to", "list"], message, Some(help));

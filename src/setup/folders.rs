@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Setup;
+use super::checked::Setup;
 use super::files::crosswalk::CROSSWALKS;
 
 /// The folders of one installation.

@@ -2,13 +2,15 @@
 //!
 //! Works on the trees, so that one wrong key hides only what depends on it.
 
+mod parents;
+
 use std::sync::Arc;
 
+use super::checks::Checks;
 use super::files::JobFile;
-use super::resolve::{Checks, Jobs, Sources};
-use super::sources::SourceDraft;
+use super::sources::{SourceDraft, Sources};
 use crate::connector::api::StreamSpec;
-use crate::document::node::Kind;
+use crate::document::node::NodeKind;
 use crate::document::suggest::{advice, suggest};
 use crate::document::{Location, Node, Problem};
 
@@ -24,10 +26,20 @@ pub(super) struct JobDraft<'a> {
     pub is_whole: bool,
 }
 
+/// The jobs as far as they can be read, by name.
+pub(super) type Jobs<'a> = [JobDraft<'a>];
+
 impl JobDraft<'_> {
     /// The stream of this name as the job reads it.
     pub fn stream(&self, name: &str) -> Option<&Arc<StreamSpec>> {
         self.streams.iter().find(|spec| spec.name == name)
+    }
+}
+
+impl Checks<'_> {
+    /// Whether every stream that a job reads is known, so that one that no job reads can be noted.
+    pub fn knows_all_streams(&self, jobs: &Jobs<'_>) -> bool {
+        !self.files.hides_jobs && jobs.iter().all(|job| job.is_whole)
     }
 }
 
@@ -119,7 +131,7 @@ impl<'a> Checks<'a> {
         meant: &[&str],
     ) {
         let list = file.tree.at(&["streams"]).map(Node::kind);
-        let is_readable = file.is_toml && matches!(list, Some(Kind::List(_)));
+        let is_readable = file.is_toml && matches!(list, Some(NodeKind::List(_)));
         let tables = file.tree.at(&["stream"]).map(Node::entries);
         for table in tables.unwrap_or_default() {
             let name = table.name.as_str();

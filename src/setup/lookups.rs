@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Setup;
+use super::checked::Setup;
 use super::files::CrosswalkConfig;
 use super::files::crosswalk::ColumnPath;
 use crate::connector::api::StreamSpec;

@@ -3,6 +3,8 @@
 //! A mistake hides only what depends on its value, so the checks work on drafts: what can be read of each source and
 //! job. A [`Setup`] is made only when there is no error. Not here: what is checked against the mirror (`app/targets.rs`).
 
+mod checked;
+mod checks;
 mod crosswalks;
 pub mod files;
 mod folders;
@@ -10,7 +12,6 @@ mod grants;
 mod jobs;
 pub mod lookups;
 mod overlay;
-mod parents;
 mod people;
 mod readiness;
 mod resolve;
@@ -18,7 +19,8 @@ mod settings;
 mod sources;
 pub mod tables;
 
+pub use checked::{JobSetup, Setup, SourceSetup};
 pub use folders::{Folders, beside};
 pub use overlay::Overlay;
-pub use readiness::{CHANGE_ME, CHANGE_ME_URL};
-pub use resolve::{JobSetup, Setup, SourceSetup, check, resolve};
+pub use readiness::{CHANGE_ME, CHANGE_ME_URL, check};
+pub use resolve::resolve;

@@ -1,11 +1,12 @@
 //! `people.toml` checked against the streams that jobs read.
 
+use super::checks::Checks as AllChecks;
 use super::files::People;
 use super::files::people::{
-    AmbiguousConfig, Columns, FormConfig, PeopleSet, RuleConfig, SideConfig, StreamOfSource,
+    AmbiguousConfig, ColumnNames, FormConfig, PeopleSet, RuleConfig, SideConfig, StreamOfSource,
 };
-use super::jobs::read_stream;
-use super::resolve::{Checks as AllChecks, Jobs, Sources};
+use super::jobs::{Jobs, read_stream};
+use super::sources::Sources;
 use crate::document::Problem;
 use crate::document::suggest::{advice, listed};
 use crate::model::Table;
@@ -19,7 +20,7 @@ pub(super) fn sets(
     sources: &Sources,
     jobs: &Jobs<'_>,
 ) -> Vec<MatchSet> {
-    let mut checks = Checks {
+    let mut checks = PeopleChecks {
         people,
         sources,
         jobs,
@@ -28,7 +29,7 @@ pub(super) fn sets(
     people.sets().filter_map(|set| checks.set(set)).collect()
 }
 
-struct Checks<'a, 'c, 'f> {
+struct PeopleChecks<'a, 'c, 'f> {
     people: &'a People,
     sources: &'a Sources,
     jobs: &'a Jobs<'f>,
@@ -41,7 +42,7 @@ struct Checked {
     table: Table,
 }
 
-impl Checks<'_, '_, '_> {
+impl PeopleChecks<'_, '_, '_> {
     /// One set, unless a stream of it is not known.
     fn set(&mut self, set: PeopleSet<'_>) -> Option<MatchSet> {
         let left = set.left.and_then(|side| self.side(set.name, "left", &side));
@@ -171,8 +172,8 @@ impl Checks<'_, '_, '_> {
                     let item = item.to_string();
                     let path = ["match", set, "rule", &number, "same", &pair, side, &item];
                     let depth = match columns {
-                        Columns::One(_) => path.len() - 1,
-                        Columns::Many(_) => path.len(),
+                        ColumnNames::One(_) => path.len() - 1,
+                        ColumnNames::Many(_) => path.len(),
                     };
                     self.column(&path[..depth], table, name.as_str());
                 }
@@ -189,7 +190,7 @@ impl Checks<'_, '_, '_> {
 }
 
 fn rule(written: &RuleConfig) -> Rule {
-    let names = |columns: &Columns| columns.names().iter().map(ToString::to_string).collect();
+    let names = |columns: &ColumnNames| columns.names().iter().map(ToString::to_string).collect();
     Rule {
         name: written.name.clone(),
         keys: written

@@ -5,15 +5,16 @@
 use secrecy::ExposeSecret as _;
 use serde::Deserialize as _;
 
+use super::checked::Setup;
 use super::files::{SecretError, SecretRef, Secrets};
-use super::grants;
 use super::resolve::Resolution;
 use super::sources::SourceDraft;
+use super::{Folders, Overlay, grants};
 use crate::auth::Redirect;
 use crate::connector::builtin::EXAMPLE;
 use crate::connector::file::{Connector, Setting};
 use crate::connector::template;
-use crate::document::node::Kind;
+use crate::document::node::NodeKind;
 use crate::document::suggest::{listed, quoted};
 use crate::document::{FileText, Node, Problem, Problems};
 use crate::http::unusable_address;
@@ -30,23 +31,31 @@ const SECRETS: [&str; 4] = ["client_secret", "password", "refresh_token", "api_k
 
 /// What a secret must be.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum SecretForm {
     Text,
     Key,
     Address,
 }
 
 /// The secrets outside the sources.
-const COMMON_SECRETS: [(&[&str], Form); 4] = [
-    (&["store", "vault_key"], Form::Key),
-    (&["alerts", "email", "password"], Form::Text),
-    (&["alerts", "webhook", "url"], Form::Address),
-    (&["alerts", "webhook", "token"], Form::Text),
+const COMMON_SECRETS: [(&[&str], SecretForm); 4] = [
+    (&["store", "vault_key"], SecretForm::Key),
+    (&["alerts", "email", "password"], SecretForm::Text),
+    (&["alerts", "webhook", "url"], SecretForm::Address),
+    (&["alerts", "webhook", "token"], SecretForm::Text),
 ];
+
+/// Like `resolve`, for an admin who wants to know whether jobs can run: also opens every secret, parses every address and
+/// refuses values that `rollbook init` invented. A daemon starts without these; the jobs concerned are parked.
+pub fn check(folders: &Folders, secrets: &Secrets) -> (Option<Setup>, Problems) {
+    let mut resolution = Resolution::of(folders, &Overlay::default());
+    resolution.readiness(secrets);
+    (resolution.setup, resolution.problems)
+}
 
 impl Resolution {
     /// Adds what stops jobs from running although the files are right.
-    pub(super) fn readiness(&mut self, secrets: &Secrets) {
+    fn readiness(&mut self, secrets: &Secrets) {
         let mut problems = Problems::new();
         if let Some(tree) = &self.files.rollbook {
             placeholders(tree, &mut problems);
@@ -58,7 +67,7 @@ impl Resolution {
         for entry in self.files.sources() {
             let (name, table) = (entry.name.as_str(), &entry.value);
             let auth = SECRETS.iter().filter_map(|key| table.at(&["auth", key]));
-            problems.extend(auth.filter_map(|node| unopened(node, Form::Text, secrets)));
+            problems.extend(auth.filter_map(|node| unopened(node, SecretForm::Text, secrets)));
             let connector = table.at(&["connector"]).and_then(Node::text);
             let Some(connector) = connector.and_then(|name| self.connectors.get(name)) else {
                 continue;
@@ -88,7 +97,7 @@ impl Resolution {
 fn placeholders(table: &Node, problems: &mut Problems) {
     for entry in table.entries() {
         let items = match entry.value.kind() {
-            Kind::List(items) => items.as_slice(),
+            NodeKind::List(items) => items.as_slice(),
             _ => std::slice::from_ref(&entry.value),
         };
         for value in items {
@@ -109,14 +118,14 @@ fn placeholders(table: &Node, problems: &mut Problems) {
 }
 
 /// Why a secret cannot be used, at its reference. A reference that cannot be read is reported with the file.
-fn unopened(node: &Node, form: Form, secrets: &Secrets) -> Option<Problem> {
+fn unopened(node: &Node, form: SecretForm, secrets: &Secrets) -> Option<Problem> {
     let reference = SecretRef::deserialize(node).ok()?;
     let opened = match form {
-        Form::Key => secrets.fetch_key(&reference).map(|_| None),
-        Form::Text | Form::Address => secrets.fetch(&reference).map(Some),
+        SecretForm::Key => secrets.fetch_key(&reference).map(|_| None),
+        SecretForm::Text | SecretForm::Address => secrets.fetch(&reference).map(Some),
     };
     match opened {
-        Ok(Some(secret)) if form == Form::Address && !is_webhook(secret.expose_secret()) => {
+        Ok(Some(secret)) if form == SecretForm::Address && !is_webhook(secret.expose_secret()) => {
             let message = "this secret is not an address such as https://chat.example/hook";
             Some(Problem::error(node.location(), message))
         }
@@ -138,7 +147,7 @@ fn is_webhook(text: &str) -> bool {
 
 /// The keys of a source whose values are those of the shipped example, if all of them are.
 fn invented(table: &Node, connector: &Connector, examples: &Node) -> Option<String> {
-    let of_connector = |entry: &&crate::document::node::Entry| {
+    let of_connector = |entry: &&crate::document::node::TableEntry| {
         let name = entry.value.at(&["connector"]).and_then(Node::text);
         name == Some(connector.connector.as_str())
     };

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::Deserialize as _;
 
+use super::checks::Checks;
 use super::files::SettingValue;
-use super::resolve::{Checks, Sources};
 use super::settings::{self, Given};
 use super::{Overlay, grants};
 use crate::connector::api::{Settings, StreamSpec, bad_time_zone, streams};
@@ -26,6 +26,9 @@ const KEYS: [&str; 7] = [
     "proxy",
     "allow_private",
 ];
+
+/// The sources as far as they can be read, by name.
+pub(super) type Sources = BTreeMap<String, SourceDraft>;
 
 /// A source as far as it can be read.
 pub(super) struct SourceDraft {
@@ -167,10 +170,12 @@ impl Checks<'_> {
                 connector: Arc::new(connector.clone()),
                 streams,
             }),
-            Err(flaws) => {
-                for flaw in flaws {
-                    let at: Vec<&str> = flaw.at.iter().map(String::as_str).collect();
-                    let problem = self.connectors.problem(name, &at, flaw.message, flaw.help);
+            Err(mistakes) => {
+                for mistake in mistakes {
+                    let at: Vec<&str> = mistake.at.iter().map(String::as_str).collect();
+                    let problem = self
+                        .connectors
+                        .problem(name, &at, mistake.message, mistake.help);
                     self.problems.push(problem);
                 }
                 None

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{JobSetup, Setup, lookups};
+use super::checked::{JobSetup, Setup};
+use super::lookups;
 use crate::connector::api::StreamSpec;
 use crate::model::{History, Table};
 use crate::store::fitting::Layout;
@@ -10,6 +11,13 @@ use crate::store::fitting::Layout;
 /// The tables of a configuration, and the lookups of their codes.
 pub fn layout(setup: &Setup) -> Layout {
     Layout::new(all(setup), lookups::of(setup, None))
+}
+
+impl Setup {
+    /// The tables of all streams that jobs read.
+    pub fn tables(&self) -> Vec<Table> {
+        all(self)
+    }
 }
 
 /// The tables of all streams that jobs read, each once.

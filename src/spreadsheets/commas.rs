@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use csv::{QuoteStyle, ReaderBuilder, Terminator, WriterBuilder};
 
-use super::grid::{Budget, Cell, Row, Sheet, SheetError};
+use super::grid::{Sheet, SheetBudget, SheetCell, SheetError, SheetRow};
 
 /// The byte order mark of UTF-8.
 const BOM: &[u8] = b"\xEF\xBB\xBF";
@@ -25,7 +25,7 @@ pub fn read(name: &str, bytes: Vec<u8>) -> Result<Sheet, SheetError> {
         .flexible(true)
         .delimiter(delimiter(text))
         .from_reader(text.as_bytes());
-    let mut budget = Budget::default();
+    let mut budget = SheetBudget::default();
     let mut sheet = Sheet {
         name: name.to_owned(),
         typed: false,
@@ -38,13 +38,13 @@ pub fn read(name: &str, bytes: Vec<u8>) -> Result<Sheet, SheetError> {
         let mut cells = Vec::new();
         for (column, field) in (0..).zip(&record) {
             if !field.trim().is_empty() {
-                let cell = Cell::Text(unescape_formula(field).into_owned());
+                let cell = SheetCell::Text(unescape_formula(field).into_owned());
                 budget.spend(name, number, &cell)?;
                 cells.push((column, cell));
             }
         }
         if !cells.is_empty() {
-            sheet.rows.push(Row { number, cells });
+            sheet.rows.push(SheetRow { number, cells });
         }
     }
     Ok(sheet)

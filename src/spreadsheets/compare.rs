@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::grid::Location;
-use super::lists::{Code, FileEntry, FileList, FileLists, Note};
+use super::grid::SheetLocation;
+use super::lists::{Code, FileEntry, FileList, FileLists, SheetNote};
 use crate::document::suggest::suggest;
 use crate::model::normalize;
 
@@ -35,7 +35,7 @@ pub struct Comparison {
     /// Lists that the file does not have.
     pub only_in_mirror: Vec<MissingList>,
     /// Parts of the file that were skipped.
-    pub skipped: Vec<Note>,
+    pub skipped: Vec<SheetNote>,
 }
 
 /// A list that the mirror does not have.
@@ -44,7 +44,7 @@ pub struct UnknownList {
     /// Its name in the file.
     pub list: String,
     /// Where it begins.
-    pub location: Location,
+    pub location: SheetLocation,
     /// Number of entries.
     pub entries: usize,
     /// The mirror's list with the most similar name.
@@ -87,7 +87,7 @@ pub struct FileOnly {
     /// Its label.
     pub label: Option<String>,
     /// Where it is.
-    pub location: Location,
+    pub location: SheetLocation,
 }
 
 /// An entry that the file does not have.
@@ -111,7 +111,7 @@ pub struct LabelDiffers {
     /// The label in the mirror.
     pub mirror: String,
     /// Where it is.
-    pub location: Location,
+    pub location: SheetLocation,
 }
 
 /// A code that is a number in the file.
@@ -122,7 +122,7 @@ pub struct LostZeros {
     /// Codes of the mirror that it may be.
     pub mirror: Vec<String>,
     /// Where it is.
-    pub location: Location,
+    pub location: SheetLocation,
 }
 
 /// A code that is listed more than once in the file.
@@ -131,7 +131,7 @@ pub struct Duplicate {
     /// The code.
     pub code: String,
     /// Where it is repeated.
-    pub location: Location,
+    pub location: SheetLocation,
 }
 
 impl ListDifference {

@@ -1,16 +1,8 @@
 //! Sheets of cells, independent of the file format, and their limits.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
-use std::path::Path;
 
 use serde::Serialize;
-
-use super::{commas, xlsx};
-
-/// Limit for a file, in bytes. The vendor's lists have some hundred kilobytes.
-pub const MAX_FILE: u64 = 16 << 20;
 
 /// Limit for cells that are not empty, in all sheets.
 pub const MAX_CELLS: usize = 1_000_000;
@@ -23,7 +15,7 @@ pub const MAX_ROW: u32 = 200_000;
 
 /// The content of a cell.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Cell {
+pub enum SheetCell {
     /// A text, unchanged.
     Text(String),
     /// A number. Another program may have converted it from text.
@@ -36,11 +28,11 @@ pub enum Cell {
 
 /// A row that is not empty.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Row {
+pub struct SheetRow {
     /// Its number as people count, from 1.
     pub number: u32,
     /// Columns from 0, and their cells, in order.
-    pub cells: Vec<(u32, Cell)>,
+    pub cells: Vec<(u32, SheetCell)>,
 }
 
 /// One sheet; a CSV file is one too.
@@ -51,19 +43,19 @@ pub struct Sheet {
     /// Whether the format distinguishes numbers from text.
     pub typed: bool,
     /// Its rows in order.
-    pub rows: Vec<Row>,
+    pub rows: Vec<SheetRow>,
 }
 
 /// A location in a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Location {
+pub struct SheetLocation {
     /// The sheet.
     pub sheet: Option<String>,
     /// The row, from 1.
     pub row: Option<u32>,
 }
 
-impl fmt::Display for Location {
+impl fmt::Display for SheetLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.sheet, self.row) {
             (Some(sheet), Some(row)) => write!(f, "sheet {sheet}, row {row}"),
@@ -79,14 +71,14 @@ impl fmt::Display for Location {
 #[error("{}{message}", location_prefix(location))]
 pub struct SheetError {
     /// Where.
-    pub location: Location,
+    pub location: SheetLocation,
     /// What is wrong, and what to do.
     pub message: String,
 }
 
 /// The location as a prefix, unless it is the whole file.
-fn location_prefix(location: &Location) -> String {
-    if *location == Location::default() {
+fn location_prefix(location: &SheetLocation) -> String {
+    if *location == SheetLocation::default() {
         return String::new();
     }
     format!("{location}: ")
@@ -96,14 +88,14 @@ impl SheetError {
     /// Something wrong with the whole file.
     pub fn of_file(message: impl Into<String>) -> Self {
         Self {
-            location: Location::default(),
+            location: SheetLocation::default(),
             message: message.into(),
         }
     }
 
     /// Something wrong at a location.
     pub fn at(sheet: &str, row: Option<u32>, message: impl Into<String>) -> Self {
-        let location = Location {
+        let location = SheetLocation {
             sheet: Some(sheet.to_owned()),
             row,
         };
@@ -116,16 +108,16 @@ impl SheetError {
 
 /// Counts cells and text, and enforces the limits.
 #[derive(Debug, Default)]
-pub struct Budget {
+pub struct SheetBudget {
     cells: usize,
     text: usize,
 }
 
-impl Budget {
+impl SheetBudget {
     /// Counts one more cell.
-    pub fn spend(&mut self, sheet: &str, row: u32, cell: &Cell) -> Result<(), SheetError> {
+    pub fn spend(&mut self, sheet: &str, row: u32, cell: &SheetCell) -> Result<(), SheetError> {
         self.cells += 1;
-        if let Cell::Text(text) = cell {
+        if let SheetCell::Text(text) = cell {
             self.text += text.len();
         }
         let too_much = if row > MAX_ROW {
@@ -140,38 +132,4 @@ impl Budget {
         let message = format!("{too_much}; this is not a file of combo lists");
         Err(SheetError::at(sheet, Some(row), message))
     }
-}
-
-/// Reads a workbook (`.xlsx`) or CSV, detected by the first bytes.
-pub fn read(path: &Path) -> Result<Vec<Sheet>, SheetError> {
-    let unreadable = |error: std::io::Error| {
-        SheetError::of_file(format!("cannot be read: {}", crate::folder::plain(&error)))
-    };
-    let is_file = std::fs::metadata(path).map_err(unreadable)?.is_file();
-    if !is_file {
-        return Err(SheetError::of_file("is not a file"));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
-        .map_err(unreadable)?;
-    let name = path.file_stem().map(|stem| stem.to_string_lossy());
-    of_bytes(&name.unwrap_or_default(), bytes)
-}
-
-/// Reads a file's bytes; `name` is used for a sheet without a name.
-pub fn of_bytes(name: &str, bytes: Vec<u8>) -> Result<Vec<Sheet>, SheetError> {
-    if bytes.len() as u64 > MAX_FILE {
-        let message = format!("is larger than {} MiB", MAX_FILE >> 20);
-        return Err(SheetError::of_file(message));
-    }
-    if bytes.starts_with(b"PK\x03\x04") {
-        return xlsx::read(bytes);
-    }
-    if bytes.starts_with(&[0xD0, 0xCF, 0x11, 0xE0]) {
-        return Err(SheetError::of_file(
-            "is an old Excel workbook or has a password; save it as .xlsx without a password",
-        ));
-    }
-    commas::read(name, bytes).map(|sheet| vec![sheet])
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::grid::{Cell, Location, Row, Sheet, SheetError};
+use super::grid::{Sheet, SheetCell, SheetError, SheetLocation, SheetRow};
 use crate::model::normalize;
 
 /// Rows to search for the header; titles and remarks may be above it.
@@ -44,7 +44,7 @@ pub struct FileEntry {
     /// Whether the code may be a label: the file has only one column for the list.
     pub either: bool,
     /// Where it is.
-    pub location: Location,
+    pub location: SheetLocation,
 }
 
 /// One list of the file.
@@ -55,7 +55,7 @@ pub struct FileList {
     /// Whether the mirror has it.
     pub known: bool,
     /// Where it begins.
-    pub location: Location,
+    pub location: SheetLocation,
     /// Its entries in the file's order.
     pub entries: Vec<FileEntry>,
 }
@@ -66,14 +66,14 @@ pub struct FileLists {
     /// The lists by name.
     pub lists: Vec<FileList>,
     /// What was skipped, and why.
-    pub notes: Vec<Note>,
+    pub notes: Vec<SheetNote>,
 }
 
 /// A skipped part of the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Note {
+pub struct SheetNote {
     /// Where.
-    pub location: Location,
+    pub location: SheetLocation,
     /// Why.
     pub message: String,
 }
@@ -112,7 +112,7 @@ pub fn find_lists(sheets: &[Sheet], known: &[String]) -> Result<FileLists, Sheet
 struct Finder<'a> {
     known: &'a [String],
     lists: BTreeMap<String, FileList>,
-    notes: Vec<Note>,
+    notes: Vec<SheetNote>,
 }
 
 impl Finder<'_> {
@@ -122,7 +122,7 @@ impl Finder<'_> {
             self.table(sheet, at);
             return;
         }
-        let lists = |row: &Row| {
+        let lists = |row: &SheetRow| {
             row.cells.iter().any(|(_, cell)| {
                 let name = text_of(cell).and_then(|text| split_header(&text).0);
                 name.is_some_and(|name| self.known_list(&name).is_some())
@@ -207,18 +207,18 @@ impl Finder<'_> {
         sheet: &Sheet,
         row: u32,
         name: &str,
-        (code, label): (Option<&Cell>, Option<&Cell>),
+        (code, label): (Option<&SheetCell>, Option<&SheetCell>),
         either: bool,
     ) {
         for cell in [code, label].into_iter().flatten() {
-            if let Cell::Other(what) = cell {
+            if let SheetCell::Other(what) = cell {
                 let message =
                     format!("{what} instead of a code or description; the row is skipped");
                 self.note(sheet, Some(row), &message);
                 return;
             }
         }
-        let location = Location {
+        let location = SheetLocation {
             sheet: Some(sheet.name.clone()),
             row: Some(row),
         };
@@ -262,8 +262,8 @@ impl Finder<'_> {
     }
 
     fn note(&mut self, sheet: &Sheet, row: Option<u32>, message: &str) {
-        self.notes.push(Note {
-            location: Location {
+        self.notes.push(SheetNote {
+            location: SheetLocation {
                 sheet: Some(sheet.name.clone()),
                 row,
             },
@@ -302,14 +302,14 @@ fn stem(word: &str) -> String {
 }
 
 /// A header row has a column named for codes or labels.
-fn is_header(row: &Row) -> bool {
+fn is_header(row: &SheetRow) -> bool {
     let roles = roles(row);
     let has = |wanted: Role| roles.iter().any(|(_, role)| *role == wanted);
     has(Role::Label) && (row.cells.len() > 1) || has(Role::Code)
 }
 
-fn roles(row: &Row) -> Vec<(u32, Role)> {
-    let role = |(column, cell): &(u32, Cell)| {
+fn roles(row: &SheetRow) -> Vec<(u32, Role)> {
+    let role = |(column, cell): &(u32, SheetCell)| {
         let words = normalize::words(&text_of(cell)?);
         Some((*column, role_of(&words.replace(' ', ""))?))
     };
@@ -342,21 +342,21 @@ fn split_header(text: &str) -> (Option<String>, Option<Role>) {
     }
 }
 
-fn text_of(cell: &Cell) -> Option<String> {
+fn text_of(cell: &SheetCell) -> Option<String> {
     match cell {
-        Cell::Text(text) => Some(text.split_whitespace().collect::<Vec<_>>().join(" ")),
-        Cell::Number(number) => Some(number_text(*number)),
-        Cell::Boolean(value) => Some(value.to_string()),
-        Cell::Other(_) => None,
+        SheetCell::Text(text) => Some(text.split_whitespace().collect::<Vec<_>>().join(" ")),
+        SheetCell::Number(number) => Some(number_text(*number)),
+        SheetCell::Boolean(value) => Some(value.to_string()),
+        SheetCell::Other(_) => None,
     }
 }
 
 /// In an untyped file, a whole number without a leading zero may have lost zeros.
-fn code_of(cell: &Cell, typed: bool) -> Option<Code> {
+fn code_of(cell: &SheetCell, typed: bool) -> Option<Code> {
     let text = text_of(cell)?;
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let may_have_lost_zeros = match cell {
-        Cell::Number(_) => true,
+        SheetCell::Number(_) => true,
         _ => !typed && digits && (text == "0" || !text.starts_with('0')),
     };
     Some(if may_have_lost_zeros {

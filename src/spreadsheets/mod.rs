@@ -7,8 +7,10 @@ pub mod commas;
 pub mod compare;
 pub mod grid;
 pub mod lists;
+pub mod read;
 pub mod xlsx;
 
 pub use compare::{Comparison, MirrorEntry, compare};
-pub use grid::{Location, SheetError, read};
+pub use grid::{SheetError, SheetLocation};
 pub use lists::{FileLists, find_lists};
+pub use read::read;

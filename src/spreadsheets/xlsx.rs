@@ -9,7 +9,7 @@ use std::panic::{self, AssertUnwindSafe};
 use calamine::{DataRef, Reader as _, SheetType, Xlsx, XlsxError};
 use zip::ZipArchive;
 
-use super::grid::{Budget, Cell, Row, Sheet, SheetError};
+use super::grid::{Sheet, SheetBudget, SheetCell, SheetError, SheetRow};
 
 /// Limit for the unpacked archive, in bytes.
 const MAX_UNPACKED: u64 = 128 << 20;
@@ -44,7 +44,7 @@ fn sheets(bytes: Vec<u8>) -> Result<Vec<Sheet>, SheetError> {
             format!("has more than {MAX_SHEETS} sheets; this is not a file of combo lists");
         return Err(SheetError::of_file(message));
     }
-    let mut budget = Budget::default();
+    let mut budget = SheetBudget::default();
     sheets
         .into_iter()
         .map(|name| read_sheet(&mut book, name, &mut budget))
@@ -54,14 +54,14 @@ fn sheets(bytes: Vec<u8>) -> Result<Vec<Sheet>, SheetError> {
 fn read_sheet(
     book: &mut Xlsx<Cursor<Vec<u8>>>,
     name: String,
-    budget: &mut Budget,
+    budget: &mut SheetBudget,
 ) -> Result<Sheet, SheetError> {
     let mut row = None;
     let damaged = |row: Option<u32>, error: &XlsxError| SheetError::at(&name, row, words(error));
     let mut cells = book
         .worksheet_cells_reader(&name)
         .map_err(|error| damaged(None, &error))?;
-    let mut placed: Vec<((u32, u32), Cell)> = Vec::new();
+    let mut placed: Vec<((u32, u32), SheetCell)> = Vec::new();
     while let Some(cell) = cells.next_cell().map_err(|error| damaged(row, &error))? {
         let (at, column) = cell.get_position();
         let number = at.saturating_add(1);
@@ -73,11 +73,11 @@ fn read_sheet(
     }
     drop(cells);
     placed.sort_by_key(|(position, _)| *position);
-    let mut rows: Vec<Row> = Vec::new();
+    let mut rows: Vec<SheetRow> = Vec::new();
     for ((number, column), cell) in placed {
         match rows.last_mut().filter(|row| row.number == number) {
             Some(row) => row.cells.push((column, cell)),
-            None => rows.push(Row {
+            None => rows.push(SheetRow {
                 number,
                 cells: vec![(column, cell)],
             }),
@@ -91,19 +91,19 @@ fn read_sheet(
 }
 
 /// The content of a cell; `None` if it is empty or blank.
-fn cell_of(value: &DataRef<'_>) -> Option<Cell> {
-    let text = |text: &str| (!text.trim().is_empty()).then(|| Cell::Text(text.to_owned()));
+fn cell_of(value: &DataRef<'_>) -> Option<SheetCell> {
+    let text = |text: &str| (!text.trim().is_empty()).then(|| SheetCell::Text(text.to_owned()));
     match value {
         DataRef::Empty => None,
         DataRef::String(written) => text(written),
         DataRef::SharedString(written) => text(written),
-        DataRef::Int(number) => Some(Cell::Number(*number as f64)),
-        DataRef::Float(number) => Some(Cell::Number(*number)),
-        DataRef::Bool(value) => Some(Cell::Boolean(*value)),
+        DataRef::Int(number) => Some(SheetCell::Number(*number as f64)),
+        DataRef::Float(number) => Some(SheetCell::Number(*number)),
+        DataRef::Bool(value) => Some(SheetCell::Boolean(*value)),
         DataRef::DateTime(_) | DataRef::DateTimeIso(_) | DataRef::DurationIso(_) => {
-            Some(Cell::Other("a date"))
+            Some(SheetCell::Other("a date"))
         }
-        DataRef::Error(_) => Some(Cell::Other("an error")),
+        DataRef::Error(_) => Some(SheetCell::Other("an error")),
     }
 }
 

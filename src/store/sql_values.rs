@@ -7,7 +7,7 @@ use std::str::FromStr;
 use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Type, ValueRef};
 
-use crate::document::text_value::Complaint;
+use crate::document::text_value::ValueError;
 use crate::model::{
     AlertSubject, Cause, CrosswalkName, EntryName, JobName, MatchName, Outcome, SourceName,
     StreamName,
@@ -75,9 +75,9 @@ impl FromSql for AlertSubject {
     }
 }
 
-fn parsed<T: FromStr<Err = Complaint>>(value: ValueRef<'_>) -> FromSqlResult<T> {
+fn parsed<T: FromStr<Err = ValueError>>(value: ValueRef<'_>) -> FromSqlResult<T> {
     let parsed = value.as_str()?.parse();
-    parsed.map_err(|complaint: Complaint| FromSqlError::Other(complaint.into()))
+    parsed.map_err(|complaint: ValueError| FromSqlError::Other(complaint.into()))
 }
 
 stored_name!(

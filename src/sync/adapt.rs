@@ -4,7 +4,7 @@
 //! remembered, and a list that is refused for another reason does not repeat the search at every walk.
 
 use crate::connector::paging::PageRules;
-use crate::http::{HttpError, Kind};
+use crate::http::{HttpError, HttpErrorKind};
 
 /// No page is made smaller than this to please a server.
 const SMALLEST: u64 = 100;
@@ -53,7 +53,7 @@ impl Adaptation {
 
 /// A refusal that may be about a parameter.
 pub fn is_about_parameters(error: &HttpError) -> bool {
-    matches!(error.kind(), Kind::HttpStatus(400 | 422 | 501))
+    matches!(error.kind(), HttpErrorKind::HttpStatus(400 | 422 | 501))
 }
 
 /// What to try next, in order, when `known` was refused.

@@ -1,6 +1,6 @@
 //! Why a stream or a run could not be finished.
 
-use crate::http::{HttpError, Kind};
+use crate::http::{HttpError, HttpErrorKind};
 use crate::model::{Class, Outcome, ParkReason, SourceName, StreamName};
 use crate::store::StoreError;
 
@@ -55,9 +55,9 @@ impl Failure {
     pub fn park_reason(&self) -> Option<ParkReason> {
         let error = self.http()?;
         match error.kind() {
-            Kind::SignInNeeded(_) => Some(ParkReason::SignInNeeded),
-            Kind::VaultShut(_) => Some(ParkReason::VaultShut),
-            Kind::Forbidden => None,
+            HttpErrorKind::SignInNeeded(_) => Some(ParkReason::SignInNeeded),
+            HttpErrorKind::VaultShut(_) => Some(ParkReason::VaultShut),
+            HttpErrorKind::Forbidden => None,
             _ => (error.class() == Class::Auth).then_some(ParkReason::CredentialRefused),
         }
     }

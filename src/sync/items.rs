@@ -2,7 +2,7 @@
 
 use super::error::Failure;
 use super::job::{Source, StreamJob};
-use crate::connector::columns::Origin;
+use crate::connector::columns::ColumnSource;
 use crate::connector::template::Variables;
 use crate::store::StoreError;
 use crate::store::queries::{self, Reader};
@@ -113,8 +113,8 @@ fn item(job: &StreamJob, variables: Variables, from_row: bool) -> Item {
 /// The values of the columns that identify the item of a row.
 fn partition(job: &StreamJob, variables: &Variables) -> Vec<String> {
     let constant = |index: &usize| match &job.spec.columns[*index].origin {
-        Origin::Constant(text) => job.spec.fill(text, variables),
-        Origin::Paths(_) => String::new(),
+        ColumnSource::Constant(text) => job.spec.fill(text, variables),
+        ColumnSource::Paths(_) => String::new(),
     };
     job.spec.partition.iter().map(constant).collect()
 }

@@ -18,7 +18,7 @@ use super::report::{Progress, ProgressSink};
 use super::walk::{ListRequest, Page, WalkFacts, walk};
 use crate::clock::Clock;
 use crate::connector::file::PageBy;
-use crate::connector::paging::End;
+use crate::connector::paging::ListEnd;
 use crate::http::{HttpError, RunBudget};
 use crate::model::absence::{self, Examined, Memory, Missing};
 use crate::model::account::Account;
@@ -400,7 +400,7 @@ impl Walked {
         }
     }
 
-    fn add(&mut self, item: &Item, facts: WalkFacts, end: End) {
+    fn add(&mut self, item: &Item, facts: WalkFacts, end: ListEnd) {
         self.facts.add(facts);
         self.one_answer &= end.one_answer;
         self.several_answers |= end.several_answers;

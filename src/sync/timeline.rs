@@ -17,7 +17,7 @@ use super::job::StreamJob;
 use super::read::{Context, MAX_READINGS, compare, is_refused_item, is_stale, page_reporter};
 use super::walk::{ListRequest, WalkFacts, asked_too_much, walk};
 use crate::connector::api::{WindowRules, wire_time};
-use crate::connector::paging::End;
+use crate::connector::paging::ListEnd;
 use crate::connector::windows::{WindowWalk, first_time};
 use crate::model::absence::{self, Memory};
 use crate::model::decision;
@@ -348,7 +348,7 @@ impl ItemWalk<'_> {
         &self,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<(Staging, WalkFacts, End), Failure> {
+    ) -> Result<(Staging, WalkFacts, ListEnd), Failure> {
         let extra = vec![
             (
                 self.window.from.clone(),

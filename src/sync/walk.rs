@@ -17,12 +17,12 @@ use super::client::Batch;
 use super::error::Failure;
 use super::items::Item;
 use super::job::Source;
-use crate::connector::answer;
 use crate::connector::api::StreamSpec;
 use crate::connector::decode::Decoder;
 use crate::connector::file::PageBy;
 use crate::connector::link;
-use crate::connector::paging::{At, End, Next, PageAsk, PageFacts, PageUse, Pager};
+use crate::connector::paging::{At, ListEnd, NextPage, PageAsk, PageFacts, PageUse, Pager};
+use crate::connector::response;
 use crate::http::{Decode, Effort, HttpError, PageRequest, Reply, RunBudget, UnexpectedResponse};
 use crate::model::row::Rows;
 use crate::model::scalar;
@@ -65,7 +65,7 @@ pub async fn walk(
     request: &ListRequest<'_>,
     rows: &mpsc::Sender<Page>,
     report_page: &(dyn Fn(u64, Option<u64>) + Sync),
-) -> Result<(WalkFacts, End), Failure> {
+) -> Result<(WalkFacts, ListEnd), Failure> {
     let (source, name, rules) = (request.source, &request.spec.name, &request.spec.page);
     let known = source
         .adaptation(name)
@@ -249,7 +249,7 @@ async fn fetch_at(
 /// followed is kept: following it reports why.
 fn locate_next(request: &ListRequest<'_>, ask: &PageRequest, batch: &mut Batch) {
     batch.asked = Some(link::identity(&ask.path, &ask.query));
-    if let Next::To(next) = &mut batch.facts.next {
+    if let NextPage::To(next) = &mut batch.facts.next {
         *next = link::beside(&ask.path, next);
         if let Ok(to) = request.source.client.follow(next, String::new()) {
             batch.facts.next_identity = link::identity(&to.path, &to.query);
@@ -311,9 +311,9 @@ fn read_page(
     let is_blank = || reply.body.iter().all(u8::is_ascii_whitespace);
     // reliability.md 2.1: suspect. What it means depends on what was promised, which the pager knows.
     let page = if reply.status == 204 || (!is_first && is_blank()) {
-        answer::Page::without_content()
+        response::DecodedPage::without_content()
     } else {
-        answer::read(&spec.shape, decoder, &reply.body, total).map_err(UnexpectedResponse::new)?
+        response::read(&spec.shape, decoder, &reply.body, total).map_err(UnexpectedResponse::new)?
     };
     let rows = page.decoded.rows;
     let change = spec

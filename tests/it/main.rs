@@ -10,6 +10,7 @@ mod binary;
 mod browser;
 mod check_online;
 mod churn;
+mod circles;
 mod combos;
 mod concurrent_jobs;
 mod contracts;

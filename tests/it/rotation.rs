@@ -18,7 +18,7 @@ use rollbook::clock::{Clock, TestClock};
 use rollbook::http::{
     DayCount, Effort, HttpError, PageRequest, Route, RunBudget, Session, SessionRules, Timeouts,
 };
-use rollbook::model::{ClientAuth, EndpointRules, ErrorWords};
+use rollbook::model::{ClientAuth, EndpointRules, ErrorCodes};
 use rollbook::store::Vault;
 use rollbook::store::vault::Keys;
 use rusqlite::Connection;
@@ -87,7 +87,7 @@ fn session(server: &Rotating, vault: Arc<dyn GrantStore>, clock: &Clock) -> Sess
         per_day: None,
         body_limit: 1 << 20,
         timeouts: Timeouts::default(),
-        errors: ErrorWords::default(),
+        errors: ErrorCodes::default(),
         route: Route::default(),
     };
     Session::new(

@@ -19,7 +19,7 @@ fn spec(issuer: &str) -> IssuerSpec {
     }
 }
 
-fn discovery(spec: IssuerSpec) -> Result<Discovery, Kind> {
+fn discovery(spec: IssuerSpec) -> Result<Discovery, HttpErrorKind> {
     let timeouts = Timeouts::default();
     let options = ClientOptions {
         connections: Connections::Fresh,
@@ -223,7 +223,7 @@ fn names_that_no_issuer_may_have() {
         "",
     ] {
         assert!(
-            matches!(discovery(spec(name)), Err(Kind::Setup(_))),
+            matches!(discovery(spec(name)), Err(HttpErrorKind::Setup(_))),
             "{name}"
         );
     }
@@ -267,21 +267,26 @@ async fn other_responses_of_a_server() {
     for (answer, expected) in [
         (
             ResponseTemplate::new(302).insert_header("Location", "https://evil.example/x?s3cret"),
-            Kind::Redirect(302, Some("evil.example".into())),
+            HttpErrorKind::Redirect(302, Some("evil.example".into())),
         ),
         (
             ResponseTemplate::new(404),
-            Kind::DocumentRefused("was not found; check `issuer`, or set `metadata_url`".into()),
+            HttpErrorKind::DocumentRefused(
+                "was not found; check `issuer`, or set `metadata_url`".into(),
+            ),
         ),
         (
             ResponseTemplate::new(200).set_body_bytes(vec![b' '; 2 << 20]),
-            Kind::DocumentRefused("is larger than 1 MiB".into()),
+            HttpErrorKind::DocumentRefused("is larger than 1 MiB".into()),
         ),
-        (ResponseTemplate::new(503), Kind::Unavailable(503, None)),
-        (ResponseTemplate::new(401), Kind::HttpStatus(401)),
+        (
+            ResponseTemplate::new(503),
+            HttpErrorKind::Unavailable(503, None),
+        ),
+        (ResponseTemplate::new(401), HttpErrorKind::HttpStatus(401)),
         (
             ResponseTemplate::new(200).set_body_string("<html>"),
-            Kind::DocumentRefused("is not a JSON object".into()),
+            HttpErrorKind::DocumentRefused("is not a JSON object".into()),
         ),
     ] {
         let server = server(document_path, answer).await;

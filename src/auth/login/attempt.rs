@@ -17,7 +17,7 @@ use crate::auth::token_request::{CodeRequest, Endpoint, TokenRequest};
 use crate::auth::token_response::Token;
 use crate::clock::Clock;
 use crate::http::client::{ClientOptions, Connections};
-use crate::http::error::{HttpError, Kind};
+use crate::http::error::{HttpError, HttpErrorKind};
 use crate::http::rules::{Route, Timeouts, must_be_safe};
 
 /// The only PKCE method in use.
@@ -92,7 +92,7 @@ impl Attempt {
         redirect: Redirect,
         clock: &Clock,
     ) -> Result<Self, HttpError> {
-        let at = |kind: Kind, host: &str| kind.at(step(&rules.source), host);
+        let at = |kind: HttpErrorKind, host: &str| kind.at(step(&rules.source), host);
         let endpoint = endpoint(rules).map_err(|kind| at(kind, ""))?;
         let host = endpoint.host.clone();
         let attempt = Self::make(rules, endpoint, redirect, clock).await;
@@ -104,7 +104,7 @@ impl Attempt {
         endpoint: Endpoint,
         redirect: Redirect,
         clock: &Clock,
-    ) -> Result<Self, Kind> {
+    ) -> Result<Self, HttpErrorKind> {
         let metadata = match endpoint.discovery() {
             Some(discovery) => Some(discovery.metadata(clock).await?),
             None => None,
@@ -113,7 +113,7 @@ impl Attempt {
             .as_deref()
             .and_then(|found| found.authorize_url.clone());
         let start = rules.authorize_url.clone().or(start);
-        let start = start.ok_or_else(|| Kind::Setup(NO_AUTHORIZATION_ENDPOINT.into()))?;
+        let start = start.ok_or_else(|| HttpErrorKind::Setup(NO_AUTHORIZATION_ENDPOINT.into()))?;
         must_be_safe(&start, "authorize_url")?;
         let methods = metadata
             .as_deref()
@@ -122,7 +122,7 @@ impl Attempt {
             methods.is_none_or(|methods| methods.iter().any(|method| method == S256));
         let uses_pkce = rules.spec.rules.pkce.unwrap_or(true);
         if uses_pkce && !supports_s256 {
-            return Err(Kind::Setup(NO_S256.into()));
+            return Err(HttpErrorKind::Setup(NO_S256.into()));
         }
         let issuer = endpoint.discovery().map(|discovery| Issuer {
             name: discovery.issuer().to_owned(),
@@ -131,7 +131,7 @@ impl Attempt {
         let scopes = rules.spec.rules.scopes();
         let requests_id_token = scopes.iter().any(|scope| scope == "openid");
         if requests_id_token && issuer.is_none() {
-            return Err(Kind::Setup(NO_ISSUER.into()));
+            return Err(HttpErrorKind::Setup(NO_ISSUER.into()));
         }
         let nonce = requests_id_token.then(random_text).transpose()?;
         let state = random_text()?;
@@ -265,7 +265,7 @@ impl Attempt {
     }
 
     pub(super) fn failed(&self, message: String) -> HttpError {
-        Kind::SignInFailed(message).at(step(&self.source), &*self.endpoint.host)
+        HttpErrorKind::SignInFailed(message).at(step(&self.source), &*self.endpoint.host)
     }
 }
 
@@ -306,7 +306,7 @@ impl AuthorizationRequest<'_> {
     }
 }
 
-fn endpoint(rules: &LoginRules) -> Result<Endpoint, Kind> {
+fn endpoint(rules: &LoginRules) -> Result<Endpoint, HttpErrorKind> {
     let options = ClientOptions {
         connections: Connections::Fresh,
         route: &rules.route,
@@ -320,8 +320,8 @@ fn step(source: &str) -> String {
 }
 
 /// Explains a refusal of the code; other failures stay unchanged.
-fn exchange_failed(kind: Kind, host: &str) -> Kind {
-    let Kind::GrantRefused(status, error_code) = kind else {
+fn exchange_failed(kind: HttpErrorKind, host: &str) -> HttpErrorKind {
+    let HttpErrorKind::GrantRefused(status, error_code) = kind else {
         return kind;
     };
     let advice = match error_code {
@@ -336,7 +336,7 @@ fn exchange_failed(kind: Kind, host: &str) -> Kind {
     let error_code = error_code
         .map(|code| format!(", {code}"))
         .unwrap_or_default();
-    Kind::SignInFailed(format!(
+    HttpErrorKind::SignInFailed(format!(
         "{host} did not exchange the code for a token ({status}{error_code}): {advice}"
     ))
 }

@@ -5,15 +5,16 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::http::error::Kind;
+use crate::http::error::HttpErrorKind;
 
 /// As many as RFC 7636 4.1 recommends.
 const RANDOM_BYTES: usize = 32;
 
 /// A random text of 43 characters.
-pub(super) fn random_text() -> Result<SecretString, Kind> {
+pub(super) fn random_text() -> Result<SecretString, HttpErrorKind> {
     let mut bytes = [0; RANDOM_BYTES];
-    rand::fill(&mut bytes).map_err(|_| Kind::Setup("the system has no random numbers".into()))?;
+    rand::fill(&mut bytes)
+        .map_err(|_| HttpErrorKind::Setup("the system has no random numbers".into()))?;
     Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes).into())
 }
 

@@ -6,7 +6,7 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use super::rotating::World;
 use super::*;
-use crate::http::fault_server::{FaultServer, Step, answer, send};
+use crate::http::fault_server::{FaultServer, FaultStep, answer, send};
 use crate::model::Class;
 
 #[tokio::test]
@@ -267,9 +267,9 @@ async fn a_clear_hiccup_is_repeated_three_times_in_ten_minutes() {
 async fn a_refresh_whose_fate_is_unknown_is_not_repeated_in_the_run() {
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n";
     for (name, fault) in [
-        ("cut", vec![send(head), send("{"), Step::Reset]),
+        ("cut", vec![send(head), send("{"), FaultStep::Reset]),
         ("closed", vec![]),
-        ("silent", vec![Step::Stall]),
+        ("silent", vec![FaultStep::Stall]),
         ("html", vec![answer("200 OK", "", "<html>")]),
         ("empty", vec![answer("200 OK", "", "")]),
         (
@@ -312,7 +312,7 @@ async fn a_refresh_whose_fate_is_unknown_is_not_repeated_in_the_run() {
             &world.clock.clock(),
         );
         let error = world.page(&session).await.expect_err(name);
-        assert_eq!(error.kind(), &Kind::GrantUnclear, "{name}");
+        assert_eq!(error.kind(), &HttpErrorKind::GrantUnclear, "{name}");
         assert_eq!(error.class(), Class::Transient, "{name}");
         assert_eq!(server.requests().len(), 1, "{name}");
         assert!(

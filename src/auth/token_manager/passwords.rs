@@ -7,20 +7,20 @@ use jiff::Timestamp;
 use super::Inner;
 use crate::auth::token_source::{TokenSource, password_fingerprint};
 use crate::http::blocking::blocking;
-use crate::http::error::Kind;
+use crate::http::error::HttpErrorKind;
 
 /// A refused password is not retried for this long: a few attempts may lock a person's account.
 pub(super) const PASSWORD_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 impl Inner {
     /// Fails while a refused password must not be retried, also when another process received the refusal.
-    pub(super) async fn check_not_blocked(&self, now: Timestamp) -> Result<(), Kind> {
+    pub(super) async fn check_not_blocked(&self, now: Timestamp) -> Result<(), HttpErrorKind> {
         let Some(mark) = self.password_fingerprint() else {
             return Ok(());
         };
         let (vault, source) = (self.vault.clone(), self.source.clone());
         let refused = blocking(move || vault.refused(&source, &mark)).await;
-        let refused = refused.map_err(|error| Kind::Vault(error.reason))?;
+        let refused = refused.map_err(|error| HttpErrorKind::Vault(error.reason))?;
         let Some(until) = refused.and_then(|at| at.checked_add(PASSWORD_RETRY_AFTER).ok()) else {
             return Ok(());
         };
@@ -28,7 +28,7 @@ impl Inner {
         let left = until.duration_since(now);
         let is_plausible = left.is_positive() && left.unsigned_abs() <= 2 * PASSWORD_RETRY_AFTER;
         if is_plausible {
-            Err(Kind::PasswordRests(until))
+            Err(HttpErrorKind::PasswordRests(until))
         } else {
             Ok(())
         }

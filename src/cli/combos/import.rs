@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::{shown, tables};
 use crate::cli::exit::Exit;
+use crate::cli::mirror_access::MirrorAccess;
 use crate::cli::out;
-use crate::cli::reading::Reading;
 use crate::cli::table::indented;
-use crate::cli::words::many;
+use crate::cli::table::many;
 use crate::document::suggest::quoted;
 use crate::spreadsheets::compare::ListDifference;
 use crate::spreadsheets::{Comparison, MirrorEntry, compare, find_lists, read};
@@ -30,8 +30,8 @@ pub struct Options {
 }
 
 /// Shows the differences.
-pub fn run(reading: &Reading, options: &Options) -> Result<(), Exit> {
-    let mut tables = tables(reading, options.source.as_deref())?;
+pub fn run(access: &MirrorAccess, options: &Options) -> Result<(), Exit> {
+    let mut tables = tables(access, options.source.as_deref())?;
     let combos = tables.remove(0);
     if let Some(other) = tables.first() {
         return Err(Exit::usage(format!(
@@ -39,7 +39,7 @@ pub fn run(reading: &Reading, options: &Options) -> Result<(), Exit> {
             combos.source, other.source
         )));
     }
-    let mirror = reading.mirror()?;
+    let mirror = access.mirror()?;
     let mut lists = BTreeMap::new();
     for name in lists_of(mirror, &combos)? {
         let entries = entries_of(mirror, &combos, &name)?;

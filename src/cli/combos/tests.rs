@@ -29,7 +29,7 @@ fn entries_are_found_by_code_or_by_all_words() {
         ("-", Some("00"), "Not started", false),
     ];
     for (search, code, description, expected) in rows {
-        let found = Search::of(search).matches(&line("north", code, description));
+        let found = SearchView::of(search).matches(&line("north", code, description));
         assert_eq!(found, expected, "{search} in {code:?} {description}");
     }
 }
@@ -46,9 +46,9 @@ fn csv_is_of_one_source_and_keeps_codes() {
          \"outcomes\",\"7\",\"'@@\",\"Not, \"\"yet\"\"\",\"true\"\r\n\
          \"outcomes\",\"7\",\"\",\"Current\",\"true\"\r\n"
     );
-    let told = csv(&[line("north", None, "a"), line("south", None, "a")]);
+    let reported = csv(&[line("north", None, "a"), line("south", None, "a")]);
     assert_eq!(
-        told.map_err(Exit::into_text),
+        reported.map_err(Exit::into_text),
         Err(
             "`north` and `south` both have the list, with different ids; choose one with --source"
                 .to_owned()

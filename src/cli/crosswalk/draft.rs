@@ -3,9 +3,9 @@
 //! Only certain lines are active; guesses are comments, so that an admin has to review them.
 
 use super::super::exit::Exit;
+use super::super::mirror_access::MirrorAccess;
 use super::super::out;
-use super::super::reading::Reading;
-use super::super::words::many;
+use super::super::table::many;
 use crate::app::mirrored_lists;
 use crate::document::suggest::{advice, listed};
 use crate::model::By;
@@ -20,10 +20,10 @@ use crate::store::queries::Reader;
 const MAX_VALUES: usize = 500;
 
 pub fn run(folders: &Folders, column: &str, list: &str) -> Result<(), Exit> {
-    let reading = Reading::open_quietly(folders)?;
-    let setup = reading.setup()?;
-    let mirror = reading.mirror()?;
-    let column = column_of(&reading, column)?;
+    let access = MirrorAccess::open_quietly(folders)?;
+    let setup = access.setup()?;
+    let mirror = access.mirror()?;
+    let column = column_of(&access, column)?;
     let (combos, list) = list_of(setup, mirror, list)?;
     let entries = entries_of(mirror, &combos, &list)?;
     let values = values_of(mirror, &column)?;
@@ -38,13 +38,13 @@ pub fn run(folders: &Folders, column: &str, list: &str) -> Result<(), Exit> {
 }
 
 /// Resolves `rosters_users.role` or `rosters.users.role` to a column.
-fn column_of(reading: &Reading, text: &str) -> Result<MappedColumn, Exit> {
+fn column_of(access: &MirrorAccess, text: &str) -> Result<MappedColumn, Exit> {
     let Some((stream, name)) = text.rsplit_once('.') else {
         return Err(Exit::usage(format!(
             "`{text}` is not a column; write SOURCE_STREAM.COLUMN, such as `rosters_users.role`"
         )));
     };
-    let table = reading.table(stream)?;
+    let table = access.table(stream)?;
     if !table.columns.iter().any(|column| column.name == name) {
         let help = advice(
             name,
@@ -100,14 +100,14 @@ fn list_of(setup: &Setup, mirror: &Reader, text: &str) -> Result<(ComboTable, St
 
 /// Codes name entries where each has one of its own; else descriptions; else ids.
 fn best(entries: &[ComboEntry]) -> By {
-    let tells = |by: By| {
+    let matches = |by: By| {
         let mut names: Vec<Option<String>> = entries.iter().map(|entry| entry.name(by)).collect();
         names.sort();
         names.iter().all(Option::is_some) && names.windows(2).all(|pair| pair[0] != pair[1])
     };
     [By::Code, By::Description]
         .into_iter()
-        .find(|by| tells(*by))
+        .find(|by| matches(*by))
         .unwrap_or(By::Id)
 }
 
@@ -124,7 +124,7 @@ fn draft(
     let from = format!("{}.{}.{}", column.source, column.stream, column.column);
     let mut text = format!(
         "# A draft: what the values of {} mean in the combo list {list} of {source}.\n\
-         # Look at every line, then save it as crosswalks/NAME.toml beside rollbook.toml; `rollbook check` tells mistakes.\n\n\
+         # Check every line, then save this as crosswalks/NAME.toml beside rollbook.toml; `rollbook check` reports mistakes.\n\n\
          from = {}\nto = {{ source = {}, list = {}, by = \"{}\" }}\n\
          # otherwise = \"\"    # for every value without a line; without it they are reported as unmapped\n\n[map]\n",
         column.table() + "." + &column.column,

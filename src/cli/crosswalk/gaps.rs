@@ -5,11 +5,11 @@
 use serde::Serialize;
 
 use super::super::exit::Exit;
+use super::super::mirror_access::MirrorAccess;
 use super::super::out;
 use super::super::problems::ProblemLine;
-use super::super::reading::Reading;
+use super::super::table::many;
 use super::super::table::{grouped, indented};
-use super::super::words::many;
 use super::draft::quoted;
 use crate::app::{check_targets, crosswalk, mirrored_lists};
 use crate::document::suggest::advice;
@@ -24,10 +24,10 @@ use crate::store::queries::{self, Reader};
 const MAX_SHOWN: usize = 25;
 
 pub fn run(folders: &Folders, names: &[String], json: bool) -> Result<(), Exit> {
-    let reading = Reading::open_quietly(folders)?;
-    let setup = reading.setup()?;
+    let access = MirrorAccess::open_quietly(folders)?;
+    let setup = access.setup()?;
     known(setup, names)?;
-    let mirror = reading.mirror()?;
+    let mirror = access.mirror()?;
     let (view, problems) = view(setup, mirror, names)?;
     if json {
         out::json(&view);
@@ -61,16 +61,16 @@ fn known(setup: &Setup, names: &[String]) -> Result<(), Exit> {
 }
 
 #[derive(Debug, Serialize)]
-struct View {
+struct GapsView {
     ok: bool,
     crosswalks: usize,
     problems: Vec<ProblemLine>,
-    columns: Vec<Column>,
+    columns: Vec<ColumnGaps>,
 }
 
 /// One column that a crosswalk maps.
 #[derive(Debug, Serialize)]
-struct Column {
+struct ColumnGaps {
     crosswalk: CrosswalkName,
     column: String,
     list: String,
@@ -94,7 +94,7 @@ struct Suggestion {
     shown: String,
 }
 
-fn view(setup: &Setup, mirror: &Reader, names: &[String]) -> Result<(View, Problems), Exit> {
+fn view(setup: &Setup, mirror: &Reader, names: &[String]) -> Result<(GapsView, Problems), Exit> {
     let wanted = |name: &str| names.is_empty() || names.iter().any(|one| one == name);
     let mut columns = Vec::new();
     let mut problems = Problems::new();
@@ -118,7 +118,7 @@ fn view(setup: &Setup, mirror: &Reader, names: &[String]) -> Result<(View, Probl
         }
     }
     let mapped = columns.iter().all(|column| column.unmapped.is_empty());
-    let view = View {
+    let view = GapsView {
         ok: mapped && !problems.has_errors(),
         crosswalks,
         problems: problems.iter().map(ProblemLine::of).collect(),
@@ -132,7 +132,7 @@ fn of_column(
     crosswalk: &Crosswalk,
     column: &MappedColumn,
     entries: &[ComboEntry],
-) -> Result<Column, Exit> {
+) -> Result<ColumnGaps, Exit> {
     let used: Vec<&ComboEntry> = entries.iter().filter(|entry| entry.active).collect();
     let candidates: Vec<Candidate<'_>> = used.iter().map(|entry| entry.candidate()).collect();
     let suggestion = |(index, why): (usize, Why)| {
@@ -153,7 +153,7 @@ fn of_column(
         value,
         rows,
     });
-    Ok(Column {
+    Ok(ColumnGaps {
         crosswalk: crosswalk.name.clone(),
         column: format!("{}.{}", column.table(), column.column),
         list: format!("{}.{}", crosswalk.source, crosswalk.list),
@@ -161,7 +161,7 @@ fn of_column(
     })
 }
 
-fn text(view: &View) -> String {
+fn text(view: &GapsView) -> String {
     if view.crosswalks == 0 {
         return "There is no crosswalk; `rollbook crosswalk suggest` drafts one.\n".to_owned();
     }

@@ -42,12 +42,15 @@ fn what_somebody_wrote_is_never_replaced() {
         fs::create_dir_all(theirs.parent().expect("a folder")).expect("made");
         fs::write(&theirs, "# theirs\n").expect("written");
         let before = held(folder.path());
-        let said = init(folder.path(), &["webuntis"])
-            .expect_err("a file is in the way")
+        let printed = init(folder.path(), &["webuntis"])
+            .expect_err("a file exists already")
             .into_text();
-        assert!(said.starts_with("nothing was written"), "{said}");
-        assert!(said.contains(&theirs.display().to_string()), "{said}");
-        assert!(said.contains("rollbook init --dir DIR webuntis"), "{said}");
+        assert!(printed.starts_with("nothing was written"), "{printed}");
+        assert!(printed.contains(&theirs.display().to_string()), "{printed}");
+        assert!(
+            printed.contains("rollbook init --dir DIR webuntis"),
+            "{printed}"
+        );
         assert_eq!(held(folder.path()), before);
     }
 }
@@ -96,12 +99,12 @@ fn files_can_be_read_by_the_service_and_nothing_else_is_left() {
 #[test]
 fn an_unknown_vendor_is_named_with_the_nearest() {
     let folder = tempfile::tempdir().expect("a folder");
-    let said = init(folder.path(), &["webuntis", "wisnet"])
+    let printed = init(folder.path(), &["webuntis", "wisnet"])
         .expect_err("unknown")
         .into_text();
     assert!(
-        said.contains("`wisnet`") && said.contains("`wisenet`"),
-        "{said}"
+        printed.contains("`wisnet`") && printed.contains("`wisenet`"),
+        "{printed}"
     );
     assert!(!folder.path().join("new").exists());
 }

@@ -36,7 +36,7 @@ fn to(socket: UnixDatagram, path: &Path) -> Sink {
 
 /// The message about lost lines.
 pub fn loss(lost: u64) -> Vec<u8> {
-    let mut line = Line::of(Level::WARN);
+    let mut line = Datagram::of(Level::WARN);
     line.put("MESSAGE", &super::loss_of(lost));
     line.0
 }
@@ -46,7 +46,7 @@ pub struct Journal(pub Queue);
 
 impl<S: Subscriber> Layer<S> for Journal {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut line = Line::of(*event.metadata().level());
+        let mut line = Datagram::of(*event.metadata().level());
         line.put("TARGET", event.metadata().target());
         event.record(&mut line);
         self.0.push(line.0);
@@ -54,9 +54,9 @@ impl<S: Subscriber> Layer<S> for Journal {
 }
 
 /// A datagram under construction.
-struct Line(Vec<u8>);
+struct Datagram(Vec<u8>);
 
-impl Line {
+impl Datagram {
     fn of(level: Level) -> Self {
         let mut line = Self(Vec::with_capacity(256));
         // Syslog priorities: error, warning, information, debug.
@@ -102,7 +102,7 @@ fn letter(letter: char) -> char {
     }
 }
 
-impl Visit for Line {
+impl Visit for Datagram {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.put_field(field, value);
     }

@@ -24,13 +24,13 @@ pub struct Queue(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     more: Condvar,
     written: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct QueueState {
     lines: VecDeque<Vec<u8>>,
     /// A line is being written; the sink may block forever.
     is_writing: bool,
@@ -62,14 +62,14 @@ impl Queue {
     /// Waits until all lines are written, up to a limit.
     pub fn flush(&self, timeout: Duration) {
         let state = self.0.state();
-        let is_busy = |state: &mut State| state.is_writing || !state.lines.is_empty();
+        let is_busy = |state: &mut QueueState| state.is_writing || !state.lines.is_empty();
         let waited = self.0.written.wait_timeout_while(state, timeout, is_busy);
         drop(waited);
     }
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

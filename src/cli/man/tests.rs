@@ -1,12 +1,19 @@
-//! Tests of `man.rs` and `man_files.rs`.
+//! Tests of `man.rs` and `man/files.rs`.
 
 use std::process::Command as Program;
 
+use clap::CommandFactory as _;
+
 use super::*;
+use crate::cli::args::Args;
+
+fn all_pages() -> Vec<ManPage> {
+    pages(Args::command()).expect("pages")
+}
 
 #[test]
 fn every_command_has_a_page() {
-    let pages = pages().expect("pages");
+    let pages = all_pages();
     let files: Vec<&str> = pages.iter().map(|page| page.file.as_str()).collect();
     for file in [
         "rollbook.1",
@@ -25,7 +32,7 @@ fn every_command_has_a_page() {
 
 #[test]
 fn pages_have_exit_codes_and_files() {
-    for page in pages().expect("pages") {
+    for page in all_pages() {
         let wanted: &[&str] = match page.file.ends_with(".1") {
             true => &[".SH NAME", ".SH \"EXIT STATUS\"", ".SH FILES"],
             false => &[".SH NAME", ".SH KEYS", ".SH FILES"],
@@ -39,7 +46,7 @@ fn pages_have_exit_codes_and_files() {
 
 #[test]
 fn the_files_page_has_the_reference_of_each_key() {
-    let pages = pages().expect("pages");
+    let pages = all_pages();
     let page = pages.iter().find(|page| page.file == "rollbook.toml.5");
     let text = &page.expect("the page").text;
     for words in [
@@ -57,7 +64,7 @@ fn the_files_page_has_the_reference_of_each_key() {
 #[test]
 fn groff_reports_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
-    let pages = pages().expect("pages");
+    let pages = all_pages();
     write(folder.path(), &pages).expect("written");
     for page in pages {
         let mut groff = Program::new("groff");

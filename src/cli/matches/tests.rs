@@ -1,4 +1,4 @@
-//! What `rollbook matches` says: counts, and keys of people only when asked.
+//! What `rollbook matches` prints: counts, and keys of people only with `--show`.
 
 use super::*;
 use crate::model::named;
@@ -44,7 +44,7 @@ fn found() -> Matching {
 #[test]
 fn counts_are_shown_and_keys_only_when_asked_for() {
     let set = set();
-    let mut view = View {
+    let mut view = MatchesView {
         set: &set,
         found: found(),
         differs: Difference::default(),
@@ -71,7 +71,7 @@ fn counts_are_shown_and_keys_only_when_asked_for() {
 #[test]
 fn json_holds_no_key_unless_asked_for() {
     let set = set();
-    let view = View {
+    let view = MatchesView {
         set: &set,
         found: found(),
         differs: Difference::default(),

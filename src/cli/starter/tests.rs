@@ -1,4 +1,4 @@
-//! Tests of `starter.rs` and `starter_derived.rs`: what they write is a configuration that nothing is wrong with.
+//! Tests of `starter.rs` and `starter/derived.rs`: what they write is a configuration that nothing is wrong with.
 
 use std::collections::BTreeSet;
 use std::fs;

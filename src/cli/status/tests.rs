@@ -1,4 +1,4 @@
-//! What the status says about a job.
+//! What the status shows of a job.
 
 use super::*;
 use crate::model::{Cause, Class, named};
@@ -24,9 +24,9 @@ fn run(ended: &str, outcome: Outcome, message: &str) -> RunLine {
     }
 }
 
-fn job(last_run: Option<RunLine>, held: Option<RunLine>, state: JobState) -> Job {
+fn job(last_run: Option<RunLine>, held: Option<RunLine>, state: JobState) -> JobView {
     let tried = last_run.as_ref().and_then(|run| run.ended.as_deref());
-    Job {
+    JobView {
         job: named("rosters"),
         source: named("north"),
         failures_in_a_row: state.failures,
@@ -59,7 +59,7 @@ fn what_waits_for_an_admin_is_said_with_the_command() {
     let soon = "2026-02-02T05:00:00.000Z";
     let old = "2026-02-01T05:00:00.000Z";
     let plain = JobState::default;
-    let rows: [(&str, Job, &[&str]); 10] = [
+    let rows: [(&str, JobView, &[&str]); 10] = [
         ("never", job(None, None, plain()), &[]),
         (
             "well",
@@ -106,7 +106,7 @@ fn what_waits_for_an_admin_is_said_with_the_command() {
         ),
         (
             "some values could not be read",
-            Job {
+            JobView {
                 rejects: vec![RejectLine {
                     stream: named("users"),
                     path: "email".to_owned(),
@@ -191,8 +191,8 @@ fn what_waits_for_an_admin_is_said_with_the_command() {
 
 #[test]
 fn a_broken_configuration_and_a_missing_mirror_are_said() {
-    let view = View {
-        mirror: Mirror {
+    let view = StatusView {
+        mirror: MirrorView {
             path: "mirror.db".to_owned(),
             bytes: None,
         },

@@ -3,8 +3,8 @@
 use super::*;
 use crate::model::{Outcome, named};
 
-fn stream(name: &str, rows: Option<u64>, jobs: &[&str], read: bool) -> Stream {
-    Stream {
+fn stream(name: &str, rows: Option<u64>, jobs: &[&str], read: bool) -> StreamView {
+    StreamView {
         source: named("north"),
         stream: named(name),
         table: format!("north_{name}"),
@@ -60,12 +60,12 @@ fn a_column_says_what_an_admin_may_ask() {
     let rows = [
         (line(true, false, "", None), "key"),
         (
-            line(false, true, "how it stands", None),
-            "dropped by the job; how it stands",
+            line(false, true, "its status", None),
+            "dropped by the job; its status",
         ),
         (
-            line(false, false, "how it stands", Some("17")),
-            "how it stands; combo list 17",
+            line(false, false, "its status", Some("17")),
+            "its status; combo list 17",
         ),
     ];
     for (line, expected) in rows {

@@ -130,7 +130,7 @@ fn the_next_renewal_is_at_two_thirds_of_the_life() {
 
 #[test]
 fn what_parked_jobs_wait_for_is_said_as_it_is() {
-    let parked = |job: &str, needs| Parked {
+    let parked = |job: &str, needs| ParkedView {
         job: job.to_owned(),
         source: "north".to_owned(),
         reason: "the reason".to_owned(),

@@ -45,8 +45,8 @@ fn versions_become_events() {
     assert_eq!(events(&[]), []);
 }
 
-fn view(state: State, events: Vec<Event>) -> View {
-    View {
+fn view(state: RowState, events: Vec<RowEvent>) -> WhyView {
+    WhyView {
         table: "north_users".to_owned(),
         key: vec![("id".to_owned(), "17".to_owned())],
         state,
@@ -64,8 +64,8 @@ fn view(state: State, events: Vec<Event>) -> View {
     }
 }
 
-fn event(at: &str, what: What, run: i64, job: Option<&str>, columns: &[&str]) -> Event {
-    Event {
+fn event(at: &str, what: RowChange, run: i64, job: Option<&str>, columns: &[&str]) -> RowEvent {
+    RowEvent {
         at: at.to_owned(),
         what,
         run,
@@ -87,31 +87,31 @@ fn problem(column: &str, reason: &str, rejected: bool) -> RowProblem {
 #[test]
 fn the_history_is_shown() {
     let read = "north_users was last read by run 9 of rosters, 2026-02-02 06:00:00 UTC (full, ok_with_rejects).\n";
-    let added = || event("2026-02-01T06:00:00.000Z", What::Added, 1, None, &[]);
+    let added = || event("2026-02-01T06:00:00.000Z", RowChange::Added, 1, None, &[]);
     let changed = || {
         let columns = ["email", "role"];
         event(
             "2026-02-01T07:00:00.000Z",
-            What::Changed,
+            RowChange::Changed,
             4,
             Some("rosters"),
             &columns,
         )
     };
-    let unconfirmed = View {
-        unconfirmed: Some(Unconfirmed {
+    let unconfirmed = WhyView {
+        unconfirmed: Some(UnconfirmedRow {
             missed: 1,
             first_run: 9,
         }),
-        ..view(State::InTheMirror, vec![added(), changed()])
+        ..view(RowState::InTheMirror, vec![added(), changed()])
     };
-    let mut unknown = view(State::Unknown, Vec::new());
+    let mut unknown = view(RowState::Unknown, Vec::new());
     if let Some(last) = &mut unknown.last_read {
         last.rejected = 1;
     }
-    let never = View {
+    let never = WhyView {
         last_read: None,
-        ..view(State::Unknown, Vec::new())
+        ..view(RowState::Unknown, Vec::new())
     };
     let rows = [
         (
@@ -124,7 +124,7 @@ fn the_history_is_shown() {
             ),
         ),
         (
-            view(State::Removed, vec![added()]),
+            view(RowState::Removed, vec![added()]),
             format!(
                 "A row of north_users with id = 17:\n  \
                  2026-02-01 06:00:00 UTC  added  run 1  (no longer recorded)\n\
@@ -139,12 +139,12 @@ fn the_history_is_shown() {
             ),
         ),
         (
-            View {
+            WhyView {
                 problems: vec![
                     problem("birth_date", "expected a date, found text", true),
                     problem("email", "missing", true),
                 ],
-                ..view(State::Unknown, Vec::new())
+                ..view(RowState::Unknown, Vec::new())
             },
             format!(
                 "There is no row of north_users with id = 17, neither in the mirror nor in its history.\n\
@@ -152,9 +152,9 @@ fn the_history_is_shown() {
             ),
         ),
         (
-            View {
+            WhyView {
                 problems: vec![problem("email", "expected text, found an array", false)],
-                ..view(State::InTheMirror, vec![added()])
+                ..view(RowState::InTheMirror, vec![added()])
             },
             format!(
                 "A row of north_users with id = 17:\n  \
@@ -177,12 +177,12 @@ fn the_history_is_shown() {
 
 #[test]
 fn the_key_keeps_its_order_in_json() {
-    let view = View {
+    let view = WhyView {
         key: vec![
             ("z".to_owned(), "1".to_owned()),
             ("a".to_owned(), "2".to_owned()),
         ],
-        ..view(State::Unknown, Vec::new())
+        ..view(RowState::Unknown, Vec::new())
     };
     let written = serde_json::to_string(&view).expect("JSON");
     assert!(

@@ -4,23 +4,23 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
-use super::{Flaw, StreamSpec};
+use super::{ConnectorProblem, StreamSpec};
 use crate::connector::file::Connector;
 use crate::connector::template;
 use crate::document::suggest::advice;
 use crate::model::StreamName;
 
 /// A reference is one value, so the stream it points to has a key of one column.
-pub(super) fn reference_flaws(
+pub(super) fn reference_problems(
     spec: &StreamSpec,
     specs: &BTreeMap<StreamName, StreamSpec>,
-) -> Vec<Flaw> {
+) -> Vec<ConnectorProblem> {
     let columns = spec.columns.iter();
     columns
         .filter_map(|column| {
             let other = specs.get(column.references.as_deref()?)?;
             let several = other.key.len() != 1;
-            several.then(|| Flaw {
+            several.then(|| ConnectorProblem {
                 at: [
                     "streams",
                     spec.name.as_str(),
@@ -38,11 +38,11 @@ pub(super) fn reference_flaws(
 }
 
 /// A time zone that the file itself names; one from a source's setting is checked with the source.
-pub(super) fn time_zone_flaw(connector: &Connector) -> Option<Flaw> {
+pub(super) fn time_zone_problem(connector: &Connector) -> Option<ConnectorProblem> {
     let zone = &connector.time_zone;
     let is_template = !template::names(zone).is_empty();
     let message = (!is_template).then(|| bad_time_zone(zone)).flatten()?;
-    Some(Flaw {
+    Some(ConnectorProblem {
         at: vec!["time_zone".to_owned()],
         message,
         help: Some("write it as in \"Europe/Vienna\"".to_owned()),
@@ -56,24 +56,24 @@ pub fn bad_time_zone(zone: &str) -> Option<String> {
 }
 
 /// The column of the account's name must exist; a stream that is off is no mistake.
-pub(super) fn identity_flaw(
+pub(super) fn identity_problem(
     connector: &Connector,
     specs: &BTreeMap<StreamName, StreamSpec>,
-) -> Option<Flaw> {
+) -> Option<ConnectorProblem> {
     let identity = connector.identity.as_ref()?;
-    let flaw = |key: &str, message: String, help: String| Flaw {
+    let problem = |key: &str, message: String, help: String| ConnectorProblem {
         at: vec!["identity".to_owned(), key.to_owned()],
         message,
         help: Some(help),
     };
     match specs.get(identity.stream.as_str()) {
         None if connector.streams.contains_key(&identity.stream) => None,
-        None => Some(flaw(
+        None => Some(problem(
             "stream",
             format!("there is no stream `{}`", identity.stream),
             advice(&identity.stream, specs.keys().map(StreamName::as_str)),
         )),
-        Some(spec) if spec.column(&identity.column).is_none() => Some(flaw(
+        Some(spec) if spec.column(&identity.column).is_none() => Some(problem(
             "column",
             format!("{} has no column `{}`", spec.name, identity.column),
             advice(

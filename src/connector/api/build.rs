@@ -1,16 +1,17 @@
-//! A connector made ready, one step a key, with every flaw it can have.
+//! A connector made ready, one step a key, with every problem it can have.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Flaw, HISTORY, SinceRules, StreamSpec, TIME_FORMAT, WindowRules};
-use crate::connector::answer::{NextPath, PageShape, RowsPath};
-use crate::connector::columns::{Column, Origin, Path, read_member_path};
+use super::{ConnectorProblem, HISTORY, SinceRules, StreamSpec, TIME_FORMAT, WindowRules};
+use crate::connector::columns::{Column, ColumnSource, Path, read_member_path};
 use crate::connector::combos::ComboRules;
 use crate::connector::file::{
-    Connector, EndSign, ForEach, NameMatch, Page, PageBy, Reread, Since, Stream, TotalRule, Window,
+    Connector, EndSign, ForEach, NameMatch, PageBy, PageConfig, Reread, SinceConfig, StreamConfig,
+    TotalRule, WindowConfig,
 };
 use crate::connector::paging::PageRules;
+use crate::connector::response::{NextPath, PageShape, RowsPath};
 use crate::connector::template::Variables;
 use crate::connector::{file, template};
 use crate::document::suggest::advice;
@@ -20,15 +21,15 @@ use crate::model::{History, StreamName};
 /// Builds one stream and notes what is wrong with it.
 pub(super) struct Builder<'a> {
     pub(super) connector: &'a Connector,
-    pub(super) stream: &'a Stream,
+    pub(super) stream: &'a StreamConfig,
     /// The key of the stream in the file.
     pub(super) at: Vec<String>,
-    pub(super) flaws: &'a mut Vec<Flaw>,
+    pub(super) problems: &'a mut Vec<ConnectorProblem>,
 }
 
 impl Builder<'_> {
     pub(super) fn build(&mut self, name: &StreamName) -> Option<StreamSpec> {
-        let before = self.flaws.len();
+        let before = self.problems.len();
         let stream = self.stream;
         let columns = self.columns();
         let find = |name: &str| columns.iter().position(|column| column.name == name);
@@ -38,7 +39,7 @@ impl Builder<'_> {
             .filter_map(|name| self.need(find(name), name, &columns, &["key"]))
             .collect();
         if stream.key.is_empty() {
-            self.flaw(
+            self.problem(
                 &["key"],
                 "a stream needs a key".into(),
                 Some("name the columns that identify a row".into()),
@@ -74,9 +75,9 @@ impl Builder<'_> {
         let lacks = self.lacks();
         let history = self.history();
         let partition = (0..columns.len())
-            .filter(|index| matches!(columns[*index].origin, Origin::Constant(_)))
+            .filter(|index| matches!(columns[*index].origin, ColumnSource::Constant(_)))
             .collect();
-        if self.flaws.len() > before {
+        if self.problems.len() > before {
             return None;
         }
         Some(StreamSpec {
@@ -109,10 +110,10 @@ impl Builder<'_> {
         })
     }
 
-    pub(super) fn flaw(&mut self, key: &[&str], message: String, help: Option<String>) {
+    pub(super) fn problem(&mut self, key: &[&str], message: String, help: Option<String>) {
         let mut at = self.at.clone();
         at.extend(key.iter().map(|key| (*key).to_owned()));
-        self.flaws.push(Flaw { at, message, help });
+        self.problems.push(ConnectorProblem { at, message, help });
     }
 
     fn need(
@@ -124,7 +125,7 @@ impl Builder<'_> {
     ) -> Option<usize> {
         if index.is_none() {
             let help = advice(name, columns.iter().map(|column| column.name.as_str()));
-            self.flaw(key, format!("there is no column `{name}`"), Some(help));
+            self.problem(key, format!("there is no column `{name}`"), Some(help));
         }
         index
     }
@@ -139,8 +140,8 @@ impl Builder<'_> {
             .unwrap_or_default();
         for (name, column) in &self.stream.columns.0 {
             let (help, combo, references) = match column {
-                file::Column::Text(_) => ("", None, None),
-                file::Column::Full(rules) => (
+                file::ColumnConfig::Text(_) => ("", None, None),
+                file::ColumnConfig::Full(rules) => (
                     rules.help.as_str(),
                     rules.combo.as_ref().map(ComboRules::reference),
                     rules.references.clone(),
@@ -150,7 +151,7 @@ impl Builder<'_> {
                 .bytes()
                 .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
             if name.starts_with('_') || !plain {
-                self.flaw(
+                self.problem(
                     &["columns", name],
                     format!("invalid column name `{name}`"),
                     Some(
@@ -172,7 +173,7 @@ impl Builder<'_> {
                     references,
                     ..read
                 }),
-                Err(message) => self.flaw(&["columns", name], message, None),
+                Err(message) => self.problem(&["columns", name], message, None),
             }
         }
         columns
@@ -183,7 +184,7 @@ impl Builder<'_> {
         match duration(text) {
             Ok(length) => length,
             Err(complaint) => {
-                self.flaw(key, complaint.message, complaint.help);
+                self.problem(key, complaint.message, complaint.help);
                 default
             }
         }
@@ -194,13 +195,13 @@ impl Builder<'_> {
             None => History::Keep(HISTORY),
             Some(Ok(history)) => history,
             Some(Err(complaint)) => {
-                self.flaw(&["history"], complaint.message, complaint.help);
+                self.problem(&["history"], complaint.message, complaint.help);
                 History::Off
             }
         }
     }
 
-    fn since(&mut self, since: &Since, columns: &[Column]) -> Option<SinceRules> {
+    fn since(&mut self, since: &SinceConfig, columns: &[Column]) -> Option<SinceRules> {
         let index = columns
             .iter()
             .position(|column| column.name == since.column);
@@ -226,7 +227,7 @@ impl Builder<'_> {
         })
     }
 
-    fn window(&mut self, window: &Window, columns: &[Column]) -> Option<WindowRules> {
+    fn window(&mut self, window: &WindowConfig, columns: &[Column]) -> Option<WindowRules> {
         let index = columns
             .iter()
             .position(|column| column.name == window.column);
@@ -260,14 +261,14 @@ impl Builder<'_> {
         })
     }
 
-    fn watermark(&mut self, page: &Page, columns: &[Column]) -> Option<usize> {
+    fn watermark(&mut self, page: &PageConfig, columns: &[Column]) -> Option<usize> {
         if page.by != PageBy::Watermark {
             return None;
         }
         if self.stream.since.is_none() {
-            self.flaw(
+            self.problem(
                 &["page"],
-                "a watermark walk asks by `since`, which is missing".into(),
+                "paging by `watermark` needs `since`".into(),
                 Some("add `since`".into()),
             );
         }
@@ -284,7 +285,7 @@ impl Builder<'_> {
             return Vec::new();
         };
         if short.lacks.is_empty() {
-            self.flaw(
+            self.problem(
                 &["short", "lacks"],
                 "`short.lacks` is empty".into(),
                 Some("name members that only the full form has".into()),
@@ -294,7 +295,7 @@ impl Builder<'_> {
         for path in &short.lacks {
             match read_member_path(path) {
                 Ok(path) => lacks.push(path),
-                Err(message) => self.flaw(&["short", "lacks"], message, None),
+                Err(message) => self.problem(&["short", "lacks"], message, None),
             }
         }
         lacks
@@ -305,14 +306,14 @@ impl Builder<'_> {
             return;
         };
         if each.list.is_empty() && each.setting.is_none() && each.stream.is_none() {
-            self.flaw(
+            self.problem(
                 &["for_each"],
                 "`for_each` names no items".into(),
                 Some("add `list`, `setting` or `stream`".into()),
             );
         }
         if each.setting.is_some() && each.variable.is_none() {
-            self.flaw(
+            self.problem(
                 &["for_each"],
                 "`setting` needs `variable`".into(),
                 Some("add `variable = \"…\"`".into()),
@@ -331,7 +332,7 @@ fn item_variables(each: &ForEach) -> Variables {
 }
 
 impl Builder<'_> {
-    fn page(&mut self, page: &Page) -> PageRules {
+    fn page(&mut self, page: &PageConfig) -> PageRules {
         let needed = match page.by {
             PageBy::Offset if page.offset.is_none() => Some("offset"),
             PageBy::Number if page.number.is_none() => Some("number"),
@@ -340,7 +341,7 @@ impl Builder<'_> {
             _ => None,
         };
         if let Some(key) = needed {
-            self.flaw(
+            self.problem(
                 &["page"],
                 format!("this paging needs `{key}`"),
                 Some(format!("add `{key} = \"…\"`")),
@@ -364,11 +365,11 @@ impl Builder<'_> {
         }
     }
 
-    fn check_page(&mut self, page: &Page) {
+    fn check_page(&mut self, page: &PageConfig) {
         if let Some(next) = &page.next
             && NextPath::read(next).is_none()
         {
-            self.flaw(
+            self.problem(
                 &["page", "next"],
                 format!("`{next}` is not a valid path"),
                 Some("a member such as `meta.next`, or `links[rel=next].uri`".into()),
@@ -377,7 +378,7 @@ impl Builder<'_> {
         if page.more.is_some()
             && !matches!(page.by, PageBy::Link | PageBy::Cursor | PageBy::NextUrl)
         {
-            self.flaw(
+            self.problem(
                 &["page", "more"],
                 "`more` belongs to `link`, `cursor` and `next_url`".into(),
                 Some("leave it out: other lists end at an empty page or a total".into()),
@@ -388,7 +389,7 @@ impl Builder<'_> {
         let unknown: Vec<&String> = page.optional.iter().filter(|name| !known(name)).collect();
         for name in unknown {
             let help = advice(name, query.keys().map(String::as_str));
-            self.flaw(
+            self.problem(
                 &["page", "optional"],
                 format!("there is no query parameter `{name}`"),
                 Some(help),
@@ -397,7 +398,7 @@ impl Builder<'_> {
     }
 }
 
-fn page_shape(stream: &Stream, names: NameMatch) -> PageShape {
+fn page_shape(stream: &StreamConfig, names: NameMatch) -> PageShape {
     PageShape {
         rows: stream
             .rows

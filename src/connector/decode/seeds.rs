@@ -5,12 +5,12 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Found, Reader};
+use super::{Found, RowReader};
 use crate::connector::slots::Slots;
-use crate::connector::tree::{Leaf, Node};
+use crate::connector::tree::{Leaf, MemberNode};
 
 /// Reads rows at serde's current position: an array of them, or one.
-pub struct RowsSeed<'r, 'd>(pub &'r mut Reader<'d>);
+pub struct RowsSeed<'r, 'd>(pub &'r mut RowReader<'d>);
 
 impl<'de> DeserializeSeed<'de> for RowsSeed<'_, '_> {
     type Value = ();
@@ -33,7 +33,7 @@ impl<'de> Visitor<'de> for RowsSeed<'_, '_> {
 }
 
 /// Reads one row.
-pub struct RowSeed<'r, 'd>(pub &'r mut Reader<'d>);
+pub struct RowSeed<'r, 'd>(pub &'r mut RowReader<'d>);
 
 impl<'de> DeserializeSeed<'de> for RowSeed<'_, '_> {
     type Value = ();
@@ -49,7 +49,7 @@ impl<'de> DeserializeSeed<'de> for RowSeed<'_, '_> {
     }
 }
 
-/// Reads the row's object, or notes what was found in its place.
+/// Reads the row's object, or notes what was found instead.
 struct RowVisitor<'r, 'd>(ValueSeed<'r, 'd>);
 
 impl RowVisitor<'_, '_> {
@@ -102,8 +102,8 @@ impl<'de> Visitor<'de> for RowVisitor<'_, '_> {
 
 /// Reads the value at one node of the tree.
 struct ValueSeed<'r, 'd> {
-    reader: &'r mut Reader<'d>,
-    node: &'d Node,
+    reader: &'r mut RowReader<'d>,
+    node: &'d MemberNode,
 }
 
 impl<'de> DeserializeSeed<'de> for ValueSeed<'_, '_> {
@@ -215,8 +215,8 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_> {
 
 /// Recognises a member's name, mostly by the name at the same index in the previous row.
 struct KeySeed<'r, 'd> {
-    reader: &'r mut Reader<'d>,
-    node: &'d Node,
+    reader: &'r mut RowReader<'d>,
+    node: &'d MemberNode,
     index: usize,
 }
 

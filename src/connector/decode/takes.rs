@@ -6,36 +6,36 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::Reader;
+use super::RowReader;
 use crate::connector::slots::Slots;
-use crate::connector::tree::{Leaf, Node, What};
+use crate::connector::tree::{Leaf, MemberNode, TakeRule};
 use crate::connector::{json, repair};
 use crate::model::row::Repair;
 
-impl<'d> Reader<'d> {
+impl<'d> RowReader<'d> {
     /// Gives each column that takes JSON or an array's element its part of `raw`, whose brackets and quotes are
     /// balanced.
-    pub(super) fn take(&mut self, node: &'d Node, raw: &RawValue) {
+    pub(super) fn take(&mut self, node: &'d MemberNode, raw: &RawValue) {
         if raw.get() == "null" {
             return;
         }
         let mut apart: Option<Vec<json::Members<'_>>> = None;
         for take in &node.takes {
             let taken = match &take.what {
-                What::Whole(keep) => self.take_json(take.leaf, raw, |raw, out| {
+                TakeRule::Whole(keep) => self.take_json(take.leaf, raw, |raw, out| {
                     json::write(raw, keep.as_deref(), out)
                 }),
-                What::Each { path, keep } => {
+                TakeRule::Each { path, keep } => {
                     let texts = self.decoder.columns[take.leaf.column].shaping.texts;
                     self.take_json(take.leaf, raw, |raw, out| {
-                        let form = json::Form {
+                        let form = json::JsonForm {
                             keep: keep.as_deref(),
                             texts,
                         };
                         json::write_each(raw, path, form, out)
                     })
                 }
-                What::Pick { member, is, path } => self.take_one(
+                TakeRule::Pick { member, is, path } => self.take_one(
                     take.leaf,
                     raw,
                     &mut apart,

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use serde_json::value::RawValue;
 
 use super::*;
-use crate::connector::answer::{self, PageShape, RowsPath};
 use crate::connector::columns::read_member_path;
+use crate::connector::response::{self, PageShape, RowsPath};
 use crate::model::row::Cell;
 
 const COLUMNS: &[(&str, &str)] = &[
@@ -45,7 +45,7 @@ fn shape() -> PageShape {
 }
 
 fn read(decoder: &Decoder, body: &[u8]) -> Decoded {
-    match answer::read(&shape(), decoder, body, None) {
+    match response::read(&shape(), decoder, body, None) {
         Ok(page) => page.decoded,
         Err(problem) => panic!("{problem}: {}", String::from_utf8_lossy(body)),
     }
@@ -189,7 +189,7 @@ fn only_a_key_costs_the_row() {
             "reject - (row): expected an object, found true or false",
         ),
         ("{}", "reject - id : text: the key is missing"),
-        // One bad row is nobody else's.
+        // One bad row does not affect others.
         (
             r#"{"id":"a"},{"name":"x"},{"id":"b","n":[]}"#,
             "id=a; id=b n~; reject - id : text: the key is missing; unreadable 1 n: expected integer, found an array",
@@ -825,12 +825,12 @@ proptest! {
     #[test]
     fn no_bytes_break_the_reader(body in proptest::collection::vec(any::<u8>(), 0..300)) {
         let decoder = Decoder::new(columns(COLUMNS), vec![0], rules());
-        let _ = answer::read(&shape(), &decoder, &body, None);
+        let _ = response::read(&shape(), &decoder, &body, None);
         let inside = [b"{\"rows\":[{\"id\":\"a\",\"name\":\"", &body[..], b"\"}]}"].concat();
-        let _ = answer::read(&shape(), &decoder, &inside, None);
+        let _ = response::read(&shape(), &decoder, &inside, None);
     }
 
-    /// Whatever stands in other cells and rows: a row whose key is plain is there, with its plain cells, and all JSON is JSON.
+    /// Whatever other cells and rows contain: a row with a plain key is there, with its plain cells, and all JSON is JSON.
     #[test]
     fn odd_values_lose_no_row(rows in proptest::collection::vec((value(), value(), value(), value()), 1..6)) {
         let decoder = Decoder::new(columns(COLUMNS), vec![0], rules());

@@ -1,4 +1,4 @@
-//! The last touches on JSON of the one form: marks of a repaired answer resolved, the elements of a set in order.
+//! The last step of writing JSON: marks of a repaired response resolved, the elements of a set in order.
 
 use crate::connector::repair::{self, DIGITS, REPLACED};
 

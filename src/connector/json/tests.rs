@@ -80,7 +80,7 @@ fn each_element_gives_what_stands_at_a_path() {
         write_each(
             raw,
             &path,
-            Form {
+            JsonForm {
                 keep: keep.as_deref(),
                 texts: false,
             },

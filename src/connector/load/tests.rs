@@ -455,12 +455,12 @@ fn an_accounts_name_stands_in_a_column_that_is_there() {
         let connectors = load(&[("own", &own)]).unwrap_or_else(|problems| panic!("{problems}"));
         let connector = connectors.get("own").expect("there");
         let found = streams(connector).map(drop);
-        let told = found.err().map(|flaws| {
-            let flaw = &flaws[0];
-            let help = flaw.help.as_deref().unwrap_or_default();
-            format!("{}: {} ({help})", flaw.at.join("."), flaw.message)
+        let reported = found.err().map(|problems| {
+            let problem = &problems[0];
+            let help = problem.help.as_deref().unwrap_or_default();
+            format!("{}: {} ({help})", problem.at.join("."), problem.message)
         });
-        assert_eq!(told.as_deref(), expected, "{identity}");
+        assert_eq!(reported.as_deref(), expected, "{identity}");
     }
 }
 
@@ -527,12 +527,12 @@ fn keys_about_cells_are_looked_at() {
         let own = format!("connector = 'own'\nextends = 'base'\ntitle = 'Own'\n{text}");
         let connectors = load(&[("own", &own)]).unwrap_or_else(|problems| panic!("{problems}"));
         let found = streams(connectors.get("own").expect("there")).map(drop);
-        let told = found.err().map(|flaws| {
-            let flaw = &flaws[0];
-            let help = flaw.help.as_deref().unwrap_or_default();
-            format!("{}: {} ({help})", flaw.at.join("."), flaw.message)
+        let reported = found.err().map(|problems| {
+            let problem = &problems[0];
+            let help = problem.help.as_deref().unwrap_or_default();
+            format!("{}: {} ({help})", problem.at.join("."), problem.message)
         });
-        assert_eq!(told.as_deref(), expected, "{text}");
+        assert_eq!(reported.as_deref(), expected, "{text}");
     }
 }
 
@@ -542,7 +542,7 @@ fn shipped_descriptions_name_sets_references_and_short_rows() {
     let connectors = Connectors::built_in().unwrap_or_else(|problems| panic!("{problems}"));
     let specs = |name: &str| {
         let connector = connectors.get(name).expect("shipped");
-        streams(connector).unwrap_or_else(|flaws| panic!("{name}: {flaws:?}"))
+        streams(connector).unwrap_or_else(|problems| panic!("{name}: {problems:?}"))
     };
     for name in ["oneroster", "webuntis"] {
         let specs = specs(name);

@@ -1,11 +1,11 @@
-//! Walking a list from page to page by what each answer gives: a link, an address or a cursor.
+//! Walking a list from page to page by what each response gives: a link, an address or a cursor.
 
 use std::collections::BTreeSet;
 
 use super::types::{At, PageAsk, PageFacts};
-use super::{Pager, Step};
+use super::{PageStep, Pager};
 use crate::connector::file::PageBy;
-use crate::connector::link::Next;
+use crate::connector::link::NextPage;
 use crate::model::Inconsistency;
 
 /// So many empty pages in a row may promise another one.
@@ -16,7 +16,7 @@ const MAX_EMPTY_PAGES: u32 = 3;
 pub(super) struct LinkedPages {
     seen: BTreeSet<String>,
     empty_in_a_row: u32,
-    /// The page is asked for a second time.
+    /// The page was requested a second time.
     retried: bool,
 }
 
@@ -37,13 +37,13 @@ impl Pager {
             _ => 0,
         };
         match (facts.more, &facts.next) {
-            (None | Some(true), Next::To(next)) => self.follow(next, facts),
-            (Some(false), _) | (None, Next::None) => {
+            (None | Some(true), NextPage::To(next)) => self.follow(next, facts),
+            (Some(false), _) | (None, NextPage::None) => {
                 if is_first {
                     self.ends_in_one_answer(ask, facts);
                 }
             }
-            (None | Some(true), Next::Unclear) | (Some(true), Next::None) => {
+            (None | Some(true), NextPage::Unclear) | (Some(true), NextPage::None) => {
                 self.end_with(Inconsistency::NextLink);
             }
         }
@@ -72,13 +72,13 @@ impl Pager {
             PageBy::Cursor => At::Cursor(next.to_owned()),
             _ => At::Link(next.to_owned()),
         };
-        self.queue.push_back(Step::new(at, self.size));
+        self.queue.push_back(PageStep::new(at, self.size));
     }
 
     /// A page was promised: it is requested once more; no content again is an end only if the connector declares it.
     fn after_no_content(&mut self, ask: &PageAsk) {
         if !std::mem::replace(&mut self.linked.retried, true) {
-            self.queue.push_back(Step {
+            self.queue.push_back(PageStep {
                 at: ask.at.clone(),
                 want: ask.want,
                 number: Some(ask.number),

@@ -1,26 +1,26 @@
-//! Walking a list by skipping rows or by page number: what the next request is, and when the end is believed.
+//! Walking a list by skipping rows or by page number: what the next request is, and when the end counts.
 //!
 //! A *position* is a number of rows (`offset`) or a page's number from zero (`number`).
 
 use std::collections::BTreeMap;
 
 use super::types::{At, PageAsk, PageFacts, PageUse};
-use super::{Pager, Step};
+use super::{PageStep, Pager};
 use crate::connector::file::PageBy;
 use crate::model::Inconsistency;
 
-/// Which positions were received, asked for and found empty.
+/// Which positions were received, requested and empty.
 #[derive(Debug, Default)]
 pub(super) struct Positions {
     /// All before it was received.
     frontier: u64,
-    /// Received behind a hole: start and end.
+    /// Received behind a gap: start and end.
     ahead: BTreeMap<u64, u64>,
-    /// The numbers of the pages that were asked for.
-    asked: BTreeMap<u64, u32>,
-    /// How often a position was answered without rows.
+    /// The numbers of the requested pages.
+    requested: BTreeMap<u64, u32>,
+    /// How often a position returned no rows.
     empties: BTreeMap<u64, u32>,
-    /// The last empty answer had no content at all.
+    /// The last empty response had no content at all.
     no_content: bool,
     /// Where the next page of a known total starts.
     pub(super) planned: Option<u64>,
@@ -37,19 +37,19 @@ impl Positions {
         !self.ahead.is_empty()
     }
 
-    /// Notes that a page was asked for.
+    /// Notes that a page was requested.
     pub(super) fn ask(&mut self, position: u64, number: u32) {
-        self.asked.entry(position).or_insert(number);
+        self.requested.entry(position).or_insert(number);
     }
 
     /// The number of the page that this position belongs to, unless it is a new one.
     fn number_of(&self, position: u64) -> Option<u32> {
-        let (furthest, _) = self.asked.last_key_value()?;
-        let (_, number) = self.asked.range(..=position).next_back()?;
+        let (furthest, _) = self.requested.last_key_value()?;
+        let (_, number) = self.requested.range(..=position).next_back()?;
         (position <= *furthest).then_some(*number)
     }
 
-    /// The server is sure that nothing is there.
+    /// The server reports that the position does not exist.
     pub(super) fn missing(&mut self, position: u64) {
         self.empties.insert(position, 2);
     }
@@ -80,7 +80,7 @@ impl Pager {
     /// such as a row that is listed twice.
     pub(super) fn end_of(&self, ask: &PageAsk, received: u64) -> u64 {
         match ask.at {
-            At::Offset(offset) if self.heeds_limit => offset + received.min(ask.want),
+            At::Offset(offset) if self.applies_limit => offset + received.min(ask.want),
             At::Offset(offset) => offset + received,
             At::Number(_) => self.position_of(&ask.at) + 1,
             _ => 0,
@@ -94,19 +94,19 @@ impl Pager {
         let (At::Offset(offset), Some(_)) = (&ask.at, &self.rules.limit) else {
             return;
         };
-        if self.heeds_limit {
+        if self.applies_limit {
             self.queue.extend(self.excess_rows.drain(..));
         } else if received > ask.want {
-            let step = Step::new(At::Offset(offset + ask.want), received - ask.want);
+            let step = PageStep::new(At::Offset(offset + ask.want), received - ask.want);
             self.excess_rows.push(step);
         }
-        self.heeds_limit |= received == ask.want;
+        self.applies_limit |= received == ask.want;
     }
 
-    fn step_at(&self, position: u64, want: u64) -> Step {
+    fn step_at(&self, position: u64, want: u64) -> PageStep {
         match self.rules.by {
-            PageBy::Number => Step::new(At::Number(self.rules.first + position), want),
-            _ => Step::new(At::Offset(position), want),
+            PageBy::Number => PageStep::new(At::Number(self.rules.first + position), want),
+            _ => PageStep::new(At::Offset(position), want),
         }
     }
 
@@ -126,7 +126,7 @@ impl Pager {
         self.plan(ask, facts.received);
     }
 
-    /// A total smaller than what was received is no guide.
+    /// A total smaller than the rows received is not used.
     fn guide(&self) -> Option<u64> {
         self.counted_total().filter(|total| *total >= self.received)
     }
@@ -138,7 +138,7 @@ impl Pager {
             self.positions.planned = None;
             return;
         };
-        // Longer pages than asked for would overlap.
+        // Pages longer than requested would overlap.
         let sure = (self.is_full(ask, received) || self.pages_with_rows > 1)
             && self.excess_rows.is_empty();
         let idle = self.under_way == 0 && self.queue.is_empty();
@@ -151,7 +151,7 @@ impl Pager {
         self.positions.planned = Some(self.positions.frontier);
     }
 
-    pub(super) fn next_position(&mut self) -> Option<Step> {
+    pub(super) fn next_position(&mut self) -> Option<PageStep> {
         if let (Some(from), Some(total)) = (self.positions.planned, self.guide())
             && self.rows_before(from) < total
             && self.positions.empties.is_empty()
@@ -202,13 +202,13 @@ impl Pager {
     }
 
     /// Behind what was received, up to the next page that was.
-    fn step_to_gap(&self, position: u64) -> Step {
+    fn step_to_gap(&self, position: u64) -> PageStep {
         let hole = self.positions.ahead.first_key_value();
         let want = match (self.rules.by, hole) {
             (PageBy::Offset, Some((start, _))) => self.size.min(start - position),
             _ => self.size,
         };
-        Step {
+        PageStep {
             number: self.positions.number_of(position),
             ..self.step_at(position, want)
         }
@@ -217,7 +217,7 @@ impl Pager {
     /// An empty page may be the end, or a temporary fault, or the response of a server that counts pages instead of
     /// rows (webuntis-oneroster.md 4.1 Q9, Q11). If more rows are likely, the end is rechecked: a page that starts half
     /// a page earlier distinguishes the three.
-    fn after_empty(&mut self, end: u64, times: u32) -> Option<Step> {
+    fn after_empty(&mut self, end: u64, times: u32) -> Option<PageStep> {
         let unsure = self.guide().is_none() && self.is_last_full();
         if times == 1 && (unsure || self.is_promised() || self.positions.has_gaps()) {
             return Some(self.recheck_end(end));
@@ -232,7 +232,7 @@ impl Pager {
         None
     }
 
-    fn recheck_end(&mut self, end: u64) -> Step {
+    fn recheck_end(&mut self, end: u64) -> PageStep {
         let page = self.largest_page.min(self.size);
         let by_rows = self.rules.by == PageBy::Offset && self.rules.limit.is_some();
         let is_retry = self.positions.no_content || self.positions.false_end == Some(end);
@@ -241,7 +241,7 @@ impl Pager {
             return self.step_to_gap(end);
         }
         self.positions.rechecked_end = Some(end);
-        Step {
+        PageStep {
             number: self.positions.number_of(end),
             ..self.step_at(end - page / 2, page)
         }

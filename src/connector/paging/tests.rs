@@ -20,7 +20,7 @@ enum Declares {
     ZeroWhenEmpty,
 }
 
-/// How a server says where the next page is.
+/// How a server announces the next page.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Promises {
     /// When there are more rows.
@@ -33,7 +33,7 @@ enum Promises {
     Back,
     /// To itself.
     Itself,
-    /// In a way that nobody can read.
+    /// In an unreadable form.
     Unclear,
     /// Not at all.
     Never,
@@ -186,18 +186,18 @@ impl Server {
             Declares::ZeroWhenEmpty => Some(len),
         };
         let is_more = stop < len.min(self.cut);
-        let promised = Next::To(stop.to_string());
+        let promised = NextPage::To(stop.to_string());
         let next = match self.promises {
             Promises::Rightly if is_more => promised,
-            Promises::Rightly | Promises::Never => Next::None,
-            Promises::Once if rows.is_empty() => Next::None,
+            Promises::Rightly | Promises::Never => NextPage::None,
+            Promises::Once if rows.is_empty() => NextPage::None,
             Promises::Once => promised,
-            Promises::Always if stop == start => Next::To(format!("{stop} {request}")),
+            Promises::Always if stop == start => NextPage::To(format!("{stop} {request}")),
             Promises::Always => promised,
-            Promises::Back => Next::To(start.saturating_sub(size).to_string()),
-            Promises::Itself => Next::To(start.to_string()),
-            Promises::Unclear if is_more => Next::Unclear,
-            Promises::Unclear => Next::None,
+            Promises::Back => NextPage::To(start.saturating_sub(size).to_string()),
+            Promises::Itself => NextPage::To(start.to_string()),
+            Promises::Unclear if is_more => NextPage::Unclear,
+            Promises::Unclear => NextPage::None,
         };
         let fingerprint = rows
             .iter()
@@ -242,7 +242,7 @@ struct Walked {
     declared: BTreeSet<u64>,
     /// A 404 before any row.
     failed: bool,
-    end: End,
+    end: ListEnd,
 }
 
 impl Walked {
@@ -274,7 +274,7 @@ fn short(why: &Inconsistency) -> String {
     }
 }
 
-/// Walks with several requests under way where that is allowed, answers in the order of asking.
+/// Walks with several requests in flight where that is allowed; responses in the order of the requests.
 fn walk(rules: &PageRules, server: &Server) -> Walked {
     let mut server = server.clone();
     let mut pager = Pager::start(rules.clone(), None);
@@ -985,7 +985,7 @@ fn chains_end_where_the_server_says() {
                 "NoContent",
             ),
             (
-                "204 for ever, as the connector says",
+                "204 for ever, as the connector declares",
                 PageRules {
                     blank_ends: true,
                     ..chain.clone()
@@ -1004,7 +1004,7 @@ fn chains_end_where_the_server_says() {
                 "unproven",
             ),
             (
-                "204 at first, as the connector says",
+                "204 at first, as the connector declares",
                 PageRules {
                     blank_ends: true,
                     ..chain.clone()
@@ -1092,7 +1092,7 @@ fn offsets_that_mean_something_else() {
             "proven",
         ),
         (
-            "nothing, as the connector says",
+            "nothing, as the connector declares",
             repeat,
             counting(Counts::Nothing, Server::of(7)),
             7,
@@ -1134,7 +1134,7 @@ fn offsets_that_mean_something_else() {
     ]);
 }
 
-/// A page that is longer than asked for: rows listed twice on their page, or a server that does not heed the limit.
+/// A page that is longer than asked for: rows listed twice on their page, or a server that does not apply the limit.
 #[test]
 fn pages_that_are_longer_than_asked_for() {
     let twice = |request| Server::of(45).odd(&[(request, Odd::Twice)]);
@@ -1152,7 +1152,7 @@ fn pages_that_are_longer_than_asked_for() {
             "unproven",
         ),
         ("on the last page", offset(), twice(5), 46, 6, "unproven"),
-        // The second page says that the limit is heeded, so a row was passed over behind the first.
+        // The second page proves that the limit is applied, so a row was skipped behind the first.
         ("on the first page", offset(), twice(1), 46, 7, "unproven"),
         (
             "on the first page, with a total of rows",
@@ -1316,17 +1316,17 @@ fn the_only_answer_may_be_odd() {
 /// `page.more`: a flag beside the cursor wins over it.
 #[test]
 fn a_flag_says_whether_there_is_more() {
-    let to = || Next::To("c".into());
+    let to = || NextPage::To("c".into());
     for (more, next, expected) in [
         (None, to(), "asks"),
         (Some(true), to(), "asks"),
         (Some(false), to(), "proven"),
-        (Some(false), Next::Unclear, "proven"),
-        (Some(false), Next::None, "proven"),
-        (Some(true), Next::None, "NextLink"),
-        (Some(true), Next::Unclear, "NextLink"),
-        (None, Next::Unclear, "NextLink"),
-        (None, Next::None, "proven"),
+        (Some(false), NextPage::Unclear, "proven"),
+        (Some(false), NextPage::None, "proven"),
+        (Some(true), NextPage::None, "NextLink"),
+        (Some(true), NextPage::Unclear, "NextLink"),
+        (None, NextPage::Unclear, "NextLink"),
+        (None, NextPage::None, "proven"),
     ] {
         let mut pager = Pager::start(rules(PageBy::Cursor, 10), None);
         let ask = pager.ask().expect("a page");
@@ -1450,7 +1450,7 @@ fn walk_by_time(
     let (mut seen, mut requests) = (BTreeSet::new(), 0);
     while let Some(ask) = pager.ask() {
         requests += 1;
-        assert!(requests < 20, "it goes on for ever");
+        assert!(requests < 20, "it never ends");
         let (from, skip) = match &ask.at {
             At::Since { from, skip } => (from.parse().expect("a number"), *skip),
             At::Offset(skip) => (0, *skip),
@@ -1488,7 +1488,7 @@ fn walk_by_time(
 
 #[test]
 fn a_watermark_walk_reads_every_moment_and_stops() {
-    // Three rows of one moment across a page border.
+    // Three rows of one time across a page border.
     let list = [(1, 'a'), (2, 'b'), (2, 'c'), (2, 'd'), (3, 'e')];
     let unsorted = [(2, 'a'), (1, 'b'), (3, 'c')];
     for (what, list, filtered, since, offset, rows, end) in [
@@ -1657,13 +1657,13 @@ proptest! {
         if walked.end.completeness != Completeness::Proven {
             return Ok(());
         }
-        let came = walked.rows.len() as u64;
+        let received = walked.rows.len() as u64;
         let declared: Vec<u64> = walked.declared.iter().copied().collect();
         if walked.end.one_answer {
             prop_assert_eq!(walked.requests, 1);
-            prop_assert!(declared.is_empty() || declared == [came]);
+            prop_assert!(declared.is_empty() || declared == [received]);
         } else {
-            prop_assert!(declared == [came] || (came == 0 && declared.is_empty()));
+            prop_assert!(declared == [received] || (received == 0 && declared.is_empty()));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The input and output of a pager.
 
-use super::Next;
+use super::NextPage;
 use crate::connector::file::PageBy;
 use crate::model::Completeness;
 
@@ -25,20 +25,20 @@ pub struct PageRules {
     pub optional: Vec<String>,
     /// What the server declares as the list's size decides nothing.
     pub ignore_total: bool,
-    /// A page with fewer rows than asked for ends the list.
+    /// A page with fewer rows than requested ends the list.
     pub short_ends: bool,
     /// The page before once more ends the list.
     pub repeat_ends: bool,
-    /// An answer without content is an empty list.
+    /// A response without content is an empty list.
     pub blank_ends: bool,
     /// An empty page ends a list of links or cursors, whatever it promises.
     pub empty_ends: bool,
 }
 
-/// What to ask for next.
+/// The next request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageAsk {
-    /// The page's position in the list, from one: a page that is asked for again keeps it.
+    /// The page's position in the list, from one: a page that is requested again keeps it.
     pub number: u32,
     /// How many rows are wanted; what a full page holds.
     pub want: u64,
@@ -58,9 +58,9 @@ pub enum At {
     Offset(u64),
     /// By its number.
     Number(u64),
-    /// The address that the last answer gave.
+    /// The address in the last response.
     Link(String),
-    /// The cursor that the last answer gave.
+    /// The cursor in the last response.
     Cursor(String),
     /// Changed at or after this time, so many rows of it skipped.
     Since {
@@ -79,7 +79,7 @@ pub struct PageFacts {
     /// The declared size of the whole list.
     pub total: Option<u64>,
     /// The address or cursor of the next page.
-    pub next: Next,
+    pub next: NextPage,
     /// What all spellings of `next` have in common; its text where that is empty.
     pub next_identity: String,
     /// Whether there is another page, if the server states it explicitly.
@@ -110,16 +110,16 @@ pub enum PageUse {
 
 /// How a walk ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct End {
+pub struct ListEnd {
     /// Whether all rows of the list were received.
     pub completeness: Completeness,
-    /// The most rows that one answer held.
+    /// The most rows in one response.
     pub largest_page: u64,
-    /// Answers that held rows.
+    /// Responses with rows.
     pub pages_with_rows: u64,
     /// The only page stated that there is no other: nothing can have moved between two responses.
     pub one_answer: bool,
-    /// More than one answer decides what the list holds, an empty one behind a full page too: rows may have moved from one
+    /// More than one response decides what the list holds, also an empty one behind a full page: rows may have moved from one
     /// to the other.
     pub several_answers: bool,
 }

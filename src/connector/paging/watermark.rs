@@ -1,7 +1,7 @@
 //! Walks a list that is sorted by change time: again from the last time received.
 
 use super::types::{At, PageAsk, PageFacts, PageUse};
-use super::{Pager, Step};
+use super::{PageStep, Pager};
 use crate::model::Inconsistency;
 
 impl Pager {
@@ -15,7 +15,7 @@ impl Pager {
         if facts.received == 0 || (self.rules.short_ends && facts.received < ask.want) {
             return PageUse::Accept;
         }
-        let step = |at| Step::new(at, self.size);
+        let step = |at| PageStep::new(at, self.size);
         let skipped = skip + facts.received;
         match &facts.span {
             Some((first, last)) if first > last => self.end_with(Inconsistency::Unsorted),

@@ -1,4 +1,4 @@
-//! Mistakes in a file and what is said about them.
+//! Mistakes in a file and their messages.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::model::{Percent, Period, StreamName};
 /// Something of every kind.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "read by nobody, its shape is what matters")]
+#[expect(dead_code, reason = "never read: only its shape matters")]
 struct Example {
     /// What it is called.
     title: String,
@@ -47,7 +47,7 @@ enum Choice {
 /// A thing.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "read by nobody, its shape is what matters")]
+#[expect(dead_code, reason = "never read: only its shape matters")]
 struct Thing {
     key: Vec<String>,
     colour: Option<String>,
@@ -55,7 +55,7 @@ struct Thing {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "read by nobody, its shape is what matters")]
+#[expect(dead_code, reason = "never read: only its shape matters")]
 enum Either {
     One(String),
     Many(Vec<String>),

@@ -7,7 +7,7 @@ use reqwest::Url;
 
 use super::*;
 use crate::http::client::{ClientOptions, Connections, client_with_resolver, error_kind};
-use crate::http::error::Kind;
+use crate::http::error::HttpErrorKind;
 use crate::http::fault_server::{FaultServer, answer};
 use crate::http::rules::{Route, Timeouts};
 
@@ -133,7 +133,7 @@ async fn ask_each(
     reach: Reach,
     answers: &[&[&str]],
     server: &FaultServer,
-) -> Vec<Result<u16, Kind>> {
+) -> Vec<Result<u16, HttpErrorKind>> {
     let script = answers.iter().map(|texts| addresses(texts)).collect();
     let names = Resolver::with_lookup(Arc::new(Script(Mutex::new(script))), reach);
     let (route, timeouts) = (Route::default(), Timeouts::default());
@@ -160,7 +160,8 @@ async fn a_name_is_checked_at_each_connection() {
     let server = FaultServer::start(vec![script]).await;
     let rebound: &[&[&str]] = &[&["127.0.0.1"], &["10.0.0.7"], &["127.0.0.1"]];
     let outcomes = ask_each("localhost", Reach::Internet, rebound, &server).await;
-    let private_range = Kind::PrivateAddress("localhost".into(), "a private network (10.0.0.0/8)");
+    let private_range =
+        HttpErrorKind::PrivateAddress("localhost".into(), "a private network (10.0.0.0/8)");
     assert_eq!(outcomes, [Ok(200), Err(private_range), Ok(200)]);
     assert_eq!(server.requests().len(), 2);
 }
@@ -172,7 +173,7 @@ async fn private_addresses_only_where_allowed() {
     let here: &[&[&str]] = &[&["127.0.0.1"]];
     let refused = ask_each("api.example.org", Reach::Internet, here, &server).await;
     let private_range =
-        Kind::PrivateAddress("api.example.org".into(), "this machine (127.0.0.0/8)");
+        HttpErrorKind::PrivateAddress("api.example.org".into(), "this machine (127.0.0.0/8)");
     assert_eq!(
         (refused, server.requests().len()),
         (vec![Err(private_range)], 0)

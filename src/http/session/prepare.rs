@@ -6,17 +6,19 @@ use secrecy::SecretString;
 
 use crate::http::access;
 use crate::http::client::{ClientOptions, Connections, client};
-use crate::http::error::Kind;
+use crate::http::error::HttpErrorKind;
 use crate::http::rules::{SessionRules, must_be_safe};
 
 /// Checks the rules and creates both; sends nothing.
-pub(super) fn prepare(rules: &SessionRules) -> Result<(Client, HeaderMap), Kind> {
+pub(super) fn prepare(rules: &SessionRules) -> Result<(Client, HeaderMap), HttpErrorKind> {
     must_be_safe(&rules.base_url, "base_url")?;
     if rules.in_flight == 0 {
-        return Err(Kind::Setup("in_flight must be at least 1".into()));
+        return Err(HttpErrorKind::Setup("in_flight must be at least 1".into()));
     }
     if rules.per_second.is_nan() || rules.per_second <= 0.0 {
-        return Err(Kind::Setup("per_second must be more than 0".into()));
+        return Err(HttpErrorKind::Setup(
+            "per_second must be more than 0".into(),
+        ));
     }
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));

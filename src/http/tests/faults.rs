@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::*;
-use crate::http::fault_server::{FaultServer, Step, answer, send};
+use crate::http::fault_server::{FaultServer, FaultStep, answer, send};
 use crate::model::Class;
 
 fn packed(text: &[u8]) -> Vec<u8> {
@@ -17,12 +17,18 @@ fn packed(text: &[u8]) -> Vec<u8> {
         .expect("memory does not fail")
 }
 
-fn good() -> Vec<Step> {
+fn good() -> Vec<FaultStep> {
     vec![answer("200 OK", "", "[1]")]
 }
 
 /// What a fault does when it passes, and when it stays: the message and the requests it cost.
-async fn check(name: &str, fault: Vec<Step>, timeouts: Timeouts, message: &str, requests: usize) {
+async fn check(
+    name: &str,
+    fault: Vec<FaultStep>,
+    timeouts: Timeouts,
+    message: &str,
+    requests: usize,
+) {
     let clock = monday().clock();
     let with = |server: &FaultServer| {
         let rules = SessionRules {
@@ -62,12 +68,12 @@ async fn a_broken_connection_is_tried_again() {
         .collect();
     for (name, fault) in [
         ("closed without an answer", vec![]),
-        ("reset without an answer", vec![Step::Reset]),
+        ("reset without an answer", vec![FaultStep::Reset]),
         (
             "reset after the headers",
             vec![
                 send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"),
-                Step::Reset,
+                FaultStep::Reset,
             ],
         ),
         (
@@ -89,7 +95,7 @@ async fn a_broken_connection_is_tried_again() {
 async fn a_peer_that_takes_its_time_is_left() {
     let millis = Duration::from_millis;
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n";
-    let drip = |pause| vec![send(head), Step::Drip(b" ".to_vec(), millis(pause))];
+    let drip = |pause| vec![send(head), FaultStep::Drip(b" ".to_vec(), millis(pause))];
     // Each limits what it is about and nothing else, for a busy machine is late everywhere.
     let first_byte = Timeouts {
         first_byte: millis(800),
@@ -111,13 +117,13 @@ async fn a_peer_that_takes_its_time_is_left() {
     let rows = [
         (
             "never answers",
-            vec![Step::Stall],
+            vec![FaultStep::Stall],
             first_byte,
             "HOST sent no response within 800 ms",
         ),
         (
             "stalls after three bytes",
-            vec![send(head), send("[1,"), Step::Stall],
+            vec![send(head), send("[1,"), FaultStep::Stall],
             idle,
             "HOST sent nothing for 800 ms in the middle of a response",
         ),
@@ -169,7 +175,7 @@ async fn a_body_is_read_within_its_limits() {
             "stated too large",
             vec![
                 send("HTTP/1.1 200 OK\r\nContent-Length: 104857600\r\n\r\n"),
-                Step::Stall,
+                FaultStep::Stall,
             ],
             large,
             1,
@@ -256,7 +262,7 @@ async fn a_kept_connection_that_was_closed_is_no_failure() {
     let clock = monday().clock();
     let twice = vec![
         answer("200 OK", "", "[1]"),
-        Step::NextRequest,
+        FaultStep::NextRequest,
         answer("200 OK", "", "[2]"),
     ];
     let server = FaultServer::start(vec![twice, good()]).await;

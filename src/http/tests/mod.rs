@@ -21,7 +21,7 @@ use serde_json::Value;
 use super::*;
 use crate::auth::*;
 use crate::clock::{Clock, TestClock};
-use crate::model::{EndpointRules, ErrorWords};
+use crate::model::{EndpointRules, ErrorCodes};
 
 /// A clock that shows a Monday morning.
 pub(crate) fn monday() -> TestClock {
@@ -43,7 +43,7 @@ pub(crate) fn rules(base: &str) -> SessionRules {
         per_day: None,
         body_limit: 4 << 20,
         timeouts: slow(),
-        errors: ErrorWords {
+        errors: ErrorCodes {
             code: vec!["error".into(), "responseStatus.errorCode".into()],
             too_many: vec!["TooManyRequested".into()],
             missing: vec!["NotExist".into()],

@@ -37,7 +37,7 @@ async fn a_status_by_rows() {
     let error_body = |code: &str| {
         format!(r#"{{"responseStatus":{{"errorCode":"{code}","message":"Ada Lovelace"}}}}"#)
     };
-    for (answer, class, requested, told) in [
+    for (answer, class, requested, reported) in [
         (
             status(400),
             Class::Permanent,
@@ -57,7 +57,7 @@ async fn a_status_by_rows() {
             status(413),
             Class::Permanent,
             1,
-            "one request asks for too much",
+            "too much was requested at once",
         ),
         (status(429), Class::Transient, 5, "too many requests"),
         (status(500), Class::Transient, 5, "an error on its side"),
@@ -113,12 +113,12 @@ async fn a_status_by_rows() {
         let clock = monday().clock();
         let server = server(vec![answer]).await;
         let session = session(rules(&server.uri()), None, &clock);
-        let error = page(&session, &clock).await.expect_err(told);
+        let error = page(&session, &clock).await.expect_err(reported);
         let text = error.to_string();
         assert_eq!(error.class(), class, "{text}");
         assert_eq!(requests(&server).await, requested, "{text}");
         assert!(
-            text.starts_with("read page 1 of users: ") && text.contains(told),
+            text.starts_with("read page 1 of users: ") && text.contains(reported),
             "{text}"
         );
         assert!(!text.contains("Ada") && !text.contains("t0ken"), "{text}");

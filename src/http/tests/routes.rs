@@ -11,10 +11,10 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::*;
-use crate::http::fault_server::{FaultServer, Step, answer};
+use crate::http::fault_server::{FaultServer, FaultStep, answer};
 use crate::model::Class;
 
-fn good() -> Vec<Step> {
+fn good() -> Vec<FaultStep> {
     vec![answer("200 OK", "", "[1]")]
 }
 
@@ -90,7 +90,7 @@ async fn a_configured_proxy_is_used_and_never_passed_by() {
     };
     page(&through(proxy.url("")), &clock)
         .await
-        .expect("by way of the proxy");
+        .expect("through the proxy");
     assert!(proxy.requests()[0].starts_with(&format!("GET {} HTTP/1.1", server.url("/users"))));
     let guarded = FaultServer::start(vec![vec![answer("407 Proxy", "", "")]]).await;
     let error = page(&through(guarded.url("")), &clock)
@@ -199,7 +199,7 @@ async fn tls_server(name: &str) -> String {
 
 #[tokio::test]
 async fn a_certificate_by_rows() {
-    for (name, ca_file, told) in [
+    for (name, ca_file, reported) in [
         ("good", Some("authority.pem"), None),
         (
             "good",
@@ -229,8 +229,8 @@ async fn a_certificate_by_rows() {
             ..rules(&format!("https://{host}/v1"))
         };
         let outcome = page(&session(rules, None, &clock), &clock).await;
-        let should =
-            told.map(|told| format!("read page 1 of users: the certificate of {host} {told}"));
+        let should = reported
+            .map(|reported| format!("read page 1 of users: the certificate of {host} {reported}"));
         if let Err(error) = &outcome {
             assert_eq!(
                 (error.class(), error.attempts()),

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::secrets::SecretRef;
-use crate::document::text_value::{Complaint, text_value};
+use crate::document::text_value::{ValueError, text_value};
 use crate::document::{Node, Problem};
 use crate::model::Period;
 
@@ -128,9 +128,9 @@ impl MailAddress {
 }
 
 impl FromStr for MailAddress {
-    type Err = Complaint;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, Complaint> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let fits = |part: &str, more: &str| {
             !part.is_empty()
                 && part
@@ -144,7 +144,7 @@ impl FromStr for MailAddress {
             Some((name, host)) if fits(name, "._%+-'=/") && fits(host, ".-") => {
                 Ok(Self(text.to_owned()))
             }
-            _ => Err(Complaint::new("this is not a mail address")
+            _ => Err(ValueError::new("this is not a mail address")
                 .help("write it without a name, such as `\"it@school.example\"`")),
         }
     }

@@ -11,10 +11,10 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::document::node::Kind;
+use crate::document::node::NodeKind;
 use crate::document::parse::read_with_tree;
 use crate::document::suggest::quoted;
-use crate::document::text_value::{Check, Complaint, text_value};
+use crate::document::text_value::{Check, ValueError, text_value};
 use crate::document::{Document, Location, Node, Problem, Problems};
 use crate::folder::read_folder;
 use crate::model::{By, ColumnName, CrosswalkName, SourceName, StreamName};
@@ -32,20 +32,20 @@ const CHECKS: &[Check] = &[Check::of::<SourceName>(), Check::of::<ColumnPath>()]
 #[serde(deny_unknown_fields)]
 pub struct CrosswalkConfig {
     /// The column whose values are mapped, or several that hold the same values.
-    pub from: Columns,
+    pub from: MappedColumns,
     /// The combo list that they are mapped to.
     pub to: Target,
     /// The entry for every value that no line maps. Default: such values are unmapped, and reported.
-    pub otherwise: Option<Entry>,
+    pub otherwise: Option<CrosswalkEntry>,
     /// A value of the column, and the entry of the list that it means; one line each.
     #[serde(default)]
-    pub map: BTreeMap<String, Entry>,
+    pub map: BTreeMap<String, CrosswalkEntry>,
 }
 
 /// One column, or several.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub enum Columns {
+pub enum MappedColumns {
     /// The only one.
     One(ColumnPath),
     /// Several.
@@ -73,14 +73,14 @@ fn by_code() -> By {
 /// What names an entry of the list: a text, or a number where entries are named by id.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub enum Entry {
+pub enum CrosswalkEntry {
     /// A code or a description, to the letter.
     Text(String),
     /// An id.
     Number(i64),
 }
 
-impl Columns {
+impl MappedColumns {
     /// The columns in the file's order.
     pub fn paths(&self) -> &[ColumnPath] {
         match self {
@@ -90,7 +90,7 @@ impl Columns {
     }
 }
 
-impl Entry {
+impl CrosswalkEntry {
     /// As text.
     pub fn text(&self) -> String {
         match self {
@@ -112,13 +112,13 @@ pub struct ColumnPath {
 }
 
 impl FromStr for ColumnPath {
-    type Err = Complaint;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, Complaint> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let parts: Vec<&str> = text.split('.').collect();
         let [source, stream, column] = parts.as_slice() else {
-            let complaint = format!("{} names no column of a stream", quoted(text));
-            return Err(Complaint::new(complaint).help(
+            let error = format!("{} names no column of a stream", quoted(text));
+            return Err(ValueError::new(error).help(
                 "write source, stream and column with dots between, such as `rosters.users.role`",
             ));
         };
@@ -158,8 +158,8 @@ pub struct CrosswalkFile {
 
 impl CrosswalkFile {
     /// The columns, where they can be read.
-    pub fn columns(&self) -> Option<Columns> {
-        Columns::deserialize(self.tree.at(&["from"])?).ok()
+    pub fn columns(&self) -> Option<MappedColumns> {
+        MappedColumns::deserialize(self.tree.at(&["from"])?).ok()
     }
 
     /// The combo list, where it can be read.
@@ -184,11 +184,9 @@ pub fn read_crosswalks(folder: &Path) -> (Vec<CrosswalkFile>, Problems) {
         Err(problem) => return (crosswalks, problem.into()),
     };
     for (name, file) in files.into_iter().filter(|(name, _)| name != PEOPLE) {
-        if let Err(complaint) = name.parse::<CrosswalkName>() {
-            let message = format!("a crosswalk is named like its file, and {complaint}");
-            let help = complaint
-                .help
-                .map(|help| format!("rename the file, {help}"));
+        if let Err(error) = name.parse::<CrosswalkName>() {
+            let message = format!("a crosswalk is named like its file, and {error}");
+            let help = error.help.map(|help| format!("rename the file, {help}"));
             problems.push(Problem::error(Location::whole(&file), message).maybe_help(help));
         }
         let (tree, config) = read_with_tree::<CrosswalkConfig>(&file, CHECKS);
@@ -247,7 +245,7 @@ fn inconsistent_entries(file: &CrosswalkFile) -> Vec<Problem> {
         .unwrap_or_default();
     let entries = map.iter().map(|line| &line.value);
     for entry in entries.chain(file.tree.at(&["otherwise"])) {
-        if let Kind::Integer(number) = entry.kind() {
+        if let NodeKind::Integer(number) = entry.kind() {
             let message = format!("a {} is a text, and this is a number", by.as_str());
             let help =
                 format!("write `\"{number}\"`, with the zeros in front that it has in the list");

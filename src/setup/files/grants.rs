@@ -3,7 +3,7 @@
 //! What the vendor offers is checked in `setup/grants.rs`. Works on the tree, so that other mistakes in the file do not
 //! hide these.
 
-use crate::document::node::Kind;
+use crate::document::node::NodeKind;
 use crate::document::suggest::{listed, quoted};
 use crate::document::{Location, Node, Problem, Problems};
 use crate::model::GrantKind;
@@ -25,7 +25,7 @@ fn keys(grant: GrantKind) -> (&'static [&'static str], &'static [&'static str]) 
     }
 }
 
-/// The quirks of a token endpoint, for every grant that asks one.
+/// The quirks of a token endpoint, for every grant that uses one.
 const ENDPOINT: [&str; 14] = [
     "issuer",
     "metadata_url",
@@ -81,7 +81,7 @@ pub fn check(source: &Node) -> Problems {
     }
     if let Some(pkce) = auth
         .at(&["pkce"])
-        .filter(|pkce| matches!(pkce.kind(), Kind::Boolean(false)))
+        .filter(|pkce| matches!(pkce.kind(), NodeKind::Boolean(false)))
     {
         problems.push(unproven(pkce.location()));
     }

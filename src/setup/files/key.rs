@@ -15,7 +15,7 @@ const TEXT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Reads a key; the error says why it is none, and repeats nothing of it.
+/// Reads a key; the error states why it is invalid, and repeats nothing of it.
 pub(super) fn key_of(bytes: Vec<u8>) -> Result<SecretBox<[u8; LENGTH]>, &'static str> {
     let bytes = Zeroizing::new(bytes);
     let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);

@@ -13,7 +13,7 @@ use super::job::JobConfig;
 use super::rollbook::{Proxy, Rollbook, SourceConfig, StoreConfig};
 use super::schedule::{Schedule, Zone};
 use super::secrets::{CredentialName, VariableName};
-use crate::document::node::Entry;
+use crate::document::node::TableEntry;
 use crate::document::parse::read_with_tree;
 use crate::document::text_value::Check;
 use crate::document::{FileText, Location, Node, Problem, Problems};
@@ -101,7 +101,7 @@ impl Files {
     }
 
     /// The tables of the sources.
-    pub fn sources(&self) -> &[Entry] {
+    pub fn sources(&self) -> &[TableEntry] {
         let sources = self
             .rollbook
             .as_ref()
@@ -207,14 +207,12 @@ fn read_jobs(folder: &Path, problems: &mut Problems) -> (Vec<JobFile>, bool) {
         let config = config
             .map_err(|found| problems.extend(found.into_iter().map(with_advice_on_options)))
             .ok();
-        if let Err(complaint) = name.parse::<JobName>() {
+        if let Err(error) = name.parse::<JobName>() {
             let problem = Problem::error(
                 Location::whole(&file),
-                format!("a job is named like its file, and {complaint}"),
+                format!("a job is named like its file, and {error}"),
             );
-            let help = complaint
-                .help
-                .map(|help| format!("rename the file, {help}"));
+            let help = error.help.map(|help| format!("rename the file, {help}"));
             problems.push(problem.maybe_help(help));
         }
         jobs.push(JobFile {

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::document::parse::read_with_tree;
 use crate::document::suggest::quoted;
-use crate::document::text_value::{Check, Complaint, text_value};
+use crate::document::text_value::{Check, ValueError, text_value};
 use crate::document::{FileText, Location, Node, Problem, Problems};
 use crate::folder::read_file;
 use crate::model::{ColumnName, MatchName, SourceName, StreamName};
@@ -73,7 +73,7 @@ pub enum Values {
 /// One column, or several whose values are joined with blanks.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub enum Columns {
+pub enum ColumnNames {
     /// The only one.
     One(ColumnName),
     /// Joined in this order.
@@ -100,9 +100,9 @@ pub struct RuleConfig {
 #[serde(deny_unknown_fields)]
 pub struct SameConfig {
     /// A column of the left stream, or a list of them.
-    pub left: Columns,
+    pub left: ColumnNames,
     /// A column of the right stream, or a list of them.
-    pub right: Columns,
+    pub right: ColumnNames,
     /// How they are compared. Default `"exact"`.
     #[serde(default)]
     pub r#as: FormConfig,
@@ -142,7 +142,7 @@ impl Values {
     }
 }
 
-impl Columns {
+impl ColumnNames {
     /// The columns, in the file's order.
     pub fn names(&self) -> &[ColumnName] {
         match self {
@@ -162,12 +162,12 @@ pub struct StreamOfSource {
 }
 
 impl FromStr for StreamOfSource {
-    type Err = Complaint;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, Complaint> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let Some((source, stream)) = text.split_once('.') else {
-            let complaint = format!("{} names no stream of a source", quoted(text));
-            return Err(Complaint::new(complaint)
+            let error = format!("{} names no stream of a source", quoted(text));
+            return Err(ValueError::new(error)
                 .help("write the source, a dot and the stream, such as `rosters.users`"));
         };
         Ok(Self {
@@ -291,7 +291,7 @@ fn empty_columns(set: &Node) -> Vec<Problem> {
     sides
         .flatten()
         .filter(
-            |side| matches!(side.kind(), crate::document::node::Kind::List(names) if names.is_empty()),
+            |side| matches!(side.kind(), crate::document::node::NodeKind::List(names) if names.is_empty()),
         )
         .map(|side| Problem::error(side.location(), "this list of columns is empty"))
         .collect()

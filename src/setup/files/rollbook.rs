@@ -15,7 +15,7 @@ use super::alerts::AlertsConfig;
 use super::auth::Auth;
 use super::schedule::{Schedule, Zone};
 use super::secrets::SecretRef;
-use crate::document::text_value::{Complaint, text_value};
+use crate::document::text_value::{ValueError, text_value};
 use crate::model::{ConnectorName, Period, RequestLimits, SourceName};
 
 /// The daemon and its sources.
@@ -129,7 +129,7 @@ pub struct SourceConfig {
     #[serde(skip)]
     #[schemars(skip)]
     pub is_simulated: bool,
-    /// What the connector asks for.
+    /// The settings that the connector defines.
     #[serde(default)]
     pub settings: BTreeMap<String, SettingValue>,
     /// How to sign in.
@@ -140,7 +140,7 @@ pub struct SourceConfig {
     /// A PEM file with certificates to trust besides the system's; a relative path starts at this file's folder.
     #[schemars(length(min = 1))]
     pub ca_file: Option<PathBuf>,
-    /// The proxy that every request of this source goes through.
+    /// The proxy for every request of this source.
     pub proxy: Option<Proxy>,
     /// Whether names of this source may lead into your own network or to this machine. Default false: a name of
     /// the internet has no business there. An address that is written as a number needs no leave. With a
@@ -175,29 +175,29 @@ impl Proxy {
 }
 
 impl FromStr for Proxy {
-    type Err = Complaint;
+    type Err = ValueError;
 
     /// Never repeats the text: there may be a password in it.
-    fn from_str(text: &str) -> Result<Self, Complaint> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let form = "write scheme, host and port, such as `\"http://proxy.school.example:3128\"`";
         let rest = text
             .strip_prefix("http://")
             .or_else(|| text.strip_prefix("https://"));
         let Some(rest) = rest else {
             return Err(
-                Complaint::new("a proxy's address starts with `http://` or `https://`").help(form),
+                ValueError::new("a proxy's address starts with `http://` or `https://`").help(form),
             );
         };
         if rest.contains('@') {
             return Err(
-                Complaint::new("a proxy's address must not hold a name or a password").help(form),
+                ValueError::new("a proxy's address must not hold a name or a password").help(form),
             );
         }
         let host = rest.strip_suffix('/').unwrap_or(rest);
         let fits =
             |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
         if host.is_empty() || !host.chars().all(fits) {
-            return Err(Complaint::new(
+            return Err(ValueError::new(
                 "a proxy's address is scheme, host and port, and nothing else",
             )
             .help(form));

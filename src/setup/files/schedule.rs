@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 use crate::document::suggest::{listed, quoted, suggest_some};
-use crate::document::text_value::{Complaint, text_value};
+use crate::document::text_value::{ValueError, text_value};
 
 /// A cron pattern of five fields, or six with seconds in front.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,16 +62,16 @@ const FIELDS: [Field; 6] = [
 ];
 
 impl FromStr for Schedule {
-    type Err = Complaint;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, Complaint> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let fields: Vec<&str> = text.split_whitespace().collect();
         if !matches!(fields.len(), 5 | 6) {
-            let complaint = Complaint::new(format!(
+            let error = ValueError::new(format!(
                 "a schedule has five fields, or six with seconds; this has {}",
                 fields.len()
             ));
-            return Err(complaint.help(match nickname(text.trim()) {
+            return Err(error.help(match nickname(text.trim()) {
                 Some(pattern) => format!("write `\"{pattern}\"`"),
                 None => "minute, hour, day, month, weekday, such as `\"*/20 6-18 * * Mon-Fri\"`"
                     .to_owned(),
@@ -86,7 +86,7 @@ impl FromStr for Schedule {
                 cron: Arc::new(cron),
             }),
             Err(_) => Err(
-                Complaint::new(format!("the schedule {} never runs", quoted(text)))
+                ValueError::new(format!("the schedule {} never runs", quoted(text)))
                     .help("no year has such a day; correct day or month"),
             ),
         }
@@ -102,13 +102,13 @@ fn parse(text: &str) -> Result<Cron, croner::errors::CronError> {
 }
 
 /// Which field cannot be read, found by trying each alone.
-fn wrong_field(fields: &[&str]) -> Complaint {
+fn wrong_field(fields: &[&str]) -> ValueError {
     let names = &FIELDS[FIELDS.len() - fields.len()..];
     for (at, (text, Field { name, range, .. })) in fields.iter().zip(names).enumerate() {
         let mut alone = vec!["*"; fields.len()];
         alone[at] = text;
         if parse(&alone.join(" ")).is_err() {
-            return Complaint::new(format!(
+            return ValueError::new(format!(
                 "the {name} {} of the schedule cannot be used",
                 quoted(text)
             ))
@@ -117,12 +117,12 @@ fn wrong_field(fields: &[&str]) -> Complaint {
             ));
         }
     }
-    Complaint::new("the schedule cannot be read").help("such as `\"*/20 6-18 * * Mon-Fri\"`")
+    ValueError::new("the schedule cannot be read").help("such as `\"*/20 6-18 * * Mon-Fri\"`")
 }
 
 /// A step that is larger than its range: the field starts again before the first step, so that a pattern such as
 /// `*/70` runs every hour and not every 70 minutes.
-fn large_step(fields: &[&str]) -> Option<Complaint> {
+fn large_step(fields: &[&str]) -> Option<ValueError> {
     let names = &FIELDS[FIELDS.len() - fields.len()..];
     for (text, field) in fields.iter().zip(names) {
         for part in text.split(',') {
@@ -141,7 +141,7 @@ fn large_step(fields: &[&str]) -> Option<Complaint> {
                     "the largest step is {values}; list the values instead, such as `0,30`, or \
                      use the next field"
                 );
-                return Some(Complaint::new(message).help(help));
+                return Some(ValueError::new(message).help(help));
             }
         }
     }
@@ -191,9 +191,9 @@ impl Default for Zone {
 }
 
 impl FromStr for Zone {
-    type Err = Complaint;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, Complaint> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         if text.eq_ignore_ascii_case("utc") {
             return Ok(Self::default());
         }
@@ -208,10 +208,10 @@ impl FromStr for Zone {
     }
 }
 
-fn unknown_zone(text: &str, names: &[String]) -> Complaint {
-    let complaint = Complaint::new(format!("there is no time zone {}", quoted(text)));
+fn unknown_zone(text: &str, names: &[String]) -> ValueError {
+    let error = ValueError::new(format!("there is no time zone {}", quoted(text)));
     if names.is_empty() {
-        return complaint.help("this system has no time zones; install the package `tzdata`");
+        return error.help("this system has no time zones; install the package `tzdata`");
     }
     let near = suggest_some(text, names.iter().map(String::as_str), 3);
     let near = if near.is_empty() {
@@ -219,7 +219,7 @@ fn unknown_zone(text: &str, names: &[String]) -> Complaint {
     } else {
         format!("nearest: {}", listed(near))
     };
-    complaint.help(format!("{near}; all of them: `timedatectl list-timezones`"))
+    error.help(format!("{near}; all of them: `timedatectl list-timezones`"))
 }
 
 text_value!(
@@ -301,12 +301,9 @@ mod tests {
         ];
         for (text, expected) in rows {
             let found = text.parse::<Schedule>().map(drop);
-            let found = found.as_ref().map_err(|complaint| {
-                (
-                    complaint.message.as_str(),
-                    complaint.help.as_deref().unwrap_or(""),
-                )
-            });
+            let found = found
+                .as_ref()
+                .map_err(|error| (error.message.as_str(), error.help.as_deref().unwrap_or("")));
             assert_eq!(
                 found,
                 expected.as_ref().map_err(|expected| *expected),

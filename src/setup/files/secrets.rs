@@ -17,7 +17,7 @@ use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use serde::Deserialize;
 
 use super::key::key_of;
-use crate::document::text_value::{Complaint, TextValue, text_value};
+use crate::document::text_value::{TextValue, ValueError, text_value};
 use crate::folder::plain;
 use crate::model::Class;
 
@@ -82,10 +82,10 @@ impl JsonSchema for SecretRef {
 pub struct CredentialName(String);
 
 impl FromStr for CredentialName {
-    type Err = Complaint;
+    type Err = ValueError;
 
     /// Never repeats the text: it may be the secret itself.
-    fn from_str(text: &str) -> Result<Self, Complaint> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         if text.starts_with(|c: char| c.is_ascii_alphanumeric())
             && text.len() <= 80
@@ -93,8 +93,8 @@ impl FromStr for CredentialName {
         {
             return Ok(Self(text.to_owned()));
         }
-        Err(Complaint::new("this is not the name of a credential")
-            .help("letters, digits, `_`, `-` and dots, such as `\"roster_password\"`; the secret itself goes into the credential"))
+        Err(ValueError::new("this is not the name of a credential")
+            .help("letters, digits, `_`, `-` and dots, such as `\"roster_password\"`; write the secret itself into the credential"))
     }
 }
 
@@ -109,10 +109,10 @@ text_value!(
 pub struct VariableName(String);
 
 impl FromStr for VariableName {
-    type Err = Complaint;
+    type Err = ValueError;
 
     /// Never repeats the text: it may be the secret itself.
-    fn from_str(text: &str) -> Result<Self, Complaint> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let fits = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
         if text.starts_with(|c: char| c.is_ascii_uppercase())
             && text.len() <= 80
@@ -120,8 +120,8 @@ impl FromStr for VariableName {
         {
             return Ok(Self(text.to_owned()));
         }
-        Err(Complaint::new("this is not the name of an environment variable")
-            .help("capital letters, digits and `_`, such as `\"ROSTER_PASSWORD\"`; the secret itself goes into the variable"))
+        Err(ValueError::new("this is not the name of an environment variable")
+            .help("capital letters, digits and `_`, such as `\"ROSTER_PASSWORD\"`; write the secret itself into the variable"))
     }
 }
 

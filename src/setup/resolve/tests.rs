@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::*;
+use crate::setup::check;
+use crate::setup::files::Secrets;
 
 const SHELF: &str = r#"connector = "shelf"
 title = "Shelf"

@@ -1,4 +1,4 @@
-//! CSV as it comes from all sorts of programs, and as it goes.
+//! CSV as programs write it, and as Rollbook writes it.
 
 use proptest::prelude::*;
 
@@ -6,11 +6,11 @@ use super::*;
 
 fn read_text(text: &str) -> Vec<(u32, Vec<(u32, String)>)> {
     let sheet = read("file", text.as_bytes().to_vec()).expect("CSV");
-    let text = |cell: Cell| match cell {
-        Cell::Text(text) => text,
+    let text = |cell: SheetCell| match cell {
+        SheetCell::Text(text) => text,
         other => panic!("{other:?} in CSV"),
     };
-    let row = |row: Row| {
+    let row = |row: SheetRow| {
         let cells = row
             .cells
             .into_iter()
@@ -58,10 +58,10 @@ fn what_is_no_csv_is_said_with_its_row() {
         ),
     ];
     for (bytes, expected) in rows {
-        let told = read("file", bytes.to_vec())
+        let reported = read("file", bytes.to_vec())
             .expect_err("no CSV")
             .to_string();
-        assert_eq!(told, expected);
+        assert_eq!(reported, expected);
     }
 }
 
@@ -87,7 +87,7 @@ fn no_spreadsheet_takes_a_text_for_a_formula() {
 }
 
 proptest! {
-    /// What is written comes back to the letter.
+    /// What is written is read back unchanged.
     #[test]
     fn what_goes_comes_back(texts in proptest::collection::vec("['=+@,;\"\r\n\ta-z0é-]{0,6}", 1..8)) {
         let rows = texts.iter().map(|text| vec![Some("k"), Some(text.as_str())]);

@@ -1,4 +1,4 @@
-//! What a file and a mirror say differently, entry by entry.
+//! The differences of a file and a mirror, entry by entry.
 
 use super::*;
 use crate::spreadsheets::commas;
@@ -28,12 +28,12 @@ fn compared(file: &str, lists: &[(&str, &[&str])]) -> Comparison {
 }
 
 /// One line for each difference of all lists.
-fn told(found: &Comparison) -> Vec<String> {
-    let mut told = Vec::new();
+fn reported(found: &Comparison) -> Vec<String> {
+    let mut reported = Vec::new();
     for list in &found.lists {
         let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-        let row = |location: &Location| location.row.unwrap_or_default();
-        told.extend(list.only_in_file.iter().map(|one| {
+        let row = |location: &SheetLocation| location.row.unwrap_or_default();
+        reported.extend(list.only_in_file.iter().map(|one| {
             format!(
                 "+{}={} at {}",
                 word(&one.code),
@@ -41,7 +41,7 @@ fn told(found: &Comparison) -> Vec<String> {
                 row(&one.location)
             )
         }));
-        told.extend(list.only_in_mirror.iter().map(|one| {
+        reported.extend(list.only_in_mirror.iter().map(|one| {
             format!(
                 "-{}={}{}",
                 word(&one.code),
@@ -49,7 +49,7 @@ fn told(found: &Comparison) -> Vec<String> {
                 if one.active { "" } else { " old" }
             )
         }));
-        told.extend(list.labels.iter().map(|one| {
+        reported.extend(list.labels.iter().map(|one| {
             format!(
                 "~{}: {} / {} at {}",
                 word(&one.code),
@@ -58,24 +58,24 @@ fn told(found: &Comparison) -> Vec<String> {
                 row(&one.location)
             )
         }));
-        told.extend(
+        reported.extend(
             list.lost_zeros
                 .iter()
                 .map(|one| format!("?{} {:?} at {}", one.number, one.mirror, row(&one.location))),
         );
-        told.extend(
+        reported.extend(
             list.duplicates
                 .iter()
                 .map(|one| format!("2x{} at {}", one.code, row(&one.location))),
         );
     }
-    told
+    reported
 }
 
 #[test]
 fn entries_meet_by_code_and_else_by_what_they_mean() {
-    type Row<'a> = (&'a str, &'a str, &'a [&'a str], &'a [&'a str]);
-    let rows: &[Row<'_>] = &[
+    type SheetRow<'a> = (&'a str, &'a str, &'a [&'a str], &'a [&'a str]);
+    let rows: &[SheetRow<'_>] = &[
         (
             "the same",
             "20,Passed\n@@,Not stated\n",
@@ -119,7 +119,7 @@ fn entries_meet_by_code_and_else_by_what_they_mean() {
             &["?0 [\"00\"] at 2"],
         ),
         (
-            "zeros that may be lost in two ways",
+            "zeros with two possible losses",
             "1,A\n",
             &["01=A", "001=B"],
             &["?1 [\"001\", \"01\"] at 2"],
@@ -169,7 +169,7 @@ fn entries_meet_by_code_and_else_by_what_they_mean() {
             ),
             &[("outcomes", entries)],
         );
-        assert_eq!(told(&found), *expected, "{why}");
+        assert_eq!(reported(&found), *expected, "{why}");
         assert_eq!(found.same_lists, usize::from(expected.is_empty()), "{why}");
         assert_eq!(found.is_same(), expected.is_empty(), "{why}");
     }
@@ -180,7 +180,7 @@ fn a_column_of_a_list_holds_codes_or_words() {
     let lists: &[(&str, &[&str])] = &[("genders", &["F=Female", "M=Male", "X=Other"])];
     let found = compared("Genders,Remarks\nFEMALE,x\nM,\nQ,\n", lists);
     assert_eq!(
-        told(&found),
+        reported(&found),
         ["+Q=- at 4", "-X=Other", "~-: FEMALE / Female at 2"]
     );
 }

@@ -23,7 +23,7 @@ fn sheet(name: &str, text: &str) -> Sheet {
 }
 
 /// `list (known or new): code=label at row, ...`
-fn told(sheets: &[Sheet]) -> Vec<String> {
+fn reported(sheets: &[Sheet]) -> Vec<String> {
     let found = find_lists(sheets, &known()).expect("lists");
     let entry = |entry: &FileEntry| {
         let code = match &entry.code {
@@ -81,16 +81,16 @@ fn every_layout_is_understood() {
         ),
     ];
     for (why, sheets) in rows {
-        assert_eq!(told(&sheets), expected, "{why}");
+        assert_eq!(reported(&sheets), expected, "{why}");
     }
     let columns = [sheet("All", "Genders,Countries\nFemale,Austria\nMale,\n")];
     assert_eq!(
-        told(&columns),
+        reported(&columns),
         [
             "countries (known): \"Austria\"= at 2",
             "genders (known): \"Female\"= at 2, \"Male\"= at 3"
         ],
-        "a column a list says one thing of an entry"
+        "a column per list and property of an entry"
     );
 }
 
@@ -146,7 +146,7 @@ fn what_is_passed_over_is_told() {
             "sheet All, row 2: the row names no list; it is skipped"
         ]
     );
-    assert_eq!(told(&sheets), ["Nationalities (new): 1=One at 3"]);
+    assert_eq!(reported(&sheets), ["Nationalities (new): 1=One at 3"]);
     let none = find_lists(&sheets[..1], &known())
         .expect_err("no list")
         .to_string();
@@ -159,11 +159,11 @@ fn what_is_passed_over_is_told() {
 #[test]
 fn a_number_is_doubted_and_a_text_is_not() {
     let cell = |cell, typed| code_of(&cell, typed).expect("a code");
-    let text = |text: &str| Cell::Text(text.to_owned());
+    let text = |text: &str| SheetCell::Text(text.to_owned());
     let number = |text: &str| Code::Number(text.to_owned());
-    assert_eq!(cell(Cell::Number(0.0), true), number("0"));
-    assert_eq!(cell(Cell::Number(1101.0), true), number("1101"));
-    assert_eq!(cell(Cell::Number(1.5), true), number("1.5"));
+    assert_eq!(cell(SheetCell::Number(0.0), true), number("0"));
+    assert_eq!(cell(SheetCell::Number(1101.0), true), number("1101"));
+    assert_eq!(cell(SheetCell::Number(1.5), true), number("1.5"));
     assert_eq!(cell(text("0"), true), Code::Text("0".to_owned()));
     assert_eq!(cell(text("0"), false), number("0"));
     assert_eq!(cell(text("00"), false), Code::Text("00".to_owned()));

@@ -6,7 +6,7 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use super::*;
-use crate::spreadsheets::grid::of_bytes;
+use crate::spreadsheets::read::of_bytes;
 
 /// A zip archive with these files.
 fn archive(parts: &[(&str, &str)]) -> Vec<u8> {
@@ -19,7 +19,7 @@ fn archive(parts: &[(&str, &str)]) -> Vec<u8> {
     zip.finish().expect("finished").into_inner()
 }
 
-/// A workbook with these sheets; what stands between `<sheetData>` is given.
+/// A workbook with these sheets; the content of `<sheetData>` is given.
 fn workbook(sheets: &[(&str, &str)], strings: &[&str]) -> Vec<u8> {
     let names: String = (1..)
         .zip(sheets)
@@ -66,21 +66,21 @@ fn cells_keep_what_they_are() {
         (sheets[0].name.as_str(), sheets[0].typed),
         ("Outcomes", true)
     );
-    let text = |text: &str| Cell::Text(text.to_owned());
+    let text = |text: &str| SheetCell::Text(text.to_owned());
     assert_eq!(
         sheets[0].rows,
         [
-            Row {
+            SheetRow {
                 number: 1,
                 cells: vec![(0, text("Code")), (1, text("Description"))],
             },
-            Row {
+            SheetRow {
                 number: 3,
                 cells: vec![
                     (0, text("00")),
-                    (1, Cell::Number(7.0)),
-                    (3, Cell::Boolean(true)),
-                    (4, Cell::Other("an error")),
+                    (1, SheetCell::Number(7.0)),
+                    (3, SheetCell::Boolean(true)),
+                    (4, SheetCell::Other("an error")),
                 ],
             },
         ]
@@ -90,7 +90,7 @@ fn cells_keep_what_they_are() {
 
 #[test]
 fn what_is_no_workbook_is_said_plainly() {
-    let told = |bytes: Vec<u8>| {
+    let reported = |bytes: Vec<u8>| {
         of_bytes("file", bytes)
             .expect_err("no workbook")
             .to_string()
@@ -120,7 +120,7 @@ fn what_is_no_workbook_is_said_plainly() {
         ),
     ];
     for (bytes, expected) in rows {
-        assert_eq!(told(bytes), expected);
+        assert_eq!(reported(bytes), expected);
     }
 }
 
@@ -135,8 +135,11 @@ fn a_file_that_unpacks_to_too_much_is_refused_before_it_is_read() {
     }
     let bytes = zip.finish().expect("finished").into_inner();
     assert!(bytes.len() < 1 << 20, "{} bytes are no bomb", bytes.len());
-    let told = of_bytes("file", bytes).expect_err("a bomb").to_string();
-    assert!(told.starts_with("unpacks to more than 128 MiB"), "{told}");
+    let reported = of_bytes("file", bytes).expect_err("a bomb").to_string();
+    assert!(
+        reported.starts_with("unpacks to more than 128 MiB"),
+        "{reported}"
+    );
 }
 
 #[test]
@@ -145,11 +148,11 @@ fn one_long_text_in_many_cells_is_refused() {
     let cells: String = (1..=80)
         .map(|row| format!("<row r=\"{row}\"><c r=\"A{row}\" t=\"s\"><v>0</v></c></row>"))
         .collect();
-    let told = of_bytes("file", workbook(&[("Genders", &cells)], &[&long]))
+    let reported = of_bytes("file", workbook(&[("Genders", &cells)], &[&long]))
         .expect_err("too much")
         .to_string();
     assert_eq!(
-        told,
+        reported,
         "sheet Genders, row 65: there are more than 64 MiB of text; this is not a file of combo lists"
     );
 }
@@ -157,11 +160,11 @@ fn one_long_text_in_many_cells_is_refused() {
 #[test]
 fn a_row_far_below_is_refused_and_costs_nothing() {
     let far = "<row r=\"1048576\"><c r=\"XFD1048576\"><v>1</v></c></row>";
-    let told = of_bytes("file", workbook(&[("Genders", far)], &[]))
+    let reported = of_bytes("file", workbook(&[("Genders", far)], &[]))
         .expect_err("too far")
         .to_string();
     assert_eq!(
-        told,
+        reported,
         "sheet Genders, row 1048576: there are more than 200000 rows; this is not a file of combo lists"
     );
 }

@@ -15,7 +15,9 @@ use tokio_util::sync::CancellationToken;
 use super::plan::{Odd, Run, Stop, Style};
 use super::vendor::{Answer, List, Request, Row, World, json};
 use crate::clock::{Clock, TestClock};
-use crate::http::{Decode, Effort, Headers, HttpError, Kind, PageRequest, Reply, RunBudget};
+use crate::http::{
+    Decode, Effort, Headers, HttpError, HttpErrorKind, PageRequest, Reply, RunBudget,
+};
 use crate::sync::PageClient;
 use crate::sync::client::Batch;
 
@@ -91,7 +93,7 @@ impl fmt::Display for Served {
 
 enum Play {
     Reply(Reply),
-    Fail(Kind),
+    Fail(HttpErrorKind),
     /// No response.
     Never,
 }
@@ -179,7 +181,7 @@ impl State {
             Some((name.to_owned(), value.to_owned()))
         }));
         let Some(request) = Request::of(path, &parameters) else {
-            return Play::Fail(Kind::Missing(404, None));
+            return Play::Fail(HttpErrorKind::Missing(404, None));
         };
         if let List::Marks(user) = request.list
             && !self.world.now().iter().any(|row| row.key == user)
@@ -188,7 +190,7 @@ impl State {
             if request.is_first() && !goes_on {
                 self.served.retain(|page| page.list != request.list); // what was read of it before was for nothing
             }
-            return Play::Fail(Kind::Missing(404, None));
+            return Play::Fail(HttpErrorKind::Missing(404, None));
         }
         let mut answer = match (&self.last, odd) {
             (Some(last), Some(Odd::SamePage)) if !request.is_first() => last.clone(),
@@ -240,7 +242,7 @@ impl State {
             odd: odd.filter(|odd| *odd != Odd::BadNext || answer.next.is_some()),
         });
         if odd == Some(Odd::Down) {
-            return Play::Fail(Kind::Unavailable(500, None));
+            return Play::Fail(HttpErrorKind::Unavailable(500, None));
         }
         let reply = self.reply(&request, &answer, odd, now);
         if has_rows {
@@ -329,7 +331,7 @@ impl PageClient for Script {
             match self.play(ask, &self.clock.clock()) {
                 Play::Reply(reply) => decode(&reply).map_err(|bad| {
                     failed(
-                        Kind::UnexpectedResponse(reply.status, bad.reason),
+                        HttpErrorKind::UnexpectedResponse(reply.status, bad.reason),
                         &ask.what,
                     )
                 }),
@@ -342,7 +344,7 @@ impl PageClient for Script {
 
     fn follow(&self, link: &str, what: String) -> Result<PageRequest, HttpError> {
         let Some(path) = link.strip_prefix(BASE) else {
-            return Err(failed(Kind::OutsideBaseUrl, &what));
+            return Err(failed(HttpErrorKind::OutsideBaseUrl, &what));
         };
         Ok(PageRequest {
             path: path.to_owned(),
@@ -357,7 +359,7 @@ impl PageClient for Script {
     }
 }
 
-fn failed(kind: Kind, what: &str) -> HttpError {
+fn failed(kind: HttpErrorKind, what: &str) -> HttpError {
     kind.at(format!("read {what}"), "vendor.test")
 }
 

@@ -12,7 +12,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::connector::api;
 use crate::connector::file::Connector;
-use crate::http::{Headers, Kind};
+use crate::http::{Headers, HttpErrorKind};
 use crate::model::{Completeness, named};
 use crate::sync::client::PageClient;
 
@@ -37,12 +37,12 @@ impl Script {
         let mut lines: Vec<&str> = answer.lines().map(str::trim).collect();
         let status: u16 = lines.remove(0).parse().expect("a status");
         let kind = match status {
-            404 | 410 => Some(Kind::Missing(status, None)),
-            413 => Some(Kind::TooMuchRequested(status, None)),
-            400.. => Some(Kind::HttpStatus(status)),
+            404 | 410 => Some(HttpErrorKind::Missing(status, None)),
+            413 => Some(HttpErrorKind::TooMuchRequested(status, None)),
+            400.. => Some(HttpErrorKind::HttpStatus(status)),
             _ => None,
         };
-        let failed = |kind: Kind| kind.at(format!("read {}", ask.what), "vendor.test");
+        let failed = |kind: HttpErrorKind| kind.at(format!("read {}", ask.what), "vendor.test");
         if let Some(kind) = kind {
             return Err(failed(kind));
         }
@@ -65,7 +65,7 @@ impl Script {
             date: None,
             body: body.into(),
         };
-        decode(&reply).map_err(|bad| failed(Kind::UnexpectedResponse(status, bad.reason)))
+        decode(&reply).map_err(|bad| failed(HttpErrorKind::UnexpectedResponse(status, bad.reason)))
     }
 }
 
@@ -85,7 +85,7 @@ impl PageClient for Script {
             Some(_) => link.strip_prefix("https://vendor.test/"),
         };
         let Some(path) = path else {
-            return Err(Kind::OutsideBaseUrl.at(format!("read {what}"), "vendor.test"));
+            return Err(HttpErrorKind::OutsideBaseUrl.at(format!("read {what}"), "vendor.test"));
         };
         Ok(PageRequest {
             path: format!("/{path}"),
@@ -104,7 +104,7 @@ impl PageClient for Script {
 struct Walked {
     asked: Vec<String>,
     rows: usize,
-    result: Result<(WalkFacts, End), Failure>,
+    result: Result<(WalkFacts, ListEnd), Failure>,
 }
 
 impl Walked {
@@ -263,7 +263,7 @@ fn link_headers() {
     let error = walked.result.expect_err("never followed");
     assert_eq!(
         error.http().map(HttpError::kind),
-        Some(&Kind::OutsideBaseUrl)
+        Some(&HttpErrorKind::OutsideBaseUrl)
     );
 }
 

@@ -1,4 +1,4 @@
-//! What `rollbook combos import` says of every kind of difference.
+//! What `rollbook combos import` prints for every kind of difference.
 
 use super::*;
 use crate::spreadsheets::commas;

@@ -46,7 +46,7 @@ fn sure_lines_are_in_force_and_guesses_are_not() {
     assert_eq!(
         draft,
         r##"# A draft: what the values of rosters_users.role mean in the combo list positions of north.
-# Look at every line, then save it as crosswalks/NAME.toml beside rollbook.toml; `rollbook check` tells mistakes.
+# Check every line, then save this as crosswalks/NAME.toml beside rollbook.toml; `rollbook check` reports mistakes.
 
 from = "rosters.users.role"
 to = { source = "north", list = "positions", by = "code" }

@@ -1,4 +1,4 @@
-//! What `rollbook crosswalk check` says to people.
+//! What `rollbook crosswalk check` prints as text.
 
 use super::*;
 use crate::model::named;
@@ -17,14 +17,14 @@ fn unmapped(value: &str, rows: u64, shown: &[&str]) -> Unmapped {
     }
 }
 
-fn said(unmapped: Vec<Unmapped>) -> String {
-    let column = Column {
+fn printed(unmapped: Vec<Unmapped>) -> String {
+    let column = ColumnGaps {
         crosswalk: named("roles"),
         column: "rosters_users.role".to_owned(),
         list: "north.positions".to_owned(),
         unmapped,
     };
-    text(&View {
+    text(&GapsView {
         ok: false,
         crosswalks: 1,
         problems: Vec::new(),
@@ -35,7 +35,7 @@ fn said(unmapped: Vec<Unmapped>) -> String {
 #[test]
 fn values_stand_in_columns_and_odd_ones_stay_on_their_line() {
     assert_eq!(
-        said(Vec::new()),
+        printed(Vec::new()),
         "roles: rosters_users.role to north.positions: every value is mapped.\n"
     );
     let values = vec![
@@ -43,23 +43,23 @@ fn values_stand_in_columns_and_odd_ones_stay_on_their_line() {
         unmapped("a\nb", 1, &[]),
     ];
     assert_eq!(
-        said(values),
+        printed(values),
         "roles: rosters_users.role to north.positions: 2 unmapped values\n\
          \x20 \"aide\"  1,200 rows  same words: `A` (Aide)\n\
          \x20 \"a\\nb\"  1 row\n"
     );
     let many = (0..MAX_SHOWN + 2).map(|number| unmapped(&number.to_string(), 1, &[]));
-    let said = said(many.collect());
+    let printed = printed(many.collect());
     assert!(
-        said.ends_with("  and 2 more (--json shows all)\n"),
-        "{said}"
+        printed.ends_with("  and 2 more (--json shows all)\n"),
+        "{printed}"
     );
-    assert_eq!(said.lines().count(), MAX_SHOWN + 2);
+    assert_eq!(printed.lines().count(), MAX_SHOWN + 2);
 }
 
 #[test]
 fn without_a_crosswalk_one_is_told_how_to_get_one() {
-    let view = View {
+    let view = GapsView {
         ok: true,
         crosswalks: 0,
         problems: Vec::new(),

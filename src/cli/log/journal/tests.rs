@@ -1,4 +1,4 @@
-//! What a journal hears, and that one which reads nothing stops nobody.
+//! What a journal receives; one that reads nothing blocks no writer.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ fn a_line_has_its_priority_and_its_fields() {
 
 #[test]
 fn a_long_value_is_cut_between_letters() {
-    let mut line = Line(Vec::new());
+    let mut line = Datagram(Vec::new());
     line.put("MESSAGE", &"ä".repeat(MAX_FIELD));
     assert_eq!(fields(&line.0)[0].1.len(), MAX_FIELD);
     line.0.clear();

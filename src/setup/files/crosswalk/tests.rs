@@ -41,7 +41,10 @@ fn a_file_is_a_crosswalk_and_people_is_none() {
         (roles.to.list.as_str(), roles.to.by),
         ("positions", By::Description)
     );
-    assert_eq!(roles.otherwise, Some(Entry::Text("Other".to_owned())));
+    assert_eq!(
+        roles.otherwise,
+        Some(CrosswalkEntry::Text("Other".to_owned()))
+    );
     assert_eq!(roles.map["aide (class)"].text(), "Teacher's aide");
     let (none, problems) = load(Path::new("/nowhere/at/all"));
     assert!(none.is_empty() && problems.is_empty());
@@ -60,7 +63,7 @@ fn entries_are_named_by_code_unless_the_file_says_otherwise_and_ids_may_be_numbe
         .map(|one| {
             (
                 one.value.to.by,
-                one.value.map.values().map(Entry::text).collect(),
+                one.value.map.values().map(CrosswalkEntry::text).collect(),
             )
         })
         .collect();

@@ -361,7 +361,7 @@ error: this is not the name of an environment variable
 6 | client_secret = { env = "…" }
   |                         ^^^
   |
-  = help: capital letters, digits and `_`, such as `"ROSTER_PASSWORD"`; the secret itself goes into the variable
+  = help: capital letters, digits and `_`, such as `"ROSTER_PASSWORD"`; write the secret itself into the variable
 "#,
     ),
     (

@@ -171,13 +171,13 @@ fn given_secrets_are_the_only_ones() {
 #[test]
 fn names_that_may_be_the_secret_itself_are_not_repeated() {
     for text in ["../etc/passwd", "", "hunter2 !", ".hidden", "a/b"] {
-        let complaint = text.parse::<CredentialName>().expect_err("not a name");
-        assert_eq!(complaint.message, "this is not the name of a credential");
+        let error = text.parse::<CredentialName>().expect_err("not a name");
+        assert_eq!(error.message, "this is not the name of a credential");
     }
     for text in ["hunter2", "lower", "", "A-B", "1A"] {
-        let complaint = text.parse::<VariableName>().expect_err("not a name");
+        let error = text.parse::<VariableName>().expect_err("not a name");
         assert_eq!(
-            complaint.message,
+            error.message,
             "this is not the name of an environment variable"
         );
     }

@@ -1,17 +1,9 @@
-//! Descriptions of configuration and numbers: pure functions.
+//! How a stream is read, described for people: paging, changes, removals, history.
 
 use crate::connector::api::StreamSpec;
 use crate::connector::file::PageBy;
 use crate::model::{History, Period, ReadMode};
 use crate::setup::files::JobConfig;
-
-pub use crate::model::scalar::display_time;
-
-/// A number and its noun: `1 row`, `2 rows`.
-pub fn many(number: u64, one: &str, more: &str) -> String {
-    let noun = if number == 1 { one } else { more };
-    format!("{} {noun}", super::table::grouped(number))
-}
 
 /// How a stream is read, for `rollbook streams`.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]

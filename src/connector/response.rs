@@ -11,9 +11,9 @@ mod search;
 use serde::de::DeserializeSeed as _;
 
 use self::body::BodySeed;
-use super::decode::{Decoded, Decoder, Reader};
+use super::decode::{Decoded, Decoder, RowReader};
 use super::file::NameMatch;
-use super::link::Next;
+use super::link::NextPage;
 use super::repair;
 
 /// The paths of a page's parts, from the connector.
@@ -132,13 +132,13 @@ impl RowsPath {
 
 /// The content of one response.
 #[derive(Debug, Default)]
-pub struct Page {
+pub struct DecodedPage {
     /// Its rows.
     pub decoded: Decoded,
     /// The declared size of the whole list, if it is a valid number.
     pub total: Option<u64>,
     /// The next cursor or address, if the body contains it.
-    pub next: Next,
+    pub next: NextPage,
     /// Whether there is another page, if the body states it.
     pub more: Option<bool>,
     /// There was no body.
@@ -147,8 +147,8 @@ pub struct Page {
     pub odd_empty: bool,
 }
 
-impl Page {
-    /// An answer with status 204.
+impl DecodedPage {
+    /// The response with status 204.
     pub fn without_content() -> Self {
         Self {
             no_content: true,
@@ -163,7 +163,7 @@ pub fn read(
     decoder: &Decoder,
     body: &[u8],
     total_header: Option<&str>,
-) -> Result<Page, String> {
+) -> Result<DecodedPage, String> {
     let (text, is_damaged) = repair::utf8(body);
     let text = &*text;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim();
@@ -175,10 +175,10 @@ pub fn read(
             (shape.null_is_empty, "null")
         };
         return match allowed {
-            true => Ok(Page {
+            true => Ok(DecodedPage {
                 total,
                 no_content: text.is_empty(),
-                ..Page::default()
+                ..DecodedPage::default()
             }),
             false => Err(format!("expected rows, got {what}")),
         };
@@ -218,13 +218,13 @@ fn parse(
     decoder: &Decoder,
     (text, repaired): (&str, bool),
     total: Option<u64>,
-) -> Result<Option<Page>, Fault> {
-    let mut search = Search {
+) -> Result<Option<DecodedPage>, Fault> {
+    let mut search = PageSearch {
         shape,
         decoder,
         repaired,
         reader: decoder.reader(text.len(), repaired),
-        page: Page::default(),
+        page: DecodedPage::default(),
         total: None,
         found: None,
         empty: None,
@@ -269,20 +269,20 @@ fn plain(error: &serde_json::Error) -> String {
     }
 }
 
-struct Search<'s, 'd> {
+struct PageSearch<'s, 'd> {
     shape: &'s PageShape,
     decoder: &'d Decoder,
     /// The text went through `repair.rs`.
     repaired: bool,
-    reader: Reader<'d>,
-    page: Page,
+    reader: RowReader<'d>,
+    page: DecodedPage,
     /// The declared total, and the rank of the member that stated it: lower is better.
     total: Option<(usize, u64)>,
     /// An empty list was found at the rows' path; whether in an unusual form.
     empty: Option<bool>,
-    /// What is in a rows' place instead of rows.
+    /// What the rows' path holds instead of rows.
     wrong: Option<String>,
-    /// How good the place was where rows were found: lower is better.
+    /// The rank of the path where rows were found: lower is better.
     found: Option<usize>,
     names: Vec<String>,
 }

@@ -6,14 +6,14 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::Value;
 
 use super::scalar::Scalar;
-use super::{NextPath, RowsPath, Search};
-use crate::connector::decode::{Reader, RowSeed, RowsSeed};
-use crate::connector::json::Text;
+use super::{NextPath, PageSearch, RowsPath};
+use crate::connector::decode::{RowReader, RowSeed, RowsSeed};
+use crate::connector::json::JsonText;
 use crate::connector::repair;
 
 /// Walks the outside of a body.
 pub(super) struct BodySeed<'a, 's, 'd> {
-    pub(super) search: &'a mut Search<'s, 'd>,
+    pub(super) search: &'a mut PageSearch<'s, 'd>,
     pub(super) at: Vec<String>,
 }
 
@@ -73,7 +73,7 @@ impl<'de> Visitor<'de> for BodySeed<'_, '_, '_> {
             RowsPath::Member(path) => shape.is_path(path, &at),
             RowsPath::One | RowsPath::AnyMember => false,
         });
-        let mut key = map.next_key::<Text<'de>>()?;
+        let mut key = map.next_key::<JsonText<'de>>()?;
         if let Some(rank) = rank.filter(|_| !shape.leads_to_rows(&at)) {
             match &key {
                 // PHP and Lua write an empty list like this; so does a server that has lost it.
@@ -81,18 +81,18 @@ impl<'de> Visitor<'de> for BodySeed<'_, '_, '_> {
                     search.empty.get_or_insert(true);
                     return Ok(());
                 }
-                Some(Text(name)) if is_number(name) => {
+                Some(JsonText(name)) if is_number(name) => {
                     search.start_rows(rank);
                     return numbered_rows(&mut search.reader, map);
                 }
-                Some(Text(name)) if !at.is_empty() => {
+                Some(JsonText(name)) if !at.is_empty() => {
                     let name = name.clone().into_owned();
                     return search.one_row(rank, &at, &name, map);
                 }
                 Some(_) => {}
             }
         }
-        while let Some(Text(name)) = key {
+        while let Some(JsonText(name)) = key {
             if at.is_empty()
                 && search.names.len() < 5
                 && name.len() <= 40
@@ -106,7 +106,7 @@ impl<'de> Visitor<'de> for BodySeed<'_, '_, '_> {
                 search: &mut *search,
                 at: inner,
             })?;
-            key = map.next_key::<Text<'de>>()?;
+            key = map.next_key::<JsonText<'de>>()?;
         }
         Ok(())
     }
@@ -119,7 +119,7 @@ impl<'de> Visitor<'de> for BodySeed<'_, '_, '_> {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        // Marks of `repair.rs` are in texts of a repaired answer only.
+        // Marks of `repair.rs` are in texts of a repaired response only.
         if text == repair::NOT_A_NUMBER {
             return Ok(());
         }
@@ -178,7 +178,7 @@ fn is_number(name: &str) -> bool {
 
 /// A list in the form of an object of numbered rows; the first number was read.
 fn numbered_rows<'de, A: MapAccess<'de>>(
-    reader: &mut Reader<'_>,
+    reader: &mut RowReader<'_>,
     mut map: A,
 ) -> Result<(), A::Error> {
     let mut is_row = true;
@@ -188,8 +188,8 @@ fn numbered_rows<'de, A: MapAccess<'de>>(
         } else {
             map.next_value::<IgnoredAny>()?;
         }
-        match map.next_key::<Text<'de>>()? {
-            Some(Text(name)) => is_row = is_number(&name),
+        match map.next_key::<JsonText<'de>>()? {
+            Some(JsonText(name)) => is_row = is_number(&name),
             None => return Ok(()),
         }
     }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::starter::{Draft, Part};
-use crate::connector::file::{Connector, Grants, Setting, Stream};
+use super::{Draft, StarterSource};
+use crate::connector::file::{Connector, Grants, Setting, StreamConfig};
 use crate::model::GrantKind;
 
 /// Placeholder for a value of the admin.
@@ -13,12 +13,12 @@ const PLACEHOLDER: &str = "CHANGE-ME";
 const PLACEHOLDER_URL: &str = "https://change-me.example";
 
 /// One source with the connector's name, and one job.
-pub fn part(name: &str, connector: &Connector) -> Part {
+pub fn part(name: &str, connector: &Connector) -> StarterSource {
     let job = Draft {
         name: format!("jobs/{name}.toml"),
         text: job(name, connector),
     };
-    Part {
+    StarterSource {
         text: source(name, connector),
         jobs: vec![job],
     }
@@ -124,7 +124,7 @@ fn offered_grants(offered: &Grants) -> Vec<GrantKind> {
 fn job(name: &str, connector: &Connector) -> String {
     let served = || connector.streams.iter().filter(|(_, stream)| !stream.off);
     // Streams that are read for each row of another cost many requests: the admin has to enable them.
-    let is_plain = |stream: &Stream| stream.for_each.is_none();
+    let is_plain = |stream: &StreamConfig| stream.for_each.is_none();
     let chosen: Vec<_> = served().filter(|(_, stream)| is_plain(stream)).collect();
     let others: Vec<_> = served().filter(|(_, stream)| !is_plain(stream)).collect();
     let mut text = format!(

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::cli::table::many;
 use crate::connector::api::streams;
 use crate::connector::file::Connector;
 use crate::model::StreamName;
+use crate::model::scalar::display_time;
 
 fn specs() -> BTreeMap<StreamName, StreamSpec> {
     let text = r#"

@@ -1,4 +1,4 @@
-//! Tests of `answer.rs`.
+//! Tests of `response.rs`.
 
 use super::*;
 use crate::connector::columns::Column;
@@ -42,7 +42,7 @@ fn shape(rows: &[&str]) -> PageShape {
     }
 }
 
-fn shown(page: &Page) -> String {
+fn shown(page: &DecodedPage) -> String {
     let rows: Vec<String> = page
         .decoded
         .rows
@@ -290,7 +290,7 @@ fn an_empty_list_in_an_odd_form_is_told() {
 
 #[test]
 fn totals_and_cursors() {
-    let to = |text: &str| Next::To(text.to_owned());
+    let to = |text: &str| NextPage::To(text.to_owned());
     for (body, header, total, next) in [
         (
             r#"{"users":[],"total":3,"meta":{"next":"c2"}}"#,
@@ -302,53 +302,68 @@ fn totals_and_cursors() {
             r#"{"users":[],"totalCount":3,"meta":{"next":null}}"#,
             None,
             Some(3),
-            Next::None,
+            NextPage::None,
         ),
         (
             r#"{"users":[],"total":3,"pageCount":1}"#,
             None,
             Some(3),
-            Next::None,
+            NextPage::None,
         ),
         (
             r#"{"pageCount":1,"users":[],"total":3}"#,
             None,
             Some(3),
-            Next::None,
+            NextPage::None,
         ),
-        (r#"{"users":[],"total":"4"}"#, None, Some(4), Next::None),
-        (r#"{"users":[],"total":4.0}"#, None, Some(4), Next::None),
-        (r#"{"users":[],"total":-1}"#, None, None, Next::None),
-        (r#"{"users":[],"total":null}"#, None, None, Next::None),
-        (r#"{"users":[]}"#, Some(" 5 "), Some(5), Next::None),
-        (r#"{"users":[]}"#, Some("items 0-4/5"), Some(5), Next::None),
-        (r#"{"users":[]}"#, Some("0-4/*"), None, Next::None),
-        (r#"{"users":[]}"#, Some("many"), None, Next::None),
-        (r#"{"users":[],"total":6}"#, Some("5"), Some(6), Next::None),
-        (r#"{"users":[],"total":4}"#, Some("5"), Some(5), Next::None),
+        (r#"{"users":[],"total":"4"}"#, None, Some(4), NextPage::None),
+        (r#"{"users":[],"total":4.0}"#, None, Some(4), NextPage::None),
+        (r#"{"users":[],"total":-1}"#, None, None, NextPage::None),
+        (r#"{"users":[],"total":null}"#, None, None, NextPage::None),
+        (r#"{"users":[]}"#, Some(" 5 "), Some(5), NextPage::None),
+        (
+            r#"{"users":[]}"#,
+            Some("items 0-4/5"),
+            Some(5),
+            NextPage::None,
+        ),
+        (r#"{"users":[]}"#, Some("0-4/*"), None, NextPage::None),
+        (r#"{"users":[]}"#, Some("many"), None, NextPage::None),
+        (
+            r#"{"users":[],"total":6}"#,
+            Some("5"),
+            Some(6),
+            NextPage::None,
+        ),
+        (
+            r#"{"users":[],"total":4}"#,
+            Some("5"),
+            Some(5),
+            NextPage::None,
+        ),
         (
             r#"{"users":[],"meta":{"next":123456789012345678901234}}"#,
             None,
             None,
-            Next::To("123456789012345678901234".to_owned()),
+            NextPage::To("123456789012345678901234".to_owned()),
         ),
         (
             r#"{"users":[],"meta":{"next":1736835000.120}}"#,
             None,
             None,
-            Next::To("1736835000.120".to_owned()),
+            NextPage::To("1736835000.120".to_owned()),
         ),
         (
             r#"{"users":[{"id":"a","n":NaN}],"total":"4","meta":{"next":"c\u0032"}}"#,
             None,
             Some(4),
-            Next::To("c2".to_owned()),
+            NextPage::To("c2".to_owned()),
         ),
         (
             r#"{"users":[{"id":"a"}],"total":NaN,"meta":{"next":NaN}}"#,
             None,
             None,
-            Next::None,
+            NextPage::None,
         ),
     ] {
         let page = read(
@@ -365,37 +380,67 @@ fn totals_and_cursors() {
 /// L4, L9 in a body: an address, a cursor, nothing, and what is neither; by member, by a dotted name, by element.
 #[test]
 fn what_comes_next_is_read_from_the_body() {
-    let to = |text: &str| Next::To(text.to_owned());
+    let to = |text: &str| NextPage::To(text.to_owned());
     for (place, members, cursor, address) in [
         ("next", r#""next":"a""#, to("a"), to("a")),
-        ("next", r#""next":"""#, Next::None, Next::None),
-        ("next", r#""next":" ""#, Next::None, Next::None),
-        ("next", r#""next":null"#, Next::None, Next::None),
-        ("next", r#""other":1"#, Next::None, Next::None),
-        ("next", r#""next":17"#, to("17"), Next::Unclear),
-        ("next", r#""next":-17"#, to("-17"), Next::Unclear),
-        ("next", r#""next":0"#, Next::None, Next::Unclear),
-        ("next", r#""next":"0""#, Next::None, to("0")),
-        ("next", r#""next":false"#, Next::Unclear, Next::Unclear),
-        ("next", r#""next":true"#, Next::Unclear, Next::Unclear),
+        ("next", r#""next":"""#, NextPage::None, NextPage::None),
+        ("next", r#""next":" ""#, NextPage::None, NextPage::None),
+        ("next", r#""next":null"#, NextPage::None, NextPage::None),
+        ("next", r#""other":1"#, NextPage::None, NextPage::None),
+        ("next", r#""next":17"#, to("17"), NextPage::Unclear),
+        ("next", r#""next":-17"#, to("-17"), NextPage::Unclear),
+        ("next", r#""next":0"#, NextPage::None, NextPage::Unclear),
+        ("next", r#""next":"0""#, NextPage::None, to("0")),
+        (
+            "next",
+            r#""next":false"#,
+            NextPage::Unclear,
+            NextPage::Unclear,
+        ),
+        (
+            "next",
+            r#""next":true"#,
+            NextPage::Unclear,
+            NextPage::Unclear,
+        ),
         (
             "next",
             r#""next":{"href":"a"}"#,
-            Next::Unclear,
-            Next::Unclear,
+            NextPage::Unclear,
+            NextPage::Unclear,
         ),
-        ("next", r#""next":["a"]"#, Next::Unclear, Next::Unclear),
+        (
+            "next",
+            r#""next":["a"]"#,
+            NextPage::Unclear,
+            NextPage::Unclear,
+        ),
         ("meta.next", r#""meta":{"next":"a"}"#, to("a"), to("a")),
         (
             "meta.next",
             r#""meta":{"next":null}"#,
-            Next::None,
-            Next::None,
+            NextPage::None,
+            NextPage::None,
         ),
-        ("meta.next", r#""meta":null"#, Next::None, Next::None),
-        ("meta.next", r#""meta":{}"#, Next::None, Next::None),
-        ("meta.next", r#""meta":"a""#, Next::Unclear, Next::Unclear),
-        ("meta.next", r#""metal":"a""#, Next::None, Next::None),
+        (
+            "meta.next",
+            r#""meta":null"#,
+            NextPage::None,
+            NextPage::None,
+        ),
+        ("meta.next", r#""meta":{}"#, NextPage::None, NextPage::None),
+        (
+            "meta.next",
+            r#""meta":"a""#,
+            NextPage::Unclear,
+            NextPage::Unclear,
+        ),
+        (
+            "meta.next",
+            r#""metal":"a""#,
+            NextPage::None,
+            NextPage::None,
+        ),
         (
             "links.next.href",
             r#""links":{"next":{"href":"a"}}"#,
@@ -405,8 +450,8 @@ fn what_comes_next_is_read_from_the_body() {
         (
             "links.next.href",
             r#""links":{"next":null}"#,
-            Next::None,
-            Next::None,
+            NextPage::None,
+            NextPage::None,
         ),
         (
             "@odata.nextLink",
@@ -429,32 +474,32 @@ fn what_comes_next_is_read_from_the_body() {
         (
             "links[rel=next].uri",
             r#""links":[{"rel":"prev","uri":"b"}]"#,
-            Next::None,
-            Next::None,
+            NextPage::None,
+            NextPage::None,
         ),
         (
             "links[rel=next].uri",
             r#""links":[{"rel":"next","uri":null}]"#,
-            Next::None,
-            Next::None,
+            NextPage::None,
+            NextPage::None,
         ),
         (
             "links[rel=next].uri",
             r#""links":[{"rel":"next","uri":{}}]"#,
-            Next::Unclear,
-            Next::Unclear,
+            NextPage::Unclear,
+            NextPage::Unclear,
         ),
         (
             "links[rel=next].uri",
             r#""links":[]"#,
-            Next::None,
-            Next::None,
+            NextPage::None,
+            NextPage::None,
         ),
         (
             "links[rel=next].uri",
             r#""links":null"#,
-            Next::None,
-            Next::None,
+            NextPage::None,
+            NextPage::None,
         ),
         (
             "paging.links[rel=next].uri",

@@ -17,7 +17,7 @@ use crate::store::queries::{self, Reader};
 use crate::store::schema::refuse_outdated;
 
 /// The configuration and the mirror, as far as they exist.
-pub struct Reading {
+pub struct MirrorAccess {
     /// The configuration on disk, or its problems.
     pub setup: Result<Setup, Problems>,
     /// Where the mirror is, or would be.
@@ -25,18 +25,18 @@ pub struct Reading {
     mirror: Option<Reader>,
 }
 
-impl Reading {
+impl MirrorAccess {
     /// Loads the configuration, and opens the mirror if there is one.
     pub fn open(folders: &Folders) -> Result<Self, Exit> {
-        let reading = Self::open_quietly(folders)?;
-        if let (Err(problems), true) = (&reading.setup, reading.mirror.is_some()) {
+        let access = Self::open_quietly(folders)?;
+        if let (Err(problems), true) = (&access.setup, access.mirror.is_some()) {
             anstream::eprintln!(
                 "The configuration has {} (`rollbook check` shows all); using only the data in {}.",
                 errors(problems),
-                reading.path.display()
+                access.path.display()
             );
         }
-        Ok(reading)
+        Ok(access)
     }
 
     /// The same, for commands that report problems of the configuration themselves.

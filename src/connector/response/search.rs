@@ -5,12 +5,12 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::scalar::Scalar;
-use super::{NextPath, RowsPath, Search};
+use super::{NextPath, PageSearch, RowsPath};
 use crate::connector::decode::RowSeed;
-use crate::connector::json::Text;
-use crate::connector::link::Next;
+use crate::connector::json::JsonText;
+use crate::connector::link::NextPage;
 
-impl Search<'_, '_> {
+impl PageSearch<'_, '_> {
     pub(super) fn nothing_found(&self) -> String {
         if let Some(wrong) = &self.wrong {
             return wrong.clone();
@@ -89,7 +89,7 @@ impl Search<'_, '_> {
                 && shape.same(&wanted[..name.len()], &name)
                 && matches!(value, Scalar::Text(text) if !text.trim().is_empty())
             {
-                self.page.next = Next::Unclear;
+                self.page.next = NextPage::Unclear;
             }
         }
     }
@@ -140,10 +140,10 @@ impl Search<'_, '_> {
         }
         let address = self.shape.next_is_address;
         self.page.next = match find(member) {
-            None | Some(Value::Null) => Next::None,
+            None | Some(Value::Null) => NextPage::None,
             Some(Value::String(text)) => Scalar::Text(text).next(address),
             Some(Value::Number(number)) => Scalar::Number(&number.to_string()).next(address),
-            Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => Next::Unclear,
+            Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => NextPage::Unclear,
         };
     }
 
@@ -166,8 +166,8 @@ impl Search<'_, '_> {
             text.push(':');
             text.push_str(value.get());
             name = map
-                .next_key::<Text<'de>>()?
-                .map(|Text(name)| name.into_owned());
+                .next_key::<JsonText<'de>>()?
+                .map(|JsonText(name)| name.into_owned());
         }
         text.push('}');
         let mut probe = self.decoder.reader(text.len(), self.repaired);
@@ -192,7 +192,7 @@ impl Search<'_, '_> {
             && !at.is_empty()
             && self.shape.same(wanted, &at.join("."))
         {
-            self.page.next = Next::Unclear;
+            self.page.next = NextPage::Unclear;
         }
     }
 }

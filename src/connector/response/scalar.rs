@@ -1,6 +1,6 @@
 //! A value outside of the rows, and what it means for the next page.
 
-use crate::connector::link::Next;
+use crate::connector::link::NextPage;
 
 /// A value that is no list and no object.
 pub(super) enum Scalar<'a> {
@@ -32,14 +32,14 @@ impl Scalar<'_> {
     }
 
     /// Redis and others use the cursor zero for "no other page".
-    pub(super) fn next(&self, is_address: bool) -> Next {
+    pub(super) fn next(&self, is_address: bool) -> NextPage {
         match self {
-            Self::Null => Next::None,
-            Self::Text(text) if text.trim().is_empty() => Next::None,
-            Self::Text("0") | Self::Number("0") if !is_address => Next::None,
-            Self::Text(text) => Next::To((*text).to_owned()),
-            Self::Number(number) if !is_address => Next::To((*number).to_owned()),
-            Self::Number(_) | Self::Boolean(_) => Next::Unclear,
+            Self::Null => NextPage::None,
+            Self::Text(text) if text.trim().is_empty() => NextPage::None,
+            Self::Text("0") | Self::Number("0") if !is_address => NextPage::None,
+            Self::Text(text) => NextPage::To((*text).to_owned()),
+            Self::Number(number) if !is_address => NextPage::To((*number).to_owned()),
+            Self::Number(_) | Self::Boolean(_) => NextPage::Unclear,
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 /// documents and responses (webuntis-oneroster.md 3).
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ErrorWords {
+pub struct ErrorCodes {
     /// Paths of the error code in a body, such as `"responseStatus.errorCode"`.
     #[serde(default)]
     pub code: Vec<String>,

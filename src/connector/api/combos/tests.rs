@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::connector::api::streams;
 use crate::document::{Document, FileText};
+use crate::model::By;
 
 const SHELF: &str = r#"
 connector = "shelf"
@@ -57,7 +58,7 @@ fn shelf(text: &str) -> Connector {
 #[test]
 fn a_setting_picks_the_list_of_each_source() {
     let connector = shelf(SHELF);
-    let specs = streams(&connector).expect("no flaw");
+    let specs = streams(&connector).expect("no problem");
     let columns = specs["lists"].combos.expect("the lists");
     assert_eq!((columns.list, columns.label, columns.active), (0, 3, None));
     assert_eq!(specs["lists"].needed(), [0, 1, 0, 0, 1, 2, 3]);
@@ -86,7 +87,7 @@ fn a_setting_picks_the_list_of_each_source() {
 }
 
 #[test]
-fn every_mistake_is_told_where_it_stands() {
+fn every_mistake_is_reported_with_its_path() {
     let rows = [
         (
             "stream = \"lists\"",
@@ -142,17 +143,17 @@ fn every_mistake_is_told_where_it_stands() {
     for (right, wrong, expected) in rows {
         assert!(SHELF.contains(right), "{right}");
         let connector = shelf(&SHELF.replacen(right, wrong, 1));
-        let flaws = streams(&connector).expect_err(wrong);
-        let told: Vec<String> = flaws
+        let problems = streams(&connector).expect_err(wrong);
+        let reported: Vec<String> = problems
             .iter()
-            .map(|flaw| {
-                let help = flaw.help.as_deref().unwrap_or_default();
-                format!("{}: {} ({help})", flaw.at.join("."), flaw.message)
+            .map(|problem| {
+                let help = problem.help.as_deref().unwrap_or_default();
+                format!("{}: {} ({help})", problem.at.join("."), problem.message)
             })
             .collect();
         assert!(
-            told.iter().any(|flaw| flaw == expected),
-            "{expected}\n{told:#?}"
+            reported.iter().any(|problem| problem == expected),
+            "{expected}\n{reported:#?}"
         );
     }
 }

@@ -5,12 +5,12 @@ use std::io;
 use clap_mangen::roff::{Roff, bold, roman};
 use serde_json::Value;
 
-use super::man::{marked, see_also};
+use super::{marked, see_also};
 use crate::document::schema::{Schema, in_words, others, properties, types, words};
 use crate::setup::files::{job_schema, rollbook_schema};
 
 /// A kind of file that has a page.
-struct Kind {
+struct FilePage {
     page: &'static str,
     about: &'static str,
     description: &'static str,
@@ -20,12 +20,12 @@ struct Kind {
 
 /// Each page's file and text.
 pub fn pages() -> io::Result<Vec<(String, String)>> {
-    kinds().iter().map(Kind::page).collect()
+    kinds().iter().map(FilePage::page).collect()
 }
 
-fn kinds() -> [Kind; 2] {
+fn kinds() -> [FilePage; 2] {
     [
-        Kind {
+        FilePage {
             page: "rollbook.toml",
             about: "main configuration of Rollbook",
             description: "The file is TOML and has no secrets, only references to them, such as \
@@ -35,7 +35,7 @@ fn kinds() -> [Kind; 2] {
             schema: rollbook_schema(),
             others: &["rollbook(1)", "rollbook-init(1)", "rollbook-job(5)"],
         },
-        Kind {
+        FilePage {
             page: "rollbook-job",
             about: "a job of Rollbook: what it reads, and when",
             description: "A job is a TOML file in `/etc/rollbook/jobs`; its name is the file's: `rosters.toml` is the job \
@@ -47,7 +47,7 @@ fn kinds() -> [Kind; 2] {
     ]
 }
 
-impl Kind {
+impl FilePage {
     fn page(&self) -> io::Result<(String, String)> {
         let mut roff = Roff::default();
         let source = concat!("rollbook ", env!("CARGO_PKG_VERSION"));
@@ -75,8 +75,8 @@ fn table(roff: &mut Roff, schema: Schema, path: &str, node: &Value) {
     let mut below = Vec::new();
     for (name, value) in properties(node) {
         match table_in(schema, value) {
-            Some(Inner::One(inner)) => below.push((joined(path, name), "[", "]", inner, value)),
-            Some(Inner::Several(inner)) => {
+            Some(Subtable::One(inner)) => below.push((joined(path, name), "[", "]", inner, value)),
+            Some(Subtable::Several(inner)) => {
                 below.push((joined(path, name), "[[", "]]", inner, value));
             }
             None => key(roff, schema, name, value),
@@ -84,7 +84,7 @@ fn table(roff: &mut Roff, schema: Schema, path: &str, node: &Value) {
     }
     // Tables that the admin names: sources, streams.
     if let Some((_, value)) = others(node)
-        && let Some(Inner::One(inner)) = table_in(schema, value)
+        && let Some(Subtable::One(inner)) = table_in(schema, value)
     {
         below.push((joined(path, "NAME"), "[", "]", inner, value));
     }
@@ -109,12 +109,12 @@ fn joined(path: &str, name: &str) -> String {
 }
 
 /// A key with a table or an array of tables.
-enum Inner<'a> {
+enum Subtable<'a> {
     One(&'a Value),
     Several(&'a Value),
 }
 
-fn table_in<'a>(schema: Schema<'a>, value: &'a Value) -> Option<Inner<'a>> {
+fn table_in<'a>(schema: Schema<'a>, value: &'a Value) -> Option<Subtable<'a>> {
     if schema.is_secret(value) {
         return None;
     }
@@ -126,10 +126,10 @@ fn table_in<'a>(schema: Schema<'a>, value: &'a Value) -> Option<Inner<'a>> {
         !properties(node).is_empty() || named.is_some()
     };
     if has_tables(only) {
-        return Some(Inner::One(only));
+        return Some(Subtable::One(only));
     }
     match schema.alternatives(only.get("items")?)[..] {
-        [item] if has_tables(item) => Some(Inner::Several(item)),
+        [item] if has_tables(item) => Some(Subtable::Several(item)),
         _ => None,
     }
 }

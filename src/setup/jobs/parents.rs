@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::jobs::{JobDraft, read_stream};
-use super::resolve::{Checks, Jobs};
+use super::{JobDraft, Jobs, read_stream};
 use crate::connector::api::StreamSpec;
 use crate::document::{Node, Problem};
+use crate::setup::checks::Checks;
 
 impl Checks<'_> {
     /// A stream that is read for each row of another one cannot be applied in the same transaction.

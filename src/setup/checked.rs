@@ -1,0 +1,70 @@
+//! A checked configuration: what jobs run by. Made by `resolve.rs`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::files::{Config, Crosswalks, JobConfig, SourceConfig};
+use crate::connector::api::{Settings, StreamSpec};
+use crate::connector::file::Connector;
+use crate::model::people::MatchSet;
+use crate::model::{JobName, SourceName, StreamName};
+
+/// A checked configuration.
+pub struct Setup {
+    /// What admins wrote.
+    pub config: Config,
+    /// The sources, by name.
+    pub sources: BTreeMap<SourceName, SourceSetup>,
+    /// The jobs, by name.
+    pub jobs: BTreeMap<JobName, JobSetup>,
+    /// The pairs of streams in which people are matched.
+    pub matches: Vec<MatchSet>,
+    /// The crosswalks, by name.
+    pub crosswalks: Crosswalks,
+}
+
+/// A source with its connector, ready to be read.
+pub struct SourceSetup {
+    /// What the admin wrote.
+    pub config: SourceConfig,
+    /// Shared by all sources of this connector.
+    pub connector: Arc<Connector>,
+    /// All settings with their values.
+    pub settings: Settings,
+    /// All streams of the connector.
+    pub streams: BTreeMap<StreamName, Arc<StreamSpec>>,
+    /// Changes when the source's table or its connector changes.
+    pub fingerprint: String,
+}
+
+/// A job with its streams, ready to be read.
+pub struct JobSetup {
+    /// What the admin wrote.
+    pub config: JobConfig,
+    /// The source.
+    pub source: SourceName,
+    /// Its streams without the columns that the job drops.
+    pub streams: Vec<Arc<StreamSpec>>,
+    /// Changes when the job's file changes.
+    pub fingerprint: String,
+}
+
+impl Setup {
+    /// A source by its name.
+    pub fn source(&self, name: &str) -> Option<&SourceSetup> {
+        self.sources.get(name)
+    }
+
+    /// A job by its name.
+    pub fn job(&self, name: &str) -> Option<&JobSetup> {
+        self.jobs.get(name)
+    }
+
+    /// The stream of a source without the columns that its jobs drop; `None` when no job reads it.
+    pub fn kept(&self, source: &SourceName, stream: &str) -> Option<Arc<StreamSpec>> {
+        self.jobs
+            .values()
+            .filter(|job| job.source == *source)
+            .find_map(|job| job.streams.iter().find(|spec| spec.name == stream).cloned())
+    }
+}
