@@ -8,12 +8,12 @@ use super::server::{PAGED, Pages, Reply, Shared, Style, Total, pages};
 /// Every type of optional column, and the name.
 const COLUMNS: &str = "name = \"name : text\"
 day = \"day : date\"
-time = \"time : timestamp\"
+moment = \"moment : timestamp\"
 whole = \"whole : integer\"
 share = \"share : real\"
 flag = \"flag : boolean\"
 mark = \"mark : guid_text\"
-installation = \"installation.town : text\"
+place = \"place.town : text\"
 tutor = \"tutor.id | tutor : text\"
 ";
 
