@@ -7,13 +7,11 @@ use std::sync::Arc;
 use super::grant_builder::{Browser, GrantBuilder};
 use super::sources::route;
 use super::vault_store::{VaultStore, keys};
-use crate::auth::{
-    Attempt, Code, GrantStore as _, KeptGrant, Listener, LoginRules, Redirect, SignedIn,
-};
+use crate::auth::{Attempt, Code, GrantStore as _, Listener, LoginRules, Redirect, SignedIn};
 use crate::clock::Clock;
 use crate::document::suggest::advice;
 use crate::http::Timeouts;
-use crate::model::GrantKind;
+use crate::model::{GrantKind, KeptGrant, SourceName};
 use crate::setup::files::Secrets;
 use crate::setup::{Folders, beside};
 use crate::setup::{Setup, SourceSetup};
@@ -51,7 +49,7 @@ impl Login {
     /// If the source has no such grant, or a secret or the vault cannot be used.
     pub fn of(
         (folders, setup): (&Folders, &Setup),
-        name: &str,
+        name: &SourceName,
         secrets: &Secrets,
         clock: Clock,
     ) -> Result<Self, LoginError> {
@@ -166,18 +164,18 @@ impl Login {
     }
 }
 
-fn find<'a>(setup: &'a Setup, name: &str) -> Result<&'a SourceSetup, LoginError> {
-    setup.source(name).ok_or_else(|| {
+fn find<'a>(setup: &'a Setup, name: &SourceName) -> Result<&'a SourceSetup, LoginError> {
+    setup.sources.get(name).ok_or_else(|| {
         let known = setup.sources.keys().map(|name| name.as_str());
         LoginError::Usage(format!(
             "there is no source `{name}`: {}",
-            advice(name, known)
+            advice(name.as_str(), known)
         ))
     })
 }
 
 /// Why a source with another grant has no sign-in by browser, and what to do.
-fn other_grant(name: &str, source: &SourceSetup, grant: GrantKind) -> String {
+fn other_grant(name: &SourceName, source: &SourceSetup, grant: GrantKind) -> String {
     let message = format!("{name} uses the grant `{grant}`, which needs no person");
     match &source.connector.auth.authorization_code {
         Some(_) => format!(
@@ -195,13 +193,13 @@ fn two_ports() -> LoginError {
 }
 
 fn rules(
-    name: &str,
+    name: &SourceName,
     source: &SourceSetup,
     browser: &Browser,
     folders: &Folders,
 ) -> Result<LoginRules, String> {
     Ok(LoginRules {
-        source: name.to_owned(),
+        source: name.clone(),
         spec: browser.spec.clone(),
         authorize_url: browser.authorize_url.clone(),
         timeouts: Timeouts::default(),

@@ -8,6 +8,7 @@ use super::sources::token_rules;
 use super::vault_store::{VaultStore, keys};
 use crate::auth::{GrantStore as _, Revocation, revoke};
 use crate::clock::Clock;
+use crate::model::SourceName;
 use crate::setup::files::Secrets;
 use crate::setup::{Folders, Setup};
 use crate::store::vault::Keys;
@@ -30,7 +31,7 @@ pub enum VendorRevocation {
 /// If the vault cannot be written; then nothing is deleted.
 pub async fn sign_out(
     (folders, setup): (&Folders, &Setup),
-    name: &str,
+    name: &SourceName,
     secrets: &Secrets,
     clock: &Clock,
 ) -> Result<VendorRevocation, StoreError> {
@@ -47,8 +48,11 @@ pub async fn sign_out(
     Ok(revoked.unwrap_or_else(VendorRevocation::Failed))
 }
 
-async fn locked(vault_store: &Arc<VaultStore>, name: &str) -> Result<std::fs::File, StoreError> {
-    let (vault, source) = (Arc::clone(&vault_store.0), name.to_owned());
+async fn locked(
+    vault_store: &Arc<VaultStore>,
+    name: &SourceName,
+) -> Result<std::fs::File, StoreError> {
+    let (vault, source) = (Arc::clone(&vault_store.0), name.clone());
     match tokio::task::spawn_blocking(move || vault.lock(&source)).await {
         Ok(lock) => lock,
         Err(stopped) => match stopped.try_into_panic() {
@@ -63,7 +67,7 @@ async fn try_revoke(
     folders: &Folders,
     setup: &Setup,
     vault_store: &VaultStore,
-    name: &str,
+    name: &SourceName,
     secrets: &Secrets,
     clock: &Clock,
 ) -> Result<VendorRevocation, String> {

@@ -298,7 +298,7 @@ impl App {
     /// When a person last signed in to the job's source, if its tokens are from a sign-in.
     fn signed_in(&self, job: &JobName) -> Option<Timestamp> {
         let source = self.setup().jobs.get(job)?.source.clone();
-        let kept = VaultStore(Arc::clone(&self.vault)).load(source.as_str());
+        let kept = VaultStore(Arc::clone(&self.vault)).load(&source);
         let kept = kept
             .inspect_err(
                 |error| tracing::debug!(job = job.as_str(), %error, "could not read the sign-in from the vault"),

@@ -50,7 +50,7 @@ pub fn token_rules(
         secrets,
     };
     Ok(Some(TokenRules {
-        source: name.to_string(),
+        source: name.clone(),
         grant: builder.grant()?,
         timeouts: Timeouts::default(),
         route: route(&source.config, config_folder)?,
@@ -84,7 +84,7 @@ pub fn build(name: &SourceName, source: &SourceSetup, app: &App) -> Result<Sourc
     let limits = source.config.limits.or(&source.connector.limits);
     let fill = |text: &str| template::fill(text, &[&source.settings.texts]);
     let rules = SessionRules {
-        source: name.to_string(),
+        source: name.clone(),
         base_url: url("base_url", &fill(&source.connector.base_url))?,
         headers: source
             .connector

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::auth::{GrantStore, KeptAccess, KeptGrant, VaultError};
+use crate::auth::{GrantStore, VaultError};
 use crate::http::DayCount;
+use crate::model::{KeptGrant, SourceName};
 use crate::setup::files::{Secrets, StoreConfig};
-use crate::store::vault::{Keys, VaultAccess, VaultGrant, VaultKey};
+use crate::store::vault::{Keys, VaultKey};
 use crate::store::{StoreError, Vault};
 
 /// The vault's key as configured. A missing key is a state of the vault, so that sources without a stored token work.
@@ -35,65 +36,45 @@ fn failed(error: StoreError) -> VaultError {
 }
 
 impl GrantStore for VaultStore {
-    fn load(&self, source: &str) -> Result<Option<KeptGrant>, VaultError> {
-        let (grant, intent) = self.0.load(source).map_err(failed)?;
-        // An intent without a grant is the very first refresh, of the token that the admin configured.
-        Ok(grant.map(|grant| KeptGrant {
-            refresh_token: grant.refresh_token,
-            previous: grant.previous,
-            seed_hash: grant.seed_hash,
-            intent,
-            api_key: grant.api_key,
-            access: grant.access.map(|access| KeptAccess {
-                token: access.token,
-                life: access.life,
-            }),
-            obtained: grant.obtained,
-            scope: grant
-                .scope
-                .map(|scopes| scopes.split_whitespace().map(str::to_owned).collect()),
-        }))
+    fn load(&self, source: &SourceName) -> Result<Option<KeptGrant>, VaultError> {
+        self.0.load(source).map_err(failed)
     }
 
-    fn intend(&self, source: &str, old_token_hash: &str, at: Timestamp) -> Result<(), VaultError> {
+    fn intend(
+        &self,
+        source: &SourceName,
+        old_token_hash: &str,
+        at: Timestamp,
+    ) -> Result<(), VaultError> {
         self.0.intend(source, old_token_hash, at).map_err(failed)
     }
 
-    fn keep(&self, source: &str, grant: &KeptGrant) -> Result<(), VaultError> {
-        let grant = grant.clone();
-        let grant = VaultGrant {
-            refresh_token: grant.refresh_token,
-            previous: grant.previous,
-            seed_hash: grant.seed_hash,
-            api_key: grant.api_key,
-            access: grant.access.map(|access| VaultAccess {
-                token: access.token,
-                life: access.life,
-            }),
-            obtained: grant.obtained,
-            scope: grant.scope.map(|scopes| scopes.join(" ")),
-        };
-        self.0.keep(source, &grant).map_err(failed)
+    fn keep(&self, source: &SourceName, grant: &KeptGrant) -> Result<(), VaultError> {
+        self.0.keep(source, grant).map_err(failed)
     }
 
-    fn proven(&self, source: &str) -> Result<(), VaultError> {
+    fn proven(&self, source: &SourceName) -> Result<(), VaultError> {
         self.0.proven(source).map_err(failed)
     }
 
-    fn refused(&self, source: &str, credential: &str) -> Result<Option<Timestamp>, VaultError> {
+    fn refused(
+        &self,
+        source: &SourceName,
+        credential: &str,
+    ) -> Result<Option<Timestamp>, VaultError> {
         self.0.refused(source, credential).map_err(failed)
     }
 
     fn note_refusal(
         &self,
-        source: &str,
+        source: &SourceName,
         credential: &str,
         at: Timestamp,
     ) -> Result<(), VaultError> {
         self.0.note_refusal(source, credential, at).map_err(failed)
     }
 
-    fn lock(&self, source: &str) -> Result<Box<dyn Send>, VaultError> {
+    fn lock(&self, source: &SourceName) -> Result<Box<dyn Send>, VaultError> {
         self.0
             .lock(source)
             .map(|lock| Box::new(lock) as Box<dyn Send>)
@@ -102,7 +83,7 @@ impl GrantStore for VaultStore {
 }
 
 impl DayCount for VaultStore {
-    fn add(&self, source: &str, day: &str, requests: u32) -> Result<u32, String> {
+    fn add(&self, source: &SourceName, day: &str, requests: u32) -> Result<u32, String> {
         self.0
             .count(source, day, requests)
             .map_err(|error| error.to_string())

@@ -3,15 +3,14 @@
 //! Every secret has a type that prints nothing.
 
 use std::fmt;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::Url;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::discovery::IssuerSpec;
-use crate::model::EndpointRules;
+use crate::model::{EndpointRules, KeptGrant, SourceName};
 
 /// How a source authenticates.
 #[derive(Clone)]
@@ -79,45 +78,6 @@ pub struct ApiKeySpec {
     pub member: Option<String>,
     /// The source's own key; takes precedence over the response's.
     pub fixed: Option<SecretString>,
-}
-
-/// What the vault keeps of a grant between two refreshes.
-#[derive(Clone, Debug)]
-pub struct KeptGrant {
-    /// The token for the next refresh; empty after a sign-in that returned none.
-    pub refresh_token: SecretString,
-    /// The previous token, until a request with the new access token has succeeded.
-    pub previous: Option<SecretString>,
-    /// The origin of these tokens: [`KeptGrant::fingerprint`] of the configured token (a newly configured one
-    /// replaces them); [`SignInMark`] of a sign-in; or empty.
-    pub seed_hash: String,
-    /// Fingerprint of the token of a refresh that started and did not finish.
-    pub intent: Option<String>,
-    /// The API key received with the token.
-    pub api_key: Option<SecretString>,
-    /// The access token received with it, so that another process need not request one.
-    pub access: Option<KeptAccess>,
-    /// When the tokens were requested.
-    pub obtained: Timestamp,
-    /// The granted scopes; `None` where the vendor declares none.
-    pub scope: Option<Vec<String>>,
-}
-
-/// An access token received with a refresh token.
-#[derive(Clone, Debug)]
-pub struct KeptAccess {
-    /// Bearer token.
-    pub token: SecretString,
-    /// Lifetime from the request on; `None` where the vendor declares none.
-    pub life: Option<Duration>,
-}
-
-impl KeptGrant {
-    /// A hash that distinguishes two tokens. It is stored beside the token itself, in the same private file, so it
-    /// need not be hard to invert.
-    pub fn fingerprint(token: &SecretString) -> String {
-        format!("{:032x}", xxh3_128(token.expose_secret().as_bytes()))
-    }
 }
 
 /// Marks tokens that descend from a sign-in: at which endpoint, by which client, and when.
@@ -190,42 +150,55 @@ pub trait GrantStore: Send + Sync {
     ///
     /// # Errors
     /// When the vault cannot be read.
-    fn load(&self, source: &str) -> Result<Option<KeptGrant>, VaultError>;
+    fn load(&self, source: &SourceName) -> Result<Option<KeptGrant>, VaultError>;
 
     /// Stores durably that this token is about to be used up. The source may be new.
     ///
     /// # Errors
     /// When it is not durably stored; then no token request is sent.
-    fn intend(&self, source: &str, old_token_hash: &str, at: Timestamp) -> Result<(), VaultError>;
+    fn intend(
+        &self,
+        source: &SourceName,
+        old_token_hash: &str,
+        at: Timestamp,
+    ) -> Result<(), VaultError>;
 
     /// Stores the new token, the previous one and the end of the intent in one transaction.
     ///
     /// # Errors
     /// When it is not durably stored; then the token stays in memory and is stored later.
-    fn keep(&self, source: &str, grant: &KeptGrant) -> Result<(), VaultError>;
+    fn keep(&self, source: &SourceName, grant: &KeptGrant) -> Result<(), VaultError>;
 
     /// Drops the previous token, because a request with the new one has succeeded.
     ///
     /// # Errors
     /// When it fails; nothing is lost, and the next refresh retries.
-    fn proven(&self, source: &str) -> Result<(), VaultError>;
+    fn proven(&self, source: &SourceName) -> Result<(), VaultError>;
 
     /// When this credential of the source was refused, if it is the stored one; `None` for any other.
     ///
     /// # Errors
     /// When the vault cannot be read; then no token request is sent.
-    fn refused(&self, source: &str, credential: &str) -> Result<Option<Timestamp>, VaultError>;
+    fn refused(
+        &self,
+        source: &SourceName,
+        credential: &str,
+    ) -> Result<Option<Timestamp>, VaultError>;
 
     /// Stores durably that this credential was refused, in place of an earlier one.
     ///
     /// # Errors
     /// When it is not durably stored; then only this process knows.
-    fn note_refusal(&self, source: &str, credential: &str, at: Timestamp)
-    -> Result<(), VaultError>;
+    fn note_refusal(
+        &self,
+        source: &SourceName,
+        credential: &str,
+        at: Timestamp,
+    ) -> Result<(), VaultError>;
 
     /// Waits for the lock that excludes other processes; dropping the value releases it.
     ///
     /// # Errors
     /// When the lock cannot be acquired.
-    fn lock(&self, source: &str) -> Result<Box<dyn Send>, VaultError>;
+    fn lock(&self, source: &SourceName) -> Result<Box<dyn Send>, VaultError>;
 }

@@ -19,9 +19,7 @@ mod token_source;
 mod tests;
 
 pub use discovery::IssuerSpec;
-pub use grant::{
-    ApiKeySpec, Grant, GrantSpec, GrantStore, KeptAccess, KeptGrant, SignInMark, VaultError,
-};
+pub use grant::{ApiKeySpec, Grant, GrantSpec, GrantStore, SignInMark, VaultError};
 pub use login::{Attempt, Code, Ends, Listener, LoginRules, Redirect, SIGN_IN_TIMEOUT, SignedIn};
 pub use revocation::{Revocation, revoke};
 pub use token_manager::TokenManager;

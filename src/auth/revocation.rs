@@ -6,7 +6,6 @@
 use reqwest::Url;
 use secrecy::ExposeSecret as _;
 
-use super::grant::KeptGrant;
 use super::rotation::ChainOrigin;
 use super::token_form::authenticated;
 use super::token_request::Endpoint;
@@ -15,7 +14,7 @@ use crate::clock::Clock;
 use crate::http::classify::is_transient;
 use crate::http::error::{HttpError, HttpErrorKind};
 use crate::http::rules::must_be_safe;
-use crate::model::TokenBody;
+use crate::model::{KeptGrant, TokenBody};
 
 /// The result of a revocation.
 #[derive(Clone, Debug, PartialEq, Eq)]

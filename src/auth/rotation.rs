@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::grant::{GrantStore, KeptAccess, KeptGrant, SignInMark, VaultError};
+use super::grant::{GrantStore, SignInMark, VaultError};
 use super::token_request::{Endpoint, TokenRequest};
 use super::token_response::{Token, last_use};
 use crate::clock::Clock;
 use crate::http::blocking::blocking;
 use crate::http::error::{HttpErrorKind, HttpFailure};
 use crate::http::message::message;
+use crate::model::{KeptAccess, KeptGrant, SourceName};
 
 /// Failed requests within [`FAILURE_WINDOW`] before requests pause.
 const MAX_FAILURES: usize = 3;
@@ -80,22 +81,22 @@ impl RefreshChain {
         &mut self,
         endpoint: &Endpoint,
         origin: ChainOrigin<'_>,
-        (vault, source): (&Arc<dyn GrantStore>, &str),
+        (vault, source): (&Arc<dyn GrantStore>, &SourceName),
         clock: &Clock,
     ) -> Result<Token, HttpErrorKind> {
         match &self.pause {
             Some((until, kind)) if clock.running() < *until => return Err(kind.clone()),
             _ => self.pause = None,
         }
-        let (vault, source): (_, Arc<str>) = (vault.clone(), source.into());
-        let _lock = in_vault(&vault, &source, |vault, source| vault.lock(source)).await?;
+        let _lock = in_vault(vault, source, |vault, source| vault.lock(source)).await?;
         if let Some((grant, token)) = self.unsaved.clone() {
-            let kept = in_vault(&vault, &source, |vault, source| vault.load(source)).await?;
+            let kept = in_vault(vault, source, |vault, source| vault.load(source)).await?;
             // A sign-in in the meantime has stored a newer token.
             let is_newest = kept.is_none_or(|kept| kept.obtained <= grant.obtained);
             if is_newest {
-                let store = move |vault: &dyn GrantStore, source: &str| vault.keep(source, &grant);
-                in_vault(&vault, &source, store).await?;
+                let store =
+                    move |vault: &dyn GrantStore, source: &SourceName| vault.keep(source, &grant);
+                in_vault(vault, source, store).await?;
             }
             self.unsaved = None;
             if is_newest {
@@ -103,16 +104,13 @@ impl RefreshChain {
             }
         }
         // Terminates: each round rejects one token, and rejected ones are not candidates again.
-        while let Some(next) = self
-            .next(origin, endpoint, (&vault, &source), clock)
-            .await?
-        {
+        while let Some(next) = self.next(origin, endpoint, (vault, source), clock).await? {
             let candidate = match next {
                 Next::Adopt(token) => return Ok(self.handed_out(token)),
                 Next::Spend(candidate) => candidate,
             };
             match self
-                .spend(&candidate, endpoint, (&vault, &source), clock)
+                .spend(&candidate, endpoint, (vault, source), clock)
                 .await
             {
                 Err(HttpErrorKind::GrantRefused(_, Some("invalid_grant"))) => {
@@ -136,13 +134,13 @@ impl RefreshChain {
         &self,
         origin: ChainOrigin<'_>,
         endpoint: &Endpoint,
-        (vault, source): (&Arc<dyn GrantStore>, &Arc<str>),
+        (vault, source): (&Arc<dyn GrantStore>, &SourceName),
         clock: &Clock,
     ) -> Result<Option<Next>, HttpErrorKind> {
         let kept = in_vault(vault, source, |vault, source| vault.load(source)).await?;
         if kept.as_ref().is_some_and(|kept| kept.intent.is_some()) {
             tracing::warn!(
-                source = &**source,
+                source = %source,
                 "an earlier token refresh did not finish; the old token is tried once"
             );
         }
@@ -219,7 +217,7 @@ impl RefreshChain {
         &mut self,
         candidate: &Candidate,
         endpoint: &Endpoint,
-        (vault, source): (&Arc<dyn GrantStore>, &Arc<str>),
+        (vault, source): (&Arc<dyn GrantStore>, &SourceName),
         clock: &Clock,
     ) -> Result<Token, HttpErrorKind> {
         let at = clock.now();
@@ -305,8 +303,8 @@ impl RefreshChain {
 
 async fn in_vault<T: Send + 'static>(
     vault: &Arc<dyn GrantStore>,
-    source: &Arc<str>,
-    act: impl FnOnce(&dyn GrantStore, &str) -> Result<T, VaultError> + Send + 'static,
+    source: &SourceName,
+    act: impl FnOnce(&dyn GrantStore, &SourceName) -> Result<T, VaultError> + Send + 'static,
 ) -> Result<T, HttpErrorKind> {
     let (vault, source) = (vault.clone(), source.clone());
     blocking(move || act(&*vault, &source))

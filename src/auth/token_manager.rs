@@ -26,7 +26,7 @@ use crate::http::Authorizer;
 use crate::http::access::Access;
 use crate::http::blocking::blocking;
 use crate::http::error::{HttpError, HttpErrorKind};
-use crate::model::Class;
+use crate::model::{Class, SourceName};
 
 /// Any other refused credential is not retried for this long, so that a job of many streams sends it once.
 const CREDENTIAL_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
@@ -36,7 +36,7 @@ const CREDENTIAL_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
 pub struct TokenManager(Arc<Inner>);
 
 struct Inner {
-    source: String,
+    source: SourceName,
     token_source: TokenSource,
     vault: Arc<dyn GrantStore>,
     clock: Clock,
@@ -175,7 +175,7 @@ impl TokenManager {
         }
         let (vault, source) = (self.0.vault.clone(), self.0.source.clone());
         if let Err(error) = blocking(move || vault.proven(&source)).await {
-            tracing::warn!(source = self.0.source, %error, "could not remove the previous refresh token from the vault; the next refresh removes it");
+            tracing::warn!(source = %self.0.source, %error, "could not remove the previous refresh token from the vault; the next refresh removes it");
         }
     }
 }
@@ -263,7 +263,7 @@ impl Inner {
     ) -> Result<Token, HttpErrorKind> {
         // Resolved first, so that no refresh token is marked as used while the endpoint is unknown.
         endpoint.endpoint_url(&self.clock).await?;
-        let store = (&self.vault, self.source.as_str());
+        let store = (&self.vault, &self.source);
         chain.refresh(endpoint, origin, store, &self.clock).await
     }
 
@@ -281,7 +281,7 @@ impl Inner {
         if missing != state.missing && !missing.is_empty() {
             let scopes = missing.join(" ");
             tracing::warn!(
-                source = self.source,
+                source = %self.source,
                 scopes,
                 "requested scopes were not granted; ask an administrator at the vendor to grant them"
             );
@@ -338,7 +338,7 @@ impl Inner {
         {
             // Half of what is left, so that a failing endpoint receives only a few requests.
             current.renew = Some(now + (last_use - now) / 2);
-            tracing::debug!(source = self.source, %error, "the token request failed; the old token remains in use");
+            tracing::debug!(source = %self.source, %error, "the token request failed; the old token remains in use");
             return Ok(current.access.clone());
         }
         if matches!(error.kind(), HttpErrorKind::GrantRefused(..)) {

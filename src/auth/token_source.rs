@@ -10,12 +10,13 @@ use crate::http::access::Access;
 use crate::http::client::{ClientOptions, Connections};
 use crate::http::error::HttpErrorKind;
 use crate::http::rules::{Route, Timeouts};
+use crate::model::SourceName;
 
 /// The parameters of a token manager.
 #[derive(Clone)]
 pub struct TokenRules {
     /// The source's name, under which the vault stores the grant.
-    pub source: String,
+    pub source: SourceName,
     /// How the source authenticates.
     pub grant: Grant,
     /// Time limits of each step of a token request.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::setup::Folders;
 
-/// Heading of the options of every command.
+/// Heading of the options that all commands have.
 const GLOBAL_OPTIONS: &str = "Global options";
 
 /// The configuration folder of the packages.

@@ -10,6 +10,7 @@ use crate::app::{Login, LoginError};
 use crate::auth::{Attempt, Ends, SIGN_IN_TIMEOUT, SignedIn};
 use crate::clock::Clock;
 use crate::document::suggest::joined;
+use crate::model::SourceName;
 use crate::model::scalar;
 use crate::model::scalar::display_time;
 use crate::setup::{Folders, Overlay, Setup};
@@ -18,7 +19,7 @@ use crate::setup::{Folders, Overlay, Setup};
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// The source
-    source: String,
+    source: SourceName,
     /// For machines without a browser: print the URL, and read the redirect URL from standard input
     #[arg(long)]
     paste: bool,
@@ -55,7 +56,12 @@ pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
         (attempt, code)
     };
     let signed_in = login.finish(attempt, &code).await?;
-    let view = LoginView::of(&setup, &options.source, login.client_id(), &signed_in);
+    let view = LoginView::of(
+        &setup,
+        options.source.as_str(),
+        login.client_id(),
+        &signed_in,
+    );
     if options.json {
         out::json(&view);
     } else {

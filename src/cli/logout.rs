@@ -5,7 +5,7 @@ use super::{out, start};
 use crate::app::{VendorRevocation, sign_out};
 use crate::clock::Clock;
 use crate::document::suggest::advice;
-use crate::model::GrantKind;
+use crate::model::{GrantKind, SourceName};
 use crate::setup::files::SourceConfig;
 use crate::setup::{Folders, Overlay, Setup};
 use crate::store::vault::entries;
@@ -14,29 +14,29 @@ use crate::store::vault::entries;
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// The source
-    source: String,
+    source: SourceName,
 }
 
 /// Deletes the grant when no refresh is in progress.
 pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
     let overlay = Overlay::default();
     let setup = Setup::load(folders, &overlay)?;
-    let (folder, name) = (folders.vault(&setup), options.source.as_str());
+    let (folder, name) = (folders.vault(&setup), &options.source);
     let lines = entries(&folder)?;
-    let source = setup.source(name).map(|source| &source.config);
-    let is_kept = lines
-        .iter()
-        .any(|line| line.source == name && (line.obtained.is_some() || line.intent.is_some()));
+    let source = setup.sources.get(name).map(|source| &source.config);
+    let is_kept = lines.iter().any(|line| {
+        line.source == name.as_str() && (line.obtained.is_some() || line.intent.is_some())
+    });
     if !is_kept {
         let known = setup.sources.keys().map(|name| name.as_str());
         let known: Vec<&str> = known
             .chain(lines.iter().map(|line| line.source.as_str()))
             .collect();
-        return Err(Exit::usage(nothing_kept(name, source, &known)));
+        return Err(Exit::usage(nothing_kept(name.as_str(), source, &known)));
     }
     let secrets = start::secrets(folders, &overlay);
     let revocation = sign_out((folders, &setup), name, &secrets, &Clock::system()).await?;
-    out::text(text(name, source, &revocation));
+    out::text(text(name.as_str(), source, &revocation));
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! The connectors and examples that are part of the program. The only place that names vendors.
+//! The connectors and examples that are part of the program. No other file names vendors.
 //!
 //! A file of the same name in the configuration's `connectors/` replaces a connector.
 

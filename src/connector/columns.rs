@@ -14,13 +14,13 @@ pub struct Column {
     pub kind: Kind,
     /// What is done to a value first.
     pub shaping: Shaping,
-    /// Where the value comes from.
+    /// The origin of the value.
     pub origin: ColumnSource,
     /// The same as the connector writes it, for messages and `rollbook_columns`.
     pub from: String,
     /// What it means.
     pub help: String,
-    /// The combo list its values come from; the name is a template.
+    /// The combo list of its values; the name is a template.
     pub combo: Option<Reference>,
     /// The stream, keyed by one column, whose key this column holds.
     pub references: Option<String>,
@@ -45,7 +45,7 @@ pub struct Shaping {
     pub verbatim: bool,
 }
 
-/// Where a column's value comes from.
+/// The origin of a column's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ColumnSource {
     /// A fixed text, the same for each row of an item.

@@ -486,7 +486,7 @@ pub struct ColumnRules {
     /// What it means, for `rollbook_columns`.
     #[serde(default)]
     pub help: String,
-    /// The combo list that its values come from: its name, a template; or a table that also says what
+    /// The combo list of its values: its name, a template; or a table that also says what
     /// the column holds.
     pub combo: Option<ComboRules>,
     /// The stream of this connector whose key the column holds. That stream has a key of one column.

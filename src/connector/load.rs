@@ -335,9 +335,9 @@ impl Layers {
             Some(parent) if !line.contains(&parent) => return Some(Some(parent)),
             Some(parent) if parent == line[0] => {
                 let start = line[0];
-                let place = self.0[start].0.nearest_location(&["extends"]);
+                let location = self.0[start].0.nearest_location(&["extends"]);
                 let problem =
-                    Problem::error(place, format!("{} extends itself", quoted(&start.name)));
+                    Problem::error(location, format!("{} extends itself", quoted(&start.name)));
                 problems.push(problem.help("extend another connector, or none"));
             }
             None if line.len() == 1 => {

@@ -405,7 +405,7 @@ async fn signals_reload_and_stop() {
     // The one that is sent twice is last, because the second may arrive late.
     for (name, times) in [("INT", 1), ("TERM", 2)] {
         let script = Script::new("2026-03-02T07:00:00Z", &[]);
-        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let (sender, mut sent) = tokio::sync::mpsc::unbounded_channel();
         let stopped = std::sync::Once::new();
         let events = move |event| {
             match &event {
@@ -413,19 +413,19 @@ async fn signals_reload_and_stop() {
                 Event::Reloaded => stopped.call_once(|| (0..times).for_each(|_| send(name))),
                 _ => {}
             }
-            tell.send(event).expect("an open channel");
+            sender.send(event).expect("an open channel");
         };
         let ended = serve(script.engine, Clock::system(), script.control, events).await;
         assert_eq!(ended, Ok(()), "{name}");
         let mut all = Vec::new();
-        while let Ok(event) = told.try_recv() {
+        while let Ok(event) = sent.try_recv() {
             all.push(event);
         }
         // The system may hand over a storm in parts; each part is one reload.
-        let told = [Event::Ready, Event::Reloaded, Event::Stopping];
-        all.retain(|event| told.contains(event));
+        let reported = [Event::Ready, Event::Reloaded, Event::Stopping];
+        all.retain(|event| reported.contains(event));
         all.dedup();
-        let once = told;
+        let once = reported;
         assert_eq!(all, once, "{name}");
     }
 }

@@ -11,7 +11,7 @@ use annotate_snippets::{
 
 use super::file_text::Location;
 
-/// Nobody reads on after so many; a file of noise would fill the screen.
+/// More would fill the screen, and the first ones are usually the cause.
 const SHOWN_PER_FILE: usize = 50;
 
 /// Whether a problem prevents the use of the file.

@@ -171,8 +171,8 @@ mod tests {
         ];
         for (text, expected) in rows {
             let mut ranges = secret_ranges(text);
-            ranges.sort_by_key(|place| place.start);
-            let found: Vec<&str> = ranges.into_iter().map(|place| &text[place]).collect();
+            ranges.sort_by_key(|range| range.start);
+            let found: Vec<&str> = ranges.into_iter().map(|range| &text[range]).collect();
             assert_eq!(found, expected, "{text}");
         }
     }
@@ -180,8 +180,8 @@ mod tests {
     proptest! {
         #[test]
         fn places_are_within_any_text(text in r#"(password|secret|://|@|[="'\[\]{}:é\n \\]|.){0,40}"#) {
-            for place in secret_ranges(&text) {
-                prop_assert!(text.get(place).is_some());
+            for range in secret_ranges(&text) {
+                prop_assert!(text.get(range).is_some());
             }
         }
     }

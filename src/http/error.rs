@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::model::Class;
 use crate::model::retry::RetryLimit;
+use crate::model::{Class, SourceName};
 
 /// A failed request or token request.
 #[derive(Clone)]
@@ -75,7 +75,7 @@ pub enum HttpErrorKind {
     /// The password was refused less than a day ago, maybe in another process; not retried before this time.
     PasswordRests(Timestamp),
     /// A person must sign in again: to this source with `rollbook login`, or with a new token where `None`.
-    SignInNeeded(Option<String>),
+    SignInNeeded(Option<SourceName>),
     /// The issuer's document is not acceptable; the message fits after "its document".
     DocumentRefused(String),
     /// A sign-in by browser failed; a complete message.

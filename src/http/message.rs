@@ -106,7 +106,7 @@ pub(crate) fn message(failure: &HttpFailure) -> String {
         HttpErrorKind::SignInNeeded(Some(source)) => format!(
             "sign-in needed: this source has no sign-in, or the sign-in is no longer valid; \
              run `{}`",
-            sign_in::command(source)
+            sign_in::command(source.as_str())
         ),
         HttpErrorKind::SignInNeeded(None) => {
             "sign-in needed: no refresh token is valid any more; sign in at the vendor again, and store the new \
@@ -178,7 +178,7 @@ fn repair(code: Option<&str>) -> &'static str {
 
 fn reason(status: u16) -> &'static str {
     match status {
-        429 => ": too many requests",
+        403 | 429 => ": too many requests",
         503 => ": it is overloaded or in maintenance",
         408 | 504 => ": it timed out",
         _ => ": an error on its side",

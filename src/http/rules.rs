@@ -10,13 +10,13 @@ use reqwest::Url;
 
 use super::error::HttpErrorKind;
 use super::reach::Reach;
-use crate::model::ErrorCodes;
+use crate::model::{ErrorCodes, SourceName};
 
 /// The parameters of one source's session. No `Debug`: a header's value may be a secret.
 #[derive(Clone)]
 pub struct SessionRules {
     /// The source's name, for messages and the day's count.
-    pub source: String,
+    pub source: SourceName,
     /// The URL to which every path is appended. https, or http on loopback.
     pub base_url: Url,
     /// Additional headers of every request. Their values appear in no message.
@@ -91,7 +91,7 @@ pub trait DayCount: Send + Sync {
     ///
     /// # Errors
     /// A message when the count cannot be stored; then no request is sent.
-    fn add(&self, source: &str, day: &str, requests: u32) -> Result<u32, String>;
+    fn add(&self, source: &SourceName, day: &str, requests: u32) -> Result<u32, String>;
 }
 
 /// Refuses an address that would send secrets unencrypted: plain http is allowed on loopback only.

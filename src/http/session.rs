@@ -134,7 +134,7 @@ impl Session {
                 }
             };
             let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-            tracing::debug!(source = self.0.rules.source, attempt = tries.attempt, delay_ms, %error, "will try again");
+            tracing::debug!(source = %self.0.rules.source, attempt = tries.attempt, delay_ms, %error, "will try again");
             budget.sleep(delay).await;
         }
     }
@@ -349,9 +349,9 @@ impl SessionState {
         classify(&self.rules.errors, &response)
     }
 
-    /// 429 and 503 with `Retry-After`: no request of this source starts before then.
+    /// 403, 429 and 503 with `Retry-After`: no request of this source starts before then.
     fn pause_session(&self, kind: &HttpErrorKind) {
-        if let HttpErrorKind::Unavailable(status @ (429 | 503), Some(wait)) = kind {
+        if let HttpErrorKind::Unavailable(status @ (403 | 429 | 503), Some(wait)) = kind {
             self.pace.pause(self.clock.running() + *wait, *status);
         }
     }

@@ -15,6 +15,7 @@ pub mod error_codes;
 mod fingerprint;
 pub mod grant;
 pub mod guard;
+pub mod kept_grant;
 pub mod name;
 pub mod normalize;
 pub mod outcome;
@@ -42,6 +43,7 @@ pub use duration::{History, Period};
 pub use entry_name::EntryName;
 pub use error_codes::ErrorCodes;
 pub use grant::{ClientAuth, EndpointRules, GrantKind, TokenBody, TokenMembers};
+pub use kept_grant::{KeptAccess, KeptGrant};
 #[cfg(test)]
 pub(crate) use name::named;
 pub use name::{

@@ -121,10 +121,10 @@ mod tests {
             (Outcome::Failed(Class::Contract), "failed", false),
             (Outcome::Parked, "parked", false),
         ];
-        for (place, (outcome, word, is_good)) in rows.into_iter().enumerate() {
+        for (rank, (outcome, word, is_good)) in rows.into_iter().enumerate() {
             assert_eq!(outcome.as_str(), word);
             assert_eq!(outcome.is_good(), is_good, "{word}");
-            assert_eq!(usize::from(outcome.severity()), place, "{word}");
+            assert_eq!(usize::from(outcome.severity()), rank, "{word}");
             let class = outcome.class().map(Class::as_str);
             assert_eq!(Outcome::parse(word, class), Some(outcome));
         }

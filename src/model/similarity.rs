@@ -1,6 +1,6 @@
 //! Suggests entries of a code list for a value of another system.
 //!
-//! Pure, and advice only: it never maps a value. A suggestion states its reason, so that an admin can tell a certain
+//! Pure, and advice only: it never maps a value. A suggestion states its reason, so that an admin can distinguish a certain
 //! one from a guess.
 
 use serde::Serialize;

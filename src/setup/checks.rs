@@ -21,8 +21,8 @@ impl Checks<'_> {
         message: String,
         help: Option<String>,
     ) {
-        let place = self.files.source_location(source, path);
+        let location = self.files.source_location(source, path);
         self.problems
-            .push(Problem::error(place, message).maybe_help(help));
+            .push(Problem::error(location, message).maybe_help(help));
     }
 }

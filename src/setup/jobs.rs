@@ -138,10 +138,10 @@ impl<'a> Checks<'a> {
             let is_listed = listed.iter().any(|(_, other)| *other == name);
             if is_readable && !is_listed && !meant.contains(&name) {
                 let message = format!("this job does not read the stream `{name}`");
-                let place = Location::within(table.value.file(), table.key.clone());
+                let location = Location::within(table.value.file(), table.key.clone());
                 let help = advice(name, listed.iter().map(|(_, name)| *name));
                 self.problems
-                    .push(Problem::error(place, message).help(help));
+                    .push(Problem::error(location, message).help(help));
             }
             if let Some(spec) = source.and_then(|source| source.stream(name)) {
                 for column in dropped(file, name) {
@@ -193,9 +193,9 @@ impl<'a> Checks<'a> {
         message: String,
         help: Option<String>,
     ) {
-        let place = file.tree.nearest_location(path);
+        let location = file.tree.nearest_location(path);
         self.problems
-            .push(Problem::error(place, message).maybe_help(help));
+            .push(Problem::error(location, message).maybe_help(help));
     }
 }
 

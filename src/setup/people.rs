@@ -182,10 +182,10 @@ impl PeopleChecks<'_, '_, '_> {
     }
 
     fn error(&mut self, path: &[&str], message: String, help: String) {
-        let place = self.people.location(path);
+        let location = self.people.location(path);
         self.all
             .problems
-            .push(Problem::error(place, message).help(help));
+            .push(Problem::error(location, message).help(help));
     }
 }
 

@@ -73,10 +73,10 @@ impl Resolution {
                 continue;
             };
             if let Some(keys) = invented(table, connector, &examples) {
-                let place = self.files.source_location(name, &[]);
+                let location = self.files.source_location(name, &[]);
                 let message = format!("this source still has invented values: {keys}");
                 let help = "write those of your own account";
-                problems.push(Problem::error(place, message).help(help));
+                problems.push(Problem::error(location, message).help(help));
             }
             if let Some(draft) = self.sources.get(name) {
                 let addresses = Addresses {
@@ -246,8 +246,8 @@ impl Addresses<'_> {
         let is_given = |name: &&str| self.table.at(&["settings", name]).is_some();
         if let Some(setting) = names.iter().copied().find(is_given) {
             let path = ["settings", setting];
-            let place = self.all.files.source_location(self.name, &path);
-            return Some(Problem::error(place, why));
+            let location = self.all.files.source_location(self.name, &path);
+            return Some(Problem::error(location, why));
         }
         let connector = self.connector.connector.as_str();
         Some(self.all.connectors.problem(connector, path, why, None))

@@ -206,7 +206,7 @@ fn row(id: &str, status: &str, age: i64) -> (String, String, Option<i64>) {
 #[tokio::test]
 async fn a_duplicate_new_key_is_noticed_in_any_order() {
     // A page is a text; a row is a letter, a capital one if its status marks it as removed.
-    for (pages, new, doubles) in [
+    for (pages, new, duplicates) in [
         (vec!["abc", "def"], "abcdef", 0),
         (vec!["ab", "bc"], "abc", 1),
         (vec!["aa"], "a", 1),
@@ -231,7 +231,7 @@ async fn a_duplicate_new_key_is_noticed_in_any_order() {
             })
             .collect();
         let (plan, _) = mirror.read(&read, Absence::Nothing, 1).await;
-        assert_eq!(plan.duplicates.rows, doubles, "{pages:?}");
+        assert_eq!(plan.duplicates.rows, duplicates, "{pages:?}");
         let ids: String = mirror.rows().into_keys().collect();
         assert_eq!(ids, new, "{pages:?}");
     }

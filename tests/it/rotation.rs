@@ -11,14 +11,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::Url;
 use rollbook::app::VaultStore;
-use rollbook::auth::{
-    Grant, GrantSpec, GrantStore, KeptGrant, TokenManager, TokenRules, VaultError,
-};
+use rollbook::auth::{Grant, GrantSpec, GrantStore, TokenManager, TokenRules, VaultError};
 use rollbook::clock::{Clock, TestClock};
 use rollbook::http::{
     DayCount, Effort, HttpError, PageRequest, Route, RunBudget, Session, SessionRules, Timeouts,
 };
-use rollbook::model::{ClientAuth, EndpointRules, ErrorCodes};
+use rollbook::model::{ClientAuth, EndpointRules, ErrorCodes, KeptGrant, SourceName};
 use rollbook::store::Vault;
 use rollbook::store::vault::Keys;
 use rusqlite::Connection;
@@ -48,7 +46,7 @@ fn vault_store(folder: &Path) -> VaultStore {
 struct NoCount;
 
 impl DayCount for NoCount {
-    fn add(&self, _: &str, _: &str, _: u32) -> Result<u32, String> {
+    fn add(&self, _: &SourceName, _: &str, _: u32) -> Result<u32, String> {
         Ok(0)
     }
 }
@@ -69,7 +67,7 @@ fn session(server: &Rotating, vault: Arc<dyn GrantStore>, clock: &Clock) -> Sess
         api_key: None,
     };
     let rules = TokenRules {
-        source: "own".into(),
+        source: "own".parse().expect("a name"),
         grant: Grant::RefreshToken {
             spec,
             seed: Some(refresh_token(0).into()),
@@ -79,7 +77,7 @@ fn session(server: &Rotating, vault: Arc<dyn GrantStore>, clock: &Clock) -> Sess
     };
     let keeper = TokenManager::new(rules, vault, clock.clone()).expect("the rules are right");
     let rules = SessionRules {
-        source: "own".into(),
+        source: "own".parse().expect("a name"),
         base_url: address("/v1p1"),
         headers: Vec::new(),
         in_flight: 2,
@@ -174,31 +172,40 @@ impl CrashingVault {
 }
 
 impl GrantStore for CrashingVault {
-    fn load(&self, source: &str) -> Result<Option<KeptGrant>, VaultError> {
+    fn load(&self, source: &SourceName) -> Result<Option<KeptGrant>, VaultError> {
         self.step(|vault| vault.load(source))
     }
 
-    fn intend(&self, source: &str, hash: &str, at: Timestamp) -> Result<(), VaultError> {
+    fn intend(&self, source: &SourceName, hash: &str, at: Timestamp) -> Result<(), VaultError> {
         self.step(|vault| vault.intend(source, hash, at))
     }
 
-    fn keep(&self, source: &str, grant: &KeptGrant) -> Result<(), VaultError> {
+    fn keep(&self, source: &SourceName, grant: &KeptGrant) -> Result<(), VaultError> {
         self.step(|vault| vault.keep(source, grant))
     }
 
-    fn proven(&self, source: &str) -> Result<(), VaultError> {
+    fn proven(&self, source: &SourceName) -> Result<(), VaultError> {
         self.step(|vault| vault.proven(source))
     }
 
-    fn refused(&self, source: &str, credential: &str) -> Result<Option<Timestamp>, VaultError> {
+    fn refused(
+        &self,
+        source: &SourceName,
+        credential: &str,
+    ) -> Result<Option<Timestamp>, VaultError> {
         self.vault.refused(source, credential)
     }
 
-    fn note_refusal(&self, source: &str, mark: &str, at: Timestamp) -> Result<(), VaultError> {
+    fn note_refusal(
+        &self,
+        source: &SourceName,
+        mark: &str,
+        at: Timestamp,
+    ) -> Result<(), VaultError> {
         self.vault.note_refusal(source, mark, at)
     }
 
-    fn lock(&self, source: &str) -> Result<Box<dyn Send>, VaultError> {
+    fn lock(&self, source: &SourceName) -> Result<Box<dyn Send>, VaultError> {
         self.step(|vault| vault.lock(source))
     }
 }
@@ -269,7 +276,8 @@ async fn a_crash_at_each_step_leaves_a_token_or_requires_a_login() {
                 if two { 2 } else { 1 },
                 "{what}: {requests:?}"
             );
-            let kept = vault_store(folder.path()).load("own").expect("reads");
+            let own = "own".parse().expect("a name");
+            let kept = vault_store(folder.path()).load(&own).expect("reads");
             assert!(kept.is_some(), "{what}: nothing is erased");
         }
     }

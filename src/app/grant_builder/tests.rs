@@ -148,7 +148,7 @@ fn a_key_alone_may_travel_in_another_header() {
 #[test]
 fn what_is_missing_is_said() {
     let missing = "grant = \"authorization_code\"\nclient_id = \"me\"\nclient_secret = { credential = \"none\" }";
-    for (auth, told) in [
+    for (auth, message) in [
         (missing, "credential `none` is missing"),
         (
             "grant = \"password\"\nusername = \"me\"\npassword = { credential = \"secret\" }",
@@ -156,6 +156,6 @@ fn what_is_missing_is_said() {
         ),
     ] {
         let error = grant(auth).err().expect(auth);
-        assert!(error.contains(told), "{error}");
+        assert!(error.contains(message), "{error}");
     }
 }

@@ -251,7 +251,7 @@ async fn a_document_is_kept_for_a_day() {
         .mount(&server)
         .await;
     let discovery = discovery(spec(&issuer)).expect("fine");
-    // The first place has none, so each reading is two requests.
+    // The first location has none, so each reading is two requests.
     for (hours, requests) in [(0, 2), (0, 2), (23, 2), (1, 4), (1, 4)] {
         test.pass(Duration::from_secs(hours * 3600));
         let found = discovery.metadata(&test.clock()).await.expect("a document");

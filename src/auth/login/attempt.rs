@@ -11,7 +11,7 @@ use super::id_token;
 use super::random::{challenge, random_text};
 use super::redirect::Redirect;
 use super::response::{Classification, Code, Expected, Issuer, classify_pasted};
-use crate::auth::grant::{GrantSpec, KeptAccess, KeptGrant, SignInMark};
+use crate::auth::grant::{GrantSpec, SignInMark};
 use crate::auth::scopes;
 use crate::auth::token_request::{CodeRequest, Endpoint, TokenRequest};
 use crate::auth::token_response::Token;
@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::http::client::{ClientOptions, Connections};
 use crate::http::error::{HttpError, HttpErrorKind};
 use crate::http::rules::{Route, Timeouts, must_be_safe};
+use crate::model::{KeptAccess, KeptGrant, SourceName};
 
 /// The only PKCE method in use.
 const S256: &str = "S256";
@@ -36,7 +37,7 @@ const NO_ID_TOKEN: &str = "the scope openid requests an id token, and none was r
 #[derive(Clone)]
 pub struct LoginRules {
     /// The source's name.
-    pub source: String,
+    pub source: SourceName,
     /// The token endpoint, the client, and the scopes to request.
     pub spec: GrantSpec,
     /// Authorization endpoint; https, or http on loopback. `None`: from the issuer's document.
@@ -49,7 +50,7 @@ pub struct LoginRules {
 
 /// One attempt to sign in.
 pub struct Attempt {
-    source: String,
+    source: SourceName,
     endpoint: Endpoint,
     address: Url,
     verifier: Option<SecretString>,
@@ -315,7 +316,7 @@ fn endpoint(rules: &LoginRules) -> Result<Endpoint, HttpErrorKind> {
     Endpoint::new(rules.spec.clone(), &options)
 }
 
-fn step(source: &str) -> String {
+fn step(source: &SourceName) -> String {
     format!("sign in to {source}")
 }
 

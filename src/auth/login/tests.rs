@@ -11,12 +11,12 @@ use super::*;
 use crate::auth::GrantSpec;
 use crate::clock::{Clock, TestClock};
 use crate::http::{Route, Timeouts};
-use crate::model::{ClientAuth, EndpointRules};
+use crate::model::{ClientAuth, EndpointRules, named};
 
 fn rules(pkce: bool) -> LoginRules {
     let url = |text: &str| Url::parse(text).expect("an address");
     LoginRules {
-        source: "school".into(),
+        source: named("school"),
         spec: GrantSpec {
             token_url: Some(url("https://auth.example/token")),
             issuer: None,

@@ -26,11 +26,11 @@ async fn another_process_rotated_meanwhile() {
 async fn a_token_of_another_process_is_taken_over_only_while_it_is_fresh() {
     let life = Some(Duration::from_secs(900));
     for (name, life, age, intent, adopted) in [
-        ("just come", life, 0, None, true),
+        ("just issued", life, 0, None, true),
         ("not yet two thirds", life, 599, None, true),
         ("two thirds through", life, 600, None, false),
         ("of a wrong clock", life, -1, None, false),
-        ("of unknown life, just come", None, 59, None, true),
+        ("of unknown life, just issued", None, 59, None, true),
         ("of unknown life", None, 60, None, false),
         (
             "a refresh was begun",

@@ -80,7 +80,7 @@ async fn the_document_has_the_endpoint_and_is_read_once() {
 
 #[tokio::test]
 async fn no_refresh_token_is_spent_while_the_endpoint_is_not_known() {
-    for (document, class, told) in [
+    for (document, class, message) in [
         (ResponseTemplate::new(503), Class::Transient, "returned 503"),
         (
             ResponseTemplate::new(200).set_body_json(json!({"issuer": "https://evil.example"})),
@@ -105,8 +105,8 @@ async fn no_refresh_token_is_spent_while_the_endpoint_is_not_known() {
             Some(manager(grant, &vault, &test.clock())),
             &test.clock(),
         );
-        let error = page(&session, &test.clock()).await.expect_err(told);
-        assert!(error.to_string().contains(told), "{error}");
+        let error = page(&session, &test.clock()).await.expect_err(message);
+        assert!(error.to_string().contains(message), "{error}");
         assert_eq!(error.class(), class, "{error}");
         assert!(vault.calls().is_empty(), "no intent, no request");
         let sent = server.received_requests().await.expect("recorded");

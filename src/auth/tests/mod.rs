@@ -20,4 +20,4 @@ use super::*;
 use crate::clock::TestClock;
 use crate::http::tests::*;
 use crate::http::*;
-use crate::model::{ClientAuth, TokenBody};
+use crate::model::{ClientAuth, KeptAccess, KeptGrant, TokenBody, named};

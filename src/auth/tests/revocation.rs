@@ -36,7 +36,7 @@ async fn revoked(
     change(&mut spec);
     let kept = kept(&spec, refresh);
     let rules = TokenRules {
-        source: "school".into(),
+        source: named("school"),
         grant: Grant::SignedIn {
             spec,
             wanted: String::new(),

@@ -54,7 +54,7 @@ impl Inner {
         let (vault, source, at) = (self.vault.clone(), self.source.clone(), self.clock.now());
         let noted = blocking(move || vault.note_refusal(&source, &mark, at)).await;
         if let Err(error) = noted {
-            tracing::warn!(source = self.source, %error, "could not store that the password was refused; a restart tries it again");
+            tracing::warn!(source = %self.source, %error, "could not store that the password was refused; a restart tries it again");
         }
     }
 }

@@ -554,9 +554,9 @@ fn shipped_descriptions_name_sets_references_and_short_rows() {
             ("classes", "course_id", None),
         ] {
             let spec = &specs[stream];
-            let place = spec.column(column).expect("a column");
+            let index = spec.column(column).expect("a column");
             assert_eq!(
-                spec.columns[place].references.as_deref(),
+                spec.columns[index].references.as_deref(),
                 to,
                 "{name} {stream}.{column}"
             );
@@ -568,14 +568,14 @@ fn shipped_descriptions_name_sets_references_and_short_rows() {
         ] {
             for name in sets {
                 let spec = &specs[stream];
-                let place = spec.column(name).expect("a column");
-                assert!(spec.columns[place].shaping.set, "{name} {stream}.{name}");
+                let index = spec.column(name).expect("a column");
+                assert!(spec.columns[index].shaping.set, "{name} {stream}.{name}");
             }
         }
         let users = &specs["users"];
         for name in ["given_name", "middle_name", "family_name", "username"] {
-            let place = users.column(name).expect("a column");
-            assert!(users.columns[place].shaping.verbatim, "{name} {name}");
+            let index = users.column(name).expect("a column");
+            assert!(users.columns[index].shaping.verbatim, "{name} {name}");
         }
         assert_eq!(users.time_zone, "{time_zone}", "{name}");
     }

@@ -170,7 +170,7 @@ fn rows_are_found_where_they_stand() {
             r#"{"statusInfoSet":[]}"#,
             Err("the response lacks the member `users`; it has `statusInfoSet`"),
         ),
-        // In a list's place: null, nothing, one row, numbered rows, and what is none of them.
+        // Where a list is expected: null, nothing, one row, numbered rows, and what is none of them.
         (&["users"], r#"{"users":null}"#, Ok(0)),
         (&["users"], r#"{"users":{}}"#, Ok(0)),
         (&["users"], r#"{"users":{"id":"a"}}"#, Ok(1)),
@@ -381,7 +381,7 @@ fn totals_and_cursors() {
 #[test]
 fn what_comes_next_is_read_from_the_body() {
     let to = |text: &str| NextPage::To(text.to_owned());
-    for (place, members, cursor, address) in [
+    for (next_path, members, cursor, address) in [
         ("next", r#""next":"a""#, to("a"), to("a")),
         ("next", r#""next":"""#, NextPage::None, NextPage::None),
         ("next", r#""next":" ""#, NextPage::None, NextPage::None),
@@ -510,14 +510,17 @@ fn what_comes_next_is_read_from_the_body() {
     ] {
         for (next_is_address, expected) in [(false, cursor), (true, address)] {
             let shape = PageShape {
-                next: NextPath::read(place),
+                next: NextPath::read(next_path),
                 next_is_address,
                 ..shape(&["users"])
             };
             let body = format!(r#"{{"users":[{{"id":"a"}}],{members}}}"#);
             let decoder = decoder(NameMatch::Exact);
             let page = read(&shape, &decoder, body.as_bytes(), None).expect(&body);
-            assert_eq!(page.next, expected, "{place} {members} {next_is_address}");
+            assert_eq!(
+                page.next, expected,
+                "{next_path} {members} {next_is_address}"
+            );
         }
     }
     for text in [

@@ -21,7 +21,7 @@ use serde_json::Value;
 use super::*;
 use crate::auth::*;
 use crate::clock::{Clock, TestClock};
-use crate::model::{EndpointRules, ErrorCodes};
+use crate::model::{EndpointRules, ErrorCodes, KeptGrant, SourceName, named};
 
 /// A clock that shows a Monday morning.
 pub(crate) fn monday() -> TestClock {
@@ -35,7 +35,7 @@ pub(crate) fn slow() -> Timeouts {
 
 pub(crate) fn rules(base: &str) -> SessionRules {
     SessionRules {
-        source: "school".into(),
+        source: named("school"),
         base_url: Url::parse(base).expect("an address"),
         headers: Vec::new(),
         in_flight: 2,
@@ -92,7 +92,7 @@ pub(crate) fn as_json() -> Decode<String> {
 pub(crate) struct Days(Mutex<HashMap<String, u32>>);
 
 impl DayCount for Days {
-    fn add(&self, source: &str, day: &str, requests: u32) -> Result<u32, String> {
+    fn add(&self, source: &SourceName, day: &str, requests: u32) -> Result<u32, String> {
         let mut days = self.0.lock().expect("no test panics in here");
         let count = days.entry(format!("{source} {day}")).or_default();
         *count += requests;
@@ -134,7 +134,7 @@ pub(crate) fn disk_full() -> VaultError {
 }
 
 impl GrantStore for MemoryVault {
-    fn load(&self, _: &str) -> Result<Option<KeptGrant>, VaultError> {
+    fn load(&self, _: &SourceName) -> Result<Option<KeptGrant>, VaultError> {
         self.with(|memory| {
             memory.calls.push("load");
             if memory.shut {
@@ -148,7 +148,7 @@ impl GrantStore for MemoryVault {
         })
     }
 
-    fn intend(&self, _: &str, hash: &str, _: Timestamp) -> Result<(), VaultError> {
+    fn intend(&self, _: &SourceName, hash: &str, _: Timestamp) -> Result<(), VaultError> {
         self.with(|memory| {
             memory.calls.push("intend");
             if memory.full {
@@ -159,7 +159,7 @@ impl GrantStore for MemoryVault {
         })
     }
 
-    fn keep(&self, _: &str, grant: &KeptGrant) -> Result<(), VaultError> {
+    fn keep(&self, _: &SourceName, grant: &KeptGrant) -> Result<(), VaultError> {
         self.with(|memory| {
             memory.calls.push("keep");
             if memory.keep_fails > 0 {
@@ -172,7 +172,7 @@ impl GrantStore for MemoryVault {
         })
     }
 
-    fn proven(&self, _: &str) -> Result<(), VaultError> {
+    fn proven(&self, _: &SourceName) -> Result<(), VaultError> {
         self.with(|memory| {
             memory.calls.push("proven");
             if let Some(kept) = &mut memory.kept {
@@ -182,14 +182,19 @@ impl GrantStore for MemoryVault {
         })
     }
 
-    fn refused(&self, _: &str, credential: &str) -> Result<Option<Timestamp>, VaultError> {
+    fn refused(&self, _: &SourceName, credential: &str) -> Result<Option<Timestamp>, VaultError> {
         self.with(|memory| {
             let noted = memory.refusal.as_ref();
             Ok(noted.and_then(|(mark, at)| (mark == credential).then_some(*at)))
         })
     }
 
-    fn note_refusal(&self, _: &str, credential: &str, at: Timestamp) -> Result<(), VaultError> {
+    fn note_refusal(
+        &self,
+        _: &SourceName,
+        credential: &str,
+        at: Timestamp,
+    ) -> Result<(), VaultError> {
         self.with(|memory| {
             if memory.full {
                 return Err(disk_full());
@@ -199,7 +204,7 @@ impl GrantStore for MemoryVault {
         })
     }
 
-    fn lock(&self, _: &str) -> Result<Box<dyn Send>, VaultError> {
+    fn lock(&self, _: &SourceName) -> Result<Box<dyn Send>, VaultError> {
         self.with(|memory| memory.calls.push("lock"));
         Ok(Box::new(()))
     }
@@ -235,7 +240,7 @@ pub(crate) fn manager_with(
     timeouts: Timeouts,
 ) -> TokenManager {
     let rules = TokenRules {
-        source: "school".into(),
+        source: named("school"),
         grant,
         timeouts,
         route: Route::default(),

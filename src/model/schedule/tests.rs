@@ -25,7 +25,7 @@ fn time(text: &str) -> Timestamp {
     text.parse().expect("a time")
 }
 
-/// The ticks after a time as the zone's clock shows them, with the offset that tells halves apart.
+/// The ticks after a time as the zone's clock shows them, with the offset, which differs in the repeated hour.
 fn ticks(pattern: &str, name: &str, after: &str, count: usize) -> String {
     let (cron, zone) = (cron(pattern), zone(name));
     let all = std::iter::successors(Some(time(after)), |tick| next_tick(&cron, &zone, *tick));
@@ -45,7 +45,7 @@ const AROUND_CHANGES: &str = "
 */30 1-3 * * *   | Europe/Vienna       | 2026-10-24T23:30Z | 25 02:00+02:00, 25 02:30+02:00, 25 03:00+01:00, 25 03:30+01:00
 */15 * * * *     | Europe/Vienna       | 2026-10-25T00:30Z | 25 02:45+02:00, 25 02:00+01:00, 25 02:15+01:00, 25 02:30+01:00, 25 02:45+01:00, 25 03:00+01:00
 50 * * * *       | Europe/Vienna       | 2026-10-24T23:00Z | 25 01:50+02:00, 25 02:50+02:00, 25 02:50+01:00, 25 03:50+01:00
-# From the middle of the second half, nothing of the first comes again.
+# From the middle of the second half, nothing of the first is repeated.
 30 2 * * *       | Europe/Vienna       | 2026-10-25T01:10Z | 26 02:30+01:00
 # Vienna, spring: 02:00+01:00 becomes 03:00+02:00.
 30 8 * * *       | Europe/Vienna       | 2027-03-27T06:00Z | 27 08:30+01:00, 28 08:30+02:00, 29 08:30+02:00
@@ -121,7 +121,7 @@ const MISSED: &str = "
 30 8 * * *  | 2026-03-02T07:30:00Z | 2026-03-01T07:30:00Z | nothing
 0 0 29 2 *  | 2020-03-01T00:00:00Z | 2026-03-01T00:00:00Z | 2024-02-28T23:00:00Z
 * * * * * * | 2020-01-01T00:00:00Z | 2026-03-01T12:00:00.5Z | 2026-03-01T12:00:00Z
-# Missed in the hour that comes twice: the first 02:30 is the latest of all.
+# Missed in the repeated hour: the first 02:30 is the latest of all.
 30 2 * * *  | 2026-10-24T00:30:00Z | 2026-10-25T12:00:00Z | 2026-10-25T00:30:00Z
 ";
 

@@ -227,11 +227,11 @@ fn read_jobs(folder: &Path, problems: &mut Problems) -> (Vec<JobFile>, bool) {
 
 /// `[streams.users]` beside `streams = […]` is tempting, and TOML itself forbids it.
 fn with_advice_on_options(problem: Problem) -> Problem {
-    let place = &problem.location;
-    let marked = place
+    let location = &problem.location;
+    let marked = location
         .span
         .clone()
-        .and_then(|span| place.file.text().get(span));
+        .and_then(|span| location.file.text().get(span));
     if problem.message.contains("cannot extend") && marked == Some("streams") {
         return problem
             .help("the options of one stream are in a table such as `[stream.users]`, without s");

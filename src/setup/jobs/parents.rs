@@ -88,8 +88,8 @@ impl Checks<'_> {
                             "`{}` {why} `{needed}`, which no job of this source reads",
                             spec.name
                         );
-                        let place = job.file.tree.nearest_location(&["streams"]);
-                        self.problems.push(Problem::note(place, message));
+                        let location = job.file.tree.nearest_location(&["streams"]);
+                        self.problems.push(Problem::note(location, message));
                     }
                 }
             }

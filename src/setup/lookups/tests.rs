@@ -75,12 +75,12 @@ fn resolved(files: &[(&str, String)]) -> (Setup, Vec<String>) {
         fs::create_dir_all(path.parent().expect("a folder")).expect("made");
         fs::write(path, text).expect("written");
     }
-    let places = Folders {
+    let folders = Folders {
         config: folder.path().to_owned(),
         jobs: folder.path().join("jobs"),
         state: folder.path().to_owned(),
     };
-    let (setup, problems) = resolve(&places, &Overlay::default());
+    let (setup, problems) = resolve(&folders, &Overlay::default());
     let messages = problems.iter().map(|problem| problem.message.clone());
     let messages = messages.collect();
     let setup = setup.unwrap_or_else(|| panic!("{problems}"));

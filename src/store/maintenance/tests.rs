@@ -45,16 +45,16 @@ fn users() -> Table {
 }
 
 /// A folder with a mirror of fifty users; what its store holds open is closed again.
-struct Place {
+struct Installation {
     folder: tempfile::TempDir,
 }
 
-impl Place {
+impl Installation {
     async fn new() -> Self {
-        let place = Self {
+        let installation = Self {
             folder: tempfile::tempdir().expect("a folder"),
         };
-        let store = Store::open(&place.mirror()).expect("a mirror");
+        let store = Store::open(&installation.mirror()).expect("a mirror");
         store
             .write(|connection| {
                 fit(connection, &[users()], &Lookups::default())?;
@@ -66,8 +66,8 @@ impl Place {
             .await
             .expect("written");
         drop(store);
-        place.wait_for_the_writer();
-        place
+        installation.wait_for_the_writer();
+        installation
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -147,8 +147,8 @@ fn mode(path: &Path) -> u32 {
 
 #[tokio::test]
 async fn a_backup_is_complete_private_and_one_snapshot_of_a_mirror_in_use() {
-    let place = Place::new().await;
-    let store = Store::open(&place.mirror()).expect("open again");
+    let installation = Installation::new().await;
+    let store = Store::open(&installation.mirror()).expect("open again");
     store
         .write(|connection| {
             insert(connection, ROWS, "Lou");
@@ -157,33 +157,35 @@ async fn a_backup_is_complete_private_and_one_snapshot_of_a_mirror_in_use() {
         .await
         .expect("written");
     assert!(
-        fs::metadata(place.path("mirror.db-wal")).is_ok_and(|log| log.len() > 0),
+        fs::metadata(installation.path("mirror.db-wal")).is_ok_and(|log| log.len() > 0),
         "the newest rows are in the log"
     );
-    let made = place.back_up("2026-03-02T02:17:00Z", 7).expect("made");
-    assert_eq!(place.backups(), ["mirror-20260302T021700Z.db"]);
+    let made = installation
+        .back_up("2026-03-02T02:17:00Z", 7)
+        .expect("made");
+    assert_eq!(installation.backups(), ["mirror-20260302T021700Z.db"]);
     assert_eq!(count(&made.mirror), ROWS + 1);
     assert_eq!((made.verified.tables, made.verified.rows), (1, 51));
     assert_eq!(
-        (mode(&made.mirror), mode(&place.path("backups"))),
+        (mode(&made.mirror), mode(&installation.path("backups"))),
         (0o600, 0o700)
     );
 }
 
 #[tokio::test]
 async fn the_oldest_go_and_nothing_that_is_not_ours() {
-    let place = Place::new().await;
-    fs::create_dir(place.path("backups")).expect("made");
+    let installation = Installation::new().await;
+    fs::create_dir(installation.path("backups")).expect("made");
     for name in ["mirror-of-mine.db", ".mirror-20250101T000000Z.part"] {
-        fs::write(place.path("backups").join(name), "x").expect("written");
+        fs::write(installation.path("backups").join(name), "x").expect("written");
     }
     for day in 1..=5 {
-        place
+        installation
             .back_up(&format!("2026-03-0{day}T02:17:00Z"), 3)
             .expect("made");
     }
     assert_eq!(
-        place.backups(),
+        installation.backups(),
         [
             "mirror-20260303T021700Z.db",
             "mirror-20260304T021700Z.db",
@@ -207,15 +209,15 @@ fn flip(path: &Path, from: &str, to: &str) {
 
 #[tokio::test]
 async fn a_flipped_time_of_ours_is_found() {
-    let place = Place::new().await;
-    let writer = rusqlite::Connection::open(place.mirror()).expect("opened");
+    let installation = Installation::new().await;
+    let writer = rusqlite::Connection::open(installation.mirror()).expect("opened");
     writer
         .execute(
             "UPDATE north_users SET _since = replace(_since, 'Z', '=') WHERE rowid = 7",
             [],
         )
         .expect("changed");
-    let found = verify(&place.mirror(), Extent::All).expect("looked at");
+    let found = verify(&installation.mirror(), Extent::All).expect("looked at");
     assert_eq!(found.problems.len(), 1, "{found:?}");
     assert!(
         found.problems[0].ends_with("the first is row number 7"),
@@ -225,12 +227,14 @@ async fn a_flipped_time_of_ours_is_found() {
 
 #[tokio::test]
 async fn a_flipped_value_is_found_and_does_not_push_out_a_good_backup() {
-    let place = Place::new().await;
-    place.back_up("2026-03-01T02:17:00Z", 1).expect("made");
-    let good = verify(&place.mirror(), Extent::All).expect("looked at");
+    let installation = Installation::new().await;
+    installation
+        .back_up("2026-03-01T02:17:00Z", 1)
+        .expect("made");
+    let good = verify(&installation.mirror(), Extent::All).expect("looked at");
     assert!(good.is_whole(), "{good:?}");
-    flip(&place.mirror(), "Kim", "Kin");
-    let found = verify(&place.mirror(), Extent::All).expect("looked at");
+    flip(&installation.mirror(), "Kim", "Kin");
+    let found = verify(&installation.mirror(), Extent::All).expect("looked at");
     assert_eq!(found.problems.len(), 1, "{found:?}");
     assert!(
         found.problems[0]
@@ -238,35 +242,38 @@ async fn a_flipped_value_is_found_and_does_not_push_out_a_good_backup() {
         "{found:?}"
     );
     assert!(!found.problems[0].contains("Kin"), "no value is shown");
-    let refused = place
+    let refused = installation
         .back_up("2026-03-02T02:17:00Z", 1)
         .expect_err("damaged");
     assert!(
         refused.to_string().contains("no backup was made"),
         "{refused}"
     );
-    assert_eq!(place.backups(), ["mirror-20260301T021700Z.db"]);
+    assert_eq!(installation.backups(), ["mirror-20260301T021700Z.db"]);
 }
 
 #[tokio::test]
 async fn a_sample_is_the_same_for_a_seed_and_finds_a_ruined_table() {
-    let place = Place::new().await;
-    let open = Connection::open(place.mirror()).expect("open");
+    let installation = Installation::new().await;
+    let open = Connection::open(installation.mirror()).expect("open");
     open.execute("UPDATE north_users SET _fingerprint = _fingerprint + 1", [])
         .expect("ruined");
     let extent = Extent::Sample { rows: 5, seed: 42 };
-    let found = verify(&place.mirror(), extent).expect("looked at");
+    let found = verify(&installation.mirror(), extent).expect("looked at");
     assert_eq!((found.rows, found.problems.len()), (5, 1), "{found:?}");
-    assert_eq!(found, verify(&place.mirror(), extent).expect("looked at"));
+    assert_eq!(
+        found,
+        verify(&installation.mirror(), extent).expect("looked at")
+    );
 }
 
 #[tokio::test]
 async fn missing_and_foreign_tables_are_reported() {
-    let place = Place::new().await;
-    let open = Connection::open(place.mirror()).expect("open");
+    let installation = Installation::new().await;
+    let open = Connection::open(installation.mirror()).expect("open");
     open.execute_batch("DROP INDEX north_users_walk; CREATE TABLE notes (note TEXT);")
         .expect("done");
-    let found = verify(&place.mirror(), Extent::All).expect("looked at");
+    let found = verify(&installation.mirror(), Extent::All).expect("looked at");
     assert_eq!(
         found.problems,
         ["the key index north_users_walk is missing"]
@@ -274,7 +281,7 @@ async fn missing_and_foreign_tables_are_reported() {
     assert_eq!(found.notes, ["the table notes was not made by rollbook"]);
     open.execute_batch("DROP VIEW north_users_versions; DROP TABLE north_users;")
         .expect("done");
-    let found = verify(&place.mirror(), Extent::All).expect("looked at");
+    let found = verify(&installation.mirror(), Extent::All).expect("looked at");
     assert!(
         found
             .problems
@@ -286,9 +293,11 @@ async fn missing_and_foreign_tables_are_reported() {
 
 #[tokio::test]
 async fn a_backup_is_restored_and_the_old_mirror_is_kept() {
-    let place = Place::new().await;
-    let made = place.back_up("2026-03-01T02:17:00Z", 7).expect("made");
-    let store = Store::open(&place.mirror()).expect("open");
+    let installation = Installation::new().await;
+    let made = installation
+        .back_up("2026-03-01T02:17:00Z", 7)
+        .expect("made");
+    let store = Store::open(&installation.mirror()).expect("open");
     store
         .write(|connection| {
             insert(connection, ROWS, "Lou");
@@ -303,25 +312,32 @@ async fn a_backup_is_restored_and_the_old_mirror_is_kept() {
         .await
         .expect("written");
     let now = time("2026-03-03T08:00:00Z");
-    let busy = restore(&made.mirror, &place.mirror(), now).expect_err("a daemon runs");
+    let busy = restore(&made.mirror, &installation.mirror(), now).expect_err("a daemon runs");
     assert!(matches!(busy, StoreError::Busy { .. }), "{busy}");
-    let later = place.back_up("2026-03-02T02:17:00Z", 7).expect("made");
+    let later = installation
+        .back_up("2026-03-02T02:17:00Z", 7)
+        .expect("made");
     drop(store);
-    place.wait_for_the_writer();
-    let restored = restore(&made.mirror, &place.mirror(), now).expect("restored");
+    installation.wait_for_the_writer();
+    let restored = restore(&made.mirror, &installation.mirror(), now).expect("restored");
     let aside = restored.aside.expect("kept");
     assert_eq!(
         aside,
-        place.path("mirror-before-restore-20260303T080000Z.db")
+        installation.path("mirror-before-restore-20260303T080000Z.db")
     );
     assert_eq!(
-        (count(&place.mirror()), mode(&place.mirror())),
+        (count(&installation.mirror()), mode(&installation.mirror())),
         (ROWS, 0o600)
     );
     assert_eq!(count(&aside), ROWS + 1, "with what stood in the log");
 
-    restore(&later.mirror, &place.mirror(), time("2026-03-03T09:00:00Z")).expect("restored");
-    let open = Connection::open(place.mirror()).expect("open");
+    restore(
+        &later.mirror,
+        &installation.mirror(),
+        time("2026-03-03T09:00:00Z"),
+    )
+    .expect("restored");
+    let open = Connection::open(installation.mirror()).expect("open");
     let full: Option<String> = open
         .query_row("SELECT full_at FROM rollbook_checkpoints", [], |row| {
             row.get(0)
@@ -333,64 +349,64 @@ async fn a_backup_is_restored_and_the_old_mirror_is_kept() {
         })
         .expect("counted");
     assert_eq!(
-        (full, approvals, count(&place.mirror())),
+        (full, approvals, count(&installation.mirror())),
         (None, 0, ROWS + 1)
     );
     assert!(
-        verify(&place.mirror(), Extent::All)
+        verify(&installation.mirror(), Extent::All)
             .expect("looked at")
             .is_whole()
     );
-    Store::open(&place.mirror()).expect("a mirror like any other");
+    Store::open(&installation.mirror()).expect("a mirror like any other");
 }
 
 #[tokio::test]
 async fn nothing_is_changed_for_a_backup_that_is_none() {
-    let place = Place::new().await;
-    let damaged = place
+    let installation = Installation::new().await;
+    let damaged = installation
         .back_up("2026-03-01T02:17:00Z", 7)
         .expect("made")
         .mirror;
     flip(&damaged, "Kim", "Kin");
-    let newer = place
+    let newer = installation
         .back_up("2026-03-02T02:17:00Z", 7)
         .expect("made")
         .mirror;
     Connection::open(&newer)
         .and_then(|open| open.pragma_update(None, "user_version", 99))
         .expect("set");
-    fs::write(place.path("text"), "this is a text").expect("written");
-    fs::write(place.path("empty"), "").expect("written");
-    let other = place.path("other.db");
+    fs::write(installation.path("text"), "this is a text").expect("written");
+    fs::write(installation.path("empty"), "").expect("written");
+    let other = installation.path("other.db");
     Connection::open(&other)
         .and_then(|open| open.execute_batch("CREATE TABLE t (a)"))
         .expect("made");
-    let before = fs::read(place.mirror()).expect("read");
+    let before = fs::read(installation.mirror()).expect("read");
     for (file, expected) in [
         (damaged, "checked rows do not match their fingerprint"),
         (newer, "written by a newer rollbook"),
-        (place.path("text"), "damaged"),
-        (place.path("empty"), "this is not a Rollbook mirror"),
+        (installation.path("text"), "damaged"),
+        (installation.path("empty"), "this is not a Rollbook mirror"),
         (other, "this is not a Rollbook mirror"),
-        (place.path("nowhere"), "there is no such file"),
-        (place.mirror(), "this is the mirror itself"),
+        (installation.path("nowhere"), "there is no such file"),
+        (installation.mirror(), "this is the mirror itself"),
     ] {
         let now = time("2026-03-03T08:00:00Z");
-        let refused = restore(&file, &place.mirror(), now)
+        let refused = restore(&file, &installation.mirror(), now)
             .expect_err(expected)
             .to_string();
         assert!(refused.contains(expected), "{expected}: {refused}");
         assert_eq!(
-            fs::read(place.mirror()).expect("read"),
+            fs::read(installation.mirror()).expect("read"),
             before,
             "{expected}"
         );
         assert!(
-            names(place.folder.path())
+            names(installation.folder.path())
                 .iter()
                 .all(|name| !name.contains("before-restore") && !name.contains(".part")),
             "{expected}: {:?}",
-            names(place.folder.path())
+            names(installation.folder.path())
         );
     }
 }
@@ -413,13 +429,13 @@ fn as_an_older_program_left_it(open: &Connection, version: usize) {
 
 #[tokio::test]
 async fn an_older_mirror_is_kept_before_its_tables_are_changed() {
-    let place = Place::new().await;
-    let open = Connection::open(place.mirror()).expect("open");
+    let installation = Installation::new().await;
+    let open = Connection::open(installation.mirror()).expect("open");
     as_an_older_program_left_it(&open, 3);
     drop(open);
-    drop(Store::open(&place.mirror()).expect("upgraded"));
-    place.wait_for_the_writer();
-    let kept = place.path("mirror-before-upgrade-3.db");
+    drop(Store::open(&installation.mirror()).expect("upgraded"));
+    installation.wait_for_the_writer();
+    let kept = installation.path("mirror-before-upgrade-3.db");
     assert_eq!((count(&kept), mode(&kept)), (ROWS, 0o600));
     let version: i64 = Connection::open(&kept)
         .and_then(|open| open.query_row("PRAGMA user_version", [], |row| row.get(0)))

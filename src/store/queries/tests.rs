@@ -133,7 +133,7 @@ async fn a_row_is_followed_from_coming_to_leaving() {
     let reader = mirror.reader();
     let story = |user: &str| {
         let versions = why(&reader, &mirror.table, &key(user, AT)).expect("versions");
-        let told: Vec<String> = versions
+        let lines: Vec<String> = versions
             .iter()
             .map(|version| {
                 let ended = version.ended.as_deref().unwrap_or("now");
@@ -148,7 +148,7 @@ async fn a_row_is_followed_from_coming_to_leaving() {
             })
             .collect();
         let waits = missed_readings(&reader, &mirror.table, &key(user, AT)).expect("unconfirmed");
-        (told.join("; "), waits)
+        (lines.join("; "), waits)
     };
     mirror.read(&[("a", 17), ("b", 18), ("c", 19)]).await;
     assert_eq!(story("17"), ("1 now []".to_owned(), None));

@@ -10,6 +10,7 @@ use super::Vault;
 use super::keys::{self, Cell, Keys};
 use super::seal::CellId;
 use crate::model::scalar;
+use crate::model::{KeptAccess, KeptGrant, SourceName};
 use crate::store::StoreError;
 
 /// The secret columns of a grant; their names are part of what is sealed.
@@ -21,34 +22,6 @@ pub(super) const ACCESS_TOKEN: &str = "grants.access_token";
 
 /// The secret column of an intent.
 pub(super) const TOKEN_HASH: &str = "intents.token_hash";
-
-/// A grant as the vault holds it.
-#[derive(Clone, Debug)]
-pub struct VaultGrant {
-    /// The token for the next refresh.
-    pub refresh_token: SecretString,
-    /// The one before, until the new one has been proven.
-    pub previous: Option<SecretString>,
-    /// Fingerprint of the token that the admin configured.
-    pub seed_hash: String,
-    /// The key that was issued with the token.
-    pub api_key: Option<SecretString>,
-    /// The access token that was issued with it.
-    pub access: Option<VaultAccess>,
-    /// When the tokens were requested.
-    pub obtained: Timestamp,
-    /// The granted scopes, separated by spaces, if the vendor names them. Not secret.
-    pub scope: Option<String>,
-}
-
-/// An access token as the vault holds it.
-#[derive(Clone, Debug)]
-pub struct VaultAccess {
-    /// The token.
-    pub token: SecretString,
-    /// How long it lives from the request.
-    pub life: Option<Duration>,
-}
 
 /// A row of `grants` in the file.
 struct GrantRow {
@@ -64,15 +37,13 @@ struct GrantRow {
 }
 
 impl Vault {
-    /// The grant of a source, and the fingerprint of a token with a refresh that was begun and never finished.
+    /// The grant of a source.
     ///
     /// # Errors
     /// When the vault cannot be read, or its key is missing or another one.
-    pub fn load(&self, source: &str) -> Result<(Option<VaultGrant>, Option<String>), StoreError> {
-        let what = StoreError::sql("read the vault");
-        let keys = self.keys();
-        let connection = self.connection();
-        let row = connection
+    pub fn load(&self, source: &SourceName) -> Result<Option<KeptGrant>, StoreError> {
+        let row = self
+            .connection()
             .query_row(
                 "SELECT key_id, refresh_token, previous, seed_hash, api_key, access_token, access_life_ms, obtained, scope \
                  FROM grants WHERE source = ?1",
@@ -80,33 +51,45 @@ impl Vault {
                 GrantRow::of,
             )
             .optional()
-            .map_err(&what)?;
-        let intent: Option<Cell> = connection
+            .map_err(StoreError::sql("read the vault"))?;
+        let intent = self.intent(source)?;
+        // An intent without a grant is the very first refresh, of the token that the admin configured.
+        row.map(|row| row.opened(source, intent, &self.keys()))
+            .transpose()
+    }
+
+    /// The fingerprint of a token with a refresh that was begun and never finished.
+    pub(super) fn intent(&self, source: &SourceName) -> Result<Option<String>, StoreError> {
+        let cell: Option<Cell> = self
+            .connection()
             .query_row(
                 "SELECT key_id, token_hash FROM intents WHERE source = ?1",
                 [source],
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )
             .optional()
-            .map_err(&what)?;
+            .map_err(StoreError::sql("read the vault"))?;
         let cell_id = CellId {
-            source,
+            source: source.as_str(),
             column: TOKEN_HASH,
         };
-        Ok((
-            row.map(|row| row.opened(source, &keys)).transpose()?,
-            intent.map(|cell| keys.text(cell_id, &cell)).transpose()?,
-        ))
+        cell.map(|cell| self.keys().text(cell_id, &cell))
+            .transpose()
     }
 
     /// Notes durably that a token is about to be used up.
     ///
     /// # Errors
     /// When it is not on disk for certain, or may not be written without the vault's key.
-    pub fn intend(&self, source: &str, token_hash: &str, at: Timestamp) -> Result<(), StoreError> {
+    pub fn intend(
+        &self,
+        source: &SourceName,
+        token_hash: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         let what = StoreError::sql("record in the vault that a token will be refreshed");
         let cell_id = CellId {
-            source,
+            source: source.as_str(),
             column: TOKEN_HASH,
         };
         let keys = self.keys();
@@ -126,10 +109,18 @@ impl Vault {
     ///
     /// # Errors
     /// When it is not on disk for certain, or may not be written without the vault's key.
-    pub fn keep(&self, source: &str, grant: &VaultGrant) -> Result<(), StoreError> {
+    pub fn keep(&self, source: &SourceName, grant: &KeptGrant) -> Result<(), StoreError> {
         let what = StoreError::sql("save a token in the vault");
         let keys = self.keys();
-        let seal = |column, text: &str| keys.seal(CellId { source, column }, text.as_bytes());
+        let seal = |column, text: &str| {
+            keys.seal(
+                CellId {
+                    source: source.as_str(),
+                    column,
+                },
+                text.as_bytes(),
+            )
+        };
         let secret = |column, secret: Option<&SecretString>| {
             secret
                 .map(|secret| seal(column, secret.expose_secret()))
@@ -147,7 +138,7 @@ impl Vault {
                 .and_then(|access| access.life)
                 .map(|life| u64::try_from(life.as_millis()).unwrap_or(u64::MAX >> 1)),
             obtained: scalar::to_canonical(grant.obtained),
-            scope: grant.scope.clone(),
+            scope: grant.scope.as_ref().map(|scopes| scopes.join(" ")),
         };
         let mut connection = self.connection();
         may_write(&keys, &connection)?;
@@ -163,7 +154,7 @@ impl Vault {
     ///
     /// # Errors
     /// When the vault cannot be written.
-    pub fn proven(&self, source: &str) -> Result<(), StoreError> {
+    pub fn proven(&self, source: &SourceName) -> Result<(), StoreError> {
         self.connection()
             .execute(
                 "UPDATE grants SET previous = NULL WHERE source = ?1 AND previous IS NOT NULL",
@@ -206,7 +197,7 @@ impl GrantRow {
         })
     }
 
-    fn insert(&self, source: &str, connection: &Connection) -> rusqlite::Result<()> {
+    fn insert(&self, source: &SourceName, connection: &Connection) -> rusqlite::Result<()> {
         connection
             .execute(
                 "INSERT OR REPLACE INTO grants (source, key_id, refresh_token, previous, seed_hash, api_key, \
@@ -227,26 +218,42 @@ impl GrantRow {
             .map(drop)
     }
 
-    fn opened(self, source: &str, keys: &Keys) -> Result<VaultGrant, StoreError> {
+    fn opened(
+        self,
+        source: &SourceName,
+        intent: Option<String>,
+        keys: &Keys,
+    ) -> Result<KeptGrant, StoreError> {
         let cell = |bytes| (self.key_id.clone(), bytes);
-        let secret = |column, bytes| keys.secret(CellId { source, column }, &cell(bytes));
+        let secret = |column, bytes| {
+            keys.secret(
+                CellId {
+                    source: source.as_str(),
+                    column,
+                },
+                &cell(bytes),
+            )
+        };
         let maybe =
             |column, bytes: Option<Vec<u8>>| bytes.map(|bytes| secret(column, bytes)).transpose();
         let seed = CellId {
-            source,
+            source: source.as_str(),
             column: SEED_HASH,
         };
-        Ok(VaultGrant {
+        Ok(KeptGrant {
             refresh_token: secret(REFRESH_TOKEN, self.refresh_token)?,
             previous: maybe(PREVIOUS, self.previous)?,
             seed_hash: keys.text(seed, &cell(self.seed_hash))?,
             api_key: maybe(API_KEY, self.api_key)?,
-            access: maybe(ACCESS_TOKEN, self.access_token)?.map(|token| VaultAccess {
+            access: maybe(ACCESS_TOKEN, self.access_token)?.map(|token| KeptAccess {
                 token,
                 life: self.access_life_ms.map(Duration::from_millis),
             }),
             obtained: scalar::parse(&self.obtained).unwrap_or(Timestamp::UNIX_EPOCH),
-            scope: self.scope,
+            scope: self
+                .scope
+                .map(|scopes| scopes.split_whitespace().map(str::to_owned).collect()),
+            intent,
         })
     }
 }

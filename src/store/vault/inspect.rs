@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 
 use super::{BUSY_TIMEOUT, Vault, file, room, schema};
+use crate::model::SourceName;
 use crate::store::StoreError;
 
 /// The entry of one source. Times have the format of the mirror.
@@ -74,7 +75,7 @@ impl Vault {
     ///
     /// # Errors
     /// When the vault cannot be written.
-    pub fn forget(&self, source: &str) -> Result<bool, StoreError> {
+    pub fn forget(&self, source: &SourceName) -> Result<bool, StoreError> {
         let what = StoreError::sql("delete a sign-in");
         let mut connection = self.connection();
         let transaction = connection.transaction().map_err(&what)?;

@@ -8,6 +8,7 @@ use secrecy::SecretBox;
 
 use super::tests::{folder, grant, monday, shown};
 use super::*;
+use crate::model::named;
 
 fn key(byte: u8) -> Keys {
     let bytes = SecretBox::new(Box::new([byte; KEY]));
@@ -20,7 +21,9 @@ fn open(folder: &Path, keys: Keys) -> Vault {
 
 /// The source's grant as text, or why it cannot be read.
 fn seen(vault: &Vault, source: &str) -> Result<String, String> {
-    let (kept, intent) = vault.load(source).map_err(|error| error.to_string())?;
+    let source = named(source);
+    let kept = vault.load(&source).map_err(|error| error.to_string())?;
+    let intent = vault.intent(&source).map_err(|error| error.to_string())?;
     let kept = kept.map_or("nothing".to_owned(), |kept| shown(&kept));
     Ok(format!("{kept} {}", intent.as_deref().unwrap_or("-")))
 }
@@ -30,11 +33,11 @@ fn filled(folder: &Path, keys: Keys) -> Vault {
     let vault = open(folder, keys);
     for source in ["north", "south"] {
         vault
-            .keep(source, &grant(&format!("canary-of-{source}")))
+            .keep(&named(source), &grant(&format!("canary-of-{source}")))
             .expect("kept");
     }
     vault
-        .intend("south", "canary-hash", monday())
+        .intend(&named("south"), "canary-hash", monday())
         .expect("noted");
     vault
 }
@@ -104,13 +107,13 @@ fn a_wrong_key_or_none_opens_nothing_and_loses_nothing() {
         let vault = open(folder.path(), keys);
         assert_eq!(all(&vault), [Err(expected.clone()), Err(expected.clone())]);
         // Nothing is written in clear beside what is sealed; a new key can seal a new source.
-        let third = vault.intend("third", "canary", monday());
+        let third = vault.intend(&named("third"), "canary", monday());
         assert_eq!(
             third.map_err(|error| error.to_string()).err().is_none(),
             given
         );
-        assert!(given || vault.keep("third", &grant("canary-3")).is_err());
-        assert!(vault.count("north", "2026-03-02", 1).is_ok());
+        assert!(given || vault.keep(&named("third"), &grant("canary-3")).is_err());
+        assert!(vault.count(&named("north"), "2026-03-02", 1).is_ok());
         assert!(clear(folder.path()).is_empty());
     }
     assert_eq!(all(&open(folder.path(), key(1))), [north(), south()]);
@@ -120,8 +123,8 @@ fn a_wrong_key_or_none_opens_nothing_and_loses_nothing() {
 fn a_missing_key_is_no_reason_to_write_in_clear() {
     let folder = folder();
     let vault = open(folder.path(), Keys::Missing("removed".into()));
-    assert!(vault.keep("north", &grant("canary-1")).is_err());
-    assert!(vault.intend("north", "canary", monday()).is_err());
+    assert!(vault.keep(&named("north"), &grant("canary-1")).is_err());
+    assert!(vault.intend(&named("north"), "canary", monday()).is_err());
     drop(filled(folder.path(), Keys::None));
     assert!(seen(&vault, "north").is_err(), "not read either");
 }

@@ -23,8 +23,8 @@ use rusqlite::Connection;
 
 use super::error::StoreError;
 use super::private;
+use crate::model::SourceName;
 
-pub use grants::{VaultAccess, VaultGrant};
 pub use inspect::{VaultEntry, entries};
 pub use keys::Keys;
 pub use seal::{KEY, VaultKey, fresh_key};
@@ -104,7 +104,7 @@ impl Vault {
     ///
     /// # Errors
     /// When the lock file cannot be made.
-    pub fn lock(&self, source: &str) -> Result<File, StoreError> {
+    pub fn lock(&self, source: &SourceName) -> Result<File, StoreError> {
         let path = self.folder.join(format!("vault-{source}.lock"));
         let broken = StoreError::disk(&path, "lock it");
         let lock = private::open_private_file(&path).map_err(&broken)?;

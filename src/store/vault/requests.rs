@@ -3,6 +3,7 @@
 use rusqlite::params;
 
 use super::Vault;
+use crate::model::SourceName;
 use crate::store::StoreError;
 
 /// Days of request counts that are kept.
@@ -13,7 +14,7 @@ impl Vault {
     ///
     /// # Errors
     /// When the vault cannot be written.
-    pub fn count(&self, source: &str, day: &str, requests: u32) -> Result<u32, StoreError> {
+    pub fn count(&self, source: &SourceName, day: &str, requests: u32) -> Result<u32, StoreError> {
         let what = StoreError::sql("count requests in the vault");
         let connection = self.connection();
         let total = connection

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::tests::{folder, grant, monday};
 use super::*;
+use crate::model::named;
 
 /// Bytes of the file and of its log.
 fn sizes(folder: &Path) -> (u64, u64) {
@@ -17,11 +18,15 @@ fn sizes(folder: &Path) -> (u64, u64) {
 /// One whole rotation, and the counts of its requests.
 fn rotate(vault: &Vault, round: u32) {
     let hash = format!("{round:032x}");
-    vault.intend("north", &hash, monday()).expect("noted");
+    vault
+        .intend(&named("north"), &hash, monday())
+        .expect("noted");
     let token = format!("r{round}-{}", "x".repeat(1500));
-    vault.keep("north", &grant(&token)).expect("kept");
-    vault.proven("north").expect("noted");
-    vault.count("north", "2026-03-02", 1).expect("counted");
+    vault.keep(&named("north"), &grant(&token)).expect("kept");
+    vault.proven(&named("north")).expect("noted");
+    vault
+        .count(&named("north"), "2026-03-02", 1)
+        .expect("counted");
 }
 
 #[test]
@@ -66,5 +71,5 @@ fn a_deleted_reserve_is_created_again() {
     assert_eq!(sizes(folder.path()).1, 0);
     let vault = Vault::open(folder.path(), Keys::None).expect("opens");
     assert!(sizes(folder.path()).1 >= room::LEAST);
-    assert!(vault.load("north").expect("reads").0.is_some());
+    assert!(vault.load(&named("north")).expect("reads").is_some());
 }

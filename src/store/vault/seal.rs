@@ -130,11 +130,11 @@ mod tests {
         assert_eq!(opened(&key(2), SPOT, &sealed), None, "another key");
         assert_eq!(opened(&key(1), elsewhere, &sealed), None, "another source");
         assert_eq!(opened(&key(1), other, &sealed), None, "another column");
-        for place in 0..sealed.len() {
+        for index in 0..sealed.len() {
             let mut changed = sealed.clone();
-            changed[place] ^= 1;
-            assert_eq!(opened(&key(1), SPOT, &changed), None, "byte {place}");
-            assert_eq!(opened(&key(1), SPOT, &sealed[..place]), None, "cut {place}");
+            changed[index] ^= 1;
+            assert_eq!(opened(&key(1), SPOT, &changed), None, "byte {index}");
+            assert_eq!(opened(&key(1), SPOT, &sealed[..index]), None, "cut {index}");
         }
     }
 

@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tempfile::TempDir;
 
 use super::*;
+use crate::model::{KeptAccess, KeptGrant, named};
 
 pub(super) fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
@@ -15,23 +16,24 @@ pub(super) fn monday() -> Timestamp {
     "2026-03-02T06:00:00Z".parse().expect("a time")
 }
 
-pub(super) fn grant(token: &str) -> VaultGrant {
-    VaultGrant {
+pub(super) fn grant(token: &str) -> KeptGrant {
+    KeptGrant {
         refresh_token: token.into(),
         previous: Some(format!("before-{token}").into()),
         seed_hash: "canary-seed".to_owned(),
         api_key: Some("key".into()),
-        access: Some(VaultAccess {
+        access: Some(KeptAccess {
             token: format!("access-{token}").into(),
             life: Some(Duration::from_millis(3_600_500)),
         }),
         obtained: monday(),
         scope: None,
+        intent: None,
     }
 }
 
 /// All of a grant, as one text.
-pub(super) fn shown(grant: &VaultGrant) -> String {
+pub(super) fn shown(grant: &KeptGrant) -> String {
     let text = |secret: &Option<SecretString>| {
         let secret = secret.as_ref().map(|secret| secret.expose_secret());
         secret.unwrap_or("-").to_owned()
@@ -53,44 +55,53 @@ pub(super) fn shown(grant: &VaultGrant) -> String {
 fn what_is_kept_is_there_for_the_next_process() {
     let folder = folder();
     let vault = Vault::open(folder.path(), Keys::None).expect("opens");
-    assert!(matches!(vault.load("north"), Ok((None, None))));
-    vault.intend("north", "hash", monday()).expect("noted");
+    assert!(matches!(vault.load(&named("north")), Ok(None)));
+    vault
+        .intend(&named("north"), "hash", monday())
+        .expect("noted");
     let other = Vault::open(folder.path(), Keys::None).expect("opens beside");
     assert_eq!(
-        other.load("north").expect("reads").1.as_deref(),
+        other.intent(&named("north")).expect("reads").as_deref(),
         Some("hash")
     );
-    vault.keep("north", &grant("r2")).expect("kept");
-    let (kept, intent) = other.load("north").expect("reads");
-    assert_eq!(
-        (kept.map(|kept| shown(&kept)), intent),
-        (Some(shown(&grant("r2"))), None)
-    );
-    vault.proven("north").expect("noted");
-    let kept = other.load("north").expect("reads").0.expect("a grant");
+    vault.keep(&named("north"), &grant("r2")).expect("kept");
+    let kept = other.load(&named("north")).expect("reads");
+    let kept = kept.map(|kept| (shown(&kept), kept.intent));
+    assert_eq!(kept, Some((shown(&grant("r2")), None)));
+    vault.proven(&named("north")).expect("noted");
+    let kept = other
+        .load(&named("north"))
+        .expect("reads")
+        .expect("a grant");
     assert!(kept.previous.is_none());
-    assert!(matches!(vault.load("south"), Ok((None, None))));
+    assert!(matches!(vault.load(&named("south")), Ok(None)));
 }
 
 #[test]
 fn a_vault_that_knew_no_scopes_keeps_its_tokens() {
     let folder = folder();
     let vault = Vault::open(folder.path(), Keys::None).expect("opens");
-    vault.keep("north", &grant("r2")).expect("kept");
+    vault.keep(&named("north"), &grant("r2")).expect("kept");
     vault
         .connection()
         .execute_batch("ALTER TABLE grants DROP COLUMN scope; PRAGMA user_version = 1;")
         .expect("as version 1 was");
     drop(vault);
     let vault = Vault::open(folder.path(), Keys::None).expect("opens");
-    let kept = vault.load("north").expect("reads").0.expect("a grant");
+    let kept = vault
+        .load(&named("north"))
+        .expect("reads")
+        .expect("a grant");
     assert_eq!((shown(&kept), kept.scope), (shown(&grant("r2")), None));
-    let scoped = VaultGrant {
-        scope: Some("a_read b_read".to_owned()),
+    let scoped = KeptGrant {
+        scope: Some(vec!["a_read".to_owned(), "b_read".to_owned()]),
         ..grant("r3")
     };
-    vault.keep("north", &scoped).expect("kept");
-    let kept = vault.load("north").expect("reads").0.expect("a grant");
+    vault.keep(&named("north"), &scoped).expect("kept");
+    let kept = vault
+        .load(&named("north"))
+        .expect("reads")
+        .expect("a grant");
     assert_eq!(kept.scope, scoped.scope);
 }
 
@@ -113,15 +124,18 @@ fn a_vault_that_knew_no_keys_keeps_its_tokens() {
     drop(old);
     for _ in 0..2 {
         let vault = Vault::open(folder.path(), Keys::None).expect("opens");
-        let (kept, intent) = vault.load("north").expect("reads");
-        assert_eq!(
-            shown(&kept.expect("a grant")),
-            "r7 - seed key - None 2026-03-01T05:00:00Z"
-        );
-        assert_eq!(intent.as_deref(), Some("of r7"));
+        let kept = vault.load(&named("north")).expect("reads");
+        let kept = kept.expect("a grant");
+        assert_eq!(shown(&kept), "r7 - seed key - None 2026-03-01T05:00:00Z");
+        assert_eq!(kept.intent.as_deref(), Some("of r7"));
     }
     let vault = Vault::open(folder.path(), Keys::None).expect("opens");
-    assert_eq!(vault.count("north", "2026-03-02", 1).expect("counts"), 42);
+    assert_eq!(
+        vault
+            .count(&named("north"), "2026-03-02", 1)
+            .expect("counts"),
+        42
+    );
 }
 
 #[test]

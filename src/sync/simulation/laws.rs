@@ -175,7 +175,7 @@ impl<'a> Reading<'a> {
         let by_place = matches!(plan.vendor.style, Style::Offset | Style::Number);
         let may_end =
             |page: &Served| by_place && page.total.is_some_and(|total| received.contains(&total));
-        let tells = |(number, page): (usize, &&Served)| match page.odd {
+        let is_noticeable = |(number, page): (usize, &&Served)| match page.odd {
             // Not where it was asked for again and then had rows.
             Some(Odd::NoContent) => is_chain && !page.first && number + 1 == pages.len(),
             Some(Odd::SamePage) => {
@@ -187,7 +187,7 @@ impl<'a> Reading<'a> {
             Some(Odd::BadNext) => is_chain,
             _ => false,
         };
-        let odd = pages.iter().enumerate().any(tells);
+        let odd = pages.iter().enumerate().any(is_noticeable);
         if plan.vendor.style == Style::Watermark {
             return odd; // rows of one time are read again and again, by design
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -87,12 +88,16 @@ pub async fn check(table: Table) {
         table.switches,
         table.clock_kind,
     );
-    let good = good(&checked).await;
-    let (checked, good) = (&checked, &good);
+    let good = Arc::new(good(&checked).await);
+    let checked = Arc::new(checked);
     let wrong: Vec<String> = stream::iter(table.quirks)
-        .map(|quirk| test(checked, good, quirk))
+        .map(|quirk| {
+            let (checked, good) = (Arc::clone(&checked), Arc::clone(&good));
+            // A task each, so that they use all cores.
+            tokio::spawn(async move { test(&checked, &good, quirk).await })
+        })
         .buffer_unordered(CONCURRENCY)
-        .flat_map(stream::iter)
+        .flat_map(|wrong| stream::iter(wrong.expect("a test that ends")))
         .collect()
         .await;
     assert!(
