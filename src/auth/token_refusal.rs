@@ -1,4 +1,4 @@
-//! Classifies an error response of a token endpoint.
+//! Classifies an error response of a token endpoint, which may have a good status.
 //!
 //! Pure. Of the response's text only the standard's own error codes are kept.
 
@@ -29,9 +29,17 @@ pub(super) fn refusal(
         _ if is_transient(status) || is_transient_code => {
             HttpErrorKind::Unavailable(status, requested_wait(headers, now))
         }
-        400..=499 => HttpErrorKind::GrantRefused(status, code),
+        200..=299 | 400..=499 => HttpErrorKind::GrantRefused(status, code),
         _ => HttpErrorKind::HttpStatus(status),
     }
+}
+
+/// Whether a response is an error of RFC 6749 5.2; some servers send it with status 200.
+pub(super) fn is_error(body: &[u8]) -> bool {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    serde_json::from_slice::<Value>(body).is_ok_and(|body| {
+        body.get("error").is_some_and(Value::is_string) && body.get("access_token").is_none()
+    })
 }
 
 /// The standard's error codes (RFC 6749 5.2, 4.1.2.1; RFC 8628; OpenID Connect Core 3.1.2.6) and the usual one for

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::discovery::Discovery;
 use super::grant::GrantSpec;
 use super::token_form::authenticated;
-use super::token_refusal::refusal;
+use super::token_refusal::{self, refusal};
 use super::token_response::{self, Expected, Token};
 use crate::clock::Clock;
 use crate::http::access;
@@ -150,7 +150,8 @@ impl Endpoint {
         form.extend(further.map(|(name, value)| (name.as_str(), value.as_str())));
         let (headers, content) = authenticated(&self.spec, form, rules.body.unwrap_or_default())?;
         let (status, headers, body) = self.send(&address, headers, content).await?;
-        if !(200..300).contains(&status) {
+        let is_good = (200..300).contains(&status);
+        if !is_good || body.as_deref().is_ok_and(token_refusal::is_error) {
             let target = headers.get("location").and_then(|to| address.join(to).ok());
             let body = body.unwrap_or_default();
             return Err(refusal(status, &headers, &body, target.as_ref(), now));

@@ -53,12 +53,15 @@ pub(crate) fn classify(words: &ErrorCodes, response: &Response<'_>) -> Classific
     if challenge_names_token(words, response.headers) {
         return Classification::Token;
     }
+    let wait = requested_wait(response.headers, response.now);
     match status {
         200 if is_web_page(response.body) => Classification::Failed(
             HttpErrorKind::UnexpectedResponse(status, "expected JSON, got a web page".into()),
         ),
         200 | 204 => Classification::Fine,
         401 => Classification::Token,
+        // Some servers throttle with 403; a right that is missing has no end.
+        403 if wait.is_some() => Classification::Failed(HttpErrorKind::Unavailable(status, wait)),
         403 => Classification::Forbidden,
         404 | 405 | 410 => Classification::Failed(HttpErrorKind::Missing(status, None)),
         413 => Classification::Failed(HttpErrorKind::TooMuchRequested(status, None)),
@@ -69,10 +72,9 @@ pub(crate) fn classify(words: &ErrorCodes, response: &Response<'_>) -> Classific
             status,
             "only the statuses 200 and 204 are expected".into(),
         )),
-        _ if is_transient(status) => Classification::Failed(HttpErrorKind::Unavailable(
-            status,
-            requested_wait(response.headers, response.now),
-        )),
+        _ if is_transient(status) => {
+            Classification::Failed(HttpErrorKind::Unavailable(status, wait))
+        }
         _ => Classification::Failed(HttpErrorKind::HttpStatus(status)),
     }
 }
@@ -82,9 +84,11 @@ pub(crate) fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
 }
 
-/// The wait that `Retry-After` requests.
+/// The wait that `Retry-After` requests, or `X-Retry-After`.
 pub(crate) fn requested_wait(headers: &Headers, now: Timestamp) -> Option<Duration> {
-    retry_after(headers.get("retry-after")?, headers.date().unwrap_or(now))
+    let names = ["retry-after", "x-retry-after"];
+    let text = names.into_iter().find_map(|name| headers.get(name))?;
+    retry_after(text, headers.date().unwrap_or(now))
 }
 
 /// The target host of a redirect, without the rest of the URL, which may contain secrets.
@@ -369,13 +373,22 @@ mod tests {
             classified(403, &[("www-authenticate", "Bearer realm=\"x\"")], ""),
             Classification::Forbidden
         );
-        let wait = |seconds| {
-            Classification::Failed(HttpErrorKind::Unavailable(
-                429,
-                Some(Duration::from_secs(seconds)),
-            ))
+        let wait_after = |status, seconds| {
+            let wait = Some(Duration::from_secs(seconds));
+            Classification::Failed(HttpErrorKind::Unavailable(status, wait))
         };
-        assert_eq!(classified(429, &[("retry-after", "7")], ""), wait(7));
+        let wait = |seconds| wait_after(429, seconds);
+        for (status, header, value, expected) in [
+            (429, "retry-after", "7", wait(7)),
+            (429, "x-retry-after", "7", wait(7)),
+            (503, "x-retry-after", "7", wait_after(503, 7)),
+            (403, "retry-after", "2", wait_after(403, 2)),
+            (403, "x-retry-after", "2", wait_after(403, 2)),
+            (403, "retry-after", "soon", Classification::Forbidden),
+        ] {
+            let classified = classified(status, &[(header, value)], "");
+            assert_eq!(classified, expected, "{status} {header}: {value}");
+        }
         // The server's clock is an hour ahead of ours: its own Date is what counts.
         let server_time = [
             ("retry-after", "Mon, 02 Mar 2026 07:00:30 GMT"),

@@ -177,7 +177,7 @@ async fn keys_go_beside_the_token_or_alone() {
 async fn a_token_request_that_fails() {
     let word = |word: &str| format!(r#"{{"error":"{word}","error_description":"pa55 of ada"}}"#);
     let ten_mib = vec![b' '; 10 << 20];
-    for (name, answer, class, tokens, told) in [
+    for (name, answer, class, tokens, message) in [
         (
             "html",
             status(200).set_body_string("<html>s3cret"),
@@ -242,6 +242,27 @@ async fn a_token_request_that_fails() {
             "(401, invalid_client)",
         ),
         (
+            "client with a good status",
+            status(200).set_body_string(word("invalid_client")),
+            Class::Auth,
+            1,
+            "(200, invalid_client)",
+        ),
+        (
+            "unknown word with a good status",
+            status(200).set_body_string(word("s3cret")),
+            Class::Auth,
+            1,
+            "refused the credential (200)",
+        ),
+        (
+            "busy by word with a good status",
+            status(200).set_body_string(word("temporarily_unavailable")),
+            Class::Transient,
+            5,
+            "returned 200",
+        ),
+        (
             "a second factor",
             status(400).set_body_string(word("mfa_required")),
             Class::Auth,
@@ -284,7 +305,7 @@ async fn a_token_request_that_fails() {
         let error = page(&session, &clock).await.expect_err(name);
         let text = error.to_string();
         assert!(
-            text.starts_with("get a token for school: ") && text.contains(told),
+            text.starts_with("get a token for school: ") && text.contains(message),
             "{name}: {text}"
         );
         assert!(

@@ -1,5 +1,6 @@
 //! L15, T10 and the outcomes of runs: approvals, `why`, exit codes, `not_served`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -337,6 +338,37 @@ fn outcomes_and_exit_codes() {
             let ran = ran.ended_in(jobs, name).removed_none(name);
             assert_eq!(ran.part("schools").outcome, "ok");
             assert_eq!(harness.binary(&["sync"]).code, Some(*code), "{name}");
+        },
+    );
+}
+
+/// A2: some servers throttle with 403. A right that is missing names no end.
+#[test]
+fn a2_a_403_that_asks_to_wait_is_throttling() {
+    let cases = [
+        ("retry-after", true),
+        ("x-retry-after", true),
+        ("retry-after", false),
+    ];
+    each(
+        &cases,
+        |(header, optional)| format!("{header}, optional: {optional}"),
+        |(header, optional)| {
+            let plan = Config::of(&people(
+                "page = { by = \"none\" }",
+                &format!("optional = {optional}"),
+                "name = \"name : text\"\nday = \"day : date\"\n",
+            ));
+            let mut harness = Harness::new(&plan);
+            let (header, throttled) = ((*header).to_owned(), AtomicBool::new(true));
+            harness
+                .vendor
+                .respond_with(move |_| match throttled.swap(false, Ordering::SeqCst) {
+                    true => Reply::status(403).header(&header, "2"),
+                    false => Reply::json(&json!({"rows": persons(40)})),
+                });
+            harness.sync().ended("ok", "throttled once");
+            assert_eq!(harness.ids().len(), 40);
         },
     );
 }
