@@ -68,7 +68,7 @@ boot() {
     local script=$1 limit=$2 keep_unit=()
     cat >"$root/etc/systemd/system/boot-test.service" <<UNIT
 [Unit]
-Connector=What the boot test wants to know
+Description=What the boot test checks
 [Service]
 Type=oneshot
 ExecStart=$script
