@@ -21,7 +21,7 @@ pub enum Paging {
 /// The fault of one response.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// This status; with 429 and 503 a `Retry-After` of one second.
+    /// This status; with a `Retry-After` of one second, unless it is 403.
     Status(u16),
     /// 429 with a `Retry-After` of this many seconds.
     Later(u32),

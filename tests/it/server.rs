@@ -268,7 +268,10 @@ impl Shared {
         match fault {
             Some(Fault::Status(status)) => {
                 let mut answer = HttpResponse::new(status, "{}");
-                answer.headers = vec![("retry-after".into(), "1".into())];
+                // A 403 that asks to wait is throttling.
+                if status != 403 {
+                    answer.headers = vec![("retry-after".into(), "1".into())];
+                }
                 return answer;
             }
             Some(Fault::Later(seconds)) => {
