@@ -1,4 +1,4 @@
-//! Implements the storage traits of `http` with the vault of `store`: grants, and the daily count of requests.
+//! Implements the storage traits of `auth` and `http` with the vault of `store`: grants, and the daily count of requests.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub fn keys(config: &StoreConfig, secrets: &Secrets) -> Result<Keys, StoreError>
     }
 }
 
-/// The vault, as `http` sees it.
+/// The vault, as `auth` and `http` use it.
 pub struct VaultStore(pub Arc<Vault>);
 
 fn failed(error: StoreError) -> VaultError {

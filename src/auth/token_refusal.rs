@@ -34,12 +34,15 @@ pub(super) fn refusal(
     }
 }
 
-/// Whether a response is an error of RFC 6749 5.2; some servers send it with status 200.
+/// Whether a response without a token is an error of RFC 6749 5.2; some servers send it with status 200.
 pub(super) fn is_error(body: &[u8]) -> bool {
+    error(body).is_some_and(|error| !error.is_empty())
+}
+
+fn error(body: &[u8]) -> Option<String> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    serde_json::from_slice::<Value>(body).is_ok_and(|body| {
-        body.get("error").is_some_and(Value::is_string) && body.get("access_token").is_none()
-    })
+    let body: Value = serde_json::from_slice(body).ok()?;
+    Some(body.get("error")?.as_str()?.trim().to_owned())
 }
 
 /// The standard's error codes (RFC 6749 5.2, 4.1.2.1; RFC 8628; OpenID Connect Core 3.1.2.6) and the usual one for
@@ -60,10 +63,8 @@ fn error_code(body: &[u8]) -> Option<&'static str> {
         "server_error",
         "slow_down",
     ];
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let body: Value = serde_json::from_slice(body).ok()?;
-    let received = body.get("error")?.as_str()?;
+    let received = error(body)?;
     CODES
         .into_iter()
-        .find(|code| code.eq_ignore_ascii_case(received.trim()))
+        .find(|code| code.eq_ignore_ascii_case(&received))
 }

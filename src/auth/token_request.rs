@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::discovery::Discovery;
 use super::grant::GrantSpec;
 use super::token_form::authenticated;
-use super::token_refusal::{self, refusal};
+use super::token_refusal::{is_error, refusal};
 use super::token_response::{self, Expected, Token};
 use crate::clock::Clock;
 use crate::http::access;
@@ -150,11 +150,12 @@ impl Endpoint {
         form.extend(further.map(|(name, value)| (name.as_str(), value.as_str())));
         let (headers, content) = authenticated(&self.spec, form, rules.body.unwrap_or_default())?;
         let (status, headers, body) = self.send(&address, headers, content).await?;
-        let is_good = (200..300).contains(&status);
-        if !is_good || body.as_deref().is_ok_and(token_refusal::is_error) {
+        let refused = |body: &[u8]| {
             let target = headers.get("location").and_then(|to| address.join(to).ok());
-            let body = body.unwrap_or_default();
-            return Err(refusal(status, &headers, &body, target.as_ref(), now));
+            refusal(status, &headers, body, target.as_ref(), now)
+        };
+        if !(200..300).contains(&status) {
+            return Err(refused(&body.unwrap_or_default()));
         }
         // The advice of `TooLarge`, smaller pages, does not apply.
         let body = body.map_err(|kind| match kind {
@@ -163,8 +164,11 @@ impl Endpoint {
             }
             kind => kind,
         })?;
-        token_response::read(&body, &self.expected(headers.date().unwrap_or(now)))
-            .map_err(|reason| HttpErrorKind::UnexpectedResponse(status, reason))
+        let token = token_response::read(&body, &self.expected(headers.date().unwrap_or(now)));
+        token.map_err(|reason| match is_error(&body) {
+            true => refused(&body),
+            false => HttpErrorKind::UnexpectedResponse(status, reason),
+        })
     }
 
     fn expected(&self, now: Timestamp) -> Expected<'_> {

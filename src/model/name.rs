@@ -82,7 +82,7 @@ macro_rules! name {
 }
 
 name! {
-    /// The short name of a vendor description; the name of its file.
+    /// The short name of a connector; the name of its file.
     ConnectorName, MAX_LENGTH, PATTERN, "rosters"
 }
 name! {

@@ -317,6 +317,25 @@ async fn a_token_request_that_fails() {
     }
 }
 
+/// Some servers send `error` with every response; a token counts more.
+#[tokio::test]
+async fn a_token_beside_an_error_is_used() {
+    let clock = monday().clock();
+    for body in [
+        r#"{"token":"t1","error":""}"#,
+        r#"{"token":"t1","error":"none"}"#,
+        r#"{"token":"t1","error":null}"#,
+    ] {
+        let answer = status(200).set_body_string(body);
+        let vendor = Vendor::start(Box::new(move |_| answer.clone()), open()).await;
+        let spec = with(&vendor.spec(), |rules| {
+            rules.members.access_token = Some("token".into());
+        });
+        let session = vendor.session(Grant::ClientCredentials(spec), &clock);
+        page(&session, &clock).await.expect(body);
+    }
+}
+
 #[tokio::test]
 async fn no_secret_shows_in_any_text() {
     let clock = monday().clock();
