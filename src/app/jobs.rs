@@ -72,9 +72,14 @@ pub fn config_fingerprint(setup: &Setup, job: &JobSetup) -> String {
 fn stream(setup: &Setup, job: &JobSetup, spec: &Arc<StreamSpec>) -> StreamJob {
     let options = job.config.stream.get(&spec.name);
     let history = history(job, spec);
-    let parent = spec.for_each.as_ref().and_then(|each| each.stream.clone());
-    let parents = parent.and_then(|parent| {
-        let kept = setup.kept(&job.source, &parent)?;
+    let each = spec.for_each.as_ref();
+    let count = each.and_then(|each| each.count.as_ref());
+    let parents = each.and_then(|each| each.stream.as_deref());
+    let parents = parents
+        .into_iter()
+        .chain(count.map(|count| count.stream.as_str()));
+    let parents = parents.filter_map(|parent| {
+        let kept = setup.kept(&job.source, parent)?;
         Some((
             kept.name.clone(),
             Arc::new(kept.table(&job.source, History::Off)),
@@ -91,7 +96,7 @@ fn stream(setup: &Setup, job: &JobSetup, spec: &Arc<StreamSpec>) -> StreamJob {
     });
     StreamJob {
         table: Arc::new(spec.table(&job.source, history)),
-        parents: parents.into_iter().collect(),
+        parents: parents.collect(),
         mode: options.and_then(|options| options.mode),
         history,
         group: job

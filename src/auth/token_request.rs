@@ -19,6 +19,7 @@ use crate::http::error::HttpErrorKind;
 use crate::http::limits::TOKEN_BODY;
 use crate::http::reply::Headers;
 use crate::http::rules::{Timeouts, must_be_safe};
+use crate::model::UnexpectedResponse;
 
 const NO_ADDRESS: &str = "neither token_url nor issuer is set";
 
@@ -160,14 +161,14 @@ impl Endpoint {
         // The advice of `TooLarge`, smaller pages, does not apply.
         let body = body.map_err(|kind| match kind {
             HttpErrorKind::TooLarge(_) => {
-                HttpErrorKind::UnexpectedResponse(status, TOO_LARGE.into())
+                HttpErrorKind::UnexpectedResponse(status, UnexpectedResponse::of_form(TOO_LARGE))
             }
             kind => kind,
         })?;
         let token = token_response::read(&body, &self.expected(headers.date().unwrap_or(now)));
         token.map_err(|reason| match is_error(&body) {
             true => refused(&body),
-            false => HttpErrorKind::UnexpectedResponse(status, reason),
+            false => HttpErrorKind::UnexpectedResponse(status, UnexpectedResponse::of_form(reason)),
         })
     }
 

@@ -199,6 +199,9 @@ pub fn streams(
         {
             needs(parent, &["for_each", "stream"]);
         }
+        if let Some(count) = spec.for_each.as_ref().and_then(|each| each.count.as_ref()) {
+            needs(&count.stream, &["for_each", "count", "stream"]);
+        }
         if let Some(feed) = &spec.removed.feed {
             needs(&feed.stream, &["removed", "feed", "stream"]);
         }

@@ -391,6 +391,20 @@ pub struct ForEach {
     /// An item is skipped while these variables have the values of its last complete walk.
     #[serde(default)]
     pub skip_while_same: Vec<String>,
+    /// How many rows the vendor holds of the items: when that grows by more than was received, they are read again.
+    pub count: Option<CountConfig>,
+}
+
+/// Where the vendor states how many rows it holds of the items of a `for_each`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CountConfig {
+    /// The stream whose rows state it.
+    pub stream: String,
+    /// Its column with the number: of all items together that lead to the same row.
+    pub column: String,
+    /// The column of the items' own stream with the key of that row.
+    pub by: String,
 }
 
 /// How only changes are requested.

@@ -19,10 +19,17 @@ use self::totals::Totals;
 pub use self::types::{At, ListEnd, PageAsk, PageFacts, PageRules, PageUse};
 use super::file::PageBy;
 pub use super::link::NextPage;
+use crate::model::retry::DEFAULT_LIMITS;
 use crate::model::{Completeness, Inconsistency};
 
 /// No list has more pages than this (reliability.md 2.3).
 const MAX_REQUESTS: u32 = 10_000;
+
+/// No page is made smaller than this.
+const SMALLEST: u64 = 50;
+
+/// Attempts at one page, all sizes together.
+const MAX_ATTEMPTS: u32 = DEFAULT_LIMITS.attempts;
 
 /// A request that may be sent.
 #[derive(Clone, Debug)]
@@ -31,6 +38,8 @@ struct PageStep {
     want: u64,
     /// The page's number if it was requested before.
     number: Option<u32>,
+    /// Attempts at it so far, in other sizes.
+    attempts: u32,
 }
 
 impl PageStep {
@@ -39,6 +48,7 @@ impl PageStep {
             at,
             want,
             number: None,
+            attempts: 0,
         }
     }
 }
@@ -154,6 +164,7 @@ impl Pager {
             number,
             want: step.want,
             at: step.at,
+            attempts: step.attempts,
             closing: self.is_total_received(),
         })
     }
@@ -189,31 +200,44 @@ impl Pager {
         PageUse::Accept
     }
 
-    /// The server reports that a page is too large: requests a smaller one at the same position, if possible.
-    pub fn too_many(&mut self, ask: &PageAsk) -> bool {
-        const SMALLEST: u64 = 50;
+    /// Whether a page can be requested with fewer rows.
+    pub fn can_shrink(&self, ask: &PageAsk) -> bool {
         let is_first = self.received == 0 && self.under_way == 1;
         let by_number = matches!(ask.at, At::Number(_));
-        if self.rules.limit.is_none()
-            || ask.want <= SMALLEST
-            || self.positions.rechecked_end.is_some()
-            || (by_number && !is_first)
-        {
+        self.rules.limit.is_some()
+            && ask.want > SMALLEST
+            && self.positions.rechecked_end.is_none()
+            && (!by_number || is_first)
+            && !matches!(ask.at, At::Link(_))
+    }
+
+    /// The server reports that a page is too large: requests a smaller one at the same position, if possible and not
+    /// tried too often, all sizes together.
+    pub fn too_many(&mut self, ask: &PageAsk, attempts: u32) -> bool {
+        let attempts = ask.attempts + attempts;
+        if !self.can_shrink(ask) || attempts >= MAX_ATTEMPTS {
             return false;
         }
         self.under_way -= 1;
         self.size = (ask.want / 2).max(SMALLEST);
-        let part = |at, want| PageStep {
+        let part = |at, want, attempts| PageStep {
             at,
             want,
             number: Some(ask.number),
+            attempts,
         };
         if let At::Offset(offset) = ask.at {
-            let rest = part(At::Offset(offset + self.size), ask.want - self.size);
+            let rest = part(At::Offset(offset + self.size), ask.want - self.size, 0);
             self.queue.push_front(rest);
         }
-        self.queue.push_front(part(ask.at.clone(), self.size));
+        self.queue
+            .push_front(part(ask.at.clone(), self.size, attempts));
         true
+    }
+
+    /// Rows requested per page now.
+    pub fn size(&self) -> u64 {
+        self.size
     }
 
     /// The server refuses a page behind the end of a list whose declared rows were all received: also an end.

@@ -15,6 +15,7 @@ use super::decode::{Decoded, Decoder, RowReader};
 use super::file::NameMatch;
 use super::link::NextPage;
 use super::repair;
+use crate::model::UnexpectedResponse;
 
 /// The paths of a page's parts, from the connector.
 #[derive(Clone, Debug, Default)]
@@ -163,7 +164,7 @@ pub fn read(
     decoder: &Decoder,
     body: &[u8],
     total_header: Option<&str>,
-) -> Result<DecodedPage, String> {
+) -> Result<DecodedPage, UnexpectedResponse> {
     let (text, is_damaged) = repair::utf8(body);
     let text = &*text;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim();
@@ -174,24 +175,28 @@ pub fn read(
         } else {
             (shape.null_is_empty, "null")
         };
+        let expected = format!("expected rows, got {what}");
         return match allowed {
             true => Ok(DecodedPage {
                 total,
                 no_content: text.is_empty(),
                 ..DecodedPage::default()
             }),
-            false => Err(format!("expected rows, got {what}")),
+            false if text.is_empty() => Err(UnexpectedResponse::of_server(expected)),
+            false => Err(UnexpectedResponse::of_form(expected)),
         };
     }
     if text.starts_with('<') {
-        return Err("expected JSON, got a web page".to_owned());
+        return Err(UnexpectedResponse::of_server(
+            "expected JSON, got a web page",
+        ));
     }
     let as_it_is = match is_damaged || decoder.needs_digits() {
         true => None,
         false => match parse(shape, decoder, (text, false), total) {
             Ok(Some(page)) => return Ok(page),
-            Err(Fault::NotJson(error)) if error.is_eof() => return Err(plain(&error)),
-            Err(Fault::Lacks(message)) => return Err(message),
+            Err(Fault::NotJson(error)) if error.is_eof() => return Err(not_json(&error)),
+            Err(Fault::Lacks(message)) => return Err(UnexpectedResponse::of_form(message)),
             Err(Fault::NotJson(error)) => Some(error),
             Ok(None) => None,
         },
@@ -199,10 +204,12 @@ pub fn read(
     let repaired = repair::repaired(text);
     match parse(shape, decoder, (&repaired, true), total) {
         Ok(Some(page)) => Ok(page),
-        Ok(None) => Err("the response contains a number that cannot be read".to_owned()),
-        Err(Fault::Lacks(message)) => Err(message),
+        Ok(None) => Err(UnexpectedResponse::of_value(
+            "the response contains a number that cannot be read",
+        )),
+        Err(Fault::Lacks(message)) => Err(UnexpectedResponse::of_form(message)),
         // The position is the one in the original response, if known.
-        Err(Fault::NotJson(error)) => Err(plain(&as_it_is.unwrap_or(error))),
+        Err(Fault::NotJson(error)) => Err(not_json(&as_it_is.unwrap_or(error))),
     }
 }
 
@@ -260,12 +267,14 @@ fn header_total(text: &str) -> Option<u64> {
 }
 
 /// serde_json's messages for syntax errors contain no content; those for wrong types might.
-fn plain(error: &serde_json::Error) -> String {
+fn not_json(error: &serde_json::Error) -> UnexpectedResponse {
     let (line, column) = (error.line(), error.column());
     if error.is_eof() {
-        format!("the JSON ends early at line {line} column {column}")
+        let reason = format!("the JSON ends early at line {line} column {column}");
+        UnexpectedResponse::of_server(reason)
     } else {
-        format!("the JSON is invalid at line {line} column {column}")
+        let reason = format!("the JSON is invalid at line {line} column {column}");
+        UnexpectedResponse::of_value(reason)
     }
 }
 

@@ -16,6 +16,7 @@ use super::error::HttpErrorKind;
 use super::limits::{RATIO, RATIO_AFTER};
 use super::reply::Headers;
 use super::rules::Timeouts;
+use crate::model::UnexpectedResponse;
 
 /// What to do with a body that is larger than the limit.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -213,7 +214,10 @@ impl Body {
 }
 
 fn corrupt_gzip() -> HttpErrorKind {
-    HttpErrorKind::UnexpectedResponse(200, "the gzip data is corrupt or truncated".into())
+    HttpErrorKind::UnexpectedResponse(
+        200,
+        UnexpectedResponse::of_server("the gzip data is corrupt or truncated"),
+    )
 }
 
 /// A buffer that enforces the size limit and the compression ratio.

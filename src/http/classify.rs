@@ -13,8 +13,8 @@ use super::client::host_of;
 use super::error::HttpErrorKind;
 use super::limits::ERROR_IN_FINE_BODY;
 use super::reply::Headers;
-use crate::model::ErrorCodes;
 use crate::model::retry::retry_after;
+use crate::model::{ErrorCodes, UnexpectedResponse};
 
 /// What to do with a response.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,9 +55,12 @@ pub(crate) fn classify(words: &ErrorCodes, response: &Response<'_>) -> Classific
     }
     let wait = requested_wait(response.headers, response.now);
     match status {
-        200 if is_web_page(response.body) => Classification::Failed(
-            HttpErrorKind::UnexpectedResponse(status, "expected JSON, got a web page".into()),
-        ),
+        200 if is_web_page(response.body) => {
+            Classification::Failed(HttpErrorKind::UnexpectedResponse(
+                status,
+                UnexpectedResponse::of_server("expected JSON, got a web page"),
+            ))
+        }
         200 | 204 => Classification::Fine,
         401 => Classification::Token,
         // Some servers throttle with 403; a right that is missing has no end.
@@ -70,7 +73,7 @@ pub(crate) fn classify(words: &ErrorCodes, response: &Response<'_>) -> Classific
         }
         201..=299 => Classification::Failed(HttpErrorKind::UnexpectedResponse(
             status,
-            "only the statuses 200 and 204 are expected".into(),
+            UnexpectedResponse::of_form("only the statuses 200 and 204 are expected"),
         )),
         _ if is_transient(status) => {
             Classification::Failed(HttpErrorKind::Unavailable(status, wait))

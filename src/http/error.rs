@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::model::retry::RetryLimit;
-use crate::model::{Class, SourceName};
+use crate::model::{Class, ResponseFault, SourceName, UnexpectedResponse};
 
 /// A failed request or token request.
 #[derive(Clone)]
@@ -56,8 +56,8 @@ pub enum HttpErrorKind {
     Redirect(u16, Option<String>),
     /// Any other status.
     HttpStatus(u16),
-    /// A response that violates the contract; the reason, without any of its text.
-    UnexpectedResponse(u16, String),
+    /// A response with a good status that is no page.
+    UnexpectedResponse(u16, UnexpectedResponse),
     /// A body beyond the limit (bytes).
     TooLarge(u64),
     /// A body that decompresses to more than a hundred times its size.
@@ -116,13 +116,19 @@ pub enum Slow {
     Whole,
     /// Bytes were received, but too few.
     Pace,
+    /// The run ended first.
+    Run,
 }
 
 impl HttpErrorKind {
     /// How often the session retries.
     pub(crate) fn retry_limit(&self) -> RetryLimit {
         match self {
+            Self::TooSlow(Slow::Run, _) => RetryLimit::Never,
             Self::Unreachable(_) | Self::Cut | Self::TooSlow(..) | Self::Unavailable(..) => {
+                RetryLimit::Policy
+            }
+            Self::UnexpectedResponse(_, bad) if bad.fault == ResponseFault::Server => {
                 RetryLimit::Policy
             }
             Self::UnexpectedResponse(..) => RetryLimit::Once,
@@ -190,6 +196,9 @@ impl HttpError {
             | HttpErrorKind::GrantPaused(..)
             | HttpErrorKind::Vault(_)
             | HttpErrorKind::Count(_) => Class::Transient,
+            HttpErrorKind::UnexpectedResponse(_, bad) if bad.fault == ResponseFault::Server => {
+                Class::Transient
+            }
             HttpErrorKind::Unauthorised(_)
             | HttpErrorKind::Forbidden
             | HttpErrorKind::GrantRefused(..)
@@ -250,12 +259,21 @@ impl HttpError {
         }
     }
 
-    /// A smaller request may succeed: the caller shrinks its window or its page.
+    /// A smaller request may succeed: the vendor reports it, its gateway gave up (wisenet.md 3.7), or the response was
+    /// under way and too long. Silence is no sign of it.
     pub fn is_too_many(&self) -> bool {
         matches!(
             self.0.kind,
-            HttpErrorKind::TooMuchRequested(..) | HttpErrorKind::TooSlow(..)
+            HttpErrorKind::TooMuchRequested(..)
+                | HttpErrorKind::TooLarge(_)
+                | HttpErrorKind::TooSlow(Slow::Whole | Slow::Pace, _)
+                | HttpErrorKind::Unavailable(504, _)
         )
+    }
+
+    /// One value makes the response unreadable.
+    pub fn is_bad_value(&self) -> bool {
+        matches!(&self.0.kind, HttpErrorKind::UnexpectedResponse(_, bad) if bad.fault == ResponseFault::Value)
     }
 
     /// The path or the object does not exist.
@@ -280,7 +298,10 @@ impl HttpError {
 
     /// The run's time limit is reached.
     pub fn is_out_of_time(&self) -> bool {
-        matches!(self.0.kind, HttpErrorKind::OutOfTime)
+        matches!(
+            self.0.kind,
+            HttpErrorKind::OutOfTime | HttpErrorKind::TooSlow(Slow::Run, _)
+        )
     }
 
     /// Every request to this source fails for the same reason.

@@ -154,6 +154,9 @@ fn too_slow(limit: Slow, length: Duration, host: &str) -> String {
         Slow::FirstByte => format!("{host} sent no response within {length}"),
         Slow::Idle => format!("{host} sent nothing for {length} in the middle of a response"),
         Slow::Whole => format!("the response of {host} took longer than {length}"),
+        Slow::Run => format!(
+            "{host} sent no complete response before the run's time limit; the next run continues"
+        ),
         Slow::Pace => format!(
             "the response of {host} is too slow: almost nothing was received within {length}"
         ),

@@ -5,7 +5,8 @@
 
 use reqwest::Url;
 
-use super::error::HttpErrorKind;
+use super::error::{HttpError, HttpErrorKind};
+use crate::model::retry::DEFAULT_LIMITS;
 
 /// A request for one page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,18 +18,64 @@ pub struct PageRequest {
     pub query: Vec<(String, String)>,
     /// The name for messages: `page 3 of users`.
     pub what: String,
-    /// Whether to retry.
+    /// How often to try.
     pub effort: Effort,
 }
 
-/// Whether a request is retried.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Effort {
-    /// Retried while that may help and the budget allows it.
-    #[default]
-    Usual,
-    /// Sent once: to the caller, a failure is a result.
-    Once,
+/// How often a request is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effort {
+    /// The most attempts, the first included; where a retry may help and the budget allows it.
+    pub attempts: u32,
+    /// The caller can request less instead.
+    pub shrinks: Shrinks,
+}
+
+/// When a caller requests less instead of the same again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shrinks {
+    /// It cannot.
+    Never,
+    /// At the first sign that a response is too large.
+    WhenTooLarge,
+    /// Then, and at the second 500 in a row, by which some vendors mean it (wapi.md 7 rule 2).
+    OnServerErrors,
+}
+
+impl Effort {
+    /// As often as the policy allows.
+    pub const USUAL: Self = Self {
+        attempts: DEFAULT_LIMITS.attempts,
+        shrinks: Shrinks::Never,
+    };
+
+    /// Once: to the caller, a failure is a result.
+    pub const ONCE: Self = Self {
+        attempts: 1,
+        shrinks: Shrinks::Never,
+    };
+
+    /// What is left after earlier attempts at the same, all sizes together; at least one.
+    pub fn after(self, attempts: u32) -> Self {
+        Self {
+            attempts: self.attempts.saturating_sub(attempts).max(1),
+            ..self
+        }
+    }
+
+    /// Whether the caller requests less after so many attempts of this request.
+    pub(super) fn ends_with(self, error: &HttpError, attempts: u32) -> bool {
+        let earlier = Self::USUAL.attempts.saturating_sub(self.attempts);
+        let is_second = earlier + attempts >= 2;
+        match self.shrinks {
+            _ if attempts >= self.attempts => true,
+            Shrinks::Never => false,
+            Shrinks::WhenTooLarge => error.is_too_many(),
+            Shrinks::OnServerErrors => {
+                error.is_too_many() || (is_second && error.status() == Some(500))
+            }
+        }
+    }
 }
 
 /// The URL of a request.
@@ -87,7 +134,7 @@ pub(super) fn follow(base: &Url, link: &str, what: String) -> Result<PageRequest
         path: format!("{path}{query}"),
         query: Vec::new(),
         what,
-        effort: Effort::Usual,
+        effort: Effort::USUAL,
     })
 }
 
@@ -153,7 +200,7 @@ mod tests {
                 path: path.into(),
                 query,
                 what: String::new(),
-                effort: Effort::Usual,
+                effort: Effort::USUAL,
             };
             assert_eq!(
                 address(&base(), &request).map(String::from),
@@ -171,7 +218,7 @@ mod tests {
                 path: path.into(),
                 query: Vec::new(),
                 what: String::new(),
-                effort: Effort::Usual,
+                effort: Effort::USUAL,
             };
             assert_eq!(
                 address(&base(), &request),

@@ -50,19 +50,3 @@ impl From<HeaderMap> for Headers {
         Self(headers)
     }
 }
-
-/// A response that violates the contract.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnexpectedResponse {
-    /// The reason: a path and what was expected, never a value.
-    pub reason: String,
-}
-
-impl UnexpectedResponse {
-    /// Wraps a reason.
-    pub fn new(reason: impl Into<String>) -> Self {
-        Self {
-            reason: reason.into(),
-        }
-    }
-}

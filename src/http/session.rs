@@ -7,6 +7,7 @@
 mod prepare;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -22,13 +23,14 @@ use super::budget::{RunBudget, Tries};
 use super::classify::{Classification, Response, classify};
 use super::client::{error_kind, host_of};
 use super::deadline::Deadline;
-use super::error::{HttpError, HttpErrorKind};
+use super::error::{HttpError, HttpErrorKind, Slow};
 use super::limits::ERROR_BODY;
 use super::pace::Pace;
-use super::page_request::{self, Effort, PageRequest};
-use super::reply::{Headers, Reply, UnexpectedResponse};
+use super::page_request::{self, PageRequest};
+use super::reply::{Headers, Reply};
 use super::rules::{DayCount, SessionRules};
 use crate::clock::Clock;
+use crate::model::UnexpectedResponse;
 use crate::model::retry::RetryDecision;
 
 /// The HTTP session of one source, shared by all its jobs. Clones are the same session.
@@ -123,7 +125,7 @@ impl Session {
             };
             tries.failed(error.kind().retry_limit());
             let error = error.after_attempts(tries.attempt);
-            if page.effort == Effort::Once {
+            if page.effort.ends_with(&error, tries.attempt) {
                 return Err(error);
             }
             let delay = match budget.after(tries, &error, fastrand::f64()) {
@@ -201,9 +203,9 @@ impl SessionState {
                         budget.reuse(reply.body);
                         decoded
                     };
-                    return blocking(act).await.map_err(|bad| {
-                        failed(HttpErrorKind::UnexpectedResponse(status, bad.reason))
-                    });
+                    return blocking(act)
+                        .await
+                        .map_err(|bad| failed(HttpErrorKind::UnexpectedResponse(status, bad)));
                 }
                 Classification::Failed(kind) => {
                     self.pause_session(&kind);
@@ -255,7 +257,7 @@ impl SessionState {
                 return Err(HttpErrorKind::OutOfTime);
             }
             budget.sleep(wait).await;
-            wait = std::time::Duration::ZERO;
+            wait = Duration::ZERO;
         }
     }
 
@@ -291,9 +293,25 @@ impl SessionState {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends one GET and reads the response.
+    /// Sends one GET and reads the response, not beyond the end of the run.
     async fn send(
         &self,
+        request: &PreparedRequest<'_>,
+        access: Option<&Access>,
+    ) -> Result<Reply, HttpErrorKind> {
+        let (left, whole) = (request.budget.left(), self.rules.timeouts.whole);
+        let reply = self.send_within(whole.min(left), request, access).await;
+        reply.map_err(|kind| match kind {
+            HttpErrorKind::TooSlow(Slow::Whole, _) if left < whole => {
+                HttpErrorKind::TooSlow(Slow::Run, left)
+            }
+            kind => kind,
+        })
+    }
+
+    async fn send_within(
+        &self,
+        whole: Duration,
         request: &PreparedRequest<'_>,
         access: Option<&Access>,
     ) -> Result<Reply, HttpErrorKind> {
@@ -302,7 +320,7 @@ impl SessionState {
         if let Some(access) = access {
             access.put_on(&mut headers);
         }
-        let mut deadline = Deadline::start(timeouts, timeouts.whole);
+        let mut deadline = Deadline::start(timeouts, whole);
         let sending = self
             .client
             .get(request.address.clone())

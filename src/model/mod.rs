@@ -32,6 +32,7 @@ pub mod schedule;
 pub mod sign_in;
 pub mod similarity;
 pub mod table;
+pub mod unexpected_response;
 
 pub use alert_subject::AlertSubject;
 pub use apply_mode::ApplyMode;
@@ -55,3 +56,4 @@ pub use percent::Percent;
 pub use read_mode::ReadMode;
 pub use request_limits::RequestLimits;
 pub use table::{Table, TableColumn};
+pub use unexpected_response::{ResponseFault, UnexpectedResponse};

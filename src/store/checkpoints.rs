@@ -3,6 +3,7 @@
 //! Saved in the transaction that applies the rows, so it is never ahead of them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -19,6 +20,16 @@ pub struct Checkpoint {
     pub cursor: Option<Timestamp>,
     /// Where the first walk through time started.
     pub walked_from: Option<Timestamp>,
+    /// Up to which time the last complete walk through time found nothing behind the cursor.
+    pub walked_to: Option<Timestamp>,
+    /// The length of a step through time that worked, where it is shorter than the connector's.
+    pub step: Option<Duration>,
+    /// How many rows of a series were ever new.
+    pub rows: i64,
+    /// By how much the vendor's own number of rows is greater than the received one, where no reading changes that.
+    pub count_gap: Option<i64>,
+    /// When a series was last read from its start because of that number.
+    pub recounted_at: Option<Timestamp>,
     /// When it was last read in full.
     pub full_at: Option<Timestamp>,
     /// When an older span was last read again.
@@ -43,7 +54,8 @@ pub fn load(
     let what = StoreError::sql("read the checkpoints");
     let mut statement = connection
         .prepare_cached(
-            "SELECT item, cursor, walked_from, full_at, reread_at, same, duplicates, largest_page, total_off, total_off_since, account, items \
+            "SELECT item, cursor, walked_from, full_at, reread_at, same, duplicates, largest_page, total_off, total_off_since, account, items, \
+             walked_to, step_seconds, rows, count_gap, recounted_at \
              FROM rollbook_checkpoints WHERE source = ?1 AND stream = ?2 AND account = ?3",
         )
         .map_err(&what)?;
@@ -58,6 +70,11 @@ pub fn load(
                 memory: memory_of(row)?,
                 account: row.get(10)?,
                 items: row.get(11)?,
+                walked_to: time(row, 12)?,
+                step: row.get::<_, Option<u64>>(13)?.map(Duration::from_secs),
+                rows: row.get(14)?,
+                count_gap: row.get(15)?,
+                recounted_at: time(row, 16)?,
             };
             Ok((row.get(0)?, checkpoint))
         })
@@ -94,8 +111,9 @@ pub fn save(
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO rollbook_checkpoints \
-             (source, stream, item, cursor, walked_from, full_at, reread_at, same, duplicates, largest_page, total_off, total_off_since, account, items) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+             (source, stream, item, cursor, walked_from, full_at, reread_at, same, duplicates, largest_page, total_off, total_off_since, account, items, \
+             walked_to, step_seconds, rows, count_gap, recounted_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
         )
         .and_then(|mut insert| {
             insert.execute(params![
@@ -112,7 +130,12 @@ pub fn save(
                 memory.total_off.map(|off| off.difference),
                 memory.total_off.map(|off| scalar::to_canonical(off.since)),
                 checkpoint.account,
-                checkpoint.items
+                checkpoint.items,
+                checkpoint.walked_to.map(scalar::to_canonical),
+                checkpoint.step.map(|step| step.as_secs()),
+                checkpoint.rows,
+                checkpoint.count_gap,
+                checkpoint.recounted_at.map(scalar::to_canonical)
             ])
         })
         .map(drop)

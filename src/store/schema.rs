@@ -217,6 +217,25 @@ CREATE TABLE rollbook_accounts (
   keys TEXT NOT NULL
 ) STRICT;
 ",
+    "
+ALTER TABLE rollbook_checkpoints ADD COLUMN walked_to TEXT;
+ALTER TABLE rollbook_checkpoints ADD COLUMN step_seconds INTEGER;
+ALTER TABLE rollbook_checkpoints ADD COLUMN rows INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rollbook_checkpoints ADD COLUMN count_gap INTEGER;
+ALTER TABLE rollbook_checkpoints ADD COLUMN recounted_at TEXT;
+CREATE TABLE rollbook_adaptations (
+  source TEXT NOT NULL,
+  stream TEXT NOT NULL,
+  account INTEGER NOT NULL,
+  path TEXT,
+  without TEXT NOT NULL,
+  page_size INTEGER,
+  since TEXT NOT NULL,
+  not_served TEXT,
+  refusal TEXT,
+  PRIMARY KEY (source, stream)
+) STRICT;
+",
 ];
 
 /// A mirror that a newer program wrote is left exactly as it is.

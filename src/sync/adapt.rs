@@ -45,7 +45,7 @@ impl Adaptation {
             parts.push(format!("in pages of {size} rows instead of {}", rules.size));
         }
         format!(
-            "the server refuses the list as the connector requests it; it is read {}",
+            "the server does not return the list as the connector requests it; it is read {}",
             parts.join(" and ")
         )
     }
@@ -165,7 +165,7 @@ mod tests {
         };
         assert_eq!(
             adaptation.note(&rules(&[], true, 1000)),
-            "the server refuses the list as the connector requests it; it is read without `sort`, `orderBy` and in pages of 500 rows instead of 1000"
+            "the server does not return the list as the connector requests it; it is read without `sort`, `orderBy` and in pages of 500 rows instead of 1000"
         );
     }
 }

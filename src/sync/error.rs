@@ -62,6 +62,17 @@ impl Failure {
         }
     }
 
+    /// The same after earlier attempts at the same page.
+    pub(super) fn after_attempts(self, earlier: u32) -> Self {
+        match self {
+            Self::Http(error) => {
+                let attempts = error.attempts() + earlier;
+                Self::Http(error.after_attempts(attempts))
+            }
+            other => other,
+        }
+    }
+
     /// How often the request was tried that made it fail; 0 where no request did.
     pub fn attempts(&self) -> u64 {
         self.http().map_or(0, |error| u64::from(error.attempts()))

@@ -1,5 +1,7 @@
 //! What a stream is read for: once, or once for each item of a list, a setting, or another stream's rows.
 
+use std::collections::BTreeMap;
+
 use super::error::Failure;
 use super::job::{Source, StreamJob};
 use crate::connector::columns::ColumnSource;
@@ -21,6 +23,17 @@ pub struct Item {
     pub same: Option<String>,
     /// Its row indicates that there is nothing to read.
     pub is_empty: bool,
+    /// How many rows the vendor holds of it and its like.
+    pub count: Option<ItemCount>,
+}
+
+/// How many rows the vendor holds of the items of one group, all together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemCount {
+    /// The key of the row that states it.
+    pub group: String,
+    /// The number.
+    pub rows: i64,
 }
 
 /// All items of a stream, in order. Reads the mirror only if they are the rows of another stream.
@@ -66,19 +79,47 @@ pub fn rows_of_another(job: &StreamJob, mirror: &Reader) -> Result<Vec<Item>, Fa
     let Some((each, table)) = parent else {
         return Ok(Vec::new());
     };
-    let columns: Vec<&str> = each.take.values().map(String::as_str).collect();
+    let mut columns: Vec<&str> = each.take.values().map(String::as_str).collect();
+    columns.extend(each.count.iter().map(|count| count.by.as_str()));
     let rows = queries::columns_of_rows(mirror, table, &columns)?;
-    let variables = |row: Vec<Option<String>>| -> Variables {
-        each.take
-            .keys()
-            .cloned()
-            .zip(row.into_iter().map(Option::unwrap_or_default))
-            .collect()
+    let counts = counts(job, mirror)?;
+    let of_row = |row: Vec<Option<String>>| {
+        let group = row.get(each.take.len()).cloned().flatten();
+        let names = each.take.keys().cloned();
+        let variables = names.zip(row.into_iter().map(Option::unwrap_or_default));
+        let count = group.and_then(|group| {
+            let rows = *counts.get(&group)?;
+            Some(ItemCount { group, rows })
+        });
+        Item {
+            count,
+            ..item(job, variables.collect(), true)
+        }
     };
-    Ok(rows
-        .into_iter()
-        .map(|row| item(job, variables(row), true))
-        .collect())
+    Ok(rows.into_iter().map(of_row).collect())
+}
+
+/// How many rows the vendor holds, by the key of the row that states it.
+fn counts(job: &StreamJob, mirror: &Reader) -> Result<BTreeMap<String, i64>, Failure> {
+    let count = job
+        .spec
+        .for_each
+        .as_ref()
+        .and_then(|each| each.count.as_ref());
+    let found = count.and_then(|count| {
+        let table = job.parents.get(count.stream.as_str())?;
+        let [key] = table.key[..] else { return None };
+        Some((table, table.columns.get(key)?, count))
+    });
+    let Some((table, key, count)) = found else {
+        return Ok(BTreeMap::new());
+    };
+    let rows = queries::columns_of_rows(mirror, table, &[&key.name, &count.column])?;
+    let counted = rows.into_iter().filter_map(|mut row| {
+        let rows = row.pop()??.parse().ok()?;
+        Some((row.pop()??, rows))
+    });
+    Ok(counted.collect())
 }
 
 fn item(job: &StreamJob, variables: Variables, from_row: bool) -> Item {
@@ -107,6 +148,7 @@ fn item(job: &StreamJob, variables: Variables, from_row: bool) -> Item {
         is_empty: from_row && !values.is_empty() && values.iter().all(|value| value.is_empty()),
         partition,
         variables,
+        count: None,
     }
 }
 

@@ -13,7 +13,7 @@ use super::walk::{ListRequest, fetch};
 use crate::clock::Clock;
 use crate::connector::api::{StreamSpec, wire_time};
 use crate::connector::paging::Pager;
-use crate::http::RunBudget;
+use crate::http::{Effort, RunBudget};
 use crate::model::row::Rows;
 use crate::model::scalar;
 use crate::store::queries::{self, Reader};
@@ -86,7 +86,8 @@ async fn ask(
         return Ok(Rows::default());
     };
     page.want = want.unwrap_or(page.want);
-    page.closing = want.is_some(); // one attempt: the admin waits for the result
+    // One attempt: the admin waits for the result.
+    let effort = want.map_or(Effort::USUAL, |_| Effort::ONCE);
     let request = ListRequest {
         source,
         spec,
@@ -95,10 +96,11 @@ async fn ask(
         extra: last_step(spec, clock),
         since: None,
         adaptation: None,
+        effort: Effort::USUAL,
         budget,
     };
     let known = source.adaptation(&spec.name).unwrap_or_default();
-    fetch(&request, Arc::new(known), page)
+    fetch(&request, Arc::new(known), page, effort)
         .await
         .1
         .map(|batch| batch.rows)

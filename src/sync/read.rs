@@ -19,7 +19,7 @@ use super::walk::{ListRequest, Page, WalkFacts, walk};
 use crate::clock::Clock;
 use crate::connector::file::PageBy;
 use crate::connector::paging::ListEnd;
-use crate::http::{HttpError, RunBudget};
+use crate::http::{Effort, HttpError, RunBudget};
 use crate::model::absence::{self, Examined, Memory, Missing};
 use crate::model::account::Account;
 use crate::model::{Class, Completeness, Inconsistency, ReadMode, StreamName, scalar};
@@ -438,6 +438,7 @@ async fn walk_all(
                 extra,
                 since,
                 adaptation: None,
+                effort: Effort::USUAL,
                 budget: context.budget,
             };
             (item, walk(&request, rows, report_page).await)

@@ -20,7 +20,7 @@ use super::job::{Job, RunOptions, StreamJob};
 use super::read::{self, Context, Reading};
 use super::report::{Progress, ProgressSink, RunReport, StreamReport};
 use super::run_locks::RunLocks;
-use super::timeline::{self, Writing};
+use super::timeline::{self, TimelineRules, Writing};
 use super::walk::WalkFacts;
 use crate::clock::Clock;
 use crate::http::RunBudget;
@@ -386,17 +386,23 @@ impl StreamRun<'_> {
                 ))));
             }
         }
-        let writing = self.run.map_or(Writing::Dry, Writing::Run);
-        let (guard, full) = (&self.job.guard, self.options.full);
-        let done = timeline::read(
-            context,
-            stream,
-            guard,
-            &preconditions.approved,
-            &writing,
-            full,
-        )
-        .await?;
+        let is_last = self
+            .job
+            .streams
+            .last()
+            .is_some_and(|last| Arc::ptr_eq(last, stream));
+        let rules = TimelineRules {
+            guard: &self.job.guard,
+            approved: &preconditions.approved,
+            writing: self.run.map_or(Writing::Dry, Writing::Run),
+            full: self.options.full,
+            // A first walk of days would leave nothing to the streams behind it.
+            reserve: match is_last {
+                true => Duration::ZERO,
+                false => context.budget.left() / 2,
+            },
+        };
+        let done = timeline::read(context, stream, &rules).await?;
         let duration = self.clock.running() - started;
         if let Some(error) = &done.failure
             && done.applied == Applied::default()

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -15,22 +16,20 @@ use super::error::Failure;
 use super::items::{Item, items};
 use super::job::StreamJob;
 use super::read::{Context, MAX_READINGS, compare, is_refused_item, is_stale, page_reporter};
-use super::walk::{ListRequest, WalkFacts, asked_too_much, walk};
+use super::walk::{ListRequest, WalkFacts, walk};
 use crate::connector::api::{WindowRules, wire_time};
 use crate::connector::paging::ListEnd;
 use crate::connector::windows::{WindowWalk, first_time};
+use crate::http::{Effort, HttpError, Shrinks};
 use crate::model::absence::{self, Memory};
 use crate::model::decision;
 use crate::model::guard::{self, GuardRules, Hold};
 use crate::model::plan::CellLoss;
 use crate::model::row::Repair;
-use crate::model::{Class, Completeness, Inconsistency, scalar};
+use crate::model::{Completeness, Inconsistency, scalar};
 use crate::store::apply::{Applied, Removals, Stamp, apply};
 use crate::store::checkpoints::{self, Checkpoint};
 use crate::store::{Absence, Ending, Size, Staged, Staging, StoreError, accounts};
-
-/// A point at most this far in the future still moves the checkpoint (wapi.md 7 rule 6).
-const MAX_AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
 /// What reading a time series did.
 #[derive(Default)]
@@ -43,8 +42,14 @@ pub struct TimelineReport {
     pub unchanged: u64,
     /// Items that the vendor refuses.
     pub refused: Vec<(String, String)>,
-    /// The first item that failed; the others were read all the same.
+    /// Items that failed, with the reason; the others were read all the same.
+    pub failed: Vec<(String, String)>,
+    /// The first of these failures.
     pub failure: Option<Failure>,
+    /// Items whose walk did not reach its end in this run's time, and how far each is.
+    pub unfinished: Vec<(String, Timestamp)>,
+    /// How many items there are.
+    pub items: usize,
     /// Why a step was not applied, if the guard held one, and what an approval is bound to.
     pub held: Option<(Hold, String)>,
     /// Items with an inconsistent step, and the reason: the next run continues there.
@@ -56,7 +61,7 @@ pub struct TimelineReport {
 }
 
 /// Whether steps are applied, and by which run.
-#[derive(Clone)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Writing {
     /// By this run.
     Run(i64),
@@ -64,69 +69,250 @@ pub enum Writing {
     Dry,
 }
 
+/// How a time series is read.
+pub struct TimelineRules<'a> {
+    /// What the guard allows.
+    pub guard: &'a GuardRules,
+    /// What an admin has approved.
+    pub approved: &'a [String],
+    /// Whether steps are applied.
+    pub writing: Writing,
+    /// From the start, whatever is known.
+    pub full: bool,
+    /// No step begins when the run has no more time than this: other streams need it.
+    pub reserve: Duration,
+}
+
 /// Reads all items of a time series, several at once.
 pub async fn read(
     context: &Context<'_>,
     job: &StreamJob,
-    guard: &GuardRules,
-    approved: &[String],
-    writing: &Writing,
-    full: bool,
+    rules: &TimelineRules<'_>,
 ) -> Result<TimelineReport, Failure> {
     let Some(window) = &job.spec.window else {
         return Ok(TimelineReport::default());
     };
-    let known = checkpoints::load(
-        &*context.store.reader()?,
-        &job.table,
-        context.account.generation,
-    )?;
+    let reader = context.store.reader()?;
+    let mut known = checkpoints::load(&reader, &job.table, context.account.generation)?;
+    drop(reader);
     let items = items(job, context.source, || context.store.reader())?;
-    let one = |item| {
-        let before = if full {
-            None
-        } else {
-            known.get(&key_of(item)).cloned()
-        };
-        let walk = ItemWalk {
-            context,
-            job,
-            window,
-            guard,
-            approved,
-            writing,
-            item,
-        };
-        async move { (item, walk.read(before).await) }
+    let walks = Walks {
+        context,
+        job,
+        window,
+        rules,
     };
-    let walks: Vec<_> = items.iter().map(one).collect();
-    let mut walks = stream::iter(walks).buffer_unordered(context.source.in_flight.max(1));
-    let mut report = TimelineReport::default();
-    let mut refusal = None;
-    while let Some((item, (part, result))) = walks.next().await {
-        report.add(part);
-        match result {
-            Ok(()) => {}
-            Err(error)
-                if is_refused_item(job, &error) && !is_stale(context, job, item, &error)? =>
-            {
-                report.refused.push((item.name.clone(), error.to_string()));
-                refusal.get_or_insert(error);
-            }
-            Err(error @ Failure::Store(_)) => return Err(error),
-            Err(error) => {
-                report.failure.get_or_insert(error);
-            }
-        }
-    }
+    let mut report = TimelineReport {
+        items: items.len(),
+        ..TimelineReport::default()
+    };
+    let begin = match rules.full {
+        true => Begin::AtStart,
+        false => Begin::AtCheckpoint,
+    };
+    let all: Vec<&Item> = items.iter().collect();
+    let refusal = walks.read(&all, begin, &mut known, &mut report).await?;
     // Nothing but refusals is no reading at all.
     if report.refused.len() == items.len() && report.failure.is_none() {
         report.failure = refusal;
     }
+    walks.recount(&items, &mut known, &mut report).await?;
     Ok(report)
 }
 
+/// Where a walk begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begin {
+    /// The overlap before the last known point.
+    AtCheckpoint,
+    /// The span that is read again now and then.
+    AtReread,
+    /// The series' start.
+    AtStart,
+}
+
+/// The walks of a stream's items.
+struct Walks<'a> {
+    context: &'a Context<'a>,
+    job: &'a StreamJob,
+    window: &'a WindowRules,
+    rules: &'a TimelineRules<'a>,
+}
+
+impl Walks<'_> {
+    /// Walks items, several at once; returns the first refusal of one that the vendor does not serve.
+    async fn read(
+        &self,
+        items: &[&Item],
+        begin: Begin,
+        known: &mut BTreeMap<String, Checkpoint>,
+        report: &mut TimelineReport,
+    ) -> Result<Option<Failure>, Failure> {
+        let one = |item| {
+            let before = known.get(&key_of(item)).cloned();
+            let walk = ItemWalk { walks: self, item };
+            async move { (item, walk.read(before, begin).await) }
+        };
+        let walks: Vec<_> = items.iter().copied().map(one).collect();
+        let in_flight = self.context.source.in_flight.max(1);
+        let mut walks = stream::iter(walks).buffer_unordered(in_flight);
+        let mut refusal = None;
+        while let Some((item, (part, checkpoint, result))) = walks.next().await {
+            report.add(part);
+            known.extend(checkpoint.map(|checkpoint| (key_of(item), checkpoint)));
+            let error = match result {
+                Ok(()) => continue,
+                Err(error @ Failure::Store(_)) => return Err(error),
+                Err(error) => error,
+            };
+            let reason = (item.name.clone(), error.to_string());
+            if is_refused_item(self.job, &error) && !is_stale(self.context, self.job, item, &error)?
+            {
+                report.refused.push(reason);
+                refusal.get_or_insert(error);
+            } else {
+                report.failed.push(reason);
+                report.failure.get_or_insert(error);
+            }
+        }
+        Ok(refusal)
+    }
+
+    /// Reads series again whose number of rows, as the vendor counts them, grew by more than was received: rows of an
+    /// older time than every walk reads have arrived late.
+    async fn recount(
+        &self,
+        items: &[Item],
+        known: &mut BTreeMap<String, Checkpoint>,
+        report: &mut TimelineReport,
+    ) -> Result<(), Failure> {
+        for group in counted_groups(items) {
+            if !report.is_whole() || self.rules.writing == Writing::Dry {
+                return Ok(());
+            }
+            let gap = group.gap(known);
+            let Some(settled) = group.settled_gap(known) else {
+                self.settle(&group, gap, known).await?;
+                continue;
+            };
+            if gap <= settled {
+                continue;
+            }
+            self.read(&group.items, Begin::AtReread, known, report)
+                .await?;
+            if group.gap(known) > settled && self.may_read_from_start(&group, known) {
+                self.read(&group.items, Begin::AtStart, known, report)
+                    .await?;
+                let now = self.context.clock.now();
+                group.note(known, |checkpoint| checkpoint.recounted_at = Some(now));
+            }
+            let gap = group.gap(known).max(settled);
+            self.settle(&group, gap, known).await?;
+        }
+        Ok(())
+    }
+
+    fn may_read_from_start(&self, group: &Group<'_>, known: &BTreeMap<String, Checkpoint>) -> bool {
+        let every = self.window.reread.map_or(RECOUNT_EVERY, |(every, _)| every);
+        let every = SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX);
+        let last = group.checkpoints(known).filter_map(|one| one.recounted_at);
+        let now = self.context.clock.now();
+        last.max()
+            .is_none_or(|last| scalar::saturating_add(last, every) <= now || last > now)
+    }
+
+    /// Remembers a difference that no reading changes.
+    async fn settle(
+        &self,
+        group: &Group<'_>,
+        gap: i64,
+        known: &mut BTreeMap<String, Checkpoint>,
+    ) -> Result<(), Failure> {
+        group.note(known, |checkpoint| checkpoint.count_gap = Some(gap));
+        let checkpoints: Vec<_> = group
+            .keys()
+            .filter_map(|key| Some((key.clone(), known.get(&key)?.clone())))
+            .collect();
+        let table = Arc::clone(&self.job.table);
+        self.context
+            .store
+            .write(move |connection| {
+                let what = StoreError::sql("write the checkpoints of a time series");
+                let transaction = connection.transaction().map_err(&what)?;
+                for (item, checkpoint) in &checkpoints {
+                    checkpoints::save(&transaction, &table, item, checkpoint)?;
+                }
+                transaction.commit().map_err(&what)
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+/// How often a series is read from its start because of the vendor's number, where the connector names no span.
+const RECOUNT_EVERY: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Items whose rows the vendor counts together.
+struct Group<'a> {
+    rows: i64,
+    items: Vec<&'a Item>,
+}
+
+fn counted_groups(items: &[Item]) -> Vec<Group<'_>> {
+    let mut groups: BTreeMap<&str, Group<'_>> = BTreeMap::new();
+    for item in items {
+        let Some(count) = &item.count else { continue };
+        let new = || Group {
+            rows: count.rows,
+            items: Vec::new(),
+        };
+        let group = groups.entry(count.group.as_str()).or_insert_with(new);
+        group.items.push(item);
+    }
+    groups.into_values().collect()
+}
+
+impl Group<'_> {
+    fn keys(&self) -> impl Iterator<Item = String> {
+        self.items.iter().map(|item| key_of(item))
+    }
+
+    fn checkpoints<'k>(
+        &'k self,
+        known: &'k BTreeMap<String, Checkpoint>,
+    ) -> impl Iterator<Item = &'k Checkpoint> {
+        self.keys().filter_map(|key| known.get(&key))
+    }
+
+    /// How many rows the vendor counts beyond those that were received.
+    fn gap(&self, known: &BTreeMap<String, Checkpoint>) -> i64 {
+        let received = self.checkpoints(known).map(|one| one.rows).sum::<i64>();
+        self.rows.saturating_sub(received)
+    }
+
+    /// The difference that no reading changed; nothing before the first one is known.
+    fn settled_gap(&self, known: &BTreeMap<String, Checkpoint>) -> Option<i64> {
+        self.checkpoints(known)
+            .filter_map(|one| one.count_gap)
+            .max()
+    }
+
+    fn note(&self, known: &mut BTreeMap<String, Checkpoint>, act: impl Fn(&mut Checkpoint)) {
+        for key in self.keys() {
+            known.entry(key).and_modify(&act);
+        }
+    }
+}
+
 impl TimelineReport {
+    /// Each item was read to its end.
+    fn is_whole(&self) -> bool {
+        self.failure.is_none()
+            && self.unfinished.is_empty()
+            && self.held.is_none()
+            && self.incomplete.is_empty()
+    }
+
     fn add(&mut self, part: Self) {
         self.facts.add(part.facts);
         self.applied.new += part.applied.new;
@@ -134,6 +320,7 @@ impl TimelineReport {
         self.unchanged += part.unchanged;
         self.held = self.held.take().or(part.held);
         self.incomplete.extend(part.incomplete);
+        self.unfinished.extend(part.unfinished);
         self.add_cells(&part.unreadable, &part.repaired);
     }
 }
@@ -165,86 +352,135 @@ fn key_of(item: &Item) -> String {
 }
 
 struct ItemWalk<'a> {
-    context: &'a Context<'a>,
-    job: &'a StreamJob,
-    window: &'a WindowRules,
-    guard: &'a GuardRules,
-    approved: &'a [String],
-    writing: &'a Writing,
+    walks: &'a Walks<'a>,
     item: &'a Item,
 }
 
+impl<'a> std::ops::Deref for ItemWalk<'a> {
+    type Target = Walks<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        self.walks
+    }
+}
+
 impl ItemWalk<'_> {
-    /// Walks one item from its checkpoint; reports what was done even if it fails.
-    async fn read(&self, before: Option<Checkpoint>) -> (TimelineReport, Result<(), Failure>) {
+    /// Walks one item; reports what was done even if it fails, and how far the item is known, where that has changed.
+    async fn read(
+        &self,
+        before: Option<Checkpoint>,
+        begin: Begin,
+    ) -> (TimelineReport, Option<Checkpoint>, Result<(), Failure>) {
         let mut report = TimelineReport::default();
         let now = self.context.clock.now();
-        let reread_due = self.reread_due(before.as_ref(), now);
+        let reread_due = begin != Begin::AtCheckpoint || self.reread_due(before.as_ref(), now);
         let nothing_new = before
             .as_ref()
             .is_some_and(|before| before.same.is_some() && before.same == self.item.same);
         if self.item.is_empty || (nothing_new && !reread_due) {
-            return (report, Ok(()));
+            return (report, None, Ok(()));
         }
-        let Some((start, end)) = self.span(before.as_ref(), reread_due, now) else {
-            return (report, Ok(()));
+        let Some(span) = self.span(before.as_ref(), begin, reread_due, now) else {
+            return (report, None, Ok(()));
         };
         let mut checkpoint = before.unwrap_or_default();
         checkpoint.account = self.context.account.generation;
-        checkpoint.walked_from = checkpoint.walked_from.min(Some(start)).or(Some(start));
-        let mut walk = WindowWalk::new(start, end, self.window.step, self.window.smallest);
+        checkpoint.walked_from = checkpoint
+            .walked_from
+            .min(Some(span.start))
+            .or(Some(span.start));
+        let result = self.walk(&span, &mut checkpoint, &mut report).await;
+        (report, Some(checkpoint), result)
+    }
+
+    async fn walk(
+        &self,
+        span: &Span,
+        checkpoint: &mut Checkpoint,
+        report: &mut TimelineReport,
+    ) -> Result<(), Failure> {
+        let mut walk =
+            WindowWalk::new(span.start, span.end, self.window.step, self.window.smallest)
+                .with_step(checkpoint.step)
+                .with_first_to(checkpoint.walked_to.filter(|_| !span.rereads));
+        // Attempts at the span where the walk is, in all lengths together.
+        let mut attempts = 0;
+        let mut steps = 0;
         while let Some((from, to)) = walk.span() {
-            let last_step = to >= end;
-            match self.step(from, to).await {
-                Ok(Read {
-                    staged,
-                    facts,
-                    contradiction,
-                }) => {
-                    // What was received is kept, and nothing counts as known before the step is whole.
-                    if contradiction.is_none() {
-                        self.advance(&mut checkpoint, &facts, end, now, last_step, reread_due);
-                    }
-                    let done = self.write(staged, &checkpoint, &mut report).await;
-                    report.facts.add(facts);
-                    if let Some(why) = contradiction {
-                        let location = format!("{} {}", self.item.name, scalar::to_canonical(from));
-                        let location = location.trim().to_owned();
-                        report.incomplete.push((location, why.to_string()));
-                        return (report, done.map(|_| ()));
-                    }
-                    match done {
-                        Ok(Step::Applied) => walk.done(),
-                        // Going on would move the checkpoint past rows that were not taken.
-                        Ok(Step::Held) => return (report, Ok(())),
-                        Err(error) => return (report, Err(error)),
-                    }
-                }
-                Err(error) if can_shrink(&error) && walk.shrink() => {}
-                // wapi.md 3.3: the smallest unreadable span is skipped and reported.
-                Err(error) if error.class() == Class::Contract && error.http().is_some() => {
-                    let path = format!(
-                        "{} {} to {}",
-                        self.item.name,
-                        scalar::to_canonical(from),
-                        scalar::to_canonical(to)
-                    );
-                    report.facts.rejects.insert((path, error.to_string()), 1);
-                    walk.done();
-                }
-                Err(error) => return (report, Err(error)),
+            if self.context.budget.left() <= self.rules.reserve {
+                report.unfinished.push((self.item.name.clone(), from));
+                return Ok(());
             }
+            let effort = Effort {
+                shrinks: match walk.can_shrink() {
+                    true => Shrinks::OnServerErrors,
+                    false => Shrinks::Never,
+                },
+                ..Effort::USUAL.after(attempts)
+            };
+            let read = match self.step(from, to, effort).await {
+                Ok(read) => read,
+                Err(error) => {
+                    attempts += error.http().map_or(1, HttpError::attempts);
+                    let tries_left = Effort::USUAL.attempts.saturating_sub(attempts);
+                    let bad_value = is_bad_value(&error);
+                    if (bad_value || is_too_much(&error)) && walk.shrink(tries_left) {
+                        continue;
+                    }
+                    if bad_value && walk.pass_over() {
+                        attempts = 0;
+                        let path = format!(
+                            "{} {} to {}",
+                            self.item.name,
+                            scalar::to_canonical(from),
+                            scalar::to_canonical(to)
+                        );
+                        report.facts.rejects.insert((path, error.to_string()), 1);
+                        continue;
+                    }
+                    let is_out_of_time = error.http().is_some_and(HttpError::is_out_of_time);
+                    if is_out_of_time && steps > 0 {
+                        report.unfinished.push((self.item.name.clone(), from));
+                        return Ok(());
+                    }
+                    return Err(error);
+                }
+            };
+            let (staged, facts) = (read.staged, read.facts);
+            let received = facts.received;
+            // What was received is kept, and nothing counts as known before the step is whole.
+            if read.contradiction.is_none() {
+                let is_last = to >= span.end;
+                self.advance(checkpoint, &facts, span, is_last);
+            }
+            walk.done(received);
+            checkpoint.step = walk.short_step();
+            let done = self.write(staged, checkpoint, report).await?;
+            report.facts.add(facts);
+            if let Some(why) = read.contradiction {
+                let location = format!("{} {}", self.item.name, scalar::to_canonical(from));
+                let location = location.trim().to_owned();
+                report.incomplete.push((location, why.to_string()));
+                return Ok(());
+            }
+            // Going on would move the checkpoint past rows that were not applied.
+            if done == Step::Held {
+                return Ok(());
+            }
+            attempts = 0;
+            steps += 1;
         }
-        (report, Ok(()))
+        Ok(())
     }
 
     /// From where to where: the overlap before the last point, or all of it when an older start shows up.
     fn span(
         &self,
         before: Option<&Checkpoint>,
+        begin: Begin,
         reread_due: bool,
         now: Timestamp,
-    ) -> Option<(Timestamp, Timestamp)> {
+    ) -> Option<Span> {
         let filled = |texts: &[String]| -> Vec<String> {
             texts
                 .iter()
@@ -253,23 +489,25 @@ impl ItemWalk<'_> {
         };
         let first = first_time(&filled(&self.window.start), now)?;
         let hour = SignedDuration::from_hours(1);
-        let end = first_time(&filled(&self.window.end), now)
-            .unwrap_or_else(|| scalar::saturating_add(now, hour));
+        let declared_end = first_time(&filled(&self.window.end), now);
         let known = before.and_then(|before| {
             let (cursor, walked_from) = (before.cursor?, before.walked_from?);
-            (walked_from <= first).then_some(cursor)
+            (walked_from <= first && begin != Begin::AtStart).then_some(cursor)
         });
         let back = match (&self.window.reread, reread_due) {
             (Some((_, span)), true) => (*span).max(self.window.overlap),
             _ => self.window.overlap,
         };
         let back = SignedDuration::try_from(back).ok()?;
-        Some((
-            known.map_or(first, |cursor| {
+        Some(Span {
+            start: known.map_or(first, |cursor| {
                 scalar::saturating_add(cursor, -back).max(first)
             }),
-            end,
-        ))
+            end: declared_end.unwrap_or_else(|| scalar::saturating_add(now, hour)),
+            declared_end,
+            now,
+            rereads: reread_due || known.is_none(),
+        })
     }
 
     fn reread_due(&self, before: Option<&Checkpoint>, now: Timestamp) -> bool {
@@ -281,32 +519,42 @@ impl ItemWalk<'_> {
         last.is_none_or(|last| scalar::saturating_add(last, every) <= now)
     }
 
-    /// Moves the checkpoint to the newest point, not past the walk's end nor into the future.
+    /// Moves the checkpoint to the newest point, not past the server's time nor ours: a point of the future would hide
+    /// the normal ones that follow.
     fn advance(
         &self,
         checkpoint: &mut Checkpoint,
         facts: &WalkFacts,
-        end: Timestamp,
-        now: Timestamp,
+        span: &Span,
         last_step: bool,
-        reread: bool,
     ) {
-        let limit = end.min(scalar::saturating_add(now, MAX_AHEAD));
-        let newest = facts.newest.map(|newest| newest.min(limit));
-        checkpoint.cursor = checkpoint.cursor.max(newest);
-        if last_step {
-            checkpoint.same.clone_from(&self.item.same);
-            if reread || checkpoint.reread_at.is_none() {
-                checkpoint.reread_at = Some(now);
-            }
+        let server_time = facts.server_time.unwrap_or(span.now);
+        let limit = span.end.min(span.now).min(server_time);
+        checkpoint.cursor = checkpoint
+            .cursor
+            .max(facts.newest.map(|newest| newest.min(limit)));
+        if !last_step {
+            return;
+        }
+        // What states a time of the future does not change when the next normal point arrives.
+        let latest_now = span.now.max(server_time);
+        let is_ahead = |time: Option<Timestamp>| time.is_some_and(|time| time > latest_now);
+        let is_ahead = is_ahead(span.declared_end) || is_ahead(facts.newest);
+        checkpoint.same = match is_ahead {
+            true => None,
+            false => self.item.same.clone(),
+        };
+        checkpoint.walked_to = Some(limit);
+        if span.rereads || checkpoint.reread_at.is_none() {
+            checkpoint.reread_at = Some(span.now);
         }
     }
 
     /// Reads one step and compares it; an inconsistent one is repeated up to twice.
-    async fn step(&self, from: Timestamp, to: Timestamp) -> Result<Read, Failure> {
+    async fn step(&self, from: Timestamp, to: Timestamp, effort: Effort) -> Result<Read, Failure> {
         let (mut memory, mut readings) = (Memory::default(), 1);
         loop {
-            let (staging, facts, end) = self.try_step(from, to).await?;
+            let (staging, facts, end) = self.try_step(from, to, effort).await?;
             let reading = absence::Reading {
                 completeness: end.completeness,
                 duplicates: staging.duplicates(),
@@ -348,6 +596,7 @@ impl ItemWalk<'_> {
         &self,
         from: Timestamp,
         to: Timestamp,
+        effort: Effort,
     ) -> Result<(Staging, WalkFacts, ListEnd), Failure> {
         let extra = vec![
             (
@@ -364,6 +613,7 @@ impl ItemWalk<'_> {
             extra,
             since: None,
             adaptation: None,
+            effort,
             budget: self.context.budget,
         };
         let staging = Staging::open(
@@ -387,19 +637,20 @@ impl ItemWalk<'_> {
     async fn write(
         &self,
         staged: Staged,
-        checkpoint: &Checkpoint,
+        checkpoint: &mut Checkpoint,
         report: &mut TimelineReport,
     ) -> Result<Step, Failure> {
         report.unchanged += staged.plan.unchanged;
-        if let Some(hold) = guard::check(&staged.plan, self.guard, false) {
+        if let Some(hold) = guard::check(&staged.plan, self.rules.guard, false) {
             let approval = decision::series_approval(&self.job.spec.name, &hold);
-            if !self.approved.contains(&approval) {
+            if !self.rules.approved.contains(&approval) {
                 report.held = Some((hold, approval));
                 return Ok(Step::Held);
             }
         }
         report.add_cells(&staged.plan.unreadable, &staged.plan.repaired);
-        let applied = match self.writing {
+        checkpoint.rows += i64::try_from(staged.plan.new).unwrap_or(i64::MAX);
+        let applied = match self.rules.writing {
             Writing::Dry => Applied {
                 new: staged.plan.new,
                 changed: staged.plan.changed,
@@ -407,7 +658,7 @@ impl ItemWalk<'_> {
             },
             Writing::Run(run) => {
                 let stamp = Stamp {
-                    run: *run,
+                    run,
                     now: scalar::to_canonical(self.context.clock.now()),
                 };
                 let (source, account) = (
@@ -446,18 +697,36 @@ struct Read {
     contradiction: Option<Inconsistency>,
 }
 
+/// From where to where a walk goes.
+struct Span {
+    start: Timestamp,
+    end: Timestamp,
+    /// The end that the item's row states.
+    declared_end: Option<Timestamp>,
+    /// Our time at its start.
+    now: Timestamp,
+    /// It includes a time that was walked before.
+    rereads: bool,
+}
+
 /// What the guard made of a step.
+#[derive(PartialEq, Eq)]
 enum Step {
     /// Its rows are in the mirror, and the checkpoint with them.
     Applied,
-    /// Nothing of it was taken.
+    /// None of its rows was applied.
     Held,
 }
 
-/// wapi.md 7 rule 2: the vendor reports it, or a server error may mean it (also one that hides its code), or one row of
-/// the span makes the response unreadable.
-fn can_shrink(error: &Failure) -> bool {
-    error.http().is_some_and(|http| {
-        asked_too_much(http) || http.status() == Some(500) || error.class() == Class::Contract
-    })
+/// wapi.md 7 rule 2: the vendor reports it, or a server error may mean it (also one that hides its code).
+fn is_too_much(error: &Failure) -> bool {
+    error
+        .http()
+        .is_some_and(|http| http.is_too_many() || http.status() == Some(500))
+}
+
+/// One value makes the response unreadable. A web page, or an empty, cut or refused response is none, and says nothing of
+/// the span.
+fn is_bad_value(error: &Failure) -> bool {
+    error.http().is_some_and(HttpError::is_bad_value)
 }

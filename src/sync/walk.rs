@@ -23,7 +23,8 @@ use crate::connector::file::PageBy;
 use crate::connector::link;
 use crate::connector::paging::{At, ListEnd, NextPage, PageAsk, PageFacts, PageUse, Pager};
 use crate::connector::response;
-use crate::http::{Decode, Effort, HttpError, PageRequest, Reply, RunBudget, UnexpectedResponse};
+use crate::http::{Decode, Effort, HttpError, PageRequest, Reply, RunBudget, Shrinks};
+use crate::model::UnexpectedResponse;
 use crate::model::row::Rows;
 use crate::model::scalar;
 
@@ -43,6 +44,8 @@ pub struct ListRequest<'a> {
     pub since: Option<String>,
     /// What earlier processes found out of the stream's parameters; what this one knows is better.
     pub adaptation: Option<Adaptation>,
+    /// How often each page is tried.
+    pub effort: Effort,
     /// The run's deadline and counts.
     pub budget: &'a RunBudget,
 }
@@ -78,7 +81,10 @@ pub async fn walk(
     loop {
         while under_way.is_empty() || (pager.may_overlap() && under_way.len() < source.in_flight) {
             match pager.ask() {
-                Some(ask) => under_way.push_back(fetch(request, Arc::clone(&known), ask)),
+                Some(ask) => {
+                    let effort = effort_for(request, &pager, &ask);
+                    under_way.push_back(fetch(request, Arc::clone(&known), ask, effort));
+                }
                 None => break,
             }
         }
@@ -87,7 +93,10 @@ pub async fn walk(
         };
         let batch = match answer {
             Ok(batch) => batch,
-            Err(error) if error.http().is_some_and(asked_too_much) && pager.too_many(&ask) => {
+            Err(error)
+                if error.http().is_some_and(HttpError::is_too_many)
+                    && pager.too_many(&ask, error.http().map_or(1, HttpError::attempts)) =>
+            {
                 continue;
             }
             Err(error) if ask.closing && error.http().is_some() && pager.refused_past_the_end() => {
@@ -112,11 +121,17 @@ pub async fn walk(
                 search = Some(tried);
                 continue;
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.after_attempts(ask.attempts)),
         };
-        if search.take().is_some() {
+        let is_smaller = pager.size() < known.apply(rules).size.max(1);
+        if is_smaller {
+            known = Arc::new(Adaptation {
+                size: Some(pager.size()),
+                ..Adaptation::clone(&known)
+            });
+        }
+        if search.take().is_some() || is_smaller {
             source.set_adaptation(name, Adaptation::clone(&known));
-            facts.notes.push(known.note(rules));
             facts.adaptation = Some(Adaptation::clone(&known));
         }
         if let Some(asked) = batch.asked {
@@ -152,6 +167,9 @@ pub async fn walk(
             break; // the receiver has failed and reports why
         }
     }
+    facts
+        .notes
+        .extend(facts.adaptation.iter().map(|found| found.note(rules)));
     let end = pager.end();
     facts.pages = end.pages_with_rows;
     Ok((facts, end))
@@ -173,9 +191,17 @@ fn is_refused_as_asked(pager: &Pager, ask: &PageAsk, error: &Failure) -> bool {
     ask.number == 1 && pager.is_at_start() && error.http().is_some_and(adapt::is_about_parameters)
 }
 
-/// The vendor reports it, or its gateway gave up waiting for the response (wisenet.md 3.7).
-pub(super) fn asked_too_much(error: &HttpError) -> bool {
-    error.is_too_many() || error.status() == Some(504)
+/// What is left of the attempts at a page, all sizes together.
+fn effort_for(request: &ListRequest<'_>, pager: &Pager, ask: &PageAsk) -> Effort {
+    let usual = request.effort;
+    match ask.closing {
+        true => Effort::ONCE,
+        false if usual.shrinks == Shrinks::Never && pager.can_shrink(ask) => Effort {
+            shrinks: Shrinks::WhenTooLarge,
+            ..usual.after(ask.attempts)
+        },
+        false => usual.after(ask.attempts),
+    }
 }
 
 /// Asks for one page; a stream with several paths moves on to the next one while none is known to work.
@@ -183,6 +209,7 @@ pub(super) async fn fetch(
     request: &ListRequest<'_>,
     known: Arc<Adaptation>,
     page: PageAsk,
+    effort: Effort,
 ) -> (PageAsk, Result<Batch, Failure>) {
     let paths = request.spec.paths(&request.item.variables);
     let mut route = request
@@ -191,7 +218,7 @@ pub(super) async fn fetch(
         .min(paths.len() - 1);
     let first = route;
     loop {
-        let result = fetch_at(request, &known, &page, &paths[route]).await;
+        let result = fetch_at(request, &known, &page, effort, &paths[route]).await;
         let wrong_path = page.number == 1
             && paths.len() > 1
             && result.as_ref().is_err_and(|error| {
@@ -214,21 +241,21 @@ async fn fetch_at(
     request: &ListRequest<'_>,
     known: &Adaptation,
     page: &PageAsk,
+    effort: Effort,
     path: &str,
 ) -> Result<Batch, Failure> {
     let spec = request.spec;
     let what = what(spec, &request.item.name, page.number);
     let ask = match &page.at {
-        At::Link(link) => request.source.client.follow(link, what)?,
+        At::Link(link) => PageRequest {
+            effort,
+            ..request.source.client.follow(link, what)?
+        },
         at => PageRequest {
             path: path.to_owned(),
             query: query(request, known, at, page.want),
             what,
-            effort: if page.closing {
-                Effort::Once
-            } else {
-                Effort::Usual
-            },
+            effort,
         },
     };
     let (spec, decoder) = (Arc::clone(spec), Arc::clone(&request.decoder));
@@ -313,7 +340,7 @@ fn read_page(
     let page = if reply.status == 204 || (!is_first && is_blank()) {
         response::DecodedPage::without_content()
     } else {
-        response::read(&spec.shape, decoder, &reply.body, total).map_err(UnexpectedResponse::new)?
+        response::read(&spec.shape, decoder, &reply.body, total)?
     };
     let rows = page.decoded.rows;
     let change = spec

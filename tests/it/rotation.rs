@@ -102,7 +102,7 @@ async fn page(session: &Session, clock: &Clock) -> Result<(), HttpError> {
         path: "/users".into(),
         query: Vec::new(),
         what: "a page".into(),
-        effort: Effort::Usual,
+        effort: Effort::USUAL,
     };
     let budget = RunBudget::new(clock, Duration::from_secs(3600));
     session.get(&request, &budget, Arc::new(|_| Ok(()))).await

@@ -364,7 +364,7 @@ async fn no_secret_shows_in_any_text() {
             path: "/users".into(),
             query,
             what: "users".into(),
-            effort: Effort::Usual,
+            effort: Effort::USUAL,
         };
         let error = session
             .get(&ask, &budget, as_json())

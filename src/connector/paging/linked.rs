@@ -79,9 +79,8 @@ impl Pager {
     fn after_no_content(&mut self, ask: &PageAsk) {
         if !std::mem::replace(&mut self.linked.retried, true) {
             self.queue.push_back(PageStep {
-                at: ask.at.clone(),
-                want: ask.want,
                 number: Some(ask.number),
+                ..PageStep::new(ask.at.clone(), ask.want)
             });
         } else if !self.rules.blank_ends && !self.is_total_received() {
             self.end_with(Inconsistency::NoContent);

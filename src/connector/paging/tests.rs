@@ -1391,7 +1391,7 @@ fn a_page_keeps_its_number() {
     assert_eq!(walked.numbers, [1, 2, 2, 3]);
     let mut pager = Pager::start(rules(PageBy::Offset, 1000), None);
     let ask = pager.ask().expect("a page");
-    assert!(pager.too_many(&ask));
+    assert!(pager.too_many(&ask, 1));
     let halves = [pager.ask().expect("a page"), pager.ask().expect("a page")];
     assert_eq!(
         halves.map(|half| (half.number, half.at, half.want)),
@@ -1409,7 +1409,7 @@ fn a_page_that_is_too_large_is_asked_for_in_smaller_parts() {
             panic!("an offset")
         };
         if ask.want > 50 {
-            assert!(pager.too_many(&ask));
+            assert!(pager.too_many(&ask, 1));
             continue;
         }
         let received = 200_u64.saturating_sub(start).min(ask.want);
@@ -1429,7 +1429,30 @@ fn a_page_that_is_too_large_is_asked_for_in_smaller_parts() {
     assert!(requests < 10, "{requests}");
     let mut pager = Pager::start(rules(PageBy::Offset, 50), None);
     let tiny = pager.ask().expect("a page");
-    assert!(!pager.too_many(&tiny));
+    assert!(!pager.too_many(&tiny, 1));
+}
+
+/// S2: five attempts at one page, all sizes together; the next page has five of its own.
+#[test]
+fn attempts_at_a_page_are_counted_over_all_sizes() {
+    let mut pager = Pager::start(rules(PageBy::Offset, 1000), None);
+    let mut sizes = Vec::new();
+    while let Some(ask) = pager.ask() {
+        sizes.push(ask.want);
+        if !pager.too_many(&ask, 1) {
+            break;
+        }
+    }
+    assert_eq!(sizes, [1000, 500, 250, 125, 62]);
+    let mut pager = Pager::start(rules(PageBy::Offset, 1000), None);
+    let ask = pager.ask().expect("a page");
+    assert!(pager.too_many(&ask, 4));
+    let ask = pager.ask().expect("a page");
+    assert!(!pager.too_many(&ask, 1), "five attempts");
+    let mut pager = Pager::start(rules(PageBy::Link, 1000), None);
+    let mut ask = pager.ask().expect("a page");
+    ask.at = At::Link("/users?limit=1000&page=2".into());
+    assert!(!pager.too_many(&ask, 1), "a link has its own size");
 }
 
 /// A list that is sorted by change time; the filter may be ignored, the order wrong.

@@ -44,6 +44,8 @@ pub struct PageAsk {
     pub want: u64,
     /// Where it is.
     pub at: At,
+    /// Attempts at this page so far, in other sizes.
+    pub attempts: u32,
     /// All declared rows were received; this request only checks that the list ends there. An error in response is no
     /// failure, so it is not retried.
     pub closing: bool,

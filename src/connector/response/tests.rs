@@ -265,6 +265,7 @@ fn rows_are_found_where_they_stand() {
             None,
         );
         let seen = seen.map(|page| page.decoded.rows.len());
+        let seen = seen.map_err(|bad| bad.reason);
         assert_eq!(seen, expected.map_err(str::to_owned), "{body}");
     }
 }

@@ -163,7 +163,7 @@ async fn a_body_is_read_within_its_limits() {
             "no gzip tail",
             vec![answer("200 OK", gzip, &tailless)],
             broken,
-            2,
+            5,
         ),
         (
             "a bomb",
@@ -212,7 +212,7 @@ async fn a_body_is_read_within_its_limits() {
             "a login page",
             vec![answer("200 OK", "Content-Type: text/html\r\n", "<html>")],
             html,
-            2,
+            5,
         ),
         (
             "cut JSON that is closed properly",
@@ -272,7 +272,7 @@ async fn a_kept_connection_that_was_closed_is_no_failure() {
         path: "/users".into(),
         query: Vec::new(),
         what: "users".into(),
-        effort: Effort::Usual,
+        effort: Effort::USUAL,
     };
     for should in ["[1]", "[2]", "[1]"] {
         assert_eq!(

@@ -70,7 +70,7 @@ pub(crate) async fn page(session: &Session, clock: &Clock) -> Result<String, Htt
         path: "/users".into(),
         query: Vec::new(),
         what: "page 1 of users".into(),
-        effort: Effort::Usual,
+        effort: Effort::USUAL,
     };
     session.get(&ask, &budget, as_json()).await
 }
@@ -82,7 +82,7 @@ pub(crate) fn as_json() -> Decode<String> {
             return Ok("null".into());
         }
         let value: Value = serde_json::from_slice(&reply.body)
-            .map_err(|_| UnexpectedResponse::new("it is not JSON"))?;
+            .map_err(|_| crate::model::UnexpectedResponse::of_value("it is not JSON"))?;
         Ok(value.to_string())
     })
 }

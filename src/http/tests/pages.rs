@@ -183,7 +183,7 @@ async fn what_is_sent() {
         path: "/a%20b".into(),
         query,
         what: "users".into(),
-        effort: Effort::Usual,
+        effort: Effort::USUAL,
     };
     session.get(&ask, &budget, as_json()).await.expect("fine");
     let link = format!("{}/ims/v1/users?cursor=a+b%2B", server.uri());

@@ -96,7 +96,7 @@ async fn a_vendor_in_trouble_is_not_hit_five_times() {
         path: "/users".into(),
         query: Vec::new(),
         what: "users".into(),
-        effort: Effort::Usual,
+        effort: Effort::USUAL,
     };
     for _ in 0..50 {
         session
@@ -119,7 +119,7 @@ async fn a_run_ends_at_its_time() {
         path: "/users".into(),
         query: Vec::new(),
         what: "users".into(),
-        effort: Effort::Usual,
+        effort: Effort::USUAL,
     };
     let error = session
         .get(&ask, &budget, as_json())

@@ -331,7 +331,7 @@ impl PageClient for Script {
             match self.play(ask, &self.clock.clock()) {
                 Play::Reply(reply) => decode(&reply).map_err(|bad| {
                     failed(
-                        HttpErrorKind::UnexpectedResponse(reply.status, bad.reason),
+                        HttpErrorKind::UnexpectedResponse(reply.status, bad),
                         &ask.what,
                     )
                 }),
@@ -350,7 +350,7 @@ impl PageClient for Script {
             path: path.to_owned(),
             query: Vec::new(),
             what,
-            effort: Effort::Usual,
+            effort: Effort::USUAL,
         })
     }
 

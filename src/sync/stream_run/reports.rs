@@ -290,17 +290,24 @@ pub(super) fn timeline_outcome(done: &TimelineReport) -> Outcome {
     match (&done.failure, &done.held) {
         (Some(error), _) => error.outcome(),
         (None, Some(_)) => Outcome::Held,
-        (None, None) if !done.incomplete.is_empty() => Outcome::Incomplete,
+        (None, None) if !done.incomplete.is_empty() || !done.unfinished.is_empty() => {
+            Outcome::Incomplete
+        }
         (None, None) if has_rejects => Outcome::OkWithRejects,
         (None, None) => Outcome::Ok,
     }
 }
 
 pub(super) fn timeline_message(stream: &StreamJob, done: &TimelineReport) -> Option<String> {
-    let failure = done
-        .failure
-        .as_ref()
-        .map(|error| format!("{error}; complete steps are kept"));
+    let failed = match (&done.failure, done.items) {
+        (Some(error), 0 | 1) => Some(error.to_string()),
+        (Some(_), items) => {
+            let what = format!("{} of {items} could not be read:", done.failed.len());
+            named(&what, &done.failed)
+        }
+        (None, _) => None,
+    };
+    let failure = failed.map(|why| format!("{why}; complete steps are kept"));
     let held = done.held.as_ref().map(|(why, _)| {
         format!(
             "held a step of {}: {why}; its rows were not applied",
@@ -313,6 +320,7 @@ pub(super) fn timeline_message(stream: &StreamJob, done: &TimelineReport) -> Opt
         failure,
         held,
         incomplete,
+        unfinished(done),
         named("not served:", &done.refused),
         rejected(&rejects_of(&done.facts), done.facts.unidentified, false),
         cells(&done.unreadable),
@@ -321,6 +329,19 @@ pub(super) fn timeline_message(stream: &StreamJob, done: &TimelineReport) -> Opt
     let notes = done.facts.notes.iter().cloned();
     let parts: Vec<String> = parts.into_iter().flatten().chain(notes).collect();
     (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// How far the walks are that this run's time did not suffice for.
+fn unfinished(done: &TimelineReport) -> Option<String> {
+    let (_, earliest) = done.unfinished.iter().min_by_key(|(_, at)| *at)?;
+    let until = earliest.strftime("%Y-%m-%d %H:%M UTC");
+    Some(match done.items {
+        0 | 1 => format!("read up to {until}; the next run continues there"),
+        items => format!(
+            "{} of {items} are read to their end, the others up to {until} at least; the next run continues there",
+            items - done.unfinished.len()
+        ),
+    })
 }
 
 /// The report of a dry run.

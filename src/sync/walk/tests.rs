@@ -12,9 +12,13 @@ use super::*;
 use crate::clock::Clock;
 use crate::connector::api;
 use crate::connector::file::Connector;
+use crate::http::error::Slow;
 use crate::http::{Headers, HttpErrorKind};
 use crate::model::{Completeness, named};
 use crate::sync::client::PageClient;
+
+/// The status of an answer that is silence.
+const SILENT: u16 = 599;
 
 /// Answers in order: a status, header lines, a body, each on a line of its own.
 struct Script {
@@ -33,12 +37,17 @@ impl Script {
         let asked = format!("{}{joint}{}", ask.path, query.join("&"));
         self.asked.lock().expect("a lock").push(asked);
         let answer = self.answers.lock().expect("a lock").pop_front();
-        let answer = answer.expect("no more requests than answers");
+        let answer = answer.unwrap_or_else(|| panic!("no answer left for {:?}", self.asked));
         let mut lines: Vec<&str> = answer.lines().map(str::trim).collect();
         let status: u16 = lines.remove(0).parse().expect("a status");
         let kind = match status {
             404 | 410 => Some(HttpErrorKind::Missing(status, None)),
             413 => Some(HttpErrorKind::TooMuchRequested(status, None)),
+            504 => Some(HttpErrorKind::Unavailable(status, None)),
+            SILENT => Some(HttpErrorKind::TooSlow(
+                Slow::FirstByte,
+                Duration::from_secs(60),
+            )),
             400.. => Some(HttpErrorKind::HttpStatus(status)),
             _ => None,
         };
@@ -65,7 +74,7 @@ impl Script {
             date: None,
             body: body.into(),
         };
-        decode(&reply).map_err(|bad| failed(HttpErrorKind::UnexpectedResponse(status, bad.reason)))
+        decode(&reply).map_err(|bad| failed(HttpErrorKind::UnexpectedResponse(status, bad)))
     }
 }
 
@@ -91,7 +100,7 @@ impl PageClient for Script {
             path: format!("/{path}"),
             query: Vec::new(),
             what,
-            effort: Effort::Usual,
+            effort: Effort::USUAL,
         })
     }
 
@@ -168,6 +177,7 @@ impl Stage {
             extra: Vec::new(),
             since: None,
             adaptation,
+            effort: Effort::USUAL,
             budget: &budget,
         };
         let (sender, mut inbox) = mpsc::channel(100);
@@ -376,6 +386,54 @@ fn answers_without_content() {
         "{}",
         walked.end()
     );
+}
+
+/// S1, S2: a gateway that gave up is a sign of size, silence is none.
+#[test]
+fn a_page_is_halved_for_its_size_and_never_for_silence() {
+    let rules = r#"by = "offset", offset = "offset", limit = "limit", size = 1000, total_member = ["total"]"#;
+    let all = format!("200\n{}", page(0, 3, ",\"total\":3"));
+    for (what, statuses, rows, size) in [
+        ("a gateway's timeout", &["504"][..], Some(3), 500),
+        ("twice", &["504", "504"], Some(3), 250),
+        ("413", &["413"], Some(3), 500),
+        ("silence", &["599"], None, 1000),
+        ("five times", &["504"; 5], None, 62),
+    ] {
+        let stage = Stage::new(rules);
+        let mut answers = statuses.to_vec();
+        answers.extend(rows.map(|_| all.as_str()));
+        // The rest of each page that was too large, and what follows the rows.
+        let rest = rows.map_or(0, |_| statuses.len() + 1);
+        answers.extend(vec!["200\n{\"users\":[],\"total\":3}"; rest]);
+        let walked = stage.walk(None, &answers);
+        assert_eq!(
+            walked.result.is_ok(),
+            rows.is_some(),
+            "{what}: {}",
+            walked.end()
+        );
+        let last_size = |asked: &String| asked.ends_with(&format!("limit={size}"));
+        assert!(
+            walked.asked.iter().any(last_size),
+            "{what}: {:?}",
+            walked.asked
+        );
+        assert!(
+            walked
+                .asked
+                .iter()
+                .filter(|asked| asked.contains("offset=0&"))
+                .count()
+                <= 5,
+            "{what}: {:?}",
+            walked.asked
+        );
+        // The next walk begins with the size that worked.
+        let known = stage.source.adaptation(&stage.spec.name);
+        let expected = rows.filter(|_| size < 1000).map(|_| size);
+        assert_eq!(known.and_then(|known| known.size), expected, "{what}");
+    }
 }
 
 /// L6: `sort` refused, `limit` refused, both, neither; 404 behind rows and at first.

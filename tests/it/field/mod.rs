@@ -14,6 +14,7 @@ mod moving;
 mod outcomes;
 mod roster;
 mod rows;
+mod series;
 mod server;
 mod texts;
 mod totals;
