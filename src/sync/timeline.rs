@@ -307,7 +307,7 @@ impl ItemWalk<'_> {
         let (mut memory, mut readings) = (Memory::default(), 1);
         loop {
             let (staging, facts, end) = self.try_step(from, to).await?;
-            let reading = absence::Reading {
+            let reading = absence::FullReading {
                 completeness: end.completeness,
                 duplicates: staging.duplicates(),
                 one_answer: end.one_answer,
