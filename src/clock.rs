@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 /// A future that ends when the time has passed.
 pub type Nap<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-trait Time: Send + Sync {
+trait TimeSource: Send + Sync {
     fn now(&self) -> Timestamp;
     fn running(&self) -> Duration;
     fn sleep(&self, length: Duration) -> Nap<'_>;
@@ -22,7 +22,7 @@ trait Time: Send + Sync {
 
 /// Wall time, monotonic time and sleep.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Time>);
+pub struct Clock(Arc<dyn TimeSource>);
 
 impl Clock {
     /// The machine's own clock.
@@ -66,7 +66,7 @@ struct System {
     started: Instant,
 }
 
-impl Time for System {
+impl TimeSource for System {
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
@@ -131,7 +131,7 @@ impl TestClock {
     }
 }
 
-impl Time for TestClock {
+impl TimeSource for TestClock {
     fn now(&self) -> Timestamp {
         self.with(|time| time.wall)
     }

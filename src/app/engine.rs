@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{AdminResponse, App, maintenance};
-use crate::daemon::{Engine, Entry, Refusal, Reply, WaitingJob};
+use crate::daemon::{AdminResult, Engine, Entry, Refusal, WaitingJob};
 use crate::document::{Problems, RenderStyle, Severity};
 use crate::model::{Cause, EntryName, JobName, Outcome};
 use crate::setup::{Folders, JobSetup, Overlay, Setup};
@@ -145,7 +145,7 @@ impl Engine for DaemonEngine {
         .boxed()
     }
 
-    fn handle_admin_request(&self, request: String) -> BoxFuture<'static, Reply> {
+    fn handle_admin_request(&self, request: String) -> BoxFuture<'static, AdminResult> {
         let app = Arc::clone(&self.app);
         async move {
             let response = match serde_json::from_str(&request) {
@@ -159,7 +159,7 @@ impl Engine for DaemonEngine {
                 _ => None,
             };
             let response = serde_json::to_string(&response).unwrap_or_default();
-            Reply { response, run_now }
+            AdminResult { response, run_now }
         }
         .boxed()
     }

@@ -8,7 +8,7 @@ use crate::model::{History, JobName};
 use crate::setup::tables::history;
 use crate::setup::{JobSetup, Setup, lookups};
 use crate::store::fitting::{self, Layout};
-use crate::store::references::Reference;
+use crate::store::references::StreamReference;
 use crate::store::staging::Feed;
 use crate::store::table_locks::ColumnsFree;
 use crate::store::{Store, StoreError};
@@ -113,13 +113,13 @@ fn stream(setup: &Setup, job: &JobSetup, spec: &Arc<StreamSpec>) -> StreamJob {
 }
 
 /// Columns with keys of other streams that the source's jobs mirror.
-fn references(setup: &Setup, job: &JobSetup, spec: &StreamSpec) -> Vec<Reference> {
+fn references(setup: &Setup, job: &JobSetup, spec: &StreamSpec) -> Vec<StreamReference> {
     let columns = spec.columns.iter().enumerate();
     let reference = |(column, rules): (usize, &Column)| {
         let target = setup.kept(&job.source, rules.references.as_deref()?)?;
         let stream = target.name.clone();
         let key = target.columns[*target.key.first()?].name.clone();
-        Some(Reference {
+        Some(StreamReference {
             column,
             table: format!("{}_{stream}", job.source),
             stream,

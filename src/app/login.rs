@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::grant_builder::{Browser, GrantBuilder};
 use super::sources::route;
 use super::vault_store::{VaultStore, keys};
-use crate::auth::{Attempt, Code, GrantStore as _, Listener, LoginRules, Redirect, SignedIn};
+use crate::auth::{
+    Attempt, AuthorizationCode, GrantStore as _, Listener, LoginRules, Redirect, SignedIn,
+};
 use crate::clock::Clock;
 use crate::document::suggest::advice;
 use crate::http::Timeouts;
@@ -119,7 +121,11 @@ impl Login {
     ///
     /// # Errors
     /// If the vendor denied the sign-in, or on timeout.
-    pub async fn wait(&self, attempt: &Attempt, listener: Listener) -> Result<Code, LoginError> {
+    pub async fn wait(
+        &self,
+        attempt: &Attempt,
+        listener: Listener,
+    ) -> Result<AuthorizationCode, LoginError> {
         let waited = listener.wait(attempt, &self.clock).await;
         waited.map_err(|error| LoginError::Failed(error.to_string()))
     }
@@ -133,7 +139,11 @@ impl Login {
     ///
     /// # Errors
     /// If the vendor refuses the code, or the grant cannot be stored.
-    pub async fn finish(&self, attempt: Attempt, code: &Code) -> Result<SignedIn, LoginError> {
+    pub async fn finish(
+        &self,
+        attempt: Attempt,
+        code: &AuthorizationCode,
+    ) -> Result<SignedIn, LoginError> {
         let failed = |error: crate::http::HttpError| LoginError::Failed(error.to_string());
         let signed_in = attempt.redeem(code, &self.clock).await.map_err(failed)?;
         self.keep(signed_in.grant.clone()).await?;

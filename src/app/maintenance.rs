@@ -11,7 +11,7 @@ use crate::daemon::Entry;
 use crate::model::{EntryName, History, Outcome, SourceName, StreamName, scalar};
 use crate::setup::files::BackupConfig;
 use crate::setup::{Setup, beside, tables};
-use crate::store::maintenance::{self, Backup, BackupOptions};
+use crate::store::maintenance::{self, Backup, BackupInput};
 use crate::store::{StoreError, purge, runs};
 
 /// How long a backup may take before watchdog notifications stop; minutes are usual for millions of rows.
@@ -37,12 +37,12 @@ pub fn backup_of(
     mirror: &Path,
     request: BackupRequest,
     now: Timestamp,
-) -> BackupOptions {
+) -> BackupInput {
     let config = setup.config.store.backup.as_ref();
     let folder = config.map_or(Path::new(BackupConfig::FOLDER), |config| &config.path);
     let home = beside(mirror);
     let vault = request.vault || config.is_some_and(|config| config.vault);
-    BackupOptions {
+    BackupInput {
         mirror: mirror.to_owned(),
         vault: Some(home.join("vault.db")).filter(|path| vault && path.exists()),
         folder: request.to.unwrap_or_else(|| home.join(folder)),

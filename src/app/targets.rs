@@ -11,7 +11,7 @@ use crate::setup::files::CrosswalkConfig;
 use crate::setup::lookups;
 use crate::store::StoreError;
 use crate::store::lookups::{
-    ComboEntry, ComboTable, Crosswalk, State, entries_of, left_at, resolve,
+    ComboEntry, ComboTable, Crosswalk, TargetState, entries_of, left_at, resolve,
 };
 use crate::store::queries::Reader;
 
@@ -77,23 +77,23 @@ fn of_crosswalk(
         let (list, shown) = (quoted(&crosswalk.list), quoted(target));
         let by = crosswalk.by.as_str();
         match (resolve(mirror, combos, &crosswalk, target)?.state, combos) {
-            (State::Ok, _) => {}
-            (State::Retired, _) => {
+            (TargetState::Ok, _) => {}
+            (TargetState::Retired, _) => {
                 let message = format!("{shown} is retired in the list {list}");
                 let help = "the vendor keeps it for old rows; map to an active entry";
                 problems.push(Problem::note(location(), message).help(help));
             }
-            (State::Ambiguous, _) => {
+            (TargetState::Ambiguous, _) => {
                 let message = format!("several entries of the list {list} have the {by} {shown}");
                 let help = "name the entries by `id`, or by `code` where codes differ";
                 problems.push(Problem::error(location(), message).help(help));
             }
-            (State::Missing, Some(combos)) => {
+            (TargetState::Missing, Some(combos)) => {
                 let message = format!("the list {list} has no entry with the {by} {shown}");
                 let help = suggestion(mirror, combos, &crosswalk, target)?;
                 problems.push(Problem::error(location(), message).help(help));
             }
-            (State::Unread | State::Missing, _) => {
+            (TargetState::Unread | TargetState::Missing, _) => {
                 let message =
                     format!("the list {list} is not mirrored yet, so the targets are not checked");
                 let location = document.location(&["to", "list"]);

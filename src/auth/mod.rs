@@ -20,7 +20,9 @@ mod tests;
 
 pub use discovery::IssuerSpec;
 pub use grant::{ApiKeySpec, Grant, GrantSpec, GrantStore, SignInMark, VaultError};
-pub use login::{Attempt, Code, Ends, Listener, LoginRules, Redirect, SIGN_IN_TIMEOUT, SignedIn};
+pub use login::{
+    Attempt, AuthorizationCode, Ends, Listener, LoginRules, Redirect, SIGN_IN_TIMEOUT, SignedIn,
+};
 pub use revocation::{Revocation, revoke};
 pub use token_manager::TokenManager;
 pub use token_source::TokenRules;

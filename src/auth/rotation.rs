@@ -64,11 +64,11 @@ impl ChainOrigin<'_> {
 enum Next {
     /// Another process has obtained one.
     Adopt(Token),
-    Spend(Candidate),
+    Spend(RefreshCandidate),
 }
 
 /// A refresh token to send, and what is stored with its successor.
-struct Candidate {
+struct RefreshCandidate {
     token: SecretString,
     seed_hash: String,
     key: Option<SecretString>,
@@ -152,7 +152,7 @@ impl RefreshChain {
                 }
                 let (seed_hash, key, scope) = (kept.seed_hash, kept.api_key, kept.scope);
                 [Some(kept.refresh_token), kept.previous].map(|token| {
-                    token.map(|token| Candidate {
+                    token.map(|token| RefreshCandidate {
                         token,
                         seed_hash: seed_hash.clone(),
                         key: key.clone(),
@@ -161,7 +161,7 @@ impl RefreshChain {
                 })
             }
             (None, ChainOrigin::Seed(Some(seed))) => [
-                Some(Candidate {
+                Some(RefreshCandidate {
                     token: seed.clone(),
                     seed_hash: KeptGrant::fingerprint(seed),
                     key: None,
@@ -171,7 +171,7 @@ impl RefreshChain {
             ],
             (None, ChainOrigin::Seed(None) | ChainOrigin::SignIn) => [None, None],
         };
-        let is_usable = |candidate: &Candidate| {
+        let is_usable = |candidate: &RefreshCandidate| {
             let is_rejected = self
                 .rejected
                 .contains(&KeptGrant::fingerprint(&candidate.token));
@@ -215,7 +215,7 @@ impl RefreshChain {
     /// One POST between an intent and its end.
     async fn spend(
         &mut self,
-        candidate: &Candidate,
+        candidate: &RefreshCandidate,
         endpoint: &Endpoint,
         (vault, source): (&Arc<dyn GrantStore>, &SourceName),
         clock: &Clock,

@@ -40,13 +40,13 @@ struct Inner {
     token_source: TokenSource,
     vault: Arc<dyn GrantStore>,
     clock: Clock,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<TokenState>>,
     /// The generation of a rotated token that no request has used successfully yet; 0 when there is none.
     unproven: AtomicU64,
 }
 
 #[derive(Default)]
-struct State {
+struct TokenState {
     generation: u64,
     current: Option<CurrentToken>,
     refused: Option<(Duration, HttpError)>,
@@ -204,7 +204,7 @@ impl Authorizer for TokenManager {
 
 impl Inner {
     /// Obtains a token and stores it.
-    async fn renew(&self, mut state: OwnedMutexGuard<State>) -> Result<Access, HttpError> {
+    async fn renew(&self, mut state: OwnedMutexGuard<TokenState>) -> Result<Access, HttpError> {
         let now = self.clock.running();
         if let Some((until, error)) = &state.refused {
             if now < *until {
@@ -268,7 +268,7 @@ impl Inner {
     }
 
     /// Logs missing scopes before the first page is requested, and again when they change.
-    fn compare_scopes(&self, state: &mut State, token: &Token) {
+    fn compare_scopes(&self, state: &mut TokenState, token: &Token) {
         let Some(granted) = token.scope.as_deref() else {
             return;
         };
@@ -292,7 +292,7 @@ impl Inner {
     /// The lifetime counts from before the request, so that a slow response does not extend it.
     fn store_token(
         &self,
-        state: &mut State,
+        state: &mut TokenState,
         token: &Token,
         since: Duration,
     ) -> Result<Access, HttpError> {
@@ -327,7 +327,7 @@ impl Inner {
     /// remembers a refusal.
     async fn after_failure(
         &self,
-        state: &mut State,
+        state: &mut TokenState,
         error: HttpError,
     ) -> Result<Access, HttpError> {
         let now = self.clock.running();

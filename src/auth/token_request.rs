@@ -9,7 +9,7 @@ use super::discovery::Discovery;
 use super::grant::GrantSpec;
 use super::token_form::authenticated;
 use super::token_refusal::{is_error, refusal};
-use super::token_response::{self, Expected, Token};
+use super::token_response::{self, ExpectedResponse, Token};
 use crate::clock::Clock;
 use crate::http::access;
 use crate::http::body::{self, Oversized};
@@ -172,9 +172,9 @@ impl Endpoint {
         })
     }
 
-    fn expected(&self, now: Timestamp) -> Expected<'_> {
+    fn expected(&self, now: Timestamp) -> ExpectedResponse<'_> {
         let key = self.spec.api_key.as_ref();
-        Expected {
+        ExpectedResponse {
             lifetime: self.spec.rules.lifetime.map(|lifetime| lifetime.0),
             members: &self.spec.rules.members,
             key_member: key.and_then(|key| key.member.as_deref()),

@@ -45,7 +45,7 @@ pub(super) struct Token {
 }
 
 /// What the connector declares about a response.
-pub(super) struct Expected<'a> {
+pub(super) struct ExpectedResponse<'a> {
     /// Lifetime of a token when the response declares none.
     pub lifetime: Option<Duration>,
     /// Names of the members.
@@ -57,7 +57,7 @@ pub(super) struct Expected<'a> {
 }
 
 /// Reads a response: bearer tokens in whatever form the vendor returns them.
-pub(super) fn read(body: &[u8], expected: &Expected<'_>) -> Result<Token, String> {
+pub(super) fn read(body: &[u8], expected: &ExpectedResponse<'_>) -> Result<Token, String> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err("the token response is empty".into());
@@ -110,7 +110,7 @@ fn scopes(value: &Value) -> Option<Vec<String>> {
 }
 
 /// The first plausible lifetime; `None`: use the token until it is refused.
-fn life(response: &Map<String, Value>, expected: &Expected<'_>) -> Option<Duration> {
+fn life(response: &Map<String, Value>, expected: &ExpectedResponse<'_>) -> Option<Duration> {
     let at = || until(response.get(expected.members.expires_at())?, expected.now);
     let length = || {
         let seconds = number(response.get(expected.members.expires_in())?)?;
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     fn read(body: &str, lifetime: Option<u64>) -> Result<Token, String> {
-        let expected = Expected {
+        let expected = ExpectedResponse {
             lifetime: lifetime.map(Duration::from_secs),
             members: &TokenMembers::default(),
             key_member: Some("api_key"),
@@ -228,7 +228,7 @@ mod tests {
             expires_at: Some("until".into()),
             scope: Some("rights".into()),
         };
-        let expected = Expected {
+        let expected = ExpectedResponse {
             lifetime: None,
             members: &members,
             key_member: None,

@@ -9,7 +9,7 @@ use crate::setup::{Folders, Overlay, Setup};
 
 /// Options of `alerts`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct AlertsOptions {
     #[command(subcommand)]
     action: AlertsAction,
 }
@@ -21,7 +21,7 @@ enum AlertsAction {
 }
 
 /// Sends the test alert.
-pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+pub async fn run(folders: &Folders, options: &AlertsOptions) -> Result<(), Exit> {
     let AlertsAction::Test = options.action;
     let overlay = Overlay::default();
     let setup = Setup::load(folders, &overlay)?;

@@ -14,7 +14,7 @@ use crate::sync::RunOptions;
 
 /// Options of `approve`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct ApproveOptions {
     /// The held run's number, as `rollbook status` shows it
     run: i64,
     /// Print JSON
@@ -23,7 +23,7 @@ pub struct Options {
 }
 
 /// Records the approval and runs the job.
-pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+pub async fn run(folders: &Folders, options: &ApproveOptions) -> Result<(), Exit> {
     let request = AdminRequest::Approve { run: options.run };
     let (response, by) = send_request(folders, &request).await?;
     let AdminResponse::Approved { job } = &response else {

@@ -56,63 +56,63 @@ pub struct Args {
 pub enum Command {
     /// Start simulated vendors, run every job once, show the mirror
     #[cfg(feature = "demo")]
-    Demo(super::demo::Options),
+    Demo(super::demo::DemoOptions),
     /// Write a commented starter configuration
-    Init(init::Options),
+    Init(init::InitOptions),
     /// Sign in to a source once by browser; tokens are renewed from then on
-    Login(login::Options),
+    Login(login::LoginOptions),
     /// Sign out of a source: revoke its tokens if the vendor supports that, and delete them
-    Logout(logout::Options),
+    Logout(logout::LogoutOptions),
     /// Show how each source authenticates (never a secret)
-    Tokens(tokens::Options),
+    Tokens(tokens::TokensOptions),
     /// Check all files, and show what the next start would do to the mirror; `--online` also checks the vendors
-    Check(check::Options),
+    Check(check::CheckOptions),
     /// Run the daemon: every job on its schedule, until it is stopped
     Run,
     /// Run jobs now
-    Sync(sync::Options),
+    Sync(sync::SyncOptions),
     /// Show every job: last run, next run, what needs your attention
-    Status(status::Options),
+    Status(status::StatusOptions),
     /// List past runs with their outcomes; `runs show RUN` shows one run
-    Runs(runs::Options),
+    Runs(runs::RunsOptions),
     /// List jobs: what each reads, and when it runs next
-    Jobs(jobs::Options),
+    Jobs(jobs::JobsOptions),
     /// List streams: which are available, which are mirrored, and how they are read
-    Streams(streams::Options),
+    Streams(streams::StreamsOptions),
     /// Show which runs added, changed or removed a row
-    Why(why::Options),
+    Why(why::WhyOptions),
     /// Show combo lists, look up codes, or compare a spreadsheet with the mirror
-    Combos(combos::Options),
+    Combos(combos::CombosOptions),
     /// Show unmapped values of crosswalks, or draft a new crosswalk
-    Crosswalk(crosswalk::Options),
+    Crosswalk(crosswalk::CrosswalkOptions),
     /// Show how people of two sources are matched: matches, conflicts, unmatched
-    Matches(matches::Options),
+    Matches(matches::MatchesOptions),
     /// Accept the changes that a run held back, and run its job now
-    Approve(approve::Options),
+    Approve(approve::ApproveOptions),
     /// Resume a job that is parked, deferred or backing off after failures
-    Resume(resume::Options),
+    Resume(resume::ResumeOptions),
     /// Delete a stream's checkpoint, so that the next run reads it in full
-    Reset(reset::Options),
+    Reset(reset::ResetOptions),
     /// Send a test alert
-    Alerts(alerts::Options),
+    Alerts(alerts::AlertsOptions),
     /// Create a verified backup of the mirror, also while the daemon runs, and delete the oldest ones
-    Backup(backup::Options),
+    Backup(backup::BackupOptions),
     /// Check the integrity of the mirror or a backup
-    Verify(verify::Options),
+    Verify(verify::VerifyOptions),
     /// Replace the mirror with a backup; the current mirror is kept under another name
-    Restore(restore::Options),
+    Restore(restore::RestoreOptions),
     /// Generate a vault key, or re-encrypt the vault with another key
-    Vault(vault::Options),
+    Vault(vault::VaultOptions),
     /// Print the JSON Schema of a configuration file, for editors
-    Schema(schema::Options),
+    Schema(schema::SchemaOptions),
     /// Generate shell completions
-    Completions(completions::Options),
+    Completions(completions::CompletionsOptions),
     /// Write the man pages
     #[command(hide = true)]
-    Man(man::Options),
+    Man(man::ManOptions),
     /// Serve the simulated vendors on loopback
     #[cfg(feature = "demo")]
-    Sandbox(super::sandbox::Options),
+    Sandbox(super::sandbox::SandboxOptions),
 }
 
 impl Args {

@@ -17,7 +17,7 @@ use crate::store::maintenance::{self, Backup};
 
 /// Options of `backup`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct BackupOptions {
     /// Folder for backups [default: [store.backup] path, else backups/ beside the mirror]
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
@@ -33,7 +33,7 @@ pub struct Options {
 }
 
 /// Creates a backup.
-pub fn run(folders: &Folders, options: Options) -> Result<(), Exit> {
+pub fn run(folders: &Folders, options: BackupOptions) -> Result<(), Exit> {
     let setup = Setup::load(folders, &Overlay::default())?;
     let mirror = folders.mirror(&setup);
     if !is_made(&mirror)? {

@@ -20,7 +20,7 @@ use crate::store::{StoreError, tables};
 
 /// Options of `check`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct CheckOptions {
     /// Sign in to every source and request one row of each stream; nothing is written to the mirror
     #[arg(long)]
     online: bool,
@@ -30,7 +30,7 @@ pub struct Options {
 }
 
 /// Checks all files; ends with 78 when one has a mistake or a job could not run, with 1 when a vendor does not respond.
-pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+pub async fn run(folders: &Folders, options: &CheckOptions) -> Result<(), Exit> {
     let (setup, mut problems) =
         setup::check(folders, &start::secrets(folders, &Overlay::default()));
     let access = MirrorAccess::of(folders, setup.ok_or_else(|| problems.clone()))?;

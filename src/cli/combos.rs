@@ -23,7 +23,7 @@ use crate::store::queries::{self, ListLine, Reader};
 /// Options of `combos`.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub struct Options {
+pub struct CombosOptions {
     /// A source, to show its lists, or a list, to show its entries
     name: Option<String>,
     /// Only lists of this source
@@ -45,11 +45,11 @@ pub struct Options {
 #[derive(Debug, clap::Subcommand)]
 enum CombosCommand {
     /// Compare a spreadsheet or CSV of combo lists with the mirror; read-only
-    Import(import::Options),
+    Import(import::CombosImportOptions),
 }
 
 /// Shows lists or entries.
-pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+pub fn run(folders: &Folders, options: &CombosOptions) -> Result<(), Exit> {
     let access = MirrorAccess::open(folders)?;
     if let Some(CombosCommand::Import(options)) = &options.command {
         return import::run(&access, options);

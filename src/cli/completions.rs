@@ -7,13 +7,13 @@ use super::out;
 
 /// Options of `completions`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct CompletionsOptions {
     /// The shell
     shell: Shell,
 }
 
 /// Prints the script; packages install it where the shell looks.
-pub fn run(options: &Options, command: &mut Command) {
+pub fn run(options: &CompletionsOptions, command: &mut Command) {
     out::exact(&script(options.shell, command));
 }
 

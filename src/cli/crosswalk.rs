@@ -8,7 +8,7 @@ use crate::setup::Folders;
 
 /// Options of `crosswalk`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct CrosswalkOptions {
     #[command(subcommand)]
     command: CrosswalkCommand,
 }
@@ -33,7 +33,7 @@ enum CrosswalkCommand {
 }
 
 /// Runs the subcommand.
-pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+pub fn run(folders: &Folders, options: &CrosswalkOptions) -> Result<(), Exit> {
     match &options.command {
         CrosswalkCommand::Check { names, json } => gaps::run(folders, names, *json),
         CrosswalkCommand::Suggest { column, list } => draft::run(folders, column, list),

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::start::runtime_folders;
 use super::table::grouped;
 use super::table::many;
-use crate::daemon::status::{Job, Status};
+use crate::daemon::status::{JobStatus, Status};
 use crate::daemon::{StatusFile, absolute};
 use crate::model::StreamName;
 use crate::model::scalar::display_time;
@@ -51,7 +51,7 @@ pub fn job_remarks_without_mirror(status: Option<&Status>) -> Vec<String> {
     let jobs = status
         .map(|status| status.jobs.as_slice())
         .unwrap_or_default();
-    let ended = |job: &Job| {
+    let ended = |job: &JobStatus| {
         let last = job.last.as_ref()?;
         let (job, outcome, ended) = (&job.job, &last.outcome, display_time(&last.ended));
         Some(format!("{job}: last run {outcome} at {ended} UTC"))
@@ -70,7 +70,7 @@ pub fn job_remarks(status: Option<&Status>) -> Vec<String> {
     jobs.iter().filter_map(job_remark).collect()
 }
 
-fn job_remark(job: &Job) -> Option<String> {
+fn job_remark(job: &JobStatus) -> Option<String> {
     let name = &job.job;
     if let Some(running) = &job.running {
         let stream = running.stream.as_ref();
@@ -112,7 +112,7 @@ mod tests {
             at: at(),
             reason: "the last run has not ended".to_owned(),
         };
-        let job = |name: &str| Job::new(named(name));
+        let job = |name: &str| JobStatus::new(named(name));
         let status = Status {
             process: Process {
                 pid: 77,
@@ -130,11 +130,11 @@ mod tests {
                 }),
             },
             jobs: vec![
-                Job {
+                JobStatus {
                     running: Some(running),
                     ..job("rosters")
                 },
-                Job {
+                JobStatus {
                     skipped: Some(skipped),
                     ..job("grades")
                 },
@@ -168,14 +168,14 @@ mod tests {
         };
         let status = Status {
             jobs: vec![
-                Job {
+                JobStatus {
                     parked: true,
-                    ..Job::new(named("grades"))
+                    ..JobStatus::new(named("grades"))
                 },
-                Job {
+                JobStatus {
                     held: Some(12),
                     last: Some(last("held")),
-                    ..Job::new(named("rosters"))
+                    ..JobStatus::new(named("rosters"))
                 },
             ],
             ..Status::default()

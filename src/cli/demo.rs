@@ -14,7 +14,7 @@ use crate::daemon::Changes;
 use crate::model::{Cause, RequestLimits};
 use crate::setup::{Folders, Overlay, Setup};
 use crate::sync::RunOptions;
-use rollbook_sandbox::{Options as SandboxOptions, Sandbox};
+use rollbook_sandbox::Sandbox;
 
 /// Requests per second; a vendor on loopback serves only us.
 const DEMO_PER_SECOND: f64 = 1000.0;
@@ -27,7 +27,7 @@ const SANDBOX_STATE: &str = "sandbox.json";
 
 /// Options of `demo`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct DemoOptions {
     /// Number of students of the simulated school
     #[arg(long, default_value_t = 600)]
     students: u64,
@@ -43,16 +43,16 @@ pub struct Options {
 }
 
 /// Runs the demo in the state folder; each run there simulates one more day.
-pub async fn run(folders: &Folders, options: Options) -> Result<(), Exit> {
+pub async fn run(folders: &Folders, options: DemoOptions) -> Result<(), Exit> {
     let setup = Setup::load(folders, &Overlay::default())?;
     let sandbox_state = folders.state.join(SANDBOX_STATE);
     check_folder(&folders.state, &folders.mirror(&setup), &sandbox_state)?;
-    let sandbox = SandboxOptions {
+    let sandbox = rollbook_sandbox::Options {
         students: options.students,
         seed: options.seed,
         state: Some(sandbox_state),
         advance: true,
-        ..SandboxOptions::default()
+        ..rollbook_sandbox::Options::default()
     };
     let sandbox = Sandbox::start(sandbox).await.map_err(not_started)?;
     let app = start::app(folders, &overlay(&sandbox)).await?;

@@ -23,7 +23,7 @@ const MODE: u32 = 0o644;
 
 /// Options of `init`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct InitOptions {
     /// Folder to write to; it is created if missing [default: the configuration folder]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -33,7 +33,7 @@ pub struct Options {
 }
 
 /// Writes the files, or lists the connectors.
-pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+pub fn run(folders: &Folders, options: &InitOptions) -> Result<(), Exit> {
     let folder = options.dir.as_ref().unwrap_or(&folders.config);
     let connectors = Connectors::load(&folder.join("connectors"))?;
     if options.connectors.is_empty() {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::table::indented;
-use super::ticks::{Tick, ticks};
+use super::ticks::{UpcomingTick, ticks};
 use super::{out, table};
 use crate::clock::Clock;
 use crate::model::{JobName, SourceName, StreamName};
@@ -16,21 +16,21 @@ const TICKS_SHOWN: usize = 3;
 
 /// Options of `jobs`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct JobsOptions {
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 /// Lists all jobs.
-pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+pub fn run(folders: &Folders, options: &JobsOptions) -> Result<(), Exit> {
     let access = MirrorAccess::open_quietly(folders)?;
     let now = Clock::system().now();
-    let jobs: Vec<ScheduledJob> = access
+    let jobs: Vec<ListedJob> = access
         .setup()?
         .jobs
         .iter()
-        .map(|(name, job)| ScheduledJob::of(name, job, ticks(&job.config, now, TICKS_SHOWN)))
+        .map(|(name, job)| ListedJob::of(name, job, ticks(&job.config, now, TICKS_SHOWN)))
         .collect();
     if options.json {
         out::json(&jobs);
@@ -41,7 +41,7 @@ pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
 }
 
 #[derive(Debug, Serialize)]
-struct ScheduledJob {
+struct ListedJob {
     job: JobName,
     source: SourceName,
     streams: Vec<StreamName>,
@@ -49,11 +49,11 @@ struct ScheduledJob {
     time_zone: String,
     apply: &'static str,
     catch_up: bool,
-    next_ticks: Vec<Tick>,
+    next_ticks: Vec<UpcomingTick>,
 }
 
-impl ScheduledJob {
-    fn of(name: &JobName, job: &JobSetup, next_ticks: Vec<Tick>) -> Self {
+impl ListedJob {
+    fn of(name: &JobName, job: &JobSetup, next_ticks: Vec<UpcomingTick>) -> Self {
         let zone = job.config.time_zone.zone();
         Self {
             job: name.clone(),
@@ -68,7 +68,7 @@ impl ScheduledJob {
     }
 }
 
-fn text(jobs: &[ScheduledJob]) -> String {
+fn text(jobs: &[ListedJob]) -> String {
     if jobs.is_empty() {
         return "There is no job; write one in the jobs folder (`rollbook schema job` describes the file).".to_owned();
     }
@@ -124,7 +124,7 @@ mod tests {
             streams: Vec::new(),
             fingerprint: String::new(),
         };
-        let mut job = ScheduledJob::of(&"rosters".parse().expect("a name"), &setup, next_ticks);
+        let mut job = ListedJob::of(&"rosters".parse().expect("a name"), &setup, next_ticks);
         job.streams = vec![named("orgs"), named("users")];
         assert_eq!(
             text(&[job]),

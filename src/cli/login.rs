@@ -17,7 +17,7 @@ use crate::setup::{Folders, Overlay, Setup};
 
 /// Options of `login`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct LoginOptions {
     /// The source
     source: SourceName,
     /// For machines without a browser: print the URL, and read the redirect URL from standard input
@@ -32,7 +32,7 @@ pub struct Options {
 }
 
 /// Signs in.
-pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+pub async fn run(folders: &Folders, options: &LoginOptions) -> Result<(), Exit> {
     let overlay = Overlay::default();
     let setup = Setup::load(folders, &overlay)?;
     let secrets = start::secrets(folders, &overlay);
@@ -71,7 +71,7 @@ pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
 }
 
 /// Prints the URL to open, and what happens next.
-fn show_address(attempt: &Attempt, options: &Options) {
+fn show_address(attempt: &Attempt, options: &LoginOptions) {
     let (address, redirect) = (attempt.address().as_str(), attempt.redirect().as_str());
     if options.json {
         out::json(&Start {

@@ -12,13 +12,13 @@ use crate::store::vault::entries;
 
 /// Options of `logout`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct LogoutOptions {
     /// The source
     source: SourceName,
 }
 
 /// Deletes the grant when no refresh is in progress.
-pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+pub async fn run(folders: &Folders, options: &LogoutOptions) -> Result<(), Exit> {
     let overlay = Overlay::default();
     let setup = Setup::load(folders, &overlay)?;
     let (folder, name) = (folders.vault(&setup), &options.source);

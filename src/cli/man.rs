@@ -75,14 +75,14 @@ const ENVIRONMENT: &[(&str, &str)] = &[
 
 /// Options of `man`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct ManOptions {
     /// Write all pages to this folder, which is created; otherwise rollbook(1) is printed
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
 /// Prints the first page, or writes all of them.
-pub fn run(options: &Options, command: Command) -> Result<(), Exit> {
+pub fn run(options: &ManOptions, command: Command) -> Result<(), Exit> {
     let pages =
         pages(command).map_err(|error| Exit::failed(format!("could not write a page: {error}")))?;
     match &options.out {

@@ -17,7 +17,7 @@ use crate::store::matches::{self, Difference};
 
 /// Options of `matches`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct MatchesOptions {
     /// Only this set of crosswalks/people.toml
     set: Option<String>,
     /// List the keys of conflicts and of unmatched people
@@ -39,7 +39,7 @@ struct MatchesView<'a> {
 }
 
 /// Shows the sets.
-pub async fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+pub async fn run(folders: &Folders, options: &MatchesOptions) -> Result<(), Exit> {
     if options.update {
         drop(start::app(folders, &Overlay::default()).await?); // opening matches all sets
     }

@@ -11,7 +11,7 @@ use crate::setup::Folders;
 
 /// Options of `reset`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct ResetOptions {
     /// The job
     job: JobName,
     /// One of its streams
@@ -19,8 +19,8 @@ pub struct Options {
 }
 
 /// Deletes the stream's checkpoints.
-pub async fn run(folders: &Folders, options: Options) -> Result<(), Exit> {
-    let Options { job, stream } = options;
+pub async fn run(folders: &Folders, options: ResetOptions) -> Result<(), Exit> {
+    let ResetOptions { job, stream } = options;
     let request = AdminRequest::Reset {
         job: job.clone(),
         stream,

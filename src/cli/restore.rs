@@ -11,13 +11,13 @@ use crate::store::maintenance::{Restored, restore};
 
 /// Options of `restore`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct RestoreOptions {
     /// The backup file; it is not changed
     file: PathBuf,
 }
 
 /// Verifies the backup, renames the current mirror, and copies the backup to its path.
-pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+pub fn run(folders: &Folders, options: &RestoreOptions) -> Result<(), Exit> {
     let setup = Setup::load(folders, &Overlay::default())?;
     let mirror = folders.mirror(&setup);
     let restored = restore(&options.file, &mirror, Clock::system().now())?;

@@ -9,13 +9,13 @@ use crate::setup::Folders;
 
 /// Options of `resume`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct ResumeOptions {
     /// The job
     job: JobName,
 }
 
 /// Clears the reasons why the job waits.
-pub async fn run(folders: &Folders, options: Options) -> Result<(), Exit> {
+pub async fn run(folders: &Folders, options: ResumeOptions) -> Result<(), Exit> {
     let job = options.job;
     let (response, by) = send_request(folders, &AdminRequest::Resume { job: job.clone() }).await?;
     let AdminResponse::Resumed { waits, park_reason } = response else {

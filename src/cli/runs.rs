@@ -20,7 +20,7 @@ use crate::store::runs::StreamRecord;
 /// Options of `runs`.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub struct Options {
+pub struct RunsOptions {
     /// Only runs of this job
     job: Option<JobName>,
     /// Number of runs to list, newest first
@@ -46,7 +46,7 @@ enum RunsCommand {
 }
 
 /// Lists runs, or shows one.
-pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+pub fn run(folders: &Folders, options: &RunsOptions) -> Result<(), Exit> {
     let access = MirrorAccess::open(folders)?.up_to_date()?;
     let mirror = access.mirror()?;
     if let Some(RunsCommand::Show { run, json }) = options.command {

@@ -6,11 +6,11 @@ use super::exit::Exit;
 use super::out;
 use super::sync::stop_on_signal;
 use super::table::{grouped, indented};
-use rollbook_sandbox::{Endpoint, Options as SandboxOptions, Sandbox};
+use rollbook_sandbox::{Endpoint, Sandbox};
 
 /// Options of `sandbox`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct SandboxOptions {
     /// Number of students of the simulated school
     #[arg(long, default_value_t = 600)]
     students: u64,
@@ -41,14 +41,14 @@ pub struct Options {
 }
 
 /// Serves until it is stopped.
-pub async fn run(options: Options) -> Result<(), Exit> {
-    let mut sandbox = SandboxOptions {
+pub async fn run(options: SandboxOptions) -> Result<(), Exit> {
+    let mut sandbox = rollbook_sandbox::Options {
         students: options.students,
         seed: options.seed,
         state: options.file.clone(),
         advance: options.advance,
         port: options.port,
-        ..SandboxOptions::default()
+        ..rollbook_sandbox::Options::default()
     };
     sandbox.faults.percent = options.faults;
     for quirk in &options.quirks {

@@ -6,7 +6,7 @@ use crate::setup::files::{crosswalk_schema, job_schema, people_schema, rollbook_
 
 /// Options of `schema`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct SchemaOptions {
     /// The kind of file
     kind: SchemaKind,
 }
@@ -26,7 +26,7 @@ enum SchemaKind {
 }
 
 /// Prints the schema.
-pub fn run(options: &Options) {
+pub fn run(options: &SchemaOptions) {
     out::json(&match options.kind {
         SchemaKind::Connector => connector_schema(),
         SchemaKind::Rollbook => rollbook_schema(),

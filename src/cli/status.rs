@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::daemon_lines::{daemon_lines, daemon_status, job_remarks, job_remarks_without_mirror};
 use super::exit::Exit;
 use super::mirror_access::{MirrorAccess, errors};
-use super::ticks::{Tick, ticks};
+use super::ticks::{UpcomingTick, ticks};
 use super::{out, run_lines, table};
 use crate::app::{ParkedJobNeeds, is_too_old, parked_job_needs, wait_reasons};
 use crate::clock::Clock;
@@ -25,14 +25,14 @@ use crate::store::vault::{VaultEntry, entries};
 
 /// Options of `status`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct StatusOptions {
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 /// Shows the status.
-pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+pub fn run(folders: &Folders, options: &StatusOptions) -> Result<(), Exit> {
     let access = MirrorAccess::open_quietly(folders)?.up_to_date()?;
     if access.mirror_if_made().is_none() {
         access.setup()?;
@@ -80,7 +80,7 @@ struct JobView {
     parked: Option<String>,
     deferred_until: Option<String>,
     held: Option<Held>,
-    next_tick: Option<Tick>,
+    next_tick: Option<UpcomingTick>,
     #[serde(skip)]
     waits: Vec<String>,
     #[serde(skip)]
@@ -147,7 +147,7 @@ fn use_daemon_ticks(jobs: &mut [JobView], daemon: Option<&Status>) {
         .unwrap_or_default();
     for job in jobs.iter_mut().filter(|job| job.next_tick.is_none()) {
         let known = planned.iter().find(|known| known.job == job.job);
-        job.next_tick = known.and_then(Tick::planned);
+        job.next_tick = known.and_then(UpcomingTick::planned);
     }
 }
 

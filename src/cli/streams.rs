@@ -16,7 +16,7 @@ use crate::store::queries::{self, LastRead, Reader};
 
 /// Options of `streams`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct StreamsOptions {
     /// Only streams of this source
     source: Option<String>,
     /// Show the columns of one stream (SOURCE_STREAM): type, origin, meaning
@@ -28,7 +28,7 @@ pub struct Options {
 }
 
 /// Lists streams, or the columns of one.
-pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+pub fn run(folders: &Folders, options: &StreamsOptions) -> Result<(), Exit> {
     let access = MirrorAccess::open_quietly(folders)?;
     let setup = access.setup()?;
     if let Some(stream) = &options.columns {

@@ -12,7 +12,7 @@ use crate::sync::{RunOptions, RunReport};
 
 /// Options of `sync`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct SyncOptions {
     /// Jobs to run [default: all]
     jobs: Vec<String>,
     /// Show what would be added, changed and removed; write nothing
@@ -27,7 +27,7 @@ pub struct Options {
 }
 
 /// Runs the jobs one after another.
-pub async fn run(folders: &Folders, options: Options) -> Result<(), Exit> {
+pub async fn run(folders: &Folders, options: SyncOptions) -> Result<(), Exit> {
     let app = if options.dry_run {
         start::rehearsal(folders).await?
     } else {

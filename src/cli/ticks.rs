@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use crate::daemon::status::Job;
+use crate::daemon::status::JobStatus;
 use crate::model::schedule::next_tick;
 use crate::setup::files::JobConfig;
 
 /// One tick, for scripts and for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Tick {
+pub struct UpcomingTick {
     /// In UTC: `2026-02-02T05:00:00Z`.
     pub utc: String,
     /// In the job's time zone: `2026-02-02T06:00:00+01:00`.
@@ -22,16 +22,16 @@ pub struct Tick {
 }
 
 /// The next ticks of a job after a time; fewer if there are no more.
-pub fn ticks(job: &JobConfig, after: Timestamp, wanted: usize) -> Vec<Tick> {
+pub fn ticks(job: &JobConfig, after: Timestamp, wanted: usize) -> Vec<UpcomingTick> {
     let (cron, zone) = (job.schedule.cron(), job.time_zone.zone());
     let next = |from: &Timestamp| next_tick(cron, zone, *from);
     std::iter::successors(next(&after), next)
         .take(wanted)
-        .map(|at| Tick::at(at, zone))
+        .map(|at| UpcomingTick::at(at, zone))
         .collect()
 }
 
-impl Tick {
+impl UpcomingTick {
     /// A tick at this time.
     fn at(at: Timestamp, zone: &TimeZone) -> Self {
         let local = at.to_zoned(zone.clone());
@@ -44,7 +44,7 @@ impl Tick {
     }
 
     /// The next tick that a running daemon has planned for a job.
-    pub fn planned(job: &Job) -> Option<Self> {
+    pub fn planned(job: &JobStatus) -> Option<Self> {
         let at: Timestamp = job.next_tick.as_ref()?.parse().ok()?;
         let zone = TimeZone::get(&job.time_zone).ok()?;
         Some(Self::at(at, &zone))

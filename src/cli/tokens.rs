@@ -20,14 +20,14 @@ use crate::store::{queries, runs};
 
 /// Options of `tokens`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct TokensOptions {
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 /// Shows the sources.
-pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+pub fn run(folders: &Folders, options: &TokensOptions) -> Result<(), Exit> {
     let access = MirrorAccess::open(folders)?.up_to_date()?;
     let setup = access.setup()?;
     let keys = keys(

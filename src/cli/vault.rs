@@ -18,7 +18,7 @@ use crate::store::{Vault, database};
 
 /// Options of `vault`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct VaultOptions {
     #[command(subcommand)]
     action: VaultAction,
 }
@@ -46,7 +46,7 @@ struct Rekey {
 }
 
 /// Runs the subcommand.
-pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+pub fn run(folders: &Folders, options: &VaultOptions) -> Result<(), Exit> {
     match &options.action {
         VaultAction::Key => key(),
         VaultAction::Rekey(rekey) => self::rekey(folders, rekey),

@@ -9,14 +9,14 @@ use super::out;
 use super::table::many;
 use crate::setup::{Folders, Overlay, Setup};
 use crate::store::StoreError;
-use crate::store::maintenance::{Extent, Verified, verify};
+use crate::store::maintenance::{Verified, VerifyScope, verify};
 
 /// Rows checked per table without `--all`.
 const SAMPLE: u32 = 1000;
 
 /// Options of `verify`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct VerifyOptions {
     /// A backup to check [default: the mirror]
     file: Option<PathBuf>,
     /// Check the fingerprint of every row, not only of a sample
@@ -31,18 +31,18 @@ pub struct Options {
 }
 
 /// Checks the file. Exit code 1: it is damaged.
-pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+pub fn run(folders: &Folders, options: &VerifyOptions) -> Result<(), Exit> {
     let path = match &options.file {
         Some(file) => file.clone(),
         None => folders.mirror(&Setup::load(folders, &Overlay::default())?),
     };
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
-    let extent = if options.all {
-        Extent::All
+    let scope = if options.all {
+        VerifyScope::All
     } else {
-        Extent::Sample { rows: SAMPLE, seed }
+        VerifyScope::Sample { rows: SAMPLE, seed }
     };
-    let found = match verify(&path, extent) {
+    let found = match verify(&path, scope) {
         Ok(found) => found,
         // A file too damaged to open is a finding too.
         Err(error @ StoreError::Sql { .. }) => Verified {

@@ -16,7 +16,7 @@ use crate::store::queries::{self, LastRead, Reader, RowProblem, Version};
 
 /// Options of `why`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct WhyOptions {
     /// The stream, as SOURCE_STREAM or SOURCE.STREAM
     stream: String,
     /// The row's key, one value per key column
@@ -28,7 +28,7 @@ pub struct Options {
 }
 
 /// Shows the history of one row.
-pub fn run(folders: &Folders, options: &Options) -> Result<(), Exit> {
+pub fn run(folders: &Folders, options: &WhyOptions) -> Result<(), Exit> {
     let access = MirrorAccess::open(folders)?.up_to_date()?;
     let table = access.table(&options.stream)?;
     check_key(&table, &options.key)?;

@@ -31,7 +31,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a client sends.
 #[derive(Serialize, Deserialize)]
-struct Line {
+struct RequestLine {
     mirror: PathBuf,
     request: String,
 }
@@ -95,16 +95,16 @@ impl ControlServer {
             read = limited.read_line(&mut text) => drop(read?),
             () = clock.sleep(REQUEST_TIMEOUT) => return Err(io::ErrorKind::TimedOut.into()),
         }
-        let line: Line = serde_json::from_str(&text)?;
+        let line: RequestLine = serde_json::from_str(&text)?;
         if line.mirror != self.mirror {
             return Ok(());
         }
-        let reply = engine.handle_admin_request(line.request).await;
-        if let Some(job) = reply.run_now {
+        let result = engine.handle_admin_request(line.request).await;
+        if let Some(job) = result.run_now {
             run_now.request(job);
         }
         stream
-            .write_all(format!("{}\n", reply.response).as_bytes())
+            .write_all(format!("{}\n", result.response).as_bytes())
             .await
     }
 }
@@ -129,7 +129,7 @@ pub async fn send_request(
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
         Err(_) => return Ok(None),
     };
-    let line = Line {
+    let line = RequestLine {
         mirror: mirror.to_owned(),
         request: request.to_owned(),
     };

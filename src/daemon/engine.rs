@@ -52,7 +52,7 @@ pub trait Engine: Send + Sync + 'static {
     fn reload(&self) -> BoxFuture<'static, Result<(), Refusal>>;
 
     /// Handles an admin request; request and response are defined by the engine.
-    fn handle_admin_request(&self, request: String) -> BoxFuture<'static, Reply>;
+    fn handle_admin_request(&self, request: String) -> BoxFuture<'static, AdminResult>;
 
     /// Counts starts and ends of the mirror's write transactions; odd during one.
     fn write_counter(&self) -> u64;
@@ -69,7 +69,7 @@ pub trait Engine: Send + Sync + 'static {
 
 /// The result of an admin request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reply {
+pub struct AdminResult {
     /// The response, one line.
     pub response: String,
     /// A job to run now, because an admin approved its held run.

@@ -22,7 +22,7 @@ mod timetable;
 
 pub use changes::Changes;
 pub use control::{ControlHandle, RunNow};
-pub use engine::{Engine, Entry, Event, NextTick, Refusal, Reply, SkipReason, WaitingJob};
+pub use engine::{AdminResult, Engine, Entry, Event, NextTick, Refusal, SkipReason, WaitingJob};
 pub use next_run::back_off;
 pub use serve::{run_loop, serve};
 pub use signals::Signals;

@@ -156,12 +156,12 @@ impl Engine for ScriptedEngine {
         async move { done.map_err(refusal) }.boxed()
     }
 
-    fn handle_admin_request(&self, request: String) -> BoxFuture<'static, Reply> {
-        let reply = Reply {
+    fn handle_admin_request(&self, request: String) -> BoxFuture<'static, AdminResult> {
+        let result = AdminResult {
             response: format!("handled {request}"),
             run_now: request.strip_prefix("approve ").map(named),
         };
-        async { reply }.boxed()
+        async { result }.boxed()
     }
 
     fn waiting_jobs(&self) -> Result<Vec<WaitingJob>, String> {

@@ -21,7 +21,7 @@ pub struct Status {
     /// Absolute path of the mirror that it writes.
     pub mirror: String,
     /// The daemon's state.
-    pub state: State,
+    pub state: DaemonState,
     /// When the daemon started, UTC.
     pub since: String,
     /// When this file was written, UTC. It is written when something changes, so an old file may be current.
@@ -35,7 +35,7 @@ pub struct Status {
     /// Why the daemon exits by itself; `null` if it does not.
     pub fatal_error: Option<String>,
     /// All configured jobs, by name.
-    pub jobs: Vec<Job>,
+    pub jobs: Vec<JobStatus>,
 }
 
 /// A process, so that a reader can check whether it still runs.
@@ -50,7 +50,7 @@ pub struct Process {
 /// The daemon's state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum DaemonState {
     #[default]
     /// Not ready yet.
     Starting,
@@ -84,7 +84,7 @@ pub struct Refused {
 
 /// One job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Job {
+pub struct JobStatus {
     /// Its name.
     pub job: EntryName,
     /// The zone of its schedule.
@@ -170,7 +170,7 @@ impl Status {
             [job] => parts.push(format!("{job} runs")),
             many => parts.push(format!("{} jobs run", many.len())),
         }
-        parts.extend(self.jobs.iter().filter_map(Job::waits));
+        parts.extend(self.jobs.iter().filter_map(JobStatus::waits));
         let next = self
             .jobs
             .iter()
@@ -195,7 +195,7 @@ impl Status {
     }
 }
 
-impl Job {
+impl JobStatus {
     /// Of an entry of the schedule of which nothing else is known.
     pub fn new(job: EntryName) -> Self {
         Self {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::engine::{Event, NextTick};
-use super::status::{Job, Last, Refused, Running, SkippedTick, State, Status};
+use super::status::{DaemonState, JobStatus, Last, Refused, Running, SkippedTick, Status};
 use crate::model::EntryName;
 use crate::model::scalar::to_canonical;
 use crate::sync::Progress;
@@ -23,7 +23,7 @@ pub(super) enum Change {
 pub(super) fn apply(status: &mut Status, event: &Event, now: Timestamp) -> Change {
     let at = to_canonical(now);
     match event {
-        Event::Ready => status.state = State::Running,
+        Event::Ready => status.state = DaemonState::Running,
         Event::ClockUnset(shown) => {
             status.clock = Some(format!(
                 "the clock shows {shown} and is not set; no job runs until it is, or for two minutes"
@@ -46,14 +46,14 @@ pub(super) fn apply(status: &mut Status, event: &Event, now: Timestamp) -> Chang
         Event::Alive if status.stuck.is_none() => return Change::None,
         Event::Alive => status.stuck = None,
         Event::Stuck(who) => status.stuck = Some(who.clone()),
-        Event::Reloading => status.state = State::Reloading,
+        Event::Reloading => status.state = DaemonState::Reloading,
         Event::Reloaded => {
-            status.state = State::Running;
+            status.state = DaemonState::Running;
             status.configuration.since = at;
             status.configuration.refused = None;
         }
         Event::ReloadRefused(refusal) => {
-            status.state = State::Running;
+            status.state = DaemonState::Running;
             status.configuration.refused = Some(Refused {
                 at,
                 problems: refusal.problems,
@@ -86,7 +86,7 @@ pub(super) fn apply(status: &mut Status, event: &Event, now: Timestamp) -> Chang
             job.skipped = Some(SkippedTick { at, reason });
         }),
         Event::FatalError(why) => status.fatal_error = Some(why.clone()),
-        Event::Stopping => status.state = State::Stopping,
+        Event::Stopping => status.state = DaemonState::Stopping,
     }
     Change::State
 }
@@ -97,22 +97,22 @@ fn replace_jobs(status: &mut Status, next_ticks: &[NextTick]) {
     for next in next_ticks {
         let index = before.iter().position(|job| job.job == next.job);
         let known = index.map(|index| before.swap_remove(index));
-        status.jobs.push(Job {
+        status.jobs.push(JobStatus {
             time_zone: next.zone.clone(),
             next_tick: next.due.map(to_canonical),
-            ..known.unwrap_or_else(|| Job::new(next.job.clone()))
+            ..known.unwrap_or_else(|| JobStatus::new(next.job.clone()))
         });
     }
 }
 
-fn with(status: &mut Status, name: &EntryName, act: impl FnOnce(&mut Job)) {
+fn with(status: &mut Status, name: &EntryName, act: impl FnOnce(&mut JobStatus)) {
     // A run may end after its job was removed.
     if let Some(job) = status.jobs.iter_mut().find(|job| job.job == *name) {
         act(job);
     }
 }
 
-fn record_progress(job: &mut Job, progress: &Progress) {
+fn record_progress(job: &mut JobStatus, progress: &Progress) {
     let Some(running) = &mut job.running else {
         return;
     };
@@ -126,7 +126,7 @@ fn record_progress(job: &mut Job, progress: &Progress) {
     }
 }
 
-fn record_end(job: &mut Job, outcome: &str, ended: String) {
+fn record_end(job: &mut JobStatus, outcome: &str, ended: String) {
     job.running = None;
     job.last = Some(Last {
         outcome: outcome.to_owned(),

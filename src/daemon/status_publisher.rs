@@ -28,11 +28,11 @@ pub struct StatusPublisher {
     /// Whether the file was removed for good; locked during a write, so that none follows the removal.
     closed: Arc<Mutex<bool>>,
     changed: Notify,
-    state: Mutex<State>,
+    state: Mutex<PublisherState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct PublisherState {
     status: Status,
     service: Service,
     written: Duration,
@@ -59,7 +59,7 @@ impl StatusPublisher {
             file: StatusFile::in_folder(folder),
             closed: Arc::default(),
             changed: Notify::new(),
-            state: Mutex::new(State {
+            state: Mutex::new(PublisherState {
                 status,
                 service: Service::of_environment(),
                 written: Duration::ZERO,
@@ -125,7 +125,7 @@ impl StatusPublisher {
         status
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PublisherState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

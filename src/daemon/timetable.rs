@@ -24,7 +24,7 @@ const CATCH_UP_SPREAD: Duration = Duration::from_secs(10 * 60);
 /// A clock set forward by more than this was wrong before: ticks in between count as missed.
 const MAX_STEP_FORWARD: SignedDuration = SignedDuration::from_hours(3);
 
-/// A clock set back by less than this changes no plan.
+/// A clock set back by less than this changes no planned tick.
 const MAX_STEP_BACK: SignedDuration = SignedDuration::from_secs(1);
 
 /// How far back to search the last tick of a new job: 29 February may be eight years away.
@@ -64,7 +64,7 @@ pub enum LoadReason {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Plan {
+struct PlannedTick {
     due: Timestamp,
     at: Timestamp,
     cause: Cause,
@@ -74,7 +74,7 @@ struct Plan {
 struct ScheduledJob {
     entry: Entry,
     last_due: Option<Timestamp>,
-    plan: Option<Plan>,
+    planned: Option<PlannedTick>,
 }
 
 /// All jobs and when each is due next.
@@ -111,7 +111,7 @@ impl Timetable {
         for entry in entries {
             let old = before.remove(&entry.name);
             let kept = old.as_ref().filter(|old| same_ticks(&old.entry, &entry));
-            let mut plan = kept.and_then(|old| old.plan);
+            let mut planned = kept.and_then(|old| old.planned);
             let mut last_due = match &old {
                 Some(old) => old.last_due,
                 None => last_due(&entry.name),
@@ -124,16 +124,16 @@ impl Timetable {
                 last_due = Some(done);
             }
             if kept.is_none() {
-                plan = self.plan(&entry, last_due, now);
+                planned = self.plan(&entry, last_due, now);
                 if reason == LoadReason::Start {
-                    plan = self.plan_catch_up(&entry, last_due, now, plan);
+                    planned = self.plan_catch_up(&entry, last_due, now, planned);
                 }
             }
             let name = entry.name.clone();
             let job = ScheduledJob {
                 entry,
                 last_due,
-                plan,
+                planned,
             };
             self.jobs.insert(name, job);
         }
@@ -145,7 +145,7 @@ impl Timetable {
         self.jobs.contains_key(name)
     }
 
-    /// A tick independent of the schedule, which changes no plan; `None` without such a job.
+    /// A tick independent of the schedule, which changes no planned tick; `None` without such a job.
     pub fn tick_now(&self, name: &EntryName, cause: Cause, now: Timestamp) -> Option<Tick> {
         self.jobs.get(name).map(|job| Tick {
             job: name.clone(),
@@ -167,7 +167,7 @@ impl Timetable {
                 .iana_name()
                 .unwrap_or("UTC")
                 .to_owned(),
-            due: job.plan.map(|plan| plan.due),
+            due: job.planned.map(|planned| planned.due),
         };
         self.jobs.iter().map(next).collect()
     }
@@ -186,13 +186,13 @@ impl Timetable {
         }
         let mut due = Vec::new();
         for (name, job) in &self.jobs {
-            if let Some(plan) = job.plan.filter(|plan| plan.at <= now) {
-                due.push((plan, name.clone()));
+            if let Some(planned) = job.planned.filter(|planned| planned.at <= now) {
+                due.push((planned, name.clone()));
             }
         }
-        due.sort_by_key(|(plan, _)| plan.at);
-        for (plan, name) in due {
-            advance.due.extend(self.take(&name, plan, now));
+        due.sort_by_key(|(planned, _)| planned.at);
+        for (planned, name) in due {
+            advance.due.extend(self.take(&name, planned, now));
         }
         advance
     }
@@ -202,26 +202,26 @@ impl Timetable {
         let next = self
             .jobs
             .values()
-            .filter_map(|job| Some(job.plan?.at))
+            .filter_map(|job| Some(job.planned?.at))
             .min();
         let left = next.map_or(SignedDuration::MAX, |at| at.duration_since(now));
         Duration::try_from(left).unwrap_or_default().min(MAX_SLEEP)
     }
 
-    /// All ticks since the plan was made are one run: that of the latest tick.
-    fn take(&mut self, name: &EntryName, plan: Plan, now: Timestamp) -> Option<Tick> {
+    /// All ticks since the planned tick are one run: that of the latest tick.
+    fn take(&mut self, name: &EntryName, planned: PlannedTick, now: Timestamp) -> Option<Tick> {
         let job = self.jobs.get(name)?;
         let (cron, zone) = (job.entry.schedule.cron(), job.entry.zone.zone());
-        let due = missed(cron, zone, plan.due, now).unwrap_or(plan.due);
+        let due = missed(cron, zone, planned.due, now).unwrap_or(planned.due);
         let next = self.plan(&job.entry, Some(due), now);
         let job = self.jobs.get_mut(name)?;
         job.last_due = Some(due);
-        job.plan = next;
+        job.planned = next;
         Some(Tick {
             job: name.clone(),
             config_fingerprint: job.entry.config_fingerprint.clone(),
             due,
-            cause: plan.cause,
+            cause: planned.cause,
             now,
         })
     }
@@ -230,11 +230,11 @@ impl Timetable {
     fn clock_set_back(&mut self, now: Timestamp) {
         let latest = saturating_add(now, signed(CATCH_UP_SPREAD));
         self.replan(
-            |job| match job.plan {
-                Some(plan) if plan.cause == Cause::CatchUp && plan.due <= now => {
-                    Replan::Keep(Plan {
-                        at: plan.at.min(latest),
-                        ..plan
+            |job| match job.planned {
+                Some(planned) if planned.cause == Cause::CatchUp && planned.due <= now => {
+                    Replan::Keep(PlannedTick {
+                        at: planned.at.min(latest),
+                        ..planned
                     })
                 }
                 _ => Replan::Recompute,
@@ -247,19 +247,19 @@ impl Timetable {
     fn clock_set_forward(&mut self, before: Timestamp, now: Timestamp) -> Vec<EntryName> {
         let mut skipped = Vec::new();
         self.replan(
-            |job| match job.plan {
-                Some(plan) if before < plan.due && plan.due <= now => {
+            |job| match job.planned {
+                Some(planned) if before < planned.due && planned.due <= now => {
                     if job.entry.catch_up {
-                        Replan::Keep(Plan {
+                        Replan::Keep(PlannedTick {
                             cause: Cause::CatchUp,
-                            ..plan
+                            ..planned
                         })
                     } else {
                         skipped.push(job.entry.name.clone());
                         Replan::Recompute
                     }
                 }
-                Some(plan) => Replan::Keep(plan),
+                Some(planned) => Replan::Keep(planned),
                 None => Replan::Recompute,
             },
             now,
@@ -270,8 +270,8 @@ impl Timetable {
     fn replan(&mut self, mut how: impl FnMut(&ScheduledJob) -> Replan, now: Timestamp) {
         let mut jobs = std::mem::take(&mut self.jobs);
         for job in jobs.values_mut() {
-            job.plan = match how(job) {
-                Replan::Keep(plan) => Some(plan),
+            job.planned = match how(job) {
+                Replan::Keep(planned) => Some(planned),
                 Replan::Recompute => self.plan(&job.entry, job.last_due, now),
             };
         }
@@ -279,23 +279,28 @@ impl Timetable {
     }
 
     /// The job's next tick after the last one that was acted on.
-    fn plan(&self, entry: &Entry, last_due: Option<Timestamp>, now: Timestamp) -> Option<Plan> {
+    fn plan(
+        &self,
+        entry: &Entry,
+        last_due: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<PlannedTick> {
         let Some(last_due) = plausible(last_due, now) else {
             return self.plan_after(entry, now);
         };
         // A tick is not missed until its spread is over, also right after a start.
         let recent = last_due.max(saturating_add(now, -signed(START_SPREAD)));
         self.plan_after(entry, recent)
-            .filter(|plan| plan.due > now || plan.at > now)
+            .filter(|planned| planned.due > now || planned.at > now)
             .or_else(|| self.plan_after(entry, last_due.max(now)))
     }
 
-    fn plan_after(&self, entry: &Entry, after: Timestamp) -> Option<Plan> {
+    fn plan_after(&self, entry: &Entry, after: Timestamp) -> Option<PlannedTick> {
         let (cron, zone) = (entry.schedule.cron(), entry.zone.zone());
         let due = next_tick(cron, zone, after)?;
         let room = max_spread(cron, due, next_tick(cron, zone, due));
         let at = saturating_add(due, signed(self.offset(entry, room)));
-        Some(Plan {
+        Some(PlannedTick {
             due,
             at,
             cause: Cause::Schedule,
@@ -308,13 +313,13 @@ impl Timetable {
         entry: &Entry,
         last_due: Option<Timestamp>,
         now: Timestamp,
-        next: Option<Plan>,
-    ) -> Option<Plan> {
+        next: Option<PlannedTick>,
+    ) -> Option<PlannedTick> {
         let (cron, zone) = (entry.schedule.cron(), entry.zone.zone());
         let late = plausible(last_due, now)
             .filter(|_| entry.catch_up)
             .and_then(|last_due| missed(cron, zone, last_due, now))
-            .map(|due| Plan {
+            .map(|due| PlannedTick {
                 due,
                 at: saturating_add(now, signed(self.offset(entry, CATCH_UP_SPREAD))),
                 cause: Cause::CatchUp,
@@ -331,7 +336,7 @@ impl Timetable {
 }
 
 enum Replan {
-    Keep(Plan),
+    Keep(PlannedTick),
     Recompute,
 }
 

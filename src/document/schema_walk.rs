@@ -34,7 +34,7 @@ pub fn walk(root: &Node, schema: &Value, checks: &[Check], extent: Extent) -> Pr
         name: "this file",
         location: Location::whole(root.file()),
         secret: false,
-        item: Item::No,
+        subject: Subject::Value,
     };
     walk.value(root, schema, &subject);
     walk.problems
@@ -53,21 +53,21 @@ struct CheckedNode<'a> {
     name: &'a str,
     location: Location,
     secret: bool,
-    item: Item,
+    subject: Subject,
 }
 
-/// Whether a key's value is spoken of, or one value of its list.
+/// Whether a problem is about a key's value, or about one value of its list.
 #[derive(Clone, Copy)]
-enum Item {
-    No,
-    Yes,
+enum Subject {
+    Value,
+    ListItem,
 }
 
 impl std::fmt::Display for CheckedNode<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.item {
-            Item::No => write!(f, "{}", quoted(self.name)),
-            Item::Yes => write!(f, "an item of {}", quoted(self.name)),
+        match self.subject {
+            Subject::Value => write!(f, "{}", quoted(self.name)),
+            Subject::ListItem => write!(f, "an item of {}", quoted(self.name)),
         }
     }
 }
@@ -179,7 +179,7 @@ impl<'a> Walk<'a> {
                     items,
                     &CheckedNode {
                         location: value.location(),
-                        item: Item::Yes,
+                        subject: Subject::ListItem,
                         ..subject.clone()
                     },
                 );
@@ -207,7 +207,7 @@ impl<'a> Walk<'a> {
                 name: &entry.name,
                 location,
                 secret: subject.secret,
-                item: Item::No,
+                subject: Subject::Value,
             };
             match (known.get(entry.name.as_str()), others(schema)) {
                 (Some(schema), _) if self.schema.is_secret(schema) => {

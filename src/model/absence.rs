@@ -14,7 +14,7 @@ const HABIT: SignedDuration = SignedDuration::from_hours(72);
 
 /// What one full reading of a stream showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub struct FullReading {
     /// Completeness of all its lists together.
     pub completeness: Completeness,
     /// Keys that were received more than once.
@@ -94,7 +94,7 @@ pub enum Missing {
 }
 
 /// Examines a full reading, with what is known of earlier ones.
-pub fn examine(reading: &Reading, before: &Memory, now: Timestamp) -> Examined {
+pub fn examine(reading: &FullReading, before: &Memory, now: Timestamp) -> Examined {
     let off = total_off(&reading.completeness, before, now);
     // In a list in random order the same rows can be received twice by chance, and then others are missing.
     let habit = reading.duplicates.fingerprint == before.duplicates
@@ -146,7 +146,12 @@ fn total_off(completeness: &Completeness, before: &Memory, now: Timestamp) -> Op
     }))
 }
 
-fn assess(reading: &Reading, habit: bool, off: Option<TotalOff>, now: Timestamp) -> Completeness {
+fn assess(
+    reading: &FullReading,
+    habit: bool,
+    off: Option<TotalOff>,
+    now: Timestamp,
+) -> Completeness {
     let rows = reading.duplicates.rows;
     if rows > 0 && !habit {
         return match &reading.completeness {
@@ -185,7 +190,7 @@ fn is_as_before(off: Option<TotalOff>, before: &Memory, habit: bool) -> bool {
 
 /// No row can have moved unseen if one response held the whole list. The only page of an offset list is certain to be
 /// all of it, and not cut by the server's cap, only if the total agrees and a larger page was received before.
-fn is_one_answer(reading: &Reading, before: &Memory) -> bool {
+fn is_one_answer(reading: &FullReading, before: &Memory) -> bool {
     let is_whole_page = reading.lists == 1
         && reading.pages_with_rows == 1
         && reading.largest_page < reading.page_size.min(before.largest_page);
@@ -208,8 +213,8 @@ mod tests {
         })
     }
 
-    fn paged(completeness: Completeness) -> Reading {
-        Reading {
+    fn paged(completeness: Completeness) -> FullReading {
+        FullReading {
             completeness,
             duplicates: Duplicates::default(),
             one_answer: false,
@@ -223,8 +228,8 @@ mod tests {
         }
     }
 
-    fn with_duplicates(rows: u64, fingerprint: u64, completeness: Completeness) -> Reading {
-        Reading {
+    fn with_duplicates(rows: u64, fingerprint: u64, completeness: Completeness) -> FullReading {
+        FullReading {
             duplicates: Duplicates { rows, fingerprint },
             ..paged(completeness)
         }
@@ -250,15 +255,15 @@ mod tests {
         let (long, short) = ("2026-03-02T06:00:00Z", "2026-03-02T06:00:01Z");
         let moved = Completeness::Contradicted(Inconsistency::TotalMoved { from: 5, to: 6 });
         let doubled = |rows| Completeness::Contradicted(Inconsistency::Duplicates { rows });
-        let restless = Reading {
+        let restless = FullReading {
             other_rows: true,
             ..with_duplicates(2, 7, Unproven)
         };
-        let shifted = Reading {
+        let shifted = FullReading {
             shifted: 1,
             ..paged(Unproven)
         };
-        let unidentified = Reading {
+        let unidentified = FullReading {
             unidentified: 1,
             ..paged(Proven)
         };
@@ -439,24 +444,24 @@ mod tests {
             largest_page,
             ..Memory::default()
         };
-        let single = |largest_page| Reading {
+        let single = |largest_page| FullReading {
             pages_with_rows: 1,
             largest_page,
             ..paged(Completeness::Proven)
         };
-        let whole = Reading {
+        let whole = FullReading {
             one_answer: true,
             ..single(40)
         };
-        let many = Reading {
+        let many = FullReading {
             lists: 2,
             ..single(10)
         };
-        let full = Reading {
+        let full = FullReading {
             page_size: 19,
             ..single(19)
         };
-        let undeclared = Reading {
+        let undeclared = FullReading {
             completeness: Completeness::Unproven,
             ..single(19)
         };

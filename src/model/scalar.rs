@@ -12,7 +12,7 @@ use jiff::civil;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use self::spellings::{Time, TimeText, Zone};
+use self::spellings::{TimeOfDay, TimeText, UtcOffset};
 
 /// The last time that the mirror writes; it means "no end".
 const FAR_AWAY: &str = "9999-12-31T23:59:59.999Z";
@@ -73,7 +73,7 @@ pub fn date<'a>(text: &'a str, zone: Option<&TimeZone>) -> Day<'a> {
         Some(TimeText::At { date, time, zone }) => {
             let time = time.map(|time| time.on(civil::Date::ZERO).unwrap_or(civil::DateTime::ZERO));
             let is_midnight = time.is_none_or(|time| time.time() == civil::Time::midnight());
-            if is_midnight || zone == Zone::None {
+            if is_midnight || zone == UtcOffset::Unknown {
                 return day(ParsedTime::Text(day_as_written(text, date)));
             }
             let time = time.map_or(civil::Time::midnight(), civil::DateTime::time);
@@ -84,7 +84,7 @@ pub fn date<'a>(text: &'a str, zone: Option<&TimeZone>) -> Day<'a> {
             Ok(time) if time.time() == civil::Time::midnight() => {
                 return day(ParsedTime::Text(canonical_day(time.date()).into()));
             }
-            Ok(time) => (time, Zone::Offset(zone.seconds())),
+            Ok(time) => (time, UtcOffset::Seconds(zone.seconds())),
             Err(end) => return day(end.day()),
         },
     };
@@ -98,7 +98,7 @@ pub fn date<'a>(text: &'a str, zone: Option<&TimeZone>) -> Day<'a> {
 }
 
 /// The day of a time in a time zone.
-fn local_day(civil: civil::DateTime, given: Zone, zone: &TimeZone) -> String {
+fn local_day(civil: civil::DateTime, given: UtcOffset, zone: &TimeZone) -> String {
     let utc = civil.checked_sub(SignedDuration::from_secs(i64::from(given.seconds())));
     let local = utc
         .ok()
@@ -137,16 +137,16 @@ impl End {
     }
 }
 
-impl Zone {
+impl UtcOffset {
     fn seconds(self) -> i32 {
         match self {
-            Self::None => 0,
-            Self::Offset(seconds) => seconds,
+            Self::Unknown => 0,
+            Self::Seconds(seconds) => seconds,
         }
     }
 }
 
-impl Time {
+impl TimeOfDay {
     /// The time on a day: `24:00` is the next day's midnight, a leap second the one before it.
     fn on(self, date: civil::Date) -> Result<civil::DateTime, End> {
         let second = self.second.min(59);
@@ -173,7 +173,11 @@ fn since_1970(milliseconds: i64, offset: i32) -> Result<civil::DateTime, End> {
         .map_err(|_| beyond)
 }
 
-fn in_utc(date: civil::Date, time: Option<Time>, zone: Zone) -> Result<civil::DateTime, End> {
+fn in_utc(
+    date: civil::Date,
+    time: Option<TimeOfDay>,
+    zone: UtcOffset,
+) -> Result<civil::DateTime, End> {
     let local = match time {
         Some(time) => time.on(date)?,
         None => date.to_datetime(civil::Time::midnight()),

@@ -48,7 +48,7 @@ impl Why {
 /// The indexes of the entries that a value may mean, the most certain first, at most three; only those with the best
 /// reason.
 pub fn suggestions(value: &str, candidates: &[Candidate<'_>]) -> Vec<(usize, Why)> {
-    let value = Value {
+    let value = ComparedValue {
         text: value.trim(),
         words: words(value),
     };
@@ -70,12 +70,12 @@ pub fn suggestions(value: &str, candidates: &[Candidate<'_>]) -> Vec<(usize, Why
         .collect()
 }
 
-struct Value<'a> {
+struct ComparedValue<'a> {
     text: &'a str,
     words: String,
 }
 
-impl Value<'_> {
+impl ComparedValue<'_> {
     fn compared(&self, candidate: &Candidate<'_>) -> Option<(Why, f64)> {
         let code = candidate.code.unwrap_or_default();
         if !code.is_empty() && code.to_lowercase() == self.text.to_lowercase() {

@@ -62,10 +62,10 @@ pub fn resolve(
             None => None,
         };
         match value(name, &full(setting), given) {
-            Ok(Value::Text(text)) => {
+            Ok(ResolvedValue::Text(text)) => {
                 settings.texts.insert(name.clone(), text);
             }
-            Ok(Value::List(list)) => {
+            Ok(ResolvedValue::List(list)) => {
                 settings.lists.insert(name.clone(), list);
             }
             Err(problem) if problem.name.is_some() => wrong.push(problem),
@@ -84,7 +84,7 @@ pub fn resolve(
     (settings, wrong)
 }
 
-enum Value {
+enum ResolvedValue {
     Text(String),
     List(Vec<String>),
 }
@@ -103,15 +103,15 @@ fn value(
     name: &str,
     rules: &SettingRules,
     given: Option<&SettingValue>,
-) -> Result<Value, WrongSetting> {
+) -> Result<ResolvedValue, WrongSetting> {
     let wrong = |message: String, help: Option<String>| WrongSetting {
         name: Some(name.to_owned()),
         message,
         help,
     };
     let text = match (given, rules.list) {
-        (Some(SettingValue::List(list)), true) => return Ok(Value::List(list.clone())),
-        (None, true) => return Ok(Value::List(Vec::new())),
+        (Some(SettingValue::List(list)), true) => return Ok(ResolvedValue::List(list.clone())),
+        (None, true) => return Ok(ResolvedValue::List(Vec::new())),
         (Some(_), true) => {
             return Err(wrong(
                 format!("`{name}` is a list"),
@@ -147,5 +147,5 @@ fn value(
             Some(format!("known: {choices}")),
         ));
     }
-    Ok(Value::Text(text))
+    Ok(ResolvedValue::Text(text))
 }

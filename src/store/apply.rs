@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use rusqlite::{CachedStatement, Transaction, params};
 
 use super::error::StoreError;
-use super::staging::{Bound, Mark, Staged, entries_of};
+use super::staging::{Mark, SqlCell, Staged, entries_of};
 use crate::model::Table;
 pub use crate::model::decision::Removals;
 use crate::model::row::{Cell, Cells};
@@ -41,14 +41,14 @@ pub fn apply(
     removals: Removals,
 ) -> Result<Applied, StoreError> {
     let what = StoreError::sql("apply a reading");
-    let mut writer = Writer::new(transaction, &staged.table, stamp).map_err(&what)?;
+    let mut writer = RowWriter::new(transaction, &staged.table, stamp).map_err(&what)?;
     writer.put_pages(staged).map_err(&what)?;
     writer.apply_missing(staged, removals).map_err(&what)?;
     writer.note_problems(staged).map_err(&what)?;
     Ok(writer.applied)
 }
 
-struct Writer<'t> {
+struct RowWriter<'t> {
     transaction: &'t Transaction<'t>,
     table: &'t Table,
     stamp: &'t Stamp,
@@ -60,7 +60,7 @@ struct Writer<'t> {
     applied: Applied,
 }
 
-impl<'t> Writer<'t> {
+impl<'t> RowWriter<'t> {
     fn new(
         transaction: &'t Transaction<'t>,
         table: &'t Table,
@@ -338,7 +338,7 @@ fn key_of<'a>(row: Cells<'a>, table: &Table) -> Vec<Cell<'a>> {
 fn bind_row(statement: &mut CachedStatement<'_>, row: Cells<'_>) -> rusqlite::Result<usize> {
     let mut next = 1;
     for cell in row {
-        statement.raw_bind_parameter(next, Bound(cell))?;
+        statement.raw_bind_parameter(next, SqlCell(cell))?;
         next += 1;
     }
     Ok(next)
@@ -363,5 +363,5 @@ fn bind_key(
 ) -> rusqlite::Result<()> {
     key.iter()
         .enumerate()
-        .try_for_each(|(number, cell)| statement.raw_bind_parameter(first + number, Bound(*cell)))
+        .try_for_each(|(number, cell)| statement.raw_bind_parameter(first + number, SqlCell(*cell)))
 }

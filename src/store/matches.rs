@@ -31,8 +31,8 @@ pub struct Difference {
     pub removed: usize,
 }
 
-/// Left key, right key and the rule's name.
-type Line = (String, String, String);
+/// One row of `rollbook_matches`: left key, right key and the rule's name.
+type MatchRow = (String, String, String);
 
 /// The current result of a set's rules. A missing table is empty.
 fn compute(connection: &Connection, set: &MatchSet) -> Result<Matching, StoreError> {
@@ -216,8 +216,8 @@ fn compare(
     connection: &Connection,
     set: &MatchSet,
     found: &Matching,
-) -> rusqlite::Result<(Vec<Line>, Vec<Line>)> {
-    let mut have: BTreeSet<Line> = connection
+) -> rusqlite::Result<(Vec<MatchRow>, Vec<MatchRow>)> {
+    let mut have: BTreeSet<MatchRow> = connection
         .prepare_cached(
             "SELECT left_key, right_key, rule FROM rollbook_matches WHERE match_set = ?1",
         )?
@@ -225,11 +225,11 @@ fn compare(
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?
         .collect::<rusqlite::Result<_>>()?;
-    let lines = found.pairs.iter().map(|pair| {
+    let rows = found.pairs.iter().map(|pair| {
         let rule = set.rules[pair.rule].name.clone();
         (pair.left.clone(), pair.right.clone(), rule)
     });
-    let new: Vec<Line> = lines.filter(|line| !have.remove(line)).collect();
+    let new: Vec<MatchRow> = rows.filter(|row| !have.remove(row)).collect();
     Ok((new, have.into_iter().collect()))
 }
 
@@ -237,7 +237,7 @@ fn compare(
 fn write(
     transaction: &Transaction<'_>,
     set: &MatchSet,
-    (new, removed): (&[Line], &[Line]),
+    (new, removed): (&[MatchRow], &[MatchRow]),
     since: &Since,
 ) -> rusqlite::Result<()> {
     let mut delete = transaction

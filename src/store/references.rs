@@ -16,7 +16,7 @@ use crate::model::{StreamName, Table};
 
 /// A column that holds keys of another stream's table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reference {
+pub struct StreamReference {
     /// The column's number.
     pub column: usize,
     /// The stream that it points to.
@@ -34,7 +34,7 @@ pub struct Part<'a> {
     /// What was applied of it.
     pub staged: &'a Staged,
     /// Its columns that point to other streams.
-    pub references: &'a [Reference],
+    pub references: &'a [StreamReference],
 }
 
 /// For each of the streams, by the stream that is pointed to, how many rows point to rows that are not there, and did not
@@ -70,7 +70,7 @@ pub fn newly_dangling(
 fn of_column(
     transaction: &Transaction<'_>,
     staged: &Staged,
-    reference: &Reference,
+    reference: &StreamReference,
     removed: &HashSet<String>,
     run: i64,
 ) -> Result<u64, StoreError> {
@@ -145,7 +145,7 @@ fn each_entry(staged: &Staged, mut act: impl FnMut(Mark, Cells<'_>)) -> rusqlite
 /// Those of some keys that the table does not have.
 fn missing(
     transaction: &Transaction<'_>,
-    reference: &Reference,
+    reference: &StreamReference,
     keys: HashSet<String>,
 ) -> rusqlite::Result<HashSet<String>> {
     let sql = format!(
@@ -169,7 +169,7 @@ fn missing(
 fn pointing(
     transaction: &Transaction<'_>,
     table: &Table,
-    reference: &Reference,
+    reference: &StreamReference,
     missing: &HashSet<String>,
     removed: &HashSet<String>,
     run: i64,

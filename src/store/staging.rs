@@ -21,7 +21,7 @@ use rusqlite::{Connection, Row};
 
 pub(super) use self::new_keys::entries_of;
 
-use self::keys::{Keys, cell_of, compare_row};
+use self::keys::{PageKeys, cell_of, compare_row};
 use self::new_keys::NewKeys;
 use super::database::Store;
 use super::error::StoreError;
@@ -139,7 +139,7 @@ pub struct Staging {
     only_grows: bool,
     /// The item of a time series that the rows belong to: the cells of the partition columns.
     item: Vec<u8>,
-    problems: Vec<RowProblem>,
+    problems: Vec<StagedProblem>,
     plan: Plan,
     entries: Vec<u8>,
     /// Prepared once: it is used for each changed row.
@@ -148,7 +148,7 @@ pub struct Staging {
 
 /// Why a row, or a cell of it, keeps what it had.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RowProblem {
+pub struct StagedProblem {
     /// The row's key, as cells.
     pub(super) key: Vec<u8>,
     pub(super) column: String,
@@ -167,7 +167,7 @@ pub struct Staged {
     /// What it would do.
     pub plan: Plan,
     pub(super) stage: Connection,
-    pub(super) problems: Vec<RowProblem>,
+    pub(super) problems: Vec<StagedProblem>,
     /// Keys of unconfirmed removals that this reading received.
     pub(super) found_again: Vec<Vec<u8>>,
 }
@@ -324,13 +324,13 @@ impl Staging {
         if self.live == 0 || rows.is_empty() {
             return Ok(found);
         }
-        let keys = Keys::of(rows, &self.table.key);
+        let keys = PageKeys::of(rows, &self.table.key);
         let order = keys.order();
         let mut walk = self.mirror.prepare_cached(&self.table.walk_sql())?;
         let mut next = 0;
         while next < order.len() {
             for (number, cell) in keys.at(order[next]).iter().enumerate() {
-                walk.raw_bind_parameter(number + 1, Bound(*cell))?;
+                walk.raw_bind_parameter(number + 1, SqlCell(*cell))?;
             }
             let mut table_rows = walk.raw_query();
             let mut scanned = 0;
@@ -506,7 +506,7 @@ impl Staging {
 /// Assigns a row of the table to the rows of a page with the same key; returns whether there were any.
 fn match_row(
     row: &Row<'_>,
-    keys: &Keys<'_>,
+    keys: &PageKeys<'_>,
     order: &[usize],
     next: &mut usize,
     found: &mut [Option<(i64, i64)>],
@@ -547,9 +547,9 @@ fn schema_stamp(connection: &Connection) -> Result<i64, StoreError> {
 }
 
 /// A cell that SQLite can bind.
-pub(super) struct Bound<'a>(pub Cell<'a>);
+pub(super) struct SqlCell<'a>(pub Cell<'a>);
 
-impl rusqlite::ToSql for Bound<'_> {
+impl rusqlite::ToSql for SqlCell<'_> {
     fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
         Ok(rusqlite::types::ToSqlOutput::Borrowed(match self.0 {
             Cell::Null | Cell::Keep => ValueRef::Null,

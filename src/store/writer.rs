@@ -15,21 +15,21 @@ use rusqlite::Connection;
 use super::error::StoreError;
 
 /// A task for the mirror; its result notifies the caller.
-pub(super) type Task = Box<dyn FnOnce(&mut Connection) -> Answer + Send>;
+pub(super) type Task = Box<dyn FnOnce(&mut Connection) -> NotifyCaller + Send>;
 
 /// Called after the task is counted as ended, so that a notified caller finds the writer idle.
-pub(super) type Answer = Box<dyn FnOnce() + Send>;
+pub(super) type NotifyCaller = Box<dyn FnOnce() + Send>;
 
 /// The thread, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Writer {
     tasks: Option<mpsc::Sender<Task>>,
     thread: Option<JoinHandle<()>>,
-    shared: Arc<Shared>,
+    shared: Arc<WriterShared>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct WriterShared {
     /// Incremented at the beginning and end of every task; odd while one runs.
     steps: AtomicU64,
     /// The store is being closed: queued tasks are discarded.
@@ -40,7 +40,7 @@ impl Writer {
     /// Starts on an open mirror whose lock is held.
     pub(super) fn start(mut connection: Connection, lock: File) -> std::io::Result<Self> {
         let (tasks, inbox) = mpsc::channel();
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(WriterShared::default());
         let seen = Arc::clone(&shared);
         let thread = thread::Builder::new().name("store".into()).spawn(move || {
             work(&mut connection, &inbox, &seen);
@@ -79,15 +79,15 @@ impl Drop for Writer {
     }
 }
 
-fn work(connection: &mut Connection, inbox: &mpsc::Receiver<Task>, shared: &Shared) {
+fn work(connection: &mut Connection, inbox: &mpsc::Receiver<Task>, shared: &WriterShared) {
     while let Ok(task) = inbox.recv() {
         shared.steps.fetch_add(1, Ordering::SeqCst);
         // Read after the increment, so that the dropping thread can rely on it: after an even number no task follows.
         let is_wanted = !shared.closing.load(Ordering::SeqCst);
-        let answer = is_wanted.then(|| task(connection));
+        let notify = is_wanted.then(|| task(connection));
         shared.steps.fetch_add(1, Ordering::SeqCst);
-        if let Some(answer) = answer {
-            answer();
+        if let Some(notify) = notify {
+            notify();
         }
     }
 }

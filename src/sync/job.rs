@@ -11,7 +11,7 @@ use crate::model::guard::GuardRules;
 use crate::model::{ApplyMode, Cause, History, JobName, ReadMode, SourceName, StreamName, Table};
 use crate::store::fitting::Layout;
 use crate::store::lookups::Lookups;
-use crate::store::references::Reference;
+use crate::store::references::StreamReference;
 use crate::store::staging::Feed;
 
 /// One account at a vendor, shared by all its jobs.
@@ -197,5 +197,5 @@ pub struct StreamJob {
     /// The stream that lists deletions.
     pub feed: Option<Feed>,
     /// Columns that hold keys of other streams.
-    pub references: Vec<Reference>,
+    pub references: Vec<StreamReference>,
 }

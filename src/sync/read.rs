@@ -71,7 +71,7 @@ pub struct Reading {
 }
 
 /// One attempt to read a stream.
-struct Attempt {
+struct ReadAttempt {
     staging: Staging,
     walked: Walked,
 }
@@ -277,14 +277,14 @@ fn absence_of(job: &StreamJob, walked: &Walked, examined: &Examined) -> Absence 
 }
 
 /// The facts of a reading, as `model/absence.rs` needs them.
-fn facts_of(attempt: &Attempt, job: &StreamJob) -> absence::Reading {
+fn facts_of(attempt: &ReadAttempt, job: &StreamJob) -> absence::FullReading {
     let walked = &attempt.walked;
     // A watermark walk reads the rows of one time more than once, by design.
     let duplicates = match job.spec.page.by {
         PageBy::Watermark => absence::Duplicates::default(),
         _ => attempt.staging.duplicates(),
     };
-    absence::Reading {
+    absence::FullReading {
         completeness: walked.completeness.clone(),
         duplicates,
         one_answer: walked.one_answer,
@@ -334,7 +334,7 @@ async fn try_once(
     job: &StreamJob,
     items: &[Item],
     since: Option<Timestamp>,
-) -> Result<Attempt, Failure> {
+) -> Result<ReadAttempt, Failure> {
     let staging = Staging::open(context.store, Arc::clone(&job.table), Size::Counted)?;
     let (rows, inbox) = mpsc::channel(QUEUED_PAGES);
     let (walked, staging) = tokio::join!(
@@ -342,7 +342,7 @@ async fn try_once(
         compare(inbox, staging, &job.spec.name)
     );
     let (staging, walked) = (staging?, walked?);
-    Ok(Attempt { staging, walked })
+    Ok(ReadAttempt { staging, walked })
 }
 
 /// Compares pages as they arrive, on blocking threads.

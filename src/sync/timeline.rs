@@ -107,8 +107,8 @@ pub async fn read(
         ..TimelineReport::default()
     };
     let begin = match rules.full {
-        true => Begin::AtStart,
-        false => Begin::AtCheckpoint,
+        true => Begin::Start,
+        false => Begin::Checkpoint,
     };
     let all: Vec<&Item> = items.iter().collect();
     let refusal = walks.read(&all, begin, &mut known, &mut report).await?;
@@ -124,11 +124,11 @@ pub async fn read(
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Begin {
     /// The overlap before the last known point.
-    AtCheckpoint,
+    Checkpoint,
     /// The span that is read again now and then.
-    AtReread,
+    Reread,
     /// The series' start.
-    AtStart,
+    Start,
 }
 
 /// The walks of a stream's items.
@@ -198,10 +198,10 @@ impl Walks<'_> {
             if gap <= settled {
                 continue;
             }
-            self.read(&group.items, Begin::AtReread, known, report)
+            self.read(&group.items, Begin::Reread, known, report)
                 .await?;
             if group.gap(known) > settled && self.may_read_from_start(&group, known) {
-                self.read(&group.items, Begin::AtStart, known, report)
+                self.read(&group.items, Begin::Start, known, report)
                     .await?;
                 let now = self.context.clock.now();
                 group.note(known, |checkpoint| checkpoint.recounted_at = Some(now));
@@ -373,7 +373,7 @@ impl ItemWalk<'_> {
     ) -> (TimelineReport, Option<Checkpoint>, Result<(), Failure>) {
         let mut report = TimelineReport::default();
         let now = self.context.clock.now();
-        let reread_due = begin != Begin::AtCheckpoint || self.reread_due(before.as_ref(), now);
+        let reread_due = begin != Begin::Checkpoint || self.reread_due(before.as_ref(), now);
         let nothing_new = before
             .as_ref()
             .is_some_and(|before| before.same.is_some() && before.same == self.item.same);
@@ -492,7 +492,7 @@ impl ItemWalk<'_> {
         let declared_end = first_time(&filled(&self.window.end), now);
         let known = before.and_then(|before| {
             let (cursor, walked_from) = (before.cursor?, before.walked_from?);
-            (walked_from <= first && begin != Begin::AtStart).then_some(cursor)
+            (walked_from <= first && begin != Begin::Start).then_some(cursor)
         });
         let back = match (&self.window.reread, reread_due) {
             (Some((_, span)), true) => (*span).max(self.window.overlap),
@@ -555,7 +555,7 @@ impl ItemWalk<'_> {
         let (mut memory, mut readings) = (Memory::default(), 1);
         loop {
             let (staging, facts, end) = self.try_step(from, to, effort).await?;
-            let reading = absence::Reading {
+            let reading = absence::FullReading {
                 completeness: end.completeness,
                 duplicates: staging.duplicates(),
                 one_answer: end.one_answer,

@@ -39,6 +39,7 @@ mod rotation;
 mod server;
 mod service;
 mod sources;
+mod type_names;
 mod unit;
 mod vault;
 mod wire;

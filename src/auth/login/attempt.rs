@@ -10,7 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 use super::id_token;
 use super::random::{challenge, random_text};
 use super::redirect::Redirect;
-use super::response::{Classification, Code, Expected, Issuer, classify_pasted};
+use super::response::{
+    AuthorizationCode, ExpectedRedirect, Issuer, RedirectOutcome, classify_pasted,
+};
 use crate::auth::grant::{GrantSpec, SignInMark};
 use crate::auth::scopes;
 use crate::auth::token_request::{CodeRequest, Endpoint, TokenRequest};
@@ -56,7 +58,7 @@ pub struct Attempt {
     verifier: Option<SecretString>,
     /// Binds the id token to the attempt; sent where one is requested.
     nonce: Option<SecretString>,
-    expected: Expected,
+    expected: ExpectedRedirect,
 }
 
 /// The result of a successful sign-in.
@@ -151,7 +153,7 @@ impl Attempt {
             address,
             verifier,
             nonce,
-            expected: Expected {
+            expected: ExpectedRedirect {
                 state,
                 redirect,
                 issuer,
@@ -173,13 +175,13 @@ impl Attempt {
     ///
     /// # Errors
     /// When it belongs to another sign-in, is a refusal, or is neither.
-    pub fn read(&self, pasted: &str) -> Result<Code, HttpError> {
+    pub fn read(&self, pasted: &str) -> Result<AuthorizationCode, HttpError> {
         match classify_pasted(pasted, &self.expected) {
-            Classification::Code(code) => Ok(code),
-            Classification::Foreign(why) => Err(self.failed(format!(
+            RedirectOutcome::Code(code) => Ok(code),
+            RedirectOutcome::Foreign(why) => Err(self.failed(format!(
                 "this response was rejected: {why}; paste the one for the address above"
             ))),
-            Classification::Refused(message) => Err(self.failed(message)),
+            RedirectOutcome::Refused(message) => Err(self.failed(message)),
         }
     }
 
@@ -187,7 +189,11 @@ impl Attempt {
     ///
     /// # Errors
     /// When the vendor refuses the code or its response is not valid.
-    pub async fn redeem(self, code: &Code, clock: &Clock) -> Result<SignedIn, HttpError> {
+    pub async fn redeem(
+        self,
+        code: &AuthorizationCode,
+        clock: &Clock,
+    ) -> Result<SignedIn, HttpError> {
         let at = clock.now();
         let request = TokenRequest::Code(CodeRequest {
             code: &code.0,
@@ -213,7 +219,7 @@ impl Attempt {
             return Ok(());
         };
         let id_token = token.id_token.as_ref().ok_or(NO_ID_TOKEN)?;
-        let expected = id_token::Expected {
+        let expected = id_token::ExpectedClaims {
             issuer: &issuer.name,
             client_id: &self.endpoint.spec.client_id,
             nonce,
@@ -261,7 +267,7 @@ impl Attempt {
         }
     }
 
-    pub(super) fn expected(&self) -> &Expected {
+    pub(super) fn expected(&self) -> &ExpectedRedirect {
         &self.expected
     }
 

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
 
 /// What the token must contain.
-pub(super) struct Expected<'a> {
+pub(super) struct ExpectedClaims<'a> {
     /// `iss`.
     pub issuer: &'a str,
     /// `aud`.
@@ -25,7 +25,7 @@ pub(super) struct Expected<'a> {
 }
 
 /// Checks that the token belongs to this attempt; the error is a message without any of its text.
-pub(super) fn check(token: &SecretString, expected: &Expected<'_>) -> Result<(), String> {
+pub(super) fn check(token: &SecretString, expected: &ExpectedClaims<'_>) -> Result<(), String> {
     let claims = claims(token.expose_secret()).ok_or("the id token cannot be read")?;
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     if text("iss") != Some(expected.issuer) {
@@ -107,7 +107,7 @@ mod tests {
     }
 
     fn described(token: &SecretString) -> String {
-        let expected = Expected {
+        let expected = ExpectedClaims {
             issuer: "https://auth.example/4711",
             client_id: "me",
             nonce: &"n1".into(),

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::attempt::Attempt;
 use super::page;
 use super::redirect::Redirect;
-use super::response::{Classification, Code, Expected, classify};
+use super::response::{AuthorizationCode, ExpectedRedirect, RedirectOutcome, classify};
 use crate::clock::Clock;
 use crate::http::error::HttpError;
 
@@ -35,9 +35,9 @@ pub struct Listener {
 
 /// Shared by all connections.
 struct SignInState {
-    expected: Expected,
+    expected: ExpectedRedirect,
     /// Taken by the first response to this attempt.
-    sender: Mutex<Option<oneshot::Sender<Result<Code, String>>>>,
+    sender: Mutex<Option<oneshot::Sender<Result<AuthorizationCode, String>>>>,
     /// Why the last response to another sign-in was rejected.
     foreign: Mutex<Option<&'static str>>,
 }
@@ -83,7 +83,11 @@ impl Listener {
     ///
     /// # Errors
     /// When the vendor refused, or the browser did not return in time.
-    pub async fn wait(self, attempt: &Attempt, clock: &Clock) -> Result<Code, HttpError> {
+    pub async fn wait(
+        self,
+        attempt: &Attempt,
+        clock: &Clock,
+    ) -> Result<AuthorizationCode, HttpError> {
         let (sender, response) = oneshot::channel();
         let state = Arc::new(SignInState {
             expected: attempt.expected().clone(),
@@ -135,9 +139,9 @@ async fn serve(State(state): State<Arc<SignInState>>, method: Method, uri: Uri) 
         return page_response(StatusCode::NOT_FOUND, page::NOTHING_HERE);
     }
     let (outcome, status, text) = match classify(uri.query().unwrap_or_default(), &state.expected) {
-        Classification::Code(code) => (Ok(code), StatusCode::OK, page::FINISHED),
-        Classification::Refused(message) => (Err(message), StatusCode::OK, page::REFUSED),
-        Classification::Foreign(why) => {
+        RedirectOutcome::Code(code) => (Ok(code), StatusCode::OK, page::FINISHED),
+        RedirectOutcome::Refused(message) => (Err(message), StatusCode::OK, page::REFUSED),
+        RedirectOutcome::Foreign(why) => {
             tracing::warn!("a response to another sign-in was rejected: {why}");
             let mut foreign = state.foreign.lock().unwrap_or_else(PoisonError::into_inner);
             *foreign = Some(why);

@@ -18,4 +18,4 @@ mod tests;
 pub use attempt::{Attempt, Ends, LoginRules, SignedIn};
 pub use listener::{Listener, SIGN_IN_TIMEOUT};
 pub use redirect::Redirect;
-pub use response::Code;
+pub use response::AuthorizationCode;

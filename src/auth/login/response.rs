@@ -14,17 +14,17 @@ const LONGEST_CODE: usize = 8 * 1024;
 
 /// An authorization code. It is valid once, and only together with its attempt.
 #[derive(Clone)]
-pub struct Code(pub(super) SecretString);
+pub struct AuthorizationCode(pub(super) SecretString);
 
-impl fmt::Debug for Code {
+impl fmt::Debug for AuthorizationCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Code")
+        f.write_str("AuthorizationCode")
     }
 }
 
 /// What an attempt expects.
 #[derive(Clone)]
-pub(super) struct Expected {
+pub(super) struct ExpectedRedirect {
     /// The `state` of the authorization request.
     pub state: SecretString,
     pub redirect: Redirect,
@@ -43,9 +43,9 @@ pub(super) struct Issuer {
 
 /// What a response means.
 #[derive(Debug)]
-pub(super) enum Classification {
+pub(super) enum RedirectOutcome {
     /// The code of this attempt.
-    Code(Code),
+    Code(AuthorizationCode),
     /// A response to another sign-in, with the reason. It does not end this attempt.
     Foreign(&'static str),
     /// This attempt was refused; a complete message.
@@ -53,7 +53,7 @@ pub(super) enum Classification {
 }
 
 /// Classifies the parameters of the redirect.
-pub(super) fn classify(query: &str, expected: &Expected) -> Classification {
+pub(super) fn classify(query: &str, expected: &ExpectedRedirect) -> RedirectOutcome {
     let parameters: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
         .into_owned()
         .collect();
@@ -62,7 +62,7 @@ pub(super) fn classify(query: &str, expected: &Expected) -> Classification {
         .iter()
         .any(|name| count(name) > 1)
     {
-        return Classification::Foreign("it contains a parameter more than once");
+        return RedirectOutcome::Foreign("it contains a parameter more than once");
     }
     let one = |name: &str| {
         let pair = parameters.iter().find(|pair| pair.0 == name)?;
@@ -70,22 +70,22 @@ pub(super) fn classify(query: &str, expected: &Expected) -> Classification {
     };
     match one("state") {
         None => {
-            return Classification::Foreign("it has no state, so it belongs to no sign-in");
+            return RedirectOutcome::Foreign("it has no state, so it belongs to no sign-in");
         }
         Some(state) if state != expected.state.expose_secret() => {
-            return Classification::Foreign("its state belongs to another sign-in");
+            return RedirectOutcome::Foreign("its state belongs to another sign-in");
         }
         Some(_) => {}
     }
     match (one("iss"), &expected.issuer) {
         (Some(named), Some(issuer)) if named != issuer.name => {
-            return Classification::Refused(format!(
+            return RedirectOutcome::Refused(format!(
                 "the response is from another server than `{}`",
                 issuer.name
             ));
         }
         (None, Some(issuer)) if issuer.names_itself => {
-            return Classification::Refused(format!(
+            return RedirectOutcome::Refused(format!(
                 "the response does not name its issuer `{}`, although that server always does",
                 issuer.name
             ));
@@ -93,13 +93,13 @@ pub(super) fn classify(query: &str, expected: &Expected) -> Classification {
         _ => {}
     }
     match (one("error"), one("code")) {
-        (Some(code), _) => Classification::Refused(refusal(code)),
+        (Some(code), _) => RedirectOutcome::Refused(refusal(code)),
         (None, Some(code)) => match bare_code(code) {
-            Some(code) => Classification::Code(code),
-            None => Classification::Refused("the vendor's response has no usable code".into()),
+            Some(code) => RedirectOutcome::Code(code),
+            None => RedirectOutcome::Refused("the vendor's response has no usable code".into()),
         },
         (None, None) => {
-            Classification::Refused("the vendor's response has neither a code nor an error".into())
+            RedirectOutcome::Refused("the vendor's response has neither a code nor an error".into())
         }
     }
 }
@@ -107,10 +107,10 @@ pub(super) fn classify(query: &str, expected: &Expected) -> Classification {
 /// Classifies what a person pasted: the URL that the browser ended at, its parameters, or only the code.
 ///
 /// A bare code has no state that binds it to this attempt; the PKCE verifier does that at the token endpoint.
-pub(super) fn classify_pasted(text: &str, expected: &Expected) -> Classification {
+pub(super) fn classify_pasted(text: &str, expected: &ExpectedRedirect) -> RedirectOutcome {
     let text = text.trim().trim_matches(['"', '\'', '<', '>']);
     if text.is_empty() {
-        return Classification::Refused("nothing was pasted".into());
+        return RedirectOutcome::Refused("nothing was pasted".into());
     }
     if let Some(query) = text.strip_prefix('?') {
         return classify(query, expected);
@@ -119,7 +119,7 @@ pub(super) fn classify_pasted(text: &str, expected: &Expected) -> Classification
         Ok(url) if url.has_host() => {
             if !expected.redirect.matches(&url) {
                 let expected_url = expected.redirect.as_str();
-                return Classification::Refused(format!(
+                return RedirectOutcome::Refused(format!(
                     "this is not the address that the vendor redirects the browser to; that one begins with {expected_url}"
                 ));
             }
@@ -129,16 +129,16 @@ pub(super) fn classify_pasted(text: &str, expected: &Expected) -> Classification
         // No state and no `iss` to check, but no mix-up is possible either: the code is sent to this
         // source's only token endpoint, with this attempt's PKCE verifier.
         _ => bare_code(text).map_or_else(
-            || Classification::Refused("this is neither a URL nor a code".into()),
-            Classification::Code,
+            || RedirectOutcome::Refused("this is neither a URL nor a code".into()),
+            RedirectOutcome::Code,
         ),
     }
 }
 
 /// A code as RFC 6749 appendix A.11 allows it: visible ASCII, and here no blanks.
-fn bare_code(text: &str) -> Option<Code> {
+fn bare_code(text: &str) -> Option<AuthorizationCode> {
     let fits = text.len() <= LONGEST_CODE && text.bytes().all(|byte| byte.is_ascii_graphic());
-    fits.then(|| Code(SecretString::from(text)))
+    fits.then(|| AuthorizationCode(SecretString::from(text)))
 }
 
 /// Explains the standard's error codes (RFC 6749 4.1.2.1, OpenID Connect Core 3.1.2.6).

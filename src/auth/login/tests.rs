@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::response::{Classification, Expected, classify, classify_pasted};
+use super::response::{ExpectedRedirect, RedirectOutcome, classify, classify_pasted};
 use super::*;
 use crate::auth::GrantSpec;
 use crate::clock::{Clock, TestClock};
@@ -81,8 +81,8 @@ async fn each_url_has_every_parameter_once_and_a_new_state() {
     assert!(!format!("{:?}", attempt(true).await.address()).contains("s3cret"));
 }
 
-fn expected() -> Expected {
-    Expected {
+fn expected() -> ExpectedRedirect {
+    ExpectedRedirect {
         state: SecretString::from("right"),
         redirect: Redirect::registered("https://school.example/cb").expect("an address"),
         issuer: None,
@@ -90,11 +90,11 @@ fn expected() -> Expected {
 }
 
 /// `code:…`, `foreign` or `refused`.
-fn described(classification: Classification) -> String {
-    match classification {
-        Classification::Code(code) => format!("code:{}", code.0.expose_secret()),
-        Classification::Foreign(_) => "foreign".into(),
-        Classification::Refused(_) => "refused".into(),
+fn described(outcome: RedirectOutcome) -> String {
+    match outcome {
+        RedirectOutcome::Code(code) => format!("code:{}", code.0.expose_secret()),
+        RedirectOutcome::Foreign(_) => "foreign".into(),
+        RedirectOutcome::Refused(_) => "refused".into(),
     }
 }
 
@@ -201,6 +201,6 @@ async fn the_second_response_to_one_attempt_is_rejected() {
     let (code, pages) = tokio::join!(listener.wait(&attempt, &clock), browser);
     let code = code.expect("the first one");
     assert_eq!(code.0.expose_secret(), "c1");
-    assert_eq!(format!("{code:?}"), "Code");
+    assert_eq!(format!("{code:?}"), "AuthorizationCode");
     assert_eq!(pages, (200, 410));
 }

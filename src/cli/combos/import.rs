@@ -18,7 +18,7 @@ use crate::store::lookups::{entries_of, lists_of};
 
 /// Options of `combos import`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct CombosImportOptions {
     /// A workbook (.xlsx) or CSV
     file: PathBuf,
     /// The source with the lists to compare; needed if several sources have lists
@@ -30,7 +30,7 @@ pub struct Options {
 }
 
 /// Shows the differences.
-pub fn run(access: &MirrorAccess, options: &Options) -> Result<(), Exit> {
+pub fn run(access: &MirrorAccess, options: &CombosImportOptions) -> Result<(), Exit> {
     let mut tables = tables(access, options.source.as_deref())?;
     let combos = tables.remove(0);
     if let Some(other) = tables.first() {

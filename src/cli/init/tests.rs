@@ -11,7 +11,7 @@ fn folders(folder: &Path) -> Folders {
 }
 
 fn init(folder: &Path, names: &[&str]) -> Result<(), Exit> {
-    let options = Options {
+    let options = InitOptions {
         dir: Some(folder.join("new")),
         connectors: names.iter().map(|name| (*name).to_owned()).collect(),
     };

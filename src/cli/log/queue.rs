@@ -20,10 +20,10 @@ pub type Loss = fn(u64) -> Vec<u8>;
 
 /// The sending side; clones share the queue.
 #[derive(Clone, Debug)]
-pub struct Queue(Arc<Shared>);
+pub struct Queue(Arc<QueueShared>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct QueueShared {
     state: Mutex<QueueState>,
     more: Condvar,
     written: Condvar,
@@ -40,7 +40,7 @@ struct QueueState {
 impl Queue {
     /// Starts the thread that writes.
     pub fn start(sink: Sink, loss: Loss) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(QueueShared::default());
         let theirs = Arc::clone(&shared);
         thread::Builder::new()
             .name("log".into())
@@ -68,7 +68,7 @@ impl Queue {
     }
 }
 
-impl Shared {
+impl QueueShared {
     fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -34,9 +34,9 @@ pub(super) async fn send(
     post_alert(post).await
 }
 
-type Headers = Vec<(&'static str, String)>;
+type WebhookHeaders = Vec<(&'static str, String)>;
 
-fn message(form: WebhookForm, alert: &Alert) -> (String, Headers) {
+fn message(form: WebhookForm, alert: &Alert) -> (String, WebhookHeaders) {
     let body = match form {
         WebhookForm::Ntfy => {
             let is_good = alert.kind == AlertKind::Recovered.as_str();

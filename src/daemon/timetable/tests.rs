@@ -153,8 +153,8 @@ fn a_tick_within_its_spread_survives_a_restart() {
 /// When the first run after 2026-03-02T11:00Z really starts.
 fn start_of(schedule: &str) -> Timestamp {
     let story = Story::begin("02T11:00", schedule, false, None);
-    let plan = story.table.jobs["job"].plan;
-    plan.expect("a plan").at
+    let planned = story.table.jobs["job"].planned;
+    planned.expect("a planned tick").at
 }
 
 /// Schedule, whether it catches up, the clock set from and to, and what runs until when.
@@ -226,15 +226,18 @@ fn new_configuration() {
     let last_due = |_: &EntryName| Some(at("01T07:30"));
     let jobs = ["stays", "removed", "changes"].map(|name| entry(name, DAILY, true));
     table.load(jobs.to_vec(), last_due, LoadReason::Start, now);
-    let before = table.jobs["stays"].plan;
-    assert_eq!(before.expect("a plan").cause, Cause::CatchUp);
+    let before = table.jobs["stays"].planned;
+    assert_eq!(before.expect("a planned tick").cause, Cause::CatchUp);
 
     let changed = entry("changes", "0 20 * * *", true);
     let new = [jobs[0].clone(), changed, entry("added", DAILY, true)];
     let first_seen = table.load(new.to_vec(), |_| None, LoadReason::Reload, now);
-    assert_eq!(table.jobs["stays"].plan, before, "a reload loses nothing");
+    assert_eq!(
+        table.jobs["stays"].planned, before,
+        "a reload loses nothing"
+    );
     assert!(!table.has(&named("removed")));
-    let due = |name: &str| table.jobs[name].plan.expect("a plan").due;
+    let due = |name: &str| table.jobs[name].planned.expect("a planned tick").due;
     assert_eq!(
         due("changes"),
         at("02T19:00"),
@@ -254,7 +257,7 @@ fn jobs_due_together_start_apart_and_naps_stay_short() {
     let mut starts: Vec<_> = table
         .jobs
         .values()
-        .map(|job| job.plan.expect("a plan").at)
+        .map(|job| job.planned.expect("a planned tick").at)
         .collect();
     starts.sort_unstable();
     starts.dedup();

@@ -14,31 +14,31 @@ pub(super) enum TimeText {
     At {
         date: civil::Date,
         /// `None` for a day alone.
-        time: Option<Time>,
-        zone: Zone,
+        time: Option<TimeOfDay>,
+        zone: UtcOffset,
     },
     /// A year that has more than four digits: "no end".
     FarAway,
     /// Milliseconds since 1970 in UTC, with the offset that .NET puts beside them.
-    Milliseconds(i64, Zone),
+    Milliseconds(i64, UtcOffset),
 }
 
 /// A time of day. `24:00` and the leap second are in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Time {
+pub(super) struct TimeOfDay {
     pub(super) hour: i8,
     pub(super) minute: i8,
     pub(super) second: i8,
     pub(super) nanosecond: i32,
 }
 
-/// Where a time is.
+/// How far a time is from UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Zone {
-    /// Not stated.
-    None,
+pub(super) enum UtcOffset {
+    /// Not declared.
+    Unknown,
     /// Seconds east of UTC.
-    Offset(i32),
+    Seconds(i32),
 }
 
 /// Accepted years of a date without separators: other numbers may have another order.
@@ -72,7 +72,7 @@ fn milliseconds(inner: &str) -> Option<TimeText> {
             let zone = rest.offset()?;
             rest.is_empty().then_some((&inner[..=sign], zone))?
         }
-        None => (inner, Zone::None),
+        None => (inner, UtcOffset::Unknown),
     };
     let unsigned = digits.strip_prefix(['-', '+']).unwrap_or(digits);
     if unsigned.is_empty() || !unsigned.bytes().all(|digit| digit.is_ascii_digit()) {
@@ -126,7 +126,7 @@ impl Rest<'_> {
     }
 
     /// `10:00`, `10:00:00`, `10:00:00.123`, `100000`, optionally followed by `AM` or `PM`.
-    fn time(&mut self) -> Option<Time> {
+    fn time(&mut self) -> Option<TimeOfDay> {
         let mut hour = self.number(1, 2)?;
         let has_colons = self.skip(b':');
         let minute = self.number(2, 2)?;
@@ -160,7 +160,7 @@ impl Rest<'_> {
             self.0 = &suffix[2..];
         }
         let is_midnight = hour == 24 && minute == 0 && second == 0 && nanosecond == 0;
-        (is_midnight || hour < 24 && minute < 60 && second <= 60).then_some(Time {
+        (is_midnight || hour < 24 && minute < 60 && second <= 60).then_some(TimeOfDay {
             hour: hour as i8,
             minute: minute as i8,
             second: second as i8,
@@ -169,7 +169,7 @@ impl Rest<'_> {
     }
 
     /// `+02`, `+0200`, `+02:00`, `+02:00:00`.
-    fn offset(&mut self) -> Option<Zone> {
+    fn offset(&mut self) -> Option<UtcOffset> {
         let sign = match self.first()? {
             b'+' => 1,
             b'-' => -1,
@@ -186,14 +186,16 @@ impl Rest<'_> {
         }
         let [minutes, seconds] = parts;
         let is_real = hours <= 26 && minutes < 60 && seconds < 60;
-        is_real.then_some(Zone::Offset(sign * (hours * 3600 + minutes * 60 + seconds)))
+        is_real.then_some(UtcOffset::Seconds(
+            sign * (hours * 3600 + minutes * 60 + seconds),
+        ))
     }
 
     /// What may follow a time: a zone, and the zone's name again. Nothing else.
-    fn zone(&mut self) -> Option<Zone> {
+    fn zone(&mut self) -> Option<UtcOffset> {
         self.blanks();
         if self.is_empty() {
-            return Some(Zone::None);
+            return Some(UtcOffset::Unknown);
         }
         let letters = self.0.bytes().take_while(u8::is_ascii_alphabetic).count();
         let name = &self.0[..letters];
@@ -204,7 +206,7 @@ impl Rest<'_> {
             self.0 = &self.0[letters..];
             match self.first() {
                 Some(b'+' | b'-') => self.offset()?,
-                _ => Zone::Offset(0),
+                _ => UtcOffset::Seconds(0),
             }
         } else {
             self.offset()?
@@ -264,7 +266,7 @@ fn year_first(text: &str) -> Option<TimeText> {
     let is_unset = year <= 1;
     let date = civil::Date::new(year as i16, month as i8, day as i8).ok();
     let (time, zone) = if rest.is_empty() {
-        (None, Zone::None)
+        (None, UtcOffset::Unknown)
     } else {
         match rest.first()? {
             b'T' | b't' | b' ' => rest.0 = rest.0[1..].trim_start_matches(' '),
@@ -289,7 +291,7 @@ fn month_by_name(text: &str) -> Option<TimeText> {
         return None;
     }
     let (mut day, mut month, mut year, mut time) = (None, None, None, None);
-    let mut zone = Zone::None;
+    let mut zone = UtcOffset::Unknown;
     for (number, word) in words(text).enumerate() {
         let first = word.as_bytes()[0];
         if word.contains(':') && time.is_none() {
@@ -312,8 +314,8 @@ fn month_by_name(text: &str) -> Option<TimeText> {
         } else if let (Some(named), None) = (month_number(word), month) {
             month = Some(named);
         } else if number == 0 && is_weekday(word) {
-        } else if time.is_some() && Rest(word).zone() == Some(Zone::Offset(0)) {
-            zone = Zone::Offset(0);
+        } else if time.is_some() && Rest(word).zone() == Some(UtcOffset::Seconds(0)) {
+            zone = UtcOffset::Seconds(0);
         } else {
             return None;
         }

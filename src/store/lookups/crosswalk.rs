@@ -10,7 +10,7 @@ use crate::store::table::quote;
 
 /// What a target is in its list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum TargetState {
     /// An entry in use.
     Ok,
     /// An entry that the vendor calls inactive.
@@ -23,7 +23,7 @@ pub enum State {
     Unread,
 }
 
-impl State {
+impl TargetState {
     /// The value in the table.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -40,7 +40,7 @@ impl State {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resolved {
     /// What was found.
-    pub state: State,
+    pub state: TargetState,
     /// The entry's id.
     pub id: Value,
     /// The entry's code.
@@ -50,7 +50,7 @@ pub struct Resolved {
 }
 
 impl Resolved {
-    fn nothing(state: State) -> Self {
+    fn nothing(state: TargetState) -> Self {
         Self {
             state,
             id: Value::Null,
@@ -69,21 +69,21 @@ pub fn resolve(
 ) -> Result<Resolved, StoreError> {
     let what = StoreError::sql("look up a crosswalk's target");
     let Some(combos) = combos else {
-        return Ok(Resolved::nothing(State::Unread));
+        return Ok(Resolved::nothing(TargetState::Unread));
     };
     if !is_read(connection, combos, &crosswalk.list).map_err(&what)? {
-        return Ok(Resolved::nothing(State::Unread));
+        return Ok(Resolved::nothing(TargetState::Unread));
     }
     let found = entries(connection, combos, crosswalk, target).map_err(&what)?;
     let used: Vec<&Resolved> = found
         .iter()
-        .filter(|entry| entry.state == State::Ok)
+        .filter(|entry| entry.state == TargetState::Ok)
         .collect();
     Ok(match (used.as_slice(), found.as_slice()) {
         ([entry], _) => (*entry).clone(),
         ([], [entry]) => entry.clone(),
-        (_, []) => Resolved::nothing(State::Missing),
-        _ => Resolved::nothing(State::Ambiguous),
+        (_, []) => Resolved::nothing(TargetState::Missing),
+        _ => Resolved::nothing(TargetState::Ambiguous),
     })
 }
 
@@ -130,9 +130,9 @@ fn entries(
     statement
         .query_map([crosswalk.list.as_str(), target], |row| {
             let state = if row.get(3)? {
-                State::Ok
+                TargetState::Ok
             } else {
-                State::Retired
+                TargetState::Retired
             };
             Ok(Resolved {
                 state,
@@ -145,7 +145,7 @@ fn entries(
 }
 
 /// One row of `rollbook_crosswalk` behind the crosswalk's name.
-type Row = (
+type CrosswalkRow = (
     Option<String>,
     SourceName,
     String,
@@ -164,7 +164,7 @@ pub fn write(
 ) -> Result<bool, StoreError> {
     let what = StoreError::sql("write a crosswalk");
     let resolved = resolve_all(transaction, lookups.combos_of(&crosswalk.source), crosswalk)?;
-    let row = |((value, target), found): (&(Option<String>, String), Resolved)| -> Row {
+    let row = |((value, target), found): (&(Option<String>, String), Resolved)| -> CrosswalkRow {
         (
             value.clone(),
             crosswalk.source.clone(),
@@ -176,7 +176,7 @@ pub fn write(
             found.label,
         )
     };
-    let mut wanted: Vec<Row> = crosswalk.lines.iter().zip(resolved).map(row).collect();
+    let mut wanted: Vec<CrosswalkRow> = crosswalk.lines.iter().zip(resolved).map(row).collect();
     wanted.sort_by(|one, other| one.0.cmp(&other.0));
     if read(transaction, &crosswalk.name).map_err(&what)? == wanted {
         return Ok(false);
@@ -213,7 +213,7 @@ pub fn forget(transaction: &Transaction<'_>, crosswalk: &CrosswalkName) -> rusql
     Ok(())
 }
 
-fn read(connection: &Connection, crosswalk: &CrosswalkName) -> rusqlite::Result<Vec<Row>> {
+fn read(connection: &Connection, crosswalk: &CrosswalkName) -> rusqlite::Result<Vec<CrosswalkRow>> {
     let mut statement = connection.prepare_cached(
         "SELECT value, source, list, target, state, id, code, label FROM rollbook_crosswalk \
          WHERE crosswalk = ?1 ORDER BY value",

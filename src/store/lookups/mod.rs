@@ -12,7 +12,7 @@ mod views;
 use crate::model::{By, CrosswalkName, Reference, SourceName, StreamName, Table};
 
 pub use count::{unmapped_values, values_of};
-pub use crosswalk::{Resolved, State, resolve, resolve_all};
+pub use crosswalk::{Resolved, TargetState, resolve, resolve_all};
 pub use entries::{ComboEntry, entries_of, left_at, lists_of};
 pub use keep::{after_rows, fit};
 pub(super) use views::drop_views;

@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::copy::{Copy, file, remove, sync_folder};
-use super::verify::{Extent, Verified, verify};
+use super::verify::{Verified, VerifyScope, verify};
 use crate::store::error::StoreError;
 use crate::store::private;
 
 /// The input of a backup.
 #[derive(Clone, Debug)]
-pub struct BackupOptions {
+pub struct BackupInput {
     /// The mirror.
     pub mirror: PathBuf,
     /// The vault, where it shall be copied too.
@@ -48,7 +48,7 @@ pub struct Backup {
 ///
 /// # Errors
 /// When there is no room, another process makes one, or the copy is not whole; then no older one is touched.
-pub fn make(wanted: &BackupOptions) -> Result<Backup, StoreError> {
+pub fn make(wanted: &BackupInput) -> Result<Backup, StoreError> {
     let folder = &wanted.folder;
     private::make_folder(folder).map_err(StoreError::disk(folder, "make the folder"))?;
     let _lock = lock_folder(folder)?;
@@ -57,7 +57,7 @@ pub fn make(wanted: &BackupOptions) -> Result<Backup, StoreError> {
     let stem = stem_of(&wanted.mirror);
 
     let copy = Copy::of(&wanted.mirror, part(folder, &stem, &stamp))?;
-    let verified = verify(copy.path(), Extent::All)?;
+    let verified = verify(copy.path(), VerifyScope::All)?;
     if let Some(first) = verified.problems.first() {
         return Err(StoreError::Damaged {
             path: wanted.mirror.clone(),

@@ -8,10 +8,10 @@ mod copy;
 mod restore;
 mod verify;
 
-pub use backup::{Backup, BackupOptions, make};
+pub use backup::{Backup, BackupInput, make};
 pub use copy::before_upgrade;
 pub use restore::{Restored, restore};
-pub use verify::{Extent, Verified, verify};
+pub use verify::{Verified, VerifyScope, verify};
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::copy::{Copy, beside, file, remove, sync_folder};
-use super::verify::{Extent, Verified, verify};
+use super::verify::{Verified, VerifyScope, verify};
 use crate::store::database::{lock_mirror, reader};
 use crate::store::error::StoreError;
 use crate::store::schema;
@@ -44,7 +44,7 @@ pub fn restore(backup: &Path, mirror: &Path, now: Timestamp) -> Result<Restored,
     let name = mirror.file_name().unwrap_or_default().to_string_lossy();
     let copy = Copy::of(backup, beside(mirror, &format!(".{name}.part")))?;
     bring_up_to_date(copy.path(), backup)?;
-    let verified = verify(copy.path(), Extent::All)?;
+    let verified = verify(copy.path(), VerifyScope::All)?;
     if let Some(first) = verified.problems.first() {
         return Err(StoreError::Damaged {
             path: backup.to_owned(),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::{Backup, BackupOptions, Extent, make, restore, verify};
+use super::{Backup, BackupInput, VerifyScope, make, restore, verify};
 use crate::model::named;
 use crate::model::row::{Cell, Cells, Kind};
 use crate::model::{Table, TableColumn};
@@ -92,7 +92,7 @@ impl Installation {
     }
 
     fn back_up(&self, at: &str, keep: u32) -> Result<Backup, StoreError> {
-        make(&BackupOptions {
+        make(&BackupInput {
             mirror: self.mirror(),
             vault: None,
             folder: self.path("backups"),
@@ -217,7 +217,7 @@ async fn a_flipped_time_of_ours_is_found() {
             [],
         )
         .expect("changed");
-    let found = verify(&installation.mirror(), Extent::All).expect("looked at");
+    let found = verify(&installation.mirror(), VerifyScope::All).expect("looked at");
     assert_eq!(found.problems.len(), 1, "{found:?}");
     assert!(
         found.problems[0].ends_with("the first is row number 7"),
@@ -231,10 +231,10 @@ async fn a_flipped_value_is_found_and_does_not_push_out_a_good_backup() {
     installation
         .back_up("2026-03-01T02:17:00Z", 1)
         .expect("made");
-    let good = verify(&installation.mirror(), Extent::All).expect("looked at");
+    let good = verify(&installation.mirror(), VerifyScope::All).expect("looked at");
     assert!(good.is_whole(), "{good:?}");
     flip(&installation.mirror(), "Kim", "Kin");
-    let found = verify(&installation.mirror(), Extent::All).expect("looked at");
+    let found = verify(&installation.mirror(), VerifyScope::All).expect("looked at");
     assert_eq!(found.problems.len(), 1, "{found:?}");
     assert!(
         found.problems[0]
@@ -258,12 +258,12 @@ async fn a_sample_is_the_same_for_a_seed_and_finds_a_ruined_table() {
     let open = Connection::open(installation.mirror()).expect("open");
     open.execute("UPDATE north_users SET _fingerprint = _fingerprint + 1", [])
         .expect("ruined");
-    let extent = Extent::Sample { rows: 5, seed: 42 };
-    let found = verify(&installation.mirror(), extent).expect("looked at");
+    let scope = VerifyScope::Sample { rows: 5, seed: 42 };
+    let found = verify(&installation.mirror(), scope).expect("looked at");
     assert_eq!((found.rows, found.problems.len()), (5, 1), "{found:?}");
     assert_eq!(
         found,
-        verify(&installation.mirror(), extent).expect("looked at")
+        verify(&installation.mirror(), scope).expect("looked at")
     );
 }
 
@@ -273,7 +273,7 @@ async fn missing_and_foreign_tables_are_reported() {
     let open = Connection::open(installation.mirror()).expect("open");
     open.execute_batch("DROP INDEX north_users_walk; CREATE TABLE notes (note TEXT);")
         .expect("done");
-    let found = verify(&installation.mirror(), Extent::All).expect("looked at");
+    let found = verify(&installation.mirror(), VerifyScope::All).expect("looked at");
     assert_eq!(
         found.problems,
         ["the key index north_users_walk is missing"]
@@ -281,7 +281,7 @@ async fn missing_and_foreign_tables_are_reported() {
     assert_eq!(found.notes, ["the table notes was not made by rollbook"]);
     open.execute_batch("DROP VIEW north_users_versions; DROP TABLE north_users;")
         .expect("done");
-    let found = verify(&installation.mirror(), Extent::All).expect("looked at");
+    let found = verify(&installation.mirror(), VerifyScope::All).expect("looked at");
     assert!(
         found
             .problems
@@ -353,7 +353,7 @@ async fn a_backup_is_restored_and_the_old_mirror_is_kept() {
         (None, 0, ROWS + 1)
     );
     assert!(
-        verify(&installation.mirror(), Extent::All)
+        verify(&installation.mirror(), VerifyScope::All)
             .expect("looked at")
             .is_whole()
     );

@@ -22,7 +22,7 @@ const MAX_ERRORS: u32 = 20;
 
 /// Which rows are compared with their fingerprints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
+pub enum VerifyScope {
     /// All.
     All,
     /// So many of each table, chosen by chance from this seed.
@@ -58,7 +58,7 @@ impl Verified {
 ///
 /// # Errors
 /// When it cannot be opened, is no mirror, or is too damaged to begin.
-pub fn verify(path: &Path, extent: Extent) -> Result<Verified, StoreError> {
+pub fn verify(path: &Path, scope: VerifyScope) -> Result<Verified, StoreError> {
     let connection = reader(path)?;
     let what = StoreError::sql("verify the mirror");
     let snapshot = connection.unchecked_transaction().map_err(&what)?;
@@ -78,7 +78,7 @@ pub fn verify(path: &Path, extent: Extent) -> Result<Verified, StoreError> {
     for (source, stream) in &streams {
         let name = format!("{source}_{stream}");
         match table(&snapshot, source, stream) {
-            Ok(Some(table)) => check_table(&snapshot, &table, extent, &mut found),
+            Ok(Some(table)) => check_table(&snapshot, &table, scope, &mut found),
             Ok(None) => found
                 .problems
                 .push(format!("the table {name} is missing or has no key")),
@@ -110,7 +110,7 @@ fn check_structure(connection: &Connection, found: &mut Verified) -> Result<(), 
     }
 }
 
-fn check_table(connection: &Connection, table: &Table, extent: Extent, found: &mut Verified) {
+fn check_table(connection: &Connection, table: &Table, scope: VerifyScope, found: &mut Verified) {
     found.tables += 1;
     let name = table.name();
     match has_index(connection, &name) {
@@ -120,10 +120,12 @@ fn check_table(connection: &Connection, table: &Table, extent: Extent, found: &m
             .push(format!("the key index {name}_walk is missing")),
         Err(error) => found.problems.push(format!("{name}: {error}")),
     }
-    let mut rows = Rows::default();
-    let checked = match extent {
-        Extent::All => all(connection, table, &mut rows),
-        Extent::Sample { rows: most, seed } => sample(connection, table, most, seed, &mut rows),
+    let mut rows = CheckedRows::default();
+    let checked = match scope {
+        VerifyScope::All => all(connection, table, &mut rows),
+        VerifyScope::Sample { rows: most, seed } => {
+            sample(connection, table, most, seed, &mut rows)
+        }
     };
     found.rows += rows.checked;
     if let Err(error) = checked {
@@ -139,14 +141,14 @@ fn check_table(connection: &Connection, table: &Table, extent: Extent, found: &m
 }
 
 #[derive(Default)]
-struct Rows {
+struct CheckedRows {
     checked: u64,
     wrong: u64,
     first_wrong: Option<i64>,
     bytes: Vec<u8>,
 }
 
-impl Rows {
+impl CheckedRows {
     fn check(&mut self, row: &Row<'_>, columns: usize) -> rusqlite::Result<()> {
         let (number, fingerprint): (i64, i64) = (row.get(0)?, row.get(1)?);
         // Our own columns are not part of the fingerprint; a time at least must be one.
@@ -170,7 +172,7 @@ fn select(table: &Table, rest: &str) -> String {
     )
 }
 
-fn all(connection: &Connection, table: &Table, found: &mut Rows) -> rusqlite::Result<()> {
+fn all(connection: &Connection, table: &Table, found: &mut CheckedRows) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(&select(table, "NOT INDEXED"))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -185,7 +187,7 @@ fn sample(
     table: &Table,
     most: u32,
     seed: u64,
-    found: &mut Rows,
+    found: &mut CheckedRows,
 ) -> rusqlite::Result<()> {
     let ends = format!("SELECT min(rowid), max(rowid) FROM {}", table.quoted());
     let ends = connection.query_row(&ends, [], |row| {

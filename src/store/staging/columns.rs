@@ -3,7 +3,7 @@
 use rusqlite::Row;
 
 use super::keys::key_bytes_of;
-use super::{Bound, MAX_ROW_PROBLEMS, RowProblem, Staging};
+use super::{MAX_ROW_PROBLEMS, SqlCell, StagedProblem, Staging};
 use crate::model::plan::CellLoss;
 use crate::model::row::{Cells, Rows};
 use crate::store::table::quote;
@@ -79,7 +79,7 @@ impl Staging {
         }
         let mut key = Vec::new();
         key_bytes_of(rows.row(row as usize), &self.table.key, &mut key);
-        self.problems.push(RowProblem {
+        self.problems.push(StagedProblem {
             key,
             column,
             reason: reason.to_owned(),
@@ -182,7 +182,7 @@ impl Staging {
         if self.only_grows && self.plan.new >= ENOUGH_ROWS {
             let mut newest = self.mirror.prepare_cached(&self.newest_of_item(&tests))?;
             for (number, cell) in Cells::of(&self.item).enumerate() {
-                newest.raw_bind_parameter(number + 1, Bound(cell))?;
+                newest.raw_bind_parameter(number + 1, SqlCell(cell))?;
             }
             let mut rows = newest.raw_query();
             while let Some(row) = rows.next()? {

@@ -8,13 +8,13 @@ use rusqlite::types::ValueRef;
 use crate::model::row::{Cell, Cells, Rows};
 
 /// The keys of a page's rows, one behind the other.
-pub(super) struct Keys<'a> {
+pub(super) struct PageKeys<'a> {
     cells: Vec<Cell<'a>>,
     /// Cells of one key.
     width: usize,
 }
 
-impl<'a> Keys<'a> {
+impl<'a> PageKeys<'a> {
     pub(super) fn of(rows: &'a Rows, key: &[usize]) -> Self {
         let mut cells = Vec::with_capacity(rows.len() * key.len());
         for row in rows.iter() {

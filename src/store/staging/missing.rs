@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use rusqlite::params;
 
 use super::keys::key_bytes;
-use super::{Absence, Bound, Ending, Feed, Staging, read_cells};
+use super::{Absence, Ending, Feed, SqlCell, Staging, read_cells};
 use crate::model::plan::GroupLoss;
 use crate::model::row::Cells;
 use crate::store::table::quote;
@@ -165,7 +165,7 @@ impl Staging {
         let mut found = Vec::new();
         for key in unconfirmed.keys() {
             for (number, cell) in Cells::of(key).enumerate() {
-                find.raw_bind_parameter(number + 1, Bound(cell))?;
+                find.raw_bind_parameter(number + 1, SqlCell(cell))?;
             }
             let mut rows = find.raw_query();
             if let Some(row) = rows.next()?

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Vault;
-use super::keys::{self, Cell, Keys};
+use super::keys::{self, Keys, VaultCell};
 use super::seal::CellId;
 use crate::model::scalar;
 use crate::model::{KeptAccess, KeptGrant, SourceName};
@@ -60,7 +60,7 @@ impl Vault {
 
     /// The fingerprint of a token with a refresh that was begun and never finished.
     pub(super) fn intent(&self, source: &SourceName) -> Result<Option<String>, StoreError> {
-        let cell: Option<Cell> = self
+        let cell: Option<VaultCell> = self
             .connection()
             .query_row(
                 "SELECT key_id, token_hash FROM intents WHERE source = ?1",

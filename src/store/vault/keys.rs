@@ -19,7 +19,7 @@ pub enum Keys {
 }
 
 /// A cell of the file: the id of the key that it is sealed with, if any, and its bytes.
-pub(super) type Cell = (Option<String>, Vec<u8>);
+pub(super) type VaultCell = (Option<String>, Vec<u8>);
 
 impl Keys {
     /// The given key's name.
@@ -52,7 +52,7 @@ impl Keys {
     pub(super) fn open(
         &self,
         cell_id: CellId<'_>,
-        (id, bytes): &Cell,
+        (id, bytes): &VaultCell,
     ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         if let Some(refusal) = self.refusal(id.as_deref()) {
             return Err(refusal);
@@ -66,7 +66,7 @@ impl Keys {
     }
 
     /// The same as a text.
-    pub(super) fn text(&self, cell_id: CellId<'_>, cell: &Cell) -> Result<String, StoreError> {
+    pub(super) fn text(&self, cell_id: CellId<'_>, cell: &VaultCell) -> Result<String, StoreError> {
         let bytes = self.open(cell_id, cell)?;
         std::str::from_utf8(&bytes)
             .map(str::to_owned)
@@ -77,7 +77,7 @@ impl Keys {
     pub(super) fn secret(
         &self,
         cell_id: CellId<'_>,
-        cell: &Cell,
+        cell: &VaultCell,
     ) -> Result<SecretString, StoreError> {
         self.text(cell_id, cell).map(SecretString::from)
     }

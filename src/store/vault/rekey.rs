@@ -24,7 +24,7 @@ const COLUMNS: [&str; 6] = [
 const TABLES: [&str; 2] = ["grants", "intents"];
 
 /// A row that is not sealed with the wanted key.
-struct Row {
+struct VaultRow {
     table: &'static str,
     source: String,
     key_id: Option<String>,
@@ -38,7 +38,7 @@ pub(super) fn seal_what_is_clear(
     let Keys::Given(_) = keys else {
         return Ok(());
     };
-    let is_clear = |row: &Row| row.key_id.is_none();
+    let is_clear = |row: &VaultRow| row.key_id.is_none();
     reseal(connection, &[&Keys::None], keys, is_clear).map(drop)
 }
 
@@ -62,7 +62,7 @@ fn reseal(
     connection: &mut Connection,
     from: &[&Keys],
     to: &Keys,
-    wanted: impl Fn(&Row) -> bool,
+    wanted: impl Fn(&VaultRow) -> bool,
 ) -> Result<usize, StoreError> {
     let what = StoreError::sql("seal the vault");
     // A check without a lock first: nearly always there is nothing to do.
@@ -77,7 +77,7 @@ fn reseal(
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(&what)?;
     let rows = rows(&transaction, to).map_err(&what)?;
-    let rows: Vec<Row> = rows.into_iter().filter(|row| wanted(row)).collect();
+    let rows: Vec<VaultRow> = rows.into_iter().filter(|row| wanted(row)).collect();
     for row in &rows {
         let given = from.iter().find_map(|keys| keys.id());
         let opener = match &row.key_id {
@@ -107,7 +107,7 @@ fn reseal(
 
 fn move_cell(
     connection: &Connection,
-    row: &Row,
+    row: &VaultRow,
     (column, name): (&'static str, &str),
     opener: &Keys,
     to: &Keys,
@@ -130,13 +130,13 @@ fn move_cell(
         .map_err(what)
 }
 
-fn rows(connection: &Connection, to: &Keys) -> rusqlite::Result<Vec<Row>> {
+fn rows(connection: &Connection, to: &Keys) -> rusqlite::Result<Vec<VaultRow>> {
     let mut found = Vec::new();
     for table in TABLES {
         let select = format!("SELECT source, key_id FROM {table} WHERE key_id IS NOT ?1");
         let mut statement = connection.prepare(&select)?;
         let rows = statement.query_map([to.id()], |row| {
-            Ok(Row {
+            Ok(VaultRow {
                 table,
                 source: row.get(0)?,
                 key_id: row.get(1)?,

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::mirror::{LastRun, Part, Shown, Version, stream_of};
-use super::plan::{Leaves, Odd, Order, Plan, Style};
+use super::mirror::{LastRun, MirrorVersion, Shown, StreamRecord, stream_of};
+use super::scenario::{Leaves, Odd, Order, Scenario, Style};
 use super::script::Served;
-use super::vendor::{List, Row, World, born, name, owner, status};
+use super::vendor::{List, VendorRow, World, born, name, owner, status};
 use crate::model::scalar;
 
 /// The laws.
@@ -70,7 +70,7 @@ pub(super) struct Laws {
     misses: BTreeMap<u16, Miss>,
     /// Rows whose last change was lost in a way that cannot be noticed.
     lost: BTreeSet<u16>,
-    versions: BTreeMap<&'static str, BTreeSet<(u16, Version)>>,
+    versions: BTreeMap<&'static str, BTreeSet<(u16, MirrorVersion)>>,
     /// How often a loss could not be noticed, and was forgiven.
     pub unobservable: u64,
     /// The only law that is asked for, by name; all where none is named.
@@ -87,7 +87,7 @@ struct Miss {
 }
 
 /// The last walk of each list of a stream in a run: what the outcome is about.
-struct Reading<'a> {
+struct ServedReading<'a> {
     pages: Vec<&'a Served>,
     lists: BTreeSet<List>,
     full: bool,
@@ -95,7 +95,7 @@ struct Reading<'a> {
     good: bool,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> ServedReading<'a> {
     fn of(stream: &str, served: &'a [Served]) -> Self {
         let mut walks: BTreeMap<List, Vec<&Served>> = BTreeMap::new();
         for page in served.iter().filter(|page| stream_of(page.list) == stream) {
@@ -115,7 +115,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn rows(&self) -> impl Iterator<Item = &'a Row> {
+    fn rows(&self) -> impl Iterator<Item = &'a VendorRow> {
         self.pages.iter().flat_map(|page| &page.rows)
     }
 
@@ -136,7 +136,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Something in the responses indicates that rows of a list are missing.
-    fn is_inconsistent(&self, list: List, plan: &Plan) -> bool {
+    fn is_inconsistent(&self, list: List, scenario: &Scenario) -> bool {
         let pages: Vec<&Served> = self
             .pages
             .iter()
@@ -144,12 +144,12 @@ impl<'a> Reading<'a> {
             .copied()
             .collect();
         let mut keys = BTreeSet::new();
-        let mut is_again = |row: &&Row| !keys.insert(row.key);
+        let mut is_again = |row: &&VendorRow| !keys.insert(row.key);
         // What is the last page once more adds nothing.
         let walked = pages
             .iter()
             .filter(|page| !page.looks_back && !page.is_repeated());
-        let rows: Vec<&Row> = walked.flat_map(|page| &page.rows).collect();
+        let rows: Vec<&VendorRow> = walked.flat_map(|page| &page.rows).collect();
         let mut read = BTreeSet::new();
         let mut readable = rows.iter().filter(|row| !row.bad_key);
         let doubled = readable.any(|row| !read.insert(row.key) && !row.twice);
@@ -158,7 +158,7 @@ impl<'a> Reading<'a> {
         }
         // A recheck of received rows matters only if it shows another row.
         let rechecked = pages.iter().filter(|page| page.looks_back);
-        let (again, other): (Vec<&Row>, Vec<&Row>) =
+        let (again, other): (Vec<&VendorRow>, Vec<&VendorRow>) =
             rechecked.flat_map(|page| &page.rows).partition(is_again);
         let least = rows.len() + other.len();
         // One of the two lines of a row that is listed twice may have filled the gap.
@@ -170,16 +170,16 @@ impl<'a> Reading<'a> {
             .filter(|page| page.first || !page.rows.is_empty() || page.total != Some(0));
         let totals: BTreeSet<i64> = counted.filter_map(|page| page.total).collect();
         // An answer that fails makes the run fail, unless it is one behind the end, where nothing is missing.
-        let is_chain = matches!(plan.vendor.style, Style::Link(_) | Style::Cursor(_));
+        let is_chain = matches!(scenario.vendor.style, Style::Link(_) | Style::Cursor(_));
         // A server that repeats its last page behind the declared end has no more.
-        let by_place = matches!(plan.vendor.style, Style::Offset | Style::Number);
+        let by_place = matches!(scenario.vendor.style, Style::Offset | Style::Number);
         let may_end =
             |page: &Served| by_place && page.total.is_some_and(|total| received.contains(&total));
         let is_noticeable = |(number, page): (usize, &&Served)| match page.odd {
             // Not where it was asked for again and then had rows.
             Some(Odd::NoContent) => is_chain && !page.first && number + 1 == pages.len(),
             Some(Odd::SamePage) => {
-                plan.vendor.style != Style::Watermark
+                scenario.vendor.style != Style::Watermark
                     && !page.first
                     && !page.rows.is_empty()
                     && !may_end(page)
@@ -188,13 +188,13 @@ impl<'a> Reading<'a> {
             _ => false,
         };
         let odd = pages.iter().enumerate().any(is_noticeable);
-        if plan.vendor.style == Style::Watermark {
+        if scenario.vendor.style == Style::Watermark {
             return odd; // rows of one time are read again and again, by design
         }
         // In a list in random order the same rows may be received twice in two readings in a row, as if they were
         // permanent duplicates.
-        let doubled = doubled && plan.vendor.order != Order::Shuffled;
-        let total = plan.is_honest()
+        let doubled = doubled && scenario.vendor.order != Order::Shuffled;
+        let total = scenario.is_honest()
             && (totals.len() > 1 || totals.iter().any(|total| !received.contains(total)));
         odd || doubled || total
     }
@@ -226,10 +226,10 @@ impl<'a> Reading<'a> {
 }
 
 /// A version of a row, with when and how it ended.
-type Stretch<'a> = (&'a Version, Option<(&'a str, &'a str)>);
+type Stretch<'a> = (&'a MirrorVersion, Option<(&'a str, &'a str)>);
 
 /// Whether a row is listed.
-fn listed(rows: &[Row], key: u16) -> Option<&Row> {
+fn listed(rows: &[VendorRow], key: u16) -> Option<&VendorRow> {
     rows.iter().find(|row| row.key == key && !row.left)
 }
 
@@ -255,30 +255,34 @@ impl Laws {
     }
 
     /// Judges a run that has ended.
-    pub(super) fn after_run(&mut self, plan: &Plan, seen: &Seen<'_>) -> Result<(), Violation> {
+    pub(super) fn after_run(
+        &mut self,
+        scenario: &Scenario,
+        seen: &Seen<'_>,
+    ) -> Result<(), Violation> {
         let streams: Vec<&'static str> = seen.after.keys().copied().collect();
         for stream in &streams {
             let history = self.history(stream, &seen.after[stream]);
             self.of_interest(history)?;
-            self.of_interest(bad_changes_nothing(plan, stream, seen))?;
+            self.of_interest(bad_changes_nothing(scenario, stream, seen))?;
         }
         for stream in streams {
-            let Some(part) = seen.last.parts.get(stream) else {
+            let Some(record) = seen.last.streams.get(stream) else {
                 continue;
             };
-            let mut reading = Reading::of(stream, seen.served);
-            reading.good = part.is_good();
-            self.count_misses(plan, stream, part, &reading, seen);
-            let removals = self.removals(plan, stream, &reading, seen);
+            let mut reading = ServedReading::of(stream, seen.served);
+            reading.good = record.is_good();
+            self.count_misses(scenario, stream, record, &reading, seen);
+            let removals = self.removals(scenario, stream, &reading, seen);
             self.of_interest(removals)?;
-            if part.is_good() {
-                let good = self.good(plan, stream, &reading, seen);
+            if record.is_good() {
+                let good = self.good(scenario, stream, &reading, seen);
                 self.of_interest(good)?;
                 if reading.full {
-                    self.of_interest(no_more(plan, stream, &reading, seen))?;
+                    self.of_interest(no_more(scenario, stream, &reading, seen))?;
                 }
                 for (key, version) in &seen.after[stream].live {
-                    let real = versions_are_real(plan, stream, *key, version, &reading, seen);
+                    let real = versions_are_real(scenario, stream, *key, version, &reading, seen);
                     self.of_interest(real)?;
                 }
             }
@@ -288,25 +292,25 @@ impl Laws {
 
     fn count_misses(
         &mut self,
-        plan: &Plan,
+        scenario: &Scenario,
         stream: &'static str,
-        part: &Part,
-        reading: &Reading<'_>,
+        record: &StreamRecord,
+        reading: &ServedReading<'_>,
         seen: &Seen<'_>,
     ) {
         let keys = reading.keys();
-        if part.is_good() || part.outcome == "incomplete" {
+        if record.is_good() || record.outcome == "incomplete" {
             self.misses.retain(|key, _| !keys.contains(key));
         }
         let some_failed = !reading.failed().is_empty();
-        if !(reading.full && (part.is_good() || some_failed)) {
+        if !(reading.full && (record.is_good() || some_failed)) {
             return;
         }
         for key in seen.before[stream].live.keys() {
             let Some(list) = reading.list_of(*key).filter(|_| !keys.contains(key)) else {
                 continue;
             };
-            let inconsistent = reading.is_inconsistent(list, plan);
+            let inconsistent = reading.is_inconsistent(list, scenario);
             let listed = (seen.ticks.0..=seen.ticks.1)
                 .all(|tick| listed(&seen.world.past[tick], *key).is_some());
             let miss = self.misses.entry(*key).or_insert(Miss {
@@ -322,9 +326,9 @@ impl Laws {
 
     fn removals(
         &mut self,
-        plan: &Plan,
+        scenario: &Scenario,
         stream: &'static str,
-        reading: &Reading<'_>,
+        reading: &ServedReading<'_>,
         seen: &Seen<'_>,
     ) -> Result<(), Violation> {
         let (before, after) = (&seen.before[stream].live, &seen.after[stream].live);
@@ -332,8 +336,8 @@ impl Laws {
         for key in before.keys().filter(|key| !after.contains_key(key)) {
             let miss = self.misses.remove(key);
             let said = reading.rows().any(|row| row.key == *key && row.left);
-            if said && plan.vendor.leaves != Leaves::Silently {
-                check_stale_removal(plan, stream, *key, reading, seen)?;
+            if said && scenario.vendor.leaves != Leaves::Silently {
+                check_stale_removal(scenario, stream, *key, reading, seen)?;
                 continue;
             }
             if keys.contains(key) {
@@ -374,9 +378,9 @@ impl Laws {
 
     fn good(
         &mut self,
-        plan: &Plan,
+        scenario: &Scenario,
         stream: &'static str,
-        reading: &Reading<'_>,
+        reading: &ServedReading<'_>,
         seen: &Seen<'_>,
     ) -> Result<(), Violation> {
         let shown = &seen.after[stream].live;
@@ -389,10 +393,10 @@ impl Laws {
             _ => key >= 1000 && users.contains_key(&owner(key)),
         };
         // Twice the same in random order, as if the duplicates were a habit.
-        let by_chance = plan.vendor.order == Order::Shuffled && reading.has_duplicates();
+        let by_chance = scenario.vendor.order == Order::Shuffled && reading.has_duplicates();
         let noticed = |key: u16| {
             let mut lists = reading.lists.iter();
-            lists.any(|list| list.holds(key) && reading.is_inconsistent(*list, plan))
+            lists.any(|list| list.holds(key) && reading.is_inconsistent(*list, scenario))
         };
         for row in seen.world.now() {
             let throughout = during.iter().all(|rows| listed(rows, row.key).is_some());
@@ -405,7 +409,7 @@ impl Laws {
             let key = row.key;
             match shown.get(&key) {
                 Some(version) if !reading.full && !keys.contains(&key) => {
-                    let versions: Vec<&Row> =
+                    let versions: Vec<&VendorRow> =
                         during.iter().filter_map(|rows| listed(rows, key)).collect();
                     let changed = versions.iter().all(|row| !fits(version, row));
                     if !changed {
@@ -502,10 +506,10 @@ impl Laws {
 
 /// If a column orders versions, a stale response that reports a removal is ignored.
 fn check_stale_removal(
-    plan: &Plan,
+    scenario: &Scenario,
     stream: &'static str,
     key: u16,
-    reading: &Reading<'_>,
+    reading: &ServedReading<'_>,
     seen: &Seen<'_>,
 ) -> Result<(), Violation> {
     let known = seen.before[stream].live.get(&key);
@@ -514,7 +518,7 @@ fn check_stale_removal(
         .rows()
         .filter(|row| row.key == key && row.left)
         .any(|row| known.as_ref() <= Some(&scalar::to_canonical(row.changed)));
-    match plan.job.newest && !newer {
+    match scenario.job.newest && !newer {
         true => Err(broken(
             Law::ListedStays,
             stream,
@@ -528,9 +532,9 @@ fn check_stale_removal(
 /// A row without a readable key keeps everything; otherwise a row that is not listed is removed or counted as
 /// unconfirmed.
 fn no_more(
-    plan: &Plan,
+    scenario: &Scenario,
     stream: &'static str,
-    reading: &Reading<'_>,
+    reading: &ServedReading<'_>,
     seen: &Seen<'_>,
 ) -> Result<(), Violation> {
     let shown = &seen.after[stream].live;
@@ -549,7 +553,7 @@ fn no_more(
         .filter(|key| during.iter().all(|rows| listed(rows, **key).is_none()))
         .copied()
         .collect();
-    let by_absence = stream != "users" || plan.vendor.leaves != Leaves::WithStatus;
+    let by_absence = stream != "users" || scenario.vendor.leaves != Leaves::WithStatus;
     match more.first() {
         Some(key) if by_absence && more.len() > seen.unconfirmed[stream] => Err(broken(
             Law::GoodHasNoMore,
@@ -566,16 +570,16 @@ fn no_more(
 }
 
 fn versions_are_real(
-    plan: &Plan,
+    scenario: &Scenario,
     stream: &'static str,
     key: u16,
-    version: &Version,
-    reading: &Reading<'_>,
+    version: &MirrorVersion,
+    reading: &ServedReading<'_>,
     seen: &Seen<'_>,
 ) -> Result<(), Violation> {
     let before = seen.before[stream].live.get(&key);
     let fault = |text: &str| Err(broken(Law::VersionsAreReal, stream, key, text));
-    let received: Vec<&Row> = reading
+    let received: Vec<&VendorRow> = reading
         .rows()
         .filter(|row| row.key == key && !row.bad_key)
         .collect();
@@ -588,7 +592,7 @@ fn versions_are_real(
         };
     }
     let during = &seen.world.past[seen.ticks.0..=seen.ticks.1];
-    let mut real: Vec<&Row> = during
+    let mut real: Vec<&VendorRow> = during
         .iter()
         .flatten()
         .filter(|row| row.key == key)
@@ -599,16 +603,16 @@ fn versions_are_real(
         .any(|page| matches!(page.odd, Some(Odd::Stale(_) | Odd::SamePage)));
     // Without a change time, or for a new row, a stale version cannot be distinguished from a current one; nor one that
     // is stale and still newer than the stored one.
-    let is_newer = |row: &&Row| {
+    let is_newer = |row: &&VendorRow| {
         let stored = before.and_then(|before| before.changed.as_deref());
         stored.is_none_or(|stored| *stored < *scalar::to_canonical(row.changed))
     };
-    if is_stale && (!plan.job.newest || before.is_none()) {
+    if is_stale && (!scenario.job.newest || before.is_none()) {
         real.extend(&received);
     } else if is_stale {
         real.extend(received.iter().copied().filter(is_newer));
     }
-    let fits_before = |row: &&Row| {
+    let fits_before = |row: &&VendorRow| {
         let kept = before.and_then(|before| before.born.clone());
         let spoilt = row.bad_cell && version.born == kept;
         fits_but_date(version, row) && (spoilt || version.born.as_deref() == Some(&born(row)))
@@ -625,11 +629,11 @@ fn versions_are_real(
 }
 
 /// Whether the mirror's version is this one, but for a cell that cannot be read.
-pub(super) fn fits(version: &Version, row: &Row) -> bool {
+pub(super) fn fits(version: &MirrorVersion, row: &VendorRow) -> bool {
     fits_but_date(version, row) && (row.bad_cell || version.born.as_deref() == Some(&born(row)))
 }
 
-fn fits_but_date(version: &Version, row: &Row) -> bool {
+fn fits_but_date(version: &MirrorVersion, row: &VendorRow) -> bool {
     version.name == name(row)
         && version.points == Some(i64::from(row.version))
         && version.status.as_deref() == Some(status(row))
@@ -637,16 +641,16 @@ fn fits_but_date(version: &Version, row: &Row) -> bool {
 }
 
 fn bad_changes_nothing(
-    plan: &Plan,
+    scenario: &Scenario,
     stream: &'static str,
     seen: &Seen<'_>,
 ) -> Result<(), Violation> {
     let (before, after) = (&seen.before[stream], &seen.after[stream]);
-    let part = seen.last.parts.get(stream);
-    let may_write = |part: &Part| part.is_good() || part.outcome == "incomplete";
-    let all = plan.job.together && !seen.last.parts.values().all(may_write);
-    if (all || !part.is_some_and(may_write)) && before != after {
-        let outcome = part.map_or("none", |part| part.outcome.as_str());
+    let record = seen.last.streams.get(stream);
+    let may_write = |record: &StreamRecord| record.is_good() || record.outcome == "incomplete";
+    let all = scenario.job.together && !seen.last.streams.values().all(may_write);
+    if (all || !record.is_some_and(may_write)) && before != after {
+        let outcome = record.map_or("none", |record| record.outcome.as_str());
         let text = format!("the outcome is {outcome}, and rows were written");
         return Err(Violation {
             law: Law::BadChangesNothing,
@@ -659,9 +663,9 @@ fn bad_changes_nothing(
             matches!(page.odd, Some(Odd::Down | Odd::Cut | Odd::WebPage))
                 && stream_of(page.list) == stream
         });
-    let incomplete = part.is_some_and(|part| part.outcome == "incomplete") && !list_failed;
+    let incomplete = record.is_some_and(|record| record.outcome == "incomplete") && !list_failed;
     let said = |key: u16| {
-        let left = |row: &Row| row.key == key && row.left;
+        let left = |row: &VendorRow| row.key == key && row.left;
         seen.served.iter().flat_map(|page| &page.rows).any(left)
     };
     let removed = before
@@ -681,7 +685,7 @@ fn bad_changes_nothing(
 
 /// The first difference between the vendor's list and the mirror, as far as the mirror can know it.
 pub(super) fn difference(
-    plan: &Plan,
+    scenario: &Scenario,
     world: &World,
     shown: &BTreeMap<&'static str, Shown>,
     with_removals: bool,
@@ -702,7 +706,7 @@ pub(super) fn difference(
             }
         }
         // Without absence a row that was never reported as removed stays.
-        let by_absence = *stream != "users" || plan.vendor.leaves != Leaves::WithStatus;
+        let by_absence = *stream != "users" || scenario.vendor.leaves != Leaves::WithStatus;
         let more = |key: &&u16| listed(world.now(), **key).is_none();
         if with_removals
             && by_absence

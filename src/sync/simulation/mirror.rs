@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::plan::{Inside, JobPlan, Leaves, Order, Plan, Second, Style, Total, Vendor};
-use super::script::Shared;
+use super::scenario::{Inside, Leaves, Order, Scenario, ScenarioJob, Second, Style, Total, Vendor};
+use super::script::SharedScript;
 use super::vendor::List;
 use crate::connector::api::{self, StreamSpec};
 use crate::connector::file::Connector;
@@ -60,7 +60,7 @@ impl Mirror {
             specs: BTreeMap::new(),
         };
         mirror.open();
-        let plan = JobPlan {
+        let job = ScenarioJob {
             incremental: false,
             newest: false,
             usual_guard: false,
@@ -77,7 +77,7 @@ impl Mirror {
             date: false,
             leaves: Leaves::Silently,
         };
-        let all: Vec<Table> = mirror.specs(&vendor, &plan).values().map(table).collect();
+        let all: Vec<Table> = mirror.specs(&vendor, &job).values().map(table).collect();
         let fit = move |connection: &mut Connection| {
             tables::fit(connection, &all, &Lookups::default()).map(drop)
         };
@@ -102,12 +102,16 @@ impl Mirror {
         self.store = Some(Arc::new(store));
     }
 
-    /// The job of a plan.
-    pub(super) fn job(&mut self, plan: &Plan, script: &Shared) -> Arc<Job> {
-        job(plan, self.specs(&plan.vendor, &plan.job), script)
+    /// The job of a scenario.
+    pub(super) fn job(&mut self, scenario: &Scenario, script: &SharedScript) -> Arc<Job> {
+        job(
+            scenario,
+            self.specs(&scenario.vendor, &scenario.job),
+            script,
+        )
     }
 
-    fn specs(&mut self, vendor: &Vendor, job: &JobPlan) -> &BTreeMap<StreamName, StreamSpec> {
+    fn specs(&mut self, vendor: &Vendor, job: &ScenarioJob) -> &BTreeMap<StreamName, StreamSpec> {
         let text = connector(vendor, job);
         self.specs.entry(text).or_insert_with_key(|text| {
             let connector: Connector = toml::from_str(text).expect("a connector");
@@ -170,14 +174,14 @@ impl Mirror {
     /// All that a reader sees of a stream.
     pub(super) fn snapshot(&self, stream: &str) -> Shown {
         let reader = self.reader.as_ref().expect("a reader");
-        let table = |name: &str, more: &str| -> Vec<(u16, Version, Option<Past>)> {
+        let table = |name: &str, more: &str| -> Vec<(u16, MirrorVersion, Option<Past>)> {
             let sql = format!(
                 "SELECT id, name, points, born, status, changed, _since{more} FROM \"{name}\" ORDER BY id, _since"
             );
             let mut statement = reader.prepare_cached(&sql).expect("a table");
             let row = |row: &rusqlite::Row<'_>| {
                 let id: String = row.get(0)?;
-                let version = Version {
+                let version = MirrorVersion {
                     name: row.get(1)?,
                     points: row.get(2)?,
                     born: row.get(3)?,
@@ -223,26 +227,26 @@ impl Mirror {
             .expect("a count")
     }
 
-    /// How the last run went: its outcome, and each stream's part.
+    /// How the last run went: its outcome, and each stream's record.
     pub(super) fn last_run(&self) -> LastRun {
         let reader = self.reader.as_ref().expect("a reader");
         let (run, outcome): (i64, Option<String>) = reader
             .prepare_cached("SELECT run, outcome FROM rollbook_runs ORDER BY run DESC LIMIT 1")
             .and_then(|mut statement| statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?))))
             .expect("a run");
-        let parts = reader
+        let streams = reader
             .prepare_cached("SELECT stream, outcome, new + changed + removed, coalesce(message, '') FROM rollbook_run_streams WHERE run = ?1")
             .and_then(|mut statement| {
                 let row = |row: &rusqlite::Row<'_>| {
                     let stream: String = row.get(0)?;
-                    Ok((stream, Part { outcome: row.get(1)?, written: row.get(2)?, message: row.get(3)? }))
+                    Ok((stream, StreamRecord { outcome: row.get(1)?, written: row.get(2)?, message: row.get(3)? }))
                 };
                 statement.query_map([run], row)?.collect()
             })
-            .expect("parts");
+            .expect("streams");
         LastRun {
             outcome: outcome.unwrap_or_default(),
-            parts,
+            streams,
         }
     }
 }
@@ -251,19 +255,19 @@ impl Mirror {
 #[derive(Clone, Debug)]
 pub(super) struct LastRun {
     pub outcome: String,
-    pub parts: BTreeMap<String, Part>,
+    pub streams: BTreeMap<String, StreamRecord>,
 }
 
 /// The record of one stream of it.
 #[derive(Clone, Debug)]
-pub(super) struct Part {
+pub(super) struct StreamRecord {
     pub outcome: String,
     /// Rows added, changed and removed.
     pub written: i64,
     pub message: String,
 }
 
-impl Part {
+impl StreamRecord {
     pub(super) fn is_good(&self) -> bool {
         matches!(self.outcome.as_str(), "ok" | "ok_with_rejects")
     }
@@ -272,13 +276,13 @@ impl Part {
 /// A stream as a reader sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Shown {
-    pub live: BTreeMap<u16, Version>,
-    pub past: Vec<(u16, Version, Past)>,
+    pub live: BTreeMap<u16, MirrorVersion>,
+    pub past: Vec<(u16, MirrorVersion, Past)>,
 }
 
 impl Shown {
     /// All versions, live and past.
-    pub(super) fn versions(&self) -> BTreeSet<(u16, Version)> {
+    pub(super) fn versions(&self) -> BTreeSet<(u16, MirrorVersion)> {
         let live = self.live.iter().map(|(key, version)| (*key, version));
         let past = self.past.iter().map(|(key, version, _)| (*key, version));
         live.chain(past)
@@ -289,7 +293,7 @@ impl Shown {
 
 /// One version of a row in the mirror.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Version {
+pub(super) struct MirrorVersion {
     pub name: Option<String>,
     pub points: Option<i64>,
     pub born: Option<String>,
@@ -305,9 +309,13 @@ pub(super) struct Past {
     pub ended: String,
 }
 
-/// The job of a plan; the specs are those of its connector.
-fn job(plan: &Plan, specs: &BTreeMap<StreamName, StreamSpec>, script: &Shared) -> Arc<Job> {
-    let names: &[&str] = match plan.job.second {
+/// The job of a scenario; the specs are those of its connector.
+fn job(
+    scenario: &Scenario,
+    specs: &BTreeMap<StreamName, StreamSpec>,
+    script: &SharedScript,
+) -> Arc<Job> {
+    let names: &[&str] = match scenario.job.second {
         Second::Alone => &["users"],
         Second::Notes => &["users", "notes"],
         Second::Marks => &["users", "marks"],
@@ -352,12 +360,12 @@ fn job(plan: &Plan, specs: &BTreeMap<StreamName, StreamSpec>, script: &Shared) -
             BTreeMap::new(),
         )),
         streams: names.iter().map(stream).collect(),
-        apply: if plan.job.together {
+        apply: if scenario.job.together {
             ApplyMode::Together
         } else {
             ApplyMode::Each
         },
-        guard: if plan.job.usual_guard {
+        guard: if scenario.job.usual_guard {
             GuardRules::default()
         } else {
             open
@@ -377,7 +385,7 @@ fn table(spec: &StreamSpec) -> Table {
 }
 
 /// The connector that fits a vendor.
-fn connector(vendor: &Vendor, job: &JobPlan) -> String {
+fn connector(vendor: &Vendor, job: &ScenarioJob) -> String {
     let size = vendor.size;
     let mut page = match vendor.style {
         Style::OneAnswer => "by = \"none\"".to_owned(),

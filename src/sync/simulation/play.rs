@@ -1,4 +1,4 @@
-//! Plays one plan from an empty mirror to the quiet runs at its end, and asks the laws after every run.
+//! Plays one scenario from an empty mirror to the quiet runs at its end, and asks the laws after every run.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::laws::{Law, Laws, Seen, Violation, difference};
-use super::mirror::{Mirror, Part, STREAMS, Shown};
-use super::plan::{Change, Plan, Run, Second, Step};
-use super::script::{Script, Shared};
+use super::mirror::{Mirror, STREAMS, Shown, StreamRecord};
+use super::scenario::{Scenario, ScenarioRun, ScenarioStep, Second, VendorChange};
+use super::script::{Script, SharedScript};
 use super::vendor::World;
 use crate::clock::TestClock;
 use crate::model::decision::APPROVAL_TTL;
@@ -33,24 +33,24 @@ pub(super) struct Tally {
     pub unobservable: u64,
 }
 
-/// Plays a plan; returns the law that it breaks.
-pub(super) async fn play(plan: &Plan, mirror: &mut Mirror) -> Result<Tally, Violation> {
+/// Plays a scenario; returns the law that it breaks.
+pub(super) async fn play(scenario: &Scenario, mirror: &mut Mirror) -> Result<Tally, Violation> {
     mirror.clear().await;
     let start: Timestamp = "2026-03-02T06:00:00Z".parse().expect("a time");
     let clock = TestClock::at(start);
-    let world = World::new(&plan.vendor, &plan.rows, start);
-    let script: Shared = Arc::new(Script::new(world, clock.clone()));
+    let world = World::new(&scenario.vendor, &scenario.rows, start);
+    let script: SharedScript = Arc::new(Script::new(world, clock.clone()));
     let streams: Vec<&'static str> = STREAMS
         .into_iter()
-        .filter(|stream| match plan.job.second {
+        .filter(|stream| match scenario.job.second {
             Second::Alone => *stream == "users",
             Second::Notes => *stream != "marks",
             Second::Marks => *stream != "notes",
         })
         .collect();
     let mut stage = Stage {
-        plan,
-        job: mirror.job(plan, &script),
+        scenario,
+        job: mirror.job(scenario, &script),
         script,
         clock,
         mirror,
@@ -63,7 +63,7 @@ pub(super) async fn play(plan: &Plan, mirror: &mut Mirror) -> Result<Tally, Viol
         answers: String::new(),
         approved: None,
     };
-    for step in &plan.steps {
+    for step in &scenario.steps {
         stage.step(step).await?;
     }
     stage.quiet().await?;
@@ -72,8 +72,8 @@ pub(super) async fn play(plan: &Plan, mirror: &mut Mirror) -> Result<Tally, Viol
 }
 
 struct Stage<'a> {
-    plan: &'a Plan,
-    script: Shared,
+    scenario: &'a Scenario,
+    script: SharedScript,
     job: Arc<Job>,
     clock: TestClock,
     mirror: &'a mut Mirror,
@@ -87,15 +87,15 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    async fn step(&mut self, step: &Step) -> Result<(), Violation> {
+    async fn step(&mut self, step: &ScenarioStep) -> Result<(), Violation> {
         match step {
-            Step::Change(change) => self.change(*change),
-            Step::Minutes(minutes) => {
+            ScenarioStep::Change(change) => self.change(*change),
+            ScenarioStep::Minutes(minutes) => {
                 self.clock
                     .pass(Duration::from_secs(u64::from(*minutes) * 60));
             }
-            Step::Run(run) => self.run(run, Cause::Schedule).await?,
-            Step::Approve => self.approve().await?,
+            ScenarioStep::Run(run) => self.run(run, Cause::Schedule).await?,
+            ScenarioStep::Approve => self.approve().await?,
         }
         Ok(())
     }
@@ -104,19 +104,19 @@ impl Stage<'_> {
         let now = self.clock.clock().now();
         if self.mirror.approve(now).await {
             self.approved = Some(now);
-            self.run(&Run::default(), Cause::Approval).await?;
+            self.run(&ScenarioRun::default(), Cause::Approval).await?;
         }
         Ok(())
     }
 
-    fn change(&self, change: Change) {
+    fn change(&self, change: VendorChange) {
         self.clock.pass(Duration::from_secs(1));
         let now = self.clock.clock().now();
         self.script.lock().world.change(change, now);
     }
 
     /// One run of the job, and the laws.
-    async fn run(&mut self, run: &Run, cause: Cause) -> Result<(), Violation> {
+    async fn run(&mut self, run: &ScenarioRun, cause: Cause) -> Result<(), Violation> {
         let from = self.script.lock().world.tick();
         let (stop, kill) = self.script.begin(run);
         let script = Arc::clone(&self.script);
@@ -167,11 +167,11 @@ impl Stage<'_> {
                 .approved
                 .is_some_and(|at| now.duration_since(at) <= APPROVAL_TTL + RUN_LENGTH),
         };
-        if let Err(violation) = self.laws.after_run(self.plan, &seen) {
+        if let Err(violation) = self.laws.after_run(self.scenario, &seen) {
             let messages: Vec<String> = last
-                .parts
+                .streams
                 .iter()
-                .map(|(stream, part)| format!("{stream} {} {}", part.outcome, part.message))
+                .map(|(stream, record)| format!("{stream} {} {}", record.outcome, record.message))
                 .collect();
             let text = format!(
                 "{}\n  run {} of the history: {} ({})\n{}",
@@ -185,7 +185,7 @@ impl Stage<'_> {
         }
         drop(state);
         self.shown = after;
-        if last.parts.values().all(Part::is_good) {
+        if last.streams.values().all(StreamRecord::is_good) {
             self.approved = None;
         }
         Ok(())
@@ -198,17 +198,17 @@ impl Stage<'_> {
             state.world.now().iter().map(|row| row.key).collect()
         };
         for key in all {
-            self.change(Change::Mend { key });
+            self.change(VendorChange::Mend { key });
         }
         // Soon after each other, so that what is read incrementally stays so.
-        if self.plan.job.incremental {
+        if self.scenario.job.incremental {
             self.clock.pass(Duration::from_secs(3600));
-            self.run(&Run::default(), Cause::Schedule).await?;
+            self.run(&ScenarioRun::default(), Cause::Schedule).await?;
         }
         let mut left = None;
         for _ in 0..QUIET_RUNS {
             self.clock.pass(QUIET);
-            self.run(&Run::default(), Cause::Schedule).await?;
+            self.run(&ScenarioRun::default(), Cause::Schedule).await?;
             self.approve().await?;
             left = self.unsettled();
             if left.is_none() {
@@ -228,18 +228,20 @@ impl Stage<'_> {
 
     /// Rows in another order at each request are never received completely.
     fn can_settle(&self) -> bool {
-        use super::plan::{Leaves, Order, Style};
-        let vendor = &self.plan.vendor;
+        use super::scenario::{Leaves, Order, Style};
+        let vendor = &self.scenario.vendor;
         // A user stays if the removal was never listed, without a list of entries.
-        let forgotten = |step: &Step| matches!(step, Step::Change(Change::Forget { .. }));
-        let stays = vendor.leaves == Leaves::WithStatus && self.plan.steps.iter().any(forgotten);
+        let forgotten =
+            |step: &ScenarioStep| matches!(step, ScenarioStep::Change(VendorChange::Forget { .. }));
+        let stays =
+            vendor.leaves == Leaves::WithStatus && self.scenario.steps.iter().any(forgotten);
         !stays && (vendor.order != Order::Shuffled || vendor.style == Style::OneAnswer)
     }
 
     fn unsettled(&self) -> Option<String> {
-        let honest = self.plan.is_honest();
+        let honest = self.scenario.is_honest();
         let state = self.script.lock();
-        let difference = difference(self.plan, &state.world, &self.shown, honest);
+        let difference = difference(self.scenario, &state.world, &self.shown, honest);
         if difference.is_some() || !honest {
             return difference;
         }
@@ -253,21 +255,21 @@ impl Stage<'_> {
             return Some(format!("{unconfirmed:?} have unconfirmed rows"));
         }
         let last = self.mirror.last_run();
-        let message = last.parts.values().find(|part| part.outcome != "ok");
-        let message = message.map_or("", |part| part.message.as_str());
+        let message = last.streams.values().find(|record| record.outcome != "ok");
+        let message = message.map_or("", |record| record.message.as_str());
         (last.outcome != "ok").then(|| format!("the outcome is {}: {message}", last.outcome))
     }
 
     async fn writes_nothing(&mut self) -> Result<(), Violation> {
         let before = self.shown.clone();
         self.clock.pass(Duration::from_secs(3600));
-        self.run(&Run::default(), Cause::Schedule).await?;
+        self.run(&ScenarioRun::default(), Cause::Schedule).await?;
         let written: i64 = self
             .mirror
             .last_run()
-            .parts
+            .streams
             .values()
-            .map(|part| part.written)
+            .map(|record| record.written)
             .sum();
         if before == self.shown && written == 0 {
             return Ok(());
@@ -279,7 +281,7 @@ impl Stage<'_> {
             all.filter(|(key, _)| state.world.now().iter().any(|row| row.key == *key))
                 .collect::<Vec<_>>()
         };
-        if !self.plan.is_honest() && listed(&before) == listed(&self.shown) {
+        if !self.scenario.is_honest() && listed(&before) == listed(&self.shown) {
             return Ok(());
         }
         self.laws.of_interest(Err(Violation {

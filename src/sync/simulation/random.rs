@@ -1,15 +1,15 @@
-//! Random plans. A world of its own is updated along, so that most changes and events name existing rows.
+//! Random scenarios. A world of its own is updated along, so that most changes and events name existing rows.
 
 use fastrand::Rng;
 
-use super::plan::{
-    Change, Inside, JobPlan, Leaves, Odd, Order, Plan, Run, Second, Step, Stop, Style, Total,
-    Vendor,
+use super::scenario::{
+    Inside, Leaves, Odd, Order, Scenario, ScenarioJob, ScenarioRun, ScenarioStep, Second, Stop,
+    Style, Total, Vendor, VendorChange,
 };
 use super::vendor::World;
 
-/// The plan of a seed.
-pub(super) fn plan(seed: u64) -> Plan {
+/// The scenario of a seed.
+pub(super) fn scenario(seed: u64) -> Scenario {
     let mut rng = Rng::with_seed(seed);
     let vendor = vendor(&mut rng);
     let job = job(&mut rng, &vendor);
@@ -21,7 +21,7 @@ pub(super) fn plan(seed: u64) -> Plan {
         second: job.second,
     };
     let steps = maker.steps();
-    Plan {
+    Scenario {
         vendor,
         job,
         rows,
@@ -103,12 +103,12 @@ fn vendor(rng: &mut Rng) -> Vendor {
     }
 }
 
-fn job(rng: &mut Rng, _: &Vendor) -> JobPlan {
+fn job(rng: &mut Rng, _: &Vendor) -> ScenarioJob {
     let second = one_of(
         rng,
         &[(5, Second::Alone), (1, Second::Notes), (1, Second::Marks)],
     );
-    JobPlan {
+    ScenarioJob {
         incremental: rng.u8(0..3) == 0,
         newest: rng.bool(),
         usual_guard: rng.u8(0..4) == 0,
@@ -118,7 +118,7 @@ fn job(rng: &mut Rng, _: &Vendor) -> JobPlan {
     }
 }
 
-fn rows(rng: &mut Rng, job: &JobPlan) -> Vec<(u16, u16)> {
+fn rows(rng: &mut Rng, job: &ScenarioJob) -> Vec<(u16, u16)> {
     let users = match job.second {
         Second::Alone => rng.u16(0..=25),
         Second::Notes | Second::Marks => rng.u16(0..=6),
@@ -143,31 +143,31 @@ struct Maker {
 }
 
 impl Maker {
-    fn steps(&mut self) -> Vec<Step> {
+    fn steps(&mut self) -> Vec<ScenarioStep> {
         let mut steps = Vec::new();
         for _ in 0..self.rng.u32(1..=5) {
             for _ in 0..self.rng.u32(0..=3) {
                 if let Some(change) = self.change() {
-                    steps.push(Step::Change(change));
+                    steps.push(ScenarioStep::Change(change));
                 }
             }
             let minutes = [0, 5, 60, 1440, 1440, 5000];
             let minutes = minutes[self.rng.usize(0..minutes.len())];
             if minutes > 0 {
-                steps.push(Step::Minutes(minutes));
+                steps.push(ScenarioStep::Minutes(minutes));
             }
-            steps.push(Step::Run(self.run()));
+            steps.push(ScenarioStep::Run(self.run()));
             if self.rng.u8(0..8) == 0 {
-                steps.push(Step::Approve);
+                steps.push(ScenarioStep::Approve);
             }
         }
         steps
     }
 
-    fn run(&mut self) -> Run {
-        let mut run = Run {
+    fn run(&mut self) -> ScenarioRun {
+        let mut run = ScenarioRun {
             full: self.rng.u8(0..6) == 0,
-            ..Run::default()
+            ..ScenarioRun::default()
         };
         if self.rng.u8(0..2) == 0 {
             for _ in 0..self.rng.u32(1..=4) {
@@ -220,7 +220,7 @@ impl Maker {
         )
     }
 
-    fn change(&mut self) -> Option<Change> {
+    fn change(&mut self) -> Option<VendorChange> {
         let key = self.known();
         let kind = one_of(
             &mut self.rng,
@@ -241,24 +241,24 @@ impl Maker {
         );
         let place = self.rng.u16(0..100);
         let change = match (kind, key) {
-            (0, _) | (_, None) => Change::Join {
+            (0, _) | (_, None) => VendorChange::Join {
                 key: self.unknown()?,
                 place,
             },
-            (1, Some(key)) => Change::Leave { key },
-            (2, Some(key)) => Change::Forget { key },
-            (3, Some(key)) => Change::Edit { key },
-            (4, Some(key)) => Change::Clear { key },
-            (5, Some(key)) => Change::Move { key, place },
-            (6, Some(key)) if key < 1000 => Change::Rekey {
+            (1, Some(key)) => VendorChange::Leave { key },
+            (2, Some(key)) => VendorChange::Forget { key },
+            (3, Some(key)) => VendorChange::Edit { key },
+            (4, Some(key)) => VendorChange::Clear { key },
+            (5, Some(key)) => VendorChange::Move { key, place },
+            (6, Some(key)) if key < 1000 => VendorChange::Rekey {
                 key,
                 to: self.unknown().filter(|to| *to < 1000)?,
             },
-            (7, Some(key)) => Change::Double { key },
-            (8, Some(key)) => Change::SpoilCell { key },
-            (9, Some(key)) => Change::SpoilKey { key },
-            (10, Some(key)) => Change::Single { key },
-            (_, Some(key)) => Change::Mend { key },
+            (7, Some(key)) => VendorChange::Double { key },
+            (8, Some(key)) => VendorChange::SpoilCell { key },
+            (9, Some(key)) => VendorChange::SpoilKey { key },
+            (10, Some(key)) => VendorChange::Single { key },
+            (_, Some(key)) => VendorChange::Mend { key },
         };
         self.world.change(change, jiff::Timestamp::UNIX_EPOCH);
         Some(change)

@@ -1,17 +1,19 @@
 //! Plans that once failed, made smaller. They run first.
 //!
-//! A failing history prints its plan as code; a line of this table is made from it.
+//! A failing history prints its scenario as code; a line of this table is made from it.
 
-use super::plan::Change::{Double, Edit, Forget, Join, Leave, Move, Rekey, SpoilCell, SpoilKey};
-use super::plan::Inside::{Frozen, Key, Skip};
-use super::plan::Leaves::{Both, Silently, WithStatus};
-use super::plan::Odd::{Empty, EmptyWithNext, NoContent, NoNext, SamePage, Stale};
-use super::plan::Order::{ByKey, Placed, Shuffled};
-use super::plan::Second::{Alone, Marks, Notes};
-use super::plan::Step::{Change, Minutes, Run as Reads};
-use super::plan::Style::{Cursor, Link, Number, Offset, Watermark};
-use super::plan::Total::{OfThePage, Off, Right, Undeclared};
-use super::plan::{self, JobPlan, Odd, Plan, Run, Step, Style, Vendor};
+use super::scenario::Inside::{Frozen, Key, Skip};
+use super::scenario::Leaves::{Both, Silently, WithStatus};
+use super::scenario::Odd::{Empty, EmptyWithNext, NoContent, NoNext, SamePage, Stale};
+use super::scenario::Order::{ByKey, Placed, Shuffled};
+use super::scenario::ScenarioStep::{Change, Minutes, Run};
+use super::scenario::Second::{Alone, Marks, Notes};
+use super::scenario::Style::{Cursor, Link, Number, Offset, Watermark};
+use super::scenario::Total::{OfThePage, Off, Right, Undeclared};
+use super::scenario::VendorChange::{
+    Double, Edit, Forget, Join, Leave, Move, Rekey, SpoilCell, SpoilKey,
+};
+use super::scenario::{self, Odd, Scenario, ScenarioJob, ScenarioRun, ScenarioStep, Style, Vendor};
 
 /// A vendor without quirks.
 const PLAIN: Vendor = Vendor {
@@ -26,7 +28,7 @@ const PLAIN: Vendor = Vendor {
 };
 
 /// A job with defaults.
-const JOB: JobPlan = JobPlan {
+const JOB: ScenarioJob = ScenarioJob {
     incremental: false,
     newest: false,
     usual_guard: false,
@@ -35,13 +37,19 @@ const JOB: JobPlan = JobPlan {
 };
 
 /// A job that reads changes only.
-const INCREMENTAL: JobPlan = JobPlan {
+const INCREMENTAL: ScenarioJob = ScenarioJob {
     incremental: true,
     ..JOB
 };
 
 /// What it was about, the vendor, the job, the rows at the start, and what happens then.
-type Line = (&'static str, Vendor, JobPlan, Vec<(u16, u16)>, Vec<Step>);
+type Regression = (
+    &'static str,
+    Vendor,
+    ScenarioJob,
+    Vec<(u16, u16)>,
+    Vec<ScenarioStep>,
+);
 
 const fn style(style: Style) -> Vendor {
     Vendor { style, ..PLAIN }
@@ -55,42 +63,42 @@ const fn pages_of(size: u64) -> Vendor {
     }
 }
 
-fn quiet() -> Step {
-    Reads(Run::default())
+fn quiet() -> ScenarioStep {
+    Run(ScenarioRun::default())
 }
 
 /// A run with changes while it reads.
-fn while_read(during: Vec<(u32, plan::Change)>) -> Step {
-    Reads(Run {
+fn while_read(during: Vec<(u32, scenario::VendorChange)>) -> ScenarioStep {
+    Run(ScenarioRun {
         during,
-        ..Run::default()
+        ..ScenarioRun::default()
     })
 }
 
 /// A run with odd answers.
-fn answered(odd: Vec<(u32, Odd)>) -> Step {
-    Reads(Run {
+fn answered(odd: Vec<(u32, Odd)>) -> ScenarioStep {
+    Run(ScenarioRun {
         odd,
-        ..Run::default()
+        ..ScenarioRun::default()
     })
 }
 
 /// Each with what it was about.
-pub(super) fn all() -> impl Iterator<Item = (&'static str, Plan)> {
+pub(super) fn all() -> impl Iterator<Item = (&'static str, Scenario)> {
     lines()
         .into_iter()
         .map(|(about, vendor, job, rows, steps)| {
-            let plan = Plan {
+            let scenario = Scenario {
                 vendor,
                 job,
                 rows,
                 steps,
             };
-            (about, plan)
+            (about, scenario)
         })
 }
 
-fn lines() -> Vec<Line> {
+fn lines() -> Vec<Regression> {
     vec![
         (
             "a row whose key can no longer be read, and all others, stay (R4)",
@@ -109,7 +117,7 @@ fn lines() -> Vec<Line> {
         (
             "the same for a list of each row of another stream (R2)",
             style(Cursor(Key)),
-            JobPlan {
+            ScenarioJob {
                 second: Marks,
                 ..JOB
             },
@@ -119,7 +127,7 @@ fn lines() -> Vec<Line> {
         (
             "what can be read of such a row is in the mirror (R1)",
             PLAIN,
-            JobPlan {
+            ScenarioJob {
                 second: Notes,
                 ..INCREMENTAL
             },
@@ -283,7 +291,7 @@ fn lines() -> Vec<Line> {
         (
             "the entries of a user who has left go with the user, also where changes are read",
             style(Number),
-            JobPlan {
+            ScenarioJob {
                 second: Marks,
                 ..INCREMENTAL
             },
@@ -399,10 +407,10 @@ fn lines() -> Vec<Line> {
             PLAIN,
             JOB,
             vec![(8, 72), (11, 31), (14, 79), (17, 56)],
-            vec![Reads(Run {
+            vec![Run(ScenarioRun {
                 during: vec![(6, Leave { key: 8 })],
                 odd: vec![(2, SamePage), (4, Stale(4))],
-                ..Run::default()
+                ..ScenarioRun::default()
             })],
         ),
         (
@@ -422,10 +430,10 @@ fn lines() -> Vec<Line> {
                 (59, 43),
                 (62, 27),
             ],
-            vec![Reads(Run {
+            vec![Run(ScenarioRun {
                 during: vec![(1, SpoilKey { key: 26 }), (6, Leave { key: 2 })],
                 odd: vec![(4, Empty)],
-                ..Run::default()
+                ..ScenarioRun::default()
             })],
         ),
         (

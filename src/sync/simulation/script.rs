@@ -1,6 +1,6 @@
 //! Plays the vendor for the engine: each request of a [`PageClient`] returns a page of the world at that time.
 //!
-//! What happens during a reading is bound to requests, so that a plan gives the same history each time.
+//! What happens during a reading is bound to requests, so that a scenario gives the same history each time.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,8 +12,8 @@ use futures_util::future::BoxFuture;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio_util::sync::CancellationToken;
 
-use super::plan::{Odd, Run, Stop, Style};
-use super::vendor::{Answer, List, Request, Row, World, json};
+use super::scenario::{Odd, ScenarioRun, Stop, Style};
+use super::vendor::{List, Request, VendorAnswer, VendorRow, World, json};
 use crate::clock::{Clock, TestClock};
 use crate::http::{
     Decode, Effort, Headers, HttpError, HttpErrorKind, PageRequest, Reply, RunBudget,
@@ -27,18 +27,18 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// Where the vendor's addresses start.
 const BASE: &str = "https://vendor.test";
 
-/// A vendor that is asked by the engine and changed by a plan.
+/// A vendor that is asked by the engine and changed by a scenario.
 pub(super) struct Script {
-    state: Mutex<State>,
+    state: Mutex<ScriptState>,
     clock: TestClock,
 }
 
-pub(super) struct State {
+pub(super) struct ScriptState {
     pub world: World,
-    run: Run,
+    run: ScenarioRun,
     requests: u32,
     news: u32,
-    last: Option<Answer>,
+    last: Option<VendorAnswer>,
     /// Where the last page of each list ended.
     furthest: BTreeMap<List, u64>,
     /// What was answered in this run.
@@ -55,7 +55,7 @@ pub(super) struct Served {
     pub first: bool,
     /// Everything was asked for, and not changes only.
     pub full: bool,
-    pub rows: Vec<Row>,
+    pub rows: Vec<VendorRow>,
     pub total: Option<i64>,
     pub odd: Option<Odd>,
     /// The changes that were asked for.
@@ -101,9 +101,9 @@ enum Play {
 impl Script {
     pub(super) fn new(world: World, clock: TestClock) -> Self {
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(ScriptState {
                 world,
-                run: Run::default(),
+                run: ScenarioRun::default(),
                 requests: 0,
                 news: 0,
                 last: None,
@@ -116,12 +116,12 @@ impl Script {
         }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, ScriptState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A run begins; gives what stops it and what kills the program.
-    pub(super) fn begin(&self, run: &Run) -> (CancellationToken, CancellationToken) {
+    pub(super) fn begin(&self, run: &ScenarioRun) -> (CancellationToken, CancellationToken) {
         let mut state = self.lock();
         state.run = run.clone();
         (state.requests, state.news, state.last) = (0, 0, None);
@@ -166,7 +166,7 @@ impl Script {
     }
 }
 
-impl State {
+impl ScriptState {
     fn respond(
         &mut self,
         ask: &PageRequest,
@@ -254,7 +254,7 @@ impl State {
     fn reply(
         &self,
         request: &Request,
-        answer: &Answer,
+        answer: &VendorAnswer,
         odd: Option<Odd>,
         now: jiff::Timestamp,
     ) -> Reply {
@@ -363,5 +363,5 @@ fn failed(kind: HttpErrorKind, what: &str) -> HttpError {
     kind.at(format!("read {what}"), "vendor.test")
 }
 
-/// A script that the engine and the plan share.
-pub(super) type Shared = Arc<Script>;
+/// A script that the engine and the scenario share.
+pub(super) type SharedScript = Arc<Script>;

@@ -1,16 +1,16 @@
-//! Makes a failing plan smaller: everything is left out that can be, while the same law breaks.
+//! Makes a failing scenario smaller: everything is left out that can be, while the same law breaks.
 
 use super::laws::Law;
 use super::mirror::Mirror;
-use super::plan::{Leaves, Order, Plan, Run, Second, Step, Total};
 use super::play::play;
+use super::scenario::{Leaves, Order, Scenario, ScenarioRun, ScenarioStep, Second, Total};
 
-/// The most reductions of one plan.
+/// The most reductions of one scenario.
 const MAX_STEPS: u32 = 200;
 
-/// The smallest plan that is found which breaks the same law.
-pub(super) async fn smaller(plan: &Plan, law: Law, mirror: &mut Mirror) -> Plan {
-    let mut best = plan.clone();
+/// The smallest scenario that is found which breaks the same law.
+pub(super) async fn smaller(scenario: &Scenario, law: Law, mirror: &mut Mirror) -> Scenario {
+    let mut best = scenario.clone();
     'again: for _ in 0..MAX_STEPS {
         for candidate in candidates(&best) {
             if candidate == best {
@@ -28,22 +28,24 @@ pub(super) async fn smaller(plan: &Plan, law: Law, mirror: &mut Mirror) -> Plan 
 }
 
 /// Plans with one thing less, the largest parts first.
-fn candidates(plan: &Plan) -> Vec<Plan> {
+fn candidates(scenario: &Scenario) -> Vec<Scenario> {
     let mut all = Vec::new();
-    let mut with = |edit: &dyn Fn(&mut Plan)| {
-        let mut other = plan.clone();
+    let mut with = |edit: &dyn Fn(&mut Scenario)| {
+        let mut other = scenario.clone();
         edit(&mut other);
         all.push(other);
     };
-    with(&|plan| plan.job.second = Second::Alone);
-    for number in (0..plan.steps.len()).rev() {
-        with(&|plan| drop(plan.steps.remove(number)));
+    with(&|scenario| scenario.job.second = Second::Alone);
+    for number in (0..scenario.steps.len()).rev() {
+        with(&|scenario| drop(scenario.steps.remove(number)));
     }
-    for (number, step) in plan.steps.iter().enumerate() {
-        let Step::Run(run) = step else { continue };
-        let mut in_run = |edit: &dyn Fn(&mut Run)| {
-            with(&|plan| {
-                if let Step::Run(run) = &mut plan.steps[number] {
+    for (number, step) in scenario.steps.iter().enumerate() {
+        let ScenarioStep::Run(run) = step else {
+            continue;
+        };
+        let mut in_run = |edit: &dyn Fn(&mut ScenarioRun)| {
+            with(&|scenario| {
+                if let ScenarioStep::Run(run) = &mut scenario.steps[number] {
                     edit(run);
                 }
             });
@@ -62,37 +64,37 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
         }
     }
     for half in [0, 1] {
-        with(&|plan| {
-            let middle = plan.rows.len() / 2;
+        with(&|scenario| {
+            let middle = scenario.rows.len() / 2;
             match half {
-                0 => plan.rows.truncate(middle),
-                _ => drop(plan.rows.drain(..middle)),
+                0 => scenario.rows.truncate(middle),
+                _ => drop(scenario.rows.drain(..middle)),
             }
         });
     }
-    for number in 0..plan.rows.len() {
-        with(&|plan| {
-            plan.rows.remove(number);
+    for number in 0..scenario.rows.len() {
+        with(&|scenario| {
+            scenario.rows.remove(number);
         });
     }
-    with(&|plan| plan.job.incremental = false);
-    with(&|plan| plan.job.newest = false);
-    with(&|plan| plan.job.usual_guard = false);
-    with(&|plan| plan.job.together = false);
-    with(&|plan| plan.vendor.total = Total::Undeclared);
-    with(&|plan| plan.vendor.total_in_header = false);
-    with(&|plan| plan.vendor.order = Order::ByKey);
+    with(&|scenario| scenario.job.incremental = false);
+    with(&|scenario| scenario.job.newest = false);
+    with(&|scenario| scenario.job.usual_guard = false);
+    with(&|scenario| scenario.job.together = false);
+    with(&|scenario| scenario.vendor.total = Total::Undeclared);
+    with(&|scenario| scenario.vendor.total_in_header = false);
+    with(&|scenario| scenario.vendor.order = Order::ByKey);
     // Not back and forth.
-    if plan.vendor.order != Order::ByKey {
-        with(&|plan| plan.vendor.order = Order::Placed);
+    if scenario.vendor.order != Order::ByKey {
+        with(&|scenario| scenario.vendor.order = Order::Placed);
     }
-    with(&|plan| plan.vendor.leaves = Leaves::Silently);
-    with(&|plan| plan.vendor.date = true);
-    with(&|plan| plan.vendor.cap = plan.vendor.size);
-    with(&|plan| {
-        let size = plan.vendor.size.saturating_sub(1).max(2);
-        plan.vendor.cap = plan.vendor.cap.min(size);
-        plan.vendor.size = size;
+    with(&|scenario| scenario.vendor.leaves = Leaves::Silently);
+    with(&|scenario| scenario.vendor.date = true);
+    with(&|scenario| scenario.vendor.cap = scenario.vendor.size);
+    with(&|scenario| {
+        let size = scenario.vendor.size.saturating_sub(1).max(2);
+        scenario.vendor.cap = scenario.vendor.cap.min(size);
+        scenario.vendor.size = size;
     });
     all
 }

@@ -8,8 +8,8 @@ use tokio::runtime::Builder;
 
 use super::laws::{Law, Violation};
 use super::mirror::Mirror;
-use super::plan::Plan;
 use super::play::{Tally, play};
+use super::scenario::Scenario;
 use super::smaller::smaller;
 use super::{random, regressions};
 
@@ -35,8 +35,8 @@ fn alone<T>(act: impl AsyncFnOnce(&mut Mirror) -> T) -> T {
 fn what_failed_once_holds() {
     alone(async |mirror: &mut Mirror| {
         let mut failed = Vec::new();
-        for (name, plan) in regressions::all() {
-            if let Err(violation) = play(&plan, mirror).await {
+        for (name, scenario) in regressions::all() {
+            if let Err(violation) = play(&scenario, mirror).await {
                 failed.push(format!("{name}\n  {violation}"));
             }
         }
@@ -44,14 +44,14 @@ fn what_failed_once_holds() {
     });
 }
 
-struct Failure {
+struct FailedScenario {
     seed: u64,
-    plan: Plan,
+    scenario: Scenario,
     violation: Violation,
 }
 
 /// The histories of some seeds, the failing ones of which are collected.
-fn histories(next: &AtomicU64, end: u64) -> (Tally, Vec<Failure>) {
+fn histories(next: &AtomicU64, end: u64) -> (Tally, Vec<FailedScenario>) {
     alone(async |mirror: &mut Mirror| {
         let (mut all, mut failures) = (Tally::default(), Vec::new());
         loop {
@@ -59,16 +59,16 @@ fn histories(next: &AtomicU64, end: u64) -> (Tally, Vec<Failure>) {
             if seed >= end {
                 return (all, failures);
             }
-            let plan = random::plan(seed);
-            match play(&plan, mirror).await {
+            let scenario = random::scenario(seed);
+            match play(&scenario, mirror).await {
                 Ok(tally) => {
                     all.runs += tally.runs;
                     all.requests += tally.requests;
                     all.unobservable += tally.unobservable;
                 }
-                Err(violation) => failures.push(Failure {
+                Err(violation) => failures.push(FailedScenario {
                     seed,
-                    plan,
+                    scenario,
                     violation,
                 }),
             }
@@ -83,7 +83,7 @@ fn random_histories_keep_the_laws() {
     let threads = variable("ROLLBOOK_THREADS").unwrap_or(2);
     let shown = variable("ROLLBOOK_SHOW").unwrap_or(1) as usize;
     let (next, begun) = (AtomicU64::new(start), Instant::now());
-    let parts: Vec<(Tally, Vec<Failure>)> = std::thread::scope(|scope| {
+    let parts: Vec<(Tally, Vec<FailedScenario>)> = std::thread::scope(|scope| {
         let work = || histories(&next, start.saturating_add(count));
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         threads
@@ -103,7 +103,7 @@ fn random_histories_keep_the_laws() {
         "{count} histories from seed {start} on in {seconds:.1} s ({:.0}/s): {runs} runs, {requests} requests, {unobservable} losses that cannot be noticed",
         count as f64 / seconds
     );
-    let mut by_law: BTreeMap<Law, Vec<&Failure>> = BTreeMap::new();
+    let mut by_law: BTreeMap<Law, Vec<&FailedScenario>> = BTreeMap::new();
     for failure in parts.iter().flat_map(|(_, failures)| failures) {
         by_law
             .entry(failure.violation.law)
@@ -126,13 +126,13 @@ fn random_histories_keep_the_laws() {
     );
 }
 
-/// Prints a failing plan, made smaller, as a regression.
-fn show(failure: &Failure) {
+/// Prints a failing scenario, made smaller, as a regression.
+fn show(failure: &FailedScenario) {
     let law = failure.violation.law;
-    let (plan, violation) = alone(async |mirror: &mut Mirror| {
-        let plan = smaller(&failure.plan, law, mirror).await;
-        let violation = play(&plan, mirror).await.expect_err("it still fails");
-        (plan, violation)
+    let (scenario, violation) = alone(async |mirror: &mut Mirror| {
+        let scenario = smaller(&failure.scenario, law, mirror).await;
+        let violation = play(&scenario, mirror).await.expect_err("it still fails");
+        (scenario, violation)
     });
-    println!("seed {}: {violation}\n{}", failure.seed, plan.code());
+    println!("seed {}: {violation}\n{}", failure.seed, scenario.code());
 }

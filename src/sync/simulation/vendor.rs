@@ -2,11 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::plan::{Change, Inside, Leaves, Odd, Order, Style, Total, Vendor};
+use super::scenario::{Inside, Leaves, Odd, Order, Style, Total, Vendor, VendorChange};
 
 /// One row of the vendor's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Row {
+pub(super) struct VendorRow {
     pub key: u16,
     pub place: u16,
     /// Another one with each change, among all rows.
@@ -24,7 +24,7 @@ pub(super) struct Row {
 pub(super) struct World {
     pub vendor: Vendor,
     /// The list after each change; the last one is now.
-    pub past: Vec<Vec<Row>>,
+    pub past: Vec<Vec<VendorRow>>,
     versions: u32,
     departed: i64,
 }
@@ -42,7 +42,7 @@ impl World {
         for (number, (key, place)) in (0_i64..).zip(rows) {
             let (key, place) = (*key, *place);
             let then = earlier + SignedDuration::from_secs(number / 2);
-            world.change(Change::Join { key, place }, then);
+            world.change(VendorChange::Join { key, place }, then);
         }
         world
     }
@@ -52,22 +52,22 @@ impl World {
         self.past.len() - 1
     }
 
-    pub(super) fn now(&self) -> &[Row] {
+    pub(super) fn now(&self) -> &[VendorRow] {
         &self.past[self.tick()]
     }
 
     /// Does nothing where it makes no sense.
-    pub(super) fn change(&mut self, change: Change, now: Timestamp) {
+    pub(super) fn change(&mut self, change: VendorChange, now: Timestamp) {
         let mut rows = self.now().to_vec();
         if self.apply(change, &mut rows, now) && rows != self.now() {
             self.past.push(rows);
         }
     }
 
-    fn apply(&mut self, change: Change, rows: &mut Vec<Row>, now: Timestamp) -> bool {
-        let find = |rows: &[Row], key: u16| rows.iter().position(|row| row.key == key);
+    fn apply(&mut self, change: VendorChange, rows: &mut Vec<VendorRow>, now: Timestamp) -> bool {
+        let find = |rows: &[VendorRow], key: u16| rows.iter().position(|row| row.key == key);
         match change {
-            Change::Join { key, place } => {
+            VendorChange::Join { key, place } => {
                 let user = (key >= 1000).then(|| owner(key));
                 if user.is_some_and(|user| !rows.iter().any(|row| row.key == user && !row.left)) {
                     return false;
@@ -79,16 +79,16 @@ impl World {
                 rows.retain(|row| row.key != key);
                 rows.push(self.row(key, place, now));
             }
-            Change::Rekey { key, to } => {
+            VendorChange::Rekey { key, to } => {
                 let Some(at) = find(rows, key).filter(|at| !rows[*at].left) else {
                     return false;
                 };
                 let place = rows[at].place;
-                let left = self.apply(Change::Leave { key }, rows, now);
-                let joined = self.apply(Change::Join { key: to, place }, rows, now);
+                let left = self.apply(VendorChange::Leave { key }, rows, now);
+                let joined = self.apply(VendorChange::Join { key: to, place }, rows, now);
                 return left || joined;
             }
-            Change::Leave { key } => {
+            VendorChange::Leave { key } => {
                 let Some(at) = find(rows, key).filter(|at| !rows[*at].left) else {
                     return false;
                 };
@@ -104,41 +104,43 @@ impl World {
                 // A user's entries leave with the user.
                 rows.retain(|row| key >= 1000 || row.key < 1000 || owner(row.key) != key);
             }
-            Change::Forget { key } => {
+            VendorChange::Forget { key } => {
                 let Some(at) = find(rows, key).filter(|at| rows[*at].left) else {
                     return false;
                 };
                 rows.remove(at);
                 self.departed += 1;
             }
-            Change::Edit { key }
-            | Change::Clear { key }
-            | Change::Move { key, .. }
-            | Change::Double { key }
-            | Change::Single { key }
-            | Change::SpoilCell { key }
-            | Change::SpoilKey { key }
-            | Change::Mend { key } => {
+            VendorChange::Edit { key }
+            | VendorChange::Clear { key }
+            | VendorChange::Move { key, .. }
+            | VendorChange::Double { key }
+            | VendorChange::Single { key }
+            | VendorChange::SpoilCell { key }
+            | VendorChange::SpoilKey { key }
+            | VendorChange::Mend { key } => {
                 let Some(at) = find(rows, key).filter(|at| !rows[*at].left) else {
                     return false;
                 };
                 let row = &mut rows[at];
-                if matches!(change, Change::Mend { .. }) && !row.bad_cell && !row.bad_key {
+                if matches!(change, VendorChange::Mend { .. }) && !row.bad_cell && !row.bad_key {
                     return false;
                 }
                 match change {
-                    Change::Move { place, .. } => row.place = place,
-                    Change::Double { .. } => row.twice = true,
-                    Change::SpoilCell { .. } => row.bad_cell = true,
-                    Change::SpoilKey { .. } => row.bad_key = true,
-                    Change::Single { .. } => row.twice = false,
-                    Change::Mend { .. } => (row.bad_cell, row.bad_key) = (false, false),
-                    _ => row.has_name = !matches!(change, Change::Clear { .. }),
+                    VendorChange::Move { place, .. } => row.place = place,
+                    VendorChange::Double { .. } => row.twice = true,
+                    VendorChange::SpoilCell { .. } => row.bad_cell = true,
+                    VendorChange::SpoilKey { .. } => row.bad_key = true,
+                    VendorChange::Single { .. } => row.twice = false,
+                    VendorChange::Mend { .. } => (row.bad_cell, row.bad_key) = (false, false),
+                    _ => row.has_name = !matches!(change, VendorChange::Clear { .. }),
                 }
                 // A row that is listed twice or elsewhere is the same row.
                 let elsewhere = matches!(
                     change,
-                    Change::Move { .. } | Change::Double { .. } | Change::Single { .. }
+                    VendorChange::Move { .. }
+                        | VendorChange::Double { .. }
+                        | VendorChange::Single { .. }
                 );
                 if !elsewhere {
                     self.versions += 1;
@@ -149,9 +151,9 @@ impl World {
         true
     }
 
-    fn row(&mut self, key: u16, place: u16, now: Timestamp) -> Row {
+    fn row(&mut self, key: u16, place: u16, now: Timestamp) -> VendorRow {
         self.versions += 1;
-        Row {
+        VendorRow {
             key,
             place,
             version: self.versions,
@@ -239,8 +241,8 @@ impl Request {
 
 /// An answer before it is written out.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Answer {
-    pub rows: Vec<Row>,
+pub(super) struct VendorAnswer {
+    pub rows: Vec<VendorRow>,
     pub total: Option<i64>,
     /// The next cursor.
     pub next: Option<String>,
@@ -248,7 +250,7 @@ pub(super) struct Answer {
 
 impl World {
     /// The page that a request is answered with; `number` is the request's, for what is another each time.
-    pub(super) fn answer(&self, request: &Request, number: u32, odd: Option<Odd>) -> Answer {
+    pub(super) fn answer(&self, request: &Request, number: u32, odd: Option<Odd>) -> VendorAnswer {
         let (frozen, skip, after) = self.position(request);
         let behind = match odd {
             Some(Odd::Stale(behind)) => behind as usize,
@@ -271,14 +273,14 @@ impl World {
             Some(Odd::Short) => limit / 2,
             _ => limit,
         };
-        let page: Vec<Row> = rows.iter().skip(skip).take(length).cloned().collect();
+        let page: Vec<VendorRow> = rows.iter().skip(skip).take(length).cloned().collect();
         let end = skip + page.len();
         let next = (end < all).then(|| match self.inside() {
             Inside::Skip => format!("s{end}"),
             Inside::Frozen => format!("f{tick}-{end}"),
             Inside::Key => format!("k{}", page.last().map_or(0, |row| row.key)),
         });
-        Answer {
+        VendorAnswer {
             total: self.total(all, page.len(), number, odd),
             rows: page,
             next,
@@ -311,11 +313,11 @@ impl World {
         }
     }
 
-    fn ordered(&self, request: &Request, tick: usize, number: u32) -> Vec<Row> {
-        let asked = |row: &&Row| {
+    fn ordered(&self, request: &Request, tick: usize, number: u32) -> Vec<VendorRow> {
+        let asked = |row: &&VendorRow| {
             request.list.holds(row.key) && request.since.is_none_or(|since| row.changed >= since)
         };
-        let mut rows: Vec<Row> = self.past[tick].iter().filter(asked).cloned().collect();
+        let mut rows: Vec<VendorRow> = self.past[tick].iter().filter(asked).cloned().collect();
         let order = match self.inside() {
             Inside::Key => Order::ByKey,
             _ => self.vendor.order,
@@ -375,12 +377,12 @@ pub(super) fn id(key: u16) -> String {
 }
 
 /// A row's name on the wire and in the mirror.
-pub(super) fn name(row: &Row) -> Option<String> {
+pub(super) fn name(row: &VendorRow) -> Option<String> {
     row.has_name.then(|| format!("version {}", row.version))
 }
 
 /// A row's date on the wire and in the mirror.
-pub(super) fn born(row: &Row) -> String {
+pub(super) fn born(row: &VendorRow) -> String {
     let days = row.version;
     format!(
         "{:04}-{:02}-{:02}",
@@ -391,12 +393,12 @@ pub(super) fn born(row: &Row) -> String {
 }
 
 /// A row's status on the wire and in the mirror.
-pub(super) fn status(row: &Row) -> &'static str {
+pub(super) fn status(row: &VendorRow) -> &'static str {
     if row.left { "deleted" } else { "active" }
 }
 
 /// A row as JSON.
-pub(super) fn json(row: &Row) -> serde_json::Value {
+pub(super) fn json(row: &VendorRow) -> serde_json::Value {
     serde_json::json!({
         "id": (!row.bad_key).then(|| id(row.key)),
         "name": name(row),

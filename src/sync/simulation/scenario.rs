@@ -1,21 +1,21 @@
-//! A plan: what a vendor is like, and what happens to it and to the mirror, step by step.
+//! A scenario: what a vendor is like, and what happens to it and to the mirror, step by step.
 //!
 //! Plain data, so that a failing one can be printed as Rust, pasted into `regressions.rs` and reduced. Every change
-//! names its row by key and does nothing if that row is not listed, so that any part of a plan can be removed.
+//! names its row by key and does nothing if that row is not listed, so that any part of a scenario can be removed.
 //!
 //! Keys below 1000 are users; 1000 + 10 × user + n is the n-th entry of that user in the second list.
 
 /// A whole history.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(super) struct Scenario {
     /// What the vendor is like.
     pub vendor: Vendor,
     /// What the job asks for.
-    pub job: JobPlan,
+    pub job: ScenarioJob,
     /// Rows that are listed at the start: key, and position in a list with the order `Placed`.
     pub rows: Vec<(u16, u16)>,
     /// What happens. Quiet runs follow by themselves.
-    pub steps: Vec<Step>,
+    pub steps: Vec<ScenarioStep>,
 }
 
 /// What the vendor is like, at all times.
@@ -110,7 +110,7 @@ pub(super) enum Leaves {
 
 /// What the job asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct JobPlan {
+pub(super) struct ScenarioJob {
     /// Changes only, with a full reading every third day.
     pub incremental: bool,
     /// The connector names the column that orders versions.
@@ -136,24 +136,24 @@ pub(super) enum Second {
 
 /// One step of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum ScenarioStep {
     /// The vendor's list changes between readings.
-    Change(Change),
+    Change(VendorChange),
     /// So many minutes pass.
     Minutes(u32),
     /// The job runs.
-    Run(Run),
+    Run(ScenarioRun),
     /// An admin approves what the last run held back, and the job runs.
     Approve,
 }
 
 /// A run of the job, with its events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Run {
+pub(super) struct ScenarioRun {
     /// Read everything, regardless of checkpoints.
     pub full: bool,
     /// Changes just before the n-th request of the run is answered, from 1.
-    pub during: Vec<(u32, Change)>,
+    pub during: Vec<(u32, VendorChange)>,
     /// Odd answers to the n-th request of the run.
     pub odd: Vec<(u32, Odd)>,
     /// Where the run is stopped, or the program killed.
@@ -162,7 +162,7 @@ pub(super) struct Run {
 
 /// A change of the vendor's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub(super) enum VendorChange {
     /// A row joins.
     Join { key: u16, place: u16 },
     /// A row leaves, as `Vendor::leaves` defines.
@@ -229,12 +229,12 @@ pub(super) enum Stop {
     AtNews(u32),
 }
 
-impl Plan {
+impl Scenario {
     /// As Rust that can be pasted among the regressions.
     pub(super) fn code(&self) -> String {
-        let steps: Vec<String> = self.steps.iter().map(Step::code).collect();
+        let steps: Vec<String> = self.steps.iter().map(ScenarioStep::code).collect();
         let code = format!(
-            "Plan {{\n    vendor: {:?},\n    job: {:?},\n    rows: {:?},\n    steps: [\n        {}\n    ],\n}}",
+            "Scenario {{\n    vendor: {:?},\n    job: {:?},\n    rows: {:?},\n    steps: [\n        {}\n    ],\n}}",
             self.vendor,
             self.job,
             self.rows,
@@ -260,7 +260,7 @@ impl Plan {
     }
 }
 
-impl Step {
+impl ScenarioStep {
     /// Without defaults.
     fn code(&self) -> String {
         let Self::Run(run) = self else {
@@ -279,7 +279,7 @@ impl Step {
         if run.stop.is_some() {
             parts.push(format!("stop: {:?}", run.stop));
         }
-        parts.push("..Run::default()".to_owned());
-        format!("Run(Run {{ {} }})", parts.join(", "))
+        parts.push("..ScenarioRun::default()".to_owned());
+        format!("Run(ScenarioRun {{ {} }})", parts.join(", "))
     }
 }
