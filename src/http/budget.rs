@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 
 use super::error::HttpError;
@@ -66,6 +67,11 @@ impl RunBudget {
     /// Retries so far.
     pub fn retries(&self) -> u64 {
         self.0.retries.load(Ordering::Relaxed)
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
     }
 
     /// What is left of the run's time; zero when it is over.

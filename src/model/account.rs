@@ -20,6 +20,13 @@ pub struct Account {
     pub keys: BTreeSet<String>,
 }
 
+impl Account {
+    /// Identifies it also before its first rows are written.
+    pub fn key(&self) -> String {
+        format!("{}\n{}", self.generation, self.address)
+    }
+}
+
 /// What is known of a run's account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountCheck {

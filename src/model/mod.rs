@@ -2,6 +2,7 @@
 
 pub mod absence;
 pub mod account;
+pub mod adaptation;
 pub mod alert_subject;
 pub mod apply_mode;
 pub mod cause;
@@ -34,6 +35,7 @@ pub mod similarity;
 pub mod table;
 pub mod unexpected_response;
 
+pub use adaptation::Adaptation;
 pub use alert_subject::AlertSubject;
 pub use apply_mode::ApplyMode;
 pub use cause::Cause;

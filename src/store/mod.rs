@@ -4,6 +4,7 @@
 //! it is SQLite.
 
 pub mod accounts;
+pub mod adaptations;
 pub mod alerts;
 pub mod apply;
 pub mod checkpoints;

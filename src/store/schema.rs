@@ -226,12 +226,12 @@ ALTER TABLE rollbook_checkpoints ADD COLUMN recounted_at TEXT;
 CREATE TABLE rollbook_adaptations (
   source TEXT NOT NULL,
   stream TEXT NOT NULL,
-  account INTEGER NOT NULL,
+  account TEXT NOT NULL,
   path TEXT,
   without TEXT NOT NULL,
   page_size INTEGER,
-  since TEXT NOT NULL,
-  not_served TEXT,
+  found TEXT,
+  refused TEXT,
   refusal TEXT,
   PRIMARY KEY (source, stream)
 ) STRICT;

@@ -5,50 +5,40 @@
 
 use crate::connector::paging::PageRules;
 use crate::http::{HttpError, HttpErrorKind};
+use crate::model::Adaptation;
 
 /// No page is made smaller than this to please a server.
 const SMALLEST: u64 = 100;
 
-/// How often a page is halved to please a server.
-const HALVINGS: usize = 3;
+/// How many smaller sizes are tried: with the others at most five requests for one page.
+const SIZES: usize = 2;
 
-/// What a server turned out to accept, for later walks of the same list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Adaptation {
-    /// Query parameters to leave out.
-    pub without: Vec<String>,
-    /// Rows to request per page, if different from the connector.
-    pub size: Option<u64>,
+/// The rules of a walk that knows what a server accepts.
+pub fn applied(known: &Adaptation, rules: &PageRules) -> PageRules {
+    PageRules {
+        size: known.size.map_or(rules.size, |size| size.min(rules.size)),
+        ..rules.clone()
+    }
 }
 
-impl Adaptation {
-    /// The rules of a walk that knows it.
-    pub fn apply(&self, rules: &PageRules) -> PageRules {
-        PageRules {
-            size: self.size.map_or(rules.size, |size| size.min(rules.size)),
-            ..rules.clone()
-        }
+/// A note for the report.
+pub fn note(known: &Adaptation, rules: &PageRules) -> String {
+    let mut parts = Vec::new();
+    if !known.without.is_empty() {
+        let names: Vec<String> = known
+            .without
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect();
+        parts.push(format!("without {}", names.join(", ")));
     }
-
-    /// A note for the report.
-    pub fn note(&self, rules: &PageRules) -> String {
-        let mut parts = Vec::new();
-        if !self.without.is_empty() {
-            let names: Vec<String> = self
-                .without
-                .iter()
-                .map(|name| format!("`{name}`"))
-                .collect();
-            parts.push(format!("without {}", names.join(", ")));
-        }
-        if let Some(size) = self.size {
-            parts.push(format!("in pages of {size} rows instead of {}", rules.size));
-        }
-        format!(
-            "the server does not return the list as the connector requests it; it is read {}",
-            parts.join(" and ")
-        )
+    if let Some(size) = known.size {
+        parts.push(format!("in pages of {size} rows instead of {}", rules.size));
     }
+    format!(
+        "the server does not return the list as the connector requests it; it is read {}",
+        parts.join(" and ")
+    )
 }
 
 /// A refusal that may be about a parameter.
@@ -68,16 +58,19 @@ pub fn variants(rules: &PageRules, known: &Adaptation) -> Vec<Adaptation> {
         variants.push(Adaptation {
             without: rules.optional.clone(),
             size: known.size,
+            ..Adaptation::default()
         });
     }
     variants.extend(sizes.iter().map(|size| Adaptation {
         without: known.without.clone(),
         size: Some(*size),
+        ..Adaptation::default()
     }));
     if let (true, Some(size)) = (lighter, sizes.last()) {
         variants.push(Adaptation {
             without: rules.optional.clone(),
             size: Some(*size),
+            ..Adaptation::default()
         });
     }
     variants
@@ -90,9 +83,9 @@ fn smaller(rules: &PageRules, from: u64) -> Vec<u64> {
     let halved = std::iter::successors(Some(from), |size| {
         (*size > SMALLEST).then(|| (size / 2).max(SMALLEST))
     });
-    let mut sizes: Vec<u64> = halved.skip(1).take(HALVINGS).collect();
+    let mut sizes: Vec<u64> = halved.skip(1).take(SIZES).collect();
     // A server that takes pages of a hundred only is more common than one that takes an eighth of a thousand.
-    if let Some(last) = sizes.get_mut(HALVINGS - 1) {
+    if let Some(last) = sizes.get_mut(SIZES - 1) {
         *last = SMALLEST;
     }
     sizes
@@ -117,18 +110,15 @@ mod tests {
         let known = |without: &[&str], size| Adaptation {
             without: without.iter().map(|name| (*name).to_owned()).collect(),
             size,
+            ..Adaptation::default()
         };
         for (rules, before, expected) in [
             (
                 rules(&["sort"], true, 1000),
                 known(&[], None),
-                "sort -, - 500, - 250, - 100, sort 100",
+                "sort -, - 500, - 100, sort 100",
             ),
-            (
-                rules(&[], true, 1000),
-                known(&[], None),
-                "- 500, - 250, - 100",
-            ),
+            (rules(&[], true, 1000), known(&[], None), "- 500, - 100"),
             (rules(&[], true, 300), known(&[], None), "- 150, - 100"),
             (rules(&[], true, 100), known(&[], None), ""),
             (rules(&["sort"], true, 50), known(&[], None), "sort -"),
@@ -137,7 +127,7 @@ mod tests {
             (
                 rules(&["sort"], true, 1000),
                 known(&["sort"], None),
-                "sort 500, sort 250, sort 100",
+                "sort 500, sort 100",
             ),
             (
                 rules(&["sort"], true, 1000),
@@ -162,9 +152,10 @@ mod tests {
         let adaptation = Adaptation {
             without: vec!["sort".into(), "orderBy".into()],
             size: Some(500),
+            ..Adaptation::default()
         };
         assert_eq!(
-            adaptation.note(&rules(&[], true, 1000)),
+            note(&adaptation, &rules(&[], true, 1000)),
             "the server does not return the list as the connector requests it; it is read without `sort`, `orderBy` and in pages of 500 rows instead of 1000"
         );
     }

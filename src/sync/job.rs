@@ -1,11 +1,11 @@
 //! What a run works with: a source with its session, a job with its streams. Built by `app/`.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::adapt::Adaptation;
 use super::client::PageClient;
+use super::stream_memory::StreamMemory;
 use crate::connector::api::StreamSpec;
 use crate::model::guard::GuardRules;
 use crate::model::{ApplyMode, Cause, History, JobName, ReadMode, SourceName, StreamName, Table};
@@ -28,8 +28,8 @@ pub struct Source {
     pub address: String,
     /// The stream and column with the account's name.
     pub identity: Option<Identity>,
-    routes: Mutex<BTreeMap<StreamName, usize>>,
-    adaptations: Mutex<BTreeMap<StreamName, SearchState>>,
+    /// How its streams are requested, where the server differs from the connector.
+    pub memory: StreamMemory,
 }
 
 impl Source {
@@ -47,8 +47,7 @@ impl Source {
             lists,
             address: String::new(),
             identity: None,
-            routes: Mutex::default(),
-            adaptations: Mutex::default(),
+            memory: StreamMemory::default(),
         }
     }
 
@@ -60,63 +59,6 @@ impl Source {
             ..self
         }
     }
-
-    /// Which of a stream's paths worked last.
-    pub fn route(&self, stream: &StreamName) -> usize {
-        self.routes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(stream)
-            .copied()
-            .unwrap_or(0)
-    }
-
-    /// Remembers which of a stream's paths works.
-    pub fn set_route(&self, stream: &StreamName, path: usize) {
-        self.routes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(stream.clone(), path);
-    }
-
-    /// What this process found out of a stream's parameters.
-    pub fn adaptation(&self, stream: &StreamName) -> Option<Adaptation> {
-        self.search_state(stream, |search_state| search_state.adaptation.clone())
-    }
-
-    /// Remembers which parameters of a stream work.
-    pub fn set_adaptation(&self, stream: &StreamName, adaptation: Adaptation) {
-        self.search_state(stream, |search_state| {
-            *search_state = SearchState {
-                adaptation: Some(adaptation),
-                skip_searches: 0,
-            }
-        });
-    }
-
-    /// Whether it is worth the requests to find out which parameters of a stream work.
-    pub fn may_search(&self, stream: &StreamName) -> bool {
-        self.search_state(stream, |search_state| {
-            let may = search_state.skip_searches == 0;
-            search_state.skip_searches = search_state.skip_searches.saturating_sub(1);
-            may
-        })
-    }
-
-    /// Remembers that no change of a stream's parameters helps.
-    pub fn search_failed(&self, stream: &StreamName) {
-        self.search_state(stream, |search_state| {
-            search_state.skip_searches = SEARCH_PAUSE
-        });
-    }
-
-    fn search_state<T>(&self, stream: &StreamName, act: impl FnOnce(&mut SearchState) -> T) -> T {
-        let mut adaptations = self
-            .adaptations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        act(adaptations.entry(stream.clone()).or_default())
-    }
 }
 
 /// A stream whose rows identify the account.
@@ -125,16 +67,6 @@ pub struct Identity {
     pub spec: Arc<StreamSpec>,
     /// The column with the name.
     pub column: usize,
-}
-
-/// After a failed search, this many refused walks of a stream pass before the next one.
-const SEARCH_PAUSE: u32 = 20;
-
-#[derive(Default)]
-struct SearchState {
-    adaptation: Option<Adaptation>,
-    /// Walks until the next search.
-    skip_searches: u32,
 }
 
 /// One job, ready to run.

@@ -16,6 +16,7 @@ pub mod run;
 mod run_locks;
 #[cfg(test)]
 mod simulation;
+pub mod stream_memory;
 mod stream_run;
 pub mod timeline;
 mod unready;

@@ -95,11 +95,10 @@ async fn ask(
         decoder: spec.decoder(&item.variables),
         extra: last_step(spec, clock),
         since: None,
-        adaptation: None,
         effort: Effort::USUAL,
         budget,
     };
-    let known = source.adaptation(&spec.name).unwrap_or_default();
+    let known = source.memory.get(&spec.name);
     fetch(&request, Arc::new(known), page, effort)
         .await
         .1

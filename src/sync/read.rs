@@ -437,7 +437,6 @@ async fn walk_all(
                 decoder: job.spec.decoder(&item.variables),
                 extra,
                 since,
-                adaptation: None,
                 effort: Effort::USUAL,
                 budget: context.budget,
             };

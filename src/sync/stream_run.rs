@@ -14,6 +14,8 @@ use self::reports::{
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use super::account;
 use super::error::Failure;
 use super::job::{Job, RunOptions, StreamJob};
@@ -25,11 +27,14 @@ use super::walk::WalkFacts;
 use crate::clock::Clock;
 use crate::http::RunBudget;
 use crate::model::account::AccountCheck;
+use crate::model::adaptation::NotServed;
 use crate::model::decision::{self, Decision};
-use crate::model::{ApplyMode, Class, Outcome, StreamName, scalar};
+use crate::model::{ApplyMode, Cause, Class, Outcome, StreamName, scalar};
 use crate::store::apply::{Applied, Removals, Stamp, apply};
 use crate::store::runs;
-use crate::store::{Store, StoreError, accounts, checkpoints, lookups, purge, references};
+use crate::store::{
+    Store, StoreError, accounts, adaptations, checkpoints, lookups, purge, references,
+};
 
 /// One run.
 pub struct StreamRun<'a> {
@@ -121,17 +126,42 @@ impl StreamRun<'_> {
             progress,
             account: &preconditions.account.account,
         };
-        match self.job.apply {
+        let report = match self.job.apply {
             ApplyMode::Each => self.each(&context, &preconditions).await,
             ApplyMode::Together => self.together(&context, &preconditions).await,
+        };
+        self.remember_requests(&preconditions).await;
+        report
+    }
+
+    /// Writes down how streams have to be requested, also of a run that failed.
+    async fn remember_requests(&self, preconditions: &Preconditions) {
+        let new = self.job.source.memory.take_new();
+        if new.is_empty() || self.run.is_none() {
+            return;
+        }
+        let (source, account) = (
+            self.job.source.name.clone(),
+            preconditions.account.account.key(),
+        );
+        let written = self
+            .store
+            .write(move |connection| adaptations::save(connection, &source, &account, &new))
+            .await;
+        if let Err(error) = written {
+            tracing::warn!(job = self.job.name.as_str(), %error, "the next process has to find out again how streams are requested");
         }
     }
 
     /// Determines what applies to all streams of this run: the account and the admin's approvals.
     async fn preconditions(&self, budget: &RunBudget) -> Result<Preconditions, Failure> {
         let account = account::identify(&self.job.source, self.store, self.clock, budget).await?;
+        let (reader, source) = (self.store.reader()?, &self.job.source);
+        let key = account.account.key();
+        let load = || adaptations::load(&reader, &source.name, &key);
+        source.memory.begin(&key, self.clock.now(), load)?;
         let since = scalar::saturating_add(self.clock.now(), -decision::APPROVAL_TTL);
-        let approved = runs::approvals(&*self.store.reader()?, &self.job.name, since)?;
+        let approved = runs::approvals(&reader, &self.job.name, since)?;
         let approved = approved
             .iter()
             .flat_map(|hold| hold.split(','))
@@ -306,6 +336,9 @@ impl StreamRun<'_> {
             stream: stream.spec.name.clone(),
         });
         let started = self.clock.running();
+        if let Some(report) = self.not_requested(stream) {
+            return Ok(StreamStep::Done(Box::new(report)));
+        }
         if stream.spec.window.is_some() {
             return self
                 .read_timeline(context, preconditions, stream, started)
@@ -315,9 +348,12 @@ impl StreamRun<'_> {
         let reading = read::read(context, stream, full).await;
         let duration = self.clock.running() - started;
         match reading {
-            Ok(reading) => Ok(self.decide(preconditions, stream, reading, duration)),
+            Ok(reading) => {
+                self.served(stream);
+                Ok(self.decide(preconditions, stream, reading, duration))
+            }
             Err(error) if self.is_not_served(stream, &error)? => {
-                let report = not_served(stream, &error, duration);
+                let report = self.not_served(stream, &error, duration);
                 Ok(StreamStep::Done(Box::new(report)))
             }
             Err(error) => Err(error),
@@ -335,6 +371,38 @@ impl StreamRun<'_> {
         }
         let reader = self.store.reader()?;
         Ok(!accounts::ever_had_rows(&reader, &stream.table.name())?)
+    }
+
+    /// Reports a stream that the vendor does not serve, and remembers it.
+    fn not_served(&self, stream: &StreamJob, error: &Failure, duration: Duration) -> StreamReport {
+        let (at, reason) = (self.clock.now(), error.to_string());
+        let report = not_served(stream, reason.clone(), duration);
+        let refusal = Some(NotServed { at, reason });
+        let memory = &self.job.source.memory;
+        memory.update(&stream.spec.name, |memory| memory.refusal = refusal);
+        report
+    }
+
+    fn served(&self, stream: &StreamJob) {
+        let memory = &self.job.source.memory;
+        memory.update(&stream.spec.name, |memory| memory.refusal = None);
+    }
+
+    /// A stream that the vendor did not serve today is requested by a person's command only.
+    fn not_requested(&self, stream: &StreamJob) -> Option<StreamReport> {
+        let is_scheduled = matches!(self.options.cause, Cause::Schedule | Cause::CatchUp);
+        let refusal = self.job.source.memory.get(&stream.spec.name).refusal?;
+        let wait = refusal.lasts(self.clock.now())?;
+        if !is_scheduled || self.options.full || !stream.spec.optional {
+            return None;
+        }
+        let next = scalar::saturating_add(self.clock.now(), SignedDuration::try_from(wait).ok()?);
+        let message = format!(
+            "{}; asked once a day, next after {}",
+            refusal.reason,
+            next.strftime("%Y-%m-%d %H:%M UTC")
+        );
+        Some(not_served(stream, message, Duration::ZERO))
     }
 
     /// Applies the decision of `model/decision.rs` to a reading.
@@ -408,9 +476,11 @@ impl StreamRun<'_> {
             && done.applied == Applied::default()
             && self.is_not_served(stream, error)?
         {
-            return Ok(StreamStep::Done(Box::new(not_served(
-                stream, error, duration,
-            ))));
+            let report = self.not_served(stream, error, duration);
+            return Ok(StreamStep::Done(Box::new(report)));
+        }
+        if done.failure.is_none() {
+            self.served(stream);
         }
         let mut report = base_report(stream, &done.facts, "by time", duration);
         report.record.rejected = done.facts.rejects.values().sum();

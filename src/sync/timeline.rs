@@ -201,8 +201,7 @@ impl Walks<'_> {
             self.read(&group.items, Begin::Reread, known, report)
                 .await?;
             if group.gap(known) > settled && self.may_read_from_start(&group, known) {
-                self.read(&group.items, Begin::Start, known, report)
-                    .await?;
+                self.read(&group.items, Begin::Start, known, report).await?;
                 let now = self.context.clock.now();
                 group.note(known, |checkpoint| checkpoint.recounted_at = Some(now));
             }
@@ -612,7 +611,6 @@ impl ItemWalk<'_> {
             decoder: self.job.spec.decoder(&self.item.variables),
             extra,
             since: None,
-            adaptation: None,
             effort,
             budget: self.context.budget,
         };

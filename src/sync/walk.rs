@@ -12,7 +12,7 @@ use futures_util::stream::FuturesOrdered;
 use tokio::sync::mpsc;
 
 pub use self::facts::WalkFacts;
-use super::adapt::{self, Adaptation};
+use super::adapt;
 use super::client::Batch;
 use super::error::Failure;
 use super::items::Item;
@@ -24,9 +24,9 @@ use crate::connector::link;
 use crate::connector::paging::{At, ListEnd, NextPage, PageAsk, PageFacts, PageUse, Pager};
 use crate::connector::response;
 use crate::http::{Decode, Effort, HttpError, PageRequest, Reply, RunBudget, Shrinks};
-use crate::model::UnexpectedResponse;
 use crate::model::row::Rows;
 use crate::model::scalar;
+use crate::model::{Adaptation, UnexpectedResponse};
 
 /// What is walked.
 pub struct ListRequest<'a> {
@@ -42,8 +42,6 @@ pub struct ListRequest<'a> {
     pub extra: Vec<(String, String)>,
     /// Where a watermark walk starts.
     pub since: Option<String>,
-    /// What earlier processes found out of the stream's parameters; what this one knows is better.
-    pub adaptation: Option<Adaptation>,
     /// How often each page is tried.
     pub effort: Effort,
     /// The run's deadline and counts.
@@ -70,12 +68,9 @@ pub async fn walk(
     report_page: &(dyn Fn(u64, Option<u64>) + Sync),
 ) -> Result<(WalkFacts, ListEnd), Failure> {
     let (source, name, rules) = (request.source, &request.spec.name, &request.spec.page);
-    let known = source
-        .adaptation(name)
-        .or_else(|| request.adaptation.clone());
-    let mut known = Arc::new(known.unwrap_or_default());
+    let mut known = Arc::new(source.memory.get(name));
     let mut search: Option<Search> = None;
-    let mut pager = Pager::start(known.apply(rules), request.since.clone());
+    let mut pager = Pager::start(adapt::applied(&known, rules), request.since.clone());
     let mut facts = WalkFacts::default();
     let mut under_way = FuturesOrdered::new();
     loop {
@@ -106,24 +101,24 @@ pub async fn walk(
             Err(error) if is_refused_as_asked(&pager, &ask, &error) => {
                 let mut tried = match search.take() {
                     Some(tried) => tried,
-                    None if source.may_search(name) => {
+                    None if source.memory.may_search(name) => {
                         let left = adapt::variants(rules, &known).into_iter();
                         Search { error, left }
                     }
                     None => return Err(error),
                 };
                 let Some(next) = tried.left.next() else {
-                    source.search_failed(name);
+                    source.memory.search_failed(name);
                     return Err(tried.error);
                 };
                 known = Arc::new(next);
-                pager = Pager::start(known.apply(rules), request.since.clone());
+                pager = Pager::start(adapt::applied(&known, rules), request.since.clone());
                 search = Some(tried);
                 continue;
             }
             Err(error) => return Err(error.after_attempts(ask.attempts)),
         };
-        let is_smaller = pager.size() < known.apply(rules).size.max(1);
+        let is_smaller = pager.size() < adapt::applied(&known, rules).size.max(1);
         if is_smaller {
             known = Arc::new(Adaptation {
                 size: Some(pager.size()),
@@ -131,7 +126,11 @@ pub async fn walk(
             });
         }
         if search.take().is_some() || is_smaller {
-            source.set_adaptation(name, Adaptation::clone(&known));
+            source.memory.update(name, |memory| {
+                memory.without.clone_from(&known.without);
+                memory.size = known.size;
+                memory.found = Some(request.budget.now());
+            });
             facts.adaptation = Some(Adaptation::clone(&known));
         }
         if let Some(asked) = batch.asked {
@@ -167,9 +166,12 @@ pub async fn walk(
             break; // the receiver has failed and reports why
         }
     }
-    facts
-        .notes
-        .extend(facts.adaptation.iter().map(|found| found.note(rules)));
+    facts.notes.extend(
+        facts
+            .adaptation
+            .iter()
+            .map(|found| adapt::note(found, rules)),
+    );
     let end = pager.end();
     facts.pages = end.pages_with_rows;
     Ok((facts, end))
@@ -212,11 +214,11 @@ pub(super) async fn fetch(
     effort: Effort,
 ) -> (PageAsk, Result<Batch, Failure>) {
     let paths = request.spec.paths(&request.item.variables);
-    let mut route = request
-        .source
-        .route(&request.spec.name)
-        .min(paths.len() - 1);
-    let first = route;
+    let (spec, memory) = (request.spec, &request.source.memory);
+    let known_path = memory.get(&spec.name).path;
+    let is_known = |path: &String| known_path.as_ref() == Some(path);
+    let first = spec.paths.iter().position(is_known).unwrap_or_default();
+    let mut route = first;
     loop {
         let result = fetch_at(request, &known, &page, effort, &paths[route]).await;
         let wrong_path = page.number == 1
@@ -227,7 +229,9 @@ pub(super) async fn fetch(
                     .is_some_and(|error| matches!(error.status(), Some(404 | 405)))
             });
         if result.is_ok() && route != first {
-            request.source.set_route(&request.spec.name, route);
+            memory.update(&spec.name, |memory| {
+                memory.path = spec.paths.get(route).cloned()
+            });
         }
         let next = (route + 1) % paths.len();
         if !wrong_path || next == first {

@@ -10,7 +10,6 @@ use crate::model::row::{Reject, Repair};
 use crate::model::{Completeness, Inconsistency, Outcome, StreamName};
 use crate::store::apply::{Applied, Removals};
 use crate::store::runs::StreamRecord;
-use crate::sync::error::Failure;
 use crate::sync::job::StreamJob;
 use crate::sync::read::Reading;
 use crate::sync::report::StreamReport;
@@ -20,10 +19,10 @@ use crate::sync::walk::WalkFacts;
 /// The most names in a message.
 const NAMED_ITEMS: usize = 5;
 
-pub(super) fn not_served(stream: &StreamJob, error: &Failure, duration: Duration) -> StreamReport {
+pub(super) fn not_served(stream: &StreamJob, message: String, duration: Duration) -> StreamReport {
     let mut report = base_report(stream, &WalkFacts::default(), "full", duration);
     report.record.outcome = Outcome::NotServed;
-    report.record.message = Some(error.to_string());
+    report.record.message = Some(message);
     report
 }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use crate::model::Adaptation;
 use crate::model::row::{Reject, Rows};
-use crate::sync::adapt::Adaptation;
 
 /// What a walk found, besides the rows.
 #[derive(Debug, Default)]

@@ -163,7 +163,7 @@ impl Stage {
         }
     }
 
-    fn walk(&self, adaptation: Option<Adaptation>, answers: &[&str]) -> Walked {
+    fn walk(&self, answers: &[&str]) -> Walked {
         *self.script.answers.lock().expect("a lock") =
             answers.iter().map(|answer| (*answer).to_owned()).collect();
         self.script.asked.lock().expect("a lock").clear();
@@ -176,7 +176,6 @@ impl Stage {
             decoder: self.spec.decoder(&item.variables),
             extra: Vec::new(),
             since: None,
-            adaptation,
             effort: Effort::USUAL,
             budget: &budget,
         };
@@ -211,7 +210,7 @@ fn page(first: usize, rows: usize, members: &str) -> String {
 
 fn check(page: &str, answers: &[String], rows: usize, end: &str) {
     let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
-    let walked = Stage::new(page).walk(None, &answers);
+    let walked = Stage::new(page).walk(&answers);
     assert_eq!(
         (walked.rows, walked.end().as_str()),
         (rows, end),
@@ -269,7 +268,7 @@ fn link_headers() {
         "link: <https://other.test/users?page=2>; rel=next",
         0,
     )];
-    let walked = Stage::new(by_link).walk(None, &[&away[0]]);
+    let walked = Stage::new(by_link).walk(&[&away[0]]);
     let error = walked.result.expect_err("never followed");
     assert_eq!(
         error.http().map(HttpError::kind),
@@ -335,16 +334,13 @@ fn addresses_in_the_body() {
     ] {
         check(rules, &[format!("200\n{}", page(0, 10, members))], 10, end);
     }
-    let asked = Stage::new(rules).walk(
-        None,
-        &[
-            &format!(
-                "200\n{}",
-                page(0, 2, r#","next":"https://vendor.test/users?a=b+c%2B""#)
-            ),
-            &format!("200\n{}", page(2, 2, "")),
-        ],
-    );
+    let asked = Stage::new(rules).walk(&[
+        &format!(
+            "200\n{}",
+            page(0, 2, r#","next":"https://vendor.test/users?a=b+c%2B""#)
+        ),
+        &format!("200\n{}", page(2, 2, "")),
+    ]);
     assert_eq!(
         asked.asked,
         ["/users?orderBy=asc&sort=id", "/users?a=b+c%2B"]
@@ -380,7 +376,7 @@ fn answers_without_content() {
     check("", &[format!("200\n{}", page(0, 0, ""))], 0, "proven");
     check("", &["200\n{\"users\":{}}".to_owned()], 0, "unproven");
     check("", &["200\n{\"users\":null}".to_owned()], 0, "proven");
-    let walked = Stage::new("").walk(None, &["200"]);
+    let walked = Stage::new("").walk(&["200"]);
     assert!(
         walked.end().contains("expected rows, got nothing"),
         "{}",
@@ -406,7 +402,7 @@ fn a_page_is_halved_for_its_size_and_never_for_silence() {
         // The rest of each page that was too large, and what follows the rows.
         let rest = rows.map_or(0, |_| statuses.len() + 1);
         answers.extend(vec!["200\n{\"users\":[],\"total\":3}"; rest]);
-        let walked = stage.walk(None, &answers);
+        let walked = stage.walk(&answers);
         assert_eq!(
             walked.result.is_ok(),
             rows.is_some(),
@@ -430,9 +426,9 @@ fn a_page_is_halved_for_its_size_and_never_for_silence() {
             walked.asked
         );
         // The next walk begins with the size that worked.
-        let known = stage.source.adaptation(&stage.spec.name);
+        let known = stage.source.memory.get(&stage.spec.name);
         let expected = rows.filter(|_| size < 1000).map(|_| size);
-        assert_eq!(known.and_then(|known| known.size), expected, "{what}");
+        assert_eq!(known.size, expected, "{what}");
     }
 }
 
@@ -448,6 +444,7 @@ fn refused_parameters_are_found_out_once() {
         Some(Adaptation {
             without: without.iter().map(|name| (*name).to_owned()).collect(),
             size,
+            ..Adaptation::default()
         })
     };
     for (what, statuses, last, expected) in [
@@ -473,7 +470,7 @@ fn refused_parameters_are_found_out_once() {
         ("limit", &["400", "400"], half, adaptation(&[], Some(500))),
         (
             "both",
-            &["400", "400", "400", "400", "400"],
+            &["400", "400", "400", "400"],
             "/users?offset=0&limit=100",
             adaptation(&["sort", "orderBy"], Some(100)),
         ),
@@ -481,7 +478,7 @@ fn refused_parameters_are_found_out_once() {
         let stage = Stage::new(rules);
         let mut answers = statuses.to_vec();
         answers.extend([full.as_str(), end]);
-        let walked = stage.walk(None, &answers);
+        let walked = stage.walk(&answers);
         assert_eq!(
             (walked.rows, walked.end().as_str()),
             (3, "unproven"),
@@ -495,24 +492,29 @@ fn refused_parameters_are_found_out_once() {
             "{what}"
         );
         // The next walk of this process begins with it and reports nothing; so does another process that knows it.
-        let again = stage.walk(None, &[&full, end]);
+        let again = stage.walk(&[&full, end]);
         assert_eq!(
             (again.asked[0].as_str(), again.facts().notes.len()),
             (last, 0),
             "{what}"
         );
-        let informed = Stage::new(rules).walk(expected, &[&full, end]);
-        assert_eq!(informed.asked[0], last, "{what}");
+        let stage = Stage::new(rules);
+        let informed = expected.unwrap_or_default();
+        stage
+            .source
+            .memory
+            .update(&stage.spec.name, |memory| *memory = informed);
+        assert_eq!(stage.walk(&[&full, end]).asked[0], last, "{what}");
     }
     let stage = Stage::new(rules);
-    let walked = stage.walk(None, &["400"; 6]);
+    let walked = stage.walk(&["400"; 5]);
     assert!(walked.end().contains("400"), "{}", walked.end());
     // For a while nothing else is tried: it is not about parameters.
-    assert_eq!(stage.walk(None, &["400"]).asked, [as_it_is]);
+    assert_eq!(stage.walk(&["400"]).asked, [as_it_is]);
     for status in ["404", "410"] {
-        let walked = Stage::new(rules).walk(None, &[status]);
+        let walked = Stage::new(rules).walk(&[status]);
         assert!(walked.result.is_err(), "{status}");
-        let walked = Stage::new(rules).walk(None, &[&full, status]);
+        let walked = Stage::new(rules).walk(&[&full, status]);
         assert_eq!(
             (walked.rows, walked.end().as_str()),
             (3, "unproven"),
@@ -526,11 +528,11 @@ fn refused_parameters_are_found_out_once() {
 fn a_page_is_named_by_its_position() {
     let rules = r#"by = "offset", offset = "offset", limit = "limit", size = 100"#;
     let full = format!("200\n{}", page(0, 100, ""));
-    let walked = Stage::new(rules).walk(None, &[&full, "413", "400"]);
+    let walked = Stage::new(rules).walk(&[&full, "413", "400"]);
     assert!(walked.end().contains("page 2 of users"), "{}", walked.end());
     let by_cursor = r#"by = "cursor", cursor = "after", next = "next""#;
     let first = format!("200\n{}", page(0, 10, r#","next":"c""#));
-    let walked = Stage::new(by_cursor).walk(None, &[&first, "204", "400"]);
+    let walked = Stage::new(by_cursor).walk(&[&first, "204", "400"]);
     assert!(walked.end().contains("page 2 of users"), "{}", walked.end());
 }
 
@@ -541,7 +543,7 @@ fn what_is_counted() {
         {"users":[{"id":"a","n":1},{"id":"b"}],"total":9}"#;
     let second = r#"200
         {"users":[{"n":5}],"total":9}"#;
-    let walked = Stage::new(rules).walk(None, &[first, second, "200\n{\"users\":[]}"]);
+    let walked = Stage::new(rules).walk(&[first, second, "200\n{\"users\":[]}"]);
     let facts = walked.facts();
     assert_eq!((facts.pages, facts.received, facts.total), (2, 3, Some(9)));
     assert_eq!((facts.unidentified, facts.rejects.len()), (1, 1));

@@ -12,6 +12,7 @@ mod harness;
 mod jobs;
 mod moving;
 mod outcomes;
+mod requests;
 mod roster;
 mod rows;
 mod series;

@@ -180,10 +180,13 @@ fn s3_one_broken_series_stops_no_other() {
     }
 }
 
+/// A response of a server that is broken.
+type Broken = fn(&Points, &VendorRequest) -> Reply;
+
 /// S4: a web page, an empty or a cut body is a fault of the server: the walk stops there and goes on there.
 #[test]
 fn s4_a_maintenance_page_loses_no_point() {
-    let cases: [(&str, fn(&Points, &VendorRequest) -> Reply); 7] = [
+    let cases: [(&str, Broken); 7] = [
         ("a web page", |_, _| Reply::raw(200, MAINTENANCE)),
         ("an empty body", |_, _| Reply::raw(200, "")),
         ("a cut body", |points, request| {

@@ -1,0 +1,151 @@
+//! S1, S2, S8: what a server does not serve as requested is remembered, also by the next process.
+
+use std::time::Duration;
+
+use rollbook::sync::Cause;
+use serde_json::json;
+
+use super::harness::{Config, Harness, people, persons, reads};
+use super::server::{Reply, Style, Total, VendorRequest, pages};
+
+const NAMES: &str = "name = \"name : text\"\n";
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+fn sizes(harness: &Harness) -> Vec<usize> {
+    let log = harness.vendor.log();
+    let limit = |name: &str| name.parse().unwrap_or_default();
+    log.iter().map(|one| limit(&one.query["limit"])).collect()
+}
+
+/// S2: 504 for pages of 1,000; pages of 500 work. They are requested from then on, and 1,000 again a week later.
+#[test]
+fn s2_the_page_size_that_worked_is_remembered() {
+    let style = pages(Style::Offset, 1000).with(Total::InBody);
+    let mut harness = Harness::new(&Config::people(&style.toml(), NAMES));
+    harness
+        .vendor
+        .respond_with(move |request| match request.number("limit") {
+            Some(limit) if limit > 500 => Reply::status(504),
+            _ => style.page(request, &persons(1200)),
+        });
+    let run = harness.sync();
+    assert_eq!(run.outcome, "ok", "{run:?}");
+    assert!(run.reported.contains("pages of 500 rows"), "{run:?}");
+    assert_eq!(harness.ids().len(), 1200);
+    let seen = sizes(&harness);
+    assert_eq!(
+        seen.iter().filter(|size| **size > 500).count(),
+        1,
+        "{seen:?}"
+    );
+    for what in ["the same process", "another process"] {
+        if what == "another process" {
+            harness.close();
+        }
+        assert_eq!(harness.sync().outcome, "ok", "{what}");
+        let seen = sizes(&harness);
+        assert!(seen.iter().all(|size| *size <= 500), "{what}: {seen:?}");
+    }
+    harness.advance(7 * DAY);
+    assert_eq!(harness.sync().outcome, "ok");
+    assert_eq!(sizes(&harness)[0], 1000);
+}
+
+/// A refused `sort` and the path that is served are known to the next process as well.
+#[test]
+fn l6_what_was_refused_is_known_to_the_next_process() {
+    let streams = people(
+        &pages(Style::Offset, 100).toml_and("optional = [\"sort\"]"),
+        "query = { sort = \"id\" }",
+        NAMES,
+    );
+    let streams = streams.replace("path = \"/people\"", "path = [\"/old\", \"/people\"]");
+    let mut harness = Harness::new(&Config::of(&streams));
+    let style = pages(Style::Offset, 100);
+    harness
+        .vendor
+        .respond_with(move |request| match request.list() {
+            "old" => Reply::status(404),
+            _ if request.query.contains_key("sort") => Reply::status(400),
+            _ => style.page(request, &persons(40)),
+        });
+    assert_eq!(harness.sync().outcome, "ok");
+    assert_eq!(harness.ids().len(), 40);
+    harness.close();
+    let _ = harness.vendor.log();
+    assert_eq!(harness.sync().outcome, "ok");
+    let log = harness.vendor.log();
+    assert!(log.iter().all(|one| one.status == 200), "{log:?}");
+}
+
+/// S8: a stream that is not served costs no request until the next day, unless a person runs the job.
+#[test]
+fn s8_streams_that_are_not_served_are_asked_for_once_a_day() {
+    let extra = |name: &str| {
+        format!(
+            "[streams.{name}]\npath = [\"/{name}\", \"/other/{name}\"]\nrows = \"rows\"\nkey = [\"id\"]\noptional = true\n\
+             [streams.{name}.columns]\nid = \"id : text\"\n"
+        )
+    };
+    let names = ["one", "two", "three"];
+    let mut streams = people("", "", NAMES);
+    names.iter().for_each(|name| streams.push_str(&extra(name)));
+    let mut harness = Harness::new(&Config::of(&streams));
+    let serve = |harness: &Harness, served: bool| {
+        harness
+            .vendor
+            .respond_with(move |request: &VendorRequest| match request.list() {
+                "people" => Reply::json(&json!({"rows": persons(3)})),
+                _ if served => Reply::json(&json!({"rows": [{"id": "x"}]})),
+                _ => Reply::status(404),
+            });
+    };
+    serve(&harness, false);
+    let run = harness.run("job", Cause::Schedule, false);
+    assert_eq!(run.outcome, "ok", "{run:?}");
+    assert_eq!(harness.vendor.log().len(), 1 + 3 * 2);
+    for what in ["the same process", "another process"] {
+        if what == "another process" {
+            harness.close();
+        }
+        let run = harness.run("job", Cause::Schedule, false);
+        assert_eq!(run.outcome, "ok", "{what}: {run:?}");
+        assert_eq!(harness.vendor.log().len(), 1, "{what}");
+        let one = &run.parts["one"];
+        assert_eq!(one.outcome, "not_served", "{what}");
+        assert!(one.reported.contains("404"), "{what}: {}", one.reported);
+        assert!(
+            one.reported.contains("asked once a day"),
+            "{what}: {}",
+            one.reported
+        );
+    }
+    assert_eq!(harness.sync().parts["two"].outcome, "not_served");
+    assert_eq!(harness.vendor.log().len(), 7, "a person's command asks");
+    harness.advance(DAY);
+    serve(&harness, true);
+    let run = harness.run("job", Cause::Schedule, false);
+    assert_eq!(run.parts["three"].outcome, "ok", "{run:?}");
+    let _ = harness.vendor.log();
+    let run = harness.run("job", Cause::Schedule, false);
+    assert_eq!(run.parts["three"].outcome, "ok", "{run:?}");
+    assert_eq!(harness.vendor.log().len(), 4);
+}
+
+/// S8: another account may serve what this one does not.
+#[test]
+fn s8_another_account_is_asked() {
+    let streams = people("", "optional = true", NAMES);
+    let mut config = Config::of(&streams);
+    config.jobs[0].1 = reads(&["people"]);
+    let mut harness = Harness::new(&config);
+    harness.vendor.respond_with(|_| Reply::status(404));
+    harness.run("job", Cause::Schedule, false);
+    config.base = "/v2".to_owned();
+    harness.write(&config);
+    harness
+        .vendor
+        .respond_with(|_| Reply::json(&json!({"rows": persons(3)})));
+    let run = harness.run("job", Cause::Schedule, false);
+    assert_eq!(run.parts["people"].new, 3, "{run:?}");
+}
