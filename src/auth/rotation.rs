@@ -293,6 +293,8 @@ impl RefreshChain {
             host: host.to_owned(),
             attempts: 1,
             kind,
+            quoted: None,
+            rests_until: None,
         };
         let paused =
             HttpErrorKind::GrantPaused(clock.wall_clock_after(until - now), message(&failure));

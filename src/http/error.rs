@@ -23,6 +23,10 @@ pub(crate) struct HttpFailure {
     pub host: String,
     pub attempts: u32,
     pub kind: HttpErrorKind,
+    /// The vendor's own word for it.
+    pub quoted: Option<String>,
+    /// All requests of the source fail; none is sent before this time.
+    pub rests_until: Option<Timestamp>,
 }
 
 /// The kinds of failed requests.
@@ -68,6 +72,8 @@ pub enum HttpErrorKind {
     Deferred(u16, Timestamp),
     /// The daily limit of requests is reached; when it resets.
     Quota(u32, Timestamp),
+    /// All requests of the source fail, maybe those of other jobs: when the next one is sent, and the last failure's message.
+    Resting(Timestamp, String),
     /// The run's time limit is reached.
     OutOfTime,
     /// The token endpoint refused the credential: status, and the RFC 6749 error code.
@@ -147,6 +153,7 @@ impl HttpErrorKind {
             | Self::Encoding
             | Self::Deferred(..)
             | Self::Quota(..)
+            | Self::Resting(..)
             | Self::OutOfTime
             | Self::GrantRefused(..)
             | Self::PasswordRests(_)
@@ -177,6 +184,8 @@ impl HttpErrorKind {
             host,
             attempts: 1,
             kind: self,
+            quoted: None,
+            rests_until: None,
         }))
     }
 }
@@ -191,6 +200,7 @@ impl HttpError {
             | HttpErrorKind::Unavailable(..)
             | HttpErrorKind::Deferred(..)
             | HttpErrorKind::Quota(..)
+            | HttpErrorKind::Resting(..)
             | HttpErrorKind::OutOfTime
             | HttpErrorKind::GrantUnclear
             | HttpErrorKind::GrantPaused(..)
@@ -271,6 +281,11 @@ impl HttpError {
         )
     }
 
+    /// The server accepted the request and sent nothing.
+    pub fn is_silence(&self) -> bool {
+        matches!(self.0.kind, HttpErrorKind::TooSlow(Slow::FirstByte, _))
+    }
+
     /// One value makes the response unreadable.
     pub fn is_bad_value(&self) -> bool {
         matches!(&self.0.kind, HttpErrorKind::UnexpectedResponse(_, bad) if bad.fault == ResponseFault::Value)
@@ -291,8 +306,9 @@ impl HttpError {
         match self.0.kind {
             HttpErrorKind::Deferred(_, until)
             | HttpErrorKind::Quota(_, until)
+            | HttpErrorKind::Resting(until, _)
             | HttpErrorKind::GrantPaused(until, _) => Some(until),
-            _ => None,
+            _ => self.0.rests_until,
         }
     }
 
@@ -318,6 +334,24 @@ impl HttpError {
     /// A person must sign in.
     pub fn is_sign_in_needed(&self) -> bool {
         matches!(self.0.kind, HttpErrorKind::SignInNeeded(_))
+    }
+
+    /// With the vendor's own word for it.
+    pub(crate) fn quoting(mut self, word: Option<String>) -> Self {
+        self.0.quoted = word.or(self.0.quoted);
+        self
+    }
+
+    /// After which the source is left alone.
+    pub(crate) fn resting_until(mut self, until: Option<Timestamp>) -> Self {
+        self.0.rests_until = until.or(self.0.rests_until);
+        self
+    }
+
+    /// The same with another step.
+    pub(crate) fn in_step(mut self, step: String) -> Self {
+        self.0.step = step;
+        self
     }
 
     pub(crate) fn after_attempts(mut self, attempts: u32) -> Self {

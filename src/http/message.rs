@@ -12,9 +12,19 @@ impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let failure = self.failure();
         write!(f, "{}: {}", failure.step, message(failure))?;
-        match failure.attempts {
-            0 | 1 => Ok(()),
-            attempts => write!(f, " (after {attempts} attempts)"),
+        if let Some(word) = &failure.quoted {
+            write!(f, "; it reports \"{word}\"")?;
+        }
+        if failure.attempts > 1 {
+            write!(f, " (after {} attempts)", failure.attempts)?;
+        }
+        match failure.rests_until {
+            Some(until) => write!(
+                f,
+                "; every request fails, so none is sent before {}",
+                display_time(until)
+            ),
+            None => Ok(()),
         }
     }
 }
@@ -43,8 +53,8 @@ pub(crate) fn message(failure: &HttpFailure) -> String {
              and whether the vendor has disabled it"
         ),
         HttpErrorKind::Forbidden => format!(
-            "{host} returned 403: the credential is accepted but lacks the right to read this; \
-             ask the vendor's administrator for it"
+            "{host} returned 403 and refuses this request: the credential lacks the right, or was revoked; \
+             ask the vendor's administrator"
         ),
         HttpErrorKind::Missing(status, code) => format!(
             "{host} returned {status}{}: nothing exists at this path; \
@@ -89,6 +99,10 @@ pub(crate) fn message(failure: &HttpFailure) -> String {
         HttpErrorKind::Quota(limit, until) => format!(
             "the limit of {limit} requests a day is reached; it resets at {}; \
              if the vendor allows more, raise per_day in the source's limits",
+            display_time(*until)
+        ),
+        HttpErrorKind::Resting(until, cause) => format!(
+            "{cause}; every request fails, so none is sent before {}",
             display_time(*until)
         ),
         HttpErrorKind::OutOfTime => "the run's time limit is reached; the next run continues".into(),

@@ -10,6 +10,7 @@ pub(crate) mod blocking;
 pub(crate) mod body;
 mod budget;
 mod charset;
+mod circuit_breaker;
 pub(crate) mod classify;
 pub(crate) mod client;
 pub(crate) mod deadline;
@@ -22,6 +23,7 @@ mod reach;
 pub(crate) mod reply;
 pub(crate) mod rules;
 mod session;
+pub(crate) mod vendor_word;
 
 #[cfg(test)]
 pub(crate) mod fault_server;

@@ -27,6 +27,8 @@ pub struct PageRequest {
 pub struct Effort {
     /// The most attempts, the first included; where a retry may help and the budget allows it.
     pub attempts: u32,
+    /// The most attempts without any response.
+    pub silences: u32,
     /// The caller can request less instead.
     pub shrinks: Shrinks,
 }
@@ -46,13 +48,27 @@ impl Effort {
     /// As often as the policy allows.
     pub const USUAL: Self = Self {
         attempts: DEFAULT_LIMITS.attempts,
+        silences: DEFAULT_LIMITS.attempts,
         shrinks: Shrinks::Never,
     };
 
     /// Once: to the caller, a failure is a result.
     pub const ONCE: Self = Self {
         attempts: 1,
+        silences: 1,
         shrinks: Shrinks::Never,
+    };
+
+    /// The first attempts at a list, where others can be read meanwhile if the server is silent.
+    pub const FIRST: Self = Self {
+        silences: 2,
+        ..Self::USUAL
+    };
+
+    /// What is left for that list when the others were read.
+    pub const SECOND: Self = Self {
+        silences: Self::USUAL.silences - Self::FIRST.silences,
+        ..Self::USUAL
     };
 
     /// What is left after earlier attempts at the same, all sizes together; at least one.
@@ -69,6 +85,7 @@ impl Effort {
         let is_second = earlier + attempts >= 2;
         match self.shrinks {
             _ if attempts >= self.attempts => true,
+            _ if attempts >= self.silences && error.is_silence() => true,
             Shrinks::Never => false,
             Shrinks::WhenTooLarge => error.is_too_many(),
             Shrinks::OnServerErrors => {

@@ -20,11 +20,13 @@ use super::authorizer::Authorizer;
 use super::blocking::blocking;
 use super::body::{self, Oversized};
 use super::budget::{RunBudget, Tries};
+use super::circuit_breaker::CircuitBreaker;
 use super::classify::{Classification, Response, classify};
 use super::client::{error_kind, host_of};
 use super::deadline::Deadline;
 use super::error::{HttpError, HttpErrorKind, Slow};
 use super::limits::ERROR_BODY;
+use super::message;
 use super::pace::Pace;
 use super::page_request::{self, PageRequest};
 use super::reply::{Headers, Reply};
@@ -48,6 +50,7 @@ struct SessionState {
     permits: Semaphore,
     decode_permits: Semaphore,
     pace: Pace,
+    breaker: CircuitBreaker,
     /// The day on which the daily limit was reached.
     exhausted_day: Mutex<Option<String>>,
 }
@@ -90,6 +93,7 @@ impl Session {
             permits: Semaphore::new(rules.in_flight as usize),
             decode_permits: Semaphore::new(MAX_DECODERS),
             pace: Pace::new(rules.per_second),
+            breaker: CircuitBreaker::default(),
             exhausted_day: Mutex::default(),
             rules,
         })))
@@ -124,8 +128,9 @@ impl Session {
                 Err(error) => error,
             };
             tries.failed(error.kind().retry_limit());
-            let error = error.after_attempts(tries.attempt);
-            if page.effort.ends_with(&error, tries.attempt) {
+            let error = self.0.note_failure(error.after_attempts(tries.attempt));
+            let is_over = error.deferred_until().is_some();
+            if is_over || page.effort.ends_with(&error, tries.attempt) {
                 return Err(error);
             }
             let delay = match budget.after(tries, &error, fastrand::f64()) {
@@ -137,8 +142,17 @@ impl Session {
             };
             let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
             tracing::debug!(source = %self.0.rules.source, attempt = tries.attempt, delay_ms, %error, "will try again");
+            // The others of this source would be refused as well.
+            if matches!(error.kind(), HttpErrorKind::Unavailable(429, None)) {
+                self.0.pace.pause(self.0.clock.running() + delay, 429);
+            }
             budget.sleep(delay).await;
         }
+    }
+
+    /// A person wants this source to be read now, also while it is left alone.
+    pub fn wake(&self) {
+        self.0.breaker.wake();
     }
 
     /// The scopes that were requested and not granted, as far as the vendor declares them; empty before the first token.
@@ -179,6 +193,11 @@ impl SessionState {
         let failed = |kind: HttpErrorKind| kind.at(step(&request.page.what), &self.host);
         loop {
             let permit = self.permit(request.budget).await.map_err(failed)?;
+            if let Some(rest) = self.breaker.rest(self.clock.running()) {
+                let left = rest.until.saturating_sub(self.clock.running());
+                let until = self.clock.wall_clock_after(left);
+                return Err(failed(HttpErrorKind::Resting(until, rest.reason)));
+            }
             let access = match &self.authorizer {
                 Some(authorizer) => Some(authorizer.access().await?),
                 None => None,
@@ -203,13 +222,16 @@ impl SessionState {
                         budget.reuse(reply.body);
                         decoded
                     };
-                    return blocking(act)
-                        .await
+                    let decoded = blocking(act).await;
+                    if decoded.is_ok() {
+                        self.breaker.succeeded();
+                    }
+                    return decoded
                         .map_err(|bad| failed(HttpErrorKind::UnexpectedResponse(status, bad)));
                 }
                 Classification::Failed(kind) => {
                     self.pause_session(&kind);
-                    return Err(failed(kind));
+                    return Err(failed(kind).quoting(vendor_word(&reply)));
                 }
                 Classification::Token => {
                     self.is_token_worth_replacing(access.as_ref(), second_token, Rejected::Token)
@@ -226,7 +248,7 @@ impl SessionState {
                 } else {
                     HttpErrorKind::Unauthorised(status)
                 };
-                return Err(failed(kind));
+                return Err(failed(kind).quoting(vendor_word(&reply)));
             }
             *second_token = SecondToken::Used;
         }
@@ -367,6 +389,15 @@ impl SessionState {
         classify(&self.rules.errors, &response)
     }
 
+    /// Adds the end of the rest that begins with a failure, if one does.
+    fn note_failure(&self, error: HttpError) -> HttpError {
+        let now = self.clock.running();
+        let reason = || message::message(error.failure());
+        let until = self.breaker.failed(error.kind(), now, reason);
+        let until = until.map(|until| self.clock.wall_clock_after(until.saturating_sub(now)));
+        error.resting_until(until)
+    }
+
     /// 403, 429 and 503 with `Retry-After`: no request of this source starts before then.
     fn pause_session(&self, kind: &HttpErrorKind) {
         if let HttpErrorKind::Unavailable(status @ (403 | 429 | 503), Some(wait)) = kind {
@@ -398,6 +429,10 @@ enum Rejected {
     Token,
     /// 403: a right is missing, or the token is too old and the vendor confuses the two.
     Right,
+}
+
+fn vendor_word(reply: &Reply) -> Option<String> {
+    super::vendor_word::vendor_word(reply.status, &reply.headers, &reply.body)
 }
 
 fn step(what: &str) -> String {

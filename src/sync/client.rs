@@ -37,6 +37,9 @@ pub trait PageClient: Send + Sync {
     /// When it leaves the source's base address.
     fn follow(&self, link: &str, what: String) -> Result<PageRequest, HttpError>;
 
+    /// A person wants the source to be read now, also while it is left alone because all requests fail.
+    fn wake(&self) {}
+
     /// The requested scopes that were not granted, as far as the server reports them.
     fn missing_scopes(&self) -> BoxFuture<'_, Vec<String>>;
 }
@@ -53,6 +56,10 @@ impl PageClient for Session {
 
     fn follow(&self, link: &str, what: String) -> Result<PageRequest, HttpError> {
         Self::follow(self, link, what)
+    }
+
+    fn wake(&self) {
+        Self::wake(self);
     }
 
     fn missing_scopes(&self) -> BoxFuture<'_, Vec<String>> {

@@ -62,6 +62,14 @@ impl Failure {
         }
     }
 
+    /// The same of another step, where it is the vendor's.
+    pub(super) fn in_step(self, step: String) -> Self {
+        match self {
+            Self::Http(error) => Self::Http(error.in_step(step)),
+            other => other,
+        }
+    }
+
     /// The same after earlier attempts at the same page.
     pub(super) fn after_attempts(self, earlier: u32) -> Self {
         match self {

@@ -31,10 +31,14 @@ use crate::store::{
 /// Pages that may wait to be compared.
 const QUEUED_PAGES: usize = 1;
 
+/// When so many items were refused by 403 and none was read, the others are not requested: the credential has no right.
+const MAX_FORBIDDEN: usize = 10;
+
 /// An inconsistent reading is repeated at most twice.
 pub(super) const MAX_READINGS: u32 = 3;
 
 /// Everything a reading needs.
+#[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// The source.
     pub source: &'a Source,
@@ -48,6 +52,8 @@ pub struct Context<'a> {
     pub progress: &'a ProgressSink,
     /// The account that is read; checkpoints of another one are not used.
     pub account: &'a Account,
+    /// How often each page is tried.
+    pub effort: Effort,
 }
 
 /// A stream that was read.
@@ -437,7 +443,7 @@ async fn walk_all(
                 decoder: job.spec.decoder(&item.variables),
                 extra,
                 since,
-                effort: Effort::USUAL,
+                effort: context.effort,
                 budget: context.budget,
             };
             (item, walk(&request, rows, report_page).await)
@@ -447,8 +453,17 @@ async fn walk_all(
     let mut walks = stream::iter(walks).buffer_unordered(context.source.in_flight.max(1));
     let mut walked = Walked::of_items(items.len());
     let mut first_failure = None;
+    let mut forbidden = 0;
     while let Some((item, result)) = walks.next().await {
+        forbidden += usize::from(result.as_ref().is_err_and(is_forbidden));
         match result {
+            Err(error) if forbidden >= MAX_FORBIDDEN && walked.read.is_empty() => {
+                return Err(error.in_step(format!(
+                    "read {} (of {} items the first {forbidden} are refused, so no other was requested)",
+                    job.spec.name,
+                    items.len()
+                )));
+            }
             Ok((facts, end)) => walked.add(item, facts, end),
             Err(error) if is_refused_item(job, &error) => {
                 let reason = (item.name.clone(), error.to_string());
@@ -472,6 +487,10 @@ async fn walk_all(
     }
 }
 
+fn is_forbidden(error: &Failure) -> bool {
+    error.http().is_some_and(HttpError::is_forbidden)
+}
+
 /// What had rows and may not be read any more is stale; what is not there any more is about to be removed.
 pub(super) fn is_stale(
     context: &Context<'_>,
@@ -479,7 +498,7 @@ pub(super) fn is_stale(
     item: &Item,
     error: &Failure,
 ) -> Result<bool, Failure> {
-    if !error.http().is_some_and(HttpError::is_forbidden) {
+    if !is_forbidden(error) {
         return Ok(false);
     }
     let reader = context.store.reader()?;

@@ -25,7 +25,7 @@ use super::run_locks::RunLocks;
 use super::timeline::{self, TimelineRules, Writing};
 use super::walk::WalkFacts;
 use crate::clock::Clock;
-use crate::http::RunBudget;
+use crate::http::{Effort, HttpError, RunBudget};
 use crate::model::account::AccountCheck;
 use crate::model::adaptation::NotServed;
 use crate::model::decision::{self, Decision};
@@ -71,6 +71,15 @@ impl Preconditions {
     }
 }
 
+/// Items of a stream are read concurrently: a silent one delays no other.
+fn is_one_list(stream: &StreamJob) -> bool {
+    stream.spec.for_each.is_none() && stream.spec.window.is_none()
+}
+
+fn is_silence(error: &Failure) -> bool {
+    error.http().is_some_and(HttpError::is_silence)
+}
+
 /// How to handle rows that point to missing rows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum DanglingRows {
@@ -114,6 +123,9 @@ impl StreamRun<'_> {
         let budget = RunBudget::with_observer(self.clock, self.job.timeout, on_activity);
         let (source, store, clock, progress) =
             (&*self.job.source, self.store, self.clock, self.progress);
+        if matches!(self.options.cause, Cause::Command | Cause::Approval) {
+            source.client.wake();
+        }
         let preconditions = match self.preconditions(&budget).await {
             Ok(preconditions) => preconditions,
             Err(error) => return self.not_begun(&error),
@@ -125,6 +137,7 @@ impl StreamRun<'_> {
             budget: &budget,
             progress,
             account: &preconditions.account.account,
+            effort: Effort::USUAL,
         };
         let report = match self.job.apply {
             ApplyMode::Each => self.each(&context, &preconditions).await,
@@ -178,9 +191,7 @@ impl StreamRun<'_> {
         RunReport {
             outcome: error.outcome(),
             park: error.park_reason(),
-            deferred_until: error
-                .http()
-                .and_then(crate::http::HttpError::deferred_until),
+            deferred_until: error.http().and_then(HttpError::deferred_until),
             message: Some(format!(
                 "{error}; the account of the source could not be identified"
             )),
@@ -190,18 +201,90 @@ impl StreamRun<'_> {
 
     async fn each(&self, context: &Context<'_>, preconditions: &Preconditions) -> RunReport {
         let mut report = RunReport::begun(self.job, self.run);
-        for stream in &self.job.streams {
+        // Streams whose list was not answered at all; the others are read meanwhile.
+        let mut silent = Vec::new();
+        let streams = &self.job.streams;
+        for (position, stream) in streams.iter().enumerate() {
+            let is_last = position + 1 == streams.len();
+            let may_wait = !is_last && is_one_list(stream) && !self.is_feed(stream);
+            let first = Context {
+                effort: if may_wait {
+                    Effort::FIRST
+                } else {
+                    Effort::USUAL
+                },
+                ..*context
+            };
             let started = self.clock.running();
             let feed = failed_feed(stream, &report.streams);
-            let part = self.one(context, preconditions, stream, feed).await;
-            let (part, is_last) = self.record_failure(stream, part, started, &mut report);
-            self.report_end(&part);
-            report.streams.push(part);
-            if is_last {
+            let part = match self.one(&first, preconditions, stream, feed).await {
+                Err(error) if may_wait && is_silence(&error) => {
+                    silent.push((stream, started, error));
+                    continue;
+                }
+                part => part,
+            };
+            if self.add(stream, part, started, &mut report) {
+                for (stream, started, error) in silent {
+                    self.add(stream, Err(error), started, &mut report);
+                }
+                self.in_order(&mut report);
+                return report.conclude();
+            }
+        }
+        let second = Context {
+            effort: Effort::SECOND,
+            ..*context
+        };
+        for (stream, started, _) in silent {
+            let feed = failed_feed(stream, &report.streams);
+            let part = self.one(&second, preconditions, stream, feed).await;
+            let part = part.map_err(|error| match is_silence(&error) {
+                true => error.after_attempts(Effort::FIRST.silences),
+                false => error,
+            });
+            if self.add(stream, part, started, &mut report) {
                 break;
             }
         }
+        self.in_order(&mut report);
         report.conclude()
+    }
+
+    /// Adds a stream's part to the report; returns whether the run ends with it.
+    fn add(
+        &self,
+        stream: &Arc<StreamJob>,
+        part: Result<StreamReport, Failure>,
+        started: Duration,
+        report: &mut RunReport,
+    ) -> bool {
+        let (part, is_last) = self.record_failure(stream, part, started, report);
+        self.report_end(&part);
+        report.streams.push(part);
+        is_last
+    }
+
+    /// Another stream of the job needs its rows first.
+    fn is_feed(&self, stream: &StreamJob) -> bool {
+        let feeds = self
+            .job
+            .streams
+            .iter()
+            .filter_map(|other| other.feed.as_ref());
+        feeds
+            .map(|feed| &feed.stream)
+            .any(|name| *name == stream.spec.name)
+    }
+
+    /// Puts the streams' parts into the job's order.
+    fn in_order(&self, report: &mut RunReport) {
+        let streams = &self.job.streams;
+        let position = |part: &StreamReport| {
+            let is_its = |stream: &Arc<StreamJob>| stream.spec.name == part.record.stream;
+            streams.iter().position(is_its)
+        };
+        report.streams.sort_by_key(position);
     }
 
     /// Reads and applies one stream by itself.
@@ -259,13 +342,7 @@ impl StreamRun<'_> {
                 "rows point to rows that do not exist; reading again"
             );
         }
-        let position = |part: &StreamReport| {
-            self.job
-                .streams
-                .iter()
-                .position(|stream| stream.spec.name == part.record.stream)
-        };
-        report.streams.sort_by_key(position);
+        self.in_order(&mut report);
         report.streams.iter().for_each(|part| self.report_end(part));
         report.conclude()
     }
@@ -602,9 +679,7 @@ impl StreamRun<'_> {
         failed.record.attempts = error.attempts();
         failed.park = error.park_reason();
         failed.record.message = Some(error.to_string());
-        let deferred = error
-            .http()
-            .and_then(crate::http::HttpError::deferred_until);
+        let deferred = error.http().and_then(HttpError::deferred_until);
         report.deferred_until = report.deferred_until.or(deferred);
         // A mirror that is full or locked is that for every stream.
         let is_stores =

@@ -166,6 +166,14 @@ impl Walks<'_> {
                 Err(error) => error,
             };
             let reason = (item.name.clone(), error.to_string());
+            if error
+                .http()
+                .is_some_and(|http| http.deferred_until().is_some())
+            {
+                report.failed.push(reason);
+                report.failure.get_or_insert(error);
+                break;
+            }
             if is_refused_item(self.job, &error) && !is_stale(self.context, self.job, item, &error)?
             {
                 report.refused.push(reason);
@@ -415,7 +423,7 @@ impl ItemWalk<'_> {
                     true => Shrinks::OnServerErrors,
                     false => Shrinks::Never,
                 },
-                ..Effort::USUAL.after(attempts)
+                ..self.context.effort.after(attempts)
             };
             let read = match self.step(from, to, effort).await {
                 Ok(read) => read,

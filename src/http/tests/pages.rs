@@ -45,7 +45,7 @@ async fn a_status_by_rows() {
             "returned 400, which a retry does not change",
         ),
         (status(401), Class::Auth, 1, "does not accept the token"),
-        (status(403), Class::Auth, 1, "lacks the right to read this"),
+        (status(403), Class::Auth, 1, "lacks the right"),
         (
             status(404),
             Class::Permanent,

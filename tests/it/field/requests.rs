@@ -149,3 +149,97 @@ fn s8_another_account_is_asked() {
     let run = harness.run("job", Cause::Schedule, false);
     assert_eq!(run.parts["people"].new, 3, "{run:?}");
 }
+
+/// The streams `one` to `four`, each a list without pages.
+fn four() -> Config {
+    let stream = |name: &str| {
+        format!(
+            "[streams.{name}]\npath = \"/{name}\"\nrows = \"rows\"\nkey = [\"id\"]\n[streams.{name}.columns]\nid = \"id : text\"\n"
+        )
+    };
+    Config::of(&["one", "two", "three", "four"].map(stream).concat())
+}
+
+/// A4: 429 without `Retry-After` for everything: a few requests, one message with the vendor's word, and a person's
+/// command asks again.
+#[test]
+fn a4_a_used_up_quota_costs_few_requests() {
+    let mut harness = Harness::new(&four());
+    harness
+        .vendor
+        .respond_with(|_| Reply::raw(429, "{\"message\":\"Limit Exceeded\"}"));
+    let run = harness.run("job", Cause::Schedule, false);
+    assert!(run.outcome.starts_with("failed"), "{run:?}");
+    assert_eq!(run.parts.len(), 1, "one message for the source: {run:?}");
+    assert!(run.reported.contains("Limit Exceeded"), "{run:?}");
+    assert!(run.reported.contains("429"), "{run:?}");
+    assert_eq!(harness.vendor.log().len(), 5);
+    let run = harness.run("job", Cause::Schedule, false);
+    assert!(run.reported.contains("none is sent before"), "{run:?}");
+    assert_eq!(harness.vendor.log().len(), 0, "the source rests");
+    harness
+        .vendor
+        .respond_with(|_| Reply::json(&json!({"rows": [{"id": "x"}]})));
+    assert_eq!(harness.sync().outcome, "ok", "a person asks");
+    harness.vendor.respond_with(|_| Reply::status(429));
+    harness.run("job", Cause::Schedule, false);
+    harness.advance(Duration::from_secs(5 * 60));
+    harness
+        .vendor
+        .respond_with(|_| Reply::json(&json!({"rows": [{"id": "x"}]})));
+    assert_eq!(harness.run("job", Cause::Schedule, false).outcome, "ok");
+}
+
+/// A maintenance page for everything ends the run after a few lists; one broken list does not.
+#[test]
+fn s4_a_broken_source_is_left_alone_and_a_broken_list_is_not() {
+    let mut harness = Harness::new(&four());
+    harness.vendor.respond_with(|_| Reply::status(503));
+    let run = harness.run("job", Cause::Schedule, false);
+    assert!(run.outcome.starts_with("failed"), "{run:?}");
+    let requests = harness.vendor.log().len();
+    assert!(requests <= 15, "{requests}");
+    assert!(run.reported.contains("every request fails"), "{run:?}");
+    let mut harness = Harness::new(&four());
+    harness.vendor.respond_with(|request| match request.list() {
+        "one" | "two" => Reply::raw(200, "<html>We will be back</html>"),
+        _ => Reply::json(&json!({"rows": [{"id": "x"}]})),
+    });
+    let run = harness.run("job", Cause::Schedule, false);
+    assert_eq!(run.parts["four"].outcome, "ok", "{run:?}");
+    assert_eq!(run.parts["two"].outcome, "failed", "{run:?}");
+}
+
+/// A5: a revoked key: 403 for all 168 lists of one stream.
+#[test]
+fn a5_a_revoked_key_costs_few_requests() {
+    let items: Vec<String> = (0..168).map(|n| format!("{{ list = \"l{n}\" }}")).collect();
+    let streams = format!(
+        "[streams.lists]\npath = \"/lists/{{list}}\"\nrows = \"rows\"\nkey = [\"list\", \"id\"]\nfor_each = {{ list = [{}] }}\n\
+         removed = {{ absence = true }}\n[streams.lists.columns]\nlist = \"= {{list}} : text\"\nid = \"id : text\"\n",
+        items.join(", ")
+    );
+    let mut harness = Harness::new(&Config::of(&streams));
+    let good = |_: &VendorRequest| Reply::json(&json!({"rows": [{"id": "x"}]}));
+    harness.vendor.respond_with(good);
+    assert_eq!(harness.sync().parts["lists"].new, 168);
+    harness
+        .vendor
+        .respond_with(|_| Reply::raw(403, "{\"error\":\"key_revoked\"}"));
+    let run = harness.sync();
+    assert!(run.outcome.starts_with("failed"), "{run:?}");
+    assert!(run.reported.contains("key_revoked"), "{run:?}");
+    assert!(!run.reported.contains("is accepted"), "{run:?}");
+    let requests = harness.vendor.log().len();
+    assert!(requests <= 12, "{requests}");
+    // One list of them is another matter.
+    harness
+        .vendor
+        .respond_with(move |request| match request.list() {
+            "l7" => Reply::status(403),
+            _ => good(request),
+        });
+    let run = harness.sync();
+    assert!(run.reported.contains("l7"), "{run:?}");
+    assert_eq!(harness.vendor.log().len(), 168);
+}
