@@ -14,6 +14,7 @@ mod token_refusal;
 mod token_request;
 mod token_response;
 mod token_source;
+mod vendor_text;
 
 #[cfg(test)]
 mod tests;
@@ -22,5 +23,5 @@ pub use discovery::IssuerSpec;
 pub use grant::{ApiKeySpec, Grant, GrantSpec, GrantStore, SignInMark, VaultError};
 pub use login::{Attempt, Code, Ends, Listener, LoginRules, Redirect, SIGN_IN_TIMEOUT, SignedIn};
 pub use revocation::{Revocation, revoke};
-pub use token_manager::TokenManager;
+pub use token_manager::{Refetch, TokenManager};
 pub use token_source::TokenRules;

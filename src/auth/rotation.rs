@@ -22,14 +22,17 @@ use crate::model::{KeptAccess, KeptGrant, SourceName};
 const MAX_FAILURES: usize = 3;
 const FAILURE_WINDOW: Duration = Duration::from_secs(10 * 60);
 
+/// A rejected token is not sent again for this long: a job that is tried once a day sends it once.
+const REJECTED: Duration = Duration::from_secs(12 * 3600);
+
 /// How long an access token without a declared lifetime, obtained by another process, counts as fresh.
 const ASSUMED_FRESH: Duration = Duration::from_secs(60);
 
 /// What a token manager knows of its refresh tokens.
 #[derive(Default)]
 pub(super) struct RefreshChain {
-    /// Fingerprints of tokens that the server rejected as invalid; none of them is sent again.
-    rejected: Vec<String>,
+    /// Fingerprints of tokens that the server rejected as invalid, and when; they rest for [`REJECTED`].
+    rejected: Vec<(String, Duration)>,
     /// Fingerprint of the access token last handed out; it is not adopted from the vault again.
     in_use: Option<String>,
     /// A new token that could not be stored; it must not be lost.
@@ -103,6 +106,9 @@ impl RefreshChain {
                 return Ok(self.handed_out(token));
             }
         }
+        let now = clock.running();
+        self.rejected
+            .retain(|(_, at)| now.saturating_sub(*at) < REJECTED);
         // Terminates: each round rejects one token, and rejected ones are not candidates again.
         while let Some(next) = self.next(origin, endpoint, (vault, source), clock).await? {
             let candidate = match next {
@@ -113,8 +119,11 @@ impl RefreshChain {
                 .spend(&candidate, endpoint, (vault, source), clock)
                 .await
             {
-                Err(HttpErrorKind::GrantRefused(_, Some("invalid_grant"))) => {
-                    self.rejected.push(KeptGrant::fingerprint(&candidate.token));
+                Err(HttpErrorKind::GrantRefused(refusal))
+                    if refusal.code == Some("invalid_grant") =>
+                {
+                    let fingerprint = KeptGrant::fingerprint(&candidate.token);
+                    self.rejected.push((fingerprint, clock.running()));
                 }
                 outcome => return outcome.map(|token| self.handed_out(token)),
             }
@@ -172,9 +181,8 @@ impl RefreshChain {
             (None, ChainOrigin::Seed(None) | ChainOrigin::SignIn) => [None, None],
         };
         let is_usable = |candidate: &Candidate| {
-            let is_rejected = self
-                .rejected
-                .contains(&KeptGrant::fingerprint(&candidate.token));
+            let fingerprint = KeptGrant::fingerprint(&candidate.token);
+            let is_rejected = (self.rejected.iter()).any(|(known, _)| *known == fingerprint);
             !is_rejected && !candidate.token.expose_secret().is_empty()
         };
         Ok(candidates
@@ -277,7 +285,11 @@ impl RefreshChain {
             | HttpErrorKind::TooLarge(_)
             | HttpErrorKind::Bomb
             | HttpErrorKind::Encoding => HttpErrorKind::GrantUnclear,
-            HttpErrorKind::Unreachable(_) | HttpErrorKind::Unavailable(..) => kind,
+            // A web page in place of a token may hide that the server has rotated; one with an error status does not.
+            HttpErrorKind::NoTokenResponse(200..=299, _) => HttpErrorKind::GrantUnclear,
+            HttpErrorKind::Unreachable(_)
+            | HttpErrorKind::Unavailable(..)
+            | HttpErrorKind::NoTokenResponse(..) => kind,
             clear => return clear,
         };
         let now = clock.running();
@@ -292,6 +304,7 @@ impl RefreshChain {
             step: String::new(),
             host: host.to_owned(),
             attempts: 1,
+            pause: Duration::ZERO,
             kind,
         };
         let paused =

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::refusal::{PasswordRest, TokenRefusal};
 use crate::model::retry::RetryLimit;
 use crate::model::{Class, SourceName};
 
@@ -22,6 +23,8 @@ pub(crate) struct HttpFailure {
     /// The host of the request; empty when none was sent.
     pub host: String,
     pub attempts: u32,
+    /// A shared wait before the next attempt, which Rollbook chose and not the vendor.
+    pub pause: Duration,
     pub kind: HttpErrorKind,
 }
 
@@ -70,10 +73,12 @@ pub enum HttpErrorKind {
     Quota(u32, Timestamp),
     /// The run's time limit is reached.
     OutOfTime,
-    /// The token endpoint refused the credential: status, and the RFC 6749 error code.
-    GrantRefused(u16, Option<&'static str>),
-    /// The password was refused less than a day ago, maybe in another process; not retried before this time.
-    PasswordRests(Timestamp),
+    /// The token endpoint refused the credential with an error object of RFC 6749 5.2.
+    GrantRefused(TokenRefusal),
+    /// Neither a token nor an error object: status, and what was received, such as a web page. Maybe from a proxy.
+    NoTokenResponse(u16, String),
+    /// The password is not sent for now, so that no account is locked; maybe because of another process.
+    PasswordRests(PasswordRest),
     /// A person must sign in again: to this source with `rollbook login`, or with a new token where `None`.
     SignInNeeded(Option<SourceName>),
     /// The issuer's document is not acceptable; the message fits after "its document".
@@ -122,9 +127,11 @@ impl HttpErrorKind {
     /// How often the session retries.
     pub(crate) fn retry_limit(&self) -> RetryLimit {
         match self {
-            Self::Unreachable(_) | Self::Cut | Self::TooSlow(..) | Self::Unavailable(..) => {
-                RetryLimit::Policy
-            }
+            Self::Unreachable(_)
+            | Self::Cut
+            | Self::TooSlow(..)
+            | Self::Unavailable(..)
+            | Self::NoTokenResponse(..) => RetryLimit::Policy,
             Self::UnexpectedResponse(..) => RetryLimit::Once,
             Self::Setup(_)
             | Self::OutsideBaseUrl
@@ -142,7 +149,7 @@ impl HttpErrorKind {
             | Self::Deferred(..)
             | Self::Quota(..)
             | Self::OutOfTime
-            | Self::GrantRefused(..)
+            | Self::GrantRefused(_)
             | Self::PasswordRests(_)
             | Self::SignInNeeded(_)
             | Self::SignInFailed(_)
@@ -170,6 +177,7 @@ impl HttpErrorKind {
             step,
             host,
             attempts: 1,
+            pause: Duration::ZERO,
             kind: self,
         }))
     }
@@ -183,6 +191,7 @@ impl HttpError {
             | HttpErrorKind::Cut
             | HttpErrorKind::TooSlow(..)
             | HttpErrorKind::Unavailable(..)
+            | HttpErrorKind::NoTokenResponse(..)
             | HttpErrorKind::Deferred(..)
             | HttpErrorKind::Quota(..)
             | HttpErrorKind::OutOfTime
@@ -192,11 +201,12 @@ impl HttpError {
             | HttpErrorKind::Count(_) => Class::Transient,
             HttpErrorKind::Unauthorised(_)
             | HttpErrorKind::Forbidden
-            | HttpErrorKind::GrantRefused(..)
-            | HttpErrorKind::PasswordRests(_)
+            | HttpErrorKind::GrantRefused(_)
             | HttpErrorKind::SignInNeeded(_)
             | HttpErrorKind::SignInFailed(_)
             | HttpErrorKind::VaultShut(_) => Class::Auth,
+            HttpErrorKind::PasswordRests(rest) if rest.is_refused => Class::Auth,
+            HttpErrorKind::PasswordRests(_) => Class::Transient,
             HttpErrorKind::Setup(_)
             | HttpErrorKind::PrivateAddress(..)
             | HttpErrorKind::Certificate(_)
@@ -233,8 +243,8 @@ impl HttpError {
             | HttpErrorKind::Redirect(status, _)
             | HttpErrorKind::HttpStatus(status)
             | HttpErrorKind::UnexpectedResponse(status, _)
-            | HttpErrorKind::Deferred(status, _)
-            | HttpErrorKind::GrantRefused(status, _) => Some(status),
+            | HttpErrorKind::Deferred(status, _) => Some(status),
+            HttpErrorKind::GrantRefused(ref refusal) => Some(refusal.status),
             HttpErrorKind::Forbidden => Some(403),
             _ => None,
         }
@@ -297,6 +307,24 @@ impl HttpError {
     /// A person must sign in.
     pub fn is_sign_in_needed(&self) -> bool {
         matches!(self.0.kind, HttpErrorKind::SignInNeeded(_))
+    }
+
+    /// The least wait before the next attempt, which Rollbook chose.
+    pub(crate) fn pause(&self) -> Duration {
+        self.0.pause
+    }
+
+    /// The same failure with what is left of the wait that the server requested.
+    pub(crate) fn waiting(mut self, left: Duration) -> Self {
+        if let HttpErrorKind::Unavailable(_, Some(wait)) = &mut self.0.kind {
+            *wait = left;
+        }
+        self
+    }
+
+    pub(crate) fn with_pause(mut self, pause: Duration) -> Self {
+        self.0.pause = pause;
+        self
     }
 
     pub(crate) fn after_attempts(mut self, attempts: u32) -> Self {

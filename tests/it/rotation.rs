@@ -16,7 +16,7 @@ use rollbook::clock::{Clock, TestClock};
 use rollbook::http::{
     DayCount, Effort, HttpError, PageRequest, Route, RunBudget, Session, SessionRules, Timeouts,
 };
-use rollbook::model::{ClientAuth, EndpointRules, ErrorCodes, KeptGrant, SourceName};
+use rollbook::model::{ClientAuth, EndpointRules, ErrorCodes, KeptGrant, KeptRefusal, SourceName};
 use rollbook::store::Vault;
 use rollbook::store::vault::Keys;
 use rusqlite::Connection;
@@ -188,21 +188,21 @@ impl GrantStore for CrashingVault {
         self.step(|vault| vault.proven(source))
     }
 
-    fn refused(
+    fn refusal(
         &self,
         source: &SourceName,
         credential: &str,
-    ) -> Result<Option<Timestamp>, VaultError> {
-        self.vault.refused(source, credential)
+    ) -> Result<Option<KeptRefusal>, VaultError> {
+        self.vault.refusal(source, credential)
     }
 
     fn note_refusal(
         &self,
         source: &SourceName,
         mark: &str,
-        at: Timestamp,
+        refusal: Option<KeptRefusal>,
     ) -> Result<(), VaultError> {
-        self.vault.note_refusal(source, mark, at)
+        self.vault.note_refusal(source, mark, refusal)
     }
 
     fn lock(&self, source: &SourceName) -> Result<Box<dyn Send>, VaultError> {

@@ -319,6 +319,7 @@ async fn a_refresh_whose_fate_is_unknown_is_not_repeated_in_the_run() {
             world.vault.with(|memory| memory.intent.is_some()),
             "{name}: the intent stays open"
         );
+        world.clock.pass(Duration::from_secs(1));
         world
             .page(&session)
             .await

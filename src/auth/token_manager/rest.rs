@@ -1,0 +1,101 @@
+//! How long no token is requested after a failure, shared by all jobs of a source (fault-catalogue.md 92).
+//!
+//! Concurrent callers and those during a rest receive the same failure, so that an overloaded endpoint receives one request
+//! where a source has many jobs.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::{Inner, State};
+use crate::http::error::{HttpError, HttpErrorKind};
+use crate::http::refusal::Refused;
+
+/// A refused credential is not sent again for this long, so that a job of many streams sends it once.
+const REFUSED: Duration = Duration::from_secs(15 * 60);
+
+/// The same for one that worked before: the vendor may have had a bad moment.
+const REFUSED_AFTER_SUCCESS: Duration = Duration::from_secs(60);
+
+/// A refused password is not sent again for a day; the vault remembers it for other processes.
+const PASSWORD: Duration = Duration::from_secs(24 * 3600);
+
+/// The rest after a first failure that is no refusal; it doubles with each one, up to [`LONGEST`].
+const FIRST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// No token request until a time, and the failure to return until then.
+pub(super) struct Rest {
+    until: Duration,
+    error: HttpError,
+}
+
+impl Rest {
+    /// The failure, while the rest lasts. Callers wait for the rest at least.
+    pub fn error(&self, now: Duration) -> Option<HttpError> {
+        let left = self.until.checked_sub(now).filter(|left| !left.is_zero())?;
+        Some(
+            match self.error.kind() {
+                HttpErrorKind::Unavailable(..) => self.error.clone().waiting(left),
+                _ => self.error.clone(),
+            }
+            .with_pause(left),
+        )
+    }
+}
+
+impl Inner {
+    /// Begins a rest after this failure, and returns the failure with the wait for its callers.
+    pub(super) fn rest_after(&self, state: &mut State, error: HttpError) -> HttpError {
+        let now = self.clock.running();
+        let length = match error.kind() {
+            HttpErrorKind::GrantRefused(refusal) => match refusal.refused {
+                Refused::Password => PASSWORD,
+                Refused::Request if self.token_source().is_password() => PASSWORD,
+                _ if self.has_worked.load(Ordering::Relaxed) => REFUSED_AFTER_SUCCESS,
+                _ => REFUSED,
+            },
+            // Nothing was sent, or the vault or the chain of refresh tokens decides.
+            HttpErrorKind::Setup(_)
+            | HttpErrorKind::OutOfTime
+            | HttpErrorKind::Vault(_)
+            | HttpErrorKind::VaultShut(_)
+            | HttpErrorKind::PasswordRests(_)
+            | HttpErrorKind::SignInNeeded(_)
+            | HttpErrorKind::GrantPaused(..) => return error,
+            kind => {
+                state.failures = state.failures.saturating_add(1);
+                own_rest(state.failures).max(kind.retry_after().unwrap_or_default())
+            }
+        };
+        let error = match error.kind() {
+            HttpErrorKind::GrantRefused(_) => error,
+            _ => error.with_pause(own_rest(state.failures)),
+        };
+        state.rest = Some(Rest {
+            until: now.saturating_add(length),
+            error: error.clone(),
+        });
+        error
+    }
+}
+
+fn own_rest(failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(1).min(10);
+    FIRST.saturating_mul(1 << doublings).min(LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rest_doubles_to_half_a_minute() {
+        for (failures, seconds) in [(1, 1), (2, 2), (3, 4), (5, 16), (6, 30), (u32::MAX, 30)] {
+            assert_eq!(
+                own_rest(failures),
+                Duration::from_secs(seconds),
+                "{failures}"
+            );
+        }
+    }
+}
