@@ -56,10 +56,7 @@ impl DaemonEngine {
             return state;
         };
         match self.app.signed_in(job) {
-            Some(signed_in) if signed_in > tried => JobState {
-                last_due: state.last_due,
-                ..JobState::default()
-            },
+            Some(signed_in) if signed_in > tried => state.resumed(),
             _ => state,
         }
     }
@@ -73,7 +70,6 @@ impl Engine for DaemonEngine {
             schedule: job.config.schedule.clone(),
             zone: job.config.time_zone.clone(),
             catch_up: job.config.catch_up,
-            config_fingerprint: self.app.config_fingerprint(&setup, job),
         };
         let jobs = setup.jobs.iter().map(entry);
         jobs.chain(maintenance::entry(&setup)).collect()
@@ -86,6 +82,13 @@ impl Engine for DaemonEngine {
             .and_then(|reader| self.job_state(&reader, entry))
             .inspect_err(|error| store.note_fatal(error))
             .map_err(|error| error.to_string())
+    }
+
+    fn config_fingerprint(&self, entry: &EntryName) -> String {
+        let setup = self.app.setup();
+        let job = entry.job().and_then(|job| setup.jobs.get(job));
+        // The backup is never parked.
+        job.map_or_else(String::new, |job| self.app.config_fingerprint(&setup, job))
     }
 
     fn note_due(&self, entry: &EntryName, due: Timestamp) -> BoxFuture<'_, Result<(), String>> {

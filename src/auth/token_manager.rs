@@ -88,6 +88,10 @@ impl CurrentToken {
         self.renew.is_none_or(|renew| now < renew)
     }
 
+    fn age(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.since) + self.age
+    }
+
     /// When to stop using it, on the clock's running time.
     fn last_use(&self) -> Option<Duration> {
         self.life

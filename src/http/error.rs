@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::message::message;
 use super::refusal::{PasswordRest, TokenRefusal};
 use crate::model::retry::RetryLimit;
 use crate::model::{Class, SourceName};
@@ -319,6 +320,12 @@ impl HttpError {
         if let HttpErrorKind::Unavailable(_, Some(wait)) = &mut self.0.kind {
             *wait = left;
         }
+        self
+    }
+
+    /// The same failure as [`HttpErrorKind::GrantPaused`]: too many token requests in a row have failed.
+    pub(crate) fn paused(mut self, until: Timestamp) -> Self {
+        self.0.kind = HttpErrorKind::GrantPaused(until, message(&self.0));
         self
     }
 

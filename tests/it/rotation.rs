@@ -28,7 +28,7 @@ use crate::rotating::{Reuse, Rotating, Step, refresh_token};
 
 /// Rounds in which two token managers, and two processes, need a token at once.
 const ROUNDS: usize = 1000;
-const ROUNDS_OF_PROCESSES: usize = 30;
+const ROUNDS_OF_PROCESSES: usize = 12;
 
 /// A folder in memory where there is one: the disk's speed does not matter here.
 fn quick_folder() -> TempDir {

@@ -10,9 +10,13 @@ use super::{Inner, State};
 use crate::http::AfterRefusal;
 use crate::http::access::Access;
 
-/// The wait before the same token or key is sent once more. Servers know a new token after a second or two, because it is
-/// copied between them, or because their clocks differ (`nbf`).
-const A_MOMENT: Duration = Duration::from_secs(2);
+/// The wait before the same token or key is sent once more.
+const A_MOMENT: Duration = Duration::from_secs(1);
+
+/// The same for a token of this age at most: servers know a new one after a second or two, because it is copied between
+/// them, or because their clocks differ (`nbf`).
+const NEW: Duration = Duration::from_secs(10);
+const UNTIL_KNOWN: Duration = Duration::from_secs(2);
 
 /// The wait before the last attempt in a run with what has worked: outages of ten seconds are frequent.
 const A_WHILE: Duration = Duration::from_secs(13);
@@ -55,6 +59,13 @@ impl Inner {
             return AfterRefusal::SameAgain(doubt.until - now);
         }
         let wait = match repeats {
+            0 if state
+                .current
+                .as_ref()
+                .is_some_and(|current| current.age(now) <= NEW) =>
+            {
+                UNTIL_KNOWN
+            }
             0 => A_MOMENT,
             1 if !may_replace && self.has_worked.load(Ordering::Relaxed) => A_WHILE,
             _ if may_replace => {

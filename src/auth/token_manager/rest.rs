@@ -19,9 +19,17 @@ const REFUSED_AFTER_SUCCESS: Duration = Duration::from_secs(60);
 /// A refused password is not sent again for a day; the vault remembers it for other processes.
 const PASSWORD: Duration = Duration::from_secs(24 * 3600);
 
-/// The rest after a first failure that is no refusal; it doubles with each one, up to [`LONGEST`].
-const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(30);
+/// The rests after the first failures that are no refusals; callers wait for them and try again.
+const SHORT: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+];
+
+/// The rest after one more, in which every caller fails at once; it doubles up to [`LONGEST`].
+const LONG: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_secs(10 * 60);
 
 /// No token request until a time, and the failure to return until then.
 pub(super) struct Rest {
@@ -33,13 +41,10 @@ impl Rest {
     /// The failure, while the rest lasts. Callers wait for the rest at least.
     pub fn error(&self, now: Duration) -> Option<HttpError> {
         let left = self.until.checked_sub(now).filter(|left| !left.is_zero())?;
-        Some(
-            match self.error.kind() {
-                HttpErrorKind::Unavailable(..) => self.error.clone().waiting(left),
-                _ => self.error.clone(),
-            }
-            .with_pause(left),
-        )
+        Some(match self.error.kind() {
+            HttpErrorKind::GrantRefused(_) | HttpErrorKind::GrantPaused(..) => self.error.clone(),
+            _ => self.error.clone().waiting(left).with_pause(left),
+        })
     }
 }
 
@@ -69,7 +74,11 @@ impl Inner {
         };
         let error = match error.kind() {
             HttpErrorKind::GrantRefused(_) => error,
-            _ => error.with_pause(own_rest(state.failures)),
+            _ if state.failures as usize > SHORT.len() => {
+                let until = self.clock.wall_clock_after(length);
+                error.paused(until)
+            }
+            _ => error.with_pause(length),
         };
         state.rest = Some(Rest {
             until: now.saturating_add(length),
@@ -80,8 +89,14 @@ impl Inner {
 }
 
 fn own_rest(failures: u32) -> Duration {
-    let doublings = failures.saturating_sub(1).min(10);
-    FIRST.saturating_mul(1 << doublings).min(LONGEST)
+    let step = failures.saturating_sub(1);
+    match SHORT.get(step as usize) {
+        Some(rest) => *rest,
+        None => {
+            let doublings = step.saturating_sub(SHORT.len() as u32).min(10);
+            LONG.saturating_mul(1 << doublings).min(LONGEST)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -89,8 +104,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rest_doubles_to_half_a_minute() {
-        for (failures, seconds) in [(1, 1), (2, 2), (3, 4), (5, 16), (6, 30), (u32::MAX, 30)] {
+    fn rests_by_failures() {
+        for (failures, seconds) in [
+            (1, 1),
+            (2, 2),
+            (3, 4),
+            (4, 8),
+            (5, 60),
+            (6, 120),
+            (8, 480),
+            (9, 600),
+            (u32::MAX, 600),
+        ] {
             assert_eq!(
                 own_rest(failures),
                 Duration::from_secs(seconds),
