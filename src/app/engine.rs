@@ -10,11 +10,12 @@ use tokio_util::sync::CancellationToken;
 use super::{AdminResponse, App, maintenance};
 use crate::daemon::{Engine, Entry, Refusal, Reply, WaitingJob};
 use crate::document::{Problems, RenderStyle, Severity};
-use crate::model::{Cause, EntryName, JobName, Outcome};
+use crate::model::park::PARKS_AT;
+use crate::model::{Cause, EntryName, JobName, Outcome, ParkReason};
 use crate::setup::{Folders, JobSetup, Overlay, Setup};
-use crate::store::StoreError;
 use crate::store::queries::{self, Reader};
 use crate::store::runs::{self, JobState};
+use crate::store::{StoreError, alerts};
 use crate::sync::{Progress, ProgressSink, RunOptions};
 
 /// The application, as the daemon sees it.
@@ -44,9 +45,43 @@ impl DaemonEngine {
     ) -> Result<JobState, StoreError> {
         let state = runs::job_state(reader, entry)?;
         Ok(match entry {
-            EntryName::Job(job) => self.unless_signed_in_since(job, state),
+            EntryName::Job(job) => {
+                let state = self.unless_signed_in_since(job, state);
+                self.unless_accepted_since(reader, job, state)?
+            }
             EntryName::Backup => state,
         })
+    }
+
+    /// A job whose credential was refused is tried once more after another job of the source has had a good run with it.
+    /// Once, because a vendor may refuse some routes only.
+    fn unless_accepted_since(
+        &self,
+        reader: &Reader,
+        job: &JobName,
+        state: JobState,
+    ) -> Result<JobState, StoreError> {
+        let (Some(tried), Some(parked)) = (state.last_due, &state.parked) else {
+            return Ok(state);
+        };
+        let is_refused = parked.reason == ParkReason::CredentialRefused
+            && matches!(state.refused_runs, 1 | PARKS_AT);
+        let setup = self.app.setup();
+        let source = setup.jobs.get(job).map(|job| &job.source);
+        if !is_refused || source.is_none() {
+            return Ok(state);
+        }
+        for (other, setup) in &setup.jobs {
+            if Some(&setup.source) == source
+                && other != job
+                && alerts::ends(reader, other)?
+                    .0
+                    .is_some_and(|good| good > tried)
+            {
+                return Ok(state.resumed());
+            }
+        }
+        Ok(state)
     }
 
     /// A parked job resumes once a person has signed in to its source. Another process does that: `rollbook login` writes

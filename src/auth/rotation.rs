@@ -25,6 +25,9 @@ const FAILURE_WINDOW: Duration = Duration::from_secs(10 * 60);
 /// A rejected token is not sent again for this long: a job that is tried once a day sends it once.
 const REJECTED: Duration = Duration::from_secs(12 * 3600);
 
+/// The wait before a token that was issued here and is refused is sent once more.
+const SECOND_ASKING: Duration = Duration::from_secs(2);
+
 /// How long an access token without a declared lifetime, obtained by another process, counts as fresh.
 const ASSUMED_FRESH: Duration = Duration::from_secs(60);
 
@@ -70,12 +73,19 @@ enum Next {
     Spend(Candidate),
 }
 
+/// Whether the server rejected the token itself.
+fn is_invalid(kind: &HttpErrorKind) -> bool {
+    matches!(kind, HttpErrorKind::GrantRefused(refusal) if refusal.code == Some("invalid_grant"))
+}
+
 /// A refresh token to send, and what is stored with its successor.
 struct Candidate {
     token: SecretString,
     seed_hash: String,
     key: Option<SecretString>,
     scope: Option<Vec<String>>,
+    /// It has no successor that was received.
+    is_newest: bool,
 }
 
 impl RefreshChain {
@@ -115,13 +125,17 @@ impl RefreshChain {
                 Next::Adopt(token) => return Ok(self.handed_out(token)),
                 Next::Spend(candidate) => candidate,
             };
-            match self
+            let mut outcome = self
                 .spend(&candidate, endpoint, (vault, source), clock)
-                .await
-            {
-                Err(HttpErrorKind::GrantRefused(refusal))
-                    if refusal.code == Some("invalid_grant") =>
-                {
+                .await;
+            if outcome.as_ref().is_err_and(is_invalid) && self.is_doubtful(&candidate) {
+                clock.sleep(SECOND_ASKING).await;
+                outcome = self
+                    .spend(&candidate, endpoint, (vault, source), clock)
+                    .await;
+            }
+            match outcome {
+                Err(kind) if is_invalid(&kind) => {
                     let fingerprint = KeptGrant::fingerprint(&candidate.token);
                     self.rejected.push((fingerprint, clock.running()));
                 }
@@ -129,6 +143,12 @@ impl RefreshChain {
             }
         }
         Err(HttpErrorKind::SignInNeeded(None))
+    }
+
+    /// Whether a refusal may be a fault of the server, because the token that it issued last has been in use here. Sending
+    /// it again harms nothing: the server holds it for invalid already.
+    fn is_doubtful(&self, candidate: &Candidate) -> bool {
+        self.in_use.is_some() && candidate.is_newest
     }
 
     fn handed_out(&mut self, token: Token) -> Token {
@@ -160,9 +180,11 @@ impl RefreshChain {
                     return Ok(Some(Next::Adopt(token)));
                 }
                 let (seed_hash, key, scope) = (kept.seed_hash, kept.api_key, kept.scope);
-                [Some(kept.refresh_token), kept.previous].map(|token| {
+                let tokens = [(Some(kept.refresh_token), true), (kept.previous, false)];
+                tokens.map(|(token, is_newest)| {
                     token.map(|token| Candidate {
                         token,
+                        is_newest,
                         seed_hash: seed_hash.clone(),
                         key: key.clone(),
                         scope: scope.clone(),
@@ -175,6 +197,7 @@ impl RefreshChain {
                     seed_hash: KeptGrant::fingerprint(seed),
                     key: None,
                     scope: None,
+                    is_newest: true,
                 }),
                 None,
             ],

@@ -179,7 +179,7 @@ pub enum Event {
 pub enum SkipReason {
     /// The job's last run has not ended.
     Overlap,
-    /// The vendor asked us to wait until then (`Retry-After`).
+    /// The vendor asked for a wait until then (`Retry-After`), a quota is used up, or its token endpoint rests.
     Deferred(Timestamp),
     /// The job waits for a person; it is retried, at the latest after a day.
     Parked,

@@ -79,7 +79,7 @@ pub(crate) fn message(failure: &HttpFailure) -> String {
             "the response of {host} decompresses to more than a hundred times its size; it was not read to its end"
         ),
         HttpErrorKind::Encoding => {
-            format!("the response of {host} has a Content-Encoding that was not requested; only gzip is supported")
+            format!("the response of {host} has a Content-Encoding that was not requested; only gzip and deflate are supported")
         }
         HttpErrorKind::Deferred(status, until) => {
             format!(

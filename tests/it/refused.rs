@@ -213,3 +213,37 @@ fn a_running_daemon_uses_a_changed_key() {
     let bad = "SELECT count(*) FROM rollbook_runs WHERE outcome NOT IN ('ok', 'interrupted')";
     assert_eq!(queries::maybe(&installation.mirror(), bad), Some(0));
 }
+
+/// The credential is good again: another job of the source shows it.
+#[test]
+fn a_good_run_of_another_job_lets_a_parked_one_try_once_more() {
+    let server = server();
+    let installation = installation(&server, KEY);
+    let job = "source = \"own\"\nstreams = [\"users\"]\nschedule = \"* * * * * *\"\n";
+    installation.write("jobs/roster.toml", job);
+    server.script(|_| Some(Fault::Status(401)));
+    let daemon = installation.start(installation.command(&["run"]));
+    let until = |sql: &str, number: u64| {
+        let started = Instant::now();
+        while !installation.mirror().exists()
+            || queries::maybe(&installation.mirror(), sql) != Some(number)
+        {
+            assert!(started.elapsed() < WAIT_LIMIT, "{sql}: {}", daemon.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    until(
+        "SELECT count(*) FROM rollbook_jobs WHERE parked IS NOT NULL",
+        1,
+    );
+    server.clear_faults();
+    installation.write("jobs/other.toml", job);
+    until(
+        "SELECT count(DISTINCT job) FROM rollbook_runs WHERE outcome = 'ok'",
+        2,
+    );
+    daemon.terminate();
+    assert_eq!(daemon.end().code, Some(0));
+    let parked = "SELECT count(*) FROM rollbook_runs WHERE outcome = 'parked'";
+    assert_eq!(queries::maybe(&installation.mirror(), parked), Some(1));
+}

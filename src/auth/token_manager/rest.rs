@@ -3,18 +3,15 @@
 //! Concurrent callers and those during a rest receive the same failure, so that an overloaded endpoint receives one request
 //! where a source has many jobs.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::{Inner, State};
 use crate::http::error::{HttpError, HttpErrorKind};
 use crate::http::refusal::Refused;
 
-/// A refused credential is not sent again for this long, so that a job of many streams sends it once.
-const REFUSED: Duration = Duration::from_secs(15 * 60);
-
-/// The same for one that worked before: the vendor may have had a bad moment.
-const REFUSED_AFTER_SUCCESS: Duration = Duration::from_secs(60);
+/// A refused credential is not sent again for this long, so that a job of many streams sends it once. Shorter than the
+/// first wait of a refused job.
+const REFUSED: Duration = Duration::from_secs(60);
 
 /// A refused password is not sent again for a day; the vault remembers it for other processes.
 const PASSWORD: Duration = Duration::from_secs(24 * 3600);
@@ -56,7 +53,6 @@ impl Inner {
             HttpErrorKind::GrantRefused(refusal) => match refusal.refused {
                 Refused::Password => PASSWORD,
                 Refused::Request if self.token_source().is_password() => PASSWORD,
-                _ if self.has_worked.load(Ordering::Relaxed) => REFUSED_AFTER_SUCCESS,
                 _ => REFUSED,
             },
             // Nothing was sent, or the vault or the chain of refresh tokens decides.
