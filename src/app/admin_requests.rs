@@ -3,11 +3,14 @@
 //! Here and not in the commands, because a running daemon owns the mirror and handles them then, with the same messages.
 //! What follows, such as running the job, is left to the caller.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::App;
 use crate::document::suggest::advice;
+use crate::http::blocking::blocking;
 use crate::model::decision::APPROVAL_TTL;
 use crate::model::{EntryName, JobName, Outcome, ParkReason, SourceName, StreamName, scalar};
 use crate::setup::{JobSetup, Setup};
@@ -118,19 +121,20 @@ impl App {
             .store()
             .write(move |connection| {
                 let state = runs::job_state(connection, &entry)?;
-                let cleared = JobState {
-                    last_due: state.last_due,
-                    ..JobState::default()
-                };
-                runs::save_job_state(connection, &entry, &cleared)?;
+                runs::save_job_state(connection, &entry, &state.clone().resumed())?;
                 Ok(state)
             })
             .await?;
-        if before.parked.is_some() {
+        let is_lifted = self.lift_refusal(&source).await?;
+        if before.parked.is_some() || before.failures > 0 || is_lifted {
             self.rebuild_source(&source);
         }
+        let mut waits = wait_reasons(&before);
+        if is_lifted && before.parked.is_none() {
+            waits.push("the password was not sent again, because it was not accepted".to_owned());
+        }
         Ok(AdminResponse::Resumed {
-            waits: wait_reasons(&before),
+            waits,
             park_reason: before.parked.map(|parked| parked.reason),
         })
     }
@@ -160,8 +164,14 @@ impl App {
 }
 
 impl App {
-    /// Drops the source's session, so that the next run fetches the fixed credential instead of the refused one.
-    /// An active run keeps its session.
+    /// Forgets that the source's password was not accepted, also for other processes.
+    async fn lift_refusal(&self, source: &SourceName) -> Result<bool, AdminResponse> {
+        let (vault, source) = (Arc::clone(&self.vault), source.clone());
+        let lifted = blocking(move || vault.lift_refusal(&source)).await;
+        lifted.map_err(AdminResponse::from)
+    }
+
+    /// Drops the source's session with all refusals that it remembers. An active run keeps its session.
     fn rebuild_source(&self, name: &SourceName) {
         self.open_sources().remove(name);
     }
@@ -239,7 +249,7 @@ pub fn wait_reasons(state: &JobState) -> Vec<String> {
     }
     if let Some(until) = state.deferred_until {
         waits.push(format!(
-            "deferred: the vendor asked us to wait until {} UTC",
+            "deferred: no request is allowed before {} UTC",
             scalar::display_time(&scalar::to_canonical(until))
         ));
     }

@@ -10,11 +10,12 @@ use tokio_util::sync::CancellationToken;
 use super::{AdminResponse, App, maintenance};
 use crate::daemon::{AdminResult, Engine, Entry, Refusal, WaitingJob};
 use crate::document::{Problems, RenderStyle, Severity};
-use crate::model::{Cause, EntryName, JobName, Outcome};
+use crate::model::park::PARKS_AT;
+use crate::model::{Cause, EntryName, JobName, Outcome, ParkReason};
 use crate::setup::{Folders, JobSetup, Overlay, Setup};
-use crate::store::StoreError;
 use crate::store::queries::{self, Reader};
 use crate::store::runs::{self, JobState};
+use crate::store::{StoreError, alerts};
 use crate::sync::{Progress, ProgressSink, RunOptions};
 
 /// The application, as the daemon sees it.
@@ -44,9 +45,43 @@ impl DaemonEngine {
     ) -> Result<JobState, StoreError> {
         let state = runs::job_state(reader, entry)?;
         Ok(match entry {
-            EntryName::Job(job) => self.unless_signed_in_since(job, state),
+            EntryName::Job(job) => {
+                let state = self.unless_signed_in_since(job, state);
+                self.unless_accepted_since(reader, job, state)?
+            }
             EntryName::Backup => state,
         })
+    }
+
+    /// A job whose credential was refused is tried once more after another job of the source has had a good run with it.
+    /// Once, because a vendor may refuse some routes only.
+    fn unless_accepted_since(
+        &self,
+        reader: &Reader,
+        job: &JobName,
+        state: JobState,
+    ) -> Result<JobState, StoreError> {
+        let (Some(tried), Some(parked)) = (state.last_due, &state.parked) else {
+            return Ok(state);
+        };
+        let is_refused = parked.reason == ParkReason::CredentialRefused
+            && matches!(state.refused_runs, 1 | PARKS_AT);
+        let setup = self.app.setup();
+        let source = setup.jobs.get(job).map(|job| &job.source);
+        if !is_refused || source.is_none() {
+            return Ok(state);
+        }
+        for (other, setup) in &setup.jobs {
+            if Some(&setup.source) == source
+                && other != job
+                && alerts::ends(reader, other)?
+                    .0
+                    .is_some_and(|good| good > tried)
+            {
+                return Ok(state.resumed());
+            }
+        }
+        Ok(state)
     }
 
     /// A parked job resumes once a person has signed in to its source. Another process does that: `rollbook login` writes
@@ -56,10 +91,7 @@ impl DaemonEngine {
             return state;
         };
         match self.app.signed_in(job) {
-            Some(signed_in) if signed_in > tried => JobState {
-                last_due: state.last_due,
-                ..JobState::default()
-            },
+            Some(signed_in) if signed_in > tried => state.resumed(),
             _ => state,
         }
     }
@@ -73,7 +105,6 @@ impl Engine for DaemonEngine {
             schedule: job.config.schedule.clone(),
             zone: job.config.time_zone.clone(),
             catch_up: job.config.catch_up,
-            config_fingerprint: self.app.config_fingerprint(&setup, job),
         };
         let jobs = setup.jobs.iter().map(entry);
         jobs.chain(maintenance::entry(&setup)).collect()
@@ -86,6 +117,13 @@ impl Engine for DaemonEngine {
             .and_then(|reader| self.job_state(&reader, entry))
             .inspect_err(|error| store.note_fatal(error))
             .map_err(|error| error.to_string())
+    }
+
+    fn config_fingerprint(&self, entry: &EntryName) -> String {
+        let setup = self.app.setup();
+        let job = entry.job().and_then(|job| setup.jobs.get(job));
+        // The backup is never parked.
+        job.map_or_else(String::new, |job| self.app.config_fingerprint(&setup, job))
     }
 
     fn note_due(&self, entry: &EntryName, due: Timestamp) -> BoxFuture<'_, Result<(), String>> {

@@ -62,7 +62,6 @@ pub(super) fn entry(setup: &Setup) -> Option<Entry> {
         schedule: config.schedule.clone(),
         zone: config.time_zone.clone(),
         catch_up: true,
-        config_fingerprint: String::new(), // it is never parked
     })
 }
 

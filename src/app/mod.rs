@@ -53,7 +53,7 @@ pub struct App {
     in_force: Mutex<InForce>,
     runner: Runner,
     vault: Arc<Vault>,
-    secrets: Secrets,
+    secrets: Arc<Secrets>,
     config_folder: PathBuf,
     clock: Clock,
     sources: Mutex<BTreeMap<SourceName, OpenSource>>,
@@ -151,7 +151,7 @@ impl App {
                 clock: clock.clone(),
             },
             vault,
-            secrets,
+            secrets: Arc::new(secrets),
             config_folder: folders.config.clone(),
             clock,
             sources: Mutex::default(),
@@ -276,7 +276,7 @@ impl App {
     /// A job, ready to run. The error is a message for the admin: a secret is missing, a URL is wrong.
     fn job(
         &self,
-        setup: &Setup,
+        setup: &Arc<Setup>,
         layout: &Arc<Layout>,
         name: &JobName,
         job: &JobSetup,
@@ -288,11 +288,15 @@ impl App {
         }))
     }
 
-    /// Changes when a parked job is worth a retry: its configuration, its source's, the connector or the vault's key has
-    /// changed. A new version of Rollbook alone changes nothing.
+    /// Changes when a parked job is worth a retry: its configuration, its source's, the connector, the vault's key, a secret
+    /// or the CA file has changed. A new version of Rollbook alone changes nothing.
+    ///
+    /// Twelve bits of what covers the secrets: enough to detect a change, too few to find a secret by brute force.
     fn config_fingerprint(&self, setup: &Setup, job: &JobSetup) -> String {
         let key = self.vault.key_id().unwrap_or_default();
-        format!("{}{key}", jobs::config_fingerprint(setup, job))
+        let source = setup.sources.get(&job.source);
+        let secrets = source.map_or(0, |source| self.source_fingerprint(source) & 0xfff);
+        format!("{}{key}{secrets:03x}", jobs::config_fingerprint(setup, job))
     }
 
     /// When a person last signed in to the job's source, if its tokens are from a sign-in.
@@ -307,19 +311,30 @@ impl App {
         SignInMark::of(&kept).map(|mark| mark.at)
     }
 
-    /// The source with its session, which its jobs share, and with it the limits and the token.
-    fn source(&self, setup: &Setup, name: &SourceName) -> Result<Arc<Source>, String> {
+    /// The source with its session, which its jobs share, and with it the limits and the token. A new one after a secret or
+    /// the CA file has changed.
+    fn source(&self, setup: &Arc<Setup>, name: &SourceName) -> Result<Arc<Source>, String> {
         let mut sources = self.open_sources();
-        if let Some(open) = sources.get(name) {
-            return Ok(Arc::clone(&open.source));
-        }
         let source = setup
             .sources
             .get(name)
             .ok_or_else(|| format!("there is no source {name}"))?;
-        // First the fingerprint: the next reload sees a change in between.
+        // First the fingerprint: the next run sees a change in between.
         let fingerprint = self.source_fingerprint(source);
-        let source = Arc::new(sources::build(name, source, self)?);
+        let known = sources.get(name);
+        if let Some(open) = known.filter(|open| open.fingerprint == fingerprint) {
+            return Ok(Arc::clone(&open.source));
+        }
+        let built = sources::build(name, setup, source, self);
+        let source = match (built, known) {
+            (Ok(source), _) => Arc::new(source),
+            (Err(message), Some(open)) => {
+                // A file that is being replaced, or is not complete yet.
+                tracing::warn!(source = %name, message, "a changed secret or certificate cannot be used; the old one remains in use");
+                return Ok(Arc::clone(&open.source));
+            }
+            (Err(message), None) => return Err(message),
+        };
         let open = OpenSource {
             fingerprint,
             source: Arc::clone(&source),

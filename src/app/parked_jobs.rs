@@ -28,7 +28,7 @@ pub fn parked_job_needs(
     match state.parked.as_ref()?.reason {
         ParkReason::SignInNeeded => {}
         ParkReason::Unready => return Some(ParkedJobNeeds::Repair),
-        ParkReason::CredentialRefused | ParkReason::VaultShut => {
+        ParkReason::CredentialRefused | ParkReason::PasswordRefused | ParkReason::VaultShut => {
             return Some(ParkedJobNeeds::Resume);
         }
     }
@@ -59,6 +59,13 @@ mod tests {
             (
                 "a refused secret",
                 Some(ParkReason::CredentialRefused),
+                tried,
+                late,
+                Some(ParkedJobNeeds::Resume),
+            ),
+            (
+                "a refused password",
+                Some(ParkReason::PasswordRefused),
                 tried,
                 late,
                 Some(ParkedJobNeeds::Resume),

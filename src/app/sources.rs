@@ -10,13 +10,13 @@ use xxhash_rust::xxh3::Xxh3;
 use super::App;
 use super::grant_builder::{GrantBuilder, url};
 use super::vault_store::VaultStore;
-use crate::auth::{TokenManager, TokenRules};
+use crate::auth::{Refetch, TokenManager, TokenRules};
 use crate::connector::file::{Connector, Setting};
 use crate::connector::template;
 use crate::http::{Authorizer, Reach, Route, Session, SessionRules, Timeouts};
 use crate::model::SourceName;
-use crate::setup::SourceSetup;
 use crate::setup::files::{Auth, Secrets, SourceConfig};
+use crate::setup::{Setup, SourceSetup};
 use crate::sync::{Identity, Source};
 
 /// CA file, proxy and address rules for a source's requests. The error is a message for the admin.
@@ -80,7 +80,12 @@ pub fn fingerprint(source: &SourceSetup, secrets: &Secrets, vault_key: &str) -> 
 }
 
 /// Builds a source with its session. The error is a message for the admin.
-pub fn build(name: &SourceName, source: &SourceSetup, app: &App) -> Result<Source, String> {
+pub fn build(
+    name: &SourceName,
+    setup: &Arc<Setup>,
+    source: &SourceSetup,
+    app: &App,
+) -> Result<Source, String> {
     let limits = source.config.limits.or(&source.connector.limits);
     let fill = |text: &str| template::fill(text, &[&source.settings.texts]);
     let rules = SessionRules {
@@ -101,8 +106,13 @@ pub fn build(name: &SourceName, source: &SourceSetup, app: &App) -> Result<Sourc
         route: route(&source.config, &app.config_folder)?,
     };
     let vault_store = Arc::new(VaultStore(Arc::clone(&app.vault)));
+    // Before the rules: a change in between is seen at the first token request.
+    let refetch = refetch(name, setup, source, app);
     let token_manager = token_rules(name, source, &app.secrets, &app.config_folder)?
-        .map(|rules| TokenManager::new(rules, vault_store.clone(), app.clock.clone()))
+        .map(|rules| {
+            let (vault, clock) = (vault_store.clone(), app.clock.clone());
+            TokenManager::following(rules, refetch, vault, clock)
+        })
         .transpose()
         .map_err(|error| error.to_string())?;
     let authorizer = token_manager.map(|manager| Arc::new(manager) as Arc<dyn Authorizer>);
@@ -115,6 +125,26 @@ pub fn build(name: &SourceName, source: &SourceSetup, app: &App) -> Result<Sourc
         source.settings.lists.clone(),
     );
     Ok(made.with_account(account(source), identity(source)))
+}
+
+/// Fetches the rules of the source's tokens again, if its secrets or its CA file have changed since. A secret that cannot be
+/// fetched, such as a file that is being replaced, changes nothing.
+fn refetch(
+    name: &SourceName,
+    setup: &Arc<Setup>,
+    source: &SourceSetup,
+    app: &App,
+) -> (u64, Refetch) {
+    let (name, setup) = (name.clone(), Arc::clone(setup));
+    let (secrets, folder) = (Arc::clone(&app.secrets), app.config_folder.clone());
+    let fingerprint_then = fingerprint(source, &secrets, "");
+    let refetch = move |known| {
+        let source = setup.sources.get(&name)?;
+        let now = fingerprint(source, &secrets, "");
+        let rules = (now != known).then(|| token_rules(&name, source, &secrets, &folder))?;
+        Some((now, rules.ok()??))
+    };
+    (fingerprint_then, Arc::new(refetch))
 }
 
 /// Identifies the account by the configuration, one fact a line: the base URL, the settings that choose an account, the

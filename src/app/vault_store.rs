@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::auth::{GrantStore, VaultError};
 use crate::http::DayCount;
-use crate::model::{KeptGrant, SourceName};
+use crate::model::{KeptGrant, KeptRefusal, SourceName};
 use crate::setup::files::{Secrets, StoreConfig};
 use crate::store::vault::{Keys, VaultKey};
 use crate::store::{StoreError, Vault};
@@ -57,21 +57,25 @@ impl GrantStore for VaultStore {
         self.0.proven(source).map_err(failed)
     }
 
-    fn refused(
+    fn refusal(
         &self,
         source: &SourceName,
         credential: &str,
-    ) -> Result<Option<Timestamp>, VaultError> {
-        self.0.refused(source, credential).map_err(failed)
+    ) -> Result<Option<KeptRefusal>, VaultError> {
+        self.0.refusal(source, credential).map_err(failed)
     }
 
     fn note_refusal(
         &self,
         source: &SourceName,
         credential: &str,
-        at: Timestamp,
+        refusal: Option<KeptRefusal>,
     ) -> Result<(), VaultError> {
-        self.0.note_refusal(source, credential, at).map_err(failed)
+        match refusal {
+            Some(refusal) => self.0.note_refusal(source, credential, refusal),
+            None => self.0.lift_refusal(source).map(drop),
+        }
+        .map_err(failed)
     }
 
     fn lock(&self, source: &SourceName) -> Result<Box<dyn Send>, VaultError> {

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::discovery::IssuerSpec;
-use crate::model::{EndpointRules, KeptGrant, SourceName};
+use crate::model::{EndpointRules, KeptGrant, KeptRefusal, SourceName};
 
 /// How a source authenticates.
 #[derive(Clone)]
@@ -175,17 +175,17 @@ pub trait GrantStore: Send + Sync {
     /// When it fails; nothing is lost, and the next refresh retries.
     fn proven(&self, source: &SourceName) -> Result<(), VaultError>;
 
-    /// When this credential of the source was refused, if it is the stored one; `None` for any other.
+    /// How the vendor has rejected this credential of the source, if it is the stored one; `None` for any other.
     ///
     /// # Errors
     /// When the vault cannot be read; then no token request is sent.
-    fn refused(
+    fn refusal(
         &self,
         source: &SourceName,
         credential: &str,
-    ) -> Result<Option<Timestamp>, VaultError>;
+    ) -> Result<Option<KeptRefusal>, VaultError>;
 
-    /// Stores durably that this credential was refused, in place of an earlier one.
+    /// Stores durably how the vendor has rejected this credential, in place of an earlier one; `None` when it was accepted.
     ///
     /// # Errors
     /// When it is not durably stored; then only this process knows.
@@ -193,7 +193,7 @@ pub trait GrantStore: Send + Sync {
         &self,
         source: &SourceName,
         credential: &str,
-        at: Timestamp,
+        refusal: Option<KeptRefusal>,
     ) -> Result<(), VaultError>;
 
     /// Waits for the lock that excludes other processes; dropping the value releases it.

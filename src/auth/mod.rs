@@ -14,6 +14,7 @@ mod token_refusal;
 mod token_request;
 mod token_response;
 mod token_source;
+mod vendor_text;
 
 #[cfg(test)]
 mod tests;
@@ -24,5 +25,5 @@ pub use login::{
     Attempt, AuthorizationCode, Ends, Listener, LoginRules, Redirect, SIGN_IN_TIMEOUT, SignedIn,
 };
 pub use revocation::{Revocation, revoke};
-pub use token_manager::TokenManager;
+pub use token_manager::{Refetch, TokenManager};
 pub use token_source::TokenRules;

@@ -22,14 +22,20 @@ use crate::model::{KeptAccess, KeptGrant, SourceName};
 const MAX_FAILURES: usize = 3;
 const FAILURE_WINDOW: Duration = Duration::from_secs(10 * 60);
 
+/// A rejected token is not sent again for this long: a job that is tried once a day sends it once.
+const REJECTED: Duration = Duration::from_secs(12 * 3600);
+
+/// The wait before a token that was issued here and is refused is sent once more.
+const SECOND_ASKING: Duration = Duration::from_secs(2);
+
 /// How long an access token without a declared lifetime, obtained by another process, counts as fresh.
 const ASSUMED_FRESH: Duration = Duration::from_secs(60);
 
 /// What a token manager knows of its refresh tokens.
 #[derive(Default)]
 pub(super) struct RefreshChain {
-    /// Fingerprints of tokens that the server rejected as invalid; none of them is sent again.
-    rejected: Vec<String>,
+    /// Fingerprints of tokens that the server rejected as invalid, and when; they rest for [`REJECTED`].
+    rejected: Vec<(String, Duration)>,
     /// Fingerprint of the access token last handed out; it is not adopted from the vault again.
     in_use: Option<String>,
     /// A new token that could not be stored; it must not be lost.
@@ -67,12 +73,19 @@ enum Next {
     Spend(RefreshCandidate),
 }
 
+/// Whether the server rejected the token itself.
+fn is_invalid(kind: &HttpErrorKind) -> bool {
+    matches!(kind, HttpErrorKind::GrantRefused(refusal) if refusal.code == Some("invalid_grant"))
+}
+
 /// A refresh token to send, and what is stored with its successor.
 struct RefreshCandidate {
     token: SecretString,
     seed_hash: String,
     key: Option<SecretString>,
     scope: Option<Vec<String>>,
+    /// It has no successor that was received.
+    is_newest: bool,
 }
 
 impl RefreshChain {
@@ -103,23 +116,39 @@ impl RefreshChain {
                 return Ok(self.handed_out(token));
             }
         }
+        let now = clock.running();
+        self.rejected
+            .retain(|(_, at)| now.saturating_sub(*at) < REJECTED);
         // Terminates: each round rejects one token, and rejected ones are not candidates again.
         while let Some(next) = self.next(origin, endpoint, (vault, source), clock).await? {
             let candidate = match next {
                 Next::Adopt(token) => return Ok(self.handed_out(token)),
                 Next::Spend(candidate) => candidate,
             };
-            match self
+            let mut outcome = self
                 .spend(&candidate, endpoint, (vault, source), clock)
-                .await
-            {
-                Err(HttpErrorKind::GrantRefused(_, Some("invalid_grant"))) => {
-                    self.rejected.push(KeptGrant::fingerprint(&candidate.token));
+                .await;
+            if outcome.as_ref().is_err_and(is_invalid) && self.is_doubtful(&candidate) {
+                clock.sleep(SECOND_ASKING).await;
+                outcome = self
+                    .spend(&candidate, endpoint, (vault, source), clock)
+                    .await;
+            }
+            match outcome {
+                Err(kind) if is_invalid(&kind) => {
+                    let fingerprint = KeptGrant::fingerprint(&candidate.token);
+                    self.rejected.push((fingerprint, clock.running()));
                 }
                 outcome => return outcome.map(|token| self.handed_out(token)),
             }
         }
         Err(HttpErrorKind::SignInNeeded(None))
+    }
+
+    /// Whether a refusal may be a fault of the server, because the token that it issued last has been in use here. Sending
+    /// it again harms nothing: the server holds it for invalid already.
+    fn is_doubtful(&self, candidate: &RefreshCandidate) -> bool {
+        self.in_use.is_some() && candidate.is_newest
     }
 
     fn handed_out(&mut self, token: Token) -> Token {
@@ -151,9 +180,11 @@ impl RefreshChain {
                     return Ok(Some(Next::Adopt(token)));
                 }
                 let (seed_hash, key, scope) = (kept.seed_hash, kept.api_key, kept.scope);
-                [Some(kept.refresh_token), kept.previous].map(|token| {
+                let tokens = [(Some(kept.refresh_token), true), (kept.previous, false)];
+                tokens.map(|(token, is_newest)| {
                     token.map(|token| RefreshCandidate {
                         token,
+                        is_newest,
                         seed_hash: seed_hash.clone(),
                         key: key.clone(),
                         scope: scope.clone(),
@@ -166,15 +197,15 @@ impl RefreshChain {
                     seed_hash: KeptGrant::fingerprint(seed),
                     key: None,
                     scope: None,
+                    is_newest: true,
                 }),
                 None,
             ],
             (None, ChainOrigin::Seed(None) | ChainOrigin::SignIn) => [None, None],
         };
         let is_usable = |candidate: &RefreshCandidate| {
-            let is_rejected = self
-                .rejected
-                .contains(&KeptGrant::fingerprint(&candidate.token));
+            let fingerprint = KeptGrant::fingerprint(&candidate.token);
+            let is_rejected = (self.rejected.iter()).any(|(known, _)| *known == fingerprint);
             !is_rejected && !candidate.token.expose_secret().is_empty()
         };
         Ok(candidates
@@ -277,7 +308,11 @@ impl RefreshChain {
             | HttpErrorKind::TooLarge(_)
             | HttpErrorKind::Bomb
             | HttpErrorKind::Encoding => HttpErrorKind::GrantUnclear,
-            HttpErrorKind::Unreachable(_) | HttpErrorKind::Unavailable(..) => kind,
+            // A web page in place of a token may hide that the server has rotated; one with an error status does not.
+            HttpErrorKind::NoTokenResponse(200..=299, _) => HttpErrorKind::GrantUnclear,
+            HttpErrorKind::Unreachable(_)
+            | HttpErrorKind::Unavailable(..)
+            | HttpErrorKind::NoTokenResponse(..) => kind,
             clear => return clear,
         };
         let now = clock.running();
@@ -292,6 +327,7 @@ impl RefreshChain {
             step: String::new(),
             host: host.to_owned(),
             attempts: 1,
+            pause: Duration::ZERO,
             kind,
             quoted: None,
             rests_until: None,

@@ -16,7 +16,12 @@ pub(super) fn missing(
     let Some(granted) = granted.filter(|granted| !granted.is_empty()) else {
         return Vec::new();
     };
-    let is_missing = |scope: &&String| !granted.contains(scope) && !is_received(scope);
+    // A requested scope may contain a sign by which a response was split.
+    let is_granted = |scope: &String| {
+        let mut parts = scope.split([',', '+']);
+        granted.contains(scope) || parts.all(|part| granted.iter().any(|granted| granted == part))
+    };
+    let is_missing = |scope: &&String| !is_granted(scope) && !is_received(scope);
     requested.iter().filter(is_missing).cloned().collect()
 }
 

@@ -4,32 +4,38 @@
 //! others wait for the lock. A token request runs in its own task, because a caller that is
 //! cancelled in the middle would lose a rotated refresh token.
 
+mod changes;
+mod doubt;
 mod passwords;
+mod rest;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use self::passwords::PASSWORD_RETRY_AFTER;
-use super::grant::{GrantSpec, GrantStore};
+use self::changes::Follower;
+pub use self::changes::Refetch;
+use self::doubt::Doubt;
+use self::rest::Rest;
+use super::grant::GrantStore;
 use super::rotation::{ChainOrigin, RefreshChain};
 use super::scopes;
 use super::token_request::{Endpoint, TokenRequest};
 use super::token_response::{Token, last_use};
 use super::token_source::{TokenRules, TokenSource};
 use crate::clock::Clock;
-use crate::http::Authorizer;
 use crate::http::access::Access;
 use crate::http::blocking::blocking;
 use crate::http::error::{HttpError, HttpErrorKind};
-use crate::model::{Class, SourceName};
+use crate::http::{AfterRefusal, Authorizer};
+use crate::model::SourceName;
 
-/// Any other refused credential is not retried for this long, so that a job of many streams sends it once.
-const CREDENTIAL_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
+/// A refusal by the token endpoint of what worked before is asked for again after this time, before it counts.
+const SECOND_ASKING: Duration = Duration::from_secs(2);
 
 /// Provides the access token of one source and renews it in time. Clones share their state.
 #[derive(Clone)]
@@ -37,19 +43,29 @@ pub struct TokenManager(Arc<Inner>);
 
 struct Inner {
     source: SourceName,
-    token_source: TokenSource,
+    token_source: RwLock<Arc<TokenSource>>,
+    /// Follows changes of the configured secrets; `None` where they are fixed.
+    follower: Option<Follower>,
     vault: Arc<dyn GrantStore>,
     clock: Clock,
     state: Arc<Mutex<TokenState>>,
     /// The generation of a rotated token that no request has used successfully yet; 0 when there is none.
     unproven: AtomicU64,
+    /// Whether a request with a token or key of this source has succeeded.
+    has_worked: AtomicBool,
+    /// Whether a refused token or key may still turn out to be good.
+    is_doubted: AtomicBool,
 }
 
 #[derive(Default)]
 struct TokenState {
     generation: u64,
     current: Option<CurrentToken>,
-    refused: Option<(Duration, HttpError)>,
+    /// No token request before its end.
+    rest: Option<Rest>,
+    /// Failed token requests in a row.
+    failures: u32,
+    doubt: Option<Doubt>,
     chain: RefreshChain,
     /// Requested scopes that were not granted, by the last response that declared any.
     missing: Vec<String>,
@@ -72,6 +88,10 @@ impl CurrentToken {
         self.renew.is_none_or(|renew| now < renew)
     }
 
+    fn age(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.since) + self.age
+    }
+
     /// When to stop using it, on the clock's running time.
     fn last_use(&self) -> Option<Duration> {
         self.life
@@ -89,23 +109,52 @@ impl TokenManager {
         vault: Arc<dyn GrantStore>,
         clock: Clock,
     ) -> Result<Self, HttpError> {
+        Self::make(rules, None, vault, clock)
+    }
+
+    /// Creates a manager that fetches the rules again before a token request, and uses them if they have changed since
+    /// `fingerprint`.
+    ///
+    /// # Errors
+    /// As for [`TokenManager::new`].
+    pub fn following(
+        rules: TokenRules,
+        (fingerprint, refetch): (u64, Refetch),
+        vault: Arc<dyn GrantStore>,
+        clock: Clock,
+    ) -> Result<Self, HttpError> {
+        let follower = Follower::new(fingerprint, refetch);
+        Self::make(rules, Some(follower), vault, clock)
+    }
+
+    fn make(
+        rules: TokenRules,
+        follower: Option<Follower>,
+        vault: Arc<dyn GrantStore>,
+        clock: Clock,
+    ) -> Result<Self, HttpError> {
         let step = || format!("prepare the tokens of {}", rules.source);
         let token_source = TokenSource::of(&rules).map_err(|kind| kind.at(step(), ""))?;
-        let (state, unproven) = Default::default();
-        let source = rules.source;
+        let (state, unproven, has_worked, is_doubted) = Default::default();
         Ok(Self(Arc::new(Inner {
-            source,
-            token_source,
+            source: rules.source,
+            token_source: RwLock::new(Arc::new(token_source)),
+            follower,
             vault,
             clock,
             state,
             unproven,
+            has_worked,
+            is_doubted,
         })))
     }
 
     /// The token to use now; requests one when there is none or two thirds of its lifetime are over.
     async fn token(&self) -> Result<Access, HttpError> {
-        if let TokenSource::Key(access) = &self.0.token_source {
+        if self.0.token_source().is_key() {
+            self.0.follow_changes_of_a_key().await;
+        }
+        if let TokenSource::Key(access) = &*self.0.token_source() {
             return Ok(access.clone());
         }
         let state = self.0.state.clone().lock_owned().await;
@@ -122,22 +171,6 @@ impl TokenManager {
                     })
             }
         }
-    }
-
-    /// Drops a refused token. Returns whether to retry with another one.
-    async fn drop_refused(&self, access: &Access) -> bool {
-        if matches!(self.0.token_source, TokenSource::Key(_)) {
-            return false;
-        }
-        let mut state = self.0.state.lock().await;
-        if state
-            .current
-            .as_ref()
-            .is_some_and(|current| current.access.generation == access.generation)
-        {
-            state.current = None;
-        }
-        true
     }
 
     /// A request returned 403, by which some vendors mean 401. Returns whether to retry with another token: only
@@ -163,6 +196,8 @@ impl TokenManager {
 
     /// A request with this token succeeded, so the previous refresh token can be dropped.
     async fn note_accepted(&self, access: &Access) {
+        self.0.has_worked.store(true, Ordering::Relaxed);
+        self.0.end_doubt(access).await;
         let unproven = self.0.unproven.load(Ordering::Relaxed);
         let is_proof = unproven != 0 && access.generation >= unproven;
         let taken = |()| {
@@ -189,8 +224,8 @@ impl Authorizer for TokenManager {
         self.note_accepted(access).boxed()
     }
 
-    fn refused<'a>(&'a self, access: &'a Access) -> BoxFuture<'a, bool> {
-        self.drop_refused(access).boxed()
+    fn refused<'a>(&'a self, access: &'a Access, may_replace: bool) -> BoxFuture<'a, AfterRefusal> {
+        self.0.after_refusal(access, may_replace).boxed()
     }
 
     fn forbidden<'a>(&'a self, access: &'a Access) -> BoxFuture<'a, bool> {
@@ -203,30 +238,49 @@ impl Authorizer for TokenManager {
 }
 
 impl Inner {
+    fn token_source(&self) -> Arc<TokenSource> {
+        let token_source = self.token_source.read();
+        Arc::clone(&token_source.unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
     /// Obtains a token and stores it.
     async fn renew(&self, mut state: OwnedMutexGuard<TokenState>) -> Result<Access, HttpError> {
+        self.follow_changes(&mut state).await;
         let now = self.clock.running();
-        if let Some((until, error)) = &state.refused {
-            if now < *until {
-                return Err(error.clone());
-            }
-            state.refused = None;
+        if let Some(error) = state.rest.as_ref().and_then(|rest| rest.error(now)) {
+            return self.fall_back(&mut state, error);
         }
-        match self.obtain(&mut state.chain).await {
+        state.rest = None;
+        let token_source = self.token_source();
+        let mut outcome = self.obtain(&token_source, &mut state.chain).await;
+        let mut since = now;
+        if let Err(kind) = &outcome
+            && self.is_worth_asking_again(&token_source, kind)
+        {
+            self.clock.sleep(SECOND_ASKING).await;
+            since = self.clock.running();
+            outcome = self.obtain(&token_source, &mut state.chain).await;
+        }
+        match outcome {
             Ok(token) => {
-                self.compare_scopes(&mut state, &token);
-                self.store_token(&mut state, &token, now)
+                state.failures = 0;
+                self.compare_scopes(&mut state, &token_source, &token);
+                self.store_token(&mut state, &token_source, &token, since)
             }
             Err(kind) => {
-                let error = kind.at(self.step(), self.host());
-                self.after_failure(&mut state, error).await
+                let error = kind.at(self.step(), token_source.host());
+                let error = self.rest_after(&mut state, error);
+                self.fall_back(&mut state, error)
             }
         }
     }
 
-    async fn obtain(&self, chain: &mut RefreshChain) -> Result<Token, HttpErrorKind> {
-        let now = self.clock.now();
-        match &self.token_source {
+    async fn obtain(
+        &self,
+        token_source: &TokenSource,
+        chain: &mut RefreshChain,
+    ) -> Result<Token, HttpErrorKind> {
+        match token_source {
             TokenSource::Key(_) => Err(HttpErrorKind::Setup("an API key needs no token".into())),
             TokenSource::Client(endpoint) => {
                 endpoint
@@ -234,10 +288,7 @@ impl Inner {
                     .await
             }
             TokenSource::Password(endpoint, name, password) => {
-                self.check_not_blocked(now).await?;
-                endpoint
-                    .request_token(&TokenRequest::Password(name, password), &self.clock)
-                    .await
+                self.send_password(endpoint, name, password).await
             }
             TokenSource::Refresh(endpoint, seed) => {
                 self.refresh(endpoint, ChainOrigin::Seed(seed.as_ref()), chain)
@@ -255,6 +306,14 @@ impl Inner {
         }
     }
 
+    /// What worked a moment ago and is refused now may be good: servers restart, and lose their database for a moment. Never
+    /// a password, because a few attempts may lock the account.
+    fn is_worth_asking_again(&self, token_source: &TokenSource, kind: &HttpErrorKind) -> bool {
+        self.has_worked.load(Ordering::Relaxed)
+            && matches!(kind, HttpErrorKind::GrantRefused(_))
+            && !matches!(token_source, TokenSource::Password(..))
+    }
+
     async fn refresh(
         &self,
         endpoint: &Endpoint,
@@ -268,16 +327,12 @@ impl Inner {
     }
 
     /// Logs missing scopes before the first page is requested, and again when they change.
-    fn compare_scopes(&self, state: &mut TokenState, token: &Token) {
+    fn compare_scopes(&self, state: &mut TokenState, token_source: &TokenSource, token: &Token) {
         let Some(granted) = token.scope.as_deref() else {
             return;
         };
         let is_received = scopes::is_for_another_token;
-        let missing = scopes::missing(
-            &self.token_source.requested_scopes(),
-            Some(granted),
-            is_received,
-        );
+        let missing = scopes::missing(&token_source.requested_scopes(), Some(granted), is_received);
         if missing != state.missing && !missing.is_empty() {
             let scopes = missing.join(" ");
             tracing::warn!(
@@ -293,19 +348,21 @@ impl Inner {
     fn store_token(
         &self,
         state: &mut TokenState,
+        token_source: &TokenSource,
         token: &Token,
         since: Duration,
     ) -> Result<Access, HttpError> {
         state.generation += 1;
-        let spec = self.spec().and_then(|spec| spec.api_key.as_ref());
+        let spec = token_source.endpoint();
+        let spec = spec.and_then(|endpoint| endpoint.spec.api_key.as_ref());
         let key = spec.and_then(|spec| {
             let key = spec.fixed.as_ref().or(token.key.as_ref())?;
             Some((spec.header.as_str(), key))
         });
         let access = Access::bearer(state.generation, &token.access, key)
-            .map_err(|kind| kind.at(self.step(), self.host()))?;
+            .map_err(|kind| kind.at(self.step(), token_source.host()))?;
         if matches!(
-            self.token_source,
+            token_source,
             TokenSource::Refresh(..) | TokenSource::SignedIn(..)
         ) {
             self.unproven.store(state.generation, Ordering::Relaxed);
@@ -323,46 +380,27 @@ impl Inner {
         Ok(access)
     }
 
-    /// Keeps using an old token to its end while the endpoint fails transiently, and where a person must sign in;
-    /// remembers a refusal.
-    async fn after_failure(
-        &self,
-        state: &mut TokenState,
-        error: HttpError,
-    ) -> Result<Access, HttpError> {
+    /// Keeps using an old token to its end, whatever the token endpoint sends; not where this machine is the problem.
+    fn fall_back(&self, state: &mut TokenState, error: HttpError) -> Result<Access, HttpError> {
         let now = self.clock.running();
+        let is_local = matches!(
+            error.kind(),
+            HttpErrorKind::Setup(_) | HttpErrorKind::VaultShut(_)
+        );
         if let Some(current) = &mut state.current
             && let Some(last_use) = current.last_use()
             && now < last_use
-            && (error.class() == Class::Transient || error.is_sign_in_needed())
+            && !is_local
         {
             // Half of what is left, so that a failing endpoint receives only a few requests.
             current.renew = Some(now + (last_use - now) / 2);
             tracing::debug!(source = %self.source, %error, "the token request failed; the old token remains in use");
             return Ok(current.access.clone());
         }
-        if matches!(error.kind(), HttpErrorKind::GrantRefused(..)) {
-            let rest = match self.token_source {
-                TokenSource::Password(..) => PASSWORD_RETRY_AFTER,
-                _ => CREDENTIAL_RETRY_AFTER,
-            };
-            state.refused = Some((now + rest, error.clone()));
-            self.remember_refusal().await;
-        }
         Err(error)
     }
 
     fn step(&self) -> String {
         format!("get a token for {}", self.source)
-    }
-
-    fn host(&self) -> &str {
-        self.token_source
-            .endpoint()
-            .map_or("", |endpoint| &endpoint.host)
-    }
-
-    fn spec(&self) -> Option<&GrantSpec> {
-        self.token_source.endpoint().map(|endpoint| &endpoint.spec)
     }
 }

@@ -1,5 +1,7 @@
 //! One POST to a token endpoint. Follows no redirect and retries nothing.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
@@ -8,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::discovery::Discovery;
 use super::grant::GrantSpec;
 use super::token_form::authenticated;
-use super::token_refusal::{is_error, refusal};
+use super::token_refusal::{self, Answer, is_error};
 use super::token_response::{self, ExpectedResponse, Token};
 use crate::clock::Clock;
 use crate::http::access;
@@ -19,11 +21,10 @@ use crate::http::error::HttpErrorKind;
 use crate::http::limits::TOKEN_BODY;
 use crate::http::reply::Headers;
 use crate::http::rules::{Timeouts, must_be_safe};
-use crate::model::UnexpectedResponse;
 
 const NO_ADDRESS: &str = "neither token_url nor issuer is set";
 
-const TOO_LARGE: &str = "the token response is larger than 1 MiB; check token_url";
+const TOO_LARGE: &str = "more than 1 MiB";
 
 /// The grant of a token request.
 pub(super) enum TokenRequest<'a> {
@@ -75,6 +76,22 @@ impl<'a> TokenRequest<'a> {
             _ => form.push(("scope", scope)),
         }
         form
+    }
+
+    /// What is sent and must not be shown, a person's name included.
+    fn secrets(&self) -> Vec<&'a str> {
+        match *self {
+            Self::Client => Vec::new(),
+            Self::Password(name, password) => vec![name, password.expose_secret()],
+            Self::Refresh(token) => vec![token.expose_secret()],
+            Self::Code(CodeRequest { code, verifier, .. }) => {
+                let verifier = verifier.map(|verifier| verifier.expose_secret());
+                [Some(code.expose_secret()), verifier]
+                    .into_iter()
+                    .flatten()
+                    .collect()
+            }
+        }
     }
 }
 
@@ -151,25 +168,45 @@ impl Endpoint {
         form.extend(further.map(|(name, value)| (name.as_str(), value.as_str())));
         let (headers, content) = authenticated(&self.spec, form, rules.body.unwrap_or_default())?;
         let (status, headers, body) = self.send(&address, headers, content).await?;
-        let refused = |body: &[u8]| {
+        let failed = |body: &[u8]| {
             let target = headers.get("location").and_then(|to| address.join(to).ok());
-            refusal(status, &headers, body, target.as_ref(), now)
+            let answer = Answer {
+                status,
+                headers: &headers,
+                body,
+                target: target.as_ref(),
+                now,
+            };
+            let pair = self.basic_pair();
+            let mut secrets = request.secrets();
+            let own = self.spec.client_secret.as_ref();
+            secrets.extend(own.map(|secret| secret.expose_secret()));
+            secrets.push(&pair);
+            token_refusal::failure(&answer, request, &secrets)
         };
         if !(200..300).contains(&status) {
-            return Err(refused(&body.unwrap_or_default()));
+            return Err(failed(&body.unwrap_or_default()));
         }
         // The advice of `TooLarge`, smaller pages, does not apply.
         let body = body.map_err(|kind| match kind {
-            HttpErrorKind::TooLarge(_) => {
-                HttpErrorKind::UnexpectedResponse(status, UnexpectedResponse::of_form(TOO_LARGE))
-            }
+            HttpErrorKind::TooLarge(_) => HttpErrorKind::NoTokenResponse(status, TOO_LARGE.into()),
             kind => kind,
         })?;
         let token = token_response::read(&body, &self.expected(headers.date().unwrap_or(now)));
-        token.map_err(|reason| match is_error(&body) {
-            true => refused(&body),
-            false => HttpErrorKind::UnexpectedResponse(status, UnexpectedResponse::of_form(reason)),
+        token.map_err(|reason| match is_error(status, &body) {
+            true => failed(&body),
+            false => HttpErrorKind::NoTokenResponse(status, reason),
         })
+    }
+
+    /// What Basic authentication sends, which a server may repeat.
+    fn basic_pair(&self) -> String {
+        let secret = self.spec.client_secret.as_ref();
+        let secret = secret.map(|secret| {
+            let pair = format!("{}:{}", self.spec.client_id, secret.expose_secret());
+            BASE64_STANDARD.encode(pair)
+        });
+        secret.unwrap_or_default()
     }
 
     fn expected(&self, now: Timestamp) -> ExpectedResponse<'_> {

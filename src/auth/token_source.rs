@@ -76,6 +76,28 @@ impl TokenSource {
 }
 
 impl TokenSource {
+    /// Whether nothing is requested from a token endpoint.
+    pub fn is_key(&self) -> bool {
+        matches!(self, Self::Key(_))
+    }
+
+    /// The headers of an API key; `None` for a token.
+    pub fn key(&self) -> Option<&Access> {
+        match self {
+            Self::Key(access) => Some(access),
+            _ => None,
+        }
+    }
+
+    pub fn is_password(&self) -> bool {
+        matches!(self, Self::Password(..))
+    }
+
+    /// The token endpoint's host; empty for an API key.
+    pub fn host(&self) -> &str {
+        self.endpoint().map_or("", |endpoint| &endpoint.host)
+    }
+
     pub fn requested_scopes(&self) -> Vec<String> {
         match self {
             Self::SignedIn(_, wanted) => scopes::split(wanted),

@@ -35,7 +35,7 @@ pub fn remarks(reports: &[RunReport]) -> Vec<String> {
         remarks.extend(report.gaps.iter().map(ToString::to_string));
         if let Some(until) = report.deferred_until {
             remarks.push(format!(
-                "{}: the vendor asked us to wait until {until}",
+                "{}: no request is allowed before {until}",
                 report.job
             ));
         }

@@ -66,8 +66,11 @@ struct TokenView {
     vault_error: Option<String>,
     /// When a refresh started that has not finished.
     refresh_started: Option<String>,
-    /// When a password was last refused.
+    /// When a password was last refused, or not clearly accepted, and not accepted since.
     password_refused: Option<String>,
+    /// Whether the vendor clearly refused it.
+    #[serde(skip)]
+    is_clearly_refused: bool,
     sign_in_needed: bool,
     /// Parked jobs, and why.
     parked: Vec<ParkedView>,
@@ -157,7 +160,10 @@ fn line(source: &str, auth: Option<&Auth>, kept: VaultEntry, keys: &Keys) -> Tok
         granted: kept.scope,
         sealed_with: kept.key_id,
         refresh_started: kept.intent,
-        password_refused: kept.refused,
+        is_clearly_refused: kept.is_clearly_refused,
+        password_refused: kept
+            .refused
+            .filter(|_| auth.is_some_and(|auth| auth.grant == GrantKind::Password)),
         sign_in_needed: !is_kept && auth.is_some_and(needs_sign_in),
         obtained: kept.obtained,
         parked: Vec::new(),
@@ -250,10 +256,16 @@ fn remarks(line: &TokenView) -> Vec<String> {
         ));
     }
     if let Some(refused) = &line.password_refused {
-        remarks.push(format!(
-            "{source}: the password was refused at {} UTC; it is not tried again for a day",
-            display_time(refused)
-        ));
+        let at = display_time(refused);
+        remarks.push(match line.is_clearly_refused {
+            true => format!(
+                "{source}: the password was refused at {at} UTC; it is not sent again for a day, unless it changes"
+            ),
+            false => format!(
+                "{source}: the password was not clearly accepted or refused at {at} UTC; it is sent three times a day \
+                 at most, unless it changes"
+            ),
+        });
     }
     remarks.extend(parked_remarks(line));
     remarks

@@ -24,8 +24,6 @@ pub struct Entry {
     pub zone: Zone,
     /// Whether a missed tick is caught up.
     pub catch_up: bool,
-    /// Changes with the job's configuration; a parked job is retried then.
-    pub config_fingerprint: String,
 }
 
 /// Jobs, their state, and how to run one.
@@ -35,6 +33,9 @@ pub trait Engine: Send + Sync + 'static {
 
     /// The state of a job between its runs; the error is a message.
     fn state(&self, entry: &EntryName) -> Result<JobState, String>;
+
+    /// Changes with the job's configuration and its source's secrets; a parked job is retried then. Reads files.
+    fn config_fingerprint(&self, entry: &EntryName) -> String;
 
     /// Records durably that this tick is acted on, before its run starts.
     fn note_due(&self, entry: &EntryName, due: Timestamp) -> BoxFuture<'_, Result<(), String>>;
@@ -178,11 +179,11 @@ pub enum Event {
 pub enum SkipReason {
     /// The job's last run has not ended.
     Overlap,
-    /// The vendor asked us to wait until then (`Retry-After`).
+    /// The vendor asked for a wait until then (`Retry-After`), a quota is used up, or its token endpoint rests.
     Deferred(Timestamp),
-    /// The job waits for a person; it is retried once a day.
+    /// The job waits for a person; it is retried, at the latest after a day.
     Parked,
-    /// Too many runs in a row failed; the next one waits until then.
+    /// The last runs failed; the next one waits until then.
     BackOff(Timestamp),
     /// The clock was set forward past it, and the job does not catch up.
     Jumped,
@@ -194,13 +195,10 @@ impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Overlap => f.write_str("the last run has not ended"),
-            Self::Deferred(until) => write!(f, "the vendor asked us to wait until {until}"),
-            Self::Parked => f.write_str("the job is parked; it is retried once a day"),
+            Self::Deferred(until) => write!(f, "no request is allowed before {until}"),
+            Self::Parked => f.write_str("the job is parked; it is retried later"),
             Self::BackOff(until) => {
-                write!(
-                    f,
-                    "too many runs in a row failed; backing off until {until}"
-                )
+                write!(f, "the last runs failed; backing off until {until}")
             }
             Self::Jumped => f.write_str("the clock was set forward past it"),
             Self::Store(message) => f.write_str(message),

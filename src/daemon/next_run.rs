@@ -9,12 +9,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::engine::SkipReason;
+use crate::model::park::{PARKED_RETRY, ParkReason, refused_retry};
 use crate::model::retry::MAX_RETRY_AFTER;
 use crate::model::scalar;
 use crate::store::runs::JobState;
-
-/// A parked job is retried once a day. A day has 23 hours when daylight saving time starts.
-const PARKED_RETRY: SignedDuration = SignedDuration::from_hours(23);
 
 /// A last tick further in the future than this was written by a wrong clock.
 ///
@@ -46,7 +44,7 @@ pub(super) fn plausible(last_due: Option<Timestamp>, now: Timestamp) -> Option<T
 /// Whether the tick that was due at `due` may run now.
 pub(super) fn may_run(
     state: &JobState,
-    config_fingerprint: &str,
+    config_fingerprint: impl FnOnce() -> String,
     due: Timestamp,
     now: Timestamp,
 ) -> Result<(), SkipReason> {
@@ -60,14 +58,25 @@ pub(super) fn may_run(
     let Some(last) = plausible(state.last_due, now) else {
         return Ok(());
     };
+    let refused = refused_retry(state.refused_runs);
     if let Some(parked) = &state.parked
         && !parked.reason.costs_nothing_to_try()
-        && parked.config_fingerprint.as_deref() == Some(config_fingerprint)
-        && due.duration_since(last) < PARKED_RETRY
     {
-        return Err(SkipReason::Parked);
+        let is_doubted = parked.reason == ParkReason::CredentialRefused && state.has_worked;
+        let retry = if is_doubted { refused } else { PARKED_RETRY };
+        if due < scalar::saturating_add(last, signed(retry)) {
+            let is_same = parked.config_fingerprint == Some(config_fingerprint());
+            return if is_same {
+                Err(SkipReason::Parked)
+            } else {
+                Ok(())
+            };
+        }
     }
-    let pause = SignedDuration::try_from(back_off(state.failures)).unwrap_or(SignedDuration::MAX);
+    let pause = match state.parked {
+        None => signed(back_off(state.failures).max(refused)),
+        Some(_) => signed(back_off(state.failures)),
+    };
     let again = scalar::saturating_add(last, pause);
     if !pause.is_zero() && due < again {
         return Err(SkipReason::BackOff(again));
@@ -75,10 +84,13 @@ pub(super) fn may_run(
     Ok(())
 }
 
+fn signed(length: Duration) -> SignedDuration {
+    SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ParkReason;
     use crate::store::runs::Parked;
 
     fn time(text: &str) -> Timestamp {
@@ -111,7 +123,11 @@ mod tests {
     /// Whether the tick of 2026-03-02T10:00Z, looked at nine seconds later, runs.
     fn check(name: &str, state: JobState, expected: Result<(), SkipReason>) {
         let (due, now) = (time("2026-03-02T10:00:00Z"), time("2026-03-02T10:00:09Z"));
-        assert_eq!(may_run(&state, "same", due, now), expected, "{name}");
+        assert_eq!(
+            may_run(&state, || "same".to_owned(), due, now),
+            expected,
+            "{name}"
+        );
     }
 
     #[test]
@@ -151,6 +167,53 @@ mod tests {
             "parked because something on this machine is missing",
             parked_for("2026-03-02T06:00", "same", ParkReason::Unready),
             Ok(()),
+        );
+        check(
+            "parked for a password, which rests by itself",
+            parked_for("2026-03-02T06:00", "same", ParkReason::PasswordRefused),
+            Ok(()),
+        );
+        let refused = |last_due: &str, refused_runs, has_worked| JobState {
+            refused_runs,
+            has_worked,
+            ..parked_for(last_due, "same", ParkReason::CredentialRefused)
+        };
+        for (name, state, expected) in [
+            (
+                "never worked",
+                refused("2026-03-02T08:00", 4, false),
+                Err(SkipReason::Parked),
+            ),
+            (
+                "59 minutes",
+                refused("2026-03-02T09:01", 4, true),
+                Err(SkipReason::Parked),
+            ),
+            ("an hour", refused("2026-03-02T09:00", 4, true), Ok(())),
+            ("six hours", refused("2026-03-02T04:00", 6, true), Ok(())),
+            (
+                "22 hours",
+                refused("2026-03-01T12:00", 7, true),
+                Err(SkipReason::Parked),
+            ),
+            ("a day", refused("2026-03-01T10:00", 7, true), Ok(())),
+        ] {
+            check(name, state, expected);
+        }
+        let doubted = |last_due: &str, refused_runs| JobState {
+            parked: None,
+            ..refused(last_due, refused_runs, true)
+        };
+        check("two minutes", doubted("2026-03-02T09:58", 1), Ok(()));
+        check(
+            "a minute",
+            doubted("2026-03-02T09:59", 1),
+            Err(SkipReason::BackOff(time("2026-03-02T10:01:00Z"))),
+        );
+        check(
+            "nine minutes",
+            doubted("2026-03-02T09:51", 2),
+            Err(SkipReason::BackOff(time("2026-03-02T10:01:00Z"))),
         );
         check(
             "parked this morning",

@@ -203,7 +203,10 @@ impl RunTask {
         let may = match engine.state(&tick.job) {
             // An admin approved it and knows why the job waits.
             Ok(_) if tick.cause == Cause::Approval => Ok(()),
-            Ok(state) => may_run(&state, &tick.config_fingerprint, tick.due, tick.now),
+            Ok(state) => {
+                let fingerprint = || engine.config_fingerprint(&tick.job);
+                may_run(&state, fingerprint, tick.due, tick.now)
+            }
             Err(message) => Err(SkipReason::Store(message)),
         };
         let noted = match may {

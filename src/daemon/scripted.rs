@@ -29,7 +29,6 @@ pub(super) fn entry(name: &str, schedule: &str) -> Entry {
         schedule: schedule.parse().expect("a schedule"),
         zone: "Europe/Vienna".parse().expect("a zone"),
         catch_up: false,
-        config_fingerprint: "same".to_owned(),
     }
 }
 
@@ -55,6 +54,7 @@ pub(super) struct ScriptedEngine {
     log: Arc<Mutex<Vec<String>>>,
     pub(super) concurrent: Arc<Mutex<(usize, usize)>>,
     pub(super) full: Mutex<bool>,
+    pub(super) config_fingerprint: Mutex<String>,
     pub(super) writer: Mutex<u64>,
     pub(super) fatal_error: Mutex<Option<String>>,
 }
@@ -83,6 +83,13 @@ impl Engine for ScriptedEngine {
     fn state(&self, entry: &EntryName) -> Result<JobState, String> {
         let states = self.states.lock().expect("states");
         Ok(states.get(entry).cloned().unwrap_or_default())
+    }
+
+    fn config_fingerprint(&self, _: &EntryName) -> String {
+        self.config_fingerprint
+            .lock()
+            .expect("a fingerprint")
+            .clone()
     }
 
     fn note_due(&self, entry: &EntryName, due: Timestamp) -> BoxFuture<'_, Result<(), String>> {
@@ -205,6 +212,7 @@ impl Script {
             log: Arc::default(),
             concurrent: Arc::default(),
             full: Mutex::default(),
+            config_fingerprint: Mutex::new("same".to_owned()),
             writer: Mutex::default(),
             fatal_error: Mutex::default(),
         });

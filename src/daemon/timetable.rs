@@ -35,8 +35,6 @@ const EIGHT_YEARS: SignedDuration = SignedDuration::from_hours(8 * 366 * 24);
 pub struct Tick {
     /// The job, or the backup.
     pub job: EntryName,
-    /// As in [`Entry::config_fingerprint`].
-    pub config_fingerprint: String,
     /// When it was due, without the spread.
     pub due: Timestamp,
     /// The cause of the run.
@@ -147,9 +145,8 @@ impl Timetable {
 
     /// A tick independent of the schedule, which changes no planned tick; `None` without such a job.
     pub fn tick_now(&self, name: &EntryName, cause: Cause, now: Timestamp) -> Option<Tick> {
-        self.jobs.get(name).map(|job| Tick {
+        self.jobs.get(name).map(|_| Tick {
             job: name.clone(),
-            config_fingerprint: job.entry.config_fingerprint.clone(),
             due: now,
             cause,
             now,
@@ -219,7 +216,6 @@ impl Timetable {
         job.planned = next;
         Some(Tick {
             job: name.clone(),
-            config_fingerprint: job.entry.config_fingerprint.clone(),
             due,
             cause: planned.cause,
             now,

@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 
-use flate2::write::MultiGzDecoder;
+use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use reqwest::Response;
 
 use super::charset;
@@ -67,14 +67,25 @@ pub(crate) async fn read(
 enum Coding {
     None,
     Gzip,
+    /// With the zlib header as in RFC 9110 8.4.1.2, or without one, as some servers send it. A cut is not noticed here, but
+    /// by the parser of the JSON.
+    Deflate,
 }
 
-/// More than one coding, or one that was not requested, is refused: it can nest decompression bombs.
+/// More than one coding is refused, because it can nest decompression bombs; also one that this program cannot read.
 fn content_coding(headers: &Headers) -> Result<Coding, HttpErrorKind> {
     let codings = headers.all("content-encoding");
-    match codings.to_ascii_lowercase().as_str() {
-        "" | "identity" => Ok(Coding::None),
-        "gzip" | "x-gzip" => Ok(Coding::Gzip),
+    let names = codings
+        .split(',')
+        .map(|name| name.trim().trim_matches('"').to_ascii_lowercase());
+    // A charset is a frequent mistake; it changes nothing.
+    let is_none =
+        |name: &String| matches!(name.as_str(), "" | "identity" | "none" | "utf-8" | "utf8");
+    let mut names = names.filter(|name| !is_none(name));
+    match (names.next().as_deref(), names.next()) {
+        (None, _) => Ok(Coding::None),
+        (Some("gzip" | "x-gzip"), None) => Ok(Coding::Gzip),
+        (Some("deflate"), None) => Ok(Coding::Deflate),
         _ => Err(HttpErrorKind::Encoding),
     }
 }
@@ -90,7 +101,40 @@ enum Body {
         head: Vec<u8>,
     },
     Plain(Bounded),
-    Packed(Box<MultiGzDecoder<Bounded>>),
+    Packed(Box<Unpacker>),
+}
+
+/// A decompressor that writes into the buffer.
+enum Unpacker {
+    Gzip(MultiGzDecoder<Bounded>),
+    Zlib(ZlibDecoder<Bounded>),
+    Deflate(DeflateDecoder<Bounded>),
+}
+
+impl Unpacker {
+    fn write_all(&mut self, chunk: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Gzip(decoder) => decoder.write_all(chunk),
+            Self::Zlib(decoder) => decoder.write_all(chunk),
+            Self::Deflate(decoder) => decoder.write_all(chunk),
+        }
+    }
+
+    fn try_finish(&mut self) -> io::Result<()> {
+        match self {
+            Self::Gzip(decoder) => decoder.try_finish(),
+            Self::Zlib(decoder) => decoder.try_finish(),
+            Self::Deflate(decoder) => decoder.try_finish(),
+        }
+    }
+
+    fn get_mut(&mut self) -> &mut Bounded {
+        match self {
+            Self::Gzip(decoder) => decoder.get_mut(),
+            Self::Zlib(decoder) => decoder.get_mut(),
+            Self::Deflate(decoder) => decoder.get_mut(),
+        }
+    }
 }
 
 /// Magic number of gzip (RFC 1952 2.3.1).
@@ -100,10 +144,21 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 fn detect_coding(head: &[u8], declared: Coding) -> Coding {
     match *head {
         [first, second, ..] if [first, second] == GZIP => Coding::Gzip,
+        _ if declared == Coding::Deflate && is_zlib(head) => Coding::Deflate,
         // JSON or a web page: a proxy decompressed the body and left the header.
         [b'{' | b'[' | b'<' | b'"' | b' ' | b'\t' | b'\r' | b'\n', ..] => Coding::None,
         [0xef, 0xbb, ..] => Coding::None,
         _ => declared,
+    }
+}
+
+/// The header of zlib (RFC 1950 2.2).
+fn is_zlib(head: &[u8]) -> bool {
+    match *head {
+        [method, flags, ..] => {
+            method & 0x0f == 8 && (u16::from(method) * 256 + u16::from(flags)).is_multiple_of(31)
+        }
+        _ => false,
     }
 }
 
@@ -118,9 +173,15 @@ impl Body {
         }
     }
 
-    fn open(coding: Coding, mut buffer: Vec<u8>, content_length: u64, limit: u64) -> Self {
+    fn open(
+        coding: Coding,
+        head: &[u8],
+        mut buffer: Vec<u8>,
+        content_length: u64,
+        limit: u64,
+    ) -> Self {
         // gzip shrinks JSON to about a twelfth; too small a guess costs only a copy or two.
-        let expected = if coding == Coding::Gzip {
+        let expected = if coding != Coding::None {
             content_length.saturating_mul(8)
         } else {
             content_length
@@ -139,7 +200,11 @@ impl Body {
         };
         match coding {
             Coding::None => Self::Plain(output),
-            Coding::Gzip => Self::Packed(Box::new(MultiGzDecoder::new(output))),
+            Coding::Gzip => Self::Packed(Box::new(Unpacker::Gzip(MultiGzDecoder::new(output)))),
+            Coding::Deflate => Self::Packed(Box::new(match is_zlib(head) {
+                true => Unpacker::Zlib(ZlibDecoder::new(output)),
+                false => Unpacker::Deflate(DeflateDecoder::new(output)),
+            })),
         }
     }
 
@@ -165,7 +230,7 @@ impl Body {
                 (decoder.write_all(chunk), decoder.get_mut())
             }
         };
-        written.map_err(|_| output.full.take().unwrap_or_else(corrupt_gzip))
+        written.map_err(|_| output.full.take().unwrap_or_else(corrupt))
     }
 
     fn detect(&mut self, head: &[u8]) {
@@ -178,7 +243,13 @@ impl Body {
         } = self
         {
             let coding = detect_coding(head, *declared);
-            *self = Self::open(coding, std::mem::take(buffer), *content_length, *limit);
+            *self = Self::open(
+                coding,
+                head,
+                std::mem::take(buffer),
+                *content_length,
+                *limit,
+            );
         }
     }
 
@@ -196,7 +267,7 @@ impl Body {
             Self::Plain(output) => Ok(output.bytes),
             Self::Packed(mut decoder) => {
                 if decoder.try_finish().is_err() {
-                    return Err(decoder.get_mut().full.take().unwrap_or_else(corrupt_gzip));
+                    return Err(decoder.get_mut().full.take().unwrap_or_else(corrupt));
                 }
                 Ok(std::mem::take(&mut decoder.get_mut().bytes))
             }
@@ -213,10 +284,10 @@ impl Body {
     }
 }
 
-fn corrupt_gzip() -> HttpErrorKind {
+fn corrupt() -> HttpErrorKind {
     HttpErrorKind::UnexpectedResponse(
         200,
-        UnexpectedResponse::of_server("the gzip data is corrupt or truncated"),
+        UnexpectedResponse::of_server("the compressed data is corrupt or truncated"),
     )
 }
 
@@ -234,7 +305,7 @@ impl Write for Bounded {
         let size = (self.bytes.len() + chunk.len()) as u64;
         if size > self.limit {
             self.full = Some(HttpErrorKind::TooLarge(self.limit));
-        } else if self.coding == Coding::Gzip && size > RATIO_AFTER && size > self.packed * RATIO {
+        } else if self.coding != Coding::None && size > RATIO_AFTER && size > self.packed * RATIO {
             self.full = Some(HttpErrorKind::Bomb);
         }
         if self.full.is_some() {
@@ -252,7 +323,8 @@ impl Write for Bounded {
 #[cfg(test)]
 mod tests {
     use flate2::Compression;
-    use flate2::write::GzEncoder;
+    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+    use reqwest::header::{HeaderMap, HeaderValue};
 
     use super::*;
 
@@ -299,18 +371,14 @@ mod tests {
                 Ok([text.clone(), text.clone()].concat()),
             ),
             ("empty", &Vec::new(), Ok(Vec::new())),
-            ("cut in the check sum", &cut, Err(corrupt_gzip())),
-            ("cut in the middle", &half, Err(corrupt_gzip())),
-            ("wrong check sum", &flipped, Err(corrupt_gzip())),
-            ("garbage behind", &tail, Err(corrupt_gzip())),
+            ("cut in the check sum", &cut, Err(corrupt())),
+            ("cut in the middle", &half, Err(corrupt())),
+            ("wrong check sum", &flipped, Err(corrupt())),
+            ("garbage behind", &tail, Err(corrupt())),
             ("not gzip but text", &text, Ok(text.clone())),
-            ("one letter", &b"1".to_vec(), Err(corrupt_gzip())),
-            (
-                "one byte of the magic number",
-                &vec![0x1f],
-                Err(corrupt_gzip()),
-            ),
-            ("neither", &b"\x00\x01\x02".to_vec(), Err(corrupt_gzip())),
+            ("one letter", &b"1".to_vec(), Err(corrupt())),
+            ("one byte of the magic number", &vec![0x1f], Err(corrupt())),
+            ("neither", &b"\x00\x01\x02".to_vec(), Err(corrupt())),
         ] {
             for chunk in [1, 7, 1 << 20] {
                 assert_eq!(
@@ -324,6 +392,69 @@ mod tests {
         assert_eq!(
             unpack(&packed(&vec![0; 3 << 20]), 64 << 20, 512),
             Err(HttpErrorKind::Bomb)
+        );
+    }
+
+    #[test]
+    fn codings_in_every_spelling() {
+        let text = br#"{"users":[{"sourcedId":"u1"}]}"#.repeat(400);
+        let gzip = packed(&text);
+        let zlib = {
+            let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+            let written = encoder.write_all(&text).and_then(|()| encoder.finish());
+            written.expect("memory does not fail")
+        };
+        let deflate = {
+            let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+            let written = encoder.write_all(&text).and_then(|()| encoder.finish());
+            written.expect("memory does not fail")
+        };
+        for (header, bytes) in [
+            (&["gzip"][..], Some(&gzip)),
+            (&["GZIP"], Some(&gzip)),
+            (&["x-gzip"], Some(&gzip)),
+            (&["X-GZip "], Some(&gzip)),
+            (&["\"gzip\""], Some(&gzip)),
+            (&["gzip", ""], Some(&gzip)),
+            (&["identity, gzip"], Some(&gzip)),
+            (&["deflate"], Some(&zlib)),
+            (&["Deflate"], Some(&deflate)),
+            (&["deflate"], Some(&gzip)),
+            (&["deflate"], Some(&text)),
+            (&[""], Some(&text)),
+            (&["Identity"], Some(&text)),
+            (&["none"], Some(&text)),
+            (&["UTF-8"], Some(&text)),
+            (&[], Some(&text)),
+            (&["gzip, gzip"], None),
+            (&["gzip", "gzip"], None),
+            (&["gzip, deflate"], None),
+            (&["br"], None),
+            (&["zstd"], None),
+            (&["aes128gcm"], None),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in header {
+                headers.append("content-encoding", HeaderValue::from_static(value));
+            }
+            let coding = content_coding(&Headers::from(headers));
+            let Some(bytes) = bytes else {
+                assert_eq!(coding, Err(HttpErrorKind::Encoding), "{header:?}");
+                continue;
+            };
+            let coding = coding.expect("a known coding");
+            for chunk in [1, 7, 1 << 20] {
+                let seen = take(coding, bytes, 1 << 20, chunk);
+                assert_eq!(seen, Ok(text.clone()), "{header:?}, {chunk} bytes a chunk");
+            }
+            assert_eq!(
+                take(coding, bytes, 1000, 64),
+                Err(HttpErrorKind::TooLarge(1000))
+            );
+        }
+        assert_eq!(
+            take(Coding::Deflate, b"\xff\xff\xff", 1 << 20, 1),
+            Err(corrupt())
         );
     }
 
@@ -345,7 +476,7 @@ mod tests {
                 "cut gzip without its header",
                 Coding::None,
                 &cut,
-                Err(corrupt_gzip()),
+                Err(corrupt()),
             ),
             ("the header on text", Coding::Gzip, &text, Ok(text.clone())),
             (

@@ -137,7 +137,9 @@ impl RunBudget {
             time_left: self.left(),
         };
         match DEFAULT_LIMITS.after(failed, jitter) {
+            RetryDecision::Wait(_) if error.pause() > self.left() => RetryDecision::Stop,
             RetryDecision::Wait(_) if !self.take_retry() => RetryDecision::Stop,
+            RetryDecision::Wait(wait) => RetryDecision::Wait(wait.max(error.pause())),
             then => then,
         }
     }

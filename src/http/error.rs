@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::message::message;
+use super::refusal::{PasswordRest, TokenRefusal};
 use crate::model::retry::RetryLimit;
 use crate::model::{Class, ResponseFault, SourceName, UnexpectedResponse};
 
@@ -22,6 +24,8 @@ pub(crate) struct HttpFailure {
     /// The host of the request; empty when none was sent.
     pub host: String,
     pub attempts: u32,
+    /// A shared wait before the next attempt, which Rollbook chose and not the vendor.
+    pub pause: Duration,
     pub kind: HttpErrorKind,
     /// The vendor's own word for it.
     pub quoted: Option<String>,
@@ -76,10 +80,12 @@ pub enum HttpErrorKind {
     Resting(Timestamp, String),
     /// The run's time limit is reached.
     OutOfTime,
-    /// The token endpoint refused the credential: status, and the RFC 6749 error code.
-    GrantRefused(u16, Option<&'static str>),
-    /// The password was refused less than a day ago, maybe in another process; not retried before this time.
-    PasswordRests(Timestamp),
+    /// The token endpoint refused the credential with an error object of RFC 6749 5.2.
+    GrantRefused(TokenRefusal),
+    /// Neither a token nor an error object: status, and what was received, such as a web page. Maybe from a proxy.
+    NoTokenResponse(u16, String),
+    /// The password is not sent for now, so that no account is locked; maybe because of another process.
+    PasswordRests(PasswordRest),
     /// A person must sign in again: to this source with `rollbook login`, or with a new token where `None`.
     SignInNeeded(Option<SourceName>),
     /// The issuer's document is not acceptable; the message fits after "its document".
@@ -134,6 +140,7 @@ impl HttpErrorKind {
             Self::Unreachable(_) | Self::Cut | Self::TooSlow(..) | Self::Unavailable(..) => {
                 RetryLimit::Policy
             }
+            Self::NoTokenResponse(..) => RetryLimit::Policy,
             Self::UnexpectedResponse(_, bad) if bad.fault == ResponseFault::Server => {
                 RetryLimit::Policy
             }
@@ -155,7 +162,7 @@ impl HttpErrorKind {
             | Self::Quota(..)
             | Self::Resting(..)
             | Self::OutOfTime
-            | Self::GrantRefused(..)
+            | Self::GrantRefused(_)
             | Self::PasswordRests(_)
             | Self::SignInNeeded(_)
             | Self::SignInFailed(_)
@@ -183,6 +190,7 @@ impl HttpErrorKind {
             step,
             host,
             attempts: 1,
+            pause: Duration::ZERO,
             kind: self,
             quoted: None,
             rests_until: None,
@@ -198,6 +206,7 @@ impl HttpError {
             | HttpErrorKind::Cut
             | HttpErrorKind::TooSlow(..)
             | HttpErrorKind::Unavailable(..)
+            | HttpErrorKind::NoTokenResponse(..)
             | HttpErrorKind::Deferred(..)
             | HttpErrorKind::Quota(..)
             | HttpErrorKind::Resting(..)
@@ -211,11 +220,12 @@ impl HttpError {
             }
             HttpErrorKind::Unauthorised(_)
             | HttpErrorKind::Forbidden
-            | HttpErrorKind::GrantRefused(..)
-            | HttpErrorKind::PasswordRests(_)
+            | HttpErrorKind::GrantRefused(_)
             | HttpErrorKind::SignInNeeded(_)
             | HttpErrorKind::SignInFailed(_)
             | HttpErrorKind::VaultShut(_) => Class::Auth,
+            HttpErrorKind::PasswordRests(rest) if rest.is_refused => Class::Auth,
+            HttpErrorKind::PasswordRests(_) => Class::Transient,
             HttpErrorKind::Setup(_)
             | HttpErrorKind::PrivateAddress(..)
             | HttpErrorKind::Certificate(_)
@@ -252,8 +262,8 @@ impl HttpError {
             | HttpErrorKind::Redirect(status, _)
             | HttpErrorKind::HttpStatus(status)
             | HttpErrorKind::UnexpectedResponse(status, _)
-            | HttpErrorKind::Deferred(status, _)
-            | HttpErrorKind::GrantRefused(status, _) => Some(status),
+            | HttpErrorKind::Deferred(status, _) => Some(status),
+            HttpErrorKind::GrantRefused(ref refusal) => Some(refusal.status),
             HttpErrorKind::Forbidden => Some(403),
             _ => None,
         }
@@ -351,6 +361,30 @@ impl HttpError {
     /// The same with another step.
     pub(crate) fn in_step(mut self, step: String) -> Self {
         self.0.step = step;
+        self
+    }
+
+    /// The least wait before the next attempt, which Rollbook chose.
+    pub(crate) fn pause(&self) -> Duration {
+        self.0.pause
+    }
+
+    /// The same failure with what is left of the wait that the server requested.
+    pub(crate) fn waiting(mut self, left: Duration) -> Self {
+        if let HttpErrorKind::Unavailable(_, Some(wait)) = &mut self.0.kind {
+            *wait = left;
+        }
+        self
+    }
+
+    /// The same failure as [`HttpErrorKind::GrantPaused`]: too many token requests in a row have failed.
+    pub(crate) fn paused(mut self, until: Timestamp) -> Self {
+        self.0.kind = HttpErrorKind::GrantPaused(until, message(&self.0));
+        self
+    }
+
+    pub(crate) fn with_pause(mut self, pause: Duration) -> Self {
+        self.0.pause = pause;
         self
     }
 

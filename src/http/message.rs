@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::error::{HttpError, HttpErrorKind, HttpFailure, Slow, Unreachable};
+use super::refusal::{PasswordRest, TokenRefusal};
 use crate::model::sign_in;
 
 impl fmt::Display for HttpError {
@@ -88,7 +89,7 @@ pub(crate) fn message(failure: &HttpFailure) -> String {
             "the response of {host} decompresses to more than a hundred times its size; it was not read to its end"
         ),
         HttpErrorKind::Encoding => {
-            format!("the response of {host} has a Content-Encoding that was not requested; only gzip is supported")
+            format!("the response of {host} has a Content-Encoding that was not requested; only gzip and deflate are supported")
         }
         HttpErrorKind::Deferred(status, until) => {
             format!(
@@ -106,17 +107,12 @@ pub(crate) fn message(failure: &HttpFailure) -> String {
             display_time(*until)
         ),
         HttpErrorKind::OutOfTime => "the run's time limit is reached; the next run continues".into(),
-        HttpErrorKind::GrantRefused(status, code) => format!(
-            "{host} refused the credential ({status}{}); it is not retried for now: {}, \
-             and resume the job",
-            code.map(|code| format!(", {code}")).unwrap_or_default(),
-            repair(*code)
+        HttpErrorKind::GrantRefused(refusal) => token_refused(refusal, host),
+        HttpErrorKind::NoTokenResponse(status, received) => format!(
+            "{host} returned {status} with {received} in place of a token; a proxy or web filter may have sent it: \
+             check the network, and the token_url of the source"
         ),
-        HttpErrorKind::PasswordRests(until) => format!(
-            "{host} refused the password, and it is not retried before {} to keep the account from being locked; \
-             store the right password where the source reads it, and resume the job",
-            display_time(*until)
-        ),
+        HttpErrorKind::PasswordRests(rest) => password_rests(rest, host),
         HttpErrorKind::SignInNeeded(Some(source)) => format!(
             "sign-in needed: this source has no sign-in, or the sign-in is no longer valid; \
              run `{}`",
@@ -177,6 +173,43 @@ fn too_slow(limit: Slow, length: Duration, host: &str) -> String {
     }
 }
 
+fn token_refused(refusal: &TokenRefusal, host: &str) -> String {
+    let TokenRefusal {
+        status,
+        code,
+        description,
+        refused,
+    } = refusal;
+    let code_text = code.map(|code| format!(", {code}")).unwrap_or_default();
+    let description = description.as_ref();
+    let description = description.map(|text| format!(": \"{text}\""));
+    format!(
+        "{host} refused {} ({status}{code_text}{}); it is not retried for now: {}, and resume the job",
+        refused.as_str(),
+        description.unwrap_or_default(),
+        repair(*code)
+    )
+}
+
+fn password_rests(rest: &PasswordRest, host: &str) -> String {
+    let until = display_time(rest.until);
+    let advice = "if the password is wrong, store the right one where the source reads it";
+    match (rest.is_refused, &rest.received) {
+        (true, None) => format!(
+            "{host} refused the user name or password, and it is not sent again before {until}, to keep the account \
+             from being locked; store the right password where the source reads it, and resume the job"
+        ),
+        (_, Some(received)) => format!(
+            "{host} answered the password with {received}, which is neither a token nor a refusal; it is not sent \
+             again before {until}, to keep the account from being locked; {advice}"
+        ),
+        (false, None) => format!(
+            "{host} has not clearly accepted or refused the password; it is not sent again before {until}, to keep \
+             the account from being locked; {advice}"
+        ),
+    }
+}
+
 /// What to do about a refused token request, by its RFC 6749 error code.
 fn repair(code: Option<&str>) -> &'static str {
     match code {
@@ -189,6 +222,9 @@ fn repair(code: Option<&str>) -> &'static str {
             "choose another `grant` at the source, or have the vendor allow this one"
         }
         Some("invalid_request") => "compare the keys of the grant with the vendor's documentation",
+        Some("invalid_client") => {
+            "check `client_id`, `client_secret` and `client_auth` of the source"
+        }
         _ => "check it, store the right one",
     }
 }

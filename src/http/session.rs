@@ -16,7 +16,7 @@ use reqwest::{Client, Url};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::access::Access;
-use super::authorizer::Authorizer;
+use super::authorizer::{AfterRefusal, Authorizer};
 use super::blocking::blocking;
 use super::body::{self, Oversized};
 use super::budget::{RunBudget, Tries};
@@ -58,6 +58,9 @@ struct SessionState {
 /// Responses of a source that are decoded concurrently. The decoder is faster than any vendor; more threads would
 /// only use more memory.
 const MAX_DECODERS: usize = 1;
+
+/// How often a request is repeated with the same refused token at most, also where the vendor accepts every other one.
+const MAX_SAME_TOKEN: u32 = 4;
 
 /// Decodes a successful response.
 pub type Decode<T> = Arc<dyn Fn(&Reply) -> Result<T, UnexpectedResponse> + Send + Sync>;
@@ -191,6 +194,7 @@ impl SessionState {
         second_token: &mut SecondToken,
     ) -> Result<T, HttpError> {
         let failed = |kind: HttpErrorKind| kind.at(step(&request.page.what), &self.host);
+        let mut repeats = 0;
         loop {
             let permit = self.permit(request.budget).await.map_err(failed)?;
             if let Some(rest) = self.breaker.rest(self.clock.running()) {
@@ -207,7 +211,7 @@ impl SessionState {
             let reply = self.send(request, access.as_ref()).await.map_err(failed)?;
             drop(permit);
             let status = reply.status;
-            let may_repeat = match self.classify(&reply, request) {
+            let after = match self.classify(&reply, request) {
                 Classification::Fine => {
                     if let (Some(authorizer), Some(access)) = (&self.authorizer, &access) {
                         authorizer.accepted(access).await;
@@ -234,23 +238,32 @@ impl SessionState {
                     return Err(failed(kind).quoting(vendor_word(&reply)));
                 }
                 Classification::Token => {
-                    self.is_token_worth_replacing(access.as_ref(), second_token, Rejected::Token)
+                    self.after_refusal(access.as_ref(), second_token, Rejected::Token)
                         .await
                 }
                 Classification::Forbidden => {
-                    self.is_token_worth_replacing(access.as_ref(), second_token, Rejected::Right)
+                    self.after_refusal(access.as_ref(), second_token, Rejected::Right)
                         .await
                 }
             };
-            if !may_repeat {
-                let kind = if status == 403 {
-                    HttpErrorKind::Forbidden
-                } else {
-                    HttpErrorKind::Unauthorised(status)
-                };
-                return Err(failed(kind).quoting(vendor_word(&reply)));
+            match after {
+                AfterRefusal::SameAgain(wait)
+                    if repeats < MAX_SAME_TOKEN && wait < request.budget.left() =>
+                {
+                    repeats += 1;
+                    request.budget.sleep(wait).await;
+                }
+                AfterRefusal::Replaced if *second_token == SecondToken::Open => {
+                    *second_token = SecondToken::Used;
+                }
+                _ => {
+                    let kind = match status {
+                        403 => HttpErrorKind::Forbidden,
+                        status => HttpErrorKind::Unauthorised(status),
+                    };
+                    return Err(failed(kind).quoting(vendor_word(&reply)));
+                }
             }
-            *second_token = SecondToken::Used;
         }
     }
 
@@ -405,20 +418,22 @@ impl SessionState {
         }
     }
 
-    async fn is_token_worth_replacing(
+    async fn after_refusal(
         &self,
         access: Option<&Access>,
         second_token: &SecondToken,
         rejected: Rejected,
-    ) -> bool {
-        let (Some(authorizer), Some(access), SecondToken::Open) =
-            (&self.authorizer, access, second_token)
-        else {
-            return false;
+    ) -> AfterRefusal {
+        let (Some(authorizer), Some(access)) = (&self.authorizer, access) else {
+            return AfterRefusal::Stop;
         };
+        let may_replace = *second_token == SecondToken::Open;
         match rejected {
-            Rejected::Token => authorizer.refused(access).await,
-            Rejected::Right => authorizer.forbidden(access).await,
+            Rejected::Token => authorizer.refused(access, may_replace).await,
+            Rejected::Right if may_replace && authorizer.forbidden(access).await => {
+                AfterRefusal::Replaced
+            }
+            Rejected::Right => AfterRefusal::Stop,
         }
     }
 }

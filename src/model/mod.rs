@@ -17,6 +17,7 @@ mod fingerprint;
 pub mod grant;
 pub mod guard;
 pub mod kept_grant;
+pub mod kept_refusal;
 pub mod name;
 pub mod normalize;
 pub mod outcome;
@@ -47,6 +48,7 @@ pub use entry_name::EntryName;
 pub use error_codes::ErrorCodes;
 pub use grant::{ClientAuth, EndpointRules, GrantKind, TokenBody, TokenMembers};
 pub use kept_grant::{KeptAccess, KeptGrant};
+pub use kept_refusal::KeptRefusal;
 #[cfg(test)]
 pub(crate) use name::named;
 pub use name::{

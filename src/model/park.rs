@@ -1,6 +1,7 @@
 //! Why a job is parked, and what ends that. Code asks this and never the message that is kept beside it.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +11,10 @@ use serde::{Deserialize, Serialize};
 pub enum ParkReason {
     /// The source has no sign-in, or it no longer works.
     SignInNeeded,
-    /// The vendor refused the credential or the token, or it was refused less than a day ago.
+    /// The vendor refused the credential or the token.
     CredentialRefused,
+    /// The vendor refused a person's password, or did not accept it for a day; it is sent once a day at most.
+    PasswordRefused,
     /// The vault is sealed and its key is not there.
     VaultShut,
     /// Something on this machine is missing, such as a secret or a certificate; no vendor was asked.
@@ -19,9 +22,10 @@ pub enum ParkReason {
 }
 
 impl ParkReason {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::SignInNeeded,
         Self::CredentialRefused,
+        Self::PasswordRefused,
         Self::VaultShut,
         Self::Unready,
     ];
@@ -31,6 +35,7 @@ impl ParkReason {
         match self {
             Self::SignInNeeded => "sign_in_needed",
             Self::CredentialRefused => "credential_refused",
+            Self::PasswordRefused => "password_refused",
             Self::VaultShut => "vault_shut",
             Self::Unready => "unready",
         }
@@ -41,9 +46,10 @@ impl ParkReason {
         Self::ALL.into_iter().find(|reason| reason.as_str() == word)
     }
 
-    /// Whether every tick is tried all the same, because no vendor is asked before the reason is removed.
+    /// Whether every tick is tried all the same, because no vendor is asked before the reason is removed. A password that
+    /// was not accepted rests in the vault.
     pub fn costs_nothing_to_try(self) -> bool {
-        self == Self::Unready
+        matches!(self, Self::Unready | Self::PasswordRefused)
     }
 }
 
@@ -53,9 +59,51 @@ impl fmt::Display for ParkReason {
     }
 }
 
+/// Refused runs of a job that worked before, and the wait in minutes until the next one. What worked may work again: a
+/// server has lost its database for a moment, or a person repairs something at the vendor.
+const DOUBTED: [(u32, u64); 6] = [(6, 6 * 60), (5, 3 * 60), (4, 60), (3, 30), (2, 10), (1, 2)];
+
+/// The refused run that parks a job which worked before; until then its refusal may be a fault of the vendor.
+pub const PARKS_AT: u32 = 4;
+
+/// A parked job is retried once a day. A day has 23 hours when daylight saving time starts.
+pub const PARKED_RETRY: Duration = Duration::from_secs(23 * 3600);
+
+/// The wait after this many refused runs in a row of a job that worked before: minutes, hours, then a day.
+pub fn refused_retry(refused_runs: u32) -> Duration {
+    if refused_runs > DOUBTED[0].0 {
+        return PARKED_RETRY;
+    }
+    let step = DOUBTED.iter().find(|(runs, _)| refused_runs >= *runs);
+    step.map_or(Duration::ZERO, |(_, minutes)| {
+        Duration::from_secs(minutes * 60)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refused_job_waits_minutes_then_hours_then_a_day() {
+        for (runs, minutes) in [
+            (0, 0),
+            (1, 2),
+            (2, 10),
+            (3, 30),
+            (4, 60),
+            (5, 180),
+            (6, 360),
+            (7, 23 * 60),
+            (u32::MAX, 23 * 60),
+        ] {
+            assert_eq!(
+                refused_retry(runs),
+                Duration::from_secs(minutes * 60),
+                "{runs}"
+            );
+        }
+    }
 
     #[test]
     fn words_are_read_back() {

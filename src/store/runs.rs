@@ -96,6 +96,21 @@ pub struct JobState {
     pub failures: u32,
     /// Runs in a row that ended incomplete.
     pub incomplete_runs: u32,
+    /// Runs in a row that the vendor refused.
+    pub refused_runs: u32,
+    /// Whether a run has ever received something, so that a refused credential may be good.
+    pub has_worked: bool,
+}
+
+impl JobState {
+    /// The state of a job that waits for nothing any more.
+    pub fn resumed(self) -> Self {
+        Self {
+            last_due: self.last_due,
+            has_worked: self.has_worked,
+            ..Self::default()
+        }
+    }
 }
 
 /// A job waits for a person.
@@ -228,7 +243,8 @@ pub fn close_left_open(connection: &Connection, now: Timestamp) -> Result<usize,
 pub fn job_state(connection: &Connection, entry: &EntryName) -> Result<JobState, StoreError> {
     connection
         .query_row(
-            "SELECT last_due, deferred_until, parked, park_reason, config_fingerprint, failures, incomplete_runs \
+            "SELECT last_due, deferred_until, parked, park_reason, config_fingerprint, failures, incomplete_runs, \
+             refused_runs, has_worked \
              FROM rollbook_jobs WHERE job = ?1",
             [entry],
             state_of,
@@ -259,6 +275,8 @@ fn state_of(row: &Row<'_>) -> rusqlite::Result<JobState> {
         parked,
         failures: row.get(5)?,
         incomplete_runs: row.get(6)?,
+        refused_runs: row.get(7)?,
+        has_worked: row.get(8)?,
     })
 }
 
@@ -272,7 +290,8 @@ pub fn save_job_state(
     connection
         .execute(
             "INSERT OR REPLACE INTO rollbook_jobs (job, last_due, deferred_until, parked, park_reason, \
-             config_fingerprint, failures, incomplete_runs) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+             config_fingerprint, failures, incomplete_runs, refused_runs, has_worked) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             params![
                 entry,
                 state.last_due.map(scalar::to_canonical),
@@ -281,7 +300,9 @@ pub fn save_job_state(
                 parked.map(|parked| parked.reason.as_str()),
                 parked.and_then(|parked| parked.config_fingerprint.as_ref()),
                 state.failures,
-                state.incomplete_runs
+                state.incomplete_runs,
+                state.refused_runs,
+                state.has_worked
             ],
         )
         .map(drop)

@@ -235,6 +235,10 @@ CREATE TABLE rollbook_adaptations (
   refusal TEXT,
   PRIMARY KEY (source, stream)
 ) STRICT;
+ALTER TABLE rollbook_jobs ADD COLUMN refused_runs INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rollbook_jobs ADD COLUMN has_worked INTEGER NOT NULL DEFAULT 0;
+UPDATE rollbook_jobs SET has_worked = 1 WHERE job IN \
+  (SELECT job FROM rollbook_runs WHERE outcome IN ('ok', 'ok_with_rejects', 'incomplete'));
 ",
 ];
 

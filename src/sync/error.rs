@@ -1,6 +1,6 @@
 //! Why a stream or a run could not be finished.
 
-use crate::http::{HttpError, HttpErrorKind};
+use crate::http::{HttpError, HttpErrorKind, Refused};
 use crate::model::{Class, Outcome, ParkReason, SourceName, StreamName};
 use crate::store::StoreError;
 
@@ -57,6 +57,12 @@ impl Failure {
         match error.kind() {
             HttpErrorKind::SignInNeeded(_) => Some(ParkReason::SignInNeeded),
             HttpErrorKind::VaultShut(_) => Some(ParkReason::VaultShut),
+            HttpErrorKind::GrantRefused(refusal) if refusal.refused == Refused::Password => {
+                Some(ParkReason::PasswordRefused)
+            }
+            HttpErrorKind::PasswordRests(rest) if rest.is_refused => {
+                Some(ParkReason::PasswordRefused)
+            }
             HttpErrorKind::Forbidden => None,
             _ => (error.class() == Class::Auth).then_some(ParkReason::CredentialRefused),
         }

@@ -99,6 +99,23 @@ impl RunReport {
         }
     }
 
+    /// The vendor refused a credential that worked before, which may be its fault: the run has failed, and the job is not
+    /// parked. `again`: when a tick may run it.
+    pub fn doubt(&mut self, again: jiff::Timestamp) {
+        let failed = Outcome::Failed(Class::Auth);
+        for stream in &mut self.streams {
+            if stream.record.outcome == Outcome::Parked {
+                (stream.record.outcome, stream.park) = (failed, None);
+            }
+        }
+        (self.outcome, self.park) = (failed, None);
+        let message = self.message.take().unwrap_or_default();
+        self.message = Some(format!(
+            "{message}; the credential worked before, so the first tick after {} UTC tries it again",
+            again.strftime("%Y-%m-%d %H:%M:%S")
+        ));
+    }
+
     /// The run's outcome is that of its worst stream. One in which no stream could be read has failed, also where each
     /// of them may be missing.
     pub fn conclude(mut self) -> Self {

@@ -15,6 +15,7 @@ use super::report::{ProgressSink, RunReport};
 use super::run_locks::RunLocks;
 use super::stream_run::StreamRun;
 use crate::clock::Clock;
+use crate::model::park::{PARKS_AT, refused_retry};
 use crate::model::{EntryName, Outcome, ParkReason};
 use crate::store::queries::{self, Gap};
 use crate::store::runs::{self, JobState, Parked, RunEnd};
@@ -149,6 +150,13 @@ impl Runner {
     async fn end(&self, job: &Arc<Job>, report: &mut RunReport) -> Result<(), StoreError> {
         let Some(run) = report.run else { return Ok(()) };
         let now = self.clock.now();
+        let before = runs::job_state(&*self.store.reader()?, &EntryName::from(&job.name))?;
+        let is_refused = report.park == Some(ParkReason::CredentialRefused);
+        let refused_runs = before.refused_runs.saturating_add(1);
+        if is_refused && before.has_worked && refused_runs < PARKS_AT {
+            let again = self.clock.wall_clock_after(refused_retry(refused_runs));
+            report.doubt(again);
+        }
         let locks: Vec<String> = report
             .streams
             .iter()
@@ -164,7 +172,7 @@ impl Runner {
             .iter()
             .filter_map(|stream| stream.vendor_time)
             .max();
-        let (job, ended) = (Arc::clone(job), EndedRun::of(job, report));
+        let (job, ended) = (Arc::clone(job), EndedRun::of(job, report, is_refused));
         let unwritten: Vec<_> = report
             .streams
             .iter()
@@ -211,12 +219,19 @@ struct EndedRun {
     outcome: Outcome,
     deferred_until: Option<Timestamp>,
     parked: Option<Parked>,
+    /// The vendor refused the credential.
+    is_refused: bool,
+    /// The vendor accepted the credential and returned something.
+    has_received: bool,
 }
 
 impl EndedRun {
-    fn of(job: &Job, report: &RunReport) -> Self {
+    fn of(job: &Job, report: &RunReport, is_refused: bool) -> Self {
         let is_parked = report.outcome == Outcome::Parked;
+        let has_pages = report.streams.iter().any(|stream| stream.record.pages > 0);
         Self {
+            is_refused,
+            has_received: has_pages || report.outcome.is_good(),
             outcome: report.outcome,
             deferred_until: report.deferred_until,
             parked: is_parked.then(|| Parked {
@@ -236,12 +251,20 @@ impl EndedRun {
             Outcome::Incomplete => (0, before.incomplete_runs + 1),
             Outcome::Held | Outcome::Failed(_) | Outcome::Parked => (before.failures + 1, 0),
         };
+        let refused_runs = match (self.is_refused, self.has_received) {
+            (true, true) => 1,
+            (true, false) => before.refused_runs.saturating_add(1),
+            (false, true) => 0,
+            (false, false) => before.refused_runs,
+        };
         JobState {
             last_due: before.last_due,
             deferred_until: self.deferred_until,
             parked: self.parked,
             failures,
             incomplete_runs,
+            refused_runs,
+            has_worked: before.has_worked || self.has_received,
         }
     }
 }
@@ -288,11 +311,38 @@ mod tests {
                 outcome,
                 deferred_until: None,
                 parked: (outcome == Outcome::Parked).then(|| parked.clone()),
+                is_refused: false,
+                has_received: false,
             };
             let after = ended.state_after(before.clone());
             let counts = (after.failures, after.incomplete_runs);
             assert_eq!(counts, (failures, incomplete_runs), "{outcome}");
             assert_eq!(after.parked.is_some(), stays_parked, "{outcome}");
+        }
+    }
+
+    #[test]
+    fn refused_runs_count_until_something_is_received() {
+        for (is_refused, has_received, refused_runs, has_worked) in [
+            (true, false, 3, false),
+            (true, true, 1, true),
+            (false, false, 2, false),
+            (false, true, 0, true),
+        ] {
+            let ended = EndedRun {
+                outcome: Outcome::Failed(Class::Auth),
+                deferred_until: None,
+                parked: None,
+                is_refused,
+                has_received,
+            };
+            let before = JobState {
+                refused_runs: 2,
+                ..JobState::default()
+            };
+            let after = ended.state_after(before);
+            assert_eq!(after.refused_runs, refused_runs);
+            assert_eq!(after.has_worked, has_worked);
         }
     }
 }

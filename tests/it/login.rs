@@ -401,14 +401,22 @@ fn invalid_redirects_and_token_responses() {
         (
             "an odd refusal",
             token(400, r#"{"error":"{all}"}"#),
-            "did not exchange the code for a token (400)",
+            "returned 400 with JSON that is no token response in place of a token",
         ),
-        ("html", token(200, "<html>{all}"), "is not a JSON object"),
-        ("empty", token(200, ""), "the token response is empty"),
+        (
+            "html",
+            token(200, "<html>{all}"),
+            "returned 200 with a web page in place of a token",
+        ),
+        (
+            "empty",
+            token(200, ""),
+            "with an empty body in place of a token",
+        ),
         (
             "no token",
             token(200, r#"{"refresh_token":"{all}"}"#),
-            "has no access_token",
+            "with JSON that has no access_token as text in place of a token",
         ),
         ("a fault", token(500, "{all}"), "returned 500"),
         ("redirected", token(302, "{all}"), "returned 302"),

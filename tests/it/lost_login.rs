@@ -108,8 +108,31 @@ fn a_corrected_credential_works_at_once_after_a_resume() {
     assert_eq!(daemon.end().code, Some(0));
 }
 
+/// No resume is needed: the changed secret is reason enough.
 #[test]
-fn a_refused_password_is_sent_once_whatever_is_started_reloaded_or_resumed() {
+fn a_parked_job_runs_at_its_next_tick_after_its_secret_has_changed() {
+    let server = Server::of_users(Paging::TotalInHeader, users(10));
+    let installation = Installation::new(&server, &Config::default());
+    installation.write(
+        "jobs/roster.toml",
+        "source = \"own\"\nstreams = [\"users\"]\nschedule = \"* * * * * *\"\n",
+    );
+    server.refuse_tokens(401);
+    let daemon = installation.start(installation.command(&["run"]));
+    let parked = "SELECT count(*) FROM rollbook_jobs WHERE parked IS NOT NULL";
+    until(&installation, "the job is parked", parked, 1);
+    server.issue_tokens();
+    installation.secret("secret", "another-s3cret");
+    let good = "SELECT count(*) > 0 FROM rollbook_runs WHERE outcome = 'ok'";
+    until(&installation, "the job reads again", good, 1);
+    let runs = "SELECT count(*) FROM rollbook_runs WHERE outcome = 'parked'";
+    assert_eq!(queries::maybe(&installation.mirror(), runs), Some(1));
+    daemon.terminate();
+    assert_eq!(daemon.end().code, Some(0));
+}
+
+#[test]
+fn a_refused_password_is_sent_once_and_once_more_after_a_resume() {
     let server = Server::of_users(Paging::TotalInHeader, users(10));
     let plan = Config {
         auth: "grant = \"password\"\nusername = \"ada\"\npassword = { file = \"secret\" }\n",
@@ -143,18 +166,29 @@ fn a_refused_password_is_sent_once_whatever_is_started_reloaded_or_resumed() {
         assert!(started.elapsed() < WAIT_LIMIT, "{}", daemon.log());
         std::thread::sleep(Duration::from_millis(5));
     }
+    assert_eq!(sent(), 1);
     assert_eq!(installation.run(&["resume", "roster"]).code, Some(0));
-    runs(4);
+    let started = Instant::now();
+    while sent() == 1 {
+        assert!(started.elapsed() < WAIT_LIMIT, "it was not sent again");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(installation.run(&["resume", "roster"]).code, Some(0));
+    while sent() == 2 {
+        assert!(started.elapsed() < WAIT_LIMIT, "it was not sent again");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    runs(5);
     daemon.terminate();
     assert_eq!(daemon.end().code, Some(0));
-    assert_eq!(sent(), 1);
+    assert_eq!(sent(), 3, "once after each resume");
 
     server.issue_tokens();
     installation.secret("secret", "the right one");
     installation
         .sync()
         .assert_ok("another password is tried at once");
-    assert_eq!(sent(), 2);
+    assert_eq!(sent(), 4);
 }
 
 #[test]

@@ -34,6 +34,7 @@ mod privacy;
 mod problems;
 mod queries;
 mod quirks;
+mod refused;
 mod rotating;
 mod rotation;
 mod server;

@@ -16,7 +16,7 @@ use rollbook::clock::{Clock, TestClock};
 use rollbook::http::{
     DayCount, Effort, HttpError, PageRequest, Route, RunBudget, Session, SessionRules, Timeouts,
 };
-use rollbook::model::{ClientAuth, EndpointRules, ErrorCodes, KeptGrant, SourceName};
+use rollbook::model::{ClientAuth, EndpointRules, ErrorCodes, KeptGrant, KeptRefusal, SourceName};
 use rollbook::store::Vault;
 use rollbook::store::vault::Keys;
 use rusqlite::Connection;
@@ -28,7 +28,7 @@ use crate::rotating::{Reuse, Rotating, Step, refresh_token};
 
 /// Rounds in which two token managers, and two processes, need a token at once.
 const ROUNDS: usize = 1000;
-const ROUNDS_OF_PROCESSES: usize = 30;
+const ROUNDS_OF_PROCESSES: usize = 12;
 
 /// A folder in memory where there is one: the disk's speed does not matter here.
 fn quick_folder() -> TempDir {
@@ -188,21 +188,21 @@ impl GrantStore for CrashingVault {
         self.step(|vault| vault.proven(source))
     }
 
-    fn refused(
+    fn refusal(
         &self,
         source: &SourceName,
         credential: &str,
-    ) -> Result<Option<Timestamp>, VaultError> {
-        self.vault.refused(source, credential)
+    ) -> Result<Option<KeptRefusal>, VaultError> {
+        self.vault.refusal(source, credential)
     }
 
     fn note_refusal(
         &self,
         source: &SourceName,
         mark: &str,
-        at: Timestamp,
+        refusal: Option<KeptRefusal>,
     ) -> Result<(), VaultError> {
-        self.vault.note_refusal(source, mark, at)
+        self.vault.note_refusal(source, mark, refusal)
     }
 
     fn lock(&self, source: &SourceName) -> Result<Box<dyn Send>, VaultError> {

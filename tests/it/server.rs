@@ -32,6 +32,8 @@ struct State {
     /// Every secret sent or received, for `Echo`.
     secrets: Vec<String>,
     refuse_tokens: Option<u16>,
+    /// What the token endpoint sends in place of a token.
+    token_answer: Option<(u16, &'static str)>,
     hold_tokens: bool,
     unconfirmed: u32,
     released: bool,
@@ -71,6 +73,7 @@ impl Server {
             uses: 0,
             secrets: Vec::new(),
             refuse_tokens: None,
+            token_answer: None,
             hold_tokens: false,
             unconfirmed: 0,
             released: false,
@@ -135,9 +138,15 @@ impl Server {
         self.shared.state().refuse_tokens = Some(status);
     }
 
+    /// The token endpoint responds with this status and body.
+    pub fn answer_tokens(&self, status: u16, body: &'static str) {
+        self.shared.state().token_answer = Some((status, body));
+    }
+
     /// The token endpoint issues tokens again.
     pub fn issue_tokens(&self) {
-        self.shared.state().refuse_tokens = None;
+        let mut state = self.shared.state();
+        (state.refuse_tokens, state.token_answer) = (None, None);
     }
 
     /// Holds token requests until everything is released.
@@ -355,6 +364,9 @@ impl Shared {
         state.secrets.push(request.body.clone());
         if state.hold_tokens {
             state = self.hold(state);
+        }
+        if let Some((status, body)) = state.token_answer {
+            return HttpResponse::new(status, body);
         }
         if let Some(status) = state.refuse_tokens {
             return echo(status, &state.secrets);

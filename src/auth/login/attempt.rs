@@ -328,10 +328,10 @@ fn step(source: &SourceName) -> String {
 
 /// Explains a refusal of the code; other failures stay unchanged.
 fn exchange_failed(kind: HttpErrorKind, host: &str) -> HttpErrorKind {
-    let HttpErrorKind::GrantRefused(status, error_code) = kind else {
+    let HttpErrorKind::GrantRefused(refusal) = kind else {
         return kind;
     };
-    let advice = match error_code {
+    let advice = match refusal.code {
         Some("invalid_client" | "unauthorized_client") => {
             "check client_id, client_secret and client_auth of the source"
         }
@@ -340,10 +340,12 @@ fn exchange_failed(kind: HttpErrorKind, host: &str) -> HttpErrorKind {
         }
         _ => "compare the keys of the grant with the vendor's documentation, and sign in again",
     };
-    let error_code = error_code
-        .map(|code| format!(", {code}"))
-        .unwrap_or_default();
+    let code = refusal.code.map(|code| format!(", {code}"));
+    let description = refusal.description.map(|text| format!(": \"{text}\""));
     HttpErrorKind::SignInFailed(format!(
-        "{host} did not exchange the code for a token ({status}{error_code}): {advice}"
+        "{host} did not exchange the code for a token ({}{}{}): {advice}",
+        refusal.status,
+        code.unwrap_or_default(),
+        description.unwrap_or_default()
     ))
 }

@@ -2,6 +2,7 @@
 
 mod adoption;
 mod issuers;
+mod refusals;
 mod revocation;
 mod rotating;
 mod rotation;
@@ -17,7 +18,7 @@ use reqwest::Url;
 use secrecy::SecretString;
 
 use super::*;
-use crate::clock::TestClock;
+use crate::clock::{Clock, TestClock};
 use crate::http::tests::*;
 use crate::http::*;
 use crate::model::{ClientAuth, KeptAccess, KeptGrant, TokenBody, named};

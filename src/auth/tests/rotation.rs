@@ -319,6 +319,7 @@ async fn a_refresh_whose_fate_is_unknown_is_not_repeated_in_the_run() {
             world.vault.with(|memory| memory.intent.is_some()),
             "{name}: the intent stays open"
         );
+        world.clock.pass(Duration::from_secs(1));
         world
             .page(&session)
             .await
@@ -362,4 +363,26 @@ async fn a_caller_that_is_stopped_does_not_lose_a_rotated_token() {
         .expect("the request went on without its caller");
     assert_eq!(world.kept().0, "r2");
     assert_eq!(server.received_requests().await.expect("recorded").len(), 1);
+}
+
+/// Servers have refused good tokens for a moment. The token that was issued here is sent once more, and later again.
+#[tokio::test]
+async fn a_refused_token_that_was_issued_here_is_sent_once_more() {
+    let refused = (400, r#"{"error":"invalid_grant"}"#);
+    for (refusals, requests, is_ok) in [(1, 2, true), (2, 2, false)] {
+        let world = World::new().await;
+        let session = world.start(Some("r1"));
+        world.page(&session).await.expect("fine");
+        world.hour_later();
+        world.asked();
+        world.endpoint(|endpoint| endpoint.failing = vec![refused; refusals]);
+        for _ in 0..3 {
+            let outcome = world.page(&session).await;
+            assert_eq!(outcome.is_ok(), is_ok);
+            assert!(outcome.err().is_none_or(|error| error.is_sign_in_needed()));
+        }
+        assert_eq!(world.asked(), vec!["r2"; requests]);
+        world.clock.pass(Duration::from_secs(12 * 3600));
+        world.page(&session).await.expect("the server is repaired");
+    }
 }

@@ -175,36 +175,37 @@ async fn keys_go_beside_the_token_or_alone() {
 
 #[tokio::test]
 async fn a_token_request_that_fails() {
-    let word = |word: &str| format!(r#"{{"error":"{word}","error_description":"pa55 of ada"}}"#);
+    let word =
+        |word: &str| format!(r#"{{"error":"{word}","error_description":"the client is blocked"}}"#);
     let ten_mib = vec![b' '; 10 << 20];
     for (name, answer, class, tokens, message) in [
         (
             "html",
             status(200).set_body_string("<html>s3cret"),
-            Class::Contract,
-            2,
-            "not a JSON object",
+            Class::Transient,
+            5,
+            "returned 200 with a web page in place of a token",
         ),
         (
             "empty",
             status(200),
-            Class::Contract,
-            2,
-            "the token response is empty",
+            Class::Transient,
+            5,
+            "returned 200 with an empty body in place of a token",
         ),
         (
             "cut",
             status(200).set_body_string(r#"{"access_token":"s3c"#),
-            Class::Contract,
-            2,
-            "not a JSON object",
+            Class::Transient,
+            5,
+            "with a text that is no token response",
         ),
         (
             "mac",
             status(200).set_body_string(r#"{"access_token":"s3c","token_type":"mac"}"#),
-            Class::Contract,
-            2,
-            "is not bearer",
+            Class::Transient,
+            5,
+            "with a token whose token_type is not bearer",
         ),
         (
             "a line break",
@@ -216,9 +217,9 @@ async fn a_token_request_that_fails() {
         (
             "10 MiB",
             status(200).set_body_bytes(ten_mib),
-            Class::Contract,
-            2,
-            "the token response is larger than 1 MiB; check token_url",
+            Class::Transient,
+            5,
+            "with more than 1 MiB in place of a token",
         ),
         (
             "busy",
@@ -239,21 +240,21 @@ async fn a_token_request_that_fails() {
             status(401).set_body_string(word("invalid_client")),
             Class::Auth,
             1,
-            "(401, invalid_client)",
+            "refused the client_id or client_secret (401, invalid_client: \"the client is blocked\")",
         ),
         (
             "client with a good status",
             status(200).set_body_string(word("invalid_client")),
             Class::Auth,
             1,
-            "(200, invalid_client)",
+            "refused the client_id or client_secret (200, invalid_client: \"the client is blocked\")",
         ),
         (
             "unknown word with a good status",
             status(200).set_body_string(word("s3cret")),
             Class::Auth,
             1,
-            "refused the credential (200)",
+            "refused the credential (200: \"the client is blocked\")",
         ),
         (
             "busy by word with a good status",
@@ -274,21 +275,21 @@ async fn a_token_request_that_fails() {
             status(400).set_body_string(word("invalid_scope")),
             Class::Auth,
             1,
-            "(400, invalid_scope); it is not retried for now: change `scope` at the source",
+            "(400, invalid_scope: \"the client is blocked\"); it is not retried for now: change `scope` at the source",
         ),
         (
             "tenant",
             status(404),
-            Class::Auth,
-            1,
-            "refused the credential (404)",
+            Class::Transient,
+            5,
+            "returned 404 with an empty body in place of a token",
         ),
         (
             "unknown word",
             status(400).set_body_string(word("s3cret")),
             Class::Auth,
             1,
-            "refused the credential (400)",
+            "refused the credential (400: \"the client is blocked\")",
         ),
         (
             "redirect",

@@ -2,9 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::vendor::{
-    PageRule, TokenRule, Vendor, fine, open, password, status, token, token_response,
-};
+use super::vendor::{PageRule, TokenRule, Vendor, fine, open, status, token, token_response};
 use super::*;
 use crate::model::Class;
 
@@ -56,7 +54,7 @@ async fn a_life_that_makes_no_sense_lasts_until_it_is_refused() {
         page(&session, &clock.clock())
             .await
             .expect("with a new one");
-        assert_eq!(vendor.counts().await, (2, 7), "{members}");
+        assert_eq!(vendor.counts().await, (2, 8), "{members}");
     }
 }
 
@@ -93,13 +91,17 @@ async fn a_refused_token_is_replaced_once() {
         page(&vendor.client_credentials(&clock), &clock)
             .await
             .expect("the second token is good");
-        assert_eq!(vendor.counts().await, (2, 2));
+        assert_eq!(
+            vendor.counts().await,
+            (2, 3),
+            "the first one was sent twice"
+        );
 
         let vendor = Vendor::start(token(""), Box::new(move |_| always.clone())).await;
         let error = page(&vendor.client_credentials(&clock), &clock)
             .await
             .expect_err("refused for ever");
-        assert_eq!(vendor.counts().await, (2, 2), "two pages, one new token");
+        assert_eq!(vendor.counts().await, (2, 4), "each token was sent twice");
         assert_eq!(error.class(), Class::Auth, "{error}");
     }
     let clock = monday().clock();
@@ -111,7 +113,7 @@ async fn a_refused_token_is_replaced_once() {
     page(&vendor.session(grant, &clock), &clock)
         .await
         .expect_err("a key has no successor");
-    assert_eq!(vendor.counts().await, (0, 1));
+    assert_eq!(vendor.counts().await, (0, 2));
 }
 
 #[tokio::test]
@@ -135,82 +137,6 @@ async fn a_403_may_be_an_old_token() {
         assert!(again.err().is_none_or(|error| error.is_forbidden()));
         assert_eq!(vendor.counts().await, counts, "{members} {age}");
     }
-}
-
-#[tokio::test]
-async fn a_wrong_password_is_tried_once_a_day() {
-    let hour = Duration::from_secs(3600);
-    for (word, is_password, rest) in [
-        ("invalid_grant", true, 24 * hour),
-        ("mfa_required", true, 24 * hour),
-        ("of_its_own", true, 24 * hour),
-        ("invalid_grant", false, hour / 4),
-    ] {
-        let clock = monday();
-        let refused = format!(r#"{{"error":"{word}"}}"#);
-        let refuse: TokenRule = Box::new(move |_| status(400).set_body_string(refused.clone()));
-        let vendor = Vendor::start(refuse, open()).await;
-        let grant = if is_password {
-            password(vendor.spec())
-        } else {
-            Grant::ClientCredentials(vendor.spec())
-        };
-        let session = vendor.session(grant, &clock.clock());
-        for (pass, tokens) in [
-            (Duration::ZERO, 1),
-            (Duration::ZERO, 1),
-            (rest - Duration::from_secs(1), 1),
-            (Duration::from_secs(1), 2),
-        ] {
-            clock.pass(pass);
-            let error = page(&session, &clock.clock()).await.expect_err("wrong");
-            assert_eq!(error.class(), Class::Auth);
-            assert_eq!(vendor.counts().await, (tokens, 0));
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_refused_password_is_remembered_across_restarts() {
-    let clock = monday();
-    let refuse: TokenRule =
-        Box::new(|_| status(400).set_body_string(r#"{"error":"invalid_grant"}"#));
-    let vendor = Vendor::start(refuse, open()).await;
-    let vault = Arc::new(MemoryVault::default());
-    // Each line is a process of its own: the password that it finds, hours later, and token requests so far.
-    for (name, secret, hours, tokens) in [
-        ("first", "wrong", 0, 1),
-        ("restarted", "wrong", 0, 1),
-        ("restarted before the day is over", "wrong", 23, 1),
-        ("put right, and wrong again", "also wrong", 0, 2),
-        ("restarted", "also wrong", 1, 2),
-        ("a day later", "also wrong", 23, 3),
-    ] {
-        clock.pass(Duration::from_secs(hours * 3600));
-        let grant = Grant::Password {
-            spec: vendor.spec(),
-            username: "ada".into(),
-            password: secret.into(),
-        };
-        let manager = manager(grant, &vault, &clock.clock());
-        let session = session(rules(&vendor.server.uri()), Some(manager), &clock.clock());
-        let error = page(&session, &clock.clock()).await.expect_err(name);
-        assert_eq!(error.class(), Class::Auth, "{name}");
-        assert_eq!(vendor.counts().await, (tokens, 0), "{name}: {error}");
-        assert!(!error.to_string().contains("wrong"), "{name}: {error}");
-    }
-    // A clock that was years ahead must not silence the source for years.
-    clock.set_wall("2020-01-01T00:00:00Z".parse().expect("a time"));
-    let spec = vendor.spec();
-    let password = |word: &str| Grant::Password {
-        spec: spec.clone(),
-        username: "ada".into(),
-        password: word.into(),
-    };
-    let manager = manager(password("also wrong"), &vault, &clock.clock());
-    let session = session(rules(&vendor.server.uri()), Some(manager), &clock.clock());
-    page(&session, &clock.clock()).await.expect_err("wrong");
-    assert_eq!(vendor.counts().await.0, 4);
 }
 
 #[tokio::test]

@@ -84,11 +84,12 @@ fn a_line_a_source_and_what_to_do() {
             )),
             VaultEntry {
                 refused: Some("2026-02-04T06:00:00.000Z".to_owned()),
+                is_clearly_refused: true,
                 ..empty()
             },
             &["password", "not stored"],
             &[
-                "north: the password was refused at 2026-02-04 06:00:00 UTC; it is not tried again for a day",
+                "north: the password was refused at 2026-02-04 06:00:00 UTC; it is not sent again for a day, unless it changes",
             ],
         ),
         (

@@ -250,7 +250,7 @@ fn parked_message(source: &SourceName, first: &ParkedJob, facts: &SourceFacts) -
         );
     }
     let resume: Vec<String> = (facts.parked.iter())
-        .filter(|parked| !parked.reason.costs_nothing_to_try())
+        .filter(|parked| parked.reason != ParkReason::Unready)
         .map(|parked| format!("`rollbook resume {}`", parked.job))
         .collect();
     let after = match resume.is_empty() {

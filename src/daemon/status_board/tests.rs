@@ -139,10 +139,7 @@ fn a_skipped_tick_is_shown_until_the_next_run() {
             .and_then(|job| job.skipped.clone())
     };
     let skipped = shown(&[two_jobs(), event.clone()]).expect("shown");
-    assert_eq!(
-        skipped.reason,
-        "the job is parked; it is retried once a day"
-    );
+    assert_eq!(skipped.reason, "the job is parked; it is retried later");
     assert_eq!(shown(&[two_jobs(), event, started()]), None);
 }
 

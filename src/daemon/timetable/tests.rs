@@ -13,7 +13,6 @@ fn entry(name: &str, schedule: &str, catch_up: bool) -> Entry {
         schedule: schedule.parse().expect("a schedule"),
         zone: "Europe/Vienna".parse().expect("a zone"),
         catch_up,
-        config_fingerprint: "same".to_owned(),
     }
 }
 

@@ -152,9 +152,9 @@ async fn a_body_is_read_within_its_limits() {
     let mut tailless = good.clone();
     tailless.truncate(good.len() - 4);
     let bomb = packed(&vec![b' '; 64 << 20]);
-    let broken = "unexpected response from HOST (200): the gzip data is corrupt or truncated";
+    let broken = "unexpected response from HOST (200): the compressed data is corrupt or truncated";
     let large = "the response of HOST is larger than 4 MiB; request smaller pages, or raise body_mib in the source's limits";
-    let packing = "the response of HOST has a Content-Encoding that was not requested; only gzip is supported";
+    let packing = "the response of HOST has a Content-Encoding that was not requested; only gzip and deflate are supported";
     let html = "unexpected response from HOST (200): expected JSON, got a web page";
     let bad = "unexpected response from HOST (200): it is not JSON";
     let endless = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";

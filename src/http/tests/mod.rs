@@ -21,7 +21,7 @@ use serde_json::Value;
 use super::*;
 use crate::auth::*;
 use crate::clock::{Clock, TestClock};
-use crate::model::{EndpointRules, ErrorCodes, KeptGrant, SourceName, named};
+use crate::model::{EndpointRules, ErrorCodes, KeptGrant, KeptRefusal, SourceName, named};
 
 /// A clock that shows a Monday morning.
 pub(crate) fn monday() -> TestClock {
@@ -108,7 +108,7 @@ pub(crate) struct MemoryVault(Mutex<Memory>);
 pub(crate) struct Memory {
     pub(crate) kept: Option<KeptGrant>,
     pub(crate) intent: Option<String>,
-    pub(crate) refusal: Option<(String, Timestamp)>,
+    pub(crate) refusal: Option<(String, KeptRefusal)>,
     pub(crate) calls: Vec<&'static str>,
     pub(crate) full: bool,
     pub(crate) shut: bool,
@@ -182,10 +182,10 @@ impl GrantStore for MemoryVault {
         })
     }
 
-    fn refused(&self, _: &SourceName, credential: &str) -> Result<Option<Timestamp>, VaultError> {
+    fn refusal(&self, _: &SourceName, credential: &str) -> Result<Option<KeptRefusal>, VaultError> {
         self.with(|memory| {
             let noted = memory.refusal.as_ref();
-            Ok(noted.and_then(|(mark, at)| (mark == credential).then_some(*at)))
+            Ok(noted.and_then(|(mark, refusal)| (mark == credential).then_some(*refusal)))
         })
     }
 
@@ -193,13 +193,13 @@ impl GrantStore for MemoryVault {
         &self,
         _: &SourceName,
         credential: &str,
-        at: Timestamp,
+        refusal: Option<KeptRefusal>,
     ) -> Result<(), VaultError> {
         self.with(|memory| {
             if memory.full {
                 return Err(disk_full());
             }
-            memory.refusal = Some((credential.to_owned(), at));
+            memory.refusal = refusal.map(|refusal| (credential.to_owned(), refusal));
             Ok(())
         })
     }

@@ -23,8 +23,10 @@ pub struct VaultEntry {
     pub key_id: Option<String>,
     /// When a refresh was begun that has not ended.
     pub intent: Option<String>,
-    /// When a password was refused last.
+    /// When a password was rejected last, and not accepted since.
     pub refused: Option<String>,
+    /// Whether it was clearly refused.
+    pub is_clearly_refused: bool,
 }
 
 /// Everything that the vault in this folder keeps, by source; nothing when there is no vault.
@@ -51,7 +53,8 @@ pub fn entries(folder: &Path) -> Result<Vec<VaultEntry>, StoreError> {
 fn lines(connection: &Connection) -> rusqlite::Result<Vec<VaultEntry>> {
     let mut statement = connection.prepare(
         "SELECT source, grants.obtained, grants.access_life_ms, \
-                coalesce(grants.key_id, intents.key_id), intents.at, refusals.at, grants.scope \
+                coalesce(grants.key_id, intents.key_id), intents.at, refusals.at, grants.scope, \
+                coalesce(refusals.is_clear, 0) \
          FROM (SELECT source FROM grants UNION SELECT source FROM intents UNION SELECT source FROM refusals) \
          LEFT JOIN grants USING (source) LEFT JOIN intents USING (source) LEFT JOIN refusals USING (source) \
          ORDER BY source",
@@ -65,6 +68,7 @@ fn lines(connection: &Connection) -> rusqlite::Result<Vec<VaultEntry>> {
             intent: row.get(4)?,
             refused: row.get(5)?,
             scope: row.get(6)?,
+            is_clearly_refused: row.get(7)?,
         })
     };
     statement.query_map([], line)?.collect()

@@ -11,7 +11,7 @@ use crate::store::StoreError;
 const APPLICATION: i32 = 0x5242_5654;
 
 /// The version of the tables below.
-const VERSION: i32 = 2;
+const VERSION: i32 = 3;
 
 /// A secret is a BLOB: the text itself while `key_id` is NULL, otherwise sealed with that key.
 const TABLES: &str = "
@@ -33,10 +33,13 @@ CREATE TABLE intents (
   token_hash BLOB NOT NULL,
   at TEXT NOT NULL
 ) STRICT;
-CREATE TABLE IF NOT EXISTS refusals (
+DROP TABLE IF EXISTS refusals;
+CREATE TABLE refusals (
   source TEXT PRIMARY KEY,
   credential TEXT NOT NULL,
-  at TEXT NOT NULL
+  at TEXT NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 1,
+  is_clear INTEGER NOT NULL DEFAULT 1
 ) STRICT;
 CREATE TABLE IF NOT EXISTS requests (
   source TEXT NOT NULL,
@@ -48,6 +51,12 @@ CREATE TABLE IF NOT EXISTS requests (
 
 /// What version 1 did not keep: the scopes that were granted.
 const WITH_SCOPES: &str = "ALTER TABLE grants ADD COLUMN scope TEXT";
+
+/// What version 2 did not keep: how often a credential was sent, and whether it was clearly refused.
+const WITH_ATTEMPTS: &str = "
+ALTER TABLE refusals ADD COLUMN attempts INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE refusals ADD COLUMN is_clear INTEGER NOT NULL DEFAULT 1;
+";
 
 /// The tables of a vault that knew no keys, put aside under other names.
 const PUT_ASIDE: &str = "
@@ -109,7 +118,11 @@ pub(super) fn upgrade(connection: &mut Connection, path: &Path) -> Result<(), St
 fn step(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     match number(transaction, "user_version")? {
         VERSION => return Ok(()),
-        1 => transaction.execute_batch(WITH_SCOPES)?,
+        1 => {
+            transaction.execute_batch(WITH_SCOPES)?;
+            transaction.execute_batch(WITH_ATTEMPTS)?;
+        }
+        2 => transaction.execute_batch(WITH_ATTEMPTS)?,
         _ => first(transaction)?,
     }
     transaction.pragma_update(None, "user_version", VERSION)

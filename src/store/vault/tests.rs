@@ -84,7 +84,10 @@ fn a_vault_that_knew_no_scopes_keeps_its_tokens() {
     vault.keep(&named("north"), &grant("r2")).expect("kept");
     vault
         .connection()
-        .execute_batch("ALTER TABLE grants DROP COLUMN scope; PRAGMA user_version = 1;")
+        .execute_batch(
+            "ALTER TABLE grants DROP COLUMN scope; ALTER TABLE refusals DROP COLUMN attempts; \
+             ALTER TABLE refusals DROP COLUMN is_clear; PRAGMA user_version = 1;",
+        )
         .expect("as version 1 was");
     drop(vault);
     let vault = Vault::open(folder.path(), Keys::None).expect("opens");
@@ -164,8 +167,8 @@ fn files_that_are_no_vault_of_ours_are_left_alone() {
             "this database belongs to another program; move it away",
         ),
         (
-            "PRAGMA application_id = 1380079188; PRAGMA user_version = 3;",
-            "this vault was written by a newer rollbook (its version 3, known here 2); install that one",
+            "PRAGMA application_id = 1380079188; PRAGMA user_version = 4;",
+            "this vault was written by a newer rollbook (its version 4, known here 3); install that one",
         ),
     ] {
         let folder = folder();
