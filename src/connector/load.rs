@@ -1,12 +1,12 @@
 //! Loads the connectors: those built in, those of the configuration, and what each extends.
 //!
 //! Reports what is wrong with their form; what their texts mean is worked out elsewhere, which points at the
-//! right line by [`Connectors::problem`]. The surprise: an own `x.toml` may extend `x`, and means
-//! the one built in.
+//! right line by [`Connectors::problem`]. The surprises: an own `x.toml` may extend `x`, and means
+//! the one built in; and a built-in connector is read when it is first used.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize as _;
 
@@ -23,13 +23,40 @@ use crate::model::{ColumnName, ConnectorName, StreamName};
 /// All connectors, each with everything it extends put into it.
 #[derive(Clone, Debug)]
 pub struct Connectors {
-    by_name: BTreeMap<String, Document<Connector>>,
+    by_name: BTreeMap<String, Entry>,
     /// Connectors with mistakes: the tree where it is known what it takes from others.
     broken: BTreeMap<String, Option<Node>>,
     /// Those of the configuration.
     own: Vec<String>,
     /// Whether every file of the folder could be read; if not, there may be more connectors than are known.
     is_complete: bool,
+}
+
+/// A connector without mistakes.
+#[derive(Clone, Debug)]
+enum Entry {
+    Read(Box<Document<Connector>>),
+    /// The index in [`BUILT_IN`]. It is read at its first use, once per process: most installations use one or two of
+    /// them, and the largest takes longer to read than everything else at start.
+    BuiltIn(usize),
+}
+
+impl Entry {
+    fn document(&self) -> &Document<Connector> {
+        static BUILT_IN_DOCUMENTS: [OnceLock<Document<Connector>>; BUILT_IN.len()] =
+            [const { OnceLock::new() }; BUILT_IN.len()];
+        match self {
+            Self::Read(document) => document,
+            Self::BuiltIn(index) => BUILT_IN_DOCUMENTS[*index].get_or_init(|| {
+                let (name, _) = BUILT_IN[*index];
+                let read = Connectors::of_used(BUILT_IN, &[], Problems::new(), |used| used == name);
+                match read.connectors.by_name.get(name) {
+                    Some(Self::Read(document)) => (**document).clone(),
+                    _ => unreachable!("a test reads every built-in connector: {}", read.problems),
+                }
+            }),
+        }
+    }
 }
 
 /// The names that a connector gives to its parts. A part that cannot be read is `None`.
@@ -52,12 +79,29 @@ impl Connectors {
     /// The same as far as the files can be read, with everything that is wrong with them.
     pub fn read(overrides: &Path) -> LoadedConnectors {
         if !overrides.exists() {
-            return Self::of(BUILT_IN, &[], Problems::new());
+            return Self::with_built_in(&[], Problems::new());
         }
         match read_folder(overrides) {
-            Ok(folder) => Self::of(BUILT_IN, &folder.files, folder.problems),
-            Err(problem) => Self::of(BUILT_IN, &[], problem.into()),
+            Ok(folder) => Self::with_built_in(&folder.files, folder.problems),
+            Err(problem) => Self::with_built_in(&[], problem.into()),
         }
+    }
+
+    /// These files over what is built in.
+    fn with_built_in(own: &[(String, Arc<FileText>)], problems: Problems) -> LoadedConnectors {
+        // A file that replaces a built-in connector also replaces what others extend.
+        if own
+            .iter()
+            .any(|(name, _)| BUILT_IN.iter().any(|(other, _)| other == name))
+        {
+            return Self::of(BUILT_IN, own, problems);
+        }
+        let mut read = Self::of_used(BUILT_IN, own, problems, |_| false);
+        for (index, (name, _)) in BUILT_IN.iter().enumerate() {
+            let by_name = &mut read.connectors.by_name;
+            by_name.insert((*name).to_owned(), Entry::BuiltIn(index));
+        }
+        read
     }
 
     /// Only what is built in.
@@ -68,34 +112,41 @@ impl Connectors {
     fn of(
         built_in: &[(&str, &str)],
         own: &[(String, Arc<FileText>)],
+        problems: Problems,
+    ) -> LoadedConnectors {
+        Self::of_used(built_in, own, problems, |_| true)
+    }
+
+    /// The own connectors and the built-in ones that are used, with what these extend.
+    fn of_used(
+        built_in: &[(&str, &str)],
+        own: &[(String, Arc<FileText>)],
         mut problems: Problems,
+        is_used: impl Fn(&str) -> bool,
     ) -> LoadedConnectors {
         let is_complete = !problems.has_errors();
-        let own_names = own.iter().map(|(name, _)| name.clone()).collect();
-        let built_in = built_in.iter().map(|(name, text)| {
-            let file = FileText::new(format!("{name}.toml (built in)"), *text);
-            (
-                FileLayer {
-                    name: (*name).to_owned(),
-                    from: FileOrigin::Program,
-                },
-                file,
-            )
-        });
-        let own = own.iter().map(|(name, file)| {
-            (
-                FileLayer {
-                    name: name.clone(),
-                    from: FileOrigin::Configuration,
-                },
-                Arc::clone(file),
-            )
-        });
+        let own_names: Vec<String> = own.iter().map(|(name, _)| name.clone()).collect();
+        let mut unread: VecDeque<(FileLayer, Arc<FileText>)> = built_in
+            .iter()
+            .filter(|(name, _)| is_used(name) && !own_names.iter().any(|own| own == name))
+            .map(built_in_layer)
+            .collect();
+        unread.extend(own.iter().map(|(name, file)| {
+            let from = FileOrigin::Configuration;
+            let name = name.clone();
+            (FileLayer { name, from }, Arc::clone(file))
+        }));
         let mut layers = Layers(BTreeMap::new());
-        for (layer, file) in built_in.chain(own) {
+        while let Some((layer, file)) = unread.pop_front() {
+            if layers.0.contains_key(&layer) {
+                continue;
+            }
             let (tree, found) = read(&layer, &file);
             let state = FileState::of(&file, &found);
             problems.append(found);
+            let extends = tree.at(&["extends"]).and_then(Node::text);
+            let extended = built_in.iter().find(|(name, _)| Some(*name) == extends);
+            unread.extend(extended.map(built_in_layer));
             layers.0.insert(layer, (tree, state));
         }
         let mut connectors = Self {
@@ -104,7 +155,9 @@ impl Connectors {
             own: own_names,
             is_complete,
         };
-        for layer in layers.uppermost() {
+        let is_listed =
+            |layer: &&FileLayer| layer.from == FileOrigin::Configuration || is_used(&layer.name);
+        for layer in layers.uppermost().into_iter().filter(is_listed) {
             let name = layer.name.clone();
             let (tree, state) = match layers.merged(layer, &mut problems) {
                 Some(merged) => merged,
@@ -120,7 +173,9 @@ impl Connectors {
             }
             match Document::of_merged(tree.clone(), &[]) {
                 Ok(document) => {
-                    connectors.by_name.insert(name, document);
+                    connectors
+                        .by_name
+                        .insert(name, Entry::Read(Box::new(document)));
                 }
                 Err(found) => {
                     problems.append(found);
@@ -136,12 +191,16 @@ impl Connectors {
 
     /// The connector of this name, unless it has mistakes.
     pub fn get(&self, name: &str) -> Option<&Connector> {
-        self.by_name.get(name).map(|document| &document.value)
+        Some(&self.document(name)?.value)
+    }
+
+    fn document(&self, name: &str) -> Option<&Document<Connector>> {
+        self.by_name.get(name).map(Entry::document)
     }
 
     /// The names within a connector, also of one with mistakes; `None` where nothing of it is known.
     pub fn outline(&self, name: &str) -> Option<Outline> {
-        let whole = self.by_name.get(name).map(|document| &document.tree);
+        let whole = self.document(name).map(|document| &document.tree);
         let tree = whole.or_else(|| self.broken.get(name)?.as_ref())?;
         let settings = match tree.at(&["settings"]) {
             Some(node) => BTreeMap::deserialize(node).ok(),
@@ -171,7 +230,7 @@ impl Connectors {
 
     /// The fingerprint of a connector with all that it extends; 0 where there is none.
     pub fn fingerprint(&self, name: &str) -> u64 {
-        let document = self.by_name.get(name);
+        let document = self.document(name);
         document.map_or(0, |document| document.tree.fingerprint())
     }
 
@@ -199,7 +258,7 @@ impl Connectors {
         message: impl Into<String>,
         help: Option<String>,
     ) -> Problem {
-        let Some(document) = self.by_name.get(name) else {
+        let Some(document) = self.document(name) else {
             let location = Location::whole(&FileText::new(format!("{name}.toml"), ""));
             return Problem::error(location, message).maybe_help(help);
         };
@@ -356,6 +415,15 @@ impl Layers {
         }
         None
     }
+}
+
+fn built_in_layer((name, text): &(&str, &str)) -> (FileLayer, Arc<FileText>) {
+    let layer = FileLayer {
+        name: (*name).to_owned(),
+        from: FileOrigin::Program,
+    };
+    let file = FileText::new(format!("{name}.toml (built in)"), *text);
+    (layer, file)
 }
 
 /// Reads one file; one that extends another may leave out what it takes from there.

@@ -144,6 +144,11 @@ impl Sandbox {
         }
     }
 
+    /// The day at the invented school.
+    pub fn day(&self) -> u64 {
+        self.shared.day()
+    }
+
     /// Simulates one more day at every vendor.
     ///
     /// # Errors

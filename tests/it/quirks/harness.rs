@@ -14,7 +14,7 @@ use rollbook::setup::{Folders, JobSetup, Overlay, Setup, SourceSetup};
 use rollbook::sync::{RunOptions, RunReport};
 use rollbook_sandbox::{Options, Sandbox};
 use rusqlite::Connection;
-use rusqlite::types::Value;
+use rusqlite::types::ValueRef;
 use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -35,8 +35,28 @@ const MORNING: &str = "2026-03-02T06:00:00Z";
 /// Name and value of a sandbox switch, or of a source's setting.
 pub type Pairs = &'static [(&'static str, &'static str)];
 
-/// A row's values by column, as text.
-pub type Row = BTreeMap<String, String>;
+/// A row's values as text; its columns are in order of their names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Row {
+    values: Vec<String>,
+    /// Shared by all rows of a table.
+    columns: Arc<Vec<String>>,
+}
+
+impl Row {
+    /// Columns with their values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let columns = self.columns.iter().map(String::as_str);
+        columns.zip(self.values.iter().map(String::as_str))
+    }
+
+    /// The value of a column.
+    pub fn get(&self, column: &str) -> &str {
+        let mut cells = self.iter();
+        let cell = cells.find(|(name, _)| *name == column);
+        cell.unwrap_or_else(|| panic!("no column {column}")).1
+    }
+}
 
 /// What the mirror holds of a source: rows by table.
 pub type Content = BTreeMap<String, Vec<Row>>;
@@ -50,8 +70,61 @@ pub enum ClockKind {
     Real,
 }
 
-/// The shipped configuration with small pages; the same for all tests.
-static CONFIG: LazyLock<TempDir> = LazyLock::new(|| {
+/// Which combo lists of Wisenet are read; each is a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ComboLists {
+    /// All 168, for tests that are about them.
+    All,
+    /// One of twelve, and `results`.
+    Few,
+}
+
+impl ComboLists {
+    /// The shipped configuration with small pages; the same for all tests.
+    fn config(self) -> &'static Path {
+        static ALL: LazyLock<TempDir> = LazyLock::new(|| config(ComboLists::All));
+        static FEW: LazyLock<TempDir> = LazyLock::new(|| config(ComboLists::Few));
+        match self {
+            Self::All => ALL.path(),
+            Self::Few => FEW.path(),
+        }
+    }
+
+    /// Leaves out of a connector the lists that are not read, and the references to them.
+    fn selected(self, connector: &str) -> String {
+        let list_of = |line: &str, before: &str| -> Option<String> {
+            let (_, rest) = line.split_once(before)?;
+            Some(rest.split_once('"')?.0.to_owned())
+        };
+        if self == Self::All {
+            return connector.to_owned();
+        }
+        let lists = connector
+            .lines()
+            .filter_map(|line| list_of(line, "  { list = \""));
+        let read: Vec<String> = lists
+            .enumerate()
+            .filter(|(index, list)| index % 12 == 0 || list == "results")
+            .map(|(_, list)| list)
+            .collect();
+        let mut selected = String::new();
+        for line in connector.lines() {
+            if list_of(line, "  { list = \"").is_some_and(|list| !read.contains(&list)) {
+                continue;
+            }
+            match list_of(line, ", combo = \"").filter(|list| !read.contains(list)) {
+                Some(list) => {
+                    selected += &line.replace(&format!(", combo = \"{list}\""), "");
+                }
+                None => selected += line,
+            }
+            selected.push('\n');
+        }
+        selected
+    }
+}
+
+fn config(combo_lists: ComboLists) -> TempDir {
     let folder = TempDir::new().expect("a folder");
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     let vendors = folder.path().join("connectors");
@@ -67,10 +140,11 @@ static CONFIG: LazyLock<TempDir> = LazyLock::new(|| {
         for (large, small) in SMALLER {
             text = text.replace(large, small);
         }
+        let text = combo_lists.selected(&text);
         fs::write(vendors.join(path.file_name().expect("a name")), text).expect("a copy");
     }
     folder
-});
+}
 
 /// The checked configuration for one vendor; each sandbox fills in its addresses.
 ///
@@ -91,6 +165,7 @@ impl Checked {
         settings: Pairs,
         switches: Pairs,
         clock_kind: ClockKind,
+        combo_lists: ComboLists,
     ) -> Self {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let settings = settings.iter().map(owned).collect();
@@ -104,12 +179,11 @@ impl Checked {
             ..Overlay::default()
         };
         let folders = Folders {
-            config: CONFIG.path().to_owned(),
+            config: combo_lists.config().to_owned(),
             jobs: Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs"),
             state: PathBuf::new(),
         };
-        let setup =
-            Setup::load(&folders, &overlay).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let setup = Setup::load(&folders, &overlay).unwrap_or_else(|problems| panic!("{problems}"));
         Self {
             vendor,
             setup,
@@ -246,7 +320,7 @@ impl Harness {
 
 /// The program on a state folder, with the vendor's addresses.
 async fn program(checked: &Checked, sandbox: &Sandbox, state: &Path) -> App {
-    let day = sandbox.describe().day;
+    let day = sandbox.day();
     let school = TestClock::at(MORNING.parse().expect("a time"));
     school.pass(Duration::from_secs(day * 86_400 + 60));
     let clock = match checked.clock_kind {
@@ -311,23 +385,27 @@ fn rows(reader: &Connection, table: &str) -> Vec<Row> {
         .prepare(&format!("SELECT * FROM \"{table}\""))
         .expect("a table");
     let names = statement.column_names();
-    let names: Vec<String> = names.map(str::to_owned).collect();
+    let names = names.into_iter().enumerate();
+    let mut columns: Vec<(String, usize)> = names
+        .filter(|(_, name)| !name.starts_with('_'))
+        .map(|(index, name)| (name.to_owned(), index))
+        .collect();
+    columns.sort_unstable();
+    let (names, indices): (Vec<String>, Vec<usize>) = columns.into_iter().unzip();
+    let names = Arc::new(names);
+    let text = |value: ValueRef<'_>| match value {
+        ValueRef::Null | ValueRef::Blob(_) => "-".to_owned(),
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => number.to_string(),
+        ValueRef::Text(text) => format!("'{}'", String::from_utf8_lossy(text)),
+    };
     let mut rows: Vec<Row> = statement
         .query_map([], |row| {
-            names
-                .iter()
-                .enumerate()
-                .filter(|(_, name)| !name.starts_with('_'))
-                .map(|(installation, name)| {
-                    let text = match row.get(installation)? {
-                        Value::Null | Value::Blob(_) => "-".to_owned(),
-                        Value::Integer(number) => number.to_string(),
-                        Value::Real(number) => number.to_string(),
-                        Value::Text(text) => format!("'{text}'"),
-                    };
-                    Ok((name.clone(), text))
-                })
-                .collect()
+            let values = indices.iter().map(|index| Ok(text(row.get_ref(*index)?)));
+            Ok(Row {
+                values: values.collect::<Result<_, rusqlite::Error>>()?,
+                columns: Arc::clone(&names),
+            })
         })
         .and_then(Iterator::collect)
         .expect("its rows");

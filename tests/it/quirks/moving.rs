@@ -6,13 +6,13 @@ use rollbook::sync::{Outcome, RunReport};
 use rollbook_sandbox::Change;
 use tempfile::TempDir;
 
-use super::harness::{Checked, ClockKind, Content, Harness, Pairs};
+use super::harness::{Checked, ClockKind, ComboLists, Content, Harness, Pairs};
 
 /// The values of a column, over all rows.
 fn values(content: &Content, stream: &str, column: &str) -> BTreeSet<String> {
     content[stream]
         .iter()
-        .map(|row| row[column].clone())
+        .map(|row| row.get(column).to_owned())
         .collect()
 }
 
@@ -30,7 +30,7 @@ fn message(reports: &[RunReport], stream: &str) -> (Outcome, String) {
 /// no listed user is removed, and two readings later the mirror equals a new one.
 #[tokio::test(flavor = "multi_thread")]
 async fn users_that_move_between_pages() {
-    let checked = Checked::load("webuntis", &[], &[], ClockKind::School);
+    let checked = Checked::load("webuntis", &[], &[], ClockKind::School, ComboLists::Few);
     for switches in [&[][..], &[("total", "right")]] {
         for page in [1, 2] {
             for at in [0, 20] {
@@ -83,6 +83,7 @@ async fn an_unknown_flux() {
         &[("points_since", "2026-03-01T00:00:00Z")],
         &[],
         ClockKind::School,
+        ComboLists::Few,
     );
     for switches in [
         &[("not_exist", "400"), ("error_body", "ResponseStatus")],
@@ -113,7 +114,7 @@ async fn an_unknown_flux() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removed_flux_leaves_its_points() {
     let settings = &[("points_since", "2026-03-01T00:00:00Z")];
-    let checked = Checked::load("wapi", settings, &[], ClockKind::School);
+    let checked = Checked::load("wapi", settings, &[], ClockKind::School, ComboLists::Few);
     let folder = TempDir::new().expect("a folder");
     let before = read(&checked, folder.path(), &[]).await;
     let harness = Harness::open(&checked, folder.path(), &[("flux_state", "deleted")]).await;
@@ -147,7 +148,7 @@ async fn a_removed_flux_leaves_its_points() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_short_form_removes_nothing() {
     let settings = &[("points_since", "2026-03-01T00:00:00Z")];
-    let checked = Checked::load("wapi", settings, &[], ClockKind::School);
+    let checked = Checked::load("wapi", settings, &[], ClockKind::School, ComboLists::Few);
     let folder = TempDir::new().expect("a folder");
     let long = read(&checked, folder.path(), &[("short_lists", "false")]).await;
     let short = read(&checked, folder.path(), &[("short_lists", "true")]).await;
@@ -155,8 +156,8 @@ async fn a_short_form_removes_nothing() {
     for (before, after) in long["fluxes"].iter().zip(&short["fluxes"]) {
         let differing = before
             .iter()
-            .filter(|(name, value)| after[*name] != **value);
-        let differing: BTreeSet<String> = differing.map(|(name, _)| name.clone()).collect();
+            .filter(|(name, value)| after.get(name) != *value);
+        let differing: BTreeSet<String> = differing.map(|(name, _)| name.to_owned()).collect();
         assert!(differing.is_subset(&news), "{differing:?}");
     }
     assert_ne!(values(&short, "fluxes", "wci"), ["-".to_owned()].into());
@@ -173,7 +174,7 @@ async fn read(checked: &Checked, state: &std::path::Path, switches: Pairs) -> Co
 /// An empty list is accepted in a reading of changes, and held in a full reading.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_is_suddenly_empty() {
-    let checked = Checked::load("wisenet", &[], &[], ClockKind::School);
+    let checked = Checked::load("wisenet", &[], &[], ClockKind::School, ComboLists::Few);
     let folder = TempDir::new().expect("a folder");
     let before = read(&checked, folder.path(), &[]).await;
     let harness = Harness::open(&checked, folder.path(), &[("empty", "learners")]).await;
