@@ -147,6 +147,109 @@ impl TimeSource for TestClock {
     }
 }
 
+/// A clock on the paused time of the test's runtime: time passes only while every task waits, and then at once.
+///
+/// Unlike with [`TestClock`], concurrent sleepers wake in the order of their times. Work on other threads that the runtime
+/// does not know must be awaited with [`in_real_time`].
+#[cfg(test)]
+#[derive(Clone)]
+pub struct PausedClock(Arc<PausedTime>);
+
+#[cfg(test)]
+struct PausedTime {
+    created: tokio::time::Instant,
+    /// The correct time at the creation.
+    truth: Timestamp,
+    /// How far the wall clock is ahead.
+    ahead: Mutex<SignedDuration>,
+}
+
+#[cfg(test)]
+impl PausedClock {
+    /// A clock that is `ahead` of the correct time; the runtime's time is paused, and the runtime has one thread.
+    pub fn at(truth: Timestamp, ahead: SignedDuration) -> Self {
+        IS_PAUSED.set(true);
+        Self(Arc::new(PausedTime {
+            created: tokio::time::Instant::now(),
+            truth,
+            ahead: Mutex::new(ahead),
+        }))
+    }
+
+    /// The [`Clock`] for the code under test.
+    pub fn clock(&self) -> Clock {
+        Clock(Arc::new(self.clone()))
+    }
+
+    /// The correct time, whatever the wall clock shows.
+    pub fn truth(&self) -> Timestamp {
+        let passed = SignedDuration::try_from(self.running()).unwrap_or(SignedDuration::MAX);
+        self.0.truth + passed
+    }
+
+    /// Sets the wall clock this far ahead of the correct time.
+    pub fn set_ahead(&self, ahead: SignedDuration) {
+        *self.0.ahead.lock().unwrap_or_else(PoisonError::into_inner) = ahead;
+    }
+
+    /// Sleeps until the correct time is this.
+    pub async fn sleep_until(&self, truth: Timestamp) {
+        let left = truth.duration_since(self.truth());
+        self.sleep(Duration::try_from(left).unwrap_or_default())
+            .await;
+    }
+}
+
+#[cfg(test)]
+impl TimeSource for PausedClock {
+    fn now(&self) -> Timestamp {
+        let ahead = self.0.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        self.truth() + *ahead
+    }
+
+    fn running(&self) -> Duration {
+        self.0.created.elapsed()
+    }
+
+    fn sleep(&self, length: Duration) -> Nap<'_> {
+        Box::pin(tokio::time::sleep(length))
+    }
+}
+
+#[cfg(test)]
+thread_local! {
+    static IS_PAUSED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Whether this thread's time is that of a [`PausedClock`].
+#[cfg(test)]
+pub fn is_paused() -> bool {
+    IS_PAUSED.get()
+}
+
+/// Waits for work on another thread; the time of a [`PausedClock`] does not pass meanwhile.
+#[cfg(test)]
+pub async fn in_real_time<T>(work: impl Future<Output = T>) -> T {
+    struct Unpark(std::thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    if !is_paused() {
+        return work.await;
+    }
+    let waker = Arc::new(Unpark(std::thread::current())).into();
+    let mut context = std::task::Context::from_waker(&waker);
+    let mut work = std::pin::pin!(tokio::task::coop::unconstrained(work));
+    loop {
+        if let std::task::Poll::Ready(done) = work.as_mut().poll(&mut context) {
+            return done;
+        }
+        std::thread::park();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -47,7 +47,7 @@ impl DaemonEngine {
     }
 
     /// Evaluates every job and source and sends what is due; returns how long to wait.
-    async fn evaluate_and_send(&self, config: &AlertsConfig) -> Duration {
+    pub(super) async fn evaluate_and_send(&self, config: &AlertsConfig) -> Duration {
         for entry in self.jobs() {
             let evaluated = self.evaluate_job(config, &entry).await;
             log_failure(&AlertSubject::Entry(entry.name), evaluated);

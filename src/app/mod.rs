@@ -14,6 +14,8 @@ mod logout;
 mod maintenance;
 mod parked_jobs;
 mod preflight;
+#[cfg(test)]
+mod soak;
 mod sources;
 mod targets;
 mod vault_store;

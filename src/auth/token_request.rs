@@ -15,7 +15,7 @@ use super::token_response::{self, ExpectedResponse, Token};
 use crate::clock::Clock;
 use crate::http::access;
 use crate::http::body::{self, Oversized};
-use crate::http::client::{self, ClientOptions, error_kind, host_of};
+use crate::http::client::{self, ClientOptions, host_of};
 use crate::http::deadline::Deadline;
 use crate::http::error::HttpErrorKind;
 use crate::http::limits::TOKEN_BODY;
@@ -230,16 +230,10 @@ impl Endpoint {
             authorization.set_sensitive(true);
         }
         let mut deadline = Deadline::start(&self.timeouts, self.timeouts.token);
-        let sending = self
-            .client
-            .post(address.clone())
-            .headers(headers)
-            .body(content)
-            .send();
-        let response = deadline
-            .first_byte(sending)
-            .await?
-            .map_err(|error| error_kind(&error, &self.host, &self.timeouts))?;
+        let post = self.client.post(address.clone());
+        let post = post.headers(headers).body(content);
+        let sending = client::send(post, &self.host, &self.timeouts);
+        let response = deadline.first_byte(sending).await??;
         let (status, headers) = (
             response.status().as_u16(),
             Headers::from(response.headers().clone()),

@@ -19,6 +19,8 @@ pub struct ControlHandle {
     pub run_now: Arc<RunNow>,
     /// The longest time between two turns of the loop, if a watchdog needs it.
     pub alive_every: Option<Duration>,
+    /// The longest time between two readings of the wall clock. Default 30 s; longer only where years pass in minutes.
+    pub max_sleep: Option<Duration>,
 }
 
 /// Jobs to run now, independent of their schedules.

@@ -69,7 +69,8 @@ pub async fn run_loop(
         Arc::clone(&emit),
         control.stop.clone(),
     );
-    let timetable = Timetable::new(engine.host());
+    let mut timetable = Timetable::new(engine.host());
+    timetable.max_sleep = control.max_sleep.unwrap_or(MAX_SLEEP);
     let daemon = Daemon {
         engine,
         clock,
@@ -172,8 +173,9 @@ impl Daemon {
     }
 
     fn max_sleep(&self) -> Duration {
-        let alive_every = self.control.alive_every.unwrap_or(MAX_SLEEP);
-        alive_every.min(MAX_SLEEP)
+        let max_sleep = self.timetable.max_sleep;
+        let alive_every = self.control.alive_every.unwrap_or(max_sleep);
+        alive_every.min(max_sleep)
     }
 
     fn sleep_time(&self) -> Duration {

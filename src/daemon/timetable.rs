@@ -81,6 +81,8 @@ pub struct Timetable {
     host: String,
     jobs: BTreeMap<EntryName, ScheduledJob>,
     observed: Option<(Timestamp, Duration)>,
+    /// The longest time until the wall clock is read again.
+    pub(super) max_sleep: Duration,
 }
 
 impl Timetable {
@@ -90,6 +92,7 @@ impl Timetable {
             host,
             jobs: BTreeMap::new(),
             observed: None,
+            max_sleep: MAX_SLEEP,
         }
     }
 
@@ -194,7 +197,7 @@ impl Timetable {
         advance
     }
 
-    /// The time until the next tick, at most [`MAX_SLEEP`].
+    /// The time until the next tick, at most `max_sleep`.
     pub fn time_to_next(&self, now: Timestamp) -> Duration {
         let next = self
             .jobs
@@ -202,7 +205,9 @@ impl Timetable {
             .filter_map(|job| Some(job.planned?.at))
             .min();
         let left = next.map_or(SignedDuration::MAX, |at| at.duration_since(now));
-        Duration::try_from(left).unwrap_or_default().min(MAX_SLEEP)
+        Duration::try_from(left)
+            .unwrap_or_default()
+            .min(self.max_sleep)
     }
 
     /// All ticks since the planned tick are one run: that of the latest tick.

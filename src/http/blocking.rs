@@ -2,6 +2,10 @@
 
 /// Runs `act` on a blocking thread; a panic in it is resumed in the caller.
 pub(crate) async fn blocking<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
+    #[cfg(test)]
+    if crate::clock::is_paused() {
+        return act();
+    }
     match tokio::task::spawn_blocking(act).await {
         Ok(value) => value,
         Err(stopped) => match stopped.try_into_panic() {

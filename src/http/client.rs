@@ -6,7 +6,7 @@ use std::error::Error;
 use std::io;
 use std::path::Path;
 
-use reqwest::{Certificate, Client, Proxy, Url, redirect, tls};
+use reqwest::{Certificate, Client, Proxy, RequestBuilder, Response, Url, redirect, tls};
 use rustls::CertificateError;
 
 use super::error::{HttpErrorKind, Unreachable};
@@ -71,6 +71,20 @@ pub(super) fn client_with_resolver(
                 .into(),
         )
     })
+}
+
+/// Sends a request and waits for the headers of its response.
+pub(crate) async fn send(
+    request: RequestBuilder,
+    host: &str,
+    timeouts: &Timeouts,
+) -> Result<Response, HttpErrorKind> {
+    #[cfg(test)]
+    if let Some(answer) = super::scripted::answer(&request) {
+        return answer.await;
+    }
+    let sent = request.send().await;
+    sent.map_err(|error| error_kind(&error, host, timeouts))
 }
 
 fn proxy(address: &Url) -> Result<Proxy, HttpErrorKind> {

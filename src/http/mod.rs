@@ -29,6 +29,8 @@ pub(crate) mod vendor_word;
 #[cfg(test)]
 pub(crate) mod fault_server;
 #[cfg(test)]
+pub(crate) mod scripted;
+#[cfg(test)]
 pub(crate) mod tests;
 
 pub use access::Access;

@@ -22,7 +22,7 @@ use super::body::{self, Oversized};
 use super::budget::{RunBudget, Tries};
 use super::circuit_breaker::CircuitBreaker;
 use super::classify::{Classification, Response, classify};
-use super::client::{error_kind, host_of};
+use super::client::{host_of, send};
 use super::deadline::Deadline;
 use super::error::{HttpError, HttpErrorKind, Slow};
 use super::limits::ERROR_BODY;
@@ -356,15 +356,9 @@ impl SessionState {
             access.put_on(&mut headers);
         }
         let mut deadline = Deadline::start(timeouts, whole);
-        let sending = self
-            .client
-            .get(request.address.clone())
-            .headers(headers)
-            .send();
-        let mut response = deadline
-            .first_byte(sending)
-            .await?
-            .map_err(|error| error_kind(&error, &self.host, timeouts))?;
+        let get = self.client.get(request.address.clone()).headers(headers);
+        let sending = send(get, &self.host, timeouts);
+        let mut response = deadline.first_byte(sending).await??;
         let status = response.status().as_u16();
         let headers = Headers::from(std::mem::take(response.headers_mut()));
         let peer = (self.host.as_str(), timeouts);

@@ -89,6 +89,15 @@ impl Store {
         act: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (done, result) = oneshot::channel();
+        #[cfg(test)]
+        let result = crate::clock::in_real_time(result);
+        #[cfg(test)]
+        if DISK_IS_FULL.get() {
+            let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+            return Err(StoreError::sql("write the mirror")(
+                rusqlite::Error::SqliteFailure(full, None),
+            ));
+        }
         let task: Task = Box::new(move |connection| {
             let written = writer::catch_panic(connection, act);
             Box::new(move || drop(done.send(written))) // the caller may have been stopped
@@ -132,6 +141,17 @@ impl Store {
     pub(super) fn readers(&self) -> &Readers {
         &self.readers
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    static DISK_IS_FULL: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Whether every write of this thread's stores fails.
+#[cfg(test)]
+pub fn set_disk_full(is_full: bool) {
+    DISK_IS_FULL.set(is_full);
 }
 
 /// Takes the lock of a mirror's writer without opening the mirror: for commands that must not run beside a daemon.
