@@ -109,7 +109,7 @@ pub(super) fn when_calm(
             continue;
         };
         let name = &entry.name;
-        let period = SignedDuration::try_from(period(STYLES[number].1)).expect("short");
+        let period = SignedDuration::try_from(period(source, number)).expect("short");
         if !all && period > SignedDuration::from_hours(24) {
             continue;
         }

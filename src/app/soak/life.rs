@@ -30,7 +30,7 @@ use crate::store::queries;
 const TURN: Duration = Duration::from_secs(15 * 60);
 
 /// Alerts are evaluated so often, and sooner after a run whose outcome is another kind than the last one's.
-const ALERTS_EVERY: Duration = Duration::from_secs(6 * 3600);
+const ALERTS_EVERY: Duration = Duration::from_secs(12 * 3600);
 const ALERTS_SOON: Duration = Duration::from_secs(20 * 60);
 
 /// systemd starts the service again after this time.
@@ -210,6 +210,8 @@ impl Life {
                 }
             }
         };
+        // To open a reader means to parse the schema, which is a third of a life's time.
+        let _readers = app.store().keep_readers();
         let folders = self.installation.folders();
         let engine = Arc::new(DaemonEngine::new(
             Arc::clone(&app),
@@ -542,9 +544,7 @@ async fn watch_alerts(app: &App, engine: &DaemonEngine, clock: &PausedClock, wak
     let usual = Duration::from_secs(15 * 60);
     loop {
         let config = app.setup().config.alerts.clone().expect("alerts");
-        let readers = app.store().keep_readers();
         let pause = engine.evaluate_and_send(&config).await;
-        drop(readers);
         // A shorter one is for an alert that could not be sent.
         let pause = if pause < usual {
             pause.max(ALERTS_SOON)

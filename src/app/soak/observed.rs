@@ -81,8 +81,11 @@ impl Engine for Observed {
                 ticks.retain(|_, at| *at > truth - SignedDuration::from_hours(60 * 24));
                 // A clock that was ahead has acted on a tick of the future; its own time comes later.
                 let was_ahead = |before: Timestamp| before < due - SignedDuration::from_mins(1);
+                // One that is behind by a day believes that another clock was ahead.
+                let behind = truth.duration_since(self.clock.clock().now());
                 if let Some(before) = before
                     && !was_ahead(before)
+                    && behind < SignedDuration::from_hours(20)
                 {
                     seen.violations.push(format!(
                         "the tick {due} of {entry} was acted on at {before} and again at {truth}"

@@ -48,16 +48,18 @@ pub(super) struct SchoolSource {
     pub schedules: [&'static str; 5],
 }
 
-const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: u64 = 24 * 3600;
 
-/// The longest pause between two ticks of the job of a list.
-pub(super) fn period(style: Style) -> Duration {
-    match style {
-        Style::Single => WEEK,
-        Style::Cursor => 3 * DAY,
-        Style::Counted | Style::Plain | Style::Changes => DAY,
-    }
+/// The longest pause between two ticks of a job.
+pub(super) fn period(source: usize, list: usize) -> Duration {
+    let schedule = SOURCES[source].schedules[list];
+    let days = match schedule.split(' ').next_back().unwrap_or_default() {
+        "*" => 1,
+        "Mon-Fri" => 3,
+        "Mon,Thu" | "Tue,Fri" => 4,
+        _ => 7,
+    };
+    Duration::from_secs(days * DAY)
 }
 
 /// Half past two does not exist on one day of the year, and exists twice on another.
@@ -69,9 +71,9 @@ pub(super) const SOURCES: [SchoolSource; 4] = [
         schedules: [
             "30 5 * * Mon",
             "30 2 * * *",
-            "40 4 * * *",
+            "40 4 * * Tue,Fri",
             "20 6 * * Mon-Fri",
-            "5 */6 * * *",
+            "5 */12 * * *",
         ],
     },
     SchoolSource {
@@ -81,8 +83,8 @@ pub(super) const SOURCES: [SchoolSource; 4] = [
         schedules: [
             "0 22 * * Sun",
             "30 2 * * *",
-            "45 4 * * *",
-            "20 6 * * Mon-Fri",
+            "45 4 * * Tue,Fri",
+            "20 6 * * Mon,Thu",
             "10 17 * * *",
         ],
     },
@@ -93,8 +95,8 @@ pub(super) const SOURCES: [SchoolSource; 4] = [
         schedules: [
             "15 3 * * Wed",
             "30 1 * * *",
-            "40 4 * * *",
-            "20 6 * * Mon-Fri",
+            "40 4 * * Tue,Fri",
+            "20 6 * * Mon,Thu",
             "30 2 * * *",
         ],
     },
@@ -105,8 +107,8 @@ pub(super) const SOURCES: [SchoolSource; 4] = [
         schedules: [
             "45 1 * * Sat",
             "0 0 * * *",
-            "40 4 * * *",
-            "20 6 * * Mon-Fri",
+            "40 4 * * Tue,Fri",
+            "20 6 * * Mon,Thu",
             "5 23 * * *",
         ],
     },

@@ -301,15 +301,16 @@ impl Fault {
 
 impl World {
     fn answer(&mut self, request: &Request) -> Reaction {
+        let name = request.url().host_str().unwrap_or_default();
+        if name == ALERTS {
+            return self.alert(request);
+        }
+        // Not at an alert: it would be sent again, because nobody knows whether it arrived.
         if let Some((left, kill)) = &mut self.kill {
             *left = left.saturating_sub(1);
             if *left == 0 {
                 kill.cancel();
             }
-        }
-        let name = request.url().host_str().unwrap_or_default();
-        if name == ALERTS {
-            return self.alert(request);
         }
         let number = (0..SOURCES.len()).find(|number| host(*number) == name);
         let number = number.expect("a known host");
