@@ -131,7 +131,10 @@ impl Session {
                 Err(error) => error,
             };
             tries.failed(error.kind().retry_limit());
-            let error = self.0.note_failure(error.after_attempts(tries.attempt));
+            let mut error = error.after_attempts(tries.attempt);
+            if !page.effort.is_about_size(&error) {
+                error = self.0.note_failure(error);
+            }
             let is_over = error.deferred_until().is_some();
             if is_over || page.effort.ends_with(&error, tries.attempt) {
                 return Err(error);

@@ -92,6 +92,13 @@ impl Failure {
         self.http().map_or(0, |error| u64::from(error.attempts()))
     }
 
+    /// Every stream of the source fails for the same reason.
+    pub fn is_of_the_source(&self) -> bool {
+        self.http().is_some_and(|error| {
+            error.is_of_the_source() || (error.class() == Class::Auth && !error.is_forbidden())
+        })
+    }
+
     /// The vendor's error, if it was one.
     pub fn http(&self) -> Option<&HttpError> {
         match self {
