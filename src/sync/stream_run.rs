@@ -23,7 +23,7 @@ use super::run_locks::RunLocks;
 use super::timeline::{self, Writing};
 use super::walk::WalkFacts;
 use crate::clock::Clock;
-use crate::http::RunBudget;
+use crate::http::{HttpError, RunBudget};
 use crate::model::account::AccountCheck;
 use crate::model::decision::{self, Decision};
 use crate::model::{ApplyMode, Class, Outcome, StreamName, scalar};
@@ -526,9 +526,7 @@ impl StreamRun<'_> {
         failed.record.attempts = error.attempts();
         failed.park = error.park_reason();
         failed.record.message = Some(error.to_string());
-        let deferred = error
-            .http()
-            .and_then(crate::http::HttpError::deferred_until);
+        let deferred = error.http().and_then(HttpError::deferred_until);
         report.deferred_until = report.deferred_until.or(deferred);
         // A mirror that is full or locked is that for every stream.
         let is_stores =
@@ -537,6 +535,7 @@ impl StreamRun<'_> {
             failed.record.outcome,
             Outcome::Parked | Outcome::Failed(Class::Fatal)
         ) || deferred.is_some()
+            || error.http().is_some_and(HttpError::is_password_resting)
             || is_stores;
         (failed, is_last)
     }
