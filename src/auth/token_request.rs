@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::discovery::Discovery;
 use super::grant::GrantSpec;
 use super::token_form::authenticated;
-use super::token_refusal::{self, Answer, is_error};
+use super::token_refusal::{self, Answer, Sent, is_error};
 use super::token_response::{self, ExpectedResponse, Token};
 use crate::clock::Clock;
 use crate::http::access;
@@ -76,6 +76,14 @@ impl<'a> TokenRequest<'a> {
             _ => form.push(("scope", scope)),
         }
         form
+    }
+
+    fn sent(&self) -> Sent {
+        match self {
+            Self::Client => Sent::Nothing,
+            Self::Password(..) => Sent::Password,
+            Self::Refresh(_) | Self::Code(_) => Sent::Token,
+        }
     }
 
     /// What is sent and must not be shown, a person's name included.
@@ -182,7 +190,7 @@ impl Endpoint {
             let own = self.spec.client_secret.as_ref();
             secrets.extend(own.map(|secret| secret.expose_secret()));
             secrets.push(&pair);
-            token_refusal::failure(&answer, request, &secrets)
+            token_refusal::failure(&answer, request.sent(), &secrets)
         };
         if !(200..300).contains(&status) {
             return Err(failed(&body.unwrap_or_default()));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::engine::SkipReason;
-use crate::model::park::{PARKED_RETRY, ParkReason, refused_retry};
+use crate::model::park::{PARKED_RETRY, PARKS_AT, ParkReason, refused_retry};
 use crate::model::retry::MAX_RETRY_AFTER;
 use crate::model::scalar;
 use crate::store::runs::JobState;
@@ -74,8 +74,9 @@ pub(super) fn may_run(
         }
     }
     let pause = match state.parked {
-        None => signed(back_off(state.failures).max(refused)),
-        Some(_) => signed(back_off(state.failures)),
+        // Later ones have parked the job; what fails since then is not the credential.
+        None if state.refused_runs < PARKS_AT => signed(back_off(state.failures).max(refused)),
+        _ => signed(back_off(state.failures)),
     };
     let again = scalar::saturating_add(last, pause);
     if !pause.is_zero() && due < again {
@@ -209,6 +210,11 @@ mod tests {
             "a minute",
             doubted("2026-03-02T09:59", 1),
             Err(SkipReason::BackOff(time("2026-03-02T10:01:00Z"))),
+        );
+        check(
+            "a timeout after a week",
+            doubted("2026-03-02T09:59", 9),
+            Ok(()),
         );
         check(
             "nine minutes",

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::message::message;
 use super::refusal::{PasswordRest, TokenRefusal};
 use crate::model::retry::RetryLimit;
 use crate::model::{Class, ResponseFault, SourceName, UnexpectedResponse};
@@ -341,6 +340,11 @@ impl HttpError {
         )
     }
 
+    /// No token is requested for now, because the password must not be sent.
+    pub fn is_password_resting(&self) -> bool {
+        matches!(self.0.kind, HttpErrorKind::PasswordRests(_))
+    }
+
     /// A person must sign in.
     pub fn is_sign_in_needed(&self) -> bool {
         matches!(self.0.kind, HttpErrorKind::SignInNeeded(_))
@@ -374,12 +378,6 @@ impl HttpError {
         if let HttpErrorKind::Unavailable(_, Some(wait)) = &mut self.0.kind {
             *wait = left;
         }
-        self
-    }
-
-    /// The same failure as [`HttpErrorKind::GrantPaused`]: too many token requests in a row have failed.
-    pub(crate) fn paused(mut self, until: Timestamp) -> Self {
-        self.0.kind = HttpErrorKind::GrantPaused(until, message(&self.0));
         self
     }
 

@@ -95,7 +95,8 @@ impl Failure {
     /// Every stream of the source fails for the same reason.
     pub fn is_of_the_source(&self) -> bool {
         self.http().is_some_and(|error| {
-            error.is_of_the_source() || (error.class() == Class::Auth && !error.is_forbidden())
+            let is_of_the_credential = error.class() == Class::Auth && !error.is_forbidden();
+            error.is_of_the_source() || is_of_the_credential || error.is_password_resting()
         })
     }
 

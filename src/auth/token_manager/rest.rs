@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{Inner, TokenState};
 use crate::http::error::{HttpError, HttpErrorKind};
+use crate::http::message::message;
 use crate::http::refusal::Refused;
 
 /// A refused credential is not sent again for this long, so that a job of many streams sends it once. Shorter than the
@@ -72,7 +73,9 @@ impl Inner {
             HttpErrorKind::GrantRefused(_) => error,
             _ if state.failures as usize > SHORT.len() => {
                 let until = self.clock.wall_clock_after(length);
-                error.paused(until)
+                let cause = message(error.failure());
+                let host = error.failure().host.clone();
+                HttpErrorKind::GrantPaused(until, cause).at(self.step(), host)
             }
             _ => error.with_pause(length),
         };
