@@ -239,7 +239,7 @@ pub fn wait_reasons(state: &JobState) -> Vec<String> {
     }
     if let Some(until) = state.deferred_until {
         waits.push(format!(
-            "deferred: the vendor asked us to wait until {} UTC",
+            "deferred until {} UTC",
             scalar::display_time(&scalar::to_canonical(until))
         ));
     }

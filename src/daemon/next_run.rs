@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::clock_rule::plausible;
 use super::engine::SkipReason;
 use crate::model::retry::MAX_RETRY_AFTER;
 use crate::model::scalar;
@@ -15,11 +16,6 @@ use crate::store::runs::JobState;
 
 /// A parked job is retried once a day. A day has 23 hours when daylight saving time starts.
 const PARKED_RETRY: SignedDuration = SignedDuration::from_hours(23);
-
-/// A last tick further in the future than this was written by a wrong clock.
-///
-/// More than a clock that is set back by hours, and short enough not to skip two nightly runs.
-const MAX_AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
 /// Failures in a row, and the pause in seconds before the next run (reliability.md 2.2).
 const BACK_OFF: [(u32, u64); 7] = [
@@ -36,11 +32,6 @@ const BACK_OFF: [(u32, u64); 7] = [
 pub fn back_off(failures: u32) -> Duration {
     let step = BACK_OFF.iter().find(|(least, _)| failures >= *least);
     Duration::from_secs(step.map_or(0, |(_, seconds)| *seconds))
-}
-
-/// The last tick that was acted on, unless it is implausible at this time.
-pub(super) fn plausible(last_due: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    last_due.filter(|last_due| last_due.duration_since(now) <= MAX_AHEAD)
 }
 
 /// Whether the tick that was due at `due` may run now.

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::clock_rule::Correction;
 use super::engine::{Engine, Event, SkipReason};
 use super::heartbeat::{Heartbeat, WriterState, WriterWatch};
 use super::next_run::may_run;
@@ -203,7 +204,10 @@ impl RunTask {
         let may = match engine.state(&tick.job) {
             // An admin approved it and knows why the job waits.
             Ok(_) if tick.cause == Cause::Approval => Ok(()),
-            Ok(state) => may_run(&state, &tick.config_fingerprint, tick.due, tick.now),
+            Ok(state) => {
+                let state = Correction::apply(tick.correction, state);
+                may_run(&state, &tick.config_fingerprint, tick.due, tick.now)
+            }
             Err(message) => Err(SkipReason::Store(message)),
         };
         let noted = match may {
