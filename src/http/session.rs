@@ -21,7 +21,7 @@ use super::blocking::blocking;
 use super::body::{self, Oversized};
 use super::budget::{RunBudget, Tries};
 use super::classify::{Classification, Response, classify};
-use super::client::{error_kind, host_of};
+use super::client::{error_kind, peer_of};
 use super::deadline::Deadline;
 use super::error::{HttpError, HttpErrorKind, Slow};
 use super::limits::ERROR_BODY;
@@ -77,7 +77,7 @@ impl Session {
         day_count: Arc<dyn DayCount>,
         clock: Clock,
     ) -> Result<Self, HttpError> {
-        let host = host_of(&rules.base_url);
+        let host = peer_of(&rules.base_url, &rules.route);
         let step = format!("prepare the requests of {}", rules.source);
         let (client, headers) = prepare::prepare(&rules).map_err(|kind| kind.at(step, ""))?;
         Ok(Self(Arc::new(SessionState {
