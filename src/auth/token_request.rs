@@ -15,7 +15,7 @@ use super::token_response::{self, ExpectedResponse, Token};
 use crate::clock::Clock;
 use crate::http::access;
 use crate::http::body::{self, Oversized};
-use crate::http::client::{self, ClientOptions, error_kind, host_of};
+use crate::http::client::{self, ClientOptions, error_kind, peer_of};
 use crate::http::deadline::Deadline;
 use crate::http::error::HttpErrorKind;
 use crate::http::limits::TOKEN_BODY;
@@ -123,7 +123,8 @@ impl Endpoint {
             (None, Some(discovery)) => discovery.document(),
             (None, None) => return Err(HttpErrorKind::Setup(NO_ADDRESS.into())),
         };
-        let (host, client) = (host_of(known), client::client(options, known)?);
+        let host = peer_of(known, options.route);
+        let client = client::client(options, known)?;
         if let Some(url) = &spec.token_url {
             must_be_safe(url, "token_url")?;
         }

@@ -82,7 +82,9 @@ fn job_remark(job: &JobStatus) -> Option<String> {
             grouped(running.rows)
         ));
     }
-    let skipped = job.skipped.as_ref()?;
+    // What still delays the job is shown with its next tick.
+    let skipped = job.skipped.as_ref();
+    let skipped = skipped.filter(|skipped| Some(&skipped.reason) != job.delayed.as_ref())?;
     Some(format!(
         "{name}: its tick at {} UTC was skipped: {}",
         display_time(&skipped.at),
@@ -123,6 +125,7 @@ mod tests {
             stuck: Some("the run of rosters".to_owned()),
             configuration: Configuration {
                 since: at(),
+                content: None,
                 refused: Some(Refused {
                     at: at(),
                     problems: 1,

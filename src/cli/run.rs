@@ -33,20 +33,26 @@ pub async fn serve(
     app: Arc<App>,
     folders: &Folders,
     overlay: Overlay,
-    changes: Changes,
+    mut changes: Changes,
 ) -> Result<(), String> {
+    let loaded = changes.loaded();
     let jobs = app.setup().jobs.len();
     let mirror = app.store().path().to_owned();
     tracing::info!(jobs, mirror = %mirror.display(), "rollbook started");
     let clock = Clock::system();
     let folder = start::runtime_folder(&mirror);
-    let publisher = Arc::new(StatusPublisher::new(&mirror, &folder, clock.clone()));
+    let publisher = Arc::new(StatusPublisher::new(
+        &mirror,
+        &folder,
+        Arc::clone(&loaded),
+        clock.clone(),
+    ));
     let control = ControlHandle {
         alive_every: publisher.alive_every(),
         ..ControlHandle::default()
     };
     let (reload, run_now) = (Arc::clone(&control.reload), Arc::clone(&control.run_now));
-    let own = Arc::new(DaemonEngine::new(app, folders.clone(), overlay));
+    let own = Arc::new(DaemonEngine::new(app, folders.clone(), overlay, loaded));
     let engine: Arc<dyn Engine> = Arc::clone(&own) as Arc<dyn Engine>;
     let requests = serve_requests(
         &folder,
@@ -115,6 +121,15 @@ fn log(event: &Event) {
             tracing::warn!("the clock still shows {shown}; continuing nevertheless");
         }
         Event::ClockSet => tracing::info!("the clock is set"),
+        Event::ClockStepped(step) => {
+            tracing::warn!(
+                "{step}; the last tick does not run again, and jobs continue at their next one"
+            );
+        }
+        Event::ClockWasAhead { recorded, shown } => tracing::warn!(
+            "the last recorded tick is {recorded}, and the clock shows {shown}: the clock was ahead; jobs continue at their next tick"
+        ),
+        Event::ClockSteady => tracing::debug!("the clock was not set for a day"),
         Event::Planned(_) => tracing::debug!("ticks planned"),
         Event::JobsWaiting(_) => tracing::debug!("the jobs that wait for a person have changed"),
         Event::Stuck(who) => {

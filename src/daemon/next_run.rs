@@ -8,16 +8,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::clock_rule::plausible;
 use super::engine::SkipReason;
 use crate::model::park::{PARKED_RETRY, PARKS_AT, ParkReason, refused_retry};
 use crate::model::retry::MAX_RETRY_AFTER;
 use crate::model::scalar;
 use crate::store::runs::JobState;
-
-/// A last tick further in the future than this was written by a wrong clock.
-///
-/// More than a clock that is set back by hours, and short enough not to skip two nightly runs.
-const MAX_AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
 /// Failures in a row, and the pause in seconds before the next run (reliability.md 2.2).
 const BACK_OFF: [(u32, u64); 7] = [
@@ -34,11 +30,6 @@ const BACK_OFF: [(u32, u64); 7] = [
 pub fn back_off(failures: u32) -> Duration {
     let step = BACK_OFF.iter().find(|(least, _)| failures >= *least);
     Duration::from_secs(step.map_or(0, |(_, seconds)| *seconds))
-}
-
-/// The last tick that was acted on, unless it is implausible at this time.
-pub(super) fn plausible(last_due: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    last_due.filter(|last_due| last_due.duration_since(now) <= MAX_AHEAD)
 }
 
 /// Whether the tick that was due at `due` may run now.

@@ -22,7 +22,7 @@ use super::body::{self, Oversized};
 use super::budget::{RunBudget, Tries};
 use super::circuit_breaker::CircuitBreaker;
 use super::classify::{Classification, Response, classify};
-use super::client::{error_kind, host_of};
+use super::client::{error_kind, peer_of};
 use super::deadline::Deadline;
 use super::error::{HttpError, HttpErrorKind, Slow};
 use super::limits::ERROR_BODY;
@@ -83,7 +83,7 @@ impl Session {
         day_count: Arc<dyn DayCount>,
         clock: Clock,
     ) -> Result<Self, HttpError> {
-        let host = host_of(&rules.base_url);
+        let host = peer_of(&rules.base_url, &rules.route);
         let step = format!("prepare the requests of {}", rules.source);
         let (client, headers) = prepare::prepare(&rules).map_err(|kind| kind.at(step, ""))?;
         Ok(Self(Arc::new(SessionState {
