@@ -262,7 +262,7 @@ fn remarks(line: &TokenView) -> Vec<String> {
                 "{source}: the password was refused at {at} UTC; it is not sent again for a day, unless it changes"
             ),
             false => format!(
-                "{source}: the password was not clearly accepted or refused at {at} UTC; it is sent three times a day \
+                "{source}: the password was neither accepted nor refused at {at} UTC; it is sent three times a day \
                  at most, unless it changes"
             ),
         });

@@ -255,7 +255,7 @@ impl HttpError {
             | HttpErrorKind::SignInNeeded(_)
             | HttpErrorKind::SignInFailed(_)
             | HttpErrorKind::VaultShut(_) => Class::Auth,
-            HttpErrorKind::PasswordRests(rest) if rest.is_refused => Class::Auth,
+            HttpErrorKind::PasswordRests(rest) if rest.needs_person => Class::Auth,
             HttpErrorKind::PasswordRests(_) => Class::Transient,
             HttpErrorKind::Setup(_)
             | HttpErrorKind::PrivateAddress(..)

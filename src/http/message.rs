@@ -233,19 +233,20 @@ fn token_refused(refusal: &TokenRefusal, host: &str) -> String {
 
 fn password_rests(rest: &PasswordRest, host: &str) -> String {
     let until = display_time(rest.until);
-    let advice = "if the password is wrong, store the right one where the source reads it";
+    let advice =
+        "if it is wrong, store the right one where the source reads it, and resume the job";
     match (rest.is_refused, &rest.received) {
-        (true, None) => format!(
+        (true, _) => format!(
             "{host} refused the user name or password, and it is not sent again before {until}, to keep the account \
              from being locked; store the right password where the source reads it, and resume the job"
         ),
-        (_, Some(received)) => format!(
-            "{host} answered the password with {received}, which is neither a token nor a refusal; it is not sent \
-             again before {until}, to keep the account from being locked; {advice}"
+        (false, Some(received)) => format!(
+            "{host} returned {received} in place of a token or a refusal; the password is not sent again before \
+             {until}, to keep the account from being locked; {advice}"
         ),
         (false, None) => format!(
-            "{host} has not clearly accepted or refused the password; it is not sent again before {until}, to keep \
-             the account from being locked; {advice}"
+            "{host} has neither accepted nor refused the password; it is not sent again before {until}, to keep the \
+             account from being locked; {advice}"
         ),
     }
 }

@@ -60,7 +60,7 @@ impl Failure {
             HttpErrorKind::GrantRefused(refusal) if refusal.refused == Refused::Password => {
                 Some(ParkReason::PasswordRefused)
             }
-            HttpErrorKind::PasswordRests(rest) if rest.is_refused => {
+            HttpErrorKind::PasswordRests(rest) if rest.needs_person => {
                 Some(ParkReason::PasswordRefused)
             }
             HttpErrorKind::Forbidden => None,
