@@ -24,7 +24,7 @@ pub(super) enum Sent {
 }
 
 /// A response without a token.
-pub(super) struct Answer<'a> {
+pub(super) struct TokenReply<'a> {
     pub status: u16,
     pub headers: &'a Headers,
     pub body: &'a [u8],
@@ -34,7 +34,7 @@ pub(super) struct Answer<'a> {
 }
 
 /// The kind of failure. `secrets` are the texts that no message may contain.
-pub(super) fn failure(answer: &Answer<'_>, sent: Sent, secrets: &[&str]) -> HttpErrorKind {
+pub(super) fn failure(answer: &TokenReply<'_>, sent: Sent, secrets: &[&str]) -> HttpErrorKind {
     let status = answer.status;
     let wait = requested_wait(answer.headers, answer.now);
     let object = object(answer.body);
@@ -191,7 +191,7 @@ mod tests {
     /// What a response to a password means, in one word.
     fn meaning(status: u16, body: &str, sent: Sent) -> String {
         let headers = Headers::from(HeaderMap::new());
-        let answer = Answer {
+        let answer = TokenReply {
             status,
             headers: &headers,
             body: body.as_bytes(),

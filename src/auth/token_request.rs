@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::discovery::Discovery;
 use super::grant::GrantSpec;
 use super::token_form::authenticated;
-use super::token_refusal::{self, Answer, Sent, is_error};
+use super::token_refusal::{self, Sent, TokenReply, is_error};
 use super::token_response::{self, ExpectedResponse, Token};
 use crate::clock::Clock;
 use crate::http::access;
@@ -179,7 +179,7 @@ impl Endpoint {
         let (status, headers, body) = self.send(&address, headers, content).await?;
         let failed = |body: &[u8]| {
             let target = headers.get("location").and_then(|to| address.join(to).ok());
-            let answer = Answer {
+            let answer = TokenReply {
                 status,
                 headers: &headers,
                 body,

@@ -95,7 +95,9 @@ fn job_remark(job: &JobStatus) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::status::{Configuration, Last, Process, Refused, Running, SkippedTick};
+    use crate::daemon::status::{
+        Configuration, Last, Process, RefusedReload, Running, SkippedTick,
+    };
     use crate::model::named;
 
     const AT: &str = "2026-03-02T06:20:00.000Z";
@@ -126,7 +128,7 @@ mod tests {
             configuration: Configuration {
                 since: at(),
                 content: None,
-                refused: Some(Refused {
+                refused: Some(RefusedReload {
                     at: at(),
                     problems: 1,
                     first: "a.toml:1:1: no".to_owned(),

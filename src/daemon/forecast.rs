@@ -95,7 +95,7 @@ mod tests {
                 "parked",
                 parked,
                 "03T08:40",
-                Some("the job is parked; it is retried once a day"),
+                Some("the job is parked; it is retried later"),
             ),
         ] {
             let schedule: Schedule = "*/20 * * * *".parse().expect("a schedule");

@@ -71,12 +71,12 @@ pub struct Configuration {
     #[serde(default)]
     pub content: Option<String>,
     /// A newer one on disk that was refused; `null` if there is none.
-    pub refused: Option<Refused>,
+    pub refused: Option<RefusedReload>,
 }
 
 /// A refused configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refused {
+pub struct RefusedReload {
     /// When, UTC.
     pub at: String,
     /// Number of problems in the files; zero if something else failed.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::clock_rule::shown;
 use super::engine::{Event, NextTick};
-use super::status::{DaemonState, JobStatus, Last, Refused, Running, SkippedTick, Status};
+use super::status::{DaemonState, JobStatus, Last, RefusedReload, Running, SkippedTick, Status};
 use crate::model::EntryName;
 use crate::model::scalar::to_canonical;
 use crate::sync::Progress;
@@ -72,7 +72,7 @@ pub(super) fn apply(status: &mut Status, event: &Event, now: Timestamp) -> Chang
         }
         Event::ReloadRefused(refusal) => {
             status.state = DaemonState::Running;
-            status.configuration.refused = Some(Refused {
+            status.configuration.refused = Some(RefusedReload {
                 at,
                 problems: refusal.problems,
                 first: refusal.first.clone(),

@@ -30,12 +30,12 @@ const LONG: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(10 * 60);
 
 /// No token request until a time, and the failure to return until then.
-pub(super) struct Rest {
+pub(super) struct TokenRest {
     until: Duration,
     error: HttpError,
 }
 
-impl Rest {
+impl TokenRest {
     /// The failure, while the rest lasts. Callers wait for the rest at least.
     pub fn error(&self, now: Duration) -> Option<HttpError> {
         let left = self.until.checked_sub(now).filter(|left| !left.is_zero())?;
@@ -79,7 +79,7 @@ impl Inner {
             }
             _ => error.with_pause(length),
         };
-        state.rest = Some(Rest {
+        state.rest = Some(TokenRest {
             until: now.saturating_add(length),
             error: error.clone(),
         });
