@@ -702,3 +702,6 @@ impl StreamRun<'_> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;
