@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::exit::Exit;
@@ -13,6 +14,7 @@ use crate::daemon::control_server::ControlServer;
 use crate::daemon::{
     self, Changes, ControlHandle, Engine, Event, RunNow, StatusPublisher, absolute,
 };
+use crate::model::scalar::{display_time, to_canonical};
 use crate::setup::{Folders, Overlay};
 
 /// Runs until SIGTERM or Ctrl-C; SIGHUP, or a change of the files, reloads the configuration.
@@ -110,14 +112,20 @@ fn may_alert(event: &Event) -> bool {
     )
 }
 
+fn to_seconds(time: Timestamp) -> String {
+    format!("{} UTC", display_time(&to_canonical(time)))
+}
+
 /// Logs events that a run does not log itself.
 fn log(event: &Event) {
     match event {
         Event::Ready => tracing::info!("ready"),
         Event::ClockUnset(shown) => {
+            let shown = to_seconds(*shown);
             tracing::warn!("the clock shows {shown}; waiting until it is set");
         }
         Event::ClockAccepted(shown) => {
+            let shown = to_seconds(*shown);
             tracing::warn!("the clock still shows {shown}; continuing nevertheless");
         }
         Event::ClockSet => tracing::info!("the clock is set"),
@@ -127,7 +135,9 @@ fn log(event: &Event) {
             );
         }
         Event::ClockWasAhead { recorded, shown } => tracing::warn!(
-            "the last recorded tick is {recorded}, and the clock shows {shown}: the clock was ahead; jobs continue at their next tick"
+            "the last recorded tick is {}, and the clock shows {}: the clock was ahead; jobs continue at their next tick",
+            to_seconds(*recorded),
+            to_seconds(*shown)
         ),
         Event::ClockSteady => tracing::debug!("the clock was not set for a day"),
         Event::Planned(_) => tracing::debug!("ticks planned"),

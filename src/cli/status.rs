@@ -133,7 +133,7 @@ fn view(folders: &Folders, access: &MirrorAccess, now: Timestamp) -> Result<Stat
     let kept = folder.map_or(Ok(Vec::new()), entries).unwrap_or_default();
     let mut jobs = names
         .into_iter()
-        .map(|(name, source)| job(mirror, setup, name, source, &kept, now))
+        .map(|(name, source)| job(mirror, setup, name, source, &kept, daemon.is_some(), now))
         .collect::<Result<Vec<_>, Exit>>()?;
     use_daemon_plans(&mut jobs, daemon.as_ref());
     Ok(StatusView {
@@ -214,6 +214,7 @@ fn job(
     name: JobName,
     source: SourceName,
     kept: &[VaultEntry],
+    daemon_runs: bool,
     now: Timestamp,
 ) -> Result<JobView, Exit> {
     let (last_run, state, held) = match mirror {
@@ -238,7 +239,13 @@ fn job(
         failures_in_a_row: state.failures,
         incomplete_in_a_row: state.incomplete_runs,
         rejects,
-        waits: wait_reasons(&state),
+        waits: wait_reasons(&JobState {
+            // A daemon reports it with its next tick.
+            deferred_until: state
+                .deferred_until
+                .filter(|until| *until > now && !daemon_runs),
+            ..state.clone()
+        }),
         needs: parked_job_needs(&state, tried, obtained(kept, source.as_str())),
         park_reason: state.parked.as_ref().map(|parked| parked.reason),
         parked: state.parked.map(|parked| parked.message),
@@ -409,11 +416,7 @@ fn remarks(job: &JobView) -> Vec<String> {
         });
     }
     let name = &job.job;
-    let waits = job
-        .waits
-        .iter()
-        .filter(|wait| Some(*wait) != job.delayed.as_ref());
-    let waits = waits.map(String::as_str).collect::<Vec<_>>().join("; ");
+    let waits = job.waits.join("; ");
     match job.needs {
         None if waits.is_empty() => {}
         None => remarks.push(format!("{name}: {waits}")),
