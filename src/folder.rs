@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -77,29 +78,55 @@ pub fn read_folder(path: &Path) -> Result<Folder, Problem> {
     Ok(folder)
 }
 
-/// Changes when a `.toml` file directly in one of these folders is changed, renamed, added or removed. A folder or file
-/// that cannot be read counts as missing.
-pub fn fingerprint(folders: &[PathBuf]) -> u64 {
-    let mut hash = Xxh3Default::new();
-    for folder in folders {
-        hash.update(folder.as_os_str().as_encoded_bytes());
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-        files.retain(|file| {
-            file.extension().is_some_and(|ending| ending == "toml") && file.is_file()
-        });
-        files.sort();
-        for file in files {
-            let content = File::open(&file).and_then(|file| {
-                let mut bytes = Vec::new();
-                file.take(LARGEST as u64 + 1).read_to_end(&mut bytes)?;
-                Ok(bytes)
+/// What is in some folders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Changes when a `.toml` file directly in one of the folders is changed, renamed, added or removed. Independent of
+    /// where the folders are, and of links.
+    pub content: u64,
+    /// Changes also when such a file is written or replaced and then has its old content again.
+    pub stamp: u64,
+}
+
+impl Snapshot {
+    /// Reads the folders. A folder or file that cannot be read counts as missing.
+    pub fn of(folders: &[PathBuf]) -> Self {
+        let (mut content, mut stamp) = (Xxh3Default::new(), Xxh3Default::new());
+        for (number, folder) in folders.iter().enumerate() {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+            files.retain(|file| {
+                file.extension().is_some_and(|ending| ending == "toml") && file.is_file()
             });
-            hash.update(file.as_os_str().as_encoded_bytes());
-            hash.update(&content.map_or([0; 8], |bytes| xxh3_64(&bytes).to_le_bytes()));
+            files.sort();
+            content.update(&number.to_le_bytes());
+            for file in files {
+                let name = file.file_name().unwrap_or_default().as_encoded_bytes();
+                let mut bytes = Vec::new();
+                let file = File::open(&file).and_then(|file| {
+                    let about = file.metadata()?;
+                    file.take(LARGEST as u64 + 1).read_to_end(&mut bytes)?;
+                    Ok(about)
+                });
+                content.update(&xxh3_64(name).to_le_bytes());
+                content.update(
+                    &file
+                        .as_ref()
+                        .map_or([0; 8], |_| xxh3_64(&bytes).to_le_bytes()),
+                );
+                if let Ok(about) = file {
+                    let (seconds, nanos) = (about.ctime(), about.ctime_nsec());
+                    for part in [about.dev(), about.ino(), seconds as u64, nanos as u64] {
+                        stamp.update(&part.to_le_bytes());
+                    }
+                }
+            }
+        }
+        Self {
+            content: content.digest(),
+            stamp: stamp.digest(),
         }
     }
-    hash.digest()
 }
 
 fn folder_problem(path: &Path, error: &io::Error) -> Problem {

@@ -249,7 +249,7 @@ pub fn wait_reasons(state: &JobState) -> Vec<String> {
     }
     if let Some(until) = state.deferred_until {
         waits.push(format!(
-            "deferred: no request is allowed before {} UTC",
+            "deferred until {} UTC",
             scalar::display_time(&scalar::to_canonical(until))
         ));
     }

@@ -1,5 +1,6 @@
 //! Implements the daemon's [`Engine`]: runs the jobs of the configuration in force and reloads it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{AdminResponse, App, maintenance};
-use crate::daemon::{AdminResult, Engine, Entry, Refusal, WaitingJob};
+use crate::daemon::{AdminResult, Engine, Entry, LoadedFiles, Refusal, WaitingJob};
 use crate::document::{Problems, RenderStyle, Severity};
 use crate::model::park::PARKS_AT;
 use crate::model::{Cause, EntryName, JobName, Outcome, ParkReason};
@@ -23,15 +24,22 @@ pub struct DaemonEngine {
     pub(super) app: Arc<App>,
     folders: Folders,
     overlay: Overlay,
+    loaded: Arc<LoadedFiles>,
 }
 
 impl DaemonEngine {
     /// Runs the jobs of `app`; a reload reads the same folders again.
-    pub fn new(app: Arc<App>, folders: Folders, overlay: Overlay) -> Self {
+    pub fn new(
+        app: Arc<App>,
+        folders: Folders,
+        overlay: Overlay,
+        loaded: Arc<LoadedFiles>,
+    ) -> Self {
         Self {
             app,
             folders,
             overlay,
+            loaded,
         }
     }
 }
@@ -91,7 +99,8 @@ impl DaemonEngine {
             return state;
         };
         match self.app.signed_in(job) {
-            Some(signed_in) if signed_in > tried => state.resumed(),
+            // A clock that was ahead may have written the last tick.
+            Some(signed_in) if signed_in > tried.min(self.app.clock.now()) => state.resumed(),
             _ => state,
         }
     }
@@ -124,6 +133,15 @@ impl Engine for DaemonEngine {
         let job = entry.job().and_then(|job| setup.jobs.get(job));
         // The backup is never parked.
         job.map_or_else(String::new, |job| self.app.config_fingerprint(&setup, job))
+    }
+
+    fn states(&self, entries: &[EntryName]) -> Result<BTreeMap<EntryName, JobState>, String> {
+        let store = self.app.store();
+        let states = store.reader().and_then(|reader| {
+            let state = |entry: &EntryName| Ok((entry.clone(), self.job_state(&reader, entry)?));
+            entries.iter().map(state).collect()
+        });
+        states.map_err(|error| error.to_string())
     }
 
     fn note_due(&self, entry: &EntryName, due: Timestamp) -> BoxFuture<'_, Result<(), String>> {
@@ -167,18 +185,24 @@ impl Engine for DaemonEngine {
     }
 
     fn reload(&self) -> BoxFuture<'static, Result<(), Refusal>> {
-        let (app, folders, overlay) = (
+        let (app, folders, overlay, loaded) = (
             Arc::clone(&self.app),
             self.folders.clone(),
             self.overlay.clone(),
+            Arc::clone(&self.loaded),
         );
         async move {
-            let setup = Setup::load(&folders, &overlay).map_err(|problems| refusal(&problems))?;
+            let reading = loaded.begin();
+            let setup = Setup::load(&folders, &overlay);
+            let content = loaded.end(reading);
+            let setup = setup.map_err(|problems| refusal(&problems))?;
             app.replace(setup).await.map_err(|error| Refusal {
                 problems: 0,
                 first: error.to_string(),
                 text: error.to_string(),
-            })
+            })?;
+            loaded.set_in_force(content);
+            Ok(())
         }
         .boxed()
     }

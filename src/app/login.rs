@@ -79,7 +79,7 @@ impl Login {
             return Err(LoginError::Setup(message));
         }
         let vault = Vault::open(beside(&mirror), keys).map_err(LoginError::Vault)?;
-        let rules = rules(name, source, &browser, folders).map_err(LoginError::Setup)?;
+        let rules = rules(name, source, &browser, folders, secrets).map_err(LoginError::Setup)?;
         Ok(Self {
             rules,
             registered: browser.redirect,
@@ -207,12 +207,13 @@ fn rules(
     source: &SourceSetup,
     browser: &Browser,
     folders: &Folders,
+    secrets: &Secrets,
 ) -> Result<LoginRules, String> {
     Ok(LoginRules {
         source: name.clone(),
         spec: browser.spec.clone(),
         authorize_url: browser.authorize_url.clone(),
         timeouts: Timeouts::default(),
-        route: route(&source.config, &folders.config)?,
+        route: route(&source.config, secrets, &folders.config)?,
     })
 }

@@ -13,20 +13,32 @@ use super::vault_store::VaultStore;
 use crate::auth::{Refetch, TokenManager, TokenRules};
 use crate::connector::file::{Connector, Setting};
 use crate::connector::template;
-use crate::http::{Authorizer, Reach, Route, Session, SessionRules, Timeouts};
+use crate::http::{Authorizer, ProxyLogin, Reach, Route, Session, SessionRules, Timeouts};
 use crate::model::SourceName;
 use crate::setup::files::{Auth, Secrets, SourceConfig};
 use crate::setup::{Setup, SourceSetup};
 use crate::sync::{Identity, Source};
 
 /// CA file, proxy and address rules for a source's requests. The error is a message for the admin.
-pub fn route(source: &SourceConfig, config_folder: &Path) -> Result<Route, String> {
+pub fn route(
+    source: &SourceConfig,
+    secrets: &Secrets,
+    config_folder: &Path,
+) -> Result<Route, String> {
     let proxy = source.proxy.as_ref();
+    let proxy_login = match (&source.proxy_user, &source.proxy_password) {
+        (Some(user), Some(password)) => Some(ProxyLogin {
+            user: user.clone(),
+            password: secrets.fetch(password).map_err(|error| error.to_string())?,
+        }),
+        _ => None,
+    };
     Ok(Route {
         ca_file: source.ca_file.as_ref().map(|file| config_folder.join(file)),
         proxy: proxy
             .map(|proxy| url("proxy", proxy.as_str()))
             .transpose()?,
+        proxy_login,
         reach: match source.allow_private {
             true => Reach::Anywhere,
             false => Reach::Internet,
@@ -53,7 +65,7 @@ pub fn token_rules(
         source: name.clone(),
         grant: builder.grant()?,
         timeouts: Timeouts::default(),
-        route: route(&source.config, config_folder)?,
+        route: route(&source.config, secrets, config_folder)?,
     }))
 }
 
@@ -70,7 +82,8 @@ pub fn fingerprint(source: &SourceSetup, secrets: &Secrets, vault_key: &str) -> 
     if let Some(file) = &source.config.ca_file {
         part(&std::fs::read(file).unwrap_or_default());
     }
-    for reference in source.config.auth.iter().flat_map(Auth::secrets) {
+    let secrets_of_auth = source.config.auth.iter().flat_map(Auth::secrets);
+    for reference in secrets_of_auth.chain(&source.config.proxy_password) {
         match secrets.fetch(reference) {
             Ok(secret) => part(secret.expose_secret().as_bytes()),
             Err(error) => part(error.to_string().as_bytes()),
@@ -103,7 +116,7 @@ pub fn build(
         body_limit: limits.body_bytes(),
         timeouts: Timeouts::default(),
         errors: source.connector.errors.clone(),
-        route: route(&source.config, &app.config_folder)?,
+        route: route(&source.config, &app.secrets, &app.config_folder)?,
     };
     let vault_store = Arc::new(VaultStore(Arc::clone(&app.vault)));
     // Before the rules: a change in between is seen at the first token request.
@@ -218,7 +231,8 @@ mod tests {
         ] {
             let source: SourceConfig =
                 toml::from_str(&format!("connector = \"own\"\n{line}")).expect("a source");
-            let route = route(&source, Path::new("/etc/rollbook")).expect("a route");
+            let folder = Path::new("/etc/rollbook");
+            let route = route(&source, &Secrets::new(folder, None), folder).expect("a route");
             assert_eq!(route.reach, reach, "{line}");
         }
     }

@@ -20,7 +20,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use self::changes::Follower;
 pub use self::changes::Refetch;
 use self::doubt::Doubt;
-use self::rest::Rest;
+use self::rest::TokenRest;
 use super::grant::GrantStore;
 use super::rotation::{ChainOrigin, RefreshChain};
 use super::scopes;
@@ -62,7 +62,7 @@ struct TokenState {
     generation: u64,
     current: Option<CurrentToken>,
     /// No token request before its end.
-    rest: Option<Rest>,
+    rest: Option<TokenRest>,
     /// Failed token requests in a row.
     failures: u32,
     doubt: Option<Doubt>,

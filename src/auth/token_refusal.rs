@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use reqwest::{StatusCode, Url};
 use serde_json::{Map, Value};
 
-use super::token_request::TokenRequest;
 use super::vendor_text::one_line;
 use crate::http::classify::{is_transient, requested_wait};
 use crate::http::client::host_of;
@@ -15,8 +14,17 @@ use crate::http::error::HttpErrorKind;
 use crate::http::refusal::{Refused, TokenRefusal};
 use crate::http::reply::Headers;
 
+/// What a token request sends besides the client's own credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    Nothing,
+    Password,
+    /// A refresh token or a code.
+    Token,
+}
+
 /// A response without a token.
-pub(super) struct Answer<'a> {
+pub(super) struct TokenReply<'a> {
     pub status: u16,
     pub headers: &'a Headers,
     pub body: &'a [u8],
@@ -26,11 +34,7 @@ pub(super) struct Answer<'a> {
 }
 
 /// The kind of failure. `secrets` are the texts that no message may contain.
-pub(super) fn failure(
-    answer: &Answer<'_>,
-    request: &TokenRequest<'_>,
-    secrets: &[&str],
-) -> HttpErrorKind {
+pub(super) fn failure(answer: &TokenReply<'_>, sent: Sent, secrets: &[&str]) -> HttpErrorKind {
     let status = answer.status;
     let wait = requested_wait(answer.headers, answer.now);
     let object = object(answer.body);
@@ -39,11 +43,11 @@ pub(super) fn failure(
         .and_then(|object| OAuthError::of(object, status));
     match (error, status) {
         (Some(error), _) if error.is_transient() => HttpErrorKind::Unavailable(status, wait),
-        (Some(error), _) if error.code.is_some() => refused(status, error, request, secrets),
+        (Some(error), _) if error.code.is_some() => refused(status, error, sent, secrets),
         (_, 300..=399) => HttpErrorKind::Redirect(status, answer.target.map(host_of)),
         _ if is_transient(status) => HttpErrorKind::Unavailable(status, wait),
         (_, 403) if wait.is_some() => HttpErrorKind::Unavailable(status, wait),
-        (Some(error), 200..=299 | 400..=499) => refused(status, error, request, secrets),
+        (Some(error), 200..=299 | 400..=499) => refused(status, error, sent, secrets),
         (None, 200..=299 | 400..=499) => {
             HttpErrorKind::NoTokenResponse(status, described(answer.body, object.is_some()))
         }
@@ -68,29 +72,21 @@ pub(super) fn described(body: &[u8], is_object: bool) -> String {
     .to_owned()
 }
 
-fn refused(
-    status: u16,
-    error: OAuthError,
-    request: &TokenRequest<'_>,
-    secrets: &[&str],
-) -> HttpErrorKind {
+fn refused(status: u16, error: OAuthError, sent: Sent, secrets: &[&str]) -> HttpErrorKind {
     HttpErrorKind::GrantRefused(TokenRefusal {
         status,
         code: error.code,
         description: error.description.and_then(|text| one_line(&text, secrets)),
-        refused: what(error.code, request),
+        refused: what(error.code, sent),
     })
 }
 
 /// What a code is about. `invalid_client` is about the client and never about a person; other codes with a password may be
 /// about the person, also `invalid_request`, by which some servers mean a wrong one.
-fn what(code: Option<&str>, request: &TokenRequest<'_>) -> Refused {
-    match (code, request) {
+fn what(code: Option<&str>, sent: Sent) -> Refused {
+    match (code, sent) {
         (Some("invalid_client"), _) => Refused::Client,
-        (
-            Some("invalid_grant" | "invalid_token"),
-            TokenRequest::Refresh(_) | TokenRequest::Code(_),
-        ) => Refused::Token,
+        (Some("invalid_grant" | "invalid_token"), Sent::Token) => Refused::Token,
         (
             Some(
                 "invalid_scope"
@@ -100,8 +96,8 @@ fn what(code: Option<&str>, request: &TokenRequest<'_>) -> Refused {
             ),
             _,
         ) => Refused::Request,
-        (_, TokenRequest::Password(..)) => Refused::Password,
-        (Some("invalid_grant"), TokenRequest::Client) => Refused::Client,
+        (_, Sent::Password) => Refused::Password,
+        (Some("invalid_grant"), Sent::Nothing) => Refused::Client,
         _ => Refused::Unknown,
     }
 }
@@ -189,21 +185,20 @@ fn is_reason_phrase(word: &str, status: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use reqwest::header::HeaderMap;
-    use secrecy::SecretString;
 
     use super::*;
 
     /// What a response to a password means, in one word.
-    fn meaning(status: u16, body: &str, request: &TokenRequest<'_>) -> String {
+    fn meaning(status: u16, body: &str, sent: Sent) -> String {
         let headers = Headers::from(HeaderMap::new());
-        let answer = Answer {
+        let answer = TokenReply {
             status,
             headers: &headers,
             body: body.as_bytes(),
             target: None,
             now: Timestamp::UNIX_EPOCH,
         };
-        match failure(&answer, request, &["hunter2", "ada"]) {
+        match failure(&answer, sent, &["hunter2", "ada"]) {
             HttpErrorKind::GrantRefused(refusal) => {
                 format!("{:?} {}", refusal.refused, refusal.code.unwrap_or("own"))
             }
@@ -217,8 +212,7 @@ mod tests {
 
     #[test]
     fn only_an_error_object_is_a_refusal_in_whatever_status() {
-        let password = SecretString::from("hunter2");
-        let request = TokenRequest::Password("ada", &password);
+        let sent = Sent::Password;
         for status in [200, 400, 401, 403, 404, 418, 429, 500, 503] {
             for (body, expected) in [
                 (r#"{"error":"invalid_grant"}"#, "Password invalid_grant"),
@@ -228,7 +222,7 @@ mod tests {
                 (r#"{"error":"mfa_required"}"#, "Password mfa_required"),
                 (r#"{"error":"temporarily_unavailable"}"#, "transient"),
             ] {
-                assert_eq!(meaning(status, body, &request), expected, "{status} {body}");
+                assert_eq!(meaning(status, body, sent), expected, "{status} {body}");
             }
         }
         for (status, body, expected) in [
@@ -285,42 +279,21 @@ mod tests {
             (501, "", "status"),
             (302, "<html>", "redirect"),
         ] {
-            assert_eq!(meaning(status, body, &request), expected, "{status} {body}");
+            assert_eq!(meaning(status, body, sent), expected, "{status} {body}");
         }
     }
 
     #[test]
     fn what_is_refused_by_code_and_grant() {
-        let token = SecretString::from("r1");
-        for (request, code, expected) in [
-            (
-                TokenRequest::Client,
-                "invalid_grant",
-                "Client invalid_grant",
-            ),
-            (
-                TokenRequest::Client,
-                "access_denied",
-                "Unknown access_denied",
-            ),
-            (
-                TokenRequest::Client,
-                "invalid_scope",
-                "Request invalid_scope",
-            ),
-            (
-                TokenRequest::Refresh(&token),
-                "invalid_grant",
-                "Token invalid_grant",
-            ),
-            (
-                TokenRequest::Refresh(&token),
-                "invalid_client",
-                "Client invalid_client",
-            ),
+        for (sent, code, expected) in [
+            (Sent::Nothing, "invalid_grant", "Client invalid_grant"),
+            (Sent::Nothing, "access_denied", "Unknown access_denied"),
+            (Sent::Nothing, "invalid_scope", "Request invalid_scope"),
+            (Sent::Token, "invalid_grant", "Token invalid_grant"),
+            (Sent::Token, "invalid_client", "Client invalid_client"),
         ] {
             let body = format!(r#"{{"error":"{code}"}}"#);
-            assert_eq!(meaning(400, &body, &request), expected);
+            assert_eq!(meaning(400, &body, sent), expected);
         }
     }
 }

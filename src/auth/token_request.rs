@@ -10,12 +10,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::discovery::Discovery;
 use super::grant::GrantSpec;
 use super::token_form::authenticated;
-use super::token_refusal::{self, Answer, is_error};
+use super::token_refusal::{self, Sent, TokenReply, is_error};
 use super::token_response::{self, ExpectedResponse, Token};
 use crate::clock::Clock;
 use crate::http::access;
 use crate::http::body::{self, Oversized};
-use crate::http::client::{self, ClientOptions, host_of};
+use crate::http::client::{self, ClientOptions, peer_of};
 use crate::http::deadline::Deadline;
 use crate::http::error::HttpErrorKind;
 use crate::http::limits::TOKEN_BODY;
@@ -78,6 +78,14 @@ impl<'a> TokenRequest<'a> {
         form
     }
 
+    fn sent(&self) -> Sent {
+        match self {
+            Self::Client => Sent::Nothing,
+            Self::Password(..) => Sent::Password,
+            Self::Refresh(_) | Self::Code(_) => Sent::Token,
+        }
+    }
+
     /// What is sent and must not be shown, a person's name included.
     fn secrets(&self) -> Vec<&'a str> {
         match *self {
@@ -115,7 +123,8 @@ impl Endpoint {
             (None, Some(discovery)) => discovery.document(),
             (None, None) => return Err(HttpErrorKind::Setup(NO_ADDRESS.into())),
         };
-        let (host, client) = (host_of(known), client::client(options, known)?);
+        let host = peer_of(known, options.route);
+        let client = client::client(options, known)?;
         if let Some(url) = &spec.token_url {
             must_be_safe(url, "token_url")?;
         }
@@ -170,7 +179,7 @@ impl Endpoint {
         let (status, headers, body) = self.send(&address, headers, content).await?;
         let failed = |body: &[u8]| {
             let target = headers.get("location").and_then(|to| address.join(to).ok());
-            let answer = Answer {
+            let answer = TokenReply {
                 status,
                 headers: &headers,
                 body,
@@ -182,7 +191,7 @@ impl Endpoint {
             let own = self.spec.client_secret.as_ref();
             secrets.extend(own.map(|secret| secret.expose_secret()));
             secrets.push(&pair);
-            token_refusal::failure(&answer, request, &secrets)
+            token_refusal::failure(&answer, request.sent(), &secrets)
         };
         if !(200..300).contains(&status) {
             return Err(failed(&body.unwrap_or_default()));

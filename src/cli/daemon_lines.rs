@@ -82,7 +82,9 @@ fn job_remark(job: &JobStatus) -> Option<String> {
             grouped(running.rows)
         ));
     }
-    let skipped = job.skipped.as_ref()?;
+    // What still delays the job is shown with its next tick.
+    let skipped = job.skipped.as_ref();
+    let skipped = skipped.filter(|skipped| Some(&skipped.reason) != job.delayed.as_ref())?;
     Some(format!(
         "{name}: its tick at {} UTC was skipped: {}",
         display_time(&skipped.at),
@@ -93,7 +95,9 @@ fn job_remark(job: &JobStatus) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::status::{Configuration, Last, Process, Refused, Running, SkippedTick};
+    use crate::daemon::status::{
+        Configuration, Last, Process, RefusedReload, Running, SkippedTick,
+    };
     use crate::model::named;
 
     const AT: &str = "2026-03-02T06:20:00.000Z";
@@ -123,7 +127,8 @@ mod tests {
             stuck: Some("the run of rosters".to_owned()),
             configuration: Configuration {
                 since: at(),
-                refused: Some(Refused {
+                content: None,
+                refused: Some(RefusedReload {
                     at: at(),
                     problems: 1,
                     first: "a.toml:1:1: no".to_owned(),

@@ -87,7 +87,7 @@ mod tests {
                     ..JobState::default()
                 },
                 "rosters no longer waits (parked: the vendor refused the credential; \
-                 deferred: no request is allowed before 2026-02-01 12:30:00 UTC; \
+                 deferred until 2026-02-01 12:30:00 UTC; \
                  12 runs in a row failed). \
                  It runs at its next tick.",
             ),

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::exit::Exit;
@@ -13,6 +14,7 @@ use crate::daemon::control_server::ControlServer;
 use crate::daemon::{
     self, Changes, ControlHandle, Engine, Event, RunNow, StatusPublisher, absolute,
 };
+use crate::model::scalar::{display_time, to_canonical};
 use crate::setup::{Folders, Overlay};
 
 /// Runs until SIGTERM or Ctrl-C; SIGHUP, or a change of the files, reloads the configuration.
@@ -33,20 +35,26 @@ pub async fn serve(
     app: Arc<App>,
     folders: &Folders,
     overlay: Overlay,
-    changes: Changes,
+    mut changes: Changes,
 ) -> Result<(), String> {
+    let loaded = changes.loaded();
     let jobs = app.setup().jobs.len();
     let mirror = app.store().path().to_owned();
     tracing::info!(jobs, mirror = %mirror.display(), "rollbook started");
     let clock = Clock::system();
     let folder = start::runtime_folder(&mirror);
-    let publisher = Arc::new(StatusPublisher::new(&mirror, &folder, clock.clone()));
+    let publisher = Arc::new(StatusPublisher::new(
+        &mirror,
+        &folder,
+        Arc::clone(&loaded),
+        clock.clone(),
+    ));
     let control = ControlHandle {
         alive_every: publisher.alive_every(),
         ..ControlHandle::default()
     };
     let (reload, run_now) = (Arc::clone(&control.reload), Arc::clone(&control.run_now));
-    let own = Arc::new(DaemonEngine::new(app, folders.clone(), overlay));
+    let own = Arc::new(DaemonEngine::new(app, folders.clone(), overlay, loaded));
     let engine: Arc<dyn Engine> = Arc::clone(&own) as Arc<dyn Engine>;
     let requests = serve_requests(
         &folder,
@@ -104,17 +112,34 @@ fn may_alert(event: &Event) -> bool {
     )
 }
 
+fn to_seconds(time: Timestamp) -> String {
+    format!("{} UTC", display_time(&to_canonical(time)))
+}
+
 /// Logs events that a run does not log itself.
 fn log(event: &Event) {
     match event {
         Event::Ready => tracing::info!("ready"),
         Event::ClockUnset(shown) => {
+            let shown = to_seconds(*shown);
             tracing::warn!("the clock shows {shown}; waiting until it is set");
         }
         Event::ClockAccepted(shown) => {
+            let shown = to_seconds(*shown);
             tracing::warn!("the clock still shows {shown}; continuing nevertheless");
         }
         Event::ClockSet => tracing::info!("the clock is set"),
+        Event::ClockStepped(step) => {
+            tracing::warn!(
+                "{step}; the last tick does not run again, and jobs continue at their next one"
+            );
+        }
+        Event::ClockWasAhead { recorded, shown } => tracing::warn!(
+            "the last recorded tick is {}, and the clock shows {}: the clock was ahead; jobs continue at their next tick",
+            to_seconds(*recorded),
+            to_seconds(*shown)
+        ),
+        Event::ClockSteady => tracing::debug!("the clock was not set for a day"),
         Event::Planned(_) => tracing::debug!("ticks planned"),
         Event::JobsWaiting(_) => tracing::debug!("the jobs that wait for a person have changed"),
         Event::Stuck(who) => {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::table::many;
 use crate::model::SourceName;
+use crate::model::scalar::{display_time, to_canonical};
 use crate::store::queries::RejectLine;
 use crate::store::runs::StreamRecord;
 use crate::sync::{RunReport, StreamReport};
@@ -35,8 +36,9 @@ pub fn remarks(reports: &[RunReport]) -> Vec<String> {
         remarks.extend(report.gaps.iter().map(ToString::to_string));
         if let Some(until) = report.deferred_until {
             remarks.push(format!(
-                "{}: no request is allowed before {until}",
-                report.job
+                "{}: deferred until {} UTC",
+                report.job,
+                display_time(&to_canonical(until))
             ));
         }
     }

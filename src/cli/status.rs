@@ -15,7 +15,8 @@ use super::ticks::{UpcomingTick, ticks};
 use super::{out, run_lines, table};
 use crate::app::{ParkedJobNeeds, is_too_old, parked_job_needs, wait_reasons};
 use crate::clock::Clock;
-use crate::daemon::status::Status;
+use crate::daemon::content_on_disk;
+use crate::daemon::status::{DaemonState, Status};
 use crate::model::scalar::display_time;
 use crate::model::{EntryName, JobName, Outcome, ParkReason, SourceName, scalar};
 use crate::setup::{Folders, Setup};
@@ -37,7 +38,7 @@ pub fn run(folders: &Folders, options: &StatusOptions) -> Result<(), Exit> {
     if access.mirror_if_made().is_none() {
         access.setup()?;
     }
-    let view = view(&access, Clock::system().now())?;
+    let view = view(folders, &access, Clock::system().now())?;
     if options.json {
         out::json(&view);
     } else {
@@ -53,6 +54,8 @@ struct StatusView {
     daemon: Option<Status>,
     /// Problems of the files on disk; `null` if there are none.
     configuration: Option<String>,
+    /// Whether the daemon has loaded something else than what is on disk.
+    reload_needed: bool,
     jobs: Vec<JobView>,
     sources: Vec<SourceView>,
     /// Codes without a label, unmapped codes, and codes mapped to a missing target.
@@ -80,7 +83,12 @@ struct JobView {
     parked: Option<String>,
     deferred_until: Option<String>,
     held: Option<Held>,
+    /// The next tick that starts a run: the daemon's if it runs, else by the files on disk.
     next_tick: Option<UpcomingTick>,
+    /// Why the daemon skips ticks before that.
+    delayed: Option<String>,
+    /// Whether the daemon has loaded the job; `null` if it does not run.
+    loaded: Option<bool>,
     #[serde(skip)]
     waits: Vec<String>,
     #[serde(skip)]
@@ -105,7 +113,7 @@ struct SourceView {
     history_rows: u64,
 }
 
-fn view(access: &MirrorAccess, now: Timestamp) -> Result<StatusView, Exit> {
+fn view(folders: &Folders, access: &MirrorAccess, now: Timestamp) -> Result<StatusView, Exit> {
     let mirror = access.mirror_if_made();
     let setup = access.setup.as_ref().ok();
     let daemon = daemon_status(&access.path);
@@ -118,20 +126,25 @@ fn view(access: &MirrorAccess, now: Timestamp) -> Result<StatusView, Exit> {
         (None, Some(mirror)) => queries::jobs(mirror)?,
         (None, None) => Vec::new(),
     };
+    names.extend(unconfigured(&names, mirror, daemon.as_ref())?);
     names.sort();
     // `rollbook tokens` reports a vault that cannot be read.
     let folder = access.path.parent();
     let kept = folder.map_or(Ok(Vec::new()), entries).unwrap_or_default();
     let mut jobs = names
         .into_iter()
-        .map(|(name, source)| job(mirror, setup, name, source, &kept, now))
+        .map(|(name, source)| job(mirror, setup, name, source, &kept, daemon.is_some(), now))
         .collect::<Result<Vec<_>, Exit>>()?;
-    use_daemon_ticks(&mut jobs, daemon.as_ref());
+    use_daemon_plans(&mut jobs, daemon.as_ref());
     Ok(StatusView {
         mirror: MirrorView {
             path: access.path.display().to_string(),
             bytes: bytes(&access.path),
         },
+        reload_needed: setup.is_some()
+            && daemon
+                .as_ref()
+                .is_some_and(|daemon| must_reload(folders, daemon)),
         daemon,
         configuration: access.setup.as_ref().err().map(errors),
         jobs,
@@ -140,14 +153,44 @@ fn view(access: &MirrorAccess, now: Timestamp) -> Result<StatusView, Exit> {
     })
 }
 
-/// Uses the daemon's next ticks if the files on disk are broken.
-fn use_daemon_ticks(jobs: &mut [JobView], daemon: Option<&Status>) {
-    let planned = daemon
-        .map(|daemon| daemon.jobs.as_slice())
-        .unwrap_or_default();
-    for job in jobs.iter_mut().filter(|job| job.next_tick.is_none()) {
-        let known = planned.iter().find(|known| known.job == job.job);
+/// Jobs that the daemon has loaded and that are not on disk.
+fn unconfigured(
+    configured: &[(JobName, SourceName)],
+    mirror: Option<&Reader>,
+    daemon: Option<&Status>,
+) -> Result<Vec<(JobName, SourceName)>, Exit> {
+    let (Some(mirror), Some(daemon)) = (mirror, daemon) else {
+        return Ok(Vec::new());
+    };
+    let is_loaded = |name: &JobName| daemon.jobs.iter().any(|job| job.job == *name);
+    let mut jobs = queries::jobs(mirror)?;
+    jobs.retain(|(name, _)| {
+        is_loaded(name) && configured.iter().all(|(configured, _)| configured != name)
+    });
+    Ok(jobs)
+}
+
+/// Whether the daemon would load something else from these folders than it has. A refused configuration is reported as
+/// such.
+fn must_reload(folders: &Folders, daemon: &Status) -> bool {
+    let configuration = &daemon.configuration;
+    configuration.refused.is_none()
+        && configuration
+            .content
+            .as_ref()
+            .is_some_and(|loaded| *loaded != content_on_disk(&folders.folders()))
+}
+
+/// Uses what the daemon has planned, if it runs.
+fn use_daemon_plans(jobs: &mut [JobView], daemon: Option<&Status>) {
+    let Some(daemon) = daemon.filter(|daemon| daemon.state != DaemonState::Starting) else {
+        return;
+    };
+    for job in jobs {
+        let known = daemon.jobs.iter().find(|known| known.job == job.job);
         job.next_tick = known.and_then(UpcomingTick::planned);
+        job.delayed = known.and_then(|known| known.delayed.clone());
+        job.loaded = Some(known.is_some());
     }
 }
 
@@ -171,6 +214,7 @@ fn job(
     name: JobName,
     source: SourceName,
     kept: &[VaultEntry],
+    daemon_runs: bool,
     now: Timestamp,
 ) -> Result<JobView, Exit> {
     let (last_run, state, held) = match mirror {
@@ -195,13 +239,21 @@ fn job(
         failures_in_a_row: state.failures,
         incomplete_in_a_row: state.incomplete_runs,
         rejects,
-        waits: wait_reasons(&state),
+        waits: wait_reasons(&JobState {
+            // A daemon reports it with its next tick.
+            deferred_until: state
+                .deferred_until
+                .filter(|until| *until > now && !daemon_runs),
+            ..state.clone()
+        }),
         needs: parked_job_needs(&state, tried, obtained(kept, source.as_str())),
         park_reason: state.parked.as_ref().map(|parked| parked.reason),
         parked: state.parked.map(|parked| parked.message),
         deferred_until: state.deferred_until.map(scalar::to_canonical),
         held: held.map(|run| held_line(&name, run, now)),
         next_tick,
+        delayed: None,
+        loaded: None,
         job: name,
         last_run,
         source,
@@ -266,6 +318,11 @@ fn text(view: &StatusView) -> String {
         ));
     }
     text.push_str(&daemon_lines(view.daemon.as_ref()));
+    if view.reload_needed {
+        text.push_str(
+            "The configuration on disk is not the one that the daemon has loaded; `systemctl reload rollbook` loads it.\n",
+        );
+    }
     text.push_str(&format!("{}\n", job_table(&view.jobs)));
     if view.mirror.bytes.is_none() {
         for remark in job_remarks_without_mirror(view.daemon.as_ref()) {
@@ -373,6 +430,14 @@ fn remarks(job: &JobView) -> Vec<String> {
         Some(ParkedJobNeeds::Resume) => remarks.push(format!(
             "{name}: {waits}; when that is fixed: rollbook resume {name}"
         )),
+    }
+    if let Some(delayed) = &job.delayed {
+        let next = job.next_tick.as_ref();
+        let next = next.map_or("no tick".to_owned(), UpcomingTick::in_zone);
+        remarks.push(format!("{name}: {delayed}; the next run is at {next}"));
+    }
+    if job.loaded == Some(false) {
+        remarks.push(format!("{name}: the daemon has not loaded this job"));
     }
     remarks
 }

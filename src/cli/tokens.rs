@@ -18,6 +18,9 @@ use crate::setup::{Folders, Overlay, Setup};
 use crate::store::vault::{Keys, VaultEntry, entries};
 use crate::store::{queries, runs};
 
+/// A refused password is not sent for this long (`auth/token_manager/passwords.rs`).
+const PASSWORD_RESTS: SignedDuration = SignedDuration::from_hours(24);
+
 /// Options of `tokens`.
 #[derive(Debug, clap::Args)]
 pub struct TokensOptions {
@@ -203,7 +206,7 @@ fn text(lines: &[TokenView], now: Timestamp) -> String {
         ]);
     }
     let mut text = format!("{table}\n");
-    for remark in lines.iter().flat_map(remarks) {
+    for remark in lines.iter().flat_map(|line| remarks(line, now)) {
         text.push_str(&format!("• {remark}\n"));
     }
     text
@@ -228,7 +231,7 @@ fn age(line: &TokenView, now: Timestamp) -> String {
 }
 
 /// What an admin may have to know or do.
-fn remarks(line: &TokenView) -> Vec<String> {
+fn remarks(line: &TokenView, now: Timestamp) -> Vec<String> {
     let source = &line.source;
     let mut remarks = Vec::new();
     let is_shown = (line.parked.iter()).any(|parked| parked.needs == ParkedJobNeeds::SignIn);
@@ -256,13 +259,19 @@ fn remarks(line: &TokenView) -> Vec<String> {
         ));
     }
     if let Some(refused) = &line.password_refused {
+        let until = scalar::parse(refused).map(|at| scalar::saturating_add(at, PASSWORD_RESTS));
+        let then = match until.filter(|until| *until > now) {
+            Some(until) => format!(
+                "the same password is not tried again before {} UTC",
+                display_time(&scalar::to_canonical(until))
+            ),
+            None => "the next run tries it again".to_owned(),
+        };
         let at = display_time(refused);
         remarks.push(match line.is_clearly_refused {
-            true => format!(
-                "{source}: the password was refused at {at} UTC; it is not sent again for a day, unless it changes"
-            ),
+            true => format!("{source}: the password was refused at {at} UTC; {then}"),
             false => format!(
-                "{source}: the password was not clearly accepted or refused at {at} UTC; it is sent three times a day \
+                "{source}: the password was neither accepted nor refused at {at} UTC; it is sent three times a day \
                  at most, unless it changes"
             ),
         });

@@ -23,7 +23,7 @@ use crate::model::{ColumnName, ConnectorName, StreamName};
 /// All connectors, each with everything it extends put into it.
 #[derive(Clone, Debug)]
 pub struct Connectors {
-    by_name: BTreeMap<String, Entry>,
+    by_name: BTreeMap<String, ConnectorSlot>,
     /// Connectors with mistakes: the tree where it is known what it takes from others.
     broken: BTreeMap<String, Option<Node>>,
     /// Those of the configuration.
@@ -34,14 +34,14 @@ pub struct Connectors {
 
 /// A connector without mistakes.
 #[derive(Clone, Debug)]
-enum Entry {
+enum ConnectorSlot {
     Read(Box<Document<Connector>>),
     /// The index in [`BUILT_IN`]. It is read at its first use, once per process: most installations use one or two of
     /// them, and the largest takes longer to read than everything else at start.
     BuiltIn(usize),
 }
 
-impl Entry {
+impl ConnectorSlot {
     fn document(&self) -> &Document<Connector> {
         static BUILT_IN_DOCUMENTS: [OnceLock<Document<Connector>>; BUILT_IN.len()] =
             [const { OnceLock::new() }; BUILT_IN.len()];
@@ -99,7 +99,7 @@ impl Connectors {
         let mut read = Self::of_used(BUILT_IN, own, problems, |_| false);
         for (index, (name, _)) in BUILT_IN.iter().enumerate() {
             let by_name = &mut read.connectors.by_name;
-            by_name.insert((*name).to_owned(), Entry::BuiltIn(index));
+            by_name.insert((*name).to_owned(), ConnectorSlot::BuiltIn(index));
         }
         read
     }
@@ -175,7 +175,7 @@ impl Connectors {
                 Ok(document) => {
                     connectors
                         .by_name
-                        .insert(name, Entry::Read(Box::new(document)));
+                        .insert(name, ConnectorSlot::Read(Box::new(document)));
                 }
                 Err(found) => {
                     problems.append(found);
@@ -195,7 +195,7 @@ impl Connectors {
     }
 
     fn document(&self, name: &str) -> Option<&Document<Connector>> {
-        self.by_name.get(name).map(Entry::document)
+        self.by_name.get(name).map(ConnectorSlot::document)
     }
 
     /// The names within a connector, also of one with mistakes; `None` where nothing of it is known.

@@ -2,12 +2,14 @@
 //!
 //! `app/` implements [`Engine`]; tests use a scripted one.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::clock_rule::{ClockStep, shown};
 use crate::model::{Cause, EntryName, JobName, Outcome};
 use crate::setup::files::schedule::{Schedule, Zone};
 use crate::store::runs::JobState;
@@ -36,6 +38,12 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Changes with the job's configuration and its source's secrets; a parked job is retried then. Reads files.
     fn config_fingerprint(&self, entry: &EntryName) -> String;
+
+    /// The states of several jobs; the error is a message.
+    fn states(&self, entries: &[EntryName]) -> Result<BTreeMap<EntryName, JobState>, String> {
+        let state = |entry: &EntryName| Ok((entry.clone(), self.state(entry)?));
+        entries.iter().map(state).collect()
+    }
 
     /// Records durably that this tick is acted on, before its run starts.
     fn note_due(&self, entry: &EntryName, due: Timestamp) -> BoxFuture<'_, Result<(), String>>;
@@ -95,8 +103,10 @@ pub struct NextTick {
     pub job: EntryName,
     /// The zone of its schedule, as `Europe/Vienna`.
     pub zone: String,
-    /// When it is due; `None` if never.
+    /// When the next tick that starts a run is due; `None` if never.
     pub due: Option<Timestamp>,
+    /// Why ticks before that are skipped.
+    pub delayed: Option<SkipReason>,
 }
 
 /// A job that waits for a person.
@@ -121,6 +131,18 @@ pub enum Event {
     ClockAccepted(Timestamp),
     /// The clock shows a plausible time again.
     ClockSet,
+    /// The clock was set while the daemon runs.
+    ClockStepped(ClockStep),
+    /// The last tick that is recorded is in the future: the clock was ahead, and was set back while the daemon was
+    /// stopped.
+    ClockWasAhead {
+        /// That tick.
+        recorded: Timestamp,
+        /// What the clock shows.
+        shown: Timestamp,
+    },
+    /// The clock was not set for a day.
+    ClockSteady,
     /// Next ticks have changed: those of all jobs, by name.
     Planned(Vec<NextTick>),
     /// The jobs that wait for a person have changed: all of them.
@@ -179,7 +201,7 @@ pub enum Event {
 pub enum SkipReason {
     /// The job's last run has not ended.
     Overlap,
-    /// The vendor asked for a wait until then (`Retry-After`), a quota is used up, or its token endpoint rests.
+    /// No request is sent before then: the vendor's `Retry-After`, a daily limit, or a rest after failed requests.
     Deferred(Timestamp),
     /// The job waits for a person; it is retried, at the latest after a day.
     Parked,
@@ -195,10 +217,14 @@ impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Overlap => f.write_str("the last run has not ended"),
-            Self::Deferred(until) => write!(f, "no request is allowed before {until}"),
+            Self::Deferred(until) => write!(f, "deferred until {} UTC", shown(*until)),
             Self::Parked => f.write_str("the job is parked; it is retried later"),
             Self::BackOff(until) => {
-                write!(f, "the last runs failed; backing off until {until}")
+                write!(
+                    f,
+                    "too many runs in a row failed; backing off until {} UTC",
+                    shown(*until)
+                )
             }
             Self::Jumped => f.write_str("the clock was set forward past it"),
             Self::Store(message) => f.write_str(message),

@@ -5,10 +5,13 @@
 
 pub mod alerts;
 mod changes;
+mod clock_rule;
 mod control;
 pub mod control_server;
 mod engine;
+mod forecast;
 mod heartbeat;
+mod loaded_files;
 mod next_run;
 mod runs;
 mod serve;
@@ -21,8 +24,10 @@ mod status_publisher;
 mod timetable;
 
 pub use changes::Changes;
+pub use clock_rule::ClockStep;
 pub use control::{ControlHandle, RunNow};
 pub use engine::{AdminResult, Engine, Entry, Event, NextTick, Refusal, SkipReason, WaitingJob};
+pub use loaded_files::{LoadedFiles, content_on_disk};
 pub use next_run::back_off;
 pub use serve::{run_loop, serve};
 pub use signals::Signals;

@@ -8,16 +8,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::clock_rule::plausible;
 use super::engine::SkipReason;
-use crate::model::park::{PARKED_RETRY, ParkReason, refused_retry};
+use crate::model::park::{PARKED_RETRY, PARKS_AT, ParkReason, refused_retry};
 use crate::model::retry::MAX_RETRY_AFTER;
 use crate::model::scalar;
 use crate::store::runs::JobState;
-
-/// A last tick further in the future than this was written by a wrong clock.
-///
-/// More than a clock that is set back by hours, and short enough not to skip two nightly runs.
-const MAX_AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
 /// Failures in a row, and the pause in seconds before the next run (reliability.md 2.2).
 const BACK_OFF: [(u32, u64); 7] = [
@@ -34,11 +30,6 @@ const BACK_OFF: [(u32, u64); 7] = [
 pub fn back_off(failures: u32) -> Duration {
     let step = BACK_OFF.iter().find(|(least, _)| failures >= *least);
     Duration::from_secs(step.map_or(0, |(_, seconds)| *seconds))
-}
-
-/// The last tick that was acted on, unless it is implausible at this time.
-pub(super) fn plausible(last_due: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    last_due.filter(|last_due| last_due.duration_since(now) <= MAX_AHEAD)
 }
 
 /// Whether the tick that was due at `due` may run now.
@@ -74,8 +65,9 @@ pub(super) fn may_run(
         }
     }
     let pause = match state.parked {
-        None => signed(back_off(state.failures).max(refused)),
-        Some(_) => signed(back_off(state.failures)),
+        // Later ones have parked the job; what fails since then is not the credential.
+        None if state.refused_runs < PARKS_AT => signed(back_off(state.failures).max(refused)),
+        _ => signed(back_off(state.failures)),
     };
     let again = scalar::saturating_add(last, pause);
     if !pause.is_zero() && due < again {
@@ -209,6 +201,11 @@ mod tests {
             "a minute",
             doubted("2026-03-02T09:59", 1),
             Err(SkipReason::BackOff(time("2026-03-02T10:01:00Z"))),
+        );
+        check(
+            "a timeout after a week",
+            doubted("2026-03-02T09:59", 9),
+            Ok(()),
         );
         check(
             "nine minutes",

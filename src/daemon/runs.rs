@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::clock_rule::Correction;
 use super::engine::{Engine, Event, SkipReason};
 use super::heartbeat::{Heartbeat, WriterState, WriterWatch};
 use super::next_run::may_run;
@@ -204,6 +205,7 @@ impl RunTask {
             // An admin approved it and knows why the job waits.
             Ok(_) if tick.cause == Cause::Approval => Ok(()),
             Ok(state) => {
+                let state = Correction::apply(tick.correction, state);
                 let fingerprint = || engine.config_fingerprint(&tick.job);
                 may_run(&state, fingerprint, tick.due, tick.now)
             }

@@ -3,6 +3,7 @@
 //! One timer for all jobs. It sleeps half a minute at most and then reads the wall clock again, so that a changed clock
 //! or a suspended host is noticed; in between nothing wakes up.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 
+use super::clock_rule::ClockStep;
 use super::control::ControlHandle;
 use super::engine::{Engine, Event, NextTick, SkipReason, WaitingJob};
 use super::runs::{EventSink, Runs, skip_tick};
@@ -17,12 +19,16 @@ use super::signals::Signals;
 use super::timetable::{LoadReason, MAX_SLEEP, Timetable};
 use crate::clock::Clock;
 use crate::model::{Cause, EntryName};
+use crate::store::runs::JobState;
 
 /// 2026-01-01T00:00:00Z: a clock that shows less has not been set since boot.
 const EARLIEST_PLAUSIBLE: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
 /// How long to wait for an unset clock.
 const CLOCK_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How long a clock that was set is reported.
+const REPORT_CLOCK_STEP: Duration = Duration::from_secs(24 * 3600);
 
 /// Runs every job on its schedule until `control` or a signal stops it, which takes five seconds at most.
 ///
@@ -79,9 +85,11 @@ pub async fn run_loop(
         runs,
         timetable,
         planned: Vec::new(),
+        states: (None, BTreeMap::new()),
         waiting: (None, Vec::new()),
         stuck: None,
         clock_is_wrong: false,
+        clock_step_until: None,
     };
     daemon.run().await
 }
@@ -95,12 +103,16 @@ struct Daemon {
     timetable: Timetable,
     /// The next ticks that were reported last.
     planned: Vec<NextTick>,
+    /// The writer's counter when the states of the jobs were read last, and those states.
+    states: (Option<u64>, BTreeMap<EntryName, JobState>),
     /// The writer's counter when waiting jobs were read last, and those jobs.
     waiting: (Option<u64>, Vec<WaitingJob>),
     /// What made no progress in the last turn.
     stuck: Option<String>,
     /// Whether an unset clock was reported.
     clock_is_wrong: bool,
+    /// Until when a clock that was set is reported, in monotonic time.
+    clock_step_until: Option<Duration>,
 }
 
 impl Daemon {
@@ -108,6 +120,7 @@ impl Daemon {
         (self.emit)(Event::Ready);
         self.wait_for_a_plausible_clock().await;
         let first_seen = self.load(LoadReason::Start);
+        self.report_clock_that_was_ahead();
         self.emit_plans();
         self.note(first_seen).await;
         let stop = self.control.stop.clone();
@@ -170,6 +183,28 @@ impl Daemon {
             self.clock_is_wrong = false;
             (self.emit)(Event::ClockSet);
         }
+        let running = self.clock.running();
+        if self.clock_step_until.is_some_and(|until| until <= running) {
+            self.clock_step_until = None;
+            (self.emit)(Event::ClockSteady);
+        }
+    }
+
+    fn report_clock_that_was_ahead(&mut self) {
+        // An unset clock is reported as such.
+        if self.clock_is_wrong {
+            return;
+        }
+        let shown = self.clock.now();
+        if let Some(recorded) = self.timetable.latest_ahead(shown) {
+            self.clock_step_until = Some(self.clock.running() + REPORT_CLOCK_STEP);
+            (self.emit)(Event::ClockWasAhead { recorded, shown });
+        }
+    }
+
+    fn report_clock_step(&mut self, step: ClockStep) {
+        self.clock_step_until = Some(self.clock.running() + REPORT_CLOCK_STEP);
+        (self.emit)(Event::ClockStepped(step));
     }
 
     fn max_sleep(&self) -> Duration {
@@ -185,9 +220,15 @@ impl Daemon {
     }
 
     fn start_due(&mut self) {
+        let engine = Arc::clone(&self.engine);
+        // A state that cannot be read has no pauses; the run itself reports the error.
+        let stored = |job: &EntryName| engine.state(job).ok()?.last_due;
         let seen = self
             .timetable
-            .advance(self.clock.now(), self.clock.running());
+            .advance(self.clock.now(), self.clock.running(), stored);
+        if let Some(step) = seen.step {
+            self.report_clock_step(step);
+        }
         for job in seen.skipped {
             skip_tick(&self.emit, &job, SkipReason::Jumped);
         }
@@ -206,10 +247,24 @@ impl Daemon {
     }
 
     fn emit_plans(&mut self) {
-        let plans = self.timetable.next_ticks();
+        self.read_states();
+        let fingerprint = |name: &EntryName| self.engine.config_fingerprint(name);
+        let plans = self.timetable.next_ticks(&self.states.1, fingerprint);
         if plans != self.planned {
             self.planned.clone_from(&plans);
             (self.emit)(Event::Planned(plans));
+        }
+    }
+
+    /// Only a write to the mirror changes the states, so they are not read otherwise.
+    fn read_states(&mut self) {
+        let counter = Some(self.engine.write_counter());
+        if self.states.0 == counter {
+            return;
+        }
+        match self.engine.states(&self.timetable.names()) {
+            Ok(states) => self.states = (counter, states),
+            Err(message) => tracing::debug!("could not read the states of the jobs: {message}"),
         }
     }
 
@@ -251,6 +306,7 @@ impl Daemon {
         match self.keep_alive_during(reloading).await {
             Some(Ok(())) => {
                 let first_seen = self.load(LoadReason::Reload);
+                self.states.0 = None;
                 self.runs.stop_all_but(|job| self.timetable.has(job));
                 (self.emit)(Event::Reloaded);
                 self.note(first_seen).await;

@@ -28,7 +28,7 @@ pub struct Status {
     pub written: String,
     /// The configuration in force.
     pub configuration: Configuration,
-    /// What is wrong with the machine's clock; `null` if it is plausible.
+    /// What is wrong with the machine's clock, or that it was set in the last day; `null` otherwise.
     pub clock: Option<String>,
     /// What made no progress; `null` if everything does.
     pub stuck: Option<String>,
@@ -67,13 +67,16 @@ pub enum DaemonState {
 pub struct Configuration {
     /// When it was loaded, UTC.
     pub since: String,
+    /// Identifies the content of the files that it was loaded from; `null` if they changed meanwhile.
+    #[serde(default)]
+    pub content: Option<String>,
     /// A newer one on disk that was refused; `null` if there is none.
-    pub refused: Option<Refused>,
+    pub refused: Option<RefusedReload>,
 }
 
 /// A refused configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refused {
+pub struct RefusedReload {
     /// When, UTC.
     pub at: String,
     /// Number of problems in the files; zero if something else failed.
@@ -89,8 +92,11 @@ pub struct JobStatus {
     pub job: EntryName,
     /// The zone of its schedule.
     pub time_zone: String,
-    /// Its next tick, UTC; `null` if never.
+    /// Its next tick that starts a run, UTC; `null` if never.
     pub next_tick: Option<String>,
+    /// Why ticks before that are skipped, for people; `null` if none is.
+    #[serde(default)]
+    pub delayed: Option<String>,
     /// The active run.
     pub running: Option<Running>,
     /// Its last run since the daemon's start.
@@ -202,6 +208,7 @@ impl JobStatus {
             job,
             time_zone: String::new(),
             next_tick: None,
+            delayed: None,
             running: None,
             last: None,
             skipped: None,

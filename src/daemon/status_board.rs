@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::clock_rule::shown;
 use super::engine::{Event, NextTick};
-use super::status::{DaemonState, JobStatus, Last, Refused, Running, SkippedTick, Status};
+use super::status::{DaemonState, JobStatus, Last, RefusedReload, Running, SkippedTick, Status};
 use crate::model::EntryName;
 use crate::model::scalar::to_canonical;
 use crate::sync::Progress;
@@ -24,17 +25,34 @@ pub(super) fn apply(status: &mut Status, event: &Event, now: Timestamp) -> Chang
     let at = to_canonical(now);
     match event {
         Event::Ready => status.state = DaemonState::Running,
-        Event::ClockUnset(shown) => {
+        Event::ClockUnset(time) => {
             status.clock = Some(format!(
-                "the clock shows {shown} and is not set; no job runs until it is, or for two minutes"
+                "the clock shows {} UTC and is not set; no job runs until it is, or for two minutes",
+                shown(*time)
             ));
         }
-        Event::ClockAccepted(shown) => {
+        Event::ClockAccepted(time) => {
             status.clock = Some(format!(
-                "the clock shows {shown}, which is before this version was built; jobs run nevertheless"
+                "the clock shows {} UTC, which is before this version was built; jobs run nevertheless",
+                shown(*time)
             ));
         }
-        Event::ClockSet => status.clock = None,
+        Event::ClockSet | Event::ClockSteady => status.clock = None,
+        Event::ClockStepped(step) => {
+            status.clock = Some(format!(
+                "{step}; the last tick does not run again, and jobs continue at their next one"
+            ));
+        }
+        Event::ClockWasAhead {
+            recorded,
+            shown: now,
+        } => {
+            status.clock = Some(format!(
+                "the clock shows {} UTC, and the last recorded tick is {} UTC: the clock was ahead; jobs continue at their next tick",
+                shown(*now),
+                shown(*recorded)
+            ));
+        }
         Event::Planned(next_ticks) => replace_jobs(status, next_ticks),
         Event::JobsWaiting(all) => {
             for job in &mut status.jobs {
@@ -54,7 +72,7 @@ pub(super) fn apply(status: &mut Status, event: &Event, now: Timestamp) -> Chang
         }
         Event::ReloadRefused(refusal) => {
             status.state = DaemonState::Running;
-            status.configuration.refused = Some(Refused {
+            status.configuration.refused = Some(RefusedReload {
                 at,
                 problems: refusal.problems,
                 first: refusal.first.clone(),
@@ -100,6 +118,7 @@ fn replace_jobs(status: &mut Status, next_ticks: &[NextTick]) {
         status.jobs.push(JobStatus {
             time_zone: next.zone.clone(),
             next_tick: next.due.map(to_canonical),
+            delayed: next.delayed.as_ref().map(ToString::to_string),
             ..known.unwrap_or_else(|| JobStatus::new(next.job.clone()))
         });
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::engine::Event;
+use super::loaded_files::LoadedFiles;
 use super::service::Service;
 use super::status::{Configuration, SCHEMA, Status};
 use super::status_board::{self, Change};
@@ -24,6 +25,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct StatusPublisher {
     clock: Clock,
+    loaded: Arc<LoadedFiles>,
     file: StatusFile,
     /// Whether the file was removed for good; locked during a write, so that none follows the removal.
     closed: Arc<Mutex<bool>>,
@@ -40,7 +42,7 @@ struct PublisherState {
 
 impl StatusPublisher {
     /// For a daemon that starts now and writes this mirror; `folder` is its runtime folder.
-    pub fn new(mirror: &Path, folder: &Path, clock: Clock) -> Self {
+    pub fn new(mirror: &Path, folder: &Path, loaded: Arc<LoadedFiles>, clock: Clock) -> Self {
         let since = scalar::to_canonical(clock.now());
         let status = Status {
             schema: SCHEMA,
@@ -49,6 +51,7 @@ impl StatusPublisher {
             mirror: absolute(mirror).display().to_string(),
             configuration: Configuration {
                 since: since.clone(),
+                content: loaded.in_force(),
                 refused: None,
             },
             since,
@@ -56,6 +59,7 @@ impl StatusPublisher {
         };
         Self {
             clock,
+            loaded,
             file: StatusFile::in_folder(folder),
             closed: Arc::default(),
             changed: Notify::new(),
@@ -77,6 +81,7 @@ impl StatusPublisher {
         let mut state = self.state();
         let state = &mut *state;
         let change = status_board::apply(&mut state.status, event, self.clock.now());
+        state.status.configuration.content = self.loaded.in_force();
         state.service.notify(event, &state.status.line());
         let running = self.clock.running();
         let must_write = match change {

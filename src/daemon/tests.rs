@@ -1,6 +1,6 @@
 //! The loop on a clock on which sleeping takes no real time: weeks in milliseconds.
 //!
-//! No sockets, no files, no waiting: `played.rs` has the engine.
+//! No sockets, no files, no waiting: `scripted.rs` has the engine.
 
 use std::time::Duration;
 
@@ -121,7 +121,7 @@ async fn missed_ticks_run_once_after_start() {
 }
 
 #[tokio::test]
-async fn a_changed_clock_repeats_no_run() {
+async fn a_clock_that_is_set_repeats_no_last_tick_and_stops_no_job() {
     let set = |to: &'static str| -> Act { Box::new(move |script| script.clock.set_wall(time(to))) };
     let script = Script::new("2026-03-02T10:05:00Z", &[entry("job", "0 * * * *")]);
     let acts = vec![
@@ -129,9 +129,74 @@ async fn a_changed_clock_repeats_no_run() {
         ("2026-03-02T13:30:00Z", set("2026-03-02T15:30:00Z")),
     ];
     let mut log = script.until("2026-03-02T17:30:00Z", acts).await;
+    log.retain(|text| text.contains(" due ") || text.contains("clock"));
+    let back = "the clock was set back by 6 h, from 2026-03-02 12:30:";
+    assert_eq!(
+        log.iter().filter(|text| text.starts_with(back)).count(),
+        1,
+        "{log:?}"
+    );
     log.retain(|text| text.contains(" due "));
-    let expected = ["11", "12", "13", "15", "16", "17"];
+    // 12:00 ran last, and does not run again.
+    let expected = [
+        "11", "12", "07", "08", "09", "10", "11", "13", "15", "16", "17",
+    ];
     assert_eq!(log, expected.map(|hour| format!("job due 02T{hour}:00:00")));
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_by_ten_hours_costs_no_pause() {
+    let set = |to: &'static str| -> Act { Box::new(move |script| script.clock.set_wall(time(to))) };
+    let parked = |state: &mut JobState| {
+        state.parked = Some(Parked {
+            reason: ParkReason::CredentialRefused,
+            message: "sign in again".to_owned(),
+            config_fingerprint: Some("same".to_owned()),
+        });
+        state.last_due = Some(time("2026-03-02T15:40:00Z"));
+    };
+    let failing = |state: &mut JobState| {
+        state.failures = 8;
+        state.last_due = Some(time("2026-03-02T16:00:00Z"));
+    };
+    let deferred = |state: &mut JobState| {
+        state.last_due = Some(time("2026-03-02T16:00:00Z"));
+        state.deferred_until = Some(time("2026-03-02T17:10:00Z"));
+    };
+    for (name, edit, expected) in [
+        ("parked", &parked as &dyn Fn(&mut JobState), "03T04:40"),
+        ("failing", &failing, "02T07:00"),
+        ("deferred", &deferred, "02T07:20"),
+    ] {
+        let script = Script::new("2026-03-02T16:05:00Z", &[entry("job", "*/20 * * * *")])
+            .with_state("job", edit);
+        let acts = vec![("2026-03-02T16:06:00Z", set("2026-03-02T06:06:00Z"))];
+        let mut log = script.until("2026-03-03T05:00:00Z", acts).await;
+        log.retain(|text| text.contains(" due "));
+        assert_eq!(log[0], format!("job due {expected}:00"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_before_the_start_is_reported_for_a_day() {
+    let script = Script::new("2026-03-02T06:05:00Z", &[entry("job", "0 * * * *")]).with_state(
+        "job",
+        |state| {
+            state.last_due = Some(time("2026-03-02T16:00:00Z"));
+        },
+    );
+    let mut log = script.until("2026-03-03T06:10:00Z", Vec::new()).await;
+    log.retain(|text| !text.ends_with("schedule") && !text.ends_with("ok"));
+    assert_eq!(
+        log[..3],
+        [
+            "ready",
+            "recorded 2026-03-02T16:00:00Z",
+            "job due 02T07:00:00"
+        ]
+    );
+    assert_eq!(log[log.len() - 2..], ["clock steady", "stopping"]);
+    assert!(!log.contains(&"job due 02T16:00:00".to_owned()), "{log:?}");
 }
 
 #[tokio::test]
@@ -387,6 +452,7 @@ async fn fifty_years_between_two_clocks_are_one_run() {
             "clock unset",
             "clock accepted",
             "clock set",
+            "the clock was set forward by 20514 d 6 h, from 1970-01-01 05:00:35 UTC to 2026-03-02 12:00:00 UTC",
             "waits skipped: the clock was set forward past it",
             "catches_up catch_up",
             "catches_up ok",

@@ -9,23 +9,19 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::clock_rule::{Ahead, ClockStep, Correction, plausible};
 use super::engine::{Entry, NextTick};
-use super::next_run::plausible;
+use super::forecast::forecast;
 use crate::model::scalar::saturating_add;
 use crate::model::schedule::{START_SPREAD, max_spread, missed, next_tick, spread};
 use crate::model::{Cause, EntryName};
+use crate::store::runs::JobState;
 
 /// The longest time until the wall clock is read again (reliability.md 4.6).
 pub const MAX_SLEEP: Duration = Duration::from_secs(30);
 
 /// Runs that catch up after a start are spread over this time.
 const CATCH_UP_SPREAD: Duration = Duration::from_secs(10 * 60);
-
-/// A clock set forward by more than this was wrong before: ticks in between count as missed.
-const MAX_STEP_FORWARD: SignedDuration = SignedDuration::from_hours(3);
-
-/// A clock set back by less than this changes no planned tick.
-const MAX_STEP_BACK: SignedDuration = SignedDuration::from_secs(1);
 
 /// How far back to search the last tick of a new job: 29 February may be eight years away.
 const EIGHT_YEARS: SignedDuration = SignedDuration::from_hours(8 * 366 * 24);
@@ -41,6 +37,8 @@ pub struct Tick {
     pub cause: Cause,
     /// The wall time when it was found due.
     pub now: Timestamp,
+    /// Of stored times that a clock wrote which was ahead.
+    pub correction: Option<Correction>,
 }
 
 /// The result of [`Timetable::advance`].
@@ -50,6 +48,8 @@ pub struct Advance {
     pub due: Vec<Tick>,
     /// Jobs with a tick that was skipped because the clock was set forward past it.
     pub skipped: Vec<EntryName>,
+    /// The clock was set.
+    pub step: Option<ClockStep>,
 }
 
 /// Why jobs are loaded.
@@ -73,6 +73,7 @@ struct ScheduledJob {
     entry: Entry,
     last_due: Option<Timestamp>,
     planned: Option<PlannedTick>,
+    ahead: Ahead,
 }
 
 /// All jobs and when each is due next.
@@ -113,9 +114,12 @@ impl Timetable {
             let old = before.remove(&entry.name);
             let kept = old.as_ref().filter(|old| same_ticks(&old.entry, &entry));
             let mut planned = kept.and_then(|old| old.planned);
-            let mut last_due = match &old {
-                Some(old) => old.last_due,
-                None => last_due(&entry.name),
+            let (mut last_due, ahead) = match &old {
+                Some(old) => (old.last_due, old.ahead.clone()),
+                None => {
+                    let stored = last_due(&entry.name);
+                    (stored, Ahead::at_start(stored, now))
+                }
             };
             if last_due.is_none() && entry.catch_up {
                 let (cron, zone) = (entry.schedule.cron(), entry.zone.zone());
@@ -125,7 +129,7 @@ impl Timetable {
                 last_due = Some(done);
             }
             if kept.is_none() {
-                planned = self.plan(&entry, last_due, now);
+                planned = self.plan(&entry, last_due, &ahead, now);
                 if reason == LoadReason::Start {
                     planned = self.plan_catch_up(&entry, last_due, now, planned);
                 }
@@ -135,10 +139,16 @@ impl Timetable {
                 entry,
                 last_due,
                 planned,
+                ahead,
             };
             self.jobs.insert(name, job);
         }
         first_seen
+    }
+
+    /// The names of all jobs.
+    pub fn names(&self) -> Vec<EntryName> {
+        self.jobs.keys().cloned().collect()
     }
 
     /// Whether the job exists.
@@ -148,40 +158,67 @@ impl Timetable {
 
     /// A tick independent of the schedule, which changes no planned tick; `None` without such a job.
     pub fn tick_now(&self, name: &EntryName, cause: Cause, now: Timestamp) -> Option<Tick> {
-        self.jobs.get(name).map(|_| Tick {
+        self.jobs.get(name).map(|job| Tick {
             job: name.clone(),
             due: now,
             cause,
             now,
+            correction: job.ahead.correction,
         })
     }
 
-    /// The next tick of each job, by name.
-    pub fn next_ticks(&self) -> Vec<NextTick> {
-        let next = |(name, job): (&EntryName, &ScheduledJob)| NextTick {
-            job: name.clone(),
-            zone: job
-                .entry
-                .zone
-                .zone()
-                .iana_name()
-                .unwrap_or("UTC")
-                .to_owned(),
-            due: job.planned.map(|planned| planned.due),
+    /// The last tick of all jobs that was acted on, if it is later than `now`: the clock was ahead.
+    pub fn latest_ahead(&self, now: Timestamp) -> Option<Timestamp> {
+        let latest = self.jobs.values().filter_map(|job| job.last_due).max();
+        latest.filter(|latest| *latest > now)
+    }
+
+    /// The next tick of each job that starts a run, by name; `states` are those between the runs.
+    pub fn next_ticks(
+        &self,
+        states: &BTreeMap<EntryName, JobState>,
+        config_fingerprint: impl Fn(&EntryName) -> String,
+    ) -> Vec<NextTick> {
+        let next = |(name, job): (&EntryName, &ScheduledJob)| {
+            let state = states.get(name).cloned().unwrap_or_default();
+            let state = Correction::apply(job.ahead.correction, state);
+            let next = |after| next_of(&job.entry, &job.ahead, after);
+            let planned = job.planned.map(|planned| planned.due);
+            let fingerprint = || config_fingerprint(name);
+            let found = planned.map(|planned| forecast(&state, fingerprint, planned, next));
+            let (due, delayed) = found.unwrap_or_default();
+            NextTick {
+                job: name.clone(),
+                zone: job
+                    .entry
+                    .zone
+                    .zone()
+                    .iana_name()
+                    .unwrap_or("UTC")
+                    .to_owned(),
+                due,
+                delayed,
+            }
         };
         self.jobs.iter().map(next).collect()
     }
 
-    /// Returns what is due at `now`, and plans the ticks after it. `running` is monotonic time.
-    pub fn advance(&mut self, now: Timestamp, running: Duration) -> Advance {
+    /// Returns what is due at `now`, and plans the ticks after it. `running` is monotonic time; `stored` is the last tick
+    /// in the mirror.
+    pub fn advance(
+        &mut self,
+        now: Timestamp,
+        running: Duration,
+        stored: impl Fn(&EntryName) -> Option<Timestamp>,
+    ) -> Advance {
         let mut advance = Advance::default();
         if let Some((before, was_running)) = self.observed.replace((now, running)) {
-            let passed = SignedDuration::try_from(running.saturating_sub(was_running));
-            let jump = now.duration_since(before) - passed.unwrap_or_default();
-            if jump < -MAX_STEP_BACK {
-                self.clock_set_back(now);
-            } else if jump > MAX_STEP_FORWARD {
-                advance.skipped = self.clock_set_forward(before, now);
+            let passed = running.saturating_sub(was_running);
+            advance.step = ClockStep::between(before, now, passed);
+            match advance.step {
+                Some(step) if step.is_back() => self.clock_set_back(step, stored),
+                Some(_) => advance.skipped = self.clock_set_forward(before, now),
+                None => {}
             }
         }
         let mut due = Vec::new();
@@ -214,8 +251,10 @@ impl Timetable {
     fn take(&mut self, name: &EntryName, planned: PlannedTick, now: Timestamp) -> Option<Tick> {
         let job = self.jobs.get(name)?;
         let (cron, zone) = (job.entry.schedule.cron(), job.entry.zone.zone());
-        let due = missed(cron, zone, planned.due, now).unwrap_or(planned.due);
-        let next = self.plan(&job.entry, Some(due), now);
+        let due = missed(cron, zone, planned.due, now)
+            .filter(|due| !job.ahead.has_run(*due))
+            .unwrap_or(planned.due);
+        let next = self.plan(&job.entry, Some(due), &job.ahead, now);
         let job = self.jobs.get_mut(name)?;
         job.last_due = Some(due);
         job.planned = next;
@@ -224,11 +263,20 @@ impl Timetable {
             due,
             cause: planned.cause,
             now,
+            correction: job.ahead.correction,
         })
     }
 
-    /// No tick runs again: plans start after the last tick that was acted on.
-    fn clock_set_back(&mut self, now: Timestamp) {
+    /// Plans follow from the new time, without the tick that was acted on last.
+    fn clock_set_back(
+        &mut self,
+        step: ClockStep,
+        stored: impl Fn(&EntryName) -> Option<Timestamp>,
+    ) {
+        let now = step.to;
+        for (name, job) in &mut self.jobs {
+            job.ahead.set_back(job.last_due, stored(name), step);
+        }
         let latest = saturating_add(now, signed(CATCH_UP_SPREAD));
         self.replan(
             |job| match job.planned {
@@ -273,32 +321,34 @@ impl Timetable {
         for job in jobs.values_mut() {
             job.planned = match how(job) {
                 Replan::Keep(planned) => Some(planned),
-                Replan::Recompute => self.plan(&job.entry, job.last_due, now),
+                Replan::Recompute => self.plan(&job.entry, job.last_due, &job.ahead, now),
             };
         }
         self.jobs = jobs;
     }
 
-    /// The job's next tick after the last one that was acted on.
+    /// The job's next tick after the last one that was acted on, or after `now` if a clock that was ahead acted on it.
     fn plan(
         &self,
         entry: &Entry,
         last_due: Option<Timestamp>,
+        ahead: &Ahead,
         now: Timestamp,
     ) -> Option<PlannedTick> {
+        let plan_after = |after| self.plan_after(entry, ahead, after);
         let Some(last_due) = plausible(last_due, now) else {
-            return self.plan_after(entry, now);
+            return plan_after(now);
         };
         // A tick is not missed until its spread is over, also right after a start.
         let recent = last_due.max(saturating_add(now, -signed(START_SPREAD)));
-        self.plan_after(entry, recent)
+        plan_after(recent)
             .filter(|planned| planned.due > now || planned.at > now)
-            .or_else(|| self.plan_after(entry, last_due.max(now)))
+            .or_else(|| plan_after(now))
     }
 
-    fn plan_after(&self, entry: &Entry, after: Timestamp) -> Option<PlannedTick> {
+    fn plan_after(&self, entry: &Entry, ahead: &Ahead, after: Timestamp) -> Option<PlannedTick> {
         let (cron, zone) = (entry.schedule.cron(), entry.zone.zone());
-        let due = next_tick(cron, zone, after)?;
+        let due = next_of(entry, ahead, after)?;
         let room = max_spread(cron, due, next_tick(cron, zone, due));
         let at = saturating_add(due, signed(self.offset(entry, room)));
         Some(PlannedTick {
@@ -339,6 +389,12 @@ impl Timetable {
 enum Replan {
     Keep(PlannedTick),
     Recompute,
+}
+
+/// The first tick after a time that a clock which was ahead has not acted on.
+fn next_of(entry: &Entry, ahead: &Ahead, after: Timestamp) -> Option<Timestamp> {
+    let next = |after: &Timestamp| next_tick(entry.schedule.cron(), entry.zone.zone(), *after);
+    std::iter::successors(next(&after), next).find(|tick| !ahead.has_run(*tick))
 }
 
 fn same_ticks(old: &Entry, new: &Entry) -> bool {

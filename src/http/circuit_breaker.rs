@@ -35,9 +35,9 @@ enum Sign {
 
 fn sign(kind: &HttpErrorKind) -> Sign {
     match kind {
-        HttpErrorKind::Unreachable(_) | HttpErrorKind::Unavailable(429, None) => {
-            Sign::Fails(OF_THE_SOURCE)
-        }
+        HttpErrorKind::Unreachable(_)
+        | HttpErrorKind::Proxy(..)
+        | HttpErrorKind::Unavailable(429, None) => Sign::Fails(OF_THE_SOURCE),
         HttpErrorKind::Unavailable(_, None)
         | HttpErrorKind::Cut
         | HttpErrorKind::TooSlow(..)

@@ -91,7 +91,7 @@ pub(crate) fn is_transient(status: u16) -> bool {
 pub(crate) fn requested_wait(headers: &Headers, now: Timestamp) -> Option<Duration> {
     let names = ["retry-after", "x-retry-after"];
     let text = names.into_iter().find_map(|name| headers.get(name))?;
-    retry_after(text, headers.date().unwrap_or(now))
+    retry_after(text, headers.date(), now)
 }
 
 /// The target host of a redirect, without the rest of the URL, which may contain secrets.

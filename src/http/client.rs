@@ -5,11 +5,17 @@
 use std::error::Error;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::HeaderValue;
 use reqwest::{Certificate, Client, Proxy, RequestBuilder, Response, Url, redirect, tls};
 use rustls::CertificateError;
+use secrecy::ExposeSecret as _;
 
 use super::error::{HttpErrorKind, Unreachable};
+use super::proxy::{ProxyError, ProxyLayer, ProxyRoute};
 use super::reach::{Reach, ResolveError, Resolver};
 use super::rules::{Route, Timeouts};
 
@@ -52,15 +58,26 @@ pub(super) fn client_with_resolver(
         .http1_only()
         .https_only(address.scheme() == "https")
         .tls_version_min(tls::Version::TLS_1_2)
-        .connect_timeout(options.timeouts.connect)
         .dns_resolver(resolver)
         .no_proxy();
     if options.connections == Connections::Fresh {
         builder = builder.pool_max_idle_per_host(0);
     }
     match &options.route.proxy {
-        None => log_ignored_proxy_variable(),
-        Some(address) => builder = builder.proxy(proxy(address)?),
+        None => {
+            log_ignored_proxy_variable();
+            builder = builder.connect_timeout(options.timeouts.connect);
+        }
+        Some(proxy_address) => {
+            let (proxy, authorization) = proxy(proxy_address, options.route)?;
+            let layer = ProxyLayer(Arc::new(ProxyRoute {
+                address: proxy_address.clone(),
+                target: host_and_port(address),
+                authorization,
+                timeout: options.timeouts.connect,
+            }));
+            builder = builder.proxy(proxy).connector_layer(layer);
+        }
     }
     if let Some(file) = &options.route.ca_file {
         builder = builder.tls_certs_merge(ca_certificates(file)?);
@@ -87,12 +104,27 @@ pub(crate) async fn send(
     sent.map_err(|error| error_kind(&error, host, timeouts))
 }
 
-fn proxy(address: &Url) -> Result<Proxy, HttpErrorKind> {
-    Proxy::all(address.clone()).map_err(|_| {
+/// The proxy, and what authorizes us there.
+fn proxy(address: &Url, route: &Route) -> Result<(Proxy, Option<HeaderValue>), HttpErrorKind> {
+    let proxy = Proxy::all(address.clone()).map_err(|_| {
         HttpErrorKind::Setup(
             "the proxy's address is not valid; write it as http://host:port".into(),
         )
-    })
+    })?;
+    let Some(login) = &route.proxy_login else {
+        return Ok((proxy, None));
+    };
+    let pair = format!("{}:{}", login.user, login.password.expose_secret());
+    let value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair)));
+    let mut value = value
+        .map_err(|_| HttpErrorKind::Setup("proxy_user or proxy_password cannot be sent".into()))?;
+    value.set_sensitive(true);
+    Ok((proxy.custom_http_auth(value.clone()), Some(value)))
+}
+
+fn host_and_port(address: &Url) -> String {
+    let host = address.host_str().unwrap_or_default();
+    format!("{host}:{}", address.port_or_known_default().unwrap_or(443))
 }
 
 /// Rollbook ignores proxy variables of the environment; the log warns if one is set.
@@ -134,6 +166,9 @@ pub(crate) fn error_kind(error: &reqwest::Error, host: &str, timeouts: &Timeouts
     if let Some(problem) = causes(error).find_map(certificate_problem) {
         return HttpErrorKind::Certificate(certificate_message(problem, host));
     }
+    if let Some(error) = causes(error).find_map(|cause| cause.downcast_ref::<ProxyError>()) {
+        return HttpErrorKind::Proxy(error.proxy.clone(), error.failure);
+    }
     let name = causes(error).find_map(|cause| cause.downcast_ref::<ResolveError>());
     match name {
         Some(ResolveError::Unknown) => return HttpErrorKind::Unreachable(Unreachable::NoSuchHost),
@@ -164,7 +199,7 @@ fn causes<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Error 
 }
 
 /// TLS errors are wrapped in an I/O error, which hides them from the chain of sources.
-fn tls_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+pub(super) fn tls_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     cause.downcast_ref::<rustls::Error>().or_else(|| {
         let inside = cause.downcast_ref::<io::Error>()?.get_ref()?;
         tls_error(inside)
@@ -202,6 +237,18 @@ fn certificate_message(problem: &CertificateError, host: &str) -> String {
         }
         CertificateError::Revoked => format!("the certificate of {host} is revoked"),
         _ => format!("the certificate of {host} is not valid; its owner must replace it"),
+    }
+}
+
+/// The peer of requests to an address, for messages. Without TLS a proxy answers itself, and nothing tells its responses
+/// from the server's.
+pub(crate) fn peer_of(address: &Url, route: &Route) -> String {
+    let host = host_of(address);
+    match &route.proxy {
+        Some(proxy) if address.scheme() == "http" => {
+            format!("{host} through the proxy {}", host_of(proxy))
+        }
+        _ => host,
     }
 }
 

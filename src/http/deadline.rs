@@ -11,6 +11,11 @@ use tokio::time::Instant;
 use super::error::{HttpErrorKind, Slow};
 use super::rules::Timeouts;
 
+/// The result of a future, or `None` after this time.
+pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(limit, work).await.ok()
+}
+
 /// The time limits of one request, from its start.
 pub(crate) struct Deadline {
     started: Instant,

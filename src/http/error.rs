@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::message::message;
 use super::refusal::{PasswordRest, TokenRefusal};
 use crate::model::retry::RetryLimit;
 use crate::model::{Class, ResponseFault, SourceName, UnexpectedResponse};
@@ -44,6 +43,8 @@ pub enum HttpErrorKind {
     PrivateAddress(String, &'static str),
     /// No connection.
     Unreachable(Unreachable),
+    /// No connection through the proxy: its host and port.
+    Proxy(String, ProxyFailure),
     /// The server's certificate is not accepted; a complete message.
     Certificate(String),
     /// The connection broke, or the response was not HTTP.
@@ -117,6 +118,33 @@ pub enum Unreachable {
     Handshake,
 }
 
+/// Why there is no connection through the proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyFailure {
+    /// Its name does not resolve.
+    NoSuchHost,
+    /// Nothing listens, or the network rejects the connection.
+    Down,
+    /// No connection in time, to the proxy or through it.
+    Silent,
+    /// It closed the connection.
+    Cut,
+    /// It refuses to connect to the server, with this status, if that is known.
+    Refused(Option<u16>),
+}
+
+impl ProxyFailure {
+    /// Whether the next attempt may succeed.
+    fn is_transient(self) -> bool {
+        match self {
+            Self::NoSuchHost | Self::Down | Self::Silent | Self::Cut => true,
+            Self::Refused(status) => {
+                status.is_none_or(|status| matches!(status, 408 | 425 | 429 | 500..))
+            }
+        }
+    }
+}
+
 /// Which time limit was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slow {
@@ -137,6 +165,7 @@ impl HttpErrorKind {
     pub(crate) fn retry_limit(&self) -> RetryLimit {
         match self {
             Self::TooSlow(Slow::Run, _) => RetryLimit::Never,
+            Self::Proxy(_, failure) if failure.is_transient() => RetryLimit::Policy,
             Self::Unreachable(_) | Self::Cut | Self::TooSlow(..) | Self::Unavailable(..) => {
                 RetryLimit::Policy
             }
@@ -148,6 +177,7 @@ impl HttpErrorKind {
             Self::Setup(_)
             | Self::OutsideBaseUrl
             | Self::PrivateAddress(..)
+            | Self::Proxy(..)
             | Self::Certificate(_)
             | Self::Unauthorised(_)
             | Self::Forbidden
@@ -202,6 +232,7 @@ impl HttpError {
     /// The class that decides what the run and the job do.
     pub fn class(&self) -> Class {
         match &self.0.kind {
+            HttpErrorKind::Proxy(_, failure) if failure.is_transient() => Class::Transient,
             HttpErrorKind::Unreachable(_)
             | HttpErrorKind::Cut
             | HttpErrorKind::TooSlow(..)
@@ -224,10 +255,11 @@ impl HttpError {
             | HttpErrorKind::SignInNeeded(_)
             | HttpErrorKind::SignInFailed(_)
             | HttpErrorKind::VaultShut(_) => Class::Auth,
-            HttpErrorKind::PasswordRests(rest) if rest.is_refused => Class::Auth,
+            HttpErrorKind::PasswordRests(rest) if rest.needs_person => Class::Auth,
             HttpErrorKind::PasswordRests(_) => Class::Transient,
             HttpErrorKind::Setup(_)
             | HttpErrorKind::PrivateAddress(..)
+            | HttpErrorKind::Proxy(..)
             | HttpErrorKind::Certificate(_)
             | HttpErrorKind::Missing(..)
             | HttpErrorKind::TooMuchRequested(..)
@@ -336,9 +368,15 @@ impl HttpError {
             self.0.kind,
             HttpErrorKind::Setup(_)
                 | HttpErrorKind::PrivateAddress(..)
+                | HttpErrorKind::Proxy(..)
                 | HttpErrorKind::Certificate(_)
                 | HttpErrorKind::DocumentRefused(_)
         )
+    }
+
+    /// No token is requested for now, because the password must not be sent.
+    pub fn is_password_resting(&self) -> bool {
+        matches!(self.0.kind, HttpErrorKind::PasswordRests(_))
     }
 
     /// A person must sign in.
@@ -374,12 +412,6 @@ impl HttpError {
         if let HttpErrorKind::Unavailable(_, Some(wait)) = &mut self.0.kind {
             *wait = left;
         }
-        self
-    }
-
-    /// The same failure as [`HttpErrorKind::GrantPaused`]: too many token requests in a row have failed.
-    pub(crate) fn paused(mut self, until: Timestamp) -> Self {
-        self.0.kind = HttpErrorKind::GrantPaused(until, message(&self.0));
         self
     }
 

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::error::{HttpError, HttpErrorKind, HttpFailure, Slow, Unreachable};
+use super::error::{HttpError, HttpErrorKind, HttpFailure, ProxyFailure, Slow, Unreachable};
 use super::refusal::{PasswordRest, TokenRefusal};
 use crate::model::sign_in;
 
@@ -45,6 +45,7 @@ pub(crate) fn message(failure: &HttpFailure) -> String {
              set `allow_private = true` at the source"
         ),
         HttpErrorKind::Unreachable(why) => unreachable(*why, host),
+        HttpErrorKind::Proxy(proxy, why) => through_proxy(*why, proxy, host),
         HttpErrorKind::Certificate(problem) => problem.clone(),
         HttpErrorKind::Cut => format!("the connection to {host} broke before the response was complete"),
         HttpErrorKind::TooSlow(limit, length) => too_slow(*limit, *length, host),
@@ -54,8 +55,8 @@ pub(crate) fn message(failure: &HttpFailure) -> String {
              and whether the vendor has disabled it"
         ),
         HttpErrorKind::Forbidden => format!(
-            "{host} returned 403 and refuses this request: the credential lacks the right, or was revoked; \
-             ask the vendor's administrator"
+            "{host} refuses this request with 403: the credential lacks the right to read this, or was revoked; \
+             have the vendor's administrator grant the right, or replace the credential"
         ),
         HttpErrorKind::Missing(status, code) => format!(
             "{host} returned {status}{}: nothing exists at this path; \
@@ -71,6 +72,9 @@ pub(crate) fn message(failure: &HttpFailure) -> String {
              if the vendor has moved, change the address",
             target.as_deref().unwrap_or("another address")
         ),
+        HttpErrorKind::HttpStatus(407) => {
+            format!("{host} returned 407, as a proxy does: {PROXY_LOGIN}")
+        }
         HttpErrorKind::HttpStatus(status) => {
             format!(
                 "{host} returned {status}, which a retry does not change; {}",
@@ -93,7 +97,7 @@ pub(crate) fn message(failure: &HttpFailure) -> String {
         }
         HttpErrorKind::Deferred(status, until) => {
             format!(
-                "{host} returned {status} and allows no request before {}",
+                "{host} returned {status} with a request to wait; no request is sent before {}",
                 display_time(*until)
             )
         }
@@ -154,6 +158,42 @@ fn unreachable(why: Unreachable, host: &str) -> String {
     }
 }
 
+fn through_proxy(why: ProxyFailure, proxy: &str, host: &str) -> String {
+    match why {
+        ProxyFailure::NoSuchHost => format!(
+            "cannot find the proxy {proxy}; check `proxy` at the source and this machine's DNS"
+        ),
+        ProxyFailure::Down => format!(
+            "the proxy {proxy} refuses connections; check that it runs, and `proxy` at the source"
+        ),
+        ProxyFailure::Silent => format!(
+            "the proxy {proxy} opened no connection to {host} in time; check that both can be reached"
+        ),
+        ProxyFailure::Cut => format!("the proxy {proxy} closed the connection to {host}"),
+        ProxyFailure::Refused(None) => {
+            format!("the proxy {proxy} refuses to connect to {host}; ask its administrator")
+        }
+        ProxyFailure::Refused(Some(407)) => {
+            format!("the proxy {proxy} returned 407: {PROXY_LOGIN}")
+        }
+        ProxyFailure::Refused(Some(status @ (502..=504))) => {
+            format!("the proxy {proxy} returned {status}: it cannot reach {host}")
+        }
+        ProxyFailure::Refused(Some(403)) => format!(
+            "the proxy {proxy} returned 403: it does not allow connections to {host}; \
+             have its administrator allow them"
+        ),
+        ProxyFailure::Refused(Some(status)) => format!(
+            "the proxy {proxy} returned {status} instead of a connection to {host}; \
+             ask its administrator"
+        ),
+    }
+}
+
+/// What to do about 407.
+const PROXY_LOGIN: &str = "it requires a user and a password, or does not accept those that were sent; \
+                           set `proxy_user` and `proxy_password` at the source";
+
 fn too_slow(limit: Slow, length: Duration, host: &str) -> String {
     let length = if length.subsec_nanos() == 0 {
         format!("{} s", length.as_secs())
@@ -193,19 +233,20 @@ fn token_refused(refusal: &TokenRefusal, host: &str) -> String {
 
 fn password_rests(rest: &PasswordRest, host: &str) -> String {
     let until = display_time(rest.until);
-    let advice = "if the password is wrong, store the right one where the source reads it";
+    let advice =
+        "if it is wrong, store the right one where the source reads it, and resume the job";
     match (rest.is_refused, &rest.received) {
-        (true, None) => format!(
+        (true, _) => format!(
             "{host} refused the user name or password, and it is not sent again before {until}, to keep the account \
              from being locked; store the right password where the source reads it, and resume the job"
         ),
-        (_, Some(received)) => format!(
-            "{host} answered the password with {received}, which is neither a token nor a refusal; it is not sent \
-             again before {until}, to keep the account from being locked; {advice}"
+        (false, Some(received)) => format!(
+            "{host} returned {received} in place of a token or a refusal; the password is not sent again before \
+             {until}, to keep the account from being locked; {advice}"
         ),
         (false, None) => format!(
-            "{host} has not clearly accepted or refused the password; it is not sent again before {until}, to keep \
-             the account from being locked; {advice}"
+            "{host} has neither accepted nor refused the password; it is not sent again before {until}, to keep the \
+             account from being locked; {advice}"
         ),
     }
 }
@@ -242,7 +283,6 @@ fn advice(status: u16) -> &'static str {
     match status {
         400 | 422 => "it does not understand the request; check the query in the connector",
         402 => "the vendor requires payment",
-        407 => "the proxy requires a user and a password; put them into its address",
         _ => "check the vendor's status page or ask its support",
     }
 }

@@ -79,6 +79,15 @@ impl Effort {
         }
     }
 
+    /// Whether a failure may concern the size of the request, and not the server.
+    pub(super) fn is_about_size(self, error: &HttpError) -> bool {
+        match self.shrinks {
+            Shrinks::Never => false,
+            Shrinks::WhenTooLarge => error.is_too_many(),
+            Shrinks::OnServerErrors => error.is_too_many() || error.status() == Some(500),
+        }
+    }
+
     /// Whether the caller requests less after so many attempts of this request.
     pub(super) fn ends_with(self, error: &HttpError, attempts: u32) -> bool {
         let earlier = Self::USUAL.attempts.saturating_sub(self.attempts);
@@ -87,10 +96,8 @@ impl Effort {
             _ if attempts >= self.attempts => true,
             _ if attempts >= self.silences && error.is_silence() => true,
             Shrinks::Never => false,
-            Shrinks::WhenTooLarge => error.is_too_many(),
-            Shrinks::OnServerErrors => {
-                error.is_too_many() || (is_second && error.status() == Some(500))
-            }
+            _ if error.is_too_many() => true,
+            _ => is_second && self.is_about_size(error),
         }
     }
 }

@@ -50,8 +50,10 @@ impl Refused {
 pub struct PasswordRest {
     /// The password is not sent before this time.
     pub until: Timestamp,
-    /// Whether a person must act: the vendor refused the password, or has not accepted it for a day.
+    /// Whether the vendor clearly refused the password.
     pub is_refused: bool,
+    /// Whether a person must act: it is refused, or has not been accepted in three attempts.
+    pub needs_person: bool,
     /// What the vendor sent in place of a token or a refusal, if that was just received.
     pub received: Option<String>,
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Url;
+use secrecy::SecretString;
 
 use super::error::HttpErrorKind;
 use super::reach::Reach;
@@ -44,8 +45,19 @@ pub struct Route {
     pub ca_file: Option<PathBuf>,
     /// The proxy; it then resolves the names. Proxy variables of the environment are never used.
     pub proxy: Option<Url>,
+    /// The user at the proxy.
+    pub proxy_login: Option<ProxyLogin>,
     /// Which addresses names may resolve to.
     pub reach: Reach,
+}
+
+/// A user of a proxy.
+#[derive(Clone, Debug)]
+pub struct ProxyLogin {
+    /// Its name.
+    pub user: String,
+    /// Its password.
+    pub password: SecretString,
 }
 
 /// Time limits of each step of a request (reliability.md 2.3).

@@ -22,7 +22,7 @@ use super::body::{self, Oversized};
 use super::budget::{RunBudget, Tries};
 use super::circuit_breaker::CircuitBreaker;
 use super::classify::{Classification, Response, classify};
-use super::client::{host_of, send};
+use super::client::{peer_of, send};
 use super::deadline::Deadline;
 use super::error::{HttpError, HttpErrorKind, Slow};
 use super::limits::ERROR_BODY;
@@ -83,7 +83,7 @@ impl Session {
         day_count: Arc<dyn DayCount>,
         clock: Clock,
     ) -> Result<Self, HttpError> {
-        let host = host_of(&rules.base_url);
+        let host = peer_of(&rules.base_url, &rules.route);
         let step = format!("prepare the requests of {}", rules.source);
         let (client, headers) = prepare::prepare(&rules).map_err(|kind| kind.at(step, ""))?;
         Ok(Self(Arc::new(SessionState {
@@ -131,7 +131,10 @@ impl Session {
                 Err(error) => error,
             };
             tries.failed(error.kind().retry_limit());
-            let error = self.0.note_failure(error.after_attempts(tries.attempt));
+            let mut error = error.after_attempts(tries.attempt);
+            if !page.effort.is_about_size(&error) {
+                error = self.0.note_failure(error);
+            }
             let is_over = error.deferred_until().is_some();
             if is_over || page.effort.ends_with(&error, tries.attempt) {
                 return Err(error);

@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::civil;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 /// How often a failure of one kind is retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,14 +107,18 @@ pub fn within_retry_budget(requests: u64, retries: u64) -> bool {
 /// A longer `Retry-After` is cut to this: a server that names the year 9999 is asked again after a day.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
+/// Clocks that differ by less than this are both right enough.
+const SIMILAR_CLOCKS: SignedDuration = SignedDuration::from_hours(1);
+
 /// Longer `Retry-After` and `Date` headers are ignored; real ones have 29 characters.
 const MAX_HEADER: usize = 64;
 
 /// Reads a `Retry-After` header: seconds, or an HTTP date.
 ///
-/// A date is compared with `server_now`, the `Date` of the same response if there is one. Negative and past values are
-/// zero; values above [`MAX_RETRY_AFTER`] are cut to it; any other text is `None`, as if the header were missing.
-pub fn retry_after(text: &str, server_now: Timestamp) -> Option<Duration> {
+/// A date is compared with `server_now`, the `Date` of the same response, if there is one, else with our own time.
+/// Negative and past values are zero; values above [`MAX_RETRY_AFTER`] are cut to it; any other text is `None`, as if the
+/// header were missing.
+pub fn retry_after(text: &str, server_now: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
     let text = text.trim();
     if text.is_empty() || text.len() > MAX_HEADER {
         return None;
@@ -126,12 +130,29 @@ pub fn retry_after(text: &str, server_now: Timestamp) -> Option<Duration> {
             .is_finite()
             .then(|| Duration::from_secs_f64(seconds.clamp(0.0, longest)));
     }
-    let wait = http_date(text)?.duration_since(server_now);
+    let wait = wait_until(http_date(text)?, server_now, now);
     Some(
         Duration::try_from(wait)
             .unwrap_or_default()
             .min(MAX_RETRY_AFTER),
     )
+}
+
+/// The wait by the server's clock. If the clocks differ by hours, one of them is wrong and makes the wait too long or
+/// negative: then the shorter one that is neither counts.
+fn wait_until(until: Timestamp, server_now: Option<Timestamp>, now: Timestamp) -> SignedDuration {
+    let by_ours = until.duration_since(now);
+    let Some(server_now) = server_now else {
+        return by_ours;
+    };
+    let by_theirs = until.duration_since(server_now);
+    if now.duration_since(server_now).abs() <= SIMILAR_CLOCKS {
+        return by_theirs;
+    }
+    let longest = SignedDuration::try_from(MAX_RETRY_AFTER).unwrap_or(SignedDuration::MAX);
+    let possible = [by_theirs, by_ours].into_iter();
+    let possible = possible.filter(|wait| !wait.is_negative() && *wait <= longest);
+    possible.min().unwrap_or(by_theirs)
 }
 
 /// Reads an HTTP date in any of the three forms of RFC 9110 5.6.7, without recursion or backtracking.
@@ -222,7 +243,33 @@ mod tests {
             (&nested, None),
         ] {
             let shown = &text[..text.len().min(40)];
-            assert_eq!(retry_after(text, now()), wait, "{shown}");
+            assert_eq!(retry_after(text, None, now()), wait, "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_clock_makes_no_wait_longer() {
+        let time = |text: &str| -> Timestamp { text.parse().expect("a time") };
+        let until = "Mon, 02 Mar 2026 06:02:00 GMT";
+        // The server's and our time.
+        for (server_now, ours, wait) in [
+            ("2026-03-02T06:00:00Z", "2026-03-02T06:00:00Z", 120),
+            ("2026-03-02T06:00:00Z", "2026-03-02T06:01:00Z", 120),
+            ("2026-03-02T06:00:00Z", "2026-03-02T05:10:00Z", 120),
+            // Ours is wrong.
+            ("2026-03-02T06:00:00Z", "2026-03-02T01:00:00Z", 120),
+            ("2026-03-02T06:00:00Z", "2026-03-02T11:00:00Z", 120),
+            ("2026-03-02T06:00:00Z", "1970-01-01T00:00:00Z", 120),
+            // That of the response's `Date` is wrong.
+            ("2026-03-02T01:00:00Z", "2026-03-02T06:00:00Z", 120),
+            ("2026-03-02T11:00:00Z", "2026-03-02T06:00:00Z", 120),
+            ("1970-01-01T00:00:00Z", "2026-03-02T06:00:00Z", 120),
+        ] {
+            assert_eq!(
+                retry_after(until, Some(time(server_now)), time(ours)),
+                seconds(wait),
+                "{server_now} {ours}"
+            );
         }
     }
 
@@ -358,7 +405,7 @@ mod tests {
 
         #[test]
         fn any_header_is_read_without_a_panic(text in "\\PC{0,80}") {
-            let _ = retry_after(&text, now());
+            let _ = retry_after(&text, None, now());
             let _ = http_date(&text);
         }
     }

@@ -67,7 +67,11 @@ impl Resolution {
         for entry in self.files.sources() {
             let (name, table) = (entry.name.as_str(), &entry.value);
             let auth = SECRETS.iter().filter_map(|key| table.at(&["auth", key]));
-            problems.extend(auth.filter_map(|node| unopened(node, SecretForm::Text, secrets)));
+            let proxy = table.at(&["proxy_password"]);
+            problems.extend(
+                auth.chain(proxy)
+                    .filter_map(|node| unopened(node, SecretForm::Text, secrets)),
+            );
             let connector = table.at(&["connector"]).and_then(Node::text);
             let Some(connector) = connector.and_then(|name| self.connectors.get(name)) else {
                 continue;

@@ -17,13 +17,15 @@ use crate::document::suggest::{advice, suggest};
 use crate::model::StreamName;
 
 /// The keys of a source's table.
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 9] = [
     "connector",
     "settings",
     "auth",
     "limits",
     "ca_file",
     "proxy",
+    "proxy_user",
+    "proxy_password",
     "allow_private",
 ];
 

@@ -60,7 +60,7 @@ impl Failure {
             HttpErrorKind::GrantRefused(refusal) if refusal.refused == Refused::Password => {
                 Some(ParkReason::PasswordRefused)
             }
-            HttpErrorKind::PasswordRests(rest) if rest.is_refused => {
+            HttpErrorKind::PasswordRests(rest) if rest.needs_person => {
                 Some(ParkReason::PasswordRefused)
             }
             HttpErrorKind::Forbidden => None,
@@ -90,6 +90,14 @@ impl Failure {
     /// How often the request was tried that made it fail; 0 where no request did.
     pub fn attempts(&self) -> u64 {
         self.http().map_or(0, |error| u64::from(error.attempts()))
+    }
+
+    /// Every stream of the source fails for the same reason.
+    pub fn is_of_the_source(&self) -> bool {
+        self.http().is_some_and(|error| {
+            let is_of_the_credential = error.class() == Class::Auth && !error.is_forbidden();
+            error.is_of_the_source() || is_of_the_credential || error.is_password_resting()
+        })
     }
 
     /// The vendor's error, if it was one.

@@ -688,7 +688,8 @@ impl StreamRun<'_> {
             failed.record.outcome,
             Outcome::Parked | Outcome::Failed(Class::Fatal)
         ) || deferred.is_some()
-            || is_stores;
+            || is_stores
+            || error.is_of_the_source();
         (failed, is_last)
     }
 
@@ -701,3 +702,6 @@ impl StreamRun<'_> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -302,3 +302,150 @@ fn a_job_is_resumed_and_a_stream_reset_while_the_daemon_runs() {
     assert_eq!(lost.code, Some(75), "{lost:?}");
     service.stop();
 }
+
+#[test]
+fn a_clock_that_was_set_back_stops_no_job_and_is_reported() {
+    for ahead in ["+9 minutes", "+10 hours", "+1 year"] {
+        let (_server, installation) = school();
+        installation.sync().assert_ok("the first time");
+        tick_every_second(&installation);
+        // As a clock has left it that was ahead.
+        let sql = format!(
+            "INSERT INTO rollbook_jobs (job, last_due) VALUES ('roster', strftime('%Y-%m-%dT%H:%M:00.000Z', 'now', '{ahead}')) \
+             ON CONFLICT (job) DO UPDATE SET last_due = excluded.last_due"
+        );
+        crate::queries::change(&installation.mirror(), &sql);
+        let mut service = Service::start(installation, &[]);
+        service.expect("READY=1");
+        let status = service.until_status("a run", |status| !status["jobs"][0]["last"].is_null());
+        let clock = status["clock"].as_str().unwrap_or_default();
+        assert!(
+            clock.contains("the last recorded tick is") && clock.contains("the clock was ahead"),
+            "{ahead}: {status}"
+        );
+        let shown = run_command(&service, &["status"]);
+        let line = format!("Check this machine's clock: {clock}.");
+        assert!(shown.out.contains(&line), "{ahead}: {shown:?}");
+        let (_, log) = service.stop();
+        assert!(log.contains("the clock was ahead; jobs continue"), "{log}");
+    }
+}
+
+#[test]
+fn status_shows_what_the_daemon_will_do() {
+    let (_server, installation) = school();
+    installation.sync().assert_ok("the first time");
+    let write = |installation: &crate::installation::Installation, name: &str, schedule: &str| {
+        let job = format!(
+            "source = \"own\"\nstreams = [\"users\"]\nschedule = \"{schedule}\"\ntime_zone = \"UTC\"\n"
+        );
+        installation.write(&format!("jobs/{name}.toml"), &job);
+    };
+    write(&installation, "roster", "0 0 1 1 *");
+    let mut service = Service::start(installation, &[]);
+    service.expect("STATUS=next tick roster at ");
+    let json = |service: &Service| -> Value {
+        let ran = run_command(service, &["status", "--json"]);
+        serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"))
+    };
+    let before = json(&service);
+    assert_eq!(before["reload_needed"], false, "{before}");
+    assert_eq!(before["jobs"][0]["loaded"], true, "{before}");
+    let tick = before["jobs"][0]["next_tick"]["utc"].clone();
+    assert!(
+        tick.as_str()
+            .is_some_and(|tick| tick.contains("-01-01T00:00:00")),
+        "{before}"
+    );
+
+    // Stopped processes read no notification: the files on disk are ahead of the daemon.
+    service.signal("STOP");
+    write(&service.installation, "roster", "0 0 2 1 *");
+    write(&service.installation, "other", "0 0 3 1 *");
+    let ran = run_command(&service, &["status"]);
+    assert!(
+        ran.out
+            .contains("The configuration on disk is not the one that the daemon has loaded"),
+        "{ran:?}"
+    );
+    assert!(
+        ran.out
+            .contains("• other: the daemon has not loaded this job"),
+        "{ran:?}"
+    );
+    let stale = json(&service);
+    let job = |status: &Value, name: &str| {
+        let jobs = status["jobs"].as_array().expect("a list");
+        jobs.iter()
+            .find(|job| job["job"] == name)
+            .expect("listed")
+            .clone()
+    };
+    assert_eq!(stale["reload_needed"], true, "{stale}");
+    assert_eq!(job(&stale, "roster")["next_tick"]["utc"], tick, "{stale}");
+    assert_eq!(job(&stale, "other")["next_tick"], Value::Null, "{stale}");
+    service.signal("CONT");
+    service.until_status("the new files", |status| {
+        status["jobs"]
+            .as_array()
+            .is_some_and(|jobs| jobs.len() == 2)
+    });
+    let after = json(&service);
+    assert_eq!(after["reload_needed"], false, "{after}");
+    assert_eq!(job(&after, "other")["loaded"], true, "{after}");
+    service.stop();
+}
+
+#[test]
+fn status_shows_the_first_tick_after_a_pause() {
+    let (_server, installation) = school();
+    installation.sync().assert_ok("the first time");
+    let sql = "UPDATE rollbook_jobs SET deferred_until = strftime('%Y-%m-%dT%H:%M:%S.500Z', 'now', '+5 hours')";
+    crate::queries::change(&installation.mirror(), sql);
+    installation.write(
+        "jobs/roster.toml",
+        "source = \"own\"\nstreams = [\"users\"]\nschedule = \"*/20 * * * *\"\n",
+    );
+    let mut service = Service::start(installation, &[]);
+    service.expect("STATUS=next tick roster at ");
+    let status = service.until_status("a pause", |status| status["jobs"][0]["delayed"].is_string());
+    let delayed = status["jobs"][0]["delayed"].as_str().expect("a text");
+    assert!(
+        delayed.starts_with("deferred until ") && delayed.ends_with(" UTC"),
+        "{status}"
+    );
+    let (until, tick) = (&delayed[15..31], &status["jobs"][0]["next_tick"]);
+    let tick = tick.as_str().expect("a time").replace('T', " ");
+    assert!(until < &tick[..16], "{status}");
+    let shown = run_command(&service, &["status"]);
+    let line = format!("• roster: {delayed}; the next run is at ");
+    assert_eq!(shown.out.matches(&line).count(), 1, "{shown:?}");
+    assert_eq!(shown.out.matches("deferred until").count(), 1, "{shown:?}");
+    service.stop();
+}
+
+#[test]
+fn an_edit_a_reload_and_an_edit_back_end_in_what_the_disk_holds() {
+    let (_server, installation) = school();
+    let (good, file) = (
+        fs::read_to_string(installation.path("jobs/roster.toml")).expect("read"),
+        "jobs/roster.toml",
+    );
+    let mut service = Service::start(installation, &[]);
+    service.expect("STATUS=next tick roster at ");
+    let before = service.until_status("the first", |status| {
+        status["configuration"]["content"].is_string()
+    });
+    service
+        .installation
+        .write(file, &good.replace("users", "orgs"));
+    service.signal("HUP");
+    service.expect("RELOADING=1");
+    service.expect("READY=1");
+    service.installation.write(file, &good);
+    service.until_status("what is on disk", |status| {
+        status["configuration"]["content"] == before["configuration"]["content"]
+            && status["configuration"]["since"] != before["configuration"]["since"]
+    });
+    service.stop();
+}

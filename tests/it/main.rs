@@ -32,6 +32,7 @@ mod panics;
 mod people;
 mod privacy;
 mod problems;
+mod proxy;
 mod queries;
 mod quirks;
 mod refused;

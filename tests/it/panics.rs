@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rollbook::app::{App, DaemonEngine};
 use rollbook::clock::Clock;
-use rollbook::daemon::{ControlHandle, Event, run_loop};
+use rollbook::daemon::{Changes, ControlHandle, Event, run_loop};
 use rollbook::setup::files::Secrets;
 use rollbook::setup::{Folders, Overlay, Setup};
 use tokio::sync::mpsc::unbounded_channel;
@@ -29,7 +29,8 @@ async fn engine(installation: &Installation) -> DaemonEngine {
     let setup = Setup::load(&folders, &overlay).unwrap_or_else(|problems| panic!("{problems:?}"));
     let secrets = Secrets::new(&folders.config, None);
     let app = App::open(&folders, setup, secrets, Clock::system()).await;
-    DaemonEngine::new(Arc::new(app.expect("a mirror")), folders, overlay)
+    let loaded = Changes::of(&folders.folders()).loaded();
+    DaemonEngine::new(Arc::new(app.expect("a mirror")), folders, overlay, loaded)
 }
 
 #[tokio::test(flavor = "multi_thread")]

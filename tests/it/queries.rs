@@ -18,6 +18,13 @@ pub fn open(mirror: &Path) -> Connection {
     connection
 }
 
+/// Changes the mirror, as an older version or a wrong clock has left it.
+pub fn change(mirror: &Path, sql: &str) {
+    let connection = Connection::open(mirror).expect("a mirror");
+    let changed = connection.execute(sql, []);
+    assert_eq!(changed.unwrap_or_else(|error| panic!("{sql}: {error}")), 1);
+}
+
 /// The only value of a query.
 pub fn one<T: FromSql>(mirror: &Path, sql: &str) -> T {
     open(mirror)

@@ -18,7 +18,7 @@ use super::school::{Installation, SOURCES, SignIn, job, secret_file};
 use super::vendor::SharedWorld;
 use crate::app::{AdminRequest, AdminResponse, App, DaemonEngine, Login, is_too_old};
 use crate::clock::PausedClock;
-use crate::daemon::{ControlHandle, Engine, Event, run_loop};
+use crate::daemon::{Changes, ControlHandle, Engine, Event, run_loop};
 use crate::http::scripted;
 use crate::model::{EntryName, JobName, named};
 use crate::setup::files::Secrets;
@@ -213,11 +213,11 @@ impl Life {
         // To open a reader means to parse the schema, which is a third of a life's time.
         let _readers = app.store().keep_readers();
         let folders = self.installation.folders();
-        let engine = Arc::new(DaemonEngine::new(
-            Arc::clone(&app),
-            folders,
-            Overlay::default(),
-        ));
+        // Nothing follows the changes: no one edits the configuration.
+        let mut changes = Changes::of(&folders.folders());
+        let loaded = changes.loaded();
+        let engine = DaemonEngine::new(Arc::clone(&app), folders, Overlay::default(), loaded);
+        let engine = Arc::new(engine);
         let observed = Arc::new(Observed {
             engine: Arc::clone(&engine),
             seen: Arc::clone(&self.seen),
@@ -364,6 +364,7 @@ impl Life {
                 self.ahead = ahead;
                 clock.set_ahead(ahead);
                 self.clock_changes.push(now);
+                lock(&self.seen).clock_set = Some(now);
             }
             Act::Stop(_) => {}
             Act::Kill(gap) => return running.map(|_| Ended::Restart(gap)),

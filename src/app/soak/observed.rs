@@ -23,6 +23,8 @@ pub(super) struct Seen {
     /// When each tick of a job was acted on, in correct time.
     pub ticks: BTreeMap<EntryName, BTreeMap<Timestamp, Timestamp>>,
     running: BTreeSet<EntryName>,
+    /// When the wall clock was last changed.
+    pub clock_set: Option<Timestamp>,
     /// The last outcome of each job, and when.
     pub last: BTreeMap<EntryName, (Outcome, Timestamp)>,
     pub good: BTreeMap<EntryName, Timestamp>,
@@ -79,13 +81,10 @@ impl Engine for Observed {
                 let ticks = seen.ticks.entry(entry.clone()).or_default();
                 let before = ticks.insert(due, truth);
                 ticks.retain(|_, at| *at > truth - SignedDuration::from_hours(60 * 24));
-                // A clock that was ahead has acted on a tick of the future; its own time comes later.
-                let was_ahead = |before: Timestamp| before < due - SignedDuration::from_mins(1);
-                // One that is behind by a day believes that another clock was ahead.
-                let behind = truth.duration_since(self.clock.clock().now());
+                // A clock that was set shows its times again.
+                let was_set = |since: Timestamp| seen.clock_set.is_some_and(|at| at > since);
                 if let Some(before) = before
-                    && !was_ahead(before)
-                    && behind < SignedDuration::from_hours(20)
+                    && !was_set(before)
                 {
                     seen.violations.push(format!(
                         "the tick {due} of {entry} was acted on at {before} and again at {truth}"

@@ -26,7 +26,7 @@ const AFTER_A_REFUSAL: Duration = Duration::from_secs(24 * 3600);
 /// The same after the first, the second and each further unclear response: three times on the first day, then daily.
 const AFTER_UNCLEAR: [Duration; 3] = [
     Duration::from_secs(10 * 60),
-    Duration::from_secs(8 * 3600),
+    Duration::from_secs(4 * 3600),
     Duration::from_secs(24 * 3600),
 ];
 
@@ -91,7 +91,8 @@ fn rest_of(known: KeptRefusal, now: Timestamp) -> Option<PasswordRest> {
     let is_plausible = left.is_positive() && left.unsigned_abs() <= 2 * length;
     is_plausible.then(|| PasswordRest {
         until,
-        is_refused: is_final(known),
+        is_refused: known.is_clear,
+        needs_person: needs_person(known),
         received: None,
     })
 }
@@ -105,7 +106,7 @@ fn length_of(known: KeptRefusal) -> Duration {
 }
 
 /// Whether a person must act.
-fn is_final(known: KeptRefusal) -> bool {
+fn needs_person(known: KeptRefusal) -> bool {
     known.is_clear || known.attempts as usize >= AFTER_UNCLEAR.len()
 }
 
@@ -132,15 +133,13 @@ fn counted(
             };
             return (Some(refusal), Err(kind));
         }
-        HttpErrorKind::Unavailable(500, _) => "status 500".to_owned(),
-        HttpErrorKind::HttpStatus(status) => format!("status {status}"),
+        HttpErrorKind::Unavailable(500, _) => "500".to_owned(),
+        HttpErrorKind::HttpStatus(status) => status.to_string(),
         HttpErrorKind::Redirect(status, Some(host)) => {
-            format!("status {status} and a redirect to {host}")
+            format!("{status} with a redirect to {host}")
         }
-        HttpErrorKind::Redirect(status, None) => format!("status {status} and a redirect"),
-        HttpErrorKind::NoTokenResponse(status, received) => {
-            format!("status {status} and {received}")
-        }
+        HttpErrorKind::Redirect(status, None) => format!("{status} with a redirect"),
+        HttpErrorKind::NoTokenResponse(status, received) => format!("{status} with {received}"),
         HttpErrorKind::TooLarge(_) | HttpErrorKind::Bomb => "a response that is too large".into(),
         HttpErrorKind::Encoding => "a response in an unknown encoding".into(),
         // No response, a busy server, or nothing was sent.
@@ -153,7 +152,8 @@ fn counted(
     };
     let rest = PasswordRest {
         until: at.checked_add(length_of(refusal)).unwrap_or(Timestamp::MAX),
-        is_refused: is_final(refusal),
+        is_refused: false,
+        needs_person: needs_person(refusal),
         received: Some(received),
     };
     (Some(refusal), Err(HttpErrorKind::PasswordRests(rest)))

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{Inner, TokenState};
 use crate::http::error::{HttpError, HttpErrorKind};
+use crate::http::message::message;
 use crate::http::refusal::Refused;
 
 /// A refused credential is not sent again for this long, so that a job of many streams sends it once. Shorter than the
@@ -29,12 +30,12 @@ const LONG: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(10 * 60);
 
 /// No token request until a time, and the failure to return until then.
-pub(super) struct Rest {
+pub(super) struct TokenRest {
     until: Duration,
     error: HttpError,
 }
 
-impl Rest {
+impl TokenRest {
     /// The failure, while the rest lasts. Callers wait for the rest at least.
     pub fn error(&self, now: Duration) -> Option<HttpError> {
         let left = self.until.checked_sub(now).filter(|left| !left.is_zero())?;
@@ -72,11 +73,13 @@ impl Inner {
             HttpErrorKind::GrantRefused(_) => error,
             _ if state.failures as usize > SHORT.len() => {
                 let until = self.clock.wall_clock_after(length);
-                error.paused(until)
+                let cause = message(error.failure());
+                let host = error.failure().host.clone();
+                HttpErrorKind::GrantPaused(until, cause).at(self.step(), host)
             }
             _ => error.with_pause(length),
         };
-        state.rest = Some(Rest {
+        state.rest = Some(TokenRest {
             until: now.saturating_add(length),
             error: error.clone(),
         });

@@ -40,6 +40,8 @@ fn job(last_run: Option<RunLine>, held: Option<RunLine>, state: JobState) -> Job
         held: held.map(|run| held_line(&named("rosters"), run, now())),
         last_run,
         next_tick: None,
+        delayed: None,
+        loaded: None,
     }
 }
 
@@ -198,6 +200,7 @@ fn a_broken_configuration_and_a_missing_mirror_are_said() {
         },
         daemon: None,
         configuration: Some("2 problems".to_owned()),
+        reload_needed: false,
         jobs: Vec::new(),
         gaps: Vec::new(),
         sources: Vec::new(),

@@ -2,6 +2,10 @@
 
 use super::*;
 
+fn now() -> Timestamp {
+    "2026-02-04T07:00:00Z".parse().expect("a time")
+}
+
 fn auth(text: &str) -> Auth {
     toml::from_str(text).expect("an auth")
 }
@@ -26,14 +30,14 @@ type Row<'a> = (
 
 #[test]
 fn a_line_a_source_and_what_to_do() {
-    let now = "2026-02-04T07:00:00Z".parse().expect("a time");
+    let now = now();
     let signed_in = auth("grant = \"authorization_code\"\nclient_id = \"c\"");
     let sealed = || VaultEntry {
         key_id: Some("a1b2".to_owned()),
         ..kept()
     };
     let empty = VaultEntry::default;
-    let rows: [Row<'_>; 7] = [
+    let rows: [Row<'_>; 8] = [
         (
             "signed in",
             Some(&signed_in),
@@ -89,7 +93,21 @@ fn a_line_a_source_and_what_to_do() {
             },
             &["password", "not stored"],
             &[
-                "north: the password was refused at 2026-02-04 06:00:00 UTC; it is not sent again for a day, unless it changes",
+                "north: the password was refused at 2026-02-04 06:00:00 UTC; the same password is not tried again before 2026-02-05 06:00:00 UTC",
+            ],
+        ),
+        (
+            "a password that was refused long ago",
+            Some(&auth(
+                "grant = \"password\"\nusername = \"u\"\npassword = { env = \"P\" }",
+            )),
+            VaultEntry {
+                refused: Some("2026-02-03T06:59:00.000Z".to_owned()),
+                ..empty()
+            },
+            &[],
+            &[
+                "north: the password was refused at 2026-02-03 06:59:00 UTC; the next run tries it again",
             ],
         ),
         (
@@ -108,7 +126,7 @@ fn a_line_a_source_and_what_to_do() {
     ];
     for (name, auth, kept, shown, expected) in rows {
         let line = line("north", auth, kept, &Keys::None);
-        assert_eq!(remarks(&line), expected, "{name}");
+        assert_eq!(remarks(&line, now), expected, "{name}");
         let text = text(&[line], now);
         for words in shown {
             assert!(text.contains(words), "{name}: {words} is not in\n{text}");
@@ -152,7 +170,7 @@ fn what_parked_jobs_wait_for_is_said_as_it_is() {
         line.parked = jobs;
         line.refresh_started =
             (!line.parked.is_empty()).then(|| "2026-02-04T06:00:00.000Z".to_owned());
-        assert_eq!(remarks(&line), expected);
+        assert_eq!(remarks(&line, now()), expected);
     }
     let mut line = line("north", Some(&signs_in), kept(), &Keys::None);
     line.parked = vec![
@@ -161,7 +179,7 @@ fn what_parked_jobs_wait_for_is_said_as_it_is() {
         parked("marks", ParkedJobNeeds::Repair),
     ];
     assert_eq!(
-        remarks(&line),
+        remarks(&line, now()),
         [
             "north: there was a sign-in; rosters will run at the next tick",
             "lessons is parked: the reason; when that is fixed: rollbook resume lessons",

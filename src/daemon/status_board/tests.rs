@@ -13,6 +13,7 @@ fn next(job: &str, due: &str) -> NextTick {
         job: named(job),
         zone: "Europe/Vienna".to_owned(),
         due: due.parse().ok(),
+        delayed: None,
     }
 }
 

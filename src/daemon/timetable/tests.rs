@@ -62,7 +62,7 @@ impl Story {
 
     /// `due cause` of what runs now, and `skipped` for a tick that is lost.
     fn advance(&mut self) -> Vec<String> {
-        let advance = self.table.advance(self.now, self.running);
+        let advance = self.table.advance(self.now, self.running, |_| None);
         let mut found: Vec<String> = advance
             .skipped
             .iter()
@@ -158,17 +158,22 @@ fn start_of(schedule: &str) -> Timestamp {
 
 /// Schedule, whether it catches up, the clock set from and to, and what runs until when.
 ///
-/// Forward by less than three hours: what was skipped runs once. By more: it counts as missed. Back:
-/// nothing runs twice, but a clock that was days ahead does not silence a job for days.
+/// Forward by less than three hours: what was skipped runs once. By more: it counts as missed. Back: the job continues at
+/// its next local time, and the tick that it ran last is not repeated.
 const SETS: &str = "
 every 20 min | no  | 02T10:05    | 02T12:05 | 02T12:15 | 02T12:00 schedule
 daily        | no  | 02T10:05    | 02T12:05 | 02T13:00 |
 every 20 min | no  | 02T10:05    | 02T16:05 | 02T16:25 | skipped, 02T16:20 schedule
 every 20 min | yes | 02T10:05    | 02T16:05 | 02T16:25 | 02T16:00 catch_up, 02T16:20 schedule
 daily        | yes | 02T10:05    | 05T10:05 | 06T10:00 | 05T07:30 catch_up, 06T07:30 schedule
-every 20 min | yes | 02T16:05    | 02T10:05 | 02T16:25 | 02T16:20 schedule
+every 20 min | yes | 02T16:05    | 02T06:05 | 02T06:45 | 02T06:20 schedule, 02T06:40 schedule
+0 * * * *    | no  | 02T16:05    | 02T13:05 | 02T18:05 | 02T14:00 schedule, 02T15:00 schedule, 02T17:00 schedule, 02T18:00 schedule
+every 20 min | no  | 02T10:41    | 02T10:36 | 02T11:05 | 02T11:00 schedule
+every 20 min | no  | 02T10:41    | 02T10:05 | 02T11:05 | 02T10:20 schedule, 02T11:00 schedule
+every 20 min | no  | 02T10:59    | 02T10:41 | 02T11:05 | 02T11:00 schedule
+every 20 min | no  | 05T10:05    | 02T10:05 | 02T10:25 | 02T10:20 schedule
 daily        | yes | 02T10:05    | 02T04:05 | 03T10:00 | 03T07:30 schedule
-daily        | no  | 05T10:05    | 02T10:05 | 04T10:00 | 03T07:30 schedule, 04T07:30 schedule
+daily        | no  | 05T10:05    | 02T10:05 | 06T10:00 | 03T07:30 schedule, 04T07:30 schedule, 06T07:30 schedule
 every 20 min | no  | 02T10:05:01 | 02T10:05 | 02T10:25 | 02T10:20 schedule
 ";
 
@@ -180,6 +185,61 @@ fn a_clock_that_is_set() {
         let mut ran = story.set(to);
         ran.extend(story.until(until));
         assert_eq!(ran.join(", "), expected, "{schedule} from {from} to {to}");
+    }
+}
+
+/// Schedule, what is recorded as the last tick, and what runs after a start at 02T12:00 until 13:05: the clock was ahead
+/// and was set back while the daemon was stopped.
+const STARTS_AFTER_A_CLOCK_AHEAD: &str = "
+every 20 min | 02T12:20 | 02T12:40 schedule, 02T13:00 schedule
+every 20 min | 02T22:00 | 02T12:20 schedule, 02T12:40 schedule, 02T13:00 schedule
+every 20 min | 05T12:00 | 02T12:20 schedule, 02T12:40 schedule, 02T13:00 schedule
+0 14 * * *   | 02T13:00 |
+0 14 * * *   | 03T13:00 | 02T13:00 schedule
+0 14 * * *   | 31T13:00 | 02T13:00 schedule
+";
+
+#[test]
+fn a_clock_that_was_set_back_while_the_daemon_was_stopped() {
+    for [schedule, last_due, expected] in rows(STARTS_AFTER_A_CLOCK_AHEAD) {
+        for catch_up in [false, true] {
+            let mut story = Story::begin("02T12:00", pattern(schedule), catch_up, Some(last_due));
+            assert_eq!(story.table.latest_ahead(story.now), Some(at(last_due)));
+            let ran = story.until("02T13:05").join(", ");
+            assert_eq!(ran, expected, "{schedule} after {last_due}, {catch_up}");
+        }
+    }
+}
+
+#[test]
+fn a_year_back_and_forward_in_every_zone() {
+    for zone in ["Europe/Vienna", "UTC", "Asia/Kolkata", "Pacific/Chatham"] {
+        // Both days on which the clocks of Vienna change, and one of none.
+        for day in ["2026-03-28", "2026-10-24", "2026-06-01"] {
+            let mut table = Timetable::new("a server".to_owned());
+            let start = time(&format!("{day}T12:00:00Z"));
+            let mut job = entry("job", "30 8 * * *", false);
+            job.zone = zone.parse().expect("a zone");
+            table.load(vec![job], |_| None, LoadReason::Start, start);
+            let mut running = Duration::ZERO;
+            let mut dues = |from: Timestamp, days: i64| {
+                let mut dues = Vec::new();
+                for minute in 0..days * 24 * 60 {
+                    let now = from + SignedDuration::from_mins(minute);
+                    running += Duration::from_secs(60);
+                    let advance = table.advance(now, running, |_| None);
+                    dues.extend(advance.due.into_iter().map(|tick| tick.due));
+                }
+                dues
+            };
+            let ahead = start + SignedDuration::from_hours(24 * 365);
+            let first = dues(start, 2);
+            let wrong = dues(ahead, 2);
+            let back = dues(start + SignedDuration::from_hours(48), 2);
+            assert_eq!((first.len(), wrong.len()), (2, 2), "{zone} {day}");
+            assert_eq!(back.len(), 2, "{zone} {day}: {back:?}");
+            assert!(first[1] < back[0], "{zone} {day}");
+        }
     }
 }
 

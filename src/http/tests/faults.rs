@@ -283,6 +283,29 @@ async fn a_kept_connection_that_was_closed_is_no_failure() {
     assert_eq!((budget.requests(), budget.retries()), (3, 0));
 }
 
+/// No request outlives its run.
+#[tokio::test]
+async fn a_request_ends_with_its_run() {
+    let server = FaultServer::start(vec![vec![FaultStep::Stall]]).await;
+    let clock = Clock::system();
+    let session = session(rules(&server.url("/v1")), None, &clock);
+    let budget = RunBudget::new(&clock, Duration::from_millis(100));
+    let ask = PageRequest {
+        path: "/users".into(),
+        query: Vec::new(),
+        what: "users".into(),
+        effort: Effort::USUAL,
+    };
+    let error = session.get(&ask, &budget, as_json()).await;
+    let error = error.expect_err("the run is over");
+    assert!(error.is_out_of_time(), "{error}");
+    assert!(
+        error.to_string().contains("before the run's time limit"),
+        "{error}"
+    );
+    assert_eq!(budget.requests(), 1);
+}
+
 #[tokio::test]
 async fn a_closed_port() {
     let clock = monday().clock();

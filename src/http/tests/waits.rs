@@ -64,9 +64,9 @@ async fn the_others_of_the_session_wait_too() {
     assert_eq!(error.deferred_until(), Some(until), "{error}");
     assert_eq!(error.class(), Class::Transient);
     assert!(
-        error
-            .to_string()
-            .ends_with("returned 503 and allows no request before 2026-03-02 07:00:00 UTC"),
+        error.to_string().ends_with(
+            "returned 503 with a request to wait; no request is sent before 2026-03-02 07:00:00 UTC"
+        ),
         "{error}"
     );
 

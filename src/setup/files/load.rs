@@ -157,6 +157,7 @@ fn read_rollbook(
     for source in tree.at(&["sources"]).map(Node::entries).unwrap_or_default() {
         problems.append(grants::check(&source.value));
         problems.extend(missing_ca_file(config, &source.value));
+        problems.extend(half_of_a_proxy_login(&source.value));
     }
     for source in rollbook
         .iter_mut()
@@ -179,6 +180,16 @@ fn missing_ca_file(config: &Path, source: &Node) -> Option<Problem> {
         node.location(),
         format!("cannot read {}: {reason}", path.display()),
     ))
+}
+
+/// A user at the proxy needs a proxy and a password.
+fn half_of_a_proxy_login(source: &Node) -> Option<Problem> {
+    let keys = ["proxy", "proxy_user", "proxy_password"];
+    let login = keys[1..].iter().find_map(|key| source.at(&[key]))?;
+    let missing = keys.iter().find(|key| source.at(&[key]).is_none())?;
+    let message = format!("`{missing}` is missing");
+    let help = "a user at the proxy needs `proxy`, `proxy_user` and `proxy_password`";
+    Some(Problem::error(login.location(), message).help(help))
 }
 
 /// The jobs of a folder, and whether some of its files cannot be read.

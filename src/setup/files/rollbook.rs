@@ -142,6 +142,11 @@ pub struct SourceConfig {
     pub ca_file: Option<PathBuf>,
     /// The proxy for every request of this source.
     pub proxy: Option<Proxy>,
+    /// The user at the proxy, where it requires one.
+    #[schemars(length(min = 1))]
+    pub proxy_user: Option<String>,
+    /// That user's password.
+    pub proxy_password: Option<SecretRef>,
     /// Whether names of this source may lead into your own network or to this machine. Default false: a name of
     /// the internet has no business there. An address that is written as a number needs no leave. With a
     /// `proxy` the proxy resolves names, and this is not used.
@@ -190,7 +195,8 @@ impl FromStr for Proxy {
         };
         if rest.contains('@') {
             return Err(
-                ValueError::new("a proxy's address must not hold a name or a password").help(form),
+                ValueError::new("a proxy's address must not hold a name or a password")
+                    .help(format!("{form}, and set `proxy_user` and `proxy_password`")),
             );
         }
         let host = rest.strip_suffix('/').unwrap_or(rest);

@@ -387,6 +387,140 @@ fn s6_a_number_that_is_always_too_large_costs_little() {
     assert!(requests < 24 * 10, "{requests} requests");
 }
 
+/// S3: one of five meters refuses its list of series for ever. The others' series are read, also for the first time;
+/// rows of the one stay, and the outcome names it.
+#[test]
+fn s3_one_broken_list_stops_no_other() {
+    for status in [400, 403, 500] {
+        let mut harness = Harness::new(&tree());
+        let points = Points::default();
+        for meter in 0..5 {
+            points.add(
+                &format!("s{meter}"),
+                "2026-02-20T00:00:00Z",
+                START,
+                SignedDuration::from_hours(6),
+            );
+        }
+        serve_tree(&harness, &points, None);
+        assert_ok(&harness.sync());
+        assert_eq!(mirrored(&harness), points.len());
+        for meter in 0..5 {
+            points.add(
+                &format!("s{meter}"),
+                START,
+                "2026-03-02T12:00:00Z",
+                SignedDuration::from_hours(1),
+            );
+        }
+        serve_tree(&harness, &points, Some(status));
+        harness.advance(DAY);
+        let run = harness.sync();
+        assert!(!run.outcome.starts_with("ok"), "{status}: {run:?}");
+        assert!(
+            run.parts["series"].reported.contains("m2"),
+            "{status}: {run:?}"
+        );
+        assert_eq!(run.parts["series"].removed, 0, "{status}: {run:?}");
+        assert_eq!(run.parts["points"].outcome, "ok", "{status}: {run:?}");
+        assert_eq!(
+            mirrored(&harness),
+            points.len(),
+            "{status}: all five are read"
+        );
+        let asked = harness.vendor.log();
+        let asked = asked.iter().filter(|one| one.path.ends_with("/m2")).count();
+        assert!(asked <= 5, "{status}: {asked}");
+    }
+}
+
+/// Meters, the series of each, and their points.
+fn tree() -> Config {
+    let streams = [
+        "[streams.meters]\npath = \"/meters\"\nrows = \"rows\"\nkey = [\"id\"]\nremoved = { absence = true }\n\
+         [streams.meters.columns]\nid = \"id : text\"\n"
+            .to_owned(),
+        "[streams.series]\npath = \"/series/{meter}\"\nrows = \"rows\"\nkey = [\"id\"]\nremoved = { absence = true }\n\
+         optional = true\nfor_each = { stream = \"meters\", take = { meter = \"id\" } }\n\
+         [streams.series.columns]\nid = \"id : text\"\nmeter = \"= {meter} : text\"\n"
+            .to_owned(),
+        points(
+            "stream = \"series\", take = { s = \"id\" }",
+            "start = \"-30d\"",
+        ),
+    ];
+    Config::of(&streams.concat())
+}
+
+/// Answers the lists of `tree`; the list of the third meter by a status.
+fn serve_tree(harness: &Harness, points: &Points, third: Option<u16>) {
+    let points = points.clone();
+    harness
+        .vendor
+        .respond_with(move |request| match request.list() {
+            "meters" => {
+                let rows: Vec<_> = (0..5).map(|n| json!({"id": format!("m{n}")})).collect();
+                Reply::json(&json!({"rows": rows}))
+            }
+            meter if meter.starts_with('m') => match third.filter(|_| meter == "m2") {
+                Some(status) => Reply::status(status),
+                None => Reply::json(&json!({"rows": [{"id": meter.replace('m', "s")}]})),
+            },
+            _ => points.answer(request),
+        });
+}
+
+/// S7: a first walk that needs longer than the job's timeout goes on from run to run, is no failure, and leaves time to
+/// the stream behind it.
+#[test]
+fn s7_a_first_walk_longer_than_the_timeout_goes_on() {
+    let mut config = listed(&["a", "b"], "2024-01-01T00:00:00Z").job("timeout = \"10m\"\n");
+    config.streams.push_str(
+        "[streams.rooms]\npath = \"/rooms\"\nrows = \"rows\"\nkey = [\"id\"]\n[streams.rooms.columns]\nid = \"id : text\"\n",
+    );
+    config.jobs[0].1 = config.jobs[0]
+        .1
+        .replace("[\"points\"]", "[\"points\", \"rooms\"]");
+    let mut harness = Harness::new(&config);
+    let points = Points::default();
+    for series in ["a", "b"] {
+        points.add(
+            series,
+            "2024-01-01T12:00:00Z",
+            START,
+            SignedDuration::from_hours(24),
+        );
+    }
+    let (ours, clock) = (points.clone(), harness.clock.clone());
+    harness.vendor.respond_with(move |request| {
+        clock.pass(Duration::from_secs(20));
+        match request.list() {
+            "rooms" => Reply::json(&json!({"rows": [{"id": "x"}]})),
+            _ => ours.answer(request),
+        }
+    });
+    let (mut runs, mut before) = (0, 0);
+    loop {
+        runs += 1;
+        let run = harness.sync();
+        assert_eq!(run.parts["rooms"].outcome, "ok", "{run:?}");
+        if run.outcome == "ok" {
+            break;
+        }
+        assert_eq!(run.outcome, "incomplete", "{run:?}");
+        assert!(
+            run.reported.contains("the next run continues there"),
+            "{run:?}"
+        );
+        let now = mirrored(&harness);
+        assert!(now > before, "run {runs}: {now} points");
+        before = now;
+        assert!(runs < 40, "it does not end");
+    }
+    assert!(runs > 5, "{runs}");
+    assert_eq!(mirrored(&harness), points.len());
+}
+
 /// S9: a series that is asked for by its id and is silent costs a handful of requests a run.
 #[test]
 fn s9_a_silent_series_costs_little() {

@@ -136,7 +136,7 @@ fn quirks() -> Vec<Quirk> {
         },
         quirk(
             &[("auth.token_error", "invalid_client")],
-            Fails("refused the credential (401, invalid_client)"),
+            Fails("refused the client_id or client_secret (401, invalid_client"),
         ),
         quirk(&[("revoked", "on")], Fails("sign-in needed")),
     ]

@@ -239,6 +239,7 @@ fn a_secret_in_clear_is_refused_and_never_repeated() {
         format!("{source}auth = {{ grant = \"x\", client_id = 5, secret_client = \"hunter2\" }}"),
         format!("{source}client_secret = \"hunter2\""),
         format!("{source}proxy = \"http://me:hunter2@proxy:80\""),
+        format!("{source}proxy_password = \"hunter2\""),
         format!("client_secret = \"hunter2\"\n{source}"),
     ];
     for rollbook in rows {
@@ -529,7 +530,7 @@ limits = { per_second = 0, in_flight = 0 }
 error: unknown key `client_id`
  --> rollbook.toml:3:1
   |
-3 | client_id = "x"
+3 | client_id = "…"
   | ^^^^^^^^^
   |
   = help: `client_id` belongs in the table `auth`
@@ -540,7 +541,7 @@ error: a proxy's address must not hold a name or a password
 4 | proxy = "http://…@proxy:80"
   |         ^^^^^^^^^^^^^^^^^^^
   |
-  = help: write scheme, host and port, such as `"http://proxy.school.example:3128"`
+  = help: write scheme, host and port, such as `"http://proxy.school.example:3128"`, and set `proxy_user` and `proxy_password`
 
 error: cannot read none.pem: it does not exist
  --> rollbook.toml:5:11
