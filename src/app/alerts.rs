@@ -94,10 +94,10 @@ impl DaemonEngine {
     }
 
     fn facts(&self, reader: &queries::Reader, entry: &Entry) -> Result<JobFacts, StoreError> {
-        let state = self.job_state(reader, &entry.name)?;
+        let (state, now) = (self.job_state(reader, &entry.name)?, self.app.clock.now());
         let (good, first) = match &entry.name {
             EntryName::Backup => (runs::done(reader, entry.name.as_str())?, None),
-            EntryName::Job(job) => alerts::ends(reader, job)?,
+            EntryName::Job(job) => alerts::ends(reader, job, now)?,
         };
         let (last, held) = match &entry.name {
             EntryName::Backup => (None, None),
@@ -110,7 +110,8 @@ impl DaemonEngine {
         let parked = last
             .as_ref()
             .filter(|run| run.outcome == Some(Outcome::Parked))
-            .and_then(|run| scalar::parse(run.ended.as_deref()?));
+            .and_then(|run| scalar::parse(run.ended.as_deref()?))
+            .filter(|ended| *ended <= now);
         let from = good.or(first).max(parked);
         let (cron, zone) = (entry.schedule.cron(), entry.zone.zone());
         Ok(JobFacts {
@@ -130,7 +131,7 @@ impl DaemonEngine {
         setup: &Setup,
         source: &SourceName,
     ) -> Result<SourceFacts, StoreError> {
-        let mut facts = SourceFacts::default();
+        let (mut facts, now) = (SourceFacts::default(), self.app.clock.now());
         let jobs = setup.jobs.iter();
         for (job, _) in jobs.filter(|(_, job)| job.source == *source) {
             facts.jobs.push(job.clone());
@@ -142,7 +143,7 @@ impl DaemonEngine {
                     message: parked.message,
                 });
             }
-            facts.good = facts.good.max(alerts::ends(reader, job)?.0);
+            facts.good = facts.good.max(alerts::ends(reader, job, now)?.0);
         }
         Ok(facts)
     }

@@ -82,7 +82,7 @@ impl DaemonEngine {
         for (other, setup) in &setup.jobs {
             if Some(&setup.source) == source
                 && other != job
-                && alerts::ends(reader, other)?
+                && alerts::ends(reader, other, self.app.clock.now())?
                     .0
                     .is_some_and(|good| good > tried)
             {

@@ -2,7 +2,7 @@
 //!
 //! Both are written in one transaction. Messages name jobs and runs, never a person.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::error::StoreError;
@@ -82,16 +82,21 @@ pub fn note(
     transaction.commit().map_err(what)
 }
 
+/// No pause between two attempts is longer; a later time was written by a clock that was ahead.
+const MAX_PAUSE: SignedDuration = SignedDuration::from_hours(24);
+
 /// The messages to send now, oldest first.
 pub fn due(connection: &Connection, now: Timestamp) -> Result<Vec<QueuedAlert>, StoreError> {
     let what = StoreError::sql("find alerts to send");
     let mut statement = connection
         .prepare_cached(
-            "SELECT id, channel, kind, job, message, created, attempts FROM rollbook_outbox WHERE due <= ?1 ORDER BY id",
+            "SELECT id, channel, kind, job, message, created, attempts FROM rollbook_outbox \
+             WHERE due <= ?1 OR due > ?2 ORDER BY id",
         )
         .map_err(&what)?;
+    let latest = scalar::saturating_add(now, MAX_PAUSE);
     statement
-        .query_map([scalar::to_canonical(now)], |row| {
+        .query_map([now, latest].map(scalar::to_canonical), |row| {
             Ok(QueuedAlert {
                 id: row.get(0)?,
                 channel: row.get(1)?,
@@ -133,16 +138,18 @@ pub fn postpone(connection: &Connection, id: i64, due: Timestamp) -> Result<(), 
         .map_err(StoreError::sql("record an alert that was not sent"))
 }
 
-/// When the last good run of a job ended, and when its first run of all started.
+/// When the last good run of a job ended, and when its first run of all started. Runs that a clock recorded which was
+/// ahead do not count: nothing would be overdue until then.
 pub fn ends(
     connection: &Connection,
     job: &JobName,
+    now: Timestamp,
 ) -> Result<(Option<Timestamp>, Option<Timestamp>), StoreError> {
     let ends: (Option<String>, Option<String>) = connection
         .query_row(
-            "SELECT max(ended) FILTER (WHERE outcome IN ('ok', 'ok_with_rejects')), min(started) \
+            "SELECT max(ended) FILTER (WHERE outcome IN ('ok', 'ok_with_rejects') AND ended <= ?2), min(started) \
              FROM rollbook_runs WHERE job = ?1",
-            [job],
+            params![job, scalar::to_canonical(now)],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .map_err(StoreError::sql("find the last good run"))?;

@@ -162,6 +162,11 @@ fn update(
     active: &[(AlertKind, Timestamp)],
     now: Timestamp,
 ) -> AlertPlan {
+    // A clock that was ahead reported in the future; then a good run from now on confirms the end.
+    let active: Vec<(AlertKind, Timestamp)> = active
+        .iter()
+        .map(|(kind, at)| (*kind, (*at).min(now)))
+        .collect();
     if problems.is_empty() {
         let first = active.iter().map(|(_, at)| *at).min();
         return match first {
@@ -169,7 +174,7 @@ fn update(
             // The problem may only have been cleared by an admin: wait for a run that confirms it.
             Some(first) if good.is_none_or(|good| good <= first) => AlertPlan {
                 send: Vec::new(),
-                active: active.to_vec(),
+                active,
             },
             Some(_) => AlertPlan {
                 send: vec![(AlertKind::Recovered, over)],

@@ -254,6 +254,21 @@ fn a_job_is_stale_long_after_a_tick_without_a_good_run() {
 }
 
 #[test]
+fn an_alert_of_a_clock_that_was_ahead_ends_with_the_next_good_run() {
+    let evaluate = |facts: &JobFacts, active: &[_], hour| {
+        evaluate_job(&named("roster"), facts, active, LIMITS, time(hour))
+    };
+    let year = 365 * 24;
+    let ahead = evaluate(&failed(3), &[], year);
+    assert_eq!(ahead.active, [(AlertKind::Failing, time(year))]);
+    let waits = evaluate(&good(0), &ahead.active, 5);
+    assert_eq!(waits.active, [(AlertKind::Failing, time(5))]);
+    let over = evaluate(&good(6), &waits.active, 7);
+    assert_eq!(over.send[0].0, AlertKind::Recovered);
+    assert_eq!(over.active, []);
+}
+
+#[test]
 fn messages_name_the_problem_and_the_command() {
     let mut facts = failed(3);
     let say = |facts: &JobFacts| {
