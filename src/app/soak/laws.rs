@@ -82,7 +82,7 @@ pub(super) fn after_run(
             "{entry} removed {lost:?}, which the vendor has ({outcome})"
         ));
     }
-    if !outcome.is_good() || list.is_halved || list.touched >= began {
+    if !outcome.is_good() || !list.hidden.is_empty() || list.touched >= began {
         return None;
     }
     let missing: Vec<(u32, String)> = wanted(&list.rows)
@@ -136,6 +136,9 @@ pub(super) fn when_calm(
             if state.parked.is_some() || state.failures > 0 || state.incomplete_runs > 0 {
                 wrong.push(format!("{name} is still troubled: {state:?}"));
             }
+            if month.only_clock {
+                wrong.extend(ticks_after_steps(&entry, (start, now), seen));
+            }
             wrong.extend(missed_ticks(
                 &entry,
                 calm + SignedDuration::from_hours(72),
@@ -179,6 +182,40 @@ fn missed_ticks(
             None => return Some(format!("the tick {due} of {} was not acted on", entry.name)),
         }
         after = due;
+    }
+    None
+}
+
+/// A clock that is set costs at most one tick of each job.
+fn ticks_after_steps(
+    entry: &crate::daemon::Entry,
+    (start, now): (Timestamp, Timestamp),
+    seen: &SharedSeen,
+) -> Option<String> {
+    let seen = lock(seen);
+    let steps: Vec<_> = seen
+        .clock_steps
+        .iter()
+        .filter(|(at, _)| *at >= start)
+        .collect();
+    for (index, (at, ahead)) in steps.iter().enumerate() {
+        let until = steps.get(index + 1).map_or(now, |(next, _)| *next);
+        let next = |after| next_tick(entry.schedule.cron(), entry.zone.zone(), after);
+        let second = next(*at + *ahead).and_then(next)?;
+        if second - *ahead + LATE > until {
+            continue;
+        }
+        let first = seen
+            .acted
+            .iter()
+            .find(|(name, _, when)| *name == entry.name && when >= at);
+        if first.is_none_or(|(_, _, when)| *when > second - *ahead + LATE) {
+            return Some(format!(
+                "{} lost more than a tick after the clock was set at {at} to {}: the next one was {first:?}",
+                entry.name,
+                *at + *ahead
+            ));
+        }
     }
     None
 }
@@ -266,8 +303,9 @@ fn still_alerted(reader: &Reader) -> Option<String> {
 }
 
 /// Requests of the whole life.
-pub(super) fn politeness(world: &SharedWorld, clock_changes: &[Timestamp]) -> Vec<String> {
+pub(super) fn politeness(world: &SharedWorld, seen: &SharedSeen) -> Vec<String> {
     let mut wrong = Vec::new();
+    let clock_steps = lock(seen).clock_steps.clone();
     let world = world.lock();
     for (vendor, source) in world.vendors.iter().zip(&SOURCES) {
         let counts = &vendor.counts;
@@ -303,9 +341,9 @@ pub(super) fn politeness(world: &SharedWorld, clock_changes: &[Timestamp]) -> Ve
             }
         }
         for pair in counts.wrong_passwords.windows(2) {
-            let was_changed = clock_changes
+            let was_changed = clock_steps
                 .iter()
-                .any(|at| (pair[0]..=pair[1]).contains(at));
+                .any(|(at, _)| (pair[0]..=pair[1]).contains(at));
             if pair[1].duration_since(pair[0]) < SignedDuration::from_hours(23) && !was_changed {
                 wrong.push(format!(
                     "{} received a wrong password at {} and again at {}",

@@ -20,11 +20,11 @@ use crate::app::{AdminRequest, AdminResponse, App, DaemonEngine, Login, is_too_o
 use crate::clock::PausedClock;
 use crate::daemon::{Changes, ControlHandle, Engine, Event, run_loop};
 use crate::http::scripted;
-use crate::model::{EntryName, JobName, named};
+use crate::model::{EntryName, JobName, named, scalar};
 use crate::setup::files::Secrets;
 use crate::setup::{Overlay, Setup};
 use crate::store::database::set_disk_full;
-use crate::store::queries;
+use crate::store::queries::{self, RunLine};
 
 /// The wall clock is read so often. The loop's own half minute would be three million turns.
 const TURN: Duration = Duration::from_secs(15 * 60);
@@ -58,8 +58,6 @@ pub(super) struct Life {
     /// The correct time at which the next daemon starts.
     truth: Timestamp,
     ahead: SignedDuration,
-    /// When the wall clock was changed.
-    clock_changes: Vec<Timestamp>,
     /// The months so far, this one included.
     month_number: u32,
     month: Month,
@@ -95,7 +93,6 @@ pub(super) fn live(seed: u64, months: u32, log: bool) -> Result<Summary, String>
         seen: SharedSeen::default(),
         truth,
         ahead: SignedDuration::ZERO,
-        clock_changes: Vec::new(),
         month_number: 0,
         month: Month::default(),
         month_start: truth,
@@ -114,9 +111,12 @@ pub(super) fn live(seed: u64, months: u32, log: bool) -> Result<Summary, String>
         drop(runtime);
         let violations = std::mem::take(&mut lock(&life.seen).violations);
         if !violations.is_empty() {
-            let month = life.month_number;
+            let month = (life.truth - start())
+                .total(jiff::Unit::Hour)
+                .unwrap_or(0.0)
+                / (24.0 * 30.0);
             let text = violations.join("\n  ");
-            return Err(format!("seed {seed}, month {month}:\n  {text}"));
+            return Err(format!("seed {seed}, month {month:.1}:\n  {text}"));
         }
         match ended {
             Ended::Restart(later) => wait = later,
@@ -308,11 +308,14 @@ impl Life {
             Act::Edit(source, list, at) => {
                 self.world.lock().vendors[source].lists[list].change(at, false, now);
             }
-            Act::Refill(source, list) => {
+            Act::Refill => {
                 let mut world = self.world.lock();
-                let list = &mut world.vendors[source].lists[list];
-                while list.rows.len() < 30 {
-                    list.join(now);
+                let lists = world
+                    .vendors
+                    .iter_mut()
+                    .flat_map(|vendor| &mut vendor.lists);
+                for list in lists.filter(|list| list.rows.len() < 26) {
+                    (list.rows.len()..30).for_each(|_| list.join(now));
                 }
             }
             Act::SourceFault(source, fault) => {
@@ -341,17 +344,18 @@ impl Life {
                     self.again(planned, now);
                 }
             }
-            Act::HideHalf(source, list, is_halved) => {
+            Act::HideHalf(source, list, is_hidden) => {
                 let mut world = self.world.lock();
                 let list = &mut world.vendors[source].lists[list];
-                (list.is_halved, list.touched) = (is_halved, now);
+                list.hidden = if is_hidden {
+                    list.half()
+                } else {
+                    Default::default()
+                };
+                list.touched = now;
             }
             Act::Halve(source, list) => {
-                let mut world = self.world.lock();
-                let list = &mut world.vendors[source].lists[list];
-                list.is_halved = true;
-                list.halve();
-                (list.is_halved, list.touched) = (false, now);
+                self.world.lock().vendors[source].lists[list].halve(now);
             }
             Act::Approve(source, list) => {
                 if let Some(running) = running {
@@ -363,8 +367,7 @@ impl Life {
             Act::Clock(ahead) => {
                 self.ahead = ahead;
                 clock.set_ahead(ahead);
-                self.clock_changes.push(now);
-                lock(&self.seen).clock_set = Some(now);
+                lock(&self.seen).clock_steps.push((now, ahead));
             }
             Act::Stop(_) => {}
             Act::Kill(gap) => return running.map(|_| Ended::Restart(gap)),
@@ -430,7 +433,13 @@ impl Life {
     async fn approve(&mut self, job: &JobName, running: &Running<'_>) {
         let held = running.app.store().reader().ok();
         let held = held.and_then(|reader| queries::held(&reader, job).ok()?);
-        let Some(held) = held.filter(|held| !is_too_old(held, running.app.clock.now())) else {
+        let now = running.app.clock.now();
+        // An hour later, when the alert has arrived.
+        let was_told = |held: &RunLine| {
+            let started = scalar::parse(&held.started).expect("a time");
+            now.duration_since(started) > SignedDuration::from_hours(1)
+        };
+        let Some(held) = held.filter(|held| !is_too_old(held, now) && was_told(held)) else {
             return;
         };
         let request = AdminRequest::Approve { run: held.run };
@@ -460,9 +469,10 @@ impl Life {
         let month = (&self.month, self.month_start, now);
         let mut wrong = laws::when_calm(running.engine, all, month, &self.world, &self.seen);
         if all {
-            wrong.extend(laws::politeness(&self.world, &self.clock_changes));
+            wrong.extend(laws::politeness(&self.world, &self.seen));
             wrong.extend(self.measure(running));
             self.world.lock().alerts.clear();
+            lock(&self.seen).acted.clear();
             self.next_month();
         }
         lock(&self.seen).violations.extend(wrong);

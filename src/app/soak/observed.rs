@@ -22,9 +22,11 @@ use crate::sync::ProgressSink;
 pub(super) struct Seen {
     /// When each tick of a job was acted on, in correct time.
     pub ticks: BTreeMap<EntryName, BTreeMap<Timestamp, Timestamp>>,
+    /// Ticks of this month, in the order in which they were acted on, and when.
+    pub acted: Vec<(EntryName, Timestamp, Timestamp)>,
     running: BTreeSet<EntryName>,
-    /// When the wall clock was last changed.
-    pub clock_set: Option<Timestamp>,
+    /// When the wall clock was set in this life, in correct time, and how far it is ahead since then.
+    pub clock_steps: Vec<(Timestamp, SignedDuration)>,
     /// The last outcome of each job, and when.
     pub last: BTreeMap<EntryName, (Outcome, Timestamp)>,
     pub good: BTreeMap<EntryName, Timestamp>,
@@ -78,11 +80,12 @@ impl Engine for Observed {
             if noted.is_ok() {
                 let truth = self.clock.truth();
                 let mut seen = lock(&self.seen);
+                seen.acted.push((entry.clone(), due, truth));
                 let ticks = seen.ticks.entry(entry.clone()).or_default();
                 let before = ticks.insert(due, truth);
                 ticks.retain(|_, at| *at > truth - SignedDuration::from_hours(60 * 24));
                 // A clock that was set shows its times again.
-                let was_set = |since: Timestamp| seen.clock_set.is_some_and(|at| at > since);
+                let was_set = |since: Timestamp| seen.clock_steps.iter().any(|(at, _)| *at > since);
                 if let Some(before) = before
                     && !was_set(before)
                 {

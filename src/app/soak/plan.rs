@@ -24,8 +24,8 @@ pub(super) enum Act {
     Join(usize, usize),
     Leave(usize, usize, usize),
     Edit(usize, usize, usize),
-    /// New rows fill a list that was halved.
-    Refill(usize, usize),
+    /// New rows fill lists that were halved.
+    Refill,
     SourceFault(usize, Option<Fault>),
     ListFault(usize, usize, Option<Fault>),
     TokenFault(usize, Option<TokenFault>),
@@ -83,6 +83,8 @@ pub(super) struct Month {
     pub needs: Vec<Need>,
     /// The number of incidents of each source, those of the machine included.
     pub incidents: [u32; SOURCES.len()],
+    /// Nothing but the clock is wrong, and nothing is restarted.
+    pub only_clock: bool,
     /// Sources that may be parked, because their sign-in or credential does not work.
     pub may_park: [bool; SOURCES.len()],
 }
@@ -106,12 +108,21 @@ pub(super) fn month(rng: &mut Rng, start: Timestamp) -> Month {
         needs: Vec::new(),
         machine: false,
     };
-    for _ in 0..maker.rng.u32(2..6) {
-        maker.incident();
+    maker.month.only_clock = maker.rng.u8(0..6) == 0;
+    if maker.month.only_clock {
+        for _ in 0..maker.rng.u32(1..4) {
+            let from = maker.rng.i64(0..12 * DAY);
+            maker.clock(from);
+        }
+    } else {
+        for _ in 0..maker.rng.u32(2..6) {
+            maker.incident();
+        }
+        for _ in 0..maker.rng.u32(1..4) {
+            maker.restart();
+        }
     }
-    for _ in 0..maker.rng.u32(1..4) {
-        maker.restart();
-    }
+    maker.add(1, Act::Refill);
     maker.rows();
     maker.add(21 * DAY, Act::Check { all: false });
     maker.add(30 * DAY - 1, Act::Check { all: true });
@@ -204,17 +215,17 @@ impl Maker<'_> {
                 let first = from + self.rng.i64(HOUR..4 * DAY);
                 for six_hours in 0.. {
                     let at = first + six_hours * 6 * HOUR;
-                    if at >= 17 * DAY {
+                    // A weekly job may see it late, or an outage hide it.
+                    if at >= 28 * DAY {
                         break;
                     }
                     self.add(at, Act::Approve(source, list));
                 }
-                self.add(17 * DAY + 12 * HOUR, Act::Refill(source, list));
                 self.needs.push(Need {
                     source,
                     list: Some(list),
                     from: self.time(from),
-                    until: self.time(17 * DAY),
+                    until: self.time(28 * DAY),
                 });
             }
             13 => {

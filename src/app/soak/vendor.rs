@@ -1,6 +1,6 @@
 //! The vendors: lists, accounts, faults, and the responses to requests; and the receiver of alerts.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -40,8 +40,8 @@ pub(super) struct List {
     pub rows: BTreeMap<u32, VendorRow>,
     next: u32,
     pub fault: Option<Fault>,
-    /// Half of the rows are not listed, for no reason.
-    pub is_halved: bool,
+    /// Rows that are not listed, for no reason.
+    pub hidden: BTreeSet<u32>,
     /// When it was last changed, or its fault or half.
     pub touched: Timestamp,
 }
@@ -200,7 +200,7 @@ impl SharedWorld {
                         rows: BTreeMap::new(),
                         next: 1,
                         fault: None,
-                        is_halved: false,
+                        hidden: BTreeSet::new(),
                         touched: now,
                     };
                     (0..rng.u32(28..34)).for_each(|_| list.join(now));
@@ -464,16 +464,22 @@ impl List {
     }
 
     /// Half of the rows really leave.
-    pub(super) fn halve(&mut self) {
-        let keys: Vec<u32> = self.listed().map(|(key, _)| *key).collect();
-        self.rows.retain(|key, _| keys.contains(key));
+    pub(super) fn halve(&mut self, now: Timestamp) {
+        for key in self.half() {
+            self.rows.remove(&key);
+        }
+        self.touched = now;
+    }
+
+    /// Every other row.
+    pub(super) fn half(&self) -> BTreeSet<u32> {
+        self.rows.keys().copied().step_by(2).collect()
     }
 
     fn listed(&self) -> impl Iterator<Item = (&u32, &VendorRow)> {
-        let is_halved = self.is_halved;
         self.rows
             .iter()
-            .filter(move |(key, _)| !is_halved || !key.is_multiple_of(2))
+            .filter(|(key, _)| !self.hidden.contains(key))
     }
 
     fn page(&self, style: Style, query: &BTreeMap<String, String>) -> Value {
