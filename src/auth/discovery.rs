@@ -14,10 +14,11 @@ use tokio::sync::Mutex;
 use crate::clock::Clock;
 use crate::http::body::{self, Oversized};
 use crate::http::classify::{is_transient, requested_wait};
-use crate::http::client::{self, ClientOptions, error_kind, host_of};
+use crate::http::client::{self, ClientOptions, error_kind};
 use crate::http::deadline::Deadline;
 use crate::http::error::HttpErrorKind;
 use crate::http::limits::TOKEN_BODY;
+use crate::http::peer::host_of;
 use crate::http::reply::Headers;
 use crate::http::rules::{Timeouts, must_be_safe};
 

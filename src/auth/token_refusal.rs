@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 
 use super::vendor_text::one_line;
 use crate::http::classify::{is_transient, requested_wait};
-use crate::http::client::host_of;
 use crate::http::error::HttpErrorKind;
+use crate::http::peer::host_of;
 use crate::http::refusal::{Refused, TokenRefusal};
 use crate::http::reply::Headers;
 

@@ -8,7 +8,8 @@ use reqwest::Url;
 use reqwest::header::CONTENT_TYPE;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::client::{ClientOptions, Connections, client, host_of};
+use super::client::{ClientOptions, Connections, client};
+use super::peer::host_of;
 use super::reach::Reach;
 use super::rules::{Route, Timeouts};
 

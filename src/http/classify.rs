@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use reqwest::Url;
 use serde_json::Value;
 
-use super::client::host_of;
 use super::error::HttpErrorKind;
 use super::limits::ERROR_IN_FINE_BODY;
+use super::peer::host_of;
 use super::reply::Headers;
 use crate::model::retry::retry_after;
 use crate::model::{ErrorCodes, UnexpectedResponse};

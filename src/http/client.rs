@@ -3,7 +3,6 @@
 //! Also maps the client's errors. Their texts are never shown, because they contain URLs with their query.
 
 use std::error::Error;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,6 +14,7 @@ use rustls::CertificateError;
 use secrecy::ExposeSecret as _;
 
 use super::error::{HttpErrorKind, Unreachable};
+use super::peer::{host_of, tls_error};
 use super::proxy::{ProxyError, ProxyLayer, ProxyRoute};
 use super::reach::{Reach, ResolveError, Resolver};
 use super::rules::{Route, Timeouts};
@@ -198,14 +198,6 @@ fn causes<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Error 
     })
 }
 
-/// TLS errors are wrapped in an I/O error, which hides them from the chain of sources.
-pub(super) fn tls_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    cause.downcast_ref::<rustls::Error>().or_else(|| {
-        let inside = cause.downcast_ref::<io::Error>()?.get_ref()?;
-        tls_error(inside)
-    })
-}
-
 fn certificate_problem<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a CertificateError> {
     match tls_error(cause)? {
         rustls::Error::InvalidCertificate(problem) => Some(problem),
@@ -250,12 +242,4 @@ pub(crate) fn peer_of(address: &Url, route: &Route) -> String {
         }
         _ => host,
     }
-}
-
-/// The host and port of an address, for messages.
-pub(crate) fn host_of(address: &Url) -> String {
-    let host = address.host_str().unwrap_or("the server");
-    address
-        .port()
-        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }

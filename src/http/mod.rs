@@ -19,6 +19,7 @@ pub(crate) mod limits;
 pub(crate) mod message;
 mod pace;
 mod page_request;
+pub(crate) mod peer;
 mod proxy;
 mod reach;
 pub(crate) mod refusal;

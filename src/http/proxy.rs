@@ -19,9 +19,9 @@ use tokio::net::TcpStream;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::client::{host_of, tls_error};
 use super::deadline::within;
 use super::error::ProxyFailure;
+use super::peer::{host_of, tls_error};
 use super::reach::ResolveError;
 
 /// The limit for learning the status of a refusal.

@@ -131,8 +131,13 @@ async fn read_in_full(
             readings += 1;
             continue;
         }
+        let absence = absence_of(job, &attempt.walked, &examined);
+        // A row that the reading passed over is missing then, which makes the next reading a full one.
+        let is_accounted_for = !matches!(absence, Absence::Nothing);
+        let cursor_moves =
+            is_accounted_for || before.cursor.is_none() || !may_have_moved(job, &attempt.walked);
         let ending = Ending {
-            absence: absence_of(job, &attempt.walked, &examined),
+            absence,
             full: true,
             confirm: job
                 .confirm
@@ -156,7 +161,9 @@ async fn read_in_full(
             checkpoint.items = items_fingerprint(items);
         }
         if !completeness.is_contradicted() && attempt.walked.failed.is_empty() {
-            checkpoint.cursor = cursor_after(before, &attempt.walked.facts, started);
+            if cursor_moves {
+                checkpoint.cursor = cursor_after(before, &attempt.walked.facts, started);
+            }
             checkpoint.full_at = Some(context.clock.now());
         }
         return Ok(reading(

@@ -103,6 +103,7 @@ fn a_line_a_source_and_what_to_do() {
             )),
             VaultEntry {
                 refused: Some("2026-02-03T06:59:00.000Z".to_owned()),
+                is_clearly_refused: true,
                 ..empty()
             },
             &[],

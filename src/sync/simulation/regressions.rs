@@ -447,5 +447,31 @@ fn lines() -> Vec<Regression> {
                 while_read(vec![(3, SpoilKey { key: 32 })]),
             ],
         ),
+        (
+            "a full reading with an unreadable key, which tells nothing of missing rows, does not pass their changes",
+            style(Watermark),
+            INCREMENTAL,
+            vec![
+                (2, 46),
+                (5, 86),
+                (8, 14),
+                (11, 35),
+                (14, 92),
+                (17, 27),
+                (20, 53),
+                (23, 60),
+                (26, 78),
+            ],
+            vec![
+                Change(Leave { key: 2 }),
+                Change(Leave { key: 14 }),
+                quiet(),
+                Change(SpoilKey { key: 20 }),
+                Change(Leave { key: 17 }),
+                Change(Edit { key: 11 }),
+                Minutes(5000),
+                while_read(vec![(1, Edit { key: 5 }), (4, Edit { key: 26 })]),
+            ],
+        ),
     ]
 }
