@@ -12,10 +12,7 @@ use crate::model::sign_in;
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let failure = self.failure();
-        write!(f, "{}: {}", failure.step, message(failure))?;
-        if let Some(word) = &failure.quoted {
-            write!(f, "; it reports \"{word}\"")?;
-        }
+        write!(f, "{}: {}", failure.step, quoting_message(failure))?;
         if failure.attempts > 1 {
             write!(f, " (after {} attempts)", failure.attempts)?;
         }
@@ -27,6 +24,15 @@ impl fmt::Display for HttpError {
             ),
             None => Ok(()),
         }
+    }
+}
+
+/// The message with the vendor's own word.
+pub(crate) fn quoting_message(failure: &HttpFailure) -> String {
+    let message = message(failure);
+    match &failure.quoted {
+        Some(word) => format!("{message}; it reports \"{word}\""),
+        None => message,
     }
 }
 

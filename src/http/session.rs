@@ -402,7 +402,7 @@ impl SessionState {
     /// Adds the end of the rest that begins with a failure, if one does.
     fn note_failure(&self, error: HttpError) -> HttpError {
         let now = self.clock.running();
-        let reason = || message::message(error.failure());
+        let reason = || message::quoting_message(error.failure());
         let until = self.breaker.failed(error.kind(), now, reason);
         let until = until.map(|until| self.clock.wall_clock_after(until.saturating_sub(now)));
         error.resting_until(until)

@@ -71,6 +71,13 @@ impl Preconditions {
     }
 }
 
+/// After so many streams in a row that had rows and are refused, no other is requested: the credential was revoked.
+const REVOKED: u32 = 2;
+
+fn revoked(stream: &StreamName) -> String {
+    format!("read {stream} (refused like the stream before it, so no other was requested)")
+}
+
 /// Items of a stream are read concurrently: a silent one delays no other.
 fn is_one_list(stream: &StreamJob) -> bool {
     stream.spec.for_each.is_none() && stream.spec.window.is_none()
@@ -201,6 +208,8 @@ impl StreamRun<'_> {
 
     async fn each(&self, context: &Context<'_>, preconditions: &Preconditions) -> RunReport {
         let mut report = RunReport::begun(self.job, self.run);
+        // Streams in a row that had rows and are refused now.
+        let mut refused = 0;
         // Streams whose list was not answered at all; the others are read meanwhile.
         let mut silent = Vec::new();
         let streams = &self.job.streams;
@@ -224,7 +233,16 @@ impl StreamRun<'_> {
                 }
                 part => part,
             };
-            if self.add(stream, part, started, &mut report) {
+            refused = match self.is_refused_now(stream, &part) {
+                true => refused + 1,
+                false => 0,
+            };
+            let is_revoked = refused >= REVOKED && !is_last;
+            let part = match is_revoked {
+                true => part.map_err(|error| error.in_step(revoked(&stream.spec.name))),
+                false => part,
+            };
+            if self.add(stream, part, started, &mut report) || is_revoked {
                 for (stream, started, error) in silent {
                     self.add(stream, Err(error), started, &mut report);
                 }
@@ -263,6 +281,16 @@ impl StreamRun<'_> {
         self.report_end(&part);
         report.streams.push(part);
         is_last
+    }
+
+    /// A stream that had rows and is refused by 403.
+    fn is_refused_now(&self, stream: &StreamJob, part: &Result<StreamReport, Failure>) -> bool {
+        let is_forbidden = |error: &Failure| error.http().is_some_and(HttpError::is_forbidden);
+        let had_rows = || {
+            let reader = self.store.reader()?;
+            accounts::ever_had_rows(&reader, &stream.table.name())
+        };
+        part.as_ref().is_err_and(is_forbidden) && had_rows().unwrap_or(false)
     }
 
     /// Another stream of the job needs its rows first.

@@ -210,6 +210,31 @@ fn s4_a_broken_source_is_left_alone_and_a_broken_list_is_not() {
     assert_eq!(run.parts["two"].outcome, "failed", "{run:?}");
 }
 
+/// A5: a key that was good and is revoked: 403 for every stream.
+#[test]
+fn a5_a_key_that_is_revoked_is_one_fault() {
+    let mut harness = Harness::new(&four());
+    let good = |_: &VendorRequest| Reply::json(&json!({"rows": [{"id": "x"}]}));
+    harness.vendor.respond_with(good);
+    assert_eq!(harness.sync().outcome, "ok");
+    harness.vendor.respond_with(|_| Reply::status(403));
+    let run = harness.sync();
+    assert!(run.outcome.starts_with("failed"), "{run:?}");
+    assert_eq!(run.parts.len(), 2, "{run:?}");
+    assert_eq!(harness.vendor.log().len(), 2);
+    assert!(run.reported.contains("no other was requested"), "{run:?}");
+    // A right that is missing for some streams stops no other.
+    harness
+        .vendor
+        .respond_with(move |request| match request.list() {
+            "one" | "three" => Reply::status(403),
+            _ => good(request),
+        });
+    let run = harness.sync();
+    assert_eq!(run.parts["two"].outcome, "ok", "{run:?}");
+    assert_eq!(run.parts["four"].outcome, "ok", "{run:?}");
+}
+
 /// A5: a revoked key: 403 for all 168 lists of one stream.
 #[test]
 fn a5_a_revoked_key_costs_few_requests() {
