@@ -201,7 +201,8 @@ fn ticks_after_steps(
     for (index, (at, ahead)) in steps.iter().enumerate() {
         let until = steps.get(index + 1).map_or(now, |(next, _)| *next);
         let next = |after| next_tick(entry.schedule.cron(), entry.zone.zone(), after);
-        let second = next(*at + *ahead).and_then(next)?;
+        // The loop reads the clock that late here.
+        let second = next(*at + *ahead + LATE).and_then(next)?;
         if second - *ahead + LATE > until {
             continue;
         }

@@ -36,7 +36,7 @@ const ALERTS_SOON: Duration = Duration::from_secs(20 * 60);
 /// systemd starts the service again after this time.
 const RESTART: SignedDuration = SignedDuration::from_secs(30);
 
-/// The memory of the process may grow by so much in the third year, in KiB.
+/// The memory of the process may grow by so much in a year after the first, in KiB.
 const MEMORY: u64 = 8 * 1024;
 
 /// How a daemon's time ended.
@@ -490,10 +490,10 @@ impl Life {
             files: self.installation.state_files(),
             memory: laws::resident_kib(),
         });
-        let [first, .., before, last] = self.sizes.as_slice() else {
+        let [.., before, last] = self.sizes.as_slice() else {
             return Vec::new();
         };
-        let mut wrong = laws::growth(first, last);
+        let mut wrong = laws::growth(&self.sizes[0], last);
         if last.memory > before.memory + MEMORY {
             wrong.push(format!(
                 "the process grew from {} KiB to {} KiB in a year",

@@ -6,7 +6,7 @@
 //! are in `laws.rs`.
 //!
 //! ```text
-//! cargo test --locked --lib app::soak                                     one seed
+//! cargo test --locked --lib app::soak                                     two years of one seed
 //! ROLLBOOK_SOAK_SEEDS=100 cargo test --locked --lib app::soak -- --nocapture
 //! ROLLBOOK_SOAK_SEED=7 cargo test --locked --lib app::soak -- --nocapture  the seed of a failure
 //! ```

@@ -9,7 +9,9 @@ use super::life::live;
 /// The seed of the process that lives one.
 const CHILD: &str = "ROLLBOOK_SOAK_CHILD";
 
-const YEARS_3: u64 = 36;
+/// The months of a life; of the one in a usual test run, so that it takes a minute.
+const MONTHS: u64 = 36;
+const USUAL_MONTHS: u64 = 24;
 
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -20,7 +22,7 @@ fn variable(name: &str) -> Option<u64> {
 #[ignore = "a process of the test below"]
 fn one_life() {
     let Some(seed) = variable(CHILD) else { return };
-    let months = variable("ROLLBOOK_SOAK_MONTHS").unwrap_or(YEARS_3);
+    let months = variable("ROLLBOOK_SOAK_MONTHS").unwrap_or(MONTHS);
     let log = variable("ROLLBOOK_SOAK_LOG").is_some();
     let months = u32::try_from(months).expect("few months");
     match live(seed, months, log) {
@@ -34,6 +36,11 @@ fn years_pass_and_everything_stays_fresh() {
     let start = variable("ROLLBOOK_SOAK_SEED").unwrap_or(1);
     let count = variable("ROLLBOOK_SOAK_SEEDS").unwrap_or(1);
     let threads = variable("ROLLBOOK_SOAK_THREADS").unwrap_or(1);
+    let is_usual = variable("ROLLBOOK_SOAK_SEED")
+        .or(variable("ROLLBOOK_SOAK_SEEDS"))
+        .is_none();
+    let usual = if is_usual { USUAL_MONTHS } else { MONTHS };
+    let months = variable("ROLLBOOK_SOAK_MONTHS").unwrap_or(usual);
     let next = AtomicU64::new(start);
     let lives = || {
         let mut failed = Vec::new();
@@ -52,6 +59,7 @@ fn years_pass_and_everything_stays_fresh() {
                     "--nocapture",
                 ])
                 .env(CHILD, seed.to_string())
+                .env("ROLLBOOK_SOAK_MONTHS", months.to_string())
                 .output()
                 .expect("a process");
             let out = String::from_utf8_lossy(&ran.stdout);

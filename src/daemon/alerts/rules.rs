@@ -193,6 +193,14 @@ fn update(
             }
         }
     }
+    // Only a good run ends it; a clock that was set back hides it.
+    if !plan
+        .active
+        .iter()
+        .any(|(kind, _)| *kind == AlertKind::Stale)
+    {
+        plan.active.extend(before(AlertKind::Stale));
+    }
     plan
 }
 

@@ -269,6 +269,24 @@ fn an_alert_of_a_clock_that_was_ahead_ends_with_the_next_good_run() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_repeats_no_alert() {
+    let due = |failures, hour| JobFacts {
+        due: Some(time(hour)),
+        ..failed(failures)
+    };
+    let first = |facts: &JobFacts, hour| {
+        evaluate_job(&named("roster"), facts, &[], LIMITS, time(hour)).active
+    };
+    let active = first(&due(3, 1), 30);
+    assert_eq!(active.len(), 2, "failing and stale");
+    let evaluate =
+        |active: &[_], hour| evaluate_job(&named("roster"), &due(4, 1), active, LIMITS, time(hour));
+    let back = evaluate(&active, 10);
+    let again = evaluate(&back.active, 40);
+    assert_eq!((back.send, again.send), (vec![], vec![]));
+}
+
+#[test]
 fn messages_name_the_problem_and_the_command() {
     let mut facts = failed(3);
     let say = |facts: &JobFacts| {
