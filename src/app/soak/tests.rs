@@ -9,9 +9,9 @@ use super::life::live;
 /// The seed of the process that lives one.
 const CHILD: &str = "ROLLBOOK_SOAK_CHILD";
 
-/// The months of a life; of the one in a usual test run, so that it takes a minute.
+/// The months of a life; of the one in a usual test run, which people wait for.
 const MONTHS: u64 = 36;
-const USUAL_MONTHS: u64 = 24;
+const USUAL_MONTHS: u64 = 4;
 
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
