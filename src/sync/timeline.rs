@@ -3,6 +3,8 @@
 //! Like any stream (walk, compare, guard, apply), but step by step, so that a stop keeps complete steps and a first run
 //! of years can be resumed. Absence means nothing here. Rules: wapi.md 7.
 
+mod recount;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,7 +152,13 @@ impl Walks<'_> {
     ) -> Result<Option<Failure>, Failure> {
         let one = |item| {
             let before = known.get(&key_of(item)).cloned();
-            let walk = ItemWalk { walks: self, item };
+            let walk = ItemWalk {
+                context: self.context,
+                job: self.job,
+                window: self.window,
+                rules: self.rules,
+                item,
+            };
             async move { (item, walk.read(before, begin).await) }
         };
         let walks: Vec<_> = items.iter().copied().map(one).collect();
@@ -184,130 +192,6 @@ impl Walks<'_> {
             }
         }
         Ok(refusal)
-    }
-
-    /// Reads series again whose number of rows, as the vendor counts them, grew by more than was received: rows of an
-    /// older time than every walk reads have arrived late.
-    async fn recount(
-        &self,
-        items: &[Item],
-        known: &mut BTreeMap<String, Checkpoint>,
-        report: &mut TimelineReport,
-    ) -> Result<(), Failure> {
-        for group in counted_groups(items) {
-            if !report.is_whole() || self.rules.writing == Writing::Dry {
-                return Ok(());
-            }
-            let gap = group.gap(known);
-            let Some(settled) = group.settled_gap(known) else {
-                self.settle(&group, gap, known).await?;
-                continue;
-            };
-            if gap <= settled {
-                continue;
-            }
-            self.read(&group.items, Begin::Reread, known, report)
-                .await?;
-            if group.gap(known) > settled && self.may_read_from_start(&group, known) {
-                self.read(&group.items, Begin::Start, known, report).await?;
-                let now = self.context.clock.now();
-                group.note(known, |checkpoint| checkpoint.recounted_at = Some(now));
-            }
-            let gap = group.gap(known).max(settled);
-            self.settle(&group, gap, known).await?;
-        }
-        Ok(())
-    }
-
-    fn may_read_from_start(&self, group: &Group<'_>, known: &BTreeMap<String, Checkpoint>) -> bool {
-        let every = self.window.reread.map_or(RECOUNT_EVERY, |(every, _)| every);
-        let every = SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX);
-        let last = group.checkpoints(known).filter_map(|one| one.recounted_at);
-        let now = self.context.clock.now();
-        last.max()
-            .is_none_or(|last| scalar::saturating_add(last, every) <= now || last > now)
-    }
-
-    /// Remembers a difference that no reading changes.
-    async fn settle(
-        &self,
-        group: &Group<'_>,
-        gap: i64,
-        known: &mut BTreeMap<String, Checkpoint>,
-    ) -> Result<(), Failure> {
-        group.note(known, |checkpoint| checkpoint.count_gap = Some(gap));
-        let checkpoints: Vec<_> = group
-            .keys()
-            .filter_map(|key| Some((key.clone(), known.get(&key)?.clone())))
-            .collect();
-        let table = Arc::clone(&self.job.table);
-        self.context
-            .store
-            .write(move |connection| {
-                let what = StoreError::sql("write the checkpoints of a time series");
-                let transaction = connection.transaction().map_err(&what)?;
-                for (item, checkpoint) in &checkpoints {
-                    checkpoints::save(&transaction, &table, item, checkpoint)?;
-                }
-                transaction.commit().map_err(&what)
-            })
-            .await?;
-        Ok(())
-    }
-}
-
-/// How often a series is read from its start because of the vendor's number, where the connector names no span.
-const RECOUNT_EVERY: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// Items whose rows the vendor counts together.
-struct Group<'a> {
-    rows: i64,
-    items: Vec<&'a Item>,
-}
-
-fn counted_groups(items: &[Item]) -> Vec<Group<'_>> {
-    let mut groups: BTreeMap<&str, Group<'_>> = BTreeMap::new();
-    for item in items {
-        let Some(count) = &item.count else { continue };
-        let new = || Group {
-            rows: count.rows,
-            items: Vec::new(),
-        };
-        let group = groups.entry(count.group.as_str()).or_insert_with(new);
-        group.items.push(item);
-    }
-    groups.into_values().collect()
-}
-
-impl Group<'_> {
-    fn keys(&self) -> impl Iterator<Item = String> {
-        self.items.iter().map(|item| key_of(item))
-    }
-
-    fn checkpoints<'k>(
-        &'k self,
-        known: &'k BTreeMap<String, Checkpoint>,
-    ) -> impl Iterator<Item = &'k Checkpoint> {
-        self.keys().filter_map(|key| known.get(&key))
-    }
-
-    /// How many rows the vendor counts beyond those that were received.
-    fn gap(&self, known: &BTreeMap<String, Checkpoint>) -> i64 {
-        let received = self.checkpoints(known).map(|one| one.rows).sum::<i64>();
-        self.rows.saturating_sub(received)
-    }
-
-    /// The difference that no reading changed; nothing before the first one is known.
-    fn settled_gap(&self, known: &BTreeMap<String, Checkpoint>) -> Option<i64> {
-        self.checkpoints(known)
-            .filter_map(|one| one.count_gap)
-            .max()
-    }
-
-    fn note(&self, known: &mut BTreeMap<String, Checkpoint>, act: impl Fn(&mut Checkpoint)) {
-        for key in self.keys() {
-            known.entry(key).and_modify(&act);
-        }
     }
 }
 
@@ -359,16 +243,11 @@ fn key_of(item: &Item) -> String {
 }
 
 struct ItemWalk<'a> {
-    walks: &'a Walks<'a>,
+    context: &'a Context<'a>,
+    job: &'a StreamJob,
+    window: &'a WindowRules,
+    rules: &'a TimelineRules<'a>,
     item: &'a Item,
-}
-
-impl<'a> std::ops::Deref for ItemWalk<'a> {
-    type Target = Walks<'a>;
-
-    fn deref(&self) -> &Self::Target {
-        self.walks
-    }
 }
 
 impl ItemWalk<'_> {
