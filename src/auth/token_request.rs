@@ -32,6 +32,8 @@ pub(super) enum TokenRequest<'a> {
     Client,
     /// A user's name and password.
     Password(&'a str, &'a SecretString),
+    /// The same without both, which every token endpoint refuses.
+    NoPassword,
     /// A refresh token.
     Refresh(&'a SecretString),
     /// The code of a sign-in.
@@ -57,6 +59,7 @@ impl<'a> TokenRequest<'a> {
                 ("username", name),
                 ("password", password.expose_secret()),
             ],
+            Self::NoPassword => vec![("grant_type", "password")],
             Self::Refresh(token) => vec![
                 ("grant_type", "refresh_token"),
                 ("refresh_token", token.expose_secret()),
@@ -80,7 +83,7 @@ impl<'a> TokenRequest<'a> {
 
     fn sent(&self) -> Sent {
         match self {
-            Self::Client => Sent::Nothing,
+            Self::Client | Self::NoPassword => Sent::Nothing,
             Self::Password(..) => Sent::Password,
             Self::Refresh(_) | Self::Code(_) => Sent::Token,
         }
@@ -89,7 +92,7 @@ impl<'a> TokenRequest<'a> {
     /// What is sent and must not be shown, a person's name included.
     fn secrets(&self) -> Vec<&'a str> {
         match *self {
-            Self::Client => Vec::new(),
+            Self::Client | Self::NoPassword => Vec::new(),
             Self::Password(name, password) => vec![name, password.expose_secret()],
             Self::Refresh(token) => vec![token.expose_secret()],
             Self::Code(CodeRequest { code, verifier, .. }) => {

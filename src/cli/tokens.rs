@@ -11,15 +11,13 @@ use crate::app::{ParkedJobNeeds, keys, parked_job_needs};
 use crate::clock::Clock;
 use crate::document::suggest::joined;
 use crate::model::GrantKind;
+use crate::model::kept_refusal::password_rests_until;
 use crate::model::scalar::display_time;
 use crate::model::{scalar, sign_in};
 use crate::setup::files::Auth;
 use crate::setup::{Folders, Overlay, Setup};
 use crate::store::vault::{Keys, VaultEntry, entries};
 use crate::store::{queries, runs};
-
-/// A refused password is not sent for this long (`auth/token_manager/passwords.rs`).
-const PASSWORD_RESTS: SignedDuration = SignedDuration::from_hours(24);
 
 /// Options of `tokens`.
 #[derive(Debug, clap::Args)]
@@ -259,7 +257,7 @@ fn remarks(line: &TokenView, now: Timestamp) -> Vec<String> {
         ));
     }
     if let Some(refused) = &line.password_refused {
-        let until = scalar::parse(refused).map(|at| scalar::saturating_add(at, PASSWORD_RESTS));
+        let until = scalar::parse(refused).map(password_rests_until);
         let then = match until.filter(|until| *until > now) {
             Some(until) => format!(
                 "the same password is not tried again before {} UTC",
@@ -271,8 +269,8 @@ fn remarks(line: &TokenView, now: Timestamp) -> Vec<String> {
         remarks.push(match line.is_clearly_refused {
             true => format!("{source}: the password was refused at {at} UTC; {then}"),
             false => format!(
-                "{source}: the password was neither accepted nor refused at {at} UTC; it is sent three times a day \
-                 at most, unless it changes"
+                "{source}: the password was neither accepted nor refused at {at} UTC; {then}, unless the token \
+                 endpoint responds to a request without it"
             ),
         });
     }

@@ -247,8 +247,8 @@ fn password_rests(rest: &PasswordRest, host: &str) -> String {
              from being locked; store the right password where the source reads it, and resume the job"
         ),
         (false, Some(received)) => format!(
-            "{host} returned {received} in place of a token or a refusal; the password is not sent again before \
-             {until}, to keep the account from being locked; {advice}"
+            "{host} returned {received} in place of a token or a refusal; while it does, the password is not sent again \
+             before {until}, to keep the account from being locked; {advice}"
         ),
         (false, None) => format!(
             "{host} has neither accepted nor refused the password; it is not sent again before {until}, to keep the \

@@ -305,7 +305,7 @@ impl World {
         if name == ALERTS {
             return self.alert(request);
         }
-        // Not at an alert: it would be sent again, because nobody knows whether it arrived.
+        // Not at an alert: it would be sent again, because it is unknown whether it arrived.
         if let Some((left, kill)) = &mut self.kill {
             *left = left.saturating_sub(1);
             if *left == 0 {

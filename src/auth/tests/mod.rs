@@ -1,7 +1,9 @@
 //! The token manager and its session against real sockets on loopback, with the fixtures of `http/tests`.
 
 mod adoption;
+mod changed_secrets;
 mod issuers;
+mod passwords;
 mod refusals;
 mod revocation;
 mod rotating;

@@ -1,6 +1,6 @@
 //! What a refusal means and how often a credential is sent after it (fault-catalogue.md 41, 103, 104).
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wiremock::ResponseTemplate;
 
@@ -10,183 +10,23 @@ use super::vendor::{
 use super::*;
 use crate::model::Class;
 
-const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
-fn error_object(status_code: u16, code: &str) -> ResponseTemplate {
+pub(super) fn error_object(status_code: u16, code: &str) -> ResponseTemplate {
     status(status_code).set_body_string(format!(r#"{{"error":"{code}"}}"#))
 }
 
 /// A process of its own: a session with the vault of earlier ones.
-fn process(vendor: &Vendor, grant: Grant, vault: &Arc<MemoryVault>, clock: &Clock) -> Session {
+pub(super) fn process(
+    vendor: &Vendor,
+    grant: Grant,
+    vault: &Arc<MemoryVault>,
+    clock: &Clock,
+) -> Session {
     let manager = manager(grant, vault, clock);
     session(rules(&vendor.server.uri()), Some(manager), clock)
-}
-
-#[tokio::test]
-async fn a_wrong_password_is_tried_once_a_day() {
-    let hour = Duration::from_secs(3600);
-    for (word, is_password, rest) in [
-        ("invalid_grant", true, 24 * hour),
-        ("mfa_required", true, 24 * hour),
-        ("of_its_own", true, 24 * hour),
-        ("invalid_grant", false, hour / 60),
-    ] {
-        let clock = monday();
-        let refused = format!(r#"{{"error":"{word}"}}"#);
-        let refuse: TokenRule = Box::new(move |_| status(400).set_body_string(refused.clone()));
-        let vendor = Vendor::start(refuse, open()).await;
-        let grant = if is_password {
-            password(vendor.spec())
-        } else {
-            Grant::ClientCredentials(vendor.spec())
-        };
-        let session = vendor.session(grant, &clock.clock());
-        for (pass, tokens) in [
-            (Duration::ZERO, 1),
-            (Duration::ZERO, 1),
-            (rest - Duration::from_secs(1), 1),
-            (Duration::from_secs(1), 2),
-        ] {
-            clock.pass(pass);
-            let error = page(&session, &clock.clock()).await.expect_err("wrong");
-            assert_eq!(error.class(), Class::Auth);
-            assert_eq!(vendor.counts().await, (tokens, 0));
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_refused_password_is_remembered_across_restarts() {
-    let clock = monday();
-    let refuse: TokenRule =
-        Box::new(|_| status(400).set_body_string(r#"{"error":"invalid_grant"}"#));
-    let vendor = Vendor::start(refuse, open()).await;
-    let vault = Arc::new(MemoryVault::default());
-    // Each line is a process of its own: the password that it finds, hours later, and token requests so far.
-    for (name, secret, hours, tokens) in [
-        ("first", "wrong", 0, 1),
-        ("restarted", "wrong", 0, 1),
-        ("restarted before the day is over", "wrong", 23, 1),
-        ("put right, and wrong again", "also wrong", 0, 2),
-        ("restarted", "also wrong", 1, 2),
-        ("a day later", "also wrong", 23, 3),
-    ] {
-        clock.pass(Duration::from_secs(hours * 3600));
-        let grant = Grant::Password {
-            spec: vendor.spec(),
-            username: "ada".into(),
-            password: secret.into(),
-        };
-        let manager = manager(grant, &vault, &clock.clock());
-        let session = session(rules(&vendor.server.uri()), Some(manager), &clock.clock());
-        let error = page(&session, &clock.clock()).await.expect_err(name);
-        assert_eq!(error.class(), Class::Auth, "{name}");
-        assert_eq!(vendor.counts().await, (tokens, 0), "{name}: {error}");
-        assert!(!error.to_string().contains("wrong"), "{name}: {error}");
-    }
-    // A clock that was years ahead must not silence the source for years.
-    clock.set_wall("2020-01-01T00:00:00Z".parse().expect("a time"));
-    let spec = vendor.spec();
-    let password = |word: &str| Grant::Password {
-        spec: spec.clone(),
-        username: "ada".into(),
-        password: word.into(),
-    };
-    let manager = manager(password("also wrong"), &vault, &clock.clock());
-    let session = session(rules(&vendor.server.uri()), Some(manager), &clock.clock());
-    page(&session, &clock.clock()).await.expect_err("wrong");
-    assert_eq!(vendor.counts().await.0, 4);
-}
-
-/// Sends per day are counted over restarts: every hour a new process wants a page, for two days.
-#[tokio::test]
-async fn an_unclear_answer_to_a_password_is_asked_for_three_times_a_day() {
-    let page_of = |code| status(code).set_body_string("<html><form>sign in</form>");
-    for (name, answer) in [
-        ("a web page with 401", page_of(401)),
-        ("an empty body with 400", status(400)),
-        ("a web filter", page_of(403)),
-        ("an error of the server", status(500)),
-        ("a page with a form", page_of(200)),
-        ("an empty body with 200", status(200)),
-        (
-            "another JSON",
-            status(401).set_body_string(r#"{"error":"Unauthorized","status":401}"#),
-        ),
-        (
-            "a redirect to a form",
-            status(302).insert_header("Location", "https://login.example/?user=ada"),
-        ),
-        ("not implemented", status(501)),
-        ("not found", status(404)),
-    ] {
-        let clock = monday();
-        let vendor = Vendor::start(Box::new(move |_| answer.clone()), open()).await;
-        let vault = Arc::new(MemoryVault::default());
-        let mut sent = Vec::new();
-        for hour in 0..48 {
-            let session = process(&vendor, password(vendor.spec()), &vault, &clock.clock());
-            for _ in 0..3 {
-                let before = vendor.counts().await.0;
-                let error = page(&session, &clock.clock()).await.expect_err(name);
-                let is_final = sent.len() + vendor.counts().await.0 - before >= 3;
-                let class = if is_final {
-                    Class::Auth
-                } else {
-                    Class::Transient
-                };
-                assert_eq!(error.class(), class, "{name}: {error}");
-                assert_eq!(error.attempts(), 1, "{name}");
-                assert_eq!(
-                    error.deferred_until(),
-                    None,
-                    "a changed password is used at once"
-                );
-                let text = error.to_string();
-                assert!(
-                    text.contains("to keep the account from being locked"),
-                    "{text}"
-                );
-                assert!(!text.contains("pa55") && !text.contains("ada"), "{text}");
-                assert!(
-                    !text.contains("refused the user"),
-                    "no refusal was received: {text}"
-                );
-                let new = vendor.counts().await.0 - before;
-                sent.extend((0..new).map(|_| hour));
-                clock.pass(MINUTE);
-            }
-            clock.pass(57 * MINUTE);
-        }
-        assert_eq!(sent, [0, 1, 5, 29], "{name}");
-        // Another password is sent at once, and is a new beginning.
-        let other = Grant::Password {
-            spec: vendor.spec(),
-            username: "ada".into(),
-            password: "another".into(),
-        };
-        let session = process(&vendor, other, &vault, &clock.clock());
-        let error = page(&session, &clock.clock()).await.expect_err(name);
-        assert_eq!(error.class(), Class::Transient, "{name}: {error}");
-        assert_eq!(vendor.counts().await.0, 5, "{name}");
-    }
-}
-
-#[tokio::test]
-async fn a_busy_server_has_not_read_the_password() {
-    for answer in [429, 502, 503, 504] {
-        let clock = monday();
-        let busy: TokenRule = Box::new(move |number| match number {
-            1..=3 => status(answer),
-            number => token_response(number, ""),
-        });
-        let vendor = Vendor::start(busy, open()).await;
-        let session = vendor.session(password(vendor.spec()), &clock.clock());
-        page(&session, &clock.clock()).await.expect("in the run");
-        assert_eq!(vendor.counts().await, (4, 1), "{answer}");
-    }
 }
 
 #[tokio::test]
@@ -223,58 +63,6 @@ async fn a_web_page_is_no_refusal_of_a_client() {
     }
 }
 
-/// `invalid_client` is about the client's secret, so the password does not rest, and the vault notes nothing.
-#[tokio::test]
-async fn a_refused_client_is_no_refused_password() {
-    let clock = monday();
-    let vault = Arc::new(MemoryVault::default());
-    let once: TokenRule = Box::new(|number| match number {
-        1 => error_object(401, "invalid_client"),
-        number => token_response(number, ""),
-    });
-    let vendor = Vendor::start(once, open()).await;
-    let first = process(&vendor, password(vendor.spec()), &vault, &clock.clock());
-    for _ in 0..3 {
-        let error = page(&first, &clock.clock()).await.expect_err("refused");
-        assert_eq!(
-            error.to_string(),
-            "get a token for school: localhost refused the client_id or client_secret (401, invalid_client); \
-             it is not retried for now: check `client_id`, `client_secret` and `client_auth` of the source, \
-             and resume the job"
-                .replace("localhost", &vendor.server.address().to_string())
-        );
-    }
-    assert_eq!(vendor.counts().await.0, 1, "sent once");
-    assert!(vault.with(|memory| memory.refusal.is_none()));
-    let second = process(&vendor, password(vendor.spec()), &vault, &clock.clock());
-    page(&second, &clock.clock())
-        .await
-        .expect("the vendor is repaired");
-    clock.pass(MINUTE);
-    page(&first, &clock.clock())
-        .await
-        .expect("also here, later");
-}
-
-#[tokio::test]
-async fn an_accepted_password_clears_what_was_noted() {
-    let clock = monday();
-    let vault = Arc::new(MemoryVault::default());
-    let twice: TokenRule = Box::new(|number| match number {
-        1 => status(500),
-        2 => error_object(200, "invalid_grant"),
-        number => token_response(number, ""),
-    });
-    let vendor = Vendor::start(twice, open()).await;
-    for (wait, attempts) in [(HOUR, Some(1)), (25 * HOUR, Some(2)), (HOUR, None)] {
-        let session = process(&vendor, password(vendor.spec()), &vault, &clock.clock());
-        let _ = page(&session, &clock.clock()).await;
-        let known = vault.with(|memory| memory.refusal.as_ref().map(|known| known.1.attempts));
-        assert_eq!(known, attempts);
-        clock.pass(wait);
-    }
-}
-
 /// A vendor that refuses what it accepts otherwise, between these two times since the start.
 fn outage(clock: &TestClock, from: Duration, to: Duration) -> PageRule {
     let clock = clock.clock();
@@ -288,7 +76,7 @@ fn outage(clock: &TestClock, from: Duration, to: Duration) -> PageRule {
     })
 }
 
-fn key() -> Grant {
+pub(super) fn key() -> Grant {
     Grant::ApiKey {
         header: "X-Api-Key".into(),
         key: "own".into(),
@@ -502,146 +290,4 @@ async fn the_vendors_explanation_is_quoted_without_secrets() {
         assert!(text.contains("refused the user name or password"), "{text}");
         assert!(text.contains(&found), "{text}");
     }
-}
-
-/// Rules that an admin changes while the program runs.
-fn following(
-    vendor: &Vendor,
-    grant: impl Fn(u64) -> Grant + Send + Sync + 'static,
-    clock: &Clock,
-) -> (Session, Arc<AtomicUsize>) {
-    let version = Arc::new(AtomicUsize::new(1));
-    let current = version.clone();
-    let rules_of = move |version: u64| TokenRules {
-        source: named("school"),
-        grant: grant(version),
-        timeouts: slow(),
-        route: Route::default(),
-    };
-    let first = rules_of(1);
-    let refetch: Refetch = Arc::new(move |known| {
-        let now = current.load(Ordering::Relaxed) as u64;
-        (now != known).then(|| (now, rules_of(now)))
-    });
-    let manager = TokenManager::following(
-        first,
-        (1, refetch),
-        Arc::new(MemoryVault::default()),
-        clock.clone(),
-    );
-    let manager = manager.expect("the rules are right");
-    (
-        session(rules(&vendor.server.uri()), Some(manager), clock),
-        version,
-    )
-}
-
-#[tokio::test]
-async fn a_changed_secret_is_used_at_the_next_token_request() {
-    let clock = monday();
-    let vendor = Vendor::start(token(r#","expires_in":3600"#), open()).await;
-    let spec = vendor.spec();
-    let grant = move |version| {
-        Grant::ClientCredentials(GrantSpec {
-            client_secret: Some(format!("secret-{version}").into()),
-            ..spec.clone()
-        })
-    };
-    let (session, version) = following(&vendor, grant, &clock.clock());
-    page(&session, &clock.clock()).await.expect("fine");
-    version.store(2, Ordering::Relaxed);
-    page(&session, &clock.clock())
-        .await
-        .expect("the token is valid");
-    assert_eq!(vendor.counts().await, (1, 2));
-    clock.pass(HOUR);
-    page(&session, &clock.clock()).await.expect("fine");
-    let sent = vendor.server.received_requests().await.expect("recorded");
-    let secrets: Vec<String> = sent
-        .iter()
-        .filter(|request| request.method.as_str() == "POST")
-        .map(|request| {
-            request.headers["authorization"]
-                .to_str()
-                .expect("text")
-                .to_owned()
-        })
-        .collect();
-    // school-client:secret-1 and school-client:secret-2
-    assert_eq!(
-        secrets,
-        [
-            "Basic c2Nob29sLWNsaWVudDpzZWNyZXQtMQ==",
-            "Basic c2Nob29sLWNsaWVudDpzZWNyZXQtMg=="
-        ]
-    );
-}
-
-#[tokio::test]
-async fn a_changed_secret_ends_the_rest_of_a_refused_one() {
-    let clock = monday();
-    let is_wrong = Arc::new(AtomicBool::new(true));
-    let wrong = is_wrong.clone();
-    let rule: TokenRule = Box::new(move |number| match wrong.load(Ordering::Relaxed) {
-        true => error_object(400, "invalid_grant"),
-        false => token_response(number, ""),
-    });
-    let vendor = Vendor::start(rule, open()).await;
-    let spec = vendor.spec();
-    let grant = move |version| Grant::Password {
-        spec: spec.clone(),
-        username: "ada".into(),
-        password: format!("password-{version}").into(),
-    };
-    let (session, version) = following(&vendor, grant, &clock.clock());
-    for _ in 0..2 {
-        page(&session, &clock.clock()).await.expect_err("wrong");
-    }
-    assert_eq!(vendor.counts().await, (1, 0));
-    is_wrong.store(false, Ordering::Relaxed);
-    version.store(2, Ordering::Relaxed);
-    page(&session, &clock.clock()).await.expect("the new one");
-    assert_eq!(vendor.counts().await, (2, 1));
-}
-
-#[tokio::test]
-async fn a_changed_key_is_used_at_the_next_request() {
-    let clock = monday();
-    let vendor = Vendor::start(token(""), open()).await;
-    let grant = |version| Grant::ApiKey {
-        header: "Authorization".into(),
-        key: format!("Bearer key-{version}").into(),
-    };
-    let (session, version) = following(&vendor, grant, &clock.clock());
-    page(&session, &clock.clock()).await.expect("fine");
-    version.store(2, Ordering::Relaxed);
-    clock.pass(SECOND);
-    page(&session, &clock.clock()).await.expect("fine");
-    let sent = vendor.server.received_requests().await.expect("recorded");
-    let keys: Vec<&str> = sent
-        .iter()
-        .map(|request| request.headers["authorization"].to_str().expect("text"))
-        .collect();
-    assert_eq!(keys, ["Bearer key-1", "Bearer key-2"]);
-}
-
-/// The file changes between the request and its refusal.
-#[tokio::test]
-async fn a_refused_key_is_replaced_by_a_changed_one() {
-    let clock = monday();
-    let vendor = Vendor::start(
-        token(""),
-        Box::new(|key| if key == "key-1" { status(401) } else { fine() }),
-    )
-    .await;
-    let grant = |version| Grant::ApiKey {
-        header: "Authorization".into(),
-        key: format!("Bearer key-{version}").into(),
-    };
-    let (session, version) = following(&vendor, grant, &clock.clock());
-    version.store(2, Ordering::Relaxed);
-    page(&session, &clock.clock())
-        .await
-        .expect("the changed one");
-    assert_eq!(vendor.counts().await, (0, 2));
 }

@@ -1,11 +1,11 @@
-//! A password is sent a few times a day at most while it is not accepted, so that no account is locked
-//! (fault-catalogue.md 104): once when the vendor refuses it, three times when the response is unclear.
+//! A password that is not accepted is sent once a day, so that no account is locked (fault-catalogue.md 104).
 //!
 //! Servers report a wrong password as they like: by a web page, an empty body, a redirect, 500. So everything counts that is
-//! neither a token nor a clear sign that the password was not read. The vault remembers it for restarts and other processes.
+//! neither a token nor a clear sign that the password was not read. A web page may also come from a web filter on the way;
+//! a request without the password finds out whether the token endpoint responds again. The vault remembers a rejection
+//! for restarts and other processes.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -18,17 +18,8 @@ use crate::auth::token_source::password_fingerprint;
 use crate::http::blocking::blocking;
 use crate::http::error::HttpErrorKind;
 use crate::http::refusal::{PasswordRest, Refused};
+use crate::model::kept_refusal::PasswordUse;
 use crate::model::{KeptRefusal, SourceName};
-
-/// A refused password is not sent again for this long: a few attempts may lock a person's account.
-const AFTER_A_REFUSAL: Duration = Duration::from_secs(24 * 3600);
-
-/// The same after the first, the second and each further unclear response: three times on the first day, then daily.
-const AFTER_UNCLEAR: [Duration; 3] = [
-    Duration::from_secs(10 * 60),
-    Duration::from_secs(4 * 3600),
-    Duration::from_secs(24 * 3600),
-];
 
 impl Inner {
     /// Requests a token with the password, unless it must not be sent now. The vault's lock excludes other processes from the
@@ -48,9 +39,12 @@ impl Inner {
             self.in_vault(move |vault, source| vault.refusal(source, &mark))
                 .await?
         };
-        let now = self.clock.now();
-        if let Some(rest) = known.and_then(|known| rest_of(known, now)) {
-            return Err(HttpErrorKind::PasswordRests(rest));
+        if let Some(known) = known {
+            match known.password_use(self.clock.now()) {
+                PasswordUse::Send => {}
+                PasswordUse::Probe => self.probe(endpoint, known).await?,
+                PasswordUse::Rest => return Err(resting(known, None)),
+            }
         }
         let request = TokenRequest::Password(name, password);
         let outcome = endpoint.request_token(&request, &self.clock).await;
@@ -59,6 +53,20 @@ impl Inner {
             self.note(mark, next).await;
         }
         outcome
+    }
+
+    /// Fails unless the token endpoint itself responds to a request without the password.
+    async fn probe(&self, endpoint: &Endpoint, known: KeptRefusal) -> Result<(), HttpErrorKind> {
+        let outcome = endpoint
+            .request_token(&TokenRequest::NoPassword, &self.clock)
+            .await;
+        match outcome {
+            Ok(_) | Err(HttpErrorKind::GrantRefused(_)) => Ok(()),
+            Err(kind) => Err(match unclear(&kind) {
+                Some(received) => resting(known, Some(received)),
+                None => kind,
+            }),
+        }
     }
 
     async fn note(&self, mark: String, refusal: Option<KeptRefusal>) {
@@ -82,32 +90,30 @@ impl Inner {
     }
 }
 
-/// The rest of a password that was rejected like this, if it is not over.
-fn rest_of(known: KeptRefusal, now: Timestamp) -> Option<PasswordRest> {
-    let length = length_of(known);
-    let until = known.at.checked_add(length).ok()?;
-    let left = until.duration_since(now);
-    // A time in the future was stored with a wrong clock; it must not block for years.
-    let is_plausible = left.is_positive() && left.unsigned_abs() <= 2 * length;
-    is_plausible.then(|| PasswordRest {
-        until,
-        is_refused: known.is_clear,
-        needs_person: needs_person(known),
-        received: None,
+fn resting(refusal: KeptRefusal, received: Option<String>) -> HttpErrorKind {
+    HttpErrorKind::PasswordRests(PasswordRest {
+        until: refusal.until(),
+        is_refused: refusal.is_clear,
+        needs_person: refusal.needs_person(),
+        received,
     })
 }
 
-fn length_of(known: KeptRefusal) -> Duration {
-    if known.is_clear {
-        return AFTER_A_REFUSAL;
-    }
-    let step = known.attempts.saturating_sub(1).min(2) as usize;
-    AFTER_UNCLEAR[step]
-}
-
-/// Whether a person must act.
-fn needs_person(known: KeptRefusal) -> bool {
-    known.is_clear || known.attempts as usize >= AFTER_UNCLEAR.len()
+/// What was received in place of a token or a refusal; `None` where the password was not read: no response, a busy server,
+/// or nothing was sent.
+fn unclear(kind: &HttpErrorKind) -> Option<String> {
+    Some(match kind {
+        HttpErrorKind::Unavailable(500, _) => "500".to_owned(),
+        HttpErrorKind::HttpStatus(status) => status.to_string(),
+        HttpErrorKind::Redirect(status, Some(host)) => {
+            format!("{status} with a redirect to {host}")
+        }
+        HttpErrorKind::Redirect(status, None) => format!("{status} with a redirect"),
+        HttpErrorKind::NoTokenResponse(status, received) => format!("{status} with {received}"),
+        HttpErrorKind::TooLarge(_) | HttpErrorKind::Bomb => "a response that is too large".into(),
+        HttpErrorKind::Encoding => "a response in an unknown encoding".into(),
+        _ => return None,
+    })
 }
 
 /// What to remember after this outcome, and the outcome for the callers.
@@ -120,41 +126,22 @@ fn counted(
         Ok(token) => return (None, Ok(token)),
         Err(kind) => kind,
     };
-    let attempts = known.map_or(0, |known| known.attempts).saturating_add(1);
-    let received = match &kind {
-        HttpErrorKind::GrantRefused(refusal) if refusal.refused == Refused::Client => {
-            return (known, Err(kind));
-        }
-        HttpErrorKind::GrantRefused(_) => {
-            let refusal = KeptRefusal {
-                at,
-                attempts,
-                is_clear: true,
-            };
-            return (Some(refusal), Err(kind));
-        }
-        HttpErrorKind::Unavailable(500, _) => "500".to_owned(),
-        HttpErrorKind::HttpStatus(status) => status.to_string(),
-        HttpErrorKind::Redirect(status, Some(host)) => {
-            format!("{status} with a redirect to {host}")
-        }
-        HttpErrorKind::Redirect(status, None) => format!("{status} with a redirect"),
-        HttpErrorKind::NoTokenResponse(status, received) => format!("{status} with {received}"),
-        HttpErrorKind::TooLarge(_) | HttpErrorKind::Bomb => "a response that is too large".into(),
-        HttpErrorKind::Encoding => "a response in an unknown encoding".into(),
-        // No response, a busy server, or nothing was sent.
-        _ => return (known, Err(kind)),
-    };
-    let refusal = KeptRefusal {
+    let refusal = |is_clear| KeptRefusal {
         at,
-        attempts,
-        is_clear: false,
+        attempts: known.map_or(0, |known| known.attempts).saturating_add(1),
+        is_clear,
     };
-    let rest = PasswordRest {
-        until: at.checked_add(length_of(refusal)).unwrap_or(Timestamp::MAX),
-        is_refused: false,
-        needs_person: needs_person(refusal),
-        received: Some(received),
-    };
-    (Some(refusal), Err(HttpErrorKind::PasswordRests(rest)))
+    match &kind {
+        HttpErrorKind::GrantRefused(refused) if refused.refused == Refused::Client => {
+            (known, Err(kind))
+        }
+        HttpErrorKind::GrantRefused(_) => (Some(refusal(true)), Err(kind)),
+        _ => match unclear(&kind) {
+            Some(received) => (
+                Some(refusal(false)),
+                Err(resting(refusal(false), Some(received))),
+            ),
+            None => (known, Err(kind)),
+        },
+    }
 }

@@ -9,13 +9,11 @@ use super::{Inner, TokenState};
 use crate::http::error::{HttpError, HttpErrorKind};
 use crate::http::message::message;
 use crate::http::refusal::Refused;
+use crate::model::kept_refusal::{PASSWORD_REST, PROBE_INTERVAL};
 
 /// A refused credential is not sent again for this long, so that a job of many streams sends it once. Shorter than the
 /// first wait of a refused job.
 const REFUSED: Duration = Duration::from_secs(60);
-
-/// A refused password is not sent again for a day; the vault remembers it for other processes.
-const PASSWORD: Duration = Duration::from_secs(24 * 3600);
 
 /// The rests after the first failures that are no refusals; callers wait for them and try again.
 const SHORT: [Duration; 4] = [
@@ -40,7 +38,9 @@ impl TokenRest {
     pub fn error(&self, now: Duration) -> Option<HttpError> {
         let left = self.until.checked_sub(now).filter(|left| !left.is_zero())?;
         Some(match self.error.kind() {
-            HttpErrorKind::GrantRefused(_) | HttpErrorKind::GrantPaused(..) => self.error.clone(),
+            HttpErrorKind::GrantRefused(_)
+            | HttpErrorKind::GrantPaused(..)
+            | HttpErrorKind::PasswordRests(_) => self.error.clone(),
             _ => self.error.clone().waiting(left).with_pause(left),
         })
     }
@@ -52,10 +52,12 @@ impl Inner {
         let now = self.clock.running();
         let length = match error.kind() {
             HttpErrorKind::GrantRefused(refusal) => match refusal.refused {
-                Refused::Password => PASSWORD,
-                Refused::Request if self.token_source().is_password() => PASSWORD,
+                Refused::Password => PASSWORD_REST,
+                Refused::Request if self.token_source().is_password() => PASSWORD_REST,
                 _ => REFUSED,
             },
+            // The next request without the password is sent then.
+            HttpErrorKind::PasswordRests(rest) if rest.received.is_some() => PROBE_INTERVAL,
             // Nothing was sent, or the vault or the chain of refresh tokens decides.
             HttpErrorKind::Setup(_)
             | HttpErrorKind::OutOfTime
@@ -70,7 +72,7 @@ impl Inner {
             }
         };
         let error = match error.kind() {
-            HttpErrorKind::GrantRefused(_) => error,
+            HttpErrorKind::GrantRefused(_) | HttpErrorKind::PasswordRests(_) => error,
             _ if state.failures as usize > SHORT.len() => {
                 let until = self.clock.wall_clock_after(length);
                 let cause = message(error.failure());
