@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{Begin, TimelineReport, Walks, Writing, key_of};
+use super::span::Begin;
+use super::{TimelineReport, Walks, Writing, key_of};
 use crate::model::scalar;
 use crate::store::StoreError;
 use crate::store::checkpoints::{self, Checkpoint};
@@ -39,12 +40,15 @@ impl Walks<'_> {
             self.read(&group.items, Begin::Reread, known, report)
                 .await?;
             if group.gap(known) > settled && self.may_read_from_start(&group, known) {
-                self.read(&group.items, Begin::Start, known, report).await?;
                 let now = self.context.clock.now();
                 group.note(known, |checkpoint| checkpoint.recounted_at = Some(now));
+                self.read(&group.items, Begin::Start, known, report).await?;
             }
-            let gap = group.gap(known).max(settled);
-            self.settle(&group, gap, known).await?;
+            // A reading that did not reach its end is continued by the next run, and counted then.
+            if report.is_whole() {
+                let gap = group.gap(known).max(settled);
+                self.settle(&group, gap, known).await?;
+            }
         }
         Ok(())
     }

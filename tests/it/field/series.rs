@@ -186,7 +186,7 @@ type Broken = fn(&Points, &VendorRequest) -> Reply;
 /// S4: a web page, an empty or a cut body is a fault of the server: the walk stops there and goes on there.
 #[test]
 fn s4_a_maintenance_page_loses_no_point() {
-    let cases: [(&str, Broken); 7] = [
+    let cases: [(&str, Broken); 8] = [
         ("a web page", |_, _| Reply::raw(200, MAINTENANCE)),
         ("an empty body", |_, _| Reply::raw(200, "")),
         ("a cut body", |points, request| {
@@ -197,6 +197,7 @@ fn s4_a_maintenance_page_loses_no_point() {
         ("502", |_, _| Reply::raw(502, MAINTENANCE)),
         ("500 with a web page", |_, _| Reply::raw(500, MAINTENANCE)),
         ("403", |_, _| Reply::status(403)),
+        ("404", |_, _| Reply::status(404)),
         ("another form", |_, _| {
             Reply::raw(200, "{\"message\": \"maintenance\"}")
         }),
@@ -347,6 +348,52 @@ fn s6_late_points_are_found_by_the_vendors_number() {
             "{what}: nothing is new"
         );
     }
+}
+
+/// S6, S7: the same where a run has no time for all of the series: the next runs go on, and nothing is forgotten.
+#[test]
+fn s6_late_points_are_found_over_several_runs() {
+    let mut harness = Harness::new(&counted().job("timeout = \"3m\"\n"));
+    let points = Points::default();
+    points.add(
+        "a",
+        "2025-12-01T00:00:00Z",
+        START,
+        SignedDuration::from_hours(3),
+    );
+    let (ours, clock) = (points.clone(), harness.clock.clone());
+    harness
+        .vendor
+        .respond_with(move |request| match request.list() {
+            "meters" => Reply::json(&json!({"rows": [{"id": "m", "count": ours.len()}]})),
+            "series" => ours.list(&["a"]),
+            _ => {
+                clock.pass(Duration::from_secs(20));
+                ours.answer(request)
+            }
+        });
+    let mut until_ok = |harness: &mut Harness| {
+        let mut runs = 1;
+        while harness.sync().outcome != "ok" {
+            runs += 1;
+            assert!(runs < 10, "it does not end");
+        }
+        runs
+    };
+    assert!(
+        until_ok(&mut harness) > 1,
+        "a run has time for nine requests"
+    );
+    assert_eq!(mirrored(&harness), points.len());
+    points.add(
+        "a",
+        "2026-01-01T00:10:00Z",
+        "2026-01-03T00:00:00Z",
+        SignedDuration::from_mins(10),
+    );
+    harness.advance(HOUR);
+    assert!(until_ok(&mut harness) > 1);
+    assert_eq!(mirrored(&harness), points.len());
 }
 
 /// A number that is wrong for good costs a reading of the series once, and is then known.
