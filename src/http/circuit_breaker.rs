@@ -10,10 +10,11 @@ use super::error::HttpErrorKind;
 use crate::model::{ResponseFault, UnexpectedResponse};
 
 /// Failures in a row, by weight, after which a source rests: five that concern every request, twelve that may concern
-/// one list (two lists with five attempts each may be broken).
+/// one list (two lists with five attempts each may be broken), thirty that are most often about one list or item.
 const LIMIT: u32 = 60;
 const OF_THE_SOURCE: u32 = 12;
 const OF_A_LIST: u32 = 5;
+const OF_AN_ITEM: u32 = 2;
 
 /// The first rest, and the longest; each is twice as long as the one before.
 const REST: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(15 * 60));
@@ -38,6 +39,7 @@ fn sign(kind: &HttpErrorKind) -> Sign {
         HttpErrorKind::Unreachable(_)
         | HttpErrorKind::Proxy(..)
         | HttpErrorKind::Unavailable(429, None) => Sign::Fails(OF_THE_SOURCE),
+        HttpErrorKind::Unavailable(500, None) => Sign::Fails(OF_AN_ITEM),
         HttpErrorKind::Unavailable(_, None)
         | HttpErrorKind::Cut
         | HttpErrorKind::TooSlow(..)
@@ -115,7 +117,7 @@ impl CircuitBreaker {
                 let until = now + doubled.min(longest);
                 state.rests += 1;
                 // One failure of the next request is enough.
-                state.weight = LIMIT - OF_A_LIST;
+                state.weight = LIMIT - OF_AN_ITEM;
                 state.rest = Some(SourceRest {
                     until,
                     reason: reason(),
@@ -163,6 +165,7 @@ mod tests {
             (HttpErrorKind::Unreachable(Unreachable::Refused), Some(5)),
             (HttpErrorKind::Unavailable(429, None), Some(5)),
             (HttpErrorKind::Unavailable(503, None), Some(12)),
+            (HttpErrorKind::Unavailable(500, None), Some(30)),
             (slow, Some(12)),
             (page, Some(12)),
             (later, None),

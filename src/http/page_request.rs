@@ -75,6 +75,7 @@ impl Effort {
     pub fn after(self, attempts: u32) -> Self {
         Self {
             attempts: self.attempts.saturating_sub(attempts).max(1),
+            silences: self.silences.saturating_sub(attempts).max(1),
             ..self
         }
     }

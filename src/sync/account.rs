@@ -8,9 +8,24 @@ use super::error::Failure;
 use super::job::{Identity, Source};
 use super::probe;
 use crate::clock::Clock;
-use crate::http::RunBudget;
+use crate::http::{Effort, HttpError, RunBudget};
+use crate::model::StreamName;
 use crate::model::account::{Account, AccountCheck, compare};
 use crate::store::{Store, accounts};
+
+/// How often the page with the account is requested where nothing depends on it: the stream itself is read later, with
+/// what is left of the attempts.
+const UNKNOWN: Effort = Effort {
+    attempts: 2,
+    ..Effort::ONCE
+};
+
+/// The account of a run.
+pub(super) struct Identified {
+    pub check: AccountCheck,
+    /// The stream with the account, and the attempts at its first page that failed.
+    pub failed_attempts: Option<(StreamName, u32)>,
+}
 
 /// Compares the account that the source reads with the account of the mirror's rows.
 ///
@@ -22,7 +37,7 @@ pub(super) async fn identify(
     store: &Store,
     clock: &Clock,
     budget: &RunBudget,
-) -> Result<AccountCheck, Failure> {
+) -> Result<Identified, Failure> {
     let mut now = Account {
         address: source.address.clone(),
         ..Account::default()
@@ -31,29 +46,37 @@ pub(super) async fn identify(
     let known = accounts::load(&reader, &source.name)?;
     let has_rows = known.is_some() && accounts::has_rows(&reader, &source.name)?;
     drop(reader);
+    let mut failed_attempts = None;
     if let Some(identity) = &source.identity {
         let is_known = known.as_ref().is_some_and(|known| !known.keys.is_empty());
-        match ask(source, identity, clock, budget).await {
+        let effort = if is_known { Effort::USUAL } else { UNKNOWN };
+        match ask(source, identity, effort, clock, budget).await {
             Ok(found) => (now.keys, now.name) = found,
             Err(error) if is_known => return Err(error),
             Err(error) => {
+                let attempts = error.http().map_or(0, HttpError::attempts);
+                failed_attempts = Some((identity.spec.name.clone(), attempts));
                 tracing::debug!(source = source.name.as_str(), %error, "could not identify the account of the source");
             }
         }
     }
-    Ok(compare(known, now, has_rows))
+    Ok(Identified {
+        check: compare(known, now, has_rows),
+        failed_attempts,
+    })
 }
 
 /// The keys of the stream's first page, and the name in its first row.
 async fn ask(
     source: &Source,
     identity: &Identity,
+    effort: Effort,
     clock: &Clock,
     budget: &RunBudget,
 ) -> Result<(BTreeSet<String>, Option<String>), Failure> {
     let spec = &identity.spec;
     let item = super::items::Item::default();
-    let rows = probe::first_page(source, spec, &item, clock, budget).await?;
+    let rows = probe::first_page(source, spec, &item, effort, clock, budget).await?;
     let key = |row: crate::model::row::Cells<'_>| {
         let parts = spec.key.iter().filter_map(|index| row.at(*index).plain());
         parts

@@ -41,7 +41,9 @@ pub trait PageClient: Send + Sync {
     fn wake(&self) {}
 
     /// The requested scopes that were not granted, as far as the server reports them.
-    fn missing_scopes(&self) -> BoxFuture<'_, Vec<String>>;
+    fn missing_scopes(&self) -> BoxFuture<'_, Vec<String>> {
+        async { Vec::new() }.boxed()
+    }
 }
 
 impl PageClient for Session {

@@ -56,10 +56,11 @@ pub async fn probe(
     clock: &Clock,
     budget: &RunBudget,
 ) -> Result<Rows, Failure> {
-    ask(source, spec, item, Some(1), clock, budget).await
+    // One attempt: the admin waits for the result.
+    ask(source, spec, item, (Some(1), Effort::ONCE), clock, budget).await
 }
 
-/// Asks for the first page of a stream as a run does.
+/// Asks for the first page of a stream as a run does, so often.
 ///
 /// # Errors
 /// What a run would fail with.
@@ -67,17 +68,18 @@ pub async fn first_page(
     source: &Source,
     spec: &Arc<StreamSpec>,
     item: &Item,
+    effort: Effort,
     clock: &Clock,
     budget: &RunBudget,
 ) -> Result<Rows, Failure> {
-    ask(source, spec, item, None, clock, budget).await
+    ask(source, spec, item, (None, effort), clock, budget).await
 }
 
 async fn ask(
     source: &Source,
     spec: &Arc<StreamSpec>,
     item: &Item,
-    want: Option<u64>,
+    (want, effort): (Option<u64>, Effort),
     clock: &Clock,
     budget: &RunBudget,
 ) -> Result<Rows, Failure> {
@@ -86,8 +88,6 @@ async fn ask(
         return Ok(Rows::default());
     };
     page.want = want.unwrap_or(page.want);
-    // One attempt: the admin waits for the result.
-    let effort = want.map_or(Effort::USUAL, |_| Effort::ONCE);
     let request = ListRequest {
         source,
         spec,
@@ -95,7 +95,7 @@ async fn ask(
         decoder: spec.decoder(&item.variables),
         extra: last_step(spec, clock),
         since: None,
-        effort: Effort::USUAL,
+        effort,
         budget,
     };
     let known = source.memory.get(&spec.name);

@@ -3,12 +3,13 @@
 //! Each by itself, or all together in one transaction. Every failure becomes a stream's outcome and message; only a
 //! refused sign-in or an unusable mirror ends the run early.
 
+mod each;
 mod reports;
+mod together;
 
 use self::reports::{
-    add_dangling, as_planned, base_report, failed_feed, held, held_unread, not_applied, not_served,
-    nothing_written, removals_unknown, report_of, timeline_message, timeline_outcome,
-    unreadable_cells, write_counts,
+    add_dangling, as_planned, base_report, held, held_unread, not_served, nothing_written,
+    report_of, timeline_message, timeline_outcome, unreadable_cells, write_counts,
 };
 
 use std::sync::Arc;
@@ -60,31 +61,25 @@ struct Preconditions {
     account: AccountCheck,
     /// What an admin has approved of this job's held runs.
     approved: Vec<String>,
+    /// A stream whose first page failed before, and how often.
+    failed_attempts: Option<(StreamName, u32)>,
 }
 
 impl Preconditions {
+    /// What is left of the attempts at the pages of a stream.
+    fn effort(&self, stream: &StreamJob, effort: Effort) -> Effort {
+        match &self.failed_attempts {
+            Some((name, attempts)) if *name == stream.spec.name => effort.after(*attempts),
+            _ => effort,
+        }
+    }
+
     /// Whether a stream is read in full regardless of its checkpoint: a checkpoint of another account is not valid, and
     /// an approval is of a full reading.
     fn reads_in_full(&self, stream: &StreamJob) -> bool {
         let is_meant = |approval: &String| stream.spec.name == *decision::approved_stream(approval);
         self.account.hold.is_some() || self.approved.iter().any(is_meant)
     }
-}
-
-/// After so many streams in a row that had rows and are refused, no other is requested: the credential was revoked.
-const REVOKED: u32 = 2;
-
-fn revoked(stream: &StreamName) -> String {
-    format!("read {stream} (refused like the stream before it, so no other was requested)")
-}
-
-/// Items of a stream are read concurrently: a silent one delays no other.
-fn is_one_list(stream: &StreamJob) -> bool {
-    stream.spec.for_each.is_none() && stream.spec.window.is_none()
-}
-
-fn is_silence(error: &Failure) -> bool {
-    error.http().is_some_and(HttpError::is_silence)
 }
 
 /// How to handle rows that point to missing rows.
@@ -175,7 +170,9 @@ impl StreamRun<'_> {
 
     /// Determines what applies to all streams of this run: the account and the admin's approvals.
     async fn preconditions(&self, budget: &RunBudget) -> Result<Preconditions, Failure> {
-        let account = account::identify(&self.job.source, self.store, self.clock, budget).await?;
+        let identified =
+            account::identify(&self.job.source, self.store, self.clock, budget).await?;
+        let account = identified.check;
         let (reader, source) = (self.store.reader()?, &self.job.source);
         let key = account.account.key();
         let load = || adaptations::load(&reader, &source.name, &key);
@@ -187,7 +184,11 @@ impl StreamRun<'_> {
             .flat_map(|hold| hold.split(','))
             .map(str::to_owned)
             .collect();
-        Ok(Preconditions { account, approved })
+        Ok(Preconditions {
+            account,
+            approved,
+            failed_attempts: identified.failed_attempts,
+        })
     }
 
     /// A run whose account could not be identified.
@@ -206,105 +207,6 @@ impl StreamRun<'_> {
         }
     }
 
-    async fn each(&self, context: &Context<'_>, preconditions: &Preconditions) -> RunReport {
-        let mut report = RunReport::begun(self.job, self.run);
-        // Streams in a row that had rows and are refused now.
-        let mut refused = 0;
-        // Streams whose list was not answered at all; the others are read meanwhile.
-        let mut silent = Vec::new();
-        let streams = &self.job.streams;
-        for (position, stream) in streams.iter().enumerate() {
-            let is_last = position + 1 == streams.len();
-            let may_wait = !is_last && is_one_list(stream) && !self.is_feed(stream);
-            let first = Context {
-                effort: if may_wait {
-                    Effort::FIRST
-                } else {
-                    Effort::USUAL
-                },
-                ..*context
-            };
-            let started = self.clock.running();
-            let feed = failed_feed(stream, &report.streams);
-            let part = match self.one(&first, preconditions, stream, feed).await {
-                Err(error) if may_wait && is_silence(&error) => {
-                    silent.push((stream, started, error));
-                    continue;
-                }
-                part => part,
-            };
-            refused = match self.is_refused_now(stream, &part) {
-                true => refused + 1,
-                false => 0,
-            };
-            let is_revoked = refused >= REVOKED && !is_last;
-            let part = match is_revoked {
-                true => part.map_err(|error| error.in_step(revoked(&stream.spec.name))),
-                false => part,
-            };
-            if self.add(stream, part, started, &mut report) || is_revoked {
-                for (stream, started, error) in silent {
-                    self.add(stream, Err(error), started, &mut report);
-                }
-                self.in_order(&mut report);
-                return report.conclude();
-            }
-        }
-        let second = Context {
-            effort: Effort::SECOND,
-            ..*context
-        };
-        for (stream, started, _) in silent {
-            let feed = failed_feed(stream, &report.streams);
-            let part = self.one(&second, preconditions, stream, feed).await;
-            let part = part.map_err(|error| match is_silence(&error) {
-                true => error.after_attempts(Effort::FIRST.silences),
-                false => error,
-            });
-            if self.add(stream, part, started, &mut report) {
-                break;
-            }
-        }
-        self.in_order(&mut report);
-        report.conclude()
-    }
-
-    /// Adds a stream's part to the report; returns whether the run ends with it.
-    fn add(
-        &self,
-        stream: &Arc<StreamJob>,
-        part: Result<StreamReport, Failure>,
-        started: Duration,
-        report: &mut RunReport,
-    ) -> bool {
-        let (part, is_last) = self.record_failure(stream, part, started, report);
-        self.report_end(&part);
-        report.streams.push(part);
-        is_last
-    }
-
-    /// A stream that had rows and is refused by 403.
-    fn is_refused_now(&self, stream: &StreamJob, part: &Result<StreamReport, Failure>) -> bool {
-        let is_forbidden = |error: &Failure| error.http().is_some_and(HttpError::is_forbidden);
-        let had_rows = || {
-            let reader = self.store.reader()?;
-            accounts::ever_had_rows(&reader, &stream.table.name())
-        };
-        part.as_ref().is_err_and(is_forbidden) && had_rows().unwrap_or(false)
-    }
-
-    /// Another stream of the job needs its rows first.
-    fn is_feed(&self, stream: &StreamJob) -> bool {
-        let feeds = self
-            .job
-            .streams
-            .iter()
-            .filter_map(|other| other.feed.as_ref());
-        feeds
-            .map(|feed| &feed.stream)
-            .any(|name| *name == stream.spec.name)
-    }
-
     /// Puts the streams' parts into the job's order.
     fn in_order(&self, report: &mut RunReport) {
         let streams = &self.job.streams;
@@ -313,120 +215,6 @@ impl StreamRun<'_> {
             streams.iter().position(is_its)
         };
         report.streams.sort_by_key(position);
-    }
-
-    /// Reads and applies one stream by itself.
-    async fn one(
-        &self,
-        context: &Context<'_>,
-        preconditions: &Preconditions,
-        stream: &Arc<StreamJob>,
-        failed_feed: Option<(StreamName, Outcome)>,
-    ) -> Result<StreamReport, Failure> {
-        let _lock = self.locks.lock(context.budget, stream).await?;
-        match self.read(context, preconditions, stream).await? {
-            StreamStep::Ready(mut ready) => {
-                if let Some((feed, outcome)) = failed_feed.filter(|_| !ready.reading.full) {
-                    removals_unknown(&mut ready.report, &feed, outcome);
-                }
-                let parts = self
-                    .apply(preconditions, vec![*ready], DanglingRows::Accept)
-                    .await?;
-                let part = parts.and_then(|mut parts| parts.pop());
-                part.ok_or_else(|| Failure::Panicked {
-                    stream: stream.spec.name.clone(),
-                })
-            }
-            StreamStep::Done(part) => Ok(*part),
-        }
-    }
-
-    /// Reads all streams first; then all become visible at once, or none.
-    async fn together(&self, context: &Context<'_>, preconditions: &Preconditions) -> RunReport {
-        let mut report = RunReport::begun(self.job, self.run);
-        let started = self.clock.running();
-        let _locks = match self.locks.lock_all(context.budget, &self.job.streams).await {
-            Ok(locks) => locks,
-            Err((stream, error)) => {
-                let (part, _) = self.record_failure(&stream, Err(error), started, &mut report);
-                self.report_end(&part);
-                report.streams.push(part);
-                return report.conclude();
-            }
-        };
-        // The lists are read one after the other: a row may point to one that joined after its own list was read. A
-        // second reading includes it.
-        for dangling in [DanglingRows::Reread, DanglingRows::Accept] {
-            report = RunReport::begun(self.job, self.run);
-            let ready = self.read_all(context, preconditions, &mut report).await;
-            if self
-                .apply_all(preconditions, ready, dangling, &mut report)
-                .await
-            {
-                break;
-            }
-            tracing::warn!(
-                job = self.job.name.as_str(),
-                "rows point to rows that do not exist; reading again"
-            );
-        }
-        self.in_order(&mut report);
-        report.streams.iter().for_each(|part| self.report_end(part));
-        report.conclude()
-    }
-
-    /// Reads the streams in order, up to the first that fails.
-    async fn read_all(
-        &self,
-        context: &Context<'_>,
-        preconditions: &Preconditions,
-        report: &mut RunReport,
-    ) -> Vec<Ready> {
-        let mut ready = Vec::new();
-        for stream in &self.job.streams {
-            let started = self.clock.running();
-            match self.read(context, preconditions, stream).await {
-                Ok(StreamStep::Ready(part)) => ready.push(*part),
-                Ok(StreamStep::Done(part)) => report.streams.push(*part),
-                Err(error) => {
-                    let (part, _) = self.record_failure(stream, Err(error), started, report);
-                    report.streams.push(part);
-                    break;
-                }
-            }
-        }
-        ready
-    }
-
-    /// Applies all streams, or none if one of them has no good outcome; returns whether the run is done.
-    async fn apply_all(
-        &self,
-        preconditions: &Preconditions,
-        ready: Vec<Ready>,
-        dangling: DanglingRows,
-        report: &mut RunReport,
-    ) -> bool {
-        let in_the_way = report
-            .streams
-            .iter()
-            .find(|part| !part.record.outcome.is_good());
-        if let Some(part) = in_the_way {
-            let (name, outcome) = (part.record.stream.clone(), part.record.outcome);
-            let others = ready.into_iter();
-            let others = others.map(|part| not_applied(part.report, &name, outcome));
-            report.streams.extend(others);
-            return true;
-        }
-        match self.apply(preconditions, ready, dangling).await {
-            Ok(Some(parts)) => report.streams.extend(parts),
-            Ok(None) => return false,
-            Err(error) => {
-                let (first, now) = (&self.job.streams[0], self.clock.running());
-                let (part, _) = self.record_failure(first, Err(error), now, report);
-                report.streams.push(part);
-            }
-        }
-        true
     }
 
     /// Reads one stream, and decides what is done with its difference.
@@ -444,6 +232,10 @@ impl StreamRun<'_> {
         if let Some(report) = self.not_requested(stream) {
             return Ok(StreamStep::Done(Box::new(report)));
         }
+        let context = &Context {
+            effort: preconditions.effort(stream, context.effort),
+            ..*context
+        };
         if stream.spec.window.is_some() {
             return self
                 .read_timeline(context, preconditions, stream, started)

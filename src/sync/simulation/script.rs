@@ -353,10 +353,6 @@ impl PageClient for Script {
             effort: Effort::USUAL,
         })
     }
-
-    fn missing_scopes(&self) -> BoxFuture<'_, Vec<String>> {
-        async { Vec::new() }.boxed()
-    }
 }
 
 fn failed(kind: HttpErrorKind, what: &str) -> HttpError {

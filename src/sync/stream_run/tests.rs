@@ -73,10 +73,6 @@ impl PageClient for Silent {
     fn follow(&self, _: &str, what: String) -> Result<PageRequest, HttpError> {
         Err(HttpErrorKind::OutsideBaseUrl.at(what, "vendor.test"))
     }
-
-    fn missing_scopes(&self) -> BoxFuture<'_, Vec<String>> {
-        async { Vec::new() }.boxed()
-    }
 }
 
 /// Runs a job of the streams `one`, `two` and `three`.

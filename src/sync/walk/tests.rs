@@ -103,10 +103,6 @@ impl PageClient for Script {
             effort: Effort::USUAL,
         })
     }
-
-    fn missing_scopes(&self) -> BoxFuture<'_, Vec<String>> {
-        async { Vec::new() }.boxed()
-    }
 }
 
 /// How a walk went, in words.

@@ -210,6 +210,21 @@ fn s4_a_broken_source_is_left_alone_and_a_broken_list_is_not() {
     assert_eq!(run.parts["two"].outcome, "failed", "{run:?}");
 }
 
+/// At most five attempts at one page, also where it identifies the account first.
+#[test]
+fn s4_the_page_of_the_account_is_tried_five_times_at_most() {
+    let config = four().top("identity = { stream = \"one\", column = \"id\" }\n");
+    let mut harness = Harness::new(&config);
+    harness
+        .vendor
+        .respond_with(|_| Reply::raw(200, "<html>We will be back</html>"));
+    let run = harness.run("job", Cause::Schedule, false);
+    assert!(run.outcome.starts_with("failed"), "{run:?}");
+    let log = harness.vendor.log();
+    let of_one = log.iter().filter(|request| request.path.ends_with("/one"));
+    assert_eq!(of_one.count(), 5);
+}
+
 /// A5: a key that was good and is revoked: 403 for every stream.
 #[test]
 fn a5_a_key_that_is_revoked_is_one_fault() {

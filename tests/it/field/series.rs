@@ -372,7 +372,7 @@ fn s6_late_points_are_found_over_several_runs() {
                 ours.answer(request)
             }
         });
-    let mut until_ok = |harness: &mut Harness| {
+    let until_ok = |harness: &mut Harness| {
         let mut runs = 1;
         while harness.sync().outcome != "ok" {
             runs += 1;
@@ -479,6 +479,39 @@ fn s3_one_broken_list_stops_no_other() {
         let asked = asked.iter().filter(|one| one.path.ends_with("/m2")).count();
         assert!(asked <= 5, "{status}: {asked}");
     }
+}
+
+/// S3: also when three of five in a row are broken.
+#[test]
+fn s3_three_broken_lists_stop_no_other() {
+    let mut harness = Harness::new(&tree());
+    let points = Points::default();
+    for meter in 0..5 {
+        points.add(
+            &format!("s{meter}"),
+            "2026-02-20T00:00:00Z",
+            START,
+            SignedDuration::from_hours(6),
+        );
+    }
+    let ours = points.clone();
+    harness
+        .vendor
+        .respond_with(move |request| match request.list() {
+            "meters" => {
+                let rows: Vec<_> = (0..5).map(|n| json!({"id": format!("m{n}")})).collect();
+                Reply::json(&json!({"rows": rows}))
+            }
+            "m0" | "m1" | "m2" => Reply::status(500),
+            meter if meter.starts_with('m') => {
+                Reply::json(&json!({"rows": [{"id": meter.replace('m', "s")}]}))
+            }
+            _ => ours.answer(request),
+        });
+    let run = harness.run("job", rollbook::sync::Cause::Schedule, false);
+    assert_eq!(run.parts["series"].new, 2, "{run:?}");
+    assert_eq!(run.parts["points"].outcome, "ok", "{run:?}");
+    assert_eq!(mirrored(&harness), points.len() * 2 / 5);
 }
 
 /// Meters, the series of each, and their points.
