@@ -14,7 +14,6 @@ mod token_refusal;
 mod token_request;
 mod token_response;
 mod token_source;
-mod vendor_text;
 
 #[cfg(test)]
 mod tests;

@@ -1,18 +1,18 @@
 //! Classifies a response of a token endpoint without a token, which may have a good status.
 //!
 //! Pure. Only an error object of RFC 6749 5.2 is a refusal, in whatever status; a web page, an empty body and a proxy's
-//! answer are not. Of the response's text one line is kept, without secrets (`vendor_text.rs`).
+//! answer are not. Of the response's text one line is kept, without secrets (`http/vendor_text.rs`).
 
 use jiff::Timestamp;
 use reqwest::{StatusCode, Url};
 use serde_json::{Map, Value};
 
-use super::vendor_text::one_line;
 use crate::http::classify::{is_transient, requested_wait};
 use crate::http::error::HttpErrorKind;
 use crate::http::peer::host_of;
 use crate::http::refusal::{Refused, TokenRefusal};
 use crate::http::reply::Headers;
+use crate::http::vendor_text::one_line;
 
 /// What a token request sends besides the client's own credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -41,6 +41,17 @@ impl Access {
         })
     }
 
+    /// The token and the key, as they are sent.
+    pub(super) fn secrets(&self) -> Vec<&str> {
+        let values = self
+            .headers
+            .iter()
+            .filter_map(|(_, value)| value.to_str().ok());
+        values
+            .map(|value| value.strip_prefix("Bearer ").unwrap_or(value))
+            .collect()
+    }
+
     pub(crate) fn put_on(&self, request: &mut HeaderMap) {
         for (name, value) in self.headers.iter() {
             request.insert(name.clone(), value.clone());

@@ -26,7 +26,8 @@ pub(crate) mod refusal;
 pub(crate) mod reply;
 pub(crate) mod rules;
 mod session;
-pub(crate) mod vendor_word;
+pub(crate) mod vendor_text;
+mod vendor_word;
 
 #[cfg(test)]
 pub(crate) mod fault_server;

@@ -31,6 +31,7 @@ use super::pace::Pace;
 use super::page_request::{self, PageRequest};
 use super::reply::{Headers, Reply};
 use super::rules::{DayCount, SessionRules};
+use super::vendor_word::vendor_word;
 use crate::clock::Clock;
 use crate::model::UnexpectedResponse;
 use crate::model::retry::RetryDecision;
@@ -238,7 +239,9 @@ impl SessionState {
                 }
                 Classification::Failed(kind) => {
                     self.pause_session(&kind);
-                    return Err(failed(kind).quoting(vendor_word(&reply)));
+                    return Err(
+                        failed(kind).quoting(vendor_word(&reply, &secrets(access.as_ref())))
+                    );
                 }
                 Classification::Token => {
                     self.after_refusal(access.as_ref(), second_token, Rejected::Token)
@@ -264,7 +267,9 @@ impl SessionState {
                         403 => HttpErrorKind::Forbidden,
                         status => HttpErrorKind::Unauthorised(status),
                     };
-                    return Err(failed(kind).quoting(vendor_word(&reply)));
+                    return Err(
+                        failed(kind).quoting(vendor_word(&reply, &secrets(access.as_ref())))
+                    );
                 }
             }
         }
@@ -443,8 +448,9 @@ enum Rejected {
     Right,
 }
 
-fn vendor_word(reply: &Reply) -> Option<String> {
-    super::vendor_word::vendor_word(reply.status, &reply.headers, &reply.body)
+/// What no message may contain.
+fn secrets(access: Option<&Access>) -> Vec<&str> {
+    access.map(Access::secrets).unwrap_or_default()
 }
 
 fn step(what: &str) -> String {

@@ -1,11 +1,12 @@
-//! The vendor's own word for an error, quoted in messages.
+//! The vendor's own word for an error of its API, quoted in messages.
 //!
-//! Bodies do not appear in messages: they may hold secrets and persons. What is quoted are a few members that name an
-//! error, and a text without anything that looks like a secret, an address or a number of a person.
+//! Bodies do not appear in messages: they may hold persons. What is quoted are a few members that name an error, if their
+//! texts have no markup and no number of a person.
 
 use serde_json::Value;
 
-use super::reply::Headers;
+use super::reply::Reply;
+use super::vendor_text::one_line;
 
 /// Members with an error's code, in any case.
 const CODES: [&str; 4] = ["error", "code", "errorCode", "error_code"];
@@ -16,14 +17,12 @@ const TEXTS: [&str; 4] = ["error_description", "message", "detail", "title"];
 /// Objects that hold the members above.
 const OBJECTS: [&str; 3] = ["responseStatus", "error", "fault"];
 
-/// The longest quotation, in characters.
-const LONGEST: usize = 120;
+/// A longer number may be that of a person.
+const LONGEST_NUMBER: usize = 4;
 
-/// The longest word that is no secret.
-const LONGEST_WORD: usize = 24;
-
-/// The words of an error response with this status; nothing where it has none that may be shown.
-pub(crate) fn vendor_word(status: u16, headers: &Headers, body: &[u8]) -> Option<String> {
+/// The words of an error response; `None` if it has none that may be shown. `secrets` were sent with the request.
+pub(super) fn vendor_word(reply: &Reply, secrets: &[&str]) -> Option<String> {
+    let (status, body) = (reply.status, &reply.body[..]);
     if !matches!(status, 401 | 402 | 403 | 407 | 429 | 500..=599) {
         return None;
     }
@@ -35,14 +34,15 @@ pub(crate) fn vendor_word(status: u16, headers: &Headers, body: &[u8]) -> Option
     };
     let of_body = serde_json::from_slice::<Value>(body)
         .ok()
-        .and_then(|body| of_object(&body, texts));
-    of_body.or_else(|| headers.get("x-amzn-errortype").and_then(shown))
+        .and_then(|body| of_object(&body, texts, secrets));
+    let header = || shown(reply.headers.get("x-amzn-errortype")?, secrets);
+    of_body.or_else(header)
 }
 
-fn of_object(body: &Value, texts: &[&str]) -> Option<String> {
+fn of_object(body: &Value, texts: &[&str], secrets: &[&str]) -> Option<String> {
     let text = |names: &[&str]| {
         let found = names.iter().find_map(|name| member(body, name)?.as_str());
-        found.and_then(shown)
+        found.and_then(|text| shown(text, secrets))
     };
     let own = match (text(&CODES), text(texts)) {
         (Some(code), Some(text)) if code != text => Some(format!("{code}: {text}")),
@@ -52,7 +52,7 @@ fn of_object(body: &Value, texts: &[&str]) -> Option<String> {
         let inner = OBJECTS.iter().filter_map(|name| member(body, name));
         inner
             .filter(|inner| inner.is_object())
-            .find_map(|inner| of_object(inner, texts))
+            .find_map(|inner| of_object(inner, texts, secrets))
     })
 }
 
@@ -61,29 +61,19 @@ fn member<'a>(body: &'a Value, name: &str) -> Option<&'a Value> {
     members.find_map(|(found, value)| found.eq_ignore_ascii_case(name).then_some(value))
 }
 
-/// A text in one line, cut; nothing where it may hold more than a reason.
-pub(crate) fn shown(text: &str) -> Option<String> {
-    let words: Vec<&str> = text
-        .split(|letter: char| letter.is_whitespace() || letter.is_control())
-        .filter(|word| !word.is_empty())
-        .collect();
-    let is_suspicious = |word: &&str| {
-        let digits = word.chars().filter(char::is_ascii_digit).count();
-        word.contains(['@', '<', '=']) || word.chars().count() > LONGEST_WORD || digits > 4
-    };
-    if words.is_empty() || words.iter().any(is_suspicious) {
+fn shown(text: &str, secrets: &[&str]) -> Option<String> {
+    let digits = |word: &str| word.chars().filter(char::is_ascii_digit).count();
+    let is_number = |word: &str| digits(word) > LONGEST_NUMBER;
+    if text.contains(['<', '=']) || text.split_whitespace().any(is_number) {
         return None;
     }
-    let line = words.join(" ").replace('"', "'");
-    Some(match line.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    })
+    Some(one_line(text, secrets)?.replace('"', "'"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::reply::Headers;
 
     #[test]
     fn what_is_quoted() {
@@ -132,13 +122,14 @@ mod tests {
             ),
             (403, r#"{"message":"<b>no</b>"}"#, None),
         ] {
-            let headers = Headers::default();
-            let word = vendor_word(status, &headers, body.as_bytes());
+            let reply = Reply {
+                status,
+                headers: Headers::default(),
+                date: None,
+                body: body.into(),
+            };
+            let word = vendor_word(&reply, &[token]);
             assert_eq!(word.as_deref(), expected, "{status} {body}");
         }
-        let long = "word ".repeat(100);
-        let cut = shown(&long).expect("a text");
-        assert_eq!(cut.chars().count(), LONGEST + 1);
-        assert_eq!(shown("a\u{1b}[31mred"), Some("a [31mred".into()));
     }
 }

@@ -17,7 +17,7 @@ const PART: usize = 8;
 
 /// One line of at most 200 characters with escaped control characters; `None` when it is empty, contains one of the
 /// secrets, whole or in part, or a mail address, which names a person.
-pub(super) fn one_line(text: &str, secrets: &[&str]) -> Option<String> {
+pub(crate) fn one_line(text: &str, secrets: &[&str]) -> Option<String> {
     if text.contains('@') || secrets.iter().any(|secret| shows(text, secret)) {
         return None;
     }
