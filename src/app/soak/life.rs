@@ -23,6 +23,7 @@ use crate::http::scripted;
 use crate::model::{EntryName, JobName, named, scalar};
 use crate::setup::files::Secrets;
 use crate::setup::{Overlay, Setup};
+use crate::store::StoreError;
 use crate::store::database::set_disk_full;
 use crate::store::queries::{self, RunLine};
 
@@ -199,9 +200,8 @@ impl Life {
         let app = loop {
             match self.open(clock).await {
                 Ok(app) => break app,
-                Err(why) if why.contains("is in use") || why.contains("another process") => {
-                    std::thread::sleep(Duration::from_millis(1));
-                }
+                // The writer of a killed program may hold the lock a little longer.
+                Err(StoreError::Busy { .. }) => std::thread::sleep(Duration::from_millis(1)),
                 Err(why) => {
                     if self.log {
                         println!("{} does not start: {why}", clock.truth());
@@ -275,13 +275,13 @@ impl Life {
         }
     }
 
-    async fn open(&self, clock: &PausedClock) -> Result<Arc<App>, String> {
+    async fn open(&self, clock: &PausedClock) -> Result<Arc<App>, StoreError> {
         let (folders, secrets) = (self.installation.folders(), self.secrets());
         let setup = Setup::load(&folders, &Overlay::default())
             .map_err(|problems| problems.render(crate::document::RenderStyle::Plain))
             .expect("a correct configuration");
         let app = App::open(&folders, setup, secrets, clock.clock()).await;
-        app.map(Arc::new).map_err(|error| error.to_string())
+        app.map(Arc::new)
     }
 
     fn secrets(&self) -> Secrets {
