@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::{App, DaemonEngine};
 use crate::daemon::alerts::{
@@ -31,23 +32,30 @@ const BACKUP_FAILURES: u32 = 1;
 const INCOMPLETE_RUNS: u32 = 3;
 
 impl DaemonEngine {
-    /// Sends alerts, forever; `wake` is notified after a run and after a reload.
-    pub async fn watch_alerts(&self, wake: &Notify) {
-        loop {
+    /// Sends alerts until `stop`; `wake` is notified after a run and after a reload.
+    ///
+    /// Ends between two alerts: one that was sent and is still in the outbox would be sent again at the next start.
+    pub async fn watch_alerts(&self, wake: &Notify, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
             let config = self.app.setup().config.alerts.clone();
             let pause = match &config {
                 None => None,
-                Some(config) => Some(self.evaluate_and_send(config).await),
+                Some(config) => Some(self.evaluate_and_send(config, stop).await),
             };
             tokio::select! {
+                () = stop.cancelled() => {}
                 () = wake.notified() => {}
                 () = self.app.clock.sleep(pause.unwrap_or(MAX_SLEEP)), if pause.is_some() => {}
             }
         }
     }
 
-    /// Evaluates every job and source and sends what is due; returns how long to wait.
-    pub(super) async fn evaluate_and_send(&self, config: &AlertsConfig) -> Duration {
+    /// Evaluates every job and source and sends what is due until `stop`; returns how long to wait.
+    pub(super) async fn evaluate_and_send(
+        &self,
+        config: &AlertsConfig,
+        stop: &CancellationToken,
+    ) -> Duration {
         for entry in self.jobs() {
             let evaluated = self.evaluate_job(config, &entry).await;
             log_failure(&AlertSubject::Entry(entry.name), evaluated);
@@ -57,7 +65,7 @@ impl DaemonEngine {
             let evaluated = self.evaluate_source(config, &setup, source).await;
             log_failure(&AlertSubject::Source(source.clone()), evaluated);
         }
-        match self.app.send_due(config).await {
+        match self.app.send_due(config, stop).await {
             Ok(pause) => pause,
             Err(error) => {
                 tracing::warn!("could not read the outbox of alerts: {error}");
@@ -191,9 +199,16 @@ impl App {
             .await
     }
 
-    async fn send_due(&self, config: &AlertsConfig) -> Result<Duration, StoreError> {
-        let letters = alerts::due(&*self.store().reader()?, self.clock.now())?;
-        for queued in letters {
+    async fn send_due(
+        &self,
+        config: &AlertsConfig,
+        stop: &CancellationToken,
+    ) -> Result<Duration, StoreError> {
+        let due = alerts::due(&*self.store().reader()?, self.clock.now())?;
+        for queued in due {
+            if stop.is_cancelled() {
+                break;
+            }
             self.deliver(config, queued).await?;
         }
         let next = alerts::next(&*self.store().reader()?)?;

@@ -1,10 +1,13 @@
 //! `rollbook run`: the daemon. Runs every job on its schedule until a signal stops it.
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
 use super::start;
@@ -16,6 +19,9 @@ use crate::daemon::{
 };
 use crate::model::scalar::{display_time, to_canonical};
 use crate::setup::{Folders, Overlay};
+
+/// How long a stop waits for the alert that is being sent.
+const LAST_ALERT: Duration = Duration::from_secs(5);
 
 /// Runs until SIGTERM or Ctrl-C; SIGHUP, or a change of the files, reloads the configuration.
 pub async fn run(folders: &Folders) -> Result<(), Exit> {
@@ -72,14 +78,23 @@ pub async fn serve(
         }
         status.on_event(&event);
     };
+    let stop = CancellationToken::new();
+    let mut watch = pin!(own.watch_alerts(&wake, &stop));
     let ended = tokio::select! {
         ended = daemon::serve(engine, clock.clone(), control, on_event) => ended,
         () = publisher.keep_file() => Ok(()),
         () = requests => Ok(()),
-        () = own.watch_alerts(&wake) => Ok(()),
+        () = &mut watch => Ok(()),
         () = changes.follow(clock, reload) => Ok(()),
     };
     publisher.close();
+    stop.cancel();
+    let last_alert = tokio::time::timeout(LAST_ALERT, watch).await;
+    if last_alert.is_err() {
+        tracing::warn!(
+            "an alert was being sent at the stop; it will be sent again at the next start"
+        );
+    }
     tracing::info!("rollbook stopped");
     ended
 }

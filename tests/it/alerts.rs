@@ -14,6 +14,14 @@ use crate::server::{Fault, Paging, Server, WAIT_LIMIT};
 
 /// An admin's webhook: refuses the first `refused` requests with 503, and passes on the bodies of the others.
 pub fn webhook(refused: u32) -> (String, Receiver<Value>) {
+    webhook_that(refused, || {})
+}
+
+/// The same, with what is done between a request and its answer.
+fn webhook_that(
+    refused: u32,
+    before_answer: impl Fn() + Send + 'static,
+) -> (String, Receiver<Value>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}/hook", listener.local_addr().expect("bound"));
     let (say, alerts) = mpsc::channel();
@@ -35,6 +43,11 @@ pub fn webhook(refused: u32) -> (String, Receiver<Value>) {
             }
             let mut body = vec![0; length];
             reader.read_exact(&mut body).expect("a body");
+            let messages = serde_json::from_slice(&body).expect("JSON");
+            if number >= refused && say.send(messages).is_err() {
+                return;
+            }
+            before_answer();
             let status = if number < refused {
                 "503 Busy"
             } else {
@@ -42,11 +55,8 @@ pub fn webhook(refused: u32) -> (String, Receiver<Value>) {
             };
             let answer =
                 format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-            stream.write_all(answer.as_bytes()).expect("answered");
-            let messages = serde_json::from_slice(&body).expect("JSON");
-            if number >= refused && say.send(messages).is_err() {
-                return;
-            }
+            // The daemon may have been stopped meanwhile.
+            drop(stream.write_all(answer.as_bytes()));
         }
     });
     (address, alerts)
@@ -99,6 +109,27 @@ fn a_failing_job_sends_one_alert_and_one_for_its_recovery() {
     );
     again.terminate();
     assert_eq!(again.end().code, Some(0));
+}
+
+#[test]
+fn a_stop_waits_for_the_alert_that_is_being_sent() {
+    let server = Server::of_users(Paging::TotalInHeader, users(10));
+    let (answer, answered) = mpsc::channel();
+    let (address, alerts) = webhook_that(0, move || answered.recv().unwrap_or_default());
+    let installation = installation(&server, &address);
+    server.script(|_| Some(Fault::Status(400)));
+    let daemon = installation.start(installation.command(&["run"]));
+    assert_eq!(next(&alerts).0, "failing");
+    daemon.terminate();
+    let begun = Instant::now();
+    while !daemon.log().contains("stopping") {
+        assert!(begun.elapsed() < WAIT_LIMIT, "{}", daemon.log());
+        thread::sleep(Duration::from_millis(5));
+    }
+    answer.send(()).expect("the webhook waits");
+    assert_eq!(daemon.end().code, Some(0));
+    let waiting = crate::queries::count(&installation.mirror(), "rollbook_outbox");
+    assert_eq!(waiting, 0, "it is not sent a second time");
 }
 
 #[test]

@@ -553,9 +553,10 @@ fn events(
 async fn watch_alerts(app: &App, engine: &DaemonEngine, clock: &PausedClock, wake: &Notify) {
     let clock = clock.clock();
     let usual = Duration::from_secs(15 * 60);
+    let never = CancellationToken::new();
     loop {
         let config = app.setup().config.alerts.clone().expect("alerts");
-        let pause = engine.evaluate_and_send(&config).await;
+        let pause = engine.evaluate_and_send(&config, &never).await;
         // A shorter one is for an alert that could not be sent.
         let pause = if pause < usual {
             pause.max(ALERTS_SOON)
