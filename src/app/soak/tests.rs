@@ -11,7 +11,7 @@ const CHILD: &str = "ROLLBOOK_SOAK_CHILD";
 
 /// The months of a life; of the one in a usual test run, which people wait for.
 const MONTHS: u64 = 36;
-const USUAL_MONTHS: u64 = 4;
+const USUAL_MONTHS: u64 = 2;
 
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
