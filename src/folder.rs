@@ -13,6 +13,7 @@ use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 use crate::document::parse::{LARGEST, text_of};
 use crate::document::{FileText, Location, Problem, Problems};
+use crate::permissions::{denied, let_read};
 
 /// The content of a folder.
 #[derive(Debug, Default)]
@@ -25,12 +26,7 @@ pub struct Folder {
 
 /// Reads one file.
 pub fn read_file(path: &Path) -> Result<Arc<FileText>, Problem> {
-    let unreadable = |error: &io::Error| {
-        Problem::error(
-            Location::whole(&FileText::unread(path)),
-            format!("cannot read this file: {}", plain(error)),
-        )
-    };
+    let unreadable = |error: &io::Error| unreadable(path, "file", error);
     // A pipe or a device would never end.
     if !std::fs::metadata(path)
         .map_err(|error| unreadable(&error))?
@@ -51,8 +47,8 @@ pub fn read_file(path: &Path) -> Result<Arc<FileText>, Problem> {
 /// Reads every `.toml` file directly in a folder.
 pub fn read_folder(path: &Path) -> Result<Folder, Problem> {
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(|error| folder_problem(path, &error))? {
-        let entry = entry.map_err(|error| folder_problem(path, &error))?;
+    for entry in std::fs::read_dir(path).map_err(|error| unreadable(path, "folder", &error))? {
+        let entry = entry.map_err(|error| unreadable(path, "folder", &error))?;
         names.push(entry.file_name().to_string_lossy().into_owned());
     }
     names.sort();
@@ -129,12 +125,17 @@ impl Snapshot {
     }
 }
 
-fn folder_problem(path: &Path, error: &io::Error) -> Problem {
+/// A `file` or `folder` that cannot be read.
+fn unreadable(path: &Path, what: &str, error: &io::Error) -> Problem {
     let location = Location::whole(&FileText::unread(path));
-    Problem::error(
-        location,
-        format!("cannot read this folder: {}", plain(error)),
-    )
+    let message = format!("cannot read this {what}: {}", plain(path, error));
+    let problem = Problem::error(location, message);
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            problem.denied().help(format!("run `{}`", let_read(path)))
+        }
+        _ => problem,
+    }
 }
 
 /// Backups of editors and package managers; packages also install a README in such folders.
@@ -157,13 +158,11 @@ fn is_leftover(name: &str) -> bool {
         || ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
-/// The reason, for a message.
-pub fn plain(error: &io::Error) -> String {
+/// The reason why this process could not read a file or folder, for a message.
+pub fn plain(path: &Path, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "it does not exist".to_owned(),
-        io::ErrorKind::PermissionDenied => {
-            "permission denied; make it readable for the user that runs rollbook".to_owned()
-        }
+        io::ErrorKind::PermissionDenied => denied(path),
         io::ErrorKind::NotADirectory => "it is not a folder".to_owned(),
         _ => error.to_string(),
     }

@@ -14,7 +14,8 @@
 //!              a vendor's API as data; one session a source; all SQLite; files that people bring
 //! model        values and rules: no I/O, no clock, no async
 //! document     TOML with locations
-//! clock, folder    the only access to time and to files that people edit
+//! clock, folder, permissions
+//!              the only access to time, to files that people edit, and to users and groups
 //! ```
 //!
 //! Arrows point down only; neighbours meet in a small trait that the user of the service owns.
@@ -44,6 +45,7 @@ pub mod document;
 pub mod folder;
 pub mod http;
 pub mod model;
+pub mod permissions;
 pub mod setup;
 pub mod spreadsheets;
 pub mod store;

@@ -12,6 +12,7 @@ use crate::model::{EntryName, History, Outcome, SourceName, StreamName, scalar};
 use crate::setup::files::BackupConfig;
 use crate::setup::{Setup, beside, tables};
 use crate::store::maintenance::{self, Backup, BackupInput};
+use crate::store::vault::vault_file;
 use crate::store::{StoreError, purge, runs};
 
 /// How long a backup may take before watchdog notifications stop; minutes are usual for millions of rows.
@@ -44,7 +45,7 @@ pub fn backup_of(
     let vault = request.vault || config.is_some_and(|config| config.vault);
     BackupInput {
         mirror: mirror.to_owned(),
-        vault: Some(home.join("vault.db")).filter(|path| vault && path.exists()),
+        vault: Some(vault_file(home)).filter(|path| vault && path.exists()),
         folder: request.to.unwrap_or_else(|| home.join(folder)),
         keep: request
             .keep

@@ -41,12 +41,13 @@ use crate::auth::{GrantStore as _, SignInMark};
 use crate::clock::Clock;
 use crate::model::people::MatchSet;
 use crate::model::scalar;
-use crate::model::{JobName, SourceName};
+use crate::model::{GrantKind, JobName, SourceName};
 use crate::setup::files::Secrets;
 use crate::setup::{Folders, JobSetup, Setup, SourceSetup, beside, tables};
 use crate::store::fitting::Layout;
 use crate::store::matches::{self, Difference, Since};
 use crate::store::runs;
+use crate::store::vault::vault_file;
 use crate::store::{DryRunCopy, Store, StoreError, Vault};
 use crate::sync::{Job, ProgressSink, RunOptions, RunReport, Runner, Source};
 
@@ -85,6 +86,23 @@ struct OpenSource {
     source: Arc<Source>,
 }
 
+/// Where a dry run keeps tokens: in the vault if there is one, or if the vendor may replace a token that only it holds; else
+/// with the copy, so that a dry run leaves nothing.
+fn vault_folder(setup: &Setup, mirror: &Path, copy: &DryRunCopy) -> PathBuf {
+    let rotates = |source: &SourceSetup| {
+        let grant = source.config.auth.as_ref().map(|auth| auth.grant);
+        matches!(
+            grant,
+            Some(GrantKind::RefreshToken | GrantKind::AuthorizationCode)
+        )
+    };
+    let real = beside(mirror);
+    if vault_file(real).exists() || setup.sources.values().any(rotates) {
+        return real.to_owned();
+    }
+    copy.folder().to_owned()
+}
+
 impl App {
     /// Opens the mirror and the vault, and creates the tables of all jobs.
     pub async fn open(
@@ -94,7 +112,8 @@ impl App {
         clock: Clock,
     ) -> Result<Self, StoreError> {
         let mirror = folders.mirror(&setup);
-        let app = Self::on(&mirror, &mirror, folders, setup, secrets, clock).await?;
+        let vault = beside(&mirror);
+        let app = Self::on(&mirror, vault, folders, setup, secrets, clock).await?;
         app.match_all().await?;
         let now = app.clock.now();
         let close = move |connection: &mut _| runs::close_left_open(connection, now);
@@ -103,7 +122,6 @@ impl App {
     }
 
     /// Opens a private copy of the mirror, for a dry run: its writes are discarded, and it works beside a running daemon.
-    /// The vault is the real one, because a token may be renewed.
     pub async fn rehearse(
         folders: &Folders,
         setup: Setup,
@@ -112,7 +130,8 @@ impl App {
     ) -> Result<Self, StoreError> {
         let mirror = folders.mirror(&setup);
         let copy = DryRunCopy::of(&mirror)?;
-        let mut app = Self::on(&copy.mirror(), &mirror, folders, setup, secrets, clock).await?;
+        let vault = vault_folder(&setup, &mirror, &copy);
+        let mut app = Self::on(&copy.mirror(), &vault, folders, setup, secrets, clock).await?;
         app.dry_run_copy = Some(copy);
         Ok(app)
     }
@@ -126,23 +145,24 @@ impl App {
     ) -> Result<Self, StoreError> {
         let mirror = folders.mirror(&setup);
         let empty = DryRunCopy::empty(&mirror)?;
-        let mut app = Self::on(&empty.mirror(), &mirror, folders, setup, secrets, clock).await?;
+        let vault = vault_folder(&setup, &mirror, &empty);
+        let mut app = Self::on(&empty.mirror(), &vault, folders, setup, secrets, clock).await?;
         app.dry_run_copy = Some(empty);
         Ok(app)
     }
 
-    /// Opens the mirror `file`, with the vault beside `home`.
+    /// Opens a mirror, and the vault in a folder.
     async fn on(
-        file: &Path,
-        home: &Path,
+        mirror: &Path,
+        vault: &Path,
         folders: &Folders,
         setup: Setup,
         secrets: Secrets,
         clock: Clock,
     ) -> Result<Self, StoreError> {
-        let store = Arc::new(Store::open(file)?);
+        let store = Arc::new(Store::open(mirror)?);
         let keys = vault_store::keys(&setup.config.store, &secrets)?;
-        let vault = Arc::new(Vault::open(beside(home), keys)?);
+        let vault = Arc::new(Vault::open(vault, keys)?);
         let in_force = InForce::new(setup);
         jobs::fit(&store, &in_force.layout).await?;
         targets::log_problems(&in_force.setup, &*store.reader()?)?;

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::log::LogFormat;
+use super::owner::StateUse;
 use super::{
     alerts, approve, backup, check, combos, completions, crosswalk, init, jobs, login, logout, man,
     matches, reset, restore, resume, runs, schema, status, streams, sync, tokens, vault, verify,
@@ -113,6 +114,39 @@ pub enum Command {
     /// Serve the simulated vendors on loopback
     #[cfg(feature = "demo")]
     Sandbox(super::sandbox::SandboxOptions),
+}
+
+impl Command {
+    /// What the command does with the mirror's folder.
+    pub fn state_use(&self) -> StateUse {
+        match self {
+            #[cfg(feature = "demo")]
+            Self::Demo(_) | Self::Sandbox(_) => StateUse::None,
+            Self::Init(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) => StateUse::None,
+            Self::Vault(options) => options.state_use(),
+            Self::Status(_)
+            | Self::Runs(_)
+            | Self::Jobs(_)
+            | Self::Streams(_)
+            | Self::Why(_)
+            | Self::Combos(_)
+            | Self::Crosswalk(_)
+            | Self::Verify(_) => StateUse::Reads,
+            Self::Login(_)
+            | Self::Logout(_)
+            | Self::Tokens(_)
+            | Self::Check(_)
+            | Self::Run
+            | Self::Sync(_)
+            | Self::Matches(_)
+            | Self::Approve(_)
+            | Self::Resume(_)
+            | Self::Reset(_)
+            | Self::Alerts(_)
+            | Self::Backup(_)
+            | Self::Restore(_) => StateUse::Owns,
+        }
+    }
 }
 
 impl Args {

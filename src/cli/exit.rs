@@ -2,11 +2,14 @@
 
 use std::process::ExitCode;
 
-use crate::document::{Problems, RenderStyle};
+use crate::document::{Problems, RenderStyle, Severity};
 use crate::store::StoreError;
 
 /// Another process owns the mirror: EX_TEMPFAIL of sysexits.
 const BUSY_CODE: u8 = 75;
+
+/// This user may not open a file: EX_NOPERM of sysexits. systemd tries again, because an admin may change the owner.
+const DENIED_CODE: u8 = 77;
 
 /// What to do if another process owns the mirror.
 const BUSY: &str = "\nThe running daemon owns the mirror: run `systemctl stop rollbook`, then this command, \
@@ -44,6 +47,14 @@ impl Exit {
         }
     }
 
+    /// This user may not do it.
+    pub fn denied(text: impl Into<String>) -> Self {
+        Self {
+            code: DENIED_CODE,
+            text: text.into(),
+        }
+    }
+
     /// The configuration is invalid; the problems were printed already.
     pub fn wrong_configuration() -> Self {
         Self {
@@ -74,8 +85,12 @@ impl Exit {
 
 impl From<Problems> for Exit {
     fn from(problems: Problems) -> Self {
+        let mut errors = problems
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error);
+        let is_denied = errors.all(|problem| problem.is_denied);
         Self {
-            code: 78,
+            code: if is_denied { DENIED_CODE } else { 78 },
             text: problems.render(RenderStyle::Coloured),
         }
     }
@@ -85,6 +100,7 @@ impl From<StoreError> for Exit {
     fn from(error: StoreError) -> Self {
         let code = match &error {
             StoreError::Busy { .. } => BUSY_CODE,
+            error if error.is_denied() => DENIED_CODE,
             error if error.needs_a_person() => 78,
             _ => 1,
         };

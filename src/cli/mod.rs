@@ -1,6 +1,6 @@
 //! The command line: one file per command, and the only code that writes to the terminal.
 //!
-//! Exit codes: 0 success, 1 failure, 2 usage, 75 busy, 78 configuration.
+//! Exit codes: 0 success, 1 failure, 2 usage, 75 busy, 77 permissions, 78 configuration.
 
 mod admin_request;
 mod alerts;
@@ -10,6 +10,7 @@ mod backup;
 mod check;
 mod combos;
 mod completions;
+mod credentials;
 mod crosswalk;
 mod daemon_lines;
 #[cfg(feature = "demo")]
@@ -26,6 +27,7 @@ mod man;
 mod matches;
 mod mirror_access;
 mod out;
+mod owner;
 mod preflight;
 mod problems;
 mod progress;
@@ -61,6 +63,9 @@ use exit::Exit;
 /// Parses the command line and runs the command.
 pub fn main() -> ExitCode {
     let args = Args::parse();
+    if let Err(exit) = owner::continue_as_owner(&args.folders(), args.command.state_use()) {
+        return exit.report();
+    }
     let log = log::begin(args.log, args.log_level());
     let runtime = match start::runtime() {
         Ok(runtime) => runtime,

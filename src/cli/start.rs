@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::credentials;
 use super::exit::Exit;
 use crate::app::App;
 use crate::clock::Clock;
@@ -82,6 +83,7 @@ pub fn secrets(folders: &Folders, overlay: &Overlay) -> Secrets {
             &folders.config,
             std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
         )
+        .with_opened(credentials::opened())
     } else {
         overlay.secrets()
     }

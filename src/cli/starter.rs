@@ -113,19 +113,18 @@ fn jobs_of(source: &str) -> Vec<Draft> {
 }
 
 /// The names of the credentials that a text refers to, outside its comments.
-fn credentials(text: &str) -> Vec<String> {
-    fn walk(value: &toml::Value, found: &mut Vec<String>) {
-        for (key, value) in value.as_table().into_iter().flatten() {
-            match value.as_str() {
-                Some(name) if key == "credential" => found.push(name.to_owned()),
-                _ => walk(value, found),
+pub fn credentials(text: &str) -> Vec<String> {
+    fn walk(table: &toml::Table, found: &mut Vec<String>) {
+        for (key, value) in table {
+            match value {
+                toml::Value::String(name) if key == "credential" => found.push(name.clone()),
+                toml::Value::Table(table) => walk(table, found),
+                _ => {}
             }
         }
     }
     let mut found = Vec::new();
-    if let Ok(table) = text.parse() {
-        walk(&toml::Value::Table(table), &mut found);
-    }
+    walk(&text.parse().unwrap_or_default(), &mut found);
     found
 }
 
@@ -139,7 +138,8 @@ fn how_to_make(secrets: &[String], folder: &Path) -> String {
     });
     format!(
         "# Enter the secrets once; they are stored encrypted, and credentials.conf passes them to the service:\n{}\
-         # Or, if commands need them too: one file {shown}/credentials/NAME each, mode 0600, owned by the user rollbook.\n\n",
+         # Or one file each that only the user rollbook can read:\n\
+         #   systemd-ask-password -n | install -D -o rollbook -m 600 /dev/stdin {shown}/credentials/NAME\n\n",
         lines.collect::<String>()
     )
 }

@@ -8,12 +8,13 @@ use secrecy::ExposeSecret as _;
 use secrecy::zeroize::Zeroizing;
 
 use super::exit::Exit;
+use super::owner::StateUse;
 use super::table::many;
 use super::{out, start};
 use crate::app::keys;
 use crate::setup::files::{SecretRef, Secrets, StoreConfig};
 use crate::setup::{Folders, Overlay, Setup};
-use crate::store::vault::{Keys, fresh_key};
+use crate::store::vault::{Keys, fresh_key, vault_file};
 use crate::store::{Vault, database};
 
 /// Options of `vault`.
@@ -43,6 +44,16 @@ struct Rekey {
     /// Store tokens unencrypted from now on
     #[arg(long)]
     plain: bool,
+}
+
+impl VaultOptions {
+    /// A key is only printed.
+    pub fn state_use(&self) -> StateUse {
+        match self.action {
+            VaultAction::Key => StateUse::None,
+            VaultAction::Rekey(_) => StateUse::Owns,
+        }
+    }
 }
 
 /// Runs the subcommand.
@@ -81,7 +92,7 @@ fn rekey(folders: &Folders, options: &Rekey) -> Result<(), Exit> {
         return Err(refusal.into());
     }
     let folder = folders.vault(&setup);
-    if !folder.join("vault.db").exists() {
+    if !vault_file(&folder).exists() {
         return Err(Exit::usage(format!(
             "there is no vault in {} yet",
             folder.display()

@@ -43,6 +43,8 @@ pub struct Problem {
     pub help: Option<String>,
     /// Error or note.
     pub severity: Severity,
+    /// The operating system refused this process the file.
+    pub is_denied: bool,
 }
 
 impl Problem {
@@ -53,6 +55,7 @@ impl Problem {
             message: message.into(),
             help: None,
             severity: Severity::Error,
+            is_denied: false,
         }
     }
 
@@ -61,6 +64,14 @@ impl Problem {
         Self {
             severity: Severity::Note,
             ..Self::error(location, message)
+        }
+    }
+
+    /// The same, because the operating system refused this process the file.
+    pub fn denied(self) -> Self {
+        Self {
+            is_denied: true,
+            ..self
         }
     }
 

@@ -13,7 +13,10 @@ pub const MAX_FILE: u64 = 16 << 20;
 /// Reads a workbook (`.xlsx`) or CSV, detected by the first bytes.
 pub fn read(path: &Path) -> Result<Vec<Sheet>, SheetError> {
     let unreadable = |error: std::io::Error| {
-        SheetError::of_file(format!("cannot be read: {}", crate::folder::plain(&error)))
+        SheetError::of_file(format!(
+            "cannot be read: {}",
+            crate::folder::plain(path, &error)
+        ))
     };
     let is_file = std::fs::metadata(path).map_err(unreadable)?.is_file();
     if !is_file {

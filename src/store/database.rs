@@ -4,7 +4,7 @@
 //! no umask can open it to others.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -18,6 +18,7 @@ use super::table_locks::TableLocks;
 use super::writer::{Task, Writer};
 use super::{maintenance, private, schema, writer};
 use crate::model::Class;
+use crate::permissions::User;
 
 /// "ROLB" in ASCII: what `file` and we recognise a mirror by.
 const APPLICATION: i32 = 0x524F_4C42;
@@ -167,10 +168,18 @@ pub fn lock_mirror(mirror: &Path) -> Result<File, StoreError> {
 /// # Errors
 /// If the folder cannot be read: then it is unknown whether there is one.
 pub fn is_made(path: &Path) -> Result<bool, StoreError> {
-    path.try_exists().map_err(StoreError::disk(
-        path,
-        "look for the mirror as this user; run the command as the service's user (`runuser -u rollbook -- rollbook ...`)",
-    ))
+    path.try_exists()
+        .map_err(StoreError::disk(path, "look for the mirror"))
+}
+
+/// SQLite does not say why it cannot open a file. Decided without opening it: closing it would end SQLite's own locks.
+fn refuse_unreadable(path: &Path) -> Result<(), StoreError> {
+    let failed = StoreError::disk(path, "open the mirror");
+    let found = std::fs::metadata(path).map_err(&failed)?;
+    match User::this().rights(&found) & 0o4 {
+        0 => Err(failed(io::ErrorKind::PermissionDenied.into())),
+        _ => Ok(()),
+    }
 }
 
 /// A connection that only reads a mirror, also while another process writes it.
@@ -181,6 +190,7 @@ pub fn reader(path: &Path) -> Result<Connection, StoreError> {
             "there is no mirror yet; run `rollbook sync` first".into(),
         ));
     }
+    refuse_unreadable(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)
         .map_err(StoreError::sql("open the mirror to read"))?;

@@ -7,7 +7,7 @@ use super::database::reader;
 use super::error::StoreError;
 use super::private;
 
-/// A folder beside the mirror, with mode 0700.
+/// A folder with mode 0700: beside the mirror, or in the temporary one if the mirror's folder is not there yet.
 #[derive(Debug)]
 pub struct DryRunCopy {
     folder: PathBuf,
@@ -29,22 +29,28 @@ impl DryRunCopy {
         Ok(copy)
     }
 
-    /// A folder beside the mirror for an empty one.
+    /// The folder of an empty one.
     ///
     /// # Errors
     /// When the folder cannot be made.
     pub fn empty(mirror: &Path) -> Result<Self, StoreError> {
-        let beside = mirror
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let folder = beside.join(format!(".rehearsal-{}", std::process::id()));
+        let above = match mirror.parent() {
+            Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),
+            Some(folder) if folder.is_dir() => folder.to_owned(),
+            _ => std::env::temp_dir(),
+        };
+        let folder = above.join(format!(".rollbook-dry-run-{}", std::process::id()));
         let failed = StoreError::disk(&folder, "make a folder for the dry run");
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(&failed)?; // of a process that had our number
         }
         private::make_folder(&folder).map_err(&failed)?;
         Ok(Self { folder })
+    }
+
+    /// The folder, in which nothing outlives this.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Where the copy is.

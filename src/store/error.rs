@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{ErrorCode, ffi};
 
 use crate::model::Class;
+use crate::permissions::{chown, denied};
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +28,7 @@ pub enum StoreError {
         problem: String,
     },
     /// The operating system refused something of a file.
-    #[error("{path}: could not {what}: {source}")]
+    #[error("{path}: could not {what}: {}", disk_reason(path, source))]
     Disk {
         /// Which file or folder.
         path: PathBuf,
@@ -112,6 +113,11 @@ impl StoreError {
         }
     }
 
+    /// Whether the operating system refused this process a file.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Disk { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
+    }
+
     /// Whether only a person can fix it: a wrong file or folder, or one of another program. A full or failing disk may
     /// work again at the next attempt.
     pub fn needs_a_person(&self) -> bool {
@@ -131,6 +137,17 @@ impl StoreError {
             | Self::Panicked
             | Self::WriterStopped => false,
         }
+    }
+}
+
+/// The system's reason; where this process may not open the file, whom it belongs to and what to do.
+fn disk_reason(path: &Path, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            let folder = path.parent().unwrap_or(path);
+            format!("{}; run `{}`", denied(path), chown(folder))
+        }
+        _ => error.to_string(),
     }
 }
 

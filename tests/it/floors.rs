@@ -18,7 +18,8 @@ const FOUNDATION: &[(&str, &[&str])] = &[
     ("document", &[]),
     ("model", &["document"]),
     ("clock", &[]),
-    ("folder", &["document", "model"]),
+    ("permissions", &[]),
+    ("folder", &["document", "model", "permissions"]),
 ];
 
 /// Part, the part it inherits permissions from, and what else it may name; all may name the foundation and

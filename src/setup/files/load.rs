@@ -174,7 +174,7 @@ fn missing_ca_file(config: &Path, source: &Node) -> Option<Problem> {
     let reason = match std::fs::metadata(&path) {
         Ok(found) if found.is_file() => return None,
         Ok(_) => "it is not a file".to_owned(),
-        Err(error) => plain(&error),
+        Err(error) => plain(&path, &error),
     };
     Some(Problem::error(
         node.location(),

@@ -22,4 +22,4 @@ pub use load::{Config, Files, JobFile, job_schema, rollbook_schema};
 pub use people::{People, people_schema};
 pub use rollbook::{BackupConfig, Proxy, Rollbook, SettingValue, SourceConfig, StoreConfig};
 pub use schedule::{Schedule, Zone};
-pub use secrets::{SecretError, SecretRef, Secrets};
+pub use secrets::{Opened, SecretError, SecretRef, Secrets, encrypted_file};

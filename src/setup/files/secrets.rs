@@ -13,13 +13,14 @@ use std::str::FromStr;
 
 use schemars::JsonSchema;
 use secrecy::zeroize::Zeroize;
-use secrecy::{ExposeSecret as _, SecretBox, SecretString};
+use secrecy::{ExposeSecret as _, SecretBox, SecretSlice, SecretString};
 use serde::Deserialize;
 
 use super::key::key_of;
 use crate::document::text_value::{TextValue, ValueError, text_value};
 use crate::folder::plain;
 use crate::model::Class;
+use crate::permissions::{chown, denied, is_own};
 
 /// The largest secret read, in bytes; a longer one is a wrong file.
 const LARGEST: usize = 64 * 1024;
@@ -131,6 +132,9 @@ text_value!(
     example = "ROSTER_PASSWORD"
 );
 
+/// What root has read of credentials that are encrypted for the service, by name; else why it could not.
+pub type Opened = BTreeMap<String, Result<SecretSlice<u8>, String>>;
+
 /// Fetches secrets.
 #[derive(Debug)]
 pub struct Secrets {
@@ -142,7 +146,7 @@ pub struct Secrets {
 enum Credentials {
     /// Its files show an access list as group rights, so rights are not checked.
     Systemd(PathBuf),
-    Folder(PathBuf),
+    Folder(PathBuf, Opened),
     Memory(BTreeMap<String, SecretString>),
 }
 
@@ -151,12 +155,20 @@ impl Secrets {
     pub fn new(config: &Path, credentials: Option<PathBuf>) -> Self {
         let credentials = match credentials {
             Some(folder) => Credentials::Systemd(folder),
-            None => Credentials::Folder(config.join("credentials")),
+            None => Credentials::Folder(config.join("credentials"), Opened::new()),
         };
         Self {
             config: config.to_owned(),
             credentials,
         }
+    }
+
+    /// The same with credentials that were encrypted for the service; ignored where systemd has passed its own.
+    pub fn with_opened(mut self, opened: Opened) -> Self {
+        if let Credentials::Folder(_, none) = &mut self.credentials {
+            *none = opened;
+        }
+        self
     }
 
     /// Secrets that are given: every reference is looked up by its name, path or variable, and nowhere else.
@@ -188,15 +200,14 @@ impl Secrets {
         key_of(bytes).map_err(|why| SecretError::NoKey { what, why })
     }
 
-    /// Whether a credential is encrypted for the service, so that only the service can open it.
+    /// Whether a credential is encrypted for the service, so that only the service and root can open it.
     pub fn is_encrypted(&self, reference: &SecretRef) -> bool {
-        let (Credentials::Folder(_), SecretRef::Credential(CredentialName(name))) =
-            (&self.credentials, reference)
-        else {
-            return false;
-        };
-        let of_init = self.config.join(format!("{name}.cred"));
-        of_init.exists() || Path::new(ENCRYPTED_CREDENTIALS).join(name).exists()
+        match (&self.credentials, reference) {
+            (Credentials::Folder(..), SecretRef::Credential(CredentialName(name))) => {
+                encrypted_file(&self.config, name).is_some()
+            }
+            _ => false,
+        }
     }
 
     fn bytes(&self, reference: &SecretRef) -> Result<Vec<u8>, SecretError> {
@@ -214,10 +225,18 @@ impl Secrets {
                     "encrypt it by `systemd-creds encrypt --name={name}`, add `LoadCredentialEncrypted={name}` \
                      to the unit and restart it"
                 );
-                read(&folder.join(name)).map_err(|error| unreadable(&what, &error, advice))
+                let path = folder.join(name);
+                read(&path).map_err(|error| unreadable(&what, &path, &error, advice))
             }
-            (Credentials::Folder(folder), SecretRef::Credential(CredentialName(name))) => {
-                read_private(&folder.join(name), &what)
+            (Credentials::Folder(folder, opened), SecretRef::Credential(CredentialName(name))) => {
+                match opened.get(name) {
+                    Some(Ok(secret)) => Ok(secret.expose_secret().to_vec()),
+                    Some(Err(reason)) => Err(SecretError::Unreadable {
+                        what,
+                        reason: reason.clone(),
+                    }),
+                    None => read_private(&folder.join(name), &what),
+                }
             }
             (_, SecretRef::File(path)) => read_private(&self.config.join(path), &what),
             (_, SecretRef::Env(VariableName(name))) => match std::env::var_os(name) {
@@ -231,6 +250,13 @@ impl Secrets {
             },
         }
     }
+}
+
+/// The file of a credential that is encrypted for the service: where `rollbook init` says, or where systemd looks.
+pub fn encrypted_file(config: &Path, name: &str) -> Option<PathBuf> {
+    let of_init = config.join(format!("{name}.cred"));
+    let of_systemd = Path::new(ENCRYPTED_CREDENTIALS).join(name);
+    [of_init, of_systemd].into_iter().find(|file| file.exists())
 }
 
 fn name_of(reference: &SecretRef) -> String {
@@ -264,8 +290,13 @@ fn read_all(file: &File) -> io::Result<Vec<u8>> {
 /// Reads a file that must not be readable by others.
 fn read_private(path: &Path, what: &str) -> Result<Vec<u8>, SecretError> {
     let shown = path.display();
-    let advice = format!("write it into {shown} and run `chmod 600 {shown}`");
-    let unreadable = |error: io::Error| unreadable(what, &error, advice.clone());
+    let mut advice = format!("write it into {shown} and run `chmod 600 {shown}`");
+    // In a folder of root's the file would be root's.
+    let folder = path.ancestors().skip(1).find(|folder| folder.is_dir());
+    if folder.is_some_and(|folder| !is_own(folder)) {
+        advice.push_str(&format!(" and `{}`", chown(path)));
+    }
+    let unreadable = |error: io::Error| unreadable(what, path, &error, advice.clone());
     let file = File::open(path).map_err(unreadable)?;
     // The rights of the open file: the path may lead to another file by now.
     let rights = file.metadata().map_err(unreadable)?.permissions().mode();
@@ -277,15 +308,14 @@ fn read_private(path: &Path, what: &str) -> Result<Vec<u8>, SecretError> {
     read_all(&file).map_err(unreadable)
 }
 
-fn unreadable(what: &str, error: &io::Error, advice: String) -> SecretError {
+fn unreadable(what: &str, path: &Path, error: &io::Error, advice: String) -> SecretError {
     let what = what.to_owned();
-    match error.kind() {
-        io::ErrorKind::NotFound => SecretError::Missing { what, advice },
-        _ => SecretError::Unreadable {
-            what,
-            reason: plain(error),
-        },
-    }
+    let reason = match error.kind() {
+        io::ErrorKind::NotFound => return SecretError::Missing { what, advice },
+        io::ErrorKind::PermissionDenied => format!("{}; run `{}`", denied(path), chown(path)),
+        _ => plain(path, error),
+    };
+    SecretError::Unreadable { what, reason }
 }
 
 fn checked(bytes: Vec<u8>, what: &str) -> Result<SecretString, SecretError> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 
-use super::{BUSY_TIMEOUT, Vault, file, room, schema};
+use super::{BUSY_TIMEOUT, Vault, file, room, schema, vault_file};
 use crate::model::SourceName;
 use crate::store::StoreError;
 
@@ -34,7 +34,7 @@ pub struct VaultEntry {
 /// # Errors
 /// When it cannot be read or is no vault of this version.
 pub fn entries(folder: &Path) -> Result<Vec<VaultEntry>, StoreError> {
-    let path = folder.join("vault.db");
+    let path = vault_file(folder);
     if !path.exists() {
         return Ok(Vec::new());
     }

@@ -32,6 +32,11 @@ pub use seal::{KEY, VaultKey, fresh_key};
 /// How long a connection waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The vault's file in a folder.
+pub fn vault_file(folder: &Path) -> PathBuf {
+    folder.join("vault.db")
+}
+
 /// The open vault.
 #[derive(Debug)]
 pub struct Vault {
@@ -49,7 +54,7 @@ impl Vault {
     /// # Errors
     /// When the file cannot be written, is no vault, or is one of a newer Rollbook.
     pub fn open(folder: &Path, keys: Keys) -> Result<Self, StoreError> {
-        let path = folder.join("vault.db");
+        let path = vault_file(folder);
         private::make_folder(folder).map_err(StoreError::disk(folder, "make the folder"))?;
         refuse_open_folder(folder)?;
         private::open_private_file(&path)

@@ -4,6 +4,7 @@ set -u
 cd /boot-test
 # shellcheck source=tests/boot/inside/tools.sh
 . ./tools.sh
+. ./first_hour.sh
 . ./starting.sh
 . ./failures.sh
 . ./packaging.sh
@@ -11,7 +12,7 @@ exec >report 2>&1
 
 begin_sandbox || echo "# the sandbox did not start"
 # The order matters: each check starts from the state that the previous one left.
-for proof in "${STARTING[@]}" "${FAILURES[@]}" "${PACKAGING[@]}"; do
+for proof in "${FIRST_HOUR[@]}" "${STARTING[@]}" "${FAILURES[@]}" "${PACKAGING[@]}"; do
     check "$proof"
 done
 journalctl --no-pager --output=short-monotonic >journal

@@ -1,0 +1,226 @@
+//! Whose files a command touches: root continues as the owner of the mirror's folder, others are told who may.
+//!
+//! What root wrote there the service could not open. And root opens no file in a folder of another user, so that no link
+//! there leads it elsewhere.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{self, Gid, Uid, initgroups, setgid, setgroups, setuid};
+
+use super::credentials;
+use super::exit::Exit;
+use super::starter;
+use crate::permissions::{User, owners, this_user, user_name};
+use crate::setup::Folders;
+use crate::setup::files::StoreConfig;
+
+/// What a command does with the mirror's folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateUse {
+    /// Nothing.
+    None,
+    /// Reads the mirror.
+    Reads,
+    /// Writes, or reads what only the owner may see: the vault, secrets.
+    Owns,
+}
+
+/// Whose a folder is.
+#[derive(Clone, Copy)]
+struct FolderRights {
+    uid: u32,
+    gid: u32,
+    mode: u32,
+}
+
+/// What follows.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Stay,
+    /// Continue as the folder's owner.
+    Become,
+    Refuse,
+}
+
+fn decide(user: &User, folder: FolderRights, state_use: StateUse) -> Verdict {
+    let needed = match state_use {
+        StateUse::None => return Verdict::Stay,
+        StateUse::Reads => 0o5,
+        StateUse::Owns => 0o7,
+    };
+    match user.uid {
+        0 if folder.uid != 0 => Verdict::Become,
+        // What an owner lacks is the command's own error.
+        uid if uid == folder.uid => Verdict::Stay,
+        _ if user.rights_by(folder.uid, folder.gid, folder.mode) & needed == needed => {
+            Verdict::Stay
+        }
+        _ => Verdict::Refuse,
+    }
+}
+
+/// Makes this process the owner of the mirror's folder if it is root's; before any other thread or file.
+///
+/// # Errors
+/// When this user may not run the command, with the line that works.
+pub fn continue_as_owner(folders: &Folders, state_use: StateUse) -> Result<(), Exit> {
+    if state_use == StateUse::None {
+        return Ok(());
+    }
+    let (mirror, names) = store_and_credentials(&folders.config);
+    let folder = folder_of(&folders.state.join(mirror));
+    let Ok(found) = fs::metadata(&folder) else {
+        return Ok(());
+    };
+    let rights = FolderRights {
+        uid: found.uid(),
+        gid: found.gid(),
+        mode: found.mode(),
+    };
+    match decide(&User::this(), rights, state_use) {
+        Verdict::Stay => Ok(()),
+        Verdict::Become => {
+            if state_use == StateUse::Owns {
+                credentials::open(&folders.config, &names);
+            }
+            become_user(rights).map_err(|error| {
+                Exit::failed(format!(
+                    "could not continue as {}, the owner of {}: {error}",
+                    user_name(rights.uid),
+                    folder.display()
+                ))
+            })
+        }
+        Verdict::Refuse => Err(Exit::denied(refusal(&folder, &found))),
+    }
+}
+
+fn become_user(folder: FolderRights) -> nix::Result<()> {
+    let uid = Uid::from_raw(folder.uid);
+    match unistd::User::from_uid(uid)? {
+        Some(user) => {
+            let name = std::ffi::CString::new(user.name).unwrap_or_default();
+            initgroups(&name, user.gid)?;
+            setgid(user.gid)?;
+        }
+        // The user of a container may have no name.
+        None => {
+            setgroups(&[])?;
+            setgid(Gid::from_raw(folder.gid))?;
+        }
+    }
+    setuid(uid)
+}
+
+fn refusal(folder: &Path, found: &fs::Metadata) -> String {
+    let line: Vec<String> = std::env::args().skip(1).collect();
+    format!(
+        "{} belongs to {} with mode {:04o}, and you are {}: only root and {} may do this.\nRun `sudo rollbook {}`",
+        folder.display(),
+        owners(found),
+        found.mode() & 0o7777,
+        this_user(),
+        user_name(found.uid()),
+        line.join(" ")
+    )
+}
+
+/// The mirror's path and the names of the credentials in `rollbook.toml`, also if it has mistakes.
+fn store_and_credentials(config: &Path) -> (PathBuf, Vec<String>) {
+    let text = fs::read_to_string(config.join("rollbook.toml")).unwrap_or_default();
+    let table: toml::Table = text.parse().unwrap_or_default();
+    let path = table.get("store").and_then(|store| store.get("path"));
+    let path = path
+        .and_then(toml::Value::as_str)
+        .map_or_else(|| StoreConfig::default().path, PathBuf::from);
+    (path, starter::credentials(&text))
+}
+
+/// The mirror's folder, or the one in which it would be created.
+fn folder_of(mirror: &Path) -> PathBuf {
+    let existing = mirror.ancestors().skip(1).find(|folder| folder.is_dir());
+    match existing {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::StateUse::{None, Owns, Reads};
+    use super::*;
+
+    #[test]
+    fn who_may_do_what() {
+        let (anna, rollbook) = (1000, 990);
+        let rows = [
+            // Root continues as the owner, whatever the mode; in a folder of its own it stays.
+            (
+                0,
+                &[][..],
+                (rollbook, rollbook, 0o700),
+                Owns,
+                Verdict::Become,
+            ),
+            (0, &[], (rollbook, rollbook, 0o700), Reads, Verdict::Become),
+            (0, &[], (0, 0, 0o755), Owns, Verdict::Stay),
+            (0, &[], (rollbook, rollbook, 0o700), None, Verdict::Stay),
+            (
+                rollbook,
+                &[],
+                (rollbook, rollbook, 0o700),
+                Owns,
+                Verdict::Stay,
+            ),
+            // Members of a group read if the folder lets them, and never own.
+            (
+                anna,
+                &[rollbook],
+                (rollbook, rollbook, 0o700),
+                Reads,
+                Verdict::Refuse,
+            ),
+            (
+                anna,
+                &[rollbook],
+                (rollbook, rollbook, 0o750),
+                Reads,
+                Verdict::Stay,
+            ),
+            (
+                anna,
+                &[rollbook],
+                (rollbook, rollbook, 0o750),
+                Owns,
+                Verdict::Refuse,
+            ),
+            (
+                anna,
+                &[],
+                (rollbook, rollbook, 0o750),
+                Reads,
+                Verdict::Refuse,
+            ),
+            // A folder for all, such as /tmp.
+            (anna, &[], (0, 0, 0o1777), Owns, Verdict::Stay),
+        ];
+        for (uid, groups, (owner, gid, mode), state_use, expected) in rows {
+            let user = User {
+                uid,
+                groups: groups.to_vec(),
+            };
+            let folder = FolderRights {
+                uid: owner,
+                gid,
+                mode,
+            };
+            assert_eq!(
+                decide(&user, folder, state_use),
+                expected,
+                "user {uid} {groups:?}, folder {owner}:{gid} {mode:o}, {state_use:?}"
+            );
+        }
+    }
+}
