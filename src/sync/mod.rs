@@ -14,6 +14,7 @@ pub mod read;
 pub mod report;
 pub mod run;
 mod run_locks;
+mod run_log;
 #[cfg(test)]
 mod simulation;
 pub mod stream_memory;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::job::{Job, RunOptions};
 use super::report::{ProgressSink, RunReport};
 use super::run_locks::RunLocks;
+use super::run_log::{log_end, run_name};
 use super::stream_run::StreamRun;
 use crate::clock::Clock;
 use crate::model::park::{PARKS_AT, refused_retry};
@@ -47,7 +48,8 @@ impl Runner {
             job = job.name.as_str(),
             run,
             cause = options.cause.as_str(),
-            "run starts"
+            "{} starts",
+            run_name(run)
         );
         let readers = self.store.keep_readers();
         let mut report = tokio::select! {
@@ -61,52 +63,10 @@ impl Runner {
         if let Err(error) = self.end(job, &mut report).await {
             report = RunReport::of_store_error(job, run, &error);
         }
-        let rows: u64 = report
-            .streams
-            .iter()
-            .map(|stream| stream.record.rows_read)
-            .sum();
-        let (outcome, message) = (
-            report.outcome.as_str(),
-            report.message.as_deref().unwrap_or_default(),
-        );
         for gap in &report.gaps {
             tracing::warn!(job = job.name.as_str(), run, "{gap}");
         }
-        match report.outcome {
-            Outcome::Ok | Outcome::OkWithRejects | Outcome::NotServed => {
-                tracing::info!(job = job.name.as_str(), run, outcome, rows, "run ends")
-            }
-            Outcome::Interrupted => {
-                tracing::warn!(
-                    job = job.name.as_str(),
-                    run,
-                    outcome,
-                    rows,
-                    "run was stopped"
-                )
-            }
-            Outcome::Incomplete => {
-                tracing::warn!(
-                    job = job.name.as_str(),
-                    run,
-                    outcome,
-                    rows,
-                    message,
-                    "run ends"
-                );
-            }
-            Outcome::Held | Outcome::Failed(_) | Outcome::Parked => {
-                tracing::error!(
-                    job = job.name.as_str(),
-                    run,
-                    outcome,
-                    rows,
-                    message,
-                    "run ends"
-                );
-            }
-        }
+        log_end(&report);
         report
     }
 

@@ -6,6 +6,7 @@
 use super::job::RunOptions;
 use super::report::RunReport;
 use super::run::Runner;
+use super::run_log::log_end;
 use crate::model::{EntryName, JobName, Outcome, ParkReason, SourceName};
 use crate::store::StoreError;
 use crate::store::runs::{self, Parked, RunEnd};
@@ -35,9 +36,8 @@ impl Runner {
         }
         match self.record(job, source, options, message.clone()).await {
             Ok(run) => {
-                let outcome = report.outcome.as_str();
-                tracing::error!(job = job.as_str(), run, outcome, message, "run ends");
                 report.run = Some(run);
+                log_end(&report);
             }
             Err(error) => {
                 tracing::error!(job = job.as_str(), %error, message, "could not record a run that did not start");

@@ -34,7 +34,7 @@ fn a_missing_secret_is_recorded_and_retried_when_it_exists() {
     assert!(server.log().is_empty(), "no request was sent");
     let log = service.running.log();
     assert!(
-        log.contains("ERROR run ends") && log.contains("`secret` is missing"),
+        log.contains("ended: parked") && log.contains("`secret` is missing"),
         "{log}"
     );
 
@@ -54,7 +54,7 @@ fn a_missing_secret_is_recorded_and_retried_when_it_exists() {
     assert_eq!(parked, None);
     let (_, log) = service.stop();
     assert!(
-        log.contains("ERROR run ends") && log.contains("`secret` is missing"),
+        log.contains("ended: parked") && log.contains("`secret` is missing"),
         "{log}"
     );
 }

@@ -192,7 +192,7 @@ fn members_without_a_column_never_reach_the_disk() {
             "{ran:?}"
         );
         assert!(
-            ran.err.contains("run ends"),
+            ran.err.contains(" ended: "),
             "the log was searched: {}",
             ran.err
         );

@@ -37,8 +37,8 @@ fn to(socket: UnixDatagram, path: &Path) -> Sink {
 /// The message about lost lines.
 pub fn loss(lost: u64) -> Vec<u8> {
     let mut line = Datagram::of(Level::WARN);
-    line.put("MESSAGE", &super::loss_of(lost));
-    line.0
+    line.message = super::loss_of(lost);
+    line.end()
 }
 
 /// Turns events into lines of the journal.
@@ -49,16 +49,25 @@ impl<S: Subscriber> Layer<S> for Journal {
         let mut line = Datagram::of(*event.metadata().level());
         line.put("TARGET", event.metadata().target());
         event.record(&mut line);
-        self.0.push(line.0);
+        self.0.push(line.end());
     }
 }
 
-/// A datagram under construction.
-struct Datagram(Vec<u8>);
+/// A datagram under construction. `journalctl` shows only its message, so that names the job and the error too.
+#[derive(Default)]
+struct Datagram {
+    bytes: Vec<u8>,
+    message: String,
+    job: Option<String>,
+    error: Option<String>,
+}
 
 impl Datagram {
     fn of(level: Level) -> Self {
-        let mut line = Self(Vec::with_capacity(256));
+        let mut line = Self {
+            bytes: Vec::with_capacity(256),
+            ..Self::default()
+        };
         // Syslog priorities: error, warning, information, debug.
         let priority = match level {
             Level::ERROR => "3",
@@ -74,18 +83,39 @@ impl Datagram {
     /// Writes the length too, so that a value may have several lines.
     fn put(&mut self, name: &str, value: &str) {
         let value = &value[..value.floor_char_boundary(MAX_FIELD)];
-        self.0.extend_from_slice(name.as_bytes());
-        self.0.push(b'\n');
-        self.0
+        self.bytes.extend_from_slice(name.as_bytes());
+        self.bytes.push(b'\n');
+        self.bytes
             .extend_from_slice(&(value.len() as u64).to_le_bytes());
-        self.0.extend_from_slice(value.as_bytes());
-        self.0.push(b'\n');
+        self.bytes.extend_from_slice(value.as_bytes());
+        self.bytes.push(b'\n');
+    }
+
+    fn end(mut self) -> Vec<u8> {
+        let mut message = std::mem::take(&mut self.message);
+        if let Some(job) = self
+            .job
+            .take()
+            .filter(|job| !message.contains(job.as_str()))
+        {
+            message.insert_str(0, &format!("{job}: "));
+        }
+        if let Some(error) = self.error.take() {
+            message.push_str(&format!(": {error}"));
+        }
+        self.put("MESSAGE", &message);
+        self.bytes
     }
 
     fn put_field(&mut self, field: &Field, value: &str) {
         match field.name() {
-            "message" => self.put("MESSAGE", value),
+            "message" => self.message = value.to_owned(),
             name => {
+                match name {
+                    "job" => self.job = Some(value.to_owned()),
+                    "error" => self.error = Some(value.to_owned()),
+                    _ => {}
+                }
                 let name: String = name.chars().map(letter).collect();
                 self.put(&format!("ROLLBOOK_{name}"), value);
             }

@@ -42,7 +42,12 @@ fn a_line_has_its_priority_and_its_fields() {
     let (_folder, listens, queue) = journal();
     let lines = tracing_subscriber::registry().with(Journal(queue));
     tracing::subscriber::with_default(lines, || {
-        tracing::error!(job = "rosters", duration_ms = 12, "two\nlines");
+        tracing::error!(
+            job = "rosters",
+            duration_ms = 12,
+            error = "disk full",
+            "two\nlines"
+        );
     });
     let pairs = heard(&listens);
     let value = |name: &str| {
@@ -52,7 +57,7 @@ fn a_line_has_its_priority_and_its_fields() {
     for (name, expected) in [
         ("PRIORITY", "3"),
         ("SYSLOG_IDENTIFIER", "rollbook"),
-        ("MESSAGE", "two\nlines"),
+        ("MESSAGE", "rosters: two\nlines: disk full"),
         ("ROLLBOOK_JOB", "rosters"),
         ("ROLLBOOK_DURATION_MS", "12"),
     ] {
@@ -62,16 +67,16 @@ fn a_line_has_its_priority_and_its_fields() {
 
 #[test]
 fn a_long_value_is_cut_between_letters() {
-    let mut line = Datagram(Vec::new());
+    let mut line = Datagram::default();
     line.put("MESSAGE", &"ä".repeat(MAX_FIELD));
-    assert_eq!(fields(&line.0)[0].1.len(), MAX_FIELD);
-    line.0.clear();
+    assert_eq!(fields(&line.bytes)[0].1.len(), MAX_FIELD);
+    line.bytes.clear();
     line.put("MESSAGE", &format!("x{}", "ä".repeat(MAX_FIELD)));
-    assert_eq!(fields(&line.0)[0].1.len(), MAX_FIELD - 1);
+    assert_eq!(fields(&line.bytes)[0].1.len(), MAX_FIELD - 1);
 }
 
 #[test]
-fn a_journal_that_reads_nothing_stops_nobody_and_hears_of_the_loss_later() {
+fn a_journal_that_reads_nothing_stops_nothing_and_receives_the_loss_later() {
     let (_folder, listens, queue) = journal();
     let lines = tracing_subscriber::registry().with(Journal(queue.clone()));
     // More than a socket and the queue can hold; without a queue this never ends.
