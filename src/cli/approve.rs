@@ -1,44 +1,54 @@
 //! `rollbook approve RUN`: accepts the changes that a run held back.
 //!
 //! The rows were not kept: the job reads again and applies the changes if it would remove the same rows; otherwise they
-//! are held again. A running daemon runs the job itself.
+//! are held again. A running daemon runs the job itself; its run is followed in the mirror.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
 
 use super::admin_request::{HandledBy, send_request};
 use super::exit::Exit;
+use super::mirror_access::MirrorAccess;
 use super::sync::{run_all, show, stop_on_signal};
-use super::{out, run_lines};
+use super::{held_rows, out, run_lines, runs};
 use crate::app::{AdminRequest, AdminResponse};
-use crate::model::Cause;
+use crate::clock::Clock;
+use crate::model::{Cause, JobName, Outcome};
 use crate::setup::Folders;
+use crate::store::queries::{self, Reader};
 use crate::sync::RunOptions;
+
+/// How often the mirror is asked whether the daemon's run has ended.
+const POLL: Duration = Duration::from_millis(250);
 
 /// Options of `approve`.
 #[derive(Debug, clap::Args)]
 pub struct ApproveOptions {
     /// The held run's number, as `rollbook status` shows it
     run: i64,
+    /// Do not ask: for scripts
+    #[arg(long)]
+    yes: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Records the approval and runs the job.
+/// Says what will happen, asks, records the approval, and shows what the job's run did.
 pub async fn run(folders: &Folders, options: &ApproveOptions) -> Result<(), Exit> {
+    let access = MirrorAccess::open(folders)?.up_to_date()?;
+    if !options.yes {
+        confirm(access.mirror()?, options.run)?;
+    }
     let request = AdminRequest::Approve { run: options.run };
+    let newest = queries::runs(access.mirror()?, None, 1)?;
+    let newest = newest.first().map_or(0, |line| line.run);
     let (response, by) = send_request(folders, &request).await?;
     let AdminResponse::Approved { job } = &response else {
         return Err(Exit::failed(format!("unexpected response: {response:?}")));
     };
     let HandledBy::ThisProcess(app) = by else {
-        if options.json {
-            out::json(&response);
-        } else {
-            out::text(format!(
-                "Run {} is approved. The daemon runs {job} now; `rollbook status` shows its progress.",
-                options.run
-            ));
-        }
-        return Ok(());
+        return follow(access.mirror()?, job, newest, options).await;
     };
     let run_options = RunOptions {
         cause: Cause::Approval,
@@ -57,5 +67,65 @@ pub async fn run(folders: &Folders, options: &ApproveOptions) -> Result<(), Exit
         Ok(())
     } else {
         Err(Exit::unsuccessful())
+    }
+}
+
+/// Asks on a terminal, after what would happen in numbers. Anything but yes is no.
+fn confirm(mirror: &Reader, run: i64) -> Result<(), Exit> {
+    let streams = queries::held_streams(mirror, run)?;
+    let outcome = queries::run(mirror, run)?.and_then(|line| line.outcome);
+    // The request itself says that there is nothing to approve.
+    if outcome != Some(Outcome::Held) {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Exit::usage(format!(
+            "approve asks on a terminal; in a script: rollbook approve {run} --yes"
+        )));
+    }
+    out::text(format!(
+        "{}`rollbook runs show {run} --rows` lists the rows. The job reads again, and applies this if it still finds the same.",
+        held_rows::summary(&streams)
+    ));
+    let mut terminal = anstream::stdout();
+    let asked = write!(terminal, "Approve run {run}? [y/N] ").and_then(|()| terminal.flush());
+    let mut answer = String::new();
+    asked
+        .and_then(|()| std::io::stdin().read_line(&mut answer))
+        .map_err(|error| Exit::failed(format!("could not ask: {error}")))?;
+    match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Exit::failed("nothing was approved")),
+    }
+}
+
+/// Waits for the daemon's run, and shows it.
+async fn follow(
+    mirror: &Reader,
+    job: &JobName,
+    newest: i64,
+    options: &ApproveOptions,
+) -> Result<(), Exit> {
+    if !options.json {
+        out::text(format!(
+            "Run {} is approved; the daemon runs {job} now.",
+            options.run
+        ));
+    }
+    let stop = stop_on_signal();
+    let clock = Clock::system();
+    let run = loop {
+        if let Some(run) = queries::ended_after(mirror, job, newest)? {
+            break run;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Err(Exit::failed("not followed any longer; `rollbook status` shows the run")),
+            () = clock.sleep(POLL) => {}
+        }
+    };
+    runs::show(mirror, run, options.json)?;
+    match queries::run(mirror, run)?.and_then(|line| line.outcome) {
+        Some(outcome) if outcome.is_good() => Ok(()),
+        _ => Err(Exit::unsuccessful()),
     }
 }

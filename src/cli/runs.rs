@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::exit::Exit;
+use super::held_rows::{self, HeldRowsOptions};
 use super::mirror_access::MirrorAccess;
 use super::table::many;
 use super::{out, run_lines, table};
@@ -39,6 +40,8 @@ enum RunsCommand {
     Show {
         /// The number of the run
         run: i64,
+        #[command(flatten)]
+        rows: HeldRowsOptions,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -49,8 +52,17 @@ enum RunsCommand {
 pub fn run(folders: &Folders, options: &RunsOptions) -> Result<(), Exit> {
     let access = MirrorAccess::open(folders)?.up_to_date()?;
     let mirror = access.mirror()?;
-    if let Some(RunsCommand::Show { run, json }) = options.command {
-        return show(mirror, run, json);
+    match options.command {
+        Some(RunsCommand::Show { run, rows, json }) if rows.rows => {
+            if queries::held_streams(mirror, run)?.is_empty() {
+                return Err(Exit::failed(format!(
+                    "no rows are kept of run {run}: it was not held, it was decided, or it is older than a week"
+                )));
+            }
+            return held_rows::print(mirror, access.setup.as_ref().ok(), run, &rows, json);
+        }
+        Some(RunsCommand::Show { run, json, .. }) => return show(mirror, run, json),
+        None => {}
     }
     let runs = queries::runs(mirror, options.job.as_ref(), options.limit)?;
     if let (true, Some(job)) = (runs.is_empty(), &options.job) {
@@ -139,7 +151,8 @@ fn took(run: &RunLine) -> String {
     }
 }
 
-fn show(mirror: &Reader, number: i64, json: bool) -> Result<(), Exit> {
+/// Shows one run.
+pub fn show(mirror: &Reader, number: i64, json: bool) -> Result<(), Exit> {
     let Some(run) = queries::run(mirror, number)? else {
         let newest = queries::runs(mirror, None, 1)?;
         let known = newest

@@ -3,12 +3,17 @@
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
+use super::held_rows::{self, HeldRowsOptions};
 use super::progress::Bars;
 use super::{out, run_lines, start, table};
 use crate::app::{App, known_job};
 use crate::model::{Cause, JobName};
 use crate::setup::{Folders, Overlay};
+use crate::store::{StoreError, held};
 use crate::sync::{RunOptions, RunReport};
+
+/// The number of a dry run in its copy of the mirror.
+const DRY_RUN: i64 = 0;
 
 /// Options of `sync`.
 #[derive(Debug, clap::Args)]
@@ -18,6 +23,8 @@ pub struct SyncOptions {
     /// Show what would be added, changed and removed; write nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    rows: HeldRowsOptions,
     /// Read every stream in full, also incremental ones
     #[arg(long)]
     full: bool,
@@ -28,6 +35,11 @@ pub struct SyncOptions {
 
 /// Runs the jobs one after another.
 pub async fn run(folders: &Folders, options: SyncOptions) -> Result<(), Exit> {
+    if options.rows.rows && !options.dry_run {
+        return Err(Exit::usage(
+            "--rows lists the rows of a dry run: add --dry-run",
+        ));
+    }
     let app = if options.dry_run {
         start::rehearsal(folders).await?
     } else {
@@ -40,7 +52,9 @@ pub async fn run(folders: &Folders, options: SyncOptions) -> Result<(), Exit> {
         dry: options.dry_run,
     };
     let reports = run_all(&app, &jobs, run_options, &stop_on_signal()).await;
-    if options.json {
+    if options.rows.rows {
+        show_rows(&app, &reports, &options).await?;
+    } else if options.json {
         out::json(&run_lines::json(&reports));
     } else {
         show(&reports, options.dry_run);
@@ -50,6 +64,30 @@ pub async fn run(folders: &Folders, options: SyncOptions) -> Result<(), Exit> {
     } else {
         Err(Exit::unsuccessful())
     }
+}
+
+/// Shows which rows a dry run would change: by the same tables as a held run's, in the copy of the mirror.
+async fn show_rows(app: &App, reports: &[RunReport], options: &SyncOptions) -> Result<(), Exit> {
+    let mut streams = Vec::new();
+    for report in reports {
+        for part in &report.streams {
+            if let Some(rows) = part.held_rows.clone() {
+                streams.push((report.source.clone(), part.record.stream.clone(), rows));
+            }
+        }
+    }
+    app.store()
+        .write(move |connection| {
+            let what = StoreError::sql("list the rows of a dry run");
+            let transaction = connection.transaction().map_err(&what)?;
+            for (source, stream, rows) in &streams {
+                held::save(&transaction, DRY_RUN, (source, stream), rows)?;
+            }
+            transaction.commit().map_err(what)
+        })
+        .await?;
+    let (reader, setup) = (app.store().reader()?, app.setup());
+    held_rows::print(&reader, Some(&setup), DRY_RUN, &options.rows, options.json)
 }
 
 /// Runs jobs in order with progress on the terminal.

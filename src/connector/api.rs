@@ -96,6 +96,8 @@ pub struct StreamSpec {
     pub time_zone: String,
     /// The column that orders versions.
     pub newest: Option<usize>,
+    /// The columns by which people know a row.
+    pub display: Vec<usize>,
     /// How long old versions are kept.
     pub history: History,
     /// The columns of a combo list's entry, where this stream mirrors the combo lists.

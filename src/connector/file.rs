@@ -204,6 +204,9 @@ pub struct StreamConfig {
     pub short: Option<Short>,
     /// The column that orders the versions of a row.
     pub newest: Option<String>,
+    /// The columns by which people know a row, such as a name: for lists of rows of a held run.
+    #[serde(default)]
+    pub display: Vec<String>,
     /// Members that are left out on purpose and not reported.
     #[serde(default)]
     pub ignore: Vec<String>,

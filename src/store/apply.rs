@@ -330,7 +330,7 @@ impl<'t> RowWriter<'t> {
     }
 }
 
-fn key_of<'a>(row: Cells<'a>, table: &Table) -> Vec<Cell<'a>> {
+pub(super) fn key_of<'a>(row: Cells<'a>, table: &Table) -> Vec<Cell<'a>> {
     table.key.iter().map(|index| row.at(*index)).collect()
 }
 

@@ -12,6 +12,7 @@ pub mod database;
 mod dry_run_copy;
 pub mod error;
 pub mod fitting;
+pub mod held;
 pub mod lookups;
 pub mod maintenance;
 pub mod matches;

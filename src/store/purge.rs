@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::StoreError;
+use super::held;
 use super::queries::{mirrored, table};
 use super::runs;
 use crate::model::{History, SourceName, StreamName, Table, scalar};
@@ -18,6 +19,9 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// A longer pause than this since the last purge is rather a clock that was set.
 const PAUSE: SignedDuration = SignedDuration::from_hours(60 * 24);
+
+/// How long the rows of a held run are kept.
+const HELD_ROWS: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The name of the records' purge in `rollbook_maintenance`.
 const RECORDS: &str = "records purged";
@@ -142,8 +146,8 @@ pub fn records(connection: &Connection, keep: Records, now: Timestamp) -> Result
     if matches!(due, Due::No) {
         return Ok(());
     }
-    if let (Due::Delete, Some(runs), Some(rejects)) =
-        (due, before(now, keep.runs), before(now, keep.rejects))
+    if let (&Due::Delete, Some(runs), Some(rejects)) =
+        (&due, before(now, keep.runs), before(now, keep.rejects))
     {
         connection
             .execute(
@@ -166,6 +170,9 @@ pub fn records(connection: &Connection, keep: Records, now: Timestamp) -> Result
                 )
             })
             .map_err(&what)?;
+    }
+    if let (Due::Delete, Some(before)) = (due, before(now, HELD_ROWS)) {
+        held::purge(connection, &before)?;
     }
     runs::note_done(connection, RECORDS, now)
 }

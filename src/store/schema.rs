@@ -240,6 +240,24 @@ ALTER TABLE rollbook_jobs ADD COLUMN has_worked INTEGER NOT NULL DEFAULT 0;
 UPDATE rollbook_jobs SET has_worked = 1 WHERE job IN \
   (SELECT job FROM rollbook_runs WHERE outcome IN ('ok', 'ok_with_rejects', 'incomplete'));
 ",
+    "
+CREATE TABLE rollbook_held (
+  run INTEGER NOT NULL,
+  source TEXT NOT NULL,
+  stream TEXT NOT NULL,
+  new INTEGER NOT NULL,
+  changed INTEGER NOT NULL,
+  removed INTEGER NOT NULL,
+  PRIMARY KEY (run, stream)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE rollbook_held_rows (
+  run INTEGER NOT NULL,
+  stream TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  key TEXT NOT NULL,
+  PRIMARY KEY (run, stream, kind, key)
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// A mirror that a newer program wrote is left exactly as it is.

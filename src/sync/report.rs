@@ -7,6 +7,7 @@ use super::job::Job;
 use crate::model::row::Reject;
 use crate::model::{Class, JobName, Outcome, ParkReason, SourceName, StreamName};
 use crate::store::StoreError;
+use crate::store::held::HeldRows;
 use crate::store::queries::Gap;
 use crate::store::runs::StreamRecord;
 
@@ -19,6 +20,8 @@ pub struct StreamReport {
     pub park: Option<ParkReason>,
     /// What an approval would be bound to, if the guard refused it.
     pub hold: Option<String>,
+    /// Its difference, if it was not applied: the run was held or dry.
+    pub held_rows: Option<Arc<HeldRows>>,
     /// Rejected rows, by reason.
     pub rejects: Vec<(Reject, u64)>,
     /// Whether its record was written together with its rows.
@@ -213,6 +216,7 @@ mod tests {
             },
             park: (outcome == Outcome::Parked).then_some(ParkReason::SignInNeeded),
             hold: None,
+            held_rows: None,
             rejects: Vec::new(),
             written: false,
             vendor_time: None,

@@ -20,7 +20,7 @@ use crate::model::park::{PARKS_AT, refused_retry};
 use crate::model::{EntryName, Outcome, ParkReason};
 use crate::store::queries::{self, Gap};
 use crate::store::runs::{self, JobState, Parked, RunEnd};
-use crate::store::{Store, StoreError, database, purge};
+use crate::store::{Store, StoreError, database, held, purge};
 
 /// Runs jobs.
 #[derive(Clone)]
@@ -144,7 +144,14 @@ impl Runner {
             .write(move |connection| {
                 let what = StoreError::sql("end a run");
                 let transaction = connection.transaction().map_err(&what)?;
+                if end.outcome.is_good() || end.hold.is_some() {
+                    held::forget(&transaction, &job.name)?;
+                }
                 for stream in &unwritten {
+                    if let (Some(_), Some(rows)) = (&end.hold, &stream.held_rows) {
+                        let name = (&job.source.name, &stream.record.stream);
+                        held::save(&transaction, run, name, rows)?;
+                    }
                     runs::record_stream(
                         &transaction,
                         run,

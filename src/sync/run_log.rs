@@ -73,6 +73,7 @@ mod tests {
                 record,
                 park: None,
                 hold: None,
+                held_rows: None,
                 rejects: Vec::new(),
                 written: false,
                 vendor_time: None,

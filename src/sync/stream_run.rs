@@ -8,8 +8,8 @@ mod reports;
 mod together;
 
 use self::reports::{
-    add_dangling, as_planned, base_report, held, held_unread, not_served, nothing_written,
-    report_of, timeline_message, timeline_outcome, unreadable_cells, write_counts,
+    add_dangling, as_planned, base_report, held, held_rows, held_unread, not_served,
+    nothing_written, report_of, timeline_message, timeline_outcome, unreadable_cells, write_counts,
 };
 
 use std::sync::Arc;
@@ -331,6 +331,7 @@ impl StreamRun<'_> {
                 report.record.outcome = Outcome::Held;
                 report.record.message = Some(held(&why, &reading));
                 report.hold = Some(approval);
+                report.held_rows = held_rows(&reading);
                 StreamStep::Done(Box::new(nothing_written(report)))
             }
         }

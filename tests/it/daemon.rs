@@ -251,13 +251,13 @@ fn a_held_run_is_approved_while_the_daemon_runs() {
     let mut service = Service::start(installation, &[]);
     service.expect("STATUS=next tick roster at ");
 
-    let unknown = run_command(&service, &["approve", "999"]);
+    let unknown = run_command(&service, &["approve", "999", "--yes"]);
     assert_eq!(unknown.code, Some(2), "{unknown:?}");
     assert!(unknown.err.contains("there is no run 999"), "{unknown:?}");
-    let approved = run_command(&service, &["approve", &run]);
+    let approved = run_command(&service, &["approve", &run, "--yes"]);
     assert_eq!(approved.code, Some(0), "{approved:?}");
     assert!(
-        approved.out.contains("The daemon runs roster now"),
+        approved.out.contains("the daemon runs roster now") && approved.out.contains("by approval"),
         "{approved:?}"
     );
     let messages = service.expect("STATUS=next tick roster at ");

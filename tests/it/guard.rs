@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::Value;
 
 use crate::installation::{Config, Finished, Installation};
-use crate::people::{class, roster, user, users};
+use crate::people::{class, key, roster, user, users};
 use crate::queries;
 use crate::server::{Fault, Paging, Server, VendorRequest};
 
@@ -39,7 +39,74 @@ fn live(installation: &Installation) -> u64 {
 /// `rollbook approve` of a held run: reads again, and applies the same difference.
 fn approve(installation: &Installation, held: &Finished) -> Finished {
     let run = held.report()["run"].as_i64().expect("a run");
-    installation.run(&["approve", &run.to_string(), "--json"])
+    installation.run(&["approve", &run.to_string(), "--yes", "--json"])
+}
+
+#[test]
+fn the_rows_of_a_held_run_are_listed_until_it_is_decided() {
+    let (server, installation) = mirrored(Paging::TotalInHeader, 60, "");
+    server.edit("users", |users| {
+        users.truncate(30);
+        users[3]["givenName"] = "Renamed".into();
+        users.push(user(900, 2));
+    });
+    // What a dry run shows is what a held run keeps.
+    let dry = installation.run(&["sync", "--dry-run", "--rows", "--csv"]);
+    let ran = installation.sync().held("30 of 60 rows");
+    let run = ran.report()["run"].to_string();
+    let show = |arguments: &[&str]| {
+        let mut line = vec!["runs", "show", run.as_str(), "--rows"];
+        line.extend(arguments);
+        let shown = installation.run(&line);
+        assert_eq!(shown.code, Some(0), "{shown:?}");
+        shown.out
+    };
+    let all = show(&["--csv"]);
+    assert_eq!(all, dry.out);
+    assert_eq!(all.lines().count(), 1 + 30 + 1 + 1, "{all}");
+    let line = |number: usize, difference: &str, name: &str| {
+        format!("own_users,{difference},{},{name}", key(number))
+    };
+    let last = format!(
+        "\"Family {} the 1th of a name that is rather long, Given 59\"",
+        59
+    );
+    for expected in [
+        line(59, "removed", &last),
+        line(
+            3,
+            "changed",
+            "\"Family 3 the 1th of a name that is rather long, Given 3\"",
+        ),
+        // New values are not kept.
+        line(900, "new", ""),
+    ] {
+        assert!(
+            all.lines().any(|line| line == expected),
+            "{expected} in {all}"
+        );
+    }
+    assert_eq!(show(&["--removed", "--csv"]).lines().count(), 31);
+    let text = show(&["--new"]);
+    assert_eq!(
+        text,
+        format!("own_users: 1 row would be added\n  {}\n", key(900))
+    );
+    let json: Value = serde_json::from_str(&show(&["--json"])).expect("JSON");
+    assert_eq!(json["own_users"]["removed"]["total"], 30);
+
+    // It asks; without a terminal a script must say yes.
+    let asked = installation.run(&["approve", &run]);
+    assert_eq!(asked.code, Some(2), "{asked:?}");
+    assert!(
+        asked.err.contains(&format!("rollbook approve {run} --yes")),
+        "{asked:?}"
+    );
+    assert_eq!(approve(&installation, &ran).code, Some(0));
+    let kept = queries::count(&installation.mirror(), "rollbook_held_rows");
+    assert_eq!((live(&installation), kept), (31, 0));
+    let gone = installation.run(&["runs", "show", &run, "--rows"]);
+    assert_eq!(gone.code, Some(1), "{gone:?}");
 }
 
 #[test]

@@ -58,6 +58,11 @@ impl Builder<'_> {
             .newest
             .as_ref()
             .and_then(|name| self.need(find(name), name, &columns, &["newest"]));
+        let named = stream
+            .display
+            .iter()
+            .filter_map(|name| self.need(find(name), name, &columns, &["display"]));
+        let display = named.collect();
         let removed_status = stream.removed.status.as_ref().and_then(|status| {
             let index = self.need(
                 find(&status.column),
@@ -100,6 +105,7 @@ impl Builder<'_> {
             lacks,
             time_zone: self.connector.time_zone.clone(),
             newest,
+            display,
             history,
             combos: None,
             envelope: stream.envelope.clone(),

@@ -6,6 +6,7 @@
 mod ask;
 mod combos;
 mod gaps;
+mod held;
 mod rows;
 mod runs;
 mod streams;
@@ -13,6 +14,7 @@ mod streams;
 pub use ask::{Answer, ask};
 pub use combos::{ListLine, combo_lists};
 pub use gaps::{Gap, gaps};
+pub use held::{HeldRow, HeldStream, ended_after, held_rows, held_streams};
 pub use rows::{
     RowProblem, Version, columns_of_rows, has_rows_of, missed_readings, row_problems, why,
 };

@@ -1,6 +1,7 @@
-//! The report of each stream of a run, from what was read, planned and written. Pure.
+//! The report of each stream of a run, from what was read, planned and written.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Ready;
@@ -9,6 +10,7 @@ use crate::model::plan::CellLoss;
 use crate::model::row::{Reject, Repair};
 use crate::model::{Completeness, Inconsistency, Outcome, StreamName};
 use crate::store::apply::{Applied, Removals};
+use crate::store::held::HeldRows;
 use crate::store::runs::StreamRecord;
 use crate::sync::job::StreamJob;
 use crate::sync::read::Reading;
@@ -44,6 +46,7 @@ pub(super) fn base_report(
         record,
         park: None,
         hold: None,
+        held_rows: None,
         rejects: facts.rejects(),
         written: false,
         vendor_time: facts.server_time,
@@ -346,6 +349,7 @@ fn unfinished(done: &TimelineReport) -> Option<String> {
 /// The report of a dry run.
 pub(super) fn as_planned(ready: Ready) -> StreamReport {
     let mut report = ready.report;
+    report.held_rows = held_rows(&ready.reading);
     if ready.removals == Removals::All {
         report.record.removed += report.record.unconfirmed;
         report.record.unconfirmed = 0;
@@ -388,12 +392,21 @@ pub(super) fn removals_unknown(report: &mut StreamReport, feed: &StreamName, out
     });
 }
 
-pub(super) fn not_applied(
-    report: StreamReport,
-    name: &StreamName,
-    outcome: Outcome,
-) -> StreamReport {
-    let mut report = nothing_written(report);
+/// The rows of a difference that is not applied. Without them a run is held all the same.
+pub(super) fn held_rows(reading: &Reading) -> Option<Arc<HeldRows>> {
+    HeldRows::of(&reading.staged)
+        .inspect_err(|error| tracing::warn!(%error, "a held run does not show its rows"))
+        .ok()
+        .map(Arc::new)
+}
+
+pub(super) fn not_applied(part: Ready, name: &StreamName, outcome: Outcome) -> StreamReport {
+    let held_rows = match outcome {
+        Outcome::Held => held_rows(&part.reading),
+        _ => None,
+    };
+    let mut report = nothing_written(part.report);
+    report.held_rows = held_rows;
     report.record.outcome = outcome;
     report.record.message = Some(format!("not applied, because {name} was not"));
     report.record.unconfirmed = 0;

@@ -81,7 +81,7 @@ impl StreamRun<'_> {
         if let Some(part) = in_the_way {
             let (name, outcome) = (part.record.stream.clone(), part.record.outcome);
             let others = ready.into_iter();
-            let others = others.map(|part| not_applied(part.report, &name, outcome));
+            let others = others.map(|part| not_applied(part, &name, outcome));
             report.streams.extend(others);
             return true;
         }
