@@ -97,7 +97,7 @@ fn greet(sandbox: &Sandbox, json: bool) {
     let endpoints = sandbox.endpoints();
     if json {
         // One line, so that a caller can read it while the sandbox runs.
-        out::text(serde_json::json!(endpoints).to_string());
+        out::exact(&format!("{}\n", serde_json::json!(endpoints)));
         return;
     }
     let mut text = format!(

@@ -4,11 +4,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
 use super::progress::Bars;
-use super::{out, run_lines, start, table};
+use super::{out, run_lines, start};
 use crate::app::{App, known_job};
 use crate::model::{Cause, JobName};
 use crate::setup::{Folders, Overlay};
 use crate::sync::{RunOptions, RunReport};
+
+/// Streams with a row of their own; the outcomes of a large source fit one screen.
+const MOST_SHOWN: usize = 12;
 
 /// Options of `sync`.
 #[derive(Debug, clap::Args)]
@@ -106,13 +109,7 @@ fn jobs(app: &App, named: &[String]) -> Result<Vec<JobName>, Exit> {
 
 /// Prints the table and remarks.
 pub fn show(reports: &[RunReport], dry: bool) {
-    let mut text = String::new();
-    if reports.iter().any(|report| !report.streams.is_empty()) {
-        text.push_str(&format!("{}\n", table::of_runs(reports)));
-    }
-    for remark in run_lines::remarks(reports) {
-        text.push_str(&format!("• {remark}\n"));
-    }
+    let mut text = run_lines::of_runs(reports, MOST_SHOWN, out::width());
     if dry {
         text.push_str("Dry run: nothing was written.\n");
     }
