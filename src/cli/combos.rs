@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::out;
-use super::table::{Table, blocks, count, group, grouped, left, many, minute, right};
+use super::table::{TextTable, blocks, count, group, grouped, left, many, minute, right};
 use crate::app::mirrored_lists;
 use crate::document::suggest::advice;
 use crate::model::SourceName;
@@ -122,7 +122,7 @@ fn lists(mirror: &Reader, tables: &[ComboTable], json: bool) -> Result<(), Exit>
 }
 
 fn lists_text(lines: &[ListLine], width: Option<usize>) -> String {
-    let mut table = Table::new([
+    let mut table = TextTable::new([
         group("source"),
         left("list"),
         right("in use"),
@@ -245,7 +245,7 @@ fn entries_text(lines: &[EntryLine], width: Option<usize>) -> String {
     if lines.is_empty() {
         return "Nothing found.".to_owned();
     }
-    let mut table = Table::new([
+    let mut table = TextTable::new([
         group("source"),
         left("list"),
         left("id"),

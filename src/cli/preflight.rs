@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::exit::Exit;
 use super::start;
-use super::table::{Table, blocks, bullets, fold, group, left, many, rest_name};
+use super::table::{TextTable, blocks, bullets, fold, group, left, many, rest_name};
 use crate::app::{ProbeResult, SourceCheck, StreamCheck};
 use crate::setup::Folders;
 
@@ -20,7 +20,7 @@ pub async fn check_all(folders: &Folders, mirror: Option<&Path>) -> Result<Vec<S
 
 /// A table of all streams, on a terminal without those of a source that can be read, and why some cannot.
 pub fn text(sources: &[SourceCheck], width: Option<usize>) -> String {
-    let mut table = Table::new([group("source"), left("stream"), left("result")]);
+    let mut table = TextTable::new([group("source"), left("stream"), left("result")]);
     for source in sources {
         let head = match &source.account {
             Some(account) => format!("{} ({account})", source.source),
@@ -85,14 +85,11 @@ mod tests {
     use crate::model::named;
 
     fn source(name: &str, account: Option<&str>, streams: &[(&str, ProbeResult)]) -> SourceCheck {
-        let stream = |(name, result): &(&str, ProbeResult)| {
-            StreamCheck {
+        let message = "could not read page 1: the vendor returned 403; the account lacks the right";
+        let stream = |(name, result): &(&str, ProbeResult)| StreamCheck {
             stream: named(name),
             result: *result,
-            message: (*result == ProbeResult::Failed).then(|| {
-                "could not read page 1: the vendor returned 403; the account lacks the right to read it".to_owned()
-            }),
-        }
+            message: (*result == ProbeResult::Failed).then(|| message.to_owned()),
         };
         SourceCheck {
             source: named(name),

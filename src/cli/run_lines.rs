@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::table::{
-    Table, blocks, bullets, count, fold, group, grouped, left, length, many, rest_name, right,
+    TextTable, blocks, bullets, count, fold, group, grouped, left, length, many, rest_name, right,
 };
 use crate::model::scalar::{display_time, to_canonical};
 use crate::model::{Outcome, SourceName};
@@ -40,12 +40,13 @@ pub fn of_runs(reports: &[RunReport], most: usize, width: Option<usize>) -> Stri
             table.row(stream_row(source.as_str(), record));
         }
         if let [first, ..] = rest[..] {
-            let mut row = stream_row(source.as_str(), &sum(first, &rest));
-            row[1] = rest_name(&rows, &rest);
-            if rest.iter().all(|record| changes(record) == 0) {
-                row[9] = "unchanged".to_owned();
-            }
-            table.row(row);
+            let sum = sum(first, &rest);
+            let outcome = match changes(&sum) {
+                0 => "unchanged".to_owned(),
+                _ => outcome(&sum),
+            };
+            let name = rest_name(&rows, &rest);
+            table.row(cells(source.as_str(), name, &sum, outcome));
         }
     }
     blocks([table.render(width), bullets(remarks(reports))])
@@ -84,8 +85,8 @@ pub fn of_streams(records: &[StreamRecord], width: Option<usize>) -> String {
     table.render(width)
 }
 
-fn stream_table() -> Table<10> {
-    Table::new([
+fn stream_table() -> TextTable<10> {
+    TextTable::new([
         group("source"),
         left("stream"),
         right("pages").optional(),
@@ -100,9 +101,14 @@ fn stream_table() -> Table<10> {
 }
 
 fn stream_row(source: &str, record: &StreamRecord) -> [String; 10] {
+    let name = record.stream.to_string();
+    cells(source, name, record, outcome(record))
+}
+
+fn cells(source: &str, name: String, record: &StreamRecord, outcome: String) -> [String; 10] {
     [
         source.to_owned(),
-        record.stream.to_string(),
+        name,
         grouped(record.pages),
         grouped(record.rows_read),
         count(record.new),
@@ -110,7 +116,7 @@ fn stream_row(source: &str, record: &StreamRecord) -> [String; 10] {
         count(record.removed),
         count(record.unchanged),
         length(Duration::from_millis(record.duration_ms)),
-        outcome(record),
+        outcome,
     ]
 }
 

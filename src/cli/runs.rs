@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::table::{
-    Table, blocks, bullets, count, group, grouped, indented, left, length, many, right,
+    TextTable, blocks, bullets, count, group, grouped, indented, left, length, many, right,
 };
 use super::{out, run_lines};
 use crate::document::suggest::advice;
@@ -101,8 +101,8 @@ fn list(runs: &[RunLine], rejects: &[Vec<RejectLine>], width: Option<usize>) -> 
     blocks([run_table(runs).render(width), bullets(remarks)])
 }
 
-fn run_table(runs: &[RunLine]) -> Table<10> {
-    let mut table = Table::new([
+fn run_table(runs: &[RunLine]) -> TextTable<10> {
+    let mut table = TextTable::new([
         group("day"),
         right("run"),
         left("job"),

@@ -101,7 +101,7 @@ fn greet(sandbox: &Sandbox, json: bool) {
         return;
     }
     let mut text = format!(
-        "Simulated vendors, day {} at the simulated school. To read them, use these settings for a source, and write each\n\
+        "Simulated vendors, day {} at the simulated school. To read them, use these settings for a source, and write each \
          credential to a file of its name, readable only by you, in credentials/ of the configuration folder.\n",
         sandbox.describe().day
     );

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::daemon_lines::{daemon_lines, daemon_status, job_remarks, job_remarks_without_mirror};
 use super::exit::Exit;
 use super::mirror_access::{MirrorAccess, errors};
-use super::table::{Table, blocks, bullets, count, grouped, left, minute, right};
+use super::table::{TextTable, blocks, bullets, count, grouped, left, minute, right};
 use super::ticks::{UpcomingTick, ticks};
 use super::{out, run_lines};
 use crate::app::{ParkedJobNeeds, is_too_old, parked_job_needs, wait_reasons};
@@ -335,8 +335,8 @@ fn configuration_lines(view: &StatusView) -> String {
     text
 }
 
-fn job_table(jobs: &[JobView]) -> Table<6> {
-    let mut table = Table::new([
+fn job_table(jobs: &[JobView]) -> TextTable<6> {
+    let mut table = TextTable::new([
         left("job"),
         right("run"),
         left("started (UTC)"),
@@ -372,13 +372,13 @@ fn all_remarks(view: &StatusView) -> Vec<String> {
     all
 }
 
-fn source_table(view: &StatusView) -> Table<5> {
+fn source_table(view: &StatusView) -> TextTable<5> {
     let unknown = if view.configuration.is_none() {
         "not configured"
     } else {
         ""
     };
-    let mut table = Table::new([
+    let mut table = TextTable::new([
         left("source"),
         left("connector"),
         right("tables"),

@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::mirror_access::{MirrorAccess, find};
 use super::out;
 use super::stream_rules::{Rules, rules};
-use super::table::{Table, group, grouped, left, minute, note, right};
+use super::table::{TextTable, group, grouped, left, minute, note, right};
 use crate::connector::api::StreamSpec;
 use crate::document::suggest::advice;
 use crate::model::{JobName, SourceName, StreamName};
@@ -110,7 +110,7 @@ fn stream(
 }
 
 fn text(streams: &[StreamView], width: Option<usize>) -> String {
-    let mut table = Table::new([
+    let mut table = TextTable::new([
         group("source"),
         left("stream"),
         right("rows"),
@@ -216,7 +216,7 @@ fn columns(
 }
 
 fn columns_text(columns: &[ColumnLine], width: Option<usize>) -> String {
-    let mut table = Table::new(["column", "type", "path", "meaning"].map(left));
+    let mut table = TextTable::new(["column", "type", "path", "meaning"].map(left));
     for column in columns {
         let mut meaning = Vec::new();
         if column.key {

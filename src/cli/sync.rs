@@ -4,13 +4,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
 use super::progress::Bars;
+use super::table::blocks;
 use super::{out, run_lines, start};
 use crate::app::{App, known_job};
 use crate::model::{Cause, JobName};
 use crate::setup::{Folders, Overlay};
 use crate::sync::{RunOptions, RunReport};
 
-/// Streams with a row of their own; the outcomes of a large source fit one screen.
+/// Streams with a row of their own; with their heads and a few remarks they fit one screen.
 const MOST_SHOWN: usize = 12;
 
 /// Options of `sync`.
@@ -109,9 +110,11 @@ fn jobs(app: &App, named: &[String]) -> Result<Vec<JobName>, Exit> {
 
 /// Prints the table and remarks.
 pub fn show(reports: &[RunReport], dry: bool) {
-    let mut text = run_lines::of_runs(reports, MOST_SHOWN, out::width());
-    if dry {
-        text.push_str("Dry run: nothing was written.\n");
-    }
-    out::text(text);
+    let runs = run_lines::of_runs(reports, MOST_SHOWN, out::width());
+    let note = if dry {
+        "Dry run: nothing was written.\n"
+    } else {
+        ""
+    };
+    out::text(blocks([runs, note.to_owned()]));
 }

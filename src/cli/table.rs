@@ -20,19 +20,24 @@ const INDENT: &str = "  ";
 /// In a cell without a value, where the columns would not be recognisable otherwise.
 const NO_VALUE: &str = "·";
 
-/// Texts are not wrapped into columns narrower than this, unless their words allow it.
+/// A column of texts is not narrower than this, unless its words are short.
 const MIN_WIDTH: usize = 8;
+
+const WORD_ENDS: &[char] = &[' '];
+
+/// In names and paths too.
+const PART_ENDS: &[char] = &[' ', '.', '/', '_', '-'];
 
 /// A column's head and how its cells are shown.
 #[derive(Clone, Copy, Debug)]
-pub struct Column {
+pub struct TextColumn {
     head: &'static str,
-    kind: Kind,
+    kind: ColumnKind,
     is_optional: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum ColumnKind {
     /// On a terminal, equal values of consecutive rows are one line above them.
     Group,
     Left,
@@ -41,8 +46,8 @@ enum Kind {
     Note,
 }
 
-impl Column {
-    const fn new(head: &'static str, kind: Kind) -> Self {
+impl TextColumn {
+    const fn new(head: &'static str, kind: ColumnKind) -> Self {
         Self {
             head,
             kind,
@@ -60,35 +65,35 @@ impl Column {
 }
 
 /// A column whose values are heads above the rows that share them.
-pub const fn group(head: &'static str) -> Column {
-    Column::new(head, Kind::Group)
+pub const fn group(head: &'static str) -> TextColumn {
+    TextColumn::new(head, ColumnKind::Group)
 }
 
 /// A column of texts.
-pub const fn left(head: &'static str) -> Column {
-    Column::new(head, Kind::Left)
+pub const fn left(head: &'static str) -> TextColumn {
+    TextColumn::new(head, ColumnKind::Left)
 }
 
 /// A column of numbers.
-pub const fn right(head: &'static str) -> Column {
-    Column::new(head, Kind::Right)
+pub const fn right(head: &'static str) -> TextColumn {
+    TextColumn::new(head, ColumnKind::Right)
 }
 
 /// A column of sentences, shown below each row.
-pub const fn note(head: &'static str) -> Column {
-    Column::new(head, Kind::Note)
+pub const fn note(head: &'static str) -> TextColumn {
+    TextColumn::new(head, ColumnKind::Note)
 }
 
 /// Rows of cells; an empty cell has no value.
 #[derive(Clone, Debug)]
-pub struct Table<const N: usize> {
-    columns: [Column; N],
+pub struct TextTable<const N: usize> {
+    columns: [TextColumn; N],
     rows: Vec<[String; N]>,
 }
 
-impl<const N: usize> Table<N> {
+impl<const N: usize> TextTable<N> {
     /// A table without rows.
-    pub fn new(columns: [Column; N]) -> Self {
+    pub fn new(columns: [TextColumn; N]) -> Self {
         Self {
             columns,
             rows: Vec::new(),
@@ -127,9 +132,9 @@ impl<const N: usize> Table<N> {
 
     fn on_terminal(&self, used: Vec<usize>, width: usize) -> String {
         let kind = |index: &usize| self.columns[*index].kind;
-        let find = |wanted: Kind| used.iter().copied().find(|index| kind(index) == wanted);
-        let (group, note) = (find(Kind::Group), find(Kind::Note));
-        let in_line = |index: &usize| matches!(kind(index), Kind::Left | Kind::Right);
+        let find = |wanted: ColumnKind| used.iter().copied().find(|index| kind(index) == wanted);
+        let (group, note) = (find(ColumnKind::Group), find(ColumnKind::Note));
+        let in_line = |index: &usize| matches!(kind(index), ColumnKind::Left | ColumnKind::Right);
         let indent = if group.is_some() { INDENT } else { "" };
         let columns = used.iter().copied().filter(in_line).collect();
         let layout = self.fit(columns, width.saturating_sub(indent.len()));
@@ -140,20 +145,16 @@ impl<const N: usize> Table<N> {
         for row in &self.rows {
             if let Some(group) = group.filter(|group| row[*group] != head) {
                 head = &row[group];
-                text.push_str(&wrap(head, Some(width)));
-                text.push('\n');
+                text.push_str(&wrap(&format!("{head}\n"), Some(width)));
             }
             let cells: [&str; N] = std::array::from_fn(|index| match row[index].as_str() {
-                "" if kind(&index) == Kind::Right => NO_VALUE,
+                "" if kind(&index) == ColumnKind::Right => NO_VALUE,
                 cell => cell,
             });
             text.push_str(&self.line(&cells, &layout, indent));
             if let Some(note) = note {
-                text.push_str(&wrap(
-                    &format!("{indent}{INDENT}{}", row[note]),
-                    Some(width),
-                ));
-                text.push('\n');
+                let note = format!("{indent}{INDENT}{}\n", row[note]);
+                text.push_str(&wrap(&note, Some(width)));
             }
         }
         text
@@ -175,9 +176,11 @@ impl<const N: usize> Table<N> {
             .unwrap_or(0)
     }
 
-    fn longest_word(&self, index: usize) -> usize {
-        let words = self.cells(index).flat_map(str::split_whitespace);
-        words.map(|word| word.width()).max().unwrap_or(0)
+    fn longest_part(&self, index: usize, ends: &[char]) -> usize {
+        let parts = self
+            .cells(index)
+            .flat_map(|cell| cell.split_inclusive(ends));
+        parts.map(|part| part.trim_end().width()).max().unwrap_or(0)
     }
 
     /// The columns that fit, with their widths.
@@ -193,12 +196,12 @@ impl<const N: usize> Table<N> {
         }
     }
 
-    /// Narrows the widest columns of texts, as far as their words allow, and then breaks words.
+    /// Narrows the widest columns of texts: first between words, then between parts of names, then anywhere.
     fn shrink(&self, mut layout: Vec<(usize, usize)>, width: usize) -> Vec<(usize, usize)> {
-        for breaks_words in [false, true] {
-            let limit = |index: usize| match self.columns[index].kind {
-                Kind::Left if breaks_words => MIN_WIDTH,
-                Kind::Left => self.longest_word(index),
+        for ends in [Some(WORD_ENDS), Some(PART_ENDS), None] {
+            let limit = |index: usize| match (self.columns[index].kind, ends) {
+                (ColumnKind::Left, Some(ends)) => self.longest_part(index, ends),
+                (ColumnKind::Left, None) => MIN_WIDTH,
                 _ => usize::MAX,
             };
             let limits: Vec<usize> = layout.iter().map(|(index, _)| limit(*index)).collect();
@@ -228,7 +231,7 @@ impl<const N: usize> Table<N> {
                 let part = parts.get(number).copied().unwrap_or("");
                 let blanks = " ".repeat(width.saturating_sub(part.width()));
                 line.push_str(&match self.columns[*index].kind {
-                    Kind::Right => format!("{blanks}{part}{GAP}"),
+                    ColumnKind::Right => format!("{blanks}{part}{GAP}"),
                     _ => format!("{part}{blanks}{GAP}"),
                 });
             }
@@ -251,26 +254,25 @@ pub fn wrap(text: &str, width: Option<usize>) -> String {
     let Some(width) = width else {
         return text.to_owned();
     };
-    let lines = text.split('\n').map(|line| {
-        if line.width() <= width {
-            return line.to_owned();
-        }
-        let lead = line.len() - line.trim_start().len();
-        let last_column = line
-            .rfind(GAP)
-            .map_or(0, |end| line[..end + GAP.len()].width());
-        let hang = if (lead + 1..=width / 2).contains(&last_column) {
-            last_column
-        } else {
-            lead + INDENT.len()
-        };
-        let further = width.saturating_sub(hang);
-        let first = width.saturating_sub(lead);
-        let parts = broken(line.trim_start(), first, further, LongWords::Keep);
-        let blanks = " ".repeat(hang);
-        format!("{}{}", &line[..lead], parts.join(&format!("\n{blanks}")))
+    let lines = text.split('\n').map(|line| match line.width() > width {
+        true => wrap_line(line, width),
+        false => line.to_owned(),
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+fn wrap_line(line: &str, width: usize) -> String {
+    let lead = line.len() - line.trim_start().len();
+    let last_gap = line.rfind(GAP);
+    let last_column = last_gap.map_or(0, |gap| line[..gap + GAP.len()].width());
+    let hang = match lead < last_column && last_column <= width / 2 {
+        true => last_column,
+        false => lead + INDENT.len(),
+    };
+    let (first, further) = (width.saturating_sub(lead), width.saturating_sub(hang));
+    let parts = broken(line.trim_start(), first, further, LongWords::Keep);
+    let further_line = format!("\n{}", " ".repeat(hang));
+    format!("{}{}", &line[..lead], parts.join(&further_line))
 }
 
 /// What happens to a word that is longer than its line.
@@ -290,7 +292,7 @@ fn broken(text: &str, first: usize, further: usize, long: LongWords) -> Vec<&str
             false => rest[..end].rfind(' '),
         };
         let Some(end) = blank.or_else(|| match long {
-            LongWords::Break => Some(end),
+            LongWords::Break => Some(rest[..end].rfind(PART_ENDS).map_or(end, |last| last + 1)),
             LongWords::Keep => rest.find(' '),
         }) else {
             break;
@@ -384,7 +386,7 @@ pub fn minute(time: &str) -> String {
 
 /// Aligned columns without heads, indented by `by` blanks.
 pub fn indented<const N: usize>(by: usize, rows: impl IntoIterator<Item = [String; N]>) -> String {
-    let mut table = Table::new([left(""); N]);
+    let mut table = TextTable::new([left(""); N]);
     rows.into_iter().for_each(|row| table.row(row));
     let layout: Vec<_> = (0..N)
         .map(|index| (index, table.natural_width(index)))

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
-use super::table::{Table, blocks, bullets, left, many, minute, right};
+use super::table::{TextTable, blocks, bullets, left, many, minute, right};
 use super::{out, start};
 use crate::app::{ParkedJobNeeds, keys, parked_job_needs};
 use crate::clock::Clock;
@@ -181,7 +181,7 @@ fn needs_sign_in(auth: &Auth) -> bool {
 }
 
 fn text(lines: &[TokenView], now: Timestamp, width: Option<usize>) -> String {
-    let mut table = Table::new([
+    let mut table = TextTable::new([
         left("source"),
         left("grant"),
         left("obtained (UTC)"),

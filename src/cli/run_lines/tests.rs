@@ -142,8 +142,11 @@ fn only_streams_without_a_row_of_their_own_are_one_row() {
         ..unchanged("a")
     };
     assert_eq!(
-        names(vec![failed, changed("b", 2), unchanged("c")], terminal),
-        ["a", "2 more streams"]
+        names(
+            vec![failed, changed("b", 1), changed("c", 2), unchanged("d")],
+            terminal
+        ),
+        ["a", "c", "2 more streams"]
     );
     let all = of_runs(
         &[report(

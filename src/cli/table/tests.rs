@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn table(rows: &[[&str; 5]]) -> Table<5> {
-    let mut table = Table::new([
+fn table(rows: &[[&str; 5]]) -> TextTable<5> {
+    let mut table = TextTable::new([
         group("source"),
         left("stream"),
         right("pages").optional(),
@@ -69,13 +69,13 @@ fn a_narrow_terminal_drops_optional_columns_and_then_wraps() {
     let long = table(&[["", "a_name_without_blanks", "", "1", "ok"]]).render(Some(24));
     assert_eq!(
         long,
-        "stream     rows  outcome\n────────────────────────\na_name_wi     1  ok\nthout_bla\nnks\n"
+        "stream     rows  outcome\n────────────────────────\na_name_       1  ok\nwithout_\nblanks\n"
     );
 }
 
 #[test]
 fn notes_are_below_their_row_or_its_last_cell() {
-    let mut table = Table::new([left("stream"), note("rules")]);
+    let mut table = TextTable::new([left("stream"), note("rules")]);
     table.row(["users", "key id; all each time"].map(str::to_owned));
     assert_eq!(
         table.render(Some(20)),
