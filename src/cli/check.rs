@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::exit::Exit;
 use super::mirror_access::{MirrorAccess, errors};
 use super::problems::ProblemLine;
-use super::table::many;
-use super::{out, preflight, start, table::indented};
+use super::table::{bullets, indented, many};
+use super::{out, preflight, start};
 use crate::app::{SourceCheck, check_targets, keys};
 use crate::document::{Problems, RenderStyle};
 use crate::model::Table;
@@ -59,7 +59,10 @@ pub async fn run(folders: &Folders, options: &CheckOptions) -> Result<(), Exit> 
         out::json(&view);
     } else {
         match &access.setup {
-            Ok(_) => out::text(problems.render(RenderStyle::Coloured) + &text(&view)),
+            Ok(_) => {
+                out::exact(&problems.render(RenderStyle::Coloured));
+                out::text(text(&view, out::width()));
+            }
             Err(problems) => anstream::eprintln!("{}", refused(problems)),
         }
     }
@@ -188,7 +191,7 @@ fn refused(problems: &Problems) -> String {
     )
 }
 
-fn text(view: &CheckView) -> String {
+fn text(view: &CheckView, width: Option<usize>) -> String {
     let mut text = format!(
         "{}, {}, {}",
         many(view.sources as u64, "source", "sources"),
@@ -210,9 +213,7 @@ fn text(view: &CheckView) -> String {
     } else {
         ": a daemon would start, but ignore crosswalk lines with missing targets.\n"
     });
-    for message in view.keys_changed.iter().chain(&view.vault) {
-        text.push_str(&format!("• {message}\n"));
-    }
+    text.push_str(&bullets(view.keys_changed.iter().chain(&view.vault)));
     if !view.erased_at_next_start.is_empty() {
         text.push_str("The next start deletes these columns and their history:\n");
         let rows = view.erased_at_next_start.iter().flat_map(|erased| {
@@ -234,7 +235,7 @@ fn text(view: &CheckView) -> String {
         ));
     }
     if let Some(sources) = &view.online {
-        text.push_str(&preflight::text(sources));
+        text.push_str(&format!("\n{}", preflight::text(sources, width)));
     }
     text
 }
@@ -303,7 +304,7 @@ mod tests {
             ),
         ];
         for (view, expected) in rows {
-            assert_eq!(text(&view), expected);
+            assert_eq!(text(&view, None), expected);
         }
     }
 }

@@ -8,13 +8,12 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
-use super::table::many;
-use super::{out, table};
+use super::out;
+use super::table::{TextTable, blocks, count, group, grouped, left, many, minute, right};
 use crate::app::mirrored_lists;
 use crate::document::suggest::advice;
 use crate::model::SourceName;
 use crate::model::normalize;
-use crate::model::scalar::display_time;
 use crate::setup::Folders;
 use crate::spreadsheets::commas;
 use crate::store::lookups::{ComboTable, entries_of, lists_of};
@@ -78,7 +77,7 @@ pub fn run(folders: &Folders, options: &CombosOptions) -> Result<(), Exit> {
     } else if options.json {
         out::json(&lines);
     } else {
-        out::text(entries_text(&lines));
+        out::text(entries_text(&lines, out::width()));
     }
     Ok(())
 }
@@ -117,32 +116,32 @@ fn lists(mirror: &Reader, tables: &[ComboTable], json: bool) -> Result<(), Exit>
     if json {
         out::json(&lines);
     } else {
-        out::text(lists_text(&lines));
+        out::text(lists_text(&lines, out::width()));
     }
     Ok(())
 }
 
-fn lists_text(lines: &[ListLine]) -> String {
-    let heads = [
-        "source",
-        "list",
-        "in use",
-        "retired",
-        "removed",
-        "changed (UTC)",
-    ];
-    let mut table = table::table(&heads);
+fn lists_text(lines: &[ListLine], width: Option<usize>) -> String {
+    let mut table = TextTable::new([
+        group("source"),
+        left("list"),
+        right("in use"),
+        right("retired"),
+        right("removed"),
+        left("changed (UTC)"),
+    ]);
     for line in lines {
-        table.add_row([
-            line.source.as_str().into(),
-            shown(&line.list).into(),
-            table::figure(line.active as u64),
-            table::count(line.retired as u64),
-            table::count(line.removed as u64),
-            display_time(&line.changed).into(),
+        table.row([
+            line.source.to_string(),
+            shown(&line.list),
+            grouped(line.active as u64),
+            count(line.retired as u64),
+            count(line.removed as u64),
+            minute(&line.changed),
         ]);
     }
-    format!("{table}\n{}", many(lines.len() as u64, "list", "lists"))
+    let lists = many(lines.len() as u64, "list", "lists");
+    blocks([table.render(width), lists])
 }
 
 /// An entry with its source and list.
@@ -242,14 +241,20 @@ fn csv(lines: &[EntryLine]) -> Result<String, Exit> {
     ))
 }
 
-fn entries_text(lines: &[EntryLine]) -> String {
+fn entries_text(lines: &[EntryLine], width: Option<usize>) -> String {
     if lines.is_empty() {
         return "Nothing found.".to_owned();
     }
-    let heads = ["source", "list", "id", "code", "description", ""];
-    let mut table = table::table(&heads);
+    let mut table = TextTable::new([
+        group("source"),
+        left("list"),
+        left("id"),
+        left("code"),
+        left("description"),
+        left("state"),
+    ]);
     for line in lines {
-        table.add_row([
+        table.row([
             line.source.to_string(),
             shown(&line.list),
             line.id.clone(),
@@ -258,7 +263,8 @@ fn entries_text(lines: &[EntryLine]) -> String {
             if line.active { "" } else { "retired" }.to_owned(),
         ]);
     }
-    format!("{table}\n{}", many(lines.len() as u64, "entry", "entries"))
+    let entries = many(lines.len() as u64, "entry", "entries");
+    blocks([table.render(width), entries])
 }
 
 /// Foreign text on one line, without control characters.

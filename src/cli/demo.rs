@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::exit::Exit;
 use super::sandbox::not_started;
-use super::sync::{run_all, show, stop_on_signal};
+use super::sync::{run_all, stop_on_signal};
 use super::{demo_questions, out, run_lines, start};
 use crate::app::App;
 use crate::clock::Clock;
@@ -24,6 +24,12 @@ const DAY: Duration = Duration::from_secs(60);
 
 /// The sandbox's state; its presence marks a mirror as the demo's.
 const SANDBOX_STATE: &str = "sandbox.json";
+
+/// Streams with a row of their own; all of the demo fits 24 lines of 80 columns.
+const MOST_SHOWN: usize = 6;
+
+/// The file with example queries.
+const QUERIES: &str = "demo.sql";
 
 /// Options of `demo`.
 #[derive(Debug, clap::Args)]
@@ -60,7 +66,7 @@ pub async fn run(folders: &Folders, options: DemoOptions) -> Result<(), Exit> {
     if !options.json {
         let day = sandbox.describe().day;
         out::text(format!(
-            "Simulated vendors listen on loopback; it is day {day} at the simulated school.\n"
+            "Simulated vendors listen on loopback; it is day {day} at the simulated school."
         ));
     }
     let jobs: Vec<_> = app.setup().jobs.keys().cloned().collect();
@@ -73,8 +79,8 @@ pub async fn run(folders: &Folders, options: DemoOptions) -> Result<(), Exit> {
     if options.json {
         out::json(&run_lines::json(&reports));
     } else {
-        show(&reports, false);
-        out::text(summary(&app)?);
+        out::text(run_lines::of_runs(&reports, MOST_SHOWN, out::width()));
+        out::text(summary(&app, &folders.state)?);
     }
     if options.serve && !stop.is_cancelled() {
         let served = serve(app, folders, overlay(&sandbox), &sandbox).await;
@@ -147,15 +153,19 @@ fn check_folder(state: &Path, mirror: &Path, sandbox_state: &Path) -> Result<(),
         .map_err(|error| Exit::failed(format!("could not create {}: {error}", state.display())))
 }
 
-/// Where the mirror is, and example queries.
-fn summary(app: &App) -> Result<String, Exit> {
+/// Where the mirror is, an answer from it, and where more queries are.
+fn summary(app: &App, state: &Path) -> Result<String, Exit> {
     let mirror = app.store().path().display();
     let mut text =
-        format!("\nThe mirror is {mirror}. Run the demo again to simulate another day.\n");
-    let questions = demo_questions::shown(&*app.store().reader()?);
-    if !questions.is_empty() {
+        format!("\nThe mirror is {mirror}.\nRun the demo again to simulate another day.\n");
+    if let Some(queries) = demo_questions::queries(&*app.store().reader()?) {
+        let file = state.join(QUERIES);
+        let shown = file.display();
+        std::fs::write(&file, &queries.sql)
+            .map_err(|error| Exit::failed(format!("could not write {shown}: {error}")))?;
         text.push_str(&format!(
-            "Query it, for example with `sqlite3 -readonly {mirror}`:\n{questions}"
+            "{}\nMore queries, for `sqlite3 -readonly -box`: {shown}\n",
+            queries.first_answer
         ));
     }
     Ok(text)

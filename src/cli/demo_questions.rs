@@ -2,12 +2,20 @@
 //!
 //! Only the shipped configuration has these tables; queries that fail are omitted.
 
-use comfy_table::Cell;
-
-use super::table;
 use crate::store::queries::{Answer, Reader, ask};
 
 const QUESTIONS: &str = include_str!("demo.sql");
+
+/// Rows shown of an answer.
+const ROWS_SHOWN: usize = 3;
+
+/// The queries that a mirror can answer.
+pub struct Queries {
+    /// The first one's title, and the first rows of its answer.
+    pub first_answer: String,
+    /// All of them, for `sqlite3`.
+    pub sql: String,
+}
 
 /// One question of the file.
 struct Question<'a> {
@@ -25,36 +33,29 @@ fn questions(text: &str) -> impl Iterator<Item = Question<'_>> {
     })
 }
 
-/// The queries that this mirror can answer, with the result of the first.
-pub fn shown(mirror: &Reader) -> String {
-    let mut text = String::new();
-    for question in questions(QUESTIONS) {
-        let Ok(answer) = ask(mirror, question.sql) else {
+/// The queries that this mirror can answer; `None` if there are none.
+pub fn queries(mirror: &Reader) -> Option<Queries> {
+    let mut queries: Option<Queries> = None;
+    for Question { title, sql } in questions(QUESTIONS) {
+        let Ok(answer) = ask(mirror, sql) else {
             continue;
         };
-        let first = text.is_empty();
-        text.push_str(&format!("\n-- {}\n{}\n", question.title, question.sql));
-        if first {
-            text.push_str(&format!("{}\n", answered(&answer)));
-        }
+        let queries = queries.get_or_insert_with(|| Queries {
+            first_answer: format!("{title}: {}", shown(&answer)),
+            sql: String::new(),
+        });
+        queries.sql.push_str(&format!("-- {title}\n{sql}\n\n"));
     }
-    text
+    queries
 }
 
-fn answered(answer: &Answer) -> comfy_table::Table {
-    let heads: Vec<&str> = answer.heads.iter().map(String::as_str).collect();
-    let mut table = table::table(&heads);
-    for row in &answer.rows {
-        let is_number = |text: &String| text.parse::<f64>().is_ok();
-        table.add_row(row.iter().map(|text| {
-            if is_number(text) {
-                table::right(text)
-            } else {
-                Cell::new(text)
-            }
-        }));
+fn shown(answer: &Answer) -> String {
+    let rows = answer.rows.iter().take(ROWS_SHOWN);
+    let mut rows: Vec<String> = rows.map(|row| row.join(" ")).collect();
+    if answer.rows.len() > ROWS_SHOWN {
+        rows.push("…".to_owned());
     }
-    table
+    rows.join(", ")
 }
 
 #[cfg(test)]
@@ -70,5 +71,16 @@ mod tests {
             assert!(question.sql.starts_with("SELECT"), "{}", question.sql);
             assert!(question.sql.ends_with(';'), "{}", question.sql);
         }
+    }
+
+    #[test]
+    fn the_first_rows_of_an_answer_are_shown() {
+        let row = |status: &str| vec![status.to_owned(), "7".to_owned()];
+        let answer = |rows: &[&str]| Answer {
+            heads: Vec::new(),
+            rows: rows.iter().map(|status| row(status)).collect(),
+        };
+        assert_eq!(shown(&answer(&["Current"])), "Current 7");
+        assert_eq!(shown(&answer(&["a", "b", "c", "d"])), "a 7, b 7, c 7, …");
     }
 }

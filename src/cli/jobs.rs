@@ -107,10 +107,10 @@ fn text(jobs: &[ListedJob]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::table::snapshots;
     use crate::model::named;
 
-    #[test]
-    fn a_job_is_four_lines_and_its_ticks() {
+    fn job(streams: &[&str]) -> ListedJob {
         let config = serde_json::from_value(serde_json::json!({
             "source": "north", "streams": ["orgs", "users"], "schedule": "0 6 * * *",
             "time_zone": "Australia/Sydney", "apply": "together",
@@ -124,15 +124,32 @@ mod tests {
             streams: Vec::new(),
             fingerprint: String::new(),
         };
-        let mut job = ListedJob::of(&"rosters".parse().expect("a name"), &setup, next_ticks);
-        job.streams = vec![named("orgs"), named("users")];
+        ListedJob {
+            streams: streams.iter().map(|stream| named(stream)).collect(),
+            ..ListedJob::of(&named("rosters"), &setup, next_ticks)
+        }
+    }
+
+    #[test]
+    fn a_job_is_four_lines_and_its_ticks() {
         assert_eq!(
-            text(&[job]),
+            text(&[job(&["orgs", "users"])]),
             "rosters: reads 2 streams of north, applied together; a missed run is skipped\n  \
              orgs, users\n  \
              0 6 * * *  (Australia/Sydney)\n  \
              next  Mon 2026-02-02 06:00 AEDT  = 2026-02-01 19:00 UTC\n        \
              Tue 2026-02-03 06:00 AEDT  = 2026-02-02 19:00 UTC\n\n"
         );
+        let long = [
+            "academic_sessions",
+            "audit_logs",
+            "business_accounts",
+            "course_enrolments",
+            "course_offers",
+            "learners",
+            "unit_enrolments",
+            "unit_offers",
+        ];
+        snapshots::check("jobs", |_| text(&[job(&["users"]), job(&long)]));
     }
 }

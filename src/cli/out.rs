@@ -1,15 +1,37 @@
-//! Standard output: text, without colours unless it is a terminal, and JSON for scripts.
+//! Standard output: text, laid out for the terminal if it is one, and JSON for scripts.
 //!
 //! A closed pipe (`rollbook runs | head`) is no failure.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::num::NonZeroUsize;
 
 use serde::Serialize;
+use terminal_size::{Width, terminal_size_of};
 
-/// Writes a text and a line end.
+use super::table::wrap;
+
+/// Of a terminal that does not report its width.
+const DEFAULT_WIDTH: usize = 80;
+
+/// Columns of the terminal on standard output, or `COLUMNS` if that is set; `None` if it is no terminal.
+pub fn width() -> Option<usize> {
+    let out = std::io::stdout();
+    if !out.is_terminal() {
+        return None;
+    }
+    let columns = std::env::var("COLUMNS").ok();
+    let columns = columns.and_then(|columns| columns.parse::<NonZeroUsize>().ok());
+    let reported = || terminal_size_of(&out).map(|(Width(width), _)| usize::from(width));
+    columns
+        .map(usize::from)
+        .or_else(reported)
+        .or(Some(DEFAULT_WIDTH))
+}
+
+/// Writes a text and a line end; long lines wrap on a terminal.
 pub fn text(text: impl AsRef<str>) {
-    let mut out = anstream::stdout().lock();
-    let _ = writeln!(out, "{}", text.as_ref().trim_end()); // a closed pipe
+    let text = wrap(text.as_ref().trim_end(), width());
+    exact(&format!("{text}\n"));
 }
 
 /// Writes a text unchanged, for file formats.
@@ -21,7 +43,7 @@ pub fn exact(text: &str) {
 /// Writes indented JSON.
 pub fn json(value: &impl Serialize) {
     match serde_json::to_string_pretty(value) {
-        Ok(written) => text(written),
+        Ok(written) => exact(&format!("{written}\n")),
         Err(error) => anstream::eprintln!("could not write JSON: {error}"),
     }
 }

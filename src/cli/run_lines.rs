@@ -1,16 +1,141 @@
-//! Results of runs: remarks for people, and JSON for scripts.
+//! Results of runs: tables and remarks for people, and JSON for scripts.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::table::many;
-use crate::model::SourceName;
+use super::table::{
+    TextTable, blocks, bullets, count, fold, group, grouped, left, length, many, rest_name, right,
+};
 use crate::model::scalar::{display_time, to_canonical};
+use crate::model::{Outcome, SourceName};
 use crate::store::queries::RejectLine;
 use crate::store::runs::StreamRecord;
 use crate::sync::{RunReport, StreamReport};
 
+/// Runs as a table with remarks. On a terminal, the `most` streams with the most changes have a row each, and so have
+/// those that need attention; the rest of a source is one row.
+pub fn of_runs(reports: &[RunReport], most: usize, width: Option<usize>) -> String {
+    let mut sources: BTreeMap<&SourceName, Vec<&StreamRecord>> = BTreeMap::new();
+    for report in reports {
+        let records = report.streams.iter().map(|stream| &stream.record);
+        sources.entry(&report.source).or_default().extend(records);
+    }
+    let mut numbers: Vec<u64> = sources
+        .values()
+        .flatten()
+        .map(|record| changes(record))
+        .collect();
+    numbers.sort_by_key(|number| Reverse(*number));
+    let few = numbers.get(most).copied().unwrap_or(0);
+    let has_row = |record: &&StreamRecord| {
+        width.is_none() || needs_attention(record) || changes(record) > few
+    };
+    let mut table = stream_table();
+    for (source, records) in sources {
+        let (rows, rest) = fold(records, has_row);
+        for record in &rows {
+            table.row(stream_row(source.as_str(), record));
+        }
+        if let [first, ..] = rest[..] {
+            let sum = sum(first, &rest);
+            let outcome = match changes(&sum) {
+                0 => "unchanged".to_owned(),
+                _ => outcome(&sum),
+            };
+            let name = rest_name(&rows, &rest);
+            table.row(cells(source.as_str(), name, &sum, outcome));
+        }
+    }
+    blocks([table.render(width), bullets(remarks(reports))])
+}
+
+fn needs_attention(record: &StreamRecord) -> bool {
+    record.outcome != Outcome::Ok || record.message.is_some() || !record.unlisted.is_empty()
+}
+
+fn changes(record: &StreamRecord) -> u64 {
+    record.new + record.changed + record.removed + record.unconfirmed
+}
+
+/// Several streams as one.
+fn sum(first: &StreamRecord, records: &[&StreamRecord]) -> StreamRecord {
+    let mut sum = StreamRecord::new(first.stream.clone());
+    for record in records {
+        sum.pages += record.pages;
+        sum.rows_read += record.rows_read;
+        sum.new += record.new;
+        sum.changed += record.changed;
+        sum.removed += record.removed;
+        sum.unconfirmed += record.unconfirmed;
+        sum.unchanged += record.unchanged;
+        sum.duration_ms += record.duration_ms;
+    }
+    sum
+}
+
+/// The streams of one run, one row each.
+pub fn of_streams(records: &[StreamRecord], width: Option<usize>) -> String {
+    let mut table = stream_table();
+    for record in records {
+        table.row(stream_row("", record));
+    }
+    table.render(width)
+}
+
+fn stream_table() -> TextTable<10> {
+    TextTable::new([
+        group("source"),
+        left("stream"),
+        right("pages").optional(),
+        right("rows read"),
+        right("new"),
+        right("changed"),
+        right("removed"),
+        right("unchanged").optional(),
+        right("time").optional(),
+        left("outcome"),
+    ])
+}
+
+fn stream_row(source: &str, record: &StreamRecord) -> [String; 10] {
+    let name = record.stream.to_string();
+    cells(source, name, record, outcome(record))
+}
+
+fn cells(source: &str, name: String, record: &StreamRecord, outcome: String) -> [String; 10] {
+    [
+        source.to_owned(),
+        name,
+        grouped(record.pages),
+        grouped(record.rows_read),
+        count(record.new),
+        count(record.changed),
+        count(record.removed),
+        count(record.unchanged),
+        length(Duration::from_millis(record.duration_ms)),
+        outcome,
+    ]
+}
+
+/// The outcome, with the numbers that are rarely not zero.
+fn outcome(record: &StreamRecord) -> String {
+    let mut text = record.outcome.to_string();
+    for (number, what) in [
+        (record.unconfirmed, "unconfirmed"),
+        (record.rejected, "rejected"),
+    ] {
+        if number > 0 {
+            text.push_str(&format!(", {} {what}", grouped(number)));
+        }
+    }
+    text
+}
+
 /// Remarks below the table: what failed and why, and what to do.
-pub fn remarks(reports: &[RunReport]) -> Vec<String> {
+fn remarks(reports: &[RunReport]) -> Vec<String> {
     let mut remarks = Vec::new();
     for report in reports {
         if report.streams.is_empty()
@@ -144,26 +269,4 @@ pub fn json(reports: &[RunReport]) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::named;
-
-    #[test]
-    fn rejects_are_shown_most_rows_first() {
-        let reject = |path: &str, rows| RejectLine {
-            stream: named("users"),
-            path: path.to_owned(),
-            reason: "missing".to_owned(),
-            rows,
-        };
-        assert_eq!(of_rejects(&[]), None);
-        let few = [reject("email", 1), reject("sourcedId", 12)];
-        assert_eq!(
-            of_rejects(&few).as_deref(),
-            Some("`sourcedId`: missing (12 rows); `email`: missing (1 row)")
-        );
-        let lots: Vec<RejectLine> = (0..7).map(|rows| reject("email", rows)).collect();
-        let text = of_rejects(&lots).expect("a text");
-        assert!(text.ends_with("(2 rows); and 2 more"), "{text}");
-    }
-}
+mod tests;

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use comfy_table::Cell;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::held_rows::{self, HeldRowsOptions};
 use super::mirror_access::MirrorAccess;
-use super::table::many;
-use super::{out, run_lines, table};
+use super::table::{
+    TextTable, blocks, bullets, count, group, grouped, indented, left, length, many, right,
+};
+use super::{out, run_lines};
 use crate::document::suggest::advice;
 use crate::model::scalar::display_time;
 use crate::model::{JobName, Outcome, scalar};
@@ -76,7 +77,7 @@ pub fn run(folders: &Folders, options: &RunsOptions) -> Result<(), Exit> {
             _ => Ok(Vec::new()),
         };
         let rejects: Vec<Vec<RejectLine>> = runs.iter().map(rejects).collect::<Result<_, _>>()?;
-        out::text(list(&runs, &rejects));
+        out::text(list(&runs, &rejects, out::width()));
     }
     Ok(())
 }
@@ -94,58 +95,64 @@ fn known_job(access: &MirrorAccess, mirror: &Reader, job: &JobName) -> Result<()
 }
 
 /// `rejects` has the rejects of each run.
-fn list(runs: &[RunLine], rejects: &[Vec<RejectLine>]) -> String {
+fn list(runs: &[RunLine], rejects: &[Vec<RejectLine>], width: Option<usize>) -> String {
     if runs.is_empty() {
         return "No runs yet.".to_owned();
     }
-    let heads = [
-        "run",
-        "job",
-        "by",
-        "started (UTC)",
-        "time",
-        "new",
-        "changed",
-        "removed",
-        "outcome",
-    ];
-    let mut table = table::table(&heads);
+    let mut remarks = Vec::new();
+    for (run, rejects) in runs.iter().zip(rejects) {
+        let number = run.run;
+        let message = run.message.as_ref();
+        remarks.extend(message.map(|message| format!("run {number}: {message}")));
+        for rejects in rejects.chunk_by(|one, other| one.stream == other.stream) {
+            let text = run_lines::of_rejects(rejects).unwrap_or_default();
+            let stream = &rejects[0].stream;
+            remarks.push(format!("run {number}: {stream}: could not read {text}"));
+        }
+    }
+    blocks([run_table(runs).render(width), bullets(remarks)])
+}
+
+fn run_table(runs: &[RunLine]) -> TextTable<10> {
+    let mut table = TextTable::new([
+        group("day"),
+        right("run"),
+        left("job"),
+        left("by").optional(),
+        left("at (UTC)"),
+        right("time").optional(),
+        right("new"),
+        right("changed"),
+        right("removed"),
+        left("outcome"),
+    ]);
     for run in runs {
-        table.add_row([
-            table::figure(run.run as u64),
-            Cell::new(&run.job),
-            Cell::new(run.cause),
-            Cell::new(display_time(&run.started)),
-            table::right(took(run)),
-            table::count(run.new as u64),
-            table::count(run.changed as u64),
-            table::count(run.removed as u64),
-            Cell::new(run.outcome.map_or("no end recorded", Outcome::as_str)),
+        let started = display_time(&run.started);
+        let (day, time) = started.split_once(' ').unwrap_or(("", &started));
+        table.row([
+            day.to_owned(),
+            grouped(run.run as u64),
+            run.job.to_string(),
+            run.cause.to_string(),
+            time.to_owned(),
+            took(run),
+            count(run.new as u64),
+            count(run.changed as u64),
+            count(run.removed as u64),
+            run.outcome
+                .map_or("no end recorded", Outcome::as_str)
+                .to_owned(),
         ]);
     }
-    let mut text = format!("{table}\n");
-    for (run, rejects) in runs.iter().zip(rejects) {
-        if let Some(message) = &run.message {
-            text.push_str(&format!("• run {}: {message}\n", run.run));
-        }
-        for rejects in rejects.chunk_by(|one, other| one.stream == other.stream) {
-            let text_of_rejects = run_lines::of_rejects(rejects).unwrap_or_default();
-            let stream = &rejects[0].stream;
-            text.push_str(&format!(
-                "• run {}: {stream}: could not read {text_of_rejects}\n",
-                run.run
-            ));
-        }
-    }
-    text
+    table
 }
 
 fn took(run: &RunLine) -> String {
     let ended = run.ended.as_deref().and_then(scalar::parse);
     match (scalar::parse(&run.started), ended) {
         (Some(started), Some(ended)) => {
-            let length = ended.duration_since(started).max(SignedDuration::ZERO);
-            table::length(length.unsigned_abs())
+            let took = ended.duration_since(started).max(SignedDuration::ZERO);
+            length(took.unsigned_abs())
         }
         _ => String::new(),
     }
@@ -168,7 +175,7 @@ pub fn show(mirror: &Reader, number: i64, json: bool) -> Result<(), Exit> {
     if json {
         out::json(&detail(&run, &streams, &rejects, held));
     } else {
-        out::text(detail_text(&run, &streams, &rejects, held));
+        out::text(detail_text(&run, &streams, &rejects, held, out::width()));
     }
     Ok(())
 }
@@ -183,8 +190,9 @@ fn detail_text(
     streams: &[StreamRecord],
     rejects: &[RejectLine],
     held: bool,
+    width: Option<usize>,
 ) -> String {
-    let mut text = format!(
+    let head = format!(
         "Run {} of {} ({}), by {}, started {} UTC: {}\n",
         run.run,
         run.job,
@@ -193,10 +201,6 @@ fn detail_text(
         display_time(&run.started),
         run.outcome.map_or("no end recorded", Outcome::as_str),
     );
-    if !streams.is_empty() {
-        let records = streams.iter().map(|record| (run.source.as_str(), record));
-        text.push_str(&format!("{}\n", table::of_streams(records)));
-    }
     let mut remarks: Vec<String> = streams
         .iter()
         .flat_map(|record| run_lines::of_stream(&run.source, record))
@@ -207,22 +211,27 @@ fn detail_text(
     if held {
         remarks.push(run_lines::to_approve(run.run));
     }
-    for remark in remarks {
-        text.push_str(&format!("• {remark}\n"));
+    blocks([
+        head,
+        run_lines::of_streams(streams, width),
+        bullets(remarks),
+        reject_lines(rejects),
+    ])
+}
+
+fn reject_lines(rejects: &[RejectLine]) -> String {
+    if rejects.is_empty() {
+        return String::new();
     }
-    if !rejects.is_empty() {
-        text.push_str("Rejects:\n");
-        let rows = rejects.iter().map(|reject| {
-            [
-                reject.stream.to_string(),
-                many(reject.rows as u64, "row", "rows"),
-                reject.path.clone(),
-                reject.reason.clone(),
-            ]
-        });
-        text.push_str(&table::indented(2, rows));
-    }
-    text
+    let rows = rejects.iter().map(|reject| {
+        [
+            reject.stream.to_string(),
+            many(reject.rows as u64, "row", "rows"),
+            reject.path.clone(),
+            reject.reason.clone(),
+        ]
+    });
+    format!("Rejects:\n{}", indented(2, rows))
 }
 
 #[cfg(test)]

@@ -97,11 +97,11 @@ fn greet(sandbox: &Sandbox, json: bool) {
     let endpoints = sandbox.endpoints();
     if json {
         // One line, so that a caller can read it while the sandbox runs.
-        out::text(serde_json::json!(endpoints).to_string());
+        out::exact(&format!("{}\n", serde_json::json!(endpoints)));
         return;
     }
     let mut text = format!(
-        "Simulated vendors, day {} at the simulated school. To read them, use these settings for a source, and write each\n\
+        "Simulated vendors, day {} at the simulated school. To read them, use these settings for a source, and write each \
          credential to a file of its name, readable only by you, in credentials/ of the configuration folder.\n",
         sandbox.describe().day
     );

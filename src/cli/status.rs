@@ -4,20 +4,19 @@
 
 use std::path::Path;
 
-use comfy_table::Cell;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::daemon_lines::{daemon_lines, daemon_status, job_remarks, job_remarks_without_mirror};
 use super::exit::Exit;
 use super::mirror_access::{MirrorAccess, errors};
+use super::table::{TextTable, blocks, bullets, count, grouped, left, minute, right};
 use super::ticks::{UpcomingTick, ticks};
-use super::{out, run_lines, table};
+use super::{out, run_lines};
 use crate::app::{ParkedJobNeeds, is_too_old, parked_job_needs, wait_reasons};
 use crate::clock::Clock;
 use crate::daemon::content_on_disk;
 use crate::daemon::status::{DaemonState, Status};
-use crate::model::scalar::display_time;
 use crate::model::{EntryName, JobName, Outcome, ParkReason, SourceName, scalar};
 use crate::setup::{Folders, Setup};
 use crate::store::queries::{self, Gap, Reader, RejectLine, RunLine};
@@ -42,7 +41,7 @@ pub fn run(folders: &Folders, options: &StatusOptions) -> Result<(), Exit> {
     if options.json {
         out::json(&view);
     } else {
-        out::text(text(&view));
+        out::text(text(&view, out::width()));
     }
     Ok(())
 }
@@ -310,7 +309,17 @@ fn sources(mirror: Option<&Reader>, setup: Option<&Setup>) -> Result<Vec<SourceV
     Ok(sources)
 }
 
-fn text(view: &StatusView) -> String {
+fn text(view: &StatusView, width: Option<usize>) -> String {
+    blocks([
+        configuration_lines(view),
+        job_table(&view.jobs).render(width),
+        bullets(all_remarks(view)),
+        source_table(view).render(width),
+        mirror_line(&view.mirror),
+    ])
+}
+
+fn configuration_lines(view: &StatusView) -> String {
     let mut text = String::new();
     if let Some(problems) = &view.configuration {
         text.push_str(&format!(
@@ -323,63 +332,77 @@ fn text(view: &StatusView) -> String {
             "The configuration on disk is not the one that the daemon has loaded; `systemctl reload rollbook` loads it.\n",
         );
     }
-    text.push_str(&format!("{}\n", job_table(&view.jobs)));
+    text
+}
+
+fn job_table(jobs: &[JobView]) -> TextTable<6> {
+    let mut table = TextTable::new([
+        left("job"),
+        right("run"),
+        left("started (UTC)"),
+        left("outcome"),
+        left("next tick"),
+        left("in UTC").optional(),
+    ]);
+    for job in jobs {
+        let (run, next) = (job.last_run.as_ref(), job.next_tick.as_ref());
+        table.row([
+            job.job.to_string(),
+            run.map_or(String::new(), |run| run.run.to_string()),
+            run.map_or("never".to_owned(), |run| minute(&run.started)),
+            run.map_or("", |run| {
+                run.outcome.map_or("no end recorded", Outcome::as_str)
+            })
+            .to_owned(),
+            next.map_or(String::new(), UpcomingTick::in_zone),
+            next.map_or(String::new(), UpcomingTick::in_utc),
+        ]);
+    }
+    table
+}
+
+fn all_remarks(view: &StatusView) -> Vec<String> {
+    let mut all = Vec::new();
     if view.mirror.bytes.is_none() {
-        for remark in job_remarks_without_mirror(view.daemon.as_ref()) {
-            text.push_str(&format!("• {remark}\n"));
-        }
+        all.extend(job_remarks_without_mirror(view.daemon.as_ref()));
     }
-    let daemon_remarks = job_remarks(view.daemon.as_ref());
-    for remark in view.jobs.iter().flat_map(remarks).chain(daemon_remarks) {
-        text.push_str(&format!("• {remark}\n"));
-    }
-    for gap in &view.gaps {
-        text.push_str(&format!("• {gap}\n"));
-    }
+    all.extend(view.jobs.iter().flat_map(remarks));
+    all.extend(job_remarks(view.daemon.as_ref()));
+    all.extend(view.gaps.iter().map(ToString::to_string));
+    all
+}
+
+fn source_table(view: &StatusView) -> TextTable<5> {
     let unknown = if view.configuration.is_none() {
         "not configured"
     } else {
         ""
     };
-    let mut table = table::table(&["source", "connector", "tables", "rows", "old versions"]);
+    let mut table = TextTable::new([
+        left("source"),
+        left("connector"),
+        right("tables"),
+        right("rows"),
+        right("old versions"),
+    ]);
     for source in &view.sources {
-        table.add_row([
-            Cell::new(&source.source),
-            Cell::new(source.connector.as_deref().unwrap_or(unknown)),
-            table::figure(source.tables),
-            table::figure(source.rows),
-            table::count(source.history_rows),
-        ]);
-    }
-    text.push_str(&format!("{table}\n"));
-    let path = &view.mirror.path;
-    text.push_str(&match view.mirror.bytes {
-        Some(bytes) => format!("The mirror is {path}, {}.\n", size(bytes)),
-        None => {
-            format!("There is no mirror at {path} yet; `rollbook sync` creates it.\n")
-        }
-    });
-    text
-}
-
-fn job_table(jobs: &[JobView]) -> comfy_table::Table {
-    let mut table = table::table(&["job", "run", "started (UTC)", "outcome", "next tick"]);
-    for job in jobs {
-        let next = job.next_tick.as_ref().map_or(String::new(), |tick| {
-            format!("{} = {}", tick.in_zone(), tick.in_utc())
-        });
-        let run = job.last_run.as_ref();
-        table.add_row([
-            Cell::new(&job.job),
-            table::right(run.map_or(String::new(), |run| run.run.to_string())),
-            Cell::new(run.map_or("never".to_owned(), |run| display_time(&run.started))),
-            Cell::new(run.map_or("", |run| {
-                run.outcome.map_or("no end recorded", Outcome::as_str)
-            })),
-            Cell::new(next),
+        table.row([
+            source.source.to_string(),
+            source.connector.as_deref().unwrap_or(unknown).to_owned(),
+            grouped(source.tables),
+            grouped(source.rows),
+            count(source.history_rows),
         ]);
     }
     table
+}
+
+fn mirror_line(mirror: &MirrorView) -> String {
+    let path = &mirror.path;
+    match mirror.bytes {
+        Some(bytes) => format!("The mirror is {path}, {}.\n", size(bytes)),
+        None => format!("There is no mirror at {path} yet; `rollbook sync` creates it.\n"),
+    }
 }
 
 /// What an admin may have to know or do about a job.

@@ -4,12 +4,11 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use super::mirror_access::{MirrorAccess, find};
+use super::out;
 use super::stream_rules::{Rules, rules};
-use super::table::{grouped, indented};
-use super::{out, table};
+use super::table::{TextTable, group, grouped, left, minute, note, right};
 use crate::connector::api::StreamSpec;
 use crate::document::suggest::advice;
-use crate::model::scalar::display_time;
 use crate::model::{JobName, SourceName, StreamName};
 use crate::setup::{Folders, Setup, SourceSetup};
 use crate::store::queries::{self, LastRead, Reader};
@@ -57,7 +56,7 @@ pub fn run(folders: &Folders, options: &StreamsOptions) -> Result<(), Exit> {
     if options.json {
         out::json(&streams);
     } else {
-        out::text(text(&streams));
+        out::text(text(&streams, out::width()));
     }
     Ok(())
 }
@@ -110,54 +109,48 @@ fn stream(
     })
 }
 
-/// Two lines per stream: its rows, and how it is read.
-fn text(streams: &[StreamView]) -> String {
-    let figure = |number: Option<u64>| number.map_or("·".to_owned(), grouped);
-    let wide = |numbers: fn(&StreamView) -> Option<u64>| {
-        let widths = streams
-            .iter()
-            .map(|stream| figure(numbers(stream)).chars().count());
-        widths.max().unwrap_or_default()
-    };
-    let (rows, old) = (
-        wide(|stream| stream.rows),
-        wide(|stream| stream.history_rows),
-    );
-    let heads = indented(
-        0,
-        streams.iter().map(|stream| {
-            [
-                stream.table.clone(),
-                format!("{:>rows$} rows", figure(stream.rows)),
-                format!("{:>old$} old", figure(stream.history_rows)),
-                if stream.jobs.is_empty() {
-                    "no job".to_owned()
-                } else {
-                    stream.jobs.join(", ")
-                },
-                stream.last_read.as_ref().map_or(String::new(), |last| {
-                    format!("{} UTC {}", display_time(&last.started), last.outcome)
-                }),
-            ]
-        }),
-    );
-    let mut text = String::new();
-    for (head, stream) in heads.lines().zip(streams) {
-        let rules = &stream.rules;
-        let read_for = rules
-            .read_for
-            .as_ref()
-            .map_or(String::new(), |items| format!(" for {items}"));
-        text.push_str(&format!(
-            "{head}\n    key {}; {}{read_for}; {}; removed {}; old versions {}\n",
-            rules.key.join(", "),
-            rules.paging,
-            rules.changes,
-            rules.removed,
-            rules.history
-        ));
+fn text(streams: &[StreamView], width: Option<usize>) -> String {
+    let mut table = TextTable::new([
+        group("source"),
+        left("stream"),
+        right("rows"),
+        right("old versions").optional(),
+        left("job"),
+        left("last read (UTC)"),
+        left("outcome"),
+        note("how it is read"),
+    ]);
+    for stream in streams {
+        let number = |rows: Option<u64>| rows.map_or(String::new(), grouped);
+        let last = stream.last_read.as_ref();
+        table.row([
+            stream.source.to_string(),
+            stream.stream.to_string(),
+            number(stream.rows),
+            number(stream.history_rows),
+            match stream.jobs.as_slice() {
+                [] => "no job".to_owned(),
+                jobs => jobs.join(", "),
+            },
+            last.map_or(String::new(), |last| minute(&last.started)),
+            last.map_or(String::new(), |last| last.outcome.to_string()),
+            how_it_is_read(&stream.rules),
+        ]);
     }
-    text
+    table.render(width)
+}
+
+fn how_it_is_read(rules: &Rules) -> String {
+    let read_for = rules.read_for.as_ref();
+    let read_for = read_for.map_or(String::new(), |items| format!(" for {items}"));
+    format!(
+        "key {}; {}{read_for}; {}; removed {}; old versions {}",
+        rules.key.join(", "),
+        rules.paging,
+        rules.changes,
+        rules.removed,
+        rules.history
+    )
 }
 
 #[derive(Debug, Serialize)]
@@ -185,7 +178,7 @@ fn show_columns(setup: &Setup, name: &str, json: bool) -> Result<(), Exit> {
     if json {
         out::json(&columns);
     } else {
-        out::text(columns_text(&columns));
+        out::text(columns_text(&columns, out::width()));
     }
     Ok(())
 }
@@ -222,8 +215,8 @@ fn columns(
         .collect()
 }
 
-fn columns_text(columns: &[ColumnLine]) -> String {
-    let mut table = table::table(&["column", "type", "path", "meaning"]);
+fn columns_text(columns: &[ColumnLine], width: Option<usize>) -> String {
+    let mut table = TextTable::new(["column", "type", "path", "meaning"].map(left));
     for column in columns {
         let mut meaning = Vec::new();
         if column.key {
@@ -238,14 +231,14 @@ fn columns_text(columns: &[ColumnLine]) -> String {
         if let Some(combo) = &column.combo {
             meaning.push(format!("combo list {combo}"));
         }
-        table.add_row([
+        table.row([
             column.column.clone(),
             column.r#type.to_owned(),
             column.path.clone(),
             meaning.join("; "),
         ]);
     }
-    format!("{table}\n")
+    table.render(width)
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use tokio_util::sync::CancellationToken;
 use super::exit::Exit;
 use super::held_rows::{self, HeldRowsOptions};
 use super::progress::Bars;
-use super::{out, run_lines, start, table};
+use super::table::blocks;
+use super::{out, run_lines, start};
 use crate::app::{App, known_job};
 use crate::model::{Cause, JobName};
 use crate::setup::{Folders, Overlay};
@@ -14,6 +15,9 @@ use crate::sync::{RunOptions, RunReport};
 
 /// The number of a dry run in its copy of the mirror.
 const DRY_RUN: i64 = 0;
+
+/// Streams with a row of their own; with their heads and a few remarks they fit one screen.
+const MOST_SHOWN: usize = 12;
 
 /// Options of `sync`.
 #[derive(Debug, clap::Args)]
@@ -144,15 +148,11 @@ fn jobs(app: &App, named: &[String]) -> Result<Vec<JobName>, Exit> {
 
 /// Prints the table and remarks.
 pub fn show(reports: &[RunReport], dry: bool) {
-    let mut text = String::new();
-    if reports.iter().any(|report| !report.streams.is_empty()) {
-        text.push_str(&format!("{}\n", table::of_runs(reports)));
-    }
-    for remark in run_lines::remarks(reports) {
-        text.push_str(&format!("• {remark}\n"));
-    }
-    if dry {
-        text.push_str("Dry run: nothing was written.\n");
-    }
-    out::text(text);
+    let runs = run_lines::of_runs(reports, MOST_SHOWN, out::width());
+    let note = if dry {
+        "Dry run: nothing was written.\n"
+    } else {
+        ""
+    };
+    out::text(blocks([runs, note.to_owned()]));
 }

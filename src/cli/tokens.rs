@@ -1,12 +1,12 @@
 //! `rollbook tokens`: how each source authenticates, and the state of its tokens. Never a secret.
 
-use comfy_table::Cell;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
-use super::{out, start, table};
+use super::table::{TextTable, blocks, bullets, left, many, minute, right};
+use super::{out, start};
 use crate::app::{ParkedJobNeeds, keys, parked_job_needs};
 use crate::clock::Clock;
 use crate::document::suggest::joined;
@@ -41,7 +41,7 @@ pub fn run(folders: &Folders, options: &TokensOptions) -> Result<(), Exit> {
     if options.json {
         out::json(&view);
     } else {
-        out::text(text(&view, Clock::system().now()));
+        out::text(text(&view, Clock::system().now(), out::width()));
     }
     Ok(())
 }
@@ -180,51 +180,49 @@ fn needs_sign_in(auth: &Auth) -> bool {
     }
 }
 
-fn text(lines: &[TokenView], now: Timestamp) -> String {
-    let heads = [
-        "source",
-        "grant",
-        "obtained (UTC)",
-        "access token until",
-        "encrypted",
-    ];
-    let mut table = table::table(&heads);
+fn text(lines: &[TokenView], now: Timestamp, width: Option<usize>) -> String {
+    let mut table = TextTable::new([
+        left("source"),
+        left("grant"),
+        left("obtained (UTC)"),
+        right("age").optional(),
+        left("access token until"),
+        left("encrypted"),
+    ]);
     for line in lines {
-        let at = |time: &Option<String>| time.as_deref().map_or(String::new(), display_time);
-        table.add_row([
-            Cell::new(&line.source),
-            Cell::new(line.grant.unwrap_or("")),
-            Cell::new(age(line, now)),
-            Cell::new(at(&line.access_until)),
-            Cell::new(match (&line.sealed_with, line.stored) {
-                (Some(id), _) => format!("with key {id}"),
+        table.row([
+            line.source.clone(),
+            line.grant.unwrap_or("").to_owned(),
+            obtained(line),
+            age(line, now),
+            line.access_until.as_deref().map_or(String::new(), minute),
+            match (&line.sealed_with, line.stored) {
+                (Some(id), _) => format!("key {id}"),
                 (None, true) => "no".to_owned(),
                 (None, false) => String::new(),
-            }),
+            },
         ]);
     }
-    let mut text = format!("{table}\n");
-    for remark in lines.iter().flat_map(|line| remarks(line, now)) {
-        text.push_str(&format!("• {remark}\n"));
-    }
-    text
+    let remarks = lines.iter().flat_map(|line| remarks(line, now));
+    blocks([table.render(width), bullets(remarks)])
 }
 
-/// When it was obtained, with its age in whole days.
+fn obtained(line: &TokenView) -> String {
+    match (&line.obtained, line.grant) {
+        (Some(obtained), _) => minute(obtained),
+        (None, Some("api_key")) => "API key".to_owned(),
+        (None, Some("client_credentials" | "password")) => "not stored".to_owned(),
+        (None, _) => String::new(),
+    }
+}
+
+/// In whole days, from one on.
 fn age(line: &TokenView, now: Timestamp) -> String {
-    let Some(obtained) = &line.obtained else {
-        return match line.grant {
-            Some("api_key") => "API key",
-            Some("client_credentials" | "password") => "not stored",
-            _ => "",
-        }
-        .to_owned();
-    };
-    let days = scalar::parse(obtained).map_or(0, |since| now.duration_since(since).as_hours() / 24);
+    let since = line.obtained.as_deref().and_then(scalar::parse);
+    let days = since.map(|since| now.duration_since(since).as_hours() / 24);
     match days {
-        ..1 => display_time(obtained),
-        1 => format!("{} (1 day)", display_time(obtained)),
-        days => format!("{} ({days} days)", display_time(obtained)),
+        Some(days @ 1..) => many(days as u64, "day", "days"),
+        _ => String::new(),
     }
 }
 

@@ -66,8 +66,9 @@ pub fn run(folders: &Folders, options: &VaultOptions) -> Result<(), Exit> {
 
 fn key() -> Result<(), Exit> {
     let key = fresh_key()?;
-    let text = BASE64_STANDARD.encode(key.expose_secret());
-    out::text(Zeroizing::new(text).as_str());
+    let text = Zeroizing::new(BASE64_STANDARD.encode(key.expose_secret()));
+    out::exact(&text);
+    out::exact("\n");
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::exit::Exit;
 use super::out;
-use super::table::many;
+use super::table::{bullets, many};
 use crate::setup::{Folders, Overlay, Setup};
 use crate::store::StoreError;
 use crate::store::maintenance::{Verified, VerifyScope, verify};
@@ -86,12 +86,10 @@ fn text(path: &str, found: &Verified, seed: Option<u64>) -> String {
     } else {
         format!("{path} is damaged (checked {checked} in {tables}):\n")
     };
-    for problem in &found.problems {
-        text.push_str(&format!("• {problem}\n"));
-    }
-    for note in &found.notes {
-        text.push_str(&format!("• note: {note}\n"));
-    }
+    text.push_str(&bullets(&found.problems));
+    text.push_str(&bullets(
+        found.notes.iter().map(|note| format!("note: {note}")),
+    ));
     if !found.is_whole() {
         text.push_str(
             "To restore a backup: `systemctl stop rollbook`, then `rollbook restore BACKUP`; the damaged file is kept.\n",

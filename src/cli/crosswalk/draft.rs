@@ -27,7 +27,7 @@ pub fn run(folders: &Folders, column: &str, list: &str) -> Result<(), Exit> {
     let (combos, list) = list_of(setup, mirror, list)?;
     let entries = entries_of(mirror, &combos, &list)?;
     let values = values_of(mirror, &column)?;
-    out::text(draft(
+    out::exact(&draft(
         &column,
         combos.source.as_str(),
         &list,

@@ -32,7 +32,8 @@ pub fn run(folders: &Folders, names: &[String], json: bool) -> Result<(), Exit> 
     if json {
         out::json(&view);
     } else {
-        out::text(problems.render(RenderStyle::Coloured) + &text(&view));
+        out::exact(&problems.render(RenderStyle::Coloured));
+        out::text(text(&view));
     }
     if problems.has_errors() {
         Err(Exit::wrong_configuration())

@@ -1,6 +1,7 @@
 //! What the status shows of a job.
 
 use super::*;
+use crate::cli::table::snapshots;
 use crate::model::{Cause, Class, named};
 use crate::store::runs::Parked;
 
@@ -205,7 +206,7 @@ fn a_broken_configuration_and_a_missing_mirror_are_said() {
         gaps: Vec::new(),
         sources: Vec::new(),
     };
-    let text = text(&view);
+    let text = text(&view, None);
     assert!(
         text.starts_with("The configuration on disk has 2 problems (`rollbook check` shows all);"),
         "{text}"
@@ -215,4 +216,65 @@ fn a_broken_configuration_and_a_missing_mirror_are_said() {
         "{text}"
     );
     assert_eq!(size(3_670_016), "3.5 MiB");
+}
+
+#[test]
+fn a_snapshot_of_the_shipped_jobs() {
+    let of_job = |(name, zone, next): (&str, &str, &str)| {
+        let config = serde_json::json!({
+            "source": "north", "streams": ["users"], "schedule": next, "time_zone": zone,
+        });
+        let config = serde_json::from_value(config).expect("a job");
+        let run = run("2026-02-02T05:41:42.250Z", Outcome::Ok, "");
+        JobView {
+            job: named(name),
+            next_tick: ticks(&config, now(), 1).pop(),
+            ..job(Some(run), None, JobState::default())
+        }
+    };
+    let mut jobs: Vec<JobView> = [
+        ("wapi_reference", "Europe/Paris", "50 4 * * *"),
+        ("wapi_telemetry", "Europe/Paris", "*/15 * * * *"),
+        ("webuntis", "Europe/Vienna", "*/20 6-18 * * Mon-Fri"),
+        ("wisenet_combos", "Australia/Sydney", "40 4 * * *"),
+        (
+            "wisenet_enrolments",
+            "Australia/Sydney",
+            "*/30 7-19 * * Mon-Fri",
+        ),
+    ]
+    .map(of_job)
+    .into();
+    jobs[2].incomplete_in_a_row = 2;
+    if let Some(run) = &mut jobs[2].last_run {
+        run.outcome = Some(Outcome::Incomplete);
+        run.message =
+            Some("users: received 90 of 100 rows, so that no missing row is removed".to_owned());
+    }
+    let source = |(name, rows): (&str, u64)| SourceView {
+        source: named(name),
+        connector: Some(name.to_owned()),
+        tables: 13,
+        rows,
+        history_rows: rows / 100,
+    };
+    let view = StatusView {
+        mirror: MirrorView {
+            path: "/var/lib/rollbook/mirror.db".to_owned(),
+            bytes: Some(27_682_406),
+        },
+        daemon: None,
+        configuration: None,
+        reload_needed: false,
+        jobs,
+        gaps: Vec::new(),
+        sources: [("wapi", 55_399), ("webuntis", 6_057), ("wisenet", 15_645)]
+            .map(source)
+            .into(),
+    };
+    snapshots::check("status", |width| {
+        let text = text(&view, width);
+        assert!(text.lines().count() < 24, "{text}");
+        text
+    });
 }

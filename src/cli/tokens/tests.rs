@@ -1,6 +1,7 @@
 //! Remarks about tokens: ages, expiry, what needs a person.
 
 use super::*;
+use crate::cli::table::snapshots;
 
 fn now() -> Timestamp {
     "2026-02-04T07:00:00Z".parse().expect("a time")
@@ -42,11 +43,7 @@ fn a_line_a_source_and_what_to_do() {
             "signed in",
             Some(&signed_in),
             kept(),
-            &[
-                "2026-02-01 06:00:00 (3 days)",
-                "2026-02-01 07:00:00",
-                " no ",
-            ],
+            &["2026-02-01 06:00  3 days  2026-02-01 07:00    ", "  no\n"],
             &[],
         ),
         (
@@ -76,7 +73,7 @@ fn a_line_a_source_and_what_to_do() {
             "sealed, and no key",
             Some(&signed_in),
             sealed(),
-            &["with key a1b2"],
+            &["key a1b2"],
             &[
                 "north: the vault is sealed with key a1b2, and no key is configured; set [store] vault_key",
             ],
@@ -128,7 +125,7 @@ fn a_line_a_source_and_what_to_do() {
     for (name, auth, kept, shown, expected) in rows {
         let line = line("north", auth, kept, &Keys::None);
         assert_eq!(remarks(&line, now), expected, "{name}");
-        let text = text(&[line], now);
+        let text = text(&[line], now, None);
         for words in shown {
             assert!(text.contains(words), "{name}: {words} is not in\n{text}");
         }
@@ -187,4 +184,25 @@ fn what_parked_jobs_wait_for_is_said_as_it_is() {
             "marks is parked: the reason; then it resumes by itself",
         ]
     );
+}
+
+#[test]
+fn a_snapshot_of_all_grants() {
+    let signs_in = auth("grant = \"authorization_code\"\nclient_id = \"c\"");
+    let client =
+        auth("grant = \"client_credentials\"\nclient_id = \"c\"\nclient_secret = { env = \"S\" }");
+    let sealed = VaultEntry {
+        key_id: Some("a1b2c3d4".to_owned()),
+        ..kept()
+    };
+    let refreshing = VaultEntry {
+        intent: Some("2026-02-04T06:00:00.000Z".to_owned()),
+        ..kept()
+    };
+    let lines = [
+        line("north", Some(&signs_in), refreshing, &Keys::None),
+        line("south", Some(&client), VaultEntry::default(), &Keys::None),
+        line("westwood", Some(&signs_in), sealed, &Keys::None),
+    ];
+    snapshots::check("tokens", |width| text(&lines, now(), width));
 }

@@ -41,7 +41,8 @@ async fn check(
     let passed = page(&with(&server), &clock).await;
     if requests > 1 {
         assert_eq!(passed.expect(name), "[1]", "{name}");
-        assert_eq!(server.requests().len(), 2, "{name}");
+        // On a busy machine the good response can be late too.
+        assert!(server.requests().len() >= 2, "{name}");
     }
     let server = FaultServer::start(vec![fault]).await;
     let error = page(&with(&server), &clock).await.expect_err(name);
