@@ -12,6 +12,7 @@ use super::App;
 use crate::document::suggest::advice;
 use crate::http::blocking::blocking;
 use crate::model::decision::APPROVAL_TTL;
+use crate::model::scalar::display_time;
 use crate::model::{EntryName, JobName, Outcome, ParkReason, SourceName, StreamName, scalar};
 use crate::setup::{JobSetup, Setup};
 use crate::store::queries::{self, RunLine};
@@ -31,6 +32,13 @@ pub enum AdminRequest {
     Resume {
         /// The job.
         job: JobName,
+    },
+    /// Run a job now.
+    Run {
+        /// The job.
+        job: JobName,
+        /// Read every stream in full.
+        full: bool,
     },
     /// Read a stream in full next time.
     Reset {
@@ -57,6 +65,15 @@ pub enum AdminResponse {
         /// Why it was parked, if it was.
         park_reason: Option<ParkReason>,
     },
+    /// The job runs now.
+    Runs {
+        /// The job.
+        job: JobName,
+        /// Every stream is read in full.
+        full: bool,
+        /// The newest run before.
+        after: i64,
+    },
     /// The next run reads the stream in full.
     Reset {
         /// Its table.
@@ -80,6 +97,7 @@ impl App {
         let done = match request {
             AdminRequest::Approve { run } => self.approve(*run).await,
             AdminRequest::Resume { job } => self.resume(job).await,
+            AdminRequest::Run { job, full } => self.accept_run(job, *full),
             AdminRequest::Reset { job, stream } => self.reset(job, stream).await,
         };
         done.unwrap_or_else(|error| error)
@@ -108,6 +126,26 @@ impl App {
             .write(move |connection| runs::approve(connection, number, &job, &hold, &at))
             .await?;
         Ok(AdminResponse::Approved { job: run.job })
+    }
+
+    /// Accepts a run; the process that received the request starts it.
+    fn accept_run(&self, name: &JobName, full: bool) -> Result<AdminResponse, AdminResponse> {
+        let setup = self.setup();
+        let (job, _) = known_job(&setup, name.as_str()).map_err(AdminResponse::Refused)?;
+        let reader = self.store().reader()?;
+        let newest = queries::runs(&reader, Some(job), 1)?.pop();
+        if let Some(active) = newest.as_ref().filter(|run| run.ended.is_none()) {
+            let number = active.run;
+            return Err(AdminResponse::Refused(format!(
+                "{job} is running already, since {} UTC; `rollbook runs show {number}` shows the result when it has ended",
+                display_time(&active.started)
+            )));
+        }
+        Ok(AdminResponse::Runs {
+            job: job.clone(),
+            full,
+            after: newest.map_or(0, |run| run.run),
+        })
     }
 
     async fn resume(&self, name: &JobName) -> Result<AdminResponse, AdminResponse> {

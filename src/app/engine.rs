@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{AdminResponse, App, maintenance};
-use crate::daemon::{AdminResult, Engine, Entry, LoadedFiles, Refusal, WaitingJob};
+use crate::daemon::{AdminResult, Engine, Entry, LoadedFiles, Refusal, RunRequest, WaitingJob};
 use crate::document::{Problems, RenderStyle, Severity};
 use crate::model::park::PARKS_AT;
-use crate::model::{Cause, EntryName, JobName, Outcome, ParkReason};
+use crate::model::{Cause, EntryName, JobName, Outcome, ParkReason, RunStart};
 use crate::setup::{Folders, JobSetup, Overlay, Setup};
 use crate::store::queries::{self, Reader};
 use crate::store::runs::{self, JobState};
@@ -157,14 +157,14 @@ impl Engine for DaemonEngine {
     fn run(
         &self,
         entry: &EntryName,
-        cause: Cause,
+        start: RunStart,
         stop: CancellationToken,
         sink: ProgressSink,
     ) -> BoxFuture<'static, Outcome> {
         let app = Arc::clone(&self.app);
         let run_options = RunOptions {
-            cause,
-            full: false,
+            cause: start.cause,
+            full: start.full,
             dry: false,
         };
         let Some(job) = entry.job().cloned() else {
@@ -216,10 +216,16 @@ impl Engine for DaemonEngine {
                     "this daemon does not know this request; is it another version?".to_owned(),
                 ),
             };
-            let run_now = match &response {
-                AdminResponse::Approved { job } => Some(job.clone()),
-                _ => None,
+            let (job, start) = match &response {
+                AdminResponse::Approved { job } => (Some(job), Cause::Approval.into()),
+                AdminResponse::Runs { job, full, .. } => {
+                    let (cause, full) = (Cause::Command, *full);
+                    (Some(job), RunStart { cause, full })
+                }
+                _ => (None, Cause::Command.into()),
             };
+            let job = job.cloned();
+            let run_now = job.map(|job| RunRequest { job, start });
             let response = serde_json::to_string(&response).unwrap_or_default();
             AdminResult { response, run_now }
         }

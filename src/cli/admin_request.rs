@@ -51,7 +51,7 @@ pub async fn send_request(
 }
 
 /// The daemon's response; `None` if no daemon runs.
-async fn send_to_daemon(
+pub async fn send_to_daemon(
     folders: &Folders,
     request: &AdminRequest,
 ) -> Result<Option<AdminResponse>, Exit> {

@@ -4,22 +4,18 @@
 //! are held again. A running daemon runs the job itself; its run is followed in the mirror.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::time::Duration;
 
 use super::admin_request::{HandledBy, send_request};
 use super::exit::Exit;
+use super::follow::follow;
 use super::mirror_access::MirrorAccess;
 use super::sync::{run_all, show, stop_on_signal};
 use super::{held_rows, out, run_lines, runs};
 use crate::app::{AdminRequest, AdminResponse};
-use crate::clock::Clock;
-use crate::model::{Cause, JobName, Outcome};
+use crate::model::{Cause, Outcome};
 use crate::setup::Folders;
 use crate::store::queries::{self, Reader};
 use crate::sync::RunOptions;
-
-/// How often the mirror is asked whether the daemon's run has ended.
-const POLL: Duration = Duration::from_millis(250);
 
 /// Options of `approve`.
 #[derive(Debug, clap::Args)]
@@ -48,7 +44,15 @@ pub async fn run(folders: &Folders, options: &ApproveOptions) -> Result<(), Exit
         return Err(Exit::failed(format!("unexpected response: {response:?}")));
     };
     let HandledBy::ThisProcess(app) = by else {
-        return follow(access.mirror()?, job, newest, options).await;
+        if !options.json {
+            out::text(format!(
+                "Run {} is approved; the daemon runs {job} now.",
+                options.run
+            ));
+        }
+        let mirror = access.mirror()?;
+        let run = follow((mirror, &access.path), job, newest).await?;
+        return runs::show_result(mirror, run, options.json);
     };
     let run_options = RunOptions {
         cause: Cause::Approval,
@@ -96,36 +100,5 @@ fn confirm(mirror: &Reader, run: i64) -> Result<(), Exit> {
     match answer.trim().to_lowercase().as_str() {
         "y" | "yes" => Ok(()),
         _ => Err(Exit::failed("nothing was approved")),
-    }
-}
-
-/// Waits for the daemon's run, and shows it.
-async fn follow(
-    mirror: &Reader,
-    job: &JobName,
-    newest: i64,
-    options: &ApproveOptions,
-) -> Result<(), Exit> {
-    if !options.json {
-        out::text(format!(
-            "Run {} is approved; the daemon runs {job} now.",
-            options.run
-        ));
-    }
-    let stop = stop_on_signal();
-    let clock = Clock::system();
-    let run = loop {
-        if let Some(run) = queries::ended_after(mirror, job, newest)? {
-            break run;
-        }
-        tokio::select! {
-            () = stop.cancelled() => return Err(Exit::failed("not followed any longer; `rollbook status` shows the run")),
-            () = clock.sleep(POLL) => {}
-        }
-    };
-    runs::show(mirror, run, options.json)?;
-    match queries::run(mirror, run)?.and_then(|line| line.outcome) {
-        Some(outcome) if outcome.is_good() => Ok(()),
-        _ => Err(Exit::unsuccessful()),
     }
 }

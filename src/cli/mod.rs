@@ -18,6 +18,7 @@ mod demo;
 #[cfg(feature = "demo")]
 mod demo_questions;
 mod exit;
+mod follow;
 mod held_rows;
 mod init;
 mod jobs;

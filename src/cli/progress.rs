@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::table::grouped;
-use crate::model::{SourceName, StreamName};
+use crate::model::{JobName, SourceName, StreamName};
 use crate::sync::{Progress, ProgressSink};
 
 /// Bars on standard error.
@@ -65,6 +65,41 @@ impl Bars {
                 }
             }
         }
+    }
+}
+
+/// The bar of a job that the daemon runs; it disappears with this value.
+pub struct JobBar {
+    bar: ProgressBar,
+    job: String,
+}
+
+impl JobBar {
+    /// A bar on standard error; none if that is no terminal.
+    pub fn of(job: &JobName) -> Self {
+        let bar = match std::io::stderr().is_terminal() {
+            true => ProgressBar::new_spinner(),
+            false => ProgressBar::hidden(),
+        };
+        bar.set_style(style("{spinner} {prefix:<34} {msg}"));
+        let job = job.to_string();
+        bar.set_prefix(job.clone());
+        Self { bar, job }
+    }
+
+    /// The stream that is read now, and the rows received so far.
+    pub fn show(&self, stream: Option<&StreamName>, rows: u64) {
+        if let Some(stream) = stream {
+            self.bar.set_prefix(format!("{}.{stream}", self.job));
+        }
+        self.bar.set_message(format!("{} rows", grouped(rows)));
+        self.bar.tick();
+    }
+}
+
+impl Drop for JobBar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
     }
 }
 

@@ -180,6 +180,15 @@ pub fn show(mirror: &Reader, number: i64, json: bool) -> Result<(), Exit> {
     Ok(())
 }
 
+/// Shows a run that was followed; the error has no text and stands for its outcome.
+pub fn show_result(mirror: &Reader, run: i64, json: bool) -> Result<(), Exit> {
+    show(mirror, run, json)?;
+    match queries::run(mirror, run)?.and_then(|line| line.outcome) {
+        Some(outcome) if outcome.is_good() => Ok(()),
+        _ => Err(Exit::unsuccessful()),
+    }
+}
+
 fn detail(run: &RunLine, streams: &[StreamRecord], rejects: &[RejectLine], held: bool) -> Value {
     let streams: Vec<Value> = streams.iter().map(run_lines::stream_json).collect();
     json!({ "run": run, "streams": streams, "rejects": rejects, "needs_approval": held })

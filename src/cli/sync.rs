@@ -2,14 +2,17 @@
 
 use tokio_util::sync::CancellationToken;
 
+use super::admin_request::send_to_daemon;
 use super::exit::Exit;
+use super::follow::follow;
 use super::held_rows::{self, HeldRowsOptions};
+use super::mirror_access::MirrorAccess;
 use super::progress::Bars;
 use super::table::blocks;
-use super::{out, run_lines, start};
-use crate::app::{App, known_job};
+use super::{out, run_lines, runs, start};
+use crate::app::{AdminRequest, AdminResponse, App, known_job};
 use crate::model::{Cause, JobName};
-use crate::setup::{Folders, Overlay};
+use crate::setup::{Folders, Overlay, Setup};
 use crate::store::{StoreError, held};
 use crate::sync::{RunOptions, RunReport};
 
@@ -47,9 +50,12 @@ pub async fn run(folders: &Folders, options: SyncOptions) -> Result<(), Exit> {
     let app = if options.dry_run {
         start::rehearsal(folders).await?
     } else {
-        start::app(folders, &Overlay::default()).await?
+        match start::app(folders, &Overlay::default()).await {
+            Err(exit) if exit.is_busy() => return beside_the_daemon(folders, &options, exit).await,
+            app => app?,
+        }
     };
-    let jobs = jobs(&app, &options.jobs)?;
+    let jobs = named_jobs(&app.setup(), &options.jobs)?;
     let run_options = RunOptions {
         cause: Cause::Command,
         full: options.full,
@@ -67,6 +73,39 @@ pub async fn run(folders: &Folders, options: SyncOptions) -> Result<(), Exit> {
         Ok(())
     } else {
         Err(Exit::unsuccessful())
+    }
+}
+
+/// Has the running daemon run the jobs, and follows them one after the other.
+async fn beside_the_daemon(
+    folders: &Folders,
+    options: &SyncOptions,
+    busy: Exit,
+) -> Result<(), Exit> {
+    let setup = Setup::load(folders, &Overlay::default())?;
+    let mut jobs = Vec::new();
+    for job in named_jobs(&setup, &options.jobs)? {
+        let full = options.full;
+        match send_to_daemon(folders, &AdminRequest::Run { job, full }).await? {
+            Some(AdminResponse::Runs { job, after, .. }) => jobs.push((job, after)),
+            Some(AdminResponse::Refused(message)) => return Err(Exit::usage(message)),
+            Some(response) => {
+                return Err(Exit::failed(format!("unexpected response: {response:?}")));
+            }
+            // Another process has the mirror, such as a second `rollbook sync`.
+            None => return Err(busy),
+        }
+    }
+    let access = MirrorAccess::open(folders)?;
+    let mirror = access.mirror()?;
+    let mut is_good = true;
+    for (job, after) in jobs {
+        let run = follow((mirror, &access.path), &job, after).await?;
+        is_good &= runs::show_result(mirror, run, options.json).is_ok();
+    }
+    match is_good {
+        true => Ok(()),
+        false => Err(Exit::unsuccessful()),
     }
 }
 
@@ -134,12 +173,12 @@ pub fn stop_on_signal() -> CancellationToken {
     stop
 }
 
-fn jobs(app: &App, named: &[String]) -> Result<Vec<JobName>, Exit> {
-    let setup = app.setup();
+/// The jobs of these names; all without a name.
+fn named_jobs(setup: &Setup, named: &[String]) -> Result<Vec<JobName>, Exit> {
     if named.is_empty() {
         return Ok(setup.jobs.keys().cloned().collect());
     }
-    let known = |name: &String| match known_job(&setup, name) {
+    let known = |name: &String| match known_job(setup, name) {
         Ok((name, _)) => Ok(name.clone()),
         Err(message) => Err(Exit::usage(message)),
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::JobName;
+use crate::model::{JobName, RunStart};
 
 /// Controls the loop from outside.
 #[derive(Clone, Debug, Default)]
@@ -23,22 +23,31 @@ pub struct ControlHandle {
     pub max_sleep: Option<Duration>,
 }
 
+/// A job that a person wants to run now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunRequest {
+    /// The job.
+    pub job: JobName,
+    /// Why and how.
+    pub start: RunStart,
+}
+
 /// Jobs to run now, independent of their schedules.
 #[derive(Debug, Default)]
 pub struct RunNow {
-    jobs: Mutex<Vec<JobName>>,
+    jobs: Mutex<Vec<RunRequest>>,
     changed: Notify,
 }
 
 impl RunNow {
     /// Adds a job and wakes the loop.
-    pub fn request(&self, job: JobName) {
-        self.jobs().push(job);
+    pub fn request(&self, request: RunRequest) {
+        self.jobs().push(request);
         self.changed.notify_one();
     }
 
     /// The jobs that were requested since the last call.
-    pub(super) fn take(&self) -> Vec<JobName> {
+    pub(super) fn take(&self) -> Vec<RunRequest> {
         std::mem::take(&mut *self.jobs())
     }
 
@@ -47,7 +56,7 @@ impl RunNow {
         self.changed.notified().await;
     }
 
-    fn jobs(&self) -> MutexGuard<'_, Vec<JobName>> {
+    fn jobs(&self) -> MutexGuard<'_, Vec<RunRequest>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

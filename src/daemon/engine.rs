@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::clock_rule::{ClockStep, shown};
-use crate::model::{Cause, EntryName, JobName, Outcome};
+use super::control::RunRequest;
+use crate::model::{Cause, EntryName, JobName, Outcome, RunStart};
 use crate::setup::files::schedule::{Schedule, Zone};
 use crate::store::runs::JobState;
 use crate::sync::{Progress, ProgressSink};
@@ -52,7 +53,7 @@ pub trait Engine: Send + Sync + 'static {
     fn run(
         &self,
         entry: &EntryName,
-        cause: Cause,
+        start: RunStart,
         stop: CancellationToken,
         sink: ProgressSink,
     ) -> BoxFuture<'static, Outcome>;
@@ -81,8 +82,8 @@ pub trait Engine: Send + Sync + 'static {
 pub struct AdminResult {
     /// The response, one line.
     pub response: String,
-    /// A job to run now, because an admin approved its held run.
-    pub run_now: Option<JobName>,
+    /// A job to run now, because an admin approved its held run or asked for a run.
+    pub run_now: Option<RunRequest>,
 }
 
 /// Why a new configuration was refused.

@@ -25,7 +25,7 @@ mod timetable;
 
 pub use changes::Changes;
 pub use clock_rule::ClockStep;
-pub use control::{ControlHandle, RunNow};
+pub use control::{ControlHandle, RunNow, RunRequest};
 pub use engine::{AdminResult, Engine, Entry, Event, NextTick, Refusal, SkipReason, WaitingJob};
 pub use loaded_files::{LoadedFiles, content_on_disk};
 pub use next_run::back_off;

@@ -202,8 +202,8 @@ impl RunTask {
         };
         self.heartbeat.start(self.clock.running());
         let may = match engine.state(&tick.job) {
-            // An admin approved it and knows why the job waits.
-            Ok(_) if tick.cause == Cause::Approval => Ok(()),
+            // A person wants it and knows why the job waits.
+            Ok(_) if matches!(tick.start.cause, Cause::Approval | Cause::Command) => Ok(()),
             Ok(state) => {
                 let state = Correction::apply(tick.correction, state);
                 let fingerprint = || engine.config_fingerprint(&tick.job);
@@ -222,13 +222,13 @@ impl RunTask {
             skip_tick(emit, &tick.job, SkipReason::Store(message));
             return None;
         }
-        let (job, cause) = (tick.job, tick.cause);
+        let (job, start) = (tick.job, tick.start);
         emit(Event::RunStarted {
             job: job.clone(),
-            cause,
+            cause: start.cause,
         });
         let sink = self.progress_sink(&job);
-        Some(engine.run(&job, cause, self.stop.clone(), sink).await)
+        Some(engine.run(&job, start, self.stop.clone(), sink).await)
     }
 
     /// Receives the run's progress: for the heartbeat, and as events.

@@ -13,9 +13,10 @@ use jiff::Timestamp;
 use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 
+use super::control::RunRequest;
 use super::*;
 use crate::clock::{Clock, TestClock};
-use crate::model::{Cause, Class, EntryName, Outcome, named};
+use crate::model::{Cause, Class, EntryName, Outcome, RunStart, named};
 use crate::store::runs::JobState;
 use crate::sync::{Progress, ProgressSink};
 
@@ -104,7 +105,7 @@ impl Engine for ScriptedEngine {
     fn run(
         &self,
         entry: &EntryName,
-        _cause: Cause,
+        _start: RunStart,
         stop: CancellationToken,
         watch: ProgressSink,
     ) -> BoxFuture<'static, Outcome> {
@@ -166,7 +167,10 @@ impl Engine for ScriptedEngine {
     fn handle_admin_request(&self, request: String) -> BoxFuture<'static, AdminResult> {
         let result = AdminResult {
             response: format!("handled {request}"),
-            run_now: request.strip_prefix("approve ").map(named),
+            run_now: request.strip_prefix("approve ").map(|job| RunRequest {
+                job: named(job),
+                start: Cause::Approval.into(),
+            }),
         };
         async { result }.boxed()
     }

@@ -12,13 +12,13 @@ use futures_util::FutureExt as _;
 use jiff::Timestamp;
 
 use super::clock_rule::ClockStep;
-use super::control::ControlHandle;
+use super::control::{ControlHandle, RunRequest};
 use super::engine::{Engine, Event, NextTick, SkipReason, WaitingJob};
 use super::runs::{EventSink, Runs, skip_tick};
 use super::signals::Signals;
 use super::timetable::{LoadReason, MAX_SLEEP, Timetable};
 use crate::clock::Clock;
-use crate::model::{Cause, EntryName};
+use crate::model::EntryName;
 use crate::store::runs::JobState;
 
 /// 2026-01-01T00:00:00Z: a clock that shows less has not been set since boot.
@@ -236,11 +236,8 @@ impl Daemon {
             self.runs.start(tick);
         }
         let now = self.clock.now();
-        for job in self.control.run_now.take() {
-            if let Some(tick) = self
-                .timetable
-                .tick_now(&EntryName::Job(job), Cause::Approval, now)
-            {
+        for RunRequest { job, start } in self.control.run_now.take() {
+            if let Some(tick) = self.timetable.tick_now(&EntryName::Job(job), start, now) {
                 self.runs.start(tick);
             }
         }

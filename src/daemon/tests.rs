@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::scripted::{Act, Run, Script, entry, send, time};
 use super::*;
 use crate::clock::Clock;
-use crate::model::{Class, ParkReason, named};
+use crate::model::{Cause, Class, ParkReason, named};
 use crate::store::runs::{JobState, Parked};
 
 #[tokio::test]
@@ -561,7 +561,12 @@ async fn a_short_watchdog_timeout_means_more_notifications() {
 #[tokio::test]
 async fn an_approved_run_starts_at_once_also_if_the_job_waits() {
     let approve = |job: &'static str| -> Act {
-        Box::new(move |script| script.control.run_now.request(named(job)))
+        Box::new(move |script| {
+            script.control.run_now.request(RunRequest {
+                job: named(job),
+                start: Cause::Approval.into(),
+            })
+        })
     };
     let script = Script::new("2026-03-02T07:01:00Z", &[entry("job", "0 * * * *")]);
     let script = script.with_state("job", |state| {

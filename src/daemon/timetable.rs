@@ -14,7 +14,7 @@ use super::engine::{Entry, NextTick};
 use super::forecast::forecast;
 use crate::model::scalar::saturating_add;
 use crate::model::schedule::{START_SPREAD, max_spread, missed, next_tick, spread};
-use crate::model::{Cause, EntryName};
+use crate::model::{Cause, EntryName, RunStart};
 use crate::store::runs::JobState;
 
 /// The longest time until the wall clock is read again (reliability.md 4.6).
@@ -33,8 +33,8 @@ pub struct Tick {
     pub job: EntryName,
     /// When it was due, without the spread.
     pub due: Timestamp,
-    /// The cause of the run.
-    pub cause: Cause,
+    /// Why the run starts, and how it reads.
+    pub start: RunStart,
     /// The wall time when it was found due.
     pub now: Timestamp,
     /// Of stored times that a clock wrote which was ahead.
@@ -157,11 +157,11 @@ impl Timetable {
     }
 
     /// A tick independent of the schedule, which changes no planned tick; `None` without such a job.
-    pub fn tick_now(&self, name: &EntryName, cause: Cause, now: Timestamp) -> Option<Tick> {
+    pub fn tick_now(&self, name: &EntryName, start: RunStart, now: Timestamp) -> Option<Tick> {
         self.jobs.get(name).map(|job| Tick {
             job: name.clone(),
             due: now,
-            cause,
+            start,
             now,
             correction: job.ahead.correction,
         })
@@ -261,7 +261,7 @@ impl Timetable {
         Some(Tick {
             job: name.clone(),
             due,
-            cause: planned.cause,
+            start: planned.cause.into(),
             now,
             correction: job.ahead.correction,
         })

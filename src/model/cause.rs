@@ -17,6 +17,21 @@ pub enum Cause {
     Approval,
 }
 
+/// Why a run starts, and whether it reads everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunStart {
+    /// Why.
+    pub cause: Cause,
+    /// Also incremental streams are read in full.
+    pub full: bool,
+}
+
+impl From<Cause> for RunStart {
+    fn from(cause: Cause) -> Self {
+        Self { cause, full: false }
+    }
+}
+
 impl Cause {
     const ALL: [Self; 4] = [Self::Schedule, Self::CatchUp, Self::Command, Self::Approval];
 

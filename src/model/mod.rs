@@ -39,7 +39,7 @@ pub mod unexpected_response;
 pub use adaptation::Adaptation;
 pub use alert_subject::AlertSubject;
 pub use apply_mode::ApplyMode;
-pub use cause::Cause;
+pub use cause::{Cause, RunStart};
 pub use class::Class;
 pub use combo::{By, Reference};
 pub use completeness::{Completeness, Inconsistency};

@@ -13,7 +13,7 @@ use super::vendor::SharedWorld;
 use crate::app::DaemonEngine;
 use crate::clock::PausedClock;
 use crate::daemon::{AdminResult, Engine, Entry, Refusal, WaitingJob};
-use crate::model::{Cause, EntryName, Outcome};
+use crate::model::{EntryName, Outcome, RunStart};
 use crate::store::runs::JobState;
 use crate::sync::ProgressSink;
 
@@ -102,11 +102,11 @@ impl Engine for Observed {
     fn run(
         &self,
         entry: &EntryName,
-        cause: Cause,
+        start: RunStart,
         stop: CancellationToken,
         sink: ProgressSink,
     ) -> BoxFuture<'static, Outcome> {
-        let run = self.engine.run(entry, cause, stop, sink);
+        let run = self.engine.run(entry, start, stop, sink);
         let (seen, world, clock) = (
             Arc::clone(&self.seen),
             self.world.clone(),
@@ -127,7 +127,7 @@ impl Engine for Observed {
             drop(running);
             let truth = clock.truth();
             if log {
-                let cause = cause.as_str();
+                let cause = start.cause.as_str();
                 println!(
                     "{truth} {entry} {cause}: {outcome} after {:#}",
                     truth - began

@@ -70,7 +70,11 @@ impl Story {
             .collect();
         for tick in advance.due {
             assert_eq!((tick.job.as_str(), tick.now), ("job", self.now));
-            found.push(format!("{} {}", tick.due.strftime("%dT%H:%M"), tick.cause));
+            found.push(format!(
+                "{} {}",
+                tick.due.strftime("%dT%H:%M"),
+                tick.start.cause
+            ));
         }
         found
     }
