@@ -240,6 +240,9 @@ ALTER TABLE rollbook_jobs ADD COLUMN has_worked INTEGER NOT NULL DEFAULT 0;
 UPDATE rollbook_jobs SET has_worked = 1 WHERE job IN \
   (SELECT job FROM rollbook_runs WHERE outcome IN ('ok', 'ok_with_rejects', 'incomplete'));
 ",
+    "
+ALTER TABLE rollbook_columns ADD COLUMN refers_to TEXT;
+",
 ];
 
 /// A mirror that a newer program wrote is left exactly as it is.
