@@ -1,4 +1,9 @@
 //! `rollbook streams`: which streams are available and mirrored, and how; `--columns`: the columns of one table.
+//! `--diagram` and `--datasette`: all mirrored tables for other programs.
+
+mod datasette;
+mod diagram;
+mod mirrored;
 
 use serde::Serialize;
 
@@ -13,6 +18,7 @@ use crate::model::scalar::display_time;
 use crate::model::{JobName, SourceName, StreamName};
 use crate::setup::{Folders, Setup, SourceSetup};
 use crate::store::queries::{self, LastRead, Reader};
+use crate::store::schema::own_tables;
 
 /// Options of `streams`.
 #[derive(Debug, clap::Args)]
@@ -22,6 +28,12 @@ pub struct StreamsOptions {
     /// Show the columns of one stream (SOURCE_STREAM): type, origin, meaning
     #[arg(long, value_name = "STREAM", conflicts_with = "source")]
     columns: Option<String>,
+    /// Print how the mirrored tables join, as a Mermaid diagram
+    #[arg(long, conflicts_with_all = ["columns", "json"])]
+    diagram: bool,
+    /// Print what the mirrored tables and columns mean, as metadata for Datasette
+    #[arg(long, conflicts_with_all = ["columns", "json", "diagram"])]
+    datasette: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -49,6 +61,21 @@ pub fn run(folders: &Folders, options: &StreamsOptions) -> Result<(), Exit> {
             .as_ref()
             .is_none_or(|only| only == name.as_str())
     };
+    if options.diagram {
+        out::exact(&diagram::mermaid(&mirrored::tables(setup, named)));
+        return Ok(());
+    }
+    if options.datasette {
+        let file = folders.mirror(setup);
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let tables = mirrored::tables(setup, named);
+        out::json(&datasette::metadata(
+            name.into_owned(),
+            &tables,
+            own_tables()?,
+        ));
+        return Ok(());
+    }
     for (name, source) in setup.sources.iter().filter(|(name, _)| named(name)) {
         for spec in source.streams.values() {
             streams.push(stream(setup, access.mirror_if_made(), name, spec)?);
@@ -168,6 +195,7 @@ struct ColumnLine {
     path: String,
     meaning: String,
     combo: Option<String>,
+    refers_to: Option<String>,
     /// Whether a job drops it.
     dropped: bool,
 }
@@ -215,6 +243,7 @@ fn columns(
                 .to_owned(),
             meaning: column.help.clone(),
             combo: spec.reference(column).map(|combo| combo.list),
+            refers_to: spec.refers_to(column, name),
             dropped: kept
                 .as_ref()
                 .is_some_and(|kept| kept.column(&column.name).is_none()),
@@ -225,27 +254,34 @@ fn columns(
 fn columns_text(columns: &[ColumnLine]) -> String {
     let mut table = table::table(&["column", "type", "path", "meaning"]);
     for column in columns {
-        let mut meaning = Vec::new();
-        if column.key {
-            meaning.push("key".to_owned());
-        }
-        if column.dropped {
-            meaning.push("dropped by the job".to_owned());
-        }
-        if !column.meaning.is_empty() {
-            meaning.push(column.meaning.clone());
-        }
-        if let Some(combo) = &column.combo {
-            meaning.push(format!("combo list {combo}"));
-        }
         table.add_row([
             column.column.clone(),
             column.r#type.to_owned(),
             column.path.clone(),
-            meaning.join("; "),
+            note(column),
         ]);
     }
     format!("{table}\n")
+}
+
+/// What a reader needs to know of a column.
+fn note(column: &ColumnLine) -> String {
+    let mut notes = Vec::new();
+    if column.key {
+        notes.push("key".to_owned());
+    }
+    if column.dropped {
+        notes.push("dropped by the job".to_owned());
+    }
+    if !column.meaning.is_empty() {
+        notes.push(column.meaning.clone());
+    }
+    match (&column.combo, &column.refers_to) {
+        (Some(combo), _) => notes.push(format!("combo list {combo}")),
+        (None, Some(refers_to)) => notes.push(format!("refers to {refers_to}")),
+        (None, None) => {}
+    }
+    notes.join("; ")
 }
 
 #[cfg(test)]

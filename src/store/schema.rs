@@ -295,6 +295,20 @@ pub fn upgrade(connection: &mut Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The names of Rollbook's own tables, as `upgrade` makes them.
+pub fn own_tables() -> Result<Vec<String>, StoreError> {
+    let what = StoreError::sql("list Rollbook's own tables");
+    let mut connection = Connection::open_in_memory().map_err(&what)?;
+    upgrade(&mut connection)?;
+    let mut statement = connection
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+        .map_err(&what)?;
+    statement
+        .query_map([], |row| row.get(0))
+        .and_then(Iterator::collect)
+        .map_err(&what)
+}
+
 /// Makes our own tables as they were at a version, for tests of older mirrors.
 #[cfg(test)]
 pub fn make_version(connection: &Connection, version: usize) -> rusqlite::Result<()> {
