@@ -17,7 +17,7 @@ pub struct TableColumn {
     pub help: String,
     /// The combo list that explains its values.
     pub combo: Option<Reference>,
-    /// The table and column that its values are found in, such as `webuntis_users.sourced_id`.
+    /// The table and column that its values are found in, such as `north_users.id`.
     pub refers_to: Option<String>,
 }
 

@@ -21,7 +21,7 @@ pub fn drop_views(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         transaction.execute_batch(&format!("DROP VIEW {}", quote(&name)))?;
     }
     let mut statement = transaction.prepare(
-        "SELECT name FROM sqlite_schema WHERE type = 'index' AND name = tbl_name || '_codes'",
+        "SELECT name FROM sqlite_schema WHERE type = 'index' AND name IN (tbl_name || '_codes', tbl_name || '_ids')",
     )?;
     let indexes: Vec<String> = statement
         .query_map([], |row| row.get(0))?
@@ -149,9 +149,14 @@ fn entry(combos: &ComboTable, reference: &Reference, answer: &str, column: &str)
         ),
         (_, None) => format!(" ORDER BY entry.{} LIMIT 1", quote(&combos.id)),
     };
+    // By itself SQLite prefers the key, which does not hold the labels.
+    let index = match reference.by {
+        By::Id => format!(" INDEXED BY {}", quote(&combos.ids_index())),
+        By::Code | By::Description => String::new(),
+    };
     // SQLite opens the table for each subquery in each row; not where nothing is looked up.
     format!(
-        "CASE WHEN {cell} IS NOT NULL THEN (SELECT entry.{answer} FROM {table} AS entry \
+        "CASE WHEN {cell} IS NOT NULL THEN (SELECT entry.{answer} FROM {table} AS entry{index} \
          WHERE entry.{list} = {name} AND entry.{by} = {value}{order}) END",
         answer = quote(answer),
         name = literal(&reference.list),
