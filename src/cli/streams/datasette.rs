@@ -11,7 +11,7 @@ use super::note;
 
 /// The whole file.
 #[derive(Debug, Serialize)]
-pub struct Metadata {
+pub struct DatasetteFile {
     title: &'static str,
     databases: BTreeMap<String, Database>,
 }
@@ -35,7 +35,7 @@ enum TableMetadata {
 
 /// The metadata of a mirror with this name (the file's, without its extension). Tables of ended versions and Rollbook's
 /// `own` tables are hidden: they can still be opened.
-pub fn metadata(database: String, mirrored: &[MirroredTable], own: Vec<String>) -> Metadata {
+pub fn metadata(database: String, mirrored: &[MirroredTable], own: Vec<String>) -> DatasetteFile {
     let histories = mirrored
         .iter()
         .map(|table| format!("{}_history", table.name));
@@ -46,7 +46,7 @@ pub fn metadata(database: String, mirrored: &[MirroredTable], own: Vec<String>) 
         .iter()
         .map(|table| (table.name.clone(), described(table)));
     let tables = described.chain(hidden).collect();
-    Metadata {
+    DatasetteFile {
         title: "Rollbook",
         databases: BTreeMap::from([(database, Database { tables })]),
     }
