@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::connector::api::StreamSpec;
 use crate::connector::columns::Column;
+use crate::model::row::Kind;
 use crate::model::{History, JobName};
 use crate::setup::tables::history;
 use crate::setup::{JobSetup, Setup, lookups};
@@ -112,13 +113,18 @@ fn stream(setup: &Setup, job: &JobSetup, spec: &Arc<StreamSpec>) -> StreamJob {
     }
 }
 
-/// Columns with keys of other streams that the source's jobs mirror.
+/// Columns with one key of another stream that the source's jobs mirror. A list of keys is not checked.
 fn references(setup: &Setup, job: &JobSetup, spec: &StreamSpec) -> Vec<StreamReference> {
     let columns = spec.columns.iter().enumerate();
     let reference = |(column, rules): (usize, &Column)| {
-        let target = setup.kept(&job.source, rules.references.as_deref()?)?;
+        let refers_to = rules.refers_to.as_ref()?;
+        let target = setup.kept(&job.source, &refers_to.stream)?;
+        let [key] = target.key[..] else { return None };
+        let key = target.columns[key].name.clone();
+        if rules.kind == Kind::Json || key != refers_to.column {
+            return None;
+        }
         let stream = target.name.clone();
-        let key = target.columns[*target.key.first()?].name.clone();
         Some(StreamReference {
             column,
             table: format!("{}_{stream}", job.source),

@@ -99,7 +99,7 @@ pub async fn serve(
     ended
 }
 
-/// Serves approve, resume and reset on the control socket.
+/// Serves sync, approve, resume and reset on the control socket.
 async fn serve_requests(
     folder: &Path,
     mirror: &Path,
@@ -112,7 +112,7 @@ async fn serve_requests(
         Err(error) => {
             let folder = folder.display();
             tracing::warn!(
-                "could not create the control socket in {folder}, so approve, resume and reset cannot reach this daemon: {error}"
+                "could not create the control socket in {folder}, so sync, approve, resume and reset cannot reach this daemon: {error}"
             );
             std::future::pending().await
         }

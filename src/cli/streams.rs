@@ -1,4 +1,9 @@
 //! `rollbook streams`: which streams are available and mirrored, and how; `--columns`: the columns of one table.
+//! `--diagram` and `--datasette`: all mirrored tables for other programs.
+
+mod datasette;
+mod diagram;
+mod mirrored;
 
 use serde::Serialize;
 
@@ -12,6 +17,7 @@ use crate::document::suggest::advice;
 use crate::model::{JobName, SourceName, StreamName};
 use crate::setup::{Folders, Setup, SourceSetup};
 use crate::store::queries::{self, LastRead, Reader};
+use crate::store::schema::own_tables;
 
 /// Options of `streams`.
 #[derive(Debug, clap::Args)]
@@ -21,6 +27,12 @@ pub struct StreamsOptions {
     /// Show the columns of one stream (SOURCE_STREAM): type, origin, meaning
     #[arg(long, value_name = "STREAM", conflicts_with = "source")]
     columns: Option<String>,
+    /// Print how the mirrored tables join, as a Mermaid diagram
+    #[arg(long, conflicts_with_all = ["columns", "json"])]
+    diagram: bool,
+    /// Print what the mirrored tables and columns mean, as metadata for Datasette
+    #[arg(long, conflicts_with_all = ["columns", "json", "diagram"])]
+    datasette: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -48,6 +60,21 @@ pub fn run(folders: &Folders, options: &StreamsOptions) -> Result<(), Exit> {
             .as_ref()
             .is_none_or(|only| only == name.as_str())
     };
+    if options.diagram {
+        out::exact(&diagram::mermaid(&mirrored::tables(setup, named)));
+        return Ok(());
+    }
+    if options.datasette {
+        let file = folders.mirror(setup);
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let tables = mirrored::tables(setup, named);
+        out::json(&datasette::metadata(
+            name.into_owned(),
+            &tables,
+            own_tables()?,
+        ));
+        return Ok(());
+    }
     for (name, source) in setup.sources.iter().filter(|(name, _)| named(name)) {
         for spec in source.streams.values() {
             streams.push(stream(setup, access.mirror_if_made(), name, spec)?);
@@ -161,6 +188,7 @@ struct ColumnLine {
     path: String,
     meaning: String,
     combo: Option<String>,
+    refers_to: Option<String>,
     /// Whether a job drops it.
     dropped: bool,
 }
@@ -208,6 +236,7 @@ fn columns(
                 .to_owned(),
             meaning: column.help.clone(),
             combo: spec.reference(column).map(|combo| combo.list),
+            refers_to: spec.refers_to(column, name),
             dropped: kept
                 .as_ref()
                 .is_some_and(|kept| kept.column(&column.name).is_none()),
@@ -218,27 +247,34 @@ fn columns(
 fn columns_text(columns: &[ColumnLine], width: Option<usize>) -> String {
     let mut table = TextTable::new(["column", "type", "path", "meaning"].map(left));
     for column in columns {
-        let mut meaning = Vec::new();
-        if column.key {
-            meaning.push("key".to_owned());
-        }
-        if column.dropped {
-            meaning.push("dropped by the job".to_owned());
-        }
-        if !column.meaning.is_empty() {
-            meaning.push(column.meaning.clone());
-        }
-        if let Some(combo) = &column.combo {
-            meaning.push(format!("combo list {combo}"));
-        }
         table.row([
             column.column.clone(),
             column.r#type.to_owned(),
             column.path.clone(),
-            meaning.join("; "),
+            notes(column),
         ]);
     }
     table.render(width)
+}
+
+/// What a reader needs to know of a column.
+fn notes(column: &ColumnLine) -> String {
+    let mut parts = Vec::new();
+    if column.key {
+        parts.push("key".to_owned());
+    }
+    if column.dropped {
+        parts.push("dropped by the job".to_owned());
+    }
+    if !column.meaning.is_empty() {
+        parts.push(column.meaning.clone());
+    }
+    match (&column.combo, &column.refers_to) {
+        (Some(combo), _) => parts.push(format!("combo list {combo}")),
+        (None, Some(refers_to)) => parts.push(format!("refers to {refers_to}")),
+        (None, None) => {}
+    }
+    parts.join("; ")
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@
 mod across;
 mod build;
 mod combos;
+mod refers_to;
 
 pub use self::across::bad_time_zone;
-use self::across::{identity_problem, reference_problems, time_zone_problem};
+use self::across::{identity_problem, time_zone_problem};
 use self::build::Builder;
 
 use std::collections::BTreeMap;
@@ -207,17 +208,7 @@ pub fn streams(
         if let Some(feed) = &spec.removed.feed {
             needs(&feed.stream, &["removed", "feed", "stream"]);
         }
-        for column in spec.columns.iter() {
-            if let Some(other) = &column.references {
-                needs(other, &["columns", &column.name, "references"]);
-            }
-        }
     }
-    problems.extend(
-        specs
-            .values()
-            .flat_map(|spec| reference_problems(spec, &specs)),
-    );
     problems.extend(time_zone_problem(connector));
     problems.extend(identity_problem(connector, &specs));
     combos::connect(connector, &mut specs, &mut problems);
@@ -252,7 +243,7 @@ impl StreamSpec {
                 let read = Column::read(&column.name, &filled, &column.help, column.combo.as_ref());
                 let mut read = read.unwrap_or_else(|_| column.clone());
                 read.from.clone_from(&column.from);
-                read.references.clone_from(&column.references);
+                read.refers_to.clone_from(&column.refers_to);
                 read
             })
             .collect();
@@ -357,6 +348,13 @@ impl StreamSpec {
         })
     }
 
+    /// The column of the mirror that a column's values are found in; none where the source's settings pick no combo list.
+    pub fn refers_to(&self, column: &Column, source: &SourceName) -> Option<String> {
+        let refers_to = column.refers_to.as_ref()?;
+        let is_picked = column.combo.is_none() || self.reference(column).is_some();
+        is_picked.then(|| format!("{source}_{}.{}", refers_to.stream, refers_to.column))
+    }
+
     /// Its table in the mirror, for a source.
     pub fn table(&self, source: &SourceName, history: History) -> Table {
         let column = |column: &Column| TableColumn {
@@ -365,6 +363,7 @@ impl StreamSpec {
             from: column.from.clone(),
             help: column.help.clone(),
             combo: self.reference(column),
+            refers_to: self.refers_to(column, source),
         };
         Table {
             source: source.clone(),

@@ -22,8 +22,27 @@ pub struct Column {
     pub help: String,
     /// The combo list of its values; the name is a template.
     pub combo: Option<Reference>,
-    /// The stream, keyed by one column, whose key this column holds.
-    pub references: Option<String>,
+    /// The column whose values this column holds; with `combo`, a column of the combo lists.
+    pub refers_to: Option<StreamColumn>,
+}
+
+/// A column of a stream of the same connector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamColumn {
+    /// The stream.
+    pub stream: String,
+    /// The column.
+    pub column: String,
+}
+
+impl StreamColumn {
+    /// This column of this stream.
+    pub fn new(stream: &str, column: &str) -> Self {
+        Self {
+            stream: stream.to_owned(),
+            column: column.to_owned(),
+        }
+    }
 }
 
 /// What is done to a value before it is kept.
@@ -105,7 +124,7 @@ impl Column {
             from: text.to_owned(),
             help: help.to_owned(),
             combo: combo.cloned(),
-            references: None,
+            refers_to: None,
         })
     }
 }

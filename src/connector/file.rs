@@ -506,8 +506,9 @@ pub struct ColumnRules {
     /// The combo list of its values: its name, a template; or a table that also says what
     /// the column holds.
     pub combo: Option<ComboRules>,
-    /// The stream of this connector whose key the column holds. That stream has a key of one column.
-    pub references: Option<String>,
+    /// The column that its values are found in, such as `"users.id"`: stream and column of this connector. A combo
+    /// list, and a constant that `for_each` takes from another stream, say this already.
+    pub refers_to: Option<String>,
 }
 
 impl ColumnConfig {
@@ -516,6 +517,28 @@ impl ColumnConfig {
         match self {
             Self::Text(text) => text,
             Self::Full(rules) => &rules.from,
+        }
+    }
+
+    /// What it means; empty where nothing is said.
+    pub fn help(&self) -> &str {
+        self.rules().map_or("", |rules| &rules.help)
+    }
+
+    /// The combo list of its values.
+    pub fn combo(&self) -> Option<&ComboRules> {
+        self.rules()?.combo.as_ref()
+    }
+
+    /// The column that its values are found in.
+    pub fn refers_to(&self) -> Option<&str> {
+        self.rules()?.refers_to.as_deref()
+    }
+
+    fn rules(&self) -> Option<&ColumnRules> {
+        match self {
+            Self::Text(_) => None,
+            Self::Full(rules) => Some(rules),
         }
     }
 }

@@ -116,7 +116,7 @@ pub struct JobStatus {
 pub struct Running {
     /// When it started, UTC.
     pub since: String,
-    /// Its cause: `schedule`, `catch_up`, `approval`.
+    /// Its cause: `schedule`, `catch_up`, `command`, `approval`.
     pub cause: String,
     /// The stream that it reads now.
     pub stream: Option<StreamName>,

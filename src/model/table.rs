@@ -17,6 +17,8 @@ pub struct TableColumn {
     pub help: String,
     /// The combo list that explains its values.
     pub combo: Option<Reference>,
+    /// The table and column that its values are found in, such as `north_users.id`.
+    pub refers_to: Option<String>,
 }
 
 /// The table of one stream of one source.

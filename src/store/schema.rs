@@ -241,6 +241,7 @@ UPDATE rollbook_jobs SET has_worked = 1 WHERE job IN \
   (SELECT job FROM rollbook_runs WHERE outcome IN ('ok', 'ok_with_rejects', 'incomplete'));
 ",
     "
+ALTER TABLE rollbook_columns ADD COLUMN refers_to TEXT;
 CREATE TABLE rollbook_held (
   run INTEGER NOT NULL,
   source TEXT NOT NULL,
@@ -308,6 +309,20 @@ pub fn upgrade(connection: &mut Connection) -> Result<(), StoreError> {
         transaction.commit().map_err(&what)?;
     }
     Ok(())
+}
+
+/// The names of Rollbook's own tables, as `upgrade` makes them.
+pub fn own_tables() -> Result<Vec<String>, StoreError> {
+    let what = StoreError::sql("list Rollbook's own tables");
+    let mut connection = Connection::open_in_memory().map_err(&what)?;
+    upgrade(&mut connection)?;
+    let mut statement = connection
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+        .map_err(&what)?;
+    statement
+        .query_map([], |row| row.get(0))
+        .and_then(Iterator::collect)
+        .map_err(&what)
 }
 
 /// Makes our own tables as they were at a version, for tests of older mirrors.

@@ -125,10 +125,11 @@ impl Table {
             .iter()
             .map(|column| {
                 format!(
-                    "{} {} {:?} {} {}",
+                    "{} {} {:?} {:?} {} {}",
                     column.name,
                     column.kind.as_str(),
                     column.combo,
+                    column.refers_to,
                     column.from,
                     column.help
                 )

@@ -247,8 +247,8 @@ fn describe(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()
         params![table.source, table.stream],
     )?;
     let mut insert = transaction.prepare(
-        "INSERT INTO rollbook_columns (source, stream, position, \"column\", type, path, meaning, combo, combo_by) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO rollbook_columns (source, stream, position, \"column\", type, path, meaning, combo, combo_by, refers_to) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     for (number, column) in table.columns.iter().enumerate() {
         insert.execute(params![
@@ -260,7 +260,8 @@ fn describe(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()
             column.from,
             column.help,
             column.combo.as_ref().map(|combo| &combo.list),
-            column.combo.as_ref().map(|combo| combo.by.as_str())
+            column.combo.as_ref().map(|combo| combo.by.as_str()),
+            column.refers_to
         ])?;
     }
     Ok(())

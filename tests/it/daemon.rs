@@ -275,6 +275,33 @@ fn a_held_run_is_approved_while_the_daemon_runs() {
 }
 
 #[test]
+fn a_job_is_run_by_the_daemon_when_a_person_asks() {
+    let (server, installation) = school();
+    let mut service = Service::start(installation, &[]);
+    service.expect("STATUS=next tick roster at ");
+    let ran = run_command(&service, &["sync", "roster"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("by command"), "{ran:?}");
+    let mirror = service.installation.mirror();
+    assert_eq!(crate::queries::count(&mirror, "own_users"), 60);
+    // The outcome is the command's.
+    server.edit("users", |users| users.truncate(30));
+    let held = run_command(&service, &["sync"]);
+    assert_eq!(held.code, Some(1), "{held:?}");
+    assert!(
+        held.out.contains("30 of 60 rows would be removed"),
+        "{held:?}"
+    );
+    let unknown = run_command(&service, &["sync", "rosters"]);
+    assert_eq!(unknown.code, Some(2), "{unknown:?}");
+    assert!(
+        unknown.err.contains("did you mean `roster`?"),
+        "{unknown:?}"
+    );
+    service.stop();
+}
+
+#[test]
 fn a_job_is_resumed_and_a_stream_reset_while_the_daemon_runs() {
     let (server, installation) = school();
     server.refuse_tokens(401);

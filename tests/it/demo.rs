@@ -3,7 +3,7 @@
 //! Each day of the invented school the mirror must have as many rows as the sandbox describes;
 //! from the second day on only churn is written.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -113,9 +113,69 @@ fn the_mirror_equals_the_sandbox_day_after_day() {
                 "day {day}"
             );
         }
+        if day == 1 {
+            every_reference_is_found(&mirror);
+        }
         counts_before = counts;
         let ended: Vec<Option<String>> =
             queries::list(&mirror, "SELECT DISTINCT outcome FROM rollbook_runs");
         assert_eq!(ended, [Some("ok".to_owned())], "day {day}");
+    }
+}
+
+/// Where `rollbook_columns` says that a column's values are found, they are.
+fn every_reference_is_found(mirror: &Path) {
+    let connection = queries::open(mirror);
+    let sql = "SELECT source || '_' || stream, \"column\", refers_to FROM rollbook_columns \
+               WHERE refers_to IS NOT NULL AND combo IS NULL AND type <> 'json'";
+    let mut statement = connection.prepare(sql).expect("a query");
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let references: Vec<(String, String, String)> = rows
+        .expect("rows")
+        .collect::<Result<_, _>>()
+        .expect("texts");
+    let tables: Vec<String> = queries::list(mirror, "SELECT name FROM sqlite_schema");
+    let mut found = 0;
+    for (table, column, refers_to) in references {
+        let (other, key) = refers_to.split_once('.').expect("table and column");
+        if !tables.iter().any(|name| name == other) {
+            continue; // no shipped job reads it
+        }
+        let missing = format!(
+            "SELECT count(*) FROM {table} AS one WHERE {column} IS NOT NULL \
+             AND NOT EXISTS (SELECT 1 FROM {other} AS two WHERE two.{key} = one.{column})"
+        );
+        let missing: u64 = queries::one(mirror, &missing);
+        assert_eq!(missing, 0, "{table}.{column} in {refers_to}");
+        found += 1;
+    }
+    assert!(found > 40, "{found} references");
+}
+
+#[test]
+fn other_programs_learn_what_tables_mean() {
+    let installation = Installation::empty();
+    let ran = rollbook(&installation, &["streams", "webuntis", "--diagram"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    for line in [
+        "erDiagram\n    webuntis_academic_sessions {\n        text sourced_id PK\n",
+        "    webuntis_enrollments }o--o| webuntis_users : user_id\n",
+        "    webuntis_users }o--o{ webuntis_orgs : orgs\n",
+    ] {
+        assert!(ran.out.contains(line), "{}", ran.out);
+    }
+    let ran = rollbook(&installation, &["streams", "--datasette"]);
+    let metadata: Value = serde_json::from_str(&ran.out).expect("JSON");
+    let tables = &metadata["databases"]["mirror"]["tables"];
+    assert_eq!(
+        tables["webuntis_users"]["description"],
+        "WebUntis, OneRoster 1.1: a person with a WebUntis account; people without one do not appear"
+    );
+    assert_eq!(
+        tables["wisenet_units"]["columns"]["course_id"],
+        "the course; refers to wisenet_courses.course_id"
+    );
+    for hidden in ["rollbook_runs", "wisenet_units_history"] {
+        assert_eq!(tables[hidden]["hidden"], true, "{hidden}");
     }
 }

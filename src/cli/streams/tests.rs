@@ -41,16 +41,28 @@ fn a_row_and_its_rules_for_each_stream() {
     snapshots::check("streams", |width| text(&streams, width));
 }
 
+/// A text of which nothing is said.
+pub fn column(name: &str) -> ColumnLine {
+    ColumnLine {
+        column: name.to_owned(),
+        r#type: "text",
+        key: false,
+        path: name.to_owned(),
+        meaning: String::new(),
+        combo: None,
+        refers_to: None,
+        dropped: false,
+    }
+}
+
 #[test]
 fn a_column_says_what_an_admin_may_ask() {
     let line = |key, dropped, meaning: &str, combo: Option<&str>| ColumnLine {
-        column: "status_id".to_owned(),
-        r#type: "integer",
         key,
-        path: "StatusId".to_owned(),
         meaning: meaning.to_owned(),
         combo: combo.map(str::to_owned),
         dropped,
+        ..column("status_id")
     };
     let rows = [
         (line(true, false, "", None), "key"),
@@ -61,6 +73,13 @@ fn a_column_says_what_an_admin_may_ask() {
         (
             line(false, false, "its status", Some("17")),
             "its status; combo list 17",
+        ),
+        (
+            ColumnLine {
+                refers_to: Some("north_orgs.id".to_owned()),
+                ..line(false, false, "the school", None)
+            },
+            "the school; refers to north_orgs.id",
         ),
     ];
     for (line, expected) in rows {

@@ -10,33 +10,6 @@ use crate::connector::template;
 use crate::document::suggest::advice;
 use crate::model::StreamName;
 
-/// A reference is one value, so the stream it points to has a key of one column.
-pub(super) fn reference_problems(
-    spec: &StreamSpec,
-    specs: &BTreeMap<StreamName, StreamSpec>,
-) -> Vec<ConnectorProblem> {
-    let columns = spec.columns.iter();
-    columns
-        .filter_map(|column| {
-            let other = specs.get(column.references.as_deref()?)?;
-            let several = other.key.len() != 1;
-            several.then(|| ConnectorProblem {
-                at: [
-                    "streams",
-                    spec.name.as_str(),
-                    "columns",
-                    &column.name,
-                    "references",
-                ]
-                .map(str::to_owned)
-                .to_vec(),
-                message: format!("the key of {} has more than one column", other.name),
-                help: Some("name a stream whose key is one column".to_owned()),
-            })
-        })
-        .collect()
-}
-
 /// A time zone that the file itself names; one from a source's setting is checked with the source.
 pub(super) fn time_zone_problem(connector: &Connector) -> Option<ConnectorProblem> {
     let zone = &connector.time_zone;

@@ -12,8 +12,8 @@ use crate::connector::file::{
 };
 use crate::connector::paging::PageRules;
 use crate::connector::response::{NextPath, PageShape, RowsPath};
+use crate::connector::template;
 use crate::connector::template::Variables;
-use crate::connector::{file, template};
 use crate::document::suggest::advice;
 use crate::model::duration::duration;
 use crate::model::{History, StreamName};
@@ -145,14 +145,8 @@ impl Builder<'_> {
             .map(item_variables)
             .unwrap_or_default();
         for (name, column) in &self.stream.columns.0 {
-            let (help, combo, references) = match column {
-                file::ColumnConfig::Text(_) => ("", None, None),
-                file::ColumnConfig::Full(rules) => (
-                    rules.help.as_str(),
-                    rules.combo.as_ref().map(ComboRules::reference),
-                    rules.references.clone(),
-                ),
-            };
+            let combo = column.combo().map(ComboRules::reference);
+            let refers_to = self.refers_to(name, column);
             let plain = name
                 .bytes()
                 .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
@@ -173,10 +167,10 @@ impl Builder<'_> {
             } else {
                 template::fill(column.from(), &[&variables])
             };
-            match Column::read(name, &text, help, combo.as_ref()) {
+            match Column::read(name, &text, column.help(), combo.as_ref()) {
                 Ok(read) => columns.push(Column {
                     from: column.from().to_owned(),
-                    references,
+                    refers_to,
                     ..read
                 }),
                 Err(message) => self.problem(&["columns", name], message, None),

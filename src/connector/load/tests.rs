@@ -2,8 +2,10 @@
 
 use super::super::api::streams;
 use super::*;
+use crate::connector::columns::StreamColumn;
 use crate::connector::file::Setting;
 use crate::document::RenderStyle;
+use crate::model::row::Kind;
 
 const BASE: &str = r#"connector = "base"
 title = "Base"
@@ -487,19 +489,31 @@ fn keys_about_cells_are_looked_at() {
             Some("streams.users.short.lacks: `` names no member ()"),
         ),
         (
-            "[streams.users.columns]\nboss = { from = 'boss : text', references = 'users' }",
+            "[streams.users.columns]\nboss = { from = 'boss : text', refers_to = 'users.id' }",
             None,
         ),
         (
-            "[streams.users.columns]\nboss = { from = 'boss : text', references = 'user' }",
+            "[streams.users.columns]\nboss = { from = 'boss : text', refers_to = 'user.id' }",
             Some(
-                "streams.users.columns.boss.references: there is no stream `user` (did you mean `users`?)",
+                "streams.users.columns.boss.refers_to: there is no stream `user` (did you mean `users`?)",
             ),
         ),
         (
-            "[streams.users]\nkey = ['id', 'name']\n[streams.users.columns]\nboss = { from = 'boss : text', references = 'users' }",
+            "[streams.users.columns]\nboss = { from = 'boss : text', refers_to = 'users.ident' }",
             Some(
-                "streams.users.columns.boss.references: the key of users has more than one column (name a stream whose key is one column)",
+                "streams.users.columns.boss.refers_to: users has no column `ident` (known: `id`, `name`, `born`, `boss`)",
+            ),
+        ),
+        (
+            "[streams.users.for_each]\nstream = 'users'\ntake = { id = 'id' }\n[streams.users.columns]\nboss = { from = '= {id} : text', refers_to = 'users.id' }",
+            Some(
+                "streams.users.columns.boss.refers_to: `combo` or `for_each` already says what the column refers to (leave `refers_to` out)",
+            ),
+        ),
+        (
+            "[streams.users.columns]\nboss = { from = 'boss : text', refers_to = 'users' }",
+            Some(
+                "streams.users.columns.boss.refers_to: `users` is not a column of a stream (write it as in `refers_to = \"users.id\"`)",
             ),
         ),
         ("time_zone = 'Europe/Vienna'", None),
@@ -551,13 +565,17 @@ fn shipped_descriptions_name_sets_references_and_short_rows() {
             ("enrollments", "class_id", Some("classes")),
             ("enrollments", "school_id", Some("orgs")),
             ("classes", "school_id", Some("orgs")),
-            ("classes", "course_id", None),
+            (
+                "classes",
+                "course_id",
+                (name == "oneroster").then_some("courses"), // off at WebUntis
+            ),
         ] {
             let spec = &specs[stream];
             let index = spec.column(column).expect("a column");
             assert_eq!(
-                spec.columns[index].references.as_deref(),
-                to,
+                spec.columns[index].refers_to,
+                to.map(|stream| StreamColumn::new(stream, "sourced_id")),
                 "{name} {stream}.{column}"
             );
         }
@@ -586,4 +604,69 @@ fn shipped_descriptions_name_sets_references_and_short_rows() {
         .map(|spec| spec.name.as_str())
         .collect();
     assert_eq!(short, ["datas", "fluxes", "ltus", "reflections"]);
+}
+
+/// What an analyst needs to know before a column is used: what it identifies or refers to, what a code, a date, a yes or no,
+/// or an amount is about.
+#[test]
+fn shipped_columns_have_meanings() {
+    const ENDINGS: [&str; 13] = [
+        "status", "state", "flag", "action", "amount", "fee", "fees", "price", "cost", "costs",
+        "balance", "deposit", "_id",
+    ];
+    let connectors = Connectors::built_in().unwrap_or_else(|problems| panic!("{problems}"));
+    let mut missing = Vec::new();
+    for name in connectors.names() {
+        let specs = streams(connectors.get(name).expect("shipped"));
+        for spec in specs
+            .unwrap_or_else(|problems| panic!("{problems:?}"))
+            .values()
+        {
+            for (index, column) in spec.columns.iter().enumerate() {
+                let needs = spec.key.contains(&index)
+                    || column.refers_to.is_some()
+                    || matches!(column.kind, Kind::Boolean | Kind::Date | Kind::Timestamp)
+                    || ENDINGS.iter().any(|ending| column.name.ends_with(ending));
+                if needs && column.help.is_empty() {
+                    missing.push(format!("{name} {}.{}", spec.name, column.name));
+                }
+                let length = column.help.chars().count();
+                assert!(
+                    length <= 90,
+                    "{name} {}.{}: {length}",
+                    spec.name,
+                    column.name
+                );
+            }
+        }
+    }
+    assert!(missing.is_empty(), "without a meaning: {missing:#?}");
+}
+
+/// What a constant of `for_each` and a combo list say is not written again.
+#[test]
+fn references_are_implied() {
+    let connectors = Connectors::built_in().unwrap_or_else(|problems| panic!("{problems}"));
+    for (name, stream, column, expected) in [
+        ("wapi", "points", "data_id", Some(("datas", "id"))),
+        ("wapi", "datas", "flux_id", Some(("fluxes", "id"))),
+        ("wapi", "datas", "name", None),
+        ("wisenet", "learners", "gender_id", Some(("combos", "id"))),
+        (
+            "wisenet",
+            "units",
+            "course_id",
+            Some(("courses", "course_id")),
+        ),
+        ("wisenet", "combos", "list", None),
+    ] {
+        let specs = streams(connectors.get(name).expect("shipped"));
+        let spec = &specs.unwrap_or_else(|problems| panic!("{problems:?}"))[stream];
+        let index = spec.column(column).expect("a column");
+        assert_eq!(
+            spec.columns[index].refers_to,
+            expected.map(|(stream, column)| StreamColumn::new(stream, column)),
+            "{name} {stream}.{column}"
+        );
+    }
 }

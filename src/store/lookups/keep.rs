@@ -6,8 +6,8 @@
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::count::{self, Count};
-use super::{Crosswalk, Lookups, References, crosswalk, views};
-use crate::model::{CrosswalkName, SourceName, StreamName, Table};
+use super::{ComboTable, Crosswalk, Lookups, References, crosswalk, views};
+use crate::model::{By, CrosswalkName, SourceName, StreamName, Table};
 use crate::store::error::StoreError;
 use crate::store::table::quote;
 
@@ -21,7 +21,7 @@ pub fn fit(
     fitted: &[String],
 ) -> Result<(), StoreError> {
     let what = StoreError::sql("prepare the views of labels");
-    index_codes(transaction, lookups).map_err(&what)?;
+    index_lists(transaction, lookups).map_err(&what)?;
     views::fit(transaction, tables, lookups).map_err(&what)?;
     forget_others(transaction, lookups).map_err(&what)?;
     for crosswalk in &lookups.crosswalks {
@@ -84,27 +84,42 @@ pub fn after_rows(
     Ok(())
 }
 
-/// A reference by code needs an index; one by id uses the table's key.
-fn index_codes(transaction: &Transaction<'_>, lookups: &Lookups) -> rusqlite::Result<()> {
+/// A reference by code needs an index. One by id has the table's key; where it is no join, an index with the labels in it
+/// saves opening the table.
+fn index_lists(transaction: &Transaction<'_>, lookups: &Lookups) -> rusqlite::Result<()> {
     for combos in &lookups.combos {
-        let of_source = lookups
-            .references
-            .iter()
-            .filter(|one| one.source == combos.source);
-        let by_code = of_source
-            .flat_map(|one| &one.columns)
-            .any(|(_, reference)| reference.by == crate::model::By::Code);
-        if by_code {
-            transaction.execute_batch(&format!(
-                "CREATE INDEX IF NOT EXISTS {} ON {} ({}, {})",
-                quote(&format!("{}_codes", combos.name())),
-                quote(&combos.name()),
-                quote(&combos.list),
-                quote(&combos.code)
-            ))?;
+        let is_used = |by: By| {
+            let mut references = lookups.references.iter();
+            references.any(|one| {
+                let mut columns = one.columns.iter();
+                one.source == combos.source && columns.any(|(_, reference)| reference.by == by)
+            })
+        };
+        let (list, code) = (&combos.list, &combos.code);
+        if is_used(By::Code) {
+            index(transaction, combos, &combos.codes_index(), &[list, code])?;
+        }
+        if is_used(By::Id) {
+            let columns = [list, &combos.id, code, &combos.label];
+            index(transaction, combos, &combos.ids_index(), &columns)?;
         }
     }
     Ok(())
+}
+
+fn index(
+    transaction: &Transaction<'_>,
+    combos: &ComboTable,
+    name: &str,
+    columns: &[&String],
+) -> rusqlite::Result<()> {
+    let columns: Vec<String> = columns.iter().map(|column| quote(column)).collect();
+    transaction.execute_batch(&format!(
+        "CREATE INDEX IF NOT EXISTS {} ON {} ({})",
+        quote(name),
+        quote(&combos.name()),
+        columns.join(", ")
+    ))
 }
 
 /// Lines and counts of what the configuration no longer has.

@@ -42,6 +42,16 @@ impl ComboTable {
         format!("{}_{}", self.source, self.stream)
     }
 
+    /// The index by code.
+    fn codes_index(&self) -> String {
+        format!("{}_codes", self.name())
+    }
+
+    /// The index by id, which holds the labels.
+    fn ids_index(&self) -> String {
+        format!("{}_ids", self.name())
+    }
+
     /// The column that an entry is found by.
     pub fn column(&self, by: By) -> &str {
         match by {

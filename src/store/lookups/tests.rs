@@ -68,6 +68,7 @@ fn table(
         from: String::new(),
         help: String::new(),
         combo,
+        refers_to: None,
     };
     Table {
         source: named(source),
@@ -544,6 +545,10 @@ fn a_row_may_have_a_hundred_references() {
         mirror.ask("SELECT g1_label, g98_label, g99_code, g0_label FROM north_wide_labelled"),
         ["Female|Male|@@|-"]
     );
+    // SQLite would refuse more than 64 joins in all.
+    let joined = "SELECT a.g1_label, b.g2_label, c.g99_label FROM north_wide_labelled AS a \
+        JOIN north_wide_labelled AS b USING (person) JOIN north_wide_labelled AS c USING (person)";
+    assert_eq!(mirror.ask(joined), ["Female|Male|Not stated"]);
     let zeros: (i64, i64) = mirror
         .connection
         .query_row(

@@ -1,16 +1,19 @@
 //! The views with labels: `<source>_<stream>_labelled` and `<source>_<stream>_mapped`.
 //!
-//! Each label is a subquery, not a join: SQLite joins at most 64 tables, a row may have more references than that, and
-//! a column that is not selected costs nothing.
+//! A label is a join where that is possible, else a subquery, which takes several times as long: SQLite joins at most 64
+//! tables, and a row may have more references than that.
 
 use rusqlite::{Connection, Transaction};
 
 use super::{ComboTable, Crosswalk, Lookups, References, literal};
-use crate::model::{By, Table};
+use crate::model::{By, Reference, Table};
 use crate::store::table::quote;
 
 /// Marks our views, so that they are found after a change of the configuration.
 const MARK: &str = "/* lookup */";
+
+/// The labels of one view that are joins. Three views can be joined with each other: 3 * 21 tables.
+const MAX_JOINS: usize = 20;
 
 /// Drops all views of labels and their indexes, so that the tables below them can be altered.
 pub fn drop_views(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
@@ -18,7 +21,7 @@ pub fn drop_views(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         transaction.execute_batch(&format!("DROP VIEW {}", quote(&name)))?;
     }
     let mut statement = transaction.prepare(
-        "SELECT name FROM sqlite_schema WHERE type = 'index' AND name = tbl_name || '_codes'",
+        "SELECT name FROM sqlite_schema WHERE type = 'index' AND name IN (tbl_name || '_codes', tbl_name || '_ids')",
     )?;
     let indexes: Vec<String> = statement
         .query_map([], |row| row.get(0))?
@@ -64,42 +67,77 @@ fn wanted(tables: &[Table], lookups: &Lookups) -> Vec<(String, String)> {
             .iter()
             .find(|one| one.source == table.source && one.stream == table.stream);
         if let (Some(references), Some(combos)) = (references, lookups.combos_of(&table.source)) {
-            views.push(labelled(table, references, combos));
+            views.push(labelled(table, references, combos, tables));
         }
         views.extend(mapped(table, &lookups.crosswalks));
     }
     views
 }
 
-fn labelled(table: &Table, references: &References, combos: &ComboTable) -> (String, String) {
+fn labelled(
+    table: &Table,
+    references: &References,
+    combos: &ComboTable,
+    tables: &[Table],
+) -> (String, String) {
+    let ids = references.columns.iter();
+    let ids = ids.filter(|(_, reference)| reference.by == By::Id && is_unique(combos, tables));
+    let joined: Vec<&(String, Reference)> = ids.take(MAX_JOINS).collect();
     let beside = |column: &str| {
         let found = references.columns.iter().find(|(name, _)| name == column);
-        let Some((_, reference)) = found else {
+        let Some(found) = found else {
             return Vec::new();
         };
         let parts = [("code", &combos.code), ("label", &combos.label)];
         let question = |(part, answer): (&str, &String)| {
-            let question = entry(combos, reference, answer, column);
+            let question = if joined.contains(&found) {
+                format!("{}.{}", alias(column), quote(answer))
+            } else {
+                entry(combos, &found.1, answer, column)
+            };
             (format!("{column}_{part}"), question)
         };
         parts.map(question).to_vec()
     };
-    view(table, "labelled", beside)
+    let joins: String = joined.iter().map(|one| join(combos, one)).collect();
+    view(table, "labelled", &joins, beside)
+}
+
+/// Whether a list has each id once, so that a join finds one entry at most.
+fn is_unique(combos: &ComboTable, tables: &[Table]) -> bool {
+    let mut tables = tables.iter();
+    let table = tables.find(|one| one.source == combos.source && one.stream == combos.stream);
+    table.is_some_and(|table| {
+        let mut key = table.key.iter().map(|index| &table.columns[*index].name);
+        key.all(|name| *name == combos.list || *name == combos.id)
+    })
+}
+
+/// The entry that a column's id names.
+fn join(combos: &ComboTable, (column, reference): &(String, Reference)) -> String {
+    format!(
+        "\nLEFT JOIN {table} AS {entry} ON {entry}.{list} = {name} AND {entry}.{id} = row.{column}",
+        table = quote(&combos.name()),
+        entry = alias(column),
+        list = quote(&combos.list),
+        name = literal(&reference.list),
+        id = quote(&combos.id),
+        column = quote(column),
+    )
+}
+
+fn alias(column: &str) -> String {
+    quote(&format!("{column}_entry"))
 }
 
 /// One column of the entry that a row's column names.
-fn entry(
-    combos: &ComboTable,
-    reference: &crate::model::Reference,
-    answer: &str,
-    column: &str,
-) -> String {
+fn entry(combos: &ComboTable, reference: &Reference, answer: &str, column: &str) -> String {
     let (table, list) = (quote(&combos.name()), quote(&combos.list));
-    let value = format!("row.{}", quote(column));
+    let cell = format!("row.{}", quote(column));
     // A code is compared as text: `01` is not `1`. An id is a number, however the row writes it.
     let value = match reference.by {
-        By::Id => value,
-        By::Code | By::Description => format!("CAST({value} AS TEXT)"),
+        By::Id => cell.clone(),
+        By::Code | By::Description => format!("CAST({cell} AS TEXT)"),
     };
     // An id is unique; of two entries with one code the one in use counts.
     let order = match (reference.by, &combos.active) {
@@ -111,8 +149,15 @@ fn entry(
         ),
         (_, None) => format!(" ORDER BY entry.{} LIMIT 1", quote(&combos.id)),
     };
+    // By itself SQLite prefers the key, which does not hold the labels.
+    let index = match reference.by {
+        By::Id => format!(" INDEXED BY {}", quote(&combos.ids_index())),
+        By::Code | By::Description => String::new(),
+    };
+    // SQLite opens the table for each subquery in each row; not where nothing is looked up.
     format!(
-        "(SELECT entry.{answer} FROM {table} AS entry WHERE entry.{list} = {name} AND entry.{by} = {value}{order})",
+        "CASE WHEN {cell} IS NOT NULL THEN (SELECT entry.{answer} FROM {table} AS entry{index} \
+         WHERE entry.{list} = {name} AND entry.{by} = {value}{order}) END",
         answer = quote(answer),
         name = literal(&reference.list),
         by = quote(combos.column(reference.by)),
@@ -142,7 +187,7 @@ fn mapped(table: &Table, crosswalks: &[Crosswalk]) -> Option<(String, String)> {
         }
         parts
     };
-    Some(view(table, "mapped", beside))
+    Some(view(table, "mapped", "", beside))
 }
 
 /// The crosswalk's line for a row's value, or its `otherwise`; null for null.
@@ -159,6 +204,7 @@ fn line(crosswalk: &Crosswalk, part: &str, column: &str) -> String {
 fn view(
     table: &Table,
     ending: &str,
+    joins: &str,
     beside: impl Fn(&str) -> Vec<(String, String)>,
 ) -> (String, String) {
     let mut columns = Vec::new();
@@ -171,7 +217,7 @@ fn view(
     columns.extend(["row._since".to_owned(), "row._run".to_owned()]);
     let name = format!("{}_{ending}", table.name());
     let sql = format!(
-        "CREATE VIEW {} AS {MARK}\nSELECT {}\nFROM {} AS row",
+        "CREATE VIEW {} AS {MARK}\nSELECT {}\nFROM {} AS row{joins}",
         quote(&name),
         columns.join(",\n  "),
         table.quoted()

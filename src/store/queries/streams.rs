@@ -45,6 +45,8 @@ pub fn table(
                 from: row.get("path")?,
                 help: row.get("meaning")?,
                 combo: reference(row)?,
+                // A mirror that was not upgraded yet does not have the column.
+                refers_to: row.get("refers_to").unwrap_or_default(),
             })
         })
         .and_then(Iterator::collect)
@@ -78,7 +80,7 @@ pub fn table(
 
 fn reference(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Reference>> {
     let list: Option<String> = row.get("combo")?;
-    // A mirror that was not upgraded yet does not have the column.
+    // The same.
     let by: Option<String> = row.get("combo_by").unwrap_or_default();
     let by = by.and_then(|by| By::parse(&by)).unwrap_or_default();
     Ok(list.map(|list| Reference { list, by }))

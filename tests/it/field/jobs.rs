@@ -336,7 +336,7 @@ fn j2_a_reload_that_changes_the_columns_of_a_run() {
 /// Users and enrolments of them, applied together.
 fn roster(order: &[&str], apply: &str) -> Config {
     let mut plan = Config::of(&format!(
-        "{}{}user_id = {{ from = \"user.id : text\", references = \"users\" }}\n",
+        "{}{}user_id = {{ from = \"user.id : text\", refers_to = \"users.id\" }}\n",
         stream("users"),
         stream("enrolments")
     ));
@@ -480,7 +480,7 @@ fn j3_only_streams_applied_together_are_checked() {
     let mut plan = roster(&["users", "enrolments"], "together");
     plan.streams = plan
         .streams
-        .replace("references = \"users\"", "references = \"pupils\"");
+        .replace("refers_to = \"users.id\"", "refers_to = \"pupils.id\"");
     let problems = Harness::new(&plan).check().err().unwrap_or_default();
     assert!(problems.contains("pupils"), "{problems}");
 }
