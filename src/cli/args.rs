@@ -20,6 +20,9 @@ const GLOBAL_OPTIONS: &str = "Global options";
 /// The configuration folder of the packages.
 const INSTALLED_CONFIG: &str = "/etc/rollbook";
 
+/// The folder for the shipped configuration, where the demo finds none.
+pub const DEMO_CONFIG: &str = "demo-config";
+
 /// The state directory of the shipped unit.
 const INSTALLED_STATE: &str = "/var/lib/rollbook";
 
@@ -166,13 +169,15 @@ impl Args {
             let local = PathBuf::from("config");
             if local.is_dir() {
                 local
+            } else if self.is_demo() {
+                self.state.clone().unwrap_or_default().join(DEMO_CONFIG)
             } else {
                 PathBuf::from(INSTALLED_CONFIG)
             }
         });
         let jobs = self.jobs_folder.clone().unwrap_or_else(|| {
             let inside = config.join("jobs");
-            if inside.is_dir() {
+            if inside.is_dir() || config.ends_with(DEMO_CONFIG) {
                 inside
             } else {
                 config

@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::args::DEMO_CONFIG;
 use super::exit::Exit;
 use super::sandbox::not_started;
 use super::sync::{run_all, stop_on_signal};
 use super::{demo_questions, out, run_lines, start};
 use crate::app::App;
 use crate::clock::Clock;
+use crate::connector::builtin::{EXAMPLE, EXAMPLE_JOBS};
 use crate::daemon::Changes;
 use crate::model::{Cause, RequestLimits};
 use crate::setup::{Folders, Overlay, Setup};
@@ -50,6 +52,7 @@ pub struct DemoOptions {
 
 /// Runs the demo in the state folder; each run there simulates one more day.
 pub async fn run(folders: &Folders, options: DemoOptions) -> Result<(), Exit> {
+    let is_shipped = write_shipped(folders)?;
     let setup = Setup::load(folders, &Overlay::default())?;
     let sandbox_state = folders.state.join(SANDBOX_STATE);
     check_folder(&folders.state, &folders.mirror(&setup), &sandbox_state)?;
@@ -65,6 +68,12 @@ pub async fn run(folders: &Folders, options: DemoOptions) -> Result<(), Exit> {
     let stop = stop_on_signal();
     if !options.json {
         let day = sandbox.describe().day;
+        if is_shipped {
+            let shown = folders.config.display();
+            out::text(format!(
+                "No configuration here: using the shipped one, now in {shown}."
+            ));
+        }
         out::text(format!(
             "Simulated vendors listen on loopback; it is day {day} at the simulated school."
         ));
@@ -138,6 +147,27 @@ fn overlay(sandbox: &Sandbox) -> Overlay {
     overlay
 }
 
+/// Writes the shipped configuration where the demo has found none; whether it did.
+fn write_shipped(folders: &Folders) -> Result<bool, Exit> {
+    let config = &folders.config;
+    if !config.ends_with(DEMO_CONFIG) || config.join("rollbook.toml").exists() {
+        return Ok(false);
+    }
+    let write = || {
+        std::fs::create_dir_all(&folders.jobs)?;
+        for (name, text) in EXAMPLE_JOBS {
+            std::fs::write(folders.jobs.join(format!("{name}.toml")), text)?;
+        }
+        std::fs::write(config.join("rollbook.toml"), EXAMPLE)
+    };
+    write().map(|()| true).map_err(|error: std::io::Error| {
+        let shown = config.display();
+        Exit::failed(format!(
+            "could not write the shipped configuration to {shown}: {error}"
+        ))
+    })
+}
+
 /// The demo never writes to a mirror that it did not create.
 fn check_folder(state: &Path, mirror: &Path, sandbox_state: &Path) -> Result<(), Exit> {
     if mirror.exists() && !sandbox_state.exists() {
@@ -164,8 +194,8 @@ fn summary(app: &App, state: &Path) -> Result<String, Exit> {
         std::fs::write(&file, &queries.sql)
             .map_err(|error| Exit::failed(format!("could not write {shown}: {error}")))?;
         text.push_str(&format!(
-            "{}\nMore queries, for `sqlite3 -readonly -box`: {shown}\n",
-            queries.first_answer
+            "{}\nThese queries and more, for `sqlite3 -readonly -box`: {shown}\n",
+            queries.answers.join("\n")
         ));
     }
     Ok(text)

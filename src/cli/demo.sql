@@ -4,6 +4,13 @@ FROM wisenet_course_enrolments
 GROUP BY status
 ORDER BY enrolments DESC;
 
+-- Changed or removed since the run before (from the second run on)
+SELECT h._ended AS what, h.given_name || ' ' || h.family_name AS person
+FROM webuntis_users_history AS h
+WHERE h._ended_run = (SELECT max(run) FROM rollbook_runs WHERE job = 'webuntis')
+ORDER BY what DESC, person
+LIMIT 10;
+
 -- Teachers, and the lessons each of them has
 SELECT u.given_name || ' ' || u.family_name AS teacher, count(*) AS lessons
 FROM webuntis_enrollments AS e JOIN webuntis_users AS u ON u.sourced_id = e.user_id

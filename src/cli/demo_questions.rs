@@ -6,13 +6,14 @@ use crate::store::queries::{Answer, Reader, ask};
 
 const QUESTIONS: &str = include_str!("demo.sql");
 
-/// Rows shown of an answer.
-const ROWS_SHOWN: usize = 3;
+/// Answers shown, and rows of each: with the table they fit one screen.
+const ANSWERS_SHOWN: usize = 3;
+const ROWS_SHOWN: usize = 2;
 
 /// The queries that a mirror can answer.
 pub struct Queries {
-    /// The first one's title, and the first rows of its answer.
-    pub first_answer: String,
+    /// Titles and the first rows of answers, a line each.
+    pub answers: Vec<String>,
     /// All of them, for `sqlite3`.
     pub sql: String,
 }
@@ -41,9 +42,12 @@ pub fn queries(mirror: &Reader) -> Option<Queries> {
             continue;
         };
         let queries = queries.get_or_insert_with(|| Queries {
-            first_answer: format!("{title}: {}", shown(&answer)),
+            answers: Vec::new(),
             sql: String::new(),
         });
+        if !answer.rows.is_empty() && queries.answers.len() < ANSWERS_SHOWN {
+            queries.answers.push(format!("{title}: {}", shown(&answer)));
+        }
         queries.sql.push_str(&format!("-- {title}\n{sql}\n\n"));
     }
     queries
@@ -63,9 +67,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_holds_three_questions() {
+    fn the_file_holds_four_questions() {
         let found: Vec<_> = questions(QUESTIONS).collect();
-        assert_eq!(found.len(), 3);
+        assert_eq!(found.len(), 4);
         for question in found {
             assert!(!question.title.is_empty());
             assert!(question.sql.starts_with("SELECT"), "{}", question.sql);
@@ -81,6 +85,6 @@ mod tests {
             rows: rows.iter().map(|status| row(status)).collect(),
         };
         assert_eq!(shown(&answer(&["Current"])), "Current 7");
-        assert_eq!(shown(&answer(&["a", "b", "c", "d"])), "a 7, b 7, c 7, …");
+        assert_eq!(shown(&answer(&["a", "b", "c", "d"])), "a 7, b 7, …");
     }
 }

@@ -63,6 +63,14 @@ impl Exit {
         }
     }
 
+    /// There is no configuration.
+    pub fn no_configuration(text: impl Into<String>) -> Self {
+        Self {
+            code: 78,
+            text: text.into(),
+        }
+    }
+
     /// Whether another process owns the mirror.
     pub fn is_busy(&self) -> bool {
         self.code == BUSY_CODE

@@ -65,7 +65,9 @@ use exit::Exit;
 /// Parses the command line and runs the command.
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    if let Err(exit) = owner::continue_as_owner(&args.folders(), args.command.state_use()) {
+    let (folders, state_use) = (args.folders(), args.command.state_use());
+    let begun = owner::continue_as_owner(&folders, state_use);
+    if let Err(exit) = begun.and_then(|()| start::need_configuration(&folders, state_use)) {
         return exit.report();
     }
     let log = log::begin(args.log, args.log_level());

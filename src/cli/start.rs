@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::credentials;
 use super::exit::Exit;
+use super::owner::StateUse;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::daemon::Signals;
-use crate::setup::files::Secrets;
+use crate::setup::files::{Secrets, StoreConfig};
 use crate::setup::{Folders, Overlay, Setup};
 use tokio::runtime::Runtime;
 
@@ -31,6 +32,24 @@ pub fn runtime() -> std::io::Result<Runtime> {
     Signals::outlive_file_limits()?;
     drop(inside);
     Ok(runtime)
+}
+
+/// Refuses a folder with neither a configuration nor a mirror: most likely it is the wrong one, or the first command.
+pub fn need_configuration(folders: &Folders, state_use: StateUse) -> Result<(), Exit> {
+    let is_missing = |file: PathBuf| {
+        std::fs::metadata(file).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    };
+    if state_use == StateUse::None
+        || !is_missing(folders.config.join("rollbook.toml"))
+        || !is_missing(folders.state.join(StoreConfig::default().path))
+    {
+        return Ok(());
+    }
+    Err(Exit::no_configuration(format!(
+        "there is no rollbook.toml in {}: `rollbook init CONNECTOR` writes one (`rollbook init` lists the connectors, \
+         `rollbook demo` needs none), `--config DIR` names another folder",
+        folders.config.display()
+    )))
 }
 
 /// Opens the application with the configuration in these folders.
