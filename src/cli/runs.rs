@@ -139,9 +139,7 @@ fn run_table(runs: &[RunLine]) -> TextTable<10> {
             count(run.new as u64),
             count(run.changed as u64),
             count(run.removed as u64),
-            run.outcome
-                .map_or("no end recorded", Outcome::as_str)
-                .to_owned(),
+            run.state().to_owned(),
         ]);
     }
     table
@@ -208,7 +206,7 @@ fn detail_text(
         run.source,
         run.cause,
         display_time(&run.started),
-        run.outcome.map_or("no end recorded", Outcome::as_str),
+        run.state(),
     );
     let mut remarks: Vec<String> = streams
         .iter()

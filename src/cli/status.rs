@@ -17,7 +17,7 @@ use crate::app::{ParkedJobNeeds, is_too_old, parked_job_needs, wait_reasons};
 use crate::clock::Clock;
 use crate::daemon::content_on_disk;
 use crate::daemon::status::{DaemonState, Status};
-use crate::model::{EntryName, JobName, Outcome, ParkReason, SourceName, scalar};
+use crate::model::{EntryName, JobName, ParkReason, SourceName, scalar};
 use crate::setup::{Folders, Setup};
 use crate::store::queries::{self, Gap, Reader, RejectLine, RunLine};
 use crate::store::runs::{self, JobState};
@@ -350,10 +350,7 @@ fn job_table(jobs: &[JobView]) -> TextTable<6> {
             job.job.to_string(),
             run.map_or(String::new(), |run| run.run.to_string()),
             run.map_or("never".to_owned(), |run| minute(&run.started)),
-            run.map_or("", |run| {
-                run.outcome.map_or("no end recorded", Outcome::as_str)
-            })
-            .to_owned(),
+            run.map_or("", RunLine::state).to_owned(),
             next.map_or(String::new(), UpcomingTick::in_zone),
             next.map_or(String::new(), UpcomingTick::in_utc),
         ]);

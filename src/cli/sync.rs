@@ -189,7 +189,7 @@ fn named_jobs(setup: &Setup, named: &[String]) -> Result<Vec<JobName>, Exit> {
 pub fn show(reports: &[RunReport], dry: bool) {
     let runs = run_lines::of_runs(reports, MOST_SHOWN, out::width());
     let note = if dry {
-        "Dry run: nothing was written.\n"
+        "Dry run: nothing was written, and references between rows were not checked.\n"
     } else {
         ""
     };

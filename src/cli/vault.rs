@@ -14,8 +14,9 @@ use super::{out, start};
 use crate::app::keys;
 use crate::setup::files::{SecretRef, Secrets, StoreConfig};
 use crate::setup::{Folders, Overlay, Setup};
+use crate::store::Vault;
+use crate::store::mirror_lock::lock_mirror;
 use crate::store::vault::{Keys, fresh_key, vault_file};
-use crate::store::{Vault, database};
 
 /// Options of `vault`.
 #[derive(Debug, clap::Args)]
@@ -100,7 +101,7 @@ fn rekey(folders: &Folders, options: &Rekey) -> Result<(), Exit> {
         )));
     }
     // A running daemon could not read its tokens any more.
-    let _lock = database::lock_mirror(&folders.mirror(&setup))?;
+    let _lock = lock_mirror(&folders.mirror(&setup))?;
     let from: Vec<&Keys> = old.iter().chain([&configured]).chain(&new).collect();
     let rows = Vault::open(&folder, Keys::None)?.rekey(&from, to)?;
     out::text(text(rows as u64, to.id(), configured.id()));

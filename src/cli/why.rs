@@ -96,6 +96,8 @@ struct RowEvent {
     job: Option<JobName>,
     /// The outcome of this stream in the run.
     outcome: Option<Outcome>,
+    /// Whether the run has not ended yet.
+    running: bool,
     /// Names of the columns that differ from before.
     columns: Vec<String>,
 }
@@ -123,7 +125,7 @@ fn view(mirror: &Reader, table: &Table, key: &[String]) -> Result<WhyView, Exit>
         if let Some(run) = queries::run(mirror, event.run)? {
             let streams = queries::run_streams(mirror, run.run)?;
             let part = streams.into_iter().find(|part| part.stream == table.stream);
-            event.job = Some(run.job);
+            (event.job, event.running) = (Some(run.job), run.running);
             event.outcome = part.map(|part| part.outcome).or(run.outcome);
         }
     }
@@ -154,6 +156,7 @@ fn events(versions: &[Version]) -> Vec<RowEvent> {
         run,
         job: None,
         outcome: None,
+        running: false,
         columns: columns.to_vec(),
     };
     let mut events = Vec::new();
@@ -272,6 +275,7 @@ fn line(event: &RowEvent) -> [String; 5] {
     };
     let outcome = match (&event.job, &event.outcome) {
         (Some(_), Some(outcome)) => outcome.to_string(),
+        (Some(_), None) if event.running => "running".to_owned(),
         (Some(_), None) => "no end recorded".to_owned(),
         (None, _) => "(no longer recorded)".to_owned(),
     };

@@ -78,7 +78,7 @@ impl FileText {
     }
 
     /// The line around an offset, without its end.
-    fn line_of(&self, offset: usize) -> Range<usize> {
+    pub(super) fn line_of(&self, offset: usize) -> Range<usize> {
         let offset = self.boundary(offset);
         let number = self.lines.partition_point(|start| *start <= offset);
         let start = self.lines[number - 1];

@@ -11,6 +11,7 @@ use serde::de::{self, IntoDeserializer, Visitor};
 use toml::de::{DeTable, DeValue};
 
 use super::file_text::{FileText, Location};
+use super::lookalike::in_broken_line;
 use super::problem::{Problem, Problems};
 
 /// The most problems reported for one file.
@@ -76,7 +77,10 @@ impl Node {
                 }
                 _ => error.message(),
             };
-            let problem = Problem::error(location, format!("this is not TOML: {words}"));
+            let span = location.span.as_ref();
+            let problem = span
+                .and_then(|span| in_broken_line(file, span.start))
+                .unwrap_or_else(|| Problem::error(location, format!("this is not TOML: {words}")));
             // What follows a mistake on its line is mostly made by it.
             if problem.line().is_none_or(|line| !lines.contains(&line)) {
                 lines.extend(problem.line());

@@ -10,10 +10,11 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::file_text::{FileText, Location};
-use super::node::Node;
+use super::lookalike::in_text;
+use super::node::{Node, NodeKind};
 use super::problem::{Problem, Problems};
-pub use super::schema_walk::Extent;
 use super::schema_walk::walk;
+pub use super::schema_walk::{Extent, missing_key};
 use super::text_value::Check;
 
 /// The largest file read, in bytes. Ours have a few kilobytes.
@@ -88,26 +89,41 @@ fn value_of<T: DeserializeOwned>(tree: &Node) -> Result<T, Problems> {
 
 /// The tree of a text and everything that is wrong with it, without making a value.
 ///
-/// A line that is not TOML is reported once; the keys that it may have held are not reported as missing.
+/// A line that is not TOML, or has an invisible character, is reported once; the keys that it may have held are not reported as missing.
 pub fn checked_tree<T: JsonSchema>(
     file: &Arc<FileText>,
     checks: &[Check],
     extent: impl FnOnce(&Node) -> Extent,
 ) -> (Node, Problems) {
     let (tree, mut problems) = Node::parse(file);
-    let broken: Vec<usize> = problems.iter().filter_map(Problem::line).collect();
     let extent = if problems.is_empty() {
         extent(&tree)
     } else {
         Extent::Part
     };
     let found = walk(&tree, &schema::<T>(), checks, extent);
-    problems.extend(
-        found
-            .into_iter()
-            .filter(|problem| problem.line().is_none_or(|line| !broken.contains(&line))),
-    );
+    for found in [invisible(&tree), found] {
+        let broken: Vec<usize> = problems.iter().filter_map(Problem::line).collect();
+        let is_new = |problem: &Problem| problem.line().is_none_or(|line| !broken.contains(&line));
+        problems.extend(found.into_iter().filter(is_new));
+    }
     (tree, problems)
+}
+
+/// The invisible characters of all keys and texts.
+fn invisible(node: &Node) -> Problems {
+    let mut problems = Problems::new();
+    if let NodeKind::Text(_) = node.kind() {
+        problems.extend(in_text(node.file(), node.span()));
+    }
+    for entry in node.entries() {
+        problems.extend(in_text(entry.value.file(), entry.key.clone()));
+        problems.append(invisible(&entry.value));
+    }
+    for item in node.items() {
+        problems.append(invisible(item));
+    }
+    problems
 }
 
 /// The JSON Schema of a file that is read into `T`.

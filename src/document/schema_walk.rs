@@ -40,6 +40,11 @@ pub fn walk(root: &Node, schema: &Value, checks: &[Check], extent: Extent) -> Pr
     walk.problems
 }
 
+/// The message for a required key that is not there.
+pub fn missing_key(name: &str) -> String {
+    format!("the key {} is missing", quoted(name))
+}
+
 struct Walk<'a> {
     schema: Schema<'a>,
     checks: &'a [Check],
@@ -270,10 +275,7 @@ impl<'a> Walk<'a> {
             .flatten()
             .filter_map(Value::as_str);
         for name in required.filter(|name| node.at(&[name]).is_none() && !meant.contains(name)) {
-            let problem = Problem::error(
-                subject.location.clone(),
-                format!("the key {} is missing", quoted(name)),
-            );
+            let problem = Problem::error(subject.location.clone(), missing_key(name));
             self.problems.push(
                 problem.maybe_help(
                     known

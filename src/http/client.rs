@@ -3,16 +3,16 @@
 //! Also maps the client's errors. Their texts are never shown, because they contain URLs with their query.
 
 use std::error::Error;
-use std::path::Path;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderValue;
-use reqwest::{Certificate, Client, Proxy, RequestBuilder, Response, Url, redirect, tls};
+use reqwest::{Client, Proxy, RequestBuilder, Response, Url, redirect, tls};
 use rustls::CertificateError;
 use secrecy::ExposeSecret as _;
 
+use super::ca_file::certificates;
 use super::error::{HttpErrorKind, Unreachable};
 use super::peer::{host_of, tls_error};
 use super::proxy::{ProxyError, ProxyLayer, ProxyRoute};
@@ -80,7 +80,10 @@ pub(super) fn client_with_resolver(
         }
     }
     if let Some(file) = &options.route.ca_file {
-        builder = builder.tls_certs_merge(ca_certificates(file)?);
+        let certificates = certificates(file).map_err(|problem| {
+            HttpErrorKind::Setup(format!("ca_file {} {problem}", file.display()))
+        })?;
+        builder = builder.tls_certs_merge(certificates);
     }
     builder.build().map_err(|_| {
         HttpErrorKind::Setup(
@@ -142,19 +145,6 @@ fn log_ignored_proxy_variable() {
             variable = name,
             "the environment sets a proxy, which is not used; set `proxy` at the source"
         );
-    }
-}
-
-fn ca_certificates(file: &Path) -> Result<Vec<Certificate>, HttpErrorKind> {
-    let name = file.display();
-    let text = std::fs::read(file).map_err(|error| {
-        HttpErrorKind::Setup(format!("ca_file {name} cannot be read: {}", error.kind()))
-    })?;
-    match Certificate::from_pem_bundle(&text) {
-        Ok(ca_certificates) if !ca_certificates.is_empty() => Ok(ca_certificates),
-        _ => Err(HttpErrorKind::Setup(format!(
-            "ca_file {name} contains no PEM certificate"
-        ))),
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::error::{HttpError, HttpErrorKind, HttpFailure, ProxyFailure, Slow, Unreachable};
-use super::refusal::{PasswordRest, TokenRefusal};
+use super::refusal::{PasswordRest, Refused, TokenRefusal};
 use crate::model::sign_in;
 
 impl fmt::Display for HttpError {
@@ -118,6 +118,10 @@ pub(crate) fn message(failure: &HttpFailure) -> String {
         ),
         HttpErrorKind::OutOfTime => "the run's time limit is reached; the next run continues".into(),
         HttpErrorKind::GrantRefused(refusal) => token_refused(refusal, host),
+        HttpErrorKind::NoTokenResponse(status @ (404 | 410), received) => format!(
+            "{host} returned {status} with {received} in place of a token: nothing exists at the token address; \
+             check the settings in it, such as a tenant, and the token_url of the source"
+        ),
         HttpErrorKind::NoTokenResponse(status, received) => format!(
             "{host} returned {status} with {received} in place of a token; a proxy or web filter may have sent it: \
              check the network, and the token_url of the source"
@@ -233,7 +237,7 @@ fn token_refused(refusal: &TokenRefusal, host: &str) -> String {
         "{host} refused {} ({status}{code_text}{}); it is not retried for now: {}, and resume the job",
         refused.as_str(),
         description.unwrap_or_default(),
-        repair(*code)
+        repair(*code, *refused)
     )
 }
 
@@ -257,22 +261,33 @@ fn password_rests(rest: &PasswordRest, host: &str) -> String {
     }
 }
 
+/// What to do about a client that is unknown or refused. Vendors answer an unknown tenant in the same way.
+const CLIENT: &str = "check `client_id`, `client_secret` and `client_auth` of the source, and the settings in its \
+                      token address, such as a tenant";
+
 /// What to do about a refused token request, by its RFC 6749 error code.
-fn repair(code: Option<&str>) -> &'static str {
+fn repair(code: Option<&str>, refused: Refused) -> &'static str {
     match code {
         Some("mfa_required" | "interaction_required") => {
             "it requires a second factor, which a scheduled job cannot give; choose another grant, such as \
              authorization_code, or have the vendor exempt this account"
         }
         Some("invalid_scope") => "change `scope` at the source, or have the vendor allow it",
-        Some("unauthorized_client" | "unsupported_grant_type") => {
+        Some("unauthorized_client") => {
+            "check `client_id` and the settings in the token address, such as a tenant; if they are right, choose \
+             another `grant` at the source, or have the vendor allow this one"
+        }
+        Some("unsupported_grant_type") => {
             "choose another `grant` at the source, or have the vendor allow this one"
         }
-        Some("invalid_request") => "compare the keys of the grant with the vendor's documentation",
-        Some("invalid_client") => {
-            "check `client_id`, `client_secret` and `client_auth` of the source"
+        Some("invalid_request") => {
+            "check the settings in the token address, such as a tenant, and compare the keys of the grant with the \
+             vendor's documentation"
         }
-        _ => "check it, store the right one",
+        _ => match refused {
+            Refused::Client | Refused::Request | Refused::Unknown => CLIENT,
+            Refused::Password | Refused::Token => "check it, store the right one",
+        },
     }
 }
 

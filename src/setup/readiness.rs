@@ -1,6 +1,8 @@
-//! What a job needs besides right files: secrets that can be opened, addresses, and values that an admin filled in.
+//! What a job needs besides right files: secrets that can be opened, addresses, certificates, and values that an admin filled in.
 //!
 //! Only for `rollbook check`: a daemon starts without, and parks the jobs concerned. No problem holds a secret.
+
+use std::path::Path;
 
 use secrecy::ExposeSecret as _;
 use serde::Deserialize as _;
@@ -17,7 +19,7 @@ use crate::connector::template;
 use crate::document::node::NodeKind;
 use crate::document::suggest::{listed, quoted};
 use crate::document::{FileText, Node, Problem, Problems};
-use crate::http::unusable_address;
+use crate::http::{unusable_address, unusable_ca_file};
 use crate::model::{EndpointRules, GrantKind};
 
 /// What `rollbook init` writes where only the admin knows the value.
@@ -49,13 +51,13 @@ const COMMON_SECRETS: [(&[&str], SecretForm); 4] = [
 /// refuses values that `rollbook init` invented. A daemon starts without these; the jobs concerned are parked.
 pub fn check(folders: &Folders, secrets: &Secrets) -> (Option<Setup>, Problems) {
     let mut resolution = Resolution::of(folders, &Overlay::default());
-    resolution.readiness(secrets);
+    resolution.readiness(secrets, &folders.config);
     (resolution.setup, resolution.problems)
 }
 
 impl Resolution {
     /// Adds what stops jobs from running although the files are right.
-    fn readiness(&mut self, secrets: &Secrets) {
+    fn readiness(&mut self, secrets: &Secrets, config: &Path) {
         let mut problems = Problems::new();
         if let Some(tree) = &self.files.rollbook {
             placeholders(tree, &mut problems);
@@ -72,6 +74,7 @@ impl Resolution {
                 auth.chain(proxy)
                     .filter_map(|node| unopened(node, SecretForm::Text, secrets)),
             );
+            problems.extend(unusable_authorities(table, config));
             let connector = table.at(&["connector"]).and_then(Node::text);
             let Some(connector) = connector.and_then(|name| self.connectors.get(name)) else {
                 continue;
@@ -95,6 +98,15 @@ impl Resolution {
         }
         self.problems.append(problems);
     }
+}
+
+/// Why the `ca_file` of a source is of no use. One that cannot be read is reported with the file.
+fn unusable_authorities(source: &Node, config: &Path) -> Option<Problem> {
+    let node = source.at(&["ca_file"])?;
+    let path = config.join(node.text()?);
+    let why = path.is_file().then(|| unusable_ca_file(&path)).flatten()?;
+    let message = format!("{} {why}", path.display());
+    Some(Problem::error(node.location(), message))
 }
 
 /// Values that `rollbook init` wrote for the admin to replace.

@@ -3,8 +3,7 @@
 //! Settings and their reasons: reliability.md 4.4. The file is created with mode 0600 before SQLite opens it, so that
 //! no umask can open it to others.
 
-use std::fs::File;
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
 
 use super::error::StoreError;
+use super::mirror_lock::lock_mirror;
 use super::readers::{KeptReaders, ReadConnection, Readers};
 use super::table_locks::TableLocks;
 use super::writer::{Task, Writer};
@@ -155,14 +155,6 @@ pub fn set_disk_full(is_full: bool) {
     DISK_IS_FULL.set(is_full);
 }
 
-/// Takes the lock of a mirror's writer without opening the mirror: for commands that must not run beside a daemon.
-///
-/// # Errors
-/// When another process has it.
-pub fn lock_mirror(mirror: &Path) -> Result<File, StoreError> {
-    take_lock(&mirror.with_file_name("rollbook.lock"))
-}
-
 /// Whether there is a mirror.
 ///
 /// # Errors
@@ -267,38 +259,10 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<(), StoreError
     Ok(())
 }
 
-/// Creates the folder of a file, readable by this user only.
-fn make_folder(path: &Path) -> Result<(), StoreError> {
-    let folder = path.parent().unwrap_or(Path::new(""));
-    private::make_folder(folder).map_err(StoreError::disk(folder, "make the folder"))
-}
-
 fn make_private(path: &Path) -> Result<(), StoreError> {
-    make_folder(path)?;
     private::open_file(path)
         .map(drop)
         .map_err(StoreError::disk(path, "open the mirror for writing"))
-}
-
-/// The kernel frees the lock with the process, so a lock can never be stale.
-fn take_lock(path: &Path) -> Result<File, StoreError> {
-    make_folder(path)?;
-    let mut lock =
-        private::open_file(path).map_err(StoreError::disk(path, "open the lock file"))?;
-    if lock.try_lock().is_err() {
-        let mut pid = String::new();
-        let _ = lock.read_to_string(&mut pid); // only to name it
-        return Err(StoreError::Busy {
-            path: path.to_owned(),
-            pid: pid.trim().to_owned(),
-        });
-    }
-    let written = lock
-        .set_len(0)
-        .and_then(|()| lock.rewind())
-        .and_then(|()| lock.write_all(std::process::id().to_string().as_bytes()));
-    written.map_err(StoreError::disk(path, "write the lock file"))?;
-    Ok(lock)
 }
 
 fn file(path: &Path, problem: String) -> StoreError {

@@ -16,6 +16,7 @@ pub mod held;
 pub mod lookups;
 pub mod maintenance;
 pub mod matches;
+pub mod mirror_lock;
 mod private;
 pub mod purge;
 pub mod queries;

@@ -92,6 +92,11 @@ pub struct Job {
 }
 
 impl Job {
+    /// The stream of this name.
+    pub fn stream(&self, name: &StreamName) -> Option<&Arc<StreamJob>> {
+        self.streams.iter().find(|stream| stream.spec.name == *name)
+    }
+
     /// The names of the tables that it writes.
     pub fn tables(&self) -> Vec<String> {
         let streams = self.streams.iter();

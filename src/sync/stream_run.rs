@@ -8,8 +8,9 @@ mod reports;
 mod together;
 
 use self::reports::{
-    add_dangling, as_planned, base_report, held, held_rows, held_unread, not_served,
-    nothing_written, report_of, timeline_message, timeline_outcome, unreadable_cells, write_counts,
+    add_dangling, add_unrequested, as_planned, base_report, held, held_rows, held_unread,
+    not_served, nothing_written, report_of, timeline_message, timeline_outcome, unreadable_cells,
+    write_counts,
 };
 
 use std::sync::Arc;
@@ -215,6 +216,13 @@ impl StreamRun<'_> {
             streams.iter().position(is_its)
         };
         report.streams.sort_by_key(position);
+    }
+
+    /// A dry run reports what it did not request.
+    fn note_unrequested(&self, report: &mut RunReport) {
+        if self.run.is_none() {
+            add_unrequested(&mut report.streams, self.job);
+        }
     }
 
     /// Reads one stream, and decides what is done with its difference.

@@ -38,6 +38,8 @@ pub struct TimelineReport {
     pub applied: Applied,
     /// Rows that were received unchanged.
     pub unchanged: u64,
+    /// Rows of a step that were received again in it.
+    pub duplicates: u64,
     /// Items that the vendor refuses.
     pub refused: Vec<(String, String)>,
     /// Items that failed, with the reason; the others were read all the same.
@@ -211,6 +213,7 @@ impl TimelineReport {
         self.applied.new += part.applied.new;
         self.applied.changed += part.applied.changed;
         self.unchanged += part.unchanged;
+        self.duplicates += part.duplicates;
         self.held = self.held.take().or(part.held);
         self.incomplete.extend(part.incomplete);
         self.unfinished.extend(part.unfinished);

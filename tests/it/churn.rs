@@ -210,3 +210,48 @@ fn a_dry_run_reports_changes_and_writes_nothing() {
     assert_eq!(ran.number("users", "new"), 1);
     assert_eq!(queries::content(&installation.mirror(), |_| true), before);
 }
+
+/// A stream that is read for each row of `orgs`.
+const FOR_EACH: &str = "
+[streams.members]
+title    = \"people, read for each school\"
+path     = \"/users\"
+rows     = \"users\"
+key      = [\"sourced_id\", \"org_id\"]
+for_each = { stream = \"orgs\", take = { org_id = \"sourced_id\" } }
+page     = { by = \"offset\", offset = \"offset\", limit = \"limit\", size = 200, until = [\"empty\"] }
+[streams.members.columns]
+sourced_id = \"sourcedId : text\"
+org_id     = \"= {org_id} : text\"
+";
+
+#[test]
+fn a_dry_run_reports_what_it_did_not_request() {
+    let server = Server::start(Paging::TotalInHeader, roster(30));
+    let streams = ["orgs", "users", "members"];
+    let plan = Config {
+        streams: &streams,
+        page: 10,
+        ..Config::default()
+    };
+    let installation = Installation::new(&server, &plan);
+    let file = "config/connectors/own.toml";
+    let connector = std::fs::read_to_string(installation.path(file)).expect("a connector");
+    installation.write(file, &(connector + FOR_EACH));
+    let message = |stream: &str, arguments: &[&str]| {
+        let ran = installation.run(arguments).assert_ok("a run");
+        ran.stream(stream)["message"].clone()
+    };
+    let (dry, wet) = (["sync", "--dry-run", "--json"], ["sync", "--json"]);
+    assert_eq!(
+        message("members", &dry),
+        "nothing was requested for the rows of orgs that a run would add, so what it would receive for them is unknown"
+    );
+    assert_eq!(message("members", &wet), serde_json::Value::Null);
+    assert_eq!(message("members", &dry), serde_json::Value::Null);
+    server.edit("users", |users| users.truncate(29));
+    assert_eq!(
+        message("users", &dry),
+        "1 row missing; a second reading, which a dry run does not make, decides about the removal"
+    );
+}

@@ -13,6 +13,7 @@ fn what_may_be_approved() {
         started: "2026-02-01T06:00:00.000Z".to_owned(),
         ended: outcome.map(|_| "2026-02-01T06:00:09.000Z".to_owned()),
         outcome,
+        running: false,
         message: None,
         new: 0,
         changed: 0,

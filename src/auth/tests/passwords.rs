@@ -260,7 +260,7 @@ async fn a_refused_client_is_no_refused_password() {
             error.to_string(),
             "get a token for school: localhost refused the client_id or client_secret (401, invalid_client); \
              it is not retried for now: check `client_id`, `client_secret` and `client_auth` of the source, \
-             and resume the job"
+             and the settings in its token address, such as a tenant, and resume the job"
                 .replace("localhost", &vendor.server.address().to_string())
         );
     }

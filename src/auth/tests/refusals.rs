@@ -291,3 +291,37 @@ async fn the_vendors_explanation_is_quoted_without_secrets() {
         assert!(text.contains(&found), "{text}");
     }
 }
+
+/// A wrong client id or tenant is answered like a wrong secret, or with a page that does not exist.
+#[tokio::test]
+async fn a_refused_client_may_be_one_of_another_tenant() {
+    let client = "check `client_id`, `client_secret` and `client_auth` of the source, and the settings in its token \
+                  address, such as a tenant";
+    for (answer, expected) in [
+        (error_object(401, "invalid_client"), client),
+        (error_object(404, "invalid_client"), client),
+        (error_object(400, "invalid_grant"), client),
+        (error_object(400, "tenant_unknown"), client),
+        (
+            error_object(400, "unauthorized_client"),
+            "check `client_id` and the settings in the token address, such as a tenant; if they are right, choose \
+             another `grant`",
+        ),
+        (
+            error_object(400, "invalid_request"),
+            "check the settings in the token address, such as a tenant, and compare the keys of the grant",
+        ),
+        (
+            status(404).set_body_string("<html>"),
+            "nothing exists at the token address; check the settings in it, such as a tenant, and the token_url",
+        ),
+    ] {
+        let clock = monday();
+        let vendor = Vendor::start(Box::new(move |_| answer.clone()), open()).await;
+        let session = vendor.client_credentials(&clock.clock());
+        let error = page(&session, &clock.clock()).await.expect_err("refused");
+        let text = error.to_string();
+        assert!(text.contains(expected), "{text}");
+        assert!(!text.contains("store the right"), "{text}");
+    }
+}

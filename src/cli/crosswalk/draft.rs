@@ -7,6 +7,7 @@ use super::super::mirror_access::MirrorAccess;
 use super::super::out;
 use super::super::table::many;
 use crate::app::mirrored_lists;
+use crate::document::lookalike::Lookalike;
 use crate::document::suggest::{advice, listed};
 use crate::model::By;
 use crate::model::similarity::{Candidate, Why, suggestions};
@@ -178,10 +179,18 @@ fn draft(
     text
 }
 
-/// A TOML string on one line: like JSON, but TOML also escapes DEL.
+/// A TOML string on one line: like JSON, but TOML also escapes DEL, and a file must not have characters that cannot be
+/// seen.
 pub fn quoted(text: &str) -> String {
+    let escaped = |letter: char| {
+        let is_hidden = Lookalike::of(letter).is_some_and(|found| !found.is_visible());
+        match letter == '\u{7f}' || is_hidden {
+            true => format!("\\u{:04x}", u32::from(letter)),
+            false => letter.to_string(),
+        }
+    };
     let json = serde_json::Value::from(text).to_string();
-    json.replace('\u{7f}', "\\u007f")
+    json.chars().map(escaped).collect()
 }
 
 /// A text for a comment, without line breaks.

@@ -13,6 +13,7 @@ fn run(number: i64, ended: Option<&str>, outcome: Option<Outcome>) -> RunLine {
         started: "2026-02-01T06:00:00.250Z".to_owned(),
         ended: ended.map(str::to_owned),
         outcome,
+        running: false,
         message: None,
         new: 1200,
         changed: 0,

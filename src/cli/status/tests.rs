@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cli::table::snapshots;
-use crate::model::{Cause, Class, named};
+use crate::model::{Cause, Class, Outcome, named};
 use crate::store::runs::Parked;
 
 fn now() -> Timestamp {
@@ -18,6 +18,7 @@ fn run(ended: &str, outcome: Outcome, message: &str) -> RunLine {
         started: ended.to_owned(),
         ended: Some(ended.to_owned()),
         outcome: Some(outcome),
+        running: false,
         message: (!message.is_empty()).then(|| message.to_owned()),
         new: 0,
         changed: 0,

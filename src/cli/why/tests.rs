@@ -71,6 +71,7 @@ fn event(at: &str, what: RowChange, run: i64, job: Option<&str>, columns: &[&str
         run,
         job: job.map(named),
         outcome: job.map(|_| Outcome::Ok),
+        running: false,
         columns: columns.iter().map(|name| (*name).to_owned()).collect(),
     }
 }

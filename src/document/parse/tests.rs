@@ -513,6 +513,80 @@ error: unknown key `a\u{a}b\u{1b}[31m`
 "#,
     ),
     (
+        "title = “it's”",
+        r#"
+error: this is not TOML: there is U+201C, a typographic quote
+ --> x.toml:1:9
+  |
+1 | title = “it's”
+  |         ^
+  |
+  = help: write a straight quote: `"`
+"#,
+    ),
+    (
+        "title = \"it’s\" # “so”\nsize =\u{a0}5 # ’\nrate = \"x\u{a0}”\non = yes # it’s\ntags = [\"’\" „a“]",
+        "
+error: this is not TOML: there is U+00A0, a no-break space
+ --> x.toml:2:7
+  |
+2 | size =\u{a0}5 # ’
+  |       ^
+  |
+  = help: write a usual space
+
+error: this is not TOML: there is U+00A0, a no-break space
+ --> x.toml:3:10
+  |
+3 | rate = \"x\u{a0}”
+  |          ^
+  |
+  = help: write a usual space
+
+error: this is not TOML: string values must be quoted, expected literal string
+ --> x.toml:4:6
+  |
+4 | on = yes # it’s
+  |      ^^^
+
+error: this is not TOML: there is U+201E, a typographic quote
+ --> x.toml:5:13
+  |
+5 | tags = [\"’\" „a“]
+  |             ^
+  |
+  = help: write a straight quote: `\"`
+",
+    ),
+    (
+        "title = \"a\u{ad}b\u{200b}\"\n\"\u{feff}on\" = true\ntags = [\"„x“\", \"\u{202f}\"]\nthings.a = { key = [\"\\u200B\"] }",
+        "
+error: there is U+00AD, a soft hyphen, which is invisible
+ --> x.toml:1:11
+  |
+1 | title = \"a\u{ad}b\u{200b}\"
+  |           ^
+  |
+  = help: delete it; if it is meant, write `\\u00AD`
+
+error: there is U+FEFF, a byte order mark, which is invisible
+ --> x.toml:2:2
+  |
+2 | \"\u{feff}on\" = true
+  |  ^
+  |
+  = help: delete it; if it is meant, write `\\uFEFF`
+
+error: there is U+202F, a no-break space
+ --> x.toml:3:17
+  |
+3 | tags = [\"„x“\", \"\u{202f}\"]
+  |                 ^
+  |
+  = help: write a usual space; if it is meant, write `\\u202F`
+",
+    ),
+    (
         r#"title = 'x
 size = 'a'"#,
         r#"

@@ -3,10 +3,13 @@
 //! What the vendor offers is checked in `setup/grants.rs`. Works on the tree, so that other mistakes in the file do not
 //! hide these.
 
-use crate::document::node::NodeKind;
+use crate::document::node::{NodeKind, TableEntry};
 use crate::document::suggest::{listed, quoted};
 use crate::document::{Location, Node, Problem, Problems};
 use crate::model::GrantKind;
+
+/// The key that names the grant of a source.
+const GRANT: &[&str] = &["auth", "grant"];
 
 /// Keys that a grant requires, and keys that it may use besides its endpoint's quirks.
 fn keys(grant: GrantKind) -> (&'static [&'static str], &'static [&'static str]) {
@@ -58,27 +61,23 @@ const CREDENTIALS: [&str; 6] = [
 /// Known, and no [`GrantKind`]: it is never used.
 const IMPLICIT: &str = "implicit";
 
-/// What is missing from a source's `auth`, and what is not used by its grant.
-pub fn check(source: &Node) -> Problems {
+/// What is wrong with the grants of the sources.
+pub fn check(sources: &[TableEntry]) -> Problems {
     let mut problems = Problems::new();
-    let Some(auth) = source.at(&["auth"]) else {
+    problems.extend(legacy(sources));
+    for source in sources {
+        problems.append(check_keys(&source.value));
+    }
+    problems
+}
+
+/// What is missing from a source's `auth`, and what is not used by its grant.
+fn check_keys(source: &Node) -> Problems {
+    let mut problems = Problems::new();
+    let (Some(auth), Some(grant)) = (source.at(&["auth"]), grant_of(source)) else {
         return problems;
     };
-    let written = auth.at(&["grant"]).and_then(Node::text);
-    let location = || source.nearest_location(&["auth", "grant"]);
-    if written == Some(IMPLICIT) {
-        problems.push(implicit(location()));
-        return problems;
-    }
-    let Some(grant) = GrantKind::ALL
-        .into_iter()
-        .find(|grant| written == Some(grant.as_str()))
-    else {
-        return problems;
-    };
-    if grant == GrantKind::Password {
-        problems.push(legacy(location()));
-    }
+    let location = || source.nearest_location(GRANT);
     if let Some(pkce) = auth
         .at(&["pkce"])
         .filter(|pkce| matches!(pkce.kind(), NodeKind::Boolean(false)))
@@ -118,6 +117,23 @@ pub fn check(source: &Node) -> Problems {
     problems
 }
 
+/// The grant of a source, if it is one.
+fn grant_of(source: &Node) -> Option<GrantKind> {
+    let written = source.at(GRANT)?.text();
+    let mut all = GrantKind::ALL.into_iter();
+    all.find(|grant| written == Some(grant.as_str()))
+}
+
+/// The problem of an unknown grant, explained where it is one that is never used.
+pub fn explained(problem: Problem, sources: &[TableEntry]) -> Problem {
+    let is_at = |node: &&Node| problem.location.span == Some(node.span());
+    let mut grants = sources.iter().filter_map(|source| source.value.at(GRANT));
+    match grants.find(is_at).and_then(Node::text) {
+        Some(IMPLICIT) => implicit(problem.location),
+        _ => problem,
+    }
+}
+
 /// Some vendors describe it (wapi.md 2.3); RFC 9700 2.1.2 advises against it everywhere.
 fn implicit(location: Location) -> Problem {
     let message = "the grant `implicit` is for scripts in browsers: the token passes through the address bar \
@@ -134,11 +150,20 @@ fn unproven(location: Location) -> Problem {
         .help("only for a vendor that does not support PKCE with S256; ask it for that")
 }
 
-/// RFC 9700 2.4 forbids it; some vendors offer little else.
-fn legacy(location: Location) -> Problem {
-    let message = "the grant `password` is legacy: it needs a person's password on this machine, and ends \
-                   when that person changes it or leaves";
-    Problem::note(location, message).help(
+/// RFC 9700 2.4 forbids it; some vendors offer little else. Noted once, at the first source that uses it.
+fn legacy(sources: &[TableEntry]) -> Option<Problem> {
+    let uses_it = |source: &&TableEntry| grant_of(&source.value) == Some(GrantKind::Password);
+    let users: Vec<&TableEntry> = sources.iter().filter(uses_it).collect();
+    let mut message =
+        "the grant `password` is legacy: it needs a person's password on this machine, and ends \
+                       when that person changes it or leaves"
+            .to_owned();
+    if users.len() > 1 {
+        let names = listed(users.iter().map(|source| source.name.as_str()));
+        message.push_str(&format!("; these sources use it: {names}"));
+    }
+    let note = Problem::note(users.first()?.value.nearest_location(GRANT), message);
+    Some(note.help(
         "where the vendor offers another grant, such as `authorization_code` or `client_credentials`, use that",
-    )
+    ))
 }

@@ -6,6 +6,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use secrecy::SecretBox;
 use secrecy::zeroize::Zeroizing;
 
+use crate::document::lookalike::Lookalike;
+
 /// Bytes of a key.
 const LENGTH: usize = 32;
 
@@ -16,13 +18,13 @@ const TEXT: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// Reads a key; the error states why it is invalid, and repeats nothing of it.
-pub(super) fn key_of(bytes: Vec<u8>) -> Result<SecretBox<[u8; LENGTH]>, &'static str> {
+pub(super) fn key_of(bytes: Vec<u8>) -> Result<SecretBox<[u8; LENGTH]>, String> {
     let bytes = Zeroizing::new(bytes);
     let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let is_text = |bytes: &[u8]| bytes.iter().all(|byte| (b' '..=b'~').contains(byte));
     if bytes.is_empty() {
-        return Err("is empty");
+        return Err("is empty".to_owned());
     }
     // A bare key first: its last byte may happen to be that of a line's end.
     for bare in [bytes.as_slice(), line] {
@@ -31,7 +33,10 @@ pub(super) fn key_of(bytes: Vec<u8>) -> Result<SecretBox<[u8; LENGTH]>, &'static
         }
     }
     if !is_text(line) {
-        return Err("is not 32 bytes long");
+        let lookalike = str::from_utf8(line)
+            .ok()
+            .and_then(Lookalike::reason_against);
+        return Err(lookalike.unwrap_or_else(|| "is not 32 bytes long".to_owned()));
     }
     let decoded = match line.len() {
         64 => hex(line),
@@ -40,7 +45,7 @@ pub(super) fn key_of(bytes: Vec<u8>) -> Result<SecretBox<[u8; LENGTH]>, &'static
     };
     match decoded {
         Some(key) if key.len() == LENGTH => Ok(boxed(&key)),
-        _ => Err("is a text, but not 32 bytes as base64 or hexadecimal"),
+        _ => Err("is a text, but not 32 bytes as base64 or hexadecimal".to_owned()),
     }
 }
 
@@ -73,7 +78,7 @@ mod tests {
         ends_like_a_line[31] = b'\n';
         let hex = "c8c9cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedfe0e1e2e3e4e5e6e7";
         let base64 = "yMnKy8zNzs/Q0dLT1NXW19jZ2tvc3d7f4OHi4+Tl5uc=";
-        let rows: [Row<'_>; 15] = [
+        let rows: [Row<'_>; 16] = [
             ("bare", key.clone(), Ok(&key)),
             (
                 "bare, and a line's end",
@@ -113,6 +118,11 @@ mod tests {
                 b"correct horse battery staple 123".into(),
                 Err("is a text, but not 32 bytes as base64 or hexadecimal"),
             ),
+            (
+                "copied from a web page",
+                format!("\u{200b}{base64}").into(),
+                Err("has U+200B, a zero-width character, which is invisible, as character 1"),
+            ),
             ("too short", key[1..].into(), Err("is not 32 bytes long")),
             (
                 "too long",
@@ -133,7 +143,7 @@ mod tests {
         for (name, text, expected) in rows {
             let found = key_of(text);
             let found = found.as_ref().map(|key| key.expose_secret().as_slice());
-            assert_eq!(found.map_err(|why| *why), expected, "{name}");
+            assert_eq!(found.map_err(String::as_str), expected, "{name}");
         }
     }
 }

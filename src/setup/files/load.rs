@@ -14,7 +14,8 @@ use super::rollbook::{Proxy, Rollbook, SourceConfig, StoreConfig};
 use super::schedule::{Schedule, Zone};
 use super::secrets::{CredentialName, VariableName};
 use crate::document::node::TableEntry;
-use crate::document::parse::read_with_tree;
+use crate::document::parse::{missing_key, read_with_tree};
+use crate::document::suggest::listed;
 use crate::document::text_value::Check;
 use crate::document::{FileText, Location, Node, Problem, Problems};
 use crate::folder::{plain, read_file, read_folder};
@@ -89,7 +90,8 @@ impl Files {
             hides_sources = lost || !is_toml(&file);
             (tree, value) = (Some(found_tree), found);
         }
-        let (jobs, hides_jobs) = read_jobs(jobs, &mut problems);
+        let sources = sources_of(tree.as_ref());
+        let (jobs, hides_jobs) = read_jobs(jobs, sources, &mut problems);
         let files = Self {
             rollbook: tree,
             value,
@@ -102,11 +104,7 @@ impl Files {
 
     /// The tables of the sources.
     pub fn sources(&self) -> &[TableEntry] {
-        let sources = self
-            .rollbook
-            .as_ref()
-            .and_then(|tree| tree.at(&["sources"]));
-        sources.map(Node::entries).unwrap_or_default()
+        sources_of(self.rollbook.as_ref())
     }
 
     /// Where a key of a source is, or the nearest key above it that is there.
@@ -130,6 +128,11 @@ impl Files {
     }
 }
 
+fn sources_of(rollbook: Option<&Node>) -> &[TableEntry] {
+    let sources = rollbook.and_then(|tree| tree.at(&["sources"]));
+    sources.map(Node::entries).unwrap_or_default()
+}
+
 fn is_toml(file: &Arc<FileText>) -> bool {
     !Node::parse(file).1.has_errors()
 }
@@ -150,12 +153,16 @@ fn read_rollbook(
     problems: &mut Problems,
 ) -> (Node, Option<Rollbook>) {
     let (tree, found) = read_with_tree::<Rollbook>(file, CHECKS);
-    let mut rollbook = found.map_err(|found| problems.append(found)).ok();
+    let sources = sources_of(Some(&tree));
+    let explained = |problem| grants::explained(problem, sources);
+    let mut rollbook = found
+        .map_err(|found| problems.extend(found.into_iter().map(explained)))
+        .ok();
     if let Some(node) = tree.at(&["alerts"]) {
         problems.extend(alerts::check(node));
     }
-    for source in tree.at(&["sources"]).map(Node::entries).unwrap_or_default() {
-        problems.append(grants::check(&source.value));
+    problems.append(grants::check(sources));
+    for source in sources {
         problems.extend(missing_ca_file(config, &source.value));
         problems.extend(half_of_a_proxy_login(&source.value));
     }
@@ -193,7 +200,11 @@ fn half_of_a_proxy_login(source: &Node) -> Option<Problem> {
 }
 
 /// The jobs of a folder, and whether some of its files cannot be read.
-fn read_jobs(folder: &Path, problems: &mut Problems) -> (Vec<JobFile>, bool) {
+fn read_jobs(
+    folder: &Path,
+    sources: &[TableEntry],
+    problems: &mut Problems,
+) -> (Vec<JobFile>, bool) {
     let (files, hides_jobs) = match read_folder(folder) {
         Ok(found) => {
             let hides_jobs = found.problems.has_errors();
@@ -215,8 +226,9 @@ fn read_jobs(folder: &Path, problems: &mut Problems) -> (Vec<JobFile>, bool) {
     let mut jobs = Vec::new();
     for (name, file) in files {
         let (tree, config) = read_with_tree::<JobConfig>(&file, CHECKS);
+        let with_advice = |problem| with_known_sources(with_advice_on_options(problem), sources);
         let config = config
-            .map_err(|found| problems.extend(found.into_iter().map(with_advice_on_options)))
+            .map_err(|found| problems.extend(found.into_iter().map(with_advice)))
             .ok();
         if let Err(error) = name.parse::<JobName>() {
             let problem = Problem::error(
@@ -248,6 +260,16 @@ fn with_advice_on_options(problem: Problem) -> Problem {
             .help("the options of one stream are in a table such as `[stream.users]`, without s");
     }
     problem
+}
+
+/// A job without a source: which ones there are.
+fn with_known_sources(problem: Problem, sources: &[TableEntry]) -> Problem {
+    if sources.is_empty() || problem.message != missing_key("source") {
+        return problem;
+    }
+    let names = sources.iter().map(|source| source.name.as_str());
+    let help = format!("the sources of rollbook.toml are {}", listed(names));
+    problem.help(help)
 }
 
 #[cfg(test)]

@@ -112,12 +112,38 @@ fn wrong_field(fields: &[&str]) -> ValueError {
                 "the {name} {} of the schedule cannot be used",
                 quoted(text)
             ))
-            .help(format!(
-                "{range}, `*`, `*/STEP`, or several with commas between"
-            ));
+            .help(match in_english(text) {
+                Some(english)
+                    if *name == "weekday" && parse(&format!("* * * * {english}")).is_ok() =>
+                {
+                    format!("weekdays are English: `{english}`")
+                }
+                _ => format!("{range}, `*`, `*/STEP`, or several with commas between"),
+            });
         }
     }
     ValueError::new("the schedule cannot be read").help("such as `\"*/20 6-18 * * Mon-Fri\"`")
+}
+
+/// German weekdays by their English names: `Mo-Fr`, also with a dash that a word processor wrote.
+fn in_english(weekdays: &str) -> Option<String> {
+    let mut english = String::new();
+    for part in weekdays.split_inclusive(|letter: char| !letter.is_alphabetic()) {
+        let name = part.trim_end_matches(|letter: char| !letter.is_alphabetic());
+        english.push_str(match name.to_lowercase().as_str() {
+            "" => "",
+            "mo" | "mon" => "Mon",
+            "di" | "tue" => "Tue",
+            "mi" | "wed" => "Wed",
+            "do" | "thu" => "Thu",
+            "fr" | "fri" => "Fri",
+            "sa" | "sat" => "Sat",
+            "so" | "sun" => "Sun",
+            _ => return None,
+        });
+        english.push_str(&part[name.len()..].replace('–', "-"));
+    }
+    Some(english)
 }
 
 /// A step that is larger than its range: the field starts again before the first step, so that a pattern such as
@@ -281,7 +307,35 @@ mod tests {
                 "0 6 * * Mo-Fr",
                 Err((
                     "the weekday `Mo-Fr` of the schedule cannot be used",
+                    "weekdays are English: `Mon-Fri`",
+                )),
+            ),
+            (
+                "0 6 * * Di,Do,sa-So",
+                Err((
+                    "the weekday `Di,Do,sa-So` of the schedule cannot be used",
+                    "weekdays are English: `Tue,Thu,Sat-Sun`",
+                )),
+            ),
+            (
+                "0 6 * * Mon–Fri",
+                Err((
+                    "the weekday `Mon\\u{2013}Fri` of the schedule cannot be used",
+                    "weekdays are English: `Mon-Fri`",
+                )),
+            ),
+            (
+                "0 6 * * Mx-Fr",
+                Err((
+                    "the weekday `Mx-Fr` of the schedule cannot be used",
                     "Sun-Sat, `*`, `*/STEP`, or several with commas between",
+                )),
+            ),
+            (
+                "Mo 6 * * *",
+                Err((
+                    "the minute `Mo` of the schedule cannot be used",
+                    "0-59, `*`, `*/STEP`, or several with commas between",
                 )),
             ),
             (

@@ -17,6 +17,7 @@ use secrecy::{ExposeSecret as _, SecretBox, SecretSlice, SecretString};
 use serde::Deserialize;
 
 use super::key::key_of;
+use crate::document::lookalike::Lookalike;
 use crate::document::text_value::{TextValue, ValueError, text_value};
 use crate::folder::plain;
 use crate::model::Class;
@@ -320,18 +321,16 @@ fn unreadable(what: &str, path: &Path, error: &io::Error, advice: String) -> Sec
 
 fn checked(bytes: Vec<u8>, what: &str) -> Result<SecretString, SecretError> {
     let what = || what.to_owned();
+    let odd = |why: &str| SecretError::Odd {
+        what: what(),
+        why: why.to_owned(),
+    };
     if bytes.len() > LARGEST {
-        return Err(SecretError::Odd {
-            what: what(),
-            why: "is longer than 64 KiB",
-        });
+        return Err(odd("is longer than 64 KiB"));
     }
     let mut text = String::from_utf8(bytes).map_err(|error| {
         error.into_bytes().zeroize();
-        SecretError::Odd {
-            what: what(),
-            why: "is not UTF-8",
-        }
+        odd("is not UTF-8")
     })?;
     let value = text.strip_suffix('\n').map_or(text.as_str(), |line| {
         line.strip_suffix('\r').unwrap_or(line)
@@ -339,19 +338,12 @@ fn checked(bytes: Vec<u8>, what: &str) -> Result<SecretString, SecretError> {
     let result = match value {
         "" => Err(SecretError::Empty { what: what() }),
         PLACEHOLDER => Err(SecretError::Placeholder { what: what() }),
-        _ if value.starts_with('\u{feff}') => Err(SecretError::Odd {
-            what: what(),
-            why: "begins with an invisible mark that an editor put there (a byte order mark)",
-        }),
-        _ if value.contains(['\n', '\r']) => Err(SecretError::Odd {
-            what: what(),
-            why: "has more than one line",
-        }),
-        _ if value.contains(char::is_control) => Err(SecretError::Odd {
-            what: what(),
-            why: "has a control character in it",
-        }),
-        value => Ok(SecretString::from(value)),
+        _ if value.contains(['\n', '\r']) => Err(odd("has more than one line")),
+        _ if value.contains(char::is_control) => Err(odd("has a control character in it")),
+        value => match Lookalike::reason_against(value) {
+            Some(why) => Err(odd(&why)),
+            None => Ok(SecretString::from(value)),
+        },
     };
     text.zeroize();
     result
@@ -394,14 +386,14 @@ pub enum SecretError {
         /// Which.
         what: String,
         /// Why not.
-        why: &'static str,
+        why: String,
     },
     /// No vendor gives such a secret.
     Odd {
         /// Which.
         what: String,
         /// Why not.
-        why: &'static str,
+        why: String,
     },
 }
 

@@ -441,6 +441,35 @@ fn each_address_is_parsed_with_the_settings_in_it() {
 }
 
 #[test]
+fn a_file_of_authorities_holds_certificates() {
+    let north = ("credentials/north", "hunter2", 0o600);
+    let rollbook = SOURCE.replacen('\n', "\nca_file = \"ca.pem\"\n", 1);
+    let authority = include_str!("../../http/tests/certificates/authority.pem");
+    let key = include_str!("../../http/tests/certificates/server.key");
+    let der = "0\u{7f}";
+    for (text, expected) in [
+        (authority, None),
+        ("", Some("is empty; write PEM certificates into it")),
+        (
+            key,
+            Some(
+                "contains a private key and no certificate; it needs the PEM certificate of the authority",
+            ),
+        ),
+        (
+            der,
+            Some(
+                "is not PEM, perhaps DER; `openssl x509 -inform der -in FILE -out FILE.pem` converts it",
+            ),
+        ),
+    ] {
+        let expected = expected.map(|why| format!("rollbook.toml:2:11: ca.pem {why}"));
+        let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+        checked(&rollbook, &[north, ("ca.pem", text, 0o600)], &expected);
+    }
+}
+
+#[test]
 fn values_that_init_invented_are_refused() {
     let north = ("credentials/north", "hunter2", 0o600);
     let rollbook = SOURCE

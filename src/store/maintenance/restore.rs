@@ -12,8 +12,9 @@ use rusqlite::Connection;
 
 use super::copy::{Copy, beside, file, remove, sync_folder};
 use super::verify::{Verified, VerifyScope, verify};
-use crate::store::database::{lock_mirror, reader};
+use crate::store::database::reader;
 use crate::store::error::StoreError;
+use crate::store::mirror_lock::lock_mirror;
 use crate::store::schema;
 
 /// What was done.

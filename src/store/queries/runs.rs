@@ -1,11 +1,14 @@
 //! What was recorded of runs.
 
+use std::path::Path;
+
 use rusqlite::{OptionalExtension as _, Row, params};
 use serde::Serialize;
 
 use super::Reader;
 use crate::model::{Cause, JobName, Outcome, SourceName, StreamName};
 use crate::store::error::StoreError;
+use crate::store::mirror_lock::is_locked;
 use crate::store::runs::StreamRecord;
 use crate::store::sql_values::{ended, outcome_of};
 
@@ -26,6 +29,8 @@ pub struct RunLine {
     pub ended: Option<String>,
     /// How it ended.
     pub outcome: Option<Outcome>,
+    /// Whether it has not ended, and the process that runs it lives.
+    pub running: bool,
     /// The message for the admin.
     pub message: Option<String>,
     /// Rows inserted.
@@ -34,6 +39,24 @@ pub struct RunLine {
     pub changed: i64,
     /// Rows removed.
     pub removed: i64,
+}
+
+impl RunLine {
+    /// The outcome, also where there is none.
+    pub fn state(&self) -> &'static str {
+        match self.outcome {
+            Some(outcome) => outcome.as_str(),
+            None if self.running => "running",
+            None => "no end recorded",
+        }
+    }
+
+    /// A process that opens a mirror closes the runs that an earlier one left open, so an open one is its own.
+    fn seen_by(mut self, reader: &Reader) -> Self {
+        let mirror = reader.path().map(Path::new);
+        self.running = self.ended.is_none() && mirror.is_some_and(is_locked);
+        self
+    }
 }
 
 const LINE: &str = "SELECT r.run, r.job, r.source, r.cause, r.started, r.ended, r.outcome, r.message, \
@@ -49,6 +72,7 @@ fn line(row: &Row<'_>) -> rusqlite::Result<RunLine> {
         started: row.get(4)?,
         ended: row.get(5)?,
         outcome: outcome_of(row, 6, 11)?,
+        running: false,
         message: row.get(7)?,
         new: row.get(8)?,
         changed: row.get(9)?,
@@ -65,7 +89,7 @@ pub fn runs(reader: &Reader, job: Option<&JobName>, most: u32) -> Result<Vec<Run
     let mut statement = reader.prepare(&sql).map_err(&what)?;
     statement
         .query_map(params![job, most], line)
-        .and_then(Iterator::collect)
+        .and_then(|lines| lines.map(|run| Ok(run?.seen_by(reader))).collect())
         .map_err(&what)
 }
 
@@ -78,6 +102,7 @@ pub fn run(reader: &Reader, run: i64) -> Result<Option<RunLine>, StoreError> {
             line,
         )
         .optional()
+        .map(|run| run.map(|run| run.seen_by(reader)))
         .map_err(StoreError::sql("find a run"))
 }
 

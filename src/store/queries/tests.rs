@@ -379,3 +379,36 @@ async fn what_could_not_be_read_of_a_row_is_found_by_its_key() {
         assert_eq!(found(user), [], "{user}");
     }
 }
+
+#[tokio::test]
+async fn a_run_is_running_while_its_process_lives() {
+    let mirror = Mirror::new().await;
+    let path = mirror.store.path().to_owned();
+    mirror
+        .store
+        .write(|connection| {
+            let (job, source) = (named("rosters"), named("north"));
+            runs::begin(connection, &job, &source, Cause::Schedule, at())
+        })
+        .await
+        .expect("begun");
+    let states = || {
+        let reader = crate::store::database::reader(&path).expect("a reader");
+        let list = super::runs(&reader, None, 9).expect("a list");
+        let one = run(&reader, 1).expect("a run").expect("there");
+        [list[0].state(), one.state()]
+    };
+    assert_eq!(states(), ["running"; 2]);
+    let Mirror { _folder, store, .. } = mirror;
+    drop(store);
+    assert_eq!(states(), ["no end recorded"; 2]);
+    let store = Store::open(&path).expect("opened");
+    assert_eq!(
+        states(),
+        ["running"; 2],
+        "until the next program has closed it"
+    );
+    let close = |connection: &mut Connection| runs::close_left_open(connection, at());
+    store.write(close).await.expect("closed");
+    assert_eq!(states(), ["interrupted"; 2]);
+}

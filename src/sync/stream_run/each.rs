@@ -132,6 +132,7 @@ impl<'a> Each<'a> {
             self.add(stream, started, Err(error));
         }
         self.run.in_order(&mut self.report);
+        self.run.note_unrequested(&mut self.report);
         self.report.conclude()
     }
 

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Ready;
+use crate::connector::file::PageBy;
 use crate::model::guard::Hold;
-use crate::model::plan::CellLoss;
+use crate::model::plan::{CellLoss, Plan};
 use crate::model::row::{Reject, Repair};
 use crate::model::{Completeness, Inconsistency, Outcome, StreamName};
 use crate::store::apply::{Applied, Removals};
 use crate::store::held::HeldRows;
 use crate::store::runs::StreamRecord;
-use crate::sync::job::StreamJob;
+use crate::sync::items::listed;
+use crate::sync::job::{Job, StreamJob};
 use crate::sync::read::Reading;
 use crate::sync::report::StreamReport;
 use crate::sync::timeline::TimelineReport;
@@ -66,7 +68,10 @@ pub(super) fn report_of(stream: &StreamJob, reading: &Reading, duration: Duratio
         .rejects
         .extend(unreadable_cells(stream, &reading.facts));
     let record = &mut report.record;
-    let seen = Findings::of(reading);
+    let seen = Findings {
+        duplicates: unexpected_duplicates(stream, &reading.staged.plan),
+        ..Findings::of(reading)
+    };
     record.completeness = Some(reading.completeness.as_str().to_owned());
     record.outcome = seen.outcome();
     record.message = seen.message();
@@ -104,6 +109,7 @@ pub(super) struct Findings<'a> {
     unreadable: Option<&'a BTreeMap<String, CellLoss>>,
     repaired: Option<&'a BTreeMap<(String, Repair), u64>>,
     older: u64,
+    duplicates: u64,
     notes: &'a [String],
 }
 
@@ -123,6 +129,7 @@ impl<'a> Findings<'a> {
             unreadable: Some(&plan.unreadable),
             repaired: Some(&plan.repaired),
             older: plan.older,
+            duplicates: 0,
             notes: &reading.facts.notes,
         }
     }
@@ -161,6 +168,10 @@ impl<'a> Findings<'a> {
                     rows(self.older)
                 )
             }),
+            match self.contradiction {
+                Some(Inconsistency::Duplicates { .. }) => None,
+                _ => duplicates(self.duplicates),
+            },
         ];
         let parts: Vec<String> = parts
             .into_iter()
@@ -198,6 +209,26 @@ fn rejected(rejects: &[(&str, &str, u64)], unidentified: u64, removes: bool) -> 
         rows(all),
         shown.join(", ")
     ))
+}
+
+/// Duplicates to explain. A watermark walk receives the rows of one time again, by design: in each run, so they are
+/// explained only where rows were added.
+fn unexpected_duplicates(stream: &StreamJob, plan: &Plan) -> u64 {
+    match stream.spec.page.by {
+        PageBy::Watermark if plan.new == 0 => 0,
+        _ => plan.duplicates.rows,
+    }
+}
+
+/// Why more rows were received than there are.
+fn duplicates(count: u64) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some("received 1 duplicate, which is stored once".to_owned()),
+        count => Some(format!(
+            "received {count} duplicates, which are stored once"
+        )),
+    }
 }
 
 fn rows(count: u64) -> String {
@@ -327,6 +358,7 @@ pub(super) fn timeline_message(stream: &StreamJob, done: &TimelineReport) -> Opt
         rejected(&rejects_of(&done.facts), done.facts.unidentified, false),
         cells(&done.unreadable),
         repaired(&done.repaired),
+        duplicates(done.duplicates),
     ];
     let notes = done.facts.notes.iter().cloned();
     let parts: Vec<String> = parts.into_iter().flatten().chain(notes).collect();
@@ -344,6 +376,60 @@ fn unfinished(done: &TimelineReport) -> Option<String> {
             items - done.unfinished.len()
         ),
     })
+}
+
+/// Adds what a dry run did not request, so that it cannot know what follows from it.
+pub(super) fn add_unrequested(streams: &mut [StreamReport], job: &Job) {
+    let new = |part: &StreamReport| (part.record.stream.clone(), part.record.new);
+    let new: BTreeMap<StreamName, u64> = streams.iter().map(new).collect();
+    // Streams whose own rows are not all known.
+    let mut partial: Vec<StreamName> = Vec::new();
+    for part in streams {
+        let record = &mut part.record;
+        let Some(stream) = job.stream(&record.stream) else {
+            continue;
+        };
+        let parent = parent_of(stream, job).filter(|parent| {
+            let added = new.get(*parent).is_some_and(|rows| *rows > 0);
+            added || partial.iter().any(|name| name == parent)
+        });
+        if parent.is_some() {
+            partial.push(record.stream.clone());
+        }
+        let of_parents = parent.map(|parent| {
+            format!(
+                "nothing was requested for the rows of {parent} that a run would add, so what it would receive for \
+                 them is unknown"
+            )
+        });
+        let missing = record.unconfirmed;
+        let of_removals = (missing > 0 && record.outcome.is_good()).then(|| {
+            format!(
+                "{} missing; a second reading, which a dry run does not make, decides about the removal",
+                rows(missing)
+            )
+        });
+        let each = stream.spec.for_each.as_ref();
+        let of_counts = each.and_then(|each| each.count.as_ref()).map(|_| {
+            "the vendor's number of rows was not compared, so older rows that arrived late are unknown"
+                .to_owned()
+        });
+        add_to_message(record, [of_parents, of_removals, of_counts]);
+    }
+}
+
+/// The stream for whose rows a stream is read.
+fn parent_of<'a>(stream: &'a StreamJob, job: &Job) -> Option<&'a str> {
+    match listed(stream, &job.source) {
+        Some(_) => None,
+        None => stream.spec.for_each.as_ref()?.stream.as_deref(),
+    }
+}
+
+fn add_to_message(record: &mut StreamRecord, more: impl IntoIterator<Item = Option<String>>) {
+    let parts = record.message.take().into_iter();
+    let parts: Vec<String> = parts.chain(more.into_iter().flatten()).collect();
+    record.message = (!parts.is_empty()).then(|| parts.join("; "));
 }
 
 /// The report of a dry run.
@@ -385,11 +471,7 @@ pub(super) fn removals_unknown(report: &mut StreamReport, feed: &StreamName, out
     let why = format!(
         "removals of this stream are listed by {feed}, which was {outcome}; they are applied when {feed} is read again"
     );
-    let message = &mut report.record.message;
-    *message = Some(match message.take() {
-        Some(before) => format!("{before}; {why}"),
-        None => why,
-    });
+    add_to_message(&mut report.record, [Some(why)]);
 }
 
 /// The rows of a difference that is not applied. Without them a run is held all the same.
@@ -426,13 +508,12 @@ pub(super) fn add_dangling(
     let again = if together { ", in two readings" } else { "" };
     let parts = counts.iter().map(|(stream, count)| {
         let point = if *count == 1 { "points" } else { "point" };
-        format!(
+        Some(format!(
             "{} {point} to rows of {stream} that do not exist{again}",
             rows(*count)
-        )
+        ))
     });
-    let parts: Vec<String> = record.message.take().into_iter().chain(parts).collect();
-    record.message = (!parts.is_empty()).then(|| parts.join("; "));
+    add_to_message(record, parts);
 }
 
 /// A few names of items, and why the first one is named.
@@ -499,6 +580,7 @@ mod tests {
                 "moved",
                 Findings {
                     contradiction: Some(&moved),
+                    duplicates: 2,
                     ..Findings::default()
                 },
                 Outcome::Incomplete,
@@ -545,6 +627,28 @@ mod tests {
                 },
                 Outcome::OkWithRejects,
                 Some("2 values cannot be read and keep their last value: `email` (2)"),
+            ),
+            (
+                "duplicates",
+                Findings {
+                    duplicates: 3,
+                    ..Findings::default()
+                },
+                Outcome::Ok,
+                Some("received 3 duplicates, which are stored once"),
+            ),
+            (
+                "a duplicate in a list that is cut",
+                Findings {
+                    contradiction: Some(&Inconsistency::Shrunk),
+                    duplicates: 1,
+                    ..Findings::default()
+                },
+                Outcome::Incomplete,
+                Some(
+                    "the list became shorter while it was read; received rows are applied, missing rows are not removed; \
+                     received 1 duplicate, which is stored once",
+                ),
             ),
             (
                 "an older version",

@@ -39,6 +39,7 @@ impl StreamRun<'_> {
             );
         }
         self.in_order(&mut report);
+        self.note_unrequested(&mut report);
         report.streams.iter().for_each(|part| self.report_end(part));
         report.conclude()
     }

@@ -273,6 +273,7 @@ impl ItemWalk<'_> {
                 return Ok(Step::Held);
             }
         }
+        report.duplicates += staged.plan.duplicates.rows;
         report.add_cells(&staged.plan.unreadable, &staged.plan.repaired);
         checkpoint.rows += i64::try_from(staged.plan.new).unwrap_or(i64::MAX);
         let applied = match self.rules.writing {

@@ -41,6 +41,7 @@ fn sure_lines_are_in_force_and_guesses_are_not() {
         ("aide", 3),
         ("0", 1),
         ("a \"b\"\\\n# c", 1),
+        ("z\u{a0}\u{feff}”", 1),
     ];
     let draft = drafted(&entries, &values);
     assert_eq!(
@@ -58,6 +59,7 @@ to = { source = "north", list = "positions", by = "code" }
 # "aide" = ""    # 3 rows
 # "0" = ""    # 1 row; close spelling: `00` (Not stated)
 # "a \"b\"\\\n# c" = ""    # 1 row
+# "z\u00a0\ufeff”" = ""    # 1 row
 
 # The entries of positions:
 #   `T` (Teacher)
@@ -73,7 +75,11 @@ to = { source = "north", list = "positions", by = "code" }
         .expect("a crosswalk")
         .value;
     let keys: Vec<&str> = config.map.keys().map(String::as_str).collect();
-    assert_eq!(keys, ["0", "a \"b\"\\\n# c", "aide", "head", "teacher"]);
+    let hidden = "z\u{a0}\u{feff}”";
+    assert_eq!(
+        keys,
+        ["0", "a \"b\"\\\n# c", "aide", "head", "teacher", hidden]
+    );
 }
 
 #[test]

@@ -454,14 +454,6 @@ client_id = "x"
 "#,
         &[("small.toml", SMALL_JOB)],
         r#"
-error: invalid value `implicit` for `grant`
- --> rollbook.toml:4:9
-  |
-4 | grant = "implicit"
-  |         ^^^^^^^^^^
-  |
-  = help: known: `client_credentials`, `password`, `refresh_token`, `authorization_code`, `api_key`
-
 error: the grant `implicit` is for scripts in browsers: the token passes through the address bar and cannot be renewed, so nothing could run unattended
  --> rollbook.toml:4:9
   |
@@ -770,7 +762,7 @@ error: a job is named like its file, and invalid name `My Job`: use small letter
 
 error: the key `source` is missing
 --> jobs/empty.toml
- = help: such as `source = "rosters"`
+ = help: the sources of rollbook.toml are `webuntis`
 
 error: the key `streams` is missing
 --> jobs/empty.toml
@@ -812,3 +804,49 @@ error: `schedule` must be a text, not a whole number
 "#,
     ),
 ];
+
+#[test]
+fn the_password_grant_is_noted_once() {
+    let source = |name: &str| {
+        format!(
+            "[sources.{name}]\nconnector = \"webuntis\"\n[sources.{name}.auth]\ngrant = \"password\"\n\
+             username = \"me\"\npassword = {{ file = \"x\" }}\n"
+        )
+    };
+    let rollbook = [source("webuntis"), source("north"), source("south")].concat();
+    let (_, notes) = load(&rollbook, &[("small.toml", SMALL_JOB)]).expect("right");
+    assert_eq!(notes.matches("note: ").count(), 1, "{notes}");
+    let users = "these sources use it: `webuntis`, `north`, `south`\n --> rollbook.toml:4:9";
+    assert!(notes.contains(users), "{notes}");
+}
+
+#[test]
+fn a_character_that_cannot_be_seen_is_named() {
+    for (from, to, expected) in [
+        (
+            "connector = \"webuntis\"",
+            "connector = “webuntis”",
+            "this is not TOML: there is U+201C, a typographic quote",
+        ),
+        (
+            "connector = \"webuntis\"",
+            "connector =\u{a0}\"webuntis\"",
+            "this is not TOML: there is U+00A0, a no-break space",
+        ),
+        (
+            "connector = \"webuntis\"",
+            "\u{feff}connector = \"webuntis\"",
+            "this is not TOML: there is U+FEFF, a byte order mark, which is invisible",
+        ),
+        (
+            "\"webuntis\"",
+            "\"webuntis\u{200b}\"",
+            "there is U+200B, a zero-width character, which is invisible",
+        ),
+    ] {
+        let rollbook = ROLLBOOK.replacen(from, to, 1);
+        let shown = load(&rollbook, &[("small.toml", SMALL_JOB)]).expect_err("refused");
+        assert_eq!(shown.matches("error: ").count(), 1, "{shown}");
+        assert!(shown.contains(expected), "{shown}");
+    }
+}

@@ -40,10 +40,39 @@ fn what_a_credential_holds() {
         (
             b"\xef\xbb\xbfhunter2",
             Err(
-                "credential `x` begins with an invisible mark that an editor put there (a byte order mark): \
+                "credential `x` has U+FEFF, a byte order mark, which is invisible, as character 1: \
                  put the bare secret into it, on one line",
             ),
         ),
+        (
+            "hunt\u{feff}er2".as_bytes(),
+            Err(
+                "credential `x` has U+FEFF, a byte order mark, which is invisible, as character 5: \
+                 put the bare secret into it, on one line",
+            ),
+        ),
+        (
+            "hunter2\u{a0}\n".as_bytes(),
+            Err(
+                "credential `x` has U+00A0, a no-break space, as character 8: \
+                 put the bare secret into it, on one line",
+            ),
+        ),
+        (
+            "\u{200b}hunter2".as_bytes(),
+            Err(
+                "credential `x` has U+200B, a zero-width character, which is invisible, as character 1: \
+                 put the bare secret into it, on one line",
+            ),
+        ),
+        (
+            "“hunter2”".as_bytes(),
+            Err(
+                "credential `x` has U+201C, a typographic quote, as character 1: \
+                 put the bare secret into it, on one line",
+            ),
+        ),
+        ("Grüße-ß-日本-😀".as_bytes(), Ok("Grüße-ß-日本-😀")),
         (b"", Err("credential `x` is empty: put the secret into it")),
         (
             b"\n",
