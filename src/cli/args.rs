@@ -12,6 +12,7 @@ use super::{
     matches, reset, restore, resume, runs, schema, status, streams, sync, tokens, vault, verify,
     why,
 };
+use crate::connector::builtin::DEMO_CONFIG;
 use crate::setup::Folders;
 
 /// Heading of the options that all commands have.
@@ -19,9 +20,6 @@ const GLOBAL_OPTIONS: &str = "Global options";
 
 /// The configuration folder of the packages.
 const INSTALLED_CONFIG: &str = "/etc/rollbook";
-
-/// The folder for the shipped configuration, where the demo finds none.
-pub const DEMO_CONFIG: &str = "demo-config";
 
 /// The state directory of the shipped unit.
 const INSTALLED_STATE: &str = "/var/lib/rollbook";

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::DEMO_CONFIG;
 use super::exit::Exit;
 use super::sandbox::not_started;
-use super::sync::{run_all, stop_on_signal};
+use super::stop::stop_on_signal;
+use super::sync::run_all;
 use super::{demo_questions, out, run_lines, start};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::connector::builtin::{EXAMPLE, EXAMPLE_JOBS};
+use crate::connector::builtin::{DEMO_CONFIG, EXAMPLE, EXAMPLE_JOBS};
 use crate::daemon::Changes;
 use crate::model::{Cause, RequestLimits};
 use crate::setup::{Folders, Overlay, Setup};

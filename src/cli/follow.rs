@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::daemon_lines::daemon_status;
 use super::exit::Exit;
 use super::progress::JobBar;
-use super::sync::stop_on_signal;
+use super::stop::stop_on_signal;
 use crate::clock::Clock;
 use crate::model::JobName;
 use crate::store::queries::{self, Reader};

@@ -45,6 +45,7 @@ mod schema;
 mod start;
 mod starter;
 mod status;
+mod stop;
 mod stream_rules;
 mod streams;
 mod sync;

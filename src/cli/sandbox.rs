@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::exit::Exit;
 use super::out;
-use super::sync::stop_on_signal;
+use super::stop::stop_on_signal;
 use super::table::{grouped, indented};
 use rollbook_sandbox::{Endpoint, Sandbox};
 

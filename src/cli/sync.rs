@@ -8,6 +8,7 @@ use super::follow::follow;
 use super::held_rows::{self, HeldRowsOptions};
 use super::mirror_access::MirrorAccess;
 use super::progress::Bars;
+use super::stop::stop_on_signal;
 use super::table::blocks;
 use super::{out, run_lines, runs, start};
 use crate::app::{AdminRequest, AdminResponse, App, known_job};
@@ -149,28 +150,6 @@ pub async fn run_all(
         reports.extend(app.run(job, run_options, stop, &bars.sink()).await);
     }
     reports
-}
-
-/// A token that SIGINT and SIGTERM cancel.
-pub fn stop_on_signal() -> CancellationToken {
-    let stop = CancellationToken::new();
-    let on_signal = stop.clone();
-    tokio::spawn(async move {
-        let mut term =
-            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
-        let terminated = async {
-            match &mut term {
-                Some(term) => term.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminated => {}
-        }
-        on_signal.cancel();
-    });
-    stop
 }
 
 /// The jobs of these names; all without a name.

@@ -22,6 +22,9 @@ pub const BUILT_IN: &[(&str, &str)] = &[
 /// The shipped `rollbook.toml`, in which a line of dashes begins each source.
 pub const EXAMPLE: &str = include_str!("../../config/rollbook.toml");
 
+/// The folder in which the demo writes the shipped configuration, if it finds none.
+pub const DEMO_CONFIG: &str = "demo-config";
+
 /// Each shipped job's name and its text.
 pub const EXAMPLE_JOBS: &[(&str, &str)] = &[
     (
