@@ -217,7 +217,9 @@ fn rejects_of(stream: &StreamReport) -> Vec<RejectLine> {
 
 /// How to accept a held run.
 pub fn to_approve(run: i64) -> String {
-    format!("to accept the changes of held run {run}: rollbook approve {run}")
+    format!(
+        "to see the rows of held run {run}: rollbook runs show {run} --rows; to accept: rollbook approve {run}"
+    )
 }
 
 /// One stream of a run as JSON.

@@ -432,7 +432,7 @@ fn remarks(job: &JobView) -> Vec<String> {
                 job.job
             )
         } else {
-            format!("{}: to accept the changes of held run {run}: {command}", job.job)
+            format!("{}: {}", job.job, run_lines::to_approve(run))
         });
     }
     let name = &job.job;

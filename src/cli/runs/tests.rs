@@ -162,7 +162,7 @@ fn one_run_shows_its_rejects() {
         rest.trim_start().split_once("\n\n").expect("a table").1,
         "• north.users: held back: 9 of 20 rows would be removed\n\
          • north.users: not mirrored, because the connector has no columns for them: nickname\n\
-         • to accept the changes of held run 7: rollbook approve 7\n\n\
+         • to see the rows of held run 7: rollbook runs show 7 --rows; to accept: rollbook approve 7\n\n\
          Rejects:\n  \
          users  1 row    dateOfBirth  missing\n  \
          users  12 rows  sourcedId    missing\n"

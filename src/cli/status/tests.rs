@@ -134,7 +134,7 @@ fn what_waits_for_an_admin_is_said_with_the_command() {
             ),
             &[
                 "rosters: users: 9 of 20 rows would be removed",
-                "rosters: to accept the changes of held run 7: rollbook approve 7",
+                "rosters: to see the rows of held run 7: rollbook runs show 7 --rows; to accept: rollbook approve 7",
             ],
         ),
         (
