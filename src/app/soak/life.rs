@@ -355,7 +355,13 @@ impl Life {
                 list.touched = now;
             }
             Act::Halve(source, list) => {
-                self.world.lock().vendors[source].lists[list].halve(now);
+                let mut world = self.world.lock();
+                let list = &mut world.vendors[source].lists[list];
+                let before = list.rows.len();
+                list.halve(now);
+                if self.log {
+                    println!("{} of {before} rows left", before - list.rows.len());
+                }
             }
             Act::Approve(source, list) => {
                 if let Some(running) = running {

@@ -209,7 +209,8 @@ impl Maker<'_> {
                 if self.halved.contains(&(source, list)) {
                     return;
                 }
-                let from = from.min(6 * DAY);
+                // After the refilled list has been read, by a weekly job too: otherwise the mirror loses little.
+                let from = from.clamp(8 * DAY, 10 * DAY);
                 self.halved.push((source, list));
                 self.add(from, Act::Halve(source, list));
                 let first = from + self.rng.i64(HOUR..4 * DAY);

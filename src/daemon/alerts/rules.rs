@@ -128,8 +128,13 @@ pub fn evaluate_job(
     now: Timestamp,
 ) -> AlertPlan {
     if facts.parked {
-        // The alert is about the source now, so earlier ones about the job end without a recovery.
-        return AlertPlan::default();
+        // The alert is about the source now, so earlier ones about the job end without a recovery. Only a good run ends
+        // that it is stale: otherwise it would be reported again as soon as the job is parked no longer.
+        let is_stale = |(kind, _): &&(AlertKind, Timestamp)| *kind == AlertKind::Stale;
+        return AlertPlan {
+            send: Vec::new(),
+            active: active.iter().filter(is_stale).copied().collect(),
+        };
     }
     let over = format!("{entry} recovered");
     update(

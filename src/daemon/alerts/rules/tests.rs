@@ -61,6 +61,10 @@ fn a_problem_and_its_end_are_alerted_once() {
         due: Some(time(-100)),
         ..failed(5)
     };
+    let stale = JobFacts {
+        due: Some(time(-100)),
+        ..good(-200)
+    };
     let held = |run| JobFacts {
         held: Some(run),
         ..failed(1)
@@ -114,8 +118,13 @@ fn a_problem_and_its_end_are_alerted_once() {
         ),
         (
             "failing, then parked: the source's alert replaces it",
-            vec![failed(3), parked.clone(), parked, good(4)],
+            vec![failed(3), parked.clone(), parked.clone(), good(4)],
             vec![vec!["failing"], vec![], vec![], vec![]],
+        ),
+        (
+            "stale, then parked: it is stale once, until a good run",
+            vec![stale.clone(), parked, stale, good(4)],
+            vec![vec!["stale"], vec![], vec![], vec!["recovered"]],
         ),
     ] {
         assert_eq!(walk(&states), expected, "{name}");
