@@ -12,10 +12,9 @@ use super::App;
 use crate::document::suggest::advice;
 use crate::http::blocking::blocking;
 use crate::model::decision::APPROVAL_TTL;
-use crate::model::scalar::display_time;
 use crate::model::{EntryName, JobName, Outcome, ParkReason, SourceName, StreamName, scalar};
 use crate::setup::{JobSetup, Setup};
-use crate::store::queries::{self, RunLine};
+use crate::store::queries::{self, Reader, RunLine};
 use crate::store::runs::{self, JobState};
 use crate::store::{StoreError, checkpoints};
 
@@ -57,6 +56,8 @@ pub enum AdminResponse {
     Approved {
         /// The job.
         job: JobName,
+        /// Its newest run before.
+        after: i64,
     },
     /// The job waits no longer.
     Resumed {
@@ -71,7 +72,7 @@ pub enum AdminResponse {
         job: JobName,
         /// Every stream is read in full.
         full: bool,
-        /// The newest run before.
+        /// Its newest run before, which may be active still.
         after: i64,
     },
     /// The next run reads the stream in full.
@@ -125,26 +126,21 @@ impl App {
         self.store()
             .write(move |connection| runs::approve(connection, number, &job, &hold, &at))
             .await?;
-        Ok(AdminResponse::Approved { job: run.job })
+        let after = newest(&reader, &run.job)?;
+        Ok(AdminResponse::Approved {
+            job: run.job,
+            after,
+        })
     }
 
     /// Accepts a run; the process that received the request starts it.
     fn accept_run(&self, name: &JobName, full: bool) -> Result<AdminResponse, AdminResponse> {
         let setup = self.setup();
         let (job, _) = known_job(&setup, name.as_str()).map_err(AdminResponse::Refused)?;
-        let reader = self.store().reader()?;
-        let newest = queries::runs(&reader, Some(job), 1)?.pop();
-        if let Some(active) = newest.as_ref().filter(|run| run.ended.is_none()) {
-            let number = active.run;
-            return Err(AdminResponse::Refused(format!(
-                "{job} is running already, since {} UTC; `rollbook runs show {number}` shows the result when it has ended",
-                display_time(&active.started)
-            )));
-        }
         Ok(AdminResponse::Runs {
             job: job.clone(),
             full,
-            after: newest.map_or(0, |run| run.run),
+            after: newest(&*self.store().reader()?, job)?,
         })
     }
 
@@ -213,6 +209,12 @@ impl App {
     fn rebuild_source(&self, name: &SourceName) {
         self.open_sources().remove(name);
     }
+}
+
+/// The number of a job's newest run; 0 without one.
+fn newest(reader: &Reader, job: &JobName) -> Result<i64, StoreError> {
+    let newest = queries::runs(reader, Some(job), 1)?;
+    Ok(newest.first().map_or(0, |run| run.run))
 }
 
 /// Finds a job by the name that an admin typed; the error is a message.

@@ -217,7 +217,7 @@ impl Engine for DaemonEngine {
                 ),
             };
             let (job, start) = match &response {
-                AdminResponse::Approved { job } => (Some(job), Cause::Approval.into()),
+                AdminResponse::Approved { job, .. } => (Some(job), Cause::Approval.into()),
                 AdminResponse::Runs { job, full, .. } => {
                     let (cause, full) = (Cause::Command, *full);
                     (Some(job), RunStart { cause, full })

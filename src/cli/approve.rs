@@ -10,8 +10,8 @@ use super::exit::Exit;
 use super::follow::follow;
 use super::mirror_access::MirrorAccess;
 use super::stop::stop_on_signal;
-use super::sync::{run_all, show};
-use super::{held_rows, out, run_lines, runs};
+use super::sync::{outcome_of, run_all, show};
+use super::{held_rows, out, runs};
 use crate::app::{AdminRequest, AdminResponse};
 use crate::model::{Cause, Outcome};
 use crate::setup::Folders;
@@ -38,10 +38,8 @@ pub async fn run(folders: &Folders, options: &ApproveOptions) -> Result<(), Exit
         confirm(access.mirror()?, options.run)?;
     }
     let request = AdminRequest::Approve { run: options.run };
-    let newest = queries::runs(access.mirror()?, None, 1)?;
-    let newest = newest.first().map_or(0, |line| line.run);
     let (response, by) = send_request(folders, &request).await?;
-    let AdminResponse::Approved { job } = &response else {
+    let AdminResponse::Approved { job, after } = &response else {
         return Err(Exit::failed(format!("unexpected response: {response:?}")));
     };
     let HandledBy::ThisProcess(app) = by else {
@@ -52,7 +50,7 @@ pub async fn run(folders: &Folders, options: &ApproveOptions) -> Result<(), Exit
             ));
         }
         let mirror = access.mirror()?;
-        let run = follow((mirror, &access.path), job, newest).await?;
+        let run = follow((mirror, &access.path), job, *after).await?;
         return runs::show_result(mirror, run, options.json);
     };
     let run_options = RunOptions {
@@ -62,17 +60,8 @@ pub async fn run(folders: &Folders, options: &ApproveOptions) -> Result<(), Exit
     };
     let jobs = std::slice::from_ref(job);
     let reports = run_all(&app, jobs, run_options, &stop_on_signal()).await;
-    let is_good = reports.iter().all(|report| report.outcome.is_good());
-    if options.json {
-        out::json(&run_lines::json(&reports));
-    } else {
-        show(&reports, false);
-    }
-    if is_good {
-        Ok(())
-    } else {
-        Err(Exit::unsuccessful())
-    }
+    show(&reports, run_options, options.json);
+    outcome_of(&reports)
 }
 
 /// Asks on a terminal, after what would happen in numbers. Anything but yes is no.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::exit::Exit;
 use super::sandbox::not_started;
 use super::stop::stop_on_signal;
-use super::sync::run_all;
+use super::sync::{outcome_of, run_all};
 use super::{demo_questions, out, run_lines, start};
 use crate::app::App;
 use crate::clock::Clock;
@@ -96,11 +96,7 @@ pub async fn run(folders: &Folders, options: DemoOptions) -> Result<(), Exit> {
         served.map_err(|why| Exit::failed(format!("rollbook: {why}")))?;
     }
     sandbox.stop().await;
-    if reports.iter().all(|report| report.outcome.is_good()) {
-        Ok(())
-    } else {
-        Err(Exit::unsuccessful())
-    }
+    outcome_of(&reports)
 }
 
 /// Runs the daemon, and simulates a day every minute.

@@ -65,15 +65,17 @@ pub async fn run(folders: &Folders, options: SyncOptions) -> Result<(), Exit> {
     let reports = run_all(&app, &jobs, run_options, &stop_on_signal()).await;
     if options.rows.rows {
         show_rows(&app, &reports, &options).await?;
-    } else if options.json {
-        out::json(&run_lines::json(&reports));
     } else {
-        show(&reports, options.dry_run);
+        show(&reports, run_options, options.json);
     }
-    if reports.iter().all(|report| report.outcome.is_good()) {
-        Ok(())
-    } else {
-        Err(Exit::unsuccessful())
+    outcome_of(&reports)
+}
+
+/// The exit of a command that ran jobs and has shown what they did.
+pub fn outcome_of(reports: &[RunReport]) -> Result<(), Exit> {
+    match reports.iter().all(|report| report.outcome.is_good()) {
+        true => Ok(()),
+        false => Err(Exit::unsuccessful()),
     }
 }
 
@@ -165,9 +167,12 @@ fn named_jobs(setup: &Setup, named: &[String]) -> Result<Vec<JobName>, Exit> {
 }
 
 /// Prints the table and remarks.
-pub fn show(reports: &[RunReport], dry: bool) {
+pub fn show(reports: &[RunReport], run_options: RunOptions, json: bool) {
+    if json {
+        return out::json(&run_lines::json(reports));
+    }
     let runs = run_lines::of_runs(reports, MOST_SHOWN, out::width());
-    let note = if dry {
+    let note = if run_options.dry {
         "Dry run: nothing was written, and references between rows were not checked.\n"
     } else {
         ""

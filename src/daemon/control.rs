@@ -46,9 +46,18 @@ impl RunNow {
         self.changed.notify_one();
     }
 
-    /// The jobs that were requested since the last call.
-    pub(super) fn take(&self) -> Vec<RunRequest> {
-        std::mem::take(&mut *self.jobs())
+    /// One request of each job that is not active; the others wait until the active run has ended.
+    pub(super) fn take(&self, is_active: impl Fn(&JobName) -> bool) -> Vec<RunRequest> {
+        let mut taken: Vec<RunRequest> = Vec::new();
+        self.jobs().retain(|request| {
+            let is_taken = taken.iter().any(|other| other.job == request.job);
+            let waits = is_taken || is_active(&request.job);
+            if !waits {
+                taken.push(request.clone());
+            }
+            waits
+        });
+        taken
     }
 
     /// Waits for a request.

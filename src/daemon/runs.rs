@@ -75,7 +75,7 @@ impl Runs {
 
     /// Starts a run for a tick, unless the job's last run is still active.
     pub(super) fn start(&mut self, tick: Tick) {
-        if self.active.contains_key(&tick.job) {
+        if self.is_active(&tick.job) {
             skip_tick(&self.emit, &tick.job, SkipReason::Overlap);
             return;
         }
@@ -97,6 +97,11 @@ impl Runs {
         };
         let handle = self.tasks.spawn(task.run(tick));
         self.jobs.insert(handle.id(), job);
+    }
+
+    /// Whether a run of the job is active.
+    pub(super) fn is_active(&self, job: &EntryName) -> bool {
+        self.active.contains_key(job)
     }
 
     /// Stops the runs of removed jobs.

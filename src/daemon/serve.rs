@@ -18,7 +18,7 @@ use super::runs::{EventSink, Runs, skip_tick};
 use super::signals::Signals;
 use super::timetable::{LoadReason, MAX_SLEEP, Timetable};
 use crate::clock::Clock;
-use crate::model::EntryName;
+use crate::model::{EntryName, JobName};
 use crate::store::runs::JobState;
 
 /// 2026-01-01T00:00:00Z: a clock that shows less has not been set since boot.
@@ -236,7 +236,8 @@ impl Daemon {
             self.runs.start(tick);
         }
         let now = self.clock.now();
-        for RunRequest { job, start } in self.control.run_now.take() {
+        let is_active = |job: &JobName| self.runs.is_active(&job.into());
+        for RunRequest { job, start } in self.control.run_now.take(is_active) {
             if let Some(tick) = self.timetable.tick_now(&EntryName::Job(job), start, now) {
                 self.runs.start(tick);
             }

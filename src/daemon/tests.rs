@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::scripted::{Act, Run, Script, entry, send, time};
 use super::*;
 use crate::clock::Clock;
-use crate::model::{Cause, Class, ParkReason, named};
+use crate::model::{Cause, Class, JobName, ParkReason, named};
 use crate::store::runs::{JobState, Parked};
 
 #[tokio::test]
@@ -556,6 +556,25 @@ async fn a_short_watchdog_timeout_means_more_notifications() {
     let naps = script.clock.naps();
     let longest = naps.iter().rev().skip(1).max();
     assert_eq!(longest, Some(&Duration::from_secs(5)));
+}
+
+#[test]
+fn a_requested_run_waits_for_the_active_one() {
+    let request = |job: &str| RunRequest {
+        job: named(job),
+        start: Cause::Command.into(),
+    };
+    let run_now = RunNow::default();
+    for job in ["idle", "active", "idle"] {
+        run_now.request(request(job));
+    }
+    let is_active = |job: &JobName| *job == *"active";
+    assert_eq!(run_now.take(is_active), [request("idle")]);
+    assert_eq!(run_now.take(|_| true), []);
+    assert_eq!(
+        run_now.take(|_| false),
+        [request("active"), request("idle")]
+    );
 }
 
 #[tokio::test]

@@ -4,11 +4,12 @@
 //! sees the old roster or the new one. Counts are of what was done, not of what was planned.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use rusqlite::{CachedStatement, Transaction, params};
 
 use super::error::StoreError;
-use super::staging::{Mark, SqlCell, Staged, entries_of};
+use super::staging::{Mark, SqlCell, Staged, each_entry};
 use crate::model::Table;
 pub use crate::model::decision::Removals;
 use crate::model::row::{Cell, Cells};
@@ -89,30 +90,23 @@ impl<'t> RowWriter<'t> {
 
     fn put_pages(&mut self, staged: &Staged) -> rusqlite::Result<()> {
         let mut last = self.last_versions(staged)?;
-        let mut pages = staged
-            .stage
-            .prepare("SELECT entries FROM page ORDER BY number")?;
-        let mut rows = pages.query([])?;
-        while let Some(page) = rows.next()? {
-            let entries = page.get_ref(0)?.as_blob()?;
-            for (mark, row) in entries_of(entries) {
-                match mark {
-                    Mark::New | Mark::Changed if !last.is_empty() => {
-                        let later = last.remove(&self.key_bytes(row));
-                        self.put_last(mark, row, later.as_deref())?;
-                    }
-                    Mark::New => self.insert(row)?,
-                    Mark::Changed => self.replace(row)?,
-                    Mark::Duplicate => {
-                        if let Some(later) = last.remove(&self.key_bytes(row)) {
-                            self.put_duplicate(Cells::of(&later))?;
-                        }
-                    }
-                    Mark::Removed => self.remove(&key_of(row, self.table))?,
+        each_entry(&staged.stage, |mark, row| {
+            match mark {
+                Mark::New | Mark::Changed if !last.is_empty() => {
+                    let later = last.remove(&self.key_bytes(row));
+                    self.put_last(mark, row, later.as_deref())?;
                 }
+                Mark::New => self.insert(row)?,
+                Mark::Changed => self.replace(row)?,
+                Mark::Duplicate => {
+                    if let Some(later) = last.remove(&self.key_bytes(row)) {
+                        self.put_duplicate(Cells::of(&later))?;
+                    }
+                }
+                Mark::Removed => self.remove(&key_of(row, self.table))?,
             }
-        }
-        Ok(())
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     /// The version to keep of each key that was received more than once: the newest; the last one received if no column
@@ -122,15 +116,8 @@ impl<'t> RowWriter<'t> {
         if staged.plan.duplicates.rows == 0 {
             return Ok(last);
         }
-        let mut pages = staged
-            .stage
-            .prepare("SELECT entries FROM page ORDER BY number")?;
-        let mut rows = pages.query([])?;
-        while let Some(page) = rows.next()? {
-            for (mark, row) in entries_of(page.get_ref(0)?.as_blob()?) {
-                if mark != Mark::Duplicate {
-                    continue;
-                }
+        each_entry(&staged.stage, |mark, row| {
+            if mark == Mark::Duplicate {
                 let key = self.key_bytes(row);
                 let stays = last
                     .get(&key)
@@ -139,7 +126,8 @@ impl<'t> RowWriter<'t> {
                     last.insert(key, row.bytes().to_vec());
                 }
             }
-        }
+            Ok(ControlFlow::Continue(()))
+        })?;
         Ok(last)
     }
 

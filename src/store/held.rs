@@ -3,13 +3,14 @@
 //! Only keys and no values: rows that it would change or remove are still in their table, and new ones are not kept.
 
 use std::fmt;
+use std::ops::ControlFlow;
 
 use rusqlite::{Connection, Transaction, params};
 use serde_json::Value;
 
 use super::apply::key_of;
 use super::error::StoreError;
-use super::staging::{Mark, Staged, entries_of};
+use super::staging::{Mark, Staged, each_entry};
 use crate::model::row::{Cell, Cells};
 use crate::model::{JobName, SourceName, StreamName};
 
@@ -88,26 +89,21 @@ impl HeldRows {
             self.keys
                 .push((HeldKind::Removed, json(Cells::of(&key).collect())));
         }
-        let mut pages = staged
-            .stage
-            .prepare("SELECT entries FROM page ORDER BY number")?;
-        let mut rows = pages.query([])?;
-        while let Some(page) = rows.next()? {
-            for (mark, row) in entries_of(page.get_ref(0)?.as_blob()?) {
-                if self.keys.len() >= MAX_KEYS {
-                    return Ok(());
-                }
-                let kind = match mark {
-                    Mark::New => HeldKind::New,
-                    Mark::Changed => HeldKind::Changed,
-                    Mark::Removed => HeldKind::Removed,
-                    // Its first version is listed.
-                    Mark::Duplicate => continue,
-                };
-                self.keys.push((kind, json(key_of(row, &staged.table))));
+        each_entry(&staged.stage, |mark, row| {
+            if self.keys.len() >= MAX_KEYS {
+                return Ok(ControlFlow::Break(()));
             }
-        }
-        Ok(())
+            let kind = match mark {
+                Mark::New => Some(HeldKind::New),
+                Mark::Changed => Some(HeldKind::Changed),
+                Mark::Removed => Some(HeldKind::Removed),
+                // Its first version is listed.
+                Mark::Duplicate => None,
+            };
+            self.keys
+                .extend(kind.map(|kind| (kind, json(key_of(row, &staged.table)))));
+            Ok(ControlFlow::Continue(()))
+        })
     }
 }
 

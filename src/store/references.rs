@@ -5,11 +5,12 @@
 //! (webuntis-oneroster.md 4.1 Q18).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::ControlFlow;
 
 use rusqlite::{Transaction, params};
 
 use super::error::StoreError;
-use super::staging::{Mark, Staged, entries_of};
+use super::staging::{Mark, Staged, each_entry};
 use super::table::quote;
 use crate::model::row::Cells;
 use crate::model::{StreamName, Table};
@@ -113,10 +114,11 @@ fn removed_keys(staged: &Staged) -> Result<HashSet<String>, StoreError> {
         keys.extend(key(Cells::of(&bytes)));
     }
     let first = staged.table.key.first().copied().unwrap_or_default();
-    each_entry(staged, |mark, row| {
+    each_entry(&staged.stage, |mark, row| {
         if mark == Mark::Removed {
             keys.extend(row.at(first).plain());
         }
+        Ok(ControlFlow::Continue(()))
     })
     .map_err(&what)?;
     Ok(keys)
@@ -125,21 +127,13 @@ fn removed_keys(staged: &Staged) -> Result<HashSet<String>, StoreError> {
 /// The values of a column in the rows that a reading adds or changes.
 fn received(staged: &Staged, column: usize) -> rusqlite::Result<HashSet<String>> {
     let mut values = HashSet::new();
-    each_entry(staged, |mark, row| {
+    each_entry(&staged.stage, |mark, row| {
         if mark != Mark::Removed {
             values.extend(row.at(column).plain());
         }
+        Ok(ControlFlow::Continue(()))
     })?;
     Ok(values)
-}
-
-fn each_entry(staged: &Staged, mut act: impl FnMut(Mark, Cells<'_>)) -> rusqlite::Result<()> {
-    let mut pages = staged.stage.prepare("SELECT entries FROM page")?;
-    let mut pages = pages.query([])?;
-    while let Some(page) = pages.next()? {
-        entries_of(page.get_ref(0)?.as_blob()?).for_each(|(mark, row)| act(mark, row));
-    }
-    Ok(())
 }
 
 /// Those of some keys that the table does not have.

@@ -19,7 +19,7 @@ use roaring::RoaringTreemap;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
-pub(super) use self::new_keys::entries_of;
+pub(super) use self::new_keys::each_entry;
 
 use self::keys::{PageKeys, cell_of, compare_row};
 use self::new_keys::NewKeys;

@@ -5,6 +5,9 @@
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use rusqlite::Connection;
 
 use super::keys::{compare_cells, key_bytes_of};
 use super::{Mark, Staging};
@@ -57,22 +60,39 @@ impl Staging {
     /// The keys of all staged new rows, including those of the current page.
     fn staged_keys(&self) -> rusqlite::Result<HashSet<u64>> {
         let mut keys = HashSet::new();
-        let mut note = |entries: &[u8]| {
-            let new = entries_of(entries).filter(|(mark, _)| *mark == Mark::New);
-            keys.extend(new.map(|(_, row)| row.fingerprint_of(&self.table.key)));
+        let mut note = |mark: Mark, row: Cells<'_>| {
+            if mark == Mark::New {
+                keys.insert(row.fingerprint_of(&self.table.key));
+            }
         };
-        let mut pages = self.stage.prepare("SELECT entries FROM page")?;
-        let mut pages = pages.query([])?;
-        while let Some(page) = pages.next()? {
-            note(page.get_ref(0)?.as_blob()?);
-        }
-        note(&self.entries);
+        each_entry(&self.stage, |mark, row| {
+            note(mark, row);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        entries_of(&self.entries).for_each(|(mark, row)| note(mark, row));
         Ok(keys)
     }
 }
 
+/// Calls `act` with each entry of the pages that were put aside, in their order, until it breaks.
+pub(in crate::store) fn each_entry(
+    stage: &Connection,
+    mut act: impl FnMut(Mark, Cells<'_>) -> rusqlite::Result<ControlFlow<()>>,
+) -> rusqlite::Result<()> {
+    let mut pages = stage.prepare("SELECT entries FROM page ORDER BY number")?;
+    let mut pages = pages.query([])?;
+    while let Some(page) = pages.next()? {
+        for (mark, row) in entries_of(page.get_ref(0)?.as_blob()?) {
+            if act(mark, row)?.is_break() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The rows of one page that was put aside.
-pub(in crate::store) fn entries_of(mut bytes: &[u8]) -> impl Iterator<Item = (Mark, Cells<'_>)> {
+fn entries_of(mut bytes: &[u8]) -> impl Iterator<Item = (Mark, Cells<'_>)> {
     std::iter::from_fn(move || {
         let (mark, rest) = bytes.split_first()?;
         let (length, rest) = rest.split_first_chunk::<4>()?;

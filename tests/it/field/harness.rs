@@ -320,7 +320,7 @@ impl Harness {
         self.app();
         let app = self.app.as_ref().expect("it runs");
         let response = self.runtime.block_on(app.handle_admin_request(&request));
-        let AdminResponse::Approved { job } = response else {
+        let AdminResponse::Approved { job, .. } = response else {
             panic!("run {} cannot be approved: {response:?}", held.run);
         };
         self.run(job.as_str(), Cause::Approval, false)
