@@ -4,6 +4,7 @@
 //! refused sign-in or an unusable mirror ends the run early.
 
 mod each;
+mod findings;
 mod reports;
 mod together;
 

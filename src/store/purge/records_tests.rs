@@ -102,3 +102,21 @@ async fn a_wrong_clock_deletes_nothing() {
         "a day after the jump the clock is trusted where no vendor contradicts it"
     );
 }
+
+#[tokio::test]
+async fn the_rows_of_a_held_run_go_after_a_week() {
+    let (_folder, store) = mirror().await;
+    let stated = time("2026-02-26T00:00:00Z");
+    let held = "INSERT INTO rollbook_held SELECT run, source, 't', 0, 0, 1 FROM rollbook_runs;
+         INSERT INTO rollbook_held_rows SELECT run, 't', 'removed', '[1]' FROM rollbook_runs;";
+    let prepared = store.write(move |connection| {
+        connection.execute_batch(held).expect("written");
+        note_vendor_time(connection, stated)
+    });
+    prepared.await.expect("prepared");
+    purge_at(&store, "2026-02-26T00:00:00Z").await;
+    let reader = store.reader().expect("a reader");
+    for table in ["rollbook_held", "rollbook_held_rows"] {
+        assert_eq!(numbers(&reader, table), [6], "{table}");
+    }
+}

@@ -9,6 +9,7 @@ FIRST_HOUR=(
     a_dry_run_leaves_nothing
     sync_fills_the_mirror
     every_command_of_root_leaves_files_of_the_service
+    root_follows_no_link_of_the_service
     other_users_are_told_who_may
     the_service_starts_after_them
     a_wrong_owner_is_reported_and_heals
@@ -97,6 +98,26 @@ every_command_of_root_leaves_files_of_the_service() {
     done
     backup=$(find $STATE/backups -name 'mirror-*.db' | head -n 1)
     rollbook restore "$backup" && all_of_the_service
+}
+
+# A program that writes as the service must not be able to direct root to other files.
+root_follows_no_link_of_the_service() {
+    local name before
+    echo private >/root/private
+    chmod 600 /root/private
+    before=$(stat --format='%a %U %s' /root/private)
+    for name in rollbook.lock vault.db-wal sandbox.json; do
+        rm -f "$STATE/$name"
+        ln -s /root/private "$STATE/$name"
+        rollbook sync >out 2>&1
+        rollbook tokens >>out 2>&1
+        rm -f "$STATE/$name"
+        [ "$(stat --format='%a %U %s' /root/private)" = "$before" ] && ! grep -q private out || {
+            cat out
+            return 1
+        }
+    done
+    rollbook sync && all_of_the_service
 }
 
 as_other() {
