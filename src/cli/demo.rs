@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::exit::Exit;
+use super::run::serve as serve_daemon;
 use super::sandbox::not_started;
 use super::stop::stop_on_signal;
 use super::sync::{outcome_of, run_all};
@@ -12,9 +13,11 @@ use super::{demo_questions, out, run_lines, start};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::connector::builtin::{DEMO_CONFIG, EXAMPLE, EXAMPLE_JOBS};
-use crate::daemon::Changes;
-use crate::model::{Cause, RequestLimits};
+use crate::daemon::{Changes, Event, RunNow, RunRequest};
+use crate::model::{Cause, EntryName, Outcome, RequestLimits};
 use crate::setup::{Folders, Overlay, Setup};
+use crate::store::database::reader;
+use crate::store::queries;
 use crate::sync::RunOptions;
 use rollbook_sandbox::Sandbox;
 
@@ -22,7 +25,7 @@ use rollbook_sandbox::Sandbox;
 const DEMO_PER_SECOND: f64 = 1000.0;
 
 /// Length of a simulated day with `--serve`.
-const DAY: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(30);
 
 /// The sandbox's state; its presence marks a mirror as the demo's.
 const SANDBOX_STATE: &str = "sandbox.json";
@@ -99,7 +102,7 @@ pub async fn run(folders: &Folders, options: DemoOptions) -> Result<(), Exit> {
     outcome_of(&reports)
 }
 
-/// Runs the daemon, and simulates a day every minute.
+/// Runs the daemon; each simulated day every job runs, and a line says what it found.
 async fn serve(
     app: App,
     folders: &Folders,
@@ -107,21 +110,48 @@ async fn serve(
     sandbox: &Sandbox,
 ) -> Result<(), String> {
     out::text(
-        "\nThe daemon runs every job on its schedule; every minute is a day at the school. Ctrl-C stops it.",
+        "\nThe daemon serves; every half minute is a day at the school, and every job runs. Ctrl-C stops it.",
     );
     let changes = Changes::of(&folders.folders());
+    let (app, run_now) = (Arc::new(app), Arc::new(RunNow::default()));
+    let mirror = app.store().path().to_owned();
+    let observe = move |event: &Event| {
+        if let Event::RunEnded { job, .. } = event {
+            out::text(ended(&mirror, job).unwrap_or_default());
+        }
+    };
     let days = async {
         loop {
             Clock::system().sleep(DAY).await;
-            if let Err(error) = sandbox.advance() {
-                tracing::warn!("the sandbox could not simulate a day: {error}");
+            match sandbox.advance() {
+                Ok(()) => out::text(format!("Day {}", sandbox.describe().day)),
+                Err(error) => tracing::warn!("the sandbox could not simulate a day: {error}"),
+            }
+            for job in app.setup().jobs.keys().cloned() {
+                let start = Cause::Command.into();
+                run_now.request(RunRequest { job, start });
             }
         }
     };
+    let daemon = Arc::clone(&app);
     tokio::select! {
-        served = super::run::serve(Arc::new(app), folders, overlay, changes) => served,
+        served = serve_daemon(daemon, folders, overlay, changes, Arc::clone(&run_now), observe) => served,
         () = days => Ok(()),
     }
+}
+
+/// What the last run of a job did, in a line.
+fn ended(mirror: &Path, job: &EntryName) -> Option<String> {
+    let run = queries::runs(&reader(mirror).ok()?, job.job(), 1)
+        .ok()?
+        .pop()?;
+    Some(format!(
+        "  {job}: {} new, {} changed, {} removed; {}",
+        run.new,
+        run.changed,
+        run.removed,
+        run.outcome.map_or("running", Outcome::as_str)
+    ))
 }
 
 /// The sandbox's URLs and secrets, for the shipped configuration.

@@ -29,11 +29,12 @@ pub async fn run(folders: &Folders) -> Result<(), Exit> {
     // Before the files are read, so that no change is missed.
     let changes = Changes::of(&folders.folders());
     let app = Arc::new(start::app(folders, &overlay).await?);
-    let ended = serve(app, folders, overlay, changes).await;
+    let (run_now, observe) = (Arc::default(), |_: &Event| {});
+    let ended = serve(app, folders, overlay, changes, run_now, observe).await;
     ended.map_err(|why| Exit::failed(format!("rollbook: {why}")))
 }
 
-/// Runs the daemon with an open [`App`].
+/// Runs the daemon with an open [`App`]; `run_now` requests runs, `observe` receives the events.
 ///
 /// # Errors
 /// Why this process cannot write the mirror any more.
@@ -42,6 +43,8 @@ pub async fn serve(
     folders: &Folders,
     overlay: Overlay,
     mut changes: Changes,
+    run_now: Arc<RunNow>,
+    observe: impl Fn(&Event) + Send + Sync + 'static,
 ) -> Result<(), String> {
     let loaded = changes.loaded();
     let jobs = app.setup().jobs.len();
@@ -57,9 +60,10 @@ pub async fn serve(
     ));
     let control = ControlHandle {
         alive_every: publisher.alive_every(),
+        run_now: Arc::clone(&run_now),
         ..ControlHandle::default()
     };
-    let (reload, run_now) = (Arc::clone(&control.reload), Arc::clone(&control.run_now));
+    let reload = Arc::clone(&control.reload);
     let own = Arc::new(DaemonEngine::new(app, folders.clone(), overlay, loaded));
     let engine: Arc<dyn Engine> = Arc::clone(&own) as Arc<dyn Engine>;
     let requests = serve_requests(
@@ -77,6 +81,7 @@ pub async fn serve(
             alerts.notify_one();
         }
         status.on_event(&event);
+        observe(&event);
     };
     let stop = CancellationToken::new();
     let mut watch = pin!(own.watch_alerts(&wake, &stop));
