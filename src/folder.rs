@@ -12,7 +12,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 use crate::document::parse::{LARGEST, text_of};
-use crate::document::{FileText, Location, Problem, Problems};
+use crate::document::{FileText, Location, Problem, ProblemKind, Problems};
 use crate::permissions::{denied, let_read};
 
 /// The content of a folder.
@@ -131,9 +131,9 @@ fn unreadable(path: &Path, what: &str, error: &io::Error) -> Problem {
     let message = format!("cannot read this {what}: {}", plain(path, error));
     let problem = Problem::error(location, message);
     match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            problem.denied().help(format!("run `{}`", let_read(path)))
-        }
+        io::ErrorKind::PermissionDenied => problem
+            .kind(ProblemKind::Denied)
+            .help(format!("run `{}`", let_read(path))),
         _ => problem,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::document::{Problems, RenderStyle, Severity};
+use crate::document::{ProblemKind, Problems, RenderStyle, Severity};
 use crate::store::StoreError;
 
 /// Another process owns the mirror: EX_TEMPFAIL of sysexits.
@@ -96,7 +96,7 @@ impl From<Problems> for Exit {
         let mut errors = problems
             .iter()
             .filter(|problem| problem.severity == Severity::Error);
-        let is_denied = errors.all(|problem| problem.is_denied);
+        let is_denied = errors.all(|problem| problem.kind == Some(ProblemKind::Denied));
         Self {
             code: if is_denied { DENIED_CODE } else { 78 },
             text: problems.render(RenderStyle::Coloured),

@@ -47,10 +47,22 @@ impl Lookalike {
         Some(Self { character, kind })
     }
 
-    /// The first one of a text, and its number in it, from 1: `has U+00A0, a no-break space, as character 7`.
-    pub fn reason_against(text: &str) -> Option<String> {
-        let mut characters = (1..).zip(text.chars().map(Self::of));
-        let (number, found) = characters.find_map(|(number, found)| Some((number, found?)))?;
+    /// The first one of a secret that no one means: `has U+00A0, a no-break space, as character 7`, from 1.
+    pub fn reason_against(secret: &str) -> Option<String> {
+        Self::first(secret, |found| !found.is_visible())
+    }
+
+    /// The same for one that may be meant: a password may have a typographic quote.
+    pub fn remark_on(secret: &str) -> Option<String> {
+        Self::first(secret, Self::is_visible)
+    }
+
+    fn first(secret: &str, is_wanted: impl Fn(Self) -> bool) -> Option<String> {
+        let mut characters = (1..).zip(secret.chars().map(Self::of));
+        let (number, found) = characters.find_map(|(number, found)| {
+            let found = found.filter(|found| is_wanted(*found))?;
+            Some((number, found))
+        })?;
         Some(format!("has {found}, as character {number}"))
     }
 

@@ -16,4 +16,4 @@ pub mod text_value;
 pub use file_text::{FileText, Location};
 pub use node::Node;
 pub use parse::Document;
-pub use problem::{Problem, Problems, RenderStyle, Severity};
+pub use problem::{Problem, ProblemKind, Problems, RenderStyle, Severity};

@@ -13,8 +13,8 @@ use super::file_text::{FileText, Location};
 use super::lookalike::in_text;
 use super::node::{Node, NodeKind};
 use super::problem::{Problem, Problems};
+pub use super::schema_walk::Extent;
 use super::schema_walk::walk;
-pub use super::schema_walk::{Extent, missing_key};
 use super::text_value::Check;
 
 /// The largest file read, in bytes. Ours have a few kilobytes.

@@ -43,8 +43,17 @@ pub struct Problem {
     pub help: Option<String>,
     /// Error or note.
     pub severity: Severity,
+    /// What it is, where something depends on that.
+    pub kind: Option<ProblemKind>,
+}
+
+/// Kinds of problems that something depends on: an exit code, an advice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProblemKind {
     /// The operating system refused this process the file.
-    pub is_denied: bool,
+    Denied,
+    /// A required key is not there.
+    MissingKey(String),
 }
 
 impl Problem {
@@ -55,7 +64,7 @@ impl Problem {
             message: message.into(),
             help: None,
             severity: Severity::Error,
-            is_denied: false,
+            kind: None,
         }
     }
 
@@ -67,10 +76,10 @@ impl Problem {
         }
     }
 
-    /// The same, because the operating system refused this process the file.
-    pub fn denied(self) -> Self {
+    /// The same of a kind that something depends on.
+    pub fn kind(self, kind: ProblemKind) -> Self {
         Self {
-            is_denied: true,
+            kind: Some(kind),
             ..self
         }
     }

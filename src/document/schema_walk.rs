@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::file_text::Location;
 use super::node::{MAX_PROBLEMS, Node, NodeKind, TableEntry};
-use super::problem::{Problem, Problems};
+use super::problem::{Problem, ProblemKind, Problems};
 use super::schema::{Schema, example, in_words, others, properties, types, words};
 use super::suggest::{advice, listed, quoted, suggest};
 use super::text_value::{Check, ValueError};
@@ -38,11 +38,6 @@ pub fn walk(root: &Node, schema: &Value, checks: &[Check], extent: Extent) -> Pr
     };
     walk.value(root, schema, &subject);
     walk.problems
-}
-
-/// The message for a required key that is not there.
-pub fn missing_key(name: &str) -> String {
-    format!("the key {} is missing", quoted(name))
 }
 
 struct Walk<'a> {
@@ -275,7 +270,9 @@ impl<'a> Walk<'a> {
             .flatten()
             .filter_map(Value::as_str);
         for name in required.filter(|name| node.at(&[name]).is_none() && !meant.contains(name)) {
-            let problem = Problem::error(subject.location.clone(), missing_key(name));
+            let message = format!("the key {} is missing", quoted(name));
+            let problem = Problem::error(subject.location.clone(), message)
+                .kind(ProblemKind::MissingKey(name.to_owned()));
             self.problems.push(
                 problem.maybe_help(
                     known

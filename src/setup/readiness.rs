@@ -16,6 +16,7 @@ use crate::auth::Redirect;
 use crate::connector::builtin::EXAMPLE;
 use crate::connector::file::{Connector, Setting};
 use crate::connector::template;
+use crate::document::lookalike::Lookalike;
 use crate::document::node::NodeKind;
 use crate::document::suggest::{listed, quoted};
 use crate::document::{FileText, Node, Problem, Problems};
@@ -145,9 +146,14 @@ fn unopened(node: &Node, form: SecretForm, secrets: &Secrets) -> Option<Problem>
             let message = "this secret is not an address such as https://chat.example/hook";
             Some(Problem::error(node.location(), message))
         }
-        Ok(_) => None,
+        Ok(secret) => {
+            let remark = Lookalike::remark_on(secret?.expose_secret())?;
+            let help = "if the vendor refuses it, write the usual character instead";
+            Some(Problem::note(node.location(), format!("this secret {remark}")).help(help))
+        }
         Err(SecretError::Missing { what, .. }) if secrets.is_encrypted(&reference) => {
-            let message = format!("{what} is encrypted for the service, which alone can open it");
+            let message =
+                format!("{what} is encrypted for the service: only it and root can open it");
             Some(Problem::note(node.location(), message))
         }
         Err(error) => Some(Problem::error(node.location(), error.message()).help(error.advice())),

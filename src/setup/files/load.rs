@@ -14,10 +14,10 @@ use super::rollbook::{Proxy, Rollbook, SourceConfig, StoreConfig};
 use super::schedule::{Schedule, Zone};
 use super::secrets::{CredentialName, VariableName};
 use crate::document::node::TableEntry;
-use crate::document::parse::{missing_key, read_with_tree};
+use crate::document::parse::read_with_tree;
 use crate::document::suggest::listed;
 use crate::document::text_value::Check;
-use crate::document::{FileText, Location, Node, Problem, Problems};
+use crate::document::{FileText, Location, Node, Problem, ProblemKind, Problems};
 use crate::folder::{plain, read_file, read_folder};
 use crate::model::{ColumnName, ConnectorName, History, JobName, Percent, Period, SourceName};
 
@@ -264,7 +264,9 @@ fn with_advice_on_options(problem: Problem) -> Problem {
 
 /// A job without a source: which ones there are.
 fn with_known_sources(problem: Problem, sources: &[TableEntry]) -> Problem {
-    if sources.is_empty() || problem.message != missing_key("source") {
+    let is_missing =
+        |kind: &ProblemKind| matches!(kind, ProblemKind::MissingKey(key) if key == "source");
+    if sources.is_empty() || !problem.kind.as_ref().is_some_and(is_missing) {
         return problem;
     }
     let names = sources.iter().map(|source| source.name.as_str());

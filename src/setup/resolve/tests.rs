@@ -345,13 +345,18 @@ fn each_secret_is_opened() {
         ),
         (
             "{ credential = \"north\" }",
+            &[("credentials/north", "“hunter2”", 0o600)],
+            "this secret has U+201C, a typographic quote, as character 1 (if the vendor refuses it, write the usual character instead)",
+        ),
+        (
+            "{ credential = \"north\" }",
             &[("credentials/north", "unset", 0o600)],
             "credential `north` is still the placeholder `unset` (put the secret into it and restart the service)",
         ),
         (
             "{ credential = \"north\" }",
             &[("north.cred", "sealed", 0o600)],
-            "credential `north` is encrypted for the service, which alone can open it",
+            "credential `north` is encrypted for the service: only it and root can open it",
         ),
         (
             "{ file = \"key\" }",
