@@ -150,11 +150,7 @@ pub fn save(
 /// # Errors
 /// When the mirror cannot be written.
 pub fn forget(connection: &Connection, job: &JobName) -> Result<(), StoreError> {
-    delete(
-        connection,
-        "run IN (SELECT run FROM rollbook_runs WHERE job = ?1)",
-        job.as_str(),
-    )
+    delete(connection, "runs.job = ?1", job.as_str())
 }
 
 /// Deletes what was kept of runs that started before a time.
@@ -164,16 +160,29 @@ pub fn forget(connection: &Connection, job: &JobName) -> Result<(), StoreError> 
 pub fn purge(connection: &Connection, before: &str) -> Result<(), StoreError> {
     delete(
         connection,
-        "run NOT IN (SELECT run FROM rollbook_runs WHERE started >= ?1)",
+        "runs.started < ?1 OR runs.started IS NULL",
         before,
     )
 }
 
-fn delete(connection: &Connection, which: &str, value: &str) -> Result<(), StoreError> {
-    for table in ["rollbook_held_rows", "rollbook_held"] {
-        connection
-            .execute(&format!("DELETE FROM {table} WHERE {which}"), [value])
-            .map_err(StoreError::sql("delete the rows of a held run"))?;
+/// The left join begins with the few held runs: a job may have thousands of others.
+fn delete(connection: &Connection, condition: &str, value: &str) -> Result<(), StoreError> {
+    let what = StoreError::sql("delete the rows of a held run");
+    let held = format!(
+        "SELECT DISTINCT held.run FROM rollbook_held AS held \
+         LEFT JOIN rollbook_runs AS runs ON runs.run = held.run WHERE {condition}"
+    );
+    let mut statement = connection.prepare_cached(&held).map_err(&what)?;
+    let runs: Vec<i64> = statement
+        .query_map([value], |row| row.get(0))
+        .and_then(Iterator::collect)
+        .map_err(&what)?;
+    for run in runs {
+        for table in ["rollbook_held_rows", "rollbook_held"] {
+            connection
+                .execute(&format!("DELETE FROM {table} WHERE run = ?1"), [run])
+                .map_err(&what)?;
+        }
     }
     Ok(())
 }
