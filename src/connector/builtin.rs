@@ -45,3 +45,6 @@ pub const EXAMPLE_JOBS: &[(&str, &str)] = &[
         include_str!("../../jobs/wisenet_enrolments.toml"),
     ),
 ];
+
+#[cfg(test)]
+mod tests;
