@@ -519,7 +519,7 @@ fn refused_parameters_are_found_out_once() {
     }
 }
 
-/// Issue item 8: messages name the page's place in the list.
+/// Messages name the position of the page in the list.
 #[test]
 fn a_page_is_named_by_its_position() {
     let rules = r#"by = "offset", offset = "offset", limit = "limit", size = 100"#;
