@@ -3,12 +3,14 @@
 //! Not a watcher, and it does not interpret the content. Hidden files and editors' backups are skipped silently, other
 //! names with a note, so that a mistyped `rosters.tml` is noticed.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 use crate::document::parse::{LARGEST, text_of};
@@ -89,14 +91,8 @@ impl Snapshot {
     pub fn of(folders: &[PathBuf]) -> Self {
         let (mut content, mut stamp) = (Xxh3Default::new(), Xxh3Default::new());
         for (number, folder) in folders.iter().enumerate() {
-            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-            let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-            files.retain(|file| {
-                file.extension().is_some_and(|ending| ending == "toml") && file.is_file()
-            });
-            files.sort();
             content.update(&number.to_le_bytes());
-            for file in files {
+            for file in toml_files(folder) {
                 let name = file.file_name().unwrap_or_default().as_encoded_bytes();
                 let mut bytes = Vec::new();
                 let file = File::open(&file).and_then(|file| {
@@ -123,6 +119,39 @@ impl Snapshot {
             stamp: stamp.digest(),
         }
     }
+}
+
+/// The SHA-256 of each `.toml` file in these folders, in hexadecimal, by the file's name. Files in another folder than the
+/// first have the folder's name before theirs. A file that cannot be read is left out.
+pub fn hashes(folders: &[PathBuf]) -> BTreeMap<String, String> {
+    let mut hashes = BTreeMap::new();
+    for (number, folder) in folders.iter().enumerate() {
+        for file in toml_files(folder) {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            let name = match folder.file_name() {
+                Some(folder) if number > 0 => format!("{}/{name}", folder.to_string_lossy()),
+                _ => name.into_owned(),
+            };
+            let mut bytes = Vec::new();
+            let read = File::open(&file)
+                .and_then(|file| file.take(LARGEST as u64 + 1).read_to_end(&mut bytes));
+            if read.is_ok() {
+                let hash = digest(&SHA256, &bytes);
+                let hash = hash.as_ref().iter().map(|byte| format!("{byte:02x}"));
+                hashes.insert(name, hash.collect());
+            }
+        }
+    }
+    hashes
+}
+
+/// The `.toml` files directly in a folder, by name; none if it cannot be read.
+fn toml_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "toml") && file.is_file());
+    files.sort();
+    files
 }
 
 /// A `file` or `folder` that cannot be read.

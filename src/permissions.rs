@@ -3,8 +3,10 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use nix::unistd::{self, Gid, Group, Uid};
+use serde::{Deserialize, Serialize};
 
 /// A user with the groups that a process has.
 #[derive(Clone, Debug)]
@@ -42,6 +44,31 @@ impl User {
         };
         (mode >> shift) & 0o7
     }
+}
+
+/// The person or service that did something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The user's number.
+    pub uid: u32,
+    /// The user's name, or the number of one without a name.
+    pub name: String,
+}
+
+/// Who started this process, even if it continues as another user. Call it first before it does.
+///
+/// A person who became root by `sudo` is the one who called `sudo`.
+pub fn invoker() -> &'static Actor {
+    static INVOKER: OnceLock<Actor> = OnceLock::new();
+    INVOKER.get_or_init(|| {
+        let uid = unistd::getuid().as_raw();
+        let person = std::env::var("SUDO_UID").ok().filter(|_| uid == 0);
+        let uid = person.and_then(|uid| uid.parse().ok()).unwrap_or(uid);
+        Actor {
+            uid,
+            name: user_name(uid),
+        }
+    })
 }
 
 /// The name of the user that this process runs as.

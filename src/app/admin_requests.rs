@@ -12,11 +12,24 @@ use super::App;
 use crate::document::suggest::advice;
 use crate::http::blocking::blocking;
 use crate::model::decision::APPROVAL_TTL;
-use crate::model::{EntryName, JobName, Outcome, ParkReason, SourceName, StreamName, scalar};
+use crate::model::{
+    AuditedAction, EntryName, JobName, Outcome, ParkReason, SourceName, StreamName, scalar,
+};
+use crate::permissions::Actor;
 use crate::setup::{JobSetup, Setup};
 use crate::store::queries::{self, Reader, RunLine};
 use crate::store::runs::{self, JobState};
-use crate::store::{StoreError, checkpoints};
+use crate::store::{StoreError, audit, checkpoints};
+
+/// A request and who sends it. Only the daemon's own user and root are served, so the name is believed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminMessage {
+    /// Who started the command.
+    pub by: Actor,
+    /// What it requests.
+    pub request: AdminRequest,
+}
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +59,44 @@ pub enum AdminRequest {
         /// The stream, by its own name or its table's.
         stream: String,
     },
+    /// Record what another command did that does not write to the mirror.
+    Record {
+        /// What it did.
+        action: SignInAction,
+        /// The source.
+        source: SourceName,
+    },
+}
+
+/// What a command did to the vault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignInAction {
+    /// A person signed in.
+    Login,
+    /// A sign-in was deleted.
+    Logout,
+}
+
+impl AdminRequest {
+    /// The action that is recorded if it succeeds, and its subject.
+    fn audited(&self) -> Option<(AuditedAction, String)> {
+        Some(match self {
+            Self::Approve { run } => (AuditedAction::Approve, format!("run {run}")),
+            Self::Resume { job } => (AuditedAction::Resume, format!("job {job}")),
+            Self::Reset { job, stream } => {
+                (AuditedAction::Reset, format!("job {job}, stream {stream}"))
+            }
+            Self::Record { action, source } => {
+                let action = match action {
+                    SignInAction::Login => AuditedAction::Login,
+                    SignInAction::Logout => AuditedAction::Logout,
+                };
+                (action, format!("source {source}"))
+            }
+            Self::Run { .. } => return None,
+        })
+    }
 }
 
 /// The response.
@@ -80,6 +131,8 @@ pub enum AdminResponse {
         /// Its table.
         table: String,
     },
+    /// The action is recorded.
+    Recorded,
     /// The request is not possible; why.
     Refused(String),
     /// The mirror could not be written; why.
@@ -93,15 +146,37 @@ impl From<StoreError> for AdminResponse {
 }
 
 impl App {
-    /// Handles a request.
-    pub async fn handle_admin_request(&self, request: &AdminRequest) -> AdminResponse {
+    /// Handles a request, and records who did what.
+    pub async fn handle_admin_request(&self, message: &AdminMessage) -> AdminResponse {
+        let AdminMessage { by, request } = message;
         let done = match request {
             AdminRequest::Approve { run } => self.approve(*run).await,
             AdminRequest::Resume { job } => self.resume(job).await,
             AdminRequest::Run { job, full } => self.accept_run(job, *full),
             AdminRequest::Reset { job, stream } => self.reset(job, stream).await,
+            AdminRequest::Record { .. } => Ok(AdminResponse::Recorded),
         };
-        done.unwrap_or_else(|error| error)
+        let Ok(response) = done else {
+            return done.unwrap_or_else(|error| error);
+        };
+        match self.record(by, &request.audited()).await {
+            Ok(()) => response,
+            Err(error) => error.into(),
+        }
+    }
+
+    async fn record(
+        &self,
+        by: &Actor,
+        audited: &Option<(AuditedAction, String)>,
+    ) -> Result<(), StoreError> {
+        let (Some((action, subject)), by, now) = (audited.clone(), by.clone(), self.clock.now())
+        else {
+            return Ok(());
+        };
+        self.store()
+            .write(move |connection| audit::record(connection, &by, action, &subject, now))
+            .await
     }
 
     async fn approve(&self, number: i64) -> Result<AdminResponse, AdminResponse> {

@@ -72,7 +72,7 @@ pub fn config_fingerprint(setup: &Setup, job: &JobSetup) -> String {
 
 fn stream(setup: &Setup, job: &JobSetup, spec: &Arc<StreamSpec>) -> StreamJob {
     let options = job.config.stream.get(&spec.name);
-    let history = history(job, spec);
+    let history = history(setup, job, spec);
     let each = spec.for_each.as_ref();
     let count = each.and_then(|each| each.count.as_ref());
     let parents = each.and_then(|each| each.stream.as_deref());

@@ -125,18 +125,33 @@ impl App {
         let keep = purge::Records {
             runs: store.runs.0,
             rejects: store.rejects.0,
+            unconfigured: store.unconfigured.0,
         };
-        self.store()
+        let removed = self
+            .store()
             .write(move |connection| {
                 let what = StoreError::sql("purge expired rows");
                 let transaction = connection.transaction().map_err(&what)?;
                 let history =
                     |source: &SourceName, stream: &StreamName| kept(&setup, source, stream);
                 purge::all_history(&transaction, history, now)?;
-                purge::records(&transaction, keep, now)?;
-                transaction.commit().map_err(what)
+                let removed = purge::records(&transaction, keep, now)?;
+                transaction.commit().map_err(what)?;
+                Ok(removed)
             })
             .await?;
+        let Some(removed) = removed else {
+            return Ok(());
+        };
+        for file in maintenance::remove_set_aside(self.store().path(), now) {
+            tracing::info!(file = %file.display(), "removed: it was set aside a month ago");
+        }
+        for table in removed {
+            tracing::info!(
+                table,
+                "removed: no job has read it for longer than [store] unconfigured"
+            );
+        }
         tracing::debug!(now = scalar::to_canonical(now), "purged");
         Ok(())
     }
@@ -149,7 +164,7 @@ fn kept(setup: &Setup, source: &SourceName, stream: &StreamName) -> History {
         .filter(|job| job.source == *source)
         .find_map(|job| {
             let spec = job.streams.iter().find(|spec| spec.name == *stream)?;
-            Some(tables::history(job, spec))
+            Some(tables::history(setup, job, spec))
         })
-        .unwrap_or(ORPHAN)
+        .unwrap_or_else(|| tables::limited(setup, ORPHAN))
 }

@@ -27,7 +27,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-pub use admin_requests::{AdminRequest, AdminResponse, is_too_old, known_job, wait_reasons};
+pub use admin_requests::{
+    AdminMessage, AdminRequest, AdminResponse, SignInAction, is_too_old, known_job, wait_reasons,
+};
 pub use engine::DaemonEngine;
 pub use login::{Login, LoginError};
 pub use logout::{VendorRevocation, sign_out};
@@ -39,16 +41,19 @@ pub use vault_store::{VaultStore, keys};
 
 use crate::auth::{GrantStore as _, SignInMark};
 use crate::clock::Clock;
+use crate::folder::hashes;
 use crate::model::people::MatchSet;
 use crate::model::scalar;
 use crate::model::{GrantKind, JobName, SourceName};
+use crate::permissions::invoker;
 use crate::setup::files::Secrets;
 use crate::setup::{Folders, JobSetup, Setup, SourceSetup, beside, tables};
 use crate::store::fitting::Layout;
 use crate::store::matches::{self, Difference, Since};
 use crate::store::runs;
 use crate::store::vault::vault_file;
-use crate::store::{DryRunCopy, Store, StoreError, Vault};
+use crate::store::{DryRunCopy, Store, StoreError, Vault, remove_left_over};
+use crate::store::{audit, unconfigured};
 use crate::sync::{Job, ProgressSink, RunOptions, RunReport, Runner, Source};
 
 /// The application: the configuration in force, the mirror, the vault.
@@ -57,7 +62,7 @@ pub struct App {
     runner: Runner,
     vault: Arc<Vault>,
     secrets: Arc<Secrets>,
-    config_folder: PathBuf,
+    folders: Folders,
     clock: Clock,
     sources: Mutex<BTreeMap<SourceName, OpenSource>>,
     /// Removed with the program, after everything that uses it.
@@ -113,11 +118,13 @@ impl App {
     ) -> Result<Self, StoreError> {
         let mirror = folders.mirror(&setup);
         let vault = beside(&mirror);
+        remove_left_over(&mirror);
         let app = Self::on(&mirror, vault, folders, setup, secrets, clock).await?;
         app.match_all().await?;
         let now = app.clock.now();
         let close = move |connection: &mut _| runs::close_left_open(connection, now);
         app.store().write(close).await?;
+        app.record_configuration().await?;
         Ok(app)
     }
 
@@ -174,7 +181,7 @@ impl App {
             },
             vault,
             secrets: Arc::new(secrets),
-            config_folder: folders.config.clone(),
+            folders: folders.clone(),
             clock,
             sources: Mutex::default(),
             dry_run_copy: None,
@@ -210,7 +217,21 @@ impl App {
             let source = setup.sources.get(name);
             source.is_some_and(|source| self.source_fingerprint(source) == open.fingerprint)
         });
-        self.match_all().await
+        self.match_all().await?;
+        self.record_configuration().await
+    }
+
+    /// Records which files of the configuration are other ones than when they were last in force, and which tables are
+    /// no longer in it.
+    async fn record_configuration(&self) -> Result<(), StoreError> {
+        let (folders, now) = (self.folders.folders(), self.clock.now());
+        let configured = tables::configured(&self.setup());
+        self.store()
+            .write(move |connection| {
+                unconfigured::note(connection, &configured, now)?;
+                audit::record_configuration(connection, invoker(), &hashes(&folders), now)
+            })
+            .await
     }
 
     fn open_sources(&self) -> MutexGuard<'_, BTreeMap<SourceName, OpenSource>> {

@@ -116,12 +116,12 @@ pub fn build(
         body_limit: limits.body_bytes(),
         timeouts: Timeouts::default(),
         errors: source.connector.errors.clone(),
-        route: route(&source.config, &app.secrets, &app.config_folder)?,
+        route: route(&source.config, &app.secrets, &app.folders.config)?,
     };
     let vault_store = Arc::new(VaultStore(Arc::clone(&app.vault)));
     // Before the rules: a change in between is seen at the first token request.
     let refetch = refetch(name, setup, source, app);
-    let token_manager = token_rules(name, source, &app.secrets, &app.config_folder)?
+    let token_manager = token_rules(name, source, &app.secrets, &app.folders.config)?
         .map(|rules| {
             let (vault, clock) = (vault_store.clone(), app.clock.clone());
             TokenManager::following(rules, refetch, vault, clock)
@@ -149,7 +149,7 @@ fn refetch(
     app: &App,
 ) -> (u64, Refetch) {
     let (name, setup) = (name.clone(), Arc::clone(setup));
-    let (secrets, folder) = (Arc::clone(&app.secrets), app.config_folder.clone());
+    let (secrets, folder) = (Arc::clone(&app.secrets), app.folders.config.clone());
     let fingerprint_then = fingerprint(source, &secrets, "");
     let refetch = move |known| {
         let source = setup.sources.get(&name)?;

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use super::exit::Exit;
 use super::start::{self, runtime_folders};
-use crate::app::{AdminRequest, AdminResponse, App};
+use crate::app::{AdminMessage, AdminRequest, AdminResponse, App, SignInAction};
 use crate::daemon::{absolute, control_server};
+use crate::model::SourceName;
+use crate::permissions::invoker;
 use crate::setup::{Folders, Overlay, Setup};
 
 /// Which process handled a request.
@@ -31,9 +33,10 @@ pub async fn send_request(
     folders: &Folders,
     request: &AdminRequest,
 ) -> Result<(AdminResponse, HandledBy), Exit> {
+    let message = message(request);
     let (response, by) = match start::app(folders, &Overlay::default()).await {
         Ok(app) => (
-            app.handle_admin_request(request).await,
+            app.handle_admin_request(&message).await,
             HandledBy::ThisProcess(Box::new(app)),
         ),
         Err(exit) if exit.is_busy() => match send_to_daemon(folders, request).await? {
@@ -47,6 +50,13 @@ pub async fn send_request(
         AdminResponse::Refused(message) => Err(Exit::usage(message)),
         AdminResponse::Failed(message) => Err(Exit::failed(format!("rollbook: {message}"))),
         response => Ok((response, by)),
+    }
+}
+
+fn message(request: &AdminRequest) -> AdminMessage {
+    AdminMessage {
+        by: invoker().clone(),
+        request: request.clone(),
     }
 }
 
@@ -74,12 +84,22 @@ async fn send_to_folder(
             "rollbook: could not send the request to the daemon: {error}"
         ))
     };
-    let request = serde_json::to_string(request).map_err(|error| failed(&error))?;
+    let request = serde_json::to_string(&message(request)).map_err(|error| failed(&error))?;
     let response = control_server::send_request(folder, &absolute(mirror), &request).await;
     match response.map_err(|error| failed(&error))? {
         Some(response) => serde_json::from_str(&response)
             .map(Some)
             .map_err(|error| failed(&error)),
         None => Ok(None),
+    }
+}
+
+/// Records a sign-in or sign-out in the mirror. A failure is only reported: the command itself has succeeded.
+pub async fn record_sign_in(folders: &Folders, action: SignInAction, source: &SourceName) {
+    let source = source.clone();
+    let request = AdminRequest::Record { action, source };
+    if let Err(exit) = send_request(folders, &request).await {
+        anstream::eprintln!("This could not be recorded in rollbook_audit:");
+        exit.report();
     }
 }

@@ -8,9 +8,9 @@ use tracing_subscriber::filter::LevelFilter;
 use super::log::LogFormat;
 use super::owner::StateUse;
 use super::{
-    alerts, approve, backup, check, combos, completions, crosswalk, init, jobs, login, logout, man,
-    matches, reset, restore, resume, runs, schema, status, streams, sync, tokens, vault, verify,
-    why,
+    alerts, approve, audit, backup, check, combos, completions, crosswalk, init, jobs, login,
+    logout, man, matches, reset, restore, resume, runs, schema, status, streams, sync, tokens,
+    vault, verify, why,
 };
 use crate::connector::builtin::DEMO_CONFIG;
 use crate::setup::Folders;
@@ -95,6 +95,8 @@ pub enum Command {
     Resume(resume::ResumeOptions),
     /// Delete a stream's checkpoint, so that the next run reads it in full
     Reset(reset::ResetOptions),
+    /// Show who did what by command, and which files of the configuration changed
+    Audit(audit::AuditOptions),
     /// Send a test alert
     Alerts(alerts::AlertsOptions),
     /// Create a verified backup of the mirror, also while the daemon runs, and delete the oldest ones
@@ -126,6 +128,7 @@ impl Command {
             Self::Init(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) => StateUse::None,
             Self::Vault(options) => options.state_use(),
             Self::Status(_)
+            | Self::Audit(_)
             | Self::Runs(_)
             | Self::Jobs(_)
             | Self::Streams(_)

@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::mirror_access::{MirrorAccess, errors};
 use super::problems::ProblemLine;
 use super::table::{bullets, indented, many};
+use super::unconfigured::{UnconfiguredTable, sentences, unconfigured_tables};
 use super::{out, preflight, start};
 use crate::app::{SourceCheck, check_targets, keys};
 use crate::document::{Problems, RenderStyle};
@@ -88,7 +89,9 @@ struct CheckView {
     problems: Vec<ProblemLine>,
     erased_at_next_start: Vec<Erased>,
     keys_changed: Vec<String>,
-    tables_without_a_job: Vec<String>,
+    tables_without_a_job: Vec<UnconfiguredTable>,
+    #[serde(skip)]
+    removals: Vec<String>,
     /// Why a sign-in in the vault cannot be used.
     vault: Vec<String>,
     /// What the vendors returned, with `--online`.
@@ -119,11 +122,8 @@ fn view(setup: &Setup, mirror: Option<&Reader>) -> Result<CheckView, Exit> {
         for table in &wanted {
             compare(mirror, table, &mut view)?;
         }
-        view.tables_without_a_job = queries::mirrored(mirror)?
-            .into_iter()
-            .map(|(source, stream)| format!("{source}_{stream}"))
-            .filter(|name| wanted.iter().all(|table| table.name() != *name))
-            .collect();
+        view.tables_without_a_job = unconfigured_tables(mirror, setup)?;
+        view.removals = sentences(&view.tables_without_a_job, setup.config.store.unconfigured);
     }
     Ok(view)
 }
@@ -228,12 +228,7 @@ fn text(view: &CheckView, width: Option<usize>) -> String {
         });
         text.push_str(&indented(2, rows.flatten()));
     }
-    if !view.tables_without_a_job.is_empty() {
-        text.push_str(&format!(
-            "No job reads these tables any more; they are kept unchanged: {}\n",
-            view.tables_without_a_job.join(", ")
-        ));
-    }
+    text.push_str(&bullets(&view.removals));
     if let Some(sources) = &view.online {
         text.push_str(&format!("\n{}", preflight::text(sources, width)));
     }
@@ -278,12 +273,12 @@ mod tests {
                 CheckView {
                     ok: false,
                     keys_changed: vec!["the key of table north_users would change".to_owned()],
-                    tables_without_a_job: vec!["old_users".to_owned(), "old_orgs".to_owned()],
+                    removals: vec!["no job reads old_users any more".to_owned()],
                     ..plain()
                 },
                 "3 sources, 1 job, 38 streams: the next start would fail.\n\
                  • the key of table north_users would change\n\
-                 No job reads these tables any more; they are kept unchanged: old_users, old_orgs\n",
+                 • no job reads old_users any more\n",
             ),
             (
                 CheckView {

@@ -1,8 +1,9 @@
 //! `rollbook logout SOURCE`: revokes a grant and deletes it. Works while the daemon runs.
 
+use super::admin_request::record_sign_in;
 use super::exit::Exit;
 use super::{out, start};
-use crate::app::{VendorRevocation, sign_out};
+use crate::app::{SignInAction, VendorRevocation, sign_out};
 use crate::clock::Clock;
 use crate::document::suggest::advice;
 use crate::model::{GrantKind, SourceName};
@@ -36,6 +37,7 @@ pub async fn run(folders: &Folders, options: &LogoutOptions) -> Result<(), Exit>
     }
     let secrets = start::secrets(folders, &overlay);
     let revocation = sign_out((folders, &setup), name, &secrets, &Clock::system()).await?;
+    record_sign_in(folders, SignInAction::Logout, name).await;
     out::text(text(name.as_str(), source, &revocation));
     Ok(())
 }

@@ -6,6 +6,7 @@ mod admin_request;
 mod alerts;
 mod approve;
 mod args;
+mod audit;
 mod backup;
 mod check;
 mod combos;
@@ -52,6 +53,7 @@ mod sync;
 mod table;
 mod ticks;
 mod tokens;
+mod unconfigured;
 mod vault;
 mod verify;
 mod why;
@@ -62,14 +64,22 @@ use clap::{CommandFactory as _, Parser as _};
 
 use args::{Args, Command};
 use exit::Exit;
+use nix::sys::prctl::set_dumpable;
+use nix::sys::resource::{Resource, setrlimit};
+
+use crate::permissions::invoker;
 
 /// Parses the command line and runs the command.
 pub fn main() -> ExitCode {
     let args = Args::parse();
     let (folders, state_use) = (args.folders(), args.command.state_use());
+    invoker(); // before this process becomes another user
     let begun = owner::continue_as_owner(&folders, state_use);
     if let Err(exit) = begun.and_then(|()| start::need_configuration(&folders, state_use)) {
         return exit.report();
+    }
+    if let Err(error) = leave_no_core() {
+        return Exit::failed(format!("could not switch core dumps off: {error}")).report();
     }
     let log = log::begin(args.log, args.log_level());
     let runtime = match start::runtime() {
@@ -80,6 +90,12 @@ pub fn main() -> ExitCode {
     runtime.shutdown_background();
     log.flush();
     result.map_or_else(|exit| exit.report(), |()| ExitCode::SUCCESS)
+}
+
+/// A core dump would hold secrets and rows. The limit alone does not stop one that the kernel pipes to a program.
+fn leave_no_core() -> nix::Result<()> {
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    set_dumpable(false)
 }
 
 async fn command(args: Args) -> Result<(), Exit> {
@@ -105,6 +121,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Approve(options) => approve::run(&folders, &options).await,
         Command::Resume(options) => resume::run(&folders, options).await,
         Command::Reset(options) => reset::run(&folders, options).await,
+        Command::Audit(options) => audit::run(&folders, &options),
         Command::Alerts(options) => alerts::run(&folders, &options).await,
         Command::Backup(options) => backup::run(&folders, options),
         Command::Verify(options) => verify::run(&folders, &options),

@@ -6,16 +6,21 @@ use futures_util::future::join_all;
 
 use super::exit::Exit;
 use super::start;
+use super::stop::stop_on_signal;
 use super::table::{TextTable, blocks, bullets, fold, group, left, many, rest_name};
 use crate::app::{ProbeResult, SourceCheck, StreamCheck};
 use crate::setup::Folders;
 
 /// Probes all sources concurrently.
 pub async fn check_all(folders: &Folders, mirror: Option<&Path>) -> Result<Vec<SourceCheck>, Exit> {
+    let stop = stop_on_signal();
     let app = start::with_empty_mirror(folders).await?;
     let setup = app.setup();
     let names = setup.sources.keys();
-    Ok(join_all(names.map(|name| app.check_online(name, mirror))).await)
+    tokio::select! {
+        sources = join_all(names.map(|name| app.check_online(name, mirror))) => Ok(sources),
+        () = stop.cancelled() => Err(Exit::failed("stopped")),
+    }
 }
 
 /// A table of all streams, on a terminal without those of a source that can be read, and why some cannot.

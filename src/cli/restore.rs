@@ -6,8 +6,9 @@ use super::exit::Exit;
 use super::out;
 use super::table::many;
 use crate::clock::Clock;
+use crate::permissions::invoker;
 use crate::setup::{Folders, Overlay, Setup};
-use crate::store::maintenance::{Restored, restore};
+use crate::store::maintenance::{DAYS_ASIDE, Restored, restore};
 
 /// Options of `restore`.
 #[derive(Debug, clap::Args)]
@@ -20,7 +21,7 @@ pub struct RestoreOptions {
 pub fn run(folders: &Folders, options: &RestoreOptions) -> Result<(), Exit> {
     let setup = Setup::load(folders, &Overlay::default())?;
     let mirror = folders.mirror(&setup);
-    let restored = restore(&options.file, &mirror, Clock::system().now())?;
+    let restored = restore(&options.file, &mirror, invoker(), Clock::system().now())?;
     out::text(text(&mirror.display().to_string(), &restored));
     Ok(())
 }
@@ -28,7 +29,7 @@ pub fn run(folders: &Folders, options: &RestoreOptions) -> Result<(), Exit> {
 fn text(mirror: &str, restored: &Restored) -> String {
     let aside = match &restored.aside {
         Some(aside) => format!(
-            "The previous mirror is {}; delete it when you no longer need it: it contains personal data.\n",
+            "The previous mirror is {}; it contains personal data and is deleted after {DAYS_ASIDE} days.\n",
             aside.display()
         ),
         None => String::new(),

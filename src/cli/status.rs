@@ -12,6 +12,7 @@ use super::exit::Exit;
 use super::mirror_access::{MirrorAccess, errors};
 use super::table::{TextTable, blocks, bullets, count, grouped, left, minute, right};
 use super::ticks::{UpcomingTick, ticks};
+use super::unconfigured::{UnconfiguredTable, sentences, unconfigured_tables};
 use super::{out, run_lines};
 use crate::app::{ParkedJobNeeds, is_too_old, parked_job_needs, wait_reasons};
 use crate::clock::Clock;
@@ -59,6 +60,10 @@ struct StatusView {
     sources: Vec<SourceView>,
     /// Codes without a label, unmapped codes, and codes mapped to a missing target.
     gaps: Vec<Gap>,
+    /// Tables that no job reads.
+    tables_without_a_job: Vec<UnconfiguredTable>,
+    #[serde(skip)]
+    removals: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -135,7 +140,15 @@ fn view(folders: &Folders, access: &MirrorAccess, now: Timestamp) -> Result<Stat
         .map(|(name, source)| job(mirror, setup, name, source, &kept, daemon.is_some(), now))
         .collect::<Result<Vec<_>, Exit>>()?;
     use_daemon_plans(&mut jobs, daemon.as_ref());
+    let tables_without_a_job = match (mirror, setup) {
+        (Some(mirror), Some(setup)) => unconfigured_tables(mirror, setup)?,
+        _ => Vec::new(),
+    };
     Ok(StatusView {
+        removals: setup.map_or_else(Vec::new, |setup| {
+            sentences(&tables_without_a_job, setup.config.store.unconfigured)
+        }),
+        tables_without_a_job,
         mirror: MirrorView {
             path: access.path.display().to_string(),
             bytes: bytes(&access.path),
@@ -366,6 +379,7 @@ fn all_remarks(view: &StatusView) -> Vec<String> {
     all.extend(view.jobs.iter().flat_map(remarks));
     all.extend(job_remarks(view.daemon.as_ref()));
     all.extend(view.gaps.iter().map(ToString::to_string));
+    all.extend(view.removals.iter().cloned());
     all
 }
 

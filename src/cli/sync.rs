@@ -48,6 +48,7 @@ pub async fn run(folders: &Folders, options: SyncOptions) -> Result<(), Exit> {
             "--rows lists the rows of a dry run: add --dry-run",
         ));
     }
+    let stop = stop_on_signal();
     let app = if options.dry_run {
         start::rehearsal(folders).await?
     } else {
@@ -62,7 +63,7 @@ pub async fn run(folders: &Folders, options: SyncOptions) -> Result<(), Exit> {
         full: options.full,
         dry: options.dry_run,
     };
-    let reports = run_all(&app, &jobs, run_options, &stop_on_signal()).await;
+    let reports = run_all(&app, &jobs, run_options, &stop).await;
     if options.rows.rows {
         show_rows(&app, &reports, &options).await?;
     } else {

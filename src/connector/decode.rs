@@ -9,7 +9,6 @@
 mod seeds;
 mod takes;
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use self::seeds::{RowSeed, RowsSeed};
@@ -20,10 +19,8 @@ use super::file::NameMatch;
 use super::json;
 use super::slots::{Empty, PreviousCells, Slots};
 use super::tree::{MemberNode, Tree};
+use crate::model::Unlisted;
 use crate::model::row::{Reject, Rows, Unreadable};
-
-/// At most so many names of unlisted members are kept of a reading.
-const MAX_UNLISTED: usize = 50;
 
 /// How the rows of one stream are read.
 #[derive(Debug)]
@@ -64,8 +61,8 @@ pub struct DecoderRules {
 pub struct Decoded {
     /// The rows.
     pub rows: Rows,
-    /// Names of members that no column names.
-    pub unlisted: BTreeSet<String>,
+    /// Members that no column names.
+    pub unlisted: Unlisted,
 }
 
 impl Decoder {
@@ -113,7 +110,7 @@ impl Decoder {
             out: Decoded {
                 // Rows are smaller than their JSON; room that is not filled costs nothing, growing does.
                 rows: Rows::with_room(bytes / 4 * 3),
-                unlisted: BTreeSet::new(),
+                unlisted: Unlisted::default(),
             },
         }
     }
@@ -287,24 +284,9 @@ impl RowReader<'_> {
     }
 
     fn unlisted(&mut self, node: &MemberNode, name: &str) {
-        if node.quiet || self.out.unlisted.len() >= MAX_UNLISTED {
-            return;
+        if !node.quiet {
+            self.out.unlisted.note(&node.path, name);
         }
-        let plain = name.len() <= 64
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"_-.@$".contains(&byte));
-        let name = if plain {
-            name
-        } else {
-            "(a name with other characters)"
-        };
-        let whole = if node.path.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{}.{name}", node.path)
-        };
-        self.out.unlisted.insert(whole);
     }
 }
 

@@ -39,7 +39,7 @@ impl fmt::Display for Period {
 
 text_value!(
     Period,
-    pattern = "^ *[0-9]+ *(s|sec|secs|seconds?|m|min|mins|minutes?|h|hours?|d|days?|w|weeks?)( *[0-9]+ *[a-z]+)* *$",
+    pattern = "^ *[0-9]+ *(s|sec|secs|seconds?|m|min|mins|minutes?|h|hours?|d|days?|w|weeks?|y|years?)( *[0-9]+ *[a-z]+)* *$",
     example = "10m"
 );
 
@@ -108,8 +108,9 @@ fn part(digits: &str, unit: &str) -> Result<Duration, &'static str> {
         "h" | "hour" | "hours" => 3_600,
         "d" | "day" | "days" => 86_400,
         "w" | "week" | "weeks" => 604_800,
+        "y" | "year" | "years" => 31_536_000,
         "" => return Err("the unit is missing"),
-        _ => return Err("the unit is none of s, m, h, d, w"),
+        _ => return Err("the unit is none of s, m, h, d, w, y"),
     };
     digits
         .parse::<u64>()
@@ -160,11 +161,11 @@ mod tests {
             ("1.5h", Err("`1.5h` is not a duration: the unit is missing")),
             (
                 "3 months",
-                Err("`3 months` is not a duration: the unit is none of s, m, h, d, w"),
+                Err("`3 months` is not a duration: the unit is none of s, m, h, d, w, y"),
             ),
             (
                 "5M",
-                Err("`5M` is not a duration: the unit is none of s, m, h, d, w"),
+                Err("`5M` is not a duration: the unit is none of s, m, h, d, w, y"),
             ),
             (
                 "40000d",

@@ -7,6 +7,7 @@ use super::lookups;
 use crate::connector::api::StreamSpec;
 use crate::model::{History, Table};
 use crate::store::fitting::Layout;
+use crate::store::unconfigured::Configured;
 
 /// The tables of a configuration, and the lookups of their codes.
 pub fn layout(setup: &Setup) -> Layout {
@@ -25,7 +26,7 @@ pub fn all(setup: &Setup) -> Vec<Table> {
     let mut tables: BTreeMap<String, Table> = BTreeMap::new();
     for job in setup.jobs.values() {
         for spec in &job.streams {
-            let table = spec.table(&job.source, history(job, spec));
+            let table = spec.table(&job.source, history(setup, job, spec));
             tables.entry(table.name()).or_insert(table);
         }
     }
@@ -33,9 +34,28 @@ pub fn all(setup: &Setup) -> Vec<Table> {
 }
 
 /// How long old versions of a stream are kept by a job that reads it.
-pub fn history(job: &JobSetup, spec: &StreamSpec) -> History {
+pub fn history(setup: &Setup, job: &JobSetup, spec: &StreamSpec) -> History {
     let options = job.config.stream.get(&spec.name);
-    options
+    let history = options
         .and_then(|options| options.history)
-        .unwrap_or(spec.history)
+        .unwrap_or(spec.history);
+    limited(setup, history)
+}
+
+/// No longer than `[store] history_max`.
+pub fn limited(setup: &Setup, history: History) -> History {
+    match (history, setup.config.store.history_max) {
+        (History::Keep(length), Some(most)) => History::Keep(length.min(most.0)),
+        (history, _) => history,
+    }
+}
+
+/// The streams that jobs read.
+pub fn configured(setup: &Setup) -> Configured {
+    let streams = |job: &JobSetup| {
+        let source = job.source.clone();
+        let names = job.streams.iter().map(|spec| spec.name.clone());
+        names.map(|name| (source.clone(), name)).collect::<Vec<_>>()
+    };
+    setup.jobs.values().flat_map(streams).collect()
 }

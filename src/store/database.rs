@@ -59,6 +59,8 @@ impl Store {
         check_identity(&connection, path)?;
         schema::refuse_newer(&connection, path)?;
         prepare_writer(&connection)?;
+        keep_temporary_files_beside(&connection, path)
+            .map_err(StoreError::sql("set up the mirror"))?;
         if let Some(version) = schema::outdated(&connection)? {
             maintenance::before_upgrade(path, version)?;
         }
@@ -193,7 +195,17 @@ pub fn reader(path: &Path) -> Result<Connection, StoreError> {
     connection
         .busy_timeout(BUSY_TIMEOUT)
         .map_err(StoreError::sql("set up a reader"))?;
+    // A user who may only read the folder sorts in the usual one.
+    let _ = keep_temporary_files_beside(&connection, path);
     Ok(connection)
+}
+
+/// Lets SQLite write its temporary files, which hold rows, to the mirror's folder and not to one for all users. They have
+/// no name there. The setting is one for the whole process.
+fn keep_temporary_files_beside(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let folder = folder.unwrap_or(Path::new(".")).to_string_lossy();
+    connection.pragma_update(None, "temp_store_directory", folder)
 }
 
 /// Moves the write-ahead log into the mirror after a run and empties it, without waiting for readers.

@@ -1,16 +1,25 @@
 //! A private copy of the mirror for a dry run, deleted when it is dropped.
+//!
+//! It holds what the mirror holds, so it must not outlive its process: whoever opens the mirror next removes the copies
+//! of processes that were killed. A copy in use is locked.
 
-use std::fs;
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use super::database::reader;
 use super::error::StoreError;
-use super::private;
+
+/// How the names of the folders begin.
+const PREFIX: &str = ".rollbook-dry-run-";
 
 /// A folder with mode 0700: beside the mirror, or in the temporary one if the mirror's folder is not there yet.
 #[derive(Debug)]
 pub struct DryRunCopy {
     folder: PathBuf,
+    /// The folder itself, locked as long as it is in use.
+    _lock: File,
 }
 
 impl DryRunCopy {
@@ -34,18 +43,21 @@ impl DryRunCopy {
     /// # Errors
     /// When the folder cannot be made.
     pub fn empty(mirror: &Path) -> Result<Self, StoreError> {
-        let above = match mirror.parent() {
-            Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),
-            Some(folder) if folder.is_dir() => folder.to_owned(),
-            _ => std::env::temp_dir(),
-        };
-        let folder = above.join(format!(".rollbook-dry-run-{}", std::process::id()));
+        let above = above(mirror);
+        remove_left_over(mirror);
+        let folder = above.join(format!("{PREFIX}{:016x}", fastrand::u64(..)));
         let failed = StoreError::disk(&folder, "make a folder for the dry run");
-        if folder.exists() {
-            fs::remove_dir_all(&folder).map_err(&failed)?; // of a process that had our number
-        }
-        private::make_folder(&folder).map_err(&failed)?;
-        Ok(Self { folder })
+        // Fails if it exists: in a folder for all, another user may have made it.
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&folder)
+            .map_err(&failed)?;
+        let lock = File::open(&folder).and_then(|lock| lock.lock().map(|()| lock));
+        let lock = lock.map_err(failed)?;
+        Ok(Self {
+            folder,
+            _lock: lock,
+        })
     }
 
     /// The folder, in which nothing outlives this.
@@ -61,6 +73,68 @@ impl DryRunCopy {
 
 impl Drop for DryRunCopy {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder); // nothing more can be done about it here
+        let _ = fs::remove_dir_all(&self.folder); // the next process tries again
+    }
+}
+
+fn above(mirror: &Path) -> PathBuf {
+    match mirror.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),
+        Some(folder) if folder.is_dir() => folder.to_owned(),
+        _ => std::env::temp_dir(),
+    }
+}
+
+/// Removes the copies beside a mirror whose processes were killed.
+pub fn remove_left_over(mirror: &Path) {
+    for entry in fs::read_dir(above(mirror)).into_iter().flatten().flatten() {
+        let is_copy = entry.file_name().to_string_lossy().starts_with(PREFIX)
+            && entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_copy && let Err(error) = remove_unused(&entry.path()) {
+            tracing::warn!(
+                "could not remove {}, a copy of the mirror that a killed dry run left: {error}",
+                entry.path().display()
+            );
+        }
+    }
+}
+
+fn remove_unused(folder: &Path) -> io::Result<()> {
+    match File::open(folder)?.try_lock() {
+        Ok(()) => {
+            fs::remove_dir_all(folder)?;
+            tracing::info!("removed {}, which a killed dry run left", folder.display());
+            Ok(())
+        }
+        Err(TryLockError::WouldBlock) => Ok(()),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_killed_process_leaves_nothing_after_the_next_start() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mirror = folder.path().join("mirror.db");
+        let killed = folder.path().join(format!("{PREFIX}0000000000000001"));
+        fs::create_dir(&killed).expect("made");
+        fs::write(killed.join("mirror.db"), "pupils").expect("written");
+        let names = || {
+            let entries = fs::read_dir(folder.path()).expect("read");
+            entries.count()
+        };
+        let first = DryRunCopy::empty(&mirror).expect("made");
+        assert!(!killed.exists() && first.folder().exists());
+        let second = DryRunCopy::empty(&mirror).expect("made");
+        remove_left_over(&mirror);
+        assert!(
+            first.folder().exists() && second.folder().exists(),
+            "both are in use"
+        );
+        drop((first, second));
+        assert_eq!(names(), 0);
     }
 }

@@ -10,9 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::StoreError;
-use super::held;
 use super::queries::{mirrored, table};
 use super::runs;
+use super::{audit, held, unconfigured};
 use crate::model::{History, SourceName, StreamName, Table, scalar};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -22,6 +22,9 @@ const PAUSE: SignedDuration = SignedDuration::from_hours(60 * 24);
 
 /// How long the rows of a held run are kept.
 const HELD_ROWS: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How long it is known who did what.
+const ACTIONS: Duration = Duration::from_secs(2 * 365 * 24 * 60 * 60);
 
 /// The name of the records' purge in `rollbook_maintenance`.
 const RECORDS: &str = "records purged";
@@ -36,6 +39,8 @@ pub struct Records {
     pub runs: Duration,
     /// What runs could not take.
     pub rejects: Duration,
+    /// The tables of streams that no job reads.
+    pub unconfigured: Duration,
 }
 
 /// The result of comparing the clock with the last purge.
@@ -70,7 +75,8 @@ fn before(now: Timestamp, length: Duration) -> Option<String> {
     Some(scalar::to_canonical(scalar::saturating_add(now, -length)))
 }
 
-/// Purges the versions of a stream that ended longer ago than they are kept.
+/// Purges the versions of a stream that ended longer ago than they are kept; all of them where none are kept, whatever the
+/// clock says.
 pub fn history(
     connection: &Connection,
     table: &Table,
@@ -78,6 +84,9 @@ pub fn history(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let what = StoreError::sql("purge old versions");
+    if keep == History::Off {
+        return forget_versions(connection, table);
+    }
     let last: Option<String> = connection
         .prepare_cached("SELECT purged FROM rollbook_tables WHERE source = ?1 AND stream = ?2")
         .and_then(|mut statement| {
@@ -114,6 +123,21 @@ pub fn history(
         .map_err(&what)
 }
 
+fn forget_versions(connection: &Connection, table: &Table) -> Result<(), StoreError> {
+    let what = StoreError::sql("purge old versions");
+    let history = table.history_quoted();
+    let has_versions: bool = connection
+        .prepare_cached(&format!("SELECT EXISTS (SELECT 1 FROM {history})"))
+        .and_then(|mut select| select.query_row([], |row| row.get(0)))
+        .map_err(&what)?;
+    if has_versions {
+        connection
+            .execute_batch(&format!("DELETE FROM {history}"))
+            .map_err(what)?;
+    }
+    Ok(())
+}
+
 /// Purges old versions of every table, including those that no job reads any more or whose runs fail; `keep` is the
 /// lifetime by source and stream.
 pub fn all_history(
@@ -139,13 +163,19 @@ fn records_now(connection: &Connection, now: Timestamp) -> Result<Due, StoreErro
     Ok(due(runs::done(connection, RECORDS)?, now, vendor_time))
 }
 
-/// Purges records of runs. The last run of a job stays, and its last one that was held or good.
-pub fn records(connection: &Connection, keep: Records, now: Timestamp) -> Result<(), StoreError> {
+/// Purges records of runs, and tables of streams that no job reads; gives the names of those, or nothing if it
+/// was not time to purge. The last run of a job stays, and its last one that was held or good.
+pub fn records(
+    connection: &Connection,
+    keep: Records,
+    now: Timestamp,
+) -> Result<Option<Vec<String>>, StoreError> {
     let what = StoreError::sql("purge old records");
     let due = records_now(connection, now)?;
     if matches!(due, Due::No) {
-        return Ok(());
+        return Ok(None);
     }
+    let mut removed = None;
     if let (&Due::Delete, Some(runs), Some(rejects)) =
         (&due, before(now, keep.runs), before(now, keep.rejects))
     {
@@ -171,10 +201,18 @@ pub fn records(connection: &Connection, keep: Records, now: Timestamp) -> Result
             })
             .map_err(&what)?;
     }
-    if let (Due::Delete, Some(before)) = (due, before(now, HELD_ROWS)) {
-        held::purge(connection, &before)?;
+    if let (Due::Delete, Some(held), Some(actions), Some(unconfigured)) = (
+        due,
+        before(now, HELD_ROWS),
+        before(now, ACTIONS),
+        before(now, keep.unconfigured),
+    ) {
+        held::purge(connection, &held)?;
+        audit::purge(connection, &actions)?;
+        removed = Some(unconfigured::remove(connection, &unconfigured)?);
     }
-    runs::note_done(connection, RECORDS, now)
+    runs::note_done(connection, RECORDS, now)?;
+    Ok(removed)
 }
 
 #[cfg(test)]

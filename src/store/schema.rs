@@ -259,6 +259,18 @@ CREATE TABLE rollbook_held_rows (
   PRIMARY KEY (run, stream, kind, key)
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+CREATE TABLE rollbook_audit (
+  id INTEGER PRIMARY KEY,
+  at TEXT NOT NULL,
+  uid INTEGER NOT NULL,
+  user TEXT NOT NULL,
+  action TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  hash TEXT
+) STRICT;
+ALTER TABLE rollbook_tables ADD COLUMN unconfigured_since TEXT;
+",
 ];
 
 /// A mirror that a newer program wrote is left exactly as it is.

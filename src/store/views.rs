@@ -1,13 +1,13 @@
 //! The views that make a mirror pleasant to read: all versions of a row, one line an array element.
 
-use rusqlite::Transaction;
+use rusqlite::{Connection, Transaction};
 
 use super::table::quote;
 use crate::model::Table;
 use crate::model::row::Kind;
 
 /// Drops every view of a stream, so that its tables can be altered.
-pub fn drop_all(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
+pub fn drop_all(transaction: &Connection, table: &Table) -> rusqlite::Result<()> {
     let live = table.name();
     let mut statement = transaction.prepare(
         "SELECT name FROM sqlite_schema WHERE type = 'view' AND (name = ?1 OR sql LIKE '%' || ?2 || '%')",

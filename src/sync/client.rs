@@ -1,19 +1,18 @@
 //! Where pages are received from: a source's HTTP session, or a script in a test of the engine.
 
-use std::collections::BTreeSet;
-
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use crate::connector::paging::PageFacts;
 use crate::http::{Decode, HttpError, PageRequest, RunBudget, Session};
+use crate::model::Unlisted;
 use crate::model::row::Rows;
 
 /// One page, decoded.
 pub struct Batch {
     pub(super) rows: Rows,
-    pub(super) unlisted: BTreeSet<String>,
+    pub(super) unlisted: Unlisted,
     pub(super) facts: PageFacts,
     pub(super) newest: Option<Timestamp>,
     pub(super) server_time: Option<Timestamp>,

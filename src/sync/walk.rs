@@ -137,7 +137,7 @@ pub async fn walk(
             pager.begin_at(asked);
         }
         let used = pager.answer(&ask, &batch.facts);
-        facts.unlisted.extend(batch.unlisted);
+        facts.unlisted.add(batch.unlisted);
         facts.newest = facts.newest.max(batch.newest);
         facts.server_time = facts.server_time.or(batch.server_time);
         facts.total = pager.declared();

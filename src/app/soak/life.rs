@@ -16,11 +16,12 @@ use super::observed::{Observed, SharedSeen, lock};
 use super::plan::{self, Act, MONTH, Month, Planned};
 use super::school::{Installation, SOURCES, SignIn, job, secret_file};
 use super::vendor::SharedWorld;
-use crate::app::{AdminRequest, AdminResponse, App, DaemonEngine, Login, is_too_old};
+use crate::app::{AdminMessage, AdminRequest, AdminResponse, App, DaemonEngine, Login, is_too_old};
 use crate::clock::PausedClock;
 use crate::daemon::{Changes, ControlHandle, Engine, Event, run_loop};
 use crate::http::scripted;
 use crate::model::{EntryName, JobName, named, scalar};
+use crate::permissions::invoker;
 use crate::setup::files::Secrets;
 use crate::setup::{Overlay, Setup};
 use crate::store::StoreError;
@@ -448,7 +449,10 @@ impl Life {
         let Some(held) = held.filter(|held| !is_too_old(held, now) && was_told(held)) else {
             return;
         };
-        let request = AdminRequest::Approve { run: held.run };
+        let request = AdminMessage {
+            by: invoker().clone(),
+            request: AdminRequest::Approve { run: held.run },
+        };
         let request = serde_json::to_string(&request).expect("a request");
         let result = running.engine.handle_admin_request(request).await;
         let response: Result<AdminResponse, _> = serde_json::from_str(&result.response);

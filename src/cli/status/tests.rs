@@ -196,6 +196,8 @@ fn what_waits_for_an_admin_is_said_with_the_command() {
 #[test]
 fn a_broken_configuration_and_a_missing_mirror_are_said() {
     let view = StatusView {
+        tables_without_a_job: Vec::new(),
+        removals: Vec::new(),
         mirror: MirrorView {
             path: "mirror.db".to_owned(),
             bytes: None,
@@ -260,6 +262,8 @@ fn a_snapshot_of_the_shipped_jobs() {
         history_rows: rows / 100,
     };
     let view = StatusView {
+        tables_without_a_job: Vec::new(),
+        removals: Vec::new(),
         mirror: MirrorView {
             path: "/var/lib/rollbook/mirror.db".to_owned(),
             bytes: Some(27_682_406),

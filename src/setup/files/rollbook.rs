@@ -50,6 +50,11 @@ pub struct StoreConfig {
     /// How long it is kept why rows could not be taken; no longer than their run. Default `"90 days"`.
     #[serde(default = "ninety_days")]
     pub rejects: Period,
+    /// No old version of a row is kept longer, whatever connectors and jobs say. Default: no limit.
+    pub history_max: Option<Period>,
+    /// How long the tables of a stream are kept that no job reads any more. Default `"400 days"`.
+    #[serde(default = "four_hundred_days")]
+    pub unconfigured: Period,
     /// Backups that the daemon makes; without this table it makes none.
     pub backup: Option<BackupConfig>,
 }
@@ -61,6 +66,8 @@ impl Default for StoreConfig {
             vault_key: None,
             runs: four_hundred_days(),
             rejects: ninety_days(),
+            history_max: None,
+            unconfigured: four_hundred_days(),
             backup: None,
         }
     }

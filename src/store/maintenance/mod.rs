@@ -5,11 +5,13 @@
 
 mod backup;
 mod copy;
+mod old_mirrors;
 mod restore;
 mod verify;
 
 pub use backup::{Backup, BackupInput, make};
 pub use copy::before_upgrade;
+pub use old_mirrors::{DAYS_ASIDE, remove_set_aside, set_aside};
 pub use restore::{Restored, restore};
 pub use verify::{Verified, VerifyScope, verify};
 

@@ -12,6 +12,9 @@ use rusqlite::Connection;
 
 use super::copy::{Copy, beside, file, remove, sync_folder};
 use super::verify::{Verified, VerifyScope, verify};
+use crate::model::AuditedAction;
+use crate::permissions::Actor;
+use crate::store::audit;
 use crate::store::database::reader;
 use crate::store::error::StoreError;
 use crate::store::mirror_lock::lock_mirror;
@@ -33,7 +36,12 @@ pub struct Restored {
 ///
 /// # Errors
 /// When a daemon runs, or the backup is not a whole mirror that this program knows; then nothing was changed.
-pub fn restore(backup: &Path, mirror: &Path, now: Timestamp) -> Result<Restored, StoreError> {
+pub fn restore(
+    backup: &Path,
+    mirror: &Path,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<Restored, StoreError> {
     let _lock = lock_mirror(mirror)?;
     if !backup.is_file() {
         return Err(file(backup, "there is no such file".into()));
@@ -53,6 +61,8 @@ pub fn restore(backup: &Path, mirror: &Path, now: Timestamp) -> Result<Restored,
         });
     }
     prepare(copy.path())?;
+    keep_audit(copy.path(), mirror, by, now)?;
+    write_out(copy.path())?;
     let aside = set_aside(mirror, now)
         .map_err(StoreError::disk(mirror, "keep what is there now beside it"))?;
     copy.name(mirror)?;
@@ -90,7 +100,22 @@ fn prepare(copy: &Path) -> Result<(), StoreError> {
         .map_err(StoreError::sql("prepare the copy"))?;
     connection
         .close()
-        .map_err(|(_, error)| StoreError::sql("prepare the copy")(error))?;
+        .map_err(|(_, error)| StoreError::sql("prepare the copy")(error))
+}
+
+/// Takes over what was recorded since the backup, and records the restore. A damaged mirror must not prevent its
+/// replacement, so what cannot be read of it is lost.
+fn keep_audit(copy: &Path, mirror: &Path, by: &Actor, now: Timestamp) -> Result<(), StoreError> {
+    let connection = Connection::open(copy).map_err(StoreError::sql("open the copy"))?;
+    if mirror.exists()
+        && let Err(error) = audit::copy_newer(&connection, mirror)
+    {
+        tracing::warn!("what was recorded in rollbook_audit since the backup is lost: {error}");
+    }
+    audit::record(&connection, by, AuditedAction::Restore, "mirror", now)
+}
+
+fn write_out(copy: &Path) -> Result<(), StoreError> {
     fs::File::open(copy)
         .and_then(|written| written.sync_all())
         .map_err(StoreError::disk(copy, "write the copy out"))

@@ -14,6 +14,7 @@ use super::{Backup, BackupInput, VerifyScope, make, restore, verify};
 use crate::model::named;
 use crate::model::row::{Cell, Cells, Kind};
 use crate::model::{Table, TableColumn};
+use crate::permissions::invoker;
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::lookups::Lookups;
@@ -313,14 +314,15 @@ async fn a_backup_is_restored_and_the_old_mirror_is_kept() {
         .await
         .expect("written");
     let now = time("2026-03-03T08:00:00Z");
-    let busy = restore(&made.mirror, &installation.mirror(), now).expect_err("a daemon runs");
+    let busy =
+        restore(&made.mirror, &installation.mirror(), invoker(), now).expect_err("a daemon runs");
     assert!(matches!(busy, StoreError::Busy { .. }), "{busy}");
     let later = installation
         .back_up("2026-03-02T02:17:00Z", 7)
         .expect("made");
     drop(store);
     installation.wait_for_the_writer();
-    let restored = restore(&made.mirror, &installation.mirror(), now).expect("restored");
+    let restored = restore(&made.mirror, &installation.mirror(), invoker(), now).expect("restored");
     let aside = restored.aside.expect("kept");
     assert_eq!(
         aside,
@@ -335,10 +337,19 @@ async fn a_backup_is_restored_and_the_old_mirror_is_kept() {
     restore(
         &later.mirror,
         &installation.mirror(),
+        invoker(),
         time("2026-03-03T09:00:00Z"),
     )
     .expect("restored");
     let open = Connection::open(installation.mirror()).expect("open");
+    let restores: i64 = open
+        .query_row(
+            "SELECT count(*) FROM rollbook_audit WHERE action = 'restore' AND subject = 'mirror'",
+            [],
+            |row| row.get(0),
+        )
+        .expect("counted");
+    assert_eq!(restores, 2, "the first restore is known after the second");
     let full: Option<String> = open
         .query_row("SELECT full_at FROM rollbook_checkpoints", [], |row| {
             row.get(0)
@@ -393,7 +404,7 @@ async fn nothing_is_changed_for_a_backup_that_is_none() {
         (installation.mirror(), "this is the mirror itself"),
     ] {
         let now = time("2026-03-03T08:00:00Z");
-        let refused = restore(&file, &installation.mirror(), now)
+        let refused = restore(&file, &installation.mirror(), invoker(), now)
             .expect_err(expected)
             .to_string();
         assert!(refused.contains(expected), "{expected}: {refused}");

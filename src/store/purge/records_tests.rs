@@ -8,6 +8,7 @@ use crate::store::Store;
 const KEEP: Records = Records {
     runs: Duration::from_secs(400 * 86_400),
     rejects: Duration::from_secs(90 * 86_400),
+    unconfigured: Duration::from_secs(400 * 86_400),
 };
 
 fn time(text: &str) -> Timestamp {

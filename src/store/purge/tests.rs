@@ -116,3 +116,37 @@ async fn a_vendor_that_states_another_time_keeps_everything() {
         assert_eq!(left(purged, Some(stated), now).await, expected, "{name}");
     }
 }
+
+#[tokio::test]
+async fn where_no_history_is_kept_all_versions_go_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&folder.path().join("mirror.db")).expect("a mirror");
+    let left: u32 = store
+        .write(|connection| {
+            let table = users();
+            fit(
+                connection,
+                std::slice::from_ref(&table),
+                &Lookups::default(),
+            )?;
+            let what = StoreError::sql("prepare a test");
+            let name = table.history_quoted();
+            connection
+                .execute_batch(&format!(
+                    "INSERT INTO {name} (id, _since, _run, _until, _ended, _ended_run) \
+                     VALUES ('a', '', 1, '2026-06-01T00:00:00.000Z', 'removed', 2); \
+                     UPDATE rollbook_tables SET purged = '2026-06-01T00:00:00.000Z';"
+                ))
+                .map_err(&what)?;
+            // Purged on the same day, by a clock that no vendor confirms.
+            let now = "2026-06-01T00:00:01Z".parse().expect("a time");
+            history(connection, &table, History::Off, now)?;
+            let sql = format!("SELECT count(*) FROM {name}");
+            connection
+                .query_row(&sql, [], |row| row.get(0))
+                .map_err(&what)
+        })
+        .await
+        .expect("written");
+    assert_eq!(left, 0);
+}

@@ -4,6 +4,7 @@
 //! `columns_of_rows` return values of rows; the others return names, counts and times.
 
 mod ask;
+mod audit;
 mod combos;
 mod gaps;
 mod held;
@@ -12,6 +13,7 @@ mod runs;
 mod streams;
 
 pub use ask::{Answer, ask};
+pub use audit::{AuditLine, audit};
 pub use combos::{ListLine, combo_lists};
 pub use gaps::{Gap, gaps};
 pub use held::{HeldRow, HeldStream, ended_after, held_rows, held_streams};

@@ -1,11 +1,11 @@
 //! What a walk found besides the rows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::model::Adaptation;
 use crate::model::row::{Reject, Rows};
+use crate::model::{Adaptation, Unlisted};
 
 /// What a walk found, besides the rows.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub struct WalkFacts {
     /// The server's time at the first request.
     pub server_time: Option<Timestamp>,
     /// Members that no column lists.
-    pub unlisted: BTreeSet<String>,
+    pub unlisted: Unlisted,
     /// Rejected rows, by path and reason.
     pub rejects: BTreeMap<(String, String), u64>,
     /// Rejects whose key could not be read.
@@ -47,7 +47,7 @@ impl WalkFacts {
             (Some(one), Some(two)) => Some(one.min(two)),
             (one, two) => one.or(two),
         };
-        self.unlisted.extend(other.unlisted);
+        self.unlisted.add(other.unlisted);
         for (reason, rows) in other.rejects {
             *self.rejects.entry(reason).or_default() += rows;
         }

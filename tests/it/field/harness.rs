@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rollbook::app::{AdminRequest, AdminResponse, App};
+use rollbook::app::{AdminMessage, AdminRequest, AdminResponse, App};
 use rollbook::clock::{Clock, TestClock};
+use rollbook::permissions::invoker;
 use rollbook::setup::files::Secrets;
 use rollbook::setup::{Folders, Overlay, Setup};
 use rollbook::sync::{Cause, RunOptions};
@@ -316,7 +317,10 @@ impl Harness {
 
     /// `rollbook approve` of a held run, and the run that follows it.
     pub fn approve(&mut self, held: &RunRecord) -> RunRecord {
-        let request = AdminRequest::Approve { run: held.run };
+        let request = AdminMessage {
+            by: invoker().clone(),
+            request: AdminRequest::Approve { run: held.run },
+        };
         self.app();
         let app = self.app.as_ref().expect("it runs");
         let response = self.runtime.block_on(app.handle_admin_request(&request));

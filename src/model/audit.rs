@@ -1,0 +1,35 @@
+//! Which actions are recorded.
+
+/// An action that is recorded; stored as [`AuditedAction::as_str`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditedAction {
+    /// A held run was approved.
+    Approve,
+    /// A job may run again.
+    Resume,
+    /// A stream is read in full next time.
+    Reset,
+    /// A backup replaced the mirror.
+    Restore,
+    /// A person signed in to a source.
+    Login,
+    /// A source's sign-in was deleted.
+    Logout,
+    /// A file of the configuration is another one.
+    Configuration,
+}
+
+impl AuditedAction {
+    /// The value in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Resume => "resume",
+            Self::Reset => "reset",
+            Self::Restore => "restore",
+            Self::Login => "login",
+            Self::Logout => "logout",
+            Self::Configuration => "configuration",
+        }
+    }
+}
