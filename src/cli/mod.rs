@@ -20,6 +20,7 @@ mod demo_questions;
 mod exit;
 mod follow;
 mod held_rows;
+mod help;
 mod init;
 mod jobs;
 mod log;
@@ -42,6 +43,8 @@ mod runs;
 #[cfg(feature = "demo")]
 mod sandbox;
 mod schema;
+#[cfg(feature = "demo")]
+mod simulated;
 mod start;
 mod starter;
 mod status;
@@ -58,14 +61,17 @@ mod why;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use args::{Args, Command};
 use exit::Exit;
 
 /// Parses the command line and runs the command.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    let mut command_line = help::command_line(Args::command());
+    let matches = command_line.get_matches_mut();
+    let args = Args::from_arg_matches(&matches)
+        .unwrap_or_else(|error| error.format(&mut command_line).exit());
     let (folders, state_use) = (args.folders(), args.command.state_use());
     let begun = owner::continue_as_owner(&folders, state_use);
     if let Err(exit) = begun.and_then(|()| start::need_configuration(&folders, state_use)) {
