@@ -124,7 +124,7 @@ impl Engine for DaemonEngine {
         store
             .reader()
             .and_then(|reader| self.job_state(&reader, entry))
-            .inspect_err(|error| store.note_fatal(error))
+            .inspect_err(|error| store.note_failure(error))
             .map_err(|error| error.to_string())
     }
 
@@ -233,29 +233,34 @@ impl Engine for DaemonEngine {
     }
 
     fn waiting_jobs(&self) -> Result<Vec<WaitingJob>, String> {
-        let setup = self.app.setup();
         let reader = self
             .app
             .store()
             .reader()
             .map_err(|error| error.to_string())?;
         let mut waiting = Vec::new();
-        for name in setup.jobs.keys() {
-            let state = self.job_state(&reader, &name.into());
-            let held = queries::held(&reader, name);
+        for entry in self.jobs() {
+            let state = self.job_state(&reader, &entry.name);
+            let held = entry.name.job().map(|job| queries::held(&reader, job));
+            let held = held.unwrap_or(Ok(None));
             let (state, held) = state
                 .and_then(|state| Ok((state, held?)))
                 .map_err(|error| error.to_string())?;
             let one = WaitingJob {
                 parked: state.parked.is_some(),
                 held: held.map(|run| run.run),
-                job: name.clone(),
+                failures: state.failures,
+                job: entry.name,
             };
-            if one.parked || one.held.is_some() {
+            if one.parked || one.held.is_some() || one.failures > 0 {
                 waiting.push(one);
             }
         }
         Ok(waiting)
+    }
+
+    fn is_disk_full(&self) -> bool {
+        self.app.store().is_full()
     }
 
     fn fatal_error(&self) -> Option<String> {

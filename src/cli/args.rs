@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
+use super::help::GLOBAL_OPTIONS;
 use super::log::LogFormat;
 use super::owner::StateUse;
 use super::{
@@ -14,9 +15,6 @@ use super::{
 };
 use crate::connector::builtin::DEMO_CONFIG;
 use crate::setup::Folders;
-
-/// Heading of the options that all commands have.
-const GLOBAL_OPTIONS: &str = "Global options";
 
 /// The configuration folder of the packages.
 const INSTALLED_CONFIG: &str = "/etc/rollbook";
@@ -61,13 +59,17 @@ pub enum Command {
     Demo(super::demo::DemoOptions),
     /// Write a commented starter configuration
     Init(init::InitOptions),
-    /// Sign in to a source once by browser; tokens are renewed from then on
+    /// Sign in to a source by browser, once; its tokens are then renewed
     Login(login::LoginOptions),
-    /// Sign out of a source: revoke its tokens if the vendor supports that, and delete them
+    /// Sign out of a source: revoke and delete its tokens
+    ///
+    /// Tokens are revoked if the vendor supports that, and deleted in any case.
     Logout(logout::LogoutOptions),
     /// Show how each source authenticates (never a secret)
     Tokens(tokens::TokensOptions),
-    /// Check all files, and show what the next start would do to the mirror; `--online` also checks the vendors
+    /// Check all files; `--online` also signs in to the vendors
+    ///
+    /// Also shows what the next start would do to the mirror: columns that it would erase, and tables without a job.
     Check(check::CheckOptions),
     /// Run the daemon: every job on its schedule, until it is stopped
     Run,
@@ -75,35 +77,41 @@ pub enum Command {
     Sync(sync::SyncOptions),
     /// Show every job: last run, next run, what needs your attention
     Status(status::StatusOptions),
-    /// List past runs with their outcomes; `runs show RUN` shows one run
+    /// List past runs and their outcomes; `runs show RUN` shows one
     Runs(runs::RunsOptions),
     /// List jobs: what each reads, and when it runs next
     Jobs(jobs::JobsOptions),
-    /// List streams: which are available, which are mirrored, and how they are read
+    /// List streams: which exist, which are mirrored, how they are read
     Streams(streams::StreamsOptions),
     /// Show which runs added, changed or removed a row
     Why(why::WhyOptions),
-    /// Show combo lists, look up codes, or compare a spreadsheet with the mirror
+    /// Show combo lists, look up codes, or compare a spreadsheet
     Combos(combos::CombosOptions),
     /// Show unmapped values of crosswalks, or draft a new crosswalk
     Crosswalk(crosswalk::CrosswalkOptions),
-    /// Show how people of two sources are matched: matches, conflicts, unmatched
+    /// Show which people of two sources are the same person
+    ///
+    /// Shows matches, conflicts and people without a match, as the sets of crosswalks/people.toml define them.
     Matches(matches::MatchesOptions),
     /// Accept the changes that a run held back, and run its job now
     Approve(approve::ApproveOptions),
-    /// Resume a job that is parked, deferred or backing off after failures
+    /// Resume a job that is parked, deferred or backing off
     Resume(resume::ResumeOptions),
-    /// Delete a stream's checkpoint, so that the next run reads it in full
+    /// Delete a stream's checkpoint: the next run reads it in full
     Reset(reset::ResetOptions),
     /// Show who did what by command, and which files of the configuration changed
     Audit(audit::AuditOptions),
     /// Send a test alert
     Alerts(alerts::AlertsOptions),
-    /// Create a verified backup of the mirror, also while the daemon runs, and delete the oldest ones
+    /// Create a verified backup of the mirror, and delete the oldest
+    ///
+    /// Also while the daemon runs.
     Backup(backup::BackupOptions),
     /// Check the integrity of the mirror or a backup
     Verify(verify::VerifyOptions),
-    /// Replace the mirror with a backup; the current mirror is kept under another name
+    /// Replace the mirror with a backup, and keep the current one
+    ///
+    /// The current mirror is kept under another name. The daemon must not run.
     Restore(restore::RestoreOptions),
     /// Generate a vault key, or re-encrypt the vault with another key
     Vault(vault::VaultOptions),
@@ -274,6 +282,7 @@ mod tests {
             &["rollbook", "streams", "--diagram", "--json"],
             &["rollbook", "sandbox", "--faults", "101"],
             &["rollbook", "sandbox", "--advance"],
+            &["rollbook", "sandbox", "--init", "trial", "--describe"],
             &["rollbook", "schema", "mirror"],
             &[
                 "rollbook",

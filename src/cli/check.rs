@@ -9,9 +9,9 @@ use super::mirror_access::{MirrorAccess, errors};
 use super::problems::ProblemLine;
 use super::table::{bullets, indented, many};
 use super::unconfigured::{UnconfiguredTable, sentences, unconfigured_tables};
-use super::{out, preflight, start};
+use super::{out, preflight, problems, start};
 use crate::app::{SourceCheck, check_targets, keys};
-use crate::document::{Problems, RenderStyle};
+use crate::document::Problems;
 use crate::model::Table;
 use crate::setup::{self, Folders, Overlay, Setup};
 use crate::store::queries::{self, Reader};
@@ -61,7 +61,7 @@ pub async fn run(folders: &Folders, options: &CheckOptions) -> Result<(), Exit> 
     } else {
         match &access.setup {
             Ok(_) => {
-                out::exact(&problems.render(RenderStyle::Coloured));
+                out::exact(&problems::render(&problems, out::width()));
                 out::text(text(&view, out::width()));
             }
             Err(problems) => anstream::eprintln!("{}", refused(problems)),
@@ -186,7 +186,7 @@ fn compare(mirror: &Reader, wanted: &Table, view: &mut CheckView) -> Result<(), 
 fn refused(problems: &Problems) -> String {
     format!(
         "{}\n{}.",
-        problems.render(RenderStyle::Coloured),
+        problems::render(problems, out::error_width()),
         errors(problems)
     )
 }

@@ -35,6 +35,9 @@ pub fn daemon_lines(status: Option<&Status>) -> String {
             refused.first
         ));
     }
+    if let Some(disk) = &status.disk {
+        text.push_str(&format!("It cannot write: {disk}.\n"));
+    }
     if let Some(clock) = &status.clock {
         text.push_str(&format!("Check this machine's clock: {clock}.\n"));
     }
@@ -123,6 +126,7 @@ mod tests {
                 began: None,
             },
             since: at(),
+            disk: Some("the disk is full".to_owned()),
             clock: Some("the clock shows 1970".to_owned()),
             stuck: Some("the run of rosters".to_owned()),
             configuration: Configuration {
@@ -151,6 +155,7 @@ mod tests {
             daemon_lines(Some(&status)),
             "The daemon has been running since 2026-03-02 06:20:00 UTC (process 77).\n\
              It refused the configuration on disk at 2026-03-02 06:20:00 UTC and keeps the previous one: a.toml:1:1: no\n\
+             It cannot write: the disk is full.\n\
              Check this machine's clock: the clock shows 1970.\n\
              the run of rosters made no progress; systemd will restart the daemon.\n"
         );

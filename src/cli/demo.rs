@@ -7,28 +7,23 @@ use std::time::Duration;
 use super::exit::Exit;
 use super::run::serve as serve_daemon;
 use super::sandbox::not_started;
+use super::simulated::{self, SANDBOX_STATE, overlay};
 use super::stop::stop_on_signal;
 use super::sync::{outcome_of, run_all};
 use super::{demo_questions, out, run_lines, start};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::connector::builtin::{DEMO_CONFIG, EXAMPLE, EXAMPLE_JOBS};
+use crate::connector::builtin::{DEMO_CONFIG, EXAMPLE};
 use crate::daemon::{Changes, Event, RunNow, RunRequest};
-use crate::model::{Cause, EntryName, Outcome, RequestLimits};
+use crate::model::{Cause, EntryName, Outcome};
 use crate::setup::{Folders, Overlay, Setup};
 use crate::store::database::reader;
 use crate::store::queries;
 use crate::sync::RunOptions;
 use rollbook_sandbox::Sandbox;
 
-/// Requests per second; a vendor on loopback serves only us.
-const DEMO_PER_SECOND: f64 = 1000.0;
-
 /// Length of a simulated day with `--serve`.
 const DAY: Duration = Duration::from_secs(30);
-
-/// The sandbox's state; its presence marks a mirror as the demo's.
-const SANDBOX_STATE: &str = "sandbox.json";
 
 /// Streams with a row of their own; all of the demo fits 24 lines of 80 columns.
 const MOST_SHOWN: usize = 6;
@@ -154,39 +149,14 @@ fn ended(mirror: &Path, job: &EntryName) -> Option<String> {
     ))
 }
 
-/// The sandbox's URLs and secrets, for the shipped configuration.
-fn overlay(sandbox: &Sandbox) -> Overlay {
-    let mut overlay = Overlay {
-        limits: RequestLimits {
-            in_flight: 4.try_into().ok(),
-            per_second: Some(DEMO_PER_SECOND),
-            ..RequestLimits::default()
-        },
-        ..Overlay::default()
-    };
-    for endpoint in sandbox.endpoints() {
-        overlay
-            .settings
-            .insert(endpoint.vendor.clone(), endpoint.settings.clone());
-        overlay.secrets.extend(endpoint.secrets.clone());
-    }
-    overlay
-}
-
 /// Writes the shipped configuration where the demo has found none; whether it did.
 fn write_shipped(folders: &Folders) -> Result<bool, Exit> {
     let config = &folders.config;
     if !config.ends_with(DEMO_CONFIG) || config.join("rollbook.toml").exists() {
         return Ok(false);
     }
-    let write = || {
-        std::fs::create_dir_all(&folders.jobs)?;
-        for (name, text) in EXAMPLE_JOBS {
-            std::fs::write(folders.jobs.join(format!("{name}.toml")), text)?;
-        }
-        std::fs::write(config.join("rollbook.toml"), EXAMPLE)
-    };
-    write().map(|()| true).map_err(|error: std::io::Error| {
+    let written = simulated::write_shipped(config, &folders.jobs, EXAMPLE);
+    written.map(|()| true).map_err(|error| {
         let shown = config.display();
         Exit::failed(format!(
             "could not write the shipped configuration to {shown}: {error}"

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use crate::document::{ProblemKind, Problems, RenderStyle, Severity};
+use super::{out, problems};
+use crate::document::{ProblemKind, Problems, Severity};
 use crate::store::StoreError;
 
 /// Another process owns the mirror: EX_TEMPFAIL of sysexits.
@@ -20,55 +21,47 @@ const BUSY: &str = "\nThe running daemon owns the mirror: run `systemctl stop ro
 pub struct Exit {
     code: u8,
     text: String,
+    /// Fits the terminal already, and has colours.
+    is_laid_out: bool,
 }
 
 impl Exit {
+    fn new(code: u8, text: impl Into<String>) -> Self {
+        Self {
+            code,
+            text: text.into(),
+            is_laid_out: false,
+        }
+    }
+
     /// Failure without a message: it was printed already.
     pub fn unsuccessful() -> Self {
-        Self {
-            code: 1,
-            text: String::new(),
-        }
+        Self::new(1, "")
     }
 
     /// The command failed.
     pub fn failed(text: impl Into<String>) -> Self {
-        Self {
-            code: 1,
-            text: text.into(),
-        }
+        Self::new(1, text)
     }
 
     /// The command line is invalid.
     pub fn usage(text: impl Into<String>) -> Self {
-        Self {
-            code: 2,
-            text: text.into(),
-        }
+        Self::new(2, text)
     }
 
     /// This user may not do it.
     pub fn denied(text: impl Into<String>) -> Self {
-        Self {
-            code: DENIED_CODE,
-            text: text.into(),
-        }
+        Self::new(DENIED_CODE, text)
     }
 
     /// The configuration is invalid; the problems were printed already.
     pub fn wrong_configuration() -> Self {
-        Self {
-            code: 78,
-            text: String::new(),
-        }
+        Self::new(78, "")
     }
 
     /// There is no configuration.
     pub fn no_configuration(text: impl Into<String>) -> Self {
-        Self {
-            code: 78,
-            text: text.into(),
-        }
+        Self::new(78, text)
     }
 
     /// Whether another process owns the mirror.
@@ -85,7 +78,10 @@ impl Exit {
     /// Prints the message and returns the code.
     pub fn report(self) -> ExitCode {
         if !self.text.is_empty() {
-            anstream::eprintln!("{}", self.text.trim_end());
+            match self.is_laid_out {
+                true => anstream::eprintln!("{}", self.text.trim_end()),
+                false => out::error(&self.text),
+            }
         }
         ExitCode::from(self.code)
     }
@@ -99,7 +95,8 @@ impl From<Problems> for Exit {
         let is_denied = errors.all(|problem| problem.kind == Some(ProblemKind::Denied));
         Self {
             code: if is_denied { DENIED_CODE } else { 78 },
-            text: problems.render(RenderStyle::Coloured),
+            text: problems::render(&problems, out::error_width()),
+            is_laid_out: true,
         }
     }
 }
@@ -116,9 +113,6 @@ impl From<StoreError> for Exit {
             StoreError::Busy { .. } => BUSY,
             _ => "",
         };
-        Self {
-            code,
-            text: format!("rollbook: {error}{help}"),
-        }
+        Self::new(code, format!("rollbook: {error}{help}"))
     }
 }

@@ -1,8 +1,10 @@
-//! `rollbook man`: the man pages, one per command and one per kind of file. For packages, so the command is hidden.
+//! `rollbook man`: the man pages, one per command, kind of file and page of the reference. For packages, so the command is
+//! hidden.
 //!
-//! The pages are generated from the help texts and the schemas.
+//! The pages are generated from the help texts, the schemas and the reference.
 
 mod files;
+mod reference;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +14,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
 use super::exit::Exit;
-use super::out;
+use super::{help, out};
 
 /// The exit codes of `exit.rs`, for every page.
 const EXIT_STATUS: &[(&str, &str)] = &[
@@ -22,6 +24,10 @@ const EXIT_STATUS: &[(&str, &str)] = &[
     (
         "75",
         "Another process owns the mirror; its number is printed.",
+    ),
+    (
+        "77",
+        "This user may not open a file; its owner and mode are printed.",
     ),
     (
         "78",
@@ -79,12 +85,18 @@ pub struct ManOptions {
     /// Write all pages to this folder, which is created; otherwise rollbook(1) is printed
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Also write the pages of this folder's reference, which is docs/ of the sources
+    #[arg(long, value_name = "DIR", requires = "out")]
+    docs: Option<PathBuf>,
 }
 
 /// Prints the first page, or writes all of them.
 pub fn run(options: &ManOptions, command: Command) -> Result<(), Exit> {
-    let pages =
-        pages(command).map_err(|error| Exit::failed(format!("could not write a page: {error}")))?;
+    let failed = |error| Exit::failed(format!("could not write a page: {error}"));
+    let mut pages = pages(command).map_err(failed)?;
+    if let Some(docs) = &options.docs {
+        pages.extend(reference::pages(docs).map_err(failed)?);
+    }
     match &options.out {
         None => pages
             .iter()
@@ -135,13 +147,19 @@ fn page_of(command: &Command, pages: &mut Vec<ManPage>) -> io::Result<()> {
         .manual("Rollbook");
     let mut text = Vec::new();
     man.render_title(&mut text)?;
+    let mut head = Roff::default();
+    whole_names(&mut head);
+    head.to_writer(&mut text)?;
     man.render_name_section(&mut text)?;
     man.render_synopsis_section(&mut text)?;
     man.render_description_section(&mut text)?;
     man.render_options_section(&mut text)?;
-    if command.has_subcommands() {
+    if is_first {
+        groups(command).to_writer(&mut text)?;
+    } else if command.has_subcommands() {
         man.render_subcommands_section(&mut text)?;
     }
+    examples(command).to_writer(&mut text)?;
     closing(is_first).to_writer(&mut text)?;
     pages.push(ManPage {
         file: man.get_filename(),
@@ -153,6 +171,12 @@ fn page_of(command: &Command, pages: &mut Vec<ManPage>) -> io::Result<()> {
         .try_for_each(|command| page_of(command, pages))
 }
 
+/// Turns hyphenation off: people copy names and paths.
+fn whole_names(roff: &mut Roff) {
+    roff.control("nh", []);
+    roff.control("ad", ["l"]);
+}
+
 /// The last sections of every page.
 fn closing(is_first: bool) -> Roff {
     let mut roff = Roff::default();
@@ -161,11 +185,51 @@ fn closing(is_first: bool) -> Roff {
     if is_first {
         list(&mut roff, "ENVIRONMENT", ENVIRONMENT);
     }
-    let others = if is_first { &[][..] } else { &["rollbook(1)"] };
+    let files = ["rollbook.toml(5)", "rollbook-job(5)"].map(str::to_owned);
+    let others: Vec<String> = match is_first {
+        true => reference::PAGES
+            .iter()
+            .map(|(page, _)| format!("{page}(7)"))
+            .collect(),
+        false => vec!["rollbook(1)".to_owned()],
+    };
+    let all = others.into_iter().chain(files).collect::<Vec<_>>();
     see_also(
         &mut roff,
-        &[others, &["rollbook.toml(5)", "rollbook-job(5)"]].concat(),
+        &all.iter().map(String::as_str).collect::<Vec<_>>(),
     );
+    roff
+}
+
+/// The commands by task.
+fn groups(command: &Command) -> Roff {
+    let mut roff = Roff::default();
+    roff.control("SH", ["COMMANDS"]);
+    for (title, names) in help::GROUPS {
+        roff.control("SS", [*title]);
+        for below in names
+            .iter()
+            .filter_map(|name| command.find_subcommand(name))
+        {
+            roff.control("TP", []);
+            roff.text([bold(format!("rollbook-{}(1)", below.get_name()))]);
+            roff.text(marked(&help::about(below)));
+        }
+    }
+    roff
+}
+
+/// The examples of `--help`.
+fn examples(command: &Command) -> Roff {
+    let mut roff = Roff::default();
+    roff.control("SH", ["EXAMPLES"]);
+    for (line, remark) in help::examples(command.get_bin_name().unwrap_or("rollbook")) {
+        roff.control("TP", []);
+        roff.text([bold(line)]);
+        if !remark.is_empty() {
+            roff.text([roman(remark)]);
+        }
+    }
     roff
 }
 

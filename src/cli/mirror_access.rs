@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use super::exit::Exit;
+use super::out;
 use crate::document::Problems;
 use crate::document::suggest::advice;
 use crate::model::{SourceName, StreamName, Table};
@@ -30,11 +31,11 @@ impl MirrorAccess {
     pub fn open(folders: &Folders) -> Result<Self, Exit> {
         let access = Self::open_quietly(folders)?;
         if let (Err(problems), true) = (&access.setup, access.mirror.is_some()) {
-            anstream::eprintln!(
+            out::error(&format!(
                 "The configuration has {} (`rollbook check` shows all); using only the data in {}.",
                 errors(problems),
                 access.path.display()
-            );
+            ));
         }
         Ok(access)
     }

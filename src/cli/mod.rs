@@ -21,6 +21,7 @@ mod demo_questions;
 mod exit;
 mod follow;
 mod held_rows;
+mod help;
 mod init;
 mod jobs;
 mod log;
@@ -43,6 +44,8 @@ mod runs;
 #[cfg(feature = "demo")]
 mod sandbox;
 mod schema;
+#[cfg(feature = "demo")]
+mod simulated;
 mod start;
 mod starter;
 mod status;
@@ -60,7 +63,7 @@ mod why;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use args::{Args, Command};
 use exit::Exit;
@@ -71,7 +74,10 @@ use crate::permissions::invoker;
 
 /// Parses the command line and runs the command.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    let mut command_line = help::command_line(Args::command());
+    let matches = command_line.get_matches_mut();
+    let args = Args::from_arg_matches(&matches)
+        .unwrap_or_else(|error| error.format(&mut command_line).exit());
     let (folders, state_use) = (args.folders(), args.command.state_use());
     invoker(); // before this process becomes another user
     let begun = owner::continue_as_owner(&folders, state_use);

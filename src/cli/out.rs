@@ -1,9 +1,10 @@
-//! Standard output: text, laid out for the terminal if it is one, and JSON for scripts.
+//! Standard output and standard error: text, laid out for the terminal if it is one, and JSON for scripts.
 //!
 //! A closed pipe (`rollbook runs | head`) is no failure.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{IsTerminal, Write as _};
 use std::num::NonZeroUsize;
+use std::os::fd::AsFd;
 
 use serde::Serialize;
 use terminal_size::{Width, terminal_size_of};
@@ -15,7 +16,15 @@ const DEFAULT_WIDTH: usize = 80;
 
 /// Columns of the terminal on standard output, or `COLUMNS` if that is set; `None` if it is no terminal.
 pub fn width() -> Option<usize> {
-    let out = std::io::stdout();
+    width_of(std::io::stdout())
+}
+
+/// The same of standard error.
+pub fn error_width() -> Option<usize> {
+    width_of(std::io::stderr())
+}
+
+fn width_of(out: impl IsTerminal + AsFd) -> Option<usize> {
     if !out.is_terminal() {
         return None;
     }
@@ -32,6 +41,11 @@ pub fn width() -> Option<usize> {
 pub fn text(text: impl AsRef<str>) {
     let text = wrap(text.as_ref().trim_end(), width());
     exact(&format!("{text}\n"));
+}
+
+/// Writes a text and a line end to standard error; long lines wrap on a terminal.
+pub fn error(text: &str) {
+    anstream::eprintln!("{}", wrap(text.trim_end(), error_width()));
 }
 
 /// Writes a text unchanged, for file formats.

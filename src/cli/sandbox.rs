@@ -1,22 +1,36 @@
 //! `rollbook sandbox`: serves the simulated vendors, for trying things out and for tests.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
 use super::out;
+use super::simulated::{self, SANDBOX_STATE};
 use super::stop::stop_on_signal;
 use super::table::{grouped, indented};
 use rollbook_sandbox::{Endpoint, Sandbox};
+
+/// The first port with `--init`: a configuration needs addresses that remain.
+const INIT_PORT: u16 = 9100;
+
+/// Defaults of the simulated school.
+const STUDENTS: u64 = 600;
+const SEED: u64 = 1;
 
 /// Options of `sandbox`.
 #[derive(Debug, clap::Args)]
 pub struct SandboxOptions {
     /// Number of students of the simulated school
-    #[arg(long, default_value_t = 600)]
+    #[arg(long, default_value_t = STUDENTS)]
     students: u64,
     /// Seed of the simulated school
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = SEED)]
     seed: u64,
+    /// Write a configuration for these vendors into this empty folder
+    ///
+    /// It has the shipped sources and jobs with their credentials; the mirror and the file for the day are there too. The
+    /// vendors are then served from port 9100.
+    #[arg(long, value_name = "DIR", conflicts_with = "describe")]
+    init: Option<PathBuf>,
     /// First port; vendors use consecutive ports [default: any free ports]
     #[arg(long)]
     port: Option<u16>,
@@ -42,12 +56,16 @@ pub struct SandboxOptions {
 
 /// Serves until it is stopped.
 pub async fn run(options: SandboxOptions) -> Result<(), Exit> {
+    let init = options.init.as_deref();
+    let state = options.file.clone();
+    let state = state.or_else(|| Some(init?.join(SANDBOX_STATE)));
+    let port = options.port.or_else(|| init.map(|_| INIT_PORT));
     let mut sandbox = rollbook_sandbox::Options {
         students: options.students,
         seed: options.seed,
-        state: options.file.clone(),
+        state: state.clone(),
         advance: options.advance,
-        port: options.port,
+        port,
         ..rollbook_sandbox::Options::default()
     };
     sandbox.faults.percent = options.faults;
@@ -56,11 +74,30 @@ pub async fn run(options: SandboxOptions) -> Result<(), Exit> {
             .set_quirk(quirk)
             .map_err(|problem| Exit::usage(format!("{quirk}: {problem}")))?;
     }
-    let sandbox = Sandbox::start(sandbox).await.map_err(not_started)?;
+    if let Some(folder) = init {
+        simulated::make_empty(folder)?;
+    }
+    let started = Sandbox::start(sandbox).await;
+    let sandbox = started.map_err(|error| {
+        // So that the folder is empty at the next attempt.
+        if let Some(folder) = init {
+            let _ = std::fs::remove_file(folder.join(SANDBOX_STATE));
+        }
+        not_started(error)
+    })?;
+    if let Some(folder) = init {
+        simulated::write(folder, &sandbox)?;
+    }
     if options.describe {
         describe(&sandbox, options.json);
     } else {
-        greet(&sandbox, options.json);
+        match (init, state, port) {
+            (Some(folder), Some(state), Some(port)) if !options.json => {
+                let again = again(&options, &state, port);
+                out::text(next_steps(&sandbox, folder, port, &again));
+            }
+            _ => greet(&sandbox, options.json),
+        }
         stop_on_signal().cancelled().await;
     }
     sandbox.stop().await;
@@ -109,6 +146,33 @@ fn greet(sandbox: &Sandbox, json: bool) {
         text.push_str(&greeting(endpoint));
     }
     out::text(text + "\nCtrl-C stops them.");
+}
+
+/// What to type next, after `--init`.
+fn next_steps(sandbox: &Sandbox, folder: &Path, port: u16, again: &str) -> String {
+    let config = folder.display();
+    let day = sandbox.describe().day;
+    format!(
+        "Simulated vendors listen on loopback, from port {port}; it is day {day} at the simulated school. Their \
+         configuration, with credentials, is in {config}. In another terminal:\n\n  \
+         rollbook --config {config} check --online\n  \
+         rollbook --config {config} sync\n\n\
+         Ctrl-C stops the vendors. To start them again, a day later:\n\n  \
+         {again}"
+    )
+}
+
+/// The command that serves the same school at the same addresses.
+fn again(options: &SandboxOptions, state: &Path, port: u16) -> String {
+    let state = state.display();
+    let mut line = format!("rollbook sandbox --port {port} --file {state} --advance");
+    if options.students != STUDENTS {
+        line.push_str(&format!(" --students {}", options.students));
+    }
+    if options.seed != SEED {
+        line.push_str(&format!(" --seed {}", options.seed));
+    }
+    line
 }
 
 fn greeting(endpoint: &Endpoint) -> String {

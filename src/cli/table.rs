@@ -25,6 +25,9 @@ const MIN_WIDTH: usize = 8;
 
 const WORD_ENDS: &[char] = &[' '];
 
+/// Stands for a blank in a command, where no line ends; it is in no text.
+const KEPT_BLANK: char = '\u{e000}';
+
 /// In names and paths too.
 const PART_ENDS: &[char] = &[' ', '.', '/', '_', '-'];
 
@@ -249,7 +252,7 @@ fn total(layout: &[(usize, usize)]) -> usize {
 }
 
 /// Wraps every line that is longer than the width by words. Further lines are indented, or continue the last column of a
-/// line with columns. A word that is longer than a line stays whole, because it may be a path to copy.
+/// line with columns. A command, or a word that is longer than a line, stays whole, because people copy it.
 pub fn wrap(text: &str, width: Option<usize>) -> String {
     let Some(width) = width else {
         return text.to_owned();
@@ -261,7 +264,44 @@ pub fn wrap(text: &str, width: Option<usize>) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// Wraps a text by words, without indenting further lines.
+pub fn fill(text: &str, width: usize) -> String {
+    let text = keep_commands(text);
+    let lines = text.split('\n');
+    let lines = lines.flat_map(|line| broken(line, width, width, LongWords::Keep));
+    let lines: Vec<&str> = lines.collect();
+    lines.join("\n").replace(KEPT_BLANK, " ")
+}
+
+/// The text with [`KEPT_BLANK`] in commands: in backticks, or after a colon up to a comma, a semicolon or the line's end.
+fn keep_commands(text: &str) -> String {
+    let (mut kept, mut in_ticks, mut is_command) = (String::new(), false, false);
+    for (index, letter) in text.char_indices() {
+        match letter {
+            '`' => in_ticks = !in_ticks,
+            ',' | ';' => is_command = false,
+            '\n' => (in_ticks, is_command) = (false, false),
+            'r' if text[..index].ends_with(": ") && text[index..].starts_with("rollbook ") => {
+                is_command = true;
+            }
+            _ => {}
+        }
+        // A single backtick, as in a value, begins nothing.
+        let is_kept = is_command || (in_ticks && has_tick(&text[index..]));
+        kept.push(match letter {
+            ' ' if is_kept => KEPT_BLANK,
+            letter => letter,
+        });
+    }
+    kept
+}
+
+fn has_tick(rest: &str) -> bool {
+    rest.lines().next().is_some_and(|line| line.contains('`'))
+}
+
 fn wrap_line(line: &str, width: usize) -> String {
+    let line = &*keep_commands(line);
     let lead = line.len() - line.trim_start().len();
     let last_gap = line.rfind(GAP);
     let last_column = last_gap.map_or(0, |gap| line[..gap + GAP.len()].width());
@@ -272,7 +312,8 @@ fn wrap_line(line: &str, width: usize) -> String {
     let (first, further) = (width.saturating_sub(lead), width.saturating_sub(hang));
     let parts = broken(line.trim_start(), first, further, LongWords::Keep);
     let further_line = format!("\n{}", " ".repeat(hang));
-    format!("{}{}", &line[..lead], parts.join(&further_line))
+    let wrapped = format!("{}{}", &line[..lead], parts.join(&further_line));
+    wrapped.replace(KEPT_BLANK, " ")
 }
 
 /// What happens to a word that is longer than its line.

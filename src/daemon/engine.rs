@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock_rule::{ClockStep, shown};
 use super::control::RunRequest;
-use crate::model::{Cause, EntryName, JobName, Outcome, RunStart};
+use crate::model::{Cause, EntryName, Outcome, RunStart};
 use crate::setup::files::schedule::{Schedule, Zone};
 use crate::store::runs::JobState;
 use crate::sync::{Progress, ProgressSink};
@@ -67,8 +67,11 @@ pub trait Engine: Send + Sync + 'static {
     /// Counts starts and ends of the mirror's write transactions; odd during one.
     fn write_counter(&self) -> u64;
 
-    /// The jobs that wait for a person, by name; the error is a message.
+    /// The jobs that wait for a person or fail, by name; the error is a message.
     fn waiting_jobs(&self) -> Result<Vec<WaitingJob>, String>;
+
+    /// Whether the disk has no room for what runs have to write; the loop continues.
+    fn is_disk_full(&self) -> bool;
 
     /// Why the mirror cannot be written any more, if so: the loop ends.
     fn fatal_error(&self) -> Option<String>;
@@ -110,15 +113,17 @@ pub struct NextTick {
     pub delayed: Option<SkipReason>,
 }
 
-/// A job that waits for a person.
+/// A job that waits for a person, or fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaitingJob {
     /// The job.
-    pub job: JobName,
+    pub job: EntryName,
     /// A person must sign in, grant a permission or provide a secret.
     pub parked: bool,
     /// The held run that waits for an approval.
     pub held: Option<i64>,
+    /// Runs in a row that failed, were held or parked.
+    pub failures: u32,
 }
 
 /// An event of the loop.
@@ -146,7 +151,9 @@ pub enum Event {
     ClockSteady,
     /// Next ticks have changed: those of all jobs, by name.
     Planned(Vec<NextTick>),
-    /// The jobs that wait for a person have changed: all of them.
+    /// The disk has no room for what runs have to write, or it has room again.
+    DiskFull(bool),
+    /// The jobs that wait for a person or fail have changed: all of them.
     JobsWaiting(Vec<WaitingJob>),
     /// The loop has completed a turn, and every run and the mirror's writer make progress.
     Alive,

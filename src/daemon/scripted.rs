@@ -183,6 +183,10 @@ impl Engine for ScriptedEngine {
         String::new()
     }
 
+    fn is_disk_full(&self) -> bool {
+        *self.full.lock().expect("full")
+    }
+
     fn fatal_error(&self) -> Option<String> {
         self.fatal_error.lock().expect("fatal error").clone()
     }
@@ -264,6 +268,8 @@ impl Script {
                 Event::Ready => "ready".to_owned(),
                 Event::Reloaded => "reloaded".to_owned(),
                 Event::FatalError(why) => format!("fatal error: {why}"),
+                Event::DiskFull(true) => "disk full".to_owned(),
+                Event::DiskFull(false) => "disk has room".to_owned(),
                 Event::Stopping => "stopping".to_owned(),
                 Event::Alive => {
                     *alive.lock().expect("alive") = clock.now();

@@ -87,6 +87,7 @@ pub async fn run_loop(
         planned: Vec::new(),
         states: (None, BTreeMap::new()),
         waiting: (None, Vec::new()),
+        is_disk_full: false,
         stuck: None,
         clock_is_wrong: false,
         clock_step_until: None,
@@ -107,6 +108,8 @@ struct Daemon {
     states: (Option<u64>, BTreeMap<EntryName, JobState>),
     /// The writer's counter when waiting jobs were read last, and those jobs.
     waiting: (Option<u64>, Vec<WaitingJob>),
+    /// Whether a full disk was reported.
+    is_disk_full: bool,
     /// What made no progress in the last turn.
     stuck: Option<String>,
     /// Whether an unset clock was reported.
@@ -139,6 +142,7 @@ impl Daemon {
             self.start_due();
             self.emit_plans();
             self.emit_waiting();
+            self.emit_disk_full();
             self.emit_alive();
             let sleep_time = self.sleep_time();
             tokio::select! {
@@ -280,8 +284,15 @@ impl Daemon {
             }
             Ok(_) => {}
             Err(message) => {
-                tracing::debug!("could not read which jobs wait for a person: {message}")
+                tracing::debug!("could not read which jobs wait for a person or fail: {message}")
             }
+        }
+    }
+
+    fn emit_disk_full(&mut self) {
+        let is_full = self.engine.is_disk_full();
+        if std::mem::replace(&mut self.is_disk_full, is_full) != is_full {
+            (self.emit)(Event::DiskFull(is_full));
         }
     }
 

@@ -9,6 +9,12 @@ use serde::{Deserialize, Serialize};
 /// The schema's version.
 pub const SCHEMA: u32 = 1;
 
+/// A job is reported as failing from so many failures in a row: one or two are usual at a vendor.
+const FAILING: u32 = 3;
+
+/// So many jobs that need a person have a part of the line each.
+const MOST_WAITING: usize = 3;
+
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -30,6 +36,9 @@ pub struct Status {
     pub configuration: Configuration,
     /// What is wrong with the machine's clock, or that it was set in the last day; `null` otherwise.
     pub clock: Option<String>,
+    /// Why runs cannot write, although the daemon continues: a full disk; `null` otherwise.
+    #[serde(default)]
+    pub disk: Option<String>,
     /// What made no progress; `null` if everything does.
     pub stuck: Option<String>,
     /// Why the daemon exits by itself; `null` if it does not.
@@ -109,6 +118,9 @@ pub struct JobStatus {
     /// The held run that waits for an approval.
     #[serde(default)]
     pub held: Option<i64>,
+    /// Runs in a row that failed, were held or parked.
+    #[serde(default)]
+    pub failures: u32,
 }
 
 /// An active run.
@@ -145,7 +157,7 @@ pub struct SkippedTick {
 }
 
 impl Status {
-    /// One line: problems, active runs, the next tick, the last run.
+    /// One line: what needs a person, active runs, the next tick, the last run.
     pub fn line(&self) -> String {
         let mut parts = Vec::new();
         parts.extend(
@@ -153,6 +165,7 @@ impl Status {
                 .as_ref()
                 .map(|why| format!("exiting: {why}")),
         );
+        parts.extend(self.disk.clone());
         if let Some(refused) = &self.configuration.refused {
             parts.push(format!(
                 "the configuration on disk was refused, the old one stays in force: {}",
@@ -165,6 +178,11 @@ impl Status {
                 .as_ref()
                 .map(|who| format!("{who} made no progress")),
         );
+        let waits: Vec<String> = self.jobs.iter().filter_map(JobStatus::waits).collect();
+        match waits.len() {
+            ..=MOST_WAITING => parts.extend(waits),
+            many => parts.push(format!("{many} jobs need a person: see `rollbook status`")),
+        }
         let running: Vec<&str> = self
             .jobs
             .iter()
@@ -176,7 +194,6 @@ impl Status {
             [job] => parts.push(format!("{job} runs")),
             many => parts.push(format!("{} jobs run", many.len())),
         }
-        parts.extend(self.jobs.iter().filter_map(JobStatus::waits));
         let next = self
             .jobs
             .iter()
@@ -214,6 +231,7 @@ impl JobStatus {
             skipped: None,
             parked: false,
             held: None,
+            failures: 0,
         }
     }
 
@@ -223,6 +241,9 @@ impl JobStatus {
         match (self.parked, self.held) {
             (true, _) => Some(format!("{job} is parked and needs a person")),
             (false, Some(run)) => Some(format!("run {run} of {job} needs approval")),
+            (false, None) if self.failures >= FAILING => {
+                Some(format!("{job} failed {} times in a row", self.failures))
+            }
             (false, None) => None,
         }
     }

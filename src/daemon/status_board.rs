@@ -59,6 +59,7 @@ pub(super) fn apply(status: &mut Status, event: &Event, now: Timestamp) -> Chang
                 let found = all.iter().find(|waiting| job.job == waiting.job);
                 job.parked = found.is_some_and(|waiting| waiting.parked);
                 job.held = found.and_then(|waiting| waiting.held);
+                job.failures = found.map_or(0, |waiting| waiting.failures);
             }
         }
         Event::Alive if status.stuck.is_none() => return Change::None,
@@ -103,6 +104,10 @@ pub(super) fn apply(status: &mut Status, event: &Event, now: Timestamp) -> Chang
             let reason = reason.to_string();
             job.skipped = Some(SkippedTick { at, reason });
         }),
+        Event::DiskFull(is_full) => {
+            status.disk = is_full
+                .then(|| "the disk or a quota is full; runs fail until there is space".to_owned());
+        }
         Event::FatalError(why) => status.fatal_error = Some(why.clone()),
         Event::Stopping => status.state = DaemonState::Stopping,
     }

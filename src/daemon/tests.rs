@@ -330,7 +330,9 @@ async fn a_full_disk_costs_ticks_and_nothing_else() {
         script.until("2026-03-02T07:25:00Z", acts).await,
         [
             "ready",
+            "disk full",
             "job skipped: the disk is full",
+            "disk has room",
             "job due 02T07:20:00",
             "job schedule",
             "job ok",

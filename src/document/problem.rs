@@ -30,6 +30,8 @@ pub enum RenderStyle {
     Plain,
     /// With colours, for a terminal.
     Coloured,
+    /// With colours, for a terminal of this many columns: excerpts of long lines are cut.
+    Fitted(usize),
 }
 
 /// One problem of a file.
@@ -137,6 +139,7 @@ impl Problem {
         let renderer = match style {
             RenderStyle::Plain => Renderer::plain(),
             RenderStyle::Coloured => Renderer::styled(),
+            RenderStyle::Fitted(columns) => Renderer::styled().term_width(columns),
         };
         renderer.render(&[group])
     }

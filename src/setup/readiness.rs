@@ -167,6 +167,17 @@ fn is_webhook(text: &str) -> bool {
     unusable_address(as_https.as_deref().unwrap_or(text)).is_none()
 }
 
+/// Whether a setting is an address on this machine: plain http is allowed there only. Its vendor is a simulated one, which
+/// has the values of the shipped example.
+fn is_on_loopback(source: &Node) -> bool {
+    let settings = source.at(&["settings"]).map(Node::entries);
+    let mut texts = settings.unwrap_or_default().iter();
+    texts.any(|entry| {
+        let text = entry.value.text().unwrap_or_default();
+        text.starts_with("http://") && unusable_address(text).is_none()
+    })
+}
+
 /// The keys of a source whose values are those of the shipped example, if all of them are.
 fn invented(table: &Node, connector: &Connector, examples: &Node) -> Option<String> {
     let of_connector = |entry: &&crate::document::node::TableEntry| {
@@ -183,6 +194,9 @@ fn invented(table: &Node, connector: &Connector, examples: &Node) -> Option<Stri
         Some(Setting::Full(rules)) => rules.choices.is_empty(),
         Some(Setting::Default(_)) | None => true,
     };
+    if is_on_loopback(table) {
+        return None;
+    }
     let settings = example.at(&["settings"]).map(Node::entries);
     let settings = settings.unwrap_or_default().iter();
     let names = settings.map(|entry| entry.name.as_str());

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -41,7 +42,18 @@ pub struct Store {
     readers: Arc<Readers>,
     writer: Writer,
     fatal_error: OnceLock<String>,
+    room: Room,
     locks: TableLocks,
+}
+
+/// Whether the disk has room. A record of a run fits where its rows do not, so that a successful write alone proves
+/// nothing.
+#[derive(Debug, Default)]
+struct Room {
+    /// How often there was none.
+    refusals: AtomicU64,
+    /// How many of these are over: a whole run met none since.
+    over: AtomicU64,
 }
 
 impl Store {
@@ -72,6 +84,7 @@ impl Store {
             readers: Arc::default(),
             writer,
             fatal_error: OnceLock::new(),
+            room: Room::default(),
             locks: TableLocks::default(),
         })
     }
@@ -97,9 +110,9 @@ impl Store {
         #[cfg(test)]
         if DISK_IS_FULL.get() {
             let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
-            return Err(StoreError::sql("write the mirror")(
-                rusqlite::Error::SqliteFailure(full, None),
-            ));
+            let full = rusqlite::Error::SqliteFailure(full, None);
+            return Err(StoreError::sql("write the mirror")(full))
+                .inspect_err(|error| self.note_failure(error));
         }
         let task: Task = Box::new(move |connection| {
             let written = writer::catch_panic(connection, act);
@@ -110,14 +123,32 @@ impl Store {
         } else {
             Err(StoreError::WriterStopped)
         };
-        written.inspect_err(|error| self.note_fatal(error))
+        written.inspect_err(|error| self.note_failure(error))
     }
 
-    /// Records a failure after which the mirror can no longer be trusted.
-    pub fn note_fatal(&self, error: &StoreError) {
+    /// Records a failure after which the mirror can no longer be trusted, and that there was no room.
+    pub fn note_failure(&self, error: &StoreError) {
         if error.class() == Class::Fatal {
             let _ = self.fatal_error.set(error.to_string()); // the first one counts
         }
+        if error.is_full() {
+            self.room.refusals.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// How often there was no room; for [`Store::note_room`].
+    pub fn refusals(&self) -> u64 {
+        self.room.refusals.load(Ordering::SeqCst)
+    }
+
+    /// Records that a run has ended and is recorded; `refusals` is their number at its start.
+    pub fn note_room(&self, refusals: u64) {
+        self.room.over.fetch_max(refusals, Ordering::SeqCst);
+    }
+
+    /// Whether there was no room for what the last runs had to write.
+    pub fn is_full(&self) -> bool {
+        self.refusals() > self.room.over.load(Ordering::SeqCst)
     }
 
     /// Why the mirror cannot be kept by this process any more, if so; the daemon ends.

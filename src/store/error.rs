@@ -118,6 +118,25 @@ impl StoreError {
         matches!(self, Self::Disk { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
     }
 
+    /// Whether there is no room: a full disk, a quota.
+    pub fn is_full(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        match self {
+            Self::Sql { source, .. } => {
+                source.sqlite_error_code() == Some(ErrorCode::DiskFull) || is_shared_memory(source)
+            }
+            Self::Disk { source, .. } => matches!(source.kind(), StorageFull | QuotaExceeded),
+            Self::File { .. }
+            | Self::Busy { .. }
+            | Self::KeyChanged { .. }
+            | Self::Damaged { .. }
+            | Self::Shut { .. }
+            | Self::Sealing
+            | Self::Panicked
+            | Self::WriterStopped => false,
+        }
+    }
+
     /// Whether only a person can fix it: a wrong file or folder, or one of another program. A full or failing disk may
     /// work again at the next attempt.
     pub fn needs_a_person(&self) -> bool {
@@ -249,6 +268,14 @@ mod tests {
             assert_eq!(error.class(), expected, "{code}: {error}");
         }
         assert_eq!(StoreError::WriterStopped.class(), Class::Fatal);
+        let full = |code| {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            StoreError::sql("apply a run")(error).is_full()
+        };
+        assert!(full(ffi::SQLITE_FULL) && full(ffi::SQLITE_IOERR_SHMSIZE));
+        assert!(!full(ffi::SQLITE_IOERR_WRITE) && !full(ffi::SQLITE_BUSY));
+        let quota = io::Error::from(io::ErrorKind::QuotaExceeded);
+        assert!(StoreError::disk(Path::new("mirror.db"), "write")(quota).is_full());
         assert_eq!(StoreError::Panicked.class(), Class::Permanent);
     }
 }

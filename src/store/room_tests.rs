@@ -58,7 +58,14 @@ async fn a_full_disk_is_said_and_over_when_there_is_room() {
     );
     assert_eq!(rows(&store), 10, "readers see the state before");
     limit(10_000).await.expect("unlimited");
+    assert!(store.is_full());
+    let refusals = store.refusals();
     write(500).await.expect("room again, without a restart");
+    assert!(store.is_full(), "until a whole run has written");
+    store.note_room(refusals - 1);
+    assert!(store.is_full(), "a run that began before it was refused");
+    store.note_room(refusals);
+    assert!(!store.is_full());
     assert_eq!(rows(&store), 510);
 }
 

@@ -40,6 +40,7 @@ impl Runner {
         stop: &CancellationToken,
         progress: &ProgressSink,
     ) -> RunReport {
+        let refusals = self.store.refusals();
         let run = match self.begin(job, options).await {
             Ok(run) => run,
             Err(error) => return RunReport::of_store_error(job, None, &error),
@@ -60,8 +61,9 @@ impl Runner {
             }
         };
         drop(readers);
-        if let Err(error) = self.end(job, &mut report).await {
-            report = RunReport::of_store_error(job, run, &error);
+        match self.end(job, &mut report).await {
+            Ok(()) => self.store.note_room(refusals),
+            Err(error) => report = RunReport::of_store_error(job, run, &error),
         }
         for gap in &report.gaps {
             tracing::warn!(job = job.name.as_str(), run, "{gap}");

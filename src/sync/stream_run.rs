@@ -196,7 +196,7 @@ impl StreamRun<'_> {
     /// A run whose account could not be identified.
     fn not_begun(&self, error: &Failure) -> RunReport {
         if let Failure::Store(error) = error {
-            self.store.note_fatal(error);
+            self.store.note_failure(error);
         }
         RunReport {
             outcome: error.outcome(),
@@ -497,7 +497,7 @@ impl StreamRun<'_> {
             Err(error) => error,
         };
         if let Failure::Store(error) = &error {
-            self.store.note_fatal(error);
+            self.store.note_failure(error);
         }
         let mut failed = base_report(
             stream,

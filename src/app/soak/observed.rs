@@ -164,6 +164,10 @@ impl Engine for Observed {
         self.engine.waiting_jobs()
     }
 
+    fn is_disk_full(&self) -> bool {
+        self.engine.is_disk_full()
+    }
+
     fn fatal_error(&self) -> Option<String> {
         self.engine.fatal_error()
     }

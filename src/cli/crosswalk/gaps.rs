@@ -6,14 +6,14 @@ use serde::Serialize;
 
 use super::super::exit::Exit;
 use super::super::mirror_access::MirrorAccess;
-use super::super::out;
 use super::super::problems::ProblemLine;
 use super::super::table::many;
 use super::super::table::{grouped, indented};
+use super::super::{out, problems};
 use super::draft::quoted;
 use crate::app::{check_targets, crosswalk, mirrored_lists};
+use crate::document::Problems;
 use crate::document::suggest::advice;
-use crate::document::{Problems, RenderStyle};
 use crate::model::CrosswalkName;
 use crate::model::similarity::{Candidate, Why, suggestions};
 use crate::setup::{Folders, Setup};
@@ -32,7 +32,7 @@ pub fn run(folders: &Folders, names: &[String], json: bool) -> Result<(), Exit> 
     if json {
         out::json(&view);
     } else {
-        out::exact(&problems.render(RenderStyle::Coloured));
+        out::exact(&problems::render(&problems, out::width()));
         out::text(text(&view));
     }
     if problems.has_errors() {

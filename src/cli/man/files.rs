@@ -5,7 +5,7 @@ use std::io;
 use clap_mangen::roff::{Roff, bold, roman};
 use serde_json::Value;
 
-use super::{marked, see_also};
+use super::{marked, see_also, whole_names};
 use crate::document::schema::{Schema, in_words, others, properties, types, words};
 use crate::setup::files::{job_schema, rollbook_schema};
 
@@ -52,6 +52,7 @@ impl FilePage {
         let mut roff = Roff::default();
         let source = concat!("rollbook ", env!("CARGO_PKG_VERSION"));
         roff.control("TH", [self.page, "5", "", source, "Rollbook"]);
+        whole_names(&mut roff);
         roff.control("SH", ["NAME"]);
         roff.text([roman(format!("{} - {}", self.page, self.about))]);
         roff.control("SH", ["DESCRIPTION"]);

@@ -34,7 +34,12 @@ fn every_command_has_a_page() {
 fn pages_have_exit_codes_and_files() {
     for page in all_pages() {
         let wanted: &[&str] = match page.file.ends_with(".1") {
-            true => &[".SH NAME", ".SH \"EXIT STATUS\"", ".SH FILES"],
+            true => &[
+                ".SH NAME",
+                ".SH EXAMPLES",
+                ".SH \"EXIT STATUS\"",
+                ".SH FILES",
+            ],
             false => &[".SH NAME", ".SH KEYS", ".SH FILES"],
         };
         for section in wanted {
@@ -64,9 +69,17 @@ fn the_files_page_has_the_reference_of_each_key() {
 #[test]
 fn groff_reports_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
-    let pages = all_pages();
+    let mut pages = all_pages();
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    pages.extend(reference::pages(&docs).expect("the reference"));
     write(folder.path(), &pages).expect("written");
     for page in pages {
+        // What man(1) finds the page by.
+        let name = page.file.rsplit_once('.').map_or("", |(name, _)| name);
+        let is_named = page
+            .text
+            .contains(&format!("\n{} \\- ", name.replace('-', "\\-")));
+        assert!(is_named, "{}", page.file);
         let mut groff = Program::new("groff");
         groff.args(["-man", "-Tutf8", "-Kutf8", "-ww", "-rLL=100n"]);
         let output = match groff.arg(folder.path().join(&page.file)).output() {

@@ -110,12 +110,31 @@ fn long_lines_wrap_by_words() {
             "open\n  /a/path/that/is/long\n  now",
         ),
         ("äöü äöü äöü", 7, "äöü äöü\n  äöü"),
+        ("then run `a b c` now", 14, "then run\n  `a b c` now"),
+        (
+            "fix it: rollbook sync one; or wait",
+            24,
+            "fix it:\n  rollbook sync one; or\n  wait",
+        ),
+        ("a ` b c d e", 7, "a ` b c\n  d e"),
         ("日本 日本", 6, "日本\n  日本"),
         ("one two\n\nthree four", 7, "one two\n\nthree\n  four"),
     ];
     for (text, width, expected) in rows {
         assert_eq!(wrap(text, Some(width)), expected, "{width}");
         assert_eq!(wrap(text, None), text);
+    }
+}
+
+#[test]
+fn texts_are_filled_without_an_indent() {
+    let rows = [
+        ("one two three", 9, "one two\nthree"),
+        ("one\ntwo three", 6, "one\ntwo\nthree"),
+        ("run `chown -R a: b` once", 12, "run\n`chown -R a: b`\nonce"),
+    ];
+    for (text, width, expected) in rows {
+        assert_eq!(fill(text, width), expected, "{width}");
     }
 }
 

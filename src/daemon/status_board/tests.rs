@@ -161,11 +161,88 @@ fn only_what_changes_something_is_worth_writing() {
     assert_eq!(apply(&mut status, &Event::Stopping, now), Change::State);
 }
 
+/// What needs a person, before everything else in the line.
+#[test]
+fn the_line_begins_with_what_needs_a_person() {
+    let waiting = |name: &str, parked, held, failures| WaitingJob {
+        job: named(name),
+        parked,
+        held,
+        failures,
+    };
+    let all = |jobs: &[WaitingJob]| Event::JobsWaiting(jobs.to_vec());
+    let full = || Event::DiskFull(true);
+    let jobs = ["a", "b", "c", "d"];
+    let four = || Event::Planned(jobs.map(|job| next(job, "2026-03-02T07:00:00Z")).to_vec());
+    let parked = |count: usize| {
+        let jobs = jobs.iter().take(count);
+        jobs.map(|job| waiting(job, true, None, 1))
+            .collect::<Vec<_>>()
+    };
+    let disk = "the disk or a quota is full; runs fail until there is space; ";
+    let rows = [
+        (vec![two_jobs(), full()], disk.to_owned()),
+        (
+            vec![two_jobs(), full(), started()],
+            format!("{disk}rosters runs; "),
+        ),
+        (
+            vec![two_jobs(), full(), Event::DiskFull(false)],
+            String::new(),
+        ),
+        (
+            vec![two_jobs(), full(), Event::FatalError("damaged".to_owned())],
+            format!("exiting: damaged; {disk}"),
+        ),
+        (
+            vec![two_jobs(), all(&[waiting("grades", false, None, 2)])],
+            String::new(),
+        ),
+        (
+            vec![two_jobs(), all(&[waiting("grades", false, None, 3)])],
+            "grades failed 3 times in a row; ".to_owned(),
+        ),
+        (
+            vec![
+                two_jobs(),
+                started(),
+                all(&[waiting("grades", false, Some(7), 3)]),
+            ],
+            "run 7 of grades needs approval; rosters runs; ".to_owned(),
+        ),
+        (
+            vec![two_jobs(), all(&[waiting("grades", true, None, 9)]), full()],
+            format!("{disk}grades is parked and needs a person; "),
+        ),
+        (
+            vec![four(), all(&parked(3))],
+            "a is parked and needs a person; b is parked and needs a person; \
+             c is parked and needs a person; "
+                .to_owned(),
+        ),
+        (
+            vec![four(), all(&parked(4))],
+            "4 jobs need a person: see `rollbook status`; ".to_owned(),
+        ),
+    ];
+    for (events, expected) in rows {
+        let line = after(&events).line();
+        let (found, _) = line.split_once("next tick ").expect("the next tick");
+        assert_eq!(found, expected, "{events:?}");
+    }
+}
+
 #[test]
 fn waiting_jobs_are_shown_until_none_waits() {
     let waits = |parked, held| {
         let job = named("rosters");
-        Event::JobsWaiting(vec![WaitingJob { job, parked, held }])
+        let failures = 0;
+        Event::JobsWaiting(vec![WaitingJob {
+            job,
+            parked,
+            held,
+            failures,
+        }])
     };
     for (event, line) in [
         (

@@ -501,7 +501,16 @@ fn values_that_init_invented_are_refused() {
     let sources = table["sources"].as_table().expect("sources");
     assert_eq!(invented.count(), sources.len(), "{problems}");
     let own = example.replace("\"rollbook\"", "\"ours\"");
-    let folder = folder(&[("rollbook.toml", &own)]);
-    let (_, problems) = check(&folders(folder.path()), &Secrets::new(folder.path(), None));
-    assert!(!problems.to_string().contains("invented"), "{problems}");
+    let simulated = example
+        .replace("tenant =", "api_url = \"http://127.0.0.1:9100\"\ntenant =")
+        .replace(
+            "region =",
+            "base_url = \"http://127.0.0.1:9102/v1\"\nregion =",
+        )
+        .replace("wac =", "base_url = \"http://localhost:9101\"\nwac =");
+    for text in [own, simulated] {
+        let folder = folder(&[("rollbook.toml", &text)]);
+        let (_, problems) = check(&folders(folder.path()), &Secrets::new(folder.path(), None));
+        assert!(!problems.to_string().contains("invented"), "{problems}");
+    }
 }

@@ -20,6 +20,12 @@ STATE=/var/lib/rollbook
 
 the_package_installs() {
     dpkg --install now.deb || return 1
+    # What the unit and the files in /etc refer to.
+    local file
+    for file in doc/rollbook/reference/service.md doc/rollbook/examples/jobs man/man5/rollbook-job.5.gz \
+        man/man7/rollbook-service.7.gz man/man7/rollbook-people.7.gz; do
+        [ -e "/usr/share/$file" ] || { echo "/usr/share/$file is missing"; return 1; }
+    done
     id rollbook && /usr/bin/rollbook --version
 }
 
@@ -34,7 +40,8 @@ systemd_accepts_the_unit() {
 init_writes_a_configuration() {
     rollbook init | grep -q webuntis || return 1
     rollbook init webuntis || return 1
-    # The simulated vendor knows the school that init invents, so `check` complains of nothing else.
+    rollbook check 2>&1 | grep -q 'invented values: `tenant`, `client_id`' || return 1
+    # The simulated vendor knows the school that init invents.
     sed -i '/^tenant = "4711"/a api_url = "http://127.0.0.1:9100"' /etc/rollbook/rollbook.toml
     grep -q 9100 /etc/rollbook/rollbook.toml
 }
@@ -60,9 +67,7 @@ signs_in() {
 }
 
 check_signs_in_and_leaves_nothing() {
-    local problems
-    problems=$(rollbook check 2>&1 | tee out | grep -c '^error: ')
-    [ "$problems" = 1 ] && grep -q 'invented values: `tenant`, `client_id`' out || { cat out; return 1; }
+    rollbook check >out 2>&1 || { cat out; return 1; }
     signs_in && is_empty $STATE
 }
 
@@ -91,7 +96,7 @@ every_command_of_root_leaves_files_of_the_service() {
         rollbook $line >out 2>&1
         local code=$?
         case $line:$code in
-        "check --online":78 | approve*:[12] | "alerts test":2 | why*:1 | logout*:[012] | *:0) ;;
+        approve*:[12] | "alerts test":2 | why*:1 | logout*:[012] | *:0) ;;
         *) echo "rollbook $line: $code"; cat out; return 1 ;;
         esac
         all_of_the_service || { echo "after rollbook $line"; return 1; }
