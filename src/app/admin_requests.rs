@@ -1,9 +1,13 @@
-//! Admin requests that write to the mirror: approve a run, resume a job, reset a stream.
+//! Admin requests that write to the mirror: approve a run, pause and resume jobs, reset a stream.
 //!
 //! Here and not in the commands, because a running daemon owns the mirror and handles them then, with the same messages.
 //! What follows, such as running the job, is left to the caller.
 
+mod pause;
+
 use std::sync::Arc;
+
+pub use pause::{ResumedJob, TypedTarget};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +16,7 @@ use super::App;
 use crate::document::suggest::advice;
 use crate::http::blocking::blocking;
 use crate::model::decision::APPROVAL_TTL;
-use crate::model::{EntryName, JobName, Outcome, ParkReason, SourceName, StreamName, scalar};
+use crate::model::{JobName, Outcome, SourceName, StreamName, scalar};
 use crate::setup::{JobSetup, Setup};
 use crate::store::queries::{self, Reader, RunLine};
 use crate::store::runs::{self, JobState};
@@ -27,10 +31,17 @@ pub enum AdminRequest {
         /// The run.
         run: i64,
     },
-    /// Let a parked, deferred or failing job run at its next tick.
+    /// Start no run of a job, or of a source's jobs, by schedule.
+    Pause {
+        /// Which.
+        target: TypedTarget,
+        /// Until when, as it is typed; `None` until it is resumed.
+        until: Option<String>,
+    },
+    /// Let a paused, parked, deferred or failing job run at its next tick, or all jobs of a source.
     Resume {
-        /// The job.
-        job: JobName,
+        /// Which.
+        target: TypedTarget,
     },
     /// Run a job now.
     Run {
@@ -59,12 +70,19 @@ pub enum AdminResponse {
         /// Its newest run before.
         after: i64,
     },
-    /// The job waits no longer.
+    /// The jobs are paused.
+    Paused {
+        /// Until when: `paused until 2027-01-07`.
+        pause: String,
+        /// The jobs.
+        jobs: Vec<JobName>,
+        /// The command that ends it.
+        resume: String,
+    },
+    /// The jobs wait no longer.
     Resumed {
-        /// What it waited for, for people; empty if it was not waiting.
-        waits: Vec<String>,
-        /// Why it was parked, if it was.
-        park_reason: Option<ParkReason>,
+        /// All jobs that were meant.
+        jobs: Vec<ResumedJob>,
     },
     /// The job runs now.
     Runs {
@@ -97,7 +115,8 @@ impl App {
     pub async fn handle_admin_request(&self, request: &AdminRequest) -> AdminResponse {
         let done = match request {
             AdminRequest::Approve { run } => self.approve(*run).await,
-            AdminRequest::Resume { job } => self.resume(job).await,
+            AdminRequest::Pause { target, until } => self.pause(target, until.as_deref()).await,
+            AdminRequest::Resume { target } => self.resume(target).await,
             AdminRequest::Run { job, full } => self.accept_run(job, *full),
             AdminRequest::Reset { job, stream } => self.reset(job, stream).await,
         };
@@ -141,35 +160,6 @@ impl App {
             job: job.clone(),
             full,
             after: newest(&*self.store().reader()?, job)?,
-        })
-    }
-
-    async fn resume(&self, name: &JobName) -> Result<AdminResponse, AdminResponse> {
-        let source = known_job(&self.setup(), name.as_str())
-            .map_err(AdminResponse::Refused)?
-            .1
-            .source
-            .clone();
-        let entry = EntryName::from(name);
-        let before = self
-            .store()
-            .write(move |connection| {
-                let state = runs::job_state(connection, &entry)?;
-                runs::save_job_state(connection, &entry, &state.clone().resumed())?;
-                Ok(state)
-            })
-            .await?;
-        let is_lifted = self.lift_refusal(&source).await?;
-        if before.parked.is_some() || before.failures > 0 || is_lifted {
-            self.rebuild_source(&source);
-        }
-        let mut waits = wait_reasons(&before);
-        if is_lifted && before.parked.is_none() {
-            waits.push("the password was not sent again, because it was not accepted".to_owned());
-        }
-        Ok(AdminResponse::Resumed {
-            waits,
-            park_reason: before.parked.map(|parked| parked.reason),
         })
     }
 

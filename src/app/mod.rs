@@ -1,8 +1,8 @@
 //! Composition: builds store, vault, sessions and jobs from a checked `Setup`, connects the floors, and does what admins request.
 //!
 //! Reads no page and writes no row. `sources.rs` makes sessions, `grant_builder.rs` their grants, `jobs.rs` the jobs;
-//! `vault_store.rs` lends the vault to the tokens, `engine.rs` lets the daemon run jobs, `admin_requests.rs` approves, resumes and
-//! resets.
+//! `vault_store.rs` lends the vault to the tokens, `engine.rs` lets the daemon run jobs, `admin_requests.rs` approves, pauses,
+//! resumes and resets.
 
 mod admin_requests;
 mod alerts;
@@ -27,7 +27,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-pub use admin_requests::{AdminRequest, AdminResponse, is_too_old, known_job, wait_reasons};
+pub use admin_requests::{
+    AdminRequest, AdminResponse, ResumedJob, TypedTarget, is_too_old, known_job, wait_reasons,
+};
 pub use engine::DaemonEngine;
 pub use login::{Login, LoginError};
 pub use logout::{VendorRevocation, sign_out};

@@ -56,8 +56,12 @@ pub fn job_remarks_without_mirror(status: Option<&Status>) -> Vec<String> {
         let (job, outcome, ended) = (&job.job, &last.outcome, display_time(&last.ended));
         Some(format!("{job}: last run {outcome} at {ended} UTC"))
     };
+    let paused = |job: &JobStatus| {
+        let pause = job.paused.as_ref()?;
+        Some(format!("{} is {}", job.job, pause.message))
+    };
     jobs.iter()
-        .flat_map(|job| [job.waits(), ended(job)])
+        .flat_map(|job| [job.waits(), paused(job), ended(job)])
         .flatten()
         .collect()
 }
@@ -84,7 +88,8 @@ fn job_remark(job: &JobStatus) -> Option<String> {
     }
     // What still delays the job is shown with its next tick.
     let skipped = job.skipped.as_ref();
-    let skipped = skipped.filter(|skipped| Some(&skipped.reason) != job.delayed.as_ref())?;
+    let is_shown = |reason: &String| job.paused.is_some() || job.delayed.as_ref() == Some(reason);
+    let skipped = skipped.filter(|skipped| !is_shown(&skipped.reason))?;
     Some(format!(
         "{name}: its tick at {} UTC was skipped: {}",
         display_time(&skipped.at),

@@ -104,7 +104,7 @@ pub async fn serve(
     ended
 }
 
-/// Serves sync, approve, resume and reset on the control socket.
+/// Serves sync, approve, pause, resume and reset on the control socket.
 async fn serve_requests(
     folder: &Path,
     mirror: &Path,
@@ -117,7 +117,7 @@ async fn serve_requests(
         Err(error) => {
             let folder = folder.display();
             tracing::warn!(
-                "could not create the control socket in {folder}, so sync, approve, resume and reset cannot reach this daemon: {error}"
+                "could not create the control socket in {folder}, so sync, approve, pause, resume and reset cannot reach this daemon: {error}"
             );
             std::future::pending().await
         }

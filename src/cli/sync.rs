@@ -12,9 +12,11 @@ use super::stop::stop_on_signal;
 use super::table::blocks;
 use super::{out, run_lines, runs, start};
 use crate::app::{AdminRequest, AdminResponse, App, known_job};
-use crate::model::{Cause, JobName};
-use crate::setup::{Folders, Overlay, Setup};
-use crate::store::{StoreError, held};
+use crate::clock::Clock;
+use crate::model::{Cause, JobName, Pause, pause};
+use crate::setup::{Folders, JobSetup, Overlay, Setup};
+use crate::store::queries::Reader;
+use crate::store::{StoreError, held, pauses};
 use crate::sync::{RunOptions, RunReport};
 
 /// The number of a dry run in its copy of the mirror.
@@ -26,7 +28,7 @@ const MOST_SHOWN: usize = 12;
 /// Options of `sync`.
 #[derive(Debug, clap::Args)]
 pub struct SyncOptions {
-    /// Jobs to run [default: all]
+    /// Jobs to run [default: all that are not paused]
     jobs: Vec<String>,
     /// Show what would be added, changed and removed; write nothing
     #[arg(long)]
@@ -56,7 +58,7 @@ pub async fn run(folders: &Folders, options: SyncOptions) -> Result<(), Exit> {
             app => app?,
         }
     };
-    let jobs = named_jobs(&app.setup(), &options.jobs)?;
+    let jobs = jobs_to_run(&app.setup(), &*app.store().reader()?, &options)?;
     let run_options = RunOptions {
         cause: Cause::Command,
         full: options.full,
@@ -86,8 +88,10 @@ async fn beside_the_daemon(
     busy: Exit,
 ) -> Result<(), Exit> {
     let setup = Setup::load(folders, &Overlay::default())?;
+    let access = MirrorAccess::open(folders)?;
+    let mirror = access.mirror()?;
     let mut jobs = Vec::new();
-    for job in named_jobs(&setup, &options.jobs)? {
+    for job in jobs_to_run(&setup, mirror, options)? {
         let full = options.full;
         match send_to_daemon(folders, &AdminRequest::Run { job, full }).await? {
             Some(AdminResponse::Runs { job, after, .. }) => jobs.push((job, after)),
@@ -99,8 +103,6 @@ async fn beside_the_daemon(
             None => return Err(busy),
         }
     }
-    let access = MirrorAccess::open(folders)?;
-    let mirror = access.mirror()?;
     let mut is_good = true;
     for (job, after) in jobs {
         let run = follow((mirror, &access.path), &job, after).await?;
@@ -154,16 +156,39 @@ pub async fn run_all(
     reports
 }
 
-/// The jobs of these names; all without a name.
-fn named_jobs(setup: &Setup, named: &[String]) -> Result<Vec<JobName>, Exit> {
-    if named.is_empty() {
-        return Ok(setup.jobs.keys().cloned().collect());
-    }
-    let known = |name: &String| match known_job(setup, name) {
-        Ok((name, _)) => Ok(name.clone()),
-        Err(message) => Err(Exit::usage(message)),
+/// The jobs of these names; without a name all that are not paused. Pauses are reported on standard error.
+fn jobs_to_run(
+    setup: &Setup,
+    mirror: &Reader,
+    options: &SyncOptions,
+) -> Result<Vec<JobName>, Exit> {
+    let now = Clock::system().now();
+    let pause_of = |name: &JobName, job: &JobSetup| -> Result<Option<String>, StoreError> {
+        let pauses = pauses::of_job(mirror, name, &job.source)?;
+        Ok(pause::in_force(&pauses, now).map(Pause::to_string))
     };
-    named.iter().map(known).collect()
+    let mut jobs = Vec::new();
+    for name in &options.jobs {
+        let (name, job) = known_job(setup, name).map_err(Exit::usage)?;
+        if let Some(pause) = pause_of(name, job)? {
+            anstream::eprintln!("{name} is {pause}; it runs once now, because you named it.");
+        }
+        jobs.push(name.clone());
+    }
+    if !jobs.is_empty() {
+        return Ok(jobs);
+    }
+    for (name, job) in &setup.jobs {
+        match pause_of(name, job)? {
+            Some(pause) => {
+                anstream::eprintln!(
+                    "{name} is {pause} and is left out; `rollbook sync {name}` runs it."
+                );
+            }
+            None => jobs.push(name.clone()),
+        }
+    }
+    Ok(jobs)
 }
 
 /// Prints the table and remarks.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock_rule::{ClockStep, shown};
 use super::control::RunRequest;
-use crate::model::{Cause, EntryName, JobName, Outcome, RunStart};
+use crate::model::{Cause, EntryName, JobName, Outcome, Pause, RunStart};
 use crate::setup::files::schedule::{Schedule, Zone};
 use crate::store::runs::JobState;
 use crate::sync::{Progress, ProgressSink};
@@ -108,6 +108,8 @@ pub struct NextTick {
     pub due: Option<Timestamp>,
     /// Why ticks before that are skipped.
     pub delayed: Option<SkipReason>,
+    /// The pause in force.
+    pub pause: Option<Pause>,
 }
 
 /// A job that waits for a person.
@@ -202,6 +204,8 @@ pub enum Event {
 pub enum SkipReason {
     /// The job's last run has not ended.
     Overlap,
+    /// An admin has paused the job or its source.
+    Paused(Pause),
     /// No request is sent before then: the vendor's `Retry-After`, a daily limit, or a rest after failed requests.
     Deferred(Timestamp),
     /// The job waits for a person; it is retried, at the latest after a day.
@@ -218,6 +222,7 @@ impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Overlap => f.write_str("the last run has not ended"),
+            Self::Paused(pause) => write!(f, "{pause}"),
             Self::Deferred(until) => write!(f, "deferred until {} UTC", shown(*until)),
             Self::Parked => f.write_str("the job is parked; it is retried later"),
             Self::BackOff(until) => {

@@ -259,7 +259,10 @@ pub(super) fn skip_tick(emit: &EventSink, entry: &EntryName, reason: SkipReason)
         SkipReason::Overlap | SkipReason::Jumped | SkipReason::Store(_) => {
             tracing::warn!(job, "tick skipped: {reason}");
         }
-        SkipReason::Deferred(_) | SkipReason::Parked | SkipReason::BackOff(_) => {
+        SkipReason::Paused(_)
+        | SkipReason::Deferred(_)
+        | SkipReason::Parked
+        | SkipReason::BackOff(_) => {
             tracing::info!(job, "tick skipped: {reason}");
         }
     }

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 
 use super::clock_rule::shown;
 use super::engine::{Event, NextTick};
-use super::status::{DaemonState, JobStatus, Last, RefusedReload, Running, SkippedTick, Status};
+use super::status::{
+    DaemonState, JobStatus, Last, PauseStatus, RefusedReload, Running, SkippedTick, Status,
+};
 use crate::model::EntryName;
 use crate::model::scalar::to_canonical;
 use crate::sync::Progress;
@@ -119,6 +121,7 @@ fn replace_jobs(status: &mut Status, next_ticks: &[NextTick]) {
             time_zone: next.zone.clone(),
             next_tick: next.due.map(to_canonical),
             delayed: next.delayed.as_ref().map(ToString::to_string),
+            paused: next.pause.as_ref().map(PauseStatus::from),
             ..known.unwrap_or_else(|| JobStatus::new(next.job.clone()))
         });
     }

@@ -22,6 +22,7 @@ pub mod name;
 pub mod normalize;
 pub mod outcome;
 pub mod park;
+pub mod pause;
 pub mod people;
 pub mod percent;
 pub mod plan;
@@ -56,6 +57,7 @@ pub use name::{
 };
 pub use outcome::Outcome;
 pub use park::ParkReason;
+pub use pause::{Pause, PauseTarget};
 pub use percent::Percent;
 pub use read_mode::ReadMode;
 pub use request_limits::RequestLimits;

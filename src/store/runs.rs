@@ -7,7 +7,8 @@ use super::error::StoreError;
 use super::sql_values::damaged;
 use crate::model::row::Reject;
 use crate::model::{
-    Cause, Class, EntryName, JobName, Outcome, ParkReason, SourceName, StreamName, scalar,
+    Cause, Class, EntryName, JobName, Outcome, ParkReason, Pause, SourceName, StreamName, pause,
+    scalar,
 };
 
 /// One stream's part of a run, as it is recorded.
@@ -100,14 +101,23 @@ pub struct JobState {
     pub refused_runs: u32,
     /// Whether a run has ever received something, so that a refused credential may be good.
     pub has_worked: bool,
+    /// Of the job and its source, also ended ones. Kept by `pauses.rs`, added where the source is
+    /// known, and not saved with the state.
+    pub pauses: Vec<Pause>,
 }
 
 impl JobState {
+    /// The pause in force.
+    pub fn paused(&self, now: Timestamp) -> Option<&Pause> {
+        pause::in_force(&self.pauses, now)
+    }
+
     /// The state of a job that waits for nothing any more.
     pub fn resumed(self) -> Self {
         Self {
             last_due: self.last_due,
             has_worked: self.has_worked,
+            pauses: self.pauses,
             ..Self::default()
         }
     }
@@ -277,6 +287,7 @@ fn state_of(row: &Row<'_>) -> rusqlite::Result<JobState> {
         incomplete_runs: row.get(6)?,
         refused_runs: row.get(7)?,
         has_worked: row.get(8)?,
+        pauses: Vec::new(),
     })
 }
 

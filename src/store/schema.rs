@@ -259,6 +259,16 @@ CREATE TABLE rollbook_held_rows (
   PRIMARY KEY (run, stream, kind, key)
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+CREATE TABLE rollbook_pauses (
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  since TEXT NOT NULL,
+  until TEXT,
+  time_zone TEXT NOT NULL,
+  PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// A mirror that a newer program wrote is left exactly as it is.

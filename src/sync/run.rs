@@ -232,6 +232,7 @@ impl EndedRun {
             incomplete_runs,
             refused_runs,
             has_worked: before.has_worked || self.has_received,
+            pauses: before.pauses,
         }
     }
 }

@@ -14,6 +14,7 @@ fn next(job: &str, due: &str) -> NextTick {
         zone: "Europe/Vienna".to_owned(),
         due: due.parse().ok(),
         delayed: None,
+        pause: None,
     }
 }
 
