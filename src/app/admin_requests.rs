@@ -16,7 +16,7 @@ use super::App;
 use crate::document::suggest::advice;
 use crate::http::blocking::blocking;
 use crate::model::decision::APPROVAL_TTL;
-use crate::model::{JobName, Outcome, SourceName, StreamName, scalar};
+use crate::model::{ApplyMode, JobName, Outcome, SourceName, StreamName, scalar};
 use crate::setup::{JobSetup, Setup};
 use crate::store::queries::{self, Reader, RunLine};
 use crate::store::runs::{self, JobState};
@@ -49,6 +49,8 @@ pub enum AdminRequest {
         job: JobName,
         /// Read every stream in full.
         full: bool,
+        /// Read only this stream, by its own name or its table's.
+        only: Option<String>,
     },
     /// Read a stream in full next time.
     Reset {
@@ -90,6 +92,8 @@ pub enum AdminResponse {
         job: JobName,
         /// Every stream is read in full.
         full: bool,
+        /// The only stream that is read.
+        only: Option<StreamName>,
         /// Its newest run before, which may be active still.
         after: i64,
     },
@@ -117,7 +121,7 @@ impl App {
             AdminRequest::Approve { run } => self.approve(*run).await,
             AdminRequest::Pause { target, until } => self.pause(target, until.as_deref()).await,
             AdminRequest::Resume { target } => self.resume(target).await,
-            AdminRequest::Run { job, full } => self.accept_run(job, *full),
+            AdminRequest::Run { job, full, only } => self.accept_run(job, *full, only.as_deref()),
             AdminRequest::Reset { job, stream } => self.reset(job, stream).await,
         };
         done.unwrap_or_else(|error| error)
@@ -153,14 +157,44 @@ impl App {
     }
 
     /// Accepts a run; the process that received the request starts it.
-    fn accept_run(&self, name: &JobName, full: bool) -> Result<AdminResponse, AdminResponse> {
+    fn accept_run(
+        &self,
+        name: &JobName,
+        full: bool,
+        only: Option<&str>,
+    ) -> Result<AdminResponse, AdminResponse> {
         let setup = self.setup();
         let (job, _) = known_job(&setup, name.as_str()).map_err(AdminResponse::Refused)?;
+        let only = only.map(|only| self.single_stream(job, only)).transpose()?;
         Ok(AdminResponse::Runs {
             job: job.clone(),
             full,
+            only,
             after: newest(&*self.store().reader()?, job)?,
         })
+    }
+
+    /// A stream that can be read without the job's other streams.
+    pub fn single_stream(&self, name: &JobName, typed: &str) -> Result<StreamName, AdminResponse> {
+        let setup = self.setup();
+        let (_, job) = known_job(&setup, name.as_str()).map_err(AdminResponse::Refused)?;
+        let stream = known_stream(name, job, typed).map_err(AdminResponse::Refused)?;
+        if job.config.apply == ApplyMode::Together {
+            return Err(AdminResponse::Refused(format!(
+                "{name} applies its streams together (`apply = \"together\"`), so {stream} is not read alone: \
+                 `rollbook sync {name}`"
+            )));
+        }
+        let spec = job.streams.iter().find(|spec| spec.name == *stream);
+        let each = spec.and_then(|spec| spec.for_each.as_ref());
+        if let Some(parent) = each.and_then(|each| each.stream.as_ref())
+            && !checkpoints::was_read(&*self.store().reader()?, &job.source, parent)?
+        {
+            return Err(AdminResponse::Refused(format!(
+                "{stream} is read for each row of {parent}, which was not read yet: `rollbook sync {name}`"
+            )));
+        }
+        Ok(stream.clone())
     }
 
     async fn reset(&self, name: &JobName, stream: &str) -> Result<AdminResponse, AdminResponse> {

@@ -177,6 +177,7 @@ impl Engine for DaemonEngine {
             cause: start.cause,
             full: start.full,
             dry: false,
+            only: start.only,
         };
         let Some(job) = entry.job().cloned() else {
             sink(Progress::ExpectSilence(maintenance::MAX_BACKUP_TIME));
@@ -229,9 +230,15 @@ impl Engine for DaemonEngine {
             };
             let (job, start) = match &response {
                 AdminResponse::Approved { job, .. } => (Some(job), Cause::Approval.into()),
-                AdminResponse::Runs { job, full, .. } => {
-                    let (cause, full) = (Cause::Command, *full);
-                    (Some(job), RunStart { cause, full })
+                AdminResponse::Runs {
+                    job, full, only, ..
+                } => {
+                    let start = RunStart {
+                        cause: Cause::Command,
+                        full: *full,
+                        only: only.clone(),
+                    };
+                    (Some(job), start)
                 }
                 _ => (None, Cause::Command.into()),
             };

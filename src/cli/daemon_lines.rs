@@ -80,8 +80,9 @@ fn job_remark(job: &JobStatus) -> Option<String> {
         let stream = running.stream.as_ref();
         let stream = stream.map_or("no stream yet", StreamName::as_str);
         return Some(format!(
-            "{name}: running since {} UTC, reading {stream}; {} and {} rows so far",
+            "{name}: running since {} UTC, reading {}{stream}; {} and {} rows so far",
             display_time(&running.since),
+            if running.only.is_some() { "only " } else { "" },
             many(running.pages, "page", "pages"),
             grouped(running.rows)
         ));
@@ -113,6 +114,7 @@ mod tests {
         let running = Running {
             since: at(),
             cause: "schedule".to_owned(),
+            only: None,
             stream: Some(named("users")),
             pages: 1,
             rows: 12_000,

@@ -171,8 +171,8 @@ fn log(event: &Event) {
             "the new configuration was refused, the old one stays in force:\n{}",
             refusal.text
         ),
-        Event::RunStarted { job, cause } => {
-            tracing::debug!(job = job.as_str(), cause = cause.as_str(), "tick")
+        Event::RunStarted { job, start } => {
+            tracing::debug!(job = job.as_str(), cause = start.cause.as_str(), "tick")
         }
         Event::RunEnded { job, outcome } => {
             tracing::debug!(job = job.as_str(), outcome = outcome.as_str(), "run ended");

@@ -220,7 +220,7 @@ fn job(
 ) -> Result<JobView, Exit> {
     let (last_run, state, held) = match mirror {
         Some(mirror) => (
-            queries::runs(mirror, Some(&name), 1)?.pop(),
+            queries::newest_whole(mirror, &name)?,
             JobState {
                 pauses: pauses::of_job(mirror, &name, &source)?,
                 ..runs::job_state(mirror, &EntryName::from(&name))?

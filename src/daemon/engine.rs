@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock_rule::{ClockStep, shown};
 use super::control::RunRequest;
-use crate::model::{Cause, EntryName, JobName, Outcome, Pause, RunStart};
+use crate::model::{EntryName, JobName, Outcome, Pause, RunStart};
 use crate::setup::files::schedule::{Schedule, Zone};
 use crate::store::runs::JobState;
 use crate::sync::{Progress, ProgressSink};
@@ -164,8 +164,8 @@ pub enum Event {
     RunStarted {
         /// The job.
         job: EntryName,
-        /// What started it.
-        cause: Cause,
+        /// What started it, and what it reads.
+        start: RunStart,
     },
     /// A run made progress.
     RunProgress {

@@ -230,7 +230,7 @@ impl RunTask {
         let (job, start) = (tick.job, tick.start);
         emit(Event::RunStarted {
             job: job.clone(),
-            cause: start.cause,
+            start: start.clone(),
         });
         let sink = self.progress_sink(&job);
         Some(engine.run(&job, start, self.stop.clone(), sink).await)

@@ -104,7 +104,7 @@ pub struct JobStatus {
     pub paused: Option<PauseStatus>,
     /// The active run.
     pub running: Option<Running>,
-    /// Its last run since the daemon's start.
+    /// Its last run since the daemon's start, apart from runs of one stream.
     pub last: Option<Last>,
     /// The last tick since that was skipped.
     pub skipped: Option<SkippedTick>,
@@ -145,6 +145,9 @@ pub struct Running {
     pub since: String,
     /// Its cause: `schedule`, `catch_up`, `command`, `approval`.
     pub cause: String,
+    /// The only stream that it reads, if a person asked for one.
+    #[serde(default)]
+    pub only: Option<StreamName>,
     /// The stream that it reads now.
     pub stream: Option<StreamName>,
     /// Pages received so far, of all streams.

@@ -80,11 +80,12 @@ pub(super) fn apply(status: &mut Status, event: &Event, now: Timestamp) -> Chang
                 first: refusal.first.clone(),
             });
         }
-        Event::RunStarted { job, cause } => with(status, job, |job| {
+        Event::RunStarted { job, start } => with(status, job, |job| {
             job.skipped = None;
             job.running = Some(Running {
                 since: at,
-                cause: cause.to_string(),
+                cause: start.cause.to_string(),
+                only: start.only.clone(),
                 ..Running::default()
             });
         }),
@@ -149,7 +150,11 @@ fn record_progress(job: &mut JobStatus, progress: &Progress) {
 }
 
 fn record_end(job: &mut JobStatus, outcome: &str, ended: String) {
-    job.running = None;
+    // One stream alone does not make the job fresh.
+    let running = job.running.take();
+    if running.is_some_and(|running| running.only.is_some()) {
+        return;
+    }
     job.last = Some(Last {
         outcome: outcome.to_owned(),
         ended,

@@ -134,18 +134,18 @@ pub struct Parked {
     pub config_fingerprint: Option<String>,
 }
 
-/// Notes that a run begins; its number orders all runs.
+/// Notes that a run of a job begins; its number orders all runs. `only`: the only stream that it reads.
 pub fn begin(
     connection: &Connection,
-    job: &JobName,
-    source: &SourceName,
+    (job, source): (&JobName, &SourceName),
     cause: Cause,
+    only: Option<&StreamName>,
     now: Timestamp,
 ) -> Result<i64, StoreError> {
     connection
         .query_row(
-            "INSERT INTO rollbook_runs (job, source, cause, started) VALUES (?1, ?2, ?3, ?4) RETURNING run",
-            params![job, source, cause.as_str(), scalar::to_canonical(now)],
+            "INSERT INTO rollbook_runs (job, source, cause, started, stream) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING run",
+            params![job, source, cause.as_str(), scalar::to_canonical(now), only],
             |row| row.get(0),
         )
         .map_err(StoreError::sql("record the start of a run"))

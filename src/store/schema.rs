@@ -268,6 +268,7 @@ CREATE TABLE rollbook_pauses (
   time_zone TEXT NOT NULL,
   PRIMARY KEY (kind, name)
 ) STRICT, WITHOUT ROWID;
+ALTER TABLE rollbook_runs ADD COLUMN stream TEXT;
 ",
 ];
 

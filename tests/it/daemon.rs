@@ -235,7 +235,7 @@ fn the_log_is_text_or_json_and_a_foreign_journal_is_not_written_to() {
 }
 
 /// Runs a command next to the daemon, with the folder that systemd gives the daemon.
-fn run_command(service: &Service, arguments: &[&str]) -> crate::installation::Finished {
+pub fn run_command(service: &Service, arguments: &[&str]) -> crate::installation::Finished {
     let mut command = service.installation.command(arguments);
     command.env("RUNTIME_DIRECTORY", service.installation.path("runtime"));
     service.installation.start(command).end()
