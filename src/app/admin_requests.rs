@@ -1,9 +1,13 @@
-//! Admin requests that write to the mirror: approve a run, resume a job, reset a stream.
+//! Admin requests that write to the mirror: approve a run, pause and resume jobs, reset a stream.
 //!
 //! Here and not in the commands, because a running daemon owns the mirror and handles them then, with the same messages.
 //! What follows, such as running the job, is left to the caller.
 
+mod pause;
+
 use std::sync::Arc;
+
+pub use pause::{ResumedJob, TypedTarget};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,9 +16,7 @@ use super::App;
 use crate::document::suggest::advice;
 use crate::http::blocking::blocking;
 use crate::model::decision::APPROVAL_TTL;
-use crate::model::{
-    AuditedAction, EntryName, JobName, Outcome, ParkReason, SourceName, StreamName, scalar,
-};
+use crate::model::{ApplyMode, AuditedAction, JobName, Outcome, SourceName, StreamName, scalar};
 use crate::permissions::Actor;
 use crate::setup::{JobSetup, Setup};
 use crate::store::queries::{self, Reader, RunLine};
@@ -40,10 +42,17 @@ pub enum AdminRequest {
         /// The run.
         run: i64,
     },
-    /// Let a parked, deferred or failing job run at its next tick.
+    /// Start no run of a job, or of a source's jobs, by schedule.
+    Pause {
+        /// Which.
+        target: TypedTarget,
+        /// Until when, as it is typed; `None` until it is resumed.
+        until: Option<String>,
+    },
+    /// Let a paused, parked, deferred or failing job run at its next tick, or all jobs of a source.
     Resume {
-        /// The job.
-        job: JobName,
+        /// Which.
+        target: TypedTarget,
     },
     /// Run a job now.
     Run {
@@ -51,6 +60,8 @@ pub enum AdminRequest {
         job: JobName,
         /// Read every stream in full.
         full: bool,
+        /// Read only this stream, by its own name or its table's.
+        only: Option<String>,
     },
     /// Read a stream in full next time.
     Reset {
@@ -83,7 +94,12 @@ impl AdminRequest {
     fn audited(&self) -> Option<(AuditedAction, String)> {
         Some(match self {
             Self::Approve { run } => (AuditedAction::Approve, format!("run {run}")),
-            Self::Resume { job } => (AuditedAction::Resume, format!("job {job}")),
+            Self::Pause { target, until } => {
+                let until = until.as_ref().map(|until| format!(" until {until}"));
+                let subject = format!("{}{}", target.name, until.unwrap_or_default());
+                (AuditedAction::Pause, subject)
+            }
+            Self::Resume { target } => (AuditedAction::Resume, target.name.clone()),
             Self::Reset { job, stream } => {
                 (AuditedAction::Reset, format!("job {job}, stream {stream}"))
             }
@@ -110,12 +126,19 @@ pub enum AdminResponse {
         /// Its newest run before.
         after: i64,
     },
-    /// The job waits no longer.
+    /// The jobs are paused.
+    Paused {
+        /// Until when: `paused until 2027-01-07`.
+        pause: String,
+        /// The jobs.
+        jobs: Vec<JobName>,
+        /// The command that ends it.
+        resume: String,
+    },
+    /// The jobs wait no longer.
     Resumed {
-        /// What it waited for, for people; empty if it was not waiting.
-        waits: Vec<String>,
-        /// Why it was parked, if it was.
-        park_reason: Option<ParkReason>,
+        /// All jobs that were meant.
+        jobs: Vec<ResumedJob>,
     },
     /// The job runs now.
     Runs {
@@ -123,6 +146,8 @@ pub enum AdminResponse {
         job: JobName,
         /// Every stream is read in full.
         full: bool,
+        /// The only stream that is read.
+        only: Option<StreamName>,
         /// Its newest run before, which may be active still.
         after: i64,
     },
@@ -151,8 +176,9 @@ impl App {
         let AdminMessage { by, request } = message;
         let done = match request {
             AdminRequest::Approve { run } => self.approve(*run).await,
-            AdminRequest::Resume { job } => self.resume(job).await,
-            AdminRequest::Run { job, full } => self.accept_run(job, *full),
+            AdminRequest::Pause { target, until } => self.pause(target, until.as_deref()).await,
+            AdminRequest::Resume { target } => self.resume(target).await,
+            AdminRequest::Run { job, full, only } => self.accept_run(job, *full, only.as_deref()),
             AdminRequest::Reset { job, stream } => self.reset(job, stream).await,
             AdminRequest::Record { .. } => Ok(AdminResponse::Recorded),
         };
@@ -209,43 +235,44 @@ impl App {
     }
 
     /// Accepts a run; the process that received the request starts it.
-    fn accept_run(&self, name: &JobName, full: bool) -> Result<AdminResponse, AdminResponse> {
+    fn accept_run(
+        &self,
+        name: &JobName,
+        full: bool,
+        only: Option<&str>,
+    ) -> Result<AdminResponse, AdminResponse> {
         let setup = self.setup();
         let (job, _) = known_job(&setup, name.as_str()).map_err(AdminResponse::Refused)?;
+        let only = only.map(|only| self.single_stream(job, only)).transpose()?;
         Ok(AdminResponse::Runs {
             job: job.clone(),
             full,
+            only,
             after: newest(&*self.store().reader()?, job)?,
         })
     }
 
-    async fn resume(&self, name: &JobName) -> Result<AdminResponse, AdminResponse> {
-        let source = known_job(&self.setup(), name.as_str())
-            .map_err(AdminResponse::Refused)?
-            .1
-            .source
-            .clone();
-        let entry = EntryName::from(name);
-        let before = self
-            .store()
-            .write(move |connection| {
-                let state = runs::job_state(connection, &entry)?;
-                runs::save_job_state(connection, &entry, &state.clone().resumed())?;
-                Ok(state)
-            })
-            .await?;
-        let is_lifted = self.lift_refusal(&source).await?;
-        if before.parked.is_some() || before.failures > 0 || is_lifted {
-            self.rebuild_source(&source);
+    /// A stream that can be read without the job's other streams.
+    pub fn single_stream(&self, name: &JobName, typed: &str) -> Result<StreamName, AdminResponse> {
+        let setup = self.setup();
+        let (_, job) = known_job(&setup, name.as_str()).map_err(AdminResponse::Refused)?;
+        let stream = known_stream(name, job, typed).map_err(AdminResponse::Refused)?;
+        if job.config.apply == ApplyMode::Together {
+            return Err(AdminResponse::Refused(format!(
+                "{name} applies its streams together (`apply = \"together\"`), so {stream} is not read alone: \
+                 `rollbook sync {name}`"
+            )));
         }
-        let mut waits = wait_reasons(&before);
-        if is_lifted && before.parked.is_none() {
-            waits.push("the password was not sent again, because it was not accepted".to_owned());
+        let spec = job.streams.iter().find(|spec| spec.name == *stream);
+        let each = spec.and_then(|spec| spec.for_each.as_ref());
+        if let Some(parent) = each.and_then(|each| each.stream.as_ref())
+            && !checkpoints::was_read(&*self.store().reader()?, &job.source, parent)?
+        {
+            return Err(AdminResponse::Refused(format!(
+                "{stream} is read for each row of {parent}, which was not read yet: `rollbook sync {name}`"
+            )));
         }
-        Ok(AdminResponse::Resumed {
-            waits,
-            park_reason: before.parked.map(|parked| parked.reason),
-        })
+        Ok(stream.clone())
     }
 
     async fn reset(&self, name: &JobName, stream: &str) -> Result<AdminResponse, AdminResponse> {

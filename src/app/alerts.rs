@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{App, DaemonEngine};
 use crate::daemon::alerts::{
     Alert, AlertKind, AlertLimits, AlertPlan, JobFacts, MAX_TRIES, ParkedJob, SourceFacts,
-    channels, evaluate_job, evaluate_source, retry_pause, send,
+    channels, evaluate_job, evaluate_source, overdue_from, retry_pause, send,
 };
 use crate::daemon::{Engine as _, Entry};
 use crate::model::schedule::next_tick;
@@ -120,7 +120,7 @@ impl DaemonEngine {
             .filter(|run| run.outcome == Some(Outcome::Parked))
             .and_then(|run| scalar::parse(run.ended.as_deref()?))
             .filter(|ended| *ended <= now);
-        let from = good.or(first).max(parked);
+        let from = overdue_from(good.or(first).max(parked), &state.pauses, now);
         let (cron, zone) = (entry.schedule.cron(), entry.zone.zone());
         Ok(JobFacts {
             parked: state.parked.is_some(),

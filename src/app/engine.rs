@@ -12,11 +12,11 @@ use super::{AdminResponse, App, maintenance};
 use crate::daemon::{AdminResult, Engine, Entry, LoadedFiles, Refusal, RunRequest, WaitingJob};
 use crate::document::{Problems, RenderStyle, Severity};
 use crate::model::park::PARKS_AT;
-use crate::model::{Cause, EntryName, JobName, Outcome, ParkReason, RunStart};
+use crate::model::{Cause, EntryName, JobName, Outcome, ParkReason, Pause, RunStart};
 use crate::setup::{Folders, JobSetup, Overlay, Setup};
 use crate::store::queries::{self, Reader};
 use crate::store::runs::{self, JobState};
-use crate::store::{StoreError, alerts};
+use crate::store::{StoreError, alerts, pauses};
 use crate::sync::{Progress, ProgressSink, RunOptions};
 
 /// The application, as the daemon sees it.
@@ -55,10 +55,21 @@ impl DaemonEngine {
         Ok(match entry {
             EntryName::Job(job) => {
                 let state = self.unless_signed_in_since(job, state);
-                self.unless_accepted_since(reader, job, state)?
+                let state = self.unless_accepted_since(reader, job, state)?;
+                JobState {
+                    pauses: self.pauses(reader, job)?,
+                    ..state
+                }
             }
             EntryName::Backup => state,
         })
+    }
+
+    fn pauses(&self, reader: &Reader, job: &JobName) -> Result<Vec<Pause>, StoreError> {
+        match self.app.setup().jobs.get(job) {
+            Some(setup) => pauses::of_job(reader, job, &setup.source),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// A job whose credential was refused is tried once more after another job of the source has had a good run with it.
@@ -166,6 +177,7 @@ impl Engine for DaemonEngine {
             cause: start.cause,
             full: start.full,
             dry: false,
+            only: start.only,
         };
         let Some(job) = entry.job().cloned() else {
             sink(Progress::ExpectSilence(maintenance::MAX_BACKUP_TIME));
@@ -218,9 +230,15 @@ impl Engine for DaemonEngine {
             };
             let (job, start) = match &response {
                 AdminResponse::Approved { job, .. } => (Some(job), Cause::Approval.into()),
-                AdminResponse::Runs { job, full, .. } => {
-                    let (cause, full) = (Cause::Command, *full);
-                    (Some(job), RunStart { cause, full })
+                AdminResponse::Runs {
+                    job, full, only, ..
+                } => {
+                    let start = RunStart {
+                        cause: Cause::Command,
+                        full: *full,
+                        only: only.clone(),
+                    };
+                    (Some(job), start)
                 }
                 _ => (None, Cause::Command.into()),
             };

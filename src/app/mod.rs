@@ -1,8 +1,8 @@
 //! Composition: builds store, vault, sessions and jobs from a checked `Setup`, connects the floors, and does what admins request.
 //!
 //! Reads no page and writes no row. `sources.rs` makes sessions, `grant_builder.rs` their grants, `jobs.rs` the jobs;
-//! `vault_store.rs` lends the vault to the tokens, `engine.rs` lets the daemon run jobs, `admin_requests.rs` approves, resumes and
-//! resets.
+//! `vault_store.rs` lends the vault to the tokens, `engine.rs` lets the daemon run jobs, `admin_requests.rs` approves, pauses,
+//! resumes and resets.
 
 mod admin_requests;
 mod alerts;
@@ -28,7 +28,8 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 pub use admin_requests::{
-    AdminMessage, AdminRequest, AdminResponse, SignInAction, is_too_old, known_job, wait_reasons,
+    AdminMessage, AdminRequest, AdminResponse, ResumedJob, SignInAction, TypedTarget, is_too_old,
+    known_job, wait_reasons,
 };
 pub use engine::DaemonEngine;
 pub use login::{Login, LoginError};
@@ -284,7 +285,7 @@ impl App {
         }
     }
 
-    /// Runs a job once; `None` if the configuration in force no longer has it. A failure before the start becomes a
+    /// Runs a job once; `None` if the configuration in force no longer has it, or its only stream that was asked for. A failure before the start becomes a
     /// report too.
     pub async fn run(
         &self,
@@ -294,9 +295,14 @@ impl App {
         sink: &ProgressSink,
     ) -> Option<RunReport> {
         let InForce { setup, layout } = self.in_force();
-        let job_setup = setup.jobs.get(job)?;
+        let (job_setup, is_dry) = (setup.jobs.get(job)?, run_options.dry);
         let report = match self.job(&setup, &layout, job, job_setup) {
             Ok(job) => {
+                let job = match &run_options.only {
+                    Some(only) => job.only(only)?,
+                    None => job,
+                };
+                let job = Arc::new(job);
                 let report = self.runner.run(&job, run_options, stop, sink).await;
                 if let Some(run) = report.run {
                     self.match_after(run).await;
@@ -310,7 +316,7 @@ impl App {
                     .await
             }
         };
-        if !run_options.dry {
+        if !is_dry {
             self.purge().await;
         }
         Some(report)
@@ -323,12 +329,12 @@ impl App {
         layout: &Arc<Layout>,
         name: &JobName,
         job: &JobSetup,
-    ) -> Result<Arc<Job>, String> {
+    ) -> Result<Job, String> {
         let source = self.source(setup, &job.source)?;
-        Ok(Arc::new(Job {
+        Ok(Job {
             config_fingerprint: self.config_fingerprint(setup, job),
             ..jobs::job(setup, layout, name, job, source)
-        }))
+        })
     }
 
     /// Changes when a parked job is worth a retry: its configuration, its source's, the connector, the vault's key, a secret

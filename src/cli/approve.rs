@@ -57,10 +57,11 @@ pub async fn run(folders: &Folders, options: &ApproveOptions) -> Result<(), Exit
         cause: Cause::Approval,
         full: false,
         dry: false,
+        only: None,
     };
     let jobs = std::slice::from_ref(job);
-    let reports = run_all(&app, jobs, run_options, &stop_on_signal()).await;
-    show(&reports, run_options, options.json);
+    let reports = run_all(&app, jobs, &run_options, &stop_on_signal()).await;
+    show(&reports, &run_options, options.json);
     outcome_of(&reports)
 }
 

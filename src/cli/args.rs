@@ -10,8 +10,8 @@ use super::log::LogFormat;
 use super::owner::StateUse;
 use super::{
     alerts, approve, audit, backup, check, combos, completions, crosswalk, init, jobs, login,
-    logout, man, matches, reset, restore, resume, runs, schema, status, streams, sync, tokens,
-    vault, verify, why,
+    logout, man, matches, pause, reset, restore, resume, runs, schema, status, streams, sync,
+    tokens, vault, verify, why,
 };
 use crate::connector::builtin::DEMO_CONFIG;
 use crate::setup::Folders;
@@ -95,7 +95,11 @@ pub enum Command {
     Matches(matches::MatchesOptions),
     /// Accept the changes that a run held back, and run its job now
     Approve(approve::ApproveOptions),
-    /// Resume a job that is parked, deferred or backing off
+    /// Pause a job or a source, for holidays
+    ///
+    /// No run starts by its schedule.
+    Pause(pause::PauseOptions),
+    /// Resume a job or source that is paused, parked, deferred or backing off
     Resume(resume::ResumeOptions),
     /// Delete a stream's checkpoint: the next run reads it in full
     Reset(reset::ResetOptions),
@@ -152,6 +156,7 @@ impl Command {
             | Self::Sync(_)
             | Self::Matches(_)
             | Self::Approve(_)
+            | Self::Pause(_)
             | Self::Resume(_)
             | Self::Reset(_)
             | Self::Alerts(_)

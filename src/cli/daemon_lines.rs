@@ -59,8 +59,12 @@ pub fn job_remarks_without_mirror(status: Option<&Status>) -> Vec<String> {
         let (job, outcome, ended) = (&job.job, &last.outcome, display_time(&last.ended));
         Some(format!("{job}: last run {outcome} at {ended} UTC"))
     };
+    let paused = |job: &JobStatus| {
+        let pause = job.paused.as_ref()?;
+        Some(format!("{} is {}", job.job, pause.message))
+    };
     jobs.iter()
-        .flat_map(|job| [job.waits(), ended(job)])
+        .flat_map(|job| [job.waits(), paused(job), ended(job)])
         .flatten()
         .collect()
 }
@@ -79,15 +83,17 @@ fn job_remark(job: &JobStatus) -> Option<String> {
         let stream = running.stream.as_ref();
         let stream = stream.map_or("no stream yet", StreamName::as_str);
         return Some(format!(
-            "{name}: running since {} UTC, reading {stream}; {} and {} rows so far",
+            "{name}: running since {} UTC, reading {}{stream}; {} and {} rows so far",
             display_time(&running.since),
+            if running.only.is_some() { "only " } else { "" },
             many(running.pages, "page", "pages"),
             grouped(running.rows)
         ));
     }
     // What still delays the job is shown with its next tick.
     let skipped = job.skipped.as_ref();
-    let skipped = skipped.filter(|skipped| Some(&skipped.reason) != job.delayed.as_ref())?;
+    let is_shown = |reason: &String| job.paused.is_some() || job.delayed.as_ref() == Some(reason);
+    let skipped = skipped.filter(|skipped| !is_shown(&skipped.reason))?;
     Some(format!(
         "{name}: its tick at {} UTC was skipped: {}",
         display_time(&skipped.at),
@@ -111,6 +117,7 @@ mod tests {
         let running = Running {
             since: at(),
             cause: "schedule".to_owned(),
+            only: None,
             stream: Some(named("users")),
             pages: 1,
             rows: 12_000,

@@ -81,8 +81,9 @@ pub async fn run(folders: &Folders, options: DemoOptions) -> Result<(), Exit> {
         cause: Cause::Command,
         full: false,
         dry: false,
+        only: None,
     };
-    let reports = run_all(&app, &jobs, run_options, &stop).await;
+    let reports = run_all(&app, &jobs, &run_options, &stop).await;
     if options.json {
         out::json(&run_lines::json(&reports));
     } else {

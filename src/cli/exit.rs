@@ -14,7 +14,7 @@ const DENIED_CODE: u8 = 77;
 
 /// What to do if another process owns the mirror.
 const BUSY: &str = "\nThe running daemon owns the mirror: run `systemctl stop rollbook`, then this command, \
-     then `systemctl start rollbook`. Commands that only read work while it runs, and so do sync, approve, resume and reset.";
+     then `systemctl start rollbook`. Commands that only read work while it runs, and so do sync, approve, pause, resume and reset.";
 
 /// A failed command: exit code and message.
 #[derive(Debug)]

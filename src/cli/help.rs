@@ -22,7 +22,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
         &["init", "check", "login", "logout", "tokens", "alerts"],
     ),
     ("Mirror", &["run", "sync", "status", "jobs", "runs"]),
-    ("Intervene", &["approve", "resume", "reset"]),
+    ("Intervene", &["approve", "pause", "resume", "reset"]),
     (
         "Read the mirror",
         &["streams", "why", "combos", "crosswalk", "matches", "audit"],

@@ -5,11 +5,15 @@ use serde::Serialize;
 use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::table::indented;
-use super::ticks::{UpcomingTick, ticks};
+use super::ticks::{UpcomingTick, ticks_unless_paused};
 use super::{out, table};
+use crate::app::known_job;
 use crate::clock::Clock;
-use crate::model::{JobName, SourceName, StreamName};
+use crate::daemon::status::PauseStatus;
+use crate::model::{JobName, SourceName, StreamName, pause};
 use crate::setup::{Folders, JobSetup};
+use crate::store::pauses;
+use crate::store::schema::outdated;
 
 /// Number of ticks shown per job.
 const TICKS_SHOWN: usize = 3;
@@ -17,6 +21,8 @@ const TICKS_SHOWN: usize = 3;
 /// Options of `jobs`.
 #[derive(Debug, clap::Args)]
 pub struct JobsOptions {
+    /// Only this job
+    job: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -25,13 +31,28 @@ pub struct JobsOptions {
 /// Lists all jobs.
 pub fn run(folders: &Folders, options: &JobsOptions) -> Result<(), Exit> {
     let access = MirrorAccess::open_quietly(folders)?;
-    let now = Clock::system().now();
-    let jobs: Vec<ListedJob> = access
-        .setup()?
-        .jobs
-        .iter()
-        .map(|(name, job)| ListedJob::of(name, job, ticks(&job.config, now, TICKS_SHOWN)))
-        .collect();
+    let (setup, now) = (access.setup()?, Clock::system().now());
+    // A mirror that was not upgraded yet has no pauses.
+    let mirror = match access.mirror_if_made() {
+        Some(mirror) if outdated(mirror)?.is_none() => Some(mirror),
+        _ => None,
+    };
+    let mut jobs = Vec::new();
+    let listed = match &options.job {
+        Some(name) => vec![known_job(setup, name).map_err(Exit::usage)?],
+        None => setup.jobs.iter().collect(),
+    };
+    for (name, job) in listed {
+        let pauses = mirror.map_or(Ok(Vec::new()), |mirror| {
+            pauses::of_job(mirror, name, &job.source)
+        })?;
+        let pause = pause::in_force(&pauses, now);
+        let next_ticks = ticks_unless_paused(&job.config, now, pause, TICKS_SHOWN);
+        jobs.push(ListedJob {
+            paused: pause.map(PauseStatus::from),
+            ..ListedJob::of(name, job, next_ticks)
+        });
+    }
     if options.json {
         out::json(&jobs);
     } else {
@@ -50,6 +71,7 @@ struct ListedJob {
     apply: &'static str,
     catch_up: bool,
     next_ticks: Vec<UpcomingTick>,
+    paused: Option<PauseStatus>,
 }
 
 impl ListedJob {
@@ -64,6 +86,7 @@ impl ListedJob {
             apply: job.config.apply.as_str(),
             catch_up: job.config.catch_up,
             next_ticks,
+            paused: None,
         }
     }
 }
@@ -90,6 +113,9 @@ fn text(jobs: &[ListedJob]) -> String {
         ));
         text.push_str(&format!("  {}\n", job.streams.join(", ")));
         text.push_str(&format!("  {}  ({})\n", job.schedule, job.time_zone));
+        if let Some(pause) = &job.paused {
+            text.push_str(&format!("  {}\n", pause.message));
+        }
         let rows = job.next_ticks.iter().enumerate().map(|(index, tick)| {
             let head = if index == 0 { "next" } else { "" };
             [
@@ -108,6 +134,7 @@ fn text(jobs: &[ListedJob]) -> String {
 mod tests {
     use super::*;
     use crate::cli::table::snapshots;
+    use crate::cli::ticks::ticks;
     use crate::model::named;
 
     fn job(streams: &[&str]) -> ListedJob {

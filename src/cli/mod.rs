@@ -32,6 +32,7 @@ mod matches;
 mod mirror_access;
 mod out;
 mod owner;
+mod pause;
 mod preflight;
 mod problems;
 mod progress;
@@ -125,6 +126,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Vault(options) => vault::run(&folders, &options),
         Command::Matches(options) => matches::run(&folders, &options).await,
         Command::Approve(options) => approve::run(&folders, &options).await,
+        Command::Pause(options) => pause::run(&folders, options).await,
         Command::Resume(options) => resume::run(&folders, options).await,
         Command::Reset(options) => reset::run(&folders, options).await,
         Command::Audit(options) => audit::run(&folders, &options),

@@ -1,43 +1,61 @@
-//! `rollbook resume JOB`: lets a parked, deferred or failing job run at its next tick.
+//! `rollbook resume JOB|SOURCE`: lets a paused, parked, deferred or failing job run at its next tick.
 
 use super::admin_request::{HandledBy, send_request};
 use super::exit::Exit;
 use super::out;
-use crate::app::{AdminRequest, AdminResponse};
-use crate::model::{JobName, ParkReason};
+use super::pause::JobOrSource;
+use crate::app::{AdminRequest, AdminResponse, ResumedJob};
+use crate::model::ParkReason;
 use crate::setup::Folders;
 
 /// Options of `resume`.
 #[derive(Debug, clap::Args)]
 pub struct ResumeOptions {
-    /// The job
-    job: JobName,
+    #[command(flatten)]
+    target: JobOrSource,
 }
 
-/// Clears the reasons why the job waits.
+/// Clears the reasons why the jobs wait.
 pub async fn run(folders: &Folders, options: ResumeOptions) -> Result<(), Exit> {
-    let job = options.job;
-    let (response, by) = send_request(folders, &AdminRequest::Resume { job: job.clone() }).await?;
-    let AdminResponse::Resumed { waits, park_reason } = response else {
+    let target = options.target.typed();
+    let name = target.name.clone();
+    let (response, by) = send_request(folders, &AdminRequest::Resume { target }).await?;
+    let AdminResponse::Resumed { jobs } = response else {
         return Err(Exit::failed(format!("unexpected response: {response:?}")));
     };
-    out::text(text(job.as_str(), &waits, park_reason, &by));
+    if jobs.is_empty() {
+        out::text(format!("No job reads {name}."));
+    }
+    for job in &jobs {
+        out::text(text(job, &by));
+    }
     Ok(())
 }
 
-fn text(job: &str, waits: &[String], park_reason: Option<ParkReason>, by: &HandledBy) -> String {
-    if waits.is_empty() {
+fn text(resumed: &ResumedJob, by: &HandledBy) -> String {
+    let job = resumed.job.as_str();
+    if let Some(still_paused) = &resumed.still_paused {
+        let waits = match resumed.waits.is_empty() {
+            true => String::new(),
+            false => format!(
+                " It no longer waits for anything else ({}).",
+                resumed.waits.join("; ")
+            ),
+        };
+        return format!("{job} is {still_paused}.{waits}");
+    }
+    if resumed.waits.is_empty() {
         return format!("{job} was not waiting.");
     }
     // Resuming does not replace a sign-in, and is not needed after one.
-    let hint = if park_reason == Some(ParkReason::SignInNeeded) {
+    let hint = if resumed.park_reason == Some(ParkReason::SignInNeeded) {
         " Without a sign-in it will be parked again; after one it resumes by itself."
     } else {
         ""
     };
     format!(
         "{job} no longer waits ({}). It runs at its next tick.{}{hint}",
-        waits.join("; "),
+        resumed.waits.join("; "),
         by.run_now_hint(job)
     )
 }
@@ -46,6 +64,7 @@ fn text(job: &str, waits: &[String], park_reason: Option<ParkReason>, by: &Handl
 mod tests {
     use super::*;
     use crate::app::wait_reasons;
+    use crate::model::named;
     use crate::store::runs::{JobState, Parked};
 
     fn parked(reason: ParkReason, message: &str) -> Option<Parked> {
@@ -93,12 +112,31 @@ mod tests {
             ),
         ];
         for (state, expected) in rows {
-            let waits = wait_reasons(&state);
-            let reason = state.parked.map(|parked| parked.reason);
-            assert_eq!(
-                text("rosters", &waits, reason, &HandledBy::Daemon),
-                expected
-            );
+            let resumed = ResumedJob {
+                job: named("rosters"),
+                waits: wait_reasons(&state),
+                park_reason: state.parked.map(|parked| parked.reason),
+                still_paused: None,
+            };
+            assert_eq!(text(&resumed, &HandledBy::Daemon), expected);
         }
+        let mut resumed = ResumedJob {
+            job: named("rosters"),
+            waits: vec!["paused until 2027-01-07".to_owned()],
+            park_reason: None,
+            still_paused: None,
+        };
+        assert_eq!(
+            text(&resumed, &HandledBy::Daemon),
+            "rosters no longer waits (paused until 2027-01-07). It runs at its next tick."
+        );
+        let still =
+            "paused until 2027-01-07 with its source north; `rollbook resume north` ends that";
+        resumed.still_paused = Some(still.to_owned());
+        resumed.waits.clear();
+        assert_eq!(
+            text(&resumed, &HandledBy::Daemon),
+            format!("rosters is {still}.")
+        );
     }
 }

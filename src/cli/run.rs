@@ -104,7 +104,7 @@ pub async fn serve(
     ended
 }
 
-/// Serves sync, approve, resume and reset on the control socket.
+/// Serves sync, approve, pause, resume and reset on the control socket.
 async fn serve_requests(
     folder: &Path,
     mirror: &Path,
@@ -117,7 +117,7 @@ async fn serve_requests(
         Err(error) => {
             let folder = folder.display();
             tracing::warn!(
-                "could not create the control socket in {folder}, so sync, approve, resume and reset cannot reach this daemon: {error}"
+                "could not create the control socket in {folder}, so sync, approve, pause, resume and reset cannot reach this daemon: {error}"
             );
             std::future::pending().await
         }
@@ -176,8 +176,8 @@ fn log(event: &Event) {
             "the new configuration was refused, the old one stays in force:\n{}",
             refusal.text
         ),
-        Event::RunStarted { job, cause } => {
-            tracing::debug!(job = job.as_str(), cause = cause.as_str(), "tick")
+        Event::RunStarted { job, start } => {
+            tracing::debug!(job = job.as_str(), cause = start.cause.as_str(), "tick")
         }
         Event::RunEnded { job, outcome } => {
             tracing::debug!(job = job.as_str(), outcome = outcome.as_str(), "run ended");

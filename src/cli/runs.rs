@@ -132,7 +132,7 @@ fn run_table(runs: &[RunLine]) -> TextTable<10> {
         table.row([
             day.to_owned(),
             grouped(run.run as u64),
-            run.job.to_string(),
+            run.what(),
             run.cause.to_string(),
             time.to_owned(),
             took(run),
@@ -202,7 +202,7 @@ fn detail_text(
     let head = format!(
         "Run {} of {} ({}), by {}, started {} UTC: {}\n",
         run.run,
-        run.job,
+        run.what(),
         run.source,
         run.cause,
         display_time(&run.started),

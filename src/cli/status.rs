@@ -11,15 +11,16 @@ use super::daemon_lines::{daemon_lines, daemon_status, job_remarks, job_remarks_
 use super::exit::Exit;
 use super::mirror_access::{MirrorAccess, errors};
 use super::table::{TextTable, blocks, bullets, count, grouped, left, minute, right};
-use super::ticks::{UpcomingTick, ticks};
+use super::ticks::{UpcomingTick, ticks_unless_paused};
 use super::unconfigured::{UnconfiguredTable, sentences, unconfigured_tables};
 use super::{out, run_lines};
 use crate::app::{ParkedJobNeeds, is_too_old, parked_job_needs, wait_reasons};
 use crate::clock::Clock;
 use crate::daemon::content_on_disk;
-use crate::daemon::status::{DaemonState, Status};
+use crate::daemon::status::{DaemonState, PauseStatus, Status};
 use crate::model::{EntryName, JobName, ParkReason, SourceName, scalar};
 use crate::setup::{Folders, Setup};
+use crate::store::pauses;
 use crate::store::queries::{self, Gap, Reader, RejectLine, RunLine};
 use crate::store::runs::{self, JobState};
 use crate::store::vault::{VaultEntry, entries};
@@ -86,6 +87,7 @@ struct JobView {
     park_reason: Option<ParkReason>,
     parked: Option<String>,
     deferred_until: Option<String>,
+    paused: Option<PauseStatus>,
     held: Option<Held>,
     /// The next tick that starts a run: the daemon's if it runs, else by the files on disk.
     next_tick: Option<UpcomingTick>,
@@ -231,8 +233,11 @@ fn job(
 ) -> Result<JobView, Exit> {
     let (last_run, state, held) = match mirror {
         Some(mirror) => (
-            queries::runs(mirror, Some(&name), 1)?.pop(),
-            runs::job_state(mirror, &EntryName::from(&name))?,
+            queries::newest_whole(mirror, &name)?,
+            JobState {
+                pauses: pauses::of_job(mirror, &name, &source)?,
+                ..runs::job_state(mirror, &EntryName::from(&name))?
+            },
             queries::held(mirror, &name)?,
         ),
         None => (None, JobState::default(), None),
@@ -241,11 +246,12 @@ fn job(
         (Some(mirror), Some(run)) => queries::rejects(mirror, run.run)?,
         _ => Vec::new(),
     };
-    let after = state.deferred_until;
-    let after = after.unwrap_or(now).max(now);
+    let pause = state.paused(now);
+    let after = state.deferred_until.unwrap_or(now).max(now);
     let next_tick = setup
         .and_then(|setup| setup.jobs.get(&name))
-        .and_then(|job| ticks(&job.config, after, 1).pop());
+        .and_then(|job| ticks_unless_paused(&job.config, after, pause, 1).pop());
+    let paused = pause.map(PauseStatus::from);
     let tried = last_run.as_ref().and_then(|run| run.ended.as_deref());
     Ok(JobView {
         failures_in_a_row: state.failures,
@@ -262,6 +268,7 @@ fn job(
         park_reason: state.parked.as_ref().map(|parked| parked.reason),
         parked: state.parked.map(|parked| parked.message),
         deferred_until: state.deferred_until.map(scalar::to_canonical),
+        paused,
         held: held.map(|run| held_line(&name, run, now)),
         next_tick,
         delayed: None,
@@ -465,10 +472,18 @@ fn remarks(job: &JobView) -> Vec<String> {
             "{name}: {waits}; when that is fixed: rollbook resume {name}"
         )),
     }
-    if let Some(delayed) = &job.delayed {
-        let next = job.next_tick.as_ref();
-        let next = next.map_or("no tick".to_owned(), UpcomingTick::in_zone);
-        remarks.push(format!("{name}: {delayed}; the next run is at {next}"));
+    let next = job.next_tick.as_ref().map(UpcomingTick::in_zone);
+    // A pause is also shown if no tick is in it.
+    let pause = job.paused.as_ref().map(|pause| &pause.message);
+    match (pause.or(job.delayed.as_ref()), next) {
+        (None, _) => {}
+        (Some(why), Some(next)) => {
+            remarks.push(format!("{name}: {why}; the next run is at {next}"))
+        }
+        (Some(why), None) if pause.is_some() => {
+            remarks.push(format!("{name}: {why} with `rollbook resume`"))
+        }
+        (Some(why), None) => remarks.push(format!("{name}: {why}; the next run is at no tick")),
     }
     if job.loaded == Some(false) {
         remarks.push(format!("{name}: the daemon has not loaded this job"));

@@ -12,9 +12,11 @@ use super::stop::stop_on_signal;
 use super::table::blocks;
 use super::{out, run_lines, runs, start};
 use crate::app::{AdminRequest, AdminResponse, App, known_job};
-use crate::model::{Cause, JobName};
-use crate::setup::{Folders, Overlay, Setup};
-use crate::store::{StoreError, held};
+use crate::clock::Clock;
+use crate::model::{Cause, JobName, Pause, StreamName, pause};
+use crate::setup::{Folders, JobSetup, Overlay, Setup};
+use crate::store::queries::Reader;
+use crate::store::{StoreError, held, pauses};
 use crate::sync::{RunOptions, RunReport};
 
 /// The number of a dry run in its copy of the mirror.
@@ -26,7 +28,7 @@ const MOST_SHOWN: usize = 12;
 /// Options of `sync`.
 #[derive(Debug, clap::Args)]
 pub struct SyncOptions {
-    /// Jobs to run [default: all]
+    /// Jobs to run [default: all that are not paused]
     jobs: Vec<String>,
     /// Show what would be added, changed and removed; write nothing
     #[arg(long)]
@@ -36,6 +38,9 @@ pub struct SyncOptions {
     /// Read every stream in full, also incremental ones
     #[arg(long)]
     full: bool,
+    /// Read only this stream of the job; rows of other streams that it needs are those in the mirror
+    #[arg(long, value_name = "STREAM", requires = "jobs")]
+    stream: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -43,6 +48,9 @@ pub struct SyncOptions {
 
 /// Runs the jobs one after another.
 pub async fn run(folders: &Folders, options: SyncOptions) -> Result<(), Exit> {
+    if options.stream.is_some() && options.jobs.len() != 1 {
+        return Err(Exit::usage("--stream reads one stream of one job"));
+    }
     if options.rows.rows && !options.dry_run {
         return Err(Exit::usage(
             "--rows lists the rows of a dry run: add --dry-run",
@@ -57,19 +65,38 @@ pub async fn run(folders: &Folders, options: SyncOptions) -> Result<(), Exit> {
             app => app?,
         }
     };
-    let jobs = named_jobs(&app.setup(), &options.jobs)?;
+    let jobs = jobs_to_run(&app.setup(), &*app.store().reader()?, &options)?;
+    let only = match (&options.stream, &jobs[..]) {
+        (Some(stream), [job]) => Some(single_stream(&app, job, stream)?),
+        _ => None,
+    };
     let run_options = RunOptions {
         cause: Cause::Command,
         full: options.full,
         dry: options.dry_run,
+        only,
     };
-    let reports = run_all(&app, &jobs, run_options, &stop).await;
+    let reports = run_all(&app, &jobs, &run_options, &stop).await;
     if options.rows.rows {
         show_rows(&app, &reports, &options).await?;
     } else {
-        show(&reports, run_options, options.json);
+        show(&reports, &run_options, options.json);
     }
     outcome_of(&reports)
+}
+
+fn single_stream(app: &App, job: &JobName, typed: &str) -> Result<StreamName, Exit> {
+    app.single_stream(job, typed)
+        .map_err(|response| match response {
+            AdminResponse::Refused(message) => Exit::usage(message),
+            response => Exit::failed(format!("rollbook: {response:?}")),
+        })
+}
+
+fn only_note(stream: &str) -> String {
+    format!(
+        "Only {stream} was read; the job counts as not run, and its other streams are as they were."
+    )
 }
 
 /// The exit of a command that ran jobs and has shown what they did.
@@ -87,10 +114,13 @@ async fn beside_the_daemon(
     busy: Exit,
 ) -> Result<(), Exit> {
     let setup = Setup::load(folders, &Overlay::default())?;
+    let access = MirrorAccess::open(folders)?;
+    let mirror = access.mirror()?;
     let mut jobs = Vec::new();
-    for job in named_jobs(&setup, &options.jobs)? {
+    for job in jobs_to_run(&setup, mirror, options)? {
         let full = options.full;
-        match send_to_daemon(folders, &AdminRequest::Run { job, full }).await? {
+        let only = options.stream.clone();
+        match send_to_daemon(folders, &AdminRequest::Run { job, full, only }).await? {
             Some(AdminResponse::Runs { job, after, .. }) => jobs.push((job, after)),
             Some(AdminResponse::Refused(message)) => return Err(Exit::usage(message)),
             Some(response) => {
@@ -100,12 +130,13 @@ async fn beside_the_daemon(
             None => return Err(busy),
         }
     }
-    let access = MirrorAccess::open(folders)?;
-    let mirror = access.mirror()?;
     let mut is_good = true;
     for (job, after) in jobs {
         let run = follow((mirror, &access.path), &job, after).await?;
         is_good &= runs::show_result(mirror, run, options.json).is_ok();
+    }
+    if let (Some(stream), false) = (&options.stream, options.json) {
+        out::text(only_note(stream));
     }
     match is_good {
         true => Ok(()),
@@ -141,7 +172,7 @@ async fn show_rows(app: &App, reports: &[RunReport], options: &SyncOptions) -> R
 pub async fn run_all(
     app: &App,
     jobs: &[JobName],
-    run_options: RunOptions,
+    run_options: &RunOptions,
     stop: &CancellationToken,
 ) -> Vec<RunReport> {
     let bars = Bars::default();
@@ -150,33 +181,59 @@ pub async fn run_all(
         if stop.is_cancelled() {
             break;
         }
-        reports.extend(app.run(job, run_options, stop, &bars.sink()).await);
+        reports.extend(app.run(job, run_options.clone(), stop, &bars.sink()).await);
     }
     reports
 }
 
-/// The jobs of these names; all without a name.
-fn named_jobs(setup: &Setup, named: &[String]) -> Result<Vec<JobName>, Exit> {
-    if named.is_empty() {
-        return Ok(setup.jobs.keys().cloned().collect());
-    }
-    let known = |name: &String| match known_job(setup, name) {
-        Ok((name, _)) => Ok(name.clone()),
-        Err(message) => Err(Exit::usage(message)),
+/// The jobs of these names; without a name all that are not paused. Pauses are reported on standard error.
+fn jobs_to_run(
+    setup: &Setup,
+    mirror: &Reader,
+    options: &SyncOptions,
+) -> Result<Vec<JobName>, Exit> {
+    let now = Clock::system().now();
+    let pause_of = |name: &JobName, job: &JobSetup| -> Result<Option<String>, StoreError> {
+        let pauses = pauses::of_job(mirror, name, &job.source)?;
+        Ok(pause::in_force(&pauses, now).map(Pause::to_string))
     };
-    named.iter().map(known).collect()
+    let mut jobs = Vec::new();
+    for name in &options.jobs {
+        let (name, job) = known_job(setup, name).map_err(Exit::usage)?;
+        if let Some(pause) = pause_of(name, job)? {
+            anstream::eprintln!("{name} is {pause}; it runs once now, because you named it.");
+        }
+        jobs.push(name.clone());
+    }
+    if !jobs.is_empty() {
+        return Ok(jobs);
+    }
+    for (name, job) in &setup.jobs {
+        match pause_of(name, job)? {
+            Some(pause) => {
+                anstream::eprintln!(
+                    "{name} is {pause} and is left out; `rollbook sync {name}` runs it."
+                );
+            }
+            None => jobs.push(name.clone()),
+        }
+    }
+    Ok(jobs)
 }
 
 /// Prints the table and remarks.
-pub fn show(reports: &[RunReport], run_options: RunOptions, json: bool) {
+pub fn show(reports: &[RunReport], run_options: &RunOptions, json: bool) {
     if json {
         return out::json(&run_lines::json(reports));
     }
     let runs = run_lines::of_runs(reports, MOST_SHOWN, out::width());
-    let note = if run_options.dry {
-        "Dry run: nothing was written, and references between rows were not checked.\n"
-    } else {
-        ""
+    let note = match (&run_options.only, run_options.dry) {
+        (_, true) => {
+            "Dry run: nothing was written, and references between rows were not checked.\n"
+                .to_owned()
+        }
+        (Some(stream), false) => only_note(stream.as_str()),
+        (None, false) => String::new(),
     };
-    out::text(blocks([runs, note.to_owned()]));
+    out::text(blocks([runs, note]));
 }

@@ -1,10 +1,12 @@
 //! The next ticks of a job, in its own zone and in UTC.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::daemon::status::JobStatus;
+use crate::model::Pause;
+use crate::model::scalar::saturating_add;
 use crate::model::schedule::next_tick;
 use crate::setup::files::JobConfig;
 
@@ -29,6 +31,25 @@ pub fn ticks(job: &JobConfig, after: Timestamp, wanted: usize) -> Vec<UpcomingTi
         .take(wanted)
         .map(|at| UpcomingTick::at(at, zone))
         .collect()
+}
+
+/// The next ticks of a job after a time and after its pause; none in a pause without an end.
+pub fn ticks_unless_paused(
+    job: &JobConfig,
+    after: Timestamp,
+    pause: Option<&Pause>,
+    wanted: usize,
+) -> Vec<UpcomingTick> {
+    let until = pause.map(|pause| pause.until.as_ref());
+    match until {
+        None => ticks(job, after, wanted),
+        Some(None) => Vec::new(),
+        Some(Some(until)) => {
+            // A tick at the end of the pause runs.
+            let end = saturating_add(until.timestamp(), -SignedDuration::from_nanos(1));
+            ticks(job, after.max(end), wanted)
+        }
+    }
 }
 
 impl UpcomingTick {

@@ -43,6 +43,11 @@ impl RunNow {
     /// Adds a job and wakes the loop.
     pub fn request(&self, request: RunRequest) {
         self.jobs().push(request);
+        self.wake();
+    }
+
+    /// Wakes the loop, because something in the mirror has changed that it must see.
+    pub fn wake(&self) {
         self.changed.notify_one();
     }
 

@@ -100,8 +100,9 @@ impl ControlServer {
             return Ok(());
         }
         let result = engine.handle_admin_request(line.request).await;
-        if let Some(job) = result.run_now {
-            run_now.request(job);
+        match result.run_now {
+            Some(job) => run_now.request(job),
+            None => run_now.wake(),
         }
         stream
             .write_all(format!("{}\n", result.response).as_bytes())

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock_rule::{ClockStep, shown};
 use super::control::RunRequest;
-use crate::model::{Cause, EntryName, Outcome, RunStart};
+use crate::model::{EntryName, Outcome, Pause, RunStart};
 use crate::setup::files::schedule::{Schedule, Zone};
 use crate::store::runs::JobState;
 use crate::sync::{Progress, ProgressSink};
@@ -111,6 +111,8 @@ pub struct NextTick {
     pub due: Option<Timestamp>,
     /// Why ticks before that are skipped.
     pub delayed: Option<SkipReason>,
+    /// The pause in force.
+    pub pause: Option<Pause>,
 }
 
 /// A job that waits for a person, or fails.
@@ -169,8 +171,8 @@ pub enum Event {
     RunStarted {
         /// The job.
         job: EntryName,
-        /// What started it.
-        cause: Cause,
+        /// What started it, and what it reads.
+        start: RunStart,
     },
     /// A run made progress.
     RunProgress {
@@ -209,6 +211,8 @@ pub enum Event {
 pub enum SkipReason {
     /// The job's last run has not ended.
     Overlap,
+    /// An admin has paused the job or its source.
+    Paused(Pause),
     /// No request is sent before then: the vendor's `Retry-After`, a daily limit, or a rest after failed requests.
     Deferred(Timestamp),
     /// The job waits for a person; it is retried, at the latest after a day.
@@ -225,6 +229,7 @@ impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Overlap => f.write_str("the last run has not ended"),
+            Self::Paused(pause) => write!(f, "{pause}"),
             Self::Deferred(until) => write!(f, "deferred until {} UTC", shown(*until)),
             Self::Parked => f.write_str("the job is parked; it is retried later"),
             Self::BackOff(until) => {

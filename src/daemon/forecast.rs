@@ -1,10 +1,10 @@
-//! Which tick of a job starts its next run, if the job is deferred, parked or backing off. Arithmetic only.
+//! Which tick of a job starts its next run, if the job is paused, deferred, parked or backing off. Arithmetic only.
 //!
 //! It asks [`may_run`], which decides at the tick itself, so that what is shown is what happens.
 
 use std::cell::OnceCell;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, Zoned};
 
 use super::engine::SkipReason;
 use super::next_run::may_run;
@@ -22,6 +22,17 @@ pub(super) fn forecast(
     planned: Timestamp,
     next: impl Fn(Timestamp) -> Option<Timestamp>,
 ) -> (Option<Timestamp>, Option<SkipReason>) {
+    if let Some(pause) = state.paused(planned) {
+        let reason = Some(SkipReason::Paused(pause.clone()));
+        let until = pause.until.as_ref().map(Zoned::timestamp);
+        let first =
+            until.and_then(|until| next(saturating_add(until, -SignedDuration::from_nanos(1))));
+        let Some(first) = first else {
+            return (None, reason);
+        };
+        let (due, _) = forecast(state, config_fingerprint, first, next);
+        return (due, reason);
+    }
     let after = |seconds| saturating_add(planned, SignedDuration::from_secs(seconds));
     // It may read files.
     let fingerprint = OnceCell::new();
@@ -48,12 +59,41 @@ pub(super) fn forecast(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ParkReason;
+    use crate::model::{ParkReason, Pause};
     use crate::setup::files::schedule::{Schedule, Zone};
     use crate::store::runs::Parked;
 
     fn at(text: &str) -> Timestamp {
         format!("2026-03-{text}Z").parse().expect("a time")
+    }
+
+    #[test]
+    fn a_paused_job_runs_at_the_first_tick_from_the_end_on() {
+        let schedule: Schedule = "0 6 * * Mon-Fri".parse().expect("a schedule");
+        let zone: Zone = "Europe/Vienna".parse().expect("a zone");
+        let next = |after| crate::model::schedule::next_tick(schedule.cron(), zone.zone(), after);
+        for (until, expected) in [
+            (Some("2026-09-06T22:00:00Z"), Some("2026-09-07T04:00:00Z")),
+            (Some("2026-09-07T04:00:00Z"), Some("2026-09-07T04:00:00Z")),
+            (Some("2026-09-07T04:00:01Z"), Some("2026-09-08T04:00:00Z")),
+            (None, None),
+        ] {
+            let pause = Pause {
+                since: at("02T07:00:00"),
+                until: until.map(|until| {
+                    let until: Timestamp = until.parse().expect("a time");
+                    until.to_zoned(zone.zone().clone())
+                }),
+            };
+            let state = JobState {
+                pauses: vec![pause.clone()],
+                ..JobState::default()
+            };
+            let (due, reason) = forecast(&state, || "same".to_owned(), at("03T05:00:00"), next);
+            let expected: Option<Timestamp> = expected.map(|due| due.parse().expect("a time"));
+            assert_eq!(due, expected, "{until:?}");
+            assert_eq!(reason, Some(SkipReason::Paused(pause)));
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Whether a tick may become a run: deferred, parked and failing jobs wait.
+//! Whether a tick may become a run: paused, deferred, parked and failing jobs wait.
 //!
 //! Arithmetic only. All pauses are measured between due times, because the last due time is in the database: restarts
 //! do not make a waiting job run sooner. A time that only a wrong clock can have written is ignored; otherwise a clock
@@ -39,6 +39,9 @@ pub(super) fn may_run(
     due: Timestamp,
     now: Timestamp,
 ) -> Result<(), SkipReason> {
+    if let Some(pause) = state.paused(now) {
+        return Err(SkipReason::Paused(pause.clone()));
+    }
     let longest = SignedDuration::try_from(MAX_RETRY_AFTER).unwrap_or(SignedDuration::MAX);
     if let Some(until) = state.deferred_until
         && until > now
@@ -82,7 +85,10 @@ fn signed(length: Duration) -> SignedDuration {
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
+    use crate::model::Pause;
     use crate::store::runs::Parked;
 
     fn time(text: &str) -> Timestamp {
@@ -130,6 +136,23 @@ mod tests {
             ..JobState::default()
         };
         check("a new job", JobState::default(), Ok(()));
+        let pause = |until: Option<&str>| Pause {
+            since: time("2026-02-20T10:00:00Z"),
+            until: until.map(|until| time(until).to_zoned(TimeZone::UTC)),
+        };
+        let paused = |pauses: &[Pause]| JobState {
+            pauses: pauses.to_vec(),
+            ..JobState::default()
+        };
+        let (over, long) = (
+            pause(Some("2026-03-02T10:00:09Z")),
+            pause(Some("2027-03-02T10:00:00Z")),
+        );
+        check("paused, over", paused(std::slice::from_ref(&over)), Ok(()));
+        for pauses in [[over.clone(), long.clone()], [over, pause(None)]] {
+            let expected = Err(SkipReason::Paused(pauses[1].clone()));
+            check("paused", paused(&pauses), expected);
+        }
         check("deferred, over", deferred("2026-03-02T10:00"), Ok(()));
         let until = time("2026-03-02T10:01:00Z");
         check(

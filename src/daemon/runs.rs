@@ -230,7 +230,7 @@ impl RunTask {
         let (job, start) = (tick.job, tick.start);
         emit(Event::RunStarted {
             job: job.clone(),
-            cause: start.cause,
+            start: start.clone(),
         });
         let sink = self.progress_sink(&job);
         Some(engine.run(&job, start, self.stop.clone(), sink).await)
@@ -259,7 +259,10 @@ pub(super) fn skip_tick(emit: &EventSink, entry: &EntryName, reason: SkipReason)
         SkipReason::Overlap | SkipReason::Jumped | SkipReason::Store(_) => {
             tracing::warn!(job, "tick skipped: {reason}");
         }
-        SkipReason::Deferred(_) | SkipReason::Parked | SkipReason::BackOff(_) => {
+        SkipReason::Paused(_)
+        | SkipReason::Deferred(_)
+        | SkipReason::Parked
+        | SkipReason::BackOff(_) => {
             tracing::info!(job, "tick skipped: {reason}");
         }
     }

@@ -253,7 +253,7 @@ impl Script {
         let (alive, clock) = (Arc::clone(&self.alive), self.clock.clock());
         let events = move |event| {
             let text = match event {
-                Event::RunStarted { job, cause } => format!("{job} {cause}"),
+                Event::RunStarted { job, start } => format!("{job} {}", start.cause),
                 Event::RunEnded { job, outcome } => format!("{job} {outcome}"),
                 Event::RunCrashed { job } => format!("{job} crashed"),
                 Event::TickSkipped { job, reason } => format!("{job} skipped: {reason}"),

@@ -139,6 +139,7 @@ impl Daemon {
                 break;
             }
             self.check_clock();
+            self.catch_up_after_pauses();
             self.start_due();
             self.emit_plans();
             self.emit_waiting();
@@ -248,10 +249,17 @@ impl Daemon {
         }
     }
 
+    fn catch_up_after_pauses(&mut self) {
+        self.read_states();
+        let now = self.clock.now();
+        self.timetable.catch_up_after_pauses(&self.states.1, now);
+    }
+
     fn emit_plans(&mut self) {
         self.read_states();
+        let now = self.clock.now();
         let fingerprint = |name: &EntryName| self.engine.config_fingerprint(name);
-        let plans = self.timetable.next_ticks(&self.states.1, fingerprint);
+        let plans = self.timetable.next_ticks(&self.states.1, fingerprint, now);
         if plans != self.planned {
             self.planned.clone_from(&plans);
             (self.emit)(Event::Planned(plans));

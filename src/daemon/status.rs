@@ -3,7 +3,9 @@
 //! Counts, states, names and times only, so that it may be read without access to the mirror. Its reference is
 //! `docs/reference/status-file.md`; a change that breaks readers needs another [`SCHEMA`].
 
-use crate::model::{EntryName, StreamName};
+use crate::model::scalar::to_canonical;
+use crate::model::{EntryName, Pause, StreamName};
+use jiff::Zoned;
 use serde::{Deserialize, Serialize};
 
 /// The schema's version.
@@ -106,9 +108,12 @@ pub struct JobStatus {
     /// Why ticks before that are skipped, for people; `null` if none is.
     #[serde(default)]
     pub delayed: Option<String>,
+    /// The pause in force.
+    #[serde(default)]
+    pub paused: Option<PauseStatus>,
     /// The active run.
     pub running: Option<Running>,
-    /// Its last run since the daemon's start.
+    /// Its last run since the daemon's start, apart from runs of one stream.
     pub last: Option<Last>,
     /// The last tick since that was skipped.
     pub skipped: Option<SkippedTick>,
@@ -123,6 +128,28 @@ pub struct JobStatus {
     pub failures: u32,
 }
 
+/// A pause of a job or its source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseStatus {
+    /// When it was ordered, UTC.
+    pub since: String,
+    /// When it ends, UTC; `null` if an admin ends it.
+    pub until: Option<String>,
+    /// For people, in the job's time zone: `paused until 2027-01-07`.
+    pub message: String,
+}
+
+impl From<&Pause> for PauseStatus {
+    fn from(pause: &Pause) -> Self {
+        let until = pause.until.as_ref().map(Zoned::timestamp);
+        Self {
+            since: to_canonical(pause.since),
+            until: until.map(to_canonical),
+            message: pause.to_string(),
+        }
+    }
+}
+
 /// An active run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Running {
@@ -130,6 +157,9 @@ pub struct Running {
     pub since: String,
     /// Its cause: `schedule`, `catch_up`, `command`, `approval`.
     pub cause: String,
+    /// The only stream that it reads, if a person asked for one.
+    #[serde(default)]
+    pub only: Option<StreamName>,
     /// The stream that it reads now.
     pub stream: Option<StreamName>,
     /// Pages received so far, of all streams.
@@ -226,6 +256,7 @@ impl JobStatus {
             time_zone: String::new(),
             next_tick: None,
             delayed: None,
+            paused: None,
             running: None,
             last: None,
             skipped: None,

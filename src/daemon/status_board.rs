@@ -4,7 +4,9 @@ use jiff::Timestamp;
 
 use super::clock_rule::shown;
 use super::engine::{Event, NextTick};
-use super::status::{DaemonState, JobStatus, Last, RefusedReload, Running, SkippedTick, Status};
+use super::status::{
+    DaemonState, JobStatus, Last, PauseStatus, RefusedReload, Running, SkippedTick, Status,
+};
 use crate::model::EntryName;
 use crate::model::scalar::to_canonical;
 use crate::sync::Progress;
@@ -79,11 +81,12 @@ pub(super) fn apply(status: &mut Status, event: &Event, now: Timestamp) -> Chang
                 first: refusal.first.clone(),
             });
         }
-        Event::RunStarted { job, cause } => with(status, job, |job| {
+        Event::RunStarted { job, start } => with(status, job, |job| {
             job.skipped = None;
             job.running = Some(Running {
                 since: at,
-                cause: cause.to_string(),
+                cause: start.cause.to_string(),
+                only: start.only.clone(),
                 ..Running::default()
             });
         }),
@@ -124,6 +127,7 @@ fn replace_jobs(status: &mut Status, next_ticks: &[NextTick]) {
             time_zone: next.zone.clone(),
             next_tick: next.due.map(to_canonical),
             delayed: next.delayed.as_ref().map(ToString::to_string),
+            paused: next.pause.as_ref().map(PauseStatus::from),
             ..known.unwrap_or_else(|| JobStatus::new(next.job.clone()))
         });
     }
@@ -151,7 +155,11 @@ fn record_progress(job: &mut JobStatus, progress: &Progress) {
 }
 
 fn record_end(job: &mut JobStatus, outcome: &str, ended: String) {
-    job.running = None;
+    // One stream alone does not make the job fresh.
+    let running = job.running.take();
+    if running.is_some_and(|running| running.only.is_some()) {
+        return;
+    }
     job.last = Some(Last {
         outcome: outcome.to_owned(),
         ended,

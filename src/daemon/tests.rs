@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::scripted::{Act, Run, Script, entry, send, time};
 use super::*;
 use crate::clock::Clock;
-use crate::model::{Cause, Class, JobName, ParkReason, named};
+use crate::model::{Cause, Class, JobName, ParkReason, Pause, named};
 use crate::store::runs::{JobState, Parked};
 
 #[tokio::test]
@@ -601,4 +601,85 @@ async fn an_approved_run_starts_at_once_also_if_the_job_waits() {
     let mut log = script.until("2026-03-02T07:50:00Z", acts).await;
     log.retain(|text| !text.contains(" due "));
     assert_eq!(log, ["ready", "job approval", "job ok", "stopping"]);
+}
+
+#[tokio::test]
+async fn a_pause_skips_ticks_and_its_end_makes_up_for_them_once() {
+    let pause = |until: Option<&str>| Pause {
+        since: time("2026-03-02T06:00:00Z"),
+        until: until.map(|until| time(until).to_zoned(jiff::tz::TimeZone::UTC)),
+    };
+    let jobs = [
+        Entry {
+            catch_up: true,
+            ..entry("catches_up", "30 8 * * *")
+        },
+        entry("waits", "30 8 * * *"),
+    ];
+    let paused = |until: Option<&str>| {
+        let pause = pause(until);
+        move |state: &mut JobState| {
+            state.last_due = Some(time("2026-03-01T07:30:00Z"));
+            state.pauses = vec![pause];
+        }
+    };
+    let acted = |mut log: Vec<String>| {
+        log.retain(|text| text.contains(" due ") || text.contains("catch_up"));
+        log
+    };
+    let until = Some("2026-03-04T12:00:00Z");
+    let script = Script::new("2026-03-02T07:00:00Z", &jobs)
+        .with_state("catches_up", paused(until))
+        .with_state("waits", paused(until));
+    let log = script.until("2026-03-04T11:59:00Z", Vec::new()).await;
+    assert_eq!(
+        log.iter()
+            .filter(|text| text.ends_with("skipped: paused until 2026-03-04 12:00 UTC"))
+            .count(),
+        6,
+        "{log:?}"
+    );
+    // Another daemon, which starts before the end.
+    let again = Script::new("2026-03-04T11:59:00Z", &jobs);
+    *again.engine.states.lock().expect("states") =
+        script.engine.states.lock().expect("states").clone();
+    assert_eq!(
+        acted(again.until("2026-03-05T08:00:00Z", Vec::new()).await),
+        [
+            "catches_up due 04T07:30:00",
+            "catches_up catch_up",
+            "waits due 05T07:30:00",
+            "catches_up due 05T07:30:00",
+        ]
+    );
+    // One that starts after it makes up for them as for every missed tick; one tick in the pause is enough.
+    let late = Script::new("2026-03-04T13:00:00Z", &jobs)
+        .with_state("catches_up", paused(until))
+        .with_state("waits", paused(until));
+    assert_eq!(
+        acted(late.until("2026-03-04T14:00:00Z", Vec::new()).await),
+        ["catches_up due 04T07:30:00", "catches_up catch_up"]
+    );
+    // An admin ends one that has no end.
+    let end: Act = Box::new(move |script| {
+        for state in script.engine.states.lock().expect("states").values_mut() {
+            let now = time("2026-03-03T10:00:00Z");
+            state.pauses[0].until = Some(now.to_zoned(jiff::tz::TimeZone::UTC));
+        }
+        *script.engine.writer.lock().expect("writer") += 2;
+        script.control.run_now.wake();
+    });
+    let open = Script::new("2026-03-02T07:00:00Z", &jobs)
+        .with_state("catches_up", paused(None))
+        .with_state("waits", paused(None));
+    let acts = vec![("2026-03-03T10:00:00Z", end)];
+    assert_eq!(
+        acted(open.until("2026-03-04T08:00:00Z", acts).await),
+        [
+            "catches_up due 03T07:30:00",
+            "catches_up catch_up",
+            "waits due 04T07:30:00",
+            "catches_up due 04T07:30:00",
+        ]
+    );
 }

@@ -14,7 +14,7 @@ use super::engine::{Entry, NextTick};
 use super::forecast::forecast;
 use crate::model::scalar::saturating_add;
 use crate::model::schedule::{START_SPREAD, max_spread, missed, next_tick, spread};
-use crate::model::{Cause, EntryName, RunStart};
+use crate::model::{Cause, EntryName, Pause, RunStart, pause};
 use crate::store::runs::JobState;
 
 /// The longest time until the wall clock is read again (reliability.md 4.6).
@@ -74,6 +74,30 @@ struct ScheduledJob {
     last_due: Option<Timestamp>,
     planned: Option<PlannedTick>,
     ahead: Ahead,
+    /// The end of the pause after which missed ticks were planned last.
+    pause_ended: Option<Timestamp>,
+}
+
+impl ScheduledJob {
+    /// The last tick that the job, which has acted on `last_due`, misses in a pause until `end`.
+    fn missed_in(
+        &self,
+        pause: &Pause,
+        last_due: Option<Timestamp>,
+        end: Timestamp,
+    ) -> Option<Timestamp> {
+        let (cron, zone) = (self.entry.schedule.cron(), self.entry.zone.zone());
+        let from = last_due.map_or(pause.since, |last| last.max(pause.since));
+        missed(cron, zone, from, end).filter(|due| !self.ahead.has_run(*due))
+    }
+
+    /// When the ticks are caught up that the job misses in a pause: at its end.
+    fn caught_up_at(&self, pause: &Pause, last_due: Option<Timestamp>) -> Option<Timestamp> {
+        let end = pause.until.as_ref()?.timestamp();
+        self.missed_in(pause, last_due, end)
+            .filter(|_| self.entry.catch_up)
+            .map(|_| end)
+    }
 }
 
 /// All jobs and when each is due next.
@@ -114,6 +138,7 @@ impl Timetable {
             let old = before.remove(&entry.name);
             let kept = old.as_ref().filter(|old| same_ticks(&old.entry, &entry));
             let mut planned = kept.and_then(|old| old.planned);
+            let pause_ended = old.as_ref().and_then(|old| old.pause_ended);
             let (mut last_due, ahead) = match &old {
                 Some(old) => (old.last_due, old.ahead.clone()),
                 None => {
@@ -140,6 +165,7 @@ impl Timetable {
                 last_due,
                 planned,
                 ahead,
+                pause_ended,
             };
             self.jobs.insert(name, job);
         }
@@ -173,11 +199,48 @@ impl Timetable {
         latest.filter(|latest| *latest > now)
     }
 
+    /// Plans one run for the ticks that a job with `catch_up` has missed in a pause which is over.
+    pub fn catch_up_after_pauses(
+        &mut self,
+        states: &BTreeMap<EntryName, JobState>,
+        now: Timestamp,
+    ) {
+        for (name, job) in &mut self.jobs {
+            let state = states.get(name).cloned().unwrap_or_default();
+            let state = Correction::apply(job.ahead.correction, state);
+            let Some((pause, ended)) = pause::last_ended(&state.pauses, now) else {
+                continue;
+            };
+            // Once for each pause; at a start of the daemon the ticks that were missed are planned already.
+            if job.pause_ended.replace(ended) == Some(ended)
+                || !job.entry.catch_up
+                || job
+                    .planned
+                    .is_some_and(|planned| planned.cause == Cause::CatchUp)
+            {
+                continue;
+            }
+            let Some(due) = job.missed_in(pause, state.last_due, ended) else {
+                continue;
+            };
+            let offset = offset(&self.host, &job.entry, CATCH_UP_SPREAD);
+            let late = PlannedTick {
+                due,
+                at: saturating_add(ended, signed(offset)),
+                cause: Cause::CatchUp,
+            };
+            if job.planned.is_none_or(|planned| late.at < planned.at) {
+                job.planned = Some(late);
+            }
+        }
+    }
+
     /// The next tick of each job that starts a run, by name; `states` are those between the runs.
     pub fn next_ticks(
         &self,
         states: &BTreeMap<EntryName, JobState>,
         config_fingerprint: impl Fn(&EntryName) -> String,
+        now: Timestamp,
     ) -> Vec<NextTick> {
         let next = |(name, job): (&EntryName, &ScheduledJob)| {
             let state = states.get(name).cloned().unwrap_or_default();
@@ -186,7 +249,11 @@ impl Timetable {
             let planned = job.planned.map(|planned| planned.due);
             let fingerprint = || config_fingerprint(name);
             let found = planned.map(|planned| forecast(&state, fingerprint, planned, next));
-            let (due, delayed) = found.unwrap_or_default();
+            let (mut due, delayed) = found.unwrap_or_default();
+            let pause = state.paused(now).cloned();
+            if let Some(pause) = &pause {
+                due = job.caught_up_at(pause, state.last_due).or(due);
+            }
             NextTick {
                 job: name.clone(),
                 zone: job
@@ -198,6 +265,7 @@ impl Timetable {
                     .to_owned(),
                 due,
                 delayed,
+                pause,
             }
         };
         self.jobs.iter().map(next).collect()
@@ -382,8 +450,12 @@ impl Timetable {
     }
 
     fn offset(&self, entry: &Entry, within: Duration) -> Duration {
-        spread(&format!("{}/{}", self.host, entry.name), within)
+        offset(&self.host, entry, within)
     }
+}
+
+fn offset(host: &str, entry: &Entry, within: Duration) -> Duration {
+    spread(&format!("{host}/{}", entry.name), within)
 }
 
 enum Replan {

@@ -5,7 +5,9 @@
 pub enum AuditedAction {
     /// A held run was approved.
     Approve,
-    /// A job may run again.
+    /// Jobs do not run by their schedule.
+    Pause,
+    /// Jobs may run again.
     Resume,
     /// A stream is read in full next time.
     Reset,
@@ -24,6 +26,7 @@ impl AuditedAction {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Approve => "approve",
+            Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Reset => "reset",
             Self::Restore => "restore",

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use super::name::StreamName;
+
 /// What starts a run; stored as [`Cause::as_str`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -17,18 +19,24 @@ pub enum Cause {
     Approval,
 }
 
-/// Why a run starts, and whether it reads everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a run starts, and what it reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunStart {
     /// Why.
     pub cause: Cause,
     /// Also incremental streams are read in full.
     pub full: bool,
+    /// The only stream that is read; all of the job's if `None`.
+    pub only: Option<StreamName>,
 }
 
 impl From<Cause> for RunStart {
     fn from(cause: Cause) -> Self {
-        Self { cause, full: false }
+        Self {
+            cause,
+            full: false,
+            only: None,
+        }
     }
 }
 

@@ -23,6 +23,7 @@ pub mod name;
 pub mod normalize;
 pub mod outcome;
 pub mod park;
+pub mod pause;
 pub mod people;
 pub mod percent;
 pub mod plan;
@@ -59,6 +60,7 @@ pub use name::{
 };
 pub use outcome::Outcome;
 pub use park::ParkReason;
+pub use pause::{Pause, PauseTarget};
 pub use percent::Percent;
 pub use read_mode::ReadMode;
 pub use request_limits::RequestLimits;

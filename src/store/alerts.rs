@@ -138,7 +138,7 @@ pub fn postpone(connection: &Connection, id: i64, due: Timestamp) -> Result<(), 
         .map_err(StoreError::sql("record an alert that was not sent"))
 }
 
-/// When the last good run of a job ended, and when its first run of all started. Runs that a clock recorded which was
+/// When the last good run of a job ended, and when its first run of all started; runs of one stream do not count. Runs that a clock recorded which was
 /// ahead do not count: nothing would be overdue until then.
 pub fn ends(
     connection: &Connection,
@@ -148,7 +148,7 @@ pub fn ends(
     let ends: (Option<String>, Option<String>) = connection
         .query_row(
             "SELECT max(ended) FILTER (WHERE outcome IN ('ok', 'ok_with_rejects') AND ended <= ?2), min(started) \
-             FROM rollbook_runs WHERE job = ?1",
+             FROM rollbook_runs WHERE job = ?1 AND stream IS NULL",
             params![job, scalar::to_canonical(now)],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::error::StoreError;
-use crate::model::Table;
 use crate::model::absence::{Memory, TotalOff};
 use crate::model::scalar;
+use crate::model::{SourceName, Table};
 
 /// How far a stream, or one item of `for_each`, was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,6 +42,21 @@ pub struct Checkpoint {
     pub items: i64,
     /// The generation of the source's account that it belongs to ([`super::accounts`]).
     pub account: i64,
+}
+
+/// Whether a stream was ever read, by any account.
+pub fn was_read(
+    connection: &Connection,
+    source: &SourceName,
+    stream: &str,
+) -> Result<bool, StoreError> {
+    connection
+        .query_row(
+            "SELECT EXISTS (SELECT 1 FROM rollbook_checkpoints WHERE source = ?1 AND stream = ?2)",
+            params![source, stream],
+            |row| row.get(0),
+        )
+        .map_err(StoreError::sql("find whether a stream was read"))
 }
 
 /// All checkpoints of a stream by item; the stream's own has the empty name. Those of another account are not valid and

@@ -18,6 +18,7 @@ pub mod lookups;
 pub mod maintenance;
 pub mod matches;
 pub mod mirror_lock;
+pub mod pauses;
 mod private;
 pub mod purge;
 pub mod queries;

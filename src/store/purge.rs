@@ -184,7 +184,7 @@ pub fn records(
                 "DELETE FROM rollbook_runs WHERE started < ?1 \
                  AND run NOT IN (SELECT max(run) FROM rollbook_runs GROUP BY job) \
                  AND run NOT IN (SELECT max(run) FROM rollbook_runs \
-                   WHERE hold IS NOT NULL OR outcome IN ('ok', 'ok_with_rejects') GROUP BY job)",
+                   WHERE hold IS NOT NULL OR (outcome IN ('ok', 'ok_with_rejects') AND stream IS NULL) GROUP BY job)",
                 [runs],
             )
             .and_then(|_| {

@@ -7,7 +7,8 @@ use super::error::StoreError;
 use super::sql_values::damaged;
 use crate::model::row::Reject;
 use crate::model::{
-    Cause, Class, EntryName, JobName, Outcome, ParkReason, SourceName, StreamName, scalar,
+    Cause, Class, EntryName, JobName, Outcome, ParkReason, Pause, SourceName, StreamName, pause,
+    scalar,
 };
 
 /// One stream's part of a run, as it is recorded.
@@ -100,14 +101,23 @@ pub struct JobState {
     pub refused_runs: u32,
     /// Whether a run has ever received something, so that a refused credential may be good.
     pub has_worked: bool,
+    /// Of the job and its source, also ended ones. Kept by `pauses.rs`, added where the source is
+    /// known, and not saved with the state.
+    pub pauses: Vec<Pause>,
 }
 
 impl JobState {
+    /// The pause in force.
+    pub fn paused(&self, now: Timestamp) -> Option<&Pause> {
+        pause::in_force(&self.pauses, now)
+    }
+
     /// The state of a job that waits for nothing any more.
     pub fn resumed(self) -> Self {
         Self {
             last_due: self.last_due,
             has_worked: self.has_worked,
+            pauses: self.pauses,
             ..Self::default()
         }
     }
@@ -124,18 +134,18 @@ pub struct Parked {
     pub config_fingerprint: Option<String>,
 }
 
-/// Notes that a run begins; its number orders all runs.
+/// Notes that a run of a job begins; its number orders all runs. `only`: the only stream that it reads.
 pub fn begin(
     connection: &Connection,
-    job: &JobName,
-    source: &SourceName,
+    (job, source): (&JobName, &SourceName),
     cause: Cause,
+    only: Option<&StreamName>,
     now: Timestamp,
 ) -> Result<i64, StoreError> {
     connection
         .query_row(
-            "INSERT INTO rollbook_runs (job, source, cause, started) VALUES (?1, ?2, ?3, ?4) RETURNING run",
-            params![job, source, cause.as_str(), scalar::to_canonical(now)],
+            "INSERT INTO rollbook_runs (job, source, cause, started, stream) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING run",
+            params![job, source, cause.as_str(), scalar::to_canonical(now), only],
             |row| row.get(0),
         )
         .map_err(StoreError::sql("record the start of a run"))
@@ -277,6 +287,7 @@ fn state_of(row: &Row<'_>) -> rusqlite::Result<JobState> {
         incomplete_runs: row.get(6)?,
         refused_runs: row.get(7)?,
         has_worked: row.get(8)?,
+        pauses: Vec::new(),
     })
 }
 

@@ -270,6 +270,15 @@ CREATE TABLE rollbook_audit (
   hash TEXT
 ) STRICT;
 ALTER TABLE rollbook_tables ADD COLUMN unconfigured_since TEXT;
+CREATE TABLE rollbook_pauses (
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  since TEXT NOT NULL,
+  until TEXT,
+  time_zone TEXT NOT NULL,
+  PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+ALTER TABLE rollbook_runs ADD COLUMN stream TEXT;
 ",
 ];
 

@@ -97,6 +97,15 @@ impl Job {
         self.streams.iter().find(|stream| stream.spec.name == *name)
     }
 
+    /// The job with one of its streams; `None` if it has no such stream.
+    pub fn only(self, name: &StreamName) -> Option<Self> {
+        let stream = Arc::clone(self.stream(name)?);
+        Some(Self {
+            streams: vec![stream],
+            ..self
+        })
+    }
+
     /// The names of the tables that it writes.
     pub fn tables(&self) -> Vec<String> {
         let streams = self.streams.iter();
@@ -105,7 +114,7 @@ impl Job {
 }
 
 /// What is requested of a run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RunOptions {
     /// What starts it.
     pub cause: Cause,
@@ -113,6 +122,9 @@ pub struct RunOptions {
     pub full: bool,
     /// Work out the plan and write nothing.
     pub dry: bool,
+    /// The only stream that is read; all of the job's if `None`. Such a run says nothing about the job as a whole: it does not
+    /// make the job fresh, and uses up no approval.
+    pub only: Option<StreamName>,
 }
 
 /// One stream of a job.

@@ -41,7 +41,7 @@ impl Runner {
         progress: &ProgressSink,
     ) -> RunReport {
         let refusals = self.store.refusals();
-        let run = match self.begin(job, options).await {
+        let run = match self.begin(job, &options).await {
             Ok(run) => run,
             Err(error) => return RunReport::of_store_error(job, None, &error),
         };
@@ -56,12 +56,12 @@ impl Runner {
         let mut report = tokio::select! {
             biased;
             () = stop.cancelled() => RunReport::stopped(job, run),
-            report = AssertUnwindSafe(self.read(job, options, run, progress)).catch_unwind() => {
+            report = AssertUnwindSafe(self.read(job, options.clone(), run, progress)).catch_unwind() => {
                 report.unwrap_or_else(|_| RunReport::panicked(job, run))
             }
         };
         drop(readers);
-        match self.end(job, &mut report).await {
+        match self.end(job, options.only.is_some(), &mut report).await {
             Ok(()) => self.store.note_room(refusals),
             Err(error) => report = RunReport::of_store_error(job, run, &error),
         }
@@ -95,21 +95,32 @@ impl Runner {
         work.all_streams().await
     }
 
-    async fn begin(&self, job: &Arc<Job>, options: RunOptions) -> Result<Option<i64>, StoreError> {
+    async fn begin(&self, job: &Arc<Job>, options: &RunOptions) -> Result<Option<i64>, StoreError> {
         if options.dry {
             return Ok(None);
         }
-        let (job, now) = (Arc::clone(job), self.clock.now());
+        let (job, options, now) = (Arc::clone(job), options.clone(), self.clock.now());
         self.store
             .write(move |connection| {
-                runs::begin(connection, &job.name, &job.source.name, options.cause, now)
+                runs::begin(
+                    connection,
+                    (&job.name, &job.source.name),
+                    options.cause,
+                    options.only.as_ref(),
+                    now,
+                )
             })
             .await
             .map(Some)
     }
 
     /// Notes how the run ended, and what follows for the job's next ticks.
-    async fn end(&self, job: &Arc<Job>, report: &mut RunReport) -> Result<(), StoreError> {
+    async fn end(
+        &self,
+        job: &Arc<Job>,
+        is_partial: bool,
+        report: &mut RunReport,
+    ) -> Result<(), StoreError> {
         let Some(run) = report.run else { return Ok(()) };
         let now = self.clock.now();
         let before = runs::job_state(&*self.store.reader()?, &EntryName::from(&job.name))?;
@@ -134,7 +145,10 @@ impl Runner {
             .iter()
             .filter_map(|stream| stream.vendor_time)
             .max();
-        let (job, ended) = (Arc::clone(job), EndedRun::of(job, report, is_refused));
+        let (job, ended) = (
+            Arc::clone(job),
+            EndedRun::of(job, report, is_refused, is_partial),
+        );
         let unwritten: Vec<_> = report
             .streams
             .iter()
@@ -146,7 +160,8 @@ impl Runner {
             .write(move |connection| {
                 let what = StoreError::sql("end a run");
                 let transaction = connection.transaction().map_err(&what)?;
-                if end.outcome.is_good() || end.hold.is_some() {
+                // What a run of one stream held or did says nothing about the other streams.
+                if !is_partial && (end.outcome.is_good() || end.hold.is_some()) {
                     held::forget(&transaction, &job.name)?;
                 }
                 for stream in &unwritten {
@@ -170,7 +185,7 @@ impl Runner {
                 let before = runs::job_state(&transaction, &entry)?;
                 let is_good = end.outcome.is_good();
                 runs::save_job_state(&transaction, &entry, &ended.state_after(before))?;
-                if is_good {
+                if is_good && !is_partial {
                     runs::use_up_approvals(&transaction, &job.name)?;
                 }
                 transaction.commit().map_err(&what)?;
@@ -192,14 +207,17 @@ struct EndedRun {
     is_refused: bool,
     /// The vendor accepted the credential and returned something.
     has_received: bool,
+    /// Only one stream was read.
+    is_partial: bool,
 }
 
 impl EndedRun {
-    fn of(job: &Job, report: &RunReport, is_refused: bool) -> Self {
+    fn of(job: &Job, report: &RunReport, is_refused: bool, is_partial: bool) -> Self {
         let is_parked = report.outcome == Outcome::Parked;
         let has_pages = report.streams.iter().any(|stream| stream.record.pages > 0);
         Self {
             is_refused,
+            is_partial,
             has_received: has_pages || report.outcome.is_good(),
             outcome: report.outcome,
             deferred_until: report.deferred_until,
@@ -212,10 +230,11 @@ impl EndedRun {
     }
 
     /// What is known of the job after the run. One that was stopped counts for nothing; one that ended incomplete is no
-    /// failure, because it may have received a lot.
+    /// failure, because it may have received a lot. One of a single stream counts for the credential only.
     fn state_after(self, before: JobState) -> JobState {
         let (failures, incomplete_runs) = match self.outcome {
             Outcome::Interrupted => return before,
+            _ if self.is_partial => (before.failures, before.incomplete_runs),
             Outcome::Ok | Outcome::OkWithRejects | Outcome::NotServed => (0, 0),
             Outcome::Incomplete => (0, before.incomplete_runs + 1),
             Outcome::Held | Outcome::Failed(_) | Outcome::Parked => (before.failures + 1, 0),
@@ -234,6 +253,7 @@ impl EndedRun {
             incomplete_runs,
             refused_runs,
             has_worked: before.has_worked || self.has_received,
+            pauses: before.pauses,
         }
     }
 }
@@ -282,11 +302,39 @@ mod tests {
                 parked: (outcome == Outcome::Parked).then(|| parked.clone()),
                 is_refused: false,
                 has_received: false,
+                is_partial: false,
             };
             let after = ended.state_after(before.clone());
             let counts = (after.failures, after.incomplete_runs);
             assert_eq!(counts, (failures, incomplete_runs), "{outcome}");
             assert_eq!(after.parked.is_some(), stays_parked, "{outcome}");
+        }
+    }
+
+    #[test]
+    fn a_run_of_one_stream_counts_for_the_credential_only() {
+        let before = JobState {
+            failures: 2,
+            incomplete_runs: 3,
+            refused_runs: 4,
+            ..JobState::default()
+        };
+        for (outcome, has_received, refused_runs) in [
+            (Outcome::Ok, true, 0),
+            (Outcome::Held, true, 0),
+            (Outcome::Failed(Class::Transient), false, 4),
+        ] {
+            let ended = EndedRun {
+                outcome,
+                deferred_until: None,
+                parked: None,
+                is_refused: false,
+                has_received,
+                is_partial: true,
+            };
+            let after = ended.state_after(before.clone());
+            let counts = (after.failures, after.incomplete_runs, after.refused_runs);
+            assert_eq!(counts, (2, 3, refused_runs), "{outcome}");
         }
     }
 
@@ -304,6 +352,7 @@ mod tests {
                 parked: None,
                 is_refused,
                 has_received,
+                is_partial: false,
             };
             let before = JobState {
                 refused_runs: 2,

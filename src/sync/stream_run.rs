@@ -180,7 +180,11 @@ impl StreamRun<'_> {
         let load = || adaptations::load(&reader, &source.name, &key);
         source.memory.begin(&key, self.clock.now(), load)?;
         let since = scalar::saturating_add(self.clock.now(), -decision::APPROVAL_TTL);
-        let approved = runs::approvals(&reader, &self.job.name, since)?;
+        // An approval is of a whole run and is used up by one.
+        let approved = match self.options.only {
+            None => runs::approvals(&reader, &self.job.name, since)?,
+            Some(_) => Vec::new(),
+        };
         let approved = approved
             .iter()
             .flat_map(|hold| hold.split(','))

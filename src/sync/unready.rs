@@ -63,7 +63,13 @@ impl Runner {
         let act = self.store.write(move |connection| {
             let what = StoreError::sql("record a run that did not start");
             let transaction = connection.transaction().map_err(&what)?;
-            let run = runs::begin(&transaction, &job, &source, options.cause, now)?;
+            let run = runs::begin(
+                &transaction,
+                (&job, &source),
+                options.cause,
+                options.only.as_ref(),
+                now,
+            )?;
             runs::end(&transaction, run, now, &end)?;
             let entry = EntryName::from(&job);
             let mut state = runs::job_state(&transaction, &entry)?;

@@ -212,7 +212,7 @@ fn a_dry_run_reports_changes_and_writes_nothing() {
 }
 
 /// A stream that is read for each row of `orgs`.
-const FOR_EACH: &str = "
+pub const FOR_EACH: &str = "
 [streams.members]
 title    = \"people, read for each school\"
 path     = \"/users\"

@@ -67,6 +67,7 @@ impl Harness {
                 cause: Cause::Command,
                 full: false,
                 dry: false,
+                only: None,
             };
             let watch: ProgressSink = Arc::new(|_| {});
             let (job, stop) = (job.parse().expect("a name"), CancellationToken::new());

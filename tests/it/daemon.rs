@@ -235,7 +235,7 @@ fn the_log_is_text_or_json_and_a_foreign_journal_is_not_written_to() {
 }
 
 /// Runs a command next to the daemon, with the folder that systemd gives the daemon.
-fn run_command(service: &Service, arguments: &[&str]) -> crate::installation::Finished {
+pub fn run_command(service: &Service, arguments: &[&str]) -> crate::installation::Finished {
     let mut command = service.installation.command(arguments);
     command.env("RUNTIME_DIRECTORY", service.installation.path("runtime"));
     service.installation.start(command).end()
@@ -327,6 +327,114 @@ fn a_job_is_resumed_and_a_stream_reset_while_the_daemon_runs() {
     // A command that uses the wrong folder is refused: the daemon must be stopped first.
     let lost = service.installation.run(&["resume", "roster"]);
     assert_eq!(lost.code, Some(75), "{lost:?}");
+    service.stop();
+}
+
+#[test]
+fn a_job_is_paused_and_resumed_while_the_daemon_runs_and_after_a_restart() {
+    let (_server, installation) = school();
+    tick_every_second(&installation);
+    let mut service = Service::start(installation, &[]);
+    service.expect("READY=1");
+    service.until_status("a run", |status| !status["jobs"][0]["last"].is_null());
+    let paused = run_command(&service, &["pause", "roster", "--until", "2199-01-07"]);
+    assert_eq!(paused.code, Some(0), "{paused:?}");
+    assert_eq!(
+        paused.out,
+        "roster is paused until 2199-01-07. No run starts by schedule; `rollbook sync roster` still runs it, \
+         `rollbook resume roster` ends the pause.\n"
+    );
+    let is_paused = |status: &Value| {
+        let job = &status["jobs"][0];
+        job["paused"]["message"] == "paused until 2199-01-07"
+            && job["delayed"] == "paused until 2199-01-07"
+            && job["running"].is_null()
+    };
+    let status = service.until_status("the pause", is_paused);
+    let next = status["jobs"][0]["next_tick"].as_str().expect("a tick");
+    assert!(next.starts_with("2199-01-07T00:00:0"), "{status}");
+    let before = status["jobs"][0]["last"].clone();
+
+    // By hand it runs, and says that it is paused.
+    let synced = run_command(&service, &["sync", "roster"]);
+    assert_eq!(synced.code, Some(0), "{synced:?}");
+    assert!(
+        synced
+            .err
+            .contains("roster is paused until 2199-01-07; it runs once now"),
+        "{synced:?}"
+    );
+    let all = run_command(&service, &["sync"]);
+    assert!(
+        all.err
+            .contains("is left out; `rollbook sync roster` runs it"),
+        "{all:?}"
+    );
+    let status = service.until_status("the run by hand", |status| {
+        is_paused(status) && status["jobs"][0]["last"] != before
+    });
+    let by_hand = status["jobs"][0]["last"].clone();
+    for (command, line) in [
+        (
+            &["status"][..],
+            "• roster: paused until 2199-01-07; the next run is at ",
+        ),
+        (&["jobs"], "  paused until 2199-01-07\n"),
+        (&["jobs", "roster"], "  paused until 2199-01-07\n"),
+    ] {
+        let shown = run_command(&service, command);
+        assert!(shown.out.contains(line), "{shown:?}");
+    }
+
+    let (installation, _) = service.stop();
+    fs::remove_file(installation.path("notify")).expect("the socket of the first one");
+    let mut service = Service::start(installation, &[]);
+    service.expect("READY=1");
+    let status = service.until_status("the pause after a restart", is_paused);
+    assert!(status["jobs"][0]["last"].is_null(), "{status}, {by_hand}");
+
+    for (command, message) in [
+        (
+            &["pause", "roster", "--until", "2020-01-07"][..],
+            "`2020-01-07` is in the past: it is ",
+        ),
+        (
+            &["pause", "rooster"],
+            "there is no job or source `rooster`; did you mean `roster`?",
+        ),
+        (
+            &["pause", "owm", "--source"],
+            "there is no source `owm`; did you mean `own`?",
+        ),
+        (&["resume", "rooster"], "did you mean `roster`?"),
+    ] {
+        let refused = run_command(&service, command);
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert!(refused.err.contains(message), "{refused:?}");
+    }
+    // A pause of the source outlasts that of the job.
+    let source = run_command(&service, &["pause", "own"]);
+    assert!(
+        source
+            .out
+            .starts_with("own is paused until it is resumed, with roster. "),
+        "{source:?}"
+    );
+    let resumed = run_command(&service, &["resume", "roster"]);
+    assert!(
+        resumed.out.contains(
+            "paused until it is resumed with its source own; `rollbook resume own` ends that"
+        ),
+        "{resumed:?}"
+    );
+    let resumed = run_command(&service, &["resume", "own"]);
+    assert_eq!(
+        resumed.out,
+        "roster no longer waits (paused until it is resumed with its source own). It runs at its next tick.\n"
+    );
+    service.until_status("a run", |status| {
+        status["jobs"][0]["paused"].is_null() && !status["jobs"][0]["last"].is_null()
+    });
     service.stop();
 }
 

@@ -27,6 +27,7 @@ mod login;
 mod lost_login;
 mod maintenance;
 mod matches;
+mod one_stream;
 mod paging;
 mod panics;
 mod people;

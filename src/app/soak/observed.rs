@@ -106,6 +106,7 @@ impl Engine for Observed {
         stop: CancellationToken,
         sink: ProgressSink,
     ) -> BoxFuture<'static, Outcome> {
+        let cause = start.cause;
         let run = self.engine.run(entry, start, stop, sink);
         let (seen, world, clock) = (
             Arc::clone(&self.seen),
@@ -127,7 +128,7 @@ impl Engine for Observed {
             drop(running);
             let truth = clock.truth();
             if log {
-                let cause = start.cause.as_str();
+                let cause = cause.as_str();
                 println!(
                     "{truth} {entry} {cause}: {outcome} after {:#}",
                     truth - began

@@ -14,6 +14,7 @@ fn run(ended: &str, outcome: Outcome, message: &str) -> RunLine {
         run: 7,
         job: named("rosters"),
         source: named("north"),
+        stream: None,
         cause: Cause::Schedule,
         started: ended.to_owned(),
         ended: Some(ended.to_owned()),
@@ -39,6 +40,7 @@ fn job(last_run: Option<RunLine>, held: Option<RunLine>, state: JobState) -> Job
         park_reason: None,
         parked: state.parked.map(|parked| parked.message),
         deferred_until: None,
+        paused: None,
         held: held.map(|run| held_line(&named("rosters"), run, now())),
         last_run,
         next_tick: None,
@@ -231,7 +233,7 @@ fn a_snapshot_of_the_shipped_jobs() {
         let run = run("2026-02-02T05:41:42.250Z", Outcome::Ok, "");
         JobView {
             job: named(name),
-            next_tick: ticks(&config, now(), 1).pop(),
+            next_tick: ticks_unless_paused(&config, now(), None, 1).pop(),
             ..job(Some(run), None, JobState::default())
         }
     };

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub use rules::{
     AlertKind, AlertLimits, AlertPlan, JobFacts, ParkedJob, SourceFacts, evaluate_job,
-    evaluate_source,
+    evaluate_source, overdue_from,
 };
 
 use crate::model::AlertSubject;

@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 
 use crate::document::suggest::joined;
-use crate::model::{EntryName, JobName, ParkReason, SourceName, sign_in};
+use crate::model::{EntryName, JobName, ParkReason, Pause, SourceName, pause, sign_in};
 
 /// The kind of problem, or that all of them are over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,7 +73,8 @@ pub struct JobFacts {
     pub message: Option<String>,
     /// When its last good run ended.
     pub good: Option<Timestamp>,
-    /// The first tick after its last good run, after the last parked run, or after its first run.
+    /// The first tick after its last good run, after the last parked run, after the last pause, or after its first run;
+    /// `None` while it is paused.
     pub due: Option<Timestamp>,
 }
 
@@ -117,6 +118,18 @@ pub struct AlertPlan {
     pub send: Vec<(AlertKind, String)>,
     /// Problems that were alerted and are not over, with the time of the alert.
     pub active: Vec<(AlertKind, Timestamp)>,
+}
+
+/// From when on the job's next tick can be overdue: its last good run, or the end of a later pause. `None` while it is
+/// paused, because it runs then only if a person wants that; and for a job that never ran.
+pub fn overdue_from(
+    last: Option<Timestamp>,
+    pauses: &[Pause],
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let ended = pause::last_ended(pauses, now).map(|(_, ended)| ended);
+    let from = last.map(|last| ended.map_or(last, |ended| ended.max(last)));
+    from.filter(|_| pause::in_force(pauses, now).is_none())
 }
 
 /// Evaluates one job.

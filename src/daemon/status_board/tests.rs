@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::daemon::{Refusal, SkipReason, WaitingJob};
-use crate::model::{Cause, Class, Outcome, named};
+use crate::model::{Cause, Class, Outcome, RunStart, named};
 
 const NOW: &str = "2026-03-02T06:20:00.000Z";
 
@@ -14,6 +14,7 @@ fn next(job: &str, due: &str) -> NextTick {
         zone: "Europe/Vienna".to_owned(),
         due: due.parse().ok(),
         delayed: None,
+        pause: None,
     }
 }
 
@@ -40,7 +41,7 @@ fn started() -> Event {
     let job = named("rosters");
     Event::RunStarted {
         job,
-        cause: Cause::Schedule,
+        start: Cause::Schedule.into(),
     }
 }
 
@@ -262,4 +263,25 @@ fn waiting_jobs_are_shown_until_none_waits() {
             .unwrap_or_else(|| panic!("{text}"));
         assert!(rest.starts_with("next tick rosters at "), "{text}");
     }
+}
+
+#[test]
+fn a_run_of_one_stream_is_shown_and_is_not_the_last_run_of_the_job() {
+    let start = RunStart {
+        only: Some(named("users")),
+        ..Cause::Command.into()
+    };
+    let begun = Event::RunStarted {
+        job: named("rosters"),
+        start,
+    };
+    let ended = Event::RunEnded {
+        job: named("rosters"),
+        outcome: Outcome::Ok,
+    };
+    let only = |status: &Status| status.jobs[1].running.as_ref().map(|run| run.only.clone());
+    let running = after(&[two_jobs(), begun.clone()]);
+    assert_eq!(only(&running), Some(Some(named("users"))));
+    let status = after(&[two_jobs(), begun, ended]);
+    assert_eq!((only(&status), &status.jobs[1].last), (None, &None));
 }

@@ -20,7 +20,7 @@ pub use held::{HeldRow, HeldStream, ended_after, held_rows, held_streams};
 pub use rows::{
     RowProblem, Version, columns_of_rows, has_rows_of, missed_readings, row_problems, why,
 };
-pub use runs::{RejectLine, RunLine, held, jobs, rejects, run, run_streams, runs};
+pub use runs::{RejectLine, RunLine, held, jobs, newest_whole, rejects, run, run_streams, runs};
 pub use streams::{LastRead, last_read, mirrored, sizes, table};
 
 /// A connection that only reads.

@@ -21,6 +21,8 @@ pub struct RunLine {
     pub job: JobName,
     /// Its source.
     pub source: SourceName,
+    /// The only stream that it reads; nothing when it reads all of the job's.
+    pub stream: Option<StreamName>,
     /// What started it.
     pub cause: Cause,
     /// When it started.
@@ -51,6 +53,14 @@ impl RunLine {
         }
     }
 
+    /// The job, and the stream if only one is read.
+    pub fn what(&self) -> String {
+        match &self.stream {
+            Some(stream) => format!("{} (only {stream})", self.job),
+            None => self.job.to_string(),
+        }
+    }
+
     /// A process that opens a mirror closes the runs that an earlier one left open, so an open one is its own.
     fn seen_by(mut self, reader: &Reader) -> Self {
         let mirror = reader.path().map(Path::new);
@@ -60,7 +70,7 @@ impl RunLine {
 }
 
 const LINE: &str = "SELECT r.run, r.job, r.source, r.cause, r.started, r.ended, r.outcome, r.message, \
-     coalesce(sum(s.new), 0), coalesce(sum(s.changed), 0), coalesce(sum(s.removed), 0), r.class \
+     coalesce(sum(s.new), 0), coalesce(sum(s.changed), 0), coalesce(sum(s.removed), 0), r.class, r.stream \
      FROM rollbook_runs AS r LEFT JOIN rollbook_run_streams AS s USING (run)";
 
 fn line(row: &Row<'_>) -> rusqlite::Result<RunLine> {
@@ -68,6 +78,7 @@ fn line(row: &Row<'_>) -> rusqlite::Result<RunLine> {
         run: row.get(0)?,
         job: row.get(1)?,
         source: row.get(2)?,
+        stream: row.get(12)?,
         cause: row.get(3)?,
         started: row.get(4)?,
         ended: row.get(5)?,
@@ -91,6 +102,18 @@ pub fn runs(reader: &Reader, job: Option<&JobName>, most: u32) -> Result<Vec<Run
         .query_map(params![job, most], line)
         .and_then(|lines| lines.map(|run| Ok(run?.seen_by(reader))).collect())
         .map_err(&what)
+}
+
+/// The newest run of a job that reads all its streams.
+pub fn newest_whole(reader: &Reader, job: &JobName) -> Result<Option<RunLine>, StoreError> {
+    let sql = format!(
+        "{LINE} WHERE r.job = ?1 AND r.stream IS NULL GROUP BY r.run ORDER BY r.run DESC LIMIT 1"
+    );
+    reader
+        .query_row(&sql, [job], line)
+        .optional()
+        .map(|run| run.map(|run| run.seen_by(reader)))
+        .map_err(StoreError::sql("find the newest run"))
 }
 
 /// One run; nothing when there was none, or when it is no longer recorded.
@@ -121,13 +144,14 @@ pub fn jobs(reader: &Reader) -> Result<Vec<(JobName, SourceName)>, StoreError> {
 
 /// The run of a job that needs an approval: the last one that was held or good, if it was held.
 ///
-/// A run that failed or was stopped afterwards changes nothing about it.
+/// A run that failed, was stopped or read one stream only changes nothing about it.
 pub fn held(reader: &Reader, job: &JobName) -> Result<Option<RunLine>, StoreError> {
     let what = StoreError::sql("find a held run");
     let last: Option<(i64, bool)> = reader
         .query_row(
             "SELECT run, hold IS NOT NULL FROM rollbook_runs \
-             WHERE job = ?1 AND (hold IS NOT NULL OR outcome IN ('ok', 'ok_with_rejects')) ORDER BY run DESC LIMIT 1",
+             WHERE job = ?1 AND (hold IS NOT NULL OR (outcome IN ('ok', 'ok_with_rejects') AND stream IS NULL)) \
+             ORDER BY run DESC LIMIT 1",
             [job],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )

@@ -92,9 +92,9 @@ impl Mirror {
         let write = move |connection: &mut rusqlite::Connection| {
             let run = runs::begin(
                 connection,
-                &named("rosters"),
-                &named("north"),
+                (&named("rosters"), &named("north")),
                 Cause::Command,
+                None,
                 at(),
             )?;
             let stamp = Stamp {
@@ -250,9 +250,9 @@ async fn the_last_held_or_good_run_decides_what_needs_approval() {
             .write(|connection| {
                 runs::begin(
                     connection,
-                    &named("rosters"),
-                    &named("north"),
+                    (&named("rosters"), &named("north")),
                     Cause::Schedule,
+                    None,
                     at(),
                 )
             })
@@ -302,9 +302,9 @@ async fn the_last_reading_of_a_stream_is_its_newest_record() {
             .write(move |connection| {
                 let run = runs::begin(
                     connection,
-                    &named("rosters"),
-                    &named(source),
+                    (&named("rosters"), &named(source)),
                     Cause::Command,
+                    None,
                     at(),
                 )?;
                 runs::record_stream(connection, run, &named(source), &record, &[])
@@ -388,7 +388,7 @@ async fn a_run_is_running_while_its_process_lives() {
         .store
         .write(|connection| {
             let (job, source) = (named("rosters"), named("north"));
-            runs::begin(connection, &job, &source, Cause::Schedule, at())
+            runs::begin(connection, (&job, &source), Cause::Schedule, None, at())
         })
         .await
         .expect("begun");

@@ -129,6 +129,7 @@ impl Stage<'_> {
             cause,
             full: run.full,
             dry: false,
+            only: None,
         };
         let killed = tokio::select! {
             biased;

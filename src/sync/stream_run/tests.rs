@@ -139,6 +139,7 @@ async fn run(apply: ApplyMode, lists: &[(&'static str, u32)]) -> (RunReport, Vec
         cause: Cause::Schedule,
         full: false,
         dry: false,
+        only: None,
     };
     let sink = Arc::new(|_| {}) as _;
     let stop = CancellationToken::new();

@@ -396,6 +396,7 @@ pub async fn once(app: &App, job: &str, cause: Cause, full: bool) -> i64 {
         cause,
         full,
         dry: false,
+        only: None,
     };
     let watch = Arc::new(|_| {}) as _;
     let job = job.parse().expect("a name");

@@ -162,6 +162,7 @@ async fn combos(harness: &Harness) -> rollbook::sync::RunReport {
         cause: rollbook::sync::Cause::Command,
         full: true,
         dry: false,
+        only: None,
     };
     let sink: rollbook::sync::ProgressSink = std::sync::Arc::new(|_| {});
     let job = COMBOS.parse().expect("a name");

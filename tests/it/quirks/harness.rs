@@ -285,6 +285,7 @@ impl Harness {
                 cause: rollbook::sync::Cause::Command,
                 full,
                 dry: false,
+                only: None,
             };
             reports.extend(
                 self.app

@@ -322,3 +322,51 @@ fn every_kind_parses_back() {
     }
     assert_eq!(AlertKind::of("else"), None);
 }
+
+#[test]
+fn a_paused_job_is_not_overdue_and_afterwards_only_from_the_end_of_the_pause() {
+    let at = |text: &str| -> Timestamp { text.parse().expect("a time") };
+    let pause = |until: Option<&str>| Pause {
+        since: at("2026-12-20T10:00:00Z"),
+        until: until.map(|until| at(until).to_zoned(jiff::tz::TimeZone::UTC)),
+    };
+    let (good, end) = ("2026-12-20T06:00:00Z", "2027-01-07T00:00:00Z");
+    let own = [pause(Some(end)), pause(Some("2026-12-24T00:00:00Z"))];
+    let open = [pause(None)];
+    for (name, last, pauses, now, expected) in [
+        (
+            "not paused",
+            Some(good),
+            &[][..],
+            "2027-01-01T00:00:00Z",
+            Some(good),
+        ),
+        ("paused", Some(good), &own[..], "2027-01-06T23:59:59Z", None),
+        (
+            "paused without an end",
+            Some(good),
+            &open[..],
+            "2027-01-06T23:59:59Z",
+            None,
+        ),
+        ("just over", Some(good), &own[..], end, Some(end)),
+        (
+            "later",
+            Some(good),
+            &own[..],
+            "2027-01-09T00:00:00Z",
+            Some(end),
+        ),
+        (
+            "a good run since",
+            Some("2027-01-08T06:00:00Z"),
+            &own[..],
+            "2027-01-09T00:00:00Z",
+            Some("2027-01-08T06:00:00Z"),
+        ),
+        ("never ran", None, &own[..], "2027-01-09T00:00:00Z", None),
+    ] {
+        let from = overdue_from(last.map(at), pauses, at(now));
+        assert_eq!(from, expected.map(at), "{name}");
+    }
+}
