@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::mirror_access::{MirrorAccess, errors};
 use super::problems::ProblemLine;
 use super::table::{bullets, indented, many};
-use super::{out, preflight, start};
+use super::{left_out, out, preflight, start};
 use crate::app::{SourceCheck, check_targets, keys};
 use crate::document::{Problems, RenderStyle};
 use crate::model::Table;
@@ -86,6 +86,9 @@ struct CheckView {
     /// Problems with which a daemon starts and parks jobs: secrets, addresses, values that are not filled in.
     unready: usize,
     problems: Vec<ProblemLine>,
+    /// How many columns jobs leave out.
+    #[serde(skip)]
+    left_out: String,
     erased_at_next_start: Vec<Erased>,
     keys_changed: Vec<String>,
     tables_without_a_job: Vec<String>,
@@ -115,6 +118,7 @@ fn view(setup: &Setup, mirror: Option<&Reader>) -> Result<CheckView, Exit> {
     };
     let wanted = setup.tables();
     view.streams = wanted.len();
+    view.left_out = left_out::line(setup, setup.jobs.keys());
     if let Some(mirror) = mirror {
         for table in &wanted {
             compare(mirror, table, &mut view)?;
@@ -228,6 +232,7 @@ fn text(view: &CheckView, width: Option<usize>) -> String {
         });
         text.push_str(&indented(2, rows.flatten()));
     }
+    text.push_str(&view.left_out);
     if !view.tables_without_a_job.is_empty() {
         text.push_str(&format!(
             "No job reads these tables any more; they are kept unchanged: {}\n",

@@ -22,6 +22,7 @@ mod follow;
 mod held_rows;
 mod init;
 mod jobs;
+mod left_out;
 mod log;
 mod login;
 mod logout;

@@ -9,10 +9,10 @@ mod combos;
 mod refers_to;
 
 pub use self::across::bad_time_zone;
-use self::across::{identity_problem, time_zone_problem};
+use self::across::{identity_problem, note_uses, time_zone_problem};
 use self::build::Builder;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,6 +99,10 @@ pub struct StreamSpec {
     pub newest: Option<usize>,
     /// The columns by which people know a row.
     pub display: Vec<usize>,
+    /// The names of the columns by which other streams of the connector are read.
+    pub used_by_others: BTreeSet<String>,
+    /// The names of the columns of the preset `core`; empty where the stream has none.
+    pub core: BTreeSet<String>,
     /// How long old versions are kept.
     pub history: History,
     /// The columns of a combo list's entry, where this stream mirrors the combo lists.
@@ -212,6 +216,7 @@ pub fn streams(
     problems.extend(time_zone_problem(connector));
     problems.extend(identity_problem(connector, &specs));
     combos::connect(connector, &mut specs, &mut problems);
+    note_uses(&mut specs);
     if problems.is_empty() {
         Ok(specs)
     } else {
@@ -259,11 +264,8 @@ impl StreamSpec {
         Arc::new(Decoder::new(columns, self.key.clone(), rules))
     }
 
-    /// The same stream without some columns; the key stays.
-    pub fn without(&self, dropped: &[String]) -> Self {
-        let kept: Vec<usize> = (0..self.columns.len())
-            .filter(|index| !dropped.contains(&self.columns[*index].name))
-            .collect();
+    /// The same stream with only these columns, ascending; those that the engine needs must be among them.
+    pub fn with_columns(&self, kept: &[usize]) -> Self {
         let moved = |index: usize| kept.iter().position(|old| *old == index);
         let all =
             |positions: &[usize]| positions.iter().filter_map(|index| moved(*index)).collect();
@@ -274,6 +276,7 @@ impl StreamSpec {
             .collect();
         spec.key = all(&self.key);
         spec.partition = all(&self.partition);
+        spec.display = all(&self.display);
         spec.watermark = self.watermark.and_then(moved);
         spec.newest = self.newest.and_then(moved);
         spec.combos = self.combos.and_then(|combos| combos.moved(moved));
@@ -293,19 +296,22 @@ impl StreamSpec {
                 ..window
             })
         });
-        // A dropped column is left out on purpose: its members are not reported as unlisted.
-        spec.ignored.extend(dropped.iter().filter_map(|name| {
-            let column = self.columns.iter().find(|column| column.name == *name)?;
-            column
+        // Such a column is left out on purpose: its members are not reported as unlisted.
+        let left_out = (0..self.columns.len()).filter(|index| !kept.contains(index));
+        let paths = left_out.flat_map(|index| {
+            let (paths, _) = self.columns[index]
                 .from
-                .split([':', '|', '['])
-                .next()
-                .map(|path| path.trim().to_owned())
-        }));
+                .rsplit_once(':')
+                .unwrap_or_default();
+            paths.split('|')
+        });
+        let members = paths.filter_map(|path| path.split('[').next());
+        spec.ignored
+            .extend(members.map(|path| path.trim().to_owned()));
         spec
     }
 
-    /// Columns that the engine itself needs, which no job can drop.
+    /// Columns that the engine itself needs, which no job can leave out.
     pub fn needed(&self) -> Vec<usize> {
         let mut needed = self.key.clone();
         needed.extend(&self.partition);
@@ -315,6 +321,11 @@ impl StreamSpec {
         needed.extend(self.since.as_ref().map(|since| since.column));
         needed.extend(self.window.as_ref().map(|window| window.column));
         needed.extend(self.combos.into_iter().flat_map(ComboColumns::all));
+        needed.extend(
+            self.used_by_others
+                .iter()
+                .filter_map(|name| self.column(name)),
+        );
         needed
     }
 

@@ -87,7 +87,10 @@ impl Checks<'_> {
                 path.source, spec.name
             ),
             Some(kept) if kept.column(path.column.as_str()).is_none() => {
-                format!("a job drops `{}`, so there is nothing to map", path.column)
+                format!(
+                    "a job leaves out `{}`, so there is nothing to map",
+                    path.column
+                )
             }
             Some(_) => return,
         };

@@ -140,7 +140,7 @@ fn mistakes_of_all_files_are_reported_in_one_pass() {
             "jobs/b.toml:5:9: users has no column `nam` (did you mean `name`?)",
             "jobs/c.toml:1:10: there is no source `nort` in rollbook.toml (did you mean `north`?)",
             "jobs/c.toml:2:21: the stream `users` is listed twice (remove one)",
-            "jobs/d.toml:4:1: unknown key `colour` (known: `apply`, `catch_up`, `guard`, `schedule`, `source`, `stream`, `streams`, `time_zone`, `timeout`)",
+            "jobs/d.toml:4:1: unknown key `colour` (known: `apply`, `catch_up`, `guard`, `preset`, `schedule`, `source`, `stream`, `streams`, `time_zone`, `timeout`)",
             "jobs/d.toml:5:9: this job does not read the stream `user` (did you mean `users`?)",
             "jobs/d.toml:7:7: no stream of this job has a column `bron` (did you mean `born`?)",
             "rollbook.toml:10:13: there is no connector `shelv` (did you mean `shelf`?)",
@@ -504,4 +504,98 @@ fn values_that_init_invented_are_refused() {
     let folder = folder(&[("rollbook.toml", &own)]);
     let (_, problems) = check(&folders(folder.path()), &Secrets::new(folder.path(), None));
     assert!(!problems.to_string().contains("invented"), "{problems}");
+}
+
+/// `preset`, `keep` and `drop`: names that mean nothing, and keys that contradict each other.
+#[test]
+fn mistakes_in_the_choice_of_columns() {
+    let core = SHELF.replace(
+        "key = [\"id\"]\ncolumns = { id = \"id : text\", name",
+        "key = [\"id\"]\ncore = [\"name\"]\ncolumns = { id = \"id : text\", name",
+    );
+    let job = |rest: &str| format!("{JOB}{rest}");
+    for (connector, rest, expected) in [
+        (
+            SHELF,
+            "[stream.users]\nkeep = [\"nam\"]\n",
+            &["jobs/north.toml:5:9: users has no column `nam` (did you mean `name`?)"][..],
+        ),
+        (
+            SHELF,
+            "preset = \"core\"\n",
+            &[
+                "jobs/north.toml:4:10: no stream of this job has a preset `core` (leave `preset` out, or list columns in `keep` of a stream)",
+            ],
+        ),
+        (
+            SHELF,
+            "[stream.users]\npreset = \"core\"\n",
+            &["jobs/north.toml:5:10: users has no preset `core` (list columns in `keep`)"],
+        ),
+        (
+            &core,
+            "preset = \"cor\"\n",
+            &["jobs/north.toml:4:10: invalid value `cor` for `preset` (did you mean `core`?)"],
+        ),
+        (
+            &core,
+            "[stream.users]\nkeep = [\"born\"]\ndrop = [\"name\"]\n",
+            &[
+                "jobs/north.toml:6:8: `keep` and `drop` exclude each other (list either what is mirrored or what is not)",
+            ],
+        ),
+        (
+            &core,
+            "[stream.users]\npreset = \"full\"\nkeep = [\"born\"]\n",
+            &[
+                "jobs/north.toml:6:8: `preset = \"full\"` mirrors every column (leave `preset` out to mirror only what `keep` lists)",
+            ],
+        ),
+        (
+            &core,
+            "preset = \"core\"\n[stream.users]\nkeep = [\"born\"]\n",
+            &[],
+        ),
+        (
+            &core,
+            "preset = \"core\"\n[stream.users]\ndrop = [\"id\"]\n",
+            &["jobs/north.toml:6:9: `id` cannot be dropped: users is read by it"],
+        ),
+    ] {
+        expect(
+            &[
+                ("connectors/shelf.toml", connector),
+                ("jobs/north.toml", &job(rest)),
+            ],
+            expected,
+        );
+    }
+    // A second job mirrors another choice of the same stream.
+    expect(
+        &[
+            ("connectors/shelf.toml", &core),
+            ("jobs/north.toml", &job("preset = \"core\"\n")),
+            ("jobs/second.toml", JOB),
+        ],
+        &[
+            "jobs/second.toml:2:11: the job `north` mirrors other columns of `users` (write the same `preset`, `keep` and `drop` in both)",
+        ],
+    );
+    // A connector that leaves out a column of the preset need not repeat the preset.
+    expect(
+        &[
+            ("connectors/shelf.toml", &core),
+            (
+                "connectors/own.toml",
+                "connector = \"own\"\nextends = \"shelf\"\n[streams.users.columns]\nname = \"\"\n",
+            ),
+            ("rollbook.toml", &SOURCE.replace("\"shelf\"", "\"own\"")),
+        ],
+        &[],
+    );
+    let mistaken = core.replace("core = [\"name\"]", "core = [\"nam\"]");
+    expect(
+        &[("connectors/shelf.toml", &mistaken)],
+        &["connectors/shelf.toml:14:8: there is no column `nam` (did you mean `name`?)"],
+    );
 }
