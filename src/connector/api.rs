@@ -20,6 +20,7 @@ use super::columns::{Column, Path};
 use super::combos::ComboColumns;
 use super::decode::{Decoder, DecoderRules};
 use super::file::{Connector, ForEach, NameMatch, Removed};
+use super::mask::PseudonymKey;
 use super::paging::PageRules;
 use super::response::PageShape;
 use super::template::{self, Variables};
@@ -27,7 +28,7 @@ use jiff::tz::TimeZone;
 
 use crate::document::suggest::advice;
 use crate::document::text_value::ValueError;
-use crate::model::{History, Reference, SourceName, StreamName, Table, TableColumn};
+use crate::model::{History, Masking, Reference, SourceName, StreamName, Table, TableColumn};
 
 /// The default format of times in a request.
 const TIME_FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
@@ -112,6 +113,7 @@ pub struct StreamSpec {
     nulls: Vec<String>,
     names: NameMatch,
     settings: Arc<Variables>,
+    pseudonyms: Option<PseudonymKey>,
 }
 
 /// A walk through time, understood.
@@ -249,6 +251,7 @@ impl StreamSpec {
                 let mut read = read.unwrap_or_else(|_| column.clone());
                 read.from.clone_from(&column.from);
                 read.refers_to.clone_from(&column.refers_to);
+                read.masking = column.masking;
                 read
             })
             .collect();
@@ -260,6 +263,7 @@ impl StreamSpec {
             names: self.names,
             lacks: self.lacks.clone(),
             zone: TimeZone::get(&zone).ok(), // `time_zone_problem` reports an unknown one
+            pseudonyms: self.pseudonyms.clone(),
         };
         Arc::new(Decoder::new(columns, self.key.clone(), rules))
     }
@@ -311,10 +315,40 @@ impl StreamSpec {
         spec
     }
 
+    /// The same stream with some columns masked.
+    pub fn masked(&self, masking: impl Fn(&str) -> Option<Masking>) -> Self {
+        let column = |column: &Column| Column {
+            masking: masking(&column.name),
+            ..column.clone()
+        };
+        Self {
+            columns: self.columns.iter().map(column).collect(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether it can only be read with the key of the pseudonyms.
+    pub fn has_pseudonyms(&self) -> bool {
+        let mut columns = self.columns.iter();
+        columns.any(|column| column.masking == Some(Masking::Pseudonym))
+    }
+
+    /// The same stream with the key of the pseudonyms.
+    pub fn with_pseudonyms(&self, key: &PseudonymKey) -> Self {
+        Self {
+            pseudonyms: Some(key.clone()),
+            ..self.clone()
+        }
+    }
+
     /// Columns that the engine itself needs, which no job can leave out.
     pub fn needed(&self) -> Vec<usize> {
-        let mut needed = self.key.clone();
-        needed.extend(&self.partition);
+        [self.key.clone(), self.read_by()].concat()
+    }
+
+    /// Columns by whose values, as the vendor sends them, the engine reads, orders or finds rows.
+    pub fn read_by(&self) -> Vec<usize> {
+        let mut needed = self.partition.clone();
         needed.extend(self.watermark);
         needed.extend(self.newest);
         needed.extend(self.removed_status.as_ref().map(|status| status.0));
@@ -370,7 +404,8 @@ impl StreamSpec {
     pub fn table(&self, source: &SourceName, history: History) -> Table {
         let column = |column: &Column| TableColumn {
             name: column.name.clone(),
-            kind: column.kind,
+            kind: column.stored_kind(),
+            masking: column.masking,
             from: column.from.clone(),
             help: column.help.clone(),
             combo: self.reference(column),

@@ -18,6 +18,7 @@ use jiff::tz::TimeZone;
 use super::columns::{Column, ColumnSource, Path};
 use super::file::NameMatch;
 use super::json;
+use super::mask::PseudonymKey;
 use super::slots::{Empty, PreviousCells, Slots};
 use super::tree::{MemberNode, Tree};
 use crate::model::row::{Reject, Rows, Unreadable};
@@ -36,6 +37,7 @@ pub struct Decoder {
     required: Vec<usize>,
     nulls: Vec<String>,
     zone: Option<TimeZone>,
+    pseudonyms: Option<PseudonymKey>,
     /// A row that has no member of `short.lacks` is in its short form.
     has_short_rows: bool,
     /// An earlier response needed its numbers' own digits; the next ones will too.
@@ -57,6 +59,8 @@ pub struct DecoderRules {
     pub lacks: Vec<Path>,
     /// Where a time with a zone belongs to a day.
     pub zone: Option<TimeZone>,
+    /// What columns are pseudonymised with; without it they have no values.
+    pub pseudonyms: Option<PseudonymKey>,
 }
 
 /// Rows of one response and what was noticed.
@@ -90,6 +94,7 @@ impl Decoder {
             required,
             nulls: rules.nulls,
             zone: rules.zone,
+            pseudonyms: rules.pseudonyms,
             has_short_rows: !rules.lacks.is_empty(),
             needs_digits: AtomicBool::new(false),
         }
@@ -97,7 +102,12 @@ impl Decoder {
 
     /// Starts reading one response of about this many bytes; `repaired`: it went through `repair.rs`.
     pub fn reader(&self, bytes: usize, repaired: bool) -> RowReader<'_> {
-        let mut slots = Slots::new(&self.columns, &self.nulls, self.zone.as_ref());
+        let mut slots = Slots::new(
+            &self.columns,
+            &self.nulls,
+            self.zone.as_ref(),
+            self.pseudonyms.as_ref(),
+        );
         slots.repaired = repaired;
         RowReader {
             decoder: self,

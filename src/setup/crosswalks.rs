@@ -92,7 +92,17 @@ impl Checks<'_> {
                     path.column
                 )
             }
-            Some(_) => return,
+            Some(kept) => {
+                let masked = kept.column(path.column.as_str());
+                let masked = masked.and_then(|index| kept.columns[index].masking);
+                if let Some(masking) = masked {
+                    let how = masking.describe();
+                    let message =
+                        format!("`{}` is {how}, so its values cannot be mapped", path.column);
+                    self.crosswalk_problem(file, at, message, None);
+                }
+                return;
+            }
         };
         self.problems
             .push(Problem::note(file.location(at), message));

@@ -4,6 +4,7 @@
 
 mod choices;
 mod columns;
+mod masks;
 mod parents;
 
 pub use self::columns::{ColumnChoice, ColumnReason};
@@ -68,6 +69,7 @@ impl<'a> Checks<'a> {
             jobs.push(job);
         }
         self.read_parents(&jobs);
+        self.references_masked_alike(&jobs);
         jobs
     }
 
@@ -161,6 +163,7 @@ impl<'a> Checks<'a> {
             }
             if let Some(spec) = source.and_then(|source| source.stream(name)) {
                 self.columns(file, spec);
+                self.masks(file, spec);
             }
         }
     }

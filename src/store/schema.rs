@@ -259,6 +259,9 @@ CREATE TABLE rollbook_held_rows (
   PRIMARY KEY (run, stream, kind, key)
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+ALTER TABLE rollbook_columns ADD COLUMN masking TEXT;
+",
 ];
 
 /// A mirror that a newer program wrote is left exactly as it is.

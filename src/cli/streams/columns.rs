@@ -7,7 +7,7 @@ use crate::cli::out;
 use crate::cli::table::{TextTable, group, left, many};
 use crate::connector::columns::Column;
 use crate::document::suggest::advice;
-use crate::model::{JobName, SourceName, StreamName};
+use crate::model::{JobName, Masking, SourceName, StreamName};
 use crate::setup::{ColumnChoice, ColumnReason, Setup, SourceSetup};
 
 /// A column of a stream.
@@ -22,6 +22,8 @@ pub(super) struct ColumnLine {
     pub refers_to: Option<String>,
     /// Whether a job mirrors it.
     pub mirrored: bool,
+    /// How its values are changed before they are stored.
+    pub masking: Option<&'static str>,
     /// Why it is mirrored or left out; `null` where no job reads the stream.
     pub why: Option<ColumnReason>,
 }
@@ -78,9 +80,10 @@ pub(super) fn columns(
         .map(|(_, choice)| choice);
     let reasons = choice.map(|choice| choice.reasons(spec));
     let why = |index: usize| reasons.as_ref()?.get(index).copied();
+    let masked = spec.masked(|name| choice.and_then(|choice| choice.masking(name)));
     let line = |(index, column): (usize, &Column)| ColumnLine {
         column: column.name.clone(),
-        r#type: column.kind.as_str(),
+        r#type: column.stored_kind().as_str(),
         key: spec.key.contains(&index),
         path: column
             .from
@@ -91,10 +94,11 @@ pub(super) fn columns(
         meaning: column.help.clone(),
         combo: spec.reference(column).map(|combo| combo.list),
         refers_to: spec.refers_to(column, name),
+        masking: column.masking.map(Masking::describe),
         mirrored: why(index).is_some_and(ColumnReason::is_mirrored),
         why: why(index),
     };
-    spec.columns.iter().enumerate().map(line).collect()
+    masked.columns.iter().enumerate().map(line).collect()
 }
 
 /// Mirrored columns first.
@@ -132,7 +136,13 @@ pub(super) fn text(
             .to_owned(),
             column.column.clone(),
             column.r#type.to_owned(),
-            column.why.map_or("", ColumnReason::as_str).to_owned(),
+            column
+                .why
+                .map(ColumnReason::as_str)
+                .into_iter()
+                .chain(column.masking)
+                .collect::<Vec<_>>()
+                .join(", "),
             column.path.clone(),
             notes(column),
         ]);

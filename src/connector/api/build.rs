@@ -122,6 +122,7 @@ impl Builder<'_> {
             nulls: self.connector.nulls.clone(),
             names: self.connector.names,
             settings: Arc::default(),
+            pseudonyms: None,
         })
     }
 

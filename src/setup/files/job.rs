@@ -70,6 +70,16 @@ impl Preset {
     }
 }
 
+/// What is stored of a date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// The first day of its year.
+    Year,
+    /// The first day of its month.
+    Month,
+}
+
 /// Options of one stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -82,6 +92,12 @@ pub struct StreamOptions {
     /// Columns that are not mirrored; they are erased where they are. Not together with `keep`.
     #[serde(default)]
     pub drop: Vec<ColumnName>,
+    /// Columns of which a pseudonym is stored in place of the value: the same text for the same value, in every stream.
+    #[serde(default)]
+    pub pseudonymise: Vec<ColumnName>,
+    /// Date columns of which only the year or month is stored, such as `{ date_of_birth = "year" }`.
+    #[serde(default)]
+    pub truncate: BTreeMap<ColumnName, Precision>,
     /// How long old versions are kept, or `"off"`. Default: the connector's.
     pub history: Option<History>,
     /// How much is requested. Default: the connector's.

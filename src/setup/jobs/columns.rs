@@ -1,13 +1,15 @@
-//! Which columns of a stream a job mirrors, and why: `preset`, `keep` and `drop`.
+//! Which columns of a stream a job mirrors, and why: `preset`, `keep` and `drop`; and which of them masked.
 //!
 //! Pure. What the engine needs, and references to streams of the same job, are mirrored whatever is listed; `drop`
 //! alone can leave out a reference.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::connector::api::StreamSpec;
 use crate::document::Node;
+use crate::document::node::TableEntry;
+use crate::model::Masking;
 use crate::setup::files::Preset;
 
 /// What a job says about the columns of one stream.
@@ -19,6 +21,10 @@ pub struct ColumnChoice {
     pub keep: Option<BTreeSet<String>>,
     /// What is left out.
     pub drop: BTreeSet<String>,
+    /// What is pseudonymised.
+    pub pseudonymise: BTreeSet<String>,
+    /// Dates that are truncated, and how.
+    pub truncate: BTreeMap<String, Masking>,
     /// The streams that the job reads.
     pub streams: BTreeSet<String>,
 }
@@ -83,11 +89,19 @@ impl ColumnChoice {
             Some(names.map(str::to_owned).collect::<BTreeSet<_>>())
         };
         let preset = |path: &[&str]| Preset::of(tree.at(path)?.text()?);
+        let cut = tree.at(&["stream", stream, "truncate"]);
+        let cut = cut.map(Node::entries).unwrap_or_default();
+        let truncated = |entry: &TableEntry| {
+            let masking = Masking::parse(entry.value.text()?)?;
+            Some((entry.name.clone(), masking))
+        };
         let streams = tree.at(&["streams"]).map(Node::items).unwrap_or_default();
         Self {
             preset: preset(&["stream", stream, "preset"]).or_else(|| preset(&["preset"])),
             keep: list("keep"),
             drop: list("drop").unwrap_or_default(),
+            pseudonymise: list("pseudonymise").unwrap_or_default(),
+            truncate: cut.iter().filter_map(truncated).collect(),
             streams: streams
                 .iter()
                 .filter_map(|item| item.text().map(str::to_owned))
@@ -130,10 +144,21 @@ impl ColumnChoice {
         let kept: Vec<usize> = (0..reasons.len())
             .filter(|index| reasons[*index].is_mirrored())
             .collect();
-        match kept.len() == reasons.len() {
+        let chosen = match kept.len() == reasons.len() {
             true => Arc::clone(spec),
             false => Arc::new(spec.with_columns(&kept)),
+        };
+        match self.pseudonymise.is_empty() && self.truncate.is_empty() {
+            true => chosen,
+            false => Arc::new(chosen.masked(|column| self.masking(column))),
         }
+    }
+
+    /// How the values of a column are changed before they are stored.
+    pub fn masking(&self, column: &str) -> Option<Masking> {
+        let is_pseudonymised = self.pseudonymise.contains(column);
+        let pseudonym = is_pseudonymised.then_some(Masking::Pseudonym);
+        pseudonym.or_else(|| self.truncate.get(column).copied())
     }
 }
 

@@ -578,7 +578,7 @@ fn mistakes_in_the_choice_of_columns() {
             ("jobs/second.toml", JOB),
         ],
         &[
-            "jobs/second.toml:2:11: the job `north` mirrors other columns of `users` (write the same `preset`, `keep` and `drop` in both)",
+            "jobs/second.toml:2:11: the job `north` mirrors other columns of `users` (write the same [stream] options and `preset` in both)",
         ],
     );
     // A connector that leaves out a column of the preset need not repeat the preset.
@@ -597,5 +597,106 @@ fn mistakes_in_the_choice_of_columns() {
     expect(
         &[("connectors/shelf.toml", &mistaken)],
         &["connectors/shelf.toml:14:8: there is no column `nam` (did you mean `name`?)"],
+    );
+}
+
+/// `pseudonymise` and `truncate`: what the engine reads by, what has no such value, and what would not join any more.
+#[test]
+fn mistakes_in_what_is_masked() {
+    let shelf = SHELF.replace(
+        "columns = { id = \"id : text\", name = \"name : text\", born = \"born : date\" }",
+        "newest = \"changed\"\ncolumns = { id = \"id : text\", name = \"name : text\", born = \"born : date\", \
+         changed = \"changed : timestamp\", active = \"active : boolean\", \
+         room = { from = \"room : text\", refers_to = \"rooms.id\" } }",
+    );
+    let both = JOB.replace("[\"users\"]", "[\"users\", \"rooms\"]");
+    let job = |options: &str| format!("{both}[stream.users]\n{options}");
+    for (options, expected) in [
+        (
+            "pseudonymise = [\"name\", \"id\"]\ntruncate = { born = \"year\" }\n",
+            &[][..],
+        ),
+        (
+            "pseudonymise = [\"nam\"]\n",
+            &["jobs/north.toml:5:17: users has no column `nam` (did you mean `name`?)"],
+        ),
+        (
+            "truncate = { bron = \"year\" }\n",
+            &["jobs/north.toml:5:14: users has no column `bron` (did you mean `born`?)"],
+        ),
+        (
+            "truncate = { born = \"day\" }\n",
+            &["jobs/north.toml:5:21: invalid value `day` for `born` (known: `year`, `month`)"],
+        ),
+        (
+            "truncate = { name = \"year\" }\n",
+            &[
+                "jobs/north.toml:5:14: `name` cannot be truncated: only a date can be, and it is a text (use `drop`, or leave it out of `keep`)",
+            ],
+        ),
+        (
+            "truncate = { id = \"year\" }\n",
+            &["jobs/north.toml:5:14: `id` cannot be truncated: it is a part of the key"],
+        ),
+        (
+            "pseudonymise = [\"changed\"]\n",
+            &[
+                "jobs/north.toml:5:17: `changed` cannot be pseudonymised: rows are read or found by it",
+            ],
+        ),
+        (
+            "pseudonymise = [\"active\"]\n",
+            &[
+                "jobs/north.toml:5:17: `active` cannot be pseudonymised: true and false would still be two texts (use `drop`, or leave it out of `keep`)",
+            ],
+        ),
+        (
+            "pseudonymise = [\"born\"]\ntruncate = { born = \"year\" }\n",
+            &[
+                "jobs/north.toml:5:17: `born` cannot be pseudonymised: it is truncated (write it in one of `pseudonymise` and `truncate`)",
+            ],
+        ),
+        (
+            "drop = [\"name\"]\npseudonymise = [\"name\"]\n",
+            &[
+                "jobs/north.toml:6:17: `name` cannot be pseudonymised: it is not mirrored (add it to `keep`, or remove it here)",
+            ],
+        ),
+        (
+            "pseudonymise = [\"room\"]\n",
+            &[
+                "jobs/north.toml:5:16: `users.room` holds the same values as `rooms.id`, which is not pseudonymised (add `id` to `pseudonymise` of [stream.rooms] in north.toml, or leave the column out there)",
+            ],
+        ),
+        (
+            "pseudonymise = [\"room\"]\n[stream.rooms]\npseudonymise = [\"id\"]\n",
+            &[],
+        ),
+        (
+            "drop = [\"room\"]\n[stream.rooms]\npseudonymise = [\"id\"]\n",
+            &[],
+        ),
+    ] {
+        expect(
+            &[
+                ("connectors/shelf.toml", &shelf),
+                ("jobs/north.toml", &job(options)),
+            ],
+            expected,
+        );
+    }
+    let people = "[match.all]\nleft = { stream = \"north.users\", where = { name = \"x\" } }\nright = { stream = \"north.rooms\" }\n\
+                  [[match.all.rule]]\nname = \"id\"\nsame = [{ left = \"name\", right = \"id\" }]\n";
+    let masked = job("pseudonymise = [\"name\"]\n");
+    expect(
+        &[
+            ("connectors/shelf.toml", &shelf),
+            ("jobs/north.toml", &masked),
+            ("crosswalks/people.toml", people),
+        ],
+        &[
+            "crosswalks/people.toml:2:51: `name` is pseudonymised (name a column that is mirrored as it is)",
+            "crosswalks/people.toml:6:9: one side is pseudonymised and the other is not (pseudonymise both columns, or neither)",
+        ],
     );
 }

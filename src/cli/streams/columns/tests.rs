@@ -14,6 +14,7 @@ pub fn column(name: &str) -> ColumnLine {
         combo: None,
         refers_to: None,
         mirrored: true,
+        masking: None,
         why: Some(ColumnReason::Full),
     }
 }
@@ -35,6 +36,10 @@ fn mirrored_columns_are_first_and_each_says_why() {
             "the vendor's id of the learner",
         ),
         line("first_name", ColumnReason::Core, ""),
+        ColumnLine {
+            masking: Some(Masking::Pseudonym.describe()),
+            ..line("email", ColumnReason::Core, "")
+        },
         ColumnLine {
             combo: Some("genders".to_owned()),
             ..line(

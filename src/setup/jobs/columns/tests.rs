@@ -126,6 +126,7 @@ fn presets_and_lists_combine() {
             keep: keep.map(names),
             drop: names(drop),
             streams: names(read),
+            ..ColumnChoice::default()
         };
         let [name, room, email, phone] = expected;
         assert_eq!(
