@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::connector::api::StreamSpec;
 use crate::connector::columns::Column;
+use crate::connector::mask::PseudonymKey;
 use crate::model::row::Kind;
 use crate::model::{History, JobName};
 use crate::setup::tables::history;
@@ -36,19 +37,24 @@ pub async fn fit(store: &Arc<Store>, layout: &Arc<Layout>) -> Result<(), StoreEr
     Ok(())
 }
 
-/// A job, ready for a run.
+/// A job, ready for a run. Without the key of the pseudonyms, pseudonymised columns have no values.
 pub fn job(
     setup: &Setup,
     layout: &Arc<Layout>,
     name: &JobName,
     job: &JobSetup,
     source: Arc<Source>,
+    pseudonyms: Option<&PseudonymKey>,
 ) -> Job {
     let config = &job.config;
     let streams = job
         .streams
         .iter()
-        .map(|spec| Arc::new(stream(setup, job, spec)))
+        .map(|spec| match pseudonyms {
+            Some(key) if spec.has_pseudonyms() => Arc::new(spec.with_pseudonyms(key)),
+            _ => Arc::clone(spec),
+        })
+        .map(|spec| Arc::new(stream(setup, job, &spec)))
         .collect();
     Job {
         name: name.clone(),

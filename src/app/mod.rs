@@ -42,6 +42,7 @@ pub use vault_store::{VaultStore, keys};
 
 use crate::auth::{GrantStore as _, SignInMark};
 use crate::clock::Clock;
+use crate::connector::mask::PseudonymKey;
 use crate::folder::hashes;
 use crate::model::people::MatchSet;
 use crate::model::scalar;
@@ -331,10 +332,20 @@ impl App {
         job: &JobSetup,
     ) -> Result<Job, String> {
         let source = self.source(setup, &job.source)?;
+        let pseudonyms = self.pseudonyms(job).map_err(|error| error.to_string())?;
         Ok(Job {
             config_fingerprint: self.config_fingerprint(setup, job),
-            ..jobs::job(setup, layout, name, job, source)
+            ..jobs::job(setup, layout, name, job, source, pseudonyms.as_ref())
         })
+    }
+
+    /// The key of the pseudonyms, where a stream of the job has some.
+    fn pseudonyms(&self, job: &JobSetup) -> Result<Option<PseudonymKey>, StoreError> {
+        if !job.streams.iter().any(|spec| spec.has_pseudonyms()) {
+            return Ok(None);
+        }
+        let key = self.vault.pseudonym_key()?;
+        Ok(Some(PseudonymKey::new(&key)))
     }
 
     /// Changes when a parked job is worth a retry: its configuration, its source's, the connector, the vault's key, a secret

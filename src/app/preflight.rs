@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::jobs;
 use super::{App, InForce};
 use crate::connector::api::StreamSpec;
+use crate::connector::mask::PseudonymKey;
 use crate::http::{HttpError, RunBudget};
 use crate::model::row::Rows;
 use crate::model::{Class, SourceName, StreamName};
@@ -176,8 +177,12 @@ fn probes(
         .jobs
         .iter()
         .filter(|(_, job)| job.source == source.name);
+    // Nothing of a probe is stored, so any key does; the installation's own may not exist yet.
+    let pseudonyms = PseudonymKey::new(&[0; 32]);
     for (name, job) in jobs {
-        for stream in jobs::job(setup, layout, name, job, Arc::clone(source)).streams {
+        let source = Arc::clone(source);
+        let job = jobs::job(setup, layout, name, job, source, Some(&pseudonyms));
+        for stream in job.streams {
             if probes.iter().all(|(spec, _)| spec.name != stream.spec.name) {
                 probes.push((Arc::clone(&stream.spec), Some(stream)));
             }

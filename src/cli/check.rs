@@ -9,7 +9,7 @@ use super::mirror_access::{MirrorAccess, errors};
 use super::problems::ProblemLine;
 use super::table::{bullets, indented, many};
 use super::unconfigured::{UnconfiguredTable, sentences, unconfigured_tables};
-use super::{out, preflight, problems, start};
+use super::{left_out, out, preflight, problems, start};
 use crate::app::{SourceCheck, check_targets, keys};
 use crate::document::Problems;
 use crate::model::Table;
@@ -87,6 +87,9 @@ struct CheckView {
     /// Problems with which a daemon starts and parks jobs: secrets, addresses, values that are not filled in.
     unready: usize,
     problems: Vec<ProblemLine>,
+    /// How many columns jobs leave out.
+    #[serde(skip)]
+    left_out: String,
     erased_at_next_start: Vec<Erased>,
     keys_changed: Vec<String>,
     tables_without_a_job: Vec<UnconfiguredTable>,
@@ -107,6 +110,10 @@ struct Erased {
     columns: Vec<String>,
     /// Columns whose new type is stored differently: their values are erased and read again.
     retyped: Vec<String>,
+    /// Columns that were masked otherwise, or not at all: the same.
+    masked: Vec<String>,
+    /// All rows are deleted and read again, because the key was masked otherwise.
+    all_rows: bool,
 }
 
 fn view(setup: &Setup, mirror: Option<&Reader>) -> Result<CheckView, Exit> {
@@ -118,6 +125,7 @@ fn view(setup: &Setup, mirror: Option<&Reader>) -> Result<CheckView, Exit> {
     };
     let wanted = setup.tables();
     view.streams = wanted.len();
+    view.left_out = left_out::line(setup, setup.jobs.keys());
     if let Some(mirror) = mirror {
         for table in &wanted {
             compare(mirror, table, &mut view)?;
@@ -168,19 +176,33 @@ fn compare(mirror: &Reader, wanted: &Table, view: &mut CheckView) -> Result<(), 
         view.keys_changed.push(error.to_string());
         return Ok(());
     }
-    let retyped = have.columns.iter().filter(|old| {
-        let new = wanted.columns.iter().find(|new| new.name == old.name);
-        new.is_some_and(|new| storage(new.kind) != storage(old.kind))
-    });
-    let erased = Erased {
+    let mut erased = Erased {
         table: wanted.name(),
         columns: tables::columns_to_drop(mirror, wanted)?,
-        retyped: retyped.map(|column| column.name.clone()).collect(),
+        retyped: Vec::new(),
+        masked: Vec::new(),
+        all_rows: false,
     };
-    if !(erased.columns.is_empty() && erased.retyped.is_empty()) {
+    for old in &have.columns {
+        let new = wanted.columns.iter().find(|new| new.name == old.name);
+        let Some(new) = new else { continue };
+        if new.masking != old.masking {
+            erased.all_rows |= old_key_has(&have, &old.name);
+            erased.masked.push(old.name.clone());
+        } else if storage(new.kind) != storage(old.kind) {
+            erased.retyped.push(old.name.clone());
+        }
+    }
+    let lists = [&erased.columns, &erased.retyped, &erased.masked];
+    if lists.iter().any(|list| !list.is_empty()) {
         view.erased_at_next_start.push(erased);
     }
     Ok(())
+}
+
+fn old_key_has(table: &Table, column: &str) -> bool {
+    let mut key = table.key.iter().map(|index| &table.columns[*index]);
+    key.any(|one| one.name == column)
 }
 
 fn refused(problems: &Problems) -> String {
@@ -224,10 +246,15 @@ fn text(view: &CheckView, width: Option<usize>) -> String {
             [
                 line(&erased.columns, ""),
                 line(&erased.retyped, " (another type: read again)"),
+                match erased.all_rows {
+                    true => line(&erased.masked, " (another key: all rows are read again)"),
+                    false => line(&erased.masked, " (masked otherwise: read again)"),
+                },
             ]
         });
         text.push_str(&indented(2, rows.flatten()));
     }
+    text.push_str(&view.left_out);
     text.push_str(&bullets(&view.removals));
     if let Some(sources) = &view.online {
         text.push_str(&format!("\n{}", preflight::text(sources, width)));
@@ -252,6 +279,8 @@ mod tests {
             table: table.to_owned(),
             columns: columns.iter().map(|name| (*name).to_owned()).collect(),
             retyped: retyped.iter().map(|name| (*name).to_owned()).collect(),
+            masked: Vec::new(),
+            all_rows: false,
         };
         let rows = [
             (plain(), "3 sources, 1 job, 38 streams: no problems.\n"),
@@ -260,14 +289,25 @@ mod tests {
                     erased_at_next_start: vec![
                         erased("north_users", &["email", "uuid"], &[]),
                         erased("north_orgs", &["code"], &["level"]),
+                        Erased {
+                            masked: vec!["email".to_owned()],
+                            ..erased("north_staff", &[], &[])
+                        },
+                        Erased {
+                            masked: vec!["id".to_owned()],
+                            all_rows: true,
+                            ..erased("north_pupils", &[], &[])
+                        },
                     ],
                     ..plain()
                 },
                 "3 sources, 1 job, 38 streams: no problems.\n\
                  The next start deletes these columns and their history:\n\
-                 \x20 north_users  email, uuid\n\
-                 \x20 north_orgs   code\n\
-                 \x20 north_orgs   level (another type: read again)\n",
+                 \x20 north_users   email, uuid\n\
+                 \x20 north_orgs    code\n\
+                 \x20 north_orgs    level (another type: read again)\n\
+                 \x20 north_staff   email (masked otherwise: read again)\n\
+                 \x20 north_pupils  id (another key: all rows are read again)\n",
             ),
             (
                 CheckView {

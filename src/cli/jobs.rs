@@ -149,6 +149,7 @@ mod tests {
             source: config.source.clone(),
             config,
             streams: Vec::new(),
+            choices: std::collections::BTreeMap::new(),
             fingerprint: String::new(),
         };
         ListedJob {

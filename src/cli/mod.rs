@@ -24,6 +24,7 @@ mod held_rows;
 mod help;
 mod init;
 mod jobs;
+mod left_out;
 mod log;
 mod login;
 mod logout;

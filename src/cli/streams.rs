@@ -1,6 +1,7 @@
-//! `rollbook streams`: which streams are available and mirrored, and how; `--columns`: the columns of one table.
+//! `rollbook streams`: which streams are available and mirrored, and how; of one stream: which columns are mirrored, and why.
 //! `--diagram` and `--datasette`: all mirrored tables for other programs.
 
+mod columns;
 mod datasette;
 mod diagram;
 mod mirrored;
@@ -8,14 +9,14 @@ mod mirrored;
 use serde::Serialize;
 
 use super::exit::Exit;
-use super::mirror_access::{MirrorAccess, find};
+use super::mirror_access::MirrorAccess;
 use super::out;
 use super::stream_rules::{Rules, rules};
 use super::table::{TextTable, group, grouped, left, minute, note, right};
 use crate::connector::api::StreamSpec;
 use crate::document::suggest::advice;
 use crate::model::{JobName, SourceName, StreamName};
-use crate::setup::{Folders, Setup, SourceSetup};
+use crate::setup::{Folders, Setup};
 use crate::store::queries::{self, LastRead, Reader};
 use crate::store::schema::own_tables;
 
@@ -24,14 +25,13 @@ use crate::store::schema::own_tables;
 pub struct StreamsOptions {
     /// Only streams of this source
     source: Option<String>,
-    /// Show the columns of one stream (SOURCE_STREAM): type, origin, meaning
-    #[arg(long, value_name = "STREAM", conflicts_with = "source")]
-    columns: Option<String>,
+    /// The columns of this stream: which are mirrored, which are left out, and why
+    stream: Option<String>,
     /// Print how the mirrored tables join, as a Mermaid diagram
-    #[arg(long, conflicts_with_all = ["columns", "json"])]
+    #[arg(long, conflicts_with_all = ["stream", "json"])]
     diagram: bool,
     /// Print what the mirrored tables and columns mean, as metadata for Datasette
-    #[arg(long, conflicts_with_all = ["columns", "json", "diagram"])]
+    #[arg(long, conflicts_with_all = ["stream", "json", "diagram"])]
     datasette: bool,
     /// Print JSON
     #[arg(long)]
@@ -42,9 +42,6 @@ pub struct StreamsOptions {
 pub fn run(folders: &Folders, options: &StreamsOptions) -> Result<(), Exit> {
     let access = MirrorAccess::open_quietly(folders)?;
     let setup = access.setup()?;
-    if let Some(stream) = &options.columns {
-        return show_columns(setup, stream, options.json);
-    }
     if let Some(name) = options
         .source
         .as_deref()
@@ -52,6 +49,9 @@ pub fn run(folders: &Folders, options: &StreamsOptions) -> Result<(), Exit> {
     {
         let help = advice(name, setup.sources.keys().map(SourceName::as_str));
         return Err(Exit::usage(format!("there is no source `{name}`; {help}")));
+    }
+    if let Some((source, stream)) = options.source.as_deref().zip(options.stream.as_deref()) {
+        return columns::show(setup, source, stream, options.json);
     }
     let mut streams = Vec::new();
     let named = |name: &SourceName| {
@@ -178,103 +178,6 @@ fn how_it_is_read(rules: &Rules) -> String {
         rules.removed,
         rules.history
     )
-}
-
-#[derive(Debug, Serialize)]
-struct ColumnLine {
-    column: String,
-    r#type: &'static str,
-    key: bool,
-    path: String,
-    meaning: String,
-    combo: Option<String>,
-    refers_to: Option<String>,
-    /// Whether a job drops it.
-    dropped: bool,
-}
-
-fn show_columns(setup: &Setup, name: &str, json: bool) -> Result<(), Exit> {
-    let all = setup.sources.iter().flat_map(|(name, source)| {
-        let streams = source.streams.keys();
-        streams.map(move |stream| (name, stream))
-    });
-    let (source, stream) = find(name, all)?;
-    let Some((name, source)) = setup.sources.get_key_value(source) else {
-        return Err(Exit::usage(format!("there is no source `{source}`")));
-    };
-    let columns = columns(setup, name, source, stream);
-    if json {
-        out::json(&columns);
-    } else {
-        out::text(columns_text(&columns, out::width()));
-    }
-    Ok(())
-}
-
-fn columns(
-    setup: &Setup,
-    name: &SourceName,
-    source: &SourceSetup,
-    stream: &StreamName,
-) -> Vec<ColumnLine> {
-    let Some(spec) = source.streams.get(stream) else {
-        return Vec::new();
-    };
-    let kept = setup.kept(name, stream.as_str());
-    spec.columns
-        .iter()
-        .enumerate()
-        .map(|(index, column)| ColumnLine {
-            column: column.name.clone(),
-            r#type: column.kind.as_str(),
-            key: spec.key.contains(&index),
-            path: column
-                .from
-                .rsplit_once(':')
-                .map_or(column.from.as_str(), |(path, _)| path)
-                .trim()
-                .to_owned(),
-            meaning: column.help.clone(),
-            combo: spec.reference(column).map(|combo| combo.list),
-            refers_to: spec.refers_to(column, name),
-            dropped: kept
-                .as_ref()
-                .is_some_and(|kept| kept.column(&column.name).is_none()),
-        })
-        .collect()
-}
-
-fn columns_text(columns: &[ColumnLine], width: Option<usize>) -> String {
-    let mut table = TextTable::new(["column", "type", "path", "meaning"].map(left));
-    for column in columns {
-        table.row([
-            column.column.clone(),
-            column.r#type.to_owned(),
-            column.path.clone(),
-            notes(column),
-        ]);
-    }
-    table.render(width)
-}
-
-/// What a reader needs to know of a column.
-fn notes(column: &ColumnLine) -> String {
-    let mut parts = Vec::new();
-    if column.key {
-        parts.push("key".to_owned());
-    }
-    if column.dropped {
-        parts.push("dropped by the job".to_owned());
-    }
-    if !column.meaning.is_empty() {
-        parts.push(column.meaning.clone());
-    }
-    match (&column.combo, &column.refers_to) {
-        (Some(combo), _) => parts.push(format!("combo list {combo}")),
-        (None, Some(refers_to)) => parts.push(format!("refers to {refers_to}")),
-        (None, None) => {}
-    }
-    parts.join("; ")
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use super::held_rows::{self, HeldRowsOptions};
 use super::mirror_access::MirrorAccess;
 use super::progress::Bars;
 use super::stop::stop_on_signal;
-use super::table::blocks;
-use super::{out, run_lines, runs, start};
+use super::table::{blocks, wrap};
+use super::{left_out, out, run_lines, runs, start};
 use crate::app::{AdminRequest, AdminResponse, App, known_job};
 use crate::clock::Clock;
 use crate::model::{Cause, JobName, Pause, StreamName, pause};
@@ -81,6 +81,12 @@ pub async fn run(folders: &Folders, options: SyncOptions) -> Result<(), Exit> {
         show_rows(&app, &reports, &options).await?;
     } else {
         show(&reports, &run_options, options.json);
+        if options.dry_run && !options.json {
+            out::exact(&wrap(
+                &left_out::line(&app.setup(), jobs.iter()),
+                out::width(),
+            ));
+        }
     }
     outcome_of(&reports)
 }

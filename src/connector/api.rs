@@ -9,10 +9,10 @@ mod combos;
 mod refers_to;
 
 pub use self::across::bad_time_zone;
-use self::across::{identity_problem, time_zone_problem};
+use self::across::{identity_problem, note_uses, time_zone_problem};
 use self::build::Builder;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use super::columns::{Column, Path};
 use super::combos::ComboColumns;
 use super::decode::{Decoder, DecoderRules};
 use super::file::{Connector, ForEach, NameMatch, Removed};
+use super::mask::PseudonymKey;
 use super::paging::PageRules;
 use super::response::PageShape;
 use super::template::{self, Variables};
@@ -27,7 +28,7 @@ use jiff::tz::TimeZone;
 
 use crate::document::suggest::advice;
 use crate::document::text_value::ValueError;
-use crate::model::{History, Reference, SourceName, StreamName, Table, TableColumn};
+use crate::model::{History, Masking, Reference, SourceName, StreamName, Table, TableColumn};
 
 /// The default format of times in a request.
 const TIME_FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
@@ -99,6 +100,10 @@ pub struct StreamSpec {
     pub newest: Option<usize>,
     /// The columns by which people know a row.
     pub display: Vec<usize>,
+    /// The names of the columns by which other streams of the connector are read.
+    pub used_by_others: BTreeSet<String>,
+    /// The names of the columns of the preset `core`; empty where the stream has none.
+    pub core: BTreeSet<String>,
     /// How long old versions are kept.
     pub history: History,
     /// The columns of a combo list's entry, where this stream mirrors the combo lists.
@@ -108,6 +113,7 @@ pub struct StreamSpec {
     nulls: Vec<String>,
     names: NameMatch,
     settings: Arc<Variables>,
+    pseudonyms: Option<PseudonymKey>,
 }
 
 /// A walk through time, understood.
@@ -212,6 +218,7 @@ pub fn streams(
     problems.extend(time_zone_problem(connector));
     problems.extend(identity_problem(connector, &specs));
     combos::connect(connector, &mut specs, &mut problems);
+    note_uses(&mut specs);
     if problems.is_empty() {
         Ok(specs)
     } else {
@@ -244,6 +251,7 @@ impl StreamSpec {
                 let mut read = read.unwrap_or_else(|_| column.clone());
                 read.from.clone_from(&column.from);
                 read.refers_to.clone_from(&column.refers_to);
+                read.masking = column.masking;
                 read
             })
             .collect();
@@ -255,15 +263,13 @@ impl StreamSpec {
             names: self.names,
             lacks: self.lacks.clone(),
             zone: TimeZone::get(&zone).ok(), // `time_zone_problem` reports an unknown one
+            pseudonyms: self.pseudonyms.clone(),
         };
         Arc::new(Decoder::new(columns, self.key.clone(), rules))
     }
 
-    /// The same stream without some columns; the key stays.
-    pub fn without(&self, dropped: &[String]) -> Self {
-        let kept: Vec<usize> = (0..self.columns.len())
-            .filter(|index| !dropped.contains(&self.columns[*index].name))
-            .collect();
+    /// The same stream with only these columns, ascending; those that the engine needs must be among them.
+    pub fn with_columns(&self, kept: &[usize]) -> Self {
         let moved = |index: usize| kept.iter().position(|old| *old == index);
         let all =
             |positions: &[usize]| positions.iter().filter_map(|index| moved(*index)).collect();
@@ -274,6 +280,7 @@ impl StreamSpec {
             .collect();
         spec.key = all(&self.key);
         spec.partition = all(&self.partition);
+        spec.display = all(&self.display);
         spec.watermark = self.watermark.and_then(moved);
         spec.newest = self.newest.and_then(moved);
         spec.combos = self.combos.and_then(|combos| combos.moved(moved));
@@ -293,28 +300,66 @@ impl StreamSpec {
                 ..window
             })
         });
-        // A dropped column is left out on purpose: its members are not reported as unlisted.
-        spec.ignored.extend(dropped.iter().filter_map(|name| {
-            let column = self.columns.iter().find(|column| column.name == *name)?;
-            column
+        // Such a column is left out on purpose: its members are not reported as unlisted.
+        let left_out = (0..self.columns.len()).filter(|index| !kept.contains(index));
+        let paths = left_out.flat_map(|index| {
+            let (paths, _) = self.columns[index]
                 .from
-                .split([':', '|', '['])
-                .next()
-                .map(|path| path.trim().to_owned())
-        }));
+                .rsplit_once(':')
+                .unwrap_or_default();
+            paths.split('|')
+        });
+        let members = paths.filter_map(|path| path.split('[').next());
+        spec.ignored
+            .extend(members.map(|path| path.trim().to_owned()));
         spec
     }
 
-    /// Columns that the engine itself needs, which no job can drop.
+    /// The same stream with some columns masked.
+    pub fn masked(&self, masking: impl Fn(&str) -> Option<Masking>) -> Self {
+        let column = |column: &Column| Column {
+            masking: masking(&column.name),
+            ..column.clone()
+        };
+        Self {
+            columns: self.columns.iter().map(column).collect(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether it can only be read with the key of the pseudonyms.
+    pub fn has_pseudonyms(&self) -> bool {
+        let mut columns = self.columns.iter();
+        columns.any(|column| column.masking == Some(Masking::Pseudonym))
+    }
+
+    /// The same stream with the key of the pseudonyms.
+    pub fn with_pseudonyms(&self, key: &PseudonymKey) -> Self {
+        Self {
+            pseudonyms: Some(key.clone()),
+            ..self.clone()
+        }
+    }
+
+    /// Columns that the engine itself needs, which no job can leave out.
     pub fn needed(&self) -> Vec<usize> {
-        let mut needed = self.key.clone();
-        needed.extend(&self.partition);
+        [self.key.clone(), self.read_by()].concat()
+    }
+
+    /// Columns by whose values, as the vendor sends them, the engine reads, orders or finds rows.
+    pub fn read_by(&self) -> Vec<usize> {
+        let mut needed = self.partition.clone();
         needed.extend(self.watermark);
         needed.extend(self.newest);
         needed.extend(self.removed_status.as_ref().map(|status| status.0));
         needed.extend(self.since.as_ref().map(|since| since.column));
         needed.extend(self.window.as_ref().map(|window| window.column));
         needed.extend(self.combos.into_iter().flat_map(ComboColumns::all));
+        needed.extend(
+            self.used_by_others
+                .iter()
+                .filter_map(|name| self.column(name)),
+        );
         needed
     }
 
@@ -359,7 +404,8 @@ impl StreamSpec {
     pub fn table(&self, source: &SourceName, history: History) -> Table {
         let column = |column: &Column| TableColumn {
             name: column.name.clone(),
-            kind: column.kind,
+            kind: column.stored_kind(),
+            masking: column.masking,
             from: column.from.clone(),
             help: column.help.clone(),
             combo: self.reference(column),

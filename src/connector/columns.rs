@@ -2,8 +2,8 @@
 //!
 //! Pure text work; walking a row by these paths is `tree.rs` and `decode.rs`.
 
-use crate::model::Reference;
 use crate::model::row::Kind;
+use crate::model::{Masking, Reference};
 
 /// One column, understood.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct Column {
     pub help: String,
     /// The combo list of its values; the name is a template.
     pub combo: Option<Reference>,
+    /// How a job has its values changed before they are stored.
+    pub masking: Option<Masking>,
     /// The column whose values this column holds; with `combo`, a column of the combo lists.
     pub refers_to: Option<StreamColumn>,
 }
@@ -124,8 +126,20 @@ impl Column {
             from: text.to_owned(),
             help: help.to_owned(),
             combo: combo.cloned(),
+            masking: None,
             refers_to: None,
         })
+    }
+}
+
+impl Column {
+    /// What the table holds: a pseudonym is a text, whatever the value was.
+    pub fn stored_kind(&self) -> Kind {
+        match (self.masking, self.kind) {
+            (Some(Masking::Pseudonym), Kind::Json) => Kind::Json,
+            (Some(Masking::Pseudonym), _) => Kind::Text,
+            (Some(Masking::Year | Masking::Month) | None, kind) => kind,
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use jiff::tz::TimeZone;
 use super::columns::{Column, ColumnSource, Path};
 use super::file::NameMatch;
 use super::json;
+use super::mask::PseudonymKey;
 use super::slots::{Empty, PreviousCells, Slots};
 use super::tree::{MemberNode, Tree};
 use crate::model::Unlisted;
@@ -33,6 +34,7 @@ pub struct Decoder {
     required: Vec<usize>,
     nulls: Vec<String>,
     zone: Option<TimeZone>,
+    pseudonyms: Option<PseudonymKey>,
     /// A row that has no member of `short.lacks` is in its short form.
     has_short_rows: bool,
     /// An earlier response needed its numbers' own digits; the next ones will too.
@@ -54,6 +56,8 @@ pub struct DecoderRules {
     pub lacks: Vec<Path>,
     /// Where a time with a zone belongs to a day.
     pub zone: Option<TimeZone>,
+    /// What columns are pseudonymised with; without it they have no values.
+    pub pseudonyms: Option<PseudonymKey>,
 }
 
 /// Rows of one response and what was noticed.
@@ -87,6 +91,7 @@ impl Decoder {
             required,
             nulls: rules.nulls,
             zone: rules.zone,
+            pseudonyms: rules.pseudonyms,
             has_short_rows: !rules.lacks.is_empty(),
             needs_digits: AtomicBool::new(false),
         }
@@ -94,7 +99,12 @@ impl Decoder {
 
     /// Starts reading one response of about this many bytes; `repaired`: it went through `repair.rs`.
     pub fn reader(&self, bytes: usize, repaired: bool) -> RowReader<'_> {
-        let mut slots = Slots::new(&self.columns, &self.nulls, self.zone.as_ref());
+        let mut slots = Slots::new(
+            &self.columns,
+            &self.nulls,
+            self.zone.as_ref(),
+            self.pseudonyms.as_ref(),
+        );
         slots.repaired = repaired;
         RowReader {
             decoder: self,

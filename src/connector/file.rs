@@ -207,6 +207,10 @@ pub struct StreamConfig {
     /// The columns by which people know a row, such as a name: for lists of rows of a held run.
     #[serde(default)]
     pub display: Vec<String>,
+    /// The columns that a job with `preset = "core"` mirrors, besides those that the engine needs: who, what, which
+    /// status, when. Without it the stream has no such preset.
+    #[serde(default)]
+    pub core: Vec<String>,
     /// Members that are left out on purpose and not reported.
     #[serde(default)]
     pub ignore: Vec<String>,

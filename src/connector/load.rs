@@ -512,8 +512,23 @@ fn leave_out_columns(tree: &mut Node) {
         return;
     };
     for stream in streams.entries_mut() {
-        if let Some(columns) = stream.value.entry_mut("columns") {
-            columns.retain(|column| !is_left_out(column));
+        let Some(columns) = stream.value.entry_mut("columns") else {
+            continue;
+        };
+        let left_out = columns
+            .entries()
+            .iter()
+            .filter(|column| is_left_out(column));
+        let left_out: Vec<String> = left_out.map(|column| column.name.clone()).collect();
+        columns.retain(|column| !is_left_out(column));
+        // A preset below need not be written again for a column that it names.
+        if let Some(core) = stream.value.entry_mut("core") {
+            let stays = |name: &Node| {
+                !name
+                    .text()
+                    .is_some_and(|name| left_out.iter().any(|left| left == name))
+            };
+            core.retain_items(stays);
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod file;
 pub mod json;
 pub mod link;
 pub mod load;
+pub mod mask;
 pub mod paging;
 pub mod repair;
 pub mod response;

@@ -7,6 +7,7 @@
 use jiff::tz::TimeZone;
 
 use super::columns::{Column, ColumnSource};
+use super::mask::{self, PseudonymKey};
 use super::repair;
 use super::tree::Leaf;
 use crate::model::row::{Cell, Kind, Repair};
@@ -57,6 +58,7 @@ pub struct Slots<'d> {
     columns: &'d [Column],
     nulls: &'d [String],
     zone: Option<&'d TimeZone>,
+    pseudonyms: Option<&'d PseudonymKey>,
     slots: Vec<Slot>,
     /// Cells as [`Cell::write`] makes them, in the order in which they were found.
     bytes: Vec<u8>,
@@ -72,11 +74,17 @@ pub struct Slots<'d> {
 
 impl<'d> Slots<'d> {
     /// Empty slots for these columns; `nulls` are texts that mean "no value", `zone` is where a time belongs to a day.
-    pub fn new(columns: &'d [Column], nulls: &'d [String], zone: Option<&'d TimeZone>) -> Self {
+    pub fn new(
+        columns: &'d [Column],
+        nulls: &'d [String],
+        zone: Option<&'d TimeZone>,
+        pseudonyms: Option<&'d PseudonymKey>,
+    ) -> Self {
         Self {
             columns,
             nulls,
             zone,
+            pseudonyms,
             slots: vec![EMPTY; columns.len()],
             bytes: Vec::new(),
             mismatches: Vec::new(),
@@ -377,7 +385,14 @@ impl<'d> Slots<'d> {
             self.repairs.retain(|(column, _)| *column != leaf.column);
         }
         let start = self.bytes.len();
-        cell.write(&mut self.bytes);
+        let column = &self.columns[leaf.column];
+        match column.masking {
+            None => cell.write(&mut self.bytes),
+            Some(masking) => {
+                let kind = (column.kind, column.shaping.set);
+                mask::write(masking, self.pseudonyms, kind, cell, &mut self.bytes);
+            }
+        }
         self.slots[leaf.column] = Slot {
             rank: leaf.rank,
             start,

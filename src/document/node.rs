@@ -225,6 +225,13 @@ impl Node {
         }
     }
 
+    /// Keeps only the values of a list that are wanted; nothing happens to any other value.
+    pub fn retain_items(&mut self, wanted: impl FnMut(&Node) -> bool) {
+        if let NodeKind::List(values) = &mut self.kind {
+            values.retain(wanted);
+        }
+    }
+
     fn child(&self, name: &str) -> Option<(Option<Range<usize>>, &Node)> {
         match &self.kind {
             NodeKind::Table(entries) => entries

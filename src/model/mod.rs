@@ -19,6 +19,7 @@ pub mod grant;
 pub mod guard;
 pub mod kept_grant;
 pub mod kept_refusal;
+pub mod masking;
 pub mod name;
 pub mod normalize;
 pub mod outcome;
@@ -53,6 +54,7 @@ pub use error_codes::ErrorCodes;
 pub use grant::{ClientAuth, EndpointRules, GrantKind, TokenBody, TokenMembers};
 pub use kept_grant::{KeptAccess, KeptGrant};
 pub use kept_refusal::KeptRefusal;
+pub use masking::Masking;
 #[cfg(test)]
 pub(crate) use name::named;
 pub use name::{

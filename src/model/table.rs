@@ -1,6 +1,7 @@
 //! The definition of a stream's table, as connectors describe it and the store creates it.
 
 use super::combo::Reference;
+use super::masking::Masking;
 use super::name::{SourceName, StreamName};
 use super::row::Kind;
 
@@ -11,6 +12,8 @@ pub struct TableColumn {
     pub name: String,
     /// What it holds.
     pub kind: Kind,
+    /// How its values were changed before they were stored.
+    pub masking: Option<Masking>,
     /// Its path in the connector.
     pub from: String,
     /// What it means.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::files::{Config, Crosswalks, JobConfig, SourceConfig};
+use super::jobs::ColumnChoice;
 use crate::connector::api::{Settings, StreamSpec};
 use crate::connector::file::Connector;
 use crate::model::people::MatchSet;
@@ -43,8 +44,10 @@ pub struct JobSetup {
     pub config: JobConfig,
     /// The source.
     pub source: SourceName,
-    /// Its streams without the columns that the job drops.
+    /// Its streams with the columns that the job mirrors.
     pub streams: Vec<Arc<StreamSpec>>,
+    /// What it says about the columns of each.
+    pub choices: BTreeMap<StreamName, ColumnChoice>,
     /// Changes when the job's file changes.
     pub fingerprint: String,
 }
@@ -60,7 +63,7 @@ impl Setup {
         self.jobs.get(name)
     }
 
-    /// The stream of a source without the columns that its jobs drop; `None` when no job reads it.
+    /// The stream of a source with the columns that its jobs mirror; `None` when no job reads it.
     pub fn kept(&self, source: &SourceName, stream: &str) -> Option<Arc<StreamSpec>> {
         self.jobs
             .values()

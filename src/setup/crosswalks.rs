@@ -87,9 +87,22 @@ impl Checks<'_> {
                 path.source, spec.name
             ),
             Some(kept) if kept.column(path.column.as_str()).is_none() => {
-                format!("a job drops `{}`, so there is nothing to map", path.column)
+                format!(
+                    "a job leaves out `{}`, so there is nothing to map",
+                    path.column
+                )
             }
-            Some(_) => return,
+            Some(kept) => {
+                let masked = kept.column(path.column.as_str());
+                let masked = masked.and_then(|index| kept.columns[index].masking);
+                if let Some(masking) = masked {
+                    let how = masking.describe();
+                    let message =
+                        format!("`{}` is {how}, so its values cannot be mapped", path.column);
+                    self.crosswalk_problem(file, at, message, None);
+                }
+                return;
+            }
         };
         self.problems
             .push(Problem::note(file.location(at), message));

@@ -2,8 +2,14 @@
 //!
 //! Works on the trees, so that one wrong key hides only what depends on it.
 
+mod choices;
+mod columns;
+mod masks;
 mod parents;
 
+pub use self::columns::{ColumnChoice, ColumnReason};
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::checks::Checks;
@@ -13,6 +19,7 @@ use crate::connector::api::StreamSpec;
 use crate::document::node::NodeKind;
 use crate::document::suggest::{advice, suggest};
 use crate::document::{Location, Node, Problem};
+use crate::model::StreamName;
 
 /// A job as far as it can be read.
 pub(super) struct JobDraft<'a> {
@@ -20,8 +27,10 @@ pub(super) struct JobDraft<'a> {
     pub file: &'a JobFile,
     /// Its source's name.
     pub source: Option<&'a str>,
-    /// Its streams without the columns that it drops.
+    /// Its streams with the columns that it mirrors.
     pub streams: Vec<Arc<StreamSpec>>,
+    /// What it says about the columns of each.
+    pub choices: BTreeMap<StreamName, ColumnChoice>,
     /// Whether these are all the streams that it lists.
     pub is_whole: bool,
 }
@@ -60,6 +69,7 @@ impl<'a> Checks<'a> {
             jobs.push(job);
         }
         self.read_parents(&jobs);
+        self.references_masked_alike(&jobs);
         jobs
     }
 
@@ -68,6 +78,7 @@ impl<'a> Checks<'a> {
             file,
             source: file.tree.at(&["source"]).and_then(Node::text),
             streams: Vec::new(),
+            choices: BTreeMap::new(),
             is_whole: false,
         };
         let source = job.source.and_then(|name| sources.get(name));
@@ -91,10 +102,17 @@ impl<'a> Checks<'a> {
             }
         }
         self.options(file, source, &listed, &meant);
-        let specs = listed
-            .iter()
-            .map(|(_, name)| source?.stream(name).map(|spec| without_dropped(file, spec)));
-        let specs: Vec<Option<Arc<StreamSpec>>> = specs.collect();
+        self.job_preset(file, source, &listed);
+        let mut specs: Vec<Option<Arc<StreamSpec>>> = Vec::new();
+        for (_, name) in &listed {
+            let spec = source.and_then(|source| source.stream(name));
+            specs.push(spec.map(|spec| {
+                let choice = ColumnChoice::of(&file.tree, name);
+                let mirrored = choice.apply(spec);
+                job.choices.insert(spec.name.clone(), choice);
+                mirrored
+            }));
+        }
         let items = file.tree.at(&["streams"]).map(Node::items);
         job.is_whole = file.is_toml && items.is_some() && specs.iter().all(Option::is_some);
         job.streams = specs.into_iter().flatten().collect();
@@ -120,7 +138,7 @@ impl<'a> Checks<'a> {
         listed
     }
 
-    /// The tables `[stream.NAME]`: one of a stream that the job does not list, and the columns that it drops.
+    /// The tables `[stream.NAME]`: one of a stream that the job does not list, and the columns that it names.
     ///
     /// A table of a stream that a misspelt one of the list means is right: the list is what has to change.
     fn options(
@@ -144,31 +162,10 @@ impl<'a> Checks<'a> {
                     .push(Problem::error(location, message).help(help));
             }
             if let Some(spec) = source.and_then(|source| source.stream(name)) {
-                for column in dropped(file, name) {
-                    self.dropped(spec, column);
-                }
+                self.columns(file, spec);
+                self.masks(file, spec);
             }
         }
-    }
-
-    fn dropped(&mut self, spec: &StreamSpec, node: &Node) {
-        let Some(name) = node.text() else { return };
-        let (message, help) = match spec.column(name) {
-            None => (
-                format!("{} has no column `{name}`", spec.name),
-                Some(advice(
-                    name,
-                    spec.columns.iter().map(|column| column.name.as_str()),
-                )),
-            ),
-            Some(column) if spec.needed().contains(&column) => (
-                format!("`{name}` cannot be dropped: {} is read by it", spec.name),
-                None,
-            ),
-            Some(_) => return,
-        };
-        self.problems
-            .push(Problem::error(node.location(), message).maybe_help(help));
     }
 
     /// The column by which the guard groups removals.
@@ -199,7 +196,7 @@ impl<'a> Checks<'a> {
     }
 }
 
-/// The stream of a job that reads it, without the columns that it drops.
+/// The stream of a job that reads it, with the columns that it mirrors.
 pub(super) fn read_stream<'j>(
     jobs: &'j Jobs<'_>,
     source: &str,
@@ -207,21 +204,4 @@ pub(super) fn read_stream<'j>(
 ) -> Option<&'j Arc<StreamSpec>> {
     let mut jobs = jobs.iter().filter(|job| job.source == Some(source));
     jobs.find_map(|job| job.stream(stream))
-}
-
-/// The columns that a job drops of a stream.
-fn dropped<'f>(file: &'f JobFile, stream: &str) -> &'f [Node] {
-    let dropped = file.tree.at(&["stream", stream, "drop"]);
-    dropped.map(Node::items).unwrap_or_default()
-}
-
-fn without_dropped(file: &JobFile, spec: &Arc<StreamSpec>) -> Arc<StreamSpec> {
-    let names = dropped(file, spec.name.as_str())
-        .iter()
-        .filter_map(Node::text);
-    let names: Vec<String> = names.map(str::to_owned).collect();
-    match names.is_empty() {
-        true => Arc::clone(spec),
-        false => Arc::new(spec.without(&names)),
-    }
 }

@@ -21,6 +21,7 @@ pub mod tables;
 
 pub use checked::{JobSetup, Setup, SourceSetup};
 pub use folders::{Folders, beside};
+pub use jobs::{ColumnChoice, ColumnReason};
 pub use overlay::Overlay;
 pub use readiness::{CHANGE_ME, CHANGE_ME_URL, check};
 pub use resolve::resolve;

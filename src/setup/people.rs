@@ -1,5 +1,7 @@
 //! `people.toml` checked against the streams that jobs read.
 
+use std::collections::BTreeSet;
+
 use super::checks::Checks as AllChecks;
 use super::files::People;
 use super::files::people::{
@@ -9,9 +11,9 @@ use super::jobs::{Jobs, read_stream};
 use super::sources::Sources;
 use crate::document::Problem;
 use crate::document::suggest::{advice, listed};
-use crate::model::Table;
 use crate::model::people::{Ambiguous, Form, KeyPair, MatchSet, Rule, Side};
 use crate::model::row::Kind;
+use crate::model::{Masking, Table};
 
 /// The match sets of the file. A set of a stream that no job reads is left out with a note.
 pub(super) fn sets(
@@ -73,7 +75,8 @@ impl PeopleChecks<'_, '_, '_> {
         let mut conditions = Vec::new();
         for (column, values) in &written.r#where {
             let path = ["match", set, name, "where", column.as_str()];
-            if let Some(kind) = self.column(&path, &table, column.as_str()) {
+            if let Some((kind, masking)) = self.column(&path, &table, column.as_str()) {
+                self.unmasked(&path, column.as_str(), masking);
                 let values = self.values(&path, kind, values.texts());
                 conditions.push((column.to_string(), values));
             }
@@ -118,15 +121,29 @@ impl PeopleChecks<'_, '_, '_> {
         Some(spec.table(&wanted.source, spec.history))
     }
 
-    /// The kind of a column that the table has.
-    fn column(&mut self, path: &[&str], table: &Table, name: &str) -> Option<Kind> {
+    /// Kind and masking of a column that the table has.
+    fn column(
+        &mut self,
+        path: &[&str],
+        table: &Table,
+        name: &str,
+    ) -> Option<(Kind, Option<Masking>)> {
         let found = table.columns.iter().find(|column| column.name == name);
         if found.is_none() {
             let known: Vec<&str> = table.columns.iter().map(|one| one.name.as_str()).collect();
             let message = format!("the table {} has no column `{name}`", table.name());
             self.error(path, message, advice(name, known));
         }
-        found.map(|column| column.kind)
+        found.map(|column| (column.kind, column.masking))
+    }
+
+    /// Whether the values of the column are the vendor's.
+    fn unmasked(&mut self, path: &[&str], name: &str, masking: Option<Masking>) {
+        if let Some(masking) = masking {
+            let message = format!("`{name}` is {}", masking.describe());
+            let help = "name a column that is mirrored as it is".to_owned();
+            self.error(path, message, help);
+        }
     }
 
     /// The values of a condition as the table holds them.
@@ -166,6 +183,7 @@ impl PeopleChecks<'_, '_, '_> {
                 ("left", &same.left, tables.0),
                 ("right", &same.right, tables.1),
             ];
+            let mut masked = BTreeSet::new();
             for (side, columns, table) in sides {
                 let Some(table) = table else { continue };
                 for (item, name) in columns.names().iter().enumerate() {
@@ -175,8 +193,22 @@ impl PeopleChecks<'_, '_, '_> {
                         ColumnNames::One(_) => path.len() - 1,
                         ColumnNames::Many(_) => path.len(),
                     };
-                    self.column(&path[..depth], table, name.as_str());
+                    let found = self.column(&path[..depth], table, name.as_str());
+                    // Equal pseudonyms are equal values; any other form is of the values themselves.
+                    match found {
+                        Some((_, Some(Masking::Pseudonym))) if same.r#as == FormConfig::Exact => {
+                            masked.insert(side);
+                        }
+                        Some((_, masking)) => self.unmasked(&path[..depth], name.as_str(), masking),
+                        None => {}
+                    }
                 }
+            }
+            if masked.len() == 1 && tables.0.is_some() && tables.1.is_some() {
+                let path = ["match", set, "rule", &number, "same", &pair];
+                let message = "one side is pseudonymised and the other is not".to_owned();
+                let help = "pseudonymise both columns, or neither".to_owned();
+                self.error(&path, message, help);
             }
         }
     }

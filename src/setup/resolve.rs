@@ -120,6 +120,7 @@ fn assemble(
         let setup = JobSetup {
             source: config.source.clone(),
             streams: draft.streams.clone(),
+            choices: draft.choices.clone(),
             fingerprint: format!("{:016x}", draft.file.tree.fingerprint()),
             config,
         };

@@ -279,6 +279,7 @@ CREATE TABLE rollbook_pauses (
   PRIMARY KEY (kind, name)
 ) STRICT, WITHOUT ROWID;
 ALTER TABLE rollbook_runs ADD COLUMN stream TEXT;
+ALTER TABLE rollbook_columns ADD COLUMN masking TEXT;
 ",
 ];
 

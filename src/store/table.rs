@@ -2,8 +2,8 @@
 //!
 //! Pure. `connector/api.rs` checks the names of columns; they are quoted all the same.
 
-use crate::model::Table;
 use crate::model::row::Kind;
+use crate::model::{Masking, Table};
 
 impl Table {
     /// The quoted name.
@@ -124,8 +124,9 @@ impl Table {
             .columns
             .iter()
             .map(|column| {
+                let masking = column.masking.map_or("", Masking::as_str);
                 format!(
-                    "{} {} {:?} {:?} {} {}",
+                    "{} {} {masking} {:?} {:?} {} {}",
                     column.name,
                     column.kind.as_str(),
                     column.combo,

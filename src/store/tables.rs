@@ -3,6 +3,8 @@
 //! A column that the connector gains is added; one that it loses is dropped, also from the history. Fingerprints are
 //! recomputed if the columns changed, so that a new column by itself does not turn every row into a changed one.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::error::StoreError;
@@ -11,8 +13,8 @@ use super::lookups::{self, Lookups};
 use super::staging::read_cells;
 use super::table::{quote, storage};
 use super::views;
-use crate::model::Table;
 use crate::model::row::Cells;
+use crate::model::{Masking, Table, TableColumn};
 
 /// What happened to a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,13 +81,18 @@ pub(super) fn stored_definition(
 pub(super) fn fit_one(transaction: &Transaction<'_>, table: &Table) -> Result<Fitted, StoreError> {
     let what = StoreError::sql("prepare a table");
     views::drop_all(transaction, table).map_err(&what)?;
-    let have = columns_of(transaction, &table.name()).map_err(&what)?;
+    let mut have = columns_of(transaction, &table.name()).map_err(&what)?;
+    let masked = maskings(transaction, table).map_err(&what)?;
+    if !have.is_empty() && has_other_keys(table, &masked) {
+        clear(transaction, table).map_err(&what)?;
+        have.clear();
+    }
     let changed = if have.is_empty() {
         create(transaction, table).map_err(&what)?;
         true
     } else {
         check_key(transaction, table)?;
-        let changed = alter(transaction, table, &have).map_err(&what)?;
+        let changed = alter(transaction, table, &have, &masked).map_err(&what)?;
         if changed {
             renew_fingerprints(transaction, table).map_err(&what)?;
         }
@@ -149,13 +156,16 @@ fn alter(
     transaction: &Transaction<'_>,
     table: &Table,
     have: &[(String, String)],
+    masked: &BTreeMap<String, Option<Masking>>,
 ) -> rusqlite::Result<bool> {
     let both = [table.quoted(), table.history_quoted()];
+    let is_same = |column: &TableColumn, kind: &str| {
+        storage(column.kind) == kind && is_masked_alike(column, masked)
+    };
     let mut changed = false;
     for (name, kind) in have {
         let wanted = table.columns.iter().find(|column| column.name == *name);
-        let keeps =
-            wanted.is_some_and(|column| storage(column.kind) == kind) || name.starts_with('_');
+        let keeps = wanted.is_some_and(|column| is_same(column, kind)) || name.starts_with('_');
         if !keeps {
             changed = true;
             for one in &both {
@@ -167,7 +177,7 @@ fn alter(
     for column in &table.columns {
         let kept = have
             .iter()
-            .any(|(name, kind)| *name == column.name && kind == storage(column.kind));
+            .any(|(name, kind)| *name == column.name && is_same(column, kind));
         if !kept {
             changed = true;
             for one in &both {
@@ -181,6 +191,54 @@ fn alter(
         }
     }
     Ok(changed)
+}
+
+/// How the values of each column that the table has are masked.
+fn maskings(
+    connection: &Connection,
+    table: &Table,
+) -> rusqlite::Result<BTreeMap<String, Option<Masking>>> {
+    let mut statement = connection.prepare(
+        "SELECT \"column\", masking FROM rollbook_columns WHERE source = ?1 AND stream = ?2",
+    )?;
+    let rows = statement.query_map(params![table.source, table.stream], |row| {
+        let masking: Option<String> = row.get(1)?;
+        let masking = masking.and_then(|word| Masking::parse(&word));
+        Ok((row.get(0)?, masking))
+    })?;
+    rows.collect()
+}
+
+/// Whether what the column holds was masked as is wanted; one that is not there yet is.
+fn is_masked_alike(column: &TableColumn, masked: &BTreeMap<String, Option<Masking>>) -> bool {
+    masked
+        .get(&column.name)
+        .is_none_or(|masking| *masking == column.masking)
+}
+
+/// Whether the rows' keys were masked otherwise: then no row can be found again.
+fn has_other_keys(table: &Table, masked: &BTreeMap<String, Option<Masking>>) -> bool {
+    let mut key = table.key.iter().map(|index| &table.columns[*index]);
+    key.any(|column| !is_masked_alike(column, masked))
+}
+
+/// Deletes the rows of a table, their old versions, and every copy of their keys.
+fn clear(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
+    transaction.execute_batch(&format!(
+        "DROP TABLE {}; DROP TABLE {};",
+        table.quoted(),
+        table.history_quoted()
+    ))?;
+    for keys in ["rollbook_unconfirmed", "rollbook_row_problems"] {
+        let sql = format!("DELETE FROM {keys} WHERE source = ?1 AND stream = ?2");
+        transaction.execute(&sql, params![table.source, table.stream])?;
+    }
+    transaction.execute(
+        "DELETE FROM rollbook_held_rows WHERE stream = ?2 \
+         AND run IN (SELECT run FROM rollbook_held WHERE source = ?1 AND stream = ?2)",
+        params![table.source, table.stream],
+    )?;
+    Ok(())
 }
 
 fn check_key(connection: &Connection, table: &Table) -> Result<(), StoreError> {
@@ -247,8 +305,8 @@ fn describe(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()
         params![table.source, table.stream],
     )?;
     let mut insert = transaction.prepare(
-        "INSERT INTO rollbook_columns (source, stream, position, \"column\", type, path, meaning, combo, combo_by, refers_to) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO rollbook_columns (source, stream, position, \"column\", type, path, meaning, combo, combo_by, refers_to, masking) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;
     for (number, column) in table.columns.iter().enumerate() {
         insert.execute(params![
@@ -261,7 +319,8 @@ fn describe(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()
             column.help,
             column.combo.as_ref().map(|combo| &combo.list),
             column.combo.as_ref().map(|combo| combo.by.as_str()),
-            column.refers_to
+            column.refers_to,
+            column.masking.map(Masking::as_str)
         ])?;
     }
     Ok(())

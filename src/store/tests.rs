@@ -33,6 +33,7 @@ fn column(name: &str, kind: Kind) -> TableColumn {
         from: format!("{name} : {}", kind.as_str()),
         help: String::new(),
         combo: None,
+        masking: None,
         refers_to: None,
     }
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::columns::{ColumnLine, notes};
 use super::mirrored::MirroredTable;
-use super::notes;
 
 /// The whole file.
 #[derive(Debug, Serialize)]
@@ -54,7 +54,13 @@ pub fn metadata(database: String, mirrored: &[MirroredTable], own: Vec<String>) 
 
 fn described(table: &MirroredTable) -> TableMetadata {
     let columns = table.columns.iter();
-    let columns = columns.map(|column| (column.column.clone(), notes(column)));
+    let note = |column: &ColumnLine| {
+        let key = column.key.then(|| "key".to_owned());
+        let parts = key.into_iter().chain(Some(notes(column)));
+        let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
+        parts.join("; ")
+    };
+    let columns = columns.map(|column| (column.column.clone(), note(column)));
     TableMetadata::Described {
         description: table.title.clone(),
         columns: columns.filter(|(_, note)| !note.is_empty()).collect(),
@@ -63,8 +69,7 @@ fn described(table: &MirroredTable) -> TableMetadata {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ColumnLine;
-    use super::super::tests::column;
+    use super::super::columns::tests::column;
     use super::*;
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::ColumnLine;
+use super::columns::ColumnLine;
 use super::mirrored::MirroredTable;
 
 /// The diagram's text. A table that a column refers to and no job reads is not drawn.
@@ -67,7 +67,7 @@ fn target(column: &ColumnLine) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::column;
+    use super::super::columns::tests::column;
     use super::*;
 
     fn table(name: &str, columns: Vec<ColumnLine>) -> MirroredTable {

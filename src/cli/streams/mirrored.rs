@@ -1,10 +1,10 @@
 //! The tables that jobs mirror, as the configuration describes them: for a diagram, and for other programs.
 
-use super::{ColumnLine, columns};
+use super::columns::{ColumnLine, columns};
 use crate::model::SourceName;
 use crate::setup::Setup;
 
-/// A table with the columns that its job keeps.
+/// A table with the columns that its job mirrors.
 pub struct MirroredTable {
     /// Its name in the mirror.
     pub name: String,
@@ -23,7 +23,7 @@ pub fn tables(setup: &Setup, is_wanted: impl Fn(&SourceName) -> bool) -> Vec<Mir
                 continue;
             }
             let mut columns = columns(setup, name, source, stream);
-            columns.retain(|column| !column.dropped);
+            columns.retain(|column| column.mirrored);
             tables.push(MirroredTable {
                 name: format!("{name}_{stream}"),
                 title: format!("{}: {}", source.connector.title, spec.title),

@@ -57,3 +57,32 @@ pub(super) fn identity_problem(
         Some(_) => None,
     }
 }
+
+/// Notes in each stream which of its columns other streams are read by: for the items of `for_each`, and for deletions.
+pub(super) fn note_uses(specs: &mut BTreeMap<StreamName, StreamSpec>) {
+    let mut uses: Vec<(String, String)> = Vec::new();
+    for spec in specs.values() {
+        let mut note =
+            |stream: &str, column: &str| uses.push((stream.to_owned(), column.to_owned()));
+        if let Some(feed) = &spec.removed.feed {
+            note(&feed.stream, &feed.key);
+            feed.rows
+                .keys()
+                .for_each(|column| note(&feed.stream, column));
+        }
+        let Some(each) = &spec.for_each else { continue };
+        let count = each.count.as_ref();
+        if let Some(parent) = &each.stream {
+            let columns = each.take.values().chain(count.map(|count| &count.by));
+            columns.for_each(|column| note(parent, column));
+        }
+        if let Some(count) = count {
+            note(&count.stream, &count.column);
+        }
+    }
+    for (stream, column) in uses {
+        if let Some(spec) = specs.get_mut(stream.as_str()) {
+            spec.used_by_others.insert(column);
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! A connector made ready, one step a key, with every problem it can have.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +64,12 @@ impl Builder<'_> {
             .iter()
             .filter_map(|name| self.need(find(name), name, &columns, &["display"]));
         let display = named.collect();
+        let core = stream
+            .core
+            .iter()
+            .filter_map(|name| self.need(find(name), name, &columns, &["core"]))
+            .map(|index| columns[index].name.clone())
+            .collect();
         let removed_status = stream.removed.status.as_ref().and_then(|status| {
             let index = self.need(
                 find(&status.column),
@@ -106,6 +113,8 @@ impl Builder<'_> {
             time_zone: self.connector.time_zone.clone(),
             newest,
             display,
+            used_by_others: BTreeSet::new(),
+            core,
             history,
             combos: None,
             envelope: stream.envelope.clone(),
@@ -113,6 +122,7 @@ impl Builder<'_> {
             nulls: self.connector.nulls.clone(),
             names: self.connector.names,
             settings: Arc::default(),
+            pseudonyms: None,
         })
     }
 

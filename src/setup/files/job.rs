@@ -35,6 +35,8 @@ pub struct JobConfig {
     /// How long a run may take; then it is stopped. Default `"30m"`.
     #[serde(default = "half_an_hour")]
     pub timeout: Period,
+    /// Which columns of each stream are mirrored, where the stream has this preset: `"core"` or `"full"`. Default `"full"`.
+    pub preset: Option<Preset>,
     /// When a run is held for an admin to approve.
     #[serde(default)]
     pub guard: GuardRules,
@@ -47,13 +49,55 @@ fn half_an_hour() -> Period {
     Period(Duration::from_secs(30 * 60))
 }
 
+/// A set of columns that a connector names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Preset {
+    /// Who, what, which status, when.
+    Core,
+    /// Every column of the connector.
+    Full,
+}
+
+impl Preset {
+    /// The preset that a file means by a text.
+    pub fn of(text: &str) -> Option<Self> {
+        match text {
+            "core" => Some(Self::Core),
+            "full" => Some(Self::Full),
+            _ => None,
+        }
+    }
+}
+
+/// What is stored of a date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// The first day of its year.
+    Year,
+    /// The first day of its month.
+    Month,
+}
+
 /// Options of one stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StreamOptions {
-    /// Columns that are not kept; they are erased where they are.
+    /// Which columns are mirrored: `"core"`, a few that the connector names, or `"full"`. Default: the job's.
+    pub preset: Option<Preset>,
+    /// The columns that are mirrored; with the preset `"core"`, those that are mirrored besides. The key, what rows are
+    /// compared by, and references to streams of the job always are.
+    pub keep: Option<Vec<ColumnName>>,
+    /// Columns that are not mirrored; they are erased where they are. Not together with `keep`.
     #[serde(default)]
     pub drop: Vec<ColumnName>,
+    /// Columns of which a pseudonym is stored in place of the value: the same text for the same value, in every stream.
+    #[serde(default)]
+    pub pseudonymise: Vec<ColumnName>,
+    /// Date columns of which only the year or month is stored, such as `{ date_of_birth = "year" }`.
+    #[serde(default)]
+    pub truncate: BTreeMap<ColumnName, Precision>,
     /// How long old versions are kept, or `"off"`. Default: the connector's.
     pub history: Option<History>,
     /// How much is requested. Default: the connector's.

@@ -17,7 +17,7 @@ pub mod secrets;
 pub use alerts::AlertsConfig;
 pub use auth::Auth;
 pub use crosswalk::{CrosswalkConfig, Crosswalks, crosswalk_schema};
-pub use job::{JobConfig, StreamOptions};
+pub use job::{JobConfig, Precision, Preset, StreamOptions};
 pub use load::{Config, Files, JobFile, job_schema, rollbook_schema};
 pub use people::{People, people_schema};
 pub use rollbook::{BackupConfig, Proxy, Rollbook, SettingValue, SourceConfig, StoreConfig};

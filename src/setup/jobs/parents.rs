@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{JobDraft, Jobs, read_stream};
 use crate::connector::api::StreamSpec;
 use crate::document::{Node, Problem};
+use crate::model::Masking;
 use crate::setup::checks::Checks;
 
 impl Checks<'_> {
@@ -35,26 +36,28 @@ impl Checks<'_> {
         }
     }
 
-    /// Two jobs that read one stream must keep the same columns of it.
+    /// Two jobs that read one stream must mirror the same columns of it.
     pub(super) fn same_columns(&mut self, job: &JobDraft<'_>, other: &JobDraft<'_>) {
-        let columns = |spec: &Arc<StreamSpec>| -> Vec<String> {
+        let columns = |spec: &Arc<StreamSpec>| -> Vec<(String, Option<Masking>)> {
             let columns = spec.columns.iter();
-            columns.map(|column| column.name.clone()).collect()
+            columns
+                .map(|column| (column.name.clone(), column.masking))
+                .collect()
         };
         for spec in &job.streams {
             let of_other = other.stream(spec.name.as_str());
             if of_other.is_some_and(|of_other| columns(of_other) != columns(spec)) {
                 let message = format!(
-                    "the job `{}` keeps other columns of `{}`",
+                    "the job `{}` mirrors other columns of `{}`",
                     other.file.name, spec.name
                 );
-                let help = "drop the same columns in both".to_owned();
-                self.job_problem(
-                    job.file,
-                    &["stream", spec.name.as_str(), "drop"],
-                    message,
-                    Some(help),
-                );
+                let help = "write the same [stream] options and `preset` in both".to_owned();
+                let table = ["stream", spec.name.as_str()];
+                let path: &[&str] = match job.file.tree.at(&table) {
+                    Some(_) => &table,
+                    None => &["streams"],
+                };
+                self.job_problem(job.file, path, message, Some(help));
             }
         }
     }

@@ -161,7 +161,7 @@ fn what_no_job_reads_or_keeps_is_left_out() {
     assert_eq!(
         notes,
         [
-            "a job drops `title`, so there is nothing to map",
+            "a job leaves out `title`, so there is nothing to map",
             "no job reads `north.lists`, so the targets stay unknown",
         ]
     );

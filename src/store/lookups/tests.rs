@@ -68,6 +68,7 @@ fn table(
         from: String::new(),
         help: String::new(),
         combo,
+        masking: None,
         refers_to: None,
     };
     Table {

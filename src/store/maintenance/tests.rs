@@ -29,6 +29,7 @@ fn column(name: &str, kind: Kind) -> TableColumn {
         from: name.to_owned(),
         help: String::new(),
         combo: None,
+        masking: None,
         refers_to: None,
     }
 }

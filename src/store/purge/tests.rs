@@ -20,6 +20,7 @@ fn users() -> Table {
             from: "id : text".into(),
             help: String::new(),
             combo: None,
+            masking: None,
             refers_to: None,
         }],
         key: vec![0],

@@ -5,7 +5,9 @@ use serde::Serialize;
 
 use super::Reader;
 use crate::model::row::Kind;
-use crate::model::{By, JobName, Outcome, Reference, SourceName, StreamName, Table, TableColumn};
+use crate::model::{
+    By, JobName, Masking, Outcome, Reference, SourceName, StreamName, Table, TableColumn,
+};
 use crate::store::error::StoreError;
 use crate::store::sql_values::ended;
 use crate::store::table::quote;
@@ -42,6 +44,10 @@ pub fn table(
             Ok(TableColumn {
                 name: row.get("column")?,
                 kind: kind(&row.get::<_, String>("type")?),
+                masking: row
+                    .get::<_, Option<String>>("masking")
+                    .unwrap_or_default()
+                    .and_then(|word| Masking::parse(&word)),
                 from: row.get("path")?,
                 help: row.get("meaning")?,
                 combo: reference(row)?,

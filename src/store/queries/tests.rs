@@ -23,6 +23,7 @@ fn grades() -> Table {
         from: format!("{name} : text"),
         help: String::new(),
         combo: None,
+        masking: None,
         refers_to: None,
     };
     Table {

@@ -18,6 +18,7 @@ fn table(stream: &str) -> Table {
             help: String::new(),
             combo: None,
             refers_to: None,
+            masking: None,
         }],
         key: vec![0],
         partition: Vec::new(),

@@ -7,6 +7,7 @@
 mod grants;
 mod inspect;
 mod keys;
+mod local_keys;
 mod refusals;
 mod rekey;
 mod requests;

@@ -6,22 +6,24 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::grants::{ACCESS_TOKEN, API_KEY, PREVIOUS, REFRESH_TOKEN, SEED_HASH, TOKEN_HASH};
 use super::keys::{Keys, wrong};
+use super::local_keys::SECRET;
 use super::room;
 use super::seal::CellId;
 use crate::store::StoreError;
 
 /// Every secret cell of the vault.
-const COLUMNS: [&str; 6] = [
+const COLUMNS: [&str; 7] = [
     REFRESH_TOKEN,
     PREVIOUS,
     SEED_HASH,
     API_KEY,
     ACCESS_TOKEN,
     TOKEN_HASH,
+    SECRET,
 ];
 
 /// Their tables.
-const TABLES: [&str; 2] = ["grants", "intents"];
+const TABLES: [&str; 3] = ["grants", "intents", "local_keys"];
 
 /// A row that is not sealed with the wanted key.
 struct VaultRow {

@@ -11,7 +11,7 @@ use crate::store::StoreError;
 const APPLICATION: i32 = 0x5242_5654;
 
 /// The version of the tables below.
-const VERSION: i32 = 3;
+const VERSION: i32 = 4;
 
 /// A secret is a BLOB: the text itself while `key_id` is NULL, otherwise sealed with that key.
 const TABLES: &str = "
@@ -46,6 +46,15 @@ CREATE TABLE IF NOT EXISTS requests (
   day TEXT NOT NULL,
   requests INTEGER NOT NULL,
   PRIMARY KEY (source, day)
+) STRICT;
+";
+
+/// Keys that the installation made for itself, since version 4; `source` is what a key is for.
+const LOCAL_KEYS: &str = "
+CREATE TABLE IF NOT EXISTS local_keys (
+  source TEXT PRIMARY KEY,
+  key_id TEXT,
+  secret BLOB NOT NULL
 ) STRICT;
 ";
 
@@ -123,8 +132,10 @@ fn step(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
             transaction.execute_batch(WITH_ATTEMPTS)?;
         }
         2 => transaction.execute_batch(WITH_ATTEMPTS)?,
+        3 => {}
         _ => first(transaction)?,
     }
+    transaction.execute_batch(LOCAL_KEYS)?;
     transaction.pragma_update(None, "user_version", VERSION)
 }
 

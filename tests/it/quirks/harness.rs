@@ -143,6 +143,15 @@ fn config(combo_lists: ComboLists) -> TempDir {
         let text = combo_lists.selected(&text);
         fs::write(vendors.join(path.file_name().expect("a name")), text).expect("a copy");
     }
+    // Every column is read, and not only those of the shipped jobs' preset.
+    let jobs = folder.path().join("jobs");
+    fs::create_dir(&jobs).expect("a folder for jobs");
+    for file in fs::read_dir(shipped.join("../jobs")).expect("the shipped jobs") {
+        let path = file.expect("an entry").path();
+        let text = fs::read_to_string(&path).expect("a job");
+        let text = text.replace("\"core\"", "\"full\"");
+        fs::write(jobs.join(path.file_name().expect("a name")), text).expect("a copy");
+    }
     folder
 }
 
@@ -180,7 +189,7 @@ impl Checked {
         };
         let folders = Folders {
             config: combo_lists.config().to_owned(),
-            jobs: Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs"),
+            jobs: combo_lists.config().join("jobs"),
             state: PathBuf::new(),
         };
         let setup = Setup::load(&folders, &overlay).unwrap_or_else(|problems| panic!("{problems}"));
@@ -230,6 +239,7 @@ impl Checked {
                         config: job.config.clone(),
                         source: job.source.clone(),
                         streams: job.streams.clone(),
+                        choices: job.choices.clone(),
                         fingerprint: job.fingerprint.clone(),
                     },
                 )

@@ -362,7 +362,7 @@ error: unknown key `colour`
 4 | colour = 1
   | ^^^^^^
   |
-  = help: known: `apply`, `catch_up`, `guard`, `schedule`, `source`, `stream`, `streams`, `time_zone`, `timeout`
+  = help: known: `apply`, `catch_up`, `guard`, `preset`, `schedule`, `source`, `stream`, `streams`, `time_zone`, `timeout`
 
 error: `apply` must be a text, not a whole number
  --> jobs/job.toml:5:9
