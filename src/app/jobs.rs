@@ -6,7 +6,7 @@ use crate::connector::api::StreamSpec;
 use crate::connector::columns::Column;
 use crate::connector::mask::PseudonymKey;
 use crate::model::row::Kind;
-use crate::model::{History, JobName};
+use crate::model::{History, JobName, Retain};
 use crate::setup::tables::history;
 use crate::setup::{JobSetup, Setup, lookups};
 use crate::store::fitting::{self, Layout};
@@ -101,8 +101,17 @@ fn stream(setup: &Setup, job: &JobSetup, spec: &Arc<StreamSpec>) -> StreamJob {
             rows: feed.rows.clone(),
         })
     });
+    let retain = options
+        .and_then(|options| options.retain.as_ref())
+        .and_then(|rule| {
+            Some(Retain {
+                column: spec.column(rule.column.as_ref())?,
+                length: rule.length.0,
+            })
+        });
     StreamJob {
         table: Arc::new(spec.table(&job.source, history)),
+        retain,
         parents: parents.collect(),
         mode: options.and_then(|options| options.mode),
         history,

@@ -6,6 +6,7 @@ mod choices;
 mod columns;
 mod masks;
 mod parents;
+mod retention;
 
 pub use self::columns::{ColumnChoice, ColumnReason};
 
@@ -164,6 +165,7 @@ impl<'a> Checks<'a> {
             if let Some(spec) = source.and_then(|source| source.stream(name)) {
                 self.columns(file, spec);
                 self.masks(file, spec);
+                self.retention(file, spec);
             }
         }
     }

@@ -57,6 +57,13 @@ pub fn note_vendor_time(connection: &Connection, vendor_time: Timestamp) -> Resu
     runs::note_done(connection, VENDOR_TIME, vendor_time)
 }
 
+/// Whether our clock is not so far from the time that a vendor stated last that it was rather set. Between two runs there may
+/// be holidays.
+pub fn agrees_with_vendors(connection: &Connection, now: Timestamp) -> Result<bool, StoreError> {
+    let vendor_time = runs::done(connection, VENDOR_TIME)?;
+    Ok(vendor_time.is_none_or(|stated| now.duration_since(stated).abs() <= PAUSE))
+}
+
 fn due(last: Option<Timestamp>, now: Timestamp, vendor_time: Option<Timestamp>) -> Due {
     let is_today = |last| now < scalar::saturating_add(last, DAY);
     match (vendor_time, last) {

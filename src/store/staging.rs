@@ -29,7 +29,7 @@ use super::readers::ReadConnection;
 use crate::model::absence::Duplicates;
 use crate::model::plan::Plan;
 use crate::model::row::{Cell, Cells, Rows};
-use crate::model::{StreamName, Table};
+use crate::model::{Expiry, StreamName, Table};
 
 /// The most rows of the table to scan between two rows of a page before a new search is cheaper.
 const MAX_LINEAR_SCAN: u32 = 16;
@@ -135,6 +135,8 @@ pub struct Staging {
     unknown_removed: HashSet<u64>,
     /// Columns of which some row keeps its value.
     kept: BTreeSet<usize>,
+    /// Rows that are removed by a date of their own, whatever the vendor lists.
+    expiry: Option<Expiry>,
     /// A time series: rows are added and hardly ever changed.
     only_grows: bool,
     /// The item of a time series that the rows belong to: the cells of the partition columns.
@@ -213,6 +215,7 @@ impl Staging {
             unreadable: BTreeMap::new(),
             unknown_removed: HashSet::new(),
             kept: BTreeSet::new(),
+            expiry: None,
             only_grows: size == Size::Guessed,
             item: Vec::new(),
             problems: Vec::new(),
@@ -220,6 +223,11 @@ impl Staging {
             entries: Vec::new(),
             is_older_sql: String::new(),
         })
+    }
+
+    /// Removes the rows that are kept no longer, and takes no such row.
+    pub fn expire(&mut self, expiry: Expiry) {
+        self.expiry = Some(expiry);
     }
 
     /// Compares a page with the table and puts aside what differs.
@@ -293,6 +301,7 @@ impl Staging {
         // Row numbers may have changed (VACUUM), so it is unknown which rows were received.
         if !self.plan.rebuilt {
             self.find_missing(ending, &unconfirmed).map_err(&what)?;
+            self.find_expired(ending.group).map_err(&what)?;
         }
         if let Some(feed) = ending.feed {
             self.find_deleted(feed, ending.group).map_err(&what)?;
@@ -491,6 +500,13 @@ impl Staging {
     }
 
     fn is_removed(&self, row: Cells<'_>) -> bool {
+        if self
+            .expiry
+            .as_ref()
+            .is_some_and(|expiry| expiry.is_over(row))
+        {
+            return true;
+        }
         let Some((column, words)) = &self.table.removed_status else {
             return false;
         };

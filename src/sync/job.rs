@@ -8,7 +8,9 @@ use super::client::PageClient;
 use super::stream_memory::StreamMemory;
 use crate::connector::api::StreamSpec;
 use crate::model::guard::GuardRules;
-use crate::model::{ApplyMode, Cause, History, JobName, ReadMode, SourceName, StreamName, Table};
+use crate::model::{
+    ApplyMode, Cause, History, JobName, ReadMode, Retain, SourceName, StreamName, Table,
+};
 use crate::store::fitting::Layout;
 use crate::store::lookups::Lookups;
 use crate::store::references::StreamReference;
@@ -139,6 +141,8 @@ pub struct StreamJob {
     pub mode: Option<ReadMode>,
     /// How long old versions are kept.
     pub history: History,
+    /// How long rows are kept after a date of their own.
+    pub retain: Option<Retain>,
     /// The guard's group column.
     pub group: Option<usize>,
     /// The job's number of readings that must miss a row.

@@ -25,7 +25,7 @@ use crate::model::account::Account;
 use crate::model::{Class, Completeness, Inconsistency, ReadMode, StreamName, scalar};
 use crate::store::checkpoints::{self, Checkpoint};
 use crate::store::{
-    Absence, Ending, Size, Staged, Staging, Store, StoreError, queries, unconfirmed,
+    Absence, Ending, Size, Staged, Staging, Store, StoreError, purge, queries, unconfirmed,
 };
 
 /// Pages that may wait to be compared.
@@ -349,7 +349,13 @@ async fn try_once(
     items: &[Item],
     since: Option<Timestamp>,
 ) -> Result<ReadAttempt, Failure> {
-    let staging = Staging::open(context.store, Arc::clone(&job.table), Size::Counted)?;
+    let mut staging = Staging::open(context.store, Arc::clone(&job.table), Size::Counted)?;
+    let now = context.clock.now();
+    if let Some(retain) = job.retain
+        && purge::agrees_with_vendors(&*context.store.reader()?, now)?
+    {
+        staging.expire(retain.at(now));
+    }
     let (rows, inbox) = mpsc::channel(QUEUED_PAGES);
     let (walked, staging) = tokio::join!(
         walk_all(context, job, items, since, rows),

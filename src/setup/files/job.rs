@@ -100,6 +100,19 @@ pub struct StreamOptions {
     pub truncate: BTreeMap<ColumnName, Precision>,
     /// How long old versions are kept, or `"off"`. Default: the connector's.
     pub history: Option<History>,
+    /// Removes rows by a date of their own, such as `{ column = "end_date", for = "2 years" }`.
+    pub retain: Option<RetainRule>,
     /// How much is requested. Default: the connector's.
     pub mode: Option<ReadMode>,
+}
+
+/// How long after a date of its own a row is kept. Rows without the date are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetainRule {
+    /// A column with dates or times.
+    pub column: ColumnName,
+    /// How long after it.
+    #[serde(rename = "for")]
+    pub length: Period,
 }

@@ -25,6 +25,8 @@ pub struct ColumnChoice {
     pub pseudonymise: BTreeSet<String>,
     /// Dates that are truncated, and how.
     pub truncate: BTreeMap<String, Masking>,
+    /// The column that says how long a row is kept.
+    pub retain: Option<String>,
     /// The streams that the job reads.
     pub streams: BTreeSet<String>,
 }
@@ -102,6 +104,10 @@ impl ColumnChoice {
             drop: list("drop").unwrap_or_default(),
             pseudonymise: list("pseudonymise").unwrap_or_default(),
             truncate: cut.iter().filter_map(truncated).collect(),
+            retain: tree
+                .at(&["stream", stream, "retain", "column"])
+                .and_then(Node::text)
+                .map(str::to_owned),
             streams: streams
                 .iter()
                 .filter_map(|item| item.text().map(str::to_owned))
@@ -115,6 +121,7 @@ impl ColumnChoice {
         let reason = |index: usize| match () {
             () if spec.key.contains(&index) => ColumnReason::Key,
             () if needed.contains(&index) => ColumnReason::Engine,
+            () if self.retain.as_deref() == Some(&spec.columns[index].name) => ColumnReason::Engine,
             () => self.reason(spec, index),
         };
         (0..spec.columns.len()).map(reason).collect()

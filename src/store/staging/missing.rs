@@ -82,20 +82,15 @@ impl Staging {
         feed: &Feed,
         group: Option<usize>,
     ) -> rusqlite::Result<()> {
-        let key = &self.table.key;
-        let mut columns = key.clone();
-        columns.extend(group);
         let conditions: Vec<String> = feed
             .rows
             .keys()
             .enumerate()
             .map(|(number, column)| format!("{} = ?{}", quote(column), number + 1))
             .collect();
-        let sql = format!(
-            "SELECT rowid, {} FROM {} WHERE {} IN (SELECT {} FROM {} WHERE {})",
-            self.table.names_of(&columns),
-            self.table.quoted(),
-            self.table.names_of(key),
+        let listed = format!(
+            "{} IN (SELECT {} FROM {} WHERE {})",
+            self.table.names_of(&self.table.key),
             quote(&feed.key),
             quote(&feed.table),
             if conditions.is_empty() {
@@ -104,11 +99,38 @@ impl Staging {
                 conditions.join(" AND ")
             },
         );
+        self.remove_unseen(&listed, feed.rows.values(), group)
+    }
+
+    /// Rows that are kept no longer and that this reading did not see.
+    pub(super) fn find_expired(&mut self, group: Option<usize>) -> rusqlite::Result<()> {
+        let Some(expiry) = self.expiry.clone() else {
+            return Ok(());
+        };
+        let is_over = format!("{} < ?1", self.table.names_of(&[expiry.column]));
+        self.remove_unseen(&is_over, [&expiry.before], group)
+    }
+
+    /// Removes the rows of the table that fulfil a condition and that this reading did not see.
+    fn remove_unseen<'a>(
+        &mut self,
+        condition: &str,
+        parameters: impl IntoIterator<Item = &'a String>,
+        group: Option<usize>,
+    ) -> rusqlite::Result<()> {
+        let key = &self.table.key;
+        let mut columns = key.clone();
+        columns.extend(group);
+        let sql = format!(
+            "SELECT rowid, {} FROM {} WHERE {condition}",
+            self.table.names_of(&columns),
+            self.table.quoted(),
+        );
         let mut statement = self.mirror.prepare(&sql)?;
         let mut insert = self.stage.prepare(
             "INSERT INTO missing VALUES (?1, 1, NULL, 1, 1, NULL) ON CONFLICT (key) DO UPDATE SET removed = 1 WHERE removed = 0",
         )?;
-        let mut rows = statement.query(rusqlite::params_from_iter(feed.rows.values()))?;
+        let mut rows = statement.query(rusqlite::params_from_iter(parameters))?;
         let mut bytes = Vec::new();
         while let Some(row) = rows.next()? {
             if self.seen.contains(row.get::<_, i64>(0)? as u64) {

@@ -335,6 +335,7 @@ fn job(
                 .collect(),
             mode: None,
             history: spec.history,
+            retain: None,
             group: None,
             confirm: None,
             feed: None,

@@ -100,6 +100,7 @@ async fn run(apply: ApplyMode, lists: &[(&'static str, u32)]) -> (RunReport, Vec
                 parents: BTreeMap::new(),
                 mode: None,
                 history: History::Off,
+                retain: None,
                 group: None,
                 confirm: None,
                 feed: None,

@@ -1,0 +1,50 @@
+//! What can be wrong with `retain`: a column without dates, one that is not mirrored as it is, a time series.
+
+use super::ColumnChoice;
+use crate::connector::api::StreamSpec;
+use crate::document::suggest::advice;
+use crate::model::row::Kind;
+use crate::setup::checks::Checks;
+use crate::setup::files::JobFile;
+
+impl Checks<'_> {
+    /// The key `retain` of `[stream.NAME]`.
+    pub(super) fn retention(&mut self, file: &JobFile, spec: &StreamSpec) {
+        let choice = ColumnChoice::of(&file.tree, spec.name.as_str());
+        let Some((message, help)) = refusal(spec, &choice) else {
+            return;
+        };
+        let path = ["stream", spec.name.as_str(), "retain", "column"];
+        self.job_problem(file, &path, message, Some(help));
+    }
+}
+
+fn refusal(spec: &StreamSpec, choice: &ColumnChoice) -> Option<(String, String)> {
+    let name = choice.retain.as_deref()?;
+    let dates = || {
+        let columns = spec.columns.iter();
+        let dates = columns.filter(|column| matches!(column.kind, Kind::Date | Kind::Timestamp));
+        advice(name, dates.map(|column| column.name.as_str()))
+    };
+    let stream = &spec.name;
+    let Some(index) = spec.column(name) else {
+        return Some((format!("{stream} has no column `{name}`"), dates()));
+    };
+    let refused = match spec.columns[index].kind {
+        Kind::Date | Kind::Timestamp if choice.drop.contains(name) => (
+            format!("`{name}` is in `drop`"),
+            "take it out of `drop`".to_owned(),
+        ),
+        Kind::Date | Kind::Timestamp if choice.pseudonymise.contains(name) => (
+            format!("`{name}` is pseudonymised"),
+            "a pseudonym is not a date: take it out of `pseudonymise`".to_owned(),
+        ),
+        Kind::Date | Kind::Timestamp if spec.window.is_some() => (
+            format!("{stream} is a time series: `retain` is for lists"),
+            "leave `retain` out".to_owned(),
+        ),
+        Kind::Date | Kind::Timestamp => return None,
+        _ => (format!("`{name}` has no dates"), dates()),
+    };
+    Some(refused)
+}
