@@ -26,6 +26,57 @@ pub struct Folder {
     pub problems: Problems,
 }
 
+/// Files that are not written yet: each counts instead of the one on disk.
+#[derive(Clone, Debug, Default)]
+pub struct DraftFiles(BTreeMap<PathBuf, String>);
+
+impl DraftFiles {
+    /// One more.
+    pub fn add(&mut self, path: PathBuf, text: String) {
+        self.0.insert(path, text);
+    }
+
+    /// The text of one.
+    pub fn text(&self, path: &Path) -> Option<&str> {
+        self.0.get(path).map(String::as_str)
+    }
+
+    /// Whether a file or folder exists, or has a draft.
+    pub fn exists(&self, path: &Path) -> bool {
+        path.exists() || self.0.keys().any(|draft| draft.starts_with(path))
+    }
+
+    /// Reads a file or its draft.
+    pub fn read_file(&self, path: &Path) -> Result<Arc<FileText>, Problem> {
+        match self.0.get(path) {
+            Some(text) => text_of(&path.display().to_string(), text.clone().into_bytes()),
+            None => read_file(path),
+        }
+    }
+
+    /// Reads every `.toml` file directly in a folder, and every draft.
+    pub fn read_folder(&self, path: &Path) -> Result<Folder, Problem> {
+        let drafts: Vec<&PathBuf> = self
+            .0
+            .keys()
+            .filter(|draft| draft.parent() == Some(path))
+            .collect();
+        let mut folder = match path.exists() || drafts.is_empty() {
+            true => read_folder(path)?,
+            false => Folder::default(),
+        };
+        for draft in drafts {
+            let stem = draft.file_stem().unwrap_or_default().to_string_lossy();
+            folder.files.retain(|(name, _)| *name != stem);
+            folder
+                .files
+                .push((stem.into_owned(), self.read_file(draft)?));
+        }
+        folder.files.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(folder)
+    }
+}
+
 /// Reads one file.
 pub fn read_file(path: &Path) -> Result<Arc<FileText>, Problem> {
     let unreadable = |error: &io::Error| unreadable(path, "file", error);

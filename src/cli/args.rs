@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
+use super::config_folder::{INSTALLED_CONFIG, local_config};
 use super::help::GLOBAL_OPTIONS;
 use super::log::LogFormat;
 use super::owner::StateUse;
@@ -15,9 +16,6 @@ use super::{
 };
 use crate::connector::builtin::DEMO_CONFIG;
 use crate::setup::Folders;
-
-/// The configuration folder of the packages.
-const INSTALLED_CONFIG: &str = "/etc/rollbook";
 
 /// The state directory of the shipped unit.
 const INSTALLED_STATE: &str = "/var/lib/rollbook";
@@ -57,7 +55,7 @@ pub enum Command {
     /// Start simulated vendors, run every job once, show the mirror
     #[cfg(feature = "demo")]
     Demo(super::demo::DemoOptions),
-    /// Write a commented starter configuration
+    /// Add commented sources and jobs to the configuration, or write a new one
     Init(init::InitOptions),
     /// Sign in to a source by browser, once; its tokens are then renewed
     Login(login::LoginOptions),
@@ -179,15 +177,10 @@ impl Args {
 
     /// The folders of configuration, jobs and state.
     pub fn folders(&self) -> Folders {
-        let config = self.config.clone().unwrap_or_else(|| {
-            let local = PathBuf::from("config");
-            if local.is_dir() {
-                local
-            } else if self.is_demo() {
-                self.state.clone().unwrap_or_default().join(DEMO_CONFIG)
-            } else {
-                PathBuf::from(INSTALLED_CONFIG)
-            }
+        let config = self.config.clone().unwrap_or_else(|| match local_config() {
+            Some(local) => local,
+            None if self.is_demo() => self.state.clone().unwrap_or_default().join(DEMO_CONFIG),
+            None => PathBuf::from(INSTALLED_CONFIG),
         });
         let jobs = self.jobs_folder.clone().unwrap_or_else(|| {
             let inside = config.join("jobs");
@@ -274,6 +267,19 @@ mod tests {
             &["rollbook", "run", "--log", "json"],
             &["rollbook", "init"],
             &["rollbook", "init", "--dir", "new", "north", "south"],
+            &[
+                "rollbook",
+                "init",
+                "north",
+                "--name",
+                "n",
+                "--set",
+                "a=b=c",
+                "--set",
+                "d=",
+                "--no-input",
+            ],
+            &["rollbook", "init", "--people", "--crosswalk"],
             &["rollbook", "completions", "bash"],
             &["rollbook", "man", "--out", "pages"],
         ] {
@@ -282,6 +288,8 @@ mod tests {
         for line in [
             &["rollbook", "why", "north_users"][..],
             &["rollbook", "approve"],
+            &["rollbook", "init", "north", "--set", "tenant"],
+            &["rollbook", "init", "north", "--name", "No"],
             &["rollbook", "combos", "--csv", "--json"],
             &["rollbook", "streams", "north", "users", "--diagram"],
             &["rollbook", "streams", "--diagram", "--json"],

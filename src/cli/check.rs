@@ -32,8 +32,8 @@ pub struct CheckOptions {
 
 /// Checks all files; ends with 78 when one has a mistake or a job could not run, with 1 when a vendor does not respond.
 pub async fn run(folders: &Folders, options: &CheckOptions) -> Result<(), Exit> {
-    let (setup, mut problems) =
-        setup::check(folders, &start::secrets(folders, &Overlay::default()));
+    let overlay = Overlay::default();
+    let (setup, mut problems) = setup::check(folders, &overlay, &start::secrets(folders, &overlay));
     let access = MirrorAccess::of(folders, setup.ok_or_else(|| problems.clone()))?;
     let mut view = match &access.setup {
         Ok(setup) => {

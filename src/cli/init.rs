@@ -1,25 +1,47 @@
-//! `rollbook init`: writes a commented starter configuration; `starter.rs` has its content.
+//! `rollbook init`: adds commented sources with their jobs to a configuration, or writes a new one.
 //!
-//! It writes all files or none, and never replaces an edited one. The surprise: the Debian package installs a
-//! `rollbook.toml` without accounts, which is replaced while it is unmodified.
+//! `starter.rs` has the content. On a terminal it asks for what a source needs; else the files have examples. It writes all
+//! files or none, and changes no line that is there. The surprise: the Debian package installs a `rollbook.toml` without
+//! accounts, which is replaced while it is unmodified.
 
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+mod append;
+mod ask;
+mod edit;
+mod proposal;
+mod questions;
+mod report;
+mod write_files;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use nix::unistd;
+
+use super::config_folder::{INSTALLED_CONFIG, default_config};
 use super::exit::Exit;
-use super::starter::{self, Draft, Starter};
+use super::prompt::Prompt;
+use super::starter::{self, companions, handover::Host};
 use super::{out, table::indented};
 use crate::connector::Connectors;
 use crate::document::suggest::{advice, quoted};
-use crate::setup::Folders;
+use crate::document::{Problems, RenderStyle};
+use crate::folder::read_file;
+use crate::model::{GrantKind, SourceName};
+use crate::permissions::{User, denied, user_name};
+use crate::setup::files::people::PEOPLE_FILE;
+use crate::setup::{Folders, Overlay, Setup, resolve};
+use proposal::{Existing, Proposal, canonical, free_name};
+use report::NextSteps;
 
 /// The package's `rollbook.toml`, which has no sources.
 const PACKAGED_CONFIG: &str = include_str!("../../systemd/deb/rollbook.toml");
 
-/// Mode of the written files: they have no secrets, and the service runs as another user.
-const MODE: u32 = 0o644;
+/// The service's user in the package.
+const SERVICE_USER: &str = "rollbook";
+
+/// The rights to write into a folder: w and x.
+const WRITE: u32 = 0o3;
 
 /// Options of `init`.
 #[derive(Debug, clap::Args)]
@@ -27,77 +49,345 @@ pub struct InitOptions {
     /// Folder to write to; it is created if missing [default: the configuration folder]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Connectors to configure; without any, the known ones are listed
+    /// Connectors to add a source for; without any, the known ones are listed
     #[arg(value_name = "CONNECTOR")]
     connectors: Vec<String>,
+    /// Name of the new source, with which its tables begin [default: the connector's]
+    #[arg(long, value_name = "NAME")]
+    name: Option<SourceName>,
+    /// A value of the new source, such as `tenant=4711`, `client_id=...` or `grant=...`; never a secret
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    set: Vec<(String, String)>,
+    /// Also write a draft that maps a column of one source to a combo list of another
+    #[arg(long)]
+    crosswalk: bool,
+    /// Also write a draft that matches the people of two sources
+    #[arg(long)]
+    people: bool,
+    /// Ask nothing, also on a terminal
+    #[arg(long)]
+    no_input: bool,
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        None => Err("write KEY=VALUE, such as `tenant=4711`".to_owned()),
+    }
 }
 
 /// Writes the files, or lists the connectors.
-pub fn run(folders: &Folders, options: &InitOptions) -> Result<(), Exit> {
-    let folder = options.dir.as_ref().unwrap_or(&folders.config);
-    let connectors = Connectors::load(&folder.join("connectors"))?;
-    if options.connectors.is_empty() {
+pub async fn run(given: &Folders, options: &InitOptions) -> Result<(), Exit> {
+    let folders = folders(given, options)
+        .map_err(|error| Exit::failed(format!("could not find the current folder: {error}")))?;
+    let connectors = Connectors::load(&folders.config.join("connectors"))?;
+    let has_drafts = options.crosswalk || options.people;
+    if options.connectors.is_empty() && !has_drafts {
         out::text(known(&connectors));
         return Ok(());
     }
-    let mut names: Vec<&str> = Vec::new();
-    for name in &options.connectors {
-        if connectors.get(name).is_none() {
-            return Err(unknown(name, &connectors));
+    check_options(options, &connectors)?;
+    for folder in [&folders.config, &folders.jobs] {
+        check_writable(folder, options)?;
+    }
+    let mut proposal = Proposal {
+        host: host(&folders),
+        existing: existing(&folders)?,
+        folders,
+        sources: Vec::new(),
+        secrets: BTreeMap::new(),
+        answered: BTreeSet::new(),
+        crosswalk: None,
+        people: None,
+    };
+    match &proposal.existing {
+        Existing::Own(_) => {
+            let (setup, problems) = resolve(&proposal.folders, &Overlay::default());
+            if setup.is_none() {
+                return Err(refused(
+                    &problems,
+                    "the configuration has to be right before a source is added",
+                ));
+            }
         }
-        if !names.contains(&name.as_str()) {
-            names.push(name);
+        Existing::Missing | Existing::Packaged(_) if options.connectors.is_empty() => {
+            return Err(Exit::no_configuration(
+                "there is no source yet: `rollbook init CONNECTOR` writes one",
+            ));
         }
+        Existing::Missing | Existing::Packaged(_) => {}
     }
-    let starter = starter::of(&names, &connectors, folder);
-    let existing: Vec<String> = starter
-        .drafts
-        .iter()
-        .map(|draft| folder.join(&draft.name))
-        .filter(|path| path.symlink_metadata().is_ok() && !is_untouched(path))
-        .map(|path| path.display().to_string())
-        .collect();
-    if !existing.is_empty() {
-        return Err(Exit::failed(refusal(&existing, &options.connectors)));
-    }
-    for draft in &starter.drafts {
-        let path = folder.join(&draft.name);
-        write(&path, draft).map_err(|error| {
-            Exit::failed(format!("could not write {}: {error}", path.display()))
-        })?;
-    }
-    out::text(written(folder, &starter));
+    let prompt = match options.no_input {
+        true => None,
+        false => Prompt::open(),
+    };
+    add_sources(&mut proposal, options, &connectors, prompt.as_ref()).await?;
+    ask::mark_open(&mut proposal, &connectors);
+    let setup = verified(&proposal)?;
+    add_drafts(&mut proposal, options, &setup, prompt.as_ref()).await?;
+    verified(&proposal)?;
+    let steps = write(&proposal, &connectors)?;
+    out::text(steps.text());
     Ok(())
 }
 
-/// Whether this is the package's file, unmodified.
-fn is_untouched(path: &Path) -> bool {
-    fs::read(path).is_ok_and(|held| held == PACKAGED_CONFIG.as_bytes())
+/// The absolute folders to write to. Jobs beside an existing configuration stay there; new ones are inside.
+fn folders(given: &Folders, options: &InitOptions) -> std::io::Result<Folders> {
+    let config = canonical(options.dir.as_ref().unwrap_or(&given.config))?;
+    let inside = config.join("jobs");
+    let beside = config.parent().unwrap_or(&config).join("jobs");
+    let named = match &options.dir {
+        None => canonical(&given.jobs)?,
+        Some(_) => inside.clone(),
+    };
+    let is_named = named != inside && named != beside;
+    let is_beside = config.join("rollbook.toml").exists() && !inside.is_dir() && beside.is_dir();
+    let jobs = match (is_named, is_beside) {
+        (true, _) => named,
+        (false, true) => beside,
+        (false, false) => inside,
+    };
+    Ok(Folders {
+        config,
+        jobs,
+        state: given.state.clone(),
+    })
 }
 
-/// Writes to a temporary file first, so that a full disk leaves no partial file.
-fn write(path: &Path, draft: &Draft) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(folder)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let aside = folder.join(format!(".{name}.new"));
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(MODE);
-    let mut file = options.open(&aside)?;
-    file.write_all(draft.text.as_bytes())?;
-    // Independent of the umask: root's is often 077, and the service must read the file.
-    file.set_permissions(Permissions::from_mode(MODE))?;
-    file.sync_all()?;
-    if path.exists() {
-        return fs::rename(&aside, path);
+/// Mistakes of the command line.
+fn check_options(options: &InitOptions, connectors: &Connectors) -> Result<(), Exit> {
+    for name in &options.connectors {
+        if connectors.get(name).is_none() {
+            return Err(unknown(name, connectors));
+        }
     }
-    // Unlike a rename, a link never replaces a file that was created meanwhile.
-    let linked = fs::hard_link(&aside, path);
-    fs::remove_file(&aside)?;
-    linked
+    let is_for_one = options.name.is_some() || !options.set.is_empty();
+    if is_for_one && options.connectors.len() != 1 {
+        return Err(Exit::usage(
+            "--name and --set are for one connector: run the command once for each",
+        ));
+    }
+    Ok(())
+}
+
+/// Before anyone answers questions: whether this user may write to a folder.
+fn check_writable(folder: &Path, options: &InitOptions) -> Result<(), Exit> {
+    let existing = folder.ancestors().find(|part| part.exists());
+    let existing = existing.unwrap_or(Path::new("/"));
+    let found = std::fs::metadata(existing);
+    if found.is_ok_and(|found| User::this().rights(&found) & WRITE == WRITE) {
+        return Ok(());
+    }
+    let names = options.connectors.join(" ");
+    Err(Exit::denied(format!(
+        "could not write to {}: {}\n\
+         `sudo rollbook init {names}` writes there, and `rollbook init --dir DIR {names}` to a folder of your own",
+        folder.display(),
+        denied(existing)
+    )))
+}
+
+fn existing(folders: &Folders) -> Result<Existing, Exit> {
+    let path = folders.config.join("rollbook.toml");
+    if path.symlink_metadata().is_err() {
+        return Ok(Existing::Missing);
+    }
+    let text = read_file(&path).map_err(|problem| Exit::from(Problems::from(problem)))?;
+    let text = text.text().to_owned();
+    Ok(match text == PACKAGED_CONFIG {
+        true => Existing::Packaged(text),
+        false => Existing::Own(text),
+    })
+}
+
+/// Who uses the files: for root the one as whom its commands continue, else the service's user.
+fn host(folders: &Folders) -> Host {
+    let is_root = unistd::geteuid().is_root();
+    let state = match folders.state.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => &folders.state,
+    };
+    let owner = std::fs::metadata(state).ok();
+    let owner = owner.map(|found| (found.uid(), found.gid()));
+    let owner = owner.filter(|(user, _)| *user != 0);
+    let installed = || {
+        let user = unistd::User::from_name(SERVICE_USER).ok().flatten()?;
+        Some((user.uid.as_raw(), user.gid.as_raw()))
+    };
+    let reader = match is_root {
+        true => owner.or_else(installed),
+        false => None,
+    };
+    Host {
+        folder: folders.config.clone(),
+        is_root,
+        service_user: reader.map(|(user, _)| user_name(user)),
+        reader,
+    }
+}
+
+/// Adds the new sources, with the values that `--set` and the terminal give.
+async fn add_sources(
+    proposal: &mut Proposal,
+    options: &InitOptions,
+    connectors: &Connectors,
+    prompt: Option<&Prompt>,
+) -> Result<(), Exit> {
+    let mut names: Vec<&str> = options.connectors.iter().map(String::as_str).collect();
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(*name));
+    if prompt.is_some() && !names.is_empty() {
+        out::text(ask::INTRODUCTION);
+    }
+    for connector_name in names {
+        let Some(connector) = connectors.get(connector_name) else {
+            continue;
+        };
+        let used = [proposal.existing_names(), proposal.names()].concat();
+        let wanted = options
+            .name
+            .as_ref()
+            .map_or(connector_name, SourceName::as_str);
+        let is_free = |name: &str| !used.iter().any(|other| other == name);
+        let name = match (is_free(wanted), prompt) {
+            (true, _) => wanted.to_owned(),
+            (false, Some(prompt)) => {
+                out::text(format!("\nThere is a source `{wanted}` already."));
+                ask::name(prompt, &free_name(wanted, is_free), &used)
+                    .await?
+                    .to_string()
+            }
+            (false, None) => {
+                return Err(Exit::failed(format!(
+                    "nothing was written: there is a source `{wanted}` in {} already\n\
+                     for another account: `rollbook init {connector_name} --name {}`",
+                    proposal.rollbook().display(),
+                    free_name(wanted, is_free)
+                )));
+            }
+        };
+        let is_grant = |(key, _): &&(String, String)| key == "grant";
+        let grant = match (options.set.iter().find(is_grant), prompt) {
+            (Some((_, text)), _) => Some(known_grant(text, connector)?),
+            (None, None) => None,
+            (None, Some(prompt)) => {
+                out::text(format!("\n{}: source `{name}`", connector.title));
+                let usual = starter::source(connector_name, &name, connectors, None);
+                let usual = usual.as_ref().and_then(starter::grant_of);
+                ask::grant(prompt, connector, usual).await?
+            }
+        };
+        let Some(source) = starter::source(connector_name, &name, connectors, grant) else {
+            continue;
+        };
+        proposal.sources.push(source);
+        for pair in options.set.iter().filter(|pair| !is_grant(pair)) {
+            ask::set_given(proposal, connector, pair)?;
+        }
+        if let Some(prompt) = prompt {
+            let index = proposal.sources.len() - 1;
+            ask::source(prompt, proposal, index, connectors).await?;
+        }
+    }
+    Ok(())
+}
+
+fn known_grant(
+    text: &str,
+    connector: &crate::connector::file::Connector,
+) -> Result<GrantKind, Exit> {
+    let offered = starter::offered_grants(&connector.auth);
+    let found = offered.iter().find(|grant| grant.as_str() == text);
+    let unknown = || {
+        Exit::usage(format!(
+            "--set grant: {}",
+            ask::unknown_grant(text, &offered)
+        ))
+    };
+    found.copied().ok_or_else(unknown)
+}
+
+/// Adds drafts of crosswalks where they make sense, if they are wanted.
+async fn add_drafts(
+    proposal: &mut Proposal,
+    options: &InitOptions,
+    setup: &Setup,
+    prompt: Option<&Prompt>,
+) -> Result<(), Exit> {
+    let mut names = proposal.names();
+    if names.is_empty() {
+        names = proposal.existing_names();
+    }
+    let path = proposal.folders.config.join(PEOPLE_FILE);
+    let existing = std::fs::read_to_string(path).unwrap_or_default();
+    let people = companions::people(setup, &names, &existing);
+    let question = "\nWrite a draft that matches the people of two sources?";
+    if is_wanted(options.people, people.is_some(), prompt, question).await? {
+        let none = "no two sources have people that jobs read and that are not matched yet; nothing was written";
+        proposal.people = Some(people.ok_or_else(|| Exit::failed(none))?);
+    }
+    let crosswalk = companions::crosswalk(setup, &names);
+    let question = "\nWrite a draft that maps one source's values to another's combo list?";
+    if is_wanted(options.crosswalk, crosswalk.is_some(), prompt, question).await? {
+        let none =
+            "no job reads combo lists of one source and values of another; nothing was written";
+        proposal.crosswalk = Some(crosswalk.ok_or_else(|| Exit::failed(none))?);
+    }
+    Ok(())
+}
+
+async fn is_wanted(
+    is_asked_for: bool,
+    makes_sense: bool,
+    prompt: Option<&Prompt>,
+    question: &str,
+) -> Result<bool, Exit> {
+    match prompt {
+        Some(prompt) if !is_asked_for && makes_sense => prompt.agrees(question).await,
+        _ => Ok(is_asked_for),
+    }
+}
+
+fn verified(proposal: &Proposal) -> Result<Setup, Exit> {
+    let refused = |problems| refused(&problems, "the new source would not be right");
+    proposal.verify().map_err(refused)
+}
+
+/// Prints the problems.
+fn refused(problems: &Problems, why: &str) -> Exit {
+    anstream::eprintln!("{}", problems.render(RenderStyle::Coloured));
+    anstream::eprintln!("nothing was written: {why}");
+    Exit::wrong_configuration()
+}
+
+/// Writes all files, and returns what is left to do.
+fn write(proposal: &Proposal, connectors: &Connectors) -> Result<NextSteps, Exit> {
+    let files = proposal.files();
+    let written: Vec<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
+    write_files::write_all(files).map_err(|(path, error)| {
+        Exit::failed(format!(
+            "nothing was written: could not write {}: {error}",
+            path.display()
+        ))
+    })?;
+    let folders = &proposal.folders;
+    let is_default = canonical(&default_config()).is_ok_and(|usual| usual == folders.config);
+    let inside = folders.config.join("jobs");
+    let is_beside =
+        || folders.config.parent().map(|above| above.join("jobs")) == Some(folders.jobs.clone());
+    let is_usual = folders.jobs == inside || !inside.is_dir() && is_beside();
+    let mut steps = NextSteps::of(proposal, connectors);
+    let drafts = written
+        .iter()
+        .filter(|path| path.starts_with(folders.config.join("crosswalks")));
+    steps.drafts = drafts.cloned().collect();
+    steps.written = written;
+    steps.is_service = proposal.host.is_root && folders.config == Path::new(INSTALLED_CONFIG);
+    steps.command = report::command(
+        (!is_default).then_some(&folders.config),
+        (!is_usual).then_some(&folders.jobs),
+    );
+    Ok(steps)
 }
 
 fn known(connectors: &Connectors) -> String {
@@ -106,7 +396,7 @@ fn known(connectors: &Connectors) -> String {
         [name.to_owned(), title.unwrap_or_default()]
     });
     format!(
-        "Available connectors; `rollbook init CONNECTOR...` writes a configuration for the ones you name:\n{}",
+        "Available connectors; `rollbook init CONNECTOR...` adds a source for each that you name:\n{}",
         indented(2, lines)
     )
 }
@@ -117,34 +407,6 @@ fn unknown(name: &str, connectors: &Connectors) -> Exit {
         quoted(name),
         advice(name, connectors.names())
     ))
-}
-
-fn refusal(existing: &[String], names: &[String]) -> String {
-    format!(
-        "nothing was written, because these files exist already:\n{}\
-         to get the missing parts, write the files to another folder and copy from it: rollbook init --dir DIR {}",
-        indented(2, existing.iter().map(|path| [path.clone()])),
-        names.join(" ")
-    )
-}
-
-/// The written files and the next steps.
-fn written(folder: &Path, starter: &Starter) -> String {
-    let shown = folder.display();
-    let files = starter
-        .drafts
-        .iter()
-        .map(|draft| [folder.join(&draft.name).display().to_string()]);
-    format!(
-        "Written:\n{}\n\
-         1. Put your own values into {shown}/rollbook.toml; the values there are examples.\n\
-         2. Create each secret, as the comments in rollbook.toml explain: {}.\n\
-         3. `rollbook check` finds problems, `rollbook check --online` also signs in, `rollbook sync --dry-run` shows \
-         what would be mirrored.\n\
-         4. `systemctl restart rollbook` starts the daemon with it.",
-        indented(2, files),
-        starter.secrets.join(", "),
-    )
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod backup;
 mod check;
 mod combos;
 mod completions;
+mod config_folder;
 mod credentials;
 mod crosswalk;
 mod daemon_lines;
@@ -37,6 +38,7 @@ mod pause;
 mod preflight;
 mod problems;
 mod progress;
+mod prompt;
 mod reset;
 mod restore;
 mod resume;
@@ -116,7 +118,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Check(options) => check::run(&folders, &options).await,
         Command::Combos(options) => combos::run(&folders, &options),
         Command::Crosswalk(options) => crosswalk::run(&folders, &options),
-        Command::Init(options) => init::run(&folders, &options),
+        Command::Init(options) => init::run(&folders, &options).await,
         Command::Status(options) => status::run(&folders, &options),
         Command::Runs(options) => runs::run(&folders, &options),
         Command::Jobs(options) => jobs::run(&folders, &options),

@@ -79,8 +79,14 @@ pub fn continue_as_owner(folders: &Folders, state_use: StateUse) -> Result<(), E
         gid: found.gid(),
         mode: found.mode(),
     };
-    match decide(&User::this(), rights, state_use) {
-        Verdict::Stay => Ok(()),
+    let user = User::this();
+    match decide(&user, rights, state_use) {
+        Verdict::Stay => {
+            if user.uid == 0 && state_use == StateUse::Owns {
+                credentials::open(&folders.config, &names);
+            }
+            Ok(())
+        }
         Verdict::Become => {
             if state_use == StateUse::Owns {
                 credentials::open(&folders.config, &names);

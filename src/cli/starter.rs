@@ -1,78 +1,84 @@
-//! The files of a starter configuration.
+//! The content of a starter configuration.
 //!
 //! For connectors with a shipped example, its text: it is tested, and contains experience, such as which of several
-//! grants can read enough. For others, text derived from the connector.
+//! grants can read enough. For others, text derived from the connector. Nothing here reads or writes a file.
 
+pub mod companions;
 mod derived;
+pub mod handover;
+mod renamed;
 
-use std::path::Path;
+pub use derived::offered_grants;
 
 use crate::connector::Connectors;
 use crate::connector::builtin::{EXAMPLE, EXAMPLE_JOBS};
+use crate::document::{FileText, Node};
+use crate::model::GrantKind;
 
 /// Prefix of the line above each source in the shipped `rollbook.toml`.
 const RULER: &str = "# -----";
 
 /// A file to write.
+#[derive(Clone)]
 pub struct Draft {
-    /// Path relative to the configuration folder.
-    pub name: String,
+    /// Its name without folder and ending.
+    pub stem: String,
     /// Its content.
     pub text: String,
 }
 
-/// A whole configuration.
-pub struct Starter {
-    /// In the order of writing: jobs after the sources that they refer to.
-    pub drafts: Vec<Draft>,
-    /// The credentials that it refers to.
-    pub secrets: Vec<String>,
-}
-
 /// One source of a configuration.
+#[derive(Clone)]
 pub struct StarterSource {
+    /// Its name.
+    pub name: String,
+    /// The name of its connector.
+    pub connector: String,
     /// Its lines in `rollbook.toml`.
     pub text: String,
     /// Its jobs.
     pub jobs: Vec<Draft>,
 }
 
-/// A configuration for these connectors, which exist.
-pub fn of(names: &[&str], connectors: &Connectors, folder: &Path) -> Starter {
-    let mut text = head().to_owned();
-    let (mut jobs, mut secrets) = (Vec::new(), Vec::new());
-    for name in names {
-        let derived = || {
-            let connector = connectors.get(name)?;
-            Some(derived::part(name, connector))
-        };
-        let Some(part) = example(name).or_else(derived) else {
-            continue;
-        };
-        let named = credentials(&part.text);
-        text.push_str(part.text.trim_end());
-        text.push_str("\n\n");
-        text.push_str(&how_to_make(&named, folder));
-        jobs.extend(part.jobs);
-        secrets.extend(named);
+/// A source of this name; `None` if there is no such connector. Without a grant it uses that of the example.
+pub fn source(
+    connector: &str,
+    name: &str,
+    connectors: &Connectors,
+    grant: Option<GrantKind>,
+) -> Option<StarterSource> {
+    let file = connectors.get(connector)?;
+    let found = example(connector).map(|example| renamed::source(example, name));
+    let mut found = found.unwrap_or_else(|| derived::part(name, connector, file));
+    if let Some(grant) = grant.filter(|grant| grant_of(&found) != Some(*grant)) {
+        let mut auth = derived::auth(name, &file.auth, Some(grant));
+        // Where to find it does not depend on the grant; the secret does.
+        let is_id = |line: &&str| line.starts_with("client_id ");
+        let comment = found
+            .text
+            .lines()
+            .find(is_id)
+            .and_then(|line| line.find('#').map(|at| &line[at..]));
+        let id = auth.lines().find(is_id).map(str::to_owned);
+        if let (Some(comment), Some(id)) = (comment, id) {
+            auth = auth.replacen(&id, &format!("{id}    {comment}"), 1);
+        }
+        found.text = with_auth(&found.text, name, &auth);
     }
-    let mut drafts = vec![
-        draft("rollbook.toml", text.trim_end().to_owned() + "\n"),
-        draft("credentials.conf", drop_in(&secrets, folder)),
-    ];
-    drafts.extend(jobs);
-    Starter { drafts, secrets }
+    Some(found)
 }
 
-fn draft(name: &str, text: String) -> Draft {
-    Draft {
-        name: name.to_owned(),
-        text,
-    }
+/// The grant that a source uses.
+pub fn grant_of(source: &StarterSource) -> Option<GrantKind> {
+    let tree = Node::parse(&FileText::new("rollbook.toml", &*source.text)).0;
+    let written = tree.at(&["sources", &source.name, "auth", "grant"])?;
+    let written = written.text()?;
+    let mut all = GrantKind::ALL.into_iter();
+    all.find(|grant| grant.as_str() == written)
 }
 
 /// The text above the first source of the shipped file.
-fn head() -> &'static str {
+pub fn head() -> &'static str {
     EXAMPLE.split(RULER).next().unwrap_or_default()
 }
 
@@ -95,8 +101,12 @@ fn example(connector: &str) -> Option<StarterSource> {
         if source.get("connector")?.as_str()? != connector {
             return None;
         }
-        let jobs = jobs_of(name);
-        Some(StarterSource { text, jobs })
+        Some(StarterSource {
+            name: name.clone(),
+            connector: connector.to_owned(),
+            jobs: jobs_of(name),
+            text,
+        })
     })
 }
 
@@ -105,11 +115,23 @@ fn jobs_of(source: &str) -> Vec<Draft> {
         let table: Option<toml::Table> = text.parse().ok();
         table.is_some_and(|job| job.get("source").and_then(toml::Value::as_str) == Some(source))
     };
-    EXAMPLE_JOBS
-        .iter()
-        .filter(|(_, text)| reads(text))
-        .map(|(name, text)| draft(&format!("jobs/{name}.toml"), (*text).to_owned()))
-        .collect()
+    let jobs = EXAMPLE_JOBS.iter().filter(|(_, text)| reads(text));
+    let draft = |(stem, text): &(&str, &str)| Draft {
+        stem: (*stem).to_owned(),
+        text: (*text).to_owned(),
+    };
+    jobs.map(draft).collect()
+}
+
+/// A source's text with other lines below `auth`, without the comment above it, which is about the former grant.
+fn with_auth(text: &str, name: &str, auth: &str) -> String {
+    let header = format!("[sources.{name}.auth]");
+    let lines = text.split_inclusive('\n');
+    let mut kept: Vec<&str> = lines.take_while(|line| line.trim_end() != header).collect();
+    while kept.last().is_some_and(|line| line.starts_with('#')) {
+        kept.pop();
+    }
+    kept.concat() + auth
 }
 
 /// The names of the credentials that a text refers to, outside its comments.
@@ -126,37 +148,6 @@ pub fn credentials(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     walk(&text.parse().unwrap_or_default(), &mut found);
     found
-}
-
-/// Comments next to a source on how to create its secrets.
-fn how_to_make(secrets: &[String], folder: &Path) -> String {
-    let shown = folder.display();
-    let lines = secrets.iter().map(|name| {
-        format!(
-            "#   systemd-ask-password -n | systemd-creds encrypt --name={name} - {shown}/{name}.cred\n"
-        )
-    });
-    format!(
-        "# Enter the secrets once; they are stored encrypted, and credentials.conf passes them to the service:\n{}\
-         # Or one file each that only the user rollbook can read:\n\
-         #   systemd-ask-password -n | install -D -o rollbook -m 600 /dev/stdin {shown}/credentials/NAME\n\n",
-        lines.collect::<String>()
-    )
-}
-
-/// A drop-in for the unit that loads the secrets.
-fn drop_in(secrets: &[String], folder: &Path) -> String {
-    let shown = folder.display();
-    let lines = secrets.iter().map(|name| {
-        format!("LoadCredentialEncrypted={name}:{shown}/{name}.cred\nSetCredential={name}:unset\n")
-    });
-    format!(
-        "# Passes the encrypted secrets of rollbook.toml to the service. Copy this file to\n\
-         # /etc/systemd/system/rollbook.service.d/credentials.conf, then: systemctl daemon-reload\n\
-         # Not needed for secrets in {shown}/credentials/. If one is \"unset\", only the jobs that need it fail.\n\
-         [Service]\n{}",
-        lines.collect::<String>()
-    )
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! What the demo puts over the configuration: the sandbox's addresses and invented secrets.
+//! What is put over the configuration: by the demo the sandbox's addresses and invented secrets, by `init` files that it
+//! is about to write.
 //!
-//! The shipped files are loaded and checked as they are, and only the settings named here differ, so the demo
-//! reads exactly what an admin would.
+//! The files are loaded and checked as they are, and only what is named here differs, so the demo reads exactly what an
+//! admin would.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +11,10 @@ use secrecy::SecretString;
 use super::files::{Config, Secrets, SettingValue};
 use crate::connector::file::Setting;
 use crate::connector::load::Connectors;
+use crate::folder::DraftFiles;
 use crate::model::RequestLimits;
 
-/// Settings by connector, secrets by credential name, and the limits that loopback needs.
+/// Settings by connector, secrets by credential name, the limits that loopback needs, and files.
 #[derive(Clone, Debug, Default)]
 pub struct Overlay {
     /// Settings that replace a source's, by its connector.
@@ -21,6 +23,8 @@ pub struct Overlay {
     pub secrets: BTreeMap<String, String>,
     /// Limits for all sources.
     pub limits: RequestLimits,
+    /// `rollbook.toml`, jobs and crosswalks that count instead of those on disk.
+    pub files: DraftFiles,
 }
 
 impl Overlay {

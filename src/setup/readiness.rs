@@ -50,8 +50,8 @@ const COMMON_SECRETS: [(&[&str], SecretForm); 4] = [
 
 /// Like `resolve`, for an admin who wants to know whether jobs can run: also opens every secret, parses every address and
 /// refuses values that `rollbook init` invented. A daemon starts without these; the jobs concerned are parked.
-pub fn check(folders: &Folders, secrets: &Secrets) -> (Option<Setup>, Problems) {
-    let mut resolution = Resolution::of(folders, &Overlay::default());
+pub fn check(folders: &Folders, overlay: &Overlay, secrets: &Secrets) -> (Option<Setup>, Problems) {
+    let mut resolution = Resolution::of(folders, overlay);
     resolution.readiness(secrets, &folders.config);
     (resolution.setup, resolution.problems)
 }

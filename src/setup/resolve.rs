@@ -39,12 +39,13 @@ pub(super) struct Resolution {
 
 impl Resolution {
     pub fn of(folders: &Folders, overlay: &Overlay) -> Self {
-        let (files, mut problems) = Files::read(&folders.config, &folders.jobs);
+        let (files, mut problems) = Files::read(&folders.config, &folders.jobs, &overlay.files);
         let read = Connectors::read(&folders.config.join("connectors"));
         problems.append(read.problems);
-        let (people, found) = People::read(&folders.config);
+        let (people, found) = People::read(&folders.config, &overlay.files);
         problems.append(found);
-        let (crosswalk_files, found) = read_crosswalks(&folders.config.join(CROSSWALKS));
+        let (crosswalk_files, found) =
+            read_crosswalks(&folders.config.join(CROSSWALKS), &overlay.files);
         problems.append(found);
         let mut checks = Checks {
             files: &files,

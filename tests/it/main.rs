@@ -42,6 +42,7 @@ mod rotation;
 mod server;
 mod service;
 mod sources;
+mod terminal;
 mod type_names;
 mod unit;
 mod vault;

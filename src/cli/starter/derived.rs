@@ -5,30 +5,27 @@ use std::fmt::Write as _;
 use super::{Draft, StarterSource};
 use crate::connector::file::{Connector, Grants, Setting, StreamConfig};
 use crate::model::GrantKind;
+use crate::setup::{CHANGE_ME, CHANGE_ME_URL};
 
-/// Placeholder for a value of the admin.
-const PLACEHOLDER: &str = "CHANGE-ME";
-
-/// Placeholder for a URL.
-const PLACEHOLDER_URL: &str = "https://change-me.example";
-
-/// One source with the connector's name, and one job.
-pub fn part(name: &str, connector: &Connector) -> StarterSource {
+/// One source, and one job.
+pub fn part(name: &str, connector_name: &str, connector: &Connector) -> StarterSource {
     let job = Draft {
-        name: format!("jobs/{name}.toml"),
+        stem: name.to_owned(),
         text: job(name, connector),
     };
     StarterSource {
-        text: source(name, connector),
+        name: name.to_owned(),
+        connector: connector_name.to_owned(),
+        text: source(name, connector_name, connector),
         jobs: vec![job],
     }
 }
 
-fn source(name: &str, connector: &Connector) -> String {
+fn source(name: &str, connector_name: &str, connector: &Connector) -> String {
     let mut text = format!(
         "# ---------------------------------------------------------------- {}\n\n\
          [sources.{name}]    # the name begins every table\n\
-         connector = \"{name}\"    # which connector reads it\n\n",
+         connector = \"{connector_name}\"    # which connector reads it\n\n",
         connector.title
     );
     let settings: String = connector
@@ -39,7 +36,7 @@ fn source(name: &str, connector: &Connector) -> String {
     if !settings.is_empty() {
         let _ = write!(text, "[sources.{name}.settings]\n{settings}\n"); // a text takes anything
     }
-    text + &auth(name, &connector.auth)
+    text + &auth(name, &connector.auth, None)
 }
 
 /// A setting with its description: a line to fill in if it is required, a comment if it has a default.
@@ -50,11 +47,8 @@ fn setting(name: &str, setting: &Setting) -> Option<String> {
     let default = rules.default.as_deref().filter(|text| !text.is_empty());
     let (off, value) = match default {
         Some(default) => ("#", default),
-        None if rules.required && name.ends_with("_url") => ("", PLACEHOLDER_URL),
-        None if rules.required => (
-            "",
-            rules.choices.first().map_or(PLACEHOLDER, String::as_str),
-        ),
+        None if rules.required && name.ends_with("_url") => ("", CHANGE_ME_URL),
+        None if rules.required => ("", rules.choices.first().map_or(CHANGE_ME, String::as_str)),
         None => return None,
     };
     let value = toml::Value::from(value);
@@ -70,9 +64,10 @@ fn setting(name: &str, setting: &Setting) -> Option<String> {
     Some(format!("{help}{off}{name} = {value}\n"))
 }
 
-fn auth(name: &str, offered: &Grants) -> String {
+/// The lines below `auth` for this grant, or for the one of least manual work.
+pub fn auth(name: &str, offered: &Grants, grant: Option<GrantKind>) -> String {
     let grants = offered_grants(offered);
-    let Some(grant) = grants.first() else {
+    let Some(grant) = grant.or(grants.first().copied()) else {
         return String::new();
     };
     let mut text = format!("[sources.{name}.auth]\ngrant = \"{grant}\"\n");
@@ -90,11 +85,12 @@ fn auth(name: &str, offered: &Grants) -> String {
     };
     for key in keys {
         let _ = match *key {
-            "client_id" | "username" => writeln!(text, "{key} = \"{PLACEHOLDER}\""),
+            "client_id" | "username" => writeln!(text, "{key} = \"{CHANGE_ME}\""),
             _ => writeln!(text, "{key} = {{ credential = \"{name}_{key}\" }}"),
         };
     }
-    let others: Vec<&str> = grants[1..].iter().map(|grant| grant.as_str()).collect();
+    let others = grants.iter().filter(|other| **other != grant);
+    let others: Vec<&str> = others.map(|grant| grant.as_str()).collect();
     if !others.is_empty() {
         let _ = writeln!(text, "# The vendor also offers: {}.", others.join(", "));
     }
@@ -102,7 +98,7 @@ fn auth(name: &str, offered: &Grants) -> String {
 }
 
 /// The grants that a connector offers, in order of least manual work.
-fn offered_grants(offered: &Grants) -> Vec<GrantKind> {
+pub fn offered_grants(offered: &Grants) -> Vec<GrantKind> {
     [
         (
             offered.client_credentials.is_some(),

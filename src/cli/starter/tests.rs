@@ -2,28 +2,33 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use super::*;
 use crate::setup::{Folders, Overlay, Setup};
 
-/// Loads what was written for these vendors, as `rollbook check` does.
-fn loaded(names: &[&str]) -> (Setup, Starter) {
+/// Loads a configuration of these sources, as `rollbook check` does.
+fn loaded(sources: &[StarterSource]) -> Setup {
     let folder = tempfile::tempdir().expect("a folder");
-    let connectors = Connectors::built_in().expect("right");
-    let starter = of(names, &connectors, folder.path());
-    for draft in &starter.drafts {
-        let path = folder.path().join(&draft.name);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-        fs::write(path, &draft.text).expect("written");
+    let jobs = folder.path().join("jobs");
+    fs::create_dir(&jobs).expect("made");
+    let mut text = head().to_owned();
+    for source in sources {
+        text.push_str(&source.text);
+        text.push('\n');
+        for job in &source.jobs {
+            fs::write(jobs.join(format!("{}.toml", job.stem)), &job.text).expect("written");
+        }
     }
+    fs::write(folder.path().join("rollbook.toml"), &text).expect("written");
     let folders = Folders {
         config: folder.path().to_owned(),
-        jobs: folder.path().join("jobs"),
+        jobs,
         state: folder.path().to_owned(),
     };
     match Setup::load(&folders, &Overlay::default()) {
-        Ok(setup) => (setup, starter),
-        Err(problems) => panic!("{names:?}: {problems:#?}"),
+        Ok(setup) => setup,
+        Err(problems) => panic!("{problems}\n{text}"),
     }
 }
 
@@ -32,13 +37,19 @@ fn known() -> Vec<String> {
     connectors.names().map(str::to_owned).collect()
 }
 
+fn of(connector: &str, name: &str, grant: Option<GrantKind>) -> StarterSource {
+    let connectors = Connectors::built_in().expect("right");
+    source(connector, name, &connectors, grant).expect("known")
+}
+
 #[test]
-fn every_vendor_alone_and_all_together_are_right() {
+fn every_connector_alone_and_all_together_are_right() {
     let known = known();
     let all: Vec<&str> = known.iter().map(String::as_str).collect();
     let alone = all.iter().map(std::slice::from_ref);
     for names in alone.chain([&all[..]]) {
-        let (setup, starter) = loaded(names);
+        let sources: Vec<StarterSource> = names.iter().map(|name| of(name, name, None)).collect();
+        let setup = loaded(&sources);
         let found: BTreeSet<&str> = setup
             .config
             .sources
@@ -53,49 +64,51 @@ fn every_vendor_alone_and_all_together_are_right() {
             .map(|job| job.source.to_string())
             .collect();
         assert_eq!(read.len(), names.len(), "a source without a job: {read:?}");
-        assert!(!starter.secrets.is_empty());
+        assert!(
+            sources
+                .iter()
+                .all(|source| !credentials(&source.text).is_empty())
+        );
     }
 }
 
 #[test]
-fn every_vendor_can_be_derived_from_its_description_alone() {
+fn every_connector_can_be_derived_from_its_file_alone() {
     let connectors = Connectors::built_in().expect("right");
     for name in known() {
         let connector = connectors.get(&name).expect("known");
-        let part = derived::part(&name, connector);
-        let folder = tempfile::tempdir().expect("a folder");
-        fs::create_dir(folder.path().join("jobs")).expect("made");
-        fs::write(folder.path().join("rollbook.toml"), &part.text).expect("written");
-        for job in &part.jobs {
-            fs::write(folder.path().join(&job.name), &job.text).expect("written");
-        }
-        let folders = Folders {
-            config: folder.path().to_owned(),
-            jobs: folder.path().join("jobs"),
-            state: folder.path().to_owned(),
-        };
-        if let Err(problems) = Setup::load(&folders, &Overlay::default()) {
-            panic!("{name}: {problems:#?}\n{}", part.text);
-        }
+        loaded(&[derived::part(&name, &name, connector)]);
     }
 }
 
 #[test]
-fn every_secret_is_told_of_where_it_is_made_and_where_it_is_handed_over() {
-    let (_, starter) = loaded(&["wisenet"]);
-    assert_eq!(
-        starter.secrets,
-        ["wisenet_client_secret", "wisenet_refresh_token"]
-    );
-    let text = |name: &str| {
-        let draft = starter.drafts.iter().find(|draft| draft.name == name);
-        &draft.expect("a draft").text
-    };
-    for name in &starter.secrets {
-        let made = format!("systemd-creds encrypt --name={name} - ");
-        assert!(text("rollbook.toml").contains(&made), "{name}");
-        let handed = format!("\nLoadCredentialEncrypted={name}:");
-        assert!(text("credentials.conf").contains(&handed), "{name}");
+fn every_connector_can_have_two_sources_and_each_of_its_grants() {
+    let connectors = Connectors::built_in().expect("right");
+    for name in known() {
+        let connector = connectors.get(&name).expect("known");
+        let second = format!("{name}_2");
+        for grant in offered_grants(&connector.auth) {
+            let sources = [of(&name, &name, None), of(&name, &second, Some(grant))];
+            assert_eq!(grant_of(&sources[1]), Some(grant), "{name}");
+            let setup = loaded(&sources);
+            let jobs = sources
+                .iter()
+                .map(|source| source.jobs.len())
+                .sum::<usize>();
+            assert_eq!(setup.jobs.len(), jobs, "{name}: two jobs of one name");
+            for config in setup.config.sources.values() {
+                assert_eq!(config.connector.as_str(), name);
+            }
+            let other = &sources[1].text;
+            for credential in credentials(other) {
+                assert!(
+                    credential.starts_with(&format!("{second}_")),
+                    "{credential}"
+                );
+            }
+            let old = format!("login {name}`");
+            assert!(!other.contains(&old), "{other}");
+        }
     }
 }
 

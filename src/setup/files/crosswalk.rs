@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,8 +16,8 @@ use crate::document::node::NodeKind;
 use crate::document::parse::read_with_tree;
 use crate::document::suggest::quoted;
 use crate::document::text_value::{Check, ValueError, text_value};
-use crate::document::{Document, Location, Node, Problem, Problems};
-use crate::folder::read_folder;
+use crate::document::{Document, FileText, Location, Node, Problem, Problems};
+use crate::folder::DraftFiles;
 use crate::model::{By, ColumnName, CrosswalkName, SourceName, StreamName};
 
 /// The folder below the configuration.
@@ -174,12 +175,14 @@ impl CrosswalkFile {
 }
 
 /// Reads every `.toml` file of a folder, which need not exist, with everything that is wrong with each by itself.
-pub fn read_crosswalks(folder: &Path) -> (Vec<CrosswalkFile>, Problems) {
+///
+/// A file without keys is a draft: a note.
+pub fn read_crosswalks(folder: &Path, drafts: &DraftFiles) -> (Vec<CrosswalkFile>, Problems) {
     let mut crosswalks = Vec::new();
-    if !folder.exists() {
+    if !drafts.exists(folder) {
         return (crosswalks, Problems::new());
     }
-    let (files, mut problems) = match read_folder(folder) {
+    let (files, mut problems) = match drafts.read_folder(folder) {
         Ok(found) => (found.files, found.problems),
         Err(problem) => return (crosswalks, problem.into()),
     };
@@ -189,6 +192,11 @@ pub fn read_crosswalks(folder: &Path) -> (Vec<CrosswalkFile>, Problems) {
             let help = error.help.map(|help| format!("rename the file, {help}"));
             problems.push(Problem::error(Location::whole(&file), message).maybe_help(help));
         }
+        if is_empty(&file) {
+            let note = Problem::note(Location::whole(&file), "this crosswalk maps nothing yet");
+            problems.push(note.help("activate its lines, or write `from`, `to` and `[map]`"));
+            continue;
+        }
         let (tree, config) = read_with_tree::<CrosswalkConfig>(&file, CHECKS);
         let config = config.map_err(|found| problems.append(found)).ok();
         let crosswalk = CrosswalkFile { name, tree, config };
@@ -196,6 +204,12 @@ pub fn read_crosswalks(folder: &Path) -> (Vec<CrosswalkFile>, Problems) {
         crosswalks.push(crosswalk);
     }
     (crosswalks, problems)
+}
+
+/// Whether a file has nothing but comments.
+fn is_empty(file: &Arc<FileText>) -> bool {
+    let (tree, problems) = Node::parse(file);
+    tree.entries().is_empty() && !problems.has_errors()
 }
 
 /// The crosswalks of files without mistakes.

@@ -18,7 +18,7 @@ use crate::document::parse::read_with_tree;
 use crate::document::suggest::listed;
 use crate::document::text_value::Check;
 use crate::document::{FileText, Location, Node, Problem, ProblemKind, Problems};
-use crate::folder::{plain, read_file, read_folder};
+use crate::folder::{DraftFiles, plain};
 use crate::model::{ColumnName, ConnectorName, History, JobName, Percent, Period, SourceName};
 
 /// Everything in these files that is a text with rules. The names share one.
@@ -79,9 +79,9 @@ pub struct JobFile {
 
 impl Files {
     /// Reads `rollbook.toml` of the folder `config` and every `.toml` file of the folder `jobs`.
-    pub fn read(config: &Path, jobs: &Path) -> (Self, Problems) {
+    pub fn read(config: &Path, jobs: &Path, drafts: &DraftFiles) -> (Self, Problems) {
         let mut problems = Problems::new();
-        let rollbook = read_file(&config.join("rollbook.toml"));
+        let rollbook = drafts.read_file(&config.join("rollbook.toml"));
         let rollbook = rollbook.map_err(|problem| problems.push(problem)).ok();
         let (mut tree, mut value, mut hides_sources) = (None, None, true);
         if let Some(file) = rollbook {
@@ -91,7 +91,7 @@ impl Files {
             (tree, value) = (Some(found_tree), found);
         }
         let sources = sources_of(tree.as_ref());
-        let (jobs, hides_jobs) = read_jobs(jobs, sources, &mut problems);
+        let (jobs, hides_jobs) = read_jobs((jobs, drafts), sources, &mut problems);
         let files = Self {
             rollbook: tree,
             value,
@@ -201,11 +201,11 @@ fn half_of_a_proxy_login(source: &Node) -> Option<Problem> {
 
 /// The jobs of a folder, and whether some of its files cannot be read.
 fn read_jobs(
-    folder: &Path,
+    (folder, drafts): (&Path, &DraftFiles),
     sources: &[TableEntry],
     problems: &mut Problems,
 ) -> (Vec<JobFile>, bool) {
-    let (files, hides_jobs) = match read_folder(folder) {
+    let (files, hides_jobs) = match drafts.read_folder(folder) {
         Ok(found) => {
             let hides_jobs = found.problems.has_errors();
             problems.append(found.problems);

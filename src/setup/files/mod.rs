@@ -22,4 +22,6 @@ pub use load::{Config, Files, JobFile, job_schema, rollbook_schema};
 pub use people::{People, people_schema};
 pub use rollbook::{BackupConfig, Proxy, Rollbook, SettingValue, SourceConfig, StoreConfig};
 pub use schedule::{Schedule, Zone};
-pub use secrets::{Opened, SecretError, SecretRef, Secrets, encrypted_file};
+pub use secrets::{
+    CREDENTIALS, Opened, SecretError, SecretRef, Secrets, encrypted_file, unusable_secret,
+};

@@ -15,7 +15,7 @@ use crate::document::parse::read_with_tree;
 use crate::document::suggest::quoted;
 use crate::document::text_value::{Check, ValueError, text_value};
 use crate::document::{FileText, Location, Node, Problem, Problems};
-use crate::folder::read_file;
+use crate::folder::DraftFiles;
 use crate::model::{ColumnName, MatchName, SourceName, StreamName};
 
 /// Its path in the configuration folder.
@@ -197,18 +197,22 @@ pub struct People {
 
 impl People {
     /// Reads the file of a configuration folder. There need not be one: then no people are matched.
-    pub fn read(config: &Path) -> (Self, Problems) {
+    pub fn read(config: &Path, drafts: &DraftFiles) -> (Self, Problems) {
         let path = config.join(PEOPLE_FILE);
         let nothing = || Node::parse(&FileText::unread(&path)).0;
-        if !path.exists() {
+        if !drafts.exists(&path) {
             return (Self { tree: nothing() }, Problems::new());
         }
-        let file = match read_file(&path) {
+        let file = match drafts.read_file(&path) {
             Ok(file) => file,
             Err(problem) => return (Self { tree: nothing() }, problem.into()),
         };
         let (tree, value) = read_with_tree::<PeopleConfig>(&file, CHECKS);
         let mut problems = value.err().unwrap_or_default();
+        if tree.entries().is_empty() && !problems.has_errors() {
+            let note = Problem::note(Location::whole(&file), "this file matches no people yet");
+            problems.push(note.help("activate its lines, or add a table such as `[match.pupils]`"));
+        }
         for set in tree.at(&["match"]).map(Node::entries).unwrap_or_default() {
             problems.extend(same_stream(&set.value));
             problems.extend(duplicate_rules(&set.value));

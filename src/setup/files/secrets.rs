@@ -29,6 +29,9 @@ const LARGEST: usize = 64 * 1024;
 /// What the units set where no credential was given, because systemd's own error does not name it.
 const PLACEHOLDER: &str = "unset";
 
+/// The folder of secrets in files, below the configuration.
+pub const CREDENTIALS: &str = "credentials";
+
 /// The folder that systemd searches for encrypted credentials.
 const ENCRYPTED_CREDENTIALS: &str = "/etc/credstore.encrypted";
 
@@ -36,7 +39,7 @@ const ENCRYPTED_CREDENTIALS: &str = "/etc/credstore.encrypted";
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretRef {
-    /// A systemd credential; without systemd the file of that name in `credentials/` beside `rollbook.toml`.
+    /// A systemd credential; where systemd passes none, the file of that name in `credentials/` beside `rollbook.toml`.
     Credential(CredentialName),
     /// A file that other users cannot read; a relative path starts at the folder of `rollbook.toml`.
     File(PathBuf),
@@ -57,7 +60,7 @@ impl JsonSchema for SecretRef {
             "writeOnly": true,
             "properties": {
                 "credential": {
-                    "description": "A systemd credential; without systemd the file of that name in `credentials/` beside `rollbook.toml`.",
+                    "description": "A systemd credential; where systemd passes none, the file of that name in `credentials/` beside `rollbook.toml`.",
                     "type": "string",
                     "pattern": CredentialName::PATTERN,
                 },
@@ -145,7 +148,7 @@ pub struct Secrets {
 
 #[derive(Debug)]
 enum Credentials {
-    /// Its files show an access list as group rights, so rights are not checked.
+    /// Its files show an access list as group rights, so rights are not checked. What it lacks may be in `credentials/`.
     Systemd(PathBuf),
     Folder(PathBuf, Opened),
     Memory(BTreeMap<String, SecretString>),
@@ -156,7 +159,7 @@ impl Secrets {
     pub fn new(config: &Path, credentials: Option<PathBuf>) -> Self {
         let credentials = match credentials {
             Some(folder) => Credentials::Systemd(folder),
-            None => Credentials::Folder(config.join("credentials"), Opened::new()),
+            None => Credentials::Folder(config.join(CREDENTIALS), Opened::new()),
         };
         Self {
             config: config.to_owned(),
@@ -195,7 +198,7 @@ impl Secrets {
     pub fn fetch_key(&self, reference: &SecretRef) -> Result<SecretBox<[u8; 32]>, SecretError> {
         let bytes = self.bytes(reference)?;
         let what = described(reference);
-        if bytes.strip_suffix(b"\n").unwrap_or(&bytes) == PLACEHOLDER.as_bytes() {
+        if is_placeholder(&bytes) {
             return Err(SecretError::Placeholder { what });
         }
         key_of(bytes).map_err(|why| SecretError::NoKey { what, why })
@@ -227,7 +230,16 @@ impl Secrets {
                      to the unit and restart it"
                 );
                 let path = folder.join(name);
-                read(&path).map_err(|error| unreadable(&what, &path, &error, advice))
+                let passed = read(&path);
+                let is_lacking = match &passed {
+                    Ok(bytes) => is_placeholder(bytes),
+                    Err(error) => error.kind() == io::ErrorKind::NotFound,
+                };
+                let own = self.config.join(CREDENTIALS).join(name);
+                if is_lacking && own.exists() {
+                    return read_private(&own, &what);
+                }
+                passed.map_err(|error| unreadable(&what, &path, &error, advice))
             }
             (Credentials::Folder(folder, opened), SecretRef::Credential(CredentialName(name))) => {
                 match opened.get(name) {
@@ -317,6 +329,16 @@ fn unreadable(what: &str, path: &Path, error: &io::Error, advice: String) -> Sec
         _ => plain(path, error),
     };
     SecretError::Unreadable { what, reason }
+}
+
+/// Why a text cannot be the secret of this credential; fits after the name of the credential's key.
+pub fn unusable_secret(name: &str, secret: &SecretString) -> Option<SecretError> {
+    let bytes = secret.expose_secret().as_bytes().to_vec();
+    checked(bytes, &format!("credential `{name}`")).err()
+}
+
+fn is_placeholder(bytes: &[u8]) -> bool {
+    bytes.strip_suffix(b"\n").unwrap_or(bytes) == PLACEHOLDER.as_bytes()
 }
 
 fn checked(bytes: Vec<u8>, what: &str) -> Result<SecretString, SecretError> {

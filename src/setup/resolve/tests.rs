@@ -309,7 +309,7 @@ fn checked(rollbook: &str, secrets: &[(&str, &str, u32)], expected: &[&str]) {
         fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).expect("set");
     }
     let secrets = Secrets::new(folder.path(), None);
-    let (setup, problems) = check(&folders(folder.path()), &secrets);
+    let (setup, problems) = check(&folders(folder.path()), &Overlay::default(), &secrets);
     assert!(setup.is_some(), "a daemon starts: {problems}");
     let shown = problems.to_string();
     assert!(!shown.contains("hunter2"), "{shown}");
@@ -493,7 +493,11 @@ fn values_that_init_invented_are_refused() {
     let (_, problems) = {
         let folder = folder(&[("rollbook.toml", example)]);
         fs::remove_file(folder.path().join("jobs/north.toml")).expect("removed");
-        check(&folders(folder.path()), &Secrets::new(folder.path(), None))
+        check(
+            &folders(folder.path()),
+            &Overlay::default(),
+            &Secrets::new(folder.path(), None),
+        )
     };
     let invented = problems
         .iter()
@@ -510,7 +514,11 @@ fn values_that_init_invented_are_refused() {
         .replace("wac =", "base_url = \"http://localhost:9101\"\nwac =");
     for text in [own, simulated] {
         let folder = folder(&[("rollbook.toml", &text)]);
-        let (_, problems) = check(&folders(folder.path()), &Secrets::new(folder.path(), None));
+        let (_, problems) = check(
+            &folders(folder.path()),
+            &Overlay::default(),
+            &Secrets::new(folder.path(), None),
+        );
         assert!(!problems.to_string().contains("invented"), "{problems}");
     }
 }

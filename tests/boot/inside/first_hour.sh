@@ -14,6 +14,7 @@ FIRST_HOUR=(
     the_service_starts_after_them
     a_wrong_owner_is_reported_and_heals
     a_credential_file_of_root_is_reported
+    init_adds_a_second_source
 )
 
 STATE=/var/lib/rollbook
@@ -174,4 +175,19 @@ a_credential_file_of_root_is_reported() {
     chown rollbook: /etc/rollbook/credentials/webuntis_password
     signs_in || return 1
     rm /etc/rollbook/credentials/webuntis_password kept
+}
+
+# A source is added at the end, its secret may be a file beside encrypted ones, and the same name is refused.
+init_adds_a_second_source() {
+    local size
+    size=$(stat --format=%s /etc/rollbook/rollbook.toml)
+    cp /etc/rollbook/rollbook.toml kept.toml
+    rollbook init webuntis --no-input >out 2>&1
+    [ $? = 1 ] && grep -q -- '--name webuntis_2' out || { cat out; return 1; }
+    rollbook init wisenet --no-input --set region=NZ --set client_id=us || return 1
+    head --bytes="$size" /etc/rollbook/rollbook.toml | cmp - kept.toml || return 1
+    grep -q '^LoadCredentialEncrypted=wisenet_client_secret:/etc/rollbook/' /etc/rollbook/credentials.conf || return 1
+    rollbook check 2>&1 | grep -q '^2 sources, 3 jobs' || return 1
+    rm /etc/rollbook/jobs/wisenet_*.toml
+    mv kept.toml /etc/rollbook/rollbook.toml
 }

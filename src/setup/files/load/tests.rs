@@ -66,7 +66,7 @@ fn load(rollbook: &str, jobs: &[(&str, &str)]) -> Result<(Files, String), String
         fs::write(root.join("jobs").join(name), text).expect("written");
     }
     let prefix = format!("{}/", root.display());
-    let (files, problems) = Files::read(root, &root.join("jobs"));
+    let (files, problems) = Files::read(root, &root.join("jobs"), &DraftFiles::default());
     let shown = problems.render(RenderStyle::Plain).replace(&prefix, "");
     match problems.has_errors() {
         true => Err(shown),
@@ -158,7 +158,11 @@ fn everything_that_is_written_is_read() {
 #[test]
 fn the_shipped_configuration_is_right() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let (files, problems) = Files::read(&root.join("config"), &root.join("jobs"));
+    let (files, problems) = Files::read(
+        &root.join("config"),
+        &root.join("jobs"),
+        &DraftFiles::default(),
+    );
     assert!(!files.config().expect("right").jobs.is_empty());
     let notes: Vec<&str> = problems.iter().map(|note| &*note.message).collect();
     assert!(
@@ -200,7 +204,11 @@ fn files_that_are_passed_over_are_noted() {
 
 #[test]
 fn missing_files_and_folders_are_reported() {
-    let (files, problems) = Files::read(Path::new("/nowhere"), Path::new("/nowhere/jobs"));
+    let (files, problems) = Files::read(
+        Path::new("/nowhere"),
+        Path::new("/nowhere/jobs"),
+        &DraftFiles::default(),
+    );
     assert!(files.config().is_none() && files.hides_sources && files.hides_jobs);
     let found: Vec<String> = problems.iter().map(Problem::to_string).collect();
     assert_eq!(

@@ -27,7 +27,7 @@ fn load(text: &str) -> (People, Problems) {
     let folder = tempfile::tempdir().expect("a folder");
     fs::create_dir(folder.path().join("crosswalks")).expect("made");
     fs::write(folder.path().join(PEOPLE_FILE), text).expect("written");
-    People::read(folder.path())
+    People::read(folder.path(), &DraftFiles::default())
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn what_is_written_is_read() {
     );
     assert_eq!(same[0].left.names().len(), 2);
     let folder = tempfile::tempdir().expect("a folder");
-    let (none, problems) = People::read(folder.path());
+    let (none, problems) = People::read(folder.path(), &DraftFiles::default());
     assert!(none.sets().next().is_none() && problems.is_empty());
 }
 

@@ -234,3 +234,29 @@ fn a_key_is_read_like_a_secret_and_checked_as_a_key() {
             .starts_with("secret file `vault.key` is missing: write it into")
     );
 }
+
+#[test]
+fn what_systemd_does_not_pass_may_be_a_file_of_the_configuration() {
+    let (passed, config) = (tempfile::tempdir(), tempfile::tempdir());
+    let (passed, config) = (passed.expect("a folder"), config.expect("a folder"));
+    let secrets = Secrets::new(config.path(), Some(passed.path().to_owned()));
+    fs::create_dir(config.path().join(CREDENTIALS)).expect("made");
+    let own = config.path().join(CREDENTIALS).join("x");
+    written(&own, b"hunter2", 0o600);
+    check(&secrets, &credential("x"), Ok("hunter2"));
+    let of_systemd = passed.path().join("x");
+    for (bytes, expected) in [(&b"unset"[..], "hunter2"), (b"passed", "passed")] {
+        written(&of_systemd, bytes, 0o440);
+        check(&secrets, &credential("x"), Ok(expected));
+    }
+    written(&of_systemd, b"unset", 0o440);
+    written(&own, b"hunter2", 0o644);
+    let error = format!(
+        "secret file {0} can be read by others: run `chmod 600 {0}`",
+        own.display()
+    );
+    check(&secrets, &credential("x"), Err(&error));
+    fs::remove_file(&own).expect("removed");
+    let error = "credential `x` is still the placeholder `unset`: put the secret into it and restart the service";
+    check(&secrets, &credential("x"), Err(error));
+}
