@@ -35,6 +35,7 @@ mod problems;
 mod proxy;
 mod queries;
 mod quirks;
+mod readers;
 mod refused;
 mod rotating;
 mod rotation;
