@@ -1,4 +1,6 @@
-//! Whom a file belongs to, for the message when this process may not open it.
+//! Whom a file belongs to, for the message when this process may not open it; `readers.rs`: a group that may read files.
+
+pub mod readers;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

@@ -9,10 +9,12 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::copy::copies;
 use super::{App, DaemonEngine};
 use crate::daemon::alerts::{
-    Alert, AlertKind, AlertLimits, AlertPlan, JobFacts, MAX_TRIES, ParkedJob, SourceFacts,
-    channels, evaluate_job, evaluate_source, overdue_from, retry_pause, send,
+    Alert, AlertKind, AlertLimits, AlertPlan, CopyFacts, JobFacts, MAX_TRIES, ParkedJob,
+    SourceFacts, channels, evaluate_copy, evaluate_job, evaluate_source, overdue_from, retry_pause,
+    send,
 };
 use crate::daemon::{Engine as _, Entry};
 use crate::model::schedule::next_tick;
@@ -65,6 +67,7 @@ impl DaemonEngine {
             let evaluated = self.evaluate_source(config, &setup, source).await;
             log_failure(&AlertSubject::Source(source.clone()), evaluated);
         }
+        log_failure(&AlertSubject::Copy, self.evaluate_copy(config).await);
         match self.app.send_due(config, stop).await {
             Ok(pause) => pause,
             Err(error) => {
@@ -99,6 +102,23 @@ impl DaemonEngine {
         let check = |active: &[_], now| evaluate_source(source, &facts, active, now);
         let subject = AlertSubject::Source(source.clone());
         self.app.evaluate(config, subject, check).await
+    }
+
+    async fn evaluate_copy(&self, config: &AlertsConfig) -> Result<(), StoreError> {
+        let facts = {
+            let (setup, reader) = (self.app.setup(), self.app.store().reader()?);
+            let copies = copies(&setup, self.app.store().path(), &reader)?;
+            let Some((path, state)) = copies.configured else {
+                return Ok(());
+            };
+            CopyFacts {
+                path: path.display().to_string(),
+                message: state.message,
+                good: state.made,
+            }
+        };
+        let check = |active: &[_], now| evaluate_copy(&facts, active, now);
+        self.app.evaluate(config, AlertSubject::Copy, check).await
     }
 
     fn facts(&self, reader: &queries::Reader, entry: &Entry) -> Result<JobFacts, StoreError> {

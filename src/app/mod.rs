@@ -1,11 +1,12 @@
 //! Composition: builds store, vault, sessions and jobs from a checked `Setup`, connects the floors, and does what admins request.
 //!
 //! Reads no page and writes no row. `sources.rs` makes sessions, `grant_builder.rs` their grants, `jobs.rs` the jobs;
-//! `vault_store.rs` lends the vault to the tokens, `engine.rs` lets the daemon run jobs, `admin_requests.rs` approves, pauses,
-//! resumes and resets.
+//! `vault_store.rs` lends the vault to the tokens, `engine.rs` lets the daemon run jobs, `readers.rs` and `copy.rs` let others
+//! read the mirror, `admin_requests.rs` approves, pauses, resumes and resets.
 
 mod admin_requests;
 mod alerts;
+mod copy;
 mod engine;
 mod grant_builder;
 mod jobs;
@@ -14,6 +15,7 @@ mod logout;
 mod maintenance;
 mod parked_jobs;
 mod preflight;
+mod readers;
 #[cfg(test)]
 mod soak;
 mod sources;
@@ -31,12 +33,14 @@ pub use admin_requests::{
     AdminMessage, AdminRequest, AdminResponse, ResumedJob, SignInAction, TypedTarget, is_too_old,
     known_job, wait_reasons,
 };
+pub use copy::copies;
 pub use engine::DaemonEngine;
 pub use login::{Login, LoginError};
 pub use logout::{VendorRevocation, sign_out};
 pub use maintenance::{BackupRequest, backup_of};
 pub use parked_jobs::{ParkedJobNeeds, parked_job_needs};
 pub use preflight::{ProbeResult, SourceCheck, StreamCheck};
+pub use readers::put_readers_right;
 pub use targets::{check_targets, crosswalk, mirrored_lists};
 pub use vault_store::{VaultStore, keys};
 
@@ -67,6 +71,8 @@ pub struct App {
     folders: Folders,
     clock: Clock,
     sources: Mutex<BTreeMap<SourceName, OpenSource>>,
+    /// Why `[store] readers` cannot read, as it was logged last.
+    readers_problem: Mutex<Option<String>>,
     /// Removed with the program, after everything that uses it.
     dry_run_copy: Option<DryRunCopy>,
 }
@@ -122,6 +128,8 @@ impl App {
         let vault = beside(&mirror);
         remove_left_over(&mirror);
         let app = Self::on(&mirror, vault, folders, setup, secrets, clock).await?;
+        app.keep_log_for_readers().await?;
+        app.keep_readers_right();
         app.match_all().await?;
         let now = app.clock.now();
         let close = move |connection: &mut _| runs::close_left_open(connection, now);
@@ -186,6 +194,7 @@ impl App {
             folders: folders.clone(),
             clock,
             sources: Mutex::default(),
+            readers_problem: Mutex::default(),
             dry_run_copy: None,
         })
     }
@@ -219,6 +228,8 @@ impl App {
             let source = setup.sources.get(name);
             source.is_some_and(|source| self.source_fingerprint(source) == open.fingerprint)
         });
+        self.keep_log_for_readers().await?;
+        self.keep_readers_right();
         self.match_all().await?;
         self.record_configuration().await
     }
@@ -319,6 +330,7 @@ impl App {
         };
         if !is_dry {
             self.purge().await;
+            self.keep_readers_right();
         }
         Some(report)
     }

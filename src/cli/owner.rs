@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{self, Gid, Uid, initgroups, setgid, setgroups, setuid};
+use nix::unistd::{self, Gid, Uid, getgrouplist, setgid, setgroups, setuid};
 
 use super::credentials;
 use super::exit::Exit;
@@ -103,20 +103,25 @@ pub fn continue_as_owner(folders: &Folders, state_use: StateUse) -> Result<(), E
     }
 }
 
+/// The folder's group is the process' own, so that files belong to it as those of the service do, which may have another
+/// group than the user (`Group=` in its unit).
 fn become_user(folder: FolderRights) -> nix::Result<()> {
-    let uid = Uid::from_raw(folder.uid);
-    match unistd::User::from_uid(uid)? {
+    let (uid, mut gid) = (Uid::from_raw(folder.uid), Gid::from_raw(folder.gid));
+    let mut groups = match unistd::User::from_uid(uid)? {
         Some(user) => {
+            // Root's group is given up with root.
+            gid = if folder.gid == 0 { user.gid } else { gid };
             let name = std::ffi::CString::new(user.name).unwrap_or_default();
-            initgroups(&name, user.gid)?;
-            setgid(user.gid)?;
+            getgrouplist(&name, user.gid)?
         }
         // The user of a container may have no name.
-        None => {
-            setgroups(&[])?;
-            setgid(Gid::from_raw(folder.gid))?;
-        }
+        None => Vec::new(),
+    };
+    if !groups.contains(&gid) {
+        groups.push(gid);
     }
+    setgroups(&groups)?;
+    setgid(gid)?;
     setuid(uid)
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::exit::Exit;
 use super::out;
 use super::table::many;
+use crate::app::put_readers_right;
 use crate::clock::Clock;
 use crate::permissions::invoker;
 use crate::setup::{Folders, Overlay, Setup};
@@ -22,7 +23,12 @@ pub fn run(folders: &Folders, options: &RestoreOptions) -> Result<(), Exit> {
     let setup = Setup::load(folders, &Overlay::default())?;
     let mirror = folders.mirror(&setup);
     let restored = restore(&options.file, &mirror, invoker(), Clock::system().now())?;
+    let (_, problems) = put_readers_right(&setup, &mirror);
     out::text(text(&mirror.display().to_string(), &restored));
+    for problem in problems {
+        let text = problem.with_help();
+        anstream::eprintln!("rollbook: [store] readers cannot read the mirror: {text}");
+    }
     Ok(())
 }
 

@@ -75,10 +75,13 @@ pub async fn serve(
     );
     let (status, wake) = (Arc::clone(&publisher), Arc::new(Notify::new()));
     let alerts = Arc::clone(&wake);
+    let copy_wake = Arc::new(Notify::new());
+    let copy = Arc::clone(&copy_wake);
     let on_event = move |event: Event| {
         log(&event);
         if may_alert(&event) {
             alerts.notify_one();
+            copy.notify_one();
         }
         status.on_event(&event);
         observe(&event);
@@ -90,6 +93,7 @@ pub async fn serve(
         () = publisher.keep_file() => Ok(()),
         () = requests => Ok(()),
         () = &mut watch => Ok(()),
+        () = own.keep_copy(&copy_wake, &wake, &stop) => Ok(()),
         () = changes.follow(clock, reload) => Ok(()),
     };
     publisher.close();
@@ -124,7 +128,7 @@ async fn serve_requests(
     }
 }
 
-/// Whether alerts must be evaluated after this event.
+/// Whether alerts must be evaluated after this event, and whether the copy is due.
 fn may_alert(event: &Event) -> bool {
     matches!(
         event,

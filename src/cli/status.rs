@@ -2,11 +2,14 @@
 //!
 //! Read-only, also while the daemon runs. The exit code is 0 whatever it shows.
 
+mod sharing;
+
 use std::path::Path;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
+use self::sharing::SharingView;
 use super::daemon_lines::{daemon_lines, daemon_status, job_remarks, job_remarks_without_mirror};
 use super::exit::Exit;
 use super::mirror_access::{MirrorAccess, errors};
@@ -51,6 +54,8 @@ pub fn run(folders: &Folders, options: &StatusOptions) -> Result<(), Exit> {
 #[derive(Debug, Serialize)]
 struct StatusView {
     mirror: MirrorView,
+    #[serde(flatten)]
+    sharing: SharingView,
     /// The daemon's status file; `null` if no daemon runs.
     daemon: Option<Status>,
     /// Problems of the files on disk; `null` if there are none.
@@ -151,6 +156,7 @@ fn view(folders: &Folders, access: &MirrorAccess, now: Timestamp) -> Result<Stat
             sentences(&tables_without_a_job, setup.config.store.unconfigured)
         }),
         tables_without_a_job,
+        sharing: SharingView::of(setup, &access.path, mirror)?,
         mirror: MirrorView {
             path: access.path.display().to_string(),
             bytes: bytes(&access.path),
@@ -335,7 +341,7 @@ fn text(view: &StatusView, width: Option<usize>) -> String {
         job_table(&view.jobs).render(width),
         bullets(all_remarks(view)),
         source_table(view).render(width),
-        mirror_line(&view.mirror),
+        mirror_line(&view.mirror) + &view.sharing.line(),
     ])
 }
 
@@ -385,6 +391,7 @@ fn all_remarks(view: &StatusView) -> Vec<String> {
     }
     all.extend(view.jobs.iter().flat_map(remarks));
     all.extend(job_remarks(view.daemon.as_ref()));
+    all.extend(view.sharing.remarks());
     all.extend(view.gaps.iter().map(ToString::to_string));
     all.extend(view.removals.iter().cloned());
     all

@@ -174,7 +174,7 @@ async fn show_rows(app: &App, reports: &[RunReport], options: &SyncOptions) -> R
     held_rows::print(&reader, Some(&setup), DRY_RUN, &options.rows, options.json)
 }
 
-/// Runs jobs in order with progress on the terminal.
+/// Runs jobs in order with progress on the terminal, then writes the copy if one is configured.
 pub async fn run_all(
     app: &App,
     jobs: &[JobName],
@@ -188,6 +188,12 @@ pub async fn run_all(
             break;
         }
         reports.extend(app.run(job, run_options.clone(), stop, &bars.sink()).await);
+    }
+    if !run_options.dry {
+        app.copy_if_due(stop).await;
+        for problem in app.sharing_problems() {
+            anstream::eprintln!("rollbook: {problem}");
+        }
     }
     reports
 }

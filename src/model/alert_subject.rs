@@ -1,4 +1,4 @@
-//! What an alert is about: one entry of the schedule, or a source with all its jobs.
+//! What an alert is about: one entry of the schedule, a source with all its jobs, or the copy of the mirror.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,6 +10,9 @@ use crate::document::text_value::ValueError;
 /// Before the name of a source, so that it differs from a job of the same name; names have no blanks.
 const SOURCE: &str = "source ";
 
+/// The copy; a job's name has no dot.
+const COPY: &str = "store.copy";
+
 /// What an alert is about. Its text is stored in the mirror and shown to people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AlertSubject {
@@ -17,6 +20,8 @@ pub enum AlertSubject {
     Entry(EntryName),
     /// A source with all its jobs.
     Source(SourceName),
+    /// The copy of `[store.copy]`.
+    Copy,
 }
 
 impl fmt::Display for AlertSubject {
@@ -24,6 +29,7 @@ impl fmt::Display for AlertSubject {
         match self {
             Self::Entry(name) => write!(f, "{name}"),
             Self::Source(name) => write!(f, "{SOURCE}{name}"),
+            Self::Copy => f.write_str(COPY),
         }
     }
 }
@@ -34,6 +40,7 @@ impl FromStr for AlertSubject {
     fn from_str(text: &str) -> Result<Self, ValueError> {
         match text.strip_prefix(SOURCE) {
             Some(source) => source.parse().map(Self::Source),
+            None if text == COPY => Ok(Self::Copy),
             None => text.parse().map(Self::Entry),
         }
     }
@@ -45,7 +52,7 @@ mod tests {
 
     #[test]
     fn a_subject_is_read_from_its_text() {
-        for text in ["own", "source own", "store.backup"] {
+        for text in ["own", "source own", "store.backup", "store.copy"] {
             let subject: AlertSubject = text.parse().expect("a subject");
             assert_eq!(subject.to_string(), text);
         }

@@ -13,15 +13,18 @@ mod jobs;
 pub mod lookups;
 mod overlay;
 mod people;
+mod readers;
 mod readiness;
 mod resolve;
 mod settings;
 mod sources;
+mod store_copy;
 pub mod tables;
 
 pub use checked::{JobSetup, Setup, SourceSetup};
 pub use folders::{Folders, beside};
 pub use jobs::{ColumnChoice, ColumnReason};
 pub use overlay::Overlay;
+pub use readers::{copy_group, mirror_group};
 pub use readiness::{CHANGE_ME, CHANGE_ME_URL, check};
 pub use resolve::resolve;

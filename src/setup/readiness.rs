@@ -11,7 +11,7 @@ use super::checked::Setup;
 use super::files::{SecretError, SecretRef, Secrets};
 use super::resolve::Resolution;
 use super::sources::SourceDraft;
-use super::{Folders, Overlay, grants};
+use super::{Folders, Overlay, grants, readers};
 use crate::auth::Redirect;
 use crate::connector::builtin::EXAMPLE;
 use crate::connector::file::{Connector, Setting};
@@ -53,10 +53,20 @@ const COMMON_SECRETS: [(&[&str], SecretForm); 4] = [
 pub fn check(folders: &Folders, overlay: &Overlay, secrets: &Secrets) -> (Option<Setup>, Problems) {
     let mut resolution = Resolution::of(folders, overlay);
     resolution.readiness(secrets, &folders.config);
+    resolution.readers(folders);
     (resolution.setup, resolution.problems)
 }
 
 impl Resolution {
+    /// Adds what keeps the configured groups from reading.
+    fn readers(&mut self, folders: &Folders) {
+        if let (Some(tree), Some(value)) = (&self.files.rollbook, &self.files.value) {
+            let mirror = folders.state.join(&value.store.path);
+            let problems = readers::problems(tree, &value.store, &mirror);
+            self.problems.append(problems);
+        }
+    }
+
     /// Adds what stops jobs from running although the files are right.
     fn readiness(&mut self, secrets: &Secrets, config: &Path) {
         let mut problems = Problems::new();

@@ -55,6 +55,7 @@ impl Resolution {
         let sources = checks.sources(overlay);
         let jobs = checks.jobs(&sources);
         checks.crosswalks(&crosswalk_files, &sources, &jobs);
+        checks.copy(&sources, &jobs);
         let matches = people::sets(&people, &mut checks, &sources, &jobs);
         let problems = checks.problems;
         let mut setup = None;
@@ -132,5 +133,7 @@ fn assemble(
     Some((sources, jobs))
 }
 
+#[cfg(test)]
+mod copy_tests;
 #[cfg(test)]
 mod tests;

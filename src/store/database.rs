@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
 
@@ -77,8 +78,11 @@ impl Store {
             maintenance::before_upgrade(path, version)?;
         }
         schema::upgrade(&mut connection)?;
-        let writer =
-            Writer::start(connection, lock).map_err(StoreError::disk(path, "start the writer"))?;
+        let close = |connection: &Connection| {
+            let _ = tidy(connection); // what a reader keeps in the log is taken over next time
+        };
+        let writer = Writer::start(connection, lock, close)
+            .map_err(StoreError::disk(path, "start the writer"))?;
         Ok(Self {
             path: path.to_owned(),
             readers: Arc::default(),
@@ -237,6 +241,15 @@ fn keep_temporary_files_beside(connection: &Connection, path: &Path) -> rusqlite
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
     let folder = folder.unwrap_or(Path::new(".")).to_string_lossy();
     connection.pragma_update(None, "temp_store_directory", folder)
+}
+
+/// Whether the log and its index stay beside the mirror when the last connection closes: who may not write there could
+/// not open a mirror without them (decision 0046).
+pub fn keep_log(connection: &Connection, is_kept: bool) -> Result<(), StoreError> {
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, is_kept)
+        .map(drop)
+        .map_err(StoreError::sql("keep the write-ahead log"))
 }
 
 /// Moves the write-ahead log into the mirror after a run and empties it, without waiting for readers.

@@ -121,7 +121,7 @@ CREATE TABLE rollbook_crosswalk (
   list TEXT NOT NULL,
   target TEXT NOT NULL,
   state TEXT NOT NULL,
-  id ANY,
+  id TEXT,
   code TEXT,
   label TEXT
 ) STRICT;
@@ -258,6 +258,15 @@ CREATE TABLE rollbook_held_rows (
   key TEXT NOT NULL,
   PRIMARY KEY (run, stream, kind, key)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE rollbook_copy (
+  path TEXT PRIMARY KEY,
+  made TEXT,
+  run INTEGER,
+  definition TEXT,
+  failures INTEGER NOT NULL,
+  failed TEXT,
+  message TEXT
+) STRICT;
 ",
     "
 CREATE TABLE rollbook_audit (
@@ -361,4 +370,22 @@ pub fn version(connection: &Connection) -> Result<usize, StoreError> {
     connection
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .map_err(StoreError::sql("read the mirror's version"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// DuckDB takes a column of type `ANY` for text and refuses numbers in it.
+    #[test]
+    fn every_column_has_one_type() {
+        let mut connection = Connection::open_in_memory().expect("opened");
+        upgrade(&mut connection).expect("made");
+        let sql = "SELECT t.name || '.' || c.name || ' ' || c.type FROM sqlite_schema AS t, pragma_table_info(t.name) AS c \
+             WHERE t.type = 'table' AND c.type NOT IN ('TEXT', 'INTEGER', 'REAL', 'BLOB')";
+        let mut statement = connection.prepare(sql).expect("prepared");
+        let rows = statement.query_map([], |row| row.get(0)).expect("asked");
+        let found: Vec<String> = rows.collect::<rusqlite::Result<_>>().expect("read");
+        assert_eq!(found, [""; 0]);
+    }
 }

@@ -37,13 +37,19 @@ struct WriterShared {
 }
 
 impl Writer {
-    /// Starts on an open mirror whose lock is held.
-    pub(super) fn start(mut connection: Connection, lock: File) -> std::io::Result<Self> {
+    /// Starts on an open mirror whose lock is held; `close` is called before the connection closes.
+    pub(super) fn start(
+        mut connection: Connection,
+        lock: File,
+        close: fn(&Connection),
+    ) -> std::io::Result<Self> {
         let (tasks, inbox) = mpsc::channel();
         let shared = Arc::new(WriterShared::default());
         let seen = Arc::clone(&shared);
         let thread = thread::Builder::new().name("store".into()).spawn(move || {
             work(&mut connection, &inbox, &seen);
+            // As the last connection would by itself, also where the log's file stays (`database::keep_log`).
+            close(&connection);
             // In this order, see above.
             drop(connection);
             drop(lock);

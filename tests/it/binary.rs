@@ -313,14 +313,22 @@ fn a_vault_that_others_can_access_is_restricted_or_refused() {
         installation.path("state/vault.db"),
     );
     fs::set_permissions(&vault, fs::Permissions::from_mode(0o644)).expect("set");
-    // The admin lets others read the mirror: that is the admin's decision.
+    // Who else may enter the folder is the admin's decision; who may read the mirror is configured.
     fs::set_permissions(&state, fs::Permissions::from_mode(0o755)).expect("set");
     fs::set_permissions(installation.mirror(), fs::Permissions::from_mode(0o644)).expect("set");
-    installation.sync().assert_ok("others may read the folder");
+    let mut command = installation.command(&["sync", "--json"]);
+    command.env("ROLLBOOK_LOG", "warn");
+    let ran = installation.start(command).end();
+    assert!(
+        ran.err
+            .contains("mirror.db had mode 0644, wider than configured; it has 0600 now"),
+        "{ran:?}"
+    );
+    ran.assert_ok("others may enter the folder");
     let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
     assert_eq!(
         (mode(&state), mode(&installation.mirror()), mode(&vault)),
-        (0o755, 0o644, 0o600)
+        (0o755, 0o600, 0o600)
     );
     fs::set_permissions(&state, fs::Permissions::from_mode(0o777)).expect("set");
     let ran = installation.sync();

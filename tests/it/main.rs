@@ -36,6 +36,7 @@ mod problems;
 mod proxy;
 mod queries;
 mod quirks;
+mod readers;
 mod refused;
 mod rotating;
 mod rotation;

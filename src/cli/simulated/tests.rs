@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use super::*;
 use crate::setup::files::Secrets;
-use crate::setup::{Folders, check};
+use crate::setup::{Folders, Overlay, check};
 
 #[tokio::test]
 async fn what_is_written_needs_no_further_step() {
@@ -19,7 +19,7 @@ async fn what_is_written_needs_no_further_step() {
         state: folder.path().to_owned(),
         config: config.clone(),
     };
-    let (setup, problems) = check(&folders, &Secrets::new(&config, None));
+    let (setup, problems) = check(&folders, &Overlay::default(), &Secrets::new(&config, None));
     assert!(!problems.has_errors(), "{problems}");
     let setup = setup.expect("a configuration");
     assert_eq!(setup.jobs.len(), EXAMPLE_JOBS.len());

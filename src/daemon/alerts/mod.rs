@@ -11,8 +11,8 @@ mod webhook;
 use std::time::Duration;
 
 pub use rules::{
-    AlertKind, AlertLimits, AlertPlan, JobFacts, ParkedJob, SourceFacts, evaluate_job,
-    evaluate_source, overdue_from,
+    AlertKind, AlertLimits, AlertPlan, CopyFacts, JobFacts, ParkedJob, SourceFacts, evaluate_copy,
+    evaluate_job, evaluate_source, overdue_from,
 };
 
 use crate::model::AlertSubject;
@@ -58,18 +58,18 @@ impl Alert {
         format!("rollbook: {} {}", self.subject, self.kind)
     }
 
-    /// The job; empty if the alert is about a source.
+    /// The job; empty if the alert is about a source or the copy.
     fn job(&self) -> &str {
         match &self.subject {
             AlertSubject::Entry(name) => name.as_str(),
-            AlertSubject::Source(_) => "",
+            AlertSubject::Source(_) | AlertSubject::Copy => "",
         }
     }
 
-    /// The source; empty if the alert is about a job.
+    /// The source; empty if the alert is about a job or the copy.
     fn source(&self) -> &str {
         match &self.subject {
-            AlertSubject::Entry(_) => "",
+            AlertSubject::Entry(_) | AlertSubject::Copy => "",
             AlertSubject::Source(name) => name.as_str(),
         }
     }

@@ -100,6 +100,17 @@ pub struct SourceFacts {
     pub good: Option<Timestamp>,
 }
 
+/// The state of the copy of `[store.copy]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CopyFacts {
+    /// Where it is.
+    pub path: String,
+    /// Why it could not be written, if the last attempt failed.
+    pub message: Option<String>,
+    /// When it was written last.
+    pub good: Option<Timestamp>,
+}
+
 /// The thresholds for alerts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlertLimits {
@@ -169,6 +180,24 @@ pub fn evaluate_source(
     let first = facts.parked.first();
     let problem = first.map(|first| (AlertKind::Parked, parked_message(source, first, facts)));
     let over = format!("{source} accepts our credentials again");
+    update(problem.into_iter().collect(), facts.good, over, active, now)
+}
+
+/// Evaluates the copy.
+pub fn evaluate_copy(
+    facts: &CopyFacts,
+    active: &[(AlertKind, Timestamp)],
+    now: Timestamp,
+) -> AlertPlan {
+    let problem = facts.message.as_ref().map(|message| {
+        let age = match facts.good {
+            Some(good) => good.strftime("is of %Y-%m-%d %H:%M UTC").to_string(),
+            None => "was never written".to_owned(),
+        };
+        let text = format!("the copy of the mirror {age}: {message}");
+        (AlertKind::Failing, text)
+    });
+    let over = format!("the copy {} is written again", facts.path);
     update(problem.into_iter().collect(), facts.good, over, active, now)
 }
 

@@ -20,7 +20,9 @@ pub use crosswalk::{CrosswalkConfig, Crosswalks, crosswalk_schema};
 pub use job::{JobConfig, Precision, Preset, StreamOptions};
 pub use load::{Config, Files, JobFile, job_schema, rollbook_schema};
 pub use people::{People, people_schema};
-pub use rollbook::{BackupConfig, Proxy, Rollbook, SettingValue, SourceConfig, StoreConfig};
+pub use rollbook::{
+    BackupConfig, CopyConfig, Proxy, Rollbook, SettingValue, SourceConfig, StoreConfig,
+};
 pub use schedule::{Schedule, Zone};
 pub use secrets::{
     CREDENTIALS, Opened, SecretError, SecretRef, Secrets, encrypted_file, unusable_secret,

@@ -55,8 +55,14 @@ pub struct StoreConfig {
     /// How long the tables of a stream are kept that no job reads any more. Default `"400 days"`.
     #[serde(default = "four_hundred_days")]
     pub unconfigured: Period,
+    /// The group whose members may read the mirror; never the vault. Default: only the owner of the mirror's folder
+    /// may. The service must be able to give files to it: its own group, or one of which its user is a member.
+    #[schemars(length(min = 1))]
+    pub readers: Option<String>,
     /// Backups that the daemon makes; without this table it makes none.
     pub backup: Option<BackupConfig>,
+    /// A copy of tables for programs that cannot or may not read the mirror itself; without this table there is none.
+    pub copy: Option<CopyConfig>,
 }
 
 impl Default for StoreConfig {
@@ -68,7 +74,9 @@ impl Default for StoreConfig {
             rejects: ninety_days(),
             history_max: None,
             unconfigured: four_hundred_days(),
+            readers: None,
             backup: None,
+            copy: None,
         }
     }
 }
@@ -112,6 +120,32 @@ impl BackupConfig {
 
     /// The default folder.
     pub const FOLDER: &str = "backups";
+}
+
+/// A copy of tables in one file without a write-ahead log, made after each run that changed something.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CopyConfig {
+    /// The file; a relative path starts at the mirror's folder. Each copy replaces the last one.
+    #[schemars(length(min = 1))]
+    pub path: PathBuf,
+    /// The group whose members may read it. Default: that of `readers` in `[store]`.
+    #[schemars(length(min = 1))]
+    pub group: Option<String>,
+    /// The tables, such as `rosters_users`, `rosters_users_history` or `rosters_users_labelled`. Default: the live
+    /// table of every stream.
+    #[schemars(length(min = 1))]
+    pub tables: Option<Vec<String>>,
+    /// Columns that are left out of the copy, such as `rosters_users.email`: of the table, its history and its views.
+    #[serde(default)]
+    pub leave_out: Vec<String>,
+}
+
+impl CopyConfig {
+    /// `TABLE.COLUMN` of `leave_out`.
+    pub fn split(left_out: &str) -> Option<(&str, &str)> {
+        left_out.split_once('.')
+    }
 }
 
 fn seven() -> NonZeroU32 {

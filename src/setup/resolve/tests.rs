@@ -29,7 +29,7 @@ key = ["id"]
 columns = { id = "id : text" }
 "#;
 
-const SOURCE: &str = r#"[sources.north]
+pub const SOURCE: &str = r#"[sources.north]
 connector = "shelf"
 [sources.north.settings]
 server = "https://north.example"
@@ -39,12 +39,12 @@ client_id = "c"
 client_secret = { credential = "north" }
 "#;
 
-const JOB: &str = "source = \"north\"\nstreams = [\"users\"]\nschedule = \"0 4 * * *\"\n";
+pub const JOB: &str = "source = \"north\"\nstreams = [\"users\"]\nschedule = \"0 4 * * *\"\n";
 
-type Files<'a> = &'a [(&'a str, &'a str)];
+pub type Files<'a> = &'a [(&'a str, &'a str)];
 
 /// A configuration of these files, over one source, its connector and one job.
-fn folder(files: Files<'_>) -> tempfile::TempDir {
+pub fn folder(files: Files<'_>) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let usual = [
         ("rollbook.toml", SOURCE),
@@ -59,7 +59,7 @@ fn folder(files: Files<'_>) -> tempfile::TempDir {
     folder
 }
 
-fn folders(root: &Path) -> Folders {
+pub fn folders(root: &Path) -> Folders {
     Folders {
         config: root.to_owned(),
         jobs: root.join("jobs"),
@@ -67,7 +67,7 @@ fn folders(root: &Path) -> Folders {
     }
 }
 
-fn lines(root: &Path, problems: &Problems) -> Vec<String> {
+pub fn lines(root: &Path, problems: &Problems) -> Vec<String> {
     let prefix = format!("{}/", root.display());
     let mut lines: Vec<String> = problems
         .iter()

@@ -1,6 +1,5 @@
 //! The lines of crosswalks, each with the entry of the combo list that it means.
 
-use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::{ComboTable, Crosswalk, Lookups};
@@ -41,8 +40,8 @@ impl TargetState {
 pub struct Resolved {
     /// What was found.
     pub state: TargetState,
-    /// The entry's id.
-    pub id: Value,
+    /// The entry's id, as text: every column of ours has one type, which other programs rely on.
+    pub id: Option<String>,
     /// The entry's code.
     pub code: Option<String>,
     /// What the entry means.
@@ -53,7 +52,7 @@ impl Resolved {
     fn nothing(state: TargetState) -> Self {
         Self {
             state,
-            id: Value::Null,
+            id: None,
             code: None,
             label: None,
         }
@@ -118,7 +117,7 @@ fn entries(
 ) -> rusqlite::Result<Vec<Resolved>> {
     let active = combos.active.as_deref().map_or("1".to_owned(), quote);
     let sql = format!(
-        "SELECT {id}, {code}, {label}, coalesce({active}, 1) FROM {table} WHERE {list} = ?1 AND {by} = ?2 ORDER BY {id}",
+        "SELECT CAST({id} AS TEXT), {code}, {label}, coalesce({active}, 1) FROM {table} WHERE {list} = ?1 AND {by} = ?2 ORDER BY {id}",
         id = quote(&combos.id),
         code = quote(&combos.code),
         label = quote(&combos.label),
@@ -151,7 +150,7 @@ type CrosswalkRow = (
     String,
     String,
     String,
-    Value,
+    Option<String>,
     Option<String>,
     Option<String>,
 );

@@ -15,21 +15,28 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A copy that has no name yet; it is removed unless it gets one.
 #[derive(Debug)]
-pub(super) struct Copy {
+pub(in crate::store) struct Copy {
     path: PathBuf,
 }
 
 impl Copy {
+    /// Makes an empty file, and replaces what is there: SQLite finds one that only this user can read.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub(in crate::store) fn empty(path: PathBuf) -> Result<Self, StoreError> {
+        let failed = StoreError::disk(&path, "make the copy");
+        remove_with_journal(&path).map_err(&failed)?;
+        private::open_file(&path).map_err(&failed)?;
+        Ok(Self { path })
+    }
+
     /// Copies a database to `path` and replaces what is there; the copy is on the disk when this returns.
     ///
     /// # Errors
     /// When there is no room, or the database cannot be read.
     pub(super) fn of(database: &Path, path: PathBuf) -> Result<Self, StoreError> {
-        let failed = StoreError::disk(&path, "make the copy");
-        remove_with_journal(&path).map_err(&failed)?;
-        // Created by us, so that SQLite finds an empty file that only this user can read.
-        private::open_file(&path).map_err(&failed)?;
-        let copy = Self { path };
+        let copy = Self::empty(path)?;
         let connection = Connection::open_with_flags(
             database,
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -41,14 +48,22 @@ impl Copy {
                 connection.execute("VACUUM INTO ?1", [copy.path.to_string_lossy().as_ref()])
             })
             .map_err(StoreError::sql("copy the database"))?;
-        File::open(&copy.path)
-            .and_then(|file| file.sync_all())
-            .map_err(StoreError::disk(&copy.path, "write the copy out"))?;
+        copy.sync()?;
         Ok(copy)
     }
 
+    /// Writes it to the disk.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub(in crate::store) fn sync(&self) -> Result<(), StoreError> {
+        File::open(&self.path)
+            .and_then(|file| file.sync_all())
+            .map_err(StoreError::disk(&self.path, "write the copy out"))
+    }
+
     /// Where it is.
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::store) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -56,7 +71,7 @@ impl Copy {
     ///
     /// # Errors
     /// When the folder cannot be written.
-    pub(super) fn name(self, name: &Path) -> Result<(), StoreError> {
+    pub(in crate::store) fn name(self, name: &Path) -> Result<(), StoreError> {
         fs::rename(&self.path, name)
             .and_then(|()| sync_folder(name))
             .map_err(StoreError::disk(name, "name the copy"))
@@ -79,7 +94,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 
 /// A copy that was interrupted by a power cut may have a journal, which SQLite would apply to the next file of that
 /// name.
-fn remove_with_journal(path: &Path) -> io::Result<()> {
+pub(in crate::store) fn remove_with_journal(path: &Path) -> io::Result<()> {
     let mut journal = path.as_os_str().to_owned();
     journal.push("-journal");
     remove(Path::new(&journal))?;
@@ -92,14 +107,14 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 /// The folder of a file; `.` for a bare name.
-pub(super) fn folder_of(path: &Path) -> &Path {
+pub(in crate::store) fn folder_of(path: &Path) -> &Path {
     path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
 }
 
 /// A file beside another one.
-pub(super) fn beside(path: &Path, name: &str) -> PathBuf {
+pub(in crate::store) fn beside(path: &Path, name: &str) -> PathBuf {
     folder_of(path).join(name)
 }
 

@@ -4,7 +4,7 @@
 //! SQLite makes the copies: copying the file could miss what is still in the log.
 
 mod backup;
-mod copy;
+pub(super) mod copy;
 mod old_mirrors;
 mod restore;
 mod verify;

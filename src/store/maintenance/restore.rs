@@ -14,6 +14,7 @@ use super::copy::{Copy, beside, file, remove, sync_folder};
 use super::verify::{Verified, VerifyScope, verify};
 use crate::model::AuditedAction;
 use crate::permissions::Actor;
+use crate::permissions::readers::put_file_right;
 use crate::store::audit;
 use crate::store::database::reader;
 use crate::store::error::StoreError;
@@ -66,6 +67,7 @@ pub fn restore(
     let aside = set_aside(mirror, now)
         .map_err(StoreError::disk(mirror, "keep what is there now beside it"))?;
     copy.name(mirror)?;
+    close_to_readers(aside.as_deref());
     Ok(Restored { aside, verified })
 }
 
@@ -95,6 +97,7 @@ fn prepare(copy: &Path) -> Result<(), StoreError> {
             "BEGIN;
              UPDATE rollbook_checkpoints SET full_at = NULL, same = NULL;
              DELETE FROM rollbook_approvals;
+             DELETE FROM rollbook_copy;
              COMMIT;",
         )
         .map_err(StoreError::sql("prepare the copy"))?;
@@ -143,6 +146,18 @@ fn set_aside(mirror: &Path, now: Timestamp) -> io::Result<Option<PathBuf>> {
     remove(&memory)?;
     sync_folder(mirror)?;
     Ok(is_there.then_some(aside))
+}
+
+/// Readers of the mirror were not given the old one. It was the mirror itself until now, so only now.
+fn close_to_readers(aside: Option<&Path>) {
+    for path in aside
+        .iter()
+        .flat_map(|aside| [aside.to_path_buf(), with(aside, "-wal")])
+    {
+        if let (true, Err(error)) = (path.exists(), put_file_right(&path, None)) {
+            tracing::warn!("the old mirror keeps its mode: {error}");
+        }
+    }
 }
 
 /// Takes the log over into the old mirror, where that can be done; a damaged one is kept as it is.

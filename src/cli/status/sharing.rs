@@ -1,0 +1,159 @@
+//! The part of `rollbook status` about others who read the mirror: the copy, and the group of `[store] readers`.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::app::copies;
+use crate::model::scalar::{display_time, to_canonical};
+use crate::permissions::readers::obstacle;
+use crate::setup::{Setup, beside, copy_group, mirror_group};
+use crate::store::StoreError;
+use crate::store::queries::Reader;
+
+/// Who may read what.
+#[derive(Debug, Default, Serialize)]
+pub struct SharingView {
+    /// The copy of `[store.copy]`; `null` if none is configured.
+    copy: Option<CopyView>,
+    /// Copies that are there and no longer written.
+    old_copies: Vec<String>,
+    /// Why the group of `[store] readers` cannot read the mirror; `null` if it can, or if there is none.
+    readers_problem: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct CopyView {
+    path: String,
+    /// When it was written last; `null` if never.
+    made: Option<String>,
+    /// The last run that changed what is in it.
+    run: Option<i64>,
+    /// Why the last attempt failed, or why its group cannot read it.
+    message: Option<String>,
+}
+
+impl SharingView {
+    /// As far as the configuration and the mirror are there.
+    ///
+    /// # Errors
+    /// When the mirror cannot be read.
+    pub fn of(
+        setup: Option<&Setup>,
+        path: &Path,
+        mirror: Option<&Reader>,
+    ) -> Result<Self, StoreError> {
+        let (Some(setup), Some(mirror)) = (setup, mirror) else {
+            return Ok(Self::default());
+        };
+        let copies = copies(setup, path, mirror)?;
+        let readers_problem = match mirror_group(&setup.config.store) {
+            Ok(None) => None,
+            Ok(Some(group)) => obstacle(&group, path, beside(path)),
+            Err(unknown) => Some(unknown),
+        };
+        Ok(Self {
+            copy: copies.configured.map(|(path, state)| CopyView {
+                message: state.message.or_else(|| unreadable(setup, &path)),
+                path: path.display().to_string(),
+                made: state.made.map(to_canonical),
+                run: state.run,
+            }),
+            old_copies: (copies.old.iter())
+                .map(|path| path.display().to_string())
+                .collect(),
+            readers_problem: readers_problem.map(|why| why.with_help()),
+        })
+    }
+
+    /// A line about the copy; empty if there is none.
+    pub fn line(&self) -> String {
+        let Some(copy) = &self.copy else {
+            return String::new();
+        };
+        let path = &copy.path;
+        match (&copy.made, copy.run.filter(|run| *run > 0)) {
+            (Some(made), Some(run)) => format!(
+                "The copy is {path}, written at {} UTC with run {run}.\n",
+                display_time(made)
+            ),
+            (Some(made), None) => {
+                format!(
+                    "The copy is {path}, written at {} UTC.\n",
+                    display_time(made)
+                )
+            }
+            (None, _) => format!("The copy {path} is not written yet.\n"),
+        }
+    }
+
+    /// What an admin has to know or do.
+    pub fn remarks(&self) -> Vec<String> {
+        let failed = self.copy.iter().filter_map(|copy| copy.message.as_ref());
+        let failed = failed.map(|why| format!("store.copy: {why}"));
+        let readers = self.readers_problem.iter();
+        let readers = readers.map(|why| format!("store.readers: {why}"));
+        let old = self.old_copies.iter();
+        let old = old
+            .map(|path| format!("{path} is no longer written; delete it if no program reads it"));
+        failed.chain(readers).chain(old).collect()
+    }
+}
+
+/// What keeps the copy's group from reading it.
+fn unreadable(setup: &Setup, path: &Path) -> Option<String> {
+    let store = &setup.config.store;
+    let group = match copy_group(store, store.copy.as_ref()?) {
+        Ok(group) => group?,
+        Err(unknown) => return Some(unknown.with_help()),
+    };
+    group.may_reach(path).err().map(|why| why.with_help())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_copy_in_words() {
+        let view = |made: Option<&str>, run, message: Option<&str>| SharingView {
+            copy: Some(CopyView {
+                path: "/srv/rollbook/mirror.db".to_owned(),
+                made: made.map(str::to_owned),
+                run,
+                message: message.map(str::to_owned),
+            }),
+            ..SharingView::default()
+        };
+        let made = Some("2026-03-02T07:15:00.000Z");
+        for (view, expected) in [
+            (SharingView::default(), ""),
+            (
+                view(None, None, None),
+                "The copy /srv/rollbook/mirror.db is not written yet.\n",
+            ),
+            (
+                view(made, Some(0), None),
+                "The copy is /srv/rollbook/mirror.db, written at 2026-03-02 07:15:00 UTC.\n",
+            ),
+            (
+                view(made, Some(12), None),
+                "The copy is /srv/rollbook/mirror.db, written at 2026-03-02 07:15:00 UTC with run 12.\n",
+            ),
+        ] {
+            assert_eq!(view.line(), expected);
+            assert_eq!(view.remarks(), [""; 0]);
+        }
+        let mut failed = view(made, Some(12), Some("the disk is full"));
+        failed.old_copies.push("/srv/old.db".to_owned());
+        failed.readers_problem = Some("there is no group `x`".to_owned());
+        assert_eq!(
+            failed.remarks(),
+            [
+                "store.copy: the disk is full",
+                "store.readers: there is no group `x`",
+                "/srv/old.db is no longer written; delete it if no program reads it",
+            ]
+        );
+    }
+}

@@ -1,0 +1,126 @@
+//! `[store.copy]` against sources and jobs: are the tables and columns there?
+
+use super::checks::Checks;
+use super::files::CopyConfig;
+use super::jobs::{Jobs, read_stream};
+use super::sources::Sources;
+use crate::connector::api::StreamSpec;
+use crate::document::suggest::advice;
+use crate::document::{Node, Problem};
+use crate::store::copy::ENDINGS;
+
+/// Columns that every table has besides its connector's.
+const OWN_COLUMNS: [&str; 5] = ["_since", "_run", "_until", "_ended", "_ended_run"];
+
+/// A stream that a table's name means.
+struct Named<'a> {
+    source: &'a str,
+    spec: &'a StreamSpec,
+}
+
+impl Checks<'_> {
+    /// A table or column that the configuration cannot have is an error; one that no job reads is a note.
+    pub(super) fn copy(&mut self, sources: &Sources, jobs: &Jobs<'_>) {
+        let files = self.files;
+        let Some(copy) = files
+            .rollbook
+            .as_ref()
+            .and_then(|tree| tree.at(&["store", "copy"]))
+        else {
+            return;
+        };
+        // A source that cannot be read hides its tables.
+        if files.hides_sources || !sources.values().all(|source| source.ready.is_some()) {
+            return;
+        }
+        for node in list(copy, "tables") {
+            let Some(name) = node.text() else { continue };
+            match named(sources, name, &ENDINGS) {
+                Some(found) => self.unread(node, &found, None, jobs),
+                None => self.unknown_table(node, name, sources),
+            }
+        }
+        for node in list(copy, "leave_out") {
+            let Some(text) = node.text() else { continue };
+            let Some((table, column)) = CopyConfig::split(text) else {
+                let message = format!("`{text}` is not a table and a column");
+                let problem = Problem::error(node.location(), message);
+                let help = "write them with a dot, such as `\"rosters_users.email\"`";
+                self.problems.push(problem.help(help));
+                continue;
+            };
+            match named(sources, table, &[""]) {
+                Some(found) => self.left_out(node, &found, (table, column), jobs),
+                None => self.unknown_table(node, table, sources),
+            }
+        }
+    }
+
+    fn left_out(
+        &mut self,
+        node: &Node,
+        found: &Named<'_>,
+        (table, column): (&str, &str),
+        jobs: &Jobs<'_>,
+    ) {
+        if OWN_COLUMNS.contains(&column) {
+            return;
+        }
+        if found.spec.column(column).is_none() {
+            let names = found.spec.columns.iter().map(|one| one.name.as_str());
+            let help = advice(column, names.collect::<Vec<_>>());
+            let message = format!("{table} has no column `{column}`");
+            let problem = Problem::error(node.location(), message);
+            self.problems.push(problem.help(help));
+            return;
+        }
+        self.unread(node, found, Some(column), jobs);
+    }
+
+    /// Notes what is not in the mirror, so that it cannot be in the copy either.
+    fn unread(&mut self, node: &Node, found: &Named<'_>, column: Option<&str>, jobs: &Jobs<'_>) {
+        let stream = found.spec.name.as_str();
+        let message = match read_stream(jobs, found.source, stream) {
+            None if !self.knows_all_streams(jobs) => return,
+            None => format!("no job reads `{}.{stream}`", found.source),
+            Some(kept) => match column {
+                Some(column) if kept.column(column).is_none() => {
+                    format!("a job drops `{column}`, so it is in no copy")
+                }
+                _ => return,
+            },
+        };
+        self.problems.push(Problem::note(node.location(), message));
+    }
+
+    fn unknown_table(&mut self, node: &Node, name: &str, sources: &Sources) {
+        let message = format!("there is no table `{name}`");
+        let tables: Vec<String> = all(sources)
+            .map(|(source, spec)| format!("{source}_{}", spec.name))
+            .collect();
+        let help = advice(name, tables.iter().map(String::as_str));
+        let problem = Problem::error(node.location(), message);
+        self.problems.push(problem.help(help));
+    }
+}
+
+fn list<'n>(copy: &'n Node, key: &str) -> &'n [Node] {
+    copy.at(&[key]).map(Node::items).unwrap_or_default()
+}
+
+fn all(sources: &Sources) -> impl Iterator<Item = (&str, &StreamSpec)> {
+    sources.iter().flat_map(|(name, source)| {
+        let ready = source.ready.iter();
+        let specs = ready.flat_map(|ready| ready.streams.values());
+        specs.map(move |spec| (name.as_str(), &**spec))
+    })
+}
+
+fn named<'a>(sources: &'a Sources, name: &str, endings: &[&str]) -> Option<Named<'a>> {
+    all(sources)
+        .find(|(source, spec)| {
+            let rest = name.strip_prefix(&format!("{source}_{}", spec.name));
+            rest.is_some_and(|rest| endings.contains(&rest))
+        })
+        .map(|(source, spec)| Named { source, spec })
+}
