@@ -55,7 +55,7 @@ pub enum Command {
     /// Start simulated vendors, run every job once, show the mirror
     #[cfg(feature = "demo")]
     Demo(super::demo::DemoOptions),
-    /// Add commented sources and jobs to the configuration, or write a new one
+    /// Add sources and jobs to the configuration, or write a new one
     Init(init::InitOptions),
     /// Sign in to a source by browser, once; its tokens are then renewed
     Login(login::LoginOptions),

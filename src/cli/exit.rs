@@ -116,3 +116,6 @@ impl From<StoreError> for Exit {
         Self::new(code, format!("rollbook: {error}{help}"))
     }
 }
+
+#[cfg(test)]
+mod tests;

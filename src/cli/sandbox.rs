@@ -54,18 +54,44 @@ pub struct SandboxOptions {
     json: bool,
 }
 
+impl SandboxOptions {
+    fn state(&self) -> Option<PathBuf> {
+        let of_init = || Some(self.init.as_ref()?.join(SANDBOX_STATE));
+        self.file.clone().or_else(of_init)
+    }
+
+    fn first_port(&self) -> Option<u16> {
+        self.port.or(self.init.as_ref().map(|_| INIT_PORT))
+    }
+
+    /// The command that serves the same school at the same addresses.
+    fn start_again(&self) -> String {
+        let mut line = "rollbook sandbox".to_owned();
+        if let Some(port) = self.first_port() {
+            line.push_str(&format!(" --port {port}"));
+        }
+        if let Some(state) = self.state() {
+            line.push_str(&format!(" --file {} --advance", state.display()));
+        }
+        if self.students != STUDENTS {
+            line.push_str(&format!(" --students {}", self.students));
+        }
+        if self.seed != SEED {
+            line.push_str(&format!(" --seed {}", self.seed));
+        }
+        line
+    }
+}
+
 /// Serves until it is stopped.
 pub async fn run(options: SandboxOptions) -> Result<(), Exit> {
     let init = options.init.as_deref();
-    let state = options.file.clone();
-    let state = state.or_else(|| Some(init?.join(SANDBOX_STATE)));
-    let port = options.port.or_else(|| init.map(|_| INIT_PORT));
     let mut sandbox = rollbook_sandbox::Options {
         students: options.students,
         seed: options.seed,
-        state: state.clone(),
+        state: options.state(),
         advance: options.advance,
-        port,
+        port: options.first_port(),
         ..rollbook_sandbox::Options::default()
     };
     sandbox.faults.percent = options.faults;
@@ -91,10 +117,9 @@ pub async fn run(options: SandboxOptions) -> Result<(), Exit> {
     if options.describe {
         describe(&sandbox, options.json);
     } else {
-        match (init, state, port) {
-            (Some(folder), Some(state), Some(port)) if !options.json => {
-                let again = again(&options, &state, port);
-                out::text(next_steps(&sandbox, folder, port, &again));
+        match init {
+            Some(folder) if !options.json => {
+                out::text(next_steps(&sandbox, folder, &options.start_again()));
             }
             _ => greet(&sandbox, options.json),
         }
@@ -149,30 +174,17 @@ fn greet(sandbox: &Sandbox, json: bool) {
 }
 
 /// What to type next, after `--init`.
-fn next_steps(sandbox: &Sandbox, folder: &Path, port: u16, again: &str) -> String {
+fn next_steps(sandbox: &Sandbox, folder: &Path, start_again: &str) -> String {
     let config = folder.display();
     let day = sandbox.describe().day;
     format!(
-        "Simulated vendors listen on loopback, from port {port}; it is day {day} at the simulated school. Their \
+        "Simulated vendors listen on loopback; it is day {day} at the simulated school. Their \
          configuration, with credentials, is in {config}. In another terminal:\n\n  \
          rollbook --config {config} check --online\n  \
          rollbook --config {config} sync\n\n\
          Ctrl-C stops the vendors. To start them again, a day later:\n\n  \
-         {again}"
+         {start_again}"
     )
-}
-
-/// The command that serves the same school at the same addresses.
-fn again(options: &SandboxOptions, state: &Path, port: u16) -> String {
-    let state = state.display();
-    let mut line = format!("rollbook sandbox --port {port} --file {state} --advance");
-    if options.students != STUDENTS {
-        line.push_str(&format!(" --students {}", options.students));
-    }
-    if options.seed != SEED {
-        line.push_str(&format!(" --seed {}", options.seed));
-    }
-    line
 }
 
 fn greeting(endpoint: &Endpoint) -> String {

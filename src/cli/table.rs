@@ -273,7 +273,8 @@ pub fn fill(text: &str, width: usize) -> String {
     lines.join("\n").replace(KEPT_BLANK, " ")
 }
 
-/// The text with [`KEPT_BLANK`] in commands: in backticks, or after a colon up to a comma, a semicolon or the line's end.
+/// The text with [`KEPT_BLANK`] in commands: in backticks, or after a colon or an indent up to a comma, a semicolon or the
+/// line's end.
 fn keep_commands(text: &str) -> String {
     let (mut kept, mut in_ticks, mut is_command) = (String::new(), false, false);
     for (index, letter) in text.char_indices() {
@@ -281,9 +282,7 @@ fn keep_commands(text: &str) -> String {
             '`' => in_ticks = !in_ticks,
             ',' | ';' => is_command = false,
             '\n' => (in_ticks, is_command) = (false, false),
-            'r' if text[..index].ends_with(": ") && text[index..].starts_with("rollbook ") => {
-                is_command = true;
-            }
+            'r' if begins_command(&text[..index], &text[index..]) => is_command = true,
             _ => {}
         }
         // A single backtick, as in a value, begins nothing.
@@ -294,6 +293,13 @@ fn keep_commands(text: &str) -> String {
         });
     }
     kept
+}
+
+/// Whether a command begins after a colon or a line's indent.
+fn begins_command(before: &str, rest: &str) -> bool {
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let is_first = line.len() >= INDENT.len() && line.trim_start().is_empty();
+    (is_first || before.ends_with(": ")) && rest.starts_with("rollbook ")
 }
 
 fn has_tick(rest: &str) -> bool {

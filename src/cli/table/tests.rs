@@ -117,6 +117,7 @@ fn long_lines_wrap_by_words() {
             "fix it:\n  rollbook sync one; or\n  wait",
         ),
         ("a ` b c d e", 7, "a ` b c\n  d e"),
+        ("  rollbook sync one", 9, "  rollbook sync one"),
         ("日本 日本", 6, "日本\n  日本"),
         ("one two\n\nthree four", 7, "one two\n\nthree\n  four"),
     ];

@@ -2,6 +2,7 @@
 
 FIRST_HOUR=(
     the_package_installs
+    the_documented_commands_are_these
     systemd_accepts_the_unit
     init_writes_a_configuration
     the_credential_is_made_as_init_says
@@ -28,6 +29,25 @@ the_package_installs() {
         [ -e "/usr/share/$file" ] || { echo "/usr/share/$file is missing"; return 1; }
     done
     id rollbook && /usr/bin/rollbook --version
+}
+
+# What packages.md documents, in its order. A command that is added there needs a check here.
+the_documented_commands_are_these() {
+    local page=/usr/share/doc/rollbook/reference/packages.md
+    sed -n '/^```console/,/^```/s/^[#$] \(.*[^ ]\)$/\1/p' "$page" | sed 's/  *# .*//' >documented
+    diff - documented <<'COMMANDS'
+apt install ./rollbook_0.1.0-1_amd64.deb
+rollbook init
+rollbook init webuntis
+rollbook check --online
+systemctl start rollbook
+rollbook login wisenet
+rollbook status
+systemd-ask-password -n | systemd-creds encrypt --name=webuntis_password - /etc/rollbook/webuntis_password.cred
+install -D -m 644 /etc/rollbook/credentials.conf /etc/systemd/system/rollbook.service.d/credentials.conf
+systemctl daemon-reload
+systemd-ask-password -n | install -D -o rollbook -m 600 /dev/stdin /etc/rollbook/credentials/webuntis_password
+COMMANDS
 }
 
 systemd_accepts_the_unit() {
@@ -90,14 +110,14 @@ sync_fills_the_mirror() {
 
 every_command_of_root_leaves_files_of_the_service() {
     local line backup
-    for line in status tokens runs jobs streams "why webuntis_users 1" "backup" "verify" "reset webuntis users" \
+    for line in status tokens runs jobs streams "why webuntis_users 1" "runs show 1 --rows" "login webuntis" "backup" "verify" "reset webuntis users" \
         "resume webuntis" "sync webuntis --full" "check --online" "logout webuntis" "alerts test" "approve 1"; do
         # Some have nothing to do and say so; none may leave a file that the service cannot open.
         # shellcheck disable=SC2086
         rollbook $line >out 2>&1
         local code=$?
         case $line:$code in
-        approve*:[12] | "alerts test":2 | why*:1 | logout*:[012] | *:0) ;;
+        approve*:[12] | "runs show 1 --rows":1 | login*:[12] | "alerts test":2 | why*:1 | logout*:[012] | *:0) ;;
         *) echo "rollbook $line: $code"; cat out; return 1 ;;
         esac
         all_of_the_service || { echo "after rollbook $line"; return 1; }
@@ -173,6 +193,10 @@ a_credential_file_of_root_is_reported() {
     install -D -m 600 secret /etc/rollbook/credentials/webuntis_password
     rollbook check 2>&1 | tee out | grep -q 'belongs to root:root with mode 0600, and this process runs as rollbook' || { cat out; return 1; }
     chown rollbook: /etc/rollbook/credentials/webuntis_password
+    signs_in || return 1
+    # As documented; only the password comes from a file.
+    rm /etc/rollbook/credentials/webuntis_password
+    install -D -o rollbook -m 600 /dev/stdin /etc/rollbook/credentials/webuntis_password <secret || return 1
     signs_in || return 1
     rm /etc/rollbook/credentials/webuntis_password kept
 }
