@@ -97,7 +97,7 @@ pub enum Command {
     ///
     /// No run starts by its schedule.
     Pause(pause::PauseOptions),
-    /// Resume a job or source that is paused, parked, deferred or backing off
+    /// Resume a job or source that is paused, parked or deferred
     Resume(resume::ResumeOptions),
     /// Delete a stream's checkpoint: the next run reads it in full
     Reset(reset::ResetOptions),
