@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
-use super::config_folder::{INSTALLED_CONFIG, local_config};
+use super::config_folder::{INSTALLED_CONFIG, INSTALLED_STATE, local_config};
 use super::log::LogFormat;
 use super::owner::StateUse;
 use super::{
@@ -18,9 +18,6 @@ use crate::setup::Folders;
 
 /// Heading of the options that all commands have.
 const GLOBAL_OPTIONS: &str = "Global options";
-
-/// The state directory of the shipped unit.
-const INSTALLED_STATE: &str = "/var/lib/rollbook";
 
 /// Mirrors school data from other services into one local SQLite file.
 #[derive(Debug, Parser)]
@@ -264,6 +261,7 @@ mod tests {
                 "--no-input",
             ],
             &["rollbook", "init", "--people", "--crosswalk"],
+            &["rollbook", "init", "--secrets", "--dir", "new"],
             &["rollbook", "completions", "bash"],
             &["rollbook", "man", "--out", "pages"],
         ] {
@@ -273,6 +271,7 @@ mod tests {
             &["rollbook", "why", "north_users"][..],
             &["rollbook", "approve"],
             &["rollbook", "init", "north", "--set", "tenant"],
+            &["rollbook", "init", "north", "--secrets"],
             &["rollbook", "init", "north", "--name", "No"],
             &["rollbook", "combos", "--csv", "--json"],
             &["rollbook", "streams", "north", "--columns", "north.users"],
