@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
-use super::config_folder::{INSTALLED_CONFIG, local_config};
+use super::config_folder::{INSTALLED_CONFIG, INSTALLED_STATE, local_config};
 use super::help::GLOBAL_OPTIONS;
 use super::log::LogFormat;
 use super::owner::StateUse;
@@ -16,9 +16,6 @@ use super::{
 };
 use crate::connector::builtin::DEMO_CONFIG;
 use crate::setup::Folders;
-
-/// The state directory of the shipped unit.
-const INSTALLED_STATE: &str = "/var/lib/rollbook";
 
 /// Mirrors school data from other services into one local SQLite file.
 #[derive(Debug, Parser)]
@@ -101,7 +98,7 @@ pub enum Command {
     Resume(resume::ResumeOptions),
     /// Delete a stream's checkpoint: the next run reads it in full
     Reset(reset::ResetOptions),
-    /// Show who did what by command, and which files of the configuration changed
+    /// Show who did what, and which configuration files changed
     Audit(audit::AuditOptions),
     /// Send a test alert
     Alerts(alerts::AlertsOptions),
@@ -280,6 +277,7 @@ mod tests {
                 "--no-input",
             ],
             &["rollbook", "init", "--people", "--crosswalk"],
+            &["rollbook", "init", "--secrets", "--dir", "new"],
             &["rollbook", "completions", "bash"],
             &["rollbook", "man", "--out", "pages"],
         ] {
@@ -289,6 +287,7 @@ mod tests {
             &["rollbook", "why", "north_users"][..],
             &["rollbook", "approve"],
             &["rollbook", "init", "north", "--set", "tenant"],
+            &["rollbook", "init", "north", "--secrets"],
             &["rollbook", "init", "north", "--name", "No"],
             &["rollbook", "combos", "--csv", "--json"],
             &["rollbook", "streams", "north", "users", "--diagram"],

@@ -1,11 +1,14 @@
-//! The configuration folder of a command without `--config`.
+//! The folders of a command without `--config` and `--state`.
 
 use std::path::PathBuf;
 
 /// The configuration folder of the packages.
 pub const INSTALLED_CONFIG: &str = "/etc/rollbook";
 
-/// The folder: that of the environment, else one in the current folder, else that of the packages.
+/// The state directory of the shipped unit.
+pub const INSTALLED_STATE: &str = "/var/lib/rollbook";
+
+/// The configuration folder: that of the environment, else one in the current folder, else that of the packages.
 pub fn default_config() -> PathBuf {
     let given = std::env::var_os("ROLLBOOK_CONFIG").map(PathBuf::from);
     given

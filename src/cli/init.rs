@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd;
 
-use super::config_folder::{INSTALLED_CONFIG, default_config};
+use super::config_folder::{INSTALLED_CONFIG, INSTALLED_STATE, default_config};
 use super::exit::Exit;
 use super::prompt::Prompt;
 use super::starter::{self, companions, handover::Host};
@@ -64,6 +64,9 @@ pub struct InitOptions {
     /// Also write a draft that matches the people of two sources
     #[arg(long)]
     people: bool,
+    /// Ask for each secret that a configuration refers to and that is missing; add no source
+    #[arg(long, conflicts_with_all = ["connectors", "crosswalk", "people", "no_input"])]
+    secrets: bool,
     /// Ask nothing, also on a terminal
     #[arg(long)]
     no_input: bool,
@@ -81,8 +84,8 @@ pub async fn run(given: &Folders, options: &InitOptions) -> Result<(), Exit> {
     let folders = folders(given, options)
         .map_err(|error| Exit::failed(format!("could not find the current folder: {error}")))?;
     let connectors = Connectors::load(&folders.config.join("connectors"))?;
-    let has_drafts = options.crosswalk || options.people;
-    if options.connectors.is_empty() && !has_drafts {
+    let changes_existing = options.crosswalk || options.people || options.secrets;
+    if options.connectors.is_empty() && !changes_existing {
         out::text(known(&connectors));
         return Ok(());
     }
@@ -121,11 +124,25 @@ pub async fn run(given: &Folders, options: &InitOptions) -> Result<(), Exit> {
         true => None,
         false => Prompt::open(),
     };
-    add_sources(&mut proposal, options, &connectors, prompt.as_ref()).await?;
-    ask::mark_open(&mut proposal, &connectors);
-    let setup = verified(&proposal)?;
-    add_drafts(&mut proposal, options, &setup, prompt.as_ref()).await?;
-    verified(&proposal)?;
+    if options.secrets {
+        let prompt = prompt.as_ref().ok_or_else(|| {
+            Exit::usage("--secrets asks at a hidden prompt, so it needs a terminal")
+        })?;
+        ask::missing_secrets(prompt, &mut proposal).await?;
+        if proposal.secrets.is_empty() {
+            out::text("Nothing was written: no secret was missing and entered.");
+            return Ok(());
+        }
+    } else {
+        add_sources(&mut proposal, options, &connectors, prompt.as_ref()).await?;
+        ask::mark_open(&mut proposal, &connectors);
+        let setup = verified(&proposal)?;
+        add_drafts(&mut proposal, options, &setup, prompt.as_ref()).await?;
+        verified(&proposal)?;
+    }
+    if let Some(prompt) = &prompt {
+        prompt.check_interrupted()?;
+    }
     let steps = write(&proposal, &connectors)?;
     out::text(steps.text());
     Ok(())
@@ -147,10 +164,16 @@ fn folders(given: &Folders, options: &InitOptions) -> std::io::Result<Folders> {
         (false, true) => beside,
         (false, false) => inside,
     };
+    // The service's state directory is only that of the installed configuration.
+    let is_other = given.state == Path::new(INSTALLED_STATE) && config != canonical(&given.config)?;
+    let state = match is_other {
+        true => PathBuf::new(),
+        false => given.state.clone(),
+    };
     Ok(Folders {
         config,
         jobs,
-        state: given.state.clone(),
+        state,
     })
 }
 
@@ -207,12 +230,20 @@ fn host(folders: &Folders) -> Host {
         true => Path::new("."),
         false => &folders.state,
     };
-    let owner = std::fs::metadata(state).ok();
-    let owner = owner.map(|found| (found.uid(), found.gid()));
-    let owner = owner.filter(|(user, _)| *user != 0);
+    let ids = |user: unistd::User| (user.uid.as_raw(), user.gid.as_raw());
+    let owner = std::fs::metadata(state)
+        .ok()
+        .filter(|found| found.uid() != 0);
+    let owner = owner.map(|found| {
+        let user = unistd::User::from_uid(found.uid().into()).ok().flatten();
+        // The user of a container may have no name.
+        user.map_or((found.uid(), found.gid()), ids)
+    });
     let installed = || {
-        let user = unistd::User::from_name(SERVICE_USER).ok().flatten()?;
-        Some((user.uid.as_raw(), user.gid.as_raw()))
+        unistd::User::from_name(SERVICE_USER)
+            .ok()
+            .flatten()
+            .map(ids)
     };
     let reader = match is_root {
         true => owner.or_else(installed),
@@ -383,10 +414,14 @@ fn write(proposal: &Proposal, connectors: &Connectors) -> Result<NextSteps, Exit
     steps.drafts = drafts.cloned().collect();
     steps.written = written;
     steps.is_service = proposal.host.is_root && folders.config == Path::new(INSTALLED_CONFIG);
-    steps.command = report::command(
-        (!is_default).then_some(&folders.config),
-        (!is_usual).then_some(&folders.jobs),
-    );
+    let is_given = !folders.state.as_os_str().is_empty() && !steps.is_service;
+    let state = is_given.then(|| canonical(&folders.state).ok()).flatten();
+    steps.has_state = steps.is_service || is_given;
+    steps.command = report::command([
+        ("--config", (!is_default).then_some(&folders.config)),
+        ("--jobs", (!is_usual).then_some(&folders.jobs)),
+        ("--state", state.as_ref()),
+    ]);
     Ok(steps)
 }
 

@@ -92,8 +92,20 @@ impl Prompt {
                 Err(panic) => return Err(Exit::failed(format!("could not read the terminal: {panic}"))),
             },
         };
-        read.ok_or_else(|| Exit::failed("\ninterrupted; nothing was written"))
+        read.ok_or_else(interrupted)
     }
+
+    /// An error if Ctrl-C was pressed since the last answer.
+    pub fn check_interrupted(&self) -> Result<(), Exit> {
+        match self.stop.is_cancelled() {
+            true => Err(interrupted()),
+            false => Ok(()),
+        }
+    }
+}
+
+fn interrupted() -> Exit {
+    Exit::failed("\ninterrupted; nothing was written")
 }
 
 fn unusable(error: io::Error) -> Exit {

@@ -213,6 +213,28 @@ fn on_a_terminal_it_asks_and_stores_the_secret() {
 }
 
 #[test]
+fn secrets_that_were_left_open_are_asked_for_later() {
+    let installation = Installation::empty();
+    let written = rollbook(&installation, &["init", "wisenet", "--no-input"]);
+    assert_eq!(written.code, Some(0), "{}", written.err);
+    let blind = rollbook(&installation, &["init", "--secrets"]);
+    assert_eq!(blind.code, Some(2), "{}", blind.err);
+    installation.secret_at("etc/credentials/wisenet_refresh_token", "t0ken");
+    let mut session = session(&installation, &["--secrets"]);
+    session.dialogue("wisenet_client_secret (not shown): ", "hunter2");
+    session.expect("runs every job");
+    let (code, shown) = session.end();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(
+        !shown.contains("wisenet_refresh_token (not shown)"),
+        "{shown}"
+    );
+    let secret = |name: &str| fs::read_to_string(installation.path("etc/credentials").join(name));
+    assert_eq!(secret("wisenet_client_secret").expect("read"), "hunter2");
+    assert_eq!(secret("wisenet_refresh_token").expect("read"), "t0ken");
+}
+
+#[test]
 fn a_signal_at_the_hidden_prompt_leaves_the_terminal_and_the_files_as_they_were() {
     for signal in ["INT", "TERM"] {
         let installation = Installation::empty();

@@ -2,6 +2,8 @@
 //!
 //! Each answer is checked at once, by the rules of `rollbook check`.
 
+use std::collections::BTreeSet;
+
 use secrecy::ExposeSecret as _;
 
 use super::edit::{parsed, with_value, without_value};
@@ -10,7 +12,7 @@ use super::questions::{NAMES, QuestionKind, SECRETS, SourceQuestion, grant_help,
 use crate::cli::exit::Exit;
 use crate::cli::out;
 use crate::cli::prompt::Prompt;
-use crate::cli::starter::offered_grants;
+use crate::cli::starter::{self, offered_grants};
 use crate::cli::table::indented;
 use crate::connector::Connectors;
 use crate::connector::file::{Connector, Setting};
@@ -183,6 +185,26 @@ async fn secret(
         proposal.secrets.insert(credential.to_owned(), secret);
         return Ok(());
     }
+}
+
+/// Asks for each secret that the existing configuration refers to and that is not stored.
+pub async fn missing_secrets(prompt: &Prompt, proposal: &mut Proposal) -> Result<(), Exit> {
+    let mut names = starter::credentials(proposal.own_text());
+    let mut seen = BTreeSet::new();
+    names.retain(|name| !proposal.is_stored(name) && seen.insert(name.clone()));
+    if !names.is_empty() {
+        out::text(INTRODUCTION);
+    }
+    for name in names {
+        let question = SourceQuestion {
+            table: "auth",
+            help: format!("the secret of `{{ credential = \"{name}\" }}` in rollbook.toml"),
+            kind: QuestionKind::Secret(name.clone()),
+            key: name.clone(),
+        };
+        secret(prompt, proposal, &question, &name).await?;
+    }
+    Ok(())
 }
 
 /// Sets a value of a source, unless `rollbook check` would refuse it.

@@ -54,7 +54,7 @@ impl Proposal {
     }
 
     /// The text of the file that is extended; empty if a new one is written.
-    fn own_text(&self) -> &str {
+    pub fn own_text(&self) -> &str {
         match &self.existing {
             Existing::Own(text) => text,
             Existing::Missing | Existing::Packaged(_) => "",

@@ -1,6 +1,6 @@
 //! What `init` has written, and the next steps, as commands that work for the one who reads them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::proposal::Proposal;
 use super::questions::questions;
@@ -29,6 +29,8 @@ pub struct NextSteps {
     pub is_root: bool,
     /// Whether the service uses this configuration.
     pub is_service: bool,
+    /// Whether the commands name the mirror's folder.
+    pub has_state: bool,
     /// The program with the options that name these folders.
     pub command: String,
 }
@@ -83,12 +85,12 @@ impl NextSteps {
             ));
         }
         if !self.missing.is_empty() {
-            let drop_in = match self.is_root {
-                true => " For encrypted ones, then copy credentials.conf as its first lines say.",
-                false => "",
+            let others = match self.is_root {
+                true => "the comments in rollbook.toml show how to encrypt them by systemd",
+                false => "the comments in rollbook.toml show another way",
             };
             steps.push(format!(
-                "Create each secret, as the comments in rollbook.toml explain: {}.{drop_in}",
+                "`{command} init --secrets` asks for each secret that is missing ({others}): {}.",
                 self.missing.join(", ")
             ));
         }
@@ -117,7 +119,7 @@ impl NextSteps {
         } else {
             line("run", "runs every job on its schedule");
         }
-        let mirror = match self.is_service {
+        let mirror = match self.has_state {
             true => "",
             false => " (the mirror is in the current folder, or in that of `--state DIR`)",
         };
@@ -128,9 +130,9 @@ impl NextSteps {
 }
 
 /// The program with the options without which it would use other folders.
-pub fn command(config: Option<&Path>, jobs: Option<&Path>) -> String {
+pub fn command(options: [(&str, Option<&PathBuf>); 3]) -> String {
     let mut command = "rollbook".to_owned();
-    for (option, folder) in [("--config", config), ("--jobs", jobs)] {
+    for (option, folder) in options {
         if let Some(folder) = folder {
             command.push_str(&format!(" {option} {}", in_shell(folder)));
         }
@@ -152,15 +154,16 @@ mod tests {
             rollbook: "/etc/rollbook/rollbook.toml".into(),
             is_root: true,
             is_service: true,
-            command: command(None, None),
+            has_state: true,
+            command: "rollbook".to_owned(),
             ..NextSteps::default()
         };
         assert_eq!(
             package.text(),
             "Written:\n  /etc/rollbook/rollbook.toml\n\n\
              1. Put your own values into /etc/rollbook/rollbook.toml; these are examples: webuntis.tenant.\n\
-             2. Create each secret, as the comments in rollbook.toml explain: webuntis_password. For encrypted ones, then \
-             copy credentials.conf as its first lines say.\n\
+             2. `rollbook init --secrets` asks for each secret that is missing (the comments in rollbook.toml show how to \
+             encrypt them by systemd): webuntis_password.\n\
              3. Then:\n   \
                 rollbook check              finds problems\n   \
                 rollbook check --online     also signs in\n   \
@@ -172,7 +175,11 @@ mod tests {
             missing: texts(&["a_key"]),
             logins: texts(&["wisenet"]),
             drafts: vec!["/home/anna/our school/crosswalks/people.toml".into()],
-            command: command(Some(Path::new("/home/anna/our school")), None),
+            command: command([
+                ("--config", Some(&PathBuf::from("/home/anna/our school"))),
+                ("--jobs", None),
+                ("--state", None),
+            ]),
             ..NextSteps::default()
         };
         let program = "rollbook --config '/home/anna/our school'";
@@ -180,7 +187,8 @@ mod tests {
             user.text(),
             format!(
                 "Written:\n  /home/anna/our school/rollbook.toml\n\n\
-                 1. Create each secret, as the comments in rollbook.toml explain: a_key.\n\
+                 1. `{program} init --secrets` asks for each secret that is missing (the comments in rollbook.toml show \
+                 another way): a_key.\n\
                  2. All lines of these drafts are comments; remove the `#` in front of those that you want: /home/anna/our \
                  school/crosswalks/people.toml.\n\
                  3. Then (the mirror is in the current folder, or in that of `--state DIR`):\n   \

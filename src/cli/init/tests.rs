@@ -21,6 +21,7 @@ fn options(folder: &Path, names: &[&str]) -> InitOptions {
         set: Vec::new(),
         crosswalk: false,
         people: false,
+        secrets: false,
         no_input: true,
     }
 }
@@ -422,4 +423,38 @@ fn jobs_go_where_the_configuration_looks_for_them() {
     fs::create_dir(root.join("config/jobs")).expect("made");
     assert_eq!(jobs("config/jobs", None), "config/jobs");
     assert_eq!(jobs("config/jobs", Some("config")), "config/jobs");
+}
+
+/// What a crash leaves: some of the first files.
+#[test]
+fn each_part_of_the_files_is_a_valid_configuration() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "rollbook.toml", OWN);
+    let job = "source='webuntis'\nstreams=['users']\nschedule='0 1 * * *'\n";
+    write(folder.path(), "jobs/x.toml", job);
+    let folders = given(folder.path());
+    let connectors = Connectors::built_in().expect("right");
+    let source = starter::source("wisenet", "wisenet", &connectors, None);
+    let mut proposal = Proposal {
+        host: host(&folders),
+        existing: existing(&folders).expect("read"),
+        folders: folders.clone(),
+        sources: vec![source.expect("known")],
+        secrets: BTreeMap::from([("wisenet_client_secret".to_owned(), "hunter2".into())]),
+        answered: BTreeSet::new(),
+        crosswalk: None,
+        people: None,
+    };
+    let setup = proposal.verify().expect("right");
+    let names = proposal.names();
+    proposal.people = companions::people(&setup, &names, "");
+    proposal.crosswalk = companions::crosswalk(&setup, &names);
+    let files = proposal.files();
+    assert!(files.len() >= 6);
+    for file in files {
+        let path = file.path.clone();
+        write_files::write_all(vec![file]).expect("written");
+        let (_, problems) = resolve(&folders, &Overlay::default());
+        assert!(!problems.has_errors(), "{}: {problems}", path.display());
+    }
 }

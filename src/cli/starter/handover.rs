@@ -42,7 +42,7 @@ pub fn comments(stored: &[PathBuf], missing: &[String], host: &Host) -> String {
     };
     let reader = host.service_user.as_deref();
     if !missing.is_empty() && host.is_root {
-        text.push_str("# Enter the secrets once; they are stored encrypted, and credentials.conf passes them to the service:\n");
+        text.push_str("# Enter the secrets once; they are stored encrypted, and credentials.conf, copied as its first lines say, passes them to the\n# service:\n");
         for name in missing {
             let path = in_shell(&encrypted(&host.folder, name));
             text.push_str(&format!(
@@ -51,7 +51,7 @@ pub fn comments(stored: &[PathBuf], missing: &[String], host: &Host) -> String {
         }
         let reader = reader.map_or("root".to_owned(), |user| format!("the user {user}"));
         text.push_str(&format!(
-            "# Or one file each that only {reader} can read:\n"
+            "# Or one file each that only {reader} can read, as `rollbook init --secrets` writes it:\n"
         ));
         text.push_str(&into_file("NAME"));
     } else if !missing.is_empty() {
