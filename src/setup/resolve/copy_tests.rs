@@ -56,10 +56,7 @@ fn tables_and_columns_of_a_copy_are_checked() {
                 "rollbook.toml:3:14: there is no table `north_users_history` (did you mean `north_users`?)",
             ],
         ),
-        (
-            "tables = []",
-            &["rollbook.toml:3:10: this must not be empty"],
-        ),
+        ("tables = []", &["rollbook.toml:3:10: `tables` is empty"]),
         (
             "colour = 1",
             &[
