@@ -66,7 +66,7 @@ impl App {
         let mut told = told.unwrap_or_else(PoisonError::into_inner);
         if *told != text {
             if let Some(text) = &text {
-                tracing::error!("[store] readers cannot read the mirror: {text}");
+                tracing::error!("who may read the mirror is not as configured: {text}");
             }
             *told = text;
         }
@@ -76,7 +76,8 @@ impl App {
     pub fn sharing_problems(&self) -> Vec<String> {
         let told = self.readers_problem.lock();
         let readers = told.unwrap_or_else(PoisonError::into_inner).clone();
-        let readers = readers.map(|why| format!("[store] readers cannot read the mirror: {why}"));
+        let readers =
+            readers.map(|why| format!("who may read the mirror is not as configured: {why}"));
         let copy = self.copy_problem();
         let copy = copy.map(|why| format!("could not write the copy: {why}"));
         readers.into_iter().chain(copy).collect()

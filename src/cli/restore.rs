@@ -27,7 +27,7 @@ pub fn run(folders: &Folders, options: &RestoreOptions) -> Result<(), Exit> {
     out::text(text(&mirror.display().to_string(), &restored));
     for problem in problems {
         let text = problem.with_help();
-        anstream::eprintln!("rollbook: [store] readers cannot read the mirror: {text}");
+        anstream::eprintln!("rollbook: who may read the mirror is not as configured: {text}");
     }
     Ok(())
 }

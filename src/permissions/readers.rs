@@ -17,6 +17,12 @@ const FOLDER: u32 = 0o700;
 const READ_FILE: u32 = 0o040;
 const READ_FOLDER: u32 = 0o050;
 
+/// New files of a folder with this bit belong to its group.
+const SET_GROUP: u32 = 0o2000;
+
+/// How the kernel shows a group that a user namespace does not map, as in a unit with `PrivateUsers=`.
+const UNMAPPED: u32 = 65_534;
+
 /// A group whose members may read files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReaderGroup {
@@ -106,6 +112,17 @@ impl GroupError {
                     path.display()
                 )
             }
+        }
+    }
+
+    /// What to do for a file in a folder that can be given to the group as a whole.
+    pub fn help_with_folder(&self, folder: &Path) -> String {
+        match self {
+            Self::CannotGive { group, user } | Self::NotYet { group, user, .. } => format!(
+                "run `install -d -o {user} -g {group} -m 2750 {}` and restart the service",
+                folder.display()
+            ),
+            _ => self.help(),
         }
     }
 
@@ -222,13 +239,12 @@ pub fn obstacle(group: &ReaderGroup, file: &Path, way: &Path) -> Option<GroupErr
 
 /// Whether a file has the group's number and mode, or would inherit its number from a folder with the set-group bit.
 fn is_given(file: &Path, group: &ReaderGroup) -> bool {
-    let set_group = 0o2000;
     let is_shared = fs::metadata(file).is_ok_and(|found| {
         found.gid() == group.gid && found.mode() & 0o777 == file_mode(Some(group))
     });
     let folder = file.parent().map(fs::metadata);
     let inherits = folder.is_some_and(|folder| {
-        folder.is_ok_and(|found| found.gid() == group.gid && found.mode() & set_group != 0)
+        folder.is_ok_and(|found| found.gid() == group.gid && found.mode() & SET_GROUP != 0)
     });
     is_shared || inherits
 }
@@ -253,7 +269,8 @@ pub fn put_file_right(
     };
     let found = fs::metadata(path).map_err(refused)?;
     let (from, to) = (found.mode() & 0o7777, file_mode(group));
-    let is_given = group.is_none_or(|group| group.gid == found.gid());
+    let is_given =
+        group.is_none_or(|group| group.gid == found.gid() || is_inherited_unseen(path, &found));
     if !is_given || (from & !to) != 0 {
         // First closed, then given: no other group reads it in between.
         set_mode(path, from & FILE).map_err(refused)?;
@@ -271,6 +288,15 @@ pub fn put_file_right(
         from,
         to,
     }))
+}
+
+/// Whether a file has the group of its folder, and this process cannot see which one: then it is the admin's choice.
+fn is_inherited_unseen(path: &Path, found: &fs::Metadata) -> bool {
+    let folder = path.parent().and_then(|folder| fs::metadata(folder).ok());
+    let is_unseen = |folder: fs::Metadata| {
+        folder.gid() == UNMAPPED && folder.mode() & SET_GROUP != 0 && found.gid() == UNMAPPED
+    };
+    folder.is_some_and(is_unseen)
 }
 
 /// Lets the group enter and list a folder of this user. One that lets the group in already is left as it is.

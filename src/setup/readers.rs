@@ -36,7 +36,8 @@ pub(super) fn problems(tree: &Node, store: &StoreConfig, mirror: &Path) -> Probl
     let (readers, folder) = (mirror_group(store), beside(mirror));
     if let Some(node) = tree.at(&["store", "readers"]) {
         // The service opens the mirror's own folder.
-        problems.extend(problem(node, readers.clone(), mirror, folder));
+        let help = GroupError::help;
+        problems.extend(problem(node, readers.clone(), mirror, (folder, &help)));
     }
     let (Some(node), Some(copy)) = (tree.at(&["store", "copy"]), &store.copy) else {
         return problems;
@@ -45,8 +46,12 @@ pub(super) fn problems(tree: &Node, store: &StoreConfig, mirror: &Path) -> Probl
     let group = copy_group(store, copy);
     let is_opened = readers == group && path.starts_with(folder);
     let way = if is_opened { folder } else { &path };
+    let help = |error: &GroupError| match is_opened {
+        true => error.help(),
+        false => error.help_with_folder(beside(&path)),
+    };
     match node.at(&["group"]) {
-        Some(group_node) => problems.extend(problem(group_node, group, &path, way)),
+        Some(group_node) => problems.extend(problem(group_node, group, &path, (way, &help))),
         None if matches!(group, Ok(None)) => {
             let message = "only the owner can read this copy";
             let help = "name those who may: `group = \"GROUP\"`";
@@ -63,10 +68,10 @@ fn problem(
     node: &Node,
     group: Result<Option<ReaderGroup>, GroupError>,
     file: &Path,
-    way: &Path,
+    (way, help): (&Path, &dyn Fn(&GroupError) -> String),
 ) -> Option<Problem> {
     let error = |error: GroupError| {
-        Some(Problem::error(node.location(), error.to_string()).help(error.help()))
+        Some(Problem::error(node.location(), error.to_string()).help(help(&error)))
     };
     let group = match group {
         Ok(group) => group?,
@@ -76,7 +81,7 @@ fn problem(
         // An access list may let them in, which is not seen; and the service may not have started since.
         perhaps @ (GroupError::Closed { .. } | GroupError::NotYet { .. }) => {
             let note = Problem::note(node.location(), perhaps.to_string());
-            Some(note.help(perhaps.help()))
+            Some(note.help(help(&perhaps)))
         }
         other => error(other),
     }

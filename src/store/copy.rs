@@ -73,18 +73,19 @@ pub struct MadeCopy {
 pub fn make(wanted: &CopyInput, stop: &CopyStop) -> Result<MadeCopy, StoreError> {
     let told = |error| told(error, &wanted.path);
     let folder = folder_of(&wanted.path);
+    let not_given = |error: GroupError| {
+        let help = error.help_with_folder(folder);
+        failed(&wanted.path, format!("{error}; {help}"))
+    };
     if !folder.is_dir() {
         fs::create_dir(folder).map_err(|error| unwritable(&error, &wanted.path))?;
-        set_up_folder(folder, wanted.group.as_ref())
-            .map_err(|error| failed(&wanted.path, error.with_help()))?;
+        set_up_folder(folder, wanted.group.as_ref()).map_err(not_given)?;
     }
-    open_own_folder(&wanted.path, &wanted.mirror, wanted.group.as_ref())
-        .map_err(|error| failed(&wanted.path, error.with_help()))?;
+    open_own_folder(&wanted.path, &wanted.mirror, wanted.group.as_ref()).map_err(not_given)?;
     let copy = Copy::empty(part_of(&wanted.path)).map_err(told)?;
     let made = fill(copy.path(), wanted, stop).map_err(told)?;
     copy.sync().map_err(told)?;
-    put_file_right(copy.path(), wanted.group.as_ref())
-        .map_err(|error| failed(&wanted.path, error.with_help()))?;
+    put_file_right(copy.path(), wanted.group.as_ref()).map_err(not_given)?;
     copy.name(&wanted.path).map_err(told)?;
     Ok(made)
 }

@@ -104,6 +104,14 @@ fn what_keeps_a_group_from_a_file() {
         name: "others".to_owned(),
         gid: 4_000_000,
     };
+    let folder = Path::new("/srv/rollbook");
+    assert_eq!(
+        foreign.cannot_give().help_with_folder(folder),
+        format!(
+            "run `install -d -o {} -g others -m 2750 /srv/rollbook` and restart the service",
+            this_user()
+        )
+    );
     let error = foreign.cannot_give().with_help();
     let user = this_user();
     assert_eq!(
@@ -114,4 +122,38 @@ fn what_keeps_a_group_from_a_file() {
              `usermod -aG others {user}`; then restart the service"
         )
     );
+}
+
+/// As root only: another user cannot give files to a group that it is not in.
+#[test]
+fn a_folder_of_a_group_that_is_not_seen_gives_its_files_to_it() {
+    if nix::unistd::geteuid().as_raw() != 0 {
+        println!("passed over: only root can make such a folder");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("copy.db");
+    let group = ReaderGroup {
+        name: "others".to_owned(),
+        gid: 4_000_000,
+    };
+    // As a service in a user namespace sees it, and as others do.
+    for (gid, mode_of_folder, expected) in [
+        (UNMAPPED, 0o2750, UNMAPPED),
+        (UNMAPPED, 0o750, group.gid),
+        (4_000_001, 0o2750, group.gid),
+    ] {
+        chown(folder.path(), None, Some(gid)).expect("given");
+        set_mode(folder.path(), mode_of_folder).expect("set");
+        fs::write(&file, "x").expect("written");
+        chown(&file, None, Some(gid)).expect("given");
+        put_file_right(&file, Some(&group)).expect("right");
+        let found = fs::metadata(&file).expect("there");
+        assert_eq!(
+            (found.gid(), found.mode() & 0o777),
+            (expected, 0o640),
+            "{gid}"
+        );
+        fs::remove_file(&file).expect("removed");
+    }
 }
