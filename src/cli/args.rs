@@ -9,8 +9,8 @@ use super::log::LogFormat;
 use super::owner::StateUse;
 use super::{
     alerts, approve, backup, check, combos, completions, crosswalk, init, jobs, login, logout, man,
-    matches, pause, reset, restore, resume, runs, schema, status, streams, sync, tokens, vault,
-    verify, why,
+    matches, pause, rename, reset, restore, resume, runs, schema, status, streams, sync, tokens,
+    vault, verify, why,
 };
 use crate::connector::builtin::DEMO_CONFIG;
 use crate::setup::Folders;
@@ -95,6 +95,8 @@ pub enum Command {
     Pause(pause::PauseOptions),
     /// Resume a job or a source that is paused, parked, deferred or backing off after failures
     Resume(resume::ResumeOptions),
+    /// Give a source that has another name in the configuration its rows, history and sign-in
+    Rename(rename::RenameOptions),
     /// Delete a stream's checkpoint, so that the next run reads it in full
     Reset(reset::ResetOptions),
     /// Send a test alert
@@ -127,13 +129,13 @@ impl Command {
             Self::Demo(_) | Self::Sandbox(_) => StateUse::None,
             Self::Init(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) => StateUse::None,
             Self::Vault(options) => options.state_use(),
+            Self::Crosswalk(options) => options.state_use(),
             Self::Status(_)
             | Self::Runs(_)
             | Self::Jobs(_)
             | Self::Streams(_)
             | Self::Why(_)
             | Self::Combos(_)
-            | Self::Crosswalk(_)
             | Self::Verify(_) => StateUse::Reads,
             Self::Login(_)
             | Self::Logout(_)
@@ -145,6 +147,7 @@ impl Command {
             | Self::Approve(_)
             | Self::Pause(_)
             | Self::Resume(_)
+            | Self::Rename(_)
             | Self::Reset(_)
             | Self::Alerts(_)
             | Self::Backup(_)

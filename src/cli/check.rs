@@ -9,7 +9,7 @@ use super::mirror_access::{MirrorAccess, errors};
 use super::problems::ProblemLine;
 use super::table::{bullets, indented, many};
 use super::{out, preflight, start};
-use crate::app::{SourceCheck, check_targets, keys};
+use crate::app::{SourceCheck, check_targets, keys, rename_advice, renamed_in_files};
 use crate::document::{Problems, RenderStyle};
 use crate::model::Table;
 use crate::setup::{self, Folders, Overlay, Setup};
@@ -89,6 +89,8 @@ struct CheckView {
     erased_at_next_start: Vec<Erased>,
     keys_changed: Vec<String>,
     tables_without_a_job: Vec<String>,
+    /// Sources that may have been renamed in the configuration only, and what to do.
+    renamed: Vec<String>,
     /// Why a sign-in in the vault cannot be used.
     vault: Vec<String>,
     /// What the vendors returned, with `--online`.
@@ -123,6 +125,10 @@ fn view(setup: &Setup, mirror: Option<&Reader>) -> Result<CheckView, Exit> {
             .into_iter()
             .map(|(source, stream)| format!("{source}_{stream}"))
             .filter(|name| wanted.iter().all(|table| table.name() != *name))
+            .collect();
+        view.renamed = renamed_in_files(setup, mirror)?
+            .iter()
+            .map(|(old, new)| rename_advice(old, new))
             .collect();
     }
     Ok(view)
@@ -234,6 +240,7 @@ fn text(view: &CheckView, width: Option<usize>) -> String {
             view.tables_without_a_job.join(", ")
         ));
     }
+    text.push_str(&bullets(&view.renamed));
     if let Some(sources) = &view.online {
         text.push_str(&format!("\n{}", preflight::text(sources, width)));
     }

@@ -34,6 +34,7 @@ mod pause;
 mod preflight;
 mod problems;
 mod progress;
+mod rename;
 mod reset;
 mod restore;
 mod resume;
@@ -106,6 +107,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Approve(options) => approve::run(&folders, &options).await,
         Command::Pause(options) => pause::run(&folders, options).await,
         Command::Resume(options) => resume::run(&folders, options).await,
+        Command::Rename(options) => rename::run(&folders, &options).await,
         Command::Reset(options) => reset::run(&folders, options).await,
         Command::Alerts(options) => alerts::run(&folders, &options).await,
         Command::Backup(options) => backup::run(&folders, options),

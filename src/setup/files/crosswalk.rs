@@ -23,7 +23,7 @@ use crate::model::{By, ColumnName, CrosswalkName, SourceName, StreamName};
 pub const CROSSWALKS: &str = "crosswalks";
 
 /// A file of the same folder that is no crosswalk: the rules that match people.
-const PEOPLE: &str = "people";
+pub const PEOPLE: &str = "people";
 
 const CHECKS: &[Check] = &[Check::of::<SourceName>(), Check::of::<ColumnPath>()];
 
@@ -189,6 +189,13 @@ pub fn read_crosswalks(folder: &Path) -> (Vec<CrosswalkFile>, Problems) {
             let help = error.help.map(|help| format!("rename the file, {help}"));
             problems.push(Problem::error(Location::whole(&file), message).maybe_help(help));
         }
+        if is_empty(file.text()) {
+            let message = "this crosswalk is empty, so it maps nothing";
+            let help =
+                "delete it, or fill it: `rollbook crosswalk suggest COLUMN LIST` prints a draft";
+            problems.push(Problem::note(Location::whole(&file), message).help(help));
+            continue;
+        }
         let (tree, config) = read_with_tree::<CrosswalkConfig>(&file, CHECKS);
         let config = config.map_err(|found| problems.append(found)).ok();
         let crosswalk = CrosswalkFile { name, tree, config };
@@ -196,6 +203,12 @@ pub fn read_crosswalks(folder: &Path) -> (Vec<CrosswalkFile>, Problems) {
         crosswalks.push(crosswalk);
     }
     (crosswalks, problems)
+}
+
+/// Whether a file has nothing but blanks and comments, as an interrupted or failed redirection leaves it.
+fn is_empty(text: &str) -> bool {
+    let is_content = |line: &str| !line.is_empty() && !line.starts_with('#');
+    !text.lines().map(str::trim).any(is_content)
 }
 
 /// The crosswalks of files without mistakes.

@@ -9,6 +9,7 @@ mod inspect;
 mod keys;
 mod refusals;
 mod rekey;
+mod rename;
 mod requests;
 mod room;
 mod schema;

@@ -11,7 +11,7 @@ use super::seal::CellId;
 use crate::store::StoreError;
 
 /// Every secret cell of the vault.
-const COLUMNS: [&str; 6] = [
+pub(super) const COLUMNS: [&str; 6] = [
     REFRESH_TOKEN,
     PREVIOUS,
     SEED_HASH,
