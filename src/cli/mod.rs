@@ -95,7 +95,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Combos(options) => combos::run(&folders, &options),
         Command::Crosswalk(options) => crosswalk::run(&folders, &options),
         Command::Init(options) => init::run(&folders, &options),
-        Command::Status(options) => status::run(&folders, &options),
+        Command::Status(options) => status::run(&folders, &options).await,
         Command::Runs(options) => runs::run(&folders, &options),
         Command::Jobs(options) => jobs::run(&folders, &options),
         Command::Streams(options) => streams::run(&folders, &options),

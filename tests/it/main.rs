@@ -42,6 +42,7 @@ mod rotating;
 mod rotation;
 mod server;
 mod service;
+mod side_by_side;
 mod sources;
 mod type_names;
 mod unit;
