@@ -16,6 +16,7 @@ mod maintenance;
 mod parked_jobs;
 mod preflight;
 mod readers;
+mod rename;
 #[cfg(test)]
 mod soak;
 mod sources;
@@ -41,6 +42,7 @@ pub use maintenance::{BackupRequest, backup_of};
 pub use parked_jobs::{ParkedJobNeeds, parked_job_needs};
 pub use preflight::{ProbeResult, SourceCheck, StreamCheck};
 pub use readers::put_readers_right;
+pub use rename::{Renaming, lines_that_name, rename_advice, renamed_in_files};
 pub use targets::{check_targets, crosswalk, mirrored_lists};
 pub use vault_store::{VaultStore, keys};
 
@@ -183,6 +185,7 @@ impl App {
         let in_force = InForce::new(setup);
         jobs::fit(&store, &in_force.layout).await?;
         targets::log_problems(&in_force.setup, &*store.reader()?)?;
+        Self::log_renamed(&in_force.setup, &*store.reader()?)?;
         Ok(Self {
             in_force: Mutex::new(in_force),
             runner: Runner {
@@ -222,6 +225,7 @@ impl App {
         let in_force = InForce::new(setup);
         jobs::fit(self.store(), &in_force.layout).await?;
         targets::log_problems(&in_force.setup, &*self.store().reader()?)?;
+        Self::log_renamed(&in_force.setup, &*self.store().reader()?)?;
         let setup = Arc::clone(&in_force.setup);
         *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = in_force;
         self.open_sources().retain(|name, open| {

@@ -60,7 +60,7 @@ pub async fn run(folders: &Folders, options: &ApproveOptions) -> Result<(), Exit
         only: None,
     };
     let jobs = std::slice::from_ref(job);
-    let reports = run_all(&app, jobs, &run_options, &stop_on_signal()).await;
+    let reports = run_all(&app, jobs, &run_options, &stop_on_signal(), 1).await;
     show(&reports, &run_options, options.json);
     outcome_of(&reports)
 }

@@ -11,8 +11,8 @@ use super::log::LogFormat;
 use super::owner::StateUse;
 use super::{
     alerts, approve, audit, backup, check, combos, completions, crosswalk, init, jobs, login,
-    logout, man, matches, pause, reset, restore, resume, runs, schema, status, streams, sync,
-    tokens, vault, verify, why,
+    logout, man, matches, pause, rename, reset, restore, resume, runs, schema, status, streams,
+    sync, tokens, vault, verify, why,
 };
 use crate::connector::builtin::DEMO_CONFIG;
 use crate::setup::Folders;
@@ -96,6 +96,10 @@ pub enum Command {
     Pause(pause::PauseOptions),
     /// Resume a job or source that is paused, parked or deferred
     Resume(resume::ResumeOptions),
+    /// Give a source's rows and history the name that it has now
+    ///
+    /// After a source was renamed in the configuration.
+    Rename(rename::RenameOptions),
     /// Delete a stream's checkpoint: the next run reads it in full
     Reset(reset::ResetOptions),
     /// Show who did what, and which configuration files changed
@@ -134,6 +138,7 @@ impl Command {
             Self::Demo(_) | Self::Sandbox(_) => StateUse::None,
             Self::Init(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) => StateUse::None,
             Self::Vault(options) => options.state_use(),
+            Self::Crosswalk(options) => options.state_use(),
             Self::Status(_)
             | Self::Audit(_)
             | Self::Runs(_)
@@ -141,7 +146,6 @@ impl Command {
             | Self::Streams(_)
             | Self::Why(_)
             | Self::Combos(_)
-            | Self::Crosswalk(_)
             | Self::Verify(_) => StateUse::Reads,
             Self::Login(_)
             | Self::Logout(_)
@@ -153,6 +157,7 @@ impl Command {
             | Self::Approve(_)
             | Self::Pause(_)
             | Self::Resume(_)
+            | Self::Rename(_)
             | Self::Reset(_)
             | Self::Alerts(_)
             | Self::Backup(_)

@@ -10,7 +10,7 @@ use super::problems::ProblemLine;
 use super::table::{bullets, indented, many};
 use super::unconfigured::{UnconfiguredTable, sentences, unconfigured_tables};
 use super::{left_out, out, preflight, problems, start};
-use crate::app::{SourceCheck, check_targets, keys};
+use crate::app::{SourceCheck, check_targets, keys, rename_advice, renamed_in_files};
 use crate::document::Problems;
 use crate::model::Table;
 use crate::setup::{self, Folders, Overlay, Setup};
@@ -95,6 +95,8 @@ struct CheckView {
     tables_without_a_job: Vec<UnconfiguredTable>,
     #[serde(skip)]
     removals: Vec<String>,
+    /// Sources that may have been renamed in the configuration only, and what to do.
+    renamed: Vec<String>,
     /// Why a sign-in in the vault cannot be used.
     vault: Vec<String>,
     /// What the vendors returned, with `--online`.
@@ -132,6 +134,10 @@ fn view(setup: &Setup, mirror: Option<&Reader>) -> Result<CheckView, Exit> {
         }
         view.tables_without_a_job = unconfigured_tables(mirror, setup)?;
         view.removals = sentences(&view.tables_without_a_job, setup.config.store.unconfigured);
+        view.renamed = renamed_in_files(setup, mirror)?
+            .iter()
+            .map(|(old, new)| rename_advice(old, new))
+            .collect();
     }
     Ok(view)
 }
@@ -255,7 +261,7 @@ fn text(view: &CheckView, width: Option<usize>) -> String {
         text.push_str(&indented(2, rows.flatten()));
     }
     text.push_str(&view.left_out);
-    text.push_str(&bullets(&view.removals));
+    text.push_str(&bullets(view.removals.iter().chain(&view.renamed)));
     if let Some(sources) = &view.online {
         text.push_str(&format!("\n{}", preflight::text(sources, width)));
     }

@@ -2,8 +2,11 @@
 
 mod draft;
 mod gaps;
+mod written;
 
 use super::exit::Exit;
+use super::owner::StateUse;
+use crate::model::CrosswalkName;
 use crate::setup::Folders;
 
 /// Options of `crosswalk`.
@@ -23,19 +26,42 @@ enum CrosswalkCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Write a draft from a column's values and a combo list, for crosswalks/NAME.toml
+    /// Draft a crosswalk from a column's values and a combo list, for crosswalks/NAME.toml
     Suggest {
         /// The column: SOURCE_STREAM.COLUMN
         column: String,
         /// The combo list: LIST, or SOURCE.LIST if several sources have a list of that name
         list: String,
+        /// Write it to crosswalks/NAME.toml in the configuration folder; never replaces a file
+        #[arg(long, value_name = "NAME")]
+        write: Option<CrosswalkName>,
     },
+}
+
+impl CrosswalkOptions {
+    /// What the command does with the mirror's folder. A draft that is written is made by another process, which reads the
+    /// mirror as its owner: this one keeps the right to write to the configuration's folder.
+    pub fn state_use(&self) -> StateUse {
+        match &self.command {
+            CrosswalkCommand::Suggest { write: Some(_), .. } => StateUse::None,
+            CrosswalkCommand::Check { .. } | CrosswalkCommand::Suggest { .. } => StateUse::Reads,
+        }
+    }
 }
 
 /// Runs the subcommand.
 pub fn run(folders: &Folders, options: &CrosswalkOptions) -> Result<(), Exit> {
     match &options.command {
         CrosswalkCommand::Check { names, json } => gaps::run(folders, names, *json),
-        CrosswalkCommand::Suggest { column, list } => draft::run(folders, column, list),
+        CrosswalkCommand::Suggest {
+            column,
+            list,
+            write: None,
+        } => draft::run(folders, column, list),
+        CrosswalkCommand::Suggest {
+            column,
+            list,
+            write: Some(name),
+        } => written::run(folders, (column, list), name),
     }
 }

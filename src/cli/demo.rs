@@ -83,7 +83,7 @@ pub async fn run(folders: &Folders, options: DemoOptions) -> Result<(), Exit> {
         dry: false,
         only: None,
     };
-    let reports = run_all(&app, &jobs, &run_options, &stop).await;
+    let reports = run_all(&app, &jobs, &run_options, &stop, 1).await;
     if options.json {
         out::json(&run_lines::json(&reports));
     } else {

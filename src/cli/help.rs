@@ -22,7 +22,10 @@ pub const GROUPS: &[(&str, &[&str])] = &[
         &["init", "check", "login", "logout", "tokens", "alerts"],
     ),
     ("Mirror", &["run", "sync", "status", "jobs", "runs"]),
-    ("Intervene", &["approve", "pause", "resume", "reset"]),
+    (
+        "Intervene",
+        &["approve", "pause", "resume", "reset", "rename"],
+    ),
     (
         "Read the mirror",
         &["streams", "why", "combos", "crosswalk", "matches", "audit"],

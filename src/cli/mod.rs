@@ -39,6 +39,7 @@ mod preflight;
 mod problems;
 mod progress;
 mod prompt;
+mod rename;
 mod reset;
 mod restore;
 mod resume;
@@ -119,7 +120,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Combos(options) => combos::run(&folders, &options),
         Command::Crosswalk(options) => crosswalk::run(&folders, &options),
         Command::Init(options) => init::run(&folders, &options).await,
-        Command::Status(options) => status::run(&folders, &options),
+        Command::Status(options) => status::run(&folders, &options).await,
         Command::Runs(options) => runs::run(&folders, &options),
         Command::Jobs(options) => jobs::run(&folders, &options),
         Command::Streams(options) => streams::run(&folders, &options),
@@ -131,6 +132,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Approve(options) => approve::run(&folders, &options).await,
         Command::Pause(options) => pause::run(&folders, options).await,
         Command::Resume(options) => resume::run(&folders, options).await,
+        Command::Rename(options) => rename::run(&folders, &options).await,
         Command::Reset(options) => reset::run(&folders, options).await,
         Command::Audit(options) => audit::run(&folders, &options),
         Command::Alerts(options) => alerts::run(&folders, &options).await,

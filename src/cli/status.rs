@@ -3,6 +3,7 @@
 //! Read-only, also while the daemon runs. The exit code is 0 whatever it shows.
 
 mod sharing;
+mod watch;
 
 use std::path::Path;
 
@@ -31,24 +32,35 @@ use crate::store::vault::{VaultEntry, entries};
 /// Options of `status`.
 #[derive(Debug, clap::Args)]
 pub struct StatusOptions {
+    /// Redraw every two seconds until Ctrl-C
+    #[arg(long, conflicts_with = "json")]
+    watch: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 /// Shows the status.
-pub fn run(folders: &Folders, options: &StatusOptions) -> Result<(), Exit> {
-    let access = MirrorAccess::open_quietly(folders)?.up_to_date()?;
-    if access.mirror_if_made().is_none() {
-        access.setup()?;
+pub async fn run(folders: &Folders, options: &StatusOptions) -> Result<(), Exit> {
+    if options.watch {
+        return watch::watch(|width| Ok(text(&current(folders)?, width))).await;
     }
-    let view = view(folders, &access, Clock::system().now())?;
+    let view = current(folders)?;
     if options.json {
         out::json(&view);
     } else {
         out::text(text(&view, out::width()));
     }
     Ok(())
+}
+
+/// The status now.
+fn current(folders: &Folders) -> Result<StatusView, Exit> {
+    let access = MirrorAccess::open_quietly(folders)?.up_to_date()?;
+    if access.mirror_if_made().is_none() {
+        access.setup()?;
+    }
+    view(folders, &access, Clock::system().now())
 }
 
 #[derive(Debug, Serialize)]

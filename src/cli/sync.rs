@@ -1,5 +1,8 @@
 //! `rollbook sync`: runs jobs now.
 
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
 use super::admin_request::send_to_daemon;
@@ -13,14 +16,17 @@ use super::table::{blocks, wrap};
 use super::{left_out, out, run_lines, runs, start};
 use crate::app::{AdminRequest, AdminResponse, App, known_job};
 use crate::clock::Clock;
-use crate::model::{Cause, JobName, Pause, StreamName, pause};
+use crate::model::{Cause, JobName, Pause, SourceName, StreamName, pause};
 use crate::setup::{Folders, JobSetup, Overlay, Setup};
 use crate::store::queries::Reader;
 use crate::store::{StoreError, held, pauses};
-use crate::sync::{RunOptions, RunReport};
+use crate::sync::{ProgressSink, RunOptions, RunReport};
 
 /// The number of a dry run in its copy of the mirror.
 const DRY_RUN: i64 = 0;
+
+/// Sources that are read side by side: most of the time goes to waiting for vendors.
+const SOURCES_AT_ONCE: usize = 4;
 
 /// Streams with a row of their own; with their heads and a few remarks they fit one screen.
 const MOST_SHOWN: usize = 12;
@@ -46,7 +52,7 @@ pub struct SyncOptions {
     json: bool,
 }
 
-/// Runs the jobs one after another.
+/// Runs the jobs, independent sources side by side.
 pub async fn run(folders: &Folders, options: SyncOptions) -> Result<(), Exit> {
     if options.stream.is_some() && options.jobs.len() != 1 {
         return Err(Exit::usage("--stream reads one stream of one job"));
@@ -76,7 +82,7 @@ pub async fn run(folders: &Folders, options: SyncOptions) -> Result<(), Exit> {
         dry: options.dry_run,
         only,
     };
-    let reports = run_all(&app, &jobs, &run_options, &stop).await;
+    let reports = run_all(&app, &jobs, &run_options, &stop, SOURCES_AT_ONCE).await;
     if options.rows.rows {
         show_rows(&app, &reports, &options).await?;
     } else {
@@ -174,26 +180,50 @@ async fn show_rows(app: &App, reports: &[RunReport], options: &SyncOptions) -> R
     held_rows::print(&reader, Some(&setup), DRY_RUN, &options.rows, options.json)
 }
 
-/// Runs jobs in order with progress on the terminal, then writes the copy if one is configured.
+/// Runs jobs with progress on the terminal: jobs of one source in order, and `at_once` sources side by side; then writes the
+/// copy if one is configured. The reports are in the order of the jobs.
 pub async fn run_all(
     app: &App,
     jobs: &[JobName],
     run_options: &RunOptions,
     stop: &CancellationToken,
+    at_once: usize,
 ) -> Vec<RunReport> {
-    let bars = Bars::default();
-    let mut reports = Vec::new();
-    for job in jobs {
-        if stop.is_cancelled() {
-            break;
+    let (sink, setup) = (Bars::default().sink(), app.setup());
+    let mut sources: BTreeMap<&SourceName, Vec<(usize, JobName)>> = BTreeMap::new();
+    for (index, name) in jobs.iter().enumerate() {
+        if let Some(job) = setup.jobs.get(name) {
+            let jobs = sources.entry(&job.source).or_default();
+            jobs.push((index, name.clone()));
         }
-        reports.extend(app.run(job, run_options.clone(), stop, &bars.sink()).await);
     }
+    let run = |jobs| run_in_order(app, jobs, run_options, stop, &sink);
+    let runs = stream::iter(sources.into_values()).map(run);
+    let mut reports: Vec<(usize, RunReport)> = runs.buffer_unordered(at_once).concat().await;
+    reports.sort_by_key(|(index, _)| *index);
     if !run_options.dry {
         app.copy_if_due(stop).await;
         for problem in app.sharing_problems() {
             anstream::eprintln!("rollbook: {problem}");
         }
+    }
+    reports.into_iter().map(|(_, report)| report).collect()
+}
+
+async fn run_in_order(
+    app: &App,
+    jobs: Vec<(usize, JobName)>,
+    run_options: &RunOptions,
+    stop: &CancellationToken,
+    sink: &ProgressSink,
+) -> Vec<(usize, RunReport)> {
+    let mut reports = Vec::new();
+    for (index, job) in jobs {
+        if stop.is_cancelled() {
+            break;
+        }
+        let report = app.run(&job, run_options.clone(), stop, sink).await;
+        reports.extend(report.map(|report| (index, report)));
     }
     reports
 }

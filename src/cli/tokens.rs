@@ -9,7 +9,7 @@ use super::table::{TextTable, blocks, bullets, left, many, minute, right};
 use super::{out, start};
 use crate::app::{ParkedJobNeeds, keys, parked_job_needs};
 use crate::clock::Clock;
-use crate::document::suggest::joined;
+use crate::document::suggest::{advice, joined};
 use crate::model::GrantKind;
 use crate::model::kept_refusal::password_rests_until;
 use crate::model::scalar::display_time;
@@ -22,6 +22,8 @@ use crate::store::{queries, runs};
 /// Options of `tokens`.
 #[derive(Debug, clap::Args)]
 pub struct TokensOptions {
+    /// Only this source
+    source: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -37,13 +39,29 @@ pub fn run(folders: &Folders, options: &TokensOptions) -> Result<(), Exit> {
     )?;
     let kept = entries(&folders.vault(setup))?;
     let parked = parked(&access, &kept)?;
-    let view = view(setup, kept, &keys, &parked);
+    let view = only(view(setup, kept, &keys, &parked), options.source.as_deref())?;
     if options.json {
         out::json(&view);
     } else {
         out::text(text(&view, Clock::system().now(), out::width()));
     }
     Ok(())
+}
+
+/// All sources, or the one of this name.
+fn only(mut views: Vec<TokenView>, source: Option<&str>) -> Result<Vec<TokenView>, Exit> {
+    let Some(source) = source else {
+        return Ok(views);
+    };
+    if views.iter().all(|view| view.source != source) {
+        let known = views.iter().map(|view| view.source.as_str());
+        let help = advice(source, known.collect::<Vec<_>>());
+        return Err(Exit::usage(format!(
+            "there is no source `{source}`; {help}"
+        )));
+    }
+    views.retain(|view| view.source == source);
+    Ok(views)
 }
 
 /// A source and the state of its tokens. Times are UTC, in the mirror's format.

@@ -1,4 +1,5 @@
-//! `rollbook why STREAM KEY…`: which runs added, changed or removed a row.
+//! `rollbook why STREAM KEY…`, or with `--where COLUMN=VALUE`: which runs added, changed or removed a row. Exit 1 if there never
+//! was one.
 //!
 //! Shows times, runs and names of columns, never a value; the key is only what the admin typed.
 
@@ -9,10 +10,14 @@ use super::mirror_access::MirrorAccess;
 use super::out;
 use super::table::indented;
 use super::table::many;
+use crate::document::suggest::advice;
 use crate::model::scalar::display_time;
 use crate::model::{JobName, Outcome, Table};
 use crate::setup::Folders;
 use crate::store::queries::{self, LastRead, Reader, RowProblem, Version};
+
+/// Keys in the message about several rows.
+const KEYS_SHOWN: usize = 10;
 
 /// Options of `why`.
 #[derive(Debug, clap::Args)]
@@ -20,8 +25,11 @@ pub struct WhyOptions {
     /// The stream, as SOURCE_STREAM or SOURCE.STREAM
     stream: String,
     /// The row's key, one value per key column
-    #[arg(required = true)]
+    #[arg(required_unless_present = "columns")]
     key: Vec<String>,
+    /// Find the row by a column instead of its key, now or in its history; repeat it for several columns
+    #[arg(long = "where", value_name = "COLUMN=VALUE", conflicts_with = "key")]
+    columns: Vec<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -31,14 +39,72 @@ pub struct WhyOptions {
 pub fn run(folders: &Folders, options: &WhyOptions) -> Result<(), Exit> {
     let access = MirrorAccess::open(folders)?.up_to_date()?;
     let table = access.table(&options.stream)?;
-    check_key(&table, &options.key)?;
-    let view = view(access.mirror()?, &table, &options.key)?;
+    let mirror = access.mirror()?;
+    let key = if options.columns.is_empty() {
+        check_key(&table, &options.key)?;
+        options.key.clone()
+    } else {
+        key_where(mirror, &table, &options.columns)?
+    };
+    let view = view(mirror, &table, &key)?;
     if options.json {
         out::json(&view);
     } else {
         out::text(text(&view));
     }
-    Ok(())
+    match view.state {
+        RowState::Unknown => Err(Exit::unsuccessful()),
+        RowState::InTheMirror | RowState::Removed => Ok(()),
+    }
+}
+
+/// The key of the only row that has, or had, these values.
+fn key_where(mirror: &Reader, table: &Table, conditions: &[String]) -> Result<Vec<String>, Exit> {
+    let mut columns = Vec::new();
+    for condition in conditions {
+        let Some((column, value)) = condition.split_once('=') else {
+            return Err(Exit::usage(format!(
+                "`{condition}` is no condition; write COLUMN=VALUE, as in `--where given_name=Anna`"
+            )));
+        };
+        let column = column.trim();
+        if !table.has(column) {
+            let names = table.columns.iter().map(|column| column.name.as_str());
+            let help = advice(column, names.collect::<Vec<_>>());
+            let table = table.name();
+            return Err(Exit::usage(format!(
+                "{table} has no column `{column}`; {help}"
+            )));
+        }
+        columns.push((column, value.trim()));
+    }
+    let wanted: Vec<String> = columns
+        .iter()
+        .map(|(column, value)| format!("{column} = {value}"))
+        .collect();
+    let wanted = format!("{} with {}", table.name(), wanted.join(" and "));
+    let mut found = queries::keys_where(mirror, table, &columns)?;
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 => Err(Exit::failed(format!(
+            "there is no row of {wanted}, neither in the mirror nor in its history"
+        ))),
+        many => {
+            let keys: Vec<String> = found
+                .iter()
+                .take(KEYS_SHOWN)
+                .map(|key| key.join(" "))
+                .collect();
+            let more = match many.saturating_sub(KEYS_SHOWN) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            Err(Exit::failed(format!(
+                "there are {many} rows of {wanted}, now or in the history; add another --where, or give one of the keys: {}{more}",
+                keys.join(", ")
+            )))
+        }
+    }
 }
 
 fn key_columns(table: &Table) -> Vec<String> {

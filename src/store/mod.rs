@@ -25,6 +25,7 @@ pub mod purge;
 pub mod queries;
 pub mod readers;
 pub mod references;
+pub mod rename;
 pub mod runs;
 pub mod schema;
 pub mod sharing;

@@ -80,7 +80,7 @@ pub(super) fn stored_definition(
 /// Fits a table with an outdated definition.
 pub(super) fn fit_one(transaction: &Transaction<'_>, table: &Table) -> Result<Fitted, StoreError> {
     let what = StoreError::sql("prepare a table");
-    views::drop_all(transaction, table).map_err(&what)?;
+    views::drop_of(transaction, &table.name()).map_err(&what)?;
     let mut have = columns_of(transaction, &table.name()).map_err(&what)?;
     let masked = maskings(transaction, table).map_err(&what)?;
     if !have.is_empty() && has_other_keys(table, &masked) {
@@ -132,23 +132,29 @@ fn create(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> 
     let columns = columns.join(",\n");
     transaction.execute_batch(&format!(
         "CREATE TABLE {live} (\n{columns},\n  _since TEXT NOT NULL,\n  _run INTEGER NOT NULL,\n  _fingerprint INTEGER NOT NULL,\n  PRIMARY KEY ({key})\n) STRICT;\n\
-         CREATE TABLE {history} (\n{columns},\n  _since TEXT NOT NULL,\n  _run INTEGER NOT NULL,\n  _until TEXT NOT NULL,\n  _ended TEXT NOT NULL,\n  _ended_run INTEGER NOT NULL\n) STRICT;\n\
-         CREATE INDEX {index} ON {history} ({key});",
+         CREATE TABLE {history} (\n{columns},\n  _since TEXT NOT NULL,\n  _run INTEGER NOT NULL,\n  _until TEXT NOT NULL,\n  _ended TEXT NOT NULL,\n  _ended_run INTEGER NOT NULL\n) STRICT;",
         live = table.quoted(),
         history = table.history_quoted(),
-        index = quote(&format!("{}_history_key", table.name())),
         key = table.names_of(&table.key),
     ))
 }
 
 /// A reading without change reads keys and fingerprints only; with both in an index, it reads a tenth of the table.
-fn index(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
+pub(super) fn index(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
+    let [walk, history_key] = index_names(table);
     transaction.execute_batch(&format!(
-        "CREATE INDEX IF NOT EXISTS {} ON {} ({}, _fingerprint);",
-        table.walk_index(),
-        table.quoted(),
-        table.names_of(&table.key)
+        "CREATE INDEX IF NOT EXISTS {walk} ON {live} ({key}, _fingerprint);\n\
+         CREATE INDEX IF NOT EXISTS {history_key} ON {history} ({key});",
+        live = table.quoted(),
+        history = table.history_quoted(),
+        key = table.names_of(&table.key)
     ))
+}
+
+/// The indexes of a stream's table and of its history, quoted.
+pub(super) fn index_names(table: &Table) -> [String; 2] {
+    let history_key = quote(&format!("{}_history_key", table.name()));
+    [table.walk_index(), history_key]
 }
 
 /// Adds new columns and drops lost ones; returns whether there were any.
@@ -241,7 +247,7 @@ fn clear(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn check_key(connection: &Connection, table: &Table) -> Result<(), StoreError> {
+pub(super) fn check_key(connection: &Connection, table: &Table) -> Result<(), StoreError> {
     let mut statement = connection
         .prepare("SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk")
         .map_err(StoreError::sql("inspect a table"))?;

@@ -107,7 +107,7 @@ pub(super) fn remove(connection: &Connection, before: &str) -> Result<Vec<String
     let mut names = Vec::new();
     for (source, stream) in streams {
         if let Some(table) = queries::table(connection, &source, &stream)? {
-            views::drop_all(connection, &table)
+            views::drop_of(connection, &table.name())
                 .and_then(|()| {
                     connection.execute_batch(&format!(
                         "DROP TABLE {}; DROP TABLE {};",

@@ -6,9 +6,8 @@ use super::table::quote;
 use crate::model::Table;
 use crate::model::row::Kind;
 
-/// Drops every view of a stream, so that its tables can be altered.
-pub fn drop_all(transaction: &Connection, table: &Table) -> rusqlite::Result<()> {
-    let live = table.name();
+/// Drops every view of a stream, so that its tables can be altered; `live` is the name of its table.
+pub fn drop_of(transaction: &Connection, live: &str) -> rusqlite::Result<()> {
     let mut statement = transaction.prepare(
         "SELECT name FROM sqlite_schema WHERE type = 'view' AND (name = ?1 OR sql LIKE '%' || ?2 || '%')",
     )?;

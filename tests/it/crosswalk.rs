@@ -207,6 +207,41 @@ fn a_draft_is_a_crosswalk_when_it_is_saved() {
         checked.out,
         "draft: wisenet_learners.gender_description to wisenet.genders: every value is mapped.\n"
     );
+    std::fs::remove_file(installation.path("config/crosswalks/draft.toml")).expect("removed");
+    let write = |column: &str| {
+        let arguments = [
+            "crosswalk",
+            "suggest",
+            column,
+            "wisenet.genders",
+            "--write",
+            "draft",
+        ];
+        installation.run(&arguments)
+    };
+    let wrong = write("wisenet_learners.gendr");
+    assert_eq!(wrong.code, Some(1), "{wrong:?}");
+    assert!(
+        wrong.err.contains("wisenet_learners has no column `gendr`"),
+        "{wrong:?}"
+    );
+    let written = write("wisenet_learners.gender_description");
+    assert_eq!(written.code, Some(0), "{written:?}");
+    assert!(
+        written.out.contains("config/crosswalks/draft.toml"),
+        "{written:?}"
+    );
+    let saved = std::fs::read_to_string(installation.path("config/crosswalks/draft.toml"));
+    assert_eq!(saved.expect("a file"), draft.out);
+    let again = write("wisenet_learners.gender_description");
+    assert_eq!(again.code, Some(1), "{again:?}");
+    assert!(
+        again.err.contains("exists already and is not replaced"),
+        "{again:?}"
+    );
+    let mut files = std::fs::read_dir(installation.path("config/crosswalks")).expect("a folder");
+    let is_left = |name: std::ffi::OsString| name.to_string_lossy().starts_with('.');
+    assert!(!files.any(|file| is_left(file.expect("a file").file_name())));
     for (arguments, message) in [
         (
             ["suggest", "wisenet_learners.gendr", "genders"],

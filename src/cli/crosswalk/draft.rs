@@ -125,7 +125,7 @@ fn draft(
     let from = format!("{}.{}.{}", column.source, column.stream, column.column);
     let mut text = format!(
         "# A draft: what the values of {} mean in the combo list {list} of {source}.\n\
-         # Check every line, then save this as crosswalks/NAME.toml beside rollbook.toml; `rollbook check` reports mistakes.\n\n\
+         # Check every line. A crosswalk is the file crosswalks/NAME.toml beside rollbook.toml; `rollbook check` reports mistakes.\n\n\
          from = {}\nto = {{ source = {}, list = {}, by = \"{}\" }}\n\
          # otherwise = \"\"    # for every value without a line; without it they are reported as unmapped\n\n[map]\n",
         column.table() + "." + &column.column,

@@ -206,3 +206,27 @@ fn a_snapshot_of_all_grants() {
     ];
     snapshots::check("tokens", |width| text(&lines, now(), width));
 }
+
+#[test]
+fn one_source_is_shown_by_its_name() {
+    let views = || {
+        ["north", "south"].map(|source| TokenView {
+            source: source.to_owned(),
+            ..TokenView::default()
+        })
+    };
+    let names = |source| {
+        let shown = only(Vec::from(views()), source).map_err(Exit::into_text)?;
+        Ok(shown
+            .into_iter()
+            .map(|view| view.source)
+            .collect::<Vec<_>>())
+    };
+    assert_eq!(
+        names(None),
+        Ok(vec!["north".to_owned(), "south".to_owned()])
+    );
+    assert_eq!(names(Some("south")), Ok(vec!["south".to_owned()]));
+    let unknown = "there is no source `nort`; did you mean `north`?".to_owned();
+    assert_eq!(names(Some("nort")), Err(unknown));
+}

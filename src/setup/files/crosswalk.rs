@@ -24,7 +24,7 @@ use crate::model::{By, ColumnName, CrosswalkName, SourceName, StreamName};
 pub const CROSSWALKS: &str = "crosswalks";
 
 /// A file of the same folder that is no crosswalk: the rules that match people.
-const PEOPLE: &str = "people";
+pub const PEOPLE: &str = "people";
 
 const CHECKS: &[Check] = &[Check::of::<SourceName>(), Check::of::<ColumnPath>()];
 

@@ -18,7 +18,8 @@ pub use combos::{ListLine, combo_lists};
 pub use gaps::{Gap, gaps};
 pub use held::{HeldRow, HeldStream, ended_after, held_rows, held_streams};
 pub use rows::{
-    RowProblem, Version, columns_of_rows, has_rows_of, missed_readings, row_problems, why,
+    RowProblem, Version, columns_of_rows, has_rows_of, keys_where, missed_readings, row_problems,
+    why,
 };
 pub use runs::{RejectLine, RunLine, held, jobs, newest_whole, rejects, run, run_streams, runs};
 pub use streams::{LastRead, last_read, mirrored, sizes, table};

@@ -68,6 +68,40 @@ pub fn why(reader: &Reader, table: &Table, key: &[String]) -> Result<Vec<Version
     Ok(versions)
 }
 
+/// The keys of all rows that have, or had, these values, as texts in the key's order. Upper and lower case of ASCII are
+/// equal, and a number is compared as text.
+pub fn keys_where(
+    reader: &Reader,
+    table: &Table,
+    columns: &[(&str, &str)],
+) -> Result<Vec<Vec<String>>, StoreError> {
+    let what = StoreError::sql("find rows by their columns");
+    let as_text = |name: &str| format!("CAST({} AS TEXT)", quote(name));
+    let key = table
+        .key
+        .iter()
+        .map(|index| as_text(&table.columns[*index].name));
+    let key: Vec<String> = key.collect();
+    let conditions = columns
+        .iter()
+        .enumerate()
+        .map(|(index, (name, _))| format!("{} = ?{} COLLATE NOCASE", as_text(name), index + 1));
+    let sql = format!(
+        "SELECT DISTINCT {} FROM {} WHERE {} ORDER BY 1",
+        key.join(", "),
+        quote(&format!("{}_versions", table.name())),
+        conditions.collect::<Vec<_>>().join(" AND ")
+    );
+    let mut statement = reader.prepare(&sql).map_err(&what)?;
+    let values = columns.iter().map(|(_, value)| *value);
+    statement
+        .query_map(params_from_iter(values), |row| {
+            (0..table.key.len()).map(|index| row.get(index)).collect()
+        })
+        .and_then(Iterator::collect)
+        .map_err(&what)
+}
+
 fn differences(table: &Table, old: &[Value], new: &[Value]) -> Vec<String> {
     table
         .columns

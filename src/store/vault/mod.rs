@@ -10,6 +10,7 @@ mod keys;
 mod local_keys;
 mod refusals;
 mod rekey;
+mod rename;
 mod requests;
 mod room;
 mod schema;

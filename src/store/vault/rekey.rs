@@ -12,7 +12,7 @@ use super::seal::CellId;
 use crate::store::StoreError;
 
 /// Every secret cell of the vault.
-const COLUMNS: [&str; 7] = [
+pub(super) const COLUMNS: [&str; 7] = [
     REFRESH_TOKEN,
     PREVIOUS,
     SEED_HASH,

@@ -47,7 +47,7 @@ fn sure_lines_are_in_force_and_guesses_are_not() {
     assert_eq!(
         draft,
         r##"# A draft: what the values of rosters_users.role mean in the combo list positions of north.
-# Check every line, then save this as crosswalks/NAME.toml beside rollbook.toml; `rollbook check` reports mistakes.
+# Check every line. A crosswalk is the file crosswalks/NAME.toml beside rollbook.toml; `rollbook check` reports mistakes.
 
 from = "rosters.users.role"
 to = { source = "north", list = "positions", by = "code" }

@@ -127,3 +127,18 @@ fn every_mistake_of_every_file_is_reported_with_its_line() {
         "a file without lines is a note"
     );
 }
+
+#[test]
+fn an_empty_file_is_a_note() {
+    let folder = folder(&[
+        ("empty.toml", ""),
+        ("comments.toml", "\n# x = 1\n  \n"),
+        ("roles.toml", ROLES),
+    ]);
+    let (crosswalks, problems) = load(folder.path());
+    assert_eq!(crosswalks.len(), 1);
+    assert_eq!(problems.errors(), 0);
+    let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(shown.len(), 2, "{shown:?}");
+    assert!(shown[0].contains("this crosswalk maps nothing yet"));
+}
