@@ -9,8 +9,8 @@ use super::log::LogFormat;
 use super::owner::StateUse;
 use super::{
     alerts, approve, backup, check, combos, completions, crosswalk, init, jobs, login, logout, man,
-    matches, reset, restore, resume, runs, schema, status, streams, sync, tokens, vault, verify,
-    why,
+    matches, privacy, reset, restore, resume, runs, schema, status, streams, sync, tokens, vault,
+    verify, why,
 };
 use crate::connector::builtin::DEMO_CONFIG;
 use crate::setup::Folders;
@@ -81,6 +81,8 @@ pub enum Command {
     Jobs(jobs::JobsOptions),
     /// List streams: which are available, which are mirrored, and how they are read
     Streams(streams::StreamsOptions),
+    /// Print a register of the personal data that is mirrored: categories, how long, in which files
+    Privacy(privacy::PrivacyOptions),
     /// Show which runs added, changed or removed a row
     Why(why::WhyOptions),
     /// Show combo lists, look up codes, or compare a spreadsheet with the mirror
@@ -129,6 +131,7 @@ impl Command {
             | Self::Runs(_)
             | Self::Jobs(_)
             | Self::Streams(_)
+            | Self::Privacy(_)
             | Self::Why(_)
             | Self::Combos(_)
             | Self::Crosswalk(_)
@@ -232,6 +235,7 @@ mod tests {
             &["rollbook", "streams", "north", "users"],
             &["rollbook", "streams", "north", "--diagram"],
             &["rollbook", "streams", "--datasette"],
+            &["rollbook", "privacy", "--markdown"],
             &["rollbook", "schema", "job"],
             &["rollbook", "check", "--online", "--json"],
             &["rollbook", "vault", "rekey", "--new-key", "new.key"],
@@ -281,6 +285,7 @@ mod tests {
                 "--plain",
             ],
             &["rollbook", "logout"],
+            &["rollbook", "privacy", "--markdown", "--json"],
         ] {
             assert!(Args::try_parse_from(line).is_err(), "{line:?}");
         }

@@ -32,6 +32,7 @@ mod mirror_access;
 mod out;
 mod owner;
 mod preflight;
+mod privacy;
 mod problems;
 mod progress;
 mod reset;
@@ -98,6 +99,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Runs(options) => runs::run(&folders, &options),
         Command::Jobs(options) => jobs::run(&folders, &options),
         Command::Streams(options) => streams::run(&folders, &options),
+        Command::Privacy(options) => privacy::run(&folders, &options),
         Command::Why(options) => why::run(&folders, &options),
         Command::Tokens(options) => tokens::run(&folders, &options),
         Command::Logout(options) => logout::run(&folders, &options).await,

@@ -25,6 +25,7 @@ pub mod outcome;
 pub mod park;
 pub mod people;
 pub mod percent;
+pub mod personal;
 pub mod plan;
 pub mod read_mode;
 pub mod request_limits;
@@ -59,6 +60,7 @@ pub use name::{
 pub use outcome::Outcome;
 pub use park::ParkReason;
 pub use percent::Percent;
+pub use personal::PersonalCategory;
 pub use read_mode::ReadMode;
 pub use request_limits::RequestLimits;
 pub use table::{Table, TableColumn};

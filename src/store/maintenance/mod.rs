@@ -8,7 +8,7 @@ mod copy;
 mod restore;
 mod verify;
 
-pub use backup::{Backup, BackupInput, make};
+pub use backup::{Backup, BackupInput, backups, make};
 pub use copy::before_upgrade;
 pub use restore::{Restored, restore};
 pub use verify::{Verified, VerifyScope, verify};
