@@ -11,8 +11,8 @@ use super::log::LogFormat;
 use super::owner::StateUse;
 use super::{
     alerts, approve, audit, backup, check, combos, completions, crosswalk, init, jobs, login,
-    logout, man, matches, pause, rename, reset, restore, resume, runs, schema, status, streams,
-    sync, tokens, vault, verify, why,
+    logout, man, matches, pause, privacy, rename, reset, restore, resume, runs, schema, status,
+    streams, sync, tokens, vault, verify, why,
 };
 use crate::connector::builtin::DEMO_CONFIG;
 use crate::setup::Folders;
@@ -78,6 +78,10 @@ pub enum Command {
     Jobs(jobs::JobsOptions),
     /// List streams: which exist, which are mirrored, how they are read
     Streams(streams::StreamsOptions),
+    /// Print a register of the personal data that is mirrored
+    ///
+    /// Which categories, by which job, for how long, in which files, and who may read them.
+    Privacy(privacy::PrivacyOptions),
     /// Show which runs added, changed or removed a row
     Why(why::WhyOptions),
     /// Show combo lists, look up codes, or compare a spreadsheet
@@ -144,6 +148,7 @@ impl Command {
             | Self::Runs(_)
             | Self::Jobs(_)
             | Self::Streams(_)
+            | Self::Privacy(_)
             | Self::Why(_)
             | Self::Combos(_)
             | Self::Verify(_) => StateUse::Reads,
@@ -243,6 +248,7 @@ mod tests {
             &["rollbook", "streams", "north", "users"],
             &["rollbook", "streams", "north", "--diagram"],
             &["rollbook", "streams", "--datasette"],
+            &["rollbook", "privacy", "--markdown"],
             &["rollbook", "schema", "job"],
             &["rollbook", "check", "--online", "--json"],
             &["rollbook", "vault", "rekey", "--new-key", "new.key"],
@@ -310,6 +316,7 @@ mod tests {
                 "--plain",
             ],
             &["rollbook", "logout"],
+            &["rollbook", "privacy", "--markdown", "--json"],
         ] {
             assert!(Args::try_parse_from(line).is_err(), "{line:?}");
         }

@@ -28,8 +28,9 @@ pub const GROUPS: &[(&str, &[&str])] = &[
     ),
     (
         "Read the mirror",
-        &["streams", "why", "combos", "crosswalk", "matches", "audit"],
+        &["streams", "why", "combos", "crosswalk", "matches"],
     ),
+    ("Account for personal data", &["privacy", "audit"]),
     ("Maintain", &["backup", "verify", "restore", "vault"]),
     ("For shells and editors", &["schema", "completions"]),
 ];

@@ -36,6 +36,7 @@ mod out;
 mod owner;
 mod pause;
 mod preflight;
+mod privacy;
 mod problems;
 mod progress;
 mod prompt;
@@ -124,6 +125,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Runs(options) => runs::run(&folders, &options),
         Command::Jobs(options) => jobs::run(&folders, &options),
         Command::Streams(options) => streams::run(&folders, &options),
+        Command::Privacy(options) => privacy::run(&folders, &options),
         Command::Why(options) => why::run(&folders, &options),
         Command::Tokens(options) => tokens::run(&folders, &options),
         Command::Logout(options) => logout::run(&folders, &options).await,

@@ -9,7 +9,7 @@ mod combos;
 mod refers_to;
 
 pub use self::across::bad_time_zone;
-use self::across::{identity_problem, note_uses, time_zone_problem};
+use self::across::{identity_problem, note_uses, personal_problems, time_zone_problem};
 use self::build::Builder;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -217,6 +217,7 @@ pub fn streams(
     }
     problems.extend(time_zone_problem(connector));
     problems.extend(identity_problem(connector, &specs));
+    problems.extend(personal_problems(connector));
     combos::connect(connector, &mut specs, &mut problems);
     note_uses(&mut specs);
     if problems.is_empty() {

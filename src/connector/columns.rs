@@ -3,7 +3,7 @@
 //! Pure text work; walking a row by these paths is `tree.rs` and `decode.rs`.
 
 use crate::model::row::Kind;
-use crate::model::{Masking, Reference};
+use crate::model::{Masking, PersonalCategory, Reference};
 
 /// One column, understood.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct Column {
     pub help: String,
     /// The combo list of its values; the name is a template.
     pub combo: Option<Reference>,
+    /// What its values say about a person.
+    pub personal: Option<PersonalCategory>,
     /// How a job has its values changed before they are stored.
     pub masking: Option<Masking>,
     /// The column whose values this column holds; with `combo`, a column of the combo lists.
@@ -126,6 +128,7 @@ impl Column {
             from: text.to_owned(),
             help: help.to_owned(),
             combo: combo.cloned(),
+            personal: None,
             masking: None,
             refers_to: None,
         })

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use super::combos::{ComboRules, Combos};
+pub use super::personal::Personal;
 use crate::model::{EndpointRules, ErrorCodes, RequestLimits};
 
 /// One vendor's API.
@@ -57,6 +58,9 @@ pub struct Connector {
     pub identity: Option<IdentityConfig>,
     /// Where the combo lists are mirrored that columns of other streams refer to.
     pub combos: Option<Combos>,
+    /// Which columns hold personal data, and of which category.
+    #[serde(default)]
+    pub personal: Personal,
     /// The kinds of rows, by name. A stream is the table `<source>_<stream>`.
     pub streams: BTreeMap<String, StreamConfig>,
 }

@@ -508,29 +508,32 @@ fn columns_to_leave_out(below: &Node, over: &Node) -> Problems {
 }
 
 fn leave_out_columns(tree: &mut Node) {
-    let Some(streams) = tree.entry_mut("streams") else {
-        return;
-    };
-    for stream in streams.entries_mut() {
+    let mut left_out = Vec::new();
+    let streams = tree.entry_mut("streams").map(Node::entries_mut);
+    for stream in streams.unwrap_or_default() {
         let Some(columns) = stream.value.entry_mut("columns") else {
             continue;
         };
-        let left_out = columns
-            .entries()
-            .iter()
-            .filter(|column| is_left_out(column));
-        let left_out: Vec<String> = left_out.map(|column| column.name.clone()).collect();
+        let names = columns.entries().iter();
+        let names = names.filter(|column| is_left_out(column));
+        let names: Vec<String> = names.map(|column| column.name.clone()).collect();
         columns.retain(|column| !is_left_out(column));
-        // A preset below need not be written again for a column that it names.
+        // What the file below says of such a column need not be written again.
         if let Some(core) = stream.value.entry_mut("core") {
-            let stays = |name: &Node| {
-                !name
-                    .text()
-                    .is_some_and(|name| left_out.iter().any(|left| left == name))
-            };
-            core.retain_items(stays);
+            core.retain_items(|name| !is_in(&names, name));
         }
+        let table = &stream.name;
+        left_out.extend(names.iter().map(|name| format!("{table}.{name}")));
     }
+    let categories = tree.entry_mut("personal").map(Node::entries_mut);
+    for category in categories.unwrap_or_default() {
+        category.value.retain_items(|name| !is_in(&left_out, name));
+    }
+}
+
+fn is_in(names: &[String], node: &Node) -> bool {
+    node.text()
+        .is_some_and(|text| names.iter().any(|name| name == text))
 }
 
 fn is_left_out(column: &TableEntry) -> bool {

@@ -73,9 +73,9 @@ pub fn write(
         }
         (Masking::Pseudonym, cell) => key.zip(cell.plain()).map(|(key, value)| key.of(&value)),
     };
-    match text {
-        Some(text) => Cell::Text(&text).write(bytes),
-        None => {} // an empty cell is no value
+    // An empty cell is no value.
+    if let Some(text) = text {
+        Cell::Text(&text).write(bytes);
     }
 }
 

@@ -14,6 +14,7 @@ pub mod link;
 pub mod load;
 pub mod mask;
 pub mod paging;
+pub mod personal;
 pub mod repair;
 pub mod response;
 pub mod slots;

@@ -86,3 +86,40 @@ pub(super) fn note_uses(specs: &mut BTreeMap<StreamName, StreamSpec>) {
         }
     }
 }
+
+/// Patterns of `[personal]` that cannot fit a column: of an unknown stream, or the name of an unknown column.
+pub(super) fn personal_problems(connector: &Connector) -> Vec<ConnectorProblem> {
+    let mut problems = Vec::new();
+    for (key, _, patterns) in connector.personal.lists() {
+        for pattern in patterns {
+            let (stream, column) = pattern.split_once('.').unwrap_or((pattern, ""));
+            let found = match connector.streams.get(stream) {
+                _ if stream.contains('*') && !column.is_empty() => continue,
+                Some(config) if config.off || column.contains('*') => continue,
+                Some(config) => {
+                    let mut names = config.columns.0.iter().map(|(name, _)| name.as_str());
+                    match names.any(|name| name == column) {
+                        true => continue,
+                        false => (
+                            format!("{stream} has no column `{column}`"),
+                            advice(
+                                column,
+                                config.columns.0.iter().map(|(name, _)| name.as_str()),
+                            ),
+                        ),
+                    }
+                }
+                None => (
+                    format!("there is no stream `{stream}`"),
+                    advice(stream, connector.streams.keys().map(String::as_str)),
+                ),
+            };
+            problems.push(ConnectorProblem {
+                at: vec!["personal".to_owned(), key.to_owned()],
+                message: found.0,
+                help: Some(found.1),
+            });
+        }
+    }
+    problems
+}

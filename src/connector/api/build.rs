@@ -32,7 +32,7 @@ impl Builder<'_> {
     pub(super) fn build(&mut self, name: &StreamName) -> Option<StreamSpec> {
         let before = self.problems.len();
         let stream = self.stream;
-        let columns = self.columns();
+        let columns = self.columns(name);
         let find = |name: &str| columns.iter().position(|column| column.name == name);
         let key: Vec<usize> = stream
             .key
@@ -146,7 +146,7 @@ impl Builder<'_> {
         index
     }
 
-    fn columns(&mut self) -> Vec<Column> {
+    fn columns(&mut self, stream: &StreamName) -> Vec<Column> {
         let mut columns = Vec::new();
         let variables = self
             .stream
@@ -180,6 +180,7 @@ impl Builder<'_> {
             match Column::read(name, &text, column.help(), combo.as_ref()) {
                 Ok(read) => columns.push(Column {
                     from: column.from().to_owned(),
+                    personal: self.connector.personal.category(stream.as_str(), name),
                     refers_to,
                     ..read
                 }),

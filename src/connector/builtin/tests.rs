@@ -3,6 +3,7 @@
 use crate::connector::api::streams;
 use crate::connector::columns::StreamColumn;
 use crate::connector::load::Connectors;
+use crate::model::PersonalCategory;
 use crate::model::row::Kind;
 
 /// What the shipped files promise about cells.
@@ -123,5 +124,110 @@ fn references_are_implied() {
             expected.map(|(stream, column)| StreamColumn::new(stream, column)),
             "{name} {stream}.{column}"
         );
+    }
+}
+
+/// The register of personal data is as good as these lists.
+#[test]
+fn personal_columns_have_a_category() {
+    const PEOPLE: [&str; 7] = [
+        "learners",
+        "staff",
+        "users",
+        "demographics",
+        "course_enrolments",
+        "unit_enrolments",
+        "enrollments",
+    ];
+    const WORDS: [&str; 8] = [
+        "first_name",
+        "last_name",
+        "given_name",
+        "birth",
+        "mobile",
+        "learner_id",
+        "user_id",
+        "passport",
+    ];
+    let connectors = Connectors::built_in().unwrap_or_else(|problems| panic!("{problems}"));
+    let mut wrong = Vec::new();
+    for name in connectors.names() {
+        let connector = connectors.get(name).expect("shipped");
+        let specs = streams(connector).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let mut columns = Vec::new();
+        for spec in specs.values() {
+            for column in spec.columns.iter() {
+                let is_about_a_person = PEOPLE.contains(&spec.name.as_str())
+                    || WORDS.iter().any(|word| column.name.contains(word));
+                if is_about_a_person && column.personal.is_none() {
+                    wrong.push(format!("{name}: {}.{} has none", spec.name, column.name));
+                }
+                columns.push(format!("{}.{}", spec.name, column.name));
+            }
+        }
+        for (key, _, patterns) in connector.personal.lists() {
+            let fits = |pattern: &String| {
+                columns
+                    .iter()
+                    .any(|name| crate::connector::personal::fits(pattern, name))
+            };
+            let is_off = |pattern: &String| {
+                let (stream, _) = pattern.split_once('.').expect("a stream and a column");
+                connector
+                    .streams
+                    .get(stream)
+                    .is_some_and(|stream| stream.off)
+            };
+            let useless = patterns
+                .iter()
+                .filter(|pattern| !fits(pattern) && !is_off(pattern));
+            wrong.extend(useless.map(|pattern| format!("{name}: {key} {pattern} fits nothing")));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let learners =
+        &streams(connectors.get("wisenet").expect("shipped")).expect("streams")["learners"];
+    for (column, expected) in [
+        ("learner_number", PersonalCategory::Id),
+        ("first_name", PersonalCategory::Name),
+        ("nok_local_first_name", PersonalCategory::Family),
+        ("nok_local_email", PersonalCategory::Family),
+        ("email", PersonalCategory::Contact),
+        ("date_of_birth", PersonalCategory::Birth),
+        ("unique_student_identifier", PersonalCategory::Identity),
+        ("ethnicity1_id", PersonalCategory::Origin),
+        (
+            "fee_help_parent_education_level1_id",
+            PersonalCategory::Family,
+        ),
+        ("fee_help_atar", PersonalCategory::Education),
+        ("total_fee_2020", PersonalCategory::Money),
+        ("survey_status_id", PersonalCategory::Other),
+    ] {
+        let index = learners.column(column).expect("a column");
+        assert_eq!(learners.columns[index].personal, Some(expected), "{column}");
+    }
+}
+
+/// What a job mirrors that asks for little: no special category, no relatives, no numbers of authorities.
+#[test]
+fn the_core_holds_little_of_a_person() {
+    const NOT_IN_CORE: [PersonalCategory; 7] = [
+        PersonalCategory::Identity,
+        PersonalCategory::Family,
+        PersonalCategory::Health,
+        PersonalCategory::Origin,
+        PersonalCategory::Birth,
+        PersonalCategory::Money,
+        PersonalCategory::Note,
+    ];
+    let connectors = Connectors::built_in().unwrap_or_else(|problems| panic!("{problems}"));
+    let specs = streams(connectors.get("wisenet").expect("shipped")).expect("streams");
+    for spec in specs.values() {
+        for name in &spec.core {
+            let category = spec.columns[spec.column(name).expect("a column")].personal;
+            let is_little = category.is_none_or(|category| !NOT_IN_CORE.contains(&category));
+            assert!(is_little, "{}.{name}: {category:?}", spec.name);
+        }
     }
 }

@@ -717,3 +717,42 @@ fn mistakes_in_what_is_masked() {
         ],
     );
 }
+
+/// `[personal]` of a connector names columns that are there; what an extension leaves out or turns off need not be.
+#[test]
+fn mistakes_in_personal_categories() {
+    let shelf = |lists: &str| format!("{SHELF}[personal]\n{lists}\n");
+    for (lists, expected) in [
+        (
+            "name = [\"users.name\", \"users.*_name\", \"*.id\"]",
+            &[][..],
+        ),
+        (
+            "name = [\"users.nam\"]",
+            &["connectors/shelf.toml:21:8: users has no column `nam` (did you mean `name`?)"],
+        ),
+        (
+            "birth = [\"user.born\"]",
+            &["connectors/shelf.toml:21:9: there is no stream `user` (did you mean `users`?)"],
+        ),
+        (
+            "brith = [\"users.born\"]",
+            &["connectors/shelf.toml:21:1: unknown key `brith` (did you mean `birth`?)"],
+        ),
+    ] {
+        expect(&[("connectors/shelf.toml", &shelf(lists))], expected);
+    }
+    let own = "connector = \"own\"\nextends = \"shelf\"\n[streams.users.columns]\nname = \"\"\n[streams.rooms]\noff = true\n";
+    expect(
+        &[
+            (
+                "connectors/shelf.toml",
+                &shelf("name = [\"users.name\"]\nother = [\"rooms.colour\"]")
+                    .replace("colour", "id"),
+            ),
+            ("connectors/own.toml", own),
+            ("rollbook.toml", &SOURCE.replace("\"shelf\"", "\"own\"")),
+        ],
+        &[],
+    );
+}

@@ -131,21 +131,27 @@ fn remove_leftovers(folder: &Path) -> io::Result<()> {
 /// Removes the oldest backups; counts and touches only files that are named like a backup.
 fn rotate(folder: &Path, stem: &str, keep: NonZeroU32) -> Result<Vec<PathBuf>, StoreError> {
     let failed = StoreError::disk(folder, "remove old backups; the new one is made");
-    let mut ours = Vec::new();
-    for entry in fs::read_dir(folder).map_err(&failed)? {
-        let path = entry.map_err(&failed)?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if is_backup(&name, stem) {
-            ours.push(path);
-        }
-    }
-    ours.sort();
+    let mut ours = backups(folder, stem).map_err(&failed)?;
     let many = ours.len().saturating_sub(keep.get() as usize);
     ours.truncate(many);
     for old in &ours {
         remove(old).map_err(&failed)?;
     }
     sync_folder(&folder.join(stem)).map_err(&failed)?;
+    Ok(ours)
+}
+
+/// The backups of a file with this name (without its extension) in a folder, the oldest first.
+pub fn backups(folder: &Path, stem: &str) -> io::Result<Vec<PathBuf>> {
+    let mut ours = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if is_backup(&name, stem) {
+            ours.push(path);
+        }
+    }
+    ours.sort();
     Ok(ours)
 }
 

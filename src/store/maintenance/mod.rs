@@ -9,7 +9,7 @@ mod old_mirrors;
 mod restore;
 mod verify;
 
-pub use backup::{Backup, BackupInput, make};
+pub use backup::{Backup, BackupInput, backups, make};
 pub use copy::before_upgrade;
 pub use old_mirrors::{DAYS_ASIDE, remove_set_aside, set_aside};
 pub use restore::{Restored, restore};

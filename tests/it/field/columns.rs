@@ -290,3 +290,72 @@ fn c5_references_join_by_their_pseudonyms() {
         "the last is only its own friend"
     );
 }
+
+#[test]
+fn c6_the_register_of_personal_data() {
+    let personal = "[personal]\nid = [\"people.id\"]\nname = [\"people.name\"]\ncontact = [\"people.email\"]\nbirth = [\"people.born\"]\n";
+    let mut config = plan(
+        "preset = \"core\"\n[stream.people]\nkeep = [\"email\"]\npseudonymise = [\"email\"]\nhistory = \"30 days\"\n",
+    );
+    config.streams.push_str(personal);
+    let mut harness = Harness::new(&config);
+    harness.vendor.respond_with(all(&rows()));
+    let before = harness.binary(&["privacy"]);
+    assert!(before.out.contains("not read yet"), "{before:?}");
+    harness.sync().ended("ok", "first");
+    let ran = harness.binary(&["backup"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let ran = harness.binary(&["privacy", "--json"]);
+    let register: Value = serde_json::from_str(&ran.out).expect("JSON");
+    let people = &register["sources"][0]["streams"][0];
+    assert_eq!(people["table"], "own_people");
+    assert_eq!(
+        (&people["rows"], &people["history"]),
+        (&json!(25), &json!("30d"))
+    );
+    let columns = |list: &str| -> Vec<String> {
+        let entries = people[list].as_array().expect("a list").iter();
+        entries
+            .map(|entry| {
+                format!(
+                    "{} {} {}",
+                    entry["category"],
+                    entry["columns"][0]["column"],
+                    entry["columns"][0]["masking"]
+                )
+            })
+            .collect()
+    };
+    assert_eq!(
+        columns("mirrored"),
+        [
+            "\"id\" \"id\" null",
+            "\"name\" \"name\" null",
+            "\"contact\" \"email\" \"pseudonymised\""
+        ]
+    );
+    assert_eq!(columns("left_out"), ["\"birth\" \"born\" null"]);
+    let files = register["files"].as_array().expect("files");
+    let whats: Vec<&str> = files
+        .iter()
+        .filter_map(|file| file["what"].as_str())
+        .collect();
+    assert_eq!(
+        whats,
+        [
+            "the mirror",
+            "the vault: sign-ins, key of pseudonyms",
+            "backup"
+        ]
+    );
+    assert!(files.iter().all(|file| file["mode"] == "0600"), "{files:?}");
+    let page = harness.binary(&["privacy", "--markdown"]).out;
+    assert!(
+        page.contains("| contact | email (pseudonymised) |\n| Not mirrored: birth | born |\n"),
+        "{page}"
+    );
+    assert!(
+        !page.contains("Name 1") && !page.contains("x.example"),
+        "{page}"
+    );
+}
