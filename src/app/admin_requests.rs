@@ -3,7 +3,9 @@
 //! Here and not in the commands, because a running daemon owns the mirror and handles them then, with the same messages.
 //! What follows, such as running the job, is left to the caller.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,11 +14,18 @@ use super::App;
 use crate::document::suggest::advice;
 use crate::http::blocking::blocking;
 use crate::model::decision::APPROVAL_TTL;
-use crate::model::{EntryName, JobName, Outcome, ParkReason, SourceName, StreamName, scalar};
+use crate::model::{
+    EntryName, ErasureReason, JobName, Outcome, ParkReason, SourceName, StreamName, scalar,
+};
 use crate::setup::{JobSetup, Setup};
+use crate::store::erase::PersonKey;
 use crate::store::queries::{self, Reader, RunLine};
 use crate::store::runs::{self, JobState};
+use crate::store::suppression::Erasure;
 use crate::store::{StoreError, checkpoints};
+
+/// How long an admin waits for runs before the mirror's file is rewritten; it is rewritten after them otherwise.
+const FINISH_WAIT: Duration = Duration::from_secs(30);
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +54,22 @@ pub enum AdminRequest {
         job: JobName,
         /// The stream, by its own name or its table's.
         stream: String,
+    },
+    /// Erase a person, and suppress what the vendor sends of them from now on.
+    Erase {
+        /// The rows that are the person.
+        people: Vec<PersonKey>,
+        /// Why.
+        reason: ErasureReason,
+        /// The user who wants it.
+        by_user: String,
+    },
+    /// Finish erasures: rewrite the mirror's file and all copies of it.
+    FinishErasures,
+    /// Take back what the vendor sends of an erased person.
+    LiftErasure {
+        /// The erasure.
+        id: String,
     },
 }
 
@@ -80,10 +105,33 @@ pub enum AdminResponse {
         /// Its table.
         table: String,
     },
+    /// The person's rows are deleted from the mirror; freed space and copies are not clean yet.
+    Erased {
+        /// The erasure as recorded.
+        erasure: Box<Erasure>,
+    },
+    /// How far the erasures are.
+    Finished(FinishedErasures),
+    /// The suppression of an erasure was lifted.
+    Lifted {
+        /// How many entries it had.
+        entries: u64,
+    },
     /// The request is not possible; why.
     Refused(String),
     /// The mirror could not be written; why.
     Failed(String),
+}
+
+/// How far the pending erasures are now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FinishedErasures {
+    /// Copies of the mirror that were rewritten.
+    pub rewritten: u64,
+    /// Copies that could not be read, and were removed.
+    pub removed: Vec<PathBuf>,
+    /// What is not done yet, and why; nothing when all erasures are finished.
+    pub pending: Vec<String>,
 }
 
 impl From<StoreError> for AdminResponse {
@@ -100,6 +148,17 @@ impl App {
             AdminRequest::Resume { job } => self.resume(job).await,
             AdminRequest::Run { job, full } => self.accept_run(job, *full),
             AdminRequest::Reset { job, stream } => self.reset(job, stream).await,
+            AdminRequest::Erase {
+                people,
+                reason,
+                by_user,
+            } => self.erase(people, *reason, by_user).await,
+            AdminRequest::FinishErasures => self
+                .finish_erasures(FINISH_WAIT)
+                .await
+                .map(AdminResponse::Finished)
+                .map_err(AdminResponse::from),
+            AdminRequest::LiftErasure { id } => self.lift_erasure(id).await,
         };
         done.unwrap_or_else(|error| error)
     }

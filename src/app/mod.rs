@@ -7,6 +7,7 @@
 mod admin_requests;
 mod alerts;
 mod engine;
+mod erasures;
 mod grant_builder;
 mod jobs;
 mod login;
@@ -27,8 +28,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-pub use admin_requests::{AdminRequest, AdminResponse, is_too_old, known_job, wait_reasons};
+pub use admin_requests::{
+    AdminRequest, AdminResponse, FinishedErasures, is_too_old, known_job, wait_reasons,
+};
 pub use engine::DaemonEngine;
+pub use erasures::folders_of_backups;
 pub use login::{Login, LoginError};
 pub use logout::{VendorRevocation, sign_out};
 pub use maintenance::{BackupRequest, backup_of};
@@ -47,7 +51,7 @@ use crate::setup::{Folders, JobSetup, Setup, SourceSetup, beside, tables};
 use crate::store::fitting::Layout;
 use crate::store::matches::{self, Difference, Since};
 use crate::store::runs;
-use crate::store::vault::vault_file;
+use crate::store::vault::{load_suppression, vault_file};
 use crate::store::{DryRunCopy, Store, StoreError, Vault};
 use crate::sync::{Job, ProgressSink, RunOptions, RunReport, Runner, Source};
 
@@ -114,6 +118,8 @@ impl App {
         let mirror = folders.mirror(&setup);
         let vault = beside(&mirror);
         let app = Self::on(&mirror, vault, folders, setup, secrets, clock).await?;
+        app.remember_erasures().await?;
+        app.continue_erasures().await;
         app.match_all().await?;
         let now = app.clock.now();
         let close = move |connection: &mut _| runs::close_left_open(connection, now);
@@ -163,6 +169,7 @@ impl App {
         let store = Arc::new(Store::open(mirror)?);
         let keys = vault_store::keys(&setup.config.store, &secrets)?;
         let vault = Arc::new(Vault::open(vault, keys)?);
+        store.set_suppression(load_suppression(&vault, &*store.reader()?));
         let in_force = InForce::new(setup);
         jobs::fit(&store, &in_force.layout).await?;
         targets::log_problems(&in_force.setup, &*store.reader()?)?;
@@ -200,7 +207,9 @@ impl App {
     /// `Retry-After`, and what it has learned about the vendor.
     pub async fn replace(&self, setup: Setup) -> Result<(), StoreError> {
         let keys = vault_store::keys(&setup.config.store, &self.secrets)?;
-        self.vault.take_key(keys)?;
+        if self.vault.take_key(keys)? {
+            self.remember_erasures().await?;
+        }
         let in_force = InForce::new(setup);
         jobs::fit(self.store(), &in_force.layout).await?;
         targets::log_problems(&in_force.setup, &*self.store().reader()?)?;
@@ -291,6 +300,7 @@ impl App {
         };
         if !run_options.dry {
             self.purge().await;
+            self.continue_erasures().await;
         }
         Some(report)
     }

@@ -8,9 +8,9 @@ use tracing_subscriber::filter::LevelFilter;
 use super::log::LogFormat;
 use super::owner::StateUse;
 use super::{
-    alerts, approve, backup, check, combos, completions, crosswalk, init, jobs, login, logout, man,
-    matches, reset, restore, resume, runs, schema, status, streams, sync, tokens, vault, verify,
-    why,
+    alerts, approve, backup, check, combos, completions, crosswalk, erase, init, jobs, login,
+    logout, man, matches, reset, restore, resume, runs, schema, status, streams, sync, tokens,
+    vault, verify, why,
 };
 use crate::connector::builtin::DEMO_CONFIG;
 use crate::setup::Folders;
@@ -95,6 +95,8 @@ pub enum Command {
     Resume(resume::ResumeOptions),
     /// Delete a stream's checkpoint, so that the next run reads it in full
     Reset(reset::ResetOptions),
+    /// Erase a person from the mirror and all its copies, and do not mirror them again
+    Erase(erase::EraseOptions),
     /// Send a test alert
     Alerts(alerts::AlertsOptions),
     /// Create a verified backup of the mirror, also while the daemon runs, and delete the oldest ones
@@ -143,6 +145,7 @@ impl Command {
             | Self::Approve(_)
             | Self::Resume(_)
             | Self::Reset(_)
+            | Self::Erase(_)
             | Self::Alerts(_)
             | Self::Backup(_)
             | Self::Restore(_) => StateUse::Owns,
@@ -255,6 +258,18 @@ mod tests {
                 "rosters_users.role",
                 "genders",
             ],
+            &["rollbook", "erase", "north_users", "17", "--dry-run"],
+            &["rollbook", "erase", "--person", "pupils:17", "--yes"],
+            &[
+                "rollbook",
+                "erase",
+                "--file",
+                "left.csv",
+                "--reason",
+                "retention",
+            ],
+            &["rollbook", "erase", "--list", "--json"],
+            &["rollbook", "erase", "--undo", "3f9a12bc"],
             &["rollbook", "run", "--log", "json"],
             &["rollbook", "init"],
             &["rollbook", "init", "--dir", "new", "north", "south"],
@@ -266,6 +281,17 @@ mod tests {
         for line in [
             &["rollbook", "why", "north_users"][..],
             &["rollbook", "approve"],
+            &["rollbook", "erase"],
+            &["rollbook", "erase", "north_users"],
+            &["rollbook", "erase", "north_users", "17", "--list"],
+            &[
+                "rollbook",
+                "erase",
+                "north_users",
+                "17",
+                "--reason",
+                "Kim left",
+            ],
             &["rollbook", "combos", "--csv", "--json"],
             &["rollbook", "streams", "north", "--columns", "north.users"],
             &["rollbook", "streams", "--diagram", "--json"],

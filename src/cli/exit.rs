@@ -13,7 +13,7 @@ const DENIED_CODE: u8 = 77;
 
 /// What to do if another process owns the mirror.
 const BUSY: &str = "\nThe running daemon owns the mirror: run `systemctl stop rollbook`, then this command, \
-     then `systemctl start rollbook`. Commands that only read work while it runs, and so do sync, approve, resume and reset.";
+     then `systemctl start rollbook`. Commands that only read work while it runs, and so do sync, approve, resume, reset and erase.";
 
 /// A failed command: exit code and message.
 #[derive(Debug)]
@@ -68,6 +68,14 @@ impl Exit {
         Self {
             code: 78,
             text: text.into(),
+        }
+    }
+
+    /// The same with a location before the message.
+    pub fn at(self, location: &str) -> Self {
+        Self {
+            text: format!("{location}: {}", self.text),
+            ..self
         }
     }
 

@@ -6,11 +6,13 @@
 mod across;
 mod build;
 mod combos;
+mod person;
 mod refers_to;
 
 pub use self::across::bad_time_zone;
 use self::across::{identity_problem, time_zone_problem};
 use self::build::Builder;
+use self::person::PersonSpec;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -99,6 +101,8 @@ pub struct StreamSpec {
     pub newest: Option<usize>,
     /// The columns by which people know a row.
     pub display: Vec<usize>,
+    /// Whose data the rows are.
+    pub person: PersonSpec,
     /// How long old versions are kept.
     pub history: History,
     /// The columns of a combo list's entry, where this stream mirrors the combo lists.
@@ -374,6 +378,7 @@ impl StreamSpec {
             newest: self.newest,
             removed_status: self.removed_status.clone(),
             history: history != History::Off,
+            person: self.person.of_source(source),
         }
     }
 

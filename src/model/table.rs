@@ -2,6 +2,7 @@
 
 use super::combo::Reference;
 use super::name::{SourceName, StreamName};
+use super::person_rows::PersonRows;
 use super::row::Kind;
 
 /// One column of a stream's table.
@@ -40,6 +41,8 @@ pub struct Table {
     pub removed_status: Option<(usize, Vec<String>)>,
     /// Whether old versions are kept.
     pub history: bool,
+    /// Whose data its rows are.
+    pub person: PersonRows,
 }
 
 impl Table {

@@ -7,6 +7,9 @@ use super::database::reader;
 use super::error::StoreError;
 use super::private;
 
+/// The folder's name, before the number of the process.
+const PREFIX: &str = ".rollbook-dry-run-";
+
 /// A folder with mode 0700: beside the mirror, or in the temporary one if the mirror's folder is not there yet.
 #[derive(Debug)]
 pub struct DryRunCopy {
@@ -39,13 +42,34 @@ impl DryRunCopy {
             Some(folder) if folder.is_dir() => folder.to_owned(),
             _ => std::env::temp_dir(),
         };
-        let folder = above.join(format!(".rollbook-dry-run-{}", std::process::id()));
+        let folder = above.join(format!("{PREFIX}{}", std::process::id()));
         let failed = StoreError::disk(&folder, "make a folder for the dry run");
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(&failed)?; // of a process that had our number
         }
         private::make_folder(&folder).map_err(&failed)?;
         Ok(Self { folder })
+    }
+
+    /// The folders of all dry runs beside a mirror, also of those that were killed, with the numbers of their processes.
+    ///
+    /// # Errors
+    /// When the mirror's folder cannot be read.
+    pub fn all(mirror: &Path) -> Result<Vec<(PathBuf, u32)>, StoreError> {
+        let above = match mirror.parent() {
+            Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+            Some(folder) => folder,
+            None => return Ok(Vec::new()),
+        };
+        let failed = StoreError::disk(above, "look for copies of dry runs");
+        let mut found = Vec::new();
+        for entry in fs::read_dir(above).map_err(&failed)? {
+            let path = entry.map_err(&failed)?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let pid = name.strip_prefix(PREFIX).and_then(|pid| pid.parse().ok());
+            found.extend(pid.map(|pid| (path.clone(), pid)));
+        }
+        Ok(found)
     }
 
     /// The folder, in which nothing outlives this.

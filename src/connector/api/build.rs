@@ -78,6 +78,7 @@ impl Builder<'_> {
         let page = self.page(&stream.page);
         self.for_each();
         let lacks = self.lacks();
+        let person = self.person(&columns);
         let history = self.history();
         let partition = (0..columns.len())
             .filter(|index| matches!(columns[*index].origin, ColumnSource::Constant(_)))
@@ -106,6 +107,7 @@ impl Builder<'_> {
             time_zone: self.connector.time_zone.clone(),
             newest,
             display,
+            person,
             history,
             combos: None,
             envelope: stream.envelope.clone(),

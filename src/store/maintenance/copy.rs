@@ -15,7 +15,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A copy that has no name yet; it is removed unless it gets one.
 #[derive(Debug)]
-pub(super) struct Copy {
+pub(in crate::store) struct Copy {
     path: PathBuf,
 }
 
@@ -24,7 +24,7 @@ impl Copy {
     ///
     /// # Errors
     /// When there is no room, or the database cannot be read.
-    pub(super) fn of(database: &Path, path: PathBuf) -> Result<Self, StoreError> {
+    pub(in crate::store) fn of(database: &Path, path: PathBuf) -> Result<Self, StoreError> {
         let failed = StoreError::disk(&path, "make the copy");
         remove_with_journal(&path).map_err(&failed)?;
         // Created by us, so that SQLite finds an empty file that only this user can read.
@@ -48,7 +48,7 @@ impl Copy {
     }
 
     /// Where it is.
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::store) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -56,7 +56,7 @@ impl Copy {
     ///
     /// # Errors
     /// When the folder cannot be written.
-    pub(super) fn name(self, name: &Path) -> Result<(), StoreError> {
+    pub(in crate::store) fn name(self, name: &Path) -> Result<(), StoreError> {
         fs::rename(&self.path, name)
             .and_then(|()| sync_folder(name))
             .map_err(StoreError::disk(name, "name the copy"))
@@ -70,7 +70,7 @@ impl Drop for Copy {
 }
 
 /// Removes a file; that there is none is no mistake.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
+pub(in crate::store) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
@@ -87,24 +87,24 @@ fn remove_with_journal(path: &Path) -> io::Result<()> {
 }
 
 /// Makes names of a file's folder last through a power cut.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+pub(in crate::store) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder_of(path)).and_then(|folder| folder.sync_all())
 }
 
 /// The folder of a file; `.` for a bare name.
-pub(super) fn folder_of(path: &Path) -> &Path {
+pub(in crate::store) fn folder_of(path: &Path) -> &Path {
     path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
 }
 
 /// A file beside another one.
-pub(super) fn beside(path: &Path, name: &str) -> PathBuf {
+pub(in crate::store) fn beside(path: &Path, name: &str) -> PathBuf {
     folder_of(path).join(name)
 }
 
 /// A failure with a file.
-pub(super) fn file(path: &Path, problem: String) -> StoreError {
+pub(in crate::store) fn file(path: &Path, problem: String) -> StoreError {
     StoreError::File {
         path: path.to_owned(),
         problem,

@@ -8,8 +8,10 @@ mod copy;
 mod restore;
 mod verify;
 
-pub use backup::{Backup, BackupInput, make};
+pub use backup::{Backup, BackupInput, backup_folders, make};
+pub(super) use backup::{is_backup, lock_folder, remove_leftovers, stem_of};
 pub use copy::before_upgrade;
+pub(super) use copy::{Copy, beside, folder_of, remove, sync_folder};
 pub use restore::{Restored, restore};
 pub use verify::{Verified, VerifyScope, verify};
 

@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use super::{Backup, BackupInput, VerifyScope, make, restore, verify};
 use crate::model::named;
 use crate::model::row::{Cell, Cells, Kind};
-use crate::model::{Table, TableColumn};
+use crate::model::{PersonRows, Table, TableColumn};
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::lookups::Lookups;
@@ -42,6 +42,7 @@ fn users() -> Table {
         newest: None,
         removed_status: None,
         history: true,
+        person: PersonRows::None,
     }
 }
 
@@ -313,14 +314,16 @@ async fn a_backup_is_restored_and_the_old_mirror_is_kept() {
         .await
         .expect("written");
     let now = time("2026-03-03T08:00:00Z");
-    let busy = restore(&made.mirror, &installation.mirror(), now).expect_err("a daemon runs");
+    let busy = restore(&made.mirror, &installation.mirror(), now, |_| Ok(None))
+        .expect_err("a daemon runs");
     assert!(matches!(busy, StoreError::Busy { .. }), "{busy}");
     let later = installation
         .back_up("2026-03-02T02:17:00Z", 7)
         .expect("made");
     drop(store);
     installation.wait_for_the_writer();
-    let restored = restore(&made.mirror, &installation.mirror(), now).expect("restored");
+    let restored =
+        restore(&made.mirror, &installation.mirror(), now, |_| Ok(None)).expect("restored");
     let aside = restored.aside.expect("kept");
     assert_eq!(
         aside,
@@ -336,6 +339,7 @@ async fn a_backup_is_restored_and_the_old_mirror_is_kept() {
         &later.mirror,
         &installation.mirror(),
         time("2026-03-03T09:00:00Z"),
+        |_| Ok(None),
     )
     .expect("restored");
     let open = Connection::open(installation.mirror()).expect("open");
@@ -393,7 +397,7 @@ async fn nothing_is_changed_for_a_backup_that_is_none() {
         (installation.mirror(), "this is the mirror itself"),
     ] {
         let now = time("2026-03-03T08:00:00Z");
-        let refused = restore(&file, &installation.mirror(), now)
+        let refused = restore(&file, &installation.mirror(), now, |_| Ok(None))
             .expect_err(expected)
             .to_string();
         assert!(refused.contains(expected), "{expected}: {refused}");

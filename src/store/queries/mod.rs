@@ -7,6 +7,7 @@ mod ask;
 mod combos;
 mod gaps;
 mod held;
+mod matches;
 mod rows;
 mod runs;
 mod streams;
@@ -15,6 +16,7 @@ pub use ask::{Answer, ask};
 pub use combos::{ListLine, combo_lists};
 pub use gaps::{Gap, gaps};
 pub use held::{HeldRow, HeldStream, ended_after, held_rows, held_streams};
+pub use matches::{MatchSetTables, match_sets, matches_of};
 pub use rows::{
     RowProblem, Version, columns_of_rows, has_rows_of, missed_readings, row_problems, why,
 };

@@ -5,7 +5,9 @@ use serde::Serialize;
 
 use super::Reader;
 use crate::model::row::Kind;
-use crate::model::{By, JobName, Outcome, Reference, SourceName, StreamName, Table, TableColumn};
+use crate::model::{
+    By, JobName, Outcome, PersonRows, Reference, SourceName, StreamName, Table, TableColumn,
+};
 use crate::store::error::StoreError;
 use crate::store::sql_values::ended;
 use crate::store::table::quote;
@@ -75,7 +77,23 @@ pub fn table(
         newest: None,
         removed_status: None,
         history: true,
+        person: person(reader, source, stream).map_err(&what)?,
     }))
+}
+
+/// Whose data the rows are; a mirror that was not upgraded yet does not know.
+fn person(
+    reader: &Reader,
+    source: &SourceName,
+    stream: &StreamName,
+) -> rusqlite::Result<PersonRows> {
+    let declared = reader
+        .prepare("SELECT * FROM rollbook_tables WHERE source = ?1 AND stream = ?2")?
+        .query_row(params![source, stream], |row| {
+            Ok(row.get::<_, Option<String>>("person").unwrap_or_default())
+        })
+        .optional()?;
+    Ok(PersonRows::from_json(declared.flatten().as_deref()))
 }
 
 fn reference(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Reference>> {

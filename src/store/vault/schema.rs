@@ -5,13 +5,13 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::{file, room};
-use crate::store::StoreError;
+use crate::store::{StoreError, suppression};
 
 /// "RBVT" in ASCII.
 const APPLICATION: i32 = 0x5242_5654;
 
 /// The version of the tables below.
-const VERSION: i32 = 3;
+const VERSION: i32 = 4;
 
 /// A secret is a BLOB: the text itself while `key_id` is NULL, otherwise sealed with that key.
 const TABLES: &str = "
@@ -123,8 +123,11 @@ fn step(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
             transaction.execute_batch(WITH_ATTEMPTS)?;
         }
         2 => transaction.execute_batch(WITH_ATTEMPTS)?,
+        3 => {}
         _ => first(transaction)?,
     }
+    // What version 3 did not keep: who was erased, as keyed hashes, and the key.
+    transaction.execute_batch(suppression::TABLES)?;
     transaction.pragma_update(None, "user_version", VERSION)
 }
 

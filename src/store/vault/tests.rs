@@ -86,7 +86,9 @@ fn a_vault_that_knew_no_scopes_keeps_its_tokens() {
         .connection()
         .execute_batch(
             "ALTER TABLE grants DROP COLUMN scope; ALTER TABLE refusals DROP COLUMN attempts; \
-             ALTER TABLE refusals DROP COLUMN is_clear; PRAGMA user_version = 1;",
+             ALTER TABLE refusals DROP COLUMN is_clear; DROP TABLE rollbook_erasures; \
+             DROP TABLE rollbook_erasure_counts; DROP TABLE rollbook_suppressed; \
+             DROP TABLE rollbook_suppression_keys; PRAGMA user_version = 1;",
         )
         .expect("as version 1 was");
     drop(vault);
@@ -167,8 +169,8 @@ fn files_that_are_no_vault_of_ours_are_left_alone() {
             "this database belongs to another program; move it away",
         ),
         (
-            "PRAGMA application_id = 1380079188; PRAGMA user_version = 4;",
-            "this vault was written by a newer rollbook (its version 4, known here 3); install that one",
+            "PRAGMA application_id = 1380079188; PRAGMA user_version = 5;",
+            "this vault was written by a newer rollbook (its version 5, known here 4); install that one",
         ),
     ] {
         let folder = folder();
