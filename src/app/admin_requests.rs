@@ -5,7 +5,9 @@
 
 mod pause;
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use pause::{ResumedJob, TypedTarget};
 
@@ -16,11 +18,15 @@ use super::App;
 use crate::document::suggest::advice;
 use crate::http::blocking::blocking;
 use crate::model::decision::APPROVAL_TTL;
-use crate::model::{ApplyMode, AuditedAction, JobName, Outcome, SourceName, StreamName, scalar};
+use crate::model::{
+    ApplyMode, AuditedAction, ErasureReason, JobName, Outcome, SourceName, StreamName, scalar,
+};
 use crate::permissions::Actor;
 use crate::setup::{JobSetup, Setup};
+use crate::store::erase::PersonKey;
 use crate::store::queries::{self, Reader, RunLine};
 use crate::store::runs::{self, JobState};
+use crate::store::suppression::Erasure;
 use crate::store::{StoreError, audit, checkpoints};
 
 /// A request and who sends it. Only the daemon's own user and root are served, so the name is believed.
@@ -32,6 +38,9 @@ pub struct AdminMessage {
     /// What it requests.
     pub request: AdminRequest,
 }
+
+/// How long an admin waits for runs before the mirror's file is rewritten; it is rewritten after them otherwise.
+const FINISH_WAIT: Duration = Duration::from_secs(30);
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +86,20 @@ pub enum AdminRequest {
         /// The source.
         source: SourceName,
     },
+    /// Erase a person, and suppress what the vendor sends of them from now on.
+    Erase {
+        /// The rows that are the person.
+        people: Vec<PersonKey>,
+        /// Why.
+        reason: ErasureReason,
+    },
+    /// Finish erasures: rewrite the mirror's file and all copies of it.
+    FinishErasures,
+    /// Take back what the vendor sends of an erased person.
+    LiftErasure {
+        /// The erasure.
+        id: String,
+    },
 }
 
 /// What a command did to the vault.
@@ -110,7 +133,9 @@ impl AdminRequest {
                 };
                 (action, format!("source {source}"))
             }
-            Self::Run { .. } => return None,
+            Self::Erase { reason, .. } => (AuditedAction::Erase, reason.as_str().to_owned()),
+            Self::LiftErasure { id } => (AuditedAction::LiftErasure, id.clone()),
+            Self::Run { .. } | Self::FinishErasures => return None,
         })
     }
 }
@@ -158,10 +183,33 @@ pub enum AdminResponse {
     },
     /// The action is recorded.
     Recorded,
+    /// The person's rows are deleted from the mirror; freed space and copies are not clean yet.
+    Erased {
+        /// The erasure as recorded.
+        erasure: Box<Erasure>,
+    },
+    /// How far the erasures are.
+    Finished(FinishedErasures),
+    /// The suppression of an erasure was lifted.
+    Lifted {
+        /// How many entries it had.
+        entries: u64,
+    },
     /// The request is not possible; why.
     Refused(String),
     /// The mirror could not be written; why.
     Failed(String),
+}
+
+/// How far the pending erasures are now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FinishedErasures {
+    /// Copies of the mirror that were rewritten.
+    pub rewritten: u64,
+    /// Copies that could not be read, and were removed.
+    pub removed: Vec<PathBuf>,
+    /// What is not done yet, and why; nothing when all erasures are finished.
+    pub pending: Vec<String>,
 }
 
 impl From<StoreError> for AdminResponse {
@@ -181,6 +229,13 @@ impl App {
             AdminRequest::Run { job, full, only } => self.accept_run(job, *full, only.as_deref()),
             AdminRequest::Reset { job, stream } => self.reset(job, stream).await,
             AdminRequest::Record { .. } => Ok(AdminResponse::Recorded),
+            AdminRequest::Erase { people, reason } => self.erase(people, *reason, &by.name).await,
+            AdminRequest::FinishErasures => self
+                .finish_erasures(FINISH_WAIT)
+                .await
+                .map(AdminResponse::Finished)
+                .map_err(AdminResponse::from),
+            AdminRequest::LiftErasure { id } => self.lift_erasure(id).await,
         };
         let Ok(response) = done else {
             return done.unwrap_or_else(|error| error);

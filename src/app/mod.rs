@@ -8,6 +8,7 @@ mod admin_requests;
 mod alerts;
 mod copy;
 mod engine;
+mod erasures;
 mod grant_builder;
 mod jobs;
 mod login;
@@ -31,11 +32,12 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 pub use admin_requests::{
-    AdminMessage, AdminRequest, AdminResponse, ResumedJob, SignInAction, TypedTarget, is_too_old,
-    known_job, wait_reasons,
+    AdminMessage, AdminRequest, AdminResponse, FinishedErasures, ResumedJob, SignInAction,
+    TypedTarget, is_too_old, known_job, wait_reasons,
 };
 pub use copy::copies;
 pub use engine::DaemonEngine;
+pub use erasures::folders_of_backups;
 pub use login::{Login, LoginError};
 pub use logout::{VendorRevocation, sign_out};
 pub use maintenance::{BackupRequest, backup_of};
@@ -59,7 +61,7 @@ use crate::setup::{Folders, JobSetup, Setup, SourceSetup, beside, tables};
 use crate::store::fitting::Layout;
 use crate::store::matches::{self, Difference, Since};
 use crate::store::runs;
-use crate::store::vault::vault_file;
+use crate::store::vault::{load_suppression, vault_file};
 use crate::store::{DryRunCopy, Store, StoreError, Vault, remove_left_over};
 use crate::store::{audit, unconfigured};
 use crate::sync::{Job, ProgressSink, RunOptions, RunReport, Runner, Source};
@@ -132,6 +134,8 @@ impl App {
         let app = Self::on(&mirror, vault, folders, setup, secrets, clock).await?;
         app.keep_log_for_readers().await?;
         app.keep_readers_right();
+        app.remember_erasures().await?;
+        app.continue_erasures().await;
         app.match_all().await?;
         let now = app.clock.now();
         let close = move |connection: &mut _| runs::close_left_open(connection, now);
@@ -182,6 +186,7 @@ impl App {
         let store = Arc::new(Store::open(mirror)?);
         let keys = vault_store::keys(&setup.config.store, &secrets)?;
         let vault = Arc::new(Vault::open(vault, keys)?);
+        store.set_suppression(load_suppression(&vault, &*store.reader()?));
         let in_force = InForce::new(setup);
         jobs::fit(&store, &in_force.layout).await?;
         targets::log_problems(&in_force.setup, &*store.reader()?)?;
@@ -221,7 +226,9 @@ impl App {
     /// `Retry-After`, and what it has learned about the vendor.
     pub async fn replace(&self, setup: Setup) -> Result<(), StoreError> {
         let keys = vault_store::keys(&setup.config.store, &self.secrets)?;
-        self.vault.take_key(keys)?;
+        if self.vault.take_key(keys)? {
+            self.remember_erasures().await?;
+        }
         let in_force = InForce::new(setup);
         jobs::fit(self.store(), &in_force.layout).await?;
         targets::log_problems(&in_force.setup, &*self.store().reader()?)?;
@@ -334,6 +341,7 @@ impl App {
         };
         if !is_dry {
             self.purge().await;
+            self.continue_erasures().await;
             self.keep_readers_right();
         }
         Some(report)

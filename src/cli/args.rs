@@ -10,9 +10,9 @@ use super::help::GLOBAL_OPTIONS;
 use super::log::LogFormat;
 use super::owner::StateUse;
 use super::{
-    alerts, approve, audit, backup, check, combos, completions, crosswalk, init, jobs, login,
-    logout, man, matches, pause, privacy, rename, reset, restore, resume, runs, schema, status,
-    streams, sync, tokens, vault, verify, why,
+    alerts, approve, audit, backup, check, combos, completions, crosswalk, erase, init, jobs,
+    login, logout, man, matches, pause, privacy, rename, reset, restore, resume, runs, schema,
+    status, streams, sync, tokens, vault, verify, why,
 };
 use crate::connector::builtin::DEMO_CONFIG;
 use crate::setup::Folders;
@@ -108,6 +108,8 @@ pub enum Command {
     Reset(reset::ResetOptions),
     /// Show who did what, and which configuration files changed
     Audit(audit::AuditOptions),
+    /// Erase a person from the mirror and all its copies, and do not mirror them again
+    Erase(erase::EraseOptions),
     /// Send a test alert
     Alerts(alerts::AlertsOptions),
     /// Create a verified backup of the mirror, and delete the oldest
@@ -164,6 +166,7 @@ impl Command {
             | Self::Resume(_)
             | Self::Rename(_)
             | Self::Reset(_)
+            | Self::Erase(_)
             | Self::Alerts(_)
             | Self::Backup(_)
             | Self::Restore(_) => StateUse::Owns,
@@ -272,6 +275,18 @@ mod tests {
                 "rosters_users.role",
                 "genders",
             ],
+            &["rollbook", "erase", "north_users", "17", "--dry-run"],
+            &["rollbook", "erase", "--person", "pupils:17", "--yes"],
+            &[
+                "rollbook",
+                "erase",
+                "--file",
+                "left.csv",
+                "--reason",
+                "retention",
+            ],
+            &["rollbook", "erase", "--list", "--json"],
+            &["rollbook", "erase", "--undo", "3f9a12bc"],
             &["rollbook", "run", "--log", "json"],
             &["rollbook", "init"],
             &["rollbook", "init", "--dir", "new", "north", "south"],
@@ -300,6 +315,17 @@ mod tests {
             &["rollbook", "init", "north", "--set", "tenant"],
             &["rollbook", "init", "north", "--secrets"],
             &["rollbook", "init", "north", "--name", "No"],
+            &["rollbook", "erase"],
+            &["rollbook", "erase", "north_users"],
+            &["rollbook", "erase", "north_users", "17", "--list"],
+            &[
+                "rollbook",
+                "erase",
+                "north_users",
+                "17",
+                "--reason",
+                "Kim left",
+            ],
             &["rollbook", "combos", "--csv", "--json"],
             &["rollbook", "streams", "north", "users", "--diagram"],
             &["rollbook", "streams", "--diagram", "--json"],

@@ -14,7 +14,7 @@ const DENIED_CODE: u8 = 77;
 
 /// What to do if another process owns the mirror.
 const BUSY: &str = "\nThe running daemon owns the mirror: run `systemctl stop rollbook`, then this command, \
-     then `systemctl start rollbook`. Commands that only read work while it runs, and so do sync, approve, pause, resume and reset.";
+     then `systemctl start rollbook`. Commands that only read work while it runs, and so do sync, approve, pause, resume, reset and erase.";
 
 /// A failed command: exit code and message.
 #[derive(Debug)]
@@ -62,6 +62,14 @@ impl Exit {
     /// There is no configuration.
     pub fn no_configuration(text: impl Into<String>) -> Self {
         Self::new(78, text)
+    }
+
+    /// The same with a location before the message.
+    pub fn at(self, location: &str) -> Self {
+        Self {
+            text: format!("{location}: {}", self.text),
+            ..self
+        }
     }
 
     /// Whether another process owns the mirror.

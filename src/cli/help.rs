@@ -30,7 +30,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
         "Read the mirror",
         &["streams", "why", "combos", "crosswalk", "matches"],
     ),
-    ("Account for personal data", &["privacy", "audit"]),
+    ("Account for personal data", &["privacy", "erase", "audit"]),
     ("Maintain", &["backup", "verify", "restore", "vault"]),
     ("For shells and editors", &["schema", "completions"]),
 ];

@@ -19,6 +19,7 @@ mod daemon_lines;
 mod demo;
 #[cfg(feature = "demo")]
 mod demo_questions;
+mod erase;
 mod exit;
 mod follow;
 mod held_rows;
@@ -137,10 +138,11 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Rename(options) => rename::run(&folders, &options).await,
         Command::Reset(options) => reset::run(&folders, options).await,
         Command::Audit(options) => audit::run(&folders, &options),
+        Command::Erase(options) => erase::run(&folders, &options).await,
         Command::Alerts(options) => alerts::run(&folders, &options).await,
         Command::Backup(options) => backup::run(&folders, options),
         Command::Verify(options) => verify::run(&folders, &options),
-        Command::Restore(options) => restore::run(&folders, &options),
+        Command::Restore(options) => restore::run(&folders, &options).await,
         Command::Login(options) => login::run(&folders, &options).await,
         Command::Schema(options) => {
             schema::run(&options);

@@ -176,6 +176,13 @@ pub fn of_stream(source: &SourceName, record: &StreamRecord) -> Vec<String> {
     if let Some(message) = &record.message {
         remarks.push(format!("{source}.{}: {message}", record.stream));
     }
+    if record.suppressed > 0 {
+        remarks.push(format!(
+            "{source}.{}: {} of erased people received and suppressed",
+            record.stream,
+            many(record.suppressed, "row", "rows")
+        ));
+    }
     if !record.unlisted.is_empty() {
         remarks.push(format!(
             "{source}.{}: not mirrored, because the connector has no columns for them: {}",
@@ -237,6 +244,7 @@ pub fn stream_json(record: &StreamRecord) -> Value {
         "unconfirmed": record.unconfirmed,
         "unchanged": record.unchanged,
         "rejected": record.rejected,
+        "suppressed": record.suppressed,
         "unlisted": record.unlisted,
         "duration_ms": record.duration_ms,
         "attempts": record.attempts,

@@ -6,11 +6,13 @@
 mod across;
 mod build;
 mod combos;
+mod person;
 mod refers_to;
 
 pub use self::across::bad_time_zone;
 use self::across::{identity_problem, note_uses, personal_problems, time_zone_problem};
 use self::build::Builder;
+use self::person::PersonSpec;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -104,6 +106,8 @@ pub struct StreamSpec {
     pub used_by_others: BTreeSet<String>,
     /// The names of the columns of the preset `core`; empty where the stream has none.
     pub core: BTreeSet<String>,
+    /// Whose data the rows are.
+    pub person: PersonSpec,
     /// How long old versions are kept.
     pub history: History,
     /// The columns of a combo list's entry, where this stream mirrors the combo lists.
@@ -421,6 +425,7 @@ impl StreamSpec {
             newest: self.newest,
             removed_status: self.removed_status.clone(),
             history: history != History::Off,
+            person: self.person.of_source(source),
         }
     }
 

@@ -215,6 +215,9 @@ pub struct StreamConfig {
     /// status, when. Without it the stream has no such preset.
     #[serde(default)]
     pub core: Vec<String>,
+    /// Whose data a row is: `true` if each row is a person, or the column that refers to the person that a row is about.
+    /// `rollbook erase` erases such rows with the person, and cuts references to the person out of all others.
+    pub person: Option<PersonConfig>,
     /// Members that are left out on purpose and not reported.
     #[serde(default)]
     pub ignore: Vec<String>,
@@ -222,6 +225,31 @@ pub struct StreamConfig {
     pub history: Option<String>,
     /// The columns, in the table's order.
     pub columns: ColumnConfigs,
+}
+
+/// Whose data the rows of a stream are.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum PersonConfig {
+    /// `true`: each row is a person.
+    Each(bool),
+    /// The column with `refers_to` that names the person.
+    Column(String),
+    /// Several columns: the first one with a value decides.
+    Columns(Vec<PersonColumnConfig>),
+}
+
+/// A column that names the person that a row is about, in rows of one kind.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PersonColumnConfig {
+    /// The column.
+    pub column: String,
+    /// The column that its values are found in, such as `"users.id"`. Default: that of the column.
+    pub refers_to: Option<String>,
+    /// Only in these rows: column = value. Default all.
+    #[serde(rename = "where", default)]
+    pub rows: BTreeMap<String, String>,
 }
 
 /// How the short form of a row is recognised.

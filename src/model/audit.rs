@@ -11,6 +11,10 @@ pub enum AuditedAction {
     Resume,
     /// A stream is read in full next time.
     Reset,
+    /// A person was erased.
+    Erase,
+    /// What a vendor sends of an erased person is taken back.
+    LiftErasure,
     /// A backup replaced the mirror.
     Restore,
     /// A person signed in to a source.
@@ -29,6 +33,8 @@ impl AuditedAction {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Reset => "reset",
+            Self::Erase => "erase",
+            Self::LiftErasure => "lift_erasure",
             Self::Restore => "restore",
             Self::Login => "login",
             Self::Logout => "logout",

@@ -37,6 +37,8 @@ pub struct Plan {
     pub rejected: u64,
     /// Those of them without a readable key.
     pub unidentified: u64,
+    /// Distinct rows of erased people: they were read, and are neither new nor known.
+    pub suppressed: u64,
     /// Rows that were received in an older version than the stored one, for the first time.
     pub older: u64,
     /// Cells that could not be read, by column.

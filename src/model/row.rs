@@ -241,6 +241,17 @@ impl Repair {
     }
 }
 
+/// What becomes of a received row because of erased people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowEdit {
+    /// Nothing.
+    Keep,
+    /// It is of an erased person.
+    Suppress,
+    /// It mentions one and gets other cells.
+    Replace,
+}
+
 /// The rows of one page.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
@@ -258,6 +269,8 @@ pub struct Rows {
     partial: Vec<u32>,
     /// Rows that represent a reject: only their key is valid. Ascending.
     present_only: Vec<u32>,
+    /// Rows of erased people: they count as received, and nothing of them is stored. Ascending.
+    suppressed: Vec<u32>,
 }
 
 impl Rows {
@@ -299,6 +312,47 @@ impl Rows {
         self.present_only.binary_search(&(number as u32)).is_ok()
     }
 
+    /// Whether a row is of an erased person.
+    pub fn is_suppressed(&self, number: usize) -> bool {
+        self.suppressed.binary_search(&(number as u32)).is_ok()
+    }
+
+    /// How many rows are of erased people.
+    pub fn suppressed(&self) -> usize {
+        self.suppressed.len()
+    }
+
+    /// Marks rows as those of erased people, and replaces the cells of others: `change` gets the number of each row, and
+    /// for a row that it replaces it writes all cells.
+    pub fn suppress(&mut self, mut change: impl FnMut(Cells<'_>, &mut Vec<u8>) -> RowEdit) {
+        let mut bytes: Option<Vec<u8>> = None;
+        let mut ends = Vec::new();
+        let mut other = Vec::new();
+        for number in 0..self.ends.len() {
+            let range = self.range(number);
+            other.clear();
+            let row = &self.bytes[range.clone()];
+            let found = change(Cells(row), &mut other);
+            if found == RowEdit::Suppress {
+                self.suppressed.push(number as u32);
+            }
+            if found == RowEdit::Replace && bytes.is_none() {
+                bytes = Some(self.bytes[..range.start].to_vec());
+                ends.extend_from_slice(&self.ends[..number]);
+            }
+            if let Some(bytes) = &mut bytes {
+                bytes.extend_from_slice(match found {
+                    RowEdit::Replace => &other,
+                    RowEdit::Keep | RowEdit::Suppress => row,
+                });
+                ends.push(bytes.len() as u32);
+            }
+        }
+        if let Some(bytes) = bytes {
+            (self.bytes, self.ends) = (bytes, ends);
+        }
+    }
+
     /// How many rows represent a reject with a readable key.
     pub fn present_only(&self) -> usize {
         self.present_only.len()
@@ -338,6 +392,11 @@ impl Rows {
             let at = self.partial.partition_point(|row| (*row as usize) < count);
             let partial = self.partial.split_off(at).into_iter();
             rest.partial = partial.map(|row| row - count as u32).collect();
+            let at = self
+                .suppressed
+                .partition_point(|row| (*row as usize) < count);
+            let suppressed = self.suppressed.split_off(at).into_iter();
+            rest.suppressed = suppressed.map(|row| row - count as u32).collect();
         }
         rest
     }
@@ -373,6 +432,7 @@ impl Rows {
         self.repaired.clear();
         self.partial.clear();
         self.present_only.clear();
+        self.suppressed.clear();
     }
 
     fn range(&self, number: usize) -> Range<usize> {
@@ -411,6 +471,45 @@ mod tests {
         assert_eq!(rows.row(1).at(0), Cell::Integer(1));
         assert_eq!(rows.row(1).at(9), Cell::Null);
         assert_eq!(rows.len(), 2);
+    }
+
+    #[test]
+    fn rows_of_erased_people_are_marked_and_others_replaced() {
+        let page = |numbers: &[i64]| {
+            let mut rows = Rows::default();
+            for number in numbers {
+                rows.push(|bytes| Cell::Integer(*number).write(bytes));
+            }
+            rows.suppress(|row, other| match row.at(0) {
+                Cell::Integer(2) => RowEdit::Suppress,
+                Cell::Integer(3) => {
+                    Cell::Text("three").write(other);
+                    RowEdit::Replace
+                }
+                _ => RowEdit::Keep,
+            });
+            rows
+        };
+        let mut rows = page(&[1, 2, 3, 2, 4]);
+        assert_eq!((rows.len(), rows.suppressed()), (5, 2));
+        assert!(rows.is_suppressed(1) && rows.is_suppressed(3) && !rows.is_suppressed(2));
+        let cells: Vec<Cell<'_>> = rows.iter().map(|row| row.at(0)).collect();
+        let integer = Cell::Integer;
+        assert_eq!(
+            cells,
+            [
+                integer(1),
+                integer(2),
+                Cell::Text("three"),
+                integer(2),
+                integer(4)
+            ]
+        );
+        let rest = rows.split_off(2);
+        assert_eq!((rows.suppressed(), rest.suppressed()), (1, 1));
+        assert!(rest.is_suppressed(1));
+        assert_eq!(rest.row(2).at(0), integer(4));
+        assert_eq!(page(&[1, 4]).suppressed(), 0);
     }
 
     /// A fingerprint is stored in mirrors that outlive a release: these numbers must never change.

@@ -3,6 +3,7 @@
 use super::combo::Reference;
 use super::masking::Masking;
 use super::name::{SourceName, StreamName};
+use super::person_rows::PersonRows;
 use super::row::Kind;
 
 /// One column of a stream's table.
@@ -43,6 +44,8 @@ pub struct Table {
     pub removed_status: Option<(usize, Vec<String>)>,
     /// Whether old versions are kept.
     pub history: bool,
+    /// Whose data its rows are.
+    pub person: PersonRows,
 }
 
 impl Table {

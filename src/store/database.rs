@@ -6,7 +6,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use super::error::StoreError;
 use super::mirror_lock::lock_mirror;
 use super::readers::{KeptReaders, ReadConnection, Readers};
+use super::suppression::Suppression;
 use super::table_locks::TableLocks;
 use super::writer::{Task, Writer};
 use super::{maintenance, private, schema, writer};
@@ -23,7 +24,7 @@ use crate::model::Class;
 use crate::permissions::User;
 
 /// "ROLB" in ASCII: what `file` and we recognise a mirror by.
-const APPLICATION: i32 = 0x524F_4C42;
+pub(super) const APPLICATION: i32 = 0x524F_4C42;
 
 /// SQLite before 3.51.3 can damage a database in WAL mode (reliability.md 4.4).
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -45,6 +46,8 @@ pub struct Store {
     fatal_error: OnceLock<String>,
     room: Room,
     locks: TableLocks,
+    /// Whom no reading may take back; or why that is not known.
+    suppression: RwLock<Result<Arc<Suppression>, String>>,
 }
 
 /// Whether the disk has room. A record of a run fits where its rows do not, so that a successful write alone proves
@@ -90,7 +93,29 @@ impl Store {
             fatal_error: OnceLock::new(),
             room: Room::default(),
             locks: TableLocks::default(),
+            suppression: RwLock::new(Ok(Arc::default())),
         })
+    }
+
+    /// Whom no reading may take back.
+    ///
+    /// # Errors
+    /// When the list cannot be opened: then no row may be taken.
+    pub fn suppression(&self) -> Result<Arc<Suppression>, StoreError> {
+        let known = self.suppression.read();
+        let known = known.unwrap_or_else(PoisonError::into_inner);
+        known
+            .clone()
+            .map_err(|problem| StoreError::Shut { problem })
+    }
+
+    /// Sets whom readings that begin from now on do not take back, or why that is not known.
+    pub fn set_suppression(&self, list: Result<Suppression, StoreError>) {
+        let list = list.map(Arc::new).map_err(|error| {
+            format!("the list of erased people is not available, so no row is taken: {error}")
+        });
+        let known = self.suppression.write();
+        *known.unwrap_or_else(PoisonError::into_inner) = list;
     }
 
     /// Who may use which table now.

@@ -85,28 +85,41 @@ fn above(mirror: &Path) -> PathBuf {
     }
 }
 
-/// Removes the copies beside a mirror whose processes were killed.
-pub fn remove_left_over(mirror: &Path) {
+/// Removes the copies beside a mirror whose processes were killed; gives those that are left, and why.
+pub fn remove_left_over(mirror: &Path) -> Vec<(PathBuf, String)> {
+    let mut left = Vec::new();
     for entry in fs::read_dir(above(mirror)).into_iter().flatten().flatten() {
         let is_copy = entry.file_name().to_string_lossy().starts_with(PREFIX)
             && entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if is_copy && let Err(error) = remove_unused(&entry.path()) {
-            tracing::warn!(
-                "could not remove {}, a copy of the mirror that a killed dry run left: {error}",
-                entry.path().display()
-            );
+        if !is_copy {
+            continue;
+        }
+        let folder = entry.path();
+        match remove_unused(&folder) {
+            Ok(true) => {}
+            Ok(false) => {
+                let why = "a dry run uses it, and removes it when it ends";
+                left.push((folder, why.to_owned()));
+            }
+            Err(error) => {
+                let shown = folder.display();
+                tracing::warn!("could not remove {shown}, which a killed dry run left: {error}");
+                left.push((folder, format!("it could not be removed: {error}")));
+            }
         }
     }
+    left
 }
 
-fn remove_unused(folder: &Path) -> io::Result<()> {
+/// Removes a copy unless it is in use; returns whether it was removed.
+fn remove_unused(folder: &Path) -> io::Result<bool> {
     match File::open(folder)?.try_lock() {
         Ok(()) => {
             fs::remove_dir_all(folder)?;
             tracing::info!("removed {}, which a killed dry run left", folder.display());
-            Ok(())
+            Ok(true)
         }
-        Err(TryLockError::WouldBlock) => Ok(()),
+        Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) => Err(error),
     }
 }

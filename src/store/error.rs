@@ -71,6 +71,12 @@ pub enum StoreError {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// What was requested cannot be done; nothing was changed.
+    #[error("{problem}")]
+    Refused {
+        /// Why.
+        problem: String,
+    },
     /// The cipher or the operating system's random numbers do not work.
     #[error("the vault could not encrypt: this machine's random numbers or cipher fail")]
     Sealing,
@@ -93,6 +99,7 @@ impl StoreError {
             Self::File { .. }
             | Self::KeyChanged { .. }
             | Self::Damaged { .. }
+            | Self::Refused { .. }
             | Self::Sealing
             | Self::Panicked => Class::Permanent,
         }
@@ -131,6 +138,7 @@ impl StoreError {
             | Self::KeyChanged { .. }
             | Self::Damaged { .. }
             | Self::Shut { .. }
+            | Self::Refused { .. }
             | Self::Sealing
             | Self::Panicked
             | Self::WriterStopped => false,
@@ -154,6 +162,7 @@ impl StoreError {
             | Self::Damaged { .. }
             | Self::Sealing
             | Self::Panicked
+            | Self::Refused { .. }
             | Self::WriterStopped => false,
         }
     }

@@ -41,6 +41,8 @@ pub struct StreamRecord {
     pub unchanged: u64,
     /// Rejected rows.
     pub rejected: u64,
+    /// Received rows of erased people, which are not stored.
+    pub suppressed: u64,
     /// Names of members that no column lists.
     pub unlisted: Vec<String>,
     /// How long it took.
@@ -66,6 +68,7 @@ impl StreamRecord {
             unconfirmed: 0,
             unchanged: 0,
             rejected: 0,
+            suppressed: 0,
             unlisted: Vec::new(),
             duration_ms: 0,
             attempts: 0,
@@ -164,8 +167,9 @@ pub fn record_stream(
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO rollbook_run_streams (run, stream, reading, outcome, class, message, pages, rows_read, \
-             new, changed, removed, unconfirmed, unchanged, rejected, unlisted, duration_ms, attempts, completeness) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+             new, changed, removed, unconfirmed, unchanged, rejected, unlisted, duration_ms, attempts, completeness, \
+             suppressed) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
         )
         .and_then(|mut insert| {
             insert.execute(params![
@@ -186,7 +190,8 @@ pub fn record_stream(
                 unlisted,
                 record.duration_ms as i64,
                 record.attempts as i64,
-                record.completeness
+                record.completeness,
+                record.suppressed as i64
             ])
         })
         .map_err(&what)?;

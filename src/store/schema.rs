@@ -7,6 +7,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::error::StoreError;
+use super::suppression;
 
 /// Each step makes the next schema version; a step that has shipped is never edited.
 const STEPS: &[&str] = &[
@@ -290,6 +291,11 @@ CREATE TABLE rollbook_pauses (
 ALTER TABLE rollbook_runs ADD COLUMN stream TEXT;
 ALTER TABLE rollbook_columns ADD COLUMN masking TEXT;
 ",
+    "
+ALTER TABLE rollbook_tables ADD COLUMN person TEXT;
+ALTER TABLE rollbook_run_streams ADD COLUMN suppressed INTEGER NOT NULL DEFAULT 0;
+",
+    suppression::TABLES,
 ];
 
 /// A mirror that a newer program wrote is left exactly as it is.

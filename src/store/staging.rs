@@ -133,6 +133,8 @@ pub struct Staging {
     unreadable: BTreeMap<u32, u64>,
     /// Keys of rows that are not in the table and whose status marks them as removed: they are not staged.
     unknown_removed: HashSet<u64>,
+    /// Keys of received rows of erased people.
+    suppressed: HashSet<u64>,
     /// Columns of which some row keeps its value.
     kept: BTreeSet<usize>,
     /// Rows that are removed by a date of their own, whatever the vendor lists.
@@ -214,6 +216,7 @@ impl Staging {
             values: Vec::new(),
             unreadable: BTreeMap::new(),
             unknown_removed: HashSet::new(),
+            suppressed: HashSet::new(),
             kept: BTreeSet::new(),
             expiry: None,
             only_grows: size == Size::Guessed,
@@ -238,9 +241,9 @@ impl Staging {
 
     /// Compares rows that were received before, unless the list moved, and rows that are received again later.
     pub fn add_recheck(&mut self, before: &Rows, ahead: &Rows) -> Result<(), StoreError> {
-        let (distinct, duplicates) = (self.plan.distinct(), self.plan.duplicates);
+        let (distinct, duplicates) = (self.identity().0, self.plan.duplicates);
         self.compare(before)?;
-        self.shifted += self.plan.distinct() - distinct;
+        self.shifted += self.identity().0 - distinct;
         self.is_ahead = true;
         self.compare(ahead)?;
         self.is_ahead = false;
@@ -254,7 +257,9 @@ impl Staging {
         let matches = self.matches(rows).map_err(&what)?;
         for (number, known) in matches.into_iter().enumerate() {
             let row = rows.row(number);
-            if rows.is_present_only(number) {
+            if rows.is_suppressed(number) {
+                self.note_suppressed(row);
+            } else if rows.is_present_only(number) {
                 self.keep_present(row, known);
             } else if rows.is_partial(number) {
                 let whole = self.completed(row, known).map_err(&what)?;
@@ -275,7 +280,7 @@ impl Staging {
     /// The number of distinct rows received, and the sum of their keys: equal for two readings that received the same
     /// rows.
     pub fn identity(&self) -> (u64, u64) {
-        (self.plan.distinct(), self.all_keys)
+        (self.plan.distinct() + self.plan.suppressed, self.all_keys)
     }
 
     /// The keys that were received more than once.
@@ -409,6 +414,17 @@ impl Staging {
             self.note_duplicate(key);
         }
         first
+    }
+
+    /// A row of an erased person: whether the list is whole and moved is decided as with any row, and nothing is staged.
+    fn note_suppressed(&mut self, row: Cells<'_>) {
+        let key = row.fingerprint_of(&self.table.key);
+        if self.suppressed.insert(key) {
+            self.plan.suppressed += 1;
+            self.note_first(key);
+        } else {
+            self.note_duplicate(key);
+        }
     }
 
     fn note_first(&mut self, key: u64) {

@@ -139,6 +139,11 @@ impl Table {
         definition.push(format!("key {}", self.names_of(&self.key)));
         definition.push(format!("history {}", self.history));
         definition.push(format!("index {}", self.walk_index()));
+        definition.extend(
+            self.person
+                .to_json()
+                .map(|person| format!("person {person}")),
+        );
         definition.join("\n")
     }
 }

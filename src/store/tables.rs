@@ -103,9 +103,14 @@ pub(super) fn fit_one(transaction: &Transaction<'_>, table: &Table) -> Result<Fi
     describe(transaction, table).map_err(&what)?;
     transaction
         .execute(
-            "INSERT INTO rollbook_tables (source, stream, definition) VALUES (?1, ?2, ?3) \
-             ON CONFLICT (source, stream) DO UPDATE SET definition = excluded.definition",
-            params![table.source, table.stream, table.definition()],
+            "INSERT INTO rollbook_tables (source, stream, definition, person) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT (source, stream) DO UPDATE SET definition = excluded.definition, person = excluded.person",
+            params![
+                table.source,
+                table.stream,
+                table.definition(),
+                table.person.to_json()
+            ],
         )
         .map_err(&what)?;
     Ok(if changed {

@@ -15,7 +15,7 @@ use super::*;
 use crate::model::named;
 use crate::model::plan::Plan;
 use crate::model::row::{Cell, Cells, Kind, Reject, Rows, Unreadable};
-use crate::model::{Table, TableColumn};
+use crate::model::{PersonRows, Table, TableColumn};
 
 type Vendor = BTreeMap<String, (String, Option<i64>)>;
 
@@ -52,6 +52,7 @@ fn users() -> Table {
         newest: None,
         removed_status: Some((1, vec!["tobedeleted".into()])),
         history: true,
+        person: PersonRows::None,
     }
 }
 

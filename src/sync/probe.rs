@@ -93,6 +93,7 @@ async fn ask(
         spec,
         item,
         decoder: spec.decoder(&item.variables),
+        filter: None,
         extra: last_step(spec, clock),
         since: None,
         effort,

@@ -24,6 +24,7 @@ use crate::model::absence::{self, Examined, Memory, Missing};
 use crate::model::account::Account;
 use crate::model::{Class, Completeness, Inconsistency, ReadMode, StreamName, scalar};
 use crate::store::checkpoints::{self, Checkpoint};
+use crate::store::suppression::RowFilter;
 use crate::store::{
     Absence, Ending, Size, Staged, Staging, Store, StoreError, purge, queries, unconfirmed,
 };
@@ -447,14 +448,18 @@ async fn walk_all(
     };
     let report_page = page_reporter(context, job);
     let since = since.filter(|_| watermark).map(scalar::to_canonical);
+    let filter = RowFilter::new(&context.store.suppression()?, &job.table);
+    let filter = Arc::new(filter);
     let one = |item| {
         let (rows, report_page, extra, since) = (&rows, &report_page, extra.clone(), since.clone());
+        let filter = Some(Arc::clone(&filter));
         async move {
             let request = ListRequest {
                 source: context.source,
                 spec: &job.spec,
                 item,
                 decoder: job.spec.decoder(&item.variables),
+                filter,
                 extra,
                 since,
                 effort: context.effort,

@@ -27,6 +27,7 @@ use crate::http::{Decode, Effort, HttpError, PageRequest, Reply, RunBudget, Shri
 use crate::model::row::Rows;
 use crate::model::scalar;
 use crate::model::{Adaptation, UnexpectedResponse};
+use crate::store::suppression::RowFilter;
 
 /// What is walked.
 pub struct ListRequest<'a> {
@@ -38,6 +39,8 @@ pub struct ListRequest<'a> {
     pub item: &'a Item,
     /// The item's decoder.
     pub decoder: Arc<Decoder>,
+    /// Marks rows of erased people; `None` where nothing of a row is stored.
+    pub filter: Option<Arc<RowFilter>>,
     /// Query parameters of this walk: `since`, or a window's ends.
     pub extra: Vec<(String, String)>,
     /// Where a watermark walk starts.
@@ -57,7 +60,7 @@ pub enum Page {
         /// They were received before, unless the list moved.
         before: Rows,
         /// They are requested again.
-        ahead: Rows,
+        ahead: Box<Rows>,
     },
 }
 
@@ -157,7 +160,7 @@ pub async fn walk(
                 };
                 Page::Recheck {
                     before: page,
-                    ahead,
+                    ahead: Box::new(ahead),
                 }
             }
             PageUse::Skip => continue,
@@ -263,8 +266,15 @@ async fn fetch_at(
         },
     };
     let (spec, decoder) = (Arc::clone(spec), Arc::clone(&request.decoder));
-    let is_first = page.number == 1;
-    let decode: Decode<Batch> = Arc::new(move |reply| read_page(&spec, &decoder, reply, is_first));
+    let (filter, is_first) = (request.filter.clone(), page.number == 1);
+    let decode: Decode<Batch> = Arc::new(move |reply| {
+        let mut batch = read_page(&spec, &decoder, reply, is_first)?;
+        if let Some(filter) = &filter {
+            // After what the pager and the checkpoint need: all rows count as received.
+            filter.apply(&mut batch.rows);
+        }
+        Ok(batch)
+    });
     let mut batch = request
         .source
         .client

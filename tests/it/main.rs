@@ -17,6 +17,7 @@ mod contracts;
 mod crosswalk;
 mod daemon;
 mod demo;
+mod erase;
 mod field;
 mod floors;
 mod guard;

@@ -21,6 +21,7 @@ pub const PAGES: &[(&str, &str)] = &[
     ("rollbook-outcomes", "reference/outcomes.md"),
     ("rollbook-packages", "reference/packages.md"),
     ("rollbook-people", "reference/people.md"),
+    ("rollbook-privacy", "reference/privacy.md"),
     ("rollbook-questions", "reference/questions.md"),
     ("rollbook-readers", "reference/readers.md"),
     ("rollbook-service", "reference/service.md"),

@@ -86,7 +86,9 @@ pub(super) fn of(
                 continue;
             }
             match spec.columns.iter().any(|column| column.personal.is_some()) {
-                true => entry.streams.push(stream_entry(name, spec, &jobs, mirror)?),
+                true => entry
+                    .streams
+                    .push(stream_entry(setup, (name, spec), &jobs, mirror)?),
                 false => entry.without.push(format!("{name}_{stream}")),
             }
         }
@@ -127,8 +129,8 @@ fn readers<'s>(
 }
 
 fn stream_entry(
-    source: &SourceName,
-    spec: &StreamSpec,
+    setup: &Setup,
+    (source, spec): (&SourceName, &StreamSpec),
     jobs: &[(&JobName, &JobSetup)],
     mirror: Option<&Reader>,
 ) -> Result<StreamEntry, StoreError> {
@@ -153,7 +155,9 @@ fn stream_entry(
             masking: masking.map(Masking::describe),
         });
     }
-    let history = jobs.iter().map(|(_, job)| tables::history(job, spec));
+    let history = jobs
+        .iter()
+        .map(|(_, job)| tables::history(setup, job, spec));
     let longest = history.fold(History::Off, |longest, history| match (longest, history) {
         (History::Keep(one), History::Keep(other)) => History::Keep(one.max(other)),
         (History::Off, kept) => kept,

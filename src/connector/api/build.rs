@@ -85,6 +85,7 @@ impl Builder<'_> {
         let page = self.page(&stream.page);
         self.for_each();
         let lacks = self.lacks();
+        let person = self.person(&columns);
         let history = self.history();
         let partition = (0..columns.len())
             .filter(|index| matches!(columns[*index].origin, ColumnSource::Constant(_)))
@@ -115,6 +116,7 @@ impl Builder<'_> {
             display,
             used_by_others: BTreeSet::new(),
             core,
+            person,
             history,
             combos: None,
             envelope: stream.envelope.clone(),

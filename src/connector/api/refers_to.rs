@@ -19,7 +19,7 @@ impl Builder<'_> {
             let help = "leave `refers_to` out".to_owned();
             self.problem(&["columns", name, "refers_to"], message.into(), Some(help));
         }
-        self.named(name, text)
+        self.named(&["columns", name, "refers_to"], text)
     }
 
     /// The column that identifies an entry, for a column with a combo list.
@@ -45,7 +45,8 @@ impl Builder<'_> {
         ))
     }
 
-    fn named(&mut self, name: &str, text: &str) -> Option<StreamColumn> {
+    /// The column that a text such as `users.id` names; `at` is the key with the text.
+    pub(super) fn named(&mut self, at: &[&str], text: &str) -> Option<StreamColumn> {
         let streams = &self.connector.streams;
         let problem = match text.split_once('.') {
             None => (
@@ -68,7 +69,7 @@ impl Builder<'_> {
                 Some(_) => return Some(StreamColumn::new(stream, column)),
             },
         };
-        self.problem(&["columns", name, "refers_to"], problem.0, Some(problem.1));
+        self.problem(at, problem.0, Some(problem.1));
         None
     }
 

@@ -8,7 +8,7 @@ use rusqlite::OpenFlags;
 
 use super::*;
 use crate::model::row::{Cell, Cells, Kind};
-use crate::model::{Cause, Outcome, Table, TableColumn, named};
+use crate::model::{Cause, Outcome, PersonRows, Table, TableColumn, named};
 use crate::permissions::invoker;
 use crate::store::lookups::Lookups;
 use crate::store::runs::{self, RunEnd, StreamRecord};
@@ -39,6 +39,7 @@ fn users() -> Table {
         partition: Vec::new(),
         newest: None,
         removed_status: None,
+        person: PersonRows::None,
         history: true,
     }
 }
@@ -412,7 +413,8 @@ async fn the_record_is_kept_and_a_restored_mirror_has_none() {
     let other = mirror.folder.path().join("other");
     fs::create_dir(&other).expect("made");
     let other = other.join("mirror.db");
-    maintenance::restore(&backup.mirror, &other, invoker(), wanted.now).expect("restored");
+    maintenance::restore(&backup.mirror, &other, invoker(), wanted.now, |_| Ok(None))
+        .expect("restored");
     assert_eq!(ask(&other, "SELECT path FROM rollbook_copy"), [""; 0]);
 }
 

@@ -134,7 +134,7 @@ pub struct Lookups {
 
 impl Lookups {
     /// Without what refers to tables or columns that are not among these.
-    pub(super) fn of_tables(&self, tables: &[Table]) -> Self {
+    pub(in crate::store) fn of_tables(&self, tables: &[Table]) -> Self {
         let table = |source: &SourceName, stream: &StreamName| {
             let mut tables = tables.iter();
             tables.find(|one| one.source == *source && one.stream == *stream)

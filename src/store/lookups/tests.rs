@@ -6,7 +6,7 @@ use rusqlite::types::{FromSql, Value};
 use super::*;
 use crate::model::named;
 use crate::model::row::Kind;
-use crate::model::{Table, TableColumn};
+use crate::model::{PersonRows, Table, TableColumn};
 use crate::store::schema;
 use crate::store::tables::fit;
 
@@ -80,6 +80,7 @@ fn table(
         newest: None,
         removed_status: None,
         history: true,
+        person: PersonRows::None,
     }
 }
 

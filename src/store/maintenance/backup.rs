@@ -3,13 +3,13 @@
 //! The order is what protects: a damaged mirror gives no backup, so it cannot push the good ones out.
 
 use std::fs;
-use std::io;
+use std::io::{self, Seek as _, Write as _};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::copy::{Copy, file, remove, sync_folder};
+use super::copy::{Copy, beside, file, remove, sync_folder};
 use super::verify::{Verified, VerifyScope, verify};
 use crate::store::error::StoreError;
 use crate::store::private;
@@ -51,6 +51,8 @@ pub struct Backup {
 pub fn make(wanted: &BackupInput) -> Result<Backup, StoreError> {
     let folder = &wanted.folder;
     private::make_folder(folder).map_err(StoreError::disk(folder, "make the folder"))?;
+    note_folder(&wanted.mirror, folder)
+        .map_err(StoreError::disk(folder, "note it as a folder of backups"))?;
     let _lock = lock_folder(folder)?;
     remove_leftovers(folder).map_err(StoreError::disk(folder, "tidy up"))?;
     let stamp = wanted.now.strftime("%Y%m%dT%H%M%SZ").to_string();
@@ -90,8 +92,29 @@ pub fn make(wanted: &BackupInput) -> Result<Backup, StoreError> {
     })
 }
 
+/// Beside the mirror: the folders that backups were ever made in, one a line, so that an erasure reaches all of them.
+const FOLDERS: &str = "backup-folders";
+
+/// The folders that backups of a mirror were made in, as far as they are noted; the usual one is not.
+pub fn backup_folders(mirror: &Path) -> Vec<PathBuf> {
+    let noted = fs::read_to_string(beside(mirror, FOLDERS)).unwrap_or_default();
+    noted.lines().map(PathBuf::from).collect()
+}
+
+/// Before the copy is made: an erasure that begins meanwhile waits for the folder's lock.
+fn note_folder(mirror: &Path, folder: &Path) -> io::Result<()> {
+    let folder = fs::canonicalize(folder)?;
+    let usual = fs::canonicalize(beside(mirror, "backups"));
+    if usual.is_ok_and(|usual| usual == folder) || backup_folders(mirror).contains(&folder) {
+        return Ok(());
+    }
+    let mut noted = private::open_file(&beside(mirror, FOLDERS))?;
+    noted.seek(io::SeekFrom::End(0))?;
+    noted.write_all(format!("{}\n", folder.display()).as_bytes())
+}
+
 /// The file's name without its ending.
-fn stem_of(path: &Path) -> String {
+pub(in crate::store) fn stem_of(path: &Path) -> String {
     path.file_stem()
         .unwrap_or_default()
         .to_string_lossy()
@@ -103,7 +126,7 @@ fn part(folder: &Path, stem: &str, stamp: &str) -> PathBuf {
 }
 
 /// One at a time; the kernel frees the lock with the process.
-fn lock_folder(folder: &Path) -> Result<fs::File, StoreError> {
+pub(in crate::store) fn lock_folder(folder: &Path) -> Result<fs::File, StoreError> {
     let path = folder.join(".lock");
     let lock = private::open_file(&path).map_err(StoreError::disk(&path, "open it"))?;
     match lock.try_lock() {
@@ -116,7 +139,7 @@ fn lock_folder(folder: &Path) -> Result<fs::File, StoreError> {
 }
 
 /// Files of a process that was killed; while we hold the lock no other process works here.
-fn remove_leftovers(folder: &Path) -> io::Result<()> {
+pub(in crate::store) fn remove_leftovers(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
@@ -156,7 +179,7 @@ pub fn backups(folder: &Path, stem: &str) -> io::Result<Vec<PathBuf>> {
 }
 
 /// `mirror-20260302T021700Z.db`
-fn is_backup(name: &str, stem: &str) -> bool {
+pub(in crate::store) fn is_backup(name: &str, stem: &str) -> bool {
     let stamp = name
         .strip_prefix(stem)
         .and_then(|rest| rest.strip_prefix('-'))

@@ -35,7 +35,7 @@ impl Copy {
     ///
     /// # Errors
     /// When there is no room, or the database cannot be read.
-    pub(super) fn of(database: &Path, path: PathBuf) -> Result<Self, StoreError> {
+    pub(in crate::store) fn of(database: &Path, path: PathBuf) -> Result<Self, StoreError> {
         let copy = Self::empty(path)?;
         let connection = Connection::open_with_flags(
             database,
@@ -85,7 +85,7 @@ impl Drop for Copy {
 }
 
 /// Removes a file; that there is none is no mistake.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
+pub(in crate::store) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
@@ -102,7 +102,7 @@ pub(in crate::store) fn remove_with_journal(path: &Path) -> io::Result<()> {
 }
 
 /// Makes names of a file's folder last through a power cut.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+pub(in crate::store) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder_of(path)).and_then(|folder| folder.sync_all())
 }
 
@@ -119,7 +119,7 @@ pub(in crate::store) fn beside(path: &Path, name: &str) -> PathBuf {
 }
 
 /// A failure with a file.
-pub(super) fn file(path: &Path, problem: String) -> StoreError {
+pub(in crate::store) fn file(path: &Path, problem: String) -> StoreError {
     StoreError::File {
         path: path.to_owned(),
         problem,

@@ -9,8 +9,10 @@ mod old_mirrors;
 mod restore;
 mod verify;
 
-pub use backup::{Backup, BackupInput, backups, make};
+pub use backup::{Backup, BackupInput, backup_folders, backups, make};
+pub(super) use backup::{is_backup, lock_folder, remove_leftovers, stem_of};
 pub use copy::before_upgrade;
+pub(super) use copy::{Copy, beside, folder_of, remove, sync_folder};
 pub use old_mirrors::{DAYS_ASIDE, remove_set_aside, set_aside};
 pub use restore::{Restored, restore};
 pub use verify::{Verified, VerifyScope, verify};

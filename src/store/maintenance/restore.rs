@@ -28,12 +28,16 @@ pub struct Restored {
     pub aside: Option<PathBuf>,
     /// The result of verifying the backup.
     pub verified: Verified,
+    /// How many rows of erased people were erased again; nothing when no erasure is known.
+    pub erased_again: Option<u64>,
 }
 
 /// Replaces the mirror by a copy of `backup`. The backup itself is only read.
 ///
 /// The next run of every stream reads in full: changes between the backup and now are not known. Approvals are deleted,
 /// because they are of another state.
+///
+/// `erase_again` erases in the copy whom the vault, or the backup, knows as erased, before the copy becomes the mirror.
 ///
 /// # Errors
 /// When a daemon runs, or the backup is not a whole mirror that this program knows; then nothing was changed.
@@ -42,6 +46,7 @@ pub fn restore(
     mirror: &Path,
     by: &Actor,
     now: Timestamp,
+    erase_again: impl FnOnce(&Path) -> Result<Option<u64>, StoreError>,
 ) -> Result<Restored, StoreError> {
     let _lock = lock_mirror(mirror)?;
     if !backup.is_file() {
@@ -63,12 +68,22 @@ pub fn restore(
     }
     prepare(copy.path())?;
     keep_audit(copy.path(), mirror, by, now)?;
+    let erased_again = erase_again(copy.path())?;
+    // Freed space of the first copy holds what was erased.
+    let copy = match erased_again {
+        Some(_) => Copy::of(copy.path(), beside(mirror, &format!(".{name}.clean.part")))?,
+        None => copy,
+    };
     write_out(copy.path())?;
     let aside = set_aside(mirror, now)
         .map_err(StoreError::disk(mirror, "keep what is there now beside it"))?;
     copy.name(mirror)?;
     close_to_readers(aside.as_deref());
-    Ok(Restored { aside, verified })
+    Ok(Restored {
+        aside,
+        verified,
+        erased_again,
+    })
 }
 
 /// A backup may be older than this program, but not newer, and it must be a mirror.

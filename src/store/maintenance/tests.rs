@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use super::{Backup, BackupInput, VerifyScope, make, restore, verify};
 use crate::model::named;
 use crate::model::row::{Cell, Cells, Kind};
-use crate::model::{Table, TableColumn};
+use crate::model::{PersonRows, Table, TableColumn};
 use crate::permissions::invoker;
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -44,6 +44,7 @@ fn users() -> Table {
         newest: None,
         removed_status: None,
         history: true,
+        person: PersonRows::None,
     }
 }
 
@@ -315,15 +316,17 @@ async fn a_backup_is_restored_and_the_old_mirror_is_kept() {
         .await
         .expect("written");
     let now = time("2026-03-03T08:00:00Z");
-    let busy =
-        restore(&made.mirror, &installation.mirror(), invoker(), now).expect_err("a daemon runs");
+    let none = |_: &Path| Ok(None);
+    let busy = restore(&made.mirror, &installation.mirror(), invoker(), now, none)
+        .expect_err("a daemon runs");
     assert!(matches!(busy, StoreError::Busy { .. }), "{busy}");
     let later = installation
         .back_up("2026-03-02T02:17:00Z", 7)
         .expect("made");
     drop(store);
     installation.wait_for_the_writer();
-    let restored = restore(&made.mirror, &installation.mirror(), invoker(), now).expect("restored");
+    let restored =
+        restore(&made.mirror, &installation.mirror(), invoker(), now, none).expect("restored");
     let aside = restored.aside.expect("kept");
     assert_eq!(
         aside,
@@ -340,6 +343,7 @@ async fn a_backup_is_restored_and_the_old_mirror_is_kept() {
         &installation.mirror(),
         invoker(),
         time("2026-03-03T09:00:00Z"),
+        |_| Ok(None),
     )
     .expect("restored");
     let open = Connection::open(installation.mirror()).expect("open");
@@ -405,7 +409,7 @@ async fn nothing_is_changed_for_a_backup_that_is_none() {
         (installation.mirror(), "this is the mirror itself"),
     ] {
         let now = time("2026-03-03T08:00:00Z");
-        let refused = restore(&file, &installation.mirror(), invoker(), now)
+        let refused = restore(&file, &installation.mirror(), invoker(), now, |_| Ok(None))
             .expect_err(expected)
             .to_string();
         assert!(refused.contains(expected), "{expected}: {refused}");

@@ -28,6 +28,7 @@ fn users() -> Table {
         newest: None,
         removed_status: None,
         history: true,
+        person: crate::model::PersonRows::None,
     }
 }
 

@@ -169,7 +169,7 @@ pub fn run_streams(reader: &Reader, run: i64) -> Result<Vec<StreamRecord>, Store
     let mut statement = reader
         .prepare(
             "SELECT stream, reading, outcome, message, pages, rows_read, new, changed, removed, unconfirmed, unchanged, \
-             rejected, unlisted, duration_ms, class, attempts, completeness FROM rollbook_run_streams WHERE run = ?1 ORDER BY rowid",
+             rejected, unlisted, duration_ms, class, attempts, completeness, suppressed FROM rollbook_run_streams WHERE run = ?1 ORDER BY rowid",
         )
         .map_err(&what)?;
     let count = |row: &Row<'_>, index| row.get::<_, i64>(index).map(|number| number as u64);
@@ -195,6 +195,7 @@ pub fn run_streams(reader: &Reader, run: i64) -> Result<Vec<StreamRecord>, Store
                 duration_ms: count(row, 13)?,
                 attempts: count(row, 15)?,
                 completeness: row.get(16)?,
+                suppressed: count(row, 17)?,
             })
         })
         .and_then(Iterator::collect)

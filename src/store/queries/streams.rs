@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::Reader;
 use crate::model::row::Kind;
 use crate::model::{
-    By, JobName, Masking, Outcome, Reference, SourceName, StreamName, Table, TableColumn,
+    By, JobName, Masking, Outcome, PersonRows, Reference, SourceName, StreamName, Table,
+    TableColumn,
 };
 use crate::store::error::StoreError;
 use crate::store::sql_values::ended;
@@ -81,7 +82,23 @@ pub fn table(
         newest: None,
         removed_status: None,
         history: true,
+        person: person(reader, source, stream).map_err(&what)?,
     }))
+}
+
+/// Whose data the rows are; a mirror that was not upgraded yet does not know.
+fn person(
+    reader: &Reader,
+    source: &SourceName,
+    stream: &StreamName,
+) -> rusqlite::Result<PersonRows> {
+    let declared = reader
+        .prepare("SELECT * FROM rollbook_tables WHERE source = ?1 AND stream = ?2")?
+        .query_row(params![source, stream], |row| {
+            Ok(row.get::<_, Option<String>>("person").unwrap_or_default())
+        })
+        .optional()?;
+    Ok(PersonRows::from_json(declared.flatten().as_deref()))
 }
 
 fn reference(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Reference>> {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::model::row::{Cell, Kind, Rows};
-use crate::model::{Cause, Class, Outcome, Table, TableColumn, named};
+use crate::model::{Cause, Class, Outcome, PersonRows, Table, TableColumn, named};
 use crate::store::apply::{Removals, Stamp, apply};
 use crate::store::lookups::Lookups;
 use crate::store::readers::ReadConnection;
@@ -39,6 +39,7 @@ fn grades() -> Table {
         newest: None,
         removed_status: None,
         history: true,
+        person: PersonRows::None,
     }
 }
 

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::model::row::Kind;
-use crate::model::{TableColumn, named};
+use crate::model::{PersonRows, TableColumn, named};
 use crate::store::Store;
 use crate::store::lookups::Lookups;
 
@@ -31,6 +31,7 @@ fn users(source: &str, key: usize) -> Table {
         partition: Vec::new(),
         newest: None,
         removed_status: None,
+        person: PersonRows::None,
         history: true,
     }
 }

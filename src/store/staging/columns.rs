@@ -74,7 +74,7 @@ impl Staging {
         reason: &str,
         rejected: bool,
     ) {
-        if self.problems.len() >= MAX_ROW_PROBLEMS {
+        if self.problems.len() >= MAX_ROW_PROBLEMS || rows.is_suppressed(row as usize) {
             return;
         }
         let mut key = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::row::Kind;
-use crate::model::{Table, TableColumn, named};
+use crate::model::{PersonRows, Table, TableColumn, named};
 use crate::store::lookups::Lookups;
 use crate::store::schema::upgrade;
 use crate::store::tables::fit;
@@ -24,6 +24,7 @@ fn table(stream: &str) -> Table {
         partition: Vec::new(),
         newest: None,
         removed_status: None,
+        person: PersonRows::None,
         history: true,
     }
 }

@@ -166,7 +166,7 @@ impl Vault {
 }
 
 /// Without a key nothing is written in plain text beside sealed entries: they are sealed on purpose.
-fn may_write(keys: &Keys, connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn may_write(keys: &Keys, connection: &Connection) -> Result<(), StoreError> {
     let Keys::None = keys else {
         return Ok(());
     };

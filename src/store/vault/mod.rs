@@ -4,6 +4,7 @@
 //! more token (`room.rs`). Mode 0600 under any umask. Sealed if a key is configured (`seal.rs`); without one, every
 //! reader of the service's files can use its tokens.
 
+mod erasures;
 mod grants;
 mod inspect;
 mod keys;
@@ -27,6 +28,7 @@ use super::error::StoreError;
 use super::private;
 use crate::model::SourceName;
 
+pub use erasures::{load_suppression, open_suppression};
 pub use inspect::{VaultEntry, entries};
 pub use keys::Keys;
 pub use seal::{KEY, VaultKey, fresh_key};

@@ -4,30 +4,39 @@
 
 use rusqlite::{Connection, TransactionBehavior, params};
 
+use super::erasures;
 use super::grants::{ACCESS_TOKEN, API_KEY, PREVIOUS, REFRESH_TOKEN, SEED_HASH, TOKEN_HASH};
 use super::keys::{Keys, wrong};
-use super::local_keys::SECRET;
+use super::local_keys;
 use super::room;
 use super::seal::CellId;
 use crate::store::StoreError;
 
 /// Every secret cell of the vault.
-pub(super) const COLUMNS: [&str; 7] = [
+pub(super) const COLUMNS: [&str; 8] = [
     REFRESH_TOKEN,
     PREVIOUS,
     SEED_HASH,
     API_KEY,
     ACCESS_TOKEN,
     TOKEN_HASH,
-    SECRET,
+    local_keys::SECRET,
+    erasures::SECRET,
 ];
 
-/// Their tables.
-const TABLES: [&str; 3] = ["grants", "intents", "local_keys"];
+/// Their tables, each with the column that names a row.
+const TABLES: [(&str, &str); 4] = [
+    ("grants", "source"),
+    ("intents", "source"),
+    ("local_keys", "source"),
+    ("rollbook_suppression_keys", "name"),
+];
 
 /// A row that is not sealed with the wanted key.
 struct VaultRow {
     table: &'static str,
+    /// The column that names it.
+    name_column: &'static str,
     source: String,
     key_id: Option<String>,
 }
@@ -97,7 +106,10 @@ fn reseal(
                 move_cell(&transaction, row, (column, name), opener, to)?;
             }
         }
-        let sql = format!("UPDATE {} SET key_id = ?2 WHERE source = ?1", row.table);
+        let sql = format!(
+            "UPDATE {} SET key_id = ?2 WHERE {} = ?1",
+            row.table, row.name_column
+        );
         transaction
             .execute(&sql, params![row.source, to.id()])
             .map_err(&what)?;
@@ -119,13 +131,14 @@ fn move_cell(
         source: &row.source,
         column,
     };
-    let select = format!("SELECT {name} FROM {} WHERE source = ?1", row.table);
+    let (table, id) = (row.table, row.name_column);
+    let select = format!("SELECT {name} FROM {table} WHERE {id} = ?1");
     let cell: Option<Vec<u8>> = connection
         .query_row(&select, [&row.source], |row| row.get(0))
         .map_err(&what)?;
     let Some(bytes) = cell else { return Ok(()) };
     let text = opener.open(cell_id, &(row.key_id.clone(), bytes))?;
-    let update = format!("UPDATE {} SET {name} = ?2 WHERE source = ?1", row.table);
+    let update = format!("UPDATE {table} SET {name} = ?2 WHERE {id} = ?1");
     connection
         .execute(&update, params![row.source, to.seal(cell_id, &text)?])
         .map(drop)
@@ -134,12 +147,13 @@ fn move_cell(
 
 fn rows(connection: &Connection, to: &Keys) -> rusqlite::Result<Vec<VaultRow>> {
     let mut found = Vec::new();
-    for table in TABLES {
-        let select = format!("SELECT source, key_id FROM {table} WHERE key_id IS NOT ?1");
+    for (table, name_column) in TABLES {
+        let select = format!("SELECT {name_column}, key_id FROM {table} WHERE key_id IS NOT ?1");
         let mut statement = connection.prepare(&select)?;
         let rows = statement.query_map([to.id()], |row| {
             Ok(VaultRow {
                 table,
+                name_column,
                 source: row.get(0)?,
                 key_id: row.get(1)?,
             })

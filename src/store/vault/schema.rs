@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::{file, room};
-use crate::store::StoreError;
+use crate::store::{StoreError, suppression};
 
 /// "RBVT" in ASCII.
 const APPLICATION: i32 = 0x5242_5654;
@@ -136,6 +136,8 @@ fn step(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         _ => first(transaction)?,
     }
     transaction.execute_batch(LOCAL_KEYS)?;
+    // What version 3 did not keep: who was erased, as keyed hashes, and the key.
+    transaction.execute_batch(suppression::TABLES)?;
     transaction.pragma_update(None, "user_version", VERSION)
 }
 

@@ -86,7 +86,9 @@ fn a_vault_that_knew_no_scopes_keeps_its_tokens() {
         .connection()
         .execute_batch(
             "ALTER TABLE grants DROP COLUMN scope; ALTER TABLE refusals DROP COLUMN attempts; \
-             ALTER TABLE refusals DROP COLUMN is_clear; PRAGMA user_version = 1;",
+             ALTER TABLE refusals DROP COLUMN is_clear; DROP TABLE rollbook_erasures; \
+             DROP TABLE rollbook_erasure_counts; DROP TABLE rollbook_suppressed; \
+             DROP TABLE rollbook_suppression_keys; PRAGMA user_version = 1;",
         )
         .expect("as version 1 was");
     drop(vault);

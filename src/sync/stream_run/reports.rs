@@ -36,6 +36,7 @@ pub(super) fn base_report(
         reading: reading.to_owned(),
         pages: facts.pages,
         rows_read: facts.received,
+        suppressed: facts.suppressed,
         unlisted: facts.unlisted.list(),
         duration_ms: duration.as_millis() as u64,
         ..StreamRecord::new(stream.spec.name.clone())

@@ -15,6 +15,7 @@ use crate::model::absence::{self, Memory};
 use crate::model::{Completeness, Inconsistency, decision, guard, scalar};
 use crate::store::apply::{Applied, Removals, Stamp, apply};
 use crate::store::checkpoints::{self, Checkpoint};
+use crate::store::suppression::RowFilter;
 use crate::store::{Absence, Ending, Size, Staged, Staging, StoreError, accounts};
 use crate::sync::error::Failure;
 use crate::sync::items::Item;
@@ -231,11 +232,13 @@ impl ItemWalk<'_> {
             ),
             (self.window.to.clone(), wire_time(to, &self.window.format)),
         ];
+        let list = self.context.store.suppression()?;
         let request = ListRequest {
             source: self.context.source,
             spec: &self.job.spec,
             item: self.item,
             decoder: self.job.spec.decoder(&self.item.variables),
+            filter: Some(Arc::new(RowFilter::new(&list, &self.job.table))),
             extra,
             since: None,
             effort,

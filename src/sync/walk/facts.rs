@@ -14,6 +14,8 @@ pub struct WalkFacts {
     pub pages: u64,
     /// Rows received, equal duplicates and rejected ones too.
     pub received: u64,
+    /// Those of them that are of erased people.
+    pub suppressed: u64,
     /// The greatest value of the stream's change column, or of its window's.
     pub newest: Option<Timestamp>,
     /// The server's time at the first request.
@@ -41,6 +43,7 @@ impl WalkFacts {
     pub fn add(&mut self, other: Self) {
         self.pages += other.pages;
         self.received += other.received;
+        self.suppressed += other.suppressed;
         self.unidentified += other.unidentified;
         self.newest = self.newest.max(other.newest);
         self.server_time = match (self.server_time, other.server_time) {
@@ -70,6 +73,7 @@ impl WalkFacts {
     /// Counts a page's rejects, unreadable cells and values.
     pub(super) fn count(&mut self, rows: &Rows) {
         self.unidentified += rows.unidentified() as u64;
+        self.suppressed += rows.suppressed() as u64;
         for reject in &rows.rejects {
             let reason = (reject.path.clone(), reject.reason.clone());
             *self.rejects.entry(reason).or_default() += 1;

@@ -170,6 +170,7 @@ impl Stage {
             spec: &self.spec,
             item: &item,
             decoder: self.spec.decoder(&item.variables),
+            filter: None,
             extra: Vec::new(),
             since: None,
             effort: Effort::USUAL,
