@@ -283,6 +283,7 @@ impl App {
     ) -> Option<RunReport> {
         let InForce { setup, layout } = self.in_force();
         let job_setup = setup.jobs.get(job)?;
+        let erased_before = self.store().suppression().ok();
         let report = match self.job(&setup, &layout, job, job_setup) {
             Ok(job) => {
                 let report = self.runner.run(&job, run_options, stop, sink).await;
@@ -300,6 +301,7 @@ impl App {
         };
         if !run_options.dry {
             self.purge().await;
+            self.erase_again_after(erased_before.as_ref()).await;
             self.continue_erasures().await;
         }
         Some(report)

@@ -21,6 +21,7 @@ use crate::model::{EntryName, JobName, ParkReason, SourceName, scalar};
 use crate::setup::{Folders, Setup};
 use crate::store::queries::{self, Gap, Reader, RejectLine, RunLine};
 use crate::store::runs::{self, JobState};
+use crate::store::suppression::any_pending;
 use crate::store::vault::{VaultEntry, entries};
 
 /// Options of `status`.
@@ -59,6 +60,8 @@ struct StatusView {
     sources: Vec<SourceView>,
     /// Codes without a label, unmapped codes, and codes mapped to a missing target.
     gaps: Vec<Gap>,
+    /// Some copy or freed space may still hold a person who was erased.
+    unfinished_erasure: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -149,6 +152,7 @@ fn view(folders: &Folders, access: &MirrorAccess, now: Timestamp) -> Result<Stat
         jobs,
         sources: sources(mirror, setup)?,
         gaps: mirror.map_or(Ok(Vec::new()), queries::gaps)?,
+        unfinished_erasure: mirror.map_or(Ok(false), any_pending)?,
     })
 }
 
@@ -366,6 +370,12 @@ fn all_remarks(view: &StatusView) -> Vec<String> {
     all.extend(view.jobs.iter().flat_map(remarks));
     all.extend(job_remarks(view.daemon.as_ref()));
     all.extend(view.gaps.iter().map(ToString::to_string));
+    if view.unfinished_erasure {
+        all.push(
+            "an erasure is not finished; the next run or start finishes it: rollbook erase --list"
+                .to_owned(),
+        );
+    }
     all
 }
 
