@@ -101,6 +101,24 @@ impl App {
         Ok(())
     }
 
+    /// What a run records at its end may be of a person who was erased meanwhile: then that is erased too.
+    pub(super) async fn erase_again_after(&self, before: Option<&Arc<Suppression>>) {
+        let now = self.store().suppression().ok();
+        let is_same = match (before, &now) {
+            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+            (before, now) => before.is_none() && now.is_none(),
+        };
+        if is_same {
+            return;
+        }
+        let marked = self
+            .store()
+            .write(|connection| suppression::set_pending(connection));
+        if let Err(error) = marked.await {
+            tracing::error!("could not finish an erasure: {error}");
+        }
+    }
+
     /// Finishes pending erasures as far as possible now; what stays is logged.
     pub(super) async fn continue_erasures(&self) {
         match self.finish_erasures(Duration::ZERO).await {

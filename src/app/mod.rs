@@ -319,6 +319,7 @@ impl App {
     ) -> Option<RunReport> {
         let InForce { setup, layout } = self.in_force();
         let (job_setup, is_dry) = (setup.jobs.get(job)?, run_options.dry);
+        let erased_before = self.store().suppression().ok();
         let report = match self.job(&setup, &layout, job, job_setup) {
             Ok(job) => {
                 let job = match &run_options.only {
@@ -341,6 +342,7 @@ impl App {
         };
         if !is_dry {
             self.purge().await;
+            self.erase_again_after(erased_before.as_ref()).await;
             self.continue_erasures().await;
             self.keep_readers_right();
         }

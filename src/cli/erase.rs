@@ -15,7 +15,7 @@ use super::admin_request::{HandledBy, send_request};
 use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::out;
-use super::table::{grouped, indented, many};
+use super::table::{indented, many};
 use crate::app::{AdminRequest, AdminResponse, FinishedErasures, folders_of_backups};
 use crate::clock::Clock;
 use crate::connector::api::StreamSpec;
@@ -23,7 +23,7 @@ use crate::model::scalar::display_time;
 use crate::model::{ErasureReason, Table};
 use crate::setup::{Folders, Setup};
 use crate::store::erase::{Preview, preview};
-use crate::store::suppression::{Erasure, ErasureState, erasures};
+use crate::store::suppression::{self, Erasure, ErasureState, erasures};
 
 /// Options of `erase`.
 #[derive(Debug, clap::Args)]
@@ -255,7 +255,8 @@ fn mentions(found: &Preview) -> String {
         .iter()
         .map(|one| [one.table.clone(), many(one.rows, "row", "rows")]);
     format!(
-        "Free text in rows of others cannot be reached. The name or an address occurs in:\n{}",
+        "Rows of others are not reached. The name or an address occurs in:\n{}\
+         If a row is the same person in another source, erase it by its own key, or both by --person.\n",
         indented(2, rows)
     )
 }
@@ -264,7 +265,7 @@ fn mentions(found: &Preview) -> String {
 fn result(begun: &[Erasure], finished: &FinishedErasures, found: &Preview) -> String {
     let mut text = String::new();
     for erasure in begun {
-        let rows: u64 = erasure.counts.iter().map(|count| count.erased).sum();
+        let rows = rows_of(erasure);
         text.push_str(&format!(
             "Erasure {}: deleted {} from the mirror; what the vendor sends of this person is suppressed.\n",
             erasure.id,
@@ -294,6 +295,13 @@ fn result(begun: &[Erasure], finished: &FinishedErasures, found: &Preview) -> St
     text
 }
 
+/// Rows that an erasure deleted; copies are counted as files.
+fn rows_of(erasure: &Erasure) -> u64 {
+    let counts = erasure.counts.iter();
+    let in_mirror = counts.filter(|count| count.place != suppression::COPIES);
+    in_mirror.map(|count| count.erased).sum()
+}
+
 fn list(access: &MirrorAccess, as_json: bool) -> Result<(), Exit> {
     let mirror = access.mirror()?;
     let all = erasures(mirror)?;
@@ -303,7 +311,7 @@ fn list(access: &MirrorAccess, as_json: bool) -> Result<(), Exit> {
         out::text("No one was erased.");
     } else {
         let rows = all.iter().map(|one| {
-            let rows: u64 = one.counts.iter().map(|count| count.erased).sum();
+            let rows = rows_of(one);
             [
                 one.id.clone(),
                 format!("{} UTC", display_time(&one.at)),
@@ -314,7 +322,7 @@ fn list(access: &MirrorAccess, as_json: bool) -> Result<(), Exit> {
                     ErasureState::Done => "finished".to_owned(),
                     ErasureState::Lifted => "suppression lifted".to_owned(),
                 },
-                format!("{} rows", grouped(rows)),
+                many(rows, "row", "rows"),
             ]
         });
         out::text(indented(0, rows));

@@ -27,6 +27,7 @@ use crate::setup::{Folders, Setup};
 use crate::store::pauses;
 use crate::store::queries::{self, Gap, Reader, RejectLine, RunLine};
 use crate::store::runs::{self, JobState};
+use crate::store::suppression::any_pending;
 use crate::store::vault::{VaultEntry, entries};
 
 /// Options of `status`.
@@ -82,6 +83,8 @@ struct StatusView {
     tables_without_a_job: Vec<UnconfiguredTable>,
     #[serde(skip)]
     removals: Vec<String>,
+    /// Some copy or freed space may still hold a person who was erased.
+    unfinished_erasure: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -182,6 +185,7 @@ fn view(folders: &Folders, access: &MirrorAccess, now: Timestamp) -> Result<Stat
         jobs,
         sources: sources(mirror, setup)?,
         gaps: mirror.map_or(Ok(Vec::new()), queries::gaps)?,
+        unfinished_erasure: mirror.map_or(Ok(false), any_pending)?,
     })
 }
 
@@ -406,6 +410,12 @@ fn all_remarks(view: &StatusView) -> Vec<String> {
     all.extend(view.sharing.remarks());
     all.extend(view.gaps.iter().map(ToString::to_string));
     all.extend(view.removals.iter().cloned());
+    if view.unfinished_erasure {
+        all.push(
+            "an erasure is not finished; the next run or start finishes it: rollbook erase --list"
+                .to_owned(),
+        );
+    }
     all
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub use filter::{Cuts, Fate, HashTarget, RowFilter};
 pub use key::{Hash, SuppressionKey};
 pub use ledger::{
-    Erasure, ErasureCount, ErasureState, KeyCell, TABLES, any_pending, erasures, exchange,
+    COPIES, Erasure, ErasureCount, ErasureState, KeyCell, TABLES, any_pending, erasures, exchange,
     has_tables, inherit, key_cells, lift, record, renew_keys, save_key, set_done, set_pending,
     suppressed,
 };
@@ -93,6 +93,13 @@ impl Suppression {
         }
         of_target.insert(entry.hash, kind);
         true
+    }
+
+    /// Whether a word is the key of an erased row, in any stream with a key of one column.
+    pub fn has_word(&self, word: &str) -> bool {
+        let word = [word.to_owned()];
+        let mut targets = self.entries.keys();
+        targets.any(|target| !target.columns.contains(',') && self.kind(target, &word).is_some())
     }
 
     /// Whether there may be entries for a target.

@@ -210,6 +210,7 @@ fn a_broken_configuration_and_a_missing_mirror_are_said() {
         reload_needed: false,
         jobs: Vec::new(),
         gaps: Vec::new(),
+        unfinished_erasure: false,
         sources: Vec::new(),
     };
     let text = text(&view, None);
@@ -277,6 +278,7 @@ fn a_snapshot_of_the_shipped_jobs() {
         reload_needed: false,
         jobs,
         gaps: Vec::new(),
+        unfinished_erasure: false,
         sources: [("wapi", 55_399), ("webuntis", 6_057), ("wisenet", 15_645)]
             .map(source)
             .into(),

@@ -5,7 +5,7 @@
 use rusqlite::{Connection, Transaction, params};
 
 use super::find::{FoundPeople, FoundRows, FoundTable, exists};
-use super::messages;
+use super::messages::{self, MIN_TEXT};
 use super::records::PersonRecords;
 use crate::model::row::{Cells, Kind};
 use crate::model::{SourceName, StreamName, Table};
@@ -13,9 +13,6 @@ use crate::store::error::StoreError;
 use crate::store::staging::read_cells;
 use crate::store::suppression::{ErasureCount, SuppressedKind};
 use crate::store::table::quote;
-
-/// Texts shorter than this are not looked for in messages: they would be found by chance.
-const MIN_TEXT: usize = 4;
 
 /// What was erased.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,7 +92,9 @@ pub fn apply(
     for (place, rows) in records.counts() {
         erased.add(place, rows, 0);
     }
-    for (place, (deleted, cut)) in messages::scrub(transaction, &texts).map_err(&what)? {
+    for (place, (deleted, cut)) in
+        messages::scrub(transaction, &texts, &found.list).map_err(&what)?
+    {
         erased.add(place, deleted, cut);
     }
     Ok(erased)

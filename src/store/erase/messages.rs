@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, params};
 
 use super::find::exists;
+use crate::store::suppression::Suppression;
+
+/// Texts shorter than this are not looked for: they would be found by chance.
+pub(super) const MIN_TEXT: usize = 4;
 
 /// What takes the place of a text.
 const ERASED: &str = "(erased)";
@@ -61,13 +65,11 @@ fn has_column(connection: &Connection, table: &str, column: &str) -> rusqlite::R
 pub(super) fn scrub(
     connection: &Connection,
     texts: &[String],
+    list: &Suppression,
 ) -> rusqlite::Result<BTreeMap<&'static str, (usize, usize)>> {
     let mut counts: BTreeMap<&'static str, (usize, usize)> = BTreeMap::new();
-    if texts.is_empty() {
-        return Ok(counts);
-    }
     for (table, column) in COLUMNS {
-        let changed = scrub_column(connection, (table, column), texts)?;
+        let changed = scrub_column(connection, (table, column), texts, list)?;
         counts.entry(table).or_default().1 += changed;
     }
     let items = "rollbook_checkpoints";
@@ -79,7 +81,7 @@ pub(super) fn scrub(
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<rusqlite::Result<_>>()?;
         for (row, item) in found {
-            if without(&item, texts).is_some() {
+            if without(&item, texts, list).is_some() {
                 connection.execute("DELETE FROM rollbook_checkpoints WHERE rowid = ?1", [row])?;
                 counts.entry(items).or_default().0 += 1;
             }
@@ -92,6 +94,7 @@ fn scrub_column(
     connection: &Connection,
     (table, column): (&str, &str),
     texts: &[String],
+    list: &Suppression,
 ) -> rusqlite::Result<usize> {
     if !has_column(connection, table, column)? {
         return Ok(0);
@@ -103,7 +106,7 @@ fn scrub_column(
         .collect::<rusqlite::Result<_>>()?;
     let mut changed = 0;
     for (row, message) in found {
-        if let Some(message) = without(&message, texts) {
+        if let Some(message) = without(&message, texts, list) {
             // A reject that is the same without the text: one row is enough.
             let sql = format!("UPDATE OR REPLACE {table} SET {column} = ?2 WHERE rowid = ?1");
             connection
@@ -115,8 +118,9 @@ fn scrub_column(
     Ok(changed)
 }
 
-/// The message with the texts replaced, where they are whole words; nothing if it has none of them.
-fn without(message: &str, texts: &[String]) -> Option<String> {
+/// The message with the texts replaced, where they are whole words, and with keys of erased rows; nothing if it has none of
+/// them. Keys are found by the list too, because a message may be written after the row is gone.
+fn without(message: &str, texts: &[String], list: &Suppression) -> Option<String> {
     let mut result = message.to_owned();
     for text in texts {
         let mut from = 0;
@@ -133,16 +137,34 @@ fn without(message: &str, texts: &[String]) -> Option<String> {
             }
         }
     }
+    let is_sign = |character: char| !character.is_alphanumeric();
+    let words = message
+        .split_whitespace()
+        .map(|word| word.trim_matches(is_sign));
+    let keys = words.filter(|word| word.len() >= MIN_TEXT && list.has_word(word));
+    for key in keys {
+        result = result.replace(key, ERASED);
+    }
     (result != message).then_some(result)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::named;
+    use crate::store::suppression::{HashTarget, Suppressed, SuppressedKind, SuppressionKey};
 
     #[test]
     fn only_whole_words_are_replaced() {
         let texts = ["u-17".to_owned(), "Zoë Quill".to_owned(), "1742".to_owned()];
+        let mut list = Suppression::new(vec![SuppressionKey::new(b"one")]);
+        let target = HashTarget {
+            source: named("north"),
+            stream: named("users"),
+            columns: "id".to_owned(),
+        };
+        let hash = list.hash(&target, &["k-900.1".to_owned()]).expect("a key");
+        list.insert(Suppressed { target, hash }, SuppressedKind::Row);
         for (message, expected) in [
             (
                 "could not read u-17: 403",
@@ -159,8 +181,16 @@ mod tests {
                 Some("received (erased) rows, not 17420"),
             ),
             ("received 3 rows", None),
+            (
+                "not served: k-900.1, k-900: 403",
+                Some("not served: (erased), k-900: 403"),
+            ),
         ] {
-            assert_eq!(without(message, &texts).as_deref(), expected, "{message}");
+            assert_eq!(
+                without(message, &texts, &list).as_deref(),
+                expected,
+                "{message}"
+            );
         }
     }
 }

@@ -168,7 +168,10 @@ impl Installation {
             .busy_timeout(std::time::Duration::ZERO)
             .expect("set");
         connection
-            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0;")
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA secure_delete = ON; \
+                 PRAGMA wal_autocheckpoint = 0;",
+            )
             .expect("set up");
         connection
     }
@@ -287,6 +290,7 @@ fn insert(connection: &Connection, table: &Table, cells: &[Cell<'_>]) {
 /// The pupil in live tables, histories, records and messages, among 60 others; notes fill overflow pages.
 fn fill(connection: &Connection) {
     use Cell::{Integer, Null, Text};
+    connection.execute_batch("BEGIN").expect("begun");
     let long = "of another person ".repeat(300);
     for id in 1..60 {
         let friends = if id == 3 {
@@ -379,6 +383,7 @@ fn fill(connection: &Connection) {
             key(OTHER),
         ))
         .expect("filled");
+    connection.execute_batch("COMMIT").expect("committed");
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ INSERT INTO rollbook_runs (run, job, source, cause, started, outcome) VALUES
   (5, 'a', 's', 'schedule', '2025-09-01T00:00:00.000Z', 'ok'),
   (6, 'a', 's', 'schedule', '2026-02-20T00:00:00.000Z', 'ok');
 INSERT INTO rollbook_rejects SELECT run, source, 't', 'p', 'r', 1 FROM rollbook_runs;
-INSERT INTO rollbook_run_streams SELECT run, 't', 'full', 'ok', NULL, 1, 1, 0, 0, 0, 0, 1, 1, NULL, 1, NULL, 0, NULL FROM rollbook_runs;
+INSERT INTO rollbook_run_streams SELECT run, 't', 'full', 'ok', NULL, 1, 1, 0, 0, 0, 0, 1, 1, NULL, 1, NULL, 0, NULL, 0 FROM rollbook_runs;
 ";
 
 async fn mirror() -> (tempfile::TempDir, Store) {

@@ -44,6 +44,9 @@ CREATE TABLE rollbook_suppression_keys (
 ) STRICT;
 ";
 
+/// The place that counts rewritten and removed copies of the mirror.
+pub const COPIES: &str = "copies";
+
 /// How far an erasure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -278,15 +281,16 @@ pub fn save_key(
         .map_err(StoreError::sql("store the key of the suppression list"))
 }
 
-/// Whether an erasure is not finished.
+/// Whether an erasure is not finished; a mirror that was not upgraded yet knows none.
 pub fn any_pending(connection: &Connection) -> Result<bool, StoreError> {
-    connection
-        .query_row(
-            "SELECT EXISTS (SELECT 1 FROM rollbook_erasures WHERE state = 'pending')",
-            [],
-            |row| row.get(0),
-        )
-        .map_err(StoreError::sql("find unfinished erasures"))
+    let what = StoreError::sql("find unfinished erasures");
+    let pending = "SELECT EXISTS (SELECT 1 FROM rollbook_erasures WHERE state = 'pending')";
+    match has_tables(connection).map_err(&what)? {
+        true => connection
+            .query_row(pending, [], |row| row.get(0))
+            .map_err(&what),
+        false => Ok(false),
+    }
 }
 
 /// Notes that all pending erasures are finished, and how many copies were rewritten or removed.
@@ -295,9 +299,9 @@ pub fn set_done(connection: &Connection, ids: &[String], copies: u64) -> Result<
     for id in ids {
         connection
             .execute(
-                "INSERT INTO rollbook_erasure_counts VALUES (?1, 'copies', ?2, 0) \
+                "INSERT INTO rollbook_erasure_counts VALUES (?1, ?3, ?2, 0) \
                  ON CONFLICT (id, place) DO UPDATE SET erased = max(erased, excluded.erased)",
-                params![id, copies as i64],
+                params![id, copies as i64, COPIES],
             )
             .and_then(|_| {
                 connection.execute(
