@@ -107,7 +107,7 @@ pub(super) fn of(
             .filter(|name| wanted.iter().all(|table| table.name() != *name))
             .collect(),
         records: format!(
-            "Records of runs are kept {}, those of unreadable values {}; they hold counts and column names, no values.",
+            "Records of runs are kept {}, those of unreadable values {}; they hold counts, names of columns and keys of rows, no other values.",
             store.runs, store.rejects
         ),
         files: files::all(setup, path),
