@@ -93,7 +93,32 @@ impl App {
         copies.configured?.1.message
     }
 
+    /// Makes the copy anew, because what it holds was erased; gives what still holds it, and why.
+    pub(super) async fn copy_again(&self) -> Result<Vec<String>, StoreError> {
+        let expire = |connection: &mut _| record::expire(connection);
+        self.store().write(expire).await?;
+        self.copy_if_due(&CancellationToken::new()).await;
+        let reader = self.store().reader()?;
+        let Copies { configured, old } = copies(&self.setup(), self.store().path(), &reader)?;
+        let mut left: Vec<String> = old
+            .iter()
+            .map(|path| {
+                format!(
+                    "{}: it is no longer [store.copy]; delete it",
+                    path.display()
+                )
+            })
+            .collect();
+        if let Some((path, state)) = configured
+            && let Some(message) = state.message
+        {
+            left.push(format!("{}: {message}", path.display()));
+        }
+        Ok(left)
+    }
+
     async fn try_copy(&self, stop: &CancellationToken) -> Result<bool, StoreError> {
+        let _alone = self.copying.lock().await;
         let (setup, now) = (self.setup(), self.clock.now());
         let Some(config) = &setup.config.store.copy else {
             return Ok(false);

@@ -168,6 +168,7 @@ impl App {
             left,
         } = copies;
         finished.pending.extend(left.iter().map(left_over));
+        finished.pending.extend(self.copy_again().await?);
         finished.rewritten = rewritten.len() as u64;
         let copies = finished.rewritten + removed.len() as u64;
         finished.removed = removed;

@@ -35,7 +35,7 @@ pub use admin_requests::{
     AdminMessage, AdminRequest, AdminResponse, FinishedErasures, ResumedJob, SignInAction,
     TypedTarget, is_too_old, known_job, wait_reasons,
 };
-pub use copy::copies;
+pub use copy::{copies, copy_path};
 pub use engine::DaemonEngine;
 pub use erasures::folders_of_backups;
 pub use login::{Login, LoginError};
@@ -77,6 +77,8 @@ pub struct App {
     sources: Mutex<BTreeMap<SourceName, OpenSource>>,
     /// Why `[store] readers` cannot read, as it was logged last.
     readers_problem: Mutex<Option<String>>,
+    /// Held while `[store.copy]` is written.
+    copying: tokio::sync::Mutex<()>,
     /// Removed with the program, after everything that uses it.
     dry_run_copy: Option<DryRunCopy>,
 }
@@ -203,6 +205,7 @@ impl App {
             clock,
             sources: Mutex::default(),
             readers_problem: Mutex::default(),
+            copying: tokio::sync::Mutex::default(),
             dry_run_copy: None,
         })
     }

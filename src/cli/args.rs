@@ -108,7 +108,7 @@ pub enum Command {
     Reset(reset::ResetOptions),
     /// Show who did what, and which configuration files changed
     Audit(audit::AuditOptions),
-    /// Erase a person from the mirror and all its copies, and do not mirror them again
+    /// Erase a person from the mirror and all its copies, for good
     Erase(erase::EraseOptions),
     /// Send a test alert
     Alerts(alerts::AlertsOptions),

@@ -1,6 +1,6 @@
 //! Whom the mirror must not take back: keyed hashes of the keys of erased rows, and what they mean for received rows.
 //!
-//! An entry is an HMAC of source, stream, columns and values, so that neither a name nor an id is stored. The list and its
+//! An entry is an HMAC of stream, columns and values, so that neither a name nor an id is stored. The list and its
 //! key are in the mirror, and so in every backup, and also in the vault (`ledger.rs` compares them). The surprise: a row
 //! *about* a person has no entry that suppresses it by its own key, because the vendor may give that row to another
 //! person; what it refers to decides.

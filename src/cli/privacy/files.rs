@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::app::copy_path;
 use crate::permissions::{owners, user_name};
 use crate::setup::files::BackupConfig;
 use crate::setup::{Setup, beside};
@@ -31,23 +32,16 @@ pub(super) fn all(setup: &Setup, mirror: &Path) -> Vec<PrivateFile> {
         (mirror.to_owned(), "the mirror"),
         (vault_file(home), "the vault: sign-ins, key of pseudonyms"),
     ];
+    if let Some(copy) = &setup.config.store.copy {
+        files.push((copy_path(copy, mirror), "the copy of [store.copy]"));
+    }
     let folder = backup_folder(setup, mirror);
     for (stem, what) in [(&*stem, "backup"), ("vault", "backup of the vault")] {
         let found = maintenance::backups(&folder, stem).unwrap_or_default();
         files.extend(found.into_iter().map(|file| (file, what)));
     }
-    let aside = format!("{stem}-before-");
-    let entries = fs::read_dir(home).into_iter().flatten().flatten();
-    let mut older: Vec<PathBuf> = entries
-        .filter(|entry| {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            name.starts_with(&aside) && name.ends_with(".db")
-        })
-        .map(|entry| entry.path())
-        .collect();
-    older.sort();
-    files.extend(older.into_iter().map(|file| (file, "set aside")));
+    let aside = maintenance::set_aside(mirror).into_iter();
+    files.extend(aside.map(|file| (file, "set aside, for 30 days")));
     let entry = |(file, what): (PathBuf, &'static str)| {
         let found = fs::metadata(&file).ok()?;
         Some(PrivateFile {

@@ -25,12 +25,8 @@ pub(super) fn page(register: &Register) -> String {
             let _ = writeln!(page, "\nNo personal data is declared for `{tables}`.");
         }
     }
-    if !register.tables_without_a_job.is_empty() {
-        let tables = register.tables_without_a_job.join("`, `");
-        let _ = writeln!(
-            page,
-            "\nNo job reads these tables any more, and their rows stay: `{tables}`."
-        );
+    for sentence in &register.removals {
+        let _ = writeln!(page, "\n{}.", capital(sentence));
     }
     page.push_str(
         "\n## Files\n\n| File | What | Owner | Mode | Who may read it |\n|---|---|---|---|---|\n",

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::files::{self, PrivateFile};
+use crate::cli::unconfigured::{UnconfiguredTable, sentences, unconfigured_tables};
 use crate::connector::api::StreamSpec;
 use crate::model::{History, JobName, Masking, Period, PersonalCategory, SourceName, StreamName};
 use crate::setup::{JobSetup, Setup, tables};
@@ -17,8 +18,11 @@ use crate::store::queries::{self, Reader};
 pub(super) struct Register {
     /// Streams with personal data, by source.
     pub sources: Vec<SourceEntry>,
-    /// Tables that no job reads any more: their rows stay until they are deleted.
-    pub tables_without_a_job: Vec<String>,
+    /// Tables that no job reads any more, and when they are removed.
+    pub tables_without_a_job: Vec<UnconfiguredTable>,
+    /// The same as sentences.
+    #[serde(skip)]
+    pub removals: Vec<String>,
     /// How long the records of runs are kept; they hold counts, and keys of rows that could not be read.
     pub records: String,
     /// The mirror, the vault, and the copies of both that are on this machine.
@@ -46,6 +50,8 @@ pub(super) struct StreamEntry {
     pub old_versions: Option<u64>,
     /// How long old versions are kept, such as `400d`; `null` for none.
     pub history: Option<String>,
+    /// When rows are removed by a date of their own, such as `2y after end_date`; `null` where none are.
+    pub retain: Option<String>,
     pub mirrored: Vec<CategoryEntry>,
     pub left_out: Vec<CategoryEntry>,
 }
@@ -96,16 +102,15 @@ pub(super) fn of(
             sources.push(entry);
         }
     }
-    let wanted = setup.tables();
-    let mirrored = mirror.map(queries::mirrored).transpose()?;
-    let names = mirrored.unwrap_or_default().into_iter();
-    let names = names.map(|(source, stream)| format!("{source}_{stream}"));
+    let tables_without_a_job = match mirror {
+        Some(mirror) => unconfigured_tables(mirror, setup)?,
+        None => Vec::new(),
+    };
     let store = &setup.config.store;
     Ok(Register {
         sources,
-        tables_without_a_job: names
-            .filter(|name| wanted.iter().all(|table| table.name() != *name))
-            .collect(),
+        removals: sentences(&tables_without_a_job, store.unconfigured),
+        tables_without_a_job,
         records: format!(
             "Records of runs are kept {}, those of unreadable values {}; they hold counts, names of columns and keys of rows, no other values.",
             store.runs, store.rejects
@@ -163,7 +168,12 @@ fn stream_entry(
         (History::Off, kept) => kept,
         (kept, History::Off) => kept,
     });
+    let retain = jobs.iter().find_map(|(_, job)| {
+        let options = job.config.stream.get(&spec.name)?;
+        options.retain.as_ref()
+    });
     Ok(StreamEntry {
+        retain: retain.map(|rule| format!("{} after {}", rule.length, rule.column)),
         table: format!("{source}_{}", spec.name),
         title: spec.title.clone(),
         jobs: jobs.iter().map(|(name, _)| (*name).clone()).collect(),
@@ -203,7 +213,9 @@ impl StreamEntry {
             Some(length) => format!("old versions kept {length}"),
             None => "old versions not kept".to_owned(),
         };
-        format!("job {}; {rows}; {history}", jobs.join(", "))
+        let retain = self.retain.as_ref();
+        let retain = retain.map_or_else(String::new, |rule| format!("; rows removed {rule}"));
+        format!("job {}; {rows}; {history}{retain}", jobs.join(", "))
     }
 }
 

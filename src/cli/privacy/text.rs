@@ -26,12 +26,7 @@ pub(super) fn page(register: &Register, width: Option<usize>) -> String {
             ));
         }
     }
-    if !register.tables_without_a_job.is_empty() {
-        notes.push(format!(
-            "no job reads these tables any more, and their rows stay: {}",
-            register.tables_without_a_job.join(", ")
-        ));
-    }
+    notes.extend(register.removals.iter().cloned());
     notes.extend([register.records.clone(), register.backups.clone()]);
     notes.push("Copies that other programs made are not listed.".to_owned());
     let mut files = TextTable::new([

@@ -68,6 +68,14 @@ pub fn save(connection: &Connection, path: &str, state: &CopyState) -> Result<()
         .map_err(StoreError::sql("record the copy"))
 }
 
+/// Makes every copy due: what it holds may not be there any more.
+pub fn expire(connection: &Connection) -> Result<(), StoreError> {
+    connection
+        .execute("UPDATE rollbook_copy SET definition = NULL", [])
+        .map(drop)
+        .map_err(StoreError::sql("make the copy due"))
+}
+
 /// The paths of copies that were made at any time.
 pub fn paths(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let what = StoreError::sql("list the copies");

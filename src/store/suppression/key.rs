@@ -36,14 +36,11 @@ impl SuppressionKey {
         &self.name
     }
 
-    /// The hash of the values of some columns. Never change what is hashed: every list contains hashes of it.
+    /// The hash of the values of some columns. Never change what is hashed: every list contains hashes of it. The source is
+    /// not in it, so that an entry is still of the same row when the source is renamed.
     pub fn hash(&self, target: &HashTarget, values: &[String]) -> Hash {
         let mut context = hmac::Context::with_key(&self.key);
-        for name in [
-            target.source.as_str(),
-            target.stream.as_str(),
-            &target.columns,
-        ] {
+        for name in [target.stream.as_str(), &target.columns] {
             context.update(name.as_bytes());
             context.update(b"\0");
         }

@@ -32,7 +32,9 @@ impl Vault {
             copy_rows(&transaction, table, from, to).map_err(&what)?;
         }
         for column in COLUMNS {
-            if let Some((table, name)) = column.split_once('.') {
+            if let Some((table, name)) = column.split_once('.')
+                && TABLES.contains(&table)
+            {
                 seal_again(&transaction, (table, name, column), (from, to), &keys)?;
             }
         }

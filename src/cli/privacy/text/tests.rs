@@ -35,6 +35,7 @@ fn register() -> Register {
                 rows: Some(600),
                 old_versions: Some(1),
                 history: Some("400d".to_owned()),
+                retain: Some("730d after end_date".to_owned()),
                 mirrored: vec![
                     entry(PersonalCategory::Id, &[("learner_id", None)]),
                     entry(
@@ -56,7 +57,8 @@ fn register() -> Register {
             }],
             without: vec!["north_courses".to_owned()],
         }],
-        tables_without_a_job: vec!["old_users".to_owned()],
+        tables_without_a_job: Vec::new(),
+        removals: vec!["no job reads old_users any more: removed on 2027-01-05".to_owned()],
         records: "Records of runs are kept 400d.".to_owned(),
         files: vec![PrivateFile {
             file: PathBuf::from("/var/lib/rollbook/mirror.db"),
@@ -79,7 +81,7 @@ fn a_register_as_a_page() {
     let page = markdown::page(&register());
     for line in [
         "## North (`north`)\n",
-        "### `north_learners`\n\nA row is a learner. Job nightly; 600 rows, 1 old version; old versions kept 400d.\n",
+        "### `north_learners`\n\nA row is a learner. Job nightly; 600 rows, 1 old version; old versions kept 400d; rows removed 730d after end_date.\n",
         "| contact | email (pseudonymised), mobile |\n| Not mirrored: family | nok_name, nok_mobile |\n",
         "| Not mirrored: origin (special) | visa_type_id |\n",
         "| `/var/lib/rollbook/mirror.db` | the mirror | rollbook:rollbook | 0600 | root and rollbook |\n",
