@@ -30,7 +30,7 @@ pub fn copy_path(config: &CopyConfig, mirror: &Path) -> PathBuf {
 }
 
 /// The copies that are known.
-pub struct Copies {
+pub struct KnownCopies {
     /// The configured one.
     pub configured: Option<(PathBuf, CopyState)>,
     /// Those that are there and no longer written.
@@ -42,7 +42,7 @@ pub fn copies(
     setup: &Setup,
     mirror: &Path,
     reader: &queries::Reader,
-) -> Result<Copies, StoreError> {
+) -> Result<KnownCopies, StoreError> {
     let config = setup.config.store.copy.as_ref();
     let path = config.map(|config| copy_path(config, mirror));
     let paths = record::paths(reader)?.into_iter().map(PathBuf::from);
@@ -55,7 +55,7 @@ pub fn copies(
         }
         None => None,
     };
-    Ok(Copies { configured, old })
+    Ok(KnownCopies { configured, old })
 }
 
 impl DaemonEngine {
@@ -99,7 +99,7 @@ impl App {
         self.store().write(expire).await?;
         self.copy_if_due(&CancellationToken::new()).await;
         let reader = self.store().reader()?;
-        let Copies { configured, old } = copies(&self.setup(), self.store().path(), &reader)?;
+        let KnownCopies { configured, old } = copies(&self.setup(), self.store().path(), &reader)?;
         let mut left: Vec<String> = old
             .iter()
             .map(|path| {

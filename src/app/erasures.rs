@@ -15,7 +15,9 @@ use crate::http::blocking::blocking;
 use crate::model::{ErasureReason, SourceName, scalar};
 use crate::setup::{Setup, lookups};
 use crate::store::StoreError;
-use crate::store::erase::{self, Cleaned, Copies, ErasureOrder, LeftOver, LogReader, PersonKey};
+use crate::store::erase::{
+    self, Cleaned, ErasureOrder, LeftOver, LogReader, PersonKey, RewrittenCopies,
+};
 use crate::store::maintenance::backup_folders;
 use crate::store::queries::mirrored;
 use crate::store::suppression::{self, Suppression};
@@ -162,7 +164,7 @@ impl App {
         }
         let (mirror, folders) = (self.store().path().to_owned(), self.backup_folders());
         let copies = blocking(move || erase::rewrite_all(&mirror, &folders, &list)).await?;
-        let Copies {
+        let RewrittenCopies {
             rewritten,
             removed,
             left,

@@ -17,7 +17,7 @@ mod steps;
 
 pub use apply::{ErasedRows, apply};
 pub use clean::{Cleaned, LogReader};
-pub use copies::{Copies, LeftOver, find_copies, replay, rewrite_all};
+pub use copies::{LeftOver, RewrittenCopies, find_copies, replay, rewrite_all};
 pub use find::{FoundPeople, PersonKey, find, key_of_text, tables_of};
 pub use mentions::Mentions;
 pub use preview::{CopyPreview, Preview, entries_of, preview};

@@ -61,9 +61,9 @@ pub fn people(setup: &Setup, sources: &[String], existing: &str) -> Option<Strin
     })
 }
 
-type Named<'a> = (&'a (&'a str, &'a str), &'a &'a Arc<StreamSpec>);
+type NamedStream<'a> = (&'a (&'a str, &'a str), &'a &'a Arc<StreamSpec>);
 
-fn match_set((left, one): &Named<'_>, (right, other): &Named<'_>) -> String {
+fn match_set((left, one): &NamedStream<'_>, (right, other): &NamedStream<'_>) -> String {
     let set = set_name(left, right);
     let mut text = format!(
         "#[match.{set}]\n\

@@ -31,7 +31,7 @@ pub struct CopyFound {
 
 /// What was done with all copies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Copies {
+pub struct RewrittenCopies {
     /// Copies that were rewritten.
     pub rewritten: Vec<PathBuf>,
     /// Copies that could not be read, and were removed.
@@ -100,10 +100,10 @@ pub fn rewrite_all(
     mirror: &Path,
     folders: &[PathBuf],
     list: &Suppression,
-) -> Result<Copies, StoreError> {
+) -> Result<RewrittenCopies, StoreError> {
     let own = reader(mirror)?;
     let rules = tables_of(&own, &[])?;
-    let mut copies = Copies::default();
+    let mut copies = RewrittenCopies::default();
     copies.left.extend(dry_runs(mirror));
     let mut locks = Vec::new();
     let home = fs::canonicalize(maintenance::folder_of(mirror)).ok();
