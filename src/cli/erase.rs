@@ -27,6 +27,7 @@ use crate::store::suppression::{self, Erasure, ErasureState, erasures};
 
 /// Options of `erase`.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "rollbook erase [OPTIONS] <STREAM KEY...|--person SET:KEY|--file LIST>")]
 #[command(group = clap::ArgGroup::new("whom").required(true).multiple(false).args(["stream", "person", "file", "list", "undo"]))]
 pub struct EraseOptions {
     /// The stream with the person's row, as SOURCE_STREAM or SOURCE.STREAM
