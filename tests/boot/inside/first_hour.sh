@@ -40,7 +40,7 @@ apt install ./rollbook_0.1.0-1_amd64.deb
 rollbook init
 rollbook init webuntis
 rollbook check --online
-systemctl start rollbook
+systemctl restart rollbook
 rollbook login wisenet
 rollbook status
 systemd-ask-password -n | systemd-creds encrypt --name=webuntis_password - /etc/rollbook/webuntis_password.cred
@@ -163,7 +163,7 @@ other_users_are_told_who_may() {
 }
 
 the_service_starts_after_them() {
-    systemctl start rollbook.service || return 1
+    systemctl restart rollbook.service || return 1
     is ActiveState active && is NRestarts 0 || return 1
     # Beside the running service too.
     rollbook backup && rollbook status && all_of_the_service
