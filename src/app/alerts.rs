@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::copy::copies;
+use super::unrecorded_alerts::UnrecordedAlerts;
 use super::{App, DaemonEngine};
 use crate::daemon::alerts::{
     Alert, AlertKind, AlertLimits, AlertPlan, CopyFacts, JobFacts, MAX_TRIES, ParkedJob,
@@ -68,10 +69,10 @@ impl DaemonEngine {
             log_failure(&AlertSubject::Source(source.clone()), evaluated);
         }
         log_failure(&AlertSubject::Copy, self.evaluate_copy(config).await);
-        match self.app.send_due(config, stop).await {
+        match self.app.send_due(config, &self.unrecorded, stop).await {
             Ok(pause) => pause,
             Err(error) => {
-                tracing::warn!("could not read the outbox of alerts: {error}");
+                tracing::warn!("could not read or write the outbox of alerts: {error}");
                 MAX_SLEEP
             }
         }
@@ -222,15 +223,18 @@ impl App {
     async fn send_due(
         &self,
         config: &AlertsConfig,
+        unrecorded: &UnrecordedAlerts,
         stop: &CancellationToken,
     ) -> Result<Duration, StoreError> {
         let due = alerts::due(&*self.store().reader()?, self.clock.now())?;
+        let mut delivered = Ok(());
         for queued in due {
             if stop.is_cancelled() {
                 break;
             }
-            self.deliver(config, queued).await?;
+            delivered = delivered.and(self.deliver(config, queued, unrecorded).await);
         }
+        delivered?;
         let next = alerts::next(&*self.store().reader()?)?;
         let left = next.map_or(SignedDuration::MAX, |next| {
             next.duration_since(self.clock.now())
@@ -238,14 +242,39 @@ impl App {
         Ok(Duration::try_from(left).unwrap_or_default().min(MAX_SLEEP))
     }
 
-    async fn deliver(&self, config: &AlertsConfig, queued: QueuedAlert) -> Result<(), StoreError> {
+    /// Sends one, unless it was sent, and records that.
+    async fn deliver(
+        &self,
+        config: &AlertsConfig,
+        queued: QueuedAlert,
+        unrecorded: &UnrecordedAlerts,
+    ) -> Result<(), StoreError> {
+        let (id, key) = (queued.id, (queued.id, queued.created.clone()));
+        let is_over = unrecorded.is_over(&key);
+        let again = match is_over {
+            true => None,
+            false => self.attempt(config, queued).await,
+        };
+        let written = self
+            .store()
+            .write(move |connection| match again {
+                None => alerts::remove(connection, id),
+                Some(due) => alerts::postpone(connection, id, due),
+            })
+            .await;
+        unrecorded.note(key, written.is_err() && again.is_none());
+        written
+    }
+
+    /// Sends one; returns when to send it again.
+    async fn attempt(&self, config: &AlertsConfig, queued: QueuedAlert) -> Option<Timestamp> {
         let alert = Alert {
             kind: queued.kind,
             subject: queued.subject,
             message: queued.message,
             at: queued.created,
         };
-        let (id, tries) = (queued.id, queued.attempts + 1);
+        let tries = queued.attempts + 1;
         let (channel, about, kind) = (&queued.channel, alert.subject.to_string(), &alert.kind);
         let again = match send(channel, config, &self.secrets, &alert).await {
             Ok(()) => {
@@ -267,15 +296,12 @@ impl App {
                 Some(retry_pause(tries))
             }
         };
-        let again = again.map(|length| {
+        again.map(|length| {
             let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
             scalar::saturating_add(self.clock.now(), length)
-        });
-        self.store()
-            .write(move |connection| match again {
-                None => alerts::remove(connection, id),
-                Some(due) => alerts::postpone(connection, id, due),
-            })
-            .await
+        })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::unrecorded_alerts::UnrecordedAlerts;
 use super::{AdminResponse, App, maintenance};
 use crate::daemon::{AdminResult, Engine, Entry, LoadedFiles, Refusal, RunRequest, WaitingJob};
 use crate::document::{Problems, RenderStyle, Severity};
@@ -25,6 +26,7 @@ pub struct DaemonEngine {
     folders: Folders,
     overlay: Overlay,
     loaded: Arc<LoadedFiles>,
+    pub(super) unrecorded: UnrecordedAlerts,
 }
 
 impl DaemonEngine {
@@ -40,6 +42,7 @@ impl DaemonEngine {
             folders,
             overlay,
             loaded,
+            unrecorded: UnrecordedAlerts::default(),
         }
     }
 }

@@ -22,6 +22,7 @@ mod rename;
 mod soak;
 mod sources;
 mod targets;
+mod unrecorded_alerts;
 mod vault_store;
 
 use std::collections::BTreeMap;

@@ -188,7 +188,7 @@ pub trait GrantStore: Send + Sync {
     /// Stores durably how the vendor has rejected this credential, in place of an earlier one; `None` when it was accepted.
     ///
     /// # Errors
-    /// When it is not durably stored; then only this process knows.
+    /// When it is not durably stored; then only this process knows, and a password that was rejected before is not sent.
     fn note_refusal(
         &self,
         source: &SourceName,

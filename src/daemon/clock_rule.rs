@@ -6,7 +6,6 @@
 //! take. The surprise: a tick that was acted on before the last one runs again, because otherwise a job would do nothing
 //! until the clock is where it was.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -127,7 +126,9 @@ impl Correction {
 /// What a job has done by a clock that was ahead.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ahead {
-    ran: BTreeSet<Timestamp>,
+    /// The last tick that was acted on before the clock was set back. Only one, also if the clock is set back again: every
+    /// tick in here is lost, and those of two steps may be those of two days.
+    ran: Option<Timestamp>,
     pub correction: Option<Correction>,
 }
 
@@ -137,7 +138,7 @@ impl Ahead {
     pub fn at_start(stored: Option<Timestamp>, now: Timestamp) -> Self {
         let mut ahead = Self::default();
         if let Some(stored) = stored.filter(|stored| *stored > now) {
-            ahead.ran.insert(stored);
+            ahead.ran = Some(stored);
             let by = stored.duration_since(now);
             ahead.correction = Some(Correction { stored, ahead: by });
         }
@@ -151,8 +152,8 @@ impl Ahead {
         stored: Option<Timestamp>,
         step: ClockStep,
     ) {
-        self.ran.retain(|tick| *tick > step.to);
-        self.ran.extend(acted.filter(|acted| *acted > step.to));
+        let is_ahead = |tick: &Timestamp| *tick > step.to;
+        self.ran = acted.filter(is_ahead).or(self.ran.filter(is_ahead));
         let earlier = self.correction.filter(|one| Some(one.stored) == stored);
         let earlier = earlier.map_or(SignedDuration::ZERO, |one| one.ahead);
         self.correction = stored.map(|stored| Correction {
@@ -163,7 +164,7 @@ impl Ahead {
 
     /// Whether this tick was acted on, the last one before the clock was set back.
     pub fn has_run(&self, tick: Timestamp) -> bool {
-        self.ran.contains(&tick)
+        self.ran == Some(tick)
     }
 }
 
@@ -273,20 +274,46 @@ mod tests {
 
     #[test]
     fn the_last_tick_that_ran_does_not_run_again() {
-        let mut ahead = Ahead::default();
         let step = |from, to| ClockStep {
             from: at(from),
             to: at(to),
         };
-        ahead.set_back(Some(at("02T16:00")), None, step("02T16:05", "02T06:05"));
-        ahead.set_back(Some(at("02T06:20")), None, step("02T06:25", "02T06:10"));
-        for (tick, has_run) in [
-            ("02T06:20", true),
-            ("02T15:40", false),
-            ("02T16:00", true),
-            ("02T16:20", false),
+        // The last tick that was acted on and the step after it, one after the other; ticks that run again, and the one that
+        // does not.
+        let once = ("02T16:00", step("02T16:05", "02T06:05"));
+        for (name, steps, again, lost) in [
+            ("once", vec![once], "02T15:40", Some("02T16:00")),
+            (
+                "twice, and it ran in between",
+                vec![once, ("02T06:20", step("02T06:25", "02T06:10"))],
+                "02T16:00",
+                Some("02T06:20"),
+            ),
+            (
+                "twice, and the last tick is over",
+                vec![once, ("02T06:20", step("02T06:25", "02T06:22"))],
+                "02T06:40",
+                Some("02T16:00"),
+            ),
+            (
+                "twice before it ran",
+                vec![once, ("02T16:00", step("02T06:10", "02T05:10"))],
+                "02T06:20",
+                Some("02T16:00"),
+            ),
+            (
+                "to a time after the last tick",
+                vec![("02T16:00", step("02T16:05", "02T16:01"))],
+                "02T16:20",
+                None,
+            ),
         ] {
-            assert_eq!(ahead.has_run(at(tick)), has_run, "{tick}");
+            let mut ahead = Ahead::default();
+            for (acted, step) in steps {
+                ahead.set_back(Some(at(acted)), None, step);
+            }
+            assert!(!ahead.has_run(at(again)), "{name}");
+            assert_eq!(ahead.ran, lost.map(at), "{name}");
         }
     }
 }

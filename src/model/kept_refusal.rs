@@ -44,6 +44,16 @@ pub fn password_rests_until(at: Timestamp) -> Timestamp {
 }
 
 impl KeptRefusal {
+    /// The same credential is sent again at this time, and its outcome is not known.
+    #[must_use]
+    pub fn sent_again(self, at: Timestamp) -> Self {
+        Self {
+            at,
+            attempts: self.attempts.saturating_add(1),
+            ..self
+        }
+    }
+
     /// When the same password may be sent again in any case.
     pub fn until(self) -> Timestamp {
         password_rests_until(self.at)

@@ -148,7 +148,7 @@ pub(super) fn when_calm(
         }
     }
     if all {
-        wrong.extend(alerts_of(month, start, now, world));
+        wrong.extend(alerts_of(month, (start, now), world, seen));
         wrong.extend(still_alerted(&reader));
     }
     wrong
@@ -222,8 +222,14 @@ fn ticks_after_steps(
 }
 
 /// Each need for a person was told once, and its end too.
-fn alerts_of(month: &Month, start: Timestamp, now: Timestamp, world: &SharedWorld) -> Vec<String> {
+fn alerts_of(
+    month: &Month,
+    (start, now): (Timestamp, Timestamp),
+    world: &SharedWorld,
+    seen: &SharedSeen,
+) -> Vec<String> {
     let mut wrong = Vec::new();
+    let seen = lock(seen);
     let world = world.lock();
     let alerts: Vec<&Received> = world
         .alerts
@@ -267,7 +273,10 @@ fn alerts_of(month: &Month, start: Timestamp, now: Timestamp, world: &SharedWorl
                         && !alert.source.is_empty()
                         && job.starts_with(alert.source.as_str())
                 };
-                if !world.alerts.iter().any(|alert| between(&&alert)) {
+                // A full disk does not keep that an alert was sent.
+                let is_forgotten =
+                    (seen.lost_writes.iter()).any(|at| (pair[0].at..=pair[1].at).contains(at));
+                if !is_forgotten && !world.alerts.iter().any(|alert| between(&&alert)) {
                     wrong.push(format!(
                         "the same alert again, without an end: {} and {}",
                         show(pair[0]),
@@ -342,13 +351,16 @@ pub(super) fn politeness(world: &SharedWorld, seen: &SharedSeen) -> Vec<String> 
             }
         }
         for pair in counts.wrong_passwords.windows(2) {
+            let (first, second) = (pair[0].at, pair[1].at);
             let was_changed = clock_steps
                 .iter()
-                .any(|(at, _)| (pair[0]..=pair[1]).contains(at));
-            if pair[1].duration_since(pair[0]) < SignedDuration::from_hours(23) && !was_changed {
+                .any(|(at, _)| (first..=second).contains(at));
+            // Only a password that was rejected before is noted before it is sent.
+            let is_excused = was_changed || pair[0].is_unknown;
+            if second.duration_since(first) < SignedDuration::from_hours(23) && !is_excused {
                 wrong.push(format!(
-                    "{} received a wrong password at {} and again at {}",
-                    source.name, pair[0], pair[1]
+                    "{} received a wrong password at {first} and again at {second}",
+                    source.name
                 ));
             }
         }

@@ -67,6 +67,7 @@ pub(super) struct Life {
     acts: VecDeque<Planned>,
     sizes: Vec<Sizes>,
     starts: u32,
+    is_disk_full: bool,
 }
 
 /// What was counted, if no law was broken.
@@ -101,6 +102,7 @@ pub(super) fn live(seed: u64, months: u32, log: bool) -> Result<Summary, String>
         acts: VecDeque::new(),
         sizes: Vec::new(),
         starts: 0,
+        is_disk_full: false,
     };
     drop(runtime);
     scripted::install(move |request| world.answer(&request));
@@ -192,6 +194,10 @@ impl Life {
         clock.sleep_until(from).await;
         let ended = self.serve(&clock).await;
         self.truth = clock.truth();
+        self.world.lock().kill = None;
+        if self.is_disk_full {
+            lock(&self.seen).lost_writes.push(self.truth);
+        }
         ended
     }
 
@@ -369,7 +375,10 @@ impl Life {
                     self.approve(&named(&job(source, list)), running).await;
                 }
             }
-            Act::DiskFull(is_full) => set_disk_full(is_full),
+            Act::DiskFull(is_full) => {
+                self.is_disk_full = is_full;
+                set_disk_full(is_full);
+            }
             Act::Deaf(is_deaf) => self.world.lock().is_deaf = is_deaf,
             Act::Clock(ahead) => {
                 self.ahead = ahead;

@@ -27,6 +27,8 @@ pub(super) struct Seen {
     running: BTreeSet<EntryName>,
     /// When the wall clock was set in this life, in correct time, and how far it is ahead since then.
     pub clock_steps: Vec<(Timestamp, SignedDuration)>,
+    /// When the program ended on a full disk: what it could not write is lost.
+    pub lost_writes: Vec<Timestamp>,
     /// The last outcome of each job, and when.
     pub last: BTreeMap<EntryName, (Outcome, Timestamp)>,
     pub good: BTreeMap<EntryName, Timestamp>,

@@ -139,8 +139,15 @@ pub(super) struct Counts {
     pub outage_day: Count,
     pub token_hour: Count,
     pub token_day: Count,
-    /// Passwords that were refused.
-    pub wrong_passwords: Vec<Timestamp>,
+    pub wrong_passwords: Vec<WrongPassword>,
+}
+
+/// A password that was refused.
+pub(super) struct WrongPassword {
+    pub at: Timestamp,
+    password: String,
+    /// The first time that this one was sent, and the program was killed before it could know the response.
+    pub is_unknown: bool,
 }
 
 pub(super) struct Vendor {
@@ -306,16 +313,19 @@ impl World {
             return self.alert(request);
         }
         // Not at an alert: it would be sent again, because it is unknown whether it arrived.
+        let mut is_killed = false;
         if let Some((left, kill)) = &mut self.kill {
             *left = left.saturating_sub(1);
             if *left == 0 {
                 kill.cancel();
+                is_killed = true;
+                self.kill = None;
             }
         }
         let number = (0..SOURCES.len()).find(|number| host(*number) == name);
         let number = number.expect("a known host");
         match request.url().path() {
-            "/token" => self.token(number, request),
+            "/token" => self.token(number, request, is_killed),
             path => {
                 let list = path.strip_prefix("/v1/").unwrap_or_default();
                 let list = STYLES.iter().position(|(name, _)| *name == list);
@@ -341,7 +351,7 @@ impl World {
         json_reply(200, &json!({}))
     }
 
-    fn token(&mut self, number: usize, request: &Request) -> Reaction {
+    fn token(&mut self, number: usize, request: &Request, is_killed: bool) -> Reaction {
         let now = self.clock.truth();
         let vendor = &mut self.vendors[number];
         vendor.counts.token_hour.add(now.as_second() / 3600);
@@ -386,7 +396,16 @@ impl World {
             }
             "client_credentials" => return refuse(401, error),
             "password" => {
-                vendor.counts.wrong_passwords.push(now);
+                // A request without one asks only who responds.
+                if let Some(password) = form.get("password") {
+                    let wrong = &mut vendor.counts.wrong_passwords;
+                    let is_first = wrong.iter().all(|wrong| wrong.password != *password);
+                    wrong.push(WrongPassword {
+                        at: now,
+                        password: password.clone(),
+                        is_unknown: is_first && is_killed,
+                    });
+                }
                 return refuse(400, error);
             }
             _ => return refuse(400, error),

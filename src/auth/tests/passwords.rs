@@ -3,10 +3,10 @@
 use wiremock::matchers::method;
 use wiremock::{Mock, Request, ResponseTemplate};
 
-use super::refusals::{HOUR, MINUTE, error_object, process};
+use super::refusals::{HOUR, MINUTE, SECOND, error_object, process};
 use super::vendor::{TokenRule, Vendor, fine, open, password, status, token_response};
 use super::*;
-use crate::model::Class;
+use crate::model::{Class, KeptRefusal};
 
 #[tokio::test]
 async fn a_wrong_password_is_tried_once_a_day() {
@@ -82,6 +82,73 @@ async fn a_refused_password_is_remembered_across_restarts() {
     let session = session(rules(&vendor.server.uri()), Some(manager), &clock.clock());
     page(&session, &clock.clock()).await.expect_err("wrong");
     assert_eq!(vendor.counts().await.0, 4);
+}
+
+/// What the vault holds when the vendor receives the password is what a killed program leaves.
+#[tokio::test]
+async fn a_rejected_password_counts_when_it_is_sent_again_also_if_the_program_is_killed_then() {
+    let kinds = [
+        ("refused", error_object(400, "invalid_grant"), true),
+        ("unclear", status(500), false),
+    ];
+    for (name, response, is_clear) in kinds {
+        let (clock, vault) = (monday(), Arc::new(MemoryVault::default()));
+        let left = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let (at_vendor, leaves) = (vault.clone(), left.clone());
+        let vendor = start(move |_| {
+            let noted = at_vendor.with(|memory| memory.refusal.clone());
+            leaves.lock().expect("no panic").push(noted);
+            response.clone()
+        })
+        .await;
+        let run = async || {
+            let session = process(&vendor, password(vendor.spec()), &vault, &clock.clock());
+            page(&session, &clock.clock()).await.expect_err(name)
+        };
+        run().await;
+        clock.pass(24 * HOUR);
+        run().await;
+        assert_eq!(passwords(&vendor).await, 2, "{name}: a day later");
+        let left = left.lock().expect("no panic").last().cloned().flatten();
+        let noted = left.as_ref().map(|(_, noted)| *noted);
+        let expected = KeptRefusal {
+            at: clock.clock().now(),
+            attempts: 2,
+            is_clear,
+        };
+        assert_eq!(noted, Some(expected), "{name}: before it is sent");
+        vault.with(|memory| memory.refusal = left);
+        clock.pass(24 * HOUR - SECOND);
+        run().await;
+        assert_eq!(passwords(&vendor).await, 2, "{name}: killed, and started");
+        clock.pass(SECOND);
+        vault.with(|memory| memory.full = true);
+        let error = run().await;
+        assert!(matches!(error.kind(), HttpErrorKind::Vault(_)), "{error}");
+        assert_eq!(passwords(&vendor).await, 2, "{name}: it cannot be noted");
+        vault.with(|memory| memory.full = false);
+        run().await;
+        assert_eq!(passwords(&vendor).await, 3, "{name}: its day is over");
+    }
+}
+
+/// A server that did not read the password is no attempt: the next one is allowed at once.
+#[tokio::test]
+async fn a_busy_server_takes_back_what_was_noted_before() {
+    let (clock, vault) = (monday(), Arc::new(MemoryVault::default()));
+    let rule: TokenRule = Box::new(|number| match number {
+        2 => status(429).insert_header("Retry-After", "7200"),
+        _ => error_object(400, "invalid_grant"),
+    });
+    let vendor = Vendor::start(rule, open()).await;
+    for (hours, tokens, attempts) in [(0, 1, 1), (24, 2, 1), (1, 3, 2), (1, 3, 2)] {
+        clock.pass(hours * HOUR);
+        let session = process(&vendor, password(vendor.spec()), &vault, &clock.clock());
+        page(&session, &clock.clock()).await.expect_err("no token");
+        assert_eq!(vendor.counts().await.0, tokens);
+        let noted = vault.with(|memory| memory.refusal.as_ref().map(|noted| noted.1.attempts));
+        assert_eq!(noted, Some(attempts));
+    }
 }
 
 /// How a server responds to a password that is wrong, in its own manner.

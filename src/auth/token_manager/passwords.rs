@@ -3,7 +3,8 @@
 //! Servers report a wrong password as they like: by a web page, an empty body, a redirect, 500. So everything counts that is
 //! neither a token nor a clear sign that the password was not read. A web page may also come from a web filter on the way;
 //! a request without the password finds out whether the token endpoint responds again. The vault remembers a rejection
-//! for restarts and other processes.
+//! for restarts and other processes, and before a rejected password is sent again, that it was: the program may be killed
+//! before it knows the response.
 
 use std::sync::Arc;
 
@@ -46,10 +47,17 @@ impl Inner {
                 PasswordUse::Rest => return Err(resting(known, None)),
             }
         }
+        let at = self.clock.now();
+        let noted = known.map(|known| known.sent_again(at));
+        if noted.is_some() {
+            let mark = mark.clone();
+            self.in_vault(move |vault, source| vault.note_refusal(source, &mark, noted))
+                .await?;
+        }
         let request = TokenRequest::Password(name, password);
         let outcome = endpoint.request_token(&request, &self.clock).await;
-        let (next, outcome) = counted(known, outcome, self.clock.now());
-        if next != known {
+        let (next, outcome) = counted(known, outcome, at);
+        if next != noted {
             self.note(mark, next).await;
         }
         outcome
@@ -116,7 +124,7 @@ fn unclear(kind: &HttpErrorKind) -> Option<String> {
     })
 }
 
-/// What to remember after this outcome, and the outcome for the callers.
+/// What to remember after this outcome of what was sent at this time, and the outcome for the callers.
 fn counted(
     known: Option<KeptRefusal>,
     outcome: Result<Token, HttpErrorKind>,
