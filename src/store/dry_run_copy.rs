@@ -7,16 +7,12 @@ use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::database::reader;
 use super::error::StoreError;
 
 /// How the names of the folders begin.
 const PREFIX: &str = ".rollbook-dry-run-";
-
-/// Longer than it takes to lock a folder that was made.
-const TIME_TO_LOCK: Duration = Duration::from_secs(60);
 
 /// A folder with mode 0700: beside the mirror, or in the temporary one if the mirror's folder is not there yet.
 #[derive(Debug)]
@@ -115,11 +111,11 @@ pub fn remove_left_over(mirror: &Path) -> Vec<(PathBuf, String)> {
     left
 }
 
-/// Removes a copy unless it is in use; returns whether it was removed.
+/// Removes a copy unless it is in use; returns whether it holds nothing any more.
 fn remove_unused(folder: &Path) -> io::Result<bool> {
     match File::open(folder)?.try_lock() {
-        // Its process has made it and not locked it yet.
-        Ok(()) if is_new_and_empty(folder)? => Ok(false),
+        // It holds nothing, and its process may be about to lock it.
+        Ok(()) if fs::read_dir(folder)?.next().is_none() => Ok(true),
         Ok(()) => {
             fs::remove_dir_all(folder)?;
             tracing::info!("removed {}, which a killed dry run left", folder.display());
@@ -128,12 +124,6 @@ fn remove_unused(folder: &Path) -> io::Result<bool> {
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) => Err(error),
     }
-}
-
-fn is_new_and_empty(folder: &Path) -> io::Result<bool> {
-    let age = fs::metadata(folder)?.modified()?.elapsed();
-    let is_new = age.is_ok_and(|age| age < TIME_TO_LOCK);
-    Ok(is_new && fs::read_dir(folder)?.next().is_none())
 }
 
 #[cfg(test)]
@@ -163,7 +153,6 @@ mod tests {
         assert_eq!(names(), 0);
         // Another process is about to lock this one.
         fs::create_dir(&killed).expect("made");
-        assert_eq!(remove_left_over(&mirror).len(), 1);
-        assert!(killed.exists());
+        assert!(remove_left_over(&mirror).is_empty() && killed.exists());
     }
 }
