@@ -59,3 +59,39 @@ impl Table {
         self.columns.iter().any(|one| one.name == column)
     }
 }
+
+/// What tests start from.
+#[cfg(test)]
+impl TableColumn {
+    /// A plain column that is read from a member of its name.
+    pub fn plain(name: &str, kind: Kind) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind,
+            from: format!("{name} : {}", kind.as_str()),
+            help: String::new(),
+            combo: None,
+            refers_to: None,
+            masking: None,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Table {
+    /// A list of the source `north` whose first column is the key.
+    pub fn plain(stream: &str, columns: &[(&str, Kind)]) -> Self {
+        let column = |(name, kind): &(&str, Kind)| TableColumn::plain(name, *kind);
+        Self {
+            source: super::named("north"),
+            stream: super::named(stream),
+            columns: columns.iter().map(column).collect(),
+            key: vec![0],
+            partition: Vec::new(),
+            newest: None,
+            removed_status: None,
+            history: true,
+            person: PersonRows::None,
+        }
+    }
+}

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::error::StoreError;
 use super::queries::{self, Reader};
 use super::schema::own_tables;
+use super::suppression::SUPPRESSED;
 use super::table::quote;
 use super::{lookups, tables, views};
 use crate::model::{SourceName, StreamName, Table};
@@ -86,7 +87,7 @@ pub fn rename_source(
     let transaction = connection.transaction().map_err(&what)?;
     lookups::drop_views(&transaction).map_err(&what)?; // they read several tables
     for stream in streams_of(&transaction, new)? {
-        delete_table(&transaction, new, &stream).map_err(&what)?;
+        tables::drop_stream(&transaction, new, &stream).map_err(&what)?;
     }
     for stream in streams_of(&transaction, old)? {
         if let Some(table) = queries::table(&transaction, old, &stream)? {
@@ -99,19 +100,6 @@ pub fn rename_source(
         tables::check_key(&transaction, table)?;
     }
     transaction.commit().map_err(what)
-}
-
-fn delete_table(
-    transaction: &Transaction<'_>,
-    source: &SourceName,
-    stream: &StreamName,
-) -> rusqlite::Result<()> {
-    let live = format!("{source}_{stream}");
-    views::drop_of(transaction, &live)?;
-    for name in [quote(&live), quote(&format!("{live}_history"))] {
-        transaction.execute_batch(&format!("DROP TABLE IF EXISTS {name}"))?;
-    }
-    Ok(())
 }
 
 fn rename_table(
@@ -134,7 +122,8 @@ fn rename_table(
     views::create_all(transaction, &table)
 }
 
-/// Renames the source in Rollbook's own tables. What they hold of the new name is deleted, except the records of its runs.
+/// Renames the source in Rollbook's own tables. What they hold of the new name is deleted, except the records of its runs and
+/// whom no source may return.
 fn rename_records(
     transaction: &Transaction<'_>,
     old: &SourceName,
@@ -153,11 +142,14 @@ fn rename_records(
             continue;
         }
         let table = quote(&name);
-        if !matches!(name.as_str(), "rollbook_runs" | "rollbook_rejects") {
+        if !matches!(
+            name.as_str(),
+            "rollbook_runs" | "rollbook_rejects" | SUPPRESSED
+        ) {
             let delete = format!("DELETE FROM {table} WHERE source = ?1");
             transaction.execute(&delete, [new]).map_err(&what)?;
         }
-        let update = format!("UPDATE {table} SET source = ?2 WHERE source = ?1");
+        let update = format!("UPDATE OR REPLACE {table} SET source = ?2 WHERE source = ?1");
         transaction.execute(&update, [old, new]).map_err(&what)?;
     }
     let subject = |source: &SourceName| format!("source {source}");

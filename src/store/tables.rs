@@ -14,7 +14,7 @@ use super::staging::read_cells;
 use super::table::{quote, storage};
 use super::views;
 use crate::model::row::Cells;
-use crate::model::{Masking, Table, TableColumn};
+use crate::model::{Masking, SourceName, StreamName, Table, TableColumn};
 
 /// What happened to a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,11 +235,7 @@ fn has_other_keys(table: &Table, masked: &BTreeMap<String, Option<Masking>>) -> 
 
 /// Deletes the rows of a table, their old versions, and every copy of their keys.
 fn clear(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
-    transaction.execute_batch(&format!(
-        "DROP TABLE {}; DROP TABLE {};",
-        table.quoted(),
-        table.history_quoted()
-    ))?;
+    drop_stream(transaction, &table.source, &table.stream)?;
     for keys in ["rollbook_unconfirmed", "rollbook_row_problems"] {
         let sql = format!("DELETE FROM {keys} WHERE source = ?1 AND stream = ?2");
         transaction.execute(&sql, params![table.source, table.stream])?;
@@ -249,6 +245,20 @@ fn clear(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
          AND run IN (SELECT run FROM rollbook_held WHERE source = ?1 AND stream = ?2)",
         params![table.source, table.stream],
     )?;
+    Ok(())
+}
+
+/// Drops the tables and views of a stream, as far as there are any.
+pub(super) fn drop_stream(
+    connection: &Connection,
+    source: &SourceName,
+    stream: &StreamName,
+) -> rusqlite::Result<()> {
+    let live = format!("{source}_{stream}");
+    views::drop_of(connection, &live)?;
+    for name in [quote(&live), quote(&format!("{live}_history"))] {
+        connection.execute_batch(&format!("DROP TABLE IF EXISTS {name}"))?;
+    }
     Ok(())
 }
 

@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::StoreError;
-use super::queries::{self, mirrored};
+use super::queries::mirrored;
 use super::schema::own_tables;
+use super::suppression::SUPPRESSED;
 use super::table::quote;
-use super::views;
+use super::tables;
 use crate::model::{SourceName, StreamName, scalar};
 
 /// The streams of a configuration.
@@ -106,17 +107,7 @@ pub(super) fn remove(connection: &Connection, before: &str) -> Result<Vec<String
         .map_err(&what)?;
     let mut names = Vec::new();
     for (source, stream) in streams {
-        if let Some(table) = queries::table(connection, &source, &stream)? {
-            views::drop_of(connection, &table.name())
-                .and_then(|()| {
-                    connection.execute_batch(&format!(
-                        "DROP TABLE {}; DROP TABLE {};",
-                        table.quoted(),
-                        table.history_quoted()
-                    ))
-                })
-                .map_err(&what)?;
-        }
+        tables::drop_stream(connection, &source, &stream).map_err(&what)?;
         for own in tables_by_stream(connection)? {
             connection
                 .execute(
@@ -133,17 +124,17 @@ pub(super) fn remove(connection: &Connection, before: &str) -> Result<Vec<String
     Ok(names)
 }
 
-/// Rollbook's own tables that keep something by source and stream.
+/// Rollbook's own tables that keep something by source and stream, except whom no reading may return.
 fn tables_by_stream(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let what = StoreError::sql("inspect Rollbook's own tables");
-    let mut tables = own_tables()?;
+    let tables = own_tables()?.into_iter();
     let mut columns = connection
         .prepare_cached(
             "SELECT count(*) = 2 FROM pragma_table_info(?1) WHERE name IN ('source', 'stream')",
         )
         .map_err(&what)?;
     let mut by_stream = Vec::new();
-    for table in tables.drain(..) {
+    for table in tables.filter(|table| table != SUPPRESSED) {
         if columns
             .query_row([&table], |row| row.get(0))
             .map_err(&what)?

@@ -10,6 +10,7 @@ use crate::installation::{Config, Finished, Installation};
 use crate::people::{key, roster, user};
 use crate::privacy::{files, is_in};
 use crate::queries;
+use crate::rename::rename_in_files;
 use crate::server::{Paging, Server};
 use crate::service::Service;
 
@@ -275,6 +276,27 @@ fn no_byte_of_an_erased_pupil_is_left_or_returns() {
     let ran = installation.run(&["sync", "--full", "--json"]);
     assert_eq!(ran.number("users", "new"), 1, "{ran:?}");
     assert_eq!(ran.number("enrollments", "new"), 1, "{ran:?}");
+}
+
+#[test]
+fn an_erased_pupil_does_not_return_under_another_name_of_the_source() {
+    let school = School::new();
+    school.erase();
+    let installation = &school.installation;
+    rename_in_files(installation, "own", "school");
+    let people = PEOPLE.replace("own.", "school.");
+    installation.write("config/crosswalks/people.toml", &people);
+    let renamed = installation.run(&["rename", "own", "school"]);
+    assert_eq!(renamed.code, Some(0), "{renamed:?}");
+    for when in ["renamed", "again", "built from nothing"] {
+        if when == "built from nothing" {
+            remove_mirrors(&installation.path("state"), "mirror");
+        }
+        let ran = installation.run(&["sync", "--full", "--json"]);
+        assert_eq!(ran.number("users", "suppressed"), 1, "{when}");
+        assert_eq!(ran.number("enrollments", "suppressed"), 1, "{when}");
+        school.assert_clean(when);
+    }
 }
 
 fn remove_mirrors(folder: &Path, prefix: &str) {

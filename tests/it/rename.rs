@@ -20,7 +20,7 @@ fn school() -> (Server, Installation) {
 }
 
 /// Changes the source's name in the files, as an admin does.
-fn rename_in_files(installation: &Installation, old: &str, new: &str) {
+pub fn rename_in_files(installation: &Installation, old: &str, new: &str) {
     for (file, from, to) in [
         (
             "config/rollbook.toml",

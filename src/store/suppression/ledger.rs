@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::{HashTarget, Suppressed, SuppressedKind, Suppression};
 use crate::store::error::StoreError;
 
+/// The name of the list's table; entries leave it only when an erasure is lifted.
+pub const SUPPRESSED: &str = "rollbook_suppressed";
+
 /// The tables.
 pub const TABLES: &str = "
 CREATE TABLE rollbook_erasures (
@@ -35,7 +38,7 @@ CREATE TABLE rollbook_suppressed (
   columns TEXT NOT NULL,
   kind TEXT NOT NULL,
   hash BLOB NOT NULL,
-  PRIMARY KEY (hash, erasure)
+  PRIMARY KEY (hash, erasure, source)
 ) STRICT;
 CREATE TABLE rollbook_suppression_keys (
   name TEXT PRIMARY KEY,

@@ -2,31 +2,13 @@
 
 use super::*;
 use crate::model::row::Kind;
-use crate::model::{PersonRows, Table, TableColumn, named};
+use crate::model::{Table, named};
 use crate::store::lookups::Lookups;
 use crate::store::schema::upgrade;
 use crate::store::tables::fit;
 
 fn table(stream: &str) -> Table {
-    Table {
-        source: named("north"),
-        stream: named(stream),
-        columns: vec![TableColumn {
-            name: "id".into(),
-            kind: Kind::Text,
-            from: "id : text".into(),
-            help: String::new(),
-            combo: None,
-            refers_to: None,
-            masking: None,
-        }],
-        key: vec![0],
-        partition: Vec::new(),
-        newest: None,
-        removed_status: None,
-        person: PersonRows::None,
-        history: true,
-    }
+    Table::plain(stream, &[("id", Kind::Text)])
 }
 
 fn mirror() -> Connection {
@@ -34,6 +16,11 @@ fn mirror() -> Connection {
     upgrade(&mut connection).expect("made");
     let tables = [table("users"), table("classes")];
     fit(&mut connection, &tables, &Lookups::default()).expect("fitted");
+    connection
+        .execute_batch(
+            "INSERT INTO rollbook_suppressed VALUES ('1', 'north', 'classes', 'id', 'row', x'00')",
+        )
+        .expect("written");
     for table in &tables {
         connection
             .execute_batch(&format!(
@@ -120,4 +107,13 @@ fn a_table_leaves_after_its_time_and_only_if_no_job_reads_it_again() {
         .and_then(|mut select| select.query_map([], |row| row.get(0))?.collect())
         .expect("read");
     assert_eq!(unconfirmed, ["users"]);
+    let suppressed: i64 = mirror
+        .query_row("SELECT count(*) FROM rollbook_suppressed", [], |row| {
+            row.get(0)
+        })
+        .expect("counted");
+    assert_eq!(
+        suppressed, 1,
+        "an erased person does not return with the stream"
+    );
 }
