@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod builtin;
+pub mod column_config;
 pub mod columns;
 pub mod combos;
 pub mod decode;

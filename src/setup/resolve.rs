@@ -134,6 +134,4 @@ fn assemble(
 }
 
 #[cfg(test)]
-mod copy_tests;
-#[cfg(test)]
 mod tests;

@@ -43,6 +43,8 @@ mod views;
 mod writer;
 
 #[cfg(test)]
+mod people_fixture;
+#[cfg(test)]
 mod room_tests;
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ use super::*;
 use crate::model::named;
 use crate::model::plan::Plan;
 use crate::model::row::{Cell, Cells, Kind, Reject, Rows, Unreadable};
-use crate::model::{PersonRows, Table, TableColumn};
+use crate::model::{Table, TableColumn};
 
 type Vendor = BTreeMap<String, (String, Option<i64>)>;
 
@@ -26,33 +26,15 @@ struct Mirror {
     run: i64,
 }
 
-fn column(name: &str, kind: Kind) -> TableColumn {
-    TableColumn {
-        name: name.into(),
-        kind,
-        from: format!("{name} : {}", kind.as_str()),
-        help: String::new(),
-        combo: None,
-        masking: None,
-        refers_to: None,
-    }
-}
-
 fn users() -> Table {
+    let columns = [
+        ("id", Kind::Text),
+        ("status", Kind::Text),
+        ("age", Kind::Integer),
+    ];
     Table {
-        source: named("north"),
-        stream: named("users"),
-        columns: vec![
-            column("id", Kind::Text),
-            column("status", Kind::Text),
-            column("age", Kind::Integer),
-        ],
-        key: vec![0],
-        partition: Vec::new(),
-        newest: None,
         removed_status: Some((1, vec!["tobedeleted".into()])),
-        history: true,
-        person: PersonRows::None,
+        ..Table::plain("users", &columns)
     }
 }
 
@@ -299,7 +281,7 @@ async fn a_status_removes_a_row_and_never_brings_one() {
 #[tokio::test]
 async fn of_two_versions_in_one_reading_the_newer_or_the_later_stays() {
     let mut by_age = users();
-    by_age.columns[2] = column("age", Kind::Timestamp);
+    by_age.columns[2] = TableColumn::plain("age", Kind::Timestamp);
     by_age.newest = Some(2);
     let mut mirror = Mirror::new(users()).await;
     mirror
@@ -401,7 +383,9 @@ async fn a_column_more_or_less_changes_no_row() {
         .read(&[vec![row("a", "x", 1), row("b", "y", 2)]], Absence::All, 1)
         .await;
     let mut wider = users();
-    wider.columns.insert(1, column("email", Kind::Text));
+    wider
+        .columns
+        .insert(1, TableColumn::plain("email", Kind::Text));
     wider.removed_status = None;
     let tables = vec![wider.clone()];
     let fitted = mirror

@@ -8,7 +8,7 @@ use rusqlite::OpenFlags;
 
 use super::*;
 use crate::model::row::{Cell, Cells, Kind};
-use crate::model::{Cause, Outcome, PersonRows, Table, TableColumn, named};
+use crate::model::{Cause, Outcome, Table, named};
 use crate::permissions::invoker;
 use crate::store::lookups::Lookups;
 use crate::store::runs::{self, RunEnd, StreamRecord};
@@ -18,30 +18,16 @@ use crate::store::{Store, maintenance};
 const EMAIL: &str = "kim.secret@school.example";
 
 fn users() -> Table {
-    let column = |name: &str, kind| TableColumn {
-        name: name.to_owned(),
-        kind,
-        from: name.to_owned(),
-        help: format!("the {name}"),
-        combo: None,
-        refers_to: None,
-        masking: None,
-    };
-    Table {
-        source: named("north"),
-        stream: named("users"),
-        columns: vec![
-            column("id", Kind::Integer),
-            column("name", Kind::Text),
-            column("email", Kind::Text),
-        ],
-        key: vec![0],
-        partition: Vec::new(),
-        newest: None,
-        removed_status: None,
-        person: PersonRows::None,
-        history: true,
+    let columns = [
+        ("id", Kind::Integer),
+        ("name", Kind::Text),
+        ("email", Kind::Text),
+    ];
+    let mut table = Table::plain("users", &columns);
+    for column in &mut table.columns {
+        column.help = format!("the {}", column.name);
     }
+    table
 }
 
 struct Mirror {

@@ -8,10 +8,11 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::model::row::{Cell, Cells, Kind};
-use crate::model::{PersonColumn, PersonRows, Table, TableColumn, named};
+use crate::model::{PersonRows, Table};
 use crate::store::error::StoreError;
 use crate::store::lookups::Lookups;
 use crate::store::maintenance::{BackupInput, before_upgrade, make};
+use crate::store::people_fixture::{about, log, table};
 use crate::store::suppression::{ErasureState, any_pending, erasures};
 use crate::store::tables::fit;
 use crate::store::vault::{Keys, load_suppression};
@@ -29,85 +30,34 @@ const CANARY: &str = "zq77canary";
 /// A neighbour.
 const OTHER: i64 = 0x1111_2222_3333;
 
-fn column(name: &str, kind: Kind, refers_to: &str) -> TableColumn {
-    TableColumn {
-        name: name.to_owned(),
-        kind,
-        from: String::new(),
-        help: String::new(),
-        combo: None,
-        refers_to: (!refers_to.is_empty()).then(|| format!("north_{refers_to}")),
-        masking: None,
-    }
-}
-
-fn table(stream: &str, columns: Vec<TableColumn>, person: PersonRows) -> Table {
-    Table {
-        source: named("north"),
-        stream: named(stream),
-        columns,
-        key: vec![0],
-        partition: Vec::new(),
-        newest: None,
-        removed_status: None,
-        history: true,
-        person,
-    }
-}
-
-fn about(column: &str, refers_to: &str, rows: &[(&str, &str)]) -> PersonColumn {
-    let rows = rows.iter();
-    PersonColumn {
-        column: column.to_owned(),
-        refers_to: format!("north_{refers_to}"),
-        rows: rows
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect(),
-    }
-}
-
 fn learners() -> Table {
-    let columns = vec![
-        column("id", Kind::Integer, ""),
-        column("name", Kind::Text, ""),
-        column("notes", Kind::Text, ""),
-        column("friends", Kind::Json, "learners.id"),
+    let columns = [
+        ("id", Kind::Integer, ""),
+        ("name", Kind::Text, ""),
+        ("notes", Kind::Text, ""),
+        ("friends", Kind::Json, "learners.id"),
     ];
-    table("learners", columns, PersonRows::Each)
+    table("learners", &columns, PersonRows::Each)
 }
 
 fn enrolments() -> Table {
-    let columns = vec![
-        column("id", Kind::Integer, ""),
-        column("learner_id", Kind::Integer, "learners.id"),
+    let columns = [
+        ("id", Kind::Integer, ""),
+        ("learner_id", Kind::Integer, "learners.id"),
     ];
-    let person = PersonRows::About(vec![about("learner_id", "learners.id", &[])]);
-    table("enrolments", columns, person)
+    let person = about("learner_id", "learners.id", &[]);
+    table("enrolments", &columns, person)
 }
 
 /// Its rows lead to the person through an enrolment only.
 fn results() -> Table {
-    let columns = vec![
-        column("id", Kind::Integer, ""),
-        column("enrolment_id", Kind::Integer, "enrolments.id"),
-        column("mark", Kind::Text, ""),
+    let columns = [
+        ("id", Kind::Integer, ""),
+        ("enrolment_id", Kind::Integer, "enrolments.id"),
+        ("mark", Kind::Text, ""),
     ];
-    let person = PersonRows::About(vec![about("enrolment_id", "enrolments.id", &[])]);
-    table("results", columns, person)
-}
-
-fn log() -> Table {
-    let columns = vec![
-        column("id", Kind::Integer, ""),
-        column("record", Kind::Integer, ""),
-        column("entity", Kind::Text, ""),
-    ];
-    let person = PersonRows::About(vec![about(
-        "record",
-        "learners.id",
-        &[("entity", "Learner")],
-    )]);
-    table("log", columns, person)
+    let person = about("enrolment_id", "enrolments.id", &[]);
+    table("results", &columns, person)
 }
 
 struct Installation {
@@ -119,7 +69,12 @@ impl Installation {
         let installation = Self {
             folder: tempfile::tempdir().expect("a folder"),
         };
-        let tables = [learners(), enrolments(), results(), log()];
+        let tables = [
+            learners(),
+            enrolments(),
+            results(),
+            log("learners", "Learner"),
+        ];
         let store = Store::open(&installation.mirror()).expect("a mirror");
         let act = move |connection: &mut Connection| {
             fit(connection, &tables, &Lookups::default())?;
@@ -334,12 +289,12 @@ fn fill(connection: &Connection) {
     );
     insert(
         connection,
-        &log(),
+        &log("learners", "Learner"),
         &[Integer(1), Integer(PUPIL), Text("Learner")],
     );
     insert(
         connection,
-        &log(),
+        &log("learners", "Learner"),
         &[Integer(2), Integer(OTHER), Text("Learner")],
     );
     let key = |id: i64| {

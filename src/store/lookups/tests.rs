@@ -6,7 +6,7 @@ use rusqlite::types::{FromSql, Value};
 use super::*;
 use crate::model::named;
 use crate::model::row::Kind;
-use crate::model::{PersonRows, Table, TableColumn};
+use crate::model::{Table, TableColumn};
 use crate::store::schema;
 use crate::store::tables::fit;
 
@@ -63,24 +63,14 @@ fn table(
     key: usize,
 ) -> Table {
     let column = |(name, kind, combo): (&str, Kind, Option<Reference>)| TableColumn {
-        name: name.to_owned(),
-        kind,
-        from: String::new(),
-        help: String::new(),
         combo,
-        masking: None,
-        refers_to: None,
+        ..TableColumn::plain(name, kind)
     };
     Table {
         source: named(source),
-        stream: named(stream),
         columns: columns.into_iter().map(column).collect(),
         key: (0..key).collect(),
-        partition: Vec::new(),
-        newest: None,
-        removed_status: None,
-        history: true,
-        person: PersonRows::None,
+        ..Table::plain(stream, &[])
     }
 }
 

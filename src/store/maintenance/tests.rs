@@ -11,9 +11,8 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{Backup, BackupInput, VerifyScope, make, restore, verify};
-use crate::model::named;
+use crate::model::Table;
 use crate::model::row::{Cell, Cells, Kind};
-use crate::model::{PersonRows, Table, TableColumn};
 use crate::permissions::invoker;
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -22,30 +21,8 @@ use crate::store::tables::fit;
 
 const ROWS: i64 = 50;
 
-fn column(name: &str, kind: Kind) -> TableColumn {
-    TableColumn {
-        name: name.to_owned(),
-        kind,
-        from: name.to_owned(),
-        help: String::new(),
-        combo: None,
-        masking: None,
-        refers_to: None,
-    }
-}
-
 fn users() -> Table {
-    Table {
-        source: named("north"),
-        stream: named("users"),
-        columns: vec![column("id", Kind::Text), column("name", Kind::Text)],
-        key: vec![0],
-        partition: Vec::new(),
-        newest: None,
-        removed_status: None,
-        history: true,
-        person: PersonRows::None,
-    }
+    Table::plain("users", &[("id", Kind::Text), ("name", Kind::Text)])
 }
 
 /// A folder with a mirror of fifty users; what its store holds open is closed again.

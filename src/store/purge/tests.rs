@@ -3,33 +3,13 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::TableColumn;
-use crate::model::named;
 use crate::model::row::Kind;
 use crate::store::Store;
 use crate::store::lookups::Lookups;
 use crate::store::tables::fit;
 
 fn users() -> Table {
-    Table {
-        source: named("north"),
-        stream: named("users"),
-        columns: vec![TableColumn {
-            name: "id".into(),
-            kind: Kind::Text,
-            from: "id : text".into(),
-            help: String::new(),
-            combo: None,
-            masking: None,
-            refers_to: None,
-        }],
-        key: vec![0],
-        partition: Vec::new(),
-        newest: None,
-        removed_status: None,
-        history: true,
-        person: crate::model::PersonRows::None,
-    }
+    Table::plain("users", &[("id", Kind::Text)])
 }
 
 /// Versions that are left of two, one that ended on 1 January and one on 1 June, when thirty days are kept.

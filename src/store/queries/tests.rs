@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::model::row::{Cell, Kind, Rows};
-use crate::model::{Cause, Class, Outcome, PersonRows, Table, TableColumn, named};
+use crate::model::{Cause, Class, Outcome, Table, named};
 use crate::store::apply::{Removals, Stamp, apply};
 use crate::store::lookups::Lookups;
 use crate::store::readers::ReadConnection;
@@ -17,29 +17,14 @@ use crate::store::tables::fit;
 use crate::store::{Absence, Ending, Size, Staging, Store, StoreError};
 
 fn grades() -> Table {
-    let column = |name: &str, kind| TableColumn {
-        name: name.to_owned(),
-        kind,
-        from: format!("{name} : text"),
-        help: String::new(),
-        combo: None,
-        masking: None,
-        refers_to: None,
-    };
+    let columns = [
+        ("mark", Kind::Text),
+        ("user", Kind::Integer),
+        ("at", Kind::Timestamp),
+    ];
     Table {
-        source: named("north"),
-        stream: named("grades"),
-        columns: vec![
-            column("mark", Kind::Text),
-            column("user", Kind::Integer),
-            column("at", Kind::Timestamp),
-        ],
         key: vec![1, 2],
-        partition: Vec::new(),
-        newest: None,
-        removed_status: None,
-        history: true,
-        person: PersonRows::None,
+        ..Table::plain("grades", &columns)
     }
 }
 

@@ -3,37 +3,24 @@
 use rusqlite::Connection;
 
 use super::*;
+use crate::model::named;
 use crate::model::row::Kind;
-use crate::model::{PersonRows, TableColumn, named};
 use crate::store::Store;
 use crate::store::lookups::Lookups;
 
 fn users(source: &str, key: usize) -> Table {
-    let column = |name: &str, kind, refers_to: Option<&str>| TableColumn {
-        name: name.to_owned(),
-        kind,
-        from: format!("{name} : text"),
-        help: String::new(),
-        combo: None,
-        refers_to: refers_to.map(str::to_owned),
-        masking: None,
-    };
-    let refers_to = format!("{source}_orgs.id");
-    Table {
+    let columns = [
+        ("id", Kind::Text),
+        ("org", Kind::Text),
+        ("roles", Kind::Json),
+    ];
+    let mut table = Table {
         source: named(source),
-        stream: named("users"),
-        columns: vec![
-            column("id", Kind::Text, None),
-            column("org", Kind::Text, Some(&refers_to)),
-            column("roles", Kind::Json, None),
-        ],
         key: vec![key],
-        partition: Vec::new(),
-        newest: None,
-        removed_status: None,
-        person: PersonRows::None,
-        history: true,
-    }
+        ..Table::plain("users", &columns)
+    };
+    table.columns[1].refers_to = Some(format!("{source}_orgs.id"));
+    table
 }
 
 /// A source with rows, history and a record of each kind, and another one whose name begins alike.

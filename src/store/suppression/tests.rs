@@ -4,73 +4,27 @@ use std::sync::Arc;
 
 use super::*;
 use crate::model::row::{Cell, Cells, Kind};
-use crate::model::{PersonColumn, PersonRows, Table, TableColumn, named};
-
-fn column(name: &str, kind: Kind, refers_to: &str) -> TableColumn {
-    TableColumn {
-        name: name.to_owned(),
-        kind,
-        from: String::new(),
-        help: String::new(),
-        combo: None,
-        refers_to: (!refers_to.is_empty()).then(|| format!("north_{refers_to}")),
-        masking: None,
-    }
-}
-
-fn table(stream: &str, columns: Vec<TableColumn>, person: PersonRows) -> Table {
-    Table {
-        source: named("north"),
-        stream: named(stream),
-        columns,
-        key: vec![0],
-        partition: Vec::new(),
-        newest: None,
-        removed_status: None,
-        history: true,
-        person,
-    }
-}
-
-fn about(column: &str, refers_to: &str, rows: &[(&str, &str)]) -> PersonColumn {
-    let rows = rows.iter();
-    PersonColumn {
-        column: column.to_owned(),
-        refers_to: format!("north_{refers_to}"),
-        rows: rows
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect(),
-    }
-}
+use crate::model::{PersonRows, Table, named};
+use crate::store::people_fixture::{about, log, table};
 
 fn users() -> Table {
-    let columns = vec![
-        column("id", Kind::Integer, ""),
-        column("agents", Kind::Json, "users.id"),
-        column("tutor", Kind::Integer, "users.id"),
+    let columns = [
+        ("id", Kind::Integer, ""),
+        ("agents", Kind::Json, "users.id"),
+        ("tutor", Kind::Integer, "users.id"),
     ];
-    table("users", columns, PersonRows::Each)
+    table("users", &columns, PersonRows::Each)
 }
 
 fn enrolments() -> Table {
-    let columns = vec![
-        column("id", Kind::Integer, ""),
-        column("user_id", Kind::Integer, "users.id"),
-        column("course", Kind::Integer, "enrolments.id"),
-        column("tutor", Kind::Integer, "users.id"),
+    let columns = [
+        ("id", Kind::Integer, ""),
+        ("user_id", Kind::Integer, "users.id"),
+        ("course", Kind::Integer, "enrolments.id"),
+        ("tutor", Kind::Integer, "users.id"),
     ];
-    let person = PersonRows::About(vec![about("user_id", "users.id", &[])]);
-    table("enrolments", columns, person)
-}
-
-fn log() -> Table {
-    let columns = vec![
-        column("id", Kind::Integer, ""),
-        column("record", Kind::Integer, ""),
-        column("entity", Kind::Text, ""),
-    ];
-    let person = PersonRows::About(vec![about("record", "users.id", &[("entity", "User")])]);
-    table("log", columns, person)
+    let person = about("user_id", "users.id", &[]);
+    table("enrolments", &columns, person)
 }
 
 /// User 7 is erased, and so is enrolment 70, which was about them.
@@ -207,13 +161,13 @@ fn rows_of_erased_people_are_suppressed_and_references_cut() {
         ),
         (
             "an entry of a log",
-            log(),
+            log("users", "User"),
             vec![Integer(1), Integer(7), Text("User")],
             about,
         ),
         (
             "an entry about something else with the same number",
-            log(),
+            log("users", "User"),
             vec![Integer(1), Integer(7), Text("Course")],
             Fate::Keep,
         ),
@@ -224,11 +178,7 @@ fn rows_of_erased_people_are_suppressed_and_references_cut() {
 
 #[test]
 fn tables_without_erased_rows_cost_nothing() {
-    let other = table(
-        "rooms",
-        vec![column("id", Kind::Integer, "")],
-        PersonRows::None,
-    );
+    let other = table("rooms", &[("id", Kind::Integer, "")], PersonRows::None);
     assert!(RowFilter::new(&list(), &other).is_empty());
     assert!(!RowFilter::new(&list(), &users()).is_empty());
     assert!(RowFilter::new(&Arc::default(), &users()).is_empty());

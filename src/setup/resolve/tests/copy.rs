@@ -1,6 +1,5 @@
 //! `[store.copy]` and the groups of readers: what is an error of the file, and what is not.
 
-use super::tests::{JOB, SOURCE, folder, folders, lines};
 use super::*;
 use crate::setup::check;
 use crate::setup::files::Secrets;
