@@ -1,6 +1,6 @@
 //! A private copy of the mirror for a dry run, deleted when it is dropped.
 //!
-//! It holds what the mirror holds, so it must not outlive its process: whoever opens the mirror next removes the copies
+//! It holds what the mirror holds, so it must not outlive its process: the next program that opens the mirror removes the copies
 //! of processes that were killed. A copy in use is locked.
 
 use std::fs::{self, DirBuilder, File, TryLockError};

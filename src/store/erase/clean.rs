@@ -1,6 +1,6 @@
 //! Removing what is left of erased rows in a mirror's freed space and in its log.
 //!
-//! `VACUUM` writes every page anew, so that no page has a rest of an older one; then the log, which holds the pages of
+//! `VACUUM` rewrites every page, so that no page contains parts of an older one; then the log, which holds the pages of
 //! before, is cut to nothing. A program that reads the mirror holds the log: then it is named, and the log is cut later.
 
 use std::fs;

@@ -11,7 +11,7 @@ pub type Hash = [u8; 32];
 /// with it.
 const NAME_OF: &[u8] = b"rollbook suppression key, its name";
 
-/// The key of the list. Whoever has it can test whether an id that is known from elsewhere was erased.
+/// The key of the list. With it, an id that is known from elsewhere can be tested for having been erased.
 #[derive(Debug)]
 pub struct SuppressionKey {
     key: hmac::Key,
