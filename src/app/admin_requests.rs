@@ -212,6 +212,17 @@ pub struct FinishedErasures {
     pub pending: Vec<String>,
 }
 
+impl FinishedErasures {
+    /// Nothing could be done, because a run is active.
+    fn after_a_run() -> Self {
+        let why = "a run is active, so the mirror's file is rewritten when it has ended";
+        Self {
+            pending: vec![why.to_owned()],
+            ..Self::default()
+        }
+    }
+}
+
 impl From<StoreError> for AdminResponse {
     fn from(error: StoreError) -> Self {
         Self::Failed(error.to_string())
@@ -233,28 +244,32 @@ impl App {
             AdminRequest::FinishErasures => self
                 .finish_erasures(FINISH_WAIT)
                 .await
-                .map(AdminResponse::Finished)
+                .map(|done| {
+                    AdminResponse::Finished(done.unwrap_or_else(FinishedErasures::after_a_run))
+                })
                 .map_err(AdminResponse::from),
             AdminRequest::LiftErasure { id } => self.lift_erasure(id).await,
         };
         let Ok(response) = done else {
             return done.unwrap_or_else(|error| error);
         };
-        match self.record(by, &request.audited()).await {
+        let Some((action, subject)) = request.audited() else {
+            return response;
+        };
+        match self.record(by.clone(), action, subject).await {
             Ok(()) => response,
             Err(error) => error.into(),
         }
     }
 
-    async fn record(
+    /// Records an action in the mirror.
+    pub async fn record(
         &self,
-        by: &Actor,
-        audited: &Option<(AuditedAction, String)>,
+        by: Actor,
+        action: AuditedAction,
+        subject: String,
     ) -> Result<(), StoreError> {
-        let (Some((action, subject)), by, now) = (audited.clone(), by.clone(), self.clock.now())
-        else {
-            return Ok(());
-        };
+        let now = self.clock.now();
         self.store()
             .write(move |connection| audit::record(connection, &by, action, &subject, now))
             .await

@@ -93,7 +93,7 @@ impl App {
         copies.configured?.1.message
     }
 
-    /// Makes the copy anew, because what it holds was erased; gives what still holds it, and why.
+    /// Makes the copy again, because what it holds was erased; gives what still holds it, and why.
     pub(super) async fn copy_again(&self) -> Result<Vec<String>, StoreError> {
         let expire = |connection: &mut _| record::expire(connection);
         self.store().write(expire).await?;

@@ -5,10 +5,10 @@
 //! leaves either nothing, or a pending erasure that the next start finishes.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{AdminResponse, App, BackupRequest, FinishedErasures, backup_of};
 use crate::http::blocking::blocking;
@@ -23,6 +23,9 @@ use crate::store::queries::mirrored;
 use crate::store::suppression::{self, Suppression};
 use crate::store::table_locks::RowsLock;
 use crate::store::vault::load_suppression;
+
+/// How long after an attempt to finish erasures that was not enough the next is made.
+const RETRY: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long an erasure waits for runs that read the tables.
 const LOCK_WAIT: Duration = Duration::from_secs(60);
@@ -121,27 +124,42 @@ impl App {
         }
     }
 
-    /// Finishes pending erasures as far as possible now; what stays is logged.
+    /// Finishes pending erasures as far as possible now; what stays is logged. Every attempt rewrites all files, so after one
+    /// that was not enough the next is made an hour later.
     pub(super) async fn continue_erasures(&self) {
+        let now = self.clock.now();
+        let next = *self.erasures_retried();
+        if next.is_some_and(|next| now < next) {
+            return;
+        }
         match self.finish_erasures(Duration::ZERO).await {
-            Ok(done) => {
+            Ok(Some(done)) => {
+                let is_pending = !done.pending.is_empty();
+                *self.erasures_retried() = is_pending.then(|| scalar::saturating_add(now, RETRY));
                 for why in done.pending {
                     tracing::warn!("an erasure is not finished: {why}");
                 }
             }
+            Ok(None) => {}
             Err(error) => tracing::error!("could not finish an erasure: {error}"),
         }
     }
 
-    /// Finishes pending erasures: in the mirror's freed space and log, and in all copies. Waits for runs this long.
+    fn erasures_retried(&self) -> MutexGuard<'_, Option<Timestamp>> {
+        let next = self.next_erasure_retry.lock();
+        next.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Finishes pending erasures: in the mirror's freed space and log, and in all copies. Waits for runs this long; `None` if
+    /// one is still active.
     pub(super) async fn finish_erasures(
         &self,
         wait: Duration,
-    ) -> Result<FinishedErasures, StoreError> {
+    ) -> Result<Option<FinishedErasures>, StoreError> {
         let mut finished = FinishedErasures::default();
         let reader = self.store().reader()?;
         if !suppression::any_pending(&reader)? {
-            return Ok(finished);
+            return Ok(Some(finished));
         }
         let tables: Vec<String> = mirrored(&reader)?
             .into_iter()
@@ -150,10 +168,7 @@ impl App {
         drop(reader);
         // Rewriting the mirror changes row numbers, by which a reading knows rows.
         let Some(locks) = self.lock_rows(&tables, wait).await else {
-            finished.pending.push(
-                "a run is active, so the mirror's file is rewritten when it has ended".to_owned(),
-            );
-            return Ok(finished);
+            return Ok(None);
         };
         let (vault, path) = (Arc::clone(&self.vault), self.store().path().to_owned());
         let act = move |connection: &mut _| erase::clean_mirror(connection, &vault, &path);
@@ -180,7 +195,7 @@ impl App {
             self.store().write(act).await?;
             tracing::info!(copies, "finished erasing");
         }
-        Ok(finished)
+        Ok(Some(finished))
     }
 
     /// The folders in which backups of the mirror may be.

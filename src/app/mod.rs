@@ -78,6 +78,8 @@ pub struct App {
     sources: Mutex<BTreeMap<SourceName, OpenSource>>,
     /// Why `[store] readers` cannot read, as it was logged last.
     readers_problem: Mutex<Option<String>>,
+    /// Before this time no run tries again to finish erasures.
+    next_erasure_retry: Mutex<Option<Timestamp>>,
     /// Held while `[store.copy]` is written.
     copying: tokio::sync::Mutex<()>,
     /// Removed with the program, after everything that uses it.
@@ -206,6 +208,7 @@ impl App {
             clock,
             sources: Mutex::default(),
             readers_problem: Mutex::default(),
+            next_erasure_retry: Mutex::default(),
             copying: tokio::sync::Mutex::default(),
             dry_run_copy: None,
         })

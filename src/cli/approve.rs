@@ -3,12 +3,11 @@
 //! The rows were not kept: the job reads again and applies the changes if it would remove the same rows; otherwise they
 //! are held again. A running daemon runs the job itself; its run is followed in the mirror.
 
-use std::io::{IsTerminal as _, Write as _};
-
 use super::admin_request::{HandledBy, send_request};
 use super::exit::Exit;
 use super::follow::follow;
 use super::mirror_access::MirrorAccess;
+use super::prompt::Prompt;
 use super::stop::stop_on_signal;
 use super::sync::{outcome_of, run_all, show};
 use super::{held_rows, out, runs};
@@ -35,7 +34,7 @@ pub struct ApproveOptions {
 pub async fn run(folders: &Folders, options: &ApproveOptions) -> Result<(), Exit> {
     let access = MirrorAccess::open(folders)?.up_to_date()?;
     if !options.yes {
-        confirm(access.mirror()?, options.run)?;
+        confirm(access.mirror()?, options.run).await?;
     }
     let request = AdminRequest::Approve { run: options.run };
     let (response, by) = send_request(folders, &request).await?;
@@ -66,30 +65,24 @@ pub async fn run(folders: &Folders, options: &ApproveOptions) -> Result<(), Exit
 }
 
 /// Asks on a terminal, after what would happen in numbers. Anything but yes is no.
-fn confirm(mirror: &Reader, run: i64) -> Result<(), Exit> {
+async fn confirm(mirror: &Reader, run: i64) -> Result<(), Exit> {
     let streams = queries::held_streams(mirror, run)?;
     let outcome = queries::run(mirror, run)?.and_then(|line| line.outcome);
     // The request itself says that there is nothing to approve.
     if outcome != Some(Outcome::Held) {
         return Ok(());
     }
-    if !std::io::stdin().is_terminal() {
+    let Some(prompt) = Prompt::open() else {
         return Err(Exit::usage(format!(
             "approve asks on a terminal; in a script: rollbook approve {run} --yes"
         )));
-    }
+    };
     out::text(format!(
         "{}`rollbook runs show {run} --rows` lists the rows. The job reads again, and applies this if it still finds the same.",
         held_rows::summary(&streams)
     ));
-    let mut terminal = anstream::stdout();
-    let asked = write!(terminal, "Approve run {run}? [y/N] ").and_then(|()| terminal.flush());
-    let mut answer = String::new();
-    asked
-        .and_then(|()| std::io::stdin().read_line(&mut answer))
-        .map_err(|error| Exit::failed(format!("could not ask: {error}")))?;
-    match answer.trim().to_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => Err(Exit::failed("nothing was approved")),
+    match prompt.agrees(&format!("Approve run {run}?")).await? {
+        true => Ok(()),
+        false => Err(Exit::failed("nothing was approved")),
     }
 }

@@ -5,7 +5,6 @@
 
 mod people;
 
-use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -15,6 +14,7 @@ use super::admin_request::{HandledBy, send_request};
 use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::out;
+use super::prompt::Prompt;
 use super::table::{indented, many};
 use crate::app::{AdminRequest, AdminResponse, FinishedErasures, folders_of_backups};
 use crate::clock::Clock;
@@ -98,8 +98,8 @@ pub async fn run(folders: &Folders, options: &EraseOptions) -> Result<(), Exit> 
     let groups = groups(&access, options)?;
     let setup = access.setup()?;
     let copies = folders_of_backups(setup, &access.path, Clock::system().now());
-    let everybody: Vec<_> = groups.iter().flat_map(|group| group.rows.clone()).collect();
-    let found = preview(&access.path, &copies, &everybody, |table| {
+    let everyone: Vec<_> = groups.iter().flat_map(|group| group.rows.clone()).collect();
+    let found = preview(&access.path, &copies, &everyone, |table| {
         display(setup, table)
     })?;
     if found.is_empty() {
@@ -116,13 +116,17 @@ pub async fn run(folders: &Folders, options: &EraseOptions) -> Result<(), Exit> 
         return Ok(());
     }
     if !options.yes {
-        if !std::io::stdin().is_terminal() {
+        let Some(prompt) = Prompt::open() else {
             return Err(Exit::usage(
                 "erase asks on a terminal; in a script add --yes, or --dry-run to see what would be erased",
             ));
-        }
+        };
         out::text(text(&found, groups.len()));
-        confirm(groups.len())?;
+        let whom = many(groups.len() as u64, "person", "people");
+        let question = format!("Erase {whom}? This cannot be undone.");
+        if !prompt.agrees(&question).await? {
+            return Err(Exit::failed("nothing was erased"));
+        }
     }
     drop(access);
     erase(folders, options, &groups, &found).await
@@ -185,21 +189,6 @@ async fn erase(
         "rollbook: the erasure is not complete: {}; {later}",
         finished.pending.join("; ")
     )))
-}
-
-fn confirm(people: usize) -> Result<(), Exit> {
-    let mut terminal = anstream::stdout();
-    let whom = many(people as u64, "person", "people");
-    let asked = write!(terminal, "Erase {whom}? This cannot be undone. [y/N] ")
-        .and_then(|()| terminal.flush());
-    let mut answer = String::new();
-    asked
-        .and_then(|()| std::io::stdin().read_line(&mut answer))
-        .map_err(|error| Exit::failed(format!("could not ask: {error}")))?;
-    match answer.trim().to_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => Err(Exit::failed("nothing was erased")),
-    }
 }
 
 /// What would be erased.

@@ -9,7 +9,8 @@ use super::start;
 use super::table::{bullets, grouped, many};
 use crate::app::{Renaming, lines_that_name};
 use crate::document::suggest::advice;
-use crate::model::SourceName;
+use crate::model::{AuditedAction, SourceName};
+use crate::permissions::invoker;
 use crate::setup::{Folders, Overlay, Setup};
 use crate::store::rename::SourceData;
 
@@ -57,7 +58,10 @@ pub async fn run(folders: &Folders, options: &RenameOptions) -> Result<(), Exit>
     }
     renaming.run(&setup).await?;
     // Makes the views with labels, and shows that the next start works.
-    drop(start::app(folders, &Overlay::default()).await?);
+    let app = start::app(folders, &Overlay::default()).await?;
+    let subject = format!("source {old} to {new}");
+    app.record(invoker().clone(), AuditedAction::Rename, subject)
+        .await?;
     out::text(match data.tables {
         0 => format!("The rename of {old} to {new} is complete."),
         _ => format!(

@@ -15,6 +15,8 @@ pub enum AuditedAction {
     Erase,
     /// What a vendor sends of an erased person is taken back.
     LiftErasure,
+    /// A source got another name.
+    Rename,
     /// A backup replaced the mirror.
     Restore,
     /// A person signed in to a source.
@@ -35,6 +37,7 @@ impl AuditedAction {
             Self::Reset => "reset",
             Self::Erase => "erase",
             Self::LiftErasure => "lift_erasure",
+            Self::Rename => "rename",
             Self::Restore => "restore",
             Self::Login => "login",
             Self::Logout => "logout",

@@ -22,13 +22,6 @@ use crate::store::suppression::{self, ErasureState, Suppression};
 use crate::store::vault::load_suppression;
 use crate::store::{Vault, remove_left_over};
 
-/// A copy of the mirror.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CopyFound {
-    /// Where it is.
-    pub path: PathBuf,
-}
-
 /// What was done with all copies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RewrittenCopies {
@@ -53,7 +46,7 @@ pub struct LeftOver {
 ///
 /// # Errors
 /// When a folder cannot be read.
-pub fn find_copies(mirror: &Path, folders: &[PathBuf]) -> Result<Vec<CopyFound>, StoreError> {
+pub fn find_copies(mirror: &Path, folders: &[PathBuf]) -> Result<Vec<PathBuf>, StoreError> {
     let mut found = Vec::new();
     let own = fs::canonicalize(mirror).unwrap_or_else(|_| mirror.to_owned());
     let stem = maintenance::stem_of(mirror);
@@ -67,11 +60,11 @@ pub fn find_copies(mirror: &Path, folders: &[PathBuf]) -> Result<Vec<CopyFound>,
                 || (name.starts_with(&format!("{stem}-before-")) && name.ends_with(".db"));
             if is_file && path != own && (is_named || is_mirror(&path)) && !name.ends_with(".part")
             {
-                found.push(CopyFound { path });
+                found.push(path);
             }
         }
     }
-    found.sort_by(|one, other| one.path.cmp(&other.path));
+    found.sort();
     Ok(found)
 }
 
@@ -120,7 +113,7 @@ pub fn rewrite_all(
         }
         remove_leftovers(&folder).map_err(StoreError::disk(&folder, "tidy up"))?;
     }
-    for CopyFound { path } in find_copies(mirror, folders)? {
+    for path in find_copies(mirror, folders)? {
         super::fault::step()?;
         match rewrite(&path, &own, &rules, list) {
             Ok(()) => copies.rewritten.push(path),
@@ -234,7 +227,7 @@ fn rewrite(
 }
 
 /// Erases again in a copy that is about to become the mirror: what the vault or the copy knows as erased. Returns `None`
-/// when nothing is known. The caller writes the copy anew.
+/// when nothing is known. The caller rewrites the copy.
 ///
 /// # Errors
 /// When the list cannot be opened: then the copy must not become the mirror.

@@ -99,7 +99,7 @@ pub fn preview(
     let mut copies = Vec::new();
     for copy in find_copies(mirror, folders)? {
         let mut in_copy = || -> Result<u64, StoreError> {
-            let reader = reader(&copy.path)?;
+            let reader = reader(&copy)?;
             let tables = tables_of(&reader, &tables)?;
             let found = find(&reader, &list, &tables)?;
             let (counts, has_key) = counts(&reader, &found, &tables)?;
@@ -108,7 +108,7 @@ pub fn preview(
         };
         copies.push(CopyPreview {
             rows: in_copy().ok(),
-            file: copy.path,
+            file: copy,
         });
     }
     Ok(Preview {
