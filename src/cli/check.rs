@@ -182,6 +182,10 @@ fn compare(mirror: &Reader, wanted: &Table, view: &mut CheckView) -> Result<(), 
         view.keys_changed.push(error.to_string());
         return Ok(());
     }
+    if let Some(refusal) = tables::refused_masking(mirror, wanted)? {
+        view.keys_changed.push(refusal.to_string());
+        return Ok(());
+    }
     let mut erased = Erased {
         table: wanted.name(),
         columns: tables::columns_to_drop(mirror, wanted)?,

@@ -16,8 +16,8 @@ pub use filter::{Cuts, Fate, HashTarget, RowFilter};
 pub use key::{Hash, SuppressionKey};
 pub use ledger::{
     COPIES, Erasure, ErasureCount, ErasureState, KeyCell, SUPPRESSED, TABLES, any_pending,
-    erasures, exchange, has_tables, inherit, key_cells, lift, record, renew_keys, save_key,
-    set_done, set_pending, suppressed,
+    erasures, exchange, has_tables, inherit, key_cells, knows_by, lift, record, renew_keys,
+    save_key, set_done, set_pending, suppressed,
 };
 
 /// What an entry of the list is about; a greater one suppresses more.

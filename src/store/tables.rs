@@ -11,6 +11,7 @@ use super::error::StoreError;
 #[cfg(test)]
 use super::lookups::{self, Lookups};
 use super::staging::read_cells;
+use super::suppression;
 use super::table::{quote, storage};
 use super::views;
 use crate::model::row::Cells;
@@ -82,6 +83,9 @@ pub(super) fn fit_one(transaction: &Transaction<'_>, table: &Table) -> Result<Fi
     let what = StoreError::sql("prepare a table");
     views::drop_of(transaction, &table.name()).map_err(&what)?;
     let mut have = columns_of(transaction, &table.name()).map_err(&what)?;
+    if let Some(refusal) = refused_masking(transaction, table)? {
+        return Err(refusal);
+    }
     let masked = maskings(transaction, table).map_err(&what)?;
     if !have.is_empty() && has_other_keys(table, &masked) {
         clear(transaction, table).map_err(&what)?;
@@ -218,6 +222,30 @@ fn maskings(
         Ok((row.get(0)?, masking))
     })?;
     rows.collect()
+}
+
+/// Why a stream cannot be masked as is wanted: erased people are known by a column's values as they were stored, so with
+/// other values they would return.
+pub fn refused_masking(
+    connection: &Connection,
+    table: &Table,
+) -> Result<Option<StoreError>, StoreError> {
+    let masked = maskings(connection, table).map_err(StoreError::sql("inspect a table"))?;
+    for column in &table.columns {
+        if !is_masked_alike(column, &masked)
+            && suppression::knows_by(connection, table, &column.name)?
+        {
+            let (table, column) = (table.name(), &column.name);
+            return Ok(Some(StoreError::Refused {
+                problem: format!(
+                    "`pseudonymise` and `truncate` of {table}.{column} cannot be changed: erased people are known by what is \
+                     stored in it, and would return; take the change back, or lift their erasures (`rollbook erase --list`, \
+                     `--undo`) and erase them again"
+                ),
+            }));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether what the column holds was masked as is wanted; one that is not there yet is.

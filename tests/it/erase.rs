@@ -299,6 +299,32 @@ fn an_erased_pupil_does_not_return_under_another_name_of_the_source() {
     }
 }
 
+#[test]
+fn an_erased_pupil_does_not_return_as_a_pseudonym() {
+    let school = School::new();
+    school.erase();
+    let installation = &school.installation;
+    let job =
+        "source = \"own\"\nstreams = [\"users\", \"enrollments\"]\nschedule = \"0 3 * * *\"\n";
+    let masks = "[stream.users]\ndrop = [\"agents\"]\npseudonymise = [\"sourced_id\"]\n\
+                 [stream.enrollments]\npseudonymise = [\"user_id\"]\n";
+    fs::remove_file(installation.path("config/crosswalks/people.toml")).expect("removed");
+    installation.write("jobs/roster.toml", &format!("{job}{masks}"));
+    for command in ["check", "sync"] {
+        let refused = installation.run(&[command]);
+        assert_ne!(refused.code, Some(0), "{refused:?}");
+        let said = format!("{}{}", refused.out, refused.err);
+        assert!(
+            said.contains("own_users.sourced_id cannot be changed"),
+            "{said}"
+        );
+    }
+    installation.write("jobs/roster.toml", job);
+    let ran = installation.run(&["sync", "--full", "--json"]);
+    assert_eq!(ran.number("users", "suppressed"), 1, "{ran:?}");
+    school.assert_clean("after the change was taken back");
+}
+
 fn remove_mirrors(folder: &Path, prefix: &str) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();

@@ -9,6 +9,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 use super::{HashTarget, Suppressed, SuppressedKind, Suppression};
+use crate::model::Table;
 use crate::store::error::StoreError;
 
 /// The name of the list's table; entries leave it only when an erasure is lifted.
@@ -282,6 +283,22 @@ pub fn save_key(
         )
         .map(drop)
         .map_err(StoreError::sql("store the key of the suppression list"))
+}
+
+/// Whether erased people are known by the values of this column.
+pub fn knows_by(connection: &Connection, table: &Table, column: &str) -> Result<bool, StoreError> {
+    let what = StoreError::sql("read the suppression list");
+    if !has_tables(connection).map_err(&what)? {
+        return Ok(false);
+    }
+    connection
+        .query_row(
+            "SELECT EXISTS (SELECT 1 FROM rollbook_suppressed WHERE source = ?1 AND stream = ?2 \
+             AND instr(',' || columns || ',', ',' || ?3 || ','))",
+            params![table.source, table.stream, column],
+            |row| row.get(0),
+        )
+        .map_err(what)
 }
 
 /// Whether an erasure is not finished; a mirror that was not upgraded yet knows none.
