@@ -23,7 +23,7 @@ use crate::model::{
 };
 use crate::permissions::Actor;
 use crate::setup::{JobSetup, Setup};
-use crate::store::erase::PersonKey;
+use crate::store::person::PersonKey;
 use crate::store::queries::{self, Reader, RunLine};
 use crate::store::runs::{self, JobState};
 use crate::store::suppression::Erasure;
@@ -80,12 +80,7 @@ pub enum AdminRequest {
         stream: String,
     },
     /// Record what another command did that does not write to the mirror.
-    Record {
-        /// What it did.
-        action: SignInAction,
-        /// The source.
-        source: SourceName,
-    },
+    Record(RecordedAction),
     /// Erase a person, and suppress what the vendor sends of them from now on.
     Erase {
         /// The rows that are the person.
@@ -102,14 +97,30 @@ pub enum AdminRequest {
     },
 }
 
-/// What a command did to the vault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a command did without writing to the mirror.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum SignInAction {
-    /// A person signed in.
-    Login,
-    /// A sign-in was deleted.
-    Logout,
+pub enum RecordedAction {
+    /// A person signed in to a source.
+    Login(SourceName),
+    /// The sign-in of a source was deleted.
+    Logout(SourceName),
+    /// What is kept of a person was shown; the tables with rows that are the person.
+    ShowPerson(Vec<String>),
+    /// The same was written to a file.
+    ExportPerson(Vec<String>),
+}
+
+impl RecordedAction {
+    fn audited(&self) -> (AuditedAction, String) {
+        let person = |tables: &[String]| format!("a person of {}", tables.join(", "));
+        match self {
+            Self::Login(source) => (AuditedAction::Login, format!("source {source}")),
+            Self::Logout(source) => (AuditedAction::Logout, format!("source {source}")),
+            Self::ShowPerson(tables) => (AuditedAction::ShowPerson, person(tables)),
+            Self::ExportPerson(tables) => (AuditedAction::ExportPerson, person(tables)),
+        }
+    }
 }
 
 impl AdminRequest {
@@ -126,13 +137,7 @@ impl AdminRequest {
             Self::Reset { job, stream } => {
                 (AuditedAction::Reset, format!("job {job}, stream {stream}"))
             }
-            Self::Record { action, source } => {
-                let action = match action {
-                    SignInAction::Login => AuditedAction::Login,
-                    SignInAction::Logout => AuditedAction::Logout,
-                };
-                (action, format!("source {source}"))
-            }
+            Self::Record(action) => action.audited(),
             Self::Erase { reason, .. } => (AuditedAction::Erase, reason.as_str().to_owned()),
             Self::LiftErasure { id } => (AuditedAction::LiftErasure, id.clone()),
             Self::Run { .. } | Self::FinishErasures => return None,
@@ -208,6 +213,8 @@ pub struct FinishedErasures {
     pub rewritten: u64,
     /// Copies that could not be read, and were removed.
     pub removed: Vec<PathBuf>,
+    /// Files about people that were removed, as one may name another.
+    pub exports: Vec<PathBuf>,
     /// What is not done yet, and why; nothing when all erasures are finished.
     pub pending: Vec<String>,
 }
@@ -239,7 +246,7 @@ impl App {
             AdminRequest::Resume { target } => self.resume(target).await,
             AdminRequest::Run { job, full, only } => self.accept_run(job, *full, only.as_deref()),
             AdminRequest::Reset { job, stream } => self.reset(job, stream).await,
-            AdminRequest::Record { .. } => Ok(AdminResponse::Recorded),
+            AdminRequest::Record(_) => Ok(AdminResponse::Recorded),
             AdminRequest::Erase { people, reason } => self.erase(people, *reason, &by.name).await,
             AdminRequest::FinishErasures => self
                 .finish_erasures(FINISH_WAIT)

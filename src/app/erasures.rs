@@ -15,10 +15,9 @@ use crate::http::blocking::blocking;
 use crate::model::{ErasureReason, SourceName, scalar};
 use crate::setup::{Setup, lookups};
 use crate::store::StoreError;
-use crate::store::erase::{
-    self, Cleaned, ErasureOrder, LeftOver, LogReader, PersonKey, RewrittenCopies,
-};
-use crate::store::maintenance::backup_folders;
+use crate::store::erase::{self, Cleaned, ErasureOrder, LeftOver, LogReader, RewrittenCopies};
+use crate::store::maintenance::{self, backup_folders};
+use crate::store::person::{self, PersonKey};
 use crate::store::queries::mirrored;
 use crate::store::suppression::{self, Suppression};
 use crate::store::table_locks::RowsLock;
@@ -26,6 +25,9 @@ use crate::store::vault::load_suppression;
 
 /// How long after an attempt to finish erasures that was not enough the next is made.
 const RETRY: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long the end of a run waits for tables that are still used.
+const RELEASE_WAIT: Duration = Duration::from_secs(5);
 
 /// How long an erasure waits for runs that read the tables.
 const LOCK_WAIT: Duration = Duration::from_secs(60);
@@ -39,10 +41,10 @@ impl App {
         by_user: &str,
     ) -> Result<AdminResponse, AdminResponse> {
         let reader = self.store().reader()?;
-        let tables = erase::tables_of(&reader, &[])?;
+        let tables = person::tables_of(&reader, &[])?;
         drop(reader);
         // Checks the names; the hashes are made later, with the key.
-        erase::entries_of(&Suppression::default(), &tables, people)
+        person::entries_of(&Suppression::default(), &tables, people)
             .map_err(AdminResponse::Refused)?;
         let sources: Vec<&SourceName> = tables
             .iter()
@@ -132,7 +134,7 @@ impl App {
         if next.is_some_and(|next| now < next) {
             return;
         }
-        match self.finish_erasures(Duration::ZERO).await {
+        match self.finish_erasures(RELEASE_WAIT).await {
             Ok(Some(done)) => {
                 let is_pending = !done.pending.is_empty();
                 *self.erasures_retried() = is_pending.then(|| scalar::saturating_add(now, RETRY));
@@ -140,7 +142,7 @@ impl App {
                     tracing::warn!("an erasure is not finished: {why}");
                 }
             }
-            Ok(None) => {}
+            Ok(None) => tracing::info!("an erasure is finished after the runs that are active"),
             Err(error) => tracing::error!("could not finish an erasure: {error}"),
         }
     }
@@ -187,6 +189,14 @@ impl App {
         finished.pending.extend(left.iter().map(left_over));
         finished.pending.extend(self.copy_again().await?);
         finished.rewritten = rewritten.len() as u64;
+        for file in maintenance::exports(self.store().path()) {
+            match std::fs::remove_file(&file) {
+                Ok(()) => finished.exports.push(file),
+                Err(error) => finished
+                    .pending
+                    .push(format!("{}: {error}", file.display())),
+            }
+        }
         let copies = finished.rewritten + removed.len() as u64;
         finished.removed = removed;
         if finished.pending.is_empty() {

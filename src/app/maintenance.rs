@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::App;
 use crate::daemon::Entry;
-use crate::model::{EntryName, History, Outcome, SourceName, StreamName, scalar};
+use crate::model::{EntryName, Outcome, SourceName, StreamName, scalar};
 use crate::setup::files::BackupConfig;
 use crate::setup::{Setup, beside, tables};
 use crate::store::maintenance::{self, Backup, BackupInput};
@@ -17,9 +17,6 @@ use crate::store::{StoreError, purge, runs};
 
 /// How long a backup may take before watchdog notifications stop; minutes are usual for millions of rows.
 pub(super) const MAX_BACKUP_TIME: Duration = Duration::from_secs(60 * 60);
-
-/// How long old versions of a stream are kept that no job reads any more.
-const ORPHAN: History = History::Keep(Duration::from_secs(400 * 24 * 60 * 60));
 
 /// Overrides of `[store.backup]` from the command line.
 #[derive(Clone, Debug, Default)]
@@ -132,8 +129,9 @@ impl App {
             .write(move |connection| {
                 let what = StoreError::sql("purge expired rows");
                 let transaction = connection.transaction().map_err(&what)?;
-                let history =
-                    |source: &SourceName, stream: &StreamName| kept(&setup, source, stream);
+                let history = |source: &SourceName, stream: &StreamName| {
+                    tables::kept_history(&setup, source, stream)
+                };
                 purge::all_history(&transaction, history, now)?;
                 let removed = purge::records(&transaction, keep, now)?;
                 transaction.commit().map_err(what)?;
@@ -146,6 +144,9 @@ impl App {
         for file in maintenance::remove_set_aside(self.store().path(), now) {
             tracing::info!(file = %file.display(), "removed: it was set aside a month ago");
         }
+        for file in maintenance::remove_old_exports(self.store().path(), now) {
+            tracing::info!(file = %file.display(), "removed: it was exported a month ago");
+        }
         for table in removed {
             tracing::info!(
                 table,
@@ -155,16 +156,4 @@ impl App {
         tracing::debug!(now = scalar::to_canonical(now), "purged");
         Ok(())
     }
-}
-
-fn kept(setup: &Setup, source: &SourceName, stream: &StreamName) -> History {
-    setup
-        .jobs
-        .values()
-        .filter(|job| job.source == *source)
-        .find_map(|job| {
-            let spec = job.streams.iter().find(|spec| spec.name == *stream)?;
-            Some(tables::history(setup, job, spec))
-        })
-        .unwrap_or_else(|| tables::limited(setup, ORPHAN))
 }

@@ -33,7 +33,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 pub use admin_requests::{
-    AdminMessage, AdminRequest, AdminResponse, FinishedErasures, ResumedJob, SignInAction,
+    AdminMessage, AdminRequest, AdminResponse, FinishedErasures, RecordedAction, ResumedJob,
     TypedTarget, is_too_old, known_job, wait_reasons,
 };
 pub use copy::{copies, copy_path};

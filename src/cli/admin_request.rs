@@ -4,9 +4,8 @@ use std::path::Path;
 
 use super::exit::Exit;
 use super::start::{self, runtime_folders};
-use crate::app::{AdminMessage, AdminRequest, AdminResponse, App, SignInAction};
+use crate::app::{AdminMessage, AdminRequest, AdminResponse, App, RecordedAction};
 use crate::daemon::{absolute, control_server};
-use crate::model::SourceName;
 use crate::permissions::invoker;
 use crate::setup::{Folders, Overlay, Setup};
 
@@ -19,6 +18,20 @@ pub enum HandledBy {
 }
 
 impl HandledBy {
+    /// Sends a further request to the same process.
+    pub async fn send(
+        &self,
+        folders: &Folders,
+        request: &AdminRequest,
+    ) -> Result<AdminResponse, Exit> {
+        match self {
+            Self::ThisProcess(app) => accepted(app.handle_admin_request(&message(request)).await),
+            Self::Daemon => send_request(folders, request)
+                .await
+                .map(|(response, _)| response),
+        }
+    }
+
     /// How to run a job now, if the daemon does not run it; begins with a space.
     pub fn run_now_hint(&self, job: &str) -> String {
         match self {
@@ -46,10 +59,15 @@ pub async fn send_request(
         },
         Err(exit) => return Err(exit),
     };
+    Ok((accepted(response)?, by))
+}
+
+/// A response that is no refusal or failure.
+fn accepted(response: AdminResponse) -> Result<AdminResponse, Exit> {
     match response {
         AdminResponse::Refused(message) => Err(Exit::usage(message)),
         AdminResponse::Failed(message) => Err(Exit::failed(format!("rollbook: {message}"))),
-        response => Ok((response, by)),
+        response => Ok(response),
     }
 }
 
@@ -94,11 +112,15 @@ async fn send_to_folder(
     }
 }
 
+/// Records in the mirror what a command does.
+pub async fn record(folders: &Folders, action: RecordedAction) -> Result<(), Exit> {
+    let request = AdminRequest::Record(action);
+    send_request(folders, &request).await.map(drop)
+}
+
 /// Records a sign-in or sign-out in the mirror. A failure is only reported: the command itself has succeeded.
-pub async fn record_sign_in(folders: &Folders, action: SignInAction, source: &SourceName) {
-    let source = source.clone();
-    let request = AdminRequest::Record { action, source };
-    if let Err(exit) = send_request(folders, &request).await {
+pub async fn record_sign_in(folders: &Folders, action: RecordedAction) {
+    if let Err(exit) = record(folders, action).await {
         anstream::eprintln!("This could not be recorded in rollbook_audit:");
         exit.report();
     }

@@ -11,8 +11,8 @@ use super::log::LogFormat;
 use super::owner::StateUse;
 use super::{
     alerts, approve, audit, backup, check, combos, completions, crosswalk, erase, init, jobs,
-    login, logout, man, matches, pause, privacy, rename, reset, restore, resume, runs, schema,
-    status, streams, sync, tokens, vault, verify, why,
+    login, logout, man, matches, pause, person, privacy, rename, reset, restore, resume, runs,
+    schema, status, streams, sync, tokens, vault, verify, why,
 };
 use crate::connector::builtin::DEMO_CONFIG;
 use crate::setup::Folders;
@@ -82,6 +82,8 @@ pub enum Command {
     ///
     /// Which categories, by which job, for how long, in which files, and who may read them.
     Privacy(privacy::PrivacyOptions),
+    /// Show or export everything that is kept of a person
+    Person(person::PersonOptions),
     /// Show which runs added, changed or removed a row
     Why(why::WhyOptions),
     /// Show combo lists, look up codes, or compare a spreadsheet
@@ -167,6 +169,7 @@ impl Command {
             | Self::Rename(_)
             | Self::Reset(_)
             | Self::Erase(_)
+            | Self::Person(_)
             | Self::Alerts(_)
             | Self::Backup(_)
             | Self::Restore(_) => StateUse::Owns,
@@ -252,6 +255,25 @@ mod tests {
             &["rollbook", "streams", "north", "--diagram"],
             &["rollbook", "streams", "--datasette"],
             &["rollbook", "privacy", "--markdown"],
+            &["rollbook", "person", "show", "north_users", "17"],
+            &[
+                "rollbook",
+                "person",
+                "show",
+                "--person",
+                "pupils:17",
+                "--json",
+            ],
+            &[
+                "rollbook",
+                "person",
+                "export",
+                "north_users",
+                "--where",
+                "name=Kim",
+                "--out",
+                "-",
+            ],
             &["rollbook", "schema", "job"],
             &["rollbook", "check", "--online", "--json"],
             &["rollbook", "vault", "rekey", "--new-key", "new.key"],
@@ -343,6 +365,26 @@ mod tests {
             ],
             &["rollbook", "logout"],
             &["rollbook", "privacy", "--markdown", "--json"],
+            &["rollbook", "person", "show"],
+            &["rollbook", "person", "show", "north_users"],
+            &[
+                "rollbook",
+                "person",
+                "show",
+                "north_users",
+                "17",
+                "--person",
+                "pupils:17",
+            ],
+            &[
+                "rollbook",
+                "person",
+                "show",
+                "--person",
+                "pupils:17",
+                "--where",
+                "a=b",
+            ],
         ] {
             assert!(Args::try_parse_from(line).is_err(), "{line:?}");
         }

@@ -3,16 +3,14 @@
 //!
 //! On a terminal it first shows what would be erased, in numbers, and asks. The keys are only what the admin typed.
 
-mod people;
-
 use std::path::PathBuf;
 
 use serde_json::json;
 
-use self::people::{NamedPerson, groups};
 use super::admin_request::{HandledBy, send_request};
 use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
+use super::named_people::{NamedPerson, by_file, by_key, by_match};
 use super::out;
 use super::prompt::Prompt;
 use super::table::{indented, many};
@@ -23,6 +21,7 @@ use crate::model::scalar::display_time;
 use crate::model::{ErasureReason, Table};
 use crate::setup::{Folders, Setup};
 use crate::store::erase::{Preview, preview};
+use crate::store::maintenance::exports;
 use crate::store::suppression::{self, Erasure, ErasureState, erasures};
 
 /// Options of `erase`.
@@ -102,6 +101,7 @@ pub async fn run(folders: &Folders, options: &EraseOptions) -> Result<(), Exit> 
     let found = preview(&access.path, &copies, &everyone, |table| {
         display(setup, table)
     })?;
+    let exports = exports(&access.path).len() as u64;
     if found.is_empty() {
         return Err(Exit::failed(
             "rollbook: no row with this key is in the mirror or in a copy of it, so nothing was erased; \
@@ -110,8 +110,10 @@ pub async fn run(folders: &Folders, options: &EraseOptions) -> Result<(), Exit> 
     }
     if options.dry_run {
         match options.json {
-            true => out::json(&json!({ "people": groups.len(), "would_erase": found })),
-            false => out::text(text(&found, groups.len())),
+            true => out::json(
+                &json!({ "people": groups.len(), "would_erase": found, "exports": exports }),
+            ),
+            false => out::text(text(&found, exports, groups.len())),
         }
         return Ok(());
     }
@@ -121,7 +123,7 @@ pub async fn run(folders: &Folders, options: &EraseOptions) -> Result<(), Exit> 
                 "erase asks on a terminal; in a script add --yes, or --dry-run to see what would be erased",
             ));
         };
-        out::text(text(&found, groups.len()));
+        out::text(text(&found, exports, groups.len()));
         let whom = many(groups.len() as u64, "person", "people");
         let question = format!("Erase {whom}? This cannot be undone.");
         if !prompt.agrees(&question).await? {
@@ -132,8 +134,22 @@ pub async fn run(folders: &Folders, options: &EraseOptions) -> Result<(), Exit> 
     erase(folders, options, &groups, &found).await
 }
 
+/// The people that the options name.
+fn groups(access: &MirrorAccess, options: &EraseOptions) -> Result<Vec<NamedPerson>, Exit> {
+    if let Some(stream) = &options.stream {
+        return Ok(vec![by_key(access, stream, &options.key)?]);
+    }
+    if let Some(person) = &options.person {
+        return Ok(vec![by_match(access, person)?]);
+    }
+    match &options.file {
+        Some(path) => by_file(access, path),
+        None => Ok(Vec::new()),
+    }
+}
+
 /// The columns by which people know a row of a table.
-fn display(setup: &Setup, table: &Table) -> Vec<String> {
+pub fn display(setup: &Setup, table: &Table) -> Vec<String> {
     let jobs = setup.jobs.values();
     let mut specs = jobs
         .filter(|job| job.source == table.source)
@@ -156,18 +172,19 @@ async fn erase(
     found: &Preview,
 ) -> Result<(), Exit> {
     let mut begun: Vec<Erasure> = Vec::new();
+    let mut handled_by: Option<HandledBy> = None;
     for group in groups {
         let request = AdminRequest::Erase {
             people: group.rows.clone(),
             reason: options.reason.into(),
         };
-        let (response, _) = send_request(folders, &request).await?;
+        let response = send(folders, &request, &mut handled_by).await?;
         let AdminResponse::Erased { erasure } = response else {
             return Err(Exit::failed(format!("unexpected response: {response:?}")));
         };
         begun.push(*erasure);
     }
-    let (response, by) = send_request(folders, &AdminRequest::FinishErasures).await?;
+    let response = send(folders, &AdminRequest::FinishErasures, &mut handled_by).await?;
     let AdminResponse::Finished(finished) = response else {
         return Err(Exit::failed(format!("unexpected response: {response:?}")));
     };
@@ -179,9 +196,9 @@ async fn erase(
     if finished.pending.is_empty() {
         return Ok(());
     }
-    let later = match by {
-        HandledBy::Daemon => "the daemon finishes it after a later run or at its next start",
-        HandledBy::ThisProcess(_) => {
+    let later = match handled_by {
+        Some(HandledBy::Daemon) => "the daemon finishes it after a later run or at its next start",
+        Some(HandledBy::ThisProcess(_)) | None => {
             "the next start of the service finishes it, and so does `rollbook sync`"
         }
     };
@@ -191,8 +208,23 @@ async fn erase(
     )))
 }
 
+/// Sends a request to the process that handled the first one: another start of this program would finish the erasures
+/// itself, and the response would not say what was done.
+async fn send(
+    folders: &Folders,
+    request: &AdminRequest,
+    handled_by: &mut Option<HandledBy>,
+) -> Result<AdminResponse, Exit> {
+    if let Some(by) = handled_by {
+        return by.send(folders, request).await;
+    }
+    let (response, by) = send_request(folders, request).await?;
+    *handled_by = Some(by);
+    Ok(response)
+}
+
 /// What would be erased.
-fn text(found: &Preview, people: usize) -> String {
+fn text(found: &Preview, exports: u64, people: usize) -> String {
     let rows = found
         .mirror
         .iter()
@@ -204,6 +236,12 @@ fn text(found: &Preview, people: usize) -> String {
     );
     if found.mirror.is_empty() {
         text.push_str("  nothing\n");
+    }
+    if exports > 0 {
+        let files = many(exports, "file", "files");
+        text.push_str(&format!(
+            "Removed too: {files} of `rollbook person export` beside the mirror.\n"
+        ));
     }
     if !found.copies.is_empty() {
         text.push_str("Copies of the mirror, all of which are rewritten and verified:\n");
@@ -218,7 +256,7 @@ fn text(found: &Preview, people: usize) -> String {
     }
     text.push_str(&mentions(found));
     text.push_str(
-        "Not reached: copies in other places, such as a backup of this machine, and what other programs have read.\n",
+        "Not reached: copies in other places, such as a backup of this machine or a file of `person export --out`, and what other programs have read.\n",
     );
     text
 }
@@ -270,6 +308,12 @@ fn result(begun: &[Erasure], finished: &FinishedErasures, found: &Preview) -> St
                 "copy of the mirror",
                 "copies of the mirror"
             )
+        ));
+    }
+    if !finished.exports.is_empty() {
+        text.push_str(&format!(
+            "Removed {} of `rollbook person export` beside the mirror.\n",
+            many(finished.exports.len() as u64, "file", "files")
         ));
     }
     for path in &finished.removed {

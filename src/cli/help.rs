@@ -30,7 +30,10 @@ pub const GROUPS: &[(&str, &[&str])] = &[
         "Read the mirror",
         &["streams", "why", "combos", "crosswalk", "matches"],
     ),
-    ("Account for personal data", &["privacy", "erase", "audit"]),
+    (
+        "Account for personal data",
+        &["privacy", "person", "erase", "audit"],
+    ),
     ("Maintain", &["backup", "verify", "restore", "vault"]),
     ("For shells and editors", &["schema", "completions"]),
 ];

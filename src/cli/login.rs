@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::admin_request::record_sign_in;
 use super::exit::Exit;
 use super::{out, start};
-use crate::app::{Login, LoginError, SignInAction};
+use crate::app::{Login, LoginError, RecordedAction};
 use crate::auth::{Attempt, Ends, SIGN_IN_TIMEOUT, SignedIn};
 use crate::clock::Clock;
 use crate::document::suggest::joined;
@@ -57,7 +57,7 @@ pub async fn run(folders: &Folders, options: &LoginOptions) -> Result<(), Exit> 
         (attempt, code)
     };
     let signed_in = login.finish(attempt, &code).await?;
-    record_sign_in(folders, SignInAction::Login, &options.source).await;
+    record_sign_in(folders, RecordedAction::Login(options.source.clone())).await;
     let view = LoginView::of(
         &setup,
         options.source.as_str(),

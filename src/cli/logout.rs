@@ -3,7 +3,7 @@
 use super::admin_request::record_sign_in;
 use super::exit::Exit;
 use super::{out, start};
-use crate::app::{SignInAction, VendorRevocation, sign_out};
+use crate::app::{RecordedAction, VendorRevocation, sign_out};
 use crate::clock::Clock;
 use crate::document::suggest::advice;
 use crate::model::{GrantKind, SourceName};
@@ -37,7 +37,7 @@ pub async fn run(folders: &Folders, options: &LogoutOptions) -> Result<(), Exit>
     }
     let secrets = start::secrets(folders, &overlay);
     let revocation = sign_out((folders, &setup), name, &secrets, &Clock::system()).await?;
-    record_sign_in(folders, SignInAction::Logout, name).await;
+    record_sign_in(folders, RecordedAction::Logout(name.clone())).await;
     out::text(text(name.as_str(), source, &revocation));
     Ok(())
 }

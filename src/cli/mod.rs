@@ -33,9 +33,11 @@ mod logout;
 mod man;
 mod matches;
 mod mirror_access;
+mod named_people;
 mod out;
 mod owner;
 mod pause;
+mod person;
 mod preflight;
 mod privacy;
 mod problems;
@@ -126,6 +128,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Runs(options) => runs::run(&folders, &options),
         Command::Jobs(options) => jobs::run(&folders, &options),
         Command::Streams(options) => streams::run(&folders, &options),
+        Command::Person(options) => person::run(&folders, &options).await,
         Command::Privacy(options) => privacy::run(&folders, &options),
         Command::Why(options) => why::run(&folders, &options),
         Command::Tokens(options) => tokens::run(&folders, &options),

@@ -7,17 +7,14 @@ use serde::{Serialize, Serializer};
 
 use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
+use super::named_people::{check_key, key_columns, key_where};
 use super::out;
 use super::table::indented;
 use super::table::many;
-use crate::document::suggest::advice;
 use crate::model::scalar::display_time;
 use crate::model::{JobName, Outcome, Table};
 use crate::setup::Folders;
 use crate::store::queries::{self, LastRead, Reader, RowProblem, Version};
-
-/// Keys in the message about several rows.
-const KEYS_SHOWN: usize = 10;
 
 /// Options of `why`.
 #[derive(Debug, clap::Args)]
@@ -56,73 +53,6 @@ pub fn run(folders: &Folders, options: &WhyOptions) -> Result<(), Exit> {
         RowState::Unknown => Err(Exit::unsuccessful()),
         RowState::InTheMirror | RowState::Removed => Ok(()),
     }
-}
-
-/// The key of the only row that has, or had, these values.
-fn key_where(mirror: &Reader, table: &Table, conditions: &[String]) -> Result<Vec<String>, Exit> {
-    let mut columns = Vec::new();
-    for condition in conditions {
-        let Some((column, value)) = condition.split_once('=') else {
-            return Err(Exit::usage(format!(
-                "`{condition}` is no condition; write COLUMN=VALUE, as in `--where given_name=Anna`"
-            )));
-        };
-        let column = column.trim();
-        if !table.has(column) {
-            let names = table.columns.iter().map(|column| column.name.as_str());
-            let help = advice(column, names.collect::<Vec<_>>());
-            let table = table.name();
-            return Err(Exit::usage(format!(
-                "{table} has no column `{column}`; {help}"
-            )));
-        }
-        columns.push((column, value.trim()));
-    }
-    let wanted: Vec<String> = columns
-        .iter()
-        .map(|(column, value)| format!("{column} = {value}"))
-        .collect();
-    let wanted = format!("{} with {}", table.name(), wanted.join(" and "));
-    let mut found = queries::keys_where(mirror, table, &columns)?;
-    match found.len() {
-        1 => Ok(found.remove(0)),
-        0 => Err(Exit::failed(format!(
-            "there is no row of {wanted}, neither in the mirror nor in its history"
-        ))),
-        many => {
-            let keys: Vec<String> = found
-                .iter()
-                .take(KEYS_SHOWN)
-                .map(|key| key.join(" "))
-                .collect();
-            let more = match many.saturating_sub(KEYS_SHOWN) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            Err(Exit::failed(format!(
-                "there are {many} rows of {wanted}, now or in the history; add another --where, or give one of the keys: {}{more}",
-                keys.join(", ")
-            )))
-        }
-    }
-}
-
-fn key_columns(table: &Table) -> Vec<String> {
-    let columns = table.key.iter().map(|index| &table.columns[*index].name);
-    columns.cloned().collect()
-}
-
-fn check_key(table: &Table, key: &[String]) -> Result<(), Exit> {
-    let columns = key_columns(table);
-    if key.len() == columns.len() {
-        return Ok(());
-    }
-    Err(Exit::usage(format!(
-        "the key of {} is ({}): enter {} in this order",
-        table.name(),
-        columns.join(", "),
-        many(columns.len() as u64, "value", "values"),
-    )))
 }
 
 #[derive(Debug, Serialize)]

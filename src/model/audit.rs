@@ -23,6 +23,10 @@ pub enum AuditedAction {
     Login,
     /// A source's sign-in was deleted.
     Logout,
+    /// What is kept of a person was shown.
+    ShowPerson,
+    /// The same was written to a file.
+    ExportPerson,
     /// A file of the configuration is another one.
     Configuration,
 }
@@ -41,6 +45,8 @@ impl AuditedAction {
             Self::Restore => "restore",
             Self::Login => "login",
             Self::Logout => "logout",
+            Self::ShowPerson => "show_person",
+            Self::ExportPerson => "export_person",
             Self::Configuration => "configuration",
         }
     }

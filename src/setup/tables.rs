@@ -1,13 +1,17 @@
 //! The tables of the streams that jobs read, as the store knows them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::checked::{JobSetup, Setup};
 use super::lookups;
 use crate::connector::api::StreamSpec;
-use crate::model::{History, Table};
+use crate::model::{History, SourceName, StreamName, Table};
 use crate::store::fitting::Layout;
 use crate::store::unconfigured::Configured;
+
+/// How long old versions of a stream are kept that no job reads any more.
+const ORPHAN: History = History::Keep(Duration::from_secs(400 * 24 * 60 * 60));
 
 /// The tables of a configuration, and the lookups of their codes.
 pub fn layout(setup: &Setup) -> Layout {
@@ -40,6 +44,16 @@ pub fn history(setup: &Setup, job: &JobSetup, spec: &StreamSpec) -> History {
         .and_then(|options| options.history)
         .unwrap_or(spec.history);
     limited(setup, history)
+}
+
+/// How long old versions of a stream are kept, also of one that no job reads any more.
+pub fn kept_history(setup: &Setup, source: &SourceName, stream: &StreamName) -> History {
+    let mut jobs = setup.jobs.values().filter(|job| job.source == *source);
+    let kept = jobs.find_map(|job| {
+        let spec = job.streams.iter().find(|spec| spec.name == *stream)?;
+        Some(history(setup, job, spec))
+    });
+    kept.unwrap_or_else(|| limited(setup, ORPHAN))
 }
 
 /// No longer than `[store] history_max`.

@@ -21,6 +21,7 @@ pub mod maintenance;
 pub mod matches;
 pub mod mirror_lock;
 pub mod pauses;
+pub mod person;
 mod private;
 pub mod purge;
 pub mod queries;

@@ -51,7 +51,21 @@ pub fn open_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The same, and takes the rights of others away from a file that was there.
+/// Makes a file with mode 0600.
+///
+/// # Errors
+/// When there is one of this name, also a link, or it cannot be made.
+pub fn create_file(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(FILE)
+        .open(path)?;
+    file.set_permissions(Permissions::from_mode(FILE))?;
+    Ok(file)
+}
+
+/// Like [`open_file`], and takes the rights of others away from a file that was there.
 ///
 /// # Errors
 /// When it cannot be opened, or its rights cannot be changed.

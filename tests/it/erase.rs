@@ -2,6 +2,7 @@
 //! restore of an old backup, and a rebuild from nothing. Others keep what they have.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -276,6 +277,138 @@ fn no_byte_of_an_erased_pupil_is_left_or_returns() {
     let ran = installation.run(&["sync", "--full", "--json"]);
     assert_eq!(ran.number("users", "new"), 1, "{ran:?}");
     assert_eq!(ran.number("enrollments", "new"), 1, "{ran:?}");
+}
+
+/// Every string of a value.
+fn strings(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(values) => values.iter().flat_map(strings).collect(),
+        Value::Object(members) => members.values().flat_map(strings).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn everything_of_a_pupil_is_shown_and_an_export_goes_with_an_erasure() {
+    let school = School::new().with_a_past();
+    let installation = &school.installation;
+    let of_pupil = ["person", "show", "own_users", PUPIL, "--json"];
+    let shown = installation.run(&of_pupil);
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    let view: Value = serde_json::from_str(&shown.out).expect("JSON");
+    let texts = strings(&view);
+    for (stream, row) in [
+        ("users", pupil(2)),
+        ("enrollments", enrollment("student")),
+        ("enrollments", enrollment(&format!("{CANARY}-role"))),
+    ] {
+        for text in strings(&row).iter().filter(|text| text.contains(CANARY)) {
+            assert!(
+                texts.iter().any(|shown| shown.contains(text)),
+                "{stream}: {text}"
+            );
+        }
+    }
+    for other in [key(6), key(7)] {
+        assert!(!texts.contains(&other.as_str()), "{other} is someone else");
+    }
+    let tables: Vec<&str> = (view["tables"].as_array().expect("tables").iter())
+        .filter_map(|table| table["table"].as_str())
+        .collect();
+    assert_eq!(tables, ["own_users", "own_enrollments"]);
+    let versions = |table: usize| {
+        view["tables"][table]["rows"][0]["versions"]
+            .as_array()
+            .map(Vec::len)
+    };
+    assert_eq!((versions(0), versions(1)), (Some(2), Some(2)));
+    assert_eq!(
+        view["references"][0]["key"],
+        json!([key(901)]),
+        "the mother"
+    );
+    assert_eq!(view["records"][0]["table"], "rollbook_held_rows");
+    assert_eq!(
+        view["copies"].as_array().map(Vec::len),
+        Some(2),
+        "both folders"
+    );
+    for copy in view["copies"].as_array().expect("copies") {
+        assert!(copy["rows"].as_u64() > Some(4), "{copy}");
+    }
+    let by_match = installation.run(&[
+        "person",
+        "show",
+        "--person",
+        &format!("pupils:{PUPIL}"),
+        "--json",
+    ]);
+    let by_match: Value = serde_json::from_str(&by_match.out).expect("JSON");
+    assert_eq!(by_match["tables"], view["tables"], "by the match");
+    let by_name = installation.run(&[
+        "person",
+        "show",
+        "own_users",
+        "--where",
+        &format!("phone={CANARY}-phone"),
+        "--json",
+    ]);
+    let by_name: Value = serde_json::from_str(&by_name.out).expect("JSON");
+    assert_eq!(by_name["tables"], view["tables"], "by a column");
+
+    let exported = installation.run(&["person", "export", "own_users", PUPIL]);
+    assert_eq!(exported.code, Some(0), "{exported:?}");
+    assert!(!exported.out.contains(CANARY), "{exported:?}");
+    let named = installation.path("kim.txt");
+    let to = [
+        "person",
+        "export",
+        "own_users",
+        PUPIL,
+        "--out",
+        named.to_str().expect("a path"),
+    ];
+    assert_eq!(installation.run(&to).code, Some(0));
+    let again = installation.run(&to);
+    assert_eq!(again.code, Some(1), "{again:?}");
+    assert!(again.err.contains("choose another name"), "{again:?}");
+    let exports = || files(&installation.path("state/exports"));
+    let [(page, bytes)] = &exports()[..] else {
+        panic!("one page: {exported:?}");
+    };
+    assert!(is_in(CANARY, bytes), "{page}");
+    let mode = fs::metadata(page).expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    assert!(is_in(CANARY, &fs::read(&named).expect("read")));
+    let audited = installation.run(&["audit", "--json"]);
+    let audited: Value = serde_json::from_str(&audited.out).expect("JSON");
+    let actions: Vec<(&str, &str)> = (audited.as_array().expect("lines").iter())
+        .filter_map(|line| Some((line["action"].as_str()?, line["subject"].as_str()?)))
+        .filter(|(action, _)| action.ends_with("_person"))
+        .collect();
+    let (show, export) = (
+        ("show_person", "a person of own_users, own_enrollments"),
+        ("export_person", "a person of own_users, own_enrollments"),
+    );
+    assert_eq!(actions.len(), 6);
+    assert_eq!(actions[0], export);
+    assert_eq!(actions[5], show);
+
+    let ran = school.erase();
+    assert!(
+        ran.out
+            .contains("Removed 1 file of `rollbook person export`"),
+        "{ran:?}"
+    );
+    assert_eq!(exports(), []);
+    school.assert_clean("after the erasure");
+    let gone = installation.run(&of_pupil);
+    assert_eq!(gone.code, Some(1), "{gone:?}");
+    assert!(
+        gone.err.contains("nothing with this key is kept"),
+        "{gone:?}"
+    );
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What an admin reads before and after an erasure.
 
 use super::*;
-use crate::store::erase::{CopyPreview, Mentions};
+use crate::store::erase::CopyPreview;
+use crate::store::person::Mentions;
 use crate::store::suppression::ErasureCount;
 
 fn count(place: &str, erased: u64, cut: u64) -> ErasureCount {
@@ -34,13 +35,14 @@ fn found() -> Preview {
 
 #[test]
 fn what_would_be_erased_is_shown_by_place() {
-    let shown = text(&found(), 1);
+    let shown = text(&found(), 2, 1);
     for line in [
         "  own_users        1 row erased, 2 rows without the reference\n",
         "  own_enrollments  1 row without the reference or the text\n",
         "  backups/a.db  3 rows\n",
         "  backups/b.db  cannot be read, and is removed\n",
         "  own_classes  1 row\n",
+        "Removed too: 2 files of `rollbook person export` beside the mirror.\n",
     ] {
         assert!(shown.contains(line), "{line}\n{shown}");
     }
@@ -59,6 +61,7 @@ fn only_what_is_finished_is_called_clean() {
     };
     let shown = |pending: &[&str]| {
         let finished = FinishedErasures {
+            exports: vec!["exports/person-1.html".into()],
             rewritten: 7,
             removed: vec!["backups/b.db".into()],
             pending: pending.iter().map(|one| (*one).to_owned()).collect(),
@@ -75,7 +78,9 @@ fn only_what_is_finished_is_called_clean() {
         "{done}"
     );
     assert!(
-        done.contains("7 copies of the mirror.\nRemoved backups/b.db"),
+        done.contains(
+            "7 copies of the mirror.\nRemoved 1 file of `rollbook person export` beside the mirror.\nRemoved backups/b.db"
+        ),
         "{done}"
     );
     assert!(done.contains("are clean"), "{done}");

@@ -4,12 +4,11 @@
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::find::{FoundPeople, FoundRows, FoundTable, exists};
 use super::messages::{self, MIN_TEXT};
-use super::records::PersonRecords;
 use crate::model::row::{Cells, Kind};
 use crate::model::{SourceName, StreamName, Table};
 use crate::store::error::StoreError;
+use crate::store::person::{FoundPeople, FoundRows, FoundTable, PersonRecords, exists};
 use crate::store::staging::read_cells;
 use crate::store::suppression::{ErasureCount, SuppressedKind};
 use crate::store::table::quote;

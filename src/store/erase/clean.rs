@@ -14,6 +14,9 @@ use crate::store::error::StoreError;
 /// The first byte of the locks of a log's readers in the `-shm` file, and how many there are.
 const READ_LOCKS: std::ops::Range<u64> = 123..128;
 
+/// How often the list of locks is read before a reader is unknown.
+const READ_ATTEMPTS: u32 = 5;
+
 /// Whether a mirror's file and log are clean.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cleaned {
@@ -56,11 +59,14 @@ fn log_readers(mirror: &Path) -> Vec<LogReader> {
     let Ok(found) = fs::metadata(PathBuf::from(shared)) else {
         return Vec::new();
     };
-    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
-    let mut pids: Vec<u32> = locks
-        .lines()
-        .filter_map(|line| reader_of(line, found.ino()))
-        .collect();
+    let read = || -> Vec<u32> {
+        let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+        let readers = locks.lines().filter_map(|line| reader_of(line, found.ino()));
+        readers.collect()
+    };
+    // The kernel gives a long list in parts, and misses a line where others come and go meanwhile.
+    let mut attempts = (0..READ_ATTEMPTS).map(|_| read());
+    let mut pids = attempts.find(|pids| !pids.is_empty()).unwrap_or_default();
     pids.sort_unstable();
     pids.dedup();
     let program = |pid: u32| {

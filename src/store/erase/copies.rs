@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode};
 
 use super::apply;
-use super::find::{find, tables_of};
 use crate::model::Table;
 use crate::store::database::{APPLICATION, reader};
 use crate::store::error::StoreError;
 use crate::store::maintenance::{
     self, Copy, VerifyScope, is_backup, lock_folder, remove, remove_leftovers, verify,
 };
+use crate::store::person::{find, tables_of};
 use crate::store::suppression::{self, ErasureState, Suppression};
 use crate::store::vault::load_suppression;
 use crate::store::{Vault, remove_left_over};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
 
-use super::find::exists;
+use crate::store::person::exists;
 use crate::store::suppression::Suppression;
 
 /// Texts shorter than this are not looked for: they would be found by chance.

@@ -4,17 +4,15 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::find::{FoundPeople, PersonKey, find, tables_of};
 use super::find_copies;
-use super::mentions::{Mentions, mentions};
-use super::records::PersonRecords;
 use crate::model::Table;
 use crate::store::database::reader;
 use crate::store::error::StoreError;
-use crate::store::queries::Reader;
-use crate::store::suppression::{
-    ErasureCount, HashTarget, Suppressed, SuppressedKind, Suppression, SuppressionKey,
+use crate::store::person::{
+    FoundPeople, Mentions, PersonKey, PersonRecords, find, list_of, mentions, tables_of,
 };
+use crate::store::queries::Reader;
+use crate::store::suppression::ErasureCount;
 
 /// What would be erased.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -46,32 +44,6 @@ impl Preview {
     }
 }
 
-/// Adds the entries of rows that an admin names; the error names a table that is not there, or the columns of its key.
-pub fn entries_of(
-    list: &Suppression,
-    tables: &[Table],
-    people: &[PersonKey],
-) -> Result<Vec<(Suppressed, SuppressedKind)>, String> {
-    let mut entries = Vec::new();
-    for person in people {
-        let table = tables.iter().find(|table| table.name() == person.table);
-        let Some(table) = table else {
-            return Err(format!("the mirror has no table {}", person.table));
-        };
-        let target = HashTarget::key_of(table);
-        if person.key.len() != table.key.len() {
-            return Err(format!(
-                "the key of {} is ({}): enter each of its values",
-                person.table, target.columns
-            ));
-        }
-        if let Some(hash) = list.hash(&target, &person.key) {
-            entries.push((Suppressed { target, hash }, SuppressedKind::Row));
-        }
-    }
-    Ok(entries)
-}
-
 /// Counts what an erasure of people would erase. `display` gives the columns by which people know a row of a table.
 ///
 /// # Errors
@@ -84,15 +56,10 @@ pub fn preview(
 ) -> Result<Preview, StoreError> {
     let own = reader(mirror)?;
     let tables = tables_of(&own, &[])?;
-    // Hashes of this moment only.
-    let mut list = Suppression::new(vec![SuppressionKey::new(b"preview")]);
-    let entries = entries_of(&list, &tables, people).map_err(|problem| StoreError::File {
+    let list = list_of(&tables, people).map_err(|problem| StoreError::File {
         path: mirror.to_owned(),
         problem,
     })?;
-    for (entry, kind) in entries {
-        list.insert(entry, kind);
-    }
     let found = find(&own, &list, &tables)?;
     let (mirror_counts, mut is_known) = counts(&own, &found, &tables)?;
     let mentions = mentions(&own, &found, &tables, display)?;

@@ -5,11 +5,11 @@ use std::path::Path;
 use rusqlite::{Connection, Transaction};
 
 use super::clean::{Cleaned, clean};
-use super::preview::entries_of;
-use super::{ErasedRows, PersonKey, apply, find, tables_of};
+use super::{ErasedRows, apply};
 use crate::model::{SourceName, StreamName, Table};
 use crate::store::error::StoreError;
 use crate::store::lookups::{self, Lookups};
+use crate::store::person::{PersonKey, entries_of, find, tables_of};
 use crate::store::suppression::{self, Erasure, ErasureState, HashTarget, Suppression};
 use crate::store::vault::{Vault, load_suppression, open_suppression};
 

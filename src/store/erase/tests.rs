@@ -13,6 +13,7 @@ use crate::store::error::StoreError;
 use crate::store::lookups::Lookups;
 use crate::store::maintenance::{BackupInput, before_upgrade, make};
 use crate::store::people_fixture::{about, log, table};
+use crate::store::person::PersonKey;
 use crate::store::suppression::{ErasureState, any_pending, erasures};
 use crate::store::tables::fit;
 use crate::store::vault::{Keys, load_suppression};

@@ -36,21 +36,41 @@ pub fn match_sets(reader: &Reader) -> Result<Vec<MatchSetTables>, StoreError> {
         .map_err(&what)
 }
 
-/// The matches of a set with this key on either side: left and right key.
+/// One match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MatchLine {
+    /// The key on the left, as [`crate::store::person::key_of_text`] reads it.
+    pub left: String,
+    /// The key on the right.
+    pub right: String,
+    /// The rule that found it.
+    pub rule: String,
+    /// Since when.
+    pub since: String,
+}
+
+/// The matches of a set with this key on either side.
 pub fn matches_of(
     reader: &Reader,
     set: &MatchName,
     key: &str,
-) -> Result<Vec<(String, String)>, StoreError> {
+) -> Result<Vec<MatchLine>, StoreError> {
     let what = StoreError::sql("find a match");
     let mut statement = reader
         .prepare(
-            "SELECT left_key, right_key FROM rollbook_matches \
+            "SELECT left_key, right_key, rule, since FROM rollbook_matches \
              WHERE match_set = ?1 AND ?2 IN (left_key, right_key) ORDER BY 1, 2",
         )
         .map_err(&what)?;
     statement
-        .query_map(params![set, key], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_map(params![set, key], |row| {
+            Ok(MatchLine {
+                left: row.get(0)?,
+                right: row.get(1)?,
+                rule: row.get(2)?,
+                since: row.get(3)?,
+            })
+        })
         .and_then(Iterator::collect)
         .map_err(&what)
 }

@@ -13,7 +13,7 @@ const BY_CELLS: [&str; 2] = ["rollbook_unconfirmed", "rollbook_row_problems"];
 /// The table with the rows of held differences.
 const HELD: &str = "rollbook_held_rows";
 
-/// PersonRecords of suppressed rows.
+/// Records of suppressed rows.
 #[derive(Debug, Default, PartialEq)]
 pub struct PersonRecords {
     by_cells: Vec<(&'static str, Vec<i64>)>,
@@ -30,7 +30,7 @@ impl PersonRecords {
     }
 
     /// Finds them.
-    pub(super) fn find(
+    pub(in crate::store) fn find(
         connection: &Connection,
         found: &FoundPeople,
         tables: &[Table],
@@ -55,7 +55,7 @@ impl PersonRecords {
     }
 
     /// Deletes them.
-    pub(super) fn delete(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    pub(in crate::store) fn delete(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         for (name, rows) in &self.by_cells {
             let mut delete =
                 transaction.prepare(&format!("DELETE FROM {name} WHERE rowid = ?1"))?;

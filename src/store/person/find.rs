@@ -1,4 +1,4 @@
-//! Which rows of a database are of suppressed people, and which refer to them; only reads.
+//! Which rows of a database are of people on a list, and which refer to them; only reads.
 //!
 //! Rows about a person lead to further rows (an enrolment of a course to enrolments of its units), so the search is
 //! repeated until it finds nothing new. The rules are those of the mirror, also for a copy that was made before the
@@ -8,14 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rusqlite::Connection;
+use serde_json::{Value, json};
 
-use crate::model::row::{Cell, Cells};
+use crate::model::row::{Cell, Cells, Kind};
 use crate::model::{MatchName, PersonRows, Table};
 use crate::store::error::StoreError;
 use crate::store::queries::{mirrored, table};
 use crate::store::staging::read_cells;
 use crate::store::suppression::{
-    Cuts, Fate, HashTarget, RowFilter, Suppressed, SuppressedKind, Suppression,
+    Cuts, Fate, HashTarget, RowFilter, Suppressed, SuppressedKind, Suppression, SuppressionKey,
 };
 use crate::store::table::quote;
 
@@ -65,6 +66,44 @@ impl FoundRows {
     fn is_empty(&self) -> bool {
         self.erased.is_empty() && self.cut.is_empty()
     }
+}
+
+/// The entries of rows that an admin names; the error names a table that is not there, or the columns of its key.
+pub fn entries_of(
+    list: &Suppression,
+    tables: &[Table],
+    people: &[PersonKey],
+) -> Result<Vec<(Suppressed, SuppressedKind)>, String> {
+    let mut entries = Vec::new();
+    for person in people {
+        let table = tables.iter().find(|table| table.name() == person.table);
+        let Some(table) = table else {
+            return Err(format!("the mirror has no table {}", person.table));
+        };
+        let target = HashTarget::key_of(table);
+        if person.key.len() != table.key.len() {
+            return Err(format!(
+                "the key of {} is ({}): enter each of its values",
+                person.table, target.columns
+            ));
+        }
+        if let Some(hash) = list.hash(&target, &person.key) {
+            entries.push((Suppressed { target, hash }, SuppressedKind::Row));
+        }
+    }
+    Ok(entries)
+}
+
+/// A list with rows that an admin names, by hashes of this moment only.
+///
+/// # Errors
+/// As [`entries_of`].
+pub fn list_of(tables: &[Table], people: &[PersonKey]) -> Result<Suppression, String> {
+    let mut list = Suppression::new(vec![SuppressionKey::new(b"now")]);
+    for (entry, kind) in entries_of(&list, tables, people)? {
+        list.insert(entry, kind);
+    }
+    Ok(list)
 }
 
 /// The streams' tables of a database, with the rules that `rules` has for them.
@@ -241,7 +280,7 @@ impl TableSearch<'_> {
 }
 
 /// Whether there is a table of this name.
-pub(super) fn exists(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
+pub(in crate::store) fn exists(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
     connection.query_row(
         "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1)",
         [table],
@@ -286,12 +325,27 @@ pub fn key_of_text(table: &Table, text: &str) -> Vec<String> {
     if table.key.len() == 1 {
         return vec![text.to_owned()];
     }
-    let parsed: Vec<serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
-    let plain = |value: serde_json::Value| match value {
-        serde_json::Value::String(text) => text,
+    let parsed: Vec<Value> = serde_json::from_str(text).unwrap_or_default();
+    let plain = |value: Value| match value {
+        Value::String(text) => text,
         other => other.to_string(),
     };
     parsed.into_iter().map(plain).collect()
+}
+
+/// The text for which [`key_of_text`] gives these values.
+pub(super) fn text_of_key(table: &Table, key: &[String]) -> String {
+    let [_, _, ..] = key else {
+        return key.concat();
+    };
+    let value = |(index, text): (&usize, &String)| match table.columns[*index].kind {
+        Kind::Integer | Kind::Boolean => text
+            .parse::<i64>()
+            .map_or(json!(text), |number| json!(number)),
+        _ => json!(text),
+    };
+    let values: Vec<Value> = table.key.iter().zip(key).map(value).collect();
+    json!(values).to_string()
 }
 
 /// The values of a key that is stored as cells.
