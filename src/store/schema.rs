@@ -296,6 +296,21 @@ ALTER TABLE rollbook_tables ADD COLUMN person TEXT;
 ALTER TABLE rollbook_run_streams ADD COLUMN suppressed INTEGER NOT NULL DEFAULT 0;
 ",
     suppression::TABLES,
+    "
+CREATE TABLE rollbook_lists (
+  number INTEGER PRIMARY KEY,
+  source TEXT NOT NULL,
+  list TEXT NOT NULL,
+  UNIQUE (source, list)
+) STRICT;
+CREATE TABLE rollbook_labels (
+  list INTEGER NOT NULL,
+  id INTEGER NOT NULL,
+  code TEXT,
+  label TEXT,
+  PRIMARY KEY (list, id)
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// A mirror that a newer program wrote is left exactly as it is.

@@ -1,4 +1,4 @@
-//! Updates views, crosswalks and counts: at a start, and in the transaction that changes rows.
+//! Updates views, labels, crosswalks and counts: at a start, and in the transaction that changes rows.
 //!
 //! Cost follows change: a run in which nothing changed does not call this, and one that changed a stream updates that
 //! stream only. Unchanged results are not written.
@@ -6,7 +6,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::count::{self, Count};
-use super::{ComboTable, Crosswalk, Lookups, References, crosswalk, views};
+use super::{Crosswalk, Lookups, References, crosswalk, labels, views};
 use crate::model::{By, CrosswalkName, SourceName, StreamName, Table};
 use crate::store::error::StoreError;
 use crate::store::table::quote;
@@ -22,7 +22,8 @@ pub fn fit(
 ) -> Result<(), StoreError> {
     let what = StoreError::sql("prepare the views of labels");
     index_lists(transaction, lookups).map_err(&what)?;
-    views::fit(transaction, tables, lookups).map_err(&what)?;
+    let numbers = labels::fit(transaction, tables, lookups).map_err(&what)?;
+    views::fit(transaction, tables, lookups, &numbers).map_err(&what)?;
     forget_others(transaction, lookups).map_err(&what)?;
     for crosswalk in &lookups.crosswalks {
         let rewritten = crosswalk::write(transaction, lookups, crosswalk)?;
@@ -56,7 +57,11 @@ pub fn after_rows(
 ) -> Result<(), StoreError> {
     let what = StoreError::sql("count values without a label");
     let lists = lookups.combos_of(source);
-    let lists_changed = lists.is_some_and(|combos| streams.contains(&combos.stream));
+    let changed_lists = lists.filter(|combos| streams.contains(&combos.stream));
+    let lists_changed = changed_lists.is_some();
+    if let Some(combos) = changed_lists {
+        labels::write(transaction, combos).map_err(StoreError::sql("update the labels"))?;
+    }
     for crosswalk in &lookups.crosswalks {
         if lists_changed && crosswalk.source == *source {
             crosswalk::write(transaction, lookups, crosswalk)?;
@@ -84,42 +89,25 @@ pub fn after_rows(
     Ok(())
 }
 
-/// A reference by code needs an index. One by id has the table's key; where it is no join, an index with the labels in it
-/// saves opening the table.
+/// A reference by code needs an index.
 fn index_lists(transaction: &Transaction<'_>, lookups: &Lookups) -> rusqlite::Result<()> {
     for combos in &lookups.combos {
-        let is_used = |by: By| {
-            let mut references = lookups.references.iter();
-            references.any(|one| {
-                let mut columns = one.columns.iter();
-                one.source == combos.source && columns.any(|(_, reference)| reference.by == by)
-            })
-        };
-        let (list, code) = (&combos.list, &combos.code);
-        if is_used(By::Code) {
-            index(transaction, combos, &combos.codes_index(), &[list, code])?;
-        }
-        if is_used(By::Id) {
-            let columns = [list, &combos.id, code, &combos.label];
-            index(transaction, combos, &combos.ids_index(), &columns)?;
+        let mut references = lookups.references.iter();
+        let is_by_code = references.any(|one| {
+            let mut columns = one.columns.iter();
+            one.source == combos.source && columns.any(|(_, reference)| reference.by == By::Code)
+        });
+        if is_by_code {
+            transaction.execute_batch(&format!(
+                "CREATE INDEX IF NOT EXISTS {} ON {} ({}, {})",
+                quote(&combos.codes_index()),
+                quote(&combos.name()),
+                quote(&combos.list),
+                quote(&combos.code)
+            ))?;
         }
     }
     Ok(())
-}
-
-fn index(
-    transaction: &Transaction<'_>,
-    combos: &ComboTable,
-    name: &str,
-    columns: &[&String],
-) -> rusqlite::Result<()> {
-    let columns: Vec<String> = columns.iter().map(|column| quote(column)).collect();
-    transaction.execute_batch(&format!(
-        "CREATE INDEX IF NOT EXISTS {} ON {} ({})",
-        quote(name),
-        quote(&combos.name()),
-        columns.join(", ")
-    ))
 }
 
 /// Lines and counts of what the configuration no longer has.

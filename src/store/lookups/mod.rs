@@ -7,6 +7,7 @@ mod count;
 mod crosswalk;
 mod entries;
 mod keep;
+mod labels;
 mod views;
 
 use crate::model::{By, CrosswalkName, Reference, SourceName, StreamName, Table};
@@ -45,11 +46,6 @@ impl ComboTable {
     /// The index by code.
     fn codes_index(&self) -> String {
         format!("{}_codes", self.name())
-    }
-
-    /// The index by id, which holds the labels.
-    fn ids_index(&self) -> String {
-        format!("{}_ids", self.name())
     }
 
     /// The column that an entry is found by.

@@ -511,6 +511,116 @@ fn tables_can_be_altered_below_the_views() {
     assert_eq!(counted, ["gender", "kind"]);
 }
 
+#[test]
+fn labels_follow_their_list_and_only_where_it_changed() {
+    let mut mirror = Mirror::filled(Vec::new());
+    let kept = "SELECT source, lists.list, id, code, label FROM rollbook_labels AS labels \
+        JOIN rollbook_lists AS lists ON number = labels.list ORDER BY 1, 2, 3";
+    // No column refers to hours or kinds by id.
+    let north = [
+        "north|genders|1|F|Female",
+        "north|genders|2|M|Male",
+        "north|genders|3|@@|Not stated",
+    ];
+    assert_eq!(mirror.ask(kept)[..3], north);
+    assert_eq!(mirror.ask(kept).len(), 6);
+    mirror.change("north", "lists", |rows| {
+        rows.execute_batch(
+            "UPDATE north_lists SET label = 'Woman', code = NULL WHERE list = 'genders' AND id = 1;
+             DELETE FROM north_lists WHERE list = 'genders' AND id = 2;
+             INSERT INTO north_lists VALUES ('genders', -9, 'X', 'Other', NULL, '', 1, 0);",
+        )
+        .expect("changed");
+    });
+    assert_eq!(
+        mirror.ask("SELECT gender_code, gender_label FROM north_people_labelled WHERE person < 3"),
+        ["-|Woman", "-|-"]
+    );
+    let changed = [
+        "north|genders|-9|X|Other",
+        "north|genders|1|-|Woman",
+        "north|genders|3|@@|Not stated",
+    ];
+    assert_eq!(mirror.ask(kept)[..3], changed);
+    let before = mirror.connection.total_changes();
+    mirror.change("north", "lists", |rows| {
+        let same = "UPDATE north_lists SET active = 1 WHERE list = 'genders' AND id = 1";
+        rows.execute(same, []).expect("changed");
+    });
+    assert_eq!(mirror.connection.total_changes(), before + 1);
+    mirror.lookups = Lookups::default();
+    mirror.fit();
+    assert_eq!(mirror.ask(kept), [""; 0]);
+}
+
+#[test]
+fn a_list_keeps_its_number_until_no_column_refers_to_it() {
+    let mut mirror = Mirror::filled(Vec::new());
+    let numbers = "SELECT number, source, list FROM rollbook_lists ORDER BY 1";
+    assert_eq!(mirror.ask(numbers), ["1|north|genders", "2|south|genders"]);
+    mirror.tables[3].columns[1].combo = refers("hours", By::Id);
+    mirror.lookups = lookups(&mirror.tables, Vec::new());
+    mirror.fit();
+    assert_eq!(mirror.ask(numbers), ["1|north|genders", "2|south|hours"]);
+    assert_eq!(
+        mirror.ask("SELECT DISTINCT gender_label FROM south_people_labelled"),
+        ["-"],
+        "no label of the list that had the number before"
+    );
+    mirror.tables.remove(1); // people of the north
+    mirror.lookups = lookups(&mirror.tables, Vec::new());
+    mirror.fit();
+    assert_eq!(mirror.ask(numbers), ["2|south|hours"]);
+    assert_eq!(mirror.one::<i64>("SELECT count(*) FROM rollbook_labels"), 0);
+}
+
+#[test]
+fn ids_that_are_texts_are_looked_up_in_the_list() {
+    let mut mirror = Mirror::filled(Vec::new());
+    let columns = vec![
+        ("list", Kind::Text, None),
+        ("id", Kind::Text, None),
+        ("code", Kind::Text, None),
+        ("label", Kind::Text, None),
+        ("active", Kind::Boolean, None),
+    ];
+    let texts = table("west", "lists", columns, 2);
+    mirror.tables = vec![texts, people("west")];
+    mirror.lookups = lookups(&mirror.tables, Vec::new());
+    mirror.fit();
+    mirror.lists("west", NORTH);
+    mirror.people("west", PEOPLE);
+    assert_eq!(
+        mirror.ask("SELECT gender_code, gender_label FROM west_people_labelled WHERE person < 4"),
+        ["F|Female", "M|Male", "-|-"]
+    );
+    assert_eq!(mirror.one::<i64>("SELECT count(*) FROM rollbook_lists"), 0);
+}
+
+#[test]
+fn one_row_is_found_by_its_key_and_reads_the_labels_that_are_asked_for() {
+    let mirror = Mirror::filled(Vec::new());
+    let plan = |columns: &str, where_: &str| -> Vec<String> {
+        let sql =
+            format!("EXPLAIN QUERY PLAN SELECT {columns} FROM north_people_labelled {where_}");
+        let mut plan = mirror.ask(&sql);
+        for step in &mut plan {
+            *step = step.rsplit('|').next().unwrap_or_default().to_owned();
+        }
+        plan
+    };
+    let row = "SEARCH row USING INTEGER PRIMARY KEY (rowid=?)";
+    let row_by_index = "SEARCH row USING INDEX sqlite_autoindex_north_people_1 (person=?)";
+    let label = "SEARCH gender_entry USING PRIMARY KEY (list=? AND id=?) LEFT-JOIN";
+    let found = plan("person, gender_label", "WHERE person = 1");
+    assert!(
+        [row, row_by_index].contains(&found[0].as_str()),
+        "{found:?}"
+    );
+    assert_eq!(found[1..], [label]);
+    assert_eq!(plan("person, kind", "WHERE kind = ''"), ["SCAN row"]);
+}
+
 /// SQLite joins 64 tables at most, and a learner has more references than that.
 #[test]
 fn a_row_may_have_a_hundred_references() {

@@ -1,10 +1,11 @@
 //! The views with labels: `<source>_<stream>_labelled` and `<source>_<stream>_mapped`.
 //!
-//! A label is a join where that is possible, else a subquery, which takes several times as long: SQLite joins at most 64
-//! tables, and a row may have more references than that.
+//! A label is looked up by id in `rollbook_labels`: by a join where that is possible, else by a subquery, which takes longer:
+//! SQLite joins at most 64 tables, and a row may have more references than that. A label by code is looked up in the list.
 
 use rusqlite::{Connection, Transaction};
 
+use super::labels::ListNumbers;
 use super::{ComboTable, Crosswalk, Lookups, References, literal};
 use crate::model::{By, Reference, Table};
 use crate::store::table::quote;
@@ -20,6 +21,7 @@ pub fn drop_views(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     for (name, _) in made(transaction)? {
         transaction.execute_batch(&format!("DROP VIEW {}", quote(&name)))?;
     }
+    // An older version also made indexes by id.
     let mut statement = transaction.prepare(
         "SELECT name FROM sqlite_schema WHERE type = 'index' AND name IN (tbl_name || '_codes', tbl_name || '_ids')",
     )?;
@@ -37,8 +39,9 @@ pub fn fit(
     transaction: &Transaction<'_>,
     tables: &[Table],
     lookups: &Lookups,
+    numbers: &ListNumbers,
 ) -> rusqlite::Result<()> {
-    let wanted = wanted(tables, lookups);
+    let wanted = wanted(tables, lookups, numbers);
     let made = made(transaction)?;
     for (name, _) in made.iter().filter(|view| !wanted.contains(view)) {
         transaction.execute_batch(&format!("DROP VIEW {}", quote(name)))?;
@@ -59,7 +62,7 @@ fn made(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
 }
 
 /// Name and SQL of every view, for tables whose columns refer to something.
-fn wanted(tables: &[Table], lookups: &Lookups) -> Vec<(String, String)> {
+fn wanted(tables: &[Table], lookups: &Lookups, numbers: &ListNumbers) -> Vec<(String, String)> {
     let mut views = Vec::new();
     for table in tables {
         let references = lookups
@@ -67,7 +70,7 @@ fn wanted(tables: &[Table], lookups: &Lookups) -> Vec<(String, String)> {
             .iter()
             .find(|one| one.source == table.source && one.stream == table.stream);
         if let (Some(references), Some(combos)) = (references, lookups.combos_of(&table.source)) {
-            views.push(labelled(table, references, combos, tables));
+            views.push(labelled(table, references, combos, numbers));
         }
         views.extend(mapped(table, &lookups.crosswalks));
     }
@@ -78,50 +81,46 @@ fn labelled(
     table: &Table,
     references: &References,
     combos: &ComboTable,
-    tables: &[Table],
+    numbers: &ListNumbers,
 ) -> (String, String) {
-    let ids = references.columns.iter();
-    let ids = ids.filter(|(_, reference)| reference.by == By::Id && is_unique(combos, tables));
-    let joined: Vec<&(String, Reference)> = ids.take(MAX_JOINS).collect();
+    let number = |reference: &Reference| match reference.by {
+        By::Id => numbers.get(&(table.source.clone(), reference.list.clone())),
+        By::Code | By::Description => None,
+    };
+    let numbered = |(column, reference): &(String, Reference)| {
+        let number = number(reference)?;
+        Some((column.clone(), *number))
+    };
+    let joined: Vec<(String, i64)> = (references.columns.iter())
+        .filter_map(numbered)
+        .take(MAX_JOINS)
+        .collect();
     let beside = |column: &str| {
         let found = references.columns.iter().find(|(name, _)| name == column);
-        let Some(found) = found else {
+        let Some((_, reference)) = found else {
             return Vec::new();
         };
+        let is_joined = joined.iter().any(|(name, _)| name == column);
         let parts = [("code", &combos.code), ("label", &combos.label)];
         let question = |(part, answer): (&str, &String)| {
-            let question = if joined.contains(&found) {
-                format!("{}.{}", alias(column), quote(answer))
-            } else {
-                entry(combos, &found.1, answer, column)
+            let question = match number(reference) {
+                Some(_) if is_joined => format!("{}.{part}", alias(column)),
+                Some(number) => label(*number, part, column),
+                None => entry(combos, reference, answer, column),
             };
             (format!("{column}_{part}"), question)
         };
         parts.map(question).to_vec()
     };
-    let joins: String = joined.iter().map(|one| join(combos, one)).collect();
+    let joins: String = joined.iter().map(join).collect();
     view(table, "labelled", &joins, beside)
 }
 
-/// Whether a list has each id once, so that a join finds one entry at most.
-fn is_unique(combos: &ComboTable, tables: &[Table]) -> bool {
-    let mut tables = tables.iter();
-    let table = tables.find(|one| one.source == combos.source && one.stream == combos.stream);
-    table.is_some_and(|table| {
-        let mut key = table.key.iter().map(|index| &table.columns[*index].name);
-        key.all(|name| *name == combos.list || *name == combos.id)
-    })
-}
-
-/// The entry that a column's id names.
-fn join(combos: &ComboTable, (column, reference): &(String, Reference)) -> String {
+/// The label that a column's id names.
+fn join((column, number): &(String, i64)) -> String {
     format!(
-        "\nLEFT JOIN {table} AS {entry} ON {entry}.{list} = {name} AND {entry}.{id} = row.{column}",
-        table = quote(&combos.name()),
+        "\nLEFT JOIN rollbook_labels AS {entry} ON {entry}.list = {number} AND {entry}.id = row.{column}",
         entry = alias(column),
-        list = quote(&combos.list),
-        name = literal(&reference.list),
-        id = quote(&combos.id),
         column = quote(column),
     )
 }
@@ -130,13 +129,28 @@ fn alias(column: &str) -> String {
     quote(&format!("{column}_entry"))
 }
 
+/// One part of the label that a column's id names.
+fn label(number: i64, part: &str, column: &str) -> String {
+    let question = format!(
+        "SELECT entry.{part} FROM rollbook_labels AS entry WHERE entry.list = {number} AND entry.id = row.{}",
+        quote(column)
+    );
+    if_there(column, &question)
+}
+
+/// SQLite opens the table for each subquery in each row; not where nothing is looked up.
+fn if_there(column: &str, question: &str) -> String {
+    let column = quote(column);
+    format!("CASE WHEN row.{column} IS NOT NULL THEN ({question}) END")
+}
+
 /// One column of the entry that a row's column names.
 fn entry(combos: &ComboTable, reference: &Reference, answer: &str, column: &str) -> String {
     let (table, list) = (quote(&combos.name()), quote(&combos.list));
     let cell = format!("row.{}", quote(column));
-    // A code is compared as text: `01` is not `1`. An id is a number, however the row writes it.
+    // A code is compared as text: `01` is not `1`. An id is compared as what the list has.
     let value = match reference.by {
-        By::Id => cell.clone(),
+        By::Id => cell,
         By::Code | By::Description => format!("CAST({cell} AS TEXT)"),
     };
     // An id is unique; of two entries with one code the one in use counts.
@@ -149,19 +163,13 @@ fn entry(combos: &ComboTable, reference: &Reference, answer: &str, column: &str)
         ),
         (_, None) => format!(" ORDER BY entry.{} LIMIT 1", quote(&combos.id)),
     };
-    // By itself SQLite prefers the key, which does not hold the labels.
-    let index = match reference.by {
-        By::Id => format!(" INDEXED BY {}", quote(&combos.ids_index())),
-        By::Code | By::Description => String::new(),
-    };
-    // SQLite opens the table for each subquery in each row; not where nothing is looked up.
-    format!(
-        "CASE WHEN {cell} IS NOT NULL THEN (SELECT entry.{answer} FROM {table} AS entry{index} \
-         WHERE entry.{list} = {name} AND entry.{by} = {value}{order}) END",
+    let question = format!(
+        "SELECT entry.{answer} FROM {table} AS entry WHERE entry.{list} = {name} AND entry.{by} = {value}{order}",
         answer = quote(answer),
         name = literal(&reference.list),
         by = quote(combos.column(reference.by)),
-    )
+    );
+    if_there(column, &question)
 }
 
 fn mapped(table: &Table, crosswalks: &[Crosswalk]) -> Option<(String, String)> {
