@@ -10,6 +10,7 @@ mod keys;
 mod missing;
 mod new_keys;
 mod older;
+mod space;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -20,9 +21,11 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 pub(super) use self::new_keys::each_entry;
+pub use self::space::StagingSpace;
 
 use self::keys::{PageKeys, cell_of, compare_row};
 use self::new_keys::NewKeys;
+use self::space::Share;
 use super::database::Store;
 use super::error::StoreError;
 use super::readers::ReadConnection;
@@ -114,6 +117,7 @@ pub struct Staging {
     table: Arc<Table>,
     mirror: ReadConnection,
     stage: Connection,
+    share: Share,
     live: u64,
     stamp: i64,
     /// Row numbers that were received; ids may be sparse, hence no plain bit array.
@@ -171,6 +175,8 @@ pub struct Staged {
     /// What it would do.
     pub plan: Plan,
     pub(super) stage: Connection,
+    /// The stage's bytes count while it is there.
+    _share: Share,
     pub(super) problems: Vec<StagedProblem>,
     /// Keys of unconfirmed removals that this reading received.
     pub(super) found_again: Vec<Vec<u8>>,
@@ -178,7 +184,11 @@ pub struct Staged {
 
 impl Staging {
     /// Starts a reading of one stream.
+    ///
+    /// # Errors
+    /// Also when the disk has no more free space than readings leave.
     pub fn open(store: &Store, table: Arc<Table>, size: Size) -> Result<Self, StoreError> {
+        let share = Share::begin(store.staging_space())?;
         let what = StoreError::sql("start a reading");
         let mirror = store.reader()?;
         let stage = Connection::open("").map_err(&what)?;
@@ -203,6 +213,7 @@ impl Staging {
             table,
             mirror,
             stage,
+            share,
             live,
             stamp,
             seen: RoaringTreemap::new(),
@@ -234,7 +245,11 @@ impl Staging {
     }
 
     /// Compares a page with the table and puts aside what differs.
+    ///
+    /// # Errors
+    /// Also when the reading reaches a limit: it can only be dropped then.
     pub fn add(&mut self, rows: &Rows) -> Result<(), StoreError> {
+        self.share.receive(rows.received(), rows.byte_count())?;
         self.count(rows);
         self.compare(rows)
     }
@@ -269,6 +284,7 @@ impl Staging {
             }
         }
         if !self.entries.is_empty() {
+            self.share.stage(self.entries.len())?;
             self.stage
                 .prepare_cached("INSERT INTO page (entries) VALUES (?1)")
                 .and_then(|mut insert| insert.execute([&self.entries]))
@@ -327,6 +343,7 @@ impl Staging {
             table: self.table,
             plan: self.plan,
             stage: self.stage,
+            _share: self.share,
             problems: self.problems,
             found_again,
         })

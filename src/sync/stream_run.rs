@@ -516,8 +516,8 @@ impl StreamRun<'_> {
         let deferred = error.http().and_then(HttpError::deferred_until);
         report.deferred_until = report.deferred_until.or(deferred);
         // A mirror that is full or locked is that for every stream.
-        let is_stores =
-            matches!(&error, Failure::Store(error) if error.class() == Class::Transient);
+        let is_stores = matches!(&error, Failure::Store(error)
+            if error.class() == Class::Transient && !error.is_of_one_reading());
         let is_last = matches!(
             failed.record.outcome,
             Outcome::Parked | Outcome::Failed(Class::Fatal)
