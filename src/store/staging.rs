@@ -137,12 +137,14 @@ pub struct Staging {
     unreadable: BTreeMap<u32, u64>,
     /// Keys of rows that are not in the table and whose status marks them as removed: they are not staged.
     unknown_removed: HashSet<u64>,
-    /// Keys of received rows of erased people.
-    suppressed: HashSet<u64>,
+    /// Keys of received rows that are not stored: of erased people, or too old.
+    left_out: HashSet<u64>,
     /// Columns of which some row keeps its value.
     kept: BTreeSet<usize>,
     /// Rows that are removed by a date of their own, whatever the vendor lists.
     expiry: Option<Expiry>,
+    /// Points of a time series that are kept no longer; they are not staged.
+    over: Option<Expiry>,
     /// A time series: rows are added and hardly ever changed.
     only_grows: bool,
     /// The item of a time series that the rows belong to: the cells of the partition columns.
@@ -227,9 +229,10 @@ impl Staging {
             values: Vec::new(),
             unreadable: BTreeMap::new(),
             unknown_removed: HashSet::new(),
-            suppressed: HashSet::new(),
+            left_out: HashSet::new(),
             kept: BTreeSet::new(),
             expiry: None,
+            over: None,
             only_grows: size == Size::Guessed,
             item: Vec::new(),
             problems: Vec::new(),
@@ -242,6 +245,11 @@ impl Staging {
     /// Removes the rows that are kept no longer, and takes no such row.
     pub fn expire(&mut self, expiry: Expiry) {
         self.expiry = Some(expiry);
+    }
+
+    /// Takes no point that is kept no longer; what the table has of them stays.
+    pub fn leave_out(&mut self, over: Expiry) {
+        self.over = Some(over);
     }
 
     /// Compares a page with the table and puts aside what differs.
@@ -273,7 +281,9 @@ impl Staging {
         for (number, known) in matches.into_iter().enumerate() {
             let row = rows.row(number);
             if rows.is_suppressed(number) {
-                self.note_suppressed(row);
+                self.plan.suppressed += u64::from(self.note_left_out(row));
+            } else if self.over.as_ref().is_some_and(|over| over.is_over(row)) {
+                self.plan.expired += u64::from(self.note_left_out(row));
             } else if rows.is_present_only(number) {
                 self.keep_present(row, known);
             } else if rows.is_partial(number) {
@@ -296,7 +306,8 @@ impl Staging {
     /// The number of distinct rows received, and the sum of their keys: equal for two readings that received the same
     /// rows.
     pub fn identity(&self) -> (u64, u64) {
-        (self.plan.distinct() + self.plan.suppressed, self.all_keys)
+        let left_out = self.left_out.len() as u64;
+        (self.plan.distinct() + left_out, self.all_keys)
     }
 
     /// The keys that were received more than once.
@@ -433,15 +444,16 @@ impl Staging {
         first
     }
 
-    /// A row of an erased person: whether the list is whole and moved is decided as with any row, and nothing is staged.
-    fn note_suppressed(&mut self, row: Cells<'_>) {
+    /// A row of an erased person, or a point that is too old: whether the list is whole and moved is decided as with any row,
+    /// and nothing is staged. Returns whether it was received for the first time.
+    fn note_left_out(&mut self, row: Cells<'_>) -> bool {
         let key = row.fingerprint_of(&self.table.key);
-        if self.suppressed.insert(key) {
-            self.plan.suppressed += 1;
-            self.note_first(key);
-        } else {
-            self.note_duplicate(key);
+        let is_first = self.left_out.insert(key);
+        match is_first {
+            true => self.note_first(key),
+            false => self.note_duplicate(key),
         }
+        is_first
     }
 
     fn note_first(&mut self, key: u64) {

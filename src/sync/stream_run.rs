@@ -370,7 +370,15 @@ impl StreamRun<'_> {
             .streams
             .last()
             .is_some_and(|last| Arc::ptr_eq(last, stream));
+        let oldest = match stream.retain {
+            Some(retain) => {
+                let now = purge::believed_time(&*self.store.reader()?, self.clock.now())?;
+                Some(retain.oldest(now))
+            }
+            None => None,
+        };
         let rules = TimelineRules {
+            oldest,
             guard: &self.job.guard,
             approved: &preconditions.approved,
             writing: self.run.map_or(Writing::Dry, Writing::Run),
