@@ -194,6 +194,12 @@ impl App {
         let vault = Arc::new(Vault::open(vault, keys)?);
         store.set_suppression(load_suppression(&vault, &*store.reader()?));
         let in_force = InForce::new(setup);
+        // Before the tables are made: a mirror that is built from nothing knows of no one yet.
+        for table in tables::all(&in_force.setup) {
+            if let Some(refusal) = vault.refused_masking(&table)? {
+                return Err(refusal);
+            }
+        }
         jobs::fit(&store, &in_force.layout).await?;
         targets::log_problems(&in_force.setup, &*store.reader()?)?;
         Self::log_renamed(&in_force.setup, &*store.reader()?)?;
