@@ -101,17 +101,9 @@ fn stream(setup: &Setup, job: &JobSetup, spec: &Arc<StreamSpec>) -> StreamJob {
             rows: feed.rows.clone(),
         })
     });
-    let retain = options
-        .and_then(|options| options.retain.as_ref())
-        .and_then(|rule| {
-            Some(Retain {
-                column: spec.column(rule.column.as_ref())?,
-                length: rule.length.0,
-            })
-        });
     StreamJob {
         table: Arc::new(spec.table(&job.source, history)),
-        retain,
+        retain: retain(job, spec),
         parents: parents.collect(),
         mode: options.and_then(|options| options.mode),
         history,
@@ -126,6 +118,15 @@ fn stream(setup: &Setup, job: &JobSetup, spec: &Arc<StreamSpec>) -> StreamJob {
         references: references(setup, job, spec),
         spec: Arc::clone(spec),
     }
+}
+
+/// How long a job keeps the rows of a stream after a date of their own.
+pub fn retain(job: &JobSetup, spec: &StreamSpec) -> Option<Retain> {
+    let rule = job.config.stream.get(&spec.name)?.retain.as_ref()?;
+    Some(Retain {
+        column: spec.column(rule.column.as_ref())?,
+        length: rule.length.0,
+    })
 }
 
 /// Columns with one key of another stream that the source's jobs mirror. A list of keys is not checked.

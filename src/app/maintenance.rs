@@ -1,17 +1,20 @@
 //! Maintenance of the mirror as configured: purging, and the scheduled backup.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::App;
+use super::{App, jobs};
 use crate::daemon::Entry;
-use crate::model::{EntryName, Outcome, SourceName, StreamName, scalar};
+use crate::model::{EntryName, Outcome, Retain, SourceName, StreamName, Table, scalar};
 use crate::setup::files::BackupConfig;
 use crate::setup::{Setup, beside, tables};
 use crate::store::maintenance::{self, Backup, BackupInput};
+use crate::store::purge::PointsPosition;
 use crate::store::vault::vault_file;
 use crate::store::{StoreError, purge, runs};
 
@@ -118,6 +121,9 @@ impl App {
         if !purge::records_due(&*self.store().reader()?, now)? {
             return Ok(());
         }
+        if !self.purge_points(&setup, now).await? {
+            return Ok(());
+        }
         let store = &setup.config.store;
         let keep = purge::Records {
             runs: store.runs.0,
@@ -156,4 +162,61 @@ impl App {
         tracing::debug!(now = scalar::to_canonical(now), "purged");
         Ok(())
     }
+}
+
+impl App {
+    /// Removes old points of time series, in short transactions; returns whether all tables are done. One that a run reads now
+    /// is tried again after the next run.
+    async fn purge_points(&self, setup: &Arc<Setup>, now: Timestamp) -> Result<bool, StoreError> {
+        let mut is_done = true;
+        for (table, retain) in series(setup) {
+            if !purge::points_due(&*self.store().reader()?, &table, now)? {
+                continue;
+            }
+            let Some(_lock) = self.store().locks().try_lock_table(&table.name()) else {
+                is_done = false;
+                continue;
+            };
+            let (table, expiry) = (Arc::new(table), Arc::new(retain.at(now)));
+            let mut position = Some(PointsPosition::START);
+            let mut removed = 0;
+            while let Some(at) = position {
+                let (table, expiry) = (Arc::clone(&table), Arc::clone(&expiry));
+                let act = move |connection: &mut _| purge::points(connection, &table, &expiry, at);
+                let (points, next) = self.store().write(act).await?;
+                removed += points;
+                position = next;
+            }
+            let keep = tables::kept_history(setup, &table.source, &table.stream);
+            let noted = Arc::clone(&table);
+            let act = move |connection: &mut _| purge::history(connection, &noted, keep, now);
+            self.store().write(act).await?;
+            if removed > 0 {
+                tracing::info!(
+                    table = table.name(),
+                    rows = removed,
+                    before = expiry.before,
+                    "removed points that are kept no longer (`retain`)"
+                );
+            }
+        }
+        Ok(is_done)
+    }
+}
+
+/// The tables of time series whose points are kept for a time.
+fn series(setup: &Setup) -> Vec<(Table, Retain)> {
+    let mut series: BTreeMap<String, (Table, Retain)> = BTreeMap::new();
+    for job in setup.jobs.values() {
+        for spec in job.streams.iter().filter(|spec| spec.window.is_some()) {
+            let Some(retain) = jobs::retain(job, spec) else {
+                continue;
+            };
+            let table = spec.table(&job.source, tables::history(setup, job, spec));
+            // Of two jobs, the one that keeps points for longer counts.
+            let known = series.entry(table.name()).or_insert((table, retain));
+            known.1.length = known.1.length.max(retain.length);
+        }
+    }
+    series.into_values().collect()
 }

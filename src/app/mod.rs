@@ -189,10 +189,17 @@ impl App {
         clock: Clock,
     ) -> Result<Self, StoreError> {
         let store = Arc::new(Store::open(mirror)?);
+        store.staging_space().limit(setup.config.store.staging);
         let keys = vault_store::keys(&setup.config.store, &secrets)?;
         let vault = Arc::new(Vault::open(vault, keys)?);
         store.set_suppression(load_suppression(&vault, &*store.reader()?));
         let in_force = InForce::new(setup);
+        // Before the tables are made: a mirror that is built from nothing knows of no one yet.
+        for table in tables::all(&in_force.setup) {
+            if let Some(refusal) = vault.refused_masking(&table)? {
+                return Err(refusal);
+            }
+        }
         jobs::fit(&store, &in_force.layout).await?;
         targets::log_problems(&in_force.setup, &*store.reader()?)?;
         Self::log_renamed(&in_force.setup, &*store.reader()?)?;
@@ -241,6 +248,9 @@ impl App {
         targets::log_problems(&in_force.setup, &*self.store().reader()?)?;
         Self::log_renamed(&in_force.setup, &*self.store().reader()?)?;
         let setup = Arc::clone(&in_force.setup);
+        self.store()
+            .staging_space()
+            .limit(setup.config.store.staging);
         *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = in_force;
         self.open_sources().retain(|name, open| {
             let source = setup.sources.get(name);

@@ -39,6 +39,8 @@ pub struct Plan {
     pub unidentified: u64,
     /// Distinct rows of erased people: they were read, and are neither new nor known.
     pub suppressed: u64,
+    /// Distinct points that are kept no longer: they were read, and are neither new nor known.
+    pub expired: u64,
     /// Rows that were received in an older version than the stored one, for the first time.
     pub older: u64,
     /// Cells that could not be read, by column.

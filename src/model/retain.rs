@@ -19,11 +19,16 @@ pub struct Retain {
 impl Retain {
     /// The rows that are kept no longer at this time.
     pub fn at(self, now: Timestamp) -> Expiry {
-        let length = SignedDuration::try_from(self.length).unwrap_or(SignedDuration::MAX);
         Expiry {
             column: self.column,
-            before: scalar::to_canonical(scalar::saturating_add(now, -length)),
+            before: scalar::to_canonical(self.oldest(now)),
         }
+    }
+
+    /// The oldest time that is kept.
+    pub fn oldest(self, now: Timestamp) -> Timestamp {
+        let length = SignedDuration::try_from(self.length).unwrap_or(SignedDuration::MAX);
+        scalar::saturating_add(now, -length)
     }
 }
 

@@ -371,6 +371,11 @@ impl Rows {
         self.ends.len()
     }
 
+    /// How many bytes the values take.
+    pub fn byte_count(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use super::error::StoreError;
 use super::mirror_lock::lock_mirror;
 use super::readers::{KeptReaders, ReadConnection, Readers};
+use super::staging::StagingSpace;
 use super::suppression::Suppression;
 use super::table_locks::TableLocks;
 use super::writer::{Task, Writer};
@@ -46,6 +47,7 @@ pub struct Store {
     fatal_error: OnceLock<String>,
     room: Room,
     locks: TableLocks,
+    staging_space: Arc<StagingSpace>,
     /// Whom no reading may take back; or why that is not known.
     suppression: RwLock<Result<Arc<Suppression>, String>>,
 }
@@ -93,6 +95,7 @@ impl Store {
             fatal_error: OnceLock::new(),
             room: Room::default(),
             locks: TableLocks::default(),
+            staging_space: Arc::new(StagingSpace::new(folder_of(path).to_owned())),
             suppression: RwLock::new(Ok(Arc::default())),
         })
     }
@@ -121,6 +124,11 @@ impl Store {
     /// Who may use which table now.
     pub fn locks(&self) -> &TableLocks {
         &self.locks
+    }
+
+    /// The disk that readings stage on.
+    pub fn staging_space(&self) -> &Arc<StagingSpace> {
+        &self.staging_space
     }
 
     /// Where the mirror is.
@@ -263,9 +271,13 @@ pub fn reader(path: &Path) -> Result<Connection, StoreError> {
 /// Lets SQLite write its temporary files, which hold rows, to the mirror's folder and not to one for all users. They have
 /// no name there. The setting is one for the whole process.
 fn keep_temporary_files_beside(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    let folder = folder.unwrap_or(Path::new(".")).to_string_lossy();
+    let folder = folder_of(path).to_string_lossy();
     connection.pragma_update(None, "temp_store_directory", folder)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    folder.unwrap_or(Path::new("."))
 }
 
 /// Whether the log and its index stay beside the mirror when the last connection closes: who may not write there could

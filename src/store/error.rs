@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{ErrorCode, ffi};
 
-use crate::model::Class;
+use crate::model::{Class, LimitReached};
 use crate::permissions::{chown, denied};
 
 /// A failure of the store.
@@ -77,6 +77,9 @@ pub enum StoreError {
         /// Why.
         problem: String,
     },
+    /// A reading reached a limit and was dropped; other readings go on.
+    #[error("{0}")]
+    Limit(#[from] LimitReached),
     /// The cipher or the operating system's random numbers do not work.
     #[error("the vault could not encrypt: this machine's random numbers or cipher fail")]
     Sealing,
@@ -95,7 +98,10 @@ impl StoreError {
             Self::Sql { source, .. } => class_of(source),
             Self::WriterStopped => Class::Fatal,
             Self::Shut { .. } => Class::Auth,
-            Self::Busy { .. } | Self::Disk { .. } => Class::Transient,
+            Self::Busy { .. } | Self::Disk { .. } | Self::Limit(LimitReached::Reserve { .. }) => {
+                Class::Transient
+            }
+            Self::Limit(LimitReached::Rows(_) | LimitReached::Values(_)) => Class::Contract,
             Self::File { .. }
             | Self::KeyChanged { .. }
             | Self::Damaged { .. }
@@ -133,6 +139,7 @@ impl StoreError {
                 source.sqlite_error_code() == Some(ErrorCode::DiskFull) || is_shared_memory(source)
             }
             Self::Disk { source, .. } => matches!(source.kind(), StorageFull | QuotaExceeded),
+            Self::Limit(reached) => matches!(reached, LimitReached::Reserve { .. }),
             Self::File { .. }
             | Self::Busy { .. }
             | Self::KeyChanged { .. }
@@ -160,11 +167,17 @@ impl StoreError {
             Self::Sql { .. }
             | Self::Busy { .. }
             | Self::Damaged { .. }
+            | Self::Limit(_)
             | Self::Sealing
             | Self::Panicked
             | Self::Refused { .. }
             | Self::WriterStopped => false,
         }
+    }
+
+    /// Whether it concerns one reading only, and the mirror can be written.
+    pub fn is_of_one_reading(&self) -> bool {
+        matches!(self, Self::Limit(_))
     }
 }
 

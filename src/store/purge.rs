@@ -1,8 +1,11 @@
-//! Really removing what is kept no longer: old versions of rows, records of runs. Once a day each.
+//! Really removing what is kept no longer: old versions of rows, records of runs, old points of time series (`points.rs`).
+//! Once a day each.
 //!
 //! A wrong clock must not delete (fault-catalogue.md 146, 147): nothing is purged while our clock and the time that a
 //! vendor last sent differ by more than a day. If no vendor sends one, the last purge is the only reference: then
 //! nothing is purged the first time, nor if the clock is before the last purge or months after it.
+
+mod points;
 
 use std::time::Duration;
 
@@ -14,6 +17,8 @@ use super::queries::{mirrored, table};
 use super::runs;
 use super::{audit, held, unconfigured};
 use crate::model::{History, SourceName, StreamName, Table, scalar};
+
+pub use self::points::{PointsPosition, points, points_due};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -64,6 +69,18 @@ pub fn agrees_with_vendors(connection: &Connection, now: Timestamp) -> Result<bo
     Ok(vendor_time.is_none_or(|stated| now.duration_since(stated).abs() <= PAUSE))
 }
 
+/// The time by which a reading decides what is too old: ours, or the one that a vendor stated last where ours rather was set. So
+/// a wrong clock makes no reading pass over points of the present.
+pub fn believed_time(connection: &Connection, now: Timestamp) -> Result<Timestamp, StoreError> {
+    match (
+        runs::done(connection, VENDOR_TIME)?,
+        agrees_with_vendors(connection, now)?,
+    ) {
+        (Some(stated), false) => Ok(stated),
+        _ => Ok(now),
+    }
+}
+
 fn due(last: Option<Timestamp>, now: Timestamp, vendor_time: Option<Timestamp>) -> Due {
     let is_today = |last| now < scalar::saturating_add(last, DAY);
     match (vendor_time, last) {
@@ -92,19 +109,9 @@ pub fn history(
 ) -> Result<(), StoreError> {
     let what = StoreError::sql("purge old versions");
     if keep == History::Off {
-        return forget_versions(connection, table);
+        forget_versions(connection, table)?;
     }
-    let last: Option<String> = connection
-        .prepare_cached("SELECT purged FROM rollbook_tables WHERE source = ?1 AND stream = ?2")
-        .and_then(|mut statement| {
-            statement
-                .query_row(params![table.source, table.stream], |row| row.get(0))
-                .optional()
-        })
-        .map_err(&what)?
-        .flatten();
-    let vendor_time = runs::done(connection, VENDOR_TIME)?;
-    let due = due(last.as_deref().and_then(scalar::parse), now, vendor_time);
+    let due = table_due(connection, table, now)?;
     if matches!(due, Due::No) {
         return Ok(());
     }
@@ -128,6 +135,24 @@ pub fn history(
         })
         .map(drop)
         .map_err(&what)
+}
+
+fn table_due(connection: &Connection, table: &Table, now: Timestamp) -> Result<Due, StoreError> {
+    let last: Option<String> = connection
+        .prepare_cached("SELECT purged FROM rollbook_tables WHERE source = ?1 AND stream = ?2")
+        .and_then(|mut statement| {
+            statement
+                .query_row(params![table.source, table.stream], |row| row.get(0))
+                .optional()
+        })
+        .map_err(StoreError::sql("purge old versions"))?
+        .flatten();
+    let vendor_time = runs::done(connection, VENDOR_TIME)?;
+    Ok(due(
+        last.as_deref().and_then(scalar::parse),
+        now,
+        vendor_time,
+    ))
 }
 
 fn forget_versions(connection: &Connection, table: &Table) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ mod keys;
 mod missing;
 mod new_keys;
 mod older;
+mod space;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -20,9 +21,11 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 pub(super) use self::new_keys::each_entry;
+pub use self::space::StagingSpace;
 
 use self::keys::{PageKeys, cell_of, compare_row};
 use self::new_keys::NewKeys;
+use self::space::Share;
 use super::database::Store;
 use super::error::StoreError;
 use super::readers::ReadConnection;
@@ -114,6 +117,7 @@ pub struct Staging {
     table: Arc<Table>,
     mirror: ReadConnection,
     stage: Connection,
+    share: Share,
     live: u64,
     stamp: i64,
     /// Row numbers that were received; ids may be sparse, hence no plain bit array.
@@ -133,12 +137,14 @@ pub struct Staging {
     unreadable: BTreeMap<u32, u64>,
     /// Keys of rows that are not in the table and whose status marks them as removed: they are not staged.
     unknown_removed: HashSet<u64>,
-    /// Keys of received rows of erased people.
-    suppressed: HashSet<u64>,
+    /// Keys of received rows that are not stored: of erased people, or too old.
+    left_out: HashSet<u64>,
     /// Columns of which some row keeps its value.
     kept: BTreeSet<usize>,
     /// Rows that are removed by a date of their own, whatever the vendor lists.
     expiry: Option<Expiry>,
+    /// Points of a time series that are kept no longer; they are not staged.
+    over: Option<Expiry>,
     /// A time series: rows are added and hardly ever changed.
     only_grows: bool,
     /// The item of a time series that the rows belong to: the cells of the partition columns.
@@ -171,6 +177,8 @@ pub struct Staged {
     /// What it would do.
     pub plan: Plan,
     pub(super) stage: Connection,
+    /// The stage's bytes count while it is there.
+    _share: Share,
     pub(super) problems: Vec<StagedProblem>,
     /// Keys of unconfirmed removals that this reading received.
     pub(super) found_again: Vec<Vec<u8>>,
@@ -178,7 +186,11 @@ pub struct Staged {
 
 impl Staging {
     /// Starts a reading of one stream.
+    ///
+    /// # Errors
+    /// Also when the disk has no more free space than readings leave.
     pub fn open(store: &Store, table: Arc<Table>, size: Size) -> Result<Self, StoreError> {
+        let share = Share::begin(store.staging_space())?;
         let what = StoreError::sql("start a reading");
         let mirror = store.reader()?;
         let stage = Connection::open("").map_err(&what)?;
@@ -203,6 +215,7 @@ impl Staging {
             table,
             mirror,
             stage,
+            share,
             live,
             stamp,
             seen: RoaringTreemap::new(),
@@ -216,9 +229,10 @@ impl Staging {
             values: Vec::new(),
             unreadable: BTreeMap::new(),
             unknown_removed: HashSet::new(),
-            suppressed: HashSet::new(),
+            left_out: HashSet::new(),
             kept: BTreeSet::new(),
             expiry: None,
+            over: None,
             only_grows: size == Size::Guessed,
             item: Vec::new(),
             problems: Vec::new(),
@@ -233,8 +247,17 @@ impl Staging {
         self.expiry = Some(expiry);
     }
 
+    /// Takes no point that is kept no longer; what the table has of them stays.
+    pub fn leave_out(&mut self, over: Expiry) {
+        self.over = Some(over);
+    }
+
     /// Compares a page with the table and puts aside what differs.
+    ///
+    /// # Errors
+    /// Also when the reading reaches a limit: it can only be dropped then.
     pub fn add(&mut self, rows: &Rows) -> Result<(), StoreError> {
+        self.share.receive(rows.received(), rows.byte_count())?;
         self.count(rows);
         self.compare(rows)
     }
@@ -258,7 +281,9 @@ impl Staging {
         for (number, known) in matches.into_iter().enumerate() {
             let row = rows.row(number);
             if rows.is_suppressed(number) {
-                self.note_suppressed(row);
+                self.plan.suppressed += u64::from(self.note_left_out(row));
+            } else if self.over.as_ref().is_some_and(|over| over.is_over(row)) {
+                self.plan.expired += u64::from(self.note_left_out(row));
             } else if rows.is_present_only(number) {
                 self.keep_present(row, known);
             } else if rows.is_partial(number) {
@@ -269,6 +294,7 @@ impl Staging {
             }
         }
         if !self.entries.is_empty() {
+            self.share.stage(self.entries.len())?;
             self.stage
                 .prepare_cached("INSERT INTO page (entries) VALUES (?1)")
                 .and_then(|mut insert| insert.execute([&self.entries]))
@@ -280,7 +306,8 @@ impl Staging {
     /// The number of distinct rows received, and the sum of their keys: equal for two readings that received the same
     /// rows.
     pub fn identity(&self) -> (u64, u64) {
-        (self.plan.distinct() + self.plan.suppressed, self.all_keys)
+        let left_out = self.left_out.len() as u64;
+        (self.plan.distinct() + left_out, self.all_keys)
     }
 
     /// The keys that were received more than once.
@@ -327,6 +354,7 @@ impl Staging {
             table: self.table,
             plan: self.plan,
             stage: self.stage,
+            _share: self.share,
             problems: self.problems,
             found_again,
         })
@@ -416,15 +444,16 @@ impl Staging {
         first
     }
 
-    /// A row of an erased person: whether the list is whole and moved is decided as with any row, and nothing is staged.
-    fn note_suppressed(&mut self, row: Cells<'_>) {
+    /// A row of an erased person, or a point that is too old: whether the list is whole and moved is decided as with any row,
+    /// and nothing is staged. Returns whether it was received for the first time.
+    fn note_left_out(&mut self, row: Cells<'_>) -> bool {
         let key = row.fingerprint_of(&self.table.key);
-        if self.suppressed.insert(key) {
-            self.plan.suppressed += 1;
-            self.note_first(key);
-        } else {
-            self.note_duplicate(key);
+        let is_first = self.left_out.insert(key);
+        match is_first {
+            true => self.note_first(key),
+            false => self.note_duplicate(key),
         }
+        is_first
     }
 
     fn note_first(&mut self, key: u64) {

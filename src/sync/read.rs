@@ -474,6 +474,9 @@ async fn walk_all(
     let mut first_failure = None;
     let mut forbidden = 0;
     while let Some((item, result)) = walks.next().await {
+        if rows.is_closed() {
+            break; // the receiver has failed and reports why
+        }
         forbidden += usize::from(result.as_ref().is_err_and(is_forbidden));
         match result {
             Err(error) if forbidden >= MAX_FORBIDDEN && walked.read.is_empty() => {

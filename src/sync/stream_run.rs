@@ -370,7 +370,15 @@ impl StreamRun<'_> {
             .streams
             .last()
             .is_some_and(|last| Arc::ptr_eq(last, stream));
+        let oldest = match stream.retain {
+            Some(retain) => {
+                let now = purge::believed_time(&*self.store.reader()?, self.clock.now())?;
+                Some(retain.oldest(now))
+            }
+            None => None,
+        };
         let rules = TimelineRules {
+            oldest,
             guard: &self.job.guard,
             approved: &preconditions.approved,
             writing: self.run.map_or(Writing::Dry, Writing::Run),
@@ -516,8 +524,8 @@ impl StreamRun<'_> {
         let deferred = error.http().and_then(HttpError::deferred_until);
         report.deferred_until = report.deferred_until.or(deferred);
         // A mirror that is full or locked is that for every stream.
-        let is_stores =
-            matches!(&error, Failure::Store(error) if error.class() == Class::Transient);
+        let is_stores = matches!(&error, Failure::Store(error)
+            if error.class() == Class::Transient && !error.is_of_one_reading());
         let is_last = matches!(
             failed.record.outcome,
             Outcome::Parked | Outcome::Failed(Class::Fatal)

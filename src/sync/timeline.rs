@@ -40,6 +40,8 @@ pub struct TimelineReport {
     pub unchanged: u64,
     /// Rows of a step that were received again in it.
     pub duplicates: u64,
+    /// Points that were received and are kept no longer.
+    pub expired: u64,
     /// Items that the vendor refuses.
     pub refused: Vec<(String, String)>,
     /// Items that failed, with the reason; the others were read all the same.
@@ -83,6 +85,8 @@ pub struct TimelineRules<'a> {
     pub writing: Writing,
     /// From the start, whatever is known.
     pub full: bool,
+    /// Points before this time are not kept.
+    pub oldest: Option<Timestamp>,
     /// No step begins when the run has no more time than this: other streams need it.
     pub reserve: Duration,
 }
@@ -214,6 +218,7 @@ impl TimelineReport {
         self.applied.changed += part.applied.changed;
         self.unchanged += part.unchanged;
         self.duplicates += part.duplicates;
+        self.expired += part.expired;
         self.held = self.held.take().or(part.held);
         self.incomplete.extend(part.incomplete);
         self.unfinished.extend(part.unfinished);

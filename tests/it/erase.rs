@@ -452,6 +452,16 @@ fn an_erased_pupil_does_not_return_as_a_pseudonym() {
             "{said}"
         );
     }
+    // A mirror that is built from nothing knows of no one; the vault does.
+    remove_mirrors(&installation.path("state"), "mirror");
+    let refused = installation.run(&["sync"]);
+    assert_ne!(refused.code, Some(0), "{refused:?}");
+    assert!(
+        refused
+            .err
+            .contains("own_users.sourced_id cannot be changed"),
+        "{refused:?}"
+    );
     installation.write("jobs/roster.toml", job);
     let ran = installation.run(&["sync", "--full", "--json"]);
     assert_eq!(ran.number("users", "suppressed"), 1, "{ran:?}");

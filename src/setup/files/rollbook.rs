@@ -16,7 +16,7 @@ use super::auth::Auth;
 use super::schedule::{Schedule, Zone};
 use super::secrets::SecretRef;
 use crate::document::text_value::{ValueError, text_value};
-use crate::model::{ConnectorName, Period, RequestLimits, SourceName};
+use crate::model::{ConnectorName, Period, RequestLimits, SourceName, StagingLimits};
 
 /// The daemon and its sources.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -55,6 +55,9 @@ pub struct StoreConfig {
     /// How long the tables of a stream are kept that no job reads any more. Default `"400 days"`.
     #[serde(default = "four_hundred_days")]
     pub unconfigured: Period,
+    /// What a reading may stage in the mirror's folder before it is applied.
+    #[serde(default)]
+    pub staging: StagingLimits,
     /// The group whose members may read the mirror; never the vault. Default: only the owner of the mirror's folder
     /// may. The service must be able to give files to it: its own group, or one of which its user is a member.
     #[schemars(length(min = 1))]
@@ -74,6 +77,7 @@ impl Default for StoreConfig {
             rejects: ninety_days(),
             history_max: None,
             unconfigured: four_hundred_days(),
+            staging: StagingLimits::default(),
             readers: None,
             backup: None,
             copy: None,

@@ -1,4 +1,5 @@
-//! What can be wrong with `retain`: a column without dates, one that is not mirrored as it is, a time series.
+//! What can be wrong with `retain`: a column without dates, one that is not mirrored as it is, or of a time series another one
+//! than its points' time.
 
 use super::ColumnChoice;
 use crate::connector::api::StreamSpec;
@@ -39,11 +40,15 @@ fn refusal(spec: &StreamSpec, choice: &ColumnChoice) -> Option<(String, String)>
             format!("`{name}` is pseudonymised"),
             "a pseudonym is not a date: take it out of `pseudonymise`".to_owned(),
         ),
-        Kind::Date | Kind::Timestamp if spec.window.is_some() => (
-            format!("{stream} is a time series: `retain` is for lists"),
-            "leave `retain` out".to_owned(),
-        ),
-        Kind::Date | Kind::Timestamp => return None,
+        Kind::Date | Kind::Timestamp => {
+            let time = spec.window.as_ref().map(|window| window.column);
+            let time = time.filter(|time| *time != index)?;
+            let time = &spec.columns[time].name;
+            (
+                format!("{stream} is a time series: its points end by their time, `{time}`"),
+                format!("write `column = \"{time}\"`"),
+            )
+        }
         _ => (format!("`{name}` has no dates"), dates()),
     };
     Some(refused)

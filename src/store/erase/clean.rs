@@ -61,7 +61,9 @@ fn log_readers(mirror: &Path) -> Vec<LogReader> {
     };
     let read = || -> Vec<u32> {
         let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
-        let readers = locks.lines().filter_map(|line| reader_of(line, found.ino()));
+        let readers = locks
+            .lines()
+            .filter_map(|line| reader_of(line, found.ino()));
         readers.collect()
     };
     // The kernel gives a long list in parts, and misses a line where others come and go meanwhile.

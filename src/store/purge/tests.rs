@@ -99,6 +99,49 @@ async fn a_vendor_that_states_another_time_keeps_everything() {
     }
 }
 
+/// A machine whose clock was set years ahead or back neither removes points nor passes over those of the present.
+#[tokio::test]
+async fn points_end_by_a_clock_that_can_be_believed() {
+    let time = |text: &str| text.parse::<Timestamp>().expect("a time");
+    for (name, stated, now, is_due, believed) in [
+        ("agreed", Some(NOW), NOW, true, NOW),
+        ("no vendor states a time", None, NOW, true, NOW),
+        (
+            "after the holidays",
+            Some("2026-05-01T00:00:00Z"),
+            NOW,
+            false,
+            NOW,
+        ),
+        ("a year ahead", Some(NOW), A_YEAR_AHEAD, false, NOW),
+        ("in 1970", Some(NOW), "1970-01-01T00:02:00Z", false, NOW),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("mirror.db")).expect("a mirror");
+        let found = store.write(move |connection| {
+            let table = users();
+            fit(
+                connection,
+                std::slice::from_ref(&table),
+                &Lookups::default(),
+            )?;
+            connection
+                .execute("UPDATE rollbook_tables SET purged = ?1", [YESTERDAY])
+                .map_err(StoreError::sql("prepare a test"))?;
+            if let Some(stated) = stated {
+                note_vendor_time(connection, time(stated))?;
+            }
+            let now = time(now);
+            Ok((
+                points_due(connection, &table, now)?,
+                believed_time(connection, now)?,
+            ))
+        });
+        let found = found.await.expect("found");
+        assert_eq!(found, (is_due, time(believed)), "{name}");
+    }
+}
+
 #[tokio::test]
 async fn where_no_history_is_kept_all_versions_go_at_once() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -9,8 +9,8 @@ use secrecy::ExposeSecret as _;
 use super::Vault;
 use super::grants::may_write;
 use super::keys::Keys;
-use super::room;
 use super::seal::{CellId, fresh_key};
+use super::{maskings, room};
 use crate::store::StoreError;
 use crate::store::suppression::{
     self, Erasure, KeyCell, Suppressed, SuppressedKind, Suppression, SuppressionKey,
@@ -31,7 +31,8 @@ impl Vault {
         open(&self.keys(), cells)
     }
 
-    /// Makes sure that there is a key for new entries, in the vault and in a mirror.
+    /// Makes sure that there is a key for new entries, in the vault and in a mirror, and that the vault knows how the mirror's
+    /// columns are masked.
     ///
     /// # Errors
     /// When one of them cannot be written, or not without the vault's key.
@@ -53,7 +54,7 @@ impl Vault {
         for cell in suppression::key_cells(&connection)? {
             suppression::save_key(mirror, &cell)?;
         }
-        Ok(())
+        maskings::note(&connection, mirror)
     }
 
     /// Writes an erasure and its entries down, in one transaction.
@@ -78,6 +79,7 @@ impl Vault {
         let is_new = self.in_transaction(|vault| {
             let is_new = suppression::exchange(vault, &transaction)?;
             suppression::renew_keys(vault, &transaction)?;
+            maskings::note(vault, &transaction)?;
             Ok(is_new)
         })?;
         transaction.commit().map_err(&what)?;

@@ -9,6 +9,7 @@ mod grants;
 mod inspect;
 mod keys;
 mod local_keys;
+mod maskings;
 mod refusals;
 mod rekey;
 mod rename;

@@ -12,9 +12,16 @@ use super::room;
 use super::seal::CellId;
 use crate::model::SourceName;
 use crate::store::StoreError;
+use crate::store::table::quote;
 
 /// All tables with a column `source`.
-const TABLES: [&str; 4] = ["grants", "intents", "refusals", "requests"];
+const TABLES: [&str; 5] = [
+    "grants",
+    "intents",
+    "refusals",
+    "requests",
+    "rollbook_columns",
+];
 
 impl Vault {
     /// Copies the entries of a source to another name; what that has is replaced.
@@ -75,7 +82,7 @@ fn copy_rows(
     let mut statement =
         connection.prepare("SELECT name FROM pragma_table_info(?1) WHERE name <> 'source'")?;
     let columns: Vec<String> = statement
-        .query_map([table], |row| row.get(0))?
+        .query_map([table], |row| Ok(quote(&row.get::<_, String>(0)?)))?
         .collect::<rusqlite::Result<_>>()?;
     let columns = columns.join(", ");
     let sql = format!(

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
-use super::{file, room};
+use super::{file, maskings, room};
 use crate::store::{StoreError, suppression};
 
 /// "RBVT" in ASCII.
 const APPLICATION: i32 = 0x5242_5654;
 
 /// The version of the tables below.
-const VERSION: i32 = 4;
+const VERSION: i32 = 5;
 
 /// A secret is a BLOB: the text itself while `key_id` is NULL, otherwise sealed with that key.
 const TABLES: &str = "
@@ -125,19 +125,24 @@ pub(super) fn upgrade(connection: &mut Connection, path: &Path) -> Result<(), St
 }
 
 fn step(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-    match number(transaction, "user_version")? {
+    let from = number(transaction, "user_version")?;
+    match from {
         VERSION => return Ok(()),
         1 => {
             transaction.execute_batch(WITH_SCOPES)?;
             transaction.execute_batch(WITH_ATTEMPTS)?;
         }
         2 => transaction.execute_batch(WITH_ATTEMPTS)?,
-        3 => {}
+        3 | 4 => {}
         _ => first(transaction)?,
     }
     transaction.execute_batch(LOCAL_KEYS)?;
     // What version 3 did not keep: who was erased, as keyed hashes, and the key.
-    transaction.execute_batch(suppression::TABLES)?;
+    if from != 4 {
+        transaction.execute_batch(suppression::TABLES)?;
+    }
+    // What version 4 did not keep: how the columns are masked by which they are known.
+    transaction.execute_batch(maskings::TABLE)?;
     transaction.pragma_update(None, "user_version", VERSION)
 }
 

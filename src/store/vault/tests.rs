@@ -169,8 +169,8 @@ fn files_that_are_no_vault_of_ours_are_left_alone() {
             "this database belongs to another program; move it away",
         ),
         (
-            "PRAGMA application_id = 1380079188; PRAGMA user_version = 5;",
-            "this vault was written by a newer rollbook (its version 5, known here 4); install that one",
+            "PRAGMA application_id = 1380079188; PRAGMA user_version = 6;",
+            "this vault was written by a newer rollbook (its version 6, known here 5); install that one",
         ),
     ] {
         let folder = folder();

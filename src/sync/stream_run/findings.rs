@@ -151,6 +151,17 @@ pub(super) fn duplicates(count: u64) -> Option<String> {
     }
 }
 
+/// Why fewer points are stored than were received.
+pub(super) fn expired(count: u64) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some("received 1 point older than `retain` keeps, which is not stored".to_owned()),
+        count => Some(format!(
+            "received {count} points older than `retain` keeps, which are not stored"
+        )),
+    }
+}
+
 /// `1 row`, `2 rows`.
 pub(super) fn rows(count: u64) -> String {
     match count {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Ready;
-use super::findings::{Findings, cells, duplicates, named, rejected, rejects_of, repaired, rows};
+use super::findings::{
+    Findings, cells, duplicates, expired, named, rejected, rejects_of, repaired, rows,
+};
 use crate::model::guard::Hold;
 use crate::model::row::{Reject, Repair};
 use crate::model::{Outcome, StreamName};
@@ -167,6 +169,7 @@ pub(super) fn timeline_message(stream: &StreamJob, done: &TimelineReport) -> Opt
         cells(&done.unreadable),
         repaired(&done.repaired),
         duplicates(done.duplicates),
+        expired(done.expired),
     ];
     let notes = done.facts.notes.iter().cloned();
     let parts: Vec<String> = parts.into_iter().flatten().chain(notes).collect();

@@ -1,4 +1,6 @@
-//! Tests of `stream_run.rs`: the order of streams when one of them is silent.
+//! Tests of `stream_run.rs`: the order of streams when one of them is silent; `limits.rs`: when one of them is too large.
+
+mod limits;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -75,8 +77,28 @@ impl PageClient for Silent {
     }
 }
 
-/// Runs a job of the streams `one`, `two` and `three`.
-async fn run(apply: ApplyMode, lists: &[(&'static str, u32)]) -> (RunReport, Vec<(String, u32)>) {
+/// A job of the streams `one`, `two` and `three`, and what runs it.
+struct World {
+    _folder: tempfile::TempDir,
+    runner: Runner,
+    job: Arc<Job>,
+}
+
+impl World {
+    async fn run(&self) -> RunReport {
+        let options = RunOptions {
+            cause: Cause::Schedule,
+            full: false,
+            dry: false,
+            only: None,
+        };
+        let sink = Arc::new(|_| {}) as _;
+        let stop = CancellationToken::new();
+        self.runner.run(&self.job, options, &stop, &sink).await
+    }
+}
+
+async fn world(apply: ApplyMode, client: Arc<dyn PageClient>) -> World {
     let text: String = ["one", "two", "three"]
         .map(|name| {
             format!(
@@ -87,10 +109,6 @@ async fn run(apply: ApplyMode, lists: &[(&'static str, u32)]) -> (RunReport, Vec
     let head = "connector = \"v\"\ntitle = \"V\"\nbase_url = \"https://vendor.test\"\n";
     let connector: Connector = toml::from_str(&format!("{head}{text}")).expect("a connector");
     let mut specs = api::streams(&connector).expect("streams");
-    let client = Arc::new(Silent {
-        lists: lists.iter().copied().collect(),
-        asked: Mutex::default(),
-    });
     let source = named("school");
     let streams: Vec<_> = ["one", "two", "three"]
         .map(|name| {
@@ -120,10 +138,9 @@ async fn run(apply: ApplyMode, lists: &[(&'static str, u32)]) -> (RunReport, Vec
         tables::fit(connection, &fitted, &Lookups::default()).map(drop)
     };
     store.write(fit).await.expect("tables");
-    let lists: Arc<dyn PageClient> = Arc::clone(&client) as _;
     let job = Arc::new(Job {
         name: named("job"),
-        source: Arc::new(Source::new(source, lists, 1, BTreeMap::new())),
+        source: Arc::new(Source::new(source, client, 1, BTreeMap::new())),
         streams,
         apply,
         guard: GuardRules::default(),
@@ -136,15 +153,21 @@ async fn run(apply: ApplyMode, lists: &[(&'static str, u32)]) -> (RunReport, Vec
         store,
         clock: TestClock::at("2026-03-02T06:00:00Z".parse().expect("a time")).clock(),
     };
-    let options = RunOptions {
-        cause: Cause::Schedule,
-        full: false,
-        dry: false,
-        only: None,
-    };
-    let sink = Arc::new(|_| {}) as _;
-    let stop = CancellationToken::new();
-    let report = runner.run(&job, options, &stop, &sink).await;
+    World {
+        _folder: folder,
+        runner,
+        job,
+    }
+}
+
+/// Runs a job whose lists are silent so often.
+async fn run(apply: ApplyMode, lists: &[(&'static str, u32)]) -> (RunReport, Vec<(String, u32)>) {
+    let client = Arc::new(Silent {
+        lists: lists.iter().copied().collect(),
+        asked: Mutex::default(),
+    });
+    let world = world(apply, Arc::clone(&client) as _).await;
+    let report = world.run().await;
     let asked = client.asked.lock().expect("a lock").clone();
     (report, asked)
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use super::span::{Begin, Span};
+use super::span::{Begin, Span, kept_from};
 use super::{TimelineReport, TimelineRules, Writing, key_of};
 use crate::connector::api::{WindowRules, wire_time};
 use crate::connector::paging::ListEnd;
 use crate::connector::windows::{WindowWalk, first_time};
 use crate::http::{Effort, HttpError, Shrinks};
 use crate::model::absence::{self, Memory};
-use crate::model::{Completeness, Inconsistency, decision, guard, scalar};
+use crate::model::{Completeness, Expiry, Inconsistency, decision, guard, scalar};
 use crate::store::apply::{Applied, Removals, Stamp, apply};
 use crate::store::checkpoints::{self, Checkpoint};
 use crate::store::suppression::RowFilter;
@@ -71,7 +71,8 @@ impl ItemWalk<'_> {
             let fill = |text: &String| self.job.spec.fill(text, &self.item.variables);
             first_time(&texts.iter().map(fill).collect::<Vec<_>>(), now)
         };
-        let ends = (time(&self.window.start)?, time(&self.window.end));
+        let (first, end) = (time(&self.window.start)?, time(&self.window.end));
+        let ends = (kept_from(first, end, self.rules.oldest)?, end);
         Some(Span::of(self.window, ends, before, begin, now))
     }
 
@@ -244,11 +245,17 @@ impl ItemWalk<'_> {
             effort,
             budget: self.context.budget,
         };
-        let staging = Staging::open(
+        let mut staging = Staging::open(
             self.context.store,
             Arc::clone(&self.job.table),
             Size::Guessed,
         )?;
+        if let Some(oldest) = self.rules.oldest {
+            staging.leave_out(Expiry {
+                column: self.window.column,
+                before: scalar::to_canonical(oldest),
+            });
+        }
         let (rows, inbox) = mpsc::channel(1);
         let report_page = page_reporter(self.context, self.job);
         let walking = async {
@@ -277,6 +284,7 @@ impl ItemWalk<'_> {
             }
         }
         report.duplicates += staged.plan.duplicates.rows;
+        report.expired += staged.plan.expired;
         report.add_cells(&staged.plan.unreadable, &staged.plan.repaired);
         checkpoint.rows += i64::try_from(staged.plan.new).unwrap_or(i64::MAX);
         let applied = match self.rules.writing {

@@ -134,6 +134,19 @@ impl Span {
     }
 }
 
+/// Where a series begins of which nothing before `oldest` is kept; `None` if it ends before that.
+pub(super) fn kept_from(
+    first: Timestamp,
+    declared_end: Option<Timestamp>,
+    oldest: Option<Timestamp>,
+) -> Option<Timestamp> {
+    let Some(oldest) = oldest else {
+        return Some(first);
+    };
+    let is_over = declared_end.is_some_and(|end| end < oldest);
+    (!is_over).then(|| first.max(oldest))
+}
+
 fn reread_due(window: &WindowRules, before: Option<&Checkpoint>, now: Timestamp) -> bool {
     let (Some((every, _)), Some(before)) = (window.reread, before) else {
         return false;
@@ -357,6 +370,46 @@ mod tests {
             span.finish(&mut checkpoint, newest, server_time, Some("same".into()));
             assert_eq!(checkpoint.cursor, Some(time(cursor)), "{name}");
             assert_eq!(checkpoint.same.is_some(), is_same, "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_requested_before_the_oldest_time_that_is_kept() {
+        let (first, oldest) = ("01-01T00:00", "02-01T00:00");
+        for (name, first, end, oldest, expected) in [
+            ("all is kept", first, None, None, Some(first)),
+            ("a part of it", first, None, Some(oldest), Some(oldest)),
+            (
+                "it is younger",
+                "02-10T00:00",
+                None,
+                Some(oldest),
+                Some("02-10T00:00"),
+            ),
+            (
+                "it ends later",
+                first,
+                Some("02-02T00:00"),
+                Some(oldest),
+                Some(oldest),
+            ),
+            (
+                "it ends there",
+                first,
+                Some(oldest),
+                Some(oldest),
+                Some(oldest),
+            ),
+            (
+                "it ends before",
+                first,
+                Some("01-31T23:59"),
+                Some(oldest),
+                None,
+            ),
+        ] {
+            let found = kept_from(time(first), end.map(time), oldest.map(time));
+            assert_eq!(found, expected.map(time), "{name}");
         }
     }
 

@@ -304,6 +304,73 @@ fn s5_a_point_of_the_future_hides_no_other() {
     }
 }
 
+/// K5: points end by their own time: what is over is removed once a day, and no reading brings it back.
+#[test]
+fn k5_points_end_by_their_time_and_do_not_return() {
+    let plan = || listed(&["a"], "2024-01-01T00:00:00Z");
+    let mut harness = Harness::new(&plan());
+    let points = Points::default();
+    let every = SignedDuration::from_hours(12);
+    points.add("a", "2024-01-01T00:00:00Z", START, every);
+    serve(&harness, &points);
+    assert_ok(&harness.sync());
+    assert_eq!(mirrored(&harness), points.len());
+
+    let retain = "[stream.points]\nretain = { column = \"t\", for = \"100 days\" }\n";
+    harness.write(&plan().job(retain));
+    harness.advance(DAY + HOUR);
+    let kept_from = time(START) + SignedDuration::from_hours(25) - SignedDuration::from_hours(2400);
+    let kept = || {
+        points
+            .of("a")
+            .into_iter()
+            .filter(|at| *at >= kept_from)
+            .count()
+    };
+    assert_ok(&harness.sync());
+    assert_eq!(mirrored(&harness), kept(), "after the run of the next day");
+    assert!(kept() < points.len() / 2 && kept() > 100);
+
+    // The vendor has them still; a full reading does not ask for them.
+    let _ = harness.vendor.log();
+    let run = harness.full();
+    assert_ok(&run);
+    assert_eq!((run.part("points").new, mirrored(&harness)), (0, kept()));
+    let slack = SignedDuration::from_mins(1);
+    let log = harness.vendor.log();
+    assert!(of_points(&log) > 5);
+    assert!(
+        log.iter()
+            .all(|one| time(&one.query["from"]) >= kept_from - slack)
+    );
+
+    // A mirror that is built from nothing has the same.
+    harness.close();
+    let mirror = harness.installation.mirror();
+    for end in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{end}", mirror.display())); // not each is there
+    }
+    assert!(!mirror.exists());
+    assert_ok(&harness.sync());
+    assert_eq!(mirrored(&harness), kept());
+}
+
+/// K6: another column than the points' time does not end them.
+#[test]
+fn k6_points_end_by_no_other_column() {
+    let plan = listed(&["a"], START);
+    let streams = plan
+        .streams
+        .replace("t = \"t", "other = \"o : date\"\nt = \"t");
+    let rule = "[stream.points]\nretain = { column = \"other\", for = \"100 days\" }\n";
+    let problems = Harness::new(&Config::of(&streams).job(rule)).check();
+    let problems = problems.err().unwrap_or_default();
+    assert!(
+        problems.contains("its points end by their time, `t`"),
+        "{problems}"
+    );
+}
+
 /// S6: late points older than every usual reading, which only the vendor's own number shows.
 #[test]
 fn s6_late_points_are_found_by_the_vendors_number() {
