@@ -12,8 +12,9 @@ body { font: 15px/1.45 system-ui, sans-serif; color: #111; background: #fff; mar
 h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem } h3 { font-size: 1rem; margin-bottom: .2rem }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0 }
 th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid #ccc; overflow-wrap: anywhere }
-th { font-weight: 600 } td.value { min-width: 12rem; white-space: pre-wrap } .small { color: #444; font-size: .9rem }
+th { font-weight: 600 } h2::first-letter { text-transform: uppercase } td:first-child { white-space: nowrap } td.value { min-width: 12rem; white-space: pre-wrap } .small { color: #444; font-size: .9rem }
 @media print { body { margin: 0; max-width: none; font-size: 10pt } tr, h2, h3 { break-inside: avoid } h2, h3 { break-after: avoid } }
+@media (max-width: 40rem) { td:first-child { white-space: normal } td.value { min-width: 0 } }
 @page { margin: 18mm }";
 
 /// The whole page.
