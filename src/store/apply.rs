@@ -178,8 +178,7 @@ impl<'t> RowWriter<'t> {
         let key = key_of(row, self.table);
         self.retire(&key, "changed")?;
         let next = bind_row(&mut self.update, row)?;
-        let next = bind_stamp(&mut self.update, next, self.stamp, row)?;
-        bind_key(&mut self.update, next, &key)?;
+        bind_stamp(&mut self.update, next, self.stamp, row)?;
         self.applied.changed += self.update.raw_execute()? as u64;
         Ok(())
     }
@@ -337,11 +336,10 @@ fn bind_stamp(
     first: usize,
     stamp: &Stamp,
     row: Cells<'_>,
-) -> rusqlite::Result<usize> {
+) -> rusqlite::Result<()> {
     statement.raw_bind_parameter(first, &stamp.now)?;
     statement.raw_bind_parameter(first + 1, stamp.run)?;
-    statement.raw_bind_parameter(first + 2, row.fingerprint())?;
-    Ok(first + 3)
+    statement.raw_bind_parameter(first + 2, row.fingerprint())
 }
 
 fn bind_key(

@@ -62,22 +62,26 @@ impl Table {
         )
     }
 
-    /// Sets every column, `_since`, `_run` and `_fingerprint` of the row with the key that follows them.
+    /// Changes the row with a key: parameters as in [`Table::insert_sql`]. Columns of the key are not set, because SQLite would
+    /// rewrite their index.
     pub fn update_sql(&self) -> String {
         let count = self.columns.len();
-        let sets = joined(
-            self.columns
-                .iter()
-                .enumerate()
-                .map(|(number, column)| format!("{} = ?{}", quote(&column.name), number + 1)),
-        );
+        let is_key = |index: &usize| self.key.contains(index);
+        let sets: String = (0..count)
+            .filter(|index| !is_key(index))
+            .map(|index| format!("{} = ?{}, ", quote(&self.columns[index].name), index + 1))
+            .collect();
+        let key = self.key.iter();
+        let key =
+            key.map(|index| format!("{} = ?{}", quote(&self.columns[*index].name), index + 1));
+        let key: Vec<String> = key.collect();
         format!(
-            "UPDATE {} SET {sets}, _since = ?{}, _run = ?{}, _fingerprint = ?{} WHERE {}",
+            "UPDATE {} SET {sets}_since = ?{}, _run = ?{}, _fingerprint = ?{} WHERE {}",
             self.quoted(),
             count + 1,
             count + 2,
             count + 3,
-            self.key_is(count + 4)
+            key.join(" AND ")
         )
     }
 
@@ -164,4 +168,39 @@ pub fn storage(kind: Kind) -> &'static str {
 
 fn joined(parts: impl Iterator<Item = String>) -> String {
     parts.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_update_finds_a_row_by_its_key_and_does_not_set_it() {
+        let columns = [
+            ("name", Kind::Text),
+            ("school", Kind::Integer),
+            ("id", Kind::Integer),
+        ];
+        let table = |key: &[usize]| Table {
+            key: key.to_vec(),
+            ..Table::plain("users", &columns)
+        };
+        for (key, expected) in [
+            (
+                &[2, 1][..],
+                r#"SET "name" = ?1, _since = ?4, _run = ?5, _fingerprint = ?6 WHERE "id" = ?3 AND "school" = ?2"#,
+            ),
+            (
+                &[0],
+                r#"SET "school" = ?2, "id" = ?3, _since = ?4, _run = ?5, _fingerprint = ?6 WHERE "name" = ?1"#,
+            ),
+            (
+                &[0, 1, 2],
+                r#"SET _since = ?4, _run = ?5, _fingerprint = ?6 WHERE "name" = ?1 AND "school" = ?2 AND "id" = ?3"#,
+            ),
+        ] {
+            let sql = table(key).update_sql();
+            assert_eq!(sql, format!(r#"UPDATE "north_users" {expected}"#));
+        }
+    }
 }
