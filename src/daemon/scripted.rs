@@ -57,6 +57,8 @@ pub(super) struct ScriptedEngine {
     pub(super) full: Mutex<bool>,
     pub(super) config_fingerprint: Mutex<String>,
     pub(super) writer: Mutex<u64>,
+    /// How often the state of one job was read by itself.
+    pub(super) single_states: Mutex<u32>,
     pub(super) fatal_error: Mutex<Option<String>>,
 }
 
@@ -82,8 +84,16 @@ impl Engine for ScriptedEngine {
     }
 
     fn state(&self, entry: &EntryName) -> Result<JobState, String> {
+        *self.single_states.lock().expect("a number") += 1;
         let states = self.states.lock().expect("states");
         Ok(states.get(entry).cloned().unwrap_or_default())
+    }
+
+    fn states(&self, entries: &[EntryName]) -> Result<BTreeMap<EntryName, JobState>, String> {
+        let states = self.states.lock().expect("states");
+        let state = |entry: &EntryName| states.get(entry).cloned().unwrap_or_default();
+        let states = entries.iter().map(|entry| (entry.clone(), state(entry)));
+        Ok(states.collect())
     }
 
     fn config_fingerprint(&self, _: &EntryName) -> String {
@@ -222,6 +232,7 @@ impl Script {
             full: Mutex::default(),
             config_fingerprint: Mutex::new("same".to_owned()),
             writer: Mutex::default(),
+            single_states: Mutex::default(),
             fatal_error: Mutex::default(),
         });
         let control = ControlHandle::default();

@@ -225,9 +225,9 @@ impl Daemon {
     }
 
     fn start_due(&mut self) {
-        let engine = Arc::clone(&self.engine);
-        // A state that cannot be read has no pauses; the run itself reports the error.
-        let stored = |job: &EntryName| engine.state(job).ok()?.last_due;
+        self.read_states();
+        let states = &self.states.1;
+        let stored = |job: &EntryName| states.get(job)?.last_due;
         let seen = self
             .timetable
             .advance(self.clock.now(), self.clock.running(), stored);
@@ -353,18 +353,17 @@ impl Daemon {
 
     fn load(&mut self, reason: LoadReason) -> Vec<(EntryName, Timestamp)> {
         let now = self.clock.now();
-        let engine = Arc::clone(&self.engine);
-        let known = |entry: &EntryName| match engine.state(entry) {
-            Ok(state) => state.last_due,
-            Err(message) => {
-                tracing::warn!(
-                    job = entry.as_str(),
-                    "could not read which ticks the job missed: {message}"
-                );
-                Some(now)
-            }
-        };
         let entries = self.engine.jobs();
+        let names: Vec<EntryName> = entries.iter().map(|entry| entry.name.clone()).collect();
+        // All at once: each reading by itself would parse the mirror's schema.
+        let states = self.engine.states(&names);
+        if let Err(message) = &states {
+            tracing::warn!("could not read which ticks the jobs missed: {message}");
+        }
+        let known = |entry: &EntryName| match &states {
+            Ok(states) => states.get(entry)?.last_due,
+            Err(_) => Some(now),
+        };
         self.timetable.load(entries, known, reason, now)
     }
 

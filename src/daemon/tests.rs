@@ -121,6 +121,21 @@ async fn missed_ticks_run_once_after_start() {
 }
 
 #[tokio::test]
+async fn states_are_read_all_at_once() {
+    let jobs: Vec<Entry> = (0..50)
+        .map(|number| entry(&format!("job_{number}"), "30 8 * * *"))
+        .collect();
+    let script = Script::new("2026-03-02T12:00:00Z", &jobs);
+    let back: Act = Box::new(|script| script.clock.set_wall(time("2026-03-02T09:00:00Z")));
+    let log = script
+        .until("2026-03-02T13:00:00Z", vec![("2026-03-02T12:30:00Z", back)])
+        .await;
+    assert_eq!(log.first().map(String::as_str), Some("ready"));
+    let singly = *script.engine.single_states.lock().expect("a number");
+    assert_eq!(singly, 0, "at the start, after the clock was set back");
+}
+
+#[tokio::test]
 async fn a_clock_that_is_set_repeats_no_last_tick_and_stops_no_job() {
     let set = |to: &'static str| -> Act { Box::new(move |script| script.clock.set_wall(time(to))) };
     let script = Script::new("2026-03-02T10:05:00Z", &[entry("job", "0 * * * *")]);
