@@ -206,17 +206,20 @@ impl App {
 
 /// The tables of time series whose points are kept for a time.
 fn series(setup: &Setup) -> Vec<(Table, Retain)> {
-    let mut series: BTreeMap<String, (Table, Retain)> = BTreeMap::new();
+    let mut series: BTreeMap<String, (Table, Option<Retain>)> = BTreeMap::new();
     for job in setup.jobs.values() {
         for spec in job.streams.iter().filter(|spec| spec.window.is_some()) {
-            let Some(retain) = jobs::retain(job, spec) else {
-                continue;
-            };
+            let retain = jobs::retain(job, spec);
             let table = spec.table(&job.source, tables::history(setup, job, spec));
-            // Of two jobs, the one that keeps points for longer counts.
             let known = series.entry(table.name()).or_insert((table, retain));
-            known.1.length = known.1.length.max(retain.length);
+            // Of two jobs, the one that keeps points for longer counts, or that keeps all.
+            known.1 = known.1.zip(retain).map(|(one, other)| Retain {
+                length: one.length.max(other.length),
+                ..one
+            });
         }
     }
-    series.into_values().collect()
+    let kept = series.into_values();
+    kept.filter_map(|(table, retain)| Some((table, retain?)))
+        .collect()
 }

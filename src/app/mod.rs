@@ -108,6 +108,17 @@ struct OpenSource {
     source: Arc<Source>,
 }
 
+/// Refuses a masking by which erased people would return, by what the vault knows: a mirror that is built from nothing knows of
+/// no one yet. So before the tables are made.
+fn refuse_masking(vault: &Vault, setup: &Setup) -> Result<(), StoreError> {
+    for table in tables::all(setup) {
+        if let Some(refusal) = vault.refused_masking(&table)? {
+            return Err(refusal);
+        }
+    }
+    Ok(())
+}
+
 /// Where a dry run keeps tokens: in the vault if there is one, or if the vendor may replace a token that only it holds; else
 /// with the copy, so that a dry run leaves nothing.
 fn vault_folder(setup: &Setup, mirror: &Path, copy: &DryRunCopy) -> PathBuf {
@@ -194,12 +205,7 @@ impl App {
         let vault = Arc::new(Vault::open(vault, keys)?);
         store.set_suppression(load_suppression(&vault, &*store.reader()?));
         let in_force = InForce::new(setup);
-        // Before the tables are made: a mirror that is built from nothing knows of no one yet.
-        for table in tables::all(&in_force.setup) {
-            if let Some(refusal) = vault.refused_masking(&table)? {
-                return Err(refusal);
-            }
-        }
+        refuse_masking(&vault, &in_force.setup)?;
         jobs::fit(&store, &in_force.layout).await?;
         targets::log_problems(&in_force.setup, &*store.reader()?)?;
         Self::log_renamed(&in_force.setup, &*store.reader()?)?;
@@ -244,6 +250,7 @@ impl App {
             self.remember_erasures().await?;
         }
         let in_force = InForce::new(setup);
+        refuse_masking(&self.vault, &in_force.setup)?;
         jobs::fit(self.store(), &in_force.layout).await?;
         targets::log_problems(&in_force.setup, &*self.store().reader()?)?;
         Self::log_renamed(&in_force.setup, &*self.store().reader()?)?;

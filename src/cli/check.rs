@@ -16,7 +16,7 @@ use crate::model::Table;
 use crate::setup::{self, Folders, Overlay, Setup};
 use crate::store::queries::{self, Reader};
 use crate::store::table::storage;
-use crate::store::vault::entries;
+use crate::store::vault::{entries, refused_maskings};
 use crate::store::{StoreError, tables};
 
 /// Options of `check`.
@@ -45,6 +45,13 @@ pub async fn run(folders: &Folders, options: &CheckOptions) -> Result<(), Exit> 
             view.unready = unready;
             view.wrong_targets = problems.errors() - unready;
             view.vault = vault(folders, setup)?;
+            // The mirror may know less: one that is built from nothing knows of no one.
+            for refusal in refused_maskings(&folders.vault(setup), &setup.tables())? {
+                let refusal = refusal.to_string();
+                if !view.keys_changed.contains(&refusal) {
+                    view.keys_changed.push(refusal);
+                }
+            }
             view.ok =
                 !problems.has_errors() && view.keys_changed.is_empty() && view.vault.is_empty();
             view

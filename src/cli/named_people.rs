@@ -10,7 +10,7 @@ use crate::model::Table;
 use crate::spreadsheets::commas;
 use crate::spreadsheets::grid::SheetCell;
 use crate::store::person::{PersonKey, key_of_text};
-use crate::store::queries::{self, Reader};
+use crate::store::queries::{self, MatchLine, Reader};
 
 /// Keys in the message about several rows.
 const KEYS_SHOWN: usize = 10;
@@ -65,7 +65,15 @@ pub fn by_match(access: &MirrorAccess, person: &str) -> Result<NamedPerson, Exit
         )));
     };
     let mut rows = Vec::new();
-    for line in queries::matches_of(mirror, &found.name, key)? {
+    let lines = queries::matches_of(mirror, &found.name, key)?;
+    if are_two_people(&lines, key) {
+        return Err(Exit::failed(format!(
+            "rollbook: in {set} the key {key} is that of a row of {} and of one of {}, which are different people; \
+             name the person by the key on the other side of the match, or by STREAM KEY",
+            found.left_table, found.right_table
+        )));
+    }
+    for line in lines {
         for (table, key) in [
             (&found.left_table, line.left),
             (&found.right_table, line.right),
@@ -86,6 +94,16 @@ pub fn by_match(access: &MirrorAccess, person: &str) -> Result<NamedPerson, Exit
         )));
     }
     Ok(NamedPerson { rows })
+}
+
+/// Whether the rows of both tables with a key are not matched with each other: two vendors number their people alike.
+fn are_two_people(lines: &[MatchLine], key: &str) -> bool {
+    let is_both = lines
+        .iter()
+        .any(|line| line.left == key && line.right == key);
+    let is_left = lines.iter().any(|line| line.left == key);
+    let is_right = lines.iter().any(|line| line.right == key);
+    is_left && is_right && !is_both
 }
 
 /// A line is a stream and the values of a key.
@@ -182,4 +200,31 @@ pub fn check_key(table: &Table, key: &[String]) -> Result<(), Exit> {
         columns.join(", "),
         many(columns.len() as u64, "value", "values"),
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_vendors_may_give_two_people_one_number() {
+        for (pairs, expected) in [
+            (&[][..], false),
+            (&[("5", "9")], false),
+            (&[("3", "5")], false),
+            (&[("5", "5")], false),
+            (&[("5", "5"), ("3", "5")], false),
+            (&[("5", "8"), ("5", "9")], false),
+            (&[("5", "9"), ("3", "5")], true),
+        ] {
+            let line = |(left, right): &(&str, &str)| MatchLine {
+                left: (*left).to_owned(),
+                right: (*right).to_owned(),
+                rule: String::new(),
+                since: String::new(),
+            };
+            let lines: Vec<MatchLine> = pairs.iter().map(line).collect();
+            assert_eq!(are_two_people(&lines, "5"), expected, "{pairs:?}");
+        }
+    }
 }

@@ -13,10 +13,28 @@ use crate::model::{History, Period, scalar};
 pub(super) struct EndRules {
     /// How long old versions are kept.
     pub history: History,
-    /// The column, by number and name, and how long after it a row is removed.
-    pub retain: Option<(usize, String, Duration)>,
+    /// When a row is removed for a date of its own.
+    pub retain: Option<RetainedRow>,
     /// The table's end, if no job reads it.
     pub unconfigured: Option<UnconfiguredTable>,
+}
+
+/// A row is removed so long after the date in a column.
+#[derive(Clone, Debug)]
+pub(super) struct RetainedRow {
+    /// The column's number.
+    pub column: usize,
+    /// The column's name.
+    pub name: String,
+    pub length: Duration,
+    /// Points of a time series are removed with their old versions; a row of a list becomes one.
+    pub is_series: bool,
+}
+
+impl RetainedRow {
+    fn end(&self, values: &[Value]) -> Option<String> {
+        moved(values.get(self.column)?.as_str()?, self.length)
+    }
 }
 
 impl EndRules {
@@ -28,23 +46,28 @@ impl EndRules {
                 None => "after the next start, because no job reads the table any more".to_owned(),
             };
         }
-        let retained = self.retain.as_ref().and_then(|(column, name, length)| {
-            let end = moved(values.get(*column)?.as_str()?, *length)?;
-            Some(format!("on {end}, {} after {name}", Period(*length)))
+        let then = match self.history {
+            History::Keep(length) => {
+                format!("; then kept as an old version for {}", Period(length))
+            }
+            History::Off => String::new(),
+        };
+        let retained = self.retain.as_ref().and_then(|rule| {
+            let end = rule.end(values)?;
+            let then = if rule.is_series { "" } else { then.as_str() };
+            Some(format!(
+                "on {end}, {} after {}{then}",
+                Period(rule.length),
+                rule.name
+            ))
         });
-        retained.unwrap_or_else(|| {
-            let then = match self.history {
-                History::Keep(length) => {
-                    format!("; then kept as an old version for {}", Period(length))
-                }
-                History::Off => String::new(),
-            };
-            format!("when the vendor no longer sends it{then}")
-        })
+        retained.unwrap_or_else(|| format!("when the vendor no longer sends it{then}"))
     }
 
     /// When a version that ended at a time is removed.
-    pub fn version(&self, until: &str) -> String {
+    pub fn version(&self, values: &[Value], until: &str) -> String {
+        let of_point = self.retain.as_ref().filter(|rule| rule.is_series);
+        let of_point = of_point.and_then(|rule| rule.end(values));
         let by_table = self.unconfigured.as_ref();
         let by_table = by_table.and_then(|table| table.removed_on.clone());
         match self.history {
@@ -52,7 +75,7 @@ impl EndRules {
             History::Keep(length) => {
                 let own = moved(until, length);
                 // Dates of this form are ordered as texts.
-                let first = own.into_iter().chain(by_table).min();
+                let first = own.into_iter().chain(by_table).chain(of_point).min();
                 first.map_or_else(String::new, |date| format!("on {date}"))
             }
         }
@@ -89,12 +112,21 @@ mod tests {
         }
     }
 
+    fn retained(length: u64, is_series: bool) -> EndRules {
+        EndRules {
+            retain: Some(RetainedRow {
+                column: 1,
+                name: "end_date".to_owned(),
+                length: Duration::from_secs(length),
+                is_series,
+            }),
+            ..rules()
+        }
+    }
+
     #[test]
     fn a_current_row_is_removed() {
-        let retain = |length| EndRules {
-            retain: Some((1, "end_date".to_owned(), Duration::from_secs(length))),
-            ..rules()
-        };
+        let retain = |length| retained(length, false);
         let unconfigured = |date: Option<&str>| EndRules {
             unconfigured: Some(UnconfiguredTable {
                 table: "north_users".to_owned(),
@@ -116,12 +148,17 @@ mod tests {
             (
                 retain(30 * DAY),
                 json!("2026-01-31"),
+                "on 2026-03-02, 30d after end_date; then kept as an old version for 400d",
+            ),
+            (
+                retained(30 * DAY, true),
+                json!("2026-01-31"),
                 "on 2026-03-02, 30d after end_date",
             ),
             (
                 retain(DAY),
                 json!("2026-01-31T23:00:00.000Z"),
-                "on 2026-02-01, 1d after end_date",
+                "on 2026-02-01, 1d after end_date; then kept as an old version for 400d",
             ),
             (
                 retain(DAY),
@@ -162,8 +199,11 @@ mod tests {
             (table("2026-05-01"), "on 2026-05-01"),
             (table("2028-05-01"), "on 2027-03-07"),
             (off, "with the next run"),
+            (retained(30 * DAY, false), "on 2027-03-07"),
+            (retained(30 * DAY, true), "on 2026-03-02"),
         ] {
-            assert_eq!(rules.version(until), expected, "{rules:?}");
+            let values = [json!(7), json!("2026-01-31")];
+            assert_eq!(rules.version(&values, until), expected, "{rules:?}");
         }
     }
 }

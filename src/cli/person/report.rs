@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::leaves::EndRules;
+use super::leaves::{EndRules, RetainedRow};
 use super::outputs::{CopyEntry, copies, outputs};
 use crate::app::folders_of_backups;
 use crate::cli::erase::display;
@@ -226,8 +226,14 @@ fn rules(setup: &Setup, table: &Table, unconfigured: &[UnconfiguredTable]) -> En
     let retain = jobs.find_map(|job| {
         let rule = job.config.stream.get(&table.stream)?.retain.as_ref()?;
         let column = rule.column.as_str();
-        let index = table.columns.iter().position(|one| one.name == column)?;
-        Some((index, column.to_owned(), rule.length.0))
+        let mut specs = job.streams.iter();
+        let spec = specs.find(|spec| spec.name == table.stream)?;
+        Some(RetainedRow {
+            column: table.columns.iter().position(|one| one.name == column)?,
+            name: column.to_owned(),
+            length: rule.length.0,
+            is_series: spec.window.is_some(),
+        })
     });
     EndRules {
         history: tables::kept_history(setup, &table.source, &table.stream),
@@ -319,7 +325,7 @@ fn row_view(
 fn leaves(version: &RowVersion, rules: &EndRules) -> String {
     match &version.until {
         None => rules.live(&version.values),
-        Some(until) => rules.version(until),
+        Some(until) => rules.version(&version.values, until),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::store::maintenance::{
 };
 use crate::store::person::{find, tables_of};
 use crate::store::suppression::{self, ErasureState, Suppression};
+use crate::store::tables::refused_masking;
 use crate::store::vault::load_suppression;
 use crate::store::{Vault, remove_left_over};
 
@@ -184,6 +185,7 @@ fn rewrite(
     let mut connection = Connection::open(copy.path()).map_err(&what)?;
     let transaction = connection.transaction().map_err(&what)?;
     let tables = tables_of(&transaction, rules)?;
+    refuse_other_keys(&tables, |table| refused_masking(mirror, table), "delete it")?;
     let found = find(&transaction, list, &tables)?;
     apply(&transaction, &found, &tables, &[])?;
     if suppression::has_tables(&transaction).map_err(&what)? {
@@ -226,6 +228,26 @@ fn rewrite(
     clean.name(path)
 }
 
+/// Refuses a copy of which the columns by which erased people are known were masked otherwise: they cannot be found in it.
+fn refuse_other_keys(
+    tables: &[Table],
+    refused: impl Fn(&Table) -> Result<Option<StoreError>, StoreError>,
+    advice: &str,
+) -> Result<(), StoreError> {
+    for table in tables {
+        if refused(table)?.is_some() {
+            let table = table.name();
+            return Err(StoreError::Refused {
+                problem: format!(
+                    "this copy was made when {table} had another `pseudonymise` or `truncate`, so erased people cannot be found in \
+                     it: {advice}"
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
 /// Erases again in a copy that is about to become the mirror: what the vault or the copy knows as erased. Returns `None`
 /// when nothing is known. The caller rewrites the copy.
 ///
@@ -238,6 +260,12 @@ pub fn replay(copy: &Path, vault: &Vault, mirror: &Path) -> Result<Option<u64>, 
     };
     let what = StoreError::sql("erase again in the restored mirror");
     let mut connection = Connection::open(copy).map_err(&what)?;
+    let refused = |table: &Table| vault.refused_masking(table);
+    refuse_other_keys(
+        &tables_of(&connection, &[])?,
+        refused,
+        "restore a newer one",
+    )?;
     vault.exchange_erasures(&mut connection)?;
     let list = load_suppression(vault, &connection)?;
     if list.is_empty() {

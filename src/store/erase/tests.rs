@@ -500,6 +500,36 @@ async fn what_the_vault_or_a_backup_knows_holds_for_another_mirror() {
     );
 }
 
+/// Backups of the time before `pseudonymise` have the pupil under another key.
+#[tokio::test]
+async fn a_copy_with_keys_that_were_masked_otherwise_is_not_taken_for_clean() {
+    let installation = Installation::new().await;
+    let (mut connection, vault) = (installation.writer(), installation.vault());
+    let mask = "UPDATE rollbook_columns SET masking = 'pseudonym' WHERE stream = 'learners' AND \"column\" = 'id'";
+    assert_eq!(connection.execute(mask, []), Ok(1));
+    begin(&mut connection, &vault, &order(), &Lookups::default()).expect("erased");
+    let (mirror, backups) = (installation.mirror(), installation.path("backups"));
+    let (_, list, _) = clean_mirror(&mut connection, &vault, &mirror).expect("cleaned");
+    let copies = rewrite_all(&mirror, &[backups], &list).expect("read");
+    assert_eq!(copies.rewritten, Vec::<PathBuf>::new());
+    assert_eq!(
+        copies.left.len(),
+        2,
+        "the backup and the copy before an upgrade"
+    );
+    for one in &copies.left {
+        assert!(
+            one.why.contains("cannot be found in it: delete it"),
+            "{one:?}"
+        );
+        let restored = replay(&one.path, &vault, &mirror).expect_err("not restored");
+        assert!(
+            restored.to_string().contains("restore a newer one"),
+            "{restored}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_preview_counts_in_mirror_and_copies_and_finds_names_in_others_texts() {
     let installation = Installation::new().await;

@@ -8,6 +8,7 @@ use rusqlite::{Connection, params};
 
 use super::{Due, table_due};
 use crate::model::{Expiry, Table};
+use crate::store::copy::record;
 use crate::store::error::StoreError;
 use crate::store::table::quote;
 
@@ -40,9 +41,9 @@ pub fn points_due(
 }
 
 /// Removes what is over among the next rows; returns how many points left the live table, and where to continue, if there is
-/// more.
+/// more. A copy of the mirror that may have them becomes due.
 pub fn points(
-    connection: &Connection,
+    connection: &mut Connection,
     table: &Table,
     expiry: &Expiry,
     position: PointsPosition,
@@ -56,19 +57,24 @@ pub fn points(
     let ends = format!(
         "SELECT coalesce(min(rowid), 0), coalesce(max(rowid), 0) FROM {name} WHERE rowid > ?1"
     );
-    let (first, last): (i64, i64) = connection
+    let transaction = connection.transaction().map_err(&what)?;
+    let (first, last): (i64, i64) = transaction
         .query_row(&ends, [position.after], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
         .map_err(&what)?;
     let to = first.saturating_add(BATCH - 1).min(last);
     let column = quote(&table.columns[expiry.column].name);
-    let removed = connection
+    let removed = transaction
         .execute(
             &format!("DELETE FROM {name} WHERE rowid BETWEEN ?1 AND ?2 AND {column} < ?3"),
             params![first, to, expiry.before],
         )
         .map_err(&what)? as u64;
+    if removed > 0 {
+        record::expire(&transaction)?;
+    }
+    transaction.commit().map_err(&what)?;
     let next = match (to < last, position.is_live) {
         (true, is_live) => Some(PointsPosition { is_live, after: to }),
         (false, false) => Some(PointsPosition {
@@ -85,6 +91,7 @@ mod tests {
     use super::*;
     use crate::model::row::Kind;
     use crate::store::Store;
+    use crate::store::copy::record::CopyState;
     use crate::store::lookups::Lookups;
     use crate::store::tables::fit;
 
@@ -109,6 +116,8 @@ mod tests {
                 ))
                 .map_err(&what)?;
             let expiry = Expiry { column: 1, before: "2024-01-01T00:00:00.000Z".to_owned() };
+            let made = CopyState { definition: Some("all".to_owned()), ..CopyState::default() };
+            record::save(connection, "copy.db", &made)?;
             let (mut removed, mut batches) = (Vec::new(), 0);
             let mut position = Some(PointsPosition::START);
             while let Some(at) = position {
@@ -118,6 +127,13 @@ mod tests {
                 batches += 1;
                 assert!(batches < 10, "it ends");
             }
+            let is_due = |connection: &Connection| {
+                record::state(connection, "copy.db").map(|state| state.definition.is_none())
+            };
+            let due = is_due(connection)?;
+            record::save(connection, "copy.db", &made)?;
+            points(connection, &table, &expiry, PointsPosition::START)?;
+            let due = (due, is_due(connection)?);
             let counts = format!(
                 "SELECT (SELECT count(*) FROM {live}), (SELECT count(*) FROM {live} WHERE t < '2024'), \
                  (SELECT group_concat(id, ' ') FROM {history})"
@@ -125,9 +141,9 @@ mod tests {
             let left: (i64, i64, String) = connection
                 .query_row(&counts, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                 .map_err(&what)?;
-            Ok((removed, left))
+            Ok((removed, left, due))
         });
-        let (removed, left) = found.await.expect("removed");
+        let (removed, left, due) = found.await.expect("removed");
         assert_eq!(
             removed,
             [0, 10_000, 10_000, 5_000],
@@ -137,6 +153,11 @@ mod tests {
             left,
             (25_001, 0, "1 3".to_owned()),
             "without a time it stays"
+        );
+        assert_eq!(
+            due,
+            (true, false),
+            "a copy has the points until it is made again; nothing was removed the second time"
         );
     }
 }

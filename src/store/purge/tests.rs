@@ -111,10 +111,29 @@ async fn points_end_by_a_clock_that_can_be_believed() {
             Some("2026-05-01T00:00:00Z"),
             NOW,
             false,
-            NOW,
+            "2026-05-02T00:00:00Z",
         ),
-        ("a year ahead", Some(NOW), A_YEAR_AHEAD, false, NOW),
-        ("in 1970", Some(NOW), "1970-01-01T00:02:00Z", false, NOW),
+        (
+            "weeks ahead",
+            Some(NOW),
+            "2026-07-20T00:00:00Z",
+            false,
+            "2026-06-11T00:00:00Z",
+        ),
+        (
+            "a year ahead",
+            Some(NOW),
+            A_YEAR_AHEAD,
+            false,
+            "2026-06-11T00:00:00Z",
+        ),
+        (
+            "in 1970",
+            Some(NOW),
+            "1970-01-01T00:02:00Z",
+            false,
+            "2026-06-09T00:00:00Z",
+        ),
     ] {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(&folder.path().join("mirror.db")).expect("a mirror");

@@ -58,6 +58,9 @@ impl StagingSpace {
             return Some(pretended);
         }
         let disk = nix::sys::statvfs::statvfs(&self.folder).ok()?;
+        if disk.blocks() == 0 {
+            return None; // a network or user-space file system that counts nothing
+        }
         disk.blocks_available().checked_mul(disk.fragment_size())
     }
 }
@@ -109,6 +112,14 @@ impl Drop for Share {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// `/proc` has no blocks, like a mounted file system that does not count them.
+    #[test]
+    fn a_disk_without_a_size_is_no_limit() {
+        let space = Arc::new(StagingSpace::new(PathBuf::from("/proc")));
+        assert_eq!(space.free(), None);
+        assert!(Share::begin(&space).is_ok());
+    }
 
     #[test]
     fn readings_share_the_disk() {

@@ -5,8 +5,9 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 
 use super::{BUSY_TIMEOUT, Vault, file, room, schema, vault_file};
-use crate::model::SourceName;
+use crate::model::{SourceName, Table};
 use crate::store::StoreError;
+use crate::store::tables::refused_masking;
 
 /// The entry of one source. Times have the format of the mirror.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,9 +35,33 @@ pub struct VaultEntry {
 /// # Errors
 /// When it cannot be read or is no vault of this version.
 pub fn entries(folder: &Path) -> Result<Vec<VaultEntry>, StoreError> {
+    match read_only(folder)? {
+        Some(connection) => lines(&connection).map_err(StoreError::sql("read the vault")),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Why tables cannot be masked as is wanted, by what the vault in this folder knows of erased people; nothing when there is no
+/// vault.
+///
+/// # Errors
+/// As [`entries`].
+pub fn refused_maskings(folder: &Path, tables: &[Table]) -> Result<Vec<StoreError>, StoreError> {
+    let Some(connection) = read_only(folder)? else {
+        return Ok(Vec::new());
+    };
+    let mut refused = Vec::new();
+    for table in tables {
+        refused.extend(refused_masking(&connection, table)?);
+    }
+    Ok(refused)
+}
+
+/// The vault in this folder, if there is one.
+fn read_only(folder: &Path) -> Result<Option<Connection>, StoreError> {
     let path = vault_file(folder);
     if !path.exists() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let what = StoreError::sql("read the vault");
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -47,7 +72,7 @@ pub fn entries(folder: &Path) -> Result<Vec<VaultEntry>, StoreError> {
         let problem = "an older rollbook wrote this vault; the next start upgrades it";
         return Err(file(&path, problem.into()));
     }
-    lines(&connection).map_err(what)
+    Ok(Some(connection))
 }
 
 fn lines(connection: &Connection) -> rusqlite::Result<Vec<VaultEntry>> {

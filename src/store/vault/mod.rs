@@ -30,7 +30,7 @@ use super::private;
 use crate::model::SourceName;
 
 pub use erasures::{load_suppression, open_suppression};
-pub use inspect::{VaultEntry, entries};
+pub use inspect::{VaultEntry, entries, refused_maskings};
 pub use keys::Keys;
 pub use seal::{KEY, VaultKey, fresh_key};
 

@@ -55,7 +55,7 @@ impl ItemWalk<'_> {
         let nothing_new = before.as_ref().is_some_and(is_same);
         let span = self.span(before.as_ref(), begin);
         let Some(span) =
-            span.filter(|span| !self.item.is_empty && (!nothing_new || span.is_reread))
+            span.filter(|span| !self.item.is_empty && (!nothing_new || span.reads_unchanged()))
         else {
             return (report, None, Ok(()));
         };

@@ -33,7 +33,7 @@ pub(super) struct Span {
     /// Up to where the last walk found nothing behind the last point.
     pub empty_to: Option<Timestamp>,
     /// An older time is read again, as is due now and then.
-    pub is_reread: bool,
+    is_reread: bool,
     /// Nothing that was known before counts.
     is_new: bool,
     /// The end that the item's row states.
@@ -71,6 +71,11 @@ impl Span {
             declared_end,
             now,
         }
+    }
+
+    /// Whether an item is read that the vendor did not change: an older time is due, or an older start shows up.
+    pub fn reads_unchanged(&self) -> bool {
+        self.is_reread || self.is_new
     }
 
     /// The checkpoint while the walk is under way: where it does not use what was known, an interruption continues it
@@ -410,6 +415,33 @@ mod tests {
         ] {
             let found = kept_from(time(first), end.map(time), oldest.map(time));
             assert_eq!(found, expected.map(time), "{name}");
+        }
+    }
+
+    /// Points that are kept for longer again are read, also of an item that has ended.
+    #[test]
+    fn an_unchanged_item_is_read_where_more_of_it_is_wanted() {
+        for (name, first, begin, expected) in [
+            ("as usual", "01-01T00:00", Begin::Checkpoint, false),
+            ("less is kept", "02-01T00:00", Begin::Checkpoint, false),
+            ("late points", "01-01T00:00", Begin::Reread, true),
+            ("more is kept", "01-01T00:00", Begin::Checkpoint, true),
+        ] {
+            let walked_from = match name {
+                "more is kept" => "01-15T00:00",
+                _ => "01-01T00:00",
+            };
+            let before = Checkpoint {
+                walked_from: Some(time(walked_from)),
+                ..known()
+            };
+            let ends = (time(first), Some(time("02-20T00:00")));
+            let window = WindowRules {
+                reread: None,
+                ..window()
+            };
+            let span = Span::of(&window, ends, Some(&before), begin, time(NOW));
+            assert_eq!(span.reads_unchanged(), expected, "{name}");
         }
     }
 

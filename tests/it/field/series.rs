@@ -355,6 +355,28 @@ fn k5_points_end_by_their_time_and_do_not_return() {
     assert_eq!(mirrored(&harness), kept());
 }
 
+/// K7: of two jobs that read one series, the one without `retain` keeps all its points.
+#[test]
+fn k7_points_stay_that_another_job_keeps() {
+    let plan = listed(&["a"], "2025-06-01T00:00:00Z");
+    let mut harness = Harness::new(&plan);
+    let points = Points::default();
+    let every = SignedDuration::from_hours(12);
+    points.add("a", "2025-06-01T00:00:00Z", START, every);
+    serve(&harness, &points);
+    assert_ok(&harness.sync());
+
+    let mut plan = plan;
+    let reads = plan.jobs[0].1.clone();
+    let retain = "[stream.points]\nretain = { column = \"t\", for = \"100 days\" }\n";
+    plan.jobs
+        .push(("shorter".to_owned(), format!("{reads}{retain}")));
+    harness.write(&plan);
+    harness.advance(DAY + HOUR);
+    assert_ok(&harness.sync());
+    assert_eq!(mirrored(&harness), points.len());
+}
+
 /// K6: another column than the points' time does not end them.
 #[test]
 fn k6_points_end_by_no_other_column() {
