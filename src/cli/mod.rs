@@ -44,6 +44,7 @@ mod problems;
 mod progress;
 mod prompt;
 mod rename;
+mod report;
 mod reset;
 mod restore;
 mod resume;
@@ -125,6 +126,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Crosswalk(options) => crosswalk::run(&folders, &options),
         Command::Init(options) => init::run(&folders, &options).await,
         Command::Status(options) => status::run(&folders, &options).await,
+        Command::Report(options) => report::run(&folders, &options),
         Command::Runs(options) => runs::run(&folders, &options),
         Command::Jobs(options) => jobs::run(&folders, &options),
         Command::Streams(options) => streams::run(&folders, &options),
