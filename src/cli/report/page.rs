@@ -149,7 +149,8 @@ fn streams(view: &ReportView<'_>) -> Markup {
 /// Whether a chart shows nothing since its first day.
 fn is_quiet(stream: &StreamDays) -> bool {
     let later = stream.days.iter().skip(1);
-    stream.days.iter().all(|day| day.outcome.is_good())
+    stream.days.len() > 1
+        && stream.days.iter().all(|day| day.outcome.is_good())
         && later
             .map(|day| day.new + day.changed + day.removed + day.unconfirmed + day.rejected)
             .sum::<u64>()
