@@ -71,6 +71,8 @@ pub enum Command {
     /// Run jobs now
     Sync(sync::SyncOptions),
     /// Show every job: last run, next run, what needs your attention
+    ///
+    /// A wide terminal shows the last 30 runs of each job: ▁ good, ▄ incomplete or interrupted, ▆ held, █ failed or parked.
     Status(status::StatusOptions),
     /// Write a page with every job and a chart of every stream
     ///

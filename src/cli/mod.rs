@@ -62,6 +62,7 @@ mod status;
 mod stop;
 mod stream_rules;
 mod streams;
+mod strips;
 mod sync;
 mod table;
 mod ticks;
