@@ -18,6 +18,7 @@ mod parked_jobs;
 mod preflight;
 mod readers;
 mod rename;
+mod run_history;
 #[cfg(test)]
 mod soak;
 mod sources;
@@ -46,6 +47,7 @@ pub use parked_jobs::{ParkedJobNeeds, parked_job_needs};
 pub use preflight::{ProbeResult, SourceCheck, StreamCheck};
 pub use readers::put_readers_right;
 pub use rename::{Renaming, lines_that_name, rename_advice, renamed_in_files};
+pub use run_history::run_history;
 pub use targets::{check_targets, crosswalk, mirrored_lists};
 pub use vault_store::{VaultStore, keys};
 

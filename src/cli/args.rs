@@ -11,8 +11,8 @@ use super::log::LogFormat;
 use super::owner::StateUse;
 use super::{
     alerts, approve, audit, backup, check, combos, completions, crosswalk, erase, init, jobs,
-    login, logout, man, matches, pause, person, privacy, rename, reset, restore, resume, runs,
-    schema, status, streams, sync, tokens, vault, verify, why,
+    login, logout, man, matches, pause, person, privacy, rename, report, reset, restore, resume,
+    runs, schema, status, streams, sync, tokens, vault, verify, why,
 };
 use crate::connector::builtin::DEMO_CONFIG;
 use crate::setup::Folders;
@@ -71,7 +71,13 @@ pub enum Command {
     /// Run jobs now
     Sync(sync::SyncOptions),
     /// Show every job: last run, next run, what needs your attention
+    ///
+    /// A wide terminal shows the last 30 runs of each job: ▁ good, ▄ incomplete or interrupted, ▆ held, █ failed or parked.
     Status(status::StatusOptions),
+    /// Write a page with every job and a chart of every stream
+    ///
+    /// One static file without names of people, for a web folder or a mail.
+    Report(report::ReportOptions),
     /// List past runs and their outcomes; `runs show RUN` shows one
     Runs(runs::RunsOptions),
     /// List jobs: what each reads, and when it runs next
@@ -148,6 +154,7 @@ impl Command {
             Self::Vault(options) => options.state_use(),
             Self::Crosswalk(options) => options.state_use(),
             Self::Status(_)
+            | Self::Report(_)
             | Self::Audit(_)
             | Self::Runs(_)
             | Self::Jobs(_)
@@ -254,6 +261,7 @@ mod tests {
             &["rollbook", "streams", "north", "users"],
             &["rollbook", "streams", "north", "--diagram"],
             &["rollbook", "streams", "--datasette"],
+            &["rollbook", "report", "--html", "-"],
             &["rollbook", "privacy", "--markdown"],
             &["rollbook", "person", "show", "north_users", "17"],
             &[
@@ -334,6 +342,7 @@ mod tests {
         for line in [
             &["rollbook", "why", "north_users"][..],
             &["rollbook", "approve"],
+            &["rollbook", "report"],
             &["rollbook", "init", "north", "--set", "tenant"],
             &["rollbook", "init", "north", "--secrets"],
             &["rollbook", "init", "north", "--name", "No"],

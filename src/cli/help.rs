@@ -21,7 +21,10 @@ pub const GROUPS: &[(&str, &[&str])] = &[
         "Set up",
         &["init", "check", "login", "logout", "tokens", "alerts"],
     ),
-    ("Mirror", &["run", "sync", "status", "jobs", "runs"]),
+    (
+        "Mirror",
+        &["run", "sync", "status", "report", "jobs", "runs"],
+    ),
     (
         "Intervene",
         &["approve", "pause", "resume", "reset", "rename"],

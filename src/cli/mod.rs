@@ -44,6 +44,7 @@ mod problems;
 mod progress;
 mod prompt;
 mod rename;
+mod report;
 mod reset;
 mod restore;
 mod resume;
@@ -61,6 +62,7 @@ mod status;
 mod stop;
 mod stream_rules;
 mod streams;
+mod strips;
 mod sync;
 mod table;
 mod ticks;
@@ -125,6 +127,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Crosswalk(options) => crosswalk::run(&folders, &options),
         Command::Init(options) => init::run(&folders, &options).await,
         Command::Status(options) => status::run(&folders, &options).await,
+        Command::Report(options) => report::run(&folders, &options),
         Command::Runs(options) => runs::run(&folders, &options),
         Command::Jobs(options) => jobs::run(&folders, &options),
         Command::Streams(options) => streams::run(&folders, &options),

@@ -15,7 +15,7 @@ use crate::app::{App, DaemonEngine};
 use crate::clock::Clock;
 use crate::daemon::control_server::ControlServer;
 use crate::daemon::{
-    self, Changes, ControlHandle, Engine, Event, RunNow, StatusPublisher, absolute,
+    self, Changes, ControlHandle, Engine, Event, HistoryFile, RunNow, StatusPublisher, absolute,
 };
 use crate::model::scalar::{display_time, to_canonical};
 use crate::setup::{Folders, Overlay};
@@ -77,11 +77,15 @@ pub async fn serve(
     let alerts = Arc::clone(&wake);
     let copy_wake = Arc::new(Notify::new());
     let copy = Arc::clone(&copy_wake);
+    let history_wake = Arc::new(Notify::new());
+    let history = Arc::clone(&history_wake);
+    let history_file = HistoryFile::in_folder(&folder);
     let on_event = move |event: Event| {
         log(&event);
         if may_alert(&event) {
             alerts.notify_one();
             copy.notify_one();
+            history.notify_one();
         }
         status.on_event(&event);
         observe(&event);
@@ -94,6 +98,7 @@ pub async fn serve(
         () = requests => Ok(()),
         () = &mut watch => Ok(()),
         () = own.keep_copy(&copy_wake, &wake, &stop) => Ok(()),
+        () = own.keep_history(&history_wake, &history_file) => Ok(()),
         () = changes.follow(clock, reload) => Ok(()),
     };
     publisher.close();
@@ -128,7 +133,7 @@ async fn serve_requests(
     }
 }
 
-/// Whether alerts must be evaluated after this event, and whether the copy is due.
+/// Whether alerts must be evaluated after this event, whether the copy is due, and the history file.
 fn may_alert(event: &Event) -> bool {
     matches!(
         event,

@@ -7,14 +7,17 @@ mod watch;
 
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
 use serde::Serialize;
 
 use self::sharing::SharingView;
 use super::daemon_lines::{daemon_lines, daemon_status, job_remarks, job_remarks_without_mirror};
 use super::exit::Exit;
 use super::mirror_access::{MirrorAccess, errors};
-use super::table::{TextTable, blocks, bullets, count, grouped, left, minute, right};
+use super::strips::{SPARKLINE_DAYS, sparkline, strip};
+use super::table::{TextTable, blocks, bullets, count, group, grouped, left, minute, right};
 use super::ticks::{UpcomingTick, ticks_unless_paused};
 use super::unconfigured::{UnconfiguredTable, sentences, unconfigured_tables};
 use super::{out, run_lines};
@@ -22,6 +25,7 @@ use crate::app::{ParkedJobNeeds, is_too_old, parked_job_needs, wait_reasons};
 use crate::clock::Clock;
 use crate::daemon::content_on_disk;
 use crate::daemon::status::{DaemonState, PauseStatus, Status};
+use crate::model::run_history::{HistoryFold, PastRun, StreamDays};
 use crate::model::{EntryName, JobName, ParkReason, SourceName, scalar};
 use crate::setup::{Folders, Setup};
 use crate::store::pauses;
@@ -36,6 +40,9 @@ pub struct StatusOptions {
     /// Redraw every two seconds until Ctrl-C
     #[arg(long, conflicts_with = "json")]
     watch: bool,
+    /// Show every stream too, with its rows in the last 30 days
+    #[arg(long)]
+    streams: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -44,9 +51,9 @@ pub struct StatusOptions {
 /// Shows the status.
 pub async fn run(folders: &Folders, options: &StatusOptions) -> Result<(), Exit> {
     if options.watch {
-        return watch::watch(|width| Ok(text(&current(folders)?, width))).await;
+        return watch::watch(|width| Ok(text(&current(folders, options.streams)?, width))).await;
     }
-    let view = current(folders)?;
+    let view = current(folders, options.streams)?;
     if options.json {
         out::json(&view);
     } else {
@@ -56,12 +63,29 @@ pub async fn run(folders: &Folders, options: &StatusOptions) -> Result<(), Exit>
 }
 
 /// The status now.
-fn current(folders: &Folders) -> Result<StatusView, Exit> {
+fn current(folders: &Folders, with_streams: bool) -> Result<StatusView, Exit> {
     let access = MirrorAccess::open_quietly(folders)?.up_to_date()?;
     if access.mirror_if_made().is_none() {
         access.setup()?;
     }
-    view(folders, &access, Clock::system().now())
+    let now = Clock::system().now();
+    let mut view = view(folders, &access, now)?;
+    if let (Some(mirror), true) = (access.mirror_if_made(), with_streams) {
+        view.streams = Some(recent_days(mirror, last_day(now))?);
+    }
+    Ok(view)
+}
+
+fn last_day(now: Timestamp) -> Date {
+    now.to_zoned(TimeZone::UTC).date()
+}
+
+/// The streams with a run in the days of a sparkline.
+fn recent_days(mirror: &Reader, last: Date) -> Result<Vec<StreamDays>, Exit> {
+    let mut fold = HistoryFold::default();
+    let first = last.saturating_sub(Span::new().days(SPARKLINE_DAYS - 1));
+    queries::add_ended_runs(mirror, &mut fold, first)?;
+    Ok(fold.history.streams)
 }
 
 #[derive(Debug, Serialize)]
@@ -77,6 +101,12 @@ struct StatusView {
     reload_needed: bool,
     jobs: Vec<JobView>,
     sources: Vec<SourceView>,
+    /// The days of each stream; only with `--streams`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    streams: Option<Vec<StreamDays>>,
+    /// The day of the last column of sparklines.
+    #[serde(skip)]
+    today: Date,
     /// Codes without a label, unmapped codes, and codes mapped to a missing target.
     gaps: Vec<Gap>,
     /// Tables that no job reads.
@@ -99,6 +129,8 @@ struct JobView {
     job: JobName,
     source: SourceName,
     last_run: Option<RunLine>,
+    /// Its last runs that ended, the oldest first.
+    last_runs: Vec<PastRun>,
     failures_in_a_row: u32,
     incomplete_in_a_row: u32,
     /// Rejects of the last run.
@@ -184,6 +216,8 @@ fn view(folders: &Folders, access: &MirrorAccess, now: Timestamp) -> Result<Stat
         configuration: access.setup.as_ref().err().map(errors),
         jobs,
         sources: sources(mirror, setup)?,
+        streams: None,
+        today: last_day(now),
         gaps: mirror.map_or(Ok(Vec::new()), queries::gaps)?,
         unfinished_erasure: mirror.map_or(Ok(false), any_pending)?,
     })
@@ -268,6 +302,10 @@ fn job(
         (Some(mirror), Some(run)) => queries::rejects(mirror, run.run)?,
         _ => Vec::new(),
     };
+    let last_runs = match mirror {
+        Some(mirror) => queries::job_runs(mirror, &name, &source)?.runs,
+        None => Vec::new(),
+    };
     let pause = state.paused(now);
     let after = state.deferred_until.unwrap_or(now).max(now);
     let next_tick = setup
@@ -297,6 +335,7 @@ fn job(
         loaded: None,
         job: name,
         last_run,
+        last_runs,
         source,
     })
 }
@@ -354,9 +393,10 @@ fn sources(mirror: Option<&Reader>, setup: Option<&Setup>) -> Result<Vec<SourceV
 fn text(view: &StatusView, width: Option<usize>) -> String {
     blocks([
         configuration_lines(view),
-        job_table(&view.jobs).render(width),
+        job_table(&view.jobs, width.is_some()).render(width),
         bullets(all_remarks(view)),
         source_table(view).render(width),
+        stream_table(view).render(width),
         mirror_line(&view.mirror) + &view.sharing.line(),
     ])
 }
@@ -377,7 +417,8 @@ fn configuration_lines(view: &StatusView) -> String {
     text
 }
 
-fn job_table(jobs: &[JobView]) -> TextTable<6> {
+/// The strip is for people: in a pipe it would only be in the way.
+fn job_table(jobs: &[JobView], has_strip: bool) -> TextTable<7> {
     let mut table = TextTable::new([
         left("job"),
         right("run"),
@@ -385,6 +426,7 @@ fn job_table(jobs: &[JobView]) -> TextTable<6> {
         left("outcome"),
         left("next tick"),
         left("in UTC").optional(),
+        left("last runs").optional(),
     ]);
     for job in jobs {
         let (run, next) = (job.last_run.as_ref(), job.next_tick.as_ref());
@@ -395,6 +437,32 @@ fn job_table(jobs: &[JobView]) -> TextTable<6> {
             run.map_or("", RunLine::state).to_owned(),
             next.map_or(String::new(), UpcomingTick::in_zone),
             next.map_or(String::new(), UpcomingTick::in_utc),
+            match has_strip {
+                true => strip(&job.last_runs),
+                false => String::new(),
+            },
+        ]);
+    }
+    table
+}
+
+fn stream_table(view: &StatusView) -> TextTable<5> {
+    let mut table = TextTable::new([
+        group("source"),
+        left("stream"),
+        right("rows"),
+        left("rows in the last 30 days").optional(),
+        left("last day"),
+    ]);
+    for stream in view.streams.iter().flatten() {
+        let newest = stream.days.last();
+        let rows = newest.and_then(|day| day.rows);
+        table.row([
+            stream.source.to_string(),
+            stream.stream.to_string(),
+            rows.map_or(String::new(), grouped),
+            sparkline(&stream.days, view.today),
+            newest.map_or("", |day| day.outcome.as_str()).to_owned(),
         ]);
     }
     table

@@ -8,7 +8,7 @@ use crate::daemon::status::JobStatus;
 use crate::model::Pause;
 use crate::model::scalar::saturating_add;
 use crate::model::schedule::next_tick;
-use crate::setup::files::JobConfig;
+use crate::setup::files::{JobConfig, Schedule, Zone};
 
 /// One tick, for scripts and for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,12 +25,9 @@ pub struct UpcomingTick {
 
 /// The next ticks of a job after a time; fewer if there are no more.
 pub fn ticks(job: &JobConfig, after: Timestamp, wanted: usize) -> Vec<UpcomingTick> {
-    let (cron, zone) = (job.schedule.cron(), job.time_zone.zone());
-    let next = |from: &Timestamp| next_tick(cron, zone, *from);
-    std::iter::successors(next(&after), next)
-        .take(wanted)
-        .map(|at| UpcomingTick::at(at, zone))
-        .collect()
+    let next = |from: Timestamp| UpcomingTick::next(&job.schedule, &job.time_zone, from);
+    let successors = std::iter::successors(next(after), |tick| next(tick.at));
+    successors.take(wanted).collect()
 }
 
 /// The next ticks of a job after a time and after its pause; none in a pause without an end.
@@ -53,6 +50,12 @@ pub fn ticks_unless_paused(
 }
 
 impl UpcomingTick {
+    /// The next tick of a schedule after a time.
+    pub fn next(schedule: &Schedule, zone: &Zone, after: Timestamp) -> Option<Self> {
+        let zone = zone.zone();
+        next_tick(schedule.cron(), zone, after).map(|at| Self::at(at, zone))
+    }
+
     /// A tick at this time.
     fn at(at: Timestamp, zone: &TimeZone) -> Self {
         let local = at.to_zoned(zone.clone());

@@ -34,20 +34,7 @@ impl StatusFile {
     /// # Errors
     /// If it cannot be written; the old file stays.
     pub fn write(&self, status: &Status) -> io::Result<()> {
-        if let Some(folder) = self.0.parent() {
-            make_folder(folder)?;
-        }
-        let new = self.0.with_extension("new");
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(MODE)
-            .open(&new)?;
-        file.set_permissions(Permissions::from_mode(MODE))?; // independent of the umask
-        file.write_all(&serde_json::to_vec_pretty(status)?)?;
-        drop(file);
-        fs::rename(&new, &self.0)
+        replace(&self.0, &serde_json::to_vec_pretty(status)?)
     }
 
     /// Removes the file. Failure is harmless: readers check the process.
@@ -66,6 +53,24 @@ impl StatusFile {
         let is_ours = status.schema == SCHEMA && Path::new(&status.mirror) == mirror;
         (is_ours && is_running(&status.process)).then_some(status)
     }
+}
+
+/// Replaces a file of the runtime folder atomically, readable by the group. Creates the folder if it is missing.
+pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        make_folder(folder)?;
+    }
+    let new = path.with_extension("new");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(MODE)
+        .open(&new)?;
+    file.set_permissions(Permissions::from_mode(MODE))?; // independent of the umask
+    file.write_all(content)?;
+    drop(file);
+    fs::rename(&new, path)
 }
 
 /// Creates the runtime folder if systemd did not.

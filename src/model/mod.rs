@@ -36,6 +36,7 @@ pub mod request_limits;
 pub mod retain;
 pub mod retry;
 pub mod row;
+pub mod run_history;
 pub mod scalar;
 pub mod schedule;
 pub mod sign_in;

@@ -126,7 +126,19 @@ fn the_status_file_shows_a_running_run_and_its_outcome() {
     let status = service.until_status("an end", |status| !status["jobs"][0]["last"].is_null());
     assert_eq!(status["jobs"][0]["last"]["outcome"], "ok", "{status}");
     assert!(status["jobs"][0]["next_tick"].is_string(), "{status}");
-    service.stop();
+    let history = service.installation.path("runtime/history.json");
+    let read = || fs::read_to_string(&history).unwrap_or_default();
+    service.until("the run in the history file", || {
+        read().contains("\"stream\":\"users\"")
+    });
+    let found: serde_json::Value = serde_json::from_str(&read()).expect("never half a file");
+    assert_eq!(found["schema"], 1);
+    assert_eq!(found["jobs"][0]["runs"][0]["outcome"], "ok", "{found}");
+    assert!(found["streams"][0]["days"][0]["rows"].is_u64(), "{found}");
+    let mode = fs::metadata(&history).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o640);
+    let (_installation, _) = service.stop();
+    assert!(history.exists(), "it stays when the daemon ends");
 }
 
 #[test]

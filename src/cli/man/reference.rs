@@ -16,6 +16,7 @@ pub const PAGES: &[(&str, &str)] = &[
     ("rollbook-configuration", "reference/configuration.md"),
     ("rollbook-connectors", "adding-a-connector.md"),
     ("rollbook-crosswalks", "reference/crosswalks.md"),
+    ("rollbook-history-file", "reference/history-file.md"),
     ("rollbook-maintenance", "reference/maintenance.md"),
     ("rollbook-mirror", "reference/mirror.md"),
     ("rollbook-outcomes", "reference/outcomes.md"),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cli::table::snapshots;
+use crate::model::run_history::HistoryDay;
 use crate::model::{Cause, Class, Outcome, named};
 use crate::store::runs::Parked;
 
@@ -43,6 +44,7 @@ fn job(last_run: Option<RunLine>, held: Option<RunLine>, state: JobState) -> Job
         paused: None,
         held: held.map(|run| held_line(&named("rosters"), run, now())),
         last_run,
+        last_runs: Vec::new(),
         next_tick: None,
         delayed: None,
         loaded: None,
@@ -211,6 +213,8 @@ fn a_broken_configuration_and_a_missing_mirror_are_said() {
         jobs: Vec::new(),
         gaps: Vec::new(),
         unfinished_erasure: false,
+        streams: None,
+        today: last_day(now()),
         sources: Vec::new(),
     };
     let text = text(&view, None);
@@ -258,6 +262,25 @@ fn a_snapshot_of_the_shipped_jobs() {
         run.message =
             Some("users: received 90 of 100 rows, so that no missing row is removed".to_owned());
     }
+    for job in &mut jobs {
+        let past = |number: i64| PastRun {
+            run: number,
+            started: "2026-02-02T05:41:42.250Z".to_owned(),
+            outcome: Outcome::Ok,
+            duration_ms: 900,
+            only: None,
+        };
+        job.last_runs = (1..=30).map(past).collect();
+    }
+    for (number, outcome) in [
+        (7, Outcome::Failed(Class::Transient)),
+        (8, Outcome::Held),
+        (28, Outcome::Interrupted),
+        (29, Outcome::Incomplete),
+    ] {
+        jobs[2].last_runs[number].outcome = outcome;
+    }
+    jobs[4].last_runs.truncate(3);
     let source = |(name, rows): (&str, u64)| SourceView {
         source: named(name),
         connector: Some(name.to_owned()),
@@ -265,7 +288,7 @@ fn a_snapshot_of_the_shipped_jobs() {
         rows,
         history_rows: rows / 100,
     };
-    let view = StatusView {
+    let mut view = StatusView {
         tables_without_a_job: Vec::new(),
         removals: Vec::new(),
         mirror: MirrorView {
@@ -279,6 +302,8 @@ fn a_snapshot_of_the_shipped_jobs() {
         jobs,
         gaps: Vec::new(),
         unfinished_erasure: false,
+        streams: None,
+        today: last_day(now()),
         sources: [("wapi", 55_399), ("webuntis", 6_057), ("wisenet", 15_645)]
             .map(source)
             .into(),
@@ -288,4 +313,30 @@ fn a_snapshot_of_the_shipped_jobs() {
         assert!(text.lines().count() < 24, "{text}");
         text
     });
+    view.streams = Some(
+        [
+            ("webuntis", "users", Some(850)),
+            ("webuntis", "classes", Some(192)),
+            ("wapi", "points", None),
+        ]
+        .map(days_of)
+        .into(),
+    );
+    snapshots::check("status-streams", |width| text(&view, width));
+}
+
+/// Rows that grow by one a day, without a run on one of them.
+fn days_of((source, stream, rows): (&str, &str, Option<u64>)) -> StreamDays {
+    let day = |number: u64| HistoryDay {
+        runs: 1,
+        rows: rows.map(|rows| rows + number),
+        ..HistoryDay::new(
+            jiff::civil::date(2026, 1, 13).saturating_add(Span::new().days(number as i64)),
+        )
+    };
+    StreamDays {
+        source: named(source),
+        stream: named(stream),
+        days: (0..21).filter(|number| *number != 9).map(day).collect(),
+    }
 }

@@ -8,6 +8,7 @@ pub(super) mod copy;
 mod exports;
 mod old_mirrors;
 mod restore;
+mod storage_use;
 mod verify;
 
 pub use backup::{Backup, BackupInput, backup_folders, backups, make};
@@ -17,6 +18,7 @@ pub(super) use copy::{Copy, beside, folder_of, remove, sync_folder};
 pub use exports::{DAYS_EXPORTED, create, exports, remove_old_exports, write_export};
 pub use old_mirrors::{DAYS_ASIDE, remove_set_aside, set_aside};
 pub use restore::{Restored, restore};
+pub use storage_use::storage_use;
 pub use verify::{Verified, VerifyScope, verify};
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod gaps;
 mod held;
 mod matches;
 mod rows;
+mod run_history;
 mod runs;
 mod streams;
 
@@ -23,6 +24,7 @@ pub use rows::{
     RowProblem, Version, columns_of_rows, has_rows_of, keys_where, missed_readings, row_problems,
     why,
 };
+pub use run_history::{add_ended_runs, job_runs};
 pub use runs::{RejectLine, RunLine, held, jobs, newest_whole, rejects, run, run_streams, runs};
 pub use streams::{LastRead, last_read, mirrored, sizes, table};
 

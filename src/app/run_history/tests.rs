@@ -1,0 +1,150 @@
+//! The history of a mirror with records of runs.
+
+use super::*;
+use crate::model::{Cause, Outcome, named};
+use crate::store::Store;
+use crate::store::runs::{self, RunEnd, StreamRecord};
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+/// Records a run of 90 seconds; the newest ones may still run.
+async fn run(store: &Store, started: &'static str, new: u64, outcome: Option<Outcome>) -> i64 {
+    let act = move |connection: &mut rusqlite::Connection| {
+        let (job, source) = (named("rosters"), named("north"));
+        let started = at(started);
+        let run = runs::begin(connection, (&job, &source), Cause::Schedule, None, started)?;
+        let record = StreamRecord {
+            reading: "full".to_owned(),
+            completeness: Some("proven".to_owned()),
+            outcome: outcome.unwrap_or_default(),
+            new,
+            unchanged: 10,
+            unconfirmed: 3,
+            ..StreamRecord::new(named("users"))
+        };
+        runs::record_stream(connection, run, &source, &record, &[])?;
+        if let Some(outcome) = outcome {
+            let end = RunEnd {
+                outcome,
+                message: Some("users: a message of the vendor".to_owned()),
+                hold: None,
+            };
+            runs::end(
+                connection,
+                run,
+                started + SignedDuration::from_secs(90),
+                &end,
+            )?;
+        }
+        Ok(run)
+    };
+    store.write(act).await.expect("recorded")
+}
+
+#[tokio::test]
+async fn the_days_that_the_daemon_keeps_are_those_that_a_command_computes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&folder.path().join("mirror.db")).expect("a mirror");
+    let now = at("2026-03-03T07:00:00Z");
+    run(&store, "2025-01-01T06:00:00Z", 1, Some(Outcome::Ok)).await;
+    run(&store, "2026-03-02T06:00:00Z", 2, Some(Outcome::Ok)).await;
+    let mut fold = HistoryFold::default();
+    let update = |fold: &mut HistoryFold| {
+        let reader = store.reader().expect("a reader");
+        update(fold, &reader, store.path(), None, now).expect("computed");
+    };
+    update(&mut fold);
+    let days = |history: &RunHistory| history.streams[0].days.clone();
+    assert_eq!(days(&fold.history).len(), 1, "the first is too old");
+    run(&store, "2026-03-02T07:00:00Z", 0, Some(Outcome::Held)).await;
+    let open = run(&store, "2026-03-03T06:00:00Z", 5, None).await;
+    run(&store, "2026-03-03T06:30:00Z", 1, Some(Outcome::Ok)).await;
+    update(&mut fold);
+    update(&mut fold);
+    let end = move |connection: &mut rusqlite::Connection| {
+        runs::end(connection, open, now, &RunEnd::default())
+    };
+    store.write(end).await.expect("ended");
+    update(&mut fold);
+
+    let reader = store.reader().expect("a reader");
+    let computed = run_history(&reader, store.path(), None, now).expect("computed");
+    let found = days(&fold.history);
+    assert_eq!(found.len(), 2);
+    assert_eq!(
+        (found[0].runs, found[0].would_be_removed, found[0].rows),
+        (2, 3, Some(15))
+    );
+    assert_eq!((found[1].runs, found[1].new), (2, 6));
+    assert_eq!(days(&computed)[0], found[0]);
+    assert_eq!((days(&computed)[1].runs, days(&computed)[1].new), (2, 6));
+
+    let job = &computed.jobs[0];
+    let strip: Vec<(i64, Outcome, u64)> = job
+        .runs
+        .iter()
+        .map(|run| (run.run, run.outcome, run.duration_ms))
+        .collect();
+    assert_eq!(
+        strip[1..],
+        [
+            (2, Outcome::Ok, 90_000),
+            (3, Outcome::Held, 90_000),
+            (4, Outcome::Ok, 3_600_000),
+            (5, Outcome::Ok, 90_000),
+        ]
+    );
+    assert_eq!(job.last_good.as_deref(), Some("2026-03-03T06:31:30.000Z"));
+    let text = serde_json::to_string(&computed).expect("written");
+    assert!(!text.contains("vendor"), "{text}");
+    let read: RunHistory = serde_json::from_str(&text).expect("read");
+    assert_eq!(read, computed);
+}
+
+#[tokio::test]
+#[ignore = "measures; run it alone"]
+async fn measure_a_year_of_hourly_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&folder.path().join("mirror.db")).expect("a mirror");
+    let fill = |connection: &mut rusqlite::Connection| {
+        let sql = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 9600) \
+             INSERT INTO rollbook_runs (run, job, source, cause, started, ended, outcome) \
+             SELECT n, 'rosters', 'north', 'schedule', strftime('%Y-%m-%dT%H:%M:%fZ', 1740000000 + n * 3600, 'unixepoch'), \
+             strftime('%Y-%m-%dT%H:%M:%fZ', 1740000060 + n * 3600, 'unixepoch'), 'ok' FROM n; \
+             WITH RECURSIVE s (s) AS (SELECT 1 UNION ALL SELECT s + 1 FROM s WHERE s < 38) \
+             INSERT INTO rollbook_run_streams (run, stream, reading, outcome, pages, rows_read, new, changed, removed, \
+             unconfirmed, unchanged, rejected, duration_ms, completeness) \
+             SELECT run, 'stream_' || s, 'full', 'ok', 3, 2000, 1, 2, 1, 1, 1996, 0, 140, 'proven' FROM rollbook_runs, s";
+        connection.execute_batch(sql).expect("filled");
+        Ok(())
+    };
+    store.write(fill).await.expect("filled");
+    let now = at("2026-03-25T12:00:00Z");
+    let reader = store.reader().expect("a reader");
+    let mut fold = HistoryFold::default();
+    let file = HistoryFile::in_folder(&folder.path().join("run"));
+    for what in ["all records", "one run"] {
+        if what == "one run" {
+            let sql = "INSERT INTO rollbook_runs SELECT 9601, job, source, cause, started, ended, outcome, class, message, hold, \
+                 stream FROM rollbook_runs WHERE run = 9600; \
+                 INSERT INTO rollbook_run_streams (run, stream, reading, outcome, pages, rows_read, new, changed, removed, \
+                 unconfirmed, unchanged, rejected, duration_ms, completeness) SELECT 9601, stream, reading, outcome, pages, \
+                 rows_read, new, changed, removed, unconfirmed, unchanged, rejected, duration_ms, completeness \
+                 FROM rollbook_run_streams WHERE run = 9600";
+            let act = |connection: &mut rusqlite::Connection| {
+                connection.execute_batch(sql).expect("added");
+                Ok(())
+            };
+            store.write(act).await.expect("added");
+        }
+        let began = std::time::Instant::now();
+        update(&mut fold, &reader, store.path(), None, now).expect("computed");
+        let computed = began.elapsed();
+        file.write(&fold.history).expect("written");
+        let both = began.elapsed();
+        let bytes = serde_json::to_vec(&fold.history).expect("written").len();
+        println!("{what}: {computed:?} to compute, {both:?} with writing {bytes} bytes");
+    }
+}

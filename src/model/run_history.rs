@@ -1,0 +1,391 @@
+//! What the run records say of the last days: the content of the history file, and how records become days.
+//!
+//! Names, counts and times only; no message, no row. The reference is `docs/reference/history-file.md`; a change that breaks
+//! readers needs another [`HISTORY_SCHEMA`]. A page is made of these types, so that it needs no mirror.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::class::Class;
+use super::name::{JobName, SourceName, StreamName};
+use super::outcome::Outcome;
+
+/// The schema's version.
+pub const HISTORY_SCHEMA: u32 = 1;
+
+/// A stream has at most so many days: a school year and the end of the one before.
+pub const HISTORY_DAYS: i64 = 400;
+
+/// Runs of a job in its strip.
+pub const STRIP_RUNS: usize = 30;
+
+/// The whole file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunHistory {
+    /// [`HISTORY_SCHEMA`] of the writer.
+    pub schema: u32,
+    /// Version of Rollbook.
+    pub version: String,
+    /// Absolute path of the mirror.
+    pub mirror: String,
+    /// When this was computed, UTC.
+    pub written: String,
+    /// All configured jobs, by name.
+    pub jobs: Vec<JobRuns>,
+    /// All sources with a record, by name.
+    pub sources: Vec<SourceDay>,
+    /// All streams with a record, by source and name.
+    pub streams: Vec<StreamDays>,
+    /// How large the files are.
+    pub storage: StorageUse,
+}
+
+/// The last runs of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRuns {
+    /// Its name.
+    pub job: JobName,
+    /// Its source.
+    pub source: SourceName,
+    /// When its last good run of all streams ended, UTC; `null` if none is recorded.
+    pub last_good: Option<String>,
+    /// Its last runs that ended, [`STRIP_RUNS`] at most, the oldest first.
+    pub runs: Vec<PastRun>,
+}
+
+/// A run that ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastRun {
+    /// Its number.
+    pub run: i64,
+    /// When it started, UTC.
+    pub started: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long it took; zero if the clock was set back meanwhile.
+    pub duration_ms: u64,
+    /// The only stream that it read; `null` for all.
+    pub only: Option<StreamName>,
+}
+
+/// What was requested of a source on the last day with a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceDay {
+    /// Its name.
+    pub source: SourceName,
+    /// The day, UTC.
+    pub day: Date,
+    /// Runs with at least one stream.
+    pub runs: u64,
+    /// Requested pages; repeated requests are not counted.
+    pub pages: u64,
+    /// Received rows.
+    pub received: u64,
+    /// Streams that were not read, by class of the failure.
+    pub failures: BTreeMap<String, u64>,
+}
+
+/// The days of a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamDays {
+    /// Its source.
+    pub source: SourceName,
+    /// Its name.
+    pub stream: StreamName,
+    /// Days with a run, [`HISTORY_DAYS`] at most, the oldest first.
+    pub days: Vec<HistoryDay>,
+}
+
+/// One day of a stream, UTC; a run counts for the day on which it started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryDay {
+    /// The day.
+    pub day: Date,
+    /// Runs that read the stream, or tried to.
+    pub runs: u32,
+    /// The worst outcome of them.
+    pub outcome: Outcome,
+    /// Added rows.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub new: u64,
+    /// Changed rows.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub changed: u64,
+    /// Removed rows.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub removed: u64,
+    /// Removals that need another reading: the most in one run, because each run counts the same rows again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unconfirmed: u64,
+    /// Rows that a held run would remove: the most in one run.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub would_be_removed: u64,
+    /// Rejected rows: the most in one run.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rejected: u64,
+    /// Rows of the table after the day's last run; `null` while no complete full reading is recorded.
+    pub rows: Option<u64>,
+    /// How long the readings took together.
+    pub duration_ms: u64,
+}
+
+/// Sizes of files in bytes; `null` where a file does not exist.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StorageUse {
+    /// The mirror.
+    pub mirror_bytes: Option<u64>,
+    /// Its write-ahead log.
+    pub log_bytes: Option<u64>,
+    /// The vault.
+    pub vault_bytes: Option<u64>,
+    /// What is free on the mirror's disk.
+    pub free_bytes: Option<u64>,
+    /// Backups in the configured folder.
+    pub backups: u64,
+    /// The newest of them.
+    pub newest_backup: Option<NewestBackup>,
+}
+
+/// A backup.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewestBackup {
+    /// When it was made, UTC.
+    pub made: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// One stream's part of a run that ended, as it is recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamResult<'a> {
+    /// The run.
+    pub run: i64,
+    /// Its source.
+    pub source: &'a str,
+    /// The stream.
+    pub stream: &'a str,
+    /// When the run started.
+    pub day: Date,
+    /// How the stream's part ended.
+    pub outcome: Outcome,
+    /// Whether it was a full reading that no total contradicts.
+    pub is_complete: bool,
+    /// Added rows.
+    pub new: u64,
+    /// Changed rows.
+    pub changed: u64,
+    /// Removed rows.
+    pub removed: u64,
+    /// Rows that were received as they are.
+    pub unchanged: u64,
+    /// Missing rows that were not removed.
+    pub missing: u64,
+    /// Rejected rows.
+    pub rejected: u64,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// Requested pages.
+    pub pages: u64,
+    /// Received rows.
+    pub received: u64,
+}
+
+impl StreamResult<'_> {
+    /// The rows of the table, where the record alone says it: every row was received, or is missing and still there.
+    fn counted_rows(&self) -> Option<u64> {
+        let is_counted = self.is_complete && self.outcome.is_good() && self.rejected == 0;
+        is_counted.then_some(self.new + self.changed + self.unchanged + self.missing)
+    }
+}
+
+/// Days, computed from records in the order of runs. A record that ends later than one with a higher number is added later.
+#[derive(Clone, Debug, Default)]
+pub struct HistoryFold {
+    /// All runs up to this one are added.
+    through: i64,
+    /// Added runs behind it.
+    ahead: BTreeSet<i64>,
+    /// Runs of the records that are being added.
+    adding: BTreeSet<i64>,
+    /// The streams and sources so far; the caller adds what else there is.
+    pub history: RunHistory,
+    /// The last run of each source that was counted.
+    counted: BTreeMap<SourceName, i64>,
+}
+
+impl HistoryFold {
+    /// Only records of runs behind this one are missing.
+    pub fn through(&self) -> i64 {
+        self.through
+    }
+
+    /// Adds a record, unless its run was added before the last [`HistoryFold::end`].
+    pub fn add(&mut self, result: &StreamResult<'_>) {
+        if result.run <= self.through || self.ahead.contains(&result.run) {
+            return;
+        }
+        self.adding.insert(result.run);
+        self.add_to_stream(result);
+        self.add_to_source(result);
+    }
+
+    /// All records that there are were added; those of unfinished runs are missing, the first of which is this one.
+    pub fn end(&mut self, first_open: Option<i64>) {
+        self.ahead.append(&mut self.adding);
+        let last = self.ahead.last().copied().unwrap_or(self.through);
+        self.through = first_open.map_or(last, |open| (open - 1).min(last));
+        self.ahead = self.ahead.split_off(&(self.through + 1));
+    }
+
+    /// Removes the days before this one.
+    pub fn forget_before(&mut self, first: Date) {
+        for stream in &mut self.history.streams {
+            let old = stream.days.partition_point(|day| day.day < first);
+            stream.days.drain(..old);
+        }
+        let streams = &mut self.history.streams;
+        streams.retain(|stream| !stream.days.is_empty());
+    }
+
+    fn add_to_stream(&mut self, result: &StreamResult<'_>) {
+        let streams = &mut self.history.streams;
+        let order = |known: &StreamDays| by_name(known, result.source, result.stream);
+        let index = match streams.binary_search_by(order) {
+            Ok(index) => index,
+            Err(index) => {
+                let (Ok(source), Ok(stream)) = (result.source.parse(), result.stream.parse())
+                else {
+                    return;
+                };
+                let days = Vec::new();
+                let new = StreamDays {
+                    source,
+                    stream,
+                    days,
+                };
+                streams.insert(index, new);
+                index
+            }
+        };
+        add_to_days(&mut streams[index].days, result);
+    }
+
+    fn add_to_source(&mut self, result: &StreamResult<'_>) {
+        let sources = &mut self.history.sources;
+        let order = |known: &SourceDay| known.source.as_str().cmp(result.source);
+        let index = match sources.binary_search_by(order) {
+            Ok(index) => index,
+            Err(index) => {
+                let Ok(source) = result.source.parse() else {
+                    return;
+                };
+                sources.insert(index, SourceDay::new(source, result.day));
+                index
+            }
+        };
+        let day = &mut sources[index];
+        match result.day.cmp(&day.day) {
+            Ordering::Less => return,
+            Ordering::Equal => {}
+            Ordering::Greater => *day = SourceDay::new(day.source.clone(), result.day),
+        }
+        if self.counted.get(result.source) != Some(&result.run) {
+            self.counted.insert(day.source.clone(), result.run);
+            day.runs += 1;
+        }
+        day.pages += result.pages;
+        day.received += result.received;
+        if let Some(class) = result.outcome.class() {
+            *day.failures.entry(class.as_str().to_owned()).or_default() += 1;
+        }
+    }
+}
+
+impl SourceDay {
+    fn new(source: SourceName, day: Date) -> Self {
+        Self {
+            source,
+            day,
+            runs: 0,
+            pages: 0,
+            received: 0,
+            failures: BTreeMap::new(),
+        }
+    }
+
+    /// Streams that were not read, without those that were held.
+    pub fn failed(&self) -> u64 {
+        let failed = self.failures.iter();
+        let failed = failed.filter(|(class, _)| *class != Class::Refused.as_str());
+        failed.map(|(_, streams)| streams).sum()
+    }
+}
+
+fn by_name(known: &StreamDays, source: &str, stream: &str) -> Ordering {
+    let known = (known.source.as_str(), known.stream.as_str());
+    known.cmp(&(source, stream))
+}
+
+fn add_to_days(days: &mut Vec<HistoryDay>, result: &StreamResult<'_>) {
+    let rows = days.last().and_then(|day| day.rows);
+    // A run that took longer than a later one, or a clock that was set back.
+    let index = days.iter().rposition(|day| day.day <= result.day);
+    let index = match index {
+        Some(index) if days[index].day == result.day => index,
+        before => {
+            let index = before.map_or(0, |before| before + 1);
+            days.insert(index, HistoryDay::new(result.day));
+            index
+        }
+    };
+    let is_newest = index + 1 == days.len();
+    let day = &mut days[index];
+    if is_newest {
+        let moved = rows.map(|rows| (rows + result.new).saturating_sub(result.removed));
+        day.rows = result.counted_rows().or(moved);
+    }
+    let (held, unconfirmed) = match result.outcome {
+        Outcome::Held => (result.missing, 0),
+        _ => (0, result.missing),
+    };
+    day.runs += 1;
+    if result.outcome.severity() > day.outcome.severity() {
+        day.outcome = result.outcome;
+    }
+    day.new += result.new;
+    day.changed += result.changed;
+    day.removed += result.removed;
+    day.unconfirmed = day.unconfirmed.max(unconfirmed);
+    day.would_be_removed = day.would_be_removed.max(held);
+    day.rejected = day.rejected.max(result.rejected);
+    day.duration_ms += result.duration_ms;
+}
+
+impl HistoryDay {
+    /// A day without a run.
+    pub fn new(day: Date) -> Self {
+        Self {
+            day,
+            runs: 0,
+            outcome: Outcome::Ok,
+            new: 0,
+            changed: 0,
+            removed: 0,
+            unconfirmed: 0,
+            would_be_removed: 0,
+            rejected: 0,
+            rows: None,
+            duration_ms: 0,
+        }
+    }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+#[cfg(test)]
+mod tests;
