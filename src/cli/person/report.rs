@@ -11,9 +11,10 @@ use crate::cli::erase::display;
 use crate::cli::exit::Exit;
 use crate::cli::mirror_access::MirrorAccess;
 use crate::cli::unconfigured::{UnconfiguredTable, unconfigured_tables};
+use crate::connector::api::StreamSpec;
 use crate::connector::template;
 use crate::model::{Masking, SourceName, Table, scalar};
-use crate::setup::{Setup, lookups, tables};
+use crate::setup::{JobSetup, Setup, lookups, tables};
 use crate::store::StoreError;
 use crate::store::erase::{Preview, preview};
 use crate::store::person::{
@@ -138,8 +139,12 @@ fn as_map<V: Serialize, S: Serializer>(
 impl PersonView {
     /// The tables with rows that are the person.
     pub fn tables_of_person(&self) -> Vec<String> {
-        let mut tables: Vec<String> = self.person.iter().map(|key| key.table.clone()).collect();
-        tables.dedup();
+        let mut tables: Vec<String> = Vec::new();
+        for key in &self.person {
+            if !tables.contains(&key.table) {
+                tables.push(key.table.clone());
+            }
+        }
         tables
     }
 
@@ -222,24 +227,33 @@ fn source_view(setup: &Setup, name: &SourceName) -> Option<OriginView> {
 
 fn rules(setup: &Setup, table: &Table, unconfigured: &[UnconfiguredTable]) -> EndRules {
     let name = table.name();
-    let mut jobs = setup.jobs.values().filter(|job| job.source == table.source);
-    let retain = jobs.find_map(|job| {
-        let rule = job.config.stream.get(&table.stream)?.retain.as_ref()?;
-        let column = rule.column.as_str();
+    let jobs = setup.jobs.values().filter(|job| job.source == table.source);
+    let readers = jobs.filter_map(|job| {
         let mut specs = job.streams.iter();
-        let spec = specs.find(|spec| spec.name == table.stream)?;
-        Some(RetainedRow {
-            column: table.columns.iter().position(|one| one.name == column)?,
-            name: column.to_owned(),
-            length: rule.length.0,
-            is_series: spec.window.is_some(),
-        })
+        Some((job, specs.find(|spec| spec.name == table.stream)?))
+    });
+    let retained = readers.map(|(job, spec)| retained(job, spec, table));
+    // Of two jobs, the one that keeps rows for longer counts, or that keeps all.
+    let longer = retained.reduce(|one, other| match (one?, other?) {
+        (one, other) if other.length > one.length => Some(other),
+        (one, _) => Some(one),
     });
     EndRules {
         history: tables::kept_history(setup, &table.source, &table.stream),
-        retain,
+        retain: longer.flatten(),
         unconfigured: unconfigured.iter().find(|one| one.table == name).cloned(),
     }
+}
+
+fn retained(job: &JobSetup, spec: &StreamSpec, table: &Table) -> Option<RetainedRow> {
+    let rule = job.config.stream.get(&table.stream)?.retain.as_ref()?;
+    let column = rule.column.as_str();
+    Some(RetainedRow {
+        column: table.columns.iter().position(|one| one.name == column)?,
+        name: column.to_owned(),
+        length: rule.length.0,
+        is_series: spec.window.is_some(),
+    })
 }
 
 fn table_view(
