@@ -42,6 +42,8 @@ pub(super) fn all(setup: &Setup, mirror: &Path) -> Vec<PrivateFile> {
     }
     let aside = maintenance::set_aside(mirror).into_iter();
     files.extend(aside.map(|file| (file, "set aside, for 30 days")));
+    let exported = maintenance::exports(mirror).into_iter();
+    files.extend(exported.map(|file| (file, "export about a person, for 30 days")));
     let entry = |(file, what): (PathBuf, &'static str)| {
         let found = fs::metadata(&file).ok()?;
         Some(PrivateFile {
