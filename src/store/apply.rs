@@ -9,7 +9,8 @@ use std::ops::ControlFlow;
 use rusqlite::{CachedStatement, Transaction, params};
 
 use super::error::StoreError;
-use super::staging::{Mark, SqlCell, Staged, each_entry};
+use super::sql_cells::SqlCell;
+use super::staging::{Mark, Staged, each_entry};
 use crate::model::Table;
 pub use crate::model::decision::Removals;
 use crate::model::row::{Cell, Cells};

@@ -31,6 +31,7 @@ pub mod rename;
 pub mod runs;
 pub mod schema;
 pub mod sharing;
+mod sql_cells;
 mod sql_values;
 pub mod staging;
 pub mod suppression;

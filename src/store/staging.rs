@@ -17,18 +17,18 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use roaring::RoaringTreemap;
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 pub(super) use self::new_keys::each_entry;
 pub use self::space::StagingSpace;
 
-use self::keys::{PageKeys, cell_of, compare_row};
+use self::keys::{PageKeys, compare_row};
 use self::new_keys::NewKeys;
 use self::space::Share;
 use super::database::Store;
 use super::error::StoreError;
 use super::readers::ReadConnection;
+use super::sql_cells::{SqlCell, cell_of};
 use crate::model::absence::Duplicates;
 use crate::model::plan::Plan;
 use crate::model::row::{Cell, Cells, Rows};
@@ -587,36 +587,9 @@ fn match_row(
     Ok(hit)
 }
 
-/// Appends `count` columns of a row, from `first` on, as cells.
-pub(super) fn read_cells(
-    row: &Row<'_>,
-    first: usize,
-    count: usize,
-    bytes: &mut Vec<u8>,
-) -> rusqlite::Result<()> {
-    for index in first..first + count {
-        cell_of(row.get_ref(index)?).write(bytes);
-    }
-    Ok(())
-}
-
 /// VACUUM and every change of a table's shape move this number.
 fn schema_stamp(connection: &Connection) -> Result<i64, StoreError> {
     connection
         .query_row("PRAGMA schema_version", [], |row| row.get(0))
         .map_err(StoreError::sql("read the mirror's schema stamp"))
-}
-
-/// A cell that SQLite can bind.
-pub(super) struct SqlCell<'a>(pub Cell<'a>);
-
-impl rusqlite::ToSql for SqlCell<'_> {
-    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
-        Ok(rusqlite::types::ToSqlOutput::Borrowed(match self.0 {
-            Cell::Null | Cell::Keep => ValueRef::Null,
-            Cell::Integer(number) => ValueRef::Integer(number),
-            Cell::Real(number) => ValueRef::Real(number),
-            Cell::Text(text) => ValueRef::Text(text.as_bytes()),
-        }))
-    }
 }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use super::error::StoreError;
 #[cfg(test)]
 use super::lookups::{self, Lookups};
-use super::staging::read_cells;
+use super::sql_cells::read_cells;
 use super::suppression;
 use super::table::{quote, storage};
 use super::views;

@@ -9,7 +9,8 @@ use rusqlite::Connection;
 
 use super::apply::{Applied, Removals, Stamp, apply};
 use super::lookups::Lookups;
-use super::staging::{Feed, read_cells};
+use super::sql_cells::read_cells;
+use super::staging::Feed;
 use super::tables::{Fitted, fit};
 use super::*;
 use crate::model::named;

@@ -9,7 +9,7 @@ use crate::model::row::{Cells, Kind};
 use crate::model::{SourceName, StreamName, Table};
 use crate::store::error::StoreError;
 use crate::store::person::{FoundPeople, FoundRows, FoundTable, PersonRecords, exists};
-use crate::store::staging::read_cells;
+use crate::store::sql_cells::read_cells;
 use crate::store::suppression::{ErasureCount, SuppressedKind};
 use crate::store::table::quote;
 

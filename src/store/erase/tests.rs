@@ -229,7 +229,7 @@ fn insert(connection: &Connection, table: &Table, cells: &[Cell<'_>]) {
     let mut insert = connection.prepare_cached(&table.insert_sql()).expect("SQL");
     for (number, cell) in cells.iter().enumerate() {
         insert
-            .raw_bind_parameter(number + 1, crate::store::staging::SqlCell(*cell))
+            .raw_bind_parameter(number + 1, crate::store::sql_cells::SqlCell(*cell))
             .expect("bound");
     }
     let next = cells.len() + 1;

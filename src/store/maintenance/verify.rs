@@ -15,7 +15,7 @@ use crate::store::database::reader;
 use crate::store::error::StoreError;
 use crate::store::queries::{mirrored, table};
 use crate::store::schema;
-use crate::store::staging::read_cells;
+use crate::store::sql_cells::read_cells;
 
 /// The most errors that SQLite reports.
 const MAX_ERRORS: u32 = 20;

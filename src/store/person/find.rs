@@ -14,7 +14,7 @@ use crate::model::row::{Cell, Cells, Kind};
 use crate::model::{MatchName, PersonRows, Table};
 use crate::store::error::StoreError;
 use crate::store::queries::{mirrored, table};
-use crate::store::staging::read_cells;
+use crate::store::sql_cells::read_cells;
 use crate::store::suppression::{
     Cuts, Fate, HashTarget, RowFilter, Suppressed, SuppressedKind, Suppression, SuppressionKey,
 };

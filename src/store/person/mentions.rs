@@ -9,7 +9,7 @@ use super::find::{FoundPeople, FoundRows, exists};
 use crate::model::Table;
 use crate::model::row::{Cells, Kind};
 use crate::store::error::StoreError;
-use crate::store::staging::read_cells;
+use crate::store::sql_cells::read_cells;
 use crate::store::suppression::SuppressedKind;
 use crate::store::table::quote;
 

@@ -14,7 +14,7 @@ use crate::model::{By, MatchName, Reference, Table};
 use crate::store::error::StoreError;
 use crate::store::lookups::{ComboTable, entries_of};
 use crate::store::queries::{self, Reader};
-use crate::store::staging::read_cells;
+use crate::store::sql_cells::read_cells;
 use crate::store::table::quote;
 
 /// What is kept of a person.

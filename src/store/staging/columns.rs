@@ -3,9 +3,10 @@
 use rusqlite::Row;
 
 use super::keys::key_bytes_of;
-use super::{MAX_ROW_PROBLEMS, SqlCell, StagedProblem, Staging};
+use super::{MAX_ROW_PROBLEMS, StagedProblem, Staging};
 use crate::model::plan::CellLoss;
 use crate::model::row::{Cells, Rows};
+use crate::store::sql_cells::SqlCell;
 use crate::store::table::quote;
 
 /// Rows that a reading must have before a column without values means anything.

@@ -6,6 +6,7 @@ use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use crate::model::row::{Cell, Cells, Rows};
+use crate::store::sql_cells::cell_of;
 
 /// The keys of a page's rows, one behind the other.
 pub(super) struct PageKeys<'a> {
@@ -85,16 +86,6 @@ pub(super) fn compare_row(key: &[Cell<'_>], row: &Row<'_>) -> rusqlite::Result<O
         }
     }
     Ok(Ordering::Equal)
-}
-
-/// A value of SQLite as a cell; a mirror holds no blobs.
-pub(super) fn cell_of(value: ValueRef<'_>) -> Cell<'_> {
-    match value {
-        ValueRef::Null | ValueRef::Blob(_) => Cell::Null,
-        ValueRef::Integer(number) => Cell::Integer(number),
-        ValueRef::Real(number) => Cell::Real(number),
-        ValueRef::Text(text) => std::str::from_utf8(text).map_or(Cell::Null, Cell::Text),
-    }
 }
 
 /// Writes the cells of a row's key into `bytes`.

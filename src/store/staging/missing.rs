@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, HashSet};
 use rusqlite::params;
 
 use super::keys::key_bytes;
-use super::{Absence, Ending, Feed, SqlCell, Staging, read_cells};
+use super::{Absence, Ending, Feed, Staging};
 use crate::model::plan::GroupLoss;
 use crate::model::row::Cells;
+use crate::store::sql_cells::{SqlCell, read_cells};
 use crate::store::table::quote;
 
 /// By key: how many readings in a row missed the row, and the first run that did.

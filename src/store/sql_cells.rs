@@ -1,0 +1,43 @@
+//! Cells of rows, and the values that SQLite has for them.
+
+use rusqlite::Row;
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+
+use crate::model::row::Cell;
+
+/// A value of SQLite as a cell; a mirror holds no blobs.
+pub(super) fn cell_of(value: ValueRef<'_>) -> Cell<'_> {
+    match value {
+        ValueRef::Null | ValueRef::Blob(_) => Cell::Null,
+        ValueRef::Integer(number) => Cell::Integer(number),
+        ValueRef::Real(number) => Cell::Real(number),
+        ValueRef::Text(text) => std::str::from_utf8(text).map_or(Cell::Null, Cell::Text),
+    }
+}
+
+/// Appends `count` columns of a row, from `first` on, as cells.
+pub(super) fn read_cells(
+    row: &Row<'_>,
+    first: usize,
+    count: usize,
+    bytes: &mut Vec<u8>,
+) -> rusqlite::Result<()> {
+    for index in first..first + count {
+        cell_of(row.get_ref(index)?).write(bytes);
+    }
+    Ok(())
+}
+
+/// A cell that SQLite can bind.
+pub(super) struct SqlCell<'a>(pub Cell<'a>);
+
+impl ToSql for SqlCell<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Cell::Null | Cell::Keep => ValueRef::Null,
+            Cell::Integer(number) => ValueRef::Integer(number),
+            Cell::Real(number) => ValueRef::Real(number),
+            Cell::Text(text) => ValueRef::Text(text.as_bytes()),
+        }))
+    }
+}
