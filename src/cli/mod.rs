@@ -24,6 +24,7 @@ mod exit;
 mod follow;
 mod held_rows;
 mod help;
+mod html_page;
 mod init;
 mod jobs;
 mod left_out;

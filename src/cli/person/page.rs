@@ -1,10 +1,11 @@
 //! The report as one page to print or send: no script, nothing from elsewhere, every value escaped by the template.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::outputs::CopyEntry;
 use super::report::{PersonView, RowView, TableView};
 use super::text::{NOTES, facts, key, meaning, name, older, pair, shown};
+use crate::cli::html_page::html_page;
 use crate::cli::table::minute;
 
 const STYLE: &str = "\
@@ -19,59 +20,47 @@ th { font-weight: 600 } h2::first-letter { text-transform: uppercase } td:first-
 
 /// The whole page.
 pub(super) fn page(view: &PersonView) -> String {
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="robots" content="noindex";
-                title { "What is kept of a person" }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                h1 { "What is kept of this person" }
-                p { "Made " (minute(&view.made)) " UTC, for: "
-                    @for (index, one) in view.person.iter().enumerate() {
-                        @if index > 0 { ", " }
-                        b { (name(one)) }
-                    }
-                }
-                @for table in &view.tables { (table_section(view, table)) }
-                (references(view))
-                @if !view.matches.is_empty() {
-                    h2 { "Why rows of two sources are this person" }
-                    table {
-                        thead { tr { th { "rows" } th { "match set" } th { "rule" } th { "since" } } }
-                        tbody { @for one in &view.matches {
-                            tr { td { (pair(&one.rows)) } td { (one.set) } td { (one.rule) } td { (minute(&one.since)) } }
-                        } }
-                    }
-                }
-                @if !view.records.is_empty() {
-                    h2 { "Records without values, by the key" }
-                    table {
-                        thead { tr { th { "table" } th { "rows" } th { "removed" } } }
-                        tbody { @for one in &view.records {
-                            tr { td { (one.table) } td { (one.rows) } td { (one.leaves) } }
-                        } }
-                    }
-                }
-                (files("Copies of the mirror with rows of this person", &view.copies))
-                (files("Other files", &view.outputs))
-                @if !view.mentions.is_empty() {
-                    h2 { "Rows of others in which the name or an address occurs" }
-                    p.small { "They are about others, so they are only counted." }
-                    table {
-                        thead { tr { th { "table" } th { "rows" } } }
-                        tbody { @for one in &view.mentions { tr { td { (one.table) } td { (one.rows) } } } }
-                    }
-                }
-                @for note in NOTES { p.small { (note) } }
+    let body = html! {
+        h1 { "What is kept of this person" }
+        p { "Made " (minute(&view.made)) " UTC, for: "
+            @for (index, one) in view.person.iter().enumerate() {
+                @if index > 0 { ", " }
+                b { (name(one)) }
             }
         }
+        @for table in &view.tables { (table_section(view, table)) }
+        (references(view))
+        @if !view.matches.is_empty() {
+            h2 { "Why rows of two sources are this person" }
+            table {
+                thead { tr { th { "rows" } th { "match set" } th { "rule" } th { "since" } } }
+                tbody { @for one in &view.matches {
+                    tr { td { (pair(&one.rows)) } td { (one.set) } td { (one.rule) } td { (minute(&one.since)) } }
+                } }
+            }
+        }
+        @if !view.records.is_empty() {
+            h2 { "Records without values, by the key" }
+            table {
+                thead { tr { th { "table" } th { "rows" } th { "removed" } } }
+                tbody { @for one in &view.records {
+                    tr { td { (one.table) } td { (one.rows) } td { (one.leaves) } }
+                } }
+            }
+        }
+        (files("Copies of the mirror with rows of this person", &view.copies))
+        (files("Other files", &view.outputs))
+        @if !view.mentions.is_empty() {
+            h2 { "Rows of others in which the name or an address occurs" }
+            p.small { "They are about others, so they are only counted." }
+            table {
+                thead { tr { th { "table" } th { "rows" } } }
+                tbody { @for one in &view.mentions { tr { td { (one.table) } td { (one.rows) } } } }
+            }
+        }
+        @for note in NOTES { p.small { (note) } }
     };
-    page.into_string()
+    html_page("What is kept of a person", STYLE, &body)
 }
 
 fn table_section(view: &PersonView, table: &TableView) -> Markup {

@@ -81,8 +81,10 @@ pub(super) struct RowView {
     pub in_the_mirror: bool,
     /// When the oldest version that is kept was received.
     pub first_seen: String,
-    /// When the vendor last had it, as far as the readings say.
-    pub last_seen: String,
+    /// The last reading that had it; `null` for a row that is missing, or whose table was never read.
+    pub last_seen: Option<String>,
+    /// Since when it is missing: removed, or only unconfirmed.
+    pub missing_since: Option<String>,
     /// When it is removed.
     pub leaves: String,
     /// Newest first.
@@ -315,16 +317,15 @@ fn row_view(
         .map(|version| version.since.as_str())
         .min();
     let ended = newest.and_then(|newest| newest.until.as_deref());
-    let last_seen = match (ended, &missed) {
-        (Some(until), _) => format!("before {until}"),
-        (None, Some(missed)) => format!("before {missed}"),
-        (None, None) => last_read.unwrap_or_default().to_owned(),
-    };
+    let missing_since = ended.map(str::to_owned).or(missed);
     RowView {
         key: key.zip(row.key.iter().cloned()).collect(),
         in_the_mirror: ended.is_none(),
         first_seen: first_seen.unwrap_or_default().to_owned(),
-        last_seen,
+        last_seen: last_read
+            .filter(|_| missing_since.is_none())
+            .map(str::to_owned),
+        missing_since,
         leaves: newest
             .map(|newest| leaves(newest, rules))
             .unwrap_or_default(),

@@ -117,12 +117,13 @@ pub(super) fn facts(row: &RowView) -> String {
         true => "In the mirror",
         false => "Not in the mirror any more",
     };
-    let last_seen = match row.last_seen.strip_prefix("before ") {
-        Some(time) => format!("before {}", minute(time)),
-        None => minute(&row.last_seen),
+    let last_seen = match (&row.last_seen, &row.missing_since) {
+        (_, Some(since)) => format!("missing since {}", minute(since)),
+        (Some(at), None) => format!("last seen {}", minute(at)),
+        (None, None) => "not read since".to_owned(),
     };
     format!(
-        "{state}; first seen {}, last seen {last_seen}; removed {}.",
+        "{state}; first seen {}, {last_seen}; removed {}.",
         minute(&row.first_seen),
         row.leaves
     )

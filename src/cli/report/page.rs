@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use jiff::civil::Date;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::chart::chart;
 use super::day_lines::{DayLine, day_lines};
 use super::overview::{Need, ReportJob};
 use super::svg::{chart_svg, strip_svg};
+use crate::cli::html_page::html_page;
 use crate::cli::table::{count, grouped, length, many, minute};
 use crate::model::run_history::{
     HistoryDay, JobRuns, RunHistory, SourceDay, StorageUse, StreamDays,
@@ -38,39 +39,27 @@ pub(super) fn page(view: &ReportView<'_>) -> String {
             many(needs as u64, "thing needs you", "things need you")
         ),
     };
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="robots" content="noindex";
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                header {
-                    h1 { "Rollbook" }
-                    p.small {
-                        "Made " (minute(&history.written)) " UTC of " code { (history.mirror) } ". "
-                        @match view.daemon_since {
-                            Some(since) => { "The daemon has been running since " (minute(since)) " UTC." }
-                            None => { "The daemon does not run; " code { "rollbook run" } " starts it." }
-                        }
-                    }
-                }
-                main {
-                    (needs(view.needs))
-                    h2 { "Jobs" }
-                    @if view.jobs.is_empty() { p { "There is no job." } }
-                    div.cards { @for job in view.jobs { (job_card(job)) } }
-                    (streams(view))
-                    (storage(&history.storage))
+    let body = html! {
+        header {
+            h1 { "Rollbook" }
+            p.small {
+                "Made " (minute(&history.written)) " UTC of " code { (history.mirror) } ". "
+                @match view.daemon_since {
+                    Some(since) => { "The daemon has been running since " (minute(since)) " UTC." }
+                    None => { "The daemon does not run; " code { "rollbook run" } " starts it." }
                 }
             }
         }
+        main {
+            (needs(view.needs))
+            h2 { "Jobs" }
+            @if view.jobs.is_empty() { p { "There is no job." } }
+            div.cards { @for job in view.jobs { (job_card(job)) } }
+            (streams(view))
+            (storage(&history.storage))
+        }
     };
-    page.into_string()
+    html_page(&title, STYLE, &body)
 }
 
 fn needs(needs: &[Need]) -> Markup {

@@ -57,7 +57,8 @@ fn view() -> PersonView {
         key: vec![("sourced_id".to_owned(), "4711".to_owned())],
         in_the_mirror: true,
         first_seen: "2026-01-12T04:00:00.000Z".to_owned(),
-        last_seen: "2026-03-02T04:00:00.000Z".to_owned(),
+        last_seen: Some("2026-03-02T04:00:00.000Z".to_owned()),
+        missing_since: None,
         leaves: "when the vendor no longer sends it; then kept as an old version for 400d"
             .to_owned(),
         versions: vec![
@@ -85,7 +86,8 @@ fn view() -> PersonView {
     let enrolment = RowView {
         key: vec![("sourced_id".to_owned(), "e-1".to_owned())],
         in_the_mirror: false,
-        last_seen: "before 2026-02-01T04:00:00.000Z".to_owned(),
+        last_seen: None,
+        missing_since: Some("2026-02-01T04:00:00.000Z".to_owned()),
         first_seen: "2026-01-12T04:00:00.000Z".to_owned(),
         leaves: "on 2027-03-08".to_owned(),
         versions: vec![version(
