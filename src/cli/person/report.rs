@@ -204,7 +204,9 @@ pub(super) fn of(
                 .push(table_view(setup, mirror, &found, &rules, is_person)?);
         }
     }
-    let names: Vec<String> = view.tables.iter().map(|one| one.table.clone()).collect();
+    let of_person = view.tables.iter().map(|one| one.table.clone());
+    let referring = view.references.iter().map(|one| one.table.clone());
+    let names: Vec<String> = of_person.chain(referring).collect();
     view.outputs = outputs(setup, &access.path, &names);
     view.mentions = numbers
         .mentions
