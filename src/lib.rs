@@ -50,3 +50,4 @@ pub mod setup;
 pub mod spreadsheets;
 pub mod store;
 pub mod sync;
+pub mod web;

@@ -24,7 +24,6 @@ mod exit;
 mod follow;
 mod held_rows;
 mod help;
-mod html_page;
 mod init;
 mod jobs;
 mod left_out;

@@ -2,12 +2,6 @@
 //!
 //! Read-only, with and without a daemon. It has no names of people and no messages.
 
-mod chart;
-mod day_lines;
-mod overview;
-mod page;
-mod svg;
-
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -15,8 +9,6 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use self::overview::{ReportJob, needs};
-use self::page::{ReportView, page};
 use super::daemon_lines::daemon_status;
 use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
@@ -30,6 +22,8 @@ use crate::model::{EntryName, pause};
 use crate::setup::{Folders, Setup};
 use crate::store::queries::{self, Reader};
 use crate::store::{pauses, runs};
+use crate::web::pages::overview::{ReportJob, needs};
+use crate::web::pages::report::{ReportView, page};
 
 /// Options of `report`.
 #[derive(Debug, clap::Args)]

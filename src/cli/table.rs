@@ -5,11 +5,10 @@
 //! in both.
 
 use std::fmt::Display;
-use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use crate::model::scalar::display_time;
+pub use crate::model::figures::{count, grouped, length, many, minute};
 
 /// Between two columns.
 const GAP: &str = "  ";
@@ -387,48 +386,6 @@ pub fn blocks(parts: impl IntoIterator<Item = String>) -> String {
 pub fn bullets(remarks: impl IntoIterator<Item = impl Display>) -> String {
     let lines = remarks.into_iter().map(|remark| format!("• {remark}\n"));
     lines.collect()
-}
-
-/// A number, or no value if it is zero, so that other numbers are easy to see.
-pub fn count(number: u64) -> String {
-    match number {
-        0 => String::new(),
-        number => grouped(number),
-    }
-}
-
-/// `1234567` as `1,234,567`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A number and its noun: `1 row`, `2 rows`.
-pub fn many(number: u64, one: &str, more: &str) -> String {
-    let noun = if number == 1 { one } else { more };
-    format!("{} {noun}", grouped(number))
-}
-
-/// A duration for people.
-pub fn length(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64();
-    if seconds < 1.0 {
-        format!("{} ms", duration.as_millis())
-    } else {
-        format!("{seconds:.1} s")
-    }
-}
-
-/// A stored time for a narrow column: `2026-02-02 06:00`.
-pub fn minute(time: &str) -> String {
-    display_time(time).chars().take(16).collect()
 }
 
 /// Aligned columns without heads, indented by `by` blanks.

@@ -15,6 +15,7 @@ pub mod duration;
 pub mod entry_name;
 pub mod erasure_reason;
 pub mod error_codes;
+pub mod figures;
 mod fingerprint;
 pub mod grant;
 pub mod guard;

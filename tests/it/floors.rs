@@ -34,7 +34,8 @@ const FLOORS: &[(&str, &str, &[&str])] = &[
     ("sync", "", &["connector", "http", "store"]),
     ("daemon", "sync", &["sync", "setup"]),
     ("app", "daemon", &["daemon", "auth"]),
-    ("cli", "app", &["app", "spreadsheets"]),
+    ("web", "", &["daemon"]),
+    ("cli", "app", &["app", "spreadsheets", "web"]),
 ];
 
 /// The other parts that a part may name; nothing for an unknown part.

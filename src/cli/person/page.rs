@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use super::outputs::CopyEntry;
 use super::report::{PersonView, RowView, TableView};
 use super::text::{NOTES, facts, key, meaning, name, older, pair, shown};
-use crate::cli::html_page::html_page;
 use crate::cli::table::minute;
+use crate::web::html_page::html_page;
 
 const STYLE: &str = "\
 body { font: 15px/1.45 system-ui, sans-serif; color: #111; background: #fff; margin: 2rem auto; padding: 0 1rem; max-width: 60rem }

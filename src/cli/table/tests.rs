@@ -158,7 +158,7 @@ fn figures_are_grouped_and_lengths_are_short() {
         (5230, "5.2 s"),
     ];
     for (ms, expected) in lengths {
-        assert_eq!(length(Duration::from_millis(ms)), expected);
+        assert_eq!(length(std::time::Duration::from_millis(ms)), expected);
     }
     assert_eq!((count(0), count(1000)), (String::new(), "1,000".to_owned()));
     assert_eq!(minute("2026-01-31T06:00:14.250Z"), "2026-01-31 06:00");

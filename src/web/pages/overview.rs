@@ -10,7 +10,8 @@ use crate::model::{EntryName, Outcome, ParkReason, scalar};
 
 /// A job, or the backup, between its runs.
 #[derive(Clone, Debug)]
-pub(super) struct ReportJob {
+pub struct ReportJob {
+    /// Its name.
     pub job: EntryName,
     /// Its last runs; nothing for the backup.
     pub runs: Option<JobRuns>,
@@ -18,17 +19,20 @@ pub(super) struct ReportJob {
     pub next: Option<String>,
     /// Why ticks before that are skipped, or the pause.
     pub delayed: Option<String>,
+    /// Why it waits for an admin.
     pub parked: Option<ParkReason>,
     /// The run that needs an approval.
     pub held: Option<i64>,
     /// Runs in a row that failed.
     pub failures: u32,
+    /// Whether a run is active.
     pub is_running: bool,
 }
 
 /// Something that an admin has to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Need {
+pub struct Need {
+    /// The sentence.
     pub what: String,
     /// Commands in their order.
     pub commands: Vec<String>,
@@ -38,7 +42,7 @@ pub(super) struct Need {
 const FAILING: u32 = 3;
 
 /// What needs an admin: of the daemon first, then of each job. Nothing is said of a daemon that does not run.
-pub(super) fn needs(daemon: Option<&Status>, jobs: &[ReportJob], now: Timestamp) -> Vec<Need> {
+pub fn needs(daemon: Option<&Status>, jobs: &[ReportJob], now: Timestamp) -> Vec<Need> {
     let of_daemon = daemon.map(daemon_needs).unwrap_or_default();
     let of_jobs = jobs.iter().flat_map(|job| job_needs(job, now));
     of_daemon.into_iter().chain(of_jobs).collect()
@@ -181,14 +185,19 @@ impl ReportJob {
 
 /// How an outcome is shown. Never by colour alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mood {
+pub enum Mood {
+    /// Nothing to do.
     Good,
+    /// It may pass by itself.
     Doubtful,
+    /// A run waits for an approval.
     Held,
+    /// It failed, or waits for an admin.
     Bad,
 }
 
 impl Mood {
+    /// Of a run.
     pub fn of(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Ok | Outcome::OkWithRejects | Outcome::NotServed => Self::Good,
@@ -210,7 +219,7 @@ impl Mood {
 }
 
 /// A strip of runs in words: `30 runs: 28 ok, 1 held, 1 failed; the last ok`.
-pub(super) fn strip_text(runs: &[PastRun]) -> String {
+pub fn strip_text(runs: &[PastRun]) -> String {
     let Some(last) = runs.last() else {
         return "no run is recorded".to_owned();
     };
@@ -227,7 +236,7 @@ pub(super) fn strip_text(runs: &[PastRun]) -> String {
         .iter()
         .map(|(outcome, count)| format!("{count} {outcome}"))
         .collect();
-    let runs = super::super::table::many(runs.len() as u64, "run", "runs");
+    let runs = crate::model::figures::many(runs.len() as u64, "run", "runs");
     format!("{runs}: {}; the last {}", counts.join(", "), last.outcome)
 }
 

@@ -10,18 +10,21 @@ use super::chart::chart;
 use super::day_lines::{DayLine, day_lines};
 use super::overview::{Need, ReportJob};
 use super::svg::{chart_svg, strip_svg};
-use crate::cli::html_page::html_page;
-use crate::cli::table::{count, grouped, length, many, minute};
+use crate::model::figures::{count, grouped, length, many, minute};
 use crate::model::run_history::{
     HistoryDay, JobRuns, RunHistory, SourceDay, StorageUse, StreamDays,
 };
+use crate::web::html_page::html_page;
 
 const STYLE: &str = include_str!("style.css");
 
 /// What the page shows.
-pub(super) struct ReportView<'a> {
+pub struct ReportView<'a> {
+    /// What the run records say.
     pub history: &'a RunHistory,
+    /// All jobs and the backup.
     pub jobs: &'a [ReportJob],
+    /// What needs an admin.
     pub needs: &'a [Need],
     /// When the daemon started; nothing if none runs.
     pub daemon_since: Option<&'a str>,
@@ -30,7 +33,7 @@ pub(super) struct ReportView<'a> {
 }
 
 /// The whole page.
-pub(super) fn page(view: &ReportView<'_>) -> String {
+pub fn page(view: &ReportView<'_>) -> String {
     let history = view.history;
     let title = match view.needs.len() {
         0 => "Rollbook: nothing needs you".to_owned(),

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::chart::{ChartLabel, ChartShape, HEIGHT, WIDTH};
 use super::overview::{Mood, strip_text};
-use crate::cli::table::{length, minute};
+use crate::model::figures::{length, minute};
 use crate::model::run_history::{PastRun, STRIP_RUNS};
 use std::time::Duration;
 
