@@ -80,6 +80,48 @@ impl TimeSource for System {
     }
 }
 
+/// The machine's clock with its wall time moved into the past, where a demo plays what has happened.
+#[derive(Clone, Debug)]
+pub struct PastClock {
+    created: Instant,
+    behind: Arc<Mutex<SignedDuration>>,
+}
+
+impl PastClock {
+    /// A clock that is so far behind.
+    pub fn behind(behind: SignedDuration) -> Self {
+        Self {
+            created: Instant::now(),
+            behind: Arc::new(Mutex::new(behind)),
+        }
+    }
+
+    /// The [`Clock`] of what happens then.
+    pub fn clock(&self) -> Clock {
+        Clock(Arc::new(self.clone()))
+    }
+
+    /// Moves the wall time.
+    pub fn set_behind(&self, behind: SignedDuration) {
+        *self.behind.lock().unwrap_or_else(PoisonError::into_inner) = behind;
+    }
+}
+
+impl TimeSource for PastClock {
+    fn now(&self) -> Timestamp {
+        let behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
+        Timestamp::now() - *behind
+    }
+
+    fn running(&self) -> Duration {
+        self.created.elapsed()
+    }
+
+    fn sleep(&self, length: Duration) -> Nap<'_> {
+        Box::pin(tokio::time::sleep(length))
+    }
+}
+
 /// A clock that moves only by sleeping or by a call; sleeping takes no real time.
 ///
 /// Works beside real sockets, unlike the runtime's paused time, because no timer is involved.

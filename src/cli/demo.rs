@@ -10,7 +10,7 @@ use super::sandbox::not_started;
 use super::simulated::{self, SANDBOX_STATE, overlay};
 use super::stop::stop_on_signal;
 use super::sync::{outcome_of, run_all};
-use super::{demo_questions, out, run_lines, start};
+use super::{demo_questions, demo_year, out, run_lines, start};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::connector::builtin::{DEMO_CONFIG, EXAMPLE};
@@ -62,8 +62,11 @@ pub async fn run(folders: &Folders, options: DemoOptions) -> Result<(), Exit> {
         ..rollbook_sandbox::Options::default()
     };
     let sandbox = Sandbox::start(sandbox).await.map_err(not_started)?;
-    let app = start::app(folders, &overlay(&sandbox)).await?;
     let stop = stop_on_signal();
+    if options.serve && !folders.mirror(&setup).exists() {
+        demo_year::play(folders, &overlay(&sandbox), &sandbox, &stop).await?;
+    }
+    let app = start::app(folders, &overlay(&sandbox)).await?;
     if !options.json {
         let day = sandbox.describe().day;
         if is_shipped {

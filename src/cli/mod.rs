@@ -19,6 +19,8 @@ mod daemon_lines;
 mod demo;
 #[cfg(feature = "demo")]
 mod demo_questions;
+#[cfg(feature = "demo")]
+mod demo_year;
 mod erase;
 mod exit;
 mod follow;

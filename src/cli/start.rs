@@ -54,8 +54,13 @@ pub fn need_configuration(folders: &Folders, state_use: StateUse) -> Result<(), 
 
 /// Opens the application with the configuration in these folders.
 pub async fn app(folders: &Folders, overlay: &Overlay) -> Result<App, Exit> {
+    app_at(folders, overlay, Clock::system()).await
+}
+
+/// The same, by another clock.
+pub async fn app_at(folders: &Folders, overlay: &Overlay, clock: Clock) -> Result<App, Exit> {
     let setup = Setup::load(folders, overlay)?;
-    Ok(App::open(folders, setup, secrets(folders, overlay), Clock::system()).await?)
+    Ok(App::open(folders, setup, secrets(folders, overlay), clock).await?)
 }
 
 /// The same, on a copy of the mirror.
