@@ -22,6 +22,11 @@ pub fn suggest_some<'a>(
     known: impl IntoIterator<Item = &'a str>,
     wanted: usize,
 ) -> Vec<&'a str> {
+    nearest(word, known.into_iter().collect(), wanted)
+}
+
+/// One function for all kinds of iterators: the sort in it is large.
+fn nearest<'a>(word: &str, known: Vec<&'a str>, wanted: usize) -> Vec<&'a str> {
     if word.len() > MAX_WORD_LENGTH {
         return Vec::new();
     }
