@@ -27,7 +27,7 @@ mod timetable;
 pub use changes::Changes;
 pub use clock_rule::ClockStep;
 pub use control::{ControlHandle, RunNow, RunRequest};
-pub use engine::{AdminResult, Engine, Entry, Event, NextTick, Refusal, SkipReason, WaitingJob};
+pub use engine::{AdminResult, Engine, Entry, Event, JobCondition, NextTick, Refusal, SkipReason};
 pub use history_file::HistoryFile;
 pub use loaded_files::{LoadedFiles, content_on_disk};
 pub use next_run::back_off;
