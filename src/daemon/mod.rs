@@ -14,6 +14,7 @@ mod heartbeat;
 mod history_file;
 mod loaded_files;
 mod next_run;
+mod running_lock;
 mod runs;
 mod serve;
 mod service;

@@ -76,6 +76,18 @@ pub enum DaemonState {
     Stopping,
 }
 
+impl DaemonState {
+    /// The value in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Reloading => "reloading",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
 /// The configuration in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Configuration {
