@@ -17,12 +17,15 @@ use crate::daemon::alerts::{
     SourceFacts, channels, evaluate_copy, evaluate_job, evaluate_source, overdue_from, retry_pause,
     send,
 };
-use crate::daemon::{Engine as _, Entry};
+use crate::daemon::status::HeldStream;
+use crate::daemon::{Engine as _, Entry, JobCondition};
 use crate::model::schedule::next_tick;
 use crate::model::{AlertSubject, EntryName, Outcome, SourceName, scalar};
 use crate::setup::Setup;
 use crate::setup::files::AlertsConfig;
 use crate::store::alerts::{self, QueuedAlert};
+use crate::store::queries::RunLine;
+use crate::store::runs::JobState;
 use crate::store::{StoreError, queries, runs};
 
 /// The longest time between two evaluations: only time makes a job stale.
@@ -123,11 +126,7 @@ impl DaemonEngine {
     }
 
     fn facts(&self, reader: &queries::Reader, entry: &Entry) -> Result<JobFacts, StoreError> {
-        let (state, now) = (self.job_state(reader, &entry.name)?, self.app.clock.now());
-        let (good, first) = match &entry.name {
-            EntryName::Backup => (runs::done(reader, entry.name.as_str())?, None),
-            EntryName::Job(job) => alerts::ends(reader, job, now)?,
-        };
+        let state = self.job_state(reader, &entry.name)?;
         let (last, held) = match &entry.name {
             EntryName::Backup => (None, None),
             EntryName::Job(job) => (
@@ -135,14 +134,7 @@ impl DaemonEngine {
                 queries::held(reader, job)?,
             ),
         };
-        // A parked run is alerted for its source; the job can be stale from the tick after it.
-        let parked = last
-            .as_ref()
-            .filter(|run| run.outcome == Some(Outcome::Parked))
-            .and_then(|run| scalar::parse(run.ended.as_deref()?))
-            .filter(|ended| *ended <= now);
-        let from = overdue_from(good.or(first).max(parked), &state.pauses, now);
-        let (cron, zone) = (entry.schedule.cron(), entry.zone.zone());
+        let (good, due) = self.good_and_due(reader, entry, &state, last.as_ref())?;
         Ok(JobFacts {
             parked: state.parked.is_some(),
             held: held.map(|run| run.run),
@@ -150,7 +142,60 @@ impl DaemonEngine {
             incomplete_runs: state.incomplete_runs,
             message: last.and_then(|run| run.message),
             good,
-            due: from.and_then(|from| next_tick(cron, zone, from)),
+            due,
+        })
+    }
+
+    /// When the last good run ended, and the tick from which on the next one is overdue.
+    fn good_and_due(
+        &self,
+        reader: &queries::Reader,
+        entry: &Entry,
+        state: &JobState,
+        last: Option<&RunLine>,
+    ) -> Result<(Option<Timestamp>, Option<Timestamp>), StoreError> {
+        let now = self.app.clock.now();
+        let (good, first) = match &entry.name {
+            EntryName::Backup => (runs::done(reader, entry.name.as_str())?, None),
+            EntryName::Job(job) => alerts::ends(reader, job, now)?,
+        };
+        // A parked run is alerted for its source; the job can be stale from the tick after it.
+        let parked = last
+            .filter(|run| run.outcome == Some(Outcome::Parked))
+            .and_then(|run| scalar::parse(run.ended.as_deref()?))
+            .filter(|ended| *ended <= now);
+        let from = overdue_from(good.or(first).max(parked), &state.pauses, now);
+        let (cron, zone) = (entry.schedule.cron(), entry.zone.zone());
+        Ok((good, from.and_then(|from| next_tick(cron, zone, from))))
+    }
+
+    /// What the status shows of a job besides its ticks and runs.
+    pub(super) fn condition(
+        &self,
+        reader: &queries::Reader,
+        entry: Entry,
+    ) -> Result<JobCondition, StoreError> {
+        let state = self.job_state(reader, &entry.name)?;
+        let setup = self.app.setup();
+        let (mut last, mut held) = (None, None);
+        if let EntryName::Job(job) = &entry.name {
+            last = queries::runs(reader, Some(job), 1)?.pop();
+            held = queries::held(reader, job)?.map(|run| run.run);
+        }
+        let streams = held.map_or(Ok(Vec::new()), |run| queries::held_streams(reader, run))?;
+        let (_, due) = self.good_and_due(reader, &entry, &state, last.as_ref())?;
+        let stale_after = setup.config.alerts.as_ref();
+        let stale_after = stale_after.map_or(AlertsConfig::STALE_AFTER, |it| it.stale_after.0);
+        let stale_after = SignedDuration::try_from(stale_after).unwrap_or(SignedDuration::MAX);
+        let job = entry.name.job().and_then(|job| setup.jobs.get(job));
+        Ok(JobCondition {
+            source: job.map(|job| job.source.clone()),
+            parked: state.parked.map(|parked| parked.reason),
+            held,
+            held_streams: streams.into_iter().map(held_stream).collect(),
+            stale_at: due.map(|due| scalar::saturating_add(due, stale_after)),
+            failures: state.failures,
+            job: entry.name,
         })
     }
 
@@ -175,6 +220,17 @@ impl DaemonEngine {
             facts.good = facts.good.max(alerts::ends(reader, job, now)?.0);
         }
         Ok(facts)
+    }
+}
+
+fn held_stream(line: queries::HeldLine) -> HeldStream {
+    HeldStream {
+        stream: line.stream,
+        rule: line.rule,
+        rows: line.rows,
+        new: line.new,
+        changed: line.changed,
+        would_be_removed: line.removed,
     }
 }
 

@@ -10,12 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::unrecorded_alerts::UnrecordedAlerts;
 use super::{AdminResponse, App, maintenance};
-use crate::daemon::{AdminResult, Engine, Entry, LoadedFiles, Refusal, RunRequest, WaitingJob};
+use crate::daemon::{AdminResult, Engine, Entry, JobCondition, LoadedFiles, Refusal, RunRequest};
 use crate::document::{Problems, RenderStyle, Severity};
 use crate::model::park::PARKS_AT;
 use crate::model::{Cause, EntryName, JobName, Outcome, ParkReason, Pause, RunStart};
 use crate::setup::{Folders, JobSetup, Overlay, Setup};
-use crate::store::queries::{self, Reader};
+use crate::store::queries::Reader;
 use crate::store::runs::{self, JobState};
 use crate::store::{StoreError, alerts, pauses};
 use crate::sync::{Progress, ProgressSink, RunOptions};
@@ -214,6 +214,7 @@ impl Engine for DaemonEngine {
             app.replace(setup).await.map_err(|error| Refusal {
                 problems: 0,
                 first: error.to_string(),
+                places: Vec::new(),
                 text: error.to_string(),
             })?;
             loaded.set_in_force(content);
@@ -253,31 +254,16 @@ impl Engine for DaemonEngine {
         .boxed()
     }
 
-    fn waiting_jobs(&self) -> Result<Vec<WaitingJob>, String> {
+    fn job_conditions(&self) -> Result<Vec<JobCondition>, String> {
         let reader = self
             .app
             .store()
             .reader()
             .map_err(|error| error.to_string())?;
-        let mut waiting = Vec::new();
-        for entry in self.jobs() {
-            let state = self.job_state(&reader, &entry.name);
-            let held = entry.name.job().map(|job| queries::held(&reader, job));
-            let held = held.unwrap_or(Ok(None));
-            let (state, held) = state
-                .and_then(|state| Ok((state, held?)))
-                .map_err(|error| error.to_string())?;
-            let one = WaitingJob {
-                parked: state.parked.is_some(),
-                held: held.map(|run| run.run),
-                failures: state.failures,
-                job: entry.name,
-            };
-            if one.parked || one.held.is_some() || one.failures > 0 {
-                waiting.push(one);
-            }
-        }
-        Ok(waiting)
+        let conditions = self.jobs().into_iter();
+        let conditions = conditions.map(|entry| self.condition(&reader, entry));
+        let conditions: Result<_, StoreError> = conditions.collect();
+        conditions.map_err(|error| error.to_string())
     }
 
     fn is_disk_full(&self) -> bool {
@@ -300,6 +286,7 @@ fn refusal(problems: &Problems) -> Refusal {
     Refusal {
         problems: problems.errors(),
         first: first.map(ToString::to_string).unwrap_or_default(),
+        places: Vec::new(),
         text: problems.render(RenderStyle::Plain),
     }
 }

@@ -9,7 +9,7 @@ use super::out;
 use super::table::{self, grouped, many};
 use crate::setup::Setup;
 use crate::store::held::HeldKind;
-use crate::store::queries::{self, HeldRow, HeldStream, Reader};
+use crate::store::queries::{self, HeldLine, HeldRow, Reader};
 
 /// Options that show rows.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -90,7 +90,7 @@ pub fn print(
     Ok(())
 }
 
-fn total(stream: &HeldStream, kind: HeldKind) -> u64 {
+fn total(stream: &HeldLine, kind: HeldKind) -> u64 {
     match kind {
         HeldKind::New => stream.new,
         HeldKind::Changed => stream.changed,
@@ -99,7 +99,7 @@ fn total(stream: &HeldStream, kind: HeldKind) -> u64 {
 }
 
 /// The columns by which people know the rows of a stream, as the connector says.
-fn display(setup: Option<&Setup>, stream: &HeldStream) -> Vec<String> {
+fn display(setup: Option<&Setup>, stream: &HeldLine) -> Vec<String> {
     let source = setup.and_then(|setup| setup.sources.get(&stream.source));
     let Some(spec) = source.and_then(|source| source.streams.get(&stream.stream)) else {
         return Vec::new();
@@ -109,8 +109,8 @@ fn display(setup: Option<&Setup>, stream: &HeldStream) -> Vec<String> {
 }
 
 /// `34 rows of rosters_users would be removed, 2 added and 5 changed`, a line for each stream.
-pub fn summary(streams: &[HeldStream]) -> String {
-    let line = |stream: &HeldStream| {
+pub fn summary(streams: &[HeldLine]) -> String {
+    let line = |stream: &HeldLine| {
         format!(
             "{}_{}: {} would be removed, {} added, {} changed\n",
             stream.source,
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn what_an_approval_would_do() {
-        let stream = HeldStream {
+        let stream = HeldLine {
             source: named("north"),
             stream: named("users"),
             new: 1200,

@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock_rule::{ClockStep, shown};
 use super::control::RunRequest;
-use crate::model::{EntryName, Outcome, Pause, RunStart};
+use super::status::{HeldStream, ProblemPlace};
+use crate::model::{EntryName, Outcome, ParkReason, Pause, RunStart, SourceName};
 use crate::setup::files::schedule::{Schedule, Zone};
 use crate::store::runs::JobState;
 use crate::sync::{Progress, ProgressSink};
@@ -67,8 +68,8 @@ pub trait Engine: Send + Sync + 'static {
     /// Counts starts and ends of the mirror's write transactions; odd during one.
     fn write_counter(&self) -> u64;
 
-    /// The jobs that wait for a person or fail, by name; the error is a message.
-    fn waiting_jobs(&self) -> Result<Vec<WaitingJob>, String>;
+    /// The condition of every job; the error is a message.
+    fn job_conditions(&self) -> Result<Vec<JobCondition>, String>;
 
     /// Whether the disk has no room for what runs have to write; the loop continues.
     fn is_disk_full(&self) -> bool;
@@ -94,8 +95,10 @@ pub struct AdminResult {
 pub struct Refusal {
     /// Number of problems in the files; zero if something else failed.
     pub problems: usize,
-    /// The first problem in one line: file, line, message, help.
+    /// The first problem in one line: file, line, message, help; without a value of the file.
     pub first: String,
+    /// The problems in the files, for the status.
+    pub places: Vec<ProblemPlace>,
     /// All problems, with excerpts.
     pub text: String,
 }
@@ -115,15 +118,21 @@ pub struct NextTick {
     pub pause: Option<Pause>,
 }
 
-/// A job that waits for a person, or fails.
+/// What is known of a job besides its ticks and runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WaitingJob {
+pub struct JobCondition {
     /// The job.
     pub job: EntryName,
-    /// A person must sign in, grant a permission or provide a secret.
-    pub parked: bool,
+    /// Its source; `None` for the backup.
+    pub source: Option<SourceName>,
+    /// Why a person must sign in, grant a permission or provide a secret.
+    pub parked: Option<ParkReason>,
     /// The held run that waits for an approval.
     pub held: Option<i64>,
+    /// What that run would do.
+    pub held_streams: Vec<HeldStream>,
+    /// When it becomes stale.
+    pub stale_at: Option<Timestamp>,
     /// Runs in a row that failed, were held or parked.
     pub failures: u32,
 }
@@ -155,8 +164,8 @@ pub enum Event {
     Planned(Vec<NextTick>),
     /// The disk has no room for what runs have to write, or it has room again.
     DiskFull(bool),
-    /// The jobs that wait for a person or fail have changed: all of them.
-    JobsWaiting(Vec<WaitingJob>),
+    /// Conditions have changed: those of all jobs.
+    Conditions(Vec<JobCondition>),
     /// The loop has completed a turn, and every run and the mirror's writer make progress.
     Alive,
     /// A run or the mirror's writer made no progress. No [`Event::Alive`] follows while that lasts.

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::status_file::replace;
-use crate::model::run_history::RunHistory;
+use super::status_file::{read_limited, replace};
+use crate::model::run_history::{HISTORY_SCHEMA, RunHistory};
 
 /// Name of the file in the runtime folder.
 const NAME: &str = "history.json";
@@ -19,6 +19,17 @@ impl HistoryFile {
         Self(folder.join(NAME))
     }
 
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The history, also one of a daemon that has ended. `None` if there is no file or its schema is unknown.
+    pub fn read(&self) -> Option<RunHistory> {
+        let history: RunHistory = serde_json::from_slice(&read_limited(&self.0)?).ok()?;
+        (history.schema == HISTORY_SCHEMA).then_some(history)
+    }
+
     /// Replaces the file atomically. Creates the folder if it is missing.
     ///
     /// # Errors
@@ -31,7 +42,6 @@ impl HistoryFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::run_history::HISTORY_SCHEMA;
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
@@ -46,9 +56,7 @@ mod tests {
                 ..RunHistory::default()
             };
             file.write(&history).expect("written");
-            let text = fs::read(&file.0).expect("read");
-            let read: RunHistory = serde_json::from_slice(&text).expect("a history");
-            assert_eq!(read, history);
+            assert_eq!(file.read(), Some(history));
         }
         let mode = fs::metadata(&file.0).expect("there").permissions().mode() & 0o777;
         assert_eq!(mode, 0o640);

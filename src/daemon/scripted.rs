@@ -169,6 +169,7 @@ impl Engine for ScriptedEngine {
         let refusal = |text: String| Refusal {
             problems: 1,
             first: text.clone(),
+            places: Vec::new(),
             text,
         };
         async move { done.map_err(refusal) }.boxed()
@@ -185,7 +186,7 @@ impl Engine for ScriptedEngine {
         async { result }.boxed()
     }
 
-    fn waiting_jobs(&self) -> Result<Vec<WaitingJob>, String> {
+    fn job_conditions(&self) -> Result<Vec<JobCondition>, String> {
         Ok(Vec::new())
     }
 
@@ -287,7 +288,7 @@ impl Script {
                     return;
                 }
                 Event::Planned(_)
-                | Event::JobsWaiting(_)
+                | Event::Conditions(_)
                 | Event::Reloading
                 | Event::RunProgress { .. } => return,
             };

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::clock_rule::ClockStep;
 use super::control::{ControlHandle, RunRequest};
-use super::engine::{Engine, Event, NextTick, SkipReason, WaitingJob};
+use super::engine::{Engine, Event, JobCondition, NextTick, SkipReason};
 use super::runs::{EventSink, Runs, skip_tick};
 use super::signals::Signals;
 use super::timetable::{LoadReason, MAX_SLEEP, Timetable};
@@ -86,7 +86,7 @@ pub async fn run_loop(
         timetable,
         planned: Vec::new(),
         states: (None, BTreeMap::new()),
-        waiting: (None, Vec::new()),
+        conditions: (None, Vec::new()),
         is_disk_full: false,
         stuck: None,
         clock_is_wrong: false,
@@ -106,8 +106,8 @@ struct Daemon {
     planned: Vec<NextTick>,
     /// The writer's counter when the states of the jobs were read last, and those states.
     states: (Option<u64>, BTreeMap<EntryName, JobState>),
-    /// The writer's counter when waiting jobs were read last, and those jobs.
-    waiting: (Option<u64>, Vec<WaitingJob>),
+    /// The writer's counter when the conditions of the jobs were read last, and those conditions.
+    conditions: (Option<u64>, Vec<JobCondition>),
     /// Whether a full disk was reported.
     is_disk_full: bool,
     /// What made no progress in the last turn.
@@ -142,7 +142,7 @@ impl Daemon {
             self.catch_up_after_pauses();
             self.start_due();
             self.emit_plans();
-            self.emit_waiting();
+            self.emit_conditions();
             self.emit_disk_full();
             self.emit_alive();
             let sleep_time = self.sleep_time();
@@ -278,17 +278,18 @@ impl Daemon {
         }
     }
 
-    /// Reports the jobs that wait for a person. Only a write to the mirror changes them, so they are not read otherwise.
-    fn emit_waiting(&mut self) {
+    /// Reports which jobs wait for a person, fail or become stale. Only a write to the mirror or a reload changes them, so they are not read
+    /// otherwise.
+    fn emit_conditions(&mut self) {
         let counter = Some(self.engine.write_counter());
-        if self.waiting.0 == counter {
+        if self.conditions.0 == counter {
             return;
         }
-        self.waiting.0 = counter;
-        match self.engine.waiting_jobs() {
-            Ok(waiting) if waiting != self.waiting.1 => {
-                self.waiting.1.clone_from(&waiting);
-                (self.emit)(Event::JobsWaiting(waiting));
+        self.conditions.0 = counter;
+        match self.engine.job_conditions() {
+            Ok(conditions) if conditions != self.conditions.1 => {
+                self.conditions.1.clone_from(&conditions);
+                (self.emit)(Event::Conditions(conditions));
             }
             Ok(_) => {}
             Err(message) => {
@@ -324,6 +325,7 @@ impl Daemon {
             Some(Ok(())) => {
                 let first_seen = self.load(LoadReason::Reload);
                 self.states.0 = None;
+                self.conditions = (None, Vec::new());
                 self.runs.stop_all_but(|job| self.timetable.has(job));
                 (self.emit)(Event::Reloaded);
                 self.note(first_seen).await;

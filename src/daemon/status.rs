@@ -4,7 +4,7 @@
 //! `docs/reference/status-file.md`; a change that breaks readers needs another [`SCHEMA`].
 
 use crate::model::scalar::to_canonical;
-use crate::model::{EntryName, Pause, StreamName};
+use crate::model::{EntryName, HoldRule, ParkReason, Pause, SourceName, StreamName};
 use jiff::Zoned;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,9 @@ const FAILING: u32 = 3;
 
 /// So many jobs that need a person have a part of the line each.
 const MOST_WAITING: usize = 3;
+
+/// So many problems of a refused configuration are listed: the first ones are usually the cause.
+pub const MOST_PLACES: usize = 50;
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +76,18 @@ pub enum DaemonState {
     Stopping,
 }
 
+impl DaemonState {
+    /// The value in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Reloading => "reloading",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
 /// The configuration in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Configuration {
@@ -92,8 +107,22 @@ pub struct RefusedReload {
     pub at: String,
     /// Number of problems in the files; zero if something else failed.
     pub problems: usize,
-    /// The first problem: file, line, message, help.
+    /// The first problem: file, line, message, help; without a value of the file.
     pub first: String,
+    /// The problems in the files, [`MOST_PLACES`] at most, file by file.
+    #[serde(default)]
+    pub places: Vec<ProblemPlace>,
+}
+
+/// A problem of a configuration file, without a value of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProblemPlace {
+    /// The file, as the admin named it.
+    pub file: String,
+    /// The line, from 1; `null` if the whole file is meant.
+    pub line: Option<usize>,
+    /// What is wrong and what to do; every value is replaced by `…`.
+    pub advice: String,
 }
 
 /// One job.
@@ -101,6 +130,9 @@ pub struct RefusedReload {
 pub struct JobStatus {
     /// Its name.
     pub job: EntryName,
+    /// Its source; `null` for the backup.
+    #[serde(default)]
+    pub source: Option<SourceName>,
     /// The zone of its schedule.
     pub time_zone: String,
     /// Its next tick that starts a run, UTC; `null` if never.
@@ -120,12 +152,39 @@ pub struct JobStatus {
     /// Whether it waits for a person to sign in, grant a permission or provide a secret.
     #[serde(default)]
     pub parked: bool,
+    /// Why, if it waits.
+    #[serde(default)]
+    pub park_reason: Option<ParkReason>,
     /// The held run that waits for an approval.
     #[serde(default)]
     pub held: Option<i64>,
+    /// What the held run would do, by stream; the one that would lose rows first.
+    #[serde(default)]
+    pub held_streams: Vec<HeldStream>,
+    /// When it becomes stale unless a good run ends before, UTC: `[alerts] stale_after` after its first tick without one.
+    /// `null` while it is paused, and if it is never due.
+    #[serde(default)]
+    pub stale_at: Option<String>,
     /// Runs in a row that failed, were held or parked.
     #[serde(default)]
     pub failures: u32,
+}
+
+/// What a held run would do to one stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldStream {
+    /// The stream.
+    pub stream: StreamName,
+    /// The rule of the guard; `null` in a run that an older version held.
+    pub rule: Option<HoldRule>,
+    /// Rows of the table at that time; `null` as for `rule`.
+    pub rows: Option<u64>,
+    /// Rows that would be added.
+    pub new: u64,
+    /// Rows that would get other values.
+    pub changed: u64,
+    /// Rows that would be removed.
+    pub would_be_removed: u64,
 }
 
 /// A pause of a job or its source.
@@ -253,6 +312,7 @@ impl JobStatus {
     pub fn new(job: EntryName) -> Self {
         Self {
             job,
+            source: None,
             time_zone: String::new(),
             next_tick: None,
             delayed: None,
@@ -261,7 +321,10 @@ impl JobStatus {
             last: None,
             skipped: None,
             parked: false,
+            park_reason: None,
             held: None,
+            held_streams: Vec::new(),
+            stale_at: None,
             failures: 0,
         }
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::clock_rule::shown;
-use super::engine::{Event, NextTick};
+use super::engine::{Event, JobCondition, NextTick};
 use super::status::{
     DaemonState, JobStatus, Last, PauseStatus, RefusedReload, Running, SkippedTick, Status,
 };
@@ -56,12 +56,11 @@ pub(super) fn apply(status: &mut Status, event: &Event, now: Timestamp) -> Chang
             ));
         }
         Event::Planned(next_ticks) => replace_jobs(status, next_ticks),
-        Event::JobsWaiting(all) => {
+        Event::Conditions(all) => {
             for job in &mut status.jobs {
-                let found = all.iter().find(|waiting| job.job == waiting.job);
-                job.parked = found.is_some_and(|waiting| waiting.parked);
-                job.held = found.and_then(|waiting| waiting.held);
-                job.failures = found.map_or(0, |waiting| waiting.failures);
+                if let Some(condition) = all.iter().find(|found| job.job == found.job) {
+                    record_condition(job, condition);
+                }
             }
         }
         Event::Alive if status.stuck.is_none() => return Change::None,
@@ -79,6 +78,7 @@ pub(super) fn apply(status: &mut Status, event: &Event, now: Timestamp) -> Chang
                 at,
                 problems: refusal.problems,
                 first: refusal.first.clone(),
+                places: refusal.places.clone(),
             });
         }
         Event::RunStarted { job, start } => with(status, job, |job| {
@@ -138,6 +138,16 @@ fn with(status: &mut Status, name: &EntryName, act: impl FnOnce(&mut JobStatus))
     if let Some(job) = status.jobs.iter_mut().find(|job| job.job == *name) {
         act(job);
     }
+}
+
+fn record_condition(job: &mut JobStatus, condition: &JobCondition) {
+    job.source.clone_from(&condition.source);
+    job.parked = condition.parked.is_some();
+    job.park_reason = condition.parked;
+    job.held = condition.held;
+    job.held_streams.clone_from(&condition.held_streams);
+    job.stale_at = condition.stale_at.map(to_canonical);
+    job.failures = condition.failures;
 }
 
 fn record_progress(job: &mut JobStatus, progress: &Progress) {

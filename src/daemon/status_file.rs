@@ -1,17 +1,18 @@
 //! The status file: replaced atomically, and stale when its process no longer runs.
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use super::running_lock::is_daemon_running;
 use super::status::{Process, SCHEMA, Status};
 
 /// Name of the file in the runtime folder.
 const NAME: &str = "status.json";
 
 /// Readable by the group, for a status page.
-const MODE: u32 = 0o640;
+pub(super) const MODE: u32 = 0o640;
 
 /// A runtime folder that systemd did not create is private.
 const FOLDER_MODE: u32 = 0o700;
@@ -27,6 +28,11 @@ impl StatusFile {
     /// The file in this folder.
     pub fn in_folder(folder: &Path) -> Self {
         Self(folder.join(NAME))
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 
     /// Replaces the file atomically. Creates the folder if it is missing.
@@ -46,12 +52,21 @@ impl StatusFile {
     ///
     /// `None` if there is no file, it belongs to another mirror, its process no longer runs, or its schema is unknown.
     pub fn read(&self, mirror: &Path) -> Option<Status> {
-        if fs::metadata(&self.0).ok()?.len() > MAX_SIZE {
-            return None;
-        }
-        let status: Status = serde_json::from_slice(&fs::read(&self.0).ok()?).ok()?;
-        let is_ours = status.schema == SCHEMA && Path::new(&status.mirror) == mirror;
+        let status = self.parse()?;
+        let is_ours = Path::new(&status.mirror) == mirror;
         (is_ours && is_running(&status.process)).then_some(status)
+    }
+
+    /// The status of the daemon that uses this folder, whatever mirror it writes and whichever user it is.
+    ///
+    /// `None` if there is no file, no daemon has the folder's lock (`running_lock.rs`), or its schema is unknown.
+    pub fn read_any(&self) -> Option<Status> {
+        is_daemon_running(self.0.parent()?).then(|| self.parse())?
+    }
+
+    fn parse(&self) -> Option<Status> {
+        let status: Status = serde_json::from_slice(&read_limited(&self.0)?).ok()?;
+        (status.schema == SCHEMA).then_some(status)
     }
 }
 
@@ -71,6 +86,15 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     file.write_all(content)?;
     drop(file);
     fs::rename(&new, path)
+}
+
+/// A file of the runtime folder; `None` if it is missing or longer than any that is written.
+pub(super) fn read_limited(path: &Path) -> Option<Vec<u8>> {
+    let mut content = Vec::new();
+    let file = fs::File::open(path).ok()?;
+    content.reserve_exact(usize::try_from(file.metadata().ok()?.len().min(MAX_SIZE)).ok()?);
+    file.take(MAX_SIZE + 1).read_to_end(&mut content).ok()?;
+    (content.len() as u64 <= MAX_SIZE).then_some(content)
 }
 
 /// Creates the runtime folder if systemd did not.
@@ -106,6 +130,7 @@ fn began(pid: u32) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::running_lock::RunningLock;
     use super::*;
 
     fn status(process: Process) -> Status {
@@ -151,5 +176,25 @@ mod tests {
         assert_eq!(file.read(mirror), None, "a truncated file");
         file.remove();
         assert!(!file.0.exists());
+    }
+
+    #[test]
+    fn another_user_sees_by_the_lock_that_the_daemon_runs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = StatusFile::in_folder(folder.path());
+        // Of a process that this one cannot see.
+        let hidden = status(Process {
+            pid: 0,
+            began: Some(1),
+        });
+        file.write(&hidden).expect("written");
+        assert_eq!(file.read_any(), None, "no daemon");
+        let lock = RunningLock::take(folder.path()).expect("the lock");
+        assert_eq!(file.read_any().as_ref(), Some(&hidden));
+        fs::write(&file.0, "{").expect("written");
+        assert_eq!(file.read_any(), None, "a truncated file");
+        file.write(&hidden).expect("written");
+        drop(lock);
+        assert_eq!(file.read_any(), None, "killed");
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::engine::Event;
 use super::loaded_files::LoadedFiles;
+use super::running_lock::RunningLock;
 use super::service::Service;
 use super::status::{Configuration, SCHEMA, Status};
 use super::status_board::{self, Change};
@@ -27,6 +28,8 @@ pub struct StatusPublisher {
     clock: Clock,
     loaded: Arc<LoadedFiles>,
     file: StatusFile,
+    /// Free at the end of the process or of this; without it, readers of another user take the daemon for stopped.
+    _lock: Option<RunningLock>,
     /// Whether the file was removed for good; locked during a write, so that none follows the removal.
     closed: Arc<Mutex<bool>>,
     changed: Notify,
@@ -43,6 +46,9 @@ struct PublisherState {
 impl StatusPublisher {
     /// For a daemon that starts now and writes this mirror; `folder` is its runtime folder.
     pub fn new(mirror: &Path, folder: &Path, loaded: Arc<LoadedFiles>, clock: Clock) -> Self {
+        let lock = RunningLock::take(folder).inspect_err(|error| {
+            tracing::warn!("cannot tell the status page that the daemon runs: {error}");
+        });
         let since = scalar::to_canonical(clock.now());
         let status = Status {
             schema: SCHEMA,
@@ -61,6 +67,7 @@ impl StatusPublisher {
             clock,
             loaded,
             file: StatusFile::in_folder(folder),
+            _lock: lock.ok(),
             closed: Arc::default(),
             changed: Notify::new(),
             state: Mutex::new(PublisherState {

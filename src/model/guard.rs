@@ -9,6 +9,7 @@ use std::num::NonZeroU32;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::hold_rule::HoldRule;
 use super::name::ColumnName;
 use super::percent::Percent;
 use super::plan::{CellLoss, GroupLoss, Plan};
@@ -123,6 +124,24 @@ pub enum Hold {
         /// That of the mirror.
         before: String,
     },
+}
+
+impl Hold {
+    /// The rule, without what it found.
+    pub fn rule(&self) -> HoldRule {
+        match self {
+            Self::NothingIdentified { .. } => HoldRule::NoReadableKey,
+            Self::Rejects { .. } => HoldRule::Rejects,
+            Self::Format { .. } => HoldRule::ColumnFormat,
+            Self::Emptied { .. } => HoldRule::EmptiedColumns,
+            Self::Nothing { .. } => HoldRule::NothingReceived,
+            Self::Replaced { .. } => HoldRule::ChangedKeys,
+            Self::Share { .. } => HoldRule::Removals,
+            Self::Most { .. } => HoldRule::RemovalsMax,
+            Self::Group { .. } => HoldRule::Per,
+            Self::Account { .. } => HoldRule::Account,
+        }
+    }
 }
 
 impl fmt::Display for Hold {

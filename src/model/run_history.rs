@@ -12,12 +12,21 @@ use serde::{Deserialize, Serialize};
 use super::class::Class;
 use super::name::{JobName, SourceName, StreamName};
 use super::outcome::Outcome;
+pub use super::totals::{
+    Histogram, HistogramBucket, JobTotals, SourceTotals, StreamTotals, Totals,
+};
 
 /// The schema's version.
 pub const HISTORY_SCHEMA: u32 = 1;
 
 /// A stream has at most so many days: a school year and the end of the one before.
 pub const HISTORY_DAYS: i64 = 400;
+
+/// A source has at most so many days.
+pub const SOURCE_DAYS: usize = 60;
+
+/// Reasons of rejects of a stream and day that are listed.
+pub const MOST_REASONS: usize = 10;
 
 /// Runs of a job in its strip.
 pub const STRIP_RUNS: usize = 30;
@@ -36,11 +45,14 @@ pub struct RunHistory {
     /// All configured jobs, by name.
     pub jobs: Vec<JobRuns>,
     /// All sources with a record, by name.
-    pub sources: Vec<SourceDay>,
+    pub sources: Vec<SourceHistory>,
     /// All streams with a record, by source and name.
     pub streams: Vec<StreamDays>,
     /// How large the files are.
     pub storage: StorageUse,
+    /// Totals since the daemon's start; `null` if no daemon computed this.
+    #[serde(default)]
+    pub totals: Option<Totals>,
 }
 
 /// The last runs of a job.
@@ -71,12 +83,25 @@ pub struct PastRun {
     pub only: Option<StreamName>,
 }
 
-/// What was requested of a source on the last day with a run.
+/// A source: its last days, and what its vendor allows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceDay {
+pub struct SourceHistory {
     /// Its name.
     pub source: SourceName,
-    /// The day, UTC.
+    /// Days with a run, [`SOURCE_DAYS`] at most, the oldest first.
+    pub days: Vec<SourceDay>,
+    /// Requests of today and their limit; `null` without a limit.
+    #[serde(default)]
+    pub quota: Option<QuotaUse>,
+    /// Its token; `null` before the daemon's first token, and for a key.
+    #[serde(default)]
+    pub token: Option<TokenUse>,
+}
+
+/// What was requested of a source on one day, UTC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceDay {
+    /// The day.
     pub day: Date,
     /// Runs with at least one stream.
     pub runs: u64,
@@ -86,6 +111,26 @@ pub struct SourceDay {
     pub received: u64,
     /// Streams that were not read, by class of the failure.
     pub failures: BTreeMap<String, u64>,
+}
+
+/// Requests against a source's daily limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuotaUse {
+    /// Requests of the day.
+    pub used: u64,
+    /// How many a day are allowed.
+    pub limit: u64,
+    /// When the count begins again, UTC.
+    pub resets_at: String,
+}
+
+/// A source's access token; never the token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenUse {
+    /// When it expires, UTC; `null` if the vendor does not say. It is renewed before, when a run needs it.
+    pub expires_at: Option<String>,
+    /// Whether a person must sign in.
+    pub sign_in_needed: bool,
 }
 
 /// The days of a stream.
@@ -100,7 +145,7 @@ pub struct StreamDays {
 }
 
 /// One day of a stream, UTC; a run counts for the day on which it started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryDay {
     /// The day.
     pub day: Date,
@@ -126,6 +171,10 @@ pub struct HistoryDay {
     /// Rejected rows: the most in one run.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rejected: u64,
+    /// Rejected rows and unreadable cells, by location and reason such as `grade: expected a number`: the most in one run,
+    /// [`MOST_REASONS`] at most. Empty when `[store] rejects` has passed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rejected_by: BTreeMap<String, u64>,
     /// Rows of the table after the day's last run; `null` while no complete full reading is recorded.
     pub rows: Option<u64>,
     /// How long the readings took together.
@@ -147,6 +196,13 @@ pub struct StorageUse {
     pub backups: u64,
     /// The newest of them.
     pub newest_backup: Option<NewestBackup>,
+    /// When the next backup is due, UTC; `null` if none is scheduled.
+    #[serde(default)]
+    pub next_backup: Option<String>,
+    /// From when on expired rows and records are purged again, UTC: after the first run that ends then. `null` before the
+    /// first purge.
+    #[serde(default)]
+    pub next_purge: Option<String>,
 }
 
 /// A backup.
@@ -275,25 +331,35 @@ impl HistoryFold {
 
     fn add_to_source(&mut self, result: &StreamResult<'_>) {
         let sources = &mut self.history.sources;
-        let order = |known: &SourceDay| known.source.as_str().cmp(result.source);
+        let order = |known: &SourceHistory| known.source.as_str().cmp(result.source);
         let index = match sources.binary_search_by(order) {
             Ok(index) => index,
             Err(index) => {
                 let Ok(source) = result.source.parse() else {
                     return;
                 };
-                sources.insert(index, SourceDay::new(source, result.day));
+                sources.insert(index, SourceHistory::new(source));
                 index
             }
         };
-        let day = &mut sources[index];
-        match result.day.cmp(&day.day) {
-            Ordering::Less => return,
-            Ordering::Equal => {}
-            Ordering::Greater => *day = SourceDay::new(day.source.clone(), result.day),
-        }
+        let SourceHistory { source, days, .. } = &mut sources[index];
+        let day = match days.binary_search_by_key(&result.day, |day| day.day) {
+            Ok(index) => &mut days[index],
+            Err(0) if days.len() == SOURCE_DAYS => return,
+            Err(index) => {
+                days.insert(index, SourceDay::new(result.day));
+                let index = match days.len() > SOURCE_DAYS {
+                    true => {
+                        days.remove(0);
+                        index - 1
+                    }
+                    false => index,
+                };
+                &mut days[index]
+            }
+        };
         if self.counted.get(result.source) != Some(&result.run) {
-            self.counted.insert(day.source.clone(), result.run);
+            self.counted.insert(source.clone(), result.run);
             day.runs += 1;
         }
         day.pages += result.pages;
@@ -304,10 +370,22 @@ impl HistoryFold {
     }
 }
 
-impl SourceDay {
-    fn new(source: SourceName, day: Date) -> Self {
+impl SourceHistory {
+    /// A source without a day.
+    pub fn new(source: SourceName) -> Self {
         Self {
             source,
+            days: Vec::new(),
+            quota: None,
+            token: None,
+        }
+    }
+}
+
+impl SourceDay {
+    /// A day without a run.
+    pub fn new(day: Date) -> Self {
+        Self {
             day,
             runs: 0,
             pages: 0,
@@ -377,6 +455,7 @@ impl HistoryDay {
             unconfirmed: 0,
             would_be_removed: 0,
             rejected: 0,
+            rejected_by: BTreeMap::new(),
             rows: None,
             duration_ms: 0,
         }

@@ -12,7 +12,7 @@ use super::apply::key_of;
 use super::error::StoreError;
 use super::staging::{Mark, Staged, each_entry};
 use crate::model::row::{Cell, Cells};
-use crate::model::{JobName, SourceName, StreamName};
+use crate::model::{HoldRule, JobName, SourceName, StreamName};
 
 /// At most so many keys are kept of one stream; the numbers are whole.
 const MAX_KEYS: usize = 20_000;
@@ -51,6 +51,10 @@ impl fmt::Display for HeldKind {
 /// A stream's difference that was not applied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeldRows {
+    /// The rule of the guard; nothing if another stream of the run is held.
+    pub rule: Option<HoldRule>,
+    /// Rows of the table.
+    pub live: u64,
     /// How many rows would be added.
     pub new: u64,
     /// How many would be changed.
@@ -66,9 +70,11 @@ impl HeldRows {
     ///
     /// # Errors
     /// When what was staged cannot be read.
-    pub fn of(staged: &Staged) -> Result<Self, StoreError> {
+    pub fn of(staged: &Staged, rule: Option<HoldRule>) -> Result<Self, StoreError> {
         let plan = &staged.plan;
         let mut held = Self {
+            rule,
+            live: plan.live,
             new: plan.new,
             changed: plan.changed,
             removed: plan.by_status + plan.removed + plan.unconfirmed,
@@ -130,8 +136,17 @@ pub fn save(
     let what = StoreError::sql("keep the rows of a held run");
     transaction
         .execute(
-            "INSERT OR REPLACE INTO rollbook_held VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![run, source, stream, held.new, held.changed, held.removed],
+            "INSERT OR REPLACE INTO rollbook_held VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                run,
+                source,
+                stream,
+                held.new,
+                held.changed,
+                held.removed,
+                held.rule.map(HoldRule::as_str),
+                held.live
+            ],
         )
         .map_err(&what)?;
     let mut insert = transaction

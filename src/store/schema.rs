@@ -311,6 +311,10 @@ CREATE TABLE rollbook_labels (
   PRIMARY KEY (list, id)
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+ALTER TABLE rollbook_held ADD COLUMN rule TEXT;
+ALTER TABLE rollbook_held ADD COLUMN live INTEGER;
+",
 ];
 
 /// A mirror that a newer program wrote is left exactly as it is.

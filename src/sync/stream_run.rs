@@ -344,7 +344,7 @@ impl StreamRun<'_> {
                 report.record.outcome = Outcome::Held;
                 report.record.message = Some(held(&why, &reading));
                 report.hold = Some(approval);
-                report.held_rows = held_rows(&reading);
+                report.held_rows = held_rows(&reading, Some(why.rule()));
                 StreamStep::Done(Box::new(nothing_written(report)))
             }
         }

@@ -2,5 +2,7 @@
 //!
 //! Nothing here knows the mirror, the vault or a credential; `tests/it/floors.rs` keeps it so.
 
+pub mod health;
 pub mod html_page;
+pub mod metrics;
 pub mod pages;

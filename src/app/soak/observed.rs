@@ -12,7 +12,7 @@ use super::laws;
 use super::vendor::SharedWorld;
 use crate::app::DaemonEngine;
 use crate::clock::PausedClock;
-use crate::daemon::{AdminResult, Engine, Entry, Refusal, WaitingJob};
+use crate::daemon::{AdminResult, Engine, Entry, JobCondition, Refusal};
 use crate::model::{EntryName, Outcome, RunStart};
 use crate::store::runs::JobState;
 use crate::sync::ProgressSink;
@@ -163,8 +163,8 @@ impl Engine for Observed {
         self.engine.write_counter()
     }
 
-    fn waiting_jobs(&self) -> Result<Vec<WaitingJob>, String> {
-        self.engine.waiting_jobs()
+    fn job_conditions(&self) -> Result<Vec<JobCondition>, String> {
+        self.engine.job_conditions()
     }
 
     fn is_disk_full(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::daemon::{Refusal, SkipReason, WaitingJob};
+use crate::daemon::{JobCondition, Refusal, SkipReason};
 use crate::model::{Cause, Class, Outcome, RunStart, named};
 
 const NOW: &str = "2026-03-02T06:20:00.000Z";
@@ -162,16 +162,23 @@ fn only_what_changes_something_is_worth_writing() {
     assert_eq!(apply(&mut status, &Event::Stopping, now), Change::State);
 }
 
+fn condition(job: &str, parked: bool, held: Option<i64>, failures: u32) -> JobCondition {
+    JobCondition {
+        job: named(job),
+        source: Some(named("north")),
+        parked: parked.then_some(ParkReason::SignInNeeded),
+        held,
+        held_streams: Vec::new(),
+        stale_at: None,
+        failures,
+    }
+}
+
 /// What needs a person, before everything else in the line.
 #[test]
 fn the_line_begins_with_what_needs_a_person() {
-    let waiting = |name: &str, parked, held, failures| WaitingJob {
-        job: named(name),
-        parked,
-        held,
-        failures,
-    };
-    let all = |jobs: &[WaitingJob]| Event::JobsWaiting(jobs.to_vec());
+    let waiting = |name: &str, parked, held, failures| condition(name, parked, held, failures);
+    let all = |jobs: &[JobCondition]| Event::Conditions(jobs.to_vec());
     let full = || Event::DiskFull(true);
     let jobs = ["a", "b", "c", "d"];
     let four = || Event::Planned(jobs.map(|job| next(job, "2026-03-02T07:00:00Z")).to_vec());
@@ -235,16 +242,7 @@ fn the_line_begins_with_what_needs_a_person() {
 
 #[test]
 fn waiting_jobs_are_shown_until_none_waits() {
-    let waits = |parked, held| {
-        let job = named("rosters");
-        let failures = 0;
-        Event::JobsWaiting(vec![WaitingJob {
-            job,
-            parked,
-            held,
-            failures,
-        }])
-    };
+    let waits = |parked, held| Event::Conditions(vec![condition("rosters", parked, held, 0)]);
     for (event, line) in [
         (
             waits(true, None),
@@ -254,7 +252,7 @@ fn waiting_jobs_are_shown_until_none_waits() {
             waits(false, Some(12)),
             Some("run 12 of rosters needs approval; "),
         ),
-        (Event::JobsWaiting(Vec::new()), None),
+        (waits(false, None), None),
     ] {
         let status = after(&[two_jobs(), waits(true, Some(3)), event]);
         let text = status.line();

@@ -33,12 +33,17 @@ pub struct AlertsConfig {
     pub command: Option<CommandConfig>,
 }
 
+impl AlertsConfig {
+    /// The default of `stale_after`, also without alerts.
+    pub const STALE_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+}
+
 fn three() -> NonZeroU32 {
     const { NonZeroU32::new(3).expect("3 is not 0") }
 }
 
 fn a_day() -> Period {
-    Period(Duration::from_secs(24 * 60 * 60))
+    Period(AlertsConfig::STALE_AFTER)
 }
 
 /// Mail by SMTP.

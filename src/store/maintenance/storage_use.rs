@@ -34,6 +34,7 @@ pub fn storage_use(mirror: &Path, backup_folder: Option<&Path>) -> StorageUse {
                 bytes: bytes(path)?,
             })
         }),
+        ..StorageUse::default()
     }
 }
 

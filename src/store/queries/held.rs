@@ -4,18 +4,24 @@ use rusqlite::{OptionalExtension as _, params};
 use serde::Serialize;
 
 use super::Reader;
-use crate::model::{JobName, SourceName, StreamName, Table};
+use crate::model::{HoldRule, JobName, SourceName, StreamName, Table};
 use crate::store::error::StoreError;
 use crate::store::held::HeldKind;
 use crate::store::table::quote;
 
 /// What would happen to one stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct HeldStream {
+pub struct HeldLine {
     /// The source.
     pub source: SourceName,
     /// The stream.
     pub stream: StreamName,
+    /// The rule of the guard; nothing for a run that an older version held.
+    #[serde(skip)]
+    pub rule: Option<HoldRule>,
+    /// Rows of the table at that time; nothing as for `rule`.
+    #[serde(skip)]
+    pub rows: Option<u64>,
     /// Rows that would be added.
     pub new: u64,
     /// Rows that would get other values.
@@ -39,19 +45,21 @@ pub struct HeldRow {
 ///
 /// # Errors
 /// When the mirror cannot be read.
-pub fn held_streams(reader: &Reader, run: i64) -> Result<Vec<HeldStream>, StoreError> {
+pub fn held_streams(reader: &Reader, run: i64) -> Result<Vec<HeldLine>, StoreError> {
     let what = StoreError::sql("read what a held run would do");
     let mut statement = reader
-        .prepare("SELECT source, stream, new, changed, removed FROM rollbook_held WHERE run = ?1 ORDER BY removed = 0, stream")
+        .prepare("SELECT source, stream, new, changed, removed, rule, live FROM rollbook_held WHERE run = ?1 ORDER BY removed = 0, stream")
         .map_err(&what)?;
     statement
         .query_map([run], |row| {
-            Ok(HeldStream {
+            Ok(HeldLine {
                 source: row.get(0)?,
                 stream: row.get(1)?,
                 new: row.get(2)?,
                 changed: row.get(3)?,
                 removed: row.get(4)?,
+                rule: row.get_ref(5)?.as_str_or_null()?.and_then(HoldRule::parse),
+                rows: row.get(6)?,
             })
         })
         .and_then(Iterator::collect)

@@ -18,7 +18,7 @@ pub use ask::{Answer, ask};
 pub use audit::{AuditLine, audit};
 pub use combos::{ListLine, combo_lists};
 pub use gaps::{Gap, gaps};
-pub use held::{HeldRow, HeldStream, ended_after, held_rows, held_streams};
+pub use held::{HeldLine, HeldRow, ended_after, held_rows, held_streams};
 pub use matches::{MatchLine, MatchSetTables, match_sets, matches_of};
 pub use rows::{
     RowProblem, Version, columns_of_rows, has_rows_of, keys_where, missed_readings, row_problems,

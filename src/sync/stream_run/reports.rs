@@ -10,7 +10,7 @@ use super::findings::{
 };
 use crate::model::guard::Hold;
 use crate::model::row::{Reject, Repair};
-use crate::model::{Outcome, StreamName};
+use crate::model::{HoldRule, Outcome, StreamName};
 use crate::store::apply::{Applied, Removals};
 use crate::store::held::HeldRows;
 use crate::store::runs::StreamRecord;
@@ -246,7 +246,7 @@ fn add_to_message(record: &mut StreamRecord, more: impl IntoIterator<Item = Opti
 /// The report of a dry run.
 pub(super) fn as_planned(ready: Ready) -> StreamReport {
     let mut report = ready.report;
-    report.held_rows = held_rows(&ready.reading);
+    report.held_rows = held_rows(&ready.reading, None);
     if ready.removals == Removals::All {
         report.record.removed += report.record.unconfirmed;
         report.record.unconfirmed = 0;
@@ -286,8 +286,8 @@ pub(super) fn removals_unknown(report: &mut StreamReport, feed: &StreamName, out
 }
 
 /// The rows of a difference that is not applied. Without them a run is held all the same.
-pub(super) fn held_rows(reading: &Reading) -> Option<Arc<HeldRows>> {
-    HeldRows::of(&reading.staged)
+pub(super) fn held_rows(reading: &Reading, rule: Option<HoldRule>) -> Option<Arc<HeldRows>> {
+    HeldRows::of(&reading.staged, rule)
         .inspect_err(|error| tracing::warn!(%error, "a held run does not show its rows"))
         .ok()
         .map(Arc::new)
@@ -295,7 +295,7 @@ pub(super) fn held_rows(reading: &Reading) -> Option<Arc<HeldRows>> {
 
 pub(super) fn not_applied(part: Ready, name: &StreamName, outcome: Outcome) -> StreamReport {
     let held_rows = match outcome {
-        Outcome::Held => held_rows(&part.reading),
+        Outcome::Held => held_rows(&part.reading, None),
         _ => None,
     };
     let mut report = nothing_written(part.report);

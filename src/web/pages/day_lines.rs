@@ -6,7 +6,7 @@ use crate::model::Outcome;
 use crate::model::run_history::HistoryDay;
 
 /// One day, or several quiet ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DayLine {
     pub first: Date,
     pub last: Date,
@@ -29,7 +29,7 @@ pub(super) fn day_lines(days: &[HistoryDay]) -> Vec<DayLine> {
                 first: day.day,
                 last: day.day,
                 days: 1,
-                day: *day,
+                day: day.clone(),
             }),
         }
     }

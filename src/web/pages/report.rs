@@ -119,7 +119,8 @@ fn streams(view: &ReportView<'_>) -> Markup {
     html! {
         @for of_source in streams.chunk_by(|one, next| one.source == next.source) {
             @let source = &of_source[0].source;
-            @let day = view.history.sources.iter().find(|day| day.source == *source);
+            @let known = view.history.sources.iter().find(|known| known.source == *source);
+            @let day = known.and_then(|known| known.days.last());
             h2 { (source) }
             @if let Some(day) = day { p.small { (source_day(day)) } }
             nav.links aria-label=(format!("streams of {source}")) {
