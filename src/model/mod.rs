@@ -43,6 +43,7 @@ pub mod schedule;
 pub mod sign_in;
 pub mod similarity;
 pub mod staging_limits;
+pub mod stream_set;
 pub mod table;
 pub mod unexpected_response;
 pub mod unlisted;
@@ -66,7 +67,7 @@ pub use masking::Masking;
 #[cfg(test)]
 pub(crate) use name::named;
 pub use name::{
-    ColumnName, ConnectorName, CrosswalkName, JobName, MatchName, SourceName, StreamName,
+    ColumnName, ConnectorName, CrosswalkName, HookName, JobName, MatchName, SourceName, StreamName,
 };
 pub use outcome::Outcome;
 pub use park::ParkReason;
@@ -78,6 +79,7 @@ pub use read_mode::ReadMode;
 pub use request_limits::RequestLimits;
 pub use retain::{Expiry, Retain};
 pub use staging_limits::{LimitReached, StagingLimits};
+pub use stream_set::StreamSet;
 pub use table::{Table, TableColumn};
 pub use unexpected_response::{ResponseFault, UnexpectedResponse};
 pub use unlisted::Unlisted;

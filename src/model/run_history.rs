@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::class::Class;
 use super::name::{JobName, SourceName, StreamName};
 use super::outcome::Outcome;
+use super::stream_set::StreamSet;
 
 /// The schema's version.
 pub const HISTORY_SCHEMA: u32 = 1;
@@ -67,8 +68,8 @@ pub struct PastRun {
     pub outcome: Outcome,
     /// How long it took; zero if the clock was set back meanwhile.
     pub duration_ms: u64,
-    /// The only stream that it read; `null` for all.
-    pub only: Option<StreamName>,
+    /// The only streams that it read; `null` for all.
+    pub only: Option<StreamSet>,
 }
 
 /// What was requested of a source on the last day with a run.
