@@ -8,12 +8,16 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::hooks::ReportedHooks;
 use super::unrecorded_alerts::UnrecordedAlerts;
 use super::{AdminResponse, App, maintenance};
-use crate::daemon::{AdminResult, Engine, Entry, JobCondition, LoadedFiles, Refusal, RunRequest};
+use crate::daemon::hook_request::HookRequest;
+use crate::daemon::{
+    AdminResult, Engine, Entry, HookResult, JobCondition, LoadedFiles, Refusal, RunRequest,
+};
 use crate::document::{Problems, RenderStyle, Severity};
 use crate::model::park::PARKS_AT;
-use crate::model::{Cause, EntryName, JobName, Outcome, ParkReason, Pause, RunStart};
+use crate::model::{Cause, EntryName, JobName, Outcome, ParkReason, Pause, RunStart, StreamSet};
 use crate::setup::{Folders, JobSetup, Overlay, Setup};
 use crate::store::queries::Reader;
 use crate::store::runs::{self, JobState};
@@ -27,6 +31,7 @@ pub struct DaemonEngine {
     overlay: Overlay,
     loaded: Arc<LoadedFiles>,
     pub(super) unrecorded: UnrecordedAlerts,
+    reported_hooks: Arc<ReportedHooks>,
 }
 
 impl DaemonEngine {
@@ -37,12 +42,14 @@ impl DaemonEngine {
         overlay: Overlay,
         loaded: Arc<LoadedFiles>,
     ) -> Self {
+        app.warn_of_unverified_hooks();
         Self {
             app,
             folders,
             overlay,
             loaded,
             unrecorded: UnrecordedAlerts::default(),
+            reported_hooks: Arc::default(),
         }
     }
 }
@@ -176,6 +183,7 @@ impl Engine for DaemonEngine {
         sink: ProgressSink,
     ) -> BoxFuture<'static, Outcome> {
         let app = Arc::clone(&self.app);
+        let is_early = start.cause == Cause::Webhook;
         let run_options = RunOptions {
             cause: start.cause,
             full: start.full,
@@ -187,6 +195,14 @@ impl Engine for DaemonEngine {
             return async move { app.scheduled_backup().await }.boxed();
         };
         async move {
+            if is_early && app.is_half_spent(&job).await {
+                let job = job.as_str();
+                tracing::debug!(
+                    job,
+                    "half of the day's requests are sent; webhooks start no more runs"
+                );
+                return Outcome::Interrupted;
+            }
             // A reload may have removed the job after its tick.
             let report = app.run(&job, run_options, &stop, &sink).await;
             report.map_or(Outcome::Interrupted, |report| report.outcome)
@@ -218,6 +234,7 @@ impl Engine for DaemonEngine {
                 text: error.to_string(),
             })?;
             loaded.set_in_force(content);
+            app.warn_of_unverified_hooks();
             Ok(())
         }
         .boxed()
@@ -240,7 +257,7 @@ impl Engine for DaemonEngine {
                     let start = RunStart {
                         cause: Cause::Command,
                         full: *full,
-                        only: only.clone(),
+                        only: only.clone().map(StreamSet::from),
                     };
                     (Some(job), start)
                 }
@@ -252,6 +269,11 @@ impl Engine for DaemonEngine {
             AdminResult { response, run_now }
         }
         .boxed()
+    }
+
+    fn handle_hook(&self, request: HookRequest) -> BoxFuture<'static, HookResult> {
+        let (app, reported) = (Arc::clone(&self.app), Arc::clone(&self.reported_hooks));
+        async move { app.handle_hook(&request, &reported) }.boxed()
     }
 
     fn job_conditions(&self) -> Result<Vec<JobCondition>, String> {

@@ -60,7 +60,7 @@ pub async fn serve(
     ));
     let control = ControlHandle {
         alive_every: publisher.alive_every(),
-        run_now: Arc::clone(&run_now),
+        run_now,
         ..ControlHandle::default()
     };
     let reload = Arc::clone(&control.reload);
@@ -70,7 +70,7 @@ pub async fn serve(
         &folder,
         &mirror,
         Arc::clone(&engine),
-        run_now,
+        control.clone(),
         clock.clone(),
     );
     let (status, wake) = (Arc::clone(&publisher), Arc::new(Notify::new()));
@@ -118,11 +118,11 @@ async fn serve_requests(
     folder: &Path,
     mirror: &Path,
     engine: Arc<dyn Engine>,
-    run_now: Arc<RunNow>,
+    control: ControlHandle,
     clock: Clock,
 ) {
     match ControlServer::listen(folder, &absolute(mirror)) {
-        Ok(server) => server.serve(engine, run_now, clock).await,
+        Ok(server) => server.serve(engine, &control, clock).await,
         Err(error) => {
             let folder = folder.display();
             tracing::warn!(

@@ -16,7 +16,7 @@ use super::table::{blocks, wrap};
 use super::{left_out, out, run_lines, runs, start};
 use crate::app::{AdminRequest, AdminResponse, App, known_job};
 use crate::clock::Clock;
-use crate::model::{Cause, JobName, Pause, SourceName, StreamName, pause};
+use crate::model::{Cause, JobName, Pause, SourceName, StreamName, StreamSet, pause};
 use crate::setup::{Folders, JobSetup, Overlay, Setup};
 use crate::store::queries::Reader;
 use crate::store::{StoreError, held, pauses};
@@ -80,7 +80,7 @@ pub async fn run(folders: &Folders, options: SyncOptions) -> Result<(), Exit> {
         cause: Cause::Command,
         full: options.full,
         dry: options.dry_run,
-        only,
+        only: only.map(StreamSet::from),
     };
     let reports = run_all(&app, &jobs, &run_options, &stop, SOURCES_AT_ONCE).await;
     if options.rows.rows {
@@ -274,7 +274,7 @@ pub fn show(reports: &[RunReport], run_options: &RunOptions, json: bool) {
             "Dry run: nothing was written, and references between rows were not checked.\n"
                 .to_owned()
         }
-        (Some(stream), false) => only_note(stream.as_str()),
+        (Some(only), false) => only_note(&only.to_string()),
         (None, false) => String::new(),
     };
     out::text(blocks([runs, note]));

@@ -10,7 +10,9 @@ mod person;
 mod refers_to;
 
 pub use self::across::bad_time_zone;
-use self::across::{identity_problem, note_uses, personal_problems, time_zone_problem};
+use self::across::{
+    identity_problem, note_uses, personal_problems, time_zone_problem, webhook_problems,
+};
 use self::build::Builder;
 use self::person::PersonSpec;
 
@@ -222,6 +224,7 @@ pub fn streams(
     problems.extend(time_zone_problem(connector));
     problems.extend(identity_problem(connector, &specs));
     problems.extend(personal_problems(connector));
+    problems.extend(webhook_problems(connector));
     combos::connect(connector, &mut specs, &mut problems);
     note_uses(&mut specs);
     if problems.is_empty() {

@@ -14,6 +14,7 @@ use serde::Deserialize;
 pub use super::column_config::{ColumnConfig, ColumnConfigs, ColumnRules};
 pub use super::combos::{ComboRules, Combos};
 pub use super::personal::Personal;
+pub use super::webhook::WebhookRules;
 use crate::model::{EndpointRules, ErrorCodes, RequestLimits};
 
 /// One vendor's API.
@@ -62,6 +63,8 @@ pub struct Connector {
     /// Which columns hold personal data, and of which category.
     #[serde(default)]
     pub personal: Personal,
+    /// How the vendor's webhooks are read. Without it, it has none.
+    pub webhook: Option<WebhookRules>,
     /// The kinds of rows, by name. A stream is the table `<source>_<stream>`.
     pub streams: BTreeMap<String, StreamConfig>,
 }

@@ -21,6 +21,7 @@ pub mod response;
 pub mod slots;
 pub mod template;
 pub mod tree;
+pub mod webhook;
 pub mod windows;
 
 pub use load::{Connectors, connector_schema};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::hooks::PendingHooks;
 use crate::model::{JobName, RunStart};
 
 /// Controls the loop from outside.
@@ -17,6 +18,8 @@ pub struct ControlHandle {
     pub reload: Arc<Notify>,
     /// Requests to run jobs now.
     pub run_now: Arc<RunNow>,
+    /// Webhooks that ask for an early run.
+    pub hooks: Arc<PendingHooks>,
     /// The longest time between two turns of the loop, if a watchdog needs it.
     pub alive_every: Option<Duration>,
     /// The longest time between two readings of the wall clock. Default 30 s; longer only where years pass in minutes.

@@ -1,39 +1,61 @@
-//! The control socket in the runtime folder: one admin request and one response per connection.
+//! The control socket in the runtime folder: one request and one response per connection, a line of JSON each.
 //!
-//! Request and response are one line of JSON each; the engine defines them. Only the daemon's own user and root are
-//! served, by the peer credentials of the kernel, independent of the socket's mode. The surprise: a request names the mirror
-//! that it is for, so that a command in another folder cannot reach the wrong daemon.
+//! Two kinds of lines: admin requests, which the engine defines, only of the daemon's own user and root by the peer
+//! credentials of the kernel; and webhooks of any process that the folder admits, such as the web process. Peers are served side
+//! by side and strangers get a share of their own, so that none of them delays an admin. The surprise: an admin request names
+//! the mirror that it is for, so that a command in another folder cannot reach the wrong daemon.
 
-use std::fs;
+mod hook_allowance;
+
+use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::control::RunNow;
+use self::hook_allowance::HookAllowance;
+use super::control::ControlHandle;
 use super::engine::Engine;
+use super::hook_request::{HookAnswer, HookRequest};
 use super::status_file::make_folder;
 use crate::clock::Clock;
 
 /// Name of the socket in the runtime folder.
 const NAME: &str = "control.sock";
 
-/// Limit for the length of a request, in bytes.
-const MAX_REQUEST: u64 = 16 << 10;
+/// The folder's group may connect, for webhooks.
+const MODE: u32 = 0o660;
 
-/// How long a client may take to send its request: clients are served one at a time.
+/// Limit for the length of an admin request, in bytes.
+const MAX_REQUEST: usize = 16 << 10;
+
+/// Limit for the length of a webhook: its body as base64, and its headers.
+const MAX_HOOK: usize = 128 << 10;
+
+/// How long a client may take to send its request, and to receive the response.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections of the daemon's own user and root at a time.
+const OWN_CONNECTIONS: usize = 64;
+
+/// Connections of other users at a time; each may take [`MAX_HOOK`] of memory.
+const OTHER_CONNECTIONS: usize = 16;
 
 /// What a client sends.
 #[derive(Serialize, Deserialize)]
-struct RequestLine {
-    mirror: PathBuf,
-    request: String,
+#[serde(untagged)]
+enum ControlLine {
+    Admin { mirror: PathBuf, request: String },
+    Hook { hook: HookRequest },
 }
 
 /// The listening socket; its file is removed on drop.
@@ -41,6 +63,27 @@ pub struct ControlServer {
     listener: UnixListener,
     path: PathBuf,
     mirror: PathBuf,
+    own: Arc<Semaphore>,
+    others: Arc<Semaphore>,
+    /// Admin requests are handled one after the other, in the order in which they are received.
+    admin_turn: tokio::sync::Mutex<()>,
+    has_refused: AtomicBool,
+}
+
+/// What requests are handled with.
+struct Handlers<'a> {
+    engine: &'a dyn Engine,
+    control: &'a ControlHandle,
+    clock: &'a Clock,
+    allowance: Mutex<HookAllowance>,
+}
+
+/// An admitted connection.
+struct Peer {
+    stream: UnixStream,
+    uid: u32,
+    is_own: bool,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl ControlServer {
@@ -51,62 +94,131 @@ impl ControlServer {
     /// If the folder cannot be created, or the path is longer than the kernel allows.
     pub fn listen(folder: &Path, mirror: &Path) -> io::Result<Self> {
         make_folder(folder)?;
-        let path = folder.join(NAME);
+        let path = socket(folder);
         let _ = fs::remove_file(&path); // there may be none
         let listener = UnixListener::bind(&path)?;
-        let mirror = mirror.to_owned();
+        fs::set_permissions(&path, Permissions::from_mode(MODE))?; // independent of the umask
         Ok(Self {
             listener,
             path,
-            mirror,
+            mirror: mirror.to_owned(),
+            own: Arc::new(Semaphore::new(OWN_CONNECTIONS)),
+            others: Arc::new(Semaphore::new(OTHER_CONNECTIONS)),
+            admin_turn: tokio::sync::Mutex::default(),
+            has_refused: AtomicBool::new(false),
         })
     }
 
-    /// Serves one client after the other, until it is dropped.
-    pub async fn serve(&self, engine: Arc<dyn Engine>, run_now: Arc<RunNow>, clock: Clock) {
+    /// Serves clients side by side, until it is dropped.
+    pub async fn serve(&self, engine: Arc<dyn Engine>, control: &ControlHandle, clock: Clock) {
+        let handlers = Handlers {
+            engine: &*engine,
+            control,
+            clock: &clock,
+            allowance: Mutex::new(HookAllowance::new(clock.running())),
+        };
+        let mut peers = FuturesUnordered::new();
         loop {
-            let Ok((stream, _)) = self.listener.accept().await else {
-                // Out of file handles: retry later.
-                clock.sleep(REQUEST_TIMEOUT).await;
-                continue;
-            };
-            if let Err(error) = self.handle(stream, &*engine, &run_now, &clock).await {
-                tracing::debug!("could not handle a control request: {error}");
+            tokio::select! {
+                accepted = self.accept(&handlers) => peers.extend(accepted.map(|peer| self.handle(peer, &handlers))),
+                Some(handled) = peers.next() => {
+                    if let Err(error) = handled {
+                        tracing::debug!("could not handle a control request: {error}");
+                    }
+                }
             }
         }
     }
 
-    async fn handle(
-        &self,
-        stream: UnixStream,
-        engine: &dyn Engine,
-        run_now: &RunNow,
-        clock: &Clock,
-    ) -> io::Result<()> {
-        let (from, ours) = (stream.peer_cred()?.uid(), fs::metadata(&self.path)?.uid());
-        if from != 0 && from != ours {
-            tracing::warn!(uid = from, "refused a control request of another user");
+    /// The next connection; `None` if it is not admitted.
+    async fn accept(&self, handlers: &Handlers<'_>) -> Option<Peer> {
+        let Ok((stream, _)) = self.listener.accept().await else {
+            // Out of file handles: retry later.
+            handlers.clock.sleep(REQUEST_TIMEOUT).await;
+            return None;
+        };
+        let uid = stream.peer_cred().ok()?.uid();
+        let is_own = uid == 0 || uid == fs::metadata(&self.path).ok()?.uid();
+        let permits = if is_own { &self.own } else { &self.others };
+        // Before a byte of a stranger is read.
+        let is_allowed = is_own || handlers.is_hook_allowed();
+        match Arc::clone(permits).try_acquire_owned() {
+            Ok(permit) if is_allowed => Some(Peer {
+                stream,
+                uid,
+                is_own,
+                _permit: permit,
+            }),
+            _ => {
+                let _ = stream.try_write(&response_line(&HookAnswer::Busy).ok()?);
+                None
+            }
+        }
+    }
+
+    async fn handle(&self, mut peer: Peer, handlers: &Handlers<'_>) -> io::Result<()> {
+        let mut text = Vec::new();
+        let mut limited = BufReader::new(&mut peer.stream).take(MAX_HOOK as u64);
+        handlers
+            .in_time(limited.read_until(b'\n', &mut text))
+            .await?;
+        // A status page connects to see whether the daemon lives.
+        if text.is_empty() {
             return Ok(());
         }
-        let mut stream = BufReader::new(stream);
-        let mut text = String::new();
-        let mut limited = (&mut stream).take(MAX_REQUEST);
-        tokio::select! {
-            read = limited.read_line(&mut text) => drop(read?),
-            () = clock.sleep(REQUEST_TIMEOUT) => return Err(io::ErrorKind::TimedOut.into()),
-        }
-        let line: RequestLine = serde_json::from_str(&text)?;
-        if line.mirror != self.mirror {
-            return Ok(());
-        }
-        let result = engine.handle_admin_request(line.request).await;
+        let response = match serde_json::from_slice(&text)? {
+            ControlLine::Hook { hook } => response_line(&handlers.hook(hook, peer.is_own).await)?,
+            ControlLine::Admin { .. } if !peer.is_own => {
+                if !self.has_refused.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(uid = peer.uid, "refused a control request of another user");
+                }
+                return Ok(());
+            }
+            ControlLine::Admin { mirror, request } => {
+                if text.len() > MAX_REQUEST || mirror != self.mirror {
+                    return Ok(());
+                }
+                let _turn = self.admin_turn.lock().await;
+                handlers.admin(request).await
+            }
+        };
+        handlers.in_time(peer.stream.write_all(&response)).await
+    }
+}
+
+impl Handlers<'_> {
+    async fn admin(&self, request: String) -> Vec<u8> {
+        let result = self.engine.handle_admin_request(request).await;
         match result.run_now {
-            Some(job) => run_now.request(job),
-            None => run_now.wake(),
+            Some(job) => self.control.run_now.request(job),
+            None => self.control.run_now.wake(),
         }
-        stream
-            .write_all(format!("{}\n", result.response).as_bytes())
-            .await
+        format!("{}\n", result.response).into_bytes()
+    }
+
+    async fn hook(&self, hook: HookRequest, is_own: bool) -> HookAnswer {
+        if is_own && !self.is_hook_allowed() {
+            return HookAnswer::Busy;
+        }
+        let result = self.engine.handle_hook(hook).await;
+        self.control.hooks.request(result.runs);
+        result.answer
+    }
+
+    fn is_hook_allowed(&self) -> bool {
+        let mut allowance = self
+            .allowance
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        allowance.take(self.clock.running())
+    }
+
+    /// Reads or writes, and not longer than a client may take.
+    async fn in_time<T>(&self, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+        tokio::select! {
+            done = work => done,
+            () = self.clock.sleep(REQUEST_TIMEOUT) => Err(io::ErrorKind::TimedOut.into()),
+        }
     }
 }
 
@@ -114,6 +226,22 @@ impl Drop for ControlServer {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path); // it may be removed already
     }
+}
+
+/// The path of the socket in a runtime folder.
+pub(super) fn socket(folder: &Path) -> PathBuf {
+    folder.join(NAME)
+}
+
+/// The line that sends a hook.
+pub(super) fn hook_line(hook: &HookRequest) -> serde_json::Value {
+    serde_json::json!({ "hook": hook })
+}
+
+fn response_line(answer: &HookAnswer) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(answer)?;
+    line.push(b'\n');
+    Ok(line)
 }
 
 /// Sends a request to the daemon that listens in this folder and writes this mirror. `None` if there is none.
@@ -125,12 +253,12 @@ pub async fn send_request(
     mirror: &Path,
     request: &str,
 ) -> io::Result<Option<String>> {
-    let mut stream = match UnixStream::connect(folder.join(NAME)).await {
+    let mut stream = match UnixStream::connect(socket(folder)).await {
         Ok(stream) => stream,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
         Err(_) => return Ok(None),
     };
-    let line = RequestLine {
+    let line = ControlLine::Admin {
         mirror: mirror.to_owned(),
         request: request.to_owned(),
     };

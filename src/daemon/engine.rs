@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock_rule::{ClockStep, shown};
 use super::control::RunRequest;
+use super::hook_request::{HookAnswer, HookRequest};
+use super::hooks::EarlyRun;
 use super::status::{HeldStream, ProblemPlace};
 use crate::model::{EntryName, Outcome, ParkReason, Pause, RunStart, SourceName};
 use crate::setup::files::schedule::{Schedule, Zone};
@@ -65,6 +67,9 @@ pub trait Engine: Send + Sync + 'static {
     /// Handles an admin request; request and response are defined by the engine.
     fn handle_admin_request(&self, request: String) -> BoxFuture<'static, AdminResult>;
 
+    /// Checks a webhook and decides which runs it asks for. It trusts nothing else of it, and logs and keeps nothing of it.
+    fn handle_hook(&self, request: HookRequest) -> BoxFuture<'static, HookResult>;
+
     /// Counts starts and ends of the mirror's write transactions; odd during one.
     fn write_counter(&self) -> u64;
 
@@ -88,6 +93,15 @@ pub struct AdminResult {
     pub response: String,
     /// A job to run now, because an admin approved its held run or asked for a run.
     pub run_now: Option<RunRequest>,
+}
+
+/// The result of a webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookResult {
+    /// What its sender is answered.
+    pub answer: HookAnswer,
+    /// The runs that it asks for.
+    pub runs: Vec<EarlyRun>,
 }
 
 /// Why a new configuration was refused.

@@ -12,6 +12,8 @@ mod engine;
 mod forecast;
 mod heartbeat;
 mod history_file;
+pub mod hook_request;
+mod hooks;
 mod loaded_files;
 mod next_run;
 mod running_lock;
@@ -28,8 +30,11 @@ mod timetable;
 pub use changes::Changes;
 pub use clock_rule::ClockStep;
 pub use control::{ControlHandle, RunNow, RunRequest};
-pub use engine::{AdminResult, Engine, Entry, Event, JobCondition, NextTick, Refusal, SkipReason};
+pub use engine::{
+    AdminResult, Engine, Entry, Event, HookResult, JobCondition, NextTick, Refusal, SkipReason,
+};
 pub use history_file::HistoryFile;
+pub use hooks::{EarlyRun, PendingHooks};
 pub use loaded_files::{LoadedFiles, content_on_disk};
 pub use next_run::back_off;
 pub use serve::{run_loop, serve};
@@ -39,6 +44,8 @@ pub use status_publisher::{StatusPublisher, absolute};
 
 #[cfg(test)]
 mod fatal_error_tests;
+#[cfg(test)]
+mod hook_tests;
 #[cfg(test)]
 mod scripted;
 #[cfg(test)]

@@ -79,6 +79,21 @@ pub(super) fn may_run(
     Ok(())
 }
 
+/// Whether a webhook may start a run now. It overrides nothing: a job that is parked, or whose last runs failed so often that it
+/// backs off, is left to its schedule.
+pub(super) fn may_run_early(state: &JobState, now: Timestamp) -> Result<(), SkipReason> {
+    may_run(state, String::new, now, now)?;
+    if state.parked.is_some() {
+        return Err(SkipReason::Parked);
+    }
+    let pause = back_off(state.failures).max(refused_retry(state.refused_runs));
+    if pause.is_zero() {
+        return Ok(());
+    }
+    let again = scalar::saturating_add(state.last_due.unwrap_or(now), signed(pause));
+    Err(SkipReason::BackOff(again))
+}
+
 fn signed(length: Duration) -> SignedDuration {
     SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX)
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::clock_rule::Correction;
 use super::engine::{Engine, Event, SkipReason};
 use super::heartbeat::{Heartbeat, WriterState, WriterWatch};
-use super::next_run::may_run;
+use super::next_run::{may_run, may_run_early};
 use super::timetable::Tick;
 use crate::clock::Clock;
 use crate::model::{Cause, EntryName, Outcome};
@@ -50,6 +50,10 @@ pub(super) struct Runs {
 struct ActiveRun {
     stop: CancellationToken,
     heartbeat: Arc<Heartbeat>,
+    /// A webhook has started it.
+    is_early: bool,
+    /// The tick that runs when it has ended, because an early run replaces none of the schedule.
+    next: Option<Tick>,
 }
 
 impl Runs {
@@ -73,10 +77,13 @@ impl Runs {
         }
     }
 
-    /// Starts a run for a tick, unless the job's last run is still active.
+    /// Starts a run for a tick, unless the job's last run is still active. An early run is waited for.
     pub(super) fn start(&mut self, tick: Tick) {
-        if self.is_active(&tick.job) {
-            skip_tick(&self.emit, &tick.job, SkipReason::Overlap);
+        if let Some(active) = self.active.get_mut(&tick.job) {
+            match active.is_early {
+                true => active.next = Some(tick),
+                false => skip_tick(&self.emit, &tick.job, SkipReason::Overlap),
+            }
             return;
         }
         let (job, stop) = (tick.job.clone(), self.stop.child_token());
@@ -85,6 +92,8 @@ impl Runs {
         let active = ActiveRun {
             stop: stop.clone(),
             heartbeat: Arc::clone(&heartbeat),
+            is_early: tick.start.cause == Cause::Webhook,
+            next: None,
         };
         self.active.insert(job.clone(), active);
         let task = RunTask {
@@ -105,9 +114,10 @@ impl Runs {
     }
 
     /// Stops the runs of removed jobs.
-    pub(super) fn stop_all_but(&self, stays: impl Fn(&EntryName) -> bool) {
-        for (job, active) in &self.active {
+    pub(super) fn stop_all_but(&mut self, stays: impl Fn(&EntryName) -> bool) {
+        for (job, active) in &mut self.active {
             if !stays(job) {
+                active.next = None;
                 active.stop.cancel();
             }
         }
@@ -171,7 +181,7 @@ impl Runs {
         let Some(job) = self.jobs.remove(&id) else {
             return;
         };
-        self.active.remove(&job);
+        let next = self.active.remove(&job).and_then(|active| active.next);
         match ended {
             Ok((_, Some(outcome))) => (self.emit)(Event::RunEnded { job, outcome }),
             Ok((_, None)) => {}
@@ -182,6 +192,9 @@ impl Runs {
                 );
                 (self.emit)(Event::RunCrashed { job });
             }
+        }
+        if let Some(tick) = next {
+            self.start(tick);
         }
     }
 }
@@ -206,17 +219,28 @@ impl RunTask {
             permit = self.permits.acquire() => permit.ok()?,
         };
         self.heartbeat.start(self.clock.running());
+        let is_early = tick.start.cause == Cause::Webhook;
         let may = match engine.state(&tick.job) {
             // A person wants it and knows why the job waits.
             Ok(_) if matches!(tick.start.cause, Cause::Approval | Cause::Command) => Ok(()),
             Ok(state) => {
                 let state = Correction::apply(tick.correction, state);
                 let fingerprint = || engine.config_fingerprint(&tick.job);
-                may_run(&state, fingerprint, tick.due, tick.now)
+                match is_early {
+                    true => may_run_early(&state, tick.now),
+                    false => may_run(&state, fingerprint, tick.due, tick.now),
+                }
             }
             Err(message) => Err(SkipReason::Store(message)),
         };
         let noted = match may {
+            // It is no tick of the schedule.
+            Ok(()) if is_early => Ok(()),
+            Err(reason) if is_early => {
+                let job = tick.job.as_str();
+                tracing::debug!(job, "a webhook starts no run: {reason}");
+                return None;
+            }
             Ok(()) => engine.note_due(&tick.job, tick.due).await,
             Err(reason) => {
                 skip_tick(emit, &tick.job, reason);

@@ -14,6 +14,7 @@ use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 
 use super::control::RunRequest;
+use super::hook_request::{HookAnswer, HookRequest};
 use super::*;
 use crate::clock::{Clock, TestClock};
 use crate::model::{Cause, Class, EntryName, Outcome, RunStart, named};
@@ -30,6 +31,15 @@ pub(super) fn entry(name: &str, schedule: &str) -> Entry {
         schedule: schedule.parse().expect("a schedule"),
         zone: "Europe/Vienna".parse().expect("a zone"),
         catch_up: false,
+    }
+}
+
+/// A run that a hook asks for, every five minutes at most.
+pub(super) fn early(job: &str) -> EarlyRun {
+    EarlyRun {
+        job: named(job),
+        streams: named("users"),
+        min_interval: Duration::from_secs(300),
     }
 }
 
@@ -184,6 +194,17 @@ impl Engine for ScriptedEngine {
             }),
         };
         async { result }.boxed()
+    }
+
+    fn handle_hook(&self, request: HookRequest) -> BoxFuture<'static, HookResult> {
+        let is_known = request.name == "hook";
+        let answer = match is_known {
+            true => HookAnswer::Accepted,
+            false => HookAnswer::Unknown,
+        };
+        let run = is_known.then(|| early("job"));
+        let runs = run.into_iter().collect();
+        async move { HookResult { answer, runs } }.boxed()
     }
 
     fn job_conditions(&self) -> Result<Vec<JobCondition>, String> {

@@ -18,7 +18,7 @@ use super::runs::{EventSink, Runs, skip_tick};
 use super::signals::Signals;
 use super::timetable::{LoadReason, MAX_SLEEP, Timetable};
 use crate::clock::Clock;
-use crate::model::{EntryName, JobName};
+use crate::model::{EntryName, JobName, RunStart};
 use crate::store::runs::JobState;
 
 /// 2026-01-01T00:00:00Z: a clock that shows less has not been set since boot.
@@ -129,6 +129,7 @@ impl Daemon {
         let stop = self.control.stop.clone();
         let reload = Arc::clone(&self.control.reload);
         let run_now = Arc::clone(&self.control.run_now);
+        let hooks = Arc::clone(&self.control.hooks);
         let mut fatal_error = None;
         while !stop.is_cancelled() {
             self.runs.note_ended();
@@ -151,6 +152,7 @@ impl Daemon {
                 () = stop.cancelled() => {}
                 () = reload.notified() => self.reload().await,
                 () = run_now.changed() => {}
+                () = hooks.changed() => {}
                 () = self.runs.ended() => {}
                 () = self.clock.sleep(sleep_time) => {}
             }
@@ -219,8 +221,12 @@ impl Daemon {
     }
 
     fn sleep_time(&self) -> Duration {
+        let hooks = self.control.hooks.debounce();
+        let is_active = |job: &JobName| self.runs.is_active(&job.into());
+        let early = hooks.time_to_next(self.clock.running(), is_active);
         self.timetable
             .time_to_next(self.clock.now())
+            .min(early.unwrap_or(Duration::MAX))
             .min(self.max_sleep())
     }
 
@@ -238,14 +244,28 @@ impl Daemon {
             skip_tick(&self.emit, &job, SkipReason::Jumped);
         }
         for tick in seen.due {
+            if let Some(job) = tick.job.job() {
+                self.control.hooks.debounce().covered(job);
+            }
             self.runs.start(tick);
         }
         let now = self.clock.now();
         let is_active = |job: &JobName| self.runs.is_active(&job.into());
         for RunRequest { job, start } in self.control.run_now.take(is_active) {
-            if let Some(tick) = self.timetable.tick_now(&EntryName::Job(job), start, now) {
-                self.runs.start(tick);
-            }
+            self.start_now(job, start, now);
+        }
+        // After the others: a job that they have started is active.
+        let is_active = |job: &JobName| self.runs.is_active(&job.into());
+        let running = self.clock.running();
+        let early = self.control.hooks.debounce().take(running, is_active);
+        for RunRequest { job, start } in early {
+            self.start_now(job, start, now);
+        }
+    }
+
+    fn start_now(&mut self, job: JobName, start: RunStart, now: Timestamp) {
+        if let Some(tick) = self.timetable.tick_now(&EntryName::Job(job), start, now) {
+            self.runs.start(tick);
         }
     }
 

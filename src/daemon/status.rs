@@ -4,7 +4,7 @@
 //! `docs/reference/status-file.md`; a change that breaks readers needs another [`SCHEMA`].
 
 use crate::model::scalar::to_canonical;
-use crate::model::{EntryName, HoldRule, ParkReason, Pause, SourceName, StreamName};
+use crate::model::{EntryName, HoldRule, ParkReason, Pause, SourceName, StreamName, StreamSet};
 use jiff::Zoned;
 use serde::{Deserialize, Serialize};
 
@@ -214,11 +214,11 @@ impl From<&Pause> for PauseStatus {
 pub struct Running {
     /// When it started, UTC.
     pub since: String,
-    /// Its cause: `schedule`, `catch_up`, `command`, `approval`.
+    /// Its cause: `schedule`, `catch_up`, `command`, `approval`, `webhook`.
     pub cause: String,
-    /// The only stream that it reads, if a person asked for one.
+    /// The only streams that it reads; `null` for all.
     #[serde(default)]
-    pub only: Option<StreamName>,
+    pub only: Option<StreamSet>,
     /// The stream that it reads now.
     pub stream: Option<StreamName>,
     /// Pages received so far, of all streams.

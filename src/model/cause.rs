@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::name::StreamName;
+use super::stream_set::StreamSet;
 
 /// What starts a run; stored as [`Cause::as_str`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub enum Cause {
     Command,
     /// An admin has approved what the job held back.
     Approval,
+    /// The vendor called a webhook of the job's source.
+    Webhook,
 }
 
 /// Why a run starts, and what it reads.
@@ -26,8 +28,8 @@ pub struct RunStart {
     pub cause: Cause,
     /// Also incremental streams are read in full.
     pub full: bool,
-    /// The only stream that is read; all of the job's if `None`.
-    pub only: Option<StreamName>,
+    /// The only streams that are read; all of the job's if `None`.
+    pub only: Option<StreamSet>,
 }
 
 impl From<Cause> for RunStart {
@@ -41,7 +43,13 @@ impl From<Cause> for RunStart {
 }
 
 impl Cause {
-    const ALL: [Self; 4] = [Self::Schedule, Self::CatchUp, Self::Command, Self::Approval];
+    const ALL: [Self; 5] = [
+        Self::Schedule,
+        Self::CatchUp,
+        Self::Command,
+        Self::Approval,
+        Self::Webhook,
+    ];
 
     /// The value in tables and JSON.
     pub fn as_str(self) -> &'static str {
@@ -50,6 +58,7 @@ impl Cause {
             Self::CatchUp => "catch_up",
             Self::Command => "command",
             Self::Approval => "approval",
+            Self::Webhook => "webhook",
         }
     }
 

@@ -44,6 +44,7 @@ pub mod schedule;
 pub mod sign_in;
 pub mod similarity;
 pub mod staging_limits;
+pub mod stream_set;
 pub mod table;
 pub mod totals;
 pub mod unexpected_response;
@@ -69,7 +70,7 @@ pub use masking::Masking;
 #[cfg(test)]
 pub(crate) use name::named;
 pub use name::{
-    ColumnName, ConnectorName, CrosswalkName, JobName, MatchName, SourceName, StreamName,
+    ColumnName, ConnectorName, CrosswalkName, HookName, JobName, MatchName, SourceName, StreamName,
 };
 pub use outcome::Outcome;
 pub use park::ParkReason;
@@ -81,6 +82,7 @@ pub use read_mode::ReadMode;
 pub use request_limits::RequestLimits;
 pub use retain::{Expiry, Retain};
 pub use staging_limits::{LimitReached, StagingLimits};
+pub use stream_set::StreamSet;
 pub use table::{Table, TableColumn};
 pub use unexpected_response::{ResponseFault, UnexpectedResponse};
 pub use unlisted::Unlisted;

@@ -102,6 +102,10 @@ name! {
     JobName, MAX_LENGTH, PATTERN, "rosters"
 }
 name! {
+    /// The name of a webhook; the last part of its address.
+    HookName, MAX_LENGTH, PATTERN, "rosters"
+}
+name! {
     /// The name under which people of two streams are matched.
     MatchName, MAX_LENGTH, PATTERN, "pupils"
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::class::Class;
 use super::name::{JobName, SourceName, StreamName};
 use super::outcome::Outcome;
+use super::stream_set::StreamSet;
 pub use super::totals::{
     Histogram, HistogramBucket, JobTotals, SourceTotals, StreamTotals, Totals,
 };
@@ -79,8 +80,8 @@ pub struct PastRun {
     pub outcome: Outcome,
     /// How long it took; zero if the clock was set back meanwhile.
     pub duration_ms: u64,
-    /// The only stream that it read; `null` for all.
-    pub only: Option<StreamName>,
+    /// The only streams that it read; `null` for all.
+    pub only: Option<StreamSet>,
 }
 
 /// A source: its last days, and what its vendor allows.

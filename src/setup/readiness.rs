@@ -76,6 +76,15 @@ impl Resolution {
                 problems.extend(tree.at(path).and_then(|node| unopened(node, form, secrets)));
             }
         }
+        let hooks = self
+            .files
+            .rollbook
+            .as_ref()
+            .and_then(|tree| tree.at(&["hooks"]));
+        for hook in hooks.map(Node::entries).unwrap_or_default() {
+            let secret = hook.value.at(&["secret"]);
+            problems.extend(secret.and_then(|node| unopened(node, SecretForm::Text, secrets)));
+        }
         let examples = Node::parse(&FileText::new("rollbook.toml", EXAMPLE)).0;
         for entry in self.files.sources() {
             let (name, table) = (entry.name.as_str(), &entry.value);

@@ -56,6 +56,7 @@ impl Resolution {
         let jobs = checks.jobs(&sources);
         checks.crosswalks(&crosswalk_files, &sources, &jobs);
         checks.copy(&sources, &jobs);
+        checks.hooks(&sources, &jobs);
         let matches = people::sets(&people, &mut checks, &sources, &jobs);
         let problems = checks.problems;
         let mut setup = None;

@@ -7,8 +7,8 @@ use super::error::StoreError;
 use super::sql_values::damaged;
 use crate::model::row::Reject;
 use crate::model::{
-    Cause, Class, EntryName, JobName, Outcome, ParkReason, Pause, SourceName, StreamName, pause,
-    scalar,
+    Cause, Class, EntryName, JobName, Outcome, ParkReason, Pause, SourceName, StreamName,
+    StreamSet, pause, scalar,
 };
 
 /// One stream's part of a run, as it is recorded.
@@ -137,12 +137,12 @@ pub struct Parked {
     pub config_fingerprint: Option<String>,
 }
 
-/// Notes that a run of a job begins; its number orders all runs. `only`: the only stream that it reads.
+/// Notes that a run of a job begins; its number orders all runs. `only`: the only streams that it reads.
 pub fn begin(
     connection: &Connection,
     (job, source): (&JobName, &SourceName),
     cause: Cause,
-    only: Option<&StreamName>,
+    only: Option<&StreamSet>,
     now: Timestamp,
 ) -> Result<i64, StoreError> {
     connection

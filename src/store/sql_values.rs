@@ -10,7 +10,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use crate::document::text_value::ValueError;
 use crate::model::{
     AlertSubject, Cause, CrosswalkName, EntryName, JobName, MatchName, Outcome, SourceName,
-    StreamName,
+    StreamName, StreamSet,
 };
 
 /// The error for an unknown value.
@@ -61,6 +61,18 @@ macro_rules! stored_name {
             }
         }
     )+};
+}
+
+impl ToSql for StreamSet {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::from(self.to_string()))
+    }
+}
+
+impl FromSql for StreamSet {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        parsed(value)
+    }
 }
 
 impl ToSql for AlertSubject {

@@ -9,7 +9,7 @@ use super::stream_memory::StreamMemory;
 use crate::connector::api::StreamSpec;
 use crate::model::guard::GuardRules;
 use crate::model::{
-    ApplyMode, Cause, History, JobName, ReadMode, Retain, SourceName, StreamName, Table,
+    ApplyMode, Cause, History, JobName, ReadMode, Retain, SourceName, StreamName, StreamSet, Table,
 };
 use crate::store::fitting::Layout;
 use crate::store::lookups::Lookups;
@@ -99,13 +99,11 @@ impl Job {
         self.streams.iter().find(|stream| stream.spec.name == *name)
     }
 
-    /// The job with one of its streams; `None` if it has no such stream.
-    pub fn only(self, name: &StreamName) -> Option<Self> {
-        let stream = Arc::clone(self.stream(name)?);
-        Some(Self {
-            streams: vec![stream],
-            ..self
-        })
+    /// The job with some of its streams, in its order; `None` if it has none of them.
+    pub fn only(mut self, streams: &StreamSet) -> Option<Self> {
+        self.streams
+            .retain(|stream| streams.contains(&stream.spec.name));
+        (!self.streams.is_empty()).then_some(self)
     }
 
     /// The names of the tables that it writes.
@@ -124,9 +122,9 @@ pub struct RunOptions {
     pub full: bool,
     /// Work out the plan and write nothing.
     pub dry: bool,
-    /// The only stream that is read; all of the job's if `None`. Such a run says nothing about the job as a whole: it does not
-    /// make the job fresh, and uses up no approval.
-    pub only: Option<StreamName>,
+    /// The only streams that are read; all of the job's if `None`. Such a run says nothing about the job as a whole: it does
+    /// not make the job fresh, and uses up no approval.
+    pub only: Option<StreamSet>,
 }
 
 /// One stream of a job.

@@ -300,7 +300,7 @@ impl StreamRun<'_> {
 
     /// A stream that the vendor did not serve today is requested by a person's command only.
     fn not_requested(&self, stream: &StreamJob) -> Option<StreamReport> {
-        let is_scheduled = matches!(self.options.cause, Cause::Schedule | Cause::CatchUp);
+        let is_scheduled = !matches!(self.options.cause, Cause::Command | Cause::Approval);
         let refusal = self.job.source.memory.get(&stream.spec.name).refusal?;
         let wait = refusal.lasts(self.clock.now())?;
         if !is_scheduled || self.options.full || !stream.spec.optional {

@@ -9,7 +9,7 @@ fn what_may_be_approved() {
         run: 7,
         job: named("rosters"),
         source: named("north"),
-        stream: None,
+        only: None,
         cause: Cause::Schedule,
         started: "2026-02-01T06:00:00.000Z".to_owned(),
         ended: outcome.map(|_| "2026-02-01T06:00:09.000Z".to_owned()),

@@ -12,7 +12,8 @@ use super::laws;
 use super::vendor::SharedWorld;
 use crate::app::DaemonEngine;
 use crate::clock::PausedClock;
-use crate::daemon::{AdminResult, Engine, Entry, JobCondition, Refusal};
+use crate::daemon::hook_request::HookRequest;
+use crate::daemon::{AdminResult, Engine, Entry, HookResult, JobCondition, Refusal};
 use crate::model::{EntryName, Outcome, RunStart};
 use crate::store::runs::JobState;
 use crate::sync::ProgressSink;
@@ -161,6 +162,10 @@ impl Engine for Observed {
 
     fn write_counter(&self) -> u64 {
         self.engine.write_counter()
+    }
+
+    fn handle_hook(&self, request: HookRequest) -> BoxFuture<'static, HookResult> {
+        self.engine.handle_hook(request)
     }
 
     fn job_conditions(&self) -> Result<Vec<JobCondition>, String> {

@@ -9,7 +9,7 @@ fn run(number: i64, ended: Option<&str>, outcome: Option<Outcome>) -> RunLine {
         run: number,
         job: named("rosters"),
         source: named("north"),
-        stream: None,
+        only: None,
         cause: Cause::Schedule,
         started: "2026-02-01T06:00:00.250Z".to_owned(),
         ended: ended.map(str::to_owned),

@@ -15,7 +15,7 @@ fn run(ended: &str, outcome: Outcome, message: &str) -> RunLine {
         run: 7,
         job: named("rosters"),
         source: named("north"),
-        stream: None,
+        only: None,
         cause: Cause::Schedule,
         started: ended.to_owned(),
         ended: Some(ended.to_owned()),

@@ -58,6 +58,22 @@ pub(super) fn identity_problem(
     }
 }
 
+/// The streams of a kind of record must exist; one that is off is no mistake.
+pub(super) fn webhook_problems(connector: &Connector) -> Vec<ConnectorProblem> {
+    let entities = connector
+        .webhook
+        .iter()
+        .flat_map(|webhook| &webhook.entities);
+    let named = entities.flat_map(|(entity, streams)| streams.iter().map(move |one| (entity, one)));
+    let unknown = named.filter(|(_, stream)| !connector.streams.contains_key(*stream));
+    let problem = |(entity, stream): (&String, &String)| ConnectorProblem {
+        at: vec!["webhook".to_owned(), "entities".to_owned(), entity.clone()],
+        message: format!("there is no stream `{stream}`"),
+        help: Some(advice(stream, connector.streams.keys().map(String::as_str))),
+    };
+    unknown.map(problem).collect()
+}
+
 /// Notes in each stream which of its columns other streams are read by: for the items of `for_each`, and for deletions.
 pub(super) fn note_uses(specs: &mut BTreeMap<StreamName, StreamSpec>) {
     let mut uses: Vec<(String, String)> = Vec::new();

@@ -1,22 +1,20 @@
 //! Requests over a real socket to a scripted engine.
 
 use super::*;
+use crate::daemon::hook_request::{MAX_HOOK_BODY, send_hook};
 use crate::daemon::scripted::{Script, entry};
 
 /// Sends something to a daemon in a temporary folder; returns the response.
-async fn check(
-    act: impl AsyncFn(&Path) -> io::Result<Option<String>>,
-) -> io::Result<Option<String>> {
+async fn check<T>(act: impl AsyncFn(&Path) -> io::Result<T>) -> io::Result<T> {
     let folder = tempfile::tempdir().expect("a folder");
     let script = Script::new("2026-03-02T07:00:00Z", &[entry("job", "30 8 * * *")]);
     let server = ControlServer::listen(&folder.path().join("run"), Path::new("/srv/mirror.db"));
     let server = server.expect("a socket");
     let engine: Arc<dyn Engine> =
         Arc::<crate::daemon::scripted::ScriptedEngine>::clone(&script.engine);
-    let run_now = Arc::clone(&script.control.run_now);
     let folder = folder.path().join("run");
     tokio::select! {
-        () = server.serve(engine, run_now, Clock::system()) => unreachable!("it serves until it is dropped"),
+        () = server.serve(engine, &script.control, Clock::system()) => unreachable!("it serves until it is dropped"),
         response = act(&folder) => response,
     }
 }
@@ -67,4 +65,75 @@ async fn without_a_daemon_there_is_no_response() {
     let control = ControlServer::listen(folder.path(), Path::new("/srv/mirror.db"));
     drop(control.expect("it is replaced"));
     assert!(!folder.path().join(NAME).exists(), "and taken away");
+}
+
+fn hook(name: &str, body: usize) -> HookRequest {
+    HookRequest {
+        name: name.to_owned(),
+        headers: vec![("X-Signature".to_owned(), "7f".to_owned())],
+        body: vec![0xff; body],
+    }
+}
+
+#[tokio::test]
+async fn hooks_are_answered_and_ask_for_runs() {
+    for (name, body, expected) in [
+        ("hook", 0, HookAnswer::Accepted),
+        ("hook", MAX_HOOK_BODY, HookAnswer::Accepted),
+        ("other", 9, HookAnswer::Unknown),
+    ] {
+        let answer = check(async |folder| send_hook(folder, &hook(name, body)).await).await;
+        assert_eq!(
+            answer.expect("a daemon"),
+            Some(expected),
+            "{name}, {body} bytes"
+        );
+    }
+    let too_large = check(async |folder| send_hook(folder, &hook("hook", MAX_HOOK_BODY + 1)).await);
+    assert!(too_large.await.is_err());
+}
+
+#[tokio::test]
+async fn a_flood_of_hooks_is_cut_and_admins_are_served() {
+    let response = check(async |folder| {
+        let mut busy = 0;
+        for _ in 0..400 {
+            let answer = send_hook(folder, &hook("hook", 10)).await?;
+            busy += usize::from(answer == Some(HookAnswer::Busy));
+        }
+        assert!(busy > 50, "{busy}");
+        send_request(folder, Path::new("/srv/mirror.db"), "resume job").await
+    });
+    assert_eq!(
+        response.await.expect("a daemon").as_deref(),
+        Some("handled resume job")
+    );
+}
+
+#[tokio::test]
+async fn slow_peers_delay_no_admin() {
+    let response = check(async |folder| {
+        let mut slow = Vec::new();
+        for _ in 0..40 {
+            let mut stream = UnixStream::connect(socket(folder)).await?;
+            stream.write_all(b"{\"hook\":").await?;
+            slow.push(stream);
+        }
+        send_request(folder, Path::new("/srv/mirror.db"), "resume job").await
+    });
+    assert_eq!(
+        response.await.expect("a daemon").as_deref(),
+        Some("handled resume job")
+    );
+}
+
+#[tokio::test]
+async fn the_group_of_the_folder_may_connect() {
+    let mode = check(async |folder| {
+        let mode = fs::metadata(socket(folder))?.permissions().mode();
+        // A status page connects to see whether the daemon lives.
+        drop(UnixStream::connect(socket(folder)).await?);
+        Ok(mode & 0o777)
+    });
+    assert_eq!(mode.await.expect("a socket"), 0o660);
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::alerts::{self, AlertsConfig, MailAddress};
 use super::grants;
+use super::hooks::{self, HookConfig};
 use super::job::JobConfig;
 use super::rollbook::{Proxy, Rollbook, SourceConfig, StoreConfig};
 use super::schedule::{Schedule, Zone};
@@ -19,7 +20,9 @@ use crate::document::suggest::listed;
 use crate::document::text_value::Check;
 use crate::document::{FileText, Location, Node, Problem, ProblemKind, Problems};
 use crate::folder::{DraftFiles, plain};
-use crate::model::{ColumnName, ConnectorName, History, JobName, Percent, Period, SourceName};
+use crate::model::{
+    ColumnName, ConnectorName, History, HookName, JobName, Percent, Period, SourceName,
+};
 
 /// Everything in these files that is a text with rules. The names share one.
 const CHECKS: &[Check] = &[
@@ -43,6 +46,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// Who is alerted when a job needs a person.
     pub alerts: Option<AlertsConfig>,
+    /// Webhooks, by name.
+    pub hooks: BTreeMap<HookName, HookConfig>,
     /// The accounts at vendors.
     pub sources: BTreeMap<SourceName, SourceConfig>,
     /// The jobs, by their file's name.
@@ -122,6 +127,7 @@ impl Files {
         Some(Config {
             store: rollbook.store,
             alerts: rollbook.alerts,
+            hooks: rollbook.hooks,
             sources: rollbook.sources,
             jobs: self.jobs.iter().map(job).collect::<Option<_>>()?,
         })
@@ -129,8 +135,13 @@ impl Files {
 }
 
 fn sources_of(rollbook: Option<&Node>) -> &[TableEntry] {
-    let sources = rollbook.and_then(|tree| tree.at(&["sources"]));
-    sources.map(Node::entries).unwrap_or_default()
+    rollbook
+        .map(|tree| entries(tree, "sources"))
+        .unwrap_or_default()
+}
+
+fn entries<'a>(tree: &'a Node, key: &str) -> &'a [TableEntry] {
+    tree.at(&[key]).map(Node::entries).unwrap_or_default()
 }
 
 fn is_toml(file: &Arc<FileText>) -> bool {
@@ -160,6 +171,9 @@ fn read_rollbook(
         .ok();
     if let Some(node) = tree.at(&["alerts"]) {
         problems.extend(alerts::check(node));
+    }
+    for hook in entries(&tree, "hooks") {
+        problems.extend(hooks::check(&hook.value));
     }
     problems.append(grants::check(sources));
     for source in sources {

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use serde::Serialize;
 
 use super::Reader;
-use crate::model::{Cause, JobName, Outcome, SourceName, StreamName};
+use crate::model::{Cause, JobName, Outcome, SourceName, StreamName, StreamSet};
 use crate::store::error::StoreError;
 use crate::store::mirror_lock::is_locked;
 use crate::store::runs::StreamRecord;
@@ -21,8 +21,8 @@ pub struct RunLine {
     pub job: JobName,
     /// Its source.
     pub source: SourceName,
-    /// The only stream that it reads; nothing when it reads all of the job's.
-    pub stream: Option<StreamName>,
+    /// The only streams that it reads; nothing when it reads all of the job's.
+    pub only: Option<StreamSet>,
     /// What started it.
     pub cause: Cause,
     /// When it started.
@@ -53,10 +53,10 @@ impl RunLine {
         }
     }
 
-    /// The job, and the stream if only one is read.
+    /// The job, and the streams if not all are read.
     pub fn what(&self) -> String {
-        match &self.stream {
-            Some(stream) => format!("{} (only {stream})", self.job),
+        match &self.only {
+            Some(only) => format!("{} (only {only})", self.job),
             None => self.job.to_string(),
         }
     }
@@ -78,7 +78,7 @@ fn line(row: &Row<'_>) -> rusqlite::Result<RunLine> {
         run: row.get(0)?,
         job: row.get(1)?,
         source: row.get(2)?,
-        stream: row.get(12)?,
+        only: row.get(12)?,
         cause: row.get(3)?,
         started: row.get(4)?,
         ended: row.get(5)?,

@@ -1,0 +1,94 @@
+//! A vendor's webhook on its way into the daemon: what the web process passes on, and what it is answered.
+//!
+//! The daemon decides everything: the web process knows neither the names of hooks nor their secrets. One line of JSON each
+//! way, over the control socket.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+
+use super::control_server;
+
+/// The largest body, in bytes.
+pub const MAX_HOOK_BODY: usize = 64 << 10;
+
+/// How long the daemon may take: a vendor is assumed to wait ten seconds.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What was posted to `/hooks/NAME`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookRequest {
+    /// The last part of the path.
+    pub name: String,
+    /// The headers, in order; names in any case.
+    pub headers: Vec<(String, String)>,
+    /// The body, [`MAX_HOOK_BODY`] bytes at most.
+    #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
+    pub body: Vec<u8>,
+}
+
+impl HookRequest {
+    /// The first header of this name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let is_it = |(other, _): &&(String, String)| other.eq_ignore_ascii_case(name);
+        self.headers.iter().find(is_it).map(|(_, value)| &**value)
+    }
+}
+
+/// What the daemon does with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HookAnswer {
+    /// It is what the vendor would send: 202.
+    Accepted,
+    /// Nothing shows that the sender knows the secret: 401.
+    Refused,
+    /// There is no such hook: 404.
+    Unknown,
+    /// Too many at once, or the secret cannot be read now; the sender may try again: 503.
+    Busy,
+}
+
+/// Sends a hook to the daemon that listens in this folder. `None` if there is none.
+///
+/// # Errors
+/// If the daemon does not admit this process, ends meanwhile, or gives no answer in five seconds.
+pub async fn send_hook(folder: &Path, request: &HookRequest) -> io::Result<Option<HookAnswer>> {
+    let path = control_server::socket(folder);
+    let sending = async {
+        let mut stream = match UnixStream::connect(path).await {
+            Ok(stream) => stream,
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
+            Err(_) => return Ok(None),
+        };
+        let mut line = serde_json::to_vec(&control_server::hook_line(request))?;
+        line.push(b'\n');
+        stream.write_all(&line).await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        Ok(Some(serde_json::from_slice(&answer)?))
+    };
+    match tokio::time::timeout(ANSWER_TIMEOUT, sending).await {
+        Ok(answer) => answer,
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
+}
+
+fn to_base64<S: Serializer>(body: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&STANDARD.encode(body))
+}
+
+fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let body = STANDARD.decode(text).map_err(de::Error::custom)?;
+    if body.len() > MAX_HOOK_BODY {
+        return Err(de::Error::custom("the body is too large"));
+    }
+    Ok(body)
+}
