@@ -1,6 +1,6 @@
 //! Implements the daemon's [`Engine`]: runs the jobs of the configuration in force and reloads it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
@@ -11,13 +11,17 @@ use tokio_util::sync::CancellationToken;
 use super::hooks::ReportedHooks;
 use super::unrecorded_alerts::UnrecordedAlerts;
 use super::{AdminResponse, App, maintenance};
+use crate::connector::connector_schema;
 use crate::daemon::hook_request::HookRequest;
+use crate::daemon::status::{MOST_PLACES, ProblemPlace};
 use crate::daemon::{
     AdminResult, Engine, Entry, HookResult, JobCondition, LoadedFiles, Refusal, RunRequest,
 };
-use crate::document::{Problems, RenderStyle, Severity};
+use crate::document::without_values::{names_of, without_values};
+use crate::document::{Problem, Problems, RenderStyle, Severity};
 use crate::model::park::PARKS_AT;
 use crate::model::{Cause, EntryName, JobName, Outcome, ParkReason, Pause, RunStart, StreamSet};
+use crate::setup::files::{crosswalk_schema, job_schema, people_schema, rollbook_schema};
 use crate::setup::{Folders, JobSetup, Overlay, Setup};
 use crate::store::queries::Reader;
 use crate::store::runs::{self, JobState};
@@ -301,14 +305,63 @@ impl Engine for DaemonEngine {
     }
 }
 
+/// What the status shows of it has no value of a file; the log has everything.
 fn refusal(problems: &Problems) -> Refusal {
-    let first = problems
-        .iter()
-        .find(|problem| problem.severity == Severity::Error);
+    let names = names_of(&[
+        rollbook_schema(),
+        job_schema(),
+        people_schema(),
+        crosswalk_schema(),
+        connector_schema(),
+    ]);
+    let errors = problems.iter();
+    let errors = errors.filter(|problem| problem.severity == Severity::Error);
+    let places: Vec<ProblemPlace> = errors
+        .take(MOST_PLACES)
+        .map(|problem| place(problem, &names))
+        .collect();
     Refusal {
         problems: problems.errors(),
-        first: first.map(ToString::to_string).unwrap_or_default(),
-        places: Vec::new(),
+        first: places.first().map(ToString::to_string).unwrap_or_default(),
+        places,
         text: problems.render(RenderStyle::Plain),
+    }
+}
+
+fn place(problem: &Problem, names: &BTreeSet<String>) -> ProblemPlace {
+    let mut advice = problem.message.clone();
+    if let Some(help) = &problem.help {
+        advice = format!("{advice} ({help})");
+    }
+    ProblemPlace {
+        file: problem.location.file.name().to_owned(),
+        line: problem.line(),
+        advice: without_values(&advice, problem.location.file.text(), names),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::{FileText, Location};
+
+    #[test]
+    fn a_refused_configuration_shows_no_value() {
+        let text = "[sources.north]\npassword = \"hunter2\"\n";
+        let file = FileText::new("/etc/rollbook/rollbook.toml", text);
+        let mut problems = Problems::new();
+        problems.push(Problem::note(Location::whole(&file), "a note"));
+        let problem = Problem::error(Location::within(&file, 16..24), "`password` is \"hunter2\"");
+        problems.push(problem.help("write `password = { credential = \"hunter2\" }`"));
+        for _ in 0..MOST_PLACES {
+            problems.push(Problem::error(Location::whole(&file), "another"));
+        }
+        let refusal = refusal(&problems);
+        assert_eq!(
+            refusal.first,
+            "/etc/rollbook/rollbook.toml:2: `password` is \"…\" (write `…`)"
+        );
+        assert_eq!((refusal.problems, refusal.places.len()), (51, MOST_PLACES));
+        assert!(refusal.text.contains("another"));
     }
 }

@@ -56,6 +56,7 @@ use crate::auth::{GrantStore as _, SignInMark};
 use crate::clock::Clock;
 use crate::connector::mask::PseudonymKey;
 use crate::folder::hashes;
+use crate::http::SourceMetrics;
 use crate::model::people::MatchSet;
 use crate::model::scalar;
 use crate::model::{GrantKind, JobName, SourceName};
@@ -79,6 +80,8 @@ pub struct App {
     folders: Folders,
     clock: Clock,
     sources: Mutex<BTreeMap<SourceName, OpenSource>>,
+    /// By name, so that they survive a session.
+    source_metrics: Mutex<BTreeMap<SourceName, Arc<SourceMetrics>>>,
     /// Why `[store] readers` cannot read, as it was logged last.
     readers_problem: Mutex<Option<String>>,
     /// Before this time no run tries again to finish erasures.
@@ -223,6 +226,7 @@ impl App {
             folders: folders.clone(),
             clock,
             sources: Mutex::default(),
+            source_metrics: Mutex::default(),
             readers_problem: Mutex::default(),
             next_erasure_retry: Mutex::default(),
             copying: tokio::sync::Mutex::default(),
@@ -287,6 +291,18 @@ impl App {
 
     fn open_sources(&self) -> MutexGuard<'_, BTreeMap<SourceName, OpenSource>> {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is measured of a source since the daemon's start.
+    fn source_metrics(&self, name: &SourceName) -> Arc<SourceMetrics> {
+        let metrics = self.source_metrics.lock();
+        let mut metrics = metrics.unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(metrics.entry(name.clone()).or_default())
+    }
+
+    fn all_source_metrics(&self) -> BTreeMap<SourceName, Arc<SourceMetrics>> {
+        let metrics = self.source_metrics.lock();
+        metrics.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Changes when a new session for the source would differ from the last one.

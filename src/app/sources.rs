@@ -100,6 +100,7 @@ pub fn build(
     app: &App,
 ) -> Result<Source, String> {
     let limits = source.config.limits.or(&source.connector.limits);
+    let metrics = app.source_metrics(name);
     let fill = |text: &str| template::fill(text, &[&source.settings.texts]);
     let rules = SessionRules {
         source: name.clone(),
@@ -117,6 +118,7 @@ pub fn build(
         timeouts: Timeouts::default(),
         errors: source.connector.errors.clone(),
         route: route(&source.config, &app.secrets, &app.folders.config)?,
+        metrics: Arc::clone(&metrics),
     };
     let vault_store = Arc::new(VaultStore(Arc::clone(&app.vault)));
     // Before the rules: a change in between is seen at the first token request.
@@ -124,7 +126,7 @@ pub fn build(
     let token_manager = token_rules(name, source, &app.secrets, &app.folders.config)?
         .map(|rules| {
             let (vault, clock) = (vault_store.clone(), app.clock.clone());
-            TokenManager::following(rules, refetch, vault, clock)
+            TokenManager::following(rules, refetch, vault, clock, metrics)
         })
         .transpose()
         .map_err(|error| error.to_string())?;

@@ -31,7 +31,7 @@ use crate::clock::Clock;
 use crate::http::access::Access;
 use crate::http::blocking::blocking;
 use crate::http::error::{HttpError, HttpErrorKind};
-use crate::http::{AfterRefusal, Authorizer};
+use crate::http::{AfterRefusal, Authorizer, SourceMetrics};
 use crate::model::SourceName;
 
 /// A refusal by the token endpoint of what worked before is asked for again after this time, before it counts.
@@ -51,6 +51,7 @@ struct Inner {
     state: Arc<Mutex<TokenState>>,
     /// The generation of a rotated token that no request has used successfully yet; 0 when there is none.
     unproven: AtomicU64,
+    metrics: Arc<SourceMetrics>,
     /// Whether a request with a token or key of this source has succeeded.
     has_worked: AtomicBool,
     /// Whether a refused token or key may still turn out to be good.
@@ -109,7 +110,7 @@ impl TokenManager {
         vault: Arc<dyn GrantStore>,
         clock: Clock,
     ) -> Result<Self, HttpError> {
-        Self::make(rules, None, vault, clock)
+        Self::make(rules, None, vault, clock, Arc::default())
     }
 
     /// Creates a manager that fetches the rules again before a token request, and uses them if they have changed since
@@ -122,9 +123,10 @@ impl TokenManager {
         (fingerprint, refetch): (u64, Refetch),
         vault: Arc<dyn GrantStore>,
         clock: Clock,
+        metrics: Arc<SourceMetrics>,
     ) -> Result<Self, HttpError> {
         let follower = Follower::new(fingerprint, refetch);
-        Self::make(rules, Some(follower), vault, clock)
+        Self::make(rules, Some(follower), vault, clock, metrics)
     }
 
     fn make(
@@ -132,6 +134,7 @@ impl TokenManager {
         follower: Option<Follower>,
         vault: Arc<dyn GrantStore>,
         clock: Clock,
+        metrics: Arc<SourceMetrics>,
     ) -> Result<Self, HttpError> {
         let step = || format!("prepare the tokens of {}", rules.source);
         let token_source = TokenSource::of(&rules).map_err(|kind| kind.at(step(), ""))?;
@@ -144,6 +147,7 @@ impl TokenManager {
             clock,
             state,
             unproven,
+            metrics,
             has_worked,
             is_doubted,
         })))
@@ -275,7 +279,22 @@ impl Inner {
         }
     }
 
+    /// Requests a token, and counts that unless nothing was sent.
     async fn obtain(
+        &self,
+        token_source: &TokenSource,
+        chain: &mut RefreshChain,
+    ) -> Result<Token, HttpErrorKind> {
+        let outcome = self.request(token_source, chain).await;
+        let failure = outcome.as_ref().err();
+        if failure.is_none_or(is_sent) {
+            let class = failure.map(HttpErrorKind::class);
+            self.metrics.count_token_request(class);
+        }
+        outcome
+    }
+
+    async fn request(
         &self,
         token_source: &TokenSource,
         chain: &mut RefreshChain,
@@ -370,6 +389,12 @@ impl Inner {
         let renew = token
             .life
             .map(|life| since + (life * 2 / 3).saturating_sub(token.age));
+        let left = token.life.map(|life| {
+            let passed = self.clock.running().saturating_sub(since) + token.age;
+            life.saturating_sub(passed)
+        });
+        let expiry = left.map(|left| self.clock.wall_clock_after(left));
+        self.metrics.note_token(expiry);
         state.current = Some(CurrentToken {
             access: access.clone(),
             since,
@@ -403,4 +428,16 @@ impl Inner {
     fn step(&self) -> String {
         format!("get a token for {}", self.source)
     }
+}
+
+/// Whether a token request that failed like this was sent.
+fn is_sent(kind: &HttpErrorKind) -> bool {
+    !matches!(
+        kind,
+        HttpErrorKind::Setup(_)
+            | HttpErrorKind::SignInNeeded(_)
+            | HttpErrorKind::PasswordRests(_)
+            | HttpErrorKind::Vault(_)
+            | HttpErrorKind::VaultShut(_)
+    )
 }

@@ -143,6 +143,7 @@ mod tests {
                     at: at(),
                     problems: 1,
                     first: "a.toml:1:1: no".to_owned(),
+                    places: Vec::new(),
                 }),
             },
             jobs: vec![

@@ -255,6 +255,8 @@ mod tests {
     #[test]
     fn what_an_approval_would_do() {
         let stream = HeldLine {
+            rule: None,
+            rows: None,
             source: named("north"),
             stream: named("users"),
             new: 1200,

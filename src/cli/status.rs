@@ -84,7 +84,7 @@ fn last_day(now: Timestamp) -> Date {
 fn recent_days(mirror: &Reader, last: Date) -> Result<Vec<StreamDays>, Exit> {
     let mut fold = HistoryFold::default();
     let first = last.saturating_sub(Span::new().days(SPARKLINE_DAYS - 1));
-    queries::add_ended_runs(mirror, &mut fold, first)?;
+    queries::add_ended_runs(mirror, &mut fold, None, first)?;
     Ok(fold.history.streams)
 }
 

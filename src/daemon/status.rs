@@ -3,6 +3,8 @@
 //! Counts, states, names and times only, so that it may be read without access to the mirror. Its reference is
 //! `docs/reference/status-file.md`; a change that breaks readers needs another [`SCHEMA`].
 
+use std::fmt;
+
 use crate::model::scalar::to_canonical;
 use crate::model::{EntryName, HoldRule, ParkReason, Pause, SourceName, StreamName, StreamSet};
 use jiff::Zoned;
@@ -123,6 +125,17 @@ pub struct ProblemPlace {
     pub line: Option<usize>,
     /// What is wrong and what to do; every value is replaced by `…`.
     pub advice: String,
+}
+
+/// `jobs/rosters.toml:3: unknown key`.
+impl fmt::Display for ProblemPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        write!(f, ": {}", self.advice)
+    }
 }
 
 /// One job.

@@ -12,6 +12,7 @@ pub mod schema;
 mod schema_walk;
 pub mod suggest;
 pub mod text_value;
+pub mod without_values;
 
 pub use file_text::{FileText, Location};
 pub use node::Node;

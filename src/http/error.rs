@@ -231,49 +231,58 @@ impl HttpErrorKind {
 impl HttpError {
     /// The class that decides what the run and the job do.
     pub fn class(&self) -> Class {
-        match &self.0.kind {
-            HttpErrorKind::Proxy(_, failure) if failure.is_transient() => Class::Transient,
-            HttpErrorKind::Unreachable(_)
-            | HttpErrorKind::Cut
-            | HttpErrorKind::TooSlow(..)
-            | HttpErrorKind::Unavailable(..)
-            | HttpErrorKind::NoTokenResponse(..)
-            | HttpErrorKind::Deferred(..)
-            | HttpErrorKind::Quota(..)
-            | HttpErrorKind::Resting(..)
-            | HttpErrorKind::OutOfTime
-            | HttpErrorKind::GrantUnclear
-            | HttpErrorKind::GrantPaused(..)
-            | HttpErrorKind::Vault(_)
-            | HttpErrorKind::Count(_) => Class::Transient,
-            HttpErrorKind::UnexpectedResponse(_, bad) if bad.fault == ResponseFault::Server => {
+        self.0.kind.class()
+    }
+}
+
+impl HttpErrorKind {
+    /// [`HttpError::class`] of an error of this kind.
+    pub(crate) fn class(&self) -> Class {
+        match self {
+            Self::Proxy(_, failure) if failure.is_transient() => Class::Transient,
+            Self::Unreachable(_)
+            | Self::Cut
+            | Self::TooSlow(..)
+            | Self::Unavailable(..)
+            | Self::NoTokenResponse(..)
+            | Self::Deferred(..)
+            | Self::Quota(..)
+            | Self::Resting(..)
+            | Self::OutOfTime
+            | Self::GrantUnclear
+            | Self::GrantPaused(..)
+            | Self::Vault(_)
+            | Self::Count(_) => Class::Transient,
+            Self::UnexpectedResponse(_, bad) if bad.fault == ResponseFault::Server => {
                 Class::Transient
             }
-            HttpErrorKind::Unauthorised(_)
-            | HttpErrorKind::Forbidden
-            | HttpErrorKind::GrantRefused(_)
-            | HttpErrorKind::SignInNeeded(_)
-            | HttpErrorKind::SignInFailed(_)
-            | HttpErrorKind::VaultShut(_) => Class::Auth,
-            HttpErrorKind::PasswordRests(rest) if rest.needs_person => Class::Auth,
-            HttpErrorKind::PasswordRests(_) => Class::Transient,
-            HttpErrorKind::Setup(_)
-            | HttpErrorKind::PrivateAddress(..)
-            | HttpErrorKind::Proxy(..)
-            | HttpErrorKind::Certificate(_)
-            | HttpErrorKind::Missing(..)
-            | HttpErrorKind::TooMuchRequested(..)
-            | HttpErrorKind::Redirect(..)
-            | HttpErrorKind::HttpStatus(_) => Class::Permanent,
-            HttpErrorKind::OutsideBaseUrl
-            | HttpErrorKind::UnexpectedResponse(..)
-            | HttpErrorKind::DocumentRefused(_)
-            | HttpErrorKind::TooLarge(_)
-            | HttpErrorKind::Bomb
-            | HttpErrorKind::Encoding => Class::Contract,
+            Self::Unauthorised(_)
+            | Self::Forbidden
+            | Self::GrantRefused(_)
+            | Self::SignInNeeded(_)
+            | Self::SignInFailed(_)
+            | Self::VaultShut(_) => Class::Auth,
+            Self::PasswordRests(rest) if rest.needs_person => Class::Auth,
+            Self::PasswordRests(_) => Class::Transient,
+            Self::Setup(_)
+            | Self::PrivateAddress(..)
+            | Self::Proxy(..)
+            | Self::Certificate(_)
+            | Self::Missing(..)
+            | Self::TooMuchRequested(..)
+            | Self::Redirect(..)
+            | Self::HttpStatus(_) => Class::Permanent,
+            Self::OutsideBaseUrl
+            | Self::UnexpectedResponse(..)
+            | Self::DocumentRefused(_)
+            | Self::TooLarge(_)
+            | Self::Bomb
+            | Self::Encoding => Class::Contract,
         }
     }
+}
 
+impl HttpError {
     /// The kind, where the class is not enough.
     pub fn kind(&self) -> &HttpErrorKind {
         &self.0.kind

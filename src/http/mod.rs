@@ -27,6 +27,7 @@ pub(crate) mod refusal;
 pub(crate) mod reply;
 pub(crate) mod rules;
 mod session;
+mod source_metrics;
 pub(crate) mod vendor_text;
 mod vendor_word;
 
@@ -49,3 +50,4 @@ pub use refusal::{PasswordRest, Refused, TokenRefusal};
 pub use reply::{Headers, Reply};
 pub use rules::{DayCount, ProxyLogin, Route, SessionRules, Timeouts, unusable_address};
 pub use session::{Decode, Session};
+pub use source_metrics::SourceMetrics;

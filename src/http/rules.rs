@@ -4,6 +4,7 @@
 //! are in its connector, not here.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -11,6 +12,7 @@ use secrecy::SecretString;
 
 use super::error::HttpErrorKind;
 use super::reach::Reach;
+use super::source_metrics::SourceMetrics;
 use crate::model::{ErrorCodes, SourceName};
 
 /// The parameters of one source's session. No `Debug`: a header's value may be a secret.
@@ -36,6 +38,8 @@ pub struct SessionRules {
     pub errors: ErrorCodes,
     /// How the requests leave the machine.
     pub route: Route,
+    /// Counts the requests; survives the session.
+    pub metrics: Arc<SourceMetrics>,
 }
 
 /// How a source's requests leave the machine, and which certificates they trust.

@@ -33,8 +33,8 @@ use super::reply::{Headers, Reply};
 use super::rules::{DayCount, SessionRules};
 use super::vendor_word::vendor_word;
 use crate::clock::Clock;
-use crate::model::UnexpectedResponse;
 use crate::model::retry::RetryDecision;
+use crate::model::{Class, UnexpectedResponse};
 
 /// The HTTP session of one source, shared by all its jobs. Clones are the same session.
 #[derive(Clone)]
@@ -212,7 +212,14 @@ impl SessionState {
             };
             self.count_day().await.map_err(failed)?;
             request.budget.count_request(self.rules.timeouts.whole);
-            let reply = self.send(request, access.as_ref()).await.map_err(failed)?;
+            let sent = self.clock.running();
+            let reply = self.send(request, access.as_ref()).await;
+            let latency = self.clock.running().saturating_sub(sent);
+            let count = |failure| self.rules.metrics.count_request(failure, latency);
+            let reply = reply.map_err(|kind| {
+                count(Some(kind.class()));
+                failed(kind)
+            })?;
             drop(permit);
             let status = reply.status;
             let after = match self.classify(&reply, request) {
@@ -234,20 +241,25 @@ impl SessionState {
                     if decoded.is_ok() {
                         self.breaker.succeeded();
                     }
-                    return decoded
+                    let decoded = decoded
                         .map_err(|bad| failed(HttpErrorKind::UnexpectedResponse(status, bad)));
+                    count(decoded.as_ref().err().map(HttpError::class));
+                    return decoded;
                 }
                 Classification::Failed(kind) => {
+                    count(Some(kind.class()));
                     self.pause_session(&kind);
                     return Err(
                         failed(kind).quoting(vendor_word(&reply, &secrets(access.as_ref())))
                     );
                 }
                 Classification::Token => {
+                    count(Some(Class::Auth));
                     self.after_refusal(access.as_ref(), second_token, Rejected::Token)
                         .await
                 }
                 Classification::Forbidden => {
+                    count(Some(Class::Auth));
                     self.after_refusal(access.as_ref(), second_token, Rejected::Right)
                         .await
                 }
@@ -323,6 +335,8 @@ impl SessionState {
         let total = blocking(move || count.add(&source, &today, 1))
             .await
             .map_err(HttpErrorKind::Count)?;
+        let ends = next_midnight(now);
+        self.rules.metrics.note_day(total, limit, ends);
         if total > limit {
             *self.exhausted_day() = Some(day);
             return Err(quota());

@@ -3,6 +3,7 @@
 pub mod absence;
 pub mod account;
 pub mod adaptation;
+pub mod added_runs;
 pub mod alert_subject;
 pub mod apply_mode;
 pub mod audit;
@@ -44,6 +45,7 @@ pub mod schedule;
 pub mod sign_in;
 pub mod similarity;
 pub mod staging_limits;
+pub mod stream_result;
 pub mod stream_set;
 pub mod table;
 pub mod totals;

@@ -4,14 +4,16 @@
 //! readers needs another [`HISTORY_SCHEMA`]. A page is made of these types, so that it needs no mirror.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use super::added_runs::AddedRuns;
 use super::class::Class;
 use super::name::{JobName, SourceName, StreamName};
 use super::outcome::Outcome;
+pub use super::stream_result::{RejectResult, StreamResult};
 use super::stream_set::StreamSet;
 pub use super::totals::{
     Histogram, HistogramBucket, JobTotals, SourceTotals, StreamTotals, Totals,
@@ -215,58 +217,10 @@ pub struct NewestBackup {
     pub bytes: u64,
 }
 
-/// One stream's part of a run that ended, as it is recorded.
-#[derive(Clone, Copy, Debug)]
-pub struct StreamResult<'a> {
-    /// The run.
-    pub run: i64,
-    /// Its source.
-    pub source: &'a str,
-    /// The stream.
-    pub stream: &'a str,
-    /// When the run started.
-    pub day: Date,
-    /// How the stream's part ended.
-    pub outcome: Outcome,
-    /// Whether it was a full reading that no total contradicts.
-    pub is_complete: bool,
-    /// Added rows.
-    pub new: u64,
-    /// Changed rows.
-    pub changed: u64,
-    /// Removed rows.
-    pub removed: u64,
-    /// Rows that were received as they are.
-    pub unchanged: u64,
-    /// Missing rows that were not removed.
-    pub missing: u64,
-    /// Rejected rows.
-    pub rejected: u64,
-    /// How long it took.
-    pub duration_ms: u64,
-    /// Requested pages.
-    pub pages: u64,
-    /// Received rows.
-    pub received: u64,
-}
-
-impl StreamResult<'_> {
-    /// The rows of the table, where the record alone says it: every row was received, or is missing and still there.
-    fn counted_rows(&self) -> Option<u64> {
-        let is_counted = self.is_complete && self.outcome.is_good() && self.rejected == 0;
-        is_counted.then_some(self.new + self.changed + self.unchanged + self.missing)
-    }
-}
-
 /// Days, computed from records in the order of runs. A record that ends later than one with a higher number is added later.
 #[derive(Clone, Debug, Default)]
 pub struct HistoryFold {
-    /// All runs up to this one are added.
-    through: i64,
-    /// Added runs behind it.
-    ahead: BTreeSet<i64>,
-    /// Runs of the records that are being added.
-    adding: BTreeSet<i64>,
+    added: AddedRuns,
     /// The streams and sources so far; the caller adds what else there is.
     pub history: RunHistory,
     /// The last run of each source that was counted.
@@ -276,25 +230,41 @@ pub struct HistoryFold {
 impl HistoryFold {
     /// Only records of runs behind this one are missing.
     pub fn through(&self) -> i64 {
-        self.through
+        self.added.through()
     }
 
     /// Adds a record, unless its run was added before the last [`HistoryFold::end`].
     pub fn add(&mut self, result: &StreamResult<'_>) {
-        if result.run <= self.through || self.ahead.contains(&result.run) {
+        if !self.added.begin(result.run) {
             return;
         }
-        self.adding.insert(result.run);
         self.add_to_stream(result);
         self.add_to_source(result);
     }
 
-    /// All records that there are were added; those of unfinished runs are missing, the first of which is this one.
+    /// Adds rejected rows or unreadable cells of a run whose records were added since the last [`HistoryFold::end`].
+    pub fn add_reject(&mut self, result: &RejectResult<'_>) {
+        if !self.added.begin(result.run) {
+            return;
+        }
+        let streams = &mut self.history.streams;
+        let order = |known: &StreamDays| by_name(known, result.source, result.stream);
+        let Ok(index) = streams.binary_search_by(order) else {
+            return;
+        };
+        let days = &mut streams[index].days;
+        if let Ok(index) = days.binary_search_by_key(&result.day, |day| day.day) {
+            let reasons = &mut days[index].rejected_by;
+            let reason = format!("{}: {}", result.path, result.reason);
+            let rows = reasons.entry(reason).or_default();
+            *rows = result.rows.max(*rows);
+            drop_rarest(reasons);
+        }
+    }
+
+    /// As [`AddedRuns::end`].
     pub fn end(&mut self, first_open: Option<i64>) {
-        self.ahead.append(&mut self.adding);
-        let last = self.ahead.last().copied().unwrap_or(self.through);
-        self.through = first_open.map_or(last, |open| (open - 1).min(last));
-        self.ahead = self.ahead.split_off(&(self.through + 1));
+        self.added.end(first_open);
     }
 
     /// Removes the days before this one.
@@ -400,6 +370,15 @@ impl SourceDay {
         let failed = self.failures.iter();
         let failed = failed.filter(|(class, _)| *class != Class::Refused.as_str());
         failed.map(|(_, streams)| streams).sum()
+    }
+}
+
+fn drop_rarest(reasons: &mut BTreeMap<String, u64>) {
+    if reasons.len() > MOST_REASONS
+        && let Some(rarest) = reasons.iter().min_by_key(|(_, rows)| **rows)
+    {
+        let rarest = rarest.0.clone();
+        reasons.remove(&rarest);
     }
 }
 

@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::added_runs::AddedRuns;
 use super::entry_name::EntryName;
 use super::name::{SourceName, StreamName};
+use super::outcome::Outcome;
+use super::stream_result::StreamResult;
 
 /// Upper bounds of the durations of runs, in milliseconds: a run of nothing new takes a second, a first reading hours.
 pub const RUN_BOUNDS_MS: &[u64] = &[
@@ -122,31 +125,109 @@ impl Histogram {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Totals, computed from the records of runs that ended since a daemon started.
+#[derive(Clone, Debug, Default)]
+pub struct TotalsFold {
+    added: AddedRuns,
+    /// Streams and jobs so far; the caller adds the sources.
+    pub totals: Totals,
+}
 
-    #[test]
-    fn buckets_are_cumulative_and_their_bounds_inclusive() {
-        let mut histogram = Histogram::new(&[10, 100]);
-        for length in [0, 10, 11, 100, 101] {
-            histogram.add(length);
+impl TotalsFold {
+    /// Counts runs behind this one, which is the last that ended before the daemon started.
+    pub fn behind(run: i64, since: String) -> Self {
+        Self {
+            added: AddedRuns::behind(run),
+            totals: Totals {
+                since,
+                ..Totals::default()
+            },
         }
-        let counts: Vec<u64> = histogram
-            .buckets
-            .iter()
-            .map(|bucket| bucket.count)
-            .collect();
-        assert_eq!(
-            (counts, histogram.count, histogram.sum_ms),
-            (vec![2, 4], 5, 222)
-        );
     }
 
-    #[test]
-    fn bounds_grow() {
-        for bounds in [RUN_BOUNDS_MS, LATENCY_BOUNDS_MS] {
-            assert!(bounds.is_sorted_by(|one, next| one < next), "{bounds:?}");
+    /// Only records of runs behind this one are missing.
+    pub fn through(&self) -> i64 {
+        self.added.through()
+    }
+
+    /// Adds a stream's part of a run, unless its run was added before the last [`TotalsFold::end`].
+    pub fn add_stream(&mut self, result: &StreamResult<'_>) {
+        if !self.added.begin(result.run) {
+            return;
+        }
+        let streams = &mut self.totals.streams;
+        let order = |known: &StreamTotals| {
+            (known.source.as_str(), known.stream.as_str()).cmp(&(result.source, result.stream))
+        };
+        let index = match streams.binary_search_by(order) {
+            Ok(index) => index,
+            Err(index) => {
+                let (Ok(source), Ok(stream)) = (result.source.parse(), result.stream.parse())
+                else {
+                    return;
+                };
+                streams.insert(index, StreamTotals::new(source, stream));
+                index
+            }
+        };
+        let stream = &mut streams[index];
+        stream.new += result.new;
+        stream.changed += result.changed;
+        stream.removed += result.removed;
+        // A difference that was not applied received and rejected nothing that is in the mirror.
+        if result.outcome.is_good() || result.outcome == Outcome::Incomplete {
+            stream.received += result.received;
+            stream.rejected += result.rejected;
+        }
+    }
+
+    /// Adds a run, as [`TotalsFold::add_stream`] does.
+    pub fn add_run(&mut self, run: i64, job: &EntryName, outcome: Outcome, duration_ms: u64) {
+        if !self.added.begin(run) {
+            return;
+        }
+        let jobs = &mut self.totals.jobs;
+        let index = match jobs.binary_search_by(|known| known.job.cmp(job)) {
+            Ok(index) => index,
+            Err(index) => {
+                jobs.insert(index, JobTotals::new(job.clone()));
+                index
+            }
+        };
+        let job = &mut jobs[index];
+        *job.runs.entry(outcome.as_str().to_owned()).or_default() += 1;
+        job.duration.add(duration_ms);
+    }
+
+    /// As [`AddedRuns::end`].
+    pub fn end(&mut self, first_open: Option<i64>) {
+        self.added.end(first_open);
+    }
+}
+
+impl StreamTotals {
+    fn new(source: SourceName, stream: StreamName) -> Self {
+        Self {
+            source,
+            stream,
+            received: 0,
+            new: 0,
+            changed: 0,
+            removed: 0,
+            rejected: 0,
         }
     }
 }
+
+impl JobTotals {
+    fn new(job: EntryName) -> Self {
+        Self {
+            job,
+            runs: BTreeMap::new(),
+            duration: Histogram::new(RUN_BOUNDS_MS),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

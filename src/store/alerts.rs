@@ -147,8 +147,9 @@ pub fn ends(
 ) -> Result<(Option<Timestamp>, Option<Timestamp>), StoreError> {
     let ends: (Option<String>, Option<String>) = connection
         .query_row(
-            "SELECT max(ended) FILTER (WHERE outcome IN ('ok', 'ok_with_rejects') AND ended <= ?2), min(started) \
-             FROM rollbook_runs WHERE job = ?1 AND stream IS NULL",
+            "SELECT (SELECT ended FROM rollbook_runs WHERE job = ?1 AND stream IS NULL \
+             AND outcome IN ('ok', 'ok_with_rejects') AND ended <= ?2 ORDER BY run DESC LIMIT 1), \
+             (SELECT started FROM rollbook_runs WHERE job = ?1 AND stream IS NULL ORDER BY run LIMIT 1)",
             params![job, scalar::to_canonical(now)],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )

@@ -190,6 +190,12 @@ pub fn records_due(connection: &Connection, now: Timestamp) -> Result<bool, Stor
     Ok(!matches!(records_now(connection, now)?, Due::No))
 }
 
+/// From when on records are due to be purged again; `None` before the first time. Only reads.
+pub fn next_records(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    let last = runs::done(connection, RECORDS)?;
+    Ok(last.map(|last| scalar::saturating_add(last, DAY)))
+}
+
 fn records_now(connection: &Connection, now: Timestamp) -> Result<Due, StoreError> {
     let vendor_time = runs::done(connection, VENDOR_TIME)?;
     Ok(due(runs::done(connection, RECORDS)?, now, vendor_time))

@@ -53,7 +53,7 @@ async fn the_days_that_the_daemon_keeps_are_those_that_a_command_computes() {
     let mut fold = HistoryFold::default();
     let update = |fold: &mut HistoryFold| {
         let reader = store.reader().expect("a reader");
-        update(fold, &reader, store.path(), None, now).expect("computed");
+        update(fold, None, &reader, store.path(), None, now).expect("computed");
     };
     update(&mut fold);
     let days = |history: &RunHistory| history.streams[0].days.clone();
@@ -101,4 +101,42 @@ async fn the_days_that_the_daemon_keeps_are_those_that_a_command_computes() {
     assert!(!text.contains("vendor"), "{text}");
     let read: RunHistory = serde_json::from_str(&text).expect("read");
     assert_eq!(read, computed);
+}
+
+/// A reload computes the days again from the records; what was purged meanwhile stays in the totals.
+#[tokio::test]
+async fn totals_survive_a_reload_and_a_purge() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&folder.path().join("mirror.db")).expect("a mirror");
+    run(&store, "2026-03-01T06:00:00Z", 7, Some(Outcome::Ok)).await;
+    let reader = store.reader().expect("a reader");
+    let before = last_ended_run(&reader).expect("read");
+    let mut totals = TotalsFold::behind(before, "2026-03-01T12:00:00.000Z".to_owned());
+    drop(reader);
+    let mut update_all = |now: &str| {
+        let reader = store.reader().expect("a reader");
+        let (mut fold, now) = (HistoryFold::default(), at(now));
+        update(
+            &mut fold,
+            Some(&mut totals),
+            &reader,
+            store.path(),
+            None,
+            now,
+        )
+        .expect("computed");
+        (
+            totals.totals.streams[0].new,
+            totals.totals.jobs[0].runs.clone(),
+        )
+    };
+    run(&store, "2026-03-02T06:00:00Z", 2, Some(Outcome::Ok)).await;
+    let (new, _) = update_all("2026-03-02T07:00:00Z");
+    assert_eq!(new, 2, "not the run before the start");
+    let (new, _) = update_all("2026-03-02T07:00:00Z");
+    assert_eq!(new, 2, "once");
+    run(&store, "2027-08-01T06:00:00Z", 3, Some(Outcome::Held)).await;
+    let (new, runs) = update_all("2027-08-01T07:00:00Z");
+    assert_eq!(new, 5, "the day of the first run has dropped out");
+    assert_eq!((runs["ok"], runs["held"]), (1, 1));
 }

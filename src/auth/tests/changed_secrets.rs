@@ -30,6 +30,7 @@ fn following(
         (1, refetch),
         Arc::new(MemoryVault::default()),
         clock.clone(),
+        Arc::default(),
     );
     let manager = manager.expect("the rules are right");
     (

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::daemon::{JobCondition, Refusal, SkipReason};
-use crate::model::{Cause, Class, Outcome, RunStart, named};
+use crate::model::{Cause, Class, Outcome, ParkReason, RunStart, named};
 
 const NOW: &str = "2026-03-02T06:20:00.000Z";
 
@@ -60,6 +60,7 @@ fn the_line_has_problems_active_runs_the_next_tick_and_the_last_run() {
     let refused = Event::ReloadRefused(Refusal {
         problems: 2,
         first: "rollbook.toml:3:1: there is no key `sorces`".to_owned(),
+        places: Vec::new(),
         text: String::new(),
     });
     let failed = Event::RunEnded {

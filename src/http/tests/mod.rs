@@ -35,6 +35,7 @@ pub(crate) fn slow() -> Timeouts {
 
 pub(crate) fn rules(base: &str) -> SessionRules {
     SessionRules {
+        metrics: Arc::default(),
         source: named("school"),
         base_url: Url::parse(base).expect("an address"),
         headers: Vec::new(),

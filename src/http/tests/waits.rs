@@ -143,6 +143,7 @@ async fn the_days_requests_are_counted_before_they_are_sent() {
         per_day: Some(2),
         ..rules(&server.uri())
     };
+    let metrics = Arc::clone(&rules.metrics);
     let session = session(rules, None, &clock.clock());
     for _ in 0..2 {
         page(&session, &clock.clock())
@@ -166,6 +167,11 @@ async fn the_days_requests_are_counted_before_they_are_sent() {
         );
     }
     assert_eq!(requests(&server).await, 2);
+    let counted = metrics.totals(&named("school")).requests;
+    assert_eq!(counted, [("ok".to_owned(), 2)].into(), "what was sent");
+    let quota = metrics.quota(clock.clock().now()).expect("a limit");
+    assert_eq!((quota.used, quota.limit), (2, 2));
+    assert_eq!(quota.resets_at, "2026-03-03T00:00:00.000Z");
     clock.pass(Duration::from_secs(18 * 3600));
     page(&session, &clock.clock()).await.expect("a new day");
 }

@@ -24,7 +24,7 @@ pub use rows::{
     RowProblem, Version, columns_of_rows, has_rows_of, keys_where, missed_readings, row_problems,
     why,
 };
-pub use run_history::{add_ended_runs, job_runs};
+pub use run_history::{add_ended_runs, job_runs, last_ended_run};
 pub use runs::{RejectLine, RunLine, held, jobs, newest_whole, rejects, run, run_streams, runs};
 pub use streams::{LastRead, last_read, mirrored, sizes, table};
 

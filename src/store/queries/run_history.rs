@@ -5,24 +5,29 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::Reader;
-use crate::model::run_history::{HistoryFold, JobRuns, PastRun, STRIP_RUNS, StreamResult};
-use crate::model::{JobName, SourceName, scalar};
+use crate::model::run_history::{
+    HistoryFold, JobRuns, PastRun, RejectResult, STRIP_RUNS, StreamResult,
+};
+use crate::model::totals::TotalsFold;
+use crate::model::{EntryName, JobName, SourceName, scalar};
 use crate::store::error::StoreError;
 use crate::store::sql_values::ended;
 
-/// Adds the records of runs that ended, started on this day or later, and are not yet in the history. Costs as much as there
-/// are.
+/// Adds the records of runs that ended, started on this day or later, and are not yet in the history; to the totals also, which
+/// know later runs only. Costs as much as there are.
 pub fn add_ended_runs(
     reader: &Reader,
     history: &mut HistoryFold,
+    mut totals: Option<&mut TotalsFold>,
     first: Date,
 ) -> Result<(), StoreError> {
     let what = StoreError::sql("read the run records");
     // Before the records, so that a run which ends meanwhile counts as open.
-    let first_open: Option<i64> = reader
-        .prepare_cached("SELECT min(run) FROM rollbook_runs WHERE run > ?1 AND ended IS NULL")
-        .and_then(|mut statement| statement.query_row([history.through()], |row| row.get(0)))
-        .map_err(&what)?;
+    let first_open = first_open_behind(reader, history.through())?;
+    let first_uncounted = match &totals {
+        Some(totals) => first_open_behind(reader, totals.through())?,
+        None => None,
+    };
     let mut statement = reader
         .prepare_cached(
             "SELECT r.run, r.source, s.stream, r.started, s.outcome, s.class, s.reading = 'full' AND s.completeness <> 'contradicted', \
@@ -35,20 +40,105 @@ pub fn add_ended_runs(
         .query(params![history.through(), first.to_string()])
         .map_err(&what)?;
     while let Some(row) = records.next().map_err(&what)? {
-        add(history, row).map_err(&what)?;
+        add(history, totals.as_deref_mut(), row).map_err(&what)?;
+    }
+    add_rejects(reader, history, first)?;
+    if let Some(totals) = totals {
+        add_runs(reader, totals)?;
+        totals.end(first_uncounted);
     }
     history.end(first_open);
     Ok(())
 }
 
-fn add(history: &mut HistoryFold, row: &Row<'_>) -> rusqlite::Result<()> {
+fn first_open_behind(reader: &Reader, run: i64) -> Result<Option<i64>, StoreError> {
+    reader
+        .prepare_cached("SELECT min(run) FROM rollbook_runs WHERE run > ?1 AND ended IS NULL")
+        .and_then(|mut statement| statement.query_row([run], |row| row.get(0)))
+        .map_err(StoreError::sql("read the run records"))
+}
+
+/// The run that ended last, by its number; zero without one.
+///
+/// # Errors
+/// When the mirror cannot be read.
+pub fn last_ended_run(reader: &Reader) -> Result<i64, StoreError> {
+    reader
+        .query_row(
+            "SELECT coalesce(max(run), 0) FROM rollbook_runs WHERE ended IS NOT NULL",
+            [],
+            |row| row.get(0),
+        )
+        .map_err(StoreError::sql("read the run records"))
+}
+
+/// All that ended, also those without a stream.
+fn add_runs(reader: &Reader, totals: &mut TotalsFold) -> Result<(), StoreError> {
+    let what = StoreError::sql("read the run records");
+    let mut statement = reader
+        .prepare_cached(
+            "SELECT run, started, ended, outcome, class, job FROM rollbook_runs WHERE run > ?1 AND ended IS NOT NULL",
+        )
+        .map_err(&what)?;
+    let mut runs = statement.query([totals.through()]).map_err(&what)?;
+    while let Some(row) = runs.next().map_err(&what)? {
+        let read = || {
+            let (started, end): (String, String) = (row.get(1)?, row.get(2)?);
+            let length = duration(&started, &end).unwrap_or_default();
+            let job: JobName = row.get(5)?;
+            Ok((row.get(0)?, job, ended(row, 3, 4)?, length))
+        };
+        let (run, job, outcome, length) = read().map_err(&what)?;
+        totals.add_run(run, &EntryName::from(&job), outcome, length);
+    }
+    Ok(())
+}
+
+fn add_rejects(reader: &Reader, history: &mut HistoryFold, first: Date) -> Result<(), StoreError> {
+    let what = StoreError::sql("read what runs rejected");
+    let mut statement = reader
+        .prepare_cached(
+            "SELECT r.run, r.started, r.source, j.stream, j.path, j.reason, j.rows \
+             FROM rollbook_rejects AS j JOIN rollbook_runs AS r USING (run) \
+             WHERE j.run > ?1 AND r.started >= ?2 AND r.ended IS NOT NULL",
+        )
+        .map_err(&what)?;
+    let mut rejects = statement
+        .query(params![history.through(), first.to_string()])
+        .map_err(&what)?;
+    while let Some(row) = rejects.next().map_err(&what)? {
+        let add = |history: &mut HistoryFold| {
+            let text = |index| Ok::<_, rusqlite::Error>(row.get_ref(index)?.as_str()?);
+            if let Some(day) = text(1)?.get(..10).and_then(|day| day.parse().ok()) {
+                history.add_reject(&RejectResult {
+                    run: row.get(0)?,
+                    source: text(2)?,
+                    stream: text(3)?,
+                    day,
+                    path: text(4)?,
+                    reason: text(5)?,
+                    rows: row.get::<_, i64>(6)? as u64,
+                });
+            }
+            Ok(())
+        };
+        add(history).map_err(&what)?;
+    }
+    Ok(())
+}
+
+fn add(
+    history: &mut HistoryFold,
+    totals: Option<&mut TotalsFold>,
+    row: &Row<'_>,
+) -> rusqlite::Result<()> {
     let text = |index| Ok::<_, rusqlite::Error>(row.get_ref(index)?.as_str()?);
     let count = |index| row.get::<_, i64>(index).map(|number| number as u64);
     // A time that cannot be read is none of the last days.
     let Some(day) = text(3)?.get(..10).and_then(|day| day.parse().ok()) else {
         return Ok(());
     };
-    history.add(&StreamResult {
+    let result = StreamResult {
         run: row.get(0)?,
         source: text(1)?,
         stream: text(2)?,
@@ -64,7 +154,11 @@ fn add(history: &mut HistoryFold, row: &Row<'_>) -> rusqlite::Result<()> {
         duration_ms: count(13)?,
         pages: count(14)?,
         received: count(15)?,
-    });
+    };
+    history.add(&result);
+    if let Some(totals) = totals {
+        totals.add_stream(&result);
+    }
     Ok(())
 }
 

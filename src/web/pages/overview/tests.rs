@@ -93,6 +93,7 @@ fn the_daemon_is_first_and_its_messages_are_not_shown() {
         at: String::new(),
         problems: 2,
         first: "rollbook.toml:3: password = \"x\"".to_owned(),
+        places: Vec::new(),
     });
     daemon.disk = Some("full".to_owned());
     let failing = ReportJob {
