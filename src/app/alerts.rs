@@ -122,7 +122,11 @@ impl DaemonEngine {
         self.app.evaluate(config, AlertSubject::Copy, check).await
     }
 
-    fn facts(&self, reader: &queries::Reader, entry: &Entry) -> Result<JobFacts, StoreError> {
+    pub(super) fn facts(
+        &self,
+        reader: &queries::Reader,
+        entry: &Entry,
+    ) -> Result<JobFacts, StoreError> {
         let (state, now) = (self.job_state(reader, &entry.name)?, self.app.clock.now());
         let (good, first) = match &entry.name {
             EntryName::Backup => (runs::done(reader, entry.name.as_str())?, None),
