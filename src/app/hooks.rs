@@ -186,7 +186,7 @@ impl App {
             if !hook.verify {
                 tracing::warn!(
                     hook = name.as_str(),
-                    "calls of the webhook are not verified (`verify = false`): everybody who reaches it can cause a run"
+                    "calls of the webhook are not verified (`verify = false`): every caller can cause a run"
                 );
             }
         }

@@ -10,6 +10,7 @@ mod copy;
 mod engine;
 mod erasures;
 mod grant_builder;
+mod heartbeat;
 mod hooks;
 mod jobs;
 mod login;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -80,12 +81,22 @@ pub async fn serve(
     let history_wake = Arc::new(Notify::new());
     let history = Arc::clone(&history_wake);
     let history_file = HistoryFile::in_folder(&folder);
+    let heartbeat_wake = Arc::new(Notify::new());
+    let heartbeat = Arc::clone(&heartbeat_wake);
+    let is_stuck = Arc::new(AtomicBool::new(false));
+    let stuck = Arc::clone(&is_stuck);
     let on_event = move |event: Event| {
         log(&event);
         if may_alert(&event) {
             alerts.notify_one();
             copy.notify_one();
             history.notify_one();
+        }
+        match &event {
+            Event::Stuck(_) => stuck.store(true, Ordering::Relaxed),
+            Event::Alive => stuck.store(false, Ordering::Relaxed),
+            Event::Reloaded => heartbeat.notify_one(),
+            _ => {}
         }
         status.on_event(&event);
         observe(&event);
@@ -98,6 +109,7 @@ pub async fn serve(
         () = requests => Ok(()),
         () = &mut watch => Ok(()),
         () = own.keep_copy(&copy_wake, &wake, &stop) => Ok(()),
+        () = own.keep_heartbeat(&heartbeat_wake, || is_stuck.load(Ordering::Relaxed)) => Ok(()),
         () = own.keep_history(&history_wake, &history_file) => Ok(()),
         () = changes.follow(clock, reload) => Ok(()),
     };

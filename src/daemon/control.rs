@@ -1,5 +1,6 @@
 //! How the loop is controlled from outside: by signals, by the control socket, by its caller.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,6 +9,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::hooks::PendingHooks;
 use crate::model::{JobName, RunStart};
+
+/// The path of the control socket in a runtime folder.
+pub(super) fn socket(folder: &Path) -> PathBuf {
+    folder.join("control.sock")
+}
 
 /// Controls the loop from outside.
 #[derive(Clone, Debug, Default)]

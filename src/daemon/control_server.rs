@@ -23,14 +23,11 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::hook_allowance::HookAllowance;
-use super::control::ControlHandle;
+use super::control::{ControlHandle, socket};
 use super::engine::Engine;
 use super::hook_request::{HookAnswer, HookRequest};
 use super::status_file::make_folder;
 use crate::clock::Clock;
-
-/// Name of the socket in the runtime folder.
-const NAME: &str = "control.sock";
 
 /// The folder's group may connect, for webhooks.
 const MODE: u32 = 0o660;
@@ -226,16 +223,6 @@ impl Drop for ControlServer {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path); // it may be removed already
     }
-}
-
-/// The path of the socket in a runtime folder.
-pub(super) fn socket(folder: &Path) -> PathBuf {
-    folder.join(NAME)
-}
-
-/// The line that sends a hook.
-pub(super) fn hook_line(hook: &HookRequest) -> serde_json::Value {
-    serde_json::json!({ "hook": hook })
 }
 
 fn response_line(answer: &HookAnswer) -> io::Result<Vec<u8>> {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
-use super::control_server;
+use super::control::socket;
 
 /// The largest body, in bytes.
 pub const MAX_HOOK_BODY: usize = 64 << 10;
@@ -60,21 +60,29 @@ pub enum HookAnswer {
 /// # Errors
 /// If the daemon does not admit this process, ends meanwhile, or gives no answer in five seconds.
 pub async fn send_hook(folder: &Path, request: &HookRequest) -> io::Result<Option<HookAnswer>> {
-    let path = control_server::socket(folder);
-    let sending = async {
-        let mut stream = match UnixStream::connect(path).await {
+    let exchange = async {
+        let mut stream = match UnixStream::connect(socket(folder)).await {
             Ok(stream) => stream,
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
             Err(_) => return Ok(None),
         };
-        let mut line = serde_json::to_vec(&control_server::hook_line(request))?;
+        let mut line = serde_json::to_vec(&serde_json::json!({ "hook": request }))?;
         line.push(b'\n');
-        stream.write_all(&line).await?;
         let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await?;
-        Ok(Some(serde_json::from_slice(&answer)?))
+        let exchanged = async {
+            stream.write_all(&line).await?;
+            stream.read_to_end(&mut answer).await
+        };
+        match exchanged.await.map_err(|error| error.kind()) {
+            Ok(_) => Ok(Some(serde_json::from_slice(&answer)?)),
+            // Closed before all was read: the daemon has too many connections.
+            Err(io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {
+                Ok(Some(HookAnswer::Busy))
+            }
+            Err(kind) => Err(kind.into()),
+        }
     };
-    match tokio::time::timeout(ANSWER_TIMEOUT, sending).await {
+    match tokio::time::timeout(ANSWER_TIMEOUT, exchange).await {
         Ok(answer) => answer,
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }

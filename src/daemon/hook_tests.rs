@@ -44,16 +44,16 @@ async fn a_hook_during_a_run_starts_one_afterwards_whatever_the_wall_clock_does(
         Some("2026-03-02T05:00:00Z"),
         Some("2026-03-04T09:00:00Z"),
     ] {
-        let script = morning().with_run("job", Run::Takes(Duration::from_secs(60)));
+        let script = morning().with_run("job", Run::Takes(Duration::from_secs(180)));
         let mut acts: Vec<(&str, Act)> = vec![("2026-03-02T07:01:00Z", storm())];
-        acts.push(("2026-03-02T07:01:30Z", storm()));
+        acts.push(("2026-03-02T07:02:30Z", storm()));
         if let Some(set) = set {
             acts.push((
-                "2026-03-02T07:01:31Z",
+                "2026-03-02T07:03:00Z",
                 Box::new(move |script| script.clock.set_wall(time(set))),
             ));
         }
-        let start = set.unwrap_or("2026-03-02T07:01:31Z");
+        let start = set.unwrap_or("2026-03-02T07:03:00Z");
         let end = time(start) + jiff::SignedDuration::from_mins(10);
         let log = played(script, &end.to_string(), acts).await;
         let runs = log.iter().filter(|text| *text == "job webhook").count();

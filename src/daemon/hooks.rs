@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::control::RunRequest;
 use crate::model::{Cause, JobName, RunStart, StreamSet};
 
 /// A run that a hook asks for.
@@ -88,12 +87,12 @@ impl Debounce {
         }
     }
 
-    /// The runs that start now; hooks of an active job wait for its end.
+    /// The jobs that run now, and how; hooks of an active job wait for its end.
     pub(super) fn take(
         &mut self,
         running: Duration,
         is_active: impl Fn(&JobName) -> bool,
-    ) -> Vec<RunRequest> {
+    ) -> Vec<(JobName, RunStart)> {
         let mut taken = Vec::new();
         for (job, hooks) in &mut self.0 {
             if hooks.due().is_some_and(|due| due <= running) && !is_active(job) {
@@ -103,8 +102,7 @@ impl Debounce {
                     full: false,
                     only: hooks.pending.take(),
                 };
-                let job = job.clone();
-                taken.push(RunRequest { job, start });
+                taken.push((job.clone(), start));
             }
         }
         taken

@@ -258,7 +258,7 @@ impl Daemon {
         let is_active = |job: &JobName| self.runs.is_active(&job.into());
         let running = self.clock.running();
         let early = self.control.hooks.debounce().take(running, is_active);
-        for RunRequest { job, start } in early {
+        for (job, start) in early {
             self.start_now(job, start, now);
         }
     }

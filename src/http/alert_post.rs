@@ -1,11 +1,11 @@
-//! Posts a short message to an address from the configuration: apart from token requests, the only POST.
+//! Posts a short message to an address from the configuration, apart from token requests the only POST; and a heartbeat, a GET.
 //!
 //! Not for vendors: there is no session, no token and no retry, and the response body is not read.
 
 use std::time::Duration;
 
-use reqwest::Url;
 use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, RequestBuilder, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::client::{ClientOptions, Connections, client};
@@ -35,11 +35,37 @@ pub struct AlertPost<'a> {
 /// # Errors
 /// When the address is not a URL, the host does not respond in time, or the status is not 2xx.
 pub async fn post_alert(post: AlertPost<'_>) -> Result<(), String> {
-    let address = Url::parse(post.address)
+    let (client, address) = receiver(post.address)?;
+    let host = host_of(&address);
+    let mut request = client
+        .post(address)
+        .timeout(WHOLE)
+        .header(CONTENT_TYPE, post.content_type)
+        .body(post.body);
+    for (name, value) in post.headers {
+        request = request.header(*name, value);
+    }
+    if let Some(token) = post.bearer {
+        request = request.bearer_auth(token.expose_secret());
+    }
+    sent(request, &host).await
+}
+
+/// Sends a GET without a body once. The error is a message that names only the host.
+///
+/// # Errors
+/// As [`post_alert`].
+pub async fn send_heartbeat(address: &str) -> Result<(), String> {
+    let (client, address) = receiver(address)?;
+    let host = host_of(&address);
+    sent(client.get(address).timeout(WHOLE), &host).await
+}
+
+fn receiver(address: &str) -> Result<(Client, Url), String> {
+    let address = Url::parse(address)
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-        .ok_or("the webhook's secret is not a URL; it must begin with https://")?;
-    let host = host_of(&address);
+        .ok_or("the secret with the address is not a URL; it must begin with https://")?;
     let options = ClientOptions {
         connections: Connections::Fresh,
         route: &Route {
@@ -52,17 +78,10 @@ pub async fn post_alert(post: AlertPost<'_>) -> Result<(), String> {
     let client = client(&options, &address).map_err(
         |_| "cannot create an HTTP client; check that the package ca-certificates is installed",
     )?;
-    let mut request = client
-        .post(address)
-        .timeout(WHOLE)
-        .header(CONTENT_TYPE, post.content_type)
-        .body(post.body);
-    for (name, value) in post.headers {
-        request = request.header(*name, value);
-    }
-    if let Some(token) = post.bearer {
-        request = request.bearer_auth(token.expose_secret());
-    }
+    Ok((client, address))
+}
+
+async fn sent(request: RequestBuilder, host: &str) -> Result<(), String> {
     #[cfg(test)]
     if let Some(answer) = super::scripted::answer(&request) {
         let answered = answer.await;

@@ -39,7 +39,7 @@ pub(crate) mod scripted;
 pub(crate) mod tests;
 
 pub use access::Access;
-pub use alert_post::{AlertPost, post_alert};
+pub use alert_post::{AlertPost, post_alert, send_heartbeat};
 pub use authorizer::{AfterRefusal, Authorizer};
 pub use budget::RunBudget;
 pub use ca_file::unusable_ca_file;

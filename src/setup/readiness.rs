@@ -41,11 +41,12 @@ enum SecretForm {
 }
 
 /// The secrets outside the sources.
-const COMMON_SECRETS: [(&[&str], SecretForm); 4] = [
+const COMMON_SECRETS: [(&[&str], SecretForm); 5] = [
     (&["store", "vault_key"], SecretForm::Key),
     (&["alerts", "email", "password"], SecretForm::Text),
     (&["alerts", "webhook", "url"], SecretForm::Address),
     (&["alerts", "webhook", "token"], SecretForm::Text),
+    (&["alerts", "heartbeat", "url"], SecretForm::Address),
 ];
 
 /// Like `resolve`, for an admin who wants to know whether jobs can run: also opens every secret, parses every address and

@@ -21,6 +21,7 @@ mod erase;
 mod field;
 mod floors;
 mod guard;
+mod hooks;
 mod init;
 mod installation;
 mod lifecycle;

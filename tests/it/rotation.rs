@@ -87,6 +87,7 @@ fn session(server: &Rotating, vault: Arc<dyn GrantStore>, clock: &Clock) -> Sess
         timeouts: Timeouts::default(),
         errors: ErrorCodes::default(),
         route: Route::default(),
+        metrics: Arc::default(),
     };
     Session::new(
         rules,

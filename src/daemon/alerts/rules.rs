@@ -78,6 +78,13 @@ pub struct JobFacts {
     pub due: Option<Timestamp>,
 }
 
+impl JobFacts {
+    /// Whether a good run is overdue for longer than this.
+    pub fn is_stale(&self, stale: jiff::SignedDuration, now: Timestamp) -> bool {
+        self.due.is_some_and(|due| now.duration_since(due) > stale)
+    }
+}
+
 /// A job that waits for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParkedJob {
@@ -281,9 +288,7 @@ fn job_problems(
             format!("{failures} runs of {entry} in a row failed{message}"),
         ));
     }
-    if let Some(due) = facts.due
-        && now.duration_since(due) > limits.stale
-    {
+    if facts.is_stale(limits.stale, now) {
         let last = facts
             .good
             .map_or("there was none so far".to_owned(), |good| {

@@ -36,6 +36,7 @@ fn config() -> AlertsConfig {
         email: None,
         webhook: None,
         command: None,
+        heartbeat: None,
     }
 }
 
@@ -138,7 +139,7 @@ async fn a_webhook_failure_is_reported_without_the_address() {
         ),
         (
             "services/s3cret".into(),
-            "the webhook's secret is not a URL; it must begin with https://".into(),
+            "the secret with the address is not a URL; it must begin with https://".into(),
         ),
     ] {
         let why = send(

@@ -37,7 +37,7 @@ async fn noise_is_no_request_and_the_next_one_is_handled() {
     let response = check(async |folder| {
         let noise: [&[u8]; 4] = [b"\n", b"{}\n", b"\xff\xfe\n", &[b'x'; 40_000]];
         for noise in noise {
-            let mut stream = UnixStream::connect(folder.join(NAME)).await?;
+            let mut stream = UnixStream::connect(socket(folder)).await?;
             // It may hang up before all is log.
             let _ = stream.write_all(noise).await;
             let _ = stream.shutdown().await;
@@ -60,11 +60,11 @@ async fn without_a_daemon_there_is_no_response() {
         async || send_request(folder.path(), Path::new("/srv/mirror.db"), "resume job").await;
     assert_eq!(send().await.expect("no daemon"), None);
     // What a killed daemon leaves behind.
-    drop(std::os::unix::net::UnixListener::bind(folder.path().join(NAME)).expect("a socket"));
+    drop(std::os::unix::net::UnixListener::bind(socket(folder.path())).expect("a socket"));
     assert_eq!(send().await.expect("no daemon"), None);
     let control = ControlServer::listen(folder.path(), Path::new("/srv/mirror.db"));
     drop(control.expect("it is replaced"));
-    assert!(!folder.path().join(NAME).exists(), "and taken away");
+    assert!(!socket(folder.path()).exists(), "and taken away");
 }
 
 fn hook(name: &str, body: usize) -> HookRequest {

@@ -98,9 +98,7 @@ fn storms_become_few_runs_and_one_starts_after_the_last_hook() {
                 Look(expected) => {
                     let wait = debounce.time_to_next(now, |_| active);
                     let taken = debounce.take(now, |_| active);
-                    let found = taken
-                        .first()
-                        .and_then(|request| request.start.only.as_ref());
+                    let found = taken.first().and_then(|(_, start)| start.only.as_ref());
                     let found = found.map(StreamSet::to_string).unwrap_or_default();
                     assert_eq!(found, *expected, "{name}, second {second}");
                     assert_eq!(

@@ -15,7 +15,7 @@ use crate::document::text_value::{ValueError, text_value};
 use crate::document::{Node, Problem};
 use crate::model::Period;
 
-/// When alerts are sent, and how. At least one of `email`, `webhook` and `command`.
+/// When alerts are sent, and how. At least one of `email`, `webhook`, `command` and `heartbeat`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertsConfig {
@@ -31,6 +31,8 @@ pub struct AlertsConfig {
     pub webhook: Option<WebhookConfig>,
     /// By a program of yours.
     pub command: Option<CommandConfig>,
+    /// A request at fixed intervals to a service that alerts when it receives none.
+    pub heartbeat: Option<HeartbeatConfig>,
 }
 
 impl AlertsConfig {
@@ -121,6 +123,38 @@ pub struct CommandConfig {
     pub arguments: Vec<String>,
 }
 
+/// A request at fixed intervals while the daemon is alive.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HeartbeatConfig {
+    /// Where the address is. It is a secret, because it is all that is needed to report there.
+    pub url: SecretRef,
+    /// The time between two requests; `"10s"` at least. Default `"5m"`.
+    #[serde(default = "five_minutes")]
+    pub every: Period,
+    /// What the request means. Default `"alive"`.
+    #[serde(default)]
+    pub when: HeartbeatCondition,
+}
+
+/// When a heartbeat is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HeartbeatCondition {
+    /// The daemon runs, and everything in it makes progress.
+    #[default]
+    Alive,
+    /// Moreover no job is parked, or stale by `stale_after`.
+    Fresh,
+}
+
+/// A service on the internet is no faster.
+const LEAST_HEARTBEAT: Duration = Duration::from_secs(10);
+
+fn five_minutes() -> Period {
+    Period(Duration::from_secs(5 * 60))
+}
+
 /// A mail address without a name: `it@school.example`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailAddress(String);
@@ -168,12 +202,13 @@ pub(super) fn check(alerts: &Node) -> Vec<Problem> {
         incomplete_sign_in,
         password_in_clear,
         relative_program,
+        quick_heartbeat,
     ];
     checks.iter().filter_map(|check| check(alerts)).collect()
 }
 
 fn no_receiver(alerts: &Node) -> Option<Problem> {
-    let channels = ["email", "webhook", "command"];
+    let channels = ["email", "webhook", "command", "heartbeat"];
     if channels
         .iter()
         .any(|channel| alerts.at(&[channel]).is_some())
@@ -181,7 +216,10 @@ fn no_receiver(alerts: &Node) -> Option<Problem> {
         return None;
     }
     let problem = Problem::error(alerts.location(), "alerts have no receiver");
-    Some(problem.help("add [alerts.email], [alerts.webhook] or [alerts.command]"))
+    Some(
+        problem
+            .help("add [alerts.email], [alerts.webhook], [alerts.command] or [alerts.heartbeat]"),
+    )
 }
 
 fn incomplete_sign_in(alerts: &Node) -> Option<Problem> {
@@ -214,6 +252,15 @@ fn relative_program(alerts: &Node) -> Option<Problem> {
     }
     let problem = Problem::error(program.location(), "the program's path must be absolute");
     Some(problem.help("such as `\"/usr/local/bin/notify-it\"`"))
+}
+
+fn quick_heartbeat(alerts: &Node) -> Option<Problem> {
+    let every = alerts.at(&["heartbeat", "every"])?;
+    let period = Period::deserialize(every).ok()?;
+    (period.0 < LEAST_HEARTBEAT).then(|| {
+        let problem = Problem::error(every.location(), "this interval is too short");
+        problem.help("write `\"10s\"` or more")
+    })
 }
 
 #[cfg(test)]

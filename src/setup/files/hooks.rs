@@ -19,8 +19,8 @@ pub struct HookConfig {
     pub source: SourceName,
     /// Where the secret is that the vendor shows or signs with.
     pub secret: Option<SecretRef>,
-    /// Whether a call must show that it knows the secret. Default true; with false everybody who reaches the address can cause
-    /// a run every `min_interval`.
+    /// Whether a call must show that it knows the secret. Default true; with false every caller can cause a run
+    /// every `min_interval`.
     #[serde(default = "yes")]
     pub verify: bool,
     /// The shortest time between the starts of two runs of a job that this webhook causes; `"10s"` at least. Default `"1m"`.
@@ -56,8 +56,7 @@ fn secret_problem(hook: &Node) -> Option<Problem> {
             Some(problem.help("set `secret`, or `verify = false` to accept every call"))
         }
         (_, Some(verify)) if !is_verified => {
-            let message =
-                "calls of this webhook are not verified: everybody who reaches it can cause a run";
+            let message = "calls of this webhook are not verified: every caller can cause a run";
             Some(Problem::note(verify.location(), message))
         }
         _ => None,
