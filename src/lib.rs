@@ -6,6 +6,7 @@
 //! ```text
 //! cli          one file a command; the only code that writes to the terminal
 //! app          composition and admin commands
+//! web          status page, metrics, health, webhooks: of the daemon's files alone
 //! daemon       when jobs run, reload, shutdown, systemd, alerts
 //! sync         one run of a job: read, plan, decide, apply
 //! setup        every file -> one checked Setup, all problems at once

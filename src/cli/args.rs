@@ -12,7 +12,7 @@ use super::owner::StateUse;
 use super::{
     alerts, approve, audit, backup, check, combos, completions, crosswalk, erase, init, jobs,
     login, logout, man, matches, pause, person, privacy, rename, report, reset, restore, resume,
-    runs, schema, status, streams, sync, tokens, vault, verify, why,
+    runs, schema, status, streams, sync, tokens, vault, verify, web, why,
 };
 use crate::connector::builtin::DEMO_CONFIG;
 use crate::setup::Folders;
@@ -78,6 +78,10 @@ pub enum Command {
     ///
     /// One static file without names of people, for a web folder or a mail.
     Report(report::ReportOptions),
+    /// Serve the status page, metrics and health, and receive webhooks
+    ///
+    /// Until it is stopped. Reads the files that the daemon writes for it; opens neither the mirror nor the vault.
+    Web(web::WebOptions),
     /// List past runs and their outcomes; `runs show RUN` shows one
     Runs(runs::RunsOptions),
     /// List jobs: what each reads, and when it runs next
@@ -150,7 +154,11 @@ impl Command {
         match self {
             #[cfg(feature = "demo")]
             Self::Demo(_) | Self::Sandbox(_) => StateUse::None,
-            Self::Init(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) => StateUse::None,
+            Self::Init(_)
+            | Self::Web(_)
+            | Self::Schema(_)
+            | Self::Completions(_)
+            | Self::Man(_) => StateUse::None,
             Self::Vault(options) => options.state_use(),
             Self::Crosswalk(options) => options.state_use(),
             Self::Status(_)
@@ -189,7 +197,7 @@ impl Args {
     /// for `-v`.
     pub fn log_level(&self) -> LevelFilter {
         match (&self.command, self.verbose) {
-            (Command::Run, 0) | (_, 1) => LevelFilter::INFO,
+            (Command::Run | Command::Web(_), 0) | (_, 1) => LevelFilter::INFO,
             (_, 0) => LevelFilter::OFF,
             _ => LevelFilter::DEBUG,
         }
@@ -262,6 +270,8 @@ mod tests {
             &["rollbook", "streams", "north", "--diagram"],
             &["rollbook", "streams", "--datasette"],
             &["rollbook", "report", "--html", "-"],
+            &["rollbook", "web"],
+            &["rollbook", "web", "--listen", "[::1]:8282"],
             &["rollbook", "privacy", "--markdown"],
             &["rollbook", "person", "show", "north_users", "17"],
             &[
@@ -343,6 +353,7 @@ mod tests {
             &["rollbook", "why", "north_users"][..],
             &["rollbook", "approve"],
             &["rollbook", "report"],
+            &["rollbook", "web", "--listen", "8282"],
             &["rollbook", "init", "north", "--set", "tenant"],
             &["rollbook", "init", "north", "--secrets"],
             &["rollbook", "init", "north", "--name", "No"],

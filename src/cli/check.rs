@@ -9,7 +9,7 @@ use super::mirror_access::{MirrorAccess, errors};
 use super::problems::ProblemLine;
 use super::table::{bullets, indented, many};
 use super::unconfigured::{UnconfiguredTable, sentences, unconfigured_tables};
-use super::{left_out, out, preflight, problems, start};
+use super::{left_out, out, preflight, problems, start, web};
 use crate::app::{SourceCheck, check_targets, keys, rename_advice, renamed_in_files};
 use crate::document::Problems;
 use crate::model::Table;
@@ -34,16 +34,21 @@ pub struct CheckOptions {
 pub async fn run(folders: &Folders, options: &CheckOptions) -> Result<(), Exit> {
     let overlay = Overlay::default();
     let (setup, mut problems) = setup::check(folders, &overlay, &start::secrets(folders, &overlay));
+    let unready = problems.errors();
+    let web = web::problems(folders);
+    let has_web = !web.has_errors();
+    problems.append(web);
     let access = MirrorAccess::of(folders, setup.ok_or_else(|| problems.clone()))?;
     let mut view = match &access.setup {
         Ok(setup) => {
-            let unready = problems.errors();
+            let before = problems.errors();
             if let Some(mirror) = access.mirror_if_made() {
                 problems.append(check_targets(setup, mirror, None)?);
             }
             let mut view = view(setup, access.mirror_if_made())?;
             view.unready = unready;
-            view.wrong_targets = problems.errors() - unready;
+            view.wrong_targets = problems.errors() - before;
+            view.has_web = has_web;
             view.vault = vault(folders, setup)?;
             // The mirror may know less: one that is built from nothing knows of no one.
             for refusal in refused_maskings(&folders.vault(setup), &setup.tables())? {
@@ -89,6 +94,9 @@ struct CheckView {
     jobs: usize,
     streams: usize,
     crosswalks: usize,
+    /// Whether `rollbook web` would start.
+    #[serde(skip)]
+    has_web: bool,
     /// Targets of crosswalks that are not in their lists.
     wrong_targets: usize,
     /// Problems with which a daemon starts and parks jobs: secrets, addresses, values that are not filled in.
@@ -249,6 +257,8 @@ fn text(view: &CheckView, width: Option<usize>) -> String {
         ": the vault cannot be opened.\n"
     } else if view.unready > 0 {
         ": a daemon would start, and park the jobs that these problems concern.\n"
+    } else if !view.has_web {
+        ": a daemon would start, but `rollbook web` would not.\n"
     } else {
         ": a daemon would start, but ignore crosswalk lines with missing targets.\n"
     });

@@ -23,7 +23,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
     ),
     (
         "Mirror",
-        &["run", "sync", "status", "report", "jobs", "runs"],
+        &["run", "sync", "status", "web", "report", "jobs", "runs"],
     ),
     (
         "Intervene",

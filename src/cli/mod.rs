@@ -72,6 +72,7 @@ mod tokens;
 mod unconfigured;
 mod vault;
 mod verify;
+mod web;
 mod why;
 
 use std::process::ExitCode;
@@ -101,7 +102,12 @@ pub fn main() -> ExitCode {
         return Exit::failed(format!("could not switch core dumps off: {error}")).report();
     }
     let log = log::begin(args.log, args.log_level());
-    let runtime = match start::runtime() {
+    let is_small = matches!(args.command, Command::Web(_));
+    let runtime = match if is_small {
+        start::one_thread()
+    } else {
+        start::runtime()
+    } {
         Ok(runtime) => runtime,
         Err(error) => return Exit::failed(format!("could not start: {error}")).report(),
     };
@@ -123,6 +129,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         #[cfg(feature = "demo")]
         Command::Demo(options) => demo::run(&folders, options).await,
         Command::Run => run::run(&folders).await,
+        Command::Web(options) => web::run(&folders, &options).await,
         Command::Sync(options) => sync::run(&folders, options).await,
         Command::Check(options) => check::run(&folders, &options).await,
         Command::Combos(options) => combos::run(&folders, &options),

@@ -3,6 +3,7 @@
 use super::out;
 use crate::connector::connector_schema;
 use crate::setup::files::{crosswalk_schema, job_schema, people_schema, rollbook_schema};
+use crate::web::config::web_schema;
 
 /// Options of `schema`.
 #[derive(Debug, clap::Args)]
@@ -23,6 +24,8 @@ enum SchemaKind {
     People,
     /// A crosswalk in config/crosswalks/
     Crosswalk,
+    /// config/web.toml
+    Web,
 }
 
 /// Prints the schema.
@@ -33,5 +36,6 @@ pub fn run(options: &SchemaOptions) {
         SchemaKind::Job => job_schema(),
         SchemaKind::People => people_schema(),
         SchemaKind::Crosswalk => crosswalk_schema(),
+        SchemaKind::Web => web_schema(),
     });
 }

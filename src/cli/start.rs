@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::daemon::Signals;
 use crate::setup::files::{Secrets, StoreConfig};
 use crate::setup::{Folders, Overlay, Setup};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 /// Blocking threads: SQLite, decoding, reading secrets. Few, because each has its own memory arena.
 const BLOCKING_THREADS: usize = 3;
@@ -23,11 +23,21 @@ const WORKERS: usize = 1;
 
 /// Builds the async runtime.
 pub fn runtime() -> std::io::Result<Runtime> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
-        .max_blocking_threads(BLOCKING_THREADS)
-        .enable_all()
-        .build()?;
+    let mut builder = Builder::new_multi_thread();
+    prepared(
+        builder
+            .worker_threads(WORKERS)
+            .max_blocking_threads(BLOCKING_THREADS),
+    )
+}
+
+/// Builds a runtime for sockets alone, without another thread.
+pub fn one_thread() -> std::io::Result<Runtime> {
+    prepared(&mut Builder::new_current_thread())
+}
+
+fn prepared(builder: &mut Builder) -> std::io::Result<Runtime> {
+    let runtime = builder.enable_all().build()?;
     let inside = runtime.enter();
     Signals::outlive_file_limits()?;
     drop(inside);

@@ -51,5 +51,6 @@ mod terminal;
 mod type_names;
 mod unit;
 mod vault;
+mod web;
 mod why;
 mod wire;

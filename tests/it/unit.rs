@@ -7,6 +7,9 @@ use std::process::{Command, Output};
 /// Ten times the maximum exposure of the unit: 1.2 (reliability.md 9 S1).
 const EXPOSURE: &str = "12";
 
+/// The same of the page: 0.3.
+const EXPOSURE_OF_THE_PAGE: &str = "3";
+
 fn shipped() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("systemd/rollbook.service")
 }
@@ -95,5 +98,50 @@ fn the_unit_has_the_lines_the_program_relies_on() {
         "RuntimeDirectoryMode=0750",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is missing");
+    }
+}
+
+#[test]
+fn the_page_is_confined_even_more() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("systemd");
+    let unit = folder.join("rollbook-web.service").display().to_string();
+    let threshold = format!("--threshold={EXPOSURE_OF_THE_PAGE}");
+    let arguments = [
+        "security",
+        "--offline=true",
+        "--no-pager",
+        &threshold,
+        &unit,
+    ];
+    if let Some(output) = analyze(&arguments) {
+        assert!(output.status.success(), "{}", reported(&output));
+    }
+    let text = fs::read_to_string(unit).expect("the unit");
+    for line in [
+        "Type=notify",
+        "ExecStart=/usr/bin/rollbook --config /etc/rollbook web",
+        "DynamicUser=yes",
+        "SupplementaryGroups=rollbook",
+        "PrivateNetwork=yes",
+        "TemporaryFileSystem=/etc/rollbook:ro /var/lib:ro",
+        "MemoryMax=32M",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is missing");
+    }
+    let socket = fs::read_to_string(folder.join("rollbook-web.socket")).expect("the socket");
+    assert!(
+        socket.contains("\nListenStream=127.0.0.1:8181\n"),
+        "{socket}"
+    );
+    // Both are replaced by files that systemd can check here.
+    let copy = tempfile::tempdir().expect("a folder");
+    let text = text.replace("/usr/bin/rollbook", env!("CARGO_BIN_EXE_rollbook"));
+    let unit = copy.path().join("rollbook-web.service");
+    fs::write(&unit, text).expect("written");
+    let socket_file = copy.path().join("rollbook-web.socket");
+    fs::write(&socket_file, socket).expect("written");
+    let files = [unit, socket_file].map(|file| file.display().to_string());
+    if let Some(output) = analyze(&["verify", "--man=no", &files[0], &files[1]]) {
+        assert_eq!(reported(&output), "");
     }
 }

@@ -27,6 +27,7 @@ pub const PAGES: &[(&str, &str)] = &[
     ("rollbook-readers", "reference/readers.md"),
     ("rollbook-service", "reference/service.md"),
     ("rollbook-status-file", "reference/status-file.md"),
+    ("rollbook-web", "reference/web.md"),
     ("rollbook-webhooks", "reference/webhooks.md"),
 ];
 

@@ -9,18 +9,15 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use schemars::JsonSchema;
 use secrecy::zeroize::Zeroize;
 use secrecy::{ExposeSecret as _, SecretBox, SecretSlice, SecretString};
-use serde::Deserialize;
 
 use super::key::key_of;
 use crate::document::lookalike::Lookalike;
-use crate::document::text_value::{TextValue, ValueError, text_value};
 use crate::folder::plain;
 use crate::model::Class;
+pub use crate::model::{CredentialName, SecretRef, VariableName};
 use crate::permissions::{chown, denied, is_own};
 
 /// The largest secret read, in bytes; a longer one is a wrong file.
@@ -34,107 +31,6 @@ pub const CREDENTIALS: &str = "credentials";
 
 /// The folder that systemd searches for encrypted credentials.
 const ENCRYPTED_CREDENTIALS: &str = "/etc/credstore.encrypted";
-
-/// Where a secret is: exactly one of `credential`, `file`, `env`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SecretRef {
-    /// A systemd credential; where systemd passes none, the file of that name in `credentials/` beside `rollbook.toml`.
-    Credential(CredentialName),
-    /// A file that other users cannot read; a relative path starts at the folder of `rollbook.toml`.
-    File(PathBuf),
-    /// An environment variable; others on the machine may be able to read it.
-    Env(VariableName),
-}
-
-/// `writeOnly` is the standard's mark of a secret; the walk through a file refuses one in clear by it.
-impl JsonSchema for SecretRef {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "SecretRef".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "description": "Where a secret is: exactly one of `credential`, `file`, `env`.",
-            "type": "object",
-            "writeOnly": true,
-            "properties": {
-                "credential": {
-                    "description": "A systemd credential; where systemd passes none, the file of that name in `credentials/` beside `rollbook.toml`.",
-                    "type": "string",
-                    "pattern": CredentialName::PATTERN,
-                },
-                "file": {
-                    "description": "A file that other users cannot read; a relative path starts at the folder of `rollbook.toml`.",
-                    "type": "string",
-                    "minLength": 1,
-                },
-                "env": {
-                    "description": "An environment variable; others on the machine may be able to read it.",
-                    "type": "string",
-                    "pattern": VariableName::PATTERN,
-                },
-            },
-            "additionalProperties": false,
-            "minProperties": 1,
-            "maxProperties": 1,
-        })
-    }
-}
-
-/// The name of a credential; it becomes a file's name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CredentialName(String);
-
-impl FromStr for CredentialName {
-    type Err = ValueError;
-
-    /// Never repeats the text: it may be the secret itself.
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-        if text.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && text.len() <= 80
-            && text.chars().all(fits)
-        {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(ValueError::new("this is not the name of a credential")
-            .help("letters, digits, `_`, `-` and dots, such as `\"roster_password\"`; write the secret itself into the credential"))
-    }
-}
-
-text_value!(
-    CredentialName,
-    pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$",
-    example = "roster_password"
-);
-
-/// The name of an environment variable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VariableName(String);
-
-impl FromStr for VariableName {
-    type Err = ValueError;
-
-    /// Never repeats the text: it may be the secret itself.
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        let fits = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-        if text.starts_with(|c: char| c.is_ascii_uppercase())
-            && text.len() <= 80
-            && text.chars().all(fits)
-        {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(ValueError::new("this is not the name of an environment variable")
-            .help("capital letters, digits and `_`, such as `\"ROSTER_PASSWORD\"`; write the secret itself into the variable"))
-    }
-}
-
-text_value!(
-    VariableName,
-    pattern = "^[A-Z][A-Z0-9_]{0,79}$",
-    example = "ROSTER_PASSWORD"
-);
 
 /// What root has read of credentials that are encrypted for the service, by name; else why it could not.
 pub type Opened = BTreeMap<String, Result<SecretSlice<u8>, String>>;
@@ -204,11 +100,37 @@ impl Secrets {
         key_of(bytes).map_err(|why| SecretError::NoKey { what, why })
     }
 
+    /// Several lines, such as a key in PEM.
+    ///
+    /// # Errors
+    /// As for [`Secrets::fetch`].
+    pub fn fetch_pem(&self, reference: &SecretRef) -> Result<SecretSlice<u8>, SecretError> {
+        let bytes = self.bytes(reference)?;
+        if is_placeholder(&bytes) {
+            let what = described(reference);
+            return Err(SecretError::Placeholder { what });
+        }
+        Ok(bytes.into())
+    }
+
+    /// What may be public, such as a certificate in PEM: everyone may be able to read its file.
+    ///
+    /// # Errors
+    /// As for [`Secrets::fetch`].
+    pub fn fetch_public(&self, reference: &SecretRef) -> Result<Vec<u8>, SecretError> {
+        let (SecretRef::File(path), what) = (reference, described(reference)) else {
+            return self.bytes(reference);
+        };
+        let path = self.config.join(path);
+        let advice = format!("write it into {}", path.display());
+        read(&path).map_err(|error| unreadable(&what, &path, &error, advice))
+    }
+
     /// Whether a credential is encrypted for the service, so that only the service and root can open it.
     pub fn is_encrypted(&self, reference: &SecretRef) -> bool {
         match (&self.credentials, reference) {
-            (Credentials::Folder(..), SecretRef::Credential(CredentialName(name))) => {
-                encrypted_file(&self.config, name).is_some()
+            (Credentials::Folder(..), SecretRef::Credential(name)) => {
+                encrypted_file(&self.config, name.as_str()).is_some()
             }
             _ => false,
         }
@@ -224,7 +146,8 @@ impl Secrets {
                     .map(|secret| secret.expose_secret().as_bytes().to_vec())
                     .ok_or(SecretError::Missing { what, advice })
             }
-            (Credentials::Systemd(folder), SecretRef::Credential(CredentialName(name))) => {
+            (Credentials::Systemd(folder), SecretRef::Credential(name)) => {
+                let name = name.as_str();
                 let advice = format!(
                     "encrypt it by `systemd-creds encrypt --name={name}`, add `LoadCredentialEncrypted={name}` \
                      to the unit and restart it"
@@ -241,7 +164,8 @@ impl Secrets {
                 }
                 passed.map_err(|error| unreadable(&what, &path, &error, advice))
             }
-            (Credentials::Folder(folder, opened), SecretRef::Credential(CredentialName(name))) => {
+            (Credentials::Folder(folder, opened), SecretRef::Credential(name)) => {
+                let name = name.as_str();
                 match opened.get(name) {
                     Some(Ok(secret)) => Ok(secret.expose_secret().to_vec()),
                     Some(Err(reason)) => Err(SecretError::Unreadable {
@@ -252,11 +176,12 @@ impl Secrets {
                 }
             }
             (_, SecretRef::File(path)) => read_private(&self.config.join(path), &what),
-            (_, SecretRef::Env(VariableName(name))) => match std::env::var_os(name) {
+            (_, SecretRef::Env(name)) => match std::env::var_os(name.as_str()) {
                 Some(value) => Ok(value.into_encoded_bytes()),
                 None => {
                     let advice = format!(
-                        "set {name} in the daemon's environment, or better use a credential"
+                        "set {} in the daemon's environment, or better use a credential",
+                        name.as_str()
                     );
                     Err(SecretError::Missing { what, advice })
                 }
@@ -274,9 +199,8 @@ pub fn encrypted_file(config: &Path, name: &str) -> Option<PathBuf> {
 
 fn name_of(reference: &SecretRef) -> String {
     match reference {
-        SecretRef::Credential(CredentialName(name)) | SecretRef::Env(VariableName(name)) => {
-            name.clone()
-        }
+        SecretRef::Credential(name) => name.as_str().to_owned(),
+        SecretRef::Env(name) => name.as_str().to_owned(),
         SecretRef::File(path) => path.display().to_string(),
     }
 }

@@ -4,4 +4,5 @@ mod chart;
 mod day_lines;
 pub mod overview;
 pub mod report;
+pub mod site;
 mod svg;

@@ -6,13 +6,14 @@ cd /boot-test
 . ./tools.sh
 . ./first_hour.sh
 . ./starting.sh
+. ./page.sh
 . ./failures.sh
 . ./packaging.sh
 exec >report 2>&1
 
 begin_sandbox || echo "# the sandbox did not start"
 # The order matters: each check starts from the state that the previous one left.
-for proof in "${FIRST_HOUR[@]}" "${STARTING[@]}" "${FAILURES[@]}" "${PACKAGING[@]}"; do
+for proof in "${FIRST_HOUR[@]}" "${STARTING[@]}" "${PAGE[@]}" "${FAILURES[@]}" "${PACKAGING[@]}"; do
     check "$proof"
 done
 journalctl --no-pager --output=short-monotonic >journal

@@ -1,0 +1,211 @@
+//! `web.toml`: where the status page listens, whom it answers, and who may look.
+//!
+//! Every key has a default, so there may be no file. The daemon does not read it. The doc comments are the reference text:
+//! `rollbook schema web` is made from them.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::health::Meaning;
+use super::hosts::{HostName, is_loopback};
+use crate::document::text_value::{Check, TextValue, ValueError, text_value};
+use crate::document::{Document, Node, Problem, Problems};
+use crate::folder::read_file;
+use crate::model::{CredentialName, SecretRef, VariableName};
+
+/// The file's name in the configuration folder.
+const FILE: &str = "web.toml";
+
+/// The texts with rules in this file.
+const CHECKS: &[Check] = &[
+    Check::of::<ListenAddress>(),
+    Check::of::<HostName>(),
+    Check::of::<ProxyAddress>(),
+    Check::of::<CredentialName>(),
+    Check::of::<VariableName>(),
+];
+
+/// The status page, metrics, health and webhooks: `rollbook web`.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WebConfig {
+    /// Address and port. Not used under `rollbook-web.socket`, which has its own `ListenStream`. An address that is not on
+    /// loopback needs `token` and `[tls]`, or `trusted_proxy`. Default `"127.0.0.1:8181"`.
+    #[serde(default)]
+    pub listen: ListenAddress,
+    /// The names under which browsers and other clients open the page, without port; those of loopback always work. A request
+    /// for another name is refused, so that no foreign site can read the page through a browser here.
+    #[serde(default)]
+    pub hosts: Vec<HostName>,
+    /// The addresses of your reverse proxy. Then only they and loopback may connect, and the client's address is the last
+    /// one of `X-Forwarded-For` that is not one of them.
+    #[serde(default)]
+    pub trusted_proxy: Vec<ProxyAddress>,
+    /// A token that browsers ask for as the password of any user, and that programs send as `Authorization: Bearer`.
+    /// `/healthz` and `/hooks/` need none. Default: the page is open to those who may connect.
+    pub token: Option<SecretRef>,
+    /// Another token, for `/metrics` alone, so that the monitoring cannot read the pages. Needs `token`.
+    pub metrics_token: Option<SecretRef>,
+    /// HTTPS without a proxy.
+    pub tls: Option<TlsConfig>,
+    /// When `/healthz` returns 200: `alive` while the daemon runs and makes progress, `fresh` if no job is overdue either.
+    /// Default `"alive"`.
+    #[serde(default = "alive")]
+    pub health: Meaning,
+    /// Whether `POST /hooks/NAME` is passed to the daemon. Default true.
+    #[serde(default = "yes")]
+    pub hooks: bool,
+}
+
+/// HTTPS without a proxy.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The certificate, then those between it and the root, in PEM. A file may be readable by everyone.
+    pub certificate: SecretRef,
+    /// Its private key, in PEM.
+    pub key: SecretRef,
+}
+
+fn alive() -> Meaning {
+    Meaning::Alive
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl Default for WebConfig {
+    fn default() -> Self {
+        Self {
+            listen: ListenAddress::default(),
+            hosts: Vec::new(),
+            trusted_proxy: Vec::new(),
+            token: None,
+            metrics_token: None,
+            tls: None,
+            health: alive(),
+            hooks: true,
+        }
+    }
+}
+
+/// An address with its port; port 0 is any free one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenAddress(pub SocketAddr);
+
+impl Default for ListenAddress {
+    fn default() -> Self {
+        Self(SocketAddr::from((Ipv4Addr::LOCALHOST, 8181)))
+    }
+}
+
+impl FromStr for ListenAddress {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let help = format!("an address and a port, such as `\"{}\"`", Self::EXAMPLE);
+        let address = text.parse().map(Self);
+        address.map_err(|_| ValueError::new("this is not an address to listen on").help(help))
+    }
+}
+
+text_value!(
+    ListenAddress,
+    pattern = r"^([0-9.]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$",
+    example = "127.0.0.1:8181"
+);
+
+/// The address of a reverse proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProxyAddress(pub IpAddr);
+
+impl FromStr for ProxyAddress {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let address: Result<IpAddr, _> = text.parse();
+        let help = "a single address without port, such as `\"192.0.2.10\"`";
+        let address = address.map(|address| Self(address.to_canonical()));
+        address.map_err(|_| ValueError::new("this is not the address of a proxy").help(help))
+    }
+}
+
+text_value!(
+    ProxyAddress,
+    pattern = r"^([0-9.]+|[0-9A-Fa-f:]+(:[0-9.]+)?)$",
+    example = "192.0.2.10"
+);
+
+impl WebConfig {
+    /// Reads `web.toml` of this folder; the defaults if there is none.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn read(folder: &Path) -> Result<Self, Problems> {
+        let path = folder.join(FILE);
+        if matches!(path.try_exists(), Ok(false)) {
+            return Ok(Self::default());
+        }
+        let document = Document::<Self>::read(&read_file(&path)?, CHECKS)?;
+        let problems = document.value.problems(&document.tree);
+        match problems.has_errors() {
+            true => Err(problems),
+            false => Ok(document.value),
+        }
+    }
+
+    /// Why it must not listen on this address as it is configured, and what to do.
+    pub fn exposure(&self, address: SocketAddr) -> Option<ValueError> {
+        if is_loopback(address.ip()) || !self.trusted_proxy.is_empty() {
+            return None;
+        }
+        let (token, tls) = (self.token.is_some(), self.tls.is_some());
+        let missing = match (token, tls) {
+            (true, true) => return self.has_no_name(address),
+            (true, false) => "`[tls]` is missing",
+            (false, true) => "`token` is missing",
+            (false, false) => "`token` and `[tls]` are missing",
+        };
+        let message = format!("others can connect to {address}, and {missing}");
+        Some(ValueError::new(message).help(
+            "set both, or `trusted_proxy` to the address of your reverse proxy, or listen on `\"127.0.0.1:8181\"`",
+        ))
+    }
+
+    fn has_no_name(&self, address: SocketAddr) -> Option<ValueError> {
+        let message = format!("no name in `hosts` leads to {address}");
+        let help =
+            "set `hosts` to the names that clients use, such as `[\"rollbook.school.example\"]`";
+        self.hosts
+            .is_empty()
+            .then(|| ValueError::new(message).help(help))
+    }
+
+    fn problems(&self, tree: &Node) -> Problems {
+        let mut problems = Problems::new();
+        if let Some(error) = self.exposure(self.listen.0) {
+            let location = tree.nearest_location(&["listen"]);
+            problems.push(Problem::error(location, error.message).maybe_help(error.help));
+        }
+        if self.metrics_token.is_some() && self.token.is_none() {
+            let location = tree.nearest_location(&["metrics_token"]);
+            let message = "`metrics_token` is not used without `token`";
+            let help = "set `token` too: without it the pages and `/metrics` are open";
+            problems.push(Problem::error(location, message).help(help));
+        }
+        problems
+    }
+}
+
+/// The JSON Schema of `web.toml`.
+pub fn web_schema() -> serde_json::Value {
+    crate::document::parse::schema::<WebConfig>()
+}
+
+#[cfg(test)]
+mod tests;

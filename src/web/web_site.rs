@@ -1,0 +1,268 @@
+//! From a request to its reply: who asks, whether they may, and what they get.
+//!
+//! The order matters: what is refused costs nothing, and a token is compared only for a client that has not failed too often.
+
+use std::error::Error;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use http_body_util::Full;
+use hyper::body::{Body, Bytes};
+use hyper::header::{self, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Request, Response, StatusCode};
+
+use super::access_token::AccessToken;
+use super::allowance::{Allowances, RequestKind};
+use super::config::WebConfig;
+use super::forwarded::TrustedProxies;
+use super::headers_check::refusal;
+use super::health::{Meaning, is_healthy};
+use super::hook_path::HookPath;
+use super::hosts::AllowedHosts;
+use super::metrics;
+use super::pages::site::{self, SiteView};
+use super::readings::Readings;
+use super::reply::{PageReply, policy};
+use super::route::{PathFault, WebRoute};
+use super::shared_bodies::SharedBodies;
+use crate::clock::Clock;
+
+const HTML: &str = "text/html; charset=utf-8";
+const JSON: &str = "application/json";
+const SVG: &str = "image/svg+xml";
+
+/// When to ask again while slow readers hold all memory, in seconds.
+const RETRY_AFTER: u64 = 10;
+
+/// The tokens of the configuration.
+#[derive(Debug, Default)]
+pub struct AccessTokens {
+    /// Of everything that needs one.
+    pub page: Option<AccessToken>,
+    /// Of `/metrics` alone.
+    pub metrics: Option<AccessToken>,
+}
+
+/// Everything that is served, for all connections.
+pub struct WebSite {
+    hosts: AllowedHosts,
+    proxies: TrustedProxies,
+    tokens: AccessTokens,
+    meaning: Meaning,
+    has_hooks: bool,
+    policy: HeaderValue,
+    readings: Readings,
+    allowances: Mutex<Allowances>,
+    bodies: Mutex<SharedBodies>,
+    hook_path: HookPath,
+    clock: Clock,
+}
+
+impl WebSite {
+    /// With the files of a daemon that uses one of these runtime folders.
+    pub fn new(
+        config: &WebConfig,
+        tokens: AccessTokens,
+        folders: Vec<PathBuf>,
+        clock: Clock,
+    ) -> Self {
+        let proxies = config.trusted_proxy.iter().map(|proxy| proxy.0).collect();
+        Self {
+            hosts: AllowedHosts::new(&config.hosts),
+            proxies: TrustedProxies::new(proxies),
+            tokens,
+            meaning: config.health,
+            has_hooks: config.hooks,
+            policy: policy(),
+            readings: Readings::new(folders),
+            allowances: Mutex::default(),
+            bodies: Mutex::default(),
+            hook_path: HookPath::new(),
+            clock,
+        }
+    }
+
+    /// Whether this peer may connect.
+    pub fn admits(&self, peer: IpAddr) -> bool {
+        self.proxies.admit(peer)
+    }
+
+    /// Replies to one request.
+    pub async fn reply<B>(&self, request: Request<B>, peer: IpAddr) -> Response<Full<Bytes>>
+    where
+        B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
+    {
+        let (parts, body) = request.into_parts();
+        let client = self.proxies.client(peer, &parts.headers);
+        let reply = match self.admitted(&parts, client) {
+            Err(reply) => reply,
+            Ok(WebRoute::Hook(name)) => {
+                let folder = self.readings.folder();
+                self.hook_path.pass(name, &parts, body, folder).await
+            }
+            Ok(_) if !body.is_end_stream() => PageReply::bad_request("this path takes no body\n"),
+            Ok(route) => self.read(&route),
+        };
+        // Where a proxy saw another end of the body, what follows is not what it sent.
+        let reply = match parts.headers.contains_key(header::TRANSFER_ENCODING) {
+            true => reply.closing(),
+            false => reply,
+        };
+        tracing::debug!(
+            status = reply.status.as_u16(),
+            "{} {}",
+            parts.method,
+            parts.uri.path()
+        );
+        reply.into_response(&self.policy)
+    }
+
+    /// What is asked for, if this client may have it now.
+    fn admitted(&self, parts: &Parts, client: IpAddr) -> Result<WebRoute, PageReply> {
+        if let Some(refusal) = refusal(parts, &self.hosts) {
+            return Err(refusal);
+        }
+        let route = match WebRoute::of(parts.uri.path()) {
+            Ok(WebRoute::Hook(_)) if !self.has_hooks => WebRoute::Page(parts.uri.path().to_owned()),
+            Ok(route) => route,
+            Err(PathFault::Malformed) => {
+                return Err(PageReply::bad_request("the path is malformed\n"));
+            }
+            Err(PathFault::TooLong) => {
+                return Err(
+                    PageReply::text(StatusCode::URI_TOO_LONG, "the path is too long\n").closing(),
+                );
+            }
+        };
+        if !route.takes(&parts.method) {
+            let reply = PageReply::text(StatusCode::METHOD_NOT_ALLOWED, "not this method\n");
+            return Err(reply.with(header::ALLOW, route.methods()));
+        }
+        self.allow(route.kind(), client)?;
+        self.check_token(&route, parts, client)?;
+        Ok(route)
+    }
+
+    fn allow(&self, kind: RequestKind, client: IpAddr) -> Result<(), PageReply> {
+        let taken = self.allowances().take(kind, client, self.clock.running());
+        taken.map_err(|seconds| too_many(seconds, "too many requests\n"))
+    }
+
+    fn check_token(
+        &self,
+        route: &WebRoute,
+        parts: &Parts,
+        client: IpAddr,
+    ) -> Result<(), PageReply> {
+        let Some(page) = &self.tokens.page else {
+            return Ok(());
+        };
+        let metrics = match route {
+            WebRoute::Health | WebRoute::Hook(_) => return Ok(()),
+            WebRoute::Metrics => self.tokens.metrics.as_ref(),
+            WebRoute::Page(_) | WebRoute::Status | WebRoute::Icon => None,
+        };
+        let unauthorized = || {
+            let reply = PageReply::text(StatusCode::UNAUTHORIZED, "this page needs its token\n");
+            reply.with(
+                header::WWW_AUTHENTICATE,
+                "Basic realm=\"Rollbook\", charset=\"UTF-8\"",
+            )
+        };
+        let Some(given) = parts.headers.get(header::AUTHORIZATION) else {
+            return Err(unauthorized());
+        };
+        let now = self.clock.running();
+        let left = self.allowances().left(RequestKind::WrongToken, client, now);
+        left.map_err(|seconds| too_many(seconds, "too many wrong tokens\n"))?;
+        if page.is_in(given.as_bytes())
+            || metrics.is_some_and(|token| token.is_in(given.as_bytes()))
+        {
+            return Ok(());
+        }
+        let _ = self.allowances().take(RequestKind::WrongToken, client, now); // one is left
+        Err(unauthorized())
+    }
+
+    /// What a path shows now.
+    fn read(&self, route: &WebRoute) -> PageReply {
+        match route {
+            WebRoute::Page(path) => self.page(path),
+            WebRoute::Status => self.shared(
+                "/status.json",
+                JSON,
+                StatusCode::SERVICE_UNAVAILABLE,
+                || self.readings.status_text(),
+            ),
+            WebRoute::Metrics => {
+                let text = || {
+                    let (status, history) = self.readings.both();
+                    Some(metrics::metrics(status.as_ref(), history.as_deref()))
+                };
+                self.shared(
+                    "/metrics",
+                    metrics::CONTENT_TYPE,
+                    StatusCode::NOT_FOUND,
+                    text,
+                )
+            }
+            WebRoute::Icon => PageReply::new(StatusCode::OK, SVG, site::ICON),
+            WebRoute::Health => {
+                let status = self.readings.status();
+                match is_healthy(self.meaning, status.as_ref(), self.clock.now()) {
+                    true => PageReply::text(StatusCode::OK, "ok"),
+                    false => PageReply::text(StatusCode::SERVICE_UNAVAILABLE, "not ok"),
+                }
+            }
+            WebRoute::Hook(_) => PageReply::text(StatusCode::NOT_FOUND, "unknown hook\n"),
+        }
+    }
+
+    fn page(&self, path: &str) -> PageReply {
+        self.shared(path, HTML, StatusCode::NOT_FOUND, || {
+            let (status, history) = self.readings.both();
+            let view = SiteView {
+                status: status.as_ref(),
+                history: history.as_deref(),
+                now: self.clock.now(),
+            };
+            site::page(path, &view)
+        })
+    }
+
+    /// A body that is made now, or is being sent to another reader; `missing` where there is none.
+    fn shared(
+        &self,
+        path: &str,
+        content_type: &'static str,
+        missing: StatusCode,
+        make: impl FnOnce() -> Option<String>,
+    ) -> PageReply {
+        let now = self.clock.running();
+        let mut bodies = self.bodies.lock().unwrap_or_else(PoisonError::into_inner);
+        match bodies.body(path, now, make) {
+            Ok(Some(body)) => PageReply::new(StatusCode::OK, content_type, body),
+            Ok(None) if content_type == HTML => PageReply::new(missing, HTML, site::not_found()),
+            Ok(None) => PageReply::new(missing, JSON, "{\"error\": \"the daemon does not run\"}\n"),
+            Err(_) => {
+                let line = "too many slow readers\n";
+                PageReply::retry_after(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER, line)
+            }
+        }
+    }
+
+    fn allowances(&self) -> MutexGuard<'_, Allowances> {
+        self.allowances
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn too_many(seconds: u64, line: &'static str) -> PageReply {
+    PageReply::retry_after(StatusCode::TOO_MANY_REQUESTS, seconds, line)
+}
+
+#[cfg(test)]
+mod tests;
