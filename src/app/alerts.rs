@@ -227,7 +227,8 @@ impl DaemonEngine {
     }
 }
 
-fn held_stream(line: queries::HeldLine) -> HeldStream {
+/// A line of the mirror as the status has it.
+pub fn held_stream(line: queries::HeldLine) -> HeldStream {
     HeldStream {
         stream: line.stream,
         rule: line.rule,

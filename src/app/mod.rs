@@ -39,6 +39,7 @@ pub use admin_requests::{
     AdminMessage, AdminRequest, AdminResponse, FinishedErasures, RecordedAction, ResumedJob,
     TypedTarget, is_too_old, known_job, wait_reasons,
 };
+pub use alerts::held_stream;
 pub use copy::{copies, copy_path};
 pub use engine::DaemonEngine;
 pub use erasures::folders_of_backups;

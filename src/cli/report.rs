@@ -7,23 +7,22 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::daemon_lines::daemon_status;
 use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::out;
 use super::ticks::{UpcomingTick, ticks_unless_paused};
-use crate::app::run_history;
+use crate::app::{held_stream, run_history};
 use crate::clock::Clock;
-use crate::daemon::status::{DaemonState, JobStatus, Status};
+use crate::daemon::status::{DaemonState, JobStatus, PauseStatus, Status};
 use crate::model::run_history::JobRuns;
 use crate::model::{EntryName, pause};
+use crate::setup::files::Zone;
 use crate::setup::{Folders, Setup};
 use crate::store::queries::{self, Reader};
 use crate::store::{pauses, runs};
-use crate::web::pages::overview::{ReportJob, needs};
-use crate::web::pages::report::{ReportView, page};
+use crate::web::pages::report::{self, ReportView};
 
 /// Options of `report`.
 #[derive(Debug, clap::Args)]
@@ -37,7 +36,7 @@ pub struct ReportOptions {
 pub fn run(folders: &Folders, options: &ReportOptions) -> Result<(), Exit> {
     let access = MirrorAccess::open(folders)?.up_to_date()?;
     let now = Clock::system().now();
-    let text = report(&access, now)?;
+    let text = page(&access, now)?;
     if options.html.as_os_str() == "-" {
         out::exact(&text);
         return Ok(());
@@ -47,7 +46,7 @@ pub fn run(folders: &Folders, options: &ReportOptions) -> Result<(), Exit> {
     Ok(())
 }
 
-fn report(access: &MirrorAccess, now: Timestamp) -> Result<String, Exit> {
+fn page(access: &MirrorAccess, now: Timestamp) -> Result<String, Exit> {
     let (mirror, setup) = (access.mirror()?, access.setup.as_ref().ok());
     let daemon = daemon_status(&access.path);
     let history = run_history(mirror, &access.path, setup, now)?;
@@ -58,44 +57,51 @@ fn report(access: &MirrorAccess, now: Timestamp) -> Result<String, Exit> {
     if setup.is_some_and(|setup| setup.config.store.backup.is_some()) {
         jobs.push(backup(mirror, setup, daemon.as_ref(), now)?);
     }
-    Ok(page(&ReportView {
-        history: &history,
+    Ok(report::report(&ReportView {
+        daemon: daemon.as_ref(),
         jobs: &jobs,
-        needs: &needs(daemon.as_ref(), &jobs, now),
-        daemon_since: daemon.as_ref().map(|daemon| daemon.since.as_str()),
-        today: now.to_zoned(TimeZone::UTC).date(),
+        history: &history,
+        now,
     }))
 }
 
+/// What a daemon would say of a job; what only it knows is from its status.
 fn job(
     mirror: &Reader,
     setup: Option<&Setup>,
     runs: &JobRuns,
     daemon: Option<&Status>,
     now: Timestamp,
-) -> Result<ReportJob, Exit> {
+) -> Result<JobStatus, Exit> {
     let name = EntryName::from(&runs.job);
     let state = runs::job_state(mirror, &name)?;
     let pauses = pauses::of_job(mirror, &runs.job, &runs.source)?;
     let pause = pause::in_force(&pauses, now);
-    let config = setup.and_then(|setup| setup.jobs.get(&runs.job));
+    let config = setup
+        .and_then(|setup| setup.jobs.get(&runs.job))
+        .map(|job| &job.config);
     let after = state.deferred_until.unwrap_or(now).max(now);
-    let by_files = config.and_then(|job| ticks_unless_paused(&job.config, after, pause, 1).pop());
+    let by_files = config.and_then(|job| ticks_unless_paused(job, after, pause, 1).pop());
     let known = known(daemon, &name);
-    let next = match daemon_plans(daemon) {
-        true => known.and_then(UpcomingTick::planned),
-        false => by_files,
-    };
-    let delayed = known.and_then(|known| known.delayed.clone());
-    Ok(ReportJob {
-        runs: Some(runs.clone()),
-        next: next.map(|tick| tick.in_zone()),
-        delayed: pause.map(ToString::to_string).or(delayed),
-        parked: state.parked.map(|parked| parked.reason),
-        held: queries::held(mirror, &runs.job)?.map(|run| run.run),
+    let held = queries::held(mirror, &runs.job)?.map(|run| run.run);
+    let parked = state.parked.map(|parked| parked.reason);
+    Ok(JobStatus {
+        source: Some(runs.source.clone()),
+        time_zone: config.map_or_else(String::new, |job| zone_name(&job.time_zone)),
+        next_tick: next(daemon, known, by_files),
+        paused: pause.map(PauseStatus::from),
+        parked: parked.is_some(),
+        park_reason: parked,
+        held_streams: match held {
+            Some(run) => queries::held_streams(mirror, run)?
+                .into_iter()
+                .map(held_stream)
+                .collect(),
+            None => Vec::new(),
+        },
+        held,
         failures: state.failures,
-        is_running: known.is_some_and(|known| known.running.is_some()),
-        job: name,
+        ..known.cloned().unwrap_or_else(|| JobStatus::new(name))
     })
 }
 
@@ -104,26 +110,34 @@ fn backup(
     setup: Option<&Setup>,
     daemon: Option<&Status>,
     now: Timestamp,
-) -> Result<ReportJob, Exit> {
+) -> Result<JobStatus, Exit> {
     let name = EntryName::Backup;
     let known = known(daemon, &name);
     let config = setup.and_then(|setup| setup.config.store.backup.as_ref());
     let by_files =
         config.and_then(|config| UpcomingTick::next(&config.schedule, &config.time_zone, now));
-    let next = match daemon_plans(daemon) {
-        true => known.and_then(UpcomingTick::planned),
-        false => by_files,
-    };
-    Ok(ReportJob {
-        runs: None,
-        next: next.map(|tick| tick.in_zone()),
-        delayed: known.and_then(|known| known.delayed.clone()),
-        parked: None,
-        held: None,
+    Ok(JobStatus {
+        time_zone: config.map_or_else(String::new, |config| zone_name(&config.time_zone)),
+        next_tick: next(daemon, known, by_files),
         failures: runs::job_state(mirror, &name)?.failures,
-        is_running: known.is_some_and(|known| known.running.is_some()),
-        job: name,
+        ..known.cloned().unwrap_or_else(|| JobStatus::new(name))
     })
+}
+
+fn zone_name(zone: &Zone) -> String {
+    zone.zone().iana_name().unwrap_or_default().to_owned()
+}
+
+/// The daemon's next tick if one plans, else that of the files.
+fn next(
+    daemon: Option<&Status>,
+    known: Option<&JobStatus>,
+    by_files: Option<UpcomingTick>,
+) -> Option<String> {
+    match daemon_plans(daemon) {
+        true => known.and_then(|known| known.next_tick.clone()),
+        false => by_files.map(|tick| tick.utc),
+    }
 }
 
 fn known<'a>(daemon: Option<&'a Status>, name: &EntryName) -> Option<&'a JobStatus> {

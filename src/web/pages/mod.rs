@@ -1,8 +1,21 @@
-//! Pages, from the status and the history. Pure: no file, no clock.
+//! The pages: a site of several for a browser, and one static report, made of the same parts.
 
 mod chart;
+mod chart_svg;
+mod configuration;
 mod day_lines;
-pub mod overview;
+mod facts;
+mod job;
+mod links;
+mod mood;
+mod needs;
+mod overview;
+mod parts;
 pub mod report;
+#[cfg(test)]
+mod school_year;
 pub mod site;
-mod svg;
+mod source;
+mod storage;
+mod stream;
+mod strip;

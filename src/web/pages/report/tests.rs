@@ -1,96 +1,40 @@
-//! What every page has, and has not.
+//! What the report has, and has not.
 
 use super::*;
-use crate::model::run_history::HistoryFold;
-use crate::model::run_history::StreamResult;
-use crate::model::{EntryName, Outcome, named};
+use crate::web::pages::school_year;
 
-fn history() -> RunHistory {
-    let mut fold = HistoryFold::default();
-    for (run, day, outcome) in [(1, 1, Outcome::Ok), (2, 2, Outcome::Held)] {
-        fold.add(&StreamResult {
-            run,
-            source: "north",
-            stream: "users",
-            day: jiff::civil::date(2026, 3, day),
-            outcome,
-            is_complete: true,
-            new: 5,
-            changed: 0,
-            removed: 0,
-            unchanged: 100,
-            missing: 40,
-            rejected: 0,
-            duration_ms: 90,
-            pages: 1,
-            received: 105,
-        });
-    }
-    let mut history = fold.history;
-    history.jobs = vec![JobRuns {
-        job: named("rosters"),
-        source: named("north"),
-        last_good: Some("2026-03-01T06:00:00.000Z".to_owned()),
-        runs: vec![crate::model::run_history::PastRun {
-            run: 1,
-            started: "2026-03-01T06:00:00.000Z".to_owned(),
-            outcome: Outcome::Ok,
-            duration_ms: 90,
-            only: None,
-        }],
-    }];
-    history
-}
-
-fn made(history: &RunHistory, needs: &[Need]) -> String {
-    let jobs = [ReportJob {
-        job: EntryName::from(&history.jobs[0].job),
-        runs: Some(history.jobs[0].clone()),
-        next: Some("Mon 2026-03-02 07:00 CET".to_owned()),
-        delayed: Some("paused <b>".to_owned()),
-        parked: None,
-        held: None,
-        failures: 0,
-        is_running: false,
-    }];
-    page(&ReportView {
-        history,
-        jobs: &jobs,
-        needs,
-        daemon_since: None,
-        today: jiff::civil::date(2026, 3, 2),
+fn made(daemon: Option<&Status>, jobs: &[JobStatus]) -> String {
+    report(&ReportView {
+        daemon,
+        jobs,
+        history: &school_year::history(),
+        now: school_year::now(),
     })
 }
 
 #[test]
-fn a_page_has_no_script_and_nothing_from_elsewhere() {
-    let text = made(&history(), &[]);
+fn a_report_has_no_script_and_nothing_from_elsewhere() {
+    let text = made(None, &[]).replace("http://www.w3.org/2000/svg", "");
     for absent in [
-        "<script",
-        "http:",
-        "https:",
-        "url(",
-        "@import",
-        " src=",
-        "onload",
-        "paused <b>",
+        "<script", "http:", "https:", "url(", "@import", " src=", "<link", "onload", "style=\"",
     ] {
         assert!(!text.contains(absent), "{absent}");
     }
     for present in [
-        "Nothing needs you.",
+        "<h1>Nothing needs you</h1>",
         "prefers-color-scheme: dark",
         "forced-colors: active",
         "@media print",
         "<html lang=\"en\">",
-        "paused &lt;b&gt;",
-        "id=\"north.users\"",
-        "href=\"#north.users\"",
+        "id=\"stream-webuntis-users\"",
+        "href=\"#stream-webuntis-users\"",
+        "href=\"#source-webuntis\"",
+        "The daemon does not run",
     ] {
         assert!(text.contains(present), "{present}");
     }
     let images = text.matches("role=\"img\"").count();
-    assert_eq!(images, 2, "a strip and a chart");
+    assert_eq!(images, 3 + 6, "a strip a job and a chart a stream");
     assert_eq!(text.matches("role=\"img\" aria-label=\"").count(), images);
     assert_eq!(
         text.matches("<details>").count(),
@@ -101,18 +45,20 @@ fn a_page_has_no_script_and_nothing_from_elsewhere() {
 
 #[test]
 fn a_held_day_is_in_the_chart_and_in_the_table() {
-    let need = Need {
-        what: "Run 2 of rosters was held.".to_owned(),
-        commands: vec!["rollbook approve 2".to_owned()],
-    };
-    let text = made(&history(), &[need]);
-    let (need, jobs) = (text.find("rollbook approve 2"), text.find("<h2>Jobs</h2>"));
+    let daemon = school_year::status();
+    let text = made(Some(&daemon), &daemon.jobs);
+    let (need, jobs) = (
+        text.find("rollbook approve 9029"),
+        text.find("<h2>Jobs</h2>"),
+    );
     assert!(
         need.is_some() && need < jobs,
         "what needs an admin is first"
     );
-    assert!(text.contains("class=\"held\""));
-    assert!(text.contains(">\u{2212}40</text>"));
-    assert!(text.contains("held on 1 day. The worst run on 2026-03-02: held."));
-    assert!(text.contains("<title>Rollbook: 1 thing needs you</title>"));
+    assert!(text.contains("held on 3 days; not read on 5 days; with rejects on 20 days."));
+    assert!(
+        text.contains(">held \u{2212}709</text>"),
+        "the most of the days"
+    );
+    assert!(text.contains("<title>3 things need you – Rollbook</title>"));
 }

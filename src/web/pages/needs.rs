@@ -1,0 +1,231 @@
+//! What needs an admin, with the commands. Pure; no message of a run is shown, because it may have a vendor's words.
+
+use jiff::Timestamp;
+
+use super::facts::{Facts, JobFacts};
+use crate::daemon::status::{HeldStream, JobStatus, Status};
+use crate::model::decision::APPROVAL_TTL;
+use crate::model::figures::{grouped, many, minute};
+use crate::model::run_history::PastRun;
+use crate::model::{EntryName, HoldRule, JobName, ParkReason, scalar};
+
+/// Something that an admin has to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Need {
+    /// The sentence.
+    pub what: String,
+    /// What explains it, a line each.
+    pub details: Vec<String>,
+    /// Commands in their order.
+    pub commands: Vec<String>,
+    /// The job that it is about.
+    pub job: Option<JobName>,
+}
+
+/// A failure or two may pass by themselves.
+const FAILING: u32 = 3;
+
+impl Need {
+    fn new(what: impl Into<String>, commands: &[&str]) -> Self {
+        let commands = commands.iter().map(|command| (*command).to_owned());
+        Self {
+            what: what.into(),
+            commands: commands.collect(),
+            ..Self::default()
+        }
+    }
+}
+
+/// What needs an admin: of the daemon first, then of each job. Nothing is said of a daemon that does not run: the site and the
+/// report have their own words for that.
+pub(super) fn needs(facts: &Facts<'_>) -> Vec<Need> {
+    let of_daemon = facts.daemon.map(daemon_needs).unwrap_or_default();
+    let jobs = facts.jobs();
+    let of_jobs = jobs.iter().flat_map(|job| job_needs(job, facts.now));
+    of_daemon.into_iter().chain(of_jobs).collect()
+}
+
+fn daemon_needs(daemon: &Status) -> Vec<Need> {
+    let mut needs = Vec::new();
+    if daemon.fatal_error.is_some() {
+        let what = "The daemon cannot write the mirror safely and ends by itself.";
+        needs.push(Need::new(
+            what,
+            &["journalctl -u rollbook", "rollbook verify"],
+        ));
+    }
+    if daemon.disk.is_some() {
+        let what = "The disk or a quota is full; runs fail until there is space.";
+        needs.push(Need::new(what, &["df -h"]));
+    }
+    if daemon.stuck.is_some() {
+        let what = "The daemon made no progress; systemd restarts it.";
+        needs.push(Need::new(what, &["journalctl -u rollbook"]));
+    }
+    if let Some(refused) = &daemon.configuration.refused {
+        let problems = match refused.problems {
+            0 => String::new(),
+            some => format!(" It has {}.", many(some as u64, "problem", "problems")),
+        };
+        let what = format!(
+            "The daemon refused the configuration on disk and keeps the previous one.{problems}"
+        );
+        needs.push(Need::new(what, &["rollbook check"]));
+    }
+    if daemon.clock.is_some() {
+        let what = "Check this machine's clock.";
+        needs.push(Need::new(what, &["timedatectl", "rollbook status"]));
+    }
+    needs
+}
+
+/// What one job needs.
+pub(super) fn job_needs(job: &JobFacts<'_>, now: Timestamp) -> Vec<Need> {
+    let Some(status) = job.status else {
+        return Vec::new();
+    };
+    let parked = status.parked.then(|| parked(job, status.park_reason));
+    let held = status.held.map(|run| held(job, status, run, now));
+    let waits = parked.is_some() || held.is_some();
+    let failing =
+        (!waits && status.failures >= FAILING).then(|| failing(&job.name, status.failures));
+    let stale = (!waits && failing.is_none())
+        .then(|| stale(job, status, now))
+        .flatten();
+    let all = [parked, held, failing, stale].into_iter().flatten();
+    all.map(|need| Need {
+        job: job.name.job().cloned(),
+        ..need
+    })
+    .collect()
+}
+
+fn parked(job: &JobFacts<'_>, reason: Option<ParkReason>) -> Need {
+    let name = &job.name;
+    let source = job.source().map_or("its source", |source| source.as_str());
+    let resume = format!("rollbook resume {name}");
+    match reason {
+        Some(ParkReason::SignInNeeded) => Need::new(
+            format!("{name} needs a sign-in to {source}; then it resumes by itself."),
+            &[&format!("rollbook login {source}")],
+        ),
+        Some(ParkReason::CredentialRefused) => Need::new(
+            format!(
+                "The vendor refused the credential of {source}. Replace it, then resume {name}."
+            ),
+            &["rollbook check --online", &resume],
+        ),
+        Some(ParkReason::PasswordRefused) => Need::new(
+            format!("The vendor refused the password of {source}. Replace it, then resume {name}."),
+            &[&resume],
+        ),
+        Some(ParkReason::VaultShut) => Need::new(
+            format!("The key of the vault is missing. Provide it, then resume {name}."),
+            &[&resume],
+        ),
+        Some(ParkReason::Unready) => Need::new(
+            format!(
+                "{name} needs something on this machine, such as a secret; then it resumes by itself."
+            ),
+            &["rollbook check"],
+        ),
+        None => Need::new(format!("{name} is parked."), &["rollbook status", &resume]),
+    }
+}
+
+fn held(job: &JobFacts<'_>, status: &JobStatus, run: i64, now: Timestamp) -> Need {
+    let name = &job.name;
+    let past = job.past().iter().rev().find(|past| past.run == run);
+    let details = status.held_streams.iter().map(held_line).collect();
+    let need = match past.is_none_or(|past| is_too_old(past, now)) {
+        true => Need::new(
+            format!(
+                "Run {run} of {name} was held more than a day ago and can no longer be approved. Run it again."
+            ),
+            &[&format!("rollbook sync {name}")],
+        ),
+        false => Need::new(
+            format!("Run {run} of {name} was held. Look at its rows, then approve it."),
+            &[
+                &format!("rollbook runs show {run} --rows"),
+                &format!("rollbook approve {run}"),
+            ],
+        ),
+    };
+    Need { details, ..need }
+}
+
+/// `users: 512 of 866 rows would be removed, 540 added (most keys are replaced by others)`.
+pub(super) fn held_line(held: &HeldStream) -> String {
+    let of = held
+        .rows
+        .map_or(String::new(), |rows| format!(" of {}", grouped(rows)));
+    let mut parts = Vec::new();
+    if held.would_be_removed > 0 || held.rows.is_some() {
+        parts.push(format!(
+            "{}{of} rows would be removed",
+            grouped(held.would_be_removed)
+        ));
+    }
+    for (number, word) in [(held.new, "added"), (held.changed, "changed")] {
+        if number > 0 {
+            parts.push(format!("{} {word}", grouped(number)));
+        }
+    }
+    let rule = held
+        .rule
+        .map_or(String::new(), |rule| format!(" ({})", rule_in_words(rule)));
+    format!("{}: {}{rule}", held.stream, parts.join(", "))
+}
+
+fn rule_in_words(rule: HoldRule) -> &'static str {
+    match rule {
+        HoldRule::Removals => "too large a share of the rows",
+        HoldRule::RemovalsMax => "more rows than may be removed at once",
+        HoldRule::ChangedKeys => "most keys are replaced by others",
+        HoldRule::Rejects => "too many rows were rejected",
+        HoldRule::Per => "too much of one group",
+        HoldRule::NothingReceived => "nothing was received",
+        HoldRule::NoReadableKey => "no row has a readable key",
+        HoldRule::ColumnFormat => "too many values of a column cannot be read",
+        HoldRule::EmptiedColumns => "columns that had values have none",
+        HoldRule::Account => "the source reads another account",
+    }
+}
+
+fn failing(name: &EntryName, failures: u32) -> Need {
+    match name {
+        EntryName::Job(name) => Need::new(
+            format!("{name} failed {failures} times in a row."),
+            &[&format!("rollbook runs {name}")],
+        ),
+        EntryName::Backup => Need::new(
+            format!("The backup failed {failures} times in a row."),
+            &["rollbook backup"],
+        ),
+    }
+}
+
+fn stale(job: &JobFacts<'_>, status: &JobStatus, now: Timestamp) -> Option<Need> {
+    let at = scalar::parse(status.stale_at.as_ref()?)?;
+    let good = job.runs.and_then(|runs| runs.last_good.as_deref());
+    let since = good.map_or("yet".to_owned(), |ended| {
+        format!("since {} UTC", minute(ended))
+    });
+    let name = &job.name;
+    let what = format!("{name} is stale: it had no good run {since}.");
+    let command = match name {
+        EntryName::Job(name) => format!("rollbook runs {name}"),
+        EntryName::Backup => "rollbook backup".to_owned(),
+    };
+    (at <= now).then(|| Need::new(what, &[&command]))
+}
+
+fn is_too_old(held: &PastRun, now: Timestamp) -> bool {
+    let length = jiff::SignedDuration::from_millis(held.duration_ms as i64);
+    let ended = scalar::parse(&held.started).map(|at| scalar::saturating_add(at, length));
+    ended.is_none_or(|ended| now.duration_since(ended) > APPROVAL_TTL)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,213 @@
+//! What needs an admin, and the state of a job.
+
+use super::*;
+use crate::daemon::status::RefusedReload;
+use crate::model::run_history::{JobRuns, RunHistory};
+use crate::model::{Class, Outcome, named};
+use crate::web::pages::links::Links;
+use crate::web::pages::mood::Mood;
+
+fn now() -> Timestamp {
+    "2026-03-02T12:00:00Z".parse().expect("a time")
+}
+
+fn past(run: i64, started: &str, outcome: Outcome) -> PastRun {
+    PastRun {
+        run,
+        started: started.to_owned(),
+        outcome,
+        duration_ms: 60_000,
+        only: None,
+    }
+}
+
+fn status() -> JobStatus {
+    JobStatus {
+        source: Some(named("north")),
+        ..JobStatus::new("rosters".parse().expect("a name"))
+    }
+}
+
+fn history(runs: Vec<PastRun>) -> RunHistory {
+    RunHistory {
+        jobs: vec![JobRuns {
+            job: named("rosters"),
+            source: named("north"),
+            last_good: None,
+            runs,
+        }],
+        ..RunHistory::default()
+    }
+}
+
+fn facts<'a>(
+    daemon: Option<&'a Status>,
+    jobs: &'a [JobStatus],
+    history: &'a RunHistory,
+) -> Facts<'a> {
+    Facts {
+        daemon,
+        jobs,
+        history: Some(history),
+        now: now(),
+        links: Links::Pages,
+    }
+}
+
+#[test]
+fn each_need_has_its_commands() {
+    let parked = |reason| JobStatus {
+        parked: true,
+        park_reason: Some(reason),
+        failures: 9,
+        ..status()
+    };
+    let held = || JobStatus {
+        held: Some(7),
+        ..status()
+    };
+    let failing = |failures| JobStatus {
+        failures,
+        ..status()
+    };
+    let backup = JobStatus {
+        failures: 3,
+        ..JobStatus::new(EntryName::Backup)
+    };
+    let stale = |at: &str| JobStatus {
+        stale_at: Some(at.to_owned()),
+        ..status()
+    };
+    let at = "2026-03-01T12:00:00.000Z";
+    let rows: [(JobStatus, &str, &[&str]); 13] = [
+        (status(), at, &[]),
+        (failing(2), at, &[]),
+        (failing(3), at, &["rollbook runs rosters"]),
+        (backup, at, &["rollbook backup"]),
+        (
+            parked(ParkReason::SignInNeeded),
+            at,
+            &["rollbook login north"],
+        ),
+        (
+            parked(ParkReason::CredentialRefused),
+            at,
+            &["rollbook check --online", "rollbook resume rosters"],
+        ),
+        (
+            parked(ParkReason::PasswordRefused),
+            at,
+            &["rollbook resume rosters"],
+        ),
+        (
+            parked(ParkReason::VaultShut),
+            at,
+            &["rollbook resume rosters"],
+        ),
+        (parked(ParkReason::Unready), at, &["rollbook check"]),
+        (
+            held(),
+            at,
+            &["rollbook runs show 7 --rows", "rollbook approve 7"],
+        ),
+        (
+            held(),
+            "2026-03-01T11:58:59.000Z",
+            &["rollbook sync rosters"],
+        ),
+        (
+            stale("2026-03-02T12:00:00.000Z"),
+            at,
+            &["rollbook runs rosters"],
+        ),
+        (stale("2026-03-02T12:00:01.000Z"), at, &[]),
+    ];
+    for (job, started, expected) in rows {
+        let (jobs, history) = ([job], history(vec![past(7, started, Outcome::Held)]));
+        let found = needs(&facts(None, &jobs, &history));
+        let commands: Vec<&String> = found.iter().flat_map(|need| &need.commands).collect();
+        assert_eq!(commands, expected, "{found:?}");
+    }
+}
+
+#[test]
+fn a_held_run_is_explained_in_numbers() {
+    let held = |rows, rule| HeldStream {
+        stream: named("users"),
+        rule,
+        rows,
+        new: 1_200,
+        changed: 0,
+        would_be_removed: 512,
+    };
+    let rows = [
+        (
+            held(Some(866), Some(HoldRule::Removals)),
+            "users: 512 of 866 rows would be removed, 1,200 added (too large a share of the rows)",
+        ),
+        (
+            held(None, None),
+            "users: 512 rows would be removed, 1,200 added",
+        ),
+    ];
+    for (held, expected) in rows {
+        assert_eq!(held_line(&held), expected);
+    }
+}
+
+#[test]
+fn the_daemon_is_first_and_its_messages_are_not_shown() {
+    let mut daemon = Status::default();
+    let empty = RunHistory::default();
+    assert!(needs(&facts(Some(&daemon), &[], &empty)).is_empty());
+    daemon.configuration.refused = Some(RefusedReload {
+        problems: 2,
+        first: "rollbook.toml:3: password = \"x\"".to_owned(),
+        ..RefusedReload::default()
+    });
+    daemon.disk = Some("full".to_owned());
+    let failing = [JobStatus {
+        failures: 5,
+        ..status()
+    }];
+    let found = needs(&facts(Some(&daemon), &failing, &empty));
+    let commands: Vec<&str> = found.iter().map(|need| need.commands[0].as_str()).collect();
+    assert_eq!(
+        commands,
+        ["df -h", "rollbook check", "rollbook runs rosters"]
+    );
+    assert!(
+        found.iter().all(|need| !need.what.contains("password")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn the_state_is_that_of_the_last_run_of_all_streams() {
+    let failed = Outcome::Failed(Class::Transient);
+    let at = "2026-03-02T06:00:00.000Z";
+    let one_stream = PastRun {
+        only: Some(named("users")),
+        ..past(2, at, failed)
+    };
+    let running = JobStatus {
+        running: Some(crate::daemon::status::Running::default()),
+        ..status()
+    };
+    let held = JobStatus {
+        held: Some(1),
+        ..running.clone()
+    };
+    let good = || vec![past(1, at, Outcome::Ok), one_stream.clone()];
+    let rows = [
+        (status(), Vec::new(), ("never ran", Mood::Doubtful)),
+        (status(), good(), ("ok", Mood::Good)),
+        (running, good(), ("running", Mood::Good)),
+        (held, good(), ("held", Mood::Held)),
+        (status(), vec![past(1, at, failed)], ("failed", Mood::Bad)),
+    ];
+    for (job, runs, expected) in rows {
+        let (jobs, history) = ([job], history(runs));
+        assert_eq!(facts(None, &jobs, &history).jobs()[0].state(), expected);
+    }
+}
