@@ -26,7 +26,7 @@ use self::hook_allowance::HookAllowance;
 use super::control::{ControlHandle, socket};
 use super::engine::Engine;
 use super::hook_request::{HookAnswer, HookRequest};
-use super::status_file::make_folder;
+use super::runtime_folder::make_folder;
 use crate::clock::Clock;
 
 /// The folder's group may connect, for webhooks.

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::status_file::{read_limited, replace};
+use super::runtime_folder::{read_limited, replace};
 use crate::model::run_history::{HISTORY_SCHEMA, RunHistory};
 
 /// Name of the file in the runtime folder.

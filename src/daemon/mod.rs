@@ -18,6 +18,7 @@ mod loaded_files;
 mod next_run;
 mod running_lock;
 mod runs;
+mod runtime_folder;
 mod serve;
 mod service;
 mod signals;

@@ -11,7 +11,7 @@ use std::path::Path;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
-use super::status_file::{MODE, make_folder};
+use super::runtime_folder::{MODE, make_folder};
 
 /// Name of the file in the runtime folder.
 const NAME: &str = "running.lock";

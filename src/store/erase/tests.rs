@@ -324,7 +324,8 @@ fn fill(connection: &Connection) {
              INSERT INTO rollbook_unconfirmed (source, stream, key, missed, first_run) VALUES ('north', 'learners', x'{2}', 1, 1);
              INSERT INTO rollbook_row_problems VALUES ('north', 'enrolments', x'{1}', 'learner_id', 'why', 0, 1);
              INSERT INTO rollbook_row_problems VALUES ('north', 'results', x'{1}', 'mark', 'why', 1, 1);
-             INSERT INTO rollbook_held VALUES (1, 'north', 'learners', 0, 0, 1), (1, 'north', 'enrolments', 1, 0, 0);
+             INSERT INTO rollbook_held (run, source, stream, new, changed, removed)
+             VALUES (1, 'north', 'learners', 0, 0, 1), (1, 'north', 'enrolments', 1, 0, 0);
              INSERT INTO rollbook_held_rows VALUES (1, 'learners', 'removed', '[{PUPIL}]'), (1, 'learners', 'removed', '[{OTHER}]'), \
                (1, 'enrolments', 'new', '[{ENROLMENT}]');
              INSERT INTO rollbook_match_sets VALUES ('pupils', 'north_learners', 'north_enrolments', 1, 0, 0, 0);

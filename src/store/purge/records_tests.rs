@@ -108,7 +108,7 @@ async fn a_wrong_clock_deletes_nothing() {
 async fn the_rows_of_a_held_run_go_after_a_week() {
     let (_folder, store) = mirror().await;
     let stated = time("2026-02-26T00:00:00Z");
-    let held = "INSERT INTO rollbook_held SELECT run, source, 't', 0, 0, 1 FROM rollbook_runs;
+    let held = "INSERT INTO rollbook_held (run, source, stream, new, changed, removed) SELECT run, source, 't', 0, 0, 1 FROM rollbook_runs;
          INSERT INTO rollbook_held_rows SELECT run, 't', 'removed', '[1]' FROM rollbook_runs;";
     let prepared = store.write(move |connection| {
         connection.execute_batch(held).expect("written");

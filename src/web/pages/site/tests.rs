@@ -55,7 +55,9 @@ fn every_link_has_its_page() {
         assert_eq!(text.matches("<h1>").count(), 1, "{path}");
         assert_eq!(text.matches("aria-current=\"page\"").count(), 1, "{path}");
         assert!(
-            ![" style=\"", " onclick=", " onload="].iter().any(|attribute| text.contains(attribute)),
+            ![" style=\"", " onclick=", " onload="]
+                .iter()
+                .any(|attribute| text.contains(attribute)),
             "{path}: only the policy's style and script"
         );
         assert!(
