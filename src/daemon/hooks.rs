@@ -33,9 +33,10 @@ impl PendingHooks {
     /// Adds the runs of a hook, and wakes the loop if one of them is new.
     pub fn request(&self, runs: Vec<EarlyRun>) {
         let mut debounce = self.debounce();
-        let is_new = runs
-            .into_iter()
-            .fold(false, |is_new, run| debounce.add(run) || is_new);
+        let mut is_new = false;
+        for run in runs {
+            is_new |= debounce.add(run);
+        }
         drop(debounce);
         if is_new {
             self.changed.notify_one();

@@ -115,7 +115,7 @@ async fn a_storm_of_webhooks_is_few_runs() {
         early(),
         ["audit_logs, learners", "audit_logs, courses, learners"]
     );
-    let (_, log) = service.stop();
+    let (_installation, log) = service.stop();
     assert!(log.contains("a call of the webhook was refused"), "{log}");
     for leak in [SECRET, "RecordGuid", "another secret"] {
         assert!(!log.contains(leak), "{log}");
