@@ -15,9 +15,9 @@ use crate::installation::{Config, Installation, Running};
 use crate::people::users;
 use crate::server::{Paging, Server, WAIT_LIMIT};
 
-/// What the process may use at rest, and under [`CLIENTS`] connections; a debug build is larger than what is shipped.
-const AT_REST: u64 = 32 << 10;
-const UNDER_LOAD: u64 = 48 << 10;
+/// What the process may use at rest, and under [`CLIENTS`] connections, in KiB.
+const AT_REST: u64 = 8 << 10;
+const UNDER_LOAD: u64 = 24 << 10;
 
 /// Connections of the load.
 const CLIENTS: usize = 1000;
@@ -83,11 +83,13 @@ impl Web {
         self.request("GET", path, "", "")
     }
 
-    /// Resident memory in KiB.
+    /// Memory of its own in KiB; a debug build's code is larger than what is shipped.
     fn memory(&self) -> u64 {
         let pid = self.running.as_ref().expect("it runs").pid();
         let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"));
         let number = line.and_then(|line| line.split_whitespace().next());
         number
             .and_then(|number| number.parse().ok())
