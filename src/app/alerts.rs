@@ -125,11 +125,7 @@ impl DaemonEngine {
         self.app.evaluate(config, AlertSubject::Copy, check).await
     }
 
-    pub(super) fn facts(
-        &self,
-        reader: &queries::Reader,
-        entry: &Entry,
-    ) -> Result<JobFacts, StoreError> {
+    fn facts(&self, reader: &queries::Reader, entry: &Entry) -> Result<JobFacts, StoreError> {
         let state = self.job_state(reader, &entry.name)?;
         let (last, held) = match &entry.name {
             EntryName::Backup => (None, None),

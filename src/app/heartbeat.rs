@@ -6,30 +6,29 @@
 use std::time::Duration;
 
 use futures_util::future::pending;
-use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
 use tokio::sync::Notify;
 
 use super::DaemonEngine;
-use crate::daemon::Engine as _;
 use crate::http::send_heartbeat;
-use crate::setup::files::alerts::{AlertsConfig, HeartbeatCondition, HeartbeatConfig};
-use crate::store::StoreError;
+use crate::model::health::HealthMeaning;
+use crate::setup::files::alerts::HeartbeatConfig;
 
 impl DaemonEngine {
-    /// Sends heartbeats until it is dropped; `reloaded` is notified after a reload. `is_stuck`: something in the daemon makes no
-    /// progress, so it is not alive.
-    pub async fn keep_heartbeat(&self, reloaded: &Notify, is_stuck: impl Fn() -> bool) {
+    /// Sends heartbeats until it is dropped; `reloaded` is notified after a reload. `is_healthy`: whether one is due now.
+    pub async fn keep_heartbeat(
+        &self,
+        reloaded: &Notify,
+        is_healthy: impl Fn(HealthMeaning) -> bool,
+    ) {
         let mut is_logged = false;
         loop {
-            let alerts = self.app.setup().config.alerts.clone();
-            let beat = alerts
-                .as_ref()
-                .and_then(|alerts| Some((alerts, alerts.heartbeat.as_ref()?)));
-            let pause = match beat {
+            let setup = self.app.setup();
+            let alerts = setup.config.alerts.as_ref();
+            let pause = match alerts.and_then(|alerts| alerts.heartbeat.as_ref()) {
                 None => None,
-                Some((alerts, heartbeat)) => {
-                    if !is_stuck() && self.is_beat_due(alerts, heartbeat) {
+                Some(heartbeat) => {
+                    if is_healthy(heartbeat.when) {
                         let sent = self.beat(heartbeat).await;
                         note(sent, &mut is_logged);
                     }
@@ -48,26 +47,6 @@ impl DaemonEngine {
             Some(pause) => self.app.clock.sleep(pause).await,
             None => pending().await,
         }
-    }
-
-    fn is_beat_due(&self, alerts: &AlertsConfig, heartbeat: &HeartbeatConfig) -> bool {
-        match heartbeat.when {
-            HeartbeatCondition::Alive => true,
-            HeartbeatCondition::Fresh => self.is_fresh(alerts).unwrap_or(false),
-        }
-    }
-
-    /// Whether no job is parked or stale.
-    fn is_fresh(&self, alerts: &AlertsConfig) -> Result<bool, StoreError> {
-        let (reader, now) = (self.app.store().reader()?, self.app.clock.now());
-        let stale = SignedDuration::try_from(alerts.stale_after.0).unwrap_or(SignedDuration::MAX);
-        for entry in self.jobs() {
-            let facts = self.facts(&reader, &entry)?;
-            if facts.parked || facts.is_stale(stale, now) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 
     async fn beat(&self, heartbeat: &HeartbeatConfig) -> Result<(), String> {

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -83,8 +82,6 @@ pub async fn serve(
     let history_file = HistoryFile::in_folder(&folder);
     let heartbeat_wake = Arc::new(Notify::new());
     let heartbeat = Arc::clone(&heartbeat_wake);
-    let is_stuck = Arc::new(AtomicBool::new(false));
-    let stuck = Arc::clone(&is_stuck);
     let on_event = move |event: Event| {
         log(&event);
         if may_alert(&event) {
@@ -92,11 +89,8 @@ pub async fn serve(
             copy.notify_one();
             history.notify_one();
         }
-        match &event {
-            Event::Stuck(_) => stuck.store(true, Ordering::Relaxed),
-            Event::Alive => stuck.store(false, Ordering::Relaxed),
-            Event::Reloaded => heartbeat.notify_one(),
-            _ => {}
+        if event == Event::Reloaded {
+            heartbeat.notify_one();
         }
         status.on_event(&event);
         observe(&event);
@@ -109,7 +103,7 @@ pub async fn serve(
         () = requests => Ok(()),
         () = &mut watch => Ok(()),
         () = own.keep_copy(&copy_wake, &wake, &stop) => Ok(()),
-        () = own.keep_heartbeat(&heartbeat_wake, || is_stuck.load(Ordering::Relaxed)) => Ok(()),
+        () = own.keep_heartbeat(&heartbeat_wake, |meaning| publisher.is_healthy(meaning)) => Ok(()),
         () = own.keep_history(&history_wake, &history_file) => Ok(()),
         () = changes.follow(clock, reload) => Ok(()),
     };

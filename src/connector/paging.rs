@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use self::linked::LinkedPages;
 use self::positions::Positions;
-use self::totals::Totals;
+use self::totals::DeclaredTotals;
 pub use self::types::{At, ListEnd, PageAsk, PageFacts, PageRules, PageUse};
 use super::file::PageBy;
 pub use super::link::NextPage;
@@ -71,7 +71,7 @@ pub struct Pager {
     queue: VecDeque<PageStep>,
     positions: Positions,
     linked: LinkedPages,
-    totals: Totals,
+    totals: DeclaredTotals,
     /// The filter by change time is ignored: the whole list is walked by skipping.
     unfiltered: bool,
     under_way: u32,
@@ -114,7 +114,7 @@ impl Pager {
             queue: VecDeque::from([PageStep::new(at, size)]),
             positions: Positions::default(),
             linked: LinkedPages::default(),
-            totals: Totals::default(),
+            totals: DeclaredTotals::default(),
             unfiltered: false,
             under_way: 0,
             requests: 0,

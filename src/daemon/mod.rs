@@ -10,6 +10,7 @@ mod control;
 pub mod control_server;
 mod engine;
 mod forecast;
+pub mod health;
 mod heartbeat;
 mod history_file;
 pub mod hook_request;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::engine::Event;
+use super::health::is_healthy;
 use super::loaded_files::LoadedFiles;
 use super::running_lock::RunningLock;
 use super::service::Service;
@@ -17,6 +18,7 @@ use super::status::{Configuration, SCHEMA, Status};
 use super::status_board::{self, Change};
 use super::status_file::{StatusFile, this_process};
 use crate::clock::Clock;
+use crate::model::health::HealthMeaning;
 use crate::model::scalar;
 
 /// The shortest time between two writes of mere progress.
@@ -122,6 +124,11 @@ impl StatusPublisher {
                 _ => {}
             }
         }
+    }
+
+    /// Whether all is well now.
+    pub fn is_healthy(&self, meaning: HealthMeaning) -> bool {
+        is_healthy(meaning, Some(&self.state().status), self.clock.now())
     }
 
     /// Removes the file: the daemon has ended.

@@ -20,6 +20,7 @@ pub mod figures;
 mod fingerprint;
 pub mod grant;
 pub mod guard;
+pub mod health;
 pub mod hold_rule;
 pub mod kept_grant;
 pub mod kept_refusal;

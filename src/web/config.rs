@@ -10,11 +10,11 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::health::Meaning;
 use super::hosts::{HostName, is_loopback};
 use crate::document::text_value::{Check, TextValue, ValueError, text_value};
 use crate::document::{Document, Node, Problem, Problems};
 use crate::folder::read_file;
+use crate::model::health::HealthMeaning;
 use crate::model::{CredentialName, SecretRef, VariableName};
 
 /// The file's name in the configuration folder.
@@ -54,8 +54,8 @@ pub struct WebConfig {
     pub tls: Option<TlsConfig>,
     /// When `/healthz` returns 200: `alive` while the daemon runs and makes progress, `fresh` if no job is overdue either.
     /// Default `"alive"`.
-    #[serde(default = "alive")]
-    pub health: Meaning,
+    #[serde(default)]
+    pub health: HealthMeaning,
     /// Whether `POST /hooks/NAME` is passed to the daemon. Default true.
     #[serde(default = "yes")]
     pub hooks: bool,
@@ -71,10 +71,6 @@ pub struct TlsConfig {
     pub key: SecretRef,
 }
 
-fn alive() -> Meaning {
-    Meaning::Alive
-}
-
 const fn yes() -> bool {
     true
 }
@@ -88,7 +84,7 @@ impl Default for WebConfig {
             token: None,
             metrics_token: None,
             tls: None,
-            health: alive(),
+            health: HealthMeaning::default(),
             hooks: true,
         }
     }

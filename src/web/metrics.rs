@@ -23,7 +23,7 @@ const PREFIX: &str = "rollbook";
 
 /// All metrics. Without a status the daemon does not run; without a history, what it would say is missing.
 pub fn metrics(status: Option<&Status>, history: Option<&RunHistory>) -> String {
-    let facts = Facts { status, history };
+    let facts = MetricFacts { status, history };
     let families = FAMILIES
         .iter()
         .map(|family| (family, (family.samples)(&facts)));
@@ -36,7 +36,7 @@ pub fn metrics(status: Option<&Status>, history: Option<&RunHistory>) -> String 
 }
 
 /// What samples are made of.
-struct Facts<'a> {
+struct MetricFacts<'a> {
     status: Option<&'a Status>,
     history: Option<&'a RunHistory>,
 }
@@ -49,7 +49,7 @@ struct MetricFamily {
     kind: MetricType,
     /// Without a full stop, which the encoder adds.
     help: &'static str,
-    samples: fn(&Facts<'_>) -> Samples,
+    samples: fn(&MetricFacts<'_>) -> Samples,
 }
 
 #[derive(Clone, Copy)]
@@ -59,10 +59,10 @@ enum MetricUnit {
     Bytes,
 }
 
-type Labels = Vec<(&'static str, String)>;
+type MetricLabels = Vec<(&'static str, String)>;
 
 /// In a family, each set of labels occurs once.
-type Samples = Vec<(Labels, Sample)>;
+type Samples = Vec<(MetricLabels, Sample)>;
 
 /// The value of a sample.
 #[derive(Debug)]

@@ -8,7 +8,6 @@ pub mod config;
 mod connection;
 mod forwarded;
 mod headers_check;
-pub mod health;
 mod hook_path;
 mod hosts;
 pub mod html_page;

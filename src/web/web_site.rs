@@ -18,7 +18,6 @@ use super::allowance::{Allowances, RequestKind};
 use super::config::WebConfig;
 use super::forwarded::TrustedProxies;
 use super::headers_check::refusal;
-use super::health::{Meaning, is_healthy};
 use super::hook_path::HookPath;
 use super::hosts::AllowedHosts;
 use super::metrics;
@@ -28,6 +27,8 @@ use super::reply::{PageReply, policy};
 use super::route::{PathFault, WebRoute};
 use super::shared_bodies::SharedBodies;
 use crate::clock::Clock;
+use crate::daemon::health::is_healthy;
+use crate::model::health::HealthMeaning;
 
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
@@ -50,7 +51,7 @@ pub struct WebSite {
     hosts: AllowedHosts,
     proxies: TrustedProxies,
     tokens: AccessTokens,
-    meaning: Meaning,
+    meaning: HealthMeaning,
     has_hooks: bool,
     policy: HeaderValue,
     readings: Readings,

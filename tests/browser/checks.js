@@ -103,7 +103,8 @@ async function look(address, size, colorScheme, javaScriptEnabled) {
 async function walk(address) {
   const context = await browser.newContext({ viewport: SIZES.phone });
   const page = await open(address, context, `${address} keyboard`);
-  const wanted = await page.locator("a[href], summary, [tabindex='0']").count();
+  const isHidden = "details:not([open]) .scroll";
+  const wanted = await page.locator(`a[href], summary, [tabindex='0']:not(${isHidden})`).count();
   const reached = new Set();
   for (let step = 0; step < wanted + 5; step += 1) {
     await page.keyboard.press("Tab");
@@ -148,8 +149,8 @@ async function refresh() {
   const tick = async () => {
     const answer = page.waitForResponse(origin + address);
     await page.clock.runFor(EVERY);
-    await (await answer).finished();
-    await page.waitForTimeout(60);
+    await answer;
+    await page.waitForTimeout(100);
   };
   await tick();
   check((await page.locator("#chart p").first().textContent()).startsWith("1,179 rows"), "refresh: the text changed");

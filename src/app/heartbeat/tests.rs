@@ -63,7 +63,7 @@ async fn calls(
         }
     };
     tokio::select! {
-        () = engine.keep_heartbeat(&reloaded, || is_stuck) => {}
+        () = engine.keep_heartbeat(&reloaded, |_| !is_stuck) => {}
         () = over => {}
     }
     let requests = server.received_requests().await.unwrap_or_default();

@@ -2,7 +2,7 @@
 
 /// The declared sizes so far.
 #[derive(Debug, Default)]
-pub(super) struct Totals {
+pub(super) struct DeclaredTotals {
     declared: Option<u64>,
     /// Every page so far held exactly as many rows as were declared.
     fits_pages: bool,
@@ -13,7 +13,7 @@ pub(super) struct Totals {
     moved: Option<(u64, u64)>,
 }
 
-impl Totals {
+impl DeclaredTotals {
     /// Takes what a page with so many rows declared.
     pub(super) fn note(&mut self, rows: u64, declared: Option<u64>) {
         let before = self.received;
@@ -138,7 +138,7 @@ mod tests {
             ),
             ("too small", &[(20, Some(5)), (7, Some(5))], Some(5), None),
         ] {
-            let mut totals = Totals::default();
+            let mut totals = DeclaredTotals::default();
             for (rows, declared) in pages {
                 totals.note(*rows, *declared);
             }

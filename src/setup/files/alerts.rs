@@ -14,6 +14,7 @@ use super::secrets::SecretRef;
 use crate::document::text_value::{ValueError, text_value};
 use crate::document::{Node, Problem};
 use crate::model::Period;
+use crate::model::health::HealthMeaning;
 
 /// When alerts are sent, and how. At least one of `email`, `webhook`, `command` and `heartbeat`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -132,20 +133,10 @@ pub struct HeartbeatConfig {
     /// The time between two requests; `"10s"` at least. Default `"5m"`.
     #[serde(default = "five_minutes")]
     pub every: Period,
-    /// What the request means. Default `"alive"`.
+    /// When it is sent: `alive` while the daemon runs and makes progress, `fresh` if also no job is parked, held or stale. Default
+    /// `"alive"`.
     #[serde(default)]
-    pub when: HeartbeatCondition,
-}
-
-/// When a heartbeat is sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum HeartbeatCondition {
-    /// The daemon runs, and everything in it makes progress.
-    #[default]
-    Alive,
-    /// Moreover no job is parked, or stale by `stale_after`.
-    Fresh,
+    pub when: HealthMeaning,
 }
 
 /// A service on the internet is no faster.

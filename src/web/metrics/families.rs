@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use prometheus_client::metrics::MetricType::{self, Counter, Gauge, Histogram, Info};
 
 use super::MetricUnit::{Bytes, None as NoUnit, Seconds};
-use super::{Facts, Labels, MetricFamily, MetricUnit, Sample, Samples};
+use super::{MetricFacts, MetricFamily, MetricLabels, MetricUnit, Sample, Samples};
 use crate::daemon::status::{DaemonState, JobStatus, Status};
 use crate::model::run_history::{
     HistoryDay, JobRuns, SourceHistory, SourceTotals, StorageUse, Totals,
@@ -418,7 +418,7 @@ const fn family(
     unit: MetricUnit,
     kind: MetricType,
     help: &'static str,
-    samples: fn(&Facts<'_>) -> Samples,
+    samples: fn(&MetricFacts<'_>) -> Samples,
 ) -> MetricFamily {
     MetricFamily {
         name,
@@ -431,7 +431,7 @@ const fn family(
 
 fn one(sample: Option<Sample>) -> Samples {
     sample
-        .map(|sample| (Labels::new(), sample))
+        .map(|sample| (MetricLabels::new(), sample))
         .into_iter()
         .collect()
 }
@@ -450,18 +450,18 @@ fn time(text: &str) -> Option<Sample> {
     Some(Sample::Number(time.as_millisecond() as f64 / 1000.0))
 }
 
-fn of_status(facts: &Facts<'_>, holds: fn(&Status) -> bool) -> Samples {
+fn of_status(facts: &MetricFacts<'_>, holds: fn(&Status) -> bool) -> Samples {
     one(facts.status.map(|status| number(holds(status))))
 }
 
-fn of_jobs(facts: &Facts<'_>, sample: fn(&JobStatus) -> Option<Sample>) -> Samples {
+fn of_jobs(facts: &MetricFacts<'_>, sample: fn(&JobStatus) -> Option<Sample>) -> Samples {
     let jobs = facts.status.iter().flat_map(|status| &status.jobs);
     jobs.filter_map(|job| Some((job_labels(job), sample(job)?)))
         .collect()
 }
 
 /// A backup has no source; Prometheus takes an empty label for a missing one.
-fn job_labels(job: &JobStatus) -> Labels {
+fn job_labels(job: &JobStatus) -> MetricLabels {
     let source = job.source.as_ref().map(ToString::to_string);
     vec![
         ("job", job.job.to_string()),
@@ -469,7 +469,7 @@ fn job_labels(job: &JobStatus) -> Labels {
     ]
 }
 
-fn held_rows(facts: &Facts<'_>) -> Samples {
+fn held_rows(facts: &MetricFacts<'_>) -> Samples {
     let jobs = facts.status.iter().flat_map(|status| &status.jobs);
     let streams = jobs.flat_map(|job| job.held_streams.iter().map(move |stream| (job, stream)));
     let rows = streams.flat_map(|(job, stream)| {
@@ -490,20 +490,20 @@ fn held_rows(facts: &Facts<'_>) -> Samples {
     rows.collect()
 }
 
-fn of_runs(facts: &Facts<'_>, sample: fn(&JobRuns) -> Option<Sample>) -> Samples {
+fn of_runs(facts: &MetricFacts<'_>, sample: fn(&JobRuns) -> Option<Sample>) -> Samples {
     let jobs = facts.history.iter().flat_map(|history| &history.jobs);
     jobs.filter_map(|job| Some((run_labels(job), sample(job)?)))
         .collect()
 }
 
-fn run_labels(job: &JobRuns) -> Labels {
+fn run_labels(job: &JobRuns) -> MetricLabels {
     vec![
         ("job", job.job.to_string()),
         ("source", job.source.to_string()),
     ]
 }
 
-fn last_outcomes(facts: &Facts<'_>) -> Samples {
+fn last_outcomes(facts: &MetricFacts<'_>) -> Samples {
     let jobs = facts.history.iter().flat_map(|history| &history.jobs);
     let last = jobs.filter_map(|job| {
         // A run of one stream says nothing about the job.
@@ -521,14 +521,14 @@ fn last_outcomes(facts: &Facts<'_>) -> Samples {
     states.collect()
 }
 
-fn totals<'a>(facts: &Facts<'a>) -> impl Iterator<Item = &'a Totals> {
+fn totals<'a>(facts: &MetricFacts<'a>) -> impl Iterator<Item = &'a Totals> {
     facts
         .history
         .and_then(|history| history.totals.as_ref())
         .into_iter()
 }
 
-fn stream_rows(facts: &Facts<'_>) -> Samples {
+fn stream_rows(facts: &MetricFacts<'_>) -> Samples {
     let streams = totals(facts).flat_map(|totals| &totals.streams);
     let rows = streams.flat_map(|stream| {
         let kinds = [
@@ -551,7 +551,7 @@ fn stream_rows(facts: &Facts<'_>) -> Samples {
 }
 
 /// Of the last day with a run.
-fn of_streams(facts: &Facts<'_>, rows: fn(&HistoryDay) -> Option<u64>) -> Samples {
+fn of_streams(facts: &MetricFacts<'_>, rows: fn(&HistoryDay) -> Option<u64>) -> Samples {
     let streams = facts.history.iter().flat_map(|history| &history.streams);
     let known = streams.filter_map(|stream| {
         let labels = vec![
@@ -563,7 +563,7 @@ fn of_streams(facts: &Facts<'_>, rows: fn(&HistoryDay) -> Option<u64>) -> Sample
     known.collect()
 }
 
-fn by_class<'a, I>(facts: &Facts<'a>, counts: fn(&'a SourceTotals) -> I) -> Samples
+fn by_class<'a, I>(facts: &MetricFacts<'a>, counts: fn(&'a SourceTotals) -> I) -> Samples
 where
     I: Iterator<Item = (&'a String, &'a u64)>,
 {
@@ -580,13 +580,13 @@ where
     requests.collect()
 }
 
-fn of_sources(facts: &Facts<'_>, sample: fn(&SourceHistory) -> Option<Sample>) -> Samples {
+fn of_sources(facts: &MetricFacts<'_>, sample: fn(&SourceHistory) -> Option<Sample>) -> Samples {
     let sources = facts.history.iter().flat_map(|history| &history.sources);
     let known = sources
         .filter_map(|source| Some((vec![("source", source.source.to_string())], sample(source)?)));
     known.collect()
 }
 
-fn storage<'a>(facts: &Facts<'a>) -> Option<&'a StorageUse> {
+fn storage<'a>(facts: &MetricFacts<'a>) -> Option<&'a StorageUse> {
     facts.history.map(|history| &history.storage)
 }

@@ -2,13 +2,13 @@
 
 use maud::{Markup, html};
 
-use super::facts::Facts;
+use super::facts::SiteFacts;
 use super::parts::{commands, time};
 use crate::daemon::status::RefusedReload;
 use crate::model::figures::many;
 
 /// What the page shows.
-pub(super) fn configuration_page(facts: &Facts<'_>) -> Markup {
+pub(super) fn configuration_page(facts: &SiteFacts<'_>) -> Markup {
     html! {
         section id="configuration" {
             h1 { "Configuration" }

@@ -13,7 +13,7 @@ use crate::model::run_history::{JobRuns, PastRun, RunHistory, SourceHistory, Str
 use crate::model::{EntryName, SourceName, scalar};
 
 /// Everything that a page may show.
-pub(super) struct Facts<'a> {
+pub(super) struct SiteFacts<'a> {
     /// The daemon; nothing if none runs.
     pub daemon: Option<&'a Status>,
     /// The states of the jobs; empty if only the history is known.
@@ -24,25 +24,25 @@ pub(super) struct Facts<'a> {
 }
 
 /// A job, or the backup.
-pub(super) struct JobFacts<'a> {
+pub(super) struct ShownJob<'a> {
     pub name: EntryName,
     pub status: Option<&'a JobStatus>,
     pub runs: Option<&'a JobRuns>,
 }
 
-impl<'a> Facts<'a> {
+impl<'a> SiteFacts<'a> {
     /// All jobs: those of the daemon, and those that only the history knows.
-    pub(super) fn jobs(&self) -> Vec<JobFacts<'a>> {
+    pub(super) fn jobs(&self) -> Vec<ShownJob<'a>> {
         let history = self.history.map(|history| history.jobs.as_slice());
         let history = history.unwrap_or_default();
-        let known = self.jobs.iter().map(|status| JobFacts {
+        let known = self.jobs.iter().map(|status| ShownJob {
             name: status.job.clone(),
             status: Some(status),
             runs: history.iter().find(|runs| status.job == runs.job),
         });
         let is_known = |runs: &&JobRuns| self.jobs.iter().any(|job| job.job == runs.job);
         let others = history.iter().filter(|runs| !is_known(runs));
-        let others = others.map(|runs| JobFacts {
+        let others = others.map(|runs| ShownJob {
             name: EntryName::from(&runs.job),
             status: None,
             runs: Some(runs),
@@ -79,7 +79,7 @@ impl<'a> Facts<'a> {
     }
 }
 
-impl<'a> JobFacts<'a> {
+impl<'a> ShownJob<'a> {
     pub(super) fn source(&self) -> Option<&'a SourceName> {
         let of_status = self.status.and_then(|status| status.source.as_ref());
         of_status.or(self.runs.map(|runs| &runs.source))

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::facts::{Facts, JobFacts};
+use super::facts::{ShownJob, SiteFacts};
 use super::needs::job_needs;
 use super::overview::no_history;
 use super::parts::{badge, delay, needs_list, runs_table, stream_links};
@@ -11,7 +11,7 @@ use crate::model::figures::grouped;
 use crate::model::run_history::STRIP_RUNS;
 
 /// What the page shows.
-pub(super) fn job_page(job: &JobFacts<'_>, facts: &Facts<'_>) -> Markup {
+pub(super) fn job_page(job: &ShownJob<'_>, facts: &SiteFacts<'_>) -> Markup {
     let (state, mood) = job.state();
     let mut needs = job_needs(job, facts.now);
     // Its link would be to this page.
@@ -44,7 +44,7 @@ pub(super) fn job_page(job: &JobFacts<'_>, facts: &Facts<'_>) -> Markup {
     }
 }
 
-fn state_list(job: &JobFacts<'_>, facts: &Facts<'_>) -> Markup {
+fn state_list(job: &ShownJob<'_>, facts: &SiteFacts<'_>) -> Markup {
     html! { dl.facts {
         @if let Some(source) = job.source() { dt { "source" } dd { a href=(facts.links.source(source)) { (source) } } }
         @if let Some(runs) = job.runs {

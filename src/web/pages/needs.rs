@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::facts::{Facts, JobFacts};
+use super::facts::{ShownJob, SiteFacts};
 use crate::daemon::status::{HeldStream, JobStatus, Status};
 use crate::model::decision::APPROVAL_TTL;
 use crate::model::figures::{grouped, many, minute};
@@ -11,7 +11,7 @@ use crate::model::{EntryName, HoldRule, JobName, ParkReason, scalar};
 
 /// Something that an admin has to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Need {
+pub(super) struct AdminNeed {
     /// The sentence.
     pub what: String,
     /// What explains it, a line each.
@@ -25,7 +25,7 @@ pub(super) struct Need {
 /// A failure or two may pass by themselves.
 const FAILING: u32 = 3;
 
-impl Need {
+impl AdminNeed {
     fn new(what: impl Into<String>, commands: &[&str]) -> Self {
         let commands = commands.iter().map(|command| (*command).to_owned());
         Self {
@@ -38,29 +38,29 @@ impl Need {
 
 /// What needs an admin: of the daemon first, then of each job. Nothing is said of a daemon that does not run: the site and the
 /// report have their own words for that.
-pub(super) fn needs(facts: &Facts<'_>) -> Vec<Need> {
+pub(super) fn needs(facts: &SiteFacts<'_>) -> Vec<AdminNeed> {
     let of_daemon = facts.daemon.map(daemon_needs).unwrap_or_default();
     let jobs = facts.jobs();
     let of_jobs = jobs.iter().flat_map(|job| job_needs(job, facts.now));
     of_daemon.into_iter().chain(of_jobs).collect()
 }
 
-fn daemon_needs(daemon: &Status) -> Vec<Need> {
+fn daemon_needs(daemon: &Status) -> Vec<AdminNeed> {
     let mut needs = Vec::new();
     if daemon.fatal_error.is_some() {
         let what = "The daemon cannot write the mirror safely and ends by itself.";
-        needs.push(Need::new(
+        needs.push(AdminNeed::new(
             what,
             &["journalctl -u rollbook", "rollbook verify"],
         ));
     }
     if daemon.disk.is_some() {
         let what = "The disk or a quota is full; runs fail until there is space.";
-        needs.push(Need::new(what, &["df -h"]));
+        needs.push(AdminNeed::new(what, &["df -h"]));
     }
     if daemon.stuck.is_some() {
         let what = "The daemon made no progress; systemd restarts it.";
-        needs.push(Need::new(what, &["journalctl -u rollbook"]));
+        needs.push(AdminNeed::new(what, &["journalctl -u rollbook"]));
     }
     if let Some(refused) = &daemon.configuration.refused {
         let problems = match refused.problems {
@@ -70,17 +70,17 @@ fn daemon_needs(daemon: &Status) -> Vec<Need> {
         let what = format!(
             "The daemon refused the configuration on disk and keeps the previous one.{problems}"
         );
-        needs.push(Need::new(what, &["rollbook check"]));
+        needs.push(AdminNeed::new(what, &["rollbook check"]));
     }
     if daemon.clock.is_some() {
         let what = "Check this machine's clock.";
-        needs.push(Need::new(what, &["timedatectl", "rollbook status"]));
+        needs.push(AdminNeed::new(what, &["timedatectl", "rollbook status"]));
     }
     needs
 }
 
 /// What one job needs.
-pub(super) fn job_needs(job: &JobFacts<'_>, now: Timestamp) -> Vec<Need> {
+pub(super) fn job_needs(job: &ShownJob<'_>, now: Timestamp) -> Vec<AdminNeed> {
     let Some(status) = job.status else {
         return Vec::new();
     };
@@ -93,58 +93,58 @@ pub(super) fn job_needs(job: &JobFacts<'_>, now: Timestamp) -> Vec<Need> {
         .then(|| stale(job, status, now))
         .flatten();
     let all = [parked, held, failing, stale].into_iter().flatten();
-    all.map(|need| Need {
+    all.map(|need| AdminNeed {
         job: job.name.job().cloned(),
         ..need
     })
     .collect()
 }
 
-fn parked(job: &JobFacts<'_>, reason: Option<ParkReason>) -> Need {
+fn parked(job: &ShownJob<'_>, reason: Option<ParkReason>) -> AdminNeed {
     let name = &job.name;
     let source = job.source().map_or("its source", |source| source.as_str());
     let resume = format!("rollbook resume {name}");
     match reason {
-        Some(ParkReason::SignInNeeded) => Need::new(
+        Some(ParkReason::SignInNeeded) => AdminNeed::new(
             format!("{name} needs a sign-in to {source}; then it resumes by itself."),
             &[&format!("rollbook login {source}")],
         ),
-        Some(ParkReason::CredentialRefused) => Need::new(
+        Some(ParkReason::CredentialRefused) => AdminNeed::new(
             format!(
                 "The vendor refused the credential of {source}. Replace it, then resume {name}."
             ),
             &["rollbook check --online", &resume],
         ),
-        Some(ParkReason::PasswordRefused) => Need::new(
+        Some(ParkReason::PasswordRefused) => AdminNeed::new(
             format!("The vendor refused the password of {source}. Replace it, then resume {name}."),
             &[&resume],
         ),
-        Some(ParkReason::VaultShut) => Need::new(
+        Some(ParkReason::VaultShut) => AdminNeed::new(
             format!("The key of the vault is missing. Provide it, then resume {name}."),
             &[&resume],
         ),
-        Some(ParkReason::Unready) => Need::new(
+        Some(ParkReason::Unready) => AdminNeed::new(
             format!(
                 "{name} needs something on this machine, such as a secret; then it resumes by itself."
             ),
             &["rollbook check"],
         ),
-        None => Need::new(format!("{name} is parked."), &["rollbook status", &resume]),
+        None => AdminNeed::new(format!("{name} is parked."), &["rollbook status", &resume]),
     }
 }
 
-fn held(job: &JobFacts<'_>, status: &JobStatus, run: i64, now: Timestamp) -> Need {
+fn held(job: &ShownJob<'_>, status: &JobStatus, run: i64, now: Timestamp) -> AdminNeed {
     let name = &job.name;
     let past = job.past().iter().rev().find(|past| past.run == run);
     let details = status.held_streams.iter().map(held_line).collect();
     let need = match past.is_none_or(|past| is_too_old(past, now)) {
-        true => Need::new(
+        true => AdminNeed::new(
             format!(
                 "Run {run} of {name} was held more than a day ago and can no longer be approved. Run it again."
             ),
             &[&format!("rollbook sync {name}")],
         ),
-        false => Need::new(
+        false => AdminNeed::new(
             format!("Run {run} of {name} was held. Look at its rows, then approve it."),
             &[
                 &format!("rollbook runs show {run} --rows"),
@@ -152,7 +152,7 @@ fn held(job: &JobFacts<'_>, status: &JobStatus, run: i64, now: Timestamp) -> Nee
             ],
         ),
     };
-    Need { details, ..need }
+    AdminNeed { details, ..need }
 }
 
 /// `users: 512 of 866 rows would be removed, 540 added (most keys are replaced by others)`.
@@ -193,20 +193,20 @@ fn rule_in_words(rule: HoldRule) -> &'static str {
     }
 }
 
-fn failing(name: &EntryName, failures: u32) -> Need {
+fn failing(name: &EntryName, failures: u32) -> AdminNeed {
     match name {
-        EntryName::Job(name) => Need::new(
+        EntryName::Job(name) => AdminNeed::new(
             format!("{name} failed {failures} times in a row."),
             &[&format!("rollbook runs {name}")],
         ),
-        EntryName::Backup => Need::new(
+        EntryName::Backup => AdminNeed::new(
             format!("The backup failed {failures} times in a row."),
             &["rollbook backup"],
         ),
     }
 }
 
-fn stale(job: &JobFacts<'_>, status: &JobStatus, now: Timestamp) -> Option<Need> {
+fn stale(job: &ShownJob<'_>, status: &JobStatus, now: Timestamp) -> Option<AdminNeed> {
     let at = scalar::parse(status.stale_at.as_ref()?)?;
     let good = job.runs.and_then(|runs| runs.last_good.as_deref());
     let since = good.map_or("yet".to_owned(), |ended| {
@@ -218,7 +218,7 @@ fn stale(job: &JobFacts<'_>, status: &JobStatus, now: Timestamp) -> Option<Need>
         EntryName::Job(name) => format!("rollbook runs {name}"),
         EntryName::Backup => "rollbook backup".to_owned(),
     };
-    (at <= now).then(|| Need::new(what, &[&command]))
+    (at <= now).then(|| AdminNeed::new(what, &[&command]))
 }
 
 fn is_too_old(held: &PastRun, now: Timestamp) -> bool {

@@ -2,13 +2,13 @@
 
 use maud::{Markup, html};
 
-use super::facts::Facts;
-use super::needs::{Need, needs};
+use super::facts::SiteFacts;
+use super::needs::{AdminNeed, needs};
 use super::parts::{job_line, needs_list, source_day, stream_links};
 use crate::model::figures::many;
 
 /// The page's title and what it shows.
-pub(super) fn overview(facts: &Facts<'_>) -> (String, Markup) {
+pub(super) fn overview(facts: &SiteFacts<'_>) -> (String, Markup) {
     let needs = [without_daemon(facts), needs(facts)].concat();
     let headline = headline(&needs);
     let body = html! {
@@ -20,14 +20,14 @@ pub(super) fn overview(facts: &Facts<'_>) -> (String, Markup) {
 }
 
 /// `2 things need you`.
-pub(super) fn headline(needs: &[Need]) -> String {
+pub(super) fn headline(needs: &[AdminNeed]) -> String {
     match needs.len() {
         0 => "Nothing needs you".to_owned(),
         some => many(some as u64, "thing needs you", "things need you"),
     }
 }
 
-pub(super) fn needs_section(headline: &str, needs: &[Need], facts: &Facts<'_>) -> Markup {
+pub(super) fn needs_section(headline: &str, needs: &[AdminNeed], facts: &SiteFacts<'_>) -> Markup {
     let class = if needs.is_empty() { "calm" } else { "alarm" };
     html! {
         section id="needs" class=(class) {
@@ -37,10 +37,10 @@ pub(super) fn needs_section(headline: &str, needs: &[Need], facts: &Facts<'_>) -
     }
 }
 
-fn without_daemon(facts: &Facts<'_>) -> Vec<Need> {
+fn without_daemon(facts: &SiteFacts<'_>) -> Vec<AdminNeed> {
     let mut needs = Vec::new();
     if facts.daemon.is_none() {
-        needs.push(Need {
+        needs.push(AdminNeed {
             what: "The daemon does not run, so nothing is read.".to_owned(),
             details: match facts.history {
                 Some(_) => vec!["What is shown below is from before it ended.".to_owned()],
@@ -56,7 +56,7 @@ fn without_daemon(facts: &Facts<'_>) -> Vec<Need> {
     needs
 }
 
-pub(super) fn jobs(facts: &Facts<'_>) -> Markup {
+pub(super) fn jobs(facts: &SiteFacts<'_>) -> Markup {
     let jobs = facts.jobs();
     html! {
         section id="jobs" {
@@ -76,7 +76,7 @@ pub(super) fn no_history() -> Markup {
     html! { "There is no history yet: the daemon writes it after its start and when a run ends." }
 }
 
-fn sources(facts: &Facts<'_>) -> Markup {
+fn sources(facts: &SiteFacts<'_>) -> Markup {
     html! {
         section id="sources" {
             h2 { "Sources and their streams" }

@@ -6,15 +6,15 @@ use jiff::civil::Date;
 use maud::{Markup, html};
 
 use super::day_lines::{DayLine, day_lines};
-use super::facts::{Facts, JobFacts, in_words};
+use super::facts::{ShownJob, SiteFacts, in_words};
 use super::mood::Mood;
-use super::needs::Need;
+use super::needs::AdminNeed;
 use super::strip::strip_svg;
 use crate::model::figures::{count, grouped, length, many, minute};
 use crate::model::run_history::{PastRun, SourceDay, StreamDays};
 
 /// What needs an admin, the first thing of a page.
-pub(super) fn needs_list(needs: &[Need], facts: &Facts<'_>) -> Markup {
+pub(super) fn needs_list(needs: &[AdminNeed], facts: &SiteFacts<'_>) -> Markup {
     html! { ul.needs { @for need in needs {
         li.need {
             p.what {
@@ -52,7 +52,7 @@ pub(super) fn milliseconds(duration_ms: u64) -> String {
 }
 
 /// A job in the list of all.
-pub(super) fn job_line(job: &JobFacts<'_>, facts: &Facts<'_>) -> Markup {
+pub(super) fn job_line(job: &ShownJob<'_>, facts: &SiteFacts<'_>) -> Markup {
     let (state, mood) = job.state();
     html! {
         li.job id=(format!("job-{}", job.name)) {
@@ -78,7 +78,7 @@ pub(super) fn job_line(job: &JobFacts<'_>, facts: &Facts<'_>) -> Markup {
 }
 
 /// The pause, or why ticks are skipped.
-pub(super) fn delay<'a>(job: &JobFacts<'a>) -> Option<&'a str> {
+pub(super) fn delay<'a>(job: &ShownJob<'a>) -> Option<&'a str> {
     let status = job.status?;
     let pause = status.paused.as_ref().map(|pause| pause.message.as_str());
     pause.or(status.delayed.as_deref())
@@ -160,7 +160,7 @@ pub(super) fn source_day(day: &SourceDay) -> String {
 }
 
 /// Links to streams, with a word beside each whose last day was not good.
-pub(super) fn stream_links(streams: &[&StreamDays], facts: &Facts<'_>) -> Markup {
+pub(super) fn stream_links(streams: &[&StreamDays], facts: &SiteFacts<'_>) -> Markup {
     html! { ul.links { @for stream in streams {
         @let last = stream.days.last();
         li {

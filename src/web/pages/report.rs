@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::chart::chart;
 use super::chart_svg::{chart_svg, legend};
-use super::facts::Facts;
+use super::facts::SiteFacts;
 use super::links::{Links, stream_id};
 use super::needs::needs;
 use super::overview::{headline, jobs, needs_section};
@@ -35,7 +35,7 @@ pub struct ReportView<'a> {
 /// The whole page.
 pub fn report(view: &ReportView<'_>) -> String {
     let history = view.history;
-    let facts = Facts {
+    let facts = SiteFacts {
         daemon: view.daemon,
         jobs: view.jobs,
         history: Some(history),
@@ -66,7 +66,7 @@ pub fn report(view: &ReportView<'_>) -> String {
     html_page(&format!("{headline} – Rollbook"), STYLE, &body)
 }
 
-fn runs(facts: &Facts<'_>) -> Markup {
+fn runs(facts: &SiteFacts<'_>) -> Markup {
     html! { @for job in facts.jobs() { @if !job.past().is_empty() {
         details {
             summary { "The last " (many(job.past().len() as u64, "run", "runs")) " of " (job.name) }
@@ -75,7 +75,7 @@ fn runs(facts: &Facts<'_>) -> Markup {
     } } }
 }
 
-fn source_section(source: &SourceName, facts: &Facts<'_>) -> Markup {
+fn source_section(source: &SourceName, facts: &SiteFacts<'_>) -> Markup {
     let streams: Vec<&StreamDays> = facts
         .streams()
         .iter()
@@ -114,7 +114,7 @@ fn is_quiet(stream: &StreamDays) -> bool {
             == 0
 }
 
-fn stream_section(stream: &StreamDays, facts: &Facts<'_>) -> Markup {
+fn stream_section(stream: &StreamDays, facts: &SiteFacts<'_>) -> Markup {
     let text = stream_text(stream);
     html! {
         section.stream id=(stream_id(&stream.source, &stream.stream)) {

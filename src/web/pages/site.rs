@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::configuration::configuration_page;
-use super::facts::Facts;
+use super::facts::SiteFacts;
 use super::job::job_page;
 use super::links::Links;
 use super::overview::overview;
@@ -44,7 +44,7 @@ type Trail = Vec<(String, Option<String>)>;
 
 /// The page of an address; nothing if there is none.
 pub fn page(path: &str, view: &SiteView<'_>) -> Option<String> {
-    let facts = Facts {
+    let facts = SiteFacts {
         daemon: view.status,
         jobs: view.status.map_or(&[], |status| &status.jobs),
         history: view.history,
@@ -148,7 +148,7 @@ fn header(path: &str, trail: &Trail) -> Markup {
     }
 }
 
-fn footer(facts: &Facts<'_>) -> Markup {
+fn footer(facts: &SiteFacts<'_>) -> Markup {
     html! {
         footer id="foot" {
             p {

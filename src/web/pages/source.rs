@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::facts::Facts;
+use super::facts::SiteFacts;
 use super::overview::no_history;
 use super::parts::{job_line, milliseconds, scroll, stream_links, time};
 use crate::model::SourceName;
@@ -10,7 +10,7 @@ use crate::model::figures::{count, grouped};
 use crate::model::run_history::{Histogram, SourceDay, SourceHistory, SourceTotals};
 
 /// What the page shows; nothing for a source that is not known.
-pub(super) fn source_page(source: &SourceName, facts: &Facts<'_>) -> Option<Markup> {
+pub(super) fn source_page(source: &SourceName, facts: &SiteFacts<'_>) -> Option<Markup> {
     facts.sources().into_iter().find(|known| *known == source)?;
     let known = facts.source_history(source);
     let totals = facts.history.and_then(|history| history.totals.as_ref());

@@ -2,14 +2,14 @@
 
 use maud::{Markup, html};
 
-use super::facts::Facts;
+use super::facts::SiteFacts;
 use super::overview::no_history;
 use super::parts::time;
 use crate::model::figures::grouped;
 use crate::model::run_history::StorageUse;
 
 /// What the page shows.
-pub(super) fn storage_page(facts: &Facts<'_>) -> Markup {
+pub(super) fn storage_page(facts: &SiteFacts<'_>) -> Markup {
     html! {
         section id="storage" {
             h1 { "Storage" }

@@ -6,9 +6,9 @@ use maud::{Markup, html};
 
 use super::chart::chart;
 use super::chart_svg::{chart_svg, legend};
-use super::facts::{Facts, JobFacts, in_words};
+use super::facts::{ShownJob, SiteFacts, in_words};
 use super::mood::Mood;
-use super::needs::{Need, job_needs};
+use super::needs::{AdminNeed, job_needs};
 use super::parts::{badge, days_ago, days_table, milliseconds, needs_list};
 use crate::model::figures::{grouped, many};
 use crate::model::run_history::{HistoryDay, StreamDays};
@@ -17,7 +17,7 @@ use crate::model::run_history::{HistoryDay, StreamDays};
 const RECENT: i32 = 30;
 
 /// What the page shows.
-pub(super) fn stream_page(stream: &StreamDays, facts: &Facts<'_>) -> Markup {
+pub(super) fn stream_page(stream: &StreamDays, facts: &SiteFacts<'_>) -> Markup {
     let last = stream.days.last();
     let held = held(stream, facts);
     html! {
@@ -40,8 +40,8 @@ pub(super) fn stream_page(stream: &StreamDays, facts: &Facts<'_>) -> Markup {
 }
 
 /// What its jobs need, if the held run of one is about it.
-fn held(stream: &StreamDays, facts: &Facts<'_>) -> Vec<Need> {
-    let is_about = |job: &JobFacts<'_>| {
+fn held(stream: &StreamDays, facts: &SiteFacts<'_>) -> Vec<AdminNeed> {
+    let is_about = |job: &ShownJob<'_>| {
         let held = job.status.iter().flat_map(|status| &status.held_streams);
         job.source() == Some(&stream.source)
             && held.into_iter().any(|held| held.stream == stream.stream)
@@ -86,7 +86,7 @@ pub(super) fn stream_text(stream: &StreamDays) -> String {
     )
 }
 
-fn recent(stream: &StreamDays, facts: &Facts<'_>) -> Markup {
+fn recent(stream: &StreamDays, facts: &SiteFacts<'_>) -> Markup {
     let today = facts.today();
     let is_recent = |day: &&HistoryDay| (today - day.day).get_days() < RECENT;
     let days: Vec<&HistoryDay> = stream.days.iter().filter(is_recent).collect();

@@ -1,4 +1,4 @@
-//! Totals that a server declares, and what follows when they disagree with the list.
+//! DeclaredTotals that a server declares, and what follows when they disagree with the list.
 
 use super::super::*;
 use super::server::*;

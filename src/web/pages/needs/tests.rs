@@ -44,8 +44,8 @@ fn facts<'a>(
     daemon: Option<&'a Status>,
     jobs: &'a [JobStatus],
     history: &'a RunHistory,
-) -> Facts<'a> {
-    Facts {
+) -> SiteFacts<'a> {
+    SiteFacts {
         daemon,
         jobs,
         history: Some(history),

@@ -1,33 +1,20 @@
-//! Whether all is well, in one bit: for `/healthz`, which names nothing and needs no token.
+//! Whether all is well, in one bit: for `/healthz`, which names nothing and needs no token, and for the heartbeat.
 
-use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use crate::daemon::status::{JobStatus, Status};
+use super::status::{JobStatus, Status};
+use crate::model::health::HealthMeaning;
 use crate::model::scalar;
-
-/// What `/healthz` means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Meaning {
-    /// The daemon runs, makes progress, and does not end by itself.
-    #[default]
-    Alive,
-    /// Also every job that is not paused had a good run in time, and none is parked or held.
-    Fresh,
-}
+use jiff::Timestamp;
 
 /// Whether it is well; `None` is a daemon that does not run.
-pub fn is_healthy(meaning: Meaning, status: Option<&Status>, now: Timestamp) -> bool {
+pub fn is_healthy(meaning: HealthMeaning, status: Option<&Status>, now: Timestamp) -> bool {
     let Some(status) = status else {
         return false;
     };
     let is_alive = status.stuck.is_none() && status.fatal_error.is_none();
     is_alive
         && match meaning {
-            Meaning::Alive => true,
-            Meaning::Fresh => status.jobs.iter().all(|job| is_fresh(job, now)),
+            HealthMeaning::Alive => true,
+            HealthMeaning::Fresh => status.jobs.iter().all(|job| is_fresh(job, now)),
         }
 }
 
@@ -114,7 +101,11 @@ mod tests {
         ];
         for (what, status, expected) in rows {
             let is = |meaning| is_healthy(meaning, status.as_ref(), now);
-            assert_eq!((is(Meaning::Alive), is(Meaning::Fresh)), expected, "{what}");
+            assert_eq!(
+                (is(HealthMeaning::Alive), is(HealthMeaning::Fresh)),
+                expected,
+                "{what}"
+            );
         }
     }
 }
