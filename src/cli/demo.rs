@@ -1,8 +1,13 @@
 //! `rollbook demo`: starts simulated vendors, runs every shipped job once, and shows the mirror.
 
+use std::net::SocketAddr;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
 use super::run::serve as serve_daemon;
@@ -20,6 +25,10 @@ use crate::setup::{Folders, Overlay, Setup};
 use crate::store::database::reader;
 use crate::store::queries;
 use crate::sync::RunOptions;
+use crate::web::config::{ListenAddress, WebConfig};
+use crate::web::listen::listen;
+use crate::web::server::WebServer;
+use crate::web::web_site::{AccessTokens, WebSite};
 use rollbook_sandbox::Sandbox;
 
 /// Length of a simulated day with `--serve`.
@@ -108,12 +117,25 @@ async fn serve(
     overlay: Overlay,
     sandbox: &Sandbox,
 ) -> Result<(), String> {
-    out::text(
-        "\nThe daemon serves; every half minute is a day at the school, and every job runs. Ctrl-C stops it.",
-    );
+    let clock = Clock::system();
+    let (listener, address) =
+        page().map_err(|error| format!("no port for the status page: {error}"))?;
+    out::text(format!(
+        "\nThe daemon serves; every half minute is a day at the school, and every job runs. Its status page is {address}. \
+         Ctrl-C stops both.",
+    ));
+    open_in_browser(&address);
     let changes = Changes::of(&folders.folders());
     let (app, run_now) = (Arc::new(app), Arc::new(RunNow::default()));
     let mirror = app.store().path().to_owned();
+    let folders_of_daemon = start::runtime_folders(&mirror);
+    let site = WebSite::new(
+        &WebConfig::default(),
+        AccessTokens::default(),
+        folders_of_daemon,
+        clock.clone(),
+    );
+    let web = WebServer::new(site, CancellationToken::new());
     let observe = move |event: &Event| {
         if let Event::RunEnded { job, .. } = event {
             out::text(ended(&mirror, job).unwrap_or_default());
@@ -121,7 +143,7 @@ async fn serve(
     };
     let days = async {
         loop {
-            Clock::system().sleep(DAY).await;
+            clock.sleep(DAY).await;
             match sandbox.advance() {
                 Ok(()) => out::text(format!("Day {}", sandbox.describe().day)),
                 Err(error) => tracing::warn!("the sandbox could not simulate a day: {error}"),
@@ -135,7 +157,33 @@ async fn serve(
     let daemon = Arc::clone(&app);
     tokio::select! {
         served = serve_daemon(daemon, folders, overlay, changes, Arc::clone(&run_now), observe) => served,
+        () = web.serve(listener, &clock) => Ok(()),
         () = days => Ok(()),
+    }
+}
+
+/// A socket for the status page on its usual port, else on any, and the address to open.
+fn page() -> std::io::Result<(TcpListener, String)> {
+    let usual = ListenAddress::default().0;
+    let any = SocketAddr::new(usual.ip(), 0);
+    let listener = listen(usual).or_else(|_| listen(any))?;
+    let address = format!("http://{}/", listener.local_addr()?);
+    Ok((listener, address))
+}
+
+/// Opens the address where a person sits at a screen of this machine.
+fn open_in_browser(address: &str) {
+    let has_screen = ["DISPLAY", "WAYLAND_DISPLAY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some());
+    if has_screen && out::width().is_some() {
+        // The address is printed anyway.
+        let _ = Command::new("xdg-open")
+            .arg(address)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
     }
 }
 
