@@ -50,11 +50,27 @@ pub fn without_values(message: &str, file: &str, names: &BTreeSet<String>) -> St
     // A literal may contain another one.
     literals.sort_by_key(|literal| std::cmp::Reverse(literal.len()));
     for literal in literals {
-        if text.contains(literal) {
-            text = text.replace(literal, REMOVED);
-        }
+        text = without_word(&text, literal);
     }
     text
+}
+
+/// Without a literal, unless it is a part of a longer word.
+fn without_word(text: &str, literal: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = 0;
+    for (start, found) in text.match_indices(literal) {
+        let end = start + found.len();
+        let is_part = |side: Option<char>| side.is_some_and(char::is_alphanumeric);
+        if is_part(text[..start].chars().next_back()) || is_part(text[end..].chars().next()) {
+            continue;
+        }
+        shown.push_str(&text[rest..start]);
+        shown.push_str(REMOVED);
+        rest = end;
+    }
+    shown.push_str(&text[rest..]);
+    shown
 }
 
 fn without_quoted(message: &str, names: &BTreeSet<String>) -> String {
@@ -126,6 +142,7 @@ mod tests {
             ("expected \"geheim1", "expected …"),
             ("cannot reach https://school.example/v1", "cannot reach …"),
             ("must be at least 1", "must be at least 1"),
+            ("slots are lots of lots", "slots are … of …"),
         ] {
             assert_eq!(without_values(message, file, &names), expected, "{message}");
         }
