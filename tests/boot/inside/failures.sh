@@ -26,8 +26,8 @@ a_reload_of_an_invalid_file_keeps_the_old_configuration_and_reports_it() {
     sed -i 's/^schedule/schedul/' /etc/rollbook/jobs/quick.toml
     systemctl reload rollbook.service
     within 10 status_contains "the configuration on disk was refused" || return 1
-    status_contains "quick.toml:3:1: " && is MainPID "$pid" && is ActiveState active || return 1
-    rollbook --state /var/lib/rollbook status 2>&1 | grep -qF "quick.toml:3:1: " || return 1
+    status_contains "quick.toml:3: " && is MainPID "$pid" && is ActiveState active || return 1
+    rollbook --state /var/lib/rollbook status 2>&1 | grep -qF "quick.toml:3: " || return 1
     journalctl --unit=rollbook --priority=err | grep -q 'the old one stays' || return 1
     runs=$(mirror "SELECT count(*) FROM rollbook_runs WHERE job = 'quick'")
     within 10 query_returns "SELECT count(*) > $runs FROM rollbook_runs WHERE job = 'quick'" 1 || return 1
