@@ -94,6 +94,23 @@ async fn a_run_of_the_schedule_reads_what_was_announced_before_it() {
 }
 
 #[tokio::test(flavor = "current_thread")]
+async fn a_tick_that_is_skipped_reads_nothing_that_was_announced() {
+    let hourly = Script::new("2026-03-02T07:00:00Z", &[entry("job", "0 * * * *")]);
+    // Longer than the time between two ticks.
+    let script = hourly.with_run("job", Run::Takes(Duration::from_secs(80 * 60)));
+    let acts = vec![("2026-03-02T08:30:00Z", storm())];
+    let log = played(script, "2026-03-02T09:30:00Z", acts).await;
+    let expected = [
+        "job due 02T08:00:00",
+        "job schedule",
+        "job skipped: the last run has not ended",
+        "job ok",
+        "job webhook",
+    ];
+    assert_eq!(log[..expected.len()], expected, "{log:?}");
+}
+
+#[tokio::test(flavor = "current_thread")]
 async fn a_job_that_waits_is_left_to_its_schedule() {
     type Wait = fn(&mut JobState);
     let waits: [(&str, Wait); 5] = [

@@ -77,14 +77,14 @@ impl Runs {
         }
     }
 
-    /// Starts a run for a tick, unless the job's last run is still active. An early run is waited for.
-    pub(super) fn start(&mut self, tick: Tick) {
+    /// Starts a run for a tick, unless the job's last run is still active; whether it did. An early run is waited for.
+    pub(super) fn start(&mut self, tick: Tick) -> bool {
         if let Some(active) = self.active.get_mut(&tick.job) {
             match active.is_early {
                 true => active.next = Some(tick),
                 false => skip_tick(&self.emit, &tick.job, SkipReason::Overlap),
             }
-            return;
+            return false;
         }
         let (job, stop) = (tick.job.clone(), self.stop.child_token());
         let heartbeat = Arc::new(Heartbeat::default());
@@ -106,6 +106,7 @@ impl Runs {
         };
         let handle = self.tasks.spawn(task.run(tick));
         self.jobs.insert(handle.id(), job);
+        true
     }
 
     /// Whether a run of the job is active.

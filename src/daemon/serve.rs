@@ -244,10 +244,12 @@ impl Daemon {
             skip_tick(&self.emit, &job, SkipReason::Jumped);
         }
         for tick in seen.due {
-            if let Some(job) = tick.job.job() {
+            let entry = tick.job.clone();
+            if self.runs.start(tick)
+                && let Some(job) = entry.job()
+            {
                 self.control.hooks.debounce().covered(job);
             }
-            self.runs.start(tick);
         }
         let now = self.clock.now();
         let is_active = |job: &JobName| self.runs.is_active(&job.into());
