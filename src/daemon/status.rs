@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub const SCHEMA: u32 = 1;
 
 /// A job is reported as failing from so many failures in a row: one or two are usual at a vendor.
-const FAILING: u32 = 3;
+pub const FAILING: u32 = 3;
 
 /// So many jobs that need a person have a part of the line each.
 const MOST_WAITING: usize = 3;

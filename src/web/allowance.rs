@@ -1,6 +1,6 @@
 //! How many requests a client may send: one allowance for each kind, so that a flood of one kind does not block another.
 //!
-//! Token buckets that are refilled when they are used, so nothing runs while nobody asks. Pure: the time is a parameter.
+//! Token buckets that are refilled when they are used, so nothing runs between requests. Pure: the time is a parameter.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

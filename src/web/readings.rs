@@ -1,4 +1,4 @@
-//! The files that the daemon writes for the page, read when somebody asks.
+//! The files that the daemon writes for the page, read at a request.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

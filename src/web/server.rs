@@ -1,4 +1,4 @@
-//! Accepts connections and serves them until the program stops. One thread, and no timer while nobody is connected.
+//! Accepts connections and serves them until the program stops. One thread, and no timer without a connection.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::facts::{ShownJob, SiteFacts};
-use crate::daemon::status::{HeldStream, JobStatus, Status};
+use crate::daemon::status::{FAILING, HeldStream, JobStatus, Status};
 use crate::model::decision::APPROVAL_TTL;
 use crate::model::figures::{grouped, many, minute};
 use crate::model::run_history::PastRun;
@@ -21,9 +21,6 @@ pub(super) struct AdminNeed {
     /// The job that it is about.
     pub job: Option<JobName>,
 }
-
-/// A failure or two may pass by themselves.
-const FAILING: u32 = 3;
 
 impl AdminNeed {
     fn new(what: impl Into<String>, commands: &[&str]) -> Self {
