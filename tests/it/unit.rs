@@ -124,7 +124,7 @@ fn the_page_is_confined_even_more() {
         "SupplementaryGroups=rollbook",
         "PrivateNetwork=yes",
         "TemporaryFileSystem=/etc/rollbook:ro /var/lib:ro",
-        "MemoryMax=32M",
+        "MemoryMax=48M",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is missing");
     }
