@@ -8,8 +8,8 @@ use std::future::Future;
 
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
-/// So many connections are open at once; each costs a few kilobytes and a file handle.
-pub(super) const MAX_CONNECTIONS: usize = 1200;
+/// So many connections are open at once; each costs up to 24 KiB and a file handle.
+pub(super) const MAX_CONNECTIONS: usize = 400;
 
 /// Tasks of connections, by age.
 #[derive(Default)]

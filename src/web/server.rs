@@ -1,6 +1,8 @@
 //! Accepts connections and serves them until the program stops. One thread, and no timer without a connection.
 
+use std::future::Future;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,19 +89,30 @@ impl WebServer {
     async fn connection(self, stream: TcpStream, peer: IpAddr) {
         tokio::select! {
             () = self.stop.cancelled() => return,
-            ready = timeout(self.timeouts.head, stream.readable()) => if !matches!(ready, Ok(Ok(()))) {
+            sent = timeout(self.timeouts.head, has_sent(&stream)) => if sent != Ok(true) {
                 return;
             },
         }
         let _ = stream.set_nodelay(true); // only slower without
-        match &self.tls {
-            None => Box::pin(self.http(stream, peer)).await,
-            Some(tls) => Box::pin(self.https(tls, stream, peer)).await,
-        }
+        self.served(stream, peer).await;
     }
 
-    async fn http(&self, stream: TcpStream, peer: IpAddr) {
-        serve_http(stream, peer, &self.site, &self.timeouts, &self.stop).await;
+    /// In a box of its own: a future that is made inside another one is part of its size, and all clients pay for it.
+    fn served(
+        &self,
+        stream: TcpStream,
+        peer: IpAddr,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        match &self.tls {
+            None => Box::pin(serve_http(
+                stream,
+                peer,
+                &self.site,
+                &self.timeouts,
+                &self.stop,
+            )),
+            Some(tls) => Box::pin(self.https(tls, stream, peer)),
+        }
     }
 
     async fn https(&self, tls: &TlsAcceptor, stream: TcpStream, peer: IpAddr) {
@@ -111,5 +124,53 @@ impl WebServer {
             Ok(Err(error)) => tracing::debug!("a TLS handshake failed: {error}"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),
         }
+    }
+}
+
+/// Waits for the first byte; false if the client ends without one. `readable` is no answer: a new connection is taken for readable.
+async fn has_sent(stream: &TcpStream) -> bool {
+    matches!(stream.peek(&mut [0]).await, Ok(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::poll;
+    use std::pin::pin;
+
+    use super::*;
+    use crate::web::config::WebConfig;
+    use crate::web::web_site::AccessTokens;
+
+    async fn accepted() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let client = TcpStream::connect(address).await.expect("connected");
+        (client, listener.accept().await.expect("accepted").0)
+    }
+
+    #[tokio::test]
+    async fn a_client_that_sends_nothing_is_waited_for() {
+        let (client, stream) = accepted().await;
+        assert!(poll!(pin!(has_sent(&stream))).is_pending());
+        client.try_write(b"G").expect("sent");
+        assert!(has_sent(&stream).await);
+        let (client, stream) = accepted().await;
+        drop(client);
+        assert!(!has_sent(&stream).await, "ended");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_sends_nothing_costs_a_kilobyte() {
+        let (config, clock) = (WebConfig::default(), Clock::system());
+        let site = WebSite::new(&config, AccessTokens::default(), Vec::new(), clock);
+        let server = WebServer::new(site, CancellationToken::new());
+        let (_client, stream) = accepted().await;
+        let peer = stream.peer_addr().expect("an address").ip();
+        let connection = server.connection(stream, peer);
+        assert!(
+            size_of_val(&connection) <= 1024,
+            "{} bytes",
+            size_of_val(&connection)
+        );
     }
 }
