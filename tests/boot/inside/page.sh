@@ -5,6 +5,7 @@ PAGE=(
     the_page_is_served_by_its_socket
     the_page_is_confined
     the_page_reads_its_configuration
+    the_report_is_written_by_its_timer
 )
 
 # A reply of the page; the minimal Debian has no curl.
@@ -29,9 +30,10 @@ page_pid() {
 
 the_units_of_the_page_are_accepted() {
     local output
-    output=$(systemd-analyze verify --man=no rollbook-web.socket rollbook-web.service 2>&1)
+    output=$(systemd-analyze verify --man=no rollbook-web.socket rollbook-web.service rollbook-report.timer rollbook-report.service 2>&1)
     [ -z "$output" ] || { echo "$output"; return 1; }
-    systemd-analyze security --offline=true --threshold=3 --no-pager rollbook-web.service
+    systemd-analyze security --offline=true --threshold=3 --no-pager rollbook-web.service &&
+        systemd-analyze security --offline=true --threshold=3 --no-pager rollbook-report.service
 }
 
 the_page_is_served_by_its_socket() {
@@ -67,4 +69,16 @@ the_page_reads_its_configuration() {
     journalctl --unit=rollbook-web --lines=20 | grep -qF 'unknown key `listem`' || return 1
     rm /etc/rollbook/web.toml
     systemctl restart rollbook-web.service && page_has /healthz 200 ok
+}
+
+the_report_is_written_by_its_timer() {
+    local report=/var/lib/rollbook-report/index.html
+    ! systemctl --quiet is-enabled rollbook-report.timer || { echo "the package enabled it"; return 1; }
+    systemctl enable --now rollbook-report.timer || return 1
+    systemctl list-timers --no-legend rollbook-report.timer | grep -q rollbook-report.service || return 1
+    systemctl start rollbook-report.service || { journalctl --unit=rollbook-report --lines=20; return 1; }
+    grep -q '<svg' "$report" && grep -q quick "$report" || { cat "$report"; return 1; }
+    [ "$(stat -c '%U %a' "$report")" = 'rollbook 644' ] || { ls -l "$report"; return 1; }
+    # The service of the mirror can still write what the report touched.
+    rollbook sync quick && systemctl --quiet is-active rollbook.service && systemctl disable --now rollbook-report.timer
 }
