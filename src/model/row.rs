@@ -78,8 +78,8 @@ impl<'a> Cell<'a> {
                 bytes.extend_from_slice(&number.to_le_bytes());
             }
             Self::Text(text) => {
-                bytes.push(TEXT);
-                bytes.extend_from_slice(&(text.len() as u32).to_le_bytes());
+                let [a, b, c, d] = (text.len() as u32).to_le_bytes();
+                bytes.extend_from_slice(&[TEXT, a, b, c, d]);
                 bytes.extend_from_slice(text.as_bytes());
             }
         }

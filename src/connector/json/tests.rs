@@ -96,3 +96,22 @@ fn deep_nesting_is_refused_and_does_not_overflow() {
     let deep = "[".repeat(10_000);
     assert!(write(&deep, None, &mut Written::default()).is_err());
 }
+
+#[test]
+fn a_byte_that_must_be_escaped_is_found_wherever_it_stands() {
+    for length in 0..20 {
+        for place in 0..length {
+            for byte in 0..=u8::MAX {
+                let mut text = vec![b'a'; length];
+                text[place] = byte;
+                let expected = byte < 0x20 || byte == b'"' || byte == b'\\';
+                assert_eq!(
+                    has_escaped(&text),
+                    expected,
+                    "{byte} at {place} of {length}"
+                );
+            }
+        }
+        assert!(!has_escaped(&vec![0xc3; length]));
+    }
+}
