@@ -69,6 +69,8 @@ pub struct JobRuns {
     pub last_good: Option<String>,
     /// Its last runs that ended, [`STRIP_RUNS`] at most, the oldest first.
     pub runs: Vec<PastRun>,
+    /// The streams that these runs read, by name.
+    pub streams: Vec<StreamName>,
 }
 
 /// A run that ended.

@@ -97,6 +97,7 @@ async fn the_days_that_the_daemon_keeps_are_those_that_a_command_computes() {
         ]
     );
     assert_eq!(job.last_good.as_deref(), Some("2026-03-03T06:31:30.000Z"));
+    assert_eq!(job.streams, [computed.streams[0].stream.clone()]);
     let text = serde_json::to_string(&computed).expect("written");
     assert!(!text.contains("vendor"), "{text}");
     let read: RunHistory = serde_json::from_str(&text).expect("read");

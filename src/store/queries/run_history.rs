@@ -188,11 +188,23 @@ pub fn job_runs(
         .and_then(|mut statement| statement.query_row([job], |row| row.get(0)).optional())
         .map_err(&what)?
         .flatten();
+    let first = runs.first().map(|run| run.run);
+    let streams = reader
+        .prepare_cached(
+            "SELECT DISTINCT s.stream FROM rollbook_runs AS r JOIN rollbook_run_streams AS s USING (run) \
+             WHERE r.job = ?1 AND r.run >= ?2 ORDER BY s.stream",
+        )
+        .and_then(|mut statement| {
+            let streams = statement.query_map(params![job, first], |row| row.get(0))?;
+            streams.collect()
+        })
+        .map_err(&what)?;
     Ok(JobRuns {
         job: job.clone(),
         source: source.clone(),
         last_good,
         runs,
+        streams,
     })
 }
 

@@ -83,6 +83,7 @@ pub(crate) fn full_history() -> RunHistory {
                 past(1, Outcome::Held, None),
                 past(2, Outcome::Ok, Some(named("users"))),
             ],
+            streams: vec![named("users")],
         }],
         sources: vec![SourceHistory {
             quota: Some(QuotaUse {

@@ -10,7 +10,7 @@ use super::mood::Mood;
 use crate::daemon::status::{JobStatus, Status};
 use crate::model::figures::minute;
 use crate::model::run_history::{JobRuns, PastRun, RunHistory, SourceHistory, StreamDays};
-use crate::model::{EntryName, SourceName, scalar};
+use crate::model::{EntryName, SourceName, StreamName, scalar};
 
 /// Everything that a page may show.
 pub(super) struct SiteFacts<'a> {
@@ -83,6 +83,11 @@ impl<'a> ShownJob<'a> {
     pub(super) fn source(&self) -> Option<&'a SourceName> {
         let of_status = self.status.and_then(|status| status.source.as_ref());
         of_status.or(self.runs.map(|runs| &runs.source))
+    }
+
+    /// Whether its last runs read this stream.
+    pub(super) fn reads(&self, stream: &StreamName) -> bool {
+        self.runs.is_some_and(|runs| runs.streams.contains(stream))
     }
 
     pub(super) fn past(&self) -> &'a [PastRun] {

@@ -25,8 +25,8 @@ pub(super) fn job_page(job: &ShownJob<'_>, facts: &SiteFacts<'_>) -> Markup {
         }
         @if let Some(source) = job.source() {
             section id="streams" {
-                h2 { "Streams of " (source) }
-                @let streams: Vec<_> = facts.streams().iter().filter(|stream| stream.source == *source).collect();
+                h2 { "Streams" }
+                @let streams: Vec<_> = facts.streams().iter().filter(|stream| stream.source == *source && job.reads(&stream.stream)).collect();
                 @if streams.is_empty() { p { "No stream was read yet." } }
                 (stream_links(&streams, facts))
             }

@@ -119,7 +119,7 @@ fn at(day: Date, hour: i8, minute: i8) -> String {
     to_canonical(at.timestamp())
 }
 
-fn job(name: &str, source: &str, outcomes: &[Outcome]) -> JobRuns {
+fn job(name: &str, source: &str, streams: &[&str], outcomes: &[Outcome]) -> JobRuns {
     let mut numbers = Numbers(7);
     let count = outcomes.len();
     let runs = outcomes.iter().enumerate().map(|(index, outcome)| {
@@ -139,6 +139,7 @@ fn job(name: &str, source: &str, outcomes: &[Outcome]) -> JobRuns {
         source: named(source),
         last_good: good.map(|run| run.started.clone()),
         runs,
+        streams: streams.iter().map(|stream| named(stream)).collect(),
     }
 }
 
@@ -207,9 +208,14 @@ pub(super) fn history() -> RunHistory {
         mirror: "/var/lib/rollbook/mirror.db".to_owned(),
         written: at(LAST, 10, 0),
         jobs: vec![
-            job("courses", "wisenet", &courses),
-            job("rosters", "webuntis", &rosters),
-            job("telemetry", "wapi", &[Outcome::Ok; 22]),
+            job(
+                "courses",
+                "wisenet",
+                &["course_enrolments", "learners"],
+                &courses,
+            ),
+            job("rosters", "webuntis", &["enrollments", "users"], &rosters),
+            job("telemetry", "wapi", &["points"], &[Outcome::Ok; 22]),
         ],
         sources: vec![
             source("wapi", 12),

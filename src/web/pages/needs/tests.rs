@@ -35,6 +35,7 @@ fn history(runs: Vec<PastRun>) -> RunHistory {
             source: named("north"),
             last_good: None,
             runs,
+            streams: Vec::new(),
         }],
         ..RunHistory::default()
     }

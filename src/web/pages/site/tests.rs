@@ -38,6 +38,22 @@ fn addresses_are_those_of_what_is_known() {
 }
 
 #[test]
+fn a_job_links_to_the_streams_that_it_reads() {
+    let (status, history) = (school_year::status(), school_year::history());
+    let view = SiteView {
+        status: Some(&status),
+        history: Some(&history),
+        now: school_year::now(),
+    };
+    let text = page("/jobs/rosters", &view).expect("a page");
+    assert!(text.contains("href=\"/streams/webuntis/users\""));
+    assert!(
+        !text.contains("href=\"/streams/webuntis/classes\""),
+        "another job's"
+    );
+}
+
+#[test]
 fn every_link_has_its_page() {
     let (status, history) = (school_year::status(), school_year::history());
     let view = SiteView {
