@@ -10,9 +10,9 @@ use super::help::GLOBAL_OPTIONS;
 use super::log::LogFormat;
 use super::owner::StateUse;
 use super::{
-    alerts, approve, audit, backup, check, combos, completions, crosswalk, erase, init, jobs,
-    login, logout, man, matches, pause, person, privacy, rename, report, reset, restore, resume,
-    runs, schema, status, streams, sync, tokens, vault, verify, web, why,
+    alerts, approve, audit, backup, changes, check, combos, completions, crosswalk, erase, init,
+    jobs, login, logout, man, matches, pause, person, privacy, rename, report, reset, restore,
+    resume, runs, schema, status, streams, sync, tokens, vault, verify, web, why,
 };
 use crate::connector::builtin::DEMO_CONFIG;
 use crate::setup::Folders;
@@ -94,6 +94,10 @@ pub enum Command {
     Privacy(privacy::PrivacyOptions),
     /// Show or export everything that is kept of a person
     Person(person::PersonOptions),
+    /// Show what was added, changed and removed, column by column
+    ///
+    /// Since a time or a run. Prints values of rows.
+    Changes(changes::ChangesOptions),
     /// Show which runs added, changed or removed a row
     Why(why::WhyOptions),
     /// Show combo lists, look up codes, or compare a spreadsheet
@@ -168,6 +172,7 @@ impl Command {
             | Self::Jobs(_)
             | Self::Streams(_)
             | Self::Privacy(_)
+            | Self::Changes(_)
             | Self::Why(_)
             | Self::Combos(_)
             | Self::Verify(_) => StateUse::Reads,

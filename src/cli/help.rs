@@ -31,7 +31,14 @@ pub const GROUPS: &[(&str, &[&str])] = &[
     ),
     (
         "Read the mirror",
-        &["streams", "why", "combos", "crosswalk", "matches"],
+        &[
+            "streams",
+            "changes",
+            "why",
+            "combos",
+            "crosswalk",
+            "matches",
+        ],
     ),
     (
         "Account for personal data",

@@ -8,6 +8,7 @@ mod approve;
 mod args;
 mod audit;
 mod backup;
+mod changes;
 mod check;
 mod combos;
 mod completions;
@@ -142,6 +143,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Streams(options) => streams::run(&folders, &options),
         Command::Person(options) => person::run(&folders, &options).await,
         Command::Privacy(options) => privacy::run(&folders, &options),
+        Command::Changes(options) => changes::run(&folders, options).await,
         Command::Why(options) => why::run(&folders, &options),
         Command::Tokens(options) => tokens::run(&folders, &options),
         Command::Logout(options) => logout::run(&folders, &options).await,

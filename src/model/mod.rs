@@ -29,6 +29,7 @@ pub mod name;
 pub mod normalize;
 pub mod outcome;
 pub mod park;
+pub mod past_time;
 pub mod pause;
 pub mod people;
 pub mod percent;

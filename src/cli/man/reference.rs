@@ -12,6 +12,7 @@ use super::{ManPage, see_also, whole_names};
 /// Each page's name and its file below `docs/`.
 pub const PAGES: &[(&str, &str)] = &[
     ("rollbook-alerts", "reference/alerts.md"),
+    ("rollbook-changes", "reference/changes.md"),
     ("rollbook-combos", "reference/combos.md"),
     ("rollbook-configuration", "reference/configuration.md"),
     ("rollbook-connectors", "adding-a-connector.md"),

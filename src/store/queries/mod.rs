@@ -1,10 +1,11 @@
 //! Queries for people and scripts: read-only and short.
 //!
-//! They take the connection of `database::reader`, so that they work beside a daemon that writes. Only `ask` and
+//! They take the connection of `database::reader`, so that they work beside a daemon that writes. Only `ask`, `changes` and
 //! `columns_of_rows` return values of rows; the others return names, counts and times.
 
 mod ask;
 mod audit;
+mod changes;
 mod combos;
 mod gaps;
 mod held;
@@ -16,6 +17,7 @@ mod streams;
 
 pub use ask::{Answer, ask};
 pub use audit::{AuditLine, audit};
+pub use changes::{ChangeKind, ChangeRange, ChangedRow, changes, complete_through};
 pub use combos::{ListLine, combo_lists};
 pub use gaps::{Gap, gaps};
 pub use held::{HeldLine, HeldRow, ended_after, held_rows, held_streams};
@@ -30,6 +32,9 @@ pub use streams::{LastRead, last_read, mirrored, sizes, table};
 
 /// A connection that only reads.
 pub type Reader = rusqlite::Connection;
+
+/// A value as SQLite has it.
+pub type SqlValue = rusqlite::types::Value;
 
 #[cfg(test)]
 mod tests;

@@ -399,3 +399,127 @@ async fn a_run_is_running_while_its_process_lives() {
     store.write(close).await.expect("closed");
     assert_eq!(states(), ["interrupted"; 2]);
 }
+
+#[tokio::test]
+async fn changes_are_rows_of_the_mirror_in_the_order_of_runs() {
+    let mirror = Mirror::new().await;
+    mirror.read(&[("1", 7), ("2", 8)]).await;
+    mirror.read(&[("3", 7), ("2", 8), ("4", 9)]).await;
+    mirror.read(&[("3", 7), ("4", 9)]).await; // missed once
+    mirror.read(&[("5", 7), ("4", 9)]).await;
+    mirror.read(&[("5", 7), ("4", 9), ("6", 8)]).await;
+    let reader = mirror.reader();
+    let all = ChangeRange {
+        table: grades(),
+        after_run: 0,
+        through_run: complete_through(&reader).expect("read"),
+        since: String::new(),
+        until: String::new(),
+    };
+    let lines = |range: &ChangeRange| {
+        let mut lines = Vec::new();
+        let text = |value: &rusqlite::types::Value| match value {
+            rusqlite::types::Value::Text(text) => text.clone(),
+            other => format!("{other:?}"),
+        };
+        let end = changes(&reader, std::slice::from_ref(range), |change| {
+            let before = change
+                .before
+                .as_ref()
+                .map_or(String::new(), |row| text(&row[0]) + ">");
+            let (run, kind) = (change.run, change.kind.as_str());
+            let user = format!("{:?}", change.row[1]);
+            lines.push(format!(
+                "{run} {kind} {user} {before}{}",
+                text(&change.row[0])
+            ));
+            std::ops::ControlFlow::<()>::Continue(())
+        });
+        assert!(end.expect("read").is_continue());
+        lines
+    };
+    let story = [
+        "1 added Integer(7) 1",
+        "1 added Integer(8) 2",
+        "2 changed Integer(7) 1>3",
+        "2 added Integer(9) 4",
+        "4 changed Integer(7) 3>5",
+        "4 removed Integer(8) 2",
+        "5 added Integer(8) 6",
+    ];
+    assert_eq!(lines(&all), story);
+    for (range, expected) in [
+        (
+            ChangeRange {
+                after_run: 2,
+                ..all.clone()
+            },
+            &story[4..],
+        ),
+        (
+            ChangeRange {
+                through_run: 1,
+                ..all.clone()
+            },
+            &story[..2],
+        ),
+        (
+            ChangeRange {
+                since: "2026-02-02T00:00:00.000Z".to_owned(),
+                ..all.clone()
+            },
+            &story[2..],
+        ),
+        (
+            ChangeRange {
+                until: "2026-02-04T00:00:00.000Z".to_owned(),
+                ..all.clone()
+            },
+            &story[..4],
+        ),
+        (
+            ChangeRange {
+                after_run: 5,
+                ..all.clone()
+            },
+            &[],
+        ),
+    ] {
+        assert_eq!(lines(&range), expected, "{range:?}");
+    }
+    // Without old versions no one knows whether a row is new.
+    let plain = Table {
+        history: false,
+        ..grades()
+    };
+    let last = lines(&ChangeRange {
+        table: plain,
+        after_run: 4,
+        ..all
+    });
+    assert_eq!(last, ["5 stored Integer(8) 6"]);
+}
+
+/// A later run may end before an earlier one: what comes after its number would be missed.
+#[tokio::test]
+async fn changes_are_complete_before_the_first_open_run() {
+    let mirror = Mirror::new().await;
+    let through = || complete_through(&mirror.reader()).expect("read");
+    assert_eq!(through(), 0);
+    mirror.read(&[("1", 7)]).await;
+    assert_eq!(through(), 1);
+    let begin = |connection: &mut rusqlite::Connection| {
+        runs::begin(
+            connection,
+            (&named("rosters"), &named("north")),
+            Cause::Command,
+            None,
+            at(),
+        )
+    };
+    let open = mirror.store.write(begin).await.expect("begun");
+    mirror.read(&[("2", 7)]).await;
+    assert_eq!((open, through()), (2, 1));
+    mirror.end(open, Outcome::Ok, None).await;
+    assert_eq!(through(), 3);
+}
