@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::out;
-use super::table::{TextTable, blocks, count, group, grouped, left, many, minute, right};
+use super::table::{TextTable, blocks, count, group, grouped, left, many, minute, one_line, right};
 use crate::app::mirrored_lists;
 use crate::document::suggest::advice;
 use crate::model::SourceName;
@@ -133,7 +133,7 @@ fn lists_text(lines: &[ListLine], width: Option<usize>) -> String {
     for line in lines {
         table.row([
             line.source.to_string(),
-            shown(&line.list),
+            one_line(&line.list),
             grouped(line.active as u64),
             count(line.retired as u64),
             count(line.removed as u64),
@@ -256,27 +256,15 @@ fn entries_text(lines: &[EntryLine], width: Option<usize>) -> String {
     for line in lines {
         table.row([
             line.source.to_string(),
-            shown(&line.list),
+            one_line(&line.list),
             line.id.clone(),
-            shown(line.code.as_deref().unwrap_or_default()),
-            shown(line.description.as_deref().unwrap_or_default()),
+            one_line(line.code.as_deref().unwrap_or_default()),
+            one_line(line.description.as_deref().unwrap_or_default()),
             if line.active { "" } else { "retired" }.to_owned(),
         ]);
     }
     let entries = many(lines.len() as u64, "entry", "entries");
     blocks([table.render(width), entries])
-}
-
-/// Foreign text on one line, without control characters.
-fn shown(text: &str) -> String {
-    let harmless = |letter: char| {
-        if letter.is_control() {
-            '\u{FFFD}'
-        } else {
-            letter
-        }
-    };
-    text.chars().map(harmless).collect()
 }
 
 #[cfg(test)]

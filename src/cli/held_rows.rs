@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::exit::Exit;
 use super::out;
-use super::table::{self, grouped, many};
+use super::table::{self, grouped, many, one_line};
 use crate::setup::Setup;
 use crate::store::held::HeldKind;
 use crate::store::queries::{self, HeldLine, HeldRow, Reader};
@@ -155,7 +155,7 @@ fn text(groups: &[RowsOfKind]) -> String {
         let lines = group
             .rows
             .iter()
-            .map(|row| [key_text(&row.key), name_text(row)]);
+            .map(|row| [key_text(&row.key), name_text(row)].map(|text| one_line(&text)));
         text.push_str(&table::indented(2, lines));
         let unlisted = group.total.saturating_sub(group.rows.len() as u64);
         if unlisted > 0 {

@@ -8,6 +8,7 @@ use std::fmt::Display;
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use crate::document::lookalike::Lookalike;
 pub use crate::model::figures::{count, grouped, length, many, minute};
 
 /// Between two columns.
@@ -248,6 +249,22 @@ impl<const N: usize> TextTable<N> {
 fn total(layout: &[(usize, usize)]) -> usize {
     let widths: usize = layout.iter().map(|(_, width)| width).sum();
     widths + GAP.len() * layout.len().saturating_sub(1)
+}
+
+/// Foreign text on one line, without characters that a terminal obeys or does not show.
+pub fn one_line(text: &str) -> String {
+    let is_harmless = |letter: &char| {
+        let is_seen = || Lookalike::of(*letter).is_none_or(|found| found.is_visible());
+        !letter.is_control() && (letter.is_whitespace() || is_seen())
+    };
+    let shown = |letter: char| {
+        if is_harmless(&letter) {
+            letter
+        } else {
+            '\u{FFFD}'
+        }
+    };
+    text.chars().map(shown).collect()
 }
 
 /// Wraps every line that is longer than the width by words. Further lines are indented, or continue the last column of a

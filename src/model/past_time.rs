@@ -24,11 +24,8 @@ pub fn parse_past(text: &str, zone: &TimeZone, now: Timestamp) -> Result<Timesta
 }
 
 fn read(text: &str, now: &Zoned) -> Option<Timestamp> {
-    if let Ok(instant) = text.parse::<Timestamp>() {
-        return Some(instant);
-    }
-    if let Ok(local) = text.parse::<DateTime>() {
-        return at(local.date(), local.time(), now);
+    if let Some(time) = date_or_time(text, now.time_zone()) {
+        return Some(time.timestamp());
     }
     let lower = text.to_ascii_lowercase();
     let (day, time) = match lower.split_once(char::is_whitespace) {
@@ -40,6 +37,15 @@ fn read(text: &str, now: &Zoned) -> Option<Timestamp> {
         (_, Some(time)) => newest(now.date(), 1, time, now),
         _ => back(&lower, now),
     }
+}
+
+/// `2026-03-01`, `2026-03-01 08:00`, or a time with an offset, which wins over the zone.
+pub fn date_or_time(text: &str, zone: &TimeZone) -> Option<Zoned> {
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Some(instant.to_zoned(zone.clone()));
+    }
+    let local: DateTime = text.parse().ok()?;
+    local.to_zoned(zone.clone()).ok()
 }
 
 /// `today`, `yesterday` or a weekday, from a time of day on.
@@ -79,7 +85,7 @@ fn at(date: Date, time: Time, now: &Zoned) -> Option<Timestamp> {
 }
 
 /// `8:00` or `08:00`, with or without seconds.
-fn time_of_day(text: &str) -> Option<Time> {
+pub fn time_of_day(text: &str) -> Option<Time> {
     let (hour, _) = text.split_once(':')?;
     match hour.len() {
         1 => format!("0{text}").parse().ok(),

@@ -4,11 +4,12 @@
 
 use std::fmt;
 
-use jiff::civil::{DateTime, Time};
+use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _, Zoned};
 
 use super::name::{JobName, SourceName};
+use super::past_time::{date_or_time, time_of_day};
 
 /// What is paused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,13 +110,10 @@ pub fn parse_until(text: &str, zone: &TimeZone, now: Timestamp) -> Result<Zoned,
 }
 
 fn read_until(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Zoned> {
-    if let Ok(instant) = text.parse::<Timestamp>() {
-        return Some(instant.to_zoned(zone.clone()));
+    if let Some(time) = date_or_time(text, zone) {
+        return Some(time);
     }
-    if let Ok(local) = text.parse::<DateTime>() {
-        return local.to_zoned(zone.clone()).ok();
-    }
-    let time: Time = text.parse().ok().filter(|_| text.contains(':'))?;
+    let time = time_of_day(text)?;
     let now = now.to_zoned(zone.clone());
     let today = now.date().to_datetime(time).to_zoned(zone.clone()).ok()?;
     match today > now {

@@ -8,6 +8,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use serde_json::Value;
+
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -90,6 +92,20 @@ impl<'a> Cell<'a> {
         match self {
             Self::Text(text) => Some(text),
             Self::Null | Self::Keep | Self::Integer(_) | Self::Real(_) => None,
+        }
+    }
+
+    /// The value in JSON: booleans and JSON columns as such, everything else as it is stored.
+    pub fn json(self, kind: Kind) -> Value {
+        match (kind, self) {
+            (_, Self::Null | Self::Keep) => Value::Null,
+            (Kind::Boolean, Self::Integer(number)) => Value::Bool(number != 0),
+            (_, Self::Integer(number)) => number.into(),
+            (_, Self::Real(number)) => number.into(),
+            (Kind::Json, Self::Text(text)) => {
+                serde_json::from_str(text).unwrap_or_else(|_| text.into())
+            }
+            (_, Self::Text(text)) => text.into(),
         }
     }
 

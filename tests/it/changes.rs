@@ -35,7 +35,7 @@ fn changes_are_shown_since_a_run_or_a_time_in_three_forms() {
         "{text}"
     );
     assert!(
-        text.contains(" → Moser [2J\n"),
+        text.contains(" → Moser\u{fffd}[2J\n"),
         "no control character: {text}"
     );
     let total = "2 changes: 1 added, 1 changed, 0 removed. The next time: --since 2.";
@@ -45,6 +45,10 @@ fn changes_are_shown_since_a_run_or_a_time_in_three_forms() {
     assert!(text.starts_with("0 changes"), "another column: {text}");
     let (_, text, _) = changes(&["--since", "1 hour", "--until", "1"]);
     assert!(text.contains("12 changes: 12 added"), "{text}");
+    assert!(
+        !text.contains("The next time"),
+        "later ones were left out: {text}"
+    );
     let (_, text, _) = changes(&["--since", "1", "--added", "--columns", "given_name"]);
     assert!(
         text.contains("  given_name: ") && !text.contains('~'),
@@ -71,6 +75,7 @@ fn changes_are_shown_since_a_run_or_a_time_in_three_forms() {
     for (arguments, message) in [
         (&[][..], "--since <TIME|RUN>"),
         (&["--since", "soon"], "`soon` is no time; write it like"),
+        (&["--since", "3"], "there is no run 3: the last one is 2"),
         (&["own_user", "--since", "1"], "did you mean `own_users`?"),
         (
             &["--since", "1", "--columns", "familyname"],

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 /// Ten times the maximum exposure of the unit: 1.2 (reliability.md 9 S1).
 const EXPOSURE: &str = "12";
 
-/// The same of the page: 0.3.
+/// The same of the page and of the report: 0.3.
 const EXPOSURE_OF_THE_PAGE: &str = "3";
 
 fn shipped() -> PathBuf {
@@ -141,6 +141,34 @@ fn the_page_is_confined_even_more() {
     let socket_file = copy.path().join("rollbook-web.socket");
     fs::write(&socket_file, socket).expect("written");
     let files = [unit, socket_file].map(|file| file.display().to_string());
+    if let Some(output) = analyze(&["verify", "--man=no", &files[0], &files[1]]) {
+        assert_eq!(reported(&output), "");
+    }
+}
+
+#[test]
+fn the_report_is_confined_and_written_daily() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("systemd");
+    let shipped = folder.join("rollbook-report.service").display().to_string();
+    let threshold = format!("--threshold={EXPOSURE_OF_THE_PAGE}");
+    let arguments = [
+        "security",
+        "--offline=true",
+        "--no-pager",
+        &threshold,
+        &shipped,
+    ];
+    if let Some(output) = analyze(&arguments) {
+        assert!(output.status.success(), "{}", reported(&output));
+    }
+    let copy = tempfile::tempdir().expect("a folder");
+    let files = ["rollbook-report.service", "rollbook-report.timer"].map(|name| {
+        let text = fs::read_to_string(folder.join(name)).expect("the unit");
+        let file = copy.path().join(name);
+        let text = text.replace("/usr/bin/rollbook", env!("CARGO_BIN_EXE_rollbook"));
+        fs::write(&file, text).expect("written");
+        file.display().to_string()
+    });
     if let Some(output) = analyze(&["verify", "--man=no", &files[0], &files[1]]) {
         assert_eq!(reported(&output), "");
     }

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{shown, tables};
+use super::tables;
 use crate::cli::exit::Exit;
 use crate::cli::mirror_access::MirrorAccess;
 use crate::cli::out;
 use crate::cli::table::indented;
 use crate::cli::table::many;
+use crate::cli::table::one_line;
 use crate::document::suggest::quoted;
 use crate::spreadsheets::compare::ListDifference;
 use crate::spreadsheets::{Comparison, MirrorEntry, compare, find_lists, read};
@@ -54,7 +55,7 @@ pub fn run(access: &MirrorAccess, options: &CombosImportOptions) -> Result<(), E
     let known: Vec<String> = lists.keys().cloned().collect();
     let found = read(&options.file)
         .and_then(|sheets| find_lists(&sheets, &known))
-        .map_err(|error| Exit::failed(format!("{file}: {}", shown(&error.to_string()))))?;
+        .map_err(|error| Exit::failed(format!("{file}: {}", one_line(&error.to_string()))))?;
     let found = compare(found, &lists);
     if options.json {
         out::json(&json!({
@@ -85,18 +86,18 @@ fn text(found: &Comparison) -> String {
         let near = near.map_or(String::new(), |near| {
             format!("; did you mean {}?", quoted(near))
         });
-        let location = shown(&list.location.to_string());
+        let location = one_line(&list.location.to_string());
         text.push_str(&format!(
             "• only in the file: {name} ({entries} from {location}{near})\n"
         ));
     }
     if !found.only_in_mirror.is_empty() {
-        let names = found.only_in_mirror.iter().map(|list| shown(&list.list));
+        let names = found.only_in_mirror.iter().map(|list| one_line(&list.list));
         let names: Vec<String> = names.collect();
         text.push_str(&format!("• only in the mirror: {}\n", names.join(", ")));
     }
     for note in &found.skipped {
-        let location = shown(&note.location.to_string());
+        let location = one_line(&note.location.to_string());
         text.push_str(&format!("• {location}: {}\n", note.message));
     }
     text
@@ -104,13 +105,13 @@ fn text(found: &Comparison) -> String {
 
 /// The differences of one list: kind, code, label, location.
 fn of_list(list: &ListDifference) -> String {
-    let text_or_dash = |text: &Option<String>| shown(text.as_deref().unwrap_or("–"));
+    let text_or_dash = |text: &Option<String>| one_line(text.as_deref().unwrap_or("–"));
     let mut rows: Vec<[String; 4]> = Vec::new();
     let mut row = |what: &str, code: String, label: String, location: String| {
         rows.push([what.to_owned(), code, label, location]);
     };
     for one in &list.only_in_file {
-        let location = shown(&one.location.to_string());
+        let location = one_line(&one.location.to_string());
         row(
             "only in the file",
             text_or_dash(&one.code),
@@ -130,34 +131,34 @@ fn of_list(list: &ListDifference) -> String {
     for one in &list.labels {
         let words = format!(
             "{} – in the mirror {}",
-            shown(&one.file),
-            shown(&one.mirror)
+            one_line(&one.file),
+            one_line(&one.mirror)
         );
         row(
             "other label",
             text_or_dash(&one.code),
             words,
-            shown(&one.location.to_string()),
+            one_line(&one.location.to_string()),
         );
     }
     for one in &list.lost_zeros {
-        let codes: Vec<String> = one.mirror.iter().map(|code| shown(code)).collect();
+        let codes: Vec<String> = one.mirror.iter().map(|code| one_line(code)).collect();
         let words = format!("a number in the file; may have been {}", codes.join(" or "));
         row(
             "zeros lost?",
             one.number.clone(),
             words,
-            shown(&one.location.to_string()),
+            one_line(&one.location.to_string()),
         );
     }
     for one in &list.duplicates {
-        let location = shown(&one.location.to_string());
-        row("listed twice", shown(&one.code), String::new(), location);
+        let location = one_line(&one.location.to_string());
+        row("listed twice", one_line(&one.code), String::new(), location);
     }
     let same = many(list.same as u64, "entry", "entries");
     format!(
         "{} ({same} the same)\n{}",
-        shown(&list.list),
+        one_line(&list.list),
         indented(2, rows)
     )
 }

@@ -55,8 +55,3 @@ fn csv_is_of_one_source_and_keeps_codes() {
         )
     );
 }
-
-#[test]
-fn nothing_that_a_terminal_obeys_is_shown() {
-    assert_eq!(shown("a\u{1b}[31m\nb ü"), "a\u{FFFD}[31m\u{FFFD}b ü");
-}

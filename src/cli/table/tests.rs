@@ -177,3 +177,11 @@ fn parts_are_separated_and_remarks_are_marked() {
     assert_eq!(blocks(parts), "a\n\nb\n");
     assert_eq!(bullets(["one", "two"]), "• one\n• two\n");
 }
+
+#[test]
+fn nothing_that_a_terminal_obeys_or_hides_is_shown() {
+    assert_eq!(
+        one_line("a\u{1b}[31m\nb ü\u{202e}c\u{a0}„d“"),
+        "a\u{FFFD}[31m\u{FFFD}b ü\u{FFFD}c\u{a0}„d“"
+    );
+}

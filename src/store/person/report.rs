@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::find::{
     FoundPeople, FoundTable, PersonKey, find, key_of_text, list_of, tables_of, text_of_key,
 };
-use crate::model::row::{Cell, Cells, Kind};
+use crate::model::row::Cells;
 use crate::model::{By, MatchName, Reference, Table};
 use crate::store::error::StoreError;
 use crate::store::lookups::{ComboTable, entries_of};
@@ -216,7 +216,7 @@ fn rows(mirror: &Reader, found: &FoundTable) -> rusqlite::Result<Vec<PersonRow>>
                 until,
                 ended,
                 values: values
-                    .map(|(column, cell)| value(column.kind, cell))
+                    .map(|(column, cell)| cell.json(column.kind))
                     .collect(),
                 labels: BTreeMap::new(),
             };
@@ -272,19 +272,6 @@ fn references(mirror: &Reader, found: &FoundTable) -> rusqlite::Result<Vec<RowRe
 fn key(table: &Table, cells: Cells<'_>) -> Vec<String> {
     let value = |index: &usize| cells.at(*index).plain().unwrap_or_default();
     table.key.iter().map(value).collect()
-}
-
-fn value(kind: Kind, cell: Cell<'_>) -> Value {
-    match (kind, cell) {
-        (_, Cell::Null | Cell::Keep) => Value::Null,
-        (Kind::Boolean, Cell::Integer(number)) => Value::Bool(number != 0),
-        (_, Cell::Integer(number)) => number.into(),
-        (_, Cell::Real(number)) => number.into(),
-        (Kind::Json, Cell::Text(text)) => {
-            serde_json::from_str(text).unwrap_or_else(|_| text.into())
-        }
-        (_, Cell::Text(text)) => text.into(),
-    }
 }
 
 /// What codes mean: each combo list is read once.

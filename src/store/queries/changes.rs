@@ -7,12 +7,13 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::ControlFlow;
 
-use rusqlite::types::Value;
 use rusqlite::{Row, Rows, Statement, params};
 
 use super::Reader;
 use crate::model::Table;
+use crate::model::row::Cells;
 use crate::store::error::StoreError;
+use crate::store::sql_cells::read_cells;
 use crate::store::table::quote;
 
 /// What happened to a row.
@@ -66,19 +67,45 @@ pub struct ChangedRow<'a> {
     pub at: String,
     /// What happened.
     pub kind: ChangeKind,
-    /// The row after it, by column; of a removed row its last values.
-    pub row: Vec<Value>,
-    /// A changed row before it.
-    pub before: Option<Vec<Value>>,
+    row: Vec<u8>,
+    before: Option<Vec<u8>>,
 }
 
-/// The last run before the first that has not ended: what runs up to it changed is complete.
-pub fn complete_through(reader: &Reader) -> Result<i64, StoreError> {
+impl ChangedRow<'_> {
+    /// The row after the change, by column; of a removed row its last values.
+    pub fn row(&self) -> Cells<'_> {
+        Cells::of(&self.row)
+    }
+
+    /// A changed row as it was.
+    pub fn before(&self) -> Option<Cells<'_>> {
+        self.before.as_deref().map(Cells::of)
+    }
+}
+
+/// Up to which run everything is in the mirror.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompleteRuns {
+    /// The last run before the first that has not ended: a position behind which nothing is missed.
+    pub through: i64,
+    /// That first one.
+    pub open: Option<i64>,
+}
+
+/// Which runs are complete: a later one may end before an earlier one.
+///
+/// # Errors
+/// When the mirror cannot be read.
+pub fn complete_runs(reader: &Reader) -> Result<CompleteRuns, StoreError> {
     reader
         .query_row(
-            "SELECT coalesce(min(run) FILTER (WHERE ended IS NULL) - 1, max(run), 0) FROM rollbook_runs",
+            "SELECT min(run) FILTER (WHERE ended IS NULL), coalesce(max(run), 0) FROM rollbook_runs",
             [],
-            |row| row.get(0),
+            |row| {
+                let (open, last): (Option<i64>, i64) = (row.get(0)?, row.get(1)?);
+                let through = open.map_or(last, |open| open - 1);
+                Ok(CompleteRuns { through, open })
+            },
         )
         .map_err(StoreError::sql("read the run records"))
 }
@@ -129,8 +156,9 @@ fn read<'t>(rows: &mut Rows<'_>, table: &'t Table) -> rusqlite::Result<Option<Ch
 
 fn change<'t>(row: &Row<'_>, table: &'t Table) -> rusqlite::Result<ChangedRow<'t>> {
     let width = table.columns.len();
-    let values = |from: usize| -> rusqlite::Result<Vec<Value>> {
-        (from..from + width).map(|index| row.get(index)).collect()
+    let cells = |first: usize| {
+        let mut bytes = Vec::new();
+        read_cells(row, first, width, &mut bytes).map(|()| bytes)
     };
     let kind = match row.get_ref(2)?.as_str()? {
         "removed" => ChangeKind::Removed,
@@ -139,7 +167,7 @@ fn change<'t>(row: &Row<'_>, table: &'t Table) -> rusqlite::Result<ChangedRow<'t
         _ => ChangeKind::Stored,
     };
     let before = match kind {
-        ChangeKind::Changed => Some(values(3 + width)?),
+        ChangeKind::Changed => Some(cells(3 + width)?),
         ChangeKind::Added | ChangeKind::Removed | ChangeKind::Stored => None,
     };
     Ok(ChangedRow {
@@ -147,12 +175,14 @@ fn change<'t>(row: &Row<'_>, table: &'t Table) -> rusqlite::Result<ChangedRow<'t
         run: row.get(0)?,
         at: row.get(1)?,
         kind,
-        row: values(3)?,
+        row: cells(3)?,
         before,
     })
 }
 
 /// Run, time, what, the row, and the row before; by run and key.
+///
+/// The row before is the last one with this key that the same run ended: a run that reads in steps may end several.
 fn sql(table: &Table) -> String {
     let names = |of: &str| {
         let columns = table.columns.iter();
@@ -161,17 +191,18 @@ fn sql(table: &Table) -> String {
     };
     let same_key = table.key.iter().map(|index| {
         let name = quote(&table.columns[*index].name);
-        format!("old.{name} = row.{name}")
+        format!("past.{name} = row.{name}")
     });
     let same_key: Vec<String> = same_key.collect();
     let key = table.key.iter().map(|index| (4 + index).to_string());
     let key: Vec<String> = key.collect();
     let history = table.history_quoted();
-    let began = |of: &str| {
+    let began = |of: &str, earlier: &str| {
         format!(
-            "SELECT row._run, row._since, iif(old._ended_run IS NULL, 'added', 'changed'), {row}, {old} \
-             FROM {of} AS row LEFT JOIN {history} AS old \
-             ON {same_key} AND old._ended_run = row._run AND old._ended = 'changed' \
+            "SELECT row._run, row._since, iif(old._run IS NULL, 'added', 'changed'), {row}, {old} \
+             FROM {of} AS row LEFT JOIN {history} AS old ON old.rowid = \
+             (SELECT max(past.rowid) FROM {history} AS past \
+             WHERE {same_key} AND past._ended_run = row._run AND past._ended = 'changed'{earlier}) \
              WHERE row._run > ?1 AND row._run <= ?2 AND row._since >= ?3 AND (?4 = '' OR row._since < ?4)",
             row = names("row"),
             old = names("old"),
@@ -183,8 +214,8 @@ fn sql(table: &Table) -> String {
          SELECT row._ended_run, row._until, 'removed', {row}, {row} FROM {history} AS row \
          WHERE row._ended = 'removed' AND row._ended_run > ?1 AND row._ended_run <= ?2 \
          AND row._until >= ?3 AND (?4 = '' OR row._until < ?4) ORDER BY 1, {key}",
-        began(&table.quoted()),
-        began(&history),
+        began(&table.quoted(), ""),
+        began(&history, " AND past.rowid < row.rowid"),
         row = names("row"),
         key = key.join(", "),
     )

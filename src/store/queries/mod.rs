@@ -17,7 +17,7 @@ mod streams;
 
 pub use ask::{Answer, ask};
 pub use audit::{AuditLine, audit};
-pub use changes::{ChangeKind, ChangeRange, ChangedRow, changes, complete_through};
+pub use changes::{ChangeKind, ChangeRange, ChangedRow, CompleteRuns, changes, complete_runs};
 pub use combos::{ListLine, combo_lists};
 pub use gaps::{Gap, gaps};
 pub use held::{HeldLine, HeldRow, ended_after, held_rows, held_streams};
@@ -32,9 +32,6 @@ pub use streams::{LastRead, last_read, mirrored, sizes, table};
 
 /// A connection that only reads.
 pub type Reader = rusqlite::Connection;
-
-/// A value as SQLite has it.
-pub type SqlValue = rusqlite::types::Value;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use jiff::Timestamp;
 
 use super::*;
-use crate::model::row::{Cell, Kind, Rows};
+use crate::model::row::{Cell, Cells, Kind, Rows};
 use crate::model::{Cause, Class, Outcome, Table, named};
 use crate::store::apply::{Removals, Stamp, apply};
 use crate::store::lookups::Lookups;
@@ -412,26 +412,22 @@ async fn changes_are_rows_of_the_mirror_in_the_order_of_runs() {
     let all = ChangeRange {
         table: grades(),
         after_run: 0,
-        through_run: complete_through(&reader).expect("read"),
+        through_run: complete_runs(&reader).expect("read").through,
         since: String::new(),
         until: String::new(),
     };
     let lines = |range: &ChangeRange| {
         let mut lines = Vec::new();
-        let text = |value: &rusqlite::types::Value| match value {
-            rusqlite::types::Value::Text(text) => text.clone(),
-            other => format!("{other:?}"),
-        };
         let end = changes(&reader, std::slice::from_ref(range), |change| {
-            let before = change
-                .before
-                .as_ref()
-                .map_or(String::new(), |row| text(&row[0]) + ">");
-            let (run, kind) = (change.run, change.kind.as_str());
-            let user = format!("{:?}", change.row[1]);
+            let text = |row: Cells<'_>, column| row.at(column).plain().unwrap_or_default();
+            let before = change.before().map(|row| text(row, 0) + ">");
             lines.push(format!(
-                "{run} {kind} {user} {before}{}",
-                text(&change.row[0])
+                "{} {} {} {}{}",
+                change.run,
+                change.kind.as_str(),
+                text(change.row(), 1),
+                before.unwrap_or_default(),
+                text(change.row(), 0)
             ));
             std::ops::ControlFlow::<()>::Continue(())
         });
@@ -439,13 +435,13 @@ async fn changes_are_rows_of_the_mirror_in_the_order_of_runs() {
         lines
     };
     let story = [
-        "1 added Integer(7) 1",
-        "1 added Integer(8) 2",
-        "2 changed Integer(7) 1>3",
-        "2 added Integer(9) 4",
-        "4 changed Integer(7) 3>5",
-        "4 removed Integer(8) 2",
-        "5 added Integer(8) 6",
+        "1 added 7 1",
+        "1 added 8 2",
+        "2 changed 7 1>3",
+        "2 added 9 4",
+        "4 changed 7 3>5",
+        "4 removed 8 2",
+        "5 added 8 6",
     ];
     assert_eq!(lines(&all), story);
     for (range, expected) in [
@@ -497,17 +493,57 @@ async fn changes_are_rows_of_the_mirror_in_the_order_of_runs() {
         after_run: 4,
         ..all
     });
-    assert_eq!(last, ["5 stored Integer(8) 6"]);
+    assert_eq!(last, ["5 stored 8 6"]);
+}
+
+/// A run that reads in steps may change a row more than once: each change is told with what was before it, once.
+#[tokio::test]
+async fn a_row_that_one_run_changed_twice_has_two_changes() {
+    let mirror = Mirror::new().await;
+    mirror.read(&[("1", 7)]).await;
+    mirror.read(&[("2", 7)]).await;
+    // As if the second run had applied mark 1.5 in the same millisecond.
+    mirror
+        .store
+        .write(|connection| {
+            connection
+                .execute_batch(
+                    "INSERT INTO north_grades_history (mark, user, at, _since, _run, _until, _ended, _ended_run) \
+                     SELECT '1.5', user, at, _until, 2, _until, 'changed', 2 FROM north_grades_history",
+                )
+                .map_err(StoreError::sql("step"))
+        })
+        .await
+        .expect("written");
+    let reader = mirror.reader();
+    let range = ChangeRange {
+        table: grades(),
+        after_run: 1,
+        through_run: 2,
+        since: String::new(),
+        until: String::new(),
+    };
+    let mut steps = Vec::new();
+    let end = changes(&reader, &[range], |change| {
+        let mark = |row: Cells<'_>| row.at(0).plain();
+        steps.push((change.before().and_then(mark), mark(change.row())));
+        std::ops::ControlFlow::<()>::Continue(())
+    });
+    assert!(end.expect("read").is_continue());
+    let step = |before: &str, after: &str| (Some(before.to_owned()), Some(after.to_owned()));
+    steps.sort();
+    assert_eq!(steps, [step("1", "1.5"), step("1.5", "2")]);
 }
 
 /// A later run may end before an earlier one: what comes after its number would be missed.
 #[tokio::test]
 async fn changes_are_complete_before_the_first_open_run() {
     let mirror = Mirror::new().await;
-    let through = || complete_through(&mirror.reader()).expect("read");
-    assert_eq!(through(), 0);
+    let complete = || complete_runs(&mirror.reader()).expect("read");
+    let through = |through, open| CompleteRuns { through, open };
+    assert_eq!(complete(), through(0, None));
     mirror.read(&[("1", 7)]).await;
-    assert_eq!(through(), 1);
+    assert_eq!(complete(), through(1, None));
     let begin = |connection: &mut rusqlite::Connection| {
         runs::begin(
             connection,
@@ -519,7 +555,7 @@ async fn changes_are_complete_before_the_first_open_run() {
     };
     let open = mirror.store.write(begin).await.expect("begun");
     mirror.read(&[("2", 7)]).await;
-    assert_eq!((open, through()), (2, 1));
+    assert_eq!((open, complete()), (2, through(1, Some(2))));
     mirror.end(open, Outcome::Ok, None).await;
-    assert_eq!(through(), 3);
+    assert_eq!(complete(), through(3, None));
 }

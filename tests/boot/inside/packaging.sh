@@ -33,6 +33,6 @@ a_removed_package_leaves_configuration_and_mirror() {
 
 a_purge_deletes_configuration_and_mirror() {
     dpkg --purge rollbook || return 1
-    [ ! -e /etc/rollbook ] && [ ! -e /var/lib/rollbook ] || return 1
+    [ ! -e /etc/rollbook ] && [ ! -e /var/lib/rollbook ] && [ ! -e /var/lib/rollbook-report ] || return 1
     ! systemctl cat rollbook.service 2>/dev/null | grep -q ExecStart=
 }
