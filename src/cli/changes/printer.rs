@@ -25,11 +25,11 @@ const CSV_HEADS: [&str; 8] = [
 
 /// Writes the changes that are wanted, and counts them.
 pub(super) struct Printer<'a> {
-    pub form: ChangesForm,
+    form: ChangesForm,
     /// Whether added, changed and removed rows are wanted.
-    pub kinds: [bool; 3],
+    kinds: [bool; 3],
     /// Only these columns; empty for all.
-    pub columns: &'a [String],
+    columns: &'a [String],
     mirror: &'a Reader,
     /// Run and table of the last heading.
     heading: Option<(i64, String)>,
