@@ -7,6 +7,7 @@
 //! cli          one file a command; the only code that writes to the terminal
 //! app          composition and admin commands
 //! web          status page, metrics, health, webhooks: of the daemon's files alone
+//! output       what leaves the mirror as files
 //! daemon       when jobs run, reload, shutdown, systemd, alerts
 //! sync         one run of a job: read, plan, decide, apply
 //! setup        every file -> one checked Setup, all problems at once
@@ -15,8 +16,8 @@
 //!              a vendor's API as data; one session a source; all SQLite; files that people bring
 //! model        values and rules: no I/O, no clock, no async
 //! document     TOML with locations
-//! clock, folder, permissions
-//!              the only access to time, to files that people edit, and to users and groups
+//! clock, folder, permissions, replacement
+//!              the only access to time, to files that people edit, to users and groups; files that replace others
 //! ```
 //!
 //! Arrows point down only; neighbours meet in a small trait that the user of the service owns.
@@ -46,7 +47,9 @@ pub mod document;
 pub mod folder;
 pub mod http;
 pub mod model;
+pub mod output;
 pub mod permissions;
+pub mod replacement;
 pub mod setup;
 pub mod spreadsheets;
 pub mod store;

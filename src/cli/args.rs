@@ -10,9 +10,9 @@ use super::help::GLOBAL_OPTIONS;
 use super::log::LogFormat;
 use super::owner::StateUse;
 use super::{
-    alerts, approve, audit, backup, changes, check, combos, completions, crosswalk, erase, init,
-    jobs, login, logout, man, matches, pause, person, privacy, rename, report, reset, restore,
-    resume, runs, schema, status, streams, sync, tokens, vault, verify, web, why,
+    alerts, approve, audit, backup, changes, check, combos, completions, crosswalk, erase, export,
+    init, jobs, login, logout, man, matches, pause, person, privacy, rename, report, reset,
+    restore, resume, runs, schema, status, streams, sync, tokens, vault, verify, web, why,
 };
 use crate::connector::builtin::DEMO_CONFIG;
 use crate::setup::Folders;
@@ -98,6 +98,10 @@ pub enum Command {
     ///
     /// Since a time or a run. Prints values of rows.
     Changes(changes::ChangesOptions),
+    /// Write streams as files: CSV, NDJSON or Parquet
+    ///
+    /// All of one moment, now or in the past. Writes values of rows.
+    Export(export::ExportOptions),
     /// Show which runs added, changed or removed a row
     Why(why::WhyOptions),
     /// Show combo lists, look up codes, or compare a spreadsheet
@@ -173,6 +177,7 @@ impl Command {
             | Self::Streams(_)
             | Self::Privacy(_)
             | Self::Changes(_)
+            | Self::Export(_)
             | Self::Why(_)
             | Self::Combos(_)
             | Self::Verify(_) => StateUse::Reads,

@@ -22,7 +22,7 @@ use crate::document::suggest::advice;
 use crate::model::Table;
 use crate::model::past_time::parse_past;
 use crate::model::scalar::to_canonical;
-use crate::setup::{Folders, Setup};
+use crate::setup::Folders;
 use crate::store::queries::{self, ChangeRange, CompleteRuns, Reader};
 
 /// How often `--follow` looks for ended runs.
@@ -104,11 +104,13 @@ pub async fn run(folders: &Folders, options: ChangesOptions) -> Result<(), Exit>
     let access = MirrorAccess::open(folders)?.up_to_date()?;
     let mirror = access.mirror()?;
     let clock = Clock::system();
-    let tables = tables(&access, mirror, &options.streams)?;
+    let tables = tables(&access, &options.streams)?;
     check_columns(&tables, &options.columns)?;
     let mut complete = queries::complete_runs(mirror)?;
-    let setup = access.setup.as_ref().ok();
-    let range = |table| range(table, setup, &options, (complete, clock.now()));
+    let range = |table: Table| {
+        let zone = access.zone(&table);
+        range(table, &zone, &options, (complete, clock.now()))
+    };
     let mut ranges: Vec<ChangeRange> = tables.into_iter().map(range).collect::<Result<_, _>>()?;
     let mut printer = Printer::new(options.form(), options.kinds(), &options.columns, mirror);
     let mut is_read = print(&mut printer, mirror, &ranges, true)?;
@@ -138,33 +140,23 @@ pub async fn run(folders: &Folders, options: ChangesOptions) -> Result<(), Exit>
     Ok(())
 }
 
-fn tables(access: &MirrorAccess, mirror: &Reader, names: &[String]) -> Result<Vec<Table>, Exit> {
-    if !names.is_empty() {
-        return names.iter().map(|name| access.table(name)).collect();
+fn tables(access: &MirrorAccess, names: &[String]) -> Result<Vec<Table>, Exit> {
+    match names.is_empty() {
+        true => access.all_tables(),
+        false => names.iter().map(|name| access.table(name)).collect(),
     }
-    let mut tables = Vec::new();
-    for (source, stream) in &queries::mirrored(mirror)? {
-        tables.extend(queries::table(mirror, source, stream)?);
-    }
-    Ok(tables)
 }
 
 /// Which changes of a table are wanted; times are in the zone of the job that reads it.
 fn range(
     table: Table,
-    setup: Option<&Setup>,
+    zone: &TimeZone,
     options: &ChangesOptions,
     (complete, now): (CompleteRuns, Timestamp),
 ) -> Result<ChangeRange, Exit> {
-    let mut jobs = setup.into_iter().flat_map(|setup| setup.jobs.values());
-    let job = jobs.find(|job| {
-        let mut streams = job.streams.iter();
-        job.source == table.source && streams.any(|stream| stream.name == table.stream)
-    });
-    let zone = job.map_or(TimeZone::UTC, |job| job.config.time_zone.zone().clone());
     let position = |text: &Option<String>| {
         let text = text.as_deref();
-        text.map(|text| RunOrTime::parse(text, &zone, now))
+        text.map(|text| RunOrTime::parse(text, zone, now))
             .transpose()
     };
     let mut range = ChangeRange {

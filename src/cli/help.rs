@@ -34,6 +34,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
         &[
             "streams",
             "changes",
+            "export",
             "why",
             "combos",
             "crosswalk",

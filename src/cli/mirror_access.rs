@@ -5,6 +5,8 @@
 
 use std::path::PathBuf;
 
+use jiff::tz::TimeZone;
+
 use super::exit::Exit;
 use super::out;
 use crate::document::Problems;
@@ -93,6 +95,26 @@ impl MirrorAccess {
     /// The mirror, for commands that also work without it.
     pub fn mirror_if_made(&self) -> Option<&Reader> {
         self.mirror.as_ref()
+    }
+
+    /// The tables of all streams, by name.
+    pub fn all_tables(&self) -> Result<Vec<Table>, Exit> {
+        let mirror = self.mirror()?;
+        let mut tables = Vec::new();
+        for (source, stream) in &queries::mirrored(mirror)? {
+            tables.extend(queries::table(mirror, source, stream)?);
+        }
+        Ok(tables)
+    }
+
+    /// The time zone of the job that reads a stream; UTC if none does.
+    pub fn zone(&self, table: &Table) -> TimeZone {
+        let mut jobs = self.setup.iter().flat_map(|setup| setup.jobs.values());
+        let job = jobs.find(|job| {
+            let mut streams = job.streams.iter();
+            job.source == table.source && streams.any(|stream| stream.name == table.stream)
+        });
+        job.map_or(TimeZone::UTC, |job| job.config.time_zone.zone().clone())
     }
 
     /// Resolves `rosters_users` or `rosters.users` to a table of the mirror.

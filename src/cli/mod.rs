@@ -24,6 +24,7 @@ mod demo_questions;
 mod demo_year;
 mod erase;
 mod exit;
+mod export;
 mod follow;
 mod held_rows;
 mod help;
@@ -144,6 +145,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Person(options) => person::run(&folders, &options).await,
         Command::Privacy(options) => privacy::run(&folders, &options),
         Command::Changes(options) => changes::run(&folders, options).await,
+        Command::Export(options) => export::run(&folders, options).await,
         Command::Why(options) => why::run(&folders, &options),
         Command::Tokens(options) => tokens::run(&folders, &options),
         Command::Logout(options) => logout::run(&folders, &options).await,

@@ -39,7 +39,7 @@ enum PersonCommand {
     /// Write everything that is kept of a person to a file, to print or send it
     ///
     /// By default a page beside the mirror, which is removed after 30 days, and with every erasure.
-    Export(ExportOptions),
+    Export(PersonExportOptions),
 }
 
 /// Whom.
@@ -77,7 +77,7 @@ struct ShowOptions {
 
 /// Options of `person export`.
 #[derive(Debug, clap::Args)]
-struct ExportOptions {
+struct PersonExportOptions {
     #[command(flatten)]
     whom: Whom,
     /// A new file, or - for standard output [default: a file in exports/ beside the mirror]
@@ -85,11 +85,11 @@ struct ExportOptions {
     out: Option<PathBuf>,
     /// The format [default: by the name of the file, else html]
     #[arg(long, value_enum)]
-    format: Option<ExportFormat>,
+    format: Option<PersonExportFormat>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum ExportFormat {
+enum PersonExportFormat {
     /// A page to print or send
     Html,
     /// For programs
@@ -98,7 +98,7 @@ enum ExportFormat {
     Text,
 }
 
-impl ExportFormat {
+impl PersonExportFormat {
     fn ending(self) -> &'static str {
         match self {
             Self::Html => "html",
@@ -135,7 +135,7 @@ async fn show(folders: &Folders, options: &ShowOptions) -> Result<(), Exit> {
     Ok(())
 }
 
-async fn export(folders: &Folders, options: &ExportOptions) -> Result<(), Exit> {
+async fn export(folders: &Folders, options: &PersonExportOptions) -> Result<(), Exit> {
     let access = MirrorAccess::open(folders)?.up_to_date()?;
     let erased_before = erasures(access.mirror()?)?.len();
     let view = view(&access, &options.whom)?;
@@ -144,12 +144,15 @@ async fn export(folders: &Folders, options: &ExportOptions) -> Result<(), Exit> 
         RecordedAction::ExportPerson(view.tables_of_person()),
     )
     .await?;
-    let by_name = options.out.as_deref().and_then(ExportFormat::of_file);
-    let format = options.format.or(by_name).unwrap_or(ExportFormat::Html);
+    let by_name = options.out.as_deref().and_then(PersonExportFormat::of_file);
+    let format = options
+        .format
+        .or(by_name)
+        .unwrap_or(PersonExportFormat::Html);
     let content = match format {
-        ExportFormat::Html => page::page(&view),
-        ExportFormat::Json => json(&view)?,
-        ExportFormat::Text => text::page(&view, Some(TEXT_WIDTH)),
+        PersonExportFormat::Html => page::page(&view),
+        PersonExportFormat::Json => json(&view)?,
+        PersonExportFormat::Text => text::page(&view, Some(TEXT_WIDTH)),
     };
     let path = match &options.out {
         Some(path) if path.as_os_str() == "-" => {

@@ -103,6 +103,34 @@ impl Drop for JobBar {
     }
 }
 
+/// The bar of a file that is written; it disappears with this value.
+pub struct ExportBar(ProgressBar);
+
+impl ExportBar {
+    /// A bar on standard error; none if that is no terminal, and then nothing is counted.
+    pub fn of(name: &str, count: impl FnOnce() -> u64) -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self(ProgressBar::hidden());
+        }
+        let bar = ProgressBar::new(count());
+        bar.set_style(style("{bar:16.green/dim} {prefix:<34} {msg}"));
+        bar.set_prefix(name.to_owned());
+        Self(bar)
+    }
+
+    /// The rows that are written so far.
+    pub fn show(&self, rows: u64) {
+        self.0.set_position(rows);
+        self.0.set_message(format!("{} rows", grouped(rows)));
+    }
+}
+
+impl Drop for ExportBar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -2,7 +2,6 @@
 //!
 //! Read-only, with and without a daemon. It has no names of people and no messages.
 
-use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -18,6 +17,7 @@ use crate::clock::Clock;
 use crate::daemon::status::{DaemonState, JobStatus, PauseStatus, Status};
 use crate::model::run_history::JobRuns;
 use crate::model::{EntryName, pause};
+use crate::replacement::Replacement;
 use crate::setup::files::Zone;
 use crate::setup::{Folders, Setup};
 use crate::store::queries::{self, Reader};
@@ -149,24 +149,11 @@ fn daemon_plans(daemon: Option<&Status>) -> bool {
     daemon.is_some_and(|daemon| daemon.state != DaemonState::Starting)
 }
 
-/// Replaces a file atomically and keeps its mode; a new one has that of the umask.
+/// Replaces a file atomically; a new one has the mode of the umask.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(format!(".{}.new", std::process::id()));
-    let new = PathBuf::from(new);
-    let written = (|| {
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&new)?;
-        if let Ok(before) = fs::metadata(path) {
-            file.set_permissions(before.permissions())?;
-        }
-        file.write_all(content)?;
-        file.sync_all()?;
-        fs::rename(&new, path)
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&new); // the first error is the one that counts
-    }
-    written
+    let new = Replacement::begin(path, None)?;
+    new.file().write_all(content)?;
+    new.commit()
 }
 
 fn not_written(path: &Path, error: &io::Error) -> Exit {

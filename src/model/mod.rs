@@ -18,6 +18,7 @@ pub mod erasure_reason;
 pub mod error_codes;
 pub mod figures;
 mod fingerprint;
+pub mod formula;
 pub mod grant;
 pub mod guard;
 pub mod health;
@@ -75,7 +76,8 @@ pub use masking::Masking;
 #[cfg(test)]
 pub(crate) use name::named;
 pub use name::{
-    ColumnName, ConnectorName, CrosswalkName, HookName, JobName, MatchName, SourceName, StreamName,
+    ColumnName, ConnectorName, CrosswalkName, HookName, JobName, MatchName, SourceName,
+    StreamName,
 };
 pub use outcome::Outcome;
 pub use park::ParkReason;

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use csv::{QuoteStyle, ReaderBuilder, Terminator, WriterBuilder};
 
 use super::grid::{Sheet, SheetBudget, SheetCell, SheetError, SheetRow};
+use crate::model::formula::{escape_formula, unescape_formula};
 
 /// The byte order mark of UTF-8.
 const BOM: &[u8] = b"\xEF\xBB\xBF";
@@ -139,27 +140,6 @@ pub fn write<'a>(heads: &[&str], rows: impl IntoIterator<Item = Vec<Option<&'a s
     );
     let bytes = writer.into_inner().unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Adds an apostrophe to text that a spreadsheet may interpret as a formula.
-fn escape_formula(text: &str) -> Cow<'_, str> {
-    if looks_like_a_formula(text.trim_start_matches('\'')) {
-        Cow::Owned(format!("'{text}"))
-    } else {
-        Cow::Borrowed(text)
-    }
-}
-
-/// Removes that apostrophe.
-fn unescape_formula(text: &str) -> Cow<'_, str> {
-    match text.strip_prefix('\'') {
-        Some(rest) if looks_like_a_formula(rest.trim_start_matches('\'')) => Cow::Borrowed(rest),
-        _ => Cow::Borrowed(text),
-    }
-}
-
-fn looks_like_a_formula(text: &str) -> bool {
-    text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'])
 }
 
 #[cfg(test)]

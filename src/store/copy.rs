@@ -20,12 +20,13 @@ pub use self::relations::ENDINGS;
 use self::relations::{Relation, relations};
 pub use self::stop::CopyStop;
 use super::error::StoreError;
-use super::maintenance::copy::{Copy, beside, folder_of, remove_with_journal};
+use super::maintenance::copy::{Copy, beside, remove_with_journal};
 use crate::model::scalar;
 use crate::permissions::readers::{
     GroupError, Narrowed, ReaderGroup, open_folder, put_file_right, set_up_folder,
 };
 use crate::permissions::this_user;
+use crate::replacement::folder_of;
 
 /// Pages of cache for each of both files, in KiB: what a copy needs in memory, however large it is.
 const CACHE: i32 = 2048;

@@ -23,6 +23,7 @@ use super::writer::{Task, Writer};
 use super::{maintenance, private, schema, writer};
 use crate::model::Class;
 use crate::permissions::User;
+use crate::replacement::folder_of;
 
 /// "ROLB" in ASCII: what `file` and we recognise a mirror by.
 pub(super) const APPLICATION: i32 = 0x524F_4C42;
@@ -273,11 +274,6 @@ pub fn reader(path: &Path) -> Result<Connection, StoreError> {
 fn keep_temporary_files_beside(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
     let folder = folder_of(path).to_string_lossy();
     connection.pragma_update(None, "temp_store_directory", folder)
-}
-
-fn folder_of(path: &Path) -> &Path {
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    folder.unwrap_or(Path::new("."))
 }
 
 /// Whether the log and its index stay beside the mirror when the last connection closes: who may not write there could

@@ -20,6 +20,7 @@ pub mod lookups;
 pub mod maintenance;
 pub mod matches;
 pub mod mirror_lock;
+pub mod moment;
 pub mod pauses;
 pub mod person;
 mod private;

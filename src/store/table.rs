@@ -141,7 +141,7 @@ impl Table {
             })
             .collect();
         definition.push(format!("key {}", self.names_of(&self.key)));
-        definition.push(format!("history {}", self.history));
+        definition.push(history_line(self.history));
         definition.push(format!("index {}", self.walk_index()));
         definition.extend(
             self.person
@@ -150,6 +150,16 @@ impl Table {
         );
         definition.join("\n")
     }
+}
+
+/// Whether a table of this definition keeps old versions.
+pub fn keeps_history(definition: &str) -> bool {
+    let is_off = history_line(false);
+    !definition.lines().any(|line| line == is_off)
+}
+
+fn history_line(is_kept: bool) -> String {
+    format!("history {is_kept}")
 }
 
 /// A name as SQL writes it.

@@ -19,6 +19,7 @@ const FOUNDATION: &[(&str, &[&str])] = &[
     ("model", &["document"]),
     ("clock", &[]),
     ("permissions", &[]),
+    ("replacement", &[]),
     ("folder", &["document", "model", "permissions"]),
 ];
 
@@ -33,9 +34,10 @@ const FLOORS: &[(&str, &str, &[&str])] = &[
     ("setup", "auth", &["auth", "connector", "store"]),
     ("sync", "", &["connector", "http", "store"]),
     ("daemon", "sync", &["sync", "setup"]),
+    ("output", "", &["store", "setup"]),
     ("app", "daemon", &["daemon", "auth"]),
     ("web", "", &["daemon"]),
-    ("cli", "app", &["app", "spreadsheets", "web"]),
+    ("cli", "app", &["app", "output", "spreadsheets", "web"]),
 ];
 
 /// The other parts that a part may name; nothing for an unknown part.

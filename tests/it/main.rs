@@ -19,6 +19,7 @@ mod crosswalk;
 mod daemon;
 mod demo;
 mod erase;
+mod export;
 mod field;
 mod floors;
 mod guard;

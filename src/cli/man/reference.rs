@@ -13,6 +13,7 @@ use super::{ManPage, see_also, whole_names};
 pub const PAGES: &[(&str, &str)] = &[
     ("rollbook-alerts", "reference/alerts.md"),
     ("rollbook-changes", "reference/changes.md"),
+    ("rollbook-export", "reference/exports.md"),
     ("rollbook-combos", "reference/combos.md"),
     ("rollbook-configuration", "reference/configuration.md"),
     ("rollbook-connectors", "adding-a-connector.md"),

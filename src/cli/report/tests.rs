@@ -1,5 +1,6 @@
 //! How the file is written.
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;

@@ -12,6 +12,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::apply;
 use crate::model::Table;
+use crate::replacement::{folder_of, sync_folder};
 use crate::store::database::{APPLICATION, reader};
 use crate::store::error::StoreError;
 use crate::store::maintenance::{
@@ -71,7 +72,7 @@ pub fn find_copies(mirror: &Path, folders: &[PathBuf]) -> Result<Vec<PathBuf>, S
 
 /// The folders that there are, each once.
 fn all_folders(mirror: &Path, folders: &[PathBuf]) -> BTreeSet<PathBuf> {
-    let own = maintenance::folder_of(mirror);
+    let own = folder_of(mirror);
     let all = std::iter::once(own).chain(folders.iter().map(PathBuf::as_path));
     all.filter_map(|folder| fs::canonicalize(folder).ok())
         .collect()
@@ -100,7 +101,7 @@ pub fn rewrite_all(
     let mut copies = RewrittenCopies::default();
     copies.left.extend(dry_runs(mirror));
     let mut locks = Vec::new();
-    let home = fs::canonicalize(maintenance::folder_of(mirror)).ok();
+    let home = fs::canonicalize(folder_of(mirror)).ok();
     for folder in all_folders(mirror, folders) {
         // A backup that began before the erasure has its name when the lock is free; a later one does not hold the people.
         if Some(&folder) != home.as_ref() || folders.iter().any(|one| is_same(one, &folder)) {
@@ -162,7 +163,7 @@ fn remove_with_log(path: &Path) -> io::Result<()> {
         remove(&with(path, ending))?;
     }
     remove(path)?;
-    maintenance::sync_folder(path)
+    sync_folder(path)
 }
 
 fn with(path: &Path, ending: &str) -> PathBuf {

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::copy::{Copy, beside, file, remove, sync_folder};
+use super::copy::{Copy, beside, file, remove};
 use super::verify::{Verified, VerifyScope, verify};
+use crate::replacement::sync_folder;
 use crate::store::error::StoreError;
 use crate::store::private;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use crate::replacement::{folder_of, sync_folder};
 use crate::store::error::StoreError;
 use crate::store::private;
 
@@ -99,18 +100,6 @@ pub(in crate::store) fn remove_with_journal(path: &Path) -> io::Result<()> {
     journal.push("-journal");
     remove(Path::new(&journal))?;
     remove(path)
-}
-
-/// Makes names of a file's folder last through a power cut.
-pub(in crate::store) fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(folder_of(path)).and_then(|folder| folder.sync_all())
-}
-
-/// The folder of a file; `.` for a bare name.
-pub(in crate::store) fn folder_of(path: &Path) -> &Path {
-    path.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
 }
 
 /// A file beside another one.

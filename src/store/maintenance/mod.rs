@@ -14,7 +14,7 @@ mod verify;
 pub use backup::{Backup, BackupInput, backup_folders, backups, make};
 pub(super) use backup::{is_backup, lock_folder, remove_leftovers, stem_of};
 pub use copy::before_upgrade;
-pub(super) use copy::{Copy, beside, folder_of, remove, sync_folder};
+pub(super) use copy::{Copy, beside, remove};
 pub use exports::{DAYS_EXPORTED, create, exports, remove_old_exports, write_export};
 pub use old_mirrors::{DAYS_ASIDE, remove_set_aside, set_aside};
 pub use restore::{Restored, restore};

@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::copy::{Copy, beside, file, remove, sync_folder};
+use super::copy::{Copy, beside, file, remove};
 use super::verify::{Verified, VerifyScope, verify};
 use crate::model::AuditedAction;
 use crate::permissions::Actor;
 use crate::permissions::readers::put_file_right;
+use crate::replacement::sync_folder;
 use crate::store::audit;
 use crate::store::database::reader;
 use crate::store::error::StoreError;

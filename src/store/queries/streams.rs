@@ -11,7 +11,7 @@ use crate::model::{
 };
 use crate::store::error::StoreError;
 use crate::store::sql_values::ended;
-use crate::store::table::quote;
+use crate::store::table::{keeps_history, quote};
 
 /// Source and stream of every table that was made for one, also of those that no job reads any more.
 pub fn mirrored(reader: &Reader) -> Result<Vec<(SourceName, StreamName)>, StoreError> {
@@ -73,6 +73,7 @@ pub fn table(
     if key.is_empty() {
         return Ok(None);
     }
+    let (person, history) = declared(reader, source, stream).map_err(&what)?;
     Ok(Some(Table {
         source: source.clone(),
         stream: stream.clone(),
@@ -81,24 +82,26 @@ pub fn table(
         partition: Vec::new(),
         newest: None,
         removed_status: None,
-        history: true,
-        person: person(reader, source, stream).map_err(&what)?,
+        history,
+        person,
     }))
 }
 
-/// Whose data the rows are; a mirror that was not upgraded yet does not know.
-fn person(
+/// Whose data the rows are, which a mirror that was not upgraded yet does not know; and whether old versions are kept.
+fn declared(
     reader: &Reader,
     source: &SourceName,
     stream: &StreamName,
-) -> rusqlite::Result<PersonRows> {
+) -> rusqlite::Result<(PersonRows, bool)> {
     let declared = reader
         .prepare("SELECT * FROM rollbook_tables WHERE source = ?1 AND stream = ?2")?
         .query_row(params![source, stream], |row| {
-            Ok(row.get::<_, Option<String>>("person").unwrap_or_default())
+            let person: Option<String> = row.get("person").unwrap_or_default();
+            Ok((person, keeps_history(&row.get::<_, String>("definition")?)))
         })
         .optional()?;
-    Ok(PersonRows::from_json(declared.flatten().as_deref()))
+    let (person, history) = declared.unwrap_or((None, true));
+    Ok((PersonRows::from_json(person.as_deref()), history))
 }
 
 fn reference(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Reference>> {

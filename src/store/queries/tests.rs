@@ -559,3 +559,21 @@ async fn changes_are_complete_before_the_first_open_run() {
     mirror.end(open, Outcome::Ok, None).await;
     assert_eq!(complete(), through(3, None));
 }
+
+/// The commands know a stream's table from the mirror alone.
+#[tokio::test]
+async fn a_table_says_whether_old_versions_are_kept() {
+    let mirror = Mirror::new().await;
+    let plain = Table {
+        history: false,
+        ..Table::plain("visits", &[("id", Kind::Integer)])
+    };
+    let fitted = vec![plain.clone()];
+    let act = move |connection: &mut Connection| fit(connection, &fitted, &Lookups::default());
+    mirror.store.write(act).await.expect("fitted");
+    for expected in [grades(), plain] {
+        let found = table(&mirror.reader(), &expected.source, &expected.stream);
+        let found = found.expect("read").expect("a table");
+        assert_eq!(found.history, expected.history, "{}", expected.name());
+    }
+}
