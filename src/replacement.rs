@@ -55,6 +55,11 @@ impl Replacement {
         Ok(new)
     }
 
+    /// The hidden name that it has.
+    pub fn part(&self) -> &Path {
+        &self.part
+    }
+
     /// Where its content goes.
     pub fn file(&self) -> &File {
         &self.file

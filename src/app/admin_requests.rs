@@ -15,11 +15,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::App;
+use super::bundles::{BundleAction, BundleReport};
 use crate::document::suggest::advice;
 use crate::http::blocking::blocking;
 use crate::model::decision::APPROVAL_TTL;
 use crate::model::{
-    ApplyMode, AuditedAction, ErasureReason, JobName, Outcome, SourceName, StreamName, scalar,
+    ApplyMode, AuditedAction, BundleName, ErasureReason, JobName, Outcome, SourceName, StreamName,
+    scalar,
 };
 use crate::permissions::Actor;
 use crate::setup::{JobSetup, Setup};
@@ -90,6 +92,13 @@ pub enum AdminRequest {
     },
     /// Finish erasures: rewrite the mirror's file and all copies of it.
     FinishErasures,
+    /// Write a bundle now.
+    WriteBundle {
+        /// The bundle.
+        name: BundleName,
+        /// How.
+        action: BundleAction,
+    },
     /// Take back what the vendor sends of an erased person.
     LiftErasure {
         /// The erasure.
@@ -140,7 +149,11 @@ impl AdminRequest {
             Self::Record(action) => action.audited(),
             Self::Erase { reason, .. } => (AuditedAction::Erase, reason.as_str().to_owned()),
             Self::LiftErasure { id } => (AuditedAction::LiftErasure, id.clone()),
-            Self::Run { .. } | Self::FinishErasures => return None,
+            Self::WriteBundle {
+                name,
+                action: BundleAction::Approve,
+            } => (AuditedAction::Approve, format!("bundle {name}")),
+            Self::Run { .. } | Self::FinishErasures | Self::WriteBundle { .. } => return None,
         })
     }
 }
@@ -200,6 +213,8 @@ pub enum AdminResponse {
         /// How many entries it had.
         entries: u64,
     },
+    /// The bundle was written, held, or is the same.
+    Bundle(Box<BundleReport>),
     /// The request is not possible; why.
     Refused(String),
     /// The mirror could not be written; why.
@@ -255,6 +270,11 @@ impl App {
                     AdminResponse::Finished(done.unwrap_or_else(FinishedErasures::after_a_run))
                 })
                 .map_err(AdminResponse::from),
+            AdminRequest::WriteBundle { name, action } => {
+                let written = self.write_bundle(name, *action).await;
+                let written = written.map(|report| AdminResponse::Bundle(Box::new(report)));
+                written.map_err(|error| AdminResponse::Failed(error.to_string()))
+            }
             AdminRequest::LiftErasure { id } => self.lift_erasure(id).await,
         };
         let Ok(response) = done else {

@@ -13,17 +13,18 @@ use super::copy::copies;
 use super::unrecorded_alerts::UnrecordedAlerts;
 use super::{App, DaemonEngine};
 use crate::daemon::alerts::{
-    Alert, AlertKind, AlertLimits, AlertPlan, CopyFacts, JobFacts, MAX_TRIES, ParkedJob,
-    SourceFacts, channels, evaluate_copy, evaluate_job, evaluate_source, overdue_from, retry_pause,
-    send,
+    Alert, AlertKind, AlertLimits, AlertPlan, JobFacts, MAX_TRIES, OutputFacts, ParkedJob,
+    SourceFacts, channels, evaluate_job, evaluate_output, evaluate_source, overdue_from,
+    retry_pause, send,
 };
 use crate::daemon::status::HeldStream;
 use crate::daemon::{Engine as _, Entry, JobCondition};
 use crate::model::schedule::next_tick;
-use crate::model::{AlertSubject, EntryName, Outcome, SourceName, scalar};
+use crate::model::{AlertSubject, BundleName, EntryName, Outcome, SourceName, scalar};
 use crate::setup::Setup;
 use crate::setup::files::AlertsConfig;
 use crate::store::alerts::{self, QueuedAlert};
+use crate::store::bundle::state;
 use crate::store::queries::RunLine;
 use crate::store::runs::JobState;
 use crate::store::{StoreError, queries, runs};
@@ -72,6 +73,10 @@ impl DaemonEngine {
             log_failure(&AlertSubject::Source(source.clone()), evaluated);
         }
         log_failure(&AlertSubject::Copy, self.evaluate_copy(config).await);
+        for name in setup.bundles.keys() {
+            let evaluated = self.evaluate_bundle(config, name).await;
+            log_failure(&AlertSubject::Bundle(name.clone()), evaluated);
+        }
         match self.app.send_due(config, &self.unrecorded, stop).await {
             Ok(pause) => pause,
             Err(error) => {
@@ -115,14 +120,34 @@ impl DaemonEngine {
             let Some((path, state)) = copies.configured else {
                 return Ok(());
             };
-            CopyFacts {
-                path: path.display().to_string(),
+            OutputFacts {
+                what: "the copy of the mirror".to_owned(),
+                name: format!("the copy {}", path.display()),
                 message: state.message,
                 good: state.made,
             }
         };
-        let check = |active: &[_], now| evaluate_copy(&facts, active, now);
+        let check = |active: &[_], now| evaluate_output(&facts, active, now);
         self.app.evaluate(config, AlertSubject::Copy, check).await
+    }
+
+    async fn evaluate_bundle(
+        &self,
+        config: &AlertsConfig,
+        name: &BundleName,
+    ) -> Result<(), StoreError> {
+        let state = state::state(&*self.app.store().reader()?, name)?;
+        let what = format!("the bundle {name}");
+        let facts = OutputFacts {
+            name: what.clone(),
+            what,
+            // One that waits for its consumer has not failed.
+            message: state.message.filter(|_| state.failed.is_some()),
+            good: state.made,
+        };
+        let check = |active: &[_], now| evaluate_output(&facts, active, now);
+        let subject = AlertSubject::Bundle(name.clone());
+        self.app.evaluate(config, subject, check).await
     }
 
     fn facts(&self, reader: &queries::Reader, entry: &Entry) -> Result<JobFacts, StoreError> {

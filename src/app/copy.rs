@@ -59,18 +59,20 @@ pub fn copies(
 }
 
 impl DaemonEngine {
-    /// Makes copies until `stop`; `wake` is notified after a run and after a reload, `made` after each attempt.
-    pub async fn keep_copy(&self, wake: &Notify, made: &Notify, stop: &CancellationToken) {
+    /// Writes copy and bundles until `stop`; `wake` is notified after a run and after a reload, `made` after each attempt.
+    pub async fn keep_outputs(&self, wake: &Notify, made: &Notify, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            let is_tried = self.app.copy_if_due(stop).await;
-            if is_tried {
+            let is_copied = self.app.copy_if_due(stop).await;
+            let (is_written, again) = self.app.write_due_bundles(stop).await;
+            if is_copied || is_written {
                 made.notify_one();
             }
-            let has_failed = self.app.copy_problem().is_some();
+            let retry = self.app.copy_problem().map(|_| RETRY);
+            let again = again.into_iter().chain(retry).min();
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = wake.notified() => {}
-                () = self.app.clock.sleep(RETRY), if has_failed => {}
+                () = self.app.clock.sleep(again.unwrap_or(RETRY)), if again.is_some() => {}
             }
         }
     }

@@ -21,7 +21,9 @@ use crate::document::without_values::{names_of, without_values};
 use crate::document::{Problem, Problems, RenderStyle, Severity};
 use crate::model::park::PARKS_AT;
 use crate::model::{Cause, EntryName, JobName, Outcome, ParkReason, Pause, RunStart, StreamSet};
-use crate::setup::files::{crosswalk_schema, job_schema, people_schema, rollbook_schema};
+use crate::setup::files::{
+    bundle_schema, crosswalk_schema, job_schema, people_schema, rollbook_schema,
+};
 use crate::setup::{Folders, JobSetup, Overlay, Setup};
 use crate::store::queries::Reader;
 use crate::store::runs::{self, JobState};
@@ -312,6 +314,7 @@ fn refusal(problems: &Problems) -> Refusal {
         job_schema(),
         people_schema(),
         crosswalk_schema(),
+        bundle_schema(),
         connector_schema(),
     ]);
     let errors = problems.iter();

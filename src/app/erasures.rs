@@ -188,6 +188,7 @@ impl App {
         } = copies;
         finished.pending.extend(left.iter().map(left_over));
         finished.pending.extend(self.copy_again().await?);
+        finished.pending.extend(self.bundles_again().await?);
         finished.rewritten = rewritten.len() as u64;
         for file in maintenance::exports(self.store().path()) {
             match std::fs::remove_file(&file) {

@@ -6,6 +6,7 @@
 
 mod admin_requests;
 mod alerts;
+mod bundles;
 mod copy;
 mod engine;
 mod erasures;
@@ -40,6 +41,10 @@ pub use admin_requests::{
     TypedTarget, is_too_old, known_job, wait_reasons,
 };
 pub use alerts::held_stream;
+pub use bundles::{
+    BundleAction, BundleFailure, BundleReport, bundle_path, bundle_states, check_bundles, dry_run,
+    unknown_bundle,
+};
 pub use copy::{copies, copy_path};
 pub use engine::DaemonEngine;
 pub use erasures::folders_of_backups;

@@ -72,7 +72,7 @@ impl App {
         }
     }
 
-    /// Why others cannot read what is configured: the mirror, or its copy.
+    /// Why others cannot read what is configured: the mirror, its copy, a bundle.
     pub fn sharing_problems(&self) -> Vec<String> {
         let told = self.readers_problem.lock();
         let readers = told.unwrap_or_else(PoisonError::into_inner).clone();
@@ -80,7 +80,8 @@ impl App {
             readers.map(|why| format!("who may read the mirror is not as configured: {why}"));
         let copy = self.copy_problem();
         let copy = copy.map(|why| format!("could not write the copy: {why}"));
-        readers.into_iter().chain(copy).collect()
+        let bundles = self.bundle_problems();
+        readers.into_iter().chain(copy).chain(bundles).collect()
     }
 
     /// Whether the log of the mirror stays beside it, for readers who may not create it.

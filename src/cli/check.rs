@@ -10,7 +10,9 @@ use super::problems::ProblemLine;
 use super::table::{bullets, indented, many};
 use super::unconfigured::{UnconfiguredTable, sentences, unconfigured_tables};
 use super::{left_out, out, preflight, problems, start, web};
-use crate::app::{SourceCheck, check_targets, keys, rename_advice, renamed_in_files};
+use crate::app::{
+    SourceCheck, check_bundles, check_targets, keys, rename_advice, renamed_in_files,
+};
 use crate::document::Problems;
 use crate::model::Table;
 use crate::setup::{self, Folders, Overlay, Setup};
@@ -42,12 +44,13 @@ pub async fn run(folders: &Folders, options: &CheckOptions) -> Result<(), Exit> 
     let mut view = match &access.setup {
         Ok(setup) => {
             let before = problems.errors();
+            let mut view = view(setup, access.mirror_if_made())?;
             if let Some(mirror) = access.mirror_if_made() {
                 problems.append(check_targets(setup, mirror, None)?);
+                view.wrong_targets = problems.errors() - before;
+                problems.append(check_bundles(setup, &access.path)?);
             }
-            let mut view = view(setup, access.mirror_if_made())?;
             view.unready = unready;
-            view.wrong_targets = problems.errors() - before;
             view.has_web = has_web;
             view.vault = vault(folders, setup)?;
             // The mirror may know less: one that is built from nothing knows of no one.

@@ -1,4 +1,4 @@
-//! `rollbook export STREAM… | --all`: streams as files for other programs, all of one moment.
+//! `rollbook export STREAM… | --all | BUNDLE`: streams as files for other programs, all of one moment; or a bundle, now.
 //!
 //! Prints values of rows, which only those who may read the mirror can see. New files are private.
 
@@ -12,12 +12,15 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
+mod bundles;
+
 use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::out;
 use super::progress::ExportBar;
 use super::stop::stop_on_signal;
 use super::table::{grouped, many};
+use crate::app::BundleAction;
 use crate::clock::Clock;
 use crate::model::past_time::parse_past;
 use crate::model::scalar::saturating_add;
@@ -31,8 +34,8 @@ use crate::store::moment::{Moment, QueryForm};
 /// Options of `export`.
 #[derive(Debug, clap::Args)]
 pub struct ExportOptions {
-    /// Streams, as SOURCE_STREAM or SOURCE.STREAM
-    #[arg(value_name = "STREAM", required_unless_present = "all")]
+    /// Streams, as SOURCE_STREAM or SOURCE.STREAM, or one bundle of exports/
+    #[arg(value_name = "STREAM|BUNDLE", required_unless_present = "all")]
     streams: Vec<String>,
     /// Every stream of the mirror
     #[arg(long, conflicts_with = "streams")]
@@ -55,6 +58,12 @@ pub struct ExportOptions {
     /// CSV for a spreadsheet: a byte order mark, and an apostrophe before what it would take for a formula
     #[arg(long)]
     spreadsheet: bool,
+    /// Of a bundle: show how its files would differ from the last ones, and write nothing
+    #[arg(long, conflicts_with_all = ["all", "to", "as_of"])]
+    dry_run: bool,
+    /// Of a bundle: write it although its guard holds it
+    #[arg(long, conflicts_with_all = ["all", "to", "as_of", "dry_run"])]
+    approve: bool,
 }
 
 #[cfg(feature = "parquet")]
@@ -121,6 +130,19 @@ impl ExportTarget {
 pub async fn run(folders: &Folders, options: ExportOptions) -> Result<(), Exit> {
     let format = options.row_format()?;
     let access = MirrorAccess::open(folders)?;
+    if let Some(name) = bundles::named(&access, &options.streams)? {
+        let action = match (options.dry_run, options.approve) {
+            (true, _) => None,
+            (_, true) => Some(BundleAction::Approve),
+            _ => Some(BundleAction::Write),
+        };
+        return bundles::run(folders, &access, name, action).await;
+    }
+    if options.dry_run || options.approve {
+        return Err(Exit::usage(
+            "--dry-run and --approve are for a bundle of exports/",
+        ));
+    }
     let tables = tables(&access, &options)?;
     let target = ExportTarget::of(options.to.as_deref(), !options.all && tables.len() == 1)?;
     if matches!(target, ExportTarget::Output) && !format.is_text() && io::stdout().is_terminal() {

@@ -102,7 +102,7 @@ pub async fn serve(
         () = publisher.keep_file() => Ok(()),
         () = requests => Ok(()),
         () = &mut watch => Ok(()),
-        () = own.keep_copy(&copy_wake, &wake, &stop) => Ok(()),
+        () = own.keep_outputs(&copy_wake, &wake, &stop) => Ok(()),
         () = own.keep_heartbeat(&heartbeat_wake, |meaning| publisher.is_healthy(meaning)) => Ok(()),
         () = own.keep_history(&history_wake, &history_file) => Ok(()),
         () = changes.follow(clock, reload) => Ok(()),

@@ -2,7 +2,9 @@
 
 use super::out;
 use crate::connector::connector_schema;
-use crate::setup::files::{crosswalk_schema, job_schema, people_schema, rollbook_schema};
+use crate::setup::files::{
+    bundle_schema, crosswalk_schema, job_schema, people_schema, rollbook_schema,
+};
 use crate::web::config::web_schema;
 
 /// Options of `schema`.
@@ -24,6 +26,8 @@ enum SchemaKind {
     People,
     /// A crosswalk in config/crosswalks/
     Crosswalk,
+    /// A bundle of files in config/exports/
+    Bundle,
     /// config/web.toml
     Web,
 }
@@ -36,6 +40,7 @@ pub fn run(options: &SchemaOptions) {
         SchemaKind::Job => job_schema(),
         SchemaKind::People => people_schema(),
         SchemaKind::Crosswalk => crosswalk_schema(),
+        SchemaKind::Bundle => bundle_schema(),
         SchemaKind::Web => web_schema(),
     });
 }

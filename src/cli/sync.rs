@@ -203,6 +203,7 @@ pub async fn run_all(
     reports.sort_by_key(|(index, _)| *index);
     if !run_options.dry {
         app.copy_if_due(stop).await;
+        app.write_due_bundles(stop).await;
         for problem in app.sharing_problems() {
             anstream::eprintln!("rollbook: {problem}");
         }

@@ -1,14 +1,17 @@
-//! What an alert is about: one entry of the schedule, a source with all its jobs, or the copy of the mirror.
+//! What an alert is about: one entry of the schedule, a source with all its jobs, the copy of the mirror, or a bundle.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::entry_name::EntryName;
-use super::name::SourceName;
+use super::name::{BundleName, SourceName};
 use crate::document::text_value::ValueError;
 
 /// Before the name of a source, so that it differs from a job of the same name; names have no blanks.
 const SOURCE: &str = "source ";
+
+/// Before the name of a bundle.
+const BUNDLE: &str = "bundle ";
 
 /// The copy; a job's name has no dot.
 const COPY: &str = "store.copy";
@@ -22,6 +25,8 @@ pub enum AlertSubject {
     Source(SourceName),
     /// The copy of `[store.copy]`.
     Copy,
+    /// A bundle of files.
+    Bundle(BundleName),
 }
 
 impl fmt::Display for AlertSubject {
@@ -30,6 +35,7 @@ impl fmt::Display for AlertSubject {
             Self::Entry(name) => write!(f, "{name}"),
             Self::Source(name) => write!(f, "{SOURCE}{name}"),
             Self::Copy => f.write_str(COPY),
+            Self::Bundle(name) => write!(f, "{BUNDLE}{name}"),
         }
     }
 }
@@ -38,6 +44,9 @@ impl FromStr for AlertSubject {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
+        if let Some(bundle) = text.strip_prefix(BUNDLE) {
+            return bundle.parse().map(Self::Bundle);
+        }
         match text.strip_prefix(SOURCE) {
             Some(source) => source.parse().map(Self::Source),
             None if text == COPY => Ok(Self::Copy),
@@ -52,7 +61,13 @@ mod tests {
 
     #[test]
     fn a_subject_is_read_from_its_text() {
-        for text in ["own", "source own", "store.backup", "store.copy"] {
+        for text in [
+            "own",
+            "source own",
+            "store.backup",
+            "store.copy",
+            "bundle own",
+        ] {
             let subject: AlertSubject = text.parse().expect("a subject");
             assert_eq!(subject.to_string(), text);
         }

@@ -7,6 +7,7 @@ pub mod added_runs;
 pub mod alert_subject;
 pub mod apply_mode;
 pub mod audit;
+pub mod bundle;
 pub mod cause;
 pub mod class;
 pub mod combo;
@@ -76,7 +77,7 @@ pub use masking::Masking;
 #[cfg(test)]
 pub(crate) use name::named;
 pub use name::{
-    ColumnName, ConnectorName, CrosswalkName, HookName, JobName, MatchName, SourceName,
+    BundleName, ColumnName, ConnectorName, CrosswalkName, HookName, JobName, MatchName, SourceName,
     StreamName,
 };
 pub use outcome::Outcome;

@@ -113,6 +113,10 @@ name! {
     /// The name of a crosswalk; the name of its file.
     CrosswalkName, MAX_LENGTH, PATTERN, "roles"
 }
+name! {
+    /// The name of a bundle of files; the name of its file.
+    BundleName, MAX_LENGTH, PATTERN, "school_data_sync"
+}
 
 fn check(text: &str, longest: usize) -> Result<(), ValueError> {
     if text.is_empty() {

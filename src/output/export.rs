@@ -74,9 +74,11 @@ pub fn to_files(
         let failed = write_error(&path);
         let query = moment.query(table, order.form)?;
         let new = Replacement::begin(&path, Some(PRIVATE)).map_err(&failed)?;
-        let out = BufWriter::with_capacity(BUFFER, new.file());
         let mut each = |rows| progress(number, rows);
-        let rows = write(moment, &query, order.format, out, &path, &mut each)?;
+        let rows = {
+            let mut out = BufWriter::with_capacity(BUFFER, new.file());
+            write(moment, &query, order.format, &mut out, &path, &mut each)?
+        };
         written.push((new, ExportedFile { path, rows }));
     }
     let mut files = Vec::new();
@@ -99,13 +101,13 @@ pub fn to_output(
     progress: ExportProgress<'_>,
 ) -> Result<u64, ExportError> {
     let query = moment.query(table, form)?;
-    let out = BufWriter::with_capacity(BUFFER, out);
+    let mut out = BufWriter::with_capacity(BUFFER, out);
     let mut each = |rows| progress(0, rows);
     write(
         moment,
         &query,
         format,
-        out,
+        &mut out,
         Path::new("standard output"),
         &mut each,
     )
@@ -115,12 +117,12 @@ fn write(
     moment: &Moment,
     query: &RowQuery,
     format: RowFormat,
-    out: impl Write + Send,
+    out: &mut (dyn Write + Send),
     path: &Path,
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<u64, ExportError> {
     let failed = write_error(path);
-    let mut writer = format.writer(&query.columns, out).map_err(&failed)?;
+    let mut writer = format.writer(&query.columns, &mut *out).map_err(&failed)?;
     let mut rows = 0;
     let end = moment.rows(query, |cells| {
         if let Err(error) = writer.row(cells) {
@@ -135,7 +137,10 @@ fn write(
     if let Some(error) = end {
         return Err(error);
     }
-    writer.finish().map_err(&failed)?;
+    writer
+        .finish()
+        .and_then(|()| out.flush())
+        .map_err(&failed)?;
     match progress(rows) {
         true => Ok(rows),
         false => Err(ExportError::Stopped),

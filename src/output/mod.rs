@@ -1,5 +1,6 @@
 //! What leaves the mirror as files. Each is of one moment, and replaces the last one when it is complete.
 
+pub mod bundle;
 mod csv_rows;
 pub mod export;
 mod ndjson;

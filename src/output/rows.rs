@@ -49,7 +49,7 @@ impl RowFormat {
     pub fn writer<'a>(
         self,
         columns: &'a [OutputColumn],
-        out: impl Write + Send + 'a,
+        out: &'a mut (dyn Write + Send),
     ) -> io::Result<Box<dyn RowSink + 'a>> {
         Ok(match self {
             Self::Csv { for_spreadsheet } => Box::new(CsvRows::new(columns, for_spreadsheet, out)?),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::files::{Config, Crosswalks, JobConfig, SourceConfig};
+use super::files::{Bundles, Config, Crosswalks, JobConfig, SourceConfig};
 use super::jobs::ColumnChoice;
 use crate::connector::api::{Settings, StreamSpec};
 use crate::connector::file::Connector;
@@ -22,6 +22,8 @@ pub struct Setup {
     pub matches: Vec<MatchSet>,
     /// The crosswalks, by name.
     pub crosswalks: Crosswalks,
+    /// The bundles, by name.
+    pub bundles: Bundles,
 }
 
 /// A source with its connector, ready to be read.

@@ -3,6 +3,7 @@
 //! A mistake hides only what depends on its value, so the checks work on drafts: what can be read of each source and
 //! job. A [`Setup`] is made only when there is no error. Not here: what is checked against the mirror (`app/targets.rs`).
 
+mod bundles;
 mod checked;
 mod checks;
 mod crosswalks;

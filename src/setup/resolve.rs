@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::checked::{JobSetup, Setup, SourceSetup};
 use super::checks::Checks;
+use super::files::bundle::{EXPORTS, bundles, read_bundles};
 use super::files::crosswalk::{CROSSWALKS, crosswalks, read_crosswalks};
 use super::files::{Config, Files, People, SourceConfig};
 use super::jobs::{JobDraft, Jobs};
@@ -47,6 +48,8 @@ impl Resolution {
         let (crosswalk_files, found) =
             read_crosswalks(&folders.config.join(CROSSWALKS), &overlay.files);
         problems.append(found);
+        let (bundle_files, found) = read_bundles(&folders.config.join(EXPORTS), &overlay.files);
+        problems.append(found);
         let mut checks = Checks {
             files: &files,
             connectors: &read.connectors,
@@ -56,6 +59,7 @@ impl Resolution {
         let jobs = checks.jobs(&sources);
         checks.crosswalks(&crosswalk_files, &sources, &jobs);
         checks.copy(&sources, &jobs);
+        checks.bundles(&bundle_files, &sources, &jobs);
         checks.hooks(&sources, &jobs);
         let matches = people::sets(&people, &mut checks, &sources, &jobs);
         let problems = checks.problems;
@@ -63,6 +67,7 @@ impl Resolution {
         if !problems.has_errors() {
             let drafts = (&sources, &jobs[..]);
             let crosswalks = crosswalks(crosswalk_files);
+            let bundles = bundles(bundle_files);
             let config = files.config().map(|mut config| {
                 overlay.lay_over(&mut config, &read.connectors);
                 config
@@ -75,6 +80,7 @@ impl Resolution {
                     jobs,
                     matches,
                     crosswalks,
+                    bundles,
                 })
             });
         }

@@ -8,6 +8,7 @@ pub mod adaptations;
 pub mod alerts;
 pub mod apply;
 pub mod audit;
+pub mod bundle;
 pub mod checkpoints;
 pub mod copy;
 pub mod database;

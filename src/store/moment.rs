@@ -88,6 +88,10 @@ impl Moment {
         queries::complete_runs(&self.connection)
     }
 
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// What stops a question from another thread.
     pub fn interrupt_handle(&self) -> InterruptHandle {
         self.connection.get_interrupt_handle()

@@ -315,6 +315,28 @@ CREATE TABLE rollbook_labels (
 ALTER TABLE rollbook_held ADD COLUMN rule TEXT;
 ALTER TABLE rollbook_held ADD COLUMN live INTEGER;
 ",
+    "
+CREATE TABLE rollbook_bundles (
+  name TEXT PRIMARY KEY,
+  made TEXT,
+  run INTEGER,
+  definition TEXT,
+  rows INTEGER NOT NULL,
+  left_out INTEGER NOT NULL,
+  failures INTEGER NOT NULL,
+  failed TEXT,
+  is_held INTEGER NOT NULL,
+  message TEXT
+) STRICT;
+CREATE TABLE rollbook_bundle_rows (
+  bundle TEXT NOT NULL,
+  file TEXT NOT NULL,
+  key INTEGER NOT NULL,
+  hash INTEGER NOT NULL,
+  row TEXT,
+  PRIMARY KEY (bundle, file, key)
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// A mirror that a newer program wrote is left exactly as it is.

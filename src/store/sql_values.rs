@@ -9,8 +9,8 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 
 use crate::document::text_value::ValueError;
 use crate::model::{
-    AlertSubject, Cause, CrosswalkName, EntryName, JobName, MatchName, Outcome, SourceName,
-    StreamName, StreamSet,
+    AlertSubject, BundleName, Cause, CrosswalkName, EntryName, JobName, MatchName, Outcome,
+    SourceName, StreamName, StreamSet,
 };
 
 /// The error for an unknown value.
@@ -93,6 +93,7 @@ fn parsed<T: FromStr<Err = ValueError>>(value: ValueRef<'_>) -> FromSqlResult<T>
 }
 
 stored_name!(
+    BundleName,
     CrosswalkName,
     EntryName,
     JobName,

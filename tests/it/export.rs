@@ -107,7 +107,7 @@ fn what_cannot_be_exported_is_refused_and_the_old_file_stays() {
     let to = folder.to_str().expect("a path");
     let missing = format!("{to}/missing/users.csv");
     for (arguments, code, message) in [
-        (&[][..], 2, "<STREAM>..."),
+        (&[][..], 2, "<STREAM|BUNDLE>..."),
         (&["own_user"], 2, "did you mean `own_users`?"),
         (&["--all", "own_users"], 2, "cannot be used with"),
         (

@@ -35,7 +35,7 @@ const FLOORS: &[(&str, &str, &[&str])] = &[
     ("sync", "", &["connector", "http", "store"]),
     ("daemon", "sync", &["sync", "setup"]),
     ("output", "", &["store", "setup"]),
-    ("app", "daemon", &["daemon", "auth"]),
+    ("app", "daemon", &["daemon", "auth", "output"]),
     ("web", "", &["daemon"]),
     ("cli", "app", &["app", "output", "spreadsheets", "web"]),
 ];

@@ -8,6 +8,7 @@ mod alerts;
 mod authority;
 mod binary;
 mod browser;
+mod bundles;
 mod changes;
 mod check_online;
 mod churn;

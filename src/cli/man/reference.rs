@@ -14,6 +14,7 @@ pub const PAGES: &[(&str, &str)] = &[
     ("rollbook-alerts", "reference/alerts.md"),
     ("rollbook-changes", "reference/changes.md"),
     ("rollbook-export", "reference/exports.md"),
+    ("rollbook-bundles", "reference/bundles.md"),
     ("rollbook-combos", "reference/combos.md"),
     ("rollbook-configuration", "reference/configuration.md"),
     ("rollbook-connectors", "adding-a-connector.md"),

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::leaves::date;
-use crate::app::copy_path;
+use crate::app::{bundle_path, copy_path};
 use crate::model::scalar;
 use crate::setup::files::{BackupConfig, CopyConfig};
 use crate::setup::{Setup, beside};
@@ -78,6 +78,16 @@ pub(super) fn outputs(setup: &Setup, mirror: &Path, tables: &[String]) -> Vec<Co
             file,
         });
     }
+    entries.extend(setup.bundles.values().map(|document| {
+        let file = bundle_path(&document.value, mirror);
+        CopyEntry {
+            what: "a bundle for another program, perhaps with this person",
+            made: made(&file),
+            rows: None,
+            leaves: "with the rows of the mirror".to_owned(),
+            file,
+        }
+    }));
     entries.extend(exports(mirror).into_iter().map(|file| CopyEntry {
         what: "export about a person, perhaps this one",
         made: made(&file),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::app::copy_path;
+use crate::app::{bundle_path, copy_path};
 use crate::permissions::{owners, user_name};
 use crate::setup::files::BackupConfig;
 use crate::setup::{Setup, beside};
@@ -34,6 +34,12 @@ pub(super) fn all(setup: &Setup, mirror: &Path) -> Vec<PrivateFile> {
     ];
     if let Some(copy) = &setup.config.store.copy {
         files.push((copy_path(copy, mirror), "the copy of [store.copy]"));
+    }
+    for document in setup.bundles.values() {
+        files.push((
+            bundle_path(&document.value, mirror),
+            "a bundle for another program",
+        ));
     }
     let folder = backup_folder(setup, mirror);
     for (stem, what) in [(&*stem, "backup"), ("vault", "backup of the vault")] {

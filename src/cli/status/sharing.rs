@@ -1,10 +1,11 @@
-//! The part of `rollbook status` about others who read the mirror: the copy, and the group of `[store] readers`.
+//! The part of `rollbook status` about others who read the mirror: the copy, bundles, and the group of `[store] readers`.
 
 use std::path::Path;
 
 use serde::Serialize;
 
-use crate::app::copies;
+use crate::app::{bundle_path, bundle_states, copies};
+use crate::cli::table::grouped;
 use crate::model::scalar::{display_time, to_canonical};
 use crate::permissions::readers::obstacle;
 use crate::setup::{Setup, beside, copy_group, mirror_group};
@@ -16,6 +17,8 @@ use crate::store::queries::Reader;
 pub struct SharingView {
     /// The copy of `[store.copy]`; `null` if none is configured.
     copy: Option<CopyView>,
+    /// The bundles of files.
+    bundles: Vec<BundleView>,
     /// Copies that are there and no longer written.
     old_copies: Vec<String>,
     /// Why the group of `[store] readers` cannot read the mirror; `null` if it can, or if there is none.
@@ -31,6 +34,59 @@ struct CopyView {
     run: Option<i64>,
     /// Why the last attempt failed, or why its group cannot read it.
     message: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct BundleView {
+    name: String,
+    path: String,
+    /// When it was written last; `null` if never.
+    written: Option<String>,
+    /// The last run that changed what is in it.
+    run: Option<i64>,
+    rows: u64,
+    /// Rows without a legal form.
+    left_out: u64,
+    /// Whether the guard holds the next one.
+    held: bool,
+    /// Why the last attempt failed, was held or waits.
+    message: Option<String>,
+}
+
+impl BundleView {
+    fn all(setup: &Setup, mirror: &Path, reader: &Reader) -> Result<Vec<Self>, StoreError> {
+        let states = bundle_states(setup, reader)?.into_iter();
+        let views = states.filter_map(|(name, state)| {
+            let config = &setup.bundles.get(&name)?.value;
+            Some(Self {
+                path: bundle_path(config, mirror).display().to_string(),
+                name: name.to_string(),
+                written: state.made.map(to_canonical),
+                run: state.run,
+                rows: state.rows,
+                left_out: state.left_out,
+                held: state.is_held,
+                message: state.message,
+            })
+        });
+        Ok(views.collect())
+    }
+
+    fn line(&self) -> String {
+        let Self { name, path, .. } = self;
+        let Some(written) = &self.written else {
+            return format!("The bundle {name} ({path}) is not written yet.\n");
+        };
+        let left_out = match self.left_out {
+            0 => String::new(),
+            some => format!(", {} left out", grouped(some)),
+        };
+        format!(
+            "The bundle {name} is {path}, written at {} UTC: {} rows{left_out}.\n",
+            display_time(written),
+            grouped(self.rows)
+        )
+    }
 }
 
 impl SharingView {
@@ -59,6 +115,7 @@ impl SharingView {
                 made: state.made.map(to_canonical),
                 run: state.run,
             }),
+            bundles: BundleView::all(setup, path, mirror)?,
             old_copies: (copies.old.iter())
                 .map(|path| path.display().to_string())
                 .collect(),
@@ -66,8 +123,17 @@ impl SharingView {
         })
     }
 
-    /// A line about the copy; empty if there is none.
+    /// Lines about the copy and the bundles; empty if there are none.
     pub fn line(&self) -> String {
+        self.copy_line()
+            + &self
+                .bundles
+                .iter()
+                .map(BundleView::line)
+                .collect::<String>()
+    }
+
+    fn copy_line(&self) -> String {
         let Some(copy) = &self.copy else {
             return String::new();
         };
@@ -96,7 +162,12 @@ impl SharingView {
         let old = self.old_copies.iter();
         let old = old
             .map(|path| format!("{path} is no longer written; delete it if no program reads it"));
-        failed.chain(readers).chain(old).collect()
+        let bundles = self.bundles.iter();
+        let bundles = bundles.filter_map(|bundle| {
+            let message = bundle.message.as_ref()?;
+            Some(format!("bundle {}: {message}", bundle.name))
+        });
+        failed.chain(bundles).chain(readers).chain(old).collect()
     }
 }
 

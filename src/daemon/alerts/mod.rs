@@ -11,8 +11,8 @@ mod webhook;
 use std::time::Duration;
 
 pub use rules::{
-    AlertKind, AlertLimits, AlertPlan, CopyFacts, JobFacts, ParkedJob, SourceFacts, evaluate_copy,
-    evaluate_job, evaluate_source, overdue_from,
+    AlertKind, AlertLimits, AlertPlan, JobFacts, OutputFacts, ParkedJob, SourceFacts, evaluate_job,
+    evaluate_output, evaluate_source, overdue_from,
 };
 
 use crate::model::AlertSubject;
@@ -62,14 +62,14 @@ impl Alert {
     fn job(&self) -> &str {
         match &self.subject {
             AlertSubject::Entry(name) => name.as_str(),
-            AlertSubject::Source(_) | AlertSubject::Copy => "",
+            AlertSubject::Source(_) | AlertSubject::Copy | AlertSubject::Bundle(_) => "",
         }
     }
 
     /// The source; empty if the alert is about a job or the copy.
     fn source(&self) -> &str {
         match &self.subject {
-            AlertSubject::Entry(_) | AlertSubject::Copy => "",
+            AlertSubject::Entry(_) | AlertSubject::Copy | AlertSubject::Bundle(_) => "",
             AlertSubject::Source(name) => name.as_str(),
         }
     }

@@ -107,11 +107,13 @@ pub struct SourceFacts {
     pub good: Option<Timestamp>,
 }
 
-/// The state of the copy of `[store.copy]`.
+/// The state of what leaves the mirror: the copy of `[store.copy]`, or a bundle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CopyFacts {
-    /// Where it is.
-    pub path: String,
+pub struct OutputFacts {
+    /// What it is: `the copy of the mirror`.
+    pub what: String,
+    /// Its name.
+    pub name: String,
     /// Why it could not be written, if the last attempt failed.
     pub message: Option<String>,
     /// When it was written last.
@@ -190,9 +192,9 @@ pub fn evaluate_source(
     update(problem.into_iter().collect(), facts.good, over, active, now)
 }
 
-/// Evaluates the copy.
-pub fn evaluate_copy(
-    facts: &CopyFacts,
+/// Evaluates the copy or a bundle.
+pub fn evaluate_output(
+    facts: &OutputFacts,
     active: &[(AlertKind, Timestamp)],
     now: Timestamp,
 ) -> AlertPlan {
@@ -201,10 +203,10 @@ pub fn evaluate_copy(
             Some(good) => good.strftime("is of %Y-%m-%d %H:%M UTC").to_string(),
             None => "was never written".to_owned(),
         };
-        let text = format!("the copy of the mirror {age}: {message}");
+        let text = format!("{} {age}: {message}", facts.what);
         (AlertKind::Failing, text)
     });
-    let over = format!("the copy {} is written again", facts.path);
+    let over = format!("{} is written again", facts.name);
     update(problem.into_iter().collect(), facts.good, over, active, now)
 }
 

@@ -4,6 +4,7 @@
 
 pub mod alerts;
 pub mod auth;
+pub mod bundle;
 pub mod crosswalk;
 pub mod grants;
 pub mod hooks;
@@ -17,6 +18,7 @@ pub mod secrets;
 
 pub use alerts::AlertsConfig;
 pub use auth::Auth;
+pub use bundle::{BundleConfig, Bundles, bundle_schema};
 pub use crosswalk::{CrosswalkConfig, Crosswalks, crosswalk_schema};
 pub use hooks::HookConfig;
 pub use job::{JobConfig, Precision, Preset, StreamOptions};

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::model::scalar;
+use crate::store::bundle;
 use crate::store::error::StoreError;
 
 /// The state of a copy.
@@ -90,14 +91,7 @@ pub fn paths(connection: &Connection) -> Result<Vec<String>, StoreError> {
 
 /// The last run that ended and changed something; 0 if there was none.
 pub fn last_change(connection: &Connection) -> Result<i64, StoreError> {
-    connection
-        .prepare_cached(
-            "SELECT s.run FROM rollbook_run_streams AS s JOIN rollbook_runs AS r USING (run) \
-             WHERE s.new + s.changed + s.removed > 0 AND r.ended IS NOT NULL ORDER BY s.run DESC LIMIT 1",
-        )
-        .and_then(|mut statement| statement.query_row([], |row| row.get(0)).optional())
-        .map(Option::unwrap_or_default)
-        .map_err(StoreError::sql("find the last run that changed something"))
+    bundle::state::last_change(connection, None)
 }
 
 /// Changes when a table gains or loses a column, or a crosswalk changes.

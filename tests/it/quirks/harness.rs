@@ -249,6 +249,7 @@ impl Checked {
             sources: sources.collect(),
             jobs: jobs.collect(),
             matches: Vec::new(),
+            bundles: Default::default(),
             crosswalks: self.setup.crosswalks.clone(),
         }
     }

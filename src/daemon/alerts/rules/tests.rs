@@ -379,21 +379,22 @@ fn a_copy_that_cannot_be_written_is_alerted_once_until_it_is_written_again() {
         at("2026-03-02T08:00:00Z"),
         at("2026-03-02T09:00:00Z"),
     );
-    let facts = |message: Option<&str>, good| CopyFacts {
-        path: "/srv/rollbook/mirror.db".to_owned(),
+    let facts = |message: Option<&str>, good| OutputFacts {
+        what: "the copy of the mirror".to_owned(),
+        name: "the copy /srv/rollbook/mirror.db".to_owned(),
         message: message.map(str::to_owned),
         good,
     };
     let full = facts(Some("there is no room"), Some(seven));
-    let plan = evaluate_copy(&full, &[], eight);
+    let plan = evaluate_output(&full, &[], eight);
     let text = "the copy of the mirror is of 2026-03-02 07:00 UTC: there is no room";
     assert_eq!(plan.send, [(AlertKind::Failing, text.to_owned())]);
-    let again = evaluate_copy(&full, &plan.active, nine);
+    let again = evaluate_output(&full, &plan.active, nine);
     assert_eq!((again.send.len(), again.active.len()), (0, 1));
-    let over = evaluate_copy(&facts(None, Some(nine)), &plan.active, nine);
+    let over = evaluate_output(&facts(None, Some(nine)), &plan.active, nine);
     let text = "the copy /srv/rollbook/mirror.db is written again";
     assert_eq!(over.send, [(AlertKind::Recovered, text.to_owned())]);
-    let never = evaluate_copy(&facts(Some("there is no room"), None), &[], eight);
+    let never = evaluate_output(&facts(Some("there is no room"), None), &[], eight);
     let text = "the copy of the mirror was never written: there is no room";
     assert_eq!(never.send, [(AlertKind::Failing, text.to_owned())]);
 }

@@ -1,0 +1,586 @@
+//! Bundles: written when a run changed something, guarded against shrinking, recorded.
+//!
+//! No run waits for them and none fails by them. The order is: ask, guard, write, record. What is not recorded is written once
+//! more, which consumers of complete sets and of changes both take.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::App;
+use crate::document::suggest::advice;
+use crate::document::{Document, Location, Node, Problem, Problems};
+use crate::model::bundle::{BundleCounts, BundleParameter};
+use crate::model::schedule::next_tick;
+use crate::model::{BundleName, scalar};
+use crate::output::bundle::{self, BundleOrder, BundleWriteError};
+use crate::permissions::readers::{GroupError, ReaderGroup};
+use crate::setup::files::bundle::{BundleConfig, BundleMode};
+use crate::setup::{Setup, beside};
+use crate::store::bundle::state::{self, BundleState, KeptRow};
+use crate::store::bundle::{BundleError, BundleSql};
+use crate::store::copy::record;
+use crate::store::moment::Moment;
+use crate::store::{StoreError, queries};
+
+/// A bundle that failed is tried again after so long, or after the next run.
+const RETRY: Duration = Duration::from_secs(15 * 60);
+
+/// How often is looked whether the last changes were fetched.
+const FETCH_CHECK: Duration = Duration::from_secs(60);
+
+/// What is done with a bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BundleAction {
+    /// Write it if the guard lets it pass.
+    Write,
+    /// Write it although rows are missing.
+    Approve,
+}
+
+/// A bundle that was written, held or found unchanged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundleReport {
+    /// The folder or file.
+    pub to: PathBuf,
+    /// Why it was not written, if so.
+    pub not_written: Option<String>,
+    /// Whether the guard holds it.
+    pub is_held: bool,
+    /// Each file.
+    pub files: Vec<BundleFileReport>,
+}
+
+/// The difference of a file from the last bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundleFileReport {
+    /// The file.
+    pub name: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Rows that the last bundle does not have.
+    pub added: u64,
+    /// Rows that are different there.
+    pub changed: u64,
+    /// Rows that only the last bundle has.
+    pub removed: u64,
+    /// Rows without a legal form, by reason.
+    pub left_out: Vec<(String, u64)>,
+}
+
+/// Why a bundle has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleFailure {
+    /// A question is wrong.
+    #[error("{0}")]
+    Question(String),
+    /// It could not be written, or its rows could not be read.
+    #[error(transparent)]
+    Write(#[from] BundleWriteError),
+}
+
+impl From<StoreError> for BundleFailure {
+    fn from(error: StoreError) -> Self {
+        Self::Write(error.into())
+    }
+}
+
+impl From<GroupError> for BundleFailure {
+    fn from(error: GroupError) -> Self {
+        Self::Write(error.into())
+    }
+}
+
+/// One bundle with all that an attempt needs; it can be moved to another thread.
+struct BundleAttempt {
+    name: BundleName,
+    document: Document<BundleConfig>,
+    mirror: PathBuf,
+    to: PathBuf,
+    group: Option<ReaderGroup>,
+    now: Timestamp,
+    before: BundleState,
+}
+
+/// How an attempt ended that did not fail.
+struct AttemptResult {
+    report: BundleReport,
+    rows: Vec<KeptRow>,
+}
+
+/// Where a bundle goes, however the folders were given to this process.
+pub fn bundle_path(config: &BundleConfig, mirror: &Path) -> PathBuf {
+    let path = beside(mirror).join(&config.to);
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+/// The bundles with their states.
+pub fn bundle_states(
+    setup: &Setup,
+    reader: &queries::Reader,
+) -> Result<Vec<(BundleName, BundleState)>, StoreError> {
+    let names = setup.bundles.keys();
+    names
+        .map(|name| Ok((name.clone(), state::state(reader, name)?)))
+        .collect()
+}
+
+/// Whether the questions of all bundles fit the mirror; nothing is read.
+///
+/// # Errors
+/// When the mirror cannot be read.
+pub fn check_bundles(setup: &Setup, mirror: &Path) -> Result<Problems, StoreError> {
+    let mut problems = Problems::new();
+    for document in setup.bundles.values() {
+        let moment = Moment::now(mirror)?;
+        let config = &document.value;
+        let parameters = parameters(config, config.mode, Timestamp::UNIX_EPOCH);
+        match moment.check_bundle(&config.questions(), &parameters) {
+            Ok(()) => {}
+            Err(BundleError::Store(error)) => return Err(error),
+            Err(error) => problems.push(problem(document, &error)),
+        }
+    }
+    Ok(problems)
+}
+
+/// What would be written.
+pub fn dry_run(
+    setup: &Setup,
+    mirror: &Path,
+    name: &BundleName,
+    now: Timestamp,
+) -> Result<BundleReport, BundleFailure> {
+    let reader = crate::store::database::reader(mirror)?;
+    let Some(attempt) = attempt(setup, mirror, name, now, &reader)? else {
+        return Err(BundleFailure::Question(unknown_bundle(
+            setup,
+            name.as_str(),
+        )));
+    };
+    attempt.run(None).map(|result| result.report)
+}
+
+/// What to say of a bundle that is not there.
+pub fn unknown_bundle(setup: &Setup, name: &str) -> String {
+    let help = advice(name, setup.bundles.keys().map(BundleName::as_str));
+    format!("there is no bundle `{name}`; {help}")
+}
+
+impl App {
+    /// Writes the bundles that are due. Returns whether one was tried, and after how long to look again without a run.
+    pub async fn write_due_bundles(&self, stop: &CancellationToken) -> (bool, Option<Duration>) {
+        let (mut is_tried, mut again) = (false, None);
+        let setup = self.setup();
+        if let Err(error) = self.forget_other_bundles(&setup).await {
+            tracing::warn!("could not forget bundles that are not configured: {error}");
+        }
+        for name in setup.bundles.keys() {
+            if stop.is_cancelled() {
+                break;
+            }
+            let looked = self.write_if_due(&setup, name).await;
+            let (tried, next) = looked.unwrap_or_else(|error| {
+                tracing::warn!("could not find out whether the bundle {name} is due: {error}");
+                (false, Some(RETRY))
+            });
+            is_tried |= tried;
+            again = again.into_iter().chain(next).min();
+        }
+        (is_tried, again)
+    }
+
+    /// What is kept of bundles that are not configured any more has no use.
+    async fn forget_other_bundles(&self, setup: &Setup) -> Result<(), StoreError> {
+        let names: Vec<BundleName> = setup.bundles.keys().cloned().collect();
+        if state::has_others(&*self.store().reader()?, &names)? {
+            let forget = move |connection: &mut _| state::forget_others(connection, &names);
+            self.store().write(forget).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes a bundle now, because a person wants it.
+    pub(super) async fn write_bundle(
+        &self,
+        name: &BundleName,
+        action: BundleAction,
+    ) -> Result<BundleReport, BundleFailure> {
+        let setup = self.setup();
+        let definition = self.definition(&setup, name)?;
+        self.try_bundle(&setup, name, definition, action).await
+    }
+
+    /// Writes all bundles again, because what they hold was erased; gives what still holds it, and why.
+    pub(super) async fn bundles_again(&self) -> Result<Vec<String>, StoreError> {
+        let expire = |connection: &mut _| state::expire(connection);
+        self.store().write(expire).await?;
+        self.write_due_bundles(&CancellationToken::new()).await;
+        let (setup, reader) = (self.setup(), self.store().reader()?);
+        let left = bundle_states(&setup, &reader)?.into_iter();
+        let left = left.filter_map(|(name, state)| {
+            let message = state.message?;
+            Some(format!("the bundle {name}: {message}"))
+        });
+        Ok(left.collect())
+    }
+
+    /// Why bundles could not be written.
+    pub(super) fn bundle_problems(&self) -> Vec<String> {
+        let Ok(reader) = self.store().reader() else {
+            return Vec::new();
+        };
+        let states = bundle_states(&self.setup(), &reader).unwrap_or_default();
+        let problems = states
+            .into_iter()
+            .filter(|(_, state)| state.failed.is_some());
+        let problems = problems.filter_map(|(name, state)| {
+            let message = state.message?;
+            Some(format!("could not write the bundle {name}: {message}"))
+        });
+        problems.collect()
+    }
+
+    async fn write_if_due(
+        &self,
+        setup: &Setup,
+        name: &BundleName,
+    ) -> Result<(bool, Option<Duration>), StoreError> {
+        let Some(document) = setup.bundles.get(name) else {
+            return Ok((false, None));
+        };
+        let config = &document.value;
+        let definition = self.definition(setup, name)?;
+        let (before, last_change) = {
+            let reader = self.store().reader()?;
+            let before = state::state(&reader, name)?;
+            (
+                before,
+                state::last_change(&reader, config.after.as_deref())?,
+            )
+        };
+        if last_change == 0 {
+            return Ok((false, None)); // the tables are empty, or not there
+        }
+        let now = self.clock.now();
+        let to = bundle_path(config, self.store().path());
+        let is_gone = config.mode == BundleMode::Bulk && before.made.is_some() && !to.exists();
+        let has_changed = before.run != Some(last_change)
+            || before.definition.as_deref() != Some(&definition)
+            || is_gone;
+        let waits_or_failed = before.message.is_some() && !before.is_held;
+        if !has_changed && !waits_or_failed {
+            return Ok((false, None));
+        }
+        if let (Some(schedule), Some(made)) = (&config.schedule, before.made) {
+            let zone = config.time_zone.zone();
+            match next_tick(schedule.cron(), zone, made.min(now)) {
+                Some(tick) if tick > now => {
+                    let left = now.duration_until(tick);
+                    return Ok((false, Some(left.unsigned_abs())));
+                }
+                _ => {}
+            }
+        }
+        let tried = self
+            .try_bundle(setup, name, definition, BundleAction::Write)
+            .await;
+        let again = match tried {
+            Ok(_) => None,
+            Err(BundleFailure::Write(error)) if error.is_wait() => Some(FETCH_CHECK),
+            Err(_) => Some(RETRY),
+        };
+        Ok((true, again))
+    }
+
+    /// Changes when the file does, or the tables that it asks.
+    fn definition(&self, setup: &Setup, name: &BundleName) -> Result<String, StoreError> {
+        let written = setup
+            .bundles
+            .get(name)
+            .map(|document| document.tree.fingerprint());
+        let layout = record::layout(&*self.store().reader()?)?;
+        let layout = xxhash_rust::xxh3::xxh3_64(layout.as_bytes());
+        Ok(format!("{:016x}{layout:016x}", written.unwrap_or_default()))
+    }
+
+    async fn try_bundle(
+        &self,
+        setup: &Setup,
+        name: &BundleName,
+        definition: String,
+        action: BundleAction,
+    ) -> Result<BundleReport, BundleFailure> {
+        let _alone = self.copying.lock().await;
+        let (now, mirror) = (self.clock.now(), self.store().path());
+        let (attempt, run) = {
+            let reader = self.store().reader()?;
+            let Some(attempt) = attempt(setup, mirror, name, now, &reader)? else {
+                return Err(BundleFailure::Question(unknown_bundle(
+                    setup,
+                    name.as_str(),
+                )));
+            };
+            let after = attempt.document.value.after.clone();
+            (attempt, state::last_change(&reader, after.as_deref())?)
+        };
+        let before = attempt.before.clone();
+        // A clock that was set back: no consumer sees a time before the last one.
+        let made = before.made.map_or(now, |made| made.max(now));
+        let work = tokio::task::spawn_blocking(move || attempt.run(Some(action)));
+        let ended = work.await.unwrap_or(Err(StoreError::Panicked.into()));
+        let (state, rows) = match &ended {
+            Ok(result) if result.report.is_held => {
+                let message = result.report.not_written.clone().unwrap_or_default();
+                log_problem(name, &before, &message, "held");
+                let state = BundleState {
+                    is_held: true,
+                    failed: before.failed.or(Some(now)),
+                    run: Some(run),
+                    definition: Some(definition),
+                    message: Some(message),
+                    ..before
+                };
+                (state, Vec::new())
+            }
+            Ok(result) => {
+                let files = &result.report.files;
+                let left_out = files.iter().flat_map(|file| &file.left_out);
+                let state = BundleState {
+                    made: match result.report.not_written {
+                        Some(_) => before.made,
+                        None => Some(made),
+                    },
+                    run: Some(run),
+                    definition: Some(definition),
+                    rows: files.iter().map(|file| file.rows).sum(),
+                    left_out: left_out.map(|(_, count)| count).sum(),
+                    ..BundleState::default()
+                };
+                if result.report.not_written.is_none() {
+                    tracing::info!(bundle = %name, run, rows = state.rows, "bundle written");
+                }
+                (state, result.rows.clone())
+            }
+            Err(BundleFailure::Write(error)) if error.is_wait() => {
+                let message = error.to_string();
+                tracing::debug!("the bundle {name} waits: {message}");
+                let state = BundleState {
+                    failures: 0,
+                    failed: None,
+                    is_held: false,
+                    message: Some(message),
+                    ..before
+                };
+                (state, Vec::new())
+            }
+            Err(error) => {
+                let message = error.to_string();
+                log_problem(name, &before, &message, "not written");
+                let state = BundleState {
+                    failures: before.failures.saturating_add(1),
+                    failed: before.failed.or(Some(now)),
+                    is_held: false,
+                    message: Some(message),
+                    ..before
+                };
+                (state, Vec::new())
+            }
+        };
+        let saved = name.clone();
+        let save = move |connection: &mut _| state::save(connection, &saved, &state, &rows);
+        self.store().write(save).await?;
+        ended.map(|result| result.report)
+    }
+}
+
+fn log_problem(name: &BundleName, before: &BundleState, message: &str, what: &str) {
+    match before.message.as_deref() == Some(message) {
+        true => tracing::debug!("the bundle {name} is {what}: {message}"),
+        false => tracing::error!("the bundle {name} is {what}: {message}"),
+    }
+}
+
+fn attempt(
+    setup: &Setup,
+    mirror: &Path,
+    name: &BundleName,
+    now: Timestamp,
+    reader: &queries::Reader,
+) -> Result<Option<BundleAttempt>, BundleFailure> {
+    let Some(document) = setup.bundles.get(name) else {
+        return Ok(None);
+    };
+    let group = document.value.group.as_ref();
+    let group = group.or(setup.config.store.readers.as_ref());
+    Ok(Some(BundleAttempt {
+        name: name.clone(),
+        to: bundle_path(&document.value, mirror),
+        group: group.map(|name| ReaderGroup::named(name)).transpose()?,
+        document: document.clone(),
+        mirror: mirror.to_owned(),
+        before: state::state(reader, name)?,
+        now,
+    }))
+}
+
+impl BundleAttempt {
+    /// Asks and, with an action, writes.
+    fn run(&self, action: Option<BundleAction>) -> Result<AttemptResult, BundleFailure> {
+        let config = &self.document.value;
+        let is_first = self.before.made.is_none();
+        let is_delta = config.mode == BundleMode::Delta && (!is_first || config.delta.first);
+        let now = self.before.made.map_or(self.now, |made| made.max(self.now));
+        let time = scalar::to_canonical(now);
+        let order = BundleOrder {
+            config,
+            is_delta,
+            now: &time,
+            to: &self.to,
+            group: self.group.as_ref(),
+        };
+        if action.is_some()
+            && let Some(path) = bundle::not_fetched(&order)
+        {
+            return Err(BundleWriteError::NotFetched(path).into());
+        }
+        let moment = Moment::now(&self.mirror)?;
+        let mode = if is_delta {
+            BundleMode::Delta
+        } else {
+            BundleMode::Bulk
+        };
+        let (questions, parameters) = (config.questions(), parameters(config, mode, now));
+        let asked = moment.bundle((self.name.as_str(), is_delta), &questions, &parameters);
+        let rows = asked.map_err(|error| self.failure(error))?;
+        let counts = (0..config.file.len()).map(|number| rows.counts(number).clone());
+        let counts: Vec<BundleCounts> = counts.collect();
+        let named = config.file.iter().zip(&counts);
+        let held = named.clone().find_map(|(file, counts)| {
+            let is_followed = !file.key.is_empty();
+            let guarded = is_followed.then(|| config.guard().check(&file.name, counts));
+            let is_empty = file.must_have_rows && counts.rows == 0;
+            let empty = is_empty.then(|| format!("{} would have no rows", file.name));
+            let why = guarded.flatten().or(empty)?;
+            Some(format!(
+                "{why}; `rollbook export {} --approve` writes it nevertheless",
+                self.name
+            ))
+        });
+        let is_held = held.is_some() && action != Some(BundleAction::Approve);
+        let has_changed = counts
+            .iter()
+            .any(|counts| counts.added + counts.changed + counts.removed > 0);
+        let is_same = !is_first && !has_changed && (is_delta || self.to.exists());
+        let not_written = match (is_held, is_same) {
+            (true, _) => held,
+            (_, true) => Some("nothing has changed since the last bundle".to_owned()),
+            _ => None,
+        };
+        let report = BundleReport {
+            to: self.to.clone(),
+            not_written,
+            is_held,
+            files: named
+                .map(|(file, counts)| file_report(&file.name, counts))
+                .collect(),
+        };
+        let mut kept = Vec::new();
+        if action.is_some() && report.not_written.is_none() {
+            bundle::write(&rows, &order)?;
+            kept = state::kept_rows(&rows, config.mode == BundleMode::Delta)?;
+        }
+        Ok(AttemptResult { report, rows: kept })
+    }
+
+    fn failure(&self, error: BundleError) -> BundleFailure {
+        match error {
+            BundleError::Store(error) => error.into(),
+            error => {
+                let problem = problem(&self.document, &error);
+                let line = problem.line().map(|line| format!(", line {line}"));
+                BundleFailure::Question(format!(
+                    "{}{}: {}",
+                    problem.location.file.name(),
+                    line.unwrap_or_default(),
+                    problem.message
+                ))
+            }
+        }
+    }
+}
+
+fn file_report(name: &str, counts: &BundleCounts) -> BundleFileReport {
+    BundleFileReport {
+        name: name.to_owned(),
+        rows: counts.rows,
+        added: counts.added,
+        changed: counts.changed,
+        removed: counts.removed,
+        left_out: counts.left_out.clone(),
+    }
+}
+
+fn parameters(
+    config: &BundleConfig,
+    mode: BundleMode,
+    now: Timestamp,
+) -> BTreeMap<String, BundleParameter> {
+    let mut parameters = config.parameters.clone();
+    let today = now.to_zoned(config.time_zone.zone().clone()).date();
+    for (name, value) in [
+        ("mode", mode.as_str().to_owned()),
+        ("now", scalar::to_canonical(now)),
+        ("today", today.to_string()),
+    ] {
+        parameters.insert(name.to_owned(), BundleParameter::Text(value));
+    }
+    parameters
+}
+
+/// The mistake with its place in the file.
+fn problem(document: &Document<BundleConfig>, error: &BundleError) -> Problem {
+    let (path, offset) = match error {
+        BundleError::Sql { at, offset, .. } => match at {
+            BundleSql::Question(file) => (vec![file.to_string(), "sql".to_owned()], *offset),
+            BundleSql::Rule(file, rule) => {
+                let (reason, _) = &document.value.file[*file].rules.0[*rule];
+                let path = vec![file.to_string(), "rules".to_owned(), reason.clone()];
+                (path, *offset)
+            }
+        },
+        BundleError::Columns { file, .. } => (vec![file.to_string(), "sql".to_owned()], None),
+        BundleError::Store(_) => (Vec::new(), None),
+    };
+    let path: Vec<&str> = std::iter::once("file")
+        .chain(path.iter().map(String::as_str))
+        .collect();
+    let location = match (document.tree.at(&path), offset) {
+        (Some(node), Some(offset)) => within(node, offset),
+        _ => document.tree.nearest_location(&path),
+    };
+    Problem::error(location, error.to_string())
+}
+
+/// The word at an offset of a text, unless the file writes the text with escapes.
+fn within(node: &Node, offset: usize) -> Location {
+    let text = node.text().unwrap_or_default();
+    let span = node.span();
+    let written = node.file().text().get(span.clone()).unwrap_or_default();
+    let Some(begin) = written.find(text).filter(|_| !text.is_empty()) else {
+        return node.location();
+    };
+    let rest = text.get(offset..).unwrap_or_default();
+    let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let word = rest.find(|letter| !is_word(letter)).unwrap_or(rest.len());
+    let start = span.start + begin + offset;
+    Location::within(node.file(), start..start + word.max(1).min(rest.len()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,504 @@
+//! A bundle as it is written: one file in `exports/`, its name is the bundle's name.
+//!
+//! Data, and the folder's loader. Whether the questions fit the mirror's tables is checked where there is a mirror:
+//! `app/bundles.rs`. The doc comments are the reference text: `rollbook schema bundle` is made from them.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::{Schedule, Zone};
+use crate::document::parse::read_with_tree;
+use crate::document::suggest::advice;
+use crate::document::text_value::Check;
+use crate::document::{Document, Location, Node, Problem, Problems};
+use crate::folder::DraftFiles;
+use crate::model::bundle::{BundleGuard, BundleParameter, BundleQuestion, BundleReference};
+use crate::model::{BundleName, JobName, Percent};
+
+/// The folder below the configuration.
+pub const EXPORTS: &str = "exports";
+
+const CHECKS: &[Check] = &[
+    Check::of::<JobName>(),
+    Check::of::<Percent>(),
+    Check::of::<Schedule>(),
+    Check::of::<Zone>(),
+];
+
+/// Parameters that every question has.
+const OWN_PARAMETERS: [&str; 3] = ["mode", "now", "today"];
+
+/// Files for another program, each made by a question over the mirror.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BundleConfig {
+    /// The folder of the files, which is the bundle's alone, or with `archive` the file; a relative path starts at the
+    /// mirror's folder.
+    #[schemars(length(min = 1))]
+    pub to: PathBuf,
+    /// One zip file with all files. Default: a folder.
+    pub archive: Option<BundleArchive>,
+    /// The group whose members may read it. Default: that of `readers` in `[store]`.
+    #[schemars(length(min = 1))]
+    pub group: Option<String>,
+    /// Whether the files hold everything, or what has changed since the last bundle. Default `"bulk"`.
+    #[serde(default)]
+    pub mode: BundleMode,
+    /// Jobs after whose runs it is written, if one changed something. Default: every job.
+    #[schemars(length(min = 1))]
+    pub after: Option<Vec<JobName>>,
+    /// When it is written, if something has changed: a cron pattern. Default: after each run.
+    pub schedule: Option<Schedule>,
+    /// The zone that the schedule's times, and `:today`, are in. Default `"UTC"`.
+    #[serde(default)]
+    pub time_zone: Zone,
+    /// How many rows of the last bundle may be missing.
+    #[serde(default)]
+    pub guard: BundleGuardConfig,
+    /// How the files are written.
+    #[serde(default)]
+    pub csv: CsvDialect,
+    /// How a bundle of changes is written.
+    #[serde(default)]
+    pub delta: DeltaConfig,
+    /// Values that questions name as `:name`.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, BundleParameter>,
+    /// The files, in an order in which each may ask those before it.
+    #[schemars(length(min = 1))]
+    pub file: Vec<BundleFileConfig>,
+}
+
+/// How several files are one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BundleArchive {
+    /// A zip file.
+    Zip,
+}
+
+/// What the files hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BundleMode {
+    /// Everything.
+    #[default]
+    Bulk,
+    /// What has changed since the last bundle; the first one holds everything.
+    Delta,
+}
+
+impl BundleMode {
+    /// As the file says it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bulk => "bulk",
+            Self::Delta => "delta",
+        }
+    }
+}
+
+/// The guard of a bundle.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BundleGuardConfig {
+    /// The share of a file's rows. Default `"10%"`.
+    #[serde(default = "ten_percent")]
+    pub missing: Percent,
+    /// So many rows of a file may always be missing. Default 10. Never all of them.
+    #[serde(default = "ten")]
+    pub missing_rows: u64,
+}
+
+impl Default for BundleGuardConfig {
+    fn default() -> Self {
+        Self {
+            missing: ten_percent(),
+            missing_rows: ten(),
+        }
+    }
+}
+
+const fn ten_percent() -> Percent {
+    Percent::whole(10)
+}
+
+const fn ten() -> u64 {
+    10
+}
+
+/// How rows are written as lines.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CsvDialect {
+    /// What is between two values: one character. Default `","`.
+    #[serde(default = "comma")]
+    #[schemars(length(equal = 1))]
+    pub delimiter: String,
+    /// Which values are in quotation marks. Default `"necessary"`.
+    #[serde(default)]
+    pub quote: CsvQuote,
+    /// What ends a line. Default `"crlf"`.
+    #[serde(default)]
+    pub line_end: LineEnd,
+    /// Whether the first line names the columns. Default true.
+    #[serde(default = "yes")]
+    pub header: bool,
+    /// `"ldif"`: each row is an LDIF entry instead of a line. Default `"csv"`.
+    #[serde(default)]
+    pub form: RowForm,
+}
+
+impl Default for CsvDialect {
+    fn default() -> Self {
+        Self {
+            delimiter: comma(),
+            quote: CsvQuote::default(),
+            line_end: LineEnd::default(),
+            header: true,
+            form: RowForm::default(),
+        }
+    }
+}
+
+fn comma() -> String {
+    ",".to_owned()
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Which values are in quotation marks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CsvQuote {
+    /// Those that would be read as something else without.
+    #[default]
+    Necessary,
+    /// All.
+    Always,
+    /// None: a row with a value that has a delimiter, a quotation mark or a line end is left out.
+    Never,
+}
+
+/// What ends a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LineEnd {
+    /// Carriage return and line feed.
+    #[default]
+    Crlf,
+    /// Line feed.
+    Lf,
+}
+
+/// What a row becomes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RowForm {
+    /// A line of values.
+    #[default]
+    Csv,
+    /// An entry: the column `dn` is its name, every other one an attribute; several values are lines of one value. A bundle of
+    /// changes has change records.
+    Ldif,
+}
+
+/// How a bundle of changes is written.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeltaConfig {
+    /// The column that says what happened to a row; it is filled in. Default `"status"`.
+    #[serde(default = "status")]
+    pub status: String,
+    /// What it is for a new or changed row. Default `"active"`.
+    #[serde(default = "active")]
+    pub present: String,
+    /// What it is for a row that is not there any more, which has its last values. Default `"tobedeleted"`.
+    #[serde(default = "removed")]
+    pub removed: String,
+    /// The column with the time of the bundle, if there is one. Default `"dateLastModified"`.
+    #[serde(default = "time")]
+    pub time: String,
+    /// Whether a changed row is removed as it was and then written as it is. Default false.
+    #[serde(default)]
+    pub replaces: bool,
+    /// Whether the first bundle is one of changes too. Default false.
+    #[serde(default)]
+    pub first: bool,
+}
+
+impl Default for DeltaConfig {
+    fn default() -> Self {
+        Self {
+            status: status(),
+            present: active(),
+            removed: removed(),
+            time: time(),
+            replaces: false,
+            first: false,
+        }
+    }
+}
+
+fn status() -> String {
+    "status".to_owned()
+}
+
+fn active() -> String {
+    "active".to_owned()
+}
+
+fn removed() -> String {
+    "tobedeleted".to_owned()
+}
+
+fn time() -> String {
+    "dateLastModified".to_owned()
+}
+
+/// One file.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BundleFileConfig {
+    /// Its name. Later questions name its rows so, in quotation marks: `FROM "users.csv"`.
+    #[schemars(length(min = 1))]
+    pub name: String,
+    /// The columns that tell its rows apart. A file without is written whole each time.
+    #[serde(default)]
+    pub key: Vec<String>,
+    /// An SQL query over the mirror; its columns are those of the file, in their order.
+    #[schemars(length(min = 1))]
+    pub sql: String,
+    /// What each row must fulfil, as an SQL condition; the key says what is wrong with those that do not. They are left out, rule
+    /// by rule in this order.
+    #[serde(default)]
+    pub rules: BundleRules,
+    /// Columns whose values are found in another file of the bundle.
+    #[serde(default)]
+    pub references: BTreeMap<String, ReferenceConfig>,
+    /// Whether the file is left out when it has no rows. Default false.
+    #[serde(default)]
+    pub may_be_absent: bool,
+    /// Whether the bundle is held when the file has no rows. Default false.
+    #[serde(default)]
+    pub must_have_rows: bool,
+}
+
+/// Rules in the order of the file.
+#[derive(Clone, Debug, Default)]
+pub struct BundleRules(pub Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for BundleRules {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct RulesInOrder;
+
+        impl<'de> Visitor<'de> for RulesInOrder {
+            type Value = BundleRules;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a table of rules")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut rules: A) -> Result<BundleRules, A::Error> {
+                let mut all = Vec::new();
+                while let Some(rule) = rules.next_entry()? {
+                    all.push(rule);
+                }
+                Ok(BundleRules(all))
+            }
+        }
+
+        deserializer.deserialize_map(RulesInOrder)
+    }
+}
+
+impl JsonSchema for BundleRules {
+    fn schema_name() -> Cow<'static, str> {
+        BTreeMap::<String, String>::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        BTreeMap::<String, String>::json_schema(generator)
+    }
+}
+
+/// Where a column's values are found.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReferenceConfig {
+    /// The other file.
+    pub file: String,
+    /// Its column. Default: its first key.
+    pub column: Option<String>,
+    /// What is between several values. Default: there is one.
+    #[schemars(length(equal = 1))]
+    pub separator: Option<String>,
+    /// Whether a row stays without a value that is not found. Default false: it is left out.
+    #[serde(default)]
+    pub optional: bool,
+}
+
+impl BundleConfig {
+    /// The questions, as the store takes them.
+    pub fn questions(&self) -> Vec<BundleQuestion> {
+        self.file.iter().map(|file| self.question(file)).collect()
+    }
+
+    fn question(&self, file: &BundleFileConfig) -> BundleQuestion {
+        let target = |reference: &ReferenceConfig| {
+            let own = reference.column.clone();
+            own.or_else(|| {
+                let mut files = self.file.iter();
+                let other = files.find(|other| other.name == reference.file)?;
+                other.key.first().cloned()
+            })
+        };
+        let references = file.references.iter();
+        let references = references.map(|(column, reference)| BundleReference {
+            column: column.clone(),
+            file: reference.file.clone(),
+            target: target(reference).unwrap_or_default(),
+            separator: reference.separator.clone(),
+            keeps_row: reference.optional,
+        });
+        BundleQuestion {
+            file: file.name.clone(),
+            key: file.key.clone(),
+            sql: file.sql.clone(),
+            rules: file.rules.0.clone(),
+            references: references.collect(),
+            unquoted: (self.csv.quote == CsvQuote::Never).then(|| self.csv.delimiter.clone()),
+        }
+    }
+
+    /// The guard.
+    pub fn guard(&self) -> BundleGuard {
+        BundleGuard {
+            share: self.guard.missing,
+            rows: self.guard.missing_rows,
+        }
+    }
+}
+
+/// All bundles, each with the tree of its file.
+pub type Bundles = BTreeMap<BundleName, Document<BundleConfig>>;
+
+/// A file of the folder as far as it can be read.
+#[derive(Debug)]
+pub struct BundleFile {
+    /// The file's name without its ending; not always a valid name of a bundle.
+    pub name: String,
+    /// What it holds.
+    pub tree: Node,
+    /// Its value, unless it has mistakes.
+    pub config: Option<BundleConfig>,
+}
+
+/// Reads every `.toml` file of a folder, which need not exist, with everything that is wrong with each by itself.
+pub fn read_bundles(folder: &Path, drafts: &DraftFiles) -> (Vec<BundleFile>, Problems) {
+    let mut bundles = Vec::new();
+    if !drafts.exists(folder) {
+        return (bundles, Problems::new());
+    }
+    let (files, mut problems) = match drafts.read_folder(folder) {
+        Ok(found) => (found.files, found.problems),
+        Err(problem) => return (bundles, problem.into()),
+    };
+    for (name, file) in files {
+        if let Err(error) = name.parse::<BundleName>() {
+            let message = format!("a bundle is named like its file, and {error}");
+            let help = error.help.map(|help| format!("rename the file, {help}"));
+            problems.push(Problem::error(Location::whole(&file), message).maybe_help(help));
+        }
+        let (tree, config) = read_with_tree::<BundleConfig>(&file, CHECKS);
+        let config = config.map_err(|found| problems.append(found)).ok();
+        problems.extend(config.iter().flat_map(|config| inconsistent(config, &tree)));
+        bundles.push(BundleFile { name, tree, config });
+    }
+    (bundles, problems)
+}
+
+/// The bundles of files without mistakes.
+pub fn bundles(files: Vec<BundleFile>) -> Bundles {
+    let document = |file: BundleFile| {
+        let (name, value) = (file.name.parse().ok()?, file.config?);
+        let tree = file.tree;
+        Some((name, Document { value, tree }))
+    };
+    files.into_iter().filter_map(document).collect()
+}
+
+/// The JSON Schema of a bundle.
+pub fn bundle_schema() -> serde_json::Value {
+    crate::document::parse::schema::<BundleConfig>()
+}
+
+/// What needs nothing but the file.
+fn inconsistent(config: &BundleConfig, tree: &Node) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut wrong = |path: &[&str], message: String, help: Option<String>| {
+        let problem = Problem::error(tree.nearest_location(path), message);
+        problems.push(problem.maybe_help(help));
+    };
+    for name in config.parameters.keys() {
+        if OWN_PARAMETERS.contains(&name.as_str()) {
+            let message = format!("every question has a parameter `{name}`");
+            wrong(
+                &["parameters", name],
+                message,
+                Some("choose another name".to_owned()),
+            );
+        }
+    }
+    let names: Vec<&str> = config.file.iter().map(|file| file.name.as_str()).collect();
+    for (number, file) in config.file.iter().enumerate() {
+        let at = number.to_string();
+        let path = |key: &'static str| ["file", at.as_str(), key];
+        if !is_plain_name(&file.name) {
+            let message = format!("`{}` is no name of a file in the folder", file.name);
+            let help = "use letters, digits, dots, hyphens and underscores";
+            wrong(&path("name"), message, Some(help.to_owned()));
+        }
+        if names[..number].contains(&file.name.as_str()) {
+            wrong(
+                &path("name"),
+                format!("the file `{}` is listed twice", file.name),
+                None,
+            );
+        }
+        for (column, reference) in &file.references {
+            let at = ["file", at.as_str(), "references", column, "file"];
+            let Some(other) = config
+                .file
+                .iter()
+                .find(|other| other.name == reference.file)
+            else {
+                let message = format!("the bundle has no file `{}`", reference.file);
+                wrong(
+                    &at,
+                    message,
+                    Some(advice(&reference.file, names.iter().copied())),
+                );
+                continue;
+            };
+            if reference.column.is_none() && other.key.is_empty() {
+                let message = format!("`{}` has no key that could be found", reference.file);
+                wrong(&at, message, Some("name a `column`".to_owned()));
+            }
+        }
+    }
+    problems
+}
+
+fn is_plain_name(name: &str) -> bool {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    name.chars().all(is_plain) && !name.starts_with('.')
+}

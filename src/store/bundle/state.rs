@@ -1,0 +1,235 @@
+//! What is kept of a bundle: when it was written and of which run, or why not; and what each of its rows was.
+//!
+//! Of a row of a complete bundle only fingerprints are kept, which tell nothing. A bundle of changes must name who left, so its
+//! rows are kept as they were written, until they leave it.
+
+use std::ops::ControlFlow;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::{BundleChange, BundleRows};
+use crate::model::row::Cell;
+use crate::model::{BundleName, JobName, scalar};
+use crate::store::error::StoreError;
+
+/// The state of a bundle.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BundleState {
+    /// When it was written.
+    pub made: Option<Timestamp>,
+    /// The last run that changed what is in it.
+    pub run: Option<i64>,
+    /// What it was written by.
+    pub definition: Option<String>,
+    /// Its rows.
+    pub rows: u64,
+    /// Rows that were left out.
+    pub left_out: u64,
+    /// Attempts in a row that failed.
+    pub failures: u32,
+    /// When the first of them failed, or was held.
+    pub failed: Option<Timestamp>,
+    /// Whether the last one was held by the guard.
+    pub is_held: bool,
+    /// Why the last one failed, was held, or waits.
+    pub message: Option<String>,
+}
+
+/// A row that is to be kept, or no longer.
+#[derive(Clone, Debug)]
+pub struct KeptRow {
+    file: String,
+    key: i64,
+    /// Fingerprint and values; `None` to forget the row.
+    row: Option<(i64, Option<String>)>,
+}
+
+const COLUMNS: &str = "made, run, definition, rows, left_out, failures, failed, is_held, message";
+
+fn state_of(row: &Row<'_>) -> rusqlite::Result<BundleState> {
+    let time = |text: Option<String>| text.as_deref().and_then(scalar::parse);
+    Ok(BundleState {
+        made: time(row.get(0)?),
+        run: row.get(1)?,
+        definition: row.get(2)?,
+        rows: row.get(3)?,
+        left_out: row.get(4)?,
+        failures: row.get(5)?,
+        failed: time(row.get(6)?),
+        is_held: row.get(7)?,
+        message: row.get(8)?,
+    })
+}
+
+/// The state of a bundle; that of one which was never written if there is none.
+///
+/// # Errors
+/// When the mirror cannot be read.
+pub fn state(connection: &Connection, name: &BundleName) -> Result<BundleState, StoreError> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM rollbook_bundles WHERE name = ?1"
+        ))
+        .and_then(|mut statement| statement.query_row([name], state_of).optional())
+        .map(Option::unwrap_or_default)
+        .map_err(StoreError::sql("read the state of a bundle"))
+}
+
+/// Records how an attempt ended, and what is in the bundle now.
+///
+/// # Errors
+/// When the mirror cannot be written.
+pub fn save(
+    connection: &mut Connection,
+    name: &BundleName,
+    state: &BundleState,
+    rows: &[KeptRow],
+) -> Result<(), StoreError> {
+    let what = StoreError::sql("record a bundle");
+    let transaction = connection.transaction().map_err(&what)?;
+    transaction
+        .execute(
+            &format!("INSERT OR REPLACE INTO rollbook_bundles (name, {COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"),
+            params![
+                name,
+                state.made.map(scalar::to_canonical),
+                state.run,
+                state.definition,
+                state.rows,
+                state.left_out,
+                state.failures,
+                state.failed.map(scalar::to_canonical),
+                state.is_held,
+                state.message,
+            ],
+        )
+        .map_err(&what)?;
+    {
+        let delete =
+            "DELETE FROM rollbook_bundle_rows WHERE bundle = ?1 AND file = ?2 AND key = ?3";
+        let insert = "INSERT OR REPLACE INTO rollbook_bundle_rows (bundle, file, key, hash, row) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let mut delete = transaction.prepare_cached(delete).map_err(&what)?;
+        let mut insert = transaction.prepare_cached(insert).map_err(&what)?;
+        for kept in rows {
+            match &kept.row {
+                None => delete.execute(params![name, kept.file, kept.key]),
+                Some((hash, row)) => insert.execute(params![name, kept.file, kept.key, hash, row]),
+            }
+            .map_err(&what)?;
+        }
+    }
+    transaction.commit().map_err(&what)
+}
+
+/// The last run of these jobs, or of any, that ended and changed something; 0 if there was none.
+///
+/// # Errors
+/// When the mirror cannot be read.
+pub fn last_change(connection: &Connection, jobs: Option<&[JobName]>) -> Result<i64, StoreError> {
+    let jobs: Option<Vec<&str>> = jobs.map(|jobs| jobs.iter().map(JobName::as_str).collect());
+    let jobs = jobs.and_then(|jobs| serde_json::to_string(&jobs).ok());
+    connection
+        .prepare_cached(
+            "SELECT s.run FROM rollbook_run_streams AS s JOIN rollbook_runs AS r USING (run) \
+             WHERE s.new + s.changed + s.removed > 0 AND r.ended IS NOT NULL \
+             AND (?1 IS NULL OR r.job IN (SELECT value FROM json_each(?1))) ORDER BY s.run DESC LIMIT 1",
+        )
+        .and_then(|mut statement| statement.query_row([jobs], |row| row.get(0)).optional())
+        .map(Option::unwrap_or_default)
+        .map_err(StoreError::sql("find the last run that changed something"))
+}
+
+/// Makes every bundle due: what it holds may not be there any more.
+///
+/// # Errors
+/// When the mirror cannot be written.
+pub fn expire(connection: &Connection) -> Result<(), StoreError> {
+    connection
+        .execute("UPDATE rollbook_bundles SET definition = NULL", [])
+        .map(drop)
+        .map_err(StoreError::sql("make the bundles due"))
+}
+
+/// Whether anything is kept of other bundles than these.
+///
+/// # Errors
+/// When the mirror cannot be read.
+pub fn has_others(connection: &Connection, names: &[BundleName]) -> Result<bool, StoreError> {
+    connection
+        .query_row(
+            "SELECT EXISTS (SELECT 1 FROM rollbook_bundles WHERE name NOT IN (SELECT value FROM json_each(?1)))",
+            [json_list(names)],
+            |row| row.get(0),
+        )
+        .map_err(StoreError::sql("look for other bundles"))
+}
+
+/// Forgets other bundles than these.
+///
+/// # Errors
+/// When the mirror cannot be written.
+pub fn forget_others(connection: &mut Connection, names: &[BundleName]) -> Result<(), StoreError> {
+    let what = StoreError::sql("forget a bundle");
+    let transaction = connection.transaction().map_err(&what)?;
+    for (table, column) in [
+        ("rollbook_bundle_rows", "bundle"),
+        ("rollbook_bundles", "name"),
+    ] {
+        let sql =
+            format!("DELETE FROM {table} WHERE {column} NOT IN (SELECT value FROM json_each(?1))");
+        transaction
+            .execute(&sql, [json_list(names)])
+            .map_err(&what)?;
+    }
+    transaction.commit().map_err(&what)
+}
+
+fn json_list(names: &[BundleName]) -> String {
+    let names: Vec<&str> = names.iter().map(BundleName::as_str).collect();
+    serde_json::to_string(&names).unwrap_or_default()
+}
+
+/// What is to be kept of the rows; with their values where who left is named later.
+///
+/// # Errors
+/// When the mirror cannot be read.
+pub fn kept_rows(rows: &BundleRows<'_>, with_values: bool) -> Result<Vec<KeptRow>, StoreError> {
+    let mut kept = Vec::new();
+    for (number, file) in rows.files.iter().enumerate() {
+        if file.key.is_empty() {
+            continue;
+        }
+        let key: Vec<usize> = (file.key.iter())
+            .filter_map(|name| file.columns.iter().position(|column| column == name))
+            .collect();
+        rows.each_change(number, |key_of_removed, change| {
+            let row = match change {
+                BundleChange::Removed(_) => None,
+                BundleChange::Present(cells, _) => {
+                    let values = with_values.then(|| values(&file.columns, cells));
+                    Some((super::fingerprint(cells), values))
+                }
+            };
+            let key = match change {
+                BundleChange::Removed(_) => key_of_removed,
+                BundleChange::Present(cells, _) => super::key_fingerprint(cells, &key),
+            };
+            kept.push(KeptRow {
+                file: file.name.clone(),
+                key,
+                row,
+            });
+            ControlFlow::<()>::Continue(())
+        })?;
+    }
+    Ok(kept)
+}
+
+fn values(columns: &[String], cells: &[Cell<'_>]) -> String {
+    let members = columns.iter().zip(cells).map(|(name, cell)| {
+        let value = cell.plain().map_or(serde_json::Value::Null, Into::into);
+        (name.clone(), value)
+    });
+    serde_json::Value::Object(members.collect()).to_string()
+}
