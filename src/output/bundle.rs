@@ -20,7 +20,7 @@ use self::ldif::LdifEntries;
 use self::lines::LineFile;
 use crate::permissions::readers::{GroupError, ReaderGroup, put_file_right};
 use crate::replacement::{PRIVATE, Replacement};
-use crate::setup::files::bundle::{BundleConfig, DeltaConfig, RowForm};
+use crate::setup::files::bundle::{BundleConfig, BundleMode, DeltaConfig, RowForm};
 use crate::store::StoreError;
 use crate::store::bundle::{BundleChange, BundleRows, RowValues};
 
@@ -106,12 +106,16 @@ pub fn write(rows: &BundleRows<'_>, order: &BundleOrder<'_>) -> Result<(), Bundl
         .filter(|number| is_written(rows, order, *number))
         .collect();
     let above = order.to.parent().unwrap_or(Path::new("."));
-    make_folder(above).map_err(write_error(above))?;
+    folder::make(above, order.group, false)?;
     if order.config.archive.is_some() {
         return replace(order, order.to, |file| zip(rows, order, &files, file));
     }
     if let ([number], [only]) = (&files[..], &order.config.file[..]) {
-        make_folder(order.to).map_err(write_error(order.to))?;
+        folder::make(
+            order.to,
+            order.group,
+            order.config.mode == BundleMode::Delta,
+        )?;
         let path = order.to.join(&only.name);
         return replace(order, &path, |file| {
             write_file(rows, order, *number, &mut &*file)
@@ -138,7 +142,7 @@ pub fn write(rows: &BundleRows<'_>, order: &BundleOrder<'_>) -> Result<(), Bundl
         file.sync_all().map_err(&failed)?;
         put_file_right(&path, order.group)?;
     }
-    new.open_to(order.group, order.is_delta)?;
+    folder::open_to(new.part(), order.group, order.is_delta)?;
     new.commit().map_err(write_error(order.to))
 }
 
@@ -284,14 +288,6 @@ impl<'a> FilledColumns<'a> {
         }
         values
     }
-}
-
-fn make_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
 }
 
 fn write_error(path: &Path) -> impl Fn(io::Error) -> BundleWriteError + use<> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
+use super::{BundleWriteError, write_error};
 use crate::permissions::readers::{GroupError, ReaderGroup, set_up_folder};
 use crate::replacement::sync_folder;
 
@@ -31,15 +32,6 @@ impl NewFolder {
 
     pub fn part(&self) -> &Path {
         &self.part
-    }
-
-    /// Lets a group read it; who fetches changes also removes them.
-    pub fn open_to(&self, group: Option<&ReaderGroup>, is_delta: bool) -> Result<(), GroupError> {
-        set_up_folder(&self.part, group)?;
-        if group.is_some() && is_delta {
-            let _ = fs::set_permissions(&self.part, Permissions::from_mode(0o2770)); // else it waits
-        }
-        Ok(())
     }
 
     /// Gives it its name; the old folder is removed then.
@@ -72,6 +64,37 @@ impl Drop for NewFolder {
     fn drop(&mut self) {
         let _ = remove(&self.part); // the old one by now, or not wanted
     }
+}
+
+/// Creates a folder, and those above it, unless it is there: then it is the admin's.
+pub(super) fn make(
+    folder: &Path,
+    group: Option<&ReaderGroup>,
+    is_emptied: bool,
+) -> Result<(), BundleWriteError> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = folder.parent() {
+        make(above, group, false)?;
+    }
+    let made = DirBuilder::new().mode(0o700).create(folder);
+    made.map_err(write_error(folder))?;
+    Ok(open_to(folder, group, is_emptied)?)
+}
+
+/// Lets a group read a new folder, and remove files if it is one of changes, which who fetches them removes.
+pub(super) fn open_to(
+    folder: &Path,
+    group: Option<&ReaderGroup>,
+    is_emptied: bool,
+) -> Result<(), GroupError> {
+    set_up_folder(folder, group)?;
+    if group.is_some() && is_emptied {
+        let mode = Permissions::from_mode(0o2770);
+        let _ = fs::set_permissions(folder, mode); // else the next changes wait
+    }
+    Ok(())
 }
 
 /// Creates a file that only this user can read.

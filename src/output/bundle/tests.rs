@@ -65,13 +65,21 @@ impl Mirror {
 
     /// Writes it, and remembers its rows.
     async fn write(&self, is_delta: bool) -> Result<(), BundleWriteError> {
+        self.write_for(is_delta, None).await
+    }
+
+    async fn write_for(
+        &self,
+        is_delta: bool,
+        group: Option<&ReaderGroup>,
+    ) -> Result<(), BundleWriteError> {
         let to = self.to();
         let order = BundleOrder {
             config: &self.config,
             is_delta,
             now: NOW,
             to: &to,
-            group: None,
+            group,
         };
         if let Some(path) = not_fetched(&order) {
             return Err(BundleWriteError::NotFetched(path));
@@ -240,4 +248,24 @@ SELECT 'uid=' || id || ',dc=x' AS dn, 'top' || char(10) || 'person' AS objectCla
     assert!(files[0].starts_with(&expected.concat()), "{}", files[0]);
     let lines = files[0].split('|').skip(1);
     assert!(lines.clone().all(|line| line.len() <= 76), "{}", files[0]);
+}
+
+#[tokio::test]
+async fn a_group_reads_the_files_and_removes_those_of_changes() {
+    let group = nix::unistd::Group::from_gid(nix::unistd::getegid());
+    let Some(group) = group.ok().flatten() else {
+        return; // a container may have no name for it
+    };
+    let group = ReaderGroup::named(&group.name).expect("this process' group");
+    let one = "to = \"out\"\nmode = \"delta\"\n[[file]]\nname = \"a.csv\"\nkey = [\"id\"]\nsql = \"SELECT id FROM north_people\"\n";
+    for (config, folder_mode) in [(TWO_FILES, 0o750), (one, 0o770)] {
+        let mirror = Mirror::new(config).await;
+        mirror
+            .write_for(false, Some(&group))
+            .await
+            .expect("written");
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        let file = mirror.to().join("a.csv");
+        assert_eq!((mode(&mirror.to()), mode(&file)), (folder_mode, 0o640));
+    }
 }
