@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::model::BundleName;
 use crate::setup::Folders;
 use crate::store::queries;
+use crate::store::schema::refuse_outdated;
 
 /// The bundle that is meant, unless streams are.
 pub(super) fn named(access: &MirrorAccess, names: &[String]) -> Result<Option<BundleName>, Exit> {
@@ -44,7 +45,7 @@ pub(super) async fn run(
     let report = match action {
         None => {
             let setup = access.setup()?;
-            access.mirror()?;
+            refuse_outdated(access.mirror()?, &access.path)?;
             let now = Clock::system().now();
             dry_run(setup, &access.path, &name, now)
                 .map_err(|error| Exit::failed(error.to_string()))?
