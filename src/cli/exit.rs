@@ -1,5 +1,7 @@
 //! Exit codes and error messages of commands.
 
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::{out, problems};
@@ -62,6 +64,19 @@ impl Exit {
     /// There is no configuration.
     pub fn no_configuration(text: impl Into<String>) -> Self {
         Self::new(78, text)
+    }
+
+    /// A file that a person named cannot be written.
+    pub fn not_written(path: &Path, error: &io::Error) -> Self {
+        let help = match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                "; this command runs as the owner of the mirror: give it a folder that this user may write, or let your shell \
+                 make the file: write `-` instead of its name, and `> FILE`"
+            }
+            io::ErrorKind::NotFound => "; create the folder first",
+            _ => "",
+        };
+        Self::failed(format!("could not write {}: {error}{help}", path.display()))
     }
 
     /// The same with a location before the message.

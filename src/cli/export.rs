@@ -279,7 +279,7 @@ fn export(
         }
         ExportTarget::Folder(folder) => {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-            made.map_err(|error| not_written(folder, &error))?;
+            made.map_err(|error| Exit::not_written(folder, &error))?;
             let ending = order.format.ending();
             let path = |table: &Table| folder.join(format!("{}.{ending}", table.name()));
             export::to_files(moment, order, path, &mut progress)
@@ -313,19 +313,7 @@ fn stopped(error: ExportError, stop: &CancellationToken) -> ExportError {
 fn exit(error: ExportError) -> Exit {
     match error {
         ExportError::Store(error) => error.into(),
-        ExportError::Write { path, source } => not_written(&path, &source),
+        ExportError::Write { path, source } => Exit::not_written(&path, &source),
         ExportError::Stopped => Exit::failed(error.to_string()),
     }
-}
-
-fn not_written(path: &Path, error: &io::Error) -> Exit {
-    let help = match error.kind() {
-        ErrorKind::PermissionDenied => {
-            "; this command runs as the owner of the mirror: give it a folder that this user may write, or let your shell \
-             make the file with `--to - > FILE`"
-        }
-        ErrorKind::NotFound => "; create the folder first",
-        _ => "",
-    };
-    Exit::failed(format!("could not write {}: {error}{help}", path.display()))
 }

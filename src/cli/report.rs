@@ -2,7 +2,7 @@
 //!
 //! Read-only, with and without a daemon. It has no names of people and no messages.
 
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -41,7 +41,8 @@ pub fn run(folders: &Folders, options: &ReportOptions) -> Result<(), Exit> {
         out::exact(&text);
         return Ok(());
     }
-    replace(&options.html, text.as_bytes()).map_err(|error| not_written(&options.html, &error))?;
+    replace(&options.html, text.as_bytes())
+        .map_err(|error| Exit::not_written(&options.html, &error))?;
     out::text(format!("Wrote {}.", options.html.display()));
     Ok(())
 }
@@ -154,19 +155,6 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let new = Replacement::begin(path, None)?;
     new.file().write_all(content)?;
     new.commit()
-}
-
-fn not_written(path: &Path, error: &io::Error) -> Exit {
-    let help = match error.kind() {
-        ErrorKind::PermissionDenied => {
-            "; this command runs as the owner of the mirror: write `rollbook report --html - > FILE` to let your shell make \
-             the file"
-        }
-        ErrorKind::NotFound => "; create the folder first",
-        _ => "",
-    };
-    let shown = path.display();
-    Exit::failed(format!("could not write {shown}: {error}{help}"))
 }
 
 #[cfg(test)]

@@ -1,15 +1,13 @@
 //! The columns of a stream as a connector writes them: data only, `columns.rs` interprets them.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::combos::ComboRules;
+use crate::document::OrderedTable;
 
 /// The columns of a stream, in the order of the file.
-#[derive(Clone, Debug, Default)]
-pub struct ColumnConfigs(pub Vec<(String, ColumnConfig)>);
+pub type ColumnConfigs = OrderedTable<ColumnConfig>;
 
 /// A column: `"where in the row : type"`, or a table.
 ///
@@ -80,38 +78,5 @@ impl ColumnConfig {
             Self::Text(_) => None,
             Self::Full(rules) => Some(rules),
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for ColumnConfigs {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> serde::de::Visitor<'de> for InOrder {
-            type Value = ColumnConfigs;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a table of columns")
-            }
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> Result<ColumnConfigs, A::Error> {
-                let mut columns = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    columns.push(entry);
-                }
-                Ok(ColumnConfigs(columns))
-            }
-        }
-        deserializer.deserialize_map(InOrder)
-    }
-}
-
-impl JsonSchema for ColumnConfigs {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Columns".into()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        BTreeMap::<String, ColumnConfig>::json_schema(generator)
     }
 }

@@ -5,6 +5,7 @@
 pub mod file_text;
 pub mod lookalike;
 pub mod node;
+pub mod ordered;
 pub mod parse;
 pub mod problem;
 mod redact;
@@ -16,5 +17,6 @@ pub mod without_values;
 
 pub use file_text::{FileText, Location};
 pub use node::Node;
+pub use ordered::OrderedTable;
 pub use parse::Document;
 pub use problem::{Problem, ProblemKind, Problems, RenderStyle, Severity};

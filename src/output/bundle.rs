@@ -20,7 +20,7 @@ use self::ldif::LdifEntries;
 use self::lines::LineFile;
 use crate::permissions::readers::{GroupError, ReaderGroup, put_file_right};
 use crate::replacement::{PRIVATE, Replacement};
-use crate::setup::files::bundle::{BundleConfig, BundleMode, DeltaConfig, RowForm};
+use crate::setup::files::bundle::{BundleConfig, BundleFormat, BundleMode, DeltaConfig};
 use crate::store::StoreError;
 use crate::store::bundle::{BundleChange, BundleRows, RowValues};
 
@@ -207,15 +207,15 @@ fn write_file(
     let name = Path::new(&config.file[number].name);
     let (failed, columns) = (write_error(name), rows.columns(number));
     let out = BufWriter::new(out);
-    let mut writer: Box<dyn BundleFileWriter + '_> = match config.csv.form {
-        RowForm::Csv => {
+    let mut writer: Box<dyn BundleFileWriter + '_> = match config.format {
+        BundleFormat::Csv => {
             let marks = FilledColumns::of(columns, &config.delta, order.now);
             Box::new(
                 LineFile::new(&config.csv, columns, marks, config.delta.replaces, out)
                     .map_err(&failed)?,
             )
         }
-        RowForm::Ldif => {
+        BundleFormat::Ldif => {
             Box::new(LdifEntries::new(columns, config.csv.line_end, out).map_err(&failed)?)
         }
     };

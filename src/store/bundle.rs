@@ -3,6 +3,8 @@
 //! Rules and references are applied until nothing changes: who refers to a row that is left out is left out too. The
 //! difference from the last bundle is by fingerprints, which are kept in the mirror (`bundle/state.rs`).
 
+mod question;
+mod references;
 pub mod state;
 
 use std::collections::BTreeMap;
@@ -10,47 +12,15 @@ use std::ops::ControlFlow;
 
 use rusqlite::{Connection, params};
 
+pub use self::question::{BundleError, BundleSql};
+use self::question::{SqlParameters, check_columns, columns_of, missing, run};
+use self::references::{delete_without, drop_items, drop_value};
 use super::error::StoreError;
 use super::moment::Moment;
 use super::sql_cells::{cell_of, read_cells};
-use super::table::quote;
-use crate::model::bundle::{BundleCounts, BundleParameter, BundleQuestion, BundleReference};
+use super::table::{literal, quote};
+use crate::model::bundle::{BundleCounts, BundleQuestion};
 use crate::model::row::{Cell, Cells};
-
-/// Where in a bundle's file an SQL text is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BundleSql {
-    /// The question of a file.
-    Question(usize),
-    /// A rule of a file.
-    Rule(usize, usize),
-}
-
-/// Why the rows of a bundle are not known.
-#[derive(Debug, thiserror::Error)]
-pub enum BundleError {
-    /// A question or rule is wrong.
-    #[error("{message}")]
-    Sql {
-        /// Which.
-        at: BundleSql,
-        /// What is wrong.
-        message: String,
-        /// The byte of the text that it is about.
-        offset: Option<usize>,
-    },
-    /// The columns do not fit.
-    #[error("{message}")]
-    Columns {
-        /// The file's number.
-        file: usize,
-        /// What is wrong.
-        message: String,
-    },
-    /// The mirror cannot be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// The rows of a bundle.
 #[derive(Debug)]
@@ -80,8 +50,6 @@ pub enum BundleChange<'a> {
 
 /// Values of a row by column.
 pub type RowValues = BTreeMap<String, Option<String>>;
-
-type SqlParameters<'a> = &'a BTreeMap<String, BundleParameter>;
 
 impl Moment {
     /// Asks the questions; `name` is the bundle's, and with `is_delta` its files hold what has changed.
@@ -507,140 +475,11 @@ const COUNTS: &str = "SELECT \
 const REMOVED: &str = "SELECT key, row FROM main.rollbook_bundle_rows AS old WHERE bundle = ?1 AND file = ?3 AND NOT EXISTS \
      (SELECT 1 FROM temp.bundle_rows AS now WHERE now.file = ?2 AND now.key = old.key) ORDER BY key";
 
-/// Runs a text with what is before and after it; an error is located in the text.
-fn run(
-    connection: &Connection,
-    (before, text, after): (&str, &str, &str),
-    parameters: SqlParameters<'_>,
-    at: BundleSql,
-) -> Result<u64, BundleError> {
-    let wrong = |message: String, offset: Option<usize>| BundleError::Sql {
-        at,
-        message,
-        offset,
-    };
-    let failed = |error: rusqlite::Error| match error {
-        rusqlite::Error::SqlInputError { msg, offset, .. } => {
-            let offset = usize::try_from(offset).ok();
-            let offset = offset.and_then(|offset| offset.checked_sub(before.len()));
-            wrong(msg, offset.map(|offset| offset.min(text.len())))
-        }
-        error if error.sqlite_error_code() == Some(rusqlite::ErrorCode::Unknown) => {
-            let message = plain_message(&error);
-            // SQLite names a table without its place.
-            let table = message.strip_prefix("no such table: ");
-            let offset = table.and_then(|name| text.find(name));
-            wrong(message, offset)
-        }
-        error => StoreError::sql("ask the question of a bundle")(error).into(),
-    };
-    let mut statement = connection
-        .prepare(&format!("{before}{text}{after}"))
-        .map_err(failed)?;
-    for index in 1..=statement.parameter_count() {
-        let name = statement.parameter_name(index).unwrap_or("?").to_owned();
-        let value = match parameters.get(name.trim_start_matches([':', '@', '$'])) {
-            Some(BundleParameter::Number(number)) => statement.raw_bind_parameter(index, number),
-            Some(BundleParameter::Text(text)) => statement.raw_bind_parameter(index, text),
-            None => {
-                let message = format!("there is no parameter `{name}`");
-                return Err(wrong(message, text.find(&name)));
-            }
-        };
-        value.map_err(failed)?;
-    }
-    statement
-        .raw_execute()
-        .map(|count| count as u64)
-        .map_err(failed)
-}
-
-fn plain_message(error: &rusqlite::Error) -> String {
-    match error {
-        rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
-        error => error.to_string(),
-    }
-}
-
 fn execute(connection: &Connection, sql: &str) -> Result<u64, StoreError> {
     connection
         .execute(sql, [])
         .map(|count| count as u64)
         .map_err(StoreError::sql("leave out rows of a bundle"))
-}
-
-fn columns_of(connection: &Connection, table: &str) -> Result<Vec<String>, StoreError> {
-    let what = StoreError::sql("look for the columns of a bundle");
-    let mut statement = connection
-        .prepare("SELECT name FROM pragma_table_info(?1, 'temp')")
-        .map_err(&what)?;
-    statement
-        .query_map([table], |row| row.get(0))
-        .and_then(Iterator::collect)
-        .map_err(&what)
-}
-
-fn check_columns(
-    number: usize,
-    question: &BundleQuestion,
-    columns: &[String],
-) -> Result<(), BundleError> {
-    let names = question.key.iter();
-    let names = names.chain(question.references.iter().map(|one| &one.column));
-    match names.into_iter().find(|name| !columns.contains(name)) {
-        None => Ok(()),
-        Some(name) => Err(missing(number, &question.file, name)),
-    }
-}
-
-fn missing(file: usize, name: &str, column: &str) -> BundleError {
-    BundleError::Columns {
-        file,
-        message: format!("the question of {name} has no column `{column}`"),
-    }
-}
-
-fn found(reference: &BundleReference) -> String {
-    let target = quote(&reference.target);
-    format!(
-        "(SELECT CAST({target} AS TEXT) FROM temp.{} WHERE {target} IS NOT NULL)",
-        quote(&reference.file)
-    )
-}
-
-fn drop_value(table: &str, reference: &BundleReference) -> String {
-    let (column, found) = (quote(&reference.column), found(reference));
-    format!(
-        "UPDATE {table} SET {column} = NULL WHERE {column} IS NOT NULL AND CAST({column} AS TEXT) NOT IN {found}"
-    )
-}
-
-/// A list keeps the values that are found; one without any becomes null.
-fn drop_items(table: &str, reference: &BundleReference) -> String {
-    let (column, found) = (quote(&reference.column), found(reference));
-    let separator = literal(reference.separator.as_deref().unwrap_or_default());
-    let items = format!(
-        "json_each('[' || replace(json_quote(CAST({column} AS TEXT)), {separator}, '\",\"') || ']') AS item"
-    );
-    format!(
-        "UPDATE {table} SET {column} = (SELECT group_concat(item.value, {separator}) FROM {items} WHERE item.value IN {found}) \
-         WHERE {column} <> '' AND EXISTS (SELECT 1 FROM {items} WHERE item.value NOT IN {found})"
-    )
-}
-
-/// A list of which nothing was found is null by now.
-fn delete_without(table: &str, reference: &BundleReference) -> String {
-    let (column, found) = (quote(&reference.column), found(reference));
-    match reference.separator {
-        Some(_) => format!("DELETE FROM {table} WHERE {column} IS NULL OR {column} = ''"),
-        None => format!(
-            "DELETE FROM {table} WHERE {column} IS NULL OR CAST({column} AS TEXT) NOT IN {found}"
-        ),
-    }
-}
-
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 #[cfg(test)]

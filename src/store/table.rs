@@ -167,6 +167,11 @@ pub fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// A text as SQL writes it.
+pub fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
 /// The storage class of a kind in a STRICT table.
 pub fn storage(kind: Kind) -> &'static str {
     match kind {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Transaction};
 
-use super::table::quote;
+use super::table::{literal, quote};
 use crate::model::Table;
 use crate::model::row::Kind;
 
@@ -83,8 +83,4 @@ fn kept_members(from: &str) -> Vec<String> {
         .map(|name| name.trim().to_owned())
         .filter(|name| !["key", "position", "value"].contains(&name.as_str()))
         .collect()
-}
-
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }

@@ -18,6 +18,6 @@ fn a_report_is_replaced_and_keeps_its_mode() {
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
     let missing = folder.path().join("missing/report.html");
     let error = replace(&missing, b"one").expect_err("no folder");
-    let text = not_written(&missing, &error).into_text();
+    let text = Exit::not_written(&missing, &error).into_text();
     assert!(text.ends_with("; create the folder first"), "{text}");
 }

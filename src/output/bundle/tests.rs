@@ -213,8 +213,7 @@ async fn a_zip_file_holds_all_files() {
 async fn entries_are_added_modified_and_deleted() {
     let config = r#"
 to = "out"
-[csv]
-form = "ldif"
+format = "ldif"
 [[file]]
 name = "people.ldif"
 key = ["dn"]

@@ -3,20 +3,17 @@
 //! Data, and the folder's loader. Whether the questions fit the mirror's tables is checked where there is a mirror:
 //! `app/bundles.rs`. The doc comments are the reference text: `rollbook schema bundle` is made from them.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use super::{Schedule, Zone};
 use crate::document::parse::read_with_tree;
 use crate::document::suggest::advice;
 use crate::document::text_value::Check;
-use crate::document::{Document, Location, Node, Problem, Problems};
+use crate::document::{Document, Location, Node, OrderedTable, Problem, Problems};
 use crate::folder::DraftFiles;
 use crate::model::bundle::{BundleGuard, BundleParameter, BundleQuestion, BundleReference};
 use crate::model::{BundleName, JobName, Percent};
@@ -61,7 +58,10 @@ pub struct BundleConfig {
     /// How many rows of the last bundle may be missing.
     #[serde(default)]
     pub guard: BundleGuardConfig,
-    /// How the files are written.
+    /// What a row becomes. Default `"csv"`.
+    #[serde(default)]
+    pub format: BundleFormat,
+    /// How lines are written.
     #[serde(default)]
     pub csv: CsvDialect,
     /// How a bundle of changes is written.
@@ -144,15 +144,12 @@ pub struct CsvDialect {
     /// Which values are in quotation marks. Default `"necessary"`.
     #[serde(default)]
     pub quote: CsvQuote,
-    /// What ends a line. Default `"crlf"`.
+    /// What ends a line, of LDIF too. Default `"crlf"`.
     #[serde(default)]
     pub line_end: LineEnd,
     /// Whether the first line names the columns. Default true.
     #[serde(default = "yes")]
     pub header: bool,
-    /// `"ldif"`: each row is an LDIF entry instead of a line. Default `"csv"`.
-    #[serde(default)]
-    pub form: RowForm,
 }
 
 impl Default for CsvDialect {
@@ -162,7 +159,6 @@ impl Default for CsvDialect {
             quote: CsvQuote::default(),
             line_end: LineEnd::default(),
             header: true,
-            form: RowForm::default(),
         }
     }
 }
@@ -202,7 +198,7 @@ pub enum LineEnd {
 /// What a row becomes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum RowForm {
+pub enum BundleFormat {
     /// A line of values.
     #[default]
     Csv,
@@ -280,7 +276,7 @@ pub struct BundleFileConfig {
     /// What each row must fulfil, as an SQL condition; the key says what is wrong with those that do not. They are left out, rule
     /// by rule in this order.
     #[serde(default)]
-    pub rules: BundleRules,
+    pub rules: OrderedTable<String>,
     /// Columns whose values are found in another file of the bundle.
     #[serde(default)]
     pub references: BTreeMap<String, ReferenceConfig>,
@@ -290,44 +286,6 @@ pub struct BundleFileConfig {
     /// Whether the bundle is held when the file has no rows. Default false.
     #[serde(default)]
     pub must_have_rows: bool,
-}
-
-/// Rules in the order of the file.
-#[derive(Clone, Debug, Default)]
-pub struct BundleRules(pub Vec<(String, String)>);
-
-impl<'de> Deserialize<'de> for BundleRules {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct RulesInOrder;
-
-        impl<'de> Visitor<'de> for RulesInOrder {
-            type Value = BundleRules;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("a table of rules")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut rules: A) -> Result<BundleRules, A::Error> {
-                let mut all = Vec::new();
-                while let Some(rule) = rules.next_entry()? {
-                    all.push(rule);
-                }
-                Ok(BundleRules(all))
-            }
-        }
-
-        deserializer.deserialize_map(RulesInOrder)
-    }
-}
-
-impl JsonSchema for BundleRules {
-    fn schema_name() -> Cow<'static, str> {
-        BTreeMap::<String, String>::schema_name()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        BTreeMap::<String, String>::json_schema(generator)
-    }
 }
 
 /// Where a column's values are found.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::state::{BundleState, kept_rows, save};
 use super::*;
+use crate::model::bundle::{BundleParameter, BundleReference};
 use crate::model::row::Kind;
 use crate::model::{BundleName, Table, named};
 use crate::store::Store;

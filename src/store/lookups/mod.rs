@@ -165,10 +165,5 @@ impl Lookups {
     }
 }
 
-/// A text as SQL writes it.
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
 #[cfg(test)]
 mod tests;

@@ -6,9 +6,9 @@
 use rusqlite::{Connection, Transaction};
 
 use super::labels::ListNumbers;
-use super::{ComboTable, Crosswalk, Lookups, References, literal};
+use super::{ComboTable, Crosswalk, Lookups, References};
 use crate::model::{By, Reference, Table};
-use crate::store::table::quote;
+use crate::store::table::{literal, quote};
 
 /// Marks our views, so that they are found after a change of the configuration.
 const MARK: &str = "/* lookup */";
