@@ -270,7 +270,7 @@ impl App {
         let now = self.clock.now();
         let to = bundle_path(config, self.store().path());
         let is_gone = config.mode == BundleMode::Bulk && before.made.is_some() && !to.exists();
-        let has_changed = before.run != Some(last_change)
+        let has_changed = before.tried != Some(last_change)
             || before.definition.as_deref() != Some(&definition)
             || is_gone;
         let waits_or_failed = before.message.is_some() && !before.is_held;
@@ -341,7 +341,7 @@ impl App {
                 let state = BundleState {
                     is_held: true,
                     failed: before.failed.or(Some(now)),
-                    run: Some(run),
+                    tried: Some(run),
                     definition: Some(definition),
                     message: Some(message),
                     ..before
@@ -357,6 +357,7 @@ impl App {
                         None => Some(made),
                     },
                     run: Some(run),
+                    tried: Some(run),
                     definition: Some(definition),
                     rows: files.iter().map(|file| file.rows).sum(),
                     left_out: left_out.map(|(_, count)| count).sum(),

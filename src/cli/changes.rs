@@ -17,6 +17,7 @@ use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::out;
 use super::stop::stop_on_signal;
+use crate::app::bundle_states;
 use crate::clock::Clock;
 use crate::document::suggest::advice;
 use crate::model::Table;
@@ -34,8 +35,13 @@ pub struct ChangesOptions {
     /// Streams, as SOURCE_STREAM or SOURCE.STREAM [default: all]
     #[arg(value_name = "STREAM")]
     streams: Vec<String>,
-    /// From this time on, in the job's time zone, or after this run: fri, "yesterday 8:00", "3 days", 2026-03-01, 42
-    #[arg(long, value_name = "TIME|RUN", required_unless_present = "follow")]
+    /// From this time on, in the job's time zone, after this run, or after the last one of this bundle: fri, "yesterday 8:00",
+    /// "3 days", 2026-03-01, 42
+    #[arg(
+        long,
+        value_name = "TIME|RUN|BUNDLE",
+        required_unless_present = "follow"
+    )]
     since: Option<String>,
     /// Before this time, or up to this run [default: all that is complete]
     #[arg(long, value_name = "TIME|RUN", conflicts_with = "follow")]
@@ -100,13 +106,16 @@ impl RunOrTime {
 }
 
 /// Prints the changes.
-pub async fn run(folders: &Folders, options: ChangesOptions) -> Result<(), Exit> {
+pub async fn run(folders: &Folders, mut options: ChangesOptions) -> Result<(), Exit> {
     let access = MirrorAccess::open(folders)?.up_to_date()?;
     let mirror = access.mirror()?;
     let clock = Clock::system();
     let tables = tables(&access, &options.streams)?;
     check_columns(&tables, &options.columns)?;
     let mut complete = queries::complete_runs(mirror)?;
+    if let Some(run) = run_of_bundle(&access, options.since.as_deref())? {
+        options.since = Some(run.min(complete.through).to_string());
+    }
     let range = |table: Table| {
         let zone = access.zone(&table);
         range(table, &zone, &options, (complete, clock.now()))
@@ -138,6 +147,21 @@ pub async fn run(folders: &Folders, options: ChangesOptions) -> Result<(), Exit>
         }
     }
     Ok(())
+}
+
+/// The last run whose changes are in a bundle, if `since` names one.
+fn run_of_bundle(access: &MirrorAccess, since: Option<&str>) -> Result<Option<i64>, Exit> {
+    let (Some(since), Ok(setup)) = (since, &access.setup) else {
+        return Ok(None);
+    };
+    let states = bundle_states(setup, access.mirror()?)?;
+    let Some((name, state)) = states.into_iter().find(|(name, _)| *name == since) else {
+        return Ok(None);
+    };
+    match state.made.and(state.run) {
+        Some(run) => Ok(Some(run)),
+        None => Err(Exit::usage(format!("the bundle {name} was never written"))),
+    }
 }
 
 fn tables(access: &MirrorAccess, names: &[String]) -> Result<Vec<Table>, Exit> {

@@ -320,6 +320,7 @@ CREATE TABLE rollbook_bundles (
   name TEXT PRIMARY KEY,
   made TEXT,
   run INTEGER,
+  tried INTEGER,
   definition TEXT,
   rows INTEGER NOT NULL,
   left_out INTEGER NOT NULL,

@@ -361,6 +361,21 @@ fn a_mistake_in_a_question_is_shown_in_its_line() {
     );
     let rows: u64 = one(&installation.mirror(), "SELECT rows FROM rollbook_bundles");
     assert_eq!(rows, 5);
+    let since = |installation: &Installation| {
+        let ended = installation.run(&["changes", "--since", "own", "--json"]);
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        ended.out.lines().count()
+    };
+    assert_eq!(since(&installation), 0, "the bundle has everything");
+    installation.write(
+        "config/exports/own.toml",
+        &text.replace("familyname", "nothing"),
+    );
+    server.edit("users", |users| users.push(user(5, 1)));
+    installation
+        .sync()
+        .assert_ok("a new user, and a bundle that fails");
+    assert_eq!(since(&installation), 1, "what the bundle does not have yet");
     // What is not configured any more is forgotten.
     fs::remove_file(installation.path("config/exports/own.toml")).expect("removed");
     installation.sync().assert_ok("without a bundle");

@@ -73,7 +73,7 @@ fn changes_are_shown_since_a_run_or_a_time_in_three_forms() {
     assert_eq!(lines.len(), 2, "{text}");
 
     for (arguments, message) in [
-        (&[][..], "--since <TIME|RUN>"),
+        (&[][..], "--since <TIME|RUN|BUNDLE>"),
         (&["--since", "soon"], "`soon` is no time; write it like"),
         (&["--since", "3"], "there is no run 3: the last one is 2"),
         (&["own_user", "--since", "1"], "did you mean `own_users`?"),

@@ -20,6 +20,8 @@ pub struct BundleState {
     pub made: Option<Timestamp>,
     /// The last run that changed what is in it.
     pub run: Option<i64>,
+    /// The last run that an attempt knew; another one than `run` if the guard held that.
+    pub tried: Option<i64>,
     /// What it was written by.
     pub definition: Option<String>,
     /// Its rows.
@@ -45,20 +47,22 @@ pub struct KeptRow {
     row: Option<(i64, Option<String>)>,
 }
 
-const COLUMNS: &str = "made, run, definition, rows, left_out, failures, failed, is_held, message";
+const COLUMNS: &str =
+    "made, run, tried, definition, rows, left_out, failures, failed, is_held, message";
 
 fn state_of(row: &Row<'_>) -> rusqlite::Result<BundleState> {
     let time = |text: Option<String>| text.as_deref().and_then(scalar::parse);
     Ok(BundleState {
         made: time(row.get(0)?),
         run: row.get(1)?,
-        definition: row.get(2)?,
-        rows: row.get(3)?,
-        left_out: row.get(4)?,
-        failures: row.get(5)?,
-        failed: time(row.get(6)?),
-        is_held: row.get(7)?,
-        message: row.get(8)?,
+        tried: row.get(2)?,
+        definition: row.get(3)?,
+        rows: row.get(4)?,
+        left_out: row.get(5)?,
+        failures: row.get(6)?,
+        failed: time(row.get(7)?),
+        is_held: row.get(8)?,
+        message: row.get(9)?,
     })
 }
 
@@ -90,11 +94,12 @@ pub fn save(
     let transaction = connection.transaction().map_err(&what)?;
     transaction
         .execute(
-            &format!("INSERT OR REPLACE INTO rollbook_bundles (name, {COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"),
+            &format!("INSERT OR REPLACE INTO rollbook_bundles (name, {COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"),
             params![
                 name,
                 state.made.map(scalar::to_canonical),
                 state.run,
+                state.tried,
                 state.definition,
                 state.rows,
                 state.left_out,
