@@ -4,11 +4,13 @@
 //! A row is never deleted inside a backup: freed space would keep it. `VACUUM INTO` writes only what is there.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode};
+use form_urlencoded::byte_serialize;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::apply;
 use crate::model::Table;
@@ -60,7 +62,12 @@ pub fn find_copies(mirror: &Path, folders: &[PathBuf]) -> Result<Vec<PathBuf>, S
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let is_named = is_backup(&name, &stem)
                 || (name.starts_with(&format!("{stem}-before-")) && name.ends_with(".db"));
-            if is_file && path != own && (is_named || is_mirror(&path)) && !name.ends_with(".part")
+            let is_companion = COMPANIONS.iter().any(|ending| name.ends_with(ending));
+            if is_file
+                && path != own
+                && !is_companion
+                && !name.ends_with(".part")
+                && (is_named || is_mirror(&path))
             {
                 found.push(path);
             }
@@ -78,13 +85,21 @@ fn all_folders(mirror: &Path, folders: &[PathBuf]) -> BTreeSet<PathBuf> {
         .collect()
 }
 
-/// Whether a file is a mirror of Rollbook, by its first bytes.
+/// What belongs to a database and is none.
+const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// Whether a file is a mirror of Rollbook. SQLite looks, because it knows which files this process has open: closing any other
+/// handle of one would end SQLite's locks on it, and the next program would truncate the index that this one has mapped.
 fn is_mirror(path: &Path) -> bool {
-    let mut head = [0; 100];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
-    read.is_ok()
-        && head.starts_with(b"SQLite format 3\0")
-        && head[68..72] == APPLICATION.to_be_bytes()
+    // As it is: no log is read, and none made.
+    let encoded: String = byte_serialize(path.as_os_str().as_bytes()).collect();
+    let uri = format!("file:{}?immutable=1", encoded.replace('+', "%20"));
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let application = Connection::open_with_flags(uri, flags)
+        .and_then(|file| file.pragma_query_value(None, "application_id", |row| row.get(0)));
+    application.is_ok_and(|application: i32| application == APPLICATION)
 }
 
 /// Rewrites every copy without what the mirror's list suppresses. The mirror itself is clean already.
@@ -159,7 +174,7 @@ fn is_unreadable(error: &StoreError) -> bool {
 }
 
 fn remove_with_log(path: &Path) -> io::Result<()> {
-    for ending in ["-wal", "-shm", "-journal"] {
+    for ending in COMPANIONS {
         remove(&with(path, ending))?;
     }
     remove(path)?;

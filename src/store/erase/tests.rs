@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::num::NonZeroU32;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -455,6 +456,46 @@ async fn a_reader_that_holds_the_log_is_named_and_the_log_cut_later() {
     drop((connection, vault, reader));
     assert!(installation.restart());
     assert_eq!(installation.hits(), Vec::<String>::new());
+}
+
+/// The kernel ends the locks of a process on a file when the process closes any handle of that file.
+#[tokio::test]
+async fn looking_for_copies_ends_no_lock_of_this_process() {
+    let installation = Installation::new().await;
+    let (connection, vault) = (installation.writer(), installation.vault());
+    let snapshot = connection.unchecked_transaction().expect("begun");
+    let rows = "SELECT count(*) FROM north_learners";
+    snapshot
+        .query_row(rows, [], |row| row.get::<_, i64>(0))
+        .expect("read");
+    let files = ["mirror.db", "mirror.db-shm", "vault.db", "vault.db-shm"];
+    let locked = |name: &str| {
+        let inode = fs::metadata(installation.path(name)).expect("a file").ino();
+        let own = format!(" {} ", std::process::id());
+        // The kernel misses lines where other locks come and go meanwhile.
+        (0..100).any(|_| {
+            let locks = fs::read_to_string("/proc/locks").expect("read");
+            locks
+                .lines()
+                .any(|line| line.contains(&own) && line.contains(&format!(":{inode} ")))
+        })
+    };
+    for name in files {
+        assert!(locked(name), "{name} is not locked before");
+    }
+    let by_hand = installation.path("100 % by hand + #1?.sqlite");
+    let (backup, folder) = (
+        installation.path("mirror-before-upgrade-1.db"),
+        installation.path("backups"),
+    );
+    fs::copy(backup, &by_hand).expect("copied");
+    let copies = find_copies(&installation.mirror(), &[folder]).expect("found");
+    assert!(copies.contains(&by_hand), "{copies:?}");
+    assert!(!copies.contains(&installation.path("vault.db")));
+    for name in files {
+        assert!(locked(name), "the locks of {name} have ended");
+    }
+    drop((snapshot, vault));
 }
 
 #[tokio::test]
