@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::installation::{Config, Finished, Installation};
+use crate::installation::{Config, Finished, Installation, NO_TICK};
 use crate::people::{key, roster, user};
 use crate::privacy::{files, is_in};
 use crate::queries;
@@ -437,8 +437,9 @@ fn an_erased_pupil_does_not_return_as_a_pseudonym() {
     let school = School::new();
     school.erase();
     let installation = &school.installation;
-    let job =
-        "source = \"own\"\nstreams = [\"users\", \"enrollments\"]\nschedule = \"0 3 * * *\"\n";
+    let job = format!(
+        "source = \"own\"\nstreams = [\"users\", \"enrollments\"]\nschedule = \"{NO_TICK}\"\n"
+    );
     let masks = "[stream.users]\ndrop = [\"agents\"]\npseudonymise = [\"sourced_id\"]\n\
                  [stream.enrollments]\npseudonymise = [\"user_id\"]\n";
     fs::remove_file(installation.path("config/crosswalks/people.toml")).expect("removed");
@@ -461,7 +462,7 @@ fn an_erased_pupil_does_not_return_as_a_pseudonym() {
         let message = "own_users.sourced_id cannot be changed";
         assert_eq!(said.matches(message).count(), 1, "{said}");
     }
-    installation.write("jobs/roster.toml", job);
+    installation.write("jobs/roster.toml", &job);
     let ran = installation.run(&["sync", "--full", "--json"]);
     assert_eq!(ran.number("users", "suppressed"), 1, "{ran:?}");
     school.assert_clean("after the change was taken back");

@@ -7,7 +7,7 @@ use rollbook::daemon::hook_request::{HookAnswer, HookRequest, send_hook};
 use rollbook_sandbox::{Options, Sandbox};
 
 use crate::daemon::run_command;
-use crate::installation::Installation;
+use crate::installation::{Installation, NO_TICK};
 use crate::queries::list;
 use crate::service::Service;
 
@@ -36,9 +36,10 @@ fn configuration(sandbox: &Sandbox, hook: &str) -> Installation {
              client_secret = {{ file = \"wisenet_client_secret\" }}\nrefresh_token = {{ file = \"wisenet_refresh_token\" }}\n"
         ),
     );
-    let job = "source = \"wisenet\"\nstreams = [\"audit_logs\", \"entities\", \"learners\", \"courses\"]\n\
-               schedule = \"0 0 1 1 *\"\n";
-    installation.write("jobs/school.toml", job);
+    let job = format!(
+        "source = \"wisenet\"\nstreams = [\"audit_logs\", \"entities\", \"learners\", \"courses\"]\nschedule = \"{NO_TICK}\"\n"
+    );
+    installation.write("jobs/school.toml", &job);
     installation
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::authority::{Authority, CLIENT, Faults};
 use crate::browser::get;
-use crate::installation::{Finished, Installation, SECRET};
+use crate::installation::{Finished, Installation, NO_TICK, SECRET};
 use crate::privacy::is_in;
 use crate::queries;
 use crate::server::WAIT_LIMIT;
@@ -33,7 +33,7 @@ pub fn installation(authority: &Authority, auth: &str) -> Installation {
     );
     installation.write(
         "jobs/roster.toml",
-        "source = \"own\"\nstreams = [\"users\"]\nschedule = \"0 * * * *\"\n",
+        &format!("source = \"own\"\nstreams = [\"users\"]\nschedule = \"{NO_TICK}\"\n"),
     );
     installation.secret("secret", SECRET);
     installation

@@ -58,10 +58,10 @@ fn a_lost_login_of_ten_jobs_is_one_alert_and_one_for_its_recovery() {
     authority.revoke();
     let parked = "SELECT count(*) FROM rollbook_jobs WHERE parked IS NOT NULL";
     until(&installation, "every job is parked", parked, 10);
+    // The alert of a login that is found again at once would tell nobody anything, so it may be missing.
+    let (kind, text) = next(&alerts);
     sign_in(&installation);
     until(&installation, "no job is parked", parked, 0);
-
-    let (kind, text) = next(&alerts);
     assert_eq!(kind, "parked", "{text}");
     assert_eq!(
         text,

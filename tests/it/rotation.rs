@@ -22,7 +22,7 @@ use rollbook::store::vault::Keys;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::installation::{Finished, Installation, Running};
+use crate::installation::{Finished, Installation, NO_TICK, Running};
 use crate::people::users;
 use crate::rotating::{Reuse, Rotating, Step, refresh_token};
 
@@ -305,7 +305,7 @@ fn installation(server: &Rotating) -> Installation {
     );
     installation.write(
         "jobs/roster.toml",
-        "source = \"own\"\nstreams = [\"users\"]\nschedule = \"0 * * * *\"\n",
+        &format!("source = \"own\"\nstreams = [\"users\"]\nschedule = \"{NO_TICK}\"\n"),
     );
     installation.secret("first", &refresh_token(0));
     installation
