@@ -8,14 +8,14 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::hooks::ReportedHooks;
 use super::unrecorded_alerts::UnrecordedAlerts;
+use super::webhooks::ReportedWebhooks;
 use super::{AdminResponse, App, maintenance};
 use crate::connector::connector_schema;
-use crate::daemon::hook_request::HookRequest;
 use crate::daemon::status::{MOST_PLACES, ProblemPlace};
+use crate::daemon::webhook_request::WebhookRequest;
 use crate::daemon::{
-    AdminResult, Engine, Entry, HookResult, JobCondition, LoadedFiles, Refusal, RunRequest,
+    AdminResult, Engine, Entry, JobCondition, LoadedFiles, Refusal, RunRequest, WebhookResult,
 };
 use crate::document::without_values::{names_of, without_values};
 use crate::document::{Problem, Problems, RenderStyle, Severity};
@@ -37,7 +37,7 @@ pub struct DaemonEngine {
     overlay: Overlay,
     loaded: Arc<LoadedFiles>,
     pub(super) unrecorded: UnrecordedAlerts,
-    reported_hooks: Arc<ReportedHooks>,
+    reported_webhooks: Arc<ReportedWebhooks>,
 }
 
 impl DaemonEngine {
@@ -48,14 +48,14 @@ impl DaemonEngine {
         overlay: Overlay,
         loaded: Arc<LoadedFiles>,
     ) -> Self {
-        app.warn_of_unverified_hooks();
+        app.warn_of_unverified_webhooks();
         Self {
             app,
             folders,
             overlay,
             loaded,
             unrecorded: UnrecordedAlerts::default(),
-            reported_hooks: Arc::default(),
+            reported_webhooks: Arc::default(),
         }
     }
 }
@@ -240,7 +240,7 @@ impl Engine for DaemonEngine {
                 text: error.to_string(),
             })?;
             loaded.set_in_force(content);
-            app.warn_of_unverified_hooks();
+            app.warn_of_unverified_webhooks();
             Ok(())
         }
         .boxed()
@@ -277,9 +277,9 @@ impl Engine for DaemonEngine {
         .boxed()
     }
 
-    fn handle_hook(&self, request: HookRequest) -> BoxFuture<'static, HookResult> {
-        let (app, reported) = (Arc::clone(&self.app), Arc::clone(&self.reported_hooks));
-        async move { app.handle_hook(&request, &reported) }.boxed()
+    fn handle_webhook(&self, request: WebhookRequest) -> BoxFuture<'static, WebhookResult> {
+        let (app, reported) = (Arc::clone(&self.app), Arc::clone(&self.reported_webhooks));
+        async move { app.handle_webhook(&request, &reported) }.boxed()
     }
 
     fn job_conditions(&self) -> Result<Vec<JobCondition>, String> {

@@ -12,7 +12,6 @@ mod engine;
 mod erasures;
 mod grant_builder;
 mod heartbeat;
-mod hooks;
 mod jobs;
 mod login;
 mod logout;
@@ -28,6 +27,7 @@ mod sources;
 mod targets;
 mod unrecorded_alerts;
 mod vault_store;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -21,7 +21,7 @@ pub struct WebhookRules {
     pub entity: String,
     /// How a call may show that it knows the secret; one of them is enough.
     #[schemars(length(min = 1))]
-    pub proofs: Vec<HookProof>,
+    pub proofs: Vec<WebhookProof>,
     /// The streams that a kind of record is in, by its name without regard to case, blanks, `_` and `-`. An empty list: it is not
     /// mirrored. A name that is not here, or no name: every stream of which changes are read.
     #[serde(default)]
@@ -31,7 +31,7 @@ pub struct WebhookRules {
 /// One way to show that a call knows the secret.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct HookProof {
+pub struct WebhookProof {
     /// The header, in any case.
     #[schemars(regex(pattern = "^[A-Za-z0-9-]+$"))]
     pub header: String,
@@ -58,7 +58,7 @@ impl WebhookRules {
     /// Whether one of the proofs is good. Compares in constant time.
     pub fn is_proven(&self, secret: &[u8], headers: &[(String, String)], body: &[u8]) -> bool {
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), body);
-        let is_good = |proof: &HookProof, value: &str| {
+        let is_good = |proof: &WebhookProof, value: &str| {
             let Some(value) = without_prefix(value.trim(), &proof.prefix) else {
                 return false;
             };

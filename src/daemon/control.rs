@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::hooks::PendingHooks;
+use super::webhooks::PendingWebhooks;
 use crate::model::{JobName, RunStart};
 
 /// The path of the control socket in a runtime folder.
@@ -25,7 +25,7 @@ pub struct ControlHandle {
     /// Requests to run jobs now.
     pub run_now: Arc<RunNow>,
     /// Webhooks that ask for an early run.
-    pub hooks: Arc<PendingHooks>,
+    pub webhooks: Arc<PendingWebhooks>,
     /// The longest time between two turns of the loop, if a watchdog needs it.
     pub alive_every: Option<Duration>,
     /// The longest time between two readings of the wall clock. Default 30 s; longer only where years pass in minutes.

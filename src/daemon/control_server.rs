@@ -5,7 +5,7 @@
 //! by side and strangers get a share of their own, so that none of them delays an admin. The surprise: an admin request names
 //! the mirror that it is for, so that a command in another folder cannot reach the wrong daemon.
 
-mod hook_allowance;
+mod webhook_allowance;
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -22,11 +22,11 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use self::hook_allowance::HookAllowance;
+use self::webhook_allowance::WebhookAllowance;
 use super::control::{ControlHandle, socket};
 use super::engine::Engine;
-use super::hook_request::{HookAnswer, HookRequest};
 use super::runtime_folder::make_folder;
+use super::webhook_request::{WebhookAnswer, WebhookRequest};
 use crate::clock::Clock;
 
 /// The folder's group may connect, for webhooks.
@@ -36,7 +36,7 @@ const MODE: u32 = 0o660;
 const MAX_REQUEST: usize = 16 << 10;
 
 /// Limit for the length of a webhook: its body as base64, and its headers.
-const MAX_HOOK: usize = 128 << 10;
+const MAX_WEBHOOK: usize = 128 << 10;
 
 /// How long a client may take to send its request, and to receive the response.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,7 +44,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections of the daemon's own user and root at a time.
 const OWN_CONNECTIONS: usize = 64;
 
-/// Connections of other users at a time; each may take [`MAX_HOOK`] of memory.
+/// Connections of other users at a time; each may take [`MAX_WEBHOOK`] of memory.
 const OTHER_CONNECTIONS: usize = 16;
 
 /// What a client sends.
@@ -52,7 +52,7 @@ const OTHER_CONNECTIONS: usize = 16;
 #[serde(untagged)]
 enum ControlLine {
     Admin { mirror: PathBuf, request: String },
-    Hook { hook: HookRequest },
+    Webhook { webhook: WebhookRequest },
 }
 
 /// The listening socket; its file is removed on drop.
@@ -72,7 +72,7 @@ struct Handlers<'a> {
     engine: &'a dyn Engine,
     control: &'a ControlHandle,
     clock: &'a Clock,
-    allowance: Mutex<HookAllowance>,
+    allowance: Mutex<WebhookAllowance>,
 }
 
 /// An admitted connection.
@@ -112,7 +112,7 @@ impl ControlServer {
             engine: &*engine,
             control,
             clock: &clock,
-            allowance: Mutex::new(HookAllowance::new(clock.running())),
+            allowance: Mutex::new(WebhookAllowance::new(clock.running())),
         };
         let mut peers = FuturesUnordered::new();
         loop {
@@ -138,7 +138,7 @@ impl ControlServer {
         let is_own = uid == 0 || uid == fs::metadata(&self.path).ok()?.uid();
         let permits = if is_own { &self.own } else { &self.others };
         // Before a byte of a stranger is read.
-        let is_allowed = is_own || handlers.is_hook_allowed();
+        let is_allowed = is_own || handlers.is_webhook_allowed();
         match Arc::clone(permits).try_acquire_owned() {
             Ok(permit) if is_allowed => Some(Peer {
                 stream,
@@ -147,7 +147,7 @@ impl ControlServer {
                 _permit: permit,
             }),
             _ => {
-                let _ = stream.try_write(&response_line(&HookAnswer::Busy).ok()?);
+                let _ = stream.try_write(&response_line(&WebhookAnswer::Busy).ok()?);
                 None
             }
         }
@@ -155,7 +155,7 @@ impl ControlServer {
 
     async fn handle(&self, mut peer: Peer, handlers: &Handlers<'_>) -> io::Result<()> {
         let mut text = Vec::new();
-        let mut limited = BufReader::new(&mut peer.stream).take(MAX_HOOK as u64);
+        let mut limited = BufReader::new(&mut peer.stream).take(MAX_WEBHOOK as u64);
         handlers
             .in_time(limited.read_until(b'\n', &mut text))
             .await?;
@@ -164,7 +164,9 @@ impl ControlServer {
             return Ok(());
         }
         let response = match serde_json::from_slice(&text)? {
-            ControlLine::Hook { hook } => response_line(&handlers.hook(hook, peer.is_own).await)?,
+            ControlLine::Webhook { webhook } => {
+                response_line(&handlers.webhook(webhook, peer.is_own).await)?
+            }
             ControlLine::Admin { .. } if !peer.is_own => {
                 if !self.has_refused.swap(true, Ordering::Relaxed) {
                     tracing::warn!(uid = peer.uid, "refused a control request of another user");
@@ -193,16 +195,16 @@ impl Handlers<'_> {
         format!("{}\n", result.response).into_bytes()
     }
 
-    async fn hook(&self, hook: HookRequest, is_own: bool) -> HookAnswer {
-        if is_own && !self.is_hook_allowed() {
-            return HookAnswer::Busy;
+    async fn webhook(&self, webhook: WebhookRequest, is_own: bool) -> WebhookAnswer {
+        if is_own && !self.is_webhook_allowed() {
+            return WebhookAnswer::Busy;
         }
-        let result = self.engine.handle_hook(hook).await;
-        self.control.hooks.request(result.runs);
+        let result = self.engine.handle_webhook(webhook).await;
+        self.control.webhooks.request(result.runs);
         result.answer
     }
 
-    fn is_hook_allowed(&self) -> bool {
+    fn is_webhook_allowed(&self) -> bool {
         let mut allowance = self
             .allowance
             .lock()
@@ -225,7 +227,7 @@ impl Drop for ControlServer {
     }
 }
 
-fn response_line(answer: &HookAnswer) -> io::Result<Vec<u8>> {
+fn response_line(answer: &WebhookAnswer) -> io::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
     Ok(line)

@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock_rule::{ClockStep, shown};
 use super::control::RunRequest;
-use super::hook_request::{HookAnswer, HookRequest};
-use super::hooks::EarlyRun;
 use super::status::{HeldStream, ProblemPlace};
+use super::webhook_request::{WebhookAnswer, WebhookRequest};
+use super::webhooks::EarlyRun;
 use crate::model::{EntryName, Outcome, ParkReason, Pause, RunStart, SourceName};
 use crate::setup::files::schedule::{Schedule, Zone};
 use crate::store::runs::JobState;
@@ -68,7 +68,7 @@ pub trait Engine: Send + Sync + 'static {
     fn handle_admin_request(&self, request: String) -> BoxFuture<'static, AdminResult>;
 
     /// Checks a webhook and decides which runs it asks for. It trusts nothing else of it, and logs and keeps nothing of it.
-    fn handle_hook(&self, request: HookRequest) -> BoxFuture<'static, HookResult>;
+    fn handle_webhook(&self, request: WebhookRequest) -> BoxFuture<'static, WebhookResult>;
 
     /// Counts starts and ends of the mirror's write transactions; odd during one.
     fn write_counter(&self) -> u64;
@@ -97,9 +97,9 @@ pub struct AdminResult {
 
 /// The result of a webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HookResult {
+pub struct WebhookResult {
     /// What its sender is answered.
-    pub answer: HookAnswer,
+    pub answer: WebhookAnswer,
     /// The runs that it asks for.
     pub runs: Vec<EarlyRun>,
 }

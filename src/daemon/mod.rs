@@ -13,8 +13,6 @@ mod forecast;
 pub mod health;
 mod heartbeat;
 mod history_file;
-pub mod hook_request;
-mod hooks;
 mod loaded_files;
 mod next_run;
 mod running_lock;
@@ -28,27 +26,29 @@ mod status_board;
 mod status_file;
 mod status_publisher;
 mod timetable;
+pub mod webhook_request;
+mod webhooks;
 
 pub use changes::Changes;
 pub use clock_rule::ClockStep;
 pub use control::{ControlHandle, RunNow, RunRequest};
 pub use engine::{
-    AdminResult, Engine, Entry, Event, HookResult, JobCondition, NextTick, Refusal, SkipReason,
+    AdminResult, Engine, Entry, Event, JobCondition, NextTick, Refusal, SkipReason, WebhookResult,
 };
 pub use history_file::HistoryFile;
-pub use hooks::{EarlyRun, PendingHooks};
 pub use loaded_files::{LoadedFiles, content_on_disk};
 pub use next_run::back_off;
 pub use serve::{run_loop, serve};
 pub use signals::Signals;
 pub use status_file::StatusFile;
 pub use status_publisher::{StatusPublisher, absolute};
+pub use webhooks::{EarlyRun, PendingWebhooks};
 
 #[cfg(test)]
 mod fatal_error_tests;
 #[cfg(test)]
-mod hook_tests;
-#[cfg(test)]
 mod scripted;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod webhook_tests;

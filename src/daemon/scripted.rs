@@ -14,7 +14,7 @@ use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 
 use super::control::RunRequest;
-use super::hook_request::{HookAnswer, HookRequest};
+use super::webhook_request::{WebhookAnswer, WebhookRequest};
 use super::*;
 use crate::clock::{Clock, TestClock};
 use crate::model::{Cause, Class, EntryName, Outcome, RunStart, named};
@@ -34,7 +34,7 @@ pub(super) fn entry(name: &str, schedule: &str) -> Entry {
     }
 }
 
-/// A run that a hook asks for, every five minutes at most.
+/// A run that a webhook asks for, every five minutes at most.
 pub(super) fn early(job: &str) -> EarlyRun {
     EarlyRun {
         job: named(job),
@@ -196,15 +196,15 @@ impl Engine for ScriptedEngine {
         async { result }.boxed()
     }
 
-    fn handle_hook(&self, request: HookRequest) -> BoxFuture<'static, HookResult> {
-        let is_known = request.name == "hook";
+    fn handle_webhook(&self, request: WebhookRequest) -> BoxFuture<'static, WebhookResult> {
+        let is_known = request.name == "webhook";
         let answer = match is_known {
-            true => HookAnswer::Accepted,
-            false => HookAnswer::Unknown,
+            true => WebhookAnswer::Accepted,
+            false => WebhookAnswer::Unknown,
         };
         let run = is_known.then(|| early("job"));
         let runs = run.into_iter().collect();
-        async move { HookResult { answer, runs } }.boxed()
+        async move { WebhookResult { answer, runs } }.boxed()
     }
 
     fn job_conditions(&self) -> Result<Vec<JobCondition>, String> {

@@ -129,7 +129,7 @@ impl Daemon {
         let stop = self.control.stop.clone();
         let reload = Arc::clone(&self.control.reload);
         let run_now = Arc::clone(&self.control.run_now);
-        let hooks = Arc::clone(&self.control.hooks);
+        let webhooks = Arc::clone(&self.control.webhooks);
         let mut fatal_error = None;
         while !stop.is_cancelled() {
             self.runs.note_ended();
@@ -152,7 +152,7 @@ impl Daemon {
                 () = stop.cancelled() => {}
                 () = reload.notified() => self.reload().await,
                 () = run_now.changed() => {}
-                () = hooks.changed() => {}
+                () = webhooks.changed() => {}
                 () = self.runs.ended() => {}
                 () = self.clock.sleep(sleep_time) => {}
             }
@@ -221,9 +221,9 @@ impl Daemon {
     }
 
     fn sleep_time(&self) -> Duration {
-        let hooks = self.control.hooks.debounce();
+        let webhooks = self.control.webhooks.debounce();
         let is_active = |job: &JobName| self.runs.is_active(&job.into());
-        let early = hooks.time_to_next(self.clock.running(), is_active);
+        let early = webhooks.time_to_next(self.clock.running(), is_active);
         self.timetable
             .time_to_next(self.clock.now())
             .min(early.unwrap_or(Duration::MAX))
@@ -248,7 +248,7 @@ impl Daemon {
             if self.runs.start(tick)
                 && let Some(job) = entry.job()
             {
-                self.control.hooks.debounce().covered(job);
+                self.control.webhooks.debounce().covered(job);
             }
         }
         let now = self.clock.now();
@@ -259,7 +259,7 @@ impl Daemon {
         // After the others: a job that they have started is active.
         let is_active = |job: &JobName| self.runs.is_active(&job.into());
         let running = self.clock.running();
-        let early = self.control.hooks.debounce().take(running, is_active);
+        let early = self.control.webhooks.debounce().take(running, is_active);
         for (job, start) in early {
             self.start_now(job, start, now);
         }

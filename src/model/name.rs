@@ -103,7 +103,7 @@ name! {
 }
 name! {
     /// The name of a webhook; the last part of its address.
-    HookName, MAX_LENGTH, PATTERN, "rosters"
+    WebhookName, MAX_LENGTH, PATTERN, "rosters"
 }
 name! {
     /// The name under which people of two streams are matched.

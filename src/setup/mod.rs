@@ -10,7 +10,6 @@ mod crosswalks;
 pub mod files;
 mod folders;
 mod grants;
-mod hooks;
 mod jobs;
 pub mod lookups;
 mod overlay;
@@ -22,6 +21,7 @@ mod settings;
 mod sources;
 mod store_copy;
 pub mod tables;
+mod webhooks;
 
 pub use checked::{JobSetup, Setup, SourceSetup};
 pub use folders::{Folders, beside};

@@ -77,13 +77,13 @@ impl Resolution {
                 problems.extend(tree.at(path).and_then(|node| unopened(node, form, secrets)));
             }
         }
-        let hooks = self
+        let webhooks = self
             .files
             .rollbook
             .as_ref()
-            .and_then(|tree| tree.at(&["hooks"]));
-        for hook in hooks.map(Node::entries).unwrap_or_default() {
-            let secret = hook.value.at(&["secret"]);
+            .and_then(|tree| tree.at(&["webhooks"]));
+        for webhook in webhooks.map(Node::entries).unwrap_or_default() {
+            let secret = webhook.value.at(&["secret"]);
             problems.extend(secret.and_then(|node| unopened(node, SecretForm::Text, secrets)));
         }
         let examples = Node::parse(&FileText::new("rollbook.toml", EXAMPLE)).0;
@@ -163,7 +163,7 @@ fn unopened(node: &Node, form: SecretForm, secrets: &Secrets) -> Option<Problem>
     };
     match opened {
         Ok(Some(secret)) if form == SecretForm::Address && !is_webhook(secret.expose_secret()) => {
-            let message = "this secret is not an address such as https://chat.example/hook";
+            let message = "this secret is not an address such as https://chat.example/webhook";
             Some(Problem::error(node.location(), message))
         }
         Ok(secret) => {

@@ -60,7 +60,7 @@ impl Resolution {
         checks.crosswalks(&crosswalk_files, &sources, &jobs);
         checks.copy(&sources, &jobs);
         checks.bundles(&bundle_files, &sources, &jobs);
-        checks.hooks(&sources, &jobs);
+        checks.webhooks(&sources, &jobs);
         let matches = people::sets(&people, &mut checks, &sources, &jobs);
         let problems = checks.problems;
         let mut setup = None;

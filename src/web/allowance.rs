@@ -18,8 +18,8 @@ pub enum RequestKind {
     Metrics,
     /// `/healthz`.
     Health,
-    /// `/hooks/`: a vendor sends many at once, and repeats what is refused.
-    Hook,
+    /// `/webhooks/`: a vendor sends many at once, and repeats what is refused.
+    Webhook,
     /// A wrong token.
     WrongToken,
 }
@@ -38,7 +38,7 @@ impl RequestKind {
             Self::Page => (120, 600),
             Self::Metrics => (20, 60),
             Self::Health => (60, 300),
-            Self::Hook => (200, 1200),
+            Self::Webhook => (200, 1200),
             Self::WrongToken => (10, 10),
         };
         Rate { burst, per_minute }
@@ -132,7 +132,7 @@ mod tests {
         RequestKind::Page,
         RequestKind::Metrics,
         RequestKind::Health,
-        RequestKind::Hook,
+        RequestKind::Webhook,
         RequestKind::WrongToken,
     ];
 

@@ -46,7 +46,7 @@ pub struct WebConfig {
     #[serde(default)]
     pub trusted_proxy: Vec<ProxyAddress>,
     /// A token that browsers ask for as the password of any user, and that programs send as `Authorization: Bearer`.
-    /// `/healthz` and `/hooks/` need none. Default: the page is open to those who may connect.
+    /// `/healthz` and `/webhooks/` need none. Default: the page is open to those who may connect.
     pub token: Option<SecretRef>,
     /// Another token, for `/metrics` alone, so that the monitoring cannot read the pages. Needs `token`.
     pub metrics_token: Option<SecretRef>,
@@ -56,9 +56,9 @@ pub struct WebConfig {
     /// Default `"alive"`.
     #[serde(default)]
     pub health: HealthMeaning,
-    /// Whether `POST /hooks/NAME` is passed to the daemon. Default true.
+    /// Whether `POST /webhooks/NAME` is passed to the daemon. Default true.
     #[serde(default = "yes")]
-    pub hooks: bool,
+    pub webhooks: bool,
 }
 
 /// HTTPS without a proxy.
@@ -85,7 +85,7 @@ impl Default for WebConfig {
             metrics_token: None,
             tls: None,
             health: HealthMeaning::default(),
-            hooks: true,
+            webhooks: true,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::allowance::RequestKind;
 /// The longest path that is looked at.
 const MAX_PATH: usize = 1024;
 
-/// The longest name of a hook.
+/// The longest name of a webhook.
 const MAX_NAME: usize = 64;
 
 /// What a path leads to.
@@ -24,7 +24,7 @@ pub enum WebRoute {
     /// Health.
     Health,
     /// A webhook of this name.
-    Hook(String),
+    Webhook(String),
 }
 
 /// Why a path leads nowhere.
@@ -53,8 +53,8 @@ impl WebRoute {
             "/icon.svg" => Self::Icon,
             "/metrics" => Self::Metrics,
             "/healthz" => Self::Health,
-            _ => match path.strip_prefix("/hooks/") {
-                Some(name) if is_name(name) => Self::Hook(name.to_owned()),
+            _ => match path.strip_prefix("/webhooks/") {
+                Some(name) if is_name(name) => Self::Webhook(name.to_owned()),
                 _ => Self::Page(path.to_owned()),
             },
         })
@@ -66,14 +66,14 @@ impl WebRoute {
             Self::Page(_) | Self::Status | Self::Icon => RequestKind::Page,
             Self::Metrics => RequestKind::Metrics,
             Self::Health => RequestKind::Health,
-            Self::Hook(_) => RequestKind::Hook,
+            Self::Webhook(_) => RequestKind::Webhook,
         }
     }
 
     /// The methods for `Allow`.
     pub fn methods(&self) -> &'static str {
         match self {
-            Self::Hook(_) => "POST",
+            Self::Webhook(_) => "POST",
             _ => "GET, HEAD",
         }
     }
@@ -112,7 +112,7 @@ mod tests {
     fn every_path_has_one_meaning() {
         let page = |path: &str| Ok(WebRoute::Page(path.to_owned()));
         let long = format!("/{}", "a".repeat(MAX_PATH));
-        let long_name = format!("/hooks/{}", "a".repeat(65));
+        let long_name = format!("/webhooks/{}", "a".repeat(65));
         for (path, expected) in [
             ("/", page("/")),
             ("/jobs/rosters", page("/jobs/rosters")),
@@ -120,14 +120,17 @@ mod tests {
             ("/icon.svg", Ok(WebRoute::Icon)),
             ("/metrics", Ok(WebRoute::Metrics)),
             ("/healthz", Ok(WebRoute::Health)),
-            ("/hooks/north-1", Ok(WebRoute::Hook("north-1".to_owned()))),
+            (
+                "/webhooks/north-1",
+                Ok(WebRoute::Webhook("north-1".to_owned())),
+            ),
             ("/metrics/", page("/metrics/")),
             ("//metrics", page("//metrics")),
             ("/%6detrics", page("/%6detrics")),
             ("/jobs/../metrics", page("/jobs/../metrics")),
-            ("/hooks/", page("/hooks/")),
-            ("/hooks/a/b", page("/hooks/a/b")),
-            ("/hooks/%61", page("/hooks/%61")),
+            ("/webhooks/", page("/webhooks/")),
+            ("/webhooks/a/b", page("/webhooks/a/b")),
+            ("/webhooks/%61", page("/webhooks/%61")),
             (&long_name, page(&long_name)),
             ("/%zz", Err(PathFault::Malformed)),
             ("/%", Err(PathFault::Malformed)),
@@ -143,8 +146,8 @@ mod tests {
     }
 
     #[test]
-    fn hooks_are_posted_and_all_else_is_read() {
-        let hook = WebRoute::Hook("a".to_owned());
+    fn webhooks_are_posted_and_all_else_is_read() {
+        let webhook = WebRoute::Webhook("a".to_owned());
         for method in [
             Method::GET,
             Method::HEAD,
@@ -152,7 +155,7 @@ mod tests {
             Method::PUT,
             Method::OPTIONS,
         ] {
-            assert_eq!(hook.takes(&method), method == Method::POST, "{method}");
+            assert_eq!(webhook.takes(&method), method == Method::POST, "{method}");
             let reads = [Method::GET, Method::HEAD].contains(&method);
             assert_eq!(WebRoute::Health.takes(&method), reads, "{method}");
         }

@@ -18,7 +18,6 @@ use super::allowance::{Allowances, RequestKind};
 use super::config::WebConfig;
 use super::forwarded::TrustedProxies;
 use super::headers_check::refusal;
-use super::hook_path::HookPath;
 use super::hosts::AllowedHosts;
 use super::metrics;
 use super::pages::site::{self, SiteView};
@@ -26,6 +25,7 @@ use super::readings::Readings;
 use super::reply::{PageReply, policy};
 use super::route::{PathFault, WebRoute};
 use super::shared_bodies::SharedBodies;
+use super::webhook_path::WebhookPath;
 use crate::clock::Clock;
 use crate::daemon::health::is_healthy;
 use crate::model::health::HealthMeaning;
@@ -52,12 +52,12 @@ pub struct WebSite {
     proxies: TrustedProxies,
     tokens: AccessTokens,
     meaning: HealthMeaning,
-    has_hooks: bool,
+    has_webhooks: bool,
     policy: HeaderValue,
     readings: Readings,
     allowances: Mutex<Allowances>,
     bodies: Mutex<SharedBodies>,
-    hook_path: HookPath,
+    webhook_path: WebhookPath,
     clock: Clock,
 }
 
@@ -75,12 +75,12 @@ impl WebSite {
             proxies: TrustedProxies::new(proxies),
             tokens,
             meaning: config.health,
-            has_hooks: config.hooks,
+            has_webhooks: config.webhooks,
             policy: policy(),
             readings: Readings::new(folders),
             allowances: Mutex::default(),
             bodies: Mutex::default(),
-            hook_path: HookPath::new(),
+            webhook_path: WebhookPath::new(),
             clock,
         }
     }
@@ -99,9 +99,9 @@ impl WebSite {
         let client = self.proxies.client(peer, &parts.headers);
         let reply = match self.admitted(&parts, client) {
             Err(reply) => reply,
-            Ok(WebRoute::Hook(name)) => {
+            Ok(WebRoute::Webhook(name)) => {
                 let folder = self.readings.folder();
-                self.hook_path.pass(name, &parts, body, folder).await
+                self.webhook_path.pass(name, &parts, body, folder).await
             }
             Ok(_) if !body.is_end_stream() => PageReply::bad_request("this path takes no body\n"),
             Ok(route) => self.read(&route),
@@ -126,7 +126,9 @@ impl WebSite {
             return Err(refusal);
         }
         let route = match WebRoute::of(parts.uri.path()) {
-            Ok(WebRoute::Hook(_)) if !self.has_hooks => WebRoute::Page(parts.uri.path().to_owned()),
+            Ok(WebRoute::Webhook(_)) if !self.has_webhooks => {
+                WebRoute::Page(parts.uri.path().to_owned())
+            }
             Ok(route) => route,
             Err(PathFault::Malformed) => {
                 return Err(PageReply::bad_request("the path is malformed\n"));
@@ -161,7 +163,7 @@ impl WebSite {
             return Ok(());
         };
         let metrics = match route {
-            WebRoute::Health | WebRoute::Hook(_) => return Ok(()),
+            WebRoute::Health | WebRoute::Webhook(_) => return Ok(()),
             WebRoute::Metrics => self.tokens.metrics.as_ref(),
             WebRoute::Page(_) | WebRoute::Status | WebRoute::Icon => None,
         };
@@ -217,7 +219,7 @@ impl WebSite {
                     false => PageReply::text(StatusCode::SERVICE_UNAVAILABLE, "not ok"),
                 }
             }
-            WebRoute::Hook(_) => PageReply::text(StatusCode::NOT_FOUND, "unknown hook\n"),
+            WebRoute::Webhook(_) => PageReply::text(StatusCode::NOT_FOUND, "unknown webhook\n"),
         }
     }
 

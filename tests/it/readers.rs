@@ -354,9 +354,9 @@ fn the_daemon_alerts_once_that_there_is_no_copy_and_once_that_there_is() {
         ),
     );
     let text = fs::read_to_string(installation.path("config/rollbook.toml")).expect("read");
-    let hook = "[alerts]\n[alerts.webhook]\nurl = { file = \"hook\" }\n";
-    installation.write("config/rollbook.toml", &format!("{text}{hook}"));
-    installation.secret("hook", &address);
+    let webhook = "[alerts]\n[alerts.webhook]\nurl = { file = \"webhook\" }\n";
+    installation.write("config/rollbook.toml", &format!("{text}{webhook}"));
+    installation.secret("webhook", &address);
     let mut service = Service::start(installation, &[]);
     service.expect("READY=1");
     let next = || {

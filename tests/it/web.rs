@@ -176,12 +176,12 @@ fn refused_requests() {
     for (method, path, headers, expected) in [
         ("POST", "/", "", 405),
         ("TRACE", "/metrics", "", 405),
-        ("GET", "/hooks/north", "", 405),
+        ("GET", "/webhooks/north", "", 405),
         ("GET", "/", "Host: localhost\r\n", 400),
         ("GET", "/", "Origin: https://evil.example\r\n", 403),
         (
             "POST",
-            "/hooks/north",
+            "/webhooks/north",
             "Origin: https://evil.example\r\n",
             403,
         ),
@@ -192,11 +192,11 @@ fn refused_requests() {
         assert_eq!(status, expected, "{method} {path} {headers}: {reply}");
     }
     let smuggled = web.sent(
-        "POST /hooks/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "POST /webhooks/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
     );
     assert_eq!(smuggled.matches("HTTP/1.1 ").count(), 1, "{smuggled}");
     let large = "a".repeat((64 << 10) + 1);
-    assert_eq!(web.request("POST", "/hooks/north", "", &large).0, 413);
+    assert_eq!(web.request("POST", "/webhooks/north", "", &large).0, 413);
     assert!(web.sent("\u{0}\u{1}\r\n\r\n").starts_with("HTTP/1.1 400"));
     web.end();
 }
@@ -207,7 +207,7 @@ fn the_configuration_of_the_page() {
     installation.secret("credentials/web_token", "page-token\n");
     installation.write(
         "config/web.toml",
-        "hosts = [\"rollbook.school.example\"]\ntoken = { credential = \"web_token\" }\nhooks = false\n",
+        "hosts = [\"rollbook.school.example\"]\ntoken = { credential = \"web_token\" }\nwebhooks = false\n",
     );
     let web = Web::start(&installation);
     let (status, reply) = web.get("/");
@@ -216,7 +216,7 @@ fn the_configuration_of_the_page() {
     let bearer = "Authorization: Bearer page-token\r\n";
     assert_eq!(web.request("GET", "/", bearer, "").0, 200);
     assert_eq!(web.get("/healthz").0, 503, "needs no token");
-    assert_eq!(web.request("POST", "/hooks/north", "", "").0, 405);
+    assert_eq!(web.request("POST", "/webhooks/north", "", "").0, 405);
     for (host, expected) in [
         ("Rollbook.School.example", "401"),
         ("school.example", "421"),
@@ -300,7 +300,7 @@ fn https_without_a_proxy() {
 }
 
 #[test]
-fn a_hook_goes_to_the_daemon_as_it_is() {
+fn a_webhook_goes_to_the_daemon_as_it_is() {
     let installation = Installation::empty();
     let folder = installation.path("state/run");
     fs::create_dir_all(&folder).expect("made");
@@ -321,7 +321,7 @@ fn a_hook_goes_to_the_daemon_as_it_is() {
     let web = Web::start(&installation);
     for expected in [202, 401, 404, 503] {
         let headers = "X-Signature: abc\r\n";
-        let (status, reply) = web.request("POST", "/hooks/north", headers, "{\"a\": 1}");
+        let (status, reply) = web.request("POST", "/webhooks/north", headers, "{\"a\": 1}");
         assert_eq!(status, expected, "{reply}");
     }
     let lines = daemon.join().expect("ended");
@@ -329,7 +329,7 @@ fn a_hook_goes_to_the_daemon_as_it_is() {
         assert!(lines[0].contains(part), "{part}: {}", lines[0]);
     }
     assert_eq!(
-        web.request("POST", "/hooks/north", "", "").0,
+        web.request("POST", "/webhooks/north", "", "").0,
         503,
         "no daemon any more"
     );

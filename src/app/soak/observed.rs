@@ -12,8 +12,8 @@ use super::laws;
 use super::vendor::SharedWorld;
 use crate::app::DaemonEngine;
 use crate::clock::PausedClock;
-use crate::daemon::hook_request::HookRequest;
-use crate::daemon::{AdminResult, Engine, Entry, HookResult, JobCondition, Refusal};
+use crate::daemon::webhook_request::WebhookRequest;
+use crate::daemon::{AdminResult, Engine, Entry, JobCondition, Refusal, WebhookResult};
 use crate::model::{EntryName, Outcome, RunStart};
 use crate::store::runs::JobState;
 use crate::sync::ProgressSink;
@@ -164,8 +164,8 @@ impl Engine for Observed {
         self.engine.write_counter()
     }
 
-    fn handle_hook(&self, request: HookRequest) -> BoxFuture<'static, HookResult> {
-        self.engine.handle_hook(request)
+    fn handle_webhook(&self, request: WebhookRequest) -> BoxFuture<'static, WebhookResult> {
+        self.engine.handle_webhook(request)
     }
 
     fn job_conditions(&self) -> Result<Vec<JobCondition>, String> {

@@ -145,7 +145,7 @@ impl Installation {
         let installation = Self(folder.expect("a folder"));
         installation.write("config/connectors/school.toml", &connector());
         installation.write("config/rollbook.toml", &config());
-        installation.secret("hook", &format!("https://{ALERTS}/hook"));
+        installation.secret("webhook", &format!("https://{ALERTS}/webhook"));
         for (number, source) in SOURCES.iter().enumerate() {
             for (list, (stream, _)) in STYLES.iter().enumerate() {
                 let text = format!(
@@ -255,7 +255,7 @@ fn connector() -> String {
 fn config() -> String {
     let mut text = "[store]\nruns = \"60 days\"\nrejects = \"30 days\"\n\
          [store.backup]\nschedule = \"17 3 * * Sun\"\nkeep = 3\n\
-         [alerts]\nstale_after = \"2 days\"\n[alerts.webhook]\nurl = { file = \"hook\" }\nform = \"json\"\n"
+         [alerts]\nstale_after = \"2 days\"\n[alerts.webhook]\nurl = { file = \"webhook\" }\nform = \"json\"\n"
         .to_owned();
     for (number, source) in SOURCES.iter().enumerate() {
         let (name, host, secret) = (source.name, host(number), secret_file(number));

@@ -14,7 +14,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::setup::files::alerts::{
-    CommandConfig, EmailConfig, MailTls, WebhookConfig, WebhookForm,
+    AlertWebhookConfig, CommandConfig, EmailConfig, MailTls, WebhookForm,
 };
 use crate::setup::files::{AlertsConfig, SecretRef};
 
@@ -55,7 +55,7 @@ fn secrets(address: &str) -> Secrets {
 
 fn webhook_config(form: WebhookForm) -> AlertsConfig {
     AlertsConfig {
-        webhook: Some(WebhookConfig {
+        webhook: Some(AlertWebhookConfig {
             url: credential("hook"),
             form,
             token: Some(credential("token")),

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use super::{Alert, AlertKind};
 use crate::http::{AlertPost, post_alert};
 use crate::setup::files::Secrets;
-use crate::setup::files::alerts::{WebhookConfig, WebhookForm};
+use crate::setup::files::alerts::{AlertWebhookConfig, WebhookForm};
 
 pub(super) async fn send(
-    config: &WebhookConfig,
+    config: &AlertWebhookConfig,
     secrets: &Secrets,
     alert: &Alert,
 ) -> Result<(), String> {

@@ -1,8 +1,8 @@
 //! Requests over a real socket to a scripted engine.
 
 use super::*;
-use crate::daemon::hook_request::{MAX_HOOK_BODY, send_hook};
 use crate::daemon::scripted::{Script, entry};
+use crate::daemon::webhook_request::{MAX_WEBHOOK_BODY, send_webhook};
 
 /// Sends something to a daemon in a temporary folder; returns the response.
 async fn check<T>(act: impl AsyncFn(&Path) -> io::Result<T>) -> io::Result<T> {
@@ -67,8 +67,8 @@ async fn without_a_daemon_there_is_no_response() {
     assert!(!socket(folder.path()).exists(), "and taken away");
 }
 
-fn hook(name: &str, body: usize) -> HookRequest {
-    HookRequest {
+fn webhook(name: &str, body: usize) -> WebhookRequest {
+    WebhookRequest {
         name: name.to_owned(),
         headers: vec![("X-Signature".to_owned(), "7f".to_owned())],
         body: vec![0xff; body],
@@ -76,30 +76,31 @@ fn hook(name: &str, body: usize) -> HookRequest {
 }
 
 #[tokio::test]
-async fn hooks_are_answered_and_ask_for_runs() {
+async fn webhooks_are_answered_and_ask_for_runs() {
     for (name, body, expected) in [
-        ("hook", 0, HookAnswer::Accepted),
-        ("hook", MAX_HOOK_BODY, HookAnswer::Accepted),
-        ("other", 9, HookAnswer::Unknown),
+        ("webhook", 0, WebhookAnswer::Accepted),
+        ("webhook", MAX_WEBHOOK_BODY, WebhookAnswer::Accepted),
+        ("other", 9, WebhookAnswer::Unknown),
     ] {
-        let answer = check(async |folder| send_hook(folder, &hook(name, body)).await).await;
+        let answer = check(async |folder| send_webhook(folder, &webhook(name, body)).await).await;
         assert_eq!(
             answer.expect("a daemon"),
             Some(expected),
             "{name}, {body} bytes"
         );
     }
-    let too_large = check(async |folder| send_hook(folder, &hook("hook", MAX_HOOK_BODY + 1)).await);
+    let too_large =
+        check(async |folder| send_webhook(folder, &webhook("webhook", MAX_WEBHOOK_BODY + 1)).await);
     assert!(too_large.await.is_err());
 }
 
 #[tokio::test]
-async fn a_flood_of_hooks_is_cut_and_admins_are_served() {
+async fn a_flood_of_webhooks_is_cut_and_admins_are_served() {
     let response = check(async |folder| {
         let mut busy = 0;
         for _ in 0..400 {
-            let answer = send_hook(folder, &hook("hook", 10)).await?;
-            busy += usize::from(answer == Some(HookAnswer::Busy));
+            let answer = send_webhook(folder, &webhook("webhook", 10)).await?;
+            busy += usize::from(answer == Some(WebhookAnswer::Busy));
         }
         assert!(busy > 50, "{busy}");
         send_request(folder, Path::new("/srv/mirror.db"), "resume job").await
@@ -116,7 +117,7 @@ async fn slow_peers_delay_no_admin() {
         let mut slow = Vec::new();
         for _ in 0..40 {
             let mut stream = UnixStream::connect(socket(folder)).await?;
-            stream.write_all(b"{\"hook\":").await?;
+            stream.write_all(b"{\"webhook\":").await?;
             slow.push(stream);
         }
         send_request(folder, Path::new("/srv/mirror.db"), "resume job").await

@@ -29,7 +29,7 @@ pub struct AlertsConfig {
     /// By mail.
     pub email: Option<EmailConfig>,
     /// By a request to an address of yours.
-    pub webhook: Option<WebhookConfig>,
+    pub webhook: Option<AlertWebhookConfig>,
     /// By a program of yours.
     pub command: Option<CommandConfig>,
     /// A request at fixed intervals to a service that alerts when it receives none.
@@ -88,7 +88,7 @@ pub enum MailTls {
 /// A request to an address.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct WebhookConfig {
+pub struct AlertWebhookConfig {
     /// Where the address is. It is a secret, because it is all that is needed to write there.
     pub url: SecretRef,
     /// What is sent. Default `"json"`.

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use super::alerts::{self, AlertsConfig, MailAddress};
 use super::grants;
-use super::hooks::{self, HookConfig};
 use super::job::JobConfig;
 use super::rollbook::{Proxy, Rollbook, SourceConfig, StoreConfig};
 use super::schedule::{Schedule, Zone};
 use super::secrets::{CredentialName, VariableName};
+use super::webhooks::{self, WebhookConfig};
 use crate::document::node::TableEntry;
 use crate::document::parse::read_with_tree;
 use crate::document::suggest::listed;
@@ -21,7 +21,7 @@ use crate::document::text_value::Check;
 use crate::document::{FileText, Location, Node, Problem, ProblemKind, Problems};
 use crate::folder::{DraftFiles, plain};
 use crate::model::{
-    ColumnName, ConnectorName, History, HookName, JobName, Percent, Period, SourceName,
+    ColumnName, ConnectorName, History, JobName, Percent, Period, SourceName, WebhookName,
 };
 
 /// Everything in these files that is a text with rules. The names share one.
@@ -47,7 +47,7 @@ pub struct Config {
     /// Who is alerted when a job needs a person.
     pub alerts: Option<AlertsConfig>,
     /// Webhooks, by name.
-    pub hooks: BTreeMap<HookName, HookConfig>,
+    pub webhooks: BTreeMap<WebhookName, WebhookConfig>,
     /// The accounts at vendors.
     pub sources: BTreeMap<SourceName, SourceConfig>,
     /// The jobs, by their file's name.
@@ -127,7 +127,7 @@ impl Files {
         Some(Config {
             store: rollbook.store,
             alerts: rollbook.alerts,
-            hooks: rollbook.hooks,
+            webhooks: rollbook.webhooks,
             sources: rollbook.sources,
             jobs: self.jobs.iter().map(job).collect::<Option<_>>()?,
         })
@@ -172,8 +172,8 @@ fn read_rollbook(
     if let Some(node) = tree.at(&["alerts"]) {
         problems.extend(alerts::check(node));
     }
-    for hook in entries(&tree, "hooks") {
-        problems.extend(hooks::check(&hook.value));
+    for webhook in entries(&tree, "webhooks") {
+        problems.extend(webhooks::check(&webhook.value));
     }
     problems.append(grants::check(sources));
     for source in sources {

@@ -7,7 +7,6 @@ pub mod auth;
 pub mod bundle;
 pub mod crosswalk;
 pub mod grants;
-pub mod hooks;
 pub mod job;
 mod key;
 pub mod load;
@@ -15,12 +14,12 @@ pub mod people;
 pub mod rollbook;
 pub mod schedule;
 pub mod secrets;
+pub mod webhooks;
 
 pub use alerts::AlertsConfig;
 pub use auth::Auth;
 pub use bundle::{BundleConfig, Bundles, bundle_schema};
 pub use crosswalk::{CrosswalkConfig, Crosswalks, crosswalk_schema};
-pub use hooks::HookConfig;
 pub use job::{JobConfig, Precision, Preset, StreamOptions};
 pub use load::{Config, Files, JobFile, job_schema, rollbook_schema};
 pub use people::{People, people_schema};
@@ -31,3 +30,4 @@ pub use schedule::{Schedule, Zone};
 pub use secrets::{
     CREDENTIALS, Opened, SecretError, SecretRef, Secrets, encrypted_file, unusable_secret,
 };
+pub use webhooks::WebhookConfig;

@@ -380,7 +380,7 @@ fn each_secret_is_opened() {
         checked(&row(reference), secrets, &[&format!("{at}{expected}")]);
     }
     let common = format!(
-        "{SOURCE}[store]\nvault_key = {{ file = \"vault.key\" }}\n[alerts.webhook]\nurl = {{ file = \"hook\" }}\n\
+        "{SOURCE}[store]\nvault_key = {{ file = \"vault.key\" }}\n[alerts.webhook]\nurl = {{ file = \"webhook\" }}\n\
          token = {{ file = \"token\" }}\n[alerts.email]\nserver = \"mail\"\nfrom = \"a@b.example\"\n\
          to = [\"a@b.example\"]\nusername = \"a\"\npassword = {{ file = \"word\" }}\n"
     );
@@ -389,21 +389,21 @@ fn each_secret_is_opened() {
         &[
             north,
             ("vault.key", "hunter2", 0o600),
-            ("hook", "chat.example/hunter2", 0o600),
+            ("webhook", "chat.example/hunter2", 0o600),
         ],
         &[
             "rollbook.toml:10:13: secret file `vault.key` is a text, but not 32 bytes as base64 or hexadecimal (`rollbook vault key` makes a key)",
-            "rollbook.toml:12:7: this secret is not an address such as https://chat.example/hook",
+            "rollbook.toml:12:7: this secret is not an address such as https://chat.example/webhook",
             "rollbook.toml:13:9: secret file `token` is missing (write it into token and run `chmod 600 token`)",
             "rollbook.toml:19:12: secret file `word` is missing (write it into word and run `chmod 600 word`)",
         ],
     );
-    for hook in [
+    for webhook in [
         "https://chat.example/hunter2",
         "http://10.0.0.7:8065/hunter2",
     ] {
-        let rollbook = format!("{SOURCE}[alerts.webhook]\nurl = {{ file = \"hook\" }}\n");
-        checked(&rollbook, &[north, ("hook", hook, 0o600)], &[]);
+        let rollbook = format!("{SOURCE}[alerts.webhook]\nurl = {{ file = \"webhook\" }}\n");
+        checked(&rollbook, &[north, ("webhook", webhook, 0o600)], &[]);
     }
 }
 

@@ -28,10 +28,13 @@ fn no_file_and_an_empty_file_are_the_defaults() {
     assert_eq!(none, WebConfig::default());
     assert_eq!(read("").expect("the defaults"), none);
     assert_eq!(none.listen.0.to_string(), "127.0.0.1:8181");
-    assert!(none.hooks);
-    std::fs::write(folder.path().join(FILE), "hook = 1").expect("written");
+    assert!(none.webhooks);
+    std::fs::write(folder.path().join(FILE), "webhook = 1").expect("written");
     let found = WebConfig::read(folder.path()).expect_err("a mistake");
-    assert!(found.to_string().contains("unknown key `hook`"), "{found}");
+    assert!(
+        found.to_string().contains("unknown key `webhook`"),
+        "{found}"
+    );
 }
 
 #[test]

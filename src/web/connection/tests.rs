@@ -97,7 +97,7 @@ async fn a_body_that_does_not_arrive_ends_after_ten_seconds() {
         "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
     ] {
         let (replies, seconds) = sent(format!(
-            "POST /hooks/a HTTP/1.1\r\nHost: localhost\r\n{head}"
+            "POST /webhooks/a HTTP/1.1\r\nHost: localhost\r\n{head}"
         ))
         .await;
         assert_eq!((statuses(&replies), seconds), (vec![408], 10), "{head}");
@@ -193,11 +193,11 @@ async fn a_malformed_request_is_refused_and_ends_its_connection() {
             400,
         ),
         (
-            "POST /hooks/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            "POST /webhooks/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
             400,
         ),
         (
-            "POST /hooks/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 65537\r\n\r\n",
+            "POST /webhooks/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 65537\r\n\r\n",
             413,
         ),
         ("GET / HTTP/3.7\r\nHost: localhost\r\n\r\n", 400),
@@ -222,7 +222,7 @@ async fn a_malformed_request_is_refused_and_ends_its_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_whose_end_proxies_may_dispute_is_the_last_of_its_connection() {
-    let head = "POST /hooks/a HTTP/1.1\r\nHost: localhost\r\n";
+    let head = "POST /webhooks/a HTTP/1.1\r\nHost: localhost\r\n";
     for lengths in [
         "Transfer-Encoding: chunked\r\n",
         "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
@@ -240,7 +240,7 @@ async fn a_request_whose_end_proxies_may_dispute_is_the_last_of_its_connection()
 #[tokio::test(start_paused = true)]
 async fn a_chunked_body_is_limited_too() {
     let chunk = format!("1000\r\n{}\r\n", "a".repeat(0x1000));
-    let head = "POST /hooks/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let head = "POST /webhooks/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
     let (replies, _) = sent(format!("{head}{}0\r\n\r\n", chunk.repeat(17))).await;
     assert_eq!(statuses(&replies), [413]);
 }

@@ -100,7 +100,7 @@ async fn every_path_has_its_reply() {
         ("/metrics", 200),
         ("/status.json", 503),
         ("/nothing/here", 404),
-        ("/hooks/", 404),
+        ("/webhooks/", 404),
     ] {
         assert_eq!(
             site.status("GET", path, &[]).await,
@@ -124,17 +124,17 @@ async fn methods_are_limited_by_path() {
     let folder = tempfile::tempdir().expect("a folder");
     let site = Site::new(folder.path(), &WebConfig::default(), [None, None]);
     let off = WebConfig {
-        hooks: false,
+        webhooks: false,
         ..WebConfig::default()
     };
-    let without_hooks = Site::new(folder.path(), &off, [None, None]);
+    let without_webhooks = Site::new(folder.path(), &off, [None, None]);
     for (method, path, expected, allow) in [
         ("POST", "/", 405, Some("GET, HEAD")),
         ("DELETE", "/metrics", 405, Some("GET, HEAD")),
         ("OPTIONS", "/healthz", 405, Some("GET, HEAD")),
         ("BREW", "/icon.svg", 405, Some("GET, HEAD")),
-        ("GET", "/hooks/north", 405, Some("POST")),
-        ("POST", "/hooks/north", 503, None),
+        ("GET", "/webhooks/north", 405, Some("POST")),
+        ("POST", "/webhooks/north", 503, None),
     ] {
         let (status, response) = site.get(method, path, &[]).await;
         let found = response
@@ -143,8 +143,16 @@ async fn methods_are_limited_by_path() {
             .map(|value| value.to_str().expect("text"));
         assert_eq!((status, found), (expected, allow), "{method} {path}");
     }
-    assert_eq!(without_hooks.status("POST", "/hooks/north", &[]).await, 405);
-    assert_eq!(without_hooks.status("GET", "/hooks/north", &[]).await, 404);
+    assert_eq!(
+        without_webhooks
+            .status("POST", "/webhooks/north", &[])
+            .await,
+        405
+    );
+    assert_eq!(
+        without_webhooks.status("GET", "/webhooks/north", &[]).await,
+        404
+    );
 }
 
 #[tokio::test]
@@ -181,7 +189,7 @@ async fn a_token_opens_its_paths() {
         );
     }
     assert_ne!(site.status("GET", "/healthz", &[]).await, 401);
-    assert_eq!(site.status("POST", "/hooks/north", &[]).await, 503);
+    assert_eq!(site.status("POST", "/webhooks/north", &[]).await, 503);
     let (_, response) = site.get("GET", "/", &[]).await;
     let asks = &response.headers()["www-authenticate"];
     assert_eq!(asks, "Basic realm=\"Rollbook\", charset=\"UTF-8\"");
@@ -231,5 +239,5 @@ async fn a_flood_of_one_kind_leaves_the_others() {
     assert_eq!(response.headers()["retry-after"], "1");
     assert_eq!(site.status("GET", "/metrics", &[]).await, 200);
     assert_eq!(site.status("GET", "/healthz", &[]).await, 503);
-    assert_eq!(site.status("POST", "/hooks/north", &[]).await, 503);
+    assert_eq!(site.status("POST", "/webhooks/north", &[]).await, 503);
 }

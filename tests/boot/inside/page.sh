@@ -60,10 +60,10 @@ the_page_is_confined() {
 }
 
 the_page_reads_its_configuration() {
-    echo 'hooks = false' >/etc/rollbook/web.toml
+    echo 'webhooks = false' >/etc/rollbook/web.toml
     rollbook check >out 2>&1 || { cat out; return 1; }
-    page_has /hooks/none 404 unknown POST || return 1
-    systemctl restart rollbook-web.service && page_has /hooks/none 405 'allow: GET, HEAD' POST || return 1
+    page_has /webhooks/none 404 unknown POST || return 1
+    systemctl restart rollbook-web.service && page_has /webhooks/none 405 'allow: GET, HEAD' POST || return 1
     echo 'listem = "127.0.0.1:1"' >/etc/rollbook/web.toml
     ! systemctl restart rollbook-web.service || { echo "it reported ready"; return 1; }
     journalctl --unit=rollbook-web --lines=20 | grep -qF 'unknown key `listem`' || return 1

@@ -1,4 +1,4 @@
-//! `[hooks.NAME]`: webhooks of vendors, and what must hold between the keys of one.
+//! `[webhooks.NAME]`: webhooks of vendors, and what must hold between the keys of one.
 //!
 //! The doc comments are the reference text.
 
@@ -11,10 +11,10 @@ use super::secrets::SecretRef;
 use crate::document::{Node, Problem};
 use crate::model::{Period, SourceName};
 
-/// A webhook: a call of `/hooks/NAME` at `rollbook web` makes the source's jobs read at once what has changed.
+/// A webhook: a call of `/webhooks/NAME` at `rollbook web` makes the source's jobs read at once what has changed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct HookConfig {
+pub struct WebhookConfig {
     /// The source whose vendor calls; its connector must have webhooks.
     pub source: SourceName,
     /// Where the secret is that the vendor shows or signs with.
@@ -40,19 +40,19 @@ fn a_minute() -> Period {
 }
 
 /// What must hold between the keys of a webhook.
-pub(super) fn check(hook: &Node) -> Vec<Problem> {
-    [secret_problem(hook), short_interval(hook)]
+pub(super) fn check(webhook: &Node) -> Vec<Problem> {
+    [secret_problem(webhook), short_interval(webhook)]
         .into_iter()
         .flatten()
         .collect()
 }
 
-fn secret_problem(hook: &Node) -> Option<Problem> {
-    let verify = hook.at(&["verify"]);
+fn secret_problem(webhook: &Node) -> Option<Problem> {
+    let verify = webhook.at(&["verify"]);
     let is_verified = verify.is_none_or(|node| bool::deserialize(node).ok() != Some(false));
-    match (hook.at(&["secret"]), verify) {
+    match (webhook.at(&["secret"]), verify) {
         (None, _) if is_verified => {
-            let problem = Problem::error(hook.location(), "this webhook has no secret");
+            let problem = Problem::error(webhook.location(), "this webhook has no secret");
             Some(problem.help("set `secret`, or `verify = false` to accept every call"))
         }
         (_, Some(verify)) if !is_verified => {
@@ -63,8 +63,8 @@ fn secret_problem(hook: &Node) -> Option<Problem> {
     }
 }
 
-fn short_interval(hook: &Node) -> Option<Problem> {
-    let node = hook.at(&["min_interval"])?;
+fn short_interval(webhook: &Node) -> Option<Problem> {
+    let node = webhook.at(&["min_interval"])?;
     let interval = Period::deserialize(node).ok()?;
     (interval.0 < LEAST_INTERVAL).then(|| {
         let problem = Problem::error(node.location(), "this interval is too short");

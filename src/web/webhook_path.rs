@@ -1,4 +1,4 @@
-//! `POST /hooks/NAME`: headers and body go to the daemon, which knows the secret and decides.
+//! `POST /webhooks/NAME`: headers and body go to the daemon, which knows the secret and decides.
 //!
 //! The web process believes nothing of it and keeps nothing.
 
@@ -14,7 +14,9 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::reply::PageReply;
-use crate::daemon::hook_request::{HookAnswer, HookRequest, MAX_HOOK_BODY, send_hook};
+use crate::daemon::webhook_request::{
+    MAX_WEBHOOK_BODY, WebhookAnswer, WebhookRequest, send_webhook,
+};
 
 /// How long a client may take to send the body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,38 +24,38 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// So many bodies are received at once; others wait.
 const BODIES_AT_ONCE: usize = 32;
 
-/// When to send a hook again that could not be passed on, in seconds.
+/// When to send a webhook again that could not be passed on, in seconds.
 const RETRY_AFTER: u64 = 30;
 
-/// Passes hooks to the daemon.
+/// Passes webhooks to the daemon.
 #[derive(Debug)]
-pub(super) struct HookPath {
+pub(super) struct WebhookPath {
     room: Semaphore,
 }
 
-impl HookPath {
+impl WebhookPath {
     pub fn new() -> Self {
         Self {
             room: Semaphore::new(BODIES_AT_ONCE),
         }
     }
 
-    /// Receives the body and passes the hook to the daemon of this runtime folder.
+    /// Receives the body and passes the webhook to the daemon of this runtime folder.
     pub async fn pass<B>(&self, name: String, parts: &Parts, body: B, folder: &Path) -> PageReply
     where
         B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
     {
         let too_large = || {
-            let line = "a hook has at most 64 KiB\n";
+            let line = "a webhook has at most 64 KiB\n";
             PageReply::text(StatusCode::PAYLOAD_TOO_LARGE, line).closing()
         };
-        if body.size_hint().lower() > MAX_HOOK_BODY as u64 {
+        if body.size_hint().lower() > MAX_WEBHOOK_BODY as u64 {
             return too_large();
         }
         let Ok(Ok(_room)) = timeout(BODY_TIMEOUT, self.room.acquire()).await else {
-            return unavailable("too many hooks at once\n");
+            return unavailable("too many webhooks at once\n");
         };
-        let received = timeout(BODY_TIMEOUT, Limited::new(body, MAX_HOOK_BODY).collect()).await;
+        let received = timeout(BODY_TIMEOUT, Limited::new(body, MAX_WEBHOOK_BODY).collect()).await;
         let body = match received {
             Ok(Ok(body)) => body.to_bytes().to_vec(),
             Ok(Err(error)) if error.is::<LengthLimitError>() => return too_large(),
@@ -64,23 +66,27 @@ impl HookPath {
             }
         };
         let headers = texts(&parts.headers);
-        let request = HookRequest {
+        let request = WebhookRequest {
             name,
             headers,
             body,
         };
-        match send_hook(folder, &request).await {
-            Ok(Some(HookAnswer::Accepted)) => PageReply::text(StatusCode::ACCEPTED, "accepted\n"),
-            Ok(Some(HookAnswer::Refused)) => PageReply::text(StatusCode::UNAUTHORIZED, "refused\n"),
-            Ok(Some(HookAnswer::Unknown)) => {
-                PageReply::text(StatusCode::NOT_FOUND, "unknown hook\n")
+        match send_webhook(folder, &request).await {
+            Ok(Some(WebhookAnswer::Accepted)) => {
+                PageReply::text(StatusCode::ACCEPTED, "accepted\n")
             }
-            Ok(Some(HookAnswer::Busy)) => unavailable("the daemon is busy\n"),
+            Ok(Some(WebhookAnswer::Refused)) => {
+                PageReply::text(StatusCode::UNAUTHORIZED, "refused\n")
+            }
+            Ok(Some(WebhookAnswer::Unknown)) => {
+                PageReply::text(StatusCode::NOT_FOUND, "unknown webhook\n")
+            }
+            Ok(Some(WebhookAnswer::Busy)) => unavailable("the daemon is busy\n"),
             Ok(None) => unavailable("the daemon does not run\n"),
             Err(error) => {
                 let folder = folder.display();
                 tracing::warn!(
-                    "could not pass a hook to the daemon by {folder}/control.sock: {error}; is this user in the \
+                    "could not pass a webhook to the daemon by {folder}/control.sock: {error}; is this user in the \
                      group of {folder}?"
                 );
                 unavailable("the daemon cannot be reached\n")

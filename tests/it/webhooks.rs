@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use aws_lc_rs::hmac;
-use rollbook::daemon::hook_request::{HookAnswer, HookRequest, send_hook};
+use rollbook::daemon::webhook_request::{WebhookAnswer, WebhookRequest, send_webhook};
 use rollbook_sandbox::{Options, Sandbox};
 
 use crate::daemon::run_command;
@@ -16,7 +16,7 @@ const SECRET: &str = "the secret of the webhook";
 /// The streams of the runs that webhooks caused, in order.
 const EARLY: &str = "SELECT stream FROM rollbook_runs WHERE cause = 'webhook' AND ended IS NOT NULL AND outcome = 'ok' ORDER BY run";
 
-fn configuration(sandbox: &Sandbox, hook: &str) -> Installation {
+fn configuration(sandbox: &Sandbox, webhook: &str) -> Installation {
     let installation = Installation::empty();
     let endpoint = sandbox.endpoint("wisenet").expect("the vendor");
     let settings = endpoint.settings.iter();
@@ -26,11 +26,11 @@ fn configuration(sandbox: &Sandbox, hook: &str) -> Installation {
     for name in ["wisenet_client_secret", "wisenet_refresh_token"] {
         installation.secret(name, &endpoint.secrets[name]);
     }
-    installation.secret("hook_secret", SECRET);
+    installation.secret("webhook_secret", SECRET);
     installation.write(
         "config/rollbook.toml",
         &format!(
-            "[hooks.wisenet]\nsource = \"wisenet\"\nmin_interval = \"10s\"\n{hook}\n\
+            "[webhooks.wisenet]\nsource = \"wisenet\"\nmin_interval = \"10s\"\n{webhook}\n\
              [sources.wisenet]\nconnector = \"wisenet\"\n[sources.wisenet.settings]\n{settings}\n\
              [sources.wisenet.auth]\ngrant = \"refresh_token\"\nclient_id = \"rollbook\"\n\
              client_secret = {{ file = \"wisenet_client_secret\" }}\nrefresh_token = {{ file = \"wisenet_refresh_token\" }}\n"
@@ -43,7 +43,7 @@ fn configuration(sandbox: &Sandbox, hook: &str) -> Installation {
     installation
 }
 
-fn call(entity: &str, record: usize, secret: Option<&str>) -> HookRequest {
+fn call(entity: &str, record: usize, secret: Option<&str>) -> WebhookRequest {
     let body = format!(
         r#"{{"AccountNumber":"A1","RecordId":{record},"RecordGuid":"","EntityName":"{entity}","Event":"Updated"}}"#
     );
@@ -57,15 +57,15 @@ fn call(entity: &str, record: usize, secret: Option<&str>) -> HookRequest {
             .collect();
         ("x-wisenet-signature".to_owned(), hex)
     });
-    HookRequest {
+    WebhookRequest {
         name: "wisenet".to_owned(),
         headers: signature.into_iter().collect(),
         body: body.into_bytes(),
     }
 }
 
-async fn answer(folder: &Path, request: &HookRequest) -> HookAnswer {
-    let answer = send_hook(folder, request).await.expect("an answer");
+async fn answer(folder: &Path, request: &WebhookRequest) -> WebhookAnswer {
+    let answer = send_webhook(folder, request).await.expect("an answer");
     answer.expect("a daemon")
 }
 
@@ -76,7 +76,7 @@ async fn a_storm_of_webhooks_is_few_runs() {
         ..Options::default()
     };
     let sandbox = Sandbox::start(options).await.expect("a sandbox");
-    let installation = configuration(&sandbox, "secret = { file = \"hook_secret\" }");
+    let installation = configuration(&sandbox, "secret = { file = \"webhook_secret\" }");
     let mut service = Service::start(installation, &[]);
     service.expect("READY=1");
     let synced = run_command(&service, &["sync", "school"]);
@@ -91,13 +91,13 @@ async fn a_storm_of_webhooks_is_few_runs() {
         service.installation.mirror(),
     );
     for (request, expected) in [
-        (call("Learner", 1, None), HookAnswer::Refused),
+        (call("Learner", 1, None), WebhookAnswer::Refused),
         (
             call("Learner", 1, Some("another secret")),
-            HookAnswer::Refused,
+            WebhookAnswer::Refused,
         ),
-        (call("Credential", 1, Some(SECRET)), HookAnswer::Accepted),
-        (call("Learner", 1, Some(SECRET)), HookAnswer::Accepted),
+        (call("Credential", 1, Some(SECRET)), WebhookAnswer::Accepted),
+        (call("Learner", 1, Some(SECRET)), WebhookAnswer::Accepted),
     ] {
         assert_eq!(answer(&folder, &request).await, expected, "{request:?}");
     }
@@ -108,10 +108,10 @@ async fn a_storm_of_webhooks_is_few_runs() {
     for record in 0..500 {
         let entity = if record % 2 == 0 { "Learner" } else { "Course" };
         let request = call(entity, record / 3, Some(SECRET));
-        accepted += usize::from(answer(&folder, &request).await == HookAnswer::Accepted);
+        accepted += usize::from(answer(&folder, &request).await == WebhookAnswer::Accepted);
     }
     assert!((100..500).contains(&accepted), "{accepted}");
-    service.until("the run after the last hook", || early().len() == 2);
+    service.until("the run after the last webhook", || early().len() == 2);
     assert_eq!(
         early(),
         ["audit_logs, learners", "audit_logs, courses, learners"]
@@ -128,7 +128,7 @@ async fn a_storm_of_webhooks_is_few_runs() {
 #[test]
 fn mistakes_are_found_by_check() {
     let installation = Installation::empty();
-    for (hook, expected) in [
+    for (webhook, expected) in [
         ("source = \"own\"", "this webhook has no secret"),
         (
             "source = \"owm\"\nverify = false",
@@ -147,10 +147,10 @@ fn mistakes_are_found_by_check() {
             "this interval is too short",
         ),
     ] {
-        let text = format!("[hooks.x]\n{hook}\n[sources.own]\nconnector = \"webuntis\"\n");
+        let text = format!("[webhooks.x]\n{webhook}\n[sources.own]\nconnector = \"webuntis\"\n");
         installation.write("config/rollbook.toml", &text);
         let checked = installation.run(&["check"]);
         let said = format!("{}{}", checked.out, checked.err);
-        assert!(said.contains(expected), "{hook}: {said}");
+        assert!(said.contains(expected), "{webhook}: {said}");
     }
 }

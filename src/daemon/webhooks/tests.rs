@@ -1,11 +1,11 @@
-//! Hooks against a list of times: which runs start when, and what they read.
+//! Webhooks against a list of times: which runs start when, and what they read.
 
 use super::*;
 use crate::model::named;
 
 enum Step {
-    /// At this second a hook for these streams of the job.
-    Hook(&'static str),
+    /// At this second a webhook for these streams of the job.
+    Webhook(&'static str),
     /// At this second the loop looks; the streams that a run starts with, empty if none.
     Look(&'static str),
     /// A run of the job starts or ends.
@@ -23,20 +23,20 @@ fn run(streams: &str) -> EarlyRun {
 }
 
 #[test]
-fn storms_become_few_runs_and_one_starts_after_the_last_hook() {
-    use Step::{Active, Hook, Look, Whole};
+fn storms_become_few_runs_and_one_starts_after_the_last_webhook() {
+    use Step::{Active, Look, Webhook, Whole};
     type Case<'a> = (&'a str, &'a [(u64, Step)]);
     let cases: &[Case<'_>] = &[
         ("nothing", &[(0, Look("")), (500, Look(""))]),
         (
             "the first one at once",
-            &[(5, Hook("users")), (5, Look("users")), (6, Look(""))],
+            &[(5, Webhook("users")), (5, Look("users")), (6, Look(""))],
         ),
         (
             "duplicates are one",
             &[
-                (5, Hook("users")),
-                (5, Hook("users")),
+                (5, Webhook("users")),
+                (5, Webhook("users")),
                 (5, Look("users")),
                 (90, Look("")),
             ],
@@ -44,19 +44,19 @@ fn storms_become_few_runs_and_one_starts_after_the_last_hook() {
         (
             "streams are collected",
             &[
-                (5, Hook("users")),
-                (5, Hook("orgs")),
+                (5, Webhook("users")),
+                (5, Webhook("orgs")),
                 (5, Look("orgs, users")),
             ],
         ),
         (
-            "a storm while the interval lasts, and one run after the last hook",
+            "a storm while the interval lasts, and one run after the last webhook",
             &[
-                (5, Hook("users")),
+                (5, Webhook("users")),
                 (5, Look("users")),
-                (6, Hook("users")),
+                (6, Webhook("users")),
                 (7, Look("")),
-                (40, Hook("orgs")),
+                (40, Webhook("orgs")),
                 (64, Look("")),
                 (65, Look("orgs, users")),
                 (126, Look("")),
@@ -65,10 +65,10 @@ fn storms_become_few_runs_and_one_starts_after_the_last_hook() {
         (
             "during a run, also a long one",
             &[
-                (5, Hook("users")),
+                (5, Webhook("users")),
                 (5, Look("users")),
                 (5, Active(true)),
-                (6, Hook("users")),
+                (6, Webhook("users")),
                 (300, Look("")),
                 (301, Active(false)),
                 (301, Look("users")),
@@ -77,12 +77,12 @@ fn storms_become_few_runs_and_one_starts_after_the_last_hook() {
         (
             "a run of all streams reads what was announced before it, and nothing that is announced later",
             &[
-                (5, Hook("users")),
+                (5, Webhook("users")),
                 (5, Look("users")),
-                (6, Hook("users")),
+                (6, Webhook("users")),
                 (7, Whole),
                 (70, Look("")),
-                (71, Hook("users")),
+                (71, Webhook("users")),
                 (71, Look("users")),
             ],
         ),
@@ -92,7 +92,7 @@ fn storms_become_few_runs_and_one_starts_after_the_last_hook() {
         for (second, step) in *steps {
             let now = Duration::from_secs(*second);
             match step {
-                Hook(streams) => drop(debounce.add(run(streams))),
+                Webhook(streams) => drop(debounce.add(run(streams))),
                 Active(is_active) => active = *is_active,
                 Whole => debounce.covered(&named("rosters")),
                 Look(expected) => {

@@ -13,11 +13,11 @@ use secrecy::ExposeSecret as _;
 use super::App;
 use crate::connector::api::StreamSpec;
 use crate::connector::webhook::WebhookRules;
-use crate::daemon::hook_request::{HookAnswer, HookRequest};
-use crate::daemon::{EarlyRun, HookResult};
+use crate::daemon::webhook_request::{WebhookAnswer, WebhookRequest};
+use crate::daemon::{EarlyRun, WebhookResult};
 use crate::http::blocking::blocking;
-use crate::model::{ApplyMode, HookName, JobName, ReadMode, StreamName, StreamSet};
-use crate::setup::files::HookConfig;
+use crate::model::{ApplyMode, JobName, ReadMode, StreamName, StreamSet, WebhookName};
+use crate::setup::files::WebhookConfig;
 use crate::setup::{JobSetup, Setup};
 use crate::store::checkpoints;
 
@@ -26,10 +26,10 @@ const REPORT_EVERY: Duration = Duration::from_secs(3600);
 
 /// When each webhook was reported last, in monotonic time.
 #[derive(Debug, Default)]
-pub(super) struct ReportedHooks(Mutex<BTreeMap<HookName, Duration>>);
+pub(super) struct ReportedWebhooks(Mutex<BTreeMap<WebhookName, Duration>>);
 
-impl ReportedHooks {
-    fn is_due(&self, name: &HookName, running: Duration) -> bool {
+impl ReportedWebhooks {
+    fn is_due(&self, name: &WebhookName, running: Duration) -> bool {
         let mut reported = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_recent = |at: &Duration| running.saturating_sub(*at) < REPORT_EVERY;
         if reported.get(name).is_some_and(is_recent) {
@@ -42,52 +42,54 @@ impl ReportedHooks {
 
 impl App {
     /// Checks a webhook, and decides which jobs read which of their streams.
-    pub(super) fn handle_hook(
+    pub(super) fn handle_webhook(
         &self,
-        request: &HookRequest,
-        reported: &ReportedHooks,
-    ) -> HookResult {
+        request: &WebhookRequest,
+        reported: &ReportedWebhooks,
+    ) -> WebhookResult {
         let setup = self.setup();
-        let only = |answer| HookResult {
+        let only = |answer| WebhookResult {
             answer,
             runs: Vec::new(),
         };
-        let hooks = &setup.config.hooks;
-        let Some((name, hook)) = hooks.get_key_value(request.name.as_str()) else {
-            return only(HookAnswer::Unknown);
+        let webhooks = &setup.config.webhooks;
+        let Some((name, webhook)) = webhooks.get_key_value(request.name.as_str()) else {
+            return only(WebhookAnswer::Unknown);
         };
-        let source = setup.sources.get(&hook.source);
+        let source = setup.sources.get(&webhook.source);
         let Some(rules) = source.and_then(|source| source.connector.webhook.as_ref()) else {
-            return only(HookAnswer::Unknown);
+            return only(WebhookAnswer::Unknown);
         };
-        let (answer, why) = self.verdict(hook, rules, request);
+        let (answer, why) = self.verdict(webhook, rules, request);
         if let Some(why) = why
             && reported.is_due(name, self.clock.running())
         {
             tracing::warn!(
-                hook = name.as_str(),
+                webhook = name.as_str(),
                 "a call of the webhook was refused: {why}"
             );
         }
         let runs = match answer {
-            HookAnswer::Accepted => self.early_runs(&setup, hook, rules.streams_of(&request.body)),
-            HookAnswer::Refused | HookAnswer::Unknown | HookAnswer::Busy => Vec::new(),
+            WebhookAnswer::Accepted => {
+                self.early_runs(&setup, webhook, rules.streams_of(&request.body))
+            }
+            WebhookAnswer::Refused | WebhookAnswer::Unknown | WebhookAnswer::Busy => Vec::new(),
         };
-        HookResult { answer, runs }
+        WebhookResult { answer, runs }
     }
 
     /// Whether the call is real; if not, why, for the admin.
     fn verdict(
         &self,
-        hook: &HookConfig,
+        webhook: &WebhookConfig,
         rules: &WebhookRules,
-        request: &HookRequest,
-    ) -> (HookAnswer, Option<String>) {
-        if !hook.verify {
-            return (HookAnswer::Accepted, None);
+        request: &WebhookRequest,
+    ) -> (WebhookAnswer, Option<String>) {
+        if !webhook.verify {
+            return (WebhookAnswer::Accepted, None);
         }
         // Fetched for each call, so that a changed secret counts at once.
-        let secret = hook
+        let secret = webhook
             .secret
             .as_ref()
             .map(|secret| self.secrets.fetch(secret));
@@ -95,13 +97,13 @@ impl App {
             Some(Ok(secret)) => {
                 let secret = secret.expose_secret().as_bytes();
                 if rules.is_proven(secret, &request.headers, &request.body) {
-                    return (HookAnswer::Accepted, None);
+                    return (WebhookAnswer::Accepted, None);
                 }
                 let why = "it does not show the secret in a form that the connector lists; compare the secret with the vendor's";
-                (HookAnswer::Refused, Some(why.to_owned()))
+                (WebhookAnswer::Refused, Some(why.to_owned()))
             }
-            Some(Err(error)) => (HookAnswer::Busy, Some(error.to_string())),
-            None => (HookAnswer::Refused, None),
+            Some(Err(error)) => (WebhookAnswer::Busy, Some(error.to_string())),
+            None => (WebhookAnswer::Refused, None),
         }
     }
 
@@ -109,16 +111,16 @@ impl App {
     fn early_runs(
         &self,
         setup: &Setup,
-        hook: &HookConfig,
+        webhook: &WebhookConfig,
         named: Option<&[String]>,
     ) -> Vec<EarlyRun> {
         let jobs = setup.jobs.iter();
-        let jobs = jobs.filter(|(_, job)| job.source == hook.source);
+        let jobs = jobs.filter(|(_, job)| job.source == webhook.source);
         let run = |(name, job): (&JobName, &JobSetup)| {
             Some(EarlyRun {
                 job: name.clone(),
                 streams: self.early_streams(job, named)?,
-                min_interval: hook.min_interval.0,
+                min_interval: webhook.min_interval.0,
             })
         };
         jobs.filter_map(run).collect()
@@ -181,11 +183,11 @@ impl App {
     }
 
     /// Logs which webhooks accept every call.
-    pub(super) fn warn_of_unverified_hooks(&self) {
-        for (name, hook) in &self.setup().config.hooks {
-            if !hook.verify {
+    pub(super) fn warn_of_unverified_webhooks(&self) {
+        for (name, webhook) in &self.setup().config.webhooks {
+            if !webhook.verify {
                 tracing::warn!(
-                    hook = name.as_str(),
+                    webhook = name.as_str(),
                     "calls of the webhook are not verified (`verify = false`): every caller can cause a run"
                 );
             }

@@ -1,6 +1,6 @@
 //! A vendor's webhook on its way into the daemon: what the web process passes on, and what it is answered.
 //!
-//! The daemon decides everything: the web process knows neither the names of hooks nor their secrets. One line of JSON each
+//! The daemon decides everything: the web process knows neither the names of webhooks nor their secrets. One line of JSON each
 //! way, over the control socket.
 
 use std::io;
@@ -16,24 +16,24 @@ use tokio::net::UnixStream;
 use super::control::socket;
 
 /// The largest body, in bytes.
-pub const MAX_HOOK_BODY: usize = 64 << 10;
+pub const MAX_WEBHOOK_BODY: usize = 64 << 10;
 
 /// How long the daemon may take: a vendor is assumed to wait ten seconds.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What was posted to `/hooks/NAME`.
+/// What was posted to `/webhooks/NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HookRequest {
+pub struct WebhookRequest {
     /// The last part of the path.
     pub name: String,
     /// The headers, in order; names in any case.
     pub headers: Vec<(String, String)>,
-    /// The body, [`MAX_HOOK_BODY`] bytes at most.
+    /// The body, [`MAX_WEBHOOK_BODY`] bytes at most.
     #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
     pub body: Vec<u8>,
 }
 
-impl HookRequest {
+impl WebhookRequest {
     /// The first header of this name.
     pub fn header(&self, name: &str) -> Option<&str> {
         let is_it = |(other, _): &&(String, String)| other.eq_ignore_ascii_case(name);
@@ -44,29 +44,32 @@ impl HookRequest {
 /// What the daemon does with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum HookAnswer {
+pub enum WebhookAnswer {
     /// It is what the vendor would send: 202.
     Accepted,
     /// Nothing shows that the sender knows the secret: 401.
     Refused,
-    /// There is no such hook: 404.
+    /// There is no such webhook: 404.
     Unknown,
     /// Too many at once, or the secret cannot be read now; the sender may try again: 503.
     Busy,
 }
 
-/// Sends a hook to the daemon that listens in this folder. `None` if there is none.
+/// Sends a webhook to the daemon that listens in this folder. `None` if there is none.
 ///
 /// # Errors
 /// If the daemon does not admit this process, ends meanwhile, or gives no answer in five seconds.
-pub async fn send_hook(folder: &Path, request: &HookRequest) -> io::Result<Option<HookAnswer>> {
+pub async fn send_webhook(
+    folder: &Path,
+    request: &WebhookRequest,
+) -> io::Result<Option<WebhookAnswer>> {
     let exchange = async {
         let mut stream = match UnixStream::connect(socket(folder)).await {
             Ok(stream) => stream,
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
             Err(_) => return Ok(None),
         };
-        let mut line = serde_json::to_vec(&serde_json::json!({ "hook": request }))?;
+        let mut line = serde_json::to_vec(&serde_json::json!({ "webhook": request }))?;
         line.push(b'\n');
         let mut answer = Vec::new();
         let exchanged = async {
@@ -77,7 +80,7 @@ pub async fn send_hook(folder: &Path, request: &HookRequest) -> io::Result<Optio
             Ok(_) => Ok(Some(serde_json::from_slice(&answer)?)),
             // Closed before all was read: the daemon has too many connections.
             Err(io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {
-                Ok(Some(HookAnswer::Busy))
+                Ok(Some(WebhookAnswer::Busy))
             }
             Err(kind) => Err(kind.into()),
         }
@@ -95,7 +98,7 @@ fn to_base64<S: Serializer>(body: &[u8], serializer: S) -> Result<S::Ok, S::Erro
 fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let body = STANDARD.decode(text).map_err(de::Error::custom)?;
-    if body.len() > MAX_HOOK_BODY {
+    if body.len() > MAX_WEBHOOK_BODY {
         return Err(de::Error::custom("the body is too large"));
     }
     Ok(body)

@@ -1,7 +1,7 @@
-//! Webhooks as early ticks: many hooks become few runs, and one run always starts after the last hook.
+//! Webhooks as early ticks: many webhooks become few runs, and one run always starts after the last webhook.
 //!
 //! Measured in monotonic time, so a wall clock that is set moves nothing. In memory only: after a restart the next tick of
-//! the schedule reads what a lost hook announced.
+//! the schedule reads what a lost webhook announced.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::model::{Cause, JobName, RunStart, StreamSet};
 
-/// A run that a hook asks for.
+/// A run that a webhook asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EarlyRun {
     /// The job.
@@ -22,15 +22,15 @@ pub struct EarlyRun {
     pub min_interval: Duration,
 }
 
-/// Hooks that wait for a run, shared by the control socket and the loop.
+/// Webhooks that wait for a run, shared by the control socket and the loop.
 #[derive(Debug, Default)]
-pub struct PendingHooks {
+pub struct PendingWebhooks {
     debounce: Mutex<Debounce>,
     changed: Notify,
 }
 
-impl PendingHooks {
-    /// Adds the runs of a hook, and wakes the loop if one of them is new.
+impl PendingWebhooks {
+    /// Adds the runs of a webhook, and wakes the loop if one of them is new.
     pub fn request(&self, runs: Vec<EarlyRun>) {
         let mut debounce = self.debounce();
         let mut is_new = false;
@@ -43,7 +43,7 @@ impl PendingHooks {
         }
     }
 
-    /// Waits for a hook that changes something.
+    /// Waits for a webhook that changes something.
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
     }
@@ -53,20 +53,20 @@ impl PendingHooks {
     }
 }
 
-/// When the runs start that hooks ask for.
+/// When the runs start that webhooks ask for.
 #[derive(Debug, Default)]
-pub(super) struct Debounce(BTreeMap<JobName, JobHooks>);
+pub(super) struct Debounce(BTreeMap<JobName, JobWebhooks>);
 
 #[derive(Debug, Default)]
-struct JobHooks {
-    /// What a run must read that starts after the last hook.
+struct JobWebhooks {
+    /// What a run must read that starts after the last webhook.
     pending: Option<StreamSet>,
     min_interval: Duration,
-    /// When the last run that hooks asked for was started.
+    /// When the last run that webhooks asked for was started.
     started: Option<Duration>,
 }
 
-impl JobHooks {
+impl JobWebhooks {
     fn due(&self) -> Option<Duration> {
         self.pending.as_ref()?;
         let earliest = self.started.map(|at| at.saturating_add(self.min_interval));
@@ -77,9 +77,9 @@ impl JobHooks {
 impl Debounce {
     /// Adds a run; returns whether that changes what has to be read.
     pub(super) fn add(&mut self, run: EarlyRun) -> bool {
-        let hooks = self.0.entry(run.job).or_default();
-        hooks.min_interval = run.min_interval;
-        match &mut hooks.pending {
+        let webhooks = self.0.entry(run.job).or_default();
+        webhooks.min_interval = run.min_interval;
+        match &mut webhooks.pending {
             Some(streams) => streams.add(&run.streams),
             none => {
                 *none = Some(run.streams);
@@ -88,20 +88,20 @@ impl Debounce {
         }
     }
 
-    /// The jobs that run now, and how; hooks of an active job wait for its end.
+    /// The jobs that run now, and how; webhooks of an active job wait for its end.
     pub(super) fn take(
         &mut self,
         running: Duration,
         is_active: impl Fn(&JobName) -> bool,
     ) -> Vec<(JobName, RunStart)> {
         let mut taken = Vec::new();
-        for (job, hooks) in &mut self.0 {
-            if hooks.due().is_some_and(|due| due <= running) && !is_active(job) {
-                hooks.started = Some(running);
+        for (job, webhooks) in &mut self.0 {
+            if webhooks.due().is_some_and(|due| due <= running) && !is_active(job) {
+                webhooks.started = Some(running);
                 let start = RunStart {
                     cause: Cause::Webhook,
                     full: false,
-                    only: hooks.pending.take(),
+                    only: webhooks.pending.take(),
                 };
                 taken.push((job.clone(), start));
             }
@@ -116,14 +116,14 @@ impl Debounce {
         is_active: impl Fn(&JobName) -> bool,
     ) -> Option<Duration> {
         let idle = self.0.iter().filter(|(job, _)| !is_active(job));
-        let due = idle.filter_map(|(_, hooks)| hooks.due()).min()?;
+        let due = idle.filter_map(|(_, webhooks)| webhooks.due()).min()?;
         Some(due.saturating_sub(running))
     }
 
-    /// A run of all the job's streams starts, which reads what hooks have announced.
+    /// A run of all the job's streams starts, which reads what webhooks have announced.
     pub(super) fn covered(&mut self, job: &JobName) {
-        if let Some(hooks) = self.0.get_mut(job) {
-            hooks.pending = None;
+        if let Some(webhooks) = self.0.get_mut(job) {
+            webhooks.pending = None;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Webhooks in the loop, on a test clock. The scripted hook asks for an early run every five minutes at most.
+//! Webhooks in the loop, on a test clock. The scripted webhook asks for an early run every five minutes at most.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use super::scripted::{Act, Run, Script, early, entry, time};
 use crate::model::{Class, Pause};
 use crate::store::runs::{JobState, Parked};
 
-/// Five hundred hooks at once.
+/// Five hundred webhooks at once.
 fn storm() -> Act {
     Box::new(|script| {
         for _ in 0..500 {
-            script.control.hooks.request(vec![early("job")]);
+            script.control.webhooks.request(vec![early("job")]);
         }
     })
 }
@@ -27,7 +27,7 @@ fn morning() -> Script {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_storm_is_one_run_and_one_that_starts_after_the_last_hook() {
+async fn a_storm_is_one_run_and_one_that_starts_after_the_last_webhook() {
     let acts = vec![
         ("2026-03-02T07:01:00Z", storm()),
         ("2026-03-02T07:01:02Z", storm()),
@@ -38,7 +38,7 @@ async fn a_storm_is_one_run_and_one_that_starts_after_the_last_hook() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_hook_during_a_run_starts_one_afterwards_whatever_the_wall_clock_does() {
+async fn a_webhook_during_a_run_starts_one_afterwards_whatever_the_wall_clock_does() {
     for set in [
         None,
         Some("2026-03-02T05:00:00Z"),

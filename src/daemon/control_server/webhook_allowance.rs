@@ -1,21 +1,21 @@
-//! How many hooks the daemon looks at: a flood costs it a bounded share of a processor, however many peers send it.
+//! How many webhooks the daemon looks at: a flood costs it a bounded share of a processor, however many peers send it.
 
 use std::time::Duration;
 
-/// Hooks that are looked at without a pause: an import at the vendor sends some hundred at once.
+/// Webhooks that are looked at without a pause: an import at the vendor sends some hundred at once.
 const BURST: f64 = 200.0;
 
-/// Hooks a second after that. One costs a file that is read and a hash of 64 KiB at most, about half a millisecond.
+/// Webhooks a second after that. One costs a file that is read and a hash of 64 KiB at most, about half a millisecond.
 const PER_SECOND: f64 = 20.0;
 
 /// What is left of the allowance.
 #[derive(Debug)]
-pub(super) struct HookAllowance {
+pub(super) struct WebhookAllowance {
     left: f64,
     counted: Duration,
 }
 
-impl HookAllowance {
+impl WebhookAllowance {
     /// Full; `running` is monotonic time.
     pub(super) fn new(running: Duration) -> Self {
         Self {
@@ -44,7 +44,7 @@ mod tests {
     #[test]
     fn a_flood_is_cut_to_a_burst_and_then_a_rate() {
         let start = Duration::from_secs(7);
-        let mut allowance = HookAllowance::new(start);
+        let mut allowance = WebhookAllowance::new(start);
         let mut taken = |second: u64| {
             let now = start + Duration::from_secs(second);
             (0..1000).filter(|_| allowance.take(now)).count()

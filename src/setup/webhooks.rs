@@ -1,4 +1,4 @@
-//! `[hooks.NAME]` against sources and jobs: is the source there, does its connector have webhooks, is there something to read?
+//! `[webhooks.NAME]` against sources and jobs: is the source there, does its connector have webhooks, is there something to read?
 
 use super::checks::Checks;
 use super::jobs::Jobs;
@@ -7,12 +7,12 @@ use crate::document::suggest::advice;
 use crate::document::{Node, Problem};
 
 impl Checks<'_> {
-    pub(super) fn hooks(&mut self, sources: &Sources, jobs: &Jobs<'_>) {
+    pub(super) fn webhooks(&mut self, sources: &Sources, jobs: &Jobs<'_>) {
         let files = self.files;
         let tree = files.rollbook.as_ref();
-        let hooks = tree.and_then(|tree| tree.at(&["hooks"]));
-        for hook in hooks.map(Node::entries).unwrap_or_default() {
-            let Some(node) = hook.value.at(&["source"]) else {
+        let webhooks = tree.and_then(|tree| tree.at(&["webhooks"]));
+        for webhook in webhooks.map(Node::entries).unwrap_or_default() {
+            let Some(node) = webhook.value.at(&["source"]) else {
                 continue;
             };
             let Some(name) = node.text() else { continue };
