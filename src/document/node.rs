@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
-use serde::de::{self, IntoDeserializer, Visitor};
+use serde::de::{self, Expected, IntoDeserializer, Unexpected, Visitor};
 use toml::de::{DeTable, DeValue};
 
 use super::file_text::{FileText, Location};
@@ -315,6 +315,20 @@ impl de::Error for ReadError {
 }
 
 impl Node {
+    /// The error for a value of another kind than is expected.
+    fn unexpected(&self, expected: &dyn Expected) -> ReadError {
+        let found = match &self.kind {
+            NodeKind::Text(text) => Unexpected::Str(text),
+            NodeKind::Integer(number) => Unexpected::Signed(*number),
+            NodeKind::Real(number) => Unexpected::Float(*number),
+            NodeKind::Boolean(value) => Unexpected::Bool(*value),
+            NodeKind::Datetime | NodeKind::Unreadable => Unexpected::Unit,
+            NodeKind::List(_) => Unexpected::Seq,
+            NodeKind::Table(_) => Unexpected::Map,
+        };
+        de::Error::invalid_type(found, expected)
+    }
+
     fn placed<V>(&self, result: Result<V, ReadError>) -> Result<V, ReadError> {
         result.map_err(|error| ReadError {
             location: error.location.or_else(|| Some(self.location())),
@@ -372,9 +386,52 @@ impl<'de> de::Deserializer<'de> for &'de Node {
         })
     }
 
+    // What only one kind of value can be asks for no other, so that less is compiled for each type; and a list is no struct.
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        self.placed(match &self.kind {
+            NodeKind::Boolean(value) => visitor.visit_bool(*value),
+            _ => Err(self.unexpected(&visitor)),
+        })
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        self.placed(match &self.kind {
+            NodeKind::Text(text) => visitor.visit_borrowed_str(text),
+            _ => Err(self.unexpected(&visitor)),
+        })
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        self.placed(match &self.kind {
+            NodeKind::List(values) => SeqDeserializer::new(values.iter()).deserialize_any(visitor),
+            _ => Err(self.unexpected(&visitor)),
+        })
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        self.placed(match &self.kind {
+            NodeKind::Table(entries) => visitor.visit_map(MapDeserializer::new(pairs(entries))),
+            _ => Err(self.unexpected(&visitor)),
+        })
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ReadError> {
+        self.deserialize_map(visitor)
+    }
+
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
-        seq tuple tuple_struct map struct identifier ignored_any
+        i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct
+        tuple tuple_struct identifier ignored_any
     }
 }
 
