@@ -49,6 +49,7 @@ pub mod http;
 pub mod model;
 pub mod output;
 pub mod permissions;
+pub mod program;
 pub mod replacement;
 pub mod setup;
 pub mod spreadsheets;

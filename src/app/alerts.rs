@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::copy::copies;
+use super::hooks::hook_states;
 use super::unrecorded_alerts::UnrecordedAlerts;
 use super::{App, DaemonEngine};
 use crate::daemon::alerts::{
@@ -20,11 +21,12 @@ use crate::daemon::alerts::{
 use crate::daemon::status::HeldStream;
 use crate::daemon::{Engine as _, Entry, JobCondition};
 use crate::model::schedule::next_tick;
-use crate::model::{AlertSubject, BundleName, EntryName, Outcome, SourceName, scalar};
+use crate::model::{AlertSubject, BundleName, EntryName, HookName, Outcome, SourceName, scalar};
 use crate::setup::Setup;
 use crate::setup::files::AlertsConfig;
 use crate::store::alerts::{self, QueuedAlert};
 use crate::store::bundle::state;
+use crate::store::hooks::HookStates;
 use crate::store::queries::RunLine;
 use crate::store::runs::JobState;
 use crate::store::{StoreError, queries, runs};
@@ -34,6 +36,9 @@ const MAX_SLEEP: Duration = Duration::from_secs(15 * 60);
 
 /// One failed backup is enough: it runs once a day.
 const BACKUP_FAILURES: u32 = 1;
+
+/// A receiver that is busy or restarts answers within a few minutes.
+const HOOK_ATTEMPTS: u32 = 3;
 
 /// A list may change while it is read; after three incomplete runs it is not chance.
 const INCOMPLETE_RUNS: u32 = 3;
@@ -76,6 +81,14 @@ impl DaemonEngine {
         for name in setup.bundles.keys() {
             let evaluated = self.evaluate_bundle(config, name).await;
             log_failure(&AlertSubject::Bundle(name.clone()), evaluated);
+        }
+        let states = match self.app.store().reader() {
+            Ok(reader) => hook_states(&setup, &reader).unwrap_or_default(),
+            Err(_) => HookStates::default(), // told by what needs it more
+        };
+        for name in setup.config.hooks.keys() {
+            let evaluated = self.evaluate_hook(config, &states, name).await;
+            log_failure(&AlertSubject::Hook(name.clone()), evaluated);
         }
         match self.app.send_due(config, &self.unrecorded, stop).await {
             Ok(pause) => pause,
@@ -120,12 +133,11 @@ impl DaemonEngine {
             let Some((path, state)) = copies.configured else {
                 return Ok(());
             };
-            OutputFacts {
-                what: "the copy of the mirror".to_owned(),
-                name: format!("the copy {}", path.display()),
-                message: state.message,
-                good: state.made,
-            }
+            let (what, name) = (
+                "the copy of the mirror",
+                format!("the copy {}", path.display()),
+            );
+            OutputFacts::of_file(what, &name, state.message.as_deref(), state.made)
         };
         let check = |active: &[_], now| evaluate_output(&facts, active, now);
         self.app.evaluate(config, AlertSubject::Copy, check).await
@@ -138,15 +150,37 @@ impl DaemonEngine {
     ) -> Result<(), StoreError> {
         let state = state::state(&*self.app.store().reader()?, name)?;
         let what = format!("the bundle {name}");
-        let facts = OutputFacts {
-            name: what.clone(),
-            what,
-            // One that waits for its consumer has not failed.
-            message: state.message.filter(|_| state.failed.is_some()),
-            good: state.made,
-        };
+        // One that waits for its consumer has not failed.
+        let message = state.message.filter(|_| state.failed.is_some());
+        let facts = OutputFacts::of_file(&what, &what, message.as_deref(), state.made);
         let check = |active: &[_], now| evaluate_output(&facts, active, now);
         let subject = AlertSubject::Bundle(name.clone());
+        self.app.evaluate(config, subject, check).await
+    }
+
+    async fn evaluate_hook(
+        &self,
+        config: &AlertsConfig,
+        states: &HookStates,
+        name: &HookName,
+    ) -> Result<(), StoreError> {
+        let own = || states.iter().filter(|((hook, _), _)| hook == name);
+        let failed = own().filter(|(_, state)| state.attempts >= HOOK_ATTEMPTS);
+        let problem = failed.min_by_key(|(_, state)| state.failed);
+        let problem = problem.and_then(|((_, subject), state)| {
+            let since = state.failed?.strftime("%Y-%m-%d %H:%M UTC");
+            let message = state.message.as_ref()?;
+            Some(format!(
+                "the hook {name} could not be told of {subject} since {since}: {message}"
+            ))
+        });
+        let facts = OutputFacts {
+            problem,
+            over: format!("the hook {name} is told again"),
+            good: own().filter_map(|(_, state)| state.told).max(),
+        };
+        let check = |active: &[_], now| evaluate_output(&facts, active, now);
+        let subject = AlertSubject::Hook(name.clone());
         self.app.evaluate(config, subject, check).await
     }
 

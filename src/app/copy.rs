@@ -59,13 +59,14 @@ pub fn copies(
 }
 
 impl DaemonEngine {
-    /// Writes copy and bundles until `stop`; `wake` is notified after a run and after a reload, `made` after each attempt.
-    pub async fn keep_outputs(&self, wake: &Notify, made: &Notify, stop: &CancellationToken) {
+    /// Writes copy and bundles until `stop`; `wake` is notified after a run and after a reload, and `made` is called after each
+    /// attempt.
+    pub async fn keep_outputs(&self, wake: &Notify, made: impl Fn(), stop: &CancellationToken) {
         while !stop.is_cancelled() {
             let is_copied = self.app.copy_if_due(stop).await;
             let (is_written, again) = self.app.write_due_bundles(stop).await;
             if is_copied || is_written {
-                made.notify_one();
+                made();
             }
             let retry = self.app.copy_problem().map(|_| RETRY);
             let again = again.into_iter().chain(retry).min();

@@ -12,6 +12,7 @@ mod engine;
 mod erasures;
 mod grant_builder;
 mod heartbeat;
+mod hooks;
 mod jobs;
 mod login;
 mod logout;
@@ -48,6 +49,7 @@ pub use bundles::{
 pub use copy::{copies, copy_path};
 pub use engine::DaemonEngine;
 pub use erasures::folders_of_backups;
+pub use hooks::{HookRetry, hook_states, unknown_hook};
 pub use login::{Login, LoginError};
 pub use logout::{VendorRevocation, sign_out};
 pub use maintenance::{BackupRequest, backup_of};

@@ -72,7 +72,7 @@ impl App {
         }
     }
 
-    /// Why others cannot read what is configured: the mirror, its copy, a bundle.
+    /// Why others do not get what is configured: the mirror, its copy, a bundle, what a hook is told.
     pub fn sharing_problems(&self) -> Vec<String> {
         let told = self.readers_problem.lock();
         let readers = told.unwrap_or_else(PoisonError::into_inner).clone();
@@ -81,7 +81,12 @@ impl App {
         let copy = self.copy_problem();
         let copy = copy.map(|why| format!("could not write the copy: {why}"));
         let bundles = self.bundle_problems();
-        readers.into_iter().chain(copy).chain(bundles).collect()
+        readers
+            .into_iter()
+            .chain(copy)
+            .chain(bundles)
+            .chain(self.hook_problems())
+            .collect()
     }
 
     /// Whether the log of the mirror stays beside it, for readers who may not create it.

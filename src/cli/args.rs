@@ -11,7 +11,7 @@ use super::log::LogFormat;
 use super::owner::StateUse;
 use super::{
     alerts, approve, audit, backup, changes, check, combos, completions, crosswalk, erase, export,
-    init, jobs, login, logout, man, matches, pause, person, privacy, rename, report, reset,
+    hooks, init, jobs, login, logout, man, matches, pause, person, privacy, rename, report, reset,
     restore, resume, runs, schema, status, streams, sync, tokens, vault, verify, web, why,
 };
 use crate::connector::builtin::DEMO_CONFIG;
@@ -132,6 +132,8 @@ pub enum Command {
     Erase(erase::EraseOptions),
     /// Send a test alert
     Alerts(alerts::AlertsOptions),
+    /// Show what programs and addresses were told of changes, or try one
+    Hooks(hooks::HooksOptions),
     /// Create a verified backup of the mirror, and delete the oldest
     ///
     /// Also while the daemon runs.
@@ -196,6 +198,7 @@ impl Command {
             | Self::Erase(_)
             | Self::Person(_)
             | Self::Alerts(_)
+            | Self::Hooks(_)
             | Self::Backup(_)
             | Self::Restore(_) => StateUse::Owns,
         }

@@ -19,7 +19,9 @@ pub const GROUPS: &[(&str, &[&str])] = &[
     ("Try it without a vendor", &["demo", "sandbox"]),
     (
         "Set up",
-        &["init", "check", "login", "logout", "tokens", "alerts"],
+        &[
+            "init", "check", "login", "logout", "tokens", "alerts", "hooks",
+        ],
     ),
     (
         "Mirror",

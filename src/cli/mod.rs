@@ -28,6 +28,7 @@ mod export;
 mod follow;
 mod held_rows;
 mod help;
+mod hooks;
 mod init;
 mod jobs;
 mod left_out;
@@ -159,6 +160,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Audit(options) => audit::run(&folders, &options),
         Command::Erase(options) => erase::run(&folders, &options).await,
         Command::Alerts(options) => alerts::run(&folders, &options).await,
+        Command::Hooks(options) => hooks::run(&folders, &options).await,
         Command::Backup(options) => backup::run(&folders, options),
         Command::Verify(options) => verify::run(&folders, &options),
         Command::Restore(options) => restore::run(&folders, &options).await,

@@ -77,6 +77,8 @@ pub async fn serve(
     let alerts = Arc::clone(&wake);
     let copy_wake = Arc::new(Notify::new());
     let copy = Arc::clone(&copy_wake);
+    let hook_wake = Arc::new(Notify::new());
+    let hooks = Arc::clone(&hook_wake);
     let history_wake = Arc::new(Notify::new());
     let history = Arc::clone(&history_wake);
     let history_file = HistoryFile::in_folder(&folder);
@@ -87,6 +89,7 @@ pub async fn serve(
         if may_alert(&event) {
             alerts.notify_one();
             copy.notify_one();
+            hooks.notify_one();
             history.notify_one();
         }
         if event == Event::Reloaded {
@@ -95,6 +98,10 @@ pub async fn serve(
         status.on_event(&event);
         observe(&event);
     };
+    let made = || {
+        wake.notify_one();
+        hook_wake.notify_one();
+    };
     let stop = CancellationToken::new();
     let mut watch = pin!(own.watch_alerts(&wake, &stop));
     let ended = tokio::select! {
@@ -102,7 +109,8 @@ pub async fn serve(
         () = publisher.keep_file() => Ok(()),
         () = requests => Ok(()),
         () = &mut watch => Ok(()),
-        () = own.keep_outputs(&copy_wake, &wake, &stop) => Ok(()),
+        () = own.keep_outputs(&copy_wake, made, &stop) => Ok(()),
+        () = own.keep_hooks(&hook_wake, &wake, &stop) => Ok(()),
         () = own.keep_heartbeat(&heartbeat_wake, |meaning| publisher.is_healthy(meaning)) => Ok(()),
         () = own.keep_history(&history_wake, &history_file) => Ok(()),
         () = changes.follow(clock, reload) => Ok(()),
@@ -139,7 +147,7 @@ async fn serve_requests(
     }
 }
 
-/// Whether alerts must be evaluated after this event, whether the copy is due, and the history file.
+/// Whether after this event alerts must be evaluated, and outputs, hooks and the history file looked after.
 fn may_alert(event: &Event) -> bool {
     matches!(
         event,

@@ -14,7 +14,7 @@ use super::progress::Bars;
 use super::stop::stop_on_signal;
 use super::table::{blocks, wrap};
 use super::{left_out, out, run_lines, runs, start};
-use crate::app::{AdminRequest, AdminResponse, App, known_job};
+use crate::app::{AdminRequest, AdminResponse, App, HookRetry, known_job};
 use crate::clock::Clock;
 use crate::model::{Cause, JobName, Pause, SourceName, StreamName, StreamSet, pause};
 use crate::setup::{Folders, JobSetup, Overlay, Setup};
@@ -190,6 +190,10 @@ pub async fn run_all(
     at_once: usize,
 ) -> Vec<RunReport> {
     let (sink, setup) = (Bars::default().sink(), app.setup());
+    // A hook begins after what there was before it.
+    if let (false, Err(error)) = (run_options.dry, app.note_hooks().await) {
+        anstream::eprintln!("rollbook: {error}");
+    }
     let mut sources: BTreeMap<&SourceName, Vec<(usize, JobName)>> = BTreeMap::new();
     for (index, name) in jobs.iter().enumerate() {
         if let Some(job) = setup.jobs.get(name) {
@@ -204,6 +208,10 @@ pub async fn run_all(
     if !run_options.dry {
         app.copy_if_due(stop).await;
         app.write_due_bundles(stop).await;
+        tokio::select! {
+            _ = app.run_hooks(HookRetry::Now) => {}
+            () = stop.cancelled() => {}
+        }
         for problem in app.sharing_problems() {
             anstream::eprintln!("rollbook: {problem}");
         }

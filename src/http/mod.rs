@@ -4,7 +4,6 @@
 //! obtained (`auth/`), what a page means (`connector/`), and what a failure means for a run (`sync/`, by [`HttpError::class`]).
 
 pub(crate) mod access;
-mod alert_post;
 mod authorizer;
 pub(crate) mod blocking;
 pub(crate) mod body;
@@ -21,6 +20,7 @@ pub(crate) mod message;
 mod pace;
 mod page_request;
 pub(crate) mod peer;
+mod post;
 mod proxy;
 mod reach;
 pub(crate) mod refusal;
@@ -39,12 +39,12 @@ pub(crate) mod scripted;
 pub(crate) mod tests;
 
 pub use access::Access;
-pub use alert_post::{AlertPost, post_alert, send_heartbeat};
 pub use authorizer::{AfterRefusal, Authorizer};
 pub use budget::RunBudget;
 pub use ca_file::unusable_ca_file;
 pub use error::{HttpError, HttpErrorKind, ProxyFailure, Slow, Unreachable};
 pub use page_request::{Effort, PageRequest, Shrinks};
+pub use post::{Post, post, send_heartbeat};
 pub use reach::Reach;
 pub use refusal::{PasswordRest, Refused, TokenRefusal};
 pub use reply::{Headers, Reply};

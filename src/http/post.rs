@@ -17,7 +17,7 @@ use super::rules::{Route, Timeouts};
 const WHOLE: Duration = Duration::from_secs(20);
 
 /// A message and its address. The address is a secret and appears in no error.
-pub struct AlertPost<'a> {
+pub struct Post<'a> {
     /// URL, often with a token in its path.
     pub address: &'a str,
     /// Bearer token.
@@ -34,7 +34,7 @@ pub struct AlertPost<'a> {
 ///
 /// # Errors
 /// When the address is not a URL, the host does not respond in time, or the status is not 2xx.
-pub async fn post_alert(post: AlertPost<'_>) -> Result<(), String> {
+pub async fn post(post: Post<'_>) -> Result<(), String> {
     let (client, address) = receiver(post.address)?;
     let host = host_of(&address);
     let mut request = client
@@ -54,7 +54,7 @@ pub async fn post_alert(post: AlertPost<'_>) -> Result<(), String> {
 /// Sends a GET without a body once. The error is a message that names only the host.
 ///
 /// # Errors
-/// As [`post_alert`].
+/// As [`post`].
 pub async fn send_heartbeat(address: &str) -> Result<(), String> {
     let (client, address) = receiver(address)?;
     let host = host_of(&address);

@@ -1,10 +1,10 @@
-//! What an alert is about: one entry of the schedule, a source with all its jobs, the copy of the mirror, or a bundle.
+//! What an alert is about: one entry of the schedule, a source with all its jobs, the copy of the mirror, a bundle, or a hook.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::entry_name::EntryName;
-use super::name::{BundleName, SourceName};
+use super::name::{BundleName, HookName, SourceName};
 use crate::document::text_value::ValueError;
 
 /// Before the name of a source, so that it differs from a job of the same name; names have no blanks.
@@ -12,6 +12,9 @@ const SOURCE: &str = "source ";
 
 /// Before the name of a bundle.
 const BUNDLE: &str = "bundle ";
+
+/// Before the name of a hook.
+const HOOK: &str = "hook ";
 
 /// The copy; a job's name has no dot.
 const COPY: &str = "store.copy";
@@ -27,6 +30,8 @@ pub enum AlertSubject {
     Copy,
     /// A bundle of files.
     Bundle(BundleName),
+    /// A hook.
+    Hook(HookName),
 }
 
 impl fmt::Display for AlertSubject {
@@ -36,6 +41,7 @@ impl fmt::Display for AlertSubject {
             Self::Source(name) => write!(f, "{SOURCE}{name}"),
             Self::Copy => f.write_str(COPY),
             Self::Bundle(name) => write!(f, "{BUNDLE}{name}"),
+            Self::Hook(name) => write!(f, "{HOOK}{name}"),
         }
     }
 }
@@ -46,6 +52,9 @@ impl FromStr for AlertSubject {
     fn from_str(text: &str) -> Result<Self, ValueError> {
         if let Some(bundle) = text.strip_prefix(BUNDLE) {
             return bundle.parse().map(Self::Bundle);
+        }
+        if let Some(hook) = text.strip_prefix(HOOK) {
+            return hook.parse().map(Self::Hook);
         }
         match text.strip_prefix(SOURCE) {
             Some(source) => source.parse().map(Self::Source),
@@ -67,6 +76,7 @@ mod tests {
             "store.backup",
             "store.copy",
             "bundle own",
+            "hook own",
         ] {
             let subject: AlertSubject = text.parse().expect("a subject");
             assert_eq!(subject.to_string(), text);

@@ -24,6 +24,7 @@ pub mod grant;
 pub mod guard;
 pub mod health;
 pub mod hold_rule;
+pub mod hook;
 pub mod kept_grant;
 pub mod kept_refusal;
 pub mod masking;
@@ -71,13 +72,14 @@ pub use erasure_reason::ErasureReason;
 pub use error_codes::ErrorCodes;
 pub use grant::{ClientAuth, EndpointRules, GrantKind, TokenBody, TokenMembers};
 pub use hold_rule::HoldRule;
+pub use hook::HookSubject;
 pub use kept_grant::{KeptAccess, KeptGrant};
 pub use kept_refusal::KeptRefusal;
 pub use masking::Masking;
 #[cfg(test)]
 pub(crate) use name::named;
 pub use name::{
-    BundleName, ColumnName, ConnectorName, CrosswalkName, JobName, MatchName, SourceName,
+    BundleName, ColumnName, ConnectorName, CrosswalkName, HookName, JobName, MatchName, SourceName,
     StreamName, WebhookName,
 };
 pub use outcome::Outcome;

@@ -102,6 +102,10 @@ name! {
     JobName, MAX_LENGTH, PATTERN, "rosters"
 }
 name! {
+    /// The name of a hook.
+    HookName, MAX_LENGTH, PATTERN, "import_roster"
+}
+name! {
     /// The name of a webhook; the last part of its address.
     WebhookName, MAX_LENGTH, PATTERN, "rosters"
 }

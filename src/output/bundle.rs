@@ -146,6 +146,14 @@ pub fn write(rows: &BundleRows<'_>, order: &BundleOrder<'_>) -> Result<(), Bundl
     new.commit().map_err(write_error(order.to))
 }
 
+/// The files of a bundle; those that may be absent need not be there.
+pub fn files_of(config: &BundleConfig, to: &Path) -> Vec<PathBuf> {
+    match config.archive {
+        Some(_) => vec![to.to_owned()],
+        None => config.file.iter().map(|file| to.join(&file.name)).collect(),
+    }
+}
+
 /// What is still there of the last bundle of changes; it is not overwritten. A bundle with everything replaces anything.
 pub fn not_fetched(order: &BundleOrder<'_>) -> Option<PathBuf> {
     let path = match (&order.config.archive, &order.config.file[..]) {

@@ -10,6 +10,7 @@ mod crosswalks;
 pub mod files;
 mod folders;
 mod grants;
+mod hooks;
 mod jobs;
 pub mod lookups;
 mod overlay;

@@ -2,6 +2,8 @@
 //!
 //! Only for `rollbook check`: a daemon starts without, and parks the jobs concerned. No problem holds a secret.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use secrecy::ExposeSecret as _;
@@ -17,9 +19,10 @@ use crate::connector::builtin::EXAMPLE;
 use crate::connector::file::{Connector, Setting};
 use crate::connector::template;
 use crate::document::lookalike::Lookalike;
-use crate::document::node::NodeKind;
+use crate::document::node::{NodeKind, TableEntry};
 use crate::document::suggest::{listed, quoted};
 use crate::document::{FileText, Node, Problem, Problems};
+use crate::folder::plain;
 use crate::http::{unusable_address, unusable_ca_file};
 use crate::model::{EndpointRules, GrantKind};
 
@@ -68,6 +71,26 @@ impl Resolution {
         }
     }
 
+    /// The tables below a key of `rollbook.toml`.
+    fn tables(&self, key: &str) -> &[TableEntry] {
+        let tree = self.files.rollbook.as_ref();
+        let tables = tree.and_then(|tree| tree.at(&[key]));
+        tables.map(Node::entries).unwrap_or_default()
+    }
+
+    /// What hooks lack: secrets and programs.
+    fn unready_hooks(&self, secrets: &Secrets) -> Vec<Problem> {
+        let keys = [("url", SecretForm::Address), ("secret", SecretForm::Text)];
+        let unready = |hook: &TableEntry| {
+            let hook = &hook.value;
+            let secrets = keys
+                .iter()
+                .filter_map(|(key, form)| unopened(hook.at(&[key])?, *form, secrets));
+            secrets.chain(unusable_program(hook)).collect::<Vec<_>>()
+        };
+        self.tables("hooks").iter().flat_map(unready).collect()
+    }
+
     /// Adds what stops jobs from running although the files are right.
     fn readiness(&mut self, secrets: &Secrets, config: &Path) {
         let mut problems = Problems::new();
@@ -77,15 +100,11 @@ impl Resolution {
                 problems.extend(tree.at(path).and_then(|node| unopened(node, form, secrets)));
             }
         }
-        let webhooks = self
-            .files
-            .rollbook
-            .as_ref()
-            .and_then(|tree| tree.at(&["webhooks"]));
-        for webhook in webhooks.map(Node::entries).unwrap_or_default() {
+        for webhook in self.tables("webhooks") {
             let secret = webhook.value.at(&["secret"]);
             problems.extend(secret.and_then(|node| unopened(node, SecretForm::Text, secrets)));
         }
+        problems.extend(self.unready_hooks(secrets));
         let examples = Node::parse(&FileText::new("rollbook.toml", EXAMPLE)).0;
         for entry in self.files.sources() {
             let (name, table) = (entry.name.as_str(), &entry.value);
@@ -119,6 +138,25 @@ impl Resolution {
         }
         self.problems.append(problems);
     }
+}
+
+/// Why the program of a hook cannot be started.
+fn unusable_program(hook: &Node) -> Option<Problem> {
+    let node = hook.at(&["program"])?;
+    let path = Path::new(node.text().filter(|path| path.starts_with('/'))?);
+    let (message, help) = match fs::metadata(path) {
+        Ok(found) if !found.is_file() => ("this is not a file", "name a program".to_owned()),
+        Ok(found) if found.permissions().mode() & 0o111 == 0 => {
+            let help = format!("run `chmod +x {}`", path.display());
+            ("this file may not be executed", help)
+        }
+        Ok(_) => return None,
+        Err(error) => {
+            let message = format!("this program cannot be run: {}", plain(path, &error));
+            return Some(Problem::error(node.location(), message));
+        }
+    };
+    Some(Problem::error(node.location(), message).help(help))
 }
 
 /// Why the `ca_file` of a source is of no use. One that cannot be read is reported with the file.

@@ -61,6 +61,7 @@ impl Resolution {
         checks.copy(&sources, &jobs);
         checks.bundles(&bundle_files, &sources, &jobs);
         checks.webhooks(&sources, &jobs);
+        checks.hooks(&bundle_files, &jobs);
         let matches = people::sets(&people, &mut checks, &sources, &jobs);
         let problems = checks.problems;
         let mut setup = None;

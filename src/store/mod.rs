@@ -17,6 +17,7 @@ pub mod erase;
 pub mod error;
 pub mod fitting;
 pub mod held;
+pub mod hooks;
 pub mod lookups;
 pub mod maintenance;
 pub mod matches;

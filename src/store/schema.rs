@@ -338,6 +338,19 @@ CREATE TABLE rollbook_bundle_rows (
   PRIMARY KEY (bundle, file, key)
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+CREATE TABLE rollbook_hooks (
+  hook TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  told TEXT,
+  attempts INTEGER NOT NULL,
+  due TEXT,
+  failed TEXT,
+  message TEXT,
+  PRIMARY KEY (hook, subject)
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// A mirror that a newer program wrote is left exactly as it is.

@@ -9,8 +9,8 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 
 use crate::document::text_value::ValueError;
 use crate::model::{
-    AlertSubject, BundleName, Cause, CrosswalkName, EntryName, JobName, MatchName, Outcome,
-    SourceName, StreamName, StreamSet,
+    AlertSubject, BundleName, Cause, CrosswalkName, EntryName, HookName, HookSubject, JobName,
+    MatchName, Outcome, SourceName, StreamName, StreamSet,
 };
 
 /// The error for an unknown value.
@@ -87,6 +87,18 @@ impl FromSql for AlertSubject {
     }
 }
 
+impl ToSql for HookSubject {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::from(self.to_string()))
+    }
+}
+
+impl FromSql for HookSubject {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        parsed(value)
+    }
+}
+
 fn parsed<T: FromStr<Err = ValueError>>(value: ValueRef<'_>) -> FromSqlResult<T> {
     let parsed = value.as_str()?.parse();
     parsed.map_err(|complaint: ValueError| FromSqlError::Other(complaint.into()))
@@ -96,6 +108,7 @@ stored_name!(
     BundleName,
     CrosswalkName,
     EntryName,
+    HookName,
     JobName,
     MatchName,
     SourceName,

@@ -24,6 +24,7 @@ mod export;
 mod field;
 mod floors;
 mod guard;
+mod hooks;
 mod init;
 mod installation;
 mod lifecycle;

@@ -3,12 +3,10 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use serde_json::{Map, Value, json};
-
 use crate::cli::table::{many, one_line};
-use crate::model::TableColumn;
-use crate::model::row::{Cell, Cells};
+use crate::model::row::Cell;
 use crate::model::scalar::display_time;
+use crate::output::changes::{ShownColumn, change_json, shown_columns};
 use crate::store::queries::{self, ChangeKind, ChangedRow, Reader};
 
 /// How changes are written.
@@ -76,7 +74,7 @@ impl<'a> Printer<'a> {
             ChangeKind::Removed => (removed, &mut self.removed),
             ChangeKind::Stored => (added || changed, &mut self.stored),
         };
-        let shown = shown(change, self.columns);
+        let shown = shown_columns(change, self.columns);
         if !is_wanted || (shown.is_empty() && change.kind == ChangeKind::Changed) {
             return Ok(());
         }
@@ -84,7 +82,7 @@ impl<'a> Printer<'a> {
         match self.form {
             ChangesForm::Text => self.text(change, &shown, out),
             ChangesForm::Json => {
-                serde_json::to_writer(&mut *out, &object(change, &shown, self.columns))?;
+                serde_json::to_writer(&mut *out, &change_json(change, &shown, self.columns))?;
                 out.write_all(b"\n")
             }
             ChangesForm::Csv => csv(change, &shown, out),
@@ -150,37 +148,6 @@ impl<'a> Printer<'a> {
     }
 }
 
-/// A column that is shown.
-struct ShownColumn<'a> {
-    index: usize,
-    name: &'a str,
-    /// Of a changed row.
-    before: Option<Cell<'a>>,
-    after: Cell<'a>,
-}
-
-/// The wanted columns that differ; of other changes the wanted ones without the key.
-fn shown<'a>(change: &'a ChangedRow<'_>, columns: &[String]) -> Vec<ShownColumn<'a>> {
-    let mut before = change.before();
-    let mut shown = Vec::new();
-    for (index, (column, after)) in change.table.columns.iter().zip(change.row()).enumerate() {
-        let before = before.as_mut().and_then(Iterator::next);
-        let is_told = match before {
-            Some(before) => before != after,
-            None => !change.table.key.contains(&index),
-        };
-        if is_told && (columns.is_empty() || columns.contains(&column.name)) {
-            shown.push(ShownColumn {
-                index,
-                name: &column.name,
-                before,
-                after,
-            });
-        }
-    }
-    shown
-}
-
 fn key(change: &ChangedRow<'_>, between: &str) -> String {
     let row = change.row();
     let value = |index: &usize| row.at(*index).plain().unwrap_or_default();
@@ -190,31 +157,6 @@ fn key(change: &ChangedRow<'_>, between: &str) -> String {
 
 fn visible(cell: Cell<'_>) -> String {
     cell.plain().unwrap_or_else(|| "–".to_owned())
-}
-
-fn object(change: &ChangedRow<'_>, shown: &[ShownColumn<'_>], columns: &[String]) -> Value {
-    let table = change.table;
-    let members = |row: Cells<'_>, is_in: &dyn Fn(usize) -> bool| {
-        let columns = table.columns.iter().zip(row).enumerate();
-        let columns = columns.filter(|(index, _)| is_in(*index));
-        let member = |(_, (column, cell)): (usize, (&TableColumn, Cell<'_>))| {
-            (column.name.clone(), cell.json(column.kind))
-        };
-        Value::Object(columns.map(member).collect::<Map<_, _>>())
-    };
-    let is_shown = |index| shown.iter().any(|column| column.index == index);
-    let mut object = json!({
-        "run": change.run,
-        "at": change.at,
-        "stream": table.name(),
-        "change": change.kind.as_str(),
-        "key": members(change.row(), &|index| table.key.contains(&index)),
-        "row": members(change.row(), &|index| columns.is_empty() || is_shown(index)),
-    });
-    if let Some(before) = change.before() {
-        object["before"] = members(before, &is_shown);
-    }
-    object
 }
 
 /// A line for each column that differs; of other changes for each that has a value.

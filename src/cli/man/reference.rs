@@ -15,6 +15,7 @@ pub const PAGES: &[(&str, &str)] = &[
     ("rollbook-changes", "reference/changes.md"),
     ("rollbook-export", "reference/exports.md"),
     ("rollbook-bundles", "reference/bundles.md"),
+    ("rollbook-hooks", "reference/hooks.md"),
     ("rollbook-combos", "reference/combos.md"),
     ("rollbook-configuration", "reference/configuration.md"),
     ("rollbook-connectors", "adding-a-connector.md"),

@@ -42,6 +42,9 @@ pub(super) fn page(register: &Register) -> String {
             file.readers
         );
     }
+    for sentence in &register.programs {
+        let _ = writeln!(page, "\n{sentence}");
+    }
     let _ = writeln!(
         page,
         "\n{}\n{}\nCopies that other programs made are not listed.",

@@ -8,7 +8,10 @@ use serde::Serialize;
 use super::files::{self, PrivateFile};
 use crate::cli::unconfigured::{UnconfiguredTable, sentences, unconfigured_tables};
 use crate::connector::api::StreamSpec;
-use crate::model::{History, JobName, Masking, Period, PersonalCategory, SourceName, StreamName};
+use crate::model::{
+    History, HookName, JobName, Masking, Period, PersonalCategory, SourceName, StreamName,
+};
+use crate::setup::files::HookConfig;
 use crate::setup::{JobSetup, Setup, tables};
 use crate::store::StoreError;
 use crate::store::queries::{self, Reader};
@@ -29,6 +32,8 @@ pub(super) struct Register {
     pub files: Vec<PrivateFile>,
     /// How copies are made.
     pub backups: String,
+    /// Programs that get rows, each as a sentence.
+    pub programs: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -70,6 +75,21 @@ pub(super) struct ColumnEntry {
     pub column: String,
     /// How its values are changed before they are stored.
     pub masking: Option<&'static str>,
+}
+
+/// The programs of hooks that get the rows of runs.
+fn programs(setup: &Setup) -> Vec<String> {
+    let hooks = setup.config.hooks.iter();
+    let sentence = |(name, hook): (&HookName, &HookConfig)| {
+        let program = hook.program.as_ref().filter(|_| hook.changes)?.display();
+        let jobs = setup.jobs.keys().filter(|job| hook.follows(job));
+        let jobs: Vec<&str> = jobs.map(JobName::as_str).collect();
+        Some(format!(
+            "The program {program} (hook {name}) gets the rows that these jobs change: {}.",
+            jobs.join(", ")
+        ))
+    };
+    hooks.filter_map(sentence).collect()
 }
 
 /// The register of a configuration, with numbers from the mirror if there is one.
@@ -117,6 +137,7 @@ pub(super) fn of(
         ),
         files: files::all(setup, path),
         backups: files::backups(setup, path),
+        programs: programs(setup),
     })
 }
 

@@ -1,10 +1,10 @@
-//! The part of `rollbook status` about others who read the mirror: the copy, bundles, and the group of `[store] readers`.
+//! The part of `rollbook status` about others who read the mirror: the copy, bundles, hooks, and the group of `[store] readers`.
 
 use std::path::Path;
 
 use serde::Serialize;
 
-use crate::app::{bundle_path, bundle_states, copies};
+use crate::app::{bundle_path, bundle_states, copies, hook_states};
 use crate::cli::table::grouped;
 use crate::model::scalar::{display_time, to_canonical};
 use crate::permissions::readers::obstacle;
@@ -19,6 +19,8 @@ pub struct SharingView {
     copy: Option<CopyView>,
     /// The bundles of files.
     bundles: Vec<BundleView>,
+    /// What hooks could not be told.
+    hooks: Vec<FailedHookView>,
     /// Copies that are there and no longer written.
     old_copies: Vec<String>,
     /// Why the group of `[store] readers` cannot read the mirror; `null` if it can, or if there is none.
@@ -51,6 +53,31 @@ struct BundleView {
     held: bool,
     /// Why the last attempt failed, was held or waits.
     message: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct FailedHookView {
+    name: String,
+    /// `job NAME` or `bundle NAME`.
+    follows: String,
+    /// When it is tried again.
+    due: Option<String>,
+    message: String,
+}
+
+impl FailedHookView {
+    fn all(setup: &Setup, reader: &Reader) -> Result<Vec<Self>, StoreError> {
+        let states = hook_states(setup, reader)?.into_iter();
+        let views = states.filter_map(|((hook, subject), state)| {
+            Some(Self {
+                name: hook.to_string(),
+                follows: subject.to_string(),
+                due: state.due.map(to_canonical),
+                message: state.message?,
+            })
+        });
+        Ok(views.collect())
+    }
 }
 
 impl BundleView {
@@ -116,6 +143,7 @@ impl SharingView {
                 run: state.run,
             }),
             bundles: BundleView::all(setup, path, mirror)?,
+            hooks: FailedHookView::all(setup, mirror)?,
             old_copies: (copies.old.iter())
                 .map(|path| path.display().to_string())
                 .collect(),
@@ -167,7 +195,22 @@ impl SharingView {
             let message = bundle.message.as_ref()?;
             Some(format!("bundle {}: {message}", bundle.name))
         });
-        failed.chain(bundles).chain(readers).chain(old).collect()
+        let hooks = self.hooks.iter().map(|hook| {
+            let FailedHookView {
+                name,
+                follows,
+                message,
+                ..
+            } = hook;
+            let due = hook.due.as_deref().map(display_time);
+            let again = due.map(|due| format!("; it is tried again at {due} UTC"));
+            format!(
+                "hook {name}: not told of {follows}: {message}{}",
+                again.unwrap_or_default()
+            )
+        });
+        let outputs = failed.chain(bundles).chain(hooks);
+        outputs.chain(readers).chain(old).collect()
     }
 }
 

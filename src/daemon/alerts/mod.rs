@@ -62,14 +62,20 @@ impl Alert {
     fn job(&self) -> &str {
         match &self.subject {
             AlertSubject::Entry(name) => name.as_str(),
-            AlertSubject::Source(_) | AlertSubject::Copy | AlertSubject::Bundle(_) => "",
+            AlertSubject::Source(_)
+            | AlertSubject::Copy
+            | AlertSubject::Bundle(_)
+            | AlertSubject::Hook(_) => "",
         }
     }
 
     /// The source; empty if the alert is about a job or the copy.
     fn source(&self) -> &str {
         match &self.subject {
-            AlertSubject::Entry(_) | AlertSubject::Copy | AlertSubject::Bundle(_) => "",
+            AlertSubject::Entry(_)
+            | AlertSubject::Copy
+            | AlertSubject::Bundle(_)
+            | AlertSubject::Hook(_) => "",
             AlertSubject::Source(name) => name.as_str(),
         }
     }

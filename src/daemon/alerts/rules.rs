@@ -107,17 +107,30 @@ pub struct SourceFacts {
     pub good: Option<Timestamp>,
 }
 
-/// The state of what leaves the mirror: the copy of `[store.copy]`, or a bundle.
+/// The state of what leaves the mirror: the copy of `[store.copy]`, a bundle, or a hook.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutputFacts {
-    /// What it is: `the copy of the mirror`.
-    pub what: String,
-    /// Its name.
-    pub name: String,
-    /// Why it could not be written, if the last attempt failed.
-    pub message: Option<String>,
-    /// When it was written last.
+    /// What is wrong, as a sentence.
+    pub problem: Option<String>,
+    /// What is right again when it is.
+    pub over: String,
+    /// When it went well last.
     pub good: Option<Timestamp>,
+}
+
+impl OutputFacts {
+    /// Of a file: what it is, such as `the copy of the mirror`, its name, why it could not be written, and when it was last.
+    pub fn of_file(what: &str, name: &str, message: Option<&str>, good: Option<Timestamp>) -> Self {
+        let age = match good {
+            Some(good) => good.strftime("is of %Y-%m-%d %H:%M UTC").to_string(),
+            None => "was never written".to_owned(),
+        };
+        Self {
+            problem: message.map(|message| format!("{what} {age}: {message}")),
+            over: format!("{name} is written again"),
+            good,
+        }
+    }
 }
 
 /// The thresholds for alerts.
@@ -192,22 +205,21 @@ pub fn evaluate_source(
     update(problem.into_iter().collect(), facts.good, over, active, now)
 }
 
-/// Evaluates the copy or a bundle.
+/// Evaluates the copy, a bundle or a hook.
 pub fn evaluate_output(
     facts: &OutputFacts,
     active: &[(AlertKind, Timestamp)],
     now: Timestamp,
 ) -> AlertPlan {
-    let problem = facts.message.as_ref().map(|message| {
-        let age = match facts.good {
-            Some(good) => good.strftime("is of %Y-%m-%d %H:%M UTC").to_string(),
-            None => "was never written".to_owned(),
-        };
-        let text = format!("{} {age}: {message}", facts.what);
-        (AlertKind::Failing, text)
-    });
-    let over = format!("{} is written again", facts.name);
-    update(problem.into_iter().collect(), facts.good, over, active, now)
+    let problem = facts.problem.iter();
+    let problem = problem.map(|text| (AlertKind::Failing, text.clone()));
+    update(
+        problem.collect(),
+        facts.good,
+        facts.over.clone(),
+        active,
+        now,
+    )
 }
 
 /// Alerts problems that are new, and the recovery once a good run confirms it.

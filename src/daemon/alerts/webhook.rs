@@ -4,7 +4,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use super::{Alert, AlertKind};
-use crate::http::{AlertPost, post_alert};
+use crate::http::{Post, post};
 use crate::setup::files::Secrets;
 use crate::setup::files::alerts::{AlertWebhookConfig, WebhookForm};
 
@@ -21,7 +21,7 @@ pub(super) async fn send(
         None => None,
     };
     let (body, headers) = message(config.form, alert);
-    let post = AlertPost {
+    let message = Post {
         address: address.expose_secret(),
         bearer: token.as_ref(),
         headers: &headers,
@@ -31,7 +31,7 @@ pub(super) async fn send(
         },
         body,
     };
-    post_alert(post).await
+    post(message).await
 }
 
 type WebhookHeaders = Vec<(&'static str, String)>;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::alerts::{self, AlertsConfig, MailAddress};
 use super::grants;
+use super::hooks::{self, HookConfig};
 use super::job::JobConfig;
 use super::rollbook::{Proxy, Rollbook, SourceConfig, StoreConfig};
 use super::schedule::{Schedule, Zone};
@@ -21,7 +22,7 @@ use crate::document::text_value::Check;
 use crate::document::{FileText, Location, Node, Problem, ProblemKind, Problems};
 use crate::folder::{DraftFiles, plain};
 use crate::model::{
-    ColumnName, ConnectorName, History, JobName, Percent, Period, SourceName, WebhookName,
+    ColumnName, ConnectorName, History, HookName, JobName, Percent, Period, SourceName, WebhookName,
 };
 
 /// Everything in these files that is a text with rules. The names share one.
@@ -46,6 +47,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// Who is alerted when a job needs a person.
     pub alerts: Option<AlertsConfig>,
+    /// Who is told of what changed, by name.
+    pub hooks: BTreeMap<HookName, HookConfig>,
     /// Webhooks, by name.
     pub webhooks: BTreeMap<WebhookName, WebhookConfig>,
     /// The accounts at vendors.
@@ -127,6 +130,7 @@ impl Files {
         Some(Config {
             store: rollbook.store,
             alerts: rollbook.alerts,
+            hooks: rollbook.hooks,
             webhooks: rollbook.webhooks,
             sources: rollbook.sources,
             jobs: self.jobs.iter().map(job).collect::<Option<_>>()?,
@@ -171,6 +175,9 @@ fn read_rollbook(
         .ok();
     if let Some(node) = tree.at(&["alerts"]) {
         problems.extend(alerts::check(node));
+    }
+    for hook in entries(&tree, "hooks") {
+        problems.extend(hooks::check(&hook.value));
     }
     for webhook in entries(&tree, "webhooks") {
         problems.extend(webhooks::check(&webhook.value));

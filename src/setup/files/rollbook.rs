@@ -13,11 +13,14 @@ use serde::Deserialize;
 
 use super::alerts::AlertsConfig;
 use super::auth::Auth;
+use super::hooks::HookConfig;
 use super::schedule::{Schedule, Zone};
 use super::secrets::SecretRef;
 use super::webhooks::WebhookConfig;
 use crate::document::text_value::{ValueError, text_value};
-use crate::model::{ConnectorName, Period, RequestLimits, SourceName, StagingLimits, WebhookName};
+use crate::model::{
+    ConnectorName, HookName, Period, RequestLimits, SourceName, StagingLimits, WebhookName,
+};
 
 /// The daemon and its sources.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -28,6 +31,9 @@ pub struct Rollbook {
     pub store: StoreConfig,
     /// Who is alerted when a job needs a person. Default: no one.
     pub alerts: Option<AlertsConfig>,
+    /// Programs and addresses that are told when runs changed something or a bundle was written, by a name that you choose.
+    #[serde(default)]
+    pub hooks: BTreeMap<HookName, HookConfig>,
     /// Webhooks of vendors that make jobs run early, by a name that you choose: the last part of `/webhooks/NAME`.
     #[serde(default)]
     pub webhooks: BTreeMap<WebhookName, WebhookConfig>,

@@ -68,6 +68,7 @@ fn register() -> Register {
             readers: "root and rollbook".to_owned(),
         }],
         backups: "No backups are scheduled.".to_owned(),
+        programs: Vec::new(),
     }
 }
 

@@ -379,11 +379,9 @@ fn a_copy_that_cannot_be_written_is_alerted_once_until_it_is_written_again() {
         at("2026-03-02T08:00:00Z"),
         at("2026-03-02T09:00:00Z"),
     );
-    let facts = |message: Option<&str>, good| OutputFacts {
-        what: "the copy of the mirror".to_owned(),
-        name: "the copy /srv/rollbook/mirror.db".to_owned(),
-        message: message.map(str::to_owned),
-        good,
+    let facts = |message: Option<&str>, good| {
+        let name = "the copy /srv/rollbook/mirror.db";
+        OutputFacts::of_file("the copy of the mirror", name, message, good)
     };
     let full = facts(Some("there is no room"), Some(seven));
     let plan = evaluate_output(&full, &[], eight);
