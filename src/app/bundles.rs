@@ -3,6 +3,8 @@
 //! No run waits for them and none fails by them. The order is: ask, guard, write, record. What is not recorded is written once
 //! more, which consumers of complete sets and of changes both take.
 
+mod due;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,18 +13,18 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use self::due::{BundleDue, DueFacts, due, repeat_at};
 use super::App;
 use crate::document::suggest::advice;
 use crate::document::{Document, Location, Node, Problem, Problems};
 use crate::model::bundle::{BundleCounts, BundleParameter};
-use crate::model::schedule::next_tick;
 use crate::model::{BundleName, scalar};
 use crate::output::bundle::{self, BundleOrder, BundleWriteError};
 use crate::permissions::readers::{GroupError, ReaderGroup};
 use crate::setup::files::bundle::{BundleConfig, BundleMode};
 use crate::setup::{Setup, beside};
 use crate::store::bundle::state::{self, BundleState, KeptRow};
-use crate::store::bundle::{BundleError, BundleSql};
+use crate::store::bundle::{BundleError, BundleSql, DeltaRows};
 use crate::store::copy::record;
 use crate::store::moment::Moment;
 use crate::store::{StoreError, queries};
@@ -41,6 +43,8 @@ pub enum BundleAction {
     Write,
     /// Write it although rows are missing.
     Approve,
+    /// Write all rows of a bundle of changes again if the guard lets it pass.
+    Full,
 }
 
 /// A bundle that was written, held or found unchanged.
@@ -52,6 +56,8 @@ pub struct BundleReport {
     pub not_written: Option<String>,
     /// Whether the guard holds it.
     pub is_held: bool,
+    /// Whether a bundle of changes holds all rows again.
+    pub is_full: bool,
     /// Each file.
     pub files: Vec<BundleFileReport>,
 }
@@ -110,6 +116,8 @@ struct BundleAttempt {
 /// How an attempt ended that did not fail.
 struct AttemptResult {
     report: BundleReport,
+    /// Whether the files hold all rows.
+    is_whole: bool,
     rows: Vec<KeptRow>,
 }
 
@@ -267,31 +275,29 @@ impl App {
         if last_change == 0 {
             return Ok((false, None)); // the tables are empty, or not there
         }
-        let now = self.clock.now();
         let to = bundle_path(config, self.store().path());
-        let is_gone = config.mode == BundleMode::Bulk && before.made.is_some() && !to.exists();
-        let has_changed = before.tried != Some(last_change)
-            || before.definition.as_deref() != Some(&definition)
-            || is_gone;
-        let waits_or_failed = before.message.is_some() && !before.is_held;
-        if !has_changed && !waits_or_failed {
-            return Ok((false, None));
-        }
-        if let (Some(schedule), Some(made)) = (&config.schedule, before.made) {
-            let zone = config.time_zone.zone();
-            match next_tick(schedule.cron(), zone, made.min(now)) {
-                Some(tick) if tick > now => {
-                    let left = now.duration_until(tick);
-                    return Ok((false, Some(left.unsigned_abs())));
-                }
-                _ => {}
-            }
+        let facts = DueFacts {
+            config,
+            state: &before,
+            last_change,
+            definition: &definition,
+            is_gone: config.mode == BundleMode::Bulk && before.made.is_some() && !to.exists(),
+            now: self.clock.now(),
+        };
+        match due(&facts) {
+            BundleDue::Now => {}
+            BundleDue::In(left) => return Ok((false, Some(left))),
+            BundleDue::AfterARun => return Ok((false, None)),
         }
         let tried = self
             .try_bundle(setup, name, definition, BundleAction::Write)
             .await;
         let again = match tried {
-            Ok(_) => None,
+            // What time makes due is due again.
+            Ok(_) => match config.schedule.is_some() || config.delta.repeat.is_some() {
+                true => Some(RETRY),
+                false => None,
+            },
             Err(BundleFailure::Write(error)) if error.is_wait() => Some(FETCH_CHECK),
             Err(_) => Some(RETRY),
         };
@@ -344,6 +350,7 @@ impl App {
                     tried: Some(run),
                     definition: Some(definition),
                     message: Some(message),
+                    asked: Some(now),
                     ..before
                 };
                 (state, Vec::new())
@@ -351,10 +358,13 @@ impl App {
             Ok(result) => {
                 let files = &result.report.files;
                 let left_out = files.iter().flat_map(|file| &file.left_out);
+                let is_written = result.report.not_written.is_none();
                 let state = BundleState {
-                    made: match result.report.not_written {
-                        Some(_) => before.made,
-                        None => Some(made),
+                    made: if is_written { Some(made) } else { before.made },
+                    asked: Some(now),
+                    repeated: match is_written && result.is_whole {
+                        true => Some(made),
+                        false => before.repeated,
                     },
                     run: Some(run),
                     tried: Some(run),
@@ -363,7 +373,7 @@ impl App {
                     left_out: left_out.map(|(_, count)| count).sum(),
                     ..BundleState::default()
                 };
-                if result.report.not_written.is_none() {
+                if is_written {
                     tracing::info!(bundle = %name, run, rows = state.rows, "bundle written");
                 }
                 (state, result.rows.clone())
@@ -376,6 +386,7 @@ impl App {
                     failed: None,
                     is_held: false,
                     message: Some(message),
+                    asked: Some(now),
                     ..before
                 };
                 (state, Vec::new())
@@ -388,6 +399,7 @@ impl App {
                     failed: before.failed.or(Some(now)),
                     is_held: false,
                     message: Some(message),
+                    asked: Some(now),
                     ..before
                 };
                 (state, Vec::new())
@@ -457,7 +469,13 @@ impl BundleAttempt {
             BundleMode::Bulk
         };
         let (questions, parameters) = (config.questions(), parameters(config, mode, now));
-        let asked = moment.bundle((self.name.as_str(), is_delta), &questions, &parameters);
+        let is_due = repeat_at(config, &self.before).is_some_and(|at| at <= now);
+        let is_full = is_delta && !is_first && (is_due || action == Some(BundleAction::Full));
+        let delta = is_delta.then_some(match is_full {
+            true => DeltaRows::All,
+            false => DeltaRows::Changed,
+        });
+        let asked = moment.bundle((self.name.as_str(), delta), &questions, &parameters);
         let rows = asked.map_err(|error| self.failure(error))?;
         let counts = (0..config.file.len()).map(|number| rows.counts(number).clone());
         let counts: Vec<BundleCounts> = counts.collect();
@@ -477,7 +495,7 @@ impl BundleAttempt {
         let has_changed = counts
             .iter()
             .any(|counts| counts.added + counts.changed + counts.removed > 0);
-        let is_same = !is_first && !has_changed && (is_delta || self.to.exists());
+        let is_same = !is_first && !has_changed && !is_full && (is_delta || self.to.exists());
         let not_written = match (is_held, is_same) {
             (true, _) => held,
             (_, true) => Some("nothing has changed since the last bundle".to_owned()),
@@ -487,6 +505,7 @@ impl BundleAttempt {
             to: self.to.clone(),
             not_written,
             is_held,
+            is_full,
             files: named
                 .map(|(file, counts)| file_report(&file.name, counts))
                 .collect(),
@@ -496,7 +515,11 @@ impl BundleAttempt {
             bundle::write(&rows, &order)?;
             kept = state::kept_rows(&rows, config.mode == BundleMode::Delta)?;
         }
-        Ok(AttemptResult { report, rows: kept })
+        Ok(AttemptResult {
+            report,
+            is_whole: is_first || is_full || !is_delta,
+            rows: kept,
+        })
     }
 
     fn failure(&self, error: BundleError) -> BundleFailure {

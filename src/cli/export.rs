@@ -64,6 +64,9 @@ pub struct ExportOptions {
     /// Of a bundle: write it although its guard holds it
     #[arg(long, conflicts_with_all = ["all", "to", "as_of", "dry_run"])]
     approve: bool,
+    /// Of a bundle of changes: write all rows again, for a program that could not use some of them before
+    #[arg(long, conflicts_with_all = ["all", "to", "as_of", "dry_run", "approve"])]
+    full: bool,
 }
 
 #[cfg(feature = "parquet")]
@@ -131,16 +134,17 @@ pub async fn run(folders: &Folders, options: ExportOptions) -> Result<(), Exit> 
     let format = options.row_format()?;
     let access = MirrorAccess::open(folders)?;
     if let Some(name) = bundles::named(&access, &options.streams)? {
-        let action = match (options.dry_run, options.approve) {
-            (true, _) => None,
-            (_, true) => Some(BundleAction::Approve),
+        let action = match (options.dry_run, options.approve, options.full) {
+            (true, ..) => None,
+            (_, true, _) => Some(BundleAction::Approve),
+            (.., true) => Some(BundleAction::Full),
             _ => Some(BundleAction::Write),
         };
         return bundles::run(folders, &access, name, action).await;
     }
-    if options.dry_run || options.approve {
+    if options.dry_run || options.approve || options.full {
         return Err(Exit::usage(
-            "--dry-run and --approve are for a bundle of exports/",
+            "--dry-run, --approve and --full are for a bundle of exports/",
         ));
     }
     let tables = tables(&access, &options)?;

@@ -27,6 +27,8 @@ use crate::model::row::{Cell, Cells};
 pub struct BundleRows<'a> {
     connection: &'a Connection,
     name: &'a str,
+    /// Whether rows that are as in the last bundle count as new.
+    repeats: bool,
     files: Vec<FileRows>,
 }
 
@@ -39,7 +41,16 @@ struct FileRows {
     counts: BundleCounts,
 }
 
-/// A row that is not as in the last bundle.
+/// Which rows a bundle of changes holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeltaRows {
+    /// Those that are not as in the last bundle.
+    Changed,
+    /// All, and those that left: for programs that ignore rows which they cannot use yet.
+    All,
+}
+
+/// A row that is not as in the last bundle, or is written again.
 #[derive(Debug)]
 pub enum BundleChange<'a> {
     /// The row of now, and its values in the last bundle if that has its key.
@@ -52,22 +63,23 @@ pub enum BundleChange<'a> {
 pub type RowValues = BTreeMap<String, Option<String>>;
 
 impl Moment {
-    /// Asks the questions; `name` is the bundle's, and with `is_delta` its files hold what has changed.
+    /// Asks the questions; `name` is the bundle's, and with `delta` its files hold what has changed.
     ///
     /// # Errors
     /// When a question is wrong, or the mirror cannot be read.
     pub fn bundle<'a>(
         &'a self,
-        (name, is_delta): (&'a str, bool),
+        (name, delta): (&'a str, Option<DeltaRows>),
         questions: &[BundleQuestion],
         parameters: SqlParameters<'_>,
     ) -> Result<BundleRows<'a>, BundleError> {
         let mut rows = BundleRows::new(self.connection(), name, questions);
+        rows.repeats = delta == Some(DeltaRows::All);
         rows.ask(questions, parameters, "", false)?;
         rows.check_references(questions)?;
         rows.apply_references(questions)?;
         rows.compare()?;
-        rows.describe(is_delta)?;
+        rows.describe(delta.is_some())?;
         rows.ask(questions, parameters, "", true)?;
         rows.count_others()?;
         Ok(rows)
@@ -149,6 +161,7 @@ impl<'a> BundleRows<'a> {
         Self {
             connection,
             name,
+            repeats: false,
             files: questions.iter().map(file).collect(),
         }
     }
@@ -206,7 +219,7 @@ impl<'a> BundleRows<'a> {
             )
             .map_err(&what)?;
         for file in self.files.iter().filter(|file| !file.key.is_empty()) {
-            let written = written(&file.counts, is_delta);
+            let written = self.count_written(file, is_delta);
             self.connection
                 .execute(
                     "INSERT INTO temp.bundle_files VALUES (?1, ?2, ?3)",
@@ -234,7 +247,22 @@ impl<'a> BundleRows<'a> {
     /// How many rows of a file are written: all, or those that have changed if it has a key.
     pub fn written(&self, file: usize, is_delta: bool) -> u64 {
         let of = &self.files[file];
-        written(&of.counts, is_delta && !of.key.is_empty())
+        self.count_written(of, is_delta && !of.key.is_empty())
+    }
+
+    fn count_written(&self, file: &FileRows, is_delta: bool) -> u64 {
+        let BundleCounts {
+            rows,
+            added,
+            changed,
+            removed,
+            ..
+        } = file.counts;
+        match (is_delta, self.repeats) {
+            (false, _) => rows,
+            (true, false) => added + changed + removed,
+            (true, true) => rows + removed,
+        }
     }
 
     /// How many rows each file has and leaves out.
@@ -304,9 +332,9 @@ impl<'a> BundleRows<'a> {
             }
         }
         let sql = format!(
-            "SELECT {}, old.key IS NOT NULL, old.row FROM temp.bundle_rows AS now JOIN {} AS row ON row.rowid = now.number \
+            "SELECT {}, old.key IS NOT NULL AND old.hash IS NOT now.hash, old.row FROM temp.bundle_rows AS now JOIN {} AS row ON row.rowid = now.number \
              LEFT JOIN main.rollbook_bundle_rows AS old ON old.bundle = ?1 AND old.file = ?3 AND old.key = now.key \
-             WHERE now.file = ?2 AND old.hash IS NOT now.hash ORDER BY row.rowid",
+             WHERE now.file = ?2 AND (?4 OR old.hash IS NOT now.hash) ORDER BY row.rowid",
             of.columns
                 .iter()
                 .map(|name| format!("row.{}", quote(name)))
@@ -316,7 +344,7 @@ impl<'a> BundleRows<'a> {
         );
         let mut statement = self.connection.prepare(&sql).map_err(&what)?;
         let mut rows = statement
-            .query(params![self.name, file, of.name])
+            .query(params![self.name, file, of.name, self.repeats])
             .map_err(&what)?;
         while let Some(row) = rows.next().map_err(&what)? {
             let width = of.columns.len();
@@ -324,9 +352,9 @@ impl<'a> BundleRows<'a> {
                 .map(|index| row.get_ref(index).map(cell_of))
                 .collect::<Result<_, _>>()
                 .map_err(&what)?;
-            let is_known: bool = row.get(width).map_err(&what)?;
+            let has_changed: bool = row.get(width).map_err(&what)?;
             let before = row_values(row.get(width + 1).map_err(&what)?);
-            let before = is_known.then_some(&before);
+            let before = has_changed.then_some(&before);
             if let ControlFlow::Break(end) = each(0, BundleChange::Present(&cells, before)) {
                 return Ok(Some(end));
             }
@@ -429,13 +457,6 @@ impl<'a> BundleRows<'a> {
             };
         }
         Ok(())
-    }
-}
-
-fn written(counts: &BundleCounts, is_delta: bool) -> u64 {
-    match is_delta {
-        true => counts.added + counts.changed + counts.removed,
-        false => counts.rows,
     }
 }
 

@@ -339,6 +339,8 @@ CREATE TABLE rollbook_bundle_rows (
 ) STRICT, WITHOUT ROWID;
 ",
     "
+ALTER TABLE rollbook_bundles ADD COLUMN asked TEXT;
+ALTER TABLE rollbook_bundles ADD COLUMN repeated TEXT;
 CREATE TABLE rollbook_hooks (
   hook TEXT NOT NULL,
   subject TEXT NOT NULL,

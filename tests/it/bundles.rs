@@ -285,6 +285,51 @@ fn changes_that_were_not_fetched_are_not_overwritten_and_nothing_is_missed() {
     );
 }
 
+/// Moodle ignores an enrolment of a user that it does not have yet.
+#[test]
+fn all_rows_of_a_bundle_of_changes_are_written_again() {
+    let server = Server::start(Paging::TotalInHeader, roster(20));
+    let installation = installation(&server, &["moodle_enrolments"]);
+    let folder = folder(&installation, "moodle_enrolments");
+    let fetched = || {
+        let files = read(&folder);
+        let (name, bytes) = files.first_key_value().expect("a file");
+        fs::remove_file(folder.join(name)).expect("fetched");
+        String::from_utf8_lossy(bytes).into_owned()
+    };
+    let first = fetched();
+    let (code, out, _) = export(&installation, &["moodle_enrolments"]);
+    assert!(out.contains("nothing has changed"), "{out}");
+    assert_eq!(code, Some(0));
+    let (code, out, err) = export(&installation, &["moodle_enrolments", "--full"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains("with all rows again"), "{out}");
+    assert_eq!(fetched(), first);
+    server.edit("enrollments", |enrollments| {
+        enrollments.remove(0);
+    });
+    installation.sync();
+    installation.sync();
+    let ended = fetched();
+    assert!(
+        ended.starts_with("del,") && ended.lines().count() == 1,
+        "{ended}"
+    );
+    // By itself when it is a week ago.
+    let ago =
+        "UPDATE rollbook_bundles SET repeated = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-8 days')";
+    crate::queries::change(&installation.mirror(), ago);
+    installation.sync();
+    let again = fetched();
+    assert!(
+        again.lines().all(|line| line.starts_with("add,")),
+        "{again}"
+    );
+    assert_eq!(again.lines().count(), first.lines().count() - 1);
+    installation.sync();
+    assert_eq!(read(&folder).len(), 0, "once a week is enough");
+}
+
 #[test]
 fn a_shrunk_roster_does_not_reach_a_bundle() {
     let server = Server::start(Paging::TotalInHeader, roster(60));

@@ -1,4 +1,4 @@
-//! `rollbook export BUNDLE [--dry-run | --approve]`: writes a bundle now, or shows how it would differ from the last one.
+//! `rollbook export BUNDLE [--dry-run | --approve | --full]`: writes a bundle now, or shows how it would differ from the last one.
 
 use crate::app::{AdminRequest, AdminResponse, BundleAction, BundleReport, dry_run};
 use crate::cli::admin_request::send_request;
@@ -96,6 +96,12 @@ fn text(report: &BundleReport, is_dry: bool, width: Option<usize>) -> String {
     let to = report.to.display();
     text + &match (&report.not_written, is_dry) {
         (Some(why), _) => format!("Not written: {why}.\n"),
+        (None, true) if report.is_full => {
+            format!(
+                "Nothing was written; `rollbook export` writes it to {to}, with all rows again.\n"
+            )
+        }
+        (None, false) if report.is_full => format!("Wrote {to}, with all rows again.\n"),
         (None, true) => format!("Nothing was written; `rollbook export` writes it to {to}.\n"),
         (None, false) => format!("Wrote {to}.\n"),
     }

@@ -12,6 +12,7 @@ use crate::document::parse::read_with_tree;
 use crate::model::row::Kind;
 use crate::model::{Table, named};
 use crate::store::Store;
+use crate::store::bundle::DeltaRows;
 use crate::store::bundle::state::{BundleState, kept_rows, save};
 use crate::store::lookups::Lookups;
 use crate::store::moment::Moment;
@@ -87,7 +88,11 @@ impl Mirror {
         let kept = {
             let moment = Moment::now(self.store.path()).expect("now");
             let questions = self.config.questions();
-            let rows = moment.bundle(("own", is_delta), &questions, &BTreeMap::new());
+            let rows = moment.bundle(
+                ("own", is_delta.then_some(DeltaRows::Changed)),
+                &questions,
+                &BTreeMap::new(),
+            );
             let rows = rows.expect("asked");
             write(&rows, &order)?;
             kept_rows(&rows, true)?

@@ -16,7 +16,7 @@ use crate::document::text_value::Check;
 use crate::document::{Document, Location, Node, OrderedTable, Problem, Problems};
 use crate::folder::DraftFiles;
 use crate::model::bundle::{BundleGuard, BundleParameter, BundleQuestion, BundleReference};
-use crate::model::{BundleName, JobName, Percent};
+use crate::model::{BundleName, JobName, Percent, Period};
 
 /// The folder below the configuration.
 pub const EXPORTS: &str = "exports";
@@ -50,7 +50,8 @@ pub struct BundleConfig {
     /// Jobs after whose runs it is written, if one changed something. Default: every job.
     #[schemars(length(min = 1))]
     pub after: Option<Vec<JobName>>,
-    /// When it is written, if something has changed: a cron pattern. Default: after each run.
+    /// When it is written: a cron pattern. The questions are asked each time, so that what depends on the day follows. Default:
+    /// after each run that changed something.
     pub schedule: Option<Schedule>,
     /// The zone that the schedule's times, and `:today`, are in. Default `"UTC"`.
     #[serde(default)]
@@ -229,6 +230,9 @@ pub struct DeltaConfig {
     /// Whether the first bundle is one of changes too. Default false.
     #[serde(default)]
     pub first: bool,
+    /// After how long a bundle holds all rows again beside those that left, for programs that ignore rows which they cannot use
+    /// yet. Default: never.
+    pub repeat: Option<Period>,
 }
 
 impl Default for DeltaConfig {
@@ -240,6 +244,7 @@ impl Default for DeltaConfig {
             time: time(),
             replaces: false,
             first: false,
+            repeat: None,
         }
     }
 }

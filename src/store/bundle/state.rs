@@ -36,6 +36,10 @@ pub struct BundleState {
     pub is_held: bool,
     /// Why the last one failed, was held, or waits.
     pub message: Option<String>,
+    /// When the questions were asked last.
+    pub asked: Option<Timestamp>,
+    /// When it held all rows last.
+    pub repeated: Option<Timestamp>,
 }
 
 /// A row that is to be kept, or no longer.
@@ -47,8 +51,7 @@ pub struct KeptRow {
     row: Option<(i64, Option<String>)>,
 }
 
-const COLUMNS: &str =
-    "made, run, tried, definition, rows, left_out, failures, failed, is_held, message";
+const COLUMNS: &str = "made, run, tried, definition, rows, left_out, failures, failed, is_held, message, asked, repeated";
 
 fn state_of(row: &Row<'_>) -> rusqlite::Result<BundleState> {
     let time = |text: Option<String>| text.as_deref().and_then(scalar::parse);
@@ -63,6 +66,8 @@ fn state_of(row: &Row<'_>) -> rusqlite::Result<BundleState> {
         failed: time(row.get(7)?),
         is_held: row.get(8)?,
         message: row.get(9)?,
+        asked: time(row.get(10)?),
+        repeated: time(row.get(11)?),
     })
 }
 
@@ -94,7 +99,7 @@ pub fn save(
     let transaction = connection.transaction().map_err(&what)?;
     transaction
         .execute(
-            &format!("INSERT OR REPLACE INTO rollbook_bundles (name, {COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"),
+            &format!("INSERT OR REPLACE INTO rollbook_bundles (name, {COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"),
             params![
                 name,
                 state.made.map(scalar::to_canonical),
@@ -107,6 +112,8 @@ pub fn save(
                 state.failed.map(scalar::to_canonical),
                 state.is_held,
                 state.message,
+                state.asked.map(scalar::to_canonical),
+                state.repeated.map(scalar::to_canonical),
             ],
         )
         .map_err(&what)?;

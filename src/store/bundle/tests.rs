@@ -153,7 +153,7 @@ async fn who_refers_to_a_row_that_is_left_out_is_left_out_too() {
     );
     let questions = [facts, people, teams, optional];
     let moment = Moment::now(&mirror.path).expect("now");
-    let rows = moment.bundle(("own", false), &questions, &BTreeMap::new());
+    let rows = moment.bundle(("own", None), &questions, &BTreeMap::new());
     let rows = rows.expect("asked");
     assert_eq!(lines(&rows, 1), ["1 Ann 1", "4 Cem 1"]);
     assert_eq!(
@@ -191,7 +191,7 @@ async fn a_key_that_comes_twice_and_a_value_without_a_form_are_left_out() {
     };
     let moment = Moment::now(&mirror.path).expect("now");
     let rows = moment
-        .bundle(("own", false), &[people], &BTreeMap::new())
+        .bundle(("own", None), &[people], &BTreeMap::new())
         .expect("asked");
     assert_eq!(lines(&rows, 0), ["1 Ann", "4 Cem"]);
     let value = "a delimiter, quotation mark or line end in a value";
@@ -285,10 +285,10 @@ async fn a_bundle_differs_from_the_last_one_by_its_rows() {
         &["id"],
         "SELECT id, name FROM north_people ORDER BY id",
     )];
-    let difference = || {
+    let difference_of = |delta: DeltaRows| {
         let moment = Moment::now(&mirror.path).expect("now");
         let rows = moment
-            .bundle(("own", true), &questions, &BTreeMap::new())
+            .bundle(("own", Some(delta)), &questions, &BTreeMap::new())
             .expect("asked");
         let mut lines = Vec::new();
         let end = rows.changes(0, |change| {
@@ -315,6 +315,7 @@ async fn a_bundle_differs_from_the_last_one_by_its_rows() {
             kept_rows(&rows, true).expect("kept"),
         )
     };
+    let difference = || difference_of(DeltaRows::Changed);
     let (lines, counts, kept) = difference();
     assert_eq!(lines, ["+ Ann", "+ Ben", "+ Cem"]);
     assert_eq!(counts, [0, 3, 0, 0]);
@@ -339,6 +340,9 @@ async fn a_bundle_differs_from_the_last_one_by_its_rows() {
     mirror.store.write(act).await.expect("changed");
     let (lines, counts, kept) = difference();
     assert_eq!(lines, ["- Ann", "Ben -> Bob", "+ Dan"]);
+    let (lines, again, _) = difference_of(DeltaRows::All);
+    assert_eq!(lines, ["- Ann", "Ben -> Bob", "+ Cem", "+ Dan"]);
+    assert_eq!(again, counts);
     assert_eq!(counts, [3, 1, 1, 1]);
     record(kept).await.expect("recorded");
     assert_eq!(difference().1, [3, 0, 0, 0]);
