@@ -11,7 +11,7 @@ use super::log::LogFormat;
 use super::owner::StateUse;
 use super::{
     alerts, approve, audit, backup, changes, check, combos, completions, crosswalk, erase, export,
-    hooks, init, jobs, login, logout, man, matches, pause, person, privacy, rename, report, reset,
+    hooks, init, jobs, login, logout, matches, pause, person, privacy, rename, report, reset,
     restore, resume, runs, schema, status, streams, sync, tokens, vault, verify, web, why,
 };
 use crate::connector::builtin::DEMO_CONFIG;
@@ -150,9 +150,6 @@ pub enum Command {
     Schema(schema::SchemaOptions),
     /// Generate shell completions
     Completions(completions::CompletionsOptions),
-    /// Write the man pages
-    #[command(hide = true)]
-    Man(man::ManOptions),
     /// Serve the simulated vendors on loopback
     #[cfg(feature = "demo")]
     Sandbox(super::sandbox::SandboxOptions),
@@ -164,11 +161,7 @@ impl Command {
         match self {
             #[cfg(feature = "demo")]
             Self::Demo(_) | Self::Sandbox(_) => StateUse::None,
-            Self::Init(_)
-            | Self::Web(_)
-            | Self::Schema(_)
-            | Self::Completions(_)
-            | Self::Man(_) => StateUse::None,
+            Self::Init(_) | Self::Web(_) | Self::Schema(_) | Self::Completions(_) => StateUse::None,
             Self::Vault(options) => options.state_use(),
             Self::Crosswalk(options) => options.state_use(),
             Self::Status(_)
@@ -358,7 +351,6 @@ mod tests {
             &["rollbook", "init", "--people", "--crosswalk"],
             &["rollbook", "init", "--secrets", "--dir", "new"],
             &["rollbook", "completions", "bash"],
-            &["rollbook", "man", "--out", "pages"],
         ] {
             assert!(Args::try_parse_from(line).is_ok(), "{line:?}");
         }

@@ -27,7 +27,7 @@ mod exit;
 mod export;
 mod follow;
 mod held_rows;
-mod help;
+pub mod help;
 mod hooks;
 mod init;
 mod jobs;
@@ -35,7 +35,6 @@ mod left_out;
 mod log;
 mod login;
 mod logout;
-mod man;
 mod matches;
 mod mirror_access;
 mod named_people;
@@ -89,9 +88,14 @@ use nix::sys::resource::{Resource, setrlimit};
 
 use crate::permissions::invoker;
 
+/// The command line without what help adds to it, for man pages.
+pub fn command_line() -> clap::Command {
+    Args::command()
+}
+
 /// Parses the command line and runs the command.
 pub fn main() -> ExitCode {
-    let mut command_line = help::command_line(Args::command());
+    let mut command_line = help::command_line(command_line());
     let matches = command_line.get_matches_mut();
     let args = Args::from_arg_matches(&matches)
         .unwrap_or_else(|error| error.format(&mut command_line).exit());
@@ -173,7 +177,6 @@ async fn command(args: Args) -> Result<(), Exit> {
             completions::run(&options, &mut Args::command());
             Ok(())
         }
-        Command::Man(options) => man::run(&options, Args::command()),
         #[cfg(feature = "demo")]
         Command::Sandbox(options) => sandbox::run(options).await,
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
-use super::{ManPage, see_also, whole_names};
+use super::{ManPage, see_also, source, whole_names};
 
 /// Each page's name and its file below `docs/`.
 pub const PAGES: &[(&str, &str)] = &[
@@ -54,8 +54,7 @@ pub fn pages(docs: &Path) -> std::io::Result<Vec<ManPage>> {
 
 fn page(name: &str, file: &str, markdown: &str) -> std::io::Result<ManPage> {
     let mut roff = Roff::default();
-    let source = concat!("rollbook ", env!("CARGO_PKG_VERSION"));
-    roff.control("TH", [name, "7", "", source, "Rollbook"]);
+    roff.control("TH", [name, "7", "", source().as_str(), "Rollbook"]);
     whole_names(&mut roff);
     let lines: Vec<&str> = markdown.lines().collect();
     let title = lines.iter().find_map(|line| line.strip_prefix("# "));

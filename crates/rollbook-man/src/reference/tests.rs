@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::*;
 
 fn docs() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
 }
 
 /// The lines below DESCRIPTION.

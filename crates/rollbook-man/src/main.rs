@@ -1,7 +1,6 @@
-//! `rollbook man`: the man pages, one per command, kind of file and page of the reference. For packages, so the command is
-//! hidden.
+//! Writes the man pages of the package: one per command, kind of file and page of the reference.
 //!
-//! The pages are generated from the help texts, the schemas and the reference.
+//! They are generated from the help texts, the schemas and the reference. Apart from the product, which needs none of it.
 
 mod files;
 mod reference;
@@ -9,12 +8,11 @@ mod reference;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::Command;
+use clap::{Command, Parser as _};
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
-use super::exit::Exit;
-use super::{help, out};
+use rollbook::cli::{command_line, help};
 
 /// The exit codes of `exit.rs`, for every page.
 const EXIT_STATUS: &[(&str, &str)] = &[
@@ -79,37 +77,28 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("ROLLBOOK_LOG", "Log filter, such as `rollbook=debug`."),
 ];
 
-/// Options of `man`.
-#[derive(Debug, clap::Args)]
-pub struct ManOptions {
-    /// Write all pages to this folder, which is created; otherwise rollbook(1) is printed
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Also write the pages of this folder's reference, which is docs/ of the sources
-    #[arg(long, value_name = "DIR", requires = "out")]
-    docs: Option<PathBuf>,
+/// Writes the man pages of Rollbook.
+#[derive(Debug, clap::Parser)]
+struct Options {
+    /// The folder for the pages, which is created
+    out: PathBuf,
+    /// The folder with the reference, which is docs/ of the sources
+    #[arg(default_value = "docs")]
+    docs: PathBuf,
 }
 
-/// Prints the first page, or writes all of them.
-pub fn run(options: &ManOptions, command: Command) -> Result<(), Exit> {
-    let failed = |error| Exit::failed(format!("could not write a page: {error}"));
-    let mut pages = pages(command).map_err(failed)?;
-    if let Some(docs) = &options.docs {
-        pages.extend(reference::pages(docs).map_err(failed)?);
-    }
-    match &options.out {
-        None => pages
-            .iter()
-            .filter(|page| page.file == "rollbook.1")
-            .for_each(|page| out::exact(&page.text)),
-        Some(folder) => write(folder, &pages).map_err(|error| {
-            Exit::failed(format!(
-                "could not write into {}: {error}",
-                folder.display()
-            ))
-        })?,
-    }
-    Ok(())
+fn main() -> io::Result<()> {
+    let options = Options::parse();
+    let mut pages = pages(command_line())?;
+    pages.extend(reference::pages(&options.docs)?);
+    write(&options.out, &pages)
+}
+
+/// Whose pages they are: name and version.
+fn source() -> String {
+    let command = command_line();
+    let version = command.get_version().unwrap_or_default();
+    format!("rollbook {version}")
 }
 
 fn write(folder: &Path, pages: &[ManPage]) -> io::Result<()> {
@@ -143,7 +132,7 @@ fn pages(command: Command) -> io::Result<Vec<ManPage>> {
 fn page_of(command: &Command, pages: &mut Vec<ManPage>) -> io::Result<()> {
     let is_first = pages.is_empty();
     let man = Man::new(command.clone())
-        .source(concat!("rollbook ", env!("CARGO_PKG_VERSION")))
+        .source(source())
         .manual("Rollbook");
     let mut text = Vec::new();
     man.render_title(&mut text)?;
