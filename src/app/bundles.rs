@@ -111,6 +111,8 @@ struct BundleAttempt {
     group: Option<ReaderGroup>,
     now: Timestamp,
     before: BundleState,
+    /// Whether it had everything before, and is one of changes now: then it begins anew.
+    lacks_values: bool,
 }
 
 /// How an attempt ended that did not fail.
@@ -438,6 +440,8 @@ fn attempt(
         document: document.clone(),
         mirror: mirror.to_owned(),
         before: state::state(reader, name)?,
+        lacks_values: document.value.mode == BundleMode::Delta
+            && state::lacks_values(reader, name)?,
         now,
     }))
 }
@@ -446,7 +450,7 @@ impl BundleAttempt {
     /// Asks and, with an action, writes.
     fn run(&self, action: Option<BundleAction>) -> Result<AttemptResult, BundleFailure> {
         let config = &self.document.value;
-        let is_first = self.before.made.is_none();
+        let is_first = self.before.made.is_none() || self.lacks_values;
         let is_delta = config.mode == BundleMode::Delta && (!is_first || config.delta.first);
         let now = self.before.made.map_or(self.now, |made| made.max(self.now));
         let time = scalar::to_canonical(now);
@@ -470,7 +474,12 @@ impl BundleAttempt {
         };
         let (questions, parameters) = (config.questions(), parameters(config, mode, now));
         let is_due = repeat_at(config, &self.before).is_some_and(|at| at <= now);
-        let is_full = is_delta && !is_first && (is_due || action == Some(BundleAction::Full));
+        let is_wanted = action == Some(BundleAction::Full);
+        if is_wanted && !config.can_repeat() {
+            let message = format!("{}: --full is for a bundle of changes in CSV", self.name);
+            return Err(BundleFailure::Question(message));
+        }
+        let is_full = is_delta && !is_first && (is_due || is_wanted);
         let delta = is_delta.then_some(match is_full {
             true => DeltaRows::All,
             false => DeltaRows::Changed,
@@ -513,7 +522,8 @@ impl BundleAttempt {
         let mut kept = Vec::new();
         if action.is_some() && report.not_written.is_none() {
             bundle::write(&rows, &order)?;
-            kept = state::kept_rows(&rows, config.mode == BundleMode::Delta)?;
+            let with_values = config.mode == BundleMode::Delta;
+            kept = state::kept_rows(&rows, with_values, self.lacks_values)?;
         }
         Ok(AttemptResult {
             report,

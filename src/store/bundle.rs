@@ -309,13 +309,18 @@ impl<'a> BundleRows<'a> {
         file: usize,
         mut each: impl FnMut(BundleChange<'_>) -> ControlFlow<B>,
     ) -> Result<Option<B>, StoreError> {
-        self.each_change(file, |_, change| each(change))
+        self.each_change(file, self.repeats, |_, change| match change {
+            // Of a bundle with everything only fingerprints are kept: who left cannot be named.
+            BundleChange::Removed(values) if values.is_empty() => ControlFlow::Continue(()),
+            change => each(change),
+        })
     }
 
-    /// The same with the fingerprint of the key of a row that left.
+    /// The same with the fingerprint of the key of a row that left; with `all` unchanged rows too.
     fn each_change<B>(
         &self,
         file: usize,
+        all: bool,
         mut each: impl FnMut(i64, BundleChange<'_>) -> ControlFlow<B>,
     ) -> Result<Option<B>, StoreError> {
         let of = &self.files[file];
@@ -344,7 +349,7 @@ impl<'a> BundleRows<'a> {
         );
         let mut statement = self.connection.prepare(&sql).map_err(&what)?;
         let mut rows = statement
-            .query(params![self.name, file, of.name, self.repeats])
+            .query(params![self.name, file, of.name, all])
             .map_err(&what)?;
         while let Some(row) = rows.next().map_err(&what)? {
             let width = of.columns.len();

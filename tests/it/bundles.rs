@@ -330,6 +330,46 @@ fn all_rows_of_a_bundle_of_changes_are_written_again() {
     assert_eq!(read(&folder).len(), 0, "once a week is enough");
 }
 
+/// Of the rows of a bundle with everything only fingerprints are kept, so who left since cannot be named.
+#[test]
+fn a_bundle_that_becomes_one_of_changes_begins_anew() {
+    let server = Server::start(Paging::TotalInHeader, roster(20));
+    let installation = installation(&server, &[]);
+    let write = |mode: &str| {
+        let text = format!(
+            "to = \"bundles/own\"\nmode = {mode:?}\n[[file]]\nname = \"a.csv\"\nkey = [\"id\"]\n\
+             sql = \"SELECT sourced_id AS id, '' AS status FROM own_enrollments\"\n"
+        );
+        installation.write("config/exports/own.toml", &text);
+    };
+    let lines = || {
+        let files = read(&folder(&installation, "own"));
+        String::from_utf8_lossy(&files["a.csv"]).lines().count() - 1
+    };
+    write("bulk");
+    installation.sync();
+    let all = lines();
+    server.edit("enrollments", |enrollments| {
+        enrollments.remove(0);
+    });
+    installation.sync();
+    write("delta");
+    installation.sync();
+    assert_eq!(lines(), all - 1, "everything that is left");
+    fs::remove_file(folder(&installation, "own").join("a.csv")).expect("fetched");
+    server.edit("enrollments", |enrollments| {
+        enrollments.remove(0);
+    });
+    installation.sync();
+    installation.sync();
+    let changes = read(&folder(&installation, "own"));
+    let changes = String::from_utf8_lossy(&changes["a.csv"]).into_owned();
+    let changes: Vec<&str> = changes.lines().skip(1).collect();
+    assert_eq!(changes.len(), 1, "{changes:?}");
+    assert!(changes[0].ends_with(",tobedeleted"), "{changes:?}");
+    assert!(!changes[0].starts_with(','), "{changes:?}");
+}
+
 #[test]
 fn a_shrunk_roster_does_not_reach_a_bundle() {
     let server = Server::start(Paging::TotalInHeader, roster(60));

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::scalar;
 use crate::model::schedule::next_tick;
-use crate::setup::files::bundle::{BundleConfig, BundleMode};
+use crate::setup::files::bundle::BundleConfig;
 use crate::store::bundle::state::BundleState;
 
 /// What is known of a bundle.
@@ -68,10 +68,7 @@ pub(super) fn due(facts: &DueFacts<'_>) -> BundleDue {
 
 /// When a bundle of changes holds all rows again; `None` if never.
 pub(super) fn repeat_at(config: &BundleConfig, state: &BundleState) -> Option<Timestamp> {
-    let every = config
-        .delta
-        .repeat
-        .filter(|_| config.mode == BundleMode::Delta)?;
+    let every = config.delta.repeat.filter(|_| config.can_repeat())?;
     let last = state.repeated.or(state.made)?;
     let every = SignedDuration::try_from(every.0).unwrap_or(SignedDuration::MAX);
     Some(scalar::saturating_add(last, every))

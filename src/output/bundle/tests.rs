@@ -95,7 +95,7 @@ impl Mirror {
             );
             let rows = rows.expect("asked");
             write(&rows, &order)?;
-            kept_rows(&rows, true)?
+            kept_rows(&rows, true, false)?
         };
         let act = move |connection: &mut _| {
             save(connection, &named("own"), &BundleState::default(), &kept)

@@ -310,6 +310,11 @@ pub struct ReferenceConfig {
 }
 
 impl BundleConfig {
+    /// Whether rows that have not changed can be written again. An entry of LDIF that is there cannot be added.
+    pub fn can_repeat(&self) -> bool {
+        self.mode == BundleMode::Delta && self.format == BundleFormat::Csv
+    }
+
     /// The questions, as the store takes them.
     pub fn questions(&self) -> Vec<BundleQuestion> {
         self.file.iter().map(|file| self.question(file)).collect()
@@ -420,6 +425,11 @@ fn inconsistent(config: &BundleConfig, tree: &Node) -> Vec<Problem> {
                 Some("choose another name".to_owned()),
             );
         }
+    }
+    if config.delta.repeat.is_some() && !config.can_repeat() {
+        let message = "only a bundle of changes in CSV can hold all rows again".to_owned();
+        let help = "remove it, or set `mode = \"delta\"`";
+        wrong(&["delta", "repeat"], message, Some(help.to_owned()));
     }
     let names: Vec<&str> = config.file.iter().map(|file| file.name.as_str()).collect();
     for (number, file) in config.file.iter().enumerate() {

@@ -202,11 +202,29 @@ fn json_list(names: &[BundleName]) -> String {
     serde_json::to_string(&names).unwrap_or_default()
 }
 
-/// What is to be kept of the rows; with their values where who left is named later.
+/// Whether only fingerprints are kept of some rows: the bundle had everything, and has changes now.
 ///
 /// # Errors
 /// When the mirror cannot be read.
-pub fn kept_rows(rows: &BundleRows<'_>, with_values: bool) -> Result<Vec<KeptRow>, StoreError> {
+pub fn lacks_values(connection: &Connection, name: &BundleName) -> Result<bool, StoreError> {
+    connection
+        .query_row(
+            "SELECT EXISTS (SELECT 1 FROM rollbook_bundle_rows WHERE bundle = ?1 AND row IS NULL)",
+            [name],
+            |row| row.get(0),
+        )
+        .map_err(StoreError::sql("look for rows of a bundle without values"))
+}
+
+/// What is to be kept of the rows that changed, or of `all`; with their values where who left is named later.
+///
+/// # Errors
+/// When the mirror cannot be read.
+pub fn kept_rows(
+    rows: &BundleRows<'_>,
+    with_values: bool,
+    all: bool,
+) -> Result<Vec<KeptRow>, StoreError> {
     let mut kept = Vec::new();
     for (number, file) in rows.files.iter().enumerate() {
         if file.key.is_empty() {
@@ -215,7 +233,7 @@ pub fn kept_rows(rows: &BundleRows<'_>, with_values: bool) -> Result<Vec<KeptRow
         let key: Vec<usize> = (file.key.iter())
             .filter_map(|name| file.columns.iter().position(|column| column == name))
             .collect();
-        rows.each_change(number, |key_of_removed, change| {
+        rows.each_change(number, all, |key_of_removed, change| {
             let row = match change {
                 BundleChange::Removed(_) => None,
                 BundleChange::Present(cells, _) => {

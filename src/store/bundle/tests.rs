@@ -312,7 +312,7 @@ async fn a_bundle_differs_from_the_last_one_by_its_rows() {
         (
             lines,
             [counts.before, counts.added, counts.changed, counts.removed],
-            kept_rows(&rows, true).expect("kept"),
+            kept_rows(&rows, true, false).expect("kept"),
         )
     };
     let difference = || difference_of(DeltaRows::Changed);
