@@ -2,6 +2,7 @@
 
 FAILURES=(
     a_reload_applies_a_valid_file
+    a_hook_runs_a_program_that_the_unit_permits
     a_reload_of_an_invalid_file_keeps_the_old_configuration_and_reports_it
     a_missing_credential_is_reported
     the_watchdog_replaces_a_stuck_daemon
@@ -17,6 +18,35 @@ a_reload_applies_a_valid_file() {
     slow_at 0.5
     systemctl reload rollbook.service || return 1
     within 10 grep -q '"slow"' /run/rollbook/status.json && is MainPID "$pid" && is ActiveState active
+}
+
+# As docs/reference/hooks.md says it.
+a_hook_runs_a_program_that_the_unit_permits() {
+    local found
+    mkdir -p /usr/local/lib/rollbook
+    printf '#!/bin/sh\nset -eu\n{ echo "$(id -un) $ROLLBOOK_JOB"; cat; } >/var/lib/rollbook/told\n' >/usr/local/lib/rollbook/import-roster
+    chmod 755 /usr/local/lib/rollbook/import-roster
+    printf '[Service]\nExecPaths=/usr/local/lib/rollbook /usr/bin/sh /usr/bin/cat /usr/bin/id\n' | drop_in programs || return 1
+    cp /etc/rollbook/rollbook.toml before
+    cat >>/etc/rollbook/rollbook.toml <<'TOML'
+[hooks.import_roster]
+program = "/usr/local/lib/rollbook/import-roster"
+after   = ["quick"]
+changes = true
+TOML
+    systemctl restart rollbook.service && rollbook --state /var/lib/rollbook check || return 1
+    within 10 query_returns "SELECT count(*) FROM rollbook_hooks" 1 || return 1
+    # The next run brings the row back.
+    sqlite3 /var/lib/rollbook/mirror.db ".timeout 10000" "DELETE FROM webuntis_users WHERE rowid = (SELECT max(rowid) FROM webuntis_users)" || return 1
+    within 20 grep -q '"change":"added"' /var/lib/rollbook/told
+    found=$?
+    rollbook --state /var/lib/rollbook hooks
+    grep -q '^rollbook quick$' /var/lib/rollbook/told || found=1
+    cp before /etc/rollbook/rollbook.toml
+    rm /etc/systemd/system/rollbook.service.d/programs.conf
+    systemctl daemon-reload
+    systemctl restart rollbook.service || return 1
+    return $found
 }
 
 a_reload_of_an_invalid_file_keeps_the_old_configuration_and_reports_it() {
