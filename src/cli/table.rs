@@ -155,7 +155,7 @@ impl<const N: usize> TextTable<N> {
                 cell => cell,
             });
             text.push_str(&self.line(&cells, &layout, indent));
-            if let Some(note) = note {
+            if let Some(note) = note.filter(|note| !row[*note].is_empty()) {
                 let note = format!("{indent}{INDENT}{}\n", row[note]);
                 text.push_str(&wrap(&note, Some(width)));
             }

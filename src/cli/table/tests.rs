@@ -85,6 +85,11 @@ fn notes_are_below_their_row_or_its_last_cell() {
         table.render(None),
         "stream  rules\nusers   key id; all each time\n"
     );
+    table.row(["classes", ""].map(str::to_owned));
+    assert_eq!(
+        table.render(Some(20)),
+        "stream\n───────\nusers\n  key id; all each\n    time\nclasses\n"
+    );
 }
 
 #[test]
