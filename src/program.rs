@@ -159,7 +159,7 @@ mod tests {
         let pid = fs::read_to_string(file).expect("written");
         let stat = format!("/proc/{}/stat", pid.trim());
         let is_gone = || match fs::read_to_string(&stat) {
-            Ok(stat) => stat.contains(") Z "), // nobody has waited for it
+            Ok(stat) => stat.contains(") Z "), // ended, and not yet waited for
             Err(_) => true,
         };
         while !is_gone() {

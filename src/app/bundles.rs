@@ -4,6 +4,7 @@
 //! more, which consumers of complete sets and of changes both take.
 
 mod due;
+mod mistake;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,9 +15,10 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use self::due::{BundleDue, DueFacts, due, repeat_at};
+use self::mistake::problem;
 use super::App;
 use crate::document::suggest::advice;
-use crate::document::{Document, Location, Node, Problem, Problems};
+use crate::document::{Document, Problems};
 use crate::model::bundle::{BundleCounts, BundleParameter};
 use crate::model::{BundleName, scalar};
 use crate::output::bundle::{self, BundleOrder, BundleWriteError};
@@ -24,7 +26,7 @@ use crate::permissions::readers::{GroupError, ReaderGroup};
 use crate::setup::files::bundle::{BundleConfig, BundleMode};
 use crate::setup::{Setup, beside};
 use crate::store::bundle::state::{self, BundleState, KeptRow};
-use crate::store::bundle::{BundleError, BundleSql, DeltaRows};
+use crate::store::bundle::{BundleError, DeltaRows};
 use crate::store::copy::record;
 use crate::store::moment::Moment;
 use crate::store::{StoreError, queries};
@@ -111,7 +113,7 @@ struct BundleAttempt {
     group: Option<ReaderGroup>,
     now: Timestamp,
     before: BundleState,
-    /// Whether it had everything before, and is one of changes now: then it begins anew.
+    /// Whether it had everything before, and is one of changes now: then it begins as a new one.
     lacks_values: bool,
 }
 
@@ -576,45 +578,3 @@ fn parameters(
     }
     parameters
 }
-
-/// The mistake with its place in the file.
-fn problem(document: &Document<BundleConfig>, error: &BundleError) -> Problem {
-    let (path, offset) = match error {
-        BundleError::Sql { at, offset, .. } => match at {
-            BundleSql::Question(file) => (vec![file.to_string(), "sql".to_owned()], *offset),
-            BundleSql::Rule(file, rule) => {
-                let (reason, _) = &document.value.file[*file].rules.0[*rule];
-                let path = vec![file.to_string(), "rules".to_owned(), reason.clone()];
-                (path, *offset)
-            }
-        },
-        BundleError::Columns { file, .. } => (vec![file.to_string(), "sql".to_owned()], None),
-        BundleError::Store(_) => (Vec::new(), None),
-    };
-    let path: Vec<&str> = std::iter::once("file")
-        .chain(path.iter().map(String::as_str))
-        .collect();
-    let location = match (document.tree.at(&path), offset) {
-        (Some(node), Some(offset)) => within(node, offset),
-        _ => document.tree.nearest_location(&path),
-    };
-    Problem::error(location, error.to_string())
-}
-
-/// The word at an offset of a text, unless the file writes the text with escapes.
-fn within(node: &Node, offset: usize) -> Location {
-    let text = node.text().unwrap_or_default();
-    let span = node.span();
-    let written = node.file().text().get(span.clone()).unwrap_or_default();
-    let Some(begin) = written.find(text).filter(|_| !text.is_empty()) else {
-        return node.location();
-    };
-    let rest = text.get(offset..).unwrap_or_default();
-    let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
-    let word = rest.find(|letter| !is_word(letter)).unwrap_or(rest.len());
-    let start = span.start + begin + offset;
-    Location::within(node.file(), start..start + word.max(1).min(rest.len()))
-}
-
-#[cfg(test)]
-mod tests;

@@ -145,7 +145,7 @@ impl App {
             }
         }
         let is_tried = !due.is_empty();
-        // A slow one delays no other.
+        // Side by side: a slow one delays only the next look.
         let told = due
             .into_iter()
             .map(|(hook, due)| self.tell(&setup, hook, due));

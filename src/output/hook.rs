@@ -1,6 +1,6 @@
 //! Tells a hook of runs or of a bundle: a program by standard input and environment, an address by a signed request.
 //!
-//! The request has numbers and names only. Rows reach a program, if it asks for them, and nobody else.
+//! The request has numbers and names only. Only a program gets rows, if it asks for them.
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -17,7 +17,8 @@ use tokio::sync::mpsc;
 
 use super::changes::{change_json, shown_columns};
 use crate::http::{Post, post};
-use crate::model::{BundleName, HookName, HookSubject, JobName, SourceName};
+use crate::model::scalar::to_canonical;
+use crate::model::{BundleName, HookName, JobName, SourceName};
 use crate::program::{self, ProgramCall};
 use crate::setup::files::{HookConfig, SecretRef, Secrets};
 use crate::store::StoreError;
@@ -83,15 +84,6 @@ pub struct HookCall<'a> {
 }
 
 impl HookNews {
-    /// What it is about; `None` for a test.
-    pub fn subject(&self) -> Option<HookSubject> {
-        match self {
-            Self::Runs { job, .. } => Some(HookSubject::Job(job.clone())),
-            Self::Bundle { name, .. } => Some(HookSubject::Bundle(name.clone())),
-            Self::Test => None,
-        }
-    }
-
     fn kind(&self) -> &'static str {
         match self {
             Self::Runs { .. } => "run.changed",
@@ -143,11 +135,11 @@ impl HookNews {
                     "rows": rows,
                     "run": run,
                 });
-                (crate::model::scalar::to_canonical(*at), data)
+                (to_canonical(*at), data)
             }
             Self::Test => {
                 let data = json!({ "hook": hook.as_str() });
-                (crate::model::scalar::to_canonical(now), data)
+                (to_canonical(now), data)
             }
         };
         json!({ "type": self.kind(), "timestamp": at, "data": data })
@@ -271,7 +263,7 @@ impl HookCall<'_> {
         let fetch = |secret| secrets.fetch(secret).map_err(|error| error.to_string());
         let (address, secret) = (fetch(url)?, fetch(secret)?);
         let key = key_of(secret.expose_secret())?;
-        let id = self.id(&body);
+        let id = message_id(&body);
         let at = self.now.as_second().to_string();
         let signature = signature(&key, &id, &at, &body);
         let request = Post {
@@ -287,11 +279,11 @@ impl HookCall<'_> {
         };
         post(request).await
     }
+}
 
-    /// The same for every attempt to tell the same, and for nothing else.
-    fn id(&self, body: &str) -> String {
-        format!("msg_{:032x}", xxhash_rust::xxh3::xxh3_128(body.as_bytes()))
-    }
+/// The same for every attempt to tell the same, and for nothing else.
+fn message_id(body: &str) -> String {
+    format!("msg_{:032x}", xxhash_rust::xxh3::xxh3_128(body.as_bytes()))
 }
 
 /// Why rows could not be read, or not be passed on.

@@ -159,7 +159,7 @@ fn an_address_is_told_of_numbers_and_of_no_person() {
         event,
         json!({"type": "run.changed", "timestamp": ended, "data": counts(1, 0, 10, 0, 0)})
     );
-    // Nothing has changed: nobody is told.
+    // Nothing has changed, so no request is sent.
     installation.sync().assert_ok("unchanged");
     server.edit("users", |rows| rows[3] = user(3, 2));
     installation.sync().assert_ok("changed");
@@ -188,7 +188,7 @@ fn what_could_not_be_told_is_part_of_what_is_told_next() {
         (&shown[0]["attempts"], &shown[0]["told"]),
         (&json!(1), &Value::Null)
     );
-    // The same again is the same message, signed anew.
+    // A second attempt has the same message with a new signature.
     installation.sync().assert_ok("unchanged");
     let again = requests.recv_timeout(WAIT_LIMIT).expect("a request");
     assert_eq!(again.headers["webhook-id"], first.headers["webhook-id"]);

@@ -20,7 +20,7 @@ pub(super) struct DueFacts<'a> {
     pub last_change: i64,
     /// The fingerprint of its file and of the tables that it asks.
     pub definition: &'a str,
-    /// Whether its files are gone that nobody had to take away.
+    /// Whether files are gone that no program has to take away.
     pub is_gone: bool,
     /// Now.
     pub now: Timestamp,

@@ -67,7 +67,7 @@ fn receiver(hook: &Node) -> Option<Problem> {
     let (program, url) = (hook.at(&["program"]), hook.at(&["url"]));
     match (program, url) {
         (None, None) => {
-            let problem = Problem::error(hook.location(), "this hook tells nobody");
+            let problem = Problem::error(hook.location(), "this hook has no receiver");
             Some(problem.help("set `program`, or `url` and `secret`"))
         }
         (Some(_), Some(url)) => {
@@ -140,7 +140,7 @@ mod tests {
                 &[],
             ),
             ("url = { file = \"u\" }\nsecret = { file = \"s\" }", &[]),
-            ("after = [\"a\"]", &["this hook tells nobody"]),
+            ("after = [\"a\"]", &["this hook has no receiver"]),
             (
                 "url = { file = \"u\" }",
                 &["this needs `secret` beside it: requests are signed"],
