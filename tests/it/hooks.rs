@@ -14,6 +14,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
+use crate::alerts::{next, webhook};
 use crate::installation::{Config, Installation, NO_TICK};
 use crate::people::{user, users};
 use crate::queries;
@@ -372,6 +373,33 @@ fn mistakes_are_found_before_a_run() {
     ] {
         assert!(said.contains(expected), "{expected}: {checked:?}");
     }
+}
+
+#[test]
+fn a_hook_that_fails_three_times_is_alerted() {
+    let server = Server::of_users(Paging::TotalInHeader, users(1));
+    let installation = running(&server, "");
+    script(&installation, "exit 4");
+    let (address, alerts) = webhook(0);
+    installation.secret("alerts", &address);
+    add(
+        &installation,
+        "[alerts.webhook]\nurl = { file = \"alerts\" }\n",
+    );
+    for _ in 0..3 {
+        installation
+            .sync()
+            .assert_ok("a hook that fails harms no run");
+    }
+    let service = Service::start(installation, &[]);
+    let (kind, text) = next(&alerts);
+    assert_eq!(kind, "failing");
+    assert!(
+        text.starts_with("the hook sis could not be told of job roster since ")
+            && text.ends_with("told.sh ended with exit status: 4"),
+        "{text}"
+    );
+    service.stop();
 }
 
 #[test]
