@@ -8,11 +8,14 @@
 mod folder;
 #[path = "common/process.rs"]
 mod process;
+#[path = "common/users.rs"]
+mod users;
 
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use folder::{Folder, Reading};
+use folder::Folder;
+use users::Reading;
 
 /// The longest sleep of the daemon's loop, in seconds.
 const MAX_SLEEP: usize = 30;
@@ -63,16 +66,14 @@ fn main() {
     let quick = has("--quick") || !has("--bench");
     let (jobs, seconds) = if quick { (3, 2) } else { (200, 75) };
     let folder = Folder::new();
-    folder.describe(
-        Reading {
-            base_url: "http://127.0.0.1:9",
-            path: "/users",
-            token_url: "http://127.0.0.1:9/token",
-            page: 1_000,
-            in_flight: 2,
-        },
-        jobs,
-    );
+    let reading = Reading {
+        base_url: "http://127.0.0.1:9",
+        path: "/users",
+        token_url: "http://127.0.0.1:9/token",
+        page: 1_000,
+        in_flight: 2,
+    };
+    reading.describe(&folder, jobs);
     let daemon = Daemon::start(&folder);
     // Threads that were needed at the start end after ten seconds.
     std::thread::sleep(Duration::from_secs(if quick { 1 } else { 15 }));

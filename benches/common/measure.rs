@@ -26,7 +26,24 @@ pub struct Cost {
     pub wall: Duration,
     /// Its peak resident memory.
     pub peak_kib: u64,
+    /// What it wrote takes on disk, where somebody has looked.
+    pub disk_bytes: Option<u64>,
+    /// What it printed.
     pub output: String,
+}
+
+impl Cost {
+    /// The result of one measurement: the least CPU and wall time, the most memory and disk.
+    pub fn best(costs: &[Self]) -> Self {
+        let least = |of: fn(&Self) -> Duration| costs.iter().map(of).min().unwrap_or_default();
+        Self {
+            cpu: least(|cost| cost.cpu),
+            wall: least(|cost| cost.wall),
+            peak_kib: costs.iter().map(|cost| cost.peak_kib).max().unwrap_or(0),
+            disk_bytes: costs.iter().filter_map(|cost| cost.disk_bytes).max(),
+            output: String::new(),
+        }
+    }
 }
 
 /// Runs a command to its end. Its output must fit into a pipe; a failure ends the benchmark.
@@ -59,8 +76,18 @@ pub fn run(command: &mut Command) -> Cost {
         cpu,
         wall,
         peak_kib,
+        disk_bytes: None,
         output,
     }
+}
+
+/// Measures another role of this program, which prints the CPU in milliseconds that it used before its work: creating
+/// the rows is not part of it.
+pub fn run_prepared(command: &mut Command) -> Cost {
+    let mut cost = run(command);
+    let before = cost.output.trim().parse().expect("milliseconds");
+    cost.cpu = cost.cpu.saturating_sub(Duration::from_millis(before));
+    cost
 }
 
 /// CPU used by this process so far.

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::people::{List, Person};
 use crate::measure::own_cpu;
+use crate::program;
 
 #[derive(Deserialize)]
 struct Page {
@@ -57,11 +58,7 @@ struct UserId {
 /// Fetches all pages, with this concurrency, and decodes each into owned values, one page after the other.
 /// Prints the rows and the bytes of decoded text.
 pub fn fetch(base_url: &str, people: usize, page: usize, in_flight: usize) {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .http1_only()
-        .build()
-        .expect("a client");
+    let client = program::client();
     let one = |offset: usize| {
         let request = client.get(format!(
             "{base_url}/users?sort=sourcedId&orderBy=asc&offset={offset}&limit={page}"
@@ -71,7 +68,7 @@ pub fn fetch(base_url: &str, people: usize, page: usize, in_flight: usize) {
             answer.bytes().await.expect("a whole answer")
         }
     };
-    super::runtime().block_on(async {
+    program::runtime().block_on(async {
         let mut pages = stream::iter((0..people).step_by(page))
             .map(one)
             .buffered(in_flight);

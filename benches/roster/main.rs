@@ -13,20 +13,29 @@ mod folder;
 mod measure;
 #[path = "../common/process.rs"]
 mod process;
+#[path = "../common/program.rs"]
+mod program;
+#[path = "../common/sync.rs"]
+mod sync;
+#[path = "../common/table.rs"]
+mod table;
+#[path = "../common/users.rs"]
+mod users;
+#[path = "../common/vendor.rs"]
+mod vendor;
 
 mod floors;
 mod people;
 mod server;
-mod table;
 
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-use folder::{Folder, Reading};
+use folder::Folder;
 use measure::Cost;
+use program::{Server, role};
+use sync::Counts;
 use table::{Limit, Line};
+use users::Reading;
 
 /// Concurrent requests, in every measurement.
 const IN_FLIGHT: usize = 8;
@@ -73,53 +82,6 @@ fn main() {
     }
 }
 
-/// The runtime of the server and of the floor: one thread, because more would only cost more.
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime")
-}
-
-fn role(words: &[&str]) -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("this program's path"));
-    command.args(words);
-    command
-}
-
-/// The server's process, which is killed with this value.
-struct Server {
-    process: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(people: usize) -> Self {
-        let mut process = role(&["server", &people.to_string()])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the server starts");
-        let mut address = String::new();
-        BufReader::new(process.stdout.take().expect("its output was piped"))
-            .read_line(&mut address)
-            .expect("its address");
-        Self {
-            process,
-            address: format!("http://{}", address.trim()),
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill(); // it has no state
-        let _ = self.process.wait();
-    }
-}
-
-/// The rows that a run must report: new, changed, unchanged.
-type Counts = (usize, usize, usize);
-
 /// The inputs of a measurement.
 struct Measurement {
     size: Size,
@@ -135,32 +97,19 @@ impl Measurement {
     /// One run of `rollbook sync` on a list; its reported row counts must be right.
     fn sync(&self, list: &str, latency_ms: u64, page: usize, expected: Counts) -> Cost {
         let address = &self.server.address;
-        self.folder.describe(
-            Reading {
-                base_url: address,
-                path: &format!("/{list}/{latency_ms}/users"),
-                token_url: &format!("{address}/token"),
-                page,
-                in_flight: IN_FLIGHT,
-            },
-            1,
-        );
-        let cost = measure::run(self.folder.rollbook().args(["sync", "--json"]));
-        let report: serde_json::Value =
-            serde_json::from_str(&cost.output).expect("sync --json prints JSON");
-        let stream = &report[0]["streams"][0];
-        let count = |name: &str| stream[name].as_u64().unwrap_or(u64::MAX) as usize;
-        let counts = (count("new"), count("changed"), count("unchanged"));
-        assert_eq!(counts, expected, "{list}: {report:#}");
-        assert_eq!(count("rejected"), 0, "{list}: {report:#}");
-        assert_eq!(stream["unlisted"], serde_json::json!([]), "{list}");
-        cost
+        let reading = Reading {
+            base_url: address,
+            path: &format!("/{list}/{latency_ms}/users"),
+            token_url: &format!("{address}/token"),
+            page,
+            in_flight: IN_FLIGHT,
+        };
+        reading.describe(&self.folder, 1);
+        sync::run(&self.folder, list, expected)
     }
 
     fn first_load(&self, latency_ms: u64, page: usize) -> Cost {
-        let state = self.folder.state();
-        std::fs::remove_dir_all(&state).expect("the mirror can be removed");
-        std::fs::create_dir(&state).expect("and its folder created again");
+        sync::forget(&self.folder);
         self.sync("plain", latency_ms, page, (self.people(), 0, 0))
     }
 
@@ -185,32 +134,18 @@ impl Measurement {
     fn floor_insert(&self) -> Cost {
         let folder = tempfile::TempDir::new().expect("a temporary folder");
         let path = folder.path().to_str().expect("a plain path");
-        let mut cost = measure::run(&mut role(&[
+        measure::run_prepared(&mut role(&[
             "floor-insert",
             path,
             &self.people().to_string(),
-        ]));
-        let making: u64 = cost.output.trim().parse().expect("milliseconds");
-        cost.cpu = cost.cpu.saturating_sub(Duration::from_millis(making));
-        cost
-    }
-}
-
-/// The result of one measurement: the least CPU and wall time, the most memory.
-fn best(costs: &[Cost]) -> Cost {
-    let least = |of: fn(&Cost) -> Duration| costs.iter().map(of).min().unwrap_or_default();
-    Cost {
-        cpu: least(|cost| cost.cpu),
-        wall: least(|cost| cost.wall),
-        peak_kib: costs.iter().map(|cost| cost.peak_kib).max().unwrap_or(0),
-        output: String::new(),
+        ]))
     }
 }
 
 /// Measures everything, in turns, so that load on the machine does not affect one measurement only.
 fn measure_all(size: Size, quick: bool) {
     let bench = Measurement {
-        server: Server::start(size.people),
+        server: Server::start(&["server", &size.people.to_string()]),
         folder: Folder::new(),
         size,
     };
@@ -241,7 +176,7 @@ fn measure_all(size: Size, quick: bool) {
         large_pages,
         shuffled,
         latency,
-    ] = costs.each_ref().map(|costs| best(costs));
+    ] = costs.each_ref().map(|costs| Cost::best(costs));
     let both = fetch.cpu + insert.cpu;
     let lines = [
         Line::new("floor 1: fetched and decoded", &fetch, None, vec![]),

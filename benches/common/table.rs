@@ -66,27 +66,30 @@ impl Line {
 
 /// Prints the lines as a Markdown table; a small run is not compared with the limits, because its figures mean nothing.
 pub fn print(lines: &[Line], quick: bool) {
-    println!("| what | CPU s | × floor | wall s | peak MiB | limits |");
-    println!("| --- | --- | --- | --- | --- | --- |");
+    let on_disk = lines.iter().any(|line| line.cost.disk_bytes.is_some());
+    let limited = lines.iter().any(|line| !line.limits.is_empty());
+    let mut titles = vec!["what", "CPU s", "× floor", "wall s", "peak MiB"];
+    titles.extend(on_disk.then_some("MB on disk"));
+    titles.extend(limited.then_some("limits"));
+    println!("| {} |", titles.join(" | "));
+    println!("|{}", " --- |".repeat(titles.len()));
     for line in lines {
-        let ratio = line
-            .ratio()
-            .map_or("–".to_owned(), |ratio| format!("{ratio:.2}"));
-        let limits: Vec<String> = if quick {
-            Vec::new()
-        } else {
-            line.limits
-                .iter()
-                .map(|limit| line.compared(*limit))
-                .collect()
+        let mut cells = vec![
+            line.what.clone(),
+            format!("{:.2}", line.cost.cpu.as_secs_f64()),
+            line.ratio()
+                .map_or("–".to_owned(), |ratio| format!("{ratio:.2}")),
+            format!("{:.2}", line.cost.wall.as_secs_f64()),
+            format!("{:.1}", line.cost.peak_kib as f64 / 1024.0),
+        ];
+        let megabytes = |bytes: u64| format!("{:.1}", bytes as f64 / 1e6);
+        cells.extend(on_disk.then(|| line.cost.disk_bytes.map_or_else(String::new, megabytes)));
+        let compared = || {
+            let limits = line.limits.iter().filter(|_| !quick);
+            let compared: Vec<String> = limits.map(|limit| line.compared(*limit)).collect();
+            compared.join(", ")
         };
-        println!(
-            "| {} | {:.2} | {ratio} | {:.2} | {:.1} | {} |",
-            line.what,
-            line.cost.cpu.as_secs_f64(),
-            line.cost.wall.as_secs_f64(),
-            line.cost.peak_kib as f64 / 1024.0,
-            limits.join(", ")
-        );
+        cells.extend(limited.then(compared));
+        println!("| {} |", cells.join(" | "));
     }
 }
